@@ -1,0 +1,2 @@
+//! Files of weights to named tensors.
+#![forbid(unsafe_code)]

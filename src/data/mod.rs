@@ -1,0 +1,2 @@
+//! Data sets to labelled batches.
+#![forbid(unsafe_code)]

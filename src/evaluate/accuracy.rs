@@ -1,0 +1,151 @@
+//! Correct-image bits, verdicts and exact early stopping.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Met or not met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The constraint holds.
+    Met,
+    /// It does not.
+    NotMet,
+}
+
+/// Which images were classified correctly, in order. Written as `"<length>:<hexadecimal>"`, first image in the
+/// highest bit of the first digit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CorrectBits {
+    bits: Vec<bool>,
+}
+
+impl CorrectBits {
+    /// No images yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.bits.len()
+    }
+    /// True when there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.bits.is_empty()
+    }
+    /// Adds an image.
+    pub fn push(&mut self, correct: bool) {
+        self.bits.push(correct);
+    }
+    /// Adds images.
+    pub fn extend(&mut self, other: &CorrectBits) {
+        self.bits.extend_from_slice(&other.bits);
+    }
+    /// Keeps the first `len` images.
+    pub fn truncate(&mut self, len: usize) {
+        self.bits.truncate(len);
+    }
+    /// Number of correct images.
+    pub fn correct(&self) -> usize {
+        self.correct_in(0, self.len())
+    }
+    /// Number of correct images among `from..to` (clipped to what there is).
+    pub fn correct_in(&self, from: usize, to: usize) -> usize {
+        let to = to.min(self.len());
+        self.bits
+            .get(from.min(to)..to)
+            .map_or(0, |b| b.iter().filter(|c| **c).count())
+    }
+    /// The bits.
+    pub fn iter(&self) -> impl Iterator<Item = bool> + '_ {
+        self.bits.iter().copied()
+    }
+    /// One bit, if there.
+    pub fn get(&self, image: usize) -> Option<bool> {
+        self.bits.get(image).copied()
+    }
+}
+
+impl FromIterator<bool> for CorrectBits {
+    fn from_iter<I: IntoIterator<Item = bool>>(iter: I) -> Self {
+        CorrectBits {
+            bits: iter.into_iter().collect(),
+        }
+    }
+}
+
+impl Serialize for CorrectBits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = format!("{}:", self.len());
+        for four in self.bits.chunks(4) {
+            let digit = (0..4).fold(0u32, |d, i| d << 1 | u32::from(four.get(i) == Some(&true)));
+            text.push(char::from_digit(digit, 16).unwrap_or('0'));
+        }
+        serializer.serialize_str(&text)
+    }
+}
+
+impl<'de> Deserialize<'de> for CorrectBits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bad = || de::Error::custom("expected \"<length>:<hexadecimal>\"");
+        let (len, digits) = text.split_once(':').ok_or_else(bad)?;
+        let len: usize = len.parse().map_err(|_| bad())?;
+        if digits.len() != len.div_ceil(4) {
+            return Err(bad());
+        }
+        let mut bits = Vec::with_capacity(len);
+        for digit in digits.chars() {
+            let digit = digit.to_digit(16).ok_or_else(bad)?;
+            bits.extend((0..4).rev().map(|i| digit >> i & 1 == 1));
+        }
+        bits.truncate(len);
+        Ok(CorrectBits { bits })
+    }
+}
+
+/// Exact early stopping: a candidate meets the constraint on the first `images` images of the split when it loses
+/// no more than `allowed_loss` correct images against float there. The verdict is certain once nothing that the
+/// remaining images can do changes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StopRule {
+    /// Correct images lost before the job's first image: float's correct minus the candidate's.
+    pub lost_before: i64,
+    /// Most correct images that may be lost over all of it.
+    pub allowed_loss: i64,
+    /// Which of the job's images float classifies correctly.
+    pub float: CorrectBits,
+}
+
+impl StopRule {
+    /// Walks over the candidate's bits in order; returns the number of images at which the verdict became certain and
+    /// the verdict, or none while it is open.
+    pub fn decided(&self, correct: &CorrectBits) -> Option<(usize, Verdict)> {
+        let mut may_lose = self.float.correct() as i64;
+        let mut may_win = self.float.len() as i64 - may_lose;
+        let mut lost = self.lost_before;
+        let verdict = |lost: i64, may_lose: i64, may_win: i64| {
+            if lost + may_lose <= self.allowed_loss {
+                Some(Verdict::Met)
+            } else if lost - may_win > self.allowed_loss {
+                Some(Verdict::NotMet)
+            } else {
+                None
+            }
+        };
+        if let Some(v) = verdict(lost, may_lose, may_win) {
+            return Some((0, v));
+        }
+        for (i, (float, candidate)) in self.float.iter().zip(correct.iter()).enumerate() {
+            if float {
+                may_lose -= 1;
+            } else {
+                may_win -= 1;
+            }
+            lost += i64::from(float) - i64::from(candidate);
+            if let Some(v) = verdict(lost, may_lose, may_win) {
+                return Some((i + 1, v));
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,153 @@
+//! What is asked of an evaluator, and what it answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use super::{CorrectBits, StopRule};
+use crate::quant::Allocation;
+
+/// Which images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Split {
+    /// Where drift is measured.
+    Calibration,
+    /// Where candidates are screened and confirmed.
+    Search,
+    /// Never seen by the search; reported once at the end.
+    Test,
+}
+
+/// One question about one allocation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub enum Question {
+    /// How far the membrane potentials move, over all calibration images.
+    Drift,
+    /// Which of the images `from..to` of a split (in the split's fixed order) are classified correctly.
+    Accuracy {
+        /// The split.
+        split: Split,
+        /// First image.
+        from: usize,
+        /// One past the last image.
+        to: usize,
+        /// Stop as soon as the verdict is certain.
+        stop: Option<StopRule>,
+    },
+}
+
+/// A question about an allocation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// The bit-widths to judge; all float for the baseline.
+    pub allocation: Allocation,
+    /// What is asked.
+    #[serde(flatten)]
+    pub question: Question,
+}
+
+/// An answer. Every field is a function of the job alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Answer to [`Question::Drift`].
+    Drift {
+        /// Mean over the sites, in thresholds.
+        drift: f64,
+        /// Per neuron site in the graph's order, then the logits.
+        sites: Vec<f64>,
+    },
+    /// Answer to [`Question::Accuracy`].
+    Accuracy {
+        /// One bit per image from the job's `from` on, in order: as many as asked, or up to and including the image
+        /// at which the stop rule became certain. (An evaluator that computed more leaves the rest out.)
+        correct: CorrectBits,
+    },
+}
+
+/// What an answer cost. Not part of the answer: it depends on switches, caches and machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Work {
+    /// Layers run, counted per image, each over all its time steps.
+    pub layer_forwards: u64,
+    /// Images run through the network (wholly or in part).
+    pub images: u64,
+}
+
+/// How far a running job is; may be dropped or coalesced.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Images done.
+    pub done: usize,
+    /// Images asked for.
+    pub total: usize,
+    /// Of those done, classified correctly (accuracy jobs).
+    pub correct: usize,
+}
+
+/// A flag that asks a running job to stop at its next batch. Clones share the flag.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Asks the job to stop.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+    /// True once asked.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Why a job has no answer.
+#[derive(Debug, Clone, thiserror::Error, PartialEq)]
+#[non_exhaustive]
+pub enum EvaluateError {
+    /// The job was cancelled; nothing is wrong.
+    #[error("cancelled")]
+    Cancelled,
+    /// The allocation has another number of layers than the network.
+    #[error("the allocation has {got} layers, the network {want}")]
+    WrongLayers {
+        /// Layers of the allocation.
+        got: usize,
+        /// Layers of the network.
+        want: usize,
+    },
+    /// Images were asked for that the split does not have.
+    #[error("images {from}..{to} asked for, the {split:?} split has {len}")]
+    OutOfRange {
+        /// The split.
+        split: Split,
+        /// First image asked for.
+        from: usize,
+        /// One past the last.
+        to: usize,
+        /// The split's size.
+        len: usize,
+    },
+    /// The tensor library failed.
+    #[error("evaluating failed: {0}")]
+    Backend(String),
+}
+
+/// Answers jobs. One job at a time; parallelism inside is the evaluator's own affair and never changes an outcome.
+pub trait Evaluator: Send {
+    /// Answers a job. `cancel` is looked at least once per batch; `progress` is called as batches finish.
+    ///
+    /// # Errors
+    /// [`EvaluateError`].
+    fn evaluate(
+        &mut self,
+        job: &Job,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(Outcome, Work), EvaluateError>;
+
+    /// What the numbers depend on beside model, data and quantizer: kernel set, instruction set, device, batch size.
+    fn numerics(&self) -> String;
+}

@@ -1,0 +1,12 @@
+//! Judging candidates: the [`Evaluator`] trait, what is asked ([`Job`]) and answered ([`Outcome`]).
+//!
+//! Jobs and outcomes are plain serialisable data; an outcome is a pure function of its job (and of the
+//! model and data the evaluator was made with), so that it may come from another thread, another
+//! machine or a cache without changing a decision.
+#![forbid(unsafe_code)]
+
+mod accuracy;
+mod job;
+
+pub use accuracy::{CorrectBits, StopRule, Verdict};
+pub use job::{Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split, Work};

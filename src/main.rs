@@ -1,0 +1,6 @@
+//! The `aq4svit` program.
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    aq4svit::cli::main()
+}

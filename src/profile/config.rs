@@ -1,0 +1,102 @@
+//! The sections of a profile that steer the search.
+
+use serde::{Deserialize, Serialize};
+
+use crate::quant::BitWidth;
+
+/// A level of the hierarchy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// All layers together.
+    Network,
+    /// One stage at a time.
+    Stage,
+    /// One block at a time.
+    Block,
+    /// One layer at a time.
+    Layer,
+}
+
+/// `[constraint]`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Constraint {
+    /// Largest accuracy drop against float on the search split, in percentage points.
+    pub max_accuracy_drop: f64,
+    /// Largest memory in bytes, if limited.
+    pub max_memory: Option<u64>,
+}
+
+/// The search strategy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// Hierarchical greedy search.
+    #[default]
+    Greedy,
+}
+
+/// `[search]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SearchConfig {
+    /// The strategy.
+    pub strategy: Strategy,
+    /// Levels, coarse to fine.
+    pub levels: Vec<Level>,
+    /// Images of a screening: the first of the search split's fixed order.
+    pub screen: usize,
+    /// Key of everything that is drawn (the audit share).
+    pub seed: u64,
+}
+
+/// How the gate decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GateMode {
+    /// From an isotonic fit of the verdicts seen so far on drift.
+    #[default]
+    Adaptive,
+    /// By a given limit on drift.
+    Fixed,
+    /// Everything is evaluated.
+    Off,
+}
+
+/// `[gate]`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GateConfig {
+    /// How the gate decides.
+    pub mode: GateMode,
+    /// `fixed`: the largest drift that passes, in thresholds.
+    pub limit: f64,
+    /// `adaptive`: the smallest fitted chance of meeting the constraint that passes.
+    pub min_chance: f64,
+    /// `adaptive`: verdicts needed before anything is held back.
+    pub warm_up: usize,
+    /// Share of held-back candidates that are evaluated anyway.
+    pub audit: f64,
+}
+
+impl Default for GateConfig {
+    fn default() -> Self {
+        GateConfig {
+            mode: GateMode::Adaptive,
+            limit: 0.1,
+            min_chance: 0.1,
+            warm_up: 12,
+            audit: 0.05,
+        }
+    }
+}
+
+/// Bounds on the bit-widths of all layers whose name matches a pattern. `min == max` fixes them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// A layer name or a glob (`*` any run of characters, `?` one), as in `patch_embed1.*`.
+    pub pattern: String,
+    /// Smallest width allowed.
+    pub min: BitWidth,
+    /// Largest width allowed.
+    pub max: BitWidth,
+}

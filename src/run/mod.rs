@@ -1,0 +1,41 @@
+//! A run: engine thread, evaluator thread, channels, resume.
+#![forbid(unsafe_code)]
+
+use crate::evaluate::{Job, Progress};
+use crate::journal::Entry;
+use crate::search::CandidateId;
+
+/// What a run tells those who watch it. Events and errors are never dropped, progress may be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Update {
+    /// An event, already safe in the journal.
+    Event(Box<Entry>),
+    /// The evaluator began a job (for this candidate; none for the float baseline and the test split).
+    Working {
+        /// What it does.
+        job: Box<Job>,
+        /// For which candidate.
+        candidate: Option<CandidateId>,
+    },
+    /// How far the running job is.
+    Progress(Progress),
+    /// Nothing is being evaluated.
+    Idle,
+    /// What the evaluators have done so far over the whole run, resumes included.
+    Totals(Totals),
+    /// The run cannot go on; the journal is intact.
+    Failed(String),
+}
+
+/// Work counters of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Layers run on one image over all time steps.
+    pub layer_forwards: u64,
+    /// What the same run does with every trick off.
+    pub layer_forwards_plain: u64,
+    /// Images run through the network.
+    pub images: u64,
+    /// Seconds of searching, resumes included.
+    pub seconds: f64,
+}

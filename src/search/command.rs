@@ -1,0 +1,83 @@
+//! What a person (or a script) may tell the search.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::CandidateId;
+use crate::profile::Pin;
+use crate::quant::BitWidth;
+
+/// Layers that change together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "level", content = "name", rename_all = "snake_case")]
+pub enum Group {
+    /// All layers.
+    Network,
+    /// The layers of a stage, by its name.
+    Stage(String),
+    /// The layers of a block, by its name.
+    Block(String),
+    /// One layer, by its name.
+    Layer(String),
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Group::Network => f.pad("network"),
+            Group::Stage(name) | Group::Block(name) | Group::Layer(name) => f.pad(name),
+        }
+    }
+}
+
+/// Set one group to a bit-width.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// The layers.
+    pub group: Group,
+    /// Their new width (layers that a pin or their own smaller width keeps elsewhere stay there).
+    pub bits: BitWidth,
+}
+
+/// A steering command. Each one is answered by [`super::Event::CommandAccepted`] or
+/// [`super::Event::CommandRefused`], takes effect between decisions, and is journalled where it did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Ask for nothing more until [`Command::Resume`].
+    Pause,
+    /// Go on.
+    Resume,
+    /// Never expand this candidate or anything below it; drop its queued work.
+    Prune {
+        /// The branch's top.
+        candidate: CandidateId,
+    },
+    /// Take a pruning back: undecided candidates of the branch are eligible from the next round.
+    ResumeBranch {
+        /// The branch's top.
+        candidate: CandidateId,
+    },
+    /// Make a child of a candidate by hand; it is judged before queued work and never held back.
+    SetBits {
+        /// The parent.
+        candidate: CandidateId,
+        /// What to change.
+        #[serde(flatten)]
+        change: Move,
+    },
+    /// Keep layers within bounds from now on.
+    Pin {
+        /// Layers and bounds; replaces an earlier pin of the same pattern.
+        #[serde(flatten)]
+        pin: Pin,
+    },
+    /// Remove the pin of this pattern.
+    Unpin {
+        /// The pattern as it was given.
+        pattern: String,
+    },
+    /// Finish with the incumbent: no more candidates.
+    Stop,
+}

@@ -1,0 +1,312 @@
+//! What the search tells: the whole truth of a run, in order.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Command, Group, Move, Settings};
+use crate::evaluate::{CorrectBits, Verdict};
+use crate::profile::{GateMode, Level};
+use crate::quant::{Allocation, BitWidth};
+
+/// A node of the search tree; numbered from 0 (the start) in order of proposal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CandidateId(pub u32);
+
+impl CandidateId {
+    /// Position in the tree's list.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl std::fmt::Display for CandidateId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&format!("#{}", self.0))
+    }
+}
+
+/// Why a candidate was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The allocation the search starts from: the profile's `[bits]`, or the largest width everywhere.
+    Start,
+    /// The smallest width everywhere, tried first: it may already pass.
+    Lowest,
+    /// The search's own proposal.
+    Search,
+    /// Made by hand.
+    Manual,
+    /// The base brought within a pin that was set during the run.
+    Pin,
+}
+
+/// A verdict in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// Met or not.
+    pub verdict: Verdict,
+    /// Images looked at until the verdict was certain.
+    pub images: usize,
+    /// Images it speaks of.
+    pub of: usize,
+    /// Correct among those looked at.
+    pub correct: usize,
+    /// Correct by the float network among the same images.
+    pub float_correct: usize,
+    /// Most correct images that may be lost over all of `of`.
+    pub allowed_loss: i64,
+    /// True when no evaluation was needed: an earlier result answers it.
+    pub cached: bool,
+}
+
+impl Judgement {
+    /// Accuracy on the images looked at, in percent.
+    pub fn accuracy(&self) -> f64 {
+        100.0 * self.correct as f64 / self.images.max(1) as f64
+    }
+    /// Accuracy drop against float on the same images, in percentage points.
+    pub fn drop(&self) -> f64 {
+        100.0 * (self.float_correct as f64 - self.correct as f64) / self.images.max(1) as f64
+    }
+}
+
+/// What the gate decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateDecision {
+    /// Deserves an accuracy evaluation.
+    Passed,
+    /// Does not.
+    HeldBack,
+    /// Held back, but evaluated anyway to check the gate.
+    Audited,
+    /// Asked for by a person: the gate has no say.
+    Exempt,
+}
+
+/// A gate decision with the numbers behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GateReason {
+    /// What was decided.
+    pub decision: GateDecision,
+    /// The mode it was decided in.
+    pub mode: GateMode,
+    /// The candidate's drift.
+    pub drift: f64,
+    /// `fixed`: the limit. `adaptive`: the largest drift seen to pass so far, for orientation.
+    pub limit: Option<f64>,
+    /// `adaptive`, after the warm-up: the fitted chance of meeting the constraint at this drift.
+    pub chance: Option<f64>,
+    /// `adaptive`: the smallest chance that passes.
+    pub min_chance: Option<f64>,
+    /// Verdicts the gate knew.
+    pub verdicts: usize,
+}
+
+/// Why the base changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BaseReason {
+    /// The search starts here.
+    Start,
+    /// Passed screening.
+    Accepted,
+    /// A later base failed its confirmation.
+    WalkedBack,
+    /// The old base was pruned.
+    Pruned,
+    /// Back in an unpruned branch.
+    Resumed,
+}
+
+/// Why a group is proposed no further at this level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseReason {
+    /// At its smallest allowed width.
+    Lowest,
+    /// Failed screening.
+    Failed,
+    /// Held back by the gate.
+    HeldBack,
+    /// The candidate lies in a pruned branch.
+    Pruned,
+    /// Already judged as not meeting the constraint.
+    AlreadyFailed,
+}
+
+/// Why the search ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// All levels are done.
+    Complete,
+    /// The smallest width everywhere passes.
+    LowestPasses,
+    /// Nothing met the constraint.
+    NothingMet,
+    /// A person asked.
+    Stopped,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The search begins.
+    Started {
+        /// Everything the search depends on.
+        settings: Box<Settings>,
+    },
+    /// The float network's results on the search split.
+    Baseline {
+        /// One bit per image.
+        correct: CorrectBits,
+    },
+    /// A level opens on the current base.
+    LevelOpened {
+        /// The level.
+        level: Level,
+        /// Groups that may be lowered.
+        groups: Vec<Group>,
+    },
+    /// A new candidate.
+    Proposed {
+        /// Its number: one more than the last.
+        candidate: CandidateId,
+        /// The candidate it was made from; none for the start.
+        parent: Option<CandidateId>,
+        /// What was changed; none for the start.
+        #[serde(rename = "move")]
+        change: Option<Move>,
+        /// Why it was made.
+        origin: Origin,
+        /// All bit-widths.
+        allocation: Allocation,
+        /// Memory in bytes.
+        bytes: u64,
+    },
+    /// A candidate's drift is known.
+    Measured {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Mean over sites, in thresholds.
+        drift: f64,
+        /// Drift beyond its parent's.
+        added: f64,
+        /// Per neuron site in the graph's order, then the logits.
+        sites: Vec<f64>,
+        /// True when an earlier measurement of the same allocation answers it.
+        cached: bool,
+    },
+    /// A round begins; the gate stays as it is until the next one.
+    RoundOpened {
+        /// Rounds count from 1 over the whole run.
+        round: u32,
+        /// The level.
+        level: Level,
+        /// The allocation being expanded.
+        base: CandidateId,
+        /// Open groups.
+        open: usize,
+    },
+    /// The gate decided.
+    Gated {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Decision and numbers.
+        #[serde(flatten)]
+        reason: GateReason,
+    },
+    /// A screening ended.
+    Screened {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Verdict and numbers.
+        #[serde(flatten)]
+        judgement: Judgement,
+        /// One bit per image looked at, from the split's first image on.
+        bits: CorrectBits,
+    },
+    /// A confirmation on the whole search split ended.
+    Confirmed {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Verdict and numbers.
+        #[serde(flatten)]
+        judgement: Judgement,
+        /// One bit per image looked at, from the split's first image on.
+        bits: CorrectBits,
+    },
+    /// Another allocation is expanded from now on.
+    BaseChanged {
+        /// The new base.
+        candidate: CandidateId,
+        /// Why.
+        reason: BaseReason,
+    },
+    /// A group is proposed no further at this level.
+    GroupClosed {
+        /// The group.
+        group: Group,
+        /// Widths from here down are closed.
+        at: BitWidth,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// No group of the level is open.
+    LevelClosed {
+        /// The level.
+        level: Level,
+    },
+    /// The smallest confirmed allocation is another one.
+    IncumbentChanged {
+        /// The new incumbent; none when a new pin excludes all that were confirmed.
+        candidate: Option<CandidateId>,
+    },
+    /// A command took effect.
+    CommandAccepted {
+        /// The command.
+        #[serde(flatten)]
+        command: Command,
+        /// What it did, in words.
+        note: String,
+    },
+    /// A command was refused.
+    CommandRefused {
+        /// The command.
+        #[serde(flatten)]
+        command: Command,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// Results on the test split, which the search never saw.
+    Tested {
+        /// The incumbent.
+        candidate: CandidateId,
+        /// Images of the test split.
+        images: usize,
+        /// Correct by the float network.
+        float_correct: usize,
+        /// Correct by the incumbent.
+        correct: usize,
+    },
+    /// The search ended.
+    Finished {
+        /// Why.
+        reason: StopReason,
+        /// The result, if anything met the constraint.
+        incumbent: Option<CandidateId>,
+        /// Screenings and confirmations started.
+        evaluations: u64,
+        /// Questions answered by an earlier result.
+        cached: u64,
+        /// Drift measurements started.
+        drift_evaluations: u64,
+        /// Held back and not audited.
+        gated: u64,
+        /// Held back but evaluated anyway.
+        audited: u64,
+    },
+}

@@ -1,0 +1,113 @@
+//! Everything the search depends on, as plain data.
+
+use serde::{Deserialize, Serialize};
+
+use super::Group;
+use crate::profile::{Constraint, GateConfig, Level, Pin, SearchConfig};
+use crate::quant::{Allocation, BitWidth};
+
+/// A layer as the search sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpaceLayer {
+    /// Its name.
+    pub name: String,
+    /// Its stage's name.
+    pub stage: String,
+    /// Its block's name.
+    pub block: String,
+    /// Number of weights.
+    pub weights: u64,
+    /// Bytes at each width of the menu, in the menu's order: packed weights and the layer's affine.
+    pub bytes: Vec<u64>,
+    /// Bytes as float.
+    pub float_bytes: u64,
+}
+
+/// The network as the search sees it: layers, the bit menu and what every choice costs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Space {
+    /// Layers in the graph's order.
+    pub layers: Vec<SpaceLayer>,
+    /// Allowed widths, ascending.
+    pub menu: Vec<BitWidth>,
+    /// Bytes that no choice changes.
+    pub fixed_bytes: u64,
+    /// Names of the neuron sites, in the graph's order; the logits are the last drift site and not listed.
+    pub sites: Vec<String>,
+}
+
+impl Space {
+    /// Memory of an allocation in bytes.
+    pub fn bytes(&self, allocation: &Allocation) -> u64 {
+        let layer = |(layer, width): (&SpaceLayer, &BitWidth)| match self
+            .menu
+            .iter()
+            .position(|w| w == width)
+        {
+            Some(i) => layer.bytes[i],
+            None => layer.float_bytes,
+        };
+        self.fixed_bytes
+            + self
+                .layers
+                .iter()
+                .zip(&allocation.0)
+                .map(layer)
+                .sum::<u64>()
+    }
+    /// Memory of the float network in bytes.
+    pub fn float_bytes(&self) -> u64 {
+        self.fixed_bytes + self.layers.iter().map(|l| l.float_bytes).sum::<u64>()
+    }
+    /// Indices of a group's layers; empty for an unknown name.
+    pub fn members(&self, group: &Group) -> Vec<usize> {
+        let is_member = |layer: &SpaceLayer| match group {
+            Group::Network => true,
+            Group::Stage(name) => &layer.stage == name,
+            Group::Block(name) => &layer.block == name,
+            Group::Layer(name) => &layer.name == name,
+        };
+        (0..self.layers.len())
+            .filter(|i| is_member(&self.layers[*i]))
+            .collect()
+    }
+    /// The groups of a level, in the graph's order.
+    pub fn groups(&self, level: Level) -> Vec<Group> {
+        let mut groups = Vec::new();
+        for layer in &self.layers {
+            let group = match level {
+                Level::Network => Group::Network,
+                Level::Stage => Group::Stage(layer.stage.clone()),
+                Level::Block => Group::Block(layer.block.clone()),
+                Level::Layer => Group::Layer(layer.name.clone()),
+            };
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
+        groups
+    }
+}
+
+/// Everything the search depends on beside outcomes and commands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The profile's name.
+    pub name: String,
+    /// The network.
+    pub space: Space,
+    /// What a result must meet.
+    pub constraint: Constraint,
+    /// Strategy, levels, screening size, seed.
+    pub search: SearchConfig,
+    /// The gate.
+    pub gate: GateConfig,
+    /// Bounds on bit-widths.
+    pub pins: Vec<Pin>,
+    /// The allocation to start from; none for the largest width everywhere.
+    pub start: Option<Allocation>,
+    /// Images of the search split.
+    pub search_images: usize,
+    /// Images of the test split; 0 for none.
+    pub test_images: usize,
+}

@@ -1,0 +1,268 @@
+//! The search tree, folded from events: what the engine decides on, the interface draws and a report reads.
+
+use super::{
+    BaseReason, CandidateId, Command, Event, GateDecision, GateReason, Judgement, Move, Origin,
+    Settings, StopReason,
+};
+use crate::evaluate::{CorrectBits, Verdict};
+use crate::profile::{Level, Pin};
+use crate::quant::Allocation;
+
+/// Where a candidate stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Made, nothing known yet.
+    Proposed,
+    /// Drift known, no accuracy.
+    Measured,
+    /// The gate saw no chance.
+    HeldBack,
+    /// Failed screening.
+    Failed,
+    /// Passed screening.
+    Passed,
+    /// Passed screening, failed on the whole search split.
+    Refuted,
+    /// Meets the constraint on the whole search split.
+    Confirmed,
+}
+
+/// A node of the search tree.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Its number.
+    pub id: CandidateId,
+    /// What it was made from.
+    pub parent: Option<CandidateId>,
+    /// What was made from it.
+    pub children: Vec<CandidateId>,
+    /// What was changed.
+    pub change: Option<Move>,
+    /// Why it was made.
+    pub origin: Origin,
+    /// All bit-widths.
+    pub allocation: Allocation,
+    /// Memory in bytes.
+    pub bytes: u64,
+    /// Mean drift in thresholds.
+    pub drift: Option<f64>,
+    /// Drift beyond the parent's.
+    pub added_drift: Option<f64>,
+    /// Drift per site, logits last; empty while unknown.
+    pub site_drift: Vec<f64>,
+    /// The gate's decision.
+    pub gate: Option<GateReason>,
+    /// The screening.
+    pub screening: Option<Judgement>,
+    /// The confirmation.
+    pub confirmation: Option<Judgement>,
+    /// Correct images known, from the search split's first image on.
+    pub bits: CorrectBits,
+    /// Pruned, itself or with an ancestor.
+    pub pruned: bool,
+}
+
+impl Candidate {
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        match (self.confirmation, self.screening) {
+            (Some(j), _) if j.verdict == Verdict::Met => State::Confirmed,
+            (Some(_), _) => State::Refuted,
+            (None, Some(j)) if j.verdict == Verdict::Met => State::Passed,
+            (None, Some(_)) => State::Failed,
+            (None, None)
+                if self
+                    .gate
+                    .is_some_and(|g| g.decision == GateDecision::HeldBack) =>
+            {
+                State::HeldBack
+            }
+            (None, None) if self.drift.is_some() => State::Measured,
+            (None, None) => State::Proposed,
+        }
+    }
+    /// The best judgement there is: the confirmation, else the screening.
+    pub fn judgement(&self) -> Option<&Judgement> {
+        self.confirmation.as_ref().or(self.screening.as_ref())
+    }
+}
+
+/// The state of a search, folded from its events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tree {
+    /// What the search depends on; none before it started.
+    pub settings: Option<Box<Settings>>,
+    /// The float network's results on the search split.
+    pub float: CorrectBits,
+    /// All candidates; a [`CandidateId`] is an index.
+    pub candidates: Vec<Candidate>,
+    /// The allocation being expanded.
+    pub base: Option<CandidateId>,
+    /// The smallest confirmed allocation.
+    pub incumbent: Option<CandidateId>,
+    /// The level that is open.
+    pub level: Option<Level>,
+    /// Rounds opened so far.
+    pub round: u32,
+    /// Bounds on bit-widths now in force.
+    pub pins: Vec<Pin>,
+    /// True between an accepted pause and resume.
+    pub paused: bool,
+    /// Test split: images, correct by float, correct by the incumbent.
+    pub tested: Option<(usize, usize, usize)>,
+    /// Why the search ended.
+    pub finished: Option<StopReason>,
+}
+
+impl Tree {
+    /// A candidate, if there.
+    pub fn get(&self, id: CandidateId) -> Option<&Candidate> {
+        self.candidates.get(id.index())
+    }
+
+    /// A candidate and everything below it, parents first.
+    pub fn branch(&self, top: CandidateId) -> Vec<CandidateId> {
+        let mut branch = vec![top];
+        let mut next = 0;
+        while let Some(id) = branch.get(next).copied() {
+            branch.extend(
+                self.get(id)
+                    .map(|c| c.children.as_slice())
+                    .unwrap_or_default(),
+            );
+            next += 1;
+        }
+        branch
+    }
+
+    /// Folds one event in. Events that name unknown candidates change nothing.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Started { settings } => {
+                self.pins = settings.pins.clone();
+                self.settings = Some(settings.clone());
+            }
+            Event::Baseline { correct } => self.float = correct.clone(),
+            Event::LevelOpened { level, .. } => self.level = Some(*level),
+            Event::LevelClosed { .. } => self.level = None,
+            Event::Proposed {
+                candidate,
+                parent,
+                change,
+                origin,
+                allocation,
+                bytes,
+            } => {
+                if candidate.index() != self.candidates.len() {
+                    return;
+                }
+                let pruned = parent.and_then(|p| self.get(p)).is_some_and(|p| p.pruned);
+                if let Some(parent) = parent.and_then(|p| self.candidates.get_mut(p.index())) {
+                    parent.children.push(*candidate);
+                }
+                self.candidates.push(Candidate {
+                    id: *candidate,
+                    parent: *parent,
+                    children: Vec::new(),
+                    change: change.clone(),
+                    origin: *origin,
+                    allocation: allocation.clone(),
+                    bytes: *bytes,
+                    drift: None,
+                    added_drift: None,
+                    site_drift: Vec::new(),
+                    gate: None,
+                    screening: None,
+                    confirmation: None,
+                    bits: CorrectBits::new(),
+                    pruned,
+                });
+            }
+            Event::RoundOpened { round, .. } => self.round = *round,
+            Event::Measured {
+                candidate,
+                drift,
+                added,
+                sites,
+                ..
+            } => self.edit(*candidate, |c| {
+                c.drift = Some(*drift);
+                c.added_drift = Some(*added);
+                c.site_drift.clone_from(sites);
+            }),
+            Event::Gated { candidate, reason } => self.edit(*candidate, |c| c.gate = Some(*reason)),
+            Event::Screened {
+                candidate,
+                judgement,
+                bits,
+            } => self.edit(*candidate, |c| {
+                c.screening = Some(*judgement);
+                c.bits.clone_from(bits);
+            }),
+            Event::Confirmed {
+                candidate,
+                judgement,
+                bits,
+            } => self.edit(*candidate, |c| {
+                c.confirmation = Some(*judgement);
+                c.bits.clone_from(bits);
+            }),
+            Event::BaseChanged {
+                candidate,
+                reason: _,
+            } => self.base = Some(*candidate),
+            Event::IncumbentChanged { candidate } => self.incumbent = *candidate,
+            Event::GroupClosed { .. } | Event::CommandRefused { .. } => {}
+            Event::CommandAccepted { command, .. } => self.apply_command(command),
+            Event::Tested {
+                images,
+                float_correct,
+                correct,
+                ..
+            } => {
+                self.tested = Some((*images, *float_correct, *correct));
+            }
+            Event::Finished { reason, .. } => self.finished = Some(*reason),
+        }
+    }
+
+    fn apply_command(&mut self, command: &Command) {
+        match command {
+            Command::Pause => self.paused = true,
+            Command::Resume => self.paused = false,
+            Command::Prune { candidate } => self.set_pruned(*candidate, true),
+            Command::ResumeBranch { candidate } => self.set_pruned(*candidate, false),
+            Command::Pin { pin } => {
+                self.pins.retain(|p| p.pattern != pin.pattern);
+                self.pins.push(pin.clone());
+            }
+            Command::Unpin { pattern } => self.pins.retain(|p| &p.pattern != pattern),
+            Command::SetBits { .. } | Command::Stop => {}
+        }
+    }
+
+    fn set_pruned(&mut self, top: CandidateId, pruned: bool) {
+        for id in self.branch(top) {
+            self.edit(id, |c| c.pruned = pruned);
+        }
+    }
+
+    fn edit(&mut self, id: CandidateId, change: impl FnOnce(&mut Candidate)) {
+        if let Some(candidate) = self.candidates.get_mut(id.index()) {
+            change(candidate);
+        }
+    }
+}
+
+impl BaseReason {
+    /// A few words.
+    pub fn text(self) -> &'static str {
+        match self {
+            BaseReason::Start => "the search starts here",
+            BaseReason::Accepted => "passed screening",
+            BaseReason::WalkedBack => "a later base failed its confirmation",
+            BaseReason::Pruned => "the old base was pruned",
+            BaseReason::Resumed => "back in a resumed branch",
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The libtorch evaluator: the only room that names `tch`.

@@ -1,0 +1,2 @@
+//! The terminal interface.
+#![forbid(unsafe_code)]
