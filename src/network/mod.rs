@@ -6,6 +6,7 @@
 //! a file in [`families`] only builds one.
 #![forbid(unsafe_code)]
 
+mod builder;
 mod config;
 pub mod families;
 mod graph;
