@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod allocation;
+mod exact;
 mod memory;
 mod packing;
 mod quantize;
