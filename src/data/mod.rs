@@ -1,2 +1,36 @@
-//! Data sets to labelled batches.
+//! Data sets to labelled, normalised images, cut into splits.
+//!
+//! [`load`] turns the `[data]` section of a profile ([`DataConfig`]) into [`Splits`]: *calibration* (drift)
+//! and *search* (screening and confirmation) are drawn from the training images of the data set, *test* is
+//! its test part. Each is an [`ImageSet`] in a fixed order that depends on nothing but the data and
+//! `split_seed`.
+//!
+//! ```
+//! use aq4svit::data::{self, DataConfig};
+//! use aq4svit::network::{Family, Layout, ModelConfig};
+//! # fn main() -> Result<(), data::DataError> {
+//! let model = ModelConfig {
+//!     family: Family::QkFormer, layout: Layout::Cifar, image_size: 28, in_channels: 1, num_classes: 10,
+//!     embed_dims: 64, num_heads: 8, mlp_ratio: 4, depths: 4, time_steps: 4,
+//! };
+//! let splits = data::load(&DataConfig::default(), ".".as_ref(), &model)?;
+//! let mut pixels = vec![0.0; 28 * 28];
+//! splits.search.fill(0, &mut pixels);
+//! assert_eq!((splits.calibration.len(), splits.search.len()), (64, 2000));
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
+
+mod builtin;
+mod config;
+mod draw;
+mod error;
+mod idx;
+mod images;
+mod splits;
+
+pub use config::{Builtin, DataConfig, DataConfigError, DataSource, IdxFiles};
+pub use error::DataError;
+pub use images::{ImageSet, Normalisation};
+pub use splits::{Splits, load};

@@ -1,0 +1,95 @@
+//! What can be wrong with data.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why data could not be loaded. `file` is a path or the name of a built-in data set.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The operating system or gzip says no.
+    #[error("cannot read {}: {source}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("{}: {what}", file.display())]
+    Format {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The labels belong to other images.
+    #[error("{} holds {images} images, but {} holds {labels} labels", images_file.display(), labels_file.display())]
+    Count {
+        /// The file of images.
+        images_file: PathBuf,
+        /// Their number.
+        images: usize,
+        /// The file of labels.
+        labels_file: PathBuf,
+        /// Their number.
+        labels: usize,
+    },
+    /// A label that the model has no class for.
+    #[error(
+        "{}: label {label} of image {index} is out of range: the model has {classes} classes (model.num_classes), 0 to {}",
+        file.display(),
+        classes.saturating_sub(1)
+    )]
+    Label {
+        /// The file of labels.
+        file: PathBuf,
+        /// The image, from 0.
+        index: usize,
+        /// The label.
+        label: u32,
+        /// The model's number of classes.
+        classes: usize,
+    },
+    /// Images that the model does not take.
+    #[error(
+        "{}: the images have {found}, but the model takes {expected} (model.in_channels, model.image_size)",
+        file.display()
+    )]
+    Shape {
+        /// The file of images.
+        file: PathBuf,
+        /// Channels, rows and columns of the images, in words.
+        found: String,
+        /// Channels, rows and columns of the model's input, in words.
+        expected: String,
+    },
+    /// `mean` or `std` has another length than the images have channels.
+    #[error(
+        "data.{key} has {found} numbers, but the images have {channels} channel(s): give one number per channel"
+    )]
+    Channels {
+        /// `mean` or `std`.
+        key: &'static str,
+        /// Its length.
+        found: usize,
+        /// The images' channels.
+        channels: usize,
+    },
+    /// Fewer training images than the profile wants.
+    #[error(
+        "data.calibration = {calibration} and data.search = {search} need {} training images, but {} holds {pool}",
+        calibration.saturating_add(*search),
+        file.display()
+    )]
+    TooFew {
+        /// The file of images.
+        file: PathBuf,
+        /// Its number of images.
+        pool: usize,
+        /// Wanted for calibration.
+        calibration: usize,
+        /// Wanted for search.
+        search: usize,
+    },
+}
