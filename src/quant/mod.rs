@@ -13,6 +13,9 @@ mod rounding;
 mod scale;
 mod scheme;
 
+#[cfg(test)]
+mod properties;
+
 pub use allocation::{Allocation, BitWidth, BitWidthError};
 pub use memory::{MemoryModel, saving_percent};
 pub use packing::{PackError, pack, packed_bytes, unpack};
