@@ -121,7 +121,7 @@ fn extend(
 /// result and that must be the same on every machine.
 const LANES: usize = 8;
 /// Weights between two looks at the limit: a multiple of [`LANES`].
-const BLOCK: usize = 512;
+const BLOCK: usize = 64;
 
 fn sum(
     weights: &[f32],
@@ -196,16 +196,44 @@ mod tests {
         }
     }
 
+    /// 1300 weights: several blocks, whole lanes and a rest.
+    fn weights() -> Vec<f32> {
+        (0..1300).map(|i| (i as f32 * 0.37).sin()).collect()
+    }
+
+    #[test]
+    fn the_error_is_that_of_the_codes() {
+        let weights = weights();
+        let draws = draws(5, "head", weights.len());
+        let (scale, q_max) = (0.13, 6.0);
+        for rounder in [
+            Rounder::Nearest,
+            Rounder::Floor,
+            Rounder::Stochastic(&draws),
+            Rounder::Sign,
+        ] {
+            let mut codes = Vec::new();
+            rounder.codes(&weights, scale, q_max, &mut codes);
+            let expected: f64 = weights
+                .iter()
+                .zip(&codes)
+                .map(|(&w, &q)| (f64::from(w) - f64::from(q) * scale).powi(2))
+                .sum();
+            let found = rounder.squared_error(&weights, scale, q_max, f64::INFINITY);
+            assert!(
+                (found - expected).abs() < 1e-12 * expected,
+                "{rounder:?}: {found}, {expected}"
+            );
+        }
+    }
+
     #[test]
     fn stopping_early_keeps_the_verdict() {
-        let weights: Vec<f32> = (0..4000).map(|i| (i as f32 * 0.37).sin()).collect();
-        let full = Rounder::Nearest.squared_error(&weights, 0.1, 7.0, f64::INFINITY);
-        assert_eq!(
-            Rounder::Nearest.squared_error(&weights, 0.1, 7.0, full),
-            full
-        );
-        let limit = full / 3.0;
-        let stopped = Rounder::Nearest.squared_error(&weights, 0.1, 7.0, limit);
-        assert!(limit < stopped && stopped < full);
+        let weights = weights();
+        let error = |limit| Rounder::Nearest.squared_error(&weights, 0.1, 7.0, limit);
+        let full = error(f64::INFINITY);
+        assert_eq!(error(full), full);
+        let stopped = error(full / 3.0);
+        assert!(full / 3.0 < stopped && stopped < full);
     }
 }
