@@ -20,11 +20,21 @@ pub enum Level {
 
 /// `[constraint]`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Constraint {
     /// Largest accuracy drop against float on the search split, in percentage points.
     pub max_accuracy_drop: f64,
     /// Largest memory in bytes, if limited.
     pub max_memory: Option<u64>,
+}
+
+impl Default for Constraint {
+    fn default() -> Self {
+        Constraint {
+            max_accuracy_drop: 1.5,
+            max_memory: None,
+        }
+    }
 }
 
 /// The search strategy.
@@ -38,6 +48,7 @@ pub enum Strategy {
 
 /// `[search]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct SearchConfig {
     /// The strategy.
     pub strategy: Strategy,
@@ -47,6 +58,17 @@ pub struct SearchConfig {
     pub screen: usize,
     /// Key of everything that is drawn (the audit share).
     pub seed: u64,
+}
+
+impl Default for SearchConfig {
+    fn default() -> Self {
+        SearchConfig {
+            strategy: Strategy::Greedy,
+            levels: vec![Level::Network, Level::Stage, Level::Block, Level::Layer],
+            screen: 500,
+            seed: 0,
+        }
+    }
 }
 
 /// How the gate decides.

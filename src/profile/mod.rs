@@ -2,5 +2,19 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod document;
+mod error;
+mod files;
+pub mod glob;
+mod keys;
+mod nearest;
+mod overrides;
+mod pins;
+mod settings;
+mod size;
 
 pub use config::{Constraint, GateConfig, GateMode, Level, Pin, SearchConfig, Strategy};
+pub use error::{Place, ProfileError};
+pub use overrides::Overrides;
+pub use pins::{PinError, bounds};
+pub use settings::{Checkpoint, Profile};

@@ -1,0 +1,161 @@
+//! What can be wrong with a profile.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use super::pins::PinError;
+use crate::network::ModelError;
+
+/// Where a profile's setting stands: a line of its file, or the `--set` that gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A file (or the name of a shipped profile), and the line where known.
+    Line {
+        /// The file.
+        origin: PathBuf,
+        /// The line, counted from 1.
+        line: Option<usize>,
+    },
+    /// An override, as it was given.
+    Override(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Line {
+                origin,
+                line: Some(line),
+            } => write!(f, "{}:{line}", origin.display()),
+            Place::Line { origin, line: None } => write!(f, "{}", origin.display()),
+            Place::Override(text) => write!(f, "--set {text}"),
+        }
+    }
+}
+
+/// Why a profile cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProfileError {
+    /// The file cannot be read.
+    #[error("cannot read profile {}: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no profile at all.
+    #[error("{} is not a profile: {why}", .path.display())]
+    NotAProfile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: &'static str,
+    },
+    /// The file is not TOML.
+    #[error("{place}, column {column}: {message}\n    {text}")]
+    Syntax {
+        /// Where.
+        place: Place,
+        /// The column, counted from 1 in characters.
+        column: usize,
+        /// What is wrong.
+        message: String,
+        /// The line.
+        text: String,
+    },
+    /// A key or table that no profile has.
+    #[error("{place}: unknown {key}{hint}")]
+    UnknownKey {
+        /// Where.
+        place: Place,
+        /// The key and its table, as in ``key `scren` in [search]``.
+        key: String,
+        /// The nearest known keys, as the end of the sentence.
+        hint: String,
+    },
+    /// A value of the wrong type, out of range, or not allowed with the others.
+    #[error("{place}: {key} = {found}: {expected}")]
+    Value {
+        /// Where.
+        place: Place,
+        /// The dotted key.
+        key: String,
+        /// The value as it stands there.
+        found: String,
+        /// What it must be.
+        expected: String,
+    },
+    /// Values that say nothing together; the message names them.
+    #[error("{place}: {message}")]
+    Section {
+        /// Where.
+        place: Place,
+        /// What is wrong.
+        message: String,
+    },
+    /// A key that must be there is not.
+    #[error("{place}: {key} is missing: {expected}")]
+    Missing {
+        /// The file, and the line of the table where there is one.
+        place: Place,
+        /// The dotted key.
+        key: String,
+        /// What it must be.
+        expected: String,
+    },
+    /// Part of the format, but not yet of this program.
+    #[error("{place}: {what} is not supported by this version yet{instead}")]
+    Unsupported {
+        /// Where.
+        place: Place,
+        /// The key and value.
+        what: String,
+        /// What to use meanwhile, as the end of the sentence.
+        instead: String,
+    },
+    /// A `--set` that is no `key=value`, or cannot be applied.
+    #[error("--set {text}: {why}")]
+    Override {
+        /// The override.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A layer in `[bits]` that the network does not have.
+    #[error("{place}: [bits] names a layer \"{name}\" that the network does not have{hint}")]
+    NoLayer {
+        /// Where.
+        place: Place,
+        /// The name.
+        name: String,
+        /// The nearest layers, as the end of the sentence.
+        hint: String,
+    },
+    /// The pins do not fit the network or the menu.
+    #[error("{place}: {source}")]
+    Pins {
+        /// Where.
+        place: Place,
+        /// Why.
+        source: Box<PinError>,
+    },
+    /// The sizes in `[model]` describe no network.
+    #[error("{place}: {source}")]
+    Model {
+        /// Where.
+        place: Place,
+        /// Why.
+        source: ModelError,
+    },
+    /// Neither a file nor the name of a profile.
+    #[error("there is no profile \"{name}\", neither as a file nor saved or shipped{hint}")]
+    NotFound {
+        /// What was asked for.
+        name: String,
+        /// The nearest names, as the end of the sentence.
+        hint: String,
+    },
+}

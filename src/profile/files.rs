@@ -1,0 +1,83 @@
+//! The settings of a profile that name files, and where their paths start.
+
+use std::path::{Component, Path, PathBuf};
+
+use toml_edit::{DocumentMut, Value};
+
+use super::keys::{KEYS, Kind};
+
+/// What marks a thing that comes with the program instead of a file.
+pub(crate) const BUILTIN: &str = "builtin:";
+
+/// Makes the paths of one setting absolute, if it names files: relative ones start from `folder`.
+pub(crate) fn make_absolute(path: &[String], value: &mut Value, folder: &Path) {
+    let [table, name] = path else { return };
+    if names_files(table, name) {
+        rewrite(value, &|p| absolute(folder, p));
+    }
+}
+
+/// Rewrites every path of a document.
+pub(crate) fn rewrite_all(document: &mut DocumentMut, change: &dyn Fn(&Path) -> PathBuf) {
+    for key in KEYS.iter().filter(|k| names_files(k.table, k.name)) {
+        let value = document
+            .get_mut(key.table)
+            .and_then(|t| t.as_table_like_mut())
+            .and_then(|t| t.get_mut(key.name))
+            .and_then(|i| i.as_value_mut());
+        if let Some(value) = value {
+            rewrite(value, change);
+        }
+    }
+}
+
+/// A path from `folder`, without `.` and `..` where they can be taken out of the text.
+pub(crate) fn absolute(folder: &Path, path: &Path) -> PathBuf {
+    let joined = folder.join(path);
+    let mut clean = PathBuf::new();
+    for part in joined.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(clean.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                clean.pop();
+            }
+            other => clean.push(other),
+        }
+    }
+    clean
+}
+
+fn names_files(table: &str, name: &str) -> bool {
+    KEYS.iter().any(|k| {
+        k.table == table && k.name == name && matches!(k.kind, Kind::Path | Kind::PathOrBuiltin)
+    })
+}
+
+fn rewrite(value: &mut Value, change: &dyn Fn(&Path) -> PathBuf) {
+    let Some(text) = value.as_str().filter(|t| !t.starts_with(BUILTIN)) else {
+        return;
+    };
+    let new = change(Path::new(text));
+    // TOML is Unicode and so is every path that was read from it; only the folder could be something else.
+    if let Some(new) = new.to_str().filter(|n| *n != text) {
+        let decor = value.decor().clone();
+        *value = Value::from(new);
+        *value.decor_mut() = decor;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_cleaned_and_taken_back() {
+        let abs = |folder: &str, path: &str| absolute(Path::new(folder), Path::new(path));
+        assert_eq!(abs("/a/b", "w.pth"), Path::new("/a/b/w.pth"));
+        assert_eq!(abs("/a/b", "./../w.pth"), Path::new("/a/w.pth"));
+        assert_eq!(abs("/a", "/x/w.pth"), Path::new("/x/w.pth"));
+        assert_eq!(abs("/", "../../w.pth"), Path::new("/../../w.pth"));
+    }
+}
