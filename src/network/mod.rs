@@ -10,6 +10,7 @@ mod builder;
 mod config;
 pub mod families;
 mod graph;
+mod query;
 
-pub use config::{Family, Layout, ModelConfig, ModelError};
+pub use config::{Family, Layout, MAX_PARAMETERS, ModelConfig, ModelError};
 pub use graph::*;

@@ -4,67 +4,14 @@
 //!
 //! Sizes are checked before building ([`super::ModelConfig::graph`]); the methods assume that they fit.
 
+mod conv;
+
 use super::config::{MAX_MACS, MAX_PARAMETERS};
 use super::{
     Block, BlockId, Graph, Layer, LayerId, LayerKind, ModelError, Neuron, Node, NodeId, Op, Range,
     Shape, Site, SiteId, Stage, StageId, TensorKind, TensorSpec,
 };
-
-/// How the authors' code stores the weight of a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// `nn.Conv2d`: `[O, I, k, k]`.
-    Map,
-    /// `nn.Conv1d` over tokens, kernel 1: `[O, I, 1]`.
-    Sequence,
-    /// `nn.Linear` over tokens: `[O, I]`.
-    Matrix,
-}
-
-/// A convolution to append; square, padded to keep the size at stride 1.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Conv {
-    out: usize,
-    kernel: usize,
-    stride: usize,
-    bias: bool,
-    form: Form,
-}
-
-impl Conv {
-    /// A 3x3 convolution with padding 1, without bias.
-    pub(super) fn three(out: usize) -> Self {
-        Conv {
-            out,
-            kernel: 3,
-            stride: 1,
-            bias: false,
-            form: Form::Map,
-        }
-    }
-    /// A 1x1 convolution without bias.
-    pub(super) fn one(out: usize, form: Form) -> Self {
-        Conv {
-            out,
-            kernel: 1,
-            stride: 1,
-            bias: false,
-            form,
-        }
-    }
-    /// How its weight is stored.
-    pub(super) fn form(self) -> Form {
-        self.form
-    }
-    /// The same with a stride.
-    pub(super) fn stride(self, stride: usize) -> Self {
-        Conv { stride, ..self }
-    }
-    /// The same with or without a bias.
-    pub(super) fn bias(self, bias: bool) -> Self {
-        Conv { bias, ..self }
-    }
-}
+pub(in crate::network) use conv::{Conv, Form};
 
 /// A graph under construction.
 pub(super) struct GraphBuilder {
