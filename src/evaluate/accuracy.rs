@@ -114,6 +114,8 @@ pub struct StopRule {
     pub allowed_loss: i64,
     /// Which of the job's images float classifies correctly.
     pub float: CorrectBits,
+    /// Stop when the verdict is certainly met, too; a confirmation goes on so that its accuracy is of all images.
+    pub stop_when_met: bool,
 }
 
 impl StopRule {
@@ -124,10 +126,10 @@ impl StopRule {
         let mut may_win = self.float.len() as i64 - may_lose;
         let mut lost = self.lost_before;
         let verdict = |lost: i64, may_lose: i64, may_win: i64| {
-            if lost + may_lose <= self.allowed_loss {
-                Some(Verdict::Met)
-            } else if lost - may_win > self.allowed_loss {
+            if lost - may_win > self.allowed_loss {
                 Some(Verdict::NotMet)
+            } else if lost + may_lose <= self.allowed_loss && (self.stop_when_met || may_lose + may_win == 0) {
+                Some(Verdict::Met)
             } else {
                 None
             }
@@ -147,5 +149,61 @@ impl StopRule {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bits(bits: &[bool]) -> CorrectBits {
+        bits.iter().copied().collect()
+    }
+
+    proptest! {
+        /// The early verdict equals the verdict on all images, and no earlier image was already certain.
+        #[test]
+        fn early_verdict_is_the_full_verdict(
+            images in prop::collection::vec((any::<bool>(), any::<bool>()), 0..60),
+            allowed_loss in -5i64..8,
+            lost_before in -4i64..5,
+            stop_when_met: bool,
+        ) {
+            let (float, candidate): (Vec<bool>, Vec<bool>) = images.into_iter().unzip();
+            let rule = StopRule { lost_before, allowed_loss, float: bits(&float), stop_when_met };
+            let loss = |n: usize| -> i64 {
+                lost_before + (0..n).map(|i| i64::from(float[i]) - i64::from(candidate[i])).sum::<i64>()
+            };
+            let full = if loss(float.len()) <= allowed_loss { Verdict::Met } else { Verdict::NotMet };
+            let (at, verdict) = rule.decided(&bits(&candidate)).expect("all images decide");
+            prop_assert_eq!(verdict, full);
+            if verdict == Verdict::Met && !stop_when_met {
+                prop_assert_eq!(at, float.len());
+            }
+            if at > 0 {
+                // One image earlier the rest could still have turned it: the best and the worst tail disagree.
+                let best = loss(at - 1) - (at - 1..float.len()).filter(|i| !float[*i]).count() as i64;
+                let worst = loss(at - 1) + (at - 1..float.len()).filter(|i| float[*i]).count() as i64;
+                let open = best <= allowed_loss && worst > allowed_loss;
+                prop_assert!(open || (!stop_when_met && worst <= allowed_loss));
+            }
+            prop_assert_eq!(rule.decided(&bits(&candidate[..at.saturating_sub(1)])).is_some(), at == 0);
+        }
+
+        #[test]
+        fn bits_survive_the_journal(images in prop::collection::vec(any::<bool>(), 0..70)) {
+            let before = bits(&images);
+            let text = serde_json::to_string(&before).expect("plain data");
+            prop_assert_eq!(serde_json::from_str::<CorrectBits>(&text).expect("just written"), before);
+        }
+    }
+
+    #[test]
+    fn malformed_bits_are_refused() {
+        for text in ["", "3", "3:", "x:0", "5:f", "4:g", "4:ff"] {
+            assert!(serde_json::from_value::<CorrectBits>(text.into()).is_err(), "{text}");
+        }
     }
 }

@@ -283,14 +283,14 @@ pub enum Event {
     },
     /// Results on the test split, which the search never saw.
     Tested {
-        /// The incumbent.
-        candidate: CandidateId,
+        /// The incumbent; none for the float network.
+        candidate: Option<CandidateId>,
         /// Images of the test split.
         images: usize,
-        /// Correct by the float network.
-        float_correct: usize,
-        /// Correct by the incumbent.
+        /// Correct among them.
         correct: usize,
+        /// One bit per image.
+        bits: CorrectBits,
     },
     /// The search ended.
     Finished {
@@ -309,4 +309,29 @@ pub enum Event {
         /// Held back but evaluated anyway.
         audited: u64,
     },
+}
+
+impl Event {
+    /// The `type` it is written with.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Started { .. } => "started",
+            Event::Baseline { .. } => "baseline",
+            Event::LevelOpened { .. } => "level_opened",
+            Event::Proposed { .. } => "proposed",
+            Event::Measured { .. } => "measured",
+            Event::RoundOpened { .. } => "round_opened",
+            Event::Gated { .. } => "gated",
+            Event::Screened { .. } => "screened",
+            Event::Confirmed { .. } => "confirmed",
+            Event::BaseChanged { .. } => "base_changed",
+            Event::GroupClosed { .. } => "group_closed",
+            Event::LevelClosed { .. } => "level_closed",
+            Event::IncumbentChanged { .. } => "incumbent_changed",
+            Event::CommandAccepted { .. } => "command_accepted",
+            Event::CommandRefused { .. } => "command_refused",
+            Event::Tested { .. } => "tested",
+            Event::Finished { .. } => "finished",
+        }
+    }
 }

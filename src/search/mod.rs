@@ -3,14 +3,23 @@
 #![forbid(unsafe_code)]
 
 mod command;
+mod engine;
 mod event;
+mod gate;
+mod known;
+mod level;
+mod replay;
 mod settings;
+mod steer;
 mod tree;
 
 pub use command::{Command, Group, Move};
+pub use engine::{Counters, Engine, Request};
 pub use event::{
     BaseReason, CandidateId, CloseReason, Event, GateDecision, GateReason, Judgement, Origin,
     StopReason,
 };
+pub use known::allowed_loss;
+pub use replay::ReplayError;
 pub use settings::{Settings, Space, SpaceLayer};
 pub use tree::{Candidate, State, Tree};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Group;
-use crate::profile::{Constraint, GateConfig, Level, Pin, SearchConfig};
+use crate::profile::{Constraint, GateConfig, Level, Pin, PinError, SearchConfig, bounds};
 use crate::quant::{Allocation, BitWidth};
 
 /// A layer as the search sees it.
@@ -106,8 +106,25 @@ pub struct Settings {
     pub pins: Vec<Pin>,
     /// The allocation to start from; none for the largest width everywhere.
     pub start: Option<Allocation>,
+    /// Images of the calibration split.
+    pub calibration_images: usize,
     /// Images of the search split.
     pub search_images: usize,
     /// Images of the test split; 0 for none.
     pub test_images: usize,
+}
+
+impl Settings {
+    /// Images of a screening: no more than the search split has.
+    pub fn screen(&self) -> usize {
+        self.search.screen.clamp(1, self.search_images.max(1))
+    }
+    /// The widths each layer may have under the given pins.
+    ///
+    /// # Errors
+    /// [`PinError`] where a pin names no layer or leaves one no width.
+    pub fn allowed(&self, pins: &[Pin]) -> Result<Vec<Vec<BitWidth>>, PinError> {
+        let names: Vec<&str> = self.space.layers.iter().map(|l| l.name.as_str()).collect();
+        bounds(pins, &names, &self.space.menu)
+    }
 }

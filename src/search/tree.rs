@@ -108,6 +108,8 @@ pub struct Tree {
     pub pins: Vec<Pin>,
     /// True between an accepted pause and resume.
     pub paused: bool,
+    /// Test split: images and how many the float network gets right.
+    pub tested_float: Option<(usize, usize)>,
     /// Test split: images, correct by float, correct by the incumbent.
     pub tested: Option<(usize, usize, usize)>,
     /// Why the search ended.
@@ -214,13 +216,12 @@ impl Tree {
             Event::IncumbentChanged { candidate } => self.incumbent = *candidate,
             Event::GroupClosed { .. } | Event::CommandRefused { .. } => {}
             Event::CommandAccepted { command, .. } => self.apply_command(command),
-            Event::Tested {
-                images,
-                float_correct,
-                correct,
-                ..
-            } => {
-                self.tested = Some((*images, *float_correct, *correct));
+            Event::Tested { candidate: None, images, correct, .. } => {
+                self.tested_float = Some((*images, *correct));
+            }
+            Event::Tested { candidate: Some(_), images, correct, .. } => {
+                let float = self.tested_float.map_or(0, |(_, correct)| correct);
+                self.tested = Some((*images, float, *correct));
             }
             Event::Finished { reason, .. } => self.finished = Some(*reason),
         }

@@ -1,0 +1,219 @@
+//! The gate: from drift alone, does a candidate deserve an accuracy evaluation? (Ours, not the paper's: its gate
+//! equations are not public.)
+
+use super::{GateDecision, GateReason};
+use crate::profile::{GateConfig, GateMode};
+use crate::quant::Allocation;
+
+/// A gate that learns from verdicts; [`Gate::freeze`] gives the gate of a round.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    config: GateConfig,
+    seed: u64,
+    /// Drift and whether screening met the constraint, in order of commitment.
+    verdicts: Vec<(f64, bool)>,
+}
+
+/// The gate of one round: what it learned before the round opened.
+#[derive(Clone, Debug)]
+pub struct FrozenGate {
+    config: GateConfig,
+    seed: u64,
+    verdicts: usize,
+    largest_pass: Option<f64>,
+    fit: Isotonic,
+}
+
+impl Gate {
+    /// A gate that knows no verdict.
+    pub fn new(config: GateConfig, seed: u64) -> Self {
+        Gate { config, seed, verdicts: Vec::new() }
+    }
+    /// Learns one screening verdict.
+    pub fn learn(&mut self, drift: f64, met: bool) {
+        self.verdicts.push((drift, met));
+    }
+    /// The gate as it is now, for a round.
+    pub fn freeze(&self) -> FrozenGate {
+        FrozenGate {
+            config: self.config,
+            seed: self.seed,
+            verdicts: self.verdicts.len(),
+            largest_pass: self.verdicts.iter().filter(|v| v.1).map(|v| v.0).max_by(f64::total_cmp),
+            fit: Isotonic::fit(&self.verdicts),
+        }
+    }
+}
+
+impl FrozenGate {
+    /// Decides on a candidate by its drift; the audit share is drawn from the seed and the allocation, so it does not
+    /// depend on order.
+    pub fn decide(&self, drift: f64, allocation: &Allocation) -> GateReason {
+        let mut reason = GateReason {
+            decision: GateDecision::Passed,
+            mode: self.config.mode,
+            drift,
+            limit: None,
+            chance: None,
+            min_chance: None,
+            verdicts: self.verdicts,
+        };
+        let hold_back = match self.config.mode {
+            GateMode::Off => false,
+            GateMode::Fixed => {
+                reason.limit = Some(self.config.limit);
+                drift > self.config.limit
+            }
+            GateMode::Adaptive => {
+                reason.limit = self.largest_pass;
+                reason.min_chance = Some(self.config.min_chance);
+                if self.verdicts >= self.config.warm_up {
+                    reason.chance = self.fit.at(drift);
+                }
+                reason.chance.is_some_and(|chance| chance < self.config.min_chance)
+            }
+        };
+        if hold_back {
+            let audited = draw(self.seed, allocation) < self.config.audit;
+            reason.decision = if audited { GateDecision::Audited } else { GateDecision::HeldBack };
+        }
+        reason
+    }
+    /// The reason recorded for a candidate that a person asked for.
+    pub fn exempt(&self, drift: f64, allocation: &Allocation) -> GateReason {
+        GateReason { decision: GateDecision::Exempt, ..self.decide(drift, allocation) }
+    }
+}
+
+/// A number in 0..1 that depends on the seed and the allocation only.
+fn draw(seed: u64, allocation: &Allocation) -> f64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"audit").update(&seed.to_le_bytes()).update(&allocation.bytes());
+    let mut eight = [0u8; 8];
+    hasher.finalize_xof().fill(&mut eight);
+    (u64::from_le_bytes(eight) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// Least-squares fit of a non-increasing step function (pool adjacent violators).
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Isotonic {
+    /// Smallest drift of each step and its fitted chance; drifts ascend, chances do not.
+    steps: Vec<(f64, f64)>,
+}
+
+impl Isotonic {
+    fn fit(points: &[(f64, bool)]) -> Self {
+        let mut points = points.to_vec();
+        // Passes before failures at equal drift: pooling then averages them, whatever the order of arrival.
+        points.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
+        // Each pool: smallest drift, passes, points.
+        let mut pools: Vec<(f64, f64, f64)> = Vec::new();
+        for (drift, met) in points {
+            let mut pool = (drift, f64::from(u8::from(met)), 1.0);
+            while let Some(last) = pools.last() {
+                let same_drift = last.0 == pool.0;
+                if !same_drift && last.1 / last.2 >= pool.1 / pool.2 {
+                    break;
+                }
+                pool = (last.0, last.1 + pool.1, last.2 + pool.2);
+                pools.pop();
+            }
+            pools.push(pool);
+        }
+        Isotonic { steps: pools.into_iter().map(|(drift, met, n)| (drift, met / n)).collect() }
+    }
+
+    /// The chance at a drift: that of the nearest step at or below it, so that between two observations the benefit of
+    /// the doubt is given; none without observations.
+    fn at(&self, drift: f64) -> Option<f64> {
+        let below = self.steps.partition_point(|step| step.0 <= drift);
+        self.steps.get(below.saturating_sub(1)).map(|step| step.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::quant::BitWidth;
+
+    fn allocation(bits: &[u8]) -> Allocation {
+        Allocation(bits.iter().map(|b| BitWidth::new(*b).expect("a width")).collect())
+    }
+
+    fn adaptive(warm_up: usize, audit: f64) -> Gate {
+        Gate::new(GateConfig { warm_up, audit, ..GateConfig::default() }, 7)
+    }
+
+    #[test]
+    fn nothing_is_held_back_before_the_warm_up() {
+        let mut gate = adaptive(3, 0.0);
+        gate.learn(0.1, false);
+        gate.learn(0.2, false);
+        assert_eq!(gate.freeze().decide(9.0, &allocation(&[4])).decision, GateDecision::Passed);
+        gate.learn(0.3, false);
+        assert_eq!(gate.freeze().decide(9.0, &allocation(&[4])).decision, GateDecision::HeldBack);
+    }
+
+    #[test]
+    fn a_frozen_gate_does_not_learn() {
+        let mut gate = adaptive(0, 0.0);
+        gate.learn(0.1, true);
+        let frozen = gate.freeze();
+        gate.learn(0.2, false);
+        assert_eq!(frozen.decide(0.5, &allocation(&[4])).decision, GateDecision::Passed);
+        assert_eq!(gate.freeze().decide(0.5, &allocation(&[4])).decision, GateDecision::HeldBack);
+    }
+
+    #[test]
+    fn fixed_limit_is_inclusive() {
+        let config = GateConfig { mode: GateMode::Fixed, limit: 0.1, audit: 0.0, ..GateConfig::default() };
+        let gate = Gate::new(config, 0).freeze();
+        assert_eq!(gate.decide(0.1, &allocation(&[4])).decision, GateDecision::Passed);
+        assert_eq!(gate.decide(0.1000001, &allocation(&[4])).decision, GateDecision::HeldBack);
+    }
+
+    #[test]
+    fn the_audit_share_is_about_what_was_asked() {
+        let config = GateConfig { mode: GateMode::Fixed, limit: 0.0, audit: 0.05, ..GateConfig::default() };
+        let gate = Gate::new(config, 3).freeze();
+        let audited = (0..4000u32)
+            .filter(|i| {
+                let bits: Vec<u8> = (0..8).map(|d| 1 + (i >> d & 1) as u8 + (i >> (8 + d) & 1) as u8).collect();
+                gate.decide(1.0, &allocation(&[&bits[..], &[1 + (i % 8) as u8]].concat())).decision == GateDecision::Audited
+            })
+            .count();
+        assert!((100..320).contains(&audited), "{audited} of 4000");
+    }
+
+    proptest! {
+        /// Against a naive reference: max over left ends of min over right ends of the mean (decreasing case mirrored).
+        #[test]
+        fn isotonic_fit_is_the_min_max_formula(points in prop::collection::vec((0u8..12, any::<bool>()), 1..24)) {
+            let points: Vec<(f64, bool)> = points.into_iter().map(|(d, met)| (f64::from(d), met)).collect();
+            let fit = Isotonic::fit(&points);
+            let mut drifts: Vec<f64> = points.iter().map(|p| p.0).collect();
+            drifts.sort_by(f64::total_cmp);
+            drifts.dedup();
+            for drift in &drifts {
+                let mean = |from: f64, to: f64| {
+                    let inside: Vec<f64> = points.iter().filter(|p| p.0 >= from && p.0 <= to).map(|p| f64::from(u8::from(p.1))).collect();
+                    inside.iter().sum::<f64>() / inside.len() as f64
+                };
+                let naive = drifts.iter().filter(|l| *l <= drift)
+                    .map(|l| drifts.iter().filter(|r| *r >= drift).map(|r| mean(*l, *r)).fold(0.0, f64::max))
+                    .fold(1.0, f64::min);
+                prop_assert!((fit.at(*drift).expect("points") - naive).abs() < 1e-12, "{} {} {:?}", drift, naive, fit);
+            }
+        }
+
+        #[test]
+        fn order_of_arrival_does_not_matter(mut points in prop::collection::vec((0u8..6, any::<bool>()), 1..12)) {
+            let fit = |p: &[(u8, bool)]| Isotonic::fit(&p.iter().map(|(d, m)| (f64::from(*d), *m)).collect::<Vec<_>>());
+            let one = fit(&points);
+            points.reverse();
+            prop_assert_eq!(one, fit(&points));
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What has been measured, by allocation, and how verdicts follow from it.
+
+use std::collections::HashMap;
+
+use super::Judgement;
+use crate::evaluate::{CorrectBits, StopRule, Verdict};
+use crate::quant::Allocation;
+
+/// Measurements of one allocation.
+#[derive(Clone, Debug, Default)]
+struct Measured {
+    drift: Option<(f64, Vec<f64>)>,
+    bits: CorrectBits,
+}
+
+/// All measurements of a run: the same question is never asked twice.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    by_allocation: HashMap<Allocation, Measured>,
+    float: CorrectBits,
+}
+
+/// What is still needed for a verdict.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Needed {
+    /// First image that is not known yet.
+    pub from: usize,
+    /// One past the last image.
+    pub to: usize,
+    /// When the rest may stop.
+    pub stop: StopRule,
+}
+
+impl Known {
+    /// Records the float network's results on the search split.
+    pub fn set_float(&mut self, float: CorrectBits) {
+        self.float = float;
+    }
+    /// Records a drift.
+    pub fn set_drift(&mut self, allocation: &Allocation, drift: f64, sites: Vec<f64>) {
+        self.by_allocation.entry(allocation.clone()).or_default().drift = Some((drift, sites));
+    }
+    /// A drift and its sites.
+    pub fn drift(&self, allocation: &Allocation) -> Option<(f64, Vec<f64>)> {
+        self.by_allocation.get(allocation)?.drift.clone()
+    }
+    /// Adds correct-image bits that begin where the known ones end.
+    pub fn extend(&mut self, allocation: &Allocation, bits: &CorrectBits) {
+        self.by_allocation.entry(allocation.clone()).or_default().bits.extend(bits);
+    }
+
+    /// The verdict on the first `of` images with the bits it rests on, or what is needed for it. `whole` asks for all
+    /// images where the constraint is met, so that the accuracy is of all of them.
+    pub fn judge(
+        &self,
+        allocation: &Allocation,
+        of: usize,
+        max_drop: f64,
+        whole: bool,
+    ) -> Result<(Judgement, CorrectBits), Needed> {
+        let none = CorrectBits::new();
+        let known = self.by_allocation.get(allocation).map_or(&none, |m| &m.bits);
+        let slice = |bits: &CorrectBits, from: usize, to: usize| -> CorrectBits {
+            bits.iter().take(to).skip(from).collect()
+        };
+        let allowed_loss = allowed_loss(max_drop, of);
+        let all = StopRule {
+            lost_before: 0,
+            allowed_loss,
+            float: slice(&self.float, 0, of),
+            stop_when_met: !whole,
+        };
+        if let Some((images, verdict)) = all.decided(&slice(known, 0, of)) {
+            let bits = slice(known, 0, images);
+            let judgement = Judgement {
+                verdict,
+                images,
+                of,
+                correct: bits.correct(),
+                float_correct: self.float.correct_in(0, images),
+                allowed_loss,
+                cached: false,
+            };
+            return Ok((judgement, bits));
+        }
+        let from = known.len().min(of);
+        let lost_before = self.float.correct_in(0, from) as i64 - known.correct_in(0, from) as i64;
+        Err(Needed {
+            from,
+            to: of,
+            stop: StopRule { lost_before, float: slice(&self.float, from, of), ..all },
+        })
+    }
+
+    /// True when the allocation is known not to meet the constraint on the first `of` images.
+    pub fn fails(&self, allocation: &Allocation, of: usize, max_drop: f64) -> bool {
+        matches!(self.judge(allocation, of, max_drop, false), Ok((j, _)) if j.verdict == Verdict::NotMet)
+    }
+}
+
+/// Most correct images that may be lost: `floor(max_drop · images / 100)`, where an exact product is not lost to
+/// binary rounding of the percentage.
+pub fn allowed_loss(max_drop: f64, images: usize) -> i64 {
+    (max_drop * images as f64 / 100.0 + 1e-9).floor() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quant::BitWidth;
+
+    fn bits(text: &str) -> CorrectBits {
+        text.chars().map(|c| c == '1').collect()
+    }
+
+    #[test]
+    fn percentages_that_are_exact_in_decimal_are_exact_here() {
+        assert_eq!(allowed_loss(1.5, 500), 7);
+        assert_eq!(allowed_loss(1.5, 2000), 30);
+        assert_eq!(allowed_loss(0.7, 1000), 7);
+        assert_eq!(allowed_loss(1.1, 1000), 11);
+        assert_eq!(allowed_loss(0.0, 1000), 0);
+    }
+
+    #[test]
+    fn a_confirmation_goes_on_where_the_screening_stopped() {
+        let allocation = Allocation::uniform(2, BitWidth::new(4).expect("a width"));
+        let mut known = Known::default();
+        known.set_float(bits("1111111111"));
+        let needed = known.judge(&allocation, 5, 20.0, false).expect_err("nothing known");
+        assert_eq!((needed.from, needed.to, needed.stop.allowed_loss), (0, 5, 1));
+        // Certain after four: the last image can cost at most one.
+        known.extend(&allocation, &bits("1111"));
+        let (judgement, _) = known.judge(&allocation, 5, 20.0, false).expect("known");
+        assert_eq!((judgement.verdict, judgement.images), (Verdict::Met, 4));
+        let needed = known.judge(&allocation, 10, 20.0, true).expect_err("six are missing");
+        assert_eq!((needed.from, needed.to, needed.stop.lost_before, needed.stop.allowed_loss), (4, 10, 0, 2));
+        known.extend(&allocation, &bits("010"));
+        assert!(known.judge(&allocation, 10, 20.0, true).is_err());
+        known.extend(&allocation, &bits("0"));
+        let (judgement, bits) = known.judge(&allocation, 10, 20.0, true).expect("certain");
+        assert_eq!((judgement.verdict, judgement.images, bits.len()), (Verdict::NotMet, 8, 8));
+    }
+}

@@ -1,0 +1,148 @@
+//! One level of the hierarchy while it is open: its groups, their next steps and their ranking.
+
+use super::{CandidateId, CloseReason, Group, Settings, Tree};
+use crate::profile::Level;
+use crate::quant::{Allocation, BitWidth};
+
+/// A group at the open level.
+#[derive(Clone, Debug)]
+pub struct OpenGroup {
+    /// The group.
+    pub group: Group,
+    /// Indices of its layers.
+    pub members: Vec<usize>,
+    /// Closed from this width down.
+    pub closed: Option<(BitWidth, CloseReason)>,
+    /// The candidate measured last for its next step, possibly on an older base.
+    pub candidate: Option<CandidateId>,
+}
+
+/// The next lower step of a group on a base.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The width the group goes to.
+    pub bits: BitWidth,
+    /// All bit-widths after it.
+    pub allocation: Allocation,
+}
+
+/// The open level.
+#[derive(Clone, Debug)]
+pub struct OpenLevel {
+    /// Which.
+    pub level: Level,
+    /// Position in the settings' list of levels.
+    pub index: usize,
+    /// Its groups, in the graph's order.
+    pub groups: Vec<OpenGroup>,
+    /// True until every open group's first drift is measured.
+    pub opening: bool,
+}
+
+/// One lower step: the largest menu width below the group's largest current one; members already there or lower stay,
+/// and no member goes below its own smallest allowed width. None when nothing would change.
+pub fn lower(base: &Allocation, members: &[usize], allowed: &[Vec<BitWidth>], menu: &[BitWidth]) -> Option<Step> {
+    let width = |i: usize| base.0.get(i).copied().unwrap_or(BitWidth::FLOAT);
+    let mut target = members.iter().map(|i| width(*i)).max()?;
+    loop {
+        target = menu.iter().copied().filter(|w| *w < target).max()?;
+        let mut allocation = base.clone();
+        for i in members {
+            let next = nearest_allowed(&allowed[*i], target).min(width(*i));
+            allocation.0[*i] = next;
+        }
+        if &allocation != base {
+            return Some(Step { bits: target, allocation });
+        }
+    }
+}
+
+/// The allowed width nearest to the wanted one: the largest not above it, else the smallest of all.
+pub fn nearest_allowed(allowed: &[BitWidth], wanted: BitWidth) -> BitWidth {
+    allowed
+        .iter()
+        .copied()
+        .filter(|w| *w <= wanted)
+        .max()
+        .or_else(|| allowed.iter().copied().min())
+        .unwrap_or(wanted)
+}
+
+impl OpenGroup {
+    /// Its next step on a base, unless it is closed there.
+    pub fn next(&self, base: &Allocation, allowed: &[Vec<BitWidth>], settings: &Settings) -> Option<Step> {
+        let step = lower(base, &self.members, allowed, &settings.space.menu)?;
+        match self.closed {
+            Some((at, _)) if step.bits <= at => None,
+            _ => Some(step),
+        }
+    }
+}
+
+/// A group that may go on, with its place in the ranking.
+#[derive(Clone, Debug)]
+pub struct Ranked {
+    /// Index into [`OpenLevel::groups`].
+    pub group: usize,
+    /// Its next step.
+    pub step: Step,
+    /// The candidate that stands for exactly this step on exactly this base, with its drift known.
+    pub fresh: Option<CandidateId>,
+    /// Bytes saved over added drift; infinite where the step was never measured.
+    pub score: f64,
+    /// Bytes saved.
+    pub saved: u64,
+}
+
+impl OpenLevel {
+    /// Open groups in rank order: bytes saved / max(added drift, 1e-6), more bytes first on a tie, then the graph's
+    /// order. A stale drift (of an older base) orders, and never rejects.
+    pub fn ranking(&self, base: CandidateId, allowed: &[Vec<BitWidth>], tree: &Tree, settings: &Settings) -> Vec<Ranked> {
+        let Some(base) = tree.get(base) else { return Vec::new() };
+        let mut ranked: Vec<Ranked> = Vec::new();
+        for (group, open) in self.groups.iter().enumerate() {
+            let Some(step) = open.next(&base.allocation, allowed, settings) else { continue };
+            let measured = open.candidate.and_then(|c| tree.get(c)).filter(|c| c.drift.is_some());
+            let fresh = measured
+                .filter(|c| c.parent == Some(base.id) && c.allocation == step.allocation)
+                .map(|c| c.id);
+            let saved = base.bytes.saturating_sub(settings.space.bytes(&step.allocation));
+            let same_step = measured.filter(|c| c.change.as_ref().is_some_and(|m| m.bits == step.bits));
+            let score = match same_step.and_then(|c| c.added_drift) {
+                Some(added) => saved as f64 / added.max(1e-6),
+                None => f64::INFINITY,
+            };
+            ranked.push(Ranked { group, step, fresh, score, saved });
+        }
+        ranked.sort_by(|a, b| b.score.total_cmp(&a.score).then(b.saved.cmp(&a.saved)).then(a.group.cmp(&b.group)));
+        ranked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn widths(bits: &[u8]) -> Vec<BitWidth> {
+        bits.iter().map(|b| BitWidth::new(*b).expect("a width")).collect()
+    }
+
+    #[test]
+    fn lower_takes_the_largest_members_down_and_never_raises() {
+        let menu = widths(&[2, 3, 4, 6, 8]);
+        let free = vec![menu.clone(); 3];
+        let base = Allocation(widths(&[8, 4, 8]));
+        let step = lower(&base, &[0, 1], &free, &menu).expect("a step");
+        assert_eq!((step.bits.bits(), step.allocation), (6, Allocation(widths(&[6, 4, 8]))));
+    }
+
+    #[test]
+    fn a_member_that_may_not_follow_stays_and_the_others_go_on() {
+        let menu = widths(&[2, 4, 8]);
+        let allowed = vec![widths(&[8]), widths(&[2, 4, 8])];
+        let base = Allocation(widths(&[8, 4]));
+        let step = lower(&base, &[0, 1], &allowed, &menu).expect("the second layer can go to 2");
+        assert_eq!((step.bits.bits(), step.allocation), (2, Allocation(widths(&[8, 2]))));
+        assert_eq!(lower(&Allocation(widths(&[8, 2])), &[0, 1], &allowed, &menu), None);
+    }
+}
