@@ -7,6 +7,8 @@
 
 mod accuracy;
 mod job;
+mod landscape;
 
 pub use accuracy::{CorrectBits, StopRule, Verdict};
+pub use landscape::Landscape;
 pub use job::{Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split, Work};

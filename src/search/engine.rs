@@ -598,7 +598,7 @@ impl Engine {
     }
 
     /// Lets the gate of the round decide and records it.
-    fn decide(&mut self, candidate: &Candidate, drift: f64) {
+    pub(super) fn decide(&mut self, candidate: &Candidate, drift: f64) {
         let reason = self.frozen.decide(drift, &candidate.allocation);
         match reason.decision {
             GateDecision::HeldBack => self.counters.gated += 1,
@@ -678,7 +678,7 @@ impl Engine {
         self.phase = Phase::Level(OpenLevel { level, index, groups, opening: true });
     }
 
-    fn open_round(&mut self, open: &OpenLevel) {
+    pub(super) fn open_round(&mut self, open: &OpenLevel) {
         let Some(base) = self.tree.base else { return };
         let ranking = open.ranking(base, &self.allowed, &self.tree, &self.settings);
         if ranking.is_empty() {

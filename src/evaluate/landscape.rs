@@ -1,0 +1,164 @@
+//! A synthetic landscape: an [`Evaluator`] without a network, for tests and benchmarks of strategies.
+//!
+//! Every image has a difficulty in 0..1, drawn from the seed. Float gets an image right where its difficulty is below
+//! `accuracy`. An allocation has a true drop in percentage points
+//!
+//! `drop = sum_l cost_l(b_l) + sum_(l<k) interaction_lk(b_l, b_k) + noise(allocation)`,
+//! `cost_l(b) = sensitivity_l * 4^(2 - b)`, `interaction = strength_lk * sqrt(cost_l * cost_k)`,
+//!
+//! and gets wrong the `drop` percent of images next below the float threshold, with a seeded share of images flipped
+//! both ways on top so that results on different images disagree. Drift is `sum_l sqrt(cost_l) / 20` with some seeded
+//! noise of its own: correlated with the drop, not equal to it. Landscapes are ours and describe no real network.
+
+use super::{Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split, Work};
+use crate::quant::{Allocation, BitWidth};
+
+/// A seeded synthetic network.
+#[derive(Clone, Debug)]
+pub struct Landscape {
+    seed: u64,
+    sensitivity: Vec<f64>,
+    interaction: Vec<Vec<f64>>,
+    noise: f64,
+    accuracy: f64,
+    flips: f64,
+    calibration: usize,
+    search: usize,
+    test: usize,
+}
+
+impl Landscape {
+    /// A landscape of `layers` layers with splits of the given sizes.
+    pub fn new(seed: u64, layers: usize, calibration: usize, search: usize, test: usize) -> Self {
+        let draw = |name: &str, a: usize, b: usize| unit(seed, name, &[a as u64, b as u64]);
+        let sensitivity = (0..layers).map(|l| 4.0 * 10f64.powf(1.5 * draw("sensitivity", l, 0) - 1.0)).collect();
+        let interaction =
+            (0..layers).map(|l| (0..layers).map(|k| 0.6 * draw("interaction", l, k) - 0.2).collect()).collect();
+        Landscape {
+            seed,
+            sensitivity,
+            interaction,
+            noise: 0.15,
+            accuracy: 0.87,
+            flips: 0.02,
+            calibration,
+            search,
+            test,
+        }
+    }
+
+    /// Number of layers.
+    pub fn layers(&self) -> usize {
+        self.sensitivity.len()
+    }
+
+    fn cost(&self, layer: usize, width: BitWidth) -> f64 {
+        match width.is_float() {
+            true => 0.0,
+            false => self.sensitivity[layer] * 4f64.powi(2 - i32::from(width.bits())),
+        }
+    }
+
+    /// The true drop of an allocation in percentage points (it may be slightly negative).
+    pub fn drop(&self, allocation: &Allocation) -> f64 {
+        if allocation.is_float() {
+            return 0.0;
+        }
+        let costs: Vec<f64> = allocation.0.iter().enumerate().map(|(l, w)| self.cost(l, *w)).collect();
+        let mut drop: f64 = costs.iter().sum();
+        for l in 0..costs.len() {
+            for k in l + 1..costs.len() {
+                drop += self.interaction[l][k] * (costs[l] * costs[k]).sqrt();
+            }
+        }
+        drop + self.noise * (2.0 * self.draw("noise", allocation, 0) - 1.0)
+    }
+
+    fn draw(&self, name: &str, allocation: &Allocation, index: u64) -> f64 {
+        let key = blake3::hash(&allocation.bytes());
+        let mut eight = [0u8; 8];
+        eight.copy_from_slice(&key.as_bytes()[..8]);
+        unit(self.seed, name, &[u64::from_le_bytes(eight), index])
+    }
+
+    fn drift(&self, allocation: &Allocation) -> (f64, Vec<f64>) {
+        let sites: Vec<f64> = allocation
+            .0
+            .iter()
+            .enumerate()
+            .map(|(l, w)| self.cost(l, *w).sqrt() / 20.0 * (0.8 + 0.4 * self.draw("drift", allocation, l as u64)))
+            .chain([self.drop(allocation).abs() / 100.0])
+            .collect();
+        (sites.iter().sum::<f64>(), sites)
+    }
+
+    fn correct(&self, allocation: &Allocation, split: Split, image: usize) -> bool {
+        let index = [split as u64, image as u64];
+        let difficulty = unit(self.seed, "difficulty", &index);
+        if allocation.is_float() {
+            return difficulty < self.accuracy;
+        }
+        let right = difficulty < self.accuracy - self.drop(allocation) / 100.0;
+        let near = (difficulty - self.accuracy).abs() < 0.1;
+        let flip = near && self.draw("flip", allocation, index[1] * 4 + index[0]) < 5.0 * self.flips;
+        right != flip
+    }
+}
+
+/// A number in 0..1 that depends on its arguments only.
+fn unit(seed: u64, name: &str, numbers: &[u64]) -> f64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(name.as_bytes()).update(&seed.to_le_bytes());
+    for n in numbers {
+        hasher.update(&n.to_le_bytes());
+    }
+    let mut eight = [0u8; 8];
+    hasher.finalize_xof().fill(&mut eight);
+    (u64::from_le_bytes(eight) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+impl Evaluator for Landscape {
+    fn evaluate(
+        &mut self,
+        job: &Job,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(Outcome, Work), EvaluateError> {
+        let (want, got) = (self.layers(), job.allocation.len());
+        if got != want {
+            return Err(EvaluateError::WrongLayers { got, want });
+        }
+        if cancel.is_cancelled() {
+            return Err(EvaluateError::Cancelled);
+        }
+        let work = |images: usize| Work { layer_forwards: (images * want) as u64, images: images as u64 };
+        match &job.question {
+            Question::Drift => {
+                let (drift, sites) = self.drift(&job.allocation);
+                Ok((Outcome::Drift { drift, sites }, work(self.calibration)))
+            }
+            Question::Accuracy { split, from, to, stop } => {
+                let len = match split {
+                    Split::Calibration => self.calibration,
+                    Split::Search => self.search,
+                    Split::Test => self.test,
+                };
+                if from > to || *to > len {
+                    return Err(EvaluateError::OutOfRange { split: *split, from: *from, to: *to, len });
+                }
+                let mut correct: CorrectBits =
+                    (*from..*to).map(|image| self.correct(&job.allocation, *split, image)).collect();
+                if let Some((images, _)) = stop.as_ref().and_then(|s| s.decided(&correct)) {
+                    correct.truncate(images);
+                }
+                progress(Progress { done: correct.len(), total: to - from, correct: correct.correct() });
+                let work = work(correct.len());
+                Ok((Outcome::Accuracy { correct }, work))
+            }
+        }
+    }
+
+    fn numerics(&self) -> String {
+        format!("synthetic landscape {}", self.seed)
+    }
+}
