@@ -6,7 +6,8 @@ use aq4svit::evaluate::{Cancel, Evaluator, Landscape, Outcome, Question, Split, 
 use aq4svit::profile::{Constraint, GateConfig, GateMode, Level, Pin, SearchConfig, Strategy};
 use aq4svit::quant::{Allocation, BitWidth};
 use aq4svit::search::{
-    Command, Engine, Event, GateDecision, Group, Move, Settings, Space, SpaceLayer, State, StopReason,
+    Command, Engine, Event, GateDecision, Group, Move, Settings, Space, SpaceLayer, State,
+    StopReason,
 };
 use proptest::prelude::{Strategy as _, *};
 
@@ -25,7 +26,10 @@ fn settings() -> Settings {
             stage: format!("stage{}", i / 4),
             block: format!("stage{}.{}", i / 4, i / 2),
             weights,
-            bytes: menu.iter().map(|w| (weights * u64::from(w.bits())).div_ceil(8)).collect(),
+            bytes: menu
+                .iter()
+                .map(|w| (weights * u64::from(w.bits())).div_ceil(8))
+                .collect(),
             float_bytes: weights * 4,
         }
     };
@@ -37,7 +41,10 @@ fn settings() -> Settings {
             fixed_bytes: 100,
             sites: (0..LAYERS).map(|i| format!("site{i}")).collect(),
         },
-        constraint: Constraint { max_accuracy_drop: 1.5, max_memory: None },
+        constraint: Constraint {
+            max_accuracy_drop: 1.5,
+            max_memory: None,
+        },
         search: SearchConfig {
             strategy: Strategy::Greedy,
             levels: vec![Level::Network, Level::Stage, Level::Block, Level::Layer],
@@ -58,11 +65,18 @@ fn landscape(seed: u64) -> Landscape {
 }
 
 fn answer(evaluator: &mut Landscape, job: &aq4svit::evaluate::Job) -> Outcome {
-    evaluator.evaluate(job, &Cancel::default(), &mut |_| {}).expect("a landscape answers").0
+    evaluator
+        .evaluate(job, &Cancel::default(), &mut |_| {})
+        .expect("a landscape answers")
+        .0
 }
 
 /// Runs to the end; `commands` are given after so many outcomes.
-fn run(engine: &mut Engine, evaluator: &mut Landscape, commands: &[(usize, Command)]) -> Vec<Event> {
+fn run(
+    engine: &mut Engine,
+    evaluator: &mut Landscape,
+    commands: &[(usize, Command)],
+) -> Vec<Event> {
     let mut events = engine.start();
     let mut commands: VecDeque<_> = commands.iter().cloned().collect();
     for step in 0.. {
@@ -111,10 +125,22 @@ fn check_invariants(engine: &Engine, events: &[Event], settings: &Settings) {
         assert_eq!(incumbent.state(), State::Confirmed);
         let conforming = |c: &&aq4svit::search::Candidate| {
             let allowed = settings.allowed(&tree.pins).expect("pins hold");
-            c.allocation.0.iter().zip(allowed).all(|(w, a)| a.contains(w))
+            c.allocation
+                .0
+                .iter()
+                .zip(allowed)
+                .all(|(w, a)| a.contains(w))
         };
-        let confirmed = tree.candidates.iter().filter(|c| c.state() == State::Confirmed).filter(conforming);
-        assert_eq!(confirmed.map(|c| c.bytes).min(), Some(incumbent.bytes), "the incumbent is the smallest confirmed");
+        let confirmed = tree
+            .candidates
+            .iter()
+            .filter(|c| c.state() == State::Confirmed)
+            .filter(conforming);
+        assert_eq!(
+            confirmed.map(|c| c.bytes).min(),
+            Some(incumbent.bytes),
+            "the incumbent is the smallest confirmed"
+        );
     }
 }
 
@@ -125,7 +151,9 @@ fn greedy_finds_a_small_allocation_that_holds_on_the_whole_split() {
         let (engine, events) = finished(settings.clone(), seed);
         check_invariants(&engine, &events, &settings);
         let tree = engine.tree();
-        let incumbent = tree.get(tree.incumbent.expect("8 bits pass")).expect("in the tree");
+        let incumbent = tree
+            .get(tree.incumbent.expect("8 bits pass"))
+            .expect("in the tree");
         let best_uniform = [2, 3, 4, 6, 8]
             .map(|b| Allocation::uniform(LAYERS, width(b)))
             .into_iter()
@@ -133,8 +161,14 @@ fn greedy_finds_a_small_allocation_that_holds_on_the_whole_split() {
             .map(|a| settings.space.bytes(&a))
             .min()
             .expect("8 bits pass");
-        assert!(incumbent.bytes as f64 <= 1.05 * best_uniform as f64, "seed {seed}");
-        assert!(tree.tested.is_some() && tree.finished == Some(StopReason::Complete), "seed {seed}");
+        assert!(
+            incumbent.bytes as f64 <= 1.05 * best_uniform as f64,
+            "seed {seed}"
+        );
+        assert!(
+            tree.tested.is_some() && tree.finished == Some(StopReason::Complete),
+            "seed {seed}"
+        );
     }
 }
 
@@ -157,7 +191,10 @@ fn no_question_is_asked_twice() {
     };
     assert_eq!(engine.counters().evaluations, of(Split::Search) - 1);
     assert_eq!(of(Split::Test), 2);
-    assert_eq!(engine.counters().drift_evaluations, asked.len() as u64 - of(Split::Search) - of(Split::Test));
+    assert_eq!(
+        engine.counters().drift_evaluations,
+        asked.len() as u64 - of(Split::Search) - of(Split::Test)
+    );
 }
 
 #[test]
@@ -176,7 +213,10 @@ fn a_memory_limit_that_is_not_reached_is_said() {
     settings.constraint.max_memory = Some(200);
     let (engine, _) = finished(settings, 1);
     assert_eq!(engine.tree().finished, Some(StopReason::NothingMet));
-    assert!(engine.tree().incumbent.is_some(), "the nearest miss is shown");
+    assert!(
+        engine.tree().incumbent.is_some(),
+        "the nearest miss is shown"
+    );
 }
 
 #[test]
@@ -185,7 +225,11 @@ fn the_lowest_width_is_tried_first() {
     settings.constraint.max_accuracy_drop = 100.0;
     let (engine, _) = finished(settings, 1);
     assert_eq!(engine.tree().finished, Some(StopReason::LowestPasses));
-    let incumbent = engine.tree().incumbent.and_then(|i| engine.tree().get(i)).expect("found");
+    let incumbent = engine
+        .tree()
+        .incumbent
+        .and_then(|i| engine.tree().get(i))
+        .expect("found");
     assert_eq!(incumbent.allocation, Allocation::uniform(LAYERS, width(2)));
     assert!(engine.counters().evaluations <= 3);
 }
@@ -216,8 +260,16 @@ fn the_gate_holds_back_and_saves_evaluations() {
 fn pins_hold_in_every_candidate() {
     let mut settings = settings();
     settings.pins = vec![
-        Pin { pattern: "stage0.0.layer1".into(), min: width(8), max: width(8) },
-        Pin { pattern: "stage1.*".into(), min: width(4), max: width(8) },
+        Pin {
+            pattern: "stage0.0.layer1".into(),
+            min: width(8),
+            max: width(8),
+        },
+        Pin {
+            pattern: "stage1.*".into(),
+            min: width(4),
+            max: width(8),
+        },
     ];
     let (engine, events) = finished(settings.clone(), 2);
     check_invariants(&engine, &events, &settings);
@@ -230,7 +282,12 @@ fn pins_hold_in_every_candidate() {
 #[test]
 fn a_manual_child_is_judged_next_and_never_held_back() {
     let mut settings = settings();
-    settings.gate = GateConfig { mode: GateMode::Fixed, limit: 0.0, audit: 0.0, ..GateConfig::default() };
+    settings.gate = GateConfig {
+        mode: GateMode::Fixed,
+        limit: 0.0,
+        audit: 0.0,
+        ..GateConfig::default()
+    };
     let mut engine = Engine::new(settings).expect("no pins");
     let mut evaluator = landscape(6);
     engine.start();
@@ -239,21 +296,37 @@ fn a_manual_child_is_judged_next_and_never_held_back() {
         let outcome = answer(&mut evaluator, &request.job);
         engine.outcome(&request.job, outcome);
     }
-    let change = Move { group: Group::Layer("stage1.3.layer7".into()), bits: width(6) };
+    let change = Move {
+        group: Group::Layer("stage1.3.layer7".into()),
+        bits: width(6),
+    };
     let base = engine.tree().base.expect("just seen");
-    let events = engine.command(Command::SetBits { candidate: base, change: change.clone() });
-    assert!(matches!(&events[0], Event::CommandAccepted { .. }), "{events:?}");
+    let events = engine.command(Command::SetBits {
+        candidate: base,
+        change: change.clone(),
+    });
+    assert!(
+        matches!(&events[0], Event::CommandAccepted { .. }),
+        "{events:?}"
+    );
     let made = engine.tree().candidates.last().expect("made").id;
     for _ in 0..2 {
         let request = engine.wanted(1).pop().expect("a question");
-        assert_eq!(request.candidate, Some(made), "the manual child comes first");
+        assert_eq!(
+            request.candidate,
+            Some(made),
+            "the manual child comes first"
+        );
         let outcome = answer(&mut evaluator, &request.job);
         engine.outcome(&request.job, outcome);
     }
     let made = engine.tree().get(made).expect("there");
     assert_eq!(made.gate.map(|g| g.decision), Some(GateDecision::Exempt));
     assert!(made.screening.is_some());
-    let again = engine.command(Command::SetBits { candidate: base, change });
+    let again = engine.command(Command::SetBits {
+        candidate: base,
+        change,
+    });
     assert!(matches!(&again[0], Event::CommandRefused { .. }));
 }
 
@@ -262,7 +335,12 @@ fn a_pruned_base_gives_way_and_resuming_brings_it_back() {
     let mut engine = Engine::new(settings()).expect("no pins");
     let mut evaluator = landscape(7);
     engine.start();
-    let accepted = |e: &Engine| e.tree().base.and_then(|b| e.tree().get(b)).is_some_and(|b| b.parent.is_some());
+    let accepted = |e: &Engine| {
+        e.tree()
+            .base
+            .and_then(|b| e.tree().get(b))
+            .is_some_and(|b| b.parent.is_some())
+    };
     while !accepted(&engine) || engine.tree().level.is_none() {
         let request = engine.wanted(1).pop().expect("not finished");
         let outcome = answer(&mut evaluator, &request.job);
@@ -270,10 +348,19 @@ fn a_pruned_base_gives_way_and_resuming_brings_it_back() {
     }
     let base = engine.tree().base.expect("accepted");
     let parent = engine.tree().get(base).and_then(|b| b.parent);
-    assert!(matches!(engine.command(Command::Prune { candidate: base })[0], Event::CommandAccepted { .. }));
+    assert!(matches!(
+        engine.command(Command::Prune { candidate: base })[0],
+        Event::CommandAccepted { .. }
+    ));
     assert_eq!(engine.tree().base, parent);
-    assert!(matches!(engine.command(Command::Prune { candidate: base })[0], Event::CommandRefused { .. }));
-    assert!(matches!(engine.command(Command::ResumeBranch { candidate: base })[0], Event::CommandAccepted { .. }));
+    assert!(matches!(
+        engine.command(Command::Prune { candidate: base })[0],
+        Event::CommandRefused { .. }
+    ));
+    assert!(matches!(
+        engine.command(Command::ResumeBranch { candidate: base })[0],
+        Event::CommandAccepted { .. }
+    ));
     while engine.tree().base != Some(base) {
         let request = engine.wanted(1).pop().expect("the branch takes part again");
         let outcome = answer(&mut evaluator, &request.job);
@@ -284,13 +371,28 @@ fn a_pruned_base_gives_way_and_resuming_brings_it_back() {
 #[test]
 fn a_pin_set_during_the_run_binds_the_result() {
     let settings = settings();
-    let pin = Pin { pattern: "stage0.*".into(), min: width(6), max: width(8) };
+    let pin = Pin {
+        pattern: "stage0.*".into(),
+        min: width(6),
+        max: width(8),
+    };
     for seed in 0..8 {
         let mut engine = Engine::new(settings.clone()).expect("no pins");
-        let events = run(&mut engine, &mut landscape(seed), &[(25, Command::Pin { pin: pin.clone() })]);
+        let events = run(
+            &mut engine,
+            &mut landscape(seed),
+            &[(25, Command::Pin { pin: pin.clone() })],
+        );
         check_invariants(&engine, &events, &settings);
-        let incumbent = engine.tree().incumbent.and_then(|i| engine.tree().get(i)).expect("8 bits pass");
-        assert!(incumbent.allocation.0[..4].iter().all(|w| *w >= width(6)), "seed {seed}");
+        let incumbent = engine
+            .tree()
+            .incumbent
+            .and_then(|i| engine.tree().get(i))
+            .expect("8 bits pass");
+        assert!(
+            incumbent.allocation.0[..4].iter().all(|w| *w >= width(6)),
+            "seed {seed}"
+        );
     }
 }
 
@@ -302,18 +404,31 @@ fn commands() -> impl proptest::strategy::Strategy<Value = Command> {
         (0usize..3).prop_map(|i| Group::Stage(format!("stage{i}"))),
         (0usize..8).prop_map(|i| Group::Layer(format!("stage{}.{}.layer{i}", i / 4, i / 2))),
     ];
-    let pattern = prop::sample::select(vec!["stage0.*", "stage1.2.*", "stage1.3.layer7", "nothing"]);
+    let pattern =
+        prop::sample::select(vec!["stage0.*", "stage1.2.*", "stage1.3.layer7", "nothing"]);
     prop_oneof![
         Just(Command::Pause),
         Just(Command::Resume),
-        candidate.clone().prop_map(|candidate| Command::Prune { candidate }),
-        candidate.clone().prop_map(|candidate| Command::ResumeBranch { candidate }),
-        (candidate, group, bits.clone())
-            .prop_map(|(candidate, group, bits)| Command::SetBits { candidate, change: Move { group, bits } }),
-        (pattern.clone(), bits.clone(), bits).prop_map(|(pattern, a, b)| Command::Pin {
-            pin: Pin { pattern: pattern.into(), min: a.min(b), max: a.max(b) }
+        candidate
+            .clone()
+            .prop_map(|candidate| Command::Prune { candidate }),
+        candidate
+            .clone()
+            .prop_map(|candidate| Command::ResumeBranch { candidate }),
+        (candidate, group, bits.clone()).prop_map(|(candidate, group, bits)| Command::SetBits {
+            candidate,
+            change: Move { group, bits }
         }),
-        pattern.prop_map(|pattern| Command::Unpin { pattern: pattern.into() }),
+        (pattern.clone(), bits.clone(), bits).prop_map(|(pattern, a, b)| Command::Pin {
+            pin: Pin {
+                pattern: pattern.into(),
+                min: a.min(b),
+                max: a.max(b)
+            }
+        }),
+        pattern.prop_map(|pattern| Command::Unpin {
+            pattern: pattern.into()
+        }),
         Just(Command::Stop),
     ]
 }
@@ -393,8 +508,17 @@ proptest! {
 #[test]
 fn a_journal_that_is_not_of_this_search_is_refused() {
     let (_, mut events) = finished(settings(), 8);
-    let at = events.iter().position(|e| matches!(e, Event::RoundOpened { .. })).expect("rounds");
+    let at = events
+        .iter()
+        .position(|e| matches!(e, Event::RoundOpened { .. }))
+        .expect("rounds");
     events.remove(at);
-    let error = Engine::new(settings()).expect("no pins").replay(&events).expect_err("an event is missing");
-    assert_eq!((error.at, error.expected.as_str()), (at + 1, "round_opened"));
+    let error = Engine::new(settings())
+        .expect("no pins")
+        .replay(&events)
+        .expect_err("an event is missing");
+    assert_eq!(
+        (error.at, error.expected.as_str()),
+        (at + 1, "round_opened")
+    );
 }

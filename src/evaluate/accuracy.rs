@@ -128,7 +128,9 @@ impl StopRule {
         let verdict = |lost: i64, may_lose: i64, may_win: i64| {
             if lost - may_win > self.allowed_loss {
                 Some(Verdict::NotMet)
-            } else if lost + may_lose <= self.allowed_loss && (self.stop_when_met || may_lose + may_win == 0) {
+            } else if lost + may_lose <= self.allowed_loss
+                && (self.stop_when_met || may_lose + may_win == 0)
+            {
                 Some(Verdict::Met)
             } else {
                 None
@@ -203,7 +205,10 @@ mod tests {
     #[test]
     fn malformed_bits_are_refused() {
         for text in ["", "3", "3:", "x:0", "5:f", "4:g", "4:ff"] {
-            assert!(serde_json::from_value::<CorrectBits>(text.into()).is_err(), "{text}");
+            assert!(
+                serde_json::from_value::<CorrectBits>(text.into()).is_err(),
+                "{text}"
+            );
         }
     }
 }

@@ -10,7 +10,9 @@
 //! both ways on top so that results on different images disagree. Drift is `sum_l sqrt(cost_l) / 20` with some seeded
 //! noise of its own: correlated with the drop, not equal to it. Landscapes are ours and describe no real network.
 
-use super::{Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split, Work};
+use super::{
+    Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split, Work,
+};
 use crate::quant::{Allocation, BitWidth};
 
 /// A seeded synthetic network.
@@ -31,9 +33,16 @@ impl Landscape {
     /// A landscape of `layers` layers with splits of the given sizes.
     pub fn new(seed: u64, layers: usize, calibration: usize, search: usize, test: usize) -> Self {
         let draw = |name: &str, a: usize, b: usize| unit(seed, name, &[a as u64, b as u64]);
-        let sensitivity = (0..layers).map(|l| 4.0 * 10f64.powf(1.5 * draw("sensitivity", l, 0) - 1.0)).collect();
-        let interaction =
-            (0..layers).map(|l| (0..layers).map(|k| 0.6 * draw("interaction", l, k) - 0.2).collect()).collect();
+        let sensitivity = (0..layers)
+            .map(|l| 4.0 * 10f64.powf(1.5 * draw("sensitivity", l, 0) - 1.0))
+            .collect();
+        let interaction = (0..layers)
+            .map(|l| {
+                (0..layers)
+                    .map(|k| 0.6 * draw("interaction", l, k) - 0.2)
+                    .collect()
+            })
+            .collect();
         Landscape {
             seed,
             sensitivity,
@@ -64,7 +73,12 @@ impl Landscape {
         if allocation.is_float() {
             return 0.0;
         }
-        let costs: Vec<f64> = allocation.0.iter().enumerate().map(|(l, w)| self.cost(l, *w)).collect();
+        let costs: Vec<f64> = allocation
+            .0
+            .iter()
+            .enumerate()
+            .map(|(l, w)| self.cost(l, *w))
+            .collect();
         let mut drop: f64 = costs.iter().sum();
         for l in 0..costs.len() {
             for k in l + 1..costs.len() {
@@ -86,7 +100,10 @@ impl Landscape {
             .0
             .iter()
             .enumerate()
-            .map(|(l, w)| self.cost(l, *w).sqrt() / 20.0 * (0.8 + 0.4 * self.draw("drift", allocation, l as u64)))
+            .map(|(l, w)| {
+                self.cost(l, *w).sqrt() / 20.0
+                    * (0.8 + 0.4 * self.draw("drift", allocation, l as u64))
+            })
             .chain([self.drop(allocation).abs() / 100.0])
             .collect();
         (sites.iter().sum::<f64>(), sites)
@@ -100,7 +117,8 @@ impl Landscape {
         }
         let right = difficulty < self.accuracy - self.drop(allocation) / 100.0;
         let near = (difficulty - self.accuracy).abs() < 0.1;
-        let flip = near && self.draw("flip", allocation, index[1] * 4 + index[0]) < 5.0 * self.flips;
+        let flip =
+            near && self.draw("flip", allocation, index[1] * 4 + index[0]) < 5.0 * self.flips;
         right != flip
     }
 }
@@ -131,27 +149,45 @@ impl Evaluator for Landscape {
         if cancel.is_cancelled() {
             return Err(EvaluateError::Cancelled);
         }
-        let work = |images: usize| Work { layer_forwards: (images * want) as u64, images: images as u64 };
+        let work = |images: usize| Work {
+            layer_forwards: (images * want) as u64,
+            images: images as u64,
+        };
         match &job.question {
             Question::Drift => {
                 let (drift, sites) = self.drift(&job.allocation);
                 Ok((Outcome::Drift { drift, sites }, work(self.calibration)))
             }
-            Question::Accuracy { split, from, to, stop } => {
+            Question::Accuracy {
+                split,
+                from,
+                to,
+                stop,
+            } => {
                 let len = match split {
                     Split::Calibration => self.calibration,
                     Split::Search => self.search,
                     Split::Test => self.test,
                 };
                 if from > to || *to > len {
-                    return Err(EvaluateError::OutOfRange { split: *split, from: *from, to: *to, len });
+                    return Err(EvaluateError::OutOfRange {
+                        split: *split,
+                        from: *from,
+                        to: *to,
+                        len,
+                    });
                 }
-                let mut correct: CorrectBits =
-                    (*from..*to).map(|image| self.correct(&job.allocation, *split, image)).collect();
+                let mut correct: CorrectBits = (*from..*to)
+                    .map(|image| self.correct(&job.allocation, *split, image))
+                    .collect();
                 if let Some((images, _)) = stop.as_ref().and_then(|s| s.decided(&correct)) {
                     correct.truncate(images);
                 }
-                progress(Progress { done: correct.len(), total: to - from, correct: correct.correct() });
+                progress(Progress {
+                    done: correct.len(),
+                    total: to - from,
+                    correct: correct.correct(),
+                });
                 let work = work(correct.len());
                 Ok((Outcome::Accuracy { correct }, work))
             }

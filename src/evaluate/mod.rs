@@ -10,5 +10,5 @@ mod job;
 mod landscape;
 
 pub use accuracy::{CorrectBits, StopRule, Verdict};
-pub use landscape::Landscape;
 pub use job::{Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split, Work};
+pub use landscape::Landscape;

@@ -27,7 +27,11 @@ pub struct FrozenGate {
 impl Gate {
     /// A gate that knows no verdict.
     pub fn new(config: GateConfig, seed: u64) -> Self {
-        Gate { config, seed, verdicts: Vec::new() }
+        Gate {
+            config,
+            seed,
+            verdicts: Vec::new(),
+        }
     }
     /// Learns one screening verdict.
     pub fn learn(&mut self, drift: f64, met: bool) {
@@ -39,7 +43,12 @@ impl Gate {
             config: self.config,
             seed: self.seed,
             verdicts: self.verdicts.len(),
-            largest_pass: self.verdicts.iter().filter(|v| v.1).map(|v| v.0).max_by(f64::total_cmp),
+            largest_pass: self
+                .verdicts
+                .iter()
+                .filter(|v| v.1)
+                .map(|v| v.0)
+                .max_by(f64::total_cmp),
             fit: Isotonic::fit(&self.verdicts),
         }
     }
@@ -70,25 +79,37 @@ impl FrozenGate {
                 if self.verdicts >= self.config.warm_up {
                     reason.chance = self.fit.at(drift);
                 }
-                reason.chance.is_some_and(|chance| chance < self.config.min_chance)
+                reason
+                    .chance
+                    .is_some_and(|chance| chance < self.config.min_chance)
             }
         };
         if hold_back {
             let audited = draw(self.seed, allocation) < self.config.audit;
-            reason.decision = if audited { GateDecision::Audited } else { GateDecision::HeldBack };
+            reason.decision = if audited {
+                GateDecision::Audited
+            } else {
+                GateDecision::HeldBack
+            };
         }
         reason
     }
     /// The reason recorded for a candidate that a person asked for.
     pub fn exempt(&self, drift: f64, allocation: &Allocation) -> GateReason {
-        GateReason { decision: GateDecision::Exempt, ..self.decide(drift, allocation) }
+        GateReason {
+            decision: GateDecision::Exempt,
+            ..self.decide(drift, allocation)
+        }
     }
 }
 
 /// A number in 0..1 that depends on the seed and the allocation only.
 fn draw(seed: u64, allocation: &Allocation) -> f64 {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(b"audit").update(&seed.to_le_bytes()).update(&allocation.bytes());
+    hasher
+        .update(b"audit")
+        .update(&seed.to_le_bytes())
+        .update(&allocation.bytes());
     let mut eight = [0u8; 8];
     hasher.finalize_xof().fill(&mut eight);
     (u64::from_le_bytes(eight) >> 11) as f64 / (1u64 << 53) as f64
@@ -120,7 +141,12 @@ impl Isotonic {
             }
             pools.push(pool);
         }
-        Isotonic { steps: pools.into_iter().map(|(drift, met, n)| (drift, met / n)).collect() }
+        Isotonic {
+            steps: pools
+                .into_iter()
+                .map(|(drift, met, n)| (drift, met / n))
+                .collect(),
+        }
     }
 
     /// The chance at a drift: that of the nearest step at or below it, so that between two observations the benefit of
@@ -139,11 +165,22 @@ mod tests {
     use crate::quant::BitWidth;
 
     fn allocation(bits: &[u8]) -> Allocation {
-        Allocation(bits.iter().map(|b| BitWidth::new(*b).expect("a width")).collect())
+        Allocation(
+            bits.iter()
+                .map(|b| BitWidth::new(*b).expect("a width"))
+                .collect(),
+        )
     }
 
     fn adaptive(warm_up: usize, audit: f64) -> Gate {
-        Gate::new(GateConfig { warm_up, audit, ..GateConfig::default() }, 7)
+        Gate::new(
+            GateConfig {
+                warm_up,
+                audit,
+                ..GateConfig::default()
+            },
+            7,
+        )
     }
 
     #[test]
@@ -151,9 +188,15 @@ mod tests {
         let mut gate = adaptive(3, 0.0);
         gate.learn(0.1, false);
         gate.learn(0.2, false);
-        assert_eq!(gate.freeze().decide(9.0, &allocation(&[4])).decision, GateDecision::Passed);
+        assert_eq!(
+            gate.freeze().decide(9.0, &allocation(&[4])).decision,
+            GateDecision::Passed
+        );
         gate.learn(0.3, false);
-        assert_eq!(gate.freeze().decide(9.0, &allocation(&[4])).decision, GateDecision::HeldBack);
+        assert_eq!(
+            gate.freeze().decide(9.0, &allocation(&[4])).decision,
+            GateDecision::HeldBack
+        );
     }
 
     #[test]
@@ -162,26 +205,55 @@ mod tests {
         gate.learn(0.1, true);
         let frozen = gate.freeze();
         gate.learn(0.2, false);
-        assert_eq!(frozen.decide(0.5, &allocation(&[4])).decision, GateDecision::Passed);
-        assert_eq!(gate.freeze().decide(0.5, &allocation(&[4])).decision, GateDecision::HeldBack);
+        assert_eq!(
+            frozen.decide(0.5, &allocation(&[4])).decision,
+            GateDecision::Passed
+        );
+        assert_eq!(
+            gate.freeze().decide(0.5, &allocation(&[4])).decision,
+            GateDecision::HeldBack
+        );
     }
 
     #[test]
     fn fixed_limit_is_inclusive() {
-        let config = GateConfig { mode: GateMode::Fixed, limit: 0.1, audit: 0.0, ..GateConfig::default() };
+        let config = GateConfig {
+            mode: GateMode::Fixed,
+            limit: 0.1,
+            audit: 0.0,
+            ..GateConfig::default()
+        };
         let gate = Gate::new(config, 0).freeze();
-        assert_eq!(gate.decide(0.1, &allocation(&[4])).decision, GateDecision::Passed);
-        assert_eq!(gate.decide(0.1000001, &allocation(&[4])).decision, GateDecision::HeldBack);
+        assert_eq!(
+            gate.decide(0.1, &allocation(&[4])).decision,
+            GateDecision::Passed
+        );
+        assert_eq!(
+            gate.decide(0.1000001, &allocation(&[4])).decision,
+            GateDecision::HeldBack
+        );
     }
 
     #[test]
     fn the_audit_share_is_about_what_was_asked() {
-        let config = GateConfig { mode: GateMode::Fixed, limit: 0.0, audit: 0.05, ..GateConfig::default() };
+        let config = GateConfig {
+            mode: GateMode::Fixed,
+            limit: 0.0,
+            audit: 0.05,
+            ..GateConfig::default()
+        };
         let gate = Gate::new(config, 3).freeze();
         let audited = (0..4000u32)
             .filter(|i| {
-                let bits: Vec<u8> = (0..8).map(|d| 1 + (i >> d & 1) as u8 + (i >> (8 + d) & 1) as u8).collect();
-                gate.decide(1.0, &allocation(&[&bits[..], &[1 + (i % 8) as u8]].concat())).decision == GateDecision::Audited
+                let bits: Vec<u8> = (0..8)
+                    .map(|d| 1 + (i >> d & 1) as u8 + (i >> (8 + d) & 1) as u8)
+                    .collect();
+                gate.decide(
+                    1.0,
+                    &allocation(&[&bits[..], &[1 + (i % 8) as u8]].concat()),
+                )
+                .decision
+                    == GateDecision::Audited
             })
             .count();
         assert!((100..320).contains(&audited), "{audited} of 4000");

@@ -38,7 +38,10 @@ impl Known {
     }
     /// Records a drift.
     pub fn set_drift(&mut self, allocation: &Allocation, drift: f64, sites: Vec<f64>) {
-        self.by_allocation.entry(allocation.clone()).or_default().drift = Some((drift, sites));
+        self.by_allocation
+            .entry(allocation.clone())
+            .or_default()
+            .drift = Some((drift, sites));
     }
     /// A drift and its sites.
     pub fn drift(&self, allocation: &Allocation) -> Option<(f64, Vec<f64>)> {
@@ -46,7 +49,11 @@ impl Known {
     }
     /// Adds correct-image bits that begin where the known ones end.
     pub fn extend(&mut self, allocation: &Allocation, bits: &CorrectBits) {
-        self.by_allocation.entry(allocation.clone()).or_default().bits.extend(bits);
+        self.by_allocation
+            .entry(allocation.clone())
+            .or_default()
+            .bits
+            .extend(bits);
     }
 
     /// The verdict on the first `of` images with the bits it rests on, or what is needed for it. `whole` asks for all
@@ -59,7 +66,10 @@ impl Known {
         whole: bool,
     ) -> Result<(Judgement, CorrectBits), Needed> {
         let none = CorrectBits::new();
-        let known = self.by_allocation.get(allocation).map_or(&none, |m| &m.bits);
+        let known = self
+            .by_allocation
+            .get(allocation)
+            .map_or(&none, |m| &m.bits);
         let slice = |bits: &CorrectBits, from: usize, to: usize| -> CorrectBits {
             bits.iter().take(to).skip(from).collect()
         };
@@ -88,7 +98,11 @@ impl Known {
         Err(Needed {
             from,
             to: of,
-            stop: StopRule { lost_before, float: slice(&self.float, from, of), ..all },
+            stop: StopRule {
+                lost_before,
+                float: slice(&self.float, from, of),
+                ..all
+            },
         })
     }
 
@@ -127,18 +141,36 @@ mod tests {
         let allocation = Allocation::uniform(2, BitWidth::new(4).expect("a width"));
         let mut known = Known::default();
         known.set_float(bits("1111111111"));
-        let needed = known.judge(&allocation, 5, 20.0, false).expect_err("nothing known");
-        assert_eq!((needed.from, needed.to, needed.stop.allowed_loss), (0, 5, 1));
+        let needed = known
+            .judge(&allocation, 5, 20.0, false)
+            .expect_err("nothing known");
+        assert_eq!(
+            (needed.from, needed.to, needed.stop.allowed_loss),
+            (0, 5, 1)
+        );
         // Certain after four: the last image can cost at most one.
         known.extend(&allocation, &bits("1111"));
         let (judgement, _) = known.judge(&allocation, 5, 20.0, false).expect("known");
         assert_eq!((judgement.verdict, judgement.images), (Verdict::Met, 4));
-        let needed = known.judge(&allocation, 10, 20.0, true).expect_err("six are missing");
-        assert_eq!((needed.from, needed.to, needed.stop.lost_before, needed.stop.allowed_loss), (4, 10, 0, 2));
+        let needed = known
+            .judge(&allocation, 10, 20.0, true)
+            .expect_err("six are missing");
+        assert_eq!(
+            (
+                needed.from,
+                needed.to,
+                needed.stop.lost_before,
+                needed.stop.allowed_loss
+            ),
+            (4, 10, 0, 2)
+        );
         known.extend(&allocation, &bits("010"));
         assert!(known.judge(&allocation, 10, 20.0, true).is_err());
         known.extend(&allocation, &bits("0"));
         let (judgement, bits) = known.judge(&allocation, 10, 20.0, true).expect("certain");
-        assert_eq!((judgement.verdict, judgement.images, bits.len()), (Verdict::NotMet, 8, 8));
+        assert_eq!(
+            (judgement.verdict, judgement.images, bits.len()),
+            (Verdict::NotMet, 8, 8)
+        );
     }
 }

@@ -41,7 +41,12 @@ pub struct OpenLevel {
 
 /// One lower step: the largest menu width below the group's largest current one; members already there or lower stay,
 /// and no member goes below its own smallest allowed width. None when nothing would change.
-pub fn lower(base: &Allocation, members: &[usize], allowed: &[Vec<BitWidth>], menu: &[BitWidth]) -> Option<Step> {
+pub fn lower(
+    base: &Allocation,
+    members: &[usize],
+    allowed: &[Vec<BitWidth>],
+    menu: &[BitWidth],
+) -> Option<Step> {
     let width = |i: usize| base.0.get(i).copied().unwrap_or(BitWidth::FLOAT);
     let mut target = members.iter().map(|i| width(*i)).max()?;
     loop {
@@ -52,7 +57,10 @@ pub fn lower(base: &Allocation, members: &[usize], allowed: &[Vec<BitWidth>], me
             allocation.0[*i] = next;
         }
         if &allocation != base {
-            return Some(Step { bits: target, allocation });
+            return Some(Step {
+                bits: target,
+                allocation,
+            });
         }
     }
 }
@@ -70,7 +78,12 @@ pub fn nearest_allowed(allowed: &[BitWidth], wanted: BitWidth) -> BitWidth {
 
 impl OpenGroup {
     /// Its next step on a base, unless it is closed there.
-    pub fn next(&self, base: &Allocation, allowed: &[Vec<BitWidth>], settings: &Settings) -> Option<Step> {
+    pub fn next(
+        &self,
+        base: &Allocation,
+        allowed: &[Vec<BitWidth>],
+        settings: &Settings,
+    ) -> Option<Step> {
         let step = lower(base, &self.members, allowed, &settings.space.menu)?;
         match self.closed {
             Some((at, _)) if step.bits <= at => None,
@@ -97,24 +110,51 @@ pub struct Ranked {
 impl OpenLevel {
     /// Open groups in rank order: bytes saved / max(added drift, 1e-6), more bytes first on a tie, then the graph's
     /// order. A stale drift (of an older base) orders, and never rejects.
-    pub fn ranking(&self, base: CandidateId, allowed: &[Vec<BitWidth>], tree: &Tree, settings: &Settings) -> Vec<Ranked> {
-        let Some(base) = tree.get(base) else { return Vec::new() };
+    pub fn ranking(
+        &self,
+        base: CandidateId,
+        allowed: &[Vec<BitWidth>],
+        tree: &Tree,
+        settings: &Settings,
+    ) -> Vec<Ranked> {
+        let Some(base) = tree.get(base) else {
+            return Vec::new();
+        };
         let mut ranked: Vec<Ranked> = Vec::new();
         for (group, open) in self.groups.iter().enumerate() {
-            let Some(step) = open.next(&base.allocation, allowed, settings) else { continue };
-            let measured = open.candidate.and_then(|c| tree.get(c)).filter(|c| c.drift.is_some());
+            let Some(step) = open.next(&base.allocation, allowed, settings) else {
+                continue;
+            };
+            let measured = open
+                .candidate
+                .and_then(|c| tree.get(c))
+                .filter(|c| c.drift.is_some());
             let fresh = measured
                 .filter(|c| c.parent == Some(base.id) && c.allocation == step.allocation)
                 .map(|c| c.id);
-            let saved = base.bytes.saturating_sub(settings.space.bytes(&step.allocation));
-            let same_step = measured.filter(|c| c.change.as_ref().is_some_and(|m| m.bits == step.bits));
+            let saved = base
+                .bytes
+                .saturating_sub(settings.space.bytes(&step.allocation));
+            let same_step =
+                measured.filter(|c| c.change.as_ref().is_some_and(|m| m.bits == step.bits));
             let score = match same_step.and_then(|c| c.added_drift) {
                 Some(added) => saved as f64 / added.max(1e-6),
                 None => f64::INFINITY,
             };
-            ranked.push(Ranked { group, step, fresh, score, saved });
+            ranked.push(Ranked {
+                group,
+                step,
+                fresh,
+                score,
+                saved,
+            });
         }
-        ranked.sort_by(|a, b| b.score.total_cmp(&a.score).then(b.saved.cmp(&a.saved)).then(a.group.cmp(&b.group)));
+        ranked.sort_by(|a, b| {
+            b.score
+                .total_cmp(&a.score)
+                .then(b.saved.cmp(&a.saved))
+                .then(a.group.cmp(&b.group))
+        });
         ranked
     }
 }
@@ -124,7 +164,9 @@ mod tests {
     use super::*;
 
     fn widths(bits: &[u8]) -> Vec<BitWidth> {
-        bits.iter().map(|b| BitWidth::new(*b).expect("a width")).collect()
+        bits.iter()
+            .map(|b| BitWidth::new(*b).expect("a width"))
+            .collect()
     }
 
     #[test]
@@ -133,7 +175,10 @@ mod tests {
         let free = vec![menu.clone(); 3];
         let base = Allocation(widths(&[8, 4, 8]));
         let step = lower(&base, &[0, 1], &free, &menu).expect("a step");
-        assert_eq!((step.bits.bits(), step.allocation), (6, Allocation(widths(&[6, 4, 8]))));
+        assert_eq!(
+            (step.bits.bits(), step.allocation),
+            (6, Allocation(widths(&[6, 4, 8])))
+        );
     }
 
     #[test]
@@ -142,7 +187,13 @@ mod tests {
         let allowed = vec![widths(&[8]), widths(&[2, 4, 8])];
         let base = Allocation(widths(&[8, 4]));
         let step = lower(&base, &[0, 1], &allowed, &menu).expect("the second layer can go to 2");
-        assert_eq!((step.bits.bits(), step.allocation), (2, Allocation(widths(&[8, 2]))));
-        assert_eq!(lower(&Allocation(widths(&[8, 2])), &[0, 1], &allowed, &menu), None);
+        assert_eq!(
+            (step.bits.bits(), step.allocation),
+            (2, Allocation(widths(&[8, 2])))
+        );
+        assert_eq!(
+            lower(&Allocation(widths(&[8, 2])), &[0, 1], &allowed, &menu),
+            None
+        );
     }
 }

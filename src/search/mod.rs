@@ -2,12 +2,15 @@
 //! No tensors, no terminal, no clock, no I/O.
 #![forbid(unsafe_code)]
 
+mod answers;
 mod command;
 mod engine;
 mod event;
+mod expand;
 mod gate;
 mod known;
 mod level;
+mod phases;
 mod replay;
 mod settings;
 mod steer;

@@ -216,10 +216,20 @@ impl Tree {
             Event::IncumbentChanged { candidate } => self.incumbent = *candidate,
             Event::GroupClosed { .. } | Event::CommandRefused { .. } => {}
             Event::CommandAccepted { command, .. } => self.apply_command(command),
-            Event::Tested { candidate: None, images, correct, .. } => {
+            Event::Tested {
+                candidate: None,
+                images,
+                correct,
+                ..
+            } => {
                 self.tested_float = Some((*images, *correct));
             }
-            Event::Tested { candidate: Some(_), images, correct, .. } => {
+            Event::Tested {
+                candidate: Some(_),
+                images,
+                correct,
+                ..
+            } => {
                 let float = self.tested_float.map_or(0, |(_, correct)| correct);
                 self.tested = Some((*images, float, *correct));
             }

@@ -1,0 +1,211 @@
+//! Questions and answers: the job that answers a question, and what an answer is committed as.
+
+use super::engine::{Ask, Engine, Kind, Request};
+use super::known::Needed;
+use super::{CandidateId, Event, Judgement};
+use crate::evaluate::{CorrectBits, Job, Outcome, Question, Split, Verdict};
+use crate::quant::{Allocation, BitWidth};
+
+impl Engine {
+    /// The job that answers a question; none where it is answered already.
+    pub(super) fn request(&self, ask: Ask) -> Option<Request> {
+        let layers = self.settings.space.layers.len();
+        let accuracy = |split, from, to, stop| Question::Accuracy {
+            split,
+            from,
+            to,
+            stop,
+        };
+        let (candidate, question) = match ask {
+            Ask::Baseline => (
+                None,
+                accuracy(Split::Search, 0, self.settings.search_images, None),
+            ),
+            Ask::TestFloat => (
+                None,
+                accuracy(Split::Test, 0, self.settings.test_images, None),
+            ),
+            Ask::Test(c) => (
+                Some(c),
+                accuracy(Split::Test, 0, self.settings.test_images, None),
+            ),
+            Ask::Drift(c) => (Some(c), Question::Drift),
+            Ask::Screen(c) | Ask::Confirm(c) => {
+                let needed = self.judge(ask, c)?.err()?;
+                (
+                    Some(c),
+                    accuracy(Split::Search, needed.from, needed.to, Some(needed.stop)),
+                )
+            }
+        };
+        let allocation = match candidate {
+            Some(c) => self.tree.get(c)?.allocation.clone(),
+            None => Allocation::uniform(layers, BitWidth::FLOAT),
+        };
+        Some(Request {
+            candidate,
+            job: Job {
+                allocation,
+                question,
+            },
+        })
+    }
+
+    fn judge(
+        &self,
+        ask: Ask,
+        candidate: CandidateId,
+    ) -> Option<Result<(Judgement, CorrectBits), Needed>> {
+        let whole = matches!(ask, Ask::Confirm(_));
+        let of = if whole {
+            self.settings.search_images
+        } else {
+            self.settings.screen()
+        };
+        let allocation = &self.tree.get(candidate)?.allocation;
+        Some(self.known.judge(
+            allocation,
+            of,
+            self.settings.constraint.max_accuracy_drop,
+            whole,
+        ))
+    }
+
+    /// The outcome that has arrived for a question.
+    pub(super) fn answer(&self, ask: Ask) -> Option<&Outcome> {
+        let request = self.request(ask)?;
+        self.arrived
+            .get(&(request.job.allocation, Kind::of(&request.job.question)))
+    }
+
+    /// Commits a question's answer if there is one, from an earlier result or newly arrived.
+    pub(super) fn answered(&mut self, ask: Ask) -> bool {
+        match ask {
+            Ask::Drift(c) => {
+                let Some(allocation) = self.tree.get(c).map(|c| c.allocation.clone()) else {
+                    return false;
+                };
+                if let Some((drift, sites)) = self.known.drift(&allocation) {
+                    self.counters.cached += 1;
+                    self.commit_drift(c, drift, sites, true);
+                    return true;
+                }
+            }
+            Ask::Screen(c) | Ask::Confirm(c) => {
+                if let Some(Ok((judgement, bits))) = self.judge(ask, c) {
+                    self.counters.cached += 1;
+                    self.commit_judgement(
+                        ask,
+                        c,
+                        Judgement {
+                            cached: true,
+                            ..judgement
+                        },
+                        bits,
+                    );
+                    return true;
+                }
+            }
+            Ask::Baseline | Ask::TestFloat | Ask::Test(_) => {}
+        }
+        let Some(request) = self.request(ask) else {
+            return false;
+        };
+        let key = (
+            request.job.allocation.clone(),
+            Kind::of(&request.job.question),
+        );
+        let Some(outcome) = self.arrived.remove(&key) else {
+            return false;
+        };
+        self.commit(ask, &request.job, outcome)
+    }
+
+    pub(super) fn commit(&mut self, ask: Ask, job: &Job, outcome: Outcome) -> bool {
+        if let Question::Accuracy { from, to, .. } = job.question {
+            self.counters.plain_images += (to - from) as u64;
+        }
+        match (ask, outcome) {
+            (Ask::Baseline, Outcome::Accuracy { correct }) => {
+                self.counters.plain_images += self.settings.calibration_images as u64;
+                self.known.set_float(correct.clone());
+                self.emit(Event::Baseline { correct });
+            }
+            (Ask::Drift(c), Outcome::Drift { drift, sites }) => {
+                self.counters.drift_evaluations += 1;
+                self.counters.plain_images += self.settings.calibration_images as u64;
+                self.known.set_drift(&job.allocation, drift, sites.clone());
+                self.commit_drift(c, drift, sites, false);
+            }
+            (Ask::Screen(c) | Ask::Confirm(c), Outcome::Accuracy { correct }) => {
+                self.known.extend(&job.allocation, &correct);
+                let Some(Ok((judgement, bits))) = self.judge(ask, c) else {
+                    return false;
+                };
+                self.counters.evaluations += 1;
+                self.commit_judgement(ask, c, judgement, bits);
+            }
+            (Ask::TestFloat, Outcome::Accuracy { correct }) => self.commit_test(None, correct),
+            (Ask::Test(c), Outcome::Accuracy { correct }) => self.commit_test(Some(c), correct),
+            _ => return false,
+        }
+        true
+    }
+
+    pub(super) fn commit_test(&mut self, candidate: Option<CandidateId>, bits: CorrectBits) {
+        self.emit(Event::Tested {
+            candidate,
+            images: bits.len(),
+            correct: bits.correct(),
+            bits,
+        });
+    }
+
+    pub(super) fn commit_drift(
+        &mut self,
+        candidate: CandidateId,
+        drift: f64,
+        sites: Vec<f64>,
+        cached: bool,
+    ) {
+        let parent = self
+            .tree
+            .get(candidate)
+            .and_then(|c| c.parent)
+            .and_then(|p| self.tree.get(p));
+        let added = drift - parent.and_then(|p| p.drift).unwrap_or(0.0);
+        self.emit(Event::Measured {
+            candidate,
+            drift,
+            added,
+            sites,
+            cached,
+        });
+    }
+
+    pub(super) fn commit_judgement(
+        &mut self,
+        ask: Ask,
+        candidate: CandidateId,
+        judgement: Judgement,
+        bits: CorrectBits,
+    ) {
+        let event = match ask {
+            Ask::Confirm(_) => Event::Confirmed {
+                candidate,
+                judgement,
+                bits,
+            },
+            _ => Event::Screened {
+                candidate,
+                judgement,
+                bits,
+            },
+        };
+        self.emit(event);
+        if let (Ask::Screen(_), Some(drift)) = (ask, self.tree.get(candidate).and_then(|c| c.drift))
+        {
+            self.gate.learn(drift, judgement.verdict == Verdict::Met);
+        }
+    }
+}
