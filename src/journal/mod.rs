@@ -1,9 +1,20 @@
-//! The journal: the file of events, one JSON object per line.
+//! The journal: the file of events, one JSON object per line, appended and never rewritten.
+//!
+//! `RUN/journal.jsonl` begins with a [`Header`] line; every further line is an [`Entry`]. All but the header and the
+//! `time` of an entry is a function of profile, data and commands. A torn last line (a killed process, a full disk) is
+//! dropped on reading; the search does that step again.
 #![forbid(unsafe_code)]
+
+mod error;
+mod file;
+mod header;
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::search::{Command, Event};
+pub use error::JournalError;
+pub use file::{FILE_NAME, Journal, Writer, is_open_elsewhere};
+pub use header::{FORMAT, Fingerprint, Header, HeaderKind};
 
 /// An event with its place and time: one line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

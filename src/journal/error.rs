@@ -1,0 +1,54 @@
+//! What can be wrong with a journal.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a journal cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// The file system said no.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The folder already holds a run.
+    #[error("{0} already holds a journal: choose another folder, or continue it with `aq4svit resume {0}`")]
+    Exists(PathBuf),
+    /// There is no journal.
+    #[error("{0} holds no run: there is no journal.jsonl in it")]
+    Missing(PathBuf),
+    /// Another program has the run open.
+    #[error("the run in {0} is open in another program: stop that one first")]
+    Locked(PathBuf),
+    /// The first line is no header of this format.
+    #[error("{path}, line 1: not the header of a journal of format {}: {why}", super::FORMAT)]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A line is no event.
+    #[error("{path}, line {line}: {why}; the file was changed or damaged, and cannot be continued")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl JournalError {
+    pub(super) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| JournalError::Io { action, path, source }
+    }
+}
