@@ -18,7 +18,9 @@ pub enum JournalError {
         source: io::Error,
     },
     /// The folder already holds a run.
-    #[error("{0} already holds a journal: choose another folder, or continue it with `aq4svit resume {0}`")]
+    #[error(
+        "{0} already holds a journal: choose another folder, or continue it with `aq4svit resume {0}`"
+    )]
     Exists(PathBuf),
     /// There is no journal.
     #[error("{0} holds no run: there is no journal.jsonl in it")]
@@ -27,7 +29,10 @@ pub enum JournalError {
     #[error("the run in {0} is open in another program: stop that one first")]
     Locked(PathBuf),
     /// The first line is no header of this format.
-    #[error("{path}, line 1: not the header of a journal of format {}: {why}", super::FORMAT)]
+    #[error(
+        "{path}, line 1: not the header of a journal of format {}: {why}",
+        super::FORMAT
+    )]
     Header {
         /// The file.
         path: PathBuf,
@@ -47,8 +52,15 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    pub(super) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| JournalError::Io { action, path, source }
+        move |source| JournalError::Io {
+            action,
+            path,
+            source,
+        }
     }
 }

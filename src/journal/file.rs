@@ -29,7 +29,9 @@ impl Journal {
         let path = folder.join(FILE_NAME);
         match fs::read(&path) {
             Ok(bytes) => Self::parse(&bytes, &path),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(JournalError::Missing(folder.into())),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                Err(JournalError::Missing(folder.into()))
+            }
             Err(e) => Err(JournalError::io("read", path)(e)),
         }
     }
@@ -39,18 +41,35 @@ impl Journal {
     /// # Errors
     /// As [`Journal::read`].
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, JournalError> {
-        let foreign = |why: String| JournalError::Header { path: path.into(), why };
-        let mut lines = bytes.split_inclusive(|b| *b == b'\n').enumerate().peekable();
-        let first = lines.next().map(|(_, line)| line).filter(|line| line.ends_with(b"\n"));
+        let foreign = |why: String| JournalError::Header {
+            path: path.into(),
+            why,
+        };
+        let mut lines = bytes
+            .split_inclusive(|b| *b == b'\n')
+            .enumerate()
+            .peekable();
+        let first = lines
+            .next()
+            .map(|(_, line)| line)
+            .filter(|line| line.ends_with(b"\n"));
         let first = first.ok_or_else(|| foreign("the file ends before it".into()))?;
         let header: Header = serde_json::from_slice(first).map_err(|e| foreign(e.to_string()))?;
         if header.format != FORMAT {
             return Err(foreign(format!("it is of format {}", header.format)));
         }
-        let mut journal = Journal { header, entries: Vec::new(), whole: first.len() as u64 };
+        let mut journal = Journal {
+            header,
+            entries: Vec::new(),
+            whole: first.len() as u64,
+        };
         while let Some((index, line)) = lines.next() {
             let is_last = lines.peek().is_none();
-            let damaged = |why: String| JournalError::Line { path: path.into(), line: index + 1, why };
+            let damaged = |why: String| JournalError::Line {
+                path: path.into(),
+                line: index + 1,
+                why,
+            };
             let entry: Entry = match serde_json::from_slice(line) {
                 Ok(entry) if line.ends_with(b"\n") => entry,
                 Ok(_) => break,
@@ -59,7 +78,10 @@ impl Journal {
             };
             if entry.seq != journal.entries.len() as u64 + 1 {
                 let expected = journal.entries.len() + 1;
-                return Err(damaged(format!("event {expected} expected, found event {}", entry.seq)));
+                return Err(damaged(format!(
+                    "event {expected} expected, found event {}",
+                    entry.seq
+                )));
             }
             journal.entries.push(entry);
             journal.whole += line.len() as u64;
@@ -90,12 +112,21 @@ impl Writer {
     pub fn create(folder: &Path, header: &Header) -> Result<Self, JournalError> {
         let path = folder.join(FILE_NAME);
         fs::create_dir_all(folder).map_err(JournalError::io("make the run folder", folder))?;
-        let file = OpenOptions::new().append(true).create_new(true).open(&path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::AlreadyExists => JournalError::Exists(folder.into()),
-            _ => JournalError::io("make the journal", &path)(e),
-        })?;
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|e| match e.kind() {
+                std::io::ErrorKind::AlreadyExists => JournalError::Exists(folder.into()),
+                _ => JournalError::io("make the journal", &path)(e),
+            })?;
         lock(&file, folder)?;
-        let mut writer = Writer { file, path, seq: 0, whole: 0 };
+        let mut writer = Writer {
+            file,
+            path,
+            seq: 0,
+            whole: 0,
+        };
         let line = serde_json::to_string(header).map_err(|e| writer.unwritable(e.into()))?;
         writer.write(&format!("{line}\n"))?;
         Ok(writer)
@@ -107,14 +138,23 @@ impl Writer {
     /// As [`Journal::read`], and [`JournalError::Locked`].
     pub fn resume(folder: &Path) -> Result<(Journal, Self), JournalError> {
         let path = folder.join(FILE_NAME);
-        let file = OpenOptions::new().append(true).open(&path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => JournalError::Missing(folder.into()),
-            _ => JournalError::io("open the journal", &path)(e),
-        })?;
+        let file = OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .map_err(|e| match e.kind() {
+                std::io::ErrorKind::NotFound => JournalError::Missing(folder.into()),
+                _ => JournalError::io("open the journal", &path)(e),
+            })?;
         lock(&file, folder)?;
         let journal = Journal::read(folder)?;
-        file.set_len(journal.whole).map_err(JournalError::io("cut the torn end off", &path))?;
-        let writer = Writer { file, path, seq: journal.entries.len() as u64, whole: journal.whole };
+        file.set_len(journal.whole)
+            .map_err(JournalError::io("cut the torn end off", &path))?;
+        let writer = Writer {
+            file,
+            path,
+            seq: journal.entries.len() as u64,
+            whole: journal.whole,
+        };
         Ok((journal, writer))
     }
 
@@ -126,7 +166,11 @@ impl Writer {
     pub fn append(&mut self, events: Vec<Event>, time: &str) -> Result<Vec<Entry>, JournalError> {
         let entries: Vec<Entry> = (self.seq + 1..)
             .zip(events)
-            .map(|(seq, event)| Entry { seq, time: time.to_owned(), event })
+            .map(|(seq, event)| Entry {
+                seq,
+                time: time.to_owned(),
+                event,
+            })
             .collect();
         let mut text = String::new();
         for entry in &entries {
@@ -139,10 +183,16 @@ impl Writer {
     }
 
     fn write(&mut self, text: &str) -> Result<(), JournalError> {
-        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
+        let written = self
+            .file
+            .write_all(text.as_bytes())
+            .and_then(|()| self.file.sync_data());
         if let Err(e) = written {
             // Half a line is harmless to readers, but later lines must not be glued to it.
-            let _ = self.file.set_len(self.whole).and_then(|()| self.file.seek(SeekFrom::End(0)));
+            let _ = self
+                .file
+                .set_len(self.whole)
+                .and_then(|()| self.file.seek(SeekFrom::End(0)));
             return Err(self.unwritable(e));
         }
         self.whole += text.len() as u64;
@@ -164,7 +214,8 @@ fn lock(file: &File, folder: &Path) -> Result<(), JournalError> {
 
 /// True when another program has the run open.
 pub fn is_open_elsewhere(folder: &Path) -> bool {
-    File::open(folder.join(FILE_NAME)).is_ok_and(|f| matches!(f.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    File::open(folder.join(FILE_NAME))
+        .is_ok_and(|f| matches!(f.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 #[cfg(test)]
@@ -191,8 +242,13 @@ mod tests {
 
     fn events() -> Vec<Event> {
         vec![
-            Event::LevelClosed { level: Level::Stage },
-            Event::CommandAccepted { command: Command::Pause, note: "paused".into() },
+            Event::LevelClosed {
+                level: Level::Stage,
+            },
+            Event::CommandAccepted {
+                command: Command::Pause,
+                note: "paused".into(),
+            },
             Event::IncumbentChanged { candidate: None },
         ]
     }
@@ -202,15 +258,24 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut writer = Writer::create(folder.path(), &header()).expect("new");
         let first = writer.append(events(), "t").expect("space");
-        assert!(matches!(Writer::create(folder.path(), &header()), Err(JournalError::Exists(_))));
-        assert!(matches!(Writer::resume(folder.path()), Err(JournalError::Locked(_))));
+        assert!(matches!(
+            Writer::create(folder.path(), &header()),
+            Err(JournalError::Exists(_))
+        ));
+        assert!(matches!(
+            Writer::resume(folder.path()),
+            Err(JournalError::Locked(_))
+        ));
         assert!(is_open_elsewhere(folder.path()));
         drop(writer);
         assert!(!is_open_elsewhere(folder.path()));
         let (journal, mut writer) = Writer::resume(folder.path()).expect("there");
         assert_eq!(journal.entries, first);
         assert_eq!(writer.append(events(), "t").expect("space")[0].seq, 4);
-        assert_eq!(Journal::read(folder.path()).expect("whole").entries.len(), 6);
+        assert_eq!(
+            Journal::read(folder.path()).expect("whole").entries.len(),
+            6
+        );
     }
 
     #[test]
@@ -221,7 +286,11 @@ mod tests {
         drop(writer);
         let path = folder.path().join(FILE_NAME);
         let whole = fs::read(&path).expect("just written");
-        let last = whole[..whole.len() - 1].iter().rposition(|b| *b == b'\n').expect("lines") + 1;
+        let last = whole[..whole.len() - 1]
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .expect("lines")
+            + 1;
         for cut in last..whole.len() {
             fs::write(&path, &whole[..cut]).expect("a test file");
             let (journal, mut writer) = Writer::resume(folder.path()).expect("tolerated");
@@ -240,7 +309,9 @@ mod tests {
         let path = folder.path().join(FILE_NAME);
         let text = fs::read_to_string(&path).expect("just written");
         fs::write(&path, text.replacen("level_closed", "level_clsd", 1)).expect("a test file");
-        let error = Journal::read(folder.path()).expect_err("damaged").to_string();
+        let error = Journal::read(folder.path())
+            .expect_err("damaged")
+            .to_string();
         assert!(error.contains("line 2"), "{error}");
         fs::write(&path, text.replacen("\"seq\":2", "\"seq\":7", 1)).expect("a test file");
         let error = Journal::read(folder.path()).expect_err("a gap").to_string();

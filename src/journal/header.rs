@@ -34,7 +34,11 @@ impl Fingerprint {
             ("search settings", &self.search, &other.search),
             ("numerics", &self.numerics, &other.numerics),
         ];
-        parts.into_iter().filter(|(_, a, b)| a != b).map(|(name, a, b)| (name, a.as_str(), b.as_str())).collect()
+        parts
+            .into_iter()
+            .filter(|(_, a, b)| a != b)
+            .map(|(name, a, b)| (name, a.as_str(), b.as_str()))
+            .collect()
     }
 }
 
