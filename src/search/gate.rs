@@ -125,15 +125,14 @@ struct Isotonic {
 impl Isotonic {
     fn fit(points: &[(f64, bool)]) -> Self {
         let mut points = points.to_vec();
-        // Passes before failures at equal drift: pooling then averages them, whatever the order of arrival.
-        points.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
-        // Each pool: smallest drift, passes, points.
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        // Each pool: smallest drift, passes, points. Equal drifts are one observation of their mean.
         let mut pools: Vec<(f64, f64, f64)> = Vec::new();
-        for (drift, met) in points {
-            let mut pool = (drift, f64::from(u8::from(met)), 1.0);
+        for same in points.chunk_by(|a, b| a.0 == b.0) {
+            let passes = same.iter().filter(|p| p.1).count();
+            let mut pool = (same[0].0, passes as f64, same.len() as f64);
             while let Some(last) = pools.last() {
-                let same_drift = last.0 == pool.0;
-                if !same_drift && last.1 / last.2 >= pool.1 / pool.2 {
+                if last.1 / last.2 >= pool.1 / pool.2 {
                     break;
                 }
                 pool = (last.0, last.1 + pool.1, last.2 + pool.2);
@@ -141,12 +140,11 @@ impl Isotonic {
             }
             pools.push(pool);
         }
-        Isotonic {
-            steps: pools
-                .into_iter()
-                .map(|(drift, met, n)| (drift, met / n))
-                .collect(),
-        }
+        let steps = pools
+            .into_iter()
+            .map(|(drift, met, n)| (drift, met / n))
+            .collect();
+        Isotonic { steps }
     }
 
     /// The chance at a drift: that of the nearest step at or below it, so that between two observations the benefit of
