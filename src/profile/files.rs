@@ -9,16 +9,33 @@ use super::keys::{KEYS, Kind};
 /// What marks a thing that comes with the program instead of a file.
 pub(crate) const BUILTIN: &str = "builtin:";
 
+/// A folder whose name is not Unicode: TOML has no way to write it.
+#[derive(Debug)]
+pub(crate) struct NotUnicode(pub(crate) PathBuf);
+
 /// Makes the paths of one setting absolute, if it names files: relative ones start from `folder`.
-pub(crate) fn make_absolute(path: &[String], value: &mut Value, folder: &Path) {
-    let [table, name] = path else { return };
-    if names_files(table, name) {
-        rewrite(value, &|p| absolute(folder, p));
+///
+/// # Errors
+/// [`NotUnicode`].
+pub(crate) fn make_absolute(
+    path: &[String],
+    value: &mut Value,
+    folder: &Path,
+) -> Result<(), NotUnicode> {
+    match path {
+        [table, name] if names_files(table, name) => rewrite(value, &|p| absolute(folder, p)),
+        _ => Ok(()),
     }
 }
 
 /// Rewrites every path of a document.
-pub(crate) fn rewrite_all(document: &mut DocumentMut, change: &dyn Fn(&Path) -> PathBuf) {
+///
+/// # Errors
+/// [`NotUnicode`].
+pub(crate) fn rewrite_all(
+    document: &mut DocumentMut,
+    change: &dyn Fn(&Path) -> PathBuf,
+) -> Result<(), NotUnicode> {
     for key in KEYS.iter().filter(|k| names_files(k.table, k.name)) {
         let value = document
             .get_mut(key.table)
@@ -26,9 +43,10 @@ pub(crate) fn rewrite_all(document: &mut DocumentMut, change: &dyn Fn(&Path) -> 
             .and_then(|t| t.get_mut(key.name))
             .and_then(|i| i.as_value_mut());
         if let Some(value) = value {
-            rewrite(value, change);
+            rewrite(value, change)?;
         }
     }
+    Ok(())
 }
 
 /// A path from `folder`, without `.` and `..` where they can be taken out of the text.
@@ -49,23 +67,30 @@ pub(crate) fn absolute(folder: &Path, path: &Path) -> PathBuf {
     clean
 }
 
+/// How a profile in `folder` names an absolute path: relative for a file below the folder, so that both can be moved
+/// together, else as it is.
+pub(crate) fn relative(folder: &Path, path: &Path) -> PathBuf {
+    path.strip_prefix(folder).unwrap_or(path).to_owned()
+}
+
 fn names_files(table: &str, name: &str) -> bool {
     KEYS.iter().any(|k| {
         k.table == table && k.name == name && matches!(k.kind, Kind::Path | Kind::PathOrBuiltin)
     })
 }
 
-fn rewrite(value: &mut Value, change: &dyn Fn(&Path) -> PathBuf) {
+fn rewrite(value: &mut Value, change: &dyn Fn(&Path) -> PathBuf) -> Result<(), NotUnicode> {
     let Some(text) = value.as_str().filter(|t| !t.starts_with(BUILTIN)) else {
-        return;
+        return Ok(());
     };
     let new = change(Path::new(text));
-    // TOML is Unicode and so is every path that was read from it; only the folder could be something else.
-    if let Some(new) = new.to_str().filter(|n| *n != text) {
+    let new = new.to_str().ok_or_else(|| NotUnicode(new.clone()))?;
+    if new != text {
         let decor = value.decor().clone();
         *value = Value::from(new);
         *value.decor_mut() = decor;
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -79,5 +104,13 @@ mod tests {
         assert_eq!(abs("/a/b", "./../w.pth"), Path::new("/a/w.pth"));
         assert_eq!(abs("/a", "/x/w.pth"), Path::new("/x/w.pth"));
         assert_eq!(abs("/", "../../w.pth"), Path::new("/../../w.pth"));
+        assert_eq!(
+            relative(Path::new("/a"), Path::new("/a/b/w.pth")),
+            Path::new("b/w.pth")
+        );
+        assert_eq!(
+            relative(Path::new("/a/c"), Path::new("/a/b/w.pth")),
+            Path::new("/a/b/w.pth")
+        );
     }
 }

@@ -1,4 +1,24 @@
 //! The profile: a TOML file that says everything about a search.
+//!
+//! [`Library::resolve`] finds a profile by path or name and reads it with the command line's [`Overrides`] into a
+//! [`Profile`]: checked against the table of known keys and against the network, defaults filled in, paths absolute.
+//! [`Save`] writes an allocation back into the person's own text.
+//!
+//! ```
+//! use aq4svit::profile::{Overrides, Profile, SHIPPED};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (_, text) = SHIPPED[0];
+//! let overrides = Overrides::parse(["pins.head=8", "constraint.max_memory=96 KiB"], "/here".into())?;
+//! let (profile, _) = Profile::parse_with(text, "demo.toml".as_ref(), &overrides)?;
+//! let graph = profile.graph()?;
+//! assert_eq!(profile.constraint.max_memory, Some(96 * 1024));
+//! assert_eq!(profile.bounds(&graph)?.last().map(Vec::len), Some(1));
+//!
+//! let error = Profile::parse("[model]\nfamly = 'qkformer'", "p.toml".as_ref()).unwrap_err();
+//! assert_eq!(error.to_string(), "p.toml:2: unknown key `famly` in [model]; did you mean `family`?");
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
 mod config;
@@ -7,14 +27,22 @@ mod error;
 mod files;
 pub mod glob;
 mod keys;
+mod library;
 mod nearest;
 mod overrides;
+mod paths;
 mod pins;
+mod save;
 mod settings;
 mod size;
 
 pub use config::{Constraint, GateConfig, GateMode, Level, Pin, SearchConfig, Strategy};
 pub use error::{Place, ProfileError};
+pub use library::{
+    DEFAULT, Library, LibraryError, NameError, Origin, ProfileName, ResolvedProfile, SHIPPED,
+};
 pub use overrides::Overrides;
+pub use paths::{NoHome, Paths};
 pub use pins::{PinError, bounds};
+pub use save::{Save, SaveError, write_text};
 pub use settings::{Checkpoint, Profile};

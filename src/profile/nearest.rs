@@ -19,7 +19,13 @@ pub(crate) fn nearest<'a>(
         .collect();
     // A stable sort: equally near names keep their order.
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    scored.into_iter().map(|(_, c)| c).take(most).collect()
+    let mut near: Vec<&str> = Vec::new();
+    for (_, name) in scored {
+        if near.len() < most && !near.contains(&name) {
+            near.push(name);
+        }
+    }
+    near
 }
 
 /// Names as a person reads them: `` `a`, `b` or `c` ``.

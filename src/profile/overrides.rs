@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use toml_edit::{DocumentMut, Item, Key, TableLike, Value};
 
 use super::error::ProfileError;
+use super::files;
 
 /// One `--set`.
 #[derive(Debug, Clone)]
@@ -57,15 +58,15 @@ impl Overrides {
     pub(crate) fn apply(&self, document: &mut DocumentMut) -> Result<(), ProfileError> {
         for one in &self.list {
             let mut value = one.value.clone();
+            let fail = |why| ProfileError::Override {
+                text: one.text.clone(),
+                why,
+            };
             if let Some(folder) = &self.folder {
-                super::files::make_absolute(&one.path, &mut value, folder);
+                files::make_absolute(&one.path, &mut value, folder)
+                    .map_err(|e| fail(format!("{} is not Unicode", e.0.display())))?;
             }
-            set(document.as_table_mut(), &one.path, value).map_err(|why| {
-                ProfileError::Override {
-                    text: one.text.clone(),
-                    why,
-                }
-            })?;
+            set(document.as_table_mut(), &one.path, value).map_err(fail)?;
         }
         Ok(())
     }

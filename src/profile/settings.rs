@@ -91,7 +91,12 @@ impl Profile {
         keys::check(&source, document.as_table())?;
         let file = std::path::absolute(origin).unwrap_or_else(|_| origin.to_owned());
         let folder = file.parent().unwrap_or(Path::new("/"));
-        files::rewrite_all(&mut document, &|p| files::absolute(folder, p));
+        files::rewrite_all(&mut document, &|p| files::absolute(folder, p)).map_err(|e| {
+            ProfileError::NotAProfile {
+                path: e.0,
+                why: "a relative path in it starts from a folder whose name is not Unicode",
+            }
+        })?;
         let profile = Reading { source, document }.profile(origin)?;
         Ok((profile, edited))
     }
@@ -397,7 +402,8 @@ fn checkpoint(item: &Item) -> Option<Checkpoint> {
     })
 }
 
-fn pin(pattern: &str, item: &Item) -> Option<Pin> {
+/// A pin as `[pins]` writes it; none for anything else.
+pub(crate) fn pin(pattern: &str, item: &Item) -> Option<Pin> {
     let pattern = pattern.to_owned();
     if let Some(width) = item.as_value().and_then(keys::width_of) {
         let (min, max) = (width, width);

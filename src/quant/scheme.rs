@@ -52,7 +52,7 @@ pub enum Affine {
 
 /// How weights become integers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, default)]
 pub struct Scheme {
     /// One scale per channel or per tensor.
     pub granularity: Granularity,

@@ -1,0 +1,340 @@
+//! Profiles by name: those that come with the program, and those that a person has saved.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use toml_edit::{DocumentMut, Item, Value};
+
+use super::error::ProfileError;
+use super::nearest::did_you_mean;
+use super::overrides::{Overrides, replace};
+use super::paths::Paths;
+use super::save::{SaveError, write_text};
+use super::settings::{Profile, read_text};
+
+macro_rules! shipped {
+    ($($name:literal),* $(,)?) => {
+        /// The profiles that come with the program: name and text.
+        pub const SHIPPED: &[(&str, &str)] = &[$((
+            $name,
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/profiles/", $name, ".toml")),
+        )),*];
+    };
+}
+
+shipped!(
+    "demo",
+    "reference",
+    "qkformer-cifar10-4-384",
+    "qkformer-cifar100-4-384",
+    "qkformer-imagenet-10-384",
+    "qkformer-imagenet-10-512",
+    "qkformer-imagenet-10-768",
+    "spikformer-cifar10-2-384",
+    "spikformer-cifar10-4-256",
+    "spikformer-cifar10-4-384",
+    "spikformer-cifar100-2-384",
+    "spikformer-cifar100-4-256",
+    "spikformer-cifar100-4-384",
+    "spikformer-imagenet-10-512",
+    "spikformer-imagenet-6-512",
+    "spikformer-imagenet-8-384",
+    "spikformer-imagenet-8-512",
+    "spikformer-imagenet-8-768",
+);
+
+/// The profile that `search` takes when none is named.
+pub const DEFAULT: &str = "demo";
+
+/// Where a profile comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A file that was named by its path.
+    File(PathBuf),
+    /// A saved profile.
+    Saved(PathBuf),
+    /// A profile that comes with the program.
+    Shipped(&'static str),
+}
+
+impl Origin {
+    /// The file; none for a shipped profile.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Origin::File(path) | Origin::Saved(path) => Some(path),
+            Origin::Shipped(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::File(path) | Origin::Saved(path) => write!(f, "{}", path.display()),
+            Origin::Shipped(name) => write!(f, "shipped profile {name}"),
+        }
+    }
+}
+
+/// A profile that was named on the command line, read and checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResolvedProfile {
+    /// What it says, overrides applied.
+    pub profile: Profile,
+    /// Its text with the overrides in it, comments kept: what [`super::Save`] starts from.
+    pub text: String,
+    /// The folder that relative paths in the text start from.
+    pub folder: PathBuf,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// True for a saved profile that hides a shipped one of the same name.
+    pub hides_shipped: bool,
+}
+
+/// The name of a saved profile: letters, digits, `-`, `_` and `.`, beginning with a letter or digit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProfileName(String);
+
+/// A name that no profile can be saved under.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "\"{0}\" cannot name a profile: use letters, digits, - _ and ., beginning with a letter or digit, at most 100"
+)]
+pub struct NameError(pub String);
+
+impl std::str::FromStr for ProfileName {
+    type Err = NameError;
+    fn from_str(name: &str) -> Result<Self, NameError> {
+        let begins_well = name.starts_with(char::is_alphanumeric);
+        let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        // `a.toml` is a path to every command; the ending is added to the file.
+        match begins_well
+            && name.chars().all(allowed)
+            && name.len() <= 100
+            && !name.ends_with(".toml")
+        {
+            true => Ok(ProfileName(name.to_owned())),
+            false => Err(NameError(name.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for ProfileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Why a saved profile was not renamed or deleted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LibraryError {
+    /// There is no saved profile of this name.
+    #[error("there is no saved profile \"{name}\"{hint}")]
+    NotSaved {
+        /// The name.
+        name: String,
+        /// What may have been meant, as the end of the sentence.
+        hint: String,
+    },
+    /// The new name is taken.
+    #[error("there is already a saved profile \"{0}\"; delete it first or choose another name")]
+    Taken(ProfileName),
+    /// The operating system says no.
+    #[error("cannot {what} {}: {source}", .path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The profile with its new name was not written.
+    #[error(transparent)]
+    Save(#[from] SaveError),
+}
+
+/// The profiles that can be named.
+#[derive(Clone, Debug)]
+pub struct Library {
+    folder: PathBuf,
+    current: PathBuf,
+}
+
+impl Library {
+    /// The library in the program's configuration folder; relative paths start from the current folder.
+    pub fn new(paths: &Paths) -> Self {
+        Library {
+            folder: paths.profiles(),
+            current: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+        }
+    }
+
+    /// The file of a saved profile, whether it exists or not.
+    pub fn path(&self, name: &ProfileName) -> PathBuf {
+        self.folder.join(format!("{name}.toml"))
+    }
+
+    /// Finds a profile: an existing file, else a saved profile, else a shipped one.
+    ///
+    /// # Errors
+    /// [`ProfileError::NotFound`] with the nearest names.
+    pub fn find(&self, wanted: &str) -> Result<Origin, ProfileError> {
+        let path = self.current.join(wanted);
+        // Devices and pipes are files as well: whatever is there and is no folder.
+        if !wanted.is_empty() && path.exists() && !path.is_dir() {
+            return Ok(Origin::File(path));
+        }
+        if let Ok(name) = wanted.parse::<ProfileName>() {
+            let saved = self.path(&name);
+            if saved.is_file() {
+                return Ok(Origin::Saved(saved));
+            }
+        }
+        match shipped(wanted) {
+            Some((name, _)) => Ok(Origin::Shipped(name)),
+            None => Err(ProfileError::NotFound {
+                name: wanted.to_owned(),
+                hint: self.hint(wanted),
+            }),
+        }
+    }
+
+    fn hint(&self, wanted: &str) -> String {
+        let saved = self.saved();
+        let saved = saved.iter().map(|(name, _)| name.0.as_str());
+        let stem = Path::new(wanted)
+            .file_stem()
+            .and_then(|s| s.to_str())
+            .unwrap_or(wanted);
+        let hint = did_you_mean(stem, saved.chain(SHIPPED.iter().map(|(n, _)| *n)));
+        match hint.is_empty() {
+            true => "; `aq4svit profiles list` names them".to_owned(),
+            false => hint,
+        }
+    }
+
+    /// The text of a profile.
+    ///
+    /// # Errors
+    /// [`ProfileError::Read`], [`ProfileError::NotAProfile`].
+    pub fn text(&self, origin: &Origin) -> Result<String, ProfileError> {
+        match origin {
+            Origin::File(path) | Origin::Saved(path) => read_text(path),
+            Origin::Shipped(name) => Ok(shipped(name).map_or("", |(_, text)| text).to_owned()),
+        }
+    }
+
+    /// Finds, reads and checks a profile.
+    ///
+    /// # Errors
+    /// [`ProfileError`].
+    pub fn resolve(
+        &self,
+        wanted: &str,
+        overrides: &Overrides,
+    ) -> Result<ResolvedProfile, ProfileError> {
+        let origin = self.find(wanted)?;
+        let source = self.text(&origin)?;
+        let file = match &origin {
+            Origin::File(path) | Origin::Saved(path) => path.clone(),
+            Origin::Shipped(name) => self.current.join(format!("{name}.toml")),
+        };
+        let (profile, text) = Profile::parse_with(&source, &file, overrides)?;
+        Ok(ResolvedProfile {
+            profile,
+            text,
+            folder: file.parent().unwrap_or(Path::new("/")).to_owned(),
+            hides_shipped: matches!(origin, Origin::Saved(_)) && shipped(wanted).is_some(),
+            origin,
+        })
+    }
+
+    /// The saved profiles by name. Files that no name could mean are left out; a folder that cannot be read is empty.
+    pub fn saved(&self) -> Vec<(ProfileName, PathBuf)> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let named = entries.filter_map(|entry| {
+            let path = entry.path();
+            let name = path.file_name()?.to_str()?.strip_suffix(".toml")?;
+            Some((name.parse().ok()?, path))
+        });
+        let mut saved: Vec<(ProfileName, PathBuf)> = named.filter(|(_, p)| p.is_file()).collect();
+        saved.sort_by(|a, b| a.0.0.cmp(&b.0.0));
+        saved
+    }
+
+    /// Every profile that can be named: the saved ones, then the shipped ones.
+    pub fn list(&self) -> Vec<(String, Origin)> {
+        let saved = self.saved().into_iter();
+        let saved = saved.map(|(name, path)| (name.0, Origin::Saved(path)));
+        let shipped = SHIPPED
+            .iter()
+            .map(|(n, _)| ((*n).to_owned(), Origin::Shipped(n)));
+        saved.chain(shipped).collect()
+    }
+
+    /// Renames a saved profile: its file, and the `name` in it where that is the old one.
+    ///
+    /// # Errors
+    /// [`LibraryError`]; the old profile is still there then.
+    pub fn rename(&self, from: &str, to: &ProfileName) -> Result<PathBuf, LibraryError> {
+        let (old, new) = (self.existing(from)?, self.path(to));
+        let io = |what, path: &Path| {
+            let path = path.to_owned();
+            move |source| LibraryError::Io { what, path, source }
+        };
+        let mut text = fs::read_to_string(&old).map_err(io("read", &old))?;
+        if let Ok(mut document) = text.parse::<DocumentMut>()
+            && document.get("name").and_then(Item::as_str) == Some(from)
+        {
+            replace(document.as_table_mut(), "name", Value::from(to.0.as_str()));
+            text = document.to_string();
+        }
+        // Both stand in one folder, so relative paths keep their meaning.
+        match write_text(&new, &text, false) {
+            Err(SaveError::Exists(_)) => return Err(LibraryError::Taken(to.clone())),
+            written => written?,
+        }
+        fs::remove_file(&old).map_err(io("delete", &old))?;
+        Ok(new)
+    }
+
+    /// Deletes a saved profile.
+    ///
+    /// # Errors
+    /// [`LibraryError`].
+    pub fn delete(&self, name: &str) -> Result<PathBuf, LibraryError> {
+        let path = self.existing(name)?;
+        fs::remove_file(&path).map_err(|source| LibraryError::Io {
+            what: "delete",
+            path: path.clone(),
+            source,
+        })?;
+        Ok(path)
+    }
+
+    fn existing(&self, name: &str) -> Result<PathBuf, LibraryError> {
+        let saved = self.saved();
+        match saved.iter().find(|(n, _)| n.0 == name) {
+            Some((_, path)) => Ok(path.clone()),
+            None => {
+                let hint = match shipped(name) {
+                    Some(_) => "; the shipped one stays as it is".to_owned(),
+                    None => did_you_mean(name, saved.iter().map(|(n, _)| n.0.as_str())),
+                };
+                let name = name.to_owned();
+                Err(LibraryError::NotSaved { name, hint })
+            }
+        }
+    }
+}
+
+fn shipped(name: &str) -> Option<(&'static str, &'static str)> {
+    SHIPPED.iter().find(|(n, _)| *n == name).copied()
+}
+
+#[cfg(test)]
+mod tests;

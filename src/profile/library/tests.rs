@@ -1,0 +1,304 @@
+use std::collections::BTreeSet;
+
+use toml_edit::DocumentMut;
+
+use super::*;
+use crate::profile::keys::{KEYS, Kind, dotted};
+
+/// A library in a folder of its own.
+fn library() -> (tempfile::TempDir, Library) {
+    let folder = tempfile::tempdir().unwrap();
+    let library = Library {
+        folder: folder.path().join("profiles"),
+        current: folder.path().join("here"),
+    };
+    fs::create_dir_all(&library.folder).unwrap();
+    fs::create_dir_all(&library.current).unwrap();
+    (folder, library)
+}
+
+fn demo() -> String {
+    shipped("demo").unwrap().1.to_owned()
+}
+
+#[test]
+fn shipped_profiles_build_the_published_networks() {
+    let published = [
+        ("demo", 190_850),
+        ("reference", 190_850),
+        ("qkformer-cifar10-4-384", 6_706_234),
+        ("qkformer-cifar100-4-384", 6_740_884),
+        ("qkformer-imagenet-10-384", 16_473_688),
+        ("qkformer-imagenet-10-512", 29_079_336),
+        ("qkformer-imagenet-10-768", 64_962_760),
+        ("spikformer-cifar10-2-384", 5_768_122),
+        ("spikformer-cifar10-4-256", 4_159_274),
+        ("spikformer-cifar10-4-384", 9_330_874),
+        ("spikformer-cifar100-2-384", 5_802_772),
+        ("spikformer-cifar100-4-256", 4_182_404),
+        ("spikformer-cifar100-4-384", 9_365_524),
+        ("spikformer-imagenet-10-512", 36_025_896),
+        ("spikformer-imagenet-6-512", 23_385_640),
+        ("spikformer-imagenet-8-384", 16_828_312),
+        ("spikformer-imagenet-8-512", 29_705_768),
+        ("spikformer-imagenet-8-768", 66_363_208),
+    ];
+    let (_folder, library) = library();
+    let names: Vec<&str> = SHIPPED.iter().map(|(n, _)| *n).collect();
+    assert_eq!(names, published.map(|(n, _)| n));
+    for (name, parameters) in published {
+        let resolved = library.resolve(name, &Overrides::none()).unwrap();
+        assert_eq!(resolved.origin, Origin::Shipped(name));
+        assert_eq!(
+            resolved.profile.graph().unwrap().parameters(),
+            parameters,
+            "{name}"
+        );
+        // The comment at the top says the same.
+        let text = resolved.text.replace(',', "");
+        assert!(
+            name == "reference" || text.contains(&format!("{parameters} parameters")),
+            "{name}"
+        );
+        assert!(["demo", "reference"].contains(&name) || resolved.profile.name == name);
+    }
+}
+
+/// Keys that a text sets, and those in its lines `# key = ...`, with their tables.
+fn keys_of(text: &str) -> BTreeSet<String> {
+    let mut keys = BTreeSet::new();
+    let mut table = String::new();
+    for line in text.lines() {
+        let line = line.strip_prefix("# ").unwrap_or(line);
+        if let Some(name) = line.strip_prefix('[').and_then(|l| l.split_once(']')) {
+            table = name.0.to_owned();
+            keys.insert(table.clone());
+        } else if let Some((key, _)) = line.split_once(" = ")
+            && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+        {
+            keys.insert(dotted(&table, key));
+        }
+    }
+    keys
+}
+
+/// All keys of a document's tables, and the tables.
+fn flat(text: &str) -> BTreeSet<String> {
+    let document: DocumentMut = text.parse().unwrap();
+    let mut keys = BTreeSet::new();
+    for (name, item) in document.iter() {
+        keys.insert(name.to_owned());
+        let table = item
+            .as_table()
+            .filter(|_| !["pins", "bits"].contains(&name));
+        for (key, _) in table.into_iter().flatten() {
+            keys.insert(dotted(name, key));
+        }
+    }
+    keys
+}
+
+#[test]
+fn the_reference_has_every_key_and_every_default() {
+    let text = shipped("reference").unwrap().1;
+    let known: BTreeSet<String> = KEYS
+        .iter()
+        .flat_map(|k| [k.table.to_owned(), dotted(k.table, k.name)])
+        .filter(|k| !k.is_empty())
+        .collect();
+    assert_eq!(keys_of(text), known);
+
+    // Every key that a typed setting is written with is in the table of known keys, and the other way round.
+    let everything = [
+        demo(),
+        demo().replace(
+            "source = \"builtin:fashion-mnist\"",
+            "kind = \"idx\"\ntrain_images = \"a\"\ntrain_labels = \"b\"\ntest_images = \"c\"\ntest_labels = \"d\"",
+        ),
+    ];
+    let sets = ["constraint.max_memory=1", "bits.head=8", "pins.head=8"];
+    let overrides = Overrides::parse(sets, PathBuf::from("/")).unwrap();
+    let mut written = BTreeSet::new();
+    for text in everything {
+        let (profile, _) = Profile::parse_with(&text, Path::new("/p.toml"), &overrides).unwrap();
+        written.extend(flat(&profile.to_toml().unwrap()));
+    }
+    // Known, but with one value only in this version.
+    written
+        .extend(["search.screening", "search.beam_width", "model.batch_leak"].map(str::to_owned));
+    assert_eq!(written, known);
+
+    // What the reference gives as defaults is what a profile without these keys has.
+    let reference = Profile::parse(text, Path::new("/reference.toml")).unwrap();
+    let model: String = text
+        .lines()
+        .skip_while(|l| !l.starts_with("[model]"))
+        .take_while(|l| !l.starts_with("[data]"))
+        .map(|l| format!("{l}\n"))
+        .collect();
+    let bare = Profile::parse(&format!("{model}[data]\n"), Path::new("/reference.toml")).unwrap();
+    assert_eq!(reference, bare);
+    let choices = KEYS.iter().filter(|k| matches!(k.kind, Kind::Choice(_)));
+    for (key, line) in choices.filter_map(|k| {
+        let start = format!("{} = ", k.name);
+        text.lines().find(|l| l.starts_with(&start)).map(|l| (k, l))
+    }) {
+        let Kind::Choice(words) = key.kind else {
+            continue;
+        };
+        let told = words.iter().filter(|w| line.contains(&format!("\"{w}\"")));
+        assert_eq!(told.count(), words.len(), "{line}");
+    }
+}
+
+#[test]
+fn the_demo_is_the_default_and_as_documented() {
+    let (_folder, library) = library();
+    let demo = library
+        .resolve(DEFAULT, &Overrides::none())
+        .unwrap()
+        .profile;
+    assert_eq!(demo.constraint.max_accuracy_drop, 1.5);
+    assert_eq!((demo.search.screen, demo.search.seed), (500, 0));
+    assert_eq!(demo.menu.len(), 6);
+    assert!(demo.pins.is_empty() && demo.bits.is_empty());
+    let data = demo.data.unwrap();
+    assert_eq!((data.calibration, data.search), (64, 2000));
+}
+
+#[test]
+fn files_come_first_then_saved_then_shipped() {
+    let (_folder, library) = library();
+    let origin = |name: &str| library.find(name).unwrap();
+    assert_eq!(origin("demo"), Origin::Shipped("demo"));
+
+    let name: ProfileName = "demo".parse().unwrap();
+    fs::write(
+        library.path(&name),
+        demo().replace("qkformer on", "mine on"),
+    )
+    .unwrap();
+    assert_eq!(origin("demo"), Origin::Saved(library.path(&name)));
+    let resolved = library.resolve("demo", &Overrides::none()).unwrap();
+    assert!(resolved.hides_shipped);
+    assert_eq!(resolved.profile.name, "mine on fashion-mnist");
+    assert_eq!(library.list()[0].0, "demo");
+    assert_eq!(library.list().len(), SHIPPED.len() + 1);
+
+    // A folder is no profile; a file is.
+    let here = library.current.join("demo");
+    fs::create_dir(&here).unwrap();
+    assert_eq!(origin("demo"), Origin::Saved(library.path(&name)));
+    fs::remove_dir(&here).unwrap();
+    fs::write(&here, demo()).unwrap();
+    assert_eq!(origin("demo"), Origin::File(here));
+
+    let error = |name: &str| library.find(name).unwrap_err().to_string();
+    assert_eq!(
+        error("demos"),
+        "there is no profile \"demos\", neither as a file nor saved or shipped; did you mean `demo`?"
+    );
+    assert!(
+        error("nets/qkformer-cifar-4-384.toml").contains("did you mean `qkformer-cifar10-4-384`")
+    );
+    assert!(error("zzz").ends_with("; `aq4svit profiles list` names them"));
+    assert!(error("../demo").starts_with("there is no profile \"../demo\""));
+}
+
+#[test]
+fn overrides_are_in_the_text_that_is_saved() {
+    let (_folder, library) = library();
+    let sets = ["search.screen=250", "model.checkpoint=w.safetensors"];
+    let overrides = Overrides::parse(sets, library.current.clone()).unwrap();
+    let resolved = library.resolve("demo", &overrides).unwrap();
+    assert_eq!(resolved.profile.search.screen, 250);
+    let again = Profile::parse(&resolved.text, Path::new("/elsewhere/demo.toml")).unwrap();
+    assert_eq!(again, resolved.profile);
+    let error = |set: &str| {
+        let overrides = Overrides::parse([set], PathBuf::from("/")).unwrap();
+        library.resolve("demo", &overrides).unwrap_err().to_string()
+    };
+    assert_eq!(
+        error("search.scren=250"),
+        "--set search.scren=250: unknown key `scren` in [search]; did you mean `screen` or `screening`?"
+    );
+    assert_eq!(
+        error("quantizer.bits=[9]"),
+        "--set quantizer.bits=[9]: quantizer.bits = [9]: expected a list of bit-widths: 1 to 8, 16, \"float\""
+    );
+    assert!(error("pins.haed=8").starts_with("--set pins.haed=8: pin \"haed\" matches no layer"));
+}
+
+#[test]
+fn what_is_no_text_is_no_profile() {
+    let (folder, library) = library();
+    let file = folder.path().join("weights.safetensors");
+    fs::write(&file, [0u8, 255, 254, 1]).unwrap();
+    let read = |wanted: &Path| {
+        library
+            .resolve(wanted.to_str().unwrap(), &Overrides::none())
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(read(&file).ends_with(
+        "weights.safetensors is not a profile: it is not text (weights go into model.checkpoint of a profile)"
+    ));
+    fs::write(&file, vec![b'#'; 5 << 20]).unwrap();
+    assert!(read(&file).contains("larger than 4 MiB"));
+}
+
+#[test]
+fn saved_profiles_are_renamed_and_deleted() {
+    let (_folder, library) = library();
+    let name = |n: &str| n.parse::<ProfileName>().unwrap();
+    let text = "# mine\nname = \"old\" # title\n";
+    fs::write(library.path(&name("old")), text).unwrap();
+    fs::write(library.path(&name("other")), "x").unwrap();
+
+    let error = library.rename("old", &name("other")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there is already a saved profile \"other\"; delete it first or choose another name"
+    );
+    let new = library.rename("old", &name("new")).unwrap();
+    assert_eq!(
+        fs::read_to_string(new).unwrap(),
+        "# mine\nname = \"new\" # title\n"
+    );
+    assert!(!library.path(&name("old")).exists());
+
+    let error = library.delete("nwe").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "there is no saved profile \"nwe\"; did you mean `new`?"
+    );
+    let error = library.delete("demo").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "there is no saved profile \"demo\"; the shipped one stays as it is"
+    );
+    library.delete("new").unwrap();
+    assert_eq!(library.saved().len(), 1);
+}
+
+#[test]
+fn names_stay_in_their_folder() {
+    for bad in [
+        "",
+        ".",
+        "..",
+        "a/b",
+        "a\\b",
+        ".hidden",
+        "-x",
+        "a b",
+        "a\n",
+        "a.toml",
+        &"a".repeat(101),
+    ] {
+        assert!(bad.parse::<ProfileName>().is_err(), "{bad:?}");
+    }
+    for good in ["a", "demo-4bit", "Näme_1.2"] {
+        assert!(good.parse::<ProfileName>().is_ok(), "{good:?}");
+    }
+}

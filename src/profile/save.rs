@@ -1,0 +1,277 @@
+//! Writing profiles: an allocation into a person's own text, and a whole profile afresh.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use toml_edit::ser::Error as SerializeError;
+use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
+
+use super::config::Pin;
+use super::error::ProfileError;
+use super::files;
+use super::overrides::replace;
+use super::settings::{Checkpoint, Profile, pin};
+use crate::quant::{Allocation, BitWidth};
+
+/// Why a profile was not saved. Whatever stood there before still does.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SaveError {
+    /// There is one of this name.
+    #[error("{} exists already; choose another name or confirm to replace it", .0.display())]
+    Exists(PathBuf),
+    /// The operating system says no.
+    #[error("cannot save {}: {source}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A path that TOML cannot express.
+    #[error("cannot save a profile that refers to {}: the path is not Unicode", .0.display())]
+    NotUnicode(PathBuf),
+    /// What would be written cannot be read again.
+    #[error("cannot save to {}: the profile would not load again: {source}", .path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<ProfileError>,
+    },
+}
+
+/// A profile to be saved: a source text and what the search found.
+#[derive(Clone, Copy, Debug)]
+pub struct Save<'a> {
+    /// The text whose comments and formatting are kept, such as [`super::ResolvedProfile::text`].
+    pub text: &'a str,
+    /// The folder that relative paths in the text start from.
+    pub folder: &'a Path,
+    /// The new profile's name; the text's own where none is given.
+    pub name: Option<&'a str>,
+    /// The names of the network's layers.
+    pub layers: &'a [&'a str],
+    /// Their widths, in the same order.
+    pub allocation: &'a Allocation,
+    /// The pins as they are now.
+    pub pins: &'a [Pin],
+}
+
+impl Save<'_> {
+    /// The text to be saved into a file at `target`: `[bits]` holds every layer's width, pins and name are as given,
+    /// and relative paths are rewritten to resolve from there (relative for files below the target's folder).
+    ///
+    /// # Errors
+    /// [`SaveError`], when the text would not load again.
+    pub fn text_for(&self, target: &Path) -> Result<String, SaveError> {
+        let invalid = |source: ProfileError| SaveError::Invalid {
+            path: target.to_owned(),
+            source: Box::new(source),
+        };
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let file = absolute(target);
+        let (from, to) = (
+            absolute(self.folder),
+            file.parent().unwrap_or(Path::new("/")),
+        );
+        // Reading it first gives syntax errors their place.
+        Profile::parse(self.text, target).map_err(invalid)?;
+        let mut document: DocumentMut = self.text.parse().map_err(|_| {
+            invalid(ProfileError::NotAProfile {
+                path: target.to_owned(),
+                why: "it is not TOML",
+            })
+        })?;
+        files::rewrite_all(&mut document, &|p| {
+            files::relative(to, &files::absolute(&from, p))
+        })
+        .map_err(|e| SaveError::NotUnicode(e.0))?;
+        if let Some(name) = self.name {
+            replace(document.as_table_mut(), "name", Value::from(name));
+        }
+        write_pins(&mut document, self.pins);
+        write_bits(&mut document, self.layers, self.allocation);
+        let text = document.to_string();
+        Profile::parse(&text, target).map_err(invalid)?;
+        Ok(text)
+    }
+
+    /// Saves to a file, wholly or not at all; makes its folder when there is none.
+    ///
+    /// # Errors
+    /// [`SaveError`]; [`SaveError::Exists`] for a file that exists, unless `overwrite`.
+    pub fn write(&self, target: &Path, overwrite: bool) -> Result<(), SaveError> {
+        // Looked at again when the file is put in place; here it spares the person the other errors.
+        if !overwrite && target.exists() {
+            return Err(SaveError::Exists(target.to_owned()));
+        }
+        write_text(target, &self.text_for(target)?, overwrite)
+    }
+}
+
+/// Writes a file wholly or not at all: into a new file beside it, which then takes its place.
+///
+/// # Errors
+/// [`SaveError::Exists`], [`SaveError::Write`].
+pub fn write_text(target: &Path, text: &str, overwrite: bool) -> Result<(), SaveError> {
+    // A link stays a link: what it points to is replaced.
+    let linked = target.is_symlink().then(|| fs::canonicalize(target).ok());
+    let path = linked.flatten().unwrap_or_else(|| target.to_owned());
+    let fail = |source: io::Error| match source.kind() {
+        io::ErrorKind::AlreadyExists => SaveError::Exists(path.clone()),
+        _ => SaveError::Write {
+            path: path.clone(),
+            source,
+        },
+    };
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder).map_err(|source| SaveError::Write {
+        path: folder.to_owned(),
+        source,
+    })?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".profile-").suffix(".tmp");
+    // Readable as any file a person makes (the umask still applies), not private as temporary files are.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder).map_err(fail)?;
+    file.write_all(text.as_bytes()).map_err(fail)?;
+    file.as_file().sync_all().map_err(fail)?;
+    let placed = match overwrite {
+        true => file.persist(&path),
+        false => file.persist_noclobber(&path),
+    };
+    placed.map(drop).map_err(|e| fail(e.error))
+}
+
+/// A table of the document, made at the end where there is none.
+fn table<'a>(document: &'a mut DocumentMut, name: &str) -> Option<&'a mut dyn TableLike> {
+    let table = document.as_table_mut();
+    // One line per layer is readable, all on one line are not.
+    if let Some(Item::Value(Value::InlineTable(inline))) = table.get_mut(name) {
+        let full = std::mem::take(inline).into_table();
+        table.remove(name);
+        table.insert(name, Item::Table(full));
+    }
+    table
+        .entry(name)
+        .or_insert(Item::Table(Table::new()))
+        .as_table_like_mut()
+}
+
+fn remove_others(table: &mut dyn TableLike, keep: impl Fn(&str) -> bool) {
+    let all: Vec<String> = table.iter().map(|(k, _)| k.to_owned()).collect();
+    for key in all.iter().filter(|k| !keep(k)) {
+        table.remove(key);
+    }
+}
+
+fn write_bits(document: &mut DocumentMut, layers: &[&str], allocation: &Allocation) {
+    let Some(bits) = table(document, "bits") else {
+        return;
+    };
+    remove_others(bits, |name| layers.contains(&name));
+    for (name, width) in layers.iter().zip(&allocation.0) {
+        replace(bits, name, width_value(*width));
+    }
+}
+
+fn write_pins(document: &mut DocumentMut, pins: &[Pin]) {
+    if pins.is_empty() && !document.contains_key("pins") {
+        return;
+    }
+    let Some(table) = table(document, "pins") else {
+        return;
+    };
+    remove_others(table, |pattern| pins.iter().any(|p| p.pattern == pattern));
+    for new in pins {
+        let old = table
+            .get(&new.pattern)
+            .and_then(|item| pin(&new.pattern, item));
+        if old.as_ref() != Some(new) {
+            table.remove(&new.pattern);
+            table.insert(&new.pattern, Item::Value(pin_value(new)));
+        }
+    }
+}
+
+fn width_value(width: BitWidth) -> Value {
+    match width.is_float() {
+        true => Value::from("float"),
+        false => Value::from(i64::from(width.bits())),
+    }
+}
+
+fn pin_value(pin: &Pin) -> Value {
+    if pin.min == pin.max {
+        return width_value(pin.min);
+    }
+    let mut bounds = InlineTable::new();
+    if pin.min.bits() > 1 || pin.max.is_float() {
+        bounds.insert("min", width_value(pin.min));
+    }
+    if !pin.max.is_float() {
+        bounds.insert("max", width_value(pin.max));
+    }
+    Value::InlineTable(bounds)
+}
+
+impl Profile {
+    /// The whole profile as TOML with every setting spelled out and absolute paths. It loads again to an equal profile.
+    ///
+    /// # Errors
+    /// For a path that is not Unicode, or a number that TOML cannot hold.
+    pub fn to_toml(&self) -> Result<String, SerializeError> {
+        let section = |name: &str, from: DocumentMut, into: &mut DocumentMut| {
+            into.insert(name, Item::Table(from.into_table()));
+        };
+        let mut document = DocumentMut::new();
+        document.insert("format", toml_edit::value(1));
+        document.insert("name", toml_edit::value(&self.name));
+        let mut model = toml_edit::ser::to_document(&self.model)?;
+        if let Some(checkpoint) = &self.checkpoint {
+            model.insert("checkpoint", toml_edit::value(checkpoint.to_text()?));
+        }
+        section("model", model, &mut document);
+        if let Some(data) = &self.data {
+            section("data", toml_edit::ser::to_document(data)?, &mut document);
+        }
+        let mut quantizer = toml_edit::ser::to_document(&self.scheme)?;
+        let menu: toml_edit::Array = self.menu.iter().map(|w| width_value(*w)).collect();
+        quantizer.insert("bits", toml_edit::value(menu));
+        section("quantizer", quantizer, &mut document);
+        let constraint = toml_edit::ser::to_document(&self.constraint)?;
+        section("constraint", constraint, &mut document);
+        let search = toml_edit::ser::to_document(&self.search)?;
+        section("search", search, &mut document);
+        let gate = toml_edit::ser::to_document(&self.gate)?;
+        section("gate", gate, &mut document);
+        write_pins(&mut document, &self.pins);
+        if !self.bits.is_empty() {
+            let names: Vec<&str> = self.bits.keys().map(String::as_str).collect();
+            let widths = Allocation(self.bits.values().copied().collect());
+            write_bits(&mut document, &names, &widths);
+        }
+        Ok(document.to_string())
+    }
+}
+
+impl Checkpoint {
+    /// As a profile writes it.
+    fn to_text(&self) -> Result<String, SerializeError> {
+        match self {
+            Checkpoint::File(path) => path.to_str().map(str::to_owned).ok_or_else(|| {
+                serde::ser::Error::custom(format!("{} is not Unicode", path.display()))
+            }),
+            builtin => Ok(builtin.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,266 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::network::Graph;
+use crate::profile::settings::layer_names;
+
+const TEXT: &str = r#"# my network
+format = 1
+name = "mine"   # short
+
+[model]
+family = "qkformer"
+layout = "cifar"
+checkpoint = "w.safetensors" # trained in May
+image_size = 28
+in_channels = 1
+num_classes = 10
+embed_dims = 16
+num_heads = 2
+mlp_ratio = 4
+depths = 3
+time_steps = 4
+
+[data]
+kind = "idx"
+train_images = "data/images.gz"
+train_labels = "/elsewhere/labels.gz"
+
+# how far it may go
+[quantizer]
+bits = [2, 4, 8, "float"]
+
+[pins]
+"head" = 8  # keep the head
+# the end
+"#;
+
+fn width(bits: u8) -> BitWidth {
+    BitWidth::new(bits).unwrap()
+}
+
+fn graph() -> Graph {
+    Profile::parse(TEXT, Path::new("x.toml"))
+        .unwrap()
+        .graph()
+        .unwrap()
+}
+
+#[test]
+fn comments_stay_and_paths_resolve_from_the_new_place() {
+    let graph = graph();
+    let names = layer_names(&graph);
+    let mut allocation = Allocation::uniform(names.len(), width(4));
+    allocation.0[0] = BitWidth::FLOAT;
+    let pins = [
+        Pin {
+            pattern: "head".to_owned(),
+            min: width(8),
+            max: width(8),
+        },
+        Pin {
+            pattern: "stage1.*".to_owned(),
+            min: width(4),
+            max: BitWidth::FLOAT,
+        },
+    ];
+    let save = Save {
+        text: TEXT,
+        folder: Path::new("/home/me/net"),
+        name: Some("smaller"),
+        layers: &names,
+        allocation: &allocation,
+        pins: &pins,
+    };
+    let text = save
+        .text_for(Path::new("/home/me/net/data/p.toml"))
+        .unwrap();
+    let expected = TEXT
+        .replace("\"mine\"", "\"smaller\"")
+        .replace("\"w.safetensors\"", "\"/home/me/net/w.safetensors\"")
+        .replace("\"data/images.gz\"", "\"images.gz\"");
+    let head = expected.split("# the end").next().unwrap();
+    assert!(text.starts_with(head), "{text}");
+    assert!(
+        text.contains("\"stage1.*\" = { min = 4 }\n\n[bits]\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\"patch_embed1.proj_conv\" = \"float\"\n"),
+        "{text}"
+    );
+    assert!(text.ends_with("head = 4\n# the end\n"), "{text}");
+
+    // Saving again replaces the widths and leaves everything else.
+    allocation.0[0] = width(2);
+    let again = Save {
+        text: &text,
+        folder: Path::new("/home/me/net/data"),
+        name: None,
+        layers: &names,
+        allocation: &allocation,
+        pins: &pins,
+    };
+    assert_eq!(
+        again
+            .text_for(Path::new("/home/me/net/data/q.toml"))
+            .unwrap(),
+        text.replace(
+            "\"patch_embed1.proj_conv\" = \"float\"",
+            "\"patch_embed1.proj_conv\" = 2"
+        )
+    );
+}
+
+#[test]
+fn writing_is_all_or_nothing_and_asks_before_replacing() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("new/p.toml");
+    write_text(&target, "one", false).unwrap();
+    let error = write_text(&target, "two", false).unwrap_err();
+    assert!(matches!(error, SaveError::Exists(_)), "{error}");
+    assert_eq!(fs::read_to_string(&target).unwrap(), "one");
+    write_text(&target, "two", true).unwrap();
+    assert_eq!(fs::read_to_string(&target).unwrap(), "two");
+    assert_eq!(fs::read_dir(folder.path().join("new")).unwrap().count(), 1);
+
+    // A folder in the file's place: nothing can be written there, and nothing is left behind.
+    let occupied = folder.path().join("occupied.toml");
+    fs::create_dir_all(occupied.join("inside")).unwrap();
+    let error = write_text(&occupied, "x", true).unwrap_err();
+    assert!(error.to_string().starts_with("cannot save "), "{error}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    // A file in the folder's place.
+    let error = write_text(&target.join("p.toml"), "x", true).unwrap_err();
+    assert!(matches!(error, SaveError::Write { .. }), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_saved_link_stays_a_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let (real, link) = (
+        folder.path().join("real.toml"),
+        folder.path().join("link.toml"),
+    );
+    fs::write(&real, "one").unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    write_text(&link, "two", true).unwrap();
+    assert!(link.is_symlink());
+    assert_eq!(fs::read_to_string(&real).unwrap(), "two");
+}
+
+#[test]
+fn what_would_not_load_again_is_not_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("p.toml");
+    let graph = graph();
+    let names = layer_names(&graph);
+    let allocation = Allocation::uniform(names.len(), width(3));
+    let save = Save {
+        text: TEXT,
+        folder: folder.path(),
+        name: None,
+        layers: &names,
+        allocation: &allocation,
+        pins: &[],
+    };
+    let error = save.write(&target, false).unwrap_err().to_string();
+    assert!(error.contains("would not load again"), "{error}");
+    assert!(
+        error.contains("= 3: not in the bit menu (2, 4, 8, float)"),
+        "{error}"
+    );
+    assert!(!target.exists());
+}
+
+/// Texts that say the same in other ways, for what a rewriting could stumble over.
+fn any_text() -> impl Strategy<Value = String> {
+    let pins = prop::sample::select(vec![
+        "",
+        "[pins]\n",
+        "[pins] # none\n\"*.q_conv\" = { min = 2, max = 8 } # q\nhead = \"float\"\n",
+        "[pins.head]\nmin = 4\n",
+        "pins = { head = 4 }\n",
+    ]);
+    let bits = prop::sample::select(vec![
+        "",
+        "[bits]\nhead = 2 # old\n",
+        "[bits]\n# all of them\n\n\"patch_embed1.proj_conv\" = 8\n\n[gate]\naudit = 0.5\n",
+        "bits = { head = 8 }\n",
+        "bits.head = 8\n",
+    ]);
+    (pins, bits).prop_map(|(pins, bits)| {
+        let base = TEXT.split("[pins]").next().unwrap();
+        let (top, tables): (Vec<&str>, Vec<&str>) =
+            [pins, bits].into_iter().partition(|t| !t.starts_with('['));
+        format!("{}{base}{}", top.concat(), tables.concat())
+    })
+}
+
+fn any_pins() -> impl Strategy<Value = Vec<Pin>> {
+    let widths = || prop::sample::select(vec![1u8, 2, 4, 5, 8, 16, 32]);
+    let one = |pattern: &'static str| {
+        (widths(), widths()).prop_map(move |(a, b)| Pin {
+            pattern: pattern.to_owned(),
+            min: width(a.min(b)),
+            max: width(a.max(b)),
+        })
+    };
+    (
+        one("head"),
+        one("*.q_conv"),
+        prop::bool::ANY,
+        prop::bool::ANY,
+    )
+        .prop_map(|(a, b, with_a, with_b)| {
+            let pins = [(a, with_a), (b, with_b)].into_iter();
+            pins.filter(|(_, with)| *with).map(|(p, _)| p).collect()
+        })
+}
+
+fn by_pattern(pins: &[Pin]) -> BTreeMap<String, Pin> {
+    pins.iter()
+        .map(|p| (p.pattern.clone(), p.clone()))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn saved_profiles_load_again_to_equal_settings(
+        text in any_text(),
+        pins in any_pins(),
+        widths in prop::collection::vec(prop::sample::select(vec![2u8, 4, 8, 32]), 64),
+        target in prop::sample::select(vec!["/home/me/net/p.toml", "/home/me/net/data/p.toml", "/home/me/p.toml", "/x/y.toml"]),
+    ) {
+        let source = Profile::parse(&text, Path::new("/home/me/net/source.toml")).unwrap();
+        let graph = source.graph().unwrap();
+        let names = layer_names(&graph);
+        let allocation = Allocation(widths.into_iter().take(names.len()).map(width).collect());
+        let save = Save {
+            text: &text,
+            folder: Path::new("/home/me/net"),
+            name: None,
+            layers: &names,
+            allocation: &allocation,
+            pins: &pins,
+        };
+        let Ok(saved) = save.text_for(Path::new(target)) else {
+            let fits = crate::profile::bounds(&pins, &names, &source.menu);
+            prop_assert!(fits.is_err(), "{pins:?}");
+            return Ok(());
+        };
+        let loaded = Profile::parse(&saved, Path::new(target)).unwrap();
+        prop_assert_eq!(loaded.allocation(&graph), Some(allocation));
+        prop_assert_eq!(by_pattern(&loaded.pins), by_pattern(&pins));
+        let without = |p: Profile| Profile { pins: Vec::new(), bits: BTreeMap::new(), ..p };
+        prop_assert_eq!(without(loaded.clone()), without(source));
+
+        let spelled = loaded.to_toml().unwrap();
+        prop_assert_eq!(Profile::parse(&spelled, Path::new("/other/z.toml")).unwrap(), loaded);
+    }
+}
