@@ -1,0 +1,25 @@
+# Everything begins with scripts/setup-libtorch.sh, which says what is missing and gets libtorch when there is none.
+CARGO ?= cargo
+PROGRAM := $(or $(CARGO_TARGET_DIR),target)/release/aq4svit
+
+.PHONY: build run test libtorch clean help
+
+build: libtorch ## build the program: target/release/aq4svit
+	@$(CARGO) build --release --locked
+
+run: build ## build, then open the demo
+	@$(PROGRAM)
+
+test: libtorch ## run the whole test suite, with and without libtorch
+	$(CARGO) test --locked
+	$(CARGO) test --locked --no-default-features --lib
+
+libtorch: ## make sure of libtorch only, for plain cargo commands
+	@scripts/setup-libtorch.sh
+
+clean: ## remove what was built here and the link to libtorch (its cache stays)
+	$(CARGO) clean
+	rm -rf .libtorch
+
+help: ## list these
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
