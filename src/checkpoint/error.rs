@@ -8,6 +8,14 @@ use super::Mismatch;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
+    /// The program comes with no such checkpoint.
+    #[error("there is no built-in checkpoint {name:?}: the program comes with {known}")]
+    NoBuiltin {
+        /// The name.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
     /// There is no such file.
     #[error(
         "there is no checkpoint at {}: correct model.checkpoint in the profile (a relative path starts at \

@@ -6,6 +6,7 @@
 //! file's size.
 #![forbid(unsafe_code)]
 
+mod builtin;
 mod error;
 mod mismatch;
 mod safetensors;
@@ -15,6 +16,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+pub use builtin::builtin;
 pub use error::CheckpointError;
 pub use mismatch::{Mismatch, WrongShape, WrongValues};
 pub use state_dict::{StateDict, TensorData};

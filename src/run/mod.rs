@@ -1,16 +1,36 @@
-//! A run: engine thread, evaluator thread, channels, resume.
+//! A run: everything from a profile to threads and channels, and back from a journal.
+//!
+//! An engine thread owns the [`crate::search::Engine`] and the journal; an evaluator thread owns the evaluator. A front
+//! end holds a [`Handle`]: it sends [`Command`]s and receives [`Update`]s, whose events are already safe on disk.
 #![forbid(unsafe_code)]
+
+mod drive;
+mod error;
+mod finished;
+mod folder;
+mod open;
+mod prepare;
+mod work;
+mod worker;
 
 use crate::evaluate::{Job, Progress};
 use crate::journal::Entry;
+pub use crate::search::Command;
 use crate::search::CandidateId;
+
+pub use drive::Handle;
+pub use error::RunError;
+pub use finished::Finished;
+pub use folder::{Condition, Summary, find, list, new_folder};
+pub use open::{BEST, PROFILE, Source, create, resume};
+pub use prepare::{EvaluatorOptions, Prepared, evaluator};
 
 /// What a run tells those who watch it. Events and errors are never dropped, progress may be.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Update {
     /// An event, already safe in the journal.
     Event(Box<Entry>),
-    /// The evaluator began a job (for this candidate; none for the float baseline and the test split).
+    /// The evaluator began a job (for this candidate; none for the float network).
     Working {
         /// What it does.
         job: Box<Job>,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Group;
 use crate::profile::{Constraint, GateConfig, Level, Pin, PinError, SearchConfig, bounds};
-use crate::quant::{Allocation, BitWidth};
+use crate::quant::{Allocation, BitWidth, packed_bytes};
 
 /// A layer as the search sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +58,11 @@ impl Space {
     /// Memory of the float network in bytes.
     pub fn float_bytes(&self) -> u64 {
         self.fixed_bytes + self.layers.iter().map(|l| l.float_bytes).sum::<u64>()
+    }
+    /// Bytes of the packed weights alone, without affines: the figure that papers quote.
+    pub fn weight_bytes(&self, allocation: &Allocation) -> u64 {
+        let packed = |(layer, width): (&SpaceLayer, &BitWidth)| packed_bytes(layer.weights as usize, *width);
+        self.layers.iter().zip(&allocation.0).map(packed).sum()
     }
     /// Indices of a group's layers; empty for an unknown name.
     pub fn members(&self, group: &Group) -> Vec<usize> {

@@ -1,0 +1,236 @@
+//! The engine thread: commands and answers in, events to the journal and then to the front end.
+
+use std::path::PathBuf;
+use std::thread::{self, JoinHandle};
+
+use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
+
+use super::work::WorkLog;
+use super::worker::{Report, Worker};
+use super::{RunError, Totals, Update};
+use crate::evaluate::{Cancel, EvaluateError, Evaluator, Work};
+use crate::journal::{Entry, Writer};
+use crate::profile::{Pin, Save};
+use crate::quant::Allocation;
+use crate::search::{Command, Engine, Event, Request};
+
+/// Progress is dropped while so many updates wait to be read.
+const CROWDED: usize = 256;
+
+/// A running search, as a front end holds it. Dropping it stops the search; the journal is intact.
+#[derive(Debug)]
+pub struct Handle {
+    /// The run's folder.
+    pub folder: PathBuf,
+    /// Steering.
+    pub commands: Sender<Command>,
+    /// What happens. Closed when the search has ended.
+    pub updates: Receiver<Update>,
+    /// So many of the first updates are events of earlier sessions, read from the journal.
+    pub history: usize,
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Handle {
+    /// Stops the evaluator at its next batch and waits for both threads.
+    pub fn stop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Writes the incumbent as a profile into the run's folder.
+#[derive(Debug)]
+pub(super) struct BestProfile {
+    /// The profile's text; its relative paths start from the run's folder.
+    pub text: String,
+    /// The file.
+    pub target: PathBuf,
+    /// Names of the layers.
+    pub layers: Vec<String>,
+}
+
+impl BestProfile {
+    fn save(&self, allocation: &Allocation, pins: &[Pin]) -> Result<(), RunError> {
+        let layers: Vec<&str> = self.layers.iter().map(String::as_str).collect();
+        let folder = self.target.parent().unwrap_or(std::path::Path::new("/"));
+        let save = Save { text: &self.text, folder, name: None, layers: &layers, allocation, pins };
+        Ok(save.write(&self.target, true)?)
+    }
+}
+
+/// Everything the engine thread owns.
+pub(super) struct Driver {
+    pub engine: Engine,
+    pub writer: Writer,
+    pub work: WorkLog,
+    pub best: BestProfile,
+    /// Events of earlier sessions.
+    pub history: Vec<Entry>,
+    /// Events that the journal's torn end lacks.
+    pub missing: Vec<Event>,
+}
+
+struct Running {
+    request: Request,
+    cancel: Cancel,
+    cancelled: bool,
+}
+
+impl Driver {
+    /// Starts both threads.
+    pub fn spawn(self, folder: PathBuf, evaluator: Box<dyn Evaluator>) -> Result<Handle, RunError> {
+        let (commands, commands_in) = unbounded();
+        let (updates_out, updates) = unbounded();
+        let (stop, stop_in) = bounded(0);
+        let history = self.history.len();
+        let io = |source| RunError::Io { action: "start a thread for", path: folder.clone(), source };
+        let worker = Worker::spawn(evaluator).map_err(io)?;
+        let loop_ = Loop { driver: self, worker, updates: updates_out, running: None, idle_said: false };
+        let thread = thread::Builder::new()
+            .name("search".into())
+            .spawn(move || loop_.run(commands_in, stop_in))
+            .map_err(io)?;
+        Ok(Handle { folder, commands, updates, history, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+struct Loop {
+    driver: Driver,
+    worker: Worker,
+    updates: Sender<Update>,
+    running: Option<Running>,
+    idle_said: bool,
+}
+
+impl Loop {
+    fn run(mut self, mut commands: Receiver<Command>, stop: Receiver<()>) {
+        for entry in std::mem::take(&mut self.driver.history) {
+            self.tell(Update::Event(Box::new(entry)));
+        }
+        let missing = std::mem::take(&mut self.driver.missing);
+        let mut outcome = self.publish(missing).and_then(|()| self.save_best());
+        while outcome.is_ok() {
+            self.dispatch();
+            if self.driver.engine.is_finished() && self.running.is_none() {
+                break;
+            }
+            let reports = self.worker.reports.clone();
+            select! {
+                recv(commands) -> command => match command {
+                    Ok(command) => {
+                        let events = self.driver.engine.command(command);
+                        outcome = self.publish(events);
+                    }
+                    Err(_) => commands = never(),
+                },
+                recv(reports) -> report => outcome = self.report(report.ok()),
+                recv(stop) -> _ => break,
+            }
+        }
+        if let Some(running) = &self.running {
+            running.cancel.cancel();
+        }
+        self.driver.work.add(Work::default());
+        self.tell(Update::Totals(self.totals()));
+        if let Err(e) = outcome {
+            self.tell(Update::Failed(e.to_string()));
+        }
+    }
+
+    /// Has the evaluator do what the engine wants most, cancelling what it no longer wants.
+    fn dispatch(&mut self) {
+        let wanted = self.driver.engine.wanted(1).pop();
+        match (&mut self.running, wanted) {
+            (Some(running), wanted) => {
+                if !running.cancelled && wanted.as_ref() != Some(&running.request) {
+                    running.cancel.cancel();
+                    running.cancelled = true;
+                }
+            }
+            (None, Some(request)) => {
+                let job = Box::new(request.job.clone());
+                self.tell(Update::Working { job, candidate: request.candidate });
+                let cancel = self.worker.start(request.job.clone());
+                self.running = Some(Running { request, cancel, cancelled: false });
+                self.idle_said = false;
+            }
+            (None, None) => {
+                if !std::mem::replace(&mut self.idle_said, true) {
+                    self.tell(Update::Idle);
+                }
+            }
+        }
+    }
+
+    fn report(&mut self, report: Option<Report>) -> Result<(), RunError> {
+        match report {
+            Some(Report::Progress(progress)) => {
+                if self.updates.len() < CROWDED {
+                    self.tell(Update::Progress(progress));
+                }
+                Ok(())
+            }
+            Some(Report::Done(answer)) => {
+                let Some(running) = self.running.take() else { return Ok(()) };
+                match answer {
+                    Ok((outcome, work)) => {
+                        self.driver.work.add(work);
+                        let events = self.driver.engine.outcome(&running.request.job, outcome);
+                        self.publish(events)?;
+                        self.tell(Update::Totals(self.totals()));
+                        Ok(())
+                    }
+                    Err(EvaluateError::Cancelled) => Ok(()),
+                    Err(e) => Err(e.into()),
+                }
+            }
+            None => Err(EvaluateError::Backend("the evaluator thread has ended".into()).into()),
+        }
+    }
+
+    /// Journals events, then tells them.
+    fn publish(&mut self, events: Vec<Event>) -> Result<(), RunError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let new_best = events.iter().any(|e| matches!(e, Event::IncumbentChanged { .. }));
+        let entries = self.driver.writer.append(events, &super::folder::now())?;
+        if new_best {
+            self.save_best()?;
+        }
+        for entry in entries {
+            self.tell(Update::Event(Box::new(entry)));
+        }
+        Ok(())
+    }
+
+    fn save_best(&self) -> Result<(), RunError> {
+        let tree = self.driver.engine.tree();
+        match tree.incumbent.and_then(|i| tree.get(i)) {
+            Some(incumbent) => self.driver.best.save(&incumbent.allocation, &tree.pins),
+            None => Ok(()),
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        let (layer_forwards, images, seconds) = self.driver.work.total();
+        let layers = self.driver.best.layers.len() as u64;
+        let layer_forwards_plain = self.driver.engine.counters().plain_images * layers;
+        Totals { layer_forwards, layer_forwards_plain, images, seconds }
+    }
+
+    fn tell(&self, update: Update) {
+        // A front end that is gone is not missed: the run stops by its handle.
+        let _ = self.updates.send(update);
+    }
+}

@@ -1,0 +1,84 @@
+//! What can go wrong with a run.
+
+use std::path::PathBuf;
+
+use crate::checkpoint::CheckpointError;
+use crate::data::DataError;
+use crate::evaluate::EvaluateError;
+use crate::journal::JournalError;
+use crate::network::ModelError;
+use crate::profile::{PinError, ProfileError, SaveError};
+use crate::search::ReplayError;
+
+/// Why a run cannot begin or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The profile.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// The model's sizes.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The weights.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The images.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The pins.
+    #[error(transparent)]
+    Pins(#[from] PinError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Saving a profile.
+    #[error(transparent)]
+    Save(#[from] SaveError),
+    /// The evaluator.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
+    /// The journal does not follow from its own settings.
+    #[error("{}: {source}", folder.display())]
+    Replay {
+        /// The run's folder.
+        folder: PathBuf,
+        /// Where it does not follow.
+        source: ReplayError,
+    },
+    /// The run was made with something else than what is there now.
+    #[error("the run in {} cannot be continued, because what it rests on has changed:\n{differences}\nput back what it was made with, or start a new run", folder.display())]
+    Changed {
+        /// The run's folder.
+        folder: PathBuf,
+        /// One line for each difference, both sides.
+        differences: String,
+    },
+    /// No run fits the name.
+    #[error("there is no run {wanted:?} in {}: `aq4svit runs` lists them", root.display())]
+    NoSuchRun {
+        /// What was asked for.
+        wanted: String,
+        /// Where runs are kept.
+        root: PathBuf,
+    },
+    /// There are no runs.
+    #[error("there is no run in {} yet: `aq4svit search` starts one", root.display())]
+    NoRuns {
+        /// Where runs are kept.
+        root: PathBuf,
+    },
+    /// The file system said no.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// This program was built without libtorch.
+    #[error("this program was built without libtorch and cannot evaluate networks: build it with the default features (`make build`)")]
+    NoTorch,
+}

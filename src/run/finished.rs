@@ -1,0 +1,97 @@
+//! The result of a run in one object: the last line of `search --headless --json`.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::Totals;
+use super::open::BEST;
+use crate::quant::{Allocation, BitWidth, saving_percent};
+use crate::search::{Counters, StopReason, Tree};
+
+/// The result of a search. Accuracies in percent, counters over the whole run, resumes included.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename = "finished")]
+pub struct Finished {
+    /// Float accuracy on the search split.
+    pub accuracy_float: f64,
+    /// The result's accuracy on the search split, from its confirmation.
+    pub accuracy: Option<f64>,
+    /// Their difference in percentage points.
+    pub accuracy_drop: Option<f64>,
+    /// Float accuracy on the test split.
+    pub accuracy_test_float: Option<f64>,
+    /// The result's accuracy on the test split.
+    pub accuracy_test: Option<f64>,
+    /// Memory of the float network.
+    pub memory_float_bytes: u64,
+    /// Memory of the result.
+    pub memory_bytes: Option<u64>,
+    /// Memory saved.
+    pub memory_saving_percent: Option<f64>,
+    /// Memory of packed weights saved, affines left out.
+    pub weights_saving_percent: Option<f64>,
+    /// Screenings and confirmations started.
+    pub evaluations: u64,
+    /// Answered by an earlier result.
+    pub cached: u64,
+    /// Drift measurements started.
+    pub drift_evaluations: u64,
+    /// Held back and not audited.
+    pub gated: u64,
+    /// Held back but evaluated anyway.
+    pub audited: u64,
+    /// Layers run on one image over all time steps.
+    pub layer_forwards: u64,
+    /// What the same run does with every trick off.
+    pub layer_forwards_plain: u64,
+    /// Seconds of searching.
+    pub seconds: f64,
+    /// Why it ended.
+    pub stop_reason: StopReason,
+    /// The profile that holds the result; none where nothing was confirmed.
+    pub profile: Option<PathBuf>,
+}
+
+impl Finished {
+    /// The result of a finished search; none while it goes on.
+    pub fn new(tree: &Tree, counters: Counters, totals: Totals, folder: &Path) -> Option<Self> {
+        let stop_reason = tree.finished?;
+        let space = &tree.settings.as_ref()?.space;
+        let percent = |correct: usize, images: usize| 100.0 * correct as f64 / images.max(1) as f64;
+        let incumbent = tree.incumbent.and_then(|i| tree.get(i));
+        let confirmed = incumbent.and_then(|c| c.confirmation);
+        let accuracy = confirmed.map(|j| percent(j.correct, j.images));
+        let float = Allocation::uniform(space.layers.len(), BitWidth::FLOAT);
+        let saving = |of: fn(&crate::search::Space, &Allocation) -> u64| {
+            incumbent.map(|c| saving_percent(of(space, &c.allocation), of(space, &float)))
+        };
+        let best = folder.join(BEST);
+        Some(Finished {
+            accuracy_float: percent(tree.float.correct(), tree.float.len()),
+            accuracy,
+            accuracy_drop: confirmed.map(|j| 100.0 * (j.float_correct as f64 - j.correct as f64) / j.images.max(1) as f64),
+            accuracy_test_float: tree.tested_float.map(|(images, correct)| percent(correct, images)),
+            accuracy_test: tree.tested.map(|(images, _, correct)| percent(correct, images)),
+            memory_float_bytes: space.float_bytes(),
+            memory_bytes: incumbent.map(|c| c.bytes),
+            memory_saving_percent: saving(crate::search::Space::bytes),
+            weights_saving_percent: saving(crate::search::Space::weight_bytes),
+            evaluations: counters.evaluations,
+            cached: counters.cached,
+            drift_evaluations: counters.drift_evaluations,
+            gated: counters.gated,
+            audited: counters.audited,
+            layer_forwards: totals.layer_forwards,
+            layer_forwards_plain: totals.layer_forwards_plain,
+            seconds: totals.seconds,
+            stop_reason,
+            profile: incumbent.map(|_| std::path::absolute(&best).unwrap_or(best)),
+        })
+    }
+
+    /// True when the result meets every constraint.
+    pub fn is_met(&self) -> bool {
+        self.memory_bytes.is_some() && self.stop_reason != StopReason::NothingMet
+    }
+}

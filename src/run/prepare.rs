@@ -1,0 +1,156 @@
+//! From a profile to everything a search needs: graph, weights, images, settings, fingerprint, evaluator.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::RunError;
+use crate::checkpoint::{self, StateDict};
+use crate::data::{self, Splits};
+use crate::evaluate::Evaluator;
+use crate::journal::Fingerprint;
+use crate::network::{Graph, LayerId};
+use crate::profile::{Checkpoint, Profile};
+use crate::quant::{BitWidth, MemoryModel};
+use crate::search::{Settings, Space, SpaceLayer};
+
+/// Raised when a graph or an executor changes what a run's numbers mean.
+const GRAPH_VERSION: u32 = 1;
+
+/// A profile with all it refers to, read and checked.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The profile.
+    pub profile: Profile,
+    /// The network.
+    pub graph: Graph,
+    /// Its weights.
+    pub weights: StateDict,
+    /// Its images.
+    pub splits: Splits,
+    /// What the search depends on.
+    pub settings: Settings,
+}
+
+/// How to evaluate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvaluatorOptions {
+    /// `cpu` or `cuda:N`.
+    pub device: String,
+    /// Worker threads; none for all cores.
+    pub threads: Option<usize>,
+    /// Every trick off: same answers, slower.
+    pub plain: bool,
+}
+
+impl Prepared {
+    /// Reads everything that a profile refers to.
+    ///
+    /// # Errors
+    /// [`RunError`] for the first thing that is missing or does not fit.
+    pub fn new(profile: Profile) -> Result<Self, RunError> {
+        let graph = profile.graph()?;
+        profile.check(&graph)?;
+        let weights = load_weights(&profile, &graph)?;
+        // All paths of a profile that was read are absolute.
+        let splits = data::load(profile.need_data()?, Path::new("/"), &profile.model)?;
+        let settings = settings(&profile, &graph, &splits);
+        settings.allowed(&settings.pins)?;
+        Ok(Prepared { profile, graph, weights, splits, settings })
+    }
+
+    /// Content hashes of everything that the run's numbers depend on.
+    pub fn fingerprint(&self, numerics: String) -> Fingerprint {
+        let splits = &self.splits;
+        let sets = [Some(&splits.calibration), Some(&splits.search), splits.test.as_ref()];
+        let data: Vec<String> = sets.iter().map(|s| s.map_or("none".to_owned(), |s| s.fingerprint().to_hex().to_string())).collect();
+        let s = &self.settings;
+        Fingerprint {
+            model: hash(&(GRAPH_VERSION, &self.profile.model)),
+            weights: self.weights.fingerprint(&self.graph)[..16].to_owned(),
+            data: hash(&data),
+            quantizer: hash(&(&self.profile.scheme, &self.profile.menu)),
+            search: hash(&(&s.constraint, &s.search, &s.gate, &s.pins, &s.start)),
+            numerics,
+        }
+    }
+}
+
+/// Reads a profile's weights and checks them against its graph.
+///
+/// # Errors
+/// [`RunError::Checkpoint`] with every mismatch.
+pub fn load_weights(profile: &Profile, graph: &Graph) -> Result<StateDict, RunError> {
+    let weights = match profile.need_checkpoint()? {
+        Checkpoint::File(path) => checkpoint::load(path)?,
+        Checkpoint::Builtin(name) => checkpoint::builtin(name)?,
+    };
+    weights.check(graph)?;
+    Ok(weights)
+}
+
+fn hash(content: &impl Serialize) -> String {
+    // Plain data always serialises; should it ever not, nothing equals it.
+    let text = serde_json::to_string(content).unwrap_or_else(|e| e.to_string());
+    blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
+}
+
+/// What the search depends on, from a profile and what it refers to.
+fn settings(profile: &Profile, graph: &Graph, splits: &Splits) -> Settings {
+    Settings {
+        name: profile.name.clone(),
+        space: space(profile, graph),
+        constraint: profile.constraint,
+        search: profile.search.clone(),
+        gate: profile.gate,
+        pins: profile.pins.clone(),
+        start: profile.allocation(graph),
+        calibration_images: splits.calibration.len(),
+        search_images: splits.search.len(),
+        test_images: splits.test.as_ref().map_or(0, |t| t.len()),
+    }
+}
+
+/// A graph as the search sees it.
+pub fn space(profile: &Profile, graph: &Graph) -> Space {
+    let memory = MemoryModel::of(graph, profile.scheme.affine);
+    let layer = |(i, layer): (usize, &crate::network::Layer)| {
+        let id = LayerId(i as u32);
+        let block = &graph.blocks[layer.block.index()];
+        SpaceLayer {
+            name: layer.name.clone(),
+            stage: graph.stages[block.stage.index()].name.clone(),
+            block: block.name.clone(),
+            weights: layer.weights() as u64,
+            bytes: profile.menu.iter().map(|w| memory.layer_bytes(id, *w)).collect(),
+            float_bytes: memory.layer_bytes(id, BitWidth::FLOAT),
+        }
+    };
+    Space {
+        layers: graph.layers.iter().enumerate().map(layer).collect(),
+        menu: profile.menu.clone(),
+        fixed_bytes: memory.fixed_bytes(),
+        sites: graph.sites.iter().map(|s| s.name.clone()).collect(),
+    }
+}
+
+/// The libtorch evaluator for a prepared run. There is no other: nothing that a user runs falls back to a synthetic one.
+///
+/// # Errors
+/// [`RunError::Evaluate`] for a device that is not there; [`RunError::NoTorch`] in a build without libtorch.
+#[cfg(feature = "torch")]
+pub fn evaluator(prepared: Prepared, options: &EvaluatorOptions) -> Result<Box<dyn Evaluator>, RunError> {
+    use crate::torch::{Model, TorchEvaluator, TorchOptions};
+    let model = Model { graph: prepared.graph, weights: prepared.weights, scheme: prepared.profile.scheme };
+    let options = TorchOptions { device: options.device.clone(), threads: options.threads, plain: options.plain };
+    Ok(Box::new(TorchEvaluator::new(model, std::sync::Arc::new(prepared.splits), options)?))
+}
+
+/// The libtorch evaluator for a prepared run: not in this build.
+///
+/// # Errors
+/// [`RunError::NoTorch`] always.
+#[cfg(not(feature = "torch"))]
+pub fn evaluator(_prepared: Prepared, _options: &EvaluatorOptions) -> Result<Box<dyn Evaluator>, RunError> {
+    Err(RunError::NoTorch)
+}

@@ -1,0 +1,72 @@
+//! The evaluator thread.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::{self, JoinHandle};
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+
+use crate::evaluate::{Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Work};
+
+/// What the evaluator thread says.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// How far it is.
+    Progress(Progress),
+    /// The answer, or why there is none.
+    Done(Result<(Outcome, Work), EvaluateError>),
+}
+
+/// The evaluator in its thread. It works on one job at a time.
+#[derive(Debug)]
+pub(super) struct Worker {
+    jobs: Option<Sender<(Job, Cancel)>>,
+    /// Its reports.
+    pub reports: Receiver<Report>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Moves an evaluator into a thread of its own.
+    pub fn spawn(mut evaluator: Box<dyn Evaluator>) -> std::io::Result<Self> {
+        let (jobs, jobs_in) = bounded::<(Job, Cancel)>(1);
+        let (reports_out, reports) = unbounded();
+        let thread = thread::Builder::new().name("evaluator".into()).spawn(move || {
+            for (job, cancel) in jobs_in {
+                let mut progress = |p| {
+                    let _ = reports_out.send(Report::Progress(p));
+                };
+                let answer = catch_unwind(AssertUnwindSafe(|| evaluator.evaluate(&job, &cancel, &mut progress)));
+                let answer = answer.unwrap_or_else(|panic| Err(EvaluateError::Backend(panic_text(panic.as_ref()))));
+                if reports_out.send(Report::Done(answer)).is_err() {
+                    break;
+                }
+            }
+        })?;
+        Ok(Worker { jobs: Some(jobs), reports, thread: Some(thread) })
+    }
+
+    /// Starts a job; the thread must be idle.
+    pub fn start(&self, job: Job) -> Cancel {
+        let cancel = Cancel::default();
+        if let Some(jobs) = &self.jobs {
+            let _ = jobs.send((job, cancel.clone()));
+        }
+        cancel
+    }
+}
+
+impl Drop for Worker {
+    /// Waits for the thread: cancel a running job first.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("a fault in the evaluator: {}", text.unwrap_or("no message"))
+}
