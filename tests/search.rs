@@ -1,68 +1,17 @@
 //! The search engine on synthetic landscapes: decisions, invariants, steering, replay.
 
+mod common;
+
 use std::collections::VecDeque;
 
 use aq4svit::evaluate::{Cancel, Evaluator, Landscape, Outcome, Question, Split, Verdict};
-use aq4svit::profile::{Constraint, GateConfig, GateMode, Level, Pin, SearchConfig, Strategy};
-use aq4svit::quant::{Allocation, BitWidth};
+use aq4svit::profile::{GateConfig, GateMode, Pin};
+use aq4svit::quant::Allocation;
 use aq4svit::search::{
-    Command, Engine, Event, GateDecision, Group, Move, Settings, Space, SpaceLayer, State,
-    StopReason,
+    Command, Engine, Event, GateDecision, Group, Move, Settings, State, StopReason,
 };
+use common::{LAYERS, landscape, settings, width};
 use proptest::prelude::{Strategy as _, *};
-
-const LAYERS: usize = 8;
-
-fn width(bits: u8) -> BitWidth {
-    BitWidth::new(bits).expect("a width")
-}
-
-fn settings() -> Settings {
-    let menu: Vec<BitWidth> = [2, 3, 4, 6, 8].map(width).to_vec();
-    let layer = |i: usize| {
-        let weights = 400 * (1 + (i as u64 * 7) % 5);
-        SpaceLayer {
-            name: format!("stage{}.{}.layer{i}", i / 4, i / 2),
-            stage: format!("stage{}", i / 4),
-            block: format!("stage{}.{}", i / 4, i / 2),
-            weights,
-            bytes: menu
-                .iter()
-                .map(|w| (weights * u64::from(w.bits())).div_ceil(8))
-                .collect(),
-            float_bytes: weights * 4,
-        }
-    };
-    Settings {
-        name: "landscape".into(),
-        space: Space {
-            layers: (0..LAYERS).map(layer).collect(),
-            menu,
-            fixed_bytes: 100,
-            sites: (0..LAYERS).map(|i| format!("site{i}")).collect(),
-        },
-        constraint: Constraint {
-            max_accuracy_drop: 1.5,
-            max_memory: None,
-        },
-        search: SearchConfig {
-            strategy: Strategy::Greedy,
-            levels: vec![Level::Network, Level::Stage, Level::Block, Level::Layer],
-            screen: 200,
-            seed: 0,
-        },
-        gate: GateConfig::default(),
-        pins: Vec::new(),
-        start: None,
-        calibration_images: 16,
-        search_images: 800,
-        test_images: 300,
-    }
-}
-
-fn landscape(seed: u64) -> Landscape {
-    Landscape::new(seed, LAYERS, 16, 800, 300)
-}
 
 fn answer(evaluator: &mut Landscape, job: &aq4svit::evaluate::Job) -> Outcome {
     evaluator

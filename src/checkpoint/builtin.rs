@@ -17,7 +17,11 @@ pub fn builtin(name: &str) -> Result<StateDict, CheckpointError> {
         Some((known, bytes)) => from_bytes(bytes, &format!("builtin:{known}")),
         None => Err(CheckpointError::NoBuiltin {
             name: name.to_owned(),
-            known: BUILTIN.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", "),
+            known: BUILTIN
+                .iter()
+                .map(|(known, _)| *known)
+                .collect::<Vec<_>>()
+                .join(", "),
         }),
     }
 }

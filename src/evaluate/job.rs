@@ -20,6 +20,17 @@ pub enum Split {
     Test,
 }
 
+impl Split {
+    /// Its name, as on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Split::Calibration => "calibration",
+            Split::Search => "search",
+            Split::Test => "test",
+        }
+    }
+}
+
 /// One question about one allocation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case")]

@@ -44,5 +44,5 @@ pub use library::{
 pub use overrides::Overrides;
 pub use paths::{NoHome, Paths};
 pub use pins::{PinError, bounds};
-pub use save::{Save, SaveError, write_text};
+pub use save::{Save, SaveError, relocated, write_text};
 pub use settings::{Checkpoint, Profile};

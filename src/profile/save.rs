@@ -66,35 +66,14 @@ impl Save<'_> {
     /// # Errors
     /// [`SaveError`], when the text would not load again.
     pub fn text_for(&self, target: &Path) -> Result<String, SaveError> {
-        let invalid = |source: ProfileError| SaveError::Invalid {
-            path: target.to_owned(),
-            source: Box::new(source),
-        };
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let file = absolute(target);
-        let (from, to) = (
-            absolute(self.folder),
-            file.parent().unwrap_or(Path::new("/")),
-        );
-        // Reading it first gives syntax errors their place.
-        Profile::parse(self.text, target).map_err(invalid)?;
-        let mut document: DocumentMut = self.text.parse().map_err(|_| {
-            invalid(ProfileError::NotAProfile {
-                path: target.to_owned(),
-                why: "it is not TOML",
-            })
-        })?;
-        files::rewrite_all(&mut document, &|p| {
-            files::relative(to, &files::absolute(&from, p))
-        })
-        .map_err(|e| SaveError::NotUnicode(e.0))?;
+        let mut document = moved(self.text, self.folder, target)?;
         if let Some(name) = self.name {
             replace(document.as_table_mut(), "name", Value::from(name));
         }
         write_pins(&mut document, self.pins);
         write_bits(&mut document, self.layers, self.allocation);
         let text = document.to_string();
-        Profile::parse(&text, target).map_err(invalid)?;
+        Profile::parse(&text, target).map_err(|source| invalid(target, source))?;
         Ok(text)
     }
 
@@ -109,6 +88,46 @@ impl Save<'_> {
         }
         write_text(target, &self.text_for(target)?, overwrite)
     }
+}
+
+/// A profile's text moved to `target`: relative paths, which started from `folder`, resolve from there.
+///
+/// # Errors
+/// [`SaveError`], when the text would not load again.
+pub fn relocated(text: &str, folder: &Path, target: &Path) -> Result<String, SaveError> {
+    let text = moved(text, folder, target)?.to_string();
+    Profile::parse(&text, target).map_err(|source| invalid(target, source))?;
+    Ok(text)
+}
+
+fn invalid(target: &Path, source: ProfileError) -> SaveError {
+    SaveError::Invalid {
+        path: target.to_owned(),
+        source: Box::new(source),
+    }
+}
+
+/// A profile's document with its paths rewritten to resolve from the folder of `target`.
+fn moved(text: &str, folder: &Path, target: &Path) -> Result<DocumentMut, SaveError> {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let file = absolute(target);
+    let (from, to) = (absolute(folder), file.parent().unwrap_or(Path::new("/")));
+    // Reading it first gives syntax errors their place.
+    Profile::parse(text, target).map_err(|source| invalid(target, source))?;
+    let mut document: DocumentMut = text.parse().map_err(|_| {
+        invalid(
+            target,
+            ProfileError::NotAProfile {
+                path: target.to_owned(),
+                why: "it is not TOML",
+            },
+        )
+    })?;
+    files::rewrite_all(&mut document, &|p| {
+        files::relative(to, &files::absolute(&from, p))
+    })
+    .map_err(|e| SaveError::NotUnicode(e.0))?;
+    Ok(document)
 }
 
 /// Writes a file wholly or not at all: into a new file beside it, which then takes its place.

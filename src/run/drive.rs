@@ -26,6 +26,8 @@ pub struct Handle {
     pub commands: Sender<Command>,
     /// What happens. Closed when the search has ended.
     pub updates: Receiver<Update>,
+    /// Names of the network's layers.
+    pub layers: Vec<String>,
     /// So many of the first updates are events of earlier sessions, read from the journal.
     pub history: usize,
     stop: Option<Sender<()>>,
@@ -63,7 +65,14 @@ impl BestProfile {
     fn save(&self, allocation: &Allocation, pins: &[Pin]) -> Result<(), RunError> {
         let layers: Vec<&str> = self.layers.iter().map(String::as_str).collect();
         let folder = self.target.parent().unwrap_or(std::path::Path::new("/"));
-        let save = Save { text: &self.text, folder, name: None, layers: &layers, allocation, pins };
+        let save = Save {
+            text: &self.text,
+            folder,
+            name: None,
+            layers: &layers,
+            allocation,
+            pins,
+        };
         Ok(save.write(&self.target, true)?)
     }
 }
@@ -93,14 +102,33 @@ impl Driver {
         let (updates_out, updates) = unbounded();
         let (stop, stop_in) = bounded(0);
         let history = self.history.len();
-        let io = |source| RunError::Io { action: "start a thread for", path: folder.clone(), source };
+        let layers = self.best.layers.clone();
+        let io = |source| RunError::Io {
+            action: "start a thread for",
+            path: folder.clone(),
+            source,
+        };
         let worker = Worker::spawn(evaluator).map_err(io)?;
-        let loop_ = Loop { driver: self, worker, updates: updates_out, running: None, idle_said: false };
+        let loop_ = Loop {
+            driver: self,
+            worker,
+            updates: updates_out,
+            running: None,
+            idle_said: false,
+        };
         let thread = thread::Builder::new()
             .name("search".into())
             .spawn(move || loop_.run(commands_in, stop_in))
             .map_err(io)?;
-        Ok(Handle { folder, commands, updates, history, stop: Some(stop), thread: Some(thread) })
+        Ok(Handle {
+            folder,
+            commands,
+            updates,
+            layers,
+            history,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 }
 
@@ -159,9 +187,16 @@ impl Loop {
             }
             (None, Some(request)) => {
                 let job = Box::new(request.job.clone());
-                self.tell(Update::Working { job, candidate: request.candidate });
+                self.tell(Update::Working {
+                    job,
+                    candidate: request.candidate,
+                });
                 let cancel = self.worker.start(request.job.clone());
-                self.running = Some(Running { request, cancel, cancelled: false });
+                self.running = Some(Running {
+                    request,
+                    cancel,
+                    cancelled: false,
+                });
                 self.idle_said = false;
             }
             (None, None) => {
@@ -181,7 +216,9 @@ impl Loop {
                 Ok(())
             }
             Some(Report::Done(answer)) => {
-                let Some(running) = self.running.take() else { return Ok(()) };
+                let Some(running) = self.running.take() else {
+                    return Ok(());
+                };
                 match answer {
                     Ok((outcome, work)) => {
                         self.driver.work.add(work);
@@ -203,7 +240,9 @@ impl Loop {
         if events.is_empty() {
             return Ok(());
         }
-        let new_best = events.iter().any(|e| matches!(e, Event::IncumbentChanged { .. }));
+        let new_best = events
+            .iter()
+            .any(|e| matches!(e, Event::IncumbentChanged { .. }));
         let entries = self.driver.writer.append(events, &super::folder::now())?;
         if new_best {
             self.save_best()?;
@@ -226,7 +265,12 @@ impl Loop {
         let (layer_forwards, images, seconds) = self.driver.work.total();
         let layers = self.driver.best.layers.len() as u64;
         let layer_forwards_plain = self.driver.engine.counters().plain_images * layers;
-        Totals { layer_forwards, layer_forwards_plain, images, seconds }
+        Totals {
+            layer_forwards,
+            layer_forwards_plain,
+            images,
+            seconds,
+        }
     }
 
     fn tell(&self, update: Update) {

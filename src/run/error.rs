@@ -79,6 +79,8 @@ pub enum RunError {
         source: std::io::Error,
     },
     /// This program was built without libtorch.
-    #[error("this program was built without libtorch and cannot evaluate networks: build it with the default features (`make build`)")]
+    #[error(
+        "this program was built without libtorch and cannot evaluate networks: build it with the default features (`make build`)"
+    )]
     NoTorch,
 }

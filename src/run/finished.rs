@@ -1,5 +1,6 @@
 //! The result of a run in one object: the last line of `search --headless --json`.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -70,9 +71,15 @@ impl Finished {
         Some(Finished {
             accuracy_float: percent(tree.float.correct(), tree.float.len()),
             accuracy,
-            accuracy_drop: confirmed.map(|j| 100.0 * (j.float_correct as f64 - j.correct as f64) / j.images.max(1) as f64),
-            accuracy_test_float: tree.tested_float.map(|(images, correct)| percent(correct, images)),
-            accuracy_test: tree.tested.map(|(images, _, correct)| percent(correct, images)),
+            accuracy_drop: confirmed.map(|j| {
+                100.0 * (j.float_correct as f64 - j.correct as f64) / j.images.max(1) as f64
+            }),
+            accuracy_test_float: tree
+                .tested_float
+                .map(|(images, correct)| percent(correct, images)),
+            accuracy_test: tree
+                .tested
+                .map(|(images, _, correct)| percent(correct, images)),
             memory_float_bytes: space.float_bytes(),
             memory_bytes: incumbent.map(|c| c.bytes),
             memory_saving_percent: saving(crate::search::Space::bytes),
@@ -93,5 +100,62 @@ impl Finished {
     /// True when the result meets every constraint.
     pub fn is_met(&self) -> bool {
         self.memory_bytes.is_some() && self.stop_reason != StopReason::NothingMet
+    }
+}
+
+impl fmt::Display for Finished {
+    /// The result in a few lines.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Some(accuracy), Some(drop), Some(bytes), Some(saving), Some(weights)) = (
+            self.accuracy,
+            self.accuracy_drop,
+            self.memory_bytes,
+            self.memory_saving_percent,
+            self.weights_saving_percent,
+        ) else {
+            return write!(
+                f,
+                "nothing met the constraint; float has {:.2} % on the search split",
+                self.accuracy_float
+            );
+        };
+        let title = match self.stop_reason {
+            StopReason::NothingMet => "the smallest found is larger than the memory limit",
+            StopReason::Stopped => "stopped; the smallest confirmed so far",
+            StopReason::Complete | StopReason::LowestPasses => "done",
+        };
+        writeln!(f, "{title}:")?;
+        writeln!(
+            f,
+            "  memory    {bytes} of {} bytes: {saving:.2} % saved (weights alone {weights:.2} %)",
+            self.memory_float_bytes
+        )?;
+        writeln!(
+            f,
+            "  accuracy  {accuracy:.2} % of {:.2} % on the search split: drop {drop:.2} points",
+            self.accuracy_float
+        )?;
+        match self.accuracy_test.zip(self.accuracy_test_float) {
+            Some((test, float)) => {
+                writeln!(
+                    f,
+                    "            {test:.2} % of {float:.2} % on the test split: drop {:.2} points",
+                    float - test
+                )?;
+            }
+            None => writeln!(
+                f,
+                "            no test split: how it does on unseen images was not measured"
+            )?,
+        }
+        writeln!(
+            f,
+            "  work      {} evaluations, {} drift measurements, {} held back, {} audited, {:.0} s",
+            self.evaluations, self.drift_evaluations, self.gated, self.audited, self.seconds
+        )?;
+        match &self.profile {
+            Some(profile) => write!(f, "  profile   {}", profile.display()),
+            None => Ok(()),
+        }
     }
 }

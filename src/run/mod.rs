@@ -15,15 +15,15 @@ mod worker;
 
 use crate::evaluate::{Job, Progress};
 use crate::journal::Entry;
-pub use crate::search::Command;
 use crate::search::CandidateId;
+pub use crate::search::Command;
 
 pub use drive::Handle;
 pub use error::RunError;
 pub use finished::Finished;
 pub use folder::{Condition, Summary, find, list, new_folder};
-pub use open::{BEST, PROFILE, Source, create, resume};
-pub use prepare::{EvaluatorOptions, Prepared, evaluator};
+pub use open::{BEST, PROFILE, Parts, Source, create, launch, relaunch, resume};
+pub use prepare::{EvaluatorOptions, Prepared, evaluator, load_weights, space};
 
 /// What a run tells those who watch it. Events and errors are never dropped, progress may be.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,14 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use super::RunError;
 use super::drive::{BestProfile, Driver, Handle};
 use super::folder::now;
 use super::prepare::{EvaluatorOptions, Prepared, evaluator};
 use super::work::WorkLog;
-use super::RunError;
-use crate::journal::{FORMAT, Header, HeaderKind, Writer};
+use crate::evaluate::Evaluator;
+use crate::journal::{
+    self, FORMAT, Fingerprint, Header, HeaderKind, Journal, JournalError, Writer,
+};
 use crate::profile::{Profile, relocated, write_text};
-use crate::search::Engine;
+use crate::search::{Engine, Settings};
 
 /// The profile that a run was started with, in its folder.
 pub const PROFILE: &str = "profile.toml";
@@ -27,40 +30,109 @@ pub struct Source {
     pub origin: String,
 }
 
+/// What a run is made of, once everything that the profile refers to has been read.
+pub struct Parts {
+    /// The profile's text; its paths resolve from the run's folder.
+    pub text: String,
+    /// Where the profile came from, in words.
+    pub origin: String,
+    /// What the search depends on.
+    pub settings: Settings,
+    /// What the run's numbers depend on.
+    pub fingerprint: Fingerprint,
+    /// Who answers.
+    pub evaluator: Box<dyn Evaluator>,
+}
+
+impl Parts {
+    fn new(
+        prepared: Prepared,
+        text: String,
+        origin: String,
+        options: &EvaluatorOptions,
+    ) -> Result<Self, RunError> {
+        let settings = prepared.settings.clone();
+        let mut fingerprint = prepared.fingerprint(String::new());
+        let evaluator = evaluator(prepared, options)?;
+        fingerprint.numerics = evaluator.numerics();
+        Ok(Parts {
+            text,
+            origin,
+            settings,
+            fingerprint,
+            evaluator,
+        })
+    }
+
+    fn best_profile(&self, folder: &Path) -> BestProfile {
+        let layers = self
+            .settings
+            .space
+            .layers
+            .iter()
+            .map(|l| l.name.clone())
+            .collect();
+        BestProfile {
+            text: self.text.clone(),
+            target: folder.join(BEST),
+            layers,
+        }
+    }
+}
+
 /// Starts a new run in a folder of its own.
 ///
 /// # Errors
 /// [`RunError`]; nothing is left behind but, at most, an empty folder.
-pub fn create(prepared: Prepared, source: &Source, folder: &Path, options: &EvaluatorOptions) -> Result<Handle, RunError> {
-    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.into());
-    if folder.join(crate::journal::FILE_NAME).exists() {
-        return Err(crate::journal::JournalError::Exists(folder).into());
+pub fn create(
+    prepared: Prepared,
+    source: &Source,
+    folder: &Path,
+    options: &EvaluatorOptions,
+) -> Result<Handle, RunError> {
+    let folder = absolute(folder);
+    if folder.join(journal::FILE_NAME).exists() {
+        return Err(JournalError::Exists(folder).into());
     }
-    let settings = prepared.settings.clone();
-    let mut engine = Engine::new(settings)?;
-    let target = folder.join(PROFILE);
-    let text = relocated(&source.text, &source.folder, &target)?;
-    let make_header = |numerics: String| Header {
+    let text = relocated(&source.text, &source.folder, &folder.join(PROFILE))?;
+    launch(
+        &folder,
+        Parts::new(prepared, text, source.origin.clone(), options)?,
+    )
+}
+
+/// Starts a new run of given parts.
+///
+/// # Errors
+/// [`RunError`].
+pub fn launch(folder: &Path, parts: Parts) -> Result<Handle, RunError> {
+    let folder = absolute(folder);
+    let mut engine = Engine::new(parts.settings.clone())?;
+    let header = Header {
         kind: HeaderKind::Journal,
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").into(),
-        run: folder.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+        run: folder
+            .file_name()
+            .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
         time: now(),
         host: host(),
-        profile: source.origin.clone(),
-        fingerprint: prepared.fingerprint(numerics),
+        profile: parts.origin.clone(),
+        fingerprint: parts.fingerprint.clone(),
     };
-    let mut header = make_header(String::new());
-    let layers = layer_names(&prepared);
-    let evaluator = evaluator(prepared, options)?;
-    header.fingerprint.numerics = evaluator.numerics();
-    std::fs::create_dir_all(&folder).map_err(|source| RunError::Io { action: "make the run folder", path: folder.clone(), source })?;
-    write_text(&target, &text, true)?;
     let writer = Writer::create(&folder, &header)?;
+    write_text(&folder.join(PROFILE), &parts.text, true)?;
     let missing = engine.start();
-    let best = BestProfile { text, target: folder.join(BEST), layers };
-    let work = WorkLog::open(&folder);
-    Driver { engine, writer, work, best, history: Vec::new(), missing }.spawn(folder, evaluator)
+    let (best, work) = (parts.best_profile(&folder), WorkLog::open(&folder));
+    Driver {
+        engine,
+        writer,
+        work,
+        best,
+        history: Vec::new(),
+        missing,
+    }
+    .spawn(folder, parts.evaluator)
 }
 
 /// Continues a run from its folder.
@@ -69,37 +141,68 @@ pub fn create(prepared: Prepared, source: &Source, folder: &Path, options: &Eval
 /// [`RunError::Changed`] when what it rests on has changed, naming both sides; [`RunError::Journal`] when another program
 /// has it open or the journal is damaged.
 pub fn resume(folder: &Path, options: &EvaluatorOptions) -> Result<Handle, RunError> {
-    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.into());
-    let (journal, writer) = Writer::resume(&folder)?;
+    let folder = absolute(folder);
+    let opened = Writer::resume(&folder)?;
     let path = folder.join(PROFILE);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|source| RunError::Io { action: "read the run's profile", path: path.clone(), source })?;
+    let text = std::fs::read_to_string(&path).map_err(|source| RunError::Io {
+        action: "read the run's profile",
+        path: path.clone(),
+        source,
+    })?;
     let prepared = Prepared::new(Profile::parse(&text, &path)?)?;
-    let mut engine = Engine::new(prepared.settings.clone())?;
-    let mut fingerprint = prepared.fingerprint(String::new());
-    let layers = layer_names(&prepared);
-    let evaluator = evaluator(prepared, options)?;
-    fingerprint.numerics = evaluator.numerics();
-    let differences = journal.header.fingerprint.differences(&fingerprint);
-    if !differences.is_empty() {
-        let line = |(part, then, now): &(&str, &str, &str)| format!("  {part}: {then} when it began, {now} now");
-        let differences = differences.iter().map(line).collect::<Vec<_>>().join("\n");
-        return Err(RunError::Changed { folder, differences });
-    }
-    let missing = engine
-        .replay(journal.events())
-        .map_err(|source| RunError::Replay { folder: folder.clone(), source })?;
-    let best = BestProfile { text, target: folder.join(BEST), layers };
-    let work = WorkLog::open(&folder);
-    Driver { engine, writer, work, best, history: journal.entries, missing }.spawn(folder, evaluator)
+    let parts = Parts::new(prepared, text, path.display().to_string(), options)?;
+    relaunch(&folder, opened, parts)
 }
 
-fn layer_names(prepared: &Prepared) -> Vec<String> {
-    prepared.settings.space.layers.iter().map(|l| l.name.clone()).collect()
+/// Continues a run of given parts from its opened journal.
+///
+/// # Errors
+/// As [`resume`].
+pub fn relaunch(
+    folder: &Path,
+    opened: (Journal, Writer),
+    parts: Parts,
+) -> Result<Handle, RunError> {
+    let folder = absolute(folder);
+    let (journal, writer) = opened;
+    let differences = journal.header.fingerprint.differences(&parts.fingerprint);
+    if !differences.is_empty() {
+        let line = |(part, then, now): &(&str, &str, &str)| {
+            format!("  {part}: {then} when it began, {now} now")
+        };
+        let differences = differences.iter().map(line).collect::<Vec<_>>().join("\n");
+        return Err(RunError::Changed {
+            folder,
+            differences,
+        });
+    }
+    let mut engine = Engine::new(parts.settings.clone())?;
+    let missing = engine
+        .replay(journal.events())
+        .map_err(|source| RunError::Replay {
+            folder: folder.clone(),
+            source,
+        })?;
+    let (best, work) = (parts.best_profile(&folder), WorkLog::open(&folder));
+    Driver {
+        engine,
+        writer,
+        work,
+        best,
+        history: journal.entries,
+        missing,
+    }
+    .spawn(folder, parts.evaluator)
+}
+
+fn absolute(folder: &Path) -> PathBuf {
+    std::path::absolute(folder).unwrap_or_else(|_| folder.into())
 }
 
 fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let name = name.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
+    let name = name
+        .or_else(|| std::env::var("HOSTNAME").ok())
+        .unwrap_or_default();
     name.trim().to_owned()
 }

@@ -50,20 +50,32 @@ impl Prepared {
     /// [`RunError`] for the first thing that is missing or does not fit.
     pub fn new(profile: Profile) -> Result<Self, RunError> {
         let graph = profile.graph()?;
-        profile.check(&graph)?;
         let weights = load_weights(&profile, &graph)?;
         // All paths of a profile that was read are absolute.
         let splits = data::load(profile.need_data()?, Path::new("/"), &profile.model)?;
         let settings = settings(&profile, &graph, &splits);
         settings.allowed(&settings.pins)?;
-        Ok(Prepared { profile, graph, weights, splits, settings })
+        Ok(Prepared {
+            profile,
+            graph,
+            weights,
+            splits,
+            settings,
+        })
     }
 
     /// Content hashes of everything that the run's numbers depend on.
     pub fn fingerprint(&self, numerics: String) -> Fingerprint {
         let splits = &self.splits;
-        let sets = [Some(&splits.calibration), Some(&splits.search), splits.test.as_ref()];
-        let data: Vec<String> = sets.iter().map(|s| s.map_or("none".to_owned(), |s| s.fingerprint().to_hex().to_string())).collect();
+        let sets = [
+            Some(&splits.calibration),
+            Some(&splits.search),
+            splits.test.as_ref(),
+        ];
+        let data: Vec<String> = sets
+            .iter()
+            .map(|s| s.map_or("none".to_owned(), |s| s.fingerprint().to_hex().to_string()))
+            .collect();
         let s = &self.settings;
         Fingerprint {
             model: hash(&(GRAPH_VERSION, &self.profile.model)),
@@ -122,7 +134,11 @@ pub fn space(profile: &Profile, graph: &Graph) -> Space {
             stage: graph.stages[block.stage.index()].name.clone(),
             block: block.name.clone(),
             weights: layer.weights() as u64,
-            bytes: profile.menu.iter().map(|w| memory.layer_bytes(id, *w)).collect(),
+            bytes: profile
+                .menu
+                .iter()
+                .map(|w| memory.layer_bytes(id, *w))
+                .collect(),
             float_bytes: memory.layer_bytes(id, BitWidth::FLOAT),
         }
     };
@@ -139,11 +155,26 @@ pub fn space(profile: &Profile, graph: &Graph) -> Space {
 /// # Errors
 /// [`RunError::Evaluate`] for a device that is not there; [`RunError::NoTorch`] in a build without libtorch.
 #[cfg(feature = "torch")]
-pub fn evaluator(prepared: Prepared, options: &EvaluatorOptions) -> Result<Box<dyn Evaluator>, RunError> {
+pub fn evaluator(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+) -> Result<Box<dyn Evaluator>, RunError> {
     use crate::torch::{Model, TorchEvaluator, TorchOptions};
-    let model = Model { graph: prepared.graph, weights: prepared.weights, scheme: prepared.profile.scheme };
-    let options = TorchOptions { device: options.device.clone(), threads: options.threads, plain: options.plain };
-    Ok(Box::new(TorchEvaluator::new(model, std::sync::Arc::new(prepared.splits), options)?))
+    let model = Model {
+        graph: prepared.graph,
+        weights: prepared.weights,
+        scheme: prepared.profile.scheme,
+    };
+    let options = TorchOptions {
+        device: options.device.clone(),
+        threads: options.threads,
+        plain: options.plain,
+    };
+    Ok(Box::new(TorchEvaluator::new(
+        model,
+        std::sync::Arc::new(prepared.splits),
+        options,
+    )?))
 }
 
 /// The libtorch evaluator for a prepared run: not in this build.
@@ -151,6 +182,9 @@ pub fn evaluator(prepared: Prepared, options: &EvaluatorOptions) -> Result<Box<d
 /// # Errors
 /// [`RunError::NoTorch`] always.
 #[cfg(not(feature = "torch"))]
-pub fn evaluator(_prepared: Prepared, _options: &EvaluatorOptions) -> Result<Box<dyn Evaluator>, RunError> {
+pub fn evaluator(
+    _prepared: Prepared,
+    _options: &EvaluatorOptions,
+) -> Result<Box<dyn Evaluator>, RunError> {
     Err(RunError::NoTorch)
 }

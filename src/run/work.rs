@@ -33,17 +33,27 @@ impl WorkLog {
     pub fn open(folder: &Path) -> Self {
         let path = folder.join(FILE_NAME);
         let text = fs::read_to_string(&path).unwrap_or_default();
-        let lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
+        let lines = text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Line>(line).ok());
         let total = lines.fold(Line::default(), |sum, line| Line {
             layer_forwards: sum.layer_forwards.saturating_add(line.layer_forwards),
             images: sum.images.saturating_add(line.images),
             seconds: sum.seconds + line.seconds,
         });
-        let mut file = OpenOptions::new().append(true).create(true).open(&path).ok();
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .ok();
         if let (false, Some(file)) = (text.is_empty() || text.ends_with('\n'), file.as_mut()) {
             let _ = file.write_all(b"\n");
         }
-        WorkLog { file, total, last: Instant::now() }
+        WorkLog {
+            file,
+            total,
+            last: Instant::now(),
+        }
     }
 
     /// Adds the costs of a job, and the time since the last call.
@@ -51,7 +61,11 @@ impl WorkLog {
         let now = Instant::now();
         let seconds = now.duration_since(self.last).as_secs_f64();
         self.last = now;
-        let line = Line { layer_forwards: work.layer_forwards, images: work.images, seconds };
+        let line = Line {
+            layer_forwards: work.layer_forwards,
+            images: work.images,
+            seconds,
+        };
         self.total.layer_forwards += line.layer_forwards;
         self.total.images += line.images;
         self.total.seconds += line.seconds;
@@ -60,15 +74,23 @@ impl WorkLog {
         }
     }
 
-    /// Layer-forwards, images and seconds so far.
+    /// Layer-forwards, images and seconds up to the last call of [`WorkLog::add`].
     pub fn total(&self) -> (u64, u64, f64) {
-        (self.total.layer_forwards, self.total.images, self.total.seconds + self.last.elapsed().as_secs_f64())
+        (
+            self.total.layer_forwards,
+            self.total.images,
+            self.total.seconds,
+        )
     }
 }
 
 /// The costs of a run that is not open: layer-forwards, images, seconds.
 pub(super) fn read(folder: &Path) -> (u64, u64, f64) {
     let text = fs::read_to_string(folder.join(FILE_NAME)).unwrap_or_default();
-    let lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
-    lines.fold((0, 0, 0.0), |(f, i, s), l| (f + l.layer_forwards, i + l.images, s + l.seconds))
+    let lines = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Line>(line).ok());
+    lines.fold((0, 0, 0.0), |(f, i, s), l| {
+        (f + l.layer_forwards, i + l.images, s + l.seconds)
+    })
 }

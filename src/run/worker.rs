@@ -31,19 +31,29 @@ impl Worker {
     pub fn spawn(mut evaluator: Box<dyn Evaluator>) -> std::io::Result<Self> {
         let (jobs, jobs_in) = bounded::<(Job, Cancel)>(1);
         let (reports_out, reports) = unbounded();
-        let thread = thread::Builder::new().name("evaluator".into()).spawn(move || {
-            for (job, cancel) in jobs_in {
-                let mut progress = |p| {
-                    let _ = reports_out.send(Report::Progress(p));
-                };
-                let answer = catch_unwind(AssertUnwindSafe(|| evaluator.evaluate(&job, &cancel, &mut progress)));
-                let answer = answer.unwrap_or_else(|panic| Err(EvaluateError::Backend(panic_text(panic.as_ref()))));
-                if reports_out.send(Report::Done(answer)).is_err() {
-                    break;
+        let thread = thread::Builder::new()
+            .name("evaluator".into())
+            .spawn(move || {
+                for (job, cancel) in jobs_in {
+                    let mut progress = |p| {
+                        let _ = reports_out.send(Report::Progress(p));
+                    };
+                    let answer = catch_unwind(AssertUnwindSafe(|| {
+                        evaluator.evaluate(&job, &cancel, &mut progress)
+                    }));
+                    let answer = answer.unwrap_or_else(|panic| {
+                        Err(EvaluateError::Backend(panic_text(panic.as_ref())))
+                    });
+                    if reports_out.send(Report::Done(answer)).is_err() {
+                        break;
+                    }
                 }
-            }
-        })?;
-        Ok(Worker { jobs: Some(jobs), reports, thread: Some(thread) })
+            })?;
+        Ok(Worker {
+            jobs: Some(jobs),
+            reports,
+            thread: Some(thread),
+        })
     }
 
     /// Starts a job; the thread must be idle.
@@ -67,6 +77,9 @@ impl Drop for Worker {
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("a fault in the evaluator: {}", text.unwrap_or("no message"))
 }

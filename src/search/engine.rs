@@ -84,6 +84,31 @@ pub struct Counters {
     pub plain_images: u64,
 }
 
+impl Counters {
+    /// The counts of a finished search; none for another event.
+    pub fn of(event: &Event) -> Option<Self> {
+        match event {
+            Event::Finished {
+                evaluations,
+                cached,
+                drift_evaluations,
+                gated,
+                audited,
+                plain_images,
+                ..
+            } => Some(Counters {
+                evaluations: *evaluations,
+                cached: *cached,
+                drift_evaluations: *drift_evaluations,
+                gated: *gated,
+                audited: *audited,
+                plain_images: *plain_images,
+            }),
+            _ => None,
+        }
+    }
+}
+
 /// What one step of the engine came to.
 pub(super) enum Next {
     /// A question.

@@ -308,6 +308,8 @@ pub enum Event {
         gated: u64,
         /// Held back but evaluated anyway.
         audited: u64,
+        /// Images that the same questions cost when nothing stops early.
+        plain_images: u64,
     },
 }
 

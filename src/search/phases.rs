@@ -298,6 +298,7 @@ impl Engine {
             drift_evaluations: c.drift_evaluations,
             gated: c.gated,
             audited: c.audited,
+            plain_images: c.plain_images,
         });
     }
 

@@ -61,7 +61,7 @@ impl Space {
     }
     /// Bytes of the packed weights alone, without affines: the figure that papers quote.
     pub fn weight_bytes(&self, allocation: &Allocation) -> u64 {
-        let packed = |(layer, width): (&SpaceLayer, &BitWidth)| packed_bytes(layer.weights as usize, *width);
+        let packed = |(layer, width): (&SpaceLayer, &BitWidth)| packed_bytes(layer.weights, *width);
         self.layers.iter().zip(&allocation.0).map(packed).sum()
     }
     /// Indices of a group's layers; empty for an unknown name.

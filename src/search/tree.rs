@@ -248,7 +248,8 @@ impl Tree {
                 self.pins.push(pin.clone());
             }
             Command::Unpin { pattern } => self.pins.retain(|p| &p.pattern != pattern),
-            Command::SetBits { .. } | Command::Stop => {}
+            Command::Stop => self.paused = false,
+            Command::SetBits { .. } => {}
         }
     }
 
