@@ -93,6 +93,16 @@ pub struct ResolvedProfile {
     pub hides_shipped: bool,
 }
 
+impl ResolvedProfile {
+    /// Where it comes from, in words.
+    pub fn describe(&self) -> String {
+        match self.hides_shipped {
+            true => format!("{}, saved, instead of the shipped one", self.origin),
+            false => self.origin.to_string(),
+        }
+    }
+}
+
 /// The name of a saved profile: letters, digits, `-`, `_` and `.`, beginning with a letter or digit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProfileName(String);
@@ -171,6 +181,11 @@ impl Library {
             folder: paths.profiles(),
             current: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
         }
+    }
+
+    /// The folder of saved profiles, whether it exists or not.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The file of a saved profile, whether it exists or not.

@@ -1,0 +1,268 @@
+//! The inspection as a table for people.
+
+use std::fmt::Write as _;
+
+use super::report::{Inspection, LayerRow};
+use crate::cli::numbers::{bytes, compact, grouped};
+use crate::quant::BitWidth;
+
+/// How wide the narrow table may be.
+const NARROW: usize = 80;
+
+/// The whole text. Narrow: at most 80 columns, names within their block, rounded numbers, as many bit-widths as fit.
+pub fn text(report: &Inspection, wide: bool) -> String {
+    let mut out = String::new();
+    header(&mut out, report);
+    let widths = match wide {
+        true => report.widths.clone(),
+        false => fitting(report),
+    };
+    out.push('\n');
+    out.push_str(&layers(report, wide, &widths));
+    footer(&mut out, report, wide, report.widths.len() - widths.len());
+    out
+}
+
+fn header(out: &mut String, report: &Inspection) {
+    let [channels, rows, columns] = report.input;
+    let channels = match channels {
+        1 => "1 channel".to_owned(),
+        n => format!("{n} channels"),
+    };
+    let _ = writeln!(out, "{} ({})", report.profile, report.origin);
+    let _ = writeln!(
+        out,
+        "{}, layout {}: {rows}x{columns} pixels, {channels}, {} classes, T = {}",
+        word(&report.family),
+        word(&report.layout),
+        report.classes,
+        report.time_steps
+    );
+    let _ = writeln!(
+        out,
+        "{} parameters, {} of them weights of {} layers; {} MACs per image",
+        grouped(report.parameters),
+        grouped(report.weights),
+        report.layers.len(),
+        compact(report.macs)
+    );
+    let checkpoint = match (&report.checkpoint, report.checkpoint_fits) {
+        (None, _) => "none given".to_owned(),
+        (Some(path), true) => format!("{path}, has this network's tensors"),
+        (Some(path), false) => format!("{path}, not usable"),
+    };
+    let _ = writeln!(out, "checkpoint: {checkpoint}");
+}
+
+/// A word as profiles write it.
+fn word<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|v| v.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// The widths whose columns fit into the narrow table: float goes first, then from the middle of the menu.
+fn fitting(report: &Inspection) -> Vec<BitWidth> {
+    let mut widths = report.widths.clone();
+    let too_wide = |widths: &[BitWidth]| {
+        let table = layers(report, false, widths);
+        table.lines().any(|line| line.chars().count() > NARROW)
+    };
+    while widths.len() > 2 && too_wide(&widths) {
+        let last = widths.len() - 1;
+        let at = match widths[last].is_float() {
+            true => last,
+            false => widths.len() / 2,
+        };
+        widths.remove(at);
+    }
+    widths
+}
+
+fn layers(report: &Inspection, wide: bool, widths: &[BitWidth]) -> String {
+    let has_bits = report.allocation.is_some();
+    let mut titles: Vec<String> = match wide {
+        true => [
+            "stage",
+            "block",
+            "layer",
+            "kind",
+            "shape",
+            "parameters",
+            "MACs",
+        ]
+        .map(str::to_owned)
+        .into(),
+        false => ["layer", "shape", "par.", "MACs"].map(str::to_owned).into(),
+    };
+    let left = titles.len() - 2;
+    if has_bits {
+        titles.push("bits".to_owned());
+    }
+    titles.extend(widths.iter().map(ToString::to_string));
+    let mut rows = vec![Row::Cells(titles)];
+    let mut block = "";
+    for layer in &report.layers {
+        if !wide && block != layer.block {
+            block = &layer.block;
+            rows.push(Row::Title(block_title(layer)));
+        }
+        rows.push(Row::Cells(cells(layer, wide, widths)));
+    }
+    rows.push(Row::Cells(total(report, wide, widths)));
+    align(&rows, left)
+}
+
+fn block_title(layer: &LayerRow) -> String {
+    match layer.stage == layer.block {
+        true => layer.block.clone(),
+        false => format!("{}: {}", layer.stage, layer.block),
+    }
+}
+
+fn cells(layer: &LayerRow, wide: bool, widths: &[BitWidth]) -> Vec<String> {
+    let shape: Vec<String> = layer.shape.iter().map(ToString::to_string).collect();
+    let shape = shape.join("x");
+    let number = |n: u64| if wide { grouped(n) } else { compact(n) };
+    let mut cells = match wide {
+        true => vec![
+            layer.stage.clone(),
+            layer.block.clone(),
+            layer.layer.clone(),
+            layer.kind.to_owned(),
+            shape,
+        ],
+        false => {
+            let within = layer.layer.strip_prefix(&layer.block);
+            let within = within.and_then(|n| n.strip_prefix('.'));
+            vec![format!(" {}", within.unwrap_or(&layer.layer)), shape]
+        }
+    };
+    cells.extend([number(layer.parameters), number(layer.macs)]);
+    cells.extend(layer.bits.map(|b| b.to_string()));
+    cells.extend(widths.iter().map(|width| {
+        let bytes = layer.bytes.get(&width.to_string()).copied().unwrap_or(0);
+        let exact = layer.integer_exact.contains(&width.bits());
+        format!("{}{}", number(bytes), if exact { ' ' } else { '~' })
+    }));
+    cells
+}
+
+fn total(report: &Inspection, wide: bool, widths: &[BitWidth]) -> Vec<String> {
+    let number = |n: u64| if wide { grouped(n) } else { compact(n) };
+    let parameters = report.layers.iter().map(|l| l.parameters).sum();
+    let mut cells = vec!["all layers".to_owned()];
+    cells.resize(if wide { 5 } else { 2 }, String::new());
+    cells.extend([number(parameters), number(report.macs)]);
+    if report.allocation.is_some() {
+        cells.push(String::new());
+    }
+    cells.extend(widths.iter().map(|width| {
+        let bytes = report.uniform_bytes.get(&width.to_string());
+        format!("{} ", number(bytes.copied().unwrap_or(0)))
+    }));
+    cells
+}
+
+enum Row {
+    Title(String),
+    Cells(Vec<String>),
+}
+
+/// Columns as wide as their widest cell; the first `left` of them to the left, numbers to the right.
+fn align(rows: &[Row], left: usize) -> String {
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        let Row::Cells(cells) = row else { continue };
+        widths.resize(widths.len().max(cells.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(cells) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut out = String::new();
+    for row in rows {
+        match row {
+            Row::Title(title) => out.push_str(title),
+            Row::Cells(cells) => {
+                let mut line = String::new();
+                for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
+                    let _ = match column < left {
+                        true => write!(line, "{cell:<width$} "),
+                        false => write!(line, "{cell:>width$} "),
+                    };
+                }
+                out.push_str(line.trim_end());
+            }
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn footer(out: &mut String, report: &Inspection, wide: bool, left_out: usize) {
+    let _ = writeln!(
+        out,
+        "\nThe last columns are bytes at each bit-width: packed weights and two numbers per channel."
+    );
+    let _ = writeln!(out, "~ sums that are not exact integers at this width");
+    if !wide {
+        let more = match left_out {
+            0 => String::new(),
+            1 => ", one more bit-width".to_owned(),
+            n => format!(", {n} more bit-widths"),
+        };
+        let _ = writeln!(out, "k = 1000; --wide shows full numbers and names{more}");
+    }
+    let float = report.uniform_bytes.get("float").copied().unwrap_or(0);
+    let weights = report
+        .uniform_weight_bytes
+        .get("float")
+        .copied()
+        .unwrap_or(0);
+    let _ = writeln!(
+        out,
+        "\nfloat: {}, weights alone {}",
+        bytes(float),
+        bytes(weights)
+    );
+    if report.fixed_bytes > 0 {
+        let fixed = bytes(report.fixed_bytes);
+        let _ = writeln!(
+            out,
+            "in every total: {fixed} of tensors that belong to no layer"
+        );
+    }
+    if let Some(found) = &report.allocation {
+        let _ = writeln!(
+            out,
+            "[bits]: {}, {:.2} % less than float (weights alone {:.2} %)",
+            bytes(found.memory_bytes),
+            found.memory_saving_percent,
+            found.weights_saving_percent
+        );
+    }
+    let _ = writeln!(out, "neuron sites: {}", report.sites.len());
+    if wide {
+        for site in &report.sites {
+            let [c, h, w] = site.shape;
+            let _ = writeln!(
+                out,
+                "  {}  {c}x{h}x{w}  threshold {}",
+                site.site, site.threshold
+            );
+        }
+    }
+    let _ = writeln!(
+        out,
+        "dead tensors (in the state dict, never used, not counted): {}",
+        report.dead.len()
+    );
+    let shown = if wide { report.dead.len() } else { 4 };
+    for key in report.dead.iter().take(shown) {
+        let _ = writeln!(out, "  {key}");
+    }
+    if report.dead.len() > shown {
+        let _ = writeln!(out, "  and {} more", report.dead.len() - shown);
+    }
+}

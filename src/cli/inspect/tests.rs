@@ -1,0 +1,80 @@
+use super::*;
+use crate::profile::{Overrides, Paths, SHIPPED};
+
+fn report(name: &str, sets: &[&str]) -> report::Inspection {
+    let nowhere = Paths {
+        config: "/nowhere".into(),
+        data: "/nowhere".into(),
+    };
+    let overrides = Overrides::parse(sets, "/".into()).unwrap();
+    let resolved = Library::new(&nowhere).resolve(name, &overrides).unwrap();
+    let graph = resolved.profile.graph().unwrap();
+    report::Inspection::of(&resolved, &graph, true)
+}
+
+#[test]
+fn the_demo_reads_well() {
+    insta::assert_snapshot!(table::text(&report("demo", &[]), false));
+}
+
+#[test]
+fn narrow_tables_fit_80_columns_and_wide_ones_leave_nothing_out() {
+    let long = "quantizer.bits=[1, 2, 3, 4, 5, 6, 7, 8, 16, \"float\"]";
+    for (name, _) in SHIPPED {
+        for sets in [vec![], vec![long, "bits.head=8"]] {
+            let report = report(name, &sets);
+            let narrow = table::text(&report, false);
+            let table = narrow.split("\n\n").nth(1).unwrap();
+            for line in table.lines() {
+                assert!(line.chars().count() <= 80, "{name}: {line}");
+            }
+            let wide = table::text(&report, true);
+            assert!(report.layers.iter().all(|l| wide.contains(&l.layer)));
+            assert!(report.sites.iter().all(|s| wide.contains(&s.site)));
+            assert!(report.dead.iter().all(|key| wide.contains(key)));
+        }
+    }
+}
+
+#[test]
+fn the_json_object_has_the_promised_columns() {
+    let report = report("demo", &["bits.head=4"]);
+    let json: serde_json::Value = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["type"], "inspection");
+    assert_eq!(json["parameters"], 190_850);
+    let head = json["layers"].as_array().unwrap().last().unwrap();
+    assert_eq!(head["stage"], "head");
+    assert_eq!(head["block"], "head");
+    assert_eq!(head["layer"], "head");
+    assert_eq!(head["shape"], serde_json::json!([10, 64]));
+    assert_eq!(head["parameters"], 650);
+    assert_eq!(head["bits"], 4);
+    // 640 weights of 4 bits and ten affines of two f32.
+    assert_eq!(head["bytes"]["4"], 320 + 80);
+    assert_eq!(head["bytes"]["float"], 2560 + 80);
+    // The first layer sees real pixels, the head counts spikes.
+    assert_eq!(json["layers"][0]["integer_exact"], serde_json::json!([]));
+    assert_eq!(head["integer_exact"], serde_json::json!([2, 3, 4, 5, 6, 8]));
+}
+
+#[test]
+fn bare_checkpoints_are_told_from_profiles_and_recognised() {
+    for target in ["a/w.safetensors", "W.PTH", "model.pth.tar", "builtin:x"] {
+        assert!(bare_checkpoint(target).is_some(), "{target}");
+    }
+    for target in ["demo", "p.toml", "safetensors"] {
+        assert!(bare_checkpoint(target).is_none(), "{target}");
+    }
+    let builtin = Checkpoint::Builtin("qkformer-fashion-mnist".to_owned());
+    let tensors = bare::Tensors::of(&builtin, &load(&builtin).unwrap());
+    assert_eq!(tensors.matches, ["demo"]);
+    let text = tensors.text();
+    assert!(
+        text.starts_with("builtin:qkformer-fashion-mnist: "),
+        "{text}"
+    );
+    assert!(text.contains("patch_embed1.proj_conv.weight"), "{text}");
+    assert!(text.contains("the shipped profile demo."), "{text}");
+    let other = StateDict::new("other");
+    assert!(bare::Tensors::of(&builtin, &other).matches.is_empty());
+}

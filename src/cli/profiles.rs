@@ -1,0 +1,204 @@
+//! `aq4svit profiles list|show|path|diff|rename|delete`.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+
+use super::source::{SetArgs, library, print};
+use crate::profile::{Library, Origin, Overrides, Profile, ProfileName};
+
+/// List, show, compare, rename and delete profiles
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// What to do
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// What to do with profiles.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Action {
+    /// List saved and shipped profiles
+    List,
+    /// Print a profile's text
+    Show {
+        /// A path, or the name of a saved or shipped profile
+        profile: String,
+        /// Overrides.
+        #[command(flatten)]
+        set: SetArgs,
+    },
+    /// Print the file of a profile, or the folder of saved profiles
+    Path {
+        /// The name of a saved profile
+        profile: Option<String>,
+    },
+    /// Print the settings in which two profiles differ
+    Diff {
+        /// A path or name
+        a: String,
+        /// Another
+        b: String,
+    },
+    /// Rename a saved profile
+    Rename {
+        /// Its name
+        from: String,
+        /// Its new name
+        to: String,
+    },
+    /// Delete a saved profile
+    Delete {
+        /// Its name
+        profile: String,
+    },
+}
+
+/// Does it.
+///
+/// # Errors
+/// For a profile that is not there, or cannot be read or written.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let library = library()?;
+    let text = match &args.action {
+        Action::List => list(&library),
+        Action::Show { profile, set } => show(&library, profile, &set.overrides()?)?,
+        Action::Path { profile: None } => format!("{}\n", library.folder().display()),
+        Action::Path {
+            profile: Some(name),
+        } => path(&library, name)?,
+        Action::Diff { a, b } => diff(&library, a, b)?,
+        Action::Rename { from, to } => {
+            let to: ProfileName = to.parse()?;
+            let file = library.rename(from, &to)?;
+            format!("{from} is now {to}: {}\n", file.display())
+        }
+        Action::Delete { profile } => {
+            let file = library.delete(profile)?;
+            format!("deleted {}\n", file.display())
+        }
+    };
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(library: &Library) -> String {
+    let all = library.list();
+    let width = all.iter().map(|(name, _)| name.chars().count()).max();
+    let width = width.unwrap_or(0);
+    let mut text = String::new();
+    let mut hidden = BTreeSet::new();
+    for (name, origin) in &all {
+        let (from, remark) = match origin {
+            Origin::Shipped(_) if hidden.contains(name) => ("shipped", " (the saved one is used)"),
+            Origin::Shipped(_) => ("shipped", ""),
+            _ => {
+                hidden.insert(name);
+                ("saved", "")
+            }
+        };
+        // Whatever is wrong with one profile, the others are listed.
+        let what = library
+            .text(origin)
+            .and_then(|text| Profile::parse(&text, origin.file().unwrap_or(name.as_ref())))
+            .map_or_else(
+                |error| first_line(&error.to_string()),
+                |p| summary(&p, name),
+            );
+        let _ = writeln!(text, "{name:<width$}  {from:<7}  {what}{remark}");
+    }
+    text
+}
+
+fn summary(profile: &Profile, name: &str) -> String {
+    let parameters = profile.graph().map_or(0, |graph| graph.parameters());
+    let found = match profile.bits.is_empty() {
+        true => "",
+        false => ", with an allocation",
+    };
+    let parameters = super::numbers::grouped(parameters);
+    let title = match profile.name == name {
+        true => String::new(),
+        false => format!("{}: ", profile.name),
+    };
+    format!("{title}{parameters} parameters{found}")
+}
+
+fn first_line(message: &str) -> String {
+    format!("cannot be used: {}", message.lines().next().unwrap_or(""))
+}
+
+fn show(library: &Library, name: &str, overrides: &Overrides) -> Result<String> {
+    if overrides.is_empty() {
+        // As it stands in the file, right or wrong.
+        return Ok(library.text(&library.find(name)?)?);
+    }
+    Ok(library.resolve(name, overrides)?.text)
+}
+
+fn path(library: &Library, name: &str) -> Result<String> {
+    let origin = library.find(name)?;
+    match origin.file() {
+        Some(file) => Ok(format!("{}\n", file.display())),
+        None => bail!(
+            "{name} is inside the program and has no file; `aq4svit profiles show {name} > {name}.toml` makes one"
+        ),
+    }
+}
+
+/// The settings of a profile, defaults included, as dotted keys and TOML values.
+fn settings(profile: &Profile) -> Result<Vec<(String, String)>> {
+    let text = profile
+        .to_toml()
+        .context("cannot write the profile as TOML")?;
+    let table: toml::Table = text.parse()?;
+    let mut settings = Vec::new();
+    for (name, value) in table {
+        match value {
+            toml::Value::Table(inner) => {
+                let one = |(key, value): (String, toml::Value)| {
+                    let key = match name.as_str() {
+                        "bits" | "pins" => format!("{name}.\"{key}\""),
+                        _ => format!("{name}.{key}"),
+                    };
+                    (key, value.to_string())
+                };
+                settings.extend(inner.into_iter().map(one));
+            }
+            value => settings.push((name, value.to_string())),
+        }
+    }
+    Ok(settings)
+}
+
+fn diff(library: &Library, a: &str, b: &str) -> Result<String> {
+    let read = |name: &str| -> Result<Vec<(String, String)>> {
+        settings(&library.resolve(name, &Overrides::none())?.profile)
+    };
+    let (left, right) = (read(a)?, read(b)?);
+    let find = |list: &[(String, String)], key: &str| {
+        let found = list.iter().find(|(k, _)| k == key);
+        found.map_or_else(|| "(not set)".to_owned(), |(_, v)| v.clone())
+    };
+    let keys: BTreeSet<&String> = left.iter().chain(&right).map(|(k, _)| k).collect();
+    let mut rows = vec![[String::new(), a.to_owned(), b.to_owned()]];
+    for key in keys {
+        let (x, y) = (find(&left, key), find(&right, key));
+        if x != y {
+            rows.push([key.clone(), x, y]);
+        }
+    }
+    if rows.len() == 1 {
+        return Ok(format!("{a} and {b} say the same\n"));
+    }
+    let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max();
+    let (first, second) = (width(0).unwrap_or(0), width(1).unwrap_or(0));
+    let mut text = String::new();
+    for [key, x, y] in &rows {
+        let _ = writeln!(text, "{key:<first$}  {x:<second$}  {y}");
+    }
+    Ok(text)
+}

@@ -1,0 +1,216 @@
+//! `profiles`, `inspect` and `completions` as a person uses them.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+struct Home(TempDir);
+
+struct Told {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Home {
+    fn new() -> Home {
+        let home = Home(tempfile::tempdir().unwrap());
+        fs::create_dir(home.path().join("profiles")).unwrap();
+        home
+    }
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+    fn run(&self, args: &[&str]) -> Told {
+        let output = Command::cargo_bin("aq4svit")
+            .unwrap()
+            .args(args)
+            .current_dir(self.path())
+            .env("AQ4SVIT_CONFIG", self.path())
+            .env("AQ4SVIT_DATA", self.path())
+            .output()
+            .unwrap();
+        Told {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+    fn ok(&self, args: &[&str]) -> String {
+        let told = self.run(args);
+        assert_eq!(
+            (told.code, told.err.as_str()),
+            (0, ""),
+            "{args:?}: {}",
+            told.out
+        );
+        told.out
+    }
+    fn refused(&self, args: &[&str]) -> String {
+        let told = self.run(args);
+        assert_eq!(
+            (told.code, told.out.as_str()),
+            (1, ""),
+            "{args:?}: {}",
+            told.err
+        );
+        told.err
+    }
+    fn demo(&self, set: &[&str], name: &str) {
+        let mut args = vec!["profiles", "show", "demo"];
+        args.extend(set.iter().flat_map(|s| ["--set", s]));
+        let text = self.ok(&args);
+        fs::write(self.path().join(name), text).unwrap();
+    }
+}
+
+#[test]
+fn profiles_are_listed_shown_compared_renamed_and_deleted() {
+    let home = Home::new();
+    home.demo(
+        &["pins.head=8", "search.screen=250", "name=small"],
+        "profiles/small.toml",
+    );
+    fs::write(home.path().join("profiles/broken.toml"), "[model\n").unwrap();
+
+    let list = home.ok(&["profiles", "list"]);
+    assert!(list.starts_with("broken "), "{list}");
+    assert!(list.contains("cannot be used: "), "{list}");
+    let small = list.lines().find(|l| l.starts_with("small ")).unwrap();
+    let words: Vec<&str> = small.split_whitespace().collect();
+    assert_eq!(words, ["small", "saved", "190,850", "parameters"]);
+    assert!(list.contains("spikformer-imagenet-8-768"), "{list}");
+
+    assert!(
+        home.ok(&["profiles", "show", "reference"])
+            .starts_with("# Every key")
+    );
+    assert_eq!(home.ok(&["profiles", "show", "broken"]), "[model\n");
+    let file = home.path().join("profiles/small.toml");
+    assert_eq!(
+        home.ok(&["profiles", "path", "small"]),
+        format!("{}\n", file.display())
+    );
+    let folder = home.path().join("profiles");
+    assert_eq!(
+        home.ok(&["profiles", "path"]),
+        format!("{}\n", folder.display())
+    );
+    assert!(
+        home.refused(&["profiles", "path", "demo"])
+            .contains("profiles show demo > demo.toml")
+    );
+
+    let diff = home.ok(&["profiles", "diff", "demo", "small"]);
+    let rows: Vec<Vec<&str>> = diff
+        .lines()
+        .map(|l| {
+            l.split("  ")
+                .map(str::trim)
+                .filter(|c| !c.is_empty())
+                .collect()
+        })
+        .collect();
+    assert_eq!(rows[0], ["demo", "small"]);
+    assert_eq!(
+        rows[1],
+        ["name", "\"qkformer on fashion-mnist\"", "\"small\""]
+    );
+    assert_eq!(rows[2], ["pins.\"head\"", "(not set)", "8"]);
+    assert_eq!(rows[3], ["search.screen", "500", "250"]);
+    assert_eq!(rows.len(), 4);
+    assert_eq!(
+        home.ok(&["profiles", "diff", "demo", "demo"]),
+        "demo and demo say the same\n"
+    );
+
+    home.ok(&["profiles", "rename", "small", "smaller"]);
+    assert!(
+        home.ok(&["profiles", "show", "smaller"])
+            .contains("name = \"smaller\"\n")
+    );
+    assert!(
+        home.refused(&["profiles", "rename", "smaller", "broken"])
+            .contains("already")
+    );
+    assert!(
+        home.refused(&["profiles", "rename", "smaller", "../x"])
+            .contains("cannot name a profile")
+    );
+    home.ok(&["profiles", "delete", "smaller"]);
+    assert!(
+        home.refused(&["profiles", "show", "smaller"])
+            .starts_with("error: there is no profile \"smaller\"")
+    );
+}
+
+#[test]
+fn inspect_shows_the_layers_and_checks_the_checkpoint() {
+    let home = Home::new();
+    assert!(home.ok(&["inspect", "demo"]).contains("190,850 parameters"));
+    let json = home.ok(&[
+        "inspect",
+        "demo",
+        "--json",
+        "--set",
+        "quantizer.bits=[1, 4]",
+    ]);
+    let object: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json.lines().count(), 1);
+    assert_eq!(object["type"], "inspection");
+    assert_eq!(object["checkpoint_fits"], true);
+    assert_eq!(object["layers"].as_array().unwrap().len(), 32);
+
+    // Weights of another network are an error, weights that are not there a note: the table needs none.
+    home.demo(&["model.embed_dims=128"], "wide.toml");
+    let told = home.run(&["inspect", "wide.toml"]);
+    assert_eq!(told.code, 1);
+    assert!(told.err.contains("of another shape"), "{}", told.err);
+    home.demo(&["model.checkpoint=nothing.safetensors"], "bare.toml");
+    let told = home.run(&["inspect", "bare.toml"]);
+    assert_eq!(told.code, 0);
+    assert!(
+        told.err.starts_with("note: there is no checkpoint"),
+        "{}",
+        told.err
+    );
+
+    home.demo(&[], "profiles/demo.toml");
+    let text = home.ok(&["inspect", "demo"]);
+    assert!(
+        text.contains("demo.toml, saved, instead of the shipped one)"),
+        "{text}"
+    );
+
+    let message = home.refused(&["inspect", "demo", "--set", "model.num_head=8"]);
+    assert!(message.contains("did you mean `num_heads`"), "{message}");
+}
+
+#[test]
+fn inspect_looks_into_bare_checkpoints() {
+    let home = Home::new();
+    let text = home.ok(&["inspect", "builtin:qkformer-fashion-mnist"]);
+    assert!(text.contains("the shipped profile demo"), "{text}");
+    let bad = home.path().join("bad.safetensors");
+    fs::write(&bad, [7u8; 20]).unwrap();
+    let message = home.refused(&["inspect", "bad.safetensors"]);
+    assert!(message.contains("bad.safetensors"), "{message}");
+    assert!(
+        home.refused(&["inspect", "no.safetensors"])
+            .contains("there is no checkpoint")
+    );
+}
+
+#[test]
+fn completions_know_the_commands() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(
+            home.ok(&["completions", shell]).contains("inspect"),
+            "{shell}"
+        );
+    }
+    assert_eq!(home.run(&["completions", "tcl"]).code, 2);
+}
