@@ -4,7 +4,8 @@ use std::path::{Component, Path, PathBuf};
 
 use toml_edit::{DocumentMut, Value};
 
-use super::keys::{KEYS, Kind};
+use super::keys::KEYS;
+use super::kind::Kind;
 
 /// What marks a thing that comes with the program instead of a file.
 pub(crate) const BUILTIN: &str = "builtin:";

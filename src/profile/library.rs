@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, Value};
 
+use super::document::read_text;
 use super::error::ProfileError;
 use super::nearest::did_you_mean;
 use super::overrides::{Overrides, replace};
 use super::paths::Paths;
 use super::save::{SaveError, write_text};
-use super::settings::{Profile, read_text};
+use super::settings::Profile;
 
 macro_rules! shipped {
     ($($name:literal),* $(,)?) => {

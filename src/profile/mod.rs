@@ -21,17 +21,20 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod check;
 mod config;
 mod document;
 mod error;
 mod files;
 pub mod glob;
 mod keys;
+mod kind;
 mod library;
 mod nearest;
 mod overrides;
 mod paths;
 mod pins;
+mod reading;
 mod save;
 mod settings;
 mod size;

@@ -11,7 +11,8 @@ use super::config::Pin;
 use super::error::ProfileError;
 use super::files;
 use super::overrides::replace;
-use super::settings::{Checkpoint, Profile, pin};
+use super::reading::pin;
+use super::settings::{Checkpoint, Profile};
 use crate::quant::{Allocation, BitWidth};
 
 /// Why a profile was not saved. Whatever stood there before still does.

@@ -3,7 +3,8 @@ use std::collections::BTreeSet;
 use toml_edit::DocumentMut;
 
 use super::*;
-use crate::profile::keys::{KEYS, Kind, dotted};
+use crate::profile::keys::{KEYS, dotted};
+use crate::profile::kind::Kind;
 
 /// A library in a folder of its own.
 fn library() -> (tempfile::TempDir, Library) {

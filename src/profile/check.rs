@@ -1,0 +1,186 @@
+//! The check of a document against the table of keys.
+//!
+//! It runs before anything typed is read, so that errors name keys and lines instead of Rust types.
+
+use toml_edit::{Item, TableLike};
+
+use super::document::Source;
+use super::error::ProfileError;
+use super::keys::{KEYS, Key, LATER, TABLES, dotted};
+use super::kind::{Kind, WIDTH, expected, fits, shown, width_of};
+use super::nearest::{did_you_mean, one_of};
+
+/// Checks that a document has only known keys, each with a value of its kind.
+///
+/// # Errors
+/// The first thing found, with its place.
+pub(crate) fn check(source: &Source, document: &toml_edit::Table) -> Result<(), ProfileError> {
+    check_table(source, "", document)?;
+    for name in TABLES {
+        let Some(item) = document.get(name) else {
+            continue;
+        };
+        let table = item
+            .as_table_like()
+            .ok_or_else(|| wrong(source, &[name], item, "expected a table".to_owned()))?;
+        check_table(source, name, table)?;
+    }
+    Ok(())
+}
+
+fn check_table(source: &Source, name: &str, table: &dyn TableLike) -> Result<(), ProfileError> {
+    // Values in the order of KEYS, so that an unsupported family is named before the keys it brings along.
+    for key in KEYS.iter().filter(|k| k.table == name) {
+        if let Some(item) = table.get(key.name) {
+            check_value(source, key, item)?;
+        }
+    }
+    for (found, _) in table.iter() {
+        check_name(source, name, found)?;
+    }
+    Ok(())
+}
+
+fn check_name(source: &Source, table: &str, name: &str) -> Result<(), ProfileError> {
+    let known = |k: &&Key| k.table == table && k.name == name;
+    if KEYS.iter().any(|k| known(&k)) || (table.is_empty() && TABLES.contains(&name)) {
+        return Ok(());
+    }
+    let path: Vec<&str> = path_of(table, name);
+    let place = source.place(&path);
+    if let Some((_, _, of)) = LATER.iter().find(|(t, k, _)| *t == table && *k == name) {
+        let what = format!("{} (of {of})", dotted(table, name));
+        let instead = String::new();
+        return Err(ProfileError::Unsupported {
+            place,
+            what,
+            instead,
+        });
+    }
+    let here = KEYS.iter().filter(|k| k.table == table).map(|k| k.name);
+    let mut candidates: Vec<&str> = here.collect();
+    if table.is_empty() {
+        candidates.extend(TABLES);
+    }
+    let elsewhere: Vec<String> = KEYS
+        .iter()
+        .filter(|k| k.name == name && k.table != table)
+        .map(|k| dotted(k.table, k.name))
+        .collect();
+    let mut hint = did_you_mean(name, candidates.iter().copied());
+    if !elsewhere.is_empty() {
+        hint = format!("; did you mean {}?", one_of(&elsewhere));
+    } else if hint.is_empty() {
+        hint = format!("; known here: {}", candidates.join(", "));
+    }
+    let key = match table {
+        "" => format!("key `{name}` at the top"),
+        _ => format!("key `{name}` in [{table}]"),
+    };
+    Err(ProfileError::UnknownKey { place, key, hint })
+}
+
+fn path_of<'a>(table: &'a str, name: &'a str) -> Vec<&'a str> {
+    match table {
+        "" => vec![name],
+        _ => vec![table, name],
+    }
+}
+
+fn wrong(source: &Source, path: &[&str], item: &Item, expected: String) -> ProfileError {
+    let key = match path {
+        [name] => dotted("", name),
+        [table, rest @ ..] => dotted(table, &rest.join(".")),
+        [] => String::new(),
+    };
+    ProfileError::Value {
+        place: source.place(path),
+        key,
+        found: shown(item),
+        expected,
+    }
+}
+
+fn check_value(source: &Source, key: &Key, item: &Item) -> Result<(), ProfileError> {
+    let path = path_of(key.table, key.name);
+    if let (Kind::Choice(_), Some(word)) = (key.kind, item.as_str())
+        && key.later.contains(&word)
+    {
+        return Err(ProfileError::Unsupported {
+            place: source.place(&path),
+            what: format!("{} = \"{word}\"", dotted(key.table, key.name)),
+            instead: format!("; {}", key.instead),
+        });
+    }
+    if key.name == "batch_leak" && item.as_bool() == Some(true) {
+        return Err(ProfileError::Unsupported {
+            place: source.place(&path),
+            what: "model.batch_leak = true".to_owned(),
+            instead: "; images are evaluated one by one (false)".to_owned(),
+        });
+    }
+    match key.kind {
+        Kind::Bits => check_bits(source, item),
+        Kind::Pins => check_pins(source, item),
+        kind if fits(kind, item) => Ok(()),
+        kind => Err(wrong(source, &path, item, expected(kind))),
+    }
+}
+
+fn check_bits(source: &Source, item: &Item) -> Result<(), ProfileError> {
+    let table = item
+        .as_table_like()
+        .ok_or_else(|| wrong(source, &["bits"], item, expected(Kind::Bits)))?;
+    for (name, item) in table.iter() {
+        if item.as_value().and_then(width_of).is_none() {
+            let why = match item.as_table_like() {
+                Some(inner) => quote_the_name(name, inner),
+                None => WIDTH.to_owned(),
+            };
+            return Err(wrong(source, &["bits", name], item, why));
+        }
+    }
+    Ok(())
+}
+
+fn check_pins(source: &Source, item: &Item) -> Result<(), ProfileError> {
+    let table = item
+        .as_table_like()
+        .ok_or_else(|| wrong(source, &["pins"], item, expected(Kind::Pins)))?;
+    for (pattern, item) in table.iter() {
+        let bounds = match item.as_table_like() {
+            None if item.as_value().and_then(width_of).is_some() => continue,
+            None => {
+                let why = format!("{WIDTH}, or {{ min = 4, max = 8 }}");
+                return Err(wrong(source, &["pins", pattern], item, why));
+            }
+            Some(bounds) => bounds,
+        };
+        if bounds.is_empty() {
+            let why = "expected min, max or both".to_owned();
+            return Err(wrong(source, &["pins", pattern], item, why));
+        }
+        for (name, item) in bounds.iter() {
+            let path = ["pins", pattern, name];
+            if !["min", "max"].contains(&name) {
+                let why = quote_the_name(pattern, bounds);
+                return Err(wrong(source, &path, item, why));
+            }
+            if item.as_value().and_then(width_of).is_none() {
+                return Err(wrong(source, &path, item, WIDTH.to_owned()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The usual slip: `stage1.0.q_conv = 4` without quotes makes tables.
+fn quote_the_name(first: &str, inner: &dyn TableLike) -> String {
+    let mut name = first.to_owned();
+    let mut table = Some(inner);
+    while let Some((key, item)) = table.and_then(|t| t.iter().next()) {
+        name = format!("{name}.{key}");
+        table = item.as_table_like();
+    }
+    format!("a layer name with dots stands in quotes: \"{name}\" = 4")
+}

@@ -1,0 +1,133 @@
+//! What values of a profile may be: kinds, their check, and their description for people.
+
+use toml_edit::Item;
+
+use super::size;
+use crate::quant::BitWidth;
+
+/// What a value must be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    /// Any string.
+    Text,
+    /// A file: a path relative to the profile.
+    Path,
+    /// A path, or `builtin:NAME`.
+    PathOrBuiltin,
+    /// A whole number from the first to the second, both included.
+    Whole(i64, i64),
+    /// A number from the first to the second, both included.
+    Number(f64, f64),
+    /// A non-empty list of numbers.
+    Numbers,
+    /// True or false.
+    Flag,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A non-empty list of these words.
+    Choices(&'static [&'static str]),
+    /// A memory size.
+    Size,
+    /// A bit-width, or a non-empty list of them.
+    Menu,
+    /// A table of layer → bit-width.
+    Bits,
+    /// A table of pattern → bit-width or bounds.
+    Pins,
+}
+
+/// A whole number of this size or more is as good as unlimited: messages leave it out.
+pub(super) const MANY: i64 = 1 << 31;
+
+/// A value as a person wrote it, on one line and not too long.
+pub(crate) fn shown(item: &Item) -> String {
+    let text = match item {
+        Item::Value(value) => value.clone().decorated("", "").to_string(),
+        Item::ArrayOfTables(_) => "[[…]]".to_owned(),
+        _ => "a table".to_owned(),
+    };
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// What a value of a kind must be, as a person reads it.
+pub(crate) fn expected(kind: Kind) -> String {
+    let words = |words: &[&str]| {
+        let quoted: Vec<String> = words.iter().map(|w| format!("\"{w}\"")).collect();
+        quoted.join(", ")
+    };
+    match kind {
+        Kind::Text => "expected a string".to_owned(),
+        Kind::Path => "expected a path in quotes".to_owned(),
+        Kind::PathOrBuiltin => "expected a path or \"builtin:NAME\", in quotes".to_owned(),
+        Kind::Whole(a, b) if a == b => format!("expected {a}"),
+        Kind::Whole(a, b) if b >= MANY => format!("expected a whole number, {a} or more"),
+        Kind::Whole(a, b) => format!("expected a whole number from {a} to {b}"),
+        Kind::Number(a, f64::MAX) => format!("expected a number, {a} or more"),
+        Kind::Number(a, b) => format!("expected a number from {a} to {b}"),
+        Kind::Numbers => "expected a list of numbers such as [0.5, 0.5, 0.5]".to_owned(),
+        Kind::Flag => "expected true or false".to_owned(),
+        Kind::Choice([only]) => format!("expected \"{only}\""),
+        Kind::Choice(all) => format!("expected one of {}", words(all)),
+        Kind::Choices(all) => format!("expected a list of {}", words(all)),
+        Kind::Size => "expected a size such as \"96 KiB\" or \"1.5 MiB\", or bytes".to_owned(),
+        Kind::Menu => "expected a list of bit-widths: 1 to 8, 16, \"float\"".to_owned(),
+        Kind::Bits | Kind::Pins => "expected a table".to_owned(),
+    }
+}
+
+/// True for a value of the kind. Tables of bits and pins are looked into by the check.
+pub(crate) fn fits(kind: Kind, item: &Item) -> bool {
+    let number = |i: &toml_edit::Value| i.as_float().or(i.as_integer().map(|n| n as f64));
+    match kind {
+        Kind::Text => item.is_str(),
+        Kind::Path | Kind::PathOrBuiltin => item.as_str().is_some_and(|s| !s.is_empty()),
+        Kind::Whole(min, max) => item.as_integer().is_some_and(|n| (min..=max).contains(&n)),
+        Kind::Number(min, max) => item
+            .as_value()
+            .and_then(number)
+            .is_some_and(|n| (min..=max).contains(&n)),
+        Kind::Numbers => item.as_array().is_some_and(|a| {
+            !a.is_empty() && a.iter().all(|v| number(v).is_some_and(f64::is_finite))
+        }),
+        Kind::Flag => item.is_bool(),
+        Kind::Choice(all) => item.as_str().is_some_and(|s| all.contains(&s)),
+        Kind::Choices(all) => item.as_array().is_some_and(|a| {
+            !a.is_empty()
+                && a.iter()
+                    .all(|v| v.as_str().is_some_and(|s| all.contains(&s)))
+        }),
+        Kind::Size => bytes(item).is_some(),
+        Kind::Menu => item
+            .as_array()
+            .is_some_and(|a| !a.is_empty() && a.iter().all(|v| width_of(v).is_some())),
+        Kind::Bits | Kind::Pins => item.is_table_like(),
+    }
+}
+
+/// A size in bytes: a number, or a string with a unit.
+pub(crate) fn bytes(item: &Item) -> Option<u64> {
+    match item.as_integer() {
+        Some(n) => u64::try_from(n).ok(),
+        None => item.as_str().and_then(size::parse),
+    }
+}
+
+/// A bit-width: 1 to 8, 16 or "float".
+pub(crate) fn width_of(value: &toml_edit::Value) -> Option<BitWidth> {
+    match (value.as_integer(), value.as_str()) {
+        // 32 is how float is counted, not how it is written.
+        (Some(n), _) => u8::try_from(n)
+            .ok()
+            .filter(|n| *n != 32)
+            .and_then(|n| BitWidth::new(n).ok()),
+        (_, Some("float")) => Some(BitWidth::FLOAT),
+        _ => None,
+    }
+}
+
+/// What a width must be.
+pub(crate) const WIDTH: &str = "expected a bit-width: 1 to 8, 16 or \"float\"";

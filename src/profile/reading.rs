@@ -1,0 +1,266 @@
+//! From a document to a [`Profile`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use toml_edit::{DocumentMut, Item, TableLike};
+
+use super::check::check;
+use super::config::{Constraint, Pin, SearchConfig};
+use super::document::Source;
+use super::error::ProfileError;
+use super::files::{self, BUILTIN};
+use super::keys::{KEYS, dotted};
+use super::kind::{bytes, expected, shown, width_of};
+use super::overrides::Overrides;
+use super::pins::{layer_hint, widths_text};
+use super::settings::{Checkpoint, Profile, layer_names};
+use crate::data::DataConfig;
+use crate::network::{ModelConfig, ModelError};
+use crate::quant::BitWidth;
+
+/// Reads a text with overrides: the profile, and the text with the overrides in it.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub(crate) fn read(
+    text: &str,
+    origin: &Path,
+    overrides: &Overrides,
+) -> Result<(Profile, String), ProfileError> {
+    let source = Source::parse(text, origin, overrides)?;
+    let mut document = source.edited()?;
+    let edited = document.to_string();
+    check(&source, document.as_table())?;
+    let file = std::path::absolute(origin).unwrap_or_else(|_| origin.to_owned());
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    files::rewrite_all(&mut document, &|p| files::absolute(folder, p)).map_err(|e| {
+        ProfileError::NotAProfile {
+            path: e.0,
+            why: "a relative path in it starts from a folder whose name is not Unicode",
+        }
+    })?;
+    let profile = Reading { source, document }.profile(origin)?;
+    Ok((profile, edited))
+}
+
+/// A checked document on its way to a [`Profile`].
+struct Reading<'a> {
+    source: Source<'a>,
+    document: DocumentMut,
+}
+
+impl Reading<'_> {
+    fn profile(&self, origin: &Path) -> Result<Profile, ProfileError> {
+        let model = self.model()?;
+        let data: Option<DataConfig> = match self.document.contains_key("data") {
+            true => Some(self.section("data", &[])?),
+            false => None,
+        };
+        let stem = || origin.file_stem().map(|s| s.to_string_lossy().into_owned());
+        let name = self.document.get("name").and_then(Item::as_str);
+        let menu = self.menu();
+        let profile = Profile {
+            name: name
+                .map(str::to_owned)
+                .or_else(stem)
+                .unwrap_or_else(|| "profile".to_owned()),
+            model,
+            checkpoint: self.item("model", "checkpoint").and_then(checkpoint),
+            search: self.search(data.as_ref())?,
+            data,
+            scheme: self.section("quantizer", &["bits"])?,
+            constraint: Constraint {
+                max_memory: self.item("constraint", "max_memory").and_then(bytes),
+                ..self.section("constraint", &["max_memory"])?
+            },
+            gate: self.section("gate", &[])?,
+            pins: self.pins()?,
+            bits: self.bits(&menu)?,
+            menu,
+        };
+        self.fits(&profile)?;
+        Ok(profile)
+    }
+
+    /// Checks what needs the network: that the sizes make one, and that pins and `[bits]` name its layers and leave
+    /// each of them a width.
+    fn fits(&self, profile: &Profile) -> Result<(), ProfileError> {
+        let graph = profile.graph().map_err(|source| {
+            let place = match &source {
+                ModelError::Size { key, .. } => self.source.place(&["model", key]),
+                ModelError::TooLarge { .. } => self.source.place(&["model"]),
+            };
+            ProfileError::Model { place, source }
+        })?;
+        profile
+            .bounds(&graph)
+            .map_err(|source| ProfileError::Pins {
+                place: self.source.place(&["pins", source.pattern()]),
+                source: Box::new(source),
+            })?;
+        let names = layer_names(&graph);
+        let is_unknown = |name: &&String| !names.contains(&name.as_str());
+        match profile.bits.keys().find(is_unknown) {
+            None => Ok(()),
+            Some(name) => Err(ProfileError::NoLayer {
+                place: self.source.place(&["bits", name]),
+                name: name.clone(),
+                hint: layer_hint(name, &names),
+            }),
+        }
+    }
+
+    fn item(&self, table: &str, name: &str) -> Option<&Item> {
+        self.document
+            .get(table)
+            .and_then(Item::as_table_like)
+            .and_then(|t| t.get(name))
+    }
+
+    /// One table by serde, without the keys that are read otherwise. The table of keys has been checked before; what
+    /// is left to say here is what keys together mean (`[data]`).
+    fn section<T: DeserializeOwned>(&self, name: &str, except: &[&str]) -> Result<T, ProfileError> {
+        let mut table = toml_edit::Table::new();
+        let items = self.document.get(name).and_then(Item::as_table_like);
+        for (key, item) in items.into_iter().flat_map(|t| t.iter()) {
+            if !except.contains(&key) {
+                table.insert(key, item.clone());
+            }
+        }
+        let text = DocumentMut::from(table).to_string();
+        toml::from_str(&text).map_err(|error| {
+            let message = error.message().trim().to_owned();
+            let key = message
+                .strip_prefix(name)
+                .and_then(|m| m.strip_prefix('.'))
+                .and_then(|m| m.split(|c: char| !c.is_alphanumeric() && c != '_').next());
+            let path = [Some(name), key];
+            let path: Vec<&str> = path.into_iter().flatten().collect();
+            ProfileError::Section {
+                place: self.source.place(&path),
+                message,
+            }
+        })
+    }
+
+    fn model(&self) -> Result<ModelConfig, ProfileError> {
+        let optional = ["checkpoint", "batch_leak"];
+        let keys = KEYS.iter().filter(|k| k.table == "model");
+        for key in keys.filter(|k| !optional.contains(&k.name)) {
+            if self.item("model", key.name).is_none() {
+                return Err(ProfileError::Missing {
+                    place: self.source.place(&["model", key.name]),
+                    key: dotted("model", key.name),
+                    expected: expected(key.kind),
+                });
+            }
+        }
+        self.section("model", &optional)
+    }
+
+    fn menu(&self) -> Vec<BitWidth> {
+        let given = self.item("quantizer", "bits").and_then(Item::as_array);
+        let mut menu: Vec<BitWidth> = match given {
+            Some(array) => array.iter().filter_map(width_of).collect(),
+            None => default_menu(),
+        };
+        menu.sort_unstable();
+        menu.dedup();
+        menu
+    }
+
+    fn search(&self, data: Option<&DataConfig>) -> Result<SearchConfig, ProfileError> {
+        let mut search: SearchConfig = self.section("search", &["screening", "beam_width"])?;
+        if let Some(pair) = search.levels.windows(2).find(|w| w[0] >= w[1]) {
+            let why = match pair[0] == pair[1] {
+                true => "each level may stand there once",
+                false => "levels go from coarse to fine: network, stage, block, layer",
+            };
+            return Err(self.wrong("search", "levels", why.to_owned()));
+        }
+        if let Some(images) = data.map(|d| d.search) {
+            if self.item("search", "screen").is_none() {
+                search.screen = search.screen.min(images);
+            }
+            if search.screen > images {
+                let why = format!("the search split (data.search) has {images} images");
+                return Err(self.wrong("search", "screen", why));
+            }
+        }
+        Ok(search)
+    }
+
+    fn wrong(&self, table: &str, name: &str, expected: String) -> ProfileError {
+        ProfileError::Value {
+            place: self.source.place(&[table, name]),
+            key: dotted(table, name),
+            found: self.item(table, name).map(shown).unwrap_or_default(),
+            expected,
+        }
+    }
+
+    fn pins(&self) -> Result<Vec<Pin>, ProfileError> {
+        let table = self.document.get("pins").and_then(Item::as_table_like);
+        let pairs = table.into_iter().flat_map(|t| t.iter());
+        let pins = pairs.filter_map(|(pattern, item)| pin(pattern, item));
+        pins.map(|pin| match pin.min > pin.max {
+            false => Ok(pin),
+            true => {
+                let why = format!("min = {} is above max = {}", pin.min, pin.max);
+                Err(self.wrong("pins", &pin.pattern, why))
+            }
+        })
+        .collect()
+    }
+
+    fn bits(&self, menu: &[BitWidth]) -> Result<BTreeMap<String, BitWidth>, ProfileError> {
+        let table = self.document.get("bits").and_then(Item::as_table_like);
+        let mut bits = BTreeMap::new();
+        for (name, item) in table.into_iter().flat_map(|t| t.iter()) {
+            let Some(width) = item.as_value().and_then(width_of) else {
+                continue;
+            };
+            if !menu.contains(&width) {
+                let why = format!(
+                    "not in the bit menu ({}); add it to quantizer.bits",
+                    widths_text(menu)
+                );
+                return Err(self.wrong("bits", name, why));
+            }
+            bits.insert(name.to_owned(), width);
+        }
+        Ok(bits)
+    }
+}
+
+/// The bit menu where a profile gives none.
+pub(crate) fn default_menu() -> Vec<BitWidth> {
+    let widths = [2, 3, 4, 5, 6, 8].into_iter();
+    widths.filter_map(|b| BitWidth::new(b).ok()).collect()
+}
+
+fn checkpoint(item: &Item) -> Option<Checkpoint> {
+    let text = item.as_str()?;
+    Some(match text.strip_prefix(BUILTIN) {
+        Some(name) => Checkpoint::Builtin(name.to_owned()),
+        None => Checkpoint::File(PathBuf::from(text)),
+    })
+}
+
+/// A pin as `[pins]` writes it; none for anything else.
+pub(crate) fn pin(pattern: &str, item: &Item) -> Option<Pin> {
+    let pattern = pattern.to_owned();
+    if let Some(width) = item.as_value().and_then(width_of) {
+        let (min, max) = (width, width);
+        return Some(Pin { pattern, min, max });
+    }
+    let table: &dyn TableLike = item.as_table_like()?;
+    let bound = |name: &str| table.get(name).and_then(Item::as_value).and_then(width_of);
+    Some(Pin {
+        pattern,
+        min: bound("min").or(BitWidth::new(1).ok())?,
+        max: bound("max").unwrap_or(BitWidth::FLOAT),
+    })
+}
