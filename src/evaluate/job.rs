@@ -141,6 +141,9 @@ pub enum EvaluateError {
         /// The split's size.
         len: usize,
     },
+    /// The evaluator cannot be made: the device does not exist, or model and images do not fit each other.
+    #[error("{0}")]
+    Setup(String),
     /// The tensor library failed.
     #[error("evaluating failed: {0}")]
     Backend(String),

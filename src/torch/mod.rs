@@ -1,1 +1,42 @@
 //! The libtorch evaluator: the only room that names `tch`.
+//!
+//! One executor runs every graph. `plan` fuses what follows each other in the graph; `weights` turns a layer at a
+//! width into integers (or floats) and an affine; libtorch does the convolutions, `kernels` everything between
+//! them. [`TorchEvaluator`] runs batches of a data split side by side on several threads; [`predict`] runs one
+//! given batch and writes down what happens inside.
+//!
+//! # Numbers
+//!
+//! A quantized layer accumulates over integers, which is exact in f32 wherever
+//! [`Layer::exact_at`](crate::network::Layer::exact_at) says so, then applies one affine per channel, then the neuron.
+//! Real sums depend on kernel, layout, batch and the order of threads; so all of these are always the same: channels
+//! innermost, one thread per batch, and batches that hold the same images whatever was asked for. CUDA uses plain
+//! tensor operations instead of the kernels; it was never run.
+
+mod batches;
+mod device;
+mod drift;
+mod error;
+mod evaluator;
+mod executor;
+mod kernels;
+mod loops;
+mod model;
+mod ops;
+mod plain;
+mod plan;
+mod predict;
+mod predict_file;
+mod record;
+#[cfg(test)]
+mod testing;
+mod weights;
+
+pub use device::Device;
+pub use error::TorchError;
+pub use evaluator::{TorchEvaluator, TorchOptions};
+pub use model::Model;
+pub use predict::{
+    BlockTrace, Images, Precision, PredictOptions, Prediction, SiteTrace, Trace, predict,
+};
+pub use predict_file::{PredictFileError, read_images, write_prediction};

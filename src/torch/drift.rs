@@ -1,0 +1,135 @@
+//! Drift: how far quantization moves the membrane potentials, in thresholds. The formula is ours.
+//!
+//! For neuron site s with threshold theta, `m[c]` is the mean pre-reset potential of channel c over all calibration
+//! images, time steps and positions, and `m*[c]` the same in the float network:
+//! `drift_s = sqrt(mean_c (m[c] - m*[c])^2) / theta`. The logits count as a last site: the root mean square over classes of
+//! the shift of the mean logit, divided by the population standard deviation of all float logits (over images and
+//! classes together; a network whose float logits are all equal is not scaled). Drift is the mean over sites.
+#![forbid(unsafe_code)]
+
+use super::record::ChannelSums;
+use crate::network::Graph;
+
+/// Sums over calibration images, to which images are added in order.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Means {
+    /// Per site and channel: the sum of the pre-reset potential.
+    sites: Vec<Vec<f64>>,
+    /// Per class: the sum of the logit.
+    logits: Vec<f64>,
+    /// All logits, image by image.
+    all_logits: Vec<f64>,
+}
+
+impl Means {
+    pub(super) fn new(graph: &Graph) -> Self {
+        let sites = graph.sites.iter();
+        Means {
+            sites: sites.map(|s| vec![0.0; s.shape.channels]).collect(),
+            logits: vec![0.0; graph.classes],
+            all_logits: Vec::new(),
+        }
+    }
+
+    /// Adds a batch: its sums per image, and its logits.
+    pub(super) fn add(&mut self, batch: &ChannelSums, logits: &[f64]) {
+        for (total, sums) in self.sites.iter_mut().zip(&batch.sites) {
+            add_rows(total, sums);
+        }
+        add_rows(&mut self.logits, logits);
+        self.all_logits.extend_from_slice(logits);
+    }
+
+    fn images(&self) -> usize {
+        self.all_logits.len() / self.logits.len().max(1)
+    }
+
+    /// The drift of every site against the float network's means, then of the logits.
+    pub(super) fn drift(&self, float: &Means, graph: &Graph) -> Vec<f64> {
+        let images = self.images().max(1) as f64;
+        let mut drifts: Vec<f64> = graph
+            .sites
+            .iter()
+            .zip(self.sites.iter().zip(&float.sites))
+            .map(|(site, (here, there))| {
+                let positions = site.shape.height * site.shape.width * graph.time_steps;
+                let samples = images * positions as f64;
+                root_mean_square_shift(here, there) / samples / site.neuron.threshold()
+            })
+            .collect();
+        let spread = match standard_deviation(&float.all_logits) {
+            s if s > 0.0 => s,
+            _ => 1.0,
+        };
+        drifts.push(root_mean_square_shift(&self.logits, &float.logits) / images / spread);
+        drifts
+    }
+}
+
+fn add_rows(total: &mut [f64], rows: &[f64]) {
+    for row in rows.chunks_exact(total.len().max(1)) {
+        for (total, x) in total.iter_mut().zip(row) {
+            *total += x;
+        }
+    }
+}
+
+fn root_mean_square_shift(a: &[f64], b: &[f64]) -> f64 {
+    let squares: f64 = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
+    (squares / a.len().max(1) as f64).sqrt()
+}
+
+fn standard_deviation(values: &[f64]) -> f64 {
+    let n = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|x| (x - mean) * (x - mean)).sum();
+    (squares / n).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Family, Layout, ModelConfig};
+
+    /// A graph with one channel per class and as many sites as we like, cut from a real one.
+    fn graph() -> Graph {
+        let config = ModelConfig {
+            family: Family::Spikformer,
+            layout: Layout::Cifar,
+            image_size: 4,
+            in_channels: 1,
+            num_classes: 2,
+            embed_dims: 8,
+            num_heads: 1,
+            mlp_ratio: 1,
+            depths: 1,
+            time_steps: 2,
+        };
+        let mut graph = config.graph().unwrap();
+        graph.sites.truncate(1); // one channel of 4x4 units
+        graph
+    }
+
+    #[test]
+    fn by_hand() {
+        let graph = graph();
+        let shape = graph.sites[0].shape;
+        assert_eq!((shape.channels, shape.height, shape.width), (1, 4, 4));
+        let means = |sums: [f64; 2], logits: [f64; 4]| {
+            let mut means = Means::new(&graph);
+            for (sum, logits) in sums.iter().zip(logits.chunks(2)) {
+                let mut batch = ChannelSums::new(&graph, 1);
+                batch.sites[0][0] = *sum;
+                means.add(&batch, logits);
+            }
+            means
+        };
+        let float = means([32.0, 0.0], [1.0, -1.0, 1.0, -1.0]);
+        let other = means([32.0, 16.0], [1.0, -1.0, 4.0, 3.0]);
+        let drift = other.drift(&float, &graph);
+        // 16 more over 2 images, 2 steps, 16 units; mean logits move by 1.5 and 2, float logits have deviation 1.
+        let logits = ((1.5f64 * 1.5 + 2.0 * 2.0) / 2.0).sqrt();
+        assert_eq!(drift, [0.25, logits]);
+        assert_eq!(float.drift(&float, &graph), [0.0, 0.0]);
+    }
+}

@@ -1,0 +1,86 @@
+//! What can go wrong in this room.
+#![forbid(unsafe_code)]
+
+use crate::evaluate::EvaluateError;
+use crate::quant::QuantError;
+
+/// Why the executor cannot be made or run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TorchError {
+    /// A device that this machine or this libtorch does not have.
+    #[error("device {name}: {why}")]
+    Device {
+        /// The name given.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The graph contradicts itself.
+    #[error("the network's graph is inconsistent at node {node}: {why}")]
+    Graph {
+        /// Index of the node.
+        node: usize,
+        /// What is wrong.
+        why: String,
+    },
+    /// A tensor of the checkpoint is missing or has another shape than the graph says.
+    #[error("weights: {key} {why}")]
+    Weights {
+        /// The state-dict key.
+        key: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// An allocation of another network.
+    #[error("the allocation has {got} layers, the network {want}")]
+    Layers {
+        /// Layers of the allocation.
+        got: usize,
+        /// Layers of the network.
+        want: usize,
+    },
+    /// Weights that cannot be quantized.
+    #[error(transparent)]
+    Quantize(#[from] QuantError),
+    /// The images do not fit the network.
+    #[error("input: {0}")]
+    Input(String),
+    /// libtorch reported an error.
+    #[error("libtorch, {doing}: {message}")]
+    Libtorch {
+        /// What was being done.
+        doing: String,
+        /// Its message.
+        message: String,
+    },
+}
+
+impl From<TorchError> for EvaluateError {
+    fn from(error: TorchError) -> Self {
+        match error {
+            TorchError::Layers { got, want } => EvaluateError::WrongLayers { got, want },
+            error => EvaluateError::Backend(error.to_string()),
+        }
+    }
+}
+
+/// Says what was being done when libtorch reported an error.
+pub(super) trait Doing<T> {
+    /// Adds the context.
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T, TorchError>;
+}
+
+impl<T> Doing<T> for Result<T, tch::TchError> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T, TorchError> {
+        self.map_err(|error| {
+            let text = error.to_string();
+            // libtorch appends a C++ stack to its message.
+            let message = text.lines().next().unwrap_or_default().to_owned();
+            TorchError::Libtorch {
+                doing: what(),
+                message,
+            }
+        })
+    }
+}

@@ -1,0 +1,354 @@
+//! The [`Evaluator`] that runs the network.
+#![forbid(unsafe_code)]
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use tch::Kind;
+
+use super::batches::{Batches, batch_size, run};
+use super::drift::Means;
+use super::executor::Executor;
+use super::model::Compiled;
+use super::record::{ChannelSums, Record};
+use super::{Device, Model, TorchError};
+use crate::data::{ImageSet, Splits};
+use crate::evaluate::{
+    Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split,
+    StopRule, Work,
+};
+use crate::network::Graph;
+use crate::quant::Allocation;
+
+/// How to evaluate. None of it changes an outcome, except that another device is another [`Evaluator::numerics`].
+#[derive(Clone, Debug, Default)]
+pub struct TorchOptions {
+    /// Where to run: `cpu` (or nothing) or `cuda:N`.
+    pub device: String,
+    /// Threads that evaluate; none: as many as there are cores.
+    pub threads: Option<usize>,
+    /// No tricks: every image asked for is run, whether the verdict is certain or not.
+    pub plain: bool,
+}
+
+/// Evaluates with libtorch, batches side by side on several threads.
+pub struct TorchEvaluator {
+    network: Compiled<Model>,
+    device: Device,
+    splits: Arc<Splits>,
+    options: TorchOptions,
+    batch: usize,
+    /// The float network on the calibration images.
+    float: Option<Arc<Means>>,
+}
+
+impl std::fmt::Debug for TorchEvaluator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TorchEvaluator")
+            .field("options", &self.options)
+            .field("batch", &self.batch)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TorchEvaluator {
+    /// Makes an evaluator of a model on some images.
+    ///
+    /// # Errors
+    /// [`EvaluateError::Setup`] where graph, weights and images do not fit each other or the device does not exist.
+    pub fn new(
+        model: Model,
+        splits: Arc<Splits>,
+        options: TorchOptions,
+    ) -> Result<Self, EvaluateError> {
+        Self::make(model, splits, options).map_err(|e| EvaluateError::Setup(e.to_string()))
+    }
+
+    fn make(model: Model, splits: Arc<Splits>, options: TorchOptions) -> Result<Self, TorchError> {
+        let device = match options.device.as_str() {
+            "" => Device::CPU,
+            name => name.parse()?,
+        };
+        let graph = &model.graph;
+        for images in [
+            Some(&splits.calibration),
+            Some(&splits.search),
+            splits.test.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            if images.shape() != graph.input {
+                return Err(TorchError::Input(format!(
+                    "images of {:?}, but the network takes {:?}",
+                    images.shape(),
+                    graph.input
+                )));
+            }
+        }
+        let network = Compiled::new(model, Kind::Float, device)?;
+        // Weights that do not fit show here and not in the middle of a run.
+        network.executor(&float(network.graph()))?;
+        Ok(TorchEvaluator {
+            batch: batch_size(network.graph()),
+            device,
+            network,
+            splits,
+            options,
+            float: None,
+        })
+    }
+
+    fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
+        self.options.threads.unwrap_or_else(cores).max(1)
+    }
+
+    fn split(&self, split: Split) -> Option<&ImageSet> {
+        match split {
+            Split::Calibration => Some(&self.splits.calibration),
+            Split::Search => Some(&self.splits.search),
+            Split::Test => self.splits.test.as_ref(),
+        }
+    }
+
+    fn worker(&self, allocation: &Allocation) -> Result<Executor<'_>, EvaluateError> {
+        // Batches run side by side instead of operations splitting themselves up: that is faster for small networks,
+        // and sums do not depend on the number of threads.
+        tch::set_num_threads(1);
+        Ok(self.network.executor(allocation)?)
+    }
+
+    fn work(&self, images: usize) -> Work {
+        Work {
+            layer_forwards: (images * self.network.graph().layers.len()) as u64,
+            images: images as u64,
+        }
+    }
+
+    fn accuracy(
+        &self,
+        allocation: &Allocation,
+        images: &ImageSet,
+        wanted: std::ops::Range<usize>,
+        stop: Option<&StopRule>,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(CorrectBits, Work), EvaluateError> {
+        let total = wanted.len();
+        let batches = Batches::new(images, self.batch, wanted);
+        let classes = self.network.graph().classes;
+        let mut bits = CorrectBits::new();
+        let mut decided = stop.and_then(|s| s.decided(&bits));
+        if decided.is_some() && !self.options.plain {
+            return Ok((bits, Work::default()));
+        }
+        let ran = run(
+            batches.numbers(),
+            self.threads(),
+            cancel,
+            || self.worker(allocation),
+            |executor, batch| {
+                let logits = executor.run(
+                    &batches.pixels(batch),
+                    self.batch,
+                    &mut Record::Nothing,
+                    &mut |_, _| Ok(()),
+                )?;
+                let places = batches.places(batch);
+                let numbers = places.clone().map(|i| batch * self.batch + i);
+                let logits = logits.chunks(classes.max(1)).skip(places.start);
+                let correct = numbers
+                    .zip(logits)
+                    .map(|(i, logits)| argmax(logits) == images.label(i) as usize);
+                Ok(correct.collect::<CorrectBits>())
+            },
+            |_, correct| {
+                bits.extend(&correct);
+                if decided.is_none() {
+                    decided = stop.and_then(|s| s.decided(&bits));
+                }
+                progress(Progress {
+                    done: bits.len(),
+                    total,
+                    correct: bits.correct(),
+                });
+                if decided.is_some() && !self.options.plain {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            },
+        )?;
+        if let Some((images, _)) = decided {
+            bits.truncate(images);
+        }
+        let images = ran.iter().map(|&b| batches.places(b).len()).sum();
+        Ok((bits, self.work(images)))
+    }
+
+    /// Runs all calibration images. `before` of `total` images are done when it starts.
+    fn means(
+        &self,
+        allocation: &Allocation,
+        cancel: &Cancel,
+        (before, total): (usize, usize),
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(Means, Work), EvaluateError> {
+        let images = &self.splits.calibration;
+        let graph = self.network.graph();
+        let batches = Batches::new(images, self.batch, 0..images.len());
+        let mut means = Means::new(graph);
+        let mut done = before;
+        run(
+            batches.numbers(),
+            self.threads(),
+            cancel,
+            || self.worker(allocation),
+            |executor, batch| {
+                let images = batches.places(batch).len();
+                let mut record = Record::Channels(ChannelSums::new(graph, images));
+                let pixels = batches.pixels(batch);
+                let mut logits =
+                    executor.run(&pixels, self.batch, &mut record, &mut |_, _| Ok(()))?;
+                logits.truncate(images * graph.classes);
+                Ok((record, logits))
+            },
+            |_, (record, logits)| {
+                if let Record::Channels(sums) = record {
+                    means.add(&sums, &logits);
+                    done += sums.images;
+                }
+                progress(Progress {
+                    done,
+                    total,
+                    correct: 0,
+                });
+                ControlFlow::Continue(())
+            },
+        )?;
+        Ok((means, self.work(images.len())))
+    }
+
+    fn drift(
+        &mut self,
+        allocation: &Allocation,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(Vec<f64>, Work), EvaluateError> {
+        let images = self.splits.calibration.len();
+        let mut work = Work::default();
+        let runs = usize::from(self.float.is_none()) + usize::from(!allocation.is_float());
+        let total = images * runs;
+        let float = match &self.float {
+            Some(known) => Arc::clone(known),
+            None => {
+                let (means, cost) =
+                    self.means(&float(self.network.graph()), cancel, (0, total), progress)?;
+                work = cost;
+                Arc::clone(self.float.insert(Arc::new(means)))
+            }
+        };
+        if allocation.is_float() {
+            return Ok((float.drift(&float, self.network.graph()), work));
+        }
+        let (means, cost) = self.means(allocation, cancel, (total - images, total), progress)?;
+        work.images += cost.images;
+        work.layer_forwards += cost.layer_forwards;
+        Ok((means.drift(&float, self.network.graph()), work))
+    }
+}
+
+impl Evaluator for TorchEvaluator {
+    fn evaluate(
+        &mut self,
+        job: &Job,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(Outcome, Work), EvaluateError> {
+        let (got, want) = (job.allocation.len(), self.network.graph().layers.len());
+        if got != want {
+            return Err(EvaluateError::WrongLayers { got, want });
+        }
+        match &job.question {
+            Question::Drift => {
+                let (sites, work) = self.drift(&job.allocation, cancel, progress)?;
+                let drift = sites.iter().sum::<f64>() / sites.len() as f64;
+                Ok((Outcome::Drift { drift, sites }, work))
+            }
+            &Question::Accuracy {
+                split,
+                from,
+                to,
+                ref stop,
+            } => {
+                let images = self.split(split);
+                let len = images.map_or(0, ImageSet::len);
+                let out_of_range = EvaluateError::OutOfRange {
+                    split,
+                    from,
+                    to,
+                    len,
+                };
+                let images = images.ok_or_else(|| out_of_range.clone())?;
+                if from > to || to > len {
+                    return Err(out_of_range);
+                }
+                let (correct, work) = self.accuracy(
+                    &job.allocation,
+                    images,
+                    from..to,
+                    stop.as_ref(),
+                    cancel,
+                    progress,
+                )?;
+                Ok((Outcome::Accuracy { correct }, work))
+            }
+        }
+    }
+
+    fn numerics(&self) -> String {
+        format!(
+            "kernels 1, libtorch 2.13, {}, {}, f32, batch {}",
+            instruction_set(),
+            self.device,
+            self.batch
+        )
+    }
+}
+
+fn float(graph: &Graph) -> Allocation {
+    Allocation::uniform(graph.layers.len(), crate::quant::BitWidth::FLOAT)
+}
+
+/// The class of the largest logit; the first of equals.
+fn argmax(logits: &[f64]) -> usize {
+    let mut best = 0;
+    for (i, x) in logits.iter().enumerate() {
+        if logits.get(best).is_some_and(|b| x > b) {
+            best = i;
+        }
+    }
+    best
+}
+
+/// The widest instruction set that libtorch may choose its kernels by.
+fn instruction_set() -> String {
+    let level = {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::is_x86_feature_detected!("avx512f") {
+                "avx512"
+            } else if std::is_x86_feature_detected!("avx2") {
+                "avx2"
+            } else {
+                "sse2"
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            "baseline"
+        }
+    };
+    format!("{} {level}", std::env::consts::ARCH)
+}

@@ -1,0 +1,382 @@
+//! Runs a plan on a batch of images.
+#![forbid(unsafe_code)]
+
+use tch::{Kind, TchError, Tensor};
+
+use super::error::Doing;
+use super::kernels::Fresh;
+use super::ops::{Native, Operand, Ops, Plain, Population, Value};
+use super::plan::{Plan, Source, Step};
+use super::record::Record;
+use super::weights::{Convolution, Parameters};
+use super::{Device, TorchError};
+use crate::network::{BlockId, Graph, NodeId};
+
+/// One network under one allocation, ready to run. Each thread has its own.
+pub(super) struct Executor<'a> {
+    graph: &'a Graph,
+    plan: &'a Plan,
+    parameters: Vec<Parameters>,
+    kind: Kind,
+    device: Device,
+    ops: &'static dyn Ops,
+}
+
+/// Sees the outputs of blocks.
+pub(super) type Watch<'a> = &'a mut dyn FnMut(BlockId, &Value) -> Result<(), TorchError>;
+
+impl<'g> Executor<'g> {
+    /// `parameters` are of the plan's steps, in `kind` and on `device`.
+    pub(super) fn new(
+        graph: &'g Graph,
+        plan: &'g Plan,
+        parameters: Vec<Parameters>,
+        kind: Kind,
+        device: Device,
+    ) -> Self {
+        Executor {
+            graph,
+            plan,
+            parameters,
+            kind,
+            device,
+            ops: match device {
+                Device::CPU => &Native,
+                _ => &Plain,
+            },
+        }
+    }
+
+    /// The same, with plain tensor operations instead of the CPU kernels.
+    #[cfg(test)]
+    pub(super) fn with_plain_ops(self) -> Self {
+        Executor {
+            ops: &Plain,
+            ..self
+        }
+    }
+
+    /// Runs a batch of images, `[images, channels, height, width]` row-major. Returns the logits as
+    /// `[images * classes]` numbers (f32 ones are widened).
+    ///
+    /// # Errors
+    /// [`TorchError::Input`] when the numbers do not fill the images, and whatever libtorch reports.
+    pub(super) fn run(
+        &self,
+        pixels: &[f32],
+        images: usize,
+        record: &mut Record,
+        watch: Watch<'_>,
+    ) -> Result<Vec<f64>, TorchError> {
+        let _no_grad = tch::no_grad_guard();
+        let image = Value {
+            data: Fresh::new(self.image(pixels, images)?),
+            steps: 1,
+        };
+        let mut image = Some(image);
+        let mut values: Vec<Option<Value>> = Vec::new();
+        values.resize_with(self.graph.nodes.len(), || None);
+        for (step, parameters) in self.plan.steps.iter().zip(&self.parameters) {
+            let value = match step.source {
+                Source::Image => image.take().ok_or_else(|| missing(step))?,
+                _ => self.step(step, parameters, images, &mut values, record)?,
+            };
+            for &block in &step.blocks {
+                watch(block, &value)?;
+            }
+            put(&mut values, step.node, Some(value));
+            for &node in &step.release {
+                put(&mut values, node, None);
+            }
+        }
+        match values.pop().flatten() {
+            Some(logits) => floats(logits.tensor()),
+            None => Err(TorchError::Input("the network has no output".to_owned())),
+        }
+    }
+
+    fn image(&self, pixels: &[f32], images: usize) -> Result<Tensor, TorchError> {
+        let shape = self.graph.input;
+        let wanted = images * shape.channels * shape.height * shape.width;
+        if pixels.len() != wanted || images == 0 {
+            return Err(TorchError::Input(format!(
+                "{} numbers are not {images} images of {shape:?}",
+                pixels.len()
+            )));
+        }
+        let size = [images, shape.channels, shape.height, shape.width].map(|n| n as i64);
+        Tensor::f_from_slice(pixels)
+            .and_then(|x| x.f_reshape(size))
+            .and_then(|x| x.f_permute([0, 2, 3, 1]))
+            .and_then(|x| x.f_contiguous())
+            .and_then(|x| x.f_to_kind(self.kind))
+            .and_then(|x| x.f_to_device(self.device.0))
+            .doing(|| "copying images to the device".to_owned())
+    }
+
+    fn step(
+        &self,
+        step: &Step,
+        parameters: &Parameters,
+        images: usize,
+        values: &mut [Option<Value>],
+        record: &mut Record,
+    ) -> Result<Value, TorchError> {
+        let owned = last_read(step).and_then(|n| values.get_mut(n.index())?.take());
+        let read = |node: Option<&NodeId>| {
+            let value = node.and_then(|n| values.get(n.index())?.as_ref());
+            value.ok_or_else(|| missing(step))
+        };
+        let mut x = self.source(step, parameters, owned, &read)?;
+        let mut shape = step.shape;
+        let mut affine = parameters.affine.as_ref();
+        if let Some(pool) = step.pool {
+            let pooled = self.ops.max_pool(x.value(), shape, pool, affine.take())?;
+            x = Operand::Own(pooled);
+            shape = pool.shape;
+        }
+        if let Some(site) = step.neuron {
+            let population = Population {
+                site,
+                neuron: self.graph.site(site).neuron,
+                steps: self.graph.time_steps,
+                images,
+                shape,
+                affine: affine.take(),
+                residual: step.residual.as_ref().map(|r| read(Some(r))).transpose()?,
+            };
+            x = Operand::Own(self.ops.neuron(x, &population, record)?);
+        }
+        if let Some(affine) = affine {
+            x = Operand::Own(self.ops.affine(x, affine)?);
+        }
+        match x {
+            Operand::Own(value) => Ok(value),
+            Operand::Shared(_) => Err(missing(step)),
+        }
+    }
+
+    /// The value a step begins with. `owned` is the input that may be overwritten, if any.
+    fn source<'a>(
+        &self,
+        step: &Step,
+        parameters: &Parameters,
+        owned: Option<Value>,
+        read: &impl Fn(Option<&NodeId>) -> Result<&'a Value, TorchError>,
+    ) -> Result<Operand<'a>, TorchError> {
+        let input = |i: usize| read(step.inputs.get(i));
+        let own_or_shared = |owned: Option<Value>, i: usize| match owned {
+            Some(value) => Ok(Operand::Own(value)),
+            None => input(i).map(Operand::Shared),
+        };
+        let value = match step.source {
+            Source::Image => return Err(missing(step)),
+            Source::Value => return own_or_shared(owned, 0),
+            Source::Layer { .. } => {
+                let convolution = parameters.convolution.as_ref();
+                let convolution = convolution.ok_or_else(|| missing(step))?;
+                let x = input(0)?;
+                let data = convolve(x.tensor(), convolution).doing(|| step.name.clone())?;
+                Value {
+                    data: Fresh::new(data),
+                    steps: x.steps,
+                }
+            }
+            Source::Add => {
+                let sum = add(input(0)?, input(1)?).doing(|| step.name.clone())?;
+                Value {
+                    data: Fresh::new(sum),
+                    steps: input(0)?.steps.max(input(1)?.steps),
+                }
+            }
+            Source::Attention { heads, scale } => {
+                let qkv = [input(0)?, input(1)?, input(2)?];
+                self.ops.attention(qkv, step.shape, heads, scale)?
+            }
+            Source::HeadSum { .. } => self.ops.head_sum(input(0)?, step.shape)?,
+            Source::HeadMask { heads } => {
+                let x = own_or_shared(owned, 1)?;
+                self.ops.head_mask(input(0)?, x, heads)?
+            }
+            Source::TokenTimeSum => self.ops.token_time_sum(input(0)?)?,
+        };
+        Ok(Operand::Own(value))
+    }
+}
+
+/// The input that a step could work on in place, if the step is its last reader and reads it once.
+fn last_read(step: &Step) -> Option<NodeId> {
+    let node = match step.source {
+        Source::Value => *step.inputs.first()?,
+        Source::HeadMask { .. } => *step.inputs.get(1)?,
+        _ => return None,
+    };
+    let reads = step.inputs.iter().chain(&step.residual);
+    let once = reads.filter(|&&n| n == node).count() == 1;
+    (once && step.release.contains(&node)).then_some(node)
+}
+
+fn put(values: &mut [Option<Value>], node: NodeId, value: Option<Value>) {
+    if let Some(slot) = values.get_mut(node.index()) {
+        *slot = value;
+    }
+}
+
+fn missing(step: &Step) -> TorchError {
+    TorchError::Graph {
+        node: step.node.index(),
+        why: format!("{} has no input", step.name),
+    }
+}
+
+/// A convolution with the channels innermost throughout (measured: the fastest layout of libtorch's CPU kernels).
+fn convolve(x: &Tensor, c: &Convolution) -> Result<Tensor, TchError> {
+    let mut x = x.f_permute([0, 3, 1, 2])?;
+    if let Some(factor) = c.input_factor {
+        x = x.f_mul_scalar(factor)?;
+    }
+    let (stride, padding) = ([c.stride, c.stride], [c.padding, c.padding]);
+    let y = x.f_conv2d(
+        &c.weight,
+        c.bias.as_ref(),
+        stride,
+        padding,
+        [1, 1],
+        c.groups,
+    )?;
+    y.f_permute([0, 2, 3, 1])?.f_contiguous()
+}
+
+fn add(a: &Value, b: &Value) -> Result<Tensor, TchError> {
+    if a.steps == b.steps {
+        return a.tensor().f_add(b.tensor());
+    }
+    // One of them is the same at every time step.
+    let split = |x: &Value| {
+        let mut size = x.tensor().size();
+        let rows = size.first().copied().unwrap_or(0);
+        size.splice(..1, [x.steps as i64, rows / x.steps.max(1) as i64]);
+        x.tensor().f_reshape(size)
+    };
+    split(a)?.f_add(&split(b)?)?.f_flatten(0, 1)
+}
+
+/// A tensor's numbers in f64 (exact).
+fn floats(tensor: &Tensor) -> Result<Vec<f64>, TorchError> {
+    let wide = tensor
+        .f_to_device(tch::Device::Cpu)
+        .and_then(|x| x.f_to_kind(Kind::Double))
+        .and_then(|x| x.f_reshape([-1]))
+        .and_then(|x| Vec::try_from(&x));
+    wide.doing(|| "reading the logits".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::Compiled;
+    use super::super::record::ChannelSums;
+    use super::super::testing::{Random, config, model};
+    use super::*;
+    use crate::network::{Family, Layout};
+    use crate::quant::{Allocation, BitWidth};
+
+    /// Logits, block outputs and a record of one run.
+    fn run(executor: &Executor<'_>, mut record: Record) -> (Vec<f64>, Vec<Vec<f64>>, Record) {
+        let shape = executor.graph.input;
+        let pixels = 2 * shape.channels * shape.height * shape.width;
+        let pixels = Random(7).many(pixels, -2.0, 2.0);
+        let mut blocks = Vec::new();
+        let mut watch = |_, value: &Value| {
+            blocks.push(floats(value.tensor())?);
+            Ok(())
+        };
+        let logits = executor.run(&pixels, 2, &mut record, &mut watch).unwrap();
+        (logits, blocks, record)
+    }
+
+    #[test]
+    fn kernels_and_plain_tensor_operations_agree_bit_for_bit() {
+        tch::set_num_threads(1);
+        for family in [Family::Spikformer, Family::QkFormer] {
+            for layout in [Layout::Cifar, Layout::Imagenet] {
+                let model = model(&config(family, layout), 1);
+                for width in [BitWidth::FLOAT, BitWidth::new(3).unwrap()] {
+                    let allocation = Allocation::uniform(model.graph.layers.len(), width);
+                    for kind in [Kind::Float, Kind::Double] {
+                        let compiled = Compiled::new(&model, kind, Device::CPU).unwrap();
+                        let native = compiled.executor(&allocation).unwrap();
+                        let plain = compiled.executor(&allocation).unwrap().with_plain_ops();
+                        let steps = || Record::steps(&model.graph);
+                        let (logits, blocks, record) = run(&native, steps());
+                        let (plain_logits, plain_blocks, plain_record) = run(&plain, steps());
+                        assert_eq!(logits, plain_logits);
+                        assert_eq!(blocks, plain_blocks);
+                        assert!(blocks.iter().all(|b| b.iter().sum::<f64>() > 0.0));
+                        same_steps(&record, &plain_record);
+                        // One of the two images counts.
+                        let sums = || Record::Channels(ChannelSums::new(&model.graph, 1));
+                        same_sums(&run(&native, sums()).2, &run(&plain, sums()).2);
+                    }
+                }
+            }
+        }
+    }
+
+    fn close(a: f64, b: f64) {
+        assert!((a - b).abs() <= 1e-9 * (1.0 + a.abs()), "{a} {b}");
+    }
+
+    fn same_steps(a: &Record, b: &Record) {
+        let (Record::Steps(a), Record::Steps(b)) = (a, b) else {
+            panic!("not a trace");
+        };
+        for (a, b) in a.iter().flatten().zip(b.iter().flatten()) {
+            assert_eq!(a.spikes, b.spikes);
+            close(a.sum, b.sum);
+            close(a.square, b.square);
+        }
+    }
+
+    fn same_sums(a: &Record, b: &Record) {
+        let (Record::Channels(a), Record::Channels(b)) = (a, b) else {
+            panic!("not channel sums");
+        };
+        for (a, b) in a.sites.iter().zip(&b.sites) {
+            assert_eq!(a.len(), b.len());
+            a.iter().zip(b).for_each(|(&a, &b)| close(a, b));
+        }
+    }
+
+    #[test]
+    fn images_that_do_not_fit_are_refused() {
+        let model = model(&config(Family::QkFormer, Layout::Cifar), 2);
+        let compiled = Compiled::new(&model, Kind::Float, Device::CPU).unwrap();
+        let float = Allocation::uniform(model.graph.layers.len(), BitWidth::FLOAT);
+        let executor = compiled.executor(&float).unwrap();
+        for (numbers, images) in [(0, 0), (10, 1), (3 * 16 * 16, 2)] {
+            let pixels = vec![0.0; numbers];
+            let result = executor.run(&pixels, images, &mut Record::Nothing, &mut |_, _| Ok(()));
+            assert!(matches!(result, Err(TorchError::Input(_))));
+        }
+        let short = Allocation::uniform(3, BitWidth::FLOAT);
+        assert!(matches!(
+            compiled.executor(&short),
+            Err(TorchError::Layers { got: 3, .. })
+        ));
+    }
+
+    #[test]
+    fn weights_that_do_not_fit_are_named() {
+        let mut model = model(&config(Family::QkFormer, Layout::Cifar), 3);
+        let key = "patch_embed1.proj_bn.running_var";
+        let state = &mut model.weights;
+        let mut tensor = state.get(key).unwrap().clone();
+        tensor.shape = vec![1];
+        tensor.values = vec![1.0];
+        state.insert(key.to_owned(), tensor);
+        let float = Allocation::uniform(model.graph.layers.len(), BitWidth::FLOAT);
+        let compiled = Compiled::new(&model, Kind::Float, Device::CPU).unwrap();
+        let error = compiled.executor(&float).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains(key), "{error}");
+    }
+}

@@ -1,0 +1,63 @@
+//! A model made ready for libtorch.
+#![forbid(unsafe_code)]
+
+use tch::Kind;
+
+use super::executor::Executor;
+use super::plan::Plan;
+use super::weights::Weights;
+use super::{Device, TorchError};
+use crate::checkpoint::StateDict;
+use crate::network::Graph;
+use crate::quant::{Allocation, Scheme};
+
+/// A trained network: its graph, its weights, and how weights become integers.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The graph.
+    pub graph: Graph,
+    /// The weights; [`StateDict::check`] says everything that does not fit the graph, the executor only the
+    /// first.
+    pub weights: StateDict,
+    /// How weights become integers.
+    pub scheme: Scheme,
+}
+
+/// A model planned for one number format and device; gives out executors for allocations.
+pub(super) struct Compiled<M> {
+    model: M,
+    plan: Plan,
+    weights: Weights,
+}
+
+impl<M: std::borrow::Borrow<Model>> Compiled<M> {
+    pub(super) fn new(model: M, kind: Kind, device: Device) -> Result<Self, TorchError> {
+        Ok(Compiled {
+            plan: Plan::new(&model.borrow().graph)?,
+            model,
+            weights: Weights::new(kind, device),
+        })
+    }
+
+    pub(super) fn graph(&self) -> &Graph {
+        &self.model.borrow().graph
+    }
+
+    /// An executor of its own for the calling thread; weights are shared.
+    pub(super) fn executor(&self, allocation: &Allocation) -> Result<Executor<'_>, TorchError> {
+        let model = self.model.borrow();
+        let (got, want) = (allocation.len(), model.graph.layers.len());
+        if got != want {
+            return Err(TorchError::Layers { got, want });
+        }
+        let parameters = self.weights.of(model, &self.plan, allocation)?;
+        let (kind, device) = (self.weights.kind(), self.weights.device());
+        Ok(Executor::new(
+            &model.graph,
+            &self.plan,
+            parameters,
+            kind,
+            device,
+        ))
+    }
+}

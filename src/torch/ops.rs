@@ -1,0 +1,106 @@
+//! The operations that are the executor's own (libtorch does the convolutions), as a trait with two implementations:
+//! fused loops for the CPU ([`super::kernels`]) and plain tensor operations for every device ([`super::plain`]).
+//! Both give the same numbers.
+#![forbid(unsafe_code)]
+
+use tch::Tensor;
+
+use super::TorchError;
+use super::kernels::Fresh;
+use super::plan::Pool;
+use super::record::Record;
+use super::weights::AffineTensors;
+use crate::network::{Neuron, Shape, SiteId};
+
+/// A value of the network: `[steps * images, height, width, channels]`, time-major.
+#[derive(Debug)]
+pub(super) struct Value {
+    pub data: Fresh,
+    /// Time steps it holds: 1 where it is the same at every time step.
+    pub steps: usize,
+}
+
+impl Value {
+    pub(super) fn tensor(&self) -> &Tensor {
+        self.data.tensor()
+    }
+}
+
+/// A value to read, or to use up when nobody reads it later.
+#[derive(Debug)]
+pub(super) enum Operand<'a> {
+    /// May be overwritten.
+    Own(Value),
+    /// Somebody reads it later.
+    Shared(&'a Value),
+}
+
+impl Operand<'_> {
+    pub(super) fn value(&self) -> &Value {
+        match self {
+            Operand::Own(value) => value,
+            Operand::Shared(value) => value,
+        }
+    }
+    pub(super) fn tensor(&self) -> &Tensor {
+        self.value().tensor()
+    }
+}
+
+/// A neuron population and what is fused with it.
+#[derive(Debug)]
+pub(super) struct Population<'a> {
+    pub site: SiteId,
+    pub neuron: Neuron,
+    pub steps: usize,
+    /// Images per time step.
+    pub images: usize,
+    pub shape: Shape,
+    /// Applied to the input.
+    pub affine: Option<&'a AffineTensors>,
+    /// Added to the spikes.
+    pub residual: Option<&'a Value>,
+}
+
+/// The operations. Values have [`Value`]'s layout.
+pub(super) trait Ops: Sync {
+    /// `scale * x + shift` per channel.
+    fn affine(&self, x: Operand<'_>, affine: &AffineTensors) -> Result<Value, TorchError>;
+    /// Max-pooling, of `scale * x + shift` where an affine is given.
+    fn max_pool(
+        &self,
+        x: &Value,
+        from: Shape,
+        pool: Pool,
+        affine: Option<&AffineTensors>,
+    ) -> Result<Value, TorchError>;
+    /// Neurons over all time steps: spikes, plus the residual.
+    fn neuron(
+        &self,
+        x: Operand<'_>,
+        population: &Population<'_>,
+        record: &mut Record,
+    ) -> Result<Value, TorchError>;
+    /// Sum over each head's channels; `shape` is the result's.
+    fn head_sum(&self, x: &Value, shape: Shape) -> Result<Value, TorchError>;
+    /// Each head's channels of a value times the head's mask.
+    fn head_mask(&self, mask: &Value, x: Operand<'_>, heads: usize) -> Result<Value, TorchError>;
+    /// `scale * q (k^T v)` per head.
+    fn attention(
+        &self,
+        qkv: [&Value; 3],
+        shape: Shape,
+        heads: usize,
+        scale: f64,
+    ) -> Result<Value, TorchError>;
+    /// Sum over positions and time steps: `[images, 1, 1, channels]`.
+    fn token_time_sum(&self, x: &Value) -> Result<Value, TorchError>;
+}
+
+/// The CPU kernels.
+#[derive(Debug)]
+pub(super) struct Native;
+
+/// Tensor operations only.
+#[derive(Debug)]
+pub(super) struct Plain;

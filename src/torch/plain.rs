@@ -1,0 +1,194 @@
+//! The same operations by plain tensor operations, for devices without kernels of our own (CUDA; run on the CPU by the
+//! tests only, where it agrees bit for bit).
+#![forbid(unsafe_code)]
+
+use tch::{Kind, TchError, Tensor};
+
+use super::TorchError;
+use super::error::Doing;
+use super::kernels::Fresh;
+use super::ops::{Operand, Ops, Plain, Population, Value};
+use super::plan::Pool;
+use super::record::Record;
+use super::weights::AffineTensors;
+use crate::network::{Neuron, Shape};
+
+fn value(tensor: Result<Tensor, TchError>, steps: usize) -> Result<Value, TorchError> {
+    let tensor = tensor.doing(|| "a tensor operation".to_owned())?;
+    Ok(Value {
+        data: Fresh::new(tensor),
+        steps,
+    })
+}
+
+fn apply(x: &Tensor, affine: Option<&AffineTensors>) -> Result<Tensor, TchError> {
+    match affine {
+        None => Ok(x.shallow_clone()),
+        Some(a) => x.f_mul(&a.scale)?.f_add(&a.shift),
+    }
+}
+
+/// `[rows, height, width, channels]` as `[rows, positions, heads, channels / heads]`.
+fn by_head(x: &Tensor, heads: usize) -> Result<Tensor, TchError> {
+    let size = x.size();
+    let channels = size.last().copied().unwrap_or(0);
+    let rows = size.first().copied().unwrap_or(0);
+    let heads = heads.max(1) as i64;
+    x.f_reshape([rows, -1, heads, channels / heads])
+}
+
+impl Ops for Plain {
+    fn affine(&self, x: Operand<'_>, affine: &AffineTensors) -> Result<Value, TorchError> {
+        value(apply(x.tensor(), Some(affine)), x.value().steps)
+    }
+
+    fn max_pool(
+        &self,
+        x: &Value,
+        _from: Shape,
+        pool: Pool,
+        affine: Option<&AffineTensors>,
+    ) -> Result<Value, TorchError> {
+        let [kernel, stride, padding] = [pool.kernel, pool.stride, pool.padding].map(|n| n as i64);
+        let pooled = apply(x.tensor(), affine)
+            .and_then(|x| x.f_permute([0, 3, 1, 2]))
+            .and_then(|x| x.f_max_pool2d(kernel, stride, padding, 1, false))
+            .and_then(|x| x.f_permute([0, 2, 3, 1]))
+            .and_then(|x| x.f_contiguous());
+        value(pooled, x.steps)
+    }
+
+    fn neuron(
+        &self,
+        x: Operand<'_>,
+        population: &Population<'_>,
+        record: &mut Record,
+    ) -> Result<Value, TorchError> {
+        let Neuron::Lif { tau, threshold } = population.neuron;
+        let lif = Lif {
+            tau,
+            threshold,
+            population,
+        };
+        value(lif.run(x.value(), record), population.steps)
+    }
+
+    fn head_sum(&self, x: &Value, shape: Shape) -> Result<Value, TorchError> {
+        let size = [shape.height, shape.width, shape.channels].map(|n| n as i64);
+        let sum = by_head(x.tensor(), shape.channels)
+            .and_then(|x| x.f_sum_dim_intlist(-1, false, None::<Kind>))
+            .and_then(|x| x.f_reshape([-1, size[0], size[1], size[2]]));
+        value(sum, x.steps)
+    }
+
+    fn head_mask(&self, mask: &Value, x: Operand<'_>, heads: usize) -> Result<Value, TorchError> {
+        let masked = by_head(x.tensor(), heads)
+            .and_then(|x| Ok((x, by_head(mask.tensor(), heads)?)))
+            .and_then(|(x, mask)| x.f_mul(&mask))
+            .and_then(|y| y.f_reshape(x.tensor().size()));
+        value(masked, x.value().steps)
+    }
+
+    fn attention(
+        &self,
+        [q, k, v]: [&Value; 3],
+        _shape: Shape,
+        heads: usize,
+        scale: f64,
+    ) -> Result<Value, TorchError> {
+        let (size, steps) = (q.tensor().size(), q.steps);
+        let attend = || -> Result<Tensor, TchError> {
+            // [rows, heads, tokens, channels / heads]
+            let [q, k, v] =
+                [q, k, v].map(|x| by_head(x.tensor(), heads).and_then(|x| x.f_transpose(1, 2)));
+            let state = k?.f_transpose(2, 3)?.f_matmul(&v?)?;
+            let out = q?.f_matmul(&state)?.f_mul_scalar(scale)?;
+            out.f_transpose(1, 2)?.f_reshape(size)
+        };
+        value(attend(), steps)
+    }
+
+    fn token_time_sum(&self, x: &Value) -> Result<Value, TorchError> {
+        let size = x.tensor().size();
+        let (rows, channels) = match size[..] {
+            [rows, _, _, channels] => (rows, channels),
+            _ => (0, 0),
+        };
+        let images = rows / x.steps.max(1) as i64;
+        let sum = x
+            .tensor()
+            .f_reshape([x.steps as i64, images, -1, channels])
+            .and_then(|x| x.f_sum_dim_intlist([0, 2].as_slice(), false, Kind::Double))
+            .and_then(|s| s.f_to_kind(x.tensor().kind()))
+            .and_then(|s| s.f_reshape([images, 1, 1, channels]));
+        value(sum, 1)
+    }
+}
+
+struct Lif<'a> {
+    tau: f64,
+    threshold: f64,
+    population: &'a Population<'a>,
+}
+
+impl Lif<'_> {
+    fn run(&self, x: &Value, record: &mut Record) -> Result<Tensor, TchError> {
+        let p = self.population;
+        let kind = x.tensor().kind();
+        let options = (kind, x.tensor().device());
+        let images = p.images as i64;
+        let now = |value: &Value, t: usize| match value.steps {
+            1 => Ok(value.tensor().shallow_clone()),
+            _ => value.tensor().f_narrow(0, t as i64 * images, images),
+        };
+        let size = [p.images, p.shape.height, p.shape.width, p.shape.channels];
+        // A tensor, because division by a number may become multiplication by its inverse.
+        let tau = Tensor::f_full([1], self.tau, options)?;
+        let mut v = Tensor::f_zeros(size.map(|n| n as i64), options)?;
+        let mut outputs = Vec::with_capacity(p.steps);
+        for t in 0..p.steps {
+            let x = apply(&now(x, t)?, p.affine)?;
+            v = v.f_add(&x.f_sub(&v)?.f_div(&tau)?)?;
+            let spikes = v.f_ge(self.threshold)?.f_to_kind(kind)?;
+            note(record, p, t, &v, &spikes)?;
+            v = v.f_mul(&spikes.f_neg()?.f_add_scalar(1.0)?)?;
+            outputs.push(match p.residual {
+                None => spikes,
+                Some(residual) => now(residual, t)?.f_add(&spikes)?,
+            });
+        }
+        Tensor::f_cat(&outputs, 0)
+    }
+}
+
+/// Adds one time step to the record.
+fn note(
+    record: &mut Record,
+    population: &Population<'_>,
+    step: usize,
+    potential: &Tensor,
+    spikes: &Tensor,
+) -> Result<(), TchError> {
+    let site = population.site.index();
+    match record {
+        Record::Nothing => {}
+        Record::Channels(sums) => {
+            let wide = potential.f_to_kind(Kind::Double)?;
+            let new = wide.f_sum_dim_intlist([1, 2].as_slice(), false, Kind::Double)?;
+            let new = Vec::<f64>::try_from(&new.f_reshape([-1])?)?;
+            if let Some(site) = sums.sites.get_mut(site) {
+                site.iter_mut().zip(new).for_each(|(sum, x)| *sum += x);
+            }
+        }
+        Record::Steps(sites) => {
+            let wide = potential.f_to_kind(Kind::Double)?;
+            let total = |x: &Tensor| x.f_sum(Kind::Double)?.f_double_value(&[]);
+            if let Some(sums) = sites.get_mut(site).and_then(|s| s.get_mut(step)) {
+                sums.sum += total(&wide)?;
+                sums.square += total(&wide.f_square()?)?;
+                sums.spikes += total(spikes)? as i64;
+            }
+        }
+    }
+    Ok(())
+}

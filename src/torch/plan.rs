@@ -1,0 +1,486 @@
+//! The order of work for one graph: fused steps, and when each value may be forgotten.
+//!
+//! A step is a source operation and what follows it element by element without anybody else looking:
+//! batch norm, max-pool, neuron, residual sum. A block's output is always a value of its own.
+#![forbid(unsafe_code)]
+
+use super::TorchError;
+use crate::network::{BlockId, Graph, LayerId, LayerKind, NodeId, Op, Shape, SiteId};
+
+/// What a step begins with.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Source {
+    /// The image.
+    Image,
+    /// A value as it is (the step's tail does something with it).
+    Value,
+    /// A layer's accumulator.
+    Layer {
+        layer: LayerId,
+        /// Constant factor of the layer's input: `1 / (T N)` after the token and time sum.
+        factor: Option<f64>,
+    },
+    /// The sum of two values.
+    Add,
+    /// Spiking self-attention of q, k, v.
+    Attention { heads: usize, scale: f64 },
+    /// Sum over each head's channels.
+    HeadSum { heads: usize },
+    /// Inputs mask and value.
+    HeadMask { heads: usize },
+    /// Sum over positions and time steps.
+    TokenTimeSum,
+}
+
+/// Max-pooling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pool {
+    pub kernel: usize,
+    pub stride: usize,
+    pub padding: usize,
+    /// The shape after pooling.
+    pub shape: Shape,
+}
+
+/// One fused step. Its parts run in the order of the fields.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Step {
+    /// The node whose value comes out: the last one fused.
+    pub node: NodeId,
+    /// What is worked on, for error messages.
+    pub name: String,
+    pub source: Source,
+    /// The values that the source reads.
+    pub inputs: Vec<NodeId>,
+    /// The shape that the source yields.
+    pub shape: Shape,
+    /// Batch norm (its key without `.weight`).
+    pub norm: Option<String>,
+    pub pool: Option<Pool>,
+    pub neuron: Option<SiteId>,
+    /// A value added to the spikes.
+    pub residual: Option<NodeId>,
+    /// Values that nobody reads after this step.
+    pub release: Vec<NodeId>,
+    /// Blocks whose output this is.
+    pub blocks: Vec<BlockId>,
+}
+
+/// All steps of a graph.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Plan {
+    pub steps: Vec<Step>,
+    /// The node of the logits.
+    pub logits: NodeId,
+}
+
+impl Plan {
+    /// Plans a graph.
+    ///
+    /// # Errors
+    /// [`TorchError::Graph`] where the graph contradicts itself.
+    pub(super) fn new(graph: &Graph) -> Result<Plan, TorchError> {
+        for node in 0..graph.nodes.len() {
+            check(graph, node).map_err(|why| TorchError::Graph { node, why })?;
+        }
+        let Some(last) = graph.nodes.len().checked_sub(1) else {
+            return Err(TorchError::Graph {
+                node: 0,
+                why: "there is no operation".to_owned(),
+            });
+        };
+        let logits = NodeId(last as u32);
+        let mut steps = Fuser::new(graph).steps();
+        release(&mut steps, logits);
+        Ok(Plan { steps, logits })
+    }
+}
+
+/// Notes in each step the values of which it is the last reader (or that nobody reads at all).
+fn release(steps: &mut [Step], logits: NodeId) {
+    let mut read_later = vec![logits];
+    for step in steps.iter_mut().rev() {
+        let reads = step.inputs.iter().chain(&step.residual).copied();
+        for value in reads.chain([step.node]).collect::<Vec<_>>() {
+            if !read_later.contains(&value) {
+                read_later.push(value);
+                step.release.push(value);
+            }
+        }
+    }
+}
+
+/// Fuses a checked graph.
+struct Fuser<'a> {
+    graph: &'a Graph,
+    /// Per node: how many inputs of other nodes it is.
+    uses: Vec<usize>,
+    /// Nodes whose value exists or that are part of a step.
+    done: Vec<bool>,
+}
+
+impl<'a> Fuser<'a> {
+    fn new(graph: &'a Graph) -> Self {
+        let mut uses = vec![0; graph.nodes.len()];
+        for input in graph.nodes.iter().flat_map(|n| &n.inputs) {
+            uses[input.index()] += 1;
+        }
+        Fuser {
+            graph,
+            uses,
+            done: vec![false; graph.nodes.len()],
+        }
+    }
+
+    fn steps(mut self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for start in 0..self.graph.nodes.len() {
+            if self.done[start] {
+                continue;
+            }
+            let mut step = self.begin(NodeId(start as u32));
+            self.done[start] = true;
+            while let Some(next) = self.only_reader(step.node) {
+                if !self.absorb(&mut step, next) {
+                    break;
+                }
+                self.done[next.index()] = true;
+                step.node = next;
+            }
+            let blocks = self.graph.blocks.iter().enumerate();
+            step.blocks = blocks
+                .filter(|(_, b)| b.output == Some(step.node))
+                .map(|(i, _)| BlockId(i as u32))
+                .collect();
+            steps.push(step);
+        }
+        steps
+    }
+
+    fn begin(&self, id: NodeId) -> Step {
+        let graph = self.graph;
+        let node = graph.node(id);
+        let mut step = Step {
+            node: id,
+            name: name(graph, id),
+            source: Source::Value,
+            inputs: node.inputs.clone(),
+            shape: node.shape,
+            norm: None,
+            pool: None,
+            neuron: None,
+            residual: None,
+            release: Vec::new(),
+            blocks: Vec::new(),
+        };
+        match node.op {
+            Op::Input => step.source = Source::Image,
+            Op::Layer(layer) => {
+                step.source = Source::Layer {
+                    layer,
+                    factor: mean_factor(graph, node.inputs.first()),
+                };
+            }
+            Op::Add => step.source = Source::Add,
+            Op::Attention { heads, scale } => step.source = Source::Attention { heads, scale },
+            Op::HeadSum { heads } => step.source = Source::HeadSum { heads },
+            Op::HeadMask { heads } => step.source = Source::HeadMask { heads },
+            Op::TokenTimeSum => step.source = Source::TokenTimeSum,
+            Op::BatchNorm(_) | Op::MaxPool { .. } | Op::Neuron(_) => {
+                if let Some(&input) = node.inputs.first() {
+                    step.shape = graph.node(input).shape;
+                }
+                self.absorb(&mut step, id);
+            }
+        }
+        step
+    }
+
+    /// The one node that reads a value, unless the value is needed for itself.
+    fn only_reader(&self, id: NodeId) -> Option<NodeId> {
+        let is_output = self.graph.blocks.iter().any(|b| b.output == Some(id));
+        (self.uses[id.index()] == 1 && !is_output)
+            .then(|| self.graph.consumers(id).next())
+            .flatten()
+    }
+
+    /// Adds a node to a step, if it can be its next part.
+    fn absorb(&self, step: &mut Step, next: NodeId) -> bool {
+        let node = self.graph.node(next);
+        let bare = step.pool.is_none() && step.neuron.is_none() && step.residual.is_none();
+        match &node.op {
+            Op::BatchNorm(norm) if step.norm.is_none() && bare => step.norm = Some(norm.clone()),
+            &Op::MaxPool {
+                kernel,
+                stride,
+                padding,
+            } if bare => {
+                step.pool = Some(Pool {
+                    kernel,
+                    stride,
+                    padding,
+                    shape: node.shape,
+                });
+            }
+            &Op::Neuron(site) if step.neuron.is_none() => step.neuron = Some(site),
+            Op::Add if step.neuron.is_some() && step.residual.is_none() => {
+                let other = node.inputs.iter().find(|&&i| i != step.node);
+                match other {
+                    Some(&other) if self.done[other.index()] => step.residual = Some(other),
+                    _ => return false,
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// What a node works on, for error messages.
+fn name(graph: &Graph, id: NodeId) -> String {
+    match &graph.node(id).op {
+        Op::Layer(layer) => format!("layer {}", graph.layer(*layer).name),
+        Op::Neuron(site) => format!("neurons {}", graph.site(*site).name),
+        Op::BatchNorm(key) => format!("batch norm {key}"),
+        op => {
+            let block = &graph.blocks[graph.node(id).block.index()].name;
+            format!("{op:?} in block {block}")
+        }
+    }
+}
+
+/// `1 / terms` where a layer reads the sum over tokens and time that stands for their mean.
+fn mean_factor(graph: &Graph, input: Option<&NodeId>) -> Option<f64> {
+    let sum = graph.node(*input?);
+    if sum.op != Op::TokenTimeSum {
+        return None;
+    }
+    let summed = graph.node(*sum.inputs.first()?);
+    let steps = if summed.is_static {
+        1
+    } else {
+        graph.time_steps
+    };
+    Some(1.0 / (steps * summed.shape.height * summed.shape.width) as f64)
+}
+
+/// Checks that a node's ids exist and its shapes agree.
+fn check(graph: &Graph, index: usize) -> Result<(), String> {
+    let node = &graph.nodes[index];
+    let expected = match node.op {
+        Op::Input => 0,
+        Op::Add | Op::HeadMask { .. } => 2,
+        Op::Attention { .. } => 3,
+        _ => 1,
+    };
+    if node.inputs.len() != expected {
+        return Err(format!("{} inputs, not {expected}", node.inputs.len()));
+    }
+    if node.inputs.iter().any(|i| i.index() >= index) {
+        return Err("it reads a value that comes later".to_owned());
+    }
+    if node.block.index() >= graph.blocks.len() {
+        return Err("its block does not exist".to_owned());
+    }
+    let inputs: Vec<Shape> = node.inputs.iter().map(|&i| graph.node(i).shape).collect();
+    let shape = shape_of(graph, &node.op, &inputs)?;
+    if shape != node.shape {
+        return Err(format!("its shape is {shape:?}, not {:?}", node.shape));
+    }
+    if [shape.channels, shape.height, shape.width].contains(&0) || graph.time_steps == 0 {
+        return Err("it has no numbers".to_owned());
+    }
+    Ok(())
+}
+
+/// The shape an operation makes of its inputs.
+fn shape_of(graph: &Graph, op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
+    let first = inputs.first().copied().unwrap_or(graph.input);
+    let heads_divide = |shape: Shape, heads: usize| {
+        if heads == 0 || !shape.channels.is_multiple_of(heads) {
+            return Err(format!("{heads} heads do not divide {}", shape.channels));
+        }
+        Ok(())
+    };
+    let windows = |kernel: usize, stride: usize, padding: usize, channels: usize| {
+        let count = |length: usize| {
+            let span = (length + 2 * padding).checked_sub(kernel)?;
+            Some(span.checked_div(stride)? + 1)
+        };
+        match (count(first.height), count(first.width)) {
+            (Some(height), Some(width)) if padding <= kernel / 2 => Ok(Shape {
+                channels,
+                height,
+                width,
+            }),
+            _ => Err(format!(
+                "kernel {kernel}, stride {stride}, padding {padding} do not fit {first:?}"
+            )),
+        }
+    };
+    match *op {
+        Op::Input | Op::BatchNorm(_) => Ok(first),
+        Op::Neuron(site) => {
+            let known = graph.sites.get(site.index());
+            let site = known.ok_or("its neuron site does not exist")?;
+            if site.shape != first {
+                return Err("its neuron site has another shape".to_owned());
+            }
+            Ok(first)
+        }
+        Op::Layer(layer) => {
+            let known = graph.layers.get(layer.index());
+            let layer = known.ok_or("its layer does not exist")?;
+            let (kernel, stride, padding, groups) = match layer.kind {
+                LayerKind::Linear => (1, 1, 0, 1),
+                LayerKind::Conv {
+                    kernel,
+                    stride,
+                    padding,
+                    groups,
+                } => (kernel, stride, padding, groups),
+            };
+            if groups == 0 || first.channels % groups != 0 || layer.channels() % groups != 0 {
+                return Err(format!("{groups} groups do not divide the channels"));
+            }
+            if layer.fan_in() != first.channels / groups * kernel * kernel {
+                return Err(format!(
+                    "a weight of shape {:?} does not fit {first:?}",
+                    layer.weight_shape
+                ));
+            }
+            windows(kernel, stride, padding, layer.channels())
+        }
+        Op::MaxPool {
+            kernel,
+            stride,
+            padding,
+        } => windows(kernel, stride, padding, first.channels),
+        Op::Add => match inputs {
+            [a, b] if a == b => Ok(first),
+            _ => Err("its inputs have different shapes".to_owned()),
+        },
+        Op::Attention { heads, .. } => {
+            if inputs.iter().any(|s| *s != first) {
+                return Err("q, k and v have different shapes".to_owned());
+            }
+            heads_divide(first, heads).map(|()| first)
+        }
+        Op::HeadSum { heads } => heads_divide(first, heads).map(|()| Shape {
+            channels: heads,
+            ..first
+        }),
+        Op::HeadMask { heads } => match inputs {
+            [mask, value] => {
+                heads_divide(*value, heads)?;
+                let wanted = Shape {
+                    channels: heads,
+                    ..*value
+                };
+                if *mask != wanted {
+                    return Err("mask and value do not fit".to_owned());
+                }
+                Ok(*value)
+            }
+            _ => Err("it needs a mask and a value".to_owned()),
+        },
+        Op::TokenTimeSum => Ok(Shape {
+            height: 1,
+            width: 1,
+            ..first
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Family, Layout, ModelConfig};
+
+    fn graph(family: Family, layout: Layout) -> Graph {
+        let config = ModelConfig {
+            family,
+            layout,
+            image_size: 32,
+            in_channels: 3,
+            num_classes: 10,
+            embed_dims: 32,
+            num_heads: 4,
+            mlp_ratio: 2,
+            depths: 5,
+            time_steps: 4,
+        };
+        config.graph().unwrap()
+    }
+
+    fn all() -> impl Iterator<Item = Graph> {
+        [Family::Spikformer, Family::QkFormer]
+            .into_iter()
+            .flat_map(|f| [Layout::Cifar, Layout::Imagenet].map(|l| graph(f, l)))
+    }
+
+    #[test]
+    fn every_node_is_done_once_and_in_order() {
+        for graph in all() {
+            let plan = Plan::new(&graph).unwrap();
+            let mut sites = Vec::new();
+            let mut layers = Vec::new();
+            let mut alive: Vec<NodeId> = Vec::new();
+            for step in &plan.steps {
+                for read in step.inputs.iter().chain(&step.residual) {
+                    assert!(alive.contains(read), "{}: {read:?}", step.name);
+                }
+                alive.push(step.node);
+                alive.retain(|v| !step.release.contains(v));
+                sites.extend(step.neuron);
+                if let Source::Layer { layer, .. } = step.source {
+                    layers.push(layer.index());
+                }
+            }
+            assert_eq!(alive, [plan.logits]);
+            sites.sort_unstable();
+            sites.dedup();
+            assert_eq!(sites.len(), graph.sites.len());
+            assert_eq!(layers, (0..graph.layers.len()).collect::<Vec<_>>());
+            let blocks: Vec<_> = plan.steps.iter().flat_map(|s| &s.blocks).collect();
+            assert_eq!(blocks.len(), graph.blocks.len() - 1);
+        }
+    }
+
+    #[test]
+    fn chains_are_fused() {
+        let plan = Plan::new(&graph(Family::QkFormer, Layout::Cifar)).unwrap();
+        let step = |name: &str| plan.steps.iter().find(|s| s.name == name).unwrap();
+        let pooled = step("layer patch_embed2.proj4_conv");
+        assert!(pooled.norm.is_some() && pooled.pool.is_some() && pooled.neuron.is_some());
+        assert!(pooled.residual.is_none());
+        let residual = step("layer patch_embed2.proj_res_conv");
+        assert!(residual.pool.is_none() && residual.residual == Some(pooled.node));
+        assert_eq!(residual.blocks.len(), 1);
+        assert!(matches!(
+            step("layer head").source,
+            Source::Layer { factor: Some(f), .. } if f == 1.0 / 256.0
+        ));
+        // Nothing but sources with work of their own is left between layers.
+        assert!(plan.steps.iter().all(|s| s.source != Source::Add));
+    }
+
+    #[test]
+    fn a_graph_that_contradicts_itself_is_refused() {
+        let good = graph(Family::Spikformer, Layout::Cifar);
+        let broken: [fn(&mut Graph); 6] = [
+            |g| g.nodes[3].inputs[0] = NodeId(99_999),
+            |g| g.nodes[1].shape.channels += 1,
+            |g| g.layers.clear(),
+            |g| g.sites.truncate(1),
+            |g| g.nodes.clear(),
+            |g| g.time_steps = 0,
+        ];
+        for breaks in broken {
+            let mut graph = good.clone();
+            breaks(&mut graph);
+            let error = Plan::new(&graph).unwrap_err();
+            assert!(matches!(error, TorchError::Graph { .. }), "{error}");
+        }
+    }
+}

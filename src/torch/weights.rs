@@ -1,0 +1,281 @@
+//! What a layer is run with: its weight as numbers to accumulate with, and the affine behind the accumulator.
+//!
+//! Float: the weight and bias as they are, then batch norm as `scale * x + shift`. Quantized: integers as the
+//! weight, then one affine that merges quantizer scale, bias and batch norm (our formulas):
+//! `a = s g / sqrt(var + eps)`, `b = (bias - mean) g / sqrt(var + eps) + beta`; `a = s`, `b = bias` without batch
+//! norm. Affines are computed in f64 and rounded once.
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use tch::{Kind, Tensor};
+
+use super::error::Doing;
+use super::plan::{Plan, Source, Step};
+use super::{Device, Model, TorchError};
+use crate::network::{LayerId, LayerKind};
+use crate::quant::{Allocation, BitWidth, quantize};
+
+/// The eps of every batch norm.
+const EPS: f64 = 1e-5;
+
+/// `y = scale * x + shift` per channel.
+#[derive(Debug)]
+pub(super) struct AffineTensors {
+    pub scale: Tensor,
+    pub shift: Tensor,
+}
+
+/// A convolution: what libtorch needs to know.
+#[derive(Debug)]
+pub(super) struct Convolution {
+    /// `[out, in / groups, k, k]`, channels innermost in memory.
+    pub weight: Tensor,
+    pub bias: Option<Tensor>,
+    pub stride: i64,
+    pub padding: i64,
+    pub groups: i64,
+    /// The input is multiplied by this first.
+    pub input_factor: Option<f64>,
+}
+
+/// What one step is run with.
+#[derive(Debug, Default)]
+pub(super) struct Parameters {
+    pub convolution: Option<Convolution>,
+    pub affine: Option<AffineTensors>,
+}
+
+impl Parameters {
+    /// The same tensors under a second handle: nothing is copied, and nobody writes to them.
+    fn share(&self) -> Self {
+        Parameters {
+            convolution: self.convolution.as_ref().map(|c| Convolution {
+                weight: c.weight.shallow_clone(),
+                bias: c.bias.as_ref().map(Tensor::shallow_clone),
+                ..*c
+            }),
+            affine: self.affine.as_ref().map(|a| AffineTensors {
+                scale: a.scale.shallow_clone(),
+                shift: a.shift.shallow_clone(),
+            }),
+        }
+    }
+}
+
+/// Makes and keeps the parameters of every step at every width that was asked for.
+pub(super) struct Weights {
+    kind: Kind,
+    device: Device,
+    /// By step and width. Tensors may change threads but not be shared between them: hence the lock.
+    cache: Mutex<HashMap<(usize, BitWidth), Parameters>>,
+}
+
+impl Weights {
+    pub(super) fn new(kind: Kind, device: Device) -> Self {
+        Weights {
+            kind,
+            device,
+            cache: Mutex::new(HashMap::new()),
+        }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(super) fn device(&self) -> Device {
+        self.device
+    }
+
+    /// The parameters of all steps under an allocation. Model and plan must always be the same.
+    ///
+    /// # Errors
+    /// [`TorchError`] for tensors that are missing, misshapen or not finite.
+    pub(super) fn of(
+        &self,
+        model: &Model,
+        plan: &Plan,
+        allocation: &Allocation,
+    ) -> Result<Vec<Parameters>, TorchError> {
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let maker = Maker {
+            model,
+            kind: self.kind,
+            device: self.device,
+        };
+        let steps = plan.steps.iter().enumerate();
+        steps
+            .map(|(i, step)| {
+                let width = match step.source {
+                    Source::Layer { layer, .. } => allocation.get(layer),
+                    _ => BitWidth::FLOAT,
+                };
+                if let Some(known) = cache.get(&(i, width)) {
+                    return Ok(known.share());
+                }
+                let made = maker.make(step, width)?;
+                let shared = made.share();
+                cache.insert((i, width), made);
+                Ok(shared)
+            })
+            .collect()
+    }
+}
+
+/// Makes the parameters of a step.
+struct Maker<'a> {
+    model: &'a Model,
+    kind: Kind,
+    device: Device,
+}
+
+impl Maker<'_> {
+    fn make(&self, step: &Step, width: BitWidth) -> Result<Parameters, TorchError> {
+        let norm = step.norm.as_deref().map(|key| self.norm(key)).transpose()?;
+        let Source::Layer { layer, factor } = step.source else {
+            let affine = norm.map(|n| self.affine(&n.scale, &n.shift)).transpose()?;
+            return Ok(Parameters {
+                convolution: None,
+                affine,
+            });
+        };
+        let spec = self.model.graph.layer(layer);
+        let channels = spec.channels();
+        let weight = self.tensor(&format!("{}.weight", spec.name), &spec.weight_shape)?;
+        let bias = if spec.bias {
+            Some(self.tensor(&format!("{}.bias", spec.name), &[channels])?)
+        } else {
+            None
+        };
+        if width.is_float() {
+            let bias = bias.map(|b| self.upload(b)).transpose()?;
+            return Ok(Parameters {
+                convolution: Some(self.convolution(layer, self.upload(weight)?, bias, factor)?),
+                affine: norm.map(|n| self.affine(&n.scale, &n.shift)).transpose()?,
+            });
+        }
+        let quantized = quantize(weight, channels, width, &self.model.scheme, &spec.name)?;
+        let integers: Vec<f32> = quantized.values.iter().map(|&q| f32::from(q)).collect();
+        let mut scale = quantized.scales;
+        let mut shift: Vec<f64> = match bias {
+            Some(bias) => bias.iter().map(|&b| f64::from(b)).collect(),
+            None => vec![0.0; channels],
+        };
+        if let Some(norm) = norm {
+            for (c, (scale, shift)) in scale.iter_mut().zip(&mut shift).enumerate() {
+                *scale *= norm.scale[c];
+                *shift = (*shift - norm.mean[c]) * norm.scale[c] + norm.beta[c];
+            }
+        }
+        let factor = factor.unwrap_or(1.0);
+        scale.iter_mut().for_each(|a| *a *= factor);
+        Ok(Parameters {
+            convolution: Some(self.convolution(layer, self.upload(&integers)?, None, None)?),
+            affine: Some(self.affine(&scale, &shift)?),
+        })
+    }
+
+    fn convolution(
+        &self,
+        layer: LayerId,
+        weight: Tensor,
+        bias: Option<Tensor>,
+        input_factor: Option<f64>,
+    ) -> Result<Convolution, TorchError> {
+        let spec = self.model.graph.layer(layer);
+        let (kernel, stride, padding, groups) = match spec.kind {
+            LayerKind::Linear => (1, 1, 0, 1),
+            LayerKind::Conv {
+                kernel,
+                stride,
+                padding,
+                groups,
+            } => (kernel, stride, padding, groups),
+        };
+        let shape = [
+            spec.channels(),
+            spec.fan_in() / (kernel * kernel).max(1),
+            kernel,
+            kernel,
+        ];
+        let weight = weight
+            .f_reshape(shape.map(|n| n as i64))
+            .and_then(|w| w.f_permute([0, 2, 3, 1]))
+            .and_then(|w| w.f_contiguous())
+            .and_then(|w| w.f_permute([0, 3, 1, 2]))
+            .doing(|| format!("weight of layer {}", spec.name))?;
+        Ok(Convolution {
+            weight,
+            bias,
+            stride: stride as i64,
+            padding: padding as i64,
+            groups: groups as i64,
+            input_factor,
+        })
+    }
+
+    fn norm(&self, key: &str) -> Result<Norm, TorchError> {
+        let known = self.model.weights.get(&format!("{key}.weight"));
+        let channels = [known.map_or(0, |t| t.values.len())];
+        let part = |part: &str| -> Result<Vec<f64>, TorchError> {
+            let values = self.tensor(&format!("{key}.{part}"), &channels)?;
+            Ok(values.iter().map(|&x| f64::from(x)).collect())
+        };
+        let [gamma, beta] = [part("weight")?, part("bias")?];
+        let [mean, variance] = [part("running_mean")?, part("running_var")?];
+        let scale: Vec<f64> = gamma
+            .iter()
+            .zip(&variance)
+            .map(|(g, var)| g / (var + EPS).sqrt())
+            .collect();
+        let shift = (0..scale.len())
+            .map(|c| beta[c] - mean[c] * scale[c])
+            .collect();
+        Ok(Norm {
+            scale,
+            shift,
+            mean,
+            beta,
+        })
+    }
+
+    fn tensor(&self, key: &str, shape: &[usize]) -> Result<&[f32], TorchError> {
+        let wrong = |why: String| TorchError::Weights {
+            key: key.to_owned(),
+            why,
+        };
+        let tensor = self.model.weights.get(key);
+        let tensor = tensor.ok_or_else(|| wrong("is missing from the checkpoint".to_owned()))?;
+        if tensor.shape != shape || tensor.values.len() != shape.iter().product::<usize>() {
+            return Err(wrong(format!(
+                "has shape {:?} in the checkpoint, the network needs {shape:?}",
+                tensor.shape
+            )));
+        }
+        Ok(&tensor.values)
+    }
+
+    fn affine(&self, scale: &[f64], shift: &[f64]) -> Result<AffineTensors, TorchError> {
+        Ok(AffineTensors {
+            scale: self.upload(scale)?,
+            shift: self.upload(shift)?,
+        })
+    }
+
+    fn upload<E: tch::kind::Element>(&self, values: &[E]) -> Result<Tensor, TorchError> {
+        Tensor::f_from_slice(values)
+            .and_then(|t| t.f_to_kind(self.kind))
+            .and_then(|t| t.f_to_device(self.device.0))
+            .doing(|| "copying weights to the device".to_owned())
+    }
+}
+
+/// A batch norm in evaluation mode: `scale = gamma / sqrt(var + eps)`, `shift = beta - mean * scale`.
+struct Norm {
+    scale: Vec<f64>,
+    shift: Vec<f64>,
+    mean: Vec<f64>,
+    beta: Vec<f64>,
+}
