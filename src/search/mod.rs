@@ -23,6 +23,7 @@ pub use event::{
     StopReason,
 };
 pub use known::allowed_loss;
+pub use level::nearest_allowed;
 pub use replay::ReplayError;
 pub use settings::{Settings, Space, SpaceLayer};
 pub use tree::{Candidate, State, Tree};

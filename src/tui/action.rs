@@ -1,0 +1,136 @@
+//! Everything that can happen to the interface, and everything it can cause.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{SaveError, Signal};
+use crate::quant::Allocation;
+use crate::run::Update;
+use crate::search::Command;
+
+/// Something that happened. The names of those that a key can cause are the same in the keymap, in files and in
+/// tests; the others come from the loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // the keymap table describes those that keys cause
+pub enum Action {
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    Top,
+    Bottom,
+    Left,
+    Right,
+    Toggle,
+    Filter,
+    Follow,
+    JumpIncumbent,
+    JumpBase,
+    JumpRunning,
+    ShowNode,
+    FocusNext,
+    FocusPrevious,
+    FocusTree,
+    FocusAllocation,
+    FocusGate,
+    FocusLog,
+    Zoom,
+    Pause,
+    Prune,
+    ResumeBranch,
+    RaiseBits,
+    LowerBits,
+    Width(u8),
+    Pin,
+    Save,
+    Stop,
+    Help,
+    Quit,
+    Interrupt,
+    Suspend,
+    Redraw,
+    Submit,
+    Cancel,
+    EraseBefore,
+    EraseAfter,
+    EraseWord,
+    EraseLine,
+    CursorLeft,
+    CursorRight,
+    CursorStart,
+    CursorEnd,
+    /// A character typed into a prompt.
+    Insert(char),
+    /// Text pasted into a prompt.
+    Paste(String),
+    /// What the run told since the last time.
+    #[serde(skip)]
+    Updates(Vec<Update>),
+    /// The run's end of the channel is gone.
+    #[serde(skip)]
+    Disconnected,
+    /// Time since the interface started.
+    #[serde(skip)]
+    Tick(Duration),
+    /// The terminal has another size: columns, rows.
+    #[serde(skip)]
+    Resize(u16, u16),
+    /// The left button at a column and row.
+    #[serde(skip)]
+    Click(u16, u16),
+    /// The wheel at a column and row; positive is down.
+    #[serde(skip)]
+    Wheel(u16, u16, i8),
+    /// A signal.
+    #[serde(skip)]
+    Signal(Signal),
+    /// Answer to [`Effect::Save`].
+    #[serde(skip)]
+    Saved(Result<PathBuf, SaveError>),
+    /// [`Effect::Send`] found nobody listening.
+    #[serde(skip)]
+    Undelivered(Command),
+    /// Another thread panicked; its message.
+    #[serde(skip)]
+    Panicked(String),
+    /// The terminal gives no more input.
+    #[serde(skip)]
+    InputLost,
+}
+
+impl Action {
+    /// Its name, as in the keymap.
+    pub fn name(&self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(name)) => name,
+            Ok(serde_json::Value::Object(map)) => map
+                .into_iter()
+                .map(|(name, value)| format!("{name} {value}"))
+                .collect(),
+            _ => String::from("(internal)"),
+        }
+    }
+}
+
+/// Something to be done outside the model.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Tell the search.
+    Send(Command),
+    /// Save a profile; answered by [`Action::Saved`].
+    Save {
+        /// The profile's name.
+        name: String,
+        /// What to save.
+        allocation: Allocation,
+        /// The person agreed to replace a profile of that name.
+        overwrite: bool,
+    },
+    /// Hand the terminal back to the shell until the process is continued.
+    Suspend,
+    /// Draw everything anew.
+    Redraw,
+}

@@ -1,0 +1,221 @@
+//! The loop: waits for keys, updates, signals and time; folds them into the model; draws what changed.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, at, never, select};
+use crossterm::event::{Event, MouseButton, MouseEventKind};
+use jiff::tz::TimeZone;
+
+use super::action::{Action, Effect};
+use super::keymap::Keymap;
+use super::model::{Model, RunInfo};
+use super::session::{Ending, Outcome, Save, Session, Signal};
+use super::terminal::{Input, PanicGuard, Tty};
+use super::theme::Theme;
+use super::update::update;
+use crate::run::Update;
+use crate::search::Command;
+
+/// At most 30 frames a second.
+const FRAME: Duration = Duration::from_millis(33);
+/// How often time is told to the model.
+const TICK: Duration = Duration::from_millis(125);
+/// Updates folded in before a key is looked at again: a replayed journal brings thousands at once.
+const BURST: usize = 2_000;
+
+/// Where a model is drawn.
+pub trait Screen {
+    /// Columns and rows.
+    ///
+    /// # Errors
+    /// When the terminal does not say.
+    fn size(&self) -> io::Result<(u16, u16)>;
+    /// Draws a frame.
+    ///
+    /// # Errors
+    /// When the terminal does not take it.
+    fn draw(&mut self, model: &Model) -> io::Result<()>;
+    /// Forgets what was drawn, so that the next frame is drawn wholly.
+    ///
+    /// # Errors
+    /// When the terminal does not take it.
+    fn clear(&mut self) -> io::Result<()>;
+    /// Hands the terminal back to the shell until the process is continued.
+    ///
+    /// # Errors
+    /// When the terminal cannot be taken over again.
+    fn suspend(&mut self) -> io::Result<()>;
+}
+
+/// Shows a run and lets a person steer it, in this process's terminal, until they leave. The terminal is restored
+/// whatever happens.
+///
+/// # Errors
+/// When the terminal does not obey.
+pub fn run(session: Session) -> io::Result<Ending> {
+    // Dropped in the opposite order: first the input thread ends, then the terminal is given back.
+    let panics = PanicGuard::new();
+    let mut screen = Tty::open()?;
+    let input = Input::start()?;
+    let theme = Theme::from_environment(|name| std::env::var(name).ok());
+    run_on(&mut screen, &input.events, &panics.messages, theme, session)
+}
+
+/// [`run()`] on any screen, with any input.
+///
+/// # Errors
+/// When the screen fails.
+pub fn run_on(
+    screen: &mut impl Screen,
+    input: &Receiver<Event>,
+    panics: &Receiver<String>,
+    theme: Theme,
+    session: Session,
+) -> io::Result<Ending> {
+    let info = RunInfo {
+        id: session.run_id,
+        folder: session.folder,
+        device: session.device,
+    };
+    let model = Model::new(info, theme, TimeZone::system(), screen.size()?);
+    let mut app = App {
+        screen,
+        model,
+        keymap: Keymap::standard(),
+        commands: session.commands,
+        save: session.save,
+        started: Instant::now(),
+    };
+    app.run(input, panics, session.updates, session.signals)?;
+    Ok(Ending {
+        outcome: app.model.outcome.unwrap_or(Outcome::Terminated),
+        saved: app.model.saved,
+        tree: app.model.tree,
+    })
+}
+
+struct App<'a, S: Screen> {
+    screen: &'a mut S,
+    model: Model,
+    keymap: Keymap,
+    commands: Sender<Command>,
+    save: Save,
+    started: Instant,
+}
+
+impl<S: Screen> App<'_, S> {
+    fn run(
+        &mut self,
+        input: &Receiver<Event>,
+        panics: &Receiver<String>,
+        mut updates: Receiver<Update>,
+        mut signals: Receiver<Signal>,
+    ) -> io::Result<()> {
+        let mut next_frame = Instant::now();
+        let mut next_tick = Instant::now() + TICK;
+        while self.model.outcome.is_none() {
+            let now = Instant::now();
+            if self.model.changed && now >= next_frame {
+                self.screen.draw(&self.model)?;
+                self.model.changed = false;
+                next_frame = now + FRAME;
+            }
+            let frame = if self.model.changed {
+                at(next_frame)
+            } else {
+                never()
+            };
+            let tick = at(next_tick);
+            select! {
+                recv(input) -> event => match event {
+                    Ok(event) => {
+                        self.input(event)?;
+                        for event in input.try_iter() {
+                            self.input(event)?;
+                        }
+                    }
+                    Err(_) => self.act(Action::InputLost)?,
+                },
+                recv(updates) -> update => match update {
+                    Ok(first) => {
+                        let mut burst = vec![first];
+                        burst.extend(updates.try_iter().take(BURST));
+                        self.act(Action::Updates(burst))?;
+                    }
+                    Err(_) => {
+                        updates = never();
+                        // A worker that panicked said so before it let go of the channel.
+                        for message in panics.try_iter() {
+                            self.act(Action::Panicked(message))?;
+                        }
+                        self.act(Action::Disconnected)?;
+                    }
+                },
+                recv(signals) -> signal => match signal {
+                    Ok(signal) => self.act(Action::Signal(signal))?,
+                    Err(_) => signals = never(),
+                },
+                recv(panics) -> message => {
+                    if let Ok(message) = message {
+                        self.act(Action::Panicked(message))?;
+                    }
+                },
+                recv(frame) -> _ => {},
+                recv(tick) -> _ => {
+                    next_tick = Instant::now() + TICK;
+                    self.act(Action::Tick(self.started.elapsed()))?;
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn input(&mut self, event: Event) -> io::Result<()> {
+        let action = match event {
+            Event::Key(key) => self.keymap.action(self.model.scope(), key),
+            Event::Paste(text) => Some(Action::Paste(text)),
+            Event::Resize(columns, rows) => Some(Action::Resize(columns, rows)),
+            Event::Mouse(mouse) => match mouse.kind {
+                MouseEventKind::Down(MouseButton::Left) => {
+                    Some(Action::Click(mouse.column, mouse.row))
+                }
+                MouseEventKind::ScrollDown => Some(Action::Wheel(mouse.column, mouse.row, 1)),
+                MouseEventKind::ScrollUp => Some(Action::Wheel(mouse.column, mouse.row, -1)),
+                _ => None,
+            },
+            Event::FocusGained | Event::FocusLost => None,
+        };
+        action.map_or(Ok(()), |action| self.act(action))
+    }
+
+    fn act(&mut self, action: Action) -> io::Result<()> {
+        let now = self.started.elapsed();
+        let mut effects = update(&mut self.model, Action::Tick(now));
+        effects.extend(update(&mut self.model, action));
+        for effect in effects {
+            match effect {
+                Effect::Send(command) => {
+                    if self.commands.send(command.clone()).is_err() {
+                        self.act(Action::Undelivered(command))?;
+                    }
+                }
+                Effect::Save {
+                    name,
+                    allocation,
+                    overwrite,
+                } => {
+                    let result = (self.save)(&name, &allocation, overwrite);
+                    self.act(Action::Saved(result))?;
+                }
+                Effect::Suspend => {
+                    self.screen.suspend()?;
+                    let (columns, rows) = self.screen.size()?;
+                    self.act(Action::Resize(columns, rows))?;
+                }
+                Effect::Redraw => self.screen.clear()?,
+            }
+        }
+        Ok(())
+    }
+}

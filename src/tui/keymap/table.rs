@@ -1,0 +1,117 @@
+//! The table. Order is the order of the help; the footer takes the hints in this order while they fit.
+
+use super::{Binding, Scope};
+use crate::tui::Action;
+
+const STEER: &str = "Steer the search";
+const LOOK: &str = "Look around";
+const TREE: &str = "In the search tree";
+const ALLOCATION: &str = "In the allocation";
+const LISTS: &str = "In the gate and the log";
+const EDIT: &str = "While changing bit-widths";
+const PROGRAM: &str = "Program";
+
+const fn bind(
+    scope: Scope,
+    section: &'static str,
+    action: Action,
+    keys: &'static [&'static str],
+    hint: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding {
+        scope,
+        action,
+        keys,
+        hint,
+        help,
+        section,
+    }
+}
+
+/// All keys.
+#[rustfmt::skip]
+pub const BINDINGS: &[Binding] = &[
+    bind(Scope::Main, STEER, Action::Pause, &["p"], "pause", "pause the run, or let it go on"),
+    bind(Scope::Main, STEER, Action::LowerBits, &["-"], "bits", "lower the bits of the row chosen in the allocation; enter makes it a child of the node"),
+    bind(Scope::Main, STEER, Action::RaiseBits, &["+", "="], "bits", "raise them"),
+    bind(Scope::Main, STEER, Action::Pin, &["P"], "pin", "pin the row chosen in the allocation at its width, or unpin it"),
+    bind(Scope::Main, STEER, Action::Prune, &["x"], "prune", "prune the selected node's branch: never expand it"),
+    bind(Scope::Main, STEER, Action::ResumeBranch, &["u"], "", "take the pruning back"),
+    bind(Scope::Main, STEER, Action::Save, &["s"], "save", "save the selected node as a profile"),
+    bind(Scope::Main, STEER, Action::Stop, &["S"], "", "stop searching and finish with the incumbent"),
+
+    bind(Scope::Main, LOOK, Action::FocusNext, &["tab"], "pane", "next pane"),
+    bind(Scope::Main, LOOK, Action::FocusPrevious, &["shift-tab"], "", "previous pane"),
+    bind(Scope::Main, LOOK, Action::FocusTree, &["1"], "", "search tree"),
+    bind(Scope::Main, LOOK, Action::FocusAllocation, &["2"], "", "allocation of the selected node"),
+    bind(Scope::Main, LOOK, Action::FocusGate, &["3"], "", "gate decisions"),
+    bind(Scope::Main, LOOK, Action::FocusLog, &["4"], "", "log"),
+    bind(Scope::Main, LOOK, Action::Zoom, &["z"], "zoom", "give the whole screen to the pane, or take it back"),
+    bind(Scope::Main, LOOK, Action::Up, &["up", "k"], "", "one row up"),
+    bind(Scope::Main, LOOK, Action::Down, &["down", "j"], "", "one row down"),
+    bind(Scope::Main, LOOK, Action::PageUp, &["pgup", "ctrl-b"], "", "one page up"),
+    bind(Scope::Main, LOOK, Action::PageDown, &["pgdn", "ctrl-f"], "", "one page down"),
+    bind(Scope::Main, LOOK, Action::Top, &["g", "home"], "", "first row"),
+    bind(Scope::Main, LOOK, Action::Bottom, &["G", "end"], "", "last row"),
+    bind(Scope::Main, LOOK, Action::JumpIncumbent, &["i"], "incumbent", "to the incumbent: the smallest confirmed node"),
+    bind(Scope::Main, LOOK, Action::JumpBase, &["b"], "", "to the base: the node being expanded"),
+    bind(Scope::Main, LOOK, Action::JumpRunning, &["r"], "", "to the node being evaluated"),
+    bind(Scope::Main, LOOK, Action::Follow, &["f"], "follow", "follow the search: the base is selected, the node being evaluated in view"),
+
+    bind(Scope::Tree, TREE, Action::Right, &["right", "l"], "", "unfold; then to the first child"),
+    bind(Scope::Tree, TREE, Action::Left, &["left", "h"], "", "fold; then to the parent"),
+    bind(Scope::Tree, TREE, Action::Toggle, &["enter", "space"], "fold", "fold or unfold"),
+    bind(Scope::Tree, TREE, Action::Filter, &["F"], "filter", "show all, only judged, or only good nodes"),
+
+    bind(Scope::Allocation, ALLOCATION, Action::Right, &["right", "l"], "", "unfold a stage or block"),
+    bind(Scope::Allocation, ALLOCATION, Action::Left, &["left", "h"], "", "fold; then to what the row belongs to"),
+    bind(Scope::Allocation, ALLOCATION, Action::Toggle, &["enter", "space"], "fold", "fold or unfold"),
+
+    bind(Scope::Gate, LISTS, Action::ShowNode, &["enter", "space"], "show node", "gate: show the decision's node in the tree"),
+    bind(Scope::Log, LISTS, Action::Filter, &["F"], "filter", "log: all events, or only what decides"),
+
+    bind(Scope::Edit, EDIT, Action::LowerBits, &["-", "down", "left"], "width", "fewer bits"),
+    bind(Scope::Edit, EDIT, Action::RaiseBits, &["+", "=", "up", "right"], "width", "more bits"),
+    bind(Scope::Edit, EDIT, Action::Width(1), &["1"], "", "so many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(2), &["2"], "", "so many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(3), &["3"], "", "so many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(4), &["4"], "", "so many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(5), &["5"], "", "so many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(6), &["6"], "", "so many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(7), &["7"], "", "so many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(8), &["8"], "", "so many bits"),
+    bind(Scope::Edit, EDIT, Action::Submit, &["enter"], "evaluate it now", "make the child and judge it at once"),
+    bind(Scope::Edit, EDIT, Action::Cancel, &["esc", "q"], "cancel", "leave everything as it was"),
+
+    bind(Scope::Main, PROGRAM, Action::Help, &["?", "f1"], "help", "this help"),
+    bind(Scope::Main, PROGRAM, Action::Quit, &["q"], "quit", "quit; a running search asks first, and can be resumed"),
+    bind(Scope::Always, PROGRAM, Action::Interrupt, &["ctrl-c"], "", "quit; a second time: at once"),
+    bind(Scope::Always, PROGRAM, Action::Suspend, &["ctrl-z"], "", "back to the shell until fg; the search waits too"),
+    bind(Scope::Always, PROGRAM, Action::Redraw, &["ctrl-l"], "", "draw the screen anew"),
+
+    bind(Scope::Help, "", Action::Down, &["down", "j"], "scroll", "scroll"),
+    bind(Scope::Help, "", Action::Up, &["up", "k"], "", "scroll"),
+    bind(Scope::Help, "", Action::PageDown, &["pgdn", "space", "ctrl-f"], "", "scroll"),
+    bind(Scope::Help, "", Action::PageUp, &["pgup", "ctrl-b"], "", "scroll"),
+    bind(Scope::Help, "", Action::Top, &["g", "home"], "", "scroll"),
+    bind(Scope::Help, "", Action::Bottom, &["G", "end"], "", "scroll"),
+    bind(Scope::Help, "", Action::Cancel, &["esc", "q", "?", "f1", "enter"], "close", "close"),
+
+    bind(Scope::Confirm, "", Action::Submit, &["y", "enter"], "yes", "yes"),
+    bind(Scope::Confirm, "", Action::Cancel, &["n", "esc"], "no", "no"),
+
+    bind(Scope::Prompt, "", Action::Submit, &["enter"], "save", "accept"),
+    bind(Scope::Prompt, "", Action::Cancel, &["esc"], "cancel", "cancel"),
+    bind(Scope::Prompt, "", Action::EraseBefore, &["backspace", "ctrl-h"], "", "erase"),
+    bind(Scope::Prompt, "", Action::EraseAfter, &["delete", "ctrl-d"], "", "erase"),
+    bind(Scope::Prompt, "", Action::EraseWord, &["ctrl-w"], "", "erase a word"),
+    bind(Scope::Prompt, "", Action::EraseLine, &["ctrl-u"], "clear", "erase everything"),
+    bind(Scope::Prompt, "", Action::CursorLeft, &["left", "ctrl-b"], "", "move"),
+    bind(Scope::Prompt, "", Action::CursorRight, &["right", "ctrl-f"], "", "move"),
+    bind(Scope::Prompt, "", Action::CursorStart, &["home", "ctrl-a"], "", "move"),
+    bind(Scope::Prompt, "", Action::CursorEnd, &["end", "ctrl-e"], "", "move"),
+
+    bind(Scope::Failure, "", Action::Quit, &["q", "enter"], "quit", "quit"),
+    bind(Scope::Failure, "", Action::Cancel, &["esc"], "look around", "look around"),
+];

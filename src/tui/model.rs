@@ -1,0 +1,235 @@
+//! Everything that is shown. Nothing here knows a terminal, a channel or a clock.
+
+mod activity;
+mod allocation;
+mod edit;
+mod gate;
+mod log;
+mod overlay;
+mod scroll;
+mod toast;
+mod tree;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+pub use activity::{Activity, Status, Task, Work};
+pub use allocation::{AllocationPane, Part};
+pub use edit::Edit;
+pub use gate::{GatePane, GateStats};
+pub use log::{Importance, LogLine, LogPane};
+pub use overlay::{Confirm, Overlay, SavePrompt};
+pub use scroll::Scroll;
+pub use toast::{Toast, ToastKind, Toasts};
+pub use tree::{Filter, Fold, Joint, Row, TreePane};
+
+use super::Outcome;
+use super::keymap::Scope;
+use super::text;
+use super::theme::Theme;
+use crate::search::{Candidate, CandidateId, Command, Group, Origin, Tree};
+
+/// A pane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pane {
+    /// The search tree.
+    Tree,
+    /// The allocation of the selected node.
+    Allocation,
+    /// The gate's decisions.
+    Gate,
+    /// The log.
+    Log,
+}
+
+impl Pane {
+    /// In the order of the tab key.
+    pub const ALL: [Pane; 4] = [Pane::Tree, Pane::Allocation, Pane::Gate, Pane::Log];
+}
+
+/// What is known of the run beside its events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunInfo {
+    /// Its id.
+    pub id: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Where the network runs.
+    pub device: String,
+}
+
+/// Everything that is shown.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The run.
+    pub run: RunInfo,
+    /// How it looks.
+    pub theme: Theme,
+    /// In which zone times are told.
+    pub zone: TimeZone,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// Time since the interface started.
+    pub clock: Duration,
+    /// The search.
+    pub tree: Tree,
+    /// What the run is doing and has done.
+    pub activity: Activity,
+    /// The search tree as shown.
+    pub nodes: TreePane,
+    /// The selected node's allocation as shown.
+    pub allocation: AllocationPane,
+    /// The gate as shown.
+    pub gate: GatePane,
+    /// The log as shown.
+    pub log: LogPane,
+    /// The pane that takes the keys.
+    pub focus: Pane,
+    /// The pane shown below the tree where there is room for two only.
+    pub companion: Pane,
+    /// True when the focused pane has the screen to itself.
+    pub zoomed: bool,
+    /// What lies over the panes.
+    pub overlay: Option<Overlay>,
+    /// Bit-widths being changed.
+    pub edit: Option<Edit>,
+    /// Short messages.
+    pub toasts: Toasts,
+    /// Commands sent and not yet answered.
+    pub awaiting: Vec<Command>,
+    /// A change by hand has been sent from this node; its child is to be shown.
+    pub expecting: Option<CandidateId>,
+    /// Profiles saved.
+    pub saved: Vec<PathBuf>,
+    /// Set when the interface is to be left.
+    pub outcome: Option<Outcome>,
+    /// True when something shown has changed since the last frame.
+    pub changed: bool,
+}
+
+impl Model {
+    /// A run of which nothing is known yet.
+    pub fn new(run: RunInfo, theme: Theme, zone: TimeZone, size: (u16, u16)) -> Self {
+        Model {
+            run,
+            theme,
+            zone,
+            size,
+            clock: Duration::ZERO,
+            tree: Tree::default(),
+            activity: Activity::default(),
+            nodes: TreePane::default(),
+            allocation: AllocationPane::default(),
+            gate: GatePane::default(),
+            log: LogPane::default(),
+            focus: Pane::Tree,
+            companion: Pane::Allocation,
+            zoomed: false,
+            overlay: None,
+            edit: None,
+            toasts: Toasts::default(),
+            awaiting: Vec::new(),
+            expecting: None,
+            saved: Vec::new(),
+            outcome: None,
+            changed: true,
+        }
+    }
+
+    /// Where keys are looked up now.
+    pub fn scope(&self) -> Scope {
+        match (&self.overlay, &self.edit, self.focus) {
+            (Some(Overlay::Failure { .. }), _, _) => Scope::Failure,
+            (Some(Overlay::Help { .. }), _, _) => Scope::Help,
+            (Some(Overlay::Confirm(_)), _, _) => Scope::Confirm,
+            (Some(Overlay::Save(_)), _, _) => Scope::Prompt,
+            (None, Some(_), _) => Scope::Edit,
+            (None, None, Pane::Tree) => Scope::Tree,
+            (None, None, Pane::Allocation) => Scope::Allocation,
+            (None, None, Pane::Gate) => Scope::Gate,
+            (None, None, Pane::Log) => Scope::Log,
+        }
+    }
+
+    /// What the run does, in a word.
+    pub fn status(&self) -> Status {
+        self.activity.status(&self.tree, &self.awaiting)
+    }
+
+    /// The candidate whose allocation is shown: the selected one, or the one being changed.
+    pub fn shown(&self) -> Option<&Candidate> {
+        let id = self
+            .edit
+            .as_ref()
+            .map(|e| e.candidate)
+            .or(self.nodes.selected)?;
+        self.tree.get(id)
+    }
+
+    /// The part of the network that the cursor of the allocation is on.
+    pub fn part(&self) -> Option<&Part> {
+        self.allocation.current()
+    }
+
+    /// True while the search is neither over nor failed.
+    pub fn is_live(&self) -> bool {
+        self.tree.finished.is_none() && self.activity.failed.is_none()
+    }
+
+    /// A candidate in a few words: `#12 stage2 → 4`.
+    pub fn title(&self, id: CandidateId) -> String {
+        match self.tree.get(id) {
+            Some(candidate) => format!("{id} {}", self.change(candidate)),
+            None => id.to_string(),
+        }
+    }
+
+    /// [`Model::title`] in at most `columns` columns; of what does not fit, the group's name gives way.
+    pub fn title_in(&self, id: CandidateId, columns: usize) -> String {
+        let number = id.to_string();
+        let left = columns.saturating_sub(number.len() + 1);
+        match self.tree.get(id) {
+            Some(candidate) if left > 0 => format!("{number} {}", self.change_in(candidate, left)),
+            _ => text::cut(&number, columns, ""),
+        }
+    }
+
+    /// What a candidate changed: `stage2 → 4`, or `start`.
+    pub fn change(&self, candidate: &Candidate) -> String {
+        match &candidate.change {
+            Some(change) => {
+                let arrow = self.theme.symbols.arrow;
+                format!("{} {arrow} {}", change.group, change.bits)
+            }
+            None if candidate.origin == Origin::Pin => String::from("within the pins"),
+            None => String::from("start"),
+        }
+    }
+
+    /// [`Model::change`] in at most `columns` columns: `stage1…1_conv → 4`.
+    pub fn change_in(&self, candidate: &Candidate, columns: usize) -> String {
+        let (whole, ellipsis) = (self.change(candidate), self.theme.symbols.ellipsis);
+        match &candidate.change {
+            Some(change) if text::width(&whole) > columns => {
+                let to = format!(" {} {}", self.theme.symbols.arrow, change.bits);
+                let left = columns.saturating_sub(text::width(&to));
+                text::cut(
+                    &(text::fit(&change.group.to_string(), left, ellipsis) + &to),
+                    columns,
+                    "",
+                )
+            }
+            _ => text::fit(&whole, columns, ellipsis),
+        }
+    }
+
+    /// The name of a group as a person says it.
+    pub fn group_name(group: &Group) -> String {
+        match group {
+            Group::Network => String::from("the network"),
+            other => other.to_string(),
+        }
+    }
+}

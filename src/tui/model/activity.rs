@@ -1,0 +1,262 @@
+//! What the run is doing and has done, beside its decisions.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::evaluate::{Job, Progress, Question, Split};
+use crate::run::Totals;
+use crate::search::{CandidateId, Command, Event, Group, Tree};
+
+/// What the run does, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// No event yet.
+    Starting,
+    /// Searching.
+    Running,
+    /// A pause was asked for; something is still being evaluated.
+    Pausing,
+    /// Nothing happens until a person lets it go on.
+    Paused,
+    /// Going on was asked for.
+    Resuming,
+    /// The end was asked for.
+    Stopping,
+    /// Over.
+    Finished,
+    /// It cannot go on.
+    Failed,
+}
+
+impl Status {
+    /// The word.
+    pub fn text(self) -> &'static str {
+        match self {
+            Status::Starting => "STARTING",
+            Status::Running => "RUNNING",
+            Status::Pausing => "PAUSING",
+            Status::Paused => "PAUSED",
+            Status::Resuming => "RESUMING",
+            Status::Stopping => "STOPPING",
+            Status::Finished => "FINISHED",
+            Status::Failed => "FAILED",
+        }
+    }
+}
+
+/// What is being evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Task {
+    /// The float network on the search split.
+    Baseline,
+    /// Drift of a candidate.
+    Drift,
+    /// A candidate's screening.
+    Screening,
+    /// A candidate on the whole search split.
+    Confirmation,
+    /// The result on the test split.
+    Test,
+}
+
+impl Task {
+    /// What is done, as a verb.
+    pub fn text(self) -> &'static str {
+        match self {
+            Task::Baseline => "evaluating the float network",
+            Task::Drift => "measuring drift of",
+            Task::Screening => "screening",
+            Task::Confirmation => "confirming",
+            Task::Test => "evaluating the test split",
+        }
+    }
+    /// What is done, in a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Task::Baseline => "float network",
+            Task::Test => "testing",
+            Task::Drift => "drift",
+            Task::Screening => "screening",
+            Task::Confirmation => "confirming",
+        }
+    }
+}
+
+/// A running job.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Work {
+    /// What is done.
+    pub task: Task,
+    /// To which candidate.
+    pub candidate: Option<CandidateId>,
+    /// How far it is.
+    pub progress: Option<Progress>,
+    /// When it began.
+    pub since: Duration,
+}
+
+/// What the run is doing and has done.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Activity {
+    /// The running job.
+    pub work: Option<Work>,
+    /// Work counters.
+    pub totals: Totals,
+    totals_at: Duration,
+    /// Why the run cannot go on.
+    pub failed: Option<String>,
+    /// The last thing another thread said before it panicked.
+    pub panicked: Option<String>,
+    /// Screenings and confirmations.
+    pub evaluations: u64,
+    /// Questions answered by an earlier result.
+    pub cached: u64,
+    /// Drift measurements.
+    pub drift_evaluations: u64,
+    /// Groups that may still be lowered at this level.
+    open: Vec<Group>,
+    /// Number and total time of jobs by what they do, and of the images of accuracy jobs.
+    timings: HashMap<Task, (u32, Duration)>,
+}
+
+impl Activity {
+    /// What the run does, in a word.
+    pub fn status(&self, tree: &Tree, awaiting: &[Command]) -> Status {
+        if self.failed.is_some() {
+            return Status::Failed;
+        }
+        if tree.finished.is_some() {
+            return Status::Finished;
+        }
+        let idle = self.work.is_none();
+        match awaiting
+            .iter()
+            .rev()
+            .find(|c| matches!(c, Command::Pause | Command::Resume | Command::Stop))
+        {
+            Some(Command::Stop) => Status::Stopping,
+            Some(Command::Resume) => Status::Resuming,
+            Some(_) => Status::Pausing,
+            None if tree.paused && idle => Status::Paused,
+            None if tree.paused => Status::Pausing,
+            None if tree.settings.is_none() => Status::Starting,
+            None => Status::Running,
+        }
+    }
+
+    /// A job began.
+    pub fn began(&mut self, job: &Job, candidate: Option<CandidateId>, tree: &Tree, now: Duration) {
+        let screen = tree
+            .settings
+            .as_ref()
+            .map_or(usize::MAX, |s| s.search.screen);
+        let task = match (&job.question, candidate) {
+            (Question::Drift, _) => Task::Drift,
+            (
+                Question::Accuracy {
+                    split: Split::Test, ..
+                },
+                _,
+            ) => Task::Test,
+            (Question::Accuracy { .. }, None) => Task::Baseline,
+            (Question::Accuracy { to, .. }, Some(_)) if *to > screen => Task::Confirmation,
+            (Question::Accuracy { .. }, Some(_)) => Task::Screening,
+        };
+        self.ended(now);
+        self.work = Some(Work {
+            task,
+            candidate,
+            progress: None,
+            since: now,
+        });
+    }
+
+    /// The running job ended.
+    pub fn ended(&mut self, now: Duration) {
+        if let Some(work) = self.work.take() {
+            let (jobs, time) = self.timings.entry(work.task).or_default();
+            *jobs += 1;
+            *time += now.saturating_sub(work.since);
+        }
+    }
+
+    /// The counters so far.
+    pub fn counted(&mut self, totals: Totals, now: Duration) {
+        self.totals = totals;
+        self.totals_at = now;
+    }
+
+    /// Time spent searching. Between two reports of the run the clock of the interface goes on, while something is
+    /// evaluated.
+    pub fn elapsed(&self, now: Duration) -> Duration {
+        let reported = Duration::try_from_secs_f64(self.totals.seconds).unwrap_or_default();
+        let since = now.saturating_sub(self.totals_at);
+        reported.saturating_add(if self.work.is_some() {
+            since
+        } else {
+            Duration::ZERO
+        })
+    }
+
+    /// Folds an event in. `tree` knows it already.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Measured { cached: false, .. } => self.drift_evaluations += 1,
+            Event::Screened { judgement, .. } | Event::Confirmed { judgement, .. }
+                if !judgement.cached =>
+            {
+                self.evaluations += 1;
+            }
+            Event::Measured { .. } | Event::Screened { .. } | Event::Confirmed { .. } => {
+                self.cached += 1
+            }
+            Event::LevelOpened { groups, .. } => self.open.clone_from(groups),
+            Event::LevelClosed { .. } => self.open.clear(),
+            Event::GroupClosed { group, .. } => self.open.retain(|g| g != group),
+            Event::Finished {
+                evaluations,
+                cached,
+                drift_evaluations,
+                ..
+            } => {
+                self.evaluations = *evaluations;
+                self.cached = *cached;
+                self.drift_evaluations = *drift_evaluations;
+            }
+            _ => {}
+        }
+    }
+
+    /// An upper bound on the time left. Only during the last level, when no more than the steps of its open groups can
+    /// follow, and only once enough jobs were timed to know what a step takes.
+    pub fn time_left(&self, tree: &Tree) -> Option<Duration> {
+        let settings = tree.settings.as_deref()?;
+        let is_last = tree.level.is_some() && tree.level == settings.search.levels.last().copied();
+        let base = tree.base.and_then(|id| tree.get(id))?;
+        if !is_last || tree.paused || tree.finished.is_some() {
+            return None;
+        }
+        let steps: usize = self
+            .open
+            .iter()
+            .map(|group| {
+                let members = settings.space.members(group);
+                let widest = members
+                    .iter()
+                    .filter_map(|m| base.allocation.0.get(*m))
+                    .max();
+                let below = |w: &&_| widest.is_some_and(|widest| *w < widest);
+                settings.space.menu.iter().filter(below).count()
+            })
+            .sum();
+        let mean = |task| {
+            let (jobs, time) = self.timings.get(&task)?;
+            (*jobs >= 3).then(|| time.as_secs_f64() / f64::from(*jobs))
+        };
+        let (drift, screening) = (mean(Task::Drift)?, mean(Task::Screening)?);
+        // The end of the level is confirmed on the whole split.
+        let whole =
+            screening * settings.search_images as f64 / settings.search.screen.max(1) as f64;
+        Duration::try_from_secs_f64(steps as f64 * (drift + screening) + whole).ok()
+    }
+}

@@ -1,0 +1,129 @@
+//! The log: the latest events in words.
+
+use std::collections::VecDeque;
+
+use super::Scroll;
+
+/// How much an event matters to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Importance {
+    /// A step on the way.
+    Detail,
+    /// It decides something.
+    Decision,
+    /// It changes the result, or a person did it.
+    Milestone,
+    /// Something is wrong.
+    Problem,
+}
+
+/// A line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// The time of day.
+    pub time: String,
+    /// How much it matters.
+    pub importance: Importance,
+    /// What happened.
+    pub text: String,
+}
+
+/// The log as shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogPane {
+    lines: VecDeque<LogLine>,
+    details: usize,
+    /// True when steps on the way are left out.
+    pub brief: bool,
+    /// Cursor and window, over the lines that are shown.
+    pub scroll: Scroll,
+}
+
+impl LogPane {
+    const MOST: usize = 5_000;
+
+    /// Adds a line; the oldest ones go. A cursor on the last line stays there.
+    pub fn push(&mut self, line: LogLine) {
+        let at_end = self.scroll.cursor + 1 >= self.len();
+        if self.lines.len() == Self::MOST
+            && let Some(gone) = self.lines.pop_front()
+        {
+            let is_detail = gone.importance == Importance::Detail;
+            self.details -= usize::from(is_detail);
+            if !(self.brief && is_detail) {
+                self.scroll.cursor = self.scroll.cursor.saturating_sub(1);
+                self.scroll.offset = self.scroll.offset.saturating_sub(1);
+            }
+        }
+        self.details += usize::from(line.importance == Importance::Detail);
+        self.lines.push_back(line);
+        if at_end {
+            self.scroll.cursor = self.len().saturating_sub(1);
+        }
+    }
+    /// Shows all lines, or only those that decide something.
+    pub fn toggle_brief(&mut self) {
+        self.brief = !self.brief;
+        self.scroll.cursor = self.len().saturating_sub(1);
+    }
+    /// Number of lines shown.
+    pub fn len(&self) -> usize {
+        if self.brief {
+            self.lines.len() - self.details
+        } else {
+            self.lines.len()
+        }
+    }
+    /// True when there is no line.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// The lines shown, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &LogLine> {
+        let brief = self.brief;
+        self.lines
+            .iter()
+            .filter(move |line| !brief || line.importance > Importance::Detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(n: usize) -> LogLine {
+        LogLine {
+            time: String::new(),
+            importance: if n.is_multiple_of(2) {
+                Importance::Detail
+            } else {
+                Importance::Decision
+            },
+            text: n.to_string(),
+        }
+    }
+
+    #[test]
+    fn it_stays_bounded_and_the_end_stays_in_view() {
+        let mut log = LogPane::default();
+        (0..3 * LogPane::MOST).for_each(|n| log.push(line(n)));
+        assert_eq!(log.len(), LogPane::MOST);
+        assert_eq!(log.scroll.cursor, LogPane::MOST - 1);
+        log.scroll.cursor = 10;
+        let reading = log.iter().nth(10).cloned();
+        log.push(line(0));
+        assert_eq!(log.iter().nth(log.scroll.cursor).cloned(), reading);
+    }
+
+    #[test]
+    fn details_can_be_left_out() {
+        let mut log = LogPane::default();
+        (0..10).for_each(|n| log.push(line(n)));
+        log.toggle_brief();
+        assert_eq!(
+            (log.len(), log.iter().count(), log.scroll.cursor),
+            (5, 5, 4)
+        );
+        assert!(log.iter().all(|l| l.importance == Importance::Decision));
+    }
+}

@@ -1,0 +1,55 @@
+//! What lies over the panes and takes all keys.
+
+use std::path::PathBuf;
+
+use crate::quant::Allocation;
+use crate::search::CandidateId;
+use crate::tui::line::LineEditor;
+
+/// What lies over the panes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Overlay {
+    /// The keys.
+    Help {
+        /// First line shown.
+        offset: usize,
+    },
+    /// A question.
+    Confirm(Confirm),
+    /// A profile's name is asked for.
+    Save(SavePrompt),
+    /// The run cannot go on.
+    Failure {
+        /// Why.
+        message: String,
+    },
+}
+
+/// A question that yes or no answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Confirm {
+    /// Leave a running search?
+    Quit,
+    /// End the search now?
+    Stop,
+    /// Replace a profile?
+    Overwrite {
+        /// The profile there is.
+        path: PathBuf,
+        /// The prompt to go back to.
+        prompt: SavePrompt,
+    },
+}
+
+/// A profile's name is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SavePrompt {
+    /// Which node is saved.
+    pub candidate: CandidateId,
+    /// Its allocation.
+    pub allocation: Allocation,
+    /// The name so far.
+    pub name: LineEditor,
+    /// What was wrong with the last try.
+    pub error: Option<String>,
+}

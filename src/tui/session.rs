@@ -1,0 +1,74 @@
+//! What the caller gives the interface and what it gets back.
+
+use std::path::PathBuf;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::quant::Allocation;
+use crate::run::Update;
+use crate::search::{Command, StopReason, Tree};
+
+/// Saves an allocation under a name; the last argument is true when the person agreed to overwrite.
+pub type Save = Box<dyn FnMut(&str, &Allocation, bool) -> Result<PathBuf, SaveError>>;
+
+/// A run to show and to steer.
+pub struct Session {
+    /// The run's id, as `aq4svit resume` takes it.
+    pub run_id: String,
+    /// The run's folder.
+    pub folder: PathBuf,
+    /// Where the network runs, such as `cpu`.
+    pub device: String,
+    /// Where steering commands go.
+    pub commands: Sender<Command>,
+    /// What the run tells.
+    pub updates: Receiver<Update>,
+    /// Saves a profile.
+    pub save: Save,
+    /// Signals to this process.
+    pub signals: Receiver<Signal>,
+}
+
+/// A signal of the operating system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Leave at once (SIGTERM, SIGHUP).
+    Terminate,
+    /// As Ctrl-C: ask first, leave at the second.
+    Interrupt,
+}
+
+/// Why a profile was not saved.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SaveError {
+    /// There is a profile of that name; saving again with `overwrite` replaces it.
+    #[error("{} exists already", .0.display())]
+    Exists(PathBuf),
+    /// Anything else, in words a person can act on.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// How the interface was left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The search had ended.
+    Finished(StopReason),
+    /// A person left an unfinished run.
+    Quit,
+    /// The run could not go on.
+    Failed(String),
+    /// A signal, or the terminal went away.
+    Terminated,
+}
+
+/// What is left to tell once the terminal is restored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ending {
+    /// How it was left.
+    pub outcome: Outcome,
+    /// Profiles saved from the interface, in order.
+    pub saved: Vec<PathBuf>,
+    /// The search as last seen.
+    pub tree: Tree,
+}

@@ -1,0 +1,210 @@
+//! The real terminal: set up, restored whatever happens, its input read on a thread of its own.
+
+use std::io::{self, Stdout, stdout};
+use std::panic::{self, PanicHookInfo};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossterm::cursor::Show;
+use crossterm::event::{
+    self, DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+    Event,
+};
+use crossterm::execute;
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+use super::app::Screen;
+use super::model::Model;
+use super::view::view;
+
+/// The terminal of this process, in its alternate screen until dropped.
+pub struct Tty {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl Tty {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// When the terminal does not obey; it is then as it was.
+    pub fn open() -> io::Result<Self> {
+        let opened = enter().and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
+        match opened {
+            Ok(terminal) => Ok(Tty { terminal }),
+            Err(error) => {
+                leave();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Screen for Tty {
+    fn size(&self) -> io::Result<(u16, u16)> {
+        let size = self.terminal.size()?;
+        Ok((size.width, size.height))
+    }
+
+    fn draw(&mut self, model: &Model) -> io::Result<()> {
+        // One frame at once: a terminal over ssh would show it torn otherwise.
+        execute!(stdout(), BeginSynchronizedUpdate)?;
+        let drawn = self.terminal.draw(|frame| view(model, frame)).map(|_| ());
+        execute!(stdout(), EndSynchronizedUpdate)?;
+        drawn
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        self.terminal.clear()
+    }
+
+    #[cfg(unix)]
+    fn suspend(&mut self) -> io::Result<()> {
+        use signal_hook::consts::SIGTSTP;
+        leave();
+        signal_hook::low_level::emulate_default_handler(SIGTSTP)?;
+        enter()?;
+        self.terminal.clear()
+    }
+
+    #[cfg(not(unix))]
+    fn suspend(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Tty {
+    fn drop(&mut self) {
+        leave();
+    }
+}
+
+fn enter() -> io::Result<()> {
+    enable_raw_mode()?;
+    execute!(
+        stdout(),
+        EnterAlternateScreen,
+        EnableBracketedPaste,
+        EnableMouseCapture
+    )
+}
+
+/// Gives the terminal back. Every step is tried: there is nobody to tell of an error.
+fn leave() {
+    let _ = execute!(
+        stdout(),
+        EndSynchronizedUpdate,
+        DisableMouseCapture,
+        DisableBracketedPaste
+    );
+    let _ = execute!(stdout(), LeaveAlternateScreen, Show);
+    let _ = disable_raw_mode();
+}
+
+/// Terminal events from a thread of their own, so that a key is taken at once however busy the processor is.
+pub struct Input {
+    /// The events; closed when the terminal gives no more.
+    pub events: Receiver<Event>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Input {
+    /// Starts reading.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start() -> io::Result<Self> {
+        let (send, events) = unbounded();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::Builder::new()
+            .name(String::from("terminal input"))
+            .spawn(move || read(&send, &stopped))?;
+        Ok(Input {
+            events,
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn read(send: &Sender<Event>, stop: &AtomicBool) {
+    // The wait is only so long to notice the end; an event wakes it at once.
+    const WAIT: Duration = Duration::from_millis(50);
+    while !stop.load(Ordering::Relaxed) {
+        let sent = match event::poll(WAIT) {
+            Ok(false) => continue,
+            Ok(true) => event::read().map(|event| send.send(event).is_ok()),
+            Err(error) => Err(error),
+        };
+        if !sent.unwrap_or(false) {
+            return;
+        }
+    }
+}
+
+type Hook = dyn Fn(&PanicHookInfo<'_>) + Send + Sync;
+
+/// What a panic does while the terminal is taken over: in this thread it gives the terminal back before the message
+/// is printed; in any other it prints nothing (the screen would be smeared) and sends the message here.
+pub struct PanicGuard {
+    /// Messages of panics in other threads.
+    pub messages: Receiver<String>,
+    previous: Arc<Hook>,
+}
+
+impl PanicGuard {
+    /// Takes over from the hook there was.
+    pub fn new() -> Self {
+        let (send, messages) = unbounded();
+        let previous: Arc<Hook> = Arc::from(panic::take_hook());
+        let (chained, here) = (Arc::clone(&previous), thread::current().id());
+        panic::set_hook(Box::new(move |info| {
+            if thread::current().id() == here {
+                leave();
+                chained(info);
+            } else {
+                let _ = send.send(describe(info));
+            }
+        }));
+        PanicGuard { messages, previous }
+    }
+}
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        // A panicking thread may not change the hook; the process is about to end then.
+        if !thread::panicking() {
+            let previous = Arc::clone(&self.previous);
+            panic::set_hook(Box::new(move |info| previous(info)));
+        }
+    }
+}
+
+fn describe(info: &PanicHookInfo<'_>) -> String {
+    let payload = info.payload();
+    let text = payload.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    let text = text.unwrap_or_else(|| String::from("panic without a message"));
+    match info.location() {
+        Some(at) => format!("{text} ({}:{})", at.file(), at.line()),
+        None => text,
+    }
+}

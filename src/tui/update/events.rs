@@ -1,0 +1,158 @@
+//! What the run tells.
+
+use std::time::Duration;
+
+use crate::journal::Entry;
+use crate::run::Update;
+use crate::search::{Event, Origin};
+use crate::tui::model::{AllocationPane, Importance, LogLine, Model, Overlay, Status, ToastKind};
+use crate::tui::words;
+
+/// Folds one update in.
+pub fn fold(model: &mut Model, update: Update) {
+    match update {
+        Update::Event(entry) => event(model, &entry),
+        Update::Working { job, candidate } => {
+            let now = model.clock;
+            model.activity.began(&job, candidate, &model.tree, now);
+            model.nodes.stale = true;
+        }
+        Update::Progress(progress) => {
+            if let Some(work) = &mut model.activity.work {
+                work.progress = Some(progress);
+            }
+        }
+        Update::Idle => {
+            model.activity.ended(model.clock);
+            model.nodes.stale = true;
+        }
+        Update::Totals(totals) => model.activity.counted(totals, model.clock),
+        Update::Failed(message) => failed(model, message),
+    }
+}
+
+fn event(model: &mut Model, entry: &Entry) {
+    let base = model.tree.base;
+    model.tree.apply(&entry.event);
+    model.activity.apply(&entry.event);
+    let own = match &entry.event {
+        Event::CommandAccepted { command, .. } | Event::CommandRefused { command, .. } => {
+            answered(model, command)
+        }
+        _ => false,
+    };
+    // A replayed journal brings old news; those need no message.
+    let live = model.activity.work.is_some();
+    match &entry.event {
+        Event::Started { settings } => model.allocation = AllocationPane::new(&settings.space),
+        Event::BaseChanged { candidate, .. } => {
+            model.nodes.base_changed(&model.tree, base, *candidate);
+        }
+        Event::Gated { candidate, .. } => model.gate.push(*candidate),
+        Event::Screened { .. } | Event::Confirmed { .. } => model.gate.stale = true,
+        Event::Proposed {
+            candidate,
+            parent: Some(parent),
+            origin: Origin::Manual,
+            ..
+        } if model.expecting == Some(*parent) => {
+            model.expecting = None;
+            model.nodes.select(&model.tree, *candidate);
+        }
+        Event::CommandAccepted { command, note } if own => {
+            let text = if note.is_empty() {
+                words::command(command, &model.theme.symbols)
+            } else {
+                note.clone()
+            };
+            model.toasts.push(ToastKind::Good, text, model.clock);
+        }
+        Event::CommandRefused { command, why } if own => {
+            model.expecting = None;
+            let text = format!("{}: {why}", words::command(command, &model.theme.symbols));
+            model.toasts.push(ToastKind::Bad, text, model.clock);
+        }
+        Event::IncumbentChanged {
+            candidate: Some(id),
+        } if live => {
+            let text = format!("new incumbent {}", model.title(*id));
+            model.toasts.push(ToastKind::Good, text, model.clock);
+        }
+        Event::Finished { .. } => model.awaiting.clear(),
+        _ => {}
+    }
+    model.nodes.stale = true;
+    let (importance, text) = words::event(model, &entry.event);
+    let time = time_of_day(model, &entry.time);
+    model.log.push(LogLine {
+        time,
+        importance,
+        text,
+    });
+}
+
+/// True when this interface had sent the command.
+fn answered(model: &mut Model, command: &crate::search::Command) -> bool {
+    let at = model.awaiting.iter().position(|c| c == command);
+    at.map(|i| model.awaiting.remove(i)).is_some()
+}
+
+fn time_of_day(model: &Model, time: &str) -> String {
+    match time.parse::<jiff::Timestamp>() {
+        Ok(at) => at
+            .to_zoned(model.zone.clone())
+            .strftime("%H:%M:%S")
+            .to_string(),
+        Err(_) => String::from("--:--:--"),
+    }
+}
+
+fn problem(model: &mut Model, text: String) {
+    let line = LogLine {
+        time: String::from("--:--:--"),
+        importance: Importance::Problem,
+        text,
+    };
+    model.log.push(line);
+}
+
+fn failed(model: &mut Model, message: String) {
+    model.activity.ended(model.clock);
+    model.edit = None;
+    model.awaiting.clear();
+    problem(model, message.clone());
+    model.activity.failed = Some(message.clone());
+    model.overlay = Some(Overlay::Failure { message });
+}
+
+/// The run's end of the channel is gone. That is how a finished run ends, too.
+pub fn disconnected(model: &mut Model) {
+    if model.is_live() {
+        let message = match model.activity.panicked.take() {
+            Some(said) => format!("a worker of the run stopped: {said}"),
+            None => String::from("the run stopped without saying why"),
+        };
+        failed(model, message);
+    }
+}
+
+/// Another thread panicked; what that means for the run, the run will tell.
+pub fn panicked(model: &mut Model, message: String) {
+    problem(model, format!("a worker stopped: {message}"));
+    model.activity.panicked = Some(message);
+}
+
+/// Time went on. Marks the model as changed only when something shown depends on it.
+pub fn tick(model: &mut Model, now: Duration) {
+    const SPINNER: u128 = 125;
+    let before = std::mem::replace(&mut model.clock, now);
+    let turned = now.as_millis() / SPINNER != before.as_millis() / SPINNER;
+    let second = now.as_secs() != before.as_secs();
+    let working = model.activity.work.is_some();
+    let waiting = matches!(
+        model.status(),
+        Status::Starting | Status::Pausing | Status::Resuming | Status::Stopping
+    );
+    let expired = model.toasts.expire(now);
+    model.changed |= expired || (turned && (working || waiting)) || (second && working);
+}

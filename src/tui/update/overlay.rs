@@ -1,0 +1,200 @@
+//! Questions, prompts, help and leaving.
+
+use std::path::PathBuf;
+
+use super::steer::send;
+use crate::profile::ProfileName;
+use crate::search::Command;
+use crate::tui::action::{Action, Effect};
+use crate::tui::line::LineEditor;
+use crate::tui::model::{Confirm, Model, Overlay, SavePrompt, ToastKind};
+use crate::tui::session::{Outcome, SaveError};
+
+/// A key while something lies over the panes.
+pub fn key(model: &mut Model, action: Action) -> Vec<Effect> {
+    match model.overlay.take() {
+        Some(Overlay::Help { offset }) => {
+            help(model, offset, &action);
+            Vec::new()
+        }
+        Some(Overlay::Confirm(confirm)) => answer(model, confirm, &action),
+        Some(Overlay::Save(prompt)) => name_key(model, prompt, action),
+        Some(Overlay::Failure { message }) => match action {
+            Action::Quit => quit(model),
+            Action::Cancel => Vec::new(),
+            _ => {
+                model.overlay = Some(Overlay::Failure { message });
+                Vec::new()
+            }
+        },
+        None => Vec::new(),
+    }
+}
+
+fn help(model: &mut Model, offset: usize, action: &Action) {
+    let offset = match action {
+        Action::Cancel => return,
+        Action::Down => offset + 1,
+        Action::Up => offset.saturating_sub(1),
+        Action::PageDown => offset + 10,
+        Action::PageUp => offset.saturating_sub(10),
+        Action::Top => 0,
+        Action::Bottom => usize::MAX / 2,
+        _ => offset,
+    };
+    // The view has no more lines than this; it clips to what it shows.
+    let offset = offset.min(crate::tui::view::help_scroll(model.size));
+    model.overlay = Some(Overlay::Help { offset });
+}
+
+fn answer(model: &mut Model, confirm: Confirm, action: &Action) -> Vec<Effect> {
+    match (action, confirm) {
+        (Action::Submit, Confirm::Quit) => {
+            model.outcome = Some(Outcome::Quit);
+            Vec::new()
+        }
+        (Action::Submit, Confirm::Stop) => send(model, Command::Stop),
+        (Action::Submit, Confirm::Overwrite { prompt, .. }) => save(model, prompt, true),
+        (Action::Cancel, Confirm::Overwrite { prompt, .. }) => {
+            model.overlay = Some(Overlay::Save(prompt));
+            Vec::new()
+        }
+        (Action::Cancel, Confirm::Quit | Confirm::Stop) => Vec::new(),
+        (_, confirm) => {
+            model.overlay = Some(Overlay::Confirm(confirm));
+            Vec::new()
+        }
+    }
+}
+
+fn name_key(model: &mut Model, mut prompt: SavePrompt, action: Action) -> Vec<Effect> {
+    let name = &mut prompt.name;
+    match action {
+        Action::Cancel => return Vec::new(),
+        Action::Submit => return save(model, prompt, false),
+        Action::Insert(c) => name.insert(c),
+        Action::Paste(text) => name.paste(&text),
+        Action::EraseBefore => name.erase_before(),
+        Action::EraseAfter => name.erase_after(),
+        Action::EraseWord => name.erase_word(),
+        Action::EraseLine => name.clear(),
+        Action::CursorLeft => name.left(),
+        Action::CursorRight => name.right(),
+        Action::CursorStart => name.start(),
+        Action::CursorEnd => name.end(),
+        _ => {}
+    }
+    prompt.error = None;
+    model.overlay = Some(Overlay::Save(prompt));
+    Vec::new()
+}
+
+/// Asks for the name of a profile of the selected node.
+pub fn ask_name(model: &mut Model) -> Vec<Effect> {
+    let Some(node) = model.nodes.selected.and_then(|id| model.tree.get(id)) else {
+        model
+            .toasts
+            .push(ToastKind::Note, "no node to save yet", model.clock);
+        return Vec::new();
+    };
+    let profile = model
+        .tree
+        .settings
+        .as_ref()
+        .map_or("profile", |s| s.name.as_str());
+    let mut slug = String::new();
+    for c in profile.chars() {
+        match c {
+            c if c.is_alphanumeric() => slug.extend(c.to_lowercase()),
+            _ if !slug.is_empty() && !slug.ends_with('-') => slug.push('-'),
+            _ => {}
+        }
+    }
+    let kib = node.bytes.div_ceil(1024);
+    let name = format!("{}-{kib}k", slug.trim_end_matches('-'));
+    model.overlay = Some(Overlay::Save(SavePrompt {
+        candidate: node.id,
+        allocation: node.allocation.clone(),
+        name: LineEditor::new(&name),
+        error: None,
+    }));
+    Vec::new()
+}
+
+fn save(model: &mut Model, mut prompt: SavePrompt, overwrite: bool) -> Vec<Effect> {
+    let name = prompt.name.text().trim().to_owned();
+    let error = match name.parse::<ProfileName>() {
+        _ if name.is_empty() => Some(String::from("give the profile a name")),
+        Ok(_) => None,
+        Err(error) => Some(error.to_string()),
+    };
+    if error.is_some() {
+        prompt.error = error;
+        model.overlay = Some(Overlay::Save(prompt));
+        return Vec::new();
+    }
+    let allocation = prompt.allocation.clone();
+    model.overlay = Some(Overlay::Save(prompt));
+    vec![Effect::Save {
+        name,
+        allocation,
+        overwrite,
+    }]
+}
+
+/// A profile was saved, or not.
+pub fn saved(model: &mut Model, result: Result<PathBuf, SaveError>) {
+    let overlay = model.overlay.take();
+    match (result, overlay) {
+        (Ok(path), overlay) => {
+            let text = format!("saved {}", path.display());
+            model.toasts.push(ToastKind::Good, text, model.clock);
+            model.saved.retain(|p| *p != path);
+            model.saved.push(path);
+            model.overlay = overlay.filter(|o| !matches!(o, Overlay::Save(_)));
+        }
+        (Err(SaveError::Exists(path)), Some(Overlay::Save(prompt))) => {
+            model.overlay = Some(Overlay::Confirm(Confirm::Overwrite { path, prompt }));
+        }
+        (Err(error), Some(Overlay::Save(mut prompt))) => {
+            prompt.error = Some(error.to_string());
+            model.overlay = Some(Overlay::Save(prompt));
+        }
+        (Err(error), overlay) => {
+            let text = format!("not saved: {error}");
+            model.toasts.push(ToastKind::Bad, text, model.clock);
+            model.overlay = overlay;
+        }
+    }
+}
+
+/// Asks whether the search shall end now.
+pub fn ask_stop(model: &mut Model) -> Vec<Effect> {
+    if model.is_live() {
+        model.overlay = Some(Overlay::Confirm(Confirm::Stop));
+    } else {
+        model
+            .toasts
+            .push(ToastKind::Note, "the search is over already", model.clock);
+    }
+    Vec::new()
+}
+
+/// Leaves; asks first while something is running.
+pub fn quit(model: &mut Model) -> Vec<Effect> {
+    match (&model.activity.failed, model.tree.finished) {
+        (Some(message), _) => model.outcome = Some(Outcome::Failed(message.clone())),
+        (None, Some(reason)) => model.outcome = Some(Outcome::Finished(reason)),
+        (None, None) => model.overlay = Some(Overlay::Confirm(Confirm::Quit)),
+    }
+    Vec::new()
+}
+
+/// Ctrl-C: as quit, and at once the second time.
+pub fn interrupt(model: &mut Model) {
+    if matches!(model.overlay, Some(Overlay::Confirm(Confirm::Quit))) {
+        model.outcome = Some(Outcome::Quit);
+    } else {
+        quit(model);
+    }
+}

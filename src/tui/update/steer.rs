@@ -1,0 +1,161 @@
+//! Commands to the search.
+
+use crate::profile::Pin;
+use crate::search::{Command, Space};
+use crate::tui::action::Effect;
+use crate::tui::model::{Model, Status, ToastKind};
+
+/// Sends a command and waits for its answer; says so when nobody would answer.
+pub fn send(model: &mut Model, command: Command) -> Vec<Effect> {
+    if !model.is_live() {
+        model.toasts.push(
+            ToastKind::Note,
+            "the search is over: there is nothing to steer",
+            model.clock,
+        );
+        return Vec::new();
+    }
+    model.awaiting.push(command.clone());
+    vec![Effect::Send(command)]
+}
+
+/// Pauses, or goes on.
+pub fn pause(model: &mut Model) -> Vec<Effect> {
+    let command = match model.status() {
+        Status::Paused | Status::Pausing => Command::Resume,
+        _ => Command::Pause,
+    };
+    send(model, command)
+}
+
+/// Prunes the selected branch, or takes that back.
+pub fn prune(model: &mut Model, prune: bool) -> Vec<Effect> {
+    let Some(node) = model.nodes.selected.and_then(|id| model.tree.get(id)) else {
+        model
+            .toasts
+            .push(ToastKind::Note, "no node is selected", model.clock);
+        return Vec::new();
+    };
+    let (candidate, pruned) = (node.id, node.pruned);
+    // Who acts on a node wants to see what becomes of it.
+    model.nodes.follow = false;
+    if pruned == prune {
+        let word = if prune {
+            "pruned already"
+        } else {
+            "not pruned"
+        };
+        model.toasts.push(
+            ToastKind::Note,
+            format!("{candidate} is {word}"),
+            model.clock,
+        );
+        return Vec::new();
+    }
+    let command = if prune {
+        Command::Prune { candidate }
+    } else {
+        Command::ResumeBranch { candidate }
+    };
+    send(model, command)
+}
+
+/// Pins the row chosen in the allocation at the width it has on the selected node, or removes the pins that hold it.
+pub fn pin(model: &mut Model) -> Vec<Effect> {
+    let (Some(settings), Some(part), Some(node)) =
+        (model.tree.settings.as_deref(), model.part(), model.shown())
+    else {
+        model
+            .toasts
+            .push(ToastKind::Note, "no layer is selected yet", model.clock);
+        return Vec::new();
+    };
+    let space = &settings.space;
+    let holding: Vec<&Pin> = model
+        .tree
+        .pins
+        .iter()
+        .filter(|pin| {
+            part.members
+                .iter()
+                .any(|m| pin.matches(&space.layers[*m].name))
+        })
+        .collect();
+    let wider: Vec<&Pin> = holding
+        .iter()
+        .filter(|pin| {
+            let others = |m: usize| !part.members.contains(&m);
+            (0..space.layers.len()).any(|m| others(m) && pin.matches(&space.layers[m].name))
+        })
+        .copied()
+        .collect();
+    let commands: Vec<Command> = if holding.is_empty() {
+        let width = |m: &usize| node.allocation.0.get(*m).copied();
+        pin_patterns(space, &part.members)
+            .into_iter()
+            .flat_map(|(pattern, members)| {
+                let widths: Vec<_> = members.iter().filter_map(width).collect();
+                match widths.first() {
+                    Some(first) if widths.iter().all(|w| w == first) => vec![(pattern, *first)],
+                    _ => members
+                        .iter()
+                        .filter_map(|m| Some((space.layers[*m].name.clone(), width(m)?)))
+                        .collect(),
+                }
+            })
+            .map(|(pattern, width)| Command::Pin {
+                pin: Pin {
+                    pattern,
+                    min: width,
+                    max: width,
+                },
+            })
+            .collect()
+    } else if wider.len() == holding.len() {
+        let names: Vec<String> = wider.iter().map(|p| format!("\"{}\"", p.pattern)).collect();
+        let text = format!(
+            "held by pin {}, which holds other layers too: unpin it there",
+            names.join(", ")
+        );
+        model.toasts.push(ToastKind::Bad, text, model.clock);
+        return Vec::new();
+    } else {
+        holding
+            .iter()
+            .filter(|pin| !wider.contains(pin))
+            .map(|pin| Command::Unpin {
+                pattern: pin.pattern.clone(),
+            })
+            .collect()
+    };
+    commands
+        .into_iter()
+        .flat_map(|command| send(model, command))
+        .collect()
+}
+
+/// Patterns that match exactly these layers, with the layers of each: whole blocks as `BLOCK.*`, others by name.
+fn pin_patterns(space: &Space, members: &[usize]) -> Vec<(String, Vec<usize>)> {
+    let mut patterns: Vec<(String, Vec<usize>)> = Vec::new();
+    for member in members {
+        if patterns.iter().any(|(_, covered)| covered.contains(member)) {
+            continue;
+        }
+        let layer = &space.layers[*member];
+        let glob = Pin {
+            pattern: format!("{}.*", layer.block),
+            min: crate::quant::BitWidth::FLOAT,
+            max: crate::quant::BitWidth::FLOAT,
+        };
+        let matched: Vec<usize> = (0..space.layers.len())
+            .filter(|m| glob.matches(&space.layers[*m].name))
+            .collect();
+        let whole = matched.len() > 1 && matched.iter().all(|m| members.contains(m));
+        patterns.push(if whole {
+            (glob.pattern, matched)
+        } else {
+            (layer.name.clone(), vec![*member])
+        });
+    }
+    patterns
+}

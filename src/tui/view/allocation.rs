@@ -1,0 +1,359 @@
+//! The allocation of the selected node: the network's parts with bits, bytes and drift; and the change in the making.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::pieces::{Sentence, cell, line_area, number, row};
+use crate::quant::{Allocation, BitWidth};
+use crate::search::{Candidate, Origin, Settings};
+use crate::tui::layout::Layout;
+use crate::tui::model::{Edit, Model, Pane, Part};
+use crate::tui::text::{self, bytes, bytes_change};
+use crate::tui::words;
+
+const BAR: usize = 8;
+const BITS: usize = 5;
+const MEMORY: usize = 10;
+const DRIFT: usize = 6;
+const OTHERS: usize = 1 + BAR + 1 + BITS + 2 + MEMORY + DRIFT;
+
+/// Draws details of the node and the rows of its allocation.
+pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
+    let (Some(fixed), Some(list)) = (
+        layout.fixed(Pane::Allocation),
+        layout.list(Pane::Allocation),
+    ) else {
+        return;
+    };
+    let (Some(settings), Some(node)) = (model.tree.settings.as_deref(), model.shown()) else {
+        let waiting = Line::styled("  no node yet", model.theme.palette.dim);
+        frame.render_widget(waiting, fixed);
+        return;
+    };
+    let room = usize::from(list.width).saturating_sub(OTHERS);
+    details(model, frame, fixed, node, room);
+    let parent = node.parent.and_then(|id| model.tree.get(id));
+    // While a change is being made, the node itself is what it is compared with.
+    let (now, before) = match &model.edit {
+        Some(edit) => (&edit.preview, Some(&node.allocation)),
+        None => (&node.allocation, parent.map(|p| &p.allocation)),
+    };
+    let pane = &model.allocation;
+    let focused = model.focus == Pane::Allocation;
+    let window = pane
+        .scroll
+        .window(pane.rows.len(), usize::from(list.height));
+    for (i, at) in window.clone().enumerate() {
+        let Some((index, part)) = pane
+            .rows
+            .get(at)
+            .and_then(|p| Some((*p, pane.parts.get(*p)?)))
+        else {
+            continue;
+        };
+        let view = PartView {
+            settings,
+            part,
+            index,
+            node,
+            now,
+            before,
+        };
+        let line = part_row(model, &view, room);
+        row(
+            model,
+            frame,
+            line_area(list, i),
+            line,
+            at == pane.scroll.cursor,
+            focused,
+        );
+    }
+}
+
+fn details(model: &Model, frame: &mut Frame, area: Rect, node: &Candidate, room: usize) {
+    let palette = &model.theme.palette;
+    let inside = Rect {
+        x: area.x + 1,
+        width: area.width.saturating_sub(1),
+        ..area
+    };
+    let columns = inside.width;
+    let lines = match (&model.edit, area.height) {
+        (Some(edit), 1) => vec![edit_line(model, edit, node, columns)],
+        (Some(edit), _) => vec![
+            edit_line(model, edit, node, columns),
+            Line::styled("+ and - or a digit choose the width", palette.dim),
+            Line::styled(
+                "enter evaluates it at once, esc leaves all as it was",
+                palette.dim,
+            ),
+            heading(model, room),
+        ],
+        (None, 1) => vec![short_details(model, node, columns)],
+        (None, _) => vec![
+            lineage(model, node, columns),
+            gate_line(model, node, columns),
+            judgement_line(model, node, columns),
+            heading(model, room),
+        ],
+    };
+    for (i, line) in lines.into_iter().take(usize::from(area.height)).enumerate() {
+        frame.render_widget(line, line_area(inside, i));
+    }
+}
+
+fn heading(model: &Model, room: usize) -> Line<'static> {
+    let dim = model.theme.palette.dim;
+    Line::from(vec![
+        cell("layer", room, dim),
+        cell("", BAR + 1, dim),
+        number("bits", BITS, dim),
+        cell("", 2, dim),
+        number("memory", MEMORY, dim),
+        number("drift", DRIFT, dim),
+    ])
+}
+
+fn lineage(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
+    let parent = node.parent.and_then(|id| model.tree.get(id));
+    let from = parent.map(|p| format!("from {}", p.id));
+    let why = match node.origin {
+        Origin::Start => "where the search starts",
+        Origin::Lowest => "the smallest width everywhere",
+        Origin::Search => "proposed by the search",
+        Origin::Manual => "made by hand",
+        Origin::Pin => "brought within a pin",
+    };
+    let change = parent.map(|p| format!("{} on its parent", bytes_change(p.bytes, node.bytes)));
+    Sentence::new(model, columns)
+        .add(bytes(node.bytes))
+        .maybe(change)
+        .add(why)
+        .maybe(from)
+        .line()
+}
+
+fn gate_line(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
+    let symbols = &model.theme.symbols;
+    let drift = match (node.drift, node.added_drift) {
+        (Some(drift), Some(added)) => format!("drift {} ({added:+.3})", text::drift(drift)),
+        (Some(drift), None) => format!("drift {}", text::drift(drift)),
+        (None, _) => String::from("drift not measured"),
+    };
+    let gate = node.gate.map(|g| {
+        let (_, word, style) = super::gate::decision(model, g.decision);
+        Line::from(vec![
+            Span::raw("gate: "),
+            Span::styled(word, style),
+            Span::raw(format!(", {}", words::gate_numbers(&g, symbols))),
+        ])
+    });
+    Sentence::new(model, columns).add(drift).maybe(gate).line()
+}
+
+fn judgement_line(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
+    let symbols = &model.theme.symbols;
+    let (_, word, style) = model.theme.state(node.state());
+    let word = if node.pruned {
+        format!("{word}, pruned")
+    } else {
+        word.to_owned()
+    };
+    let numbers = node.judgement().map(|j| words::judgement(j, symbols));
+    Sentence::new(model, columns)
+        .add(Line::styled(word, style))
+        .maybe(numbers)
+        .line()
+}
+
+fn short_details(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
+    let symbols = &model.theme.symbols;
+    let (_, word, style) = model.theme.state(node.state());
+    let parent = node.parent.and_then(|id| model.tree.get(id));
+    Sentence::new(model, columns)
+        .add(bytes(node.bytes))
+        .maybe(parent.map(|p| format!("{} on {}", bytes_change(p.bytes, node.bytes), p.id)))
+        .add(Line::styled(word, style))
+        .maybe(node.judgement().map(|j| words::judgement(j, symbols)))
+        .maybe(node.gate.map(|g| words::gate_numbers(&g, symbols)))
+        .line()
+}
+
+fn edit_line(model: &Model, edit: &Edit, node: &Candidate, columns: u16) -> Line<'static> {
+    let palette = &model.theme.palette;
+    let arrow = model.theme.symbols.arrow;
+    let what = format!("{} {arrow} {} bits", edit.change.group, edit.change.bits);
+    let change = bytes_change(node.bytes, edit.bytes);
+    let limit = model
+        .tree
+        .settings
+        .as_ref()
+        .and_then(|s| s.constraint.max_memory);
+    let over = limit.is_some_and(|limit| edit.bytes > limit);
+    Sentence::new(model, columns)
+        .add(Line::from(vec![
+            Span::styled(what, palette.changed),
+            Span::raw(format!(" on {}", edit.candidate)),
+        ]))
+        .add(Line::from(vec![
+            Span::raw(format!("{} {arrow} ", bytes(node.bytes))),
+            Span::styled(bytes(edit.bytes), palette.strong),
+            Span::raw(format!(" ({change})")),
+        ]))
+        .maybe(over.then(|| Line::styled("above the memory limit", palette.bad)))
+        .line()
+}
+
+/// What a row needs to know.
+struct PartView<'a> {
+    settings: &'a Settings,
+    part: &'a Part,
+    index: usize,
+    node: &'a Candidate,
+    now: &'a Allocation,
+    before: Option<&'a Allocation>,
+}
+
+fn part_row(model: &Model, view: &PartView, room: usize) -> Line<'static> {
+    let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+    let (part, node) = (view.part, view.node);
+    let fold = match (
+        model.allocation.has_parts(view.index),
+        model.allocation.is_folded(view.index),
+    ) {
+        (false, _) => String::from(" "),
+        (true, true) => format!("{} ", symbols.fold_closed),
+        (true, false) => format!("{} ", symbols.fold_open),
+    };
+    let indent = " ".repeat(part.depth) + &fold;
+    let label_room = room.saturating_sub(text::width(&indent));
+    let label = text::fit(&part.label, label_room.saturating_sub(1), symbols.ellipsis);
+    let name_style = if part.is_layer() {
+        palette.text
+    } else {
+        palette.strong
+    };
+
+    let widths = Widths::of(view.settings, part, view.now);
+    let before = view.before.map(|b| Widths::of(view.settings, part, b));
+    let changed = before.is_some_and(|b| b != widths);
+    let bits = match before.filter(|_| changed && part.is_layer()) {
+        Some(before) => format!("{}{}{}", before.short(), symbols.arrow, widths.short()),
+        None => widths.text(),
+    };
+    let bits_style = if changed {
+        palette.changed
+    } else {
+        palette.text
+    };
+    let pinned = pin(model, view.settings, part);
+    let known = model.edit.is_none();
+    let drift = part
+        .drift(node)
+        .filter(|_| known)
+        .map_or(String::new(), text::drift);
+    let memory = memory(view.settings, part, view.now);
+
+    let heat = model.theme.heat(widths.mean);
+    let filled = (widths.mean.min(BAR as f64)).round() as usize;
+    Line::from(vec![
+        Span::styled(indent, palette.dim),
+        cell(&label, label_room, name_style),
+        Span::styled(symbols.bit.repeat(filled), heat),
+        Span::styled(symbols.bit_rest.repeat(BAR - filled), palette.bar_rest),
+        Span::raw(" "),
+        number(&bits, BITS, bits_style),
+        cell(
+            &format!(" {}", if pinned { symbols.pin } else { " " }),
+            2,
+            palette.base,
+        ),
+        number(&bytes(memory), MEMORY, palette.text),
+        number(&drift, DRIFT, drift_style(model, part, node)),
+    ])
+}
+
+/// The bit-widths of a part.
+#[derive(Clone, Copy, PartialEq)]
+struct Widths {
+    min: BitWidth,
+    max: BitWidth,
+    /// Over its weights.
+    mean: f64,
+}
+
+impl Widths {
+    fn of(settings: &Settings, part: &Part, allocation: &Allocation) -> Self {
+        let (mut min, mut max) = (BitWidth::FLOAT, None);
+        let (mut bits, mut weights) = (0.0, 0.0);
+        for member in &part.members {
+            let width = allocation
+                .0
+                .get(*member)
+                .copied()
+                .unwrap_or(BitWidth::FLOAT);
+            min = min.min(width);
+            max = max.max(Some(width));
+            let count = settings.space.layers.get(*member).map_or(0, |l| l.weights) as f64;
+            bits += f64::from(width.bits()) * count;
+            weights += count;
+        }
+        let max = max.unwrap_or(min);
+        let mean = if weights > 0.0 {
+            bits / weights
+        } else {
+            f64::from(max.bits())
+        };
+        Widths { min, max, mean }
+    }
+    fn text(self) -> String {
+        if self.min == self.max {
+            self.min.to_string()
+        } else {
+            format!("{}-{}", self.min.bits(), self.max.bits())
+        }
+    }
+    /// In at most two columns.
+    fn short(self) -> String {
+        self.max.bits().to_string()
+    }
+}
+
+fn memory(settings: &Settings, part: &Part, allocation: &Allocation) -> u64 {
+    let space = &settings.space;
+    let layer = |member: &usize| {
+        let layer = space.layers.get(*member)?;
+        let width = allocation.0.get(*member)?;
+        let at = space.menu.iter().position(|w| w == width);
+        at.and_then(|i| layer.bytes.get(i).copied())
+            .or(Some(layer.float_bytes))
+    };
+    let fixed = if part.parent.is_none() {
+        space.fixed_bytes
+    } else {
+        0
+    };
+    part.members.iter().filter_map(layer).sum::<u64>() + fixed
+}
+
+/// True when pins hold every layer of a part.
+fn pin(model: &Model, settings: &Settings, part: &Part) -> bool {
+    let pins = &model.tree.pins;
+    !part.members.is_empty()
+        && part.members.iter().all(|member| {
+            let layer = settings.space.layers.get(*member);
+            layer.is_some_and(|layer| pins.iter().any(|pin| pin.matches(&layer.name)))
+        })
+}
+
+/// Potentials that moved far more than the mean stand out.
+fn drift_style(model: &Model, part: &Part, node: &Candidate) -> Style {
+    let palette = &model.theme.palette;
+    match (part.drift(node), node.drift) {
+        (Some(own), Some(mean)) if part.is_layer() && own > 2.0 * mean => palette.warn,
+        _ => palette.text,
+    }
+}

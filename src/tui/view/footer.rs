@@ -1,0 +1,58 @@
+//! The line of keys.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::tui::action::Action;
+use crate::tui::keymap::{self, Hint};
+use crate::tui::model::{Model, Status};
+use crate::tui::text;
+
+/// Draws the keys that mean something now. Help and quit keep their place at the right.
+pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
+    let mut hints = keymap::hints(model.scope());
+    hints.retain(|h| model.is_live() || !steers(&h.action));
+    let (right, left): (Vec<Hint>, Vec<Hint>) = hints
+        .into_iter()
+        .partition(|h| matches!(h.action, Action::Help | Action::Quit));
+    let right = spans(model, &right, usize::from(area.width));
+    let right_width = right.iter().map(Span::width).sum::<usize>();
+    let left = spans(
+        model,
+        &left,
+        usize::from(area.width).saturating_sub(right_width),
+    );
+    frame.render_widget(Line::from(left), area);
+    frame.render_widget(Line::from(right).right_aligned(), area);
+}
+
+/// What means nothing once the search is over.
+fn steers(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Pause | Action::LowerBits | Action::RaiseBits | Action::Pin | Action::Prune
+    )
+}
+
+fn spans(model: &Model, hints: &[Hint], columns: usize) -> Vec<Span<'static>> {
+    let palette = &model.theme.palette;
+    let (mut spans, mut used) = (Vec::new(), 0);
+    for hint in hints {
+        let text = match (&hint.action, model.status()) {
+            (Action::Pause, Status::Paused | Status::Pausing) => "go on",
+            _ => hint.text,
+        };
+        let keys = hint.keys.join("/");
+        let width = text::width(&keys) + text::width(text) + 3;
+        if used + width > columns {
+            break;
+        }
+        used += width;
+        spans.extend([
+            Span::styled(format!(" {keys}"), palette.key),
+            Span::styled(format!(" {text} "), palette.text),
+        ]);
+    }
+    spans
+}

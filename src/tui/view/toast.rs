@@ -1,0 +1,52 @@
+//! Short messages, above the footer at the right.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Modifier;
+use ratatui::text::Line;
+use ratatui::widgets::Clear;
+
+use crate::tui::model::{Model, ToastKind};
+use crate::tui::text;
+
+/// Draws the messages, the newest lowest.
+pub fn draw(model: &Model, frame: &mut Frame, footer: Rect) {
+    let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+    let widest = usize::from(footer.width.saturating_sub(4)).min(72);
+    let mut bottom = footer.y;
+    let toasts: Vec<_> = model.toasts.iter().collect();
+    for toast in toasts.into_iter().rev() {
+        let (symbol, style) = match toast.kind {
+            ToastKind::Good => (symbols.passed, palette.good),
+            ToastKind::Note => (symbols.proposed, palette.text),
+            ToastKind::Bad => ("!", palette.bad),
+        };
+        let style = style.add_modifier(Modifier::REVERSED);
+        let lines = text::wrap(
+            &format!("{symbol} {}", toast.text),
+            widest.saturating_sub(2),
+        );
+        let width = lines.iter().map(|l| text::width(l)).max().unwrap_or(0) + 2;
+        let height = lines.len() as u16;
+        if bottom < height + 2 {
+            break;
+        }
+        bottom -= height;
+        let area = Rect {
+            x: footer.right().saturating_sub(width as u16 + 1),
+            y: bottom,
+            width: width as u16,
+            height,
+        };
+        frame.render_widget(Clear, area);
+        for (i, line) in lines.iter().enumerate() {
+            let line = Line::styled(text::pad(&format!(" {line}"), width, false), style);
+            let at = Rect {
+                y: area.y + i as u16,
+                height: 1,
+                ..area
+            };
+            frame.render_widget(line, at);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The search tree.
+
+use ratatui::Frame;
+use ratatui::text::{Line, Span};
+
+use super::pieces::{cell, line_area, number, row};
+use crate::search::{Candidate, Origin};
+use crate::tui::layout::Layout;
+use crate::tui::model::{Fold, Joint, Model, Pane, Row};
+use crate::tui::text;
+
+const STATE: usize = 13;
+const DRIFT: usize = 6;
+const DROP: usize = 6;
+const MEMORY: usize = 10;
+/// Columns of a row beside the node itself: mark of the selection, base and incumbent, and the numbers.
+const OTHERS: usize = 1 + 3 + STATE + DRIFT + DROP + MEMORY;
+/// Deeper nodes are drawn no further to the right.
+const DEEPEST: usize = 8;
+
+/// Draws the tree's rows.
+pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
+    let (Some(fixed), Some(list)) = (layout.fixed(Pane::Tree), layout.list(Pane::Tree)) else {
+        return;
+    };
+    let room = usize::from(list.width).saturating_sub(OTHERS);
+    let dim = model.theme.palette.dim;
+    if fixed.height > 0 {
+        let heading = Line::from(vec![
+            cell("", 4, dim),
+            cell("node", room, dim),
+            cell(" state", STATE, dim),
+            number("drift", DRIFT, dim),
+            number("drop", DROP, dim),
+            number("memory", MEMORY, dim),
+        ]);
+        frame.render_widget(heading, fixed);
+    }
+    let nodes = &model.nodes;
+    let focused = model.focus == Pane::Tree;
+    for (i, at) in nodes
+        .window(usize::from(list.height))
+        .into_iter()
+        .enumerate()
+    {
+        let Some((tree_row, node)) = nodes
+            .rows
+            .get(at)
+            .and_then(|r| Some((r, model.tree.get(r.id)?)))
+        else {
+            continue;
+        };
+        let line = node_row(model, tree_row, node, room);
+        let selected = nodes.selected == Some(node.id);
+        row(model, frame, line_area(list, i), line, selected, focused);
+    }
+    if nodes.rows.is_empty() {
+        let waiting = Line::styled(
+            "  the first node appears once the float network is evaluated",
+            dim,
+        );
+        frame.render_widget(waiting, line_area(list, 0));
+    }
+}
+
+fn node_row(model: &Model, tree_row: &Row, node: &Candidate, room: usize) -> Line<'static> {
+    let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+    let mut spans = vec![
+        if model.tree.base == Some(node.id) {
+            Span::styled(symbols.base, palette.base)
+        } else {
+            Span::raw(" ")
+        },
+        if model.tree.incumbent == Some(node.id) {
+            Span::styled(symbols.incumbent, palette.incumbent)
+        } else {
+            Span::raw(" ")
+        },
+        Span::raw(" "),
+    ];
+    let rails = rails(model, tree_row);
+    let id = format!("{} ", node.id);
+    let hidden = match tree_row.fold {
+        Fold::Closed(n) => format!(" +{n}"),
+        _ => String::new(),
+    };
+    let origin = match node.origin {
+        Origin::Manual => " by hand",
+        Origin::Pin => " by pin",
+        Origin::Start | Origin::Lowest | Origin::Search => "",
+    };
+    let taken = [&rails, &id, &hidden, &origin.to_owned()]
+        .map(|t| text::width(t))
+        .iter()
+        .sum::<usize>();
+    let change = model.change_in(node, room.saturating_sub(taken));
+    let left = room.saturating_sub(taken + text::width(&change));
+    let name = if node.pruned {
+        palette.pruned
+    } else {
+        palette.text
+    };
+    spans.extend([
+        Span::styled(rails, palette.rail),
+        Span::styled(id, palette.dim),
+        Span::styled(change, name),
+        Span::styled(origin, palette.changed),
+        Span::styled(hidden, palette.dim),
+        Span::raw(" ".repeat(left)),
+    ]);
+    spans.extend(state(model, node));
+    let quiet = if node.pruned {
+        palette.dim
+    } else {
+        palette.text
+    };
+    let drift = node.drift.map_or(String::new(), text::drift);
+    let drop = node.judgement().filter(|j| j.images > 0);
+    let drop = drop.map_or(String::new(), |j| text::points(j.drop()));
+    spans.extend([
+        number(&drift, DRIFT, quiet),
+        number(&drop, DROP, quiet),
+        number(&text::bytes(node.bytes), MEMORY, quiet),
+    ]);
+    Line::from(spans)
+}
+
+fn rails(model: &Model, tree_row: &Row) -> String {
+    let symbols = &model.theme.symbols;
+    let mut text = String::new();
+    let deep = tree_row.depth.saturating_sub(1).min(DEEPEST);
+    for depth in 0..deep {
+        text.push_str(if tree_row.rails >> depth & 1 == 1 {
+            symbols.rail
+        } else {
+            " "
+        });
+        text.push(' ');
+    }
+    if tree_row.depth > 0 {
+        text.push_str(match tree_row.joint {
+            Joint::Onward => symbols.onward,
+            Joint::Branch => symbols.branch,
+            Joint::LastBranch => symbols.last_branch,
+        });
+    }
+    text.push_str(match (tree_row.fold, tree_row.depth) {
+        (Fold::Open, _) => symbols.fold_open,
+        (Fold::Closed(_), _) => symbols.fold_closed,
+        (Fold::Leaf, 0) => symbols.trunk,
+        (Fold::Leaf, _) => symbols.leaf,
+    });
+    text
+}
+
+/// Symbol and word of where the node stands, or of what is being done to it.
+fn state(model: &Model, node: &Candidate) -> [Span<'static>; 3] {
+    let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+    let work = model.activity.work.filter(|w| w.candidate == Some(node.id));
+    let (symbol, word, style) = match work {
+        Some(work) => (spinner(model), work.task.word(), palette.busy),
+        None if node.pruned => (symbols.pruned, "pruned", palette.dim),
+        None => model.theme.state(node.state()),
+    };
+    [
+        Span::raw(" "),
+        cell(symbol, 2, style),
+        cell(word, STATE - 3, style),
+    ]
+}
+
+/// The sign of being at work, turning with the clock.
+pub fn spinner(model: &Model) -> &'static str {
+    let frames = model.theme.symbols.spinner;
+    let turn = (model.clock.as_millis() / 125) as usize;
+    frames
+        .get(turn % frames.len().max(1))
+        .copied()
+        .unwrap_or(" ")
+}

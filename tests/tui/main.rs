@@ -1,0 +1,10 @@
+//! The terminal interface, driven by the real engine on a synthetic landscape.
+
+#[cfg(unix)]
+mod pty;
+mod screens;
+mod session;
+mod steering;
+mod story;
+mod survival;
+mod watch;

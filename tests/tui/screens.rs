@@ -1,0 +1,238 @@
+//! What a person sees.
+
+use aq4svit::quant::BitWidth;
+use aq4svit::run::Update;
+use aq4svit::search::Group;
+use aq4svit::tui::model::Model;
+use aq4svit::tui::theme::{Palette, Symbols, Theme};
+use aq4svit::tui::{Action, SaveError, view};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+
+use crate::story::{Play, demo_settings};
+
+pub fn draw(model: &Model, (columns, rows): (u16, u16)) -> Terminal<TestBackend> {
+    let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
+    terminal.draw(|frame| view(model, frame)).unwrap();
+    terminal
+}
+
+fn text(buffer: &Buffer) -> String {
+    let mut text = String::new();
+    for y in 0..buffer.area.height {
+        let row: String = (0..buffer.area.width)
+            .map(|x| buffer[(x, y)].symbol())
+            .collect();
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn screen(play: &Play) -> String {
+    text(draw(&play.model, play.model.size).backend().buffer())
+}
+
+const SMALL: (u16, u16) = (80, 24);
+const LARGE: (u16, u16) = (160, 48);
+
+#[test]
+fn a_search_at_work() {
+    for size in [SMALL, (120, 40), LARGE, (200, 60), (60, 16), (140, 26)] {
+        let mut play = Play::new(size);
+        play.jobs(70);
+        insta::assert_snapshot!(format!("search_{}x{}", size.0, size.1), screen(&play));
+    }
+}
+
+#[test]
+fn before_anything_is_known() {
+    let mut play = Play::new(SMALL);
+    insta::assert_snapshot!("started", screen(&play));
+    play.jobs(0);
+    insta::assert_snapshot!("baseline", screen(&play));
+}
+
+#[test]
+fn a_search_that_is_done() {
+    for size in [SMALL, LARGE] {
+        let mut play = Play::new(size);
+        play.finish();
+        play.wait(20_000);
+        insta::assert_snapshot!(format!("finished_{}x{}", size.0, size.1), screen(&play));
+    }
+}
+
+#[test]
+fn every_pane_of_a_small_terminal() {
+    let mut play = Play::new(SMALL);
+    play.finish();
+    play.wait(20_000);
+    for (name, action) in [("gate", Action::FocusGate), ("log", Action::FocusLog)] {
+        play.act(action);
+        insta::assert_snapshot!(format!("pane_{name}"), screen(&play));
+    }
+    play.act(Action::Zoom);
+    insta::assert_snapshot!("pane_log_zoomed", screen(&play));
+}
+
+#[test]
+fn a_change_in_the_making() {
+    for size in [SMALL, LARGE] {
+        let mut play = Play::new(size);
+        play.jobs(40);
+        let pane = &mut play.model.allocation;
+        let stage = Group::Stage("stage3".into());
+        let part = pane.parts.iter().position(|p| p.group == stage).unwrap();
+        pane.scroll.cursor = pane.rows.iter().position(|r| *r == part).unwrap();
+        play.act(Action::LowerBits);
+        play.act(Action::Width(3));
+        insta::assert_snapshot!(format!("edit_{}x{}", size.0, size.1), screen(&play));
+    }
+}
+
+#[test]
+fn steering_leaves_its_marks() {
+    let mut play = Play::new(LARGE);
+    play.jobs(40);
+    play.act(Action::Bottom);
+    play.act(Action::Prune);
+    play.act(Action::JumpBase);
+    play.act(Action::Pin);
+    play.act(Action::LowerBits);
+    play.act(Action::Cancel);
+    play.act(Action::Down);
+    play.act(Action::FocusAllocation);
+    play.act(Action::Down);
+    play.act(Action::LowerBits);
+    play.act(Action::Submit);
+    play.jobs(1);
+    play.act(Action::Pause);
+    play.tell(vec![Update::Idle]);
+    insta::assert_snapshot!("steered", screen(&play));
+}
+
+#[test]
+fn dialogs() {
+    let mut play = Play::new(SMALL);
+    play.jobs(40);
+    for (name, actions) in [
+        ("quit", vec![Action::Quit]),
+        ("stop", vec![Action::Stop]),
+        ("help", vec![Action::Help]),
+        ("help_end", vec![Action::Help, Action::Bottom]),
+        ("save", vec![Action::Save]),
+        (
+            "save_wrong",
+            vec![Action::Save, Action::Insert('/'), Action::Submit],
+        ),
+        (
+            "overwrite",
+            vec![
+                Action::Save,
+                Action::Submit,
+                Action::Saved(Err(SaveError::Exists(
+                    "/home/ada/.config/aq4svit/profiles/chip.toml".into(),
+                ))),
+            ],
+        ),
+    ] {
+        for action in actions {
+            play.act(action);
+        }
+        insta::assert_snapshot!(format!("dialog_{name}"), screen(&play));
+        play.model.overlay = None;
+    }
+    play.model.size = (200, 60);
+    play.act(Action::Help);
+    insta::assert_snapshot!("dialog_help_200x60", screen(&play));
+}
+
+#[test]
+fn a_run_that_failed() {
+    let mut play = Play::new(SMALL);
+    play.jobs(40);
+    let why = "evaluating failed: CUDA out of memory. Tried to allocate 2.00 GiB (GPU 0; 7.79 GiB total capacity)";
+    play.tell(vec![Update::Failed(why.into())]);
+    insta::assert_snapshot!("failed", screen(&play));
+}
+
+#[test]
+fn too_small_and_back() {
+    let mut play = Play::new((40, 10));
+    play.jobs(10);
+    insta::assert_snapshot!("too_small", screen(&play));
+    draw(&play.model, (1, 1));
+    play.act(Action::Resize(SMALL.0, SMALL.1));
+    assert!(screen(&play).contains("Search tree"));
+}
+
+#[test]
+fn ascii_is_ascii() {
+    let theme = Theme {
+        symbols: Symbols::ascii(),
+        palette: Palette::monochrome(),
+    };
+    for size in [SMALL, LARGE] {
+        let mut play = Play::with(theme.clone(), demo_settings(), size);
+        play.jobs(70);
+        let shown = screen(&play);
+        insta::assert_snapshot!(format!("ascii_{}x{}", size.0, size.1), shown);
+        for action in [
+            Action::Help,
+            Action::Cancel,
+            Action::LowerBits,
+            Action::Submit,
+            Action::Save,
+        ] {
+            play.act(action);
+            let shown = screen(&play);
+            assert!(shown.is_ascii(), "{shown}");
+        }
+    }
+}
+
+/// Without colours the same signs and words are there: no colour says what nothing else says.
+#[test]
+fn colour_is_never_the_only_signal() {
+    let plain = Theme {
+        symbols: Symbols::unicode(),
+        palette: Palette::monochrome(),
+    };
+    let mut coloured = Play::new(LARGE);
+    let mut plain = Play::with(plain, demo_settings(), LARGE);
+    for play in [&mut coloured, &mut plain] {
+        play.jobs(70);
+        play.act(Action::FocusAllocation);
+        play.act(Action::Down);
+    }
+    assert_eq!(screen(&coloured), screen(&plain));
+    let buffer = draw(&plain.model, LARGE);
+    let reset = |c: &ratatui::buffer::Cell| {
+        c.fg == ratatui::style::Color::Reset && c.bg == ratatui::style::Color::Reset
+    };
+    assert!(buffer.backend().buffer().content.iter().all(reset));
+}
+
+/// Wide names, 16-bit and float layers, a million parameters: nothing runs over its column.
+#[test]
+fn columns_hold_what_is_large() {
+    let mut settings = demo_settings();
+    settings.name =
+        "a profile with a rather long name that was given by somebody who likes names 漢字漢字漢字"
+            .into();
+    settings.space.menu = [2, 16, 32].map(|b| BitWidth::new(b).unwrap()).to_vec();
+    for layer in &mut settings.space.layers {
+        layer.bytes = vec![5_000_000_000, 500_000_000_000, 5_000_000_000_000];
+        layer.float_bytes = 5_000_000_000_000;
+    }
+    for size in [SMALL, LARGE] {
+        let mut play = Play::with(Theme::colour(), settings.clone(), size);
+        play.jobs(30);
+        insta::assert_snapshot!(
+            format!("large_numbers_{}x{}", size.0, size.1),
+            screen(&play)
+        );
+    }
+}

@@ -1,0 +1,249 @@
+//! A search as the interface sees it: the real engine, a synthetic evaluator, no threads and no clock.
+
+use std::time::Duration;
+
+use aq4svit::evaluate::{Cancel, Evaluator, Landscape, Progress};
+use aq4svit::journal::Entry;
+use aq4svit::network::{Family, LayerId, Layout, ModelConfig};
+use aq4svit::profile::{Constraint, GateConfig, SearchConfig};
+use aq4svit::quant::{Affine, BitWidth, MemoryModel};
+use aq4svit::run::{Totals, Update};
+use aq4svit::search::{Command, Engine, Event, Settings, Space, SpaceLayer};
+use aq4svit::tui::model::{Model, RunInfo};
+use aq4svit::tui::theme::Theme;
+use aq4svit::tui::{Action, Effect, update};
+use jiff::tz::TimeZone;
+
+/// The demo's network as the search sees it.
+pub fn demo_space() -> Space {
+    let config = ModelConfig {
+        family: Family::QkFormer,
+        layout: Layout::Cifar,
+        image_size: 28,
+        in_channels: 1,
+        num_classes: 10,
+        embed_dims: 64,
+        num_heads: 8,
+        mlp_ratio: 4,
+        depths: 4,
+        time_steps: 4,
+    };
+    let graph = config.graph().unwrap();
+    let memory = MemoryModel::of(&graph, Affine::F32);
+    let menu: Vec<BitWidth> = [2, 3, 4, 5, 6, 8]
+        .map(|b| BitWidth::new(b).unwrap())
+        .to_vec();
+    let layers = graph.layers.iter().enumerate().map(|(i, layer)| {
+        let id = LayerId(i as u32);
+        let block = &graph.blocks[layer.block.index()];
+        SpaceLayer {
+            name: layer.name.clone(),
+            stage: graph.stages[block.stage.index()].name.clone(),
+            block: block.name.clone(),
+            weights: layer.weights() as u64,
+            bytes: menu.iter().map(|w| memory.layer_bytes(id, *w)).collect(),
+            float_bytes: memory.layer_bytes(id, BitWidth::FLOAT),
+        }
+    });
+    let layers: Vec<SpaceLayer> = layers.collect();
+    // The landscape gives one drift per layer and one for the logits.
+    let sites = layers.iter().filter(|l| l.name != "head");
+    let sites = sites
+        .map(|l| l.name.replace("conv", "lif").replace("linear", "lif"))
+        .collect();
+    Space {
+        layers,
+        menu,
+        fixed_bytes: memory.fixed_bytes(),
+        sites,
+    }
+}
+
+pub fn demo_settings() -> Settings {
+    Settings {
+        name: "qkformer on fashion-mnist".into(),
+        space: demo_space(),
+        constraint: Constraint {
+            max_accuracy_drop: 1.5,
+            max_memory: None,
+        },
+        search: SearchConfig {
+            screen: 500,
+            ..SearchConfig::default()
+        },
+        gate: GateConfig::default(),
+        pins: vec![],
+        start: None,
+        calibration_images: 64,
+        search_images: 2000,
+        test_images: 1000,
+    }
+}
+
+/// The engine and its evaluator.
+pub struct Story {
+    pub engine: Engine,
+    landscape: Landscape,
+    seq: u64,
+    totals: Totals,
+}
+
+impl Story {
+    pub fn new(settings: Settings) -> Self {
+        let layers = settings.space.layers.len();
+        let landscape = Landscape::new(7, layers, 64, settings.search_images, settings.test_images);
+        Story {
+            engine: Engine::new(settings).unwrap(),
+            landscape,
+            seq: 0,
+            totals: Totals::default(),
+        }
+    }
+
+    pub fn entries(&mut self, events: Vec<Event>) -> Vec<Update> {
+        let entry = |event| {
+            self.seq += 1;
+            let s = self.seq / 4;
+            Update::Event(Box::new(Entry {
+                seq: self.seq,
+                time: format!(
+                    "2026-05-04T{:02}:{:02}:{:02}Z",
+                    9 + s / 3600,
+                    s / 60 % 60,
+                    s % 60
+                ),
+                event,
+            }))
+        };
+        events.into_iter().map(entry).collect()
+    }
+
+    pub fn start(&mut self) -> Vec<Update> {
+        let events = self.engine.start();
+        self.entries(events)
+    }
+
+    /// The wanted job begins and gets half way; none while paused and at the end.
+    pub fn begin(&self) -> Vec<Update> {
+        let Some(request) = self.engine.wanted(1).pop() else {
+            return vec![Update::Idle];
+        };
+        let total = match &request.job.question {
+            aq4svit::evaluate::Question::Drift => 64,
+            aq4svit::evaluate::Question::Accuracy { from, to, .. } => to - from,
+        };
+        let progress = Progress {
+            done: total / 2,
+            total,
+            correct: total * 2 / 5,
+        };
+        vec![
+            Update::Working {
+                job: Box::new(request.job),
+                candidate: request.candidate,
+            },
+            Update::Progress(progress),
+        ]
+    }
+
+    /// The wanted job is answered.
+    pub fn answer(&mut self) -> Vec<Update> {
+        let Some(request) = self.engine.wanted(1).pop() else {
+            return vec![];
+        };
+        let cancel = Cancel::default();
+        let (outcome, work) = self
+            .landscape
+            .evaluate(&request.job, &cancel, &mut |_| {})
+            .unwrap();
+        self.totals.layer_forwards += work.layer_forwards;
+        self.totals.layer_forwards_plain += work.layer_forwards * 3;
+        self.totals.images += work.images;
+        self.totals.seconds += 1.25;
+        let events = self.engine.outcome(&request.job, outcome);
+        let mut updates = self.entries(events);
+        updates.push(Update::Totals(self.totals));
+        updates
+    }
+
+    pub fn command(&mut self, command: Command) -> Vec<Update> {
+        let events = self.engine.command(command);
+        self.entries(events)
+    }
+}
+
+pub fn model(theme: Theme, size: (u16, u16)) -> Model {
+    let run = RunInfo {
+        id: "2026-05-04-demo".into(),
+        folder: "/home/ada/.local/share/aq4svit/runs/2026-05-04-demo".into(),
+        device: "cpu".into(),
+    };
+    Model::new(run, theme, TimeZone::UTC, size)
+}
+
+/// The interface on a story, as one.
+pub struct Play {
+    pub story: Story,
+    pub model: Model,
+}
+
+impl Play {
+    pub fn new(size: (u16, u16)) -> Self {
+        Self::with(Theme::colour(), demo_settings(), size)
+    }
+
+    pub fn with(theme: Theme, settings: Settings, size: (u16, u16)) -> Self {
+        let mut play = Play {
+            story: Story::new(settings),
+            model: model(theme, size),
+        };
+        let updates = play.story.start();
+        play.tell(updates);
+        play
+    }
+
+    pub fn tell(&mut self, updates: Vec<Update>) {
+        let effects = update(&mut self.model, Action::Updates(updates));
+        assert_eq!(effects, []);
+    }
+
+    /// Runs jobs, each a second and a quarter long, and leaves the next one half done.
+    pub fn jobs(&mut self, jobs: usize) -> &mut Self {
+        for _ in 0..jobs {
+            let begun = self.story.begin();
+            self.tell(begun);
+            self.wait(1_250);
+            let answered = self.story.answer();
+            self.tell(answered);
+        }
+        let begun = self.story.begin();
+        self.tell(begun);
+        self
+    }
+
+    pub fn finish(&mut self) -> &mut Self {
+        while !self.story.engine.is_finished() {
+            self.jobs(1);
+        }
+        self
+    }
+
+    pub fn wait(&mut self, milliseconds: u64) -> &mut Self {
+        let clock = self.model.clock + Duration::from_millis(milliseconds);
+        let effects = update(&mut self.model, Action::Tick(clock));
+        assert_eq!(effects, []);
+        self
+    }
+
+    /// Acts, and lets the search answer the commands that come of it.
+    pub fn act(&mut self, action: Action) -> Vec<Effect> {
+        let effects = update(&mut self.model, action);
+        for effect in &effects {
+            if let Effect::Send(command) = effect {
+                let answer = self.story.command(command.clone());
+                self.tell(answer);
+            }
+        }
+        effects
+    }
+}

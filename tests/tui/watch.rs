@@ -1,0 +1,90 @@
+//! The interface in this terminal, on the synthetic landscape, for those who work on it (and for [`crate::pty`]):
+//! `cargo test --no-default-features --test tui -- --ignored --nocapture watch`.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use aq4svit::evaluate::Progress;
+use aq4svit::run::Update;
+use aq4svit::search::Command;
+use aq4svit::tui::{SaveError, Session, Signal, run};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use crate::story::{Story, demo_settings};
+
+/// A search at a pace that a person can follow, until nobody listens any more.
+fn work(news: &Sender<Update>, steering: &Receiver<Command>, mode: &str) -> Option<()> {
+    let mut story = Story::new(demo_settings());
+    let send = |all: Vec<Update>| all.into_iter().try_for_each(|u| news.send(u)).ok();
+    send(story.start())?;
+    let mut jobs = 0;
+    while !story.engine.is_finished() {
+        let begun = story.begin();
+        let idle = begun == [Update::Idle];
+        send(begun)?;
+        for step in 1..=6 {
+            while let Ok(command) = steering.recv_timeout(Duration::from_millis(50)) {
+                let answer = story.command(command);
+                send(answer)?;
+            }
+            if !idle {
+                send(vec![Update::Progress(Progress {
+                    done: step * 10,
+                    total: 64,
+                    correct: step * 8,
+                })])?;
+            }
+        }
+        let answer = story.answer();
+        send(answer)?;
+        jobs += 1;
+        if mode == "panic in the worker" && jobs == 5 {
+            panic!("the evaluator lost its mind");
+        }
+    }
+    send(vec![Update::Idle])?;
+    // Nobody sends any more once the interface is left.
+    while steering.recv().is_ok() {}
+    Some(())
+}
+
+#[test]
+#[ignore = "takes the terminal over"]
+fn watch() {
+    let mode = std::env::var("WATCH").unwrap_or_default();
+    let (commands, steering) = unbounded();
+    let (news, updates) = unbounded();
+    let (raise, signals) = unbounded();
+    #[cfg(unix)]
+    thread::spawn(move || {
+        use signal_hook::{consts::SIGTERM, iterator::Signals};
+        for _ in Signals::new([SIGTERM]).unwrap().forever() {
+            let _ = raise.send(Signal::Terminate);
+        }
+    });
+    #[cfg(not(unix))]
+    drop(raise);
+    let worker_mode = mode.clone();
+    let worker = thread::spawn(move || work(&news, &steering, &worker_mode));
+    let mut names: Vec<String> = vec![];
+    let ending = run(Session {
+        run_id: "2026-05-04-demo".into(),
+        folder: "/tmp/runs/2026-05-04-demo".into(),
+        device: "cpu".into(),
+        commands,
+        updates,
+        save: Box::new(move |name, _, overwrite| {
+            assert_ne!(mode, "panic while saving", "the profile lost its mind");
+            let path = PathBuf::from(format!("/tmp/profiles/{name}.toml"));
+            if names.contains(&name.to_owned()) && !overwrite {
+                return Err(SaveError::Exists(path));
+            }
+            names.push(name.to_owned());
+            Ok(path)
+        }),
+        signals,
+    });
+    println!("{:?}", ending.map(|e| (e.outcome, e.saved)));
+    let _ = worker.join();
+}
