@@ -11,7 +11,14 @@ use std::process::Stdio;
 use demo::Demo;
 use serde_json::Value;
 
-const SEARCH: &[&str] = &["search", "small.toml", "--headless", "--json", "--seed", "0"];
+const SEARCH: &[&str] = &[
+    "search",
+    "small.toml",
+    "--headless",
+    "--json",
+    "--seed",
+    "0",
+];
 
 fn with<'a>(first: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     [first, more].concat()
@@ -24,7 +31,10 @@ fn last(out: &str) -> Value {
 /// The journal without what may differ between equal runs: the first line, and `time`.
 fn events(run: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(run.join("journal.jsonl")).expect("a journal");
-    let lines = text.lines().skip(1).map(|l| serde_json::from_str::<Value>(l).expect("JSON"));
+    let lines = text
+        .lines()
+        .skip(1)
+        .map(|l| serde_json::from_str::<Value>(l).expect("JSON"));
     let strip = |mut line: Value| {
         line.as_object_mut().expect("an object").remove("time");
         line
@@ -39,14 +49,33 @@ fn a_search_ends_in_a_profile_that_evaluates_to_the_very_same_accuracy() {
     let mut types = Vec::new();
     for line in out.lines() {
         let line: Value = serde_json::from_str(line).expect("every line is JSON");
-        types.push(line["type"].as_str().expect("every object has a type").to_owned());
+        types.push(
+            line["type"]
+                .as_str()
+                .expect("every object has a type")
+                .to_owned(),
+        );
     }
     assert_eq!(types.iter().filter(|t| *t == "finished").count(), 1);
     let finished = last(&out);
     for field in [
-        "accuracy_float", "accuracy", "accuracy_drop", "accuracy_test_float", "accuracy_test", "memory_float_bytes",
-        "memory_bytes", "memory_saving_percent", "weights_saving_percent", "evaluations", "cached",
-        "drift_evaluations", "gated", "audited", "layer_forwards", "layer_forwards_plain", "seconds",
+        "accuracy_float",
+        "accuracy",
+        "accuracy_drop",
+        "accuracy_test_float",
+        "accuracy_test",
+        "memory_float_bytes",
+        "memory_bytes",
+        "memory_saving_percent",
+        "weights_saving_percent",
+        "evaluations",
+        "cached",
+        "drift_evaluations",
+        "gated",
+        "audited",
+        "layer_forwards",
+        "layer_forwards_plain",
+        "seconds",
     ] {
         assert!(finished[field].is_number(), "{field}: {}", finished[field]);
     }
@@ -68,7 +97,11 @@ fn a_search_ends_in_a_profile_that_evaluates_to_the_very_same_accuracy() {
     let (out, _) = demo.expect(0, &["evaluate", profile, "--json", "--bits", "all=float"]);
     assert_eq!(last(&out)["accuracy"], finished["accuracy_test_float"]);
     // The user's comments are kept, and data paths resolve from the run's folder.
-    assert!(std::fs::read_to_string(profile).expect("a profile").contains("# a comment to keep"));
+    assert!(
+        std::fs::read_to_string(profile)
+            .expect("a profile")
+            .contains("# a comment to keep")
+    );
 
     // A finished run says its result again, with its code.
     let (again, _) = demo.expect(0, &["resume", "run", "--json"]);
@@ -86,7 +119,10 @@ fn the_same_seed_gives_the_same_journal_whatever_the_threads_and_tricks() {
     assert_eq!(events(&demo.path("a")), events(&demo.path("b")));
     assert_eq!(events(&demo.path("a")), events(&demo.path("c")));
     let (one, plain) = (last(&one), last(&plain));
-    assert_eq!(plain["layer_forwards"], plain["layer_forwards_plain"], "--plain does what it says");
+    assert_eq!(
+        plain["layer_forwards"], plain["layer_forwards_plain"],
+        "--plain does what it says"
+    );
     assert_eq!(plain["layer_forwards_plain"], one["layer_forwards_plain"]);
     assert!(one["layer_forwards"].as_u64() < plain["layer_forwards"].as_u64());
 }
@@ -96,7 +132,10 @@ fn a_killed_run_ends_with_the_allocation_of_an_undisturbed_one() {
     let demo = Demo::new();
     demo.expect(0, &with(SEARCH, &["--run-dir", "whole"]));
     let mut killed = demo.command(&with(SEARCH, &["--run-dir", "killed"]));
-    let mut child = killed.stdout(Stdio::piped()).spawn().expect("the binary runs");
+    let mut child = killed
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
     let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
     assert_eq!(lines.take(14).count(), 14);
     child.kill().expect("SIGKILL");
@@ -110,11 +149,22 @@ fn a_killed_run_ends_with_the_allocation_of_an_undisturbed_one() {
 fn sigterm_and_sigint_exit_with_130_and_the_latest_run_resumes() {
     let demo = Demo::new();
     for signal in ["TERM", "INT"] {
-        let mut child = demo.command(SEARCH).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+        let mut child = demo
+            .command(SEARCH)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("runs");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         lines.nth(3).expect("events").expect("text");
         let kill = format!("kill -{signal} {}", child.id());
-        assert!(std::process::Command::new("sh").args(["-c", &kill]).status().expect("sh").success());
+        assert!(
+            std::process::Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .expect("sh")
+                .success()
+        );
         let output = child.wait_with_output().expect("it ends");
         assert_eq!(output.status.code(), Some(130));
         assert!(String::from_utf8_lossy(&output.stderr).contains("aq4svit resume"));
@@ -129,7 +179,10 @@ fn sigterm_and_sigint_exit_with_130_and_the_latest_run_resumes() {
 #[test]
 fn what_nothing_meets_is_exit_code_3() {
     let demo = Demo::new();
-    let (out, _) = demo.expect(3, &with(SEARCH, &["--set", "quantizer.bits=[1]", "--run-dir", "run"]));
+    let (out, _) = demo.expect(
+        3,
+        &with(SEARCH, &["--set", "quantizer.bits=[1]", "--run-dir", "run"]),
+    );
     let finished = last(&out);
     assert_eq!(finished["stop_reason"], "nothing_met");
     assert!(finished["memory_bytes"].is_null() && finished["profile"].is_null());
@@ -139,7 +192,13 @@ fn what_nothing_meets_is_exit_code_3() {
 #[test]
 fn what_a_run_rests_on_must_not_change() {
     let demo = Demo::new();
-    demo.expect(0, &with(SEARCH, &["--run-dir", "run", "--set", "search.levels=[\"network\"]"]));
+    demo.expect(
+        0,
+        &with(
+            SEARCH,
+            &["--run-dir", "run", "--set", "search.levels=[\"network\"]"],
+        ),
+    );
     let journal = demo.path("run").join("journal.jsonl");
     let text = std::fs::read_to_string(&journal).expect("a journal");
     let cut: Vec<&str> = text.lines().take(9).collect();
@@ -149,5 +208,8 @@ fn what_a_run_rests_on_must_not_change() {
     images[middle] ^= 1;
     demo.write("train-last5000-images.idx", &images);
     let (_, err) = demo.expect(1, &["resume", "run", "--headless"]);
-    assert!(err.contains("data:") && err.contains("when it began") && err.contains("now"), "{err}");
+    assert!(
+        err.contains("data:") && err.contains("when it began") && err.contains("now"),
+        "{err}"
+    );
 }

@@ -1,27 +1,57 @@
 //! The commands: one file per subcommand, argument parsing and printing, nothing else.
 #![forbid(unsafe_code)]
 
-pub mod completions;
-pub mod inspect;
+mod bits;
+mod completions;
+mod device;
+mod evaluate;
+mod headless;
+mod inspect;
+mod interactive;
 mod numbers;
-pub mod profiles;
-pub mod source;
+mod predict;
+mod profiles;
+mod resume;
+mod runs;
+mod search;
+mod signals;
+mod source;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
-/// Finds the smallest weight bit-width of every layer of a Spiking Vision Transformer
+/// Exit code: finished, but nothing met the constraint.
+pub(crate) const NOTHING_MET: u8 = 3;
+/// Exit code: interrupted; the journal is intact.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Finds the smallest weight bit-width of every layer of a Spiking Vision Transformer that keeps accuracy within a
+/// limit, and lets you steer the search while it runs.
 #[derive(Debug, Parser)]
-#[command(name = "aq4svit", version)]
+#[command(name = "aq4svit", version, max_term_width = 100, after_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Commands>,
 }
 
+const AFTER_HELP: &str = "Without a command, the demo opens in the terminal interface.
+
+Exit codes: 0 done and constraint met; 1 an error; 2 wrong command line; 3 finished, but nothing met the constraint;
+130 interrupted (continue with `aq4svit resume`).";
+
 #[derive(Debug, Subcommand)]
-enum Command {
+enum Commands {
+    /// Start a search (the shipped `demo` when no profile is named)
+    Search(search::Args),
+    /// Continue a run (the latest when none is named)
+    Resume(resume::Args),
+    /// List runs
+    Runs(runs::Args),
+    /// Measure the accuracy of a profile's allocation
+    Evaluate(evaluate::Args),
+    /// Run a network on given images and write its logits
+    Predict(predict::Args),
     Inspect(inspect::Args),
     Profiles(profiles::Args),
     Completions(completions::Args),
@@ -29,19 +59,20 @@ enum Command {
 
 /// Parses the command line and runs the command it names.
 pub fn main() -> ExitCode {
-    match run(Cli::parse().command) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {}", source::message(&error));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(command: Command) -> Result<ExitCode> {
-    match command {
-        Command::Inspect(args) => inspect::run(&args),
-        Command::Profiles(args) => profiles::run(&args),
-        Command::Completions(args) => completions::run(&args, Cli::command()),
-    }
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => search::demo(),
+        Some(Commands::Search(args)) => search::run(&args),
+        Some(Commands::Resume(args)) => resume::run(&args),
+        Some(Commands::Runs(args)) => runs::run(&args),
+        Some(Commands::Evaluate(args)) => evaluate::run(&args),
+        Some(Commands::Predict(args)) => predict::run(&args),
+        Some(Commands::Inspect(args)) => inspect::run(&args),
+        Some(Commands::Profiles(args)) => profiles::run(&args),
+        Some(Commands::Completions(args)) => completions::run(&args, Cli::command()),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {}", source::message(&error));
+        ExitCode::FAILURE
+    })
 }

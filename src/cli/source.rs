@@ -4,8 +4,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use serde::Serialize;
 
-use crate::profile::{Library, Overrides, Paths};
+use crate::profile::{Library, Overrides, Paths, ResolvedProfile};
 
 /// `--set`, on every command that takes a profile.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -46,6 +47,30 @@ pub fn print(text: &str) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to standard output"),
     }
+}
+
+/// Writes a line to standard output.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn line(text: &str) -> Result<()> {
+    print(&format!("{text}\n"))
+}
+
+/// Writes an object as one line of JSON to standard output.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn json_line(object: &impl Serialize) -> Result<()> {
+    line(&serde_json::to_string(object)?)
+}
+
+/// Reads the profile that a command names, with its overrides.
+///
+/// # Errors
+/// For a profile that is not there or not right.
+pub fn resolve(name: &str, set: &SetArgs) -> Result<ResolvedProfile> {
+    Ok(library()?.resolve(name, &set.overrides()?)?)
 }
 
 /// An error with its causes, each said once: many messages tell their cause already.

@@ -13,10 +13,14 @@ pub struct Demo {
 
 /// Unpacks an asset.
 pub fn asset(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("assets")
+        .join(name);
     let bytes = std::fs::read(path).expect("an asset");
     let mut unpacked = Vec::new();
-    flate2::read::GzDecoder::new(&bytes[..]).read_to_end(&mut unpacked).expect("gzip");
+    flate2::read::GzDecoder::new(&bytes[..])
+        .read_to_end(&mut unpacked)
+        .expect("gzip");
     unpacked
 }
 
@@ -24,7 +28,9 @@ pub fn asset(name: &str) -> Vec<u8> {
 pub fn first_items(idx: &[u8], count: u32) -> Vec<u8> {
     let dimensions = usize::from(idx[3]);
     let header = 4 + 4 * dimensions;
-    let size = |d: usize| u32::from_be_bytes(idx[4 + 4 * d..8 + 4 * d].try_into().expect("four bytes")) as usize;
+    let size = |d: usize| {
+        u32::from_be_bytes(idx[4 + 4 * d..8 + 4 * d].try_into().expect("four bytes")) as usize
+    };
     let item: usize = (1..dimensions).map(size).product();
     let mut first = idx[..4].to_vec();
     first.extend(count.to_be_bytes());
@@ -36,10 +42,15 @@ pub fn first_items(idx: &[u8], count: u32) -> Vec<u8> {
 impl Demo {
     /// Makes the folder.
     pub fn new() -> Self {
-        let demo = Demo { folder: tempfile::tempdir().expect("a folder") };
+        let demo = Demo {
+            folder: tempfile::tempdir().expect("a folder"),
+        };
         for (name, count) in [("train-last5000", 700), ("test", 200)] {
             for kind in ["images", "labels"] {
-                let idx = first_items(&asset(&format!("fashion-mnist-{name}-{kind}.idx.gz")), count);
+                let idx = first_items(
+                    &asset(&format!("fashion-mnist-{name}-{kind}.idx.gz")),
+                    count,
+                );
                 demo.write(&format!("{name}-{kind}.idx"), &idx);
             }
         }
@@ -99,7 +110,9 @@ warm_up = 6
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_aq4svit"));
         command.args(arguments).current_dir(self.folder.path());
-        command.env("AQ4SVIT_CONFIG", self.path("config")).env("AQ4SVIT_DATA", self.path("data"));
+        command
+            .env("AQ4SVIT_CONFIG", self.path("config"))
+            .env("AQ4SVIT_DATA", self.path("data"));
         command.env_remove("NO_COLOR");
         command
     }
@@ -114,7 +127,11 @@ warm_up = 6
         let output = self.run(arguments);
         let out = String::from_utf8_lossy(&output.stdout).into_owned();
         let err = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{out}\n{err}");
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}\n{out}\n{err}"
+        );
         assert!(!err.contains("panicked"), "{arguments:?}\n{err}");
         (out, err)
     }

@@ -1,0 +1,268 @@
+//! A run without the interface: lines for people, or the event stream as JSON.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use crossbeam_channel::{Receiver, select};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::source::{json_line, line};
+use super::{INTERRUPTED, NOTHING_MET, signals};
+use crate::evaluate::{Question, Split, Verdict};
+use crate::journal::Entry;
+use crate::run::{Finished, Handle, Summary, Totals, Update};
+use crate::search::{Counters, Event, GateDecision, Tree};
+use crate::tui::Signal;
+
+/// Follows a run to its end.
+pub(crate) fn watch(mut handle: Handle, json: bool) -> Result<ExitCode> {
+    let signals = signals::catch()?;
+    let mut watcher = Watcher::new(json, handle.history);
+    let run = handle.folder.clone();
+    if !json {
+        line(&format!("run {}", run.display()))?;
+    }
+    let ended = watcher.follow(&handle.updates, &signals);
+    // Both threads end before anything is said of the result.
+    handle.stop();
+    watcher.bar.finish_and_clear();
+    match ended? {
+        Ended::Finished => watcher.finish(&run),
+        Ended::Interrupted => {
+            eprintln!(
+                "interrupted; everything so far is safe: continue with `aq4svit resume {}`",
+                name(&run)
+            );
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        Ended::Failed(why) => bail!(
+            "{why}\nwhat was computed is safe: continue with `aq4svit resume {}`",
+            name(&run)
+        ),
+    }
+}
+
+/// Prints the result of a run that has finished, and returns its exit code.
+pub(crate) fn show_finished(folder: &Path, json: bool) -> Result<ExitCode> {
+    let summary = Summary::read(folder)?;
+    report(
+        &summary.tree,
+        summary.counters,
+        summary.totals,
+        folder,
+        json,
+    )
+}
+
+fn name(run: &Path) -> String {
+    run.file_name().map_or_else(
+        || run.display().to_string(),
+        |n| n.to_string_lossy().into_owned(),
+    )
+}
+
+enum Ended {
+    Finished,
+    Interrupted,
+    Failed(String),
+}
+
+struct Watcher {
+    json: bool,
+    /// Events of earlier sessions still to come: not printed again.
+    history: usize,
+    tree: Tree,
+    counters: Counters,
+    totals: Totals,
+    bar: ProgressBar,
+}
+
+impl Watcher {
+    fn new(json: bool, history: usize) -> Self {
+        let bar = if !json && std::io::stderr().is_terminal() {
+            ProgressBar::new(0)
+        } else {
+            ProgressBar::hidden()
+        };
+        if let Ok(style) =
+            ProgressStyle::with_template("{spinner} {msg} [{bar:24}] {pos}/{len} images")
+        {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        let (counters, totals) = (Counters::default(), Totals::default());
+        Watcher {
+            json,
+            history,
+            tree: Tree::default(),
+            counters,
+            totals,
+            bar,
+        }
+    }
+
+    fn follow(&mut self, updates: &Receiver<Update>, signals: &Receiver<Signal>) -> Result<Ended> {
+        loop {
+            select! {
+                recv(signals) -> _ => return Ok(Ended::Interrupted),
+                recv(updates) -> update => match update {
+                    Ok(Update::Failed(why)) => return Ok(Ended::Failed(why)),
+                    Ok(update) => self.take(update)?,
+                    Err(_) if self.tree.finished.is_some() => return Ok(Ended::Finished),
+                    Err(_) => return Ok(Ended::Failed("the search has ended unexpectedly".into())),
+                },
+            }
+        }
+    }
+
+    fn take(&mut self, update: Update) -> Result<()> {
+        match update {
+            Update::Event(entry) => self.event(&entry),
+            Update::Working { job, candidate } => {
+                let what = match &job.question {
+                    Question::Drift => "drift",
+                    Question::Accuracy {
+                        split: Split::Test, ..
+                    } => "test",
+                    Question::Accuracy { to, .. } if *to < self.tree.float.len() => "screening",
+                    Question::Accuracy { .. } => "accuracy",
+                };
+                let whose = candidate.map_or_else(|| "float".to_owned(), |c| c.to_string());
+                self.bar.set_message(format!("{whose} {what}"));
+                Ok(())
+            }
+            Update::Progress(progress) => {
+                self.bar.set_length(progress.total as u64);
+                self.bar.set_position(progress.done as u64);
+                Ok(())
+            }
+            Update::Totals(totals) => {
+                self.totals = totals;
+                Ok(())
+            }
+            Update::Idle | Update::Failed(_) => Ok(()),
+        }
+    }
+
+    fn event(&mut self, entry: &Entry) -> Result<()> {
+        self.tree.apply(&entry.event);
+        if let Event::Finished { .. } = entry.event {
+            self.counters = Counters::of(&entry.event).unwrap_or_default();
+            return Ok(());
+        }
+        if self.history > 0 {
+            self.history -= 1;
+            return Ok(());
+        }
+        match (self.json, describe(&entry.event, &self.tree)) {
+            (true, _) => json_line(entry),
+            (false, Some(text)) if self.bar.is_hidden() => line(&text),
+            (false, Some(text)) => self.bar.suspend(|| line(&text)),
+            (false, None) => Ok(()),
+        }
+    }
+
+    fn finish(&self, run: &Path) -> Result<ExitCode> {
+        report(&self.tree, self.counters, self.totals, run, self.json)
+    }
+}
+
+/// Prints the result and returns the exit code it stands for.
+fn report(
+    tree: &Tree,
+    counters: Counters,
+    totals: Totals,
+    run: &Path,
+    json: bool,
+) -> Result<ExitCode> {
+    let Some(finished) = Finished::new(tree, counters, totals, run) else {
+        bail!("the run has not finished")
+    };
+    match json {
+        true => json_line(&finished)?,
+        false => line(&finished.to_string())?,
+    }
+    Ok(if finished.is_met() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NOTHING_MET)
+    })
+}
+
+/// An event in words, where it is worth a line.
+fn describe(event: &Event, tree: &Tree) -> Option<String> {
+    let candidate = |id: crate::search::CandidateId| {
+        let change = tree.get(id).and_then(|c| c.change.clone());
+        change.map_or_else(
+            || id.to_string(),
+            |m| format!("{id} {} -> {}", m.group, m.bits),
+        )
+    };
+    Some(match event {
+        Event::Baseline { correct } => {
+            format!(
+                "float: {} of {} images of the search split correct",
+                correct.correct(),
+                correct.len()
+            )
+        }
+        Event::LevelOpened { level, groups } => {
+            format!("level {level:?}: {} group(s) to lower", groups.len())
+        }
+        Event::Gated {
+            candidate: id,
+            reason,
+        } if reason.decision == GateDecision::HeldBack => {
+            format!(
+                "  {} held back at drift {:.4}",
+                candidate(*id),
+                reason.drift
+            )
+        }
+        Event::Screened {
+            candidate: id,
+            judgement: j,
+            ..
+        }
+        | Event::Confirmed {
+            candidate: id,
+            judgement: j,
+            ..
+        } => {
+            let what = if matches!(event, Event::Screened { .. }) {
+                "screening"
+            } else {
+                "confirmation"
+            };
+            let verdict = if j.verdict == Verdict::Met {
+                "met"
+            } else {
+                "not met"
+            };
+            let (lost, allowed) = (j.float_correct as i64 - j.correct as i64, j.allowed_loss);
+            format!(
+                "  {} {what} {verdict}: {lost} lost in {} of {} images, {allowed} allowed",
+                candidate(*id),
+                j.images,
+                j.of
+            )
+        }
+        Event::IncumbentChanged {
+            candidate: Some(id),
+        } => {
+            let found = tree.get(*id)?;
+            let drop = found.confirmation.as_ref()?.drop();
+            let float = tree.settings.as_ref()?.space.float_bytes();
+            let saved = crate::quant::saving_percent(found.bytes, float);
+            format!(
+                "* {} is the smallest confirmed: {} bytes ({saved:.1} % saved), drop {drop:.2} points",
+                candidate(*id),
+                found.bytes
+            )
+        }
+        Event::CommandAccepted { note, .. } => note.clone(),
+        Event::CommandRefused { why, .. } => why.clone(),
+        _ => return None,
+    })
+}

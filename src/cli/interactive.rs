@@ -1,0 +1,86 @@
+//! A run in the terminal interface.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use super::{INTERRUPTED, NOTHING_MET, signals};
+use crate::profile::{Library, Paths, Save};
+use crate::run::{Finished, Handle, PROFILE, Summary};
+use crate::tui::{self, Outcome, SaveError, Session};
+
+/// Shows a run until the person leaves or it ends; then says what came of it.
+pub(crate) fn watch(mut handle: Handle, device: &str) -> Result<ExitCode> {
+    let signals = signals::catch()?;
+    let folder = handle.folder.clone();
+    let id = folder
+        .file_name()
+        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let session = Session {
+        run_id: id.clone(),
+        folder: folder.clone(),
+        device: device.to_owned(),
+        commands: handle.commands.clone(),
+        updates: handle.updates.clone(),
+        save: save_into_library(&handle)?,
+        signals,
+    };
+    let ending = tui::run(session);
+    handle.stop();
+    let ending = ending.context("the terminal interface failed")?;
+    for path in &ending.saved {
+        println!("saved {}", path.display());
+    }
+    println!("run {}", folder.display());
+    let summary = Summary::read(&folder)?;
+    match ending.outcome {
+        Outcome::Failed(why) => {
+            bail!("{why}\nwhat was computed is safe: continue with `aq4svit resume {id}`")
+        }
+        _ if summary.tree.finished.is_some() => {
+            let Some(finished) =
+                Finished::new(&summary.tree, summary.counters, summary.totals, &folder)
+            else {
+                return Ok(ExitCode::SUCCESS);
+            };
+            println!("{finished}");
+            Ok(if finished.is_met() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(NOTHING_MET)
+            })
+        }
+        _ => {
+            println!(
+                "not finished; everything so far is safe: continue with `aq4svit resume {id}`"
+            );
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+    }
+}
+
+/// Saves allocations of the run as profiles of the user's library.
+fn save_into_library(handle: &Handle) -> Result<tui::Save> {
+    let library = Library::new(&Paths::from_env()?);
+    let folder = handle.folder.clone();
+    let text = std::fs::read_to_string(folder.join(PROFILE)).context("the run's profile")?;
+    let layers = handle.layers.clone();
+    Ok(Box::new(move |name, allocation, pins, overwrite| {
+        let other = |e: &dyn std::fmt::Display| SaveError::Other(e.to_string());
+        let target = library.path(&name.parse().map_err(|e| other(&e))?);
+        let names: Vec<&str> = layers.iter().map(String::as_str).collect();
+        let save = Save {
+            text: &text,
+            folder: &folder,
+            name: Some(name),
+            layers: &names,
+            allocation,
+            pins,
+        };
+        match save.write(&target, overwrite) {
+            Ok(()) => Ok(target),
+            Err(crate::profile::SaveError::Exists(path)) => Err(SaveError::Exists(path)),
+            Err(e) => Err(other(&e)),
+        }
+    }))
+}

@@ -1,0 +1,126 @@
+//! `aq4svit search`, and `aq4svit` alone.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use super::device::DeviceArgs;
+use super::source::{SetArgs, resolve};
+use super::{headless, interactive};
+use crate::profile::{DEFAULT, Paths, ResolvedProfile};
+use crate::run::{self, EvaluatorOptions, Prepared, Source};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A profile: a file, or the name of a saved or shipped one
+    #[arg(default_value = DEFAULT)]
+    profile: String,
+    /// Without the terminal interface: plain lines, and a progress bar on a terminal
+    #[arg(long)]
+    headless: bool,
+    /// Print every event as a line of JSON, the result last (implies --headless)
+    #[arg(long)]
+    json: bool,
+    /// Turn every speed-up off: same decisions, slower
+    #[arg(long)]
+    plain: bool,
+    #[command(flatten)]
+    set: SetArgs,
+    /// The run's own folder; must not hold a run yet
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Key of what is drawn at random (`search.seed`)
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+/// `aq4svit` without a command: the demo.
+pub(crate) fn demo() -> Result<ExitCode> {
+    need_terminal()?;
+    let options = EvaluatorOptions {
+        device: "cpu".into(),
+        threads: None,
+        plain: false,
+    };
+    start(
+        resolve(DEFAULT, &SetArgs::default())?,
+        None,
+        &options,
+        Front::Interactive,
+    )
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let front = Front::new(args.headless, args.json);
+    if front == Front::Interactive {
+        need_terminal()?;
+    }
+    let mut set = args.set.clone();
+    set.set
+        .extend(args.seed.map(|seed| format!("search.seed={seed}")));
+    let profile = resolve(&args.profile, &set)?;
+    start(
+        profile,
+        args.run_dir.clone(),
+        &args.device.options(args.plain),
+        front,
+    )
+}
+
+/// What a person or a script sees of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Front {
+    Interactive,
+    Lines,
+    Json,
+}
+
+impl Front {
+    pub fn new(headless: bool, json: bool) -> Self {
+        match (headless, json) {
+            (_, true) => Front::Json,
+            (true, false) => Front::Lines,
+            (false, false) => Front::Interactive,
+        }
+    }
+}
+
+/// The interface needs a terminal on both sides.
+pub(crate) fn need_terminal() -> Result<()> {
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        bail!(
+            "standard input and output must be a terminal for the interface; use --headless (or --json) otherwise"
+        );
+    }
+    Ok(())
+}
+
+fn start(
+    profile: ResolvedProfile,
+    run_dir: Option<PathBuf>,
+    options: &EvaluatorOptions,
+    front: Front,
+) -> Result<ExitCode> {
+    let name = profile.profile.name.clone();
+    let source = Source {
+        text: profile.text,
+        folder: profile.folder,
+        origin: profile.origin.to_string(),
+    };
+    let folder = match run_dir {
+        Some(folder) => folder,
+        None => run::new_folder(&Paths::from_env()?.runs(), &name),
+    };
+    let prepared =
+        Prepared::new(profile.profile).with_context(|| format!("profile {}", source.origin))?;
+    let handle = run::create(prepared, &source, &folder, options)?;
+    match front {
+        Front::Interactive => interactive::watch(handle, &options.device),
+        Front::Lines => headless::watch(handle, false),
+        Front::Json => headless::watch(handle, true),
+    }
+}
