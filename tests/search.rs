@@ -157,6 +157,34 @@ fn nothing_met_is_said() {
 }
 
 #[test]
+fn every_uniform_width_is_tried_before_giving_up() {
+    // A network whose 8 bits fail by bad luck while 6 pass: accuracy is not monotone in bits.
+    let mut settings = settings();
+    settings.test_images = 0;
+    let mut engine = Engine::new(settings).expect("no pins");
+    let mut evaluator = landscape(1);
+    engine.start();
+    while let Some(request) = engine.wanted(1).pop() {
+        let unlucky = request.job.allocation == Allocation::uniform(LAYERS, width(8));
+        let outcome = match answer(&mut evaluator, &request.job) {
+            Outcome::Accuracy { correct } if unlucky => Outcome::Accuracy {
+                correct: correct.iter().map(|_| false).collect(),
+            },
+            outcome => outcome,
+        };
+        engine.outcome(&request.job, outcome);
+    }
+    let tree = engine.tree();
+    assert_eq!(tree.candidates[0].state(), State::Refuted);
+    assert_eq!(
+        tree.candidates[1].allocation,
+        Allocation::uniform(LAYERS, width(6))
+    );
+    assert_eq!(tree.finished, Some(StopReason::Complete));
+    assert!(tree.incumbent.is_some());
+}
+
+#[test]
 fn a_memory_limit_that_is_not_reached_is_said() {
     let mut settings = settings();
     settings.constraint.max_memory = Some(200);

@@ -7,6 +7,7 @@ use super::{
     StopReason,
 };
 use crate::evaluate::Verdict;
+use crate::quant::{Allocation, BitWidth};
 
 impl Engine {
     pub(super) fn step(&mut self) -> Next {
@@ -52,7 +53,6 @@ impl Engine {
             });
         };
         let allocation = candidate.allocation.clone();
-        let largest = self.largest();
         if judgement.verdict == Verdict::Met {
             self.emit(Event::BaseChanged {
                 candidate: start,
@@ -71,17 +71,41 @@ impl Engine {
                 };
                 Phase::Lowest(self.propose(Some(start), Some(change), Origin::Lowest, lowest))
             };
-        } else if allocation != largest {
+        } else if let Some((bits, next)) = self.next_start(start) {
             let change = Move {
                 group: Group::Network,
-                bits: self.largest_width(),
+                bits,
             };
             self.phase =
-                Phase::Start(self.propose(Some(start), Some(change), Origin::Start, largest));
+                Phase::Start(self.propose(Some(CandidateId(0)), Some(change), Origin::Start, next));
         } else {
             self.finish(StopReason::NothingMet);
         }
         Next::Again
+    }
+
+    /// The next uniform allocation to start from when one does not meet the constraint: the largest width first, then
+    /// down the menu, because accuracy is not monotone in bits. None when all have been tried.
+    fn next_start(&self, tried: CandidateId) -> Option<(BitWidth, Allocation)> {
+        let tried = self.tree.get(tried)?;
+        let below = match (&tried.change, &self.settings.start) {
+            (Some(change), _) => change.bits,
+            (None, Some(_)) => BitWidth::FLOAT,
+            (None, None) => self.largest_width(),
+        };
+        let from_file = tried.change.is_none() && self.settings.start.is_some();
+        let mut widths = self
+            .settings
+            .space
+            .menu
+            .iter()
+            .rev()
+            .filter(|w| **w < below || from_file);
+        widths.find_map(|width| {
+            let uniform = self.clamped(&Allocation::uniform(self.allowed.len(), *width));
+            let known = self.tree.candidates.iter().any(|c| c.allocation == uniform);
+            (!known).then_some((*width, uniform))
+        })
     }
 
     pub(super) fn step_lowest(&mut self, lowest: CandidateId) -> Next {

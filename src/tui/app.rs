@@ -205,7 +205,8 @@ impl<S: Screen> App<'_, S> {
                     allocation,
                     overwrite,
                 } => {
-                    let result = (self.save)(&name, &allocation, overwrite);
+                    let pins = &self.model.tree.pins;
+                    let result = (self.save)(&name, &allocation, pins, overwrite);
                     self.act(Action::Saved(result))?;
                 }
                 Effect::Suspend => {

@@ -32,6 +32,6 @@ mod words;
 pub use action::{Action, Effect};
 pub use app::{Screen, run, run_on};
 pub use model::Model;
-pub use session::{Ending, Outcome, SaveError, Session, Signal};
+pub use session::{Ending, Outcome, Save, SaveError, Session, Signal};
 pub use update::update;
 pub use view::view;

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use crate::profile::Pin;
 use crate::quant::Allocation;
 use crate::run::Update;
 use crate::search::{Command, StopReason, Tree};
 
-/// Saves an allocation under a name; the last argument is true when the person agreed to overwrite.
-pub type Save = Box<dyn FnMut(&str, &Allocation, bool) -> Result<PathBuf, SaveError>>;
+/// Saves an allocation under a name, with the pins now in force; the last argument is true when the person agreed to
+/// overwrite.
+pub type Save = Box<dyn FnMut(&str, &Allocation, &[Pin], bool) -> Result<PathBuf, SaveError>>;
 
 /// A run to show and to steer.
 pub struct Session {

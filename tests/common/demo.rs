@@ -81,6 +81,9 @@ search = 400   # a comment to keep
 mean = [0.286]
 std = [0.353]
 
+[constraint]
+max_accuracy_drop = 4.0
+
 [quantizer]
 bits = [2, 3, 4, 8]
 

@@ -53,7 +53,7 @@ fn ends() -> Ends {
         device: "cpu".into(),
         commands: send_command,
         updates: receive_update,
-        save: Box::new(|name, _, _| match name {
+        save: Box::new(|name, _, _, _| match name {
             "full" => Err(SaveError::Other("the disk is full".into())),
             name => Ok(format!("/p/{name}.toml").into()),
         }),

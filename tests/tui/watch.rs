@@ -74,7 +74,7 @@ fn watch() {
         device: "cpu".into(),
         commands,
         updates,
-        save: Box::new(move |name, _, overwrite| {
+        save: Box::new(move |name, _, _, overwrite| {
             assert_ne!(mode, "panic while saving", "the profile lost its mind");
             let path = PathBuf::from(format!("/tmp/profiles/{name}.toml"));
             if names.contains(&name.to_owned()) && !overwrite {
