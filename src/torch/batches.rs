@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crossbeam_channel::unbounded;
+use crossbeam_channel::{Sender, unbounded};
 
 use crate::data::ImageSet;
 use crate::evaluate::{Cancel, EvaluateError};
@@ -75,7 +75,8 @@ impl<'a> Batches<'a> {
 }
 
 /// Runs pieces of work on `threads` threads and commits their results in the order of the pieces, on the calling
-/// thread, until `commit` breaks. Each thread makes its own worker. Returns the pieces that were run, committed or not.
+/// thread, until `commit` breaks. Each thread makes its own worker. No piece is started while one of `2 * threads`
+/// pieces before it is not committed, so that little is run in vain. Returns the pieces that were run, committed or not.
 ///
 /// # Errors
 /// [`EvaluateError::Cancelled`] when cancelled before the end, else the error of the first piece that failed.
@@ -88,60 +89,105 @@ pub(super) fn run<W, R: Send>(
     mut commit: impl FnMut(usize, R) -> ControlFlow<()>,
 ) -> Result<Vec<usize>, EvaluateError> {
     let threads = threads.clamp(1, pieces.len().max(1));
-    let next = AtomicUsize::new(pieces.start);
     let stop = AtomicBool::new(false);
+    let (orders, to_do) = unbounded();
     let (sender, results) = unbounded();
+    let run_all = |own: &mut Option<W>, piece: usize| {
+        if cancel.is_cancelled() {
+            return Err(EvaluateError::Cancelled);
+        }
+        match own {
+            Some(own) => work(own, piece),
+            None => work(own.insert(worker()?), piece),
+        }
+    };
     thread::scope(|scope| {
         for _ in 0..threads {
-            let sender = sender.clone();
-            let (next, stop, worker, work, end) = (&next, &stop, &worker, &work, pieces.end);
+            let (to_do, sender) = (to_do.clone(), sender.clone());
+            let (stop, run_all) = (&stop, &run_all);
             scope.spawn(move || {
                 let mut own = None;
-                while !stop.load(Ordering::Relaxed) && !cancel.is_cancelled() {
-                    let piece = next.fetch_add(1, Ordering::Relaxed);
-                    if piece >= end {
+                for piece in to_do {
+                    if stop.load(Ordering::Relaxed) {
                         break;
                     }
-                    let result = match &mut own {
-                        Some(own) => work(own, piece),
-                        None => worker().and_then(|made| work(own.insert(made), piece)),
-                    };
-                    // The receiver outlives the threads.
-                    let _ = sender.send((piece, result));
+                    let answer = Answer::new(piece, &sender);
+                    answer.give(run_all(&mut own, piece));
                 }
             });
         }
-        drop(sender);
+        drop((to_do, sender));
+        let mut ahead = pieces.clone();
+        let order = |piece: usize| {
+            // Workers that are gone have answered why.
+            let _ = orders.send(piece);
+        };
+        ahead.by_ref().take(2 * threads).for_each(order);
         let mut ran = Vec::new();
         let mut waiting = BTreeMap::new();
-        let mut due = pieces.start;
-        let mut failure = None;
-        for (piece, result) in results {
-            ran.push(piece);
-            waiting.insert(piece, result);
-            while let Some(result) = waiting.remove(&due) {
-                let go_on = match result {
-                    _ if stop.load(Ordering::Relaxed) => ControlFlow::Break(()),
-                    Ok(result) => commit(due, result),
-                    Err(error) => {
-                        failure = Some(error);
-                        ControlFlow::Break(())
-                    }
-                };
-                if go_on.is_break() {
-                    stop.store(true, Ordering::Relaxed);
+        let mut end = Ok(());
+        for due in pieces {
+            let result = loop {
+                if let Some(result) = waiting.remove(&due) {
+                    break result;
                 }
-                due += 1;
+                match results.recv() {
+                    Ok((piece, result)) => waiting.insert(piece, result),
+                    // Not reached: every piece is answered.
+                    Err(_) => break Err(EvaluateError::Cancelled),
+                };
+            };
+            match result {
+                Ok(result) => {
+                    ran.push(due);
+                    if commit(due, result).is_break() {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    end = Err(error);
+                    break;
+                }
             }
+            ahead.by_ref().take(1).for_each(order);
         }
-        match failure {
-            Some(error) => Err(error),
-            None if due < pieces.end && !stop.load(Ordering::Relaxed) => {
-                Err(EvaluateError::Cancelled)
-            }
-            None => Ok(ran),
-        }
+        stop.store(true, Ordering::Relaxed);
+        drop(orders);
+        waiting.extend(results);
+        ran.extend(waiting.iter().filter(|(_, r)| r.is_ok()).map(|(p, _)| *p));
+        end.map(|()| ran)
     })
+}
+
+/// The promise to answer for a piece, kept even by a worker that panics.
+struct Answer<'a, R> {
+    piece: usize,
+    sender: &'a Sender<(usize, Result<R, EvaluateError>)>,
+    given: bool,
+}
+
+impl<'a, R> Answer<'a, R> {
+    fn new(piece: usize, sender: &'a Sender<(usize, Result<R, EvaluateError>)>) -> Self {
+        Answer {
+            piece,
+            sender,
+            given: false,
+        }
+    }
+    fn give(mut self, result: Result<R, EvaluateError>) {
+        self.given = true;
+        // The receiver outlives the workers.
+        let _ = self.sender.send((self.piece, result));
+    }
+}
+
+impl<R> Drop for Answer<'_, R> {
+    fn drop(&mut self) {
+        if !self.given {
+            let failed = EvaluateError::Backend("a worker thread panicked".to_owned());
+            let _ = self.sender.send((self.piece, Err(failed)));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -174,6 +220,7 @@ mod tests {
             let ran = ran.unwrap();
             assert_eq!(seen, (3..21).map(|i| (i, i * i)).collect::<Vec<_>>());
             assert!((3..21).all(|i| ran.contains(&i)));
+            assert!(ran.iter().all(|&i| i < 21 + 2 * threads));
         }
     }
 
@@ -209,6 +256,17 @@ mod tests {
             |_, ()| ControlFlow::Continue(()),
         );
         assert_eq!(result, Err(EvaluateError::Cancelled));
+    }
+
+    #[test]
+    #[should_panic(expected = "a scoped thread panicked")]
+    fn a_panic_in_a_worker_is_not_waited_for() {
+        let work = |(): &mut (), i: usize| {
+            assert!(i != 3, "the third piece");
+            Ok(())
+        };
+        let go = |_: usize, ()| ControlFlow::Continue(());
+        let _ = run(0..30, 2, &Cancel::default(), || Ok(()), work, go);
     }
 
     #[test]

@@ -1,0 +1,327 @@
+//! The libtorch evaluator on the demo.
+#![cfg(feature = "torch")]
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use aq4svit::checkpoint;
+use aq4svit::data::{self, DataConfig, Splits};
+use aq4svit::evaluate::{
+    Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split,
+    StopRule, Work,
+};
+use aq4svit::profile::Profile;
+use aq4svit::quant::{Allocation, BitWidth, Scheme};
+use aq4svit::torch::{
+    Device, Images, Model, Precision, PredictOptions, TorchEvaluator, TorchOptions, predict,
+};
+use safetensors::SafeTensors;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn demo() -> &'static (Model, Arc<Splits>) {
+    static DEMO: OnceLock<(Model, Arc<Splits>)> = OnceLock::new();
+    DEMO.get_or_init(|| {
+        let profile = Profile::load(&root().join("profiles/demo.toml")).unwrap();
+        let data = DataConfig {
+            calibration: 21,
+            search: 200,
+            ..profile.data.clone().unwrap()
+        };
+        let model = Model {
+            graph: profile.graph().unwrap(),
+            weights: checkpoint::builtin("qkformer-fashion-mnist").unwrap(),
+            scheme: Scheme::default(),
+        };
+        let splits = data::load(&data, root(), &profile.model).unwrap();
+        (model, Arc::new(splits))
+    })
+}
+
+fn evaluator(threads: usize, plain: bool) -> TorchEvaluator {
+    let (model, splits) = demo();
+    let options = TorchOptions {
+        device: "cpu".to_owned(),
+        threads: Some(threads),
+        plain,
+    };
+    TorchEvaluator::new(model.clone(), Arc::clone(splits), options).unwrap()
+}
+
+fn layers() -> usize {
+    demo().0.graph.layers.len()
+}
+
+fn uniform(bits: u8) -> Allocation {
+    Allocation::uniform(layers(), BitWidth::new(bits).unwrap())
+}
+
+/// Every layer another width, float and 16 bits among them.
+fn mixed() -> Allocation {
+    let widths = [4, 3, 32, 8, 16, 2, 5, 6];
+    let widths = widths.iter().cycle().take(layers());
+    Allocation(widths.map(|&b| BitWidth::new(b).unwrap()).collect())
+}
+
+fn accuracy(split: Split, from: usize, to: usize, stop: Option<StopRule>) -> Question {
+    Question::Accuracy {
+        split,
+        from,
+        to,
+        stop,
+    }
+}
+
+fn ask(
+    evaluator: &mut TorchEvaluator,
+    allocation: &Allocation,
+    question: Question,
+) -> (Outcome, Work) {
+    let job = Job {
+        allocation: allocation.clone(),
+        question,
+    };
+    let answer = evaluator.evaluate(&job, &Cancel::default(), &mut |_| ());
+    answer.unwrap()
+}
+
+fn bits(outcome: Outcome) -> CorrectBits {
+    match outcome {
+        Outcome::Accuracy { correct } => correct,
+        Outcome::Drift { .. } => panic!("not an accuracy"),
+    }
+}
+
+fn reference<T, const N: usize>(name: &str, one: fn([u8; N]) -> T) -> Vec<T> {
+    let bytes = std::fs::read(root().join("tests/fixtures/demo/reference.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let tensor = file.tensor(name).unwrap();
+    let numbers = tensor.data().chunks(N);
+    numbers.map(|b| one(b.try_into().unwrap())).collect()
+}
+
+#[test]
+fn the_demo_says_what_it_said_in_pytorch() {
+    let test = demo().1.test.as_ref().unwrap();
+    let expected: Vec<bool> = reference("test_predictions", |[class]: [u8; 1]| u32::from(class))
+        .iter()
+        .enumerate()
+        .map(|(i, class)| *class == test.label(i))
+        .collect();
+    assert_eq!(expected.iter().filter(|c| **c).count(), 8681);
+    let question = accuracy(Split::Test, 0, 600, None);
+    let (outcome, work) = ask(&mut evaluator(2, false), &uniform(32), question);
+    let found = bits(outcome);
+    assert_eq!(found.len(), 600);
+    assert_eq!(
+        (work.images, work.layer_forwards),
+        (600, 600 * layers() as u64)
+    );
+    // Another order of sums may change an image or two.
+    let changed = found.iter().zip(&expected).filter(|(a, b)| a != *b).count();
+    assert!(changed <= 2, "{changed} images changed");
+}
+
+#[test]
+fn the_demos_first_logits() {
+    let (model, splits) = demo();
+    let test = splits.test.as_ref().unwrap();
+    let mut values = vec![0.0; 64 * 28 * 28];
+    for (i, pixels) in values.chunks_mut(28 * 28).enumerate() {
+        test.fill(i, pixels);
+    }
+    let images = Images {
+        batch: 64,
+        shape: test.shape(),
+        values,
+    };
+    let expected = reference("test_logits_first64", f64::from_le_bytes);
+    let far = |precision, allowed: f64| {
+        let options = PredictOptions {
+            precision,
+            trace: false,
+            device: Device::CPU,
+        };
+        let found = predict(model, &uniform(32), &images, options).unwrap();
+        let rows = found.logits.chunks(10).zip(expected.chunks(10));
+        rows.filter(|(a, b)| a.iter().zip(*b).any(|(a, b)| (a - b).abs() > allowed))
+            .count()
+    };
+    assert_eq!(far(Precision::F64, 1e-9), 0);
+    // In f32 a spike next to its threshold may flip, and then the image's logits move.
+    assert!(far(Precision::F32, 1e-4) <= 4);
+}
+
+#[test]
+fn threads_change_nothing() {
+    let questions = [
+        Question::Drift,
+        accuracy(Split::Search, 0, 100, None),
+        accuracy(Split::Search, 5, 42, None),
+        accuracy(Split::Calibration, 0, 21, None),
+    ];
+    for allocation in [uniform(32), mixed()] {
+        let answers = [1, 2, 3].map(|threads| {
+            let mut evaluator = evaluator(threads, false);
+            questions
+                .clone()
+                .map(|q| ask(&mut evaluator, &allocation, q))
+        });
+        assert_eq!(answers[0], answers[1]);
+        assert_eq!(answers[0], answers[2]);
+    }
+}
+
+#[test]
+fn an_image_does_not_depend_on_what_was_asked_for_with_it() {
+    let mut evaluator = evaluator(2, false);
+    for allocation in [uniform(32), mixed()] {
+        let mut of = |from, to| {
+            bits(
+                ask(
+                    &mut evaluator,
+                    &allocation,
+                    accuracy(Split::Search, from, to, None),
+                )
+                .0,
+            )
+        };
+        let whole = of(0, 60);
+        let mut parts = CorrectBits::new();
+        for (from, to) in [(0, 1), (1, 1), (1, 13), (13, 29), (29, 60)] {
+            let part = of(from, to);
+            assert_eq!(part.len(), to - from);
+            parts.extend(&part);
+        }
+        assert_eq!(whole, parts);
+    }
+}
+
+#[test]
+fn stopping_early_changes_the_work_and_not_the_answer() {
+    let question = |allowed_loss, lost_before, float: &CorrectBits| {
+        let stop = StopRule {
+            lost_before,
+            allowed_loss,
+            stop_when_met: true,
+            float: float.clone(),
+        };
+        accuracy(Split::Search, 8, 128, Some(stop))
+    };
+    let mut stopping = evaluator(2, false);
+    let mut plain = evaluator(1, true);
+    let all = accuracy(Split::Search, 8, 128, None);
+    let float = bits(ask(&mut stopping, &uniform(32), all.clone()).0);
+    let mut saved = 0;
+    for (allocation, allowed_loss, lost_before) in [
+        (uniform(2), 3, 0),
+        (uniform(8), 20, 0),
+        (mixed(), 0, 0),
+        (uniform(4), 1, 5_000),
+    ] {
+        let rule = question(allowed_loss, lost_before, &float);
+        let (short, less) = ask(&mut stopping, &allocation, rule.clone());
+        let (same, more) = ask(&mut plain, &allocation, rule);
+        assert_eq!(short, same);
+        assert_eq!(
+            (more.images, more.layer_forwards),
+            (120, 120 * layers() as u64)
+        );
+        let short = bits(short);
+        assert!(short.len() < 120);
+        // Never more than a few batches of 8 beyond what was needed.
+        let needed = short.len() as u64;
+        assert!(less.images >= needed && less.images <= needed + 5 * 8);
+        saved += 120 - less.images;
+        let full = bits(ask(&mut plain, &allocation, all.clone()).0);
+        assert!(short.iter().eq(full.iter().take(short.len())));
+    }
+    assert!(saved > 120);
+}
+
+#[test]
+fn cancelling_is_answered_at_the_next_batch() {
+    let mut evaluator = evaluator(2, false);
+    for question in [Question::Drift, accuracy(Split::Search, 0, 200, None)] {
+        let job = Job {
+            allocation: uniform(4),
+            question,
+        };
+        let cancel = Cancel::default();
+        let mut last = 0;
+        let mut progress = |p: Progress| {
+            assert!(p.done > last && p.done <= p.total);
+            last = p.done;
+            cancel.cancel();
+        };
+        let answer = evaluator.evaluate(&job, &cancel, &mut progress);
+        assert_eq!(answer, Err(EvaluateError::Cancelled));
+        assert!(last > 0 && last < 200);
+        let answer = evaluator.evaluate(&job, &cancel, &mut |_| panic!("no batch may run"));
+        assert_eq!(answer, Err(EvaluateError::Cancelled));
+        // And it still works.
+        let again = evaluator.evaluate(&job, &Cancel::default(), &mut |_| ());
+        assert!(again.is_ok());
+    }
+}
+
+#[test]
+fn drift_is_zero_for_float_and_grows_as_widths_shrink() {
+    let mut evaluator = evaluator(2, false);
+    let mut drift = |bits| match ask(&mut evaluator, &uniform(bits), Question::Drift) {
+        (Outcome::Drift { drift, sites }, work) => (drift, sites, work),
+        _ => panic!("not a drift"),
+    };
+    let (eight, sites, work) = drift(8);
+    assert_eq!(sites.len(), demo().0.graph.sites.len() + 1);
+    let mean = sites.iter().sum::<f64>() / sites.len() as f64;
+    assert!((eight - mean).abs() < 1e-12);
+    // The float network runs once, on first need.
+    assert_eq!(work.images, 2 * 21);
+    let (three, _, work) = drift(3);
+    assert_eq!(work.images, 21);
+    let (float, sites, _) = drift(32);
+    assert_eq!(float, 0.0);
+    assert!(sites.iter().all(|&s| s == 0.0));
+    assert!(0.0 < eight && eight < 0.05 && eight < three && three < 1.0);
+}
+
+#[test]
+fn what_cannot_be_answered_is_an_error() {
+    let (model, splits) = demo();
+    let options = |device: &str| TorchOptions {
+        device: device.to_owned(),
+        ..TorchOptions::default()
+    };
+    let refuse = |model: Model, device: &str| {
+        TorchEvaluator::new(model, Arc::clone(splits), options(device)).unwrap_err()
+    };
+    let error = refuse(model.clone(), "gpu").to_string();
+    assert!(error.contains("cpu or cuda:N"), "{error}");
+    let mut other = model.clone();
+    other.graph.input.channels = 3;
+    assert!(matches!(refuse(other, "cpu"), EvaluateError::Setup(_)));
+
+    let mut evaluator = evaluator(1, false);
+    let mut error = |allocation: &Allocation, question: Question| {
+        let job = Job {
+            allocation: allocation.clone(),
+            question,
+        };
+        let answer = evaluator.evaluate(&job, &Cancel::default(), &mut |_| ());
+        answer.unwrap_err()
+    };
+    let short = Allocation::uniform(3, BitWidth::FLOAT);
+    assert!(matches!(
+        error(&short, Question::Drift),
+        EvaluateError::WrongLayers { got: 3, .. }
+    ));
+    for (from, to) in [(0, 201), (5, 4)] {
+        assert!(matches!(
+            error(&uniform(4), accuracy(Split::Search, from, to, None)),
+            EvaluateError::OutOfRange { len: 200, .. }
+        ));
+    }
+}
