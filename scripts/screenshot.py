@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Writes docs/screenshot.svg: the real program on the demo, captured from tmux after so many seconds.
+
+Usage: scripts/screenshot.py [seconds] [columns] [rows]     (needs tmux and a built target/release/aq4svit)
+"""
+
+import html
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS, COLUMNS, ROWS = (int(a) for a in (sys.argv[1:] + ["60", "140", "42"][len(sys.argv) - 1 :]))
+BASIC = "1c1c1c d75f5f 87af5f d7af5f 5f87d7 af87d7 5fafaf bcbcbc 6c6c6c ff8787 afd787 ffd787 87afff d7afff 87d7d7 eeeeee".split()
+BACKGROUND, FOREGROUND = "#101418", "#d0d0d0"
+
+
+def colour(code):
+    """The hexadecimal colour of an index of the 256-colour palette."""
+    if code < 16:
+        return "#" + BASIC[code]
+    if code < 232:
+        steps = [0, 95, 135, 175, 215, 255]
+        code -= 16
+        return "#%02x%02x%02x" % (steps[code // 36], steps[code // 6 % 6], steps[code % 6])
+    return "#%02x%02x%02x" % ((8 + 10 * (code - 232),) * 3)
+
+
+def style(state, codes):
+    """Applies the numbers of one SGR sequence to a style."""
+    codes = [int(c or 0) for c in codes.split(";")]
+    while codes:
+        code = codes.pop(0)
+        if code == 0:
+            state.clear()
+        elif code in (38, 48):
+            key = "fg" if code == 38 else "bg"
+            if codes.pop(0) == 5:
+                state[key] = colour(codes.pop(0))
+            else:
+                state[key] = "#%02x%02x%02x" % tuple(codes.pop(0) for _ in range(3))
+        elif 30 <= code <= 37 or 90 <= code <= 97:
+            state["fg"] = colour(code - 30 if code < 40 else code - 82)
+        elif 40 <= code <= 47 or 100 <= code <= 107:
+            state["bg"] = colour(code - 40 if code < 50 else code - 92)
+        elif code in (39, 49):
+            state.pop("fg" if code == 39 else "bg", None)
+        elif code in (1, 2, 7, 9):
+            state[{1: "bold", 2: "dim", 7: "reverse", 9: "strike"}[code]] = True
+        elif code == 22:
+            state.pop("bold", None), state.pop("dim", None)
+
+
+def svg(lines):
+    """The captured lines as an SVG picture."""
+    width, height = 8.4, 17
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{COLUMNS * width + 16:.0f}" height="{ROWS * height + 16}" '
+        f'font-family="ui-monospace,DejaVu Sans Mono,Menlo,monospace" font-size="14">'
+        f'<rect width="100%" height="100%" rx="6" fill="{BACKGROUND}"/>'
+    ]
+    state = {}
+    for row, line in enumerate(lines):
+        column = 0
+        for part in re.split(r"(\x1b\[[0-9;]*m)", line):
+            match = re.fullmatch(r"\x1b\[([0-9;]*)m", part)
+            if match:
+                style(state, match[1])
+                continue
+            if not part:
+                continue
+            fg, bg = state.get("fg", FOREGROUND), state.get("bg")
+            if state.get("reverse"):
+                fg, bg = bg or BACKGROUND, fg
+            x, y = 8 + column * width, 8 + row * height
+            if bg:
+                out.append(f'<rect x="{x:.1f}" y="{y}" width="{len(part) * width:.1f}" height="{height}" fill="{bg}"/>')
+            extra = ' font-weight="bold"' if state.get("bold") else ""
+            extra += ' opacity="0.6"' if state.get("dim") else ""
+            extra += ' text-decoration="line-through"' if state.get("strike") else ""
+            if part.strip():
+                out.append(
+                    f'<text x="{x:.1f}" y="{y + 13}" fill="{fg}"{extra} xml:space="preserve" '
+                    f'textLength="{len(part) * width:.1f}">{html.escape(part)}</text>'
+                )
+            column += len(part)
+    return "\n".join(out + ["</svg>\n"])
+
+
+def main():
+    with tempfile.TemporaryDirectory() as home:
+        tmux = ["tmux", "-S", os.path.join(home, "socket")]
+        program = f"AQ4SVIT_DATA={home}/data AQ4SVIT_CONFIG={home}/config {ROOT}/target/release/aq4svit"
+        subprocess.run([*tmux, "new-session", "-d", "-x", str(COLUMNS), "-y", str(ROWS), program], check=True)
+        time.sleep(SECONDS)
+        shot = subprocess.run([*tmux, "capture-pane", "-e", "-p"], check=True, capture_output=True, text=True).stdout
+        subprocess.run([*tmux, "kill-server"], check=False)
+    target = ROOT / "docs" / "screenshot.svg"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(svg(shot.splitlines()), encoding="utf-8")
+    print(f"wrote {target.relative_to(ROOT)}")
+
+
+main()
