@@ -63,7 +63,8 @@ impl Layout {
         Rect {
             x: frame.x + sides,
             y: frame.y + 1,
-            width: frame.width.saturating_sub(2 * sides),
+            // A blank before the line at the right: numbers end there.
+            width: frame.width.saturating_sub(3 * sides),
             height: frame.height.saturating_sub(1 + sides),
         }
     }
@@ -102,27 +103,24 @@ impl Layout {
 fn fixed_lines(pane: Pane, height: u16) -> u16 {
     match pane {
         Pane::Tree => u16::from(height > 4),
-        Pane::Allocation => {
-            if height >= 14 {
-                4
-            } else {
-                1
-            }
-        }
-        Pane::Gate => {
-            if height >= 8 {
-                3
-            } else {
-                1
-            }
-        }
+        Pane::Allocation => match height {
+            14.. => 4,
+            10.. => 2,
+            _ => 1,
+        },
+        Pane::Gate => match height {
+            8.. => 3,
+            _ => 1,
+        },
         Pane::Log => 0,
     }
 }
 
 fn large_panes(body: Rect) -> Vec<(Pane, Rect)> {
-    if body.width >= 180 {
-        return wall_panes(body);
+    match body.width {
+        180.. => return wall_panes(body),
+        ..150 => return band_panes(body),
+        _ => {}
     }
     let [left, right] =
         Split::horizontal([Constraint::Percentage(57), Constraint::Percentage(43)]).areas(body);
@@ -139,12 +137,31 @@ fn large_panes(body: Rect) -> Vec<(Pane, Rect)> {
     ]
 }
 
+/// For a screen too narrow for two columns of numbers: tree and log over the whole width.
+fn band_panes(body: Rect) -> Vec<(Pane, Rect)> {
+    let log = (body.height / 5).clamp(6, 12);
+    let [tree, middle, log] = Split::vertical([
+        Constraint::Fill(1),
+        Constraint::Fill(1),
+        Constraint::Length(log),
+    ])
+    .areas(body);
+    let halves = [Constraint::Percentage(50), Constraint::Percentage(50)];
+    let [allocation, gate] = Split::horizontal(halves).areas(middle);
+    vec![
+        (Pane::Tree, tree),
+        (Pane::Allocation, allocation),
+        (Pane::Gate, gate),
+        (Pane::Log, log),
+    ]
+}
+
 /// For a large screen: three columns, each list as high as possible.
 fn wall_panes(body: Rect) -> Vec<(Pane, Rect)> {
     let [left, allocation, gate] = Split::horizontal([
-        Constraint::Percentage(44),
+        Constraint::Percentage(42),
         Constraint::Percentage(28),
-        Constraint::Percentage(28),
+        Constraint::Percentage(30),
     ])
     .areas(body);
     let log = (body.height / 4).clamp(7, 20);

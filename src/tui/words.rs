@@ -232,23 +232,25 @@ pub fn gate_numbers(reason: &GateReason, symbols: &Symbols) -> String {
 
 /// A judgement in numbers: `drop 1.20 on 500 of 500 images`.
 pub fn judgement(j: &Judgement, symbols: &Symbols) -> String {
-    let looked = if j.images == j.of {
-        format!("{} images", count(j.of as u64))
-    } else {
-        format!(
-            "{} of {} images",
-            count(j.images as u64),
-            count(j.of as u64)
-        )
-    };
+    let looked = images(j);
     let allowed = 100.0 * j.allowed_loss as f64 / j.of.max(1) as f64;
     let known = if j.cached { ", known already" } else { "" };
     format!(
-        "drop {} on {looked} (allowed {} {}{known})",
+        "drop {} on {looked} ({} {}{known})",
         points(j.drop()),
         symbols.at_most,
         points(allowed)
     )
+}
+
+/// How many images a judgement looked at: `471 of 500 images`.
+pub fn images(j: &Judgement) -> String {
+    let of = count(j.of as u64);
+    if j.images == j.of {
+        format!("{of} images")
+    } else {
+        format!("{} of {of} images", count(j.images as u64))
+    }
 }
 
 /// A command in words.

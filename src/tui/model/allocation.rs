@@ -3,44 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Scroll;
-use crate::profile::Level;
-use crate::search::{Candidate, Group, Space};
-
-/// A part of the network that has a row: all of it, a stage, a block or a layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// The group that a change of this row changes.
-    pub group: Group,
-    /// Its name as shown below what it belongs to.
-    pub label: String,
-    /// How deep it hangs.
-    pub depth: usize,
-    /// Indices of its layers.
-    pub members: Vec<usize>,
-    /// Positions of its sites in a candidate's drifts; a layer has at most one: that of the neurons it feeds.
-    pub sites: Vec<usize>,
-    /// The part it belongs to.
-    pub parent: Option<usize>,
-}
-
-impl Part {
-    /// True for a single layer.
-    pub fn is_layer(&self) -> bool {
-        matches!(self.group, Group::Layer(_))
-    }
-    /// How far its potentials moved: the mean over its sites; over all of them for the network.
-    pub fn drift(&self, candidate: &Candidate) -> Option<f64> {
-        if self.group == Group::Network {
-            return candidate.drift;
-        }
-        let known: Vec<f64> = self
-            .sites
-            .iter()
-            .filter_map(|site| candidate.site_drift.get(*site).copied())
-            .collect();
-        (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
-    }
-}
+use super::parts::{Part, parts};
+use crate::search::Space;
 
 /// The allocation as shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,233 +84,19 @@ impl AllocationPane {
     }
 }
 
-/// All parts of a network. A stage or block with the same layers as something finer has no row of its own.
-fn parts(space: &Space) -> Vec<Part> {
-    let mut parts = vec![Part {
-        group: Group::Network,
-        label: String::from("network"),
-        depth: 0,
-        members: space.members(&Group::Network),
-        sites: Vec::new(),
-        parent: None,
-    }];
-    for stage in space.groups(Level::Stage) {
-        let members = space.members(&stage);
-        let blocks: Vec<Group> = space
-            .groups(Level::Block)
-            .into_iter()
-            .filter(|block| space.members(block).iter().all(|m| members.contains(m)))
-            .collect();
-        let stage_at = (blocks.len() > 1).then(|| {
-            let sites = blocks.iter().flat_map(|b| block_sites(space, b)).collect();
-            push(
-                &mut parts,
-                stage.to_string(),
-                stage.clone(),
-                members,
-                sites,
-                0,
-            )
-        });
-        for block in blocks {
-            let members = space.members(&block);
-            let above = stage_at.unwrap_or(0);
-            let block_at = if members.len() > 1 {
-                let sites = block_sites(space, &block);
-                push(
-                    &mut parts,
-                    block.to_string(),
-                    block,
-                    members.clone(),
-                    sites,
-                    above,
-                )
-            } else {
-                above
-            };
-            for member in members {
-                let layer = &space.layers[member];
-                let label = match (
-                    members_below(&parts, block_at),
-                    layer.name.strip_prefix(&layer.block),
-                ) {
-                    (true, Some(rest)) => rest.trim_start_matches('.').to_owned(),
-                    _ => layer.name.clone(),
-                };
-                let sites = layer_site(space, member).into_iter().collect();
-                let group = Group::Layer(layer.name.clone());
-                push(&mut parts, label, group, vec![member], sites, block_at);
-            }
-        }
-    }
-    parts
-}
-
-fn members_below(parts: &[Part], part: usize) -> bool {
-    matches!(parts.get(part).map(|p| &p.group), Some(Group::Block(_)))
-}
-
-fn push(
-    parts: &mut Vec<Part>,
-    label: String,
-    group: Group,
-    members: Vec<usize>,
-    sites: Vec<usize>,
-    parent: usize,
-) -> usize {
-    parts.push(Part {
-        group,
-        label,
-        depth: parts[parent].depth + 1,
-        members,
-        sites,
-        parent: Some(parent),
-    });
-    parts.len() - 1
-}
-
-/// Sites whose name starts with the block's; the logits for the last block, which no neuron follows.
-fn block_sites(space: &Space, block: &Group) -> Vec<usize> {
-    let prefix = format!("{block}.");
-    let own: Vec<usize> = (0..space.sites.len())
-        .filter(|i| space.sites[*i].starts_with(&prefix))
-        .collect();
-    let is_last = space
-        .layers
-        .last()
-        .is_some_and(|l| l.block == block.to_string());
-    if own.is_empty() && is_last {
-        vec![space.sites.len()]
-    } else {
-        own
-    }
-}
-
-/// The neurons that a layer feeds: `mlp.mlp1_conv` feeds `mlp.mlp1_lif`, `attn.q_linear` feeds `attn.q_lif`. The
-/// last block's layer feeds the logits.
-fn layer_site(space: &Space, layer: usize) -> Option<usize> {
-    let layer = space.layers.get(layer)?;
-    let (module, last) = layer.name.rsplit_once('.').unwrap_or(("", &layer.name));
-    let site = ["conv", "linear"].iter().find_map(|kind| {
-        let (before, after) = last.rsplit_once(kind)?;
-        let name = format!("{module}.{before}lif{after}");
-        space.sites.iter().position(|site| *site == name)
-    });
-    site.or_else(|| {
-        let sites = block_sites(space, &Group::Block(layer.block.clone()));
-        (sites == [space.sites.len()]).then_some(space.sites.len())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quant::BitWidth;
-    use crate::search::SpaceLayer;
-
-    fn space(layers: &[(&str, &str, &str)], sites: &[&str]) -> Space {
-        Space {
-            layers: layers
-                .iter()
-                .map(|(stage, block, name)| SpaceLayer {
-                    name: (*name).into(),
-                    stage: (*stage).into(),
-                    block: (*block).into(),
-                    weights: 8,
-                    bytes: vec![4],
-                    float_bytes: 32,
-                })
-                .collect(),
-            menu: vec![BitWidth::new(4).unwrap()],
-            fixed_bytes: 0,
-            sites: sites.iter().map(|s| (*s).into()).collect(),
-        }
-    }
-
-    fn qkformer() -> Space {
-        space(
-            &[
-                ("stage1", "patch_embed1", "patch_embed1.proj_conv"),
-                ("stage1", "patch_embed1", "patch_embed1.proj1_conv"),
-                ("stage1", "stage1.0", "stage1.0.tssa.q_conv"),
-                ("stage1", "stage1.0", "stage1.0.mlp.mlp1_conv"),
-                ("head", "head", "head"),
-            ],
-            &[
-                "patch_embed1.proj_lif",
-                "patch_embed1.proj1_lif",
-                "stage1.0.tssa.q_lif",
-                "stage1.0.tssa.attn_lif",
-                "stage1.0.mlp.mlp1_lif",
-            ],
-        )
-    }
-
-    #[test]
-    fn rows_follow_the_hierarchy_without_repeating_it() {
-        let pane = AllocationPane::new(&qkformer());
-        let rows: Vec<_> = pane
-            .parts
-            .iter()
-            .map(|p| (p.depth, p.label.as_str()))
-            .collect();
-        assert_eq!(
-            rows,
-            [
-                (0, "network"),
-                (1, "stage1"),
-                (2, "patch_embed1"),
-                (3, "proj_conv"),
-                (3, "proj1_conv"),
-                (2, "stage1.0"),
-                (3, "tssa.q_conv"),
-                (3, "mlp.mlp1_conv"),
-                (1, "head"),
-            ]
-        );
-        assert_eq!(pane.current().unwrap().label, "proj_conv");
-        let one_block = space(
-            &[("patch_embed", "patch_embed", "patch_embed.proj_conv"); 2],
-            &[],
-        );
-        let pane = AllocationPane::new(&one_block);
-        let rows: Vec<_> = pane.parts.iter().map(|p| (p.depth, &p.group)).collect();
-        assert_eq!(rows[1], (1, &Group::Block("patch_embed".into())));
-    }
-
-    #[test]
-    fn layers_have_the_drift_of_the_neurons_they_feed() {
-        let pane = AllocationPane::new(&qkformer());
-        let sites = |label: &str| &pane.parts.iter().find(|p| p.label == label).unwrap().sites;
-        assert_eq!(*sites("mlp.mlp1_conv"), [4]);
-        assert_eq!(*sites("tssa.q_conv"), [2]);
-        assert_eq!(*sites("stage1.0"), [2, 3, 4]);
-        assert_eq!(*sites("stage1"), [0, 1, 2, 3, 4]);
-        assert_eq!(*sites("head"), [5]);
-        let spikformer = space(
-            &[
-                ("patch_embed", "patch_embed", "patch_embed.proj_conv2"),
-                ("patch_embed", "patch_embed", "patch_embed.rpe_conv"),
-                ("block", "block.0", "block.0.attn.q_linear"),
-                ("block", "block.0", "block.0.mlp.fc1_linear"),
-                ("head", "head", "head"),
-            ],
-            &[
-                "patch_embed.proj_lif2",
-                "block.0.attn.q_lif",
-                "block.0.mlp.fc1_lif",
-            ],
-        );
-        let site = |layer| layer_site(&spikformer, layer);
-        assert_eq!(
-            [site(0), site(1), site(2), site(3), site(4)],
-            [Some(0), None, Some(1), Some(2), Some(3)]
-        );
-    }
+    use crate::tui::model::parts::tests::qkformer;
 
     #[test]
     fn folding_hides_and_the_cursor_stays_on_a_row() {
         let mut pane = AllocationPane::new(&qkformer());
+        assert_eq!(
+            pane.current().unwrap().label,
+            "proj_conv",
+            "the first layer"
+        );
         pane.to_parent();
         assert_eq!(pane.current().unwrap().label, "patch_embed1");
         assert!(pane.fold(false) && !pane.fold(false));

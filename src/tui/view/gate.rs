@@ -79,14 +79,14 @@ fn summary(model: &Model, frame: &mut Frame, area: Rect, room: usize, wide: bool
     if area.height == 1 {
         let line = counts
             .add(false_rejections(stats))
-            .maybe(correlation(stats))
+            .maybe(correlation(stats, wide))
             .line();
         frame.render_widget(line, inside);
         return;
     }
     let rates = Sentence::new(model, inside.width)
         .add(false_rejections(stats))
-        .maybe(correlation(stats))
+        .maybe(correlation(stats, wide))
         .line();
     let heading = Line::from(vec![
         cell("node", room, dim),
@@ -111,12 +111,14 @@ fn false_rejections(stats: &GateStats) -> String {
     }
 }
 
-fn correlation(stats: &GateStats) -> Option<String> {
+/// Rank correlation of drift with the drop that was measured.
+fn correlation(stats: &GateStats, wide: bool) -> Option<String> {
     let rho = stats.correlation?;
-    Some(format!(
-        "rank correlation {rho:.2} ({} nodes)",
-        stats.evaluated
-    ))
+    Some(if wide {
+        format!("rank correlation {rho:.2} ({} nodes)", stats.evaluated)
+    } else {
+        format!("correlation {rho:.2}")
+    })
 }
 
 fn decision_row(
@@ -154,7 +156,7 @@ fn decision_row(
 }
 
 /// What was compared, in a column.
-fn numbers(model: &Model, reason: &GateReason) -> String {
+pub fn numbers(model: &Model, reason: &GateReason) -> String {
     let symbols = &model.theme.symbols;
     let through = reason.decision == GateDecision::Passed;
     match (reason.mode, reason.decision) {

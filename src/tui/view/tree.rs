@@ -8,6 +8,7 @@ use crate::search::{Candidate, Origin};
 use crate::tui::layout::Layout;
 use crate::tui::model::{Fold, Joint, Model, Pane, Row};
 use crate::tui::text;
+use crate::tui::words;
 
 const STATE: usize = 13;
 const DRIFT: usize = 6;
@@ -15,6 +16,10 @@ const DROP: usize = 6;
 const MEMORY: usize = 10;
 /// Columns of a row beside the node itself: mark of the selection, base and incumbent, and the numbers.
 const OTHERS: usize = 1 + 3 + STATE + DRIFT + DROP + MEMORY;
+/// Enough for a node; what a wide pane has beyond is better used than left between a name and its numbers.
+const NODE: usize = 46;
+/// Columns that a note needs.
+const NOTE: usize = 24;
 /// Deeper nodes are drawn no further to the right.
 const DEEPEST: usize = 8;
 
@@ -23,16 +28,21 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
     let (Some(fixed), Some(list)) = (layout.fixed(Pane::Tree), layout.list(Pane::Tree)) else {
         return;
     };
-    let room = usize::from(list.width).saturating_sub(OTHERS);
+    let columns = Columns::of(list.width);
     let dim = model.theme.palette.dim;
     if fixed.height > 0 {
         let heading = Line::from(vec![
             cell("", 4, dim),
-            cell("node", room, dim),
+            cell("node", columns.node, dim),
             cell(" state", STATE, dim),
             number("drift", DRIFT, dim),
             number("drop", DROP, dim),
             number("memory", MEMORY, dim),
+            cell(
+                if columns.note > 0 { "  evidence" } else { "" },
+                columns.note,
+                dim,
+            ),
         ]);
         frame.render_widget(heading, fixed);
     }
@@ -50,7 +60,7 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
         else {
             continue;
         };
-        let line = node_row(model, tree_row, node, room);
+        let line = node_row(model, tree_row, node, columns);
         let selected = nodes.selected == Some(node.id);
         row(model, frame, line_area(list, i), line, selected, focused);
     }
@@ -63,7 +73,30 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
     }
 }
 
-fn node_row(model: &Model, tree_row: &Row, node: &Candidate, room: usize) -> Line<'static> {
+/// Columns whose width depends on the pane's.
+#[derive(Clone, Copy)]
+struct Columns {
+    /// The node itself.
+    node: usize,
+    /// What its state rests on; nothing where there is no room.
+    note: usize,
+}
+
+impl Columns {
+    fn of(width: u16) -> Self {
+        let room = usize::from(width).saturating_sub(OTHERS);
+        match room.checked_sub(NODE) {
+            Some(note) if note >= NOTE => Columns { node: NODE, note },
+            _ => Columns {
+                node: room,
+                note: 0,
+            },
+        }
+    }
+}
+
+fn node_row(model: &Model, tree_row: &Row, node: &Candidate, columns: Columns) -> Line<'static> {
+    let room = columns.node;
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
     let mut spans = vec![
         if model.tree.base == Some(node.id) {
@@ -122,7 +155,22 @@ fn node_row(model: &Model, tree_row: &Row, node: &Candidate, room: usize) -> Lin
         number(&drop, DROP, quiet),
         number(&text::bytes(node.bytes), MEMORY, quiet),
     ]);
+    if columns.note > 0 {
+        let note = note(model, node);
+        let note = text::cut(&note, columns.note.saturating_sub(2), symbols.ellipsis);
+        spans.push(cell(&format!("  {note}"), columns.note, palette.dim));
+    }
     Line::from(spans)
+}
+
+/// What a node's state rests on: the images looked at, or what the gate compared.
+fn note(model: &Model, node: &Candidate) -> String {
+    let symbols = &model.theme.symbols;
+    match (node.judgement(), node.gate) {
+        (Some(judgement), _) => words::images(judgement),
+        (None, Some(gate)) => words::gate_numbers(&gate, symbols),
+        (None, None) => String::new(),
+    }
 }
 
 fn rails(model: &Model, tree_row: &Row) -> String {
