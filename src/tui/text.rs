@@ -84,6 +84,12 @@ pub fn drift(drift: f64) -> String {
     }
 }
 
+/// A change of drift, with its sign.
+pub fn drift_change(change: f64) -> String {
+    let sign = if change < 0.0 { '-' } else { '+' };
+    format!("{sign}{}", drift(change.abs()))
+}
+
 /// Percentage points with two decimals.
 pub fn points(points: f64) -> String {
     // "-0.00" would make a reader look twice.
@@ -217,6 +223,8 @@ mod tests {
         assert_eq!(drift(0.0512), "0.051");
         assert_eq!(drift(12.34), "12.3");
         assert_eq!(drift(1e9), "huge");
+        assert_eq!(drift_change(-0.0012), "-0.001");
+        assert_eq!(drift_change(0.25), "+0.250");
     }
 
     #[test]

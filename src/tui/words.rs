@@ -1,7 +1,7 @@
 //! Events in words.
 
 use super::model::{Importance, Model};
-use super::text::{bytes, count, drift, points};
+use super::text::{bytes, count, drift, drift_change, points};
 use super::theme::Symbols;
 use crate::evaluate::Verdict;
 use crate::profile::{GateMode, Level, Strategy};
@@ -84,12 +84,14 @@ pub fn event(model: &Model, event: &Event) -> (Importance, String) {
             cached,
             ..
         } => {
+            let parent = model.tree.get(*candidate).and_then(|c| c.parent);
+            let change = parent.map(|p| format!(", {} on {p}", drift_change(*added)));
             let known = if *cached { ", known already" } else { "" };
             let text = format!(
-                "{} drifts {} ({:+.3} on its parent{known})",
+                "{} drifts {}{}{known}",
                 model.title(*candidate),
                 drift(*d),
-                added
+                change.unwrap_or_default()
             );
             (Detail, text)
         }

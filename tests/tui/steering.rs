@@ -474,6 +474,25 @@ fn the_way_to_the_base_is_straight_and_what_lies_behind_is_folded() {
 }
 
 #[test]
+fn a_pruned_base_is_no_longer_on_the_way() {
+    let mut play = Play::new(SIZE);
+    play.jobs(60);
+    let before = play.model.tree.base.unwrap();
+    play.act(Action::Prune);
+    let base = play.model.tree.base.unwrap();
+    assert_ne!(base, before);
+    let depth = |id| {
+        play.model
+            .nodes
+            .rows
+            .iter()
+            .find(|r| r.id == id)
+            .map(|r| r.depth)
+    };
+    assert_eq!((depth(base), depth(before)), (Some(0), Some(1)));
+}
+
+#[test]
 fn folding_and_parents() {
     let mut play = Play::new(SIZE);
     play.jobs(60);

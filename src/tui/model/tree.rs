@@ -134,6 +134,8 @@ impl TreePane {
             self.onward.insert(parent, child);
             child = parent;
         }
+        // Nothing goes on from the base yet: after a walk back or a pruning, what did is one of its fan.
+        self.onward.remove(&to);
         let reading_there = || {
             let parent = self.selected.and_then(|id| tree.get(id)?.parent);
             parent.is_some() && parent == from

@@ -79,14 +79,14 @@ fn summary(model: &Model, frame: &mut Frame, area: Rect, room: usize, wide: bool
     if area.height == 1 {
         let line = counts
             .add(false_rejections(stats))
-            .maybe(correlation(stats, wide))
+            .maybe(correlation(stats, inside.width))
             .line();
         frame.render_widget(line, inside);
         return;
     }
     let rates = Sentence::new(model, inside.width)
         .add(false_rejections(stats))
-        .maybe(correlation(stats, wide))
+        .maybe(correlation(stats, inside.width))
         .line();
     let heading = Line::from(vec![
         cell("node", room, dim),
@@ -112,9 +112,9 @@ fn false_rejections(stats: &GateStats) -> String {
 }
 
 /// Rank correlation of drift with the drop that was measured.
-fn correlation(stats: &GateStats, wide: bool) -> Option<String> {
+fn correlation(stats: &GateStats, columns: u16) -> Option<String> {
     let rho = stats.correlation?;
-    Some(if wide {
+    Some(if columns >= 78 {
         format!("rank correlation {rho:.2} ({} nodes)", stats.evaluated)
     } else {
         format!("correlation {rho:.2}")

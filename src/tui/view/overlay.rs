@@ -162,8 +162,13 @@ fn save(model: &Model, frame: &mut Frame, prompt: &SavePrompt) {
             Span::styled(word, style),
         ]));
         if node.state() != State::Confirmed {
-            let warning = "Not confirmed: it may miss the constraint on the whole search split.";
-            lines.extend(paragraph(model, warning, palette.warn));
+            let mut warning = String::from(
+                "Not confirmed: it may miss the constraint on the whole search split.",
+            );
+            if let Some(incumbent) = model.tree.incumbent {
+                warning += &format!(" The smallest confirmed one is {incumbent} (key i).");
+            }
+            lines.extend(paragraph(model, &warning, palette.warn));
         }
     }
     lines.push(Line::default());

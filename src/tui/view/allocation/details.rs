@@ -73,8 +73,15 @@ fn lineage(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
 }
 
 fn gate_line(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
-    let drift = match (node.drift, node.added_drift) {
-        (Some(drift), Some(added)) => format!("drift {} ({added:+.3})", text::drift(drift)),
+    let added = node.added_drift.filter(|_| node.parent.is_some());
+    let drift = match (node.drift, added) {
+        (Some(drift), Some(added)) => {
+            format!(
+                "drift {} ({})",
+                text::drift(drift),
+                text::drift_change(added)
+            )
+        }
         (Some(drift), None) => format!("drift {}", text::drift(drift)),
         (None, _) => String::from("drift not measured"),
     };
