@@ -8,9 +8,15 @@ fn the_key_table_is_the_keymap() {
     let text = std::fs::read_to_string(path).expect("the README");
     let (before, rest) = text.split_once("<!-- keys -->\n").expect("a mark");
     let (_, after) = rest.split_once("<!-- /keys -->").expect("a mark");
-    let right = format!("{before}<!-- keys -->\n{}<!-- /keys -->{after}", keymap::markdown());
+    let right = format!(
+        "{before}<!-- keys -->\n{}<!-- /keys -->{after}",
+        keymap::markdown()
+    );
     if std::env::var_os("UPDATE_README").is_some() {
         std::fs::write(path, &right).expect("writable");
     }
-    assert!(text == right, "run UPDATE_README=1 cargo test --test readme");
+    assert!(
+        text == right,
+        "run UPDATE_README=1 cargo test --test readme"
+    );
 }
