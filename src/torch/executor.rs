@@ -4,7 +4,7 @@
 use tch::{Kind, TchError, Tensor};
 
 use super::error::Doing;
-use super::kernels::Fresh;
+use super::memory::Fresh;
 use super::ops::{Native, Operand, Ops, Plain, Population, Value};
 use super::plan::{Plan, Source, Step};
 use super::record::Record;

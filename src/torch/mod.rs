@@ -14,6 +14,7 @@
 //! tensor operations instead of the kernels; it was never run.
 
 mod batches;
+mod check;
 mod device;
 mod drift;
 mod error;
@@ -21,6 +22,7 @@ mod evaluator;
 mod executor;
 mod kernels;
 mod loops;
+mod memory;
 mod model;
 mod ops;
 mod plain;

@@ -6,7 +6,7 @@
 use tch::Tensor;
 
 use super::TorchError;
-use super::kernels::Fresh;
+use super::memory::Fresh;
 use super::plan::Pool;
 use super::record::Record;
 use super::weights::AffineTensors;

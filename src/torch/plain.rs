@@ -6,7 +6,7 @@ use tch::{Kind, TchError, Tensor};
 
 use super::TorchError;
 use super::error::Doing;
-use super::kernels::Fresh;
+use super::memory::Fresh;
 use super::ops::{Operand, Ops, Plain, Population, Value};
 use super::plan::Pool;
 use super::record::Record;

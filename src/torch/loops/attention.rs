@@ -1,0 +1,106 @@
+//! What the attention kinds need: sums and masks per head, and spiking self-attention.
+#![forbid(unsafe_code)]
+
+use super::{Float, Kernel};
+
+/// The sum over each head's channels.
+pub(in crate::torch) struct HeadSum<'a, F> {
+    /// Channels of one head.
+    pub width: usize,
+    pub input: &'a [F],
+    /// One number per head.
+    pub out: &'a mut [F],
+}
+
+impl<F: Float> Kernel for HeadSum<'_, F> {
+    #[inline(always)]
+    fn run(self) {
+        for (x, out) in self.input.chunks_exact(self.width.max(1)).zip(self.out) {
+            *out = x.iter().fold(F::default(), |sum, &x| sum + x);
+        }
+    }
+}
+
+/// Each head's channels times the head's mask, in place.
+pub(in crate::torch) struct HeadMask<'a, F> {
+    /// Channels of one head.
+    pub width: usize,
+    /// One number per head.
+    pub mask: &'a [F],
+    pub values: &'a mut [F],
+}
+
+impl<F: Float> Kernel for HeadMask<'_, F> {
+    #[inline(always)]
+    fn run(self) {
+        for (x, &mask) in self
+            .values
+            .chunks_exact_mut(self.width.max(1))
+            .zip(self.mask)
+        {
+            x.iter_mut().for_each(|x| *x = *x * mask);
+        }
+    }
+}
+
+/// Spiking self-attention `scale * q (k^T v)` per head on `[rows, tokens, channels]`.
+///
+/// The spikes and their sums are integers, so any order gives the same numbers. `k^T v` comes first (there are more
+/// tokens than channels per head) and silent channels are skipped, which are most.
+pub(in crate::torch) struct Attention<'a, F> {
+    pub tokens: usize,
+    pub heads: usize,
+    pub channels: usize,
+    pub scale: f64,
+    pub q: &'a [F],
+    pub k: &'a [F],
+    pub v: &'a [F],
+    pub out: &'a mut [F],
+}
+
+impl<F: Float> Kernel for Attention<'_, F> {
+    #[inline(always)]
+    fn run(self) {
+        let (c, d) = (self.channels, self.channels / self.heads.max(1));
+        let row = self.tokens * c;
+        if row == 0 || d == 0 {
+            return;
+        }
+        let scale = F::of(self.scale);
+        let mut state = vec![F::default(); d * d];
+        let qk = self.q.chunks_exact(row).zip(self.k.chunks_exact(row));
+        let v_out = self.v.chunks_exact(row).zip(self.out.chunks_exact_mut(row));
+        for ((q, k), (v, out)) in qk.zip(v_out) {
+            for head in (0..c).step_by(d) {
+                state.fill(F::default());
+                for n in (head..row).step_by(c) {
+                    add_outer(&mut state, &k[n..n + d], &v[n..n + d]);
+                }
+                for n in (head..row).step_by(c) {
+                    let out = &mut out[n..n + d];
+                    out.fill(F::default());
+                    for (line, &q) in state.chunks_exact(d).zip(&q[n..n + d]) {
+                        add_scaled(out, line, q);
+                    }
+                    out.iter_mut().for_each(|x| *x = *x * scale);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add_outer<F: Float>(state: &mut [F], k: &[F], v: &[F]) {
+    for (line, &k) in state.chunks_exact_mut(v.len()).zip(k) {
+        add_scaled(line, v, k);
+    }
+}
+
+#[inline(always)]
+fn add_scaled<F: Float>(sum: &mut [F], x: &[F], factor: F) {
+    if factor != F::default() {
+        for (sum, &x) in sum.iter_mut().zip(x) {
+            *sum = *sum + factor * x;
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The arithmetic of the executor's own kernels, on plain slices.
+//!
+//! Every value lies in memory as `[rows, positions, channels]` with the channels innermost (rows are time steps
+//! times images, time-major), so that one affine vector serves a whole row and sums per channel need no
+//! particular order of lanes. No operation is contracted or reassociated: results do not depend on the
+//! instruction set.
+#![forbid(unsafe_code)]
+
+mod attention;
+mod lif;
+mod pool;
+
+pub(super) use attention::{Attention, HeadMask, HeadSum};
+pub(super) use lif::{Drive, Lif};
+pub(super) use pool::MaxPool;
+
+/// The two number formats the executor computes in.
+pub(super) trait Float:
+    tch::kind::Element
+    + Copy
+    + Default
+    + PartialOrd
+    + std::ops::Add<Output = Self>
+    + std::ops::Sub<Output = Self>
+    + std::ops::Mul<Output = Self>
+    + std::ops::Div<Output = Self>
+{
+    /// One.
+    const ONE: Self;
+    /// Rounds to this format.
+    fn of(x: f64) -> Self;
+    /// The same number, exactly.
+    fn f64(self) -> f64;
+}
+
+impl Float for f32 {
+    const ONE: f32 = 1.0;
+    fn of(x: f64) -> f32 {
+        x as f32
+    }
+    fn f64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Float for f64 {
+    const ONE: f64 = 1.0;
+    fn of(x: f64) -> f64 {
+        x
+    }
+    fn f64(self) -> f64 {
+        self
+    }
+}
+
+/// A loop that may be compiled for several instruction sets.
+pub(super) trait Kernel {
+    /// Runs it. Implementations are `#[inline(always)]`, so that they are compiled with the caller's
+    /// instruction set.
+    fn run(self);
+}
+
+/// `y = scale * x + shift` per channel.
+#[derive(Clone, Copy)]
+pub(super) struct AffineRows<'a, F> {
+    pub scale: &'a [F],
+    pub shift: &'a [F],
+}
+
+impl<F: Float> AffineRows<'_, F> {
+    /// Repeats both vectors over `positions`, to be applied to a run of positions at once.
+    fn tiled(self, positions: usize) -> (Vec<F>, Vec<F>) {
+        (self.scale.repeat(positions), self.shift.repeat(positions))
+    }
+}
+
+/// `x[i] <- scale * x[i] + shift`, in place.
+pub(super) struct Affine<'a, F> {
+    pub affine: AffineRows<'a, F>,
+    pub values: &'a mut [F],
+}
+
+impl<F: Float> Kernel for Affine<'_, F> {
+    #[inline(always)]
+    fn run(self) {
+        let channels = self.affine.scale.len();
+        let (scale, shift) = self.affine.tiled(tile_positions(channels));
+        for tile in self.values.chunks_mut(scale.len().max(1)) {
+            for ((x, &a), &b) in tile.iter_mut().zip(&scale).zip(&shift) {
+                *x = *x * a + b;
+            }
+        }
+    }
+}
+
+/// The sum over time steps and positions: `[steps, images, positions, channels]` to `[images, channels]`, in f64 and
+/// rounded once.
+pub(super) struct TokenTimeSum<'a, F> {
+    pub images: usize,
+    pub channels: usize,
+    pub input: &'a [F],
+    /// `[images, channels]`.
+    pub out: &'a mut [F],
+    pub steps: usize,
+}
+
+impl<F: Float> Kernel for TokenTimeSum<'_, F> {
+    #[inline(always)]
+    fn run(self) {
+        let image = self.input.len() / (self.steps * self.images).max(1);
+        if image == 0 || self.channels == 0 {
+            return;
+        }
+        let mut sums = vec![0f64; self.channels];
+        for (i, out) in self.out.chunks_exact_mut(self.channels).enumerate() {
+            sums.fill(0.0);
+            let rows = self.input.chunks_exact(image);
+            for row in rows.skip(i).step_by(self.images) {
+                for x in row.chunks_exact(self.channels) {
+                    for (sum, &x) in sums.iter_mut().zip(x) {
+                        *sum += x.f64();
+                    }
+                }
+            }
+            for (out, &sum) in out.iter_mut().zip(&sums) {
+                *out = F::of(sum);
+            }
+        }
+    }
+}
+
+/// Positions that are worked on at once: a tile of a few KiB stays in the fastest cache over all time steps.
+pub(super) fn tile_positions(channels: usize) -> usize {
+    (1024 / channels.max(1)).max(1)
+}
