@@ -145,6 +145,7 @@ impl Loop {
         for entry in std::mem::take(&mut self.driver.history) {
             self.tell(Update::Event(Box::new(entry)));
         }
+        self.tell(Update::Totals(self.totals()));
         let missing = std::mem::take(&mut self.driver.missing);
         let mut outcome = self.publish(missing).and_then(|()| self.save_best());
         while outcome.is_ok() {

@@ -4,10 +4,10 @@ use std::io::{self, Stdout, stdout};
 use std::panic::{self, PanicHookInfo};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use crossterm::cursor::Show;
 use crossterm::event::{
     self, DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
@@ -113,7 +113,8 @@ pub struct Input {
     /// The events; closed when the terminal gives no more.
     pub events: Receiver<Event>,
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    /// Closed when the thread ends.
+    ended: Receiver<()>,
 }
 
 impl Input {
@@ -125,13 +126,17 @@ impl Input {
         let (send, events) = unbounded();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let thread = thread::Builder::new()
+        let (end, ended) = bounded(0);
+        thread::Builder::new()
             .name(String::from("terminal input"))
-            .spawn(move || read(&send, &stopped))?;
+            .spawn(move || {
+                let _closed_at_the_end: Sender<()> = end;
+                read(&send, &stopped);
+            })?;
         Ok(Input {
             events,
             stop,
-            thread: Some(thread),
+            ended,
         })
     }
 }
@@ -139,15 +144,15 @@ impl Input {
 impl Drop for Input {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        // No longer than a few waits: crossterm never comes back from reading a terminal that has gone away.
+        let _ = self.ended.recv_timeout(4 * WAIT);
     }
 }
 
+/// Only to notice the end; an event wakes the thread at once.
+const WAIT: Duration = Duration::from_millis(50);
+
 fn read(send: &Sender<Event>, stop: &AtomicBool) {
-    // The wait is only so long to notice the end; an event wakes it at once.
-    const WAIT: Duration = Duration::from_millis(50);
     while !stop.load(Ordering::Relaxed) {
         let sent = match event::poll(WAIT) {
             Ok(false) => continue,

@@ -45,6 +45,10 @@ impl Terminal {
             let mut buffer = [0; 4096];
             while let Ok(n @ 1..) = output.read(&mut buffer) {
                 parser.lock().unwrap().process(&buffer[..n]);
+                // Closed: let go of the terminal here too.
+                if Arc::strong_count(&parser) == 1 {
+                    break;
+                }
             }
         });
         let keys = pair.master.take_writer().unwrap();
@@ -99,6 +103,25 @@ impl Terminal {
     /// The process.
     pub fn id(&self) -> u32 {
         self.child.process_id().expect("it runs")
+    }
+
+    /// Takes the terminal away, as closing its window does, and waits for the end.
+    pub fn close(self) {
+        let Terminal {
+            mut child,
+            keys,
+            screen,
+            master,
+        } = self;
+        drop((keys, screen, master));
+        let begin = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if begin.elapsed() > PATIENCE {
+                child.kill().unwrap();
+                panic!("it goes on without a terminal");
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Waits for the end; the terminal must be as it was before. Returns the exit code and the screen.

@@ -63,6 +63,14 @@ fn a_panic_of_the_interface_gives_the_terminal_back_first() {
     assert!(after.contains("the profile lost its mind"), "{after}");
 }
 
+/// Closing the terminal's window is no reason to go on unseen.
+#[test]
+fn a_terminal_that_goes_away_ends_it() {
+    let mut pty = start("");
+    pty.see("Search tree");
+    pty.close();
+}
+
 #[test]
 fn a_signal_gives_the_terminal_back() {
     let mut pty = start("");

@@ -48,6 +48,12 @@ fn a_search_at_work() {
 
 #[test]
 fn before_anything_is_known() {
+    let nothing = text(
+        draw(&crate::story::model(Theme::colour(), SMALL), SMALL)
+            .backend()
+            .buffer(),
+    );
+    insta::assert_snapshot!("waiting", nothing);
     let mut play = Play::new(SMALL);
     insta::assert_snapshot!("started", screen(&play));
     play.jobs(0);

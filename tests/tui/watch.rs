@@ -57,12 +57,18 @@ fn watch() {
     let (news, updates) = unbounded();
     let (raise, signals) = unbounded();
     #[cfg(unix)]
-    thread::spawn(move || {
-        use signal_hook::{consts::SIGTERM, iterator::Signals};
-        for _ in Signals::new([SIGTERM]).unwrap().forever() {
-            let _ = raise.send(Signal::Terminate);
-        }
-    });
+    {
+        use signal_hook::{
+            consts::{SIGHUP, SIGTERM},
+            iterator::Signals,
+        };
+        let mut caught = Signals::new([SIGHUP, SIGTERM]).unwrap();
+        thread::spawn(move || {
+            for _ in caught.forever() {
+                let _ = raise.send(Signal::Terminate);
+            }
+        });
+    }
     #[cfg(not(unix))]
     drop(raise);
     let worker_mode = mode.clone();

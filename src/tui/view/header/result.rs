@@ -150,8 +150,10 @@ pub fn short_result(model: &Model, columns: u16) -> Line<'static> {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
     let arrow = symbols.arrow;
     let float = float_accuracy(model);
-    let settings = model.tree.settings.as_deref();
-    let total = settings.map_or(0, |s| s.space.float_bytes());
+    let Some(settings) = model.tree.settings.as_deref() else {
+        return Line::default();
+    };
+    let total = settings.space.float_bytes();
     let allowed = limit(model).map_or(String::new(), points);
     match (result(model), incumbent(model)) {
         (Some((accuracy, drop, _)), Some(node)) => Sentence::new(model, columns)
