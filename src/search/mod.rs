@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod check;
 mod command;
 mod engine;
 mod event;

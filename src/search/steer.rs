@@ -1,26 +1,13 @@
 //! Steering: what each command does to the search, and candidates that do not come from the ranking.
 
+use super::check::Effect;
 use super::engine::{Ask, Engine, Next, Phase};
-use super::level::{OpenLevel, nearest_allowed};
+use super::level::OpenLevel;
 use super::{
-    BaseReason, Candidate, CandidateId, CloseReason, Command, Event, GateDecision, Move, Origin,
-    State, StopReason,
+    BaseReason, Candidate, CandidateId, CloseReason, Command, Event, GateDecision, Origin, State,
+    StopReason,
 };
 use crate::evaluate::Verdict;
-use crate::profile::Pin;
-
-/// What an accepted command still has to do once its acknowledgement is journalled.
-enum Effect {
-    Nothing,
-    /// Judge this candidate before queued work.
-    Judge(CandidateId),
-    /// Make this child of a candidate and judge it.
-    Make(CandidateId, Move, crate::quant::Allocation),
-    LeaveBranch,
-    TakeUp(CandidateId),
-    Repin(Vec<Vec<crate::quant::BitWidth>>),
-    Stop,
-}
 
 impl Engine {
     /// Obeys or refuses a command; either way the first event returned says so.
@@ -36,188 +23,6 @@ impl Engine {
         self.take_events()
     }
 
-    fn check(&self, command: &Command) -> Result<(String, Effect), String> {
-        if self.is_finished() {
-            return Err("the search has finished; start a new one with the changed profile".into());
-        }
-        match command {
-            Command::Pause if self.tree.paused => Err("already paused".into()),
-            Command::Pause => Ok(("paused".into(), Effect::Nothing)),
-            Command::Resume if !self.tree.paused => Err("not paused".into()),
-            Command::Resume => Ok(("going on".into(), Effect::Nothing)),
-            Command::Prune { candidate } => self.check_prune(*candidate),
-            Command::ResumeBranch { candidate } => self.check_resume_branch(*candidate),
-            Command::SetBits { candidate, change } => self.check_set_bits(*candidate, change),
-            Command::Pin { pin } => self.check_pin(pin),
-            Command::Unpin { pattern } => self.check_unpin(pattern),
-            Command::Stop => Ok((
-                "finishing with the smallest confirmed allocation".into(),
-                Effect::Stop,
-            )),
-        }
-    }
-
-    fn known_candidate(&self, id: CandidateId) -> Result<&Candidate, String> {
-        let last = self.tree.candidates.len();
-        self.tree.get(id).ok_or_else(|| {
-            format!("there is no candidate {id}: the tree has {last}, numbered from 0")
-        })
-    }
-
-    fn check_prune(&self, id: CandidateId) -> Result<(String, Effect), String> {
-        let candidate = self.known_candidate(id)?;
-        if candidate.pruned {
-            return Err(format!("{id} is already in a pruned branch"));
-        }
-        if candidate.parent.is_none() {
-            return Err(format!(
-                "{id} is where the search starts; to end the search, stop it"
-            ));
-        }
-        let branch = self.tree.branch(id);
-        if self.tree.base.is_some_and(|b| branch.contains(&b)) && self.fallback(id).is_none() {
-            return Err(format!(
-                "{id} holds the base and no ancestor could take its place"
-            ));
-        }
-        let fresh = branch
-            .iter()
-            .filter_map(|c| self.tree.get(*c))
-            .filter(|c| !c.pruned)
-            .count();
-        Ok((
-            format!("pruned {id}: {fresh} candidate(s) will not be expanded"),
-            Effect::LeaveBranch,
-        ))
-    }
-
-    fn check_resume_branch(&self, id: CandidateId) -> Result<(String, Effect), String> {
-        let candidate = self.known_candidate(id)?;
-        if !candidate.pruned {
-            return Err(format!("{id} is not pruned"));
-        }
-        if let Some(parent) = candidate
-            .parent
-            .and_then(|p| self.tree.get(p))
-            .filter(|p| p.pruned)
-        {
-            return Err(format!(
-                "{id} lies below the pruned {}: resume that one",
-                parent.id
-            ));
-        }
-        Ok((
-            format!("resumed {id}: it takes part from the next round"),
-            Effect::TakeUp(id),
-        ))
-    }
-
-    fn check_set_bits(&self, id: CandidateId, change: &Move) -> Result<(String, Effect), String> {
-        let parent = self.known_candidate(id)?;
-        if parent.pruned {
-            return Err(format!("{id} is in a pruned branch: resume it first"));
-        }
-        if self.tree.base.is_none() {
-            return Err("the start is not judged yet: try again in a moment".into());
-        }
-        let members = self.settings.space.members(&change.group);
-        if members.is_empty() {
-            return Err(format!("the network has no {}", change.group));
-        }
-        if !self.settings.space.menu.contains(&change.bits) {
-            let menu: Vec<String> = self
-                .settings
-                .space
-                .menu
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            return Err(format!(
-                "{} is not in the bit menu ({})",
-                change.bits,
-                menu.join(", ")
-            ));
-        }
-        let mut allocation = parent.allocation.clone();
-        for i in members {
-            allocation.0[i] = nearest_allowed(&self.allowed[i], change.bits);
-        }
-        if let Some(held) = self
-            .clamped(&allocation)
-            .0
-            .iter()
-            .zip(&allocation.0)
-            .position(|(a, b)| a != b)
-        {
-            let layer = &self.settings.space.layers[held].name;
-            return Err(format!(
-                "{id} itself breaks the pin of {layer}: choose a candidate that keeps to the pins"
-            ));
-        }
-        if allocation == parent.allocation {
-            return Err(format!(
-                "{} is at {} already, or pinned",
-                change.group, change.bits
-            ));
-        }
-        let same = |c: &&Candidate| c.allocation == allocation;
-        match self.tree.candidates.iter().find(same) {
-            Some(twin) if twin.pruned => Err(format!(
-                "that is {}, which is pruned: resume it first",
-                twin.id
-            )),
-            Some(twin) if self.by_hand.contains(&twin.id) => {
-                Err(format!("that is {}, already waiting", twin.id))
-            }
-            Some(twin) => match twin.state() {
-                State::Proposed | State::Measured | State::HeldBack => Ok((
-                    format!("that is {}: judged at once", twin.id),
-                    Effect::Judge(twin.id),
-                )),
-                State::Failed | State::Refuted => Err(format!(
-                    "that is {}, which does not meet the constraint",
-                    twin.id
-                )),
-                State::Passed | State::Confirmed => {
-                    Err(format!("that is {}, which passed already", twin.id))
-                }
-            },
-            None => {
-                let note = format!(
-                    "made #{} from {id}: judged at once",
-                    self.tree.candidates.len()
-                );
-                Ok((note, Effect::Make(id, change.clone(), allocation)))
-            }
-        }
-    }
-
-    fn check_pin(&self, pin: &Pin) -> Result<(String, Effect), String> {
-        let mut pins = self.tree.pins.clone();
-        pins.retain(|p| p.pattern != pin.pattern);
-        pins.push(pin.clone());
-        let allowed = self.settings.allowed(&pins).map_err(|e| e.to_string())?;
-        let range = if pin.min == pin.max {
-            pin.min.to_string()
-        } else {
-            format!("{} to {}", pin.min, pin.max)
-        };
-        Ok((
-            format!("{} pinned to {range}", pin.pattern),
-            Effect::Repin(allowed),
-        ))
-    }
-
-    fn check_unpin(&self, pattern: &str) -> Result<(String, Effect), String> {
-        let mut pins = self.tree.pins.clone();
-        pins.retain(|p| p.pattern != pattern);
-        if pins.len() == self.tree.pins.len() {
-            return Err(format!("there is no pin {pattern:?}"));
-        }
-        let allowed = self.settings.allowed(&pins).map_err(|e| e.to_string())?;
-        Ok((format!("{pattern} is free"), Effect::Repin(allowed)))
-    }
-
     fn obey(&mut self, effect: Effect) {
         match effect {
             Effect::Nothing => {}
@@ -228,7 +33,16 @@ impl Engine {
                 self.by_hand.push_back(candidate);
             }
             Effect::LeaveBranch => self.leave_pruned(),
-            Effect::TakeUp(top) => self.resumed.push_back(top),
+            Effect::TakeUp(top) => {
+                self.resumed.push_back(top);
+                // Behind the last level there is no next round: the level opens again for it.
+                if matches!(
+                    self.phase,
+                    Phase::Confirm(_) | Phase::Test(StopReason::Complete)
+                ) {
+                    self.reopen(false);
+                }
+            }
             Effect::Repin(allowed) => self.repin(allowed),
             Effect::Stop => self.phase = Phase::Test(StopReason::Stopped),
         }
