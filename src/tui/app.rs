@@ -137,19 +137,21 @@ impl<S: Screen> App<'_, S> {
                     }
                     Err(_) => self.act(Action::InputLost)?,
                 },
-                recv(updates) -> update => match update {
-                    Ok(first) => {
-                        let mut burst = vec![first];
-                        burst.extend(updates.try_iter().take(BURST));
-                        self.act(Action::Updates(burst))?;
+                recv(updates) -> update => {
+                    // A worker that panicked said so before its run could tell what that means.
+                    for message in panics.try_iter() {
+                        self.act(Action::Panicked(message))?;
                     }
-                    Err(_) => {
-                        updates = never();
-                        // A worker that panicked said so before it let go of the channel.
-                        for message in panics.try_iter() {
-                            self.act(Action::Panicked(message))?;
+                    match update {
+                        Ok(first) => {
+                            let mut burst = vec![first];
+                            burst.extend(updates.try_iter().take(BURST));
+                            self.act(Action::Updates(burst))?;
                         }
-                        self.act(Action::Disconnected)?;
+                        Err(_) => {
+                            updates = never();
+                            self.act(Action::Disconnected)?;
+                        }
                     }
                 },
                 recv(signals) -> signal => match signal {

@@ -632,3 +632,17 @@ fn an_event_of_an_unknown_candidate_changes_nothing_but_the_log() {
     play.tell(ghost);
     assert_eq!(play.model.tree, tree);
 }
+
+#[test]
+fn what_a_worker_said_before_it_failed_is_part_of_the_message() {
+    let mut play = Play::new(SIZE);
+    play.act(Action::Panicked("no such kernel (src/x.rs:1)".into()));
+    play.tell(vec![Update::Failed(
+        "the evaluator thread has ended".into(),
+    )]);
+    let message = play.model.activity.failed.clone().unwrap();
+    assert_eq!(
+        message,
+        "the evaluator thread has ended: no such kernel (src/x.rs:1)"
+    );
+}

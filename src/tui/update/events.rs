@@ -117,6 +117,10 @@ fn problem(model: &mut Model, text: String) {
 }
 
 fn failed(model: &mut Model, message: String) {
+    let message = match model.activity.panicked.take() {
+        Some(said) => format!("{message}: {said}"),
+        None => message,
+    };
     model.activity.ended(model.clock);
     model.edit = None;
     model.awaiting.clear();
@@ -128,11 +132,11 @@ fn failed(model: &mut Model, message: String) {
 /// The run's end of the channel is gone. That is how a finished run ends, too.
 pub fn disconnected(model: &mut Model) {
     if model.is_live() {
-        let message = match model.activity.panicked.take() {
-            Some(said) => format!("a worker of the run stopped: {said}"),
-            None => String::from("the run stopped without saying why"),
+        let message = match model.activity.panicked {
+            Some(_) => "a worker of the run stopped",
+            None => "the run stopped without saying why",
         };
-        failed(model, message);
+        failed(model, message.to_owned());
     }
 }
 
