@@ -198,7 +198,10 @@ impl Loop {
                     cancel,
                     cancelled: false,
                 });
-                self.idle_said = false;
+                if std::mem::take(&mut self.idle_said) {
+                    // A pause is no time of searching.
+                    self.driver.work.restart();
+                }
             }
             (None, None) => {
                 if !std::mem::replace(&mut self.idle_said, true) {

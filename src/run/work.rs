@@ -74,6 +74,11 @@ impl WorkLog {
         }
     }
 
+    /// Counts time from now on: what has passed since the last call was no work.
+    pub fn restart(&mut self) {
+        self.last = Instant::now();
+    }
+
     /// Layer-forwards, images and seconds up to the last call of [`WorkLog::add`].
     pub fn total(&self) -> (u64, u64, f64) {
         (

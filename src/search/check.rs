@@ -78,10 +78,11 @@ impl Engine {
             .filter_map(|c| self.tree.get(*c))
             .filter(|c| !c.pruned)
             .count();
-        Ok((
-            format!("pruned {id}: {fresh} candidate(s) will not be expanded"),
-            Effect::LeaveBranch,
-        ))
+        let note = match fresh {
+            1 => format!("pruned {id}: it will not be expanded"),
+            n => format!("pruned {id} and {} below it: none will be expanded", n - 1),
+        };
+        Ok((note, Effect::LeaveBranch))
     }
 
     fn check_resume_branch(&self, id: CandidateId) -> Result<(String, Effect), String> {
