@@ -1,17 +1,6 @@
 //! Numbers as people read them.
 
-/// With a comma between thousands: `190,850`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub use crate::tui::count as grouped;
 
 /// At most five characters, with three digits or more: `9216`, `36.9k`, `28.9M`. k is 1000.
 pub fn compact(number: u64) -> String {

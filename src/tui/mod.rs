@@ -33,5 +33,6 @@ pub use action::{Action, Effect};
 pub use app::{Screen, run, run_on};
 pub use model::Model;
 pub use session::{Ending, Outcome, Save, SaveError, Session, Signal};
+pub use text::count;
 pub use update::update;
 pub use view::view;
