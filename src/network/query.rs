@@ -1,6 +1,6 @@
 //! Questions to a graph.
 
-use super::{BlockId, Graph, Layer, LayerId, Node, NodeId, Site, SiteId, StageId, TensorKind};
+use super::{BlockId, Graph, Layer, LayerId, Node, NodeId, Op, Site, SiteId, StageId, TensorKind};
 
 impl Graph {
     /// A layer by id.
@@ -9,6 +9,14 @@ impl Graph {
     /// When the id is not of this graph.
     pub fn layer(&self, id: LayerId) -> &Layer {
         &self.layers[id.index()]
+    }
+    /// Frames of one input: the time steps of a network for event cameras, 1 for images.
+    pub fn frames(&self) -> usize {
+        let is_frames = |n: &Node| n.op == Op::Input && !n.is_static;
+        match self.nodes.iter().any(is_frames) {
+            true => self.time_steps,
+            false => 1,
+        }
     }
     /// The stage of a block.
     pub fn stage_of(&self, block: BlockId) -> StageId {
