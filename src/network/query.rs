@@ -10,13 +10,11 @@ impl Graph {
     pub fn layer(&self, id: LayerId) -> &Layer {
         &self.layers[id.index()]
     }
-    /// Frames of one input: the time steps of a network for event cameras, 1 for images.
-    pub fn frames(&self) -> usize {
+    /// Frames of one input: the time steps of a network for event cameras, none where it reads an image.
+    pub fn frames(&self) -> Option<usize> {
         let is_frames = |n: &Node| n.op == Op::Input && !n.is_static;
-        match self.nodes.iter().any(is_frames) {
-            true => self.time_steps,
-            false => 1,
-        }
+        let has_frames = self.nodes.iter().any(is_frames);
+        has_frames.then_some(self.time_steps)
     }
     /// The stage of a block.
     pub fn stage_of(&self, block: BlockId) -> StageId {

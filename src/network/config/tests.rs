@@ -517,7 +517,7 @@ proptest! {
             prop_assert!(graph.parameters() <= MAX_PARAMETERS);
             prop_assert!(graph.macs() <= MAX_MACS);
             prop_assert_eq!(graph.nodes.last().map(|n| n.shape.channels), Some(sizes[2]));
-            prop_assert_eq!(graph.frames(), config.frames().unwrap_or(1));
+            prop_assert_eq!(graph.frames(), config.frames());
         }
     }
 
