@@ -184,3 +184,80 @@ impl Record {
         ])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Halves;
+
+    const NEURON: Neuron = Neuron::Integer {
+        max: 4,
+        norm: 4,
+        halves: Halves::ToEven,
+    };
+
+    #[test]
+    fn levels_of_integer_neurons() {
+        let level = |halves| {
+            let level = Level {
+                max: 4.0f32,
+                halves,
+            };
+            let inputs = [-1.0, 0.0, 0.5, 1.5, 2.5, 3.49, 3.5, 9.0];
+            inputs.map(|x| level.of(x))
+        };
+        assert_eq!(
+            level(Halves::ToEven),
+            [0.0, 0.0, 0.0, 2.0, 2.0, 3.0, 4.0, 4.0]
+        );
+        assert_eq!(level(Halves::Up), [0.0, 0.0, 1.0, 2.0, 3.0, 3.0, 4.0, 4.0]);
+    }
+
+    /// Drift sees the inputs of integer neurons clamped to what they can emit, a trace as they are.
+    #[test]
+    fn inputs_of_integer_neurons() {
+        let inputs = [-3.0f32, 1.5, 7.0, 2.5];
+        let mut sums = vec![0.0; 2];
+        let mut recorder = ChannelRecorder::new(2, NEURON, &mut sums);
+        recorder.tile(0, 0, &inputs);
+        Recorder::<f32>::end_of_image(&mut recorder, 0);
+        assert_eq!(sums, [0.0 + 4.0, 1.5 + 2.5]);
+
+        let mut steps = vec![StepSums::default()];
+        let mut recorder = StepRecorder {
+            steps: &mut steps,
+            neuron: NEURON,
+        };
+        recorder.tile(0, 0, &inputs);
+        assert_eq!((steps[0].sum, steps[0].spikes), (8.0, 2 + 4 + 2));
+        assert_eq!(steps[0].square, 9.0 + 2.25 + 49.0 + 6.25);
+    }
+
+    #[test]
+    fn a_leaking_sequence_is_taken_apart() {
+        let neuron = Neuron::Lif {
+            tau: 2.0,
+            threshold: 1.0,
+        };
+        let mut sums = vec![0.0; 2];
+        let mut recorder = LeakRecorder {
+            images: 2,
+            inner: ChannelRecorder::new(1, neuron, &mut sums),
+        };
+        // Two steps of two images: steps outside, images inside.
+        for (i, v) in [1.0f64, 10.0, 100.0, 1000.0].into_iter().enumerate() {
+            recorder.tile(0, i, &[v]);
+        }
+        assert_eq!(sums, [101.0, 1010.0]);
+        let mut steps = vec![StepSums::default(); 2];
+        let inner = StepRecorder {
+            steps: &mut steps,
+            neuron,
+        };
+        let mut recorder = LeakRecorder { images: 2, inner };
+        for (i, v) in [1.0f64, 0.0, 2.0, 3.0].into_iter().enumerate() {
+            recorder.tile(0, i, &[v]);
+        }
+        assert_eq!(steps.iter().map(|s| s.spikes).collect::<Vec<_>>(), [1, 2]);
+    }
+}
