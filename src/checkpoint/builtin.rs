@@ -1,6 +1,6 @@
 //! Checkpoints that come with the program.
 
-use super::{CheckpointError, StateDict, from_bytes};
+use super::{CheckpointError, Contents};
 
 /// Name and file of each.
 static BUILTIN: &[(&str, &[u8])] = &[(
@@ -8,13 +8,13 @@ static BUILTIN: &[(&str, &[u8])] = &[(
     include_bytes!("../../assets/qkformer-fashion-mnist.safetensors"),
 )];
 
-/// Reads a checkpoint that comes with the program, as in `checkpoint = "builtin:NAME"`.
+/// Opens a checkpoint that comes with the program, as in `checkpoint = "builtin:NAME"`.
 ///
 /// # Errors
 /// [`CheckpointError::NoBuiltin`] with the names there are.
-pub fn builtin(name: &str) -> Result<StateDict, CheckpointError> {
+pub fn builtin(name: &str) -> Result<Contents<'static>, CheckpointError> {
     match BUILTIN.iter().find(|(known, _)| *known == name) {
-        Some((known, bytes)) => from_bytes(bytes, &format!("builtin:{known}")),
+        Some((known, bytes)) => Contents::of_bytes(bytes, &format!("builtin:{known}")),
         None => Err(CheckpointError::NoBuiltin {
             name: name.to_owned(),
             known: BUILTIN

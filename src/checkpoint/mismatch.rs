@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::CheckpointError;
 use super::error::printable;
 
 /// How many tensors of a kind the message names.
@@ -51,6 +52,14 @@ pub struct WrongValues {
 }
 
 impl Mismatch {
+    /// An error, unless nothing differs.
+    pub(super) fn into_result(self) -> Result<(), CheckpointError> {
+        match self.is_empty() {
+            true => Ok(()),
+            false => Err(CheckpointError::Mismatch(Box::new(self))),
+        }
+    }
+
     /// True when nothing differs.
     pub fn is_empty(&self) -> bool {
         self.missing.is_empty()

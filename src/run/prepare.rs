@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::RunError;
-use crate::checkpoint::{self, StateDict};
+use crate::checkpoint::{self, Contents, StateDict};
 use crate::data::{self, Splits};
 use crate::evaluate::Evaluator;
 use crate::journal::Fingerprint;
@@ -93,12 +93,11 @@ impl Prepared {
 /// # Errors
 /// [`RunError::Checkpoint`] with every mismatch.
 pub fn load_weights(profile: &Profile, graph: &Graph) -> Result<StateDict, RunError> {
-    let weights = match profile.need_checkpoint()? {
-        Checkpoint::File(path) => checkpoint::load(path)?,
+    let contents = match profile.need_checkpoint()? {
+        Checkpoint::File(path) => Contents::open(path)?,
         Checkpoint::Builtin(name) => checkpoint::builtin(name)?,
     };
-    weights.check(graph)?;
-    Ok(weights)
+    Ok(contents.read_for(graph)?)
 }
 
 fn hash(content: &impl Serialize) -> String {
