@@ -1,16 +1,16 @@
 //! A checkpoint that has been opened, before its numbers are read.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Cursor, ErrorKind};
 use std::path::Path;
 
-use super::differences::{Found, Tensors, differences};
+use super::differences::{Found, Tensors, differences, judge, shapes};
 use super::error::Format;
 use super::input::Input;
 use super::listing::Listing;
 use super::read::{self, ReadError};
-use super::{CheckpointError, StateDict, pytorch, safetensors};
+use super::{CheckpointError, Shapes, StateDict, pytorch, safetensors};
 use crate::network::{Graph, MAX_PARAMETERS};
 
 /// The largest file opened: what the largest network this program describes takes in f64, twice over for an optimizer.
@@ -114,12 +114,16 @@ impl<'a> Contents<'a> {
     }
 
     /// Keys and shapes of the floating-point tensors.
-    pub fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
-        let tensors = self.listing.tensors.iter();
-        let floats = tensors.filter(|(_, entry)| self.listing.other_name(entry).is_none());
-        floats
-            .map(|(key, entry)| (key.clone(), entry.shape.clone()))
-            .collect()
+    pub fn shapes(&self) -> Shapes {
+        shapes(self)
+    }
+
+    /// Its floating-point tensors' numbers, all together.
+    pub fn numbers(&self) -> u64 {
+        let tensors = self.listing.tensors.values();
+        let floats = tensors.filter(|entry| self.listing.other_name(entry).is_none());
+        let counts = floats.map(|entry| entry.count().unwrap_or(0) as u64);
+        counts.fold(0, u64::saturating_add)
     }
 
     /// Checks that these are the model's tensors, as [`StateDict::check`] does, but for their values.
@@ -127,7 +131,7 @@ impl<'a> Contents<'a> {
     /// # Errors
     /// [`CheckpointError::Mismatch`] with every difference.
     pub fn check(&self, graph: &Graph) -> Result<(), CheckpointError> {
-        differences(self, graph).into_result()
+        judge(differences(self, graph), self, graph)
     }
 
     /// Reads all floating-point tensors, which become f32.
@@ -144,7 +148,7 @@ impl<'a> Contents<'a> {
     /// [`CheckpointError::Mismatch`] with every difference, or why the file cannot be read.
     pub fn read_for(self, graph: &Graph) -> Result<StateDict, CheckpointError> {
         self.check(graph)?;
-        let used: std::collections::HashSet<&str> = graph
+        let used: HashSet<&str> = graph
             .tensors
             .iter()
             .filter(|spec| !spec.dead)

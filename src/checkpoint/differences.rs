@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{Mismatch, WrongShape};
+use super::recognise::advice;
+use super::{CheckpointError, Mismatch, Shapes, WrongShape};
 use crate::network::{Graph, TensorSpec};
 
 /// What there is under a key.
@@ -25,6 +26,31 @@ pub(super) trait Tensors {
     fn find(&self, key: &str) -> Found<'_>;
     /// The keys of all tensors.
     fn keys(&self) -> impl Iterator<Item = &str>;
+}
+
+/// Keys and shapes of the floating-point tensors.
+pub(super) fn shapes(tensors: &impl Tensors) -> Shapes {
+    let floats = tensors.keys().filter_map(|key| match tensors.find(key) {
+        Found::Float(shape) => Some((key.to_owned(), shape.to_vec())),
+        _ => None,
+    });
+    floats.collect()
+}
+
+/// An error that tells what to do, unless nothing differs.
+///
+/// # Errors
+/// [`CheckpointError::Mismatch`].
+pub(super) fn judge(
+    mut found: Mismatch,
+    tensors: &impl Tensors,
+    graph: &Graph,
+) -> Result<(), CheckpointError> {
+    if found.is_empty() {
+        return Ok(());
+    }
+    found.advice = advice(&shapes(tensors), graph, &found);
+    Err(CheckpointError::Mismatch(Box::new(found)))
 }
 
 /// Compares. Dead tensors and batch-norm counters may be missing.

@@ -3,7 +3,7 @@
 //! [`Contents::open`] reads what a `.safetensors`, `.pth` or `.pth.tar` file says of its tensors; what kind of file it is
 //! is seen from its content, not from its name. [`Contents::read_for`] then reads the tensors of a
 //! [`Graph`](crate::network::Graph) into a [`StateDict`], and [`StateDict::check`] says everything in which one differs
-//! from a graph. [`load`] reads all tensors at once.
+//! from a graph. [`load`] reads all tensors at once. [`recognise`] finds the network that has such tensors.
 //!
 //! Files are hostile until proven otherwise: any content gives a [`CheckpointError`] at worst. Tables and pickles are
 //! read within fixed bounds, and tensors only from bytes that the file really has, so memory stays in proportion to what
@@ -20,6 +20,7 @@ mod listing;
 mod mismatch;
 mod pytorch;
 mod read;
+mod recognise;
 mod safetensors;
 mod state_dict;
 
@@ -29,6 +30,7 @@ pub use builtin::builtin;
 pub use contents::Contents;
 pub use error::{CheckpointError, Format};
 pub use mismatch::{Mismatch, WrongShape, WrongValues};
+pub use recognise::{Candidate, Known, Recognition, Setting, Shapes, recognise};
 pub use state_dict::{StateDict, TensorData};
 
 /// Reads all floating-point tensors of a checkpoint file.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::differences::{Found, Tensors, differences, is_counter};
-use super::{CheckpointError, WrongValues};
+use super::differences::{Found, Tensors, differences, is_counter, judge, shapes};
+use super::{CheckpointError, Shapes, WrongValues};
 use crate::network::Graph;
 
 /// One tensor of floating-point numbers.
@@ -63,9 +63,8 @@ impl StateDict {
         self.objects.insert(key, class);
     }
     /// Keys and shapes of the floating-point tensors.
-    pub fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
-        let shape = |(key, t): (&String, &TensorData)| (key.clone(), t.shape.clone());
-        self.tensors.iter().map(shape).collect()
+    pub fn shapes(&self) -> Shapes {
+        shapes(self)
     }
 
     /// Checks that these are the model's tensors: nothing missing, nothing unknown, right shapes, finite
@@ -81,7 +80,7 @@ impl StateDict {
             let wrong = tensor.and_then(|t| wrong_values(&spec.key, t));
             found.wrong_values.extend(wrong);
         }
-        found.into_result()
+        judge(found, self, graph)
     }
 
     /// A hash, in hexadecimal, of everything the model uses: keys, shapes and values, in the model's order.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aq4svit::checkpoint::{self, CheckpointError, Contents, StateDict};
-use aq4svit::network::{Family, Graph, Layout, ModelConfig, TensorKind, TensorSpec};
+use aq4svit::network::{Graph, TensorKind, TensorSpec};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -33,20 +33,20 @@ fn expected() -> BTreeMap<String, Expected> {
 
 /// A graph of which only the state dict matters.
 fn needing(tensors: &[(&str, &[usize])]) -> Graph {
-    let mut graph = ModelConfig {
-        family: Family::Spikformer,
-        layout: Layout::Cifar,
-        image_size: 4,
-        in_channels: 1,
-        num_classes: 2,
-        embed_dims: 8,
-        num_heads: 1,
-        mlp_ratio: 1,
-        depths: 1,
-        time_steps: 1,
-    }
-    .graph()
-    .unwrap();
+    let mut graph = crate::graph(
+        r#"
+        family = "spikformer"
+        layout = "cifar"
+        image_size = 4
+        in_channels = 1
+        num_classes = 2
+        embed_dims = 8
+        num_heads = 1
+        mlp_ratio = 1
+        depths = 1
+        time_steps = 1
+        "#,
+    );
     let spec = |(key, shape): &(&str, &[usize])| TensorSpec {
         key: (*key).to_owned(),
         shape: shape.to_vec(),
