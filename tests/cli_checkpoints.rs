@@ -280,7 +280,8 @@ mod with_libtorch {
         let last = |out: &str| -> Value {
             serde_json::from_str(out.lines().last().expect("lines")).expect("JSON")
         };
-        let options = ["--headless", "--json", "--seed", "0", "--run-dir"];
+        let levels = "search.levels=[\"network\", \"stage\"]";
+        let options = ["--headless", "--json", "--set", levels, "--run-dir"];
         let (out, _) = demo.expect(
             0,
             &[&["search", "small.toml"], &options[..], &["a"]].concat(),

@@ -285,7 +285,7 @@ fn every_mismatch_is_reported_at_once() {
         "head.weight is [3, 8], should be [2, 8]",
         "head.bias: 2 of 2 values are NaN or infinite",
         "patch_embed.rpe_bn.running_var: 8 of 8 variances are negative",
-        "embed_dims",
+        "the nearest is spikformer, layout cifar",
     ] {
         assert!(message.contains(part), "{part}\n{message}");
     }

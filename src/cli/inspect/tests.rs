@@ -84,7 +84,7 @@ fn bare_checkpoints_say_what_they_are() {
     assert!(bare.profiles().contains("evaluation: demo\n"));
     assert!(
         bare.head()
-            .starts_with("builtin:qkformer-fashion-mnist: 168 floating-point tensors, "),
+            .starts_with("builtin:qkformer-fashion-mnist: 169 floating-point tensors, "),
         "{}",
         bare.head()
     );
