@@ -33,6 +33,27 @@ const fn published(
     }
 }
 
+const NO_FIRST_LAYER: &[Assumed] = &[published(&[], Number(3), "the first layer is missing")];
+const NO_MLP: &[Assumed] = &[published(&[], Number(4), "the first MLP is missing")];
+
+/// Input channels, from the weight of the first layer.
+const fn channels(weight: &'static [(&'static str, usize)]) -> Size {
+    Size {
+        key: "in_channels",
+        stored: Stored::Dimension(weight),
+        assumed: NO_FIRST_LAYER,
+    }
+}
+
+/// The ratio of an MLP, from the weight of its first layer.
+const fn ratio(weight: &'static str) -> Size {
+    Size {
+        key: "mlp_ratio",
+        stored: Stored::Ratio(weight),
+        assumed: NO_MLP,
+    }
+}
+
 const CIFAR_IMAGE: Size = untold(
     "image_size",
     &[
@@ -99,10 +120,7 @@ const SPIKFORMER_CIFAR: Row = Row {
     channels: None,
     sizes: &[
         CIFAR_IMAGE,
-        told(
-            "in_channels",
-            Stored::Dimension(&[("patch_embed.proj_conv.weight", 1)]),
-        ),
+        channels(&[("patch_embed.proj_conv.weight", 1)]),
         CLASSES,
         told("embed_dims", SPIKFORMER_WIDTH),
         untold(
@@ -116,7 +134,7 @@ const SPIKFORMER_CIFAR: Row = Row {
                 published(&[], Number(8), "none is published for this width"),
             ],
         ),
-        told("mlp_ratio", Stored::Ratio("block.0.mlp.fc1_linear.weight")),
+        ratio("block.0.mlp.fc1_linear.weight"),
         BLOCKS,
         FOUR_STEPS,
     ],
@@ -131,10 +149,7 @@ const SPIKFORMER_IMAGENET: Row = Row {
     channels: None,
     sizes: &[
         IMAGENET_IMAGE,
-        told(
-            "in_channels",
-            Stored::Dimension(&[("patch_embed.proj_conv.weight", 1)]),
-        ),
+        channels(&[("patch_embed.proj_conv.weight", 1)]),
         CLASSES,
         told("embed_dims", SPIKFORMER_WIDTH),
         untold(
@@ -148,7 +163,7 @@ const SPIKFORMER_IMAGENET: Row = Row {
                 published(&[], Number(8), "of 8-512; none is published for this width"),
             ],
         ),
-        told("mlp_ratio", Stored::Ratio("block.0.mlp.fc1_conv.weight")),
+        ratio("block.0.mlp.fc1_conv.weight"),
         BLOCKS,
         FOUR_STEPS,
     ],
@@ -164,14 +179,11 @@ const SPIKFORMER_DVS: Row = Row {
             stored: Stored::Side("pos_embed", 1, 16),
             assumed: &[published(&[], Number(128), "the authors' frames")],
         },
-        told(
-            "in_channels",
-            Stored::Dimension(&[("patch_embed.proj_conv.weight", 1)]),
-        ),
+        channels(&[("patch_embed.proj_conv.weight", 1)]),
         CLASSES,
         told("embed_dims", SPIKFORMER_WIDTH),
         SIXTEEN_HEADS,
-        told("mlp_ratio", Stored::Ratio("block.0.mlp.fc1_conv.weight")),
+        ratio("block.0.mlp.fc1_conv.weight"),
         BLOCKS,
         FRAMES,
     ],
@@ -183,10 +195,7 @@ const SPIKINGFORMER_CIFAR: Row = Row {
     channels: None,
     sizes: &[
         CIFAR_IMAGE,
-        told(
-            "in_channels",
-            Stored::Dimension(&[("patch_embed.block0_conv.weight", 1)]),
-        ),
+        channels(&[("patch_embed.block0_conv.weight", 1)]),
         CLASSES,
         told(
             "embed_dims",
@@ -208,7 +217,7 @@ const SPIKINGFORMER_CIFAR: Row = Row {
                 published(&[], Number(8), "none is published for these classes"),
             ],
         ),
-        told("mlp_ratio", Stored::Ratio("block.0.mlp.mlp1_conv.weight")),
+        ratio("block.0.mlp.mlp1_conv.weight"),
         BLOCKS,
         FOUR_STEPS,
     ],
@@ -223,14 +232,11 @@ const SPIKINGFORMER_IMAGENET: Row = Row {
     channels: None,
     sizes: &[
         IMAGENET_IMAGE,
-        told(
-            "in_channels",
-            Stored::Dimension(&[("patch_embed.proj_conv.weight", 1)]),
-        ),
+        channels(&[("patch_embed.proj_conv.weight", 1)]),
         CLASSES,
         told("embed_dims", SPIKINGFORMER_WIDTH),
         EIGHT_HEADS,
-        told("mlp_ratio", Stored::Ratio("block.0.mlp.mlp1_conv.weight")),
+        ratio("block.0.mlp.mlp1_conv.weight"),
         BLOCKS,
         FOUR_STEPS,
     ],
@@ -243,23 +249,17 @@ const SPIKINGFORMER_DVS: Row = Row {
     channels: Some(2),
     sizes: &[
         FRAMES_IMAGE,
-        told(
-            "in_channels",
-            Stored::Dimension(&[("patch_embed.proj_conv.weight", 1)]),
-        ),
+        channels(&[("patch_embed.proj_conv.weight", 1)]),
         CLASSES,
         told("embed_dims", SPIKINGFORMER_WIDTH),
         SIXTEEN_HEADS,
-        told("mlp_ratio", Stored::Ratio("block.0.mlp.mlp1_conv.weight")),
+        ratio("block.0.mlp.mlp1_conv.weight"),
         BLOCKS,
         FRAMES,
     ],
 };
 
-const QKFORMER_CHANNELS: Size = told(
-    "in_channels",
-    Stored::Dimension(&[("patch_embed1.proj_conv.weight", 1)]),
-);
+const QKFORMER_CHANNELS: Size = channels(&[("patch_embed1.proj_conv.weight", 1)]);
 
 const QKFORMER_CIFAR: Row = Row {
     family: "qkformer",
@@ -274,7 +274,7 @@ const QKFORMER_CIFAR: Row = Row {
             Stored::Dimension(&[("head.weight", 1), ("patch_embed3.proj4_conv.weight", 0)]),
         ),
         EIGHT_HEADS,
-        told("mlp_ratio", Stored::Ratio("stage1.0.mlp.mlp1_conv.weight")),
+        ratio("stage1.0.mlp.mlp1_conv.weight"),
         told("depths", Stored::Blocks("stage3.", 2)),
         FOUR_STEPS,
     ],
@@ -305,7 +305,7 @@ const QKFORMER_IMAGENET: Row = Row {
                 published(&[], Number(6), "none is published for this width"),
             ],
         ),
-        told("mlp_ratio", Stored::Ratio("stage1.0.mlp.fc1_conv.weight")),
+        ratio("stage1.0.mlp.fc1_conv.weight"),
         told("depths", Stored::Blocks("stage3.", 3)),
         FOUR_STEPS,
     ],
@@ -324,16 +324,13 @@ const QKFORMER_DVS: Row = Row {
             Stored::Dimension(&[("head.weight", 1), ("patch_embed2.proj4_conv.weight", 0)]),
         ),
         SIXTEEN_HEADS,
-        told("mlp_ratio", Stored::Ratio("stage1.0.mlp.mlp1_conv.weight")),
+        ratio("stage1.0.mlp.mlp1_conv.weight"),
         told("depths", Stored::Blocks("stage2.", 1)),
         FRAMES,
     ],
 };
 
-const SDT_V1_CHANNELS: Size = told(
-    "in_channels",
-    Stored::Dimension(&[("patch_embed.proj_conv.weight", 1)]),
-);
+const SDT_V1_CHANNELS: Size = channels(&[("patch_embed.proj_conv.weight", 1)]);
 /// The heads change nothing but the shape of a tensor that is never used.
 const SDT_V1_HEADS: Size = Size {
     key: "num_heads",
@@ -365,7 +362,7 @@ const SDT_V1: Row = Row {
         CLASSES,
         told("embed_dims", SPIKFORMER_WIDTH),
         SDT_V1_HEADS,
-        told("mlp_ratio", Stored::Ratio("block.0.mlp.fc1_conv.weight")),
+        ratio("block.0.mlp.fc1_conv.weight"),
         BLOCKS,
         untold(
             "pooling",
@@ -407,7 +404,7 @@ const SDT_V1_DVS: Row = Row {
         CLASSES,
         told("embed_dims", SPIKFORMER_WIDTH),
         SDT_V1_HEADS,
-        told("mlp_ratio", Stored::Ratio("block.0.mlp.fc1_conv.weight")),
+        ratio("block.0.mlp.fc1_conv.weight"),
         BLOCKS,
         untold(
             "pooling",
@@ -435,10 +432,7 @@ const SDT_V1_DVS: Row = Row {
 };
 
 /// Sizes that `sdt-v2` and `sdt-v3` share.
-const PYRAMID_CHANNELS: Size = told(
-    "in_channels",
-    Stored::Dimension(&[("downsample1_1.encode_conv.weight", 1)]),
-);
+const PYRAMID_CHANNELS: Size = channels(&[("downsample1_1.encode_conv.weight", 1)]);
 const PYRAMID_WIDTHS: Size = told(
     "embed_dims",
     Stored::Dimensions(&[
@@ -448,7 +442,7 @@ const PYRAMID_WIDTHS: Size = told(
         ("downsample4.encode_conv.weight", 0),
     ]),
 );
-const PYRAMID_RATIO: Size = told("mlp_ratio", Stored::Ratio("block3.0.mlp.fc1_conv.weight"));
+const PYRAMID_RATIO: Size = ratio("block3.0.mlp.fc1_conv.weight");
 const KD: Size = told("kd", Stored::Present("head_kd.weight"));
 const ONE_STEP: Size = untold(
     "time_steps",
