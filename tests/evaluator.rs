@@ -134,6 +134,7 @@ fn the_demos_first_logits() {
     }
     let images = Images {
         batch: 64,
+        frames: None,
         shape: test.shape(),
         values,
     };

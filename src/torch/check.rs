@@ -135,7 +135,10 @@ fn layer_shape(layer: &crate::network::Layer, from: Shape) -> Result<Shape, Stri
             groups,
         } => (kernel, stride, padding, groups),
     };
-    if groups == 0 || from.channels % groups != 0 || layer.channels() % groups != 0 {
+    if groups == 0
+        || !from.channels.is_multiple_of(groups)
+        || !layer.channels().is_multiple_of(groups)
+    {
         return Err(format!("{groups} groups do not divide the channels"));
     }
     let fits = layer.fan_in() == from.channels / groups * kernel * kernel;
