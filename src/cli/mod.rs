@@ -10,6 +10,7 @@ mod inspect;
 mod interactive;
 mod numbers;
 mod predict;
+mod prepared;
 mod profiles;
 mod resume;
 mod runs;

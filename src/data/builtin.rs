@@ -65,7 +65,10 @@ mod tests {
     #[test]
     fn the_data_is_all_there() {
         let pool = pool(Builtin::FashionMnist).unwrap();
-        assert_eq!((pool.labels.len(), memory(&pool).len()), (5000, 5000 * 28 * 28));
+        assert_eq!(
+            (pool.labels.len(), memory(&pool).len()),
+            (5000, 5000 * 28 * 28)
+        );
         // The published labels of training images 55,000 to 55,009.
         assert_eq!(pool.labels[..10], [0, 8, 0, 6, 5, 8, 0, 4, 7, 8]);
         let test = test(Builtin::FashionMnist).unwrap();
@@ -80,8 +83,7 @@ mod tests {
         let bytes = memory(&test);
         let pixels = bytes.iter().map(|p| f64::from(*p) / 255.0);
         let mean = pixels.clone().sum::<f64>() / bytes.len() as f64;
-        let std =
-            (pixels.map(|p| (p - mean).powi(2)).sum::<f64>() / bytes.len() as f64).sqrt();
+        let std = (pixels.map(|p| (p - mean).powi(2)).sum::<f64>() / bytes.len() as f64).sqrt();
         assert!(
             (mean - 0.286).abs() < 2e-3 && (std - 0.353).abs() < 2e-3,
             "{mean} {std}"

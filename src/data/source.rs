@@ -213,7 +213,7 @@ impl Labelled {
         &self.images
     }
 
-    /// Checks that the model takes these images and has these classes.
+    /// Checks that the model takes these images and has these classes, and that mean and deviation are of their channels.
     pub(super) fn fits(&self, expected: &Expected) -> Result<(), DataError> {
         if (self.shape, self.frames) != (expected.shape, expected.frames) {
             return Err(DataError::Shape {
@@ -222,6 +222,7 @@ impl Labelled {
                 expected: words(expected.shape, expected.frames),
             });
         }
+        expected.normalisation(self.unit)?;
         let classes = expected.classes;
         let outside = |label: &u32| *label as usize >= classes;
         match self.labels.iter().position(outside) {

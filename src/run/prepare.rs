@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::RunError;
 use crate::checkpoint::{self, StateDict};
-use crate::data::{self, Splits};
+use crate::data::{self, Loading, Splits};
 use crate::evaluate::Evaluator;
 use crate::journal::Fingerprint;
 use crate::network::{Graph, LayerId};
-use crate::profile::{Checkpoint, Profile};
+use crate::profile::{Checkpoint, Paths, Profile};
 use crate::quant::{BitWidth, MemoryModel};
 use crate::search::{Settings, Space, SpaceLayer};
 
@@ -44,15 +44,29 @@ pub struct EvaluatorOptions {
 }
 
 impl Prepared {
-    /// Reads everything that a profile refers to.
+    /// Reads everything that a profile refers to; decoded images are kept in the user's cache folder.
     ///
     /// # Errors
     /// [`RunError`] for the first thing that is missing or does not fit.
     pub fn new(profile: Profile) -> Result<Self, RunError> {
+        let cache = Paths::from_env().ok().map(|paths| paths.cache());
+        let loading = Loading {
+            cache: cache.as_deref(),
+            ..Loading::default()
+        };
+        Prepared::load(profile, loading)
+    }
+
+    /// Reads everything that a profile refers to.
+    ///
+    /// # Errors
+    /// [`RunError`] for the first thing that is missing or does not fit.
+    pub fn load(profile: Profile, loading: Loading<'_>) -> Result<Self, RunError> {
         let graph = profile.graph()?;
         let weights = load_weights(&profile, &graph)?;
         // All paths of a profile that was read are absolute.
-        let splits = data::load(profile.need_data()?, Path::new("/"), &profile.model)?;
+        let folder = Path::new("/");
+        let splits = data::load_with(profile.need_data()?, folder, &profile.model, loading)?;
         let settings = settings(&profile, &graph, &splits);
         settings.allowed(&settings.pins)?;
         Ok(Prepared {

@@ -150,7 +150,7 @@ impl TorchEvaluator {
             || self.worker(allocation),
             |executor, batch| {
                 let logits = executor.run(
-                    &batches.pixels(batch),
+                    &batches.pixels(batch)?,
                     self.batch,
                     &mut Record::Nothing,
                     &mut |_, _| Ok(()),
@@ -208,7 +208,7 @@ impl TorchEvaluator {
             |executor, batch| {
                 let images = batches.places(batch).len();
                 let mut record = Record::Channels(ChannelSums::new(graph, images));
-                let pixels = batches.pixels(batch);
+                let pixels = batches.pixels(batch)?;
                 let mut logits =
                     executor.run(&pixels, self.batch, &mut record, &mut |_, _| Ok(()))?;
                 logits.truncate(images * graph.classes);
