@@ -130,7 +130,7 @@ fn the_demos_first_logits() {
     let test = splits.test.as_ref().unwrap();
     let mut values = vec![0.0; 64 * 28 * 28];
     for (i, pixels) in values.chunks_mut(28 * 28).enumerate() {
-        test.fill(i, pixels);
+        test.fill(i, pixels).unwrap();
     }
     let images = Images {
         batch: 64,

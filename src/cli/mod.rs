@@ -49,7 +49,6 @@ enum Commands {
     Resume(resume::Args),
     /// List runs
     Runs(runs::Args),
-    /// Measure the accuracy of a profile's allocation
     Evaluate(evaluate::Args),
     /// Run a network on given images and write its logits
     Predict(predict::Args),

@@ -7,11 +7,11 @@ use serde::Serialize;
 use super::RunError;
 use crate::checkpoint::{self, StateDict};
 use crate::data::{self, Loading, Splits};
-use crate::evaluate::Evaluator;
+use crate::evaluate::{Cancel, Evaluator, Progress, Split, Statistics};
 use crate::journal::Fingerprint;
 use crate::network::{Graph, LayerId};
 use crate::profile::{Checkpoint, Paths, Profile};
-use crate::quant::{BitWidth, MemoryModel};
+use crate::quant::{Allocation, BitWidth, MemoryModel};
 use crate::search::{Settings, Space, SpaceLayer};
 
 /// Raised when a graph or an executor changes what a run's numbers mean.
@@ -173,6 +173,14 @@ pub fn evaluator(
     prepared: Prepared,
     options: &EvaluatorOptions,
 ) -> Result<Box<dyn Evaluator>, RunError> {
+    Ok(Box::new(torch_evaluator(prepared, options)?))
+}
+
+#[cfg(feature = "torch")]
+fn torch_evaluator(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+) -> Result<crate::torch::TorchEvaluator, RunError> {
     use crate::torch::{Model, TorchEvaluator, TorchOptions};
     let model = Model {
         graph: prepared.graph,
@@ -184,11 +192,39 @@ pub fn evaluator(
         threads: options.threads,
         plain: options.plain,
     };
-    Ok(Box::new(TorchEvaluator::new(
-        model,
-        std::sync::Arc::new(prepared.splits),
-        options,
-    )?))
+    let splits = std::sync::Arc::new(prepared.splits);
+    Ok(TorchEvaluator::new(model, splits, options)?)
+}
+
+/// Runs all images of a split through a prepared network and counts what it does.
+///
+/// # Errors
+/// As [`evaluator`], and [`RunError::Evaluate`] for what goes wrong on the way.
+#[cfg(feature = "torch")]
+pub fn statistics(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+    job: (&Allocation, Split),
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Statistics, RunError> {
+    let evaluator = torch_evaluator(prepared, options)?;
+    Ok(evaluator.statistics(job.0, job.1, cancel, progress)?)
+}
+
+/// Runs all images of a split through a prepared network: not in this build.
+///
+/// # Errors
+/// [`RunError::NoTorch`] always.
+#[cfg(not(feature = "torch"))]
+pub fn statistics(
+    _prepared: Prepared,
+    _options: &EvaluatorOptions,
+    _job: (&Allocation, Split),
+    _cancel: &Cancel,
+    _progress: &mut dyn FnMut(Progress),
+) -> Result<Statistics, RunError> {
+    Err(RunError::NoTorch)
 }
 
 /// The libtorch evaluator for a prepared run: not in this build.

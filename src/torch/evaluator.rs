@@ -1,6 +1,8 @@
 //! The [`Evaluator`] that runs the network.
 #![forbid(unsafe_code)]
 
+mod statistics;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 

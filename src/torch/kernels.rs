@@ -4,6 +4,7 @@
 use tch::{Kind, Tensor};
 
 use super::TorchError;
+use super::activity::Counted;
 use super::loops::{
     Affine, AffineRows, Attention, Drive, Float, HeadMask, HeadSum, Lif, MaxPool, TokenTimeSum,
 };
@@ -236,6 +237,14 @@ fn lif<F: Float>(
         Record::Steps(sites) => {
             let steps = sites.get_mut(site).map_or(&mut [][..], Vec::as_mut);
             let recorder = StepRecorder { steps, threshold };
+            lif_recorded::<F, _>(input, out, population, (tau, threshold), recorder)
+        }
+        Record::Activity(activity) => {
+            let images = activity.images;
+            let sites = &mut activity.sites;
+            let steps = sites.get_mut(site).map_or(&mut [][..], Vec::as_mut);
+            let inner = StepRecorder { steps, threshold };
+            let recorder = Counted { images, inner };
             lif_recorded::<F, _>(input, out, population, (tau, threshold), recorder)
         }
         Record::Nothing => lif_recorded::<F, _>(input, out, population, (tau, threshold), ()),
