@@ -42,7 +42,7 @@ pub(crate) fn prepared(profile: Profile, without_test: bool) -> Result<Prepared,
     let skipped = &prepared.splits.skipped;
     if !skipped.is_empty() {
         eprintln!(
-            "note: {} images cannot be decoded and are left out:",
+            "note: {} image(s) cannot be decoded and are left out:",
             skipped.len()
         );
         for image in skipped.iter().take(NAMED) {

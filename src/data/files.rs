@@ -248,12 +248,11 @@ impl ImageFiles {
             _ => {
                 let bytes = read(&path)?;
                 let content = blake3::hash(&bytes);
-                let cached = self.cache.as_ref();
-                if !cached
-                    .is_some_and(|cache| cache.get(content, self.preparation.bytes()).is_some())
-                {
+                let cache = self.cache.as_ref();
+                let cached = cache.and_then(|c| c.get(content, self.preparation.bytes()));
+                if cached.is_none() {
                     let pixels = self.pixels(&bytes)?;
-                    if let Some(cache) = cached {
+                    if let Some(cache) = cache {
                         cache.put(content, &pixels);
                     }
                 }

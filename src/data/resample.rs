@@ -83,13 +83,17 @@ fn taps(from: usize, to: usize, wanted: Range<usize>, filter: Filter) -> Vec<Tap
     wanted.map(one).collect()
 }
 
-/// A weighted sum of bytes, rounded and clipped.
-fn sum(pixels: impl Iterator<Item = u8>, weights: &[i32]) -> u8 {
-    let half = 1_i32 << (FRACTION - 1);
-    let sum = pixels.zip(weights).fold(half, |sum, (p, w)| {
-        sum.wrapping_add(i32::from(p).wrapping_mul(*w))
-    });
+/// Rounded and clipped.
+fn byte(sum: i32) -> u8 {
     (sum >> FRACTION).clamp(0, 255) as u8
+}
+
+/// What a sum begins with: a half, so that cutting the fraction off rounds.
+const HALF: i32 = 1 << (FRACTION - 1);
+
+/// Adds a weighted byte. (The weights of one pixel sum up to 1 and overshoot by little: this stays far from overflow.)
+fn add(sum: &mut i32, pixel: u8, weight: i32) {
+    *sum = sum.wrapping_add(i32::from(pixel).wrapping_mul(weight));
 }
 
 /// A rectangle of pixels: columns, rows.
@@ -115,27 +119,32 @@ pub(super) fn resize(
     let rows = top..bottom.unwrap_or(top);
 
     let mut wide = Vec::with_capacity(3 * across.len() * rows.len());
-    for row in pixels
-        .chunks_exact((3 * from.0).max(1))
-        .take(rows.end)
-        .skip(top)
-    {
+    let lines = pixels.chunks_exact((3 * from.0).max(1));
+    for line in lines.take(rows.end).skip(top) {
+        let (line, _) = line.as_chunks::<3>();
         for taps in &across {
-            let read = row.get(3 * taps.first..).unwrap_or_default();
-            for channel in 0..3 {
-                let read = read.iter().skip(channel).step_by(3).copied();
-                wide.push(sum(read, &taps.weights));
+            let mut sums = [HALF; 3];
+            let read = line.get(taps.first..).unwrap_or_default();
+            for (pixel, &weight) in read.iter().zip(&taps.weights) {
+                for (sum, &channel) in sums.iter_mut().zip(pixel) {
+                    add(sum, channel, weight);
+                }
             }
+            wide.extend(sums.map(byte));
         }
     }
-    let line = 3 * across.len();
-    let mut out = Vec::with_capacity(line * down.len());
+    let length = (3 * across.len()).max(1);
+    let mut out = Vec::with_capacity(length * down.len());
+    let mut sums = vec![HALF; length];
     for taps in &down {
-        let read = wide.get((taps.first - top) * line..).unwrap_or_default();
-        for x in 0..line {
-            let read = read.iter().skip(x).step_by(line.max(1)).copied();
-            out.push(sum(read, &taps.weights));
+        sums.fill(HALF);
+        let lines = wide.chunks_exact(length).skip(taps.first - top);
+        for (line, &weight) in lines.zip(&taps.weights) {
+            for (sum, &pixel) in sums.iter_mut().zip(line) {
+                add(sum, pixel, weight);
+            }
         }
+        out.extend(sums.iter().map(|sum| byte(*sum)));
     }
     out
 }
