@@ -5,9 +5,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aq4svit::checkpoint::{self, CheckpointError, Mismatch, StateDict, TensorData};
-use aq4svit::network::{Family, Graph, Layout, ModelConfig};
+use aq4svit::network::{Architecture, Graph, Layout, ModelConfig};
+use aq4svit::profile::Profile;
 use proptest::prelude::*;
 use safetensors::Dtype;
+
+const FIXTURES: [&str; 9] = [
+    "qkformer-cifar",
+    "qkformer-imagenet",
+    "sdt-v1",
+    "sdt-v2",
+    "sdt-v3",
+    "spikformer-cifar",
+    "spikformer-imagenet",
+    "spikingformer-cifar",
+    "spikingformer-imagenet",
+];
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -19,15 +32,16 @@ fn fixture(name: &str) -> PathBuf {
 /// The smallest network with dead tensors.
 fn tiny() -> Graph {
     ModelConfig {
-        family: Family::Spikformer,
-        layout: Layout::Cifar,
+        architecture: Architecture::Spikformer {
+            layout: Layout::Cifar,
+            embed_dims: 8,
+            depths: 1,
+        },
         image_size: 4,
         in_channels: 1,
         num_classes: 2,
-        embed_dims: 8,
         num_heads: 1,
         mlp_ratio: 1,
-        depths: 1,
         time_steps: 1,
     }
     .graph()
@@ -89,82 +103,31 @@ fn mismatch(result: Result<(), CheckpointError>) -> Mismatch {
 
 #[test]
 fn fixtures_fit_their_graphs() {
-    for (name, family, layout, size, classes, width, heads, depths) in [
-        (
-            "qkformer-cifar",
-            Family::QkFormer,
-            Layout::Cifar,
-            32,
-            10,
-            32,
-            8,
-            4,
-        ),
-        (
-            "qkformer-imagenet",
-            Family::QkFormer,
-            Layout::Imagenet,
-            64,
-            20,
-            48,
-            6,
-            5,
-        ),
-        (
-            "spikformer-cifar",
-            Family::Spikformer,
-            Layout::Cifar,
-            32,
-            10,
-            48,
-            8,
-            2,
-        ),
-        (
-            "spikformer-imagenet",
-            Family::Spikformer,
-            Layout::Imagenet,
-            64,
-            20,
-            48,
-            8,
-            2,
-        ),
-    ] {
-        let graph = ModelConfig {
-            family,
-            layout,
-            image_size: size,
-            in_channels: 3,
-            num_classes: classes,
-            embed_dims: width,
-            num_heads: heads,
-            mlp_ratio: 4,
-            depths,
-            time_steps: 4,
-        }
-        .graph()
-        .unwrap();
+    for name in FIXTURES {
+        let profile = fixture(name).with_file_name("profile.toml");
+        let graph = Profile::load(&profile).unwrap().graph().unwrap();
         let dict = checkpoint::load(&fixture(name)).unwrap();
         dict.check(&graph).unwrap();
         let head = dict.get("head.weight").unwrap();
-        assert_eq!(head.shape, [classes, width], "{name}");
-        assert_eq!(head.values.len(), classes * width, "{name}");
+        assert_eq!(head.shape[0], graph.classes, "{name}");
+        assert_eq!(head.values.len(), head.shape.iter().product::<usize>());
     }
 }
 
 #[test]
 fn the_demo_checkpoint_fits_its_graph() {
     let graph = ModelConfig {
-        family: Family::QkFormer,
-        layout: Layout::Cifar,
+        architecture: Architecture::QkFormer {
+            layout: Layout::Cifar,
+            embed_dims: 64,
+            depths: 4,
+            batch_leak: false,
+        },
         image_size: 28,
         in_channels: 1,
         num_classes: 10,
-        embed_dims: 64,
         num_heads: 8,
         mlp_ratio: 4,
-        depths: 4,
         time_steps: 4,
     }
     .graph()

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aq4svit::network::{
-    Family, Graph, Layout, ModelConfig, Neuron, Op, Range, Shape, TensorKind, TensorSpec,
+    Architecture, Graph, Halves, Layout, ModelConfig, Neuron, Op, Range, TensorKind, TensorSpec,
 };
+use aq4svit::profile::Profile;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -26,34 +27,131 @@ fn entry(tensor: &TensorSpec) -> String {
 /// `qkformer_imagenet_QKFormer_10_512`: depth and width are the last two parts.
 fn published(stem: &str) -> ModelConfig {
     let parts: Vec<&str> = stem.split('_').collect();
+    if let "sdtv2" | "sdtv3" = parts[0] {
+        return published_pyramid(stem, &parts);
+    }
     let number = |from_end: usize| parts[parts.len() - from_end].parse::<usize>().unwrap();
-    let (layout, image_size, num_classes) = match parts[1] {
-        "cifar10" => (Layout::Cifar, 32, 10),
-        "cifar100" => (Layout::Cifar, 32, 100),
-        "imagenet" => (Layout::Imagenet, 224, 1000),
-        other => panic!("{stem}: {other}?"),
+    let dvs = Layout::Dvs { tau: 2.0 };
+    let (layout, image_size, num_classes) = match (parts[0], parts[1]) {
+        (_, "cifar10") => (Layout::Cifar, 32, 10),
+        (_, "cifar100") => (Layout::Cifar, 32, 100),
+        (_, "imagenet") => (Layout::Imagenet, 224, 1000),
+        ("sdtv1", "cifar10dvs") => (dvs, 64, 10),
+        (_, "cifar10dvs") => (dvs, 128, 10),
+        (_, "gesture" | "dvs128") => (dvs, 128, 11),
+        (_, other) => panic!("{stem}: {other}?"),
     };
-    let family = match parts[0] {
-        "spikformer" => Family::Spikformer,
-        "qkformer" => Family::QkFormer,
-        other => panic!("{stem}: {other}?"),
-    };
+    let is_dvs = layout == dvs;
+    // Only the lists of QKFormer for event cameras do not tell a depth.
     let embed_dims = number(1);
+    let depths = if stem.starts_with("qkformer") && is_dvs {
+        2
+    } else {
+        number(2)
+    };
+    let (architecture, num_heads) = match parts[0] {
+        "spikformer" => (
+            Architecture::Spikformer {
+                layout,
+                embed_dims,
+                depths,
+            },
+            if is_dvs { 16 } else { 8 },
+        ),
+        "spikingformer" => (
+            Architecture::Spikingformer {
+                layout,
+                embed_dims,
+                depths,
+            },
+            if is_dvs { 16 } else { 8 },
+        ),
+        "qkformer" => (
+            Architecture::QkFormer {
+                layout,
+                embed_dims,
+                depths,
+                batch_leak: false,
+            },
+            match layout {
+                Layout::Cifar => 8,
+                Layout::Imagenet => embed_dims / 64,
+                Layout::Dvs { .. } => 16,
+            },
+        ),
+        "sdtv1" => (
+            Architecture::SdtV1 {
+                embed_dims,
+                depths,
+                pooling: match parts[1] {
+                    "imagenet" => [true; 4],
+                    "gesture" => [false, true, true, true],
+                    _ => [false, false, true, true],
+                },
+                dvs: is_dvs.then_some(2.0),
+            },
+            8,
+        ),
+        other => panic!("{stem}: {other}?"),
+    };
     ModelConfig {
-        family,
-        layout,
+        architecture,
         image_size,
-        in_channels: 3,
+        in_channels: if is_dvs { 2 } else { 3 },
         num_classes,
-        embed_dims,
-        num_heads: match (family, layout, embed_dims) {
-            (Family::QkFormer, Layout::Imagenet, _) => embed_dims / 64,
-            (Family::Spikformer, Layout::Cifar, 384) => 12,
-            _ => 8,
+        num_heads,
+        mlp_ratio: if stem == "qkformer_cifar10dvs_256" {
+            1
+        } else {
+            4
         },
+        time_steps: if is_dvs { 16 } else { 4 },
+    }
+}
+
+/// The same for the families with four widths.
+fn published_pyramid(stem: &str, parts: &[&str]) -> ModelConfig {
+    let kd = parts.last() == Some(&"kd");
+    let strides = [2, 2, 2, 2, 1];
+    let v2 = |embed_dims| Architecture::SdtV2 {
+        embed_dims,
+        strides,
+        kd,
+        merge_repconv: false,
+    };
+    let base = |embed_dims| Architecture::SdtV3Base {
+        embed_dims,
+        strides,
+        max_spike: 4,
+    };
+    let large = |embed_dims| Architecture::SdtV3Large {
+        embed_dims,
+        strides: [2; 4],
+        depths: 12,
+        kd,
+        max_spike: 4,
+    };
+    let architecture = match stem.trim_end_matches("_kd") {
+        "sdtv2_15M" => v2([64, 128, 256, 360]),
+        "sdtv2_metaspikformer_8_384" => v2([96, 192, 384, 480]),
+        "sdtv2_metaspikformer_8_512" => v2([128, 256, 512, 640]),
+        "sdtv2_metaspikformer_8_768" => v2([192, 384, 768, 960]),
+        "sdtv3_base_Efficient_Spiking_Transformer_t" => base([24, 48, 96, 128]),
+        "sdtv3_base_Efficient_Spiking_Transformer_s" => base([32, 64, 128, 192]),
+        "sdtv3_base_Efficient_Spiking_Transformer_m" => base([48, 96, 192, 240]),
+        "sdtv3_base_Efficient_Spiking_Transformer_l" => base([64, 128, 256, 360]),
+        "sdtv3_large_spikformer12_512" => large([128, 256, 512]),
+        "sdtv3_large_spikformer12_768" => large([196, 384, 768]),
+        other => panic!("{other}?"),
+    };
+    ModelConfig {
+        architecture,
+        image_size: 224,
+        in_channels: 3,
+        num_classes: 1000,
+        num_heads: 8,
         mlp_ratio: 4,
-        depths: number(2),
-        time_steps: 4,
+        time_steps: 1,
     }
 }
 
@@ -81,25 +179,49 @@ fn state_dicts_equal_the_published_key_lists() {
         assert_eq!(graph.parameters().to_string(), count, "{stem}");
         files += 1;
     }
-    assert_eq!(files, 16);
+    assert_eq!(files, 55);
 }
 
 #[test]
-fn only_spikformers_layer_norms_are_dead() {
+fn what_the_authors_never_use_is_dead() {
     for file in fs::read_dir(folder("keys")).unwrap() {
         let path = file.unwrap().path();
         let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let config = published(&stem);
         let graph = config.graph().unwrap();
         let mut dead = 0;
+        let is_unused = |key: &str| {
+            let anywhere = [".norm1.", ".norm2.", "talking_heads", ".rep_conv."];
+            anywhere.iter().any(|part| key.contains(part))
+                || key == "pos_embed"
+                || key.starts_with("norm.")
+        };
         for tensor in &graph.tensors {
-            let never_called = tensor.key.contains(".norm1.") || tensor.key.contains(".norm2.");
-            assert_eq!(tensor.dead, never_called, "{stem}: {}", tensor.key);
+            assert_eq!(
+                tensor.dead,
+                is_unused(&tensor.key),
+                "{stem}: {}",
+                tensor.key
+            );
             dead += usize::from(tensor.dead);
         }
-        let expected = match config.family {
-            Family::Spikformer => 4 * config.depths,
-            Family::QkFormer => 0,
+        let expected = match config.architecture {
+            Architecture::Spikformer { layout, depths, .. } => {
+                4 * depths
+                    + if let Layout::Dvs { .. } = layout {
+                        3
+                    } else {
+                        0
+                    }
+            }
+            Architecture::Spikingformer { depths, .. } => 4 * depths,
+            Architecture::SdtV1 { depths, .. } => depths,
+            Architecture::SdtV3Large {
+                embed_dims: [_, _, 512],
+                depths,
+                ..
+            } => 12 * depths,
+            _ => 0,
         };
         assert_eq!(dead, expected, "{stem}");
     }
@@ -115,29 +237,24 @@ fn fixtures() -> Vec<Fixture> {
     [
         "qkformer-cifar",
         "qkformer-imagenet",
+        "sdt-v1",
+        "sdt-v2",
+        "sdt-v3",
         "spikformer-cifar",
         "spikformer-imagenet",
+        "spikingformer-cifar",
+        "spikingformer-imagenet",
     ]
     .into_iter()
     .map(|name| {
-        let path = folder("fixtures").join(name).join("config.json");
-        let json: serde_json::Value =
-            serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-        let size = |key: &str| json[key].as_u64().unwrap() as usize;
-        let config = ModelConfig {
-            family: serde_json::from_value(json["family"].clone()).unwrap(),
-            layout: serde_json::from_value(json["variant"].clone()).unwrap(),
-            image_size: size("image_size"),
-            in_channels: size("in_channels"),
-            num_classes: size("num_classes"),
-            embed_dims: size("embed_dims"),
-            num_heads: size("num_heads"),
-            mlp_ratio: size("mlp_ratio"),
-            depths: size("depths"),
-            time_steps: size("time_steps"),
-        };
-        let graph = config.graph().unwrap();
-        Fixture { name, graph, json }
+        let path = folder("fixtures").join(name);
+        let json = fs::read_to_string(path.join("config.json")).unwrap();
+        let profile = Profile::load(&path.join("profile.toml")).unwrap();
+        Fixture {
+            name,
+            graph: profile.graph().unwrap(),
+            json: serde_json::from_str(&json).unwrap(),
+        }
     })
     .collect()
 }
@@ -164,12 +281,19 @@ fn sites_equal_the_authors_neurons_in_execution_order() {
         let built: Vec<&str> = graph.sites.iter().map(|s| s.name.as_str()).collect();
         assert_eq!(built, ordered, "{name}");
         for site in &graph.sites {
-            let threshold = json["neurons"][&site.name]["v_threshold"].as_f64().unwrap();
-            let expected = Neuron::Lif {
-                tau: 2.0,
-                threshold,
+            let expected = match json["neurons"][&site.name]["v_threshold"].as_f64() {
+                Some(threshold) => Neuron::Lif {
+                    tau: 2.0,
+                    threshold,
+                },
+                None => Neuron::Integer {
+                    max: 4,
+                    norm: if site.name == "spike" { 1 } else { 4 },
+                    halves: Halves::ToEven,
+                },
             };
             assert_eq!(site.neuron, expected, "{name}: {}", site.name);
+            assert!(!site.batch_leak);
         }
     }
 }
@@ -215,19 +339,9 @@ fn blocks_equal_the_authors_in_name_shape_and_layout() {
                 assert_eq!(block.name, "head", "{name}");
                 continue;
             };
-            let Shape {
-                channels,
-                height,
-                width,
-            } = graph.node(output).shape;
-            let t = graph.time_steps;
-            let shape = if block.token_major {
-                vec![t, batch, height * width, channels]
-            } else {
-                vec![t, batch, channels, height, width]
-            };
+            let value = graph.node(output).shape;
             assert_eq!(
-                shape,
+                block.layout.shape(graph.time_steps, batch, value),
                 traced[&format!("block.{}", block.name)],
                 "{name}: {}",
                 block.name
@@ -262,6 +376,13 @@ fn stages_hold_their_blocks() {
                 "stage1: patch_embed1 stage1.0",
                 "stage2: patch_embed2 stage2.0 stage2.1",
                 "stage3: patch_embed3 stage3.0 stage3.1",
+                "head: head",
+            ],
+            "sdt-v2" | "sdt-v3" => &[
+                "stage1: downsample1_1 ConvBlock1_1.0 downsample1_2 ConvBlock1_2.0",
+                "stage2: downsample2 ConvBlock2_1.0 ConvBlock2_2.0",
+                "stage3: downsample3 block3.0 block3.1 block3.2 block3.3 block3.4 block3.5",
+                "stage4: downsample4 block4.0 block4.1",
                 "head: head",
             ],
             _ => &[
@@ -313,14 +434,17 @@ fn every_label_follows_from_the_nodes() {
             })
             .sum();
         assert_eq!(by_block, layers.len() + sites.len(), "{name}");
-        // Every layer but the head has its batch norm.
+        // Every layer but the head and those in front of another layer has its batch norm; the last one of a RepConv
+        // chain has two.
         for layer in &graph.layers {
-            assert_eq!(
-                layer.norm.is_none(),
-                layer.name == "head",
-                "{name}: {}",
-                layer.name
-            );
+            let part = |end: &str| layer.name.ends_with(end);
+            let expected = match name {
+                _ if layer.name == "head" => 0,
+                "sdt-v2" if part(".Conv.dwconv") || part(".body.2.0") => 0,
+                "sdt-v2" if part(".body.2.1") => 2,
+                _ => 1,
+            };
+            assert_eq!(layer.absorbed.len(), expected, "{name}: {}", layer.name);
         }
     }
 }
@@ -336,15 +460,17 @@ fn the_demo_model_has_its_published_size() {
 /// The built-in QKFormer for Fashion-MNIST.
 fn demo() -> Graph {
     ModelConfig {
-        family: Family::QkFormer,
-        layout: Layout::Cifar,
+        architecture: Architecture::QkFormer {
+            layout: Layout::Cifar,
+            embed_dims: 64,
+            depths: 4,
+            batch_leak: false,
+        },
         image_size: 28,
         in_channels: 1,
         num_classes: 10,
-        embed_dims: 64,
         num_heads: 8,
         mlp_ratio: 4,
-        depths: 4,
         time_steps: 4,
     }
     .graph()
@@ -437,4 +563,118 @@ fn consumers_are_the_readers() {
     );
     let logits = graph.nodes.len() as u32 - 1;
     assert_eq!(graph.consumers(aq4svit::network::NodeId(logits)).count(), 0);
+}
+
+#[test]
+fn ranges_and_units_of_integer_neurons() {
+    let graph = fixtures()
+        .into_iter()
+        .find(|f| f.name == "sdt-v3")
+        .unwrap()
+        .graph;
+    // Levels up to 4 that stand for quarters; the head reads whole levels of one step.
+    let read_unit = |layer: &str| {
+        let id = graph.layer_named(layer).unwrap();
+        let node = graph.nodes.iter().find(|n| n.op == Op::Layer(id)).unwrap();
+        graph.node(node.inputs[0]).unit
+    };
+    for (layer, range, unit) in [
+        ("downsample1_1.encode_conv", Range::Real, 1.0),
+        ("ConvBlock1_1.0.Conv.dwconv.0", Range::Integer(4), 0.25),
+        ("block3.0.attn.proj_conv.0", Range::Integer(4), 0.25),
+        ("head", Range::Integer(4), 1.0),
+    ] {
+        assert_eq!(input_of(&graph, layer), range, "{layer}");
+        assert_eq!(read_unit(layer), unit, "{layer}");
+    }
+    // 2 / sqrt(4 channels per head), of products of three quarters.
+    let scales = graph.nodes.iter().filter_map(|n| match n.op {
+        Op::Attention { scale, .. } => Some(scale),
+        _ => None,
+    });
+    assert_eq!(scales.collect::<Vec<_>>()[0], 1.0 / 64.0);
+    // A block's output is numbers, not levels.
+    for block in graph.blocks.iter().filter_map(|b| b.output) {
+        assert_eq!(graph.node(block).unit, 1.0);
+    }
+}
+
+#[test]
+fn a_merged_repconv_reads_spikes() {
+    let config = ModelConfig {
+        architecture: Architecture::SdtV2 {
+            embed_dims: [64, 128, 256, 360],
+            strides: [2, 2, 2, 2, 1],
+            kd: false,
+            merge_repconv: true,
+        },
+        ..published("sdtv2_15M")
+    };
+    let (graph, factored) = (
+        config.graph().unwrap(),
+        published("sdtv2_15M").graph().unwrap(),
+    );
+    assert_eq!(graph.tensors, factored.tensors);
+    let name = "block3.0.attn.proj_conv";
+    let layer = graph.layer(graph.layer_named(name).unwrap());
+    assert_eq!(layer.weight_shape, [256, 256, 3, 3]);
+    assert_eq!(layer.input, Range::Integer(1));
+    assert_eq!(layer.macs, 256 * 256 * 9 * 14 * 14);
+    // Its tensors are those of the chain.
+    let mut keys = layer.keys();
+    keys.sort_unstable();
+    let mut chain: Vec<String> = graph
+        .tensors
+        .iter()
+        .map(|t| t.key.clone())
+        .filter(|k| k.starts_with(&format!("{name}.")) && !k.ends_with("num_batches_tracked"))
+        .collect();
+    chain.sort_unstable();
+    assert_eq!(keys, chain);
+    // In the chain, the padding of the first convolution is no work.
+    let first = factored.layer(factored.layer_named(&format!("{name}.0.body.0")).unwrap());
+    assert_eq!(first.macs, 256 * 256 * 14 * 14);
+    assert_eq!(first.input, Range::Integer(1));
+    for inside in ["0.body.2.0", "0.body.2.1"] {
+        assert_eq!(
+            input_of(&factored, &format!("{name}.{inside}")),
+            Range::Real
+        );
+    }
+}
+
+#[test]
+fn the_batch_leak_is_in_the_last_stages_projections() {
+    for stem in ["qkformer_cifar10_4_384", "qkformer_dvs128_256"] {
+        let mut config = published(stem);
+        let plain = config.graph().unwrap();
+        if let Architecture::QkFormer { batch_leak, .. } = &mut config.architecture {
+            *batch_leak = true;
+        }
+        let leaking = config.graph().unwrap();
+        for (plain, leaking) in plain.sites.iter().zip(&leaking.sites) {
+            assert!(!plain.batch_leak);
+            let expected = leaking.name.ends_with(".ssa.proj_lif");
+            assert_eq!(leaking.batch_leak, expected, "{}", leaking.name);
+        }
+    }
+}
+
+#[test]
+fn frames_are_read_at_every_time_step() {
+    for stem in [
+        "spikformer_cifar10dvs_2_256",
+        "spikingformer_cifar10dvs_2_256",
+        "qkformer_dvs128_256",
+        "sdtv1_gesture_2_256",
+    ] {
+        let graph = published(stem).graph().unwrap();
+        assert_eq!(graph.frames(), Some(16), "{stem}");
+        let before_sum = &graph.nodes[..graph.nodes.len() - 2];
+        assert!(before_sum.iter().all(|n| !n.is_static), "{stem}");
+        let first = &graph.layers[0];
+        let weights = first.weights() as u64;
+        assert_eq!(first.macs % (weights * 16), 0, "{stem}");
+    }
+    assert_eq!(demo().frames(), None);
 }

@@ -2,24 +2,39 @@
 
 use std::path::Path;
 
-use aq4svit::network::{Family, Graph, Layout, ModelConfig, TensorKind};
+use aq4svit::network::{Architecture, Graph, Layout, ModelConfig, TensorKind};
 use aq4svit::quant::{
     Affine, Allocation, BitWidth, MemoryModel, Scheme, pack, quantize, saving_percent, unpack,
 };
 use safetensors::SafeTensors;
 
-fn config(family: Family, layout: Layout) -> ModelConfig {
+fn config(architecture: Architecture) -> ModelConfig {
     ModelConfig {
-        family,
-        layout,
+        architecture,
         image_size: 32,
         in_channels: 3,
         num_classes: 10,
-        embed_dims: 64,
         num_heads: 8,
         mlp_ratio: 4,
-        depths: 4,
         time_steps: 4,
+    }
+}
+
+fn qkformer(layout: Layout) -> Architecture {
+    Architecture::QkFormer {
+        layout,
+        embed_dims: 64,
+        depths: 4,
+        batch_leak: false,
+    }
+}
+
+fn sdt_v2(merge_repconv: bool) -> Architecture {
+    Architecture::SdtV2 {
+        embed_dims: [16, 24, 32, 40],
+        strides: [2, 2, 2, 2, 1],
+        kd: true,
+        merge_repconv,
     }
 }
 
@@ -28,7 +43,7 @@ fn demo() -> Graph {
     ModelConfig {
         image_size: 28,
         in_channels: 1,
-        ..config(Family::QkFormer, Layout::Cifar)
+        ..config(qkformer(Layout::Cifar))
     }
     .graph()
     .unwrap()
@@ -65,33 +80,73 @@ fn memory_of_the_demo() {
 
 #[test]
 fn memory_counts_every_live_tensor_once() {
-    for family in [Family::QkFormer, Family::Spikformer] {
-        for layout in [Layout::Cifar, Layout::Imagenet] {
-            let graph = config(family, layout).graph().unwrap();
-            let memory = MemoryModel::of(&graph, Affine::F32);
-            assert_eq!(memory.fixed_bytes(), 0, "{family:?} {layout:?}");
-            let live = |rank: fn(usize) -> bool| -> u64 {
-                let live = graph
-                    .tensors
-                    .iter()
-                    .filter(|t| t.kind == TensorKind::Param && !t.dead && rank(t.shape.len()));
-                live.map(|t| t.shape.iter().product::<usize>() as u64).sum()
-            };
-            assert_eq!(memory.float_weights(), 4 * live(|rank| rank > 1));
-            // Scale and shift of each batch norm, and the head's bias with its scale of one.
-            let channels: usize = graph.layers.iter().map(|l| l.channels()).sum();
-            assert_eq!(
-                memory.float_total() - memory.float_weights(),
-                8 * channels as u64
-            );
-            let half = MemoryModel::of(&graph, Affine::F16);
-            let allocation = uniform(&graph, 3);
-            assert_eq!(
-                memory.total(&allocation) - half.total(&allocation),
-                4 * channels as u64
-            );
-        }
+    let spikformer = |layout| Architecture::Spikformer {
+        layout,
+        embed_dims: 64,
+        depths: 4,
+    };
+    let large = Architecture::SdtV3Large {
+        embed_dims: [16, 24, 32],
+        strides: [2; 4],
+        depths: 2,
+        kd: true,
+        max_spike: 4,
+    };
+    for architecture in [
+        qkformer(Layout::Cifar),
+        qkformer(Layout::Imagenet),
+        spikformer(Layout::Cifar),
+        spikformer(Layout::Imagenet),
+        spikformer(Layout::Dvs { tau: 2.0 }),
+        sdt_v2(false),
+        large,
+    ] {
+        let time_steps = if architecture == large { 1 } else { 4 };
+        let config = ModelConfig {
+            time_steps,
+            ..config(architecture)
+        };
+        let graph = config.graph().unwrap();
+        let memory = MemoryModel::of(&graph, Affine::F32);
+        assert_eq!(memory.fixed_bytes(), 0, "{architecture:?}");
+        let weights = graph
+            .tensors
+            .iter()
+            .filter(|t| t.kind == TensorKind::Param && !t.dead && t.shape.len() > 1);
+        let weights: usize = weights.map(|t| t.shape.iter().product::<usize>()).sum();
+        assert_eq!(memory.float_weights(), 4 * weights as u64);
+        // Scale and shift of each layer's batch norms, and biases with a scale of one.
+        let channels: usize = graph.layers.iter().map(|l| l.channels()).sum();
+        assert_eq!(
+            memory.float_total() - memory.float_weights(),
+            8 * channels as u64
+        );
+        let half = MemoryModel::of(&graph, Affine::F16);
+        let allocation = uniform(&graph, 3);
+        assert_eq!(
+            memory.total(&allocation) - half.total(&allocation),
+            4 * channels as u64
+        );
     }
+}
+
+/// A RepConv chain of width C has 2 C^2 + 9 C weights and three affines, merged 9 C^2 weights and one.
+#[test]
+fn merging_repconv_costs_memory() {
+    let [factored, merged] = [false, true].map(|merge| {
+        let graph = config(sdt_v2(merge)).graph().unwrap();
+        (MemoryModel::of(&graph, Affine::F32), graph)
+    });
+    let chains = [(6 * 4, 32), (2 * 4, 40)];
+    let sum = |of: fn(u64) -> u64| -> u64 { chains.iter().map(|&(n, c)| n * of(c)).sum() };
+    let weights = merged.0.float_weights() - factored.0.float_weights();
+    assert_eq!(weights, 4 * sum(|c| 9 * c * c - (2 * c * c + 9 * c)));
+    let total = merged.0.float_total() - factored.0.float_total();
+    assert_eq!(total, weights - sum(|c| 2 * 8 * c));
+    assert_eq!((merged.0.fixed_bytes(), merged.0.dead().len()), (0, 0));
+    // What differs is the layers, not the checkpoint.
+    assert_eq!(merged.1.tensors, factored.1.tensors);
+    assert_eq!(factored.1.layers.len() - merged.1.layers.len(), 2 * 32);
 }
 
 #[test]

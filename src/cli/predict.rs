@@ -13,7 +13,7 @@ use super::source::SetArgs;
 pub(crate) struct Args {
     /// A profile: a file, or the name of a saved or shipped one
     profile: String,
-    /// A .safetensors file with the tensor `input` [B,C,H,W] f32, already normalised
+    /// A .safetensors file with the tensor `input` [B,C,H,W] f32, already normalised (event frames [B,T,C,H,W])
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
     /// Where to write `logits` [B,classes]
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let input = args.input.display();
     let bytes =
         std::fs::read(&args.input).with_context(|| format!("cannot read --input {input}"))?;
-    let images = read_images(&bytes, graph.input).with_context(|| format!("--input {input}"))?;
+    let images = read_images(&bytes, &graph).with_context(|| format!("--input {input}"))?;
     let precision = match args.precision {
         PrecisionArg::F32 => Precision::F32,
         PrecisionArg::F64 => Precision::F64,

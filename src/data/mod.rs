@@ -7,11 +7,13 @@
 //!
 //! ```
 //! use aq4svit::data::{self, DataConfig};
-//! use aq4svit::network::{Family, Layout, ModelConfig};
+//! use aq4svit::network::{Architecture, Layout, ModelConfig};
 //! # fn main() -> Result<(), data::DataError> {
 //! let model = ModelConfig {
-//!     family: Family::QkFormer, layout: Layout::Cifar, image_size: 28, in_channels: 1, num_classes: 10,
-//!     embed_dims: 64, num_heads: 8, mlp_ratio: 4, depths: 4, time_steps: 4,
+//!     architecture: Architecture::QkFormer {
+//!         layout: Layout::Cifar, embed_dims: 64, depths: 4, batch_leak: false,
+//!     },
+//!     image_size: 28, in_channels: 1, num_classes: 10, num_heads: 8, mlp_ratio: 4, time_steps: 4,
 //! };
 //! let splits = data::load(&DataConfig::default(), ".".as_ref(), &model)?;
 //! let mut pixels = vec![0.0; 28 * 28];

@@ -190,19 +190,21 @@ mod tests {
 
     use super::super::config::IdxFiles;
     use super::*;
-    use crate::network::{Family, Layout};
+    use crate::network::{Architecture, Layout};
 
     fn model() -> ModelConfig {
         ModelConfig {
-            family: Family::QkFormer,
-            layout: Layout::Cifar,
+            architecture: Architecture::QkFormer {
+                layout: Layout::Cifar,
+                embed_dims: 64,
+                depths: 4,
+                batch_leak: false,
+            },
             image_size: 28,
             in_channels: 1,
             num_classes: 10,
-            embed_dims: 64,
             num_heads: 8,
             mlp_ratio: 4,
-            depths: 4,
             time_steps: 4,
         }
     }

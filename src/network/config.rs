@@ -1,8 +1,15 @@
 //! The `[model]` section: which family and which sizes.
+//!
+//! In a profile it is one flat table ([`table`]); here a family has exactly the sizes that its networks have.
+
+mod table;
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::Graph;
+pub use table::{ModelKey, Presence};
 
 /// A model family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -10,44 +17,179 @@ use super::Graph;
 pub enum Family {
     /// Spikformer (Zhou et al.).
     Spikformer,
+    /// Spikingformer (Zhou et al.).
+    Spikingformer,
     /// QKFormer (Zhou et al.).
     #[serde(rename = "qkformer")]
     QkFormer,
+    /// Spike-driven Transformer (Yao et al.).
+    #[serde(rename = "sdt-v1")]
+    SdtV1,
+    /// Spike-driven Transformer V2, Meta-SpikeFormer (Yao et al.).
+    #[serde(rename = "sdt-v2")]
+    SdtV2,
+    /// Spike-driven Transformer V3, E-SpikeFormer (Yao et al.).
+    #[serde(rename = "sdt-v3")]
+    SdtV3,
+}
+
+impl Family {
+    /// Every family.
+    pub const ALL: [Family; 6] = [
+        Family::Spikformer,
+        Family::Spikingformer,
+        Family::QkFormer,
+        Family::SdtV1,
+        Family::SdtV2,
+        Family::SdtV3,
+    ];
+
+    /// The name, as profiles write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Spikformer => "spikformer",
+            Family::Spikingformer => "spikingformer",
+            Family::QkFormer => "qkformer",
+            Family::SdtV1 => "sdt-v1",
+            Family::SdtV2 => "sdt-v2",
+            Family::SdtV3 => "sdt-v3",
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// Which of a family's published code layouts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Layout {
     /// The CIFAR code.
     Cifar,
     /// The ImageNet code.
     Imagenet,
+    /// The code for event cameras, which reads another frame at every time step.
+    Dvs {
+        /// Membrane time constant of every neuron, in time steps.
+        tau: f64,
+    },
+}
+
+impl Layout {
+    /// The name, as profiles write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Layout::Cifar => "cifar",
+            Layout::Imagenet => "imagenet",
+            Layout::Dvs { .. } => "dvs",
+        }
+    }
+    /// Membrane time constant of every neuron, in time steps; 2 but for event cameras.
+    pub(super) fn tau(self) -> f64 {
+        match self {
+            Layout::Cifar | Layout::Imagenet => 2.0,
+            Layout::Dvs { tau } => tau,
+        }
+    }
+}
+
+/// A family with the sizes of its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Architecture {
+    /// Spikformer.
+    Spikformer {
+        /// The layout.
+        layout: Layout,
+        /// Embedding width.
+        embed_dims: usize,
+        /// Blocks.
+        depths: usize,
+    },
+    /// Spikingformer.
+    Spikingformer {
+        /// The layout.
+        layout: Layout,
+        /// Embedding width.
+        embed_dims: usize,
+        /// Blocks.
+        depths: usize,
+    },
+    /// QKFormer.
+    QkFormer {
+        /// The layout.
+        layout: Layout,
+        /// Embedding width of the last stage.
+        embed_dims: usize,
+        /// Blocks in all; the last stage has what the others leave of them.
+        depths: usize,
+        /// Whether the last stage's `proj_lif` runs on from image to image of a batch, as in the authors' code.
+        batch_leak: bool,
+    },
+    /// Spike-driven Transformer.
+    SdtV1 {
+        /// Embedding width.
+        embed_dims: usize,
+        /// Blocks.
+        depths: usize,
+        /// Which of the embedding's four convolutions are followed by a pooling.
+        pooling: [bool; 4],
+        /// The authors' `dvs_mode` (frames, eroding attention) with this membrane time constant; none for images.
+        dvs: Option<f64>,
+    },
+    /// Spike-driven Transformer V2 (Meta-SpikeFormer).
+    SdtV2 {
+        /// Widths of the four stages.
+        embed_dims: [usize; 4],
+        /// Strides of the five downsamplings.
+        strides: [usize; 5],
+        /// Whether there is a second head, of distillation.
+        kd: bool,
+        /// Whether each RepConv chain is one dense 3x3 convolution.
+        merge_repconv: bool,
+    },
+    /// Spike-driven Transformer V3 (E-SpikeFormer), `Model_Base` of the authors' code.
+    SdtV3Base {
+        /// Widths of the four stages.
+        embed_dims: [usize; 4],
+        /// Strides of the five downsamplings.
+        strides: [usize; 5],
+        /// The most that a neuron emits.
+        max_spike: u64,
+    },
+    /// Spike-driven Transformer V3, `Model_Large` of the authors' code.
+    SdtV3Large {
+        /// Widths of the three stages.
+        embed_dims: [usize; 3],
+        /// Strides of the four downsamplings.
+        strides: [usize; 4],
+        /// Blocks of the last stage.
+        depths: usize,
+        /// Whether there is a second head, of distillation.
+        kd: bool,
+        /// The most that a neuron emits.
+        max_spike: u64,
+    },
 }
 
 /// A model's family and sizes: everything that its graph depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "table::ModelTable", into = "table::ModelTable")]
 pub struct ModelConfig {
-    /// The family.
-    pub family: Family,
-    /// The layout.
-    pub layout: Layout,
+    /// The family with the sizes of its own.
+    pub architecture: Architecture,
     /// Input rows and columns in pixels.
     pub image_size: usize,
     /// Input channels.
     pub in_channels: usize,
     /// Number of classes.
     pub num_classes: usize,
-    /// Embedding width of the last stage.
-    pub embed_dims: usize,
     /// Attention heads.
     pub num_heads: usize,
     /// Hidden width of an MLP over its embedding width.
     pub mlp_ratio: usize,
-    /// Blocks (see the families).
-    pub depths: usize,
-    /// Time steps T.
+    /// Time steps T; for event cameras the number of frames.
     pub time_steps: usize,
 }
 
@@ -63,6 +205,22 @@ pub enum ModelError {
         /// The value given.
         value: String,
         /// What it must be.
+        why: String,
+    },
+    /// A key that this family needs.
+    #[error("model.{key} is missing: {why}")]
+    Missing {
+        /// The key in `[model]`.
+        key: &'static str,
+        /// What it must be.
+        why: String,
+    },
+    /// A key that this family does not have.
+    #[error("model.{key}: {why}")]
+    Foreign {
+        /// The key in `[model]`.
+        key: &'static str,
+        /// Whose it is.
         why: String,
     },
     /// Sizes that fit one by one, but not together.
@@ -84,6 +242,8 @@ pub enum ModelError {
 pub const MAX_PARAMETERS: u64 = 1 << 32;
 /// The most multiply-accumulates one image may take; far beyond what could be evaluated.
 pub(super) const MAX_MACS: u64 = 1 << 52;
+/// The widest embedding.
+const MAX_WIDTH: usize = 16_384;
 
 impl ModelConfig {
     /// Builds the family's graph with all shapes inferred.
@@ -94,70 +254,129 @@ impl ModelConfig {
         super::families::build(self)
     }
 
+    /// The family.
+    pub fn family(&self) -> Family {
+        match self.architecture {
+            Architecture::Spikformer { .. } => Family::Spikformer,
+            Architecture::Spikingformer { .. } => Family::Spikingformer,
+            Architecture::QkFormer { .. } => Family::QkFormer,
+            Architecture::SdtV1 { .. } => Family::SdtV1,
+            Architecture::SdtV2 { .. } => Family::SdtV2,
+            Architecture::SdtV3Base { .. } | Architecture::SdtV3Large { .. } => Family::SdtV3,
+        }
+    }
+
+    /// The layout, of families that publish several. The image code of `sdt-v1` is one for all images.
+    pub fn layout(&self) -> Option<Layout> {
+        match self.architecture {
+            Architecture::Spikformer { layout, .. }
+            | Architecture::Spikingformer { layout, .. }
+            | Architecture::QkFormer { layout, .. } => Some(layout),
+            Architecture::SdtV1 { dvs, .. } => dvs.map(|tau| Layout::Dvs { tau }),
+            _ => None,
+        }
+    }
+
+    /// Frames that the network reads: the time steps of an event-camera layout; none where it reads one image.
+    pub fn frames(&self) -> Option<usize> {
+        let dvs = matches!(self.layout(), Some(Layout::Dvs { .. }));
+        dvs.then_some(self.time_steps)
+    }
+
     /// Checks what every family asks of the sizes: from 1 to a bound that keeps all arithmetic on shapes
-    /// far from overflow, and a width that the patch embeddings can halve three times.
+    /// far from overflow.
     pub(super) fn check(&self) -> Result<(), ModelError> {
         let bounds = [
             ("image_size", self.image_size, 4096),
             ("in_channels", self.in_channels, 4096),
             ("num_classes", self.num_classes, 1_000_000),
-            ("embed_dims", self.embed_dims, 16_384),
-            ("num_heads", self.num_heads, 16_384),
+            ("num_heads", self.num_heads, MAX_WIDTH),
             ("mlp_ratio", self.mlp_ratio, 64),
-            ("depths", self.depths, 256),
             ("time_steps", self.time_steps, 1024),
         ];
         for (key, value, most) in bounds {
-            require((1..=most).contains(&value), key, value, || {
-                format!("must be from 1 to {most}")
+            within(key, value, most)?;
+        }
+        if let Some(Layout::Dvs { tau }) = self.layout() {
+            require((1.0..=1e6).contains(&tau), "tau", tau, || {
+                "must be from 1 (no memory) to 1000000".to_owned()
             })?;
         }
-        require(
-            self.embed_dims.is_multiple_of(8),
-            "embed_dims",
-            self.embed_dims,
-            || "must be divisible by 8".to_owned(),
-        )
+        Ok(())
+    }
+
+    /// Checks a width: its bound, and that it is divisible where the family divides it.
+    pub(super) fn check_width(&self, width: usize, divisor: usize) -> Result<(), ModelError> {
+        within("embed_dims", width, MAX_WIDTH)?;
+        require(width.is_multiple_of(divisor), "embed_dims", width, || {
+            format!("must be divisible by {divisor}")
+        })
     }
 
     /// Checks that the heads divide a width, which is called `what`.
     pub(super) fn check_heads(&self, width: usize, what: &str) -> Result<(), ModelError> {
-        require(
-            width.is_multiple_of(self.num_heads),
-            "num_heads",
-            self.num_heads,
-            || format!("must divide {width} ({what})"),
-        )
+        let heads = self.num_heads;
+        require(width.is_multiple_of(heads), "num_heads", heads, || {
+            format!("must divide {width} ({what})")
+        })
     }
 
     /// Checks that the image can be halved this often. The authors' code halves sizes rounding down where
     /// the pooling rounds up, so it runs on no other sizes.
     pub(super) fn check_halvings(&self, halvings: usize) -> Result<(), ModelError> {
-        let factor = 1usize << halvings;
-        require(
-            self.image_size.is_multiple_of(factor),
-            "image_size",
-            self.image_size,
-            || {
-                format!(
-                    "must be a multiple of {factor} in this layout, which halves it {halvings} times"
-                )
-            },
-        )
-    }
-
-    /// Checks the smallest number of blocks.
-    pub(super) fn check_depths(&self, least: usize) -> Result<(), ModelError> {
-        require(self.depths >= least, "depths", self.depths, || {
-            format!("must be at least {least} in this layout, one block or more for every stage")
+        let (size, factor) = (self.image_size, 1usize << halvings);
+        require(size.is_multiple_of(factor), "image_size", size, || {
+            format!(
+                "must be a multiple of {factor} in this layout, which halves it {halvings} times"
+            )
         })
     }
+
+    /// Checks that there is only one time step: the integers of these neurons stand for several.
+    pub(super) fn check_one_step(&self) -> Result<(), ModelError> {
+        let steps = self.time_steps;
+        require(steps == 1, "time_steps", steps, || {
+            "must be 1: a neuron's integer stands for max_spike steps".to_owned()
+        })
+    }
+}
+
+/// Checks a number of blocks.
+pub(super) fn check_depths(depths: usize, least: usize) -> Result<(), ModelError> {
+    within("depths", depths, 256)?;
+    require(depths >= least, "depths", depths, || {
+        format!("must be at least {least} in this layout, one block or more for every stage")
+    })
+}
+
+/// Checks the strides of downsamplings.
+pub(super) fn check_strides(strides: &[usize]) -> Result<(), ModelError> {
+    let fit = strides.iter().all(|s| (1..=16).contains(s));
+    require(fit, "strides", format!("{strides:?}"), || {
+        "each must be from 1 to 16".to_owned()
+    })
+}
+
+/// Checks the largest integer that a neuron emits: levels are counted in one byte.
+pub(super) fn check_max_spike(max_spike: u64) -> Result<(), ModelError> {
+    require(
+        (1..=255).contains(&max_spike),
+        "max_spike",
+        max_spike,
+        || "must be from 1 to 255".to_owned(),
+    )
+}
+
+fn within(key: &'static str, value: usize, most: usize) -> Result<(), ModelError> {
+    require((1..=most).contains(&value), key, value, || {
+        format!("must be from 1 to {most}")
+    })
 }
 
 fn require(
     holds: bool,
     key: &'static str,
-    value: usize,
+    value: impl ToString,
     why: impl FnOnce() -> String,
 ) -> Result<(), ModelError> {
     if holds {
@@ -171,197 +390,4 @@ fn require(
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn demo() -> ModelConfig {
-        ModelConfig {
-            family: Family::QkFormer,
-            layout: Layout::Cifar,
-            image_size: 28,
-            in_channels: 1,
-            num_classes: 10,
-            embed_dims: 64,
-            num_heads: 8,
-            mlp_ratio: 4,
-            depths: 4,
-            time_steps: 4,
-        }
-    }
-
-    /// The message of the error that a change to the demo's sizes gives.
-    fn error(change: impl FnOnce(&mut ModelConfig)) -> String {
-        let mut config = demo();
-        change(&mut config);
-        config.graph().unwrap_err().to_string()
-    }
-
-    #[test]
-    fn sizes_that_fit_no_network_are_named() {
-        let cases = [
-            (
-                error(|c| c.embed_dims = 60),
-                "model.embed_dims = 60: must be divisible by 8",
-            ),
-            (
-                error(|c| c.num_heads = 3),
-                "model.num_heads = 3: must divide 16 (embed_dims / 4, the first stage's width)",
-            ),
-            (
-                error(|c| {
-                    c.family = Family::Spikformer;
-                    c.num_heads = 3;
-                }),
-                "model.num_heads = 3: must divide 64 (embed_dims)",
-            ),
-            (
-                error(|c| c.image_size = 30),
-                "model.image_size = 30: must be a multiple of 4 in this layout, which halves it 2 times",
-            ),
-            (
-                error(|c| c.layout = Layout::Imagenet),
-                "model.image_size = 28: must be a multiple of 16 in this layout, which halves it 4 times",
-            ),
-            (
-                error(|c| c.depths = 2),
-                "model.depths = 2: must be at least 3 in this layout, one block or more for every stage",
-            ),
-            (
-                error(|c| {
-                    c.layout = Layout::Imagenet;
-                    c.depths = 3;
-                }),
-                "model.depths = 3: must be at least 4 in this layout, one block or more for every stage",
-            ),
-            (
-                error(|c| c.time_steps = 0),
-                "model.time_steps = 0: must be from 1 to 1024",
-            ),
-            (
-                error(|c| c.embed_dims = usize::MAX),
-                "model.embed_dims = 18446744073709551615: must be from 1 to 16384",
-            ),
-        ];
-        for (message, expected) in cases {
-            assert_eq!(message, expected);
-        }
-    }
-
-    #[test]
-    fn sizes_too_large_together_are_refused() {
-        let message = error(|c| {
-            c.embed_dims = 16_384;
-            c.mlp_ratio = 64;
-        });
-        assert!(
-            message.contains("parameters, more than 4294967296"),
-            "{message}"
-        );
-        let message = error(|c| {
-            c.embed_dims = 2048;
-            c.image_size = 4096;
-            c.time_steps = 1024;
-        });
-        assert!(
-            message.contains("multiply-accumulates per image"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn the_smallest_networks_exist() {
-        for (family, layout, image_size, embed_dims, depths) in [
-            (Family::Spikformer, Layout::Cifar, 4, 8, 1),
-            (Family::Spikformer, Layout::Imagenet, 16, 8, 1),
-            (Family::QkFormer, Layout::Cifar, 4, 8, 3),
-            (Family::QkFormer, Layout::Imagenet, 16, 8, 4),
-        ] {
-            let graph = ModelConfig {
-                family,
-                layout,
-                image_size,
-                in_channels: 1,
-                num_classes: 1,
-                embed_dims,
-                num_heads: 1,
-                mlp_ratio: 1,
-                depths,
-                time_steps: 1,
-            }
-            .graph()
-            .unwrap();
-            assert!(
-                graph
-                    .nodes
-                    .iter()
-                    .all(|n| n.shape.height * n.shape.width >= 1)
-            );
-            assert_eq!(
-                graph.layers.last().map(|l| l.input),
-                Some(graph.nodes[graph.nodes.len() - 2].range)
-            );
-        }
-    }
-
-    fn size() -> impl Strategy<Value = usize> {
-        prop_oneof![
-            4 => 0usize..70,
-            2 => (0u32..15).prop_map(|n| 1usize << n),
-            1 => any::<usize>(),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn no_sizes_panic(
-            qkformer: bool,
-            cifar: bool,
-            sizes in prop::array::uniform8(size()),
-        ) {
-            let config = ModelConfig {
-                family: if qkformer { Family::QkFormer } else { Family::Spikformer },
-                layout: if cifar { Layout::Cifar } else { Layout::Imagenet },
-                image_size: sizes[0],
-                in_channels: sizes[1],
-                num_classes: sizes[2],
-                embed_dims: sizes[3],
-                num_heads: sizes[4],
-                mlp_ratio: sizes[5],
-                depths: sizes[6],
-                time_steps: sizes[7],
-            };
-            if let Ok(graph) = config.graph() {
-                prop_assert!(graph.parameters() <= MAX_PARAMETERS);
-                prop_assert!(graph.macs() <= MAX_MACS);
-                prop_assert_eq!(graph.nodes.last().map(|n| n.shape.channels), Some(sizes[2]));
-            }
-        }
-    }
-
-    proptest! {
-        /// Sizes that satisfy the stated rules always make a network.
-        #[test]
-        fn sizes_within_the_rules_fit(
-            qkformer: bool,
-            cifar: bool,
-            (image, channels, classes, width, ratio) in (1usize..6, 1usize..5, 1usize..30, 1usize..9, 1usize..5),
-            (heads, depths, steps) in (0u32..4, 4usize..8, 1usize..5),
-        ) {
-            let config = ModelConfig {
-                family: if qkformer { Family::QkFormer } else { Family::Spikformer },
-                layout: if cifar { Layout::Cifar } else { Layout::Imagenet },
-                image_size: 16 * image,
-                in_channels: channels,
-                num_classes: classes,
-                embed_dims: 32 * width,
-                num_heads: 1 << heads,
-                mlp_ratio: ratio,
-                depths,
-                time_steps: steps,
-            };
-            prop_assert!(config.graph().is_ok(), "{:?}", config.graph().err());
-        }
-    }
-}
+mod tests;

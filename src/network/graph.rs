@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Layer, Site};
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -60,104 +62,6 @@ pub enum Range {
     Integer(u64),
 }
 
-/// How a layer's weight is applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LayerKind {
-    /// A 2-D convolution over positions. A `[O, I, 1]` (1-D) or `[O, I]` (linear over tokens) weight is
-    /// the 1x1 case: the same sums.
-    Conv {
-        /// Kernel rows and columns.
-        kernel: usize,
-        /// Stride, both directions.
-        stride: usize,
-        /// Zero padding, both directions.
-        padding: usize,
-        /// Groups (channels for a depthwise convolution).
-        groups: usize,
-    },
-    /// A fully connected layer on a pooled vector (the head).
-    Linear,
-}
-
-/// A layer: one quantizable weight tensor.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Layer {
-    /// The state-dict key without `.weight`.
-    pub name: String,
-    /// Its block (which names its stage).
-    pub block: BlockId,
-    /// How the weight is applied.
-    pub kind: LayerKind,
-    /// The weight's shape in the state dict; the first number is the output channels.
-    pub weight_shape: Vec<usize>,
-    /// True when the state dict has `<name>.bias`.
-    pub bias: bool,
-    /// The batch norm that directly follows (its key without `.weight`), which the layer's affine absorbs.
-    pub norm: Option<String>,
-    /// What is known of the numbers it sees.
-    pub input: Range,
-    /// Multiply-accumulates for one image: over all time steps, or over one where the input is the same
-    /// at every time step (a static image's first layer).
-    pub macs: u64,
-}
-
-impl Layer {
-    /// Number of output channels.
-    pub fn channels(&self) -> usize {
-        self.weight_shape.first().copied().unwrap_or(0)
-    }
-    /// Number of weights that make one output: `weights / channels`.
-    pub fn fan_in(&self) -> usize {
-        self.weight_shape.iter().skip(1).product()
-    }
-    /// Number of weights.
-    pub fn weights(&self) -> usize {
-        self.weight_shape.iter().product()
-    }
-}
-
-/// How a neuron population turns its input into spikes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Neuron {
-    /// Leaky integrate-and-fire, `v += (x - v) / tau`, spike where `v >= threshold`, hard reset to 0.
-    Lif {
-        /// Membrane time constant in time steps.
-        tau: f64,
-        /// Firing threshold.
-        threshold: f64,
-    },
-}
-
-impl Neuron {
-    /// The threshold in whose unit drift is measured.
-    pub fn threshold(self) -> f64 {
-        match self {
-            Neuron::Lif { threshold, .. } => threshold,
-        }
-    }
-    /// The largest output at one time step.
-    pub fn max_output(self) -> u64 {
-        match self {
-            Neuron::Lif { .. } => 1,
-        }
-    }
-}
-
-/// A neuron site: one population of spiking neurons, where drift is measured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Site {
-    /// The module's name in the authors' code, such as `stage1.0.mlp.mlp1_lif`.
-    pub name: String,
-    /// Its block.
-    pub block: BlockId,
-    /// Its dynamics.
-    pub neuron: Neuron,
-    /// The shape of the population for one image.
-    pub shape: Shape,
-}
-
 /// A block: the unit of the hierarchy between stage and layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Block {
@@ -168,9 +72,40 @@ pub struct Block {
     /// The node whose value is the block's output (what `predict --trace` writes as `block.<name>`);
     /// none for `head`.
     pub output: Option<NodeId>,
-    /// True where the authors' code keeps this block's output as tokens `[T, B, N, C]` instead of a map
-    /// `[T, B, C, H, W]`.
-    pub token_major: bool,
+    /// How the authors' code lays this block's output out.
+    pub layout: BlockLayout,
+}
+
+/// How the authors' code lays a block's output out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlockLayout {
+    /// A map at every time step, `[T, B, C, H, W]`.
+    #[default]
+    Map,
+    /// Tokens of channels, `[T, B, N, C]`.
+    Tokens,
+    /// Channels of tokens, `[T, B, C, N]`.
+    ChannelTokens,
+    /// A map without time, `[B, C, H, W]`.
+    StillMap,
+}
+
+impl BlockLayout {
+    /// The shape of a traced output.
+    pub fn shape(self, steps: usize, batch: usize, value: Shape) -> Vec<usize> {
+        let Shape {
+            channels,
+            height,
+            width,
+        } = value;
+        match self {
+            BlockLayout::Map => vec![steps, batch, channels, height, width],
+            BlockLayout::Tokens => vec![steps, batch, height * width, channels],
+            BlockLayout::ChannelTokens => vec![steps, batch, channels, height * width],
+            BlockLayout::StillMap => vec![batch, channels, height, width],
+        }
+    }
 }
 
 /// A stage: the unit of the hierarchy between network and block.
@@ -184,12 +119,14 @@ pub struct Stage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Op {
-    /// The normalised image, the same at every time step.
+    /// The normalised image, the same at every time step; or frames, one for every time step.
     Input,
     /// A layer's weight (and bias) applied.
     Layer(LayerId),
     /// Batch norm in evaluation mode, eps 1e-5; the key without `.weight`.
     BatchNorm(String),
+    /// Multiplication by a vector over channels; its key.
+    ChannelScale(String),
     /// Neurons: the only operation with state over time.
     Neuron(SiteId),
     /// Max-pooling.
@@ -203,11 +140,16 @@ pub enum Op {
     },
     /// Element-wise sum of two values.
     Add,
-    /// Spiking self-attention of inputs q, k, v without softmax: `scale * q (k^T v)` per head.
+    /// Element-wise mean of two values.
+    Average,
+    /// Element-wise product of two values of spikes.
+    Multiply,
+    /// Spiking self-attention of inputs q, k, v without softmax: `scale * q (k^T v)` per head. v may have more channels
+    /// than q and k.
     Attention {
         /// Number of heads; channels are split `head * d + j`.
         heads: usize,
-        /// The constant factor.
+        /// The constant factor, of the numbers as they are stored (units included).
         scale: f64,
     },
     /// Sum over the channels of each head: C channels become `heads`.
@@ -220,7 +162,19 @@ pub enum Op {
         /// Number of heads.
         heads: usize,
     },
-    /// Mean over positions and time steps, kept as the exact sum; the head multiplies by `1 / (T * N)`.
+    /// The largest number within one token and one channel of the same head: a 3x3 window over tokens (row-major) and
+    /// channels. `Erode` of `sdt-v1` as it acts on tensors `[T, B, heads, N, d]`.
+    HeadErode {
+        /// Number of heads.
+        heads: usize,
+    },
+    /// Sum over positions at every time step.
+    TokenSum,
+    /// Inputs mask `[C]` of one position and value `[C]`: each channel times its mask.
+    ChannelMask,
+    /// Mean over positions at every time step.
+    TokenMean,
+    /// Sum over positions and time steps, which stands for the mean by its [`Node::unit`].
     TokenTimeSum,
 }
 
@@ -237,6 +191,9 @@ pub struct Node {
     pub shape: Shape,
     /// What is known of its numbers.
     pub range: Range,
+    /// What its numbers count: the value is this times its numbers. 1 but for levels of integer neurons (`1 / norm`) and
+    /// [`Op::TokenTimeSum`] (`1 / (T N)`); layers and attention take it into account.
+    pub unit: f64,
     /// True when the value is the same at every time step and is computed once.
     pub is_static: bool,
 }

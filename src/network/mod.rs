@@ -10,7 +10,13 @@ mod builder;
 mod config;
 pub mod families;
 mod graph;
+mod layer;
+mod neuron;
 mod query;
 
-pub use config::{Family, Layout, MAX_PARAMETERS, ModelConfig, ModelError};
+pub use config::{
+    Architecture, Family, Layout, MAX_PARAMETERS, ModelConfig, ModelError, ModelKey, Presence,
+};
 pub use graph::*;
+pub use layer::*;
+pub use neuron::*;

@@ -1,6 +1,6 @@
 //! Questions to a graph.
 
-use super::{BlockId, Graph, Layer, LayerId, Node, NodeId, Site, SiteId, StageId, TensorKind};
+use super::{BlockId, Graph, Layer, LayerId, Node, NodeId, Op, Site, SiteId, StageId, TensorKind};
 
 impl Graph {
     /// A layer by id.
@@ -9,6 +9,12 @@ impl Graph {
     /// When the id is not of this graph.
     pub fn layer(&self, id: LayerId) -> &Layer {
         &self.layers[id.index()]
+    }
+    /// Frames of one input: the time steps of a network for event cameras, none where it reads an image.
+    pub fn frames(&self) -> Option<usize> {
+        let is_frames = |n: &Node| n.op == Op::Input && !n.is_static;
+        let has_frames = self.nodes.iter().any(is_frames);
+        has_frames.then_some(self.time_steps)
     }
     /// The stage of a block.
     pub fn stage_of(&self, block: BlockId) -> StageId {

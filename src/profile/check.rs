@@ -112,13 +112,6 @@ fn check_value(source: &Source, key: &Key, item: &Item) -> Result<(), ProfileErr
             instead: format!("; {}", key.instead),
         });
     }
-    if key.name == "batch_leak" && item.as_bool() == Some(true) {
-        return Err(ProfileError::Unsupported {
-            place: source.place(&path),
-            what: "model.batch_leak = true".to_owned(),
-            instead: "; images are evaluated one by one (false)".to_owned(),
-        });
-    }
     match key.kind {
         Kind::Bits => check_bits(source, item),
         Kind::Pins => check_pins(source, item),

@@ -16,6 +16,10 @@ pub(crate) enum Kind {
     PathOrBuiltin,
     /// A whole number from the first to the second, both included.
     Whole(i64, i64),
+    /// A non-empty list of such numbers.
+    Wholes(i64, i64),
+    /// Such a number, or a non-empty list of them.
+    WholeOrMany(i64, i64),
     /// A number from the first to the second, both included.
     Number(f64, f64),
     /// A non-empty list of numbers.
@@ -66,6 +70,10 @@ pub(crate) fn expected(kind: Kind) -> String {
         Kind::Whole(a, b) if a == b => format!("expected {a}"),
         Kind::Whole(a, b) if b >= MANY => format!("expected a whole number, {a} or more"),
         Kind::Whole(a, b) => format!("expected a whole number from {a} to {b}"),
+        Kind::Wholes(a, b) => format!("expected a list of whole numbers from {a} to {b}"),
+        Kind::WholeOrMany(a, b) => {
+            format!("expected a whole number from {a} to {b}, or a list of such")
+        }
         Kind::Number(a, f64::MAX) => format!("expected a number, {a} or more"),
         Kind::Number(a, b) => format!("expected a number from {a} to {b}"),
         Kind::Numbers => "expected a list of numbers such as [0.5, 0.5, 0.5]".to_owned(),
@@ -82,10 +90,17 @@ pub(crate) fn expected(kind: Kind) -> String {
 /// True for a value of the kind. Tables of bits and pins are looked into by the check.
 pub(crate) fn fits(kind: Kind, item: &Item) -> bool {
     let number = |i: &toml_edit::Value| i.as_float().or(i.as_integer().map(|n| n as f64));
+    let is_whole = |n: Option<i64>, min, max| n.is_some_and(|n| (min..=max).contains(&n));
+    let are_whole = |min, max| {
+        item.as_array()
+            .is_some_and(|a| !a.is_empty() && a.iter().all(|v| is_whole(v.as_integer(), min, max)))
+    };
     match kind {
         Kind::Text => item.is_str(),
         Kind::Path | Kind::PathOrBuiltin => item.as_str().is_some_and(|s| !s.is_empty()),
-        Kind::Whole(min, max) => item.as_integer().is_some_and(|n| (min..=max).contains(&n)),
+        Kind::Whole(min, max) => is_whole(item.as_integer(), min, max),
+        Kind::Wholes(min, max) => are_whole(min, max),
+        Kind::WholeOrMany(min, max) => is_whole(item.as_integer(), min, max) || are_whole(min, max),
         Kind::Number(min, max) => item
             .as_value()
             .and_then(number)

@@ -17,7 +17,7 @@ use super::overrides::Overrides;
 use super::pins::{layer_hint, widths_text};
 use super::settings::{Checkpoint, Profile, layer_names};
 use crate::data::DataConfig;
-use crate::network::{ModelConfig, ModelError};
+use crate::network::{Family, ModelConfig, ModelError, ModelKey, Presence};
 use crate::quant::BitWidth;
 
 /// Reads a text with overrides: the profile, and the text with the overrides in it.
@@ -89,7 +89,9 @@ impl Reading<'_> {
     fn fits(&self, profile: &Profile) -> Result<(), ProfileError> {
         let graph = profile.graph().map_err(|source| {
             let place = match &source {
-                ModelError::Size { key, .. } => self.source.place(&["model", key]),
+                ModelError::Size { key, .. }
+                | ModelError::Missing { key, .. }
+                | ModelError::Foreign { key, .. } => self.source.place(&["model", key]),
                 ModelError::TooLarge { .. } => self.source.place(&["model"]),
             };
             ProfileError::Model { place, source }
@@ -146,18 +148,27 @@ impl Reading<'_> {
     }
 
     fn model(&self) -> Result<ModelConfig, ProfileError> {
-        let optional = ["checkpoint", "batch_leak"];
-        let keys = KEYS.iter().filter(|k| k.table == "model");
-        for key in keys.filter(|k| !optional.contains(&k.name)) {
+        let name = self.item("model", "family").and_then(Item::as_str);
+        let Some(family) = Family::ALL.into_iter().find(|f| Some(f.name()) == name) else {
+            return Err(self.missing("family"));
+        };
+        let required = |key: &ModelKey| key.presence == Presence::Required;
+        for key in family.keys().filter(required) {
             if self.item("model", key.name).is_none() {
-                return Err(ProfileError::Missing {
-                    place: self.source.place(&["model", key.name]),
-                    key: dotted("model", key.name),
-                    expected: expected(key.kind),
-                });
+                return Err(self.missing(key.name));
             }
         }
-        self.section("model", &optional)
+        self.section("model", &["checkpoint"])
+    }
+
+    /// A key of `[model]` that is not there.
+    fn missing(&self, name: &str) -> ProfileError {
+        let known = KEYS.iter().find(|k| k.table == "model" && k.name == name);
+        ProfileError::Missing {
+            place: self.source.place(&["model", name]),
+            key: dotted("model", name),
+            expected: known.map(|k| expected(k.kind)).unwrap_or_default(),
+        }
     }
 
     fn menu(&self) -> Vec<BitWidth> {

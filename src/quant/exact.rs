@@ -22,7 +22,7 @@ impl Layer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{BlockId, LayerKind};
+    use crate::network::{BlockId, LayerKind, WeightSource};
 
     fn layer(fan_in: usize, input: Range) -> Layer {
         Layer {
@@ -31,7 +31,8 @@ mod tests {
             kind: LayerKind::Linear,
             weight_shape: vec![10, fan_in],
             bias: false,
-            norm: None,
+            source: WeightSource::Stored,
+            absorbed: Vec::new(),
             input,
             macs: 0,
         }

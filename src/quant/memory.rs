@@ -28,7 +28,7 @@ struct LayerSize {
 impl MemoryModel {
     /// Reads the sizes of a graph; `affine` is the number format of quantized layers' affines.
     pub fn of(graph: &Graph, affine: Affine) -> Self {
-        let owned: HashSet<String> = graph.layers.iter().flat_map(owned_by).collect();
+        let owned: HashSet<String> = graph.layers.iter().flat_map(Layer::keys).collect();
         let is_stored = |t: &&TensorSpec| {
             !t.dead && !t.key.ends_with("num_batches_tracked") && !owned.contains(&t.key)
         };
@@ -114,20 +114,6 @@ pub fn saving_percent(bytes: u64, float_bytes: u64) -> f64 {
     100.0 * (1.0 - bytes as f64 / float_bytes as f64)
 }
 
-/// The state-dict keys that a layer's weights and affine stand for.
-fn owned_by(layer: &Layer) -> Vec<String> {
-    let mut keys = vec![format!("{}.weight", layer.name)];
-    if layer.bias {
-        keys.push(format!("{}.bias", layer.name));
-    }
-    if let Some(norm) = &layer.norm {
-        keys.extend(
-            ["weight", "bias", "running_mean", "running_var"].map(|part| format!("{norm}.{part}")),
-        );
-    }
-    keys
-}
-
 fn numbers(tensor: &TensorSpec) -> u64 {
     tensor.shape.iter().map(|&n| n as u64).product()
 }
@@ -135,7 +121,7 @@ fn numbers(tensor: &TensorSpec) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{BlockId, LayerKind, Range, Shape, TensorKind};
+    use crate::network::{BlockId, LayerKind, PerChannel, Range, Shape, TensorKind, WeightSource};
 
     fn layer(name: &str, weight_shape: &[usize], bias: bool, norm: Option<&str>) -> Layer {
         Layer {
@@ -144,7 +130,11 @@ mod tests {
             kind: LayerKind::Linear,
             weight_shape: weight_shape.to_vec(),
             bias,
-            norm: norm.map(str::to_owned),
+            source: WeightSource::Stored,
+            absorbed: norm
+                .map(|n| PerChannel::BatchNorm(n.to_owned()))
+                .into_iter()
+                .collect(),
             input: Range::Real,
             macs: 0,
         }
@@ -237,7 +227,7 @@ mod tests {
     #[test]
     fn a_batch_norm_that_no_layer_absorbs_is_stored() {
         let mut graph = graph();
-        graph.layers[0].norm = None;
+        graph.layers[0].absorbed.clear();
         let memory = MemoryModel::of(&graph, Affine::F32);
         assert_eq!(memory.fixed_bytes(), (14 + 1 + 4 * 3) * 4);
     }

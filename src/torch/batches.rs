@@ -22,8 +22,19 @@ const LARGEST: usize = 8;
 /// demo: larger batches are slower, smaller ones lose to the cost of calling libtorch).
 const BYTES: usize = 8 << 20;
 
+/// Images of a batch through which state leaks, as the authors evaluate.
+const LEAKING: usize = 32;
+
+/// Whether state leaks from image to image.
+fn leaks(graph: &Graph) -> bool {
+    graph.sites.iter().any(|s| s.batch_leak)
+}
+
 /// Images per batch: a function of the graph alone.
 pub(super) fn batch_size(graph: &Graph) -> usize {
+    if leaks(graph) {
+        return LEAKING;
+    }
     let numbers = |n: &crate::network::Node| {
         let steps = if n.is_static { 1 } else { graph.time_steps };
         steps * n.shape.channels * n.shape.height * n.shape.width
@@ -38,15 +49,18 @@ pub(super) struct Batches<'a> {
     images: &'a ImageSet,
     size: usize,
     wanted: Range<usize>,
+    /// Whether the last batch is filled up.
+    fills: bool,
 }
 
 impl<'a> Batches<'a> {
     /// `wanted` is within the split.
-    pub(super) fn new(images: &'a ImageSet, size: usize, wanted: Range<usize>) -> Self {
+    pub(super) fn new(graph: &Graph, images: &'a ImageSet, wanted: Range<usize>) -> Self {
         Batches {
             images,
-            size,
+            size: batch_size(graph),
             wanted,
+            fills: !leaks(graph),
         }
     }
     /// Batch numbers.
@@ -61,11 +75,18 @@ impl<'a> Batches<'a> {
         let first = batch * self.size;
         self.wanted.start.max(first) - first..self.wanted.end.min(first + self.size) - first
     }
-    /// The images of a batch, `[size, channels, height, width]`.
+    /// How many images run together in a batch.
+    pub(super) fn images(&self, batch: usize) -> usize {
+        match self.fills {
+            true => self.size,
+            false => (self.images.len() - batch * self.size).min(self.size),
+        }
+    }
+    /// The images of a batch, `[images, channels, height, width]`.
     pub(super) fn pixels(&self, batch: usize) -> Vec<f32> {
         let shape = self.images.shape();
         let length = shape.channels * shape.height * shape.width;
-        let mut pixels = vec![0.0; self.size * length];
+        let mut pixels = vec![0.0; self.images(batch) * length];
         let last = self.images.len().saturating_sub(1);
         for (i, pixels) in pixels.chunks_exact_mut(length.max(1)).enumerate() {
             self.images.fill((batch * self.size + i).min(last), pixels);

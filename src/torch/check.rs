@@ -1,14 +1,14 @@
-//! Whether a graph makes sense: ids exist, shapes agree. What is planned and run afterwards relies on it.
+//! Whether a graph is what the executor expects: ids that exist, shapes and units that agree.
 #![forbid(unsafe_code)]
 
-use crate::network::{Graph, LayerKind, Op, Shape};
+use crate::network::{Graph, LayerKind, Op, Shape, WeightSource};
 
-/// Checks that a node's ids exist and its shapes agree.
+/// Checks one node.
 pub(super) fn check(graph: &Graph, index: usize) -> Result<(), String> {
     let node = &graph.nodes[index];
     let expected = match node.op {
         Op::Input => 0,
-        Op::Add | Op::HeadMask { .. } => 2,
+        Op::Add | Op::Average | Op::Multiply | Op::HeadMask { .. } | Op::ChannelMask => 2,
         Op::Attention { .. } => 3,
         _ => 1,
     };
@@ -29,36 +29,28 @@ pub(super) fn check(graph: &Graph, index: usize) -> Result<(), String> {
     if [shape.channels, shape.height, shape.width].contains(&0) || graph.time_steps == 0 {
         return Err("it has no numbers".to_owned());
     }
+    // Layers and attention take units into account, pooling and summing keep them; nothing else knows them.
+    let knows_units = matches!(
+        node.op,
+        Op::Layer(_) | Op::Attention { .. } | Op::MaxPool { .. } | Op::TokenTimeSum
+    );
+    let has_unit = node.inputs.iter().any(|&i| graph.node(i).unit != 1.0);
+    if !node.unit.is_finite() || node.unit <= 0.0 || (has_unit && !knows_units) {
+        return Err("it reads or makes numbers of a unit that does not fit".to_owned());
+    }
     Ok(())
 }
 
 /// The shape an operation makes of its inputs.
 fn shape_of(graph: &Graph, op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
     let first = inputs.first().copied().unwrap_or(graph.input);
-    let heads_divide = |shape: Shape, heads: usize| {
-        if heads == 0 || !shape.channels.is_multiple_of(heads) {
-            return Err(format!("{heads} heads do not divide {}", shape.channels));
-        }
-        Ok(())
-    };
-    let windows = |kernel: usize, stride: usize, padding: usize, channels: usize| {
-        let count = |length: usize| {
-            let span = (length + 2 * padding).checked_sub(kernel)?;
-            Some(span.checked_div(stride)? + 1)
-        };
-        match (count(first.height), count(first.width)) {
-            (Some(height), Some(width)) if padding <= kernel / 2 => Ok(Shape {
-                channels,
-                height,
-                width,
-            }),
-            _ => Err(format!(
-                "kernel {kernel}, stride {stride}, padding {padding} do not fit {first:?}"
-            )),
-        }
+    let vector = Shape {
+        height: 1,
+        width: 1,
+        ..first
     };
     match *op {
-        Op::Input | Op::BatchNorm(_) => Ok(first),
+        Op::Input | Op::BatchNorm(_) | Op::ChannelScale(_) => Ok(first),
         Op::Neuron(site) => {
             let known = graph.sites.get(site.index());
             let site = known.ok_or("its neuron site does not exist")?;
@@ -69,43 +61,27 @@ fn shape_of(graph: &Graph, op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
         }
         Op::Layer(layer) => {
             let known = graph.layers.get(layer.index());
-            let layer = known.ok_or("its layer does not exist")?;
-            let (kernel, stride, padding, groups) = match layer.kind {
-                LayerKind::Linear => (1, 1, 0, 1),
-                LayerKind::Conv {
-                    kernel,
-                    stride,
-                    padding,
-                    groups,
-                } => (kernel, stride, padding, groups),
-            };
-            if groups == 0 || first.channels % groups != 0 || layer.channels() % groups != 0 {
-                return Err(format!("{groups} groups do not divide the channels"));
-            }
-            if layer.fan_in() != first.channels / groups * kernel * kernel {
-                return Err(format!(
-                    "a weight of shape {:?} does not fit {first:?}",
-                    layer.weight_shape
-                ));
-            }
-            windows(kernel, stride, padding, layer.channels())
+            layer_shape(known.ok_or("its layer does not exist")?, first)
         }
         Op::MaxPool {
             kernel,
             stride,
             padding,
-        } => windows(kernel, stride, padding, first.channels),
-        Op::Add => match inputs {
+        } if padding <= kernel / 2 => windows(first, first.channels, kernel, stride, padding),
+        Op::MaxPool { .. } => Err("its padding is wider than half its window".to_owned()),
+        Op::Add | Op::Average | Op::Multiply => match inputs {
             [a, b] if a == b => Ok(first),
             _ => Err("its inputs have different shapes".to_owned()),
         },
-        Op::Attention { heads, .. } => {
-            if inputs.iter().any(|s| *s != first) {
-                return Err("q, k and v have different shapes".to_owned());
+        Op::Attention { heads, .. } => match inputs {
+            [q, k, v] if q == k && (v.height, v.width) == (q.height, q.width) => {
+                heads_divide(*q, heads)?;
+                heads_divide(*v, heads)
             }
-            heads_divide(first, heads).map(|()| first)
-        }
-        Op::HeadSum { heads } => heads_divide(first, heads).map(|()| Shape {
+            _ => Err("q, k and v have different shapes".to_owned()),
+        },
+        Op::HeadErode { heads } => heads_divide(first, heads),
+        Op::HeadSum { heads } => heads_divide(first, heads).map(|_| Shape {
             channels: heads,
             ..first
         }),
@@ -116,17 +92,82 @@ fn shape_of(graph: &Graph, op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
                     channels: heads,
                     ..*value
                 };
-                if *mask != wanted {
-                    return Err("mask and value do not fit".to_owned());
-                }
-                Ok(*value)
+                masked(*mask, wanted, *value)
             }
             _ => Err("it needs a mask and a value".to_owned()),
         },
-        Op::TokenTimeSum => Ok(Shape {
-            height: 1,
-            width: 1,
-            ..first
+        Op::ChannelMask => match inputs {
+            [mask, value] => {
+                let wanted = Shape {
+                    height: 1,
+                    width: 1,
+                    ..*value
+                };
+                masked(*mask, wanted, *value)
+            }
+            _ => Err("it needs a mask and a value".to_owned()),
+        },
+        Op::TokenSum | Op::TokenMean | Op::TokenTimeSum => Ok(vector),
+    }
+}
+
+fn heads_divide(shape: Shape, heads: usize) -> Result<Shape, String> {
+    if heads == 0 || !shape.channels.is_multiple_of(heads) {
+        return Err(format!("{heads} heads do not divide {}", shape.channels));
+    }
+    Ok(shape)
+}
+
+fn masked(mask: Shape, wanted: Shape, value: Shape) -> Result<Shape, String> {
+    if mask != wanted {
+        return Err("mask and value do not fit".to_owned());
+    }
+    Ok(value)
+}
+
+fn layer_shape(layer: &crate::network::Layer, from: Shape) -> Result<Shape, String> {
+    let (kernel, stride, padding, groups) = match layer.kind {
+        LayerKind::Linear => (1, 1, 0, 1),
+        LayerKind::Conv {
+            kernel,
+            stride,
+            padding,
+            groups,
+        } => (kernel, stride, padding, groups),
+    };
+    if groups == 0 || from.channels % groups != 0 || layer.channels() % groups != 0 {
+        return Err(format!("{groups} groups do not divide the channels"));
+    }
+    let fits = layer.fan_in() == from.channels / groups * kernel * kernel;
+    let merged_fits = layer.source == WeightSource::Stored
+        || (layer.channels(), kernel, groups) == (from.channels, 3, 1);
+    if !fits || !merged_fits {
+        let shape = &layer.weight_shape;
+        return Err(format!("a weight of shape {shape:?} does not fit {from:?}"));
+    }
+    windows(from, layer.channels(), kernel, stride, padding)
+}
+
+/// The shape of as many channels after a window slides over positions.
+fn windows(
+    from: Shape,
+    channels: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+) -> Result<Shape, String> {
+    let count = |length: usize| {
+        let span = (length + 2 * padding).checked_sub(kernel)?;
+        Some(span.checked_div(stride)? + 1)
+    };
+    match (count(from.height), count(from.width)) {
+        (Some(height), Some(width)) => Ok(Shape {
+            channels,
+            height,
+            width,
         }),
+        _ => Err(format!(
+            "kernel {kernel}, stride {stride}, padding {padding} do not fit {from:?}"
+        )),
     }
 }

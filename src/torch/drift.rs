@@ -89,20 +89,21 @@ fn standard_deviation(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Family, Layout, ModelConfig};
+    use crate::network::{Architecture, Layout, ModelConfig};
 
     /// A graph with one channel per class and as many sites as we like, cut from a real one.
     fn graph() -> Graph {
         let config = ModelConfig {
-            family: Family::Spikformer,
-            layout: Layout::Cifar,
+            architecture: Architecture::Spikformer {
+                layout: Layout::Cifar,
+                embed_dims: 8,
+                depths: 1,
+            },
             image_size: 4,
             in_channels: 1,
             num_classes: 2,
-            embed_dims: 8,
             num_heads: 1,
             mlp_ratio: 1,
-            depths: 1,
             time_steps: 2,
         };
         let mut graph = config.graph().unwrap();

@@ -70,6 +70,11 @@ impl TorchEvaluator {
             name => name.parse()?,
         };
         let graph = &model.graph;
+        if let Some(frames) = graph.frames() {
+            return Err(TorchError::Input(format!(
+                "single images, but the network takes {frames} frames"
+            )));
+        }
         for images in [
             Some(&splits.calibration),
             Some(&splits.search),
@@ -136,7 +141,7 @@ impl TorchEvaluator {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(CorrectBits, Work), EvaluateError> {
         let total = wanted.len();
-        let batches = Batches::new(images, self.batch, wanted);
+        let batches = Batches::new(self.network.graph(), images, wanted);
         let classes = self.network.graph().classes;
         let mut bits = CorrectBits::new();
         let mut decided = stop.and_then(|s| s.decided(&bits));
@@ -151,7 +156,7 @@ impl TorchEvaluator {
             |executor, batch| {
                 let logits = executor.run(
                     &batches.pixels(batch),
-                    self.batch,
+                    batches.images(batch),
                     &mut Record::Nothing,
                     &mut |_, _| Ok(()),
                 )?;
@@ -197,7 +202,7 @@ impl TorchEvaluator {
     ) -> Result<(Means, Work), EvaluateError> {
         let images = &self.splits.calibration;
         let graph = self.network.graph();
-        let batches = Batches::new(images, self.batch, 0..images.len());
+        let batches = Batches::new(graph, images, 0..images.len());
         let mut means = Means::new(graph);
         let mut done = before;
         run(
@@ -208,9 +213,9 @@ impl TorchEvaluator {
             |executor, batch| {
                 let images = batches.places(batch).len();
                 let mut record = Record::Channels(ChannelSums::new(graph, images));
-                let pixels = batches.pixels(batch);
+                let (pixels, together) = (batches.pixels(batch), batches.images(batch));
                 let mut logits =
-                    executor.run(&pixels, self.batch, &mut record, &mut |_, _| Ok(()))?;
+                    executor.run(&pixels, together, &mut record, &mut |_, _| Ok(()))?;
                 logits.truncate(images * graph.classes);
                 Ok((record, logits))
             },

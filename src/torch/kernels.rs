@@ -4,13 +4,15 @@
 use tch::{Kind, Tensor};
 
 use super::TorchError;
+use super::error::Doing;
 use super::loops::{
-    Affine, AffineRows, Attention, Drive, Float, HeadMask, HeadSum, Lif, MaxPool, TokenTimeSum,
+    Affine, AffineRows, Attention, Drive, Float, HeadMask, HeadSum, Level, Levels, Lif, MaxPool,
+    TokenTimeSum,
 };
 use super::memory::{Fresh, launch, numbers, numbers_mut};
 use super::ops::{Native, Operand, Ops, Population, Value};
 use super::plan::Pool;
-use super::record::{ChannelRecorder, Record, Recorder, StepRecorder};
+use super::record::{ChannelRecorder, LeakRecorder, Record, Recorder, StepRecorder};
 use super::weights::AffineTensors;
 use crate::network::{Neuron, Shape};
 
@@ -42,17 +44,37 @@ fn owned(x: Operand<'_>) -> Result<Value, TorchError> {
 }
 
 impl Ops for Native {
-    fn affine(&self, x: Operand<'_>, affine: &AffineTensors) -> Result<Value, TorchError> {
-        fn run<F: Float>(x: &mut Fresh, affine: &AffineTensors) -> Result<(), TorchError> {
+    fn affine(
+        &self,
+        x: Operand<'_>,
+        affine: Option<&AffineTensors>,
+        residual: Option<&Value>,
+    ) -> Result<Value, TorchError> {
+        fn run<F: Float>(
+            x: Option<&Value>,
+            affine: Option<&AffineTensors>,
+            residual: Option<&Value>,
+            (steps, channels): (usize, usize),
+            out: &mut Fresh,
+        ) -> Result<(), TorchError> {
             launch(Affine::<F> {
-                affine: rows(affine)?,
-                values: numbers_mut(x)?,
+                steps,
+                channels,
+                affine: affine.map(rows).transpose()?,
+                drive: drive(x)?,
+                residual: drive(residual)?,
+                out: numbers_mut(out)?,
             });
             Ok(())
         }
-        let mut x = owned(x)?;
-        by_kind!(x.tensor().kind(), run(&mut x.data, affine))?;
-        Ok(x)
+        let kind = x.tensor().kind();
+        let shape = shape_of(x.value());
+        let steps = residual.map_or(1, |r| r.steps).max(x.value().steps);
+        let (x, mut data) = into_or_new(x, steps, shape)?;
+        let x = x.as_ref().map(Operand::value);
+        let sizes = (steps, shape.channels);
+        by_kind!(kind, run(x, affine, residual, sizes, &mut data))?;
+        Ok(Value { data, steps })
     }
 
     fn max_pool(
@@ -100,15 +122,24 @@ impl Ops for Native {
         record: &mut Record,
     ) -> Result<Value, TorchError> {
         let kind = x.tensor().kind();
-        let (input, mut data) = match x {
-            Operand::Own(Value { data, steps }) if steps == population.steps => (None, data),
-            x => {
-                let rows = population.steps * population.images;
-                (Some(x), Fresh::zeros(rows, population.shape, kind)?)
-            }
+        // A state that runs on needs the input of every step in its place.
+        let x = match (x.value().steps, population.batch_leak) {
+            (1, true) => Operand::Own(repeated(x.value(), population.steps)?),
+            _ => x,
         };
+        let repeated_residual = match population.residual {
+            Some(r) if population.batch_leak && r.steps == 1 => {
+                Some(repeated(r, population.steps)?)
+            }
+            _ => None,
+        };
+        let population = &Population {
+            residual: repeated_residual.as_ref().or(population.residual),
+            ..*population
+        };
+        let (input, mut data) = into_or_new(x, population.steps, population.shape)?;
         let input = input.as_ref().map(Operand::value);
-        by_kind!(kind, lif(input, &mut data, population, record))?;
+        by_kind!(kind, neurons(input, &mut data, population, record))?;
         Ok(Value {
             data,
             steps: population.steps,
@@ -166,7 +197,8 @@ impl Ops for Native {
             launch(Attention::<F> {
                 tokens: shape.height * shape.width,
                 heads,
-                channels: shape.channels,
+                channels: shape_of(q).channels,
+                v_channels: shape.channels,
                 scale,
                 q: numbers(q.tensor())?,
                 k: numbers(k.tensor())?,
@@ -192,6 +224,7 @@ impl Ops for Native {
             out: &mut Fresh,
         ) -> Result<(), TorchError> {
             launch(TokenTimeSum::<F> {
+                divisor: 1.0,
                 images,
                 channels,
                 steps: x.steps,
@@ -202,71 +235,181 @@ impl Ops for Native {
         }
         let kind = x.tensor().kind();
         let images = row_count(x) / x.steps.max(1);
-        let channels = x.tensor().size().last().map_or(0, |&n| n as usize);
-        let shape = Shape {
-            channels,
-            height: 1,
-            width: 1,
-        };
+        let shape = vector(shape_of(x));
         let mut data = Fresh::zeros(images, shape, kind)?;
-        by_kind!(kind, run(x, images, channels, &mut data))?;
+        by_kind!(kind, run(x, images, shape.channels, &mut data))?;
         Ok(Value { data, steps: 1 })
     }
+
+    fn token_mean(&self, x: &Value) -> Result<Value, TorchError> {
+        fn run<F: Float>(x: &Value, from: Shape, out: &mut Fresh) -> Result<(), TorchError> {
+            launch(TokenTimeSum::<F> {
+                divisor: (from.height * from.width) as f64,
+                images: row_count(x),
+                channels: from.channels,
+                steps: 1,
+                input: numbers(x.tensor())?,
+                out: numbers_mut(out)?,
+            });
+            Ok(())
+        }
+        let (kind, from) = (x.tensor().kind(), shape_of(x));
+        let mut data = Fresh::zeros(row_count(x), vector(from), kind)?;
+        by_kind!(kind, run(x, from, &mut data))?;
+        Ok(Value {
+            data,
+            steps: x.steps,
+        })
+    }
+}
+
+/// The shape of a value for one image and time step.
+fn shape_of(x: &Value) -> Shape {
+    let size = x.tensor().size();
+    let at = |i: usize| size.get(i).map_or(0, |&n| n as usize);
+    Shape {
+        height: at(1),
+        width: at(2),
+        channels: at(3),
+    }
+}
+
+fn vector(shape: Shape) -> Shape {
+    Shape {
+        height: 1,
+        width: 1,
+        ..shape
+    }
+}
+
+/// The memory to write a result of `steps` time steps to: that of x where it may be used up and has as many, else new
+/// memory, and x to read from.
+fn into_or_new(
+    x: Operand<'_>,
+    steps: usize,
+    shape: Shape,
+) -> Result<(Option<Operand<'_>>, Fresh), TorchError> {
+    match x {
+        Operand::Own(Value { data, steps: has }) if has == steps => Ok((None, data)),
+        x => {
+            let images = row_count(x.value()) / x.value().steps.max(1);
+            let data = Fresh::zeros(steps * images, shape, x.tensor().kind())?;
+            Ok((Some(x), data))
+        }
+    }
+}
+
+/// A value that is the same at every time step, written out for each of them.
+fn repeated(x: &Value, steps: usize) -> Result<Value, TorchError> {
+    let data = x.tensor().f_repeat([steps as i64, 1, 1, 1]);
+    Ok(Value {
+        data: Fresh::new(data.doing(|| "repeating a value".to_owned())?),
+        steps,
+    })
+}
+
+fn drive<F: Float>(value: Option<&Value>) -> Result<Drive<'_, F>, TorchError> {
+    Ok(match value {
+        None => Drive::InPlace,
+        Some(value) if value.steps == 1 => Drive::Static(numbers(value.tensor())?),
+        Some(value) => Drive::Steps(numbers(value.tensor())?),
+    })
 }
 
 fn row_count(x: &Value) -> usize {
     x.tensor().size().first().map_or(0, |&n| n as usize)
 }
 
-fn lif<F: Float>(
+fn neurons<F: Float>(
     input: Option<&Value>,
     out: &mut Fresh,
     population: &Population<'_>,
     record: &mut Record,
 ) -> Result<(), TorchError> {
-    let Neuron::Lif { tau, threshold } = population.neuron;
-    let site = population.site.index();
+    let (site, neuron) = (population.site.index(), population.neuron);
     let channels = population.shape.channels;
     match record {
         Record::Channels(sums) => {
             let sums = sums.sites.get_mut(site).map_or(&mut [][..], Vec::as_mut);
-            let recorder = ChannelRecorder::new(channels, sums);
-            lif_recorded::<F, _>(input, out, population, (tau, threshold), recorder)
+            let recorder = ChannelRecorder::new(channels, neuron, sums);
+            recorded::<F, _>(input, out, population, recorder)
         }
         Record::Steps(sites) => {
             let steps = sites.get_mut(site).map_or(&mut [][..], Vec::as_mut);
-            let recorder = StepRecorder { steps, threshold };
-            lif_recorded::<F, _>(input, out, population, (tau, threshold), recorder)
+            let recorder = StepRecorder { steps, neuron };
+            recorded::<F, _>(input, out, population, recorder)
         }
-        Record::Nothing => lif_recorded::<F, _>(input, out, population, (tau, threshold), ()),
+        Record::Nothing => recorded::<F, _>(input, out, population, ()),
     }
 }
 
-fn lif_recorded<F: Float, R: Recorder<F>>(
+fn recorded<F: Float, R: Recorder<F>>(
     input: Option<&Value>,
     out: &mut Fresh,
     population: &Population<'_>,
-    (tau, threshold): (f64, f64),
     recorder: R,
 ) -> Result<(), TorchError> {
-    fn drive<F: Float>(value: Option<&Value>) -> Result<Drive<'_, F>, TorchError> {
-        Ok(match value {
-            None => Drive::InPlace,
-            Some(value) if value.steps == 1 => Drive::Static(numbers(value.tensor())?),
-            Some(value) => Drive::Steps(numbers(value.tensor())?),
-        })
+    match population.batch_leak {
+        false => sweep::<F, R>(
+            input,
+            out,
+            population,
+            (population.steps, population.images),
+            recorder,
+        ),
+        // All images of all time steps are the steps of one long sequence.
+        true => {
+            let images = population.images;
+            let inner = recorder;
+            let recorder = LeakRecorder { images, inner };
+            let steps = population.steps * images;
+            sweep::<F, _>(input, out, population, (steps, 1), recorder)
+        }
     }
-    launch(Lif::<F, R> {
-        steps: population.steps,
-        images: population.images,
-        channels: population.shape.channels,
-        tau,
-        threshold,
-        affine: population.affine.map(rows).transpose()?,
-        drive: drive(input)?,
-        residual: drive(population.residual)?,
-        out: numbers_mut(out)?,
-        recorder,
-    });
+}
+
+fn sweep<F: Float, R: Recorder<F>>(
+    input: Option<&Value>,
+    out: &mut Fresh,
+    population: &Population<'_>,
+    (steps, images): (usize, usize),
+    recorder: R,
+) -> Result<(), TorchError> {
+    let channels = population.shape.channels;
+    let affine = population.affine.map(rows).transpose()?;
+    let (mut drive, mut residual) = (drive(input)?, drive(population.residual)?);
+    if population.batch_leak {
+        // One image is one step: what looks the same at every time step is another number at each.
+        (drive, residual) = (drive.in_steps(), residual.in_steps());
+    }
+    let out = numbers_mut(out)?;
+    match population.neuron {
+        Neuron::Lif { tau, threshold } => launch(Lif::<F, R> {
+            steps,
+            images,
+            channels,
+            tau,
+            threshold,
+            affine,
+            drive,
+            residual,
+            out,
+            recorder,
+        }),
+        Neuron::Integer { max, halves, .. } => launch(Levels::<F, R> {
+            steps,
+            images,
+            channels,
+            level: Level {
+                max: F::of(max as f64),
+                halves,
+            },
+            affine,
+            drive,
+            residual,
+            out,
+            recorder,
+        }),
+    }
     Ok(())
 }

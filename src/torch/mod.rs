@@ -25,6 +25,7 @@ mod loops;
 mod memory;
 mod model;
 mod ops;
+mod pairs;
 mod plain;
 mod plan;
 mod predict;

@@ -1,4 +1,4 @@
-//! The operations that are the executor's own (libtorch does the convolutions), as a trait with two implementations:
+//! The operations that are the executor's own (libtorch does the convolutions, and what is exact in any order), as a trait with two implementations:
 //! fused loops for the CPU ([`super::kernels`]) and plain tensor operations for every device ([`super::plain`]).
 //! Both give the same numbers.
 #![forbid(unsafe_code)]
@@ -52,6 +52,8 @@ impl Operand<'_> {
 pub(super) struct Population<'a> {
     pub site: SiteId,
     pub neuron: Neuron,
+    /// Whether the state runs on from image to image ([`Site::batch_leak`](crate::network::Site::batch_leak)).
+    pub batch_leak: bool,
     pub steps: usize,
     /// Images per time step.
     pub images: usize,
@@ -64,8 +66,13 @@ pub(super) struct Population<'a> {
 
 /// The operations. Values have [`Value`]'s layout.
 pub(super) trait Ops: Sync {
-    /// `scale * x + shift` per channel.
-    fn affine(&self, x: Operand<'_>, affine: &AffineTensors) -> Result<Value, TorchError>;
+    /// `scale * x + shift` per channel where an affine is given, plus the residual where there is one.
+    fn affine(
+        &self,
+        x: Operand<'_>,
+        affine: Option<&AffineTensors>,
+        residual: Option<&Value>,
+    ) -> Result<Value, TorchError>;
     /// Max-pooling, of `scale * x + shift` where an affine is given.
     fn max_pool(
         &self,
@@ -85,7 +92,7 @@ pub(super) trait Ops: Sync {
     fn head_sum(&self, x: &Value, shape: Shape) -> Result<Value, TorchError>;
     /// Each head's channels of a value times the head's mask.
     fn head_mask(&self, mask: &Value, x: Operand<'_>, heads: usize) -> Result<Value, TorchError>;
-    /// `scale * q (k^T v)` per head.
+    /// `scale * q (k^T v)` per head; `shape` is v's and the result's.
     fn attention(
         &self,
         qkv: [&Value; 3],
@@ -93,6 +100,8 @@ pub(super) trait Ops: Sync {
         heads: usize,
         scale: f64,
     ) -> Result<Value, TorchError>;
+    /// Mean over positions: `[rows, 1, 1, channels]`.
+    fn token_mean(&self, x: &Value) -> Result<Value, TorchError>;
     /// Sum over positions and time steps: `[images, 1, 1, channels]`.
     fn token_time_sum(&self, x: &Value) -> Result<Value, TorchError>;
 }

@@ -8,10 +8,11 @@ use super::TorchError;
 use super::error::Doing;
 use super::memory::Fresh;
 use super::ops::{Operand, Ops, Plain, Population, Value};
-use super::plan::Pool;
-use super::record::Record;
+use super::pairs::pair;
+use super::plan::{Pairing, Pool};
+use super::record::{Record, clamp};
 use super::weights::AffineTensors;
-use crate::network::{Neuron, Shape};
+use crate::network::{Halves, Neuron, Shape};
 
 fn value(tensor: Result<Tensor, TchError>, steps: usize) -> Result<Value, TorchError> {
     let tensor = tensor.doing(|| "a tensor operation".to_owned())?;
@@ -38,8 +39,20 @@ fn by_head(x: &Tensor, heads: usize) -> Result<Tensor, TchError> {
 }
 
 impl Ops for Plain {
-    fn affine(&self, x: Operand<'_>, affine: &AffineTensors) -> Result<Value, TorchError> {
-        value(apply(x.tensor(), Some(affine)), x.value().steps)
+    fn affine(
+        &self,
+        x: Operand<'_>,
+        affine: Option<&AffineTensors>,
+        residual: Option<&Value>,
+    ) -> Result<Value, TorchError> {
+        let steps = x.value().steps;
+        let y = value(apply(x.tensor(), affine), steps)?;
+        match residual {
+            None => Ok(y),
+            Some(residual) => {
+                pair(Pairing::Sum, &y, residual).doing(|| "adding a residual".to_owned())
+            }
+        }
     }
 
     fn max_pool(
@@ -64,13 +77,20 @@ impl Ops for Plain {
         population: &Population<'_>,
         record: &mut Record,
     ) -> Result<Value, TorchError> {
-        let Neuron::Lif { tau, threshold } = population.neuron;
-        let lif = Lif {
-            tau,
-            threshold,
-            population,
+        let spikes = match population.neuron {
+            Neuron::Lif { tau, threshold } => {
+                let lif = Lif {
+                    tau,
+                    threshold,
+                    population,
+                };
+                lif.run(x.value(), record)
+            }
+            Neuron::Integer { max, halves, .. } => {
+                levels(x.value(), population, (max as f64, halves), record)
+            }
         };
-        value(lif.run(x.value(), record), population.steps)
+        value(spikes, population.steps)
     }
 
     fn head_sum(&self, x: &Value, shape: Shape) -> Result<Value, TorchError> {
@@ -96,7 +116,7 @@ impl Ops for Plain {
         heads: usize,
         scale: f64,
     ) -> Result<Value, TorchError> {
-        let (size, steps) = (q.tensor().size(), q.steps);
+        let (size, steps) = (v.tensor().size(), v.steps);
         let attend = || -> Result<Tensor, TchError> {
             // [rows, heads, tokens, channels / heads]
             let [q, k, v] =
@@ -106,6 +126,14 @@ impl Ops for Plain {
             out.f_transpose(1, 2)?.f_reshape(size)
         };
         value(attend(), steps)
+    }
+
+    fn token_mean(&self, x: &Value) -> Result<Value, TorchError> {
+        let mean = x
+            .tensor()
+            .f_mean_dim([1, 2].as_slice(), true, Kind::Double)
+            .and_then(|m| m.f_to_kind(x.tensor().kind()));
+        value(mean, x.steps)
     }
 
     fn token_time_sum(&self, x: &Value) -> Result<Value, TorchError> {
@@ -125,6 +153,41 @@ impl Ops for Plain {
     }
 }
 
+/// Integer neurons.
+fn levels(
+    x: &Value,
+    population: &Population<'_>,
+    (max, halves): (f64, Halves),
+    record: &mut Record,
+) -> Result<Tensor, TchError> {
+    let mut outputs = Vec::with_capacity(population.steps);
+    for t in 0..population.steps {
+        let x = apply(&now(x, t, population.images)?, population.affine)?;
+        let clamped = x.f_clamp(0.0, max)?;
+        let levels = match halves {
+            Halves::ToEven => clamped.f_round()?,
+            Halves::Up => clamped.f_add_scalar(0.5)?.f_floor()?,
+        };
+        note(record, population, t, &x, &levels)?;
+        outputs.push(match population.residual {
+            None => levels,
+            Some(residual) => now(residual, t, population.images)?.f_add(&levels)?,
+        });
+    }
+    Tensor::f_cat(&outputs, 0)
+}
+
+/// The rows of one time step.
+fn now(value: &Value, step: usize, images: usize) -> Result<Tensor, TchError> {
+    match value.steps {
+        1 => Ok(value.tensor().shallow_clone()),
+        _ => {
+            let images = images as i64;
+            value.tensor().f_narrow(0, step as i64 * images, images)
+        }
+    }
+}
+
 struct Lif<'a> {
     tau: f64,
     threshold: f64,
@@ -136,28 +199,41 @@ impl Lif<'_> {
         let p = self.population;
         let kind = x.tensor().kind();
         let options = (kind, x.tensor().device());
-        let images = p.images as i64;
-        let now = |value: &Value, t: usize| match value.steps {
-            1 => Ok(value.tensor().shallow_clone()),
-            _ => value.tensor().f_narrow(0, t as i64 * images, images),
-        };
-        let size = [p.images, p.shape.height, p.shape.width, p.shape.channels];
         // A tensor, because division by a number may become multiplication by its inverse.
         let tau = Tensor::f_full([1], self.tau, options)?;
-        let mut v = Tensor::f_zeros(size.map(|n| n as i64), options)?;
+        let rows = if p.batch_leak { 1 } else { p.images };
+        let size = [rows, p.shape.height, p.shape.width, p.shape.channels].map(|n| n as i64);
+        let mut v = Tensor::f_zeros(size, options)?;
         let mut outputs = Vec::with_capacity(p.steps);
         for t in 0..p.steps {
-            let x = apply(&now(x, t)?, p.affine)?;
-            v = v.f_add(&x.f_sub(&v)?.f_div(&tau)?)?;
-            let spikes = v.f_ge(self.threshold)?.f_to_kind(kind)?;
-            note(record, p, t, &v, &spikes)?;
-            v = v.f_mul(&spikes.f_neg()?.f_add_scalar(1.0)?)?;
+            let x = apply(&now(x, t, p.images)?, p.affine)?;
+            let (potential, spikes) = match p.batch_leak {
+                false => self.step(&mut v, &x, &tau)?,
+                true => {
+                    let (mut potentials, mut spikes) = (Vec::new(), Vec::new());
+                    for x in x.f_split(1, 0)? {
+                        let (potential, s) = self.step(&mut v, &x, &tau)?;
+                        potentials.push(potential);
+                        spikes.push(s);
+                    }
+                    (Tensor::f_cat(&potentials, 0)?, Tensor::f_cat(&spikes, 0)?)
+                }
+            };
+            note(record, p, t, &potential, &spikes)?;
             outputs.push(match p.residual {
                 None => spikes,
-                Some(residual) => now(residual, t)?.f_add(&spikes)?,
+                Some(residual) => now(residual, t, p.images)?.f_add(&spikes)?,
             });
         }
         Tensor::f_cat(&outputs, 0)
+    }
+
+    /// One step of the recurrence: the potential before the reset, and the spikes.
+    fn step(&self, v: &mut Tensor, x: &Tensor, tau: &Tensor) -> Result<(Tensor, Tensor), TchError> {
+        let potential = v.f_add(&x.f_sub(v)?.f_div(tau)?)?;
+        let spikes = potential.f_ge(self.threshold)?.f_to_kind(x.kind())?;
+        *v = potential.f_mul(&spikes.f_neg()?.f_add_scalar(1.0)?)?;
+        Ok((potential, spikes))
     }
 }
 
@@ -174,6 +250,10 @@ fn note(
         Record::Nothing => {}
         Record::Channels(sums) => {
             let wide = potential.f_to_kind(Kind::Double)?;
+            let wide = match clamp(population.neuron) {
+                None => wide,
+                Some(max) => wide.f_clamp(0.0, max)?,
+            };
             let new = wide.f_sum_dim_intlist([1, 2].as_slice(), false, Kind::Double)?;
             let new = Vec::<f64>::try_from(&new.f_reshape([-1])?)?;
             if let Some(site) = sums.sites.get_mut(site) {

@@ -6,7 +6,7 @@
 
 use super::TorchError;
 use super::check::check;
-use crate::network::{BlockId, Graph, LayerId, NodeId, Op, Shape, SiteId};
+use crate::network::{BlockId, Graph, LayerId, NodeId, Op, PerChannel, Shape, SiteId};
 
 /// What a step begins with.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,19 +18,33 @@ pub(super) enum Source {
     /// A layer's accumulator.
     Layer {
         layer: LayerId,
-        /// Constant factor of the layer's input: `1 / (T N)` after the token and time sum.
-        factor: Option<f64>,
+        /// What the numbers it reads count ([`Node::unit`](crate::network::Node::unit)), unless it is 1.
+        unit: Option<f64>,
     },
-    /// The sum of two values.
-    Add,
+    /// The sum, mean or product of two values.
+    Pair(Pairing),
     /// Spiking self-attention of q, k, v.
     Attention { heads: usize, scale: f64 },
     /// Sum over each head's channels.
     HeadSum { heads: usize },
     /// Inputs mask and value.
     HeadMask { heads: usize },
+    /// The largest number of a 3x3 window over tokens and a head's channels.
+    HeadErode { heads: usize },
+    /// Sum over positions.
+    TokenSum,
+    /// Mean over positions.
+    TokenMean,
     /// Sum over positions and time steps.
     TokenTimeSum,
+}
+
+/// What is made of two values, number by number. A value of one position belongs to all positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pairing {
+    Sum,
+    Mean,
+    Product,
 }
 
 /// Max-pooling.
@@ -55,11 +69,11 @@ pub(super) struct Step {
     pub inputs: Vec<NodeId>,
     /// The shape that the source yields.
     pub shape: Shape,
-    /// Batch norm (its key without `.weight`).
-    pub norm: Option<String>,
+    /// Batch norms and scales.
+    pub channelwise: Vec<PerChannel>,
     pub pool: Option<Pool>,
     pub neuron: Option<SiteId>,
-    /// A value added to the spikes.
+    /// A value added to the result.
     pub residual: Option<NodeId>,
     /// Values that nobody reads after this step.
     pub release: Vec<NodeId>,
@@ -167,7 +181,7 @@ impl<'a> Fuser<'a> {
             source: Source::Value,
             inputs: node.inputs.clone(),
             shape: node.shape,
-            norm: None,
+            channelwise: Vec::new(),
             pool: None,
             neuron: None,
             residual: None,
@@ -177,17 +191,23 @@ impl<'a> Fuser<'a> {
         match node.op {
             Op::Input => step.source = Source::Image,
             Op::Layer(layer) => {
+                let unit = node.inputs.first().map_or(1.0, |&i| graph.node(i).unit);
                 step.source = Source::Layer {
                     layer,
-                    factor: mean_factor(graph, node.inputs.first()),
+                    unit: (unit != 1.0).then_some(unit),
                 };
             }
-            Op::Add => step.source = Source::Add,
+            Op::Add => step.source = Source::Pair(Pairing::Sum),
+            Op::Average => step.source = Source::Pair(Pairing::Mean),
+            Op::Multiply | Op::ChannelMask => step.source = Source::Pair(Pairing::Product),
             Op::Attention { heads, scale } => step.source = Source::Attention { heads, scale },
             Op::HeadSum { heads } => step.source = Source::HeadSum { heads },
             Op::HeadMask { heads } => step.source = Source::HeadMask { heads },
+            Op::HeadErode { heads } => step.source = Source::HeadErode { heads },
+            Op::TokenSum => step.source = Source::TokenSum,
+            Op::TokenMean => step.source = Source::TokenMean,
             Op::TokenTimeSum => step.source = Source::TokenTimeSum,
-            Op::BatchNorm(_) | Op::MaxPool { .. } | Op::Neuron(_) => {
+            Op::BatchNorm(_) | Op::ChannelScale(_) | Op::MaxPool { .. } | Op::Neuron(_) => {
                 if let Some(&input) = node.inputs.first() {
                     step.shape = graph.node(input).shape;
                 }
@@ -210,7 +230,10 @@ impl<'a> Fuser<'a> {
         let node = self.graph.node(next);
         let bare = step.pool.is_none() && step.neuron.is_none() && step.residual.is_none();
         match &node.op {
-            Op::BatchNorm(norm) if step.norm.is_none() && bare => step.norm = Some(norm.clone()),
+            Op::BatchNorm(name) if bare => {
+                step.channelwise.push(PerChannel::BatchNorm(name.clone()));
+            }
+            Op::ChannelScale(key) if bare => step.channelwise.push(PerChannel::Scale(key.clone())),
             &Op::MaxPool {
                 kernel,
                 stride,
@@ -223,8 +246,10 @@ impl<'a> Fuser<'a> {
                     shape: node.shape,
                 });
             }
-            &Op::Neuron(site) if step.neuron.is_none() => step.neuron = Some(site),
-            Op::Add if step.neuron.is_some() && step.residual.is_none() => {
+            &Op::Neuron(site) if step.neuron.is_none() && step.residual.is_none() => {
+                step.neuron = Some(site);
+            }
+            Op::Add if step.residual.is_none() => {
                 let other = node.inputs.iter().find(|&&i| i != step.node);
                 match other {
                     Some(&other) if self.done[other.index()] => step.residual = Some(other),
@@ -243,6 +268,7 @@ fn name(graph: &Graph, id: NodeId) -> String {
         Op::Layer(layer) => format!("layer {}", graph.layer(*layer).name),
         Op::Neuron(site) => format!("neurons {}", graph.site(*site).name),
         Op::BatchNorm(key) => format!("batch norm {key}"),
+        Op::ChannelScale(key) => format!("scale {key}"),
         op => {
             let block = &graph.blocks[graph.node(id).block.index()].name;
             format!("{op:?} in block {block}")
@@ -250,51 +276,26 @@ fn name(graph: &Graph, id: NodeId) -> String {
     }
 }
 
-/// `1 / terms` where a layer reads the sum over tokens and time that stands for their mean.
-fn mean_factor(graph: &Graph, input: Option<&NodeId>) -> Option<f64> {
-    let sum = graph.node(*input?);
-    if sum.op != Op::TokenTimeSum {
-        return None;
-    }
-    let summed = graph.node(*sum.inputs.first()?);
-    let steps = if summed.is_static {
-        1
-    } else {
-        graph.time_steps
-    };
-    Some(1.0 / (steps * summed.shape.height * summed.shape.width) as f64)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{all, config};
     use super::*;
-    use crate::network::{Family, Layout, ModelConfig};
+    use crate::network::{Architecture, Layout};
 
-    fn graph(family: Family, layout: Layout) -> Graph {
-        let config = ModelConfig {
-            family,
-            layout,
-            image_size: 32,
-            in_channels: 3,
-            num_classes: 10,
+    fn qkformer() -> Graph {
+        let architecture = Architecture::QkFormer {
+            layout: Layout::Cifar,
             embed_dims: 32,
-            num_heads: 4,
-            mlp_ratio: 2,
             depths: 5,
-            time_steps: 4,
+            batch_leak: false,
         };
-        config.graph().unwrap()
-    }
-
-    fn all() -> impl Iterator<Item = Graph> {
-        [Family::Spikformer, Family::QkFormer]
-            .into_iter()
-            .flat_map(|f| [Layout::Cifar, Layout::Imagenet].map(|l| graph(f, l)))
+        config(architecture).graph().unwrap()
     }
 
     #[test]
     fn every_node_is_done_once_and_in_order() {
-        for graph in all() {
+        for config in all() {
+            let graph = config.graph().unwrap();
             let plan = Plan::new(&graph).unwrap();
             let mut sites = Vec::new();
             let mut layers = Vec::new();
@@ -322,32 +323,55 @@ mod tests {
 
     #[test]
     fn chains_are_fused() {
-        let plan = Plan::new(&graph(Family::QkFormer, Layout::Cifar)).unwrap();
+        let plan = Plan::new(&qkformer()).unwrap();
         let step = |name: &str| plan.steps.iter().find(|s| s.name == name).unwrap();
         let pooled = step("layer patch_embed2.proj4_conv");
-        assert!(pooled.norm.is_some() && pooled.pool.is_some() && pooled.neuron.is_some());
+        assert!(pooled.channelwise.len() == 1 && pooled.pool.is_some() && pooled.neuron.is_some());
         assert!(pooled.residual.is_none());
         let residual = step("layer patch_embed2.proj_res_conv");
         assert!(residual.pool.is_none() && residual.residual == Some(pooled.node));
         assert_eq!(residual.blocks.len(), 1);
         assert!(matches!(
             step("layer head").source,
-            Source::Layer { factor: Some(f), .. } if f == 1.0 / 256.0
+            Source::Layer { unit: Some(unit), .. } if unit == 1.0 / 48.0
         ));
         // Nothing but sources with work of their own is left between layers.
-        assert!(plan.steps.iter().all(|s| s.source != Source::Add));
+        let is_sum = |s: &Step| s.source == Source::Pair(Pairing::Sum);
+        assert!(!plan.steps.iter().any(is_sum));
+    }
+
+    /// Membrane shortcuts: a projection, its batch norms and scale, and the stream added to them are one step.
+    #[test]
+    fn shortcuts_of_real_numbers_are_fused() {
+        let mut scaled = 0;
+        for config in all() {
+            let plan = Plan::new(&config.graph().unwrap()).unwrap();
+            let is_sum = |s: &Step| s.source == Source::Pair(Pairing::Sum);
+            assert!(!plan.steps.iter().any(is_sum), "{config:?}");
+            for step in &plan.steps {
+                if let [.., PerChannel::Scale(_)] = step.channelwise[..] {
+                    assert!(step.residual.is_some() && step.neuron.is_none());
+                    scaled += 1;
+                }
+                let is_projection = step.name.ends_with("proj_conv.0.body.2.1");
+                assert!(!is_projection || step.channelwise.len() == 2 && step.residual.is_some());
+            }
+        }
+        assert!(scaled > 0);
     }
 
     #[test]
     fn a_graph_that_contradicts_itself_is_refused() {
-        let good = graph(Family::Spikformer, Layout::Cifar);
-        let broken: [fn(&mut Graph); 6] = [
+        let good = qkformer();
+        let broken: [fn(&mut Graph); 8] = [
             |g| g.nodes[3].inputs[0] = NodeId(99_999),
             |g| g.nodes[1].shape.channels += 1,
             |g| g.layers.clear(),
             |g| g.sites.truncate(1),
             |g| g.nodes.clear(),
             |g| g.time_steps = 0,
+            |g| g.nodes[2].unit = 0.5,
+            |g| g.nodes[1].unit = f64::NAN,
         ];
         for breaks in broken {
             let mut graph = good.clone();

@@ -1,14 +1,14 @@
 //! One forward pass over a given input, with everything inside it written down on demand.
 #![forbid(unsafe_code)]
 
-use tch::{Kind, Tensor};
+use tch::Kind;
 
 use super::error::Doing;
 use super::model::Compiled;
 use super::ops::Value;
 use super::record::{Record, StepSums};
 use super::{Device, Model, TorchError};
-use crate::network::{Graph, Shape};
+use crate::network::{Block, BlockLayout, Graph, Shape};
 use crate::quant::Allocation;
 
 /// The number format of a prediction.
@@ -21,11 +21,14 @@ pub enum Precision {
     F64,
 }
 
-/// Images as the network sees them: normalised, `[batch, channels, height, width]` row-major.
+/// Images as the network sees them: normalised, `[batch, channels, height, width]` row-major, or
+/// `[batch, frames, channels, height, width]` for event cameras.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Images {
     /// Number of images.
     pub batch: usize,
+    /// Frames of each; none for images.
+    pub frames: Option<usize>,
     /// The shape of each.
     pub shape: Shape,
     /// The numbers.
@@ -72,7 +75,7 @@ pub struct Trace {
 pub struct BlockTrace {
     /// The block's name.
     pub name: String,
-    /// `[T, batch, C, H, W]`, or `[T, batch, N, C]` where the authors' code keeps tokens.
+    /// As the authors' code lays it out ([`BlockLayout`]).
     pub shape: Vec<usize>,
     /// The numbers, row-major.
     pub values: Vec<f32>,
@@ -83,9 +86,9 @@ pub struct BlockTrace {
 pub struct SiteTrace {
     /// The site's name.
     pub name: String,
-    /// Spikes over batch and units.
+    /// Spikes (of integer neurons: levels) over batch and units.
     pub spikes: Vec<i64>,
-    /// Mean over batch and units of the pre-reset membrane potential.
+    /// Mean over batch and units of the pre-reset membrane potential; of integer neurons, of the input.
     pub membrane_mean: Vec<f64>,
     /// Mean of its square.
     pub membrane_sq_mean: Vec<f64>,
@@ -103,10 +106,15 @@ pub fn predict(
     options: PredictOptions,
 ) -> Result<Prediction, TorchError> {
     let graph = &model.graph;
-    if images.shape != graph.input {
+    if (images.frames, images.shape) != (graph.frames(), graph.input) {
+        let words = |frames: Option<usize>, shape: Shape| match frames {
+            None => format!("images of {shape:?}"),
+            Some(n) => format!("{n} frames of {shape:?}"),
+        };
         return Err(TorchError::Input(format!(
-            "images of {:?}, but the network takes {:?}",
-            images.shape, graph.input
+            "{}, but the network takes {}",
+            words(images.frames, images.shape),
+            words(graph.frames(), graph.input)
         )));
     }
     let kind = match options.precision {
@@ -126,7 +134,7 @@ pub fn predict(
     let mut watch = |block: crate::network::BlockId, value: &Value| {
         if options.trace {
             let block = &graph.blocks[block.index()];
-            blocks.push(block_trace(graph, &block.name, block.token_major, value)?);
+            blocks.push(block_trace(graph, block, value)?);
         }
         Ok(())
     };
@@ -147,43 +155,41 @@ pub fn predict(
     })
 }
 
-fn block_trace(
-    graph: &Graph,
-    name: &str,
-    token_major: bool,
-    value: &Value,
-) -> Result<BlockTrace, TorchError> {
-    let layout = || -> Result<Tensor, tch::TchError> {
+fn block_trace(graph: &Graph, block: &Block, value: &Value) -> Result<BlockTrace, TorchError> {
+    let steps = value.steps.max(1) as i64;
+    let copy = || -> Result<BlockTrace, tch::TchError> {
         let size = value.tensor().size();
-        let (rows, inner) = size.split_at(1.min(size.len()));
-        let steps = value.steps.max(1) as i64;
-        let batch = rows.first().copied().unwrap_or(0) / steps;
-        let [height, width, channels] = [0, 1, 2].map(|i| inner.get(i).copied().unwrap_or(1));
+        let [rows, height, width, channels] =
+            [0, 1, 2, 3].map(|i| size.get(i).copied().unwrap_or(1));
+        let batch = rows / steps;
         let map = value
             .tensor()
             .f_reshape([steps, batch, height, width, channels])?;
         // A value that is the same at every time step is written for each of them.
-        let steps = graph.time_steps as i64;
-        let map = map.f_expand([steps, batch, height, width, channels], false)?;
-        if token_major {
-            map.f_reshape([steps, batch, height * width, channels])
-        } else {
-            map.f_permute([0, 1, 4, 2, 3])
-        }
-    };
-    let copy = || -> Result<BlockTrace, tch::TchError> {
-        let tensor = layout()?;
+        let time = graph.time_steps as i64;
+        let map = map.f_expand([time, batch, height, width, channels], false)?;
+        let tensor = match block.layout {
+            BlockLayout::Tokens => map,
+            BlockLayout::Map | BlockLayout::ChannelTokens | BlockLayout::StillMap => {
+                map.f_permute([0, 1, 4, 2, 3])?
+            }
+        };
         let values = tensor
             .f_to_device(tch::Device::Cpu)?
             .f_to_kind(Kind::Float)?
             .f_reshape([-1])?;
+        let shape = Shape {
+            channels: channels as usize,
+            height: height as usize,
+            width: width as usize,
+        };
         Ok(BlockTrace {
-            name: name.to_owned(),
-            shape: tensor.size().iter().map(|&n| n as usize).collect(),
+            name: block.name.clone(),
+            shape: block.layout.shape(graph.time_steps, batch as usize, shape),
             values: Vec::try_from(&values)?,
         })
     };
-    copy().doing(|| format!("copying the output of block {name}"))
+    copy().doing(|| format!("copying the output of block {}", block.name))
 }
 
 fn site_traces(graph: &Graph, batch: usize, sites: Vec<Vec<StepSums>>) -> Vec<SiteTrace> {

@@ -5,7 +5,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
 use super::predict::{Images, Precision, Prediction};
-use crate::network::Shape;
+use crate::network::Graph;
 
 /// What is wrong with a `predict` file.
 #[derive(Debug, thiserror::Error)]
@@ -21,21 +21,20 @@ pub enum PredictFileError {
     #[error("tensor `input` is {0}, expected F32")]
     Type(String),
     /// `input` has another shape.
-    #[error(
-        "tensor `input` has shape {found:?}, expected [B, {}, {}, {}] with B at least 1",
-        .expected.channels, .expected.height, .expected.width
-    )]
+    #[error("tensor `input` has shape {found:?}, expected {expected} with B at least 1{what}")]
     Shape {
         /// The shape found.
         found: Vec<usize>,
-        /// What the network takes.
-        expected: Shape,
+        /// The shape that the network takes.
+        expected: String,
+        /// What it takes, where that is no image.
+        what: &'static str,
     },
     /// `input` holds NaN or infinity.
     #[error("tensor `input` holds {value} at index {index:?}; inputs must be finite numbers")]
     NotFinite {
-        /// Where: image, channel, row, column.
-        index: [usize; 4],
+        /// Where: image, (frame,) channel, row, column.
+        index: Vec<usize>,
         /// What.
         value: f32,
     },
@@ -44,11 +43,17 @@ pub enum PredictFileError {
     Write(String),
 }
 
-/// Reads tensor `input`, `[B, C, H, W]` in f32, already normalised; other tensors are ignored.
+/// Reads tensor `input`, `[B, C, H, W]` in f32, already normalised, or `[B, T, C, H, W]` where the network reads frames;
+/// other tensors are ignored.
 ///
 /// # Errors
 /// [`PredictFileError`] says what is wrong with the file.
-pub fn read_images(bytes: &[u8], expected: Shape) -> Result<Images, PredictFileError> {
+pub fn read_images(bytes: &[u8], graph: &Graph) -> Result<Images, PredictFileError> {
+    let (frames, shape) = (graph.frames(), graph.input);
+    let one: Vec<usize> = frames
+        .into_iter()
+        .chain([shape.channels, shape.height, shape.width])
+        .collect();
     let file = SafeTensors::deserialize(bytes)
         .map_err(|error| PredictFileError::Format(error.to_string()))?;
     let input = match file.tensor("input") {
@@ -68,16 +73,17 @@ pub fn read_images(bytes: &[u8], expected: Shape) -> Result<Images, PredictFileE
     if input.dtype() != Dtype::F32 {
         return Err(PredictFileError::Type(format!("{:?}", input.dtype())));
     }
-    let batch = match *input.shape() {
-        [batch, channels, height, width]
-            if batch > 0 && (channels, height, width) == sizes(expected) =>
-        {
-            batch
-        }
-        _ => {
+    let batch = match input.shape() {
+        [batch, rest @ ..] if *batch > 0 && rest == one => *batch,
+        found => {
+            let sizes: Vec<String> = one.iter().map(ToString::to_string).collect();
             return Err(PredictFileError::Shape {
-                found: input.shape().to_vec(),
-                expected,
+                found: found.to_vec(),
+                expected: format!("[B, {}]", sizes.join(", ")),
+                what: match frames {
+                    Some(_) => " (frames, one for each time step)",
+                    None => "",
+                },
             });
         }
     };
@@ -88,25 +94,20 @@ pub fn read_images(bytes: &[u8], expected: Shape) -> Result<Images, PredictFileE
         .iter()
         .map(|b| f32::from_le_bytes(*b))
         .collect();
-    if let Some((at, &value)) = values.iter().enumerate().find(|(_, v)| !v.is_finite()) {
-        let (channels, height, width) = sizes(expected);
-        let index = [
-            at / (channels * height * width),
-            at / (height * width) % channels,
-            at / width % height,
-            at % width,
-        ];
+    if let Some((mut at, &value)) = values.iter().enumerate().find(|(_, v)| !v.is_finite()) {
+        let mut index = vec![0; one.len() + 1];
+        for (place, &size) in index.iter_mut().skip(1).zip(&one).rev() {
+            (*place, at) = (at % size, at / size);
+        }
+        index[0] = at;
         return Err(PredictFileError::NotFinite { index, value });
     }
     Ok(Images {
         batch,
-        shape: expected,
+        frames,
+        shape,
         values,
     })
-}
-
-fn sizes(shape: Shape) -> (usize, usize, usize) {
-    (shape.channels, shape.height, shape.width)
 }
 
 /// Writes `logits` in the prediction's precision and, with a trace, `block.<name>` (f32), `spikes.<site>` (i64),
@@ -176,13 +177,36 @@ fn bytes<T: Copy, const N: usize>(values: &[T], one: impl Fn(T) -> [u8; N]) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::{BlockId, Node, Op, Range, Shape};
     use crate::torch::{BlockTrace, SiteTrace, Trace};
 
-    const SHAPE: Shape = Shape {
-        channels: 1,
-        height: 2,
-        width: 3,
-    };
+    /// A network for images of one channel, two rows and three columns.
+    fn graph(frames: bool) -> Graph {
+        let shape = Shape {
+            channels: 1,
+            height: 2,
+            width: 3,
+        };
+        Graph {
+            nodes: vec![Node {
+                op: Op::Input,
+                inputs: Vec::new(),
+                block: BlockId(0),
+                shape,
+                range: Range::Real,
+                unit: 1.0,
+                is_static: !frames,
+            }],
+            layers: Vec::new(),
+            sites: Vec::new(),
+            blocks: Vec::new(),
+            stages: Vec::new(),
+            tensors: Vec::new(),
+            input: shape,
+            time_steps: 4,
+            classes: 1,
+        }
+    }
 
     fn file(tensors: &[(&str, Dtype, Vec<usize>, Vec<u8>)]) -> Vec<u8> {
         let views = tensors.iter().map(|(name, dtype, shape, data)| {
@@ -196,7 +220,7 @@ mod tests {
     }
 
     fn error(bytes: &[u8]) -> String {
-        read_images(bytes, SHAPE).unwrap_err().to_string()
+        read_images(bytes, &graph(false)).unwrap_err().to_string()
     }
 
     #[test]
@@ -206,9 +230,29 @@ mod tests {
             ("input", Dtype::F32, vec![2, 1, 2, 3], floats(&values)),
             ("other", Dtype::I64, vec![1], vec![0; 8]),
         ]);
-        let images = read_images(&bytes, SHAPE).unwrap();
-        assert_eq!((images.batch, images.shape), (2, SHAPE));
+        let images = read_images(&bytes, &graph(false)).unwrap();
+        assert_eq!(
+            (images.batch, images.frames, images.shape),
+            (2, None, graph(false).input)
+        );
         assert_eq!(images.values, values);
+    }
+
+    #[test]
+    fn frames_have_a_dimension_of_their_own() {
+        let values: Vec<f32> = (0..24).map(|i| i as f32).collect();
+        let with = |shape: &[usize]| {
+            let bytes = file(&[("input", Dtype::F32, shape.to_vec(), floats(&values))]);
+            read_images(&bytes, &graph(true)).map_err(|e| e.to_string())
+        };
+        let images = with(&[1, 4, 1, 2, 3]).unwrap();
+        assert_eq!((images.batch, images.frames), (1, Some(4)));
+        assert_eq!(
+            with(&[4, 1, 2, 3]).unwrap_err(),
+            "tensor `input` has shape [4, 1, 2, 3], expected [B, 4, 1, 2, 3] with B at least 1 (frames, one \
+             for each time step)"
+        );
+        assert!(with(&[2, 2, 1, 2, 3]).is_err());
     }
 
     #[test]

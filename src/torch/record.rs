@@ -1,10 +1,10 @@
 //! What is written down about the neurons while the network runs.
 #![forbid(unsafe_code)]
 
-use super::loops::{Float, tile_positions};
-use crate::network::Graph;
+use super::loops::{Float, Level, tile_positions};
+use crate::network::{Graph, Neuron};
 
-/// Sees the pre-reset potentials of a neuron population, tile by tile: images in order, for each the tiles of its
+/// Sees the pre-reset potentials of a neuron population (of integer neurons: their inputs), tile by tile: images in order, for each the tiles of its
 /// positions in order, for each the time steps in order. A tile is `[positions, channels]`.
 pub(super) trait Recorder<F> {
     /// One tile at one time step.
@@ -21,7 +21,8 @@ impl<F> Recorder<F> for () {
     fn end_of_image(&mut self, _: usize) {}
 }
 
-/// Sums of the pre-reset potential per image and channel, over time steps and positions, for every site.
+/// Sums of the pre-reset potential (of integer neurons: of the input clamped to what they emit) per image and channel,
+/// over time steps and positions, for every site.
 /// Kept per image so that a total does not depend on how images were batched.
 #[derive(Debug)]
 pub(super) struct ChannelSums {
@@ -46,14 +47,17 @@ impl ChannelSums {
 /// Records one site's [`ChannelSums`].
 pub(super) struct ChannelRecorder<'a> {
     channels: usize,
+    /// Inputs are clamped to 0 and this.
+    clamp: Option<f64>,
     sums: &'a mut [f64],
     tile: Vec<f64>,
 }
 
 impl<'a> ChannelRecorder<'a> {
-    pub(super) fn new(channels: usize, sums: &'a mut [f64]) -> Self {
+    pub(super) fn new(channels: usize, neuron: Neuron, sums: &'a mut [f64]) -> Self {
         ChannelRecorder {
             channels,
+            clamp: clamp(neuron),
             sums,
             tile: vec![0.0; tile_positions(channels) * channels],
         }
@@ -66,10 +70,13 @@ impl<'a> ChannelRecorder<'a> {
 impl<F: Float> Recorder<F> for ChannelRecorder<'_> {
     #[inline(always)]
     fn tile(&mut self, image: usize, _: usize, potentials: &[F]) {
-        if self.counts(image) {
-            for (sum, &v) in self.tile.iter_mut().zip(potentials) {
-                *sum += v.f64();
-            }
+        if !self.counts(image) {
+            return;
+        }
+        let sums = self.tile.iter_mut().zip(potentials);
+        match self.clamp {
+            None => sums.for_each(|(sum, &v)| *sum += v.f64()),
+            Some(max) => sums.for_each(|(sum, &x)| *sum += x.f64().clamp(0.0, max)),
         }
     }
     #[inline(always)]
@@ -87,34 +94,71 @@ impl<F: Float> Recorder<F> for ChannelRecorder<'_> {
     }
 }
 
+/// The bound that a drift's inputs are clamped to; none where potentials count as they are.
+pub(super) fn clamp(neuron: Neuron) -> Option<f64> {
+    match neuron {
+        Neuron::Lif { .. } => None,
+        Neuron::Integer { max, .. } => Some(max as f64),
+    }
+}
+
 /// Per time step: sums over the batch and all units of one site.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct StepSums {
-    /// Of the pre-reset potential.
+    /// Of the pre-reset potential; of integer neurons, of the input.
     pub sum: f64,
     /// Of its square.
     pub square: f64,
-    /// Of the spikes.
+    /// Of the spikes or levels.
     pub spikes: i64,
 }
 
 /// Records one site's [`StepSums`].
 pub(super) struct StepRecorder<'a> {
     pub steps: &'a mut [StepSums],
-    pub threshold: f64,
+    pub neuron: Neuron,
 }
 
 impl<F: Float> Recorder<F> for StepRecorder<'_> {
     #[inline(always)]
     fn tile(&mut self, _: usize, step: usize, potentials: &[F]) {
-        let threshold = F::of(self.threshold);
-        if let Some(sums) = self.steps.get_mut(step) {
-            for &v in potentials {
-                sums.sum += v.f64();
-                sums.square += v.f64() * v.f64();
-                sums.spikes += i64::from(v >= threshold);
-            }
+        let Some(sums) = self.steps.get_mut(step) else {
+            return;
+        };
+        for &v in potentials {
+            sums.sum += v.f64();
+            sums.square += v.f64() * v.f64();
         }
+        sums.spikes += match self.neuron {
+            Neuron::Lif { threshold, .. } => {
+                let threshold = F::of(threshold);
+                potentials.iter().filter(|v| **v >= threshold).count() as i64
+            }
+            Neuron::Integer { max, halves, .. } => {
+                let max = F::of(max as f64);
+                let level = Level { max, halves };
+                let levels = potentials.iter().map(|&x| level.of(x).f64() as i64);
+                levels.sum()
+            }
+        };
+    }
+    #[inline(always)]
+    fn end_of_image(&mut self, _: usize) {}
+}
+
+/// Records a population whose state runs on from image to image: one long sequence of time steps times images, which is
+/// taken apart again.
+pub(super) struct LeakRecorder<R> {
+    pub images: usize,
+    pub inner: R,
+}
+
+impl<F, R: Recorder<F>> Recorder<F> for LeakRecorder<R> {
+    #[inline(always)]
+    fn tile(&mut self, _: usize, step: usize, potentials: &[F]) {
+        let (step, image) = (step / self.images.max(1), step % self.images.max(1));
+        self.inner.tile(image, step, potentials);
+        self.inner.end_of_image(image);
     }
     #[inline(always)]
     fn end_of_image(&mut self, _: usize) {}
@@ -138,5 +182,82 @@ impl Record {
             vec![StepSums::default(); graph.time_steps];
             graph.sites.len()
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Halves;
+
+    const NEURON: Neuron = Neuron::Integer {
+        max: 4,
+        norm: 4,
+        halves: Halves::ToEven,
+    };
+
+    #[test]
+    fn levels_of_integer_neurons() {
+        let level = |halves| {
+            let level = Level {
+                max: 4.0f32,
+                halves,
+            };
+            let inputs = [-1.0, 0.0, 0.5, 1.5, 2.5, 3.49, 3.5, 9.0];
+            inputs.map(|x| level.of(x))
+        };
+        assert_eq!(
+            level(Halves::ToEven),
+            [0.0, 0.0, 0.0, 2.0, 2.0, 3.0, 4.0, 4.0]
+        );
+        assert_eq!(level(Halves::Up), [0.0, 0.0, 1.0, 2.0, 3.0, 3.0, 4.0, 4.0]);
+    }
+
+    /// Drift sees the inputs of integer neurons clamped to what they can emit, a trace as they are.
+    #[test]
+    fn inputs_of_integer_neurons() {
+        let inputs = [-3.0f32, 1.5, 7.0, 2.5];
+        let mut sums = vec![0.0; 2];
+        let mut recorder = ChannelRecorder::new(2, NEURON, &mut sums);
+        recorder.tile(0, 0, &inputs);
+        Recorder::<f32>::end_of_image(&mut recorder, 0);
+        assert_eq!(sums, [0.0 + 4.0, 1.5 + 2.5]);
+
+        let mut steps = vec![StepSums::default()];
+        let mut recorder = StepRecorder {
+            steps: &mut steps,
+            neuron: NEURON,
+        };
+        recorder.tile(0, 0, &inputs);
+        assert_eq!((steps[0].sum, steps[0].spikes), (8.0, 2 + 4 + 2));
+        assert_eq!(steps[0].square, 9.0 + 2.25 + 49.0 + 6.25);
+    }
+
+    #[test]
+    fn a_leaking_sequence_is_taken_apart() {
+        let neuron = Neuron::Lif {
+            tau: 2.0,
+            threshold: 1.0,
+        };
+        let mut sums = vec![0.0; 2];
+        let mut recorder = LeakRecorder {
+            images: 2,
+            inner: ChannelRecorder::new(1, neuron, &mut sums),
+        };
+        // Two steps of two images: steps outside, images inside.
+        for (i, v) in [1.0f64, 10.0, 100.0, 1000.0].into_iter().enumerate() {
+            recorder.tile(0, i, &[v]);
+        }
+        assert_eq!(sums, [101.0, 1010.0]);
+        let mut steps = vec![StepSums::default(); 2];
+        let inner = StepRecorder {
+            steps: &mut steps,
+            neuron,
+        };
+        let mut recorder = LeakRecorder { images: 2, inner };
+        for (i, v) in [1.0f64, 0.0, 2.0, 3.0].into_iter().enumerate() {
+            recorder.tile(0, i, &[v]);
+        }
+        assert_eq!(steps.iter().map(|s| s.spikes).collect::<Vec<_>>(), [1, 2]);
     }
 }

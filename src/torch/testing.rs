@@ -1,9 +1,11 @@
 //! Random networks and images for this room's tests.
 #![forbid(unsafe_code)]
 
+use std::collections::HashSet;
+
 use super::Model;
 use crate::checkpoint::{StateDict, TensorData};
-use crate::network::{Family, Graph, Layout, ModelConfig};
+use crate::network::{Architecture, Graph, Layout, ModelConfig};
 use crate::quant::Scheme;
 
 /// Pseudo-random numbers (splitmix64).
@@ -28,19 +30,77 @@ impl Random {
 }
 
 /// A tiny network.
-pub(super) fn config(family: Family, layout: Layout) -> ModelConfig {
+pub(super) fn config(architecture: Architecture) -> ModelConfig {
+    let one_step = matches!(
+        architecture,
+        Architecture::SdtV3Base { .. } | Architecture::SdtV3Large { .. }
+    );
     ModelConfig {
-        family,
-        layout,
+        architecture,
         image_size: 16,
         in_channels: 3,
         num_classes: 5,
-        embed_dims: 32,
         num_heads: 4,
         mlp_ratio: 2,
-        depths: 4,
-        time_steps: 3,
+        time_steps: if one_step { 1 } else { 3 },
     }
+}
+
+/// A tiny network of every code path.
+pub(super) fn all() -> Vec<ModelConfig> {
+    let (embed_dims, depths) = (32, 4);
+    let mut all = Vec::new();
+    for layout in [Layout::Cifar, Layout::Imagenet, Layout::Dvs { tau: 1.5 }] {
+        all.push(Architecture::Spikformer {
+            layout,
+            embed_dims,
+            depths: 2,
+        });
+        all.push(Architecture::Spikingformer {
+            layout,
+            embed_dims,
+            depths: 2,
+        });
+        for batch_leak in [false, true] {
+            all.push(Architecture::QkFormer {
+                layout,
+                embed_dims,
+                depths,
+                batch_leak,
+            });
+        }
+    }
+    for dvs in [None, Some(1.5)] {
+        all.push(Architecture::SdtV1 {
+            embed_dims,
+            depths: 2,
+            pooling: [false, false, true, true],
+            dvs,
+        });
+    }
+    let widths = [16, 24, 32, 40];
+    let strides = [2, 1, 2, 1, 1];
+    for merge_repconv in [false, true] {
+        all.push(Architecture::SdtV2 {
+            embed_dims: widths,
+            strides,
+            kd: !merge_repconv,
+            merge_repconv,
+        });
+    }
+    all.push(Architecture::SdtV3Base {
+        embed_dims: widths,
+        strides,
+        max_spike: 4,
+    });
+    all.push(Architecture::SdtV3Large {
+        embed_dims: [16, 24, 32],
+        strides: [2, 1, 2, 1],
+        depths: 2,
+        kd: true,
+        max_spike: 3,
+    });
+    all.into_iter().map(config).collect()
 }
 
 /// A network of random weights in which neurons fire.
@@ -56,15 +116,18 @@ pub(super) fn model(config: &ModelConfig, seed: u64) -> Model {
 fn weights(graph: &Graph, seed: u64) -> StateDict {
     let mut random = Random(seed);
     let mut state = StateDict::new("random");
+    let keys: HashSet<&str> = graph.tensors.iter().map(|t| t.key.as_str()).collect();
     for spec in &graph.tensors {
         let count = spec.shape.iter().product();
-        let is_norm =
-            spec.shape.len() == 1 && !spec.key.contains("conv.") && spec.key != "head.bias";
+        let values_of_norm = |suffix: &str| {
+            let norm = spec.key.strip_suffix(suffix);
+            norm.is_some_and(|n| keys.contains(format!("{n}.running_mean").as_str()))
+        };
         let (low, high) = match spec.key.rsplit('.').next() {
             Some("running_var") => (0.5, 1.5),
             Some("running_mean") => (-0.2, 0.2),
-            Some("weight") if is_norm => (-1.5, 2.5),
-            Some("bias") if is_norm => (0.0, 1.5),
+            Some("weight") if values_of_norm(".weight") => (-1.5, 2.5),
+            Some("bias") if values_of_norm(".bias") => (0.0, 1.5),
             _ => (-0.3, 0.3),
         };
         let values = random.many(count, low, high);

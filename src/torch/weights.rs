@@ -1,10 +1,12 @@
 //! What a layer is run with: its weight as numbers to accumulate with, and the affine behind the accumulator.
 //!
-//! Float: the weight and bias as they are, then batch norm as `scale * x + shift`. Quantized: integers as the
+//! Float: the weight and bias as they are, then what the layer absorbs (batch norms, scales) as one `scale * x + shift`. Quantized: integers as the
 //! weight, then one affine that merges quantizer scale, bias and batch norm (our formulas):
 //! `a = s g / sqrt(var + eps)`, `b = (bias - mean) g / sqrt(var + eps) + beta`; `a = s`, `b = bias` without batch
 //! norm. Affines are computed in f64 and rounded once.
 #![forbid(unsafe_code)]
+
+mod repconv;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +16,7 @@ use tch::{Kind, Tensor};
 use super::error::Doing;
 use super::plan::{Plan, Source, Step};
 use super::{Device, Model, TorchError};
-use crate::network::{LayerId, LayerKind};
+use crate::network::{Layer, LayerId, LayerKind, PerChannel, WeightSource};
 use crate::quant::{Allocation, BitWidth, quantize};
 
 /// The eps of every batch norm.
@@ -133,9 +135,10 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn make(&self, step: &Step, width: BitWidth) -> Result<Parameters, TorchError> {
-        let norm = step.norm.as_deref().map(|key| self.norm(key)).transpose()?;
-        let Source::Layer { layer, factor } = step.source else {
-            let affine = norm.map(|n| self.affine(&n.scale, &n.shift)).transpose()?;
+        let absorbed = step.channelwise.iter().map(|c| self.channelwise(c));
+        let absorbed: Vec<Channelwise> = absorbed.collect::<Result<_, _>>()?;
+        let Source::Layer { layer, unit } = step.source else {
+            let affine = self.merged(&absorbed)?;
             return Ok(Parameters {
                 convolution: None,
                 affine,
@@ -143,46 +146,74 @@ impl Maker<'_> {
         };
         let spec = self.model.graph.layer(layer);
         let channels = spec.channels();
-        let weight = self.tensor(&format!("{}.weight", spec.name), &spec.weight_shape)?;
-        let bias = if spec.bias {
-            Some(self.tensor(&format!("{}.bias", spec.name), &[channels])?)
-        } else {
-            None
+        let (weight, bias) = match spec.source {
+            WeightSource::Stored => self.stored(spec)?,
+            WeightSource::MergedRepConv => repconv::merged(self, spec)?,
         };
         if width.is_float() {
-            let bias = bias.map(|b| self.upload(b)).transpose()?;
+            let bias = bias.map(|b| self.upload(&b)).transpose()?;
+            let weight = match weight {
+                Numbers::Stored(w) => self.upload(w)?,
+                Numbers::Computed(w) => self.upload(&w)?,
+            };
             return Ok(Parameters {
-                convolution: Some(self.convolution(layer, self.upload(weight)?, bias, factor)?),
-                affine: norm.map(|n| self.affine(&n.scale, &n.shift)).transpose()?,
+                convolution: Some(self.convolution(layer, weight, bias, unit)?),
+                affine: self.merged(&absorbed)?,
             });
         }
+        let rounded: Vec<f32>;
+        let weight = match &weight {
+            Numbers::Stored(w) => *w,
+            Numbers::Computed(w) => {
+                rounded = w.iter().map(|&x| x as f32).collect();
+                &rounded
+            }
+        };
         let quantized = quantize(weight, channels, width, &self.model.scheme, &spec.name)?;
         let integers: Vec<f32> = quantized.values.iter().map(|&q| f32::from(q)).collect();
         let mut scale = quantized.scales;
-        let mut shift: Vec<f64> = match bias {
-            Some(bias) => bias.iter().map(|&b| f64::from(b)).collect(),
-            None => vec![0.0; channels],
-        };
-        if let Some(norm) = norm {
-            for (c, (scale, shift)) in scale.iter_mut().zip(&mut shift).enumerate() {
-                *scale *= norm.scale[c];
-                *shift = (*shift - norm.mean[c]) * norm.scale[c] + norm.beta[c];
-            }
+        let mut shift = bias.unwrap_or_else(|| vec![0.0; channels]);
+        for operation in &absorbed {
+            operation.follow(&mut scale, &mut shift);
         }
-        let factor = factor.unwrap_or(1.0);
-        scale.iter_mut().for_each(|a| *a *= factor);
+        let unit = unit.unwrap_or(1.0);
+        scale.iter_mut().for_each(|a| *a *= unit);
         Ok(Parameters {
             convolution: Some(self.convolution(layer, self.upload(&integers)?, None, None)?),
             affine: Some(self.affine(&scale, &shift)?),
         })
     }
 
+    /// A layer's weight and bias as the checkpoint has them.
+    fn stored(&self, spec: &Layer) -> Result<(Numbers<'_>, Option<Vec<f64>>), TorchError> {
+        let weight = self.tensor(&format!("{}.weight", spec.name), &spec.weight_shape)?;
+        let bias = match spec.bias {
+            true => Some(self.wide(&format!("{}.bias", spec.name), &[spec.channels()])?),
+            false => None,
+        };
+        Ok((Numbers::Stored(weight), bias))
+    }
+
+    /// One affine for several operations; none for none.
+    fn merged(&self, operations: &[Channelwise]) -> Result<Option<AffineTensors>, TorchError> {
+        let Some(first) = operations.first() else {
+            return Ok(None);
+        };
+        let channels = first.scale.len();
+        let (mut scale, mut shift) = (vec![1.0; channels], vec![0.0; channels]);
+        for operation in operations {
+            operation.follow(&mut scale, &mut shift);
+        }
+        self.affine(&scale, &shift).map(Some)
+    }
+
+    /// `unit`: what the numbers of the input count.
     fn convolution(
         &self,
         layer: LayerId,
         weight: Tensor,
         bias: Option<Tensor>,
-        input_factor: Option<f64>,
+        unit: Option<f64>,
     ) -> Result<Convolution, TorchError> {
         let spec = self.model.graph.layer(layer);
         let (kernel, stride, padding, groups) = match spec.kind {
@@ -200,8 +231,13 @@ impl Maker<'_> {
             kernel,
             kernel,
         ];
+        // Powers of two commute with rounding, so the weight can take them.
+        let (weight, input_factor) = match unit {
+            Some(unit) if unit.log2().fract() == 0.0 => (weight.f_mul_scalar(unit), None),
+            unit => (Ok(weight), unit),
+        };
         let weight = weight
-            .f_reshape(shape.map(|n| n as i64))
+            .and_then(|w| w.f_reshape(shape.map(|n| n as i64)))
             .and_then(|w| w.f_permute([0, 2, 3, 1]))
             .and_then(|w| w.f_contiguous())
             .and_then(|w| w.f_permute([0, 3, 1, 2]))
@@ -216,29 +252,42 @@ impl Maker<'_> {
         })
     }
 
-    fn norm(&self, key: &str) -> Result<Norm, TorchError> {
-        let known = self.model.weights.get(&format!("{key}.weight"));
-        let channels = [known.map_or(0, |t| t.values.len())];
-        let part = |part: &str| -> Result<Vec<f64>, TorchError> {
-            let values = self.tensor(&format!("{key}.{part}"), &channels)?;
-            Ok(values.iter().map(|&x| f64::from(x)).collect())
-        };
+    fn channelwise(&self, operation: &PerChannel) -> Result<Channelwise, TorchError> {
+        match operation {
+            PerChannel::BatchNorm(name) => self.norm(name),
+            PerChannel::Scale(key) => {
+                let scale = self.wide(key, &[self.length(key)])?;
+                let zeros = vec![0.0; scale.len()];
+                Ok(Channelwise {
+                    scale,
+                    mean: zeros.clone(),
+                    beta: zeros,
+                })
+            }
+        }
+    }
+
+    fn norm(&self, name: &str) -> Result<Channelwise, TorchError> {
+        let channels = [self.length(&format!("{name}.weight"))];
+        let part = |part: &str| self.wide(&format!("{name}.{part}"), &channels);
         let [gamma, beta] = [part("weight")?, part("bias")?];
         let [mean, variance] = [part("running_mean")?, part("running_var")?];
-        let scale: Vec<f64> = gamma
-            .iter()
-            .zip(&variance)
-            .map(|(g, var)| g / (var + EPS).sqrt())
-            .collect();
-        let shift = (0..scale.len())
-            .map(|c| beta[c] - mean[c] * scale[c])
-            .collect();
-        Ok(Norm {
-            scale,
-            shift,
+        let scale = gamma.iter().zip(&variance);
+        Ok(Channelwise {
+            scale: scale.map(|(g, var)| g / (var + EPS).sqrt()).collect(),
             mean,
             beta,
         })
+    }
+
+    /// The numbers of a tensor, whatever its shape.
+    fn length(&self, key: &str) -> usize {
+        self.model.weights.get(key).map_or(0, |t| t.values.len())
+    }
+
+    fn wide(&self, key: &str, shape: &[usize]) -> Result<Vec<f64>, TorchError> {
+        let values = self.tensor(key, shape)?;
+        Ok(values.iter().map(|&x| f64::from(x)).collect())
     }
 
     fn tensor(&self, key: &str, shape: &[usize]) -> Result<&[f32], TorchError> {
@@ -272,10 +321,28 @@ impl Maker<'_> {
     }
 }
 
-/// A batch norm in evaluation mode: `scale = gamma / sqrt(var + eps)`, `shift = beta - mean * scale`.
-struct Norm {
+/// A layer's weight.
+enum Numbers<'a> {
+    /// As the checkpoint has it.
+    Stored(&'a [f32]),
+    /// Made of several tensors.
+    Computed(Vec<f64>),
+}
+
+/// `y = (x - mean) * scale + beta` per channel: a batch norm in evaluation mode, `scale = gamma / sqrt(var + eps)`, or a
+/// scale alone.
+struct Channelwise {
     scale: Vec<f64>,
-    shift: Vec<f64>,
     mean: Vec<f64>,
     beta: Vec<f64>,
+}
+
+impl Channelwise {
+    /// Makes `scale * x + shift` be followed by this.
+    fn follow(&self, scale: &mut [f64], shift: &mut [f64]) {
+        for (c, (scale, shift)) in scale.iter_mut().zip(shift).enumerate() {
+            *scale *= self.scale[c];
+            *shift = (*shift - self.mean[c]) * self.scale[c] + self.beta[c];
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aq4svit::evaluate::{Cancel, Evaluator, Landscape, Progress};
 use aq4svit::journal::Entry;
-use aq4svit::network::{Family, LayerId, Layout, ModelConfig};
+use aq4svit::network::{Architecture, LayerId, Layout, ModelConfig};
 use aq4svit::profile::{Constraint, GateConfig, SearchConfig};
 use aq4svit::quant::{Affine, BitWidth, MemoryModel};
 use aq4svit::run::{Totals, Update};
@@ -17,15 +17,17 @@ use jiff::tz::TimeZone;
 /// The demo's network as the search sees it.
 pub fn demo_space() -> Space {
     let config = ModelConfig {
-        family: Family::QkFormer,
-        layout: Layout::Cifar,
+        architecture: Architecture::QkFormer {
+            layout: Layout::Cifar,
+            embed_dims: 64,
+            depths: 4,
+            batch_leak: false,
+        },
         image_size: 28,
         in_channels: 1,
         num_classes: 10,
-        embed_dims: 64,
         num_heads: 8,
         mlp_ratio: 4,
-        depths: 4,
         time_steps: 4,
     };
     let graph = config.graph().unwrap();

@@ -21,9 +21,9 @@ pub struct Inspection {
     pub origin: String,
     /// The family.
     pub family: Family,
-    /// The layout.
-    pub layout: Layout,
-    /// Channels, rows and columns of an image.
+    /// The layout, of families that publish several.
+    pub layout: Option<&'static str>,
+    /// Channels, rows and columns of an image or frame.
     pub input: [usize; 3],
     /// Time steps.
     pub time_steps: usize,
@@ -129,8 +129,8 @@ impl Inspection {
         Inspection {
             profile: profile.name.clone(),
             origin: resolved.describe(),
-            family: profile.model.family,
-            layout: profile.model.layout,
+            family: profile.model.family(),
+            layout: profile.model.layout().map(Layout::name),
             input: [graph.input.channels, graph.input.height, graph.input.width],
             time_steps: graph.time_steps,
             classes: graph.classes,

@@ -29,14 +29,15 @@ fn header(out: &mut String, report: &Inspection) {
         1 => "1 channel".to_owned(),
         n => format!("{n} channels"),
     };
+    let layout = match report.layout {
+        Some(layout) => format!(", layout {layout}"),
+        None => String::new(),
+    };
     let _ = writeln!(out, "{} ({})", report.profile, report.origin);
     let _ = writeln!(
         out,
-        "{}, layout {}: {rows}x{columns} pixels, {channels}, {} classes, T = {}",
-        word(&report.family),
-        word(&report.layout),
-        report.classes,
-        report.time_steps
+        "{}{layout}: {rows}x{columns} pixels, {channels}, {} classes, T = {}",
+        report.family, report.classes, report.time_steps
     );
     let _ = writeln!(
         out,
@@ -52,14 +53,6 @@ fn header(out: &mut String, report: &Inspection) {
         (Some(path), false) => format!("{path}, not usable"),
     };
     let _ = writeln!(out, "checkpoint: {checkpoint}");
-}
-
-/// A word as profiles write it.
-fn word<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_value(value)
-        .ok()
-        .and_then(|v| v.as_str().map(str::to_owned))
-        .unwrap_or_default()
 }
 
 /// The widths whose columns fit into the narrow table: float goes first, then from the middle of the menu.

@@ -1,5 +1,7 @@
 //! The convolutions that families append.
 
+use super::super::WeightSource;
+
 /// How the authors' code stores the weight of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::network) enum Form {
@@ -11,35 +13,49 @@ pub(in crate::network) enum Form {
     Matrix,
 }
 
-/// A convolution to append; square, padded to keep the size at stride 1.
+/// A convolution to append; square, at first padded to keep the size at stride 1 and without bias.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::network) struct Conv {
     pub(super) out: usize,
     pub(super) kernel: usize,
     pub(super) stride: usize,
+    pub(super) padding: usize,
+    pub(super) depthwise: bool,
     pub(super) bias: bool,
     pub(super) form: Form,
+    pub(super) source: WeightSource,
 }
 
 impl Conv {
-    /// A 3x3 convolution with padding 1, without bias.
-    pub(in crate::network) fn three(out: usize) -> Self {
+    /// A convolution of an odd kernel.
+    pub(in crate::network) fn square(out: usize, kernel: usize) -> Self {
         Conv {
             out,
-            kernel: 3,
+            kernel,
             stride: 1,
+            padding: kernel / 2,
+            depthwise: false,
             bias: false,
             form: Form::Map,
+            source: WeightSource::Stored,
         }
     }
-    /// A 1x1 convolution without bias.
+    /// A 3x3 convolution.
+    pub(in crate::network) fn three(out: usize) -> Self {
+        Conv::square(out, 3)
+    }
+    /// A 1x1 convolution.
     pub(in crate::network) fn one(out: usize, form: Form) -> Self {
         Conv {
-            out,
-            kernel: 1,
-            stride: 1,
-            bias: false,
             form,
+            ..Conv::square(out, 1)
+        }
+    }
+    /// A depthwise convolution: every channel by itself.
+    pub(in crate::network) fn depthwise(channels: usize, kernel: usize) -> Self {
+        Conv {
+            depthwise: true,
+            ..Conv::square(channels, kernel)
         }
     }
     /// How its weight is stored.
@@ -49,6 +65,14 @@ impl Conv {
     /// The same with a stride.
     pub(in crate::network) fn stride(self, stride: usize) -> Self {
         Conv { stride, ..self }
+    }
+    /// The same with another zero padding.
+    pub(in crate::network) fn padding(self, padding: usize) -> Self {
+        Conv { padding, ..self }
+    }
+    /// The same with a weight made of several tensors.
+    pub(in crate::network) fn source(self, source: WeightSource) -> Self {
+        Conv { source, ..self }
     }
     /// The same with or without a bias.
     pub(in crate::network) fn bias(self, bias: bool) -> Self {

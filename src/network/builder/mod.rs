@@ -1,21 +1,45 @@
 //! Builds a [`Graph`] operation by operation: each method appends one node and infers its shape, value
-//! range, staticness, multiply-accumulates and state-dict entries, so that a family only says what
+//! range, unit, staticness, multiply-accumulates and state-dict entries, so that a family only says what
 //! follows what.
 //!
 //! Sizes are checked before building ([`super::ModelConfig::graph`]); the methods assume that they fit.
 
+mod attention;
 mod conv;
 
 use super::config::{MAX_MACS, MAX_PARAMETERS};
 use super::{
-    Block, BlockId, Graph, Layer, LayerId, LayerKind, ModelError, Neuron, Node, NodeId, Op, Range,
-    Shape, Site, SiteId, Stage, StageId, TensorKind, TensorSpec,
+    Block, BlockId, BlockLayout, Graph, Layer, LayerId, LayerKind, ModelError, Neuron, Node,
+    NodeId, Op, PerChannel, Range, Shape, Site, SiteId, Stage, StageId, TensorKind, TensorSpec,
+    WeightSource,
 };
 pub(in crate::network) use conv::{Conv, Form};
 
 /// A graph under construction.
 pub(super) struct GraphBuilder {
     graph: Graph,
+}
+
+/// A value to append, inferred from its inputs.
+#[derive(Clone, Copy)]
+struct Value {
+    shape: Shape,
+    range: Range,
+    unit: f64,
+    is_static: bool,
+}
+
+impl Value {
+    fn real(self) -> Self {
+        Value {
+            range: Range::Real,
+            unit: 1.0,
+            ..self
+        }
+    }
+    fn shaped(self, shape: Shape) -> Self {
+        Value { shape, ..self }
+    }
 }
 
 impl GraphBuilder {
@@ -49,45 +73,61 @@ impl GraphBuilder {
             name: name.to_owned(),
             stage: StageId(last(&self.graph.stages)),
             output: None,
-            token_major: false,
+            layout: BlockLayout::default(),
         });
     }
 
-    /// Names the output of the last block. `token_major` as in [`Block::token_major`].
-    pub(super) fn block_output(&mut self, output: NodeId, token_major: bool) {
+    /// Names the output of the last block.
+    pub(super) fn block_output(&mut self, output: NodeId, layout: BlockLayout) {
         if let Some(block) = self.graph.blocks.last_mut() {
             block.output = Some(output);
-            block.token_major = token_major;
+            block.layout = layout;
         }
     }
 
-    /// The image, the same at every time step.
-    pub(super) fn input(&mut self) -> NodeId {
-        let shape = self.graph.input;
-        self.push(Op::Input, &[], shape, Range::Real, true)
+    /// The image, the same at every time step, or frames, one for every step.
+    pub(super) fn input(&mut self, frames: bool) -> NodeId {
+        let value = Value {
+            shape: self.graph.input,
+            range: Range::Real,
+            unit: 1.0,
+            is_static: !frames,
+        };
+        self.push(Op::Input, &[], value)
     }
 
     /// A convolution; `name` is the state-dict key without `.weight`.
     pub(super) fn conv(&mut self, x: NodeId, name: &str, conv: Conv) -> NodeId {
         let from = self.node(x).shape;
-        let padding = conv.kernel / 2;
+        let count = |length| window_count(length, conv.kernel, conv.stride, conv.padding);
         let shape = Shape {
             channels: conv.out,
-            height: window_count(from.height, conv.kernel, conv.stride, padding),
-            width: window_count(from.width, conv.kernel, conv.stride, padding),
+            height: count(from.height),
+            width: count(from.width),
         };
+        let groups = if conv.depthwise { from.channels } else { 1 };
+        let inputs = from.channels / groups;
         let weight_shape = match conv.form {
-            Form::Map => vec![conv.out, from.channels, conv.kernel, conv.kernel],
-            Form::Sequence => vec![conv.out, from.channels, 1],
-            Form::Matrix => vec![conv.out, from.channels],
+            Form::Map => vec![conv.out, inputs, conv.kernel, conv.kernel],
+            Form::Sequence => vec![conv.out, inputs, 1],
+            Form::Matrix => vec![conv.out, inputs],
         };
         let kind = LayerKind::Conv {
             kernel: conv.kernel,
             stride: conv.stride,
-            padding,
-            groups: 1,
+            padding: conv.padding,
+            groups,
         };
-        self.layer(x, name, kind, weight_shape, conv.bias, shape)
+        // A padded 1x1 convolution does no work on its padding.
+        let positions = match conv.kernel {
+            1 => (
+                from.height.div_ceil(conv.stride),
+                from.width.div_ceil(conv.stride),
+            ),
+            _ => (shape.height, shape.width),
+        };
+        let layer = self.new_layer(name, kind, weight_shape, conv.bias, conv.source);
+        self.layer(x, layer, shape, positions)
     }
 
     /// A fully connected layer with bias on a pooled vector.
@@ -98,31 +138,53 @@ impl GraphBuilder {
             ..from
         };
         let weight_shape = vec![out, from.channels];
-        self.layer(x, name, LayerKind::Linear, weight_shape, true, shape)
+        let kind = LayerKind::Linear;
+        let layer = self.new_layer(name, kind, weight_shape, true, WeightSource::Stored);
+        self.layer(x, layer, shape, (1, 1))
     }
 
-    /// Batch norm; directly after a layer it becomes that layer's [`Layer::norm`].
+    /// Batch norm. Behind a layer, or behind what that layer absorbs, the layer absorbs it.
     pub(super) fn batch_norm(&mut self, x: NodeId, name: &str) -> NodeId {
-        let Node {
-            shape, is_static, ..
-        } = *self.node(x);
-        let channels = [shape.channels];
+        let channels = self.node(x).shape.channels;
+        self.batch_norm_tensors(name, channels);
+        self.absorb(x, PerChannel::BatchNorm(name.to_owned()));
+        let value = self.value(x).real();
+        self.push(Op::BatchNorm(name.to_owned()), &[x], value)
+    }
+
+    /// The state-dict entries of a batch norm.
+    pub(super) fn batch_norm_tensors(&mut self, name: &str, channels: usize) {
         for key in ["weight", "bias"] {
-            self.tensor(format!("{name}.{key}"), &channels, TensorKind::Param);
+            self.tensor(format!("{name}.{key}"), &[channels], TensorKind::Param);
         }
         for key in ["running_mean", "running_var"] {
-            self.tensor(format!("{name}.{key}"), &channels, TensorKind::Buffer);
+            self.tensor(format!("{name}.{key}"), &[channels], TensorKind::Buffer);
         }
-        self.tensor(
-            format!("{name}.num_batches_tracked"),
-            &[],
-            TensorKind::Buffer,
-        );
-        if let Op::Layer(layer) = self.node(x).op {
-            self.graph.layers[layer.index()].norm = Some(name.to_owned());
+        let counter = format!("{name}.num_batches_tracked");
+        self.tensor(counter, &[], TensorKind::Buffer);
+    }
+
+    /// Multiplication by the vector of a key that [`parameter`](Self::parameter) has entered.
+    pub(super) fn channel_scale(&mut self, x: NodeId, key: &str) -> NodeId {
+        self.absorb(x, PerChannel::Scale(key.to_owned()));
+        let value = self.value(x).real();
+        self.push(Op::ChannelScale(key.to_owned()), &[x], value)
+    }
+
+    /// Lets the layer behind which a per-channel operation comes absorb it.
+    fn absorb(&mut self, x: NodeId, operation: PerChannel) {
+        let mut at = x;
+        loop {
+            match (&self.node(at).op, self.node(at).inputs.first()) {
+                (Op::Layer(layer), _) => {
+                    let layer = layer.index();
+                    self.graph.layers[layer].absorbed.push(operation);
+                    return;
+                }
+                (Op::BatchNorm(_) | Op::ChannelScale(_), Some(&before)) => at = before,
+                _ => return,
+            }
         }
-        let op = Op::BatchNorm(name.to_owned());
-        self.push(op, &[x], shape, Range::Real, is_static)
     }
 
     /// Spiking neurons.
@@ -133,10 +195,26 @@ impl GraphBuilder {
             block: self.current_block(),
             neuron,
             shape,
+            batch_leak: false,
         });
         let op = Op::Neuron(SiteId(last(&self.graph.sites)));
-        let range = Range::Integer(neuron.max_output());
-        self.push(op, &[x], shape, range, false)
+        let value = Value {
+            shape,
+            range: Range::Integer(neuron.max_output()),
+            unit: match neuron {
+                Neuron::Lif { .. } => 1.0,
+                Neuron::Integer { norm, .. } => 1.0 / norm as f64,
+            },
+            is_static: false,
+        };
+        self.push(op, &[x], value)
+    }
+
+    /// Lets the state of the last neurons run on from image to image of a batch.
+    pub(super) fn leak(&mut self) {
+        if let Some(site) = self.graph.sites.last_mut() {
+            site.batch_leak = true;
+        }
     }
 
     /// Max-pooling.
@@ -147,87 +225,81 @@ impl GraphBuilder {
         stride: usize,
         padding: usize,
     ) -> NodeId {
-        let Node {
-            shape,
-            range,
-            is_static,
-            ..
-        } = *self.node(x);
+        let value = self.value(x);
+        let count = |length| window_count(length, kernel, stride, padding);
         let shape = Shape {
-            height: window_count(shape.height, kernel, stride, padding),
-            width: window_count(shape.width, kernel, stride, padding),
-            ..shape
+            height: count(value.shape.height),
+            width: count(value.shape.width),
+            ..value.shape
         };
         let op = Op::MaxPool {
             kernel,
             stride,
             padding,
         };
-        self.push(op, &[x], shape, range, is_static)
+        self.push(op, &[x], value.shaped(shape))
     }
 
-    /// The sum of two values of one shape.
+    /// The sum of two values of one shape and unit.
     pub(super) fn add(&mut self, a: NodeId, b: NodeId) -> NodeId {
-        let (left, right) = (self.node(a), self.node(b));
-        let range = combine(left.range, right.range, u64::saturating_add);
-        let is_static = left.is_static && right.is_static;
-        let shape = left.shape;
-        self.push(Op::Add, &[a, b], shape, range, is_static)
+        let value = self.both(a, b, u64::saturating_add);
+        self.push(Op::Add, &[a, b], value)
     }
 
-    /// Spiking self-attention. The scale need not be an integer, so the value counts as real.
-    pub(super) fn attention(&mut self, qkv: [NodeId; 3], heads: usize, scale: f64) -> NodeId {
-        let shape = self.node(qkv[2]).shape;
-        let is_static = qkv.iter().all(|&x| self.node(x).is_static);
-        let op = Op::Attention { heads, scale };
-        self.push(op, &qkv, shape, Range::Real, is_static)
+    /// The mean of two values of one shape and unit.
+    pub(super) fn average(&mut self, a: NodeId, b: NodeId) -> NodeId {
+        let value = self.both(a, b, u64::saturating_add).real();
+        self.push(Op::Average, &[a, b], value)
     }
 
-    /// The sum over each head's channels.
-    pub(super) fn head_sum(&mut self, x: NodeId, heads: usize) -> NodeId {
-        let Node {
-            shape,
-            range,
-            is_static,
-            ..
-        } = *self.node(x);
-        let range = scaled(range, (shape.channels / heads) as u64);
-        let shape = Shape {
-            channels: heads,
-            ..shape
-        };
-        self.push(Op::HeadSum { heads }, &[x], shape, range, is_static)
+    /// The mean over positions at every time step, one vector per image and step.
+    pub(super) fn token_mean(&mut self, x: NodeId) -> NodeId {
+        let value = self.value(x).real();
+        self.push(Op::TokenMean, &[x], value.shaped(vector(value.shape)))
     }
 
-    /// Each head's channels of `value` times the head's channel of `mask`.
-    pub(super) fn head_mask(&mut self, mask: NodeId, value: NodeId, heads: usize) -> NodeId {
-        let (m, v) = (self.node(mask), self.node(value));
-        let range = combine(m.range, v.range, u64::saturating_mul);
-        let is_static = m.is_static && v.is_static;
-        let shape = v.shape;
-        let op = Op::HeadMask { heads };
-        self.push(op, &[mask, value], shape, range, is_static)
-    }
-
-    /// The sum over positions and time steps, one vector per image.
+    /// The sum over positions and time steps, one vector per image; its unit makes it the mean.
     pub(super) fn token_time_sum(&mut self, x: NodeId) -> NodeId {
-        let Node { shape, range, .. } = *self.node(x);
-        let terms = shape.height * shape.width * self.graph.time_steps;
-        let range = scaled(range, terms as u64);
-        let shape = Shape {
-            channels: shape.channels,
-            height: 1,
-            width: 1,
+        let value = self.value(x);
+        let positions = value.shape.height * value.shape.width;
+        let steps = if value.is_static {
+            1
+        } else {
+            self.graph.time_steps
         };
-        self.push(Op::TokenTimeSum, &[x], shape, range, true)
+        let terms = positions * steps;
+        let sum = Value {
+            shape: vector(value.shape),
+            range: scaled(value.range, terms as u64),
+            unit: value.unit / terms as f64,
+            is_static: true,
+        };
+        self.push(Op::TokenTimeSum, &[x], sum)
+    }
+
+    /// A parameter that belongs to no layer.
+    pub(super) fn parameter(&mut self, key: String, shape: &[usize]) {
+        self.tensor(key, shape, TensorKind::Param);
+    }
+
+    /// Declares what is entered from here to be unused by the authors' forward pass: call it with the number of
+    /// entries before ([`entries`](Self::entries)).
+    pub(super) fn dead_since(&mut self, entries: usize) {
+        for tensor in self.graph.tensors.iter_mut().skip(entries) {
+            tensor.dead = true;
+        }
+    }
+
+    /// State-dict entries so far.
+    pub(super) fn entries(&self) -> usize {
+        self.graph.tensors.len()
     }
 
     /// A parameter that the authors construct and never use.
     pub(super) fn dead(&mut self, key: String, shape: &[usize]) {
-        self.tensor(key, shape, TensorKind::Param);
-        if let Some(tensor) = self.graph.tensors.last_mut() {
-            tensor.dead = true;
-        }
+        let before = self.entries();
+        self.parameter(key, shape);
+        self.dead_since(before);
     }
 
     /// Sorts the state dict by the first of these prefixes that a key starts with, where the authors
@@ -259,39 +331,56 @@ impl GraphBuilder {
         Ok(self.graph)
     }
 
-    fn layer(
-        &mut self,
-        x: NodeId,
+    fn new_layer(
+        &self,
         name: &str,
         kind: LayerKind,
         weight_shape: Vec<usize>,
         bias: bool,
-        shape: Shape,
-    ) -> NodeId {
-        let Node {
-            range, is_static, ..
-        } = *self.node(x);
-        self.tensor(format!("{name}.weight"), &weight_shape, TensorKind::Param);
-        if bias {
-            self.tensor(format!("{name}.bias"), &[shape.channels], TensorKind::Param);
-        }
-        let steps = if is_static { 1 } else { self.graph.time_steps };
-        let mut layer = Layer {
+        source: WeightSource,
+    ) -> Layer {
+        Layer {
             name: name.to_owned(),
             block: self.current_block(),
             kind,
             weight_shape,
             bias,
-            norm: None,
-            input: range,
+            source,
+            absorbed: Vec::new(),
+            input: Range::Real,
             macs: 0,
+        }
+    }
+
+    /// Appends a layer. `positions` are the rows and columns at which it does work.
+    fn layer(
+        &mut self,
+        x: NodeId,
+        mut layer: Layer,
+        shape: Shape,
+        positions: (usize, usize),
+    ) -> NodeId {
+        let from = self.value(x);
+        if layer.source == WeightSource::Stored {
+            let name = &layer.name;
+            let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+            self.tensor(weight, &layer.weight_shape, TensorKind::Param);
+            if layer.bias {
+                self.tensor(bias, &[shape.channels], TensorKind::Param);
+            }
+        }
+        let steps = if from.is_static {
+            1
+        } else {
+            self.graph.time_steps
         };
-        layer.macs = [shape.height, shape.width, steps]
+        layer.input = from.range;
+        layer.macs = [positions.0, positions.1, steps]
             .iter()
             .fold(layer.weights() as u64, |n, &k| n.saturating_mul(k as u64));
         self.graph.layers.push(layer);
         let op = Op::Layer(LayerId(last(&self.graph.layers)));
-        self.push(op, &[x], shape, Range::Real, is_static)
+        self.push(op, &[x], from.real().shaped(shape))
     }
 
     fn tensor(&mut self, key: String, shape: &[usize], kind: TensorKind) {
@@ -303,27 +392,41 @@ impl GraphBuilder {
         });
     }
 
-    fn push(
-        &mut self,
-        op: Op,
-        inputs: &[NodeId],
-        shape: Shape,
-        range: Range,
-        is_static: bool,
-    ) -> NodeId {
+    fn push(&mut self, op: Op, inputs: &[NodeId], value: Value) -> NodeId {
         self.graph.nodes.push(Node {
             op,
             inputs: inputs.to_vec(),
             block: self.current_block(),
-            shape,
-            range,
-            is_static,
+            shape: value.shape,
+            range: value.range,
+            unit: value.unit,
+            is_static: value.is_static,
         });
         NodeId(last(&self.graph.nodes))
     }
 
     fn node(&self, id: NodeId) -> &Node {
         &self.graph.nodes[id.index()]
+    }
+
+    fn value(&self, id: NodeId) -> Value {
+        let node = self.node(id);
+        Value {
+            shape: node.shape,
+            range: node.range,
+            unit: node.unit,
+            is_static: node.is_static,
+        }
+    }
+
+    /// What two values together are, with the second one's shape.
+    fn both(&self, a: NodeId, b: NodeId, maxima: fn(u64, u64) -> u64) -> Value {
+        let (a, b) = (self.value(a), self.value(b));
+        Value {
+            range: combine(a.range, b.range, maxima),
+            is_static: a.is_static && b.is_static,
+            ..b
+        }
     }
 
     fn current_block(&self) -> BlockId {
@@ -339,6 +442,15 @@ fn last<T>(list: &[T]) -> u32 {
 /// The output length of a sliding window.
 fn window_count(length: usize, kernel: usize, stride: usize, padding: usize) -> usize {
     (length + 2 * padding - kernel) / stride + 1
+}
+
+/// A shape with one position.
+fn vector(shape: Shape) -> Shape {
+    Shape {
+        channels: shape.channels,
+        height: 1,
+        width: 1,
+    }
 }
 
 fn combine(a: Range, b: Range, maxima: fn(u64, u64) -> u64) -> Range {

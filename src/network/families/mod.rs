@@ -1,10 +1,15 @@
 //! One file per family; each only builds a graph.
 
 mod parts;
+mod pyramid;
 mod qkformer;
+mod sdt_v1;
+mod sdt_v2;
+mod sdt_v3;
 mod spikformer;
+mod spikingformer;
 
-use super::{Family, Graph, ModelConfig, ModelError};
+use super::{Architecture, Graph, ModelConfig, ModelError};
 
 /// Builds the graph of a configuration.
 ///
@@ -12,8 +17,46 @@ use super::{Family, Graph, ModelConfig, ModelError};
 /// [`ModelError`] names the size that does not fit.
 pub fn build(config: &ModelConfig) -> Result<Graph, ModelError> {
     config.check()?;
-    match config.family {
-        Family::Spikformer => spikformer::build(config),
-        Family::QkFormer => qkformer::build(config),
+    match config.architecture {
+        Architecture::Spikformer {
+            layout,
+            embed_dims,
+            depths,
+        } => spikformer::build(config, layout, embed_dims, depths),
+        Architecture::Spikingformer {
+            layout,
+            embed_dims,
+            depths,
+        } => spikingformer::build(config, layout, embed_dims, depths),
+        Architecture::QkFormer {
+            layout,
+            embed_dims,
+            depths,
+            batch_leak,
+        } => qkformer::build(config, layout, embed_dims, depths, batch_leak),
+        Architecture::SdtV1 {
+            embed_dims,
+            depths,
+            pooling,
+            dvs,
+        } => sdt_v1::build(config, embed_dims, depths, pooling, dvs),
+        Architecture::SdtV2 {
+            embed_dims,
+            strides,
+            kd,
+            merge_repconv,
+        } => sdt_v2::build(config, embed_dims, strides, kd, merge_repconv),
+        Architecture::SdtV3Base {
+            embed_dims,
+            strides,
+            max_spike,
+        } => sdt_v3::build_base(config, embed_dims, strides, max_spike),
+        Architecture::SdtV3Large {
+            embed_dims,
+            strides,
+            depths,
+            kd,
+            max_spike,
+        } => sdt_v3::build_large(config, embed_dims, strides, depths, kd, max_spike),
     }
 }

@@ -4,16 +4,16 @@ use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::{ModelConfig, Neuron, NodeId, Shape};
 
 /// The neuron of every site but the one after attention.
-pub(super) const LIF: Neuron = Neuron::Lif {
-    tau: 2.0,
-    threshold: 1.0,
-};
+pub(super) fn lif(tau: f64) -> Neuron {
+    let threshold = 1.0;
+    Neuron::Lif { tau, threshold }
+}
 
 /// The neuron after attention.
-pub(super) const ATTENTION_LIF: Neuron = Neuron::Lif {
-    tau: 2.0,
-    threshold: 0.5,
-};
+pub(super) fn attention_lif(tau: f64) -> Neuron {
+    let threshold = 0.5;
+    Neuron::Lif { tau, threshold }
+}
 
 /// An empty graph for the configuration's square image.
 pub(super) fn builder(config: &ModelConfig) -> GraphBuilder {
@@ -30,20 +30,8 @@ pub(super) fn halve(b: &mut GraphBuilder, x: NodeId) -> NodeId {
     b.max_pool(x, 3, 2, 1)
 }
 
-/// Layer, batch norm and neuron, named `<name>_conv` (`_linear` for a matrix), `<name>_bn`, `<name>_lif`.
-pub(super) fn unit(b: &mut GraphBuilder, x: NodeId, name: &str, conv: Conv) -> NodeId {
-    let x = layer_and_norm(b, x, name, conv);
-    b.neuron(x, &format!("{name}_lif"), LIF)
-}
-
-/// As [`unit`], with a pooling between batch norm and neuron.
-pub(super) fn pooled_unit(b: &mut GraphBuilder, x: NodeId, name: &str, conv: Conv) -> NodeId {
-    let x = layer_and_norm(b, x, name, conv);
-    let x = halve(b, x);
-    b.neuron(x, &format!("{name}_lif"), LIF)
-}
-
-fn layer_and_norm(b: &mut GraphBuilder, x: NodeId, name: &str, conv: Conv) -> NodeId {
+/// Layer and batch norm, named `<name>_conv` (`_linear` for a matrix) and `<name>_bn`.
+pub(super) fn layer(b: &mut GraphBuilder, x: NodeId, name: &str, conv: Conv) -> NodeId {
     let suffix = match conv.form() {
         Form::Map | Form::Sequence => "conv",
         Form::Matrix => "linear",
@@ -52,40 +40,135 @@ fn layer_and_norm(b: &mut GraphBuilder, x: NodeId, name: &str, conv: Conv) -> No
     b.batch_norm(x, &format!("{name}_bn"))
 }
 
-/// Spikformer's self-attention branch (the caller adds the residual): `scale = 1/8`, then a neuron of
-/// threshold 1/2, then the projection. `nn.Linear` keeps its bias on q, k and v; the convolutions have none.
-pub(super) fn self_attention(
+/// Layer, batch norm and neuron `<name>_lif`.
+pub(super) fn unit(b: &mut GraphBuilder, x: NodeId, name: &str, conv: Conv, tau: f64) -> NodeId {
+    let x = layer(b, x, name, conv);
+    b.neuron(x, &format!("{name}_lif"), lif(tau))
+}
+
+/// As [`unit`], with a pooling between batch norm and neuron.
+pub(super) fn pooled_unit(
     b: &mut GraphBuilder,
     x: NodeId,
     name: &str,
-    width: usize,
-    heads: usize,
-    form: Form,
+    conv: Conv,
+    tau: f64,
 ) -> NodeId {
-    let conv = Conv::one(width, form).bias(form == Form::Matrix);
-    let qkv = ["q", "k", "v"].map(|part| unit(b, x, &format!("{name}.{part}"), conv));
-    let x = b.attention(qkv, heads, 0.125);
-    let x = b.neuron(x, &format!("{name}.attn_lif"), ATTENTION_LIF);
-    unit(b, x, &format!("{name}.proj"), conv.bias(true))
+    let x = layer(b, x, name, conv);
+    let x = halve(b, x);
+    b.neuron(x, &format!("{name}_lif"), lif(tau))
 }
 
-/// The MLP branch (the caller adds the residual): two layers with bias, each followed by neurons.
-pub(super) fn mlp(
+/// Neuron `<name>_lif`, then layer and batch norm.
+pub(super) fn reversed_unit(
     b: &mut GraphBuilder,
     x: NodeId,
-    names: [&str; 2],
-    hidden: usize,
-    width: usize,
-    form: Form,
+    name: &str,
+    conv: Conv,
+    tau: f64,
 ) -> NodeId {
-    let x = unit(b, x, names[0], Conv::one(hidden, form).bias(true));
-    unit(b, x, names[1], Conv::one(width, form).bias(true))
+    let x = b.neuron(x, &format!("{name}_lif"), lif(tau));
+    layer(b, x, name, conv)
+}
+
+/// A spiking self-attention branch.
+#[derive(Clone, Copy)]
+pub(super) struct SelfAttention {
+    pub width: usize,
+    pub heads: usize,
+    pub form: Form,
+    pub scale: f64,
+    pub tau: f64,
+}
+
+impl SelfAttention {
+    /// From the input of q, k and v to the projection's batch norm: units q, k and v, their product, a neuron of threshold
+    /// 1/2, the projection. `nn.Linear` keeps its bias on q, k and v; the convolutions have none.
+    pub(super) fn build(self, b: &mut GraphBuilder, x: NodeId, name: &str) -> NodeId {
+        let conv = Conv::one(self.width, self.form).bias(self.form == Form::Matrix);
+        let qkv = ["q", "k", "v"].map(|part| unit(b, x, &format!("{name}.{part}"), conv, self.tau));
+        let x = b.attention(qkv, self.heads, self.scale);
+        let x = b.neuron(x, &format!("{name}.attn_lif"), attention_lif(self.tau));
+        layer(b, x, &format!("{name}.proj"), conv.bias(true))
+    }
+
+    /// The same with the projection's neuron (the caller adds the residual).
+    pub(super) fn build_spiking(self, b: &mut GraphBuilder, x: NodeId, name: &str) -> NodeId {
+        let x = self.build(b, x, name);
+        b.neuron(x, &format!("{name}.proj_lif"), lif(self.tau))
+    }
+}
+
+/// The two layers of an MLP, with bias.
+#[derive(Clone, Copy)]
+pub(super) struct Mlp {
+    pub width: usize,
+    pub hidden: usize,
+    pub form: Form,
+    pub tau: f64,
+}
+
+impl Mlp {
+    /// Each layer followed by neurons (the caller adds the residual).
+    pub(super) fn build(self, b: &mut GraphBuilder, x: NodeId, names: [&str; 2]) -> NodeId {
+        let [first, second] = self.layers();
+        let x = unit(b, x, names[0], first, self.tau);
+        unit(b, x, names[1], second, self.tau)
+    }
+    /// Each layer led by neurons (the caller adds the residual).
+    pub(super) fn build_reversed(
+        self,
+        b: &mut GraphBuilder,
+        x: NodeId,
+        names: [&str; 2],
+    ) -> NodeId {
+        let [first, second] = self.layers();
+        let x = reversed_unit(b, x, names[0], first, self.tau);
+        reversed_unit(b, x, names[1], second, self.tau)
+    }
+    /// The layers.
+    pub(super) fn layers(self) -> [Conv; 2] {
+        [self.hidden, self.width].map(|width| Conv::one(width, self.form).bias(true))
+    }
+}
+
+/// A layer norm that the authors construct and never call.
+pub(super) fn unused_norm(b: &mut GraphBuilder, name: &str, width: usize) {
+    for key in ["weight", "bias"] {
+        b.dead(format!("{name}.{key}"), &[width]);
+    }
 }
 
 /// The stage `head`: the mean over tokens and time steps, then a fully connected layer.
 pub(super) fn head(b: &mut GraphBuilder, x: NodeId, classes: usize) {
-    b.stage("head");
-    b.block("head");
+    begin_head(b);
     let x = b.token_time_sum(x);
     b.linear(x, "head", classes);
+}
+
+/// The stage `head` of the families with a neuron in front of it: the mean over tokens, the neuron, then a fully
+/// connected layer whose outputs are averaged over time steps (here its inputs, which is the same). With `kd` there are
+/// two such layers, whose outputs are averaged.
+pub(super) fn spiking_head(
+    b: &mut GraphBuilder,
+    x: NodeId,
+    (name, neuron): (&str, Neuron),
+    classes: usize,
+    kd: bool,
+) {
+    begin_head(b);
+    let x = b.token_mean(x);
+    let x = b.neuron(x, name, neuron);
+    let x = b.token_time_sum(x);
+    let head = b.linear(x, "head", classes);
+    if kd {
+        let second = b.linear(x, "head_kd", classes);
+        b.average(head, second);
+    }
+}
+
+/// Starts the stage and block `head`.
+pub(super) fn begin_head(b: &mut GraphBuilder) {
+    b.stage("head");
+    b.block("head");
 }

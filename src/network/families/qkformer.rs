@@ -1,141 +1,198 @@
-//! QKFormer (Zhou et al., arXiv 2403.16552; github.com/zhouchenlin2096/QKFormer): three stages of growing
-//! width and shrinking maps; the first two attend by token masks (QKTA), the last by spiking
-//! self-attention; residuals add spikes to spikes.
+//! QKFormer (Zhou et al., arXiv 2403.16552; github.com/zhouchenlin2096/QKFormer): stages of growing
+//! width and shrinking maps; the last attends by spiking self-attention, the others by token masks (QKTA); residuals
+//! add spikes to spikes. `cifar` and `imagenet` have three stages, `dvs` two.
 //!
-//! The graph has the per-sample meaning everywhere: the authors' last stage lets the state of one neuron
-//! population run on from image to image of a batch, which is not modelled here.
+//! With `batch_leak` the last stage's `proj_lif` keeps its state from image to image of a batch, as the authors' code
+//! does (it sees time steps and images as one axis); their published accuracies are of such batches. Without, every
+//! image is by itself, as everywhere else.
 
 use super::super::builder::{Conv, Form, GraphBuilder};
-use super::super::{Graph, Layout, ModelConfig, ModelError, NodeId};
-use super::parts;
+use super::super::config::check_depths;
+use super::super::{BlockLayout, Graph, Layout, ModelConfig, ModelError, NodeId};
+use super::parts::{self, Mlp, SelfAttention};
 
 /// Builds the graph.
-pub(super) fn build(config: &ModelConfig) -> Result<Graph, ModelError> {
-    let (token_blocks, halvings) = match config.layout {
-        Layout::Cifar => ([1, 1], 2),
-        Layout::Imagenet => ([1, 2], 4),
+pub(super) fn build(
+    config: &ModelConfig,
+    layout: Layout,
+    embed_dims: usize,
+    depths: usize,
+    batch_leak: bool,
+) -> Result<Graph, ModelError> {
+    // Blocks of the stages with token masks, how often the map is halved, what the widths are divided by.
+    let (token_blocks, halvings, divisor): (&[usize], _, _) = match layout {
+        Layout::Cifar => (&[1, 1], 2, 8),
+        Layout::Imagenet => (&[1, 2], 4, 8),
+        Layout::Dvs { .. } => (&[1], 4, 16),
     };
     let early_blocks = token_blocks.iter().sum::<usize>();
-    config.check_depths(early_blocks + 1)?;
+    check_depths(depths, early_blocks + 1)?;
+    config.check_width(embed_dims, divisor)?;
+    let narrowing = 1 << token_blocks.len();
     config.check_heads(
-        config.embed_dims / 4,
-        "embed_dims / 4, the first stage's width",
+        embed_dims / narrowing,
+        &format!("embed_dims / {narrowing}, the first stage's width"),
     )?;
     config.check_halvings(halvings)?;
 
     let mut builder = parts::builder(config);
-    let b = &mut builder;
-    let blocks = [
-        token_blocks[0],
-        token_blocks[1],
-        config.depths - early_blocks,
-    ];
-    b.stage("stage1");
-    b.block("patch_embed1");
-    let mut x = first_embed(b, config);
-    b.block_output(x, false);
-    for (i, blocks) in blocks.into_iter().enumerate() {
-        let stage = i + 1;
-        let width = config.embed_dims >> (2 - i);
-        if stage > 1 {
-            b.stage(&format!("stage{stage}"));
-            let name = format!("patch_embed{stage}");
-            b.block(&name);
-            x = embed(b, x, &name, width, config.layout);
-            b.block_output(x, false);
-        }
-        for j in 0..blocks {
-            let name = format!("stage{stage}.{j}");
-            b.block(&name);
-            let y = if stage < 3 {
-                token_attention(b, x, &format!("{name}.tssa"), width, config.num_heads)
-            } else {
-                let attention = match config.layout {
-                    Layout::Cifar => "ssa",
-                    Layout::Imagenet => "attn",
-                };
-                let attention = format!("{name}.{attention}");
-                parts::self_attention(b, x, &attention, width, config.num_heads, Form::Sequence)
-            };
-            x = b.add(x, y);
-            let y = mlp(b, x, &name, width, config);
-            x = b.add(x, y);
-            b.block_output(x, false);
-        }
+    let mut family = QkFormer {
+        b: &mut builder,
+        config,
+        layout,
+        batch_leak,
+    };
+    let x = family.stages(embed_dims, token_blocks, depths - early_blocks);
+    parts::head(&mut builder, x, config.num_classes);
+    if !matches!(layout, Layout::Dvs { .. }) {
+        builder.sort_state_dict(&["patch_embed", "stage", "head"]);
     }
-    parts::head(b, x, config.num_classes);
-    b.sort_state_dict(&["patch_embed", "stage", "head"]);
     builder.finish()
 }
 
-/// `patch_embed1`: the image to the first stage's width, with a 1x1 residual.
-fn first_embed(b: &mut GraphBuilder, config: &ModelConfig) -> NodeId {
-    let width = config.embed_dims / 4;
-    let name = |part: &str| format!("patch_embed1.{part}");
-    let image = b.input();
-    let narrow = Conv::three(width / 2);
-    let wide = Conv::three(width);
-    let residual = Conv::one(width, Form::Map);
-    let (main, side) = match config.layout {
-        Layout::Cifar => {
-            let x = parts::unit(b, image, &name("proj"), narrow);
-            let main = parts::unit(b, x, &name("proj1"), wide);
-            (main, parts::unit(b, x, &name("proj_res"), residual))
-        }
-        Layout::Imagenet => {
-            let x = parts::pooled_unit(b, image, &name("proj"), narrow);
-            let main = parts::pooled_unit(b, x, &name("proj1"), wide);
-            let main = parts::unit(b, main, &name("proj2"), wide);
-            let residual = residual.stride(2);
-            (main, parts::unit(b, x, &name("proj_res"), residual))
-        }
-    };
-    b.add(main, side)
+struct QkFormer<'a> {
+    b: &'a mut GraphBuilder,
+    config: &'a ModelConfig,
+    layout: Layout,
+    batch_leak: bool,
 }
 
-/// `patch_embed2` and `patch_embed3`: half the size, twice the width, with a 1x1 residual. The layouts pool
-/// at different convolutions.
-fn embed(b: &mut GraphBuilder, x: NodeId, name: &str, width: usize, layout: Layout) -> NodeId {
-    let (first, second) = (format!("{name}.proj3"), format!("{name}.proj4"));
-    let wide = Conv::three(width);
-    let main = match layout {
-        Layout::Cifar => {
-            let y = parts::unit(b, x, &first, wide);
-            parts::pooled_unit(b, y, &second, wide)
+impl QkFormer<'_> {
+    fn stages(&mut self, embed_dims: usize, token_blocks: &[usize], last: usize) -> NodeId {
+        let mut x = self.b.input(self.config.frames().is_some());
+        let blocks = token_blocks.iter().copied().chain([last]);
+        for (i, blocks) in blocks.enumerate() {
+            let stage = i + 1;
+            let is_last = i == token_blocks.len();
+            let width = embed_dims >> (token_blocks.len() - i);
+            self.b.stage(&format!("stage{stage}"));
+            let name = format!("patch_embed{stage}");
+            self.b.block(&name);
+            x = match stage {
+                1 => self.first_embed(x, width),
+                _ => self.embed(x, &name, width),
+            };
+            self.b.block_output(x, BlockLayout::Map);
+            for j in 0..blocks {
+                let name = format!("stage{stage}.{j}");
+                self.b.block(&name);
+                let y = match is_last {
+                    false => self.token_attention(x, &format!("{name}.tssa"), width),
+                    true => self.self_attention(x, &name, width),
+                };
+                x = self.b.add(x, y);
+                let y = self.mlp(x, &name, width);
+                x = self.b.add(x, y);
+                self.b.block_output(x, BlockLayout::Map);
+            }
         }
-        Layout::Imagenet => {
-            let y = parts::pooled_unit(b, x, &first, wide);
-            parts::unit(b, y, &second, wide)
+        x
+    }
+
+    fn unit(&mut self, x: NodeId, name: &str, conv: Conv) -> NodeId {
+        parts::unit(self.b, x, name, conv, self.layout.tau())
+    }
+
+    fn pooled_unit(&mut self, x: NodeId, name: &str, conv: Conv) -> NodeId {
+        parts::pooled_unit(self.b, x, name, conv, self.layout.tau())
+    }
+
+    /// `patch_embed1`: the image to the first stage's width, with a 1x1 residual.
+    fn first_embed(&mut self, image: NodeId, width: usize) -> NodeId {
+        let name = |part: &str| format!("patch_embed1.{part}");
+        let wide = Conv::three(width);
+        let residual = Conv::one(width, Form::Map);
+        let (main, side) = match self.layout {
+            Layout::Cifar => {
+                let x = self.unit(image, &name("proj"), Conv::three(width / 2));
+                let main = self.unit(x, &name("proj1"), wide);
+                (main, self.unit(x, &name("proj_res"), residual))
+            }
+            Layout::Imagenet => {
+                let x = self.pooled_unit(image, &name("proj"), Conv::three(width / 2));
+                let main = self.pooled_unit(x, &name("proj1"), wide);
+                let main = self.unit(main, &name("proj2"), wide);
+                (main, self.unit(x, &name("proj_res"), residual.stride(2)))
+            }
+            Layout::Dvs { .. } => {
+                let x = self.unit(image, &name("proj"), Conv::three(width / 8));
+                let x = self.pooled_unit(x, &name("proj1"), Conv::three(width / 4));
+                let main = self.pooled_unit(x, &name("proj2"), Conv::three(width / 2));
+                let main = self.pooled_unit(main, &name("proj3"), wide);
+                (main, self.unit(x, &name("proj_res"), residual.stride(4)))
+            }
+        };
+        self.b.add(main, side)
+    }
+
+    /// The later embeddings: half the size, twice the width, with a 1x1 residual. The layouts pool at different
+    /// convolutions.
+    fn embed(&mut self, x: NodeId, name: &str, width: usize) -> NodeId {
+        let first = match self.layout {
+            Layout::Dvs { .. } => format!("{name}.proj"),
+            _ => format!("{name}.proj3"),
+        };
+        let second = format!("{name}.proj4");
+        let wide = Conv::three(width);
+        let main = match self.layout {
+            Layout::Cifar | Layout::Dvs { .. } => {
+                let y = self.unit(x, &first, wide);
+                self.pooled_unit(y, &second, wide)
+            }
+            Layout::Imagenet => {
+                let y = self.pooled_unit(x, &first, wide);
+                self.unit(y, &second, wide)
+            }
+        };
+        let residual = Conv::one(width, Form::Map).stride(2);
+        let side = self.unit(x, &format!("{name}.proj_res"), residual);
+        self.b.add(main, side)
+    }
+
+    /// QK token attention (`tssa`): the spikes of q, summed over each head's channels, decide by a neuron of
+    /// threshold 1/2 which tokens of k pass.
+    fn token_attention(&mut self, x: NodeId, name: &str, width: usize) -> NodeId {
+        let heads = self.config.num_heads;
+        let conv = Conv::one(width, Form::Sequence);
+        let [q, k] = ["q", "k"].map(|part| self.unit(x, &format!("{name}.{part}"), conv));
+        let sum = self.b.head_sum(q, heads);
+        let neuron = parts::attention_lif(self.layout.tau());
+        let mask = self.b.neuron(sum, &format!("{name}.attn_lif"), neuron);
+        let masked = self.b.head_mask(mask, k, heads);
+        self.unit(masked, &format!("{name}.proj"), conv.bias(true))
+    }
+
+    fn self_attention(&mut self, x: NodeId, block: &str, width: usize) -> NodeId {
+        let name = match self.layout {
+            Layout::Imagenet => "attn",
+            Layout::Cifar | Layout::Dvs { .. } => "ssa",
+        };
+        let attention = SelfAttention {
+            width,
+            heads: self.config.num_heads,
+            form: Form::Sequence,
+            scale: 0.125,
+            tau: self.layout.tau(),
+        };
+        let x = attention.build_spiking(self.b, x, &format!("{block}.{name}"));
+        if self.batch_leak {
+            self.b.leak();
         }
-    };
-    let residual = Conv::one(width, Form::Map).stride(2);
-    let side = parts::unit(b, x, &format!("{name}.proj_res"), residual);
-    b.add(main, side)
-}
+        x
+    }
 
-/// QK token attention (`tssa`): the spikes of q, summed over each head's channels, decide by a neuron of
-/// threshold 1/2 which tokens of k pass.
-fn token_attention(
-    b: &mut GraphBuilder,
-    x: NodeId,
-    name: &str,
-    width: usize,
-    heads: usize,
-) -> NodeId {
-    let conv = Conv::one(width, Form::Sequence);
-    let [q, k] = ["q", "k"].map(|part| parts::unit(b, x, &format!("{name}.{part}"), conv));
-    let sum = b.head_sum(q, heads);
-    let mask = b.neuron(sum, &format!("{name}.attn_lif"), parts::ATTENTION_LIF);
-    let masked = b.head_mask(mask, k, heads);
-    parts::unit(b, masked, &format!("{name}.proj"), conv.bias(true))
-}
-
-fn mlp(b: &mut GraphBuilder, x: NodeId, block: &str, width: usize, config: &ModelConfig) -> NodeId {
-    let part = match config.layout {
-        Layout::Cifar => "mlp",
-        Layout::Imagenet => "fc",
-    };
-    let names = [1, 2].map(|i| format!("{block}.mlp.{part}{i}"));
-    let hidden = width * config.mlp_ratio;
-    parts::mlp(b, x, [&names[0], &names[1]], hidden, width, Form::Map)
+    fn mlp(&mut self, x: NodeId, block: &str, width: usize) -> NodeId {
+        let part = match self.layout {
+            Layout::Imagenet => "fc",
+            Layout::Cifar | Layout::Dvs { .. } => "mlp",
+        };
+        let names = [1, 2].map(|i| format!("{block}.mlp.{part}{i}"));
+        let mlp = Mlp {
+            width,
+            hidden: width * self.config.mlp_ratio,
+            form: Form::Map,
+            tau: self.layout.tau(),
+        };
+        mlp.build(self.b, x, [&names[0], &names[1]])
+    }
 }

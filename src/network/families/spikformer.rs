@@ -1,48 +1,73 @@
 //! Spikformer (Zhou et al., arXiv 2209.15425; github.com/ZK-Zhou/spikformer): a convolutional patch
 //! embedding, then blocks of spiking self-attention and MLP whose residuals add spikes to spikes.
 //!
-//! The two layouts differ in where the embedding pools and in how the blocks' weights are stored: `imagenet`
-//! has `[C, H, W]` maps and convolutions, `cifar` has `[N, C]` tokens and `nn.Linear`.
+//! The layouts differ in where the embedding pools, in the attention's scale (1/8; 1/4 in `dvs`) and in how the blocks'
+//! weights are stored: `imagenet` has `[C, H, W]` maps and convolutions, `dvs` `[C, N]` and 1-D convolutions, `cifar`
+//! `[N, C]` tokens and `nn.Linear`. `dvs` also has a position embedding and a final norm that nothing uses.
 
 use super::super::builder::{Conv, Form, GraphBuilder};
-use super::super::{Graph, Layout, ModelConfig, ModelError, NodeId};
-use super::parts;
+use super::super::config::check_depths;
+use super::super::{BlockLayout, Graph, Layout, ModelConfig, ModelError, NodeId};
+use super::parts::{self, Mlp, SelfAttention};
 
 /// Builds the graph.
-pub(super) fn build(config: &ModelConfig) -> Result<Graph, ModelError> {
-    let pooled = pooled_stages(config.layout);
-    config.check_heads(config.embed_dims, "embed_dims")?;
-    config.check_halvings(pooled.iter().filter(|&&p| p).count())?;
+pub(super) fn build(
+    config: &ModelConfig,
+    layout: Layout,
+    width: usize,
+    depths: usize,
+) -> Result<Graph, ModelError> {
+    let pooled = match layout {
+        Layout::Cifar => [false, false, true, true],
+        Layout::Imagenet | Layout::Dvs { .. } => [true; 4],
+    };
+    let halvings = pooled.iter().filter(|&&p| p).count();
+    config.check_width(width, 8)?;
+    config.check_heads(width, "embed_dims")?;
+    config.check_halvings(halvings)?;
+    check_depths(depths, 1)?;
 
     let mut builder = parts::builder(config);
     let b = &mut builder;
+    let output = match layout {
+        Layout::Cifar => BlockLayout::Tokens,
+        Layout::Imagenet => BlockLayout::Map,
+        Layout::Dvs { .. } => BlockLayout::ChannelTokens,
+    };
+    let has_unused = matches!(layout, Layout::Dvs { .. });
+    if has_unused {
+        let side = config.image_size >> halvings;
+        b.dead("pos_embed".to_owned(), &[1, side * side, width]);
+    }
     b.stage("patch_embed");
     b.block("patch_embed");
-    let token_major = config.layout == Layout::Cifar;
-    let mut x = patch_embed(b, config.embed_dims, pooled);
-    b.block_output(x, token_major);
+    let image = b.input(config.frames().is_some());
+    let mut x = patch_embed(b, image, width, pooled, layout.tau());
+    b.block_output(x, output);
     b.stage("block");
-    for i in 0..config.depths {
+    for i in 0..depths {
         let name = format!("block.{i}");
         b.block(&name);
-        x = block(b, x, &name, config);
-        b.block_output(x, token_major);
+        x = block(b, x, &name, config, layout, width);
+        b.block_output(x, output);
+    }
+    if has_unused {
+        parts::unused_norm(b, "norm", width);
     }
     parts::head(b, x, config.num_classes);
     builder.finish()
 }
 
-/// Which of the embedding's four stages end with a pooling of the spikes.
-fn pooled_stages(layout: Layout) -> [bool; 4] {
-    match layout {
-        Layout::Cifar => [false, false, true, true],
-        Layout::Imagenet => [true; 4],
-    }
-}
-
-/// Spiking patch splitting: four 3x3 convolutions, then a residual one as relative position encoding.
-fn patch_embed(b: &mut GraphBuilder, width: usize, pooled: [bool; 4]) -> NodeId {
-    let mut x = b.input();
+/// Spiking patch splitting: four 3x3 convolutions, some with a pooling of their spikes, then a residual one as relative
+/// position encoding.
+fn patch_embed(
+    b: &mut GraphBuilder,
+    image: NodeId,
+    width: usize,
+    pooled: [bool; 4],
+    tau: f64,
+) -> NodeId {
+    let mut x = image;
     for (i, pool) in pooled.into_iter().enumerate() {
         let number = if i == 0 { String::new() } else { i.to_string() };
         x = b.conv(
@@ -51,42 +76,46 @@ fn patch_embed(b: &mut GraphBuilder, width: usize, pooled: [bool; 4]) -> NodeId 
             Conv::three(width >> (3 - i)),
         );
         x = b.batch_norm(x, &format!("patch_embed.proj_bn{number}"));
-        x = b.neuron(x, &format!("patch_embed.proj_lif{number}"), parts::LIF);
+        x = b.neuron(x, &format!("patch_embed.proj_lif{number}"), parts::lif(tau));
         if pool {
             x = parts::halve(b, x);
         }
     }
-    let position = parts::unit(b, x, "patch_embed.rpe", Conv::three(width));
+    let position = parts::unit(b, x, "patch_embed.rpe", Conv::three(width), tau);
     b.add(x, position)
 }
 
-fn block(b: &mut GraphBuilder, x: NodeId, name: &str, config: &ModelConfig) -> NodeId {
-    let width = config.embed_dims;
-    let (attention_form, mlp_form) = match config.layout {
-        Layout::Cifar => (Form::Matrix, Form::Matrix),
-        Layout::Imagenet => (Form::Sequence, Form::Map),
+fn block(
+    b: &mut GraphBuilder,
+    x: NodeId,
+    name: &str,
+    config: &ModelConfig,
+    layout: Layout,
+    width: usize,
+) -> NodeId {
+    let (attention_form, mlp_form, scale) = match layout {
+        Layout::Cifar => (Form::Matrix, Form::Matrix, 0.125),
+        Layout::Imagenet => (Form::Sequence, Form::Map, 0.125),
+        Layout::Dvs { .. } => (Form::Sequence, Form::Sequence, 0.25),
     };
-    unused_norm(b, &format!("{name}.norm1"), width);
-    let attention_name = format!("{name}.attn");
-    let y = parts::self_attention(
-        b,
-        x,
-        &attention_name,
+    let attention = SelfAttention {
         width,
-        config.num_heads,
-        attention_form,
-    );
+        heads: config.num_heads,
+        form: attention_form,
+        scale,
+        tau: layout.tau(),
+    };
+    let mlp = Mlp {
+        width,
+        hidden: width * config.mlp_ratio,
+        form: mlp_form,
+        tau: layout.tau(),
+    };
+    parts::unused_norm(b, &format!("{name}.norm1"), width);
+    let y = attention.build_spiking(b, x, &format!("{name}.attn"));
     let x = b.add(x, y);
-    unused_norm(b, &format!("{name}.norm2"), width);
+    parts::unused_norm(b, &format!("{name}.norm2"), width);
     let names = [format!("{name}.mlp.fc1"), format!("{name}.mlp.fc2")];
-    let hidden = width * config.mlp_ratio;
-    let y = parts::mlp(b, x, [&names[0], &names[1]], hidden, width, mlp_form);
+    let y = mlp.build(b, x, [&names[0], &names[1]]);
     b.add(x, y)
-}
-
-/// A layer norm that the authors construct and never call.
-fn unused_norm(b: &mut GraphBuilder, name: &str, width: usize) {
-    for key in ["weight", "bias"] {
-        b.dead(format!("{name}.{key}"), &[width]);
-    }
 }

@@ -43,14 +43,18 @@ impl<F: Float> Kernel for HeadMask<'_, F> {
     }
 }
 
-/// Spiking self-attention `scale * q (k^T v)` per head on `[rows, tokens, channels]`.
+/// Spiking self-attention `scale * q (k^T v)` per head on `[rows, tokens, channels]`, where v may have more channels
+/// than q and k.
 ///
 /// The spikes and their sums are integers, so any order gives the same numbers. `k^T v` comes first (there are more
 /// tokens than channels per head) and silent channels are skipped, which are most.
 pub(in crate::torch) struct Attention<'a, F> {
     pub tokens: usize,
     pub heads: usize,
+    /// Of q and k.
     pub channels: usize,
+    /// Of v and the result.
+    pub v_channels: usize,
     pub scale: f64,
     pub q: &'a [F],
     pub k: &'a [F],
@@ -61,25 +65,34 @@ pub(in crate::torch) struct Attention<'a, F> {
 impl<F: Float> Kernel for Attention<'_, F> {
     #[inline(always)]
     fn run(self) {
-        let (c, d) = (self.channels, self.channels / self.heads.max(1));
-        let row = self.tokens * c;
-        if row == 0 || d == 0 {
+        let heads = self.heads.max(1);
+        let (c, d) = (self.channels, self.channels / heads);
+        let (vc, vd) = (self.v_channels, self.v_channels / heads);
+        let (row, v_row) = (self.tokens * c, self.tokens * vc);
+        if row == 0 || d == 0 || vd == 0 {
             return;
         }
         let scale = F::of(self.scale);
-        let mut state = vec![F::default(); d * d];
+        let mut state = vec![F::default(); d * vd];
         let qk = self.q.chunks_exact(row).zip(self.k.chunks_exact(row));
-        let v_out = self.v.chunks_exact(row).zip(self.out.chunks_exact_mut(row));
+        let v_out = self
+            .v
+            .chunks_exact(v_row)
+            .zip(self.out.chunks_exact_mut(v_row));
         for ((q, k), (v, out)) in qk.zip(v_out) {
-            for head in (0..c).step_by(d) {
+            for head in 0..heads {
+                let tokens = || {
+                    let at = (head * d..row).step_by(c);
+                    at.zip((head * vd..v_row).step_by(vc))
+                };
                 state.fill(F::default());
-                for n in (head..row).step_by(c) {
-                    add_outer(&mut state, &k[n..n + d], &v[n..n + d]);
+                for (n, vn) in tokens() {
+                    add_outer(&mut state, &k[n..n + d], &v[vn..vn + vd]);
                 }
-                for n in (head..row).step_by(c) {
-                    let out = &mut out[n..n + d];
+                for (n, vn) in tokens() {
+                    let out = &mut out[vn..vn + vd];
                     out.fill(F::default());
-                    for (line, &q) in state.chunks_exact(d).zip(&q[n..n + d]) {
+                    for (line, &q) in state.chunks_exact(vd).zip(&q[n..n + d]) {
                         add_scaled(out, line, q);
                     }
                     out.iter_mut().for_each(|x| *x = *x * scale);

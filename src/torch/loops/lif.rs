@@ -1,19 +1,8 @@
 //! Leaky integrate-and-fire neurons.
 #![forbid(unsafe_code)]
 
-use super::{AffineRows, Float, Kernel, tile_positions};
+use super::{AffineRows, Drive, Float, Kernel, tile_positions};
 use crate::torch::record::Recorder;
-
-/// Where a neuron population's input comes from.
-#[derive(Clone, Copy)]
-pub(in crate::torch) enum Drive<'a, F> {
-    /// The output slice holds it and is overwritten.
-    InPlace,
-    /// Another value for every time step.
-    Steps(&'a [F]),
-    /// The same value at every time step.
-    Static(&'a [F]),
-}
 
 /// Leaky integrate-and-fire over all time steps in one sweep of memory:
 /// `v += (x - v) / tau`, spike where `v >= threshold`, `v *= 1 - spike`; output spike (+ residual).
@@ -54,18 +43,11 @@ impl<F: Float, R: Recorder<F>> Kernel for Lif<'_, F, R> {
                 v.fill(F::default());
                 for t in 0..self.steps {
                     let now = t * step + first..t * step + first + length;
-                    let x = match self.drive {
-                        Drive::InPlace => &self.out[now.clone()],
-                        Drive::Steps(x) => &x[now.clone()],
-                        Drive::Static(x) => &x[first..first + length],
-                    };
+                    let x = self.drive.part(t * step, first, length);
+                    let x = x.unwrap_or(&self.out[now.clone()]);
                     integrate(v, x, affine.as_ref(), decay);
                     self.recorder.tile(i, t, v);
-                    let residual = match self.residual {
-                        Drive::InPlace => None,
-                        Drive::Steps(x) => Some(&x[now.clone()]),
-                        Drive::Static(x) => Some(&x[first..first + length]),
-                    };
+                    let residual = self.residual.part(t * step, first, length);
                     fire(v, threshold, residual, &mut self.out[now]);
                 }
             }

@@ -6,12 +6,16 @@
 //! instruction set.
 #![forbid(unsafe_code)]
 
+mod affine;
 mod attention;
+mod levels;
 mod lif;
 mod pool;
 
+pub(super) use affine::{Affine, Drive};
 pub(super) use attention::{Attention, HeadMask, HeadSum};
-pub(super) use lif::{Drive, Lif};
+pub(super) use levels::{Level, Levels};
+pub(super) use lif::Lif;
 pub(super) use pool::MaxPool;
 
 /// The two number formats the executor computes in.
@@ -31,6 +35,10 @@ pub(super) trait Float:
     fn of(x: f64) -> Self;
     /// The same number, exactly.
     fn f64(self) -> f64;
+    /// The nearest whole number, of two the even one.
+    fn half_even(self) -> Self;
+    /// The largest whole number that is not above.
+    fn floor(self) -> Self;
 }
 
 impl Float for f32 {
@@ -41,6 +49,12 @@ impl Float for f32 {
     fn f64(self) -> f64 {
         f64::from(self)
     }
+    fn half_even(self) -> f32 {
+        self.round_ties_even()
+    }
+    fn floor(self) -> f32 {
+        f32::floor(self)
+    }
 }
 
 impl Float for f64 {
@@ -50,6 +64,12 @@ impl Float for f64 {
     }
     fn f64(self) -> f64 {
         self
+    }
+    fn half_even(self) -> f64 {
+        self.round_ties_even()
+    }
+    fn floor(self) -> f64 {
+        f64::floor(self)
     }
 }
 
@@ -74,28 +94,10 @@ impl<F: Float> AffineRows<'_, F> {
     }
 }
 
-/// `x[i] <- scale * x[i] + shift`, in place.
-pub(super) struct Affine<'a, F> {
-    pub affine: AffineRows<'a, F>,
-    pub values: &'a mut [F],
-}
-
-impl<F: Float> Kernel for Affine<'_, F> {
-    #[inline(always)]
-    fn run(self) {
-        let channels = self.affine.scale.len();
-        let (scale, shift) = self.affine.tiled(tile_positions(channels));
-        for tile in self.values.chunks_mut(scale.len().max(1)) {
-            for ((x, &a), &b) in tile.iter_mut().zip(&scale).zip(&shift) {
-                *x = *x * a + b;
-            }
-        }
-    }
-}
-
-/// The sum over time steps and positions: `[steps, images, positions, channels]` to `[images, channels]`, in f64 and
-/// rounded once.
+/// The sum over time steps and positions, divided by a number: `[steps, images, positions, channels]` to
+/// `[images, channels]`, in f64 and rounded once.
 pub(super) struct TokenTimeSum<'a, F> {
+    pub divisor: f64,
     pub images: usize,
     pub channels: usize,
     pub input: &'a [F],
@@ -123,7 +125,7 @@ impl<F: Float> Kernel for TokenTimeSum<'_, F> {
                 }
             }
             for (out, &sum) in out.iter_mut().zip(&sums) {
-                *out = F::of(sum);
+                *out = F::of(sum / self.divisor);
             }
         }
     }

@@ -1,0 +1,76 @@
+//! The operations of the families' attentions. All of them work on spikes of unit 1, except [`GraphBuilder::attention`].
+
+use super::super::{NodeId, Op, Shape};
+use super::{GraphBuilder, Value, scaled, vector};
+
+impl GraphBuilder {
+    /// Spiking self-attention `scale * q (k^T v)`. The scale need not be an integer, so the value counts as real.
+    pub(in crate::network) fn attention(
+        &mut self,
+        qkv: [NodeId; 3],
+        heads: usize,
+        scale: f64,
+    ) -> NodeId {
+        let [q, k, v] = qkv.map(|x| self.value(x));
+        let value = Value {
+            is_static: q.is_static && k.is_static && v.is_static,
+            ..v
+        };
+        let scale = scale * (q.unit * k.unit * v.unit);
+        self.push(Op::Attention { heads, scale }, &qkv, value.real())
+    }
+
+    /// The sum over each head's channels.
+    pub(in crate::network) fn head_sum(&mut self, x: NodeId, heads: usize) -> NodeId {
+        let value = self.value(x);
+        let sum = Value {
+            range: scaled(value.range, (value.shape.channels / heads) as u64),
+            shape: Shape {
+                channels: heads,
+                ..value.shape
+            },
+            ..value
+        };
+        self.push(Op::HeadSum { heads }, &[x], sum)
+    }
+
+    /// Each head's channels of `value` times the head's channel of `mask`.
+    pub(in crate::network) fn head_mask(
+        &mut self,
+        mask: NodeId,
+        value: NodeId,
+        heads: usize,
+    ) -> NodeId {
+        let masked = self.both(mask, value, u64::saturating_mul);
+        self.push(Op::HeadMask { heads }, &[mask, value], masked)
+    }
+
+    /// The product of two values of one shape.
+    pub(in crate::network) fn multiply(&mut self, a: NodeId, b: NodeId) -> NodeId {
+        let product = self.both(a, b, u64::saturating_mul);
+        self.push(Op::Multiply, &[a, b], product)
+    }
+
+    /// The sum over positions at every time step.
+    pub(in crate::network) fn token_sum(&mut self, x: NodeId) -> NodeId {
+        let value = self.value(x);
+        let sum = Value {
+            range: scaled(value.range, (value.shape.height * value.shape.width) as u64),
+            shape: vector(value.shape),
+            ..value
+        };
+        self.push(Op::TokenSum, &[x], sum)
+    }
+
+    /// Each channel of `value` times the channel of `mask`, which has one position.
+    pub(in crate::network) fn channel_mask(&mut self, mask: NodeId, value: NodeId) -> NodeId {
+        let masked = self.both(mask, value, u64::saturating_mul);
+        self.push(Op::ChannelMask, &[mask, value], masked)
+    }
+
+    /// The largest number of a 3x3 window over tokens and a head's channels.
+    pub(in crate::network) fn head_erode(&mut self, x: NodeId, heads: usize) -> NodeId {
+        let value = self.value(x);
+        self.push(Op::HeadErode { heads }, &[x], value)
+    }
+}

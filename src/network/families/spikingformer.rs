@@ -1,0 +1,103 @@
+//! Spikingformer (Zhou et al., arXiv 2304.11954; github.com/zhouchenlin2096/Spikingformer): Spikformer with membrane
+//! shortcuts. A neuron leads every convolution, residuals add real numbers, and the head reads them without a neuron.
+//!
+//! The layouts differ in the embedding: `cifar` pools in its last two parts only and names them otherwise; `dvs` is the
+//! `imagenet` code with another time constant (1.5 in the authors' code).
+
+use super::super::builder::{Conv, Form, GraphBuilder};
+use super::super::config::check_depths;
+use super::super::{BlockLayout, Graph, Layout, ModelConfig, ModelError, NodeId};
+use super::parts::{self, Mlp, SelfAttention};
+
+/// Builds the graph.
+pub(super) fn build(
+    config: &ModelConfig,
+    layout: Layout,
+    width: usize,
+    depths: usize,
+) -> Result<Graph, ModelError> {
+    let pooled = match layout {
+        Layout::Cifar => [false, false, true, true],
+        Layout::Imagenet | Layout::Dvs { .. } => [true; 4],
+    };
+    config.check_width(width, 8)?;
+    config.check_heads(width, "embed_dims")?;
+    config.check_halvings(pooled.iter().filter(|&&p| p).count())?;
+    check_depths(depths, 1)?;
+
+    let mut builder = parts::builder(config);
+    let b = &mut builder;
+    b.stage("patch_embed");
+    b.block("patch_embed");
+    let image = b.input(config.frames().is_some());
+    let mut x = patch_embed(b, image, layout, width, pooled);
+    b.block_output(x, BlockLayout::Map);
+    b.stage("block");
+    for i in 0..depths {
+        let name = format!("block.{i}");
+        b.block(&name);
+        x = block(b, x, &name, config, layout, width);
+        b.block_output(x, BlockLayout::Map);
+    }
+    parts::head(b, x, config.num_classes);
+    builder.finish()
+}
+
+/// A 3x3 convolution of the image, then four more, each led by a neuron and perhaps a pooling of its spikes.
+fn patch_embed(
+    b: &mut GraphBuilder,
+    image: NodeId,
+    layout: Layout,
+    width: usize,
+    pooled: [bool; 4],
+) -> NodeId {
+    let name = |i: usize| match (layout, i) {
+        (Layout::Cifar, i) => format!("patch_embed.block{i}"),
+        (_, 0) => "patch_embed.proj".to_owned(),
+        (_, i) => format!("patch_embed.proj{i}"),
+    };
+    let mut x = parts::layer(b, image, &name(0), Conv::three(width / 8));
+    for (i, pool) in pooled.into_iter().enumerate() {
+        let name = name(i + 1);
+        x = b.neuron(x, &format!("{name}_lif"), parts::lif(layout.tau()));
+        if pool {
+            x = parts::halve(b, x);
+        }
+        let out = (width / 4) << i.min(2);
+        x = parts::layer(b, x, &name, Conv::three(out));
+    }
+    x
+}
+
+/// The neuron in front of q, k and v is named `proj_lif` by the authors.
+fn block(
+    b: &mut GraphBuilder,
+    x: NodeId,
+    name: &str,
+    config: &ModelConfig,
+    layout: Layout,
+    width: usize,
+) -> NodeId {
+    let tau = layout.tau();
+    let attention = SelfAttention {
+        width,
+        heads: config.num_heads,
+        form: Form::Sequence,
+        scale: 0.125,
+        tau,
+    };
+    let mlp = Mlp {
+        width,
+        hidden: width * config.mlp_ratio,
+        form: Form::Map,
+        tau,
+    };
+    parts::unused_norm(b, &format!("{name}.norm1"), width);
+    let y = b.neuron(x, &format!("{name}.attn.proj_lif"), parts::lif(tau));
+    let y = attention.build(b, y, &format!("{name}.attn"));
+    let x = b.add(x, y);
+    parts::unused_norm(b, &format!("{name}.norm2"), width);
+    let names = [format!("{name}.mlp.mlp1"), format!("{name}.mlp.mlp2")];
+    let y = mlp.build_reversed(b, x, [&names[0], &names[1]]);
+    b.add(x, y)
+}
