@@ -64,7 +64,7 @@ fn checkpoints() {
     demo.write("old.pth", b"PK\x03\x04");
     says(
         &refused(&demo, &["model.checkpoint=old.pth"]),
-        &["old.pth", "safetensors"],
+        &["old.pth", "PyTorch file", "truncated"],
     );
 }
 

@@ -189,21 +189,6 @@ fn inspect_shows_the_layers_and_checks_the_checkpoint() {
 }
 
 #[test]
-fn inspect_looks_into_bare_checkpoints() {
-    let home = Home::new();
-    let text = home.ok(&["inspect", "builtin:qkformer-fashion-mnist"]);
-    assert!(text.contains("the shipped profile demo"), "{text}");
-    let bad = home.path().join("bad.safetensors");
-    fs::write(&bad, [7u8; 20]).unwrap();
-    let message = home.refused(&["inspect", "bad.safetensors"]);
-    assert!(message.contains("bad.safetensors"), "{message}");
-    assert!(
-        home.refused(&["inspect", "no.safetensors"])
-            .contains("there is no checkpoint")
-    );
-}
-
-#[test]
 fn completions_know_the_commands() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish"] {

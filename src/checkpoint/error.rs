@@ -1,5 +1,6 @@
 //! What can be wrong with a checkpoint.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use super::Mismatch;
@@ -27,7 +28,7 @@ pub enum CheckpointError {
         path: PathBuf,
     },
     /// A folder, a device or the like.
-    #[error("the checkpoint {} is not a file: give the path of a .safetensors file", path.display())]
+    #[error("the checkpoint {} is not a file: give the path of a .safetensors, .pth or .pth.tar file", path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,
@@ -54,15 +55,6 @@ pub enum CheckpointError {
         /// The most that is read.
         limit: u64,
     },
-    /// A file of PyTorch's own format.
-    #[error(
-        "{origin} is a PyTorch file, which is not supported yet: convert it to .safetensors (in Python: \
-         safetensors.torch.save_file(state_dict, \"weights.safetensors\"))"
-    )]
-    PyTorch {
-        /// The file.
-        origin: String,
-    },
     /// The file ends too early, or goes on after its end.
     #[error(
         "{origin} has {found} bytes where its header tells of {expected}: it is truncated or damaged, copy \
@@ -76,20 +68,94 @@ pub enum CheckpointError {
         /// The length.
         found: u64,
     },
-    /// Not a safetensors file, or a damaged one.
-    #[error(
-        "{origin} is not a readable .safetensors file ({reason}): check that it is the right file, and copy \
-         or convert it again"
-    )]
+    /// Not a checkpoint, or a damaged one.
+    #[error("{origin} is not a readable {format} ({reason}): {}", format.remedy())]
     Corrupt {
         /// The file.
         origin: String,
+        /// What it should be.
+        format: Format,
         /// What was found.
         reason: String,
+    },
+    /// A file of PyTorch that is sound, as far as is known, but is not of the kind that is read.
+    #[error("{origin} is {what}: {instead}")]
+    Unsupported {
+        /// The file.
+        origin: String,
+        /// What it is.
+        what: String,
+        /// What to do.
+        instead: &'static str,
+    },
+    /// A file of PyTorch without weights where they are looked for.
+    #[error(
+        "{origin} has no tensors under `model`, `state_dict`, `state_dict_ema` or `model_ema`, nor at its root \
+         ({found}): save them in Python by torch.save({{\"state_dict\": model.state_dict()}}, FILE)"
+    )]
+    NoWeights {
+        /// The file.
+        origin: String,
+        /// What is there.
+        found: String,
     },
     /// Tensors that are not those of the model.
     #[error(transparent)]
     Mismatch(Box<Mismatch>),
+}
+
+/// A kind of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Any kind that is read.
+    Any,
+    /// `.safetensors`.
+    Safetensors,
+    /// What `torch.save` writes.
+    PyTorch,
+}
+
+impl Format {
+    fn remedy(self) -> &'static str {
+        match self {
+            Format::Any | Format::Safetensors => {
+                "check that it is the right file, and copy or convert it again"
+            }
+            Format::PyTorch => {
+                "check that it is the right file and copy or download it again; where PyTorch itself reads it, save \
+                 it anew by torch.save({\"state_dict\": model.state_dict()}, FILE)"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Format::Any => "checkpoint",
+            Format::Safetensors => ".safetensors file",
+            Format::PyTorch => "PyTorch file",
+        })
+    }
+}
+
+impl CheckpointError {
+    /// The operating system's refusal.
+    pub(super) fn read(origin: &str, source: std::io::Error) -> Self {
+        CheckpointError::Read {
+            path: PathBuf::from(origin),
+            source,
+        }
+    }
+
+    /// A damaged file.
+    pub(super) fn corrupt(origin: &str, format: Format, reason: &str) -> Self {
+        CheckpointError::Corrupt {
+            origin: origin.to_owned(),
+            format,
+            reason: printable(reason, 200),
+        }
+    }
 }
 
 /// Text from a file, for a message: of bounded length and without control characters.

@@ -24,6 +24,8 @@ pub struct Mismatch {
     pub not_float: Vec<(String, String)>,
     /// Tensors with unusable values.
     pub wrong_values: Vec<WrongValues>,
+    /// What to do about names and shapes, where something can be said.
+    pub advice: Option<String>,
 }
 
 /// A tensor of another shape than the model's.
@@ -88,19 +90,19 @@ impl fmt::Display for Mismatch {
         list(f, "with unusable values", &self.wrong_values, |t| {
             format!("{}: {} of {} {}", t.key, t.count, t.of, t.why)
         })?;
-        let other_model =
+        let other_names =
             !self.missing.is_empty() || !self.unexpected.is_empty() || !self.wrong_shape.is_empty();
-        if other_model {
-            write!(
+        match (&self.advice, other_names) {
+            (Some(advice), _) => write!(f, "\n  {advice}"),
+            (None, true) => write!(
                 f,
-                "\n  the sizes in [model] (family, layout, embed_dims, depths, mlp_ratio, in_channels, \
-                 num_classes) must be those the checkpoint was trained with"
-            )
-        } else {
-            write!(
+                "\n  the sizes in [model] must be those the checkpoint was trained with; `aq4svit inspect FILE` \
+                 tells them"
+            ),
+            (None, false) => write!(
                 f,
                 "\n  the checkpoint is damaged or was saved from a failed training: use another one"
-            )
+            ),
         }
     }
 }

@@ -1,104 +1,110 @@
 //! The `.safetensors` format: eight bytes of header length, a JSON header, then the tensors' bytes.
+//!
+//! Only the header is read here, and later the numbers that are wanted, range by range. That takes no more memory than
+//! mapping the file would, and unlike a map it stays sound when another program shortens the file meanwhile.
 
-use half::{bf16, f16};
-use safetensors::SafeTensors;
+use std::borrow::Cow;
+use std::io::{Read, Seek, SeekFrom};
+
 use safetensors::tensor::{Dtype, Metadata};
 
-use super::error::printable;
-use super::{CheckpointError, StateDict, TensorData};
+use super::CheckpointError;
+use super::element::Element;
+use super::error::Format;
+use super::input::Input;
+use super::listing::{Entry, Listing, Stored};
 
 /// Bytes of the header's length.
-const PREFIX: usize = 8;
-/// The longest header read, as in the `safetensors` crate.
-const MAX_HEADER: u64 = 100_000_000;
+const PREFIX: u64 = 8;
+/// The longest header read: far beyond that of any network.
+const MAX_HEADER: u64 = 16 << 20;
 
-/// Reads all tensors; floating-point ones become f32. A leading `module.` of a key (left by PyTorch's
-/// data-parallel wrapper) is stripped.
-pub(super) fn read(bytes: &[u8], origin: &str) -> Result<StateDict, CheckpointError> {
-    check_length(bytes, origin)?;
-    let file =
-        SafeTensors::deserialize(bytes).map_err(|error| corrupt(origin, &error.to_string()))?;
-    let mut dict = StateDict::new(origin);
-    for (name, view) in file.iter() {
-        let key = name.strip_prefix("module.").unwrap_or(name).to_owned();
-        if dict.contains(&key) {
-            let reason = format!("with and without `module.`, it has two tensors {key}");
-            return Err(corrupt(origin, &reason));
+/// True for the first bytes of such a file.
+pub(super) fn starts(bytes: &[u8]) -> bool {
+    match bytes.split_first_chunk() {
+        Some((length, rest)) => {
+            u64::from_le_bytes(*length) <= MAX_HEADER && matches!(rest.first(), None | Some(b'{'))
         }
-        match to_f32(view.dtype(), view.data()) {
-            Some(values) => {
-                let shape = view.shape().to_vec();
-                dict.insert(key, TensorData { shape, values });
-            }
-            None => dict.insert_other(key, format!("{:?}", view.dtype())),
-        }
+        None => false,
     }
-    Ok(dict)
 }
 
-/// Checks what the first bytes can tell: that they start a header of a sensible length.
-pub(super) fn check_start(bytes: &[u8], origin: &str) -> Result<(), CheckpointError> {
-    header_length(bytes, origin).map(drop)
-}
-
-/// The header's length and the bytes from its first on.
-fn header_length<'a>(bytes: &'a [u8], origin: &str) -> Result<(u64, &'a [u8]), CheckpointError> {
-    let Some((prefix, rest)) = bytes.split_first_chunk::<PREFIX>() else {
-        let reason = format!("it has only {} bytes", bytes.len());
-        return Err(corrupt(origin, &reason));
+/// Reads the header.
+pub(super) fn list(input: &mut Input, origin: &str) -> Result<Listing, CheckpointError> {
+    let read_error = |source| CheckpointError::read(origin, source);
+    let corrupt = |reason: &str| CheckpointError::corrupt(origin, Format::Safetensors, reason);
+    let found = input.length().map_err(read_error)?;
+    let prefix = input.start(PREFIX).map_err(read_error)?;
+    let Ok(prefix) = <[u8; PREFIX as usize]>::try_from(prefix.as_slice()) else {
+        return Err(corrupt(&format!("it has only {} bytes", prefix.len())));
     };
-    let length = u64::from_le_bytes(*prefix);
-    if length > MAX_HEADER || !matches!(rest.first(), None | Some(b'{')) {
-        return Err(corrupt(origin, "it does not start with a header"));
-    }
-    Ok((length, rest))
-}
-
-/// Compares the file's length with what its header tells, so that a truncated file is called that and no
-/// later sum of lengths can overflow.
-fn check_length(bytes: &[u8], origin: &str) -> Result<(), CheckpointError> {
-    let (header_length, rest) = header_length(bytes, origin)?;
+    let header_length = u64::from_le_bytes(prefix);
+    let start = header_length.saturating_add(PREFIX);
     let length_error = |expected: u64| CheckpointError::Length {
         origin: origin.to_owned(),
         expected,
-        found: bytes.len() as u64,
+        found,
     };
-    let start = header_length + PREFIX as u64;
-    let Some(header) = usize::try_from(header_length)
-        .ok()
-        .and_then(|n| rest.get(..n))
-    else {
+    if header_length > MAX_HEADER {
+        return Err(corrupt("it does not start with a header"));
+    }
+    if start > found {
         return Err(length_error(start));
-    };
-    let metadata: Metadata = serde_json::from_slice(header)
-        .map_err(|e| corrupt(origin, &format!("its header is invalid: {e}")))?;
+    }
+    let mut header = Vec::new();
+    input.seek(SeekFrom::Start(PREFIX)).map_err(read_error)?;
+    input
+        .take(header_length)
+        .read_to_end(&mut header)
+        .map_err(read_error)?;
+    if !matches!(header.first(), Some(b'{')) {
+        return Err(corrupt("it does not start with a header"));
+    }
+    // Checks that shapes, types and ranges agree and that ranges neither overlap nor leave gaps.
+    let metadata: Metadata = serde_json::from_slice(&header)
+        .map_err(|e| corrupt(&format!("its header is invalid: {e}")))?;
     let expected = start.saturating_add(metadata.data_len() as u64);
-    if expected == bytes.len() as u64 {
-        Ok(())
-    } else {
-        Err(length_error(expected))
+    if expected != found {
+        return Err(length_error(expected));
     }
+    listing(&metadata, start).map_err(|reason| corrupt(&reason))
 }
 
-fn corrupt(origin: &str, reason: &str) -> CheckpointError {
-    CheckpointError::Corrupt {
-        origin: origin.to_owned(),
-        reason: printable(reason, 200),
+fn listing(metadata: &Metadata, start: u64) -> Result<Listing, String> {
+    let mut listing = Listing::default();
+    let mut tensors: Vec<_> = metadata.tensors().into_iter().collect();
+    tensors.sort_by_key(|(_, info)| info.data_offsets);
+    for (name, info) in tensors {
+        let (from, to) = info.data_offsets;
+        let element = element(info.dtype);
+        let count = (to.saturating_sub(from)) as u64 / element.bytes().max(1);
+        let at = listing.stored.len();
+        let entry = Entry::whole(at, info.shape.clone());
+        // Types of less than a byte are counted here by their bytes; they are only named.
+        let count = match element {
+            Element::Other { .. } => entry.count().map_or(count, |n| n as u64),
+            _ => count,
+        };
+        listing.stored.push(Stored {
+            element,
+            offset: start.saturating_add(from as u64),
+            count,
+            crc: None,
+        });
+        listing.add(&name, entry)?;
     }
+    Ok(listing)
 }
 
-/// Little-endian floating-point numbers as f32; none for other types.
-fn to_f32(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
+fn element(dtype: Dtype) -> Element {
     match dtype {
-        Dtype::F16 => Some(convert(bytes, |b| f16::from_le_bytes(b).to_f32())),
-        Dtype::BF16 => Some(convert(bytes, |b| bf16::from_le_bytes(b).to_f32())),
-        Dtype::F32 => Some(convert(bytes, f32::from_le_bytes)),
-        Dtype::F64 => Some(convert(bytes, |b| f64::from_le_bytes(b) as f32)),
-        _ => None,
+        Dtype::F16 => Element::F16,
+        Dtype::BF16 => Element::Bf16,
+        Dtype::F32 => Element::F32,
+        Dtype::F64 => Element::F64,
+        other => Element::Other {
+            name: Cow::Owned(format!("{other:?}")),
+            bytes: (other.bitsize() / 8) as u64,
+        },
     }
-}
-
-fn convert<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    let (chunks, _) = bytes.as_chunks::<N>();
-    chunks.iter().map(|&chunk| number(chunk)).collect()
 }

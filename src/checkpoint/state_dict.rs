@@ -1,9 +1,10 @@
 //! Named tensors and their check against a model.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use super::{CheckpointError, Mismatch, WrongShape, WrongValues};
-use crate::network::{Graph, TensorSpec};
+use super::differences::{Found, Tensors, differences, is_counter, judge, shapes};
+use super::{CheckpointError, Shapes, WrongValues};
+use crate::network::Graph;
 
 /// One tensor of floating-point numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,8 @@ pub struct StateDict {
     tensors: BTreeMap<String, TensorData>,
     /// Types of the tensors that are not floating-point; their values are never used.
     others: BTreeMap<String, String>,
+    /// Keys of values that are no tensors but objects that were not built, with their classes.
+    objects: BTreeMap<String, String>,
 }
 
 impl StateDict {
@@ -30,6 +33,7 @@ impl StateDict {
             origin: origin.to_owned(),
             tensors: BTreeMap::new(),
             others: BTreeMap::new(),
+            objects: BTreeMap::new(),
         }
     }
     /// Where it came from.
@@ -54,9 +58,13 @@ impl StateDict {
         self.tensors.remove(&key);
         self.others.insert(key, dtype);
     }
-    /// True when there is a tensor of this key, of whatever type.
-    pub(super) fn contains(&self, key: &str) -> bool {
-        self.tensors.contains_key(key) || self.others.contains_key(key)
+    /// Notes that a key has no tensor but an object of a class that is not built.
+    pub(super) fn insert_object(&mut self, key: String, class: String) {
+        self.objects.insert(key, class);
+    }
+    /// Keys and shapes of the floating-point tensors.
+    pub fn shapes(&self) -> Shapes {
+        shapes(self)
     }
 
     /// Checks that these are the model's tensors: nothing missing, nothing unknown, right shapes, finite
@@ -65,40 +73,14 @@ impl StateDict {
     /// # Errors
     /// [`CheckpointError::Mismatch`] with every difference.
     pub fn check(&self, graph: &Graph) -> Result<(), CheckpointError> {
-        let mut found = Mismatch {
-            origin: self.origin.clone(),
-            ..Mismatch::default()
-        };
-        for spec in graph.tensors.iter().filter(|spec| !is_counter(spec)) {
-            match (self.tensors.get(&spec.key), self.others.get(&spec.key)) {
-                (Some(tensor), _) => {
-                    if tensor.shape != spec.shape {
-                        found.wrong_shape.push(WrongShape {
-                            key: spec.key.clone(),
-                            found: tensor.shape.clone(),
-                            expected: spec.shape.clone(),
-                        });
-                    } else if !spec.dead {
-                        found.wrong_values.extend(wrong_values(&spec.key, tensor));
-                    }
-                }
-                (None, Some(dtype)) => {
-                    found.not_float.push((spec.key.clone(), dtype.clone()));
-                }
-                (None, None) if spec.dead => {}
-                (None, None) => found.missing.push(spec.key.clone()),
-            }
+        let mut found = differences(self, graph);
+        for spec in graph.tensors.iter().filter(|t| !t.dead && !is_counter(t)) {
+            let tensor = self.tensors.get(&spec.key);
+            let tensor = tensor.filter(|t| t.shape == spec.shape);
+            let wrong = tensor.and_then(|t| wrong_values(&spec.key, t));
+            found.wrong_values.extend(wrong);
         }
-        let known: HashSet<&str> = graph.tensors.iter().map(|t| t.key.as_str()).collect();
-        let keys = self.tensors.keys().chain(self.others.keys());
-        found
-            .unexpected
-            .extend(keys.filter(|key| !known.contains(key.as_str())).cloned());
-        if found.is_empty() {
-            Ok(())
-        } else {
-            Err(CheckpointError::Mismatch(Box::new(found)))
-        }
+        judge(found, self, graph)
     }
 
     /// A hash, in hexadecimal, of everything the model uses: keys, shapes and values, in the model's order.
@@ -130,11 +112,6 @@ fn hash_number(hasher: &mut blake3::Hasher, number: usize) {
     hasher.update(&(number as u64).to_le_bytes());
 }
 
-/// Batch norm's count of training batches, which evaluation never reads.
-fn is_counter(spec: &TensorSpec) -> bool {
-    spec.key.ends_with(".num_batches_tracked")
-}
-
 fn wrong_values(key: &str, tensor: &TensorData) -> Option<WrongValues> {
     let wrong = |count, why| {
         (count > 0).then(|| WrongValues {
@@ -152,4 +129,24 @@ fn wrong_values(key: &str, tensor: &TensorData) -> Option<WrongValues> {
         let negative = tensor.values.iter().filter(|&&v| v < 0.0).count();
         wrong(negative, "variances are negative")
     })
+}
+
+impl Tensors for StateDict {
+    fn origin(&self) -> &str {
+        &self.origin
+    }
+    fn find(&self, key: &str) -> Found<'_> {
+        if let Some(tensor) = self.tensors.get(key) {
+            return Found::Float(&tensor.shape);
+        }
+        match (self.others.get(key), self.objects.get(key)) {
+            (Some(dtype), _) => Found::Other(dtype),
+            (None, Some(class)) => Found::Object(class),
+            (None, None) => Found::Nothing,
+        }
+    }
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        let keys = self.tensors.keys().chain(self.others.keys());
+        keys.map(String::as_str)
+    }
 }

@@ -9,10 +9,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::recognised;
 use super::source::{SetArgs, library, print};
-use crate::checkpoint::{self, CheckpointError, StateDict};
+use crate::checkpoint::{Candidate, CheckpointError, Recognition, recognise};
 use crate::network::Graph;
-use crate::profile::{Checkpoint, Library};
+use crate::profile::{Checkpoint, Library, model_section};
 
 /// Show the layers of a network: shapes, sizes, bytes at each bit-width
 #[derive(Clone, Debug, clap::Args)]
@@ -38,13 +39,13 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let library = library()?;
     if let Some(checkpoint) = bare_checkpoint(&args.target) {
-        return inspect_bare(args, &checkpoint);
+        return inspect_bare(args, &library, &checkpoint);
     }
     inspect_profile(args, &library)
 }
 
-/// The checkpoint that is meant instead of a profile: by its name's ending, or because it is no text.
-fn bare_checkpoint(target: &str) -> Option<Checkpoint> {
+/// The checkpoint that is meant instead of a profile, by its name's ending.
+pub(super) fn bare_checkpoint(target: &str) -> Option<Checkpoint> {
     if let Some(name) = target.strip_prefix("builtin:") {
         return Some(Checkpoint::Builtin(name.to_owned()));
     }
@@ -52,13 +53,6 @@ fn bare_checkpoint(target: &str) -> Option<Checkpoint> {
     let lower = target.to_lowercase();
     let named = endings.iter().any(|ending| lower.ends_with(ending));
     named.then(|| Checkpoint::File(Path::new(target).to_owned()))
-}
-
-fn load(checkpoint: &Checkpoint) -> Result<StateDict, CheckpointError> {
-    match checkpoint {
-        Checkpoint::File(path) => checkpoint::load(path),
-        Checkpoint::Builtin(name) => checkpoint::builtin(name),
-    }
 }
 
 fn inspect_profile(args: &Args, library: &Library) -> Result<ExitCode> {
@@ -88,17 +82,69 @@ fn inspect_profile(args: &Args, library: &Library) -> Result<ExitCode> {
 }
 
 fn check(checkpoint: &Checkpoint, graph: &Graph) -> Result<(), CheckpointError> {
-    load(checkpoint)?.check(graph)
+    checkpoint.open()?.read_for(graph).map(drop)
 }
 
-fn inspect_bare(args: &Args, checkpoint: &Checkpoint) -> Result<ExitCode> {
-    let report = bare::Tensors::of(checkpoint, &load(checkpoint)?);
-    let text = match args.json {
-        true => format!("{}\n", serde_json::to_string(&report)?),
-        false => report.text(),
+fn inspect_bare(args: &Args, library: &Library, checkpoint: &Checkpoint) -> Result<ExitCode> {
+    let overrides = args.set.overrides()?;
+    let contents = checkpoint.open()?;
+    let shapes = contents.shapes();
+    let recognition = recognise(&shapes);
+    let left = recognised::left(&recognition, &overrides);
+    let bare = bare::Bare::of(checkpoint, &contents, &shapes, &left);
+    let [only] = left.as_slice() else {
+        print(&match args.json {
+            true => bare.json(None)?,
+            false => undecided(&bare, &recognition, &left, checkpoint)?,
+        })?;
+        return Ok(ExitCode::SUCCESS);
     };
-    print(&text)?;
+    let resolved = library.with_model(None, only, checkpoint, &overrides)?;
+    let graph = resolved.profile.graph()?;
+    let checked = contents.read_for(&graph);
+    let report = report::Inspection::of(&resolved, &graph, checked.is_ok());
+    print(&match args.json {
+        true => bare.json(Some(&report))?,
+        false => {
+            let list = if args.wide {
+                bare.list()
+            } else {
+                String::new()
+            };
+            format!(
+                "{}Network: {}; every key and shape fits.\n{}\n{}\n{}{}",
+                bare.head(),
+                only.name(),
+                bare.profiles(),
+                resolved
+                    .text
+                    .get(resolved.text.find("[model]").unwrap_or(0)..)
+                    .unwrap_or_default(),
+                table::text(&report, args.wide),
+                list
+            )
+        }
+    })?;
+    checked?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The tensors of a checkpoint of which it is not known what network it is, and each that it may be.
+fn undecided(
+    bare: &bare::Bare,
+    recognition: &Recognition,
+    left: &[&Candidate],
+    checkpoint: &Checkpoint,
+) -> Result<String> {
+    let mut text = format!("{}\n{}\n", bare.head(), bare.list());
+    text.push_str(&bare.undecided(recognition, left));
+    for candidate in left {
+        text.push_str(&format!(
+            "\n{}\n",
+            model_section(candidate, checkpoint)?.trim_end()
+        ));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod interactive;
 mod numbers;
 mod predict;
 mod profiles;
+mod recognised;
 mod resume;
 mod runs;
 mod search;

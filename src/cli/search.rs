@@ -1,22 +1,30 @@
 //! `aq4svit search`, and `aq4svit` alone.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
 use super::device::DeviceArgs;
-use super::source::{SetArgs, resolve};
-use super::{headless, interactive};
-use crate::profile::{DEFAULT, Paths, ResolvedProfile};
+use super::source::{SetArgs, library, resolve};
+use super::{headless, interactive, recognised};
+use crate::checkpoint::recognise;
+use crate::profile::{Checkpoint, DEFAULT, Paths, ResolvedProfile};
 use crate::run::{self, EvaluatorOptions, Prepared, Source};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A profile: a file, or the name of a saved or shipped one
-    #[arg(default_value = DEFAULT)]
-    profile: String,
+    ///
+    /// Without one, the shipped demo (with --model-from: a profile of nothing but the checkpoint's network).
+    profile: Option<String>,
+    /// Take the network from this checkpoint, instead of the profile's [model]
+    ///
+    /// The weights tell its family and most sizes; what they do not tell is assumed and said. The images come from the
+    /// profile or from --set data....
+    #[arg(long, value_name = "CHECKPOINT")]
+    model_from: Option<PathBuf>,
     /// Without the terminal interface: plain lines, and a progress bar on a terminal
     #[arg(long)]
     headless: bool,
@@ -62,13 +70,33 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut set = args.set.clone();
     set.set
         .extend(args.seed.map(|seed| format!("search.seed={seed}")));
-    let profile = resolve(&args.profile, &set)?;
+    let profile = match &args.model_from {
+        None => resolve(args.profile.as_deref().unwrap_or(DEFAULT), &set)?,
+        Some(checkpoint) => with_model(args.profile.as_deref(), checkpoint, &set)?,
+    };
     start(
         profile,
         args.run_dir.clone(),
         &args.device.options(args.plain),
         front,
     )
+}
+
+/// A profile with the network of a checkpoint.
+fn with_model(profile: Option<&str>, path: &Path, set: &SetArgs) -> Result<ResolvedProfile> {
+    let overrides = set.overrides()?;
+    let checkpoint = match path.to_str().and_then(|p| p.strip_prefix("builtin:")) {
+        Some(name) => Checkpoint::Builtin(name.to_owned()),
+        None => Checkpoint::File(path.to_owned()),
+    };
+    let contents = checkpoint.open()?;
+    let recognition = recognise(&contents.shapes());
+    let candidate = recognised::only(contents.origin(), &recognition, &overrides)?;
+    let resolved = library()?.with_model(profile, candidate, &checkpoint, &overrides)?;
+    for line in recognised::assumptions(candidate, &overrides) {
+        eprintln!("note: {line}");
+    }
+    Ok(resolved)
 }
 
 /// What a person or a script sees of a run.

@@ -58,6 +58,8 @@ pub enum Origin {
     Saved(PathBuf),
     /// A profile that comes with the program.
     Shipped(&'static str),
+    /// No profile: a checkpoint that was recognised.
+    Checkpoint(String),
 }
 
 impl Origin {
@@ -65,7 +67,7 @@ impl Origin {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Origin::File(path) | Origin::Saved(path) => Some(path),
-            Origin::Shipped(_) => None,
+            Origin::Shipped(_) | Origin::Checkpoint(_) => None,
         }
     }
 }
@@ -75,6 +77,7 @@ impl fmt::Display for Origin {
         match self {
             Origin::File(path) | Origin::Saved(path) => write!(f, "{}", path.display()),
             Origin::Shipped(name) => write!(f, "shipped profile {name}"),
+            Origin::Checkpoint(name) => write!(f, "recognised from {name}"),
         }
     }
 }
@@ -241,6 +244,16 @@ impl Library {
         match origin {
             Origin::File(path) | Origin::Saved(path) => read_text(path),
             Origin::Shipped(name) => Ok(shipped(name).map_or("", |(_, text)| text).to_owned()),
+            Origin::Checkpoint(_) => Ok(String::new()),
+        }
+    }
+
+    /// The file that messages name and that relative paths start from.
+    pub(super) fn file(&self, origin: &Origin) -> PathBuf {
+        match origin {
+            Origin::File(path) | Origin::Saved(path) => path.clone(),
+            Origin::Shipped(name) => self.current.join(format!("{name}.toml")),
+            Origin::Checkpoint(name) => self.current.join(name),
         }
     }
 
@@ -255,10 +268,7 @@ impl Library {
     ) -> Result<ResolvedProfile, ProfileError> {
         let origin = self.find(wanted)?;
         let source = self.text(&origin)?;
-        let file = match &origin {
-            Origin::File(path) | Origin::Saved(path) => path.clone(),
-            Origin::Shipped(name) => self.current.join(format!("{name}.toml")),
-        };
+        let file = self.file(&origin);
         let (profile, text) = Profile::parse_with(&source, &file, overrides)?;
         Ok(ResolvedProfile {
             profile,

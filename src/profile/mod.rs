@@ -35,6 +35,7 @@ mod overrides;
 mod paths;
 mod pins;
 mod reading;
+mod recognised;
 mod save;
 mod settings;
 mod size;
@@ -47,5 +48,6 @@ pub use library::{
 pub use overrides::Overrides;
 pub use paths::{NoHome, Paths};
 pub use pins::{PinError, bounds};
+pub use recognised::model_section;
 pub use save::{Save, SaveError, relocated, write_text};
 pub use settings::{Checkpoint, Profile};

@@ -51,6 +51,12 @@ impl Overrides {
         self.list.is_empty()
     }
 
+    /// The value that a setting is given.
+    pub fn get(&self, path: &[&str]) -> Option<&Value> {
+        let found = self.list.iter().rev().find(|o| o.path == path);
+        found.map(|o| &o.value)
+    }
+
     /// Applies all overrides to a document, in order.
     ///
     /// # Errors

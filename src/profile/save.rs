@@ -283,7 +283,7 @@ impl Profile {
 
 impl Checkpoint {
     /// As a profile writes it.
-    fn to_text(&self) -> Result<String, SerializeError> {
+    pub(super) fn to_text(&self) -> Result<String, SerializeError> {
         match self {
             Checkpoint::File(path) => path.to_str().map(str::to_owned).ok_or_else(|| {
                 serde::ser::Error::custom(format!("{} is not Unicode", path.display()))

@@ -10,6 +10,7 @@ use super::files::BUILTIN;
 use super::overrides::Overrides;
 use super::pins::{self, PinError};
 use super::reading;
+use crate::checkpoint::{CheckpointError, Contents};
 use crate::data::DataConfig;
 use crate::network::{Graph, ModelConfig, ModelError};
 use crate::quant::{Allocation, BitWidth, Scheme};
@@ -21,6 +22,19 @@ pub enum Checkpoint {
     File(PathBuf),
     /// A checkpoint that comes with the program, by its name.
     Builtin(String),
+}
+
+impl Checkpoint {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] names it and what to do.
+    pub fn open(&self) -> Result<Contents<'static>, CheckpointError> {
+        match self {
+            Checkpoint::File(path) => Contents::open(path),
+            Checkpoint::Builtin(name) => Contents::builtin(name),
+        }
+    }
 }
 
 impl std::fmt::Display for Checkpoint {

@@ -5,12 +5,12 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::RunError;
-use crate::checkpoint::{self, StateDict};
+use crate::checkpoint::StateDict;
 use crate::data::{self, Splits};
 use crate::evaluate::Evaluator;
 use crate::journal::Fingerprint;
 use crate::network::{Graph, LayerId};
-use crate::profile::{Checkpoint, Profile};
+use crate::profile::Profile;
 use crate::quant::{BitWidth, MemoryModel};
 use crate::search::{Settings, Space, SpaceLayer};
 
@@ -93,12 +93,7 @@ impl Prepared {
 /// # Errors
 /// [`RunError::Checkpoint`] with every mismatch.
 pub fn load_weights(profile: &Profile, graph: &Graph) -> Result<StateDict, RunError> {
-    let weights = match profile.need_checkpoint()? {
-        Checkpoint::File(path) => checkpoint::load(path)?,
-        Checkpoint::Builtin(name) => checkpoint::builtin(name)?,
-    };
-    weights.check(graph)?;
-    Ok(weights)
+    Ok(profile.need_checkpoint()?.open()?.read_for(graph)?)
 }
 
 fn hash(content: &impl Serialize) -> String {

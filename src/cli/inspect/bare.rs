@@ -1,21 +1,31 @@
-//! A checkpoint without a profile: what it holds, and which shipped profile it may belong to.
+//! A checkpoint without a profile: what it holds, and which network that is.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::checkpoint::{CheckpointError, StateDict};
+use super::report::Inspection;
+use crate::checkpoint::{Candidate, Contents, Known, Recognition, Setting, Shapes};
 use crate::cli::numbers::grouped;
+use crate::cli::recognised;
 use crate::profile::{Checkpoint, Profile, SHIPPED};
 
-/// A checkpoint's tensors: the object of `inspect --json`.
+/// What there is to say about a checkpoint: the object of `inspect --json`.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "inspection")]
-pub struct Tensors {
+pub struct Bare {
     /// The file.
     pub checkpoint: String,
+    /// The key of its root under which the tensors are.
+    pub under: Option<String>,
+    /// Other keys of the root that hold tensors of a network.
+    pub unused: Vec<String>,
+    /// How many numbers the floating-point tensors have.
+    pub numbers: u64,
     /// Its floating-point tensors by key.
     pub tensors: Vec<Tensor>,
+    /// The networks that have exactly these tensors.
+    pub candidates: Vec<Network>,
     /// The shipped profiles whose network has exactly these tensors.
     pub matches: Vec<&'static str>,
 }
@@ -29,90 +39,164 @@ pub struct Tensor {
     pub shape: Vec<usize>,
 }
 
-impl Tensors {
-    /// Looks at a checkpoint.
-    pub fn of(checkpoint: &Checkpoint, tensors: &StateDict) -> Self {
-        let tensor = |(key, tensor): (&str, &crate::checkpoint::TensorData)| Tensor {
-            key: key.to_owned(),
-            shape: tensor.shape.clone(),
-        };
-        Tensors {
+/// A network.
+#[derive(Debug, Serialize)]
+pub struct Network {
+    /// Family and layout in words.
+    pub name: String,
+    /// The keys of `[model]`.
+    pub settings: Vec<Told>,
+}
+
+/// A key of `[model]`.
+#[derive(Debug, Serialize)]
+pub struct Told {
+    /// The key.
+    pub key: &'static str,
+    /// Its value.
+    pub value: toml::Value,
+    /// The tensor that tells it.
+    pub tensor: Option<String>,
+    /// Why it is assumed, where no tensor tells it.
+    pub assumed: Option<String>,
+}
+
+impl Bare {
+    /// Looks at a checkpoint. `left` are the networks that it may be.
+    pub fn of(
+        checkpoint: &Checkpoint,
+        contents: &Contents,
+        shapes: &Shapes,
+        left: &[&Candidate],
+    ) -> Self {
+        let tensors = shapes.iter().map(|(key, shape)| Tensor {
+            key: key.clone(),
+            shape: shape.clone(),
+        });
+        Bare {
             checkpoint: checkpoint.to_string(),
-            tensors: tensors.iter().map(tensor).collect(),
-            matches: matching(tensors),
+            under: contents.under().map(str::to_owned),
+            unused: contents.unused().to_vec(),
+            numbers: contents.numbers(),
+            tensors: tensors.collect(),
+            candidates: left.iter().map(|c| Network::of(c)).collect(),
+            matches: matching(contents),
         }
     }
 
-    /// The same for people.
-    pub fn text(&self) -> String {
-        let numbers = self
-            .tensors
-            .iter()
-            .map(|t| t.shape.iter().product::<usize>() as u64);
+    /// The object of `--json`: with all that is told of a profile's network, where the network is known.
+    ///
+    /// # Errors
+    /// Never for these types.
+    pub fn json(&self, network: Option<&Inspection>) -> serde_json::Result<String> {
+        let mut object = serde_json::to_value(self)?;
+        let network = network.map(serde_json::to_value).transpose()?;
+        if let (Some(object), Some(serde_json::Value::Object(network))) =
+            (object.as_object_mut(), network)
+        {
+            object.extend(network);
+        }
+        Ok(format!("{object}\n"))
+    }
+
+    /// What the file holds, for people.
+    pub fn head(&self) -> String {
         let mut out = format!(
-            "{}: {} floating-point tensors, {} numbers\n\n",
-            self.checkpoint,
+            "{}: {} floating-point tensors, {} numbers",
+            self.checkpoint.escape_debug(),
             self.tensors.len(),
-            grouped(numbers.sum())
+            grouped(self.numbers)
         );
-        let width = self
-            .tensors
-            .iter()
-            .map(|t| t.key.chars().count())
-            .max()
-            .unwrap_or(0);
-        for tensor in &self.tensors {
-            let _ = writeln!(
-                out,
-                "{:<width$}  {:?}",
-                tensor.key.escape_debug().to_string(),
-                tensor.shape
-            );
+        if let Some(under) = &self.under {
+            let _ = write!(out, ", under `{}`", under.escape_debug());
         }
         out.push('\n');
-        match self.matches.as_slice() {
-            [] => out.push_str(
-                "These are not the tensors of a shipped profile. To use them, write a profile with their sizes;\n\
-                 `aq4svit profiles show reference` explains its keys.\n",
-            ),
-            [name] => {
-                let _ = writeln!(
-                    out,
-                    "These are the tensors of the shipped profile {name}. Heads and time steps are not stored in\n\
-                     weights: check them there. For the layer table: aq4svit inspect {name}"
-                );
-            }
-            several => {
-                let _ = writeln!(
-                    out,
-                    "These are the tensors of several shipped profiles: {}",
-                    several.join(", ")
-                );
-            }
+        for key in &self.unused {
+            let key = key.escape_debug();
+            let _ = writeln!(
+                out,
+                "It also has tensors under `{key}`, which are not read."
+            );
         }
         out
     }
+
+    /// All tensors, one a line.
+    pub fn list(&self) -> String {
+        let keys = self
+            .tensors
+            .iter()
+            .map(|t| t.key.escape_debug().to_string());
+        let keys: Vec<String> = keys.collect();
+        let width = keys.iter().map(|k| k.chars().count()).max().unwrap_or(0);
+        let lines = keys.iter().zip(&self.tensors);
+        lines.fold(String::new(), |mut out, (key, tensor)| {
+            let _ = writeln!(out, "{key:<width$}  {:?}", tensor.shape);
+            out
+        })
+    }
+
+    /// The shipped profiles of these tensors, as a line; empty without one.
+    pub fn profiles(&self) -> String {
+        match self.matches.as_slice() {
+            [] => String::new(),
+            names => format!(
+                "A shipped profile has this network and the authors' evaluation: {}\n",
+                names.join(", ")
+            ),
+        }
+    }
+
+    /// That no network is recognised, or that several are.
+    pub fn undecided(&self, recognition: &Recognition, left: &[&Candidate]) -> String {
+        match left {
+            [] => format!(
+                "No network is recognised{}.\nTo use these tensors, write a profile with their sizes; \
+                 `aq4svit profiles show reference`\nexplains its keys.\n",
+                recognised::nearest(recognition)
+            ),
+            several => format!(
+                "These are the tensors of several networks; say which one by {}.\n",
+                recognised::choices(several)
+            ),
+        }
+    }
 }
 
-/// The shipped profiles with these tensors, whatever their values. `reference` explains the demo's and is no network
-/// of its own.
-fn matching(tensors: &StateDict) -> Vec<&'static str> {
+impl Network {
+    fn of(candidate: &Candidate) -> Self {
+        Network {
+            name: candidate.name(),
+            settings: candidate.settings.iter().map(Told::of).collect(),
+        }
+    }
+}
+
+impl Told {
+    fn of(setting: &Setting) -> Self {
+        let (tensor, assumed) = match &setting.known {
+            Known::Names => (None, None),
+            Known::Tensor(tensor) => (Some(tensor.clone()), None),
+            Known::Assumed(because) => (None, Some(because.to_string())),
+        };
+        Told {
+            key: setting.key,
+            value: setting.value.clone(),
+            tensor,
+            assumed,
+        }
+    }
+}
+
+/// The shipped profiles with these tensors. `reference` explains the demo's and is no network of its own.
+fn matching(contents: &Contents) -> Vec<&'static str> {
     let fits = |text: &str, name: &str| {
         let graph = Profile::parse(text, name.as_ref()).ok()?.graph().ok()?;
-        Some(match tensors.check(&graph) {
-            Ok(()) => true,
-            Err(CheckpointError::Mismatch(m)) => {
-                m.missing.is_empty()
-                    && m.unexpected.is_empty()
-                    && m.wrong_shape.is_empty()
-                    && m.not_float.is_empty()
-            }
-            Err(_) => false,
-        })
+        contents.check(&graph).ok()
     };
     let shipped = SHIPPED.iter().filter(|(name, _)| *name != "reference");
     shipped
-        .filter(|(name, text)| fits(text, name) == Some(true))
+        .filter(|(name, text)| fits(text, name).is_some())
         .map(|(name, _)| *name)
         .collect()
 }

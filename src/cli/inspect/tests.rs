@@ -65,16 +65,38 @@ fn bare_checkpoints_are_told_from_profiles_and_recognised() {
     for target in ["demo", "p.toml", "safetensors"] {
         assert!(bare_checkpoint(target).is_none(), "{target}");
     }
-    let builtin = Checkpoint::Builtin("qkformer-fashion-mnist".to_owned());
-    let tensors = bare::Tensors::of(&builtin, &load(&builtin).unwrap());
-    assert_eq!(tensors.matches, ["demo"]);
-    let text = tensors.text();
+}
+
+fn bare(builtin: &str) -> (bare::Bare, Recognition) {
+    let checkpoint = Checkpoint::Builtin(builtin.to_owned());
+    let contents = checkpoint.open().unwrap();
+    let shapes = contents.shapes();
+    let recognition = recognise(&shapes);
+    let left: Vec<&Candidate> = recognition.candidates.iter().collect();
+    let bare = bare::Bare::of(&checkpoint, &contents, &shapes, &left);
+    (bare, recognition)
+}
+
+#[test]
+fn bare_checkpoints_say_what_they_are() {
+    let (bare, recognition) = bare("qkformer-fashion-mnist");
+    assert_eq!(bare.matches, ["demo"]);
+    assert!(bare.profiles().contains("evaluation: demo\n"));
     assert!(
-        text.starts_with("builtin:qkformer-fashion-mnist: "),
-        "{text}"
+        bare.head()
+            .starts_with("builtin:qkformer-fashion-mnist: 169 floating-point tensors, "),
+        "{}",
+        bare.head()
     );
-    assert!(text.contains("patch_embed1.proj_conv.weight"), "{text}");
-    assert!(text.contains("the shipped profile demo."), "{text}");
-    let other = StateDict::new("other");
-    assert!(bare::Tensors::of(&builtin, &other).matches.is_empty());
+    assert!(bare.list().contains("patch_embed1.proj_conv.weight"));
+    assert_eq!(recognition.candidates.len(), 1);
+    let json: serde_json::Value = serde_json::from_str(&bare.json(None).unwrap()).unwrap();
+    assert_eq!(json["type"], "inspection");
+    assert_eq!(json["candidates"][0]["name"], "qkformer, layout cifar");
+    let settings = json["candidates"][0]["settings"].as_array().unwrap();
+    let of = |key: &str| settings.iter().find(|s| s["key"] == key).unwrap();
+    assert_eq!(of("embed_dims")["value"], 64);
+    assert_eq!(of("embed_dims")["tensor"], "head.weight");
+    assert_eq!(of("num_heads")["assumed"], "as published");
+    assert!(of("family")["assumed"].is_null());
 }

@@ -1,0 +1,503 @@
+//! A restricted reader of pickles.
+//!
+//! It knows the binary operations of protocols 2 to 5 and builds only what [`Value`] and [`Global`] can say. Work and
+//! memory are bounded by the counts below, whatever a pickle asks for, and text takes no more than its own bytes.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead, Read};
+
+use super::arena::{Arena, Id, Storage, Value, View};
+use super::globals::{self, Global};
+use super::opcodes as op;
+
+/// The most operations followed: hundreds of times those of the largest network with its optimizer.
+const MAX_STEPS: usize = 1 << 23;
+/// The most values built, and the most values waiting at a time.
+const MAX_VALUES: usize = 1 << 21;
+/// The longest name of a global.
+const MAX_NAME: u64 = 1 << 10;
+
+/// Why a pickle cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PickleError {
+    #[error("it ends too early: it is truncated or damaged")]
+    Ended,
+    #[error("{0}")]
+    Io(io::Error),
+    #[error("its pickle has the operation {0:#04x}, which torch.save does not write")]
+    Operation(u8),
+    #[error("its pickle is damaged: {0}")]
+    Malformed(&'static str),
+    #[error("its pickle has more {0} than any network needs")]
+    TooMuch(&'static str),
+}
+
+impl From<io::Error> for PickleError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => PickleError::Ended,
+            _ => PickleError::Io(error),
+        }
+    }
+}
+
+type Result<T> = std::result::Result<T, PickleError>;
+
+/// Follows one pickle, up to its end and no further. Its values are added to the arena.
+pub(super) fn read(input: &mut impl BufRead, arena: &mut Arena) -> Result<Id> {
+    let machine = Machine {
+        input,
+        arena,
+        stack: Vec::new(),
+        marks: Vec::new(),
+        memo: HashMap::new(),
+    };
+    machine.run()
+}
+
+struct Machine<'a, R> {
+    input: &'a mut R,
+    arena: &'a mut Arena,
+    stack: Vec<Id>,
+    /// The height of the stack at every mark.
+    marks: Vec<usize>,
+    memo: HashMap<u32, Id>,
+}
+
+impl<R: BufRead> Machine<'_, R> {
+    fn run(mut self) -> Result<Id> {
+        for _ in 0..MAX_STEPS {
+            let waiting = self.stack.len().max(self.marks.len());
+            if waiting.max(self.arena.len()).max(self.memo.len()) > MAX_VALUES {
+                return Err(PickleError::TooMuch("values"));
+            }
+            match self.byte()? {
+                op::STOP => return self.pop(),
+                operation => self.step(operation)?,
+            }
+        }
+        Err(PickleError::TooMuch("operations"))
+    }
+
+    fn step(&mut self, operation: u8) -> Result<()> {
+        match operation {
+            op::PROTO => {
+                self.byte()?;
+            }
+            op::FRAME => {
+                self.array::<8>()?;
+            }
+            op::MARK => self.marks.push(self.stack.len()),
+            op::POP => {
+                if self.marks.last() == Some(&self.stack.len()) {
+                    self.marks.pop();
+                } else {
+                    self.pop()?;
+                }
+            }
+            op::POP_MARK => {
+                self.pop_to_mark()?;
+            }
+            op::DUP => {
+                let top = self.top()?;
+                self.stack.push(top);
+            }
+
+            op::NONE => self.stack.push(Arena::NONE),
+            op::NEWTRUE => self.stack.push(Arena::TRUE),
+            op::NEWFALSE => self.stack.push(Arena::FALSE),
+            op::BINFLOAT => {
+                self.array::<8>()?;
+                self.stack.push(Arena::FRACTION);
+            }
+            op::BININT => {
+                let number = i32::from_le_bytes(self.array()?);
+                self.push(Value::Int(number.into()));
+            }
+            op::BININT1 => {
+                let number = self.byte()?;
+                self.push(Value::Int(number.into()));
+            }
+            op::BININT2 => {
+                let number = u16::from_le_bytes(self.array()?);
+                self.push(Value::Int(number.into()));
+            }
+            op::LONG1 => {
+                let length = self.byte()?;
+                self.long(length.into())?;
+            }
+            op::LONG4 => {
+                let length = u32::from_le_bytes(self.array()?);
+                self.long(length.into())?;
+            }
+
+            op::SHORT_BINUNICODE | op::SHORT_BINSTRING => {
+                let length = self.byte()?;
+                self.text(length.into())?;
+            }
+            op::BINUNICODE | op::BINSTRING => {
+                let length = u32::from_le_bytes(self.array()?);
+                self.text(length.into())?;
+            }
+            op::BINUNICODE8 => {
+                let length = u64::from_le_bytes(self.array()?);
+                self.text(length)?;
+            }
+            op::SHORT_BINBYTES => {
+                let length = self.byte()?;
+                self.bytes(length.into())?;
+            }
+            op::BINBYTES => {
+                let length = u32::from_le_bytes(self.array()?);
+                self.bytes(length.into())?;
+            }
+            op::BINBYTES8 | op::BYTEARRAY8 => {
+                let length = u64::from_le_bytes(self.array()?);
+                self.bytes(length)?;
+            }
+            _ => self.step_of_collections(operation)?,
+        }
+        Ok(())
+    }
+
+    fn step_of_collections(&mut self, operation: u8) -> Result<()> {
+        match operation {
+            op::EMPTY_TUPLE => self.push(Value::Tuple(Box::default())),
+            op::TUPLE => {
+                let parts = self.pop_to_mark()?;
+                self.push(Value::Tuple(parts.into()));
+            }
+            op::TUPLE1 | op::TUPLE2 | op::TUPLE3 => {
+                let count = usize::from(operation - op::TUPLE1) + 1;
+                let mut parts = vec![Arena::NONE; count];
+                for part in parts.iter_mut().rev() {
+                    *part = self.pop()?;
+                }
+                self.push(Value::Tuple(parts.into()));
+            }
+            op::EMPTY_LIST | op::EMPTY_SET => self.push(Value::List(Vec::new())),
+            op::LIST | op::FROZENSET => {
+                let items = self.pop_to_mark()?;
+                self.push(Value::List(items));
+            }
+            op::APPEND => {
+                let item = self.pop()?;
+                self.extend(vec![item])?;
+            }
+            op::APPENDS | op::ADDITEMS => {
+                let items = self.pop_to_mark()?;
+                self.extend(items)?;
+            }
+            op::EMPTY_DICT => self.push(Value::Dict(Vec::new())),
+            op::DICT => {
+                let items = self.pop_to_mark()?;
+                self.push(Value::Dict(Vec::new()));
+                self.set(&items)?;
+            }
+            op::SETITEM => {
+                let value = self.pop()?;
+                let key = self.pop()?;
+                self.set(&[key, value])?;
+            }
+            op::SETITEMS => {
+                let items = self.pop_to_mark()?;
+                self.set(&items)?;
+            }
+
+            op::BINPUT => {
+                let place = self.byte()?;
+                self.remember(place.into())?;
+            }
+            op::LONG_BINPUT => {
+                let place = u32::from_le_bytes(self.array()?);
+                self.remember(place)?;
+            }
+            op::MEMOIZE => {
+                let place = self.memo.len() as u32;
+                self.remember(place)?;
+            }
+            op::BINGET => {
+                let place = self.byte()?;
+                self.recall(place.into())?;
+            }
+            op::LONG_BINGET => {
+                let place = u32::from_le_bytes(self.array()?);
+                self.recall(place)?;
+            }
+            _ => self.step_of_objects(operation)?,
+        }
+        Ok(())
+    }
+
+    fn step_of_objects(&mut self, operation: u8) -> Result<()> {
+        match operation {
+            op::GLOBAL => {
+                let module = self.line()?;
+                let name = self.line()?;
+                self.push(Value::Global(Box::new(globals::find(&module, &name))));
+            }
+            op::STACK_GLOBAL => {
+                let (name, module) = (self.pop()?, self.pop()?);
+                let texts = (self.arena.text(module), self.arena.text(name));
+                let (Some(module), Some(name)) = texts else {
+                    return Err(PickleError::Malformed("a name is no text"));
+                };
+                let global = globals::find(module, name);
+                self.push(Value::Global(Box::new(global)));
+            }
+            op::REDUCE | op::NEWOBJ => {
+                let (arguments, callable) = (self.pop()?, self.pop()?);
+                let made = self.make(callable, arguments);
+                self.stack.push(made);
+            }
+            op::NEWOBJ_EX => {
+                let _named = self.pop()?;
+                let (arguments, callable) = (self.pop()?, self.pop()?);
+                let made = self.make(callable, arguments);
+                self.stack.push(made);
+            }
+            // What an object remembers of itself; a dict's is PyTorch's `_metadata` of versions.
+            op::BUILD => {
+                let _state = self.pop()?;
+                self.top()?;
+            }
+            op::BINPERSID => {
+                let id = self.pop()?;
+                let storage = self
+                    .storage(id)
+                    .ok_or(PickleError::Malformed("a storage has no proper name"))?;
+                self.push(Value::Storage(Box::new(storage)));
+            }
+            unknown => return Err(PickleError::Operation(unknown)),
+        }
+        Ok(())
+    }
+
+    /// What a call makes: the few things that are known, else a placeholder.
+    fn make(&mut self, callable: Id, arguments: Id) -> Id {
+        let name = match self.arena.get(callable) {
+            Value::Global(global) => match global.as_ref() {
+                Global::OrderedDict => {
+                    let pairs = self.pairs(arguments);
+                    return self.arena.add(Value::Dict(pairs));
+                }
+                Global::RebuildTensor => match self.view(arguments) {
+                    Some(view) => return self.arena.add(Value::Tensor(Box::new(view))),
+                    None => "a tensor of unusual form".into(),
+                },
+                Global::RebuildParameter => {
+                    let data = self.arena.tuple(arguments).and_then(|a| a.first());
+                    match data {
+                        Some(&data) => return data,
+                        None => "a parameter without data".into(),
+                    }
+                }
+                Global::Storage(_) => "a storage".into(),
+                Global::Unknown(name) => name.as_str().into(),
+            },
+            Value::Object(name) => name.clone(),
+            _ => "an object".into(),
+        };
+        self.arena.add(Value::Object(name))
+    }
+
+    /// The pairs of `OrderedDict([[key, value], …])`; none where it is called without.
+    fn pairs(&self, arguments: Id) -> Vec<(Id, Id)> {
+        let list = self.arena.tuple(arguments).and_then(|a| a.first());
+        let Some(Value::List(items)) = list.map(|&id| self.arena.get(id)) else {
+            return Vec::new();
+        };
+        let pair = |id: &Id| match self.arena.get(*id) {
+            Value::Tuple(parts) => <[Id; 2]>::try_from(parts.as_ref()).ok(),
+            Value::List(parts) => <[Id; 2]>::try_from(parts.as_slice()).ok(),
+            _ => None,
+        };
+        items.iter().filter_map(pair).map(|[k, v]| (k, v)).collect()
+    }
+
+    /// A tensor of storage, offset, shape and strides.
+    fn view(&self, arguments: Id) -> Option<View> {
+        let [storage, start, shape, strides, ..] = self.arena.tuple(arguments)? else {
+            return None;
+        };
+        let counts = |id: Id| -> Option<Vec<u64>> {
+            let parts = self.arena.tuple(id)?;
+            parts.iter().map(|part| self.arena.count(*part)).collect()
+        };
+        let Value::Storage(_) = self.arena.get(*storage) else {
+            return None;
+        };
+        Some(View {
+            storage: *storage,
+            start: self.arena.count(*start)?,
+            shape: counts(*shape)?,
+            strides: counts(*strides)?,
+        })
+    }
+
+    /// The storage of `("storage", class, key, location, count)`, to which old versions may add a part of it:
+    /// `(key, first, count)`.
+    fn storage(&self, id: Id) -> Option<Storage> {
+        let [tag, class, key, _location, count, rest @ ..] = self.arena.tuple(id)? else {
+            return None;
+        };
+        let Value::Global(class) = self.arena.get(*class) else {
+            return None;
+        };
+        if self.arena.text(*tag) != Some("storage") {
+            return None;
+        }
+        let part = rest.first().and_then(|id| self.arena.tuple(*id));
+        let first = match part {
+            Some([_, first, _]) => self.arena.count(*first)?,
+            Some(_) => return None,
+            None => 0,
+        };
+        Some(Storage {
+            class: class.as_ref().clone(),
+            key: self.arena.text(*key)?.into(),
+            count: self.arena.count(*count)?,
+            first,
+        })
+    }
+
+    /// Adds to the list on top.
+    fn extend(&mut self, items: Vec<Id>) -> Result<()> {
+        let top = self.top()?;
+        match self.arena.get_mut(top) {
+            Value::List(list) => list.extend(items),
+            Value::Object(_) => {}
+            _ => return Err(PickleError::Malformed("it adds to what is no list")),
+        }
+        Ok(())
+    }
+
+    /// Sets keys of the dict on top.
+    fn set(&mut self, items: &[Id]) -> Result<()> {
+        let top = self.top()?;
+        let (pairs, []) = items.as_chunks::<2>() else {
+            return Err(PickleError::Malformed("a key has no value"));
+        };
+        match self.arena.get_mut(top) {
+            Value::Dict(dict) => dict.extend(pairs.iter().map(|[k, v]| (*k, *v))),
+            Value::Object(_) => {}
+            _ => return Err(PickleError::Malformed("it sets keys of what is no dict")),
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, value: Value) {
+        let id = self.arena.add(value);
+        self.stack.push(id);
+    }
+
+    fn top(&self) -> Result<Id> {
+        let bare = self.marks.last() == Some(&self.stack.len());
+        match self.stack.last() {
+            Some(id) if !bare => Ok(*id),
+            _ => Err(PickleError::Malformed("a value is missing")),
+        }
+    }
+
+    fn pop(&mut self) -> Result<Id> {
+        let top = self.top()?;
+        self.stack.pop();
+        Ok(top)
+    }
+
+    fn pop_to_mark(&mut self) -> Result<Vec<Id>> {
+        let mark = self.marks.pop();
+        let mark = mark.ok_or(PickleError::Malformed("a mark is missing"))?;
+        Ok(self.stack.split_off(mark.min(self.stack.len())))
+    }
+
+    fn remember(&mut self, place: u32) -> Result<()> {
+        let top = self.top()?;
+        self.memo.insert(place, top);
+        Ok(())
+    }
+
+    fn recall(&mut self, place: u32) -> Result<()> {
+        let found = self.memo.get(&place);
+        let found = found.ok_or(PickleError::Malformed("it recalls what it has not kept"))?;
+        self.stack.push(*found);
+        Ok(())
+    }
+
+    fn byte(&mut self) -> Result<u8> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.input.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Exactly so many bytes; memory grows with those that come, not with those that are promised.
+    fn exactly(&mut self, length: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = self.input.by_ref().take(length).read_to_end(&mut bytes)?;
+        match read as u64 == length {
+            true => Ok(bytes),
+            false => Err(PickleError::Ended),
+        }
+    }
+
+    fn text(&mut self, length: u64) -> Result<()> {
+        let bytes = self.exactly(length)?;
+        match String::from_utf8(bytes) {
+            Ok(text) => self.push(Value::Text(text.into())),
+            // Python 2 wrote bytes as text.
+            Err(_) => self.stack.push(Arena::BYTES),
+        }
+        Ok(())
+    }
+
+    /// Steps over bytes: no tensor needs any.
+    fn bytes(&mut self, length: u64) -> Result<()> {
+        let passed = io::copy(&mut self.input.by_ref().take(length), &mut io::sink())?;
+        self.stack.push(Arena::BYTES);
+        match passed == length {
+            true => Ok(()),
+            false => Err(PickleError::Ended),
+        }
+    }
+
+    /// A whole number in two's complement, the last byte highest.
+    fn long(&mut self, length: u64) -> Result<()> {
+        if length > 16 {
+            self.bytes(length)?;
+            self.pop()?;
+            self.stack.push(Arena::LARGE_INT);
+            return Ok(());
+        }
+        let bytes = self.exactly(length)?;
+        let sign = bytes
+            .last()
+            .map_or(0, |last| if last & 0x80 == 0 { 0 } else { 0xff });
+        let mut number = [sign; 16];
+        for (to, from) in number.iter_mut().zip(&bytes) {
+            *to = *from;
+        }
+        self.push(Value::Int(i128::from_le_bytes(number)));
+        Ok(())
+    }
+
+    /// A line of text, as globals are named.
+    fn line(&mut self) -> Result<String> {
+        let mut bytes = Vec::new();
+        let read = self
+            .input
+            .by_ref()
+            .take(MAX_NAME)
+            .read_until(b'\n', &mut bytes)?;
+        if bytes.pop() != Some(b'\n') {
+            return Err(match read as u64 == MAX_NAME {
+                true => PickleError::Malformed("a name has no end"),
+                false => PickleError::Ended,
+            });
+        }
+        String::from_utf8(bytes).map_err(|_| PickleError::Malformed("a name is no text"))
+    }
+}

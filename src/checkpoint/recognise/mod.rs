@@ -1,0 +1,210 @@
+//! Which network a checkpoint's tensors are of.
+//!
+//! A [`Row`] says where a family's layout keeps its sizes. From them a network is built, and only one whose tensors are
+//! exactly the file's counts as recognised. What weights do not tell (heads, time steps, the image's size) is taken from
+//! what the authors published, and said to be assumed.
+
+mod advice;
+mod row;
+mod rows;
+
+use std::borrow::Cow;
+
+use super::Mismatch;
+use super::differences::{Found, Tensors, differences};
+use crate::network::{Graph, ModelConfig, ModelError};
+pub(super) use advice::advice;
+pub use row::Shapes;
+use row::{Assumed, Row, Size};
+
+/// A network whose tensors a checkpoint may hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// The keys of `[model]` but for the checkpoint, in the order in which profiles write them.
+    pub settings: Vec<Setting>,
+    /// What they describe.
+    pub model: ModelConfig,
+    /// Its graph.
+    pub graph: Graph,
+}
+
+/// A key of `[model]` with its value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    /// The key.
+    pub key: &'static str,
+    /// The value.
+    pub value: toml::Value,
+    /// How it is known.
+    pub known: Known,
+}
+
+/// How a value is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// From the names of the tensors.
+    Names,
+    /// From a tensor.
+    Tensor(String),
+    /// The tensors fit any other value as well; why this one.
+    Assumed(Cow<'static, str>),
+}
+
+/// What is known of a checkpoint.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recognition {
+    /// The networks that have exactly these tensors.
+    pub candidates: Vec<Candidate>,
+    /// Where there are none: the network that differs least, and in what.
+    pub nearest: Option<(Candidate, Mismatch)>,
+}
+
+impl Candidate {
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&toml::Value> {
+        let setting = self.settings.iter().find(|s| s.key == key)?;
+        Some(&setting.value)
+    }
+
+    /// Family and layout, in words.
+    pub fn name(&self) -> String {
+        let text = |key| self.get(key).and_then(toml::Value::as_str);
+        let mut name = text("family").unwrap_or_default().to_owned();
+        for key in ["layout", "size"] {
+            if let Some(value) = text(key) {
+                name.push_str(&format!(", {key} {value}"));
+            }
+        }
+        name
+    }
+
+    /// The settings that the tensors tell.
+    pub fn told(&self) -> impl Iterator<Item = &Setting> {
+        let assumed = |s: &Setting| matches!(s.known, Known::Assumed(_));
+        self.settings.iter().filter(move |s| !assumed(s))
+    }
+}
+
+/// Finds the networks that have tensors of these keys and shapes.
+pub fn recognise(shapes: &Shapes) -> Recognition {
+    let mut found = Recognition::default();
+    for row in rows::ROWS {
+        let Some(candidate) = candidate(row, shapes) else {
+            continue;
+        };
+        let differs = differences(&Named(shapes), &candidate.graph);
+        if differs.is_empty() {
+            found.candidates.push(candidate);
+            continue;
+        }
+        let count = |m: &Mismatch| m.missing.len() + m.unexpected.len() + m.wrong_shape.len();
+        let nearer = found
+            .nearest
+            .as_ref()
+            .is_none_or(|(_, m)| count(&differs) < count(m));
+        // A network that shares less than half of the tensors is not near.
+        if nearer && 2 * differs.missing.len() < candidate.graph.tensors.len() {
+            found.nearest = Some((candidate, differs));
+        }
+    }
+    if !found.candidates.is_empty() {
+        found.nearest = None;
+    }
+    found
+}
+
+/// The network of a row with the sizes of these tensors; none where they lack sizes or there is no such network.
+fn candidate(row: &Row, shapes: &Shapes) -> Option<Candidate> {
+    let mut settings = vec![Setting {
+        key: "family",
+        value: row.family.into(),
+        known: Known::Names,
+    }];
+    settings.extend(row.fixed.iter().map(|(key, value)| Setting {
+        key,
+        value: value.value(),
+        known: Known::Names,
+    }));
+    let told = row.sizes.iter().map(|size| size.stored.find(shapes));
+    let told: Vec<_> = told.collect();
+    let has = |key: &str, number: i64| {
+        let mut sizes = row.sizes.iter().zip(&told);
+        let found = sizes.find(|(size, _)| size.key == key);
+        found.and_then(|(_, told)| told.as_ref()?.0.as_integer()) == Some(number)
+    };
+    let channels = row.channels.and_then(|n| i64::try_from(n).ok());
+    if channels.is_some_and(|n| !has("in_channels", n)) {
+        return None;
+    }
+    for (size, told) in row.sizes.iter().zip(&told) {
+        settings.push(setting(size, told.as_ref(), &has)?);
+    }
+    build(settings)
+}
+
+fn setting(
+    size: &Size,
+    told: Option<&(toml::Value, String)>,
+    has: &impl Fn(&str, i64) -> bool,
+) -> Option<Setting> {
+    let (value, known) = match told {
+        Some((value, tensor)) => (value.clone(), Known::Tensor(tensor.clone())),
+        None => {
+            let holds = |a: &&Assumed| a.when.iter().all(|(key, number)| has(key, *number));
+            let assumed = size.assumed.iter().find(holds)?;
+            let because = assumed.because.into();
+            (assumed.value.value(), Known::Assumed(because))
+        }
+    };
+    Some(Setting {
+        key: size.key,
+        value,
+        known,
+    })
+}
+
+/// Heads to be assumed where the published number does not divide a width.
+const HEADS: [i64; 7] = [8, 6, 4, 3, 2, 5, 1];
+
+fn build(mut settings: Vec<Setting>) -> Option<Candidate> {
+    let mut others = HEADS.iter();
+    loop {
+        let table = settings.iter().map(|s| (s.key.to_owned(), s.value.clone()));
+        let model: ModelConfig = table.collect::<toml::Table>().try_into().ok()?;
+        match model.graph() {
+            Ok(graph) => {
+                return Some(Candidate {
+                    settings,
+                    model,
+                    graph,
+                });
+            }
+            Err(ModelError::Size {
+                key: "num_heads", ..
+            }) => {
+                let heads = settings.iter_mut().find(|s| s.key == "num_heads")?;
+                heads.value = (*others.next()?).into();
+                heads.known =
+                    Known::Assumed("no number that divides the width is published".into());
+            }
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Shapes alone, to be compared with a graph.
+struct Named<'a>(&'a Shapes);
+
+impl Tensors for Named<'_> {
+    fn origin(&self) -> &str {
+        ""
+    }
+    fn find(&self, key: &str) -> Found<'_> {
+        self.0
+            .get(key)
+            .map_or(Found::Nothing, |shape| Found::Float(shape))
+    }
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}

@@ -1,0 +1,101 @@
+//! The network of a checkpoint that is named without a profile.
+
+use anyhow::{Result, bail};
+
+use crate::checkpoint::{Candidate, Known, Recognition};
+use crate::profile::Overrides;
+
+/// The keys of `[model]` by which a person can choose among networks that fit.
+const CHOICES: [&str; 3] = ["family", "layout", "size"];
+
+/// The networks that fit, but for those that `--set` rules out.
+pub fn left<'a>(recognition: &'a Recognition, overrides: &Overrides) -> Vec<&'a Candidate> {
+    let agrees = |candidate: &&Candidate| {
+        CHOICES.iter().all(|key| {
+            let given = overrides.get(&["model", key]).and_then(|v| v.as_str());
+            let has = candidate.get(key).and_then(|v| v.as_str());
+            given.is_none_or(|given| has == Some(given))
+        })
+    };
+    recognition.candidates.iter().filter(agrees).collect()
+}
+
+/// The only network that fits.
+///
+/// # Errors
+/// Where none does, or several do: then what to say.
+pub fn only<'a>(
+    origin: &str,
+    recognition: &'a Recognition,
+    overrides: &Overrides,
+) -> Result<&'a Candidate> {
+    match left(recognition, overrides).as_slice() {
+        [only] => Ok(only),
+        [] if recognition.candidates.is_empty() => {
+            bail!(
+                "{origin} holds no network that is recognised{}; write a profile with its sizes (`aq4svit profiles show \
+                 reference` explains the keys)",
+                nearest(recognition)
+            )
+        }
+        [] => bail!(
+            "{origin} holds {}, not what --set says of it",
+            names(&recognition.candidates.iter().collect::<Vec<_>>())
+        ),
+        several => bail!(
+            "{origin} fits several networks: {}; say which one by {}",
+            names(several),
+            choices(several)
+        ),
+    }
+}
+
+/// The nearest network, as a part of a sentence.
+pub fn nearest(recognition: &Recognition) -> String {
+    match &recognition.nearest {
+        None => String::new(),
+        Some((nearest, differs)) => format!(
+            " (the nearest is {}: {} tensors missing, {} unknown, {} of other shapes)",
+            nearest.name(),
+            differs.missing.len(),
+            differs.unexpected.len(),
+            differs.wrong_shape.len()
+        ),
+    }
+}
+
+/// How to say which network is meant, as in `--set model.layout=dvs or --set model.layout=imagenet`.
+pub fn choices(candidates: &[&Candidate]) -> String {
+    let differing = CHOICES.iter().find(|key| {
+        let values: Vec<_> = candidates.iter().map(|c| c.get(key)).collect();
+        values.windows(2).any(|pair| pair[0] != pair[1])
+    });
+    let Some(key) = differing else {
+        return "a profile".to_owned();
+    };
+    let values = candidates.iter().filter_map(|c| c.get(key)?.as_str());
+    let choices: Vec<String> = values.map(|v| format!("--set model.{key}={v}")).collect();
+    choices.join(" or ")
+}
+
+fn names(candidates: &[&Candidate]) -> String {
+    let names: Vec<String> = candidates.iter().map(|c| c.name()).collect();
+    names.join("; ")
+}
+
+/// What was assumed and not set by the person, one sentence each.
+pub fn assumptions(candidate: &Candidate, overrides: &Overrides) -> Vec<String> {
+    let open = candidate
+        .settings
+        .iter()
+        .filter(|s| overrides.get(&["model", s.key]).is_none());
+    let told = open.filter_map(|s| match &s.known {
+        Known::Assumed(because) => Some(format!(
+            "the weights do not tell model.{key}, {value} is assumed ({because}); --set model.{key}=... changes it",
+            key = s.key,
+            value = s.value
+        )),
+        _ => None,
+    });
+    told.collect()
+}

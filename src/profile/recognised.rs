@@ -1,0 +1,138 @@
+//! Profiles of checkpoints that were recognised.
+
+use std::path::{Path, PathBuf};
+
+use toml_edit::{DocumentMut, Item, Table, Value};
+
+use super::error::ProfileError;
+use super::library::{Library, Origin, ResolvedProfile};
+use super::overrides::Overrides;
+use super::settings::{Checkpoint, Profile};
+use crate::checkpoint::{Candidate, Known};
+
+impl Library {
+    /// A profile with a recognised network instead of its own `[model]`; one of nothing else where no profile is
+    /// named.
+    ///
+    /// # Errors
+    /// [`ProfileError`], also for pins and `[bits]` of the profile that the network does not have.
+    pub fn with_model(
+        &self,
+        wanted: Option<&str>,
+        candidate: &Candidate,
+        checkpoint: &Checkpoint,
+        overrides: &Overrides,
+    ) -> Result<ResolvedProfile, ProfileError> {
+        let (origin, text, file) = match wanted {
+            Some(name) => {
+                let origin = self.find(name)?;
+                let text = self.text(&origin)?;
+                let file = self.file(&origin);
+                (origin, text, file)
+            }
+            None => {
+                let name = Value::from(stem(checkpoint)).to_string();
+                let text = format!("format = 1\nname = {name}\n");
+                let origin = Origin::Checkpoint(checkpoint.to_string());
+                let file = self.file(&origin);
+                (origin, text, file)
+            }
+        };
+        // Read as it is first, so that what is wrong with it is told with its place.
+        let mut document: DocumentMut = match wanted {
+            Some(_) => Profile::parse_with(&text, &file, &Overrides::none())?.1,
+            None => text,
+        }
+        .parse()
+        .map_err(|_| ProfileError::NotAProfile {
+            path: file.clone(),
+            why: "it is not TOML",
+        })?;
+        document.insert(
+            "model",
+            Item::Table(section(candidate, checkpoint, overrides)?),
+        );
+        let (profile, text) = Profile::parse_with(&document.to_string(), &file, overrides)?;
+        Ok(ResolvedProfile {
+            profile,
+            text,
+            folder: file.parent().unwrap_or(Path::new("/")).to_owned(),
+            hides_shipped: false,
+            origin,
+        })
+    }
+}
+
+/// The `[model]` section of a recognised network, ready for a profile: what is assumed is told in comments.
+///
+/// # Errors
+/// For a path that TOML cannot write.
+pub fn model_section(
+    candidate: &Candidate,
+    checkpoint: &Checkpoint,
+) -> Result<String, ProfileError> {
+    let mut document = DocumentMut::new();
+    let section = section(candidate, checkpoint, &Overrides::none())?;
+    document.insert("model", Item::Table(section));
+    Ok(document.to_string())
+}
+
+fn section(
+    candidate: &Candidate,
+    checkpoint: &Checkpoint,
+    overrides: &Overrides,
+) -> Result<Table, ProfileError> {
+    let checkpoint = match checkpoint {
+        // A profile may stand in another folder.
+        Checkpoint::File(path) => {
+            Checkpoint::File(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+        }
+        builtin => builtin.clone(),
+    };
+    let path = checkpoint
+        .to_text()
+        .map_err(|_| ProfileError::NotAProfile {
+            path: PathBuf::from(checkpoint.to_string()),
+            why: "a path must be Unicode to stand in a profile",
+        })?;
+    let values = candidate.settings.iter().map(|s| {
+        // Both crates write and read the same TOML.
+        let value = s.value.to_string().parse::<Value>();
+        (
+            s,
+            value.unwrap_or_else(|_| Value::from(s.value.to_string())),
+        )
+    });
+    let values: Vec<_> = values.collect();
+    let lines = values
+        .iter()
+        .map(|(s, v)| s.key.len() + v.to_string().len());
+    let width = lines.max().unwrap_or(0).min(24);
+    let mut table = Table::new();
+    for (setting, mut value) in values {
+        if setting.known != Known::Names && !table.contains_key("checkpoint") {
+            table.insert("checkpoint", Item::Value(Value::from(path.as_str())));
+        }
+        let open = overrides.get(&["model", setting.key]).is_none();
+        if let (Known::Assumed(because), true) = (&setting.known, open) {
+            let length = setting.key.len() + value.to_string().len();
+            let gap = " ".repeat(width.saturating_sub(length));
+            value
+                .decor_mut()
+                .set_suffix(format!("{gap} # assumed: {because}"));
+        }
+        table.insert(setting.key, Item::Value(value));
+    }
+    Ok(table)
+}
+
+/// What to call a checkpoint's profile.
+fn stem(checkpoint: &Checkpoint) -> String {
+    let name = match checkpoint {
+        Checkpoint::File(path) => path.file_name().map(|n| n.to_string_lossy().into_owned()),
+        Checkpoint::Builtin(name) => Some(name.clone()),
+    };
+    let name = name.unwrap_or_else(|| "checkpoint".to_owned());
+    let stem = name.split('.').next().filter(|s| !s.is_empty());
+    stem.unwrap_or(&name).to_owned()
+}

@@ -1,0 +1,15 @@
+//! Checkpoint files, good and bad.
+
+mod hostile;
+mod pickles;
+mod pytorch;
+mod recognise;
+mod safetensors;
+
+use aq4svit::network::{Graph, ModelConfig};
+
+/// The graph of a `[model]` section.
+fn graph(model: &str) -> Graph {
+    let model: ModelConfig = toml::from_str(model).unwrap();
+    model.graph().unwrap()
+}

@@ -1,0 +1,312 @@
+//! Checkpoints as a person meets them: looked into, taken for a search, and wrong in every way.
+
+#[path = "common/demo.rs"]
+mod demo;
+
+use std::path::{Path, PathBuf};
+
+use demo::Demo;
+use serde_json::{Value, json};
+
+fn tests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}
+
+fn fixture(path: &str) -> String {
+    let path = tests().join("fixtures").join(path);
+    path.to_str().expect("Unicode").to_owned()
+}
+
+fn sample(name: &str) -> String {
+    let path = tests().join("data/pytorch").join(name);
+    path.to_str().expect("Unicode").to_owned()
+}
+
+#[track_caller]
+fn says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "{part:?} is not in: {message}");
+    }
+}
+
+#[test]
+fn inspect_tells_the_network_and_a_section_that_is_ready() {
+    let demo = Demo::new();
+    for file in [
+        "qkformer-cifar/checkpoint.pth",
+        "spikformer-cifar/checkpoint.pth.tar",
+    ] {
+        let file = fixture(file);
+        let (out, err) = demo.expect(0, &["inspect", &file]);
+        assert_eq!(err, "");
+        says(
+            &out,
+            &[
+                "every key and shape fits",
+                "num_heads = 8",
+                "# assumed: ",
+                "in_channels = 3\n",
+            ],
+        );
+        assert!(!out.contains("in_channels = 3 "), "{out}");
+        // The section makes a profile as it is.
+        let section = &out[out.find("[model]").expect("a section")..];
+        let section = &section[..section.find("\n\n").expect("its end")];
+        demo.write("p.toml", format!("format = 1\n\n{section}\n").as_bytes());
+        let (out, err) = demo.expect(0, &["inspect", "p.toml"]);
+        assert_eq!(err, "");
+        says(&out, &[&file, "has this network's tensors"]);
+    }
+}
+
+#[test]
+fn inspect_gives_one_object() {
+    let demo = Demo::new();
+    let file = fixture("spikformer-cifar/checkpoint.pth.tar");
+    let (out, _) = demo.expect(0, &["inspect", &file, "--json"]);
+    let object: Value = serde_json::from_str(&out).expect("one object");
+    assert_eq!(object["type"], "inspection");
+    assert_eq!(object["family"], "spikformer");
+    assert_eq!(object["under"], "state_dict");
+    assert_eq!(object["unused"], json!([]));
+    assert_eq!(object["checkpoint_fits"], true);
+    assert_eq!(object["candidates"].as_array().map(Vec::len), Some(1));
+    assert_eq!(object["layers"][0]["layer"], "patch_embed.proj_conv");
+    assert_eq!(object["tensors"].as_array().map(Vec::len), Some(107));
+    assert_eq!(object["matches"], json!([]));
+    let (out, _) = demo.expect(0, &["inspect", &sample("timm.pth.tar"), "--json"]);
+    let object: Value = serde_json::from_str(&out).expect("one object");
+    assert_eq!(object["type"], "inspection");
+    assert_eq!(object["unused"], json!(["state_dict_ema"]));
+    assert_eq!(object["candidates"], json!([]));
+    assert!(object["layers"].is_null());
+}
+
+#[test]
+fn inspect_says_what_it_does_not_know() {
+    let demo = Demo::new();
+    let (out, _) = demo.expect(0, &["inspect", &sample("timm.pth.tar")]);
+    says(
+        &out,
+        &[
+            "under `state_dict`",
+            "also has tensors under `state_dict_ema`, which are not read",
+            "head.weight      [2, 3]",
+            "No network is recognised.",
+            "profiles show reference",
+        ],
+    );
+    let (out, _) = demo.expect(0, &["inspect", "builtin:qkformer-fashion-mnist"]);
+    says(&out, &["authors' evaluation: demo", "image_size = 28"]);
+    assert!(!out.contains("head.weight"), "{out}");
+    let (out, _) = demo.expect(0, &["inspect", "builtin:qkformer-fashion-mnist", "--wide"]);
+    says(&out, &["head.weight"]);
+    // What a person sets is not assumed any more.
+    let set = [
+        "inspect",
+        "builtin:qkformer-fashion-mnist",
+        "--set",
+        "model.num_heads=4",
+    ];
+    let (out, _) = demo.expect(0, &set);
+    says(&out, &["num_heads = 4\n"]);
+    let (_, err) = demo.expect(
+        1,
+        &[
+            "inspect",
+            "builtin:qkformer-fashion-mnist",
+            "--set",
+            "model.num_heads=7",
+        ],
+    );
+    says(&err, &["--set model.num_heads=7", "must divide 16"]);
+}
+
+#[test]
+fn damaged_checkpoints_are_named() {
+    let demo = Demo::new();
+    demo.write("bad.safetensors", &[7; 20]);
+    let (_, err) = demo.expect(1, &["inspect", "bad.safetensors"]);
+    says(&err, &["bad.safetensors", "begins like neither"]);
+    let (_, err) = demo.expect(1, &["inspect", "no.pth"]);
+    says(&err, &["there is no checkpoint at no.pth"]);
+    for (name, part) in [
+        ("refused-whole-model.pth", "model.state_dict()"),
+        ("refused-no-weights.pth", "no tensors under"),
+        ("refused-program.pt", "TorchScript"),
+        ("refused-compressed.pth", "compressed"),
+    ] {
+        let (out, err) = demo.expect(1, &["inspect", &sample(name)]);
+        assert_eq!(out, "");
+        says(&err, &[name, part]);
+    }
+    // The network is known, and its numbers are useless: both are said.
+    let good = std::fs::read(fixture("spikformer-cifar/weights.safetensors")).expect("a fixture");
+    let mut nan = good.clone();
+    let end = nan.len();
+    nan[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    demo.write("nan.safetensors", &nan);
+    let (out, err) = demo.expect(1, &["inspect", "nan.safetensors"]);
+    says(&out, &["spikformer, layout cifar", "not usable"]);
+    says(
+        &err,
+        &[
+            "nan.safetensors",
+            "1 of ",
+            "NaN or infinite",
+            "use another one",
+        ],
+    );
+    let cut = &good[..good.len() / 2];
+    demo.write("cut.safetensors", cut);
+    let (_, err) = demo.expect(1, &["inspect", "cut.safetensors"]);
+    says(&err, &["cut.safetensors", "truncated"]);
+    let whole = std::fs::read(fixture("spikformer-cifar/checkpoint.pth.tar")).expect("a fixture");
+    demo.write("cut.pth.tar", &whole[..whole.len() / 2]);
+    let (_, err) = demo.expect(1, &["inspect", "cut.pth.tar"]);
+    says(&err, &["cut.pth.tar", "truncated"]);
+}
+
+#[test]
+fn the_wrong_profile_is_told_what_to_set() {
+    let demo = Demo::new();
+    let file = fixture("qkformer-cifar/checkpoint.pth");
+    let set = format!("model.checkpoint={file}");
+    let (_, err) = demo.expect(1, &["inspect", "small.toml", "--set", &set]);
+    says(
+        &err,
+        &[
+            "the file is of qkformer, layout cifar: in [model], set in_channels = 3, embed_dims = 32;",
+            &format!("aq4svit inspect {file}"),
+        ],
+    );
+    let (_, err) = demo.expect(1, &["inspect", "spikformer-cifar10-4-384", "--set", &set]);
+    says(&err, &["set family = \"qkformer\", embed_dims = 32;"]);
+}
+
+#[test]
+fn searches_from_a_checkpoint_need_data_and_a_known_network() {
+    let demo = Demo::new();
+    let from = |file: &str, more: &[&str]| {
+        let arguments = [
+            "search",
+            "--headless",
+            "--run-dir",
+            "run",
+            "--model-from",
+            file,
+        ];
+        let (_, err) = demo.expect(1, &[&arguments, more].concat());
+        assert!(!demo.path("run").join("journal.jsonl").exists());
+        err
+    };
+    let file = fixture("qkformer-cifar/checkpoint.pth");
+    let err = from(&file, &[]);
+    says(
+        &err,
+        &[
+            "[data] is missing",
+            "note: the weights do not tell model.num_heads, 8 is assumed",
+        ],
+    );
+    let err = from(&file, &["--set", "model.num_heads=4"]);
+    assert!(!err.contains("model.num_heads"), "{err}");
+    let err = from(&sample("bare.pth"), &[]);
+    says(
+        &err,
+        &[
+            "bare.pth",
+            "no network that is recognised",
+            "profiles show reference",
+        ],
+    );
+    let err = from(&file, &["--set", "model.family=spikformer"]);
+    says(&err, &["holds qkformer, layout cifar, not what --set says"]);
+    let err = from("nowhere.pth", &[]);
+    says(&err, &["there is no checkpoint at nowhere.pth"]);
+    // Pins of a profile that the network does not have.
+    let err = from(
+        &fixture("spikformer-cifar/checkpoint.pth.tar"),
+        &["demo", "--set", "pins.stage1.*=4"],
+    );
+    says(&err, &["stage1.*"]);
+}
+
+#[cfg(feature = "torch")]
+mod with_libtorch {
+    use super::*;
+
+    /// What `predict` writes for a fixture with a checkpoint.
+    fn predicted(demo: &Demo, name: &str, checkpoint: &str) -> Vec<u8> {
+        let profile = fixture(&format!("{name}/profile.toml"));
+        let set = format!(
+            "model.checkpoint={}",
+            fixture(&format!("{name}/{checkpoint}"))
+        );
+        let input = fixture(&format!("{name}/reference.safetensors"));
+        let arguments = [
+            "predict", &profile, "--input", &input, "--output", "out", "--set", &set,
+        ];
+        demo.expect(0, &arguments);
+        std::fs::read(demo.path("out")).expect("an output")
+    }
+
+    #[test]
+    fn pytorch_files_give_the_logits_of_their_safetensors() {
+        let demo = Demo::new();
+        for (name, checkpoint) in [
+            ("qkformer-cifar", "checkpoint.pth"),
+            ("spikformer-cifar", "checkpoint.pth.tar"),
+        ] {
+            let expected = predicted(&demo, name, "weights.safetensors");
+            assert_eq!(predicted(&demo, name, checkpoint), expected, "{name}");
+        }
+    }
+
+    /// A search from weights alone decides as one from a whole profile.
+    #[test]
+    fn a_search_takes_its_network_from_a_checkpoint() {
+        let demo = Demo::new();
+        let text = std::fs::read_to_string(demo.path("small.toml")).expect("a profile");
+        let (model, rest) = (text.find("[model]"), text.find("[data]"));
+        let (model, rest) = (model.expect("a section"), rest.expect("a section"));
+        // Of another network, which is not used.
+        let other = "[model]\nfamily = \"spikformer\"\nlayout = \"cifar\"\nimage_size = 32\nin_channels = 3\n\
+                     num_classes = 10\nembed_dims = 64\nnum_heads = 8\nmlp_ratio = 4\ndepths = 4\ntime_steps = 4\n\n";
+        demo.write(
+            "data.toml",
+            [&text[..model], other, &text[rest..]].concat().as_bytes(),
+        );
+        let last = |out: &str| -> Value {
+            serde_json::from_str(out.lines().last().expect("lines")).expect("JSON")
+        };
+        let levels = "search.levels=[\"network\", \"stage\"]";
+        let options = ["--headless", "--json", "--set", levels, "--run-dir"];
+        let (out, _) = demo.expect(
+            0,
+            &[&["search", "small.toml"], &options[..], &["a"]].concat(),
+        );
+        let expected = last(&out);
+        let from = [
+            "search",
+            "data.toml",
+            "--model-from",
+            "builtin:qkformer-fashion-mnist",
+        ];
+        let (out, err) = demo.expect(0, &[&from, &options[..], &["b"]].concat());
+        let found = last(&out);
+        says(&err, &["time_steps, 4 is assumed"]);
+        for field in [
+            "accuracy",
+            "memory_bytes",
+            "evaluations",
+            "layer_forwards_plain",
+        ] {
+            assert_eq!(found[field], expected[field], "{field}");
+        }
+        // The run's profile stands on its own.
+        let profile = found["profile"].as_str().expect("a path");
+        let (out, _) = demo.expect(0, &["evaluate", profile, "--split", "search", "--json"]);
+        assert_eq!(last(&out)["accuracy"], expected["accuracy"]);
+    }
+}
