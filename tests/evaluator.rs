@@ -10,6 +10,7 @@ use aq4svit::evaluate::{
     Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split,
     StopRule, Work,
 };
+use aq4svit::network::{Architecture, Layout, ModelConfig};
 use aq4svit::profile::Profile;
 use aq4svit::quant::{Allocation, BitWidth, Scheme};
 use aq4svit::torch::{
@@ -134,6 +135,7 @@ fn the_demos_first_logits() {
     }
     let images = Images {
         batch: 64,
+        frames: None,
         shape: test.shape(),
         values,
     };
@@ -324,4 +326,97 @@ fn what_cannot_be_answered_is_an_error() {
             EvaluateError::OutOfRange { len: 200, .. }
         ));
     }
+}
+
+/// The authors' QKFormer lets a state run on from image to image: batches of 32 in the split's order, the last one as
+/// short as it is, are part of the result, whatever is asked for.
+#[test]
+fn a_batch_leak_has_fixed_batches() {
+    let profile = Profile::load(&root().join("profiles/demo.toml")).unwrap();
+    let mut config = profile.model.clone();
+    let Architecture::QkFormer { batch_leak, .. } = &mut config.architecture else {
+        panic!("the demo is a QKFormer");
+    };
+    *batch_leak = true;
+    let (plain, splits) = demo();
+    let model = Model {
+        graph: config.graph().unwrap(),
+        ..plain.clone()
+    };
+    let data = DataConfig {
+        calibration: 40,
+        search: 42,
+        ..profile.data.clone().unwrap()
+    };
+    let leaking = Arc::new(data::load(&data, root(), &config).unwrap());
+    let options = TorchOptions {
+        threads: Some(2),
+        ..TorchOptions::default()
+    };
+    let mut evaluator = TorchEvaluator::new(model.clone(), Arc::clone(&leaking), options).unwrap();
+    let search = &leaking.search;
+    let mut expected = CorrectBits::new();
+    for batch in [0..32, 32..42] {
+        let mut values = vec![0.0; batch.len() * 28 * 28];
+        for (i, pixels) in batch.clone().zip(values.chunks_mut(28 * 28)) {
+            search.fill(i, pixels);
+        }
+        let images = Images {
+            batch: batch.len(),
+            frames: None,
+            shape: search.shape(),
+            values,
+        };
+        let options = PredictOptions {
+            precision: Precision::F32,
+            trace: false,
+            device: Device::CPU,
+        };
+        let logits = predict(&model, &uniform(4), &images, options)
+            .unwrap()
+            .logits;
+        let classes = logits.chunks(10).map(|row| {
+            let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            row.iter().position(|x| *x == largest).unwrap()
+        });
+        let correct = batch
+            .zip(classes)
+            .map(|(i, c)| c == search.label(i) as usize);
+        expected.extend(&correct.collect());
+    }
+    let whole = bits(
+        ask(
+            &mut evaluator,
+            &uniform(4),
+            accuracy(Split::Search, 0, 42, None),
+        )
+        .0,
+    );
+    assert_eq!(whole, expected);
+    let mut parts = CorrectBits::new();
+    for (from, to) in [(0, 7), (7, 33), (33, 42)] {
+        let question = accuracy(Split::Search, from, to, None);
+        parts.extend(&bits(ask(&mut evaluator, &uniform(4), question).0));
+    }
+    assert_eq!(parts, expected);
+    let (drift, _) = ask(&mut evaluator, &uniform(32), Question::Drift);
+    assert!(matches!(drift, Outcome::Drift { drift, .. } if drift == 0.0));
+
+    // Networks that read frames need data of frames.
+    let frames = ModelConfig {
+        architecture: Architecture::Spikformer {
+            layout: Layout::Dvs { tau: 2.0 },
+            embed_dims: 16,
+            depths: 1,
+        },
+        image_size: 32,
+        ..config
+    };
+    let model = Model {
+        graph: frames.graph().unwrap(),
+        ..plain.clone()
+    };
+    let refused = TorchEvaluator::new(model, Arc::clone(splits), TorchOptions::default());
+    let message = refused.err().unwrap().to_string();
+    assert!(message.contains("the network takes 4 frames"), "{message}");
 }

@@ -135,7 +135,8 @@ fn layer_shape(layer: &crate::network::Layer, from: Shape) -> Result<Shape, Stri
             groups,
         } => (kernel, stride, padding, groups),
     };
-    if groups == 0 || from.channels % groups != 0 || layer.channels() % groups != 0 {
+    let divides = |channels: usize| channels.is_multiple_of(groups);
+    if groups == 0 || !divides(from.channels) || !divides(layer.channels()) {
         return Err(format!("{groups} groups do not divide the channels"));
     }
     let fits = layer.fan_in() == from.channels / groups * kernel * kernel;
