@@ -1,20 +1,22 @@
 //! The executor's own operations on CPU tensors, by the loops of [`super::loops`].
 #![forbid(unsafe_code)]
 
+mod neurons;
+
 use tch::{Kind, Tensor};
 
 use super::TorchError;
 use super::error::Doing;
 use super::loops::{
-    Affine, AffineRows, Attention, Drive, Float, HeadMask, HeadSum, Level, Levels, Lif, MaxPool,
-    TokenTimeSum,
+    Affine, AffineRows, Attention, Drive, Float, HeadMask, HeadSum, MaxPool, TokenTimeSum,
 };
 use super::memory::{Fresh, launch, numbers, numbers_mut};
 use super::ops::{Native, Operand, Ops, Population, Value};
 use super::plan::Pool;
-use super::record::{ChannelRecorder, LeakRecorder, Record, Recorder, StepRecorder};
+use super::record::Record;
 use super::weights::AffineTensors;
-use crate::network::{Neuron, Shape};
+use crate::network::Shape;
+use neurons::neurons;
 
 /// Calls a generic function for the number format of a tensor.
 macro_rules! by_kind {
@@ -318,98 +320,4 @@ fn drive<F: Float>(value: Option<&Value>) -> Result<Drive<'_, F>, TorchError> {
 
 fn row_count(x: &Value) -> usize {
     x.tensor().size().first().map_or(0, |&n| n as usize)
-}
-
-fn neurons<F: Float>(
-    input: Option<&Value>,
-    out: &mut Fresh,
-    population: &Population<'_>,
-    record: &mut Record,
-) -> Result<(), TorchError> {
-    let (site, neuron) = (population.site.index(), population.neuron);
-    let channels = population.shape.channels;
-    match record {
-        Record::Channels(sums) => {
-            let sums = sums.sites.get_mut(site).map_or(&mut [][..], Vec::as_mut);
-            let recorder = ChannelRecorder::new(channels, neuron, sums);
-            recorded::<F, _>(input, out, population, recorder)
-        }
-        Record::Steps(sites) => {
-            let steps = sites.get_mut(site).map_or(&mut [][..], Vec::as_mut);
-            let recorder = StepRecorder { steps, neuron };
-            recorded::<F, _>(input, out, population, recorder)
-        }
-        Record::Nothing => recorded::<F, _>(input, out, population, ()),
-    }
-}
-
-fn recorded<F: Float, R: Recorder<F>>(
-    input: Option<&Value>,
-    out: &mut Fresh,
-    population: &Population<'_>,
-    recorder: R,
-) -> Result<(), TorchError> {
-    match population.batch_leak {
-        false => sweep::<F, R>(
-            input,
-            out,
-            population,
-            (population.steps, population.images),
-            recorder,
-        ),
-        // All images of all time steps are the steps of one long sequence.
-        true => {
-            let images = population.images;
-            let inner = recorder;
-            let recorder = LeakRecorder { images, inner };
-            let steps = population.steps * images;
-            sweep::<F, _>(input, out, population, (steps, 1), recorder)
-        }
-    }
-}
-
-fn sweep<F: Float, R: Recorder<F>>(
-    input: Option<&Value>,
-    out: &mut Fresh,
-    population: &Population<'_>,
-    (steps, images): (usize, usize),
-    recorder: R,
-) -> Result<(), TorchError> {
-    let channels = population.shape.channels;
-    let affine = population.affine.map(rows).transpose()?;
-    let (mut drive, mut residual) = (drive(input)?, drive(population.residual)?);
-    if population.batch_leak {
-        // One image is one step: what looks the same at every time step is another number at each.
-        (drive, residual) = (drive.in_steps(), residual.in_steps());
-    }
-    let out = numbers_mut(out)?;
-    match population.neuron {
-        Neuron::Lif { tau, threshold } => launch(Lif::<F, R> {
-            steps,
-            images,
-            channels,
-            tau,
-            threshold,
-            affine,
-            drive,
-            residual,
-            out,
-            recorder,
-        }),
-        Neuron::Integer { max, halves, .. } => launch(Levels::<F, R> {
-            steps,
-            images,
-            channels,
-            level: Level {
-                max: F::of(max as f64),
-                halves,
-            },
-            affine,
-            drive,
-            residual,
-            out,
-            recorder,
-        }),
-    }
-    Ok(())
 }

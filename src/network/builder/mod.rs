@@ -6,12 +6,12 @@
 
 mod attention;
 mod conv;
+mod layers;
 
 use super::config::{MAX_MACS, MAX_PARAMETERS};
 use super::{
-    Block, BlockId, BlockLayout, Graph, Layer, LayerId, LayerKind, ModelError, Neuron, Node,
-    NodeId, Op, PerChannel, Range, Shape, Site, SiteId, Stage, StageId, TensorKind, TensorSpec,
-    WeightSource,
+    Block, BlockId, BlockLayout, Graph, ModelError, Neuron, Node, NodeId, Op, Range, Shape, Site,
+    SiteId, Stage, StageId, TensorKind, TensorSpec,
 };
 pub(in crate::network) use conv::{Conv, Form};
 
@@ -94,97 +94,6 @@ impl GraphBuilder {
             is_static: !frames,
         };
         self.push(Op::Input, &[], value)
-    }
-
-    /// A convolution; `name` is the state-dict key without `.weight`.
-    pub(super) fn conv(&mut self, x: NodeId, name: &str, conv: Conv) -> NodeId {
-        let from = self.node(x).shape;
-        let count = |length| window_count(length, conv.kernel, conv.stride, conv.padding);
-        let shape = Shape {
-            channels: conv.out,
-            height: count(from.height),
-            width: count(from.width),
-        };
-        let groups = if conv.depthwise { from.channels } else { 1 };
-        let inputs = from.channels / groups;
-        let weight_shape = match conv.form {
-            Form::Map => vec![conv.out, inputs, conv.kernel, conv.kernel],
-            Form::Sequence => vec![conv.out, inputs, 1],
-            Form::Matrix => vec![conv.out, inputs],
-        };
-        let kind = LayerKind::Conv {
-            kernel: conv.kernel,
-            stride: conv.stride,
-            padding: conv.padding,
-            groups,
-        };
-        // A padded 1x1 convolution does no work on its padding.
-        let positions = match conv.kernel {
-            1 => (
-                from.height.div_ceil(conv.stride),
-                from.width.div_ceil(conv.stride),
-            ),
-            _ => (shape.height, shape.width),
-        };
-        let layer = self.new_layer(name, kind, weight_shape, conv.bias, conv.source);
-        self.layer(x, layer, shape, positions)
-    }
-
-    /// A fully connected layer with bias on a pooled vector.
-    pub(super) fn linear(&mut self, x: NodeId, name: &str, out: usize) -> NodeId {
-        let from = self.node(x).shape;
-        let shape = Shape {
-            channels: out,
-            ..from
-        };
-        let weight_shape = vec![out, from.channels];
-        let kind = LayerKind::Linear;
-        let layer = self.new_layer(name, kind, weight_shape, true, WeightSource::Stored);
-        self.layer(x, layer, shape, (1, 1))
-    }
-
-    /// Batch norm. Behind a layer, or behind what that layer absorbs, the layer absorbs it.
-    pub(super) fn batch_norm(&mut self, x: NodeId, name: &str) -> NodeId {
-        let channels = self.node(x).shape.channels;
-        self.batch_norm_tensors(name, channels);
-        self.absorb(x, PerChannel::BatchNorm(name.to_owned()));
-        let value = self.value(x).real();
-        self.push(Op::BatchNorm(name.to_owned()), &[x], value)
-    }
-
-    /// The state-dict entries of a batch norm.
-    pub(super) fn batch_norm_tensors(&mut self, name: &str, channels: usize) {
-        for key in ["weight", "bias"] {
-            self.tensor(format!("{name}.{key}"), &[channels], TensorKind::Param);
-        }
-        for key in ["running_mean", "running_var"] {
-            self.tensor(format!("{name}.{key}"), &[channels], TensorKind::Buffer);
-        }
-        let counter = format!("{name}.num_batches_tracked");
-        self.tensor(counter, &[], TensorKind::Buffer);
-    }
-
-    /// Multiplication by the vector of a key that [`parameter`](Self::parameter) has entered.
-    pub(super) fn channel_scale(&mut self, x: NodeId, key: &str) -> NodeId {
-        self.absorb(x, PerChannel::Scale(key.to_owned()));
-        let value = self.value(x).real();
-        self.push(Op::ChannelScale(key.to_owned()), &[x], value)
-    }
-
-    /// Lets the layer behind which a per-channel operation comes absorb it.
-    fn absorb(&mut self, x: NodeId, operation: PerChannel) {
-        let mut at = x;
-        loop {
-            match (&self.node(at).op, self.node(at).inputs.first()) {
-                (Op::Layer(layer), _) => {
-                    let layer = layer.index();
-                    self.graph.layers[layer].absorbed.push(operation);
-                    return;
-                }
-                (Op::BatchNorm(_) | Op::ChannelScale(_), Some(&before)) => at = before,
-                _ => return,
-            }
-        }
     }
 
     /// Spiking neurons.
@@ -329,58 +238,6 @@ impl GraphBuilder {
             }
         }
         Ok(self.graph)
-    }
-
-    fn new_layer(
-        &self,
-        name: &str,
-        kind: LayerKind,
-        weight_shape: Vec<usize>,
-        bias: bool,
-        source: WeightSource,
-    ) -> Layer {
-        Layer {
-            name: name.to_owned(),
-            block: self.current_block(),
-            kind,
-            weight_shape,
-            bias,
-            source,
-            absorbed: Vec::new(),
-            input: Range::Real,
-            macs: 0,
-        }
-    }
-
-    /// Appends a layer. `positions` are the rows and columns at which it does work.
-    fn layer(
-        &mut self,
-        x: NodeId,
-        mut layer: Layer,
-        shape: Shape,
-        positions: (usize, usize),
-    ) -> NodeId {
-        let from = self.value(x);
-        if layer.source == WeightSource::Stored {
-            let name = &layer.name;
-            let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-            self.tensor(weight, &layer.weight_shape, TensorKind::Param);
-            if layer.bias {
-                self.tensor(bias, &[shape.channels], TensorKind::Param);
-            }
-        }
-        let steps = if from.is_static {
-            1
-        } else {
-            self.graph.time_steps
-        };
-        layer.input = from.range;
-        layer.macs = [positions.0, positions.1, steps]
-            .iter()
-            .fold(layer.weights() as u64, |n, &k| n.saturating_mul(k as u64));
-        self.graph.layers.push(layer);
-        let op = Op::Layer(LayerId(last(&self.graph.layers)));
-        self.push(op, &[x], from.real().shaped(shape))
     }
 
     fn tensor(&mut self, key: String, shape: &[usize], kind: TensorKind) {

@@ -1,0 +1,121 @@
+//! Bounds of sizes, and what families ask of them.
+
+use super::{Layout, ModelConfig, ModelError};
+
+/// The widest embedding.
+const MAX_WIDTH: usize = 16_384;
+
+impl ModelConfig {
+    /// Checks what every family asks of the sizes: from 1 to a bound that keeps all arithmetic on shapes
+    /// far from overflow.
+    pub(in crate::network) fn check(&self) -> Result<(), ModelError> {
+        let bounds = [
+            ("image_size", self.image_size, 4096),
+            ("in_channels", self.in_channels, 4096),
+            ("num_classes", self.num_classes, 1_000_000),
+            ("num_heads", self.num_heads, MAX_WIDTH),
+            ("mlp_ratio", self.mlp_ratio, 64),
+            ("time_steps", self.time_steps, 1024),
+        ];
+        for (key, value, most) in bounds {
+            within(key, value, most)?;
+        }
+        if let Some(Layout::Dvs { tau }) = self.layout() {
+            require((1.0..=1e6).contains(&tau), "tau", tau, || {
+                "must be from 1 (no memory) to 1000000".to_owned()
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Checks a width: its bound, and that it is divisible where the family divides it.
+    pub(in crate::network) fn check_width(
+        &self,
+        width: usize,
+        divisor: usize,
+    ) -> Result<(), ModelError> {
+        within("embed_dims", width, MAX_WIDTH)?;
+        require(width.is_multiple_of(divisor), "embed_dims", width, || {
+            format!("must be divisible by {divisor}")
+        })
+    }
+
+    /// Checks that the heads divide a width, which is called `what`.
+    pub(in crate::network) fn check_heads(
+        &self,
+        width: usize,
+        what: &str,
+    ) -> Result<(), ModelError> {
+        let heads = self.num_heads;
+        require(width.is_multiple_of(heads), "num_heads", heads, || {
+            format!("must divide {width} ({what})")
+        })
+    }
+
+    /// Checks that the image can be halved this often. The authors' code halves sizes rounding down where
+    /// the pooling rounds up, so it runs on no other sizes.
+    pub(in crate::network) fn check_halvings(&self, halvings: usize) -> Result<(), ModelError> {
+        let (size, factor) = (self.image_size, 1usize << halvings);
+        require(size.is_multiple_of(factor), "image_size", size, || {
+            format!(
+                "must be a multiple of {factor} in this layout, which halves it {halvings} times"
+            )
+        })
+    }
+
+    /// Checks that there is only one time step: the integers of these neurons stand for several.
+    pub(in crate::network) fn check_one_step(&self) -> Result<(), ModelError> {
+        let steps = self.time_steps;
+        require(steps == 1, "time_steps", steps, || {
+            "must be 1: a neuron's integer stands for max_spike steps".to_owned()
+        })
+    }
+}
+
+/// Checks a number of blocks.
+pub(in crate::network) fn check_depths(depths: usize, least: usize) -> Result<(), ModelError> {
+    within("depths", depths, 256)?;
+    require(depths >= least, "depths", depths, || {
+        format!("must be at least {least} in this layout, one block or more for every stage")
+    })
+}
+
+/// Checks the strides of downsamplings.
+pub(in crate::network) fn check_strides(strides: &[usize]) -> Result<(), ModelError> {
+    let fit = strides.iter().all(|s| (1..=16).contains(s));
+    require(fit, "strides", format!("{strides:?}"), || {
+        "each must be from 1 to 16".to_owned()
+    })
+}
+
+/// Checks the largest integer that a neuron emits: levels are counted in one byte.
+pub(in crate::network) fn check_max_spike(max_spike: u64) -> Result<(), ModelError> {
+    require(
+        (1..=255).contains(&max_spike),
+        "max_spike",
+        max_spike,
+        || "must be from 1 to 255".to_owned(),
+    )
+}
+
+fn within(key: &'static str, value: usize, most: usize) -> Result<(), ModelError> {
+    require((1..=most).contains(&value), key, value, || {
+        format!("must be from 1 to {most}")
+    })
+}
+
+fn require(
+    holds: bool,
+    key: &'static str,
+    value: impl ToString,
+    why: impl FnOnce() -> String,
+) -> Result<(), ModelError> {
+    if holds {
+        return Ok(());
+    }
+    Err(ModelError::Size {
+        key,
+        value: value.to_string(),
+        why: why(),
+    })
+}
