@@ -37,7 +37,8 @@ pub(super) fn shapes(tensors: &impl Tensors) -> Shapes {
     floats.collect()
 }
 
-/// An error that tells what to do, unless nothing differs.
+/// An error that tells what to do, unless nothing differs, or only shapes of tensors that are never used and tell
+/// nothing of the network either.
 ///
 /// # Errors
 /// [`CheckpointError::Mismatch`].
@@ -50,6 +51,9 @@ pub(super) fn judge(
         return Ok(());
     }
     found.advice = advice(&shapes(tensors), graph, &found);
+    if found.is_harmless() && found.advice.is_none() {
+        return Ok(());
+    }
     Err(CheckpointError::Mismatch(Box::new(found)))
 }
 
@@ -67,6 +71,7 @@ pub(super) fn differences(tensors: &impl Tensors, graph: &Graph) -> Mismatch {
                 key: key(),
                 found: shape.to_vec(),
                 expected: spec.shape.clone(),
+                unused: spec.dead,
             }),
             Found::Other(dtype) => found.not_float.push((key(), dtype.to_owned())),
             Found::Nothing | Found::Object(_) if spec.dead => {}

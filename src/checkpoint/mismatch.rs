@@ -37,6 +37,8 @@ pub struct WrongShape {
     pub found: Vec<usize>,
     /// Its shape in the model.
     pub expected: Vec<usize>,
+    /// True where the model has the tensor but never uses it.
+    pub unused: bool,
 }
 
 /// A tensor with unusable values.
@@ -53,6 +55,15 @@ pub struct WrongValues {
 }
 
 impl Mismatch {
+    /// True when nothing differs that the model uses.
+    pub fn is_harmless(&self) -> bool {
+        self.missing.is_empty()
+            && self.unexpected.is_empty()
+            && self.wrong_shape.iter().all(|t| t.unused)
+            && self.not_float.is_empty()
+            && self.wrong_values.is_empty()
+    }
+
     /// True when nothing differs.
     pub fn is_empty(&self) -> bool {
         self.missing.is_empty()

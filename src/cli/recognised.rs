@@ -71,10 +71,13 @@ pub fn choices(candidates: &[&Candidate]) -> String {
         values.windows(2).any(|pair| pair[0] != pair[1])
     });
     let Some(key) = differing else {
-        return "a profile".to_owned();
+        return "a profile of its own".to_owned();
     };
     let values = candidates.iter().filter_map(|c| c.get(key)?.as_str());
-    let choices: Vec<String> = values.map(|v| format!("--set model.{key}={v}")).collect();
+    let mut choices: Vec<String> = values.map(|v| format!("--set model.{key}={v}")).collect();
+    if choices.len() < candidates.len() {
+        choices.push("a profile of its own".to_owned());
+    }
     choices.join(" or ")
 }
 

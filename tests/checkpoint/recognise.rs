@@ -322,6 +322,24 @@ fn foreign_tensors_are_called_foreign() {
     );
 }
 
+/// The published file of `sdt-v3` of 83M holds tensors of a branch that cannot run, of shapes that fit no branch.
+#[test]
+fn shapes_of_unused_tensors_do_not_matter() {
+    let mut odd = whole(&graph(SMALL));
+    let (shape, values) = (vec![7], vec![0.5; 7]);
+    odd.insert("block.0.norm1.weight".into(), TensorData { shape, values });
+    odd.check(&graph(SMALL)).unwrap();
+    assert_eq!(only(&odd.shapes()).name(), "spikformer, layout cifar");
+    // Where something else is wrong they are told as well.
+    let (shape, values) = (vec![7], vec![0.5; 7]);
+    odd.insert("head.bias".into(), TensorData { shape, values });
+    let message = odd.check(&graph(SMALL)).unwrap_err().to_string();
+    assert!(
+        message.contains("norm1.weight is [7], should be [64]; head.bias is [7]"),
+        "{message}"
+    );
+}
+
 /// Values that are not finite are no matter of the network.
 #[test]
 fn damaged_numbers_are_no_matter_of_sizes() {

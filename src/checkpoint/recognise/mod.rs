@@ -93,7 +93,7 @@ pub fn recognise(shapes: &Shapes) -> Recognition {
             continue;
         };
         let differs = differences(&Named(shapes), &candidate.graph);
-        if differs.is_empty() {
+        if differs.is_harmless() {
             found.candidates.push(candidate);
             continue;
         }
