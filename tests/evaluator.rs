@@ -10,7 +10,7 @@ use aq4svit::evaluate::{
     Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split,
     StopRule, Work,
 };
-use aq4svit::network::{Architecture, Layout, ModelConfig};
+use aq4svit::network::{Architecture, Layout, ModelConfig, Op};
 use aq4svit::profile::Profile;
 use aq4svit::quant::{Allocation, BitWidth, Scheme};
 use aq4svit::torch::{
@@ -131,7 +131,7 @@ fn the_demos_first_logits() {
     let test = splits.test.as_ref().unwrap();
     let mut values = vec![0.0; 64 * 28 * 28];
     for (i, pixels) in values.chunks_mut(28 * 28).enumerate() {
-        test.fill(i, pixels);
+        test.fill(i, pixels).unwrap();
     }
     let images = Images {
         batch: 64,
@@ -359,7 +359,7 @@ fn a_batch_leak_has_fixed_batches() {
     for batch in [0..32, 32..42] {
         let mut values = vec![0.0; batch.len() * 28 * 28];
         for (i, pixels) in batch.clone().zip(values.chunks_mut(28 * 28)) {
-            search.fill(i, pixels);
+            search.fill(i, pixels).unwrap();
         }
         let images = Images {
             batch: batch.len(),
@@ -419,4 +419,85 @@ fn a_batch_leak_has_fixed_batches() {
     let refused = TorchEvaluator::new(model, Arc::clone(splits), TorchOptions::default());
     let message = refused.err().unwrap().to_string();
     assert!(message.contains("the network takes 4 frames"), "{message}");
+}
+
+#[test]
+fn statistics_count_what_the_network_does() {
+    let (model, splits) = demo();
+    let (evaluator, allocation) = (evaluator(2, false), uniform(4));
+    let count = |evaluator: &TorchEvaluator, split| {
+        let cancel = Cancel::default();
+        evaluator
+            .statistics(&allocation, split, &cancel, &mut |_| ())
+            .unwrap()
+    };
+    // 21 images: the last batch is filled up, and what fills it does not count.
+    let counted = count(&evaluator, Split::Calibration);
+    assert_eq!((counted.images, splits.calibration.len()), (21, 21));
+    let mut judge = self::evaluator(1, false);
+    let job = Job {
+        allocation: allocation.clone(),
+        question: accuracy(Split::Calibration, 0, 21, None),
+    };
+    let (outcome, _) = judge
+        .evaluate(&job, &Cancel::default(), &mut |_| ())
+        .unwrap();
+    let Outcome::Accuracy { correct } = outcome else {
+        panic!("another question")
+    };
+    assert_eq!(counted.correct(), correct.correct());
+    assert!(counted.top5 >= counted.correct());
+
+    // A value that is a population's spikes has their sum.
+    let graph = &model.graph;
+    let mut compared = 0;
+    for (node, sum) in graph.nodes.iter().zip(&counted.sums) {
+        if let Op::Neuron(site) = node.op
+            && *sum != 0.0
+        {
+            assert_eq!(
+                *sum,
+                counted.spikes[site.index()] as f64,
+                "{}",
+                graph.site(site).name
+            );
+            compared += 1;
+        }
+    }
+    assert!(compared > 20, "{compared}");
+
+    // The same as a trace of the same images as one batch.
+    let mut values = vec![0.0; 21 * 28 * 28];
+    for (i, pixels) in values.chunks_mut(28 * 28).enumerate() {
+        splits.calibration.fill(i, pixels).unwrap();
+    }
+    let images = Images {
+        batch: 21,
+        frames: None,
+        shape: splits.calibration.shape(),
+        values,
+    };
+    let options = PredictOptions {
+        precision: Precision::F32,
+        trace: true,
+        device: Device::CPU,
+    };
+    let trace = predict(model, &allocation, &images, options)
+        .unwrap()
+        .trace
+        .unwrap();
+    for (site, spikes) in trace.sites.iter().zip(&counted.spikes) {
+        let expected: i64 = site.spikes.iter().sum();
+        // Another batch may flip a spike of the first layer, whose input is real.
+        let off = (expected - *spikes as i64).unsigned_abs();
+        assert!(
+            off as f64 <= 0.001 * expected as f64 + 2.0,
+            "{}: {off}",
+            site.name
+        );
+    }
+    assert_eq!(
+        count(&self::evaluator(1, false), Split::Calibration),
+        counted
+    );
 }

@@ -10,6 +10,7 @@ mod inspect;
 mod interactive;
 mod numbers;
 mod predict;
+mod prepared;
 mod profiles;
 mod recognised;
 mod resume;
@@ -49,7 +50,6 @@ enum Commands {
     Resume(resume::Args),
     /// List runs
     Runs(runs::Args),
-    /// Measure the accuracy of a profile's allocation
     Evaluate(evaluate::Args),
     /// Run a network on given images and write its logits
     Predict(predict::Args),

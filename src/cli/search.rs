@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use super::device::DeviceArgs;
+use super::prepared::prepared;
 use super::source::{SetArgs, library, resolve};
 use super::{headless, interactive, recognised};
 use crate::checkpoint::recognise;
 use crate::profile::{Checkpoint, DEFAULT, Paths, ResolvedProfile};
-use crate::run::{self, EvaluatorOptions, Prepared, Source};
+use crate::run::{self, EvaluatorOptions, Source};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -144,7 +145,7 @@ fn start(
         None => run::new_folder(&Paths::from_env()?.runs(), &name),
     };
     let prepared =
-        Prepared::new(profile.profile).with_context(|| format!("profile {}", source.origin))?;
+        prepared(profile.profile, false).with_context(|| format!("profile {}", source.origin))?;
     let handle = run::create(prepared, &source, &folder, options)?;
     match front {
         Front::Interactive => interactive::watch(handle, &options.device),

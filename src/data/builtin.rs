@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::config::Builtin;
 use super::error::DataError;
 use super::idx::Input;
-use super::splits::Labelled;
+use super::source::Labelled;
 
 static POOL_IMAGES: &[u8] =
     include_bytes!("../../assets/fashion-mnist-train-last5000-images.idx.gz");
@@ -44,7 +44,7 @@ fn unpack(
     let name = builtin.name();
     let images = Input::embedded(name, images)?.images()?;
     let labels = Input::embedded(name, labels)?.labels()?;
-    let labelled = Labelled::new(PathBuf::from(name), images, PathBuf::from(name), labels)?;
+    let labelled = Labelled::grey(PathBuf::from(name), images, PathBuf::from(name), labels)?;
     Ok(unpacked.get_or_init(|| labelled).clone())
 }
 
@@ -52,27 +52,38 @@ fn unpack(
 mod tests {
     use std::sync::Arc;
 
+    use super::super::images::Images;
     use super::*;
+
+    fn memory(data: &Labelled) -> Arc<Vec<u8>> {
+        match data.images() {
+            Images::Memory(pixels) => Arc::clone(pixels),
+            Images::Stored(_) => panic!("it is in memory"),
+        }
+    }
 
     #[test]
     fn the_data_is_all_there() {
         let pool = pool(Builtin::FashionMnist).unwrap();
-        assert_eq!((pool.labels.len(), pool.rows, pool.columns), (5000, 28, 28));
+        assert_eq!(
+            (pool.labels.len(), memory(&pool).len()),
+            (5000, 5000 * 28 * 28)
+        );
         // The published labels of training images 55,000 to 55,009.
         assert_eq!(pool.labels[..10], [0, 8, 0, 6, 5, 8, 0, 4, 7, 8]);
         let test = test(Builtin::FashionMnist).unwrap();
         assert_eq!(
-            (test.labels.len(), test.rows, test.columns),
-            (10_000, 28, 28)
+            (test.labels.len(), memory(&test).len()),
+            (10_000, 10_000 * 28 * 28)
         );
         assert_eq!(test.labels[..10], [9, 2, 1, 1, 6, 1, 4, 6, 5, 7]);
         let per_class = |labels: &[u32], class| labels.iter().filter(|l| **l == class).count();
         assert!((0..10).all(|class| per_class(&test.labels, class) == 1000));
         // The mean and deviation that the network was trained with are those of these pixels.
-        let pixels = test.pixels.iter().map(|p| f64::from(*p) / 255.0);
-        let mean = pixels.clone().sum::<f64>() / test.pixels.len() as f64;
-        let std =
-            (pixels.map(|p| (p - mean).powi(2)).sum::<f64>() / test.pixels.len() as f64).sqrt();
+        let bytes = memory(&test);
+        let pixels = bytes.iter().map(|p| f64::from(*p) / 255.0);
+        let mean = pixels.clone().sum::<f64>() / bytes.len() as f64;
+        let std = (pixels.map(|p| (p - mean).powi(2)).sum::<f64>() / bytes.len() as f64).sqrt();
         assert!(
             (mean - 0.286).abs() < 2e-3 && (std - 0.353).abs() < 2e-3,
             "{mean} {std}"
@@ -82,6 +93,6 @@ mod tests {
     #[test]
     fn it_is_unpacked_once() {
         let [a, b] = [(); 2].map(|()| pool(Builtin::FashionMnist).unwrap());
-        assert!(Arc::ptr_eq(&a.pixels, &b.pixels));
+        assert!(Arc::ptr_eq(&memory(&a), &memory(&b)));
     }
 }

@@ -1,9 +1,16 @@
-//! The `[data]` section: where images come from, how they are normalised and cut into splits.
+//! The `[data]` section: where images come from, how they are prepared and cut into splits.
+
+mod section;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+
+use self::section::Section;
+use super::recipe::Recipe;
+use crate::network::ModelConfig;
 
 /// The four files of an IDX data set (the format of MNIST), gzip or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +22,52 @@ pub struct IdxFiles {
     pub train_labels: PathBuf,
     /// Test images and their labels, if there are any.
     pub test: Option<(PathBuf, PathBuf)>,
+}
+
+/// The files of a CIFAR data set in its official binary version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CifarFiles {
+    /// Files that calibration and search images are drawn from.
+    pub train: Vec<PathBuf>,
+    /// Files of the test split; none: there is no test split.
+    pub test: Vec<PathBuf>,
+}
+
+/// What happens to images that cannot be decoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnCorrupt {
+    /// They are named, and nothing begins.
+    #[default]
+    Refuse,
+    /// They are named and left out.
+    Skip,
+}
+
+/// Folders of image files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageFolders {
+    /// The folder that calibration and search images are drawn from: a folder for each class, or images alone.
+    pub path: PathBuf,
+    /// The file that tells the classes of its images or of its folders. Without it folders are classes in sorted order.
+    pub labels: Option<PathBuf>,
+    /// The folder of the test split.
+    pub test_path: Option<PathBuf>,
+    /// Its file of classes; default: `labels`.
+    pub test_labels: Option<PathBuf>,
+    /// What happens to images that cannot be decoded.
+    pub on_corrupt: OnCorrupt,
+    /// Whether decoded images are kept on disk.
+    pub cache: bool,
+}
+
+/// `.safetensors` files with tensors `images` and `labels`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorFiles {
+    /// What calibration and search images are drawn from.
+    pub file: PathBuf,
+    /// The test split.
+    pub test_file: Option<PathBuf>,
 }
 
 /// A data set inside the program.
@@ -40,6 +93,12 @@ pub enum DataSource {
     Builtin(Builtin),
     /// `kind = "idx"`.
     Idx(IdxFiles),
+    /// `kind = "cifar"`.
+    Cifar(CifarFiles),
+    /// `kind = "image-folder"`.
+    Folders(ImageFolders),
+    /// `kind = "safetensors"`.
+    Tensors(TensorFiles),
 }
 
 /// `[data]`.
@@ -54,11 +113,13 @@ pub struct DataConfig {
     pub search: usize,
     /// Key of the draw of both (default 0).
     pub split_seed: u64,
-    /// Mean of each channel of `pixel / 255`, which the model was trained with. Default: 0.286 for the built-in
-    /// Fashion-MNIST, 0 for one's own files.
-    pub mean: Vec<f64>,
-    /// Standard deviation likewise. Default: 0.353, or 1.
-    pub std: Vec<f64>,
+    /// How images are prepared; default: [`DataConfig::recipe_for`].
+    pub recipe: Option<&'static Recipe>,
+    /// Mean of each channel, which the model was trained with: of `pixel / 255`, or of the numbers themselves where
+    /// the data is event frames or floating-point. Default: the recipe's.
+    pub mean: Option<Vec<f64>>,
+    /// Standard deviation likewise.
+    pub std: Option<Vec<f64>>,
 }
 
 impl Default for DataConfig {
@@ -70,36 +131,75 @@ impl Default for DataConfig {
 impl DataConfig {
     /// A section that says nothing but its source.
     pub fn with_source(source: DataSource) -> DataConfig {
-        let (mean, std) = match source {
-            DataSource::Builtin(Builtin::FashionMnist) => (0.286, 0.353),
-            DataSource::Idx(_) => (0.0, 1.0),
-        };
         DataConfig {
             source,
             calibration: 64,
             search: 2000,
             split_seed: 0,
-            mean: vec![mean],
-            std: vec![std],
+            recipe: None,
+            mean: None,
+            std: None,
+        }
+    }
+
+    /// The recipe: the section's own, else what the authors of the model's family fed to it where the data is CIFAR or
+    /// an image folder, the demo's for the built-in data, and `none` for IDX and safetensors files, of which nothing is
+    /// known.
+    pub fn recipe_for(&self, model: &ModelConfig) -> &'static Recipe {
+        let default = || match &self.source {
+            DataSource::Builtin(Builtin::FashionMnist) => Recipe::known("fashion-mnist"),
+            DataSource::Idx(_) | DataSource::Tensors(_) => Recipe::known("none"),
+            DataSource::Cifar(_) => {
+                Recipe::published(model.family().name(), Some("cifar"), model.num_classes)
+            }
+            DataSource::Folders(_) => {
+                let layout = model.layout().map(|l| l.name());
+                Recipe::published(model.family().name(), layout, model.num_classes)
+            }
+        };
+        self.recipe.unwrap_or_else(default)
+    }
+
+    /// True when there is a test split.
+    pub fn has_test(&self) -> bool {
+        match &self.source {
+            DataSource::Builtin(_) => true,
+            DataSource::Idx(files) => files.test.is_some(),
+            DataSource::Cifar(files) => !files.test.is_empty(),
+            DataSource::Folders(folders) => folders.test_path.is_some(),
+            DataSource::Tensors(files) => files.test_file.is_some(),
         }
     }
 
     /// Every path of the section with its key, as written: relative ones are meant from the profile's folder.
     pub fn paths_mut(&mut self) -> Vec<(&'static str, &mut PathBuf)> {
+        let mut paths = Vec::new();
         match &mut self.source {
-            DataSource::Builtin(_) => Vec::new(),
+            DataSource::Builtin(_) => {}
             DataSource::Idx(files) => {
-                let mut paths = vec![
-                    ("train_images", &mut files.train_images),
-                    ("train_labels", &mut files.train_labels),
-                ];
+                paths.push(("train_images", &mut files.train_images));
+                paths.push(("train_labels", &mut files.train_labels));
                 if let Some((images, labels)) = &mut files.test {
                     paths.push(("test_images", images));
                     paths.push(("test_labels", labels));
                 }
-                paths
+            }
+            DataSource::Cifar(files) => {
+                paths.extend(files.train.iter_mut().map(|p| ("train", p)));
+                paths.extend(files.test.iter_mut().map(|p| ("test", p)));
+            }
+            DataSource::Folders(folders) => {
+                paths.push(("path", &mut folders.path));
+                paths.extend(folders.labels.as_mut().map(|p| ("labels", p)));
+                paths.extend(folders.test_path.as_mut().map(|p| ("test_path", p)));
+                paths.extend(folders.test_labels.as_mut().map(|p| ("test_labels", p)));
+            }
+            DataSource::Tensors(files) => {
+                paths.push(("file", &mut files.file));
+                paths.extend(files.test_file.as_mut().map(|p| ("test_file", p)));
             }
         }
+        paths
     }
 
     /// The same section with its relative paths put behind `folder`, the profile's.
@@ -122,12 +222,14 @@ pub enum DataConfigError {
         "data.source = \"{0}\": the only built-in data set is \"builtin:fashion-mnist\"; for your own files use `kind`"
     )]
     Source(String),
-    /// A kind that a later version reads.
-    #[error("data.kind = \"{0}\" is not supported by this version yet; it reads \"idx\"")]
-    NotYet(String),
     /// A kind that nobody knows.
-    #[error("data.kind = \"{0}\" is unknown; this version reads \"idx\"")]
+    #[error(
+        "data.kind = \"{0}\" is unknown; it is \"idx\", \"cifar\", \"image-folder\" or \"safetensors\""
+    )]
     Kind(String),
+    /// A recipe that nobody knows.
+    #[error("data.recipe = \"{0}\" is unknown; the recipes are {1}")]
+    Recipe(String, String),
     /// `source` and `kind` together.
     #[error("data has both `source` and `kind`: remove one")]
     Both,
@@ -152,284 +254,4 @@ pub enum DataConfigError {
         /// What it must be.
         why: &'static str,
     },
-}
-
-/// Kinds of data that profiles may name and a later version reads.
-const LATER: [&str; 3] = ["cifar", "image-folder", "safetensors"];
-
-/// `[data]` as it is written. The keys of the later kinds are known, so that such a section is answered by its kind.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Section {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    train_images: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    train_labels: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    test_images: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    test_labels: Option<PathBuf>,
-    calibration: Option<usize>,
-    search: Option<usize>,
-    split_seed: Option<u64>,
-    mean: Option<Vec<f64>>,
-    std: Option<Vec<f64>>,
-    #[serde(skip_serializing)]
-    train: Option<IgnoredAny>,
-    #[serde(skip_serializing)]
-    test: Option<IgnoredAny>,
-    #[serde(skip_serializing)]
-    path: Option<IgnoredAny>,
-    #[serde(skip_serializing)]
-    labels: Option<IgnoredAny>,
-    #[serde(skip_serializing)]
-    test_path: Option<IgnoredAny>,
-    #[serde(skip_serializing)]
-    file: Option<IgnoredAny>,
-    #[serde(skip_serializing)]
-    test_file: Option<IgnoredAny>,
-}
-
-impl Section {
-    /// The source, every key that does not belong to it refused.
-    fn take_source(&mut self) -> Result<DataSource, DataConfigError> {
-        let (source, source_kind) = match (self.source.take(), self.kind.take().as_deref()) {
-            (Some(_), Some(_)) => return Err(DataConfigError::Both),
-            (Some(name), None) if name == Builtin::FashionMnist.name() => (
-                DataSource::Builtin(Builtin::FashionMnist),
-                "a built-in data set",
-            ),
-            (Some(name), None) => return Err(DataConfigError::Source(name)),
-            (None, Some("idx")) => (DataSource::Idx(self.take_idx()?), "kind = \"idx\""),
-            (None, Some(kind)) if LATER.contains(&kind) => {
-                return Err(DataConfigError::NotYet(kind.to_owned()));
-            }
-            (None, Some(kind)) => return Err(DataConfigError::Kind(kind.to_owned())),
-            (None, None) => (
-                DataSource::Builtin(Builtin::FashionMnist),
-                "the built-in data set (for your own files say `kind = \"idx\"`)",
-            ),
-        };
-        let foreign = [
-            ("train_images", self.train_images.is_some()),
-            ("train_labels", self.train_labels.is_some()),
-            ("test_images", self.test_images.is_some()),
-            ("test_labels", self.test_labels.is_some()),
-            ("train", self.train.is_some()),
-            ("test", self.test.is_some()),
-            ("path", self.path.is_some()),
-            ("labels", self.labels.is_some()),
-            ("test_path", self.test_path.is_some()),
-            ("file", self.file.is_some()),
-            ("test_file", self.test_file.is_some()),
-        ];
-        match foreign.into_iter().find(|(_, given)| *given) {
-            Some((key, _)) => Err(DataConfigError::Foreign { key, source_kind }),
-            None => Ok(source),
-        }
-    }
-
-    fn take_idx(&mut self) -> Result<IdxFiles, DataConfigError> {
-        let needed = "kind = \"idx\" needs train_images and train_labels";
-        let pair = "test_images and test_labels go together";
-        Ok(IdxFiles {
-            train_images: self
-                .train_images
-                .take()
-                .ok_or(DataConfigError::Missing("train_images", needed))?,
-            train_labels: self
-                .train_labels
-                .take()
-                .ok_or(DataConfigError::Missing("train_labels", needed))?,
-            test: match (self.test_images.take(), self.test_labels.take()) {
-                (Some(images), Some(labels)) => Some((images, labels)),
-                (None, None) => None,
-                (Some(_), None) => return Err(DataConfigError::Missing("test_labels", pair)),
-                (None, Some(_)) => return Err(DataConfigError::Missing("test_images", pair)),
-            },
-        })
-    }
-}
-
-impl TryFrom<Section> for DataConfig {
-    type Error = DataConfigError;
-
-    fn try_from(mut section: Section) -> Result<Self, DataConfigError> {
-        let default = DataConfig::with_source(section.take_source()?);
-        let config = DataConfig {
-            source: default.source,
-            calibration: section.calibration.unwrap_or(default.calibration),
-            search: section.search.unwrap_or(default.search),
-            split_seed: section.split_seed.unwrap_or(default.split_seed),
-            mean: section.mean.unwrap_or(default.mean),
-            std: section.std.unwrap_or(default.std),
-        };
-        for (key, images) in [
-            ("calibration", config.calibration),
-            ("search", config.search),
-        ] {
-            if images == 0 {
-                let why = "it must be at least 1";
-                let value = images.to_string();
-                return Err(DataConfigError::Value { key, value, why });
-            }
-        }
-        if let Some(bad) = config.mean.iter().find(|mean| !mean.is_finite()) {
-            let why = "each number must be finite";
-            let value = bad.to_string();
-            return Err(DataConfigError::Value {
-                key: "mean",
-                value,
-                why,
-            });
-        }
-        // What divides is the number rounded to f32.
-        if let Some(bad) = config
-            .std
-            .iter()
-            .find(|std| !std.is_finite() || (**std as f32) <= 0.0)
-        {
-            let why = "each number must be finite and above 0";
-            let value = bad.to_string();
-            return Err(DataConfigError::Value {
-                key: "std",
-                value,
-                why,
-            });
-        }
-        Ok(config)
-    }
-}
-
-impl From<DataConfig> for Section {
-    fn from(config: DataConfig) -> Section {
-        let mut section = Section {
-            calibration: Some(config.calibration),
-            search: Some(config.search),
-            split_seed: Some(config.split_seed),
-            mean: Some(config.mean),
-            std: Some(config.std),
-            ..Section::default()
-        };
-        match config.source {
-            DataSource::Builtin(builtin) => section.source = Some(builtin.name().to_owned()),
-            DataSource::Idx(files) => {
-                section.kind = Some("idx".to_owned());
-                section.train_images = Some(files.train_images);
-                section.train_labels = Some(files.train_labels);
-                (section.test_images, section.test_labels) = files.test.unzip();
-            }
-        }
-        section
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(text: &str) -> String {
-        toml::from_str::<DataConfig>(text)
-            .unwrap_err()
-            .message()
-            .to_owned()
-    }
-
-    #[test]
-    fn an_empty_section_is_the_built_in_data() {
-        let config: DataConfig = toml::from_str("").unwrap();
-        assert_eq!(config, DataConfig::default());
-        assert_eq!(
-            (config.calibration, config.search, config.split_seed),
-            (64, 2000, 0)
-        );
-        assert_eq!((config.mean, config.std), (vec![0.286], vec![0.353]));
-    }
-
-    #[test]
-    fn own_files_are_not_shifted_unless_asked() {
-        let config: DataConfig =
-            toml::from_str("kind = 'idx'\ntrain_images = 'a'\ntrain_labels = '/b'").unwrap();
-        assert_eq!((&config.mean, &config.std), (&vec![0.0], &vec![1.0]));
-        let DataSource::Idx(files) = config.resolved(Path::new("/p")).source else {
-            panic!("not idx")
-        };
-        assert_eq!(files.train_images, Path::new("/p/a"));
-        assert_eq!(files.train_labels, Path::new("/b"));
-        assert_eq!(files.test, None);
-    }
-
-    #[test]
-    fn sections_survive_writing() {
-        for text in [
-            "",
-            "search = 7\nsplit_seed = 3\nmean = [0.5]",
-            "kind = 'idx'\ntrain_images = 'a'\ntrain_labels = 'b'\ntest_images = 'c'\ntest_labels = 'd'\nstd = [0.25]",
-        ] {
-            let config: DataConfig = toml::from_str(text).unwrap();
-            let written = toml::to_string(&config).unwrap();
-            assert_eq!(
-                toml::from_str::<DataConfig>(&written).unwrap(),
-                config,
-                "{written}"
-            );
-        }
-    }
-
-    #[test]
-    fn later_kinds_are_answered_by_name() {
-        for kind in LATER {
-            let text = format!("path = 'x'\ntrain = ['y']\nfile = 'z'\nkind = '{kind}'");
-            assert_eq!(
-                error(&text),
-                format!(
-                    "data.kind = \"{kind}\" is not supported by this version yet; it reads \"idx\""
-                )
-            );
-        }
-    }
-
-    #[test]
-    fn mistakes_are_named() {
-        let idx = "kind = 'idx'\ntrain_images = 'a'\ntrain_labels = 'b'\n";
-        for (text, part) in [
-            ("source = 'builtin:mnist'", "\"builtin:mnist\""),
-            ("kind = 'tfrecord'", "\"tfrecord\" is unknown"),
-            (
-                "kind = 'idx'\nsource = 'builtin:fashion-mnist'",
-                "both `source` and `kind`",
-            ),
-            (
-                "kind = 'idx'\ntrain_images = 'a'",
-                "data.train_labels is missing",
-            ),
-            ("train_images = 'a'", "say `kind = \"idx\"`"),
-            (
-                &format!("{idx}test_images = 'c'"),
-                "data.test_labels is missing",
-            ),
-            (
-                &format!("{idx}test_labels = 'c'"),
-                "data.test_images is missing",
-            ),
-            (
-                &format!("{idx}test_file = 'c'"),
-                "data.test_file does not belong to kind = \"idx\"",
-            ),
-            ("calibration = 0", "data.calibration = 0"),
-            ("search = 0", "data.search = 0"),
-            ("std = [0.0]", "data.std = 0"),
-            ("std = [1e-60]", "above 0"),
-            ("std = [nan]", "data.std = NaN"),
-            ("mean = [inf]", "data.mean = inf"),
-            ("sarch = 5", "unknown field `sarch`"),
-        ] {
-            let message = error(text);
-            assert!(message.contains(part), "{text}: {message}");
-        }
-    }
 }

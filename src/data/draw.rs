@@ -7,7 +7,7 @@
 //! class less than one image ahead of its share, and due when leaving it would put the class a whole image behind
 //! (Tijdeman's chairman assignment problem, solved as by Steiner and Yeomans).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A class's images that are not drawn yet, last one first.
 struct Queue(Vec<(u64, u32)>);
@@ -18,10 +18,14 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// The images `0..labels.len()` with their classes.
-    pub(super) fn new(labels: &[u32], seed: u64) -> Pool {
+    /// The images `0..labels.len()` with their classes, but those left out. Who is left out changes nothing about the
+    /// keys of the others.
+    pub(super) fn without(labels: &[u32], seed: u64, left_out: &BTreeSet<u32>) -> Pool {
         let mut classes: BTreeMap<u32, Vec<(u64, u32)>> = BTreeMap::new();
         for (index, &label) in (0_u32..).zip(labels) {
+            if left_out.contains(&index) {
+                continue;
+            }
             classes
                 .entry(label)
                 .or_default()
@@ -86,6 +90,12 @@ mod tests {
 
     use super::*;
 
+    impl Pool {
+        fn new(labels: &[u32], seed: u64) -> Pool {
+            Pool::without(labels, seed, &BTreeSet::new())
+        }
+    }
+
     /// Checks that every prefix of `drawn` has each class within one image of its share of `pool`.
     fn assert_stratified(drawn: &[u32], pool: &[u32], labels: &[u32]) {
         let classes = labels.iter().max().map_or(0, |m| *m as usize + 1);
@@ -129,6 +139,22 @@ mod tests {
             let mut together = [calibration, search, rest].concat();
             together.sort_unstable();
             prop_assert_eq!(together, all);
+        }
+
+        #[test]
+        fn who_is_left_out_is_not_drawn_and_moves_nobody_of_another_class(labels in labels(), seed: u64, out: u32) {
+            let out = out % labels.len() as u32;
+            let order = |pool: &mut Pool, class: u32| -> Vec<u32> {
+                let drawn = pool.draw(labels.len());
+                drawn.into_iter().filter(|i| labels[*i as usize] == class && *i != out).collect()
+            };
+            for class in 0..11 {
+                let mut left = Pool::without(&labels, seed, &BTreeSet::from([out]));
+                let mut all = Pool::new(&labels, seed);
+                prop_assert_eq!(order(&mut left, class), order(&mut all, class));
+            }
+            let mut left = Pool::without(&labels, seed, &BTreeSet::from([out]));
+            prop_assert!(!left.draw(labels.len()).contains(&out));
         }
 
         #[test]

@@ -92,4 +92,36 @@ pub enum DataError {
         /// Wanted for search.
         search: usize,
     },
+    /// Images of a folder that cannot be decoded.
+    #[error(
+        "{}: {count} of {checked} images cannot be decoded; replace or remove them, or leave them out with \
+         --set data.on_corrupt=skip:\n{examples}",
+        folder.display()
+    )]
+    Corrupt {
+        /// The folder.
+        folder: PathBuf,
+        /// How many there are.
+        count: usize,
+        /// Of how many that were looked at.
+        checked: usize,
+        /// The first of them with their reasons, one a line.
+        examples: String,
+    },
+    /// The recipe is of images with other channels.
+    #[error(
+        "recipe \"{recipe}\" has mean and deviation of {found} channels, but the model takes {channels} \
+         (model.in_channels): give data.mean and data.std, or data.recipe = \"none\""
+    )]
+    Recipe {
+        /// The recipe.
+        recipe: &'static str,
+        /// Its channels.
+        found: usize,
+        /// The model's.
+        channels: usize,
+    },
+    /// An image was asked for that is not there, or that a thread failed on.
+    #[error("image {0} of the set cannot be read")]
+    Place(usize),
 }

@@ -2,49 +2,98 @@
 
 use std::sync::Arc;
 
+use super::ahead::{ReadAhead, Sample, Store};
+use super::error::DataError;
 use crate::network::Shape;
 
-/// How pixels become numbers, per channel: `(pixel / 255 - mean) / std` in f32, the operations of torchvision's
-/// `ToTensor` and `Normalize` in their order, so that a network sees bit for bit what it was trained on.
+/// How stored numbers become the network's, per channel: `(number / unit - mean) / std` in f32, the operations of
+/// torchvision's `ToTensor` and `Normalize` in their order, so that a network sees bit for bit what it was trained on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalisation {
-    /// Mean of each channel, on the scale 0 to 1.
+    /// What 1 is stored as: 255 for pixels, 1 for event counts and floating-point numbers.
+    pub unit: f32,
+    /// Mean of each channel, after the division.
     pub mean: Vec<f32>,
     /// Standard deviation of each channel, likewise.
     pub std: Vec<f32>,
 }
 
-/// Labelled images of one shape in a fixed order. Splits of one data set share their pixels.
+impl Normalisation {
+    fn apply(&self, numbers: impl Iterator<Item = f32>, plane: usize, out: &mut [f32]) {
+        let channels = self.mean.iter().zip(&self.std).cycle();
+        let mut numbers = numbers;
+        for (out, (&mean, &std)) in out.chunks_exact_mut(plane.max(1)).zip(channels) {
+            for (value, number) in out.iter_mut().zip(&mut numbers) {
+                *value = (number / self.unit - mean) / std;
+            }
+        }
+    }
+}
+
+/// Labelled images of one shape in a fixed order. Splits of one data set share their source. An image may be a sequence
+/// of frames. Large data sets stay on disk: images are read, decoded and resized ahead of who asks for them.
 #[derive(Clone, Debug)]
 pub struct ImageSet {
     shape: Shape,
-    /// All images of the source, `[N, C, H, W]`.
-    pixels: Arc<Vec<u8>>,
-    /// Their labels, `[N]`.
+    frames: Option<usize>,
+    source: Source,
+    /// Labels of all images of the source.
     labels: Arc<Vec<u32>>,
     /// The images of this set, in its order.
-    indices: Vec<u32>,
+    indices: Arc<Vec<u32>>,
     normalisation: Normalisation,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    /// All images of the source, `[N, C, H, W]`.
+    Memory(Arc<Vec<u8>>),
+    /// Images that are read when they are asked for.
+    Stored {
+        store: Arc<dyn Store>,
+        ahead: Arc<ReadAhead>,
+    },
+}
+
+/// The images and labels of a source, from which sets are made.
+#[derive(Clone, Debug)]
+pub(super) enum Images {
+    /// `[N, C, H, W]`.
+    Memory(Arc<Vec<u8>>),
+    /// On disk.
+    Stored(Arc<dyn Store>),
 }
 
 impl ImageSet {
     /// Images `indices` of a source. The caller has checked that everything fits.
     pub(super) fn new(
         shape: Shape,
-        pixels: Arc<Vec<u8>>,
+        frames: Option<usize>,
+        images: &Images,
         labels: Arc<Vec<u32>>,
         indices: Vec<u32>,
         normalisation: Normalisation,
     ) -> ImageSet {
-        debug_assert_eq!(
-            pixels.len(),
-            labels.len() * shape.channels * shape.height * shape.width
-        );
         debug_assert_eq!(normalisation.mean.len(), shape.channels);
         debug_assert_eq!(normalisation.std.len(), shape.channels);
+        let indices = Arc::new(indices);
+        let source = match images {
+            Images::Memory(pixels) => {
+                debug_assert_eq!(
+                    pixels.len(),
+                    labels.len() * shape.channels * shape.height * shape.width
+                );
+                Source::Memory(Arc::clone(pixels))
+            }
+            Images::Stored(store) => Source::Stored {
+                store: Arc::clone(store),
+                ahead: Arc::new(ReadAhead::new(Arc::clone(store), Arc::clone(&indices))),
+            },
+        };
         ImageSet {
             shape,
-            pixels,
+            frames,
+            source,
             labels,
             indices,
             normalisation,
@@ -61,12 +110,26 @@ impl ImageSet {
         self.indices.is_empty()
     }
 
-    /// The shape of one image.
+    /// The shape of one image, or of one frame.
     pub fn shape(&self) -> Shape {
         self.shape
     }
 
-    /// How pixels become numbers.
+    /// The number of frames of each image; none for still images.
+    pub fn frames(&self) -> Option<usize> {
+        self.frames
+    }
+
+    /// How many numbers an image has: `[C, H, W]`, or `[T, C, H, W]` where it is a sequence.
+    pub fn numbers(&self) -> usize {
+        self.frames.unwrap_or(1) * self.shape.channels * self.plane()
+    }
+
+    fn plane(&self) -> usize {
+        self.shape.height * self.shape.width
+    }
+
+    /// How stored numbers become the network's.
     pub fn normalisation(&self) -> &Normalisation {
         &self.normalisation
     }
@@ -87,24 +150,34 @@ impl ImageSet {
         self.indices[i] as usize
     }
 
-    /// Writes image `i` of this set, normalised, as `[C, H, W]`.
+    /// Writes image `i` of this set, normalised, as `[C, H, W]` (`[T, C, H, W]` for frames).
+    ///
+    /// # Errors
+    /// For an image on disk that can no longer be read.
     ///
     /// # Panics
-    /// When `i` is not below [`ImageSet::len`], or `out` has another length than C * H * W.
-    pub fn fill(&self, i: usize, out: &mut [f32]) {
-        let pixels = self.pixels(i);
-        assert_eq!(out.len(), pixels.len(), "an image of {:?}", self.shape);
-        let plane = self.shape.height * self.shape.width;
-        let channels = self.normalisation.mean.iter().zip(&self.normalisation.std);
-        let planes = pixels.chunks_exact(plane).zip(out.chunks_exact_mut(plane));
-        for ((pixels, out), (&mean, &std)) in planes.zip(channels) {
-            for (value, &pixel) in out.iter_mut().zip(pixels) {
-                *value = (f32::from(pixel) / 255.0 - mean) / std;
-            }
+    /// When `i` is not below [`ImageSet::len`], or `out` has another length than [`ImageSet::numbers`].
+    pub fn fill(&self, i: usize, out: &mut [f32]) -> Result<(), DataError> {
+        assert_eq!(out.len(), self.numbers(), "an image of {:?}", self.shape);
+        let plane = self.plane();
+        let bytes = |bytes: &[u8], out: &mut [f32]| {
+            let numbers = bytes.iter().map(|b| f32::from(*b));
+            self.normalisation.apply(numbers, plane, out);
+        };
+        match &self.source {
+            Source::Memory(all) => bytes(self.pixels(all, i), out),
+            Source::Stored { ahead, .. } => match ahead.get(i)? {
+                Sample::Bytes(sample) => bytes(&sample, out),
+                Sample::Floats(sample) => {
+                    self.normalisation.apply(sample.into_iter(), plane, out);
+                }
+            },
         }
+        Ok(())
     }
 
-    /// A digest of everything that this set feeds to a network: shape, pixels, labels, order, normalisation.
+    /// A digest of everything that this set feeds to a network: shape, pixels, labels, order, normalisation. Of images
+    /// on disk it takes the content of their files and what is done to them; it reads none of them.
     pub fn fingerprint(&self) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         for size in [
@@ -115,25 +188,32 @@ impl ImageSet {
         ] {
             hasher.update(&(size as u64).to_le_bytes());
         }
-        for value in self
-            .normalisation
-            .mean
-            .iter()
-            .chain(&self.normalisation.std)
-        {
+        let normalisation = &self.normalisation;
+        for value in normalisation.mean.iter().chain(&normalisation.std) {
             hasher.update(&value.to_le_bytes());
+        }
+        if let Source::Stored { store, .. } = &self.source {
+            hasher.update(store.preparation().as_bytes());
+            hasher.update(&normalisation.unit.to_le_bytes());
+            hasher.update(&(self.frames.unwrap_or(0) as u64).to_le_bytes());
         }
         for i in 0..self.len() {
             hasher.update(&self.label(i).to_le_bytes());
-            hasher.update(self.pixels(i));
+            match &self.source {
+                Source::Memory(all) => hasher.update(self.pixels(all, i)),
+                Source::Stored { store, .. } => {
+                    let digest = store.digest(self.indices[i]);
+                    hasher.update(digest.as_ref().map_or(&[], |d| d.as_bytes()))
+                }
+            };
         }
         hasher.finalize()
     }
 
-    fn pixels(&self, i: usize) -> &[u8] {
-        let size = self.shape.channels * self.shape.height * self.shape.width;
+    fn pixels<'a>(&self, all: &'a [u8], i: usize) -> &'a [u8] {
+        let size = self.shape.channels * self.plane();
         let start = self.source_index(i) * size;
-        &self.pixels[start..start + size]
+        &all[start..start + size]
     }
 }
 
@@ -148,13 +228,15 @@ mod tests {
             width: 2,
         };
         let normalisation = Normalisation {
+            unit: 255.0,
             mean: vec![mean, 0.25],
             std: vec![0.353, 2.0],
         };
         let pixels = vec![0, 255, 10, 20, 1, 2, 3, 4];
         ImageSet::new(
             shape,
-            Arc::new(pixels),
+            None,
+            &Images::Memory(Arc::new(pixels)),
             Arc::new(labels.to_vec()),
             indices,
             normalisation,
@@ -165,7 +247,7 @@ mod tests {
     fn pixels_are_normalised_per_channel() {
         let set = set(vec![1, 0], [5, 7], 0.286);
         let mut out = [0.0; 4];
-        set.fill(1, &mut out);
+        set.fill(1, &mut out).unwrap();
         assert_eq!(
             out,
             [

@@ -17,22 +17,40 @@
 //! };
 //! let splits = data::load(&DataConfig::default(), ".".as_ref(), &model)?;
 //! let mut pixels = vec![0.0; 28 * 28];
-//! splits.search.fill(0, &mut pixels);
+//! splits.search.fill(0, &mut pixels)?;
 //! assert_eq!((splits.calibration.len(), splits.search.len()), (64, 2000));
 //! # Ok(())
 //! # }
 //! ```
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod builtin;
+mod cache;
+mod cifar;
 mod config;
+mod decode;
 mod draw;
 mod error;
+mod files;
 mod idx;
 mod images;
+mod labels;
+mod listing;
+mod recipe;
+mod resample;
+mod source;
 mod splits;
+mod tensors;
 
-pub use config::{Builtin, DataConfig, DataConfigError, DataSource, IdxFiles};
+pub use config::{
+    Builtin, CifarFiles, DataConfig, DataConfigError, DataSource, IdxFiles, ImageFolders,
+    OnCorrupt, TensorFiles,
+};
 pub use error::DataError;
+pub use files::Corrupt;
 pub use images::{ImageSet, Normalisation};
-pub use splits::{Splits, load};
+pub(crate) use recipe::RECIPE_NAMES;
+pub use recipe::{RECIPES, Recipe, Resize};
+pub use resample::Filter;
+pub use splits::{Loading, Splits, load, load_with};

@@ -1,16 +1,16 @@
 //! From the `[data]` section to the three splits.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::path::Path;
 
-use crate::network::{ModelConfig, Shape};
+use crate::network::ModelConfig;
 
-use super::builtin;
-use super::config::{DataConfig, DataSource};
+use super::config::{DataConfig, DataSource, OnCorrupt};
 use super::draw::Pool;
 use super::error::DataError;
-use super::idx::{Images, Input};
-use super::images::{ImageSet, Normalisation};
+use super::files::Corrupt;
+use super::images::ImageSet;
+use super::source::{Expected, Labelled, open};
 
 /// The images of a run.
 #[derive(Clone, Debug)]
@@ -19,102 +19,29 @@ pub struct Splits {
     pub calibration: ImageSet,
     /// For screening and confirmation; a screening takes its first images. Disjoint from calibration.
     pub search: ImageSet,
-    /// Never seen by the search, reported once at the end; in the order of its file.
+    /// Never seen by the search, reported once at the end; in the order of its source.
     pub test: Option<ImageSet>,
+    /// Images that cannot be decoded and were left out, where the profile says so.
+    pub skipped: Vec<Corrupt>,
 }
 
-/// Grey images with their labels, as a source gives them.
-#[derive(Clone, Debug)]
-pub(super) struct Labelled {
-    images_file: PathBuf,
-    labels_file: PathBuf,
-    pub(super) rows: usize,
-    pub(super) columns: usize,
-    pub(super) pixels: Arc<Vec<u8>>,
-    pub(super) labels: Arc<Vec<u32>>,
+/// How to load, beside what the profile says.
+#[derive(Clone, Copy, Default)]
+pub struct Loading<'a> {
+    /// The program's cache folder; none: decoded images are not kept.
+    pub cache: Option<&'a Path>,
+    /// Leave the test split out.
+    pub without_test: bool,
+    /// Hears how many images on disk are checked, and of how many.
+    pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
 }
 
-impl Labelled {
-    /// Puts labels to images.
-    pub(super) fn new(
-        images_file: PathBuf,
-        images: Images,
-        labels_file: PathBuf,
-        labels: Vec<u8>,
-    ) -> Result<Labelled, DataError> {
-        if images.count != labels.len() {
-            return Err(DataError::Count {
-                images_file,
-                images: images.count,
-                labels_file,
-                labels: labels.len(),
-            });
-        }
-        Ok(Labelled {
-            images_file,
-            labels_file,
-            rows: images.rows,
-            columns: images.columns,
-            pixels: Arc::new(images.pixels),
-            labels: Arc::new(labels.into_iter().map(u32::from).collect()),
-        })
-    }
-
-    fn open(images_file: PathBuf, labels_file: PathBuf) -> Result<Labelled, DataError> {
-        let images = Input::open(&images_file)?.images()?;
-        let labels = Input::open(&labels_file)?.labels()?;
-        Labelled::new(images_file, images, labels_file, labels)
-    }
-
-    /// Checks that the model takes these images and has these classes.
-    fn check(&self, model: &ModelConfig) -> Result<Shape, DataError> {
-        let found = Shape {
-            channels: 1,
-            height: self.rows,
-            width: self.columns,
-        };
-        let expected = Shape {
-            channels: model.in_channels,
-            height: model.image_size,
-            width: model.image_size,
-        };
-        if found != expected {
-            let words = |s: Shape| {
-                format!(
-                    "{} channel(s) of {}x{} pixels",
-                    s.channels, s.height, s.width
-                )
-            };
-            return Err(DataError::Shape {
-                file: self.images_file.clone(),
-                found: words(found),
-                expected: words(expected),
-            });
-        }
-        let classes = model.num_classes;
-        match self
-            .labels
-            .iter()
-            .position(|label| *label as usize >= classes)
-        {
-            Some(index) => Err(DataError::Label {
-                file: self.labels_file.clone(),
-                index,
-                label: self.labels[index],
-                classes,
-            }),
-            None => Ok(found),
-        }
-    }
-
-    fn set(&self, shape: Shape, indices: Vec<u32>, normalisation: &Normalisation) -> ImageSet {
-        ImageSet::new(
-            shape,
-            Arc::clone(&self.pixels),
-            Arc::clone(&self.labels),
-            indices,
-            normalisation.clone(),
-        )
+impl std::fmt::Debug for Loading<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loading")
+            .field("cache", &self.cache)
+            .field("without_test", &self.without_test)
+            .finish_non_exhaustive()
     }
 }
 
@@ -127,60 +54,86 @@ impl Labelled {
 /// # Errors
 /// [`DataError`] names the file, the number or the key that does not fit.
 pub fn load(config: &DataConfig, folder: &Path, model: &ModelConfig) -> Result<Splits, DataError> {
-    let (pool, test) = match config.resolved(folder).source {
-        DataSource::Builtin(name) => (builtin::pool(name)?, Some(builtin::test(name)?)),
-        DataSource::Idx(files) => {
-            let pool = Labelled::open(files.train_images, files.train_labels)?;
-            let test = files
-                .test
-                .map(|(images, labels)| Labelled::open(images, labels));
-            (pool, test.transpose()?)
-        }
-    };
-    let shape = pool.check(model)?;
-    let normalisation = normalisation(config, shape.channels)?;
+    load_with(config, folder, model, Loading::default())
+}
 
-    let images = pool.labels.len();
-    if config.calibration.saturating_add(config.search) > images {
-        return Err(DataError::TooFew {
-            file: pool.images_file,
-            pool: images,
-            calibration: config.calibration,
-            search: config.search,
-        });
-    }
-    let mut left = Pool::new(&pool.labels, config.split_seed);
-    let calibration = left.draw(config.calibration);
-    let search = left.draw(config.search);
+/// As [`load`]. Images on disk are all read once here, side by side, so that a damaged one is known before anything
+/// begins; their pixels are not kept in memory.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(
+    config: &DataConfig,
+    folder: &Path,
+    model: &ModelConfig,
+    loading: Loading<'_>,
+) -> Result<Splits, DataError> {
+    let config = config.resolved(folder);
+    let expected = Expected::new(&config, model);
+    let (pool, test) = open(&config, &expected, loading)?;
+    pool.fits(&expected)?;
+    let mut skipped = Vec::new();
+    let (calibration, search) = draw(&pool, &config, loading, &mut skipped)?;
+    let test = match test {
+        Some(test) => {
+            test.fits(&expected)?;
+            let all: Vec<u32> = (0..).take(test.labels.len()).collect();
+            let damaged = test.check(&all, config.on_corrupt(), loading)?;
+            let is_damaged = |i: &u32| damaged.iter().any(|(at, _)| at == i);
+            let left = all.into_iter().filter(|i| !is_damaged(i)).collect();
+            skipped.extend(damaged.into_iter().map(|(_, image)| image));
+            Some(test.set(&expected, left)?)
+        }
+        None => None,
+    };
     Ok(Splits {
-        calibration: pool.set(shape, calibration, &normalisation),
-        search: pool.set(shape, search, &normalisation),
-        test: match test {
-            Some(test) => {
-                let shape = test.check(model)?;
-                let all = (0..).take(test.labels.len()).collect();
-                Some(test.set(shape, all, &normalisation))
-            }
-            None => None,
-        },
+        calibration: pool.set(&expected, calibration)?,
+        search: pool.set(&expected, search)?,
+        test,
+        skipped,
     })
 }
 
-fn normalisation(config: &DataConfig, channels: usize) -> Result<Normalisation, DataError> {
-    for (key, found) in [("mean", config.mean.len()), ("std", config.std.len())] {
-        if found != channels {
-            return Err(DataError::Channels {
-                key,
-                found,
-                channels,
+/// Draws calibration and search images. Damaged ones, where they are to be left out, are left out of the pool.
+fn draw(
+    pool: &Labelled,
+    config: &DataConfig,
+    loading: Loading<'_>,
+    skipped: &mut Vec<Corrupt>,
+) -> Result<(Vec<u32>, Vec<u32>), DataError> {
+    let mut left_out = BTreeSet::new();
+    loop {
+        let images = pool.labels.len() - left_out.len();
+        if config.calibration.saturating_add(config.search) > images {
+            return Err(DataError::TooFew {
+                file: pool.place.clone(),
+                pool: images,
+                calibration: config.calibration,
+                search: config.search,
             });
         }
+        let mut left = Pool::without(&pool.labels, config.split_seed, &left_out);
+        let calibration = left.draw(config.calibration);
+        let search = left.draw(config.search);
+        let drawn = [&calibration[..], &search[..]].concat();
+        let damaged = pool.check(&drawn, config.on_corrupt(), loading)?;
+        if damaged.is_empty() {
+            return Ok((calibration, search));
+        }
+        for (index, image) in damaged {
+            left_out.insert(index);
+            skipped.push(image);
+        }
     }
-    let single = |values: &[f64]| values.iter().map(|value| *value as f32).collect();
-    Ok(Normalisation {
-        mean: single(&config.mean),
-        std: single(&config.std),
-    })
+}
+
+impl DataConfig {
+    fn on_corrupt(&self) -> OnCorrupt {
+        match &self.source {
+            DataSource::Folders(folders) => folders.on_corrupt,
+            _ => OnCorrupt::Refuse,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -190,23 +143,13 @@ mod tests {
 
     use super::super::config::IdxFiles;
     use super::*;
-    use crate::network::{Architecture, Layout};
 
     fn model() -> ModelConfig {
-        ModelConfig {
-            architecture: Architecture::QkFormer {
-                layout: Layout::Cifar,
-                embed_dims: 64,
-                depths: 4,
-                batch_leak: false,
-            },
-            image_size: 28,
-            in_channels: 1,
-            num_classes: 10,
-            num_heads: 8,
-            mlp_ratio: 4,
-            time_steps: 4,
-        }
+        toml::from_str(
+            "family = 'qkformer'\nlayout = 'cifar'\nimage_size = 28\nin_channels = 1\nnum_classes = 10\n\
+             embed_dims = 64\nnum_heads = 8\nmlp_ratio = 4\ndepths = 4\ntime_steps = 4",
+        )
+        .unwrap()
     }
 
     fn demo() -> Splits {
@@ -219,6 +162,7 @@ mod tests {
             calibration,
             search,
             test,
+            ..
         } = demo();
         let test = test.unwrap();
         assert_eq!(
@@ -281,7 +225,7 @@ mod tests {
     fn the_demo_images_are_normalised_as_in_training() {
         let test = demo().test.unwrap();
         let mut out = vec![0.0; 784];
-        test.fill(0, &mut out);
+        test.fill(0, &mut out).unwrap();
         assert_eq!(out[0], (0.0_f32 - 0.286) / 0.353);
         // Every number is that of some pixel value.
         assert!(
@@ -341,7 +285,7 @@ mod tests {
         assert_eq!((splits.calibration.len(), splits.search.len()), (2, 4));
         assert_ne!(splits.calibration.label(0), splits.calibration.label(1));
         let mut out = [9.0; 4];
-        splits.search.fill(0, &mut out);
+        splits.search.fill(0, &mut out).unwrap();
         assert_eq!(out, [splits.search.source_index(0) as f32 / 255.0; 4]);
         assert!(
             load(&config(false), folder.path(), &small())
@@ -396,7 +340,7 @@ mod tests {
         assert!(many.ends_with("train-images holds 6"), "{many}");
 
         let means = DataConfig {
-            mean: vec![0.1; 3],
+            mean: Some(vec![0.1; 3]),
             ..config(false)
         };
         assert!(

@@ -144,6 +144,9 @@ pub enum EvaluateError {
     /// The evaluator cannot be made: the device does not exist, or model and images do not fit each other.
     #[error("{0}")]
     Setup(String),
+    /// An image can no longer be read.
+    #[error("{0}")]
+    Data(String),
     /// The tensor library failed.
     #[error("evaluating failed: {0}")]
     Backend(String),

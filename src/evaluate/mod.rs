@@ -6,9 +6,13 @@
 #![forbid(unsafe_code)]
 
 mod accuracy;
+mod energy;
 mod job;
 mod landscape;
+mod statistics;
 
 pub use accuracy::{CorrectBits, StopRule, Verdict};
+pub use energy::{AC_JOULES, EnergyEstimate, LayerWork, MAC_JOULES};
 pub use job::{Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split, Work};
 pub use landscape::Landscape;
+pub use statistics::{ClassCount, Statistics, wilson_95};

@@ -76,11 +76,15 @@ pub(crate) fn relative(folder: &Path, path: &Path) -> PathBuf {
 
 fn names_files(table: &str, name: &str) -> bool {
     KEYS.iter().any(|k| {
-        k.table == table && k.name == name && matches!(k.kind, Kind::Path | Kind::PathOrBuiltin)
+        let is_path = matches!(k.kind, Kind::Path | Kind::Paths | Kind::PathOrBuiltin);
+        k.table == table && k.name == name && is_path
     })
 }
 
 fn rewrite(value: &mut Value, change: &dyn Fn(&Path) -> PathBuf) -> Result<(), NotUnicode> {
+    if let Some(paths) = value.as_array_mut() {
+        return paths.iter_mut().try_for_each(|path| rewrite(path, change));
+    }
     let Some(text) = value.as_str().filter(|t| !t.starts_with(BUILTIN)) else {
         return Ok(());
     };
@@ -97,6 +101,20 @@ fn rewrite(value: &mut Value, change: &dyn Fn(&Path) -> PathBuf) -> Result<(), N
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_of_paths_are_rewritten_one_by_one() {
+        let mut document: DocumentMut =
+            "[data]\ntrain = [\n  'a', # one\n  '/b',\n]\nmean = [0.5]\n"
+                .parse()
+                .unwrap();
+        rewrite_all(&mut document, &|p| absolute(Path::new("/x"), p)).unwrap();
+        let text = document.to_string();
+        assert_eq!(
+            text,
+            "[data]\ntrain = [\n  \"/x/a\", # one\n  '/b',\n]\nmean = [0.5]\n"
+        );
+    }
 
     #[test]
     fn paths_are_cleaned_and_taken_back() {

@@ -1,6 +1,7 @@
 //! The table of every key a profile may have.
 
 use super::kind::{Kind, MANY};
+use crate::data::RECIPE_NAMES;
 
 /// One key.
 #[derive(Clone, Copy, Debug)]
@@ -87,18 +88,28 @@ pub(crate) const KEYS: &[Key] = &[
     choice(
         "data",
         "kind",
-        &["idx"],
-        &["cifar", "image-folder", "safetensors"],
-        "idx and the built-in data are",
+        &["idx", "cifar", "image-folder", "safetensors"],
+        &[],
+        "",
     ),
     key("data", "source", Kind::Text),
     key("data", "train_images", Kind::Path),
     key("data", "train_labels", Kind::Path),
     key("data", "test_images", Kind::Path),
     key("data", "test_labels", Kind::Path),
+    key("data", "train", Kind::Paths),
+    key("data", "test", Kind::Paths),
+    key("data", "path", Kind::Path),
+    key("data", "labels", Kind::Path),
+    key("data", "test_path", Kind::Path),
+    choice("data", "on_corrupt", &["refuse", "skip"], &[], ""),
+    key("data", "cache", Kind::Flag),
+    key("data", "file", Kind::Path),
+    key("data", "test_file", Kind::Path),
     key("data", "calibration", Kind::Whole(1, MANY)),
     key("data", "search", Kind::Whole(1, MANY)),
     key("data", "split_seed", Kind::Whole(0, i64::MAX)),
+    choice("data", "recipe", &RECIPE_NAMES, &[], ""),
     key("data", "mean", Kind::Numbers),
     key("data", "std", Kind::Numbers),
     key("quantizer", "bits", Kind::Menu),
@@ -157,16 +168,8 @@ pub(crate) const KEYS: &[Key] = &[
 ];
 
 /// Keys of the format that belong to something this version does not build yet: table, key, to what.
-pub(super) const LATER: &[(&str, &str, &str)] = &[
-    ("data", "train", "kind \"cifar\""),
-    ("data", "test", "kind \"cifar\""),
-    ("data", "path", "kind \"image-folder\""),
-    ("data", "labels", "kind \"image-folder\""),
-    ("data", "test_path", "kind \"image-folder\""),
-    ("data", "file", "kind \"safetensors\""),
-    ("data", "test_file", "kind \"safetensors\""),
-    ("quantizer", "membrane_bits", "membrane quantization"),
-];
+pub(super) const LATER: &[(&str, &str, &str)] =
+    &[("quantizer", "membrane_bits", "membrane quantization")];
 
 /// Names of the tables, in order.
 pub(crate) const TABLES: &[&str] = &["model", "data", "quantizer", "constraint", "search", "gate"];

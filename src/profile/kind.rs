@@ -12,6 +12,8 @@ pub(crate) enum Kind {
     Text,
     /// A file: a path relative to the profile.
     Path,
+    /// A file, or a list of files.
+    Paths,
     /// A path, or `builtin:NAME`.
     PathOrBuiltin,
     /// A whole number from the first to the second, both included.
@@ -66,6 +68,7 @@ pub(crate) fn expected(kind: Kind) -> String {
     match kind {
         Kind::Text => "expected a string".to_owned(),
         Kind::Path => "expected a path in quotes".to_owned(),
+        Kind::Paths => "expected a path in quotes, or a list of them".to_owned(),
         Kind::PathOrBuiltin => "expected a path or \"builtin:NAME\", in quotes".to_owned(),
         Kind::Whole(a, b) if a == b => format!("expected {a}"),
         Kind::Whole(a, b) if b >= MANY => format!("expected a whole number, {a} or more"),
@@ -98,6 +101,12 @@ pub(crate) fn fits(kind: Kind, item: &Item) -> bool {
     match kind {
         Kind::Text => item.is_str(),
         Kind::Path | Kind::PathOrBuiltin => item.as_str().is_some_and(|s| !s.is_empty()),
+        Kind::Paths => match item.as_array() {
+            Some(paths) => paths
+                .iter()
+                .all(|p| p.as_str().is_some_and(|s| !s.is_empty())),
+            None => item.as_str().is_some_and(|s| !s.is_empty()),
+        },
         Kind::Whole(min, max) => is_whole(item.as_integer(), min, max),
         Kind::Wholes(min, max) => are_whole(min, max),
         Kind::WholeOrMany(min, max) => is_whole(item.as_integer(), min, max) || are_whole(min, max),

@@ -43,6 +43,11 @@ impl Paths {
         self.config.join("profiles")
     }
 
+    /// The folder of what can be made again, such as decoded images; it may be deleted at any time.
+    pub fn cache(&self) -> PathBuf {
+        self.data.join("cache")
+    }
+
     /// The folder of runs.
     pub fn runs(&self) -> PathBuf {
         self.data.join("runs")

@@ -23,7 +23,7 @@ pub use error::RunError;
 pub use finished::Finished;
 pub use folder::{Condition, Summary, find, list, new_folder};
 pub use open::{BEST, PROFILE, Parts, Source, create, launch, relaunch, resume};
-pub use prepare::{EvaluatorOptions, Prepared, evaluator, load_weights, space};
+pub use prepare::{EvaluatorOptions, Prepared, evaluator, load_weights, space, statistics};
 
 /// What a run tells those who watch it. Events and errors are never dropped, progress may be.
 #[derive(Clone, Debug, PartialEq)]

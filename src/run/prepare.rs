@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::RunError;
 use crate::checkpoint::StateDict;
-use crate::data::{self, Splits};
-use crate::evaluate::Evaluator;
+use crate::data::{self, Loading, Splits};
+use crate::evaluate::{Cancel, Evaluator, Progress, Split, Statistics};
 use crate::journal::Fingerprint;
 use crate::network::{Graph, LayerId};
-use crate::profile::Profile;
-use crate::quant::{BitWidth, MemoryModel};
+use crate::profile::{Paths, Profile};
+use crate::quant::{Allocation, BitWidth, MemoryModel};
 use crate::search::{Settings, Space, SpaceLayer};
 
 /// Raised when a graph or an executor changes what a run's numbers mean.
@@ -44,15 +44,29 @@ pub struct EvaluatorOptions {
 }
 
 impl Prepared {
-    /// Reads everything that a profile refers to.
+    /// Reads everything that a profile refers to; decoded images are kept in the user's cache folder.
     ///
     /// # Errors
     /// [`RunError`] for the first thing that is missing or does not fit.
     pub fn new(profile: Profile) -> Result<Self, RunError> {
+        let cache = Paths::from_env().ok().map(|paths| paths.cache());
+        let loading = Loading {
+            cache: cache.as_deref(),
+            ..Loading::default()
+        };
+        Prepared::load(profile, loading)
+    }
+
+    /// Reads everything that a profile refers to.
+    ///
+    /// # Errors
+    /// [`RunError`] for the first thing that is missing or does not fit.
+    pub fn load(profile: Profile, loading: Loading<'_>) -> Result<Self, RunError> {
         let graph = profile.graph()?;
         let weights = load_weights(&profile, &graph)?;
         // All paths of a profile that was read are absolute.
-        let splits = data::load(profile.need_data()?, Path::new("/"), &profile.model)?;
+        let folder = Path::new("/");
+        let splits = data::load_with(profile.need_data()?, folder, &profile.model, loading)?;
         let settings = settings(&profile, &graph, &splits);
         settings.allowed(&settings.pins)?;
         Ok(Prepared {
@@ -154,6 +168,14 @@ pub fn evaluator(
     prepared: Prepared,
     options: &EvaluatorOptions,
 ) -> Result<Box<dyn Evaluator>, RunError> {
+    Ok(Box::new(torch_evaluator(prepared, options)?))
+}
+
+#[cfg(feature = "torch")]
+fn torch_evaluator(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+) -> Result<crate::torch::TorchEvaluator, RunError> {
     use crate::torch::{Model, TorchEvaluator, TorchOptions};
     let model = Model {
         graph: prepared.graph,
@@ -165,11 +187,39 @@ pub fn evaluator(
         threads: options.threads,
         plain: options.plain,
     };
-    Ok(Box::new(TorchEvaluator::new(
-        model,
-        std::sync::Arc::new(prepared.splits),
-        options,
-    )?))
+    let splits = std::sync::Arc::new(prepared.splits);
+    Ok(TorchEvaluator::new(model, splits, options)?)
+}
+
+/// Runs all images of a split through a prepared network and counts what it does.
+///
+/// # Errors
+/// As [`evaluator`], and [`RunError::Evaluate`] for what goes wrong on the way.
+#[cfg(feature = "torch")]
+pub fn statistics(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+    job: (&Allocation, Split),
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Statistics, RunError> {
+    let evaluator = torch_evaluator(prepared, options)?;
+    Ok(evaluator.statistics(job.0, job.1, cancel, progress)?)
+}
+
+/// Runs all images of a split through a prepared network: not in this build.
+///
+/// # Errors
+/// [`RunError::NoTorch`] always.
+#[cfg(not(feature = "torch"))]
+pub fn statistics(
+    _prepared: Prepared,
+    _options: &EvaluatorOptions,
+    _job: (&Allocation, Split),
+    _cancel: &Cancel,
+    _progress: &mut dyn FnMut(Progress),
+) -> Result<Statistics, RunError> {
+    Err(RunError::NoTorch)
 }
 
 /// The libtorch evaluator for a prepared run: not in this build.

@@ -82,16 +82,16 @@ impl<'a> Batches<'a> {
             false => (self.images.len() - batch * self.size).min(self.size),
         }
     }
-    /// The images of a batch, `[images, channels, height, width]`.
-    pub(super) fn pixels(&self, batch: usize) -> Vec<f32> {
-        let shape = self.images.shape();
-        let length = shape.channels * shape.height * shape.width;
+    /// The images of a batch, `[images, channels, height, width]` (frames: `[images, frames, channels, height, width]`).
+    pub(super) fn pixels(&self, batch: usize) -> Result<Vec<f32>, EvaluateError> {
+        let length = self.images.numbers();
         let mut pixels = vec![0.0; self.images(batch) * length];
         let last = self.images.len().saturating_sub(1);
         for (i, pixels) in pixels.chunks_exact_mut(length.max(1)).enumerate() {
-            self.images.fill((batch * self.size + i).min(last), pixels);
+            let filled = self.images.fill((batch * self.size + i).min(last), pixels);
+            filled.map_err(|error| EvaluateError::Data(error.to_string()))?;
         }
-        pixels
+        Ok(pixels)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The [`Evaluator`] that runs the network.
 #![forbid(unsafe_code)]
 
+mod statistics;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use super::batches::{Batches, batch_size, run};
 use super::drift::Means;
 use super::executor::Executor;
 use super::model::Compiled;
+use super::predict::takes;
 use super::record::{ChannelSums, Record};
 use super::{Device, Model, TorchError};
 use crate::data::{ImageSet, Splits};
@@ -70,11 +73,6 @@ impl TorchEvaluator {
             name => name.parse()?,
         };
         let graph = &model.graph;
-        if let Some(frames) = graph.frames() {
-            return Err(TorchError::Input(format!(
-                "single images, but the network takes {frames} frames"
-            )));
-        }
         for images in [
             Some(&splits.calibration),
             Some(&splits.search),
@@ -83,13 +81,7 @@ impl TorchEvaluator {
         .into_iter()
         .flatten()
         {
-            if images.shape() != graph.input {
-                return Err(TorchError::Input(format!(
-                    "images of {:?}, but the network takes {:?}",
-                    images.shape(),
-                    graph.input
-                )));
-            }
+            takes(graph, images.frames(), images.shape())?;
         }
         let network = Compiled::new(model, Kind::Float, device)?;
         // Weights that do not fit show here and not in the middle of a run.
@@ -155,7 +147,7 @@ impl TorchEvaluator {
             || self.worker(allocation),
             |executor, batch| {
                 let logits = executor.run(
-                    &batches.pixels(batch),
+                    &batches.pixels(batch)?,
                     batches.images(batch),
                     &mut Record::Nothing,
                     &mut |_, _| Ok(()),
@@ -213,7 +205,7 @@ impl TorchEvaluator {
             |executor, batch| {
                 let images = batches.places(batch).len();
                 let mut record = Record::Channels(ChannelSums::new(graph, images));
-                let (pixels, together) = (batches.pixels(batch), batches.images(batch));
+                let (pixels, together) = (batches.pixels(batch)?, batches.images(batch));
                 let mut logits =
                     executor.run(&pixels, together, &mut record, &mut |_, _| Ok(()))?;
                 logits.truncate(images * graph.classes);

@@ -83,6 +83,7 @@ impl<'g> Executor<'g> {
                 Source::Image => image.take().ok_or_else(|| missing(step))?,
                 _ => self.step(step, parameters, images, &mut values, record)?,
             };
+            record.value(step.node, &value, images)?;
             for &block in &step.blocks {
                 watch(block, &value)?;
             }

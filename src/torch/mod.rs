@@ -13,6 +13,7 @@
 //! innermost, one thread per batch, and batches that hold the same images whatever was asked for. CUDA uses plain
 //! tensor operations instead of the kernels; it was never run.
 
+mod activity;
 mod batches;
 mod check;
 mod device;

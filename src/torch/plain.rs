@@ -260,6 +260,13 @@ fn note(
                 site.iter_mut().zip(new).for_each(|(sum, x)| *sum += x);
             }
         }
+        Record::Activity(activity) => {
+            let images = (activity.images as i64).min(population.images as i64);
+            let counted = spikes.f_narrow(0, 0, images)?.f_sum(Kind::Double)?;
+            if let Some(sums) = activity.sites.get_mut(site).and_then(|s| s.get_mut(step)) {
+                sums.spikes += counted.f_double_value(&[])? as i64;
+            }
+        }
         Record::Steps(sites) => {
             let wide = potential.f_to_kind(Kind::Double)?;
             let total = |x: &Tensor| x.f_sum(Kind::Double)?.f_double_value(&[]);

@@ -94,6 +94,26 @@ pub struct SiteTrace {
     pub membrane_sq_mean: Vec<f64>,
 }
 
+/// Whether a graph takes such images (`frames` of them as one input).
+///
+/// # Errors
+/// [`TorchError::Input`] says what there is and what the network takes.
+pub(super) fn takes(graph: &Graph, frames: Option<usize>, shape: Shape) -> Result<(), TorchError> {
+    let (found, expected) = ((frames, shape), (graph.frames(), graph.input));
+    if found == expected {
+        return Ok(());
+    }
+    let words = |(frames, shape): (Option<usize>, Shape)| match frames {
+        None => format!("images of {shape:?}"),
+        Some(n) => format!("{n} frames of {shape:?}"),
+    };
+    Err(TorchError::Input(format!(
+        "{}, but the network takes {}",
+        words(found),
+        words(expected)
+    )))
+}
+
 /// Runs all images as one batch. Float layers run unmerged (convolution, then batch norm), to be comparable with the
 /// authors' code; quantized layers run as the search evaluates them.
 ///
@@ -106,17 +126,7 @@ pub fn predict(
     options: PredictOptions,
 ) -> Result<Prediction, TorchError> {
     let graph = &model.graph;
-    if (images.frames, images.shape) != (graph.frames(), graph.input) {
-        let words = |frames: Option<usize>, shape: Shape| match frames {
-            None => format!("images of {shape:?}"),
-            Some(n) => format!("{n} frames of {shape:?}"),
-        };
-        return Err(TorchError::Input(format!(
-            "{}, but the network takes {}",
-            words(images.frames, images.shape),
-            words(graph.frames(), graph.input)
-        )));
-    }
+    takes(graph, images.frames, images.shape)?;
     let kind = match options.precision {
         Precision::F32 => Kind::Float,
         Precision::F64 => Kind::Double,

@@ -1,6 +1,7 @@
 //! What is written down about the neurons while the network runs.
 #![forbid(unsafe_code)]
 
+use super::activity::Activity;
 use super::loops::{Float, Level, tile_positions};
 use crate::network::{Graph, Neuron};
 
@@ -173,6 +174,8 @@ pub(super) enum Record {
     Channels(ChannelSums),
     /// For a trace: per site, per time step.
     Steps(Vec<Vec<StepSums>>),
+    /// For the statistics of an evaluation.
+    Activity(Activity),
 }
 
 impl Record {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::network::{Family, Graph, LayerId, LayerKind, Layout};
+use crate::network::{Family, Graph, Layer, LayerId, LayerKind, Layout};
 use crate::profile::ResolvedProfile;
 use crate::quant::{Allocation, BitWidth, MemoryModel, saving_percent};
 
@@ -84,6 +84,8 @@ pub struct LayerRow {
     pub shape: Vec<usize>,
     /// Number of weights and, where the layer has them, biases.
     pub parameters: u64,
+    /// Their share of the parameters of all layers, in percent.
+    pub share_percent: f64,
     /// Multiply-accumulates of one image.
     pub macs: u64,
     /// Bytes of packed weights and affine at each width of the menu and as float.
@@ -166,7 +168,7 @@ fn row(
     allocation: Option<&Allocation>,
 ) -> LayerRow {
     let layer = graph.layer(id);
-    let biases = if layer.bias { layer.channels() } else { 0 };
+    let all: u64 = graph.layers.iter().map(parameters).sum();
     LayerRow {
         stage: graph.stages[graph.stage_of(layer.block).index()]
             .name
@@ -179,7 +181,8 @@ fn row(
             LayerKind::Conv { .. } => "conv",
         },
         shape: layer.weight_shape.clone(),
-        parameters: (layer.weights() + biases) as u64,
+        parameters: parameters(layer),
+        share_percent: 100.0 * parameters(layer) as f64 / all.max(1) as f64,
         macs: layer.macs,
         bytes: widths
             .iter()
@@ -192,6 +195,12 @@ fn row(
             .collect(),
         bits: allocation.map(|a| a.get(id)),
     }
+}
+
+/// Weights and, where there are, biases.
+fn parameters(layer: &Layer) -> u64 {
+    let biases = if layer.bias { layer.channels() } else { 0 };
+    (layer.weights() + biases) as u64
 }
 
 fn site(graph: &Graph, site: &crate::network::Site) -> SiteRow {

@@ -83,13 +83,16 @@ fn layers(report: &Inspection, wide: bool, widths: &[BitWidth]) -> String {
             "kind",
             "shape",
             "parameters",
+            "share",
             "MACs",
         ]
         .map(str::to_owned)
         .into(),
-        false => ["layer", "shape", "par.", "MACs"].map(str::to_owned).into(),
+        false => ["layer", "shape", "par.", "%", "MACs"]
+            .map(str::to_owned)
+            .into(),
     };
-    let left = titles.len() - 2;
+    let left = titles.len() - 3;
     if has_bits {
         titles.push("bits".to_owned());
     }
@@ -132,7 +135,11 @@ fn cells(layer: &LayerRow, wide: bool, widths: &[BitWidth]) -> Vec<String> {
             vec![format!(" {}", within.unwrap_or(&layer.layer)), shape]
         }
     };
-    cells.extend([number(layer.parameters), number(layer.macs)]);
+    let share = match wide {
+        true => format!("{:.2} %", layer.share_percent),
+        false => format!("{:.1}", layer.share_percent),
+    };
+    cells.extend([number(layer.parameters), share, number(layer.macs)]);
     cells.extend(layer.bits.map(|b| b.to_string()));
     cells.extend(widths.iter().map(|width| {
         let bytes = layer.bytes.get(&width.to_string()).copied().unwrap_or(0);
@@ -147,7 +154,8 @@ fn total(report: &Inspection, wide: bool, widths: &[BitWidth]) -> Vec<String> {
     let parameters = report.layers.iter().map(|l| l.parameters).sum();
     let mut cells = vec!["all layers".to_owned()];
     cells.resize(if wide { 5 } else { 2 }, String::new());
-    cells.extend([number(parameters), number(report.macs)]);
+    let share = if wide { "100 %" } else { "100" };
+    cells.extend([number(parameters), share.to_owned(), number(report.macs)]);
     if report.allocation.is_some() {
         cells.push(String::new());
     }
@@ -196,7 +204,9 @@ fn align(rows: &[Row], left: usize) -> String {
 fn footer(out: &mut String, report: &Inspection, wide: bool, left_out: usize) {
     let _ = writeln!(
         out,
-        "\nThe last columns are bytes at each bit-width: packed weights and two numbers per channel."
+        "\nLast columns: bytes at each bit-width (packed weights, two numbers per channel).\n\
+         {} is a layer's share of the parameters of all layers.",
+        if wide { "share" } else { "%" }
     );
     let _ = writeln!(out, "~ sums that are not exact integers at this width");
     if !wide {
@@ -236,15 +246,9 @@ fn footer(out: &mut String, report: &Inspection, wide: bool, left_out: usize) {
         );
     }
     let _ = writeln!(out, "neuron sites: {}", report.sites.len());
-    if wide {
-        for site in &report.sites {
-            let [c, h, w] = site.shape;
-            let _ = writeln!(
-                out,
-                "  {}  {c}x{h}x{w}  threshold {}",
-                site.site, site.threshold
-            );
-        }
+    match wide {
+        true => wide_sites(out, report),
+        false => narrow_sites(out, report),
     }
     let _ = writeln!(
         out,
@@ -257,5 +261,36 @@ fn footer(out: &mut String, report: &Inspection, wide: bool, left_out: usize) {
     }
     if report.dead.len() > shown {
         let _ = writeln!(out, "  and {} more", report.dead.len() - shown);
+    }
+}
+
+fn wide_sites(out: &mut String, report: &Inspection) {
+    for site in &report.sites {
+        let [c, h, w] = site.shape;
+        let _ = writeln!(
+            out,
+            "  {}  {c}x{h}x{w}  threshold {}",
+            site.site, site.threshold
+        );
+    }
+}
+
+/// By block, names within it.
+fn narrow_sites(out: &mut String, report: &Inspection) {
+    let blocks = report.sites.chunk_by(|a, b| a.block == b.block);
+    for sites in blocks {
+        let block = sites.first().map_or("", |s| s.block.as_str());
+        let mut line = format!("  {block}:");
+        for site in sites {
+            let within = site.site.strip_prefix(block);
+            let within = within.and_then(|n| n.strip_prefix('.'));
+            let name = within.unwrap_or(&site.site);
+            if line.chars().count() + 1 + name.chars().count() > NARROW {
+                let _ = writeln!(out, "{line}");
+                line = "   ".to_owned();
+            }
+            let _ = write!(line, " {name}");
+        }
+        let _ = writeln!(out, "{line}");
     }
 }

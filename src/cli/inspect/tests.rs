@@ -24,8 +24,15 @@ fn narrow_tables_fit_80_columns_and_wide_ones_leave_nothing_out() {
         for sets in [vec![], vec![long, "bits.head=8"]] {
             let report = report(name, &sets);
             let narrow = table::text(&report, false);
+            // The header has paths and the footer a sentence or two, which may be longer.
             let table = narrow.split("\n\n").nth(1).unwrap();
-            for line in table.lines() {
+            let sites = narrow
+                .lines()
+                .skip_while(|l| !l.starts_with("neuron sites"));
+            for line in table
+                .lines()
+                .chain(sites.skip(1).take_while(|l| l.starts_with(' ')))
+            {
                 assert!(line.chars().count() <= 80, "{name}: {line}");
             }
             let wide = table::text(&report, true);
@@ -48,6 +55,10 @@ fn the_json_object_has_the_promised_columns() {
     assert_eq!(head["layer"], "head");
     assert_eq!(head["shape"], serde_json::json!([10, 64]));
     assert_eq!(head["parameters"], 650);
+    let share = |l: &serde_json::Value| l["share_percent"].as_f64().unwrap();
+    let shares: f64 = json["layers"].as_array().unwrap().iter().map(share).sum();
+    assert!((shares - 100.0).abs() < 1e-9 && share(head) > 0.3 && share(head) < 0.4);
+    assert_eq!(json["sites"].as_array().unwrap().len(), 35);
     assert_eq!(head["bits"], 4);
     // 640 weights of 4 bits and ten affines of two f32.
     assert_eq!(head["bytes"]["4"], 320 + 80);

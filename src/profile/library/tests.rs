@@ -110,12 +110,24 @@ fn the_reference_has_every_key_and_every_default() {
     assert_eq!(keys_of(text), known);
 
     // Every key that a typed setting is written with is in the table of known keys, and the other way round.
+    let source = |keys: &str| demo().replace("source = \"builtin:fashion-mnist\"", keys);
     let everything = [
         demo(),
-        demo().replace(
-            "source = \"builtin:fashion-mnist\"",
+        source(
             "kind = \"idx\"\ntrain_images = \"a\"\ntrain_labels = \"b\"\ntest_images = \"c\"\ntest_labels = \"d\"",
         ),
+        source("kind = \"cifar\"\ntrain = [\"a\"]\ntest = [\"b\"]\nrecipe = \"none\""),
+        source(
+            "kind = \"image-folder\"\npath = \"a\"\nlabels = \"b\"\ntest_path = \"c\"\ntest_labels = \"d\"",
+        ),
+        source("kind = \"safetensors\"\nfile = \"a\"\ntest_file = \"b\""),
+    ];
+    let sets = [
+        "constraint.max_memory=1",
+        "bits.head=8",
+        "pins.head=8",
+        "data.mean=[0.5]",
+        "data.std=[0.5]",
     ];
     // The demo with another family's network.
     let with_model = |own: &str| {
@@ -134,7 +146,6 @@ fn the_reference_has_every_key_and_every_default() {
         "family = \"sdt-v3\"\nembed_dims = [4, 4, 4]\nsize = \"large\"",
     ];
     let everything = everything.into_iter().chain(families.map(with_model));
-    let sets = ["constraint.max_memory=1", "bits.head=8", "pins.head=8"];
     let overrides = Overrides::parse(sets, PathBuf::from("/")).unwrap();
     let mut written = BTreeSet::new();
     for text in everything {

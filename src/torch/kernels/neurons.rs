@@ -3,6 +3,7 @@
 
 use super::{Float, Fresh, Population, TorchError, Value, drive, launch, numbers_mut, rows};
 use crate::network::Neuron;
+use crate::torch::activity::Counted;
 use crate::torch::loops::{Level, Levels, Lif};
 use crate::torch::record::{ChannelRecorder, LeakRecorder, Record, Recorder, StepRecorder};
 
@@ -25,6 +26,13 @@ pub(super) fn neurons<F: Float>(
             let steps = sites.get_mut(site).map_or(&mut [][..], Vec::as_mut);
             let recorder = StepRecorder { steps, neuron };
             recorded::<F, _>(input, out, population, recorder)
+        }
+        Record::Activity(activity) => {
+            let images = activity.images;
+            let sites = &mut activity.sites;
+            let steps = sites.get_mut(site).map_or(&mut [][..], Vec::as_mut);
+            let inner = StepRecorder { steps, neuron };
+            recorded::<F, _>(input, out, population, Counted { images, inner })
         }
         Record::Nothing => recorded::<F, _>(input, out, population, ()),
     }

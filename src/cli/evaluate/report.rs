@@ -1,0 +1,318 @@
+//! What an evaluation says: the object of `evaluate --json`, and the same for people.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::cli::numbers::{bytes, compact};
+use crate::evaluate::{EnergyEstimate, Split, Statistics, wilson_95};
+use crate::network::Graph;
+use crate::quant::{Affine, Allocation, BitWidth, MemoryModel, saving_percent};
+
+/// Up to so many classes are all shown; of more, the lowest.
+const CLASSES: usize = 20;
+/// How many of the lowest.
+const LOWEST: usize = 10;
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "evaluation")]
+pub(super) struct Evaluation {
+    split: Split,
+    images: usize,
+    correct: usize,
+    /// In percent.
+    accuracy: f64,
+    /// Wilson interval at 95 %, in percent.
+    accuracy_low: f64,
+    accuracy_high: f64,
+    top5_correct: usize,
+    top5_accuracy: f64,
+    memory_bytes: u64,
+    memory_saving_percent: f64,
+    /// Images of the data set that could not be decoded and were left out.
+    skipped: usize,
+    seconds: f64,
+    images_per_second: f64,
+    /// Of the whole process; null where the system does not tell.
+    peak_memory_bytes: Option<u64>,
+    /// Per image, by the rules in the program's help.
+    macs: f64,
+    synaptic_operations: f64,
+    attention_operations: f64,
+    energy_joules: f64,
+    classes: Vec<Class>,
+    sites: Vec<Site>,
+    layers: Vec<Layer>,
+    #[serde(skip)]
+    float_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Class {
+    class: usize,
+    images: usize,
+    correct: usize,
+    /// In percent; null for a class without images.
+    accuracy: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Site {
+    site: String,
+    block: String,
+    /// Mean spikes per neuron and time step.
+    firing_rate: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Layer {
+    layer: String,
+    bits: BitWidth,
+    input_mean: f64,
+    macs: f64,
+    synaptic_operations: f64,
+    energy_joules: f64,
+}
+
+fn percent(part: usize, of: usize) -> f64 {
+    100.0 * part as f64 / of.max(1) as f64
+}
+
+impl Evaluation {
+    pub(super) fn new(
+        graph: &Graph,
+        affine: Affine,
+        allocation: &Allocation,
+        split: Split,
+        counted: &Statistics,
+    ) -> Self {
+        let memory = MemoryModel::of(graph, affine);
+        let (memory_bytes, float_bytes) = (memory.total(allocation), memory.float_total());
+        let energy = EnergyEstimate::new(graph, counted);
+        let (images, correct) = (counted.images, counted.correct());
+        let (low, high) = wilson_95(correct, images);
+        let class = |(class, count): (usize, &crate::evaluate::ClassCount)| Class {
+            class,
+            images: count.images,
+            correct: count.correct,
+            accuracy: (count.images > 0).then(|| percent(count.correct, count.images)),
+        };
+        let rates = counted.firing_rates(graph);
+        let site = |(site, rate): (&crate::network::Site, f64)| Site {
+            site: site.name.clone(),
+            block: graph.blocks[site.block.index()].name.clone(),
+            firing_rate: rate,
+        };
+        let layer = |work: &crate::evaluate::LayerWork| Layer {
+            layer: graph.layer(work.layer).name.clone(),
+            bits: allocation.get(work.layer),
+            input_mean: work.input_mean,
+            macs: work.macs,
+            synaptic_operations: work.synaptic_operations,
+            energy_joules: work.joules(),
+        };
+        Evaluation {
+            split,
+            images,
+            correct,
+            accuracy: percent(correct, images),
+            accuracy_low: 100.0 * low,
+            accuracy_high: 100.0 * high,
+            top5_correct: counted.top5,
+            top5_accuracy: percent(counted.top5, images),
+            memory_bytes,
+            memory_saving_percent: saving_percent(memory_bytes, float_bytes),
+            skipped: 0,
+            seconds: 0.0,
+            images_per_second: 0.0,
+            peak_memory_bytes: peak_memory(),
+            macs: energy.macs(),
+            synaptic_operations: energy.synaptic_operations(),
+            attention_operations: energy.attention,
+            energy_joules: energy.joules(),
+            classes: counted.classes.iter().enumerate().map(class).collect(),
+            sites: graph.sites.iter().zip(rates).map(site).collect(),
+            layers: energy.layers.iter().map(layer).collect(),
+            float_bytes,
+        }
+    }
+
+    pub(super) fn taking(mut self, seconds: f64) -> Self {
+        self.seconds = seconds;
+        self.images_per_second = self.images as f64 / seconds.max(f64::MIN_POSITIVE);
+        self
+    }
+
+    pub(super) fn without(mut self, skipped: usize) -> Self {
+        self.skipped = skipped;
+        self
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut out = String::new();
+        let split = self.split.name();
+        let _ = writeln!(
+            out,
+            "{:.2} % of {} images of the {split} split correct ({}); 95 % interval {:.2} to {:.2} %\n\
+             top-5: {:.2} % ({})",
+            self.accuracy,
+            self.images,
+            self.correct,
+            self.accuracy_low,
+            self.accuracy_high,
+            self.top5_accuracy,
+            self.top5_correct,
+        );
+        let _ = writeln!(
+            out,
+            "memory: {}, {:.2} % less than float's {}",
+            bytes(self.memory_bytes),
+            self.memory_saving_percent,
+            bytes(self.float_bytes)
+        );
+        let peak = self.peak_memory_bytes.map_or("unknown".to_owned(), bytes);
+        let _ = writeln!(
+            out,
+            "speed: {:.1} images per second ({:.1} s); peak memory of the program {peak}",
+            self.images_per_second, self.seconds
+        );
+        let _ = writeln!(
+            out,
+            "energy: {:.3} uJ per image = 4.6 pJ x {} MACs + 0.9 pJ x {} synaptic operations\n\
+             \x20 (45 nm, 32-bit float, no memory access: Horowitz, ISSCC 2014; `evaluate --help`)",
+            1e6 * self.energy_joules,
+            compact(self.macs.round() as u64),
+            compact(self.synaptic_operations.round() as u64),
+        );
+        self.write_classes(&mut out);
+        self.write_sites(&mut out);
+        out
+    }
+
+    fn write_classes(&self, out: &mut String) {
+        let mut shown: Vec<(f64, &Class)> = self
+            .classes
+            .iter()
+            .filter_map(|c| Some((c.accuracy?, c)))
+            .collect();
+        let all = shown.len();
+        let note = if all > CLASSES {
+            shown.sort_by(|a, b| a.0.total_cmp(&b.0));
+            shown.truncate(LOWEST);
+            format!(" (the {LOWEST} lowest of {all}; --json has all)")
+        } else {
+            String::new()
+        };
+        let _ = writeln!(out, "\nclass  images  correct   accuracy{note}");
+        for (accuracy, class) in shown {
+            let _ = writeln!(
+                out,
+                "{:>5} {:>7} {:>8} {:>8.2} %",
+                class.class, class.images, class.correct, accuracy
+            );
+        }
+    }
+
+    fn write_sites(&self, out: &mut String) {
+        let lengths = self.sites.iter().map(|s| s.site.chars().count());
+        let width = lengths.max().unwrap_or(0).max("neurons".len());
+        let _ = writeln!(
+            out,
+            "\n{:<width$}  spikes per neuron and time step",
+            "neurons"
+        );
+        for site in &self.sites {
+            let _ = writeln!(out, "{:<width$}  {:.4}", site.site, site.firing_rate);
+        }
+    }
+}
+
+/// The most memory that this process has held, where the system tells it (Linux).
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(1024 * kib)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Profile;
+
+    fn counted(graph: &Graph) -> Statistics {
+        let mut counted = Statistics::new(graph);
+        let mut logits = vec![0.0; graph.classes];
+        for i in 0..40 {
+            logits[3] = f64::from(i % 3) - 0.5;
+            counted.answer(&logits, i as usize % graph.classes);
+        }
+        for spikes in &mut counted.spikes {
+            *spikes = 1000;
+        }
+        counted
+    }
+
+    fn evaluation() -> Evaluation {
+        let text = include_str!("../../../profiles/demo.toml");
+        let profile = Profile::parse(text, "demo.toml".as_ref()).unwrap();
+        let graph = profile.graph().unwrap();
+        let four = Allocation::uniform(graph.layers.len(), BitWidth::new(4).unwrap());
+        let mut evaluation =
+            Evaluation::new(&graph, Affine::F32, &four, Split::Search, &counted(&graph))
+                .taking(2.0);
+        evaluation.peak_memory_bytes = Some(300 << 20);
+        evaluation
+    }
+
+    #[test]
+    fn it_reads_well() {
+        insta::assert_snapshot!(evaluation().text());
+    }
+
+    #[test]
+    fn many_classes_are_shown_by_the_lowest() {
+        let mut many = evaluation();
+        many.classes = (0..30)
+            .map(|class| Class {
+                class,
+                images: 50,
+                correct: 50 - class,
+                accuracy: Some(percent(50 - class, 50)),
+            })
+            .collect();
+        let text = many.text();
+        assert!(text.contains("the 10 lowest of 30"), "{text}");
+        let rows: Vec<&str> = text
+            .lines()
+            .filter(|l| l.ends_with(" %") && l.starts_with("  "))
+            .collect();
+        assert_eq!(rows.len(), 10);
+        assert!(rows[0].trim_start().starts_with("29 "), "{rows:?}");
+    }
+
+    #[test]
+    fn the_json_object_has_the_promised_fields() {
+        let json = serde_json::to_value(evaluation()).unwrap();
+        assert_eq!(json["type"], "evaluation");
+        assert_eq!(json["split"], "search");
+        assert_eq!(
+            (&json["images"], &json["seconds"]),
+            (&40.into(), &2.0.into())
+        );
+        assert_eq!(json["images_per_second"], 20.0);
+        let correct = json["correct"].as_u64().unwrap() as f64;
+        assert_eq!(json["accuracy"], 100.0 * correct / 40.0);
+        assert_eq!(json["classes"][3]["images"], 4);
+        assert_eq!(json["sites"].as_array().unwrap().len(), 35);
+        assert_eq!(json["layers"][0]["bits"], 4);
+        assert!(json["layers"][0]["macs"].as_f64().unwrap() > 0.0);
+        assert!(json.get("float_bytes").is_none());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn linux_tells_the_peak_memory() {
+        assert!(peak_memory().unwrap() > 1 << 20);
+    }
+}

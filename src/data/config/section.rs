@@ -1,0 +1,270 @@
+//! `[data]` as it is written: one flat table, of which every kind of data has some keys.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::recipe::{RECIPE_NAMES, Recipe};
+use super::{
+    Builtin, CifarFiles, DataConfig, DataConfigError, DataSource, IdxFiles, ImageFolders,
+    OnCorrupt, TensorFiles,
+};
+
+/// One path or several.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Paths {
+    One(PathBuf),
+    Several(Vec<PathBuf>),
+}
+
+impl Paths {
+    fn all(self) -> Vec<PathBuf> {
+        match self {
+            Paths::One(path) => vec![path],
+            Paths::Several(paths) => paths,
+        }
+    }
+}
+
+/// The table.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Section {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    train_images: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    train_labels: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_images: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_labels: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    train: Option<Paths>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test: Option<Paths>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_path: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_corrupt: Option<OnCorrupt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_file: Option<PathBuf>,
+    calibration: Option<usize>,
+    search: Option<usize>,
+    split_seed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipe: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean: Option<Vec<f64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    std: Option<Vec<f64>>,
+}
+
+impl Section {
+    /// The source, every key that does not belong to it refused.
+    fn take_source(&mut self) -> Result<DataSource, DataConfigError> {
+        let builtin = DataSource::Builtin(Builtin::FashionMnist);
+        let (source, source_kind) = match (self.source.take(), self.kind.take().as_deref()) {
+            (Some(_), Some(_)) => return Err(DataConfigError::Both),
+            (Some(name), None) if name == Builtin::FashionMnist.name() => {
+                (builtin, "a built-in data set")
+            }
+            (Some(name), None) => return Err(DataConfigError::Source(name)),
+            (None, Some("idx")) => (self.take_idx()?, "kind = \"idx\""),
+            (None, Some("cifar")) => (self.take_cifar()?, "kind = \"cifar\""),
+            (None, Some("image-folder")) => (self.take_folders()?, "kind = \"image-folder\""),
+            (None, Some("safetensors")) => (self.take_tensors()?, "kind = \"safetensors\""),
+            (None, Some(kind)) => return Err(DataConfigError::Kind(kind.to_owned())),
+            (None, None) => (
+                builtin,
+                "the built-in data set (for your own files say `kind = \"idx\"` or another)",
+            ),
+        };
+        let foreign = [
+            ("train_images", self.train_images.is_some()),
+            ("train_labels", self.train_labels.is_some()),
+            ("test_images", self.test_images.is_some()),
+            ("test_labels", self.test_labels.is_some()),
+            ("train", self.train.is_some()),
+            ("test", self.test.is_some()),
+            ("path", self.path.is_some()),
+            ("labels", self.labels.is_some()),
+            ("test_path", self.test_path.is_some()),
+            ("on_corrupt", self.on_corrupt.is_some()),
+            ("cache", self.cache.is_some()),
+            ("file", self.file.is_some()),
+            ("test_file", self.test_file.is_some()),
+        ];
+        match foreign.into_iter().find(|(_, given)| *given) {
+            Some((key, _)) => Err(DataConfigError::Foreign { key, source_kind }),
+            None => Ok(source),
+        }
+    }
+
+    fn take_idx(&mut self) -> Result<DataSource, DataConfigError> {
+        let needed = "kind = \"idx\" needs train_images and train_labels";
+        let pair = "test_images and test_labels go together";
+        Ok(DataSource::Idx(IdxFiles {
+            train_images: need(self.train_images.take(), "train_images", needed)?,
+            train_labels: need(self.train_labels.take(), "train_labels", needed)?,
+            test: match (self.test_images.take(), self.test_labels.take()) {
+                (Some(images), Some(labels)) => Some((images, labels)),
+                (None, None) => None,
+                (Some(_), None) => return Err(DataConfigError::Missing("test_labels", pair)),
+                (None, Some(_)) => return Err(DataConfigError::Missing("test_images", pair)),
+            },
+        }))
+    }
+
+    fn take_cifar(&mut self) -> Result<DataSource, DataConfigError> {
+        let needed = "kind = \"cifar\" needs train, a list of .bin files";
+        let train = self.train.take().map(Paths::all).filter(|f| !f.is_empty());
+        Ok(DataSource::Cifar(CifarFiles {
+            train: need(train, "train", needed)?,
+            test: self.test.take().map(Paths::all).unwrap_or_default(),
+        }))
+    }
+
+    fn take_folders(&mut self) -> Result<DataSource, DataConfigError> {
+        let needed = "kind = \"image-folder\" needs path, a folder of images";
+        let folders = ImageFolders {
+            path: need(self.path.take(), "path", needed)?,
+            labels: self.labels.take(),
+            test_path: self.test_path.take(),
+            test_labels: self.test_labels.take(),
+            on_corrupt: self.on_corrupt.take().unwrap_or_default(),
+            cache: self.cache.take().unwrap_or(true),
+        };
+        if folders.test_labels.is_some() && folders.test_path.is_none() {
+            let why = "data.test_labels tells the classes of its images";
+            return Err(DataConfigError::Missing("test_path", why));
+        }
+        Ok(DataSource::Folders(folders))
+    }
+
+    fn take_tensors(&mut self) -> Result<DataSource, DataConfigError> {
+        let needed = "kind = \"safetensors\" needs file, with tensors images and labels";
+        Ok(DataSource::Tensors(TensorFiles {
+            file: need(self.file.take(), "file", needed)?,
+            test_file: self.test_file.take(),
+        }))
+    }
+
+    fn take_recipe(&mut self) -> Result<Option<&'static Recipe>, DataConfigError> {
+        let Some(name) = self.recipe.take() else {
+            return Ok(None);
+        };
+        let recipe = Recipe::named(&name);
+        recipe
+            .map(Some)
+            .ok_or_else(|| DataConfigError::Recipe(name, RECIPE_NAMES.join(", ")))
+    }
+}
+
+fn need<T>(
+    value: Option<T>,
+    key: &'static str,
+    needed: &'static str,
+) -> Result<T, DataConfigError> {
+    value.ok_or(DataConfigError::Missing(key, needed))
+}
+
+impl TryFrom<Section> for DataConfig {
+    type Error = DataConfigError;
+
+    fn try_from(mut section: Section) -> Result<Self, DataConfigError> {
+        let default = DataConfig::with_source(section.take_source()?);
+        let config = DataConfig {
+            recipe: section.take_recipe()?,
+            source: default.source,
+            calibration: section.calibration.unwrap_or(default.calibration),
+            search: section.search.unwrap_or(default.search),
+            split_seed: section.split_seed.unwrap_or(default.split_seed),
+            mean: section.mean,
+            std: section.std,
+        };
+        for (key, images) in [
+            ("calibration", config.calibration),
+            ("search", config.search),
+        ] {
+            if images == 0 {
+                let why = "it must be at least 1";
+                let value = images.to_string();
+                return Err(DataConfigError::Value { key, value, why });
+            }
+        }
+        if let Some(bad) = config.mean.iter().flatten().find(|mean| !mean.is_finite()) {
+            let why = "each number must be finite";
+            let value = bad.to_string();
+            let key = "mean";
+            return Err(DataConfigError::Value { key, value, why });
+        }
+        // What divides is the number rounded to f32.
+        let divides = |std: &f64| std.is_finite() && (*std as f32) > 0.0;
+        if let Some(bad) = config.std.iter().flatten().find(|std| !divides(std)) {
+            let why = "each number must be finite and above 0";
+            let value = bad.to_string();
+            let key = "std";
+            return Err(DataConfigError::Value { key, value, why });
+        }
+        Ok(config)
+    }
+}
+
+impl From<DataConfig> for Section {
+    fn from(config: DataConfig) -> Section {
+        let mut section = Section {
+            calibration: Some(config.calibration),
+            search: Some(config.search),
+            split_seed: Some(config.split_seed),
+            recipe: config.recipe.map(|r| r.name.to_owned()),
+            mean: config.mean,
+            std: config.std,
+            ..Section::default()
+        };
+        match config.source {
+            DataSource::Builtin(builtin) => section.source = Some(builtin.name().to_owned()),
+            DataSource::Idx(files) => {
+                section.kind = Some("idx".to_owned());
+                section.train_images = Some(files.train_images);
+                section.train_labels = Some(files.train_labels);
+                if let Some((images, labels)) = files.test {
+                    section.test_images = Some(images);
+                    section.test_labels = Some(labels);
+                }
+            }
+            DataSource::Cifar(files) => {
+                section.kind = Some("cifar".to_owned());
+                section.train = Some(Paths::Several(files.train));
+                section.test = (!files.test.is_empty()).then_some(Paths::Several(files.test));
+            }
+            DataSource::Folders(folders) => {
+                section.kind = Some("image-folder".to_owned());
+                section.path = Some(folders.path);
+                section.labels = folders.labels;
+                section.test_path = folders.test_path;
+                section.test_labels = folders.test_labels;
+                section.on_corrupt = Some(folders.on_corrupt);
+                section.cache = Some(folders.cache);
+            }
+            DataSource::Tensors(files) => {
+                section.kind = Some("safetensors".to_owned());
+                section.file = Some(files.file);
+                section.test_file = files.test_file;
+            }
+        }
+        section
+    }
+}
