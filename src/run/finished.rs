@@ -78,7 +78,7 @@ impl Finished {
                 .tested_float
                 .map(|(images, correct)| percent(correct, images)),
             accuracy_test: tree
-                .tested
+                .tested()
                 .map(|(images, _, correct)| percent(correct, images)),
             memory_float_bytes: space.float_bytes(),
             memory_bytes: incumbent.map(|c| c.bytes),

@@ -2,7 +2,7 @@
 
 use super::engine::{Ask, Engine, Kind, Request};
 use super::known::Needed;
-use super::{CandidateId, Event, Judgement};
+use super::{Candidate, CandidateId, Event, Judgement};
 use crate::evaluate::{CorrectBits, Job, Outcome, Question, Split, Verdict};
 use crate::quant::{Allocation, BitWidth};
 
@@ -203,9 +203,21 @@ impl Engine {
             },
         };
         self.emit(event);
-        if let (Ask::Screen(_), Some(drift)) = (ask, self.tree.get(candidate).and_then(|c| c.drift))
-        {
-            self.gate.learn(drift, judgement.verdict == Verdict::Met);
+        if matches!(ask, Ask::Screen(_)) {
+            self.learn(candidate, judgement.verdict == Verdict::Met);
+        }
+    }
+
+    /// Lets the gate learn a screening verdict, once per allocation.
+    fn learn(&mut self, candidate: CandidateId, met: bool) {
+        let Some(judged) = self.tree.get(candidate) else {
+            return;
+        };
+        let again = |c: &Candidate| {
+            c.id != candidate && c.screening.is_some() && c.allocation == judged.allocation
+        };
+        if let (Some(drift), false) = (judged.drift, self.tree.candidates.iter().any(again)) {
+            self.gate.learn(drift, met);
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::engine::Engine;
 use super::level::nearest_allowed;
-use super::{Candidate, CandidateId, Command, Move, State};
+use super::phases::Phase;
+use super::{Candidate, CandidateId, Command, Move, State, StopReason};
 use crate::profile::Pin;
 use crate::quant::{Allocation, BitWidth};
 
@@ -29,6 +30,10 @@ impl Engine {
     pub(super) fn check(&self, command: &Command) -> Result<(String, Effect), String> {
         if self.is_finished() {
             return Err("the search has finished; start a new one with the changed profile".into());
+        }
+        let pausing = matches!(command, Command::Pause | Command::Resume);
+        if matches!(self.phase, Phase::Test(StopReason::Stopped)) && !pausing {
+            return Err("the search was stopped and is finishing".into());
         }
         match command {
             Command::Pause if self.tree.paused => Err("already paused".into()),
@@ -68,11 +73,6 @@ impl Engine {
             return Err("the start is not judged yet: try again in a moment".into());
         }
         let branch = self.tree.branch(id);
-        if self.tree.base.is_some_and(|b| branch.contains(&b)) && self.fallback(id).is_none() {
-            return Err(format!(
-                "{id} holds the base and no ancestor could take its place"
-            ));
-        }
         let fresh = branch
             .iter()
             .filter_map(|c| self.tree.get(*c))
@@ -154,8 +154,7 @@ impl Engine {
                 change.group, change.bits
             ));
         }
-        let same = |c: &&Candidate| c.allocation == allocation;
-        match self.tree.candidates.iter().find(same) {
+        match self.twin(&allocation) {
             Some(twin) if twin.pruned => Err(format!(
                 "that is {}, which is pruned: resume it first",
                 twin.id
@@ -163,19 +162,7 @@ impl Engine {
             Some(twin) if self.by_hand.contains(&twin.id) => {
                 Err(format!("that is {}, already waiting", twin.id))
             }
-            Some(twin) => match twin.state() {
-                State::Proposed | State::Measured | State::HeldBack => Ok((
-                    format!("that is {}: judged at once", twin.id),
-                    Effect::Judge(twin.id),
-                )),
-                State::Failed | State::Refuted => Err(format!(
-                    "that is {}, which does not meet the constraint",
-                    twin.id
-                )),
-                State::Passed | State::Confirmed => {
-                    Err(format!("that is {}, which passed already", twin.id))
-                }
-            },
+            Some(twin) => self.check_twin(twin),
             None => {
                 let note = format!(
                     "made #{} from {id}: judged at once",
@@ -186,20 +173,38 @@ impl Engine {
         }
     }
 
+    fn check_twin(&self, twin: &Candidate) -> Result<(String, Effect), String> {
+        let id = twin.id;
+        match (twin.state(), self.eligible_base()) {
+            (State::Proposed | State::Measured | State::HeldBack, _) => {
+                Ok((format!("that is {id}: judged at once"), Effect::Judge(id)))
+            }
+            (State::Failed | State::Refuted, _) => {
+                Err(format!("that is {id}, which does not meet the constraint"))
+            }
+            (State::Passed | State::Confirmed, Some(base)) if base.id == id => {
+                Err(format!("that is {id}, the base itself"))
+            }
+            (State::Passed | State::Confirmed, Some(base)) if base.bytes <= twin.bytes => {
+                Err(format!(
+                    "that is {id}, which passed already and is no smaller than the base {}: prune what was made of it to go back",
+                    base.id
+                ))
+            }
+            (State::Passed | State::Confirmed, _) => Ok((
+                format!("that is {id}, which passed already: the search goes on from there"),
+                Effect::Judge(id),
+            )),
+        }
+    }
+
     fn check_pin(&self, pin: &Pin) -> Result<(String, Effect), String> {
         let mut pins = self.tree.pins.clone();
         pins.retain(|p| p.pattern != pin.pattern);
         pins.push(pin.clone());
         let allowed = self.settings.allowed(&pins).map_err(|e| e.to_string())?;
-        let range = if pin.min == pin.max {
-            pin.min.to_string()
-        } else {
-            format!("{} to {}", pin.min, pin.max)
-        };
-        Ok((
-            format!("{} pinned to {range}", pin.pattern),
-            Effect::Repin(allowed),
-        ))
+        let note = format!("{} pinned to {}", pin.pattern, pin.describe());
+        Ok((note, Effect::Repin(allowed)))
     }
 
     fn check_unpin(&self, pattern: &str) -> Result<(String, Effect), String> {

@@ -7,8 +7,8 @@ use std::collections::{HashMap, VecDeque};
 
 use super::gate::{FrozenGate, Gate};
 use super::known::Known;
-use super::level::OpenLevel;
-use super::{CandidateId, CloseReason, Event, Settings, StopReason, Tree};
+use super::phases::Phase;
+use super::{CandidateId, CloseReason, Counters, Event, Settings, Tree};
 use crate::evaluate::{Job, Outcome, Question, Split};
 use crate::profile::PinError;
 use crate::quant::{Allocation, BitWidth};
@@ -37,76 +37,6 @@ pub(super) enum Ask {
     TestFloat,
     /// The incumbent on the test split.
     Test(CandidateId),
-}
-
-/// What to do when the base is confirmed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum After {
-    /// The base should be the smallest width everywhere: then the search is done, else the first level opens.
-    Lowest,
-    /// Open the level at this position, or finish behind the last.
-    Level(usize),
-}
-
-/// Where the search stands.
-#[derive(Clone, Debug)]
-pub(super) enum Phase {
-    /// Asking for the float network's results.
-    Baseline,
-    /// Judging the allocation the search starts from.
-    Start(CandidateId),
-    /// Trying the smallest width everywhere.
-    Lowest(CandidateId),
-    /// A level is open.
-    Level(OpenLevel),
-    /// Confirming the base on the whole search split, walking back where it fails.
-    Confirm(After),
-    /// Testing the result.
-    Test(StopReason),
-    /// Done.
-    Finished,
-}
-
-/// How many questions were asked and answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Screenings and confirmations evaluated.
-    pub evaluations: u64,
-    /// Questions answered by an earlier result.
-    pub cached: u64,
-    /// Drifts measured.
-    pub drift_evaluations: u64,
-    /// Held back and not audited.
-    pub gated: u64,
-    /// Held back but evaluated anyway.
-    pub audited: u64,
-    /// Images that the same questions cost when nothing stops early.
-    pub plain_images: u64,
-}
-
-impl Counters {
-    /// The counts of a finished search; none for another event.
-    pub fn of(event: &Event) -> Option<Self> {
-        match event {
-            Event::Finished {
-                evaluations,
-                cached,
-                drift_evaluations,
-                gated,
-                audited,
-                plain_images,
-                ..
-            } => Some(Counters {
-                evaluations: *evaluations,
-                cached: *cached,
-                drift_evaluations: *drift_evaluations,
-                gated: *gated,
-                audited: *audited,
-                plain_images: *plain_images,
-            }),
-            _ => None,
-        }
-    }
 }
 
 /// What one step of the engine came to.
@@ -281,6 +211,7 @@ impl Engine {
     pub(super) fn advance(&mut self) {
         self.asking = None;
         loop {
+            self.settle();
             if self.tree.paused {
                 return;
             }

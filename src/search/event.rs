@@ -37,7 +37,7 @@ pub enum Origin {
     Search,
     /// Made by hand.
     Manual,
-    /// The base brought within a pin that was set during the run.
+    /// The base or the start brought within a pin that was set during the run.
     Pin,
 }
 
@@ -116,6 +116,8 @@ pub enum BaseReason {
     WalkedBack,
     /// The old base was pruned.
     Pruned,
+    /// The old base breaks a pin, and so does all that could be made of it.
+    Pinned,
     /// Back in an unpruned branch.
     Resumed,
 }

@@ -1,8 +1,9 @@
 //! Expanding the base: candidates, groups, levels and rounds, and what the pins allow.
 
-use super::engine::{Engine, Phase};
+use super::engine::Engine;
 use super::level::{OpenGroup, OpenLevel, Step, nearest_allowed};
-use super::{Candidate, CandidateId, CloseReason, Event, Group, Move, Origin, State, StopReason};
+use super::phases::Phase;
+use super::{Candidate, CandidateId, CloseReason, Event, Group, Move, Origin, StopReason};
 use crate::quant::{Allocation, BitWidth};
 
 impl Engine {
@@ -146,19 +147,6 @@ impl Engine {
         });
     }
 
-    /// The nearest ancestor that may be the base: it passed, is not pruned or refuted, and keeps to the pins.
-    pub(super) fn fallback(&self, from: CandidateId) -> Option<CandidateId> {
-        let mut next = self.tree.get(from)?.parent;
-        while let Some(candidate) = next.and_then(|id| self.tree.get(id)) {
-            let passed = matches!(candidate.state(), State::Passed | State::Confirmed);
-            if passed && !candidate.pruned && self.conforms(&candidate.allocation) {
-                return Some(candidate.id);
-            }
-            next = candidate.parent;
-        }
-        None
-    }
-
     /// True when an allocation keeps to the pins now in force.
     pub(super) fn conforms(&self, allocation: &Allocation) -> bool {
         allocation
@@ -178,27 +166,11 @@ impl Engine {
                 .collect(),
         )
     }
-    /// The largest width everywhere.
-    pub(super) fn largest(&self) -> Allocation {
-        self.clamped(&Allocation::uniform(
-            self.allowed.len(),
-            self.largest_width(),
-        ))
-    }
     pub(super) fn lowest(&self) -> Allocation {
         self.clamped(&Allocation::uniform(
             self.allowed.len(),
             self.lowest_width(),
         ))
-    }
-    pub(super) fn largest_width(&self) -> BitWidth {
-        self.settings
-            .space
-            .menu
-            .iter()
-            .copied()
-            .max()
-            .unwrap_or(BitWidth::FLOAT)
     }
     pub(super) fn lowest_width(&self) -> BitWidth {
         self.settings

@@ -3,8 +3,10 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod base;
 mod check;
 mod command;
+mod counters;
 mod engine;
 mod event;
 mod expand;
@@ -18,7 +20,8 @@ mod steer;
 mod tree;
 
 pub use command::{Command, Group, Move};
-pub use engine::{Counters, Engine, Request};
+pub use counters::Counters;
+pub use engine::{Engine, Request};
 pub use event::{
     BaseReason, CandidateId, CloseReason, Event, GateDecision, GateReason, Judgement, Origin,
     StopReason,

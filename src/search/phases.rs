@@ -1,13 +1,37 @@
 //! The phases of a greedy search: one step of each.
 
-use super::engine::{After, Ask, Engine, Next, Phase};
+use super::engine::{Ask, Engine, Next};
 use super::level::OpenLevel;
-use super::{
-    BaseReason, Candidate, CandidateId, CloseReason, Event, GateDecision, Group, Move, Origin,
-    StopReason,
-};
+use super::{BaseReason, Candidate, CandidateId, CloseReason, Event, GateDecision, StopReason};
 use crate::evaluate::Verdict;
-use crate::quant::{Allocation, BitWidth};
+
+/// What to do when the base is confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// The base should be the smallest width everywhere: then the search is done, else the first level opens.
+    Lowest,
+    /// Open the level at this position, or finish behind the last.
+    Level(usize),
+}
+
+/// Where the search stands.
+#[derive(Clone, Debug)]
+pub(super) enum Phase {
+    /// Asking for the float network's results.
+    Baseline,
+    /// Judging the allocation the search starts from.
+    Start(CandidateId),
+    /// Trying the smallest width everywhere.
+    Lowest(CandidateId),
+    /// A level is open.
+    Level(OpenLevel),
+    /// Confirming the base on the whole search split, walking back where it fails.
+    Confirm(After),
+    /// Testing the result.
+    Test(StopReason),
+    /// Done.
+    Finished,
+}
 
 impl Engine {
     pub(super) fn step(&mut self) -> Next {
@@ -32,12 +56,7 @@ impl Engine {
         if self.tree.float.is_empty() {
             return Next::Ask(Ask::Baseline);
         }
-        let start = match &self.settings.start {
-            Some(start) => self.clamped(start),
-            None => self.largest(),
-        };
-        let candidate = self.propose(None, None, Origin::Start, start);
-        self.phase = Phase::Start(candidate);
+        self.open_start();
         Next::Again
     }
 
@@ -45,73 +64,33 @@ impl Engine {
         let Some(candidate) = self.tree.get(start) else {
             return Next::Wait;
         };
-        let Some(judgement) = candidate.confirmation else {
-            return Next::Ask(if candidate.drift.is_none() {
-                Ask::Drift(start)
-            } else {
-                Ask::Confirm(start)
-            });
+        let judgement = match candidate.confirmation {
+            _ if candidate.pruned => None,
+            Some(judgement) => Some(judgement),
+            None if candidate.drift.is_none() => return Next::Ask(Ask::Drift(start)),
+            None => return Next::Ask(Ask::Confirm(start)),
         };
-        let allocation = candidate.allocation.clone();
-        if judgement.verdict == Verdict::Met {
+        if judgement.is_some_and(|j| j.verdict == Verdict::Met) {
             self.emit(Event::BaseChanged {
                 candidate: start,
                 reason: BaseReason::Start,
             });
-            self.emit(Event::IncumbentChanged {
-                candidate: Some(start),
-            });
-            let lowest = self.lowest();
-            self.phase = if allocation == lowest {
-                Phase::Test(StopReason::LowestPasses)
-            } else {
-                let change = Move {
-                    group: Group::Network,
-                    bits: self.lowest_width(),
-                };
-                Phase::Lowest(self.propose(Some(start), Some(change), Origin::Lowest, lowest))
-            };
-        } else if let Some((bits, next)) = self.next_start(start) {
-            let change = Move {
-                group: Group::Network,
-                bits,
-            };
-            self.phase =
-                Phase::Start(self.propose(Some(CandidateId(0)), Some(change), Origin::Start, next));
+            self.update_incumbent();
+            self.open_lowest();
         } else {
-            self.finish(StopReason::NothingMet);
+            self.open_start();
         }
         Next::Again
-    }
-
-    /// The next uniform allocation to start from when one does not meet the constraint: the largest width first, then
-    /// down the menu, because accuracy is not monotone in bits. None when all have been tried.
-    fn next_start(&self, tried: CandidateId) -> Option<(BitWidth, Allocation)> {
-        let tried = self.tree.get(tried)?;
-        let below = match (&tried.change, &self.settings.start) {
-            (Some(change), _) => change.bits,
-            (None, Some(_)) => BitWidth::FLOAT,
-            (None, None) => self.largest_width(),
-        };
-        let from_file = tried.change.is_none() && self.settings.start.is_some();
-        let mut widths = self
-            .settings
-            .space
-            .menu
-            .iter()
-            .rev()
-            .filter(|w| **w < below || from_file);
-        widths.find_map(|width| {
-            let uniform = self.clamped(&Allocation::uniform(self.allowed.len(), *width));
-            let known = self.tree.candidates.iter().any(|c| c.allocation == uniform);
-            (!known).then_some((*width, uniform))
-        })
     }
 
     pub(super) fn step_lowest(&mut self, lowest: CandidateId) -> Next {
         let Some(candidate) = self.tree.get(lowest).cloned() else {
             return Next::Wait;
         };
+        if candidate.allocation != self.lowest() {
+            self.open_lowest();
+            return Next::Again;
+        }
         if candidate.pruned {
             self.open_level(0);
             return Next::Again;
@@ -123,14 +102,16 @@ impl Engine {
             self.decide(&candidate, drift);
             return Next::Again;
         };
-        match candidate.screening {
-            _ if gate.decision == GateDecision::HeldBack => self.open_level(0),
+        match candidate.judgement() {
+            None if gate.decision == GateDecision::HeldBack => self.open_level(0),
             None => return Next::Ask(Ask::Screen(lowest)),
             Some(judgement) if judgement.verdict == Verdict::Met => {
-                self.emit(Event::BaseChanged {
-                    candidate: lowest,
-                    reason: BaseReason::Accepted,
-                });
+                if self.tree.base != Some(lowest) {
+                    self.emit(Event::BaseChanged {
+                        candidate: lowest,
+                        reason: BaseReason::Accepted,
+                    });
+                }
                 self.phase = Phase::Confirm(After::Lowest);
             }
             Some(_) => self.open_level(0),
@@ -253,34 +234,19 @@ impl Engine {
         let Some(base) = self.tree.base.and_then(|b| self.tree.get(b)).cloned() else {
             return Next::Wait;
         };
-        match base.confirmation {
-            None => return Next::Ask(Ask::Confirm(base.id)),
-            Some(judgement) if judgement.verdict == Verdict::Met => {
-                let smaller = self
-                    .tree
-                    .incumbent
-                    .and_then(|i| self.tree.get(i))
-                    .is_none_or(|i| base.bytes < i.bytes);
-                if smaller && self.tree.incumbent != Some(base.id) {
-                    self.emit(Event::IncumbentChanged {
-                        candidate: Some(base.id),
-                    });
-                }
-                match after {
-                    After::Lowest if base.allocation == self.lowest() => {
-                        self.phase = Phase::Test(StopReason::LowestPasses);
-                    }
-                    After::Lowest => self.open_level(0),
-                    After::Level(index) => self.open_level(index),
-                }
+        let Some(judgement) = base.confirmation else {
+            return Next::Ask(Ask::Confirm(base.id));
+        };
+        if judgement.verdict == Verdict::NotMet {
+            return Next::Again;
+        }
+        self.update_incumbent();
+        match after {
+            After::Lowest if base.allocation == self.lowest() => {
+                self.phase = Phase::Test(StopReason::LowestPasses);
             }
-            Some(_) => match self.fallback(base.id) {
-                Some(candidate) => self.emit(Event::BaseChanged {
-                    candidate,
-                    reason: BaseReason::WalkedBack,
-                }),
-                None => self.phase = Phase::Test(StopReason::Complete),
-            },
+            After::Lowest => self.open_level(0),
+            After::Level(index) => self.open_level(index),
         }
         Next::Again
     }
@@ -298,7 +264,7 @@ impl Engine {
             if self.tree.tested_float.is_none() {
                 return Next::Ask(Ask::TestFloat);
             }
-            if self.tree.tested.is_none() {
+            if incumbent.tested.is_none() {
                 return Next::Ask(Ask::Test(incumbent.id));
             }
         }

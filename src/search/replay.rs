@@ -1,7 +1,9 @@
 //! Replay: an engine rebuilt from the events of a journal.
 
-use super::Event;
+use serde_json::Value;
+
 use super::engine::{Ask, Engine};
+use super::{Event, Settings};
 use crate::evaluate::{CorrectBits, Outcome, Question};
 
 /// Why events are not those of this search.
@@ -12,9 +14,9 @@ use crate::evaluate::{CorrectBits, Outcome, Question};
 pub struct ReplayError {
     /// Which event, counted from 1.
     pub at: usize,
-    /// Its type.
+    /// Its type; and the field that differs, where the engine emits the same type.
     pub found: String,
-    /// What the engine does instead.
+    /// What the engine does instead, likewise.
     pub expected: String,
 }
 
@@ -34,13 +36,12 @@ impl Engine {
                 due = self.redo(event).into();
             }
             match due.pop_front() {
-                Some(expected) if &expected == event => {}
+                Some(expected) if expected.same(event) => {}
                 expected => {
-                    let name = |e: &Event| e.name().to_owned();
-                    let expected = expected.as_ref().map_or_else(|| "nothing".to_owned(), name);
+                    let (found, expected) = difference(event, expected.as_ref());
                     return Err(ReplayError {
                         at: index + 1,
-                        found: name(event),
+                        found,
                         expected,
                     });
                 }
@@ -78,5 +79,65 @@ impl Engine {
             _ => return Vec::new(),
         };
         self.outcome(&request.job, outcome)
+    }
+}
+
+impl Event {
+    /// Equal in all that the search depends on: how a command was answered in words, and the profile's name, may differ.
+    fn same(&self, other: &Event) -> bool {
+        match (self, other) {
+            (Event::Started { settings: a }, Event::Started { settings: b }) => {
+                let name = a.name.clone();
+                **a == Settings {
+                    name,
+                    ..(**b).clone()
+                }
+            }
+            (
+                Event::CommandAccepted { command: a, .. },
+                Event::CommandAccepted { command: b, .. },
+            )
+            | (
+                Event::CommandRefused { command: a, .. },
+                Event::CommandRefused { command: b, .. },
+            ) => a == b,
+            _ => self == other,
+        }
+    }
+}
+
+/// Two events in words: their types, or the first field that differs between two of a type.
+fn difference(found: &Event, expected: Option<&Event>) -> (String, String) {
+    let Some(expected) = expected else {
+        return (found.name().to_owned(), "nothing".to_owned());
+    };
+    let (a, b) = (serde_json::to_value(found), serde_json::to_value(expected));
+    let field = match (&a, &b) {
+        (Ok(a), Ok(b)) if found.name() == expected.name() => {
+            first_difference(found.name().to_owned(), a, b)
+        }
+        _ => None,
+    };
+    field.unwrap_or_else(|| (found.name().to_owned(), expected.name().to_owned()))
+}
+
+/// `path = value` on both sides, where two values first differ.
+fn first_difference(path: String, a: &Value, b: &Value) -> Option<(String, String)> {
+    match (a, b) {
+        _ if a == b => None,
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            let side = |of: &serde_json::Map<String, Value>, key: &str| {
+                of.get(key).cloned().unwrap_or(Value::Null)
+            };
+            keys.into_iter().find_map(|key| {
+                first_difference(format!("{path}.{key}"), &side(a, key), &side(b, key))
+            })
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let mut pairs = a.iter().zip(b).enumerate();
+            pairs.find_map(|(i, (a, b))| first_difference(format!("{path}[{i}]"), a, b))
+        }
+        _ => Some((format!("{path} = {a}"), format!("{path} = {b}"))),
     }
 }

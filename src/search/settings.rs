@@ -39,30 +39,24 @@ pub struct Space {
 impl Space {
     /// Memory of an allocation in bytes.
     pub fn bytes(&self, allocation: &Allocation) -> u64 {
-        let layer = |(layer, width): (&SpaceLayer, &BitWidth)| match self
-            .menu
-            .iter()
-            .position(|w| w == width)
-        {
-            Some(i) => layer.bytes[i],
-            None => layer.float_bytes,
+        let layer = |(layer, width): (&SpaceLayer, &BitWidth)| {
+            let position = self.menu.iter().position(|w| w == width);
+            let listed = position.and_then(|i| layer.bytes.get(i));
+            listed.copied().unwrap_or(layer.float_bytes)
         };
-        self.fixed_bytes
-            + self
-                .layers
-                .iter()
-                .zip(&allocation.0)
-                .map(layer)
-                .sum::<u64>()
+        let layers = self.layers.iter().zip(&allocation.0).map(layer);
+        layers.fold(self.fixed_bytes, u64::saturating_add)
     }
     /// Memory of the float network in bytes.
     pub fn float_bytes(&self) -> u64 {
-        self.fixed_bytes + self.layers.iter().map(|l| l.float_bytes).sum::<u64>()
+        let layers = self.layers.iter().map(|l| l.float_bytes);
+        layers.fold(self.fixed_bytes, u64::saturating_add)
     }
     /// Bytes of the packed weights alone, without affines: the figure that papers quote.
     pub fn weight_bytes(&self, allocation: &Allocation) -> u64 {
         let packed = |(layer, width): (&SpaceLayer, &BitWidth)| packed_bytes(layer.weights, *width);
-        self.layers.iter().zip(&allocation.0).map(packed).sum()
+        let layers = self.layers.iter().zip(&allocation.0).map(packed);
+        layers.fold(0, u64::saturating_add)
     }
     /// Indices of a group's layers; empty for an unknown name.
     pub fn members(&self, group: &Group) -> Vec<usize> {

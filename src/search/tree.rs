@@ -50,14 +50,18 @@ pub struct Candidate {
     pub added_drift: Option<f64>,
     /// Drift per site, logits last; empty while unknown.
     pub site_drift: Vec<f64>,
-    /// The gate's decision.
+    /// The gate's last decision; [`GateDecision::Exempt`] once a person asked for the candidate.
     pub gate: Option<GateReason>,
+    /// True once the gate held it back, also where a person asked for it later.
+    pub held_back: bool,
     /// The screening.
     pub screening: Option<Judgement>,
     /// The confirmation.
     pub confirmation: Option<Judgement>,
     /// Correct images known, from the search split's first image on.
     pub bits: CorrectBits,
+    /// Test split: images, and how many are correct.
+    pub tested: Option<(usize, usize)>,
     /// Pruned, itself or with an ancestor.
     pub pruned: bool,
 }
@@ -98,6 +102,8 @@ pub struct Tree {
     pub candidates: Vec<Candidate>,
     /// The allocation being expanded.
     pub base: Option<CandidateId>,
+    /// The bases that accepted moves led through to the present one, oldest first.
+    pub accepted: Vec<CandidateId>,
     /// The smallest confirmed allocation.
     pub incumbent: Option<CandidateId>,
     /// The level that is open.
@@ -110,8 +116,6 @@ pub struct Tree {
     pub paused: bool,
     /// Test split: images and how many the float network gets right.
     pub tested_float: Option<(usize, usize)>,
-    /// Test split: images, correct by float, correct by the incumbent.
-    pub tested: Option<(usize, usize, usize)>,
     /// Why the search ended.
     pub finished: Option<StopReason>,
 }
@@ -120,6 +124,13 @@ impl Tree {
     /// A candidate, if there.
     pub fn get(&self, id: CandidateId) -> Option<&Candidate> {
         self.candidates.get(id.index())
+    }
+
+    /// The incumbent on the test split: images, correct by float, correct by the incumbent; none until both are known.
+    pub fn tested(&self) -> Option<(usize, usize, usize)> {
+        let (images, float) = self.tested_float?;
+        let (_, correct) = self.get(self.incumbent?)?.tested?;
+        Some((images, float, correct))
     }
 
     /// A candidate and everything below it, parents first.
@@ -174,9 +185,11 @@ impl Tree {
                     added_drift: None,
                     site_drift: Vec::new(),
                     gate: None,
+                    held_back: false,
                     screening: None,
                     confirmation: None,
                     bits: CorrectBits::new(),
+                    tested: None,
                     pruned,
                 });
             }
@@ -192,7 +205,10 @@ impl Tree {
                 c.added_drift = Some(*added);
                 c.site_drift.clone_from(sites);
             }),
-            Event::Gated { candidate, reason } => self.edit(*candidate, |c| c.gate = Some(*reason)),
+            Event::Gated { candidate, reason } => self.edit(*candidate, |c| {
+                c.gate = Some(*reason);
+                c.held_back |= reason.decision == GateDecision::HeldBack;
+            }),
             Event::Screened {
                 candidate,
                 judgement,
@@ -209,10 +225,7 @@ impl Tree {
                 c.confirmation = Some(*judgement);
                 c.bits.clone_from(bits);
             }),
-            Event::BaseChanged {
-                candidate,
-                reason: _,
-            } => self.base = Some(*candidate),
+            Event::BaseChanged { candidate, reason } => self.set_base(*candidate, *reason),
             Event::IncumbentChanged { candidate } => self.incumbent = *candidate,
             Event::GroupClosed { .. } | Event::CommandRefused { .. } => {}
             Event::CommandAccepted { command, .. } => self.apply_command(command),
@@ -225,14 +238,11 @@ impl Tree {
                 self.tested_float = Some((*images, *correct));
             }
             Event::Tested {
-                candidate: Some(_),
+                candidate: Some(candidate),
                 images,
                 correct,
                 ..
-            } => {
-                let float = self.tested_float.map_or(0, |(_, correct)| correct);
-                self.tested = Some((*images, float, *correct));
-            }
+            } => self.edit(*candidate, |c| c.tested = Some((*images, *correct))),
             Event::Finished { reason, .. } => self.finished = Some(*reason),
         }
     }
@@ -251,6 +261,19 @@ impl Tree {
             Command::Stop => self.paused = false,
             Command::SetBits { .. } => {}
         }
+    }
+
+    fn set_base(&mut self, candidate: CandidateId, reason: BaseReason) {
+        match reason {
+            BaseReason::Start | BaseReason::Accepted | BaseReason::Resumed => {
+                self.accepted.extend(self.base);
+            }
+            BaseReason::WalkedBack | BaseReason::Pruned | BaseReason::Pinned => {
+                let back = self.accepted.iter().position(|c| *c == candidate);
+                self.accepted.truncate(back.unwrap_or(self.accepted.len()));
+            }
+        }
+        self.base = Some(candidate);
     }
 
     fn set_pruned(&mut self, top: CandidateId, pruned: bool) {
@@ -274,6 +297,7 @@ impl BaseReason {
             BaseReason::Accepted => "passed screening",
             BaseReason::WalkedBack => "a later base failed its confirmation",
             BaseReason::Pruned => "the old base was pruned",
+            BaseReason::Pinned => "the old base breaks a pin",
             BaseReason::Resumed => "back in a resumed branch",
         }
     }

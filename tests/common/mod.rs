@@ -1,6 +1,8 @@
 //! What several test files share: a small synthetic network and its settings.
 #![allow(dead_code)]
 
+pub mod driver;
+
 use aq4svit::evaluate::Landscape;
 use aq4svit::profile::{Constraint, GateConfig, Level, SearchConfig, Strategy};
 use aq4svit::quant::BitWidth;

@@ -71,18 +71,18 @@ impl GateStats {
         let mut pairs = Vec::new();
         for candidate in &tree.candidates {
             let met = met(candidate);
+            stats.held_back += usize::from(candidate.held_back);
             match candidate.gate.map(|g| g.decision) {
                 Some(GateDecision::Passed) => {
                     stats.passed += 1;
                     met_passed += usize::from(met == Some(true));
                 }
-                Some(GateDecision::HeldBack) => stats.held_back += 1,
                 Some(GateDecision::Audited) => {
                     stats.audited += 1;
                     stats.audits_judged += usize::from(met.is_some());
                     stats.wrong += usize::from(met == Some(true));
                 }
-                Some(GateDecision::Exempt) | None => {}
+                Some(GateDecision::HeldBack | GateDecision::Exempt) | None => {}
             }
             let judged = candidate.judgement().filter(|j| j.images > 0);
             if let (Some(drift), Some(judged)) = (candidate.drift, judged) {

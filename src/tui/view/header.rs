@@ -118,7 +118,7 @@ fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
         return Line::styled(format!("run failed: {message}"), palette.bad);
     }
     if let Some(reason) = model.tree.finished {
-        let test = model.tree.tested.map(|(images, float, correct)| {
+        let test = model.tree.tested().map(|(images, float, correct)| {
             let share = |n: usize| points(100.0 * n as f64 / images.max(1) as f64);
             format!("test split {} %, float {} %", share(correct), share(float))
         });

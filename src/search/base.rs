@@ -1,0 +1,213 @@
+//! The base and the start: what may be expanded, and what takes its place when it may no longer be.
+
+use super::engine::Engine;
+use super::phases::{After, Phase};
+use super::{BaseReason, Candidate, CandidateId, Event, Group, Move, Origin, State, StopReason};
+use crate::quant::{Allocation, BitWidth};
+
+impl Engine {
+    /// Brings incumbent, base and start within changed pins.
+    pub(super) fn repin(&mut self, allowed: Vec<Vec<BitWidth>>) {
+        self.allowed = allowed;
+        self.update_incumbent();
+        let tree = &self.tree;
+        let made_for_pin = |c: &CandidateId| tree.get(*c).is_some_and(|c| c.origin == Origin::Pin);
+        self.by_hand.retain(|c| !made_for_pin(c));
+        match (&self.phase, self.eligible_base()) {
+            (_, Some(_)) => self.reopen(true),
+            (Phase::Start(_), None) => self.open_start(),
+            // The base is settled before anything else is asked.
+            (_, None) => {}
+        }
+    }
+
+    /// True for what may be the base: it passed, was not refuted or pruned, and keeps to the pins now in force.
+    pub(super) fn eligible(&self, candidate: &Candidate) -> bool {
+        let passed = matches!(candidate.state(), State::Passed | State::Confirmed);
+        passed && !candidate.pruned && self.conforms(&candidate.allocation)
+    }
+
+    /// The base, where it may be expanded.
+    pub(super) fn eligible_base(&self) -> Option<&Candidate> {
+        let base = self.tree.base.and_then(|b| self.tree.get(b))?;
+        self.eligible(base).then_some(base)
+    }
+
+    /// Sees to it that the base may be expanded: else something takes its place, or is to be judged for that. In this
+    /// order: the base brought within the pins; the nearest eligible ancestor of a pruned base; the newest eligible
+    /// base that led here; a new start.
+    pub(super) fn settle(&mut self) {
+        let at_work = match self.phase {
+            Phase::Lowest(_) | Phase::Level(_) | Phase::Confirm(_) => true,
+            Phase::Test(reason) => reason != StopReason::Stopped,
+            Phase::Baseline | Phase::Start(_) | Phase::Finished => false,
+        };
+        if !at_work || self.eligible_base().is_some() {
+            return;
+        }
+        let Some(base) = self.tree.base.and_then(|b| self.tree.get(b)).cloned() else {
+            return;
+        };
+        let refuted = base.state() == State::Refuted;
+        if !refuted && !base.pruned && self.bring_within_pins(&base) {
+            return;
+        }
+        let reason = match (base.pruned, refuted) {
+            (true, _) => BaseReason::Pruned,
+            (false, true) => BaseReason::WalkedBack,
+            (false, false) => BaseReason::Pinned,
+        };
+        let ancestor = if base.pruned {
+            self.eligible_ancestor(base.id)
+        } else {
+            None
+        };
+        let led_here = self.tree.accepted.iter().rev().copied();
+        let next = ancestor.or_else(|| {
+            led_here
+                .filter_map(|id| self.tree.get(id))
+                .find(|c| self.eligible(c))
+                .map(|c| c.id)
+        });
+        match next {
+            Some(candidate) => {
+                self.emit(Event::BaseChanged { candidate, reason });
+                // A level whose base is refuted is over: the next one opens on what is confirmed in its place.
+                if reason != BaseReason::WalkedBack {
+                    self.reopen(true);
+                }
+            }
+            None => self.open_start(),
+        }
+    }
+
+    fn eligible_ancestor(&self, from: CandidateId) -> Option<CandidateId> {
+        let mut next = self.tree.get(from)?.parent;
+        while let Some(candidate) = next.and_then(|id| self.tree.get(id)) {
+            if self.eligible(candidate) {
+                return Some(candidate.id);
+            }
+            next = candidate.parent;
+        }
+        None
+    }
+
+    /// Takes or asks for the allocation that a base becomes within the pins; false where that is known to fail.
+    fn bring_within_pins(&mut self, base: &Candidate) -> bool {
+        let allocation = self.clamped(&base.allocation);
+        let Some(twin) = self.twin(&allocation) else {
+            let child = self.propose(Some(base.id), None, Origin::Pin, allocation);
+            self.by_hand.push_front(child);
+            return true;
+        };
+        let (id, pruned, state) = (twin.id, twin.pruned, twin.state());
+        match state {
+            _ if pruned => false,
+            State::Passed | State::Confirmed => {
+                self.emit(Event::BaseChanged {
+                    candidate: id,
+                    reason: BaseReason::Accepted,
+                });
+                self.reopen(true);
+                true
+            }
+            State::Proposed | State::Measured | State::HeldBack => {
+                self.by_hand.retain(|c| *c != id);
+                self.by_hand.push_front(id);
+                true
+            }
+            State::Failed | State::Refuted => false,
+        }
+    }
+
+    /// The candidate with an allocation: one that is not pruned before one that is.
+    pub(super) fn twin(&self, allocation: &Allocation) -> Option<&Candidate> {
+        let same = |c: &&Candidate| &c.allocation == allocation;
+        let twins = self.tree.candidates.iter().filter(same);
+        twins.min_by_key(|c| (c.pruned, c.id))
+    }
+
+    /// Opens the phase again that a new base, new pins or a resumed branch put in question: the last level where all
+    /// were done. `forget` drops what failed on a smaller base or under other pins.
+    pub(super) fn reopen(&mut self, forget: bool) {
+        if forget {
+            self.closed.clear();
+        }
+        let last = self.settings.search.levels.len().saturating_sub(1);
+        match &self.phase {
+            Phase::Level(open) => self.open_level(open.index),
+            Phase::Confirm(After::Level(next)) => self.open_level(next.saturating_sub(1)),
+            Phase::Test(StopReason::LowestPasses) => self.phase = Phase::Confirm(After::Lowest),
+            Phase::Test(StopReason::Complete | StopReason::NothingMet) => self.open_level(last),
+            Phase::Start(_) => self.open_level(0),
+            // The smallest width is tried whatever the base; once confirmed, the first level opens.
+            Phase::Lowest(_) | Phase::Confirm(After::Lowest) => {}
+            Phase::Baseline | Phase::Test(StopReason::Stopped) | Phase::Finished => {}
+        }
+    }
+
+    /// Judges the next allocation to start from: the profile's own; the largest width; then down the menu, because
+    /// accuracy is not monotone in bits; each within the pins. Where all are known to fail there is nothing to expand.
+    pub(super) fn open_start(&mut self) {
+        let layers = self.allowed.len();
+        let widths = self.settings.space.menu.iter().rev().copied();
+        let uniform = widths.map(|bits| (Some(bits), Allocation::uniform(layers, bits)));
+        let own = self.settings.start.clone().map(|own| (None, own));
+        let next = own.into_iter().chain(uniform).find_map(|(bits, wanted)| {
+            let within = self.clamped(&wanted);
+            match self.twin(&within) {
+                None => Some((bits, within, None)),
+                Some(twin) if twin.pruned => None,
+                Some(twin) if matches!(twin.state(), State::Failed | State::Refuted) => None,
+                Some(twin) => Some((bits, within, Some(twin.id))),
+            }
+        });
+        let first = self.tree.candidates.is_empty();
+        self.phase = match next {
+            Some((_, _, Some(twin))) => Phase::Start(twin),
+            Some((_, within, None)) if first => {
+                Phase::Start(self.propose(None, None, Origin::Start, within))
+            }
+            Some((bits, within, None)) => {
+                let group = Group::Network;
+                let change = bits.map(|bits| Move { group, bits });
+                let origin = change.as_ref().map_or(Origin::Pin, |_| Origin::Start);
+                Phase::Start(self.propose(Some(CandidateId(0)), change, origin, within))
+            }
+            None => Phase::Test(StopReason::Complete),
+        };
+    }
+
+    /// Tries the smallest width everywhere, unless the base is that already.
+    pub(super) fn open_lowest(&mut self) {
+        let lowest = self.lowest();
+        let base = self.tree.base.and_then(|b| self.tree.get(b));
+        if base.is_some_and(|b| b.allocation == lowest) {
+            self.phase = Phase::Confirm(After::Lowest);
+            return;
+        }
+        let twin = self.twin(&lowest).map(|c| c.id);
+        self.phase = Phase::Lowest(twin.unwrap_or_else(|| {
+            let change = Move {
+                group: Group::Network,
+                bits: self.lowest_width(),
+            };
+            self.propose(self.tree.base, Some(change), Origin::Lowest, lowest)
+        }));
+    }
+
+    /// Makes the smallest confirmed allocation within the pins the incumbent.
+    pub(super) fn update_incumbent(&mut self) {
+        let confirmed = |c: &&Candidate| c.state() == State::Confirmed;
+        let within = self.tree.candidates.iter().filter(confirmed);
+        let smallest = within
+            .filter(|c| self.conforms(&c.allocation))
+            .min_by_key(|c| (c.bytes, self.tree.incumbent != Some(c.id), c.id))
+            .map(|c| c.id);
+        if smallest != self.tree.incumbent {
+            self.emit(Event::IncumbentChanged {
+                candidate: smallest,
+            });
+        }
+    }
+}

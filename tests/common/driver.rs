@@ -1,0 +1,255 @@
+//! Runs an engine on a landscape, with verdicts of single allocations forced, and checks what always holds.
+
+use aq4svit::evaluate::{
+    Cancel, CorrectBits, Evaluator, Job, Landscape, Outcome, Question, Split, Verdict,
+};
+use aq4svit::quant::Allocation;
+use aq4svit::search::{
+    Candidate, CandidateId, Command, Engine, Event, GateDecision, Request, Settings, State,
+    StopReason, Tree,
+};
+
+/// What a forced allocation does on the search split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forced {
+    /// Every image is right.
+    Passes,
+    /// No image is right.
+    Fails,
+    /// Every image of the screening is right, none behind it.
+    Refuted,
+}
+
+/// Which allocations are forced, and to what.
+pub type Force = Box<dyn Fn(&Allocation) -> Option<Forced>>;
+
+/// An engine, what answers it, and all events so far.
+pub struct Driver {
+    pub engine: Engine,
+    pub events: Vec<Event>,
+    settings: Settings,
+    landscape: Landscape,
+    force: Force,
+}
+
+impl Driver {
+    /// Starts a search.
+    pub fn new(settings: Settings, landscape: Landscape) -> Self {
+        Driver::forced(settings, landscape, Box::new(|_| None))
+    }
+
+    /// Starts a search in which some verdicts are forced.
+    pub fn forced(settings: Settings, landscape: Landscape, force: Force) -> Self {
+        let mut engine =
+            Engine::new(settings.clone()).expect("pins that leave every layer a width");
+        let events = engine.start();
+        Driver {
+            engine,
+            events,
+            settings,
+            landscape,
+            force,
+        }
+    }
+
+    pub fn tree(&self) -> &Tree {
+        self.engine.tree()
+    }
+    pub fn candidate(&self, id: CandidateId) -> &Candidate {
+        self.tree().get(id).expect("in the tree")
+    }
+    pub fn base(&self) -> &Candidate {
+        self.candidate(self.tree().base.expect("a base"))
+    }
+    pub fn incumbent(&self) -> &Candidate {
+        self.candidate(self.tree().incumbent.expect("an incumbent"))
+    }
+    pub fn wanted(&self) -> Option<Request> {
+        self.engine.wanted(1).pop()
+    }
+    /// True while a question about the test split is open.
+    pub fn is_testing(&self) -> bool {
+        let of_test = |q: &Question| {
+            matches!(
+                q,
+                Question::Accuracy {
+                    split: Split::Test,
+                    ..
+                }
+            )
+        };
+        self.wanted().is_some_and(|r| of_test(&r.job.question))
+    }
+
+    /// The answer to a job.
+    pub fn answer(&mut self, job: &Job) -> Outcome {
+        let forced = (self.force)(&job.allocation);
+        if let (
+            Some(forced),
+            Question::Accuracy {
+                split: Split::Search,
+                from,
+                to,
+                stop,
+            },
+        ) = (forced, &job.question)
+        {
+            let screen = self.settings.screen();
+            let right = |image: usize| match forced {
+                Forced::Passes => true,
+                Forced::Fails => false,
+                Forced::Refuted => image < screen,
+            };
+            let all: CorrectBits = (*from..*to).map(right).collect();
+            let decided = stop.as_ref().and_then(|rule| rule.decided(&all));
+            let images = decided.map_or(all.len(), |(images, _)| images);
+            return Outcome::Accuracy {
+                correct: all.iter().take(images).collect(),
+            };
+        }
+        self.landscape
+            .evaluate(job, &Cancel::default(), &mut |_| {})
+            .expect("a landscape answers")
+            .0
+    }
+
+    /// Answers one question; false when none is open.
+    pub fn step(&mut self) -> bool {
+        let Some(request) = self.wanted() else {
+            return false;
+        };
+        let outcome = self.answer(&request.job);
+        self.events
+            .extend(self.engine.outcome(&request.job, outcome));
+        true
+    }
+
+    /// Answers questions until something holds.
+    pub fn until(&mut self, what: &str, holds: impl Fn(&Driver) -> bool) {
+        while !holds(self) {
+            assert!(self.step(), "the search ended before {what}");
+        }
+    }
+
+    /// Gives a command and returns the event that answers it.
+    pub fn command(&mut self, command: Command) -> Event {
+        let events = self.engine.command(command);
+        let answer = events.first().expect("every command is answered").clone();
+        self.events.extend(events);
+        answer
+    }
+
+    /// Gives a command that must be accepted.
+    pub fn accepted(&mut self, command: Command) {
+        let answer = self.command(command);
+        assert!(
+            matches!(answer, Event::CommandAccepted { .. }),
+            "{answer:?}"
+        );
+    }
+
+    /// Gives a command that must be refused, and returns why it was.
+    pub fn refused(&mut self, command: Command) -> String {
+        match self.command(command) {
+            Event::CommandRefused { why, .. } => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Answers questions to the end of the search, going on where it is paused, and checks what always holds.
+    pub fn finish(&mut self) {
+        for steps in 0.. {
+            assert!(steps < 20_000, "the search does not end");
+            if self.step() {
+                continue;
+            }
+            if self.engine.is_finished() {
+                break;
+            }
+            assert!(
+                self.tree().paused,
+                "nothing wanted, not finished, not paused"
+            );
+            self.accepted(Command::Resume);
+        }
+        self.check();
+    }
+
+    /// True where an allocation keeps to the pins now in force.
+    pub fn conforms(&self, allocation: &Allocation) -> bool {
+        let allowed = self
+            .settings
+            .allowed(&self.tree().pins)
+            .expect("pins that hold");
+        let mut widths = allocation.0.iter().zip(allowed);
+        widths.all(|(width, allowed)| allowed.contains(width))
+    }
+
+    /// What holds at every moment, and at the end.
+    pub fn check(&self) {
+        let tree = self.tree();
+        let mut folded = Tree::default();
+        self.events.iter().for_each(|e| folded.apply(e));
+        assert_eq!(&folded, tree, "the tree is the fold of the events");
+        for c in &tree.candidates {
+            assert_eq!(c.bytes, self.settings.space.bytes(&c.allocation));
+            if c.gate.is_some_and(|g| g.decision == GateDecision::HeldBack) {
+                assert!(c.screening.is_none(), "{} was held back and screened", c.id);
+            }
+            if let Some(j) = c.confirmation.filter(|j| j.verdict == Verdict::Met) {
+                assert_eq!(j.images, self.settings.search_images);
+                assert!(j.drop() <= self.settings.constraint.max_accuracy_drop + 1e-9);
+            }
+        }
+        let confirmed = tree
+            .candidates
+            .iter()
+            .filter(|c| c.state() == State::Confirmed);
+        let stopped = tree.finished == Some(StopReason::Stopped);
+        let smallest = confirmed
+            .filter(|c| self.conforms(&c.allocation))
+            .map(|c| c.bytes)
+            .min();
+        let incumbent = tree.incumbent.and_then(|i| tree.get(i));
+        if let Some(incumbent) = incumbent {
+            assert_eq!(incumbent.state(), State::Confirmed);
+            assert!(
+                self.conforms(&incumbent.allocation),
+                "the incumbent keeps to the pins"
+            );
+        }
+        assert_eq!(
+            incumbent.map(|c| c.bytes),
+            smallest,
+            "the incumbent is the smallest confirmed"
+        );
+        if tree.finished.is_some() && !stopped {
+            self.check_end();
+        }
+    }
+
+    /// A search that ends by itself leaves nothing unconfirmed, and gives up only when the largest width fails.
+    fn check_end(&self) {
+        let tree = self.tree();
+        match tree.incumbent {
+            Some(_) => {
+                let base = self.base();
+                let passed = matches!(base.state(), State::Passed | State::Confirmed);
+                if passed && !base.pruned && self.conforms(&base.allocation) {
+                    assert_eq!(base.state(), State::Confirmed, "the last base is confirmed");
+                }
+            }
+            None => {
+                let allowed = self.settings.allowed(&tree.pins).expect("pins that hold");
+                let largest = allowed.iter().filter_map(|a| a.iter().max().copied());
+                let largest = Allocation(largest.collect());
+                let mut tried = tree.candidates.iter();
+                let tried = tried
+                    .find(|c| c.allocation == largest)
+                    .expect("the largest width was tried");
+                let failed = matches!(tried.state(), State::Failed | State::Refuted);
+                assert!(failed || tried.pruned, "the largest width fails");
+            }
+        }
+    }
+}

@@ -1,0 +1,455 @@
+//! Steering the search on synthetic landscapes: commands at any moment, and what holds whatever they are.
+
+mod common;
+
+use aq4svit::profile::{GateConfig, GateMode, Pin};
+use aq4svit::quant::Allocation;
+use aq4svit::search::{
+    BaseReason, CandidateId, Command, Engine, Event, GateDecision, Group, Move, Origin, State,
+    StopReason, Tree,
+};
+use common::driver::{Driver, Forced};
+use common::{LAYERS, landscape, settings, width};
+use proptest::prelude::{Strategy as _, *};
+
+fn pin(pattern: &str, min: u8, max: u8) -> Pin {
+    Pin {
+        pattern: pattern.into(),
+        min: width(min),
+        max: width(max),
+    }
+}
+
+fn set(candidate: CandidateId, group: Group, bits: u8) -> Command {
+    let bits = width(bits);
+    Command::SetBits {
+        candidate,
+        change: Move { group, bits },
+    }
+}
+
+fn stage(i: usize) -> Group {
+    Group::Stage(format!("stage{i}"))
+}
+
+fn layer(i: usize) -> Group {
+    Group::Layer(format!("stage{}.{}.layer{i}", i / 4, i / 2))
+}
+
+/// Uniform widths in each of the two stages.
+fn stages(first: u8, second: u8) -> Allocation {
+    let half = LAYERS / 2;
+    Allocation([vec![width(first); half], vec![width(second); half]].concat())
+}
+
+fn levels_opened(driver: &Driver) -> usize {
+    let opened = |e: &&Event| matches!(e, Event::LevelOpened { .. });
+    driver.events.iter().filter(opened).count()
+}
+
+#[test]
+fn a_manual_child_is_judged_next_and_never_held_back() {
+    let mut settings = settings();
+    settings.gate = GateConfig {
+        mode: GateMode::Fixed,
+        limit: 0.0,
+        audit: 0.0,
+        ..GateConfig::default()
+    };
+    let mut driver = Driver::new(settings, landscape(6));
+    driver.until("a base", |d| d.tree().base.is_some());
+    let base = driver.base().id;
+    driver.accepted(set(base, layer(7), 6));
+    let made = driver.tree().candidates.last().expect("made").id;
+    for _ in 0..2 {
+        let asked = driver.wanted().expect("a question").candidate;
+        assert_eq!(asked, Some(made), "the manual child comes first");
+        driver.step();
+    }
+    let gate = driver.candidate(made).gate.map(|g| g.decision);
+    assert_eq!(gate, Some(GateDecision::Exempt));
+    assert!(driver.candidate(made).screening.is_some());
+    driver.refused(set(base, layer(7), 6));
+}
+
+#[test]
+fn what_was_held_back_stays_counted_when_a_person_asks_for_it() {
+    let mut driver = Driver::new(settings(), landscape(5));
+    let held = |d: &Driver| {
+        let mut all = d.tree().candidates.iter();
+        all.find(|c| c.state() == State::HeldBack && !c.pruned)
+            .map(|c| c.id)
+    };
+    driver.until("something is held back", |d| held(d).is_some());
+    let candidate = held(&driver).expect("just seen");
+    let change = driver.candidate(candidate).change.clone().expect("a move");
+    let parent = driver.candidate(candidate).parent.expect("a parent");
+    driver.accepted(Command::SetBits {
+        candidate: parent,
+        change,
+    });
+    driver.until("it is judged", |d| {
+        d.candidate(candidate).screening.is_some()
+    });
+    assert!(driver.candidate(candidate).held_back);
+    driver.finish();
+}
+
+#[test]
+fn a_pruned_base_gives_way_and_resuming_brings_it_back() {
+    let mut driver = Driver::new(settings(), landscape(7));
+    driver.until("an accepted base", |d| {
+        let tree = d.tree();
+        tree.base.is_some_and(|b| d.candidate(b).parent.is_some()) && tree.level.is_some()
+    });
+    let (candidate, parent) = (driver.base().id, driver.base().parent);
+    driver.accepted(Command::Prune { candidate });
+    assert_eq!(driver.tree().base, parent);
+    driver.refused(Command::Prune { candidate });
+    driver.accepted(Command::ResumeBranch { candidate });
+    driver.until("the branch takes part again", |d| {
+        d.tree().base == Some(candidate)
+    });
+    driver.finish();
+}
+
+#[test]
+fn a_move_that_leads_to_what_passed_already_makes_it_the_base_again() {
+    let mut driver = Driver::new(settings(), landscape(7));
+    driver.until("an accepted base", |d| {
+        let tree = d.tree();
+        tree.base.is_some_and(|b| d.candidate(b).parent.is_some()) && tree.level.is_some()
+    });
+    let base = driver.base().clone();
+    let parent = base.parent.expect("accepted");
+    let back = Command::SetBits {
+        candidate: parent,
+        change: base.change.clone().expect("a move"),
+    };
+    let why = driver.refused(back.clone());
+    assert!(why.contains("the base itself"), "{why}");
+    driver.accepted(Command::Prune { candidate: base.id });
+    assert!(driver.refused(back.clone()).contains("resume it first"));
+    driver.accepted(Command::ResumeBranch { candidate: base.id });
+    driver.accepted(back);
+    assert_eq!(driver.tree().base, Some(base.id));
+    driver.finish();
+}
+
+#[test]
+fn a_pin_set_during_the_run_binds_the_result() {
+    for seed in 0..8 {
+        let mut driver = Driver::new(settings(), landscape(seed));
+        for _ in 0..25 {
+            driver.step();
+        }
+        driver.accepted(Command::Pin {
+            pin: pin("stage0.*", 6, 8),
+        });
+        driver.finish();
+        let widths = &driver.incumbent().allocation.0;
+        assert!(widths[..4].iter().all(|w| *w >= width(6)), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_pin_set_while_the_start_or_the_smallest_width_is_judged_is_obeyed() {
+    for drop in [1.5, 100.0] {
+        for origin in [Origin::Start, Origin::Lowest] {
+            let mut settings = settings();
+            settings.constraint.max_accuracy_drop = drop;
+            let mut driver = Driver::new(settings, landscape(3));
+            driver.until("it is judged", |d| {
+                d.wanted()
+                    .and_then(|r| r.candidate)
+                    .is_some_and(|c| d.candidate(c).origin == origin)
+            });
+            driver.accepted(Command::Pin {
+                pin: pin("stage0.*", 4, 6),
+            });
+            driver.finish();
+            let widths = &driver.incumbent().allocation.0;
+            let within = |w: &aq4svit::quant::BitWidth| (width(4)..=width(6)).contains(w);
+            assert!(widths[..4].iter().all(within), "{origin:?}");
+            if drop == 100.0 {
+                assert_eq!(driver.incumbent().allocation, stages(4, 2));
+            }
+        }
+    }
+}
+
+#[test]
+fn pins_set_and_removed_in_the_last_confirmation_or_the_test_open_the_search_again() {
+    for testing in [false, true] {
+        let mut settings = settings();
+        settings.pins = vec![pin("stage0.*", 8, 8)];
+        settings.gate.mode = GateMode::Off;
+        let lucky = |a: &Allocation| (a.0[0] == width(6)).then_some(Forced::Passes);
+        let mut driver = Driver::forced(settings, landscape(9), Box::new(lucky));
+        driver.until("the end is near", |d| match testing {
+            true => d.is_testing(),
+            false => {
+                let closed = |e: &&Event| matches!(e, Event::LevelClosed { .. });
+                d.events.iter().filter(closed).count() == 4
+            }
+        });
+        let before = levels_opened(&driver);
+        driver.accepted(Command::Unpin {
+            pattern: "stage0.*".into(),
+        });
+        driver.until("it is tested", Driver::is_testing);
+        assert!(levels_opened(&driver) > before);
+        let freed = driver.incumbent().clone();
+        assert!(freed.allocation.0[0] < width(8));
+        let before = levels_opened(&driver);
+        driver.accepted(Command::Pin {
+            pin: pin("stage1.*", 6, 8),
+        });
+        driver.finish();
+        assert!(levels_opened(&driver) > before);
+        let result = driver.incumbent();
+        assert!(result.allocation.0[4..].iter().all(|w| *w >= width(6)));
+        assert!(result.tested.is_some(), "the new result is tested");
+    }
+}
+
+#[test]
+fn pins_changed_after_the_smallest_width_passed_are_obeyed() {
+    let mut settings = settings();
+    settings.constraint.max_accuracy_drop = 100.0;
+    settings.pins = vec![pin("stage0.*", 4, 8)];
+    let mut driver = Driver::new(settings, landscape(2));
+    driver.until("it is tested", Driver::is_testing);
+    assert_eq!(driver.incumbent().allocation, stages(4, 2));
+    driver.accepted(Command::Unpin {
+        pattern: "stage0.*".into(),
+    });
+    driver.until("it is tested", Driver::is_testing);
+    assert_eq!(driver.incumbent().allocation, stages(2, 2));
+    driver.accepted(Command::Pin {
+        pin: pin("stage1.*", 6, 6),
+    });
+    driver.finish();
+    assert_eq!(driver.incumbent().allocation, stages(2, 6));
+}
+
+#[test]
+fn pruning_the_base_in_the_last_confirmation_or_the_test_goes_on_elsewhere() {
+    for testing in [false, true] {
+        let mut driver = Driver::new(settings(), landscape(4));
+        driver.until("the end is near", |d| match testing {
+            true => d.is_testing(),
+            false => {
+                let closed = |e: &&Event| matches!(e, Event::LevelClosed { .. });
+                d.events.iter().filter(closed).count() == 4
+            }
+        });
+        let (before, candidate) = (levels_opened(&driver), driver.base().id);
+        driver.accepted(Command::Prune { candidate });
+        assert_ne!(driver.tree().base, Some(candidate));
+        driver.finish();
+        assert!(levels_opened(&driver) > before, "testing: {testing}");
+        assert!(!driver.base().pruned);
+    }
+}
+
+#[test]
+fn a_refuted_manual_child_gives_way_to_the_base_before_it() {
+    // A child of the start, made by hand when the search is at 6 bits, passes screening only; all of its kind fail.
+    let odd = |a: &Allocation| match a.0[0] == width(2) {
+        true if *a == stages(2, 8) => Some(Forced::Refuted),
+        true => Some(Forced::Fails),
+        false if *a == stages(6, 6) => Some(Forced::Passes),
+        false => None,
+    };
+    let mut driver = Driver::forced(settings(), landscape(1), Box::new(odd));
+    driver.until("6 bits are the base", |d| {
+        d.tree().base.is_some() && d.base().allocation == stages(6, 6)
+    });
+    let six = driver.base().id;
+    driver.accepted(set(CandidateId(0), stage(0), 2));
+    driver.until("the child is the base", |d| {
+        d.base().allocation == stages(2, 8)
+    });
+    let child = driver.base().id;
+    driver.until("the child is refuted", |d| {
+        d.candidate(child).state() == State::Refuted
+    });
+    assert_eq!(driver.tree().base, Some(six), "not the child's parent");
+    let back = Event::BaseChanged {
+        candidate: six,
+        reason: BaseReason::WalkedBack,
+    };
+    assert!(driver.events.contains(&back));
+    driver.until("6 bits are confirmed", |d| {
+        d.candidate(six).state() == State::Confirmed
+    });
+    driver.finish();
+}
+
+#[test]
+fn a_refuted_base_without_a_way_back_starts_again_with_the_widest_allocation_within_the_pins() {
+    let odd = |a: &Allocation| match a.0[0] == width(3) {
+        true if *a == stages(3, 8) => None,
+        true if a.0[4] == width(8) => Some(Forced::Fails),
+        true => Some(Forced::Refuted),
+        false => None,
+    };
+    let widest = |a: &Allocation| (*a == stages(3, 8)).then_some(Forced::Passes);
+    let force = move |a: &Allocation| widest(a).or_else(|| odd(a));
+    let mut driver = Driver::forced(settings(), landscape(1), Box::new(force));
+    driver.until("a base below 8 bits", |d| {
+        d.tree().base.is_some() && d.base().allocation.0.iter().all(|w| *w < width(8))
+    });
+    driver.accepted(Command::Pin {
+        pin: pin("stage0.*", 3, 3),
+    });
+    driver.finish();
+    assert_eq!(driver.incumbent().allocation, stages(3, 8));
+}
+
+#[test]
+fn after_stop_nothing_but_pausing_is_taken() {
+    let mut driver = Driver::new(settings(), landscape(2));
+    driver.until("an incumbent", |d| d.tree().incumbent.is_some());
+    driver.accepted(Command::Stop);
+    let incumbent = driver.incumbent().id;
+    for command in [
+        set(incumbent, stage(0), 6),
+        Command::Pin {
+            pin: pin("stage0.*", 2, 2),
+        },
+        Command::Stop,
+    ] {
+        driver.refused(command);
+    }
+    driver.accepted(Command::Pause);
+    driver.finish();
+    assert_eq!(driver.tree().incumbent, Some(incumbent));
+    assert_eq!(driver.tree().finished, Some(StopReason::Stopped));
+}
+
+fn commands() -> impl proptest::strategy::Strategy<Value = Command> {
+    let candidate = (0u32..40).prop_map(aq4svit::search::CandidateId);
+    let bits = prop::sample::select(vec![2u8, 3, 4, 5, 6, 8]).prop_map(width);
+    let group = prop_oneof![
+        Just(Group::Network),
+        (0usize..3).prop_map(|i| Group::Stage(format!("stage{i}"))),
+        (0usize..8).prop_map(|i| Group::Layer(format!("stage{}.{}.layer{i}", i / 4, i / 2))),
+    ];
+    let pattern =
+        prop::sample::select(vec!["stage0.*", "stage1.2.*", "stage1.3.layer7", "nothing"]);
+    prop_oneof![
+        Just(Command::Pause),
+        Just(Command::Resume),
+        candidate
+            .clone()
+            .prop_map(|candidate| Command::Prune { candidate }),
+        candidate
+            .clone()
+            .prop_map(|candidate| Command::ResumeBranch { candidate }),
+        (candidate, group, bits.clone()).prop_map(|(candidate, group, bits)| Command::SetBits {
+            candidate,
+            change: Move { group, bits }
+        }),
+        (pattern.clone(), bits.clone(), bits).prop_map(|(pattern, a, b)| Command::Pin {
+            pin: Pin {
+                pattern: pattern.into(),
+                min: a.min(b),
+                max: a.max(b)
+            }
+        }),
+        pattern.prop_map(|pattern| Command::Unpin {
+            pattern: pattern.into()
+        }),
+        Just(Command::Stop),
+    ]
+}
+
+/// When a command is given: so many answers after the start, before the end of the unsteered search, or in between.
+#[derive(Clone, Debug)]
+enum When {
+    Early(usize),
+    Late(usize),
+    Share(f64),
+}
+
+fn when() -> impl proptest::strategy::Strategy<Value = When> {
+    prop_oneof![
+        (0usize..6).prop_map(When::Early),
+        (0usize..6).prop_map(When::Late),
+        (0.0f64..1.2).prop_map(When::Share),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    /// Whatever people command and whenever: the search ends, pruned candidates are not evaluated, the incumbent meets
+    /// the constraint and the pins, and the journal replays to the same state from any point.
+    #[test]
+    fn steering_keeps_the_invariants_and_replays(
+        seed in 0u64..1000,
+        gate in prop::sample::select(vec![GateMode::Adaptive, GateMode::Off]),
+        drop in prop::sample::select(vec![0.3, 1.5, 1.5, 1.5, 100.0]),
+        steering in prop::collection::vec((when(), commands()), 0..10),
+        cut in 0.0f64..1.0,
+    ) {
+        let mut settings = settings();
+        settings.gate.mode = gate;
+        settings.constraint.max_accuracy_drop = drop;
+        let mut unsteered = Driver::new(settings.clone(), landscape(seed));
+        let mut steps = 0usize;
+        while unsteered.step() {
+            steps += 1;
+        }
+        let at = |when: &When| match when {
+            When::Early(n) => *n,
+            When::Late(n) => steps.saturating_sub(*n),
+            When::Share(share) => (*share * steps as f64) as usize,
+        };
+        let mut steering: Vec<(usize, Command)> = steering.iter().map(|(when, c)| (at(when), c.clone())).collect();
+        steering.sort_by_key(|s| s.0);
+        let mut driver = Driver::new(settings.clone(), landscape(seed));
+        let mut step = 0;
+        for (at, command) in steering {
+            while step < at && driver.step() {
+                step += 1;
+            }
+            driver.command(command);
+            driver.check();
+        }
+        driver.finish();
+        let (engine, events) = (driver.engine.clone(), driver.events.clone());
+
+        let mut pruned_since = vec![false; engine.tree().candidates.len()];
+        let mut tree = Tree::default();
+        for event in &events {
+            if let Event::Screened { candidate, .. } | Event::Measured { candidate, .. } | Event::Confirmed { candidate, .. } = event {
+                prop_assert!(!pruned_since[candidate.index()], "{candidate} was pruned and is evaluated");
+            }
+            tree.apply(event);
+            for c in &tree.candidates {
+                pruned_since[c.id.index()] = c.pruned;
+            }
+        }
+
+        // Cut anywhere, as `kill -9` does; the rest of the run is the same.
+        let at = (events.len() as f64 * cut) as usize;
+        let mut resumed = Engine::new(settings).expect("no pins");
+        let mut all: Vec<Event> = events[..at].to_vec();
+        all.extend(resumed.replay(&events[..at]).expect("its own journal"));
+        while all.len() < events.len() {
+            let event = &events[all.len()];
+            if let Event::CommandAccepted { command, .. } | Event::CommandRefused { command, .. } = event {
+                all.extend(resumed.command(command.clone()));
+            } else {
+                let request = resumed.wanted(1).pop().expect("a question");
+                let outcome = driver.answer(&request.job);
+                all.extend(resumed.outcome(&request.job, outcome));
+            }
+        }
+        prop_assert_eq!(&all, &driver.events);
+        prop_assert_eq!(resumed.tree(), driver.tree());
+    }
+}
