@@ -76,12 +76,29 @@ fn profiles_are_listed_shown_compared_renamed_and_deleted() {
     fs::write(home.path().join("profiles/broken.toml"), "[model\n").unwrap();
 
     let list = home.ok(&["profiles", "list"]);
-    assert!(list.starts_with("broken "), "{list}");
-    assert!(list.contains("cannot be used: "), "{list}");
-    let small = list.lines().find(|l| l.starts_with("small ")).unwrap();
-    let words: Vec<&str> = small.split_whitespace().collect();
-    assert_eq!(words, ["small", "saved", "190,850", "parameters"]);
-    assert!(list.contains("spikformer-imagenet-8-768"), "{list}");
+    let row = |list: &str, name: &str| -> String {
+        let line = list.lines().find(|l| l.starts_with(&format!("{name} ")));
+        let words: Vec<&str> = line.unwrap().split_whitespace().collect();
+        words.join(" ")
+    };
+    assert!(
+        row(&list, "broken").starts_with("broken saved cannot be used: "),
+        "{list}"
+    );
+    assert_eq!(row(&list, "small"), "small saved 191k inside inside");
+    // What a profile names is looked for: a shipped one's files in the current folder.
+    let name = "spikingformer-cifar10-4-384";
+    let expected = |weights, data| format!("{name} shipped 9.33M {weights} {data} 95.61 % top-1");
+    assert_eq!(row(&list, name), expected("missing", "missing"));
+    fs::write(home.path().join(format!("{name}.pth.tar")), "").unwrap();
+    fs::create_dir(home.path().join("cifar-10-batches-bin")).unwrap();
+    let batch = |file: &str| home.path().join("cifar-10-batches-bin").join(file);
+    fs::write(batch("data_batch_5.bin"), "").unwrap();
+    let list = home.ok(&["profiles", "list"]);
+    assert_eq!(row(&list, name), expected("found", "missing"));
+    fs::write(batch("test_batch.bin"), "").unwrap();
+    let list = home.ok(&["profiles", "list"]);
+    assert_eq!(row(&list, name), expected("found", "found"));
 
     assert!(
         home.ok(&["profiles", "show", "reference"])

@@ -1,5 +1,7 @@
 //! `aq4svit profiles list|show|path|diff|rename|delete`.
 
+mod list;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -8,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
 use super::source::{SetArgs, library, print};
-use crate::profile::{Library, Origin, Overrides, Profile, ProfileName};
+use crate::profile::{Library, Overrides, Profile, ProfileName};
 
 /// List, show, compare, rename and delete profiles
 #[derive(Clone, Debug, clap::Args)]
@@ -21,7 +23,7 @@ pub struct Args {
 /// What to do with profiles.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Action {
-    /// List saved and shipped profiles
+    /// List saved and shipped profiles: size, what is missing here, what their authors report
     List,
     /// Print a profile's text
     Show {
@@ -64,7 +66,7 @@ pub enum Action {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let library = library()?;
     let text = match &args.action {
-        Action::List => list(&library),
+        Action::List => list::list(&library),
         Action::Show { profile, set } => show(&library, profile, &set.overrides()?)?,
         Action::Path { profile: None } => format!("{}\n", library.folder().display()),
         Action::Path {
@@ -83,52 +85,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     print(&text)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn list(library: &Library) -> String {
-    let all = library.list();
-    let width = all.iter().map(|(name, _)| name.chars().count()).max();
-    let width = width.unwrap_or(0);
-    let mut text = String::new();
-    let mut hidden = BTreeSet::new();
-    for (name, origin) in &all {
-        let (from, remark) = match origin {
-            Origin::Shipped(_) if hidden.contains(name) => ("shipped", " (the saved one is used)"),
-            Origin::Shipped(_) => ("shipped", ""),
-            _ => {
-                hidden.insert(name);
-                ("saved", "")
-            }
-        };
-        // Whatever is wrong with one profile, the others are listed.
-        let what = library
-            .text(origin)
-            .and_then(|text| Profile::parse(&text, origin.file().unwrap_or(name.as_ref())))
-            .map_or_else(
-                |error| first_line(&error.to_string()),
-                |p| summary(&p, name),
-            );
-        let _ = writeln!(text, "{name:<width$}  {from:<7}  {what}{remark}");
-    }
-    text
-}
-
-fn summary(profile: &Profile, name: &str) -> String {
-    let parameters = profile.graph().map_or(0, |graph| graph.parameters());
-    let found = match profile.bits.is_empty() {
-        true => "",
-        false => ", with an allocation",
-    };
-    let parameters = super::numbers::grouped(parameters);
-    let title = match profile.name == name {
-        true => String::new(),
-        false => format!("{}: ", profile.name),
-    };
-    format!("{title}{parameters} parameters{found}")
-}
-
-fn first_line(message: &str) -> String {
-    format!("cannot be used: {}", message.lines().next().unwrap_or(""))
 }
 
 fn show(library: &Library, name: &str, overrides: &Overrides) -> Result<String> {

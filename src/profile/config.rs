@@ -1,8 +1,20 @@
-//! The sections of a profile that steer the search.
+//! The sections of a profile that steer the search, and what is published of its network.
 
 use serde::{Deserialize, Serialize};
 
 use crate::quant::BitWidth;
+
+/// `[published]`: what the authors of a network say of it. Nothing is computed from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Published {
+    /// Where its weights are to be had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
+    /// The accuracy they report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<String>,
+}
 
 /// A level of the hierarchy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

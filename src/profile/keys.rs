@@ -51,6 +51,8 @@ const fn choice(
 pub(crate) const KEYS: &[Key] = &[
     key("", "format", Kind::Whole(1, 1)),
     key("", "name", Kind::Text),
+    key("published", "weights", Kind::Text),
+    key("published", "accuracy", Kind::Text),
     key(
         "model",
         "family",
@@ -172,7 +174,15 @@ pub(super) const LATER: &[(&str, &str, &str)] =
     &[("quantizer", "membrane_bits", "membrane quantization")];
 
 /// Names of the tables, in order.
-pub(crate) const TABLES: &[&str] = &["model", "data", "quantizer", "constraint", "search", "gate"];
+pub(crate) const TABLES: &[&str] = &[
+    "published",
+    "model",
+    "data",
+    "quantizer",
+    "constraint",
+    "search",
+    "gate",
+];
 
 /// `table.name`, or the name alone at the top; names that are not bare TOML keys are quoted.
 pub(crate) fn dotted(table: &str, name: &str) -> String {

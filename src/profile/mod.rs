@@ -40,7 +40,7 @@ mod save;
 mod settings;
 mod size;
 
-pub use config::{Constraint, GateConfig, GateMode, Level, Pin, SearchConfig, Strategy};
+pub use config::{Constraint, GateConfig, GateMode, Level, Pin, Published, SearchConfig, Strategy};
 pub use error::{Place, ProfileError};
 pub use library::{
     DEFAULT, Library, LibraryError, NameError, Origin, ProfileName, ResolvedProfile, SHIPPED,

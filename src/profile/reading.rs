@@ -66,6 +66,7 @@ impl Reading<'_> {
                 .map(str::to_owned)
                 .or_else(stem)
                 .unwrap_or_else(|| "profile".to_owned()),
+            published: self.section("published", &[])?,
             model,
             checkpoint: self.item("model", "checkpoint").and_then(checkpoint),
             search: self.search(data.as_ref())?,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::ser::Error as SerializeError;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::config::Pin;
+use super::config::{Pin, Published};
 use super::error::ProfileError;
 use super::files;
 use super::overrides::replace;
@@ -253,6 +253,10 @@ impl Profile {
         let mut document = DocumentMut::new();
         document.insert("format", toml_edit::value(1));
         document.insert("name", toml_edit::value(&self.name));
+        if self.published != Published::default() {
+            let published = toml_edit::ser::to_document(&self.published)?;
+            section("published", published, &mut document);
+        }
         let mut model = toml_edit::ser::to_document(&self.model)?;
         if let Some(checkpoint) = &self.checkpoint {
             model.insert("checkpoint", toml_edit::value(checkpoint.to_text()?));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::config::{Constraint, GateConfig, Pin, SearchConfig};
+use super::config::{Constraint, GateConfig, Pin, Published, SearchConfig};
 use super::document::read_text;
 use super::error::ProfileError;
 use super::files::BUILTIN;
@@ -51,6 +51,8 @@ impl std::fmt::Display for Checkpoint {
 pub struct Profile {
     /// `name`; the file's name without its ending where none is given.
     pub name: String,
+    /// `[published]`.
+    pub published: Published,
     /// `[model]` without the checkpoint.
     pub model: ModelConfig,
     /// `model.checkpoint`.

@@ -107,9 +107,14 @@ fn the_authors_networks_are_recognised() {
 fn assumptions_are_those_of_the_shipped_profiles() {
     for (name, text) in SHIPPED.iter().filter(|(name, _)| *name != "reference") {
         let profile = Profile::parse(text, name.as_ref()).unwrap();
+        let mut expected = profile.model.clone();
+        if *name == "sdt-v2-imagenet-55m-kd" {
+            // Published with one time step and, fine-tuned, with four: the latter are assumed.
+            expected.time_steps = 4;
+        }
         let found = recognise(&shapes(&profile.graph().unwrap()));
         let models: Vec<&ModelConfig> = found.candidates.iter().map(|c| &c.model).collect();
-        assert!(models.contains(&&profile.model), "{name}: {models:?}");
+        assert!(models.contains(&&expected), "{name}: {models:?}");
     }
 }
 

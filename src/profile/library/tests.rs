@@ -29,20 +29,57 @@ fn shipped_profiles_build_the_published_networks() {
         ("reference", 190_850),
         ("qkformer-cifar10-4-384", 6_706_234),
         ("qkformer-cifar100-4-384", 6_740_884),
+        ("qkformer-cifar10dvs-256", 1_504_138),
+        ("qkformer-dvs128-256", 1_999_371),
         ("qkformer-imagenet-10-384", 16_473_688),
         ("qkformer-imagenet-10-512", 29_079_336),
         ("qkformer-imagenet-10-768", 64_962_760),
+        ("sdt-v1-cifar10-2-256", 2_567_082),
+        ("sdt-v1-cifar10-2-512", 10_233_546),
+        ("sdt-v1-cifar100-2-256", 2_590_212),
+        ("sdt-v1-cifar100-2-512", 10_279_716),
+        ("sdt-v1-cifar10dvs-2-256", 2_566_794),
+        ("sdt-v1-gesture-2-256", 2_567_051),
+        ("sdt-v1-imagenet-10-512", 36_006_056),
+        ("sdt-v1-imagenet-6-512", 23_373_736),
+        ("sdt-v1-imagenet-8-384", 16_816_536),
+        ("sdt-v1-imagenet-8-512", 29_689_896),
+        ("sdt-v1-imagenet-8-768", 66_339_144),
+        ("sdt-v2-imagenet-15m", 15_112_208),
+        ("sdt-v2-imagenet-31m", 31_333_864),
+        ("sdt-v2-imagenet-55m", 55_350_248),
+        ("sdt-v2-imagenet-55m-kd", 55_991_248),
+        ("sdt-v2-imagenet-55m-kd-t4", 55_991_248),
+        ("sdt-v3-imagenet-172m", 171_740_714),
+        ("sdt-v3-imagenet-83m", 83_015_952),
+        ("sdt-v3-imagenet-l", 18_987_504),
+        ("sdt-v3-imagenet-m", 10_023_112),
+        ("sdt-v3-imagenet-s", 5_105_608),
+        ("sdt-v3-imagenet-t", 2_702_048),
         ("spikformer-cifar10-2-384", 5_768_122),
         ("spikformer-cifar10-4-256", 4_159_274),
         ("spikformer-cifar10-4-384", 9_330_874),
         ("spikformer-cifar100-2-384", 5_802_772),
         ("spikformer-cifar100-4-256", 4_182_404),
         ("spikformer-cifar100-4-384", 9_365_524),
+        ("spikformer-cifar10dvs-2-256", 2_585_610),
+        ("spikformer-dvs128-2-256", 2_585_867),
         ("spikformer-imagenet-10-512", 36_025_896),
         ("spikformer-imagenet-6-512", 23_385_640),
         ("spikformer-imagenet-8-384", 16_828_312),
         ("spikformer-imagenet-8-512", 29_705_768),
         ("spikformer-imagenet-8-768", 66_363_208),
+        ("spikingformer-cifar10-2-384", 5_765_818),
+        ("spikingformer-cifar10-4-256", 4_156_202),
+        ("spikingformer-cifar10-4-384", 9_326_266),
+        ("spikingformer-cifar100-2-384", 5_800_468),
+        ("spikingformer-cifar100-4-256", 4_179_332),
+        ("spikingformer-cifar100-4-384", 9_360_916),
+        ("spikingformer-cifar10dvs-2-256", 2_568_714),
+        ("spikingformer-dvs128-2-256", 2_568_971),
+        ("spikingformer-imagenet-8-384", 16_828_312),
+        ("spikingformer-imagenet-8-512", 29_705_768),
+        ("spikingformer-imagenet-8-768", 66_363_208),
     ];
     let (_folder, library) = library();
     let names: Vec<&str> = SHIPPED.iter().map(|(n, _)| *n).collect();
@@ -61,7 +98,13 @@ fn shipped_profiles_build_the_published_networks() {
             name == "reference" || text.contains(&format!("{parameters} parameters")),
             "{name}"
         );
-        assert!(["demo", "reference"].contains(&name) || resolved.profile.name == name);
+        if !["demo", "reference"].contains(&name) {
+            let profile = resolved.profile;
+            assert_eq!(profile.name, name);
+            let published = profile.published;
+            assert!(published.weights.is_some() && published.accuracy.is_some());
+            assert!(profile.checkpoint.is_some() && profile.data.is_some());
+        }
     }
 }
 
@@ -128,6 +171,8 @@ fn the_reference_has_every_key_and_every_default() {
         "pins.head=8",
         "data.mean=[0.5]",
         "data.std=[0.5]",
+        "published.weights=nowhere",
+        "published.accuracy=none",
     ];
     // The demo with another family's network.
     let with_model = |own: &str| {

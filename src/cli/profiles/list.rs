@@ -1,0 +1,122 @@
+//! `aq4svit profiles list`: every profile, and what of it is missing on this machine.
+
+use std::collections::BTreeSet;
+
+use crate::cli::numbers::compact;
+use crate::profile::{Checkpoint, Library, Origin, Profile};
+
+/// Whether something that a profile names is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Local {
+    /// It comes with the program.
+    Inside,
+    Found,
+    Missing,
+    /// The profile names none.
+    NotNamed,
+}
+
+impl Local {
+    fn word(self) -> &'static str {
+        match self {
+            Local::Inside => "inside",
+            Local::Found => "found",
+            Local::Missing => "missing",
+            Local::NotNamed => "-",
+        }
+    }
+    fn weights(profile: &Profile) -> Local {
+        match &profile.checkpoint {
+            None => Local::NotNamed,
+            Some(Checkpoint::Builtin(_)) => Local::Inside,
+            Some(Checkpoint::File(path)) if path.is_file() => Local::Found,
+            Some(Checkpoint::File(_)) => Local::Missing,
+        }
+    }
+    fn data(profile: &Profile) -> Local {
+        let Some(mut data) = profile.data.clone() else {
+            return Local::NotNamed;
+        };
+        let paths = data.paths_mut();
+        match (paths.is_empty(), paths.iter().all(|(_, p)| p.exists())) {
+            (true, _) => Local::Inside,
+            (false, true) => Local::Found,
+            (false, false) => Local::Missing,
+        }
+    }
+}
+
+/// The table of all profiles.
+pub(super) fn list(library: &Library) -> String {
+    let titles = ["name", "from", "size", "weights", "data", "reported"];
+    let mut rows = vec![titles.map(str::to_owned)];
+    let mut hidden = BTreeSet::new();
+    let all = library.list();
+    for (name, origin) in &all {
+        let from = match origin {
+            Origin::Shipped(_) => "shipped",
+            _ => "saved",
+        };
+        let is_hidden = !hidden.insert(name);
+        // Whatever is wrong with one profile, the others are listed.
+        let profile = library
+            .text(origin)
+            .and_then(|text| Profile::parse(&text, &library.file(origin)));
+        let mut row = [name, from, "", "", "", ""].map(str::to_owned);
+        match profile {
+            Err(error) => {
+                let message = error.to_string();
+                row[5] = format!("cannot be used: {}", message.lines().next().unwrap_or(""));
+            }
+            Ok(profile) => {
+                row[2] = compact(profile.graph().map_or(0, |g| g.parameters()));
+                row[3] = Local::weights(&profile).word().to_owned();
+                row[4] = Local::data(&profile).word().to_owned();
+                row[5] = remarks(&profile, name, is_hidden);
+            }
+        }
+        rows.push(row);
+    }
+    format!(
+        "{}\nsize: parameters. weights, data: whether the files that the profile names are there\n\
+         (those of shipped profiles: in this folder); inside: in the program.\n\
+         `aq4svit profiles show NAME` says where the weights are published.\n",
+        aligned(&rows)
+    )
+}
+
+/// What the authors report, and what else there is to say of a profile.
+fn remarks(profile: &Profile, name: &str, is_hidden: bool) -> String {
+    let mut remarks = Vec::new();
+    remarks.extend(profile.published.accuracy.clone());
+    if !profile.bits.is_empty() {
+        remarks.push("with an allocation".to_owned());
+    }
+    if profile.name != name {
+        remarks.push(profile.name.clone());
+    }
+    if is_hidden {
+        remarks.push("(the saved one is used)".to_owned());
+    }
+    remarks.join(", ")
+}
+
+/// Columns as wide as their widest cell; sizes to the right.
+fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|r| r.get(column));
+        cells.map(|c| c.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).enumerate();
+        let cells = cells.map(|(column, (cell, &width))| match column {
+            2 => format!("{cell:>width$}"),
+            _ => format!("{cell:<width$}"),
+        });
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
