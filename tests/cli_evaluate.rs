@@ -11,6 +11,7 @@ use aq4svit::data::{self, ImageSet};
 use aq4svit::profile::Profile;
 use aq4svit::quant::{Allocation, BitWidth, Scheme};
 use aq4svit::torch::{Device, Images, Model, Precision, PredictOptions, predict};
+use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -91,7 +92,7 @@ impl Home {
         }
         let images = Images {
             batch: set.len(),
-            frames: None,
+            frames: set.frames(),
             shape: set.shape(),
             values,
         };
@@ -211,6 +212,53 @@ fn cifar_records() {
         "{}",
         told.out
     );
+}
+
+/// Event frames: the network's own layout reads them, is evaluated on them and searched with them.
+#[test]
+fn event_frames() {
+    for fixture in [
+        "qkformer-dvs",
+        "sdt-v1-dvs",
+        "spikformer-dvs",
+        "spikingformer-dvs",
+    ] {
+        let home = Home::new(
+            fixture,
+            "kind = \"safetensors\"\nfile = \"frames.safetensors\"\ncalibration = 4\nsearch = 20",
+        );
+        let (frames, one) = (home.profile().model.time_steps, 2 * 32 * 32);
+        // Counts of events, more of them in later frames.
+        let count = |i: usize| (((i * 2_654_435_761) >> 7) % (2 + i / one % frames)) as u8;
+        let counts: Vec<u8> = (0..30 * frames * one).map(count).collect();
+        let labels: Vec<u8> = (0..30u8).map(|i| i % 5).collect();
+        let images = TensorView::new(Dtype::U8, vec![30, frames, 2, 32, 32], &counts).unwrap();
+        let labels = TensorView::new(Dtype::U8, vec![30], &labels).unwrap();
+        let file = serialize([("images", images), ("labels", labels)], None).unwrap();
+        fs::write(home.folder.path().join("frames.safetensors"), file).unwrap();
+
+        let json = home.json(&["--bits", "all=4"]);
+        assert_eq!(
+            (&json["split"], &json["images"]),
+            (&"search".into(), &20.into())
+        );
+        let profile = home.profile();
+        let splits =
+            data::load(profile.data.as_ref().unwrap(), "/".as_ref(), &profile.model).unwrap();
+        agrees(&json, home.predicted(&splits.search, 4));
+
+        let told = home.run(&[
+            "search",
+            "profile.toml",
+            "--headless",
+            "--json",
+            "--set",
+            "search.levels=[\"network\"]",
+        ]);
+        assert!([0, 3].contains(&told.code), "{fixture}: {}", told.err);
+        let last: Value = serde_json::from_str(told.out.lines().last().unwrap()).unwrap();
+        assert_eq!(last["type"], "finished");
+    }
 }
 
 /// The photographs, flat, with classes of the fixture's 20.
