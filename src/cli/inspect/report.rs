@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::network::{Family, Graph, Layer, LayerId, LayerKind, Layout};
-use crate::profile::ResolvedProfile;
+use crate::network::{Architecture, Family, Graph, Layer, LayerId, LayerKind, Layout};
+use crate::profile::{Profile, ResolvedProfile};
 use crate::quant::{Allocation, BitWidth, MemoryModel, saving_percent};
 
 /// Bytes by bit-width; float is `"float"`.
@@ -48,6 +48,8 @@ pub struct Inspection {
     pub uniform_weight_bytes: ByWidth,
     /// Bytes that no allocation changes.
     pub fixed_bytes: u64,
+    /// What merging the RepConv chains changes, of networks that have them.
+    pub repconv: Option<RepConvChains>,
     /// What the profile's `[bits]` take.
     pub allocation: Option<Found>,
     /// The layers in execution order.
@@ -56,6 +58,45 @@ pub struct Inspection {
     pub sites: Vec<SiteRow>,
     /// State-dict keys that the network never uses.
     pub dead: Vec<String>,
+}
+
+/// The memory of a network with RepConv chains, every layer at one width: as they are stored, and each merged into one
+/// dense 3x3 convolution (`model.merge_repconv`).
+#[derive(Debug, Serialize)]
+pub struct RepConvChains {
+    /// True when the profile merges them.
+    pub merged: bool,
+    /// Bytes of the whole network with the chains kept.
+    pub factored_bytes: ByWidth,
+    /// Bytes of the whole network with the chains merged.
+    pub merged_bytes: ByWidth,
+}
+
+impl RepConvChains {
+    fn of(profile: &Profile, widths: &[BitWidth]) -> Option<Self> {
+        let bytes = |merge: bool| -> Option<ByWidth> {
+            let mut model = profile.model.clone();
+            let Architecture::SdtV2 { merge_repconv, .. } = &mut model.architecture else {
+                return None;
+            };
+            *merge_repconv = merge;
+            let graph = model.graph().ok()?;
+            let memory = MemoryModel::of(&graph, profile.scheme.affine);
+            let total = |w: &BitWidth| memory.total(&Allocation::uniform(graph.layers.len(), *w));
+            Some(widths.iter().map(|w| (w.to_string(), total(w))).collect())
+        };
+        Some(RepConvChains {
+            merged: matches!(
+                profile.model.architecture,
+                Architecture::SdtV2 {
+                    merge_repconv: true,
+                    ..
+                }
+            ),
+            factored_bytes: bytes(false)?,
+            merged_bytes: bytes(true)?,
+        })
+    }
 }
 
 /// The memory of an allocation.
@@ -144,6 +185,7 @@ impl Inspection {
             uniform_bytes: by_width(&|a| memory.total(a)),
             uniform_weight_bytes: by_width(&|a| memory.weights_only(a)),
             fixed_bytes: memory.fixed_bytes(),
+            repconv: RepConvChains::of(profile, &widths),
             allocation: allocation.as_ref().map(|a| Found {
                 memory_bytes: memory.total(a),
                 memory_saving_percent: saving_percent(memory.total(a), memory.float_total()),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::{Inspection, LayerRow};
+use super::report::{ByWidth, Inspection, LayerRow, RepConvChains};
 use crate::cli::numbers::{bytes, compact, grouped};
 use crate::quant::BitWidth;
 
@@ -245,6 +245,9 @@ fn footer(out: &mut String, report: &Inspection, wide: bool, left_out: usize) {
             found.weights_saving_percent
         );
     }
+    if let Some(chains) = &report.repconv {
+        repconv(out, chains, report, wide);
+    }
     let _ = writeln!(out, "neuron sites: {}", report.sites.len());
     match wide {
         true => wide_sites(out, report),
@@ -262,6 +265,29 @@ fn footer(out: &mut String, report: &Inspection, wide: bool, left_out: usize) {
     if report.dead.len() > shown {
         let _ = writeln!(out, "  and {} more", report.dead.len() - shown);
     }
+}
+
+/// What the RepConv chains take as they are and merged.
+fn repconv(out: &mut String, chains: &RepConvChains, report: &Inspection, wide: bool) {
+    let (kept, merged) = match chains.merged {
+        false => ("(as here)", "(model.merge_repconv)"),
+        true => ("", "(as here)"),
+    };
+    let number = |n: u64| if wide { grouped(n) } else { compact(n) };
+    let line = |name: &str, remark: &str, by_width: &ByWidth| {
+        let widths = report.widths.iter().map(ToString::to_string);
+        let mut cells = vec![format!(" {name} {remark}")];
+        cells.extend(widths.map(|w| number(by_width.get(&w).copied().unwrap_or(0))));
+        Row::Cells(cells)
+    };
+    let mut titles = vec!["RepConv chains: total bytes".to_owned()];
+    titles.extend(report.widths.iter().map(ToString::to_string));
+    let rows = [
+        Row::Cells(titles),
+        line("kept", kept, &chains.factored_bytes),
+        line("merged", merged, &chains.merged_bytes),
+    ];
+    out.push_str(&align(&rows, 1));
 }
 
 fn wide_sites(out: &mut String, report: &Inspection) {

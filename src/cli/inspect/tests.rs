@@ -68,6 +68,30 @@ fn the_json_object_has_the_promised_columns() {
     assert_eq!(head["integer_exact"], serde_json::json!([2, 3, 4, 5, 6, 8]));
 }
 
+/// The chains of the 15M network, merged: dense 3x3 kernels instead of two 1x1 and a depthwise one.
+#[test]
+fn merging_repconv_is_shown_in_bytes() {
+    let kept = report("sdt-v2-imagenet-15m", &[]);
+    let merged = report("sdt-v2-imagenet-15m", &["model.merge_repconv=true"]);
+    for report in [&kept, &merged] {
+        let chains = report.repconv.as_ref().unwrap();
+        assert_eq!(chains.factored_bytes, kept.uniform_bytes);
+        assert_eq!(chains.merged_bytes, merged.uniform_bytes);
+        let text = table::text(report, false);
+        let line = text.lines().find(|l| l.starts_with("RepConv")).unwrap();
+        assert!(line.ends_with("float"), "{line}");
+    }
+    assert!(!kept.repconv.as_ref().unwrap().merged && merged.repconv.as_ref().unwrap().merged);
+    // Six blocks of 256 channels and two of 360, four chains each: 9 C^2 weights instead of 2 C^2 + 9 C.
+    let [dense, chain] = [|c: u64| 9 * c * c, |c: u64| 2 * c * c + 9 * c];
+    let more = 24 * (dense(256) - chain(256)) + 8 * (dense(360) - chain(360));
+    assert_eq!(merged.weights - kept.weights, more);
+    let text = table::text(&kept, false);
+    let chains = text.lines().skip_while(|l| !l.starts_with("RepConv"));
+    assert!(chains.take(3).all(|l| l.chars().count() <= 80), "{text}");
+    assert!(report("demo", &[]).repconv.is_none());
+}
+
 #[test]
 fn bare_checkpoints_are_told_from_profiles_and_recognised() {
     for target in ["a/w.safetensors", "W.PTH", "model.pth.tar", "builtin:x"] {
