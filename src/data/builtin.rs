@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::config::Builtin;
 use super::error::DataError;
 use super::idx::Input;
-use super::source::Labelled;
+use super::labelled::Labelled;
 
 static POOL_IMAGES: &[u8] =
     include_bytes!("../../assets/fashion-mnist-train-last5000-images.idx.gz");

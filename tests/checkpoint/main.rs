@@ -1,5 +1,8 @@
 //! Checkpoint files, good and bad.
 
+mod archives;
+mod bombs;
+mod damaged;
 mod hostile;
 mod pickles;
 mod pytorch;

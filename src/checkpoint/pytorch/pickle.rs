@@ -3,11 +3,13 @@
 //! It knows the binary operations of protocols 2 to 5 and builds only what [`Value`] and [`Global`] can say. Work and
 //! memory are bounded by the counts below, whatever a pickle asks for, and text takes no more than its own bytes.
 
-use std::collections::HashMap;
-use std::io::{self, BufRead, Read};
+mod bytes;
+mod objects;
 
-use super::arena::{Arena, Id, Storage, Value, View};
-use super::globals::{self, Global};
+use std::collections::HashMap;
+use std::io::{self, BufRead};
+
+use super::arena::{Arena, Id, Value};
 use super::opcodes as op;
 
 /// The most operations followed: hundreds of times those of the largest network with its optimizer.
@@ -229,138 +231,6 @@ impl<R: BufRead> Machine<'_, R> {
         Ok(())
     }
 
-    fn step_of_objects(&mut self, operation: u8) -> Result<()> {
-        match operation {
-            op::GLOBAL => {
-                let module = self.line()?;
-                let name = self.line()?;
-                self.push(Value::Global(Box::new(globals::find(&module, &name))));
-            }
-            op::STACK_GLOBAL => {
-                let (name, module) = (self.pop()?, self.pop()?);
-                let texts = (self.arena.text(module), self.arena.text(name));
-                let (Some(module), Some(name)) = texts else {
-                    return Err(PickleError::Malformed("a name is no text"));
-                };
-                let global = globals::find(module, name);
-                self.push(Value::Global(Box::new(global)));
-            }
-            op::REDUCE | op::NEWOBJ => {
-                let (arguments, callable) = (self.pop()?, self.pop()?);
-                let made = self.make(callable, arguments);
-                self.stack.push(made);
-            }
-            op::NEWOBJ_EX => {
-                let _named = self.pop()?;
-                let (arguments, callable) = (self.pop()?, self.pop()?);
-                let made = self.make(callable, arguments);
-                self.stack.push(made);
-            }
-            // What an object remembers of itself; a dict's is PyTorch's `_metadata` of versions.
-            op::BUILD => {
-                let _state = self.pop()?;
-                self.top()?;
-            }
-            op::BINPERSID => {
-                let id = self.pop()?;
-                let storage = self
-                    .storage(id)
-                    .ok_or(PickleError::Malformed("a storage has no proper name"))?;
-                self.push(Value::Storage(Box::new(storage)));
-            }
-            unknown => return Err(PickleError::Operation(unknown)),
-        }
-        Ok(())
-    }
-
-    /// What a call makes: the few things that are known, else a placeholder.
-    fn make(&mut self, callable: Id, arguments: Id) -> Id {
-        let name = match self.arena.get(callable) {
-            Value::Global(global) => match global.as_ref() {
-                Global::OrderedDict => {
-                    let pairs = self.pairs(arguments);
-                    return self.arena.add(Value::Dict(pairs));
-                }
-                Global::RebuildTensor => match self.view(arguments) {
-                    Some(view) => return self.arena.add(Value::Tensor(Box::new(view))),
-                    None => "a tensor of unusual form".into(),
-                },
-                Global::RebuildParameter => {
-                    let data = self.arena.tuple(arguments).and_then(|a| a.first());
-                    match data {
-                        Some(&data) => return data,
-                        None => "a parameter without data".into(),
-                    }
-                }
-                Global::Storage(_) => "a storage".into(),
-                Global::Unknown(name) => name.as_str().into(),
-            },
-            Value::Object(name) => name.clone(),
-            _ => "an object".into(),
-        };
-        self.arena.add(Value::Object(name))
-    }
-
-    /// The pairs of `OrderedDict([[key, value], …])`; none where it is called without.
-    fn pairs(&self, arguments: Id) -> Vec<(Id, Id)> {
-        let list = self.arena.tuple(arguments).and_then(|a| a.first());
-        let Some(Value::List(items)) = list.map(|&id| self.arena.get(id)) else {
-            return Vec::new();
-        };
-        let pair = |id: &Id| match self.arena.get(*id) {
-            Value::Tuple(parts) => <[Id; 2]>::try_from(parts.as_ref()).ok(),
-            Value::List(parts) => <[Id; 2]>::try_from(parts.as_slice()).ok(),
-            _ => None,
-        };
-        items.iter().filter_map(pair).map(|[k, v]| (k, v)).collect()
-    }
-
-    /// A tensor of storage, offset, shape and strides.
-    fn view(&self, arguments: Id) -> Option<View> {
-        let [storage, start, shape, strides, ..] = self.arena.tuple(arguments)? else {
-            return None;
-        };
-        let counts = |id: Id| -> Option<Vec<u64>> {
-            let parts = self.arena.tuple(id)?;
-            parts.iter().map(|part| self.arena.count(*part)).collect()
-        };
-        let Value::Storage(_) = self.arena.get(*storage) else {
-            return None;
-        };
-        Some(View {
-            storage: *storage,
-            start: self.arena.count(*start)?,
-            shape: counts(*shape)?,
-            strides: counts(*strides)?,
-        })
-    }
-
-    /// The storage of `("storage", class, key, location, count)`, to which old versions may add a part of it:
-    /// `(key, first, count)`.
-    fn storage(&self, id: Id) -> Option<Storage> {
-        let [tag, class, key, _location, count, rest @ ..] = self.arena.tuple(id)? else {
-            return None;
-        };
-        let Value::Global(class) = self.arena.get(*class) else {
-            return None;
-        };
-        if self.arena.text(*tag) != Some("storage") {
-            return None;
-        }
-        let part = rest.first().and_then(|id| self.arena.tuple(*id));
-        let first = match part {
-            Some([_, first, _]) => self.arena.count(*first)?,
-            Some(_) => return None,
-            None => 0,
-        };
-        Some(Storage {
-            class: class.as_ref().clone(),
-            key: self.arena.text(*key)?.into(),
-            count: self.arena.count(*count)?,
-            first,
-        })
-    }
-
     /// Adds to the list on top.
     fn extend(&mut self, items: Vec<Id>) -> Result<()> {
         let top = self.top()?;
@@ -422,82 +292,5 @@ impl<R: BufRead> Machine<'_, R> {
         let found = found.ok_or(PickleError::Malformed("it recalls what it has not kept"))?;
         self.stack.push(*found);
         Ok(())
-    }
-
-    fn byte(&mut self) -> Result<u8> {
-        Ok(self.array::<1>()?[0])
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let mut bytes = [0; N];
-        self.input.read_exact(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    /// Exactly so many bytes; memory grows with those that come, not with those that are promised.
-    fn exactly(&mut self, length: u64) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let read = self.input.by_ref().take(length).read_to_end(&mut bytes)?;
-        match read as u64 == length {
-            true => Ok(bytes),
-            false => Err(PickleError::Ended),
-        }
-    }
-
-    fn text(&mut self, length: u64) -> Result<()> {
-        let bytes = self.exactly(length)?;
-        match String::from_utf8(bytes) {
-            Ok(text) => self.push(Value::Text(text.into())),
-            // Python 2 wrote bytes as text.
-            Err(_) => self.stack.push(Arena::BYTES),
-        }
-        Ok(())
-    }
-
-    /// Steps over bytes: no tensor needs any.
-    fn bytes(&mut self, length: u64) -> Result<()> {
-        let passed = io::copy(&mut self.input.by_ref().take(length), &mut io::sink())?;
-        self.stack.push(Arena::BYTES);
-        match passed == length {
-            true => Ok(()),
-            false => Err(PickleError::Ended),
-        }
-    }
-
-    /// A whole number in two's complement, the last byte highest.
-    fn long(&mut self, length: u64) -> Result<()> {
-        if length > 16 {
-            self.bytes(length)?;
-            self.pop()?;
-            self.stack.push(Arena::LARGE_INT);
-            return Ok(());
-        }
-        let bytes = self.exactly(length)?;
-        let sign = bytes
-            .last()
-            .map_or(0, |last| if last & 0x80 == 0 { 0 } else { 0xff });
-        let mut number = [sign; 16];
-        for (to, from) in number.iter_mut().zip(&bytes) {
-            *to = *from;
-        }
-        self.push(Value::Int(i128::from_le_bytes(number)));
-        Ok(())
-    }
-
-    /// A line of text, as globals are named.
-    fn line(&mut self) -> Result<String> {
-        let mut bytes = Vec::new();
-        let read = self
-            .input
-            .by_ref()
-            .take(MAX_NAME)
-            .read_until(b'\n', &mut bytes)?;
-        if bytes.pop() != Some(b'\n') {
-            return Err(match read as u64 == MAX_NAME {
-                true => PickleError::Malformed("a name has no end"),
-                false => PickleError::Ended,
-            });
-        }
-        String::from_utf8(bytes).map_err(|_| PickleError::Malformed("a name is no text"))
     }
 }

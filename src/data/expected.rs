@@ -1,0 +1,82 @@
+//! What a model takes, and how its data is prepared.
+
+use super::config::DataConfig;
+use super::error::DataError;
+use super::images::Normalisation;
+use super::recipe::Recipe;
+use crate::network::{ModelConfig, Shape};
+
+/// What a model takes, and how its data is prepared.
+#[derive(Clone, Debug)]
+pub(super) struct Expected {
+    pub(super) shape: Shape,
+    /// Frames of each input; none for still images.
+    pub(super) frames: Option<usize>,
+    pub(super) classes: usize,
+    pub(super) recipe: &'static Recipe,
+    mean: Option<Vec<f64>>,
+    std: Option<Vec<f64>>,
+}
+
+impl Expected {
+    /// Of a model under a section.
+    pub(super) fn new(config: &DataConfig, model: &ModelConfig) -> Expected {
+        Expected {
+            shape: Shape {
+                channels: model.in_channels,
+                height: model.image_size,
+                width: model.image_size,
+            },
+            frames: model.frames(),
+            classes: model.num_classes,
+            recipe: config.recipe_for(model),
+            mean: config.mean.clone(),
+            std: config.std.clone(),
+        }
+    }
+
+    /// Numbers that are stored in `unit`s, normalised: by the section's own mean and deviation, else the recipe's.
+    pub(super) fn normalisation(&self, unit: f32) -> Result<Normalisation, DataError> {
+        let channels = self.shape.channels;
+        let chosen = |key, own: &Option<Vec<f64>>, recipe: &[f64], plain: f64| {
+            let values = match own {
+                Some(own) => own.clone(),
+                None if recipe.is_empty() => vec![plain; channels],
+                None => recipe.to_vec(),
+            };
+            match (values.len() == channels, own) {
+                (true, _) => Ok(values.into_iter().map(|v| v as f32).collect()),
+                (false, Some(_)) => Err(DataError::Channels {
+                    key,
+                    found: values.len(),
+                    channels,
+                }),
+                (false, None) => Err(DataError::Recipe {
+                    recipe: self.recipe.name,
+                    found: values.len(),
+                    channels,
+                }),
+            }
+        };
+        Ok(Normalisation {
+            unit,
+            mean: chosen("mean", &self.mean, self.recipe.mean, 0.0)?,
+            std: chosen("std", &self.std, self.recipe.std, 1.0)?,
+        })
+    }
+}
+
+/// Images or frames in words.
+pub(super) fn words(shape: Shape, frames: Option<usize>) -> String {
+    let Shape {
+        channels,
+        height,
+        width,
+    } = shape;
+    match frames {
+        None => format!("{channels} channel(s) of {height}x{width} pixels"),
+        Some(frames) => {
+            format!("{frames} frames of {channels} channel(s) of {height}x{width} pixels")
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Images with their labels, as a source gives them, and whether they are what the model takes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::cifar;
+use super::config::OnCorrupt;
+use super::error::DataError;
+use super::expected::{Expected, words};
+use super::files::{Corrupt, ImageFiles};
+use super::idx::{Images as IdxImages, Input};
+use super::images::{ImageSet, Images};
+use super::listing::list;
+use super::preparation::Preparation;
+use super::splits::Loading;
+use super::tensors::{self, TensorFile};
+use crate::network::Shape;
+
+/// What checks images on disk.
+#[derive(Clone, Debug)]
+enum Check {
+    /// They are in memory.
+    None,
+    Files(Arc<ImageFiles>),
+    Tensors(Arc<TensorFile>),
+}
+
+/// Images with their labels, as a source gives them.
+#[derive(Clone, Debug)]
+pub(super) struct Labelled {
+    /// The file or folder, for messages.
+    pub(super) place: PathBuf,
+    labels_file: PathBuf,
+    shape: Shape,
+    frames: Option<usize>,
+    /// What 1 is stored as.
+    unit: f32,
+    images: Images,
+    check: Check,
+    pub(super) labels: Arc<Vec<u32>>,
+}
+
+impl Labelled {
+    /// Puts labels to grey images.
+    pub(super) fn grey(
+        images_file: PathBuf,
+        images: IdxImages,
+        labels_file: PathBuf,
+        labels: Vec<u8>,
+    ) -> Result<Labelled, DataError> {
+        if images.count != labels.len() {
+            return Err(DataError::Count {
+                images_file,
+                images: images.count,
+                labels_file,
+                labels: labels.len(),
+            });
+        }
+        Ok(Labelled {
+            place: images_file,
+            labels_file,
+            shape: Shape {
+                channels: 1,
+                height: images.rows,
+                width: images.columns,
+            },
+            frames: None,
+            unit: 255.0,
+            images: Images::Memory(Arc::new(images.pixels)),
+            check: Check::None,
+            labels: Arc::new(labels.into_iter().map(u32::from).collect()),
+        })
+    }
+
+    pub(super) fn idx(images_file: PathBuf, labels_file: PathBuf) -> Result<Labelled, DataError> {
+        let images = Input::open(&images_file)?.images()?;
+        let labels = Input::open(&labels_file)?.labels()?;
+        Labelled::grey(images_file, images, labels_file, labels)
+    }
+
+    pub(super) fn cifar(files: &[PathBuf], classes: usize) -> Result<Labelled, DataError> {
+        let records = cifar::read(files, classes)?;
+        let place = files.first().cloned().unwrap_or_default();
+        Ok(Labelled {
+            labels_file: place.clone(),
+            place,
+            shape: Shape {
+                channels: 3,
+                height: cifar::SIZE,
+                width: cifar::SIZE,
+            },
+            frames: None,
+            unit: 255.0,
+            images: Images::Memory(Arc::new(records.pixels)),
+            check: Check::None,
+            labels: Arc::new(records.labels),
+        })
+    }
+
+    pub(super) fn folder(
+        folder: &Path,
+        labels: (Option<&Path>, &'static str),
+        expected: &Expected,
+        cache: Option<&Path>,
+    ) -> Result<Labelled, DataError> {
+        let Shape {
+            channels, height, ..
+        } = expected.shape;
+        if ![1, 3].contains(&channels) || expected.frames.is_some() {
+            return Err(DataError::Format {
+                file: folder.to_owned(),
+                what: format!(
+                    "images of a folder are colour or grey, but the model takes {}",
+                    words(expected.shape, expected.frames)
+                ),
+            });
+        }
+        let listing = list(folder, labels.0, labels.1, expected.classes)?;
+        let preparation = Preparation::new(expected.recipe, height, channels);
+        let files = Arc::new(ImageFiles::new(folder, listing.names, preparation, cache));
+        Ok(Labelled {
+            place: folder.to_owned(),
+            labels_file: folder.to_owned(),
+            shape: expected.shape,
+            frames: None,
+            unit: 255.0,
+            images: Images::Stored(Arc::clone(&files) as _),
+            check: Check::Files(files),
+            labels: Arc::new(listing.labels),
+        })
+    }
+
+    pub(super) fn tensors(file: &Path, classes: usize) -> Result<Labelled, DataError> {
+        let opened = tensors::open(file, classes)?;
+        let samples = Arc::new(opened.samples);
+        // Pixels are on the scale 0 to 255; counts of events and floating-point numbers mean themselves.
+        let pixels = samples.is_bytes() && opened.frames.is_none();
+        Ok(Labelled {
+            place: file.to_owned(),
+            labels_file: file.to_owned(),
+            shape: opened.shape,
+            frames: opened.frames,
+            unit: if pixels { 255.0 } else { 1.0 },
+            images: Images::Stored(Arc::clone(&samples) as _),
+            check: Check::Tensors(samples),
+            labels: Arc::new(opened.labels),
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn images(&self) -> &Images {
+        &self.images
+    }
+
+    /// Checks that the model takes these images and has these classes, and that mean and deviation are of their channels.
+    pub(super) fn fits(&self, expected: &Expected) -> Result<(), DataError> {
+        if (self.shape, self.frames) != (expected.shape, expected.frames) {
+            return Err(DataError::Shape {
+                file: self.place.clone(),
+                found: words(self.shape, self.frames),
+                expected: words(expected.shape, expected.frames),
+            });
+        }
+        expected.normalisation(self.unit)?;
+        let classes = expected.classes;
+        let outside = |label: &u32| *label as usize >= classes;
+        match self.labels.iter().position(outside) {
+            Some(index) => Err(DataError::Label {
+                file: self.labels_file.clone(),
+                index,
+                label: self.labels[index],
+                classes,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads images on disk once. Returns those that cannot be decoded, where they are to be left out.
+    pub(super) fn check(
+        &self,
+        indices: &[u32],
+        on_corrupt: OnCorrupt,
+        loading: Loading<'_>,
+    ) -> Result<Vec<(u32, Corrupt)>, DataError> {
+        let done = AtomicUsize::new(0);
+        let progress = || {
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if let Some(progress) = loading.progress {
+                progress(done, indices.len());
+            }
+        };
+        let corrupt = match &self.check {
+            Check::None => Vec::new(),
+            Check::Tensors(samples) => {
+                samples.check(indices, &progress)?;
+                Vec::new()
+            }
+            Check::Files(files) => files.check(indices, &progress)?,
+        };
+        if corrupt.is_empty() || on_corrupt == OnCorrupt::Skip {
+            return Ok(corrupt);
+        }
+        let said = |(_, image): &(u32, Corrupt)| format!("  {image}");
+        let mut examples: Vec<String> = corrupt.iter().take(5).map(said).collect();
+        if corrupt.len() > examples.len() {
+            examples.push(format!("  and {} more", corrupt.len() - examples.len()));
+        }
+        Err(DataError::Corrupt {
+            folder: self.place.clone(),
+            count: corrupt.len(),
+            checked: indices.len(),
+            examples: examples.join("\n"),
+        })
+    }
+
+    /// A set of these images.
+    pub(super) fn set(
+        &self,
+        expected: &Expected,
+        indices: Vec<u32>,
+    ) -> Result<ImageSet, DataError> {
+        Ok(ImageSet::new(
+            self.shape,
+            self.frames,
+            &self.images,
+            Arc::clone(&self.labels),
+            indices,
+            expected.normalisation(self.unit)?,
+        ))
+    }
+}
