@@ -105,6 +105,7 @@ impl Home {
             precision: Precision::F32,
             trace: false,
             device: Device::CPU,
+            threads: 1,
         };
         let logits = predict(&model, &allocation, &images, options).unwrap();
         let mut right = (0, 0);

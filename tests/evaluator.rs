@@ -145,6 +145,7 @@ fn the_demos_first_logits() {
             precision,
             trace: false,
             device: Device::CPU,
+            threads: 1,
         };
         let found = predict(model, &uniform(32), &images, options).unwrap();
         let rows = found.logits.chunks(10).zip(expected.chunks(10));
@@ -261,8 +262,14 @@ fn cancelling_is_answered_at_the_next_batch() {
         let answer = evaluator.evaluate(&job, &cancel, &mut progress);
         assert_eq!(answer, Err(EvaluateError::Cancelled));
         assert!(last > 0 && last < 200);
+        // What was done is told, and told once.
+        let spent = evaluator.spent_in_vain();
+        assert!(spent.images >= last as u64 && spent.images < 200);
+        assert_eq!(spent.layer_forwards, spent.images * layers() as u64);
+        assert_eq!(evaluator.spent_in_vain(), Work::default());
         let answer = evaluator.evaluate(&job, &cancel, &mut |_| panic!("no batch may run"));
         assert_eq!(answer, Err(EvaluateError::Cancelled));
+        assert_eq!(evaluator.spent_in_vain(), Work::default());
         // And it still works.
         let again = evaluator.evaluate(&job, &Cancel::default(), &mut |_| ());
         assert!(again.is_ok());
@@ -288,6 +295,70 @@ fn drift_is_zero_for_float_and_grows_as_widths_shrink() {
     assert_eq!(float, 0.0);
     assert!(sites.iter().all(|&s| s == 0.0));
     assert!(0.0 < eight && eight < 0.05 && eight < three && three < 1.0);
+}
+
+#[test]
+fn every_image_of_a_batch_that_is_run_counts() {
+    let mut evaluator = evaluator(2, false);
+    for (from, to, images) in [(0, 8, 8), (5, 9, 16), (13, 29, 24), (196, 200, 8)] {
+        let (_, work) = ask(
+            &mut evaluator,
+            &uniform(4),
+            accuracy(Split::Search, from, to, None),
+        );
+        assert_eq!(work.images, images, "{from}..{to}");
+        assert_eq!(work.layer_forwards, images * layers() as u64);
+    }
+    // The last batch is filled up with copies, which are no images.
+    let (_, work) = ask(
+        &mut evaluator,
+        &uniform(4),
+        accuracy(Split::Calibration, 17, 21, None),
+    );
+    assert_eq!(work.images, 5);
+}
+
+#[test]
+fn without_tricks_every_answer_is_the_same() {
+    let (mut fast, mut plain) = (evaluator(2, false), evaluator(2, true));
+    for allocation in [uniform(32), mixed(), uniform(3)] {
+        for question in [Question::Drift, accuracy(Split::Search, 0, 60, None)] {
+            let (a, _) = ask(&mut fast, &allocation, question.clone());
+            let (b, _) = ask(&mut plain, &allocation, question);
+            assert_eq!(a, b);
+        }
+    }
+}
+
+#[test]
+fn numbers_that_overflow_are_an_error_that_names_the_place() {
+    let (model, splits) = demo();
+    let error = |key: &str, question: Question| {
+        let mut model = model.clone();
+        let mut tensor = model.weights.get(key).unwrap().clone();
+        tensor.values.fill(f32::MAX);
+        model.weights.insert(key.to_owned(), tensor);
+        let mut evaluator =
+            TorchEvaluator::new(model, Arc::clone(splits), TorchOptions::default()).unwrap();
+        let job = Job {
+            allocation: uniform(8),
+            question,
+        };
+        let answer = evaluator.evaluate(&job, &Cancel::default(), &mut |_| ());
+        let error = answer.unwrap_err();
+        assert!(matches!(error, EvaluateError::NotFinite { .. }), "{error}");
+        error.to_string()
+    };
+    let stem = "patch_embed1.proj_bn.weight";
+    let text = error(stem, Question::Drift);
+    assert!(
+        text.contains("site patch_embed1") && text.contains("checkpoint"),
+        "{text}"
+    );
+    let text = error("head.weight", Question::Drift);
+    assert!(text.contains("the logits"), "{text}");
+    let text = error("head.weight", accuracy(Split::Search, 0, 16, None));
+    assert!(text.contains("the logits of image"), "{text}");
 }
 
 #[test]
@@ -371,6 +442,7 @@ fn a_batch_leak_has_fixed_batches() {
             precision: Precision::F32,
             trace: false,
             device: Device::CPU,
+            threads: 1,
         };
         let logits = predict(&model, &uniform(4), &images, options)
             .unwrap()
@@ -481,6 +553,7 @@ fn statistics_count_what_the_network_does() {
         precision: Precision::F32,
         trace: true,
         device: Device::CPU,
+        threads: 1,
     };
     let trace = predict(model, &allocation, &images, options)
         .unwrap()

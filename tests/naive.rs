@@ -537,7 +537,12 @@ proptest! {
 
         let images = Images { batch, frames, shape: graph.input, values };
         let options =
-            PredictOptions { precision: Precision::F64, trace: true, device: Device::CPU };
+            PredictOptions {
+                precision: Precision::F64,
+                trace: true,
+                device: Device::CPU,
+                threads: 1,
+            };
         let found = predict(&model, &allocation, &images, options).unwrap();
         let logits = naive.values.last().unwrap()[0].iter().flatten();
         prop_assert_eq!(found.logits.len(), batch * graph.classes);

@@ -77,7 +77,7 @@ struct Differences {
 }
 
 /// Runs a fixture and compares everything that its reference holds.
-fn compare(name: &str, width: BitWidth, precision: Precision) -> Differences {
+fn compare(name: &str, width: BitWidth, precision: Precision, threads: usize) -> Differences {
     let model = model(name);
     let reference = if width.is_float() {
         "reference.safetensors"
@@ -91,6 +91,7 @@ fn compare(name: &str, width: BitWidth, precision: Precision) -> Differences {
         precision,
         trace: true,
         device: Device::CPU,
+        threads,
     };
     let prediction = predict(&model, &allocation, &images, options).unwrap();
     let found = tensors(&write_prediction(&prediction).unwrap());
@@ -151,7 +152,7 @@ const FIXTURES: [&str; 9] = [
 fn double_precision_agrees_with_the_authors_code() {
     for name in FIXTURES {
         for width in [BitWidth::FLOAT, BitWidth::new(4).unwrap()] {
-            let d = compare(name, width, Precision::F64);
+            let d = compare(name, width, Precision::F64, 1);
             assert_eq!(d.spikes, 0.0, "{name} {width}");
             assert!(d.logits < 1e-9 && d.potentials < 1e-9, "{name} {width}");
             assert!(d.blocks < 1e-4, "{name} {width}");
@@ -160,10 +161,22 @@ fn double_precision_agrees_with_the_authors_code() {
 }
 
 #[test]
+fn several_threads_agree_with_the_authors_code() {
+    for name in FIXTURES {
+        let d = compare(name, BitWidth::FLOAT, Precision::F64, 3);
+        assert_eq!(d.spikes, 0.0, "{name}");
+        assert!(d.logits < 1e-9 && d.potentials < 1e-9, "{name}");
+        let d = compare(name, BitWidth::new(4).unwrap(), Precision::F32, 3);
+        assert_eq!(d.spikes, 0.0, "{name}");
+        assert!(d.logits < 1e-4, "{name}");
+    }
+}
+
+#[test]
 fn single_precision_agrees_with_the_authors_code() {
     for name in FIXTURES {
         for width in [BitWidth::FLOAT, BitWidth::new(4).unwrap()] {
-            let d = compare(name, width, Precision::F32);
+            let d = compare(name, width, Precision::F32, 1);
             assert_eq!(d.spikes, 0.0, "{name} {width}");
             // Streams of real numbers grow from block to block, and their rounding with them.
             assert!(
@@ -195,6 +208,7 @@ fn event_layouts_and_the_large_sdt_v3_agree_with_an_independent_forward_pass() {
                 precision,
                 trace: true,
                 device: Device::CPU,
+                threads: 1,
             };
             let found = predict(&model, &allocation, &images, options).unwrap();
             let difference = largest_difference(&found.logits, &reference["logits"].2);
@@ -223,6 +237,7 @@ fn logits(model: &Model, name: &str, width: BitWidth) -> Vec<f64> {
         precision: Precision::F64,
         trace: false,
         device: Device::CPU,
+        threads: 1,
     };
     predict(model, &allocation, &images, options)
         .unwrap()

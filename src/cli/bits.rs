@@ -1,38 +1,50 @@
 //! `--bits all=4,head=8`.
 
-use anyhow::{Result, anyhow, bail};
+use std::str::FromStr;
+
+use anyhow::{Result, bail};
 
 use crate::network::Graph;
 use crate::profile::{Profile, glob};
 use crate::quant::{Allocation, BitWidth};
 
+/// One `--bits`: patterns of layers with their widths, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bits(Vec<(String, BitWidth)>);
+
+impl FromStr for Bits {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let entries = text.split(',').map(str::trim).filter(|e| !e.is_empty());
+        let entry = |entry: &str| {
+            let (pattern, width) = entry
+                .rsplit_once('=')
+                .ok_or("write LAYER=WIDTH, such as all=4,head=8")?;
+            let width = width.trim().parse::<BitWidth>();
+            Ok((pattern.trim().to_owned(), width.map_err(|e| e.to_string())?))
+        };
+        entries.map(entry).collect::<Result<_, String>>().map(Bits)
+    }
+}
+
 /// The allocation that a command means: the profile's `[bits]` (float where it has none), changed by `--bits`, whose
 /// later entries win. An entry is a layer, a glob, or `all`.
-pub(crate) fn allocation(profile: &Profile, graph: &Graph, bits: &[String]) -> Result<Allocation> {
+pub(crate) fn allocation(profile: &Profile, graph: &Graph, bits: &[Bits]) -> Result<Allocation> {
     let float = || Allocation::uniform(graph.layers.len(), BitWidth::FLOAT);
     let mut allocation = profile.allocation(graph).unwrap_or_else(float);
-    for entry in bits
-        .iter()
-        .flat_map(|b| b.split(','))
-        .map(str::trim)
-        .filter(|e| !e.is_empty())
-    {
-        let Some((pattern, width)) = entry.rsplit_once('=') else {
-            bail!("--bits {entry}: write LAYER=WIDTH, such as all=4,head=8");
-        };
-        let (pattern, width) = (pattern.trim(), width.trim());
-        let width: BitWidth = width.parse().map_err(|e| anyhow!("--bits {entry}: {e}"))?;
-        let pattern = if pattern == "all" { "*" } else { pattern };
+    for (name, width) in bits.iter().flat_map(|b| &b.0) {
+        let pattern = if name == "all" { "*" } else { name };
         let mut hits = 0;
         for (layer, slot) in graph.layers.iter().zip(&mut allocation.0) {
             if glob::matches(pattern, &layer.name) {
-                *slot = width;
+                *slot = *width;
                 hits += 1;
             }
         }
         if hits == 0 {
             bail!(
-                "--bits {entry}: no layer of the network is called {pattern:?}; `aq4svit inspect` lists them"
+                "--bits {name}={width}: no layer of the network is called {name:?}; `aq4svit inspect` lists them"
             );
         }
     }
@@ -53,7 +65,7 @@ mod tests {
     #[test]
     fn later_entries_win() {
         let (profile, graph) = demo();
-        let bits = ["all=4,head=8".to_owned(), "stage1.*=float".to_owned()];
+        let bits = ["all=4, head=8,", "stage1.*=float"].map(|b| b.parse().expect("well formed"));
         let allocation = allocation(&profile, &graph, &bits).expect("all names are there");
         for (layer, width) in graph.layers.iter().zip(&allocation.0) {
             let expected = match layer.name.as_str() {
@@ -71,12 +83,13 @@ mod tests {
         for (text, part) in [
             ("all", "LAYER=WIDTH"),
             ("all=9", "9 is not"),
-            ("haed=4", "no layer"),
+            ("head=8,all=", "is not"),
         ] {
-            let error = allocation(&profile, &graph, &[text.to_owned()])
-                .expect_err(text)
-                .to_string();
+            let error = text.parse::<Bits>().expect_err(text);
             assert!(error.contains(part), "{error}");
         }
+        let unknown = "haed=4".parse().expect("well formed");
+        let error = allocation(&profile, &graph, &[unknown]).expect_err("no such layer");
+        assert!(error.to_string().contains("no layer"), "{error}");
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap_complete::Shell;
 
-use super::source::print;
+use super::output::print;
 
 /// Print a completion script for a shell
 ///

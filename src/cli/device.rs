@@ -6,7 +6,7 @@ use crate::run::EvaluatorOptions;
 #[derive(Debug, clap::Args)]
 pub(crate) struct DeviceArgs {
     /// Where the network runs: `cpu` or `cuda:N`
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device)]
     pub device: String,
     /// Evaluator threads (all cores when not given); results do not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -19,6 +19,32 @@ impl DeviceArgs {
             device: self.device.clone(),
             threads: self.threads.map(usize::from),
             plain,
+        }
+    }
+}
+
+/// A word that may name a device; whether there is such a one shows later.
+fn device(text: &str) -> Result<String, String> {
+    let index = text.strip_prefix("cuda:").map(str::parse::<u16>);
+    match text == "cpu" || text == "cuda" || matches!(index, Some(Ok(_))) {
+        true => Ok(text.to_owned()),
+        false => Err("expected cpu or cuda:N, such as cuda:0".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_words() {
+        for good in ["cpu", "cuda", "cuda:0", "cuda:15"] {
+            assert_eq!(device(good), Ok(good.to_owned()));
+        }
+        for bad in [
+            "", "tpu", "CPU", "cuda:", "cuda:x", "cuda:-1", "cuda:1.5", "cuda0",
+        ] {
+            assert!(device(bad).is_err(), "{bad}");
         }
     }
 }

@@ -10,11 +10,13 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::report::Evaluation;
-use super::bits::allocation;
+use super::INTERRUPTED;
+use super::bits::{Bits, allocation};
 use super::device::DeviceArgs;
+use super::output::{json_line, note, print};
 use super::prepared::prepared;
-use super::source::{SetArgs, json_line, print, resolve};
-use super::{INTERRUPTED, signals};
+use super::signals::Signals;
+use super::source::{SetArgs, resolve};
 use crate::evaluate::{Cancel, EvaluateError, Split};
 use crate::run::{self, RunError};
 
@@ -34,7 +36,7 @@ pub(crate) struct Args {
     split: Option<SplitArg>,
     /// Bit-widths over the profile's own, such as all=4,head=8 (layers, globs, or `all`)
     #[arg(long, value_name = "BITS")]
-    bits: Vec<String>,
+    bits: Vec<Bits>,
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
@@ -51,7 +53,7 @@ enum SplitArg {
     Calibration,
 }
 
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let profile = resolve(&args.profile, &args.set)?;
     let has_test = profile.profile.need_data()?.has_test();
     let split = match (args.split, has_test) {
@@ -76,7 +78,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let skipped = splits.skipped.len();
 
     let cancel = Cancel::default();
-    let signals = signals::catch()?;
+    let signals = signals.watch();
     let on_signal = cancel.clone();
     std::thread::spawn(move || signals.recv().map(|_| on_signal.cancel()));
     let bar = if std::io::stderr().is_terminal() {
@@ -107,7 +109,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let counted = match counted {
         Ok(counted) => counted,
         Err(RunError::Evaluate(EvaluateError::Cancelled)) => {
-            eprintln!("interrupted");
+            note("interrupted");
             return Ok(ExitCode::from(INTERRUPTED));
         }
         Err(e) => return Err(e.into()),

@@ -5,22 +5,25 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::{Receiver, Sender, select};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::source::{json_line, line};
-use super::{INTERRUPTED, NOTHING_MET, signals};
+use super::output::{Reader, json_line, line, note, offer, offer_json};
+use super::signals::Signals;
+use super::{INTERRUPTED, NOTHING_MET};
 use crate::evaluate::{Question, Split, Verdict};
 use crate::journal::Entry;
-use crate::run::{Finished, Handle, Summary, Totals, Update};
-use crate::search::{Counters, Event, GateDecision, Tree};
+use crate::profile::Paths;
+use crate::run::{self, Finished, Handle, Summary, Totals, Update};
+use crate::search::{Command, Counters, Event, GateDecision, Tree};
 use crate::tui::Signal;
 
 /// Follows a run to its end.
-pub(crate) fn watch(mut handle: Handle, json: bool) -> Result<ExitCode> {
-    let signals = signals::catch()?;
-    let mut watcher = Watcher::new(json, handle.history);
+pub(crate) fn watch(mut handle: Handle, json: bool, signals: Signals) -> Result<ExitCode> {
     let run = handle.folder.clone();
+    let name = run::argument(&Paths::from_env()?.runs(), &run);
+    let mut watcher = Watcher::new(json, &handle);
+    let signals = signals.watch();
     if !json {
         line(&format!("run {}", run.display()))?;
     }
@@ -28,25 +31,24 @@ pub(crate) fn watch(mut handle: Handle, json: bool) -> Result<ExitCode> {
     // Both threads end before anything is said of the result.
     handle.stop();
     watcher.bar.finish_and_clear();
-    match ended? {
-        Ended::Finished => watcher.finish(&run),
-        Ended::Interrupted => {
-            eprintln!(
-                "interrupted; everything so far is safe: continue with `aq4svit resume {}`",
-                name(&run)
-            );
-            Ok(ExitCode::from(INTERRUPTED))
+    let why = match ended? {
+        Ended::Finished => return watcher.finish(&run),
+        Ended::Failed(why) => {
+            bail!("{why}\nwhat was computed is safe: continue with `aq4svit resume {name}`")
         }
-        Ended::Failed(why) => bail!(
-            "{why}\nwhat was computed is safe: continue with `aq4svit resume {}`",
-            name(&run)
-        ),
-    }
+        Ended::Interrupted => "interrupted",
+        Ended::Unread => "nobody reads the output any more",
+    };
+    note(&format!(
+        "{why}; everything so far is safe: continue with `aq4svit resume {name}`"
+    ));
+    Ok(ExitCode::from(INTERRUPTED))
 }
 
 /// Prints the result of a run that has finished, and returns its exit code.
 pub(crate) fn show_finished(folder: &Path, json: bool) -> Result<ExitCode> {
     let summary = Summary::read(folder)?;
+    run::restore_best(&summary)?;
     report(
         &summary.tree,
         summary.counters,
@@ -56,21 +58,17 @@ pub(crate) fn show_finished(folder: &Path, json: bool) -> Result<ExitCode> {
     )
 }
 
-fn name(run: &Path) -> String {
-    run.file_name().map_or_else(
-        || run.display().to_string(),
-        |n| n.to_string_lossy().into_owned(),
-    )
-}
-
 enum Ended {
     Finished,
     Interrupted,
+    /// Nobody reads what is printed.
+    Unread,
     Failed(String),
 }
 
 struct Watcher {
     json: bool,
+    commands: Sender<Command>,
     /// Events of earlier sessions still to come: not printed again.
     history: usize,
     tree: Tree,
@@ -80,7 +78,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    fn new(json: bool, history: usize) -> Self {
+    fn new(json: bool, handle: &Handle) -> Self {
         let bar = if !json && std::io::stderr().is_terminal() {
             ProgressBar::new(0)
         } else {
@@ -94,7 +92,8 @@ impl Watcher {
         let (counters, totals) = (Counters::default(), Totals::default());
         Watcher {
             json,
-            history,
+            commands: handle.commands.clone(),
+            history: handle.history,
             tree: Tree::default(),
             counters,
             totals,
@@ -108,7 +107,9 @@ impl Watcher {
                 recv(signals) -> _ => return Ok(Ended::Interrupted),
                 recv(updates) -> update => match update {
                     Ok(Update::Failed(why)) => return Ok(Ended::Failed(why)),
-                    Ok(update) => self.take(update)?,
+                    Ok(update) => if self.take(update)? == Reader::Gone {
+                        return Ok(Ended::Unread);
+                    },
                     Err(_) if self.tree.finished.is_some() => return Ok(Ended::Finished),
                     Err(_) => return Ok(Ended::Failed("the search has ended unexpectedly".into())),
                 },
@@ -116,9 +117,9 @@ impl Watcher {
         }
     }
 
-    fn take(&mut self, update: Update) -> Result<()> {
+    fn take(&mut self, update: Update) -> Result<Reader> {
         match update {
-            Update::Event(entry) => self.event(&entry),
+            Update::Event(entry) => return self.event(&entry),
             Update::Working { job, candidate } => {
                 let what = match &job.question {
                     Question::Drift => "drift",
@@ -130,36 +131,35 @@ impl Watcher {
                 };
                 let whose = candidate.map_or_else(|| "float".to_owned(), |c| c.to_string());
                 self.bar.set_message(format!("{whose} {what}"));
-                Ok(())
             }
             Update::Progress(progress) => {
                 self.bar.set_length(progress.total as u64);
                 self.bar.set_position(progress.done as u64);
-                Ok(())
             }
-            Update::Totals(totals) => {
-                self.totals = totals;
-                Ok(())
-            }
-            Update::Idle | Update::Failed(_) => Ok(()),
+            Update::Totals(totals) => self.totals = totals,
+            Update::Idle | Update::Failed(_) => {}
         }
+        Ok(Reader::There)
     }
 
-    fn event(&mut self, entry: &Entry) -> Result<()> {
+    fn event(&mut self, entry: &Entry) -> Result<Reader> {
         self.tree.apply(&entry.event);
         if let Event::Finished { .. } = entry.event {
             self.counters = Counters::of(&entry.event).unwrap_or_default();
-            return Ok(());
+            return Ok(Reader::There);
         }
         if self.history > 0 {
             self.history -= 1;
-            return Ok(());
+            if self.history == 0 && self.tree.paused {
+                // It was left paused, and there is nobody here to press a key. A run that is gone has said why.
+                let _ = self.commands.send(Command::Resume);
+            }
+            return Ok(Reader::There);
         }
         match (self.json, describe(&entry.event, &self.tree)) {
-            (true, _) => json_line(entry),
-            (false, Some(text)) if self.bar.is_hidden() => line(&text),
-            (false, Some(text)) => self.bar.suspend(|| line(&text)),
-            (false, None) => Ok(()),
+            (true, _) => offer_json(entry),
+            (false, Some(text)) => self.bar.suspend(|| offer(&format!("{text}\n"))),
+            (false, None) => Ok(Reader::There),
         }
     }
 

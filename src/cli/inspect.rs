@@ -9,8 +9,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::output::{note, print};
 use super::recognised;
-use super::source::{SetArgs, library, print};
+use super::source::{SetArgs, library};
 use crate::checkpoint::{Candidate, CheckpointError, Recognition, recognise};
 use crate::network::Graph;
 use crate::profile::{Checkpoint, Library, model_section};
@@ -73,7 +74,7 @@ fn inspect_profile(args: &Args, library: &Library) -> Result<ExitCode> {
     print(&text)?;
     match checked {
         Some(Err(error)) if missing => {
-            eprintln!("note: {error}");
+            note(&format!("note: {error}"));
             Ok(ExitCode::SUCCESS)
         }
         Some(Err(error)) => Err(error.into()),

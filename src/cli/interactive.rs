@@ -4,18 +4,17 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use super::{INTERRUPTED, NOTHING_MET, signals};
+use super::output::line;
+use super::signals::Signals;
+use super::{INTERRUPTED, NOTHING_MET};
 use crate::profile::{Library, Paths, Save};
-use crate::run::{Finished, Handle, PROFILE, Summary};
+use crate::run::{self, Finished, Handle, PROFILE, Summary};
 use crate::tui::{self, Outcome, SaveError, Session};
 
 /// Shows a run until the person leaves or it ends; then says what came of it.
-pub(crate) fn watch(mut handle: Handle, device: &str) -> Result<ExitCode> {
-    let signals = signals::catch()?;
+pub(crate) fn watch(mut handle: Handle, device: &str, signals: Signals) -> Result<ExitCode> {
     let folder = handle.folder.clone();
-    let id = folder
-        .file_name()
-        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let id = run::argument(&Paths::from_env()?.runs(), &folder);
     let session = Session {
         run_id: id.clone(),
         folder: folder.clone(),
@@ -23,15 +22,15 @@ pub(crate) fn watch(mut handle: Handle, device: &str) -> Result<ExitCode> {
         commands: handle.commands.clone(),
         updates: handle.updates.clone(),
         save: save_into_library(&handle)?,
-        signals,
+        signals: signals.watch(),
     };
     let ending = tui::run(session);
     handle.stop();
     let ending = ending.context("the terminal interface failed")?;
     for path in &ending.saved {
-        println!("saved {}", path.display());
+        line(&format!("saved {}", path.display()))?;
     }
-    println!("run {}", folder.display());
+    line(&format!("run {}", folder.display()))?;
     let summary = Summary::read(&folder)?;
     match ending.outcome {
         Outcome::Failed(why) => {
@@ -43,7 +42,7 @@ pub(crate) fn watch(mut handle: Handle, device: &str) -> Result<ExitCode> {
             else {
                 return Ok(ExitCode::SUCCESS);
             };
-            println!("{finished}");
+            line(&finished.to_string())?;
             Ok(if finished.is_met() {
                 ExitCode::SUCCESS
             } else {
@@ -51,9 +50,9 @@ pub(crate) fn watch(mut handle: Handle, device: &str) -> Result<ExitCode> {
             })
         }
         _ => {
-            println!(
+            line(&format!(
                 "not finished; everything so far is safe: continue with `aq4svit resume {id}`"
-            );
+            ))?;
             Ok(ExitCode::from(INTERRUPTED))
         }
     }

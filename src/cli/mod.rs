@@ -9,6 +9,7 @@ mod headless;
 mod inspect;
 mod interactive;
 mod numbers;
+mod output;
 mod predict;
 mod prepared;
 mod profiles;
@@ -21,7 +22,10 @@ mod source;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
+
+use signals::Signals;
 
 /// Exit code: finished, but nothing met the constraint.
 pub(crate) const NOTHING_MET: u8 = 3;
@@ -61,19 +65,23 @@ enum Commands {
 /// Parses the command line and runs the command it names.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let done = match cli.command {
-        None => search::demo(),
-        Some(Commands::Search(args)) => search::run(&args),
-        Some(Commands::Resume(args)) => resume::run(&args),
+    let done = Signals::catch().and_then(|signals| run(cli.command, signals));
+    done.unwrap_or_else(|error| {
+        output::note(&format!("error: {}", output::message(&error)));
+        ExitCode::FAILURE
+    })
+}
+
+fn run(command: Option<Commands>, signals: Signals) -> Result<ExitCode> {
+    match command {
+        None => search::demo(signals),
+        Some(Commands::Search(args)) => search::run(&args, signals),
+        Some(Commands::Resume(args)) => resume::run(&args, signals),
         Some(Commands::Runs(args)) => runs::run(&args),
-        Some(Commands::Evaluate(args)) => evaluate::run(&args),
+        Some(Commands::Evaluate(args)) => evaluate::run(&args, signals),
         Some(Commands::Predict(args)) => predict::run(&args),
         Some(Commands::Inspect(args)) => inspect::run(&args),
         Some(Commands::Profiles(args)) => profiles::run(&args),
         Some(Commands::Completions(args)) => completions::run(&args, Cli::command()),
-    };
-    done.unwrap_or_else(|error| {
-        eprintln!("error: {}", source::message(&error));
-        ExitCode::FAILURE
-    })
+    }
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::ValueEnum;
 
+use super::bits::Bits;
 use super::device::DeviceArgs;
 use super::source::SetArgs;
 
@@ -27,7 +28,7 @@ pub(crate) struct Args {
     trace: bool,
     /// Bit-widths over the profile's own, such as all=4,head=8 (layers, globs, or `all`)
     #[arg(long, value_name = "BITS")]
-    bits: Vec<String>,
+    bits: Vec<Bits>,
     #[command(flatten)]
     set: SetArgs,
     #[command(flatten)]
@@ -76,6 +77,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             precision,
             trace: args.trace,
             device,
+            threads: args.device.threads.map_or(1, usize::from),
         },
     )?;
     let bytes = write_prediction(&prediction)?;

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::output::note;
 use crate::data::Loading;
 use crate::profile::{Paths, Profile};
 use crate::run::{Prepared, RunError};
@@ -41,15 +42,15 @@ pub(crate) fn prepared(profile: Profile, without_test: bool) -> Result<Prepared,
     let prepared = prepared?;
     let skipped = &prepared.splits.skipped;
     if !skipped.is_empty() {
-        eprintln!(
+        note(&format!(
             "note: {} image(s) cannot be decoded and are left out:",
             skipped.len()
-        );
+        ));
         for image in skipped.iter().take(NAMED) {
-            eprintln!("  {image}");
+            note(&format!("  {image}"));
         }
         if skipped.len() > NAMED {
-            eprintln!("  and {} more", skipped.len() - NAMED);
+            note(&format!("  and {} more", skipped.len() - NAMED));
         }
     }
     Ok(prepared)

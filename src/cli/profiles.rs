@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
-use super::source::{SetArgs, library, print};
+use super::output::print;
+use super::source::{SetArgs, library};
 use crate::profile::{Library, Overrides, Profile, ProfileName};
 
 /// List, show, compare, rename and delete profiles

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::device::DeviceArgs;
 use super::search::{Front, need_terminal};
+use super::signals::Signals;
 use super::{headless, interactive};
 use crate::profile::Paths;
 use crate::run::{self, Condition, Summary};
@@ -27,7 +28,7 @@ pub(crate) struct Args {
     device: DeviceArgs,
 }
 
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let folder = run::find(&Paths::from_env()?.runs(), args.run.as_deref())?;
     let front = Front::new(args.headless, args.json);
     let options = args.device.options(args.plain);
@@ -40,8 +41,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     let handle = run::resume(&folder, &options)?;
     match front {
-        Front::Interactive => interactive::watch(handle, &options.device),
-        Front::Lines => headless::watch(handle, false),
-        Front::Json => headless::watch(handle, true),
+        Front::Interactive => interactive::watch(handle, &options.device, signals),
+        Front::Lines => headless::watch(handle, false, signals),
+        Front::Json => headless::watch(handle, true, signals),
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::source::{json_line, line};
+use super::output::{json_line, line, note};
 use crate::profile::Paths;
 use crate::quant::saving_percent;
 use crate::run::{self, Condition, Summary};
@@ -25,7 +25,7 @@ struct Row {
     started: String,
     profile: String,
     condition: &'static str,
-    evaluations: usize,
+    evaluations: u64,
     accuracy_drop: Option<f64>,
     memory_bytes: Option<u64>,
     memory_saving_percent: Option<f64>,
@@ -37,10 +37,6 @@ impl Row {
         let tree = &summary.tree;
         let incumbent = tree.incumbent.and_then(|i| tree.get(i));
         let float = tree.settings.as_ref().map(|s| s.space.float_bytes());
-        let judged = tree
-            .candidates
-            .iter()
-            .map(|c| usize::from(c.screening.is_some()) + usize::from(c.confirmation.is_some()));
         Row {
             run: summary.header.run.clone(),
             folder: summary.folder.display().to_string(),
@@ -54,7 +50,7 @@ impl Row {
                 Condition::Unfinished => "unfinished",
                 Condition::Finished => "finished",
             },
-            evaluations: judged.sum(),
+            evaluations: summary.counters.evaluations,
             accuracy_drop: incumbent.and_then(|c| c.confirmation).map(|j| j.drop()),
             memory_bytes: incumbent.map(|c| c.bytes),
             memory_saving_percent: incumbent
@@ -77,14 +73,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if !runs.is_empty() && !args.json {
         line(&format!(
             "{:<40} {:<10} {:>6} {:>9} {:>7} {:>6}",
-            "run", "condition", "drop", "bytes", "saved", "judged"
+            "run", "condition", "drop", "bytes", "saved", "evals"
         ))?;
     }
     for (folder, summary) in runs {
         match summary {
             Ok(summary) if args.json => json_line(&Row::new(&summary))?,
             Ok(summary) => line(&Row::new(&summary).text())?,
-            Err(error) => eprintln!("{}: {error}", folder.display()),
+            Err(error) => note(&format!("{}: {error}", folder.display())),
         }
     }
     Ok(ExitCode::SUCCESS)

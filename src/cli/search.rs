@@ -7,12 +7,14 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use super::device::DeviceArgs;
+use super::output::note;
 use super::prepared::prepared;
+use super::signals::Signals;
 use super::source::{SetArgs, library, resolve};
 use super::{headless, interactive, recognised};
 use crate::checkpoint::recognise;
 use crate::profile::{Checkpoint, DEFAULT, Paths, ResolvedProfile};
-use crate::run::{self, EvaluatorOptions, Source};
+use crate::run::{self, EvaluatorOptions, Place, Source};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -48,7 +50,7 @@ pub(crate) struct Args {
 }
 
 /// `aq4svit` without a command: the demo.
-pub(crate) fn demo() -> Result<ExitCode> {
+pub(crate) fn demo(signals: Signals) -> Result<ExitCode> {
     need_terminal()?;
     let options = EvaluatorOptions {
         device: "cpu".into(),
@@ -60,10 +62,11 @@ pub(crate) fn demo() -> Result<ExitCode> {
         None,
         &options,
         Front::Interactive,
+        signals,
     )
 }
 
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let front = Front::new(args.headless, args.json);
     if front == Front::Interactive {
         need_terminal()?;
@@ -80,6 +83,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         args.run_dir.clone(),
         &args.device.options(args.plain),
         front,
+        signals,
     )
 }
 
@@ -95,7 +99,7 @@ fn with_model(profile: Option<&str>, path: &Path, set: &SetArgs) -> Result<Resol
     let candidate = recognised::only(contents.origin(), &recognition, &overrides)?;
     let resolved = library()?.with_model(profile, candidate, &checkpoint, &overrides)?;
     for line in recognised::assumptions(candidate, &overrides) {
-        eprintln!("note: {line}");
+        note(&format!("note: {line}"));
     }
     Ok(resolved)
 }
@@ -133,23 +137,28 @@ fn start(
     run_dir: Option<PathBuf>,
     options: &EvaluatorOptions,
     front: Front,
+    signals: Signals,
 ) -> Result<ExitCode> {
     let name = profile.profile.name.clone();
     let source = Source {
         text: profile.text,
         folder: profile.folder,
+        file: profile.origin.file().map(Into::into),
         origin: profile.origin.to_string(),
     };
-    let folder = match run_dir {
-        Some(folder) => folder,
-        None => run::new_folder(&Paths::from_env()?.runs(), &name),
+    let place = match run_dir {
+        Some(folder) => Place::Folder(folder),
+        None => Place::Below {
+            root: Paths::from_env()?.runs(),
+            name,
+        },
     };
     let prepared =
         prepared(profile.profile, false).with_context(|| format!("profile {}", source.origin))?;
-    let handle = run::create(prepared, &source, &folder, options)?;
+    let handle = run::create(prepared, &source, &place, options)?;
     match front {
-        Front::Interactive => interactive::watch(handle, &options.device),
-        Front::Lines => headless::watch(handle, false),
-        Front::Json => headless::watch(handle, true),
+        Front::Interactive => interactive::watch(handle, &options.device, signals),
+        Front::Lines => headless::watch(handle, false, signals),
+        Front::Json => headless::watch(handle, true, signals),
     }
 }

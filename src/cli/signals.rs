@@ -1,29 +1,58 @@
 //! Signals as messages.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, unbounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::iterator;
 
+use super::{INTERRUPTED, output};
 use crate::tui::Signal;
 
-/// From now on SIGINT, SIGTERM and SIGHUP arrive here instead of ending the process.
-pub(crate) fn catch() -> Result<Receiver<Signal>> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot catch signals")?;
-    let (sender, receiver) = unbounded();
-    std::thread::Builder::new()
-        .name("signals".into())
-        .spawn(move || {
-            for signal in signals.forever() {
-                let signal = if signal == SIGINT {
-                    Signal::Interrupt
-                } else {
-                    Signal::Terminate
-                };
-                if sender.send(signal).is_err() {
-                    break;
+/// SIGINT, SIGTERM and SIGHUP of this process. Until somebody watches, each of them ends the process with 130, whatever
+/// it is busy with: there is nothing yet to be wound up.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    watched: Arc<AtomicBool>,
+    receiver: Receiver<Signal>,
+}
+
+impl Signals {
+    /// From now on signals do not end the process by themselves.
+    pub fn catch() -> Result<Self> {
+        let mut signals =
+            iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot catch signals")?;
+        let (sender, receiver) = unbounded();
+        let watched = Arc::new(AtomicBool::new(false));
+        let is_watched = Arc::clone(&watched);
+        std::thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || {
+                for signal in signals.forever() {
+                    if !is_watched.load(Ordering::Acquire) {
+                        output::note("interrupted");
+                        // At once: other threads are at work, and destructors would pull things from under them.
+                        signal_hook::low_level::exit(i32::from(INTERRUPTED));
+                    }
+                    let signal = if signal == SIGINT {
+                        Signal::Interrupt
+                    } else {
+                        Signal::Terminate
+                    };
+                    if sender.send(signal).is_err() {
+                        break;
+                    }
                 }
-            }
-        })?;
-    Ok(receiver)
+            })
+            .context("cannot catch signals")?;
+        Ok(Signals { watched, receiver })
+    }
+
+    /// From now on they arrive here.
+    pub fn watch(self) -> Receiver<Signal> {
+        self.watched.store(true, Ordering::Release);
+        self.receiver
+    }
 }

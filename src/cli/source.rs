@@ -1,12 +1,10 @@
-//! What the commands that read profiles share.
+//! The profile that a command names: `PROFILE` and `--set`.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use serde::Serialize;
+use anyhow::Result;
 
-use crate::profile::{Library, Overrides, Paths, ResolvedProfile};
+use crate::profile::{Library, Overrides, Paths, ProfileError, ResolvedProfile};
 
 /// `--set`, on every command that takes a profile.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -14,7 +12,7 @@ pub struct SetArgs {
     /// Override a key of the profile, such as search.screen=250 or pins.head=8
     ///
     /// The key is dotted. The value is TOML, or a string when it is no TOML; paths start from the current folder.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = readable)]
     pub set: Vec<String>,
 }
 
@@ -37,34 +35,6 @@ pub fn library() -> Result<Library> {
     Ok(Library::new(&Paths::from_env()?))
 }
 
-/// Writes to standard output. A reader who has left early, as `head` does, is no error.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn print(text: &str) -> Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("cannot write to standard output"),
-    }
-}
-
-/// Writes a line to standard output.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn line(text: &str) -> Result<()> {
-    print(&format!("{text}\n"))
-}
-
-/// Writes an object as one line of JSON to standard output.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn json_line(object: &impl Serialize) -> Result<()> {
-    line(&serde_json::to_string(object)?)
-}
-
 /// Reads the profile that a command names, with its overrides.
 ///
 /// # Errors
@@ -73,27 +43,11 @@ pub fn resolve(name: &str, set: &SetArgs) -> Result<ResolvedProfile> {
     Ok(library()?.resolve(name, &set.overrides()?)?)
 }
 
-/// An error with its causes, each said once: many messages tell their cause already.
-pub fn message(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn causes_are_said_once() {
-        let cause = io::Error::other("disk full");
-        let told = anyhow::Error::new(cause).context("cannot save: disk full");
-        assert_eq!(message(&told), "cannot save: disk full");
-        let untold = anyhow::Error::new(io::Error::other("disk full")).context("cannot save");
-        assert_eq!(message(&untold), "cannot save: disk full");
+/// Accepts what [`Overrides`] can read; what it means is seen when the profile is known.
+fn readable(text: &str) -> Result<String, String> {
+    match Overrides::parse([text], PathBuf::from("/")) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(ProfileError::Override { why, .. }) => Err(why),
+        Err(error) => Err(error.to_string()),
     }
 }

@@ -65,6 +65,11 @@ impl CorrectBits {
     }
 }
 
+/// Accuracy in percent; of no images 0.
+pub fn percent(correct: usize, images: usize) -> f64 {
+    100.0 * correct as f64 / images.max(1) as f64
+}
+
 impl FromIterator<bool> for CorrectBits {
     fn from_iter<I: IntoIterator<Item = bool>>(iter: I) -> Self {
         CorrectBits {

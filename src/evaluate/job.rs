@@ -79,12 +79,40 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// The answer, if all its numbers are finite; `sites` are the network's neuron sites.
+    ///
+    /// # Errors
+    /// [`EvaluateError::NotFinite`] naming the first site that is not, or the logits behind them.
+    pub fn finite<'a>(
+        self,
+        sites: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, EvaluateError> {
+        let Outcome::Drift {
+            drift,
+            sites: drifts,
+        } = &self
+        else {
+            return Ok(self);
+        };
+        let bad = drifts.iter().position(|d| !d.is_finite());
+        let place = match bad.map(|i| sites.into_iter().nth(i)) {
+            Some(Some(site)) => format!("the membrane potentials of neuron site {site} are"),
+            Some(None) => "the logits are".to_owned(),
+            None if drift.is_finite() => return Ok(self),
+            None => "the drift is".to_owned(),
+        };
+        Err(EvaluateError::NotFinite { place })
+    }
+}
+
 /// What an answer cost. Not part of the answer: it depends on switches, caches and machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Work {
     /// Layers run, counted per image, each over all its time steps.
     pub layer_forwards: u64,
-    /// Images run through the network (wholly or in part).
+    /// Images run through the network, those included that only share a batch with images asked for. Copies that fill
+    /// a split's last batch are none.
     pub images: u64,
 }
 
@@ -147,6 +175,15 @@ pub enum EvaluateError {
     /// An image can no longer be read.
     #[error("{0}")]
     Data(String),
+    /// A number that means nothing: infinite, or not a number. (JSON has no word for it, so it must not be journalled.)
+    #[error(
+        "{place} not finite: numbers overflow inside the network, so that neither its drift nor its accuracy means \
+         anything. Look for tensors of absurd size in the checkpoint, and at `mean` and `std` in [data]"
+    )]
+    NotFinite {
+        /// What, as the beginning of the sentence.
+        place: String,
+    },
     /// The tensor library failed.
     #[error("evaluating failed: {0}")]
     Backend(String),
@@ -167,4 +204,14 @@ pub trait Evaluator: Send {
 
     /// What the numbers depend on beside model, data and quantizer: kernel set, instruction set, device, batch size.
     fn numerics(&self) -> String;
+
+    /// Images that run together: a job costs whole batches. A function of the network.
+    fn batch(&self) -> usize {
+        1
+    }
+
+    /// What the last job cost that ended without an answer, cancelled or failed. Asked once, it is forgotten.
+    fn spent_in_vain(&mut self) -> Work {
+        Work::default()
+    }
 }

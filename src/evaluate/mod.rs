@@ -11,7 +11,7 @@ mod job;
 mod landscape;
 mod statistics;
 
-pub use accuracy::{CorrectBits, StopRule, Verdict};
+pub use accuracy::{CorrectBits, StopRule, Verdict, percent};
 pub use energy::{AC_JOULES, EnergyEstimate, LayerWork, MAC_JOULES};
 pub use job::{Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split, Work};
 pub use landscape::Landscape;

@@ -1,7 +1,7 @@
 //! What can be wrong with a journal.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a journal cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -19,12 +19,18 @@ pub enum JournalError {
     },
     /// The folder already holds a run.
     #[error(
-        "{0} already holds a journal: choose another folder, or continue it with `aq4svit resume {0}`"
+        "{} already holds a journal: choose another folder, or continue it with `aq4svit resume {}`",
+        .0.display(), quoted(.0)
     )]
     Exists(PathBuf),
     /// There is no journal.
     #[error("{0} holds no run: there is no journal.jsonl in it")]
     Missing(PathBuf),
+    /// The journal ends before its header does: whatever began it was stopped at once.
+    #[error(
+        "the run in {0} never began: its journal has no header. Nothing is lost: delete the folder, and search anew"
+    )]
+    NeverBegan(PathBuf),
     /// Another program has the run open.
     #[error("the run in {0} is open in another program: stop that one first")]
     Locked(PathBuf),
@@ -49,6 +55,12 @@ pub enum JournalError {
         /// What is wrong.
         why: String,
     },
+}
+
+/// A path as an argument of a shell, in quotes where it needs them.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    shlex::try_quote(&text).map_or_else(|_| format!("{text:?}"), Into::into)
 }
 
 impl JournalError {

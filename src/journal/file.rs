@@ -1,7 +1,7 @@
 //! Reading and appending.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Entry, Event, FORMAT, Header, JournalError};
@@ -36,6 +36,20 @@ impl Journal {
         }
     }
 
+    /// Reads the first line alone.
+    ///
+    /// # Errors
+    /// As [`Journal::read`].
+    pub fn header(folder: &Path) -> Result<Header, JournalError> {
+        let path = folder.join(FILE_NAME);
+        let file = File::open(&path).map_err(JournalError::io("read", &path))?;
+        let mut line = Vec::new();
+        BufReader::new(file)
+            .read_until(b'\n', &mut line)
+            .map_err(JournalError::io("read", &path))?;
+        Ok(Self::parse(&line, &path)?.header)
+    }
+
     /// Reads a journal's text; `path` is for messages.
     ///
     /// # Errors
@@ -53,7 +67,10 @@ impl Journal {
             .next()
             .map(|(_, line)| line)
             .filter(|line| line.ends_with(b"\n"));
-        let first = first.ok_or_else(|| foreign("the file ends before it".into()))?;
+        let Some(first) = first else {
+            let folder = path.parent().unwrap_or(path);
+            return Err(JournalError::NeverBegan(folder.into()));
+        };
         let header: Header = serde_json::from_slice(first).map_err(|e| foreign(e.to_string()))?;
         if header.format != FORMAT {
             return Err(foreign(format!("it is of format {}", header.format)));
@@ -105,31 +122,35 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Begins the journal of a new run; the folder is made if need be.
+    /// Begins the journal of a new run; the folder is made if need be. The file appears with its header in it and
+    /// locked, or not at all.
     ///
     /// # Errors
     /// [`JournalError::Exists`] when the folder holds one already.
     pub fn create(folder: &Path, header: &Header) -> Result<Self, JournalError> {
         let path = folder.join(FILE_NAME);
+        let fail = |e: std::io::Error| match e.kind() {
+            std::io::ErrorKind::AlreadyExists => JournalError::Exists(folder.into()),
+            _ => JournalError::io("make the journal", &path)(e),
+        };
         fs::create_dir_all(folder).map_err(JournalError::io("make the run folder", folder))?;
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(|e| match e.kind() {
-                std::io::ErrorKind::AlreadyExists => JournalError::Exists(folder.into()),
-                _ => JournalError::io("make the journal", &path)(e),
-            })?;
-        lock(&file, folder)?;
-        let mut writer = Writer {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".journal-").suffix(".tmp").append(true);
+        // Readable as any file a person makes (the umask still applies), not private as temporary files are.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder).map_err(fail)?;
+        lock(file.as_file(), folder)?;
+        let line = serde_json::to_string(header).map_err(|e| fail(e.into()))? + "\n";
+        file.write_all(line.as_bytes()).map_err(fail)?;
+        file.as_file().sync_all().map_err(fail)?;
+        let file = file.persist_noclobber(&path).map_err(|e| fail(e.error))?;
+        Ok(Writer {
             file,
             path,
             seq: 0,
-            whole: 0,
-        };
-        let line = serde_json::to_string(header).map_err(|e| writer.unwritable(e.into()))?;
-        writer.write(&format!("{line}\n"))?;
-        Ok(writer)
+            whole: line.len() as u64,
+        })
     }
 
     /// Opens a run's journal to continue it; a torn last line is cut off.
@@ -236,6 +257,7 @@ mod tests {
             time: "2026-01-01T00:00:00Z".into(),
             host: "here".into(),
             profile: "demo".into(),
+            batch: 8,
             fingerprint: Fingerprint::default(),
         }
     }
@@ -298,6 +320,45 @@ mod tests {
             writer.append(events()[2..].to_vec(), "t").expect("space");
             assert_eq!(fs::read(&path).expect("there"), whole);
         }
+    }
+
+    #[test]
+    fn a_journal_that_ends_within_its_header_never_began() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let line = serde_json::to_string(&header()).expect("plain data");
+        for text in ["", &line[..40], &line] {
+            fs::write(folder.path().join(FILE_NAME), text).expect("a test file");
+            let error = Journal::read(folder.path()).expect_err("no whole line");
+            assert!(matches!(error, JournalError::NeverBegan(f) if f == folder.path()));
+        }
+    }
+
+    #[test]
+    fn a_new_journal_appears_with_its_header_and_leaves_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let writer = Writer::create(folder.path(), &header()).expect("new");
+        let names = || -> Vec<_> {
+            let entries = fs::read_dir(folder.path()).expect("a folder");
+            entries.map(|e| e.expect("an entry").file_name()).collect()
+        };
+        assert_eq!(names(), [FILE_NAME]);
+        assert_eq!(
+            Journal::read(folder.path()).expect("whole").header,
+            header()
+        );
+        // What is refused leaves nothing behind.
+        drop(writer);
+        let again = Writer::create(folder.path(), &header());
+        assert!(matches!(again, Err(JournalError::Exists(_))));
+        assert_eq!(names(), [FILE_NAME]);
+    }
+
+    #[test]
+    fn a_folder_is_named_as_a_shell_takes_it() {
+        assert_eq!(super::super::quoted(Path::new("/a/b")), "/a/b");
+        assert_eq!(super::super::quoted(Path::new("/a b")), "'/a b'");
+        let error = JournalError::Exists("/a b".into()).to_string();
+        assert!(error.contains("`aq4svit resume '/a b'`"), "{error}");
     }
 
     #[test]

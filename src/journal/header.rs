@@ -60,8 +60,15 @@ pub struct Header {
     pub host: String,
     /// Where the profile came from.
     pub profile: String,
+    /// Images that the evaluator runs together: what a question costs is counted in whole batches.
+    #[serde(default = "one")]
+    pub batch: usize,
     /// What the numbers depend on.
     pub fingerprint: Fingerprint,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// The `type` of a header line.

@@ -12,7 +12,7 @@ mod header;
 use serde::{Deserialize, Serialize};
 
 pub use crate::search::{Command, Event};
-pub use error::JournalError;
+pub use error::{JournalError, quoted};
 pub use file::{FILE_NAME, Journal, Writer, is_open_elsewhere};
 pub use header::{FORMAT, Fingerprint, Header, HeaderKind};
 

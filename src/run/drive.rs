@@ -5,14 +5,14 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 
+use super::best::BestProfile;
+use super::costs::Costs;
 use super::work::WorkLog;
 use super::worker::{Report, Worker};
 use super::{RunError, Totals, Update};
-use crate::evaluate::{Cancel, EvaluateError, Evaluator, Work};
+use crate::evaluate::{Cancel, EvaluateError, Evaluator, Outcome, Work};
 use crate::journal::{Entry, Writer};
-use crate::profile::{Pin, Save};
-use crate::quant::Allocation;
-use crate::search::{Command, Engine, Event, Request};
+use crate::search::{Command, Engine, Event, Request, Tree};
 
 /// Progress is dropped while so many updates wait to be read.
 const CROWDED: usize = 256;
@@ -50,38 +50,12 @@ impl Drop for Handle {
     }
 }
 
-/// Writes the incumbent as a profile into the run's folder.
-#[derive(Debug)]
-pub(super) struct BestProfile {
-    /// The profile's text; its relative paths start from the run's folder.
-    pub text: String,
-    /// The file.
-    pub target: PathBuf,
-    /// Names of the layers.
-    pub layers: Vec<String>,
-}
-
-impl BestProfile {
-    fn save(&self, allocation: &Allocation, pins: &[Pin]) -> Result<(), RunError> {
-        let layers: Vec<&str> = self.layers.iter().map(String::as_str).collect();
-        let folder = self.target.parent().unwrap_or(std::path::Path::new("/"));
-        let save = Save {
-            text: &self.text,
-            folder,
-            name: None,
-            layers: &layers,
-            allocation,
-            pins,
-        };
-        Ok(save.write(&self.target, true)?)
-    }
-}
-
 /// Everything the engine thread owns.
 pub(super) struct Driver {
     pub engine: Engine,
     pub writer: Writer,
     pub work: WorkLog,
+    pub costs: Costs,
     pub best: BestProfile,
     /// Events of earlier sessions.
     pub history: Vec<Entry>,
@@ -102,7 +76,7 @@ impl Driver {
         let (updates_out, updates) = unbounded();
         let (stop, stop_in) = bounded(0);
         let history = self.history.len();
-        let layers = self.best.layers.clone();
+        let layers = self.best.layers().to_vec();
         let io = |source| RunError::Io {
             action: "start a thread for",
             path: folder.clone(),
@@ -147,7 +121,7 @@ impl Loop {
         }
         self.tell(Update::Totals(self.totals()));
         let missing = std::mem::take(&mut self.driver.missing);
-        let mut outcome = self.publish(missing).and_then(|()| self.save_best());
+        let mut outcome = self.publish(missing).and_then(|()| self.keep_best());
         while outcome.is_ok() {
             self.dispatch();
             if self.driver.engine.is_finished() && self.running.is_none() {
@@ -166,10 +140,7 @@ impl Loop {
                 recv(stop) -> _ => break,
             }
         }
-        if let Some(running) = &self.running {
-            running.cancel.cancel();
-        }
-        self.driver.work.add(Work::default());
+        self.wind_up();
         self.tell(Update::Totals(self.totals()));
         if let Err(e) = outcome {
             self.tell(Update::Failed(e.to_string()));
@@ -211,6 +182,24 @@ impl Loop {
         }
     }
 
+    /// Stops the evaluator, and counts what it has done since.
+    fn wind_up(&mut self) {
+        if self.idle_said {
+            self.driver.work.restart();
+        }
+        let mut work = Work::default();
+        if let Some(running) = self.running.take() {
+            running.cancel.cancel();
+            while let Ok(report) = self.worker.reports.recv() {
+                if let Report::Done(_, spent) = report {
+                    work = spent;
+                    break;
+                }
+            }
+        }
+        self.driver.work.add(work);
+    }
+
     fn report(&mut self, report: Option<Report>) -> Result<(), RunError> {
         match report {
             Some(Report::Progress(progress)) => {
@@ -219,66 +208,77 @@ impl Loop {
                 }
                 Ok(())
             }
-            Some(Report::Done(answer)) => {
+            Some(Report::Done(answer, work)) => {
                 let Some(running) = self.running.take() else {
                     return Ok(());
                 };
-                match answer {
-                    Ok((outcome, work)) => {
-                        self.driver.work.add(work);
+                self.driver.work.add(work);
+                match answer.and_then(|outcome| self.finite(outcome)) {
+                    Ok(outcome) => {
                         let events = self.driver.engine.outcome(&running.request.job, outcome);
                         self.publish(events)?;
-                        self.tell(Update::Totals(self.totals()));
-                        Ok(())
                     }
-                    Err(EvaluateError::Cancelled) => Ok(()),
-                    Err(e) => Err(e.into()),
+                    Err(EvaluateError::Cancelled) => {}
+                    Err(e) => return Err(e.into()),
                 }
+                self.tell(Update::Totals(self.totals()));
+                Ok(())
             }
             None => Err(EvaluateError::Backend("the evaluator thread has ended".into()).into()),
         }
     }
 
-    /// Journals events, then tells them.
+    /// A journal with a number that JSON cannot hold could never be read again, whoever evaluates.
+    fn finite(&self, outcome: Outcome) -> Result<Outcome, EvaluateError> {
+        let settings = self.tree().settings.as_ref();
+        let sites = settings.iter().flat_map(|s| &s.space.sites);
+        outcome.finite(sites.map(String::as_str))
+    }
+
+    /// Journals events, then tells them. The profile of the incumbent is on disk before the event that tells of it: who
+    /// reads `finished` finds the result.
     fn publish(&mut self, events: Vec<Event>) -> Result<(), RunError> {
         if events.is_empty() {
             return Ok(());
         }
-        let new_best = events
-            .iter()
-            .any(|e| matches!(e, Event::IncumbentChanged { .. }));
-        let entries = self.driver.writer.append(events, &super::folder::now())?;
-        if new_best {
-            self.save_best()?;
+        if events.iter().any(changes_best) {
+            self.keep_best()?;
         }
+        let entries = self.driver.writer.append(events, &super::folder::now())?;
         for entry in entries {
+            let driver = &mut self.driver;
+            driver.costs.apply(&entry.event, driver.engine.tree());
             self.tell(Update::Event(Box::new(entry)));
         }
         Ok(())
     }
 
-    fn save_best(&self) -> Result<(), RunError> {
-        let tree = self.driver.engine.tree();
-        match tree.incumbent.and_then(|i| tree.get(i)) {
-            Some(incumbent) => self.driver.best.save(&incumbent.allocation, &tree.pins),
-            None => Ok(()),
-        }
+    fn keep_best(&mut self) -> Result<(), RunError> {
+        self.driver.best.keep(self.driver.engine.tree())
+    }
+
+    fn tree(&self) -> &Tree {
+        self.driver.engine.tree()
     }
 
     fn totals(&self) -> Totals {
-        let (layer_forwards, images, seconds) = self.driver.work.total();
-        let layers = self.driver.best.layers.len() as u64;
-        let layer_forwards_plain = self.driver.engine.counters().plain_images * layers;
-        Totals {
-            layer_forwards,
-            layer_forwards_plain,
-            images,
-            seconds,
-        }
+        let plain = self.driver.costs.layer_forwards_plain(self.tree());
+        Totals::new(self.driver.work.total(), plain)
     }
 
     fn tell(&self, update: Update) {
         // A front end that is gone is not missed: the run stops by its handle.
         let _ = self.updates.send(update);
+    }
+}
+
+/// True for an event after which the profile of the incumbent reads otherwise.
+fn changes_best(event: &Event) -> bool {
+    match event {
+        Event::IncumbentChanged { .. } => true,
+        Event::CommandAccepted { command, .. } => {
+            matches!(command, Command::Pin { .. } | Command::Unpin { .. })
+        }
+        _ => false,
     }
 }

@@ -54,6 +54,38 @@ pub enum RunError {
         /// One line for each difference, both sides.
         differences: String,
     },
+    /// A file in the folder for a new run is in the way.
+    #[error("{} already holds a {file}, and a run keeps a file of that name in its folder: choose another folder, or move that file away", folder.display())]
+    Occupied {
+        /// The folder.
+        folder: PathBuf,
+        /// The file's name.
+        file: &'static str,
+    },
+    /// The folder for a new run holds the profile that the run is started with.
+    #[error("the profile {} lies in {}, the folder for the run's own files: choose another folder for the run", profile.display(), folder.display())]
+    ProfileInside {
+        /// The profile.
+        profile: PathBuf,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The latest run cannot be read.
+    #[error("the latest run, {}, cannot be read: {source}\nto continue another one, name it: `aq4svit resume RUN` (`aq4svit runs` lists them)", folder.display())]
+    Unreadable {
+        /// The run's folder.
+        folder: PathBuf,
+        /// Why.
+        source: Box<RunError>,
+    },
+    /// A journal that no search can have written.
+    #[error("{}: {why}; the journal was changed or damaged", folder.display())]
+    Damaged {
+        /// The run's folder.
+        folder: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// No run fits the name.
     #[error("there is no run {wanted:?} in {}: `aq4svit runs` lists them", root.display())]
     NoSuchRun {

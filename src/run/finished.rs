@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Totals;
 use super::open::BEST;
+use crate::evaluate::percent;
 use crate::quant::{Allocation, BitWidth, saving_percent};
 use crate::search::{Counters, StopReason, Tree};
 
@@ -59,10 +60,8 @@ impl Finished {
     pub fn new(tree: &Tree, counters: Counters, totals: Totals, folder: &Path) -> Option<Self> {
         let stop_reason = tree.finished?;
         let space = &tree.settings.as_ref()?.space;
-        let percent = |correct: usize, images: usize| 100.0 * correct as f64 / images.max(1) as f64;
         let incumbent = tree.incumbent.and_then(|i| tree.get(i));
         let confirmed = incumbent.and_then(|c| c.confirmation);
-        let accuracy = confirmed.map(|j| percent(j.correct, j.images));
         let float = Allocation::uniform(space.layers.len(), BitWidth::FLOAT);
         let saving = |of: fn(&crate::search::Space, &Allocation) -> u64| {
             incumbent.map(|c| saving_percent(of(space, &c.allocation), of(space, &float)))
@@ -70,10 +69,8 @@ impl Finished {
         let best = folder.join(BEST);
         Some(Finished {
             accuracy_float: percent(tree.float.correct(), tree.float.len()),
-            accuracy,
-            accuracy_drop: confirmed.map(|j| {
-                100.0 * (j.float_correct as f64 - j.correct as f64) / j.images.max(1) as f64
-            }),
+            accuracy: confirmed.map(|j| j.accuracy()),
+            accuracy_drop: confirmed.map(|j| j.drop()),
             accuracy_test_float: tree
                 .tested_float
                 .map(|(images, correct)| percent(correct, images)),

@@ -1,39 +1,18 @@
-//! Run folders: making, finding, listing.
+//! Run folders: finding, listing, summing up.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::costs::Costs;
 use super::{RunError, Totals, work};
-use crate::journal::{self, Header, Journal};
-use crate::search::{Counters, Tree};
+use crate::journal::{self, Header, Journal, JournalError, quoted};
+use crate::search::{Candidate, Counters, SpaceLayer, Tree};
 
 /// Now, RFC 3339 UTC to the second.
 pub(super) fn now() -> String {
     jiff::Timestamp::now()
         .strftime("%Y-%m-%dT%H:%M:%SZ")
         .to_string()
-}
-
-/// A folder for a new run below `root`: date, time and the profile's name; it does not exist yet.
-pub fn new_folder(root: &Path, name: &str) -> PathBuf {
-    let slug: String = name
-        .to_lowercase()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
-    let slug = slug
-        .split('-')
-        .filter(|s| !s.is_empty())
-        .collect::<Vec<_>>()
-        .join("-");
-    let slug: String = slug.chars().take(32).collect();
-    let stamp = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
-    let stem = format!("{stamp}-{}", slug.trim_end_matches('-'));
-    let numbered = (2..).map(|n| format!("{stem}-{n}"));
-    let free = std::iter::once(stem.clone())
-        .chain(numbered)
-        .find(|id| !root.join(id).exists());
-    root.join(free.unwrap_or(stem))
 }
 
 /// Whether a run is going on, could, or has ended.
@@ -56,9 +35,9 @@ pub struct Summary {
     pub header: Header,
     /// The state folded from its events.
     pub tree: Tree,
-    /// Counts of questions, once it has finished.
+    /// Counts of questions so far.
     pub counters: Counters,
-    /// Work done so far (the plain count once it has finished).
+    /// Work done so far.
     pub totals: Totals,
     /// How it stands.
     pub condition: Condition,
@@ -68,74 +47,89 @@ impl Summary {
     /// Reads a run's folder.
     ///
     /// # Errors
-    /// [`RunError::Journal`].
+    /// [`RunError::Journal`], [`RunError::Damaged`].
     pub fn read(folder: &Path) -> Result<Self, RunError> {
         let journal = Journal::read(folder)?;
         let mut tree = Tree::default();
-        journal.events().for_each(|e| tree.apply(e));
-        let (layer_forwards, images, seconds) = work::read(folder);
-        let counters = journal
-            .events()
-            .last()
-            .and_then(Counters::of)
-            .unwrap_or_default();
-        let layers = tree
-            .settings
-            .as_ref()
-            .map_or(0, |s| s.space.layers.len() as u64);
-        let layer_forwards_plain = counters.plain_images * layers;
+        let mut costs = Costs::new(journal.header.batch);
+        for event in journal.events() {
+            tree.apply(event);
+            costs.apply(event, &tree);
+        }
+        check(&tree).map_err(|why| RunError::Damaged {
+            folder: folder.into(),
+            why: why.into(),
+        })?;
         let condition = match tree.finished {
             Some(_) => Condition::Finished,
             None if journal::is_open_elsewhere(folder) => Condition::Open,
             None => Condition::Unfinished,
         };
-        let totals = Totals {
-            layer_forwards,
-            layer_forwards_plain,
-            images,
-            seconds,
-        };
+        let totals = Totals::new(work::read(folder), costs.layer_forwards_plain(&tree));
         Ok(Summary {
             folder: folder.into(),
             header: journal.header,
+            counters: costs.counters(),
             tree,
-            counters,
             totals,
             condition,
         })
     }
 }
 
-/// All runs below `root`, oldest first; a folder that cannot be read comes with its error.
+/// All runs below `root`, oldest first; a run that cannot be read comes with its error. A folder without a journal, or
+/// with one that never began, is no run.
 pub fn list(root: &Path) -> Vec<(PathBuf, Result<Summary, RunError>)> {
     let folders = fs::read_dir(root)
         .into_iter()
         .flatten()
         .flatten()
         .map(|e| e.path());
-    let mut folders: Vec<PathBuf> = folders
+    let runs = folders
         .filter(|p| p.join(journal::FILE_NAME).is_file())
+        .map(|folder| (Summary::read(&folder), folder))
+        .filter(|(run, _)| {
+            !matches!(
+                run,
+                Err(RunError::Journal(
+                    JournalError::NeverBegan(_) | JournalError::Missing(_)
+                ))
+            )
+        });
+    let mut runs: Vec<_> = runs
+        .map(|(run, folder)| (began(&run, &folder), folder, run))
         .collect();
-    folders.sort();
-    folders
-        .into_iter()
-        .map(|folder| (folder.clone(), Summary::read(&folder)))
+    runs.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+    runs.into_iter()
+        .map(|(_, folder, run)| (folder, run))
         .collect()
+}
+
+/// When a run began, to the second, as digits: from its header, else from its folder's name.
+fn began(run: &Result<Summary, RunError>, folder: &Path) -> String {
+    let header = match run {
+        Ok(run) => Some(run.header.time.clone()),
+        Err(_) => Journal::header(folder).ok().map(|h| h.time),
+    };
+    let name = || folder.file_name().map(|n| n.to_string_lossy().into_owned());
+    let text = header.or_else(name).unwrap_or_default();
+    text.chars().filter(char::is_ascii_digit).take(14).collect()
 }
 
 /// The folder of a run: a path, an id below `root`, or (none given) the latest run.
 ///
 /// # Errors
-/// [`RunError::NoSuchRun`], [`RunError::NoRuns`].
+/// [`RunError::NoSuchRun`], [`RunError::NoRuns`], [`RunError::Unreadable`] where the latest one cannot be read.
 pub fn find(root: &Path, wanted: Option<&str>) -> Result<PathBuf, RunError> {
     let Some(wanted) = wanted else {
-        let latest = list(root)
-            .into_iter()
-            .filter_map(|(folder, s)| Some((s.ok()?.header.time, folder)))
-            .max();
-        return latest
-            .map(|(_, folder)| folder)
-            .ok_or_else(|| RunError::NoRuns { root: root.into() });
+        return match list(root).pop() {
+            Some((folder, Ok(_))) => Ok(folder),
+            Some((folder, Err(source))) => Err(RunError::Unreadable {
+                folder,
+                source: Box::new(source),
+            }),
+            None => Err(RunError::NoRuns { root: root.into() }),
+        };
     };
     let path = PathBuf::from(wanted);
     let by_path = path.join(journal::FILE_NAME).is_file().then_some(path);
@@ -144,4 +138,56 @@ pub fn find(root: &Path, wanted: Option<&str>) -> Result<PathBuf, RunError> {
         wanted: wanted.into(),
         root: root.into(),
     })
+}
+
+/// What [`find`] finds a run by, as an argument in a shell: its id directly below `root`, else its folder.
+pub fn argument(root: &Path, folder: &Path) -> String {
+    match folder.file_name() {
+        Some(id) if folder.parent() == Some(root) => quoted(Path::new(id)),
+        _ => quoted(folder),
+    }
+}
+
+/// Numbers and lists of a hostile journal that no search can have written: adding them up would overflow, or they do not
+/// belong together.
+fn check(tree: &Tree) -> Result<(), &'static str> {
+    const MOST: u64 = 1 << 40;
+    let Some(settings) = &tree.settings else {
+        return Ok(());
+    };
+    let space = &settings.space;
+    let small = |n: &u64| *n <= MOST;
+    let fits = |l: &SpaceLayer| {
+        l.bytes.len() == space.menu.len()
+            && l.bytes
+                .iter()
+                .chain([&l.weights, &l.float_bytes])
+                .all(small)
+    };
+    if space.layers.len() > 1 << 20 || !small(&space.fixed_bytes) || !space.layers.iter().all(fits)
+    {
+        return Err("the sizes of its layers are impossible");
+    }
+    let whole = |c: &Candidate| c.allocation.len() == space.layers.len();
+    match tree.candidates.iter().all(whole) {
+        true => Ok(()),
+        false => Err("a candidate has another number of layers than the network"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_named_by_its_id_only_where_that_finds_it() {
+        let root = Path::new("/data/runs");
+        assert_eq!(argument(root, Path::new("/data/runs/a-1")), "a-1");
+        assert_eq!(
+            argument(root, Path::new("/data/runs/x/a-1")),
+            "/data/runs/x/a-1"
+        );
+        assert_eq!(argument(root, Path::new("/my runs/a")), "'/my runs/a'");
+        assert_eq!(argument(root, Path::new("/")), "/");
+    }
 }

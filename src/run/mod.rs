@@ -4,11 +4,14 @@
 //! end holds a [`Handle`]: it sends [`Command`]s and receives [`Update`]s, whose events are already safe on disk.
 #![forbid(unsafe_code)]
 
+mod best;
+mod costs;
 mod drive;
 mod error;
 mod finished;
 mod folder;
 mod open;
+mod place;
 mod prepare;
 mod work;
 mod worker;
@@ -18,11 +21,13 @@ use crate::journal::Entry;
 use crate::search::CandidateId;
 pub use crate::search::Command;
 
+pub use best::restore_best;
 pub use drive::Handle;
 pub use error::RunError;
 pub use finished::Finished;
-pub use folder::{Condition, Summary, find, list, new_folder};
+pub use folder::{Condition, Summary, argument, find, list};
 pub use open::{BEST, PROFILE, Parts, Source, create, launch, relaunch, resume};
+pub use place::Place;
 pub use prepare::{EvaluatorOptions, Prepared, evaluator, load_weights, space, statistics};
 
 /// What a run tells those who watch it. Events and errors are never dropped, progress may be.
@@ -58,4 +63,15 @@ pub struct Totals {
     pub images: u64,
     /// Seconds of searching, resumes included.
     pub seconds: f64,
+}
+
+impl Totals {
+    fn new(spent: work::Spent, layer_forwards_plain: u64) -> Self {
+        Totals {
+            layer_forwards: spent.layer_forwards,
+            layer_forwards_plain,
+            images: spent.images,
+            seconds: spent.seconds,
+        }
+    }
 }

@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use super::RunError;
-use super::drive::{BestProfile, Driver, Handle};
+use super::best::{BestProfile, read_profile};
+use super::costs::Costs;
+use super::drive::{Driver, Handle};
 use super::folder::now;
+use super::place::{Claim, Place, absolute};
 use super::prepare::{EvaluatorOptions, Prepared, evaluator};
 use super::work::WorkLog;
 use crate::evaluate::Evaluator;
-use crate::journal::{
-    self, FORMAT, Fingerprint, Header, HeaderKind, Journal, JournalError, Writer,
-};
-use crate::profile::{Profile, relocated, write_text};
-use crate::search::{Engine, Settings};
+use crate::journal::{FORMAT, Fingerprint, Header, HeaderKind, Journal, Writer};
+use crate::profile::{Profile, relocated};
+use crate::search::{Engine, Settings, Tree};
 
 /// The profile that a run was started with, in its folder.
 pub const PROFILE: &str = "profile.toml";
@@ -26,6 +27,8 @@ pub struct Source {
     pub text: String,
     /// Where its relative paths start.
     pub folder: PathBuf,
+    /// The file; none for a shipped profile.
+    pub file: Option<PathBuf>,
     /// Where it came from, in words.
     pub origin: String,
 }
@@ -63,72 +66,64 @@ impl Parts {
             evaluator,
         })
     }
-
-    fn best_profile(&self, folder: &Path) -> BestProfile {
-        let layers = self
-            .settings
-            .space
-            .layers
-            .iter()
-            .map(|l| l.name.clone())
-            .collect();
-        BestProfile {
-            text: self.text.clone(),
-            target: folder.join(BEST),
-            layers,
-        }
-    }
 }
 
 /// Starts a new run in a folder of its own.
 ///
 /// # Errors
-/// [`RunError`]; nothing is left behind but, at most, an empty folder.
+/// [`RunError`]; nothing is left behind, and nothing that was there is changed.
 pub fn create(
     prepared: Prepared,
     source: &Source,
-    folder: &Path,
+    place: &Place,
     options: &EvaluatorOptions,
 ) -> Result<Handle, RunError> {
-    let folder = absolute(folder);
-    if folder.join(journal::FILE_NAME).exists() {
-        return Err(JournalError::Exists(folder).into());
-    }
-    let text = relocated(&source.text, &source.folder, &folder.join(PROFILE))?;
-    launch(
-        &folder,
-        Parts::new(prepared, text, source.origin.clone(), options)?,
-    )
+    place.check(source.file.as_deref())?;
+    let mut parts = Parts::new(
+        prepared,
+        source.text.clone(),
+        source.origin.clone(),
+        options,
+    )?;
+    let claim = place.claim()?;
+    parts.text = relocated(&source.text, &source.folder, &claim.folder.join(PROFILE))?;
+    begin(claim, parts)
 }
 
 /// Starts a new run of given parts.
 ///
 /// # Errors
-/// [`RunError`].
+/// As [`create`].
 pub fn launch(folder: &Path, parts: Parts) -> Result<Handle, RunError> {
-    let folder = absolute(folder);
+    begin(Place::Folder(folder.into()).claim()?, parts)
+}
+
+/// The profile first, then the journal with its header: a folder with a journal holds all that it takes to resume.
+fn begin(mut claim: Claim, parts: Parts) -> Result<Handle, RunError> {
     let mut engine = Engine::new(parts.settings.clone())?;
+    let id = claim.folder.file_name();
+    let batch = parts.evaluator.batch();
     let header = Header {
         kind: HeaderKind::Journal,
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").into(),
-        run: folder
-            .file_name()
-            .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+        run: id.map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
         time: now(),
         host: host(),
-        profile: parts.origin.clone(),
-        fingerprint: parts.fingerprint.clone(),
+        profile: parts.origin,
+        batch,
+        fingerprint: parts.fingerprint,
     };
-    let writer = Writer::create(&folder, &header)?;
-    write_text(&folder.join(PROFILE), &parts.text, true)?;
+    claim.write_profile(&parts.text)?;
+    let writer = Writer::create(&claim.folder, &header)?;
+    let folder = claim.keep();
     let missing = engine.start();
-    let (best, work) = (parts.best_profile(&folder), WorkLog::open(&folder));
     Driver {
         engine,
         writer,
-        work,
-        best,
+        work: WorkLog::open(&folder),
+        costs: Costs::new(batch),
+        best: BestProfile::new(&folder, parts.text, &parts.settings),
         history: Vec::new(),
         missing,
     }
@@ -143,12 +138,7 @@ pub fn launch(folder: &Path, parts: Parts) -> Result<Handle, RunError> {
 pub fn resume(folder: &Path, options: &EvaluatorOptions) -> Result<Handle, RunError> {
     let folder = absolute(folder);
     let opened = Writer::resume(&folder)?;
-    let path = folder.join(PROFILE);
-    let text = std::fs::read_to_string(&path).map_err(|source| RunError::Io {
-        action: "read the run's profile",
-        path: path.clone(),
-        source,
-    })?;
+    let (path, text) = (folder.join(PROFILE), read_profile(&folder)?);
     let prepared = Prepared::new(Profile::parse(&text, &path)?)?;
     let parts = Parts::new(prepared, text, path.display().to_string(), options)?;
     relaunch(&folder, opened, parts)
@@ -183,20 +173,22 @@ pub fn relaunch(
             folder: folder.clone(),
             source,
         })?;
-    let (best, work) = (parts.best_profile(&folder), WorkLog::open(&folder));
+    let mut costs = Costs::new(journal.header.batch);
+    let mut tree = Tree::default();
+    for event in journal.events() {
+        tree.apply(event);
+        costs.apply(event, &tree);
+    }
     Driver {
         engine,
         writer,
-        work,
-        best,
+        work: WorkLog::open(&folder),
+        costs,
+        best: BestProfile::new(&folder, parts.text, &parts.settings).resumed(),
         history: journal.entries,
         missing,
     }
     .spawn(folder, parts.evaluator)
-}
-
-fn absolute(folder: &Path) -> PathBuf {
-    std::path::absolute(folder).unwrap_or_else(|_| folder.into())
 }
 
 fn host() -> String {

@@ -9,38 +9,49 @@ use serde::{Deserialize, Serialize};
 
 use crate::evaluate::Work;
 
-const FILE_NAME: &str = "work.jsonl";
+/// The file's name in its run folder.
+pub(super) const FILE_NAME: &str = "work.jsonl";
 
-/// One line: what has come to the run's costs since the line before.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Line {
-    layer_forwards: u64,
-    images: u64,
-    seconds: f64,
+/// One line: what has come to the run's costs since the line before. Also their sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Spent {
+    pub layer_forwards: u64,
+    pub images: u64,
+    pub seconds: f64,
+}
+
+impl Spent {
+    /// The sum; counts that do not fit stay at the largest number.
+    fn plus(self, more: Spent) -> Spent {
+        Spent {
+            layer_forwards: self.layer_forwards.saturating_add(more.layer_forwards),
+            images: self.images.saturating_add(more.images),
+            seconds: (self.seconds + more.seconds).min(f64::MAX),
+        }
+    }
+
+    /// The sum of all lines. Costs are for information: a line that is none is passed over.
+    fn sum(text: &str) -> Spent {
+        text.lines()
+            .filter_map(|line| serde_json::from_str::<Spent>(line).ok())
+            .filter(|line| line.seconds >= 0.0)
+            .fold(Spent::default(), Spent::plus)
+    }
 }
 
 /// The costs of a run so far, kept on disk as they grow.
 #[derive(Debug)]
 pub(super) struct WorkLog {
     file: Option<File>,
-    total: Line,
+    total: Spent,
     last: Instant,
 }
 
 impl WorkLog {
-    /// Reads what there is and goes on from there. Costs are for information: a line that cannot be read or written is
-    /// passed over, and never stops a run.
+    /// Reads what there is and goes on from there. A line that cannot be read or written never stops a run.
     pub fn open(folder: &Path) -> Self {
         let path = folder.join(FILE_NAME);
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        let lines = text
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Line>(line).ok());
-        let total = lines.fold(Line::default(), |sum, line| Line {
-            layer_forwards: sum.layer_forwards.saturating_add(line.layer_forwards),
-            images: sum.images.saturating_add(line.images),
-            seconds: sum.seconds + line.seconds,
-        });
+        let text = read_text(folder);
         let mut file = OpenOptions::new()
             .append(true)
             .create(true)
@@ -51,7 +62,7 @@ impl WorkLog {
         }
         WorkLog {
             file,
-            total,
+            total: Spent::sum(&text),
             last: Instant::now(),
         }
     }
@@ -61,14 +72,12 @@ impl WorkLog {
         let now = Instant::now();
         let seconds = now.duration_since(self.last).as_secs_f64();
         self.last = now;
-        let line = Line {
+        let line = Spent {
             layer_forwards: work.layer_forwards,
             images: work.images,
             seconds,
         };
-        self.total.layer_forwards += line.layer_forwards;
-        self.total.images += line.images;
-        self.total.seconds += line.seconds;
+        self.total = self.total.plus(line);
         if let (Some(file), Ok(text)) = (self.file.as_mut(), serde_json::to_string(&line)) {
             let _ = file.write_all(format!("{text}\n").as_bytes());
         }
@@ -79,23 +88,66 @@ impl WorkLog {
         self.last = Instant::now();
     }
 
-    /// Layer-forwards, images and seconds up to the last call of [`WorkLog::add`].
-    pub fn total(&self) -> (u64, u64, f64) {
-        (
-            self.total.layer_forwards,
-            self.total.images,
-            self.total.seconds,
-        )
+    /// All costs up to the last call of [`WorkLog::add`].
+    pub fn total(&self) -> Spent {
+        self.total
     }
 }
 
-/// The costs of a run that is not open: layer-forwards, images, seconds.
-pub(super) fn read(folder: &Path) -> (u64, u64, f64) {
-    let text = fs::read_to_string(folder.join(FILE_NAME)).unwrap_or_default();
-    let lines = text
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Line>(line).ok());
-    lines.fold((0, 0, 0.0), |(f, i, s), l| {
-        (f + l.layer_forwards, i + l.images, s + l.seconds)
-    })
+/// The costs of a run that is not open.
+pub(super) fn read(folder: &Path) -> Spent {
+    Spent::sum(&read_text(folder))
+}
+
+fn read_text(folder: &Path) -> String {
+    let bytes = fs::read(folder.join(FILE_NAME)).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_again_is_what_was_added() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut log = WorkLog::open(folder.path());
+        for images in [3, 4] {
+            log.add(Work {
+                layer_forwards: 10 * images,
+                images,
+            });
+        }
+        assert_eq!(read(folder.path()), log.total());
+        assert_eq!((log.total().layer_forwards, log.total().images), (70, 7));
+        drop(log);
+        assert_eq!(WorkLog::open(folder.path()).total(), read(folder.path()));
+    }
+
+    #[test]
+    fn a_hostile_log_saturates_and_never_panics() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let most = u64::MAX;
+        let line =
+            |seconds| format!(r#"{{"layer_forwards":{most},"images":{most},"seconds":{seconds}}}"#);
+        let lines = [
+            line("1e308"),
+            line("1e308"),
+            line("-5"),
+            line("null"),
+            "\u{0}".into(),
+        ];
+        let mut bytes = lines.join("\n").into_bytes();
+        bytes.extend([0xff, b'\n', b'{']);
+        fs::write(folder.path().join(FILE_NAME), bytes).expect("space");
+        let mut log = WorkLog::open(folder.path());
+        log.add(Work {
+            layer_forwards: 1,
+            images: 1,
+        });
+        let total = log.total();
+        assert_eq!((total.layer_forwards, total.images), (most, most));
+        assert_eq!(total.seconds, f64::MAX);
+        assert_eq!(read(folder.path()).images, most);
+    }
 }

@@ -13,8 +13,8 @@ use crate::evaluate::{Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, 
 pub(super) enum Report {
     /// How far it is.
     Progress(Progress),
-    /// The answer, or why there is none.
-    Done(Result<(Outcome, Work), EvaluateError>),
+    /// The answer, or why there is none; and what it cost either way.
+    Done(Result<Outcome, EvaluateError>, Work),
 }
 
 /// The evaluator in its thread. It works on one job at a time.
@@ -39,12 +39,16 @@ impl Worker {
                         let _ = reports_out.send(Report::Progress(p));
                     };
                     let answer = catch_unwind(AssertUnwindSafe(|| {
-                        evaluator.evaluate(&job, &cancel, &mut progress)
+                        match evaluator.evaluate(&job, &cancel, &mut progress) {
+                            Ok((outcome, work)) => (Ok(outcome), work),
+                            Err(error) => (Err(error), evaluator.spent_in_vain()),
+                        }
                     }));
-                    let answer = answer.unwrap_or_else(|panic| {
-                        Err(EvaluateError::Backend(panic_text(panic.as_ref())))
+                    let (answer, work) = answer.unwrap_or_else(|panic| {
+                        let text = panic_text(panic.as_ref());
+                        (Err(EvaluateError::Backend(text)), Work::default())
                     });
-                    if reports_out.send(Report::Done(answer)).is_err() {
+                    if reports_out.send(Report::Done(answer, work)).is_err() {
                         break;
                     }
                 }

@@ -79,8 +79,13 @@ impl<'a> Batches<'a> {
     pub(super) fn images(&self, batch: usize) -> usize {
         match self.fills {
             true => self.size,
-            false => (self.images.len() - batch * self.size).min(self.size),
+            false => self.distinct(batch),
         }
+    }
+    /// How many images of the split are in a batch, asked for or not; copies that fill it up do not count.
+    pub(super) fn distinct(&self, batch: usize) -> usize {
+        let left = self.images.len().saturating_sub(batch * self.size);
+        left.min(self.size)
     }
     /// The images of a batch, `[images, channels, height, width]` (frames: `[images, frames, channels, height, width]`).
     pub(super) fn pixels(&self, batch: usize) -> Result<Vec<f32>, EvaluateError> {
@@ -97,7 +102,7 @@ impl<'a> Batches<'a> {
 
 /// Runs pieces of work on `threads` threads and commits their results in the order of the pieces, on the calling
 /// thread, until `commit` breaks. Each thread makes its own worker. No piece is started while one of `2 * threads`
-/// pieces before it is not committed, so that little is run in vain. Returns the pieces that were run, committed or not.
+/// pieces before it is not committed, so that little is run in vain. When this returns, nothing runs any more.
 ///
 /// # Errors
 /// [`EvaluateError::Cancelled`] when cancelled before the end, else the error of the first piece that failed.
@@ -108,7 +113,7 @@ pub(super) fn run<W, R: Send>(
     worker: impl Fn() -> Result<W, EvaluateError> + Sync,
     work: impl Fn(&mut W, usize) -> Result<R, EvaluateError> + Sync,
     mut commit: impl FnMut(usize, R) -> ControlFlow<()>,
-) -> Result<Vec<usize>, EvaluateError> {
+) -> Result<(), EvaluateError> {
     let threads = threads.clamp(1, pieces.len().max(1));
     let stop = AtomicBool::new(false);
     let (orders, to_do) = unbounded();
@@ -144,7 +149,6 @@ pub(super) fn run<W, R: Send>(
             let _ = orders.send(piece);
         };
         ahead.by_ref().take(2 * threads).for_each(order);
-        let mut ran = Vec::new();
         let mut waiting = BTreeMap::new();
         let mut end = Ok(());
         for due in pieces {
@@ -160,7 +164,6 @@ pub(super) fn run<W, R: Send>(
             };
             match result {
                 Ok(result) => {
-                    ran.push(due);
                     if commit(due, result).is_break() {
                         break;
                     }
@@ -174,9 +177,7 @@ pub(super) fn run<W, R: Send>(
         }
         stop.store(true, Ordering::Relaxed);
         drop(orders);
-        waiting.extend(results);
-        ran.extend(waiting.iter().filter(|(_, r)| r.is_ok()).map(|(p, _)| *p));
-        end.map(|()| ran)
+        end
     })
 }
 
@@ -223,12 +224,16 @@ mod tests {
     fn results_commit_in_order_until_stopped() {
         for threads in 1..5 {
             let mut seen = Vec::new();
-            let ran = run(
+            let ran = std::sync::Mutex::new(Vec::new());
+            let done = run(
                 3..40,
                 threads,
                 &Cancel::default(),
                 || Ok(()),
-                |(), i| Ok(i * i),
+                |(), i| {
+                    ran.lock().unwrap().push(i);
+                    Ok(i * i)
+                },
                 |i, square| {
                     seen.push((i, square));
                     if i == 20 {
@@ -238,7 +243,8 @@ mod tests {
                     }
                 },
             );
-            let ran = ran.unwrap();
+            done.unwrap();
+            let ran = ran.into_inner().unwrap();
             assert_eq!(seen, (3..21).map(|i| (i, i * i)).collect::<Vec<_>>());
             assert!((3..21).all(|i| ran.contains(&i)));
             assert!(ran.iter().all(|&i| i < 21 + 2 * threads));
@@ -298,6 +304,6 @@ mod tests {
         let result = run(0..3, 2, &Cancel::default(), worker, work, go);
         assert_eq!(result, Err(failed(0)));
         let result = run(3..3, 2, &Cancel::default(), worker, work, go);
-        assert_eq!(result, Ok(vec![]));
+        assert_eq!(result, Ok(()));
     }
 }

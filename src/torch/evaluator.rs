@@ -5,6 +5,7 @@ mod statistics;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tch::Kind;
 
@@ -30,7 +31,8 @@ pub struct TorchOptions {
     pub device: String,
     /// Threads that evaluate; none: as many as there are cores.
     pub threads: Option<usize>,
-    /// No tricks: every image asked for is run, whether the verdict is certain or not.
+    /// No tricks: every image asked for is run, whether the verdict is certain or not; what is the same at every time
+    /// step is computed at every one; weights are quantized for every job.
     pub plain: bool,
 }
 
@@ -43,6 +45,8 @@ pub struct TorchEvaluator {
     batch: usize,
     /// The float network on the calibration images.
     float: Option<Arc<Means>>,
+    /// Images run for the job at hand, whatever becomes of it.
+    ran: AtomicU64,
 }
 
 impl std::fmt::Debug for TorchEvaluator {
@@ -83,7 +87,7 @@ impl TorchEvaluator {
         {
             takes(graph, images.frames(), images.shape())?;
         }
-        let network = Compiled::new(model, Kind::Float, device)?;
+        let network = Compiled::new(model, Kind::Float, device)?.with_tricks(!options.plain);
         // Weights that do not fit show here and not in the middle of a run.
         network.executor(&float(network.graph()))?;
         Ok(TorchEvaluator {
@@ -93,6 +97,7 @@ impl TorchEvaluator {
             splits,
             options,
             float: None,
+            ran: AtomicU64::new(0),
         })
     }
 
@@ -116,10 +121,18 @@ impl TorchEvaluator {
         Ok(self.network.executor(allocation)?)
     }
 
-    fn work(&self, images: usize) -> Work {
+    /// A batch was run.
+    fn count(&self, batches: &Batches<'_>, batch: usize) {
+        let images = batches.distinct(batch) as u64;
+        self.ran.fetch_add(images, Ordering::Relaxed);
+    }
+
+    /// What was run since this was asked last.
+    fn work(&self) -> Work {
+        let images = self.ran.swap(0, Ordering::Relaxed);
         Work {
-            layer_forwards: (images * self.network.graph().layers.len()) as u64,
-            images: images as u64,
+            layer_forwards: images.saturating_mul(self.network.graph().layers.len() as u64),
+            images,
         }
     }
 
@@ -131,16 +144,16 @@ impl TorchEvaluator {
         stop: Option<&StopRule>,
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<(CorrectBits, Work), EvaluateError> {
+    ) -> Result<CorrectBits, EvaluateError> {
         let total = wanted.len();
         let batches = Batches::new(self.network.graph(), images, wanted);
         let classes = self.network.graph().classes;
         let mut bits = CorrectBits::new();
         let mut decided = stop.and_then(|s| s.decided(&bits));
         if decided.is_some() && !self.options.plain {
-            return Ok((bits, Work::default()));
+            return Ok(bits);
         }
-        let ran = run(
+        run(
             batches.numbers(),
             self.threads(),
             cancel,
@@ -152,13 +165,15 @@ impl TorchEvaluator {
                     &mut Record::Nothing,
                     &mut |_, _| Ok(()),
                 )?;
+                self.count(&batches, batch);
                 let places = batches.places(batch);
                 let numbers = places.clone().map(|i| batch * self.batch + i);
                 let logits = logits.chunks(classes.max(1)).skip(places.start);
-                let correct = numbers
-                    .zip(logits)
-                    .map(|(i, logits)| argmax(logits) == images.label(i) as usize);
-                Ok(correct.collect::<CorrectBits>())
+                let correct = numbers.zip(logits).map(|(i, logits)| {
+                    let logits = finite(i, logits)?;
+                    Ok(argmax(logits) == images.label(i) as usize)
+                });
+                correct.collect::<Result<CorrectBits, _>>()
             },
             |_, correct| {
                 bits.extend(&correct);
@@ -180,8 +195,7 @@ impl TorchEvaluator {
         if let Some((images, _)) = decided {
             bits.truncate(images);
         }
-        let images = ran.iter().map(|&b| batches.places(b).len()).sum();
-        Ok((bits, self.work(images)))
+        Ok(bits)
     }
 
     /// Runs all calibration images. `before` of `total` images are done when it starts.
@@ -191,7 +205,7 @@ impl TorchEvaluator {
         cancel: &Cancel,
         (before, total): (usize, usize),
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<(Means, Work), EvaluateError> {
+    ) -> Result<Means, EvaluateError> {
         let images = &self.splits.calibration;
         let graph = self.network.graph();
         let batches = Batches::new(graph, images, 0..images.len());
@@ -208,6 +222,7 @@ impl TorchEvaluator {
                 let (pixels, together) = (batches.pixels(batch)?, batches.images(batch));
                 let mut logits =
                     executor.run(&pixels, together, &mut record, &mut |_, _| Ok(()))?;
+                self.count(&batches, batch);
                 logits.truncate(images * graph.classes);
                 Ok((record, logits))
             },
@@ -224,7 +239,7 @@ impl TorchEvaluator {
                 ControlFlow::Continue(())
             },
         )?;
-        Ok((means, self.work(images.len())))
+        Ok(means)
     }
 
     fn drift(
@@ -232,27 +247,23 @@ impl TorchEvaluator {
         allocation: &Allocation,
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<(Vec<f64>, Work), EvaluateError> {
+    ) -> Result<Vec<f64>, EvaluateError> {
         let images = self.splits.calibration.len();
-        let mut work = Work::default();
         let runs = usize::from(self.float.is_none()) + usize::from(!allocation.is_float());
         let total = images * runs;
         let float = match &self.float {
             Some(known) => Arc::clone(known),
             None => {
-                let (means, cost) =
-                    self.means(&float(self.network.graph()), cancel, (0, total), progress)?;
-                work = cost;
+                let float = float(self.network.graph());
+                let means = self.means(&float, cancel, (0, total), progress)?;
                 Arc::clone(self.float.insert(Arc::new(means)))
             }
         };
         if allocation.is_float() {
-            return Ok((float.drift(&float, self.network.graph()), work));
+            return Ok(float.drift(&float, self.network.graph()));
         }
-        let (means, cost) = self.means(allocation, cancel, (total - images, total), progress)?;
-        work.images += cost.images;
-        work.layer_forwards += cost.layer_forwards;
-        Ok((means.drift(&float, self.network.graph()), work))
+        let means = self.means(allocation, cancel, (total - images, total), progress)?;
+        Ok(means.drift(&float, self.network.graph()))
     }
 }
 
@@ -267,11 +278,14 @@ impl Evaluator for TorchEvaluator {
         if got != want {
             return Err(EvaluateError::WrongLayers { got, want });
         }
+        self.ran.store(0, Ordering::Relaxed);
         match &job.question {
             Question::Drift => {
-                let (sites, work) = self.drift(&job.allocation, cancel, progress)?;
+                let sites = self.drift(&job.allocation, cancel, progress)?;
                 let drift = sites.iter().sum::<f64>() / sites.len() as f64;
-                Ok((Outcome::Drift { drift, sites }, work))
+                let names = self.network.graph().sites.iter().map(|s| s.name.as_str());
+                let outcome = Outcome::Drift { drift, sites }.finite(names)?;
+                Ok((outcome, self.work()))
             }
             &Question::Accuracy {
                 split,
@@ -291,7 +305,7 @@ impl Evaluator for TorchEvaluator {
                 if from > to || to > len {
                     return Err(out_of_range);
                 }
-                let (correct, work) = self.accuracy(
+                let correct = self.accuracy(
                     &job.allocation,
                     images,
                     from..to,
@@ -299,9 +313,17 @@ impl Evaluator for TorchEvaluator {
                     cancel,
                     progress,
                 )?;
-                Ok((Outcome::Accuracy { correct }, work))
+                Ok((Outcome::Accuracy { correct }, self.work()))
             }
         }
+    }
+
+    fn batch(&self) -> usize {
+        self.batch
+    }
+
+    fn spent_in_vain(&mut self) -> Work {
+        self.work()
     }
 
     fn numerics(&self) -> String {
@@ -316,6 +338,16 @@ impl Evaluator for TorchEvaluator {
 
 fn float(graph: &Graph) -> Allocation {
     Allocation::uniform(graph.layers.len(), crate::quant::BitWidth::FLOAT)
+}
+
+/// An image's logits, if they say something.
+fn finite(image: usize, logits: &[f64]) -> Result<&[f64], EvaluateError> {
+    match logits.iter().all(|x| x.is_finite()) {
+        true => Ok(logits),
+        false => Err(EvaluateError::NotFinite {
+            place: format!("the logits of image {image} of the split are"),
+        }),
+    }
 }
 
 /// The class of the largest logit; the first of equals.

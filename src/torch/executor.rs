@@ -21,6 +21,7 @@ pub(super) struct Executor<'a> {
     kind: Kind,
     device: Device,
     ops: &'static dyn Ops,
+    tricks: bool,
 }
 
 /// Sees the outputs of blocks.
@@ -45,7 +46,13 @@ impl<'g> Executor<'g> {
                 Device::CPU => &Native,
                 _ => &Plain,
             },
+            tricks: true,
         }
+    }
+
+    /// Without tricks, what is the same at every time step is computed at every one.
+    pub(super) fn with_tricks(self, tricks: bool) -> Self {
+        Executor { tricks, ..self }
     }
 
     /// The same, with plain tensor operations instead of the CPU kernels.
@@ -182,7 +189,11 @@ impl<'g> Executor<'g> {
                 let convolution = parameters.convolution.as_ref();
                 let convolution = convolution.ok_or_else(|| missing(step))?;
                 let x = input(0)?;
-                let data = convolve(x.tensor(), convolution).doing(|| step.name.clone())?;
+                let run = || convolve(x.tensor(), convolution).doing(|| step.name.clone());
+                let mut data = run()?;
+                for _ in 1..self.times(step) {
+                    data = run()?;
+                }
                 Value {
                     data: Fresh::new(data),
                     steps: x.steps,
@@ -206,6 +217,15 @@ impl<'g> Executor<'g> {
             Source::TokenTimeSum => self.ops.token_time_sum(input(0)?)?,
         };
         Ok(Operand::Own(value))
+    }
+
+    /// How often a layer is run.
+    fn times(&self, step: &Step) -> usize {
+        let input = step.inputs.first().map(|&i| self.graph.node(i));
+        match self.tricks || !input.is_some_and(|n| n.is_static) {
+            true => 1,
+            false => self.graph.time_steps,
+        }
     }
 }
 
@@ -314,6 +334,39 @@ mod tests {
                     same_sums(&run(&native, sums()).2, &run(&plain, sums()).2);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn without_tricks_the_stem_runs_at_every_time_step_and_gives_the_same() {
+        tch::set_num_threads(1);
+        for config in all() {
+            let model = model(&config, 1);
+            let graph = &model.graph;
+            let allocation = Allocation::uniform(graph.layers.len(), BitWidth::FLOAT);
+            let compiled = || Compiled::new(&model, Kind::Float, Device::CPU).unwrap();
+            let (with, without) = (compiled(), compiled().with_tricks(false));
+            let (fast, slow) = (
+                with.executor(&allocation).unwrap(),
+                without.executor(&allocation).unwrap(),
+            );
+            let times = |executor: &Executor<'_>| -> Vec<usize> {
+                let layers = executor.plan.steps.iter();
+                let layers = layers.filter(|s| matches!(s.source, Source::Layer { .. }));
+                layers.map(|s| executor.times(s)).collect()
+            };
+            assert!(times(&fast).iter().all(|&n| n == 1));
+            // The first layer reads the image, which is the same at every time step unless it is frames.
+            let first = match graph.frames() {
+                None => graph.time_steps,
+                Some(_) => 1,
+            };
+            assert_eq!(times(&slow).first(), Some(&first), "{config:?}");
+            assert_eq!(times(&slow).last(), Some(&1), "the head is never static");
+            let steps = || Record::steps(graph);
+            let (a, b) = (run(&fast, steps()), run(&slow, steps()));
+            assert_eq!((a.0, a.1), (b.0, b.1), "{config:?}");
+            same_steps(&a.2, &b.2);
         }
     }
 

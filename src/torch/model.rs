@@ -28,6 +28,7 @@ pub(super) struct Compiled<M> {
     model: M,
     plan: Plan,
     weights: Weights,
+    tricks: bool,
 }
 
 impl<M: std::borrow::Borrow<Model>> Compiled<M> {
@@ -36,7 +37,15 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
             plan: Plan::new(&model.borrow().graph)?,
             model,
             weights: Weights::new(kind, device),
+            tricks: true,
         })
+    }
+
+    /// Whether work is saved where that changes no number: layers of the image alone run once instead of at every time
+    /// step, and weights are kept once they are quantized.
+    pub(super) fn with_tricks(mut self, tricks: bool) -> Self {
+        self.tricks = tricks;
+        self
     }
 
     pub(super) fn graph(&self) -> &Graph {
@@ -50,14 +59,13 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         if got != want {
             return Err(TorchError::Layers { got, want });
         }
-        let parameters = self.weights.of(model, &self.plan, allocation)?;
+        let parameters = self
+            .weights
+            .of(model, &self.plan, allocation, self.tricks)?;
         let (kind, device) = (self.weights.kind(), self.weights.device());
-        Ok(Executor::new(
-            &model.graph,
-            &self.plan,
-            parameters,
-            kind,
-            device,
-        ))
+        Ok(
+            Executor::new(&model.graph, &self.plan, parameters, kind, device)
+                .with_tricks(self.tricks),
+        )
     }
 }

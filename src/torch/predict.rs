@@ -44,6 +44,8 @@ pub struct PredictOptions {
     pub trace: bool,
     /// Where to run.
     pub device: Device,
+    /// Threads of libtorch's operations. Sums of real numbers may be rounded otherwise with another number of them.
+    pub threads: usize,
 }
 
 /// The result of a forward pass.
@@ -131,8 +133,7 @@ pub fn predict(
         Precision::F32 => Kind::Float,
         Precision::F64 => Kind::Double,
     };
-    // As in the evaluator: the number of threads changes the order of sums.
-    tch::set_num_threads(1);
+    tch::set_num_threads(i32::try_from(options.threads.max(1)).unwrap_or(i32::MAX));
     let compiled = Compiled::new(model, kind, options.device)?;
     let executor = compiled.executor(allocation)?;
     let mut blocks = Vec::new();
@@ -216,4 +217,34 @@ fn site_traces(graph: &Graph, batch: usize, sites: Vec<Vec<StepSums>>) -> Vec<Si
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{all, model};
+    use super::*;
+    use crate::quant::BitWidth;
+
+    #[test]
+    fn libtorch_has_the_threads_asked_for() {
+        let model = model(&all()[0], 1);
+        let shape = model.graph.input;
+        let images = Images {
+            batch: 1,
+            frames: None,
+            shape,
+            values: vec![0.5; shape.channels * shape.height * shape.width],
+        };
+        let float = Allocation::uniform(model.graph.layers.len(), BitWidth::FLOAT);
+        for threads in [3, 1] {
+            let options = PredictOptions {
+                precision: Precision::F32,
+                trace: false,
+                device: Device::CPU,
+                threads,
+            };
+            predict(&model, &float, &images, options).unwrap();
+            assert_eq!(tch::get_num_threads(), threads as i32);
+        }
+    }
 }

@@ -91,7 +91,8 @@ impl Weights {
         self.device
     }
 
-    /// The parameters of all steps under an allocation. Model and plan must always be the same.
+    /// The parameters of all steps under an allocation, kept for the next time where `keep`. Model and plan must always
+    /// be the same.
     ///
     /// # Errors
     /// [`TorchError`] for tensors that are missing, misshapen or not finite.
@@ -100,6 +101,7 @@ impl Weights {
         model: &Model,
         plan: &Plan,
         allocation: &Allocation,
+        keep: bool,
     ) -> Result<Vec<Parameters>, TorchError> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         let maker = Maker {
@@ -118,6 +120,9 @@ impl Weights {
                     return Ok(known.share());
                 }
                 let made = maker.make(step, width)?;
+                if !keep {
+                    return Ok(made);
+                }
                 let shared = made.share();
                 cache.insert((i, width), made);
                 Ok(shared)
@@ -344,5 +349,25 @@ impl Channelwise {
             *scale *= self.scale[c];
             *shift = (*shift - self.mean[c]) * self.scale[c] + self.beta[c];
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{all, model};
+    use super::*;
+
+    #[test]
+    fn weights_are_kept_only_when_asked_to() {
+        let model = model(&all()[0], 1);
+        let plan = Plan::new(&model.graph).unwrap();
+        let four = BitWidth::new(4).unwrap();
+        let allocation = Allocation::uniform(model.graph.layers.len(), four);
+        let weights = Weights::new(Kind::Float, Device::CPU);
+        let of = |keep| weights.of(&model, &plan, &allocation, keep).unwrap();
+        let kept = || weights.cache.lock().unwrap().len();
+        let steps = plan.steps.len();
+        assert_eq!((of(false).len(), kept()), (steps, 0));
+        assert_eq!((of(true).len(), kept()), (steps, steps));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::TorchEvaluator;
+use super::{TorchEvaluator, finite};
 use crate::data::ImageSet;
 use crate::evaluate::{Cancel, EvaluateError, Progress, Split, Statistics};
 use crate::quant::Allocation;
@@ -51,6 +51,10 @@ impl TorchEvaluator {
                     executor.run(&pixels, batches.images(batch), &mut record, &mut |_, _| {
                         Ok(())
                     })?;
+                let images = logits.chunks(graph.classes.max(1));
+                for (place, logits) in batches.places(batch).zip(images) {
+                    finite(batch * self.batch + place, logits)?;
+                }
                 Ok((record, logits))
             },
             |batch, (record, logits)| {

@@ -1,0 +1,115 @@
+//! Writing to standard output and standard error. A reader who has left and a terminal that is gone are no errors, and
+//! nothing here panics.
+
+use std::io::{self, ErrorKind, Write};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+/// Whether what was written can still be read by somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Reader {
+    /// It can.
+    There,
+    /// The reader has left, as `head` does, or the terminal is gone.
+    Gone,
+}
+
+/// Writes to standard output.
+///
+/// # Errors
+/// When it cannot be written, as to a full disk.
+pub fn offer(text: &str) -> Result<Reader> {
+    let mut out = io::stdout().lock();
+    heard(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+        .context("cannot write to standard output")
+}
+
+/// Writes an object as one line of JSON to standard output.
+///
+/// # Errors
+/// As [`offer`].
+pub fn offer_json(object: &impl Serialize) -> Result<Reader> {
+    offer(&(serde_json::to_string(object)? + "\n"))
+}
+
+/// Writes to standard output, whether anybody reads it or not.
+///
+/// # Errors
+/// As [`offer`].
+pub fn print(text: &str) -> Result<()> {
+    offer(text).map(|_| ())
+}
+
+/// Writes a line to standard output, whether anybody reads it or not.
+///
+/// # Errors
+/// As [`offer`].
+pub fn line(text: &str) -> Result<()> {
+    print(&format!("{text}\n"))
+}
+
+/// Writes an object as one line of JSON to standard output, whether anybody reads it or not.
+///
+/// # Errors
+/// As [`offer`].
+pub fn json_line(object: &impl Serialize) -> Result<()> {
+    offer_json(object).map(|_| ())
+}
+
+/// Writes a line to standard error. Where that is not possible there is nobody to tell.
+pub fn note(text: &str) {
+    let _ = io::stderr()
+        .lock()
+        .write_all(format!("{text}\n").as_bytes());
+}
+
+/// An error with its causes, each said once: many messages tell their cause already.
+pub fn message(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+fn heard(written: io::Result<()>) -> io::Result<Reader> {
+    /// What writing to a terminal that was closed gives (EIO).
+    const HUNG_UP: i32 = 5;
+    match written {
+        Ok(()) => Ok(Reader::There),
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(e) if cfg!(unix) && e.raw_os_error() == Some(HUNG_UP) => Ok(Reader::Gone),
+        Err(e) => Err(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_said_once() {
+        let cause = io::Error::other("disk full");
+        let told = anyhow::Error::new(cause).context("cannot save: disk full");
+        assert_eq!(message(&told), "cannot save: disk full");
+        let untold = anyhow::Error::new(io::Error::other("disk full")).context("cannot save");
+        assert_eq!(message(&untold), "cannot save: disk full");
+    }
+
+    #[test]
+    fn only_a_reader_who_has_left_is_no_error() {
+        let gone = heard(Err(ErrorKind::BrokenPipe.into()));
+        assert!(matches!(gone, Ok(Reader::Gone)));
+        assert!(matches!(heard(Ok(())), Ok(Reader::There)));
+        assert!(heard(Err(ErrorKind::StorageFull.into())).is_err());
+        #[cfg(unix)]
+        assert!(matches!(
+            heard(Err(io::Error::from_raw_os_error(5))),
+            Ok(Reader::Gone)
+        ));
+    }
+}

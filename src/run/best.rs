@@ -1,0 +1,104 @@
+//! `RUN/best.toml`: the incumbent as a profile.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::open::{BEST, PROFILE};
+use super::{RunError, Summary};
+use crate::profile::{Pin, Save};
+use crate::quant::Allocation;
+use crate::search::{Settings, Tree};
+
+/// Keeps the file as the search wants it.
+#[derive(Debug)]
+pub(super) struct BestProfile {
+    /// The profile's text; its relative paths start from the run's folder.
+    text: String,
+    /// The file.
+    target: PathBuf,
+    /// Names of the layers.
+    layers: Vec<String>,
+    /// True once this run has written the file: only then is it replaced or removed.
+    own: bool,
+}
+
+impl BestProfile {
+    /// Of a run that begins: no such file is its own yet.
+    pub fn new(folder: &Path, text: String, settings: &Settings) -> Self {
+        let layers = settings.space.layers.iter();
+        BestProfile {
+            text,
+            target: folder.join(BEST),
+            layers: layers.map(|l| l.name.clone()).collect(),
+            own: false,
+        }
+    }
+
+    /// Of a run that goes on: the folder is its own.
+    pub fn resumed(self) -> Self {
+        BestProfile { own: true, ..self }
+    }
+
+    /// Names of the layers.
+    pub fn layers(&self) -> &[String] {
+        &self.layers
+    }
+
+    /// Writes the incumbent with the pins now in force; removes the file where there is none. On disk when this
+    /// returns.
+    pub fn keep(&mut self, tree: &Tree) -> Result<(), RunError> {
+        match tree.incumbent.and_then(|i| tree.get(i)) {
+            Some(incumbent) => self.write(&incumbent.allocation, &tree.pins),
+            None if self.own => match fs::remove_file(&self.target) {
+                Err(source) if source.kind() != ErrorKind::NotFound => Err(RunError::Io {
+                    action: "remove",
+                    path: self.target.clone(),
+                    source,
+                }),
+                _ => Ok(()),
+            },
+            None => Ok(()),
+        }
+    }
+
+    fn write(&mut self, allocation: &Allocation, pins: &[Pin]) -> Result<(), RunError> {
+        let layers: Vec<&str> = self.layers.iter().map(String::as_str).collect();
+        let save = Save {
+            text: &self.text,
+            folder: self.target.parent().unwrap_or(Path::new("/")),
+            name: None,
+            layers: &layers,
+            allocation,
+            pins,
+        };
+        save.write(&self.target, self.own)?;
+        self.own = true;
+        Ok(())
+    }
+}
+
+/// Makes sure that the profile of a run's result is in its folder, where there is a result.
+///
+/// # Errors
+/// [`RunError`] where it is missing and cannot be written again.
+pub fn restore_best(summary: &Summary) -> Result<(), RunError> {
+    let Some(settings) = &summary.tree.settings else {
+        return Ok(());
+    };
+    if summary.tree.incumbent.is_none() || summary.folder.join(BEST).exists() {
+        return Ok(());
+    }
+    let text = read_profile(&summary.folder)?;
+    BestProfile::new(&summary.folder, text, settings).keep(&summary.tree)
+}
+
+/// The profile that a run was started with.
+pub(super) fn read_profile(folder: &Path) -> Result<String, RunError> {
+    let path = folder.join(PROFILE);
+    fs::read_to_string(&path).map_err(|source| RunError::Io {
+        action: "read the run's profile",
+        path,
+        source,
+    })
+}

@@ -1,0 +1,129 @@
+//! What the questions of a run cost, folded from its events: as exact for a run that goes on as for one that has ended,
+//! and the same on every machine.
+
+use std::collections::HashMap;
+
+use crate::quant::Allocation;
+use crate::search::{Counters, Event, GateDecision, Tree};
+
+/// Counts of questions, and what they cost when every trick is off.
+#[derive(Clone, Debug)]
+pub(super) struct Costs {
+    /// Images per batch.
+    batch: usize,
+    counters: Counters,
+    /// Images run when every question is answered in full, by whole batches.
+    plain_images: u64,
+    /// How many images of the search split are known, by allocation.
+    known: HashMap<Allocation, usize>,
+}
+
+impl Costs {
+    /// Nothing yet, of an evaluator that runs so many images together.
+    pub fn new(batch: usize) -> Self {
+        Costs {
+            batch: batch.max(1),
+            counters: Counters::default(),
+            plain_images: 0,
+            known: HashMap::new(),
+        }
+    }
+
+    /// Adds an event. `tree` knows it already.
+    pub fn apply(&mut self, event: &Event, tree: &Tree) {
+        let Some(settings) = &tree.settings else {
+            return;
+        };
+        let calibration = settings.calibration_images;
+        let counters = &mut self.counters;
+        match event {
+            Event::Baseline { correct } => {
+                // The float network's potentials are measured once, too.
+                self.run(0, correct.len(), settings.search_images);
+                self.run(0, calibration, calibration);
+            }
+            Event::Measured { cached: true, .. } => counters.cached += 1,
+            Event::Measured { .. } => {
+                counters.drift_evaluations += 1;
+                self.run(0, calibration, calibration);
+            }
+            Event::Gated { reason, .. } => match reason.decision {
+                GateDecision::HeldBack => counters.gated += 1,
+                GateDecision::Audited => counters.audited += 1,
+                GateDecision::Passed | GateDecision::Exempt => {}
+            },
+            Event::Screened {
+                candidate,
+                judgement,
+                bits,
+            }
+            | Event::Confirmed {
+                candidate,
+                judgement,
+                bits,
+            } => {
+                if judgement.cached {
+                    counters.cached += 1;
+                    return;
+                }
+                counters.evaluations += 1;
+                let Some(candidate) = tree.get(*candidate) else {
+                    return;
+                };
+                let known = self.known.entry(candidate.allocation.clone()).or_default();
+                let from = std::mem::replace(known, bits.len().max(*known));
+                self.run(from, judgement.of, settings.search_images);
+            }
+            Event::Tested { images, .. } => self.run(0, *images, settings.test_images),
+            _ => {}
+        }
+    }
+
+    /// Counts of questions so far.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            plain_images: self.plain_images,
+            ..self.counters
+        }
+    }
+
+    /// Layer-forwards that the same run does with every trick off.
+    pub fn layer_forwards_plain(&self, tree: &Tree) -> u64 {
+        let layers = tree.settings.as_ref().map_or(0, |s| s.space.layers.len());
+        self.plain_images.saturating_mul(layers as u64)
+    }
+
+    /// Images `from..to` of a split of `len` images, run by whole batches.
+    fn run(&mut self, from: usize, to: usize, len: usize) {
+        if from >= to {
+            return;
+        }
+        let first = from / self.batch * self.batch;
+        let last = to.checked_next_multiple_of(self.batch).unwrap_or(to);
+        let images = last.min(len.max(to)) - first;
+        self.plain_images = self.plain_images.saturating_add(images as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_batches_are_run_but_never_more_than_the_split() {
+        let images = |from, to, len| {
+            let mut costs = Costs::new(8);
+            costs.run(from, to, len);
+            costs.plain_images
+        };
+        assert_eq!(images(0, 150, 400), 152);
+        assert_eq!(images(150, 400, 400), 256);
+        assert_eq!(images(0, 21, 21), 21);
+        assert_eq!(images(5, 5, 21), 0);
+        assert_eq!(images(0, usize::MAX, 1), usize::MAX as u64);
+        let mut costs = Costs::new(8);
+        costs.run(0, usize::MAX, 1);
+        costs.run(0, usize::MAX, 1);
+        assert_eq!(costs.plain_images, u64::MAX);
+    }
+}
