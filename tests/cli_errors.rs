@@ -150,11 +150,6 @@ fn places_and_terminals() {
         &["search", "small.toml", "--headless", "--device", "cuda:0"],
     );
     says(&err, &["cuda"]);
-    let (_, err) = demo.expect(
-        1,
-        &["search", "small.toml", "--headless", "--device", "tpu"],
-    );
-    says(&err, &["tpu", "cpu"]);
     demo.expect(2, &["search", "--no-such-flag"]);
     demo.expect(2, &["search", "--threads", "0"]);
     demo.expect(2, &["evaluate"]);
@@ -184,5 +179,33 @@ fn predictions() {
     );
     says(&err, &["input", "28"]);
     let (_, err) = demo.expect(1, &["evaluate", "demo", "--bits", "haed=4"]);
+    says(&err, &["haed"]);
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2_and_a_wrong_profile_1() {
+    let demo = Demo::new();
+    for (arguments, part) in [
+        (["search", "--device", "tpu"], "expected cpu or cuda:N"),
+        (["predict", "--device", "cuda:x"], "expected cpu or cuda:N"),
+        (["evaluate", "--bits", "head"], "LAYER=WIDTH"),
+        (["evaluate", "--bits", "all=4,head=9"], "9"),
+        (["predict", "--bits", "head="], "head="),
+        (["search", "--set", "search.seed"], "expected KEY=VALUE"),
+        (["inspect", "--set", "a b=1"], "not a dotted TOML key"),
+    ] {
+        let [command, flag, value] = arguments;
+        let (_, err) = demo.expect(2, &[command, "demo", flag, value]);
+        says(&err, &[flag, part]);
+    }
+    for (set, part) in [
+        ("search.screeen=1", "screeen"),
+        ("search.screen=many", "screen"),
+        ("name.x=1", "name"),
+    ] {
+        let (_, err) = demo.expect(1, &["inspect", "small.toml", "--set", set]);
+        says(&err, &[part]);
+    }
+    let (_, err) = demo.expect(1, &["evaluate", "small.toml", "--bits", "haed=4"]);
     says(&err, &["haed"]);
 }

@@ -94,3 +94,20 @@ fn sigterm_gives_the_terminal_back_and_the_run_resumes_in_the_interface() {
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("best.toml"), "{screen}");
 }
+
+#[test]
+fn a_terminal_that_goes_away_interrupts_the_run_and_loses_nothing() {
+    let demo = Demo::new();
+    let mut terminal = start(&demo, &["search", "small.toml", "--run-dir", "run"]);
+    terminal.see("Search tree").see("#1 ");
+    assert_eq!(terminal.close(), 130);
+    let mut lines = start(
+        &demo,
+        &["search", "small.toml", "--run-dir", "other", "--headless"],
+    );
+    lines.see("float:");
+    assert_eq!(lines.close(), 130);
+    for run in ["run", "other"] {
+        demo.expect(0, &["resume", run, "--headless"]);
+    }
+}

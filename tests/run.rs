@@ -11,8 +11,9 @@ use aq4svit::evaluate::{
 use aq4svit::journal::{Fingerprint, Journal, JournalError, Writer};
 use aq4svit::profile::{Pin, Profile};
 use aq4svit::run::{self, Command, Condition, Finished, Handle, Parts, RunError, Summary, Update};
-use aq4svit::search::{CandidateId, Event, Settings, Tree};
+use aq4svit::search::{CandidateId, Counters, Engine, Event, Settings, Tree};
 use common::{settings, width};
+use proptest::prelude::*;
 
 const TEXT: &str = include_str!("../profiles/demo.toml");
 
@@ -21,12 +22,16 @@ struct Slow {
     inner: Landscape,
     jobs: usize,
     fail_at: Option<(usize, Failure)>,
+    /// Images of the last job, counted while it is not answered.
+    spent: u64,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Failure {
     Error,
     Panic,
+    /// The drift of site 2 is no number.
+    NotANumber,
 }
 
 impl Evaluator for Slow {
@@ -47,13 +52,28 @@ impl Evaluator for Slow {
         for _ in 0..4 {
             std::thread::sleep(Duration::from_micros(200));
             if cancel.is_cancelled() {
+                self.spent = 1_000_000;
                 return Err(EvaluateError::Cancelled);
             }
         }
-        self.inner.evaluate(job, cancel, progress)
+        let mut answer = self.inner.evaluate(job, cancel, progress);
+        if let Some((at, Failure::NotANumber)) = self.fail_at
+            && self.jobs >= at
+            && let Ok((Outcome::Drift { sites, .. }, _)) = &mut answer
+        {
+            sites[2] = f64::NAN;
+        }
+        answer
     }
     fn numerics(&self) -> String {
         self.inner.numerics()
+    }
+    fn spent_in_vain(&mut self) -> Work {
+        let images = std::mem::take(&mut self.spent);
+        Work {
+            images,
+            layer_forwards: images,
+        }
     }
 }
 
@@ -77,6 +97,7 @@ fn parts(seed: u64, fail_at: Option<(usize, Failure)>) -> Parts {
         inner,
         jobs: 0,
         fail_at,
+        spent: 0,
     });
     Parts {
         text: TEXT.into(),
@@ -305,4 +326,333 @@ fn an_unwritable_place_is_an_error_that_names_it() {
         error.contains("make the run folder") && error.contains("file"),
         "{error}"
     );
+}
+
+/// The message of the run's failure.
+fn failure(updates: &[Update]) -> Option<&str> {
+    updates.iter().find_map(|u| match u {
+        Update::Failed(why) => Some(why.as_str()),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_drift_that_is_no_number_is_never_journalled() {
+    let root = tempfile::tempdir().expect("a folder");
+    let bad = Some((5, Failure::NotANumber));
+    let handle = run::launch(root.path(), parts(9, bad)).expect("starts");
+    let (tree, updates) = to_end(&handle);
+    let site = &demo_settings().space.sites[2];
+    let why = failure(&updates).expect("the front end is told");
+    assert!(
+        why.contains(&format!("neuron site {site}")) && why.contains("checkpoint"),
+        "{why}"
+    );
+    assert!(tree.finished.is_none());
+    drop(handle);
+    let opened = Writer::resume(root.path()).expect("it can be read again");
+    let (tree, _) = to_end(&run::relaunch(root.path(), opened, parts(9, None)).expect("continues"));
+    assert!(tree.finished.is_some());
+}
+
+#[test]
+fn nothing_in_a_run_folder_is_replaced() {
+    for name in ["profile.toml", "best.toml", "work.jsonl"] {
+        let root = tempfile::tempdir().expect("a folder");
+        let file = root.path().join(name);
+        std::fs::write(&file, "mine").expect("space");
+        let error = run::launch(root.path(), parts(10, None)).expect_err(name);
+        assert!(matches!(error, RunError::Occupied { .. }), "{error}");
+        let text = error.to_string();
+        assert!(
+            text.contains(name) && text.contains("another folder"),
+            "{text}"
+        );
+        assert_eq!(std::fs::read_to_string(&file).expect("there"), "mine");
+        assert_eq!(std::fs::read_dir(root.path()).expect("a folder").count(), 1);
+    }
+    // One that appears while the run goes on is not replaced either.
+    let root = tempfile::tempdir().expect("a folder");
+    let handle = run::launch(root.path(), parts(10, None)).expect("starts");
+    let best = root.path().join("best.toml");
+    std::fs::write(&best, "mine").expect("space");
+    let (_, updates) = to_end(&handle);
+    let why = failure(&updates).expect("the front end is told");
+    assert!(why.contains("best.toml exists already"), "{why}");
+    assert_eq!(std::fs::read_to_string(&best).expect("there"), "mine");
+}
+
+#[test]
+fn a_run_that_cannot_begin_leaves_nothing() {
+    let root = tempfile::tempdir().expect("a folder");
+    let folder = root.path().join("run");
+    let mut bad = parts(11, None);
+    let pin = |bits| Pin {
+        pattern: "head".into(),
+        min: width(bits),
+        max: width(bits),
+    };
+    bad.settings.pins = vec![pin(7)];
+    assert!(
+        run::launch(&folder, bad).is_err(),
+        "7 bits are not in the menu"
+    );
+    assert!(!folder.exists());
+}
+
+#[test]
+fn a_folder_whose_journal_never_began_is_no_run() {
+    let root = tempfile::tempdir().expect("a folder");
+    let good = root.path().join("20260101-000000-good");
+    to_end(&run::launch(&good, parts(12, None)).expect("starts"));
+    for (name, text) in [
+        ("20990101-000000-empty", ""),
+        ("20990101-000001-torn", "{\"type\":\"jour"),
+    ] {
+        let folder = root.path().join(name);
+        std::fs::create_dir(&folder).expect("a folder");
+        std::fs::write(folder.join("journal.jsonl"), text).expect("space");
+    }
+    std::fs::create_dir(root.path().join("20990101-000002-nothing")).expect("a folder");
+    let listed: Vec<_> = run::list(root.path()).into_iter().map(|(f, _)| f).collect();
+    assert_eq!(listed, [good.clone()]);
+    assert_eq!(run::find(root.path(), None).expect("the good one"), good);
+}
+
+#[test]
+fn the_latest_run_is_not_passed_over_because_it_cannot_be_read() {
+    let root = tempfile::tempdir().expect("a folder");
+    let good = root.path().join("20200101-000000-good");
+    to_end(&run::launch(&good, parts(12, None)).expect("starts"));
+    for text in [
+        "{\"type\":\"journal\",\"format\":99}\n",
+        "no journal at all\n",
+    ] {
+        let bad = root.path().join("20990101-000000-bad");
+        std::fs::create_dir_all(&bad).expect("a folder");
+        std::fs::write(bad.join("journal.jsonl"), text).expect("space");
+        let error = run::find(root.path(), None)
+            .expect_err("the latest")
+            .to_string();
+        for part in ["20990101-000000-bad", "line 1", "aq4svit resume RUN"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        // One that is older than the latest readable one is in nobody's way.
+        let old = root.path().join("20100101-000000-bad");
+        std::fs::rename(&bad, &old).expect("moved");
+        assert_eq!(run::find(root.path(), None).expect("the good one"), good);
+        std::fs::remove_dir_all(&old).expect("there");
+    }
+    // A damaged line further down: the header still says when it began.
+    let text = std::fs::read_to_string(good.join("journal.jsonl")).expect("a journal");
+    let damaged = root.path().join("damaged");
+    std::fs::create_dir(&damaged).expect("a folder");
+    let text = text.replace("\"time\":\"20", "\"time\":\"30");
+    let text = text.replacen("\"type\":\"baseline\"", "\"type\":\"basline\"", 1);
+    std::fs::write(damaged.join("journal.jsonl"), text).expect("space");
+    let error = run::find(root.path(), None)
+        .expect_err("the latest")
+        .to_string();
+    assert!(
+        error.contains("damaged") && error.contains("line 3"),
+        "{error}"
+    );
+}
+
+/// The profile of the result as it is on disk.
+fn best(folder: &Path) -> Option<Profile> {
+    Profile::load(&folder.join("best.toml")).ok()
+}
+
+#[test]
+fn the_result_is_on_disk_before_the_event_that_tells_of_it() {
+    let root = tempfile::tempdir().expect("a folder");
+    let handle = run::launch(root.path(), parts(13, None)).expect("starts");
+    // Where it cannot be written, the event is not journalled.
+    std::fs::create_dir(root.path().join("best.toml")).expect("space");
+    let (_, updates) = to_end(&handle);
+    assert!(failure(&updates).is_some());
+    drop(handle);
+    let confirmed = |e: &Event| matches!(e, Event::IncumbentChanged { .. });
+    let journal = Journal::read(root.path()).expect("intact");
+    assert!(!journal.events().any(confirmed));
+    std::fs::remove_dir(root.path().join("best.toml")).expect("empty");
+    let opened = Writer::resume(root.path()).expect("intact");
+    let handle = run::relaunch(root.path(), opened, parts(13, None)).expect("continues");
+    let mut seen = 0;
+    follow(&handle, |tree, update| {
+        if let Update::Event(entry) = update
+            && confirmed(&entry.event)
+        {
+            // What is on disk may be newer than what is told, never older.
+            let incumbent = tree.incumbent.and_then(|i| tree.get(i)).expect("told");
+            let best = best(root.path()).expect("it loads");
+            let graph = best.graph().expect("the demo's");
+            let bytes = tree
+                .settings
+                .as_ref()
+                .expect("started")
+                .space
+                .bytes(&best.allocation(&graph).expect("with [bits]"));
+            assert!(bytes <= incumbent.bytes);
+            seen += 1;
+        }
+        false
+    });
+    assert!(seen > 0);
+}
+
+#[test]
+fn the_profile_of_the_result_follows_pins_and_goes_when_there_is_no_result() {
+    let root = tempfile::tempdir().expect("a folder");
+    let handle = run::launch(root.path(), parts(14, None)).expect("starts");
+    follow(&handle, |tree, _| tree.incumbent.is_some());
+    handle.commands.send(Command::Pause).expect("it runs");
+    let answered = |command: &Command| {
+        follow(&handle, |_, update| {
+            matches!(update, Update::Event(e)
+                if matches!(&e.event, Event::CommandAccepted { command: c, .. } if c == command))
+        })
+        .0
+    };
+    answered(&Command::Pause);
+    let pin = |min, max| Pin {
+        pattern: "head".into(),
+        min: width(min),
+        max: width(max),
+    };
+    let send = |command: Command| {
+        handle.commands.send(command.clone()).expect("it runs");
+        answered(&command);
+    };
+    send(Command::Pin { pin: pin(2, 8) });
+    let pins = best(root.path()).expect("a result").pins;
+    assert!(pins.contains(&pin(2, 8)), "{pins:?}");
+    send(Command::Unpin {
+        pattern: "head".into(),
+    });
+    assert!(best(root.path()).expect("a result").pins.is_empty());
+    drop(handle);
+    // A result that is no longer one, as a pin leaves it: the file goes.
+    let tree = Summary::read(root.path()).expect("a run").tree;
+    let incumbent = tree.incumbent.and_then(|i| tree.get(i)).expect("a result");
+    let layer = incumbent.allocation.0.len() - 1;
+    let other = if incumbent.allocation.0[layer] == width(8) {
+        2
+    } else {
+        8
+    };
+    let opened = Writer::resume(root.path()).expect("intact");
+    let handle = run::relaunch(root.path(), opened, parts(14, None)).expect("continues");
+    let command = Command::Pin {
+        pin: pin(other, other),
+    };
+    handle.commands.send(command).expect("it runs");
+    let mut pinned = false;
+    follow(&handle, |tree, update| {
+        let pin = |e: &Event| matches!(e, Event::CommandAccepted { command: Command::Pin { pin }, .. } if pin.min == width(other));
+        pinned |= matches!(update, Update::Event(e) if pin(&e.event));
+        pinned && tree.incumbent.is_none()
+    });
+    assert!(best(root.path()).is_none());
+    assert!(!root.path().join("best.toml").exists());
+}
+
+#[test]
+fn the_profile_of_a_finished_run_is_restored() {
+    let root = tempfile::tempdir().expect("a folder");
+    to_end(&run::launch(root.path(), parts(15, None)).expect("starts"));
+    let path = root.path().join("best.toml");
+    let text = std::fs::read_to_string(&path).expect("a result");
+    std::fs::remove_file(&path).expect("there");
+    let summary = Summary::read(root.path()).expect("a run");
+    run::restore_best(&summary).expect("space");
+    assert_eq!(std::fs::read_to_string(&path).expect("again"), text);
+    // What is there is left alone.
+    std::fs::write(&path, "mine").expect("space");
+    run::restore_best(&summary).expect("nothing to do");
+    assert_eq!(std::fs::read_to_string(&path).expect("there"), "mine");
+}
+
+#[test]
+fn the_work_of_a_cancelled_job_counts() {
+    let root = tempfile::tempdir().expect("a folder");
+    let handle = run::launch(root.path(), parts(16, None)).expect("starts");
+    follow(&handle, |tree, _| tree.candidates.len() > 2);
+    // A job is cancelled by a pause, and at the latest by leaving.
+    drop(handle);
+    let images = Summary::read(root.path()).expect("a run").totals.images;
+    assert!(images >= 1_000_000, "{images}");
+}
+
+#[test]
+fn counts_are_the_same_whether_folded_or_told_at_the_end() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (_, updates) = to_end(&run::launch(root.path(), parts(17, None)).expect("starts"));
+    let told = updates.iter().find_map(|u| match u {
+        Update::Event(entry) => Counters::of(&entry.event),
+        _ => None,
+    });
+    // Of an evaluator that runs image by image.
+    assert_eq!(
+        Some(Summary::read(root.path()).expect("a run").counters),
+        told
+    );
+    // And before the end, too: what the events so far say.
+    let text = std::fs::read_to_string(root.path().join("journal.jsonl")).expect("a journal");
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let half = tempfile::tempdir().expect("a folder");
+    let text = lines[..lines.len() / 2].concat();
+    let evaluated = |line: &&&str| {
+        (line.contains("\"type\":\"screened\"") || line.contains("\"type\":\"confirmed\""))
+            && line.contains("\"cached\":false")
+    };
+    let expected = lines[..lines.len() / 2].iter().filter(evaluated).count();
+    std::fs::write(half.path().join("journal.jsonl"), text).expect("space");
+    let counters = Summary::read(half.path()).expect("a run").counters;
+    assert!(expected > 0);
+    assert_eq!(counters.evaluations, expected as u64);
+}
+
+/// A whole journal, made once.
+fn whole_journal() -> &'static str {
+    static TEXT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    TEXT.get_or_init(|| {
+        let root = tempfile::tempdir().expect("a folder");
+        to_end(&run::launch(root.path(), parts(18, None)).expect("starts"));
+        std::fs::read_to_string(root.path().join("journal.jsonl")).expect("a journal")
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// Numbers of the journal replaced by others, hostile ones among them.
+    #[test]
+    fn no_changed_number_makes_a_reader_panic(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), 0usize..6), 1..6),
+    ) {
+        let mut text = whole_journal().to_owned();
+        for (at, with) in changes {
+            let digit = |i: &usize| text.as_bytes()[*i].is_ascii_digit()
+                && !text.as_bytes()[i - 1].is_ascii_alphanumeric();
+            let places: Vec<usize> = (1..text.len()).filter(digit).collect();
+            let from = *at.get(&places);
+            let to = from + text[from..].bytes().take_while(u8::is_ascii_digit).count();
+            let with = ["0", "1", "7", "4294967295", "18446744073709551615", "9999999"][with];
+            text.replace_range(from..to, with);
+        }
+        let root = tempfile::tempdir().expect("a folder");
+        std::fs::write(root.path().join("journal.jsonl"), &text).expect("space");
+        if let Ok(summary) = Summary::read(root.path()) {
+            let Summary { tree, counters, totals, .. } = &summary;
+            if let Some(finished) = Finished::new(tree, *counters, *totals, root.path()) {
+                prop_assert!(!finished.to_string().is_empty());
+            }
+        }
+        if let Ok(journal) = Journal::read(root.path()) {
+            let mut engine = Engine::new(demo_settings()).expect("good settings");
+            let _ = engine.replay(journal.events());
+        }
+    }
 }

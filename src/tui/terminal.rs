@@ -1,6 +1,7 @@
 //! The real terminal: set up, restored whatever happens, its input read on a thread of its own.
 
 use std::io::{self, Stdout, stdout};
+use std::mem::ManuallyDrop;
 use std::panic::{self, PanicHookInfo};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +28,9 @@ use super::view::view;
 
 /// The terminal of this process, in its alternate screen until dropped.
 pub struct Tty {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Never dropped: ratatui would print to standard error where the cursor cannot be shown, and that panics when the
+    /// terminal is gone. The cursor is shown by [`leave`].
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
 }
 
 impl Tty {
@@ -38,7 +41,9 @@ impl Tty {
     pub fn open() -> io::Result<Self> {
         let opened = enter().and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
         match opened {
-            Ok(terminal) => Ok(Tty { terminal }),
+            Ok(terminal) => Ok(Tty {
+                terminal: ManuallyDrop::new(terminal),
+            }),
             Err(error) => {
                 leave();
                 Err(error)

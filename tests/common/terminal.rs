@@ -105,8 +105,8 @@ impl Terminal {
         self.child.process_id().expect("it runs")
     }
 
-    /// Takes the terminal away, as closing its window does, and waits for the end.
-    pub fn close(self) {
+    /// Takes the terminal away, as closing its window does, waits for the end and returns the exit code.
+    pub fn close(self) -> u32 {
         let Terminal {
             mut child,
             keys,
@@ -115,7 +115,10 @@ impl Terminal {
         } = self;
         drop((keys, screen, master));
         let begin = Instant::now();
-        while child.try_wait().unwrap().is_none() {
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status.exit_code();
+            }
             if begin.elapsed() > PATIENCE {
                 child.kill().unwrap();
                 panic!("it goes on without a terminal");
