@@ -415,7 +415,7 @@ fn a_folder_whose_journal_never_began_is_no_run() {
     }
     std::fs::create_dir(root.path().join("20990101-000002-nothing")).expect("a folder");
     let listed: Vec<_> = run::list(root.path()).into_iter().map(|(f, _)| f).collect();
-    assert_eq!(listed, [good.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&good));
     assert_eq!(run::find(root.path(), None).expect("the good one"), good);
 }
 
