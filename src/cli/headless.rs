@@ -1,27 +1,28 @@
 //! A run without the interface: lines for people, or the event stream as JSON.
 
 use std::io::IsTerminal;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use crossbeam_channel::{Receiver, Sender, select};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{Reader, json_line, line, note, offer, offer_json};
+use super::INTERRUPTED;
+use super::front::Front;
+use super::output::{Reader, line, note, offer, offer_json};
 use super::signals::Signals;
-use super::{INTERRUPTED, NOTHING_MET};
 use crate::evaluate::{Question, Split, Verdict};
 use crate::journal::Entry;
 use crate::profile::Paths;
-use crate::run::{self, Finished, Handle, Summary, Totals, Update};
-use crate::search::{Command, Counters, Event, GateDecision, Tree};
+use crate::run::{self, Handle, Summary, Update};
+use crate::search::{Command, Event, GateDecision, Tree};
 use crate::tui::Signal;
 
 /// Follows a run to its end.
-pub(crate) fn watch(mut handle: Handle, json: bool, signals: Signals) -> Result<ExitCode> {
+pub(crate) fn watch(mut handle: Handle, front: Front, signals: Signals) -> Result<ExitCode> {
     let run = handle.folder.clone();
     let name = run::argument(&Paths::from_env()?.runs(), &run);
+    let json = front == Front::Json;
     let mut watcher = Watcher::new(json, &handle);
     let signals = signals.watch();
     if !json {
@@ -32,7 +33,7 @@ pub(crate) fn watch(mut handle: Handle, json: bool, signals: Signals) -> Result<
     handle.stop();
     watcher.bar.finish_and_clear();
     let why = match ended? {
-        Ended::Finished => return watcher.finish(&run),
+        Ended::Finished => return front.report(&Summary::read(&run)?),
         Ended::Failed(why) => {
             bail!("{why}\nwhat was computed is safe: continue with `aq4svit resume {name}`")
         }
@@ -43,19 +44,6 @@ pub(crate) fn watch(mut handle: Handle, json: bool, signals: Signals) -> Result<
         "{why}; everything so far is safe: continue with `aq4svit resume {name}`"
     ));
     Ok(ExitCode::from(INTERRUPTED))
-}
-
-/// Prints the result of a run that has finished, and returns its exit code.
-pub(crate) fn show_finished(folder: &Path, json: bool) -> Result<ExitCode> {
-    let summary = Summary::read(folder)?;
-    run::restore_best(&summary)?;
-    report(
-        &summary.tree,
-        summary.counters,
-        summary.totals,
-        folder,
-        json,
-    )
 }
 
 enum Ended {
@@ -72,8 +60,6 @@ struct Watcher {
     /// Events of earlier sessions still to come: not printed again.
     history: usize,
     tree: Tree,
-    counters: Counters,
-    totals: Totals,
     bar: ProgressBar,
 }
 
@@ -89,14 +75,11 @@ impl Watcher {
         {
             bar.set_style(style.progress_chars("=> "));
         }
-        let (counters, totals) = (Counters::default(), Totals::default());
         Watcher {
             json,
             commands: handle.commands.clone(),
             history: handle.history,
             tree: Tree::default(),
-            counters,
-            totals,
             bar,
         }
     }
@@ -136,8 +119,7 @@ impl Watcher {
                 self.bar.set_length(progress.total as u64);
                 self.bar.set_position(progress.done as u64);
             }
-            Update::Totals(totals) => self.totals = totals,
-            Update::Idle | Update::Failed(_) => {}
+            Update::Totals(_) | Update::Idle | Update::Failed(_) => {}
         }
         Ok(Reader::There)
     }
@@ -145,7 +127,6 @@ impl Watcher {
     fn event(&mut self, entry: &Entry) -> Result<Reader> {
         self.tree.apply(&entry.event);
         if let Event::Finished { .. } = entry.event {
-            self.counters = Counters::of(&entry.event).unwrap_or_default();
             return Ok(Reader::There);
         }
         if self.history > 0 {
@@ -162,32 +143,6 @@ impl Watcher {
             (false, None) => Ok(Reader::There),
         }
     }
-
-    fn finish(&self, run: &Path) -> Result<ExitCode> {
-        report(&self.tree, self.counters, self.totals, run, self.json)
-    }
-}
-
-/// Prints the result and returns the exit code it stands for.
-fn report(
-    tree: &Tree,
-    counters: Counters,
-    totals: Totals,
-    run: &Path,
-    json: bool,
-) -> Result<ExitCode> {
-    let Some(finished) = Finished::new(tree, counters, totals, run) else {
-        bail!("the run has not finished")
-    };
-    match json {
-        true => json_line(&finished)?,
-        false => line(&finished.to_string())?,
-    }
-    Ok(if finished.is_met() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(NOTHING_MET)
-    })
 }
 
 /// An event in words, where it is worth a line.

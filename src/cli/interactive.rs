@@ -4,19 +4,23 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use super::output::line;
+use super::INTERRUPTED;
+use super::front::Front;
+use super::output::{is_gone, line};
 use super::signals::Signals;
-use super::{INTERRUPTED, NOTHING_MET};
 use crate::profile::{Library, Paths, Save};
-use crate::run::{self, Finished, Handle, PROFILE, Summary};
+use crate::run::{self, Handle, PROFILE, Summary};
 use crate::tui::{self, Outcome, SaveError, Session};
 
 /// Shows a run until the person leaves or it ends; then says what came of it.
 pub(crate) fn watch(mut handle: Handle, device: &str, signals: Signals) -> Result<ExitCode> {
     let folder = handle.folder.clone();
-    let id = run::argument(&Paths::from_env()?.runs(), &folder);
+    let argument = run::argument(&Paths::from_env()?.runs(), &folder);
     let session = Session {
-        run_id: id.clone(),
+        run_id: folder
+            .file_name()
+            .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+        argument: argument.clone(),
         folder: folder.clone(),
         device: device.to_owned(),
         commands: handle.commands.clone(),
@@ -26,36 +30,27 @@ pub(crate) fn watch(mut handle: Handle, device: &str, signals: Signals) -> Resul
     };
     let ending = tui::run(session);
     handle.stop();
-    let ending = ending.context("the terminal interface failed")?;
-    for path in &ending.saved {
+    let (saved, outcome) = match ending {
+        Ok(ending) => (ending.saved, ending.outcome),
+        // Drawing may find out before the signal tells.
+        Err(error) if is_gone(&error) => (Vec::new(), Outcome::Terminated),
+        Err(error) => return Err(error).context("the terminal interface failed"),
+    };
+    for path in &saved {
         line(&format!("saved {}", path.display()))?;
     }
     line(&format!("run {}", folder.display()))?;
-    let summary = Summary::read(&folder)?;
-    match ending.outcome {
-        Outcome::Failed(why) => {
-            bail!("{why}\nwhat was computed is safe: continue with `aq4svit resume {id}`")
-        }
-        _ if summary.tree.finished.is_some() => {
-            let Some(finished) =
-                Finished::new(&summary.tree, summary.counters, summary.totals, &folder)
-            else {
-                return Ok(ExitCode::SUCCESS);
-            };
-            line(&finished.to_string())?;
-            Ok(if finished.is_met() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::from(NOTHING_MET)
-            })
-        }
-        _ => {
-            line(&format!(
-                "not finished; everything so far is safe: continue with `aq4svit resume {id}`"
-            ))?;
-            Ok(ExitCode::from(INTERRUPTED))
-        }
+    if let Outcome::Failed(why) = outcome {
+        bail!("{why}\nwhat was computed is safe: continue with `aq4svit resume {argument}`");
     }
+    let summary = Summary::read(&folder)?;
+    if summary.tree.finished.is_some() {
+        return Front::Interactive.report(&summary);
+    }
+    line(&format!(
+        "not finished; everything so far is safe: continue with `aq4svit resume {argument}`"
+    ))?;
+    Ok(ExitCode::from(INTERRUPTED))
 }
 
 /// Saves allocations of the run as profiles of the user's library.

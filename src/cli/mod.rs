@@ -5,6 +5,7 @@ mod bits;
 mod completions;
 mod device;
 mod evaluate;
+mod front;
 mod headless;
 mod inspect;
 mod interactive;

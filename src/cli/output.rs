@@ -77,14 +77,18 @@ pub fn message(error: &anyhow::Error) -> String {
 }
 
 fn heard(written: io::Result<()>) -> io::Result<Reader> {
-    /// What writing to a terminal that was closed gives (EIO).
-    const HUNG_UP: i32 = 5;
     match written {
         Ok(()) => Ok(Reader::There),
-        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(Reader::Gone),
-        Err(e) if cfg!(unix) && e.raw_os_error() == Some(HUNG_UP) => Ok(Reader::Gone),
+        Err(e) if is_gone(&e) => Ok(Reader::Gone),
         Err(e) => Err(e),
     }
+}
+
+/// True for an error that says that nobody is there any more.
+pub fn is_gone(error: &io::Error) -> bool {
+    /// What a terminal that was closed gives (EIO).
+    const HUNG_UP: i32 = 5;
+    error.kind() == ErrorKind::BrokenPipe || cfg!(unix) && error.raw_os_error() == Some(HUNG_UP)
 }
 
 #[cfg(test)]

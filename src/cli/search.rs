@@ -1,17 +1,16 @@
 //! `aq4svit search`, and `aq4svit` alone.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use super::device::DeviceArgs;
+use super::front::{Front, RunArgs};
 use super::output::note;
 use super::prepared::prepared;
+use super::recognised;
 use super::signals::Signals;
 use super::source::{SetArgs, library, resolve};
-use super::{headless, interactive, recognised};
 use crate::checkpoint::recognise;
 use crate::profile::{Checkpoint, DEFAULT, Paths, ResolvedProfile};
 use crate::run::{self, EvaluatorOptions, Place, Source};
@@ -28,22 +27,13 @@ pub(crate) struct Args {
     /// profile or from --set data....
     #[arg(long, value_name = "CHECKPOINT")]
     model_from: Option<PathBuf>,
-    /// Without the terminal interface: plain lines, and a progress bar on a terminal
-    #[arg(long)]
-    headless: bool,
-    /// Print every event as a line of JSON, the result last (implies --headless)
-    #[arg(long)]
-    json: bool,
-    /// Turn every speed-up off: same decisions, slower
-    #[arg(long)]
-    plain: bool,
+    #[command(flatten)]
+    shown: RunArgs,
     #[command(flatten)]
     set: SetArgs,
-    /// The run's own folder; must not hold a run yet
+    /// The run's own folder; must not hold a run or a profile yet
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
-    #[command(flatten)]
-    device: DeviceArgs,
     /// Key of what is drawn at random (`search.seed`)
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -51,7 +41,7 @@ pub(crate) struct Args {
 
 /// `aq4svit` without a command: the demo.
 pub(crate) fn demo(signals: Signals) -> Result<ExitCode> {
-    need_terminal()?;
+    Front::Interactive.check()?;
     let options = EvaluatorOptions {
         device: "cpu".into(),
         threads: None,
@@ -67,10 +57,8 @@ pub(crate) fn demo(signals: Signals) -> Result<ExitCode> {
 }
 
 pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
-    let front = Front::new(args.headless, args.json);
-    if front == Front::Interactive {
-        need_terminal()?;
-    }
+    let front = args.shown.front();
+    front.check()?;
     let mut set = args.set.clone();
     set.set
         .extend(args.seed.map(|seed| format!("search.seed={seed}")));
@@ -81,7 +69,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     start(
         profile,
         args.run_dir.clone(),
-        &args.device.options(args.plain),
+        &args.shown.device.options(args.shown.plain),
         front,
         signals,
     )
@@ -102,34 +90,6 @@ fn with_model(profile: Option<&str>, path: &Path, set: &SetArgs) -> Result<Resol
         note(&format!("note: {line}"));
     }
     Ok(resolved)
-}
-
-/// What a person or a script sees of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Front {
-    Interactive,
-    Lines,
-    Json,
-}
-
-impl Front {
-    pub fn new(headless: bool, json: bool) -> Self {
-        match (headless, json) {
-            (_, true) => Front::Json,
-            (true, false) => Front::Lines,
-            (false, false) => Front::Interactive,
-        }
-    }
-}
-
-/// The interface needs a terminal on both sides.
-pub(crate) fn need_terminal() -> Result<()> {
-    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
-        bail!(
-            "standard input and output must be a terminal for the interface; use --headless (or --json) otherwise"
-        );
-    }
-    Ok(())
 }
 
 fn start(
@@ -156,9 +116,5 @@ fn start(
     let prepared =
         prepared(profile.profile, false).with_context(|| format!("profile {}", source.origin))?;
     let handle = run::create(prepared, &source, &place, options)?;
-    match front {
-        Front::Interactive => interactive::watch(handle, &options.device, signals),
-        Front::Lines => headless::watch(handle, false, signals),
-        Front::Json => headless::watch(handle, true, signals),
-    }
+    front.watch(handle, &options.device, signals)
 }

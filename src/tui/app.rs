@@ -75,6 +75,7 @@ pub fn run_on(
 ) -> io::Result<Ending> {
     let info = RunInfo {
         id: session.run_id,
+        argument: session.argument,
         folder: session.folder,
         device: session.device,
     };

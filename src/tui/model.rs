@@ -56,6 +56,8 @@ impl Pane {
 pub struct RunInfo {
     /// Its id.
     pub id: String,
+    /// It as an argument of `aq4svit resume`.
+    pub argument: String,
     /// Its folder.
     pub folder: PathBuf,
     /// Where the network runs.

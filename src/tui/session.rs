@@ -15,8 +15,10 @@ pub type Save = Box<dyn FnMut(&str, &Allocation, &[Pin], bool) -> Result<PathBuf
 
 /// A run to show and to steer.
 pub struct Session {
-    /// The run's id, as `aq4svit resume` takes it.
+    /// The run's id: the name of its folder.
     pub run_id: String,
+    /// The run as an argument of `aq4svit resume`, in quotes where a shell needs them.
+    pub argument: String,
     /// The run's folder.
     pub folder: PathBuf,
     /// Where the network runs, such as `cpu`.

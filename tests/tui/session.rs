@@ -49,6 +49,7 @@ fn ends() -> Ends {
     let (signals, receive_signal) = unbounded();
     let session = Session {
         run_id: "r".into(),
+        argument: "r".into(),
         folder: "/tmp/r".into(),
         device: "cpu".into(),
         commands: send_command,

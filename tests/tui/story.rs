@@ -177,6 +177,7 @@ impl Story {
 pub fn model(theme: Theme, size: (u16, u16)) -> Model {
     let run = RunInfo {
         id: "2026-05-04-demo".into(),
+        argument: "2026-05-04-demo".into(),
         folder: "/home/ada/.local/share/aq4svit/runs/2026-05-04-demo".into(),
         device: "cpu".into(),
     };

@@ -76,6 +76,7 @@ fn watch() {
     let mut names: Vec<String> = vec![];
     let ending = run(Session {
         run_id: "2026-05-04-demo".into(),
+        argument: "2026-05-04-demo".into(),
         folder: "/tmp/runs/2026-05-04-demo".into(),
         device: "cpu".into(),
         commands,

@@ -108,7 +108,7 @@ fn question(model: &Model, frame: &mut Frame, confirm: &Confirm) {
             "Quit",
             format!(
                 "The search is still running. Its journal is safe. Resume it later with\n  aq4svit resume {}",
-                model.run.id
+                model.run.argument
             ),
             "quit",
             "stay",
@@ -223,7 +223,7 @@ fn failure(model: &Model, frame: &mut Frame, message: &str) {
     let advice = format!(
         "Everything decided so far is safe in the journal:\n  {}\nOnce the cause is gone, go on with\n  aq4svit resume {}",
         model.run.folder.display(),
-        model.run.id
+        model.run.argument
     );
     lines.extend(paragraph(model, &advice, palette.text));
     lines.push(Line::default());

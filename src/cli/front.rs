@@ -1,0 +1,92 @@
+//! What a person or a script sees of a run: the flags, the choice, the result.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use super::device::DeviceArgs;
+use super::output::{json_line, line};
+use super::signals::Signals;
+use super::{NOTHING_MET, headless, interactive};
+use crate::run::{Finished, Handle, Summary};
+
+/// Flags of every command that shows a run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// Without the terminal interface: plain lines, and a progress bar on a terminal
+    #[arg(long)]
+    headless: bool,
+    /// Print every new event as a line of JSON, the result last (implies --headless)
+    #[arg(long)]
+    json: bool,
+    /// Turn every speed-up off: same decisions, slower
+    #[arg(long)]
+    pub plain: bool,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+impl RunArgs {
+    pub fn front(&self) -> Front {
+        match (self.headless, self.json) {
+            (_, true) => Front::Json,
+            (true, false) => Front::Lines,
+            (false, false) => Front::Interactive,
+        }
+    }
+}
+
+/// How a run is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Front {
+    /// In the terminal interface.
+    Interactive,
+    /// As lines for people.
+    Lines,
+    /// As lines of JSON.
+    Json,
+}
+
+impl Front {
+    /// The interface needs a terminal on both sides.
+    pub fn check(self) -> Result<()> {
+        let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+        if self == Front::Interactive && !terminal {
+            bail!(
+                "standard input and output must be a terminal for the interface; use --headless (or --json) otherwise"
+            );
+        }
+        Ok(())
+    }
+
+    /// Shows a run to its end, or until it is left.
+    pub fn watch(self, handle: Handle, device: &str, signals: Signals) -> Result<ExitCode> {
+        match self {
+            Front::Interactive => interactive::watch(handle, device, signals),
+            Front::Lines | Front::Json => headless::watch(handle, self, signals),
+        }
+    }
+
+    /// Prints the result of a finished run and returns the exit code it stands for.
+    pub fn report(self, summary: &Summary) -> Result<ExitCode> {
+        let Summary {
+            tree,
+            counters,
+            totals,
+            folder,
+            ..
+        } = summary;
+        let Some(finished) = Finished::new(tree, *counters, *totals, folder) else {
+            bail!("the run has not finished")
+        };
+        match self {
+            Front::Json => json_line(&finished)?,
+            Front::Lines | Front::Interactive => line(&finished.to_string())?,
+        }
+        Ok(match finished.is_met() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::from(NOTHING_MET),
+        })
+    }
+}
