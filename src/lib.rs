@@ -14,7 +14,64 @@
 //! 8. [`search`]: the search itself, a pure state machine.
 //! 9. [`journal`]: the file of events.
 //! 10. [`run`]: threads, channels, resume.
-//! 11. [`tui`] and [`cli`]: what a person sees.
+//! 11. [`words`]: events and numbers as people read them.
+//! 12. [`tui`] and [`cli`]: what a person sees.
+//!
+//! A whole search, on a synthetic landscape instead of a network (so it needs no libtorch):
+//!
+//! ```
+//! use aq4svit::evaluate::{Cancel, Evaluator, Landscape};
+//! use aq4svit::profile::{Profile, SHIPPED};
+//! use aq4svit::search::{Engine, Event, Settings, Tree};
+//! use aq4svit::words::{self, Importance, Marks};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A profile names a network and what is wanted of it. The graph is the network as data; the space is what the
+//! // search may choose from, and what each choice costs in bytes.
+//! let (_, text) = SHIPPED[0];
+//! let profile = Profile::parse(text, "demo.toml".as_ref())?;
+//! let graph = profile.graph()?;
+//! let space = aq4svit::run::space(&profile, &graph);
+//! let (calibration_images, search_images, test_images) = (16, 800, 300);
+//! let mut evaluator = Landscape::new(
+//!     1, graph.layers.len(), calibration_images, search_images, test_images,
+//! );
+//! let settings = Settings {
+//!     name: profile.name.clone(),
+//!     space,
+//!     constraint: profile.constraint,
+//!     search: profile.search.clone(),
+//!     gate: profile.gate,
+//!     pins: profile.pins.clone(),
+//!     start: profile.allocation(&graph),
+//!     calibration_images,
+//!     search_images,
+//!     test_images,
+//! };
+//!
+//! // The engine asks, the evaluator answers, and events say what follows from it. All state is folded from them.
+//! let mut engine = Engine::new(settings)?;
+//! let mut events = engine.start();
+//! while let Some(request) = engine.wanted(1).pop() {
+//!     let (outcome, _) = evaluator.evaluate(&request.job, &Cancel::default(), &mut |_| ())?;
+//!     events.extend(engine.outcome(&request.job, outcome));
+//! }
+//! let mut tree = Tree::default();
+//! for event in &events {
+//!     tree.apply(event);
+//!     let (importance, sentence) = words::event(&tree, event, Marks::ASCII);
+//!     if importance >= Importance::Milestone {
+//!         println!("{sentence}");
+//!     }
+//! }
+//! assert!(matches!(events.last(), Some(Event::Finished { .. })));
+//! assert_eq!(&tree, engine.tree());
+//! let best = tree.incumbent.and_then(|id| tree.get(id)).ok_or("nothing met the constraint")?;
+//! let float = tree.settings.as_ref().ok_or("not started")?.space.float_bytes();
+//! assert!(best.bytes * 4 < float);
+//! # Ok(())
+//! # }
+//! ```
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -31,3 +88,4 @@ pub mod search;
 #[cfg(feature = "torch")]
 pub mod torch;
 pub mod tui;
+pub mod words;

@@ -105,7 +105,7 @@ fn a_terminal_that_goes_away_interrupts_the_run_and_loses_nothing() {
         &demo,
         &["search", "small.toml", "--run-dir", "other", "--headless"],
     );
-    lines.see("float:");
+    lines.see("the float network");
     assert_eq!(lines.close(), 130);
     for run in ["run", "other"] {
         demo.expect(0, &["resume", run, "--headless"]);

@@ -11,12 +11,13 @@ use super::INTERRUPTED;
 use super::front::Front;
 use super::output::{Reader, line, note, offer, offer_json};
 use super::signals::Signals;
-use crate::evaluate::{Question, Split, Verdict};
+use crate::evaluate::{Question, Split};
 use crate::journal::Entry;
 use crate::profile::Paths;
 use crate::run::{self, Handle, Summary, Update};
-use crate::search::{Command, Event, GateDecision, Tree};
+use crate::search::{Command, Event, Tree};
 use crate::tui::Signal;
+use crate::words::{self, Importance, Marks};
 
 /// Follows a run to its end.
 pub(crate) fn watch(mut handle: Handle, front: Front, signals: Signals) -> Result<ExitCode> {
@@ -137,87 +138,12 @@ impl Watcher {
             }
             return Ok(Reader::There);
         }
-        match (self.json, describe(&entry.event, &self.tree)) {
-            (true, _) => offer_json(entry),
-            (false, Some(text)) => self.bar.suspend(|| offer(&format!("{text}\n"))),
-            (false, None) => Ok(Reader::There),
+        if self.json {
+            return offer_json(entry);
+        }
+        match words::event(&self.tree, &entry.event, Marks::ASCII) {
+            (Importance::Detail, _) => Ok(Reader::There),
+            (_, text) => self.bar.suspend(|| offer(&format!("{text}\n"))),
         }
     }
-}
-
-/// An event in words, where it is worth a line.
-fn describe(event: &Event, tree: &Tree) -> Option<String> {
-    let candidate = |id: crate::search::CandidateId| {
-        let change = tree.get(id).and_then(|c| c.change.clone());
-        change.map_or_else(
-            || id.to_string(),
-            |m| format!("{id} {} -> {}", m.group, m.bits),
-        )
-    };
-    Some(match event {
-        Event::Baseline { correct } => {
-            format!(
-                "float: {} of {} images of the search split correct",
-                correct.correct(),
-                correct.len()
-            )
-        }
-        Event::LevelOpened { level, groups } => {
-            format!("level {level:?}: {} group(s) to lower", groups.len())
-        }
-        Event::Gated {
-            candidate: id,
-            reason,
-        } if reason.decision == GateDecision::HeldBack => {
-            format!(
-                "  {} held back at drift {:.4}",
-                candidate(*id),
-                reason.drift
-            )
-        }
-        Event::Screened {
-            candidate: id,
-            judgement: j,
-            ..
-        }
-        | Event::Confirmed {
-            candidate: id,
-            judgement: j,
-            ..
-        } => {
-            let what = if matches!(event, Event::Screened { .. }) {
-                "screening"
-            } else {
-                "confirmation"
-            };
-            let verdict = if j.verdict == Verdict::Met {
-                "met"
-            } else {
-                "not met"
-            };
-            let (lost, allowed) = (j.float_correct as i64 - j.correct as i64, j.allowed_loss);
-            format!(
-                "  {} {what} {verdict}: {lost} lost in {} of {} images, {allowed} allowed",
-                candidate(*id),
-                j.images,
-                j.of
-            )
-        }
-        Event::IncumbentChanged {
-            candidate: Some(id),
-        } => {
-            let found = tree.get(*id)?;
-            let drop = found.confirmation.as_ref()?.drop();
-            let float = tree.settings.as_ref()?.space.float_bytes();
-            let saved = crate::quant::saving_percent(found.bytes, float);
-            format!(
-                "* {} is the smallest confirmed: {} bytes ({saved:.1} % saved), drop {drop:.2} points",
-                candidate(*id),
-                found.bytes
-            )
-        }
-        Event::CommandAccepted { note, .. } => note.clone(),
-        Event::CommandRefused { why, .. } => why.clone(),
-        _ => return None,
-    })
 }

@@ -27,12 +27,10 @@ mod text;
 pub mod theme;
 mod update;
 mod view;
-mod words;
 
 pub use action::{Action, Effect};
 pub use app::{Screen, run, run_on};
 pub use model::Model;
 pub use session::{Ending, Outcome, Save, SaveError, Session, Signal};
-pub use text::count;
 pub use update::update;
 pub use view::view;

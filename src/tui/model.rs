@@ -20,7 +20,7 @@ pub use activity::{Activity, Status, Task, Work};
 pub use allocation::AllocationPane;
 pub use edit::Edit;
 pub use gate::{GatePane, GateStats};
-pub use log::{Importance, LogLine, LogPane};
+pub use log::{LogLine, LogPane};
 pub use overlay::{Confirm, Overlay, SavePrompt};
 pub use parts::Part;
 pub use scroll::Scroll;
@@ -31,7 +31,8 @@ use super::Outcome;
 use super::keymap::Scope;
 use super::text;
 use super::theme::Theme;
-use crate::search::{Candidate, CandidateId, Command, Group, Origin, Tree};
+use crate::search::{Candidate, CandidateId, Command, Tree};
+use crate::words;
 
 /// A pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -184,10 +185,7 @@ impl Model {
 
     /// A candidate in a few words: `#12 stage2 → 4`.
     pub fn title(&self, id: CandidateId) -> String {
-        match self.tree.get(id) {
-            Some(candidate) => format!("{id} {}", self.change(candidate)),
-            None => id.to_string(),
-        }
+        words::title(&self.tree, id, self.theme.symbols.marks())
     }
 
     /// [`Model::title`] in at most `columns` columns; of what does not fit, the group's name gives way.
@@ -202,14 +200,7 @@ impl Model {
 
     /// What a candidate changed: `stage2 → 4`, or `start`.
     pub fn change(&self, candidate: &Candidate) -> String {
-        match &candidate.change {
-            Some(change) => {
-                let arrow = self.theme.symbols.arrow;
-                format!("{} {arrow} {}", change.group, change.bits)
-            }
-            None if candidate.origin == Origin::Pin => String::from("within the pins"),
-            None => String::from("start"),
-        }
+        words::change(candidate, self.theme.symbols.marks())
     }
 
     /// [`Model::change`] in at most `columns` columns: `stage1…1_conv → 4`.
@@ -226,14 +217,6 @@ impl Model {
                 )
             }
             _ => text::fit(&whole, columns, ellipsis),
-        }
-    }
-
-    /// The name of a group as a person says it.
-    pub fn group_name(group: &Group) -> String {
-        match group {
-            Group::Network => String::from("the network"),
-            other => other.to_string(),
         }
     }
 }

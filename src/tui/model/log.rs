@@ -3,19 +3,7 @@
 use std::collections::VecDeque;
 
 use super::Scroll;
-
-/// How much an event matters to a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Importance {
-    /// A step on the way.
-    Detail,
-    /// It decides something.
-    Decision,
-    /// It changes the result, or a person did it.
-    Milestone,
-    /// Something is wrong.
-    Problem,
-}
+use crate::words::Importance;
 
 /// A line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! The signs, in Unicode and in ASCII.
 
+use crate::words::Marks;
+
 /// The signs that are drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // named by use
@@ -45,6 +47,15 @@ pub struct Symbols {
 }
 
 impl Symbols {
+    /// The signs between words.
+    pub fn marks(&self) -> Marks {
+        Marks {
+            arrow: self.arrow,
+            at_most: self.at_most,
+            at_least: self.at_least,
+        }
+    }
+
     /// One column each, in every font that a terminal is likely to have.
     pub fn unicode() -> Self {
         Symbols {

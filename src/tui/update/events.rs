@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::journal::Entry;
 use crate::run::Update;
 use crate::search::{Event, Origin};
-use crate::tui::model::{AllocationPane, Importance, LogLine, Model, Overlay, Status, ToastKind};
-use crate::tui::words;
+use crate::tui::model::{AllocationPane, LogLine, Model, Overlay, Status, ToastKind};
+use crate::words::{self, Importance};
 
 /// Folds one update in.
 pub fn fold(model: &mut Model, update: Update) {
@@ -61,7 +61,7 @@ fn event(model: &mut Model, entry: &Entry) {
         }
         Event::CommandAccepted { command, note } if own => {
             let text = if note.is_empty() {
-                words::command(command, &model.theme.symbols)
+                words::command(command, model.theme.symbols.marks())
             } else {
                 note.clone()
             };
@@ -69,7 +69,10 @@ fn event(model: &mut Model, entry: &Entry) {
         }
         Event::CommandRefused { command, why } if own => {
             model.expecting = None;
-            let text = format!("{}: {why}", words::command(command, &model.theme.symbols));
+            let text = format!(
+                "{}: {why}",
+                words::command(command, model.theme.symbols.marks())
+            );
             model.toasts.push(ToastKind::Bad, text, model.clock);
         }
         Event::IncumbentChanged {
@@ -82,7 +85,7 @@ fn event(model: &mut Model, entry: &Entry) {
         _ => {}
     }
     model.nodes.stale = true;
-    let (importance, text) = words::event(model, &entry.event);
+    let (importance, text) = words::event(&model.tree, &entry.event, model.theme.symbols.marks());
     let time = time_of_day(model, &entry.time);
     model.log.push(LogLine {
         time,

@@ -12,7 +12,7 @@ use super::tree::spinner;
 use crate::evaluate::Progress;
 use crate::tui::model::{Model, Status, Task, Work};
 use crate::tui::text::{self, count, large, points};
-use crate::tui::words;
+use crate::words;
 
 /// Draws the header: four lines, or five with labels where there is room.
 pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {

@@ -8,7 +8,7 @@ use crate::search::{Candidate, Origin};
 use crate::tui::layout::Layout;
 use crate::tui::model::{Fold, Joint, Model, Pane, Row};
 use crate::tui::text;
-use crate::tui::words;
+use crate::words;
 
 const STATE: usize = 13;
 const DRIFT: usize = 6;
@@ -168,7 +168,7 @@ fn note(model: &Model, node: &Candidate) -> String {
     let symbols = &model.theme.symbols;
     match (node.judgement(), node.gate) {
         (Some(judgement), _) => words::images(judgement),
-        (None, Some(gate)) => words::gate_numbers(&gate, symbols),
+        (None, Some(gate)) => words::gate_numbers(&gate, symbols.marks()),
         (None, None) => String::new(),
     }
 }

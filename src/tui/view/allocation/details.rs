@@ -9,7 +9,7 @@ use crate::tui::model::{Edit, Model};
 use crate::tui::text::{self, bytes, bytes_change};
 use crate::tui::view::gate;
 use crate::tui::view::pieces::{Sentence, line_area};
-use crate::tui::words;
+use crate::words;
 
 /// Draws what is known of a node, or the change being made of it; in the last line the heading of the list.
 pub fn draw(
@@ -104,7 +104,9 @@ fn judgement_line(model: &Model, node: &Candidate, columns: u16) -> Line<'static
     } else {
         word.to_owned()
     };
-    let numbers = node.judgement().map(|j| words::judgement(j, symbols));
+    let numbers = node
+        .judgement()
+        .map(|j| words::judgement(j, symbols.marks()));
     Sentence::new(model, columns)
         .add(Line::styled(word, style))
         .maybe(numbers)
@@ -119,7 +121,10 @@ fn short_details(model: &Model, node: &Candidate, columns: u16) -> Line<'static>
         .add(bytes(node.bytes))
         .maybe(parent.map(|p| format!("{} on {}", bytes_change(p.bytes, node.bytes), p.id)))
         .add(Line::styled(word, style))
-        .maybe(node.judgement().map(|j| words::judgement(j, symbols)))
+        .maybe(
+            node.judgement()
+                .map(|j| words::judgement(j, symbols.marks())),
+        )
         .maybe(node.gate.map(|g| gate::numbers(model, &g)))
         .line()
 }

@@ -1,16 +1,78 @@
-//! Events in words.
+//! Events and numbers in words: for the log of the interface and for lines without it.
+#![forbid(unsafe_code)]
 
-use super::model::{Importance, Model};
-use super::text::{bytes, count, drift, drift_change, points};
-use super::theme::Symbols;
-use crate::evaluate::Verdict;
+pub mod numbers;
+
+use crate::evaluate::{Verdict, percent};
 use crate::profile::{GateMode, Level, Strategy};
-use crate::search::{Command, Event, GateDecision, GateReason, Judgement, Origin, StopReason};
+use crate::search::{
+    Candidate, CandidateId, Command, Event, GateDecision, GateReason, Group, Judgement, Origin,
+    StopReason, Tree,
+};
+use numbers::{bytes, count, drift, drift_change, points};
 
-/// An event as a sentence, and how much it matters. `model.tree` knows it already.
-pub fn event(model: &Model, event: &Event) -> (Importance, String) {
+/// How much an event matters to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Importance {
+    /// A step on the way.
+    Detail,
+    /// It decides something.
+    Decision,
+    /// It changes the result, or a person did it.
+    Milestone,
+    /// Something is wrong.
+    Problem,
+}
+
+/// Signs between words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// Becomes.
+    pub arrow: &'static str,
+    /// At most.
+    pub at_most: &'static str,
+    /// At least.
+    pub at_least: &'static str,
+}
+
+impl Marks {
+    /// For every terminal and file.
+    pub const ASCII: Marks = Marks {
+        arrow: "->",
+        at_most: "<=",
+        at_least: ">=",
+    };
+}
+
+/// A candidate in a few words: `#12 stage2 -> 4`.
+pub fn title(tree: &Tree, id: CandidateId, marks: Marks) -> String {
+    match tree.get(id) {
+        Some(candidate) => format!("{id} {}", change(candidate, marks)),
+        None => id.to_string(),
+    }
+}
+
+/// What a candidate changed: `stage2 -> 4`, or `start`.
+pub fn change(candidate: &Candidate, marks: Marks) -> String {
+    match &candidate.change {
+        Some(change) => format!("{} {} {}", change.group, marks.arrow, change.bits),
+        None if candidate.origin == Origin::Pin => String::from("within the pins"),
+        None => String::from("start"),
+    }
+}
+
+/// The name of a group as a person says it.
+pub fn group(group: &Group) -> String {
+    match group {
+        Group::Network => String::from("the network"),
+        other => other.to_string(),
+    }
+}
+
+/// An event as a sentence, and how much it matters. `tree` knows it already.
+pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
     use Importance::{Decision, Detail, Milestone, Problem};
-    let symbols = &model.theme.symbols;
+    let title = |id: CandidateId| title(tree, id, marks);
     match event {
         Event::Started { settings } => {
             let menu: Vec<String> = settings
@@ -30,7 +92,7 @@ pub fn event(model: &Model, event: &Event) -> (Importance, String) {
             (Milestone, text)
         }
         Event::Baseline { correct } => {
-            let share = 100.0 * correct.correct() as f64 / correct.len().max(1) as f64;
+            let share = percent(correct.correct(), correct.len());
             let images = count(correct.len() as u64);
             (
                 Milestone,
@@ -70,7 +132,7 @@ pub fn event(model: &Model, event: &Event) -> (Importance, String) {
             let from = parent.map_or(String::new(), |p| format!(" from {p}"));
             let text = format!(
                 "{} proposed{from}{}, {}",
-                model.title(*candidate),
+                title(*candidate),
                 origin(*why),
                 bytes(*size)
             );
@@ -84,12 +146,12 @@ pub fn event(model: &Model, event: &Event) -> (Importance, String) {
             cached,
             ..
         } => {
-            let parent = model.tree.get(*candidate).and_then(|c| c.parent);
+            let parent = tree.get(*candidate).and_then(|c| c.parent);
             let change = parent.map(|p| format!(", {} on {p}", drift_change(*added)));
             let known = if *cached { ", known already" } else { "" };
             let text = format!(
                 "{} drifts {}{}{known}",
-                model.title(*candidate),
+                title(*candidate),
                 drift(*d),
                 change.unwrap_or_default()
             );
@@ -97,7 +159,7 @@ pub fn event(model: &Model, event: &Event) -> (Importance, String) {
         }
         Event::Gated { candidate, reason } => (
             Decision,
-            format!("{} {}", model.title(*candidate), gate(reason, symbols)),
+            format!("{} {}", title(*candidate), gate(reason, marks)),
         ),
         Event::Screened {
             candidate,
@@ -111,11 +173,7 @@ pub fn event(model: &Model, event: &Event) -> (Importance, String) {
             };
             (
                 Decision,
-                format!(
-                    "{} {word}: {}",
-                    model.title(*candidate),
-                    judgement(j, symbols)
-                ),
+                format!("{} {word}: {}", title(*candidate), judgement(j, marks)),
             )
         }
         Event::Confirmed {
@@ -130,36 +188,28 @@ pub fn event(model: &Model, event: &Event) -> (Importance, String) {
             };
             (
                 Milestone,
-                format!(
-                    "{} {word}: {}",
-                    model.title(*candidate),
-                    judgement(j, symbols)
-                ),
+                format!("{} {word}: {}", title(*candidate), judgement(j, marks)),
             )
         }
         Event::BaseChanged { candidate, reason } => (
             Decision,
-            format!(
-                "{} is the base now: {}",
-                model.title(*candidate),
-                reason.text()
-            ),
+            format!("{} is the base now: {}", title(*candidate), reason.text()),
         ),
         Event::GroupClosed { group, at, reason } => (
             Detail,
             format!(
                 "{} is closed from {at} bits down: {}",
-                Model::group_name(group),
+                self::group(group),
                 close(*reason)
             ),
         ),
         Event::IncumbentChanged {
             candidate: Some(id),
         } => {
-            let size = model.tree.get(*id).map_or(0, |c| c.bytes);
+            let size = tree.get(*id).map_or(0, |c| c.bytes);
             (
                 Milestone,
-                format!("{} is the incumbent now, {}", model.title(*id), bytes(size)),
+                format!("{} is the incumbent now, {}", title(*id), bytes(size)),
             )
         }
         Event::IncumbentChanged { candidate: None } => (
@@ -168,14 +218,14 @@ pub fn event(model: &Model, event: &Event) -> (Importance, String) {
         ),
         Event::CommandAccepted { command: c, note } => {
             let text = if note.is_empty() {
-                command(c, symbols)
+                command(c, marks)
             } else {
                 note.clone()
             };
             (Milestone, text)
         }
         Event::CommandRefused { command: c, why } => {
-            (Problem, format!("{}: refused, {why}", command(c, symbols)))
+            (Problem, format!("{}: refused, {why}", command(c, marks)))
         }
         Event::Tested {
             candidate,
@@ -184,7 +234,7 @@ pub fn event(model: &Model, event: &Event) -> (Importance, String) {
             ..
         } => {
             let who = candidate.map_or(String::from("the float network"), |id| id.to_string());
-            let share = points(100.0 * *correct as f64 / (*images).max(1) as f64);
+            let share = points(percent(*correct, *images));
             let images = count(*images as u64);
             (
                 Milestone,
@@ -198,9 +248,9 @@ pub fn event(model: &Model, event: &Event) -> (Importance, String) {
 }
 
 /// A gate decision with its numbers: `passed: chance 0.62 ≥ 0.10 at drift 0.051`.
-pub fn gate(reason: &GateReason, symbols: &Symbols) -> String {
+pub fn gate(reason: &GateReason, marks: Marks) -> String {
     let d = drift(reason.drift);
-    let numbers = gate_numbers(reason, symbols);
+    let numbers = gate_numbers(reason, marks);
     match reason.decision {
         GateDecision::Passed => format!("passed the gate at drift {d}: {numbers}"),
         GateDecision::HeldBack => format!("held back at drift {d}: {numbers}"),
@@ -212,19 +262,19 @@ pub fn gate(reason: &GateReason, symbols: &Symbols) -> String {
 }
 
 /// What the gate compared.
-pub fn gate_numbers(reason: &GateReason, symbols: &Symbols) -> String {
+pub fn gate_numbers(reason: &GateReason, marks: Marks) -> String {
     let through = reason.decision == GateDecision::Passed;
     match (reason.mode, reason.decision) {
         (_, GateDecision::Exempt) => String::from("made by hand"),
         (GateMode::Off, _) => String::from("the gate is off"),
         (GateMode::Fixed, _) => match reason.limit {
-            Some(limit) if through => format!("limit {} {}", symbols.at_most, drift(limit)),
+            Some(limit) if through => format!("limit {} {}", marks.at_most, drift(limit)),
             Some(limit) => format!("limit {} > {}", drift(reason.drift), drift(limit)),
             None => String::from("no limit"),
         },
         (GateMode::Adaptive, _) => match (reason.chance, reason.min_chance) {
             (Some(chance), Some(least)) if through => {
-                format!("chance {chance:.2} {} {least:.2}", symbols.at_least)
+                format!("chance {chance:.2} {} {least:.2}", marks.at_least)
             }
             (Some(chance), Some(least)) => format!("chance {chance:.2} < {least:.2}"),
             _ => format!("warming up, {} verdicts", reason.verdicts),
@@ -233,14 +283,14 @@ pub fn gate_numbers(reason: &GateReason, symbols: &Symbols) -> String {
 }
 
 /// A judgement in numbers: `drop 1.20 on 500 of 500 images`.
-pub fn judgement(j: &Judgement, symbols: &Symbols) -> String {
+pub fn judgement(j: &Judgement, marks: Marks) -> String {
     let looked = images(j);
     let allowed = 100.0 * j.allowed_loss as f64 / j.of.max(1) as f64;
     let known = if j.cached { ", known already" } else { "" };
     format!(
         "drop {} on {looked} ({} {}{known})",
         points(j.drop()),
-        symbols.at_most,
+        marks.at_most,
         points(allowed)
     )
 }
@@ -256,7 +306,7 @@ pub fn images(j: &Judgement) -> String {
 }
 
 /// A command in words.
-pub fn command(command: &Command, symbols: &Symbols) -> String {
+pub fn command(command: &Command, marks: Marks) -> String {
     match command {
         Command::Pause => String::from("pause"),
         Command::Resume => String::from("resume"),
@@ -265,7 +315,7 @@ pub fn command(command: &Command, symbols: &Symbols) -> String {
         Command::SetBits { candidate, change } => {
             format!(
                 "set {} {} {} on {candidate}",
-                change.group, symbols.arrow, change.bits
+                change.group, marks.arrow, change.bits
             )
         }
         Command::Pin { pin } if pin.min == pin.max => format!("pin {} at {}", pin.pattern, pin.min),
