@@ -1,5 +1,8 @@
 //! The graphs against the authors' own networks: key lists, and fixtures made by the authors' code.
 
+#[path = "common/network.rs"]
+mod shared;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +11,7 @@ use aq4svit::network::{
     Architecture, Graph, Halves, Layout, ModelConfig, Neuron, Op, Range, TensorKind, TensorSpec,
 };
 use aq4svit::profile::Profile;
+use shared::demo;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -455,26 +459,6 @@ fn the_demo_model_has_its_published_size() {
     assert_eq!(graph.parameters(), 190_850);
     // Every neuron follows a layer, except the four after attention; the head has none.
     assert_eq!((graph.sites.len(), graph.layers.len()), (35, 35 - 4 + 1));
-}
-
-/// The built-in QKFormer for Fashion-MNIST.
-fn demo() -> Graph {
-    ModelConfig {
-        architecture: Architecture::QkFormer {
-            layout: Layout::Cifar,
-            embed_dims: 64,
-            depths: 4,
-            batch_leak: false,
-        },
-        image_size: 28,
-        in_channels: 1,
-        num_classes: 10,
-        num_heads: 8,
-        mlp_ratio: 4,
-        time_steps: 4,
-    }
-    .graph()
-    .unwrap()
 }
 
 fn input_of(graph: &Graph, layer: &str) -> Range {

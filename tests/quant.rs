@@ -1,5 +1,8 @@
 //! The quantizer and the memory accounting on real networks.
 
+#[path = "common/network.rs"]
+mod shared;
+
 use std::path::Path;
 
 use aq4svit::network::{Architecture, Graph, Layout, ModelConfig, TensorKind};
@@ -7,6 +10,7 @@ use aq4svit::quant::{
     Affine, Allocation, BitWidth, MemoryModel, Scheme, pack, quantize, saving_percent, unpack,
 };
 use safetensors::SafeTensors;
+use shared::demo;
 
 fn config(architecture: Architecture) -> ModelConfig {
     ModelConfig {
@@ -36,17 +40,6 @@ fn sdt_v2(merge_repconv: bool) -> Architecture {
         kd: true,
         merge_repconv,
     }
-}
-
-/// The built-in demo: a QKFormer for 28x28 grey images.
-fn demo() -> Graph {
-    ModelConfig {
-        image_size: 28,
-        in_channels: 1,
-        ..config(qkformer(Layout::Cifar))
-    }
-    .graph()
-    .unwrap()
 }
 
 fn uniform(graph: &Graph, bits: u8) -> Allocation {

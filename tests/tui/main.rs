@@ -1,5 +1,7 @@
 //! The terminal interface, driven by the real engine on a synthetic landscape.
 
+#[path = "../common/network.rs"]
+mod network;
 #[cfg(unix)]
 mod pty;
 mod screens;

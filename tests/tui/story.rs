@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aq4svit::evaluate::{Cancel, Evaluator, Landscape, Progress};
 use aq4svit::journal::Entry;
-use aq4svit::network::{Architecture, LayerId, Layout, ModelConfig};
+use aq4svit::network::LayerId;
 use aq4svit::profile::{Constraint, GateConfig, SearchConfig};
 use aq4svit::quant::{Affine, BitWidth, MemoryModel};
 use aq4svit::run::{Totals, Update};
@@ -14,23 +14,11 @@ use aq4svit::tui::theme::Theme;
 use aq4svit::tui::{Action, Effect, update};
 use jiff::tz::TimeZone;
 
+use super::network::demo;
+
 /// The demo's network as the search sees it.
 pub fn demo_space() -> Space {
-    let config = ModelConfig {
-        architecture: Architecture::QkFormer {
-            layout: Layout::Cifar,
-            embed_dims: 64,
-            depths: 4,
-            batch_leak: false,
-        },
-        image_size: 28,
-        in_channels: 1,
-        num_classes: 10,
-        num_heads: 8,
-        mlp_ratio: 4,
-        time_steps: 4,
-    };
-    let graph = config.graph().unwrap();
+    let graph = demo();
     let memory = MemoryModel::of(&graph, Affine::F32);
     let menu: Vec<BitWidth> = [2, 3, 4, 5, 6, 8]
         .map(|b| BitWidth::new(b).unwrap())
