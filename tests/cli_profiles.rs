@@ -193,6 +193,7 @@ fn inspect_shows_the_layers_and_checks_the_checkpoint() {
         "{}",
         told.err
     );
+    assert!(told.out.contains("nothing.safetensors, not there\n"));
 
     home.demo(&[], "profiles/demo.toml");
     let text = home.ok(&["inspect", "demo"]);

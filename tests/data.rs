@@ -295,7 +295,8 @@ fn images_that_are_none_are_named_or_left_out() {
     // Five good ones are too few for 8, but enough for 5.
     let message = load("on_corrupt = 'skip'").unwrap_err().to_string();
     assert!(
-        message.contains("need 8 training images") && message.ends_with("holds 5"),
+        message.contains("need 8 training images")
+            && message.ends_with("holds 5: lower one of them"),
         "{message}"
     );
     let text = text("on_corrupt = 'skip'").replace("search = 6", "search = 3");

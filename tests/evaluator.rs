@@ -471,6 +471,9 @@ fn a_batch_leak_has_fixed_batches() {
         parts.extend(&bits(ask(&mut evaluator, &uniform(4), question).0));
     }
     assert_eq!(parts, expected);
+    let cancel = Cancel::default();
+    let counted = evaluator.statistics(&uniform(4), Split::Search, &cancel, &mut |_| ());
+    assert_eq!(counted.unwrap().correct(), expected.correct());
     let (drift, _) = ask(&mut evaluator, &uniform(32), Question::Drift);
     assert!(matches!(drift, Outcome::Drift { drift, .. } if drift == 0.0));
 

@@ -66,7 +66,10 @@ fn inspect_profile(args: &Args, library: &Library) -> Result<ExitCode> {
         .as_ref()
         .map(|c| check(c, &graph));
     let missing = matches!(checked, Some(Err(CheckpointError::NotFound { .. })));
-    let report = report::Inspection::of(&resolved, &graph, matches!(checked, Some(Ok(()))));
+    let report = report::Inspection {
+        checkpoint_missing: missing,
+        ..report::Inspection::of(&resolved, &graph, matches!(checked, Some(Ok(()))))
+    };
     let text = match (args.json, args.wide) {
         (true, _) => format!("{}\n", serde_json::to_string(&report)?),
         (false, wide) => table::text(&report, wide),

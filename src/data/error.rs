@@ -24,7 +24,11 @@ pub enum DataError {
         what: String,
     },
     /// The labels belong to other images.
-    #[error("{} holds {images} images, but {} holds {labels} labels", images_file.display(), labels_file.display())]
+    #[error(
+        "{} holds {images} images, but {} holds {labels} labels: take the two files of one split",
+        images_file.display(),
+        labels_file.display()
+    )]
     Count {
         /// The file of images.
         images_file: PathBuf,
@@ -37,7 +41,8 @@ pub enum DataError {
     },
     /// A label that the model has no class for.
     #[error(
-        "{}: label {label} of image {index} is out of range: the model has {classes} classes (model.num_classes), 0 to {}",
+        "{}: label {label} of image {index} is out of range: the model has {classes} classes (model.num_classes), 0 to {}: \
+         correct the file, or the profile",
         file.display(),
         classes.saturating_sub(1)
     )]
@@ -78,7 +83,8 @@ pub enum DataError {
     },
     /// Fewer training images than the profile wants.
     #[error(
-        "data.calibration = {calibration} and data.search = {search} need {} training images, but {} holds {pool}",
+        "data.calibration = {calibration} and data.search = {search} need {} training images, but {} holds {pool}: \
+         lower one of them",
         calibration.saturating_add(*search),
         file.display()
     )]

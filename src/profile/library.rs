@@ -1,5 +1,8 @@
 //! Profiles by name: those that come with the program, and those that a person has saved.
 
+mod name;
+mod shipped;
+
 use std::fmt;
 use std::fs;
 use std::io;
@@ -14,74 +17,9 @@ use super::overrides::{Overrides, replace};
 use super::paths::Paths;
 use super::save::{SaveError, write_text};
 use super::settings::Profile;
-
-macro_rules! shipped {
-    ($($name:literal),* $(,)?) => {
-        /// The profiles that come with the program: name and text.
-        pub const SHIPPED: &[(&str, &str)] = &[$((
-            $name,
-            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/profiles/", $name, ".toml")),
-        )),*];
-    };
-}
-
-shipped!(
-    "demo",
-    "reference",
-    "qkformer-cifar10-4-384",
-    "qkformer-cifar100-4-384",
-    "qkformer-cifar10dvs-256",
-    "qkformer-dvs128-256",
-    "qkformer-imagenet-10-384",
-    "qkformer-imagenet-10-512",
-    "qkformer-imagenet-10-768",
-    "sdt-v1-cifar10-2-256",
-    "sdt-v1-cifar10-2-512",
-    "sdt-v1-cifar100-2-256",
-    "sdt-v1-cifar100-2-512",
-    "sdt-v1-cifar10dvs-2-256",
-    "sdt-v1-gesture-2-256",
-    "sdt-v1-imagenet-10-512",
-    "sdt-v1-imagenet-6-512",
-    "sdt-v1-imagenet-8-384",
-    "sdt-v1-imagenet-8-512",
-    "sdt-v1-imagenet-8-768",
-    "sdt-v2-imagenet-15m",
-    "sdt-v2-imagenet-31m",
-    "sdt-v2-imagenet-55m",
-    "sdt-v2-imagenet-55m-kd",
-    "sdt-v2-imagenet-55m-kd-t4",
-    "sdt-v3-imagenet-172m",
-    "sdt-v3-imagenet-83m",
-    "sdt-v3-imagenet-l",
-    "sdt-v3-imagenet-m",
-    "sdt-v3-imagenet-s",
-    "sdt-v3-imagenet-t",
-    "spikformer-cifar10-2-384",
-    "spikformer-cifar10-4-256",
-    "spikformer-cifar10-4-384",
-    "spikformer-cifar100-2-384",
-    "spikformer-cifar100-4-256",
-    "spikformer-cifar100-4-384",
-    "spikformer-cifar10dvs-2-256",
-    "spikformer-dvs128-2-256",
-    "spikformer-imagenet-10-512",
-    "spikformer-imagenet-6-512",
-    "spikformer-imagenet-8-384",
-    "spikformer-imagenet-8-512",
-    "spikformer-imagenet-8-768",
-    "spikingformer-cifar10-2-384",
-    "spikingformer-cifar10-4-256",
-    "spikingformer-cifar10-4-384",
-    "spikingformer-cifar100-2-384",
-    "spikingformer-cifar100-4-256",
-    "spikingformer-cifar100-4-384",
-    "spikingformer-cifar10dvs-2-256",
-    "spikingformer-dvs128-2-256",
-    "spikingformer-imagenet-8-384",
-    "spikingformer-imagenet-8-512",
-    "spikingformer-imagenet-8-768",
-);
+pub use name::{NameError, ProfileName};
+pub use shipped::SHIPPED;
+use shipped::shipped;
 
 /// The profile that `search` takes when none is named.
 pub const DEFAULT: &str = "demo";
@@ -141,40 +79,6 @@ impl ResolvedProfile {
             true => format!("{}, saved, instead of the shipped one", self.origin),
             false => self.origin.to_string(),
         }
-    }
-}
-
-/// The name of a saved profile: letters, digits, `-`, `_` and `.`, beginning with a letter or digit.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ProfileName(String);
-
-/// A name that no profile can be saved under.
-#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
-#[error(
-    "\"{0}\" cannot name a profile: use letters, digits, - _ and ., beginning with a letter or digit, at most 100"
-)]
-pub struct NameError(pub String);
-
-impl std::str::FromStr for ProfileName {
-    type Err = NameError;
-    fn from_str(name: &str) -> Result<Self, NameError> {
-        let begins_well = name.starts_with(char::is_alphanumeric);
-        let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-        // `a.toml` is a path to every command; the ending is added to the file.
-        match begins_well
-            && name.chars().all(allowed)
-            && name.len() <= 100
-            && !name.ends_with(".toml")
-        {
-            true => Ok(ProfileName(name.to_owned())),
-            false => Err(NameError(name.to_owned())),
-        }
-    }
-}
-
-impl fmt::Display for ProfileName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
     }
 }
 
@@ -393,10 +297,6 @@ impl Library {
             }
         }
     }
-}
-
-fn shipped(name: &str) -> Option<(&'static str, &'static str)> {
-    SHIPPED.iter().find(|(n, _)| *n == name).copied()
 }
 
 #[cfg(test)]

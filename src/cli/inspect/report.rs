@@ -33,6 +33,9 @@ pub struct Inspection {
     pub checkpoint: Option<String>,
     /// True when it has been read and has the network's tensors.
     pub checkpoint_fits: bool,
+    /// True when it is not there.
+    #[serde(skip)]
+    pub checkpoint_missing: bool,
     /// Trained parameters, dead ones included.
     pub parameters: u64,
     /// Weights of all layers.
@@ -179,6 +182,7 @@ impl Inspection {
             classes: graph.classes,
             checkpoint: profile.checkpoint.as_ref().map(ToString::to_string),
             checkpoint_fits,
+            checkpoint_missing: false,
             parameters: graph.parameters(),
             weights: graph.layers.iter().map(|l| l.weights() as u64).sum(),
             macs: graph.layers.iter().map(|l| l.macs).sum(),

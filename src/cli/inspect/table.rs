@@ -48,6 +48,7 @@ fn header(out: &mut String, report: &Inspection) {
         compact(report.macs)
     );
     let checkpoint = match (&report.checkpoint, report.checkpoint_fits) {
+        (Some(path), _) if report.checkpoint_missing => format!("{path}, not there"),
         (None, _) => "none given".to_owned(),
         (Some(path), true) => format!("{path}, has this network's tensors"),
         (Some(path), false) => format!("{path}, not usable"),

@@ -197,7 +197,10 @@ fn what_does_not_fit_is_named() {
         many.contains("data.calibration = 2 and data.search = 5 need 7 training images"),
         "{many}"
     );
-    assert!(many.ends_with("train-images holds 6"), "{many}");
+    assert!(
+        many.ends_with("train-images holds 6: lower one of them"),
+        "{many}"
+    );
 
     let means = DataConfig {
         mean: Some(vec![0.1; 3]),
