@@ -162,6 +162,25 @@ mod tests {
         assert!((parts + 0.9e-12 * estimate.attention - joules).abs() < 1e-18);
     }
 
+    /// Attention by masks: what is summed over tokens counts, what a mask lets through does not.
+    #[test]
+    fn masks_are_no_operations() {
+        let config: ModelConfig = toml::from_str(
+            "family = 'sdt-v1'\npooling = '0011'\nimage_size = 32\nin_channels = 3\nnum_classes = 10\n\
+             embed_dims = 48\nnum_heads = 8\nmlp_ratio = 4\ndepths = 2\ntime_steps = 4",
+        )
+        .unwrap();
+        let graph = config.graph().unwrap();
+        let mut counted = Statistics::new(&graph);
+        counted.images = 1;
+        for (sum, node) in counted.sums.iter_mut().zip(&graph.nodes) {
+            *sum = 0.25 * numbers(&graph, node) as f64;
+        }
+        // Two blocks of 64 tokens of 48 channels over 4 steps.
+        let attention = EnergyEstimate::new(&graph, &counted).attention;
+        assert_eq!(attention, 2.0 * 0.25 * (4 * 64 * 48) as f64);
+    }
+
     #[test]
     fn silence_costs_the_first_layer_and_the_head() {
         let graph = demo();
