@@ -56,6 +56,8 @@ pub enum Strategy {
     /// Hierarchical greedy search.
     #[default]
     Greedy,
+    /// Hierarchical beam search: the best few allocations go on at every step.
+    Beam,
 }
 
 /// `[search]`.
@@ -66,6 +68,8 @@ pub struct SearchConfig {
     pub strategy: Strategy,
     /// Levels, coarse to fine.
     pub levels: Vec<Level>,
+    /// Beam: allocations that go on at every step; 1 is greedy.
+    pub beam_width: usize,
     /// Images of a screening: the first of the search split's fixed order.
     pub screen: usize,
     /// Key of everything that is drawn (the audit share).
@@ -77,8 +81,19 @@ impl Default for SearchConfig {
         SearchConfig {
             strategy: Strategy::Greedy,
             levels: vec![Level::Network, Level::Stage, Level::Block, Level::Layer],
+            beam_width: 4,
             screen: 500,
             seed: 0,
+        }
+    }
+}
+
+impl SearchConfig {
+    /// Allocations that go on at every step: the beam's width, 1 for the other strategies.
+    pub fn beam(&self) -> usize {
+        match self.strategy {
+            Strategy::Beam => self.beam_width.max(1),
+            Strategy::Greedy => 1,
         }
     }
 }

@@ -141,9 +141,9 @@ pub(crate) const KEYS: &[Key] = &[
     choice(
         "search",
         "strategy",
-        &["greedy"],
-        &["beam", "allocate", "exhaustive"],
-        "use \"greedy\"",
+        &["greedy", "beam"],
+        &["allocate", "exhaustive"],
+        "use \"greedy\" or \"beam\"",
     ),
     key(
         "search",

@@ -34,8 +34,8 @@ impl Engine {
     }
 
     /// Sees to it that the base may be expanded: else something takes its place, or is to be judged for that. In this
-    /// order: the base brought within the pins; the nearest eligible ancestor of a pruned base; the newest eligible
-    /// base that led here; a new start.
+    /// order: the base brought within the pins; the nearest eligible ancestor of a pruned base; what walking back
+    /// leads to; a new start.
     pub(super) fn settle(&mut self) {
         let at_work = match self.phase {
             Phase::Lowest(_) | Phase::Level(_) | Phase::Confirm(_) => true,
@@ -62,13 +62,7 @@ impl Engine {
         } else {
             None
         };
-        let led_here = self.tree.accepted.iter().rev().copied();
-        let next = ancestor.or_else(|| {
-            led_here
-                .filter_map(|id| self.tree.get(id))
-                .find(|c| self.eligible(c))
-                .map(|c| c.id)
-        });
+        let next = ancestor.or_else(|| self.walk_back());
         match next {
             Some(candidate) => {
                 self.emit(Event::BaseChanged { candidate, reason });
@@ -79,6 +73,17 @@ impl Engine {
             }
             None => self.open_start(),
         }
+    }
+
+    /// Greedy: the newest eligible base of the accepted moves that led here. The others never follow a single line:
+    /// the smallest of all eligible ones.
+    fn walk_back(&self) -> Option<CandidateId> {
+        let eligible = |id: &CandidateId| self.tree.get(*id).is_some_and(|c| self.eligible(c));
+        if self.settings.search.beam() == 1 {
+            return self.tree.accepted.iter().rev().copied().find(eligible);
+        }
+        let all = self.tree.candidates.iter().map(|c| c.id);
+        all.filter(eligible).min_by(|a, b| self.order(*a, *b))
     }
 
     fn eligible_ancestor(&self, from: CandidateId) -> Option<CandidateId> {
@@ -133,16 +138,31 @@ impl Engine {
         if forget {
             self.closed.clear();
         }
-        let last = self.settings.search.levels.len().saturating_sub(1);
         match &self.phase {
-            Phase::Level(open) => self.open_level(open.index),
-            Phase::Confirm(After::Level(next)) => self.open_level(next.saturating_sub(1)),
+            Phase::Level(open) => {
+                self.beam = open.members();
+                self.open_stage(self.stage);
+            }
+            Phase::Confirm(After::Stage)
+            | Phase::Test(StopReason::Complete | StopReason::NothingMet) => {
+                self.open_stage(self.stage);
+            }
             Phase::Test(StopReason::LowestPasses) => self.phase = Phase::Confirm(After::Lowest),
-            Phase::Test(StopReason::Complete | StopReason::NothingMet) => self.open_level(last),
-            Phase::Start(_) => self.open_level(0),
+            Phase::Start(_) => self.open_stage(0),
             // The smallest width is tried whatever the base; once confirmed, the first level opens.
             Phase::Lowest(_) | Phase::Confirm(After::Lowest) => {}
             Phase::Baseline | Phase::Test(StopReason::Stopped) | Phase::Finished => {}
+        }
+    }
+
+    /// Opens a stage of the plan on the current base; behind the last one the search is done.
+    pub(super) fn open_stage(&mut self, stage: usize) {
+        match self.settings.search.levels.get(stage) {
+            Some(level) => {
+                self.stage = stage;
+                self.open_level(*level);
+            }
+            None => self.phase = Phase::Test(StopReason::Complete),
         }
     }
 

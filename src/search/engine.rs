@@ -60,6 +60,10 @@ pub struct Engine {
     /// Widths each layer may have under the pins now in force.
     pub(super) allowed: Vec<Vec<BitWidth>>,
     pub(super) phase: Phase,
+    /// Position in the plan of the stage that is open or was last.
+    pub(super) stage: usize,
+    /// What the last level ended with beside its base: a beam goes on from these, too.
+    pub(super) beam: Vec<CandidateId>,
     /// Candidates asked for by a person (or a pin), judged before queued work.
     pub(super) by_hand: VecDeque<CandidateId>,
     /// Widths closed by failure, by layer set: equal sets of later levels are not proposed again.
@@ -114,6 +118,8 @@ impl Engine {
             gate,
             allowed,
             phase: Phase::Baseline,
+            stage: 0,
+            beam: Vec::new(),
             by_hand: VecDeque::new(),
             closed: HashMap::new(),
             resumed: VecDeque::new(),
@@ -158,9 +164,9 @@ impl Engine {
         }
         let mut asks = vec![first];
         if let (Phase::Level(open), true) = (&self.phase, self.by_hand.is_empty())
-            && open.opening
+            && let Some(state) = open.states.iter().find(|s| s.opening)
         {
-            let more = open
+            let more = state
                 .groups
                 .iter()
                 .filter_map(|g| g.candidate)

@@ -248,8 +248,15 @@ pub enum Event {
         /// Why.
         reason: BaseReason,
     },
-    /// A group is proposed no further at this level.
+    /// Which allocations a beam expands from now on, greedy's first.
+    BeamKept {
+        /// Up to `beam_width` candidates that passed.
+        states: Vec<CandidateId>,
+    },
+    /// A group is proposed no further from one of the level's allocations.
     GroupClosed {
+        /// The allocation.
+        base: CandidateId,
         /// The group.
         group: Group,
         /// Widths from here down are closed.
@@ -329,6 +336,7 @@ impl Event {
             Event::Screened { .. } => "screened",
             Event::Confirmed { .. } => "confirmed",
             Event::BaseChanged { .. } => "base_changed",
+            Event::BeamKept { .. } => "beam_kept",
             Event::GroupClosed { .. } => "group_closed",
             Event::LevelClosed { .. } => "level_closed",
             Event::IncumbentChanged { .. } => "incumbent_changed",

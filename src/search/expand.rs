@@ -1,9 +1,10 @@
 //! Expanding the base: candidates, groups, levels and rounds, and what the pins allow.
 
+use std::cmp::Ordering;
+
 use super::engine::Engine;
-use super::level::{OpenGroup, OpenLevel, Step, nearest_allowed};
-use super::phases::Phase;
-use super::{Candidate, CandidateId, CloseReason, Event, Group, Move, Origin, StopReason};
+use super::level::{OpenLevel, OpenState, Step, nearest_allowed};
+use super::{Candidate, CandidateId, CloseReason, Event, Group, Move, Origin};
 use crate::quant::{Allocation, BitWidth};
 
 impl Engine {
@@ -43,99 +44,60 @@ impl Engine {
             .then_some(CloseReason::AlreadyFailed)
     }
 
-    /// The child of the base that stands for a step: an existing one, or a new one.
+    /// The candidate that stands for a step: one that exists, whatever it was made from, or a new child of the base.
     pub(super) fn child(&mut self, base: CandidateId, group: &Group, step: &Step) -> CandidateId {
-        let children = self
-            .tree
-            .get(base)
-            .map(|b| b.children.clone())
-            .unwrap_or_default();
-        let same = |c: &&Candidate| c.allocation == step.allocation;
-        match children.iter().filter_map(|c| self.tree.get(*c)).find(same) {
-            Some(child) => child.id,
-            None => {
-                let change = Move {
-                    group: group.clone(),
-                    bits: step.bits,
-                };
-                self.propose(
-                    Some(base),
-                    Some(change),
-                    Origin::Search,
-                    step.allocation.clone(),
-                )
-            }
+        if let Some(twin) = self.twin(&step.allocation) {
+            return twin.id;
         }
+        let change = Move {
+            group: group.clone(),
+            bits: step.bits,
+        };
+        let allocation = step.allocation.clone();
+        self.propose(Some(base), Some(change), Origin::Search, allocation)
+    }
+
+    /// Fewest bytes first, then smallest drift, then a content hash.
+    pub(super) fn order(&self, a: CandidateId, b: CandidateId) -> Ordering {
+        let (Some(a), Some(b)) = (self.tree.get(a), self.tree.get(b)) else {
+            return Ordering::Equal;
+        };
+        let drift = |c: &Candidate| c.drift.unwrap_or(f64::INFINITY);
+        let hash = |c: &Candidate| blake3::hash(&c.allocation.bytes());
+        let by_content = || hash(a).as_bytes().cmp(hash(b).as_bytes());
+        a.bytes
+            .cmp(&b.bytes)
+            .then(drift(a).total_cmp(&drift(b)))
+            .then_with(by_content)
     }
 
     pub(super) fn close_group(
         &mut self,
-        open: &mut OpenLevel,
+        state: &mut OpenState,
         index: usize,
         at: BitWidth,
         reason: CloseReason,
     ) {
-        let group = &mut open.groups[index];
+        let greedy = state.greedy;
+        let group = &mut state.groups[index];
         group.closed = Some((at, reason));
-        if reason != CloseReason::Pruned {
+        if reason != CloseReason::Pruned && greedy {
             self.closed.insert(group.members.clone(), (at, reason));
         }
         let group = group.group.clone();
-        self.emit(Event::GroupClosed { group, at, reason });
-    }
-
-    /// Opens the level at a position of the settings' list on the current base; behind the last one the search is done.
-    pub(super) fn open_level(&mut self, index: usize) {
-        let Some(level) = self.settings.search.levels.get(index).copied() else {
-            self.phase = Phase::Test(StopReason::Complete);
-            return;
-        };
-        let Some(base) = self
-            .tree
-            .base
-            .and_then(|b| self.tree.get(b))
-            .map(|b| b.allocation.clone())
-        else {
-            return;
-        };
-        let groups: Vec<OpenGroup> = self
-            .settings
-            .space
-            .groups(level)
-            .into_iter()
-            .map(|group| {
-                let members = self.settings.space.members(&group);
-                let closed = self.closed.get(&members).copied();
-                OpenGroup {
-                    group,
-                    members,
-                    closed,
-                    candidate: None,
-                }
-            })
-            .collect();
-        let is_open = |g: &&OpenGroup| g.next(&base, &self.allowed, &self.settings).is_some();
-        let open = groups
-            .iter()
-            .filter(is_open)
-            .map(|g| g.group.clone())
-            .collect();
-        self.emit(Event::LevelOpened {
-            level,
-            groups: open,
-        });
-        self.phase = Phase::Level(OpenLevel {
-            level,
-            index,
-            groups,
-            opening: true,
+        self.emit(Event::GroupClosed {
+            base: state.base,
+            group,
+            at,
+            reason,
         });
     }
 
     pub(super) fn open_round(&mut self, open: &OpenLevel) {
         let Some(base) = self.tree.base else { return };
-        let ranking = open.ranking(base, &self.allowed, &self.tree, &self.settings);
-        if ranking.is_empty() {
+        let ranking = |s: &OpenState| s.ranking(&self.allowed, &self.tree, &self.settings).len();
+        let groups = open.states.iter().map(ranking).sum();
+        if groups == 0 {
             return;
         }
         self.frozen = self.gate.freeze();
@@ -143,7 +105,7 @@ impl Engine {
             round: self.tree.round + 1,
             level: open.level,
             base,
-            open: ranking.len(),
+            open: groups,
         });
     }
 

@@ -1,4 +1,4 @@
-//! One level of the hierarchy while it is open: its groups, their next steps and their ranking.
+//! One level of the hierarchy while it is open: the states that are expanded, their groups, next steps and ranking.
 
 use super::{CandidateId, CloseReason, Group, Settings, Tree};
 use crate::profile::Level;
@@ -15,6 +15,8 @@ pub struct OpenGroup {
     pub closed: Option<(BitWidth, CloseReason)>,
     /// The candidate measured last for its next step, possibly on an older base.
     pub candidate: Option<CandidateId>,
+    /// True once its next step passed: nothing more is asked of it until that step is taken.
+    pub found: bool,
 }
 
 /// The next lower step of a group on a base.
@@ -26,17 +28,32 @@ pub struct Step {
     pub allocation: Allocation,
 }
 
-/// The open level.
+/// An allocation that the open level expands.
+#[derive(Clone, Debug)]
+pub struct OpenState {
+    /// The allocation.
+    pub base: CandidateId,
+    /// The level's groups, in the graph's order.
+    pub groups: Vec<OpenGroup>,
+    /// True until every open group's first drift is measured.
+    pub opening: bool,
+    /// Children that passed at this depth, with the position of the group that was lowered.
+    pub found: Vec<(CandidateId, usize)>,
+    /// True once nothing more is asked of it at this depth.
+    pub searched: bool,
+    /// True on the line that greedy alone would follow.
+    pub greedy: bool,
+}
+
+/// The open level: one state for greedy, up to the beam's width for beam.
 #[derive(Clone, Debug)]
 pub struct OpenLevel {
     /// Which.
     pub level: Level,
-    /// Position in the settings' list of levels.
-    pub index: usize,
-    /// Its groups, in the graph's order.
-    pub groups: Vec<OpenGroup>,
-    /// True until every open group's first drift is measured.
-    pub opening: bool,
+    /// What is expanded.
+    pub states: Vec<OpenState>,
+    /// States that could not be lowered any further.
+    pub leaves: Vec<CandidateId>,
 }
 
 /// One lower step: the largest menu width below the group's largest current one; members already there or lower stay,
@@ -87,6 +104,7 @@ impl OpenGroup {
         let step = lower(base, &self.members, allowed, &settings.space.menu)?;
         match self.closed {
             Some((at, _)) if step.bits <= at => None,
+            _ if self.found => None,
             _ => Some(step),
         }
     }
@@ -99,7 +117,7 @@ pub struct Ranked {
     pub group: usize,
     /// Its next step.
     pub step: Step,
-    /// The candidate that stands for exactly this step on exactly this base, with its drift known.
+    /// The candidate that stands for exactly this step, with its drift known.
     pub fresh: Option<CandidateId>,
     /// Bytes saved over added drift; infinite where the step was never measured.
     pub score: f64,
@@ -108,16 +126,43 @@ pub struct Ranked {
 }
 
 impl OpenLevel {
+    /// The states and leaves, without repetition.
+    pub fn members(&self) -> Vec<CandidateId> {
+        let mut members: Vec<CandidateId> = self.states.iter().map(|s| s.base).collect();
+        members.extend(&self.leaves);
+        members
+    }
+}
+
+impl OpenState {
+    /// The state that a child becomes: what was measured and closed so far orders and holds for it as well.
+    pub fn child(&self, base: CandidateId, group: usize, greedy: bool) -> OpenState {
+        let mut groups = self.groups.clone();
+        for (i, open) in groups.iter_mut().enumerate() {
+            open.found = false;
+            if i == group {
+                open.candidate = None;
+            }
+        }
+        OpenState {
+            base,
+            groups,
+            opening: false,
+            found: Vec::new(),
+            searched: false,
+            greedy,
+        }
+    }
+
     /// Open groups in rank order: bytes saved / max(added drift, 1e-6), more bytes first on a tie, then the graph's
     /// order. A stale drift (of an older base) orders, and never rejects.
     pub fn ranking(
         &self,
-        base: CandidateId,
         allowed: &[Vec<BitWidth>],
         tree: &Tree,
         settings: &Settings,
     ) -> Vec<Ranked> {
-        let Some(base) = tree.get(base) else {
+        let Some(base) = tree.get(self.base) else {
             return Vec::new();
         };
         let mut ranked: Vec<Ranked> = Vec::new();
@@ -129,22 +174,23 @@ impl OpenLevel {
                 .candidate
                 .and_then(|c| tree.get(c))
                 .filter(|c| c.drift.is_some());
-            let fresh = measured
-                .filter(|c| c.parent == Some(base.id) && c.allocation == step.allocation)
-                .map(|c| c.id);
+            let fresh = measured.filter(|c| c.allocation == step.allocation);
             let saved = base
                 .bytes
                 .saturating_sub(settings.space.bytes(&step.allocation));
             let same_step =
                 measured.filter(|c| c.change.as_ref().is_some_and(|m| m.bits == step.bits));
-            let score = match same_step.and_then(|c| c.added_drift) {
+            // A candidate that was made from another state added something else to that one.
+            let here = fresh.and_then(|c| Some(c.drift? - base.drift?));
+            let added = here.or_else(|| same_step.and_then(|c| c.added_drift));
+            let score = match added {
                 Some(added) => saved as f64 / added.max(1e-6),
                 None => f64::INFINITY,
             };
             ranked.push(Ranked {
                 group,
                 step,
-                fresh,
+                fresh: fresh.map(|c| c.id),
                 score,
                 saved,
             });

@@ -13,6 +13,7 @@ mod expand;
 mod gate;
 mod known;
 mod level;
+mod levels;
 mod phases;
 mod replay;
 mod settings;

@@ -2,7 +2,7 @@
 
 use super::engine::{Ask, Engine, Next};
 use super::level::OpenLevel;
-use super::{BaseReason, Candidate, CandidateId, CloseReason, Event, GateDecision, StopReason};
+use super::{BaseReason, Candidate, CandidateId, Event, GateDecision, StopReason};
 use crate::evaluate::Verdict;
 
 /// What to do when the base is confirmed.
@@ -10,8 +10,8 @@ use crate::evaluate::Verdict;
 pub(super) enum After {
     /// The base should be the smallest width everywhere: then the search is done, else the first level opens.
     Lowest,
-    /// Open the level at this position, or finish behind the last.
-    Level(usize),
+    /// Open the next stage, or finish behind the last.
+    Stage,
 }
 
 /// Where the search stands.
@@ -92,7 +92,7 @@ impl Engine {
             return Next::Again;
         }
         if candidate.pruned {
-            self.open_level(0);
+            self.open_stage(0);
             return Next::Again;
         }
         let Some(drift) = candidate.drift else {
@@ -103,7 +103,7 @@ impl Engine {
             return Next::Again;
         };
         match candidate.judgement() {
-            None if gate.decision == GateDecision::HeldBack => self.open_level(0),
+            None if gate.decision == GateDecision::HeldBack => self.open_stage(0),
             None => return Next::Ask(Ask::Screen(lowest)),
             Some(judgement) if judgement.verdict == Verdict::Met => {
                 if self.tree.base != Some(lowest) {
@@ -114,119 +114,8 @@ impl Engine {
                 }
                 self.phase = Phase::Confirm(After::Lowest);
             }
-            Some(_) => self.open_level(0),
+            Some(_) => self.open_stage(0),
         }
-        Next::Again
-    }
-
-    pub(super) fn step_level(&mut self, mut open: OpenLevel) -> Next {
-        let Some(base) = self.tree.base else {
-            return Next::Wait;
-        };
-        if open.opening {
-            return self.step_opening(open, base);
-        }
-        if let Some(top) = self.resumed.pop_front() {
-            self.take_up(top, &mut open);
-            return Next::Again;
-        }
-        if let Some(candidate) = self.extras.front().copied() {
-            return self.step_extra(candidate);
-        }
-        let ranking = open.ranking(base, &self.allowed, &self.tree, &self.settings);
-        let Some(head) = ranking.first() else {
-            self.emit(Event::LevelClosed { level: open.level });
-            self.phase = Phase::Confirm(After::Level(open.index + 1));
-            return Next::Again;
-        };
-        let Some(fresh) = head.fresh else {
-            if let Some(reason) = self.hopeless(&head.step.allocation) {
-                self.close_group(&mut open, head.group, head.step.bits, reason);
-                self.phase = Phase::Level(open);
-                return Next::Again;
-            }
-            let candidate = self.child(base, &open.groups[head.group].group.clone(), &head.step);
-            open.groups[head.group].candidate = Some(candidate);
-            self.phase = Phase::Level(open);
-            let measured = self.tree.get(candidate).is_some_and(|c| c.drift.is_some());
-            return if measured {
-                Next::Again
-            } else {
-                Next::Ask(Ask::Drift(candidate))
-            };
-        };
-        let Some(candidate) = self.tree.get(fresh).cloned() else {
-            return Next::Wait;
-        };
-        if candidate.pruned {
-            self.close_group(&mut open, head.group, head.step.bits, CloseReason::Pruned);
-            self.phase = Phase::Level(open);
-            return Next::Again;
-        }
-        let Some(gate) = candidate.gate else {
-            self.decide(&candidate, candidate.drift.unwrap_or(0.0));
-            return Next::Again;
-        };
-        match candidate.screening {
-            None if gate.decision == GateDecision::HeldBack => {
-                self.close_group(&mut open, head.group, head.step.bits, CloseReason::HeldBack);
-                self.phase = Phase::Level(open);
-            }
-            None => return Next::Ask(Ask::Screen(fresh)),
-            Some(judgement) if judgement.verdict == Verdict::Met => {
-                open.groups[head.group].candidate = None;
-                self.emit(Event::BaseChanged {
-                    candidate: fresh,
-                    reason: BaseReason::Accepted,
-                });
-                self.open_round(&open);
-                self.phase = Phase::Level(open);
-            }
-            Some(_) => {
-                self.close_group(&mut open, head.group, head.step.bits, CloseReason::Failed);
-                self.phase = Phase::Level(open);
-            }
-        }
-        Next::Again
-    }
-
-    /// Proposes and measures the first step of every group of a newly opened level.
-    pub(super) fn step_opening(&mut self, mut open: OpenLevel, base: CandidateId) -> Next {
-        let Some(base_allocation) = self.tree.get(base).map(|b| b.allocation.clone()) else {
-            return Next::Wait;
-        };
-        for i in 0..open.groups.len() {
-            let group = &open.groups[i];
-            if group.candidate.is_some() {
-                continue;
-            }
-            let Some(step) = group.next(&base_allocation, &self.allowed, &self.settings) else {
-                continue;
-            };
-            if let Some(reason) = self.hopeless(&step.allocation) {
-                self.close_group(&mut open, i, step.bits, reason);
-                continue;
-            }
-            let group = group.group.clone();
-            open.groups[i].candidate = Some(self.child(base, &group, &step));
-        }
-        let unmeasured = |id: &CandidateId| {
-            self.tree
-                .get(*id)
-                .is_some_and(|c| c.drift.is_none() && !c.pruned)
-        };
-        let first = open
-            .groups
-            .iter()
-            .filter_map(|g| g.candidate)
-            .find(unmeasured);
-        if let Some(candidate) = first {
-            self.phase = Phase::Level(open);
-            return Next::Ask(Ask::Drift(candidate));
-        }
-        open.opening = false;
-        self.open_round(&open);
-        self.phase = Phase::Level(open);
         Next::Again
     }
 
@@ -245,8 +134,8 @@ impl Engine {
             After::Lowest if base.allocation == self.lowest() => {
                 self.phase = Phase::Test(StopReason::LowestPasses);
             }
-            After::Lowest => self.open_level(0),
-            After::Level(index) => self.open_level(index),
+            After::Lowest => self.open_stage(0),
+            After::Stage => self.open_stage(self.stage + 1),
         }
         Next::Again
     }

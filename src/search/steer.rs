@@ -2,7 +2,6 @@
 
 use super::check::Effect;
 use super::engine::{Ask, Engine, Next};
-use super::level::OpenLevel;
 use super::phases::Phase;
 use super::{
     BaseReason, Candidate, CandidateId, CloseReason, Command, Event, GateDecision, Origin, State,
@@ -93,8 +92,17 @@ impl Engine {
         Next::Again
     }
 
+    /// One step of what resumed branches brought, before the stage goes on; none when nothing is left of that.
+    pub(super) fn step_resumed(&mut self) -> Option<Next> {
+        if let Some(top) = self.resumed.pop_front() {
+            self.take_up(top);
+            return Some(Next::Again);
+        }
+        self.extras.front().copied().map(|id| self.step_extra(id))
+    }
+
     /// Judges an undecided candidate of a resumed branch; the gate decides as for any other.
-    pub(super) fn step_extra(&mut self, id: CandidateId) -> Next {
+    fn step_extra(&mut self, id: CandidateId) -> Next {
         let base_bytes = self
             .tree
             .base
@@ -135,7 +143,7 @@ impl Engine {
 
     /// Lets a resumed branch take part: its smallest passed candidate is the base again if it is smaller; groups that
     /// were closed because of the pruning open again; its undecided candidates are judged in this round.
-    pub(super) fn take_up(&mut self, top: CandidateId, open: &mut OpenLevel) {
+    fn take_up(&mut self, top: CandidateId) {
         let branch: Vec<Candidate> = self
             .tree
             .branch(top)
@@ -162,18 +170,19 @@ impl Engine {
             self.reopen(true);
             return;
         }
-        for group in &mut open.groups {
-            if matches!(group.closed, Some((_, CloseReason::Pruned))) {
-                group.closed = None;
-            }
-        }
         let undecided = |c: &&Candidate| matches!(c.state(), State::Proposed | State::Measured);
         let elsewhere = branch
             .iter()
             .filter(|c| !c.pruned && c.parent != Some(base.id))
             .filter(undecided);
         self.extras.extend(elsewhere.map(|c| c.id));
-        self.open_round(open);
-        self.phase = Phase::Level(open.clone());
+        if let Phase::Level(open) = &mut self.phase {
+            let groups = open.states.iter_mut().flat_map(|s| &mut s.groups);
+            for group in groups.filter(|g| matches!(g.closed, Some((_, CloseReason::Pruned)))) {
+                group.closed = None;
+            }
+            let open = open.clone();
+            self.open_round(&open);
+        }
     }
 }

@@ -104,6 +104,8 @@ pub struct Tree {
     pub base: Option<CandidateId>,
     /// The bases that accepted moves led through to the present one, oldest first.
     pub accepted: Vec<CandidateId>,
+    /// Beam: what is expanded at the open level, greedy's first; empty for greedy and between levels.
+    pub beam: Vec<CandidateId>,
     /// The smallest confirmed allocation.
     pub incumbent: Option<CandidateId>,
     /// The level that is open.
@@ -157,7 +159,10 @@ impl Tree {
             }
             Event::Baseline { correct } => self.float = correct.clone(),
             Event::LevelOpened { level, .. } => self.level = Some(*level),
-            Event::LevelClosed { .. } => self.level = None,
+            Event::LevelClosed { .. } => {
+                self.level = None;
+                self.beam.clear();
+            }
             Event::Proposed {
                 candidate,
                 parent,
@@ -194,6 +199,7 @@ impl Tree {
                 });
             }
             Event::RoundOpened { round, .. } => self.round = *round,
+            Event::BeamKept { states } => self.beam.clone_from(states),
             Event::Measured {
                 candidate,
                 drift,

@@ -195,7 +195,16 @@ pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
             Decision,
             format!("{} is the base now: {}", title(*candidate), reason.text()),
         ),
-        Event::GroupClosed { group, at, reason } => (
+        Event::BeamKept { states } => {
+            let titles: Vec<String> = states.iter().map(ToString::to_string).collect();
+            (
+                Detail,
+                format!("the beam goes on with {}", titles.join(", ")),
+            )
+        }
+        Event::GroupClosed {
+            group, at, reason, ..
+        } => (
             Detail,
             format!(
                 "{} is closed from {at} bits down: {}",
@@ -339,6 +348,7 @@ pub fn level(level: Level) -> &'static str {
 pub fn strategy(strategy: Strategy) -> &'static str {
     match strategy {
         Strategy::Greedy => "greedy",
+        Strategy::Beam => "beam",
     }
 }
 

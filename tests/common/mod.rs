@@ -48,6 +48,7 @@ pub fn settings() -> Settings {
         search: SearchConfig {
             strategy: Strategy::Greedy,
             levels: vec![Level::Network, Level::Stage, Level::Block, Level::Layer],
+            beam_width: 4,
             screen: 200,
             seed: 0,
         },
