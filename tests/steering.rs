@@ -2,7 +2,7 @@
 
 mod common;
 
-use aq4svit::profile::{GateConfig, GateMode, Pin};
+use aq4svit::profile::{GateConfig, GateMode, Pin, Strategy};
 use aq4svit::quant::Allocation;
 use aq4svit::search::{
     BaseReason, CandidateId, Command, Engine, Event, GateDecision, Group, Move, Origin, State,
@@ -10,7 +10,7 @@ use aq4svit::search::{
 };
 use common::driver::{Driver, Forced};
 use common::{LAYERS, landscape, settings, width};
-use proptest::prelude::{Strategy as _, *};
+use proptest::prelude::{Strategy as Generator, *};
 
 fn pin(pattern: &str, min: u8, max: u8) -> Pin {
     Pin {
@@ -329,7 +329,7 @@ fn after_stop_nothing_but_pausing_is_taken() {
     assert_eq!(driver.tree().finished, Some(StopReason::Stopped));
 }
 
-fn commands() -> impl proptest::strategy::Strategy<Value = Command> {
+fn commands() -> impl Generator<Value = Command> {
     let candidate = (0u32..40).prop_map(aq4svit::search::CandidateId);
     let bits = prop::sample::select(vec![2u8, 3, 4, 5, 6, 8]).prop_map(width);
     let group = prop_oneof![
@@ -374,7 +374,7 @@ enum When {
     Share(f64),
 }
 
-fn when() -> impl proptest::strategy::Strategy<Value = When> {
+fn when() -> impl Generator<Value = When> {
     prop_oneof![
         (0usize..6).prop_map(When::Early),
         (0usize..6).prop_map(When::Late),
@@ -392,12 +392,15 @@ proptest! {
         seed in 0u64..1000,
         gate in prop::sample::select(vec![GateMode::Adaptive, GateMode::Off]),
         drop in prop::sample::select(vec![0.3, 1.5, 1.5, 1.5, 100.0]),
+        strategy in prop::sample::select(vec![Strategy::Greedy, Strategy::Greedy, Strategy::Beam, Strategy::Allocate]),
         steering in prop::collection::vec((when(), commands()), 0..10),
         cut in 0.0f64..1.0,
     ) {
         let mut settings = settings();
         settings.gate.mode = gate;
         settings.constraint.max_accuracy_drop = drop;
+        settings.search.strategy = strategy;
+        settings.search.beam_width = 3;
         let mut unsteered = Driver::new(settings.clone(), landscape(seed));
         let mut steps = 0usize;
         while unsteered.step() {

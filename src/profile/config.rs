@@ -58,6 +58,17 @@ pub enum Strategy {
     Greedy,
     /// Hierarchical beam search: the best few allocations go on at every step.
     Beam,
+    /// The exact optimum of what the drifts of single groups predict, brought to the truth.
+    Allocate,
+}
+
+/// One part of a search; each ends with a confirmation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Lowering the groups of a level.
+    Level(Level),
+    /// Allocating by what the drifts of single groups of the finest level predict.
+    Allocate,
 }
 
 /// `[search]`.
@@ -89,11 +100,21 @@ impl Default for SearchConfig {
 }
 
 impl SearchConfig {
+    /// What the search does after the start is judged, in order.
+    pub fn plan(&self) -> Vec<Stage> {
+        let levels = self.levels.iter().copied().map(Stage::Level);
+        match self.strategy {
+            Strategy::Beam if self.beam() > 1 => levels.chain([Stage::Allocate]).collect(),
+            Strategy::Beam | Strategy::Greedy => levels.collect(),
+            Strategy::Allocate => vec![Stage::Allocate],
+        }
+    }
+
     /// Allocations that go on at every step: the beam's width, 1 for the other strategies.
     pub fn beam(&self) -> usize {
         match self.strategy {
             Strategy::Beam => self.beam_width.max(1),
-            Strategy::Greedy => 1,
+            Strategy::Greedy | Strategy::Allocate => 1,
         }
     }
 }

@@ -141,9 +141,9 @@ pub(crate) const KEYS: &[Key] = &[
     choice(
         "search",
         "strategy",
-        &["greedy", "beam"],
-        &["allocate", "exhaustive"],
-        "use \"greedy\" or \"beam\"",
+        &["greedy", "beam", "allocate"],
+        &["exhaustive"],
+        "use \"allocate\"",
     ),
     key(
         "search",

@@ -40,7 +40,9 @@ mod save;
 mod settings;
 mod size;
 
-pub use config::{Constraint, GateConfig, GateMode, Level, Pin, Published, SearchConfig, Strategy};
+pub use config::{
+    Constraint, GateConfig, GateMode, Level, Pin, Published, SearchConfig, Stage, Strategy,
+};
 pub use error::{Place, ProfileError};
 pub use library::{
     DEFAULT, Library, LibraryError, NameError, Origin, ProfileName, ResolvedProfile, SHIPPED,

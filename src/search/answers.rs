@@ -203,6 +203,9 @@ impl Engine {
             },
         };
         self.emit(event);
+        if matches!(ask, Ask::Confirm(_)) {
+            self.update_incumbent();
+        }
         if matches!(ask, Ask::Screen(_)) {
             self.learn(candidate, judgement.verdict == Verdict::Met);
         }

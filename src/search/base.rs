@@ -3,6 +3,7 @@
 use super::engine::Engine;
 use super::phases::{After, Phase};
 use super::{BaseReason, Candidate, CandidateId, Event, Group, Move, Origin, State, StopReason};
+use crate::profile::Stage;
 use crate::quant::{Allocation, BitWidth};
 
 impl Engine {
@@ -38,7 +39,7 @@ impl Engine {
     /// leads to; a new start.
     pub(super) fn settle(&mut self) {
         let at_work = match self.phase {
-            Phase::Lowest(_) | Phase::Level(_) | Phase::Confirm(_) => true,
+            Phase::Lowest(_) | Phase::Level(_) | Phase::Allocate(_) | Phase::Confirm(_) => true,
             Phase::Test(reason) => reason != StopReason::Stopped,
             Phase::Baseline | Phase::Start(_) | Phase::Finished => false,
         };
@@ -67,7 +68,10 @@ impl Engine {
             Some(candidate) => {
                 self.emit(Event::BaseChanged { candidate, reason });
                 // A level whose base is refuted is over: the next one opens on what is confirmed in its place.
-                if reason != BaseReason::WalkedBack {
+                // Allocating goes on above what was refuted.
+                let plan = self.settings.search.plan();
+                let allocating = plan.get(self.stage) == Some(&Stage::Allocate);
+                if reason != BaseReason::WalkedBack || allocating {
                     self.reopen(true);
                 }
             }
@@ -143,7 +147,8 @@ impl Engine {
                 self.beam = open.members();
                 self.open_stage(self.stage);
             }
-            Phase::Confirm(After::Stage)
+            Phase::Allocate(_)
+            | Phase::Confirm(After::Stage)
             | Phase::Test(StopReason::Complete | StopReason::NothingMet) => {
                 self.open_stage(self.stage);
             }
@@ -157,11 +162,11 @@ impl Engine {
 
     /// Opens a stage of the plan on the current base; behind the last one the search is done.
     pub(super) fn open_stage(&mut self, stage: usize) {
-        match self.settings.search.levels.get(stage) {
-            Some(level) => {
-                self.stage = stage;
-                self.open_level(*level);
-            }
+        let next = self.settings.search.plan().get(stage).copied();
+        self.stage = stage.min(self.settings.search.plan().len() - 1);
+        match next {
+            Some(Stage::Level(level)) => self.open_level(level),
+            Some(Stage::Allocate) => self.open_allocate(),
             None => self.phase = Phase::Test(StopReason::Complete),
         }
     }

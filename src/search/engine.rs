@@ -173,6 +173,13 @@ impl Engine {
                 .map(Ask::Drift);
             asks.extend(more.filter(|ask| *ask != first && self.answer(*ask).is_none()));
         }
+        if let (Phase::Allocate(stage), true) = (&self.phase, self.by_hand.is_empty()) {
+            asks.extend(
+                self.unprobed(stage.probes())
+                    .into_iter()
+                    .filter(|ask| *ask != first),
+            );
+        }
         if let (Ask::TestFloat, Some(incumbent)) = (first, self.tree.incumbent) {
             asks.push(Ask::Test(incumbent));
         }

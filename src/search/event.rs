@@ -35,6 +35,10 @@ pub enum Origin {
     Lowest,
     /// The search's own proposal.
     Search,
+    /// One group lowered alone, to learn its drift.
+    Probe,
+    /// What single groups' drifts predict to be best.
+    Allocated,
     /// Made by hand.
     Manual,
     /// The base or the start brought within a pin that was set during the run.

@@ -2,6 +2,7 @@
 //! No tensors, no terminal, no clock, no I/O.
 #![forbid(unsafe_code)]
 
+mod allocate;
 mod answers;
 mod base;
 mod check;
@@ -11,10 +12,12 @@ mod engine;
 mod event;
 mod expand;
 mod gate;
+mod knapsack;
 mod known;
 mod level;
 mod levels;
 mod phases;
+mod probes;
 mod replay;
 mod settings;
 mod steer;

@@ -1,5 +1,6 @@
 //! The phases of a greedy search: one step of each.
 
+use super::allocate::Allocating;
 use super::engine::{Ask, Engine, Next};
 use super::level::OpenLevel;
 use super::{BaseReason, Candidate, CandidateId, Event, GateDecision, StopReason};
@@ -25,6 +26,8 @@ pub(super) enum Phase {
     Lowest(CandidateId),
     /// A level is open.
     Level(OpenLevel),
+    /// Allocating by what single groups' drifts predict.
+    Allocate(Allocating),
     /// Confirming the base on the whole search split, walking back where it fails.
     Confirm(After),
     /// Testing the result.
@@ -46,6 +49,7 @@ impl Engine {
             Phase::Start(candidate) => self.step_start(candidate),
             Phase::Lowest(candidate) => self.step_lowest(candidate),
             Phase::Level(open) => self.step_level(open),
+            Phase::Allocate(stage) => self.step_allocate(stage),
             Phase::Confirm(after) => self.step_confirm(after),
             Phase::Test(reason) => self.step_test(reason),
             Phase::Finished => Next::Wait,
@@ -75,7 +79,6 @@ impl Engine {
                 candidate: start,
                 reason: BaseReason::Start,
             });
-            self.update_incumbent();
             self.open_lowest();
         } else {
             self.open_start();
@@ -129,7 +132,6 @@ impl Engine {
         if judgement.verdict == Verdict::NotMet {
             return Next::Again;
         }
-        self.update_incumbent();
         match after {
             After::Lowest if base.allocation == self.lowest() => {
                 self.phase = Phase::Test(StopReason::LowestPasses);

@@ -349,6 +349,7 @@ pub fn strategy(strategy: Strategy) -> &'static str {
     match strategy {
         Strategy::Greedy => "greedy",
         Strategy::Beam => "beam",
+        Strategy::Allocate => "allocate",
     }
 }
 
@@ -367,6 +368,8 @@ pub fn origin(origin: Origin) -> &'static str {
     match origin {
         Origin::Start | Origin::Search => "",
         Origin::Lowest => " as the lowest of all",
+        Origin::Probe => " to learn its drift",
+        Origin::Allocated => " as predicted from single drifts",
         Origin::Manual => " by hand",
         Origin::Pin => " by a pin",
     }

@@ -120,6 +120,8 @@ fn node_row(model: &Model, tree_row: &Row, node: &Candidate, columns: Columns) -
     let origin = match node.origin {
         Origin::Manual => " by hand",
         Origin::Pin => " by pin",
+        Origin::Probe => " probe",
+        Origin::Allocated => " predicted",
         Origin::Start | Origin::Lowest | Origin::Search => "",
     };
     let taken = [&rails, &id, &hidden, &origin.to_owned()]

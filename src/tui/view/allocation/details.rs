@@ -60,6 +60,8 @@ fn lineage(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
         Origin::Start => "where the search starts",
         Origin::Lowest => "the smallest width everywhere",
         Origin::Search => "proposed by the search",
+        Origin::Probe => "lowered alone, to learn its drift",
+        Origin::Allocated => "predicted from single drifts",
         Origin::Manual => "made by hand",
         Origin::Pin => "brought within a pin",
     };

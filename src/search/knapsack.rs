@@ -1,0 +1,191 @@
+//! The allocation problem as an exact dynamic programme: one choice for every group, costs and bytes both additive.
+
+/// One way to choose for a group.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Choice {
+    /// Memory in bytes.
+    pub bytes: u64,
+    /// What it costs; not negative.
+    pub cost: f64,
+}
+
+/// A point that no other beats in both bytes and cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// Memory of all groups in bytes.
+    pub bytes: u64,
+    /// Sum of costs.
+    pub cost: f64,
+    /// The choice of every group.
+    pub choices: Vec<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Partial {
+    bytes: u64,
+    cost: f64,
+    from: usize,
+    choice: usize,
+}
+
+/// Partial sums kept per group. Below this the front is exact; beyond it the cheapest of every byte interval is kept.
+const MOST: usize = 1 << 17;
+
+/// All points that no other beats, most bytes first: the sums over groups are merged one group after the other, and
+/// dominated ones dropped (Nemhauser and Ullmann's algorithm for the knapsack problem). A group without a choice leaves
+/// no points.
+pub fn front(groups: &[Vec<Choice>]) -> Vec<Point> {
+    let start = Partial {
+        bytes: 0,
+        cost: 0.0,
+        from: 0,
+        choice: 0,
+    };
+    let mut stages: Vec<Vec<Partial>> = vec![vec![start]];
+    for choices in groups {
+        let last = stages.last().map(Vec::as_slice).unwrap_or_default();
+        let extended = last.iter().enumerate().flat_map(|(from, partial)| {
+            choices.iter().enumerate().map(move |(choice, c)| Partial {
+                bytes: partial.bytes.saturating_add(c.bytes),
+                cost: partial.cost + c.cost,
+                from,
+                choice,
+            })
+        });
+        let next = thinned(undominated(extended.collect()));
+        stages.push(next);
+    }
+    let Some(ends) = stages.last() else {
+        return Vec::new();
+    };
+    let mut points: Vec<Point> = (0..ends.len())
+        .map(|end| {
+            let (bytes, cost) = (ends[end].bytes, ends[end].cost);
+            let mut at = end;
+            let mut choices: Vec<usize> = stages[1..]
+                .iter()
+                .rev()
+                .map(|stage| {
+                    let partial = stage[at];
+                    at = partial.from;
+                    partial.choice
+                })
+                .collect();
+            choices.reverse();
+            Point {
+                bytes,
+                cost,
+                choices,
+            }
+        })
+        .collect();
+    points.reverse();
+    points
+}
+
+/// Fewest bytes first, each cheaper than all before it.
+fn undominated(mut partials: Vec<Partial>) -> Vec<Partial> {
+    partials.sort_by(|a, b| a.bytes.cmp(&b.bytes).then(a.cost.total_cmp(&b.cost)));
+    let mut cheapest = f64::INFINITY;
+    partials.retain(|p| {
+        let better = p.cost < cheapest;
+        cheapest = cheapest.min(p.cost);
+        better
+    });
+    partials
+}
+
+/// At most [`MOST`] of ascending partial sums: the cheapest, which is the last, of every byte interval, and the ends.
+fn thinned(partials: Vec<Partial>) -> Vec<Partial> {
+    let (Some(first), Some(last)) = (partials.first(), partials.last()) else {
+        return partials;
+    };
+    if partials.len() <= MOST {
+        return partials;
+    }
+    let (least, span) = (first.bytes, (last.bytes - first.bytes).max(1));
+    let interval =
+        |p: &Partial| (u128::from(p.bytes - least) * (MOST as u128 - 2)) / u128::from(span);
+    let mut kept = vec![*first];
+    for pair in partials[1..].windows(2) {
+        if interval(&pair[0]) != interval(&pair[1]) {
+            kept.push(pair[0]);
+        }
+    }
+    kept.extend(partials.last());
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn brute_force(groups: &[Vec<Choice>]) -> Vec<(u64, f64)> {
+        let mut sums = vec![(0u64, 0.0f64)];
+        for choices in groups {
+            let longer = |s: &(u64, f64)| {
+                let s = *s;
+                choices.iter().map(move |c| (s.0 + c.bytes, s.1 + c.cost))
+            };
+            sums = sums.iter().flat_map(longer).collect();
+        }
+        let beaten = |a: &(u64, f64)| {
+            sums.iter()
+                .any(|b| (b.0 <= a.0 && b.1 < a.1) || (b.0 < a.0 && b.1 <= a.1))
+        };
+        let mut front: Vec<(u64, f64)> = sums.iter().copied().filter(|s| !beaten(s)).collect();
+        front.sort_by_key(|point| std::cmp::Reverse(point.0));
+        front.dedup();
+        front
+    }
+
+    proptest! {
+        #[test]
+        fn the_front_is_that_of_trying_everything(
+            groups in prop::collection::vec(
+                prop::collection::vec((0u64..30, 0u32..20), 1..5).prop_map(|choices| {
+                    let choice = |(bytes, cost): (u64, u32)| Choice { bytes, cost: f64::from(cost) };
+                    choices.into_iter().map(choice).collect::<Vec<_>>()
+                }),
+                1..6,
+            ),
+        ) {
+            let points = front(&groups);
+            let found: Vec<(u64, f64)> = points.iter().map(|p| (p.bytes, p.cost)).collect();
+            prop_assert_eq!(found, brute_force(&groups));
+            for point in &points {
+                let chosen = point.choices.iter().zip(&groups).map(|(c, g)| g[*c]);
+                prop_assert_eq!(chosen.clone().map(|c| c.bytes).sum::<u64>(), point.bytes);
+                prop_assert_eq!(chosen.map(|c| c.cost).sum::<f64>(), point.cost);
+            }
+        }
+    }
+
+    #[test]
+    fn a_front_too_large_keeps_its_ends_and_its_order() {
+        let groups: Vec<Vec<Choice>> = (0..24u32)
+            .map(|i| {
+                let weight = 3u64.pow(i % 20) + u64::from(i);
+                let cost = f64::from(i + 1).sqrt() * weight as f64;
+                vec![
+                    Choice { bytes: 0, cost },
+                    Choice {
+                        bytes: weight,
+                        cost: 0.0,
+                    },
+                ]
+            })
+            .collect();
+        let points = front(&groups);
+        assert!(points.len() <= MOST + 1);
+        assert_eq!(points.last().map(|p| p.bytes), Some(0));
+        assert_eq!(points.first().map(|p| p.cost), Some(0.0));
+        assert!(
+            points
+                .windows(2)
+                .all(|p| p[0].bytes > p[1].bytes && p[0].cost < p[1].cost)
+        );
+    }
+}
