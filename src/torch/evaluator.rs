@@ -101,6 +101,11 @@ impl TorchEvaluator {
         })
     }
 
+    /// Images that run together.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
     fn threads(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
         self.options.threads.unwrap_or_else(cores).max(1)
