@@ -2,8 +2,9 @@
 //!
 //! `cargo bench --bench forward -- [demo] [spikformer] [sdt-v2] [--bits 32,4] [--threads 1] [--batches 2] [--seconds 2]`
 //!
-//! `--batches`: batches for each thread in one measurement. The best measurement counts, for other programs only take time
-//! away. `benches/compare.sh` runs the authors' PyTorch code beside it.
+//! `--batches`: batches for each thread in one measurement. `images/s` is the best measurement, for other programs only take
+//! time away; images per second of processor time are over all of them. `benches/compare.sh` runs the authors' PyTorch code
+//! beside it.
 
 use std::error::Error;
 use std::path::Path;
@@ -170,6 +171,16 @@ fn options() -> Result<Options, Box<dyn Error>> {
     Ok(options)
 }
 
+/// Processor time of this program so far, where the system tells it (Linux): what other programs take does not count.
+fn processor_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    // Ticks of 10 ms in and for the program.
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: Result<Vec<f64>, _> = ticks.map(str::parse).collect();
+    Some(ticks.ok()?.iter().sum::<f64>() / 100.0)
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let options = options()?;
     for name in &options.networks {
@@ -209,13 +220,18 @@ fn main() -> Result<(), Box<dyn Error>> {
             };
             // The first run quantizes and warms up.
             run()?;
-            let (mut best, mut runs, started) = (Duration::MAX, 0, Instant::now());
+            let (mut best, mut runs) = (Duration::MAX, 0);
+            let (started, busy) = (Instant::now(), processor_seconds());
             while runs < 3 || started.elapsed().as_secs_f64() < options.seconds {
                 best = best.min(run()?);
                 runs += 1;
             }
+            let busy = processor_seconds()
+                .zip(busy)
+                .map(|(end, begin)| end - begin);
+            let busy = busy.map_or(f64::NAN, |busy| (runs * count) as f64 / busy);
             println!(
-                "{name} {bits} {:.3} images/s batch {batch} threads {}",
+                "{name} {bits} {:.2} images/s {busy:.2} images/processor-second batch {batch} threads {}",
                 count as f64 / best.as_secs_f64(),
                 options.threads
             );

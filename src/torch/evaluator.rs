@@ -333,7 +333,11 @@ impl Evaluator for TorchEvaluator {
 
     fn numerics(&self) -> String {
         format!(
-            "kernels 1, libtorch 2.13, {}, {}, f32, batch {}",
+            "kernels 2, {}libtorch 2.13, {}, {}, f32, batch {}",
+            match self.network.has_own_sums() {
+                true => "own f32 sums, ",
+                false => "",
+            },
             instruction_set(),
             self.device,
             self.batch

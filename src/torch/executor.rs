@@ -4,45 +4,52 @@
 use tch::{Kind, TchError, Tensor};
 
 use super::error::Doing;
+use super::kernels::{firing_layer, layer};
 use super::memory::Fresh;
 use super::ops::{Native, Operand, Ops, Plain, Population, Value};
 use super::pairs::{erode, pair, token_sum};
 use super::plan::{Plan, Source, Step};
 use super::record::Record;
-use super::weights::{Convolution, Parameters};
+use super::weights::{Convolution, Parameters, Sums};
 use super::{Device, TorchError};
-use crate::network::{BlockId, Graph, NodeId};
+use crate::network::{BlockId, Graph, NodeId, Range};
 
 /// One network under one allocation, ready to run. Each thread has its own.
 pub(super) struct Executor<'a> {
     graph: &'a Graph,
     plan: &'a Plan,
     parameters: Vec<Parameters>,
-    kind: Kind,
-    device: Device,
+    numbers: Numbers,
     ops: &'static dyn Ops,
     tricks: bool,
+}
+
+/// What values are made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Numbers {
+    pub kind: Kind,
+    pub device: Device,
+    /// Whether small whole numbers are stored as bytes.
+    pub bytes: bool,
 }
 
 /// Sees the outputs of blocks.
 pub(super) type Watch<'a> = &'a mut dyn FnMut(BlockId, &Value) -> Result<(), TorchError>;
 
 impl<'g> Executor<'g> {
-    /// `parameters` are of the plan's steps, in `kind` and on `device`.
+    /// `parameters` are of the plan's steps, made of such numbers.
     pub(super) fn new(
         graph: &'g Graph,
         plan: &'g Plan,
         parameters: Vec<Parameters>,
-        kind: Kind,
-        device: Device,
+        numbers: Numbers,
     ) -> Self {
         Executor {
             graph,
             plan,
             parameters,
-            kind,
-            device,
-            ops: match device {
+            numbers,
+            ops: match numbers.device {
                 Device::CPU => &Native,
                 _ => &Plain,
             },
@@ -78,10 +85,8 @@ impl<'g> Executor<'g> {
         watch: Watch<'_>,
     ) -> Result<Vec<f64>, TorchError> {
         let _no_grad = tch::no_grad_guard();
-        let image = Value {
-            data: Fresh::new(self.image(pixels, images)?),
-            steps: self.graph.frames().unwrap_or(1),
-        };
+        let data = Fresh::new(self.image(pixels, images)?);
+        let image = Value::new(data, self.graph.frames().unwrap_or(1));
         let mut image = Some(image);
         let mut values: Vec<Option<Value>> = Vec::new();
         values.resize_with(self.graph.nodes.len(), || None);
@@ -120,8 +125,8 @@ impl<'g> Executor<'g> {
             .and_then(|x| x.f_permute([1, 0, 3, 4, 2]))
             .and_then(|x| x.f_contiguous())
             .and_then(|x| x.f_flatten(0, 1))
-            .and_then(|x| x.f_to_kind(self.kind))
-            .and_then(|x| x.f_to_device(self.device.0))
+            .and_then(|x| x.f_to_kind(self.numbers.kind))
+            .and_then(|x| x.f_to_device(self.numbers.device.0))
             .doing(|| "copying images to the device".to_owned())
     }
 
@@ -138,18 +143,13 @@ impl<'g> Executor<'g> {
             let value = node.and_then(|n| values.get(n.index())?.as_ref());
             value.ok_or_else(|| missing(step))
         };
-        let mut x = self.source(step, parameters, owned, &read)?;
         let mut shape = step.shape;
         let mut affine = parameters.affine.as_ref();
-        if let Some(pool) = step.pool {
-            let pooled = self.ops.max_pool(x.value(), shape, pool, affine.take())?;
-            x = Operand::Own(pooled);
-            shape = pool.shape;
-        }
         let residual = step.residual.as_ref().map(|r| read(Some(r))).transpose()?;
-        if let Some(site) = step.neuron {
+        let bytes = self.numbers.bytes && is_bytes(self.graph.node(step.node).range);
+        let population = |site, shape, affine| {
             let known = self.graph.site(site);
-            let population = Population {
+            Population {
                 site,
                 neuron: known.neuron,
                 batch_leak: known.batch_leak,
@@ -158,7 +158,43 @@ impl<'g> Executor<'g> {
                 shape,
                 affine,
                 residual,
-            };
+                bytes,
+            }
+        };
+        let own = match &parameters.sums {
+            None | Some(Sums::Libtorch(_)) => None,
+            Some(sums) => {
+                let x = read(step.inputs.first())?;
+                let narrow = matches!(sums, Sums::Bytes(..)) && !x.is_bytes();
+                let narrow = narrow.then(|| x.to_bytes()).transpose()?;
+                let x = narrow.as_ref().unwrap_or(x);
+                for _ in 1..self.times(step) {
+                    layer(x, sums, shape, None, None)?;
+                }
+                match (step.pool, step.neuron.map(|n| population(n, shape, affine))) {
+                    (None, Some(population)) if !population.batch_leak => {
+                        let fired = firing_layer(x, sums, &population, record)?;
+                        return fired.ok_or_else(|| missing(step));
+                    }
+                    (None, None) => {
+                        let sums = layer(x, sums, shape, affine, residual)?;
+                        return sums.ok_or_else(|| missing(step));
+                    }
+                    _ => layer(x, sums, shape, None, None)?,
+                }
+            }
+        };
+        let mut x = match own {
+            Some(sums) => Operand::Own(sums),
+            None => self.source(step, parameters, owned, &read)?,
+        };
+        if let Some(pool) = step.pool {
+            let pooled = self.ops.max_pool(x.value(), shape, pool, affine.take())?;
+            x = Operand::Own(pooled);
+            shape = pool.shape;
+        }
+        if let Some(site) = step.neuron {
+            let population = population(site, shape, affine);
             x = Operand::Own(self.ops.neuron(x, &population, record)?);
         } else if affine.is_some() || residual.is_some() {
             x = Operand::Own(self.ops.affine(x, affine, residual)?);
@@ -186,21 +222,21 @@ impl<'g> Executor<'g> {
             Source::Image => return Err(missing(step)),
             Source::Value => return own_or_shared(owned, 0),
             Source::Layer { .. } => {
-                let convolution = parameters.convolution.as_ref();
-                let convolution = convolution.ok_or_else(|| missing(step))?;
+                let Some(Sums::Libtorch(convolution)) = &parameters.sums else {
+                    return Err(missing(step));
+                };
                 let x = input(0)?;
-                let run = || convolve(x.tensor(), convolution).doing(|| step.name.clone());
+                let wide = x.wide()?.tensor;
+                let run = || convolve(wide, convolution).doing(|| step.name.clone());
                 let mut data = run()?;
                 for _ in 1..self.times(step) {
                     data = run()?;
                 }
-                Value {
-                    data: Fresh::new(data),
-                    steps: x.steps,
-                }
+                Value::new(Fresh::new(data), x.steps)
             }
             Source::Pair(pairing) => {
-                pair(pairing, input(0)?, input(1)?).doing(|| step.name.clone())?
+                let (a, b) = (input(0)?.wide()?, input(1)?.wide()?);
+                pair(pairing, a, b).doing(|| step.name.clone())?
             }
             Source::Attention { heads, scale } => {
                 let qkv = [input(0)?, input(1)?, input(2)?];
@@ -211,8 +247,10 @@ impl<'g> Executor<'g> {
                 let x = own_or_shared(owned, 1)?;
                 self.ops.head_mask(input(0)?, x, heads)?
             }
-            Source::HeadErode { heads } => erode(input(0)?, heads).doing(|| step.name.clone())?,
-            Source::TokenSum => token_sum(input(0)?).doing(|| step.name.clone())?,
+            Source::HeadErode { heads } => {
+                erode(input(0)?.wide()?, heads).doing(|| step.name.clone())?
+            }
+            Source::TokenSum => token_sum(input(0)?.wide()?).doing(|| step.name.clone())?,
             Source::TokenMean => self.ops.token_mean(input(0)?)?,
             Source::TokenTimeSum => self.ops.token_time_sum(input(0)?)?,
         };
@@ -252,6 +290,11 @@ fn put(values: &mut [Option<Value>], node: NodeId, value: Option<Value>) {
     }
 }
 
+/// Whether numbers fit bytes.
+fn is_bytes(range: Range) -> bool {
+    matches!(range, Range::Integer(..=255))
+}
+
 fn missing(step: &Step) -> TorchError {
     TorchError::Graph {
         node: step.node.index(),
@@ -289,6 +332,7 @@ fn floats(tensor: &Tensor) -> Result<Vec<f64>, TorchError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::activity::Activity;
     use super::super::model::Compiled;
     use super::super::record::ChannelSums;
     use super::super::testing::all;
@@ -321,6 +365,7 @@ mod tests {
                 let allocation = Allocation::uniform(model.graph.layers.len(), width);
                 for kind in [Kind::Float, Kind::Double] {
                     let compiled = Compiled::new(&model, kind, Device::CPU).unwrap();
+                    let compiled = compiled.without(true, true);
                     let native = compiled.executor(&allocation).unwrap();
                     let plain = compiled.executor(&allocation).unwrap().with_plain_ops();
                     let steps = || Record::steps(&model.graph);
@@ -372,6 +417,45 @@ mod tests {
             let (a, b) = (run(&fast, steps()), run(&slow, steps()));
             assert_eq!((a.0, a.1), (b.0, b.1), "{config:?}");
             same_steps(&a.2, &b.2);
+        }
+    }
+
+    /// Whole numbers as bytes or as f32: not a bit differs, in any record.
+    #[test]
+    fn bytes_and_floats_agree_bit_for_bit() {
+        tch::set_num_threads(1);
+        for config in all() {
+            let model = model(&config, 4);
+            let layers = model.graph.layers.len();
+            let widths = [2, 32, 8, 4, 16, 6].map(|b| BitWidth::new(b).unwrap());
+            let mixed = widths.into_iter().cycle().take(layers);
+            let allocations = [
+                Allocation::uniform(layers, BitWidth::FLOAT),
+                Allocation::uniform(layers, BitWidth::new(8).unwrap()),
+                Allocation(mixed.collect()),
+            ];
+            let compiled = || Compiled::new(&model, Kind::Float, Device::CPU).unwrap();
+            let (bytes, floats) = (compiled(), compiled().without(true, false));
+            for allocation in allocations {
+                let bytes = bytes.executor(&allocation).unwrap();
+                let floats = floats.executor(&allocation).unwrap();
+                let steps = || Record::steps(&model.graph);
+                let (a, b) = (run(&bytes, steps()), run(&floats, steps()));
+                assert_eq!((&a.0, &a.1), (&b.0, &b.1), "{config:?}");
+                let (Record::Steps(a), Record::Steps(b)) = (a.2, b.2) else {
+                    panic!("not a trace");
+                };
+                assert_eq!(a, b);
+                let sums = || Record::Channels(ChannelSums::new(&model.graph, 2));
+                let (a, b) = (run(&bytes, sums()).2, run(&floats, sums()).2);
+                let (Record::Channels(a), Record::Channels(b)) = (a, b) else {
+                    panic!("not channel sums");
+                };
+                assert_eq!(a.sites, b.sites);
+                let activity = || Record::Activity(Activity::new(&model.graph, 1));
+                let (a, b) = (run(&bytes, activity()).2, run(&floats, activity()).2);
+                assert_eq!(format!("{a:?}"), format!("{b:?}"));
+            }
         }
     }
 

@@ -1,14 +1,19 @@
 //! The executor's own operations on CPU tensors, by the loops of [`super::loops`].
 #![forbid(unsafe_code)]
 
+mod layers;
 mod neurons;
 
+use std::ops::{Add, Mul};
+
+use tch::kind::Element;
 use tch::{Kind, Tensor};
 
 use super::TorchError;
 use super::error::Doing;
 use super::loops::{
-    Affine, AffineRows, Attention, Drive, Float, HeadMask, HeadSum, MaxPool, TokenTimeSum,
+    Affine, AffineRows, Attention, Drive, Float, HeadMask, HeadSum, MaxPool, Stored, Sweep,
+    TokenTimeSum,
 };
 use super::memory::{Fresh, launch, numbers, numbers_mut};
 use super::ops::{Native, Operand, Ops, Population, Value};
@@ -16,9 +21,10 @@ use super::plan::Pool;
 use super::record::Record;
 use super::weights::AffineTensors;
 use crate::network::Shape;
+pub(super) use layers::{firing_layer, layer};
 use neurons::neurons;
 
-/// Calls a generic function for the number format of a tensor.
+/// Calls a generic function for the number format of a tensor of floating-point numbers.
 macro_rules! by_kind {
     ($kind:expr, $function:ident($($argument:expr),* $(,)?)) => {
         match $kind {
@@ -28,7 +34,26 @@ macro_rules! by_kind {
     };
 }
 
-fn rows<F: Float>(affine: &AffineTensors) -> Result<AffineRows<'_, F>, TorchError> {
+/// Calls a generic function for the number format that is computed with and the one that numbers are stored in.
+macro_rules! by_storage {
+    ($kind:expr, $function:ident($($argument:expr),* $(,)?)) => {
+        match $kind {
+            Kind::Double => $function::<f64, f64>($($argument),*),
+            Kind::Uint8 => $function::<f32, u8>($($argument),*),
+            _ => $function::<f32, f32>($($argument),*),
+        }
+    };
+}
+
+/// The floating-point format that goes with a stored one.
+fn wide_kind(kind: Kind) -> Kind {
+    match kind {
+        Kind::Uint8 => Kind::Float,
+        other => other,
+    }
+}
+
+fn rows<F: Element>(affine: &AffineTensors) -> Result<AffineRows<'_, F>, TorchError> {
     Ok(AffineRows {
         scale: numbers(&affine.scale)?,
         shift: numbers(&affine.shift)?,
@@ -38,10 +63,7 @@ fn rows<F: Float>(affine: &AffineTensors) -> Result<AffineRows<'_, F>, TorchErro
 fn owned(x: Operand<'_>) -> Result<Value, TorchError> {
     match x {
         Operand::Own(value) => Ok(value),
-        Operand::Shared(value) => Ok(Value {
-            data: Fresh::copy_of(value.tensor())?,
-            steps: value.steps,
-        }),
+        Operand::Shared(value) => Ok(Value::new(Fresh::copy_of(value.tensor())?, value.steps)),
     }
 }
 
@@ -55,28 +77,41 @@ impl Ops for Native {
         fn run<F: Float>(
             x: Option<&Value>,
             affine: Option<&AffineTensors>,
-            residual: Option<&Value>,
-            (steps, channels): (usize, usize),
+            residual: Option<&Tensor>,
+            (steps, shape): (usize, Shape),
+            residual_steps: usize,
             out: &mut Fresh,
         ) -> Result<(), TorchError> {
-            launch(Affine::<F> {
-                steps,
-                channels,
-                affine: affine.map(rows).transpose()?,
-                drive: drive(x)?,
-                residual: drive(residual)?,
-                out: numbers_mut(out)?,
+            let drive = drive(x)?;
+            let residual = drive_of(residual, residual_steps)?;
+            let out = numbers_mut(out)?;
+            let image = shape.height * shape.width * shape.channels;
+            let images = out.len() / (steps * image).max(1);
+            let sizes = (steps, images, shape.channels);
+            launch(Sweep {
+                images,
+                image,
+                channels: shape.channels,
+                drive,
+                tail: Affine::<F>::new(sizes, affine.map(rows).transpose()?, residual, out),
             });
             Ok(())
         }
+        let x = x.wide()?;
         let kind = x.tensor().kind();
         let shape = shape_of(x.value());
-        let steps = residual.map_or(1, |r| r.steps).max(x.value().steps);
-        let (x, mut data) = into_or_new(x, steps, shape)?;
+        let residual = residual.map(Value::wide).transpose()?;
+        let residual_steps = residual.map_or(1, |r| r.steps);
+        let residual = residual.map(|r| r.tensor);
+        let steps = residual_steps.max(x.value().steps);
+        let (x, mut data) = into_or_new(x, steps, shape, kind)?;
         let x = x.as_ref().map(Operand::value);
-        let sizes = (steps, shape.channels);
-        by_kind!(kind, run(x, affine, residual, sizes, &mut data))?;
-        Ok(Value { data, steps })
+        let sizes = (steps, shape);
+        by_kind!(
+            kind,
+            run(x, affine, residual, sizes, residual_steps, &mut data)
+        )?;
+        Ok(Value::new(data, steps))
     }
 
     fn max_pool(
@@ -86,14 +121,17 @@ impl Ops for Native {
         pool: Pool,
         affine: Option<&AffineTensors>,
     ) -> Result<Value, TorchError> {
-        fn run<F: Float>(
+        fn run<X>(
             x: &Tensor,
             from: Shape,
             pool: Pool,
             affine: Option<&AffineTensors>,
             out: &mut Fresh,
-        ) -> Result<(), TorchError> {
-            launch(MaxPool::<F> {
+        ) -> Result<(), TorchError>
+        where
+            X: Element + Copy + Default + PartialOrd + Add<Output = X> + Mul<Output = X>,
+        {
+            launch(MaxPool::<X> {
                 height: from.height,
                 width: from.width,
                 channels: from.channels,
@@ -108,13 +146,16 @@ impl Ops for Native {
             });
             Ok(())
         }
-        let kind = x.tensor().kind();
-        let mut data = Fresh::zeros(row_count(x), pool.shape, kind)?;
-        by_kind!(kind, run(x.tensor(), from, pool, affine, &mut data))?;
-        Ok(Value {
-            data,
-            steps: x.steps,
-        })
+        let tensor = match affine {
+            None => x.tensor(),
+            Some(_) => x.wide()?.tensor,
+        };
+        let mut data = Fresh::zeros(row_count(x), pool.shape, tensor.kind())?;
+        match tensor.kind() {
+            Kind::Uint8 => run::<u8>(tensor, from, pool, affine, &mut data)?,
+            kind => by_kind!(kind, run(tensor, from, pool, affine, &mut data))?,
+        }
+        Ok(Value::new(data, x.steps))
     }
 
     fn neuron(
@@ -123,35 +164,31 @@ impl Ops for Native {
         population: &Population<'_>,
         record: &mut Record,
     ) -> Result<Value, TorchError> {
-        let kind = x.tensor().kind();
+        let x = x.wide()?;
+        let out_kind = match population.bytes {
+            true => Kind::Uint8,
+            false => x.tensor().kind(),
+        };
         // A state that runs on needs the input of every step in its place.
         let x = match (x.value().steps, population.batch_leak) {
             (1, true) => Operand::Own(repeated(x.value(), population.steps)?),
             _ => x,
         };
-        let repeated_residual = match population.residual {
-            Some(r) if population.batch_leak && r.steps == 1 => {
-                Some(repeated(r, population.steps)?)
-            }
-            _ => None,
-        };
+        let own_residual = residual(population, out_kind)?;
         let population = &Population {
-            residual: repeated_residual.as_ref().or(population.residual),
+            residual: own_residual.as_ref().or(population.residual),
             ..*population
         };
-        let (input, mut data) = into_or_new(x, population.steps, population.shape)?;
+        let (input, mut data) = into_or_new(x, population.steps, population.shape, out_kind)?;
         let input = input.as_ref().map(Operand::value);
-        by_kind!(kind, neurons(input, &mut data, population, record))?;
-        Ok(Value {
-            data,
-            steps: population.steps,
-        })
+        by_storage!(out_kind, neurons(input, &mut data, population, record))?;
+        Ok(Value::new(data, population.steps))
     }
 
     fn head_sum(&self, x: &Value, shape: Shape) -> Result<Value, TorchError> {
-        fn run<F: Float>(x: &Tensor, out: &mut Fresh) -> Result<(), TorchError> {
+        fn run<F: Float, X: Stored<F>>(x: &Tensor, out: &mut Fresh) -> Result<(), TorchError> {
             let (input, out) = (numbers(x)?, numbers_mut::<F>(out)?);
-            launch(HeadSum::<F> {
+            launch(HeadSum::<F, X> {
                 width: input.len() / out.len().max(1),
                 input,
                 out,
@@ -159,26 +196,32 @@ impl Ops for Native {
             Ok(())
         }
         let kind = x.tensor().kind();
-        let mut data = Fresh::zeros(row_count(x), shape, kind)?;
-        by_kind!(kind, run(x.tensor(), &mut data))?;
-        Ok(Value {
-            data,
-            steps: x.steps,
-        })
+        let mut data = Fresh::zeros(row_count(x), shape, wide_kind(kind))?;
+        by_storage!(kind, run(x.tensor(), &mut data))?;
+        Ok(Value::new(data, x.steps))
     }
 
     fn head_mask(&self, mask: &Value, x: Operand<'_>, _heads: usize) -> Result<Value, TorchError> {
-        fn run<F: Float>(mask: &Tensor, x: &mut Fresh) -> Result<(), TorchError> {
-            let (mask, values) = (numbers(mask)?, numbers_mut::<F>(x)?);
-            launch(HeadMask::<F> {
+        fn run<X>(mask: &Tensor, x: &mut Fresh) -> Result<(), TorchError>
+        where
+            X: Element + Copy + Mul<Output = X>,
+        {
+            let (mask, values) = (numbers(mask)?, numbers_mut::<X>(x)?);
+            launch(HeadMask::<X> {
                 width: values.len() / mask.len().max(1),
                 mask,
                 values,
             });
             Ok(())
         }
-        let mut x = owned(x)?;
-        by_kind!(x.tensor().kind(), run(mask.tensor(), &mut x.data))?;
+        // Spikes masked by spikes stay bytes.
+        if x.value().is_bytes() && mask.is_bytes() {
+            let mut x = owned(x)?;
+            run::<u8>(mask.tensor(), &mut x.data)?;
+            return Ok(x);
+        }
+        let (mut x, mask) = (owned(x.wide()?)?, mask.wide()?.tensor);
+        by_kind!(x.tensor().kind(), run(mask, &mut x.data))?;
         Ok(x)
     }
 
@@ -189,43 +232,46 @@ impl Ops for Native {
         heads: usize,
         scale: f64,
     ) -> Result<Value, TorchError> {
-        fn run<F: Float>(
-            [q, k, v]: [&Value; 3],
-            shape: Shape,
+        fn run<F: Float, X: Stored<F>>(
+            [q, k, v]: [&Tensor; 3],
+            (channels, shape): (usize, Shape),
             heads: usize,
             scale: f64,
             out: &mut Fresh,
         ) -> Result<(), TorchError> {
-            launch(Attention::<F> {
+            launch(Attention::<F, X> {
                 tokens: shape.height * shape.width,
                 heads,
-                channels: shape_of(q).channels,
+                channels,
                 v_channels: shape.channels,
                 scale,
-                q: numbers(q.tensor())?,
-                k: numbers(k.tensor())?,
-                v: numbers(v.tensor())?,
+                q: numbers(q)?,
+                k: numbers(k)?,
+                v: numbers(v)?,
                 out: numbers_mut(out)?,
             });
             Ok(())
         }
-        let kind = qkv[0].tensor().kind();
-        let mut data = Fresh::zeros(row_count(qkv[0]), shape, kind)?;
-        by_kind!(kind, run(qkv, shape, heads, scale, &mut data))?;
-        Ok(Value {
-            data,
-            steps: qkv[0].steps,
-        })
+        let [q, k, v] = qkv;
+        let tensors = match qkv.iter().all(|x| x.is_bytes()) {
+            true => [q.tensor(), k.tensor(), v.tensor()],
+            false => [q.wide()?.tensor, k.wide()?.tensor, v.wide()?.tensor],
+        };
+        let kind = tensors[0].kind();
+        let mut data = Fresh::zeros(row_count(q), shape, wide_kind(kind))?;
+        let shapes = (shape_of(q).channels, shape);
+        by_storage!(kind, run(tensors, shapes, heads, scale, &mut data))?;
+        Ok(Value::new(data, q.steps))
     }
 
     fn token_time_sum(&self, x: &Value) -> Result<Value, TorchError> {
-        fn run<F: Float>(
+        fn run<F: Float, X: Stored<F>>(
             x: &Value,
             images: usize,
             channels: usize,
             out: &mut Fresh,
         ) -> Result<(), TorchError> {
-            launch(TokenTimeSum::<F> {
+            launch(TokenTimeSum::<F, X> {
                 divisor: 1.0,
                 images,
                 channels,
@@ -238,14 +284,18 @@ impl Ops for Native {
         let kind = x.tensor().kind();
         let images = row_count(x) / x.steps.max(1);
         let shape = vector(shape_of(x));
-        let mut data = Fresh::zeros(images, shape, kind)?;
-        by_kind!(kind, run(x, images, shape.channels, &mut data))?;
-        Ok(Value { data, steps: 1 })
+        let mut data = Fresh::zeros(images, shape, wide_kind(kind))?;
+        by_storage!(kind, run(x, images, shape.channels, &mut data))?;
+        Ok(Value::new(data, 1))
     }
 
     fn token_mean(&self, x: &Value) -> Result<Value, TorchError> {
-        fn run<F: Float>(x: &Value, from: Shape, out: &mut Fresh) -> Result<(), TorchError> {
-            launch(TokenTimeSum::<F> {
+        fn run<F: Float, X: Stored<F>>(
+            x: &Value,
+            from: Shape,
+            out: &mut Fresh,
+        ) -> Result<(), TorchError> {
+            launch(TokenTimeSum::<F, X> {
                 divisor: (from.height * from.width) as f64,
                 images: row_count(x),
                 channels: from.channels,
@@ -256,12 +306,9 @@ impl Ops for Native {
             Ok(())
         }
         let (kind, from) = (x.tensor().kind(), shape_of(x));
-        let mut data = Fresh::zeros(row_count(x), vector(from), kind)?;
-        by_kind!(kind, run(x, from, &mut data))?;
-        Ok(Value {
-            data,
-            steps: x.steps,
-        })
+        let mut data = Fresh::zeros(row_count(x), vector(from), wide_kind(kind))?;
+        by_storage!(kind, run(x, from, &mut data))?;
+        Ok(Value::new(data, x.steps))
     }
 }
 
@@ -284,37 +331,59 @@ fn vector(shape: Shape) -> Shape {
     }
 }
 
-/// The memory to write a result of `steps` time steps to: that of x where it may be used up and has as many, else new
-/// memory, and x to read from.
+/// The memory to write a result of `steps` time steps to: that of x where it may be used up, has as many and is stored as
+/// the result is, else new memory, and x to read from.
 fn into_or_new(
     x: Operand<'_>,
     steps: usize,
     shape: Shape,
+    kind: Kind,
 ) -> Result<(Option<Operand<'_>>, Fresh), TorchError> {
     match x {
-        Operand::Own(Value { data, steps: has }) if has == steps => Ok((None, data)),
+        Operand::Own(value) if value.steps == steps && value.tensor().kind() == kind => {
+            Ok((None, value.data))
+        }
         x => {
             let images = row_count(x.value()) / x.value().steps.max(1);
-            let data = Fresh::zeros(steps * images, shape, x.tensor().kind())?;
+            let data = Fresh::zeros(steps * images, shape, kind)?;
             Ok((Some(x), data))
         }
     }
 }
 
+/// What a population adds to its spikes, stored as the result is and with numbers for every step where the state runs on;
+/// none where the value can be used as it is.
+fn residual(population: &Population<'_>, kind: Kind) -> Result<Option<Value>, TorchError> {
+    let Some(known) = population.residual else {
+        return Ok(None);
+    };
+    let stored = match (known.is_bytes(), kind == Kind::Uint8) {
+        (true, false) => Some(known.wide_copy()?),
+        (false, true) => Some(known.to_bytes()?),
+        _ => None,
+    };
+    if population.batch_leak && known.steps == 1 {
+        return repeated(stored.as_ref().unwrap_or(known), population.steps).map(Some);
+    }
+    Ok(stored)
+}
+
 /// A value that is the same at every time step, written out for each of them.
 fn repeated(x: &Value, steps: usize) -> Result<Value, TorchError> {
     let data = x.tensor().f_repeat([steps as i64, 1, 1, 1]);
-    Ok(Value {
-        data: Fresh::new(data.doing(|| "repeating a value".to_owned())?),
-        steps,
-    })
+    let data = data.doing(|| "repeating a value".to_owned())?;
+    Ok(Value::new(Fresh::new(data), steps))
 }
 
-fn drive<F: Float>(value: Option<&Value>) -> Result<Drive<'_, F>, TorchError> {
-    Ok(match value {
+fn drive<F: Element>(value: Option<&Value>) -> Result<Drive<'_, F>, TorchError> {
+    drive_of(value.map(Value::tensor), value.map_or(1, |v| v.steps))
+}
+
+fn drive_of<F: Element>(tensor: Option<&Tensor>, steps: usize) -> Result<Drive<'_, F>, TorchError> {
+    Ok(match tensor {
         None => Drive::InPlace,
-        Some(value) if value.steps == 1 => Drive::Static(numbers(value.tensor())?),
-        Some(value) => Drive::Steps(numbers(value.tensor())?),
+        Some(tensor) if steps == 1 => Drive::Static(numbers(tensor)?),
+        Some(tensor) => Drive::Steps(numbers(tensor)?),
     })
 }
 

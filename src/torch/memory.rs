@@ -3,11 +3,15 @@
 //! This is the only file of the program with unsafe code, for just these two things.
 #![allow(unsafe_code)]
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{__m512, __m512i, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_storeu_ps};
+
+use tch::kind::Element;
 use tch::{Device, Kind, Tensor};
 
 use super::TorchError;
 use super::error::Doing;
-use super::loops::{Float, Kernel};
+use super::loops::{Bytes, Dot, Floats, Kernel, Tail};
 use crate::network::Shape;
 
 /// Runs a loop with the widest instruction set this program is compiled for. Results do not depend on it: the loops are
@@ -15,9 +19,17 @@ use crate::network::Shape;
 pub(super) fn launch(kernel: impl Kernel) {
     #[cfg(target_arch = "x86_64")]
     {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+        fn with_avx512(kernel: impl Kernel) {
+            kernel.run();
+        }
         #[target_feature(enable = "avx2")]
         fn with_avx2(kernel: impl Kernel) {
             kernel.run();
+        }
+        if has_avx512() {
+            // SAFETY: the processor has these parts of AVX-512, as was just asked.
+            return unsafe { with_avx512(kernel) };
         }
         if std::is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has AVX2, as was just asked.
@@ -27,7 +39,88 @@ pub(super) fn launch(kernel: impl Kernel) {
     kernel.run();
 }
 
-fn usable<F: Float>(tensor: &Tensor) -> Result<(), TorchError> {
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    std::is_x86_feature_detected!("avx512f")
+        && std::is_x86_feature_detected!("avx512bw")
+        && std::is_x86_feature_detected!("avx512dq")
+        && std::is_x86_feature_detected!("avx512vl")
+}
+
+/// The proof that this processor has the vectors that our convolutions are written for (AVX-512).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Vectors(());
+
+impl Vectors {
+    /// Asks the processor.
+    pub(super) fn detect() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        if has_avx512() {
+            return Some(Vectors(()));
+        }
+        None
+    }
+    /// Runs a convolution.
+    pub(super) fn launch<S: Tail<f32>>(self, dot: Dot<'_, Floats, f32, S>) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: only `detect` makes `Vectors`, where the processor has all that `run` is compiled for.
+        return unsafe { dot.run() };
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = dot;
+    }
+}
+
+/// The proof that this processor also multiplies bytes and sums the products exactly (AVX-512 VNNI).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ByteProducts(());
+
+impl ByteProducts {
+    /// Asks the processor.
+    pub(super) fn detect() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        if has_avx512() && std::is_x86_feature_detected!("avx512vnni") {
+            return Some(ByteProducts(()));
+        }
+        None
+    }
+    /// Runs a convolution over integers.
+    pub(super) fn launch<S: Tail<f32>>(self, dot: Dot<'_, Bytes, u8, S>) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: only `detect` makes `ByteProducts`, where the processor has all that `run` is compiled for.
+        return unsafe { dot.run() };
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = dot;
+    }
+}
+
+/// Reads a vector of bytes.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn load(from: &[i8; 64]) -> __m512i {
+    // SAFETY: 64 bytes lie there; any alignment will do.
+    unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+}
+
+/// Reads a vector of numbers.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn load_floats(from: &[f32; 16]) -> __m512 {
+    // SAFETY: 16 numbers lie there; any alignment will do.
+    unsafe { _mm512_loadu_ps(from.as_ptr()) }
+}
+
+/// Writes a vector of numbers.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn store(to: &mut [f32; 16], numbers: __m512) {
+    // SAFETY: 16 numbers have room there; any alignment will do.
+    unsafe { _mm512_storeu_ps(to.as_mut_ptr(), numbers) }
+}
+
+fn usable<F: Element>(tensor: &Tensor) -> Result<(), TorchError> {
     if tensor.device() == Device::Cpu && tensor.kind() == F::KIND && tensor.is_contiguous() {
         return Ok(());
     }
@@ -41,7 +134,7 @@ fn usable<F: Float>(tensor: &Tensor) -> Result<(), TorchError> {
 }
 
 /// A tensor's numbers.
-pub(super) fn numbers<F: Float>(tensor: &Tensor) -> Result<&[F], TorchError> {
+pub(super) fn numbers<F: Element>(tensor: &Tensor) -> Result<&[F], TorchError> {
     usable::<F>(tensor)?;
     if tensor.numel() == 0 {
         return Ok(&[]);
@@ -54,7 +147,7 @@ pub(super) fn numbers<F: Float>(tensor: &Tensor) -> Result<&[F], TorchError> {
 
 /// A tensor's numbers, to be changed. The caller must have made the tensor and kept no other handle to its memory
 /// ([`Fresh`]).
-pub(super) fn numbers_mut<F: Float>(tensor: &mut Fresh) -> Result<&mut [F], TorchError> {
+pub(super) fn numbers_mut<F: Element>(tensor: &mut Fresh) -> Result<&mut [F], TorchError> {
     usable::<F>(&tensor.0)?;
     if tensor.0.numel() == 0 {
         return Ok(&mut []);
@@ -84,6 +177,16 @@ impl Fresh {
         Tensor::f_zeros(size, (kind, Device::Cpu))
             .map(Fresh)
             .doing(|| format!("allocating {rows} rows of {shape:?}"))
+    }
+    /// Zeros of a tensor's shape.
+    pub(super) fn like(tensor: &Tensor, kind: Kind) -> Result<Self, TorchError> {
+        Tensor::f_zeros(tensor.size(), (kind, Device::Cpu))
+            .map(Fresh)
+            .doing(|| format!("allocating {:?}", tensor.size()))
+    }
+    /// The tensor, which may be shared from now on.
+    pub(super) fn into_tensor(self) -> Tensor {
+        self.0
     }
     /// A copy in memory of its own.
     pub(super) fn copy_of(tensor: &Tensor) -> Result<Self, TorchError> {

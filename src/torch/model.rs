@@ -3,7 +3,7 @@
 
 use tch::Kind;
 
-use super::executor::Executor;
+use super::executor::{Executor, Numbers};
 use super::plan::Plan;
 use super::weights::Weights;
 use super::{Device, TorchError};
@@ -48,6 +48,20 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         self
     }
 
+    /// The same with fewer convolutions of our own.
+    #[cfg(test)]
+    pub(super) fn without(self, bytes: bool, floats: bool) -> Self {
+        Compiled {
+            weights: self.weights.without(bytes, floats),
+            ..self
+        }
+    }
+
+    /// Whether real sums are made by our own convolution rather than by libtorch's (except of groups).
+    pub(super) fn has_own_sums(&self) -> bool {
+        self.weights.has_own_sums()
+    }
+
     pub(super) fn graph(&self) -> &Graph {
         &self.model.borrow().graph
     }
@@ -63,9 +77,11 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
             .weights
             .of(model, &self.plan, allocation, self.tricks)?;
         let (kind, device) = (self.weights.kind(), self.weights.device());
-        Ok(
-            Executor::new(&model.graph, &self.plan, parameters, kind, device)
-                .with_tricks(self.tricks),
-        )
+        let numbers = Numbers {
+            kind,
+            device,
+            bytes: self.weights.bytes(),
+        };
+        Ok(Executor::new(&model.graph, &self.plan, parameters, numbers).with_tricks(self.tricks))
     }
 }

@@ -4,64 +4,55 @@
 use tch::{Kind, TchError, Tensor};
 
 use super::memory::Fresh;
-use super::ops::Value;
+use super::ops::{Value, Wide};
 use super::plan::Pairing;
 
 /// The sum, mean or product of two values. One of them may be the same at every time step or have one position.
-pub(super) fn pair(pairing: Pairing, a: &Value, b: &Value) -> Result<Value, TchError> {
+pub(super) fn pair(pairing: Pairing, a: Wide<'_>, b: Wide<'_>) -> Result<Value, TchError> {
     let apply = |a: &Tensor, b: &Tensor| match pairing {
         Pairing::Sum => a.f_add(b),
         Pairing::Mean => a.f_add(b)?.f_mul_scalar(0.5),
         Pairing::Product => a.f_mul(b),
     };
     let data = match a.steps == b.steps {
-        true => apply(a.tensor(), b.tensor())?,
+        true => apply(a.tensor, b.tensor)?,
         false => apply(&by_step(a)?, &by_step(b)?)?.f_flatten(0, 1)?,
     };
-    Ok(Value {
-        data: Fresh::new(data),
-        steps: a.steps.max(b.steps),
-    })
+    Ok(Value::new(Fresh::new(data), a.steps.max(b.steps)))
 }
 
 /// `[steps * images, ...]` as `[steps, images, ...]`.
-fn by_step(x: &Value) -> Result<Tensor, TchError> {
-    let mut size = x.tensor().size();
+fn by_step(x: Wide<'_>) -> Result<Tensor, TchError> {
+    let mut size = x.tensor.size();
     let rows = size.first().copied().unwrap_or(0);
     let steps = x.steps.max(1) as i64;
     size.splice(..1, [steps, rows / steps]);
-    x.tensor().f_reshape(size)
+    x.tensor.f_reshape(size)
 }
 
 /// The largest number of a 3x3 window over tokens and the channels of a head.
-pub(super) fn erode(x: &Value, heads: usize) -> Result<Value, TchError> {
-    let size = x.tensor().size();
+pub(super) fn erode(x: Wide<'_>, heads: usize) -> Result<Value, TchError> {
+    let size = x.tensor.size();
     let (rows, channels) = match size[..] {
         [rows, _, _, channels] => (rows, channels),
         _ => (0, 0),
     };
     let heads = heads.max(1) as i64;
     let largest = x
-        .tensor()
+        .tensor
         .f_reshape([rows, -1, heads, channels / heads])?
         .f_transpose(1, 2)?
         .f_max_pool2d([3, 3], [1, 1], [1, 1], [1, 1], false)?
         .f_transpose(1, 2)?
         .f_contiguous()?
         .f_reshape(size)?;
-    Ok(Value {
-        data: Fresh::new(largest),
-        steps: x.steps,
-    })
+    Ok(Value::new(Fresh::new(largest), x.steps))
 }
 
 /// The sum of whole numbers over positions.
-pub(super) fn token_sum(x: &Value) -> Result<Value, TchError> {
+pub(super) fn token_sum(x: Wide<'_>) -> Result<Value, TchError> {
     let sum = x
-        .tensor()
+        .tensor
         .f_sum_dim_intlist([1, 2].as_slice(), true, None::<Kind>)?;
-    Ok(Value {
-        data: Fresh::new(sum),
-        steps: x.steps,
-    })
+    Ok(Value::new(Fresh::new(sum), x.steps))
 }

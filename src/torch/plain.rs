@@ -16,10 +16,7 @@ use crate::network::{Halves, Neuron, Shape};
 
 fn value(tensor: Result<Tensor, TchError>, steps: usize) -> Result<Value, TorchError> {
     let tensor = tensor.doing(|| "a tensor operation".to_owned())?;
-    Ok(Value {
-        data: Fresh::new(tensor),
-        steps,
-    })
+    Ok(Value::new(Fresh::new(tensor), steps))
 }
 
 fn apply(x: &Tensor, affine: Option<&AffineTensors>) -> Result<Tensor, TchError> {
@@ -49,9 +46,8 @@ impl Ops for Plain {
         let y = value(apply(x.tensor(), affine), steps)?;
         match residual {
             None => Ok(y),
-            Some(residual) => {
-                pair(Pairing::Sum, &y, residual).doing(|| "adding a residual".to_owned())
-            }
+            Some(residual) => pair(Pairing::Sum, y.wide()?, residual.wide()?)
+                .doing(|| "adding a residual".to_owned()),
         }
     }
 

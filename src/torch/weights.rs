@@ -9,14 +9,16 @@
 mod repconv;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tch::{Kind, Tensor};
 
 use super::error::Doing;
+use super::loops::{Bytes, Floats, Window};
+use super::memory::{ByteProducts, Vectors};
 use super::plan::{Plan, Source, Step};
 use super::{Device, Model, TorchError};
-use crate::network::{Layer, LayerId, LayerKind, PerChannel, WeightSource};
+use crate::network::{Layer, LayerId, LayerKind, PerChannel, Range, WeightSource};
 use crate::quant::{Allocation, BitWidth, quantize};
 
 /// The eps of every batch norm.
@@ -42,10 +44,22 @@ pub(super) struct Convolution {
     pub input_factor: Option<f64>,
 }
 
+/// How a layer's sums are made.
+#[derive(Debug)]
+pub(super) enum Sums {
+    /// By libtorch.
+    Libtorch(Convolution),
+    /// Of whole numbers that fit bytes, exactly.
+    Bytes(ByteProducts, Arc<Bytes>),
+    /// Of f32.
+    Floats(Vectors, Arc<Floats>),
+}
+
 /// What one step is run with.
 #[derive(Debug, Default)]
 pub(super) struct Parameters {
-    pub convolution: Option<Convolution>,
+    /// Of a layer.
+    pub sums: Option<Sums>,
     pub affine: Option<AffineTensors>,
 }
 
@@ -53,10 +67,14 @@ impl Parameters {
     /// The same tensors under a second handle: nothing is copied, and nobody writes to them.
     fn share(&self) -> Self {
         Parameters {
-            convolution: self.convolution.as_ref().map(|c| Convolution {
-                weight: c.weight.shallow_clone(),
-                bias: c.bias.as_ref().map(Tensor::shallow_clone),
-                ..*c
+            sums: self.sums.as_ref().map(|sums| match sums {
+                Sums::Libtorch(c) => Sums::Libtorch(Convolution {
+                    weight: c.weight.shallow_clone(),
+                    bias: c.bias.as_ref().map(Tensor::shallow_clone),
+                    ..*c
+                }),
+                Sums::Bytes(products, packed) => Sums::Bytes(*products, Arc::clone(packed)),
+                Sums::Floats(vectors, packed) => Sums::Floats(*vectors, Arc::clone(packed)),
             }),
             affine: self.affine.as_ref().map(|a| AffineTensors {
                 scale: a.scale.shallow_clone(),
@@ -66,10 +84,18 @@ impl Parameters {
     }
 }
 
+/// The convolutions of our own that this processor can run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Own {
+    pub bytes: Option<ByteProducts>,
+    pub floats: Option<Vectors>,
+}
+
 /// Makes and keeps the parameters of every step at every width that was asked for.
 pub(super) struct Weights {
     kind: Kind,
     device: Device,
+    own: Own,
     /// By step and width. Tensors may change threads but not be shared between them: hence the lock.
     cache: Mutex<HashMap<(usize, BitWidth), Parameters>>,
 }
@@ -79,8 +105,33 @@ impl Weights {
         Weights {
             kind,
             device,
+            own: match (kind, device) {
+                (Kind::Float, Device::CPU) => Own {
+                    bytes: ByteProducts::detect(),
+                    floats: Vectors::detect(),
+                },
+                _ => Own::default(),
+            },
             cache: Mutex::new(HashMap::new()),
         }
+    }
+
+    /// The same with fewer convolutions of our own.
+    #[cfg(test)]
+    pub(super) fn without(mut self, bytes: bool, floats: bool) -> Self {
+        self.own.bytes = self.own.bytes.filter(|_| !bytes);
+        self.own.floats = self.own.floats.filter(|_| !floats);
+        self
+    }
+
+    /// Whether integers are computed with as bytes where they fit.
+    pub(super) fn bytes(&self) -> bool {
+        self.own.bytes.is_some()
+    }
+
+    /// Whether real sums are made by our own convolution.
+    pub(super) fn has_own_sums(&self) -> bool {
+        self.own.floats.is_some()
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -108,6 +159,7 @@ impl Weights {
             model,
             kind: self.kind,
             device: self.device,
+            own: self.own,
         };
         let steps = plan.steps.iter().enumerate();
         steps
@@ -136,6 +188,7 @@ struct Maker<'a> {
     model: &'a Model,
     kind: Kind,
     device: Device,
+    own: Own,
 }
 
 impl Maker<'_> {
@@ -145,8 +198,8 @@ impl Maker<'_> {
         let Source::Layer { layer, unit } = step.source else {
             let affine = self.merged(&absorbed)?;
             return Ok(Parameters {
-                convolution: None,
                 affine,
+                ..Parameters::default()
             });
         };
         let spec = self.model.graph.layer(layer);
@@ -156,13 +209,24 @@ impl Maker<'_> {
             WeightSource::MergedRepConv => repconv::merged(self, spec)?,
         };
         if width.is_float() {
-            let bias = bias.map(|b| self.upload(&b)).transpose()?;
-            let weight = match weight {
-                Numbers::Stored(w) => self.upload(w)?,
-                Numbers::Computed(w) => self.upload(&w)?,
+            let computed: Vec<f32>;
+            let weight = match &weight {
+                Numbers::Stored(w) => *w,
+                Numbers::Computed(w) if self.kind == Kind::Float => {
+                    computed = w.iter().map(|&x| x as f32).collect();
+                    &computed
+                }
+                Numbers::Computed(w) => {
+                    let bias = bias.map(|b| self.upload(&b)).transpose()?;
+                    let convolution = self.convolution(layer, self.upload(w)?, bias, unit)?;
+                    return Ok(Parameters {
+                        sums: Some(Sums::Libtorch(convolution)),
+                        affine: self.merged(&absorbed)?,
+                    });
+                }
             };
             return Ok(Parameters {
-                convolution: Some(self.convolution(layer, weight, bias, unit)?),
+                sums: Some(self.floats(layer, weight, bias, unit)?),
                 affine: self.merged(&absorbed)?,
             });
         }
@@ -175,7 +239,6 @@ impl Maker<'_> {
             }
         };
         let quantized = quantize(weight, channels, width, &self.model.scheme, &spec.name)?;
-        let integers: Vec<f32> = quantized.values.iter().map(|&q| f32::from(q)).collect();
         let mut scale = quantized.scales;
         let mut shift = bias.unwrap_or_else(|| vec![0.0; channels]);
         for operation in &absorbed {
@@ -183,10 +246,51 @@ impl Maker<'_> {
         }
         let unit = unit.unwrap_or(1.0);
         scale.iter_mut().for_each(|a| *a *= unit);
+        let sums = match self.bytes(spec, width, &quantized.values) {
+            Some(sums) => sums,
+            None => {
+                let integers = quantized.values.iter().map(|&q| f32::from(q));
+                self.floats(layer, &integers.collect::<Vec<_>>(), None, None)?
+            }
+        };
         Ok(Parameters {
-            convolution: Some(self.convolution(layer, self.upload(&integers)?, None, None)?),
+            sums: Some(sums),
             affine: Some(self.affine(&scale, &shift)?),
         })
+    }
+
+    /// The integers of a layer whose sums are exact and whose inputs fit bytes.
+    fn bytes(&self, spec: &Layer, width: BitWidth, values: &[i16]) -> Option<Sums> {
+        let products = self.own.bytes?;
+        let is_bytes = matches!(spec.input, Range::Integer(..=255));
+        let (window, groups) = geometry(spec);
+        if !is_bytes || groups != 1 || !spec.exact_at(width) {
+            return None;
+        }
+        let values = values.iter().map(|&q| i8::try_from(q));
+        let values: Vec<i8> = values.collect::<Result<_, _>>().ok()?;
+        let packed = Bytes::new(&values, spec.channels(), window)?;
+        Some(Sums::Bytes(products, Arc::new(packed)))
+    }
+
+    /// Sums over floating-point numbers. `unit`: what the numbers of the input count.
+    fn floats(
+        &self,
+        layer: LayerId,
+        weight: &[f32],
+        bias: Option<Vec<f64>>,
+        unit: Option<f64>,
+    ) -> Result<Sums, TorchError> {
+        let spec = self.model.graph.layer(layer);
+        if let (Some(vectors), None, (window, 1)) = (self.own.floats, unit, geometry(spec))
+            && let Some(packed) = Floats::new(weight, spec.channels(), window)
+        {
+            let bias = bias.map(|b| b.iter().map(|&x| x as f32).collect());
+            return Ok(Sums::Floats(vectors, Arc::new(packed.with_bias(bias))));
+        }
+        let bias = bias.map(|b| self.upload(&b)).transpose()?;
+        let convolution = self.convolution(layer, self.upload(weight)?, bias, unit)?;
+        Ok(Sums::Libtorch(convolution))
     }
 
     /// A layer's weight and bias as the checkpoint has them.
@@ -221,15 +325,8 @@ impl Maker<'_> {
         unit: Option<f64>,
     ) -> Result<Convolution, TorchError> {
         let spec = self.model.graph.layer(layer);
-        let (kernel, stride, padding, groups) = match spec.kind {
-            LayerKind::Linear => (1, 1, 0, 1),
-            LayerKind::Conv {
-                kernel,
-                stride,
-                padding,
-                groups,
-            } => (kernel, stride, padding, groups),
-        };
+        let (window, groups) = geometry(spec);
+        let kernel = window.kernel;
         let shape = [
             spec.channels(),
             spec.fan_in() / (kernel * kernel).max(1),
@@ -250,8 +347,8 @@ impl Maker<'_> {
         Ok(Convolution {
             weight,
             bias,
-            stride: stride as i64,
-            padding: padding as i64,
+            stride: window.stride as i64,
+            padding: window.padding as i64,
             groups: groups as i64,
             input_factor,
         })
@@ -324,6 +421,25 @@ impl Maker<'_> {
             .and_then(|t| t.f_to_device(self.device.0))
             .doing(|| "copying weights to the device".to_owned())
     }
+}
+
+/// Where a layer looks, and its groups.
+fn geometry(layer: &Layer) -> (Window, usize) {
+    let (kernel, stride, padding, groups) = match layer.kind {
+        LayerKind::Linear => (1, 1, 0, 1),
+        LayerKind::Conv {
+            kernel,
+            stride,
+            padding,
+            groups,
+        } => (kernel, stride, padding, groups),
+    };
+    let window = Window {
+        kernel,
+        stride,
+        padding,
+    };
+    (window, groups)
 }
 
 /// A layer's weight.

@@ -1,77 +1,67 @@
 //! Affines and sums, number by number.
 #![forbid(unsafe_code)]
 
-use super::{AffineRows, Float, Kernel, tile_positions};
-
-/// Where an operation's input comes from.
-#[derive(Clone, Copy)]
-pub(in crate::torch) enum Drive<'a, F> {
-    /// The output slice holds it and is overwritten.
-    InPlace,
-    /// Another value for every time step.
-    Steps(&'a [F]),
-    /// The same value at every time step.
-    Static(&'a [F]),
-}
-
-impl<'a, F> Drive<'a, F> {
-    /// The same numbers as those of a sequence of steps.
-    pub(in crate::torch) fn in_steps(self) -> Self {
-        match self {
-            Drive::Static(x) => Drive::Steps(x),
-            other => other,
-        }
-    }
-    /// `length` numbers from `start` on, of the time step that begins at `step`; none for `InPlace`.
-    #[inline(always)]
-    pub(super) fn part(&self, step: usize, start: usize, length: usize) -> Option<&'a [F]> {
-        match self {
-            Drive::InPlace => None,
-            Drive::Steps(x) => Some(&x[step + start..][..length]),
-            Drive::Static(x) => Some(&x[start..][..length]),
-        }
-    }
-}
+use super::sweep::{Series, Tail};
+use super::{AffineRows, Drive, Float, tile_positions};
 
 /// `scale * x + shift` per channel where an affine is given, plus a residual where there is one.
 pub(in crate::torch) struct Affine<'a, F> {
-    pub steps: usize,
-    pub channels: usize,
-    pub affine: Option<AffineRows<'a, F>>,
-    /// x.
-    pub drive: Drive<'a, F>,
-    /// `Steps` or `Static`; `InPlace` means none.
-    pub residual: Drive<'a, F>,
-    /// `[steps, images, positions, channels]`.
-    pub out: &'a mut [F],
+    steps: usize,
+    images: usize,
+    image: usize,
+    affine: Option<(Vec<F>, Vec<F>)>,
+    residual: Drive<'a, F>,
+    out: &'a mut [F],
 }
 
-impl<F: Float> Kernel for Affine<'_, F> {
-    #[inline(always)]
-    fn run(self) {
-        let step = self.out.len() / self.steps.max(1);
-        let tile = tile_positions(self.channels) * self.channels;
-        if step == 0 || tile == 0 {
-            return;
+impl<'a, F: Float> Affine<'a, F> {
+    /// `residual`: `Steps` or `Static`; `InPlace` means none. `out`: `[steps, images, positions, channels]`.
+    pub(in crate::torch) fn new(
+        (steps, images, channels): (usize, usize, usize),
+        affine: Option<AffineRows<'_, F>>,
+        residual: Drive<'a, F>,
+        out: &'a mut [F],
+    ) -> Self {
+        Affine {
+            steps,
+            images,
+            image: out.len() / (steps * images).max(1),
+            affine: affine.map(|a| a.tiled(tile_positions(channels))),
+            residual,
+            out,
         }
-        let affine = self.affine.map(|a| a.tiled(tile_positions(self.channels)));
-        for (t, out) in self.out.chunks_exact_mut(step).enumerate() {
-            for (i, out) in out.chunks_mut(tile).enumerate() {
-                let (start, length) = (i * tile, out.len());
-                if let Some(x) = self.drive.part(t * step, start, length) {
-                    out.copy_from_slice(x);
-                }
-                if let Some((a, b)) = &affine {
+    }
+}
+
+impl<F: Float> Tail<F> for Affine<'_, F> {
+    #[inline(always)]
+    fn tile(&mut self, image: usize, start: usize, length: usize, x: Option<Series<'_, F>>) {
+        let (first, step) = (image * self.image + start, self.images * self.image);
+        let residual = self.residual.from(first, step);
+        for t in 0..self.steps {
+            let out = &mut self.out[t * step + first..][..length];
+            match (x, &self.affine) {
+                (None, None) => {}
+                (None, Some((a, b))) => {
                     for ((x, &a), &b) in out.iter_mut().zip(a).zip(b) {
                         *x = *x * a + b;
                     }
                 }
-                if let Some(residual) = self.residual.part(t * step, start, length) {
-                    for (x, &r) in out.iter_mut().zip(residual) {
-                        *x = *x + r;
+                (Some(x), None) => out.copy_from_slice(x.at(t, length)),
+                (Some(x), Some((a, b))) => {
+                    let x = x.at(t, length);
+                    for (((out, &x), &a), &b) in out.iter_mut().zip(x).zip(a).zip(b) {
+                        *out = x * a + b;
                     }
+                }
+            }
+            if let Some(residual) = &residual {
+                for (x, &r) in out.iter_mut().zip(residual.at(t, length)) {
+                    *x = *x + r;
                 }
             }
         }
     }
+    #[inline(always)]
+    fn end_of_image(&mut self, _: usize) {}
 }

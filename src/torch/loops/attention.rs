@@ -1,36 +1,36 @@
 //! What the attention kinds need: sums and masks per head, and spiking self-attention.
 #![forbid(unsafe_code)]
 
-use super::{Float, Kernel};
+use super::{Float, Kernel, Stored};
 
 /// The sum over each head's channels.
-pub(in crate::torch) struct HeadSum<'a, F> {
+pub(in crate::torch) struct HeadSum<'a, F, X> {
     /// Channels of one head.
     pub width: usize,
-    pub input: &'a [F],
+    pub input: &'a [X],
     /// One number per head.
     pub out: &'a mut [F],
 }
 
-impl<F: Float> Kernel for HeadSum<'_, F> {
+impl<F: Float, X: Stored<F>> Kernel for HeadSum<'_, F, X> {
     #[inline(always)]
     fn run(self) {
         for (x, out) in self.input.chunks_exact(self.width.max(1)).zip(self.out) {
-            *out = x.iter().fold(F::default(), |sum, &x| sum + x);
+            *out = x.iter().fold(F::default(), |sum, &x| sum + x.get());
         }
     }
 }
 
 /// Each head's channels times the head's mask, in place.
-pub(in crate::torch) struct HeadMask<'a, F> {
+pub(in crate::torch) struct HeadMask<'a, X> {
     /// Channels of one head.
     pub width: usize,
     /// One number per head.
-    pub mask: &'a [F],
-    pub values: &'a mut [F],
+    pub mask: &'a [X],
+    pub values: &'a mut [X],
 }
 
-impl<F: Float> Kernel for HeadMask<'_, F> {
+impl<X: Copy + std::ops::Mul<Output = X>> Kernel for HeadMask<'_, X> {
     #[inline(always)]
     fn run(self) {
         for (x, &mask) in self
@@ -48,7 +48,7 @@ impl<F: Float> Kernel for HeadMask<'_, F> {
 ///
 /// The spikes and their sums are integers, so any order gives the same numbers. `k^T v` comes first (there are more
 /// tokens than channels per head) and silent channels are skipped, which are most.
-pub(in crate::torch) struct Attention<'a, F> {
+pub(in crate::torch) struct Attention<'a, F, X> {
     pub tokens: usize,
     pub heads: usize,
     /// Of q and k.
@@ -56,13 +56,13 @@ pub(in crate::torch) struct Attention<'a, F> {
     /// Of v and the result.
     pub v_channels: usize,
     pub scale: f64,
-    pub q: &'a [F],
-    pub k: &'a [F],
-    pub v: &'a [F],
+    pub q: &'a [X],
+    pub k: &'a [X],
+    pub v: &'a [X],
     pub out: &'a mut [F],
 }
 
-impl<F: Float> Kernel for Attention<'_, F> {
+impl<F: Float, X: Stored<F>> Kernel for Attention<'_, F, X> {
     #[inline(always)]
     fn run(self) {
         let heads = self.heads.max(1);
@@ -93,7 +93,7 @@ impl<F: Float> Kernel for Attention<'_, F> {
                     let out = &mut out[vn..vn + vd];
                     out.fill(F::default());
                     for (line, &q) in state.chunks_exact(vd).zip(&q[n..n + d]) {
-                        add_scaled(out, line, q);
+                        add_scaled(out, line, q.get());
                     }
                     out.iter_mut().for_each(|x| *x = *x * scale);
                 }
@@ -103,17 +103,17 @@ impl<F: Float> Kernel for Attention<'_, F> {
 }
 
 #[inline(always)]
-fn add_outer<F: Float>(state: &mut [F], k: &[F], v: &[F]) {
+fn add_outer<F: Float, X: Stored<F>>(state: &mut [F], k: &[X], v: &[X]) {
     for (line, &k) in state.chunks_exact_mut(v.len()).zip(k) {
-        add_scaled(line, v, k);
+        add_scaled(line, v, k.get());
     }
 }
 
 #[inline(always)]
-fn add_scaled<F: Float>(sum: &mut [F], x: &[F], factor: F) {
+fn add_scaled<F: Float, X: Stored<F>>(sum: &mut [F], x: &[X], factor: F) {
     if factor != F::default() {
         for (sum, &x) in sum.iter_mut().zip(x) {
-            *sum = *sum + factor * x;
+            *sum = *sum + factor * x.get();
         }
     }
 }

@@ -1,24 +1,48 @@
 //! Integer neurons.
 #![forbid(unsafe_code)]
 
-use super::{AffineRows, Drive, Float, Kernel, tile_positions};
+use super::sweep::{Series, Tail};
+use super::{AffineRows, Drive, Float, Stored, tile_positions};
 use crate::network::Halves;
 use crate::torch::record::Recorder;
 
 /// Integer neurons: `round(clamp(x, 0, max))` of `x = scale * x + shift`; output level (+ residual).
-pub(in crate::torch) struct Levels<'a, F, R> {
-    pub steps: usize,
-    /// Images per time step.
-    pub images: usize,
-    pub channels: usize,
-    pub level: Level<F>,
-    pub affine: Option<AffineRows<'a, F>>,
-    pub drive: Drive<'a, F>,
-    /// Added to the levels: `Steps` or `Static`; `InPlace` means none.
-    pub residual: Drive<'a, F>,
-    /// `[steps, images, positions, channels]`.
-    pub out: &'a mut [F],
-    pub recorder: R,
+pub(in crate::torch) struct Levels<'a, F, O, R> {
+    steps: usize,
+    images: usize,
+    image: usize,
+    level: Level<F>,
+    affine: Option<(Vec<F>, Vec<F>)>,
+    residual: Drive<'a, O>,
+    out: &'a mut [O],
+    recorder: R,
+    /// Inputs of a tile.
+    inputs: Vec<F>,
+}
+
+impl<'a, F: Float, O, R> Levels<'a, F, O, R> {
+    /// `residual`: `Steps` or `Static`; `InPlace` means none. `out`: `[steps, images, positions, channels]`.
+    pub(in crate::torch) fn new(
+        (steps, images, channels): (usize, usize, usize),
+        level: Level<F>,
+        affine: Option<AffineRows<'_, F>>,
+        residual: Drive<'a, O>,
+        out: &'a mut [O],
+        recorder: R,
+    ) -> Self {
+        let positions = tile_positions(channels);
+        Levels {
+            steps,
+            images,
+            image: out.len() / (steps * images).max(1),
+            level,
+            affine: affine.map(|a| a.tiled(positions)),
+            residual,
+            out,
+            recorder,
+            inputs: vec![F::default(); positions * channels],
+        }
+    }
 }
 
 /// How an integer neuron rounds.
@@ -41,40 +65,35 @@ impl<F: Float> Level<F> {
     }
 }
 
-impl<F: Float, R: Recorder<F>> Kernel for Levels<'_, F, R> {
+impl<F: Float, O: Stored<F>, R: Recorder<F>> Tail<F> for Levels<'_, F, O, R> {
     #[inline(always)]
-    fn run(mut self) {
-        let step = self.out.len() / self.steps.max(1);
-        let image = step / self.images.max(1);
-        let tile = tile_positions(self.channels) * self.channels;
-        if image == 0 || tile == 0 {
-            return;
-        }
-        let affine = self.affine.map(|a| a.tiled(tile_positions(self.channels)));
-        for i in 0..self.images {
-            for start in (0..image).step_by(tile) {
-                let length = tile.min(image - start);
-                let first = i * image + start;
-                for t in 0..self.steps {
-                    let out = &mut self.out[t * step + first..][..length];
-                    if let Some(x) = self.drive.part(t * step, first, length) {
-                        out.copy_from_slice(x);
-                    }
-                    if let Some((a, b)) = &affine {
-                        for ((x, &a), &b) in out.iter_mut().zip(a).zip(b) {
-                            *x = *x * a + b;
-                        }
-                    }
-                    self.recorder.tile(i, t, out);
-                    out.iter_mut().for_each(|x| *x = self.level.of(*x));
-                    if let Some(residual) = self.residual.part(t * step, first, length) {
-                        for (x, &r) in out.iter_mut().zip(residual) {
-                            *x = *x + r;
-                        }
-                    }
+    fn tile(&mut self, image: usize, start: usize, length: usize, x: Option<Series<'_, F>>) {
+        let (first, step) = (image * self.image + start, self.images * self.image);
+        let residual = self.residual.from(first, step);
+        for t in 0..self.steps {
+            let out = &mut self.out[t * step + first..][..length];
+            let inputs = &mut self.inputs[..length];
+            match x {
+                Some(x) => inputs.copy_from_slice(x.at(t, length)),
+                None => inputs.iter_mut().zip(&*out).for_each(|(i, x)| *i = x.get()),
+            }
+            if let Some((a, b)) = &self.affine {
+                for ((x, &a), &b) in inputs.iter_mut().zip(a).zip(b) {
+                    *x = *x * a + b;
                 }
             }
-            self.recorder.end_of_image(i);
+            self.recorder.tile(image, t, inputs);
+            let levels = out.iter_mut().zip(&*inputs);
+            levels.for_each(|(out, &x)| *out = O::put(self.level.of(x)));
+            if let Some(residual) = &residual {
+                for (x, &r) in out.iter_mut().zip(residual.at(t, length)) {
+                    *x = *x + r;
+                }
+            }
         }
+    }
+    #[inline(always)]
+    fn end_of_image(&mut self, image: usize) {
+        self.recorder.end_of_image(image);
     }
 }

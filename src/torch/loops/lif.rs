@@ -1,58 +1,73 @@
 //! Leaky integrate-and-fire neurons.
 #![forbid(unsafe_code)]
 
-use super::{AffineRows, Drive, Float, Kernel, tile_positions};
+use super::sweep::{Series, Tail};
+use super::{AffineRows, Drive, Float, Stored, tile_positions};
 use crate::torch::record::Recorder;
 
 /// Leaky integrate-and-fire over all time steps in one sweep of memory:
 /// `v += (x - v) / tau`, spike where `v >= threshold`, `v *= 1 - spike`; output spike (+ residual).
-pub(in crate::torch) struct Lif<'a, F, R> {
-    pub steps: usize,
-    /// Images per time step.
-    pub images: usize,
-    pub channels: usize,
-    pub tau: f64,
-    pub threshold: f64,
-    pub affine: Option<AffineRows<'a, F>>,
-    pub drive: Drive<'a, F>,
-    /// Added to the spikes: `Steps` or `Static`; `InPlace` means none.
-    pub residual: Drive<'a, F>,
-    /// `[steps, images, positions, channels]`.
-    pub out: &'a mut [F],
-    pub recorder: R,
+pub(in crate::torch) struct Lif<'a, F, O, R> {
+    steps: usize,
+    images: usize,
+    image: usize,
+    decay: Decay<F>,
+    threshold: F,
+    affine: Option<(Vec<F>, Vec<F>)>,
+    residual: Drive<'a, O>,
+    out: &'a mut [O],
+    recorder: R,
+    /// Potentials of a tile.
+    potential: Vec<F>,
 }
 
-impl<F: Float, R: Recorder<F>> Kernel for Lif<'_, F, R> {
+impl<'a, F: Float, O, R> Lif<'a, F, O, R> {
+    /// `residual`: `Steps` or `Static`; `InPlace` means none. `out`: `[steps, images, positions, channels]`.
+    pub(in crate::torch) fn new(
+        (steps, images, channels): (usize, usize, usize),
+        (tau, threshold): (f64, f64),
+        affine: Option<AffineRows<'_, F>>,
+        residual: Drive<'a, O>,
+        out: &'a mut [O],
+        recorder: R,
+    ) -> Self {
+        let positions = tile_positions(channels);
+        Lif {
+            steps,
+            images,
+            image: out.len() / (steps * images).max(1),
+            decay: Decay::new(tau),
+            threshold: F::of(threshold),
+            affine: affine.map(|a| a.tiled(positions)),
+            residual,
+            out,
+            recorder,
+            potential: vec![F::default(); positions * channels],
+        }
+    }
+}
+
+impl<F: Float, O: Stored<F>, R: Recorder<F>> Tail<F> for Lif<'_, F, O, R> {
     #[inline(always)]
-    fn run(mut self) {
-        let step = self.out.len() / self.steps.max(1);
-        let image = step / self.images.max(1);
-        let tile = tile_positions(self.channels) * self.channels;
-        if image == 0 || tile == 0 {
-            return;
-        }
-        let affine = self.affine.map(|a| a.tiled(tile_positions(self.channels)));
-        let decay = Decay::new(self.tau);
-        let threshold = F::of(self.threshold);
-        let mut potential = vec![F::default(); tile];
-        for i in 0..self.images {
-            for start in (0..image).step_by(tile) {
-                let length = tile.min(image - start);
-                let first = i * image + start;
-                let v = &mut potential[..length];
-                v.fill(F::default());
-                for t in 0..self.steps {
-                    let now = t * step + first..t * step + first + length;
-                    let x = self.drive.part(t * step, first, length);
-                    let x = x.unwrap_or(&self.out[now.clone()]);
-                    integrate(v, x, affine.as_ref(), decay);
-                    self.recorder.tile(i, t, v);
-                    let residual = self.residual.part(t * step, first, length);
-                    fire(v, threshold, residual, &mut self.out[now]);
-                }
+    fn tile(&mut self, image: usize, start: usize, length: usize, x: Option<Series<'_, F>>) {
+        let (first, step) = (image * self.image + start, self.images * self.image);
+        let residual = self.residual.from(first, step);
+        let v = &mut self.potential[..length];
+        v.fill(F::default());
+        for t in 0..self.steps {
+            let out = &mut self.out[t * step + first..][..length];
+            match x {
+                Some(x) => integrate(v, x.at(t, length), self.affine.as_ref(), self.decay),
+                None => integrate(v, out, self.affine.as_ref(), self.decay),
             }
-            self.recorder.end_of_image(i);
+            self.recorder.tile(image, t, v);
+            let residual = residual.map(|r| r.at(t, length));
+            fire(v, self.threshold, residual, out);
         }
+    }
+    #[inline(always)]
+    fn end_of_image(&mut self, image: usize) {
+        self.recorder.end_of_image(image);
     }
 }
 
@@ -75,19 +90,24 @@ impl<F: Float> Decay<F> {
 }
 
 #[inline(always)]
-fn integrate<F: Float>(v: &mut [F], x: &[F], affine: Option<&(Vec<F>, Vec<F>)>, decay: Decay<F>) {
+fn integrate<F: Float, X: Stored<F>>(
+    v: &mut [F],
+    x: &[X],
+    affine: Option<&(Vec<F>, Vec<F>)>,
+    decay: Decay<F>,
+) {
     let v = v.iter_mut().zip(x);
     match (affine, decay) {
-        (None, Decay::Times(k)) => v.for_each(|(v, &x)| *v = *v + (x - *v) * k),
-        (None, Decay::Over(tau)) => v.for_each(|(v, &x)| *v = *v + (x - *v) / tau),
+        (None, Decay::Times(k)) => v.for_each(|(v, &x)| *v = *v + (x.get() - *v) * k),
+        (None, Decay::Over(tau)) => v.for_each(|(v, &x)| *v = *v + (x.get() - *v) / tau),
         (Some((a, b)), decay) => {
             let v = v.zip(a).zip(b);
             match decay {
                 Decay::Times(k) => {
-                    v.for_each(|(((v, &x), &a), &b)| *v = *v + (x * a + b - *v) * k);
+                    v.for_each(|(((v, &x), &a), &b)| *v = *v + (x.get() * a + b - *v) * k);
                 }
                 Decay::Over(tau) => {
-                    v.for_each(|(((v, &x), &a), &b)| *v = *v + (x * a + b - *v) / tau);
+                    v.for_each(|(((v, &x), &a), &b)| *v = *v + (x.get() * a + b - *v) / tau);
                 }
             }
         }
@@ -95,15 +115,11 @@ fn integrate<F: Float>(v: &mut [F], x: &[F], affine: Option<&(Vec<F>, Vec<F>)>, 
 }
 
 #[inline(always)]
-fn fire<F: Float>(v: &mut [F], threshold: F, residual: Option<&[F]>, out: &mut [F]) {
+fn fire<F: Float, O: Stored<F>>(v: &mut [F], threshold: F, residual: Option<&[O]>, out: &mut [O]) {
     let spike = |v: &mut F| {
-        let s = if *v >= threshold {
-            F::ONE
-        } else {
-            F::default()
-        };
-        *v = *v * (F::ONE - s);
-        s
+        let fires = *v >= threshold;
+        *v = *v * (F::ONE - F::spike(fires));
+        O::spike(fires)
     };
     let v = v.iter_mut().zip(out);
     match residual {

@@ -8,15 +8,21 @@
 
 mod affine;
 mod attention;
+mod dot;
 mod levels;
 mod lif;
+mod packed;
 mod pool;
+mod sweep;
 
-pub(super) use affine::{Affine, Drive};
+pub(super) use affine::Affine;
 pub(super) use attention::{Attention, HeadMask, HeadSum};
+pub(super) use dot::{Dot, Input};
 pub(super) use levels::{Level, Levels};
 pub(super) use lif::Lif;
+pub(super) use packed::{Bytes, Floats, Window};
 pub(super) use pool::MaxPool;
+pub(super) use sweep::{Drive, Sweep, Tail};
 
 /// The two number formats the executor computes in.
 pub(super) trait Float:
@@ -73,6 +79,70 @@ impl Float for f64 {
     }
 }
 
+/// A format that numbers are stored in and computed with as `F`: `F` itself, or bytes for whole numbers from 0 to 255.
+pub(super) trait Stored<F>:
+    tch::kind::Element + Copy + Default + PartialOrd + std::ops::Add<Output = Self>
+{
+    /// The number.
+    fn get(self) -> F;
+    /// Stores a number of this format.
+    fn put(x: F) -> Self;
+    /// 1 or 0.
+    fn spike(fires: bool) -> Self;
+}
+
+impl<F: Float> Stored<F> for F {
+    #[inline(always)]
+    fn get(self) -> F {
+        self
+    }
+    #[inline(always)]
+    fn put(x: F) -> F {
+        x
+    }
+    #[inline(always)]
+    fn spike(fires: bool) -> F {
+        if fires { F::ONE } else { F::default() }
+    }
+}
+
+impl Stored<f32> for u8 {
+    #[inline(always)]
+    fn get(self) -> f32 {
+        f32::from(self)
+    }
+    #[inline(always)]
+    fn put(x: f32) -> u8 {
+        x as u8
+    }
+    #[inline(always)]
+    fn spike(fires: bool) -> u8 {
+        u8::from(fires)
+    }
+}
+
+/// A copy in another format.
+pub(super) struct Convert<'a, A, B> {
+    pub input: &'a [A],
+    pub out: &'a mut [B],
+}
+
+impl Kernel for Convert<'_, u8, f32> {
+    #[inline(always)]
+    fn run(self) {
+        let pairs = self.out.iter_mut().zip(self.input);
+        pairs.for_each(|(out, &x)| *out = x.get());
+    }
+}
+
+impl Kernel for Convert<'_, f32, u8> {
+    #[inline(always)]
+    fn run(self) {
+        let pairs = self.out.iter_mut().zip(self.input);
+        pairs.for_each(|(out, &x)| *out = u8::put(x));
+    }
+}
+
 /// A loop that may be compiled for several instruction sets.
 pub(super) trait Kernel {
     /// Runs it. Implementations are `#[inline(always)]`, so that they are compiled with the caller's
@@ -87,7 +157,7 @@ pub(super) struct AffineRows<'a, F> {
     pub shift: &'a [F],
 }
 
-impl<F: Float> AffineRows<'_, F> {
+impl<F: Copy> AffineRows<'_, F> {
     /// Repeats both vectors over `positions`, to be applied to a run of positions at once.
     fn tiled(self, positions: usize) -> (Vec<F>, Vec<F>) {
         (self.scale.repeat(positions), self.shift.repeat(positions))
@@ -96,17 +166,17 @@ impl<F: Float> AffineRows<'_, F> {
 
 /// The sum over time steps and positions, divided by a number: `[steps, images, positions, channels]` to
 /// `[images, channels]`, in f64 and rounded once.
-pub(super) struct TokenTimeSum<'a, F> {
+pub(super) struct TokenTimeSum<'a, F, X> {
     pub divisor: f64,
     pub images: usize,
     pub channels: usize,
-    pub input: &'a [F],
+    pub input: &'a [X],
     /// `[images, channels]`.
     pub out: &'a mut [F],
     pub steps: usize,
 }
 
-impl<F: Float> Kernel for TokenTimeSum<'_, F> {
+impl<F: Float, X: Stored<F>> Kernel for TokenTimeSum<'_, F, X> {
     #[inline(always)]
     fn run(self) {
         let image = self.input.len() / (self.steps * self.images).max(1);
@@ -120,7 +190,7 @@ impl<F: Float> Kernel for TokenTimeSum<'_, F> {
             for row in rows.skip(i).step_by(self.images) {
                 for x in row.chunks_exact(self.channels) {
                     for (sum, &x) in sums.iter_mut().zip(x) {
-                        *sum += x.f64();
+                        *sum += x.get().f64();
                     }
                 }
             }

@@ -1,7 +1,9 @@
 //! Max-pooling.
 #![forbid(unsafe_code)]
 
-use super::{AffineRows, Float, Kernel};
+use std::ops::{Add, Mul};
+
+use super::{AffineRows, Kernel};
 
 /// Max-pooling of `[rows, height, width, channels]`, of `scale * x + shift` where an affine is given.
 pub(in crate::torch) struct MaxPool<'a, F> {
@@ -19,7 +21,10 @@ pub(in crate::torch) struct MaxPool<'a, F> {
     pub out_width: usize,
 }
 
-impl<F: Float> Kernel for MaxPool<'_, F> {
+impl<F> Kernel for MaxPool<'_, F>
+where
+    F: Copy + Default + PartialOrd + Add<Output = F> + Mul<Output = F>,
+{
     #[inline(always)]
     fn run(self) {
         let (c, line) = (self.channels, self.width * self.channels);
@@ -66,7 +71,10 @@ fn window(
 }
 
 #[inline(always)]
-fn keep_larger<F: Float>(best: &mut [F], x: &[F], affine: Option<&(Vec<F>, Vec<F>)>, first: bool) {
+fn keep_larger<F>(best: &mut [F], x: &[F], affine: Option<&(Vec<F>, Vec<F>)>, first: bool)
+where
+    F: Copy + PartialOrd + Add<Output = F> + Mul<Output = F>,
+{
     let larger = |best: &mut F, y: F| {
         if first || y > *best {
             *best = y;
