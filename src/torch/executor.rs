@@ -33,7 +33,7 @@ pub(super) struct Numbers {
     pub bytes: bool,
 }
 
-/// Sees the outputs of blocks.
+/// Sees the outputs of blocks. Who wants to keep one copies it: its memory is used again.
 pub(super) type Watch<'a> = &'a mut dyn FnMut(BlockId, &Value) -> Result<(), TorchError>;
 
 impl<'g> Executor<'g> {
@@ -101,7 +101,8 @@ impl<'g> Executor<'g> {
             }
             put(&mut values, step.node, Some(value));
             for &node in &step.release {
-                put(&mut values, node, None);
+                let unread = values.get_mut(node.index()).and_then(Option::take);
+                unread.into_iter().for_each(|v| self.ops.release(v));
             }
         }
         match values.pop().flatten() {
@@ -190,6 +191,9 @@ impl<'g> Executor<'g> {
         };
         if let Some(pool) = step.pool {
             let pooled = self.ops.max_pool(x.value(), shape, pool, affine.take())?;
+            if let Operand::Own(used) = x {
+                self.ops.release(used);
+            }
             x = Operand::Own(pooled);
             shape = pool.shape;
         }

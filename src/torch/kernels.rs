@@ -68,6 +68,10 @@ fn owned(x: Operand<'_>) -> Result<Value, TorchError> {
 }
 
 impl Ops for Native {
+    fn release(&self, value: Value) {
+        value.data.recycle();
+    }
+
     fn affine(
         &self,
         x: Operand<'_>,
@@ -150,7 +154,7 @@ impl Ops for Native {
             None => x.tensor(),
             Some(_) => x.wide()?.tensor,
         };
-        let mut data = Fresh::zeros(row_count(x), pool.shape, tensor.kind())?;
+        let mut data = Fresh::unset(row_count(x), pool.shape, tensor.kind())?;
         match tensor.kind() {
             Kind::Uint8 => run::<u8>(tensor, from, pool, affine, &mut data)?,
             kind => by_kind!(kind, run(tensor, from, pool, affine, &mut data))?,
@@ -180,8 +184,11 @@ impl Ops for Native {
             ..*population
         };
         let (input, mut data) = into_or_new(x, population.steps, population.shape, out_kind)?;
-        let input = input.as_ref().map(Operand::value);
-        by_storage!(out_kind, neurons(input, &mut data, population, record))?;
+        let x = input.as_ref().map(Operand::value);
+        by_storage!(out_kind, neurons(x, &mut data, population, record))?;
+        if let Some(Operand::Own(used)) = input {
+            self.release(used);
+        }
         Ok(Value::new(data, population.steps))
     }
 
@@ -196,7 +203,7 @@ impl Ops for Native {
             Ok(())
         }
         let kind = x.tensor().kind();
-        let mut data = Fresh::zeros(row_count(x), shape, wide_kind(kind))?;
+        let mut data = Fresh::unset(row_count(x), shape, wide_kind(kind))?;
         by_storage!(kind, run(x.tensor(), &mut data))?;
         Ok(Value::new(data, x.steps))
     }
@@ -258,7 +265,7 @@ impl Ops for Native {
             false => [q.wide()?.tensor, k.wide()?.tensor, v.wide()?.tensor],
         };
         let kind = tensors[0].kind();
-        let mut data = Fresh::zeros(row_count(q), shape, wide_kind(kind))?;
+        let mut data = Fresh::unset(row_count(q), shape, wide_kind(kind))?;
         let shapes = (shape_of(q).channels, shape);
         by_storage!(kind, run(tensors, shapes, heads, scale, &mut data))?;
         Ok(Value::new(data, q.steps))
@@ -284,7 +291,7 @@ impl Ops for Native {
         let kind = x.tensor().kind();
         let images = row_count(x) / x.steps.max(1);
         let shape = vector(shape_of(x));
-        let mut data = Fresh::zeros(images, shape, wide_kind(kind))?;
+        let mut data = Fresh::unset(images, shape, wide_kind(kind))?;
         by_storage!(kind, run(x, images, shape.channels, &mut data))?;
         Ok(Value::new(data, 1))
     }
@@ -306,7 +313,7 @@ impl Ops for Native {
             Ok(())
         }
         let (kind, from) = (x.tensor().kind(), shape_of(x));
-        let mut data = Fresh::zeros(row_count(x), vector(from), wide_kind(kind))?;
+        let mut data = Fresh::unset(row_count(x), vector(from), wide_kind(kind))?;
         by_storage!(kind, run(x, from, &mut data))?;
         Ok(Value::new(data, x.steps))
     }
@@ -345,7 +352,7 @@ fn into_or_new(
         }
         x => {
             let images = row_count(x.value()) / x.value().steps.max(1);
-            let data = Fresh::zeros(steps * images, shape, kind)?;
+            let data = Fresh::unset(steps * images, shape, kind)?;
             Ok((Some(x), data))
         }
     }

@@ -3,6 +3,8 @@
 //! This is the only file of the program with unsafe code, for just these two things.
 #![allow(unsafe_code)]
 
+mod spare;
+
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m512, __m512i, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_storeu_ps};
 
@@ -171,18 +173,18 @@ impl Fresh {
     pub(super) fn new(tensor: Tensor) -> Self {
         Fresh(tensor)
     }
-    /// Zeros of a shape.
-    pub(super) fn zeros(rows: usize, shape: Shape, kind: Kind) -> Result<Self, TorchError> {
+    /// Memory for numbers of a shape, which hold anything: whoever asks for it writes all of them.
+    pub(super) fn unset(rows: usize, shape: Shape, kind: Kind) -> Result<Self, TorchError> {
         let size = [rows, shape.height, shape.width, shape.channels].map(|n| n as i64);
-        Tensor::f_zeros(size, (kind, Device::Cpu))
-            .map(Fresh)
-            .doing(|| format!("allocating {rows} rows of {shape:?}"))
+        spare::take(&size, kind).map(Fresh)
     }
-    /// Zeros of a tensor's shape.
-    pub(super) fn like(tensor: &Tensor, kind: Kind) -> Result<Self, TorchError> {
-        Tensor::f_zeros(tensor.size(), (kind, Device::Cpu))
-            .map(Fresh)
-            .doing(|| format!("allocating {:?}", tensor.size()))
+    /// The same for the shape of a tensor.
+    pub(super) fn unset_like(tensor: &Tensor, kind: Kind) -> Result<Self, TorchError> {
+        spare::take(&tensor.size(), kind).map(Fresh)
+    }
+    /// Keeps the memory for the next value of as many numbers.
+    pub(super) fn recycle(self) {
+        spare::keep(self.0);
     }
     /// The tensor, which may be shared from now on.
     pub(super) fn into_tensor(self) -> Tensor {
@@ -190,11 +192,10 @@ impl Fresh {
     }
     /// A copy in memory of its own.
     pub(super) fn copy_of(tensor: &Tensor) -> Result<Self, TorchError> {
-        let copy = tensor.f_zeros_like().and_then(|mut copy| {
-            copy.f_copy_(tensor)?;
-            Ok(copy)
-        });
-        copy.map(Fresh).doing(|| "copying a value".to_owned())
+        let mut copy = spare::take(&tensor.size(), tensor.kind())?;
+        copy.f_copy_(tensor)
+            .doing(|| "copying a value".to_owned())?;
+        Ok(Fresh(copy))
     }
     /// The tensor.
     pub(super) fn tensor(&self) -> &Tensor {

@@ -60,7 +60,7 @@ impl Value {
     }
     /// A value of its own as f32, of bytes.
     pub(super) fn wide_copy(&self) -> Result<Value, TorchError> {
-        let mut data = Fresh::like(self.tensor(), Kind::Float)?;
+        let mut data = Fresh::unset_like(self.tensor(), Kind::Float)?;
         launch(Convert::<u8, f32> {
             input: numbers(self.tensor())?,
             out: numbers_mut(&mut data)?,
@@ -69,7 +69,7 @@ impl Value {
     }
     /// The same whole numbers, which the caller knows to be 0 to 255, as bytes.
     pub(super) fn to_bytes(&self) -> Result<Value, TorchError> {
-        let mut data = Fresh::like(self.tensor(), Kind::Uint8)?;
+        let mut data = Fresh::unset_like(self.tensor(), Kind::Uint8)?;
         launch(Convert::<f32, u8> {
             input: numbers(self.tensor())?,
             out: numbers_mut(&mut data)?,
@@ -134,6 +134,8 @@ pub(super) struct Population<'a> {
 
 /// The operations. Values have [`Value`]'s layout.
 pub(super) trait Ops: Sync {
+    /// A value that nobody reads any more.
+    fn release(&self, value: Value);
     /// `scale * x + shift` per channel where an affine is given, plus the residual where there is one.
     fn affine(
         &self,

@@ -36,6 +36,9 @@ fn by_head(x: &Tensor, heads: usize) -> Result<Tensor, TchError> {
 }
 
 impl Ops for Plain {
+    /// Its memory may be part of another value.
+    fn release(&self, _: Value) {}
+
     fn affine(
         &self,
         x: Operand<'_>,

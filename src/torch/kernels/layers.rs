@@ -103,7 +103,7 @@ pub(in crate::torch) fn firing_layer(
         ..*population
     };
     let (steps, images) = (population.steps, population.images);
-    let mut out = Fresh::zeros(steps * images, population.shape, kind)?;
+    let mut out = Fresh::unset(steps * images, population.shape, kind)?;
     match kind {
         Kind::Uint8 => recorded::<f32, u8, _>(&mut out, population, record, convolve)?,
         _ => recorded::<f32, f32, _>(&mut out, population, record, convolve)?,
@@ -128,7 +128,7 @@ pub(in crate::torch) fn layer(
         return Ok(None);
     };
     let (steps, images) = (convolve.steps.max(residual_steps), convolve.images);
-    let mut out = Fresh::zeros(steps * images, shape, Kind::Float)?;
+    let mut out = Fresh::unset(steps * images, shape, Kind::Float)?;
     let sizes = (steps, images, shape.channels);
     let affine = affine.map(rows).transpose()?;
     convolve.with(Affine::new(sizes, affine, residual, numbers_mut(&mut out)?));

@@ -135,14 +135,19 @@ mod x86 {
                 }
                 for first in (0..places.len()).step_by(M) {
                     // The last places are done twice rather than by other code.
-                    let rows: [usize; M] = std::array::from_fn(|m| (first + m).min(last));
+                    let mut rows = [last; M];
+                    for m in 0..M {
+                        rows[m] = (first + m).min(last);
+                    }
                     let mut acc = [begin; M];
                     for l in 0..lines {
                         let weights = &weights[l * groups..][..groups];
-                        let inputs: [&[[$input; GROUP]]; M] = std::array::from_fn(|m| {
+                        // Loops instead of closures: those are not always compiled in place.
+                        let mut inputs: [&[[$input; GROUP]]; M] = [&[]; M];
+                        for m in 0..M {
                             let row = &input[places[rows[m]] + l * line..][..run];
-                            &row.as_chunks::<GROUP>().0[..groups]
-                        });
+                            inputs[m] = &row.as_chunks::<GROUP>().0[..groups];
+                        }
                         for (k, weights) in weights.iter().enumerate() {
                             let mut w = [$zero; V];
                             for v in 0..V {
