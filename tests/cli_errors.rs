@@ -79,8 +79,8 @@ fn profiles() {
     says(&refused(&demo, &["bits.head=5"]), &["head", "5"]);
     says(&refused(&demo, &["pins.nothing=4"]), &["nothing"]);
     says(
-        &refused(&demo, &["search.strategy=\"beam\""]),
-        &["beam", "greedy"],
+        &refused(&demo, &["search.strategy=\"exhaustive\""]),
+        &["exhaustive", "allocate"],
     );
     says(
         &refused(&demo, &["constraint.max_accuracy_drop=-1"]),

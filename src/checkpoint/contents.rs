@@ -77,6 +77,7 @@ impl<'a> Contents<'a> {
         let listing = if pytorch::starts_zip(&start) {
             pytorch::list_zip(&mut input, &origin)
         } else if safetensors::starts(&start) || start.len() < 8 {
+            input = input.mapped();
             safetensors::list(&mut input, &origin)
         } else if pytorch::starts_pickle(&start) {
             pytorch::list_legacy(&mut input, &origin)

@@ -3,18 +3,36 @@
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
+use memmap2::Mmap;
+
+use super::mapped::map;
+
 /// A checkpoint's bytes: a file, of which only what is needed is read, or bytes in memory.
 #[derive(Debug)]
 pub(super) enum Input<'a> {
     File(File),
+    Mapped(Cursor<Mmap>),
     Memory(Cursor<&'a [u8]>),
 }
 
 impl Input<'_> {
+    /// The same bytes mapped into memory, where they are a file that can be.
+    pub(super) fn mapped(self) -> Self {
+        match self {
+            Input::File(file) => match map(&file) {
+                Ok(map) => Input::Mapped(Cursor::new(map)),
+                // Some file systems cannot; the file is read instead.
+                Err(_) => Input::File(file),
+            },
+            other => other,
+        }
+    }
+
     /// How many bytes there are.
     pub(super) fn length(&self) -> io::Result<u64> {
         match self {
             Input::File(file) => Ok(file.metadata()?.len()),
+            Input::Mapped(map) => Ok(map.get_ref().len() as u64),
             Input::Memory(bytes) => Ok(bytes.get_ref().len() as u64),
         }
     }
@@ -33,6 +51,7 @@ impl Read for Input<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Input::File(file) => file.read(buffer),
+            Input::Mapped(map) => map.read(buffer),
             Input::Memory(bytes) => bytes.read(buffer),
         }
     }
@@ -42,6 +61,7 @@ impl Seek for Input<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         match self {
             Input::File(file) => file.seek(to),
+            Input::Mapped(map) => map.seek(to),
             Input::Memory(bytes) => bytes.seek(to),
         }
     }

@@ -1,7 +1,6 @@
 //! The `.safetensors` format: eight bytes of header length, a JSON header, then the tensors' bytes.
 //!
-//! Only the header is read here, and later the numbers that are wanted, range by range. That takes no more memory than
-//! mapping the file would, and unlike a map it stays sound when another program shortens the file meanwhile.
+//! The file is mapped into memory. Only the header is read here, and later the numbers that are wanted, range by range.
 
 use std::borrow::Cow;
 use std::io::{Read, Seek, SeekFrom};
