@@ -204,6 +204,10 @@ impl Engine {
         };
         self.emit(event);
         if matches!(ask, Ask::Confirm(_)) {
+            self.refuted = match judgement.verdict {
+                Verdict::Met => 0,
+                Verdict::NotMet => self.refuted + 1,
+            };
             self.update_incumbent();
         }
         if matches!(ask, Ask::Screen(_)) {

@@ -79,15 +79,33 @@ impl Engine {
         }
     }
 
-    /// Greedy: the newest eligible base of the accepted moves that led here. The others never follow a single line:
-    /// the smallest of all eligible ones.
+    /// Greedy: the newest eligible base of the accepted moves that led here. The others never follow a single line: of
+    /// the eligible ones below the incumbent, smallest first, each refutation in a row passes over twice as many,
+    /// because among so many that passed a screening the smallest passed it by luck.
     fn walk_back(&self) -> Option<CandidateId> {
         let eligible = |id: &CandidateId| self.tree.get(*id).is_some_and(|c| self.eligible(c));
-        if self.settings.search.beam() == 1 {
+        if self
+            .settings
+            .search
+            .plan()
+            .iter()
+            .all(|s| *s != Stage::Allocate)
+        {
             return self.tree.accepted.iter().rev().copied().find(eligible);
         }
         let all = self.tree.candidates.iter().map(|c| c.id);
-        all.filter(eligible).min_by(|a, b| self.order(*a, *b))
+        let mut all: Vec<CandidateId> = all.filter(eligible).collect();
+        all.sort_by(|a, b| self.order(*a, *b));
+        let confirmed = |id: &CandidateId| {
+            let candidate = self.tree.get(*id);
+            candidate.is_some_and(|c| c.state() == State::Confirmed)
+        };
+        let end = all
+            .iter()
+            .position(confirmed)
+            .unwrap_or(all.len().saturating_sub(1));
+        let passed_over = (1usize << self.refuted.saturating_sub(1).min(30)) - 1;
+        all.get(passed_over.min(end)).copied()
     }
 
     fn eligible_ancestor(&self, from: CandidateId) -> Option<CandidateId> {

@@ -62,6 +62,8 @@ pub struct Engine {
     pub(super) phase: Phase,
     /// Position in the plan of the stage that is open or was last.
     pub(super) stage: usize,
+    /// Confirmations that failed one after the other.
+    pub(super) refuted: u32,
     /// What the last level ended with beside its base: a beam goes on from these, too.
     pub(super) beam: Vec<CandidateId>,
     /// Candidates asked for by a person (or a pin), judged before queued work.
@@ -119,6 +121,7 @@ impl Engine {
             allowed,
             phase: Phase::Baseline,
             stage: 0,
+            refuted: 0,
             beam: Vec::new(),
             by_hand: VecDeque::new(),
             closed: HashMap::new(),
