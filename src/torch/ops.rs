@@ -1,4 +1,4 @@
-//! The operations that are the executor's own (libtorch does the convolutions, and what is exact in any order), as a trait with two implementations:
+//! The operations between the convolutions that are the executor's own (libtorch does what is exact in any order), as a trait with two implementations:
 //! fused loops for the CPU ([`super::kernels`]) and plain tensor operations for every device ([`super::plain`]).
 //! Both give the same numbers.
 #![forbid(unsafe_code)]
