@@ -67,14 +67,16 @@ impl Engine {
     }
 
     pub(super) fn step_allocate(&mut self, mut stage: Allocating) -> Next {
+        if matches!(stage.work, Work::Probing)
+            && let Some(ask) = self.unprobed(&stage.probes).first()
+        {
+            return Next::Ask(*ask);
+        }
+        if let Some(next) = self.step_resumed() {
+            return next;
+        }
         let next = match &mut stage.work {
             Work::Probing => {
-                if let Some(ask) = self.unprobed(&stage.probes).first() {
-                    return Next::Ask(*ask);
-                }
-                if let Some(next) = self.step_resumed() {
-                    return next;
-                }
                 let bytes = self
                     .tree
                     .base
@@ -93,9 +95,6 @@ impl Engine {
                 Next::Again
             }
             Work::Bisecting { front, low, high } => {
-                if let Some(next) = self.step_resumed() {
-                    return next;
-                }
                 let middle = (*low + *high) / 2;
                 match front
                     .get(middle)
@@ -125,9 +124,6 @@ impl Engine {
                 queue,
                 failed,
             } => {
-                if let Some(next) = self.step_resumed() {
-                    return next;
-                }
                 let judged = self.tree.get(*base).and_then(|b| b.confirmation);
                 if self.tree.base == Some(*base) && judged.is_none() {
                     return Next::Ask(Ask::Confirm(*base));

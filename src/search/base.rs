@@ -84,13 +84,7 @@ impl Engine {
     /// because among so many that passed a screening the smallest passed it by luck.
     fn walk_back(&self) -> Option<CandidateId> {
         let eligible = |id: &CandidateId| self.tree.get(*id).is_some_and(|c| self.eligible(c));
-        if self
-            .settings
-            .search
-            .plan()
-            .iter()
-            .all(|s| *s != Stage::Allocate)
-        {
+        if !self.settings.search.plan().contains(&Stage::Allocate) {
             return self.tree.accepted.iter().rev().copied().find(eligible);
         }
         let all = self.tree.candidates.iter().map(|c| c.id);

@@ -142,7 +142,8 @@ impl Probes {
             g.choices.iter().position(|(widths, _)| *widths == now)
         };
         let positions: Vec<Option<usize>> = self.groups.iter().map(position).collect();
-        let bytes = engine.settings.space.bytes(from);
+        let bytes_of = |allocation: &Allocation| engine.settings.space.bytes(allocation);
+        let bytes = bytes_of(from);
         let change = |allocation: &mut Allocation, group: usize, to: usize| -> Option<f64> {
             let (at, of) = (positions[group]?, &self.groups[group]);
             let (widths, _) = of.choices.get(to)?;
@@ -160,18 +161,15 @@ impl Probes {
                 let Some(added) = change(&mut lower, down, to) else {
                     continue;
                 };
-                trades.push((added, 0, lower.clone()));
+                trades.push((added, bytes_of(&lower), lower.clone()));
                 for up in (0..groups).filter(|up| *up != down) {
                     let raised = positions[up].and_then(|at| at.checked_sub(1));
                     let mut traded = lower.clone();
                     if let Some(back) = raised.and_then(|to| change(&mut traded, up, to)) {
-                        trades.push((added + back, 0, traded));
+                        trades.push((added + back, bytes_of(&traded), traded));
                     }
                 }
             }
-        }
-        for trade in &mut trades {
-            trade.1 = engine.settings.space.bytes(&trade.2);
         }
         trades.retain(|t| t.1 < bytes);
         let worth = |t: &(f64, u64, Allocation)| (bytes - t.1) as f64 / t.0.max(1e-12);

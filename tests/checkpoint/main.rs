@@ -4,6 +4,8 @@ mod archives;
 mod bombs;
 mod damaged;
 mod hostile;
+#[path = "../common/network.rs"]
+mod network;
 mod pickles;
 mod pytorch;
 mod recognise;

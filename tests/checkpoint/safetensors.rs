@@ -116,22 +116,7 @@ fn fixtures_fit_their_graphs() {
 
 #[test]
 fn the_demo_checkpoint_fits_its_graph() {
-    let graph = ModelConfig {
-        architecture: Architecture::QkFormer {
-            layout: Layout::Cifar,
-            embed_dims: 64,
-            depths: 4,
-            batch_leak: false,
-        },
-        image_size: 28,
-        in_channels: 1,
-        num_classes: 10,
-        num_heads: 8,
-        mlp_ratio: 4,
-        time_steps: 4,
-    }
-    .graph()
-    .unwrap();
+    let graph = crate::network::demo();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let dict = checkpoint::load(&root.join("assets/qkformer-fashion-mnist.safetensors")).unwrap();
     dict.check(&graph).unwrap();
