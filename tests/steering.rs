@@ -73,6 +73,48 @@ fn a_manual_child_is_judged_next_and_never_held_back() {
 }
 
 #[test]
+fn several_layers_change_in_one_child_within_the_pins() {
+    let mut settings = settings();
+    settings.pins = vec![pin("stage0.0.layer0", 6, 8)];
+    let mut driver = Driver::new(settings, landscape(6));
+    driver.until("a base", |d| d.tree().base.is_some());
+    let base = driver.base().clone();
+    let name = |group: Group| group.to_string();
+    let many = |widths: &[(usize, u8)]| Command::SetLayers {
+        candidate: base.id,
+        bits: widths
+            .iter()
+            .map(|(i, bits)| (name(layer(*i)), width(*bits)))
+            .collect(),
+    };
+    driver.accepted(many(&[(0, 4), (5, 3), (7, 6)]));
+    let made = driver.tree().candidates.last().expect("made").clone();
+    let mut expected = base.allocation.clone();
+    for (i, bits) in [(0, 6), (5, 3), (7, 6)] {
+        expected.0[i] = width(bits);
+    }
+    assert_eq!(made.allocation, expected, "the pin holds layer 0 at 6");
+    assert_eq!((made.parent, made.origin), (Some(base.id), Origin::Manual));
+    assert_eq!(
+        driver.wanted().expect("a question").candidate,
+        Some(made.id)
+    );
+    assert!(
+        driver
+            .refused(many(&[(7, 7)]))
+            .contains("not in the bit menu")
+    );
+    assert!(driver.refused(many(&[])).contains("itself"));
+    let unknown = Command::SetLayers {
+        candidate: base.id,
+        bits: [(String::from("stem"), width(4))].into(),
+    };
+    assert_eq!(driver.refused(unknown), "the network has no layer stem");
+    driver.finish();
+    assert!(driver.candidate(made.id).screening.is_some());
+}
+
+#[test]
 fn what_was_held_back_stays_counted_when_a_person_asks_for_it() {
     let mut driver = Driver::new(settings(), landscape(5));
     let held = |d: &Driver| {
@@ -352,6 +394,17 @@ fn commands() -> impl Generator<Value = Command> {
             candidate,
             change: Move { group, bits }
         }),
+        (
+            0u32..40,
+            prop::collection::btree_map(0usize..9, bits.clone(), 0..4)
+        )
+            .prop_map(|(candidate, widths)| Command::SetLayers {
+                candidate: CandidateId(candidate),
+                bits: widths
+                    .into_iter()
+                    .map(|(i, bits)| (layer(i).to_string(), bits))
+                    .collect(),
+            }),
         (pattern.clone(), bits.clone(), bits).prop_map(|(pattern, a, b)| Command::Pin {
             pin: Pin {
                 pattern: pattern.into(),

@@ -1,5 +1,7 @@
 //! Checking commands: what each one will do, or why it is refused. Nothing changes here.
 
+use std::collections::BTreeMap;
+
 use super::engine::Engine;
 use super::level::nearest_allowed;
 use super::phases::Phase;
@@ -14,7 +16,7 @@ pub(super) enum Effect {
     /// Judge this candidate before queued work.
     Judge(CandidateId),
     /// Make this child of a candidate and judge it.
-    Make(CandidateId, Move, Allocation),
+    Make(CandidateId, Option<Move>, Allocation),
     /// Drop queued work in pruned branches and move the base out of them.
     LeaveBranch,
     /// Let a resumed branch take part.
@@ -43,6 +45,7 @@ impl Engine {
             Command::Prune { candidate } => self.check_prune(*candidate),
             Command::ResumeBranch { candidate } => self.check_resume_branch(*candidate),
             Command::SetBits { candidate, change } => self.check_set_bits(*candidate, change),
+            Command::SetLayers { candidate, bits } => self.check_set_layers(*candidate, bits),
             Command::Pin { pin } => self.check_pin(pin),
             Command::Unpin { pattern } => self.check_unpin(pattern),
             Command::Stop => Ok((
@@ -107,6 +110,48 @@ impl Engine {
     }
 
     fn check_set_bits(&self, id: CandidateId, change: &Move) -> Result<(String, Effect), String> {
+        let parent = self.check_parent(id)?;
+        let members = self.settings.space.members(&change.group);
+        if members.is_empty() {
+            return Err(format!("the network has no {}", change.group));
+        }
+        self.check_width(change.bits)?;
+        let mut allocation = parent.allocation.clone();
+        for i in members {
+            allocation.0[i] = nearest_allowed(&self.allowed[i], change.bits);
+        }
+        if allocation == parent.allocation {
+            return Err(format!(
+                "{} is at {} already, or pinned",
+                change.group, change.bits
+            ));
+        }
+        self.check_child(parent, Some(change.clone()), allocation)
+    }
+
+    fn check_set_layers(
+        &self,
+        id: CandidateId,
+        bits: &BTreeMap<String, BitWidth>,
+    ) -> Result<(String, Effect), String> {
+        let parent = self.check_parent(id)?;
+        let mut allocation = parent.allocation.clone();
+        for (name, width) in bits {
+            let layers = &self.settings.space.layers;
+            let Some(i) = layers.iter().position(|layer| &layer.name == name) else {
+                return Err(format!("the network has no layer {name}"));
+            };
+            self.check_width(*width)?;
+            allocation.0[i] = nearest_allowed(&self.allowed[i], *width);
+        }
+        if allocation == parent.allocation {
+            return Err(format!("that is {id} itself: choose other widths"));
+        }
+        self.check_child(parent, None, allocation)
+    }
+
+    /// A candidate that a child may be made of by hand.
+    fn check_parent(&self, id: CandidateId) -> Result<&Candidate, String> {
         let parent = self.known_candidate(id)?;
         if parent.pruned {
             return Err(format!("{id} is in a pruned branch: resume it first"));
@@ -114,28 +159,29 @@ impl Engine {
         if self.tree.base.is_none() {
             return Err("the start is not judged yet: try again in a moment".into());
         }
-        let members = self.settings.space.members(&change.group);
-        if members.is_empty() {
-            return Err(format!("the network has no {}", change.group));
+        Ok(parent)
+    }
+
+    fn check_width(&self, bits: BitWidth) -> Result<(), String> {
+        let menu = &self.settings.space.menu;
+        if menu.contains(&bits) {
+            return Ok(());
         }
-        if !self.settings.space.menu.contains(&change.bits) {
-            let menu: Vec<String> = self
-                .settings
-                .space
-                .menu
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            return Err(format!(
-                "{} is not in the bit menu ({})",
-                change.bits,
-                menu.join(", ")
-            ));
-        }
-        let mut allocation = parent.allocation.clone();
-        for i in members {
-            allocation.0[i] = nearest_allowed(&self.allowed[i], change.bits);
-        }
+        let menu: Vec<String> = menu.iter().map(ToString::to_string).collect();
+        Err(format!(
+            "{bits} is not in the bit menu ({})",
+            menu.join(", ")
+        ))
+    }
+
+    /// What becomes of a child made by hand: it may exist already.
+    fn check_child(
+        &self,
+        parent: &Candidate,
+        change: Option<Move>,
+        allocation: Allocation,
+    ) -> Result<(String, Effect), String> {
+        let id = parent.id;
         if let Some(held) = self
             .clamped(&allocation)
             .0
@@ -146,12 +192,6 @@ impl Engine {
             let layer = &self.settings.space.layers[held].name;
             return Err(format!(
                 "{id} itself breaks the pin of {layer}: choose a candidate that keeps to the pins"
-            ));
-        }
-        if allocation == parent.allocation {
-            return Err(format!(
-                "{} is at {} already, or pinned",
-                change.group, change.bits
             ));
         }
         match self.twin(&allocation) {
@@ -168,7 +208,7 @@ impl Engine {
                     "made #{} from {id}: judged at once",
                     self.tree.candidates.len()
                 );
-                Ok((note, Effect::Make(id, change.clone(), allocation)))
+                Ok((note, Effect::Make(id, change, allocation)))
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What a person (or a script) may tell the search.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,14 @@ pub enum Command {
         /// What to change.
         #[serde(flatten)]
         change: Move,
+    },
+    /// Make a child of a candidate by hand that differs in several layers at once; judged as with
+    /// [`Command::SetBits`].
+    SetLayers {
+        /// The parent.
+        candidate: CandidateId,
+        /// New widths by layer; all others stay as they are.
+        bits: BTreeMap<String, BitWidth>,
     },
     /// Keep layers within bounds from now on.
     Pin {

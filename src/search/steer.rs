@@ -28,8 +28,7 @@ impl Engine {
             Effect::Nothing => {}
             Effect::Judge(candidate) => self.by_hand.push_back(candidate),
             Effect::Make(parent, change, allocation) => {
-                let candidate =
-                    self.propose(Some(parent), Some(change), Origin::Manual, allocation);
+                let candidate = self.propose(Some(parent), change, Origin::Manual, allocation);
                 self.by_hand.push_back(candidate);
             }
             Effect::LeaveBranch => {

@@ -265,7 +265,7 @@ impl Tree {
             }
             Command::Unpin { pattern } => self.pins.retain(|p| &p.pattern != pattern),
             Command::Stop => self.paused = false,
-            Command::SetBits { .. } => {}
+            Command::SetBits { .. } | Command::SetLayers { .. } => {}
         }
     }
 

@@ -57,6 +57,7 @@ pub fn change(candidate: &Candidate, marks: Marks) -> String {
     match &candidate.change {
         Some(change) => format!("{} {} {}", change.group, marks.arrow, change.bits),
         None if candidate.origin == Origin::Pin => String::from("within the pins"),
+        None if candidate.origin == Origin::Manual => String::from("several layers"),
         None => String::from("start"),
     }
 }
@@ -326,6 +327,10 @@ pub fn command(command: &Command, marks: Marks) -> String {
                 "set {} {} {} on {candidate}",
                 change.group, marks.arrow, change.bits
             )
+        }
+        Command::SetLayers { candidate, bits } => {
+            let (count, plural) = (bits.len(), if bits.len() == 1 { "" } else { "s" });
+            format!("set {count} layer{plural} on {candidate}")
         }
         Command::Pin { pin } if pin.min == pin.max => format!("pin {} at {}", pin.pattern, pin.min),
         Command::Pin { pin } => format!("pin {} to {}-{}", pin.pattern, pin.min, pin.max),
