@@ -8,10 +8,10 @@
 use std::collections::VecDeque;
 
 use super::engine::{Ask, Engine, Next};
+use super::judge::{Judged, Trial};
 use super::phases::{After, Phase};
 use super::probes::Probes;
-use super::{BaseReason, Candidate, CandidateId, Event, GateDecision, Origin, State};
-use crate::evaluate::Verdict;
+use super::{BaseReason, CandidateId, Event, Origin, State};
 use crate::quant::Allocation;
 
 /// Trades that fail one after the other before no more are tried, as a multiple of the number of groups.
@@ -28,18 +28,27 @@ pub(super) struct Allocating {
 enum Work {
     /// Measuring the probes.
     Probing,
-    /// Bisecting the front: everything up to `low` is larger than what passes, everything from `high` on fails.
-    Bisecting {
-        front: Vec<(u64, Allocation)>,
-        low: usize,
-        high: usize,
-    },
+    /// Bisecting the front.
+    Bisecting(Bisecting),
     /// Trying trades on a base.
-    Trading {
-        base: CandidateId,
-        queue: VecDeque<Allocation>,
-        failed: usize,
-    },
+    Trading(Trading),
+    /// Nothing is left to try.
+    Done,
+}
+
+/// Everything on the front up to `low` is larger than what passes, everything from `high` on fails.
+#[derive(Clone, Debug)]
+struct Bisecting {
+    front: Vec<(u64, Allocation)>,
+    low: usize,
+    high: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Trading {
+    base: CandidateId,
+    queue: VecDeque<Allocation>,
+    failed: usize,
 }
 
 /// What became of a proposal.
@@ -66,96 +75,91 @@ impl Engine {
         }
     }
 
-    pub(super) fn step_allocate(&mut self, mut stage: Allocating) -> Next {
-        if matches!(stage.work, Work::Probing)
-            && let Some(ask) = self.unprobed(&stage.probes).first()
+    pub(super) fn step_allocate(&mut self, stage: Allocating) -> Next {
+        let Allocating { probes, work } = stage;
+        if matches!(work, Work::Probing)
+            && let Some(ask) = self.unprobed(&probes).first()
         {
             return Next::Ask(*ask);
         }
         if let Some(next) = self.step_resumed() {
             return next;
         }
-        let next = match &mut stage.work {
-            Work::Probing => {
-                let bytes = self
-                    .tree
-                    .base
-                    .and_then(|b| self.tree.get(b))
-                    .map_or(0, |b| b.bytes);
-                let mut front = stage.probes.front(self);
-                front.retain(|(of, a)| *of < bytes && self.conforms(a));
-                let refuted = |(_, a): &(u64, Allocation)| {
-                    self.twin(a).is_some_and(|c| c.state() == State::Refuted)
-                };
-                stage.work = Work::Bisecting {
-                    high: front.iter().position(refuted).unwrap_or(front.len()),
-                    front,
-                    low: 0,
-                };
+        let (next, work) = match work {
+            Work::Probing => (Next::Again, self.bisecting(&probes)),
+            Work::Bisecting(work) => self.step_bisecting(work, &probes),
+            Work::Trading(work) => self.step_trading(work, &probes),
+            Work::Done => (Next::Again, Work::Done),
+        };
+        self.phase = match work {
+            Work::Done => Phase::Confirm(After::Stage),
+            work => Phase::Allocate(Allocating { probes, work }),
+        };
+        next
+    }
+
+    /// The front below the base, down to what is known to fail.
+    fn bisecting(&self, probes: &Probes) -> Work {
+        let base = self.tree.base.and_then(|b| self.tree.get(b));
+        let bytes = base.map_or(0, |b| b.bytes);
+        let mut front = probes.front(self);
+        front.retain(|(of, a)| *of < bytes && self.conforms(a));
+        let refuted =
+            |(_, a): &(u64, Allocation)| self.twin(a).is_some_and(|c| c.state() == State::Refuted);
+        Work::Bisecting(Bisecting {
+            high: front.iter().position(refuted).unwrap_or(front.len()),
+            front,
+            low: 0,
+        })
+    }
+
+    fn step_bisecting(&mut self, mut work: Bisecting, probes: &Probes) -> (Next, Work) {
+        let middle = (work.low + work.high) / 2;
+        let open = work.front.get(middle).filter(|_| work.low < work.high);
+        let Some(allocation) = open.map(|(_, a)| a.clone()) else {
+            return (Next::Again, self.trading(probes));
+        };
+        let next = match self.try_out(allocation, Trial::Screened) {
+            Tried::Open(next) => next,
+            Tried::Passed(candidate) => {
+                work.low = middle + 1;
+                self.accept(candidate);
                 Next::Again
             }
-            Work::Bisecting { front, low, high } => {
-                let middle = (*low + *high) / 2;
-                match front
-                    .get(middle)
-                    .filter(|_| low < high)
-                    .map(|f| f.1.clone())
-                {
-                    None => {
-                        stage.work = self.trading(&stage.probes);
-                        Next::Again
-                    }
-                    Some(allocation) => match self.try_out(allocation, false) {
-                        Tried::Open(next) => next,
-                        Tried::Passed(candidate) => {
-                            *low = middle + 1;
-                            self.accept(candidate);
-                            Next::Again
-                        }
-                        Tried::Failed => {
-                            *high = middle;
-                            Next::Again
-                        }
-                    },
-                }
-            }
-            Work::Trading {
-                base,
-                queue,
-                failed,
-            } => {
-                let judged = self.tree.get(*base).and_then(|b| b.confirmation);
-                if self.tree.base == Some(*base) && judged.is_none() {
-                    return Next::Ask(Ask::Confirm(*base));
-                }
-                let patience = PATIENCE * self.settings.space.layers.len();
-                match queue.front().filter(|_| *failed < patience).cloned() {
-                    None => {
-                        self.phase = Phase::Confirm(After::Stage);
-                        return Next::Again;
-                    }
-                    Some(_) if self.tree.base != Some(*base) => {
-                        stage.work = self.trading(&stage.probes);
-                        Next::Again
-                    }
-                    Some(allocation) => match self.try_out(allocation, true) {
-                        Tried::Open(next) => next,
-                        Tried::Passed(candidate) => {
-                            self.accept(candidate);
-                            stage.work = self.trading(&stage.probes);
-                            Next::Again
-                        }
-                        Tried::Failed => {
-                            queue.pop_front();
-                            *failed += 1;
-                            Next::Again
-                        }
-                    },
-                }
+            Tried::Failed => {
+                work.high = middle;
+                Next::Again
             }
         };
-        self.phase = Phase::Allocate(stage);
-        next
+        (next, Work::Bisecting(work))
+    }
+
+    fn step_trading(&mut self, mut work: Trading, probes: &Probes) -> (Next, Work) {
+        let unmoved = self.tree.base == Some(work.base);
+        let judged = self.tree.get(work.base).and_then(|b| b.confirmation);
+        if unmoved && judged.is_none() {
+            return (Next::Ask(Ask::Confirm(work.base)), Work::Trading(work));
+        }
+        let patience = PATIENCE * self.settings.space.layers.len();
+        let trade = work.queue.front().filter(|_| work.failed < patience);
+        let Some(allocation) = trade.cloned() else {
+            return (Next::Again, Work::Done);
+        };
+        if !unmoved {
+            return (Next::Again, self.trading(probes));
+        }
+        match self.try_out(allocation, Trial::Whole) {
+            Tried::Open(next) => (next, Work::Trading(work)),
+            Tried::Passed(candidate) => {
+                self.accept(candidate);
+                (Next::Again, self.trading(probes))
+            }
+            Tried::Failed => {
+                work.queue.pop_front();
+                work.failed += 1;
+                (Next::Again, Work::Trading(work))
+            }
+        }
     }
 
     fn trading(&self, probes: &Probes) -> Work {
@@ -163,42 +167,28 @@ impl Engine {
         let queue = base.map(|b| probes.trades(self, &b.allocation));
         let mut queue = queue.unwrap_or_default();
         queue.retain(|a| self.conforms(a) && self.hopeless(a).is_none());
-        Work::Trading {
+        Work::Trading(Trading {
             base: base.map_or(CandidateId(0), |b| b.id),
             queue: queue.into(),
             failed: 0,
-        }
+        })
     }
 
-    /// Makes, measures, gates and screens an allocation, in a round of its own; on the `whole` split if that is wanted.
-    fn try_out(&mut self, allocation: Allocation, whole: bool) -> Tried {
+    /// Makes an allocation, in a round of its own, and judges it.
+    fn try_out(&mut self, allocation: Allocation, trial: Trial) -> Tried {
         if self.hopeless(&allocation).is_some() {
             return Tried::Failed;
         }
-        let twin: Option<Candidate> = self.twin(&allocation).cloned();
-        let Some(candidate) = twin else {
+        let Some(candidate) = self.twin(&allocation).map(|c| c.id) else {
             let parent = self.tree.base;
             self.propose(parent, None, Origin::Allocated, allocation);
             self.frozen = self.gate.freeze();
             return Tried::Open(Next::Again);
         };
-        let Some(drift) = candidate.drift else {
-            return Tried::Open(Next::Ask(Ask::Drift(candidate.id)));
-        };
-        match (candidate.gate, candidate.judgement()) {
-            (_, Some(judgement)) if judgement.verdict == Verdict::Met => {
-                if whole && candidate.confirmation.is_none() {
-                    return Tried::Open(Next::Ask(Ask::Confirm(candidate.id)));
-                }
-                Tried::Passed(candidate.id)
-            }
-            (_, Some(_)) => Tried::Failed,
-            (None, None) => {
-                self.decide(&candidate, drift);
-                Tried::Open(Next::Again)
-            }
-            (Some(gate), None) if gate.decision == GateDecision::HeldBack => Tried::Failed,
-            (Some(_), None) => Tried::Open(Next::Ask(Ask::Screen(candidate.id))),
+        match self.judging(candidate, trial) {
+            Judged::Open(next) => Tried::Open(next),
+            Judged::Passed => Tried::Passed(candidate),
+            Judged::Failed | Judged::HeldBack => Tried::Failed,
         }
     }
 

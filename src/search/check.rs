@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::engine::Engine;
-use super::level::nearest_allowed;
+use super::level::brought_to;
 use super::phases::Phase;
 use super::{Candidate, CandidateId, Command, Move, State, StopReason};
 use crate::profile::Pin;
@@ -116,10 +116,7 @@ impl Engine {
             return Err(format!("the network has no {}", change.group));
         }
         self.check_width(change.bits)?;
-        let mut allocation = parent.allocation.clone();
-        for i in members {
-            allocation.0[i] = nearest_allowed(&self.allowed[i], change.bits);
-        }
+        let allocation = brought_to(&parent.allocation, &members, &self.allowed, change.bits);
         if allocation == parent.allocation {
             return Err(format!(
                 "{} is at {} already, or pinned",
@@ -142,7 +139,7 @@ impl Engine {
                 return Err(format!("the network has no layer {name}"));
             };
             self.check_width(*width)?;
-            allocation.0[i] = nearest_allowed(&self.allowed[i], *width);
+            allocation = brought_to(&allocation, &[i], &self.allowed, *width);
         }
         if allocation == parent.allocation {
             return Err(format!("that is {id} itself: choose other widths"));

@@ -40,6 +40,7 @@ pub(super) enum Ask {
 }
 
 /// What one step of the engine came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// A question.
     Ask(Ask),

@@ -68,11 +68,7 @@ pub fn lower(
     let mut target = members.iter().map(|i| width(*i)).max()?;
     loop {
         target = menu.iter().copied().filter(|w| *w < target).max()?;
-        let mut allocation = base.clone();
-        for i in members {
-            let next = nearest_allowed(&allowed[*i], target).min(width(*i));
-            allocation.0[*i] = next;
-        }
+        let allocation = brought_down(base, members, allowed, target);
         if &allocation != base {
             return Some(Step {
                 bits: target,
@@ -80,6 +76,36 @@ pub fn lower(
             });
         }
     }
+}
+
+/// An allocation with a group's members brought to a width, each to the one nearest to it that it may have.
+pub fn brought_to(
+    from: &Allocation,
+    members: &[usize],
+    allowed: &[Vec<BitWidth>],
+    bits: BitWidth,
+) -> Allocation {
+    let mut to = from.clone();
+    for i in members {
+        if let (Some(width), Some(allowed)) = (to.0.get_mut(*i), allowed.get(*i)) {
+            *width = nearest_allowed(allowed, bits);
+        }
+    }
+    to
+}
+
+/// Likewise, but no member is raised.
+pub fn brought_down(
+    from: &Allocation,
+    members: &[usize],
+    allowed: &[Vec<BitWidth>],
+    bits: BitWidth,
+) -> Allocation {
+    let mut to = brought_to(from, members, allowed, bits);
+    for (width, before) in to.0.iter_mut().zip(&from.0) {
+        *width = (*width).min(*before);
+    }
+    to
 }
 
 /// The allowed width nearest to the wanted one: the largest not above it, else the smallest of all.

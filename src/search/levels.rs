@@ -5,10 +5,10 @@
 //! would take. A state without such a child is a leaf; the level's result is the smallest leaf.
 
 use super::engine::{Ask, Engine, Next};
+use super::judge::{Judged, Trial};
 use super::level::{OpenGroup, OpenLevel, OpenState, Ranked};
 use super::phases::{After, Phase};
-use super::{BaseReason, CandidateId, CloseReason, Event, GateDecision};
-use crate::evaluate::Verdict;
+use super::{BaseReason, CandidateId, CloseReason, Event};
 use crate::profile::Level;
 
 /// A child that passed, with the positions of its state and of the group that was lowered.
@@ -136,25 +136,23 @@ impl Engine {
         let Some(fresh) = head.fresh else {
             return self.step_unmeasured(open, at, &head);
         };
-        let Some(candidate) = self.tree.get(fresh).cloned() else {
-            return Next::Wait;
+        let pruned = self.tree.get(fresh).is_some_and(|c| c.pruned);
+        let judged = match pruned {
+            true => None,
+            false => Some(self.judging(fresh, Trial::Screened)),
         };
-        let reason = match (candidate.gate, candidate.judgement()) {
-            _ if candidate.pruned => CloseReason::Pruned,
-            (_, Some(judgement)) if judgement.verdict == Verdict::Met => {
+        let reason = match judged {
+            None => CloseReason::Pruned,
+            Some(Judged::Open(next)) => return next,
+            Some(Judged::Passed) => {
                 state.groups[head.group].found = true;
                 state.found.push((fresh, head.group));
                 state.searched = state.found.len() >= self.settings.search.beam();
                 self.phase = Phase::Level(open);
                 return Next::Again;
             }
-            (_, Some(_)) => CloseReason::Failed,
-            (None, None) => {
-                self.decide(&candidate, candidate.drift.unwrap_or(0.0));
-                return Next::Again;
-            }
-            (Some(gate), None) if gate.decision == GateDecision::HeldBack => CloseReason::HeldBack,
-            (Some(_), None) => return Next::Ask(Ask::Screen(fresh)),
+            Some(Judged::Failed) => CloseReason::Failed,
+            Some(Judged::HeldBack) => CloseReason::HeldBack,
         };
         self.close_group(state, head.group, head.step.bits, reason);
         self.phase = Phase::Level(open);

@@ -12,6 +12,7 @@ mod engine;
 mod event;
 mod expand;
 mod gate;
+mod judge;
 mod knapsack;
 mod known;
 mod level;

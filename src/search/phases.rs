@@ -2,6 +2,7 @@
 
 use super::allocate::Allocating;
 use super::engine::{Ask, Engine, Next};
+use super::judge::{Judged, Trial};
 use super::level::OpenLevel;
 use super::{BaseReason, Candidate, CandidateId, Event, GateDecision, StopReason};
 use crate::evaluate::Verdict;
@@ -87,7 +88,7 @@ impl Engine {
     }
 
     pub(super) fn step_lowest(&mut self, lowest: CandidateId) -> Next {
-        let Some(candidate) = self.tree.get(lowest).cloned() else {
+        let Some(candidate) = self.tree.get(lowest) else {
             return Next::Wait;
         };
         if candidate.allocation != self.lowest() {
@@ -98,17 +99,10 @@ impl Engine {
             self.open_stage(0);
             return Next::Again;
         }
-        let Some(drift) = candidate.drift else {
-            return Next::Ask(Ask::Drift(lowest));
-        };
-        let Some(gate) = candidate.gate else {
-            self.decide(&candidate, drift);
-            return Next::Again;
-        };
-        match candidate.judgement() {
-            None if gate.decision == GateDecision::HeldBack => self.open_stage(0),
-            None => return Next::Ask(Ask::Screen(lowest)),
-            Some(judgement) if judgement.verdict == Verdict::Met => {
+        match self.judging(lowest, Trial::Screened) {
+            Judged::Open(next) => return next,
+            Judged::HeldBack | Judged::Failed => self.open_stage(0),
+            Judged::Passed => {
                 if self.tree.base != Some(lowest) {
                     self.emit(Event::BaseChanged {
                         candidate: lowest,
@@ -117,7 +111,6 @@ impl Engine {
                 }
                 self.phase = Phase::Confirm(After::Lowest);
             }
-            Some(_) => self.open_stage(0),
         }
         Next::Again
     }
@@ -183,9 +176,12 @@ impl Engine {
         });
     }
 
-    /// Lets the gate of the round decide and records it.
-    pub(super) fn decide(&mut self, candidate: &Candidate, drift: f64) {
-        let reason = self.frozen.decide(drift, &candidate.allocation);
+    /// Lets the gate of the round decide and records it; of what a person asked for it only records what it knows.
+    pub(super) fn decide(&mut self, candidate: &Candidate, drift: f64, trial: Trial) {
+        let reason = match trial {
+            Trial::Exempt => self.frozen.exempt(drift, &candidate.allocation),
+            Trial::Screened | Trial::Whole => self.frozen.decide(drift, &candidate.allocation),
+        };
         match reason.decision {
             GateDecision::HeldBack => self.counters.gated += 1,
             GateDecision::Audited => self.counters.audited += 1,

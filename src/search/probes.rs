@@ -6,6 +6,7 @@
 
 use super::engine::{Ask, Engine};
 use super::knapsack::{Choice, Point, front};
+use super::level::brought_down;
 use super::{CandidateId, Move, Origin};
 use crate::quant::{Allocation, BitWidth};
 
@@ -39,7 +40,7 @@ impl Engine {
             let mut choices = vec![(now, around)];
             let menu = self.settings.space.menu.clone();
             for bits in menu.iter().rev().copied() {
-                let allocation = self.lowered(&start, &members, bits);
+                let allocation = brought_down(&start, &members, &self.allowed, bits);
                 let widths = widths_of(&allocation, &members);
                 if choices.iter().any(|(known, _)| *known == widths) {
                     continue;
@@ -57,17 +58,6 @@ impl Engine {
             groups.push(Probed { members, choices });
         }
         Some(Probes { around, groups })
-    }
-
-    /// An allocation with a group brought down to a width; no member is raised.
-    fn lowered(&self, start: &Allocation, members: &[usize], bits: BitWidth) -> Allocation {
-        let mut allocation = start.clone();
-        for i in members {
-            if let (Some(width), Some(allowed)) = (allocation.0.get_mut(*i), self.allowed.get(*i)) {
-                *width = super::nearest_allowed(allowed, bits).min(*width);
-            }
-        }
-        allocation
     }
 
     /// The drifts still to be measured.

@@ -1,13 +1,12 @@
 //! Steering: what each command does to the search, and candidates that do not come from the ranking.
 
 use super::check::Effect;
-use super::engine::{Ask, Engine, Next};
+use super::engine::{Engine, Next};
+use super::judge::{Judged, Trial};
 use super::phases::Phase;
 use super::{
-    BaseReason, Candidate, CandidateId, CloseReason, Command, Event, GateDecision, Origin, State,
-    StopReason,
+    BaseReason, Candidate, CandidateId, CloseReason, Command, Event, Origin, State, StopReason,
 };
-use crate::evaluate::Verdict;
 
 impl Engine {
     /// Obeys or refuses a command; either way the first event returned says so.
@@ -55,29 +54,13 @@ impl Engine {
 
     /// Judges the candidate at the head of the queue of those asked for; the gate has no say.
     pub(super) fn step_by_hand(&mut self, id: CandidateId) -> Next {
-        let Some(candidate) = self.tree.get(id).cloned() else {
-            self.by_hand.pop_front();
-            return Next::Again;
-        };
-        let Some(drift) = candidate.drift else {
-            return Next::Ask(Ask::Drift(id));
-        };
-        if candidate.judgement().is_none()
-            && candidate
-                .gate
-                .is_none_or(|g| g.decision != GateDecision::Exempt)
-        {
-            let reason = self.frozen.exempt(drift, &candidate.allocation);
-            self.emit(Event::Gated {
-                candidate: id,
-                reason,
-            });
-            return Next::Again;
-        }
-        if candidate.judgement().is_none() {
-            return Next::Ask(Ask::Screen(id));
+        if let Judged::Open(next) = self.judging(id, Trial::Exempt) {
+            return next;
         }
         self.by_hand.pop_front();
+        let Some(candidate) = self.tree.get(id).cloned() else {
+            return Next::Again;
+        };
         let base = self.eligible_base();
         let wanted = base.is_none_or(|b| candidate.bytes < b.bytes);
         if wanted && self.eligible(&candidate) {
@@ -107,25 +90,16 @@ impl Engine {
             .base
             .and_then(|b| self.tree.get(b))
             .map_or(0, |b| b.bytes);
-        let candidate = self
-            .tree
-            .get(id)
-            .filter(|c| !c.pruned && c.bytes < base_bytes)
-            .cloned();
-        let Some(candidate) = candidate.filter(|c| self.conforms(&c.allocation)) else {
+        let candidate = self.tree.get(id);
+        let takes_part =
+            |c: &&Candidate| !c.pruned && c.bytes < base_bytes && self.conforms(&c.allocation);
+        if candidate.filter(takes_part).is_none() {
             self.extras.pop_front();
             return Next::Again;
-        };
-        let Some(drift) = candidate.drift else {
-            return Next::Ask(Ask::Drift(id));
-        };
-        let Some(gate) = candidate.gate else {
-            self.decide(&candidate, drift);
-            return Next::Again;
-        };
-        match candidate.judgement() {
-            None if gate.decision != GateDecision::HeldBack => return Next::Ask(Ask::Screen(id)),
-            Some(judgement) if judgement.verdict == Verdict::Met => {
+        }
+        match self.judging(id, Trial::Screened) {
+            Judged::Open(next) => return next,
+            Judged::Passed => {
                 self.extras.pop_front();
                 self.emit(Event::BaseChanged {
                     candidate: id,
@@ -133,7 +107,7 @@ impl Engine {
                 });
                 self.reopen(true);
             }
-            _ => {
+            Judged::Failed | Judged::HeldBack => {
                 self.extras.pop_front();
             }
         }
