@@ -4,7 +4,9 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use crossbeam_channel::Receiver;
 
+use super::commands::{CommandArgs, Complaint};
 use super::device::DeviceArgs;
 use super::output::{json_line, line};
 use super::signals::Signals;
@@ -13,6 +15,7 @@ use crate::run::{Finished, Handle, Summary};
 
 /// Flags of every command that shows a run.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("lines").args(["headless", "json"]).multiple(true)))]
 pub(crate) struct RunArgs {
     /// Without the terminal interface: plain lines, and a progress bar on a terminal
     #[arg(long)]
@@ -23,6 +26,8 @@ pub(crate) struct RunArgs {
     /// Turn every speed-up off: same decisions, slower
     #[arg(long)]
     pub plain: bool,
+    #[command(flatten)]
+    pub commands: CommandArgs,
     #[command(flatten)]
     pub device: DeviceArgs,
 }
@@ -60,11 +65,17 @@ impl Front {
         Ok(())
     }
 
-    /// Shows a run to its end, or until it is left.
-    pub fn watch(self, handle: Handle, device: &str, signals: Signals) -> Result<ExitCode> {
+    /// Shows a run to its end, or until it is left; `complaints` are of lines of `--commands`.
+    pub fn watch(
+        self,
+        handle: Handle,
+        complaints: Receiver<Complaint>,
+        device: &str,
+        signals: Signals,
+    ) -> Result<ExitCode> {
         match self {
             Front::Interactive => interactive::watch(handle, device, signals),
-            Front::Lines | Front::Json => headless::watch(handle, self, signals),
+            Front::Lines | Front::Json => headless::watch(handle, complaints, self, signals),
         }
     }
 

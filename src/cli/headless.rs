@@ -4,10 +4,11 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Sender, never, select};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::INTERRUPTED;
+use super::commands::Complaint;
 use super::front::Front;
 use super::output::{Reader, line, note, offer, offer_json};
 use super::signals::Signals;
@@ -20,7 +21,12 @@ use crate::tui::Signal;
 use crate::words::{self, Importance, Marks};
 
 /// Follows a run to its end.
-pub(crate) fn watch(mut handle: Handle, front: Front, signals: Signals) -> Result<ExitCode> {
+pub(crate) fn watch(
+    mut handle: Handle,
+    complaints: Receiver<Complaint>,
+    front: Front,
+    signals: Signals,
+) -> Result<ExitCode> {
     let run = handle.folder.clone();
     let name = run::argument(&Paths::from_env()?.runs(), &run);
     let json = front == Front::Json;
@@ -29,9 +35,15 @@ pub(crate) fn watch(mut handle: Handle, front: Front, signals: Signals) -> Resul
     if !json {
         line(&format!("run {}", run.display()))?;
     }
-    let ended = watcher.follow(&handle.updates, &signals);
+    let mut ended = watcher.follow(&handle.updates, &complaints, &signals);
     // Both threads end before anything is said of the result.
     handle.stop();
+    let unobeyed = handle.unobeyed.iter().map(Complaint::unobeyed);
+    for complaint in complaints.try_iter().chain(unobeyed) {
+        if matches!(ended, Ok(Ended::Finished)) && watcher.complain(&complaint)? == Reader::Gone {
+            ended = Ok(Ended::Unread);
+        }
+    }
     watcher.bar.finish_and_clear();
     let why = match ended? {
         Ended::Finished => return front.report(&Summary::read(&run)?),
@@ -85,9 +97,21 @@ impl Watcher {
         }
     }
 
-    fn follow(&mut self, updates: &Receiver<Update>, signals: &Receiver<Signal>) -> Result<Ended> {
+    fn follow(
+        &mut self,
+        updates: &Receiver<Update>,
+        complaints: &Receiver<Complaint>,
+        signals: &Receiver<Signal>,
+    ) -> Result<Ended> {
+        let mut complaints = complaints.clone();
         loop {
             select! {
+                recv(complaints) -> complaint => match complaint {
+                    Ok(complaint) => if self.complain(&complaint)? == Reader::Gone {
+                        return Ok(Ended::Unread);
+                    },
+                    Err(_) => complaints = never(),
+                },
                 recv(signals) -> _ => return Ok(Ended::Interrupted),
                 recv(updates) -> update => match update {
                     Ok(Update::Failed(why)) => return Ok(Ended::Failed(why)),
@@ -98,6 +122,15 @@ impl Watcher {
                     Err(_) => return Ok(Ended::Failed("the search has ended unexpectedly".into())),
                 },
             }
+        }
+    }
+
+    /// Says what is wrong with a line of commands: to people on standard error, to programs in the stream, too.
+    fn complain(&self, complaint: &Complaint) -> Result<Reader> {
+        self.bar.suspend(|| note(&complaint.to_string()));
+        match self.json {
+            true => offer_json(complaint),
+            false => Ok(Reader::There),
         }
     }
 

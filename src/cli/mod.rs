@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod bits;
+mod commands;
 mod completions;
 mod device;
 mod evaluate;

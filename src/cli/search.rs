@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use super::commands::CommandArgs;
 use super::front::{Front, RunArgs};
 use super::output::note;
 use super::prepared::prepared;
@@ -50,6 +51,7 @@ pub(crate) fn demo(signals: Signals) -> Result<ExitCode> {
     start(
         resolve(DEFAULT, &SetArgs::default())?,
         None,
+        &CommandArgs::default(),
         &options,
         Front::Interactive,
         signals,
@@ -69,6 +71,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     start(
         profile,
         args.run_dir.clone(),
+        &args.shown.commands,
         &args.shown.device.options(args.shown.plain),
         front,
         signals,
@@ -95,6 +98,7 @@ fn with_model(profile: Option<&str>, path: &Path, set: &SetArgs) -> Result<Resol
 fn start(
     profile: ResolvedProfile,
     run_dir: Option<PathBuf>,
+    commands: &CommandArgs,
     options: &EvaluatorOptions,
     front: Front,
     signals: Signals,
@@ -115,6 +119,7 @@ fn start(
     };
     let prepared =
         prepared(profile.profile, false).with_context(|| format!("profile {}", source.origin))?;
-    let handle = run::create(prepared, &source, &place, options)?;
-    front.watch(handle, &options.device, signals)
+    let (script, complaints) = commands.open()?;
+    let handle = run::create(prepared, &source, &place, options, script)?;
+    front.watch(handle, complaints, &options.device, signals)
 }

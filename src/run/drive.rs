@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 
 use super::best::BestProfile;
 use super::costs::Costs;
+use super::script::{Order, Script};
 use super::work::WorkLog;
 use super::worker::{Report, Worker};
 use super::{RunError, Totals, Update};
@@ -30,8 +31,10 @@ pub struct Handle {
     pub layers: Vec<String>,
     /// So many of the first updates are events of earlier sessions, read from the journal.
     pub history: usize,
+    /// Orders that the search ended without; known once it has been stopped.
+    pub unobeyed: Vec<Order>,
     stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Vec<Order>>>,
 }
 
 impl Handle {
@@ -39,7 +42,7 @@ impl Handle {
     pub fn stop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+            self.unobeyed = thread.join().unwrap_or_default();
         }
     }
 }
@@ -57,6 +60,8 @@ pub(super) struct Driver {
     pub work: WorkLog,
     pub costs: Costs,
     pub best: BestProfile,
+    /// Commands given in advance.
+    pub script: Script,
     /// Events of earlier sessions.
     pub history: Vec<Entry>,
     /// Events that the journal's torn end lacks.
@@ -100,6 +105,7 @@ impl Driver {
             updates,
             layers,
             history,
+            unobeyed: Vec::new(),
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -115,7 +121,7 @@ struct Loop {
 }
 
 impl Loop {
-    fn run(mut self, mut commands: Receiver<Command>, stop: Receiver<()>) {
+    fn run(mut self, mut commands: Receiver<Command>, stop: Receiver<()>) -> Vec<Order> {
         for entry in std::mem::take(&mut self.driver.history) {
             self.tell(Update::Event(Box::new(entry)));
         }
@@ -123,11 +129,16 @@ impl Loop {
         let missing = std::mem::take(&mut self.driver.missing);
         let mut outcome = self.publish(missing).and_then(|()| self.keep_best());
         while outcome.is_ok() {
+            outcome = self.obey_script();
+            if outcome.is_err() {
+                break;
+            }
             self.dispatch();
             if self.driver.engine.is_finished() && self.running.is_none() {
                 break;
             }
             let reports = self.worker.reports.clone();
+            let orders = self.driver.script.more().cloned().unwrap_or_else(never);
             select! {
                 recv(commands) -> command => match command {
                     Ok(command) => {
@@ -136,6 +147,7 @@ impl Loop {
                     }
                     Err(_) => commands = never(),
                 },
+                recv(orders) -> order => self.driver.script.take(order.ok()),
                 recv(reports) -> report => outcome = self.report(report.ok()),
                 recv(stop) -> _ => break,
             }
@@ -144,6 +156,30 @@ impl Loop {
         self.tell(Update::Totals(self.totals()));
         if let Err(e) = outcome {
             self.tell(Update::Failed(e.to_string()));
+        }
+        self.driver.script.rest()
+    }
+
+    /// Obeys the orders that are due.
+    fn obey_script(&mut self) -> Result<(), RunError> {
+        self.driver.script.refill();
+        loop {
+            let next = self.driver.script.next();
+            let events = self.driver.engine.hold_at(next);
+            self.publish(events)?;
+            let Driver { engine, script, .. } = &mut self.driver;
+            if engine.is_finished() {
+                return Ok(());
+            }
+            let paused = engine.tree().paused;
+            let waits = paused || (self.running.is_none() && engine.wanted(1).is_empty());
+            let due = script.due(engine.emitted(), waits);
+            let left = (paused && script.is_over()).then_some(Command::Resume);
+            let Some(command) = due.or(left) else {
+                return Ok(());
+            };
+            let events = engine.command(command);
+            self.publish(events)?;
         }
     }
 

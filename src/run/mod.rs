@@ -13,6 +13,7 @@ mod folder;
 mod open;
 mod place;
 mod prepare;
+mod script;
 mod work;
 mod worker;
 
@@ -29,6 +30,7 @@ pub use folder::{Condition, Summary, argument, find, list};
 pub use open::{BEST, PROFILE, Parts, Source, create, launch, relaunch, resume};
 pub use place::Place;
 pub use prepare::{EvaluatorOptions, Prepared, evaluator, load_weights, space, statistics};
+pub use script::{Order, Script};
 
 /// What a run tells those who watch it. Events and errors are never dropped, progress may be.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,6 +9,7 @@ use super::drive::{Driver, Handle};
 use super::folder::now;
 use super::place::{Claim, Place, absolute};
 use super::prepare::{EvaluatorOptions, Prepared, evaluator};
+use super::script::Script;
 use super::work::WorkLog;
 use crate::evaluate::Evaluator;
 use crate::journal::{FORMAT, Fingerprint, Header, HeaderKind, Journal, Writer};
@@ -77,6 +78,7 @@ pub fn create(
     source: &Source,
     place: &Place,
     options: &EvaluatorOptions,
+    script: Script,
 ) -> Result<Handle, RunError> {
     place.check(source.file.as_deref())?;
     let mut parts = Parts::new(
@@ -87,7 +89,7 @@ pub fn create(
     )?;
     let claim = place.claim()?;
     parts.text = relocated(&source.text, &source.folder, &claim.folder.join(PROFILE))?;
-    begin(claim, parts)
+    begin(claim, parts, script)
 }
 
 /// Starts a new run of given parts.
@@ -95,11 +97,15 @@ pub fn create(
 /// # Errors
 /// As [`create`].
 pub fn launch(folder: &Path, parts: Parts) -> Result<Handle, RunError> {
-    begin(Place::Folder(folder.into()).claim()?, parts)
+    begin(
+        Place::Folder(folder.into()).claim()?,
+        parts,
+        Script::default(),
+    )
 }
 
 /// The profile first, then the journal with its header: a folder with a journal holds all that it takes to resume.
-fn begin(mut claim: Claim, parts: Parts) -> Result<Handle, RunError> {
+fn begin(mut claim: Claim, parts: Parts, script: Script) -> Result<Handle, RunError> {
     let mut engine = Engine::new(parts.settings.clone())?;
     let id = claim.folder.file_name();
     let batch = parts.evaluator.batch();
@@ -124,6 +130,7 @@ fn begin(mut claim: Claim, parts: Parts) -> Result<Handle, RunError> {
         work: WorkLog::open(&folder),
         costs: Costs::new(batch),
         best: BestProfile::new(&folder, parts.text, &parts.settings),
+        script,
         history: Vec::new(),
         missing,
     }
@@ -135,13 +142,17 @@ fn begin(mut claim: Claim, parts: Parts) -> Result<Handle, RunError> {
 /// # Errors
 /// [`RunError::Changed`] when what it rests on has changed, naming both sides; [`RunError::Journal`] when another program
 /// has it open or the journal is damaged.
-pub fn resume(folder: &Path, options: &EvaluatorOptions) -> Result<Handle, RunError> {
+pub fn resume(
+    folder: &Path,
+    options: &EvaluatorOptions,
+    script: Script,
+) -> Result<Handle, RunError> {
     let folder = absolute(folder);
     let opened = Writer::resume(&folder)?;
     let (path, text) = (folder.join(PROFILE), read_profile(&folder)?);
     let prepared = Prepared::new(Profile::parse(&text, &path)?)?;
     let parts = Parts::new(prepared, text, path.display().to_string(), options)?;
-    relaunch(&folder, opened, parts)
+    go_on(&folder, opened, parts, script)
 }
 
 /// Continues a run of given parts from its opened journal.
@@ -152,6 +163,15 @@ pub fn relaunch(
     folder: &Path,
     opened: (Journal, Writer),
     parts: Parts,
+) -> Result<Handle, RunError> {
+    go_on(folder, opened, parts, Script::default())
+}
+
+fn go_on(
+    folder: &Path,
+    opened: (Journal, Writer),
+    parts: Parts,
+    script: Script,
 ) -> Result<Handle, RunError> {
     let folder = absolute(folder);
     let (journal, writer) = opened;
@@ -185,6 +205,7 @@ pub fn relaunch(
         work: WorkLog::open(&folder),
         costs,
         best: BestProfile::new(&folder, parts.text, &parts.settings).resumed(),
+        script,
         history: journal.entries,
         missing,
     }

@@ -78,8 +78,8 @@ impl Engine {
             .get(&(request.job.allocation, Kind::of(&request.job.question)))
     }
 
-    /// Commits a question's answer if there is one, from an earlier result or newly arrived.
-    pub(super) fn answered(&mut self, ask: Ask) -> bool {
+    /// Commits a question's answer if an earlier result of this run is one.
+    pub(super) fn recalled(&mut self, ask: Ask) -> bool {
         match ask {
             Ask::Drift(c) => {
                 let Some(allocation) = self.tree.get(c).map(|c| c.allocation.clone()) else {
@@ -108,6 +108,11 @@ impl Engine {
             }
             Ask::Baseline | Ask::TestFloat | Ask::Test(_) => {}
         }
+        false
+    }
+
+    /// Commits a question's answer if it has arrived.
+    pub(super) fn received(&mut self, ask: Ask) -> bool {
         let Some(request) = self.request(ask) else {
             return false;
         };

@@ -79,6 +79,10 @@ pub struct Engine {
     asking: Option<Ask>,
     pub(super) counters: Counters,
     events: Vec<Event>,
+    /// Events emitted since the search began.
+    emitted: u64,
+    /// From so many events on, answers that arrive wait.
+    hold: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -132,6 +136,8 @@ impl Engine {
             asking: None,
             counters: Counters::default(),
             events: Vec::new(),
+            emitted: 0,
+            hold: None,
             settings,
         })
     }
@@ -211,6 +217,24 @@ impl Engine {
         std::mem::take(&mut self.events)
     }
 
+    /// From so many events on, counted from the search's beginning, answers that arrive are kept and not committed, until
+    /// this is called again: so that a command can be given at a moment that does not depend on who answers how fast.
+    /// Goes on at once as far as that allows.
+    pub fn hold_at(&mut self, events: Option<u64>) -> Vec<Event> {
+        if std::mem::replace(&mut self.hold, events) != events
+            && !self.tree.paused
+            && !self.is_finished()
+        {
+            self.advance();
+        }
+        self.take_events()
+    }
+
+    /// Events emitted since the search began.
+    pub fn emitted(&self) -> u64 {
+        self.emitted
+    }
+
     pub(super) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
@@ -222,6 +246,7 @@ impl Engine {
     pub(super) fn emit(&mut self, event: Event) {
         self.tree.apply(&event);
         self.events.push(event);
+        self.emitted += 1;
     }
 
     /// Steps until an answer is missing.
@@ -236,7 +261,9 @@ impl Engine {
                 Next::Again => {}
                 Next::Wait => return,
                 Next::Ask(ask) => {
-                    if !self.answered(ask) {
+                    // What is known already is committed without a stop: a replay of the journal does the same.
+                    let held = self.hold.is_some_and(|at| self.emitted >= at);
+                    if !self.recalled(ask) && (held || !self.received(ask)) {
                         self.asking = Some(ask);
                         return;
                     }

@@ -1,0 +1,291 @@
+//! `--commands FILE`: steering without the interface, one JSON object per line.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use serde::Serialize;
+
+use crate::run::{Order, Script};
+
+/// No command is longer.
+const LONGEST: u64 = 64 << 10;
+/// How often a file is looked at for new lines.
+const LOOK: Duration = Duration::from_millis(100);
+
+const LONG: &str = "\
+Obey commands from a file, one JSON object per line, as they come (- is standard input); needs --headless or --json
+
+A named pipe and a file that grows are read on until the search ends. Each command is answered by an event, \
+command_accepted or command_refused. With \"after\":N a command waits until the journal holds N events (their `seq`); \
+lines wait for those before them. So a script steers at the same moment on every machine. While the search waits for a \
+command, the next line is obeyed at once. A line that is no command is reported with its number, and the search goes on. \
+Empty lines and lines that begin with # are passed over. One line for each form:
+
+{\"command\":\"pause\"}
+{\"command\":\"resume\"}
+{\"command\":\"prune\",\"candidate\":3}
+{\"command\":\"resume_branch\",\"candidate\":3}
+{\"command\":\"set_bits\",\"candidate\":0,\"group\":{\"level\":\"layer\",\"name\":\"head\"},\"bits\":4}
+{\"command\":\"set_bits\",\"candidate\":0,\"group\":{\"level\":\"network\"},\"bits\":4}
+{\"command\":\"set_layers\",\"candidate\":0,\"bits\":{\"head\":4,\"patch_embed1.proj_conv\":6}}
+{\"command\":\"pin\",\"pattern\":\"patch_embed1.*\",\"min\":4,\"max\":8}
+{\"command\":\"unpin\",\"pattern\":\"patch_embed1.*\"}
+{\"command\":\"stop\",\"after\":120}";
+
+/// `--commands`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct CommandArgs {
+    /// Obey commands from a file, one JSON object per line, as they come (- is standard input)
+    #[arg(long, value_name = "FILE", requires = "lines", long_help = LONG)]
+    commands: Option<PathBuf>,
+}
+
+/// What is wrong with a line, or with the file.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename = "command_error")]
+pub(crate) struct Complaint {
+    /// The line, from 1.
+    line: usize,
+    /// What is wrong.
+    why: String,
+}
+
+impl Complaint {
+    /// Of an order that the search ended without.
+    pub fn unobeyed(order: &Order) -> Self {
+        let why = format!("the search ended before its event {}", order.after);
+        let line = order.line;
+        Complaint { line, why }
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "--commands, line {}: {}", self.line, self.why)
+    }
+}
+
+impl CommandArgs {
+    /// What the file holds now, what is wrong with it, and a thread that reads on. Without `--commands` both are empty.
+    ///
+    /// # Errors
+    /// When there is no such file, or it cannot be read.
+    pub fn open(&self) -> Result<(Script, Receiver<Complaint>)> {
+        let (complaints, complaints_out) = unbounded();
+        let Some(path) = &self.commands else {
+            return Ok((Script::default(), complaints_out));
+        };
+        let (orders, orders_out) = unbounded();
+        let mut lines = Lines {
+            number: 0,
+            orders,
+            complaints,
+        };
+        let told = format!("--commands {}", path.display());
+        let source = Source::of(path).with_context(|| told.clone())?;
+        let reading = match source {
+            Source::Input => reading(move || lines.read_all(io::stdin().lock())),
+            Source::Pipe(path) => reading(move || {
+                // Each writer's end is only the end of that writer.
+                while let Ok(file) = File::open(&path) {
+                    if lines.read_all(BufReader::new(file)).is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            }),
+            Source::File(file) => {
+                let mut file = BufReader::new(file);
+                // What is there already is known before the search begins.
+                lines.read_all(&mut file).with_context(|| told.clone())?;
+                reading(move || lines.follow(file))
+            }
+        };
+        reading.context(told)?;
+        let known = orders_out.try_iter().collect();
+        Ok((Script::new(known, orders_out), complaints_out))
+    }
+}
+
+enum Source {
+    Input,
+    Pipe(PathBuf),
+    File(File),
+}
+
+impl Source {
+    fn of(path: &Path) -> Result<Self> {
+        if path == Path::new("-") {
+            return Ok(Source::Input);
+        }
+        let kind = std::fs::metadata(path)?.file_type();
+        if kind.is_dir() {
+            bail!("it is a folder");
+        }
+        // Opening a pipe waits for somebody who writes: that is left to the thread that reads.
+        match kind.is_file() {
+            true => Ok(Source::File(File::open(path)?)),
+            false => Ok(Source::Pipe(path.to_owned())),
+        }
+    }
+}
+
+/// A thread that reads until there is no more. Nobody waits for it: it may be waiting for input for ever.
+fn reading(read: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+    let named = thread::Builder::new().name("commands".into());
+    named.spawn(read).map(|_| ())
+}
+
+/// Lines read so far, and where they go.
+struct Lines {
+    number: usize,
+    orders: Sender<Order>,
+    complaints: Sender<Complaint>,
+}
+
+impl Lines {
+    /// Takes all lines up to the end; what ends without a newline is a line, too.
+    fn read_all(&mut self, mut source: impl BufRead) -> io::Result<()> {
+        loop {
+            let mut line = Vec::new();
+            (&mut source).take(LONGEST).read_until(b'\n', &mut line)?;
+            if line.is_empty() {
+                return Ok(());
+            }
+            let whole = line.ends_with(b"\n") || (line.len() as u64) < LONGEST;
+            if !whole {
+                skip_line(&mut source)?;
+            }
+            self.take(&line, whole)?;
+        }
+    }
+
+    /// Takes what is appended to a file, line by line, for ever.
+    fn follow(&mut self, mut source: impl BufRead) -> io::Result<()> {
+        let mut line = Vec::new();
+        loop {
+            let space = LONGEST.saturating_sub(line.len() as u64);
+            let read = (&mut source).take(space).read_until(b'\n', &mut line)?;
+            if line.ends_with(b"\n") {
+                self.take(&line, true)?;
+                line.clear();
+            } else if space == 0 {
+                skip_line(&mut source)?;
+                self.take(&line, false)?;
+                line.clear();
+            } else if read == 0 {
+                thread::sleep(LOOK);
+            }
+        }
+    }
+
+    /// # Errors
+    /// When nobody listens any more.
+    fn take(&mut self, line: &[u8], whole: bool) -> io::Result<()> {
+        self.number += 1;
+        let parsed = match (whole, std::str::from_utf8(line)) {
+            (false, _) => Err(format!("longer than {LONGEST} bytes")),
+            (true, Err(_)) => Err("not UTF-8".to_owned()),
+            (true, Ok(text)) => Order::parse(self.number, text),
+        };
+        let sent = match parsed {
+            Ok(None) => return Ok(()),
+            Ok(Some(order)) => self.orders.send(order).is_ok(),
+            Err(why) => {
+                let line = self.number;
+                self.complaints.send(Complaint { line, why }).is_ok()
+            }
+        };
+        sent.then_some(())
+            .ok_or_else(|| ErrorKind::BrokenPipe.into())
+    }
+}
+
+fn skip_line(source: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let read = source.fill_buf()?;
+        let end = read.iter().position(|b| *b == b'\n');
+        let (used, done) = (
+            end.map_or(read.len(), |i| i + 1),
+            end.is_some() || read.is_empty(),
+        );
+        source.consume(used);
+        if done {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &[u8]) -> (Vec<Order>, Vec<Complaint>) {
+        let (orders, orders_out) = unbounded();
+        let (complaints, complaints_out) = unbounded();
+        let mut lines = Lines {
+            number: 0,
+            orders,
+            complaints,
+        };
+        lines.read_all(text).expect("a text");
+        (
+            orders_out.try_iter().collect(),
+            complaints_out.try_iter().collect(),
+        )
+    }
+
+    #[test]
+    fn every_form_in_the_help_is_a_command() {
+        use clap::CommandFactory;
+        let mut command = super::super::Cli::command();
+        let search = command.find_subcommand_mut("search").expect("there");
+        let help = search.render_long_help().to_string();
+        let forms: Vec<&str> = help
+            .lines()
+            .map(str::trim)
+            .filter(|l| l.starts_with('{'))
+            .collect();
+        assert!(forms.len() >= 9, "{help}");
+        for form in &forms {
+            assert!(matches!(Order::parse(1, form), Ok(Some(_))), "{form}");
+        }
+        // serde names all commands when it refuses one: each has its example.
+        let unknown = Order::parse(1, r#"{"command":"?"}"#).expect_err("no command");
+        let (_, known) = unknown.split_once("expected").expect("serde's words");
+        for name in known.split('`').skip(1).step_by(2) {
+            let form = format!("\"command\":\"{name}\"");
+            assert!(
+                forms.iter().any(|f| f.contains(&form)),
+                "{name} has no example"
+            );
+        }
+    }
+
+    #[test]
+    fn bad_lines_are_named_and_passed_over() {
+        let long = vec![b'x'; 3 * LONGEST as usize];
+        let text = [
+            &b"{\"command\":\"pause\"}\n\n# note\nnonsense\n\xff\n"[..],
+            &long,
+            b"\n{\"command\":\"stop\"}",
+        ]
+        .concat();
+        let (orders, complaints) = read(&text);
+        let lines: Vec<usize> = orders.iter().map(|o| o.line).collect();
+        assert_eq!(lines, [1, 7]);
+        let bad: Vec<usize> = complaints.iter().map(|c| c.line).collect();
+        assert_eq!(bad, [4, 5, 6]);
+        let line = serde_json::to_value(&complaints[0]).expect("plain data");
+        assert_eq!(
+            (&line["type"], &line["line"]),
+            (&"command_error".into(), &4.into())
+        );
+    }
+}
