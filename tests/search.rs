@@ -294,6 +294,43 @@ proptest! {
     }
 }
 
+/// How many times all evaluators, equally fast, have to answer.
+fn turns(settings: &Settings, seed: u64, workers: usize) -> usize {
+    let mut driver = Driver::new(settings.clone(), landscape(seed));
+    for turn in 0.. {
+        let wanted = driver.engine.wanted(workers);
+        if wanted.is_empty() {
+            assert!(driver.engine.is_finished());
+            return turn;
+        }
+        assert!(wanted.len() <= workers);
+        for request in wanted {
+            let outcome = driver.answer(&request.job);
+            driver.engine.outcome(&request.job, outcome);
+        }
+    }
+    unreachable!("a search ends")
+}
+
+#[test]
+fn several_evaluators_take_fewer_turns() {
+    for strategy in [Strategy::Greedy, Strategy::Beam, Strategy::Allocate] {
+        let mut settings = settings();
+        settings.search.strategy = strategy;
+        let all = |workers| -> usize { (0..10).map(|seed| turns(&settings, seed, workers)).sum() };
+        let (one, two, four) = (all(1), all(2), all(4));
+        println!("{strategy:?}: {one} {two} {four}");
+        assert!(
+            4 * two < 3 * one,
+            "{strategy:?}: {two} turns of two, {one} of one"
+        );
+        assert!(
+            2 * four < one,
+            "{strategy:?}: {four} turns of four, {one} of one"
+        );
+    }
+}
+
 #[test]
 fn a_journal_that_is_not_of_this_search_is_refused() {
     let (_, mut events) = finished(settings(), 8);

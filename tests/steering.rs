@@ -5,8 +5,8 @@ mod common;
 use aq4svit::profile::{GateConfig, GateMode, Pin, Strategy};
 use aq4svit::quant::Allocation;
 use aq4svit::search::{
-    BaseReason, CandidateId, Command, Engine, Event, GateDecision, Group, Move, Origin, State,
-    StopReason, Tree,
+    BaseReason, CandidateId, Command, Engine, Event, GateDecision, Group, Move, Origin, Request,
+    Settings, State, StopReason, Tree,
 };
 use common::driver::{Driver, Forced};
 use common::{LAYERS, landscape, settings, width};
@@ -492,20 +492,84 @@ proptest! {
 
         // Cut anywhere, as `kill -9` does; the rest of the run is the same.
         let at = (events.len() as f64 * cut) as usize;
-        let mut resumed = Engine::new(settings).expect("no pins");
-        let mut all: Vec<Event> = events[..at].to_vec();
-        all.extend(resumed.replay(&events[..at]).expect("its own journal"));
-        while all.len() < events.len() {
-            let event = &events[all.len()];
-            if let Event::CommandAccepted { command, .. } | Event::CommandRefused { command, .. } = event {
-                all.extend(resumed.command(command.clone()));
-            } else {
-                let request = resumed.wanted(1).pop().expect("a question");
-                let outcome = driver.answer(&request.job);
-                all.extend(resumed.outcome(&request.job, outcome));
-            }
-        }
+        let (resumed, all) = by_one(&settings, &mut driver, &events, at);
         prop_assert_eq!(&all, &driver.events);
         prop_assert_eq!(resumed.tree(), driver.tree());
     }
+
+    /// Several evaluators at work, answers in any order and also to what is wanted no more, commands in between: one
+    /// evaluator that gets the same commands at the same places of the journal writes the same journal.
+    #[test]
+    fn several_workers_decide_as_one(
+        seed in 0u64..1000,
+        workers in 2usize..6,
+        gate in prop::sample::select(vec![GateMode::Adaptive, GateMode::Fixed, GateMode::Off]),
+        drop in prop::sample::select(vec![0.3, 1.5, 1.5, 100.0]),
+        strategy in prop::sample::select(vec![Strategy::Greedy, Strategy::Greedy, Strategy::Beam, Strategy::Allocate]),
+        mut steering in prop::collection::vec((0usize..120, commands()), 0..8),
+        order in prop::collection::vec(0usize..60, 200),
+    ) {
+        let mut settings = settings();
+        settings.gate.mode = gate;
+        settings.constraint.max_accuracy_drop = drop;
+        settings.search.strategy = strategy;
+        settings.search.beam_width = 3;
+        let mut driver = Driver::new(settings.clone(), landscape(seed));
+        steering.sort_by_key(|s| std::cmp::Reverse(s.0));
+        let mut under_way: Vec<Request> = Vec::new();
+        for (step, pick) in order.into_iter().cycle().enumerate() {
+            prop_assert!(step < 20_000, "the search does not end");
+            while let Some((_, command)) = steering.pop_if(|s| s.0 <= step) {
+                driver.command(command);
+                driver.check();
+            }
+            if driver.engine.is_finished() {
+                break;
+            }
+            for request in driver.engine.wanted(workers) {
+                if !under_way.iter().any(|r| r.job == request.job) {
+                    under_way.push(request);
+                }
+            }
+            if under_way.is_empty() {
+                driver.accepted(Command::Resume);
+                continue;
+            }
+            let request = under_way.swap_remove(pick % under_way.len());
+            let outcome = driver.answer(&request.job);
+            let events = driver.engine.outcome(&request.job, outcome);
+            driver.events.extend(events);
+        }
+        driver.check();
+        let events = driver.events.clone();
+        let (engine, all) = by_one(&settings, &mut driver, &events, 0);
+        prop_assert_eq!(&all, &events);
+        prop_assert_eq!(engine.tree(), driver.tree());
+        prop_assert_eq!(engine.counters(), driver.engine.counters());
+    }
+}
+
+/// One evaluator goes on with a run after `at` of its events, commands where the journal has them.
+fn by_one(
+    settings: &Settings,
+    driver: &mut Driver,
+    events: &[Event],
+    at: usize,
+) -> (Engine, Vec<Event>) {
+    let mut engine = Engine::new(settings.clone()).expect("no pins");
+    let mut all: Vec<Event> = events[..at].to_vec();
+    all.extend(engine.replay(&events[..at]).expect("its own journal"));
+    while all.len() < events.len() {
+        let event = &events[all.len()];
+        if let Event::CommandAccepted { command, .. } | Event::CommandRefused { command, .. } =
+            event
+        {
+            all.extend(engine.command(command.clone()));
+        } else {
+            let request = engine.wanted(1).pop().expect("a question");
+            let outcome = driver.answer(&request.job);
+            all.extend(engine.outcome(&request.job, outcome));
+        }
+    }
+    (engine, all)
 }

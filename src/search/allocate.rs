@@ -58,12 +58,6 @@ enum Tried {
     Failed,
 }
 
-impl Allocating {
-    pub(super) fn probes(&self) -> &Probes {
-        &self.probes
-    }
-}
-
 impl Engine {
     pub(super) fn open_allocate(&mut self) {
         match self.probe() {

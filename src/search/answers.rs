@@ -71,13 +71,6 @@ impl Engine {
         ))
     }
 
-    /// The outcome that has arrived for a question.
-    pub(super) fn answer(&self, ask: Ask) -> Option<&Outcome> {
-        let request = self.request(ask)?;
-        self.arrived
-            .get(&(request.job.allocation, Kind::of(&request.job.question)))
-    }
-
     /// Commits a question's answer if an earlier result of this run is one.
     pub(super) fn recalled(&mut self, ask: Ask) -> bool {
         match ask {
@@ -120,7 +113,8 @@ impl Engine {
             request.job.allocation.clone(),
             Kind::of(&request.job.question),
         );
-        let Some(outcome) = self.arrived.remove(&key) else {
+        let arrived = self.arrived.remove(&key);
+        let Some(outcome) = arrived.and_then(|outcome| fitting(&request.job, outcome)) else {
             return false;
         };
         self.commit(ask, &request.job, outcome)
@@ -231,5 +225,24 @@ impl Engine {
         if let (Some(drift), false) = (judged.drift, self.tree.candidates.iter().any(again)) {
             self.gate.learn(drift, met);
         }
+    }
+}
+
+/// An outcome as it answers a job: what was asked ahead of time may have been asked under another constraint, and goes
+/// on too long or stops too early.
+fn fitting(job: &Job, outcome: Outcome) -> Option<Outcome> {
+    match (&job.question, outcome) {
+        (Question::Drift, outcome @ Outcome::Drift { .. }) => Some(outcome),
+        (Question::Accuracy { from, to, stop, .. }, Outcome::Accuracy { mut correct }) => {
+            let asked = to.saturating_sub(*from);
+            correct.truncate(asked);
+            let images = match stop {
+                Some(rule) => rule.decided(&correct)?.0,
+                None => asked,
+            };
+            correct.truncate(images);
+            (correct.len() == images).then_some(Outcome::Accuracy { correct })
+        }
+        _ => None,
     }
 }

@@ -13,10 +13,10 @@ use crate::evaluate::{Job, Outcome, Question, Split};
 use crate::profile::PinError;
 use crate::quant::{Allocation, BitWidth};
 
-/// A question of the engine, and the candidate it is about (none for the float network).
+/// A question of the engine, and the candidate it is about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// The candidate.
+    /// The candidate; none for the float network, and for an allocation that is not proposed yet.
     pub candidate: Option<CandidateId>,
     /// The question.
     pub job: Job,
@@ -82,7 +82,7 @@ pub struct Engine {
     /// Events emitted since the search began.
     emitted: u64,
     /// From so many events on, answers that arrive wait.
-    hold: Option<u64>,
+    pub(super) hold: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -163,47 +163,15 @@ impl Engine {
         matches!(self.phase, Phase::Finished)
     }
 
-    /// What is wanted now, most urgent first: at most `most` questions. The first one is what the search waits for; the
-    /// others will be asked next whatever its answer. Empty while paused and when finished.
+    /// What is wanted now: at most `most` questions. The first one is what the search waits for; the others will
+    /// probably come next, and never change what is decided. Empty while paused and when finished.
     pub fn wanted(&self, most: usize) -> Vec<Request> {
-        let Some(first) = self.asking else {
-            return Vec::new();
-        };
-        if self.tree.paused || self.is_finished() {
-            return Vec::new();
+        let waiting = !self.tree.paused && !self.is_finished();
+        match self.asking.filter(|_| waiting) {
+            None => Vec::new(),
+            Some(ask) if most == 1 => self.request(ask).into_iter().collect(),
+            Some(_) => self.ahead(most),
         }
-        let mut asks = vec![first];
-        if let (Phase::Level(open), true) = (&self.phase, self.by_hand.is_empty())
-            && let Some(state) = open.states.iter().find(|s| s.opening)
-        {
-            let more = state
-                .groups
-                .iter()
-                .filter_map(|g| g.candidate)
-                .map(Ask::Drift);
-            asks.extend(more.filter(|ask| *ask != first && self.answer(*ask).is_none()));
-        }
-        if let (Phase::Allocate(stage), true) = (&self.phase, self.by_hand.is_empty()) {
-            asks.extend(
-                self.unprobed(stage.probes())
-                    .into_iter()
-                    .filter(|ask| *ask != first),
-            );
-        }
-        if let (Ask::TestFloat, Some(incumbent)) = (first, self.tree.incumbent) {
-            asks.push(Ask::Test(incumbent));
-        }
-        let mut requests: Vec<Request> = asks
-            .into_iter()
-            .filter_map(|ask| self.request(ask))
-            .collect();
-        requests.retain(|r| {
-            !self
-                .arrived
-                .contains_key(&(r.job.allocation.clone(), Kind::of(&r.job.question)))
-        });
-        requests.truncate(most);
-        requests
     }
 
     /// Takes an answer, in any order of arrival. It is committed when the search comes to it, or never. An answer that

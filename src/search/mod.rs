@@ -2,6 +2,7 @@
 //! No tensors, no terminal, no clock, no I/O.
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod allocate;
 mod answers;
 mod base;

@@ -1,0 +1,113 @@
+//! Looking ahead: what will probably be asked next, so that several evaluators have something to do.
+//!
+//! A copy of the engine goes on with guessed answers, and what it asks on its way is offered. Guesses decide what is
+//! computed ahead of time, never what is decided: an answer counts when the search itself comes to its question.
+
+use std::collections::HashSet;
+
+use super::CandidateId;
+use super::engine::{Ask, Engine, Request};
+use crate::evaluate::{CorrectBits, Outcome, Question, Split};
+use crate::quant::Allocation;
+
+/// Guesses for each question that is offered: of some that the copy comes to, the truth cannot be asked yet.
+const GUESSES: usize = 4;
+
+/// What a question takes for granted.
+#[derive(Default)]
+struct Guessed {
+    /// The float network's results are guessed.
+    float: bool,
+    /// Allocations whose correct images are guessed.
+    bits: HashSet<Allocation>,
+}
+
+impl Guessed {
+    /// True where a job does not depend on a guess.
+    fn leaves(&self, request: &Request) -> bool {
+        let of_search = matches!(
+            request.job.question,
+            Question::Accuracy {
+                split: Split::Search,
+                ..
+            }
+        );
+        !(of_search && (self.float || self.bits.contains(&request.job.allocation)))
+    }
+
+    fn add(&mut self, ask: Ask, request: &Request) {
+        match ask {
+            Ask::Baseline => self.float = true,
+            Ask::Screen(_) | Ask::Confirm(_) => {
+                self.bits.insert(request.job.allocation.clone());
+            }
+            Ask::Drift(_) | Ask::TestFloat | Ask::Test(_) => {}
+        }
+    }
+}
+
+impl Engine {
+    /// At most `most` questions, the one that is waited for first, then in the order in which they will probably come.
+    pub(super) fn ahead(&self, most: usize) -> Vec<Request> {
+        let mut copy = self.clone();
+        copy.hold = None;
+        let mut guessed = Guessed::default();
+        let mut requests: Vec<Request> = Vec::new();
+        for _ in 0..most.saturating_mul(GUESSES) {
+            let asking = copy.asking();
+            let Some((ask, request)) = asking.and_then(|ask| Some((ask, copy.request(ask)?)))
+            else {
+                break;
+            };
+            if guessed.leaves(&request) && !requests.iter().any(|r| r.job == request.job) {
+                requests.push(Request {
+                    candidate: self.named(&request),
+                    job: request.job.clone(),
+                });
+            }
+            if requests.len() >= most {
+                break;
+            }
+            let outcome = copy.guess(ask, &request);
+            guessed.add(ask, &request);
+            copy.outcome(&request.job, outcome);
+        }
+        requests
+    }
+
+    /// The candidate that a request of the copy is about, where it is the same here.
+    fn named(&self, request: &Request) -> Option<CandidateId> {
+        let here = self.tree.get(request.candidate?)?;
+        (here.allocation == request.job.allocation).then_some(here.id)
+    }
+
+    /// A measured drift adds nothing, so that what is measured next is screened next; a screening fails, unless the
+    /// gate sees a better chance; a confirmation succeeds.
+    fn guess(&self, ask: Ask, request: &Request) -> Outcome {
+        let all = |right: bool| {
+            let images = match request.job.question {
+                Question::Accuracy { from, to, .. } => to.saturating_sub(from),
+                Question::Drift => 0,
+            };
+            Outcome::Accuracy {
+                correct: std::iter::repeat_n(right, images).collect::<CorrectBits>(),
+            }
+        };
+        let candidate = request.candidate.and_then(|c| self.tree.get(c));
+        match ask {
+            Ask::Drift(_) => {
+                let parent = candidate.and_then(|c| self.tree.get(c.parent?));
+                Outcome::Drift {
+                    drift: parent.and_then(|p| p.drift).unwrap_or(0.0),
+                    sites: Vec::new(),
+                }
+            }
+            Ask::Screen(_) => {
+                let chance = candidate.and_then(|c| c.gate?.chance);
+                all(chance.is_some_and(|chance| chance > 0.5))
+            }
+            Ask::Baseline | Ask::Confirm(_) => all(true),
+            Ask::TestFloat | Ask::Test(_) => all(false),
+        }
+    }
+}
