@@ -118,6 +118,12 @@ fn the_same_seed_gives_the_same_journal_whatever_the_threads_and_tricks() {
     let (plain, _) = demo.expect(0, &with(SEARCH, &["--run-dir", "c", "--plain"]));
     assert_eq!(events(&demo.path("a")), events(&demo.path("b")));
     assert_eq!(events(&demo.path("a")), events(&demo.path("c")));
+    let (three, _) = demo.expect(0, &with(SEARCH, &["--run-dir", "d", "--workers", "3"]));
+    assert_eq!(events(&demo.path("a")), events(&demo.path("d")));
+    assert_eq!(
+        last(&three)["layer_forwards_plain"],
+        last(&one)["layer_forwards_plain"]
+    );
     let (one, plain) = (last(&one), last(&plain));
     assert_eq!(
         plain["layer_forwards"], plain["layer_forwards_plain"],

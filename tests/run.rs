@@ -105,7 +105,15 @@ fn parts(seed: u64, fail_at: Option<(usize, Failure)>) -> Parts {
         settings,
         fingerprint,
         evaluator,
+        others: Vec::new(),
     }
+}
+
+/// As [`parts`], with several evaluators.
+fn team(seed: u64, workers: usize) -> Parts {
+    let mut of_all = parts(seed, None);
+    of_all.others = (1..workers).map(|_| parts(seed, None).evaluator).collect();
+    of_all
 }
 
 /// Reads updates until `until` says so or the run ends.
@@ -269,6 +277,57 @@ fn pause_idles_the_evaluator_and_resume_goes_on() {
     let (_, updates) = to_end(&handle);
     let refused = |u: &Update| matches!(u, Update::Event(e) if matches!(&e.event, Event::CommandRefused { .. }));
     assert_eq!(updates.iter().filter(|u| refused(u)).count(), 1);
+    assert!(
+        Summary::read(root.path())
+            .expect("a run")
+            .tree
+            .finished
+            .is_some()
+    );
+}
+
+#[test]
+fn several_evaluators_write_the_journal_of_one() {
+    let root = tempfile::tempdir().expect("a folder");
+    let alone = root.path().join("1");
+    to_end(&run::launch(&alone, team(19, 1)).expect("starts"));
+    for workers in [2, 3, 5] {
+        let folder = root.path().join(workers.to_string());
+        let handle = run::launch(&folder, team(19, workers)).expect("starts");
+        // Left and taken up again with other workers.
+        follow(&handle, |tree, _| tree.candidates.len() > 8);
+        drop(handle);
+        let opened = Writer::resume(&folder).expect("intact");
+        let (_, updates) =
+            to_end(&run::relaunch(&folder, opened, team(19, workers - 1)).expect("continues"));
+        assert!(failure(&updates).is_none());
+        assert_eq!(
+            journal_without_time(&folder),
+            journal_without_time(&alone),
+            "{workers} workers"
+        );
+        let plain = |folder: &Path| {
+            let totals = Summary::read(folder).expect("a run").totals;
+            totals.layer_forwards_plain
+        };
+        assert_eq!(plain(&folder), plain(&alone));
+    }
+}
+
+#[test]
+fn a_fault_matters_when_the_search_comes_to_it() {
+    // One evaluator of two fails at everything: whatever it is given, the session ends with what it found out.
+    let root = tempfile::tempdir().expect("a folder");
+    let mut of_two = team(20, 1);
+    of_two.others = vec![parts(20, Some((1, Failure::Error))).evaluator];
+    let handle = run::launch(root.path(), of_two).expect("starts");
+    let (tree, updates) = to_end(&handle);
+    let why = failure(&updates).expect("the front end is told");
+    assert!(why.contains("no more memory"), "{why}");
+    assert!(tree.finished.is_none());
+    drop(handle);
+    let opened = Writer::resume(root.path()).expect("intact");
+    to_end(&run::relaunch(root.path(), opened, team(20, 2)).expect("continues"));
     assert!(
         Summary::read(root.path())
             .expect("a run")

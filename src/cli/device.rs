@@ -5,7 +5,7 @@ use crate::run::EvaluatorOptions;
 /// Where and how to evaluate.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DeviceArgs {
-    /// Where the network runs: `cpu` or `cuda:N`
+    /// Where the network runs: `cpu` or `cuda:N`; a search also on several, as `cuda:0,cuda:1` (CUDA was never run)
     #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device)]
     pub device: String,
     /// Evaluator threads (all cores when not given); results do not depend on it
@@ -19,14 +19,18 @@ impl DeviceArgs {
             device: self.device.clone(),
             threads: self.threads.map(usize::from),
             plain,
+            workers: None,
         }
     }
 }
 
-/// A word that may name a device; whether there is such a one shows later.
+/// Words that may name devices; whether there are such shows later.
 fn device(text: &str) -> Result<String, String> {
-    let index = text.strip_prefix("cuda:").map(str::parse::<u16>);
-    match text == "cpu" || text == "cuda" || matches!(index, Some(Ok(_))) {
+    let is_one = |text: &str| {
+        let index = text.strip_prefix("cuda:").map(str::parse::<u16>);
+        text == "cpu" || text == "cuda" || matches!(index, Some(Ok(_)))
+    };
+    match text.split(',').all(is_one) {
         true => Ok(text.to_owned()),
         false => Err("expected cpu or cuda:N, such as cuda:0".to_owned()),
     }
@@ -38,11 +42,11 @@ mod tests {
 
     #[test]
     fn devices_are_words() {
-        for good in ["cpu", "cuda", "cuda:0", "cuda:15"] {
+        for good in ["cpu", "cuda", "cuda:0", "cuda:15", "cuda:0,cuda:1"] {
             assert_eq!(device(good), Ok(good.to_owned()));
         }
         for bad in [
-            "", "tpu", "CPU", "cuda:", "cuda:x", "cuda:-1", "cuda:1.5", "cuda0",
+            "", "tpu", "CPU", "cuda:", "cuda:x", "cuda:-1", "cuda:1.5", "cuda0", "cpu,", ",cpu",
         ] {
             assert!(device(bad).is_err(), "{bad}");
         }

@@ -11,7 +11,7 @@ use super::device::DeviceArgs;
 use super::output::{json_line, line};
 use super::signals::Signals;
 use super::{NOTHING_MET, headless, interactive};
-use crate::run::{Finished, Handle, Summary};
+use crate::run::{EvaluatorOptions, Finished, Handle, Summary};
 
 /// Flags of every command that shows a run.
 #[derive(Debug, clap::Args)]
@@ -25,11 +25,18 @@ pub(crate) struct RunArgs {
     json: bool,
     /// Turn every speed-up off: same decisions, slower
     #[arg(long)]
-    pub plain: bool,
+    plain: bool,
+    /// Evaluators that work at the same time, on the devices in turn (one on each when not given); results do not
+    /// depend on it
+    ///
+    /// They share the threads. Worth it where one evaluation is too small for all
+    /// threads, and on machines with several CUDA devices.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
     #[command(flatten)]
     pub commands: CommandArgs,
     #[command(flatten)]
-    pub device: DeviceArgs,
+    device: DeviceArgs,
 }
 
 impl RunArgs {
@@ -38,6 +45,14 @@ impl RunArgs {
             (_, true) => Front::Json,
             (true, false) => Front::Lines,
             (false, false) => Front::Interactive,
+        }
+    }
+
+    /// How to evaluate.
+    pub fn options(&self) -> EvaluatorOptions {
+        EvaluatorOptions {
+            workers: self.workers.map(usize::from),
+            ..self.device.options(self.plain)
         }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         }
     }
     front.check()?;
-    let options = args.shown.device.options(args.shown.plain);
+    let options = args.shown.options();
     let (script, complaints) = args.shown.commands.open()?;
     let handle = run::resume(&folder, &options, script)?;
     front.watch(handle, complaints, &options.device, signals)

@@ -43,16 +43,11 @@ pub(crate) struct Args {
 /// `aq4svit` without a command: the demo.
 pub(crate) fn demo(signals: Signals) -> Result<ExitCode> {
     Front::Interactive.check()?;
-    let options = EvaluatorOptions {
-        device: "cpu".into(),
-        threads: None,
-        plain: false,
-    };
     start(
         resolve(DEFAULT, &SetArgs::default())?,
         None,
         &CommandArgs::default(),
-        &options,
+        &EvaluatorOptions::default(),
         Front::Interactive,
         signals,
     )
@@ -72,7 +67,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         profile,
         args.run_dir.clone(),
         &args.shown.commands,
-        &args.shown.device.options(args.shown.plain),
+        &args.shown.options(),
         front,
         signals,
     )

@@ -8,10 +8,11 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 use super::best::BestProfile;
 use super::costs::Costs;
 use super::script::{Order, Script};
+use super::team::Team;
 use super::work::WorkLog;
-use super::worker::{Report, Worker};
+use super::worker::Report;
 use super::{RunError, Totals, Update};
-use crate::evaluate::{Cancel, EvaluateError, Evaluator, Outcome, Work};
+use crate::evaluate::{EvaluateError, Evaluator, Job, Outcome, Work};
 use crate::journal::{Entry, Writer};
 use crate::search::{Command, Engine, Event, Request, Tree};
 
@@ -38,7 +39,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Stops the evaluator at its next batch and waits for both threads.
+    /// Stops the evaluators at their next batch and waits for all threads.
     pub fn stop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
@@ -68,15 +69,13 @@ pub(super) struct Driver {
     pub missing: Vec<Event>,
 }
 
-struct Running {
-    request: Request,
-    cancel: Cancel,
-    cancelled: bool,
-}
-
 impl Driver {
-    /// Starts both threads.
-    pub fn spawn(self, folder: PathBuf, evaluator: Box<dyn Evaluator>) -> Result<Handle, RunError> {
+    /// Starts all threads.
+    pub fn spawn(
+        self,
+        folder: PathBuf,
+        evaluators: Vec<Box<dyn Evaluator>>,
+    ) -> Result<Handle, RunError> {
         let (commands, commands_in) = unbounded();
         let (updates_out, updates) = unbounded();
         let (stop, stop_in) = bounded(0);
@@ -87,12 +86,14 @@ impl Driver {
             path: folder.clone(),
             source,
         };
-        let worker = Worker::spawn(evaluator).map_err(io)?;
+        let team = Team::spawn(evaluators).map_err(io)?;
         let loop_ = Loop {
             driver: self,
-            worker,
+            team,
             updates: updates_out,
-            running: None,
+            faults: Vec::new(),
+            moved: true,
+            told: None,
             idle_said: false,
         };
         let thread = thread::Builder::new()
@@ -114,9 +115,14 @@ impl Driver {
 
 struct Loop {
     driver: Driver,
-    worker: Worker,
+    team: Team,
     updates: Sender<Update>,
-    running: Option<Running>,
+    /// Jobs without an answer. One that was done ahead of time matters when the search comes to it.
+    faults: Vec<(Job, EvaluateError)>,
+    /// Something happened since work was given out.
+    moved: bool,
+    /// What the front end believes to be under way.
+    told: Option<Request>,
     idle_said: bool,
 }
 
@@ -130,14 +136,13 @@ impl Loop {
         let mut outcome = self.publish(missing).and_then(|()| self.keep_best());
         while outcome.is_ok() {
             outcome = self.obey_script();
-            if outcome.is_err() {
+            if outcome.is_ok() && std::mem::take(&mut self.moved) {
+                outcome = self.dispatch();
+            }
+            if outcome.is_err() || self.driver.engine.is_finished() && self.team.is_idle() {
                 break;
             }
-            self.dispatch();
-            if self.driver.engine.is_finished() && self.running.is_none() {
-                break;
-            }
-            let reports = self.worker.reports.clone();
+            let reports = self.team.reports.clone();
             let orders = self.driver.script.more().cloned().unwrap_or_else(never);
             select! {
                 recv(commands) -> command => match command {
@@ -172,7 +177,7 @@ impl Loop {
                 return Ok(());
             }
             let paused = engine.tree().paused;
-            let waits = paused || (self.running.is_none() && engine.wanted(1).is_empty());
+            let waits = paused || (self.team.is_idle() && engine.wanted(1).is_empty());
             let due = script.due(engine.emitted(), waits);
             let left = (paused && script.is_over()).then_some(Command::Resume);
             let Some(command) = due.or(left) else {
@@ -183,84 +188,86 @@ impl Loop {
         }
     }
 
-    /// Has the evaluator do what the engine wants most, cancelling what it no longer wants.
-    fn dispatch(&mut self) {
-        let wanted = self.driver.engine.wanted(1).pop();
-        match (&mut self.running, wanted) {
-            (Some(running), wanted) => {
-                if !running.cancelled && wanted.as_ref() != Some(&running.request) {
-                    running.cancel.cancel();
-                    running.cancelled = true;
-                }
-            }
-            (None, Some(request)) => {
-                let job = Box::new(request.job.clone());
-                self.tell(Update::Working {
-                    job,
-                    candidate: request.candidate,
-                });
-                let cancel = self.worker.start(request.job.clone());
-                self.running = Some(Running {
-                    request,
-                    cancel,
-                    cancelled: false,
-                });
-                if std::mem::take(&mut self.idle_said) {
-                    // A pause is no time of searching.
-                    self.driver.work.restart();
-                }
-            }
-            (None, None) => {
-                if !std::mem::replace(&mut self.idle_said, true) {
-                    self.tell(Update::Idle);
-                }
-            }
+    /// Has the evaluators do what the engine wants, and says what it waits for.
+    fn dispatch(&mut self) -> Result<(), RunError> {
+        let mut wanted = self.driver.engine.wanted(self.team.len());
+        let fault = |job: &Job| self.faults.iter().find(|(of, _)| of == job);
+        if let Some((_, error)) = wanted.first().and_then(|first| fault(&first.job)) {
+            return Err(error.clone().into());
         }
+        wanted.retain(|r| fault(&r.job).is_none());
+        let begun = self.team.assign(&wanted);
+        if begun && std::mem::take(&mut self.idle_said) {
+            // A pause is no time of searching.
+            self.driver.work.restart();
+        }
+        match wanted.into_iter().next() {
+            Some(first) if self.team.does(&first.job) && self.told.as_ref() != Some(&first) => {
+                self.tell(Update::Working {
+                    job: Box::new(first.job.clone()),
+                    candidate: first.candidate,
+                });
+                self.told = Some(first);
+            }
+            None if self.team.is_idle() && !self.idle_said => {
+                self.told = None;
+                self.idle_said = true;
+                self.tell(Update::Idle);
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
-    /// Stops the evaluator, and counts what it has done since.
+    /// Stops the evaluators, and counts what they have done since.
     fn wind_up(&mut self) {
         if self.idle_said {
             self.driver.work.restart();
         }
+        self.team.assign(&[]);
         let mut work = Work::default();
-        if let Some(running) = self.running.take() {
-            running.cancel.cancel();
-            while let Ok(report) = self.worker.reports.recv() {
-                if let Report::Done(_, spent) = report {
-                    work = spent;
-                    break;
+        while !self.team.is_idle() {
+            match self.team.reports.recv() {
+                Ok((number, Report::Done(_, spent))) => {
+                    self.team.done(number);
+                    work.layer_forwards += spent.layer_forwards;
+                    work.images += spent.images;
                 }
+                Ok((_, Report::Progress(_))) => {}
+                Err(_) => break,
             }
         }
         self.driver.work.add(work);
     }
 
-    fn report(&mut self, report: Option<Report>) -> Result<(), RunError> {
+    fn report(&mut self, report: Option<(usize, Report)>) -> Result<(), RunError> {
         match report {
-            Some(Report::Progress(progress)) => {
-                if self.updates.len() < CROWDED {
+            Some((number, Report::Progress(progress))) => {
+                let told = self.told.as_ref();
+                let awaited = told.is_some_and(|r| self.team.is_at(number, &r.job));
+                if awaited && self.updates.len() < CROWDED {
                     self.tell(Update::Progress(progress));
                 }
                 Ok(())
             }
-            Some(Report::Done(answer, work)) => {
-                let Some(running) = self.running.take() else {
+            Some((number, Report::Done(answer, work))) => {
+                let Some(job) = self.team.done(number) else {
                     return Ok(());
                 };
+                self.moved = true;
                 self.driver.work.add(work);
                 match answer.and_then(|outcome| self.finite(outcome)) {
                     Ok(outcome) => {
-                        let events = self.driver.engine.outcome(&running.request.job, outcome);
+                        let events = self.driver.engine.outcome(&job, outcome);
                         self.publish(events)?;
                     }
                     Err(EvaluateError::Cancelled) => {}
-                    Err(e) => return Err(e.into()),
+                    Err(error) => self.faults.push((job, error)),
                 }
                 self.tell(Update::Totals(self.totals()));
                 Ok(())
             }
-            None => Err(EvaluateError::Backend("the evaluator thread has ended".into()).into()),
+            None => Err(EvaluateError::Backend("the evaluators' threads have ended".into()).into()),
         }
     }
 
@@ -277,6 +284,7 @@ impl Loop {
         if events.is_empty() {
             return Ok(());
         }
+        self.moved = true;
         if events.iter().any(changes_best) {
             self.keep_best()?;
         }

@@ -1,6 +1,6 @@
 //! A run: everything from a profile to threads and channels, and back from a journal.
 //!
-//! An engine thread owns the [`crate::search::Engine`] and the journal; an evaluator thread owns the evaluator. A front
+//! An engine thread owns the [`crate::search::Engine`] and the journal; every evaluator has a thread of its own. A front
 //! end holds a [`Handle`]: it sends [`Command`]s and receives [`Update`]s, whose events are already safe on disk.
 #![forbid(unsafe_code)]
 
@@ -14,6 +14,7 @@ mod open;
 mod place;
 mod prepare;
 mod script;
+mod team;
 mod work;
 mod worker;
 
@@ -37,14 +38,15 @@ pub use script::{Order, Script};
 pub enum Update {
     /// An event, already safe in the journal.
     Event(Box<Entry>),
-    /// The evaluator began a job (for this candidate; none for the float network).
+    /// The job that the search waits for is under way (for this candidate; none for the float network). Other evaluators
+    /// may be busy with what probably comes next.
     Working {
         /// What it does.
         job: Box<Job>,
         /// For which candidate.
         candidate: Option<CandidateId>,
     },
-    /// How far the running job is.
+    /// How far the job is that the search waits for.
     Progress(Progress),
     /// Nothing is being evaluated.
     Idle,

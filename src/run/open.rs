@@ -8,7 +8,7 @@ use super::costs::Costs;
 use super::drive::{Driver, Handle};
 use super::folder::now;
 use super::place::{Claim, Place, absolute};
-use super::prepare::{EvaluatorOptions, Prepared, evaluator};
+use super::prepare::{EvaluatorOptions, Prepared, evaluators};
 use super::script::Script;
 use super::work::WorkLog;
 use crate::evaluate::Evaluator;
@@ -46,6 +46,8 @@ pub struct Parts {
     pub fingerprint: Fingerprint,
     /// Who answers.
     pub evaluator: Box<dyn Evaluator>,
+    /// Who else does, at the same time: evaluators that give the very same answers.
+    pub others: Vec<Box<dyn Evaluator>>,
 }
 
 impl Parts {
@@ -57,7 +59,7 @@ impl Parts {
     ) -> Result<Self, RunError> {
         let settings = prepared.settings.clone();
         let mut fingerprint = prepared.fingerprint(String::new());
-        let evaluator = evaluator(prepared, options)?;
+        let (evaluator, others) = evaluators(prepared, options)?;
         fingerprint.numerics = evaluator.numerics();
         Ok(Parts {
             text,
@@ -65,8 +67,14 @@ impl Parts {
             settings,
             fingerprint,
             evaluator,
+            others,
         })
     }
+}
+
+/// All who answer.
+fn team(evaluator: Box<dyn Evaluator>, others: Vec<Box<dyn Evaluator>>) -> Vec<Box<dyn Evaluator>> {
+    std::iter::once(evaluator).chain(others).collect()
 }
 
 /// Starts a new run in a folder of its own.
@@ -134,7 +142,7 @@ fn begin(mut claim: Claim, parts: Parts, script: Script) -> Result<Handle, RunEr
         history: Vec::new(),
         missing,
     }
-    .spawn(folder, parts.evaluator)
+    .spawn(folder, team(parts.evaluator, parts.others))
 }
 
 /// Continues a run from its folder.
@@ -209,7 +217,7 @@ fn go_on(
         history: journal.entries,
         missing,
     }
-    .spawn(folder, parts.evaluator)
+    .spawn(folder, team(parts.evaluator, parts.others))
 }
 
 fn host() -> String {

@@ -32,15 +32,54 @@ pub struct Prepared {
     pub settings: Settings,
 }
 
-/// How to evaluate.
+/// How to evaluate. None of it changes a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EvaluatorOptions {
-    /// `cpu` or `cuda:N`.
+    /// `cpu` or `cuda:N`; for a search also several, with commas between them.
     pub device: String,
-    /// Worker threads; none for all cores.
+    /// Threads in all; none for all cores.
     pub threads: Option<usize>,
+    /// Evaluators of a search, which work at the same time; none: one on each device.
+    pub workers: Option<usize>,
     /// Every trick off: same answers, slower.
     pub plain: bool,
+}
+
+impl Default for EvaluatorOptions {
+    fn default() -> Self {
+        EvaluatorOptions {
+            device: "cpu".into(),
+            threads: None,
+            workers: None,
+            plain: false,
+        }
+    }
+}
+
+impl EvaluatorOptions {
+    /// The options of every evaluator of a search: devices in turn, threads divided.
+    pub fn of_workers(&self) -> Vec<EvaluatorOptions> {
+        let devices: Vec<&str> = self.device.split(',').map(str::trim).collect();
+        let workers = self.workers.unwrap_or(devices.len()).max(1);
+        let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
+        let threads = self.threads.unwrap_or_else(cores);
+        let of = |(worker, device): (usize, &&str)| EvaluatorOptions {
+            device: (*device).to_owned(),
+            threads: Some((threads / workers + usize::from(worker < threads % workers)).max(1)),
+            workers: Some(1),
+            plain: self.plain,
+        };
+        (0..workers).zip(devices.iter().cycle()).map(of).collect()
+    }
+
+    #[cfg(feature = "torch")]
+    fn torch(&self) -> crate::torch::TorchOptions {
+        crate::torch::TorchOptions {
+            device: self.device.clone(),
+            threads: self.threads,
+            plain: self.plain,
+        }
+    }
 }
 
 impl Prepared {
@@ -171,24 +210,54 @@ pub fn evaluator(
     Ok(Box::new(torch_evaluator(prepared, options)?))
 }
 
+/// One evaluator, and more that give the very same answers.
+pub(super) type Evaluators = (Box<dyn Evaluator>, Vec<Box<dyn Evaluator>>);
+
+/// The libtorch evaluators of a search, each for a thread of its own. (Several CUDA devices: never run.)
+///
+/// # Errors
+/// As [`evaluator`]; and where devices do not compute alike.
+#[cfg(feature = "torch")]
+pub(super) fn evaluators(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+) -> Result<Evaluators, RunError> {
+    use crate::torch::TorchEvaluator;
+    let (model, splits) = parts(prepared);
+    let all = options.of_workers();
+    let on_cpu = |o: &&EvaluatorOptions| o.device == "cpu";
+    if (1..all.len()).contains(&all.iter().filter(on_cpu).count()) {
+        let why = "the processor and CUDA devices round differently, so that they cannot share a search: name devices of one kind";
+        return Err(crate::evaluate::EvaluateError::Setup(why.into()).into());
+    }
+    let mut made = Vec::new();
+    for worker in all {
+        let evaluator = TorchEvaluator::new(model.clone(), splits.clone(), worker.torch())?;
+        made.push(Box::new(evaluator) as Box<dyn Evaluator>);
+    }
+    let mut made = made.into_iter();
+    let first = made.next().ok_or(RunError::NoTorch)?;
+    Ok((first, made.collect()))
+}
+
 #[cfg(feature = "torch")]
 fn torch_evaluator(
     prepared: Prepared,
     options: &EvaluatorOptions,
 ) -> Result<crate::torch::TorchEvaluator, RunError> {
-    use crate::torch::{Model, TorchEvaluator, TorchOptions};
-    let model = Model {
+    use crate::torch::TorchEvaluator;
+    let (model, splits) = parts(prepared);
+    Ok(TorchEvaluator::new(model, splits, options.torch())?)
+}
+
+#[cfg(feature = "torch")]
+fn parts(prepared: Prepared) -> (crate::torch::Model, std::sync::Arc<Splits>) {
+    let model = crate::torch::Model {
         graph: prepared.graph,
         weights: prepared.weights,
         scheme: prepared.profile.scheme,
     };
-    let options = TorchOptions {
-        device: options.device.clone(),
-        threads: options.threads,
-        plain: options.plain,
-    };
-    let splits = std::sync::Arc::new(prepared.splits);
-    Ok(TorchEvaluator::new(model, splits, options)?)
+    (model, std::sync::Arc::new(prepared.splits))
 }
 
 /// Runs all images of a split through a prepared network and counts what it does.
@@ -222,6 +291,18 @@ pub fn statistics(
     Err(RunError::NoTorch)
 }
 
+/// The libtorch evaluators of a search: not in this build.
+///
+/// # Errors
+/// [`RunError::NoTorch`] always.
+#[cfg(not(feature = "torch"))]
+pub(super) fn evaluators(
+    _prepared: Prepared,
+    _options: &EvaluatorOptions,
+) -> Result<Evaluators, RunError> {
+    Err(RunError::NoTorch)
+}
+
 /// The libtorch evaluator for a prepared run: not in this build.
 ///
 /// # Errors
@@ -232,4 +313,32 @@ pub fn evaluator(
     _options: &EvaluatorOptions,
 ) -> Result<Box<dyn Evaluator>, RunError> {
     Err(RunError::NoTorch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_share_threads_and_take_devices_in_turn() {
+        let shares = |device: &str, threads, workers| -> Vec<(String, usize)> {
+            let options = EvaluatorOptions {
+                device: device.into(),
+                threads: Some(threads),
+                workers,
+                plain: false,
+            };
+            let of = |o: EvaluatorOptions| (o.device, o.threads.unwrap_or(0));
+            options.of_workers().into_iter().map(of).collect()
+        };
+        let on = |device: &str, threads| (device.to_owned(), threads);
+        assert_eq!(shares("cpu", 7, None), [on("cpu", 7)]);
+        let of_seven = [on("cpu", 3), on("cpu", 2), on("cpu", 2)];
+        assert_eq!(shares("cpu", 7, Some(3)), of_seven);
+        assert_eq!(shares("cpu", 1, Some(2)), [on("cpu", 1), on("cpu", 1)]);
+        let two = [on("cuda:0", 4), on("cuda:1", 4)];
+        assert_eq!(shares("cuda:0,cuda:1", 8, None), two);
+        let three = [on("cuda:0", 1), on("cuda:1", 1), on("cuda:0", 1)];
+        assert_eq!(shares("cuda:0,cuda:1", 3, Some(3)), three);
+    }
 }

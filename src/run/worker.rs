@@ -1,14 +1,14 @@
-//! The evaluator thread.
+//! An evaluator in a thread of its own.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Sender, bounded};
 
 use crate::evaluate::{Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Work};
 
-/// What the evaluator thread says.
+/// What an evaluator's thread says.
 #[derive(Debug)]
 pub(super) enum Report {
     /// How far it is.
@@ -17,26 +17,27 @@ pub(super) enum Report {
     Done(Result<Outcome, EvaluateError>, Work),
 }
 
-/// The evaluator in its thread. It works on one job at a time.
+/// An evaluator in its thread. It works on one job at a time.
 #[derive(Debug)]
 pub(super) struct Worker {
     jobs: Option<Sender<(Job, Cancel)>>,
-    /// Its reports.
-    pub reports: Receiver<Report>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Worker {
-    /// Moves an evaluator into a thread of its own.
-    pub fn spawn(mut evaluator: Box<dyn Evaluator>) -> std::io::Result<Self> {
+    /// Moves an evaluator into a thread of its own, which signs its reports with `number`.
+    pub fn spawn(
+        number: usize,
+        mut evaluator: Box<dyn Evaluator>,
+        reports: Sender<(usize, Report)>,
+    ) -> std::io::Result<Self> {
         let (jobs, jobs_in) = bounded::<(Job, Cancel)>(1);
-        let (reports_out, reports) = unbounded();
         let thread = thread::Builder::new()
-            .name("evaluator".into())
+            .name(format!("evaluator {number}"))
             .spawn(move || {
                 for (job, cancel) in jobs_in {
                     let mut progress = |p| {
-                        let _ = reports_out.send(Report::Progress(p));
+                        let _ = reports.send((number, Report::Progress(p)));
                     };
                     let answer = catch_unwind(AssertUnwindSafe(|| {
                         match evaluator.evaluate(&job, &cancel, &mut progress) {
@@ -48,14 +49,13 @@ impl Worker {
                         let text = panic_text(panic.as_ref());
                         (Err(EvaluateError::Backend(text)), Work::default())
                     });
-                    if reports_out.send(Report::Done(answer, work)).is_err() {
+                    if reports.send((number, Report::Done(answer, work))).is_err() {
                         break;
                     }
                 }
             })?;
         Ok(Worker {
             jobs: Some(jobs),
-            reports,
             thread: Some(thread),
         })
     }

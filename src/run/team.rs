@@ -1,0 +1,113 @@
+//! The evaluators of a run, and who does what.
+
+use crossbeam_channel::{Receiver, unbounded};
+
+use super::worker::{Report, Worker};
+use crate::evaluate::{Cancel, Evaluator, Job};
+use crate::search::Request;
+
+/// A job under way.
+#[derive(Debug)]
+struct Running {
+    job: Job,
+    cancel: Cancel,
+}
+
+/// A worker with what it does.
+#[derive(Debug)]
+struct Member {
+    worker: Worker,
+    running: Option<Running>,
+}
+
+impl Member {
+    /// True where it does a job to its end.
+    fn does(&self, job: &Job) -> bool {
+        let running = self.running.as_ref();
+        running.is_some_and(|r| !r.cancel.is_cancelled() && r.job == *job)
+    }
+}
+
+/// One evaluator or several.
+#[derive(Debug)]
+pub(super) struct Team {
+    members: Vec<Member>,
+    /// What they say, each with its number.
+    pub reports: Receiver<(usize, Report)>,
+}
+
+impl Team {
+    /// Moves every evaluator into a thread of its own.
+    pub fn spawn(evaluators: Vec<Box<dyn Evaluator>>) -> std::io::Result<Self> {
+        let (reports_out, reports) = unbounded();
+        let spawn = |(number, evaluator)| {
+            Ok(Member {
+                worker: Worker::spawn(number, evaluator, reports_out.clone())?,
+                running: None,
+            })
+        };
+        let members = evaluators.into_iter().enumerate().map(spawn);
+        Ok(Team {
+            members: members.collect::<std::io::Result<_>>()?,
+            reports,
+        })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// True while none does anything.
+    pub fn is_idle(&self) -> bool {
+        self.members.iter().all(|m| m.running.is_none())
+    }
+
+    /// True where somebody does a job to its end.
+    pub fn does(&self, job: &Job) -> bool {
+        self.members.iter().any(|m| m.does(job))
+    }
+
+    /// True for a worker that does a job.
+    pub fn is_at(&self, number: usize, job: &Job) -> bool {
+        self.members.get(number).is_some_and(|m| m.does(job))
+    }
+
+    /// Has the evaluators do what is wanted, most urgent first, and cancels what is wanted no more. True when one began.
+    pub fn assign(&mut self, wanted: &[Request]) -> bool {
+        for running in self.members.iter().filter_map(|m| m.running.as_ref()) {
+            if !wanted.iter().any(|r| r.job == running.job) {
+                running.cancel.cancel();
+            }
+        }
+        let mut begun = false;
+        for Request { job, .. } in wanted {
+            if self.does(job) {
+                continue;
+            }
+            let Some(free) = self.members.iter_mut().find(|m| m.running.is_none()) else {
+                break;
+            };
+            let cancel = free.worker.start(job.clone());
+            let job = job.clone();
+            free.running = Some(Running { job, cancel });
+            begun = true;
+        }
+        begun
+    }
+
+    /// The job that a worker reports to be done with.
+    pub fn done(&mut self, number: usize) -> Option<Job> {
+        let running = self.members.get_mut(number)?.running.take();
+        running.map(|r| r.job)
+    }
+}
+
+impl Drop for Team {
+    /// Has everyone stop at the next batch, before each is waited for.
+    fn drop(&mut self) {
+        for running in self.members.iter().filter_map(|m| m.running.as_ref()) {
+            running.cancel.cancel();
+        }
+    }
+}
