@@ -30,13 +30,20 @@ pub enum Action {
     JumpIncumbent,
     JumpBase,
     JumpRunning,
+    JumpFailure,
+    Find,
+    FindNext,
+    FindPrevious,
+    Compare,
     ShowNode,
     FocusNext,
     FocusPrevious,
-    FocusTree,
-    FocusAllocation,
-    FocusGate,
-    FocusLog,
+    ViewSearch,
+    ViewAllocation,
+    ViewGate,
+    ViewFront,
+    ViewMembranes,
+    ViewRun,
     Zoom,
     Pause,
     Prune,
@@ -45,6 +52,7 @@ pub enum Action {
     LowerBits,
     Width(u8),
     Pin,
+    Revert,
     Save,
     Stop,
     Help,
@@ -81,6 +89,12 @@ pub enum Action {
     /// The left button at a column and row.
     #[serde(skip)]
     Click(u16, u16),
+    /// The mouse moved to a column and row with the left button down.
+    #[serde(skip)]
+    Drag(u16, u16),
+    /// The left button was let go.
+    #[serde(skip)]
+    Release,
     /// The wheel at a column and row; positive is down.
     #[serde(skip)]
     Wheel(u16, u16, i8),

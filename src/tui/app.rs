@@ -183,6 +183,10 @@ impl<S: Screen> App<'_, S> {
                 MouseEventKind::Down(MouseButton::Left) => {
                     Some(Action::Click(mouse.column, mouse.row))
                 }
+                MouseEventKind::Drag(MouseButton::Left) => {
+                    Some(Action::Drag(mouse.column, mouse.row))
+                }
+                MouseEventKind::Up(MouseButton::Left) => Some(Action::Release),
                 MouseEventKind::ScrollDown => Some(Action::Wheel(mouse.column, mouse.row, 1)),
                 MouseEventKind::ScrollUp => Some(Action::Wheel(mouse.column, mouse.row, -1)),
                 _ => None,

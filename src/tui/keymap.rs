@@ -27,6 +27,8 @@ pub enum Scope {
     Gate,
     /// In the log.
     Log,
+    /// In accuracy against memory.
+    Points,
     /// While bit-widths are being changed.
     Edit,
     /// While the help is open.
@@ -47,6 +49,7 @@ impl Scope {
             Scope::Allocation => &[Scope::Allocation, Scope::Main, Scope::Always],
             Scope::Gate => &[Scope::Gate, Scope::Main, Scope::Always],
             Scope::Log => &[Scope::Log, Scope::Main, Scope::Always],
+            Scope::Points => &[Scope::Points, Scope::Main, Scope::Always],
             Scope::Main => &[Scope::Main, Scope::Always],
             Scope::Edit => &[Scope::Edit, Scope::Always],
             Scope::Help => &[Scope::Help, Scope::Always],

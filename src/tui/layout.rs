@@ -1,9 +1,12 @@
-//! Where everything stands, from the size of the terminal and the focus alone, so that the update (scrolling, mouse)
-//! and the view agree.
+//! Where everything stands, from the size of the terminal, the view and the focus alone, so that the update
+//! (scrolling, mouse) and the view agree.
 
-use ratatui::layout::{Constraint, Layout as Split, Rect};
+mod plan;
 
-use super::model::{Model, Pane};
+use ratatui::layout::{Constraint, Layout as Split, Position, Rect};
+
+use super::model::{Model, Pane, View};
+pub use plan::{Border, MOST_BORDERS};
 
 /// Smallest terminal that can be drawn on.
 pub const MIN_SIZE: (u16, u16) = (60, 16);
@@ -13,14 +16,39 @@ pub const MIN_SIZE: (u16, u16) = (60, 16);
 pub struct Layout {
     /// The header's lines.
     pub header: Rect,
+    /// The views' names, below the header.
+    pub tabs: Vec<(View, Rect)>,
     /// Panes with their frames.
     pub panes: Vec<(Pane, Rect)>,
+    /// What can be dragged.
+    pub borders: Vec<Border>,
     /// True when panes have a line above them only, instead of a box.
     pub flat: bool,
-    /// The pane whose frame shows the tabs of the panes that share its place.
+    /// The pane whose frame shows the names of the panes that share its place.
     pub tabbed: Option<Pane>,
     /// The line of keys.
     pub footer: Rect,
+}
+
+/// True where a terminal has room for boxes around panes and a header with labels.
+fn is_large(size: (u16, u16)) -> bool {
+    size.0 >= 110 && size.1 >= 32
+}
+
+/// The panes that the tab key goes through.
+pub fn order(model: &Model) -> &'static [Pane] {
+    const WALL: [Pane; 6] = [
+        Pane::Tree,
+        Pane::Details,
+        Pane::Allocation,
+        Pane::Scatter,
+        Pane::Gate,
+        Pane::Log,
+    ];
+    match model.view {
+        View::Search if is_large(model.size) && model.size.0 >= plan::WALL => &WALL,
+        view => view.panes(),
+    }
 }
 
 impl Layout {
@@ -30,26 +58,39 @@ impl Layout {
         if columns < MIN_SIZE.0 || rows < MIN_SIZE.1 {
             return None;
         }
-        let large = columns >= 110 && rows >= 32;
-        let header_rows = if large { 6 } else { 4 };
-        let [header, body, footer] = Split::vertical([
+        let large = is_large(model.size);
+        let header_rows = if large { 5 } else { 3 };
+        let [header, tabs, body, footer] = Split::vertical([
             Constraint::Length(header_rows),
+            Constraint::Length(1),
             Constraint::Min(0),
             Constraint::Length(1),
         ])
         .areas(Rect::new(0, 0, columns, rows));
-        let (panes, tabbed) = match (model.zoomed, large) {
-            (true, _) => (vec![(model.focus, body)], None),
-            (false, true) => (large_panes(body), None),
-            (false, false) => (small_panes(body, model.companion), Some(model.companion)),
-        };
-        Some(Layout {
+        let mut layout = Layout {
             header,
-            panes,
+            tabs: tab_areas(tabs),
+            panes: Vec::new(),
+            borders: Vec::new(),
             flat: rows < 32,
-            tabbed,
+            tabbed: None,
             footer,
-        })
+        };
+        if model.zoomed {
+            layout.panes.push((model.focus, body));
+            return Some(layout);
+        }
+        let plan = plan::of(model, body, large);
+        if model.view == View::Search && !large {
+            layout.tabbed = Some(model.companion);
+        }
+        plan.place(
+            body,
+            (layout.flat, &model.shares[model.view.index()]),
+            &mut layout.panes,
+            &mut layout.borders,
+        );
+        Some(layout)
     }
 
     /// A pane's frame, if it is shown.
@@ -92,95 +133,53 @@ impl Layout {
 
     /// The pane at a column and row.
     pub fn pane_at(&self, column: u16, row: u16) -> Option<Pane> {
-        let at = ratatui::layout::Position::new(column, row);
+        let at = Position::new(column, row);
         self.panes
             .iter()
             .find(|(_, r)| r.contains(at))
             .map(|(p, _)| *p)
     }
+
+    /// The view whose name is at a column and row.
+    pub fn tab_at(&self, column: u16, row: u16) -> Option<View> {
+        let at = Position::new(column, row);
+        let tab = self.tabs.iter().find(|(_, r)| r.contains(at));
+        tab.map(|(view, _)| *view)
+    }
+
+    /// The border at a column and row.
+    pub fn border_at(&self, column: u16, row: u16) -> Option<Border> {
+        let at = Position::new(column, row);
+        self.borders.iter().find(|b| b.line.contains(at)).copied()
+    }
+}
+
+/// ` 1 Search ` and so on, side by side.
+fn tab_areas(line: Rect) -> Vec<(View, Rect)> {
+    let mut x = line.x;
+    let tab = |view: View| {
+        let width = view.name().len() as u16 + 4;
+        let area = Rect { x, width, ..line }.intersection(line);
+        x += width;
+        (view, area)
+    };
+    View::ALL.into_iter().map(tab).collect()
 }
 
 fn fixed_lines(pane: Pane, height: u16) -> u16 {
     match pane {
-        Pane::Tree => u16::from(height > 4),
+        Pane::Tree | Pane::Points | Pane::Sites => u16::from(height > 4),
         Pane::Allocation => match height {
-            14.. => 4,
-            10.. => 2,
+            14.. => 3,
+            8.. => 2,
             _ => 1,
         },
         Pane::Gate => match height {
             8.. => 3,
             _ => 1,
         },
-        Pane::Log => 0,
+        Pane::Log | Pane::Details | Pane::Facts => 0,
+        // Plots have no list.
+        Pane::Scatter | Pane::Front | Pane::Potentials => height,
     }
-}
-
-fn large_panes(body: Rect) -> Vec<(Pane, Rect)> {
-    match body.width {
-        180.. => return wall_panes(body),
-        ..150 => return band_panes(body),
-        _ => {}
-    }
-    let [left, right] =
-        Split::horizontal([Constraint::Percentage(57), Constraint::Percentage(43)]).areas(body);
-    let log = (body.height / 4).clamp(7, 14);
-    let [tree, log] = Split::vertical([Constraint::Min(0), Constraint::Length(log)]).areas(left);
-    let gate = (body.height / 3).clamp(9, 20);
-    let [allocation, gate] =
-        Split::vertical([Constraint::Min(0), Constraint::Length(gate)]).areas(right);
-    vec![
-        (Pane::Tree, tree),
-        (Pane::Allocation, allocation),
-        (Pane::Gate, gate),
-        (Pane::Log, log),
-    ]
-}
-
-/// For a screen too narrow for two columns of numbers: tree and log over the whole width.
-fn band_panes(body: Rect) -> Vec<(Pane, Rect)> {
-    let log = (body.height / 5).clamp(6, 12);
-    let [tree, middle, log] = Split::vertical([
-        Constraint::Fill(1),
-        Constraint::Fill(1),
-        Constraint::Length(log),
-    ])
-    .areas(body);
-    let halves = [Constraint::Percentage(50), Constraint::Percentage(50)];
-    let [allocation, gate] = Split::horizontal(halves).areas(middle);
-    vec![
-        (Pane::Tree, tree),
-        (Pane::Allocation, allocation),
-        (Pane::Gate, gate),
-        (Pane::Log, log),
-    ]
-}
-
-/// For a large screen: three columns, each list as high as possible.
-fn wall_panes(body: Rect) -> Vec<(Pane, Rect)> {
-    let [left, allocation, gate] = Split::horizontal([
-        Constraint::Percentage(42),
-        Constraint::Percentage(28),
-        Constraint::Percentage(30),
-    ])
-    .areas(body);
-    let log = (body.height / 4).clamp(7, 20);
-    let [tree, log] = Split::vertical([Constraint::Min(0), Constraint::Length(log)]).areas(left);
-    vec![
-        (Pane::Tree, tree),
-        (Pane::Allocation, allocation),
-        (Pane::Gate, gate),
-        (Pane::Log, log),
-    ]
-}
-
-fn small_panes(body: Rect, companion: Pane) -> Vec<(Pane, Rect)> {
-    let halves = [Constraint::Percentage(50), Constraint::Percentage(50)];
-    // Wide and low: side by side.
-    let [tree, other] = if body.width >= 120 {
-        Split::horizontal(halves).spacing(1).areas(body)
-    } else {
-        Split::vertical(halves).areas(body)
-    };
-    vec![(Pane::Tree, tree), (companion, other)]
 }

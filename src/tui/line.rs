@@ -1,5 +1,7 @@
 //! A one-line text editor for prompts.
 
+use super::Action;
+
 /// Text and a cursor in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LineEditor {
@@ -17,6 +19,23 @@ impl LineEditor {
     /// The text.
     pub fn text(&self) -> String {
         self.text.iter().collect()
+    }
+    /// A key of a prompt; false when it means nothing to a text.
+    pub fn key(&mut self, action: &Action) -> bool {
+        match action {
+            Action::Insert(c) => self.insert(*c),
+            Action::Paste(text) => self.paste(text),
+            Action::EraseBefore => self.erase_before(),
+            Action::EraseAfter => self.erase_after(),
+            Action::EraseWord => self.erase_word(),
+            Action::EraseLine => self.clear(),
+            Action::CursorLeft => self.left(),
+            Action::CursorRight => self.right(),
+            Action::CursorStart => self.start(),
+            Action::CursorEnd => self.end(),
+            _ => return false,
+        }
+        true
     }
     /// The text before the cursor and from it on.
     pub fn parts(&self) -> (String, String) {

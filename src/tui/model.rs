@@ -3,10 +3,13 @@
 mod activity;
 mod allocation;
 mod edit;
+mod find;
+mod front;
 mod gate;
 mod log;
 mod overlay;
 mod parts;
+mod place;
 mod scroll;
 mod toast;
 mod tree;
@@ -19,38 +22,24 @@ use jiff::tz::TimeZone;
 pub use activity::{Activity, Status, Task, Work};
 pub use allocation::AllocationPane;
 pub use edit::Edit;
+pub use find::Find;
+pub use front::{FrontPane, Point};
 pub use gate::{GatePane, GateStats};
 pub use log::{LogLine, LogPane};
-pub use overlay::{Confirm, Overlay, SavePrompt};
+pub use overlay::{Confirm, FindPrompt, Overlay, SavePrompt};
 pub use parts::Part;
+pub use place::{Pane, View};
 pub use scroll::Scroll;
 pub use toast::{Toast, ToastKind, Toasts};
-pub use tree::{Filter, Fold, Joint, Row, TreePane};
+pub use tree::{Filter, Fold, Joint, Row, TreePane, ancestors};
 
 use super::Outcome;
 use super::keymap::Scope;
+use super::layout::{Border, MOST_BORDERS};
 use super::text;
 use super::theme::Theme;
 use crate::search::{Candidate, CandidateId, Command, Tree};
 use crate::words;
-
-/// A pane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Pane {
-    /// The search tree.
-    Tree,
-    /// The allocation of the selected node.
-    Allocation,
-    /// The gate's decisions.
-    Gate,
-    /// The log.
-    Log,
-}
-
-impl Pane {
-    /// In the order of the tab key.
-    pub const ALL: [Pane; 4] = [Pane::Tree, Pane::Allocation, Pane::Gate, Pane::Log];
-}
 
 /// What is known of the run beside its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,10 +77,30 @@ pub struct Model {
     pub allocation: AllocationPane,
     /// The gate as shown.
     pub gate: GatePane,
+    /// Accuracy against memory as shown.
+    pub front: FrontPane,
+    /// Drift by site as shown.
+    pub sites: Scroll,
+    /// The selected node's details as shown.
+    pub details: Scroll,
+    /// The run in numbers as shown.
+    pub facts: Scroll,
     /// The log as shown.
     pub log: LogPane,
+    /// What the screen shows.
+    pub view: View,
     /// The pane that takes the keys.
     pub focus: Pane,
+    /// The pane that last had the focus, by view.
+    pub places: [Pane; View::ALL.len()],
+    /// Where a person dragged the borders of each view, in percent.
+    pub shares: [[Option<u16>; MOST_BORDERS]; View::ALL.len()],
+    /// The border being dragged.
+    pub dragging: Option<Border>,
+    /// What was last searched for.
+    pub find: Find,
+    /// The node that the selected one is compared with.
+    pub compared: Option<CandidateId>,
     /// The pane shown below the tree where there is room for two only.
     pub companion: Pane,
     /// True when the focused pane has the screen to itself.
@@ -128,9 +137,19 @@ impl Model {
             nodes: TreePane::default(),
             allocation: AllocationPane::default(),
             gate: GatePane::default(),
+            front: FrontPane::default(),
+            sites: Scroll::default(),
+            details: Scroll::default(),
+            facts: Scroll::default(),
             log: LogPane::default(),
+            view: View::default(),
             focus: Pane::Tree,
-            companion: Pane::Allocation,
+            places: View::ALL.map(|view| view.panes()[0]),
+            shares: Default::default(),
+            dragging: None,
+            find: Find::default(),
+            compared: None,
+            companion: Pane::Details,
             zoomed: false,
             overlay: None,
             edit: None,
@@ -149,12 +168,14 @@ impl Model {
             (Some(Overlay::Failure { .. }), _, _) => Scope::Failure,
             (Some(Overlay::Help { .. }), _, _) => Scope::Help,
             (Some(Overlay::Confirm(_)), _, _) => Scope::Confirm,
-            (Some(Overlay::Save(_)), _, _) => Scope::Prompt,
+            (Some(Overlay::Save(_) | Overlay::Find(_)), _, _) => Scope::Prompt,
             (None, Some(_), _) => Scope::Edit,
             (None, None, Pane::Tree) => Scope::Tree,
             (None, None, Pane::Allocation) => Scope::Allocation,
-            (None, None, Pane::Gate) => Scope::Gate,
+            (None, None, Pane::Gate | Pane::Scatter) => Scope::Gate,
             (None, None, Pane::Log) => Scope::Log,
+            (None, None, Pane::Front | Pane::Points) => Scope::Points,
+            (None, None, _) => Scope::Main,
         }
     }
 
@@ -176,6 +197,21 @@ impl Model {
     /// The part of the network that the cursor of the allocation is on.
     pub fn part(&self) -> Option<&Part> {
         self.allocation.current()
+    }
+
+    /// The node that the one shown is compared with: another one.
+    pub fn other(&self) -> Option<&Candidate> {
+        let other = self.tree.get(self.compared?)?;
+        let shown = self.shown()?;
+        (other.id != shown.id).then_some(other)
+    }
+
+    /// The position in a candidate's drifts of the chosen site, and its name.
+    pub fn site(&self) -> Option<(usize, &str)> {
+        let settings = self.tree.settings.as_deref()?;
+        let at = self.sites.cursor;
+        let name = settings.space.sites.get(at);
+        Some((at, name.map_or("logits", String::as_str)))
     }
 
     /// True while the search is neither over nor failed.

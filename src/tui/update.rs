@@ -2,14 +2,15 @@
 
 mod edit;
 mod events;
+mod find;
 mod mouse;
 mod navigate;
 mod overlay;
 mod steer;
 
 use super::action::{Action, Effect};
-use super::layout::Layout;
-use super::model::{Model, Overlay, Pane, ToastKind};
+use super::layout::{Layout, order};
+use super::model::{Model, Overlay, Pane, ToastKind, View};
 use super::session::{Outcome, Signal};
 
 /// Folds an action in and says what has to be done outside. Afterwards the model is consistent: the selection is
@@ -72,6 +73,14 @@ fn apply(model: &mut Model, action: Action) -> Vec<Effect> {
             mouse::click(model, column, row);
             Vec::new()
         }
+        Action::Drag(column, row) => {
+            mouse::drag(model, column, row);
+            Vec::new()
+        }
+        Action::Release => {
+            model.dragging = None;
+            Vec::new()
+        }
         Action::Wheel(column, row, by) => {
             mouse::wheel(model, column, row, by);
             Vec::new()
@@ -98,12 +107,17 @@ fn main_key(model: &mut Model, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Action::Quit => overlay::quit(model),
-        Action::FocusNext => focus_step(model, 1),
-        Action::FocusPrevious => focus_step(model, Pane::ALL.len() - 1),
-        Action::FocusTree => focus(model, Pane::Tree),
-        Action::FocusAllocation => focus(model, Pane::Allocation),
-        Action::FocusGate => focus(model, Pane::Gate),
-        Action::FocusLog => focus(model, Pane::Log),
+        Action::FocusNext => focus_step(model, true),
+        Action::FocusPrevious => focus_step(model, false),
+        Action::ViewSearch => open(model, View::Search),
+        Action::ViewAllocation => open(model, View::Allocation),
+        Action::ViewGate => open(model, View::Gate),
+        Action::ViewFront => open(model, View::Front),
+        Action::ViewMembranes => open(model, View::Membranes),
+        Action::ViewRun => open(model, View::Run),
+        Action::Find => find::start(model),
+        Action::FindNext => find::again(model, false),
+        Action::FindPrevious => find::again(model, true),
         Action::Zoom => {
             model.zoomed = !model.zoomed;
             Vec::new()
@@ -115,29 +129,39 @@ fn main_key(model: &mut Model, action: Action) -> Vec<Effect> {
     }
 }
 
-fn focus_step(model: &mut Model, by: usize) -> Vec<Effect> {
-    let at = Pane::ALL
-        .iter()
-        .position(|p| *p == model.focus)
-        .unwrap_or(0);
-    focus(model, Pane::ALL[(at + by) % Pane::ALL.len()])
+fn focus_step(model: &mut Model, onward: bool) -> Vec<Effect> {
+    let panes = order(model);
+    let at = panes.iter().position(|p| *p == model.focus).unwrap_or(0);
+    let by = if onward { 1 } else { panes.len() - 1 };
+    focus(model, panes[(at + by) % panes.len()])
 }
 
 fn focus(model: &mut Model, pane: Pane) -> Vec<Effect> {
     model.focus = pane;
-    if pane != Pane::Tree {
+    model.places[model.view.index()] = pane;
+    if model.view == View::Search && pane != Pane::Tree {
         model.companion = pane;
     }
     Vec::new()
 }
 
+/// Shows a view; the pane that had the focus there has it again.
+fn open(model: &mut Model, view: View) -> Vec<Effect> {
+    model.view = view;
+    focus(model, model.places[view.index()])
+}
+
 /// Makes everything shown agree with everything known.
 fn settle(model: &mut Model) {
+    if !order(model).contains(&model.focus) {
+        focus(model, Pane::Tree);
+    }
+    if !View::Search.panes().contains(&model.companion) {
+        model.companion = Pane::Details;
+    }
     let layout = Layout::of(model);
-    let height = |pane| {
-        let list = layout.as_ref().and_then(|l| l.list(pane));
-        list.map_or(1, |r| usize::from(r.height))
-    };
+    let list = |pane| layout.as_ref().and_then(|l| l.list(pane));
+    let height = |pane| list(pane).map_or(1, |r| usize::from(r.height));
     let working = model.activity.work.and_then(|w| w.candidate);
     // The node being changed stays where it is, whatever runs meanwhile.
     let held = model.edit.as_ref().map(|e| e.candidate);
@@ -155,6 +179,27 @@ fn settle(model: &mut Model) {
     }
     let decisions = model.gate.decisions.len();
     model.gate.scroll.settle(decisions, height(Pane::Gate));
+    model.front.refresh(&model.tree);
+    let selected = model.nodes.selected;
+    if let Some(row) = selected.and_then(|id| model.front.row(id)) {
+        model.front.scroll.cursor = row;
+    }
+    let points = model.front.points.len();
+    model.front.scroll.settle(points, height(Pane::Points));
+    let sites = model.tree.settings.as_ref();
+    let sites = sites.map_or(0, |s| s.space.sites.len() + 1);
+    model.sites.settle(sites, height(Pane::Sites));
+    for pane in [Pane::Details, Pane::Facts] {
+        if let Some(list) = list(pane) {
+            let lines = super::view::text_lines(model, pane, list.width).len();
+            let scroll = if pane == Pane::Details {
+                &mut model.details
+            } else {
+                &mut model.facts
+            };
+            scroll.settle(lines, usize::from(list.height));
+        }
+    }
     let lines = model.log.len();
     model.log.scroll.settle(lines, height(Pane::Log));
 }

@@ -1,13 +1,19 @@
 //! Draws a model. Nothing here can change it.
 
 mod allocation;
+mod details;
+mod facts;
 mod footer;
 mod frame;
+mod front;
 mod gate;
 mod header;
 mod log;
 mod overlay;
 mod pieces;
+mod plot;
+mod scatter;
+mod sites;
 mod toast;
 mod tree;
 
@@ -31,6 +37,7 @@ pub fn view(model: &Model, frame: &mut Frame) {
         return;
     };
     header::draw(model, frame, layout.header);
+    header::tabs(model, frame, &layout);
     for (pane, rect) in &layout.panes {
         frame::draw(model, frame, &layout, *pane, *rect);
         match pane {
@@ -38,11 +45,57 @@ pub fn view(model: &Model, frame: &mut Frame) {
             Pane::Allocation => allocation::draw(model, frame, &layout),
             Pane::Gate => gate::draw(model, frame, &layout),
             Pane::Log => log::draw(model, frame, &layout),
+            Pane::Details | Pane::Facts => text_pane(model, frame, &layout, *pane),
+            Pane::Scatter => scatter::draw(model, frame, &layout),
+            Pane::Front => front::plot(model, frame, &layout),
+            Pane::Points => front::list(model, frame, &layout),
+            Pane::Sites => sites::list(model, frame, &layout),
+            Pane::Potentials => sites::potentials(model, frame, &layout),
         }
     }
     footer::draw(model, frame, layout.footer);
     overlay::draw(model, frame);
     toast::draw(model, frame, layout.footer);
+}
+
+/// The lines of a pane of text in so many columns.
+pub fn text_lines(model: &Model, pane: Pane, columns: u16) -> Vec<Line<'static>> {
+    let columns = columns.saturating_sub(1);
+    match pane {
+        Pane::Details => details::lines(model, columns),
+        Pane::Facts => facts::lines(model, columns),
+        _ => Vec::new(),
+    }
+}
+
+fn text_pane(model: &Model, frame: &mut Frame, layout: &Layout, pane: Pane) {
+    let Some(list) = layout.list(pane) else {
+        return;
+    };
+    let scroll = if pane == Pane::Details {
+        model.details
+    } else {
+        model.facts
+    };
+    let lines = text_lines(model, pane, list.width);
+    let window = scroll.window(lines.len(), usize::from(list.height));
+    let focused = model.focus == pane;
+    let shown = lines
+        .into_iter()
+        .enumerate()
+        .skip(window.start)
+        .take(window.len());
+    for (row, (at, line)) in shown.enumerate() {
+        let selected = focused && at == scroll.cursor;
+        pieces::row(
+            model,
+            frame,
+            pieces::line_area(list, row),
+            line,
+            selected,
+            false,
+        );
+    }
 }
 
 /// A polite message that goes away when the terminal grows.

@@ -9,4 +9,5 @@ mod session;
 mod steering;
 mod story;
 mod survival;
+mod views;
 mod watch;

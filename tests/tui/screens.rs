@@ -30,7 +30,7 @@ fn text(buffer: &Buffer) -> String {
     text
 }
 
-fn screen(play: &Play) -> String {
+pub fn screen(play: &Play) -> String {
     text(draw(&play.model, play.model.size).backend().buffer())
 }
 
@@ -75,8 +75,9 @@ fn every_pane_of_a_small_terminal() {
     let mut play = Play::new(SMALL);
     play.finish();
     play.wait(20_000);
-    for (name, action) in [("gate", Action::FocusGate), ("log", Action::FocusLog)] {
+    for (name, action) in [("gate", Action::ViewGate), ("log", Action::ViewRun)] {
         play.act(action);
+        play.act(Action::FocusNext);
         insta::assert_snapshot!(format!("pane_{name}"), screen(&play));
     }
     play.act(Action::Zoom);
@@ -109,7 +110,7 @@ fn steering_leaves_its_marks() {
     play.act(Action::LowerBits);
     play.act(Action::Cancel);
     play.act(Action::Down);
-    play.act(Action::FocusAllocation);
+    play.act(Action::ViewAllocation);
     play.act(Action::Down);
     play.act(Action::LowerBits);
     play.act(Action::Submit);
@@ -210,7 +211,7 @@ fn colour_is_never_the_only_signal() {
     let mut plain = Play::with(plain, demo_settings(), LARGE);
     for play in [&mut coloured, &mut plain] {
         play.jobs(70);
-        play.act(Action::FocusAllocation);
+        play.act(Action::ViewAllocation);
         play.act(Action::Down);
     }
     assert_eq!(screen(&coloured), screen(&plain));

@@ -7,7 +7,7 @@ const STEER: &str = "Steer the search";
 const LOOK: &str = "Look around";
 const TREE: &str = "In the search tree";
 const ALLOCATION: &str = "In the allocation";
-const LISTS: &str = "In the gate and the log";
+const LISTS: &str = "In the gate, the front and the log";
 const EDIT: &str = "While changing bit-widths";
 const PROGRAM: &str = "Program";
 
@@ -43,10 +43,12 @@ pub const BINDINGS: &[Binding] = &[
 
     bind(Scope::Main, LOOK, Action::FocusNext, &["tab"], "pane", "next pane"),
     bind(Scope::Main, LOOK, Action::FocusPrevious, &["shift-tab"], "", "previous pane"),
-    bind(Scope::Main, LOOK, Action::FocusTree, &["1"], "", "search tree"),
-    bind(Scope::Main, LOOK, Action::FocusAllocation, &["2"], "", "allocation of the selected node"),
-    bind(Scope::Main, LOOK, Action::FocusGate, &["3"], "", "gate decisions"),
-    bind(Scope::Main, LOOK, Action::FocusLog, &["4"], "", "log"),
+    bind(Scope::Main, LOOK, Action::ViewSearch, &["1"], "", "search: the tree and its selected node"),
+    bind(Scope::Main, LOOK, Action::ViewAllocation, &["2"], "", "allocation: the network layer by layer"),
+    bind(Scope::Main, LOOK, Action::ViewGate, &["3"], "", "gate: drift against measured drop, and every decision"),
+    bind(Scope::Main, LOOK, Action::ViewFront, &["4"], "", "front: accuracy against memory"),
+    bind(Scope::Main, LOOK, Action::ViewMembranes, &["5"], "", "membranes: where potentials moved, and how"),
+    bind(Scope::Main, LOOK, Action::ViewRun, &["6"], "", "run: work, time, log"),
     bind(Scope::Main, LOOK, Action::Zoom, &["z"], "zoom", "give the whole screen to the pane, or take it back"),
     bind(Scope::Main, LOOK, Action::Up, &["up", "k"], "", "one row up"),
     bind(Scope::Main, LOOK, Action::Down, &["down", "j"], "", "one row down"),
@@ -57,22 +59,34 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Main, LOOK, Action::JumpIncumbent, &["i"], "incumbent", "to the incumbent: the smallest confirmed node"),
     bind(Scope::Main, LOOK, Action::JumpBase, &["b"], "", "to the base: the node being expanded"),
     bind(Scope::Main, LOOK, Action::JumpRunning, &["r"], "", "to the node being evaluated"),
+    bind(Scope::Main, LOOK, Action::JumpFailure, &["e"], "", "to the next node that failed"),
+    bind(Scope::Main, LOOK, Action::Find, &["/"], "find", "look for a text in the pane"),
+    bind(Scope::Main, LOOK, Action::FindNext, &["n"], "", "the next place it is found"),
+    bind(Scope::Main, LOOK, Action::FindPrevious, &["N"], "", "the one before"),
+    bind(Scope::Main, LOOK, Action::Compare, &["m"], "", "mark the node: any other one selected is then compared with it"),
     bind(Scope::Main, LOOK, Action::Follow, &["f"], "follow", "follow the search: the base is selected, the node being evaluated in view"),
 
     bind(Scope::Tree, TREE, Action::Right, &["right", "l"], "", "unfold; then to the first child"),
     bind(Scope::Tree, TREE, Action::Left, &["left", "h"], "", "fold; then to the parent"),
     bind(Scope::Tree, TREE, Action::Toggle, &["enter", "space"], "fold", "fold or unfold"),
-    bind(Scope::Tree, TREE, Action::Filter, &["F"], "filter", "show all, only judged, or only good nodes"),
+    bind(Scope::Tree, TREE, Action::Filter, &["F"], "filter", "show all, only judged, good, failed or held back nodes"),
 
     bind(Scope::Allocation, ALLOCATION, Action::Right, &["right", "l"], "", "unfold a stage or block"),
     bind(Scope::Allocation, ALLOCATION, Action::Left, &["left", "h"], "", "fold; then to what the row belongs to"),
     bind(Scope::Allocation, ALLOCATION, Action::Toggle, &["enter", "space"], "fold", "fold or unfold"),
 
+    bind(Scope::Points, LISTS, Action::Left, &["left", "h"], "", "front: the next smaller node"),
+    bind(Scope::Points, LISTS, Action::Right, &["right", "l"], "", "front: the next larger one"),
+    bind(Scope::Points, LISTS, Action::ShowNode, &["enter", "space"], "show node", "front: show the node in the tree"),
     bind(Scope::Gate, LISTS, Action::ShowNode, &["enter", "space"], "show node", "gate: show the decision's node in the tree"),
-    bind(Scope::Log, LISTS, Action::Filter, &["F"], "filter", "log: all events, or only what decides"),
+    bind(Scope::Log, LISTS, Action::Filter, &["F"], "filter", "log: all events, what decides, what changes the result, or problems only"),
 
-    bind(Scope::Edit, EDIT, Action::LowerBits, &["-", "down", "left"], "width", "fewer bits"),
-    bind(Scope::Edit, EDIT, Action::RaiseBits, &["+", "=", "up", "right"], "width", "more bits"),
+    bind(Scope::Edit, EDIT, Action::Up, &["up", "k"], "row", "to another row, to change that too"),
+    bind(Scope::Edit, EDIT, Action::Down, &["down", "j"], "row", "to another row, to change that too"),
+    bind(Scope::Edit, EDIT, Action::PageUp, &["pgup"], "", "one page up"),
+    bind(Scope::Edit, EDIT, Action::PageDown, &["pgdn"], "", "one page down"),
+    bind(Scope::Edit, EDIT, Action::LowerBits, &["-", "left", "h"], "width", "fewer bits"),
+    bind(Scope::Edit, EDIT, Action::RaiseBits, &["+", "=", "right", "l"], "width", "more bits"),
     bind(Scope::Edit, EDIT, Action::Width(1), &["1"], "", "so many bits"),
     bind(Scope::Edit, EDIT, Action::Width(2), &["2"], "", "so many bits"),
     bind(Scope::Edit, EDIT, Action::Width(3), &["3"], "", "so many bits"),
@@ -81,7 +95,8 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Edit, EDIT, Action::Width(6), &["6"], "", "so many bits"),
     bind(Scope::Edit, EDIT, Action::Width(7), &["7"], "", "so many bits"),
     bind(Scope::Edit, EDIT, Action::Width(8), &["8"], "", "so many bits"),
-    bind(Scope::Edit, EDIT, Action::Submit, &["enter"], "evaluate it now", "make the child and judge it at once"),
+    bind(Scope::Edit, EDIT, Action::Revert, &["backspace", "u"], "revert", "take the row's change back"),
+    bind(Scope::Edit, EDIT, Action::Submit, &["enter"], "evaluate it now", "make one child of all changes and judge it at once"),
     bind(Scope::Edit, EDIT, Action::Cancel, &["esc", "q"], "cancel", "leave everything as it was"),
 
     bind(Scope::Main, PROGRAM, Action::Help, &["?", "f1"], "help", "this help"),

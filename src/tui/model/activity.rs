@@ -60,6 +60,14 @@ pub enum Task {
 }
 
 impl Task {
+    /// In the order in which a search comes to them.
+    pub const ALL: [Task; 5] = [
+        Task::Baseline,
+        Task::Drift,
+        Task::Screening,
+        Task::Confirmation,
+        Task::Test,
+    ];
     /// What is done, as a verb.
     pub fn text(self) -> &'static str {
         match self {
@@ -103,6 +111,10 @@ pub struct Activity {
     /// Work counters.
     pub totals: Totals,
     totals_at: Duration,
+    /// Bytes of this process in memory, where the system tells.
+    pub resident: Option<u64>,
+    /// Progress reports that the run could not tell in time. Events are never dropped.
+    pub dropped: u64,
     /// Why the run cannot go on.
     pub failed: Option<String>,
     /// The last thing another thread said before it panicked.
@@ -227,28 +239,35 @@ impl Activity {
         }
     }
 
-    /// An upper bound on the time left. Only during the last level, when no more than the steps of its open groups can
-    /// follow, and only once enough jobs were timed to know what a step takes.
-    pub fn time_left(&self, tree: &Tree) -> Option<Duration> {
+    /// How many jobs of a kind there were in this session, and how long they took together.
+    pub fn timing(&self, task: Task) -> (u32, Duration) {
+        self.timings.get(&task).copied().unwrap_or_default()
+    }
+
+    /// Bounds on the time left. Only during the last level, when no more than the steps of its open groups can follow,
+    /// and only once enough jobs were timed to know what a step takes. The lower bound is that every open group fails at
+    /// its next step.
+    pub fn time_left(&self, tree: &Tree) -> Option<(Duration, Duration)> {
         let settings = tree.settings.as_deref()?;
         let is_last = tree.level.is_some() && tree.level == settings.search.levels.last().copied();
         let base = tree.base.and_then(|id| tree.get(id))?;
         if !is_last || tree.paused || tree.finished.is_some() {
             return None;
         }
-        let steps: usize = self
-            .open
-            .iter()
-            .map(|group| {
-                let members = settings.space.members(group);
-                let widest = members
-                    .iter()
-                    .filter_map(|m| base.allocation.0.get(*m))
-                    .max();
-                let below = |w: &&_| widest.is_some_and(|widest| *w < widest);
-                settings.space.menu.iter().filter(below).count()
-            })
-            .sum();
+        let steps = self.open.iter().map(|group| {
+            let members = settings.space.members(group);
+            let widest = members
+                .iter()
+                .filter_map(|m| base.allocation.0.get(*m))
+                .max();
+            let below = |w: &&_| widest.is_some_and(|widest| *w < widest);
+            settings.space.menu.iter().filter(below).count()
+        });
+        let (mut least, mut most) = (0, 0);
+        for steps in steps {
+            least += steps.min(1);
+            most += steps;
+        }
         let mean = |task| {
             let (jobs, time) = self.timings.get(&task)?;
             (*jobs >= 3).then(|| time.as_secs_f64() / f64::from(*jobs))
@@ -257,6 +276,8 @@ impl Activity {
         // The end of the level is confirmed on the whole split.
         let whole =
             screening * settings.search_images as f64 / settings.search.screen.max(1) as f64;
-        Duration::try_from_secs_f64(steps as f64 * (drift + screening) + whole).ok()
+        let least = Duration::try_from_secs_f64(least as f64 * screening + whole).ok()?;
+        let most = most as f64 * (drift + screening) + whole;
+        Some((least, Duration::try_from_secs_f64(most).ok()?))
     }
 }

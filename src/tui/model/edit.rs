@@ -1,18 +1,20 @@
-//! Bit-widths of a group being changed by hand, before they are submitted.
+//! Bit-widths being changed by hand, before they are submitted.
+
+use std::collections::BTreeMap;
 
 use crate::profile::Pin;
 use crate::quant::{Allocation, BitWidth};
-use crate::search::{Candidate, CandidateId, Group, Move, Settings, Tree, nearest_allowed};
+use crate::search::{
+    Candidate, CandidateId, Command, Group, Move, Settings, Tree, nearest_allowed,
+};
 
-/// A change in the making.
+/// Changes in the making: any number of groups of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
     /// The node that the child is made of.
     pub candidate: CandidateId,
-    /// What changes, and to which width.
-    pub change: Move,
-    /// Indices of the group's layers.
-    pub members: Vec<usize>,
+    /// What changes, in order; a later change wins where two overlap.
+    pub moves: Vec<Move>,
     /// Bit-widths of the child.
     pub preview: Allocation,
     /// Memory of the child.
@@ -20,60 +22,106 @@ pub struct Edit {
 }
 
 impl Edit {
-    /// Starts a change of a group: one step down or up from where it is.
-    pub fn start(tree: &Tree, parent: &Candidate, group: &Group, raise: bool) -> Option<Self> {
-        let settings = tree.settings.as_deref()?;
-        let members = settings.space.members(group);
-        let widths = members.iter().filter_map(|m| parent.allocation.0.get(*m));
-        let from = if raise { widths.min() } else { widths.max() };
-        let mut edit = Edit {
+    /// Starts changing a node.
+    pub fn new(parent: &Candidate) -> Self {
+        Edit {
             candidate: parent.id,
-            change: Move {
-                group: group.clone(),
-                bits: *from?,
-            },
-            members,
+            moves: Vec::new(),
             preview: parent.allocation.clone(),
             bytes: parent.bytes,
-        };
-        edit.step(tree, raise);
-        Some(edit)
+        }
     }
 
-    /// One step along the bit menu.
-    pub fn step(&mut self, tree: &Tree, raise: bool) {
+    /// A group one step along the bit menu: up from its smallest width, down from its largest.
+    pub fn step(&mut self, tree: &Tree, group: &Group, raise: bool) {
         let Some(settings) = tree.settings.as_deref() else {
             return;
         };
-        let (menu, now) = (&settings.space.menu, self.change.bits);
+        let wanted = self.moves.iter().rev().find(|m| m.group == *group);
+        let members = settings.space.members(group);
+        let widths = members.iter().filter_map(|m| self.preview.0.get(*m));
+        let now = wanted
+            .map(|m| m.bits)
+            .or(if raise { widths.min() } else { widths.max() }.copied());
+        let Some(now) = now else { return };
+        let menu = &settings.space.menu;
         let next = if raise {
             menu.iter().find(|w| **w > now)
         } else {
             menu.iter().rev().find(|w| **w < now)
         };
-        self.set(tree, next.copied().unwrap_or(now));
+        self.set(tree, group, next.copied().unwrap_or(now));
     }
 
     /// A width of the menu, chosen directly; false when the menu has it not.
-    pub fn choose(&mut self, tree: &Tree, bits: u8) -> bool {
+    pub fn choose(&mut self, tree: &Tree, group: &Group, bits: u8) -> bool {
         let menu = tree.settings.as_deref().map(|s| s.space.menu.as_slice());
         let width = menu.unwrap_or_default().iter().find(|w| w.bits() == bits);
-        match width.copied() {
-            Some(width) => {
-                self.set(tree, width);
-                true
-            }
-            None => false,
+        let found = width.copied();
+        if let Some(width) = found {
+            self.set(tree, group, width);
         }
+        found.is_some()
     }
 
-    fn set(&mut self, tree: &Tree, bits: BitWidth) {
-        self.change.bits = bits;
-        if let (Some(settings), Some(parent)) = (tree.settings.as_deref(), tree.get(self.candidate))
-        {
-            self.preview = applied(settings, &tree.pins, &parent.allocation, &self.change);
-            self.bytes = settings.space.bytes(&self.preview);
+    /// Takes the changes of a group's layers back; false when there were none.
+    pub fn revert(&mut self, tree: &Tree, group: &Group) -> bool {
+        let before = self.moves.len();
+        self.moves.retain(|m| m.group != *group);
+        self.apply(tree);
+        self.moves.len() != before
+    }
+
+    /// Layers whose width differs from the node's, with their new widths.
+    pub fn changed(&self, tree: &Tree) -> BTreeMap<String, BitWidth> {
+        let (Some(settings), Some(parent)) = (tree.settings.as_deref(), tree.get(self.candidate))
+        else {
+            return BTreeMap::new();
+        };
+        let layers = settings.space.layers.iter();
+        let widths = parent.allocation.0.iter().zip(&self.preview.0);
+        layers
+            .zip(widths)
+            .filter(|(_, (before, now))| before != now)
+            .map(|(layer, (_, now))| (layer.name.clone(), *now))
+            .collect()
+    }
+
+    /// What to tell the search; none when nothing would change.
+    pub fn command(&self, tree: &Tree) -> Option<Command> {
+        let bits = self.changed(tree);
+        if bits.is_empty() {
+            return None;
         }
+        Some(match self.moves.as_slice() {
+            [change] => Command::SetBits {
+                candidate: self.candidate,
+                change: change.clone(),
+            },
+            _ => Command::SetLayers {
+                candidate: self.candidate,
+                bits,
+            },
+        })
+    }
+
+    fn set(&mut self, tree: &Tree, group: &Group, bits: BitWidth) {
+        self.moves.retain(|m| m.group != *group);
+        let group = group.clone();
+        self.moves.push(Move { group, bits });
+        self.apply(tree);
+    }
+
+    fn apply(&mut self, tree: &Tree) {
+        let (Some(settings), Some(parent)) = (tree.settings.as_deref(), tree.get(self.candidate))
+        else {
+            return;
+        };
+        self.preview = parent.allocation.clone();
+        for change in &self.moves {
+            self.preview = applied(settings, &tree.pins, &self.preview, change);
+        }
+        self.bytes = settings.space.bytes(&self.preview);
     }
 }
 

@@ -17,15 +17,34 @@ pub struct LogLine {
 }
 
 /// The log as shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogPane {
     lines: VecDeque<LogLine>,
-    details: usize,
-    /// True when steps on the way are left out.
-    pub brief: bool,
+    /// How many lines there are of each importance.
+    counts: [usize; 4],
+    /// Lines that matter less are left out.
+    pub least: Importance,
     /// Cursor and window, over the lines that are shown.
     pub scroll: Scroll,
 }
+
+impl Default for LogPane {
+    fn default() -> Self {
+        LogPane {
+            lines: VecDeque::new(),
+            counts: [0; 4],
+            least: Importance::Detail,
+            scroll: Scroll::default(),
+        }
+    }
+}
+
+const LEVELS: [Importance; 4] = [
+    Importance::Detail,
+    Importance::Decision,
+    Importance::Milestone,
+    Importance::Problem,
+];
 
 impl LogPane {
     const MOST: usize = 5_000;
@@ -36,31 +55,35 @@ impl LogPane {
         if self.lines.len() == Self::MOST
             && let Some(gone) = self.lines.pop_front()
         {
-            let is_detail = gone.importance == Importance::Detail;
-            self.details -= usize::from(is_detail);
-            if !(self.brief && is_detail) {
+            self.counts[gone.importance as usize] -= 1;
+            if gone.importance >= self.least {
                 self.scroll.cursor = self.scroll.cursor.saturating_sub(1);
                 self.scroll.offset = self.scroll.offset.saturating_sub(1);
             }
         }
-        self.details += usize::from(line.importance == Importance::Detail);
+        self.counts[line.importance as usize] += 1;
         self.lines.push_back(line);
         if at_end {
             self.scroll.cursor = self.len().saturating_sub(1);
         }
     }
-    /// Shows all lines, or only those that decide something.
-    pub fn toggle_brief(&mut self) {
-        self.brief = !self.brief;
+    /// Shows lines from the next importance on; after the highest one, all.
+    pub fn next_level(&mut self) {
+        self.least = LEVELS[(self.least as usize + 1) % LEVELS.len()];
         self.scroll.cursor = self.len().saturating_sub(1);
+    }
+    /// What is shown, in words.
+    pub fn level(&self) -> &'static str {
+        match self.least {
+            Importance::Detail => "all events",
+            Importance::Decision => "decisions only",
+            Importance::Milestone => "milestones only",
+            Importance::Problem => "problems only",
+        }
     }
     /// Number of lines shown.
     pub fn len(&self) -> usize {
-        if self.brief {
-            self.lines.len() - self.details
-        } else {
-            self.lines.len()
-        }
+        self.counts[self.least as usize..].iter().sum()
     }
     /// True when there is no line.
     pub fn is_empty(&self) -> bool {
@@ -68,10 +91,10 @@ impl LogPane {
     }
     /// The lines shown, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &LogLine> {
-        let brief = self.brief;
+        let least = self.least;
         self.lines
             .iter()
-            .filter(move |line| !brief || line.importance > Importance::Detail)
+            .filter(move |line| line.importance >= least)
     }
 }
 
@@ -107,7 +130,7 @@ mod tests {
     fn details_can_be_left_out() {
         let mut log = LogPane::default();
         (0..10).for_each(|n| log.push(line(n)));
-        log.toggle_brief();
+        log.next_level();
         assert_eq!(
             (log.len(), log.iter().count(), log.scroll.cursor),
             (5, 5, 4)

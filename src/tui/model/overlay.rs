@@ -18,6 +18,8 @@ pub enum Overlay {
     Confirm(Confirm),
     /// A profile's name is asked for.
     Save(SavePrompt),
+    /// A text to look for is asked for.
+    Find(FindPrompt),
     /// The run cannot go on.
     Failure {
         /// Why.
@@ -25,11 +27,22 @@ pub enum Overlay {
     },
 }
 
+/// A text to look for, being typed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FindPrompt {
+    /// The text so far.
+    pub text: LineEditor,
+    /// Where the search began: back there when it is given up.
+    pub from: usize,
+}
+
 /// A question that yes or no answers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Confirm {
     /// Leave a running search?
     Quit,
+    /// Give up changes in the making?
+    Discard,
     /// End the search now?
     Stop,
     /// Replace a profile?

@@ -20,6 +20,10 @@ pub enum Filter {
     Judged,
     /// Those that passed screening or confirmation.
     Good,
+    /// Those that failed screening or confirmation.
+    Failed,
+    /// Those that the gate held back.
+    HeldBack,
 }
 
 impl Filter {
@@ -28,7 +32,9 @@ impl Filter {
         match self {
             Filter::All => Filter::Judged,
             Filter::Judged => Filter::Good,
-            Filter::Good => Filter::All,
+            Filter::Good => Filter::Failed,
+            Filter::Failed => Filter::HeldBack,
+            Filter::HeldBack => Filter::All,
         }
     }
     /// In words.
@@ -37,6 +43,8 @@ impl Filter {
             Filter::All => "all nodes",
             Filter::Judged => "judged nodes only",
             Filter::Good => "good nodes only",
+            Filter::Failed => "failed nodes only",
+            Filter::HeldBack => "held back nodes only",
         }
     }
     fn shows(self, state: State) -> bool {
@@ -44,6 +52,8 @@ impl Filter {
             Filter::All => true,
             Filter::Judged => !matches!(state, State::Proposed | State::Measured),
             Filter::Good => matches!(state, State::Passed | State::Confirmed),
+            Filter::Failed => matches!(state, State::Failed | State::Refuted),
+            Filter::HeldBack => state == State::HeldBack,
         }
     }
 }

@@ -1,34 +1,31 @@
 //! Changing bit-widths by hand.
 
+use super::navigate::step_in;
 use super::steer::send;
-use crate::search::Command;
+use crate::search::Group;
 use crate::tui::action::{Action, Effect};
-use crate::tui::model::{Edit, Model, Pane, ToastKind};
+use crate::tui::layout::order;
+use crate::tui::model::{Confirm, Edit, Model, Overlay, Pane, ToastKind, View};
 
 /// Starts a change of the row chosen in the allocation, on the selected node.
 pub fn start(model: &mut Model, raise: bool) -> Vec<Effect> {
     if !model.is_live() {
-        model.toasts.push(
-            ToastKind::Note,
-            "the search is over: there is nothing to change",
-            model.clock,
-        );
+        let text = "the search is over: there is nothing to change";
+        model.toasts.push(ToastKind::Note, text, model.clock);
         return Vec::new();
     }
     let group = model.part().map(|part| part.group.clone());
-    let edit = match (model.shown(), group) {
-        (Some(node), Some(group)) => Edit::start(&model.tree, node, &group, raise),
-        _ => None,
-    };
-    if edit.is_none() {
-        model.toasts.push(
-            ToastKind::Note,
-            "no node yet whose bits could be changed",
-            model.clock,
-        );
+    let (Some(node), Some(group)) = (model.shown(), group) else {
+        let text = "no node yet whose bits could be changed";
+        model.toasts.push(ToastKind::Note, text, model.clock);
         return Vec::new();
+    };
+    let mut edit = Edit::new(node);
+    edit.step(&model.tree, &group, raise);
+    model.edit = Some(edit);
+    if !order(model).contains(&Pane::Allocation) {
+        super::open(model, View::Allocation);
     }
-    model.edit = edit;
     super::focus(model, Pane::Allocation)
 }
 
@@ -37,15 +34,28 @@ pub fn key(model: &mut Model, action: Action) -> Vec<Effect> {
     let Some(mut edit) = model.edit.take() else {
         return Vec::new();
     };
+    let group = model.part().map_or(Group::Network, |p| p.group.clone());
+    let page = super::navigate::page(model);
     match action {
+        Action::Cancel if edit.moves.len() > 1 => {
+            model.overlay = Some(Overlay::Confirm(Confirm::Discard));
+        }
         Action::Cancel => return Vec::new(),
         Action::Submit => return submit(model, edit),
-        Action::RaiseBits => edit.step(&model.tree, true),
-        Action::LowerBits => edit.step(&model.tree, false),
-        Action::Width(bits) if !edit.choose(&model.tree, bits) => {
+        Action::RaiseBits => edit.step(&model.tree, &group, true),
+        Action::LowerBits => edit.step(&model.tree, &group, false),
+        Action::Width(bits) if !edit.choose(&model.tree, &group, bits) => {
             let text = format!("{bits} bits are not in this search's menu");
             model.toasts.push(ToastKind::Note, text, model.clock);
         }
+        Action::Revert if !edit.revert(&model.tree, &group) => {
+            let text = "this row was not changed";
+            model.toasts.push(ToastKind::Note, text, model.clock);
+        }
+        Action::Up => step_in(model, Pane::Allocation, -1),
+        Action::Down => step_in(model, Pane::Allocation, 1),
+        Action::PageUp => step_in(model, Pane::Allocation, -page),
+        Action::PageDown => step_in(model, Pane::Allocation, page),
         _ => {}
     }
     model.edit = Some(edit);
@@ -53,25 +63,12 @@ pub fn key(model: &mut Model, action: Action) -> Vec<Effect> {
 }
 
 fn submit(model: &mut Model, edit: Edit) -> Vec<Effect> {
-    let unchanged = model
-        .tree
-        .get(edit.candidate)
-        .is_none_or(|parent| parent.allocation == edit.preview);
-    if unchanged {
-        model.toasts.push(
-            ToastKind::Note,
-            "nothing would change: choose another width",
-            model.clock,
-        );
+    let Some(command) = edit.command(&model.tree) else {
+        let text = "nothing would change: choose another width";
+        model.toasts.push(ToastKind::Note, text, model.clock);
         model.edit = Some(edit);
         return Vec::new();
-    }
+    };
     model.expecting = Some(edit.candidate);
-    send(
-        model,
-        Command::SetBits {
-            candidate: edit.candidate,
-            change: edit.change,
-        },
-    )
+    send(model, command)
 }

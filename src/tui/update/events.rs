@@ -49,7 +49,10 @@ fn event(model: &mut Model, entry: &Entry) {
             model.nodes.base_changed(&model.tree, base, *candidate);
         }
         Event::Gated { candidate, .. } => model.gate.push(*candidate),
-        Event::Screened { .. } | Event::Confirmed { .. } => model.gate.stale = true,
+        Event::Screened { .. } | Event::Confirmed { .. } => {
+            model.gate.stale = true;
+            model.front.stale = true;
+        }
         Event::Proposed {
             candidate,
             parent: Some(parent),

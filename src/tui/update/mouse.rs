@@ -1,20 +1,30 @@
-//! The mouse: a click selects, the wheel moves.
+//! The mouse: a click selects, the wheel moves, dragging a border makes room.
 
-use super::navigate::step_in;
+use super::navigate::{move_to, step_in};
 use crate::tui::layout::Layout;
 use crate::tui::model::{Model, Overlay, Pane};
 
 /// The left button was pressed.
 pub fn click(model: &mut Model, column: u16, row: u16) {
-    if model.overlay.is_some() || model.edit.is_some() {
+    if model.overlay.is_some() {
         return;
     }
     let Some(layout) = Layout::of(model) else {
         return;
     };
+    model.dragging = layout.border_at(column, row);
+    if model.edit.is_none()
+        && let Some(view) = layout.tab_at(column, row)
+    {
+        super::open(model, view);
+        return;
+    }
     let Some(pane) = layout.pane_at(column, row) else {
         return;
     };
+    if model.edit.is_some() && pane != Pane::Allocation {
+        return;
+    }
     super::focus(model, pane);
     let Some(list) = layout.list(pane) else {
         return;
@@ -23,29 +33,34 @@ pub fn click(model: &mut Model, column: u16, row: u16) {
         return;
     }
     let line = usize::from(row - list.y);
-    match pane {
+    let point = |offset: usize, len: usize| Some(offset + line).filter(|at| *at < len);
+    let at = match pane {
         Pane::Tree => {
             let rows = model.nodes.window(usize::from(list.height));
-            if let Some(row) = rows.get(line) {
-                model.nodes.select_row(*row);
-            }
+            rows.get(line).copied()
         }
-        Pane::Allocation => point(
-            &mut model.allocation.scroll,
-            line,
-            model.allocation.rows.len(),
-        ),
-        Pane::Gate => point(&mut model.gate.scroll, line, model.gate.decisions.len()),
-        Pane::Log => {
-            let len = model.log.len();
-            point(&mut model.log.scroll, line, len);
+        Pane::Allocation => {
+            let rows = model.allocation.rows.len();
+            point(model.allocation.scroll.offset, rows)
         }
+        Pane::Gate => point(model.gate.scroll.offset, model.gate.decisions.len()),
+        Pane::Points => point(model.front.scroll.offset, model.front.points.len()),
+        Pane::Sites => point(model.sites.offset, usize::MAX),
+        Pane::Details => point(model.details.offset, usize::MAX),
+        Pane::Facts => point(model.facts.offset, usize::MAX),
+        Pane::Log => point(model.log.scroll.offset, model.log.len()),
+        Pane::Scatter | Pane::Front | Pane::Potentials => None,
+    };
+    if let Some(at) = at {
+        move_to(model, pane, at);
     }
 }
 
-fn point(scroll: &mut crate::tui::model::Scroll, line: usize, len: usize) {
-    if scroll.offset + line < len {
-        scroll.cursor = scroll.offset + line;
+/// The mouse moved with the left button down.
+pub fn drag(model: &mut Model, column: u16, row: u16) {
+    if let Some(border) = model.dragging {
+        let share = border.share_at(column, row);
+        model.shares[model.view.index()][border.index] = Some(share);
     }
 }
 

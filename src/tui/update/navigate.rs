@@ -1,9 +1,10 @@
 //! Moving around in the panes.
 
-use crate::search::CandidateId;
+use crate::search::{Candidate, CandidateId, State};
 use crate::tui::action::Action;
-use crate::tui::layout::Layout;
-use crate::tui::model::{Fold, Model, Pane, ToastKind};
+use crate::tui::layout::{Layout, order};
+use crate::tui::model::{Fold, Model, Pane, Scroll, ToastKind, View};
+use crate::tui::view::text_lines;
 
 /// A key that moves, folds, jumps or filters.
 pub fn key(model: &mut Model, action: &Action) {
@@ -14,17 +15,20 @@ pub fn key(model: &mut Model, action: &Action) {
         Action::PageDown => step(model, page(model)),
         Action::Top => step(model, isize::MIN),
         Action::Bottom => step(model, isize::MAX),
+        Action::Left if matches!(model.focus, Pane::Front | Pane::Points) => step(model, -1),
+        Action::Right if matches!(model.focus, Pane::Front | Pane::Points) => step(model, 1),
         Action::Left if model.focus == Pane::Tree => fold_node(model),
         Action::Right if model.focus == Pane::Tree => unfold_node(model),
         Action::Toggle if model.focus == Pane::Tree => toggle_node(model),
+        Action::Left if model.focus != Pane::Allocation => {}
         Action::Left if !model.allocation.fold(false) => model.allocation.to_parent(),
-        Action::Right => {
+        Action::Right if model.focus == Pane::Allocation => {
             model.allocation.fold(true);
         }
         Action::Toggle if !model.allocation.fold(true) => {
             model.allocation.fold(false);
         }
-        Action::Filter if model.focus == Pane::Log => model.log.toggle_brief(),
+        Action::Filter if model.focus == Pane::Log => model.log.next_level(),
         Action::Filter => {
             model.nodes.filter = model.nodes.filter.next();
             model.nodes.stale = true;
@@ -39,10 +43,19 @@ pub fn key(model: &mut Model, action: &Action) {
             let running = model.activity.work.and_then(|w| w.candidate);
             jump(model, running, "no node is being evaluated");
         }
-        Action::ShowNode => {
+        Action::ShowNode if matches!(model.focus, Pane::Gate | Pane::Scatter) => {
             let id = model.gate.decisions.get(model.gate.scroll.cursor).copied();
             jump(model, id, "no decision yet");
         }
+        Action::ShowNode => {
+            let point = model.front.points.get(model.front.scroll.cursor);
+            jump(model, point.map(|p| p.id), "nothing is measured yet");
+        }
+        Action::JumpFailure => {
+            let next = next_failure(model);
+            jump(model, next, "no node has failed");
+        }
+        Action::Compare => compare(model),
         _ => {}
     }
 }
@@ -54,25 +67,87 @@ fn step(model: &mut Model, by: isize) {
 
 /// Moves the cursor of a pane.
 pub fn step_in(model: &mut Model, pane: Pane, by: isize) {
-    match pane {
-        Pane::Tree => {
-            let mut scroll = model.nodes.scroll;
-            scroll.step(by, model.nodes.rows.len());
-            model.nodes.select_row(scroll.cursor);
-        }
-        Pane::Allocation => model
-            .allocation
-            .scroll
-            .step(by, model.allocation.rows.len()),
-        Pane::Gate => model.gate.scroll.step(by, model.gate.decisions.len()),
-        Pane::Log => {
-            let len = model.log.len();
-            model.log.scroll.step(by, len);
-        }
+    if let Some((mut scroll, len)) = list(model, pane) {
+        scroll.step(by, len);
+        move_to(model, pane, scroll.cursor);
     }
 }
 
-fn page(model: &Model) -> isize {
+/// Where the cursor of a pane is.
+pub fn cursor(model: &Model, pane: Pane) -> usize {
+    list(model, pane).map_or(0, |(scroll, _)| scroll.cursor)
+}
+
+/// Cursor, window and length of a pane's list; a plot has those of the list beside it.
+fn list(model: &Model, pane: Pane) -> Option<(Scroll, usize)> {
+    let sites = model.tree.settings.as_ref();
+    Some(match pane {
+        Pane::Tree => (model.nodes.scroll, model.nodes.rows.len()),
+        Pane::Allocation => (model.allocation.scroll, model.allocation.rows.len()),
+        Pane::Gate | Pane::Scatter => (model.gate.scroll, model.gate.decisions.len()),
+        Pane::Front | Pane::Points => (model.front.scroll, model.front.points.len()),
+        Pane::Sites | Pane::Potentials => {
+            (model.sites, sites.map_or(0, |s| s.space.sites.len() + 1))
+        }
+        Pane::Log => (model.log.scroll, model.log.len()),
+        Pane::Details | Pane::Facts => {
+            let scroll = if pane == Pane::Details {
+                model.details
+            } else {
+                model.facts
+            };
+            let width = Layout::of(model).and_then(|l| l.list(pane))?.width;
+            (scroll, text_lines(model, pane, width).len())
+        }
+    })
+}
+
+/// Puts the cursor of a pane on a row.
+pub fn move_to(model: &mut Model, pane: Pane, row: usize) {
+    match pane {
+        Pane::Tree => model.nodes.select_row(row),
+        Pane::Allocation => model.allocation.scroll.cursor = row,
+        Pane::Gate | Pane::Scatter => model.gate.scroll.cursor = row,
+        Pane::Front | Pane::Points => {
+            model.front.scroll.cursor = row;
+            if let Some(point) = model.front.points.get(row) {
+                model.nodes.select(&model.tree, point.id);
+            }
+        }
+        Pane::Sites | Pane::Potentials => model.sites.cursor = row,
+        Pane::Details => model.details.cursor = row,
+        Pane::Facts => model.facts.cursor = row,
+        Pane::Log => model.log.scroll.cursor = row,
+    }
+}
+
+/// The failed node after the selected one, by number; the first one after the last.
+fn next_failure(model: &Model) -> Option<CandidateId> {
+    let failed = |c: &&Candidate| matches!(c.state(), State::Failed | State::Refuted);
+    let all = || model.tree.candidates.iter().filter(failed).map(|c| c.id);
+    let after = model.nodes.selected;
+    all().find(|id| Some(*id) > after).or_else(|| all().next())
+}
+
+/// Marks the selected node, so that others are compared with it; or removes the mark.
+fn compare(model: &mut Model) {
+    let Some(id) = model.nodes.selected else {
+        model
+            .toasts
+            .push(ToastKind::Note, "no node to compare yet", model.clock);
+        return;
+    };
+    let text = if model.compared == Some(id) {
+        model.compared = None;
+        format!("{id} is no longer compared")
+    } else {
+        model.compared = Some(id);
+        format!("{id} is marked: select another node to compare it")
+    };
+    model.toasts.push(ToastKind::Note, text, model.clock);
+}
+
+pub fn page(model: &Model) -> isize {
     let list = Layout::of(model).and_then(|l| l.list(model.focus));
     list.map_or(1, |r| (r.height as isize - 1).max(1))
 }
@@ -114,7 +189,10 @@ fn jump(model: &mut Model, id: Option<CandidateId>, otherwise: &str) {
     match id.filter(|id| model.tree.get(*id).is_some()) {
         Some(id) => {
             model.nodes.select(&model.tree, id);
-            model.focus = Pane::Tree;
+            if !order(model).contains(&Pane::Tree) {
+                super::open(model, View::Search);
+            }
+            super::focus(model, Pane::Tree);
         }
         None => model.toasts.push(ToastKind::Note, otherwise, model.clock),
     }

@@ -19,6 +19,7 @@ pub fn key(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Some(Overlay::Confirm(confirm)) => answer(model, confirm, &action),
         Some(Overlay::Save(prompt)) => name_key(model, prompt, action),
+        Some(Overlay::Find(prompt)) => super::find::key(model, prompt, action),
         Some(Overlay::Failure { message }) => match action {
             Action::Quit => quit(model),
             Action::Cancel => Vec::new(),
@@ -53,13 +54,17 @@ fn answer(model: &mut Model, confirm: Confirm, action: &Action) -> Vec<Effect> {
             model.outcome = Some(Outcome::Quit);
             Vec::new()
         }
+        (Action::Submit, Confirm::Discard) => {
+            model.edit = None;
+            Vec::new()
+        }
         (Action::Submit, Confirm::Stop) => send(model, Command::Stop),
         (Action::Submit, Confirm::Overwrite { prompt, .. }) => save(model, prompt, true),
         (Action::Cancel, Confirm::Overwrite { prompt, .. }) => {
             model.overlay = Some(Overlay::Save(prompt));
             Vec::new()
         }
-        (Action::Cancel, Confirm::Quit | Confirm::Stop) => Vec::new(),
+        (Action::Cancel, Confirm::Quit | Confirm::Stop | Confirm::Discard) => Vec::new(),
         (_, confirm) => {
             model.overlay = Some(Overlay::Confirm(confirm));
             Vec::new()
@@ -68,22 +73,11 @@ fn answer(model: &mut Model, confirm: Confirm, action: &Action) -> Vec<Effect> {
 }
 
 fn name_key(model: &mut Model, mut prompt: SavePrompt, action: Action) -> Vec<Effect> {
-    let name = &mut prompt.name;
     match action {
         Action::Cancel => return Vec::new(),
         Action::Submit => return save(model, prompt, false),
-        Action::Insert(c) => name.insert(c),
-        Action::Paste(text) => name.paste(&text),
-        Action::EraseBefore => name.erase_before(),
-        Action::EraseAfter => name.erase_after(),
-        Action::EraseWord => name.erase_word(),
-        Action::EraseLine => name.clear(),
-        Action::CursorLeft => name.left(),
-        Action::CursorRight => name.right(),
-        Action::CursorStart => name.start(),
-        Action::CursorEnd => name.end(),
-        _ => {}
-    }
+        action => prompt.name.key(&action),
+    };
     prompt.error = None;
     model.overlay = Some(Overlay::Save(prompt));
     Vec::new()

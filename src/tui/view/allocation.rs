@@ -11,7 +11,7 @@ use crate::quant::{Allocation, BitWidth};
 use crate::search::{Candidate, Settings};
 use crate::tui::layout::Layout;
 use crate::tui::model::{Model, Pane, Part};
-use crate::tui::text::{self, bytes};
+use crate::tui::text::{self, bytes, bytes_change};
 
 const BAR: usize = 8;
 const BITS: usize = 5;
@@ -32,8 +32,14 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
         frame.render_widget(waiting, fixed);
         return;
     };
-    let room = usize::from(list.width).saturating_sub(OTHERS);
-    details::draw(model, frame, fixed, node, heading(model, room));
+    let other = model.other().filter(|_| model.edit.is_none());
+    let others = if other.is_some() {
+        OTHERS + BESIDE
+    } else {
+        OTHERS
+    };
+    let room = usize::from(list.width).saturating_sub(others);
+    details::draw(model, frame, fixed, node, heading(model, room, other));
     let parent = node.parent.and_then(|id| model.tree.get(id));
     // While a change is being made, the node itself is what it is compared with.
     let (now, before) = match &model.edit {
@@ -60,6 +66,7 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
             node,
             now,
             before,
+            other,
         };
         let line = part_row(model, &view, room);
         row(
@@ -73,16 +80,37 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
     }
 }
 
-fn heading(model: &Model, room: usize) -> Line<'static> {
+/// Columns of the node that is compared with: its bar, its bits, and whether they differ.
+const BESIDE: usize = BITS + 1 + BAR + 3;
+
+fn heading(model: &Model, room: usize, other: Option<&Candidate>) -> Line<'static> {
     let dim = model.theme.palette.dim;
-    Line::from(vec![
-        cell("layer", room, dim),
-        cell("", BAR + 1, dim),
+    let mut line = Line::from(vec![cell("layer", room, dim)]);
+    if let Some(other) = other {
+        let id = other.id.to_string();
+        line.spans.push(cell(&id, BAR + 1, dim));
+        line.spans.push(number("bits", BITS, dim));
+        line.spans.push(cell("", 2, dim));
+    }
+    line.spans.extend([
+        cell(&node_name(model, other), BAR + 1, dim),
         number("bits", BITS, dim),
         cell("", 2, dim),
-        number("memory", MEMORY, dim),
+        number(
+            if other.is_some() { "change" } else { "memory" },
+            MEMORY,
+            dim,
+        ),
         number("drift", DRIFT, dim),
-    ])
+    ]);
+    line
+}
+
+fn node_name(model: &Model, other: Option<&Candidate>) -> String {
+    match (other, model.shown()) {
+        (Some(_), Some(node)) => node.id.to_string(),
+        _ => String::new(),
+    }
 }
 
 /// What a row needs to know.
@@ -93,6 +121,7 @@ struct PartView<'a> {
     node: &'a Candidate,
     now: &'a Allocation,
     before: Option<&'a Allocation>,
+    other: Option<&'a Candidate>,
 }
 
 fn part_row(model: &Model, view: &PartView, room: usize) -> Line<'static> {
@@ -117,8 +146,11 @@ fn part_row(model: &Model, view: &PartView, room: usize) -> Line<'static> {
 
     let widths = Widths::of(view.settings, part, view.now);
     let before = view.before.map(|b| Widths::of(view.settings, part, b));
-    let changed = before.is_some_and(|b| b != widths);
-    let bits = match before.filter(|_| changed && part.is_layer()) {
+    let compared = view
+        .other
+        .map(|o| Widths::of(view.settings, part, &o.allocation));
+    let changed = compared.or(before).is_some_and(|b| b != widths);
+    let bits = match before.filter(|_| changed && part.is_layer() && compared.is_none()) {
         Some(before) => format!("{}{}{}", before.short(), symbols.arrow, widths.short()),
         None => widths.text(),
     };
@@ -135,23 +167,49 @@ fn part_row(model: &Model, view: &PartView, room: usize) -> Line<'static> {
         .map_or(String::new(), text::drift);
     let memory = memory(view.settings, part, view.now);
 
-    let heat = model.theme.heat(widths.mean);
-    let filled = (widths.mean.min(BAR as f64)).round() as usize;
-    Line::from(vec![
+    let mut line = Line::from(vec![
         Span::styled(indent, palette.dim),
         cell(&label, label_room, name_style),
-        Span::styled(symbols.bit.repeat(filled), heat),
-        Span::styled(symbols.bit_rest.repeat(BAR - filled), palette.bar_rest),
-        Span::raw(" "),
+    ]);
+    let mut memory = bytes(memory);
+    if let Some(other) = view.other {
+        let beside = Widths::of(view.settings, part, &other.allocation);
+        let differs = beside != widths;
+        line.spans.extend(heat_bar(model, beside));
+        line.spans.push(number(&beside.text(), BITS, palette.text));
+        let sign = if differs { symbols.differs } else { " " };
+        line.spans
+            .push(cell(&format!(" {sign}"), 2, palette.changed));
+        let theirs = self::memory(view.settings, part, &other.allocation);
+        let ours = self::memory(view.settings, part, view.now);
+        memory = if differs {
+            bytes_change(theirs, ours)
+        } else {
+            String::new()
+        };
+    }
+    line.spans.extend(heat_bar(model, widths));
+    line.spans.extend([
         number(&bits, BITS, bits_style),
         cell(
             &format!(" {}", if pinned { symbols.pin } else { " " }),
             2,
             palette.base,
         ),
-        number(&bytes(memory), MEMORY, palette.text),
+        number(&memory, MEMORY, palette.text),
         number(&drift, DRIFT, drift_style(model, part, node)),
-    ])
+    ]);
+    line
+}
+
+fn heat_bar(model: &Model, widths: Widths) -> [Span<'static>; 3] {
+    let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+    let filled = (widths.mean.min(BAR as f64)).round() as usize;
+    [
+        Span::styled(symbols.bit.repeat(filled), model.theme.heat(widths.mean)),
+        Span::styled(symbols.bit_rest.repeat(BAR - filled), palette.bar_rest),
+        Span::raw(" "),
+    ]
 }
 
 /// The bit-widths of a part.

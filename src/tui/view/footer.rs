@@ -6,11 +6,16 @@ use ratatui::text::{Line, Span};
 
 use crate::tui::action::Action;
 use crate::tui::keymap::{self, Hint};
-use crate::tui::model::{Model, Status};
+use crate::tui::model::{Model, Overlay, Status};
 use crate::tui::text;
 
 /// Draws the keys that mean something now. Help and quit keep their place at the right.
 pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
+    if let Some(Overlay::Find(prompt)) = &model.overlay {
+        let line = super::overlay::input_line(model, "/", &prompt.text, usize::from(area.width));
+        frame.render_widget(line, area);
+        return;
+    }
     let mut hints = keymap::hints(model.scope());
     hints.retain(|h| model.is_live() || !steers(&h.action));
     let (right, left): (Vec<Hint>, Vec<Hint>) = hints

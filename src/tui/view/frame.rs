@@ -8,7 +8,7 @@ use ratatui::widgets::{Block, Borders};
 
 use crate::profile::GateMode;
 use crate::tui::layout::Layout;
-use crate::tui::model::{Filter, Model, Pane};
+use crate::tui::model::{Filter, Model, Pane, View};
 use crate::tui::text;
 
 const ASCII: border::Set = border::Set {
@@ -93,15 +93,6 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout, pane: Pane, area:
     }
 }
 
-fn name(pane: Pane) -> &'static str {
-    match pane {
-        Pane::Tree => "1 Search tree",
-        Pane::Allocation => "2 Allocation",
-        Pane::Gate => "3 Gate",
-        Pane::Log => "4 Log",
-    }
-}
-
 fn title(model: &Model, pane: Pane, focused: bool, shown: bool) -> Span<'static> {
     let palette = &model.theme.palette;
     let style = if focused {
@@ -112,21 +103,22 @@ fn title(model: &Model, pane: Pane, focused: bool, shown: bool) -> Span<'static>
         palette.title
     };
     let text = if shown {
-        format!("[{}]", name(pane))
+        format!("[{}]", pane.name())
     } else {
-        format!(" {} ", name(pane))
+        format!(" {} ", pane.name())
     };
     Span::styled(text, style)
 }
 
 /// The panes that share a place: the one shown in brackets.
 fn tabs(model: &Model, shown: Pane, focused: bool) -> Line<'static> {
-    let others = Pane::ALL.into_iter().filter(|p| *p != Pane::Tree);
+    let others = View::Search.panes().iter().copied();
+    let others = others.filter(|p| *p != Pane::Tree);
     let tab = |pane: Pane| {
         if pane == shown {
             title(model, pane, focused, true)
         } else {
-            Span::styled(format!(" {} ", name(pane)), model.theme.palette.dim)
+            Span::styled(format!(" {} ", pane.name()), model.theme.palette.dim)
         }
     };
     Line::from(others.map(tab).collect::<Vec<_>>())
@@ -149,9 +141,12 @@ fn info(model: &Model, pane: Pane, columns: usize) -> String {
             }
             parts.join(&format!(" {dot} "))
         }
-        Pane::Allocation => match model.shown() {
-            Some(node) => format!("of {}", model.title_in(node.id, columns.saturating_sub(3))),
-            None => String::new(),
+        Pane::Allocation => match (model.shown(), model.other()) {
+            (Some(node), Some(other)) if model.edit.is_none() => {
+                format!("{} compared with {}", node.id, other.id)
+            }
+            (Some(node), _) => format!("of {}", model.title_in(node.id, columns.saturating_sub(3))),
+            (None, _) => String::new(),
         },
         Pane::Gate => match model.tree.settings.as_ref().map(|s| s.gate) {
             Some(gate) => match gate.mode {
@@ -172,13 +167,28 @@ fn info(model: &Model, pane: Pane, columns: usize) -> String {
             },
             None => String::new(),
         },
-        Pane::Log => {
-            if model.log.brief {
-                String::from("decisions only")
-            } else {
-                String::from("all events")
-            }
+        Pane::Log => model.log.level().to_owned(),
+        Pane::Details => match model.shown() {
+            Some(node) => node.id.to_string(),
+            None => String::new(),
+        },
+        Pane::Scatter => format!("{} evaluated", model.gate.stats.evaluated),
+        Pane::Front | Pane::Points => {
+            let best = model.front.points.iter().filter(|p| p.best).count();
+            format!(
+                "{} measured {dot} {best} on the front",
+                model.front.points.len()
+            )
         }
+        Pane::Sites => match model.shown() {
+            Some(node) => format!("of {}", model.title_in(node.id, columns.saturating_sub(3))),
+            None => String::new(),
+        },
+        Pane::Potentials => {
+            let site = model.site().map_or("", |(_, name)| name);
+            text::fit(site, columns, symbols.ellipsis)
+        }
+        Pane::Facts => model.run.id.clone(),
     };
     text::cut(&info, columns, symbols.ellipsis)
 }

@@ -10,11 +10,12 @@ use ratatui::text::{Line, Span};
 use super::pieces::{Sentence, bar, line_area};
 use super::tree::spinner;
 use crate::evaluate::Progress;
+use crate::tui::layout::Layout;
 use crate::tui::model::{Model, Status, Task, Work};
 use crate::tui::text::{self, count, large, points};
 use crate::words;
 
-/// Draws the header: four lines, or five with labels where there is room.
+/// Draws the header: three lines, or five with labels where there is room.
 pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let inside = Rect {
         x: area.x + 1,
@@ -22,7 +23,7 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
         ..area
     };
     let columns = inside.width;
-    let large = area.height > 4;
+    let large = area.height > 3;
     title(model, frame, line_area(inside, 0), large);
     let lines = if large {
         vec![
@@ -35,11 +36,24 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
         vec![
             result::short_result(model, columns),
             now(model, columns, false),
-            work(model, columns),
         ]
     };
     for (i, line) in lines.into_iter().enumerate() {
         frame.render_widget(line, line_area(inside, i + 1));
+    }
+}
+
+/// The names of the views; the one shown in brackets.
+pub fn tabs(model: &Model, frame: &mut Frame, layout: &Layout) {
+    let palette = &model.theme.palette;
+    for (view, area) in &layout.tabs {
+        let name = format!("{} {}", view.index() + 1, view.name());
+        let tab = if *view == model.view {
+            Span::styled(format!("[{name}]"), palette.title_focused)
+        } else {
+            Span::styled(format!(" {name} "), palette.dim)
+        };
+        frame.render_widget(tab, *area);
     }
 }
 
@@ -62,7 +76,10 @@ fn title(model: &Model, frame: &mut Frame, area: Rect, large: bool) {
     let palette = &model.theme.palette;
     let elapsed = text::duration(model.activity.elapsed(model.clock));
     let left = match model.activity.time_left(&model.tree) {
-        Some(left) => format!("{} {}", model.theme.symbols.at_most, text::duration(left)),
+        Some((least, most)) if large => {
+            format!("{} to {}", text::duration(least), text::duration(most))
+        }
+        Some((_, most)) => format!("{} {}", model.theme.symbols.at_most, text::duration(most)),
         None => model.theme.symbols.none.to_owned(),
     };
     let (symbol, style) = status_look(model);

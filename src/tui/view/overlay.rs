@@ -13,6 +13,7 @@ pub use help::scroll as help_scroll;
 use super::frame::borders;
 use super::pieces::line_area;
 use crate::search::State;
+use crate::tui::line::LineEditor;
 use crate::tui::model::{Confirm, Model, Overlay, SavePrompt};
 use crate::tui::text::{self, bytes, points};
 
@@ -23,7 +24,8 @@ pub fn draw(model: &Model, frame: &mut Frame) {
         Some(Overlay::Confirm(confirm)) => question(model, frame, confirm),
         Some(Overlay::Save(prompt)) => save(model, frame, prompt),
         Some(Overlay::Failure { message }) => failure(model, frame, message),
-        None => {}
+        // Typed in the line of keys.
+        Some(Overlay::Find(_)) | None => {}
     }
 }
 
@@ -129,6 +131,12 @@ fn question(model: &Model, frame: &mut Frame, confirm: &Confirm) {
             "stop",
             "go on",
         ),
+        Confirm::Discard => (
+            "Changes",
+            String::from("Several changes are not evaluated yet. Give them up?"),
+            "give them up",
+            "go on changing",
+        ),
         Confirm::Overwrite { path, .. } => (
             "Overwrite",
             format!(
@@ -172,7 +180,12 @@ fn save(model: &Model, frame: &mut Frame, prompt: &SavePrompt) {
         }
     }
     lines.push(Line::default());
-    lines.push(input(model, prompt));
+    lines.push(input_line(
+        model,
+        "name  ",
+        &prompt.name,
+        dialog_columns(model),
+    ));
     lines.push(Line::default());
     if let Some(error) = &prompt.error {
         lines.extend(paragraph(model, &format!("! {error}"), palette.bad));
@@ -190,11 +203,16 @@ fn save(model: &Model, frame: &mut Frame, prompt: &SavePrompt) {
     );
 }
 
-/// The name with its cursor; of a long one, the part around the cursor.
-fn input(model: &Model, prompt: &SavePrompt) -> Line<'static> {
+/// A text being typed with its cursor, behind a label; of a long one, the part around the cursor.
+pub fn input_line(
+    model: &Model,
+    label: &'static str,
+    typed: &LineEditor,
+    columns: usize,
+) -> Line<'static> {
     let palette = &model.theme.palette;
-    let room = dialog_columns(model).saturating_sub(8);
-    let (before, after) = prompt.name.parts();
+    let room = columns.saturating_sub(text::width(label) + 2);
+    let (before, after) = typed.parts();
     let mut before: Vec<char> = before.chars().collect();
     while text::width(&before.iter().collect::<String>()) > room {
         before.remove(0);
@@ -209,7 +227,7 @@ fn input(model: &Model, prompt: &SavePrompt) -> Line<'static> {
         model.theme.symbols.ellipsis,
     );
     Line::from(vec![
-        Span::styled("name  ", palette.dim),
+        Span::styled(label, palette.dim),
         Span::styled(before, palette.strong),
         Span::styled(at, Style::new().add_modifier(Modifier::REVERSED)),
         Span::styled(after, palette.strong),

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::search::{Candidate, Origin};
+use crate::search::Candidate;
 use crate::tui::model::{Edit, Model};
 use crate::tui::text::{self, bytes, bytes_change};
 use crate::tui::view::gate;
@@ -19,59 +19,86 @@ pub fn draw(
     node: &Candidate,
     heading: Line<'static>,
 ) {
-    let palette = &model.theme.palette;
     let inside = Rect {
         x: area.x + 1,
         width: area.width.saturating_sub(1),
         ..area
     };
     let columns = inside.width;
-    let lines = match (&model.edit, area.height) {
-        (Some(edit), 1) => vec![edit_line(model, edit, node, columns)],
-        (Some(edit), _) => vec![
-            edit_line(model, edit, node, columns),
-            Line::styled("+ and - or a digit choose the width", palette.dim),
-            Line::styled(
-                "enter evaluates it at once, esc leaves all as it was",
-                palette.dim,
-            ),
-            heading,
-        ],
-        (None, 1 | 2) => vec![
-            short_details(model, node, columns),
-            gate_line(model, node, columns),
-        ],
-        (None, _) => vec![
-            lineage(model, node, columns),
-            gate_line(model, node, columns),
-            judgement_line(model, node, columns),
-            heading,
-        ],
+    let first = match (&model.edit, model.other()) {
+        (Some(edit), _) => edit_line(model, edit, node, columns),
+        (None, Some(other)) => comparison(model, node, other, columns),
+        (None, None) => short_details(model, node, columns),
     };
-    for (i, line) in lines.into_iter().take(usize::from(area.height)).enumerate() {
+    let second = match (&model.edit, model.other()) {
+        (Some(edit), _) => changes(model, edit, columns),
+        (None, Some(other)) => difference(model, node, other, columns),
+        (None, None) => gate_line(model, node, columns),
+    };
+    let lines = match area.height {
+        1 => vec![first],
+        2 => vec![first, heading],
+        _ => vec![first, second, heading],
+    };
+    for (i, line) in lines.into_iter().enumerate() {
         frame.render_widget(line, line_area(inside, i));
     }
 }
 
-fn lineage(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
-    let parent = node.parent.and_then(|id| model.tree.get(id));
-    let from = parent.map(|p| format!("from {}", p.id));
-    let why = match node.origin {
-        Origin::Start => "where the search starts",
-        Origin::Lowest => "the smallest width everywhere",
-        Origin::Search => "proposed by the search",
-        Origin::Probe => "lowered alone, to learn its drift",
-        Origin::Allocated => "predicted from single drifts",
-        Origin::Manual => "made by hand",
-        Origin::Pin => "brought within a pin",
+/// Two nodes and what they cost.
+fn comparison(model: &Model, node: &Candidate, other: &Candidate, columns: u16) -> Line<'static> {
+    let side = |c: &Candidate| {
+        let drop = c.judgement().filter(|j| j.images > 0);
+        let drop = drop.map_or(String::new(), |j| {
+            format!(", drop {}", text::points(j.drop()))
+        });
+        let drift = c
+            .drift
+            .map_or(String::new(), |d| format!(", drift {}", text::drift(d)));
+        format!("{} {}{drift}{drop}", c.id, bytes(c.bytes))
     };
-    let change = parent.map(|p| format!("{} on its parent", bytes_change(p.bytes, node.bytes)));
     Sentence::new(model, columns)
-        .add(bytes(node.bytes))
-        .maybe(change)
-        .add(why)
-        .maybe(from)
+        .add(Line::styled(side(node), model.theme.palette.strong))
+        .add(side(other))
         .line()
+}
+
+fn difference(model: &Model, node: &Candidate, other: &Candidate, columns: u16) -> Line<'static> {
+    let widths = node.allocation.0.iter().zip(&other.allocation.0);
+    let differ = widths.filter(|(a, b)| a != b).count();
+    let layers = if differ == 1 {
+        "1 layer differs"
+    } else {
+        "layers differ"
+    };
+    Sentence::new(model, columns)
+        .add(match differ {
+            1 => layers.to_owned(),
+            n => format!("{n} {layers}"),
+        })
+        .add(format!(
+            "{} on {}",
+            bytes_change(other.bytes, node.bytes),
+            other.id
+        ))
+        .line()
+}
+
+/// What is being changed, group by group.
+fn changes(model: &Model, edit: &Edit, columns: u16) -> Line<'static> {
+    let palette = &model.theme.palette;
+    let arrow = model.theme.symbols.arrow;
+    let layers = edit.changed(&model.tree).len();
+    let plural = if layers == 1 { "" } else { "s" };
+    let mut line = Sentence::new(model, columns).add(Line::styled(
+        format!("{layers} layer{plural} changed"),
+        palette.dim,
+    ));
+    for change in edit.moves.iter().rev() {
+        let text = format!("{} {arrow} {}", change.group, change.bits);
+        line = line.add(Line::styled(text, palette.changed));
+    }
+    line.line()
 }
 
 fn gate_line(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
@@ -98,23 +125,6 @@ fn gate_line(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
     Sentence::new(model, columns).add(drift).maybe(gate).line()
 }
 
-fn judgement_line(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
-    let symbols = &model.theme.symbols;
-    let (_, word, style) = model.theme.state(node.state());
-    let word = if node.pruned {
-        format!("{word}, pruned")
-    } else {
-        word.to_owned()
-    };
-    let numbers = node
-        .judgement()
-        .map(|j| words::judgement(j, symbols.marks()));
-    Sentence::new(model, columns)
-        .add(Line::styled(word, style))
-        .maybe(numbers)
-        .line()
-}
-
 fn short_details(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
     let symbols = &model.theme.symbols;
     let (_, word, style) = model.theme.state(node.state());
@@ -134,7 +144,10 @@ fn short_details(model: &Model, node: &Candidate, columns: u16) -> Line<'static>
 fn edit_line(model: &Model, edit: &Edit, node: &Candidate, columns: u16) -> Line<'static> {
     let palette = &model.theme.palette;
     let arrow = model.theme.symbols.arrow;
-    let what = format!("{} {arrow} {} bits", edit.change.group, edit.change.bits);
+    let what = match edit.moves.as_slice() {
+        [change] => format!("{} {arrow} {} bits", change.group, change.bits),
+        moves => format!("{} changes", moves.len()),
+    };
     let change = bytes_change(node.bytes, edit.bytes);
     let limit = model
         .tree

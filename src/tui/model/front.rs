@@ -1,0 +1,117 @@
+//! Accuracy against memory: everything measured, and what nothing beats.
+
+use super::Scroll;
+use crate::search::{Candidate, CandidateId, Tree};
+
+/// A measured node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// The node.
+    pub id: CandidateId,
+    /// Its memory.
+    pub bytes: u64,
+    /// Its accuracy drop in points, on the images it was judged by.
+    pub drop: f64,
+    /// True when no other node is at once as small and as accurate.
+    pub best: bool,
+}
+
+/// The measured nodes as shown, smallest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FrontPane {
+    /// The nodes.
+    pub points: Vec<Point>,
+    /// Cursor and window.
+    pub scroll: Scroll,
+    /// True when the nodes have to be collected anew.
+    pub stale: bool,
+}
+
+impl FrontPane {
+    /// Collects the nodes anew where something was measured since.
+    pub fn refresh(&mut self, tree: &Tree) {
+        if std::mem::take(&mut self.stale) {
+            self.points = points(tree);
+        }
+    }
+
+    /// The row of a node.
+    pub fn row(&self, id: CandidateId) -> Option<usize> {
+        self.points.iter().position(|p| p.id == id)
+    }
+}
+
+fn measured(candidate: &Candidate) -> Option<Point> {
+    let judgement = candidate.judgement().filter(|j| j.images > 0)?;
+    Some(Point {
+        id: candidate.id,
+        bytes: candidate.bytes,
+        drop: judgement.drop(),
+        best: false,
+    })
+}
+
+fn points(tree: &Tree) -> Vec<Point> {
+    let mut points: Vec<Point> = tree.candidates.iter().filter_map(measured).collect();
+    points.sort_by(|a, b| a.bytes.cmp(&b.bytes).then(a.drop.total_cmp(&b.drop)));
+    let mut least = f64::INFINITY;
+    for point in &mut points {
+        point.best = point.drop < least;
+        least = least.min(point.drop);
+    }
+    points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::{CorrectBits, Verdict};
+    use crate::quant::Allocation;
+    use crate::search::{Event, Judgement, Origin};
+
+    #[test]
+    fn the_front_is_what_nothing_beats() {
+        let mut tree = Tree::default();
+        let measured = [(100, 3), (100, 2), (200, 2), (300, 1), (400, 0), (50, 9)];
+        for (i, (bytes, lost)) in measured.into_iter().enumerate() {
+            let candidate = CandidateId(i as u32);
+            tree.apply(&Event::Proposed {
+                candidate,
+                parent: None,
+                change: None,
+                origin: Origin::Search,
+                allocation: Allocation(Vec::new()),
+                bytes,
+            });
+            tree.apply(&Event::Screened {
+                candidate,
+                judgement: Judgement {
+                    verdict: Verdict::Met,
+                    images: 100,
+                    of: 100,
+                    correct: 90 - lost,
+                    float_correct: 90,
+                    allowed_loss: 5,
+                    cached: false,
+                },
+                bits: CorrectBits::new(),
+            });
+        }
+        let mut pane = FrontPane {
+            stale: true,
+            ..FrontPane::default()
+        };
+        pane.refresh(&tree);
+        let ids: Vec<(u32, bool)> = pane.points.iter().map(|p| (p.id.0, p.best)).collect();
+        let expected = [
+            (5, true),
+            (1, true),
+            (0, false),
+            (2, false),
+            (3, true),
+            (4, true),
+        ];
+        assert_eq!(ids, expected);
+        assert_eq!(pane.row(CandidateId(3)), Some(4));
+    }
+}

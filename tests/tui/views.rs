@@ -1,0 +1,298 @@
+//! Every view at every size, and what can be done in them.
+
+use aq4svit::search::{CandidateId, Command, Group, Origin, State};
+use aq4svit::tui::Action;
+use aq4svit::tui::model::{Filter, Overlay, Pane, View};
+use aq4svit::tui::theme::{Palette, Symbols, Theme};
+use aq4svit::words::Importance;
+
+use crate::screens::screen;
+use crate::story::{Play, demo_settings};
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+
+const VIEWS: [(&str, Action); 6] = [
+    ("search", Action::ViewSearch),
+    ("allocation", Action::ViewAllocation),
+    ("gate", Action::ViewGate),
+    ("front", Action::ViewFront),
+    ("membranes", Action::ViewMembranes),
+    ("run", Action::ViewRun),
+];
+
+fn ascii() -> Theme {
+    Theme {
+        symbols: Symbols::ascii(),
+        palette: Palette::monochrome(),
+    }
+}
+
+#[test]
+fn every_view_at_every_size() {
+    for size in SIZES {
+        let mut play = Play::new(size);
+        play.jobs(130);
+        for (name, action) in VIEWS {
+            play.act(action);
+            let name = format!("view_{name}_{}x{}", size.0, size.1);
+            insta::assert_snapshot!(name, screen(&play));
+        }
+    }
+}
+
+#[test]
+fn every_view_without_unicode() {
+    for size in SIZES {
+        let mut play = Play::with(ascii(), demo_settings(), size);
+        play.jobs(130);
+        for (name, action) in VIEWS {
+            play.act(action);
+            let shown = screen(&play);
+            assert!(shown.is_ascii(), "{shown}");
+            if size == (120, 40) {
+                insta::assert_snapshot!(format!("view_{name}_ascii"), shown);
+            }
+        }
+    }
+}
+
+#[test]
+fn views_that_know_nothing_yet_say_so() {
+    for size in SIZES {
+        let mut play = Play::new(size);
+        for (name, action) in VIEWS {
+            play.act(action);
+            let shown = screen(&play);
+            assert!(shown.contains("yet") || name == "run", "{shown}");
+        }
+    }
+}
+
+fn choose(play: &mut Play, group: &Group) {
+    let pane = &mut play.model.allocation;
+    let part = pane.parts.iter().position(|p| p.group == *group).unwrap();
+    pane.scroll.cursor = pane.rows.iter().position(|r| *r == part).unwrap();
+}
+
+#[test]
+fn many_layers_become_one_child() {
+    let mut play = Play::new((160, 48));
+    play.jobs(40);
+    play.act(Action::ViewAllocation);
+    choose(&mut play, &Group::Stage("stage1".into()));
+    play.act(Action::LowerBits);
+    let head = Group::Layer("head".into());
+    choose(&mut play, &head);
+    play.act(Action::Width(4));
+    let edit = play.model.edit.clone().unwrap();
+    assert_eq!(edit.moves.len(), 2);
+    let space = &play.model.tree.settings.as_ref().unwrap().space;
+    assert_eq!(edit.bytes, space.bytes(&edit.preview));
+    insta::assert_snapshot!("edit_many", screen(&play));
+    // Giving up more than one change asks first.
+    play.act(Action::Cancel);
+    assert!(matches!(play.model.overlay, Some(Overlay::Confirm(_))));
+    play.act(Action::Cancel);
+    assert!(play.model.edit.is_some(), "no: the changes are still there");
+    let before = play.model.tree.candidates.len();
+    let effects = play.act(Action::Submit);
+    let [aq4svit::tui::Effect::Send(Command::SetLayers { bits, .. })] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    assert!(bits.contains_key("head") && bits.len() > 2);
+    let made = play.model.tree.get(CandidateId(before as u32)).unwrap();
+    assert_eq!(made.origin, Origin::Manual);
+    assert_eq!(made.allocation, edit.preview);
+    assert_eq!(play.model.nodes.selected, Some(made.id));
+}
+
+#[test]
+fn a_change_is_taken_back_row_by_row() {
+    let mut play = Play::new((160, 48));
+    play.jobs(40);
+    play.act(Action::LowerBits);
+    play.act(Action::Down);
+    play.act(Action::LowerBits);
+    assert_eq!(play.model.edit.as_ref().unwrap().moves.len(), 2);
+    play.act(Action::Revert);
+    play.act(Action::Up);
+    play.act(Action::Revert);
+    let edit = play.model.edit.as_ref().unwrap();
+    assert_eq!(edit.moves.len(), 0);
+    assert_eq!(edit.bytes, play.model.shown().unwrap().bytes);
+    play.act(Action::Submit);
+    assert!(play.model.edit.is_some(), "there is nothing to submit");
+    play.act(Action::Cancel);
+    assert!(play.model.edit.is_none() && play.model.overlay.is_none());
+}
+
+#[test]
+fn two_nodes_side_by_side() {
+    for size in [(80, 24), (160, 48)] {
+        let mut play = Play::new(size);
+        play.jobs(130);
+        play.act(Action::Top);
+        play.act(Action::Compare);
+        play.act(Action::JumpBase);
+        play.act(Action::ViewAllocation);
+        assert_eq!(play.model.other().unwrap().id, CandidateId(0));
+        insta::assert_snapshot!(format!("compared_{}x{}", size.0, size.1), screen(&play));
+        play.act(Action::ViewSearch);
+        play.act(Action::Top);
+        play.act(Action::Compare);
+        assert_eq!(play.model.compared, None);
+    }
+}
+
+#[test]
+fn a_text_is_found_in_every_list() {
+    let mut play = Play::new((160, 48));
+    play.jobs(130);
+    let look = |play: &mut Play, text: &str| {
+        play.act(Action::Find);
+        text.chars().for_each(|c| {
+            play.act(Action::Insert(c));
+        });
+        insta::assert_snapshot!(format!("find_{text}"), screen(play).lines().last().unwrap());
+        play.act(Action::Submit);
+    };
+    play.act(Action::ViewSearch);
+    play.act(Action::Top);
+    look(&mut play, "confirmed");
+    let first = play.model.nodes.selected.unwrap();
+    assert_eq!(
+        play.model.tree.get(first).unwrap().state(),
+        State::Confirmed
+    );
+    play.act(Action::FindNext);
+    let second = play.model.nodes.selected.unwrap();
+    assert_ne!(first, second);
+    play.act(Action::FindPrevious);
+    assert_eq!(play.model.nodes.selected, Some(first));
+
+    play.act(Action::ViewAllocation);
+    look(&mut play, "stage3.1.mlp.mlp2");
+    let part = play.model.part().unwrap();
+    assert_eq!(part.group, Group::Layer("stage3.1.mlp.mlp2_conv".into()));
+
+    play.act(Action::ViewMembranes);
+    look(&mut play, "logits");
+    assert_eq!(play.model.site().unwrap().1, "logits");
+
+    play.act(Action::Find);
+    "nothing like it".chars().for_each(|c| {
+        play.act(Action::Insert(c));
+    });
+    assert_eq!(
+        play.model.site().unwrap().1,
+        "logits",
+        "it stays where it was"
+    );
+    play.act(Action::Submit);
+    let toasts: Vec<_> = play.model.toasts.iter().map(|t| t.text.clone()).collect();
+    assert!(toasts.iter().any(|t| t.contains("no \"nothing like it\"")));
+    play.act(Action::Find);
+    play.act(Action::Cancel);
+    assert!(play.model.overlay.is_none() && play.model.find.text.is_empty());
+}
+
+#[test]
+fn failures_are_visited_one_after_the_other() {
+    let mut play = Play::new((160, 48));
+    play.jobs(130);
+    play.act(Action::ViewRun);
+    let mut seen = vec![];
+    for _ in 0..3 {
+        play.act(Action::JumpFailure);
+        assert_eq!(
+            (play.model.view, play.model.focus),
+            (View::Search, Pane::Tree)
+        );
+        let id = play.model.nodes.selected.unwrap();
+        let state = play.model.tree.get(id).unwrap().state();
+        assert!(matches!(state, State::Failed | State::Refuted));
+        seen.push(id);
+    }
+    seen.dedup();
+    assert_eq!(seen.len(), 3);
+    assert_eq!(play.model.nodes.filter, Filter::All);
+}
+
+#[test]
+fn a_point_of_the_front_is_its_node() {
+    let mut play = Play::new((160, 48));
+    play.jobs(130);
+    play.act(Action::ViewFront);
+    play.act(Action::Top);
+    let smallest = play.model.front.points[0];
+    assert_eq!(play.model.nodes.selected, Some(smallest.id));
+    play.act(Action::Right);
+    assert_eq!(
+        play.model.nodes.selected,
+        Some(play.model.front.points[1].id)
+    );
+    play.act(Action::ShowNode);
+    assert_eq!(
+        (play.model.view, play.model.focus),
+        (View::Search, Pane::Tree)
+    );
+    // And a node selected in the tree is the point of the front.
+    play.act(Action::JumpIncumbent);
+    play.act(Action::ViewFront);
+    let at = play.model.front.scroll.cursor;
+    assert_eq!(
+        Some(play.model.front.points[at].id),
+        play.model.tree.incumbent
+    );
+}
+
+#[test]
+fn the_log_shows_what_matters() {
+    let mut play = Play::new((160, 48));
+    play.jobs(130);
+    play.act(Action::ViewRun);
+    play.act(Action::FocusNext);
+    let all = play.model.log.len();
+    for least in [
+        Importance::Decision,
+        Importance::Milestone,
+        Importance::Problem,
+    ] {
+        play.act(Action::Filter);
+        assert_eq!(play.model.log.least, least);
+        assert!(play.model.log.iter().all(|line| line.importance >= least));
+        assert_eq!(play.model.log.iter().count(), play.model.log.len());
+    }
+    play.act(Action::Filter);
+    assert_eq!(play.model.log.len(), all);
+}
+
+#[test]
+fn borders_are_dragged_and_views_are_clicked() {
+    for size in [(80, 24), (160, 48)] {
+        let mut play = Play::new(size);
+        play.jobs(40);
+        let row = |play: &Play, text: &str| {
+            let shown = screen(play);
+            let lines: Vec<_> = shown.lines().collect();
+            lines.iter().rposition(|l| l.contains(text)).unwrap() as u16
+        };
+        let column = if size.0 == 80 { 4 } else { 120 };
+        // The border between tree (or node) and what stands below it.
+        let below = if size.0 == 80 { "[Node]" } else { " of #" };
+        let at = row(&play, below);
+        play.act(Action::Click(column, at));
+        play.act(Action::Drag(column, at + 3));
+        play.act(Action::Release);
+        assert_eq!(row(&play, below), at + 3, "{}", screen(&play));
+        play.act(Action::Drag(column, at));
+        assert_eq!(row(&play, below), at + 3, "let go");
+        play.act(Action::Click(column, at + 3));
+        play.act(Action::Drag(column, 500));
+        screen(&play);
+        play.act(Action::Release);
+        let tabs = row(&play, "[1 Search]");
+        play.act(Action::Click(13, tabs));
+        assert_eq!(play.model.view, View::Allocation);
+    }
+}
