@@ -306,7 +306,7 @@ mod tests {
         assert_eq!(keymap.action(Scope::Tree, q), Some(Action::Quit));
         assert_eq!(keymap.action(Scope::Prompt, q), Some(Action::Insert('q')));
         let four = press(KeyCode::Char('4'));
-        assert_eq!(keymap.action(Scope::Gate, four), Some(Action::FocusLog));
+        assert_eq!(keymap.action(Scope::Gate, four), Some(Action::ViewFront));
         assert_eq!(keymap.action(Scope::Edit, four), Some(Action::Width(4)));
         let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
         for scope in [Scope::Tree, Scope::Prompt, Scope::Edit, Scope::Failure] {
