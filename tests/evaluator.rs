@@ -8,7 +8,7 @@ use aq4svit::checkpoint;
 use aq4svit::data::{self, DataConfig, Splits};
 use aq4svit::evaluate::{
     Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split,
-    StopRule, Work,
+    StopRule, Tricks, Work,
 };
 use aq4svit::network::{Architecture, Layout, ModelConfig, Op};
 use aq4svit::profile::Profile;
@@ -42,11 +42,26 @@ fn demo() -> &'static (Model, Arc<Splits>) {
 }
 
 fn evaluator(threads: usize, plain: bool) -> TorchEvaluator {
+    let tricks = if plain { Tricks::NONE } else { Tricks::ALL };
+    with_tricks(threads, tricks, 64 << 20)
+}
+
+/// One that runs everything that is asked.
+fn forgetful(threads: usize) -> TorchEvaluator {
+    let tricks = Tricks {
+        prefix_cache: false,
+        ..Tricks::ALL
+    };
+    with_tricks(threads, tricks, 64 << 20)
+}
+
+fn with_tricks(threads: usize, tricks: Tricks, cache_memory: u64) -> TorchEvaluator {
     let (model, splits) = demo();
     let options = TorchOptions {
         device: "cpu".to_owned(),
         threads: Some(threads),
-        plain,
+        tricks,
+        cache_memory,
     };
     TorchEvaluator::new(model.clone(), Arc::clone(splits), options).unwrap()
 }
@@ -167,7 +182,7 @@ fn threads_change_nothing() {
     ];
     for allocation in [uniform(32), mixed()] {
         let answers = [1, 2, 3].map(|threads| {
-            let mut evaluator = evaluator(threads, false);
+            let mut evaluator = forgetful(threads);
             questions
                 .clone()
                 .map(|q| ask(&mut evaluator, &allocation, q))
@@ -179,7 +194,7 @@ fn threads_change_nothing() {
 
 #[test]
 fn an_image_does_not_depend_on_what_was_asked_for_with_it() {
-    let mut evaluator = evaluator(2, false);
+    let mut evaluator = forgetful(2);
     for allocation in [uniform(32), mixed()] {
         let mut of = |from, to| {
             bits(
@@ -213,7 +228,7 @@ fn stopping_early_changes_the_work_and_not_the_answer() {
         };
         accuracy(Split::Search, 8, 128, Some(stop))
     };
-    let mut stopping = evaluator(2, false);
+    let mut stopping = forgetful(2);
     let mut plain = evaluator(1, true);
     let all = accuracy(Split::Search, 8, 128, None);
     let float = bits(ask(&mut stopping, &uniform(32), all.clone()).0);
@@ -246,7 +261,7 @@ fn stopping_early_changes_the_work_and_not_the_answer() {
 
 #[test]
 fn cancelling_is_answered_at_the_next_batch() {
-    let mut evaluator = evaluator(2, false);
+    let mut evaluator = forgetful(2);
     for question in [Question::Drift, accuracy(Split::Search, 0, 200, None)] {
         let job = Job {
             allocation: uniform(4),
@@ -278,7 +293,7 @@ fn cancelling_is_answered_at_the_next_batch() {
 
 #[test]
 fn drift_is_zero_for_float_and_grows_as_widths_shrink() {
-    let mut evaluator = evaluator(2, false);
+    let mut evaluator = forgetful(2);
     let mut drift = |bits| match ask(&mut evaluator, &uniform(bits), Question::Drift) {
         (Outcome::Drift { drift, sites }, work) => (drift, sites, work),
         _ => panic!("not a drift"),
@@ -299,7 +314,7 @@ fn drift_is_zero_for_float_and_grows_as_widths_shrink() {
 
 #[test]
 fn every_image_of_a_batch_that_is_run_counts() {
-    let mut evaluator = evaluator(2, false);
+    let mut evaluator = forgetful(2);
     for (from, to, images) in [(0, 8, 8), (5, 9, 16), (13, 29, 24), (196, 200, 8)] {
         let (_, work) = ask(
             &mut evaluator,
@@ -576,4 +591,46 @@ fn statistics_count_what_the_network_does() {
         count(&self::evaluator(1, false), Split::Calibration),
         counted
     );
+}
+
+/// Whatever was asked before, whatever may be kept, whoever runs: the answers of an evaluator that keeps nothing.
+#[test]
+fn what_is_kept_changes_no_answer() {
+    let steps = [
+        (0, 4, Question::Drift),
+        (5, 3, accuracy(Split::Search, 0, 16, None)),
+        (5, 3, Question::Drift),
+        (31, 2, accuracy(Split::Search, 3, 24, None)),
+        (31, 2, accuracy(Split::Search, 16, 40, None)),
+        (12, 8, Question::Drift),
+        (12, 8, accuracy(Split::Calibration, 0, 21, None)),
+        (5, 4, accuracy(Split::Search, 0, 16, None)),
+        (30, 3, accuracy(Split::Test, 0, 8, None)),
+        (30, 3, Question::Drift),
+    ];
+    let walk = || {
+        let mut allocation = uniform(4);
+        steps.iter().map(move |(layer, width, question)| {
+            allocation.0[*layer] = BitWidth::new(*width).unwrap();
+            (allocation.clone(), question.clone())
+        })
+    };
+    let mut plain = evaluator(2, true);
+    let expected: Vec<_> = walk().map(|(a, q)| ask(&mut plain, &a, q)).collect();
+    let all: u64 = expected.iter().map(|(_, work)| work.layer_forwards).sum();
+    for (threads, budget) in [(1, 0), (2, 300_000), (2, 4 << 20), (3, 1 << 30)] {
+        let mut keeping = with_tricks(threads, Tricks::ALL, budget);
+        let found: Vec<_> = walk().map(|(a, q)| ask(&mut keeping, &a, q)).collect();
+        for ((a, _), (b, _)) in found.iter().zip(&expected) {
+            assert_eq!(a, b, "{budget} bytes");
+        }
+        let ran: u64 = found.iter().map(|(_, work)| work.layer_forwards).sum();
+        match budget {
+            0 => assert_eq!(ran, all),
+            _ => assert!(ran < all, "{budget} bytes: {ran} of {all}"),
+        }
+        if budget == 1 << 30 {
+            assert!(4 * ran < 3 * all, "{ran} of {all}");
+        }
+    }
 }

@@ -14,12 +14,12 @@ pub(crate) struct DeviceArgs {
 }
 
 impl DeviceArgs {
-    pub fn options(&self, plain: bool) -> EvaluatorOptions {
+    /// How to evaluate, with every trick.
+    pub fn options(&self) -> EvaluatorOptions {
         EvaluatorOptions {
             device: self.device.clone(),
             threads: self.threads.map(usize::from),
-            plain,
-            workers: None,
+            ..EvaluatorOptions::default()
         }
     }
 }

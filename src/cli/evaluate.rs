@@ -91,7 +91,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
             .progress_chars("=> "),
     );
     let start = std::time::Instant::now();
-    let options = args.device.options(false);
+    let options = args.device.options();
     let counted = run::statistics(
         prepared,
         &options,

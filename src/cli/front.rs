@@ -10,6 +10,7 @@ use super::commands::{CommandArgs, Complaint};
 use super::device::DeviceArgs;
 use super::output::{json_line, line};
 use super::signals::Signals;
+use super::tricks::TrickArgs;
 use super::{NOTHING_MET, headless, interactive};
 use crate::run::{EvaluatorOptions, Finished, Handle, Summary};
 
@@ -23,9 +24,6 @@ pub(crate) struct RunArgs {
     /// Print every new event as a line of JSON, the result last (implies --headless)
     #[arg(long)]
     json: bool,
-    /// Turn every speed-up off: same decisions, slower
-    #[arg(long)]
-    plain: bool,
     /// Evaluators that work at the same time, on the devices in turn (one on each when not given); results do not
     /// depend on it
     ///
@@ -36,23 +34,27 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub commands: CommandArgs,
     #[command(flatten)]
+    tricks: TrickArgs,
+    #[command(flatten)]
     device: DeviceArgs,
 }
 
 impl RunArgs {
+    /// How to evaluate.
+    pub fn options(&self) -> EvaluatorOptions {
+        EvaluatorOptions {
+            workers: self.workers.map(usize::from),
+            tricks: self.tricks.tricks(),
+            cache_memory: self.tricks.cache_memory,
+            ..self.device.options()
+        }
+    }
+
     pub fn front(&self) -> Front {
         match (self.headless, self.json) {
             (_, true) => Front::Json,
             (true, false) => Front::Lines,
             (false, false) => Front::Interactive,
-        }
-    }
-
-    /// How to evaluate.
-    pub fn options(&self) -> EvaluatorOptions {
-        EvaluatorOptions {
-            workers: self.workers.map(usize::from),
-            ..self.device.options(self.plain)
         }
     }
 }

@@ -21,6 +21,7 @@ mod runs;
 mod search;
 mod signals;
 mod source;
+mod tricks;
 
 use std::process::ExitCode;
 

@@ -10,9 +10,11 @@ mod energy;
 mod job;
 mod landscape;
 mod statistics;
+mod tricks;
 
 pub use accuracy::{CorrectBits, StopRule, Verdict, percent};
 pub use energy::{AC_JOULES, EnergyEstimate, LayerWork, MAC_JOULES};
 pub use job::{Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split, Work};
 pub use landscape::Landscape;
 pub use statistics::{ClassCount, Statistics, wilson_95};
+pub use tricks::Tricks;

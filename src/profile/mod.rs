@@ -53,3 +53,4 @@ pub use pins::{PinError, bounds};
 pub use recognised::model_section;
 pub use save::{Save, SaveError, relocated, write_text};
 pub use settings::{Checkpoint, Profile};
+pub use size::parse as parse_size;

@@ -1,7 +1,7 @@
 //! Memory sizes as a person writes them: `96 KiB`, `1.5 MiB`, `98304`.
 
 /// Reads a size in bytes; a fraction of a byte is dropped. None for anything that is no size.
-pub(crate) fn parse(text: &str) -> Option<u64> {
+pub fn parse(text: &str) -> Option<u64> {
     let text = text.trim();
     let split = text
         .find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_')

@@ -30,7 +30,9 @@ pub use finished::Finished;
 pub use folder::{Condition, Summary, argument, find, list};
 pub use open::{BEST, PROFILE, Parts, Source, create, launch, relaunch, resume};
 pub use place::Place;
-pub use prepare::{EvaluatorOptions, Prepared, evaluator, load_weights, space, statistics};
+pub use prepare::{
+    CACHE_MEMORY, EvaluatorOptions, Prepared, evaluator, load_weights, space, statistics,
+};
 pub use script::{Order, Script};
 
 /// What a run tells those who watch it. Events and errors are never dropped, progress may be.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::RunError;
 use crate::checkpoint::StateDict;
 use crate::data::{self, Loading, Splits};
-use crate::evaluate::{Cancel, Evaluator, Progress, Split, Statistics};
+use crate::evaluate::{Cancel, Evaluator, Progress, Split, Statistics, Tricks};
 use crate::journal::Fingerprint;
 use crate::network::{Graph, LayerId};
 use crate::profile::{Paths, Profile};
@@ -41,17 +41,24 @@ pub struct EvaluatorOptions {
     pub threads: Option<usize>,
     /// Evaluators of a search, which work at the same time; none: one on each device.
     pub workers: Option<usize>,
-    /// Every trick off: same answers, slower.
-    pub plain: bool,
+    /// What may be saved; answers do not depend on it.
+    pub tricks: Tricks,
+    /// Bytes that may be kept between questions.
+    pub cache_memory: u64,
 }
 
+/// Bytes that are kept between questions unless asked otherwise: 2 GiB.
+pub const CACHE_MEMORY: u64 = 2 << 30;
+
 impl Default for EvaluatorOptions {
+    /// On the CPU, with all cores and every trick.
     fn default() -> Self {
         EvaluatorOptions {
-            device: "cpu".into(),
+            device: "cpu".to_owned(),
             threads: None,
             workers: None,
-            plain: false,
+            tricks: Tricks::ALL,
+            cache_memory: CACHE_MEMORY,
         }
     }
 }
@@ -67,7 +74,7 @@ impl EvaluatorOptions {
             device: (*device).to_owned(),
             threads: Some((threads / workers + usize::from(worker < threads % workers)).max(1)),
             workers: Some(1),
-            plain: self.plain,
+            ..self.clone()
         };
         (0..workers).zip(devices.iter().cycle()).map(of).collect()
     }
@@ -77,7 +84,8 @@ impl EvaluatorOptions {
         crate::torch::TorchOptions {
             device: self.device.clone(),
             threads: self.threads,
-            plain: self.plain,
+            tricks: self.tricks,
+            cache_memory: self.cache_memory,
         }
     }
 }
@@ -230,12 +238,17 @@ pub(super) fn evaluators(
         let why = "the processor and CUDA devices round differently, so that they cannot share a search: name devices of one kind";
         return Err(crate::evaluate::EvaluateError::Setup(why.into()).into());
     }
-    let mut made = Vec::new();
-    for worker in all {
-        let evaluator = TorchEvaluator::new(model.clone(), splits.clone(), worker.torch())?;
-        made.push(Box::new(evaluator) as Box<dyn Evaluator>);
+    // On one device they share weights and what is kept.
+    let mut made: Vec<(&str, TorchEvaluator)> = Vec::new();
+    for worker in &all {
+        let evaluator = match made.iter().find(|(device, _)| *device == worker.device) {
+            Some((_, known)) => known.another(worker.threads),
+            None => TorchEvaluator::new(model.clone(), splits.clone(), worker.torch())?,
+        };
+        made.push((&worker.device, evaluator));
     }
-    let mut made = made.into_iter();
+    let boxed = |(_, evaluator)| Box::new(evaluator) as Box<dyn Evaluator>;
+    let mut made = made.into_iter().map(boxed);
     let first = made.next().ok_or(RunError::NoTorch)?;
     Ok((first, made.collect()))
 }
@@ -326,7 +339,7 @@ mod tests {
                 device: device.into(),
                 threads: Some(threads),
                 workers,
-                plain: false,
+                ..EvaluatorOptions::default()
             };
             let of = |o: EvaluatorOptions| (o.device, o.threads.unwrap_or(0));
             options.of_workers().into_iter().map(of).collect()

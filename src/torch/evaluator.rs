@@ -4,12 +4,13 @@
 mod statistics;
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tch::Kind;
 
 use super::batches::{Batches, batch_size, run};
+use super::cache::{Content, Place as BatchPlace, Values};
 use super::drift::Means;
 use super::executor::Executor;
 use super::model::Compiled;
@@ -19,7 +20,7 @@ use super::{Device, Model, TorchError};
 use crate::data::{ImageSet, Splits};
 use crate::evaluate::{
     Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split,
-    StopRule, Work,
+    StopRule, Tricks, Work,
 };
 use crate::network::Graph;
 use crate::quant::Allocation;
@@ -31,22 +32,33 @@ pub struct TorchOptions {
     pub device: String,
     /// Threads that evaluate; none: as many as there are cores.
     pub threads: Option<usize>,
-    /// No tricks: every image asked for is run, whether the verdict is certain or not; what is the same at every time
-    /// step is computed at every one; weights are quantized for every job.
-    pub plain: bool,
+    /// What may be saved.
+    pub tricks: Tricks,
+    /// Bytes that may be kept between jobs: at most a quarter of it for quantized weights, the rest for values inside
+    /// the network.
+    pub cache_memory: u64,
 }
 
 /// Evaluates with libtorch, batches side by side on several threads.
 pub struct TorchEvaluator {
-    network: Compiled<Model>,
+    network: Arc<Compiled<Model>>,
     device: Device,
     splits: Arc<Splits>,
     options: TorchOptions,
     batch: usize,
     /// The float network on the calibration images.
-    float: Option<Arc<Means>>,
-    /// Images run for the job at hand, whatever becomes of it.
-    ran: AtomicU64,
+    float: Arc<Mutex<Option<Arc<Means>>>>,
+    /// Values inside the network; none where they are not kept.
+    values: Option<Arc<Values>>,
+    /// What was run for the job at hand, whatever becomes of it.
+    ran: Ran,
+}
+
+/// Counts of work.
+#[derive(Debug, Default)]
+struct Ran {
+    layer_forwards: AtomicU64,
+    images: AtomicU64,
 }
 
 impl std::fmt::Debug for TorchEvaluator {
@@ -87,18 +99,48 @@ impl TorchEvaluator {
         {
             takes(graph, images.frames(), images.shape())?;
         }
-        let network = Compiled::new(model, Kind::Float, device)?.with_tricks(!options.plain);
+        let tricks = options.tricks;
+        let for_weights = if tricks.weight_cache {
+            options.cache_memory / 4
+        } else {
+            0
+        };
+        let network = Compiled::new(model, Kind::Float, device)?
+            .with_static_stem(tricks.static_stem)
+            .with_weight_cache(for_weights);
         // Weights that do not fit show here and not in the middle of a run.
         network.executor(&float(network.graph()))?;
         Ok(TorchEvaluator {
             batch: batch_size(network.graph()),
+            values: (tricks.prefix_cache && options.cache_memory > 0).then(|| {
+                let budget = options.cache_memory - options.cache_memory / 4;
+                Arc::new(Values::new(network.graph(), network.plan(), budget))
+            }),
             device,
-            network,
+            network: Arc::new(network),
             splits,
             options,
-            float: None,
-            ran: AtomicU64::new(0),
+            float: Arc::default(),
+            ran: Ran::default(),
         })
+    }
+
+    /// Another evaluator on the same device, which gives the same answers and may work at the same time: weights and
+    /// what is kept between jobs are shared.
+    pub fn another(&self, threads: Option<usize>) -> Self {
+        TorchEvaluator {
+            network: Arc::clone(&self.network),
+            device: self.device,
+            splits: Arc::clone(&self.splits),
+            options: TorchOptions {
+                threads,
+                ..self.options.clone()
+            },
+            batch: self.batch,
+            float: Arc::clone(&self.float),
+            values: self.values.clone(),
+            ran: Ran::default(),
+        }
     }
 
     /// Images that run together.
@@ -126,25 +168,59 @@ impl TorchEvaluator {
         Ok(self.network.executor(allocation)?)
     }
 
-    /// A batch was run.
-    fn count(&self, batches: &Batches<'_>, batch: usize) {
+    /// Runs a batch, as far as what is kept does not answer for it, and counts.
+    fn run(
+        &self,
+        executor: &Executor<'_>,
+        (batches, batch, split): (&Batches<'_>, usize, Split),
+        contents: Option<&[Content]>,
+        record: &mut Record,
+    ) -> Result<Vec<f64>, EvaluateError> {
+        let (plan, together) = (self.network.plan(), batches.images(batch));
+        let place = BatchPlace {
+            split,
+            batch,
+            images: batches.places(batch).len(),
+        };
+        let recall = self.values.as_ref().zip(contents);
+        let recall = recall.map(|(values, contents)| values.recall(plan, contents, place, record));
+        let pixels = match recall.as_ref().is_none_or(|r| r.reads_image(plan)) {
+            true => batches.pixels(batch)?,
+            false => Vec::new(),
+        };
+        let logits =
+            executor.run_with(recall.as_ref(), &pixels, together, record, &mut |_, _| {
+                Ok(())
+            })?;
+        let all = self.network.graph().layers.len() as u64;
+        let layers = recall.map_or(all, |r| r.layers(plan));
         let images = batches.distinct(batch) as u64;
-        self.ran.fetch_add(images, Ordering::Relaxed);
+        let ran = &self.ran;
+        ran.layer_forwards
+            .fetch_add(images * layers, Ordering::Relaxed);
+        ran.images
+            .fetch_add(if layers > 0 { images } else { 0 }, Ordering::Relaxed);
+        Ok(logits)
+    }
+
+    /// The contents under an allocation; none where nothing is to be kept. Nothing is asked twice of the test split.
+    fn contents(&self, allocation: &Allocation, split: Split) -> Option<Vec<Content>> {
+        let values = self.values.as_ref().filter(|_| split != Split::Test)?;
+        Some(values.contents(allocation))
     }
 
     /// What was run since this was asked last.
     fn work(&self) -> Work {
-        let images = self.ran.swap(0, Ordering::Relaxed);
         Work {
-            layer_forwards: images.saturating_mul(self.network.graph().layers.len() as u64),
-            images,
+            layer_forwards: self.ran.layer_forwards.swap(0, Ordering::Relaxed),
+            images: self.ran.images.swap(0, Ordering::Relaxed),
         }
     }
 
     fn accuracy(
         &self,
         allocation: &Allocation,
-        images: &ImageSet,
+        (split, images): (Split, &ImageSet),
         wanted: std::ops::Range<usize>,
         stop: Option<&StopRule>,
         cancel: &Cancel,
@@ -155,22 +231,20 @@ impl TorchEvaluator {
         let classes = self.network.graph().classes;
         let mut bits = CorrectBits::new();
         let mut decided = stop.and_then(|s| s.decided(&bits));
-        if decided.is_some() && !self.options.plain {
+        let early_stop = self.options.tricks.early_stop;
+        if decided.is_some() && early_stop {
             return Ok(bits);
         }
+        let contents = self.contents(allocation, split);
         run(
             batches.numbers(),
             self.threads(),
             cancel,
             || self.worker(allocation),
             |executor, batch| {
-                let logits = executor.run(
-                    &batches.pixels(batch)?,
-                    batches.images(batch),
-                    &mut Record::Nothing,
-                    &mut |_, _| Ok(()),
-                )?;
-                self.count(&batches, batch);
+                let where_ = (&batches, batch, split);
+                let contents = contents.as_deref();
+                let logits = self.run(executor, where_, contents, &mut Record::Nothing)?;
                 let places = batches.places(batch);
                 let numbers = places.clone().map(|i| batch * self.batch + i);
                 let logits = logits.chunks(classes.max(1)).skip(places.start);
@@ -190,7 +264,7 @@ impl TorchEvaluator {
                     total,
                     correct: bits.correct(),
                 });
-                if decided.is_some() && !self.options.plain {
+                if decided.is_some() && early_stop {
                     ControlFlow::Break(())
                 } else {
                     ControlFlow::Continue(())
@@ -214,6 +288,7 @@ impl TorchEvaluator {
         let images = &self.splits.calibration;
         let graph = self.network.graph();
         let batches = Batches::new(graph, images, 0..images.len());
+        let contents = self.contents(allocation, Split::Calibration);
         let mut means = Means::new(graph);
         let mut done = before;
         run(
@@ -224,10 +299,8 @@ impl TorchEvaluator {
             |executor, batch| {
                 let images = batches.places(batch).len();
                 let mut record = Record::Channels(ChannelSums::new(graph, images));
-                let (pixels, together) = (batches.pixels(batch)?, batches.images(batch));
-                let mut logits =
-                    executor.run(&pixels, together, &mut record, &mut |_, _| Ok(()))?;
-                self.count(&batches, batch);
+                let where_ = (&batches, batch, Split::Calibration);
+                let mut logits = self.run(executor, where_, contents.as_deref(), &mut record)?;
                 logits.truncate(images * graph.classes);
                 Ok((record, logits))
             },
@@ -248,22 +321,25 @@ impl TorchEvaluator {
     }
 
     fn drift(
-        &mut self,
+        &self,
         allocation: &Allocation,
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<f64>, EvaluateError> {
         let images = self.splits.calibration.len();
-        let runs = usize::from(self.float.is_none()) + usize::from(!allocation.is_float());
+        // Whoever needs it first measures it; the others wait for that.
+        let mut known = self.float.lock().unwrap_or_else(PoisonError::into_inner);
+        let runs = usize::from(known.is_none()) + usize::from(!allocation.is_float());
         let total = images * runs;
-        let float = match &self.float {
+        let float = match &*known {
             Some(known) => Arc::clone(known),
             None => {
                 let float = float(self.network.graph());
                 let means = self.means(&float, cancel, (0, total), progress)?;
-                Arc::clone(self.float.insert(Arc::new(means)))
+                Arc::clone(known.insert(Arc::new(means)))
             }
         };
+        drop(known);
         if allocation.is_float() {
             return Ok(float.drift(&float, self.network.graph()));
         }
@@ -283,7 +359,7 @@ impl Evaluator for TorchEvaluator {
         if got != want {
             return Err(EvaluateError::WrongLayers { got, want });
         }
-        self.ran.store(0, Ordering::Relaxed);
+        self.work();
         match &job.question {
             Question::Drift => {
                 let sites = self.drift(&job.allocation, cancel, progress)?;
@@ -312,7 +388,7 @@ impl Evaluator for TorchEvaluator {
                 }
                 let correct = self.accuracy(
                     &job.allocation,
-                    images,
+                    (split, images),
                     from..to,
                     stop.as_ref(),
                     cancel,

@@ -3,6 +3,7 @@
 
 use tch::{Kind, TchError, Tensor};
 
+use super::cache::{Origin, Recall};
 use super::error::Doing;
 use super::kernels::{firing_layer, layer};
 use super::memory::Fresh;
@@ -21,7 +22,7 @@ pub(super) struct Executor<'a> {
     parameters: Vec<Parameters>,
     numbers: Numbers,
     ops: &'static dyn Ops,
-    tricks: bool,
+    static_stem: bool,
 }
 
 /// What values are made of.
@@ -53,13 +54,16 @@ impl<'g> Executor<'g> {
                 Device::CPU => &Native,
                 _ => &Plain,
             },
-            tricks: true,
+            static_stem: true,
         }
     }
 
-    /// Without tricks, what is the same at every time step is computed at every one.
-    pub(super) fn with_tricks(self, tricks: bool) -> Self {
-        Executor { tricks, ..self }
+    /// Without it, what is the same at every time step is computed at every one.
+    pub(super) fn with_static_stem(self, static_stem: bool) -> Self {
+        Executor {
+            static_stem,
+            ..self
+        }
     }
 
     /// The same, with plain tensor operations instead of the CPU kernels.
@@ -84,22 +88,45 @@ impl<'g> Executor<'g> {
         record: &mut Record,
         watch: Watch<'_>,
     ) -> Result<Vec<f64>, TorchError> {
+        self.run_with(None, pixels, images, record, watch)
+    }
+
+    /// The same, but for what `recall` knows: nobody sees those values, and of images that are not looked at there need
+    /// be no pixels. What is computed is kept.
+    pub(super) fn run_with(
+        &self,
+        recall: Option<&Recall<'_>>,
+        pixels: &[f32],
+        images: usize,
+        record: &mut Record,
+        watch: Watch<'_>,
+    ) -> Result<Vec<f64>, TorchError> {
         let _no_grad = tch::no_grad_guard();
-        let data = Fresh::new(self.image(pixels, images)?);
-        let image = Value::new(data, self.graph.frames().unwrap_or(1));
-        let mut image = Some(image);
         let mut values: Vec<Option<Value>> = Vec::new();
         values.resize_with(self.graph.nodes.len(), || None);
-        for (step, parameters) in self.plan.steps.iter().zip(&self.parameters) {
-            let value = match step.source {
-                Source::Image => image.take().ok_or_else(|| missing(step))?,
-                _ => self.step(step, parameters, images, &mut values, record)?,
+        for (i, (step, parameters)) in self.plan.steps.iter().zip(&self.parameters).enumerate() {
+            let value = match recall.map_or(Ok(Origin::Computation), |r| r.origin(i))? {
+                Origin::Nowhere => None,
+                Origin::Cache(value) => Some(value),
+                Origin::Computation => {
+                    let value = match step.source {
+                        Source::Image => {
+                            let data = Fresh::new(self.image(pixels, images)?);
+                            Value::new(data, self.graph.frames().unwrap_or(1))
+                        }
+                        _ => self.step(step, parameters, images, &mut values, record)?,
+                    };
+                    record.value(step.node, &value, images)?;
+                    for &block in &step.blocks {
+                        watch(block, &value)?;
+                    }
+                    if let Some(recall) = recall {
+                        recall.keep(self.graph, self.plan, i, &value, record)?;
+                    }
+                    Some(value)
+                }
             };
-            record.value(step.node, &value, images)?;
-            for &block in &step.blocks {
-                watch(block, &value)?;
-            }
-            put(&mut values, step.node, Some(value));
+            put(&mut values, step.node, value);
             for &node in &step.release {
                 let unread = values.get_mut(node.index()).and_then(Option::take);
                 unread.into_iter().for_each(|v| self.ops.release(v));
@@ -263,7 +290,7 @@ impl<'g> Executor<'g> {
 
     /// How often a layer is run.
     fn times(&self, step: &Step) -> usize {
-        match self.tricks || !step.inputs.iter().all(|&i| self.in_stem(i)) {
+        match self.static_stem || !step.inputs.iter().all(|&i| self.in_stem(i)) {
             true => 1,
             false => self.graph.time_steps,
         }
@@ -392,14 +419,14 @@ mod tests {
     }
 
     #[test]
-    fn without_tricks_the_stem_runs_at_every_time_step_and_gives_the_same() {
+    fn without_a_static_stem_it_runs_at_every_time_step_and_gives_the_same() {
         tch::set_num_threads(1);
         for config in all() {
             let model = model(&config, 1);
             let graph = &model.graph;
             let allocation = Allocation::uniform(graph.layers.len(), BitWidth::FLOAT);
             let compiled = || Compiled::new(&model, Kind::Float, Device::CPU).unwrap();
-            let (with, without) = (compiled(), compiled().with_tricks(false));
+            let (with, without) = (compiled(), compiled().with_static_stem(false));
             let (fast, slow) = (
                 with.executor(&allocation).unwrap(),
                 without.executor(&allocation).unwrap(),

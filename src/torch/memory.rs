@@ -176,7 +176,11 @@ impl Fresh {
     /// Memory for numbers of a shape, which hold anything: whoever asks for it writes all of them.
     pub(super) fn unset(rows: usize, shape: Shape, kind: Kind) -> Result<Self, TorchError> {
         let size = [rows, shape.height, shape.width, shape.channels].map(|n| n as i64);
-        spare::take(&size, kind).map(Fresh)
+        Fresh::of_size(&size, kind)
+    }
+    /// The same for a tensor's size.
+    pub(super) fn of_size(size: &[i64], kind: Kind) -> Result<Self, TorchError> {
+        spare::take(size, kind).map(Fresh)
     }
     /// The same for the shape of a tensor.
     pub(super) fn unset_like(tensor: &Tensor, kind: Kind) -> Result<Self, TorchError> {

@@ -24,6 +24,7 @@
 
 mod activity;
 mod batches;
+mod cache;
 mod check;
 mod device;
 mod drift;

@@ -28,7 +28,7 @@ pub(super) struct Compiled<M> {
     model: M,
     plan: Plan,
     weights: Weights,
-    tricks: bool,
+    static_stem: bool,
 }
 
 impl<M: std::borrow::Borrow<Model>> Compiled<M> {
@@ -37,14 +37,19 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
             plan: Plan::new(&model.borrow().graph)?,
             model,
             weights: Weights::new(kind, device),
-            tricks: true,
+            static_stem: true,
         })
     }
 
-    /// Whether work is saved where that changes no number: layers of the image alone run once instead of at every time
-    /// step, and weights are kept once they are quantized.
-    pub(super) fn with_tricks(mut self, tricks: bool) -> Self {
-        self.tricks = tricks;
+    /// Whether layers of the image alone run once instead of at every time step.
+    pub(super) fn with_static_stem(mut self, static_stem: bool) -> Self {
+        self.static_stem = static_stem;
+        self
+    }
+
+    /// Keeps at most so many bytes of quantized weights beside those in use.
+    pub(super) fn with_weight_cache(mut self, bytes: u64) -> Self {
+        self.weights = self.weights.with_budget(bytes);
         self
     }
 
@@ -62,6 +67,10 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         self.weights.has_own_sums()
     }
 
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     pub(super) fn graph(&self) -> &Graph {
         &self.model.borrow().graph
     }
@@ -73,15 +82,14 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         if got != want {
             return Err(TorchError::Layers { got, want });
         }
-        let parameters = self
-            .weights
-            .of(model, &self.plan, allocation, self.tricks)?;
+        let parameters = self.weights.of(model, &self.plan, allocation)?;
         let (kind, device) = (self.weights.kind(), self.weights.device());
         let numbers = Numbers {
             kind,
             device,
             bytes: self.weights.bytes(),
         };
-        Ok(Executor::new(&model.graph, &self.plan, parameters, numbers).with_tricks(self.tricks))
+        Ok(Executor::new(&model.graph, &self.plan, parameters, numbers)
+            .with_static_stem(self.static_stem))
     }
 }

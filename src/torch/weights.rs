@@ -8,11 +8,11 @@
 
 mod repconv;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tch::{Kind, Tensor};
 
+use super::cache::Store;
 use super::error::Doing;
 use super::loops::{Bytes, Floats, Window};
 use super::memory::{ByteProducts, Vectors};
@@ -64,6 +64,18 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
+    /// Bytes of memory.
+    fn bytes(&self) -> u64 {
+        let of = |t: &Tensor| t.numel() * t.kind().elt_size_in_bytes();
+        let sums = self.sums.as_ref().map_or(0, |sums| match sums {
+            Sums::Libtorch(c) => of(&c.weight) + c.bias.as_ref().map_or(0, of),
+            Sums::Bytes(_, packed) => packed.bytes(),
+            Sums::Floats(_, packed) => packed.bytes(),
+        });
+        let affine = self.affine.as_ref();
+        (sums + affine.map_or(0, |a| of(&a.scale) + of(&a.shift))) as u64
+    }
+
     /// The same tensors under a second handle: nothing is copied, and nobody writes to them.
     fn share(&self) -> Self {
         Parameters {
@@ -97,7 +109,7 @@ pub(super) struct Weights {
     device: Device,
     own: Own,
     /// By step and width. Tensors may change threads but not be shared between them: hence the lock.
-    cache: Mutex<HashMap<(usize, BitWidth), Parameters>>,
+    cache: Mutex<Store<(usize, BitWidth), Parameters>>,
 }
 
 impl Weights {
@@ -112,7 +124,15 @@ impl Weights {
                 },
                 _ => Own::default(),
             },
-            cache: Mutex::new(HashMap::new()),
+            cache: Mutex::new(Store::new(u64::MAX)),
+        }
+    }
+
+    /// Keeps at most so many bytes of parameters beside those in use.
+    pub(super) fn with_budget(self, bytes: u64) -> Self {
+        Weights {
+            cache: Mutex::new(Store::new(bytes)),
+            ..self
         }
     }
 
@@ -142,8 +162,7 @@ impl Weights {
         self.device
     }
 
-    /// The parameters of all steps under an allocation, kept for the next time where `keep`. Model and plan must always
-    /// be the same.
+    /// The parameters of all steps under an allocation. Model and plan must always be the same.
     ///
     /// # Errors
     /// [`TorchError`] for tensors that are missing, misshapen or not finite.
@@ -152,7 +171,6 @@ impl Weights {
         model: &Model,
         plan: &Plan,
         allocation: &Allocation,
-        keep: bool,
     ) -> Result<Vec<Parameters>, TorchError> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         let maker = Maker {
@@ -172,11 +190,9 @@ impl Weights {
                     return Ok(known.share());
                 }
                 let made = maker.make(step, width)?;
-                if !keep {
-                    return Ok(made);
-                }
                 let shared = made.share();
-                cache.insert((i, width), made);
+                let bytes = made.bytes();
+                cache.insert((i, width), made, bytes, made_in(bytes, width));
                 Ok(shared)
             })
             .collect()
@@ -423,6 +439,11 @@ impl Maker<'_> {
     }
 }
 
+/// What it takes to make so many bytes of parameters again: the search for the best scale tries many.
+fn made_in(bytes: u64, width: BitWidth) -> f64 {
+    bytes as f64 * if width.is_float() { 1.0 } else { 30.0 }
+}
+
 /// Where a layer looks, and its groups.
 fn geometry(layer: &Layer) -> (Window, usize) {
     let (kernel, stride, padding, groups) = match layer.kind {
@@ -474,16 +495,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weights_are_kept_only_when_asked_to() {
+    fn weights_are_kept_within_the_budget() {
         let model = model(&all()[0], 1);
         let plan = Plan::new(&model.graph).unwrap();
         let four = BitWidth::new(4).unwrap();
         let allocation = Allocation::uniform(model.graph.layers.len(), four);
-        let weights = Weights::new(Kind::Float, Device::CPU);
-        let of = |keep| weights.of(&model, &plan, &allocation, keep).unwrap();
-        let kept = || weights.cache.lock().unwrap().len();
-        let steps = plan.steps.len();
-        assert_eq!((of(false).len(), kept()), (steps, 0));
-        assert_eq!((of(true).len(), kept()), (steps, steps));
+        let made = |budget| {
+            let weights = Weights::new(Kind::Float, Device::CPU).with_budget(budget);
+            let parameters = weights.of(&model, &plan, &allocation).unwrap();
+            let all: u64 = parameters.iter().map(Parameters::bytes).sum();
+            let kept = weights.cache.lock().unwrap().size();
+            (all, kept)
+        };
+        let (all, kept) = made(u64::MAX);
+        assert_eq!(all, kept);
+        assert!(all > model.graph.layers.iter().map(|l| l.weights() as u64).sum());
+        let (_, kept) = made(all / 2);
+        assert!(kept > 0 && kept <= all / 2);
+        assert_eq!(made(0).1, 0);
     }
 }

@@ -8,6 +8,7 @@
 
 mod affine;
 mod attention;
+mod bits;
 mod dot;
 mod levels;
 mod lif;
@@ -17,6 +18,7 @@ mod sweep;
 
 pub(super) use affine::Affine;
 pub(super) use attention::{Attention, HeadMask, HeadSum};
+pub(super) use bits::{OfBits, ToBits};
 pub(super) use dot::{Dot, Input};
 pub(super) use levels::{Level, Levels};
 pub(super) use lif::Lif;

@@ -94,6 +94,16 @@ impl<W: Copy + Default, const L: usize> Packed<W, L> {
         })
     }
 
+    /// Bytes of memory.
+    pub(in crate::torch) fn bytes(&self) -> usize {
+        let weights: usize = self
+            .blocks
+            .iter()
+            .map(|b| size_of_val(&b.weights[..]))
+            .sum();
+        weights + self.bias.as_ref().map_or(0, |b| size_of_val(&b[..]))
+    }
+
     /// The same with a bias.
     pub(in crate::torch) fn with_bias(self, bias: Option<Vec<f32>>) -> Self {
         Packed { bias, ..self }

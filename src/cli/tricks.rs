@@ -1,0 +1,81 @@
+//! `--plain` and the switches of single tricks, on every command that runs a search.
+
+use crate::evaluate::Tricks;
+use crate::profile::parse_size;
+
+/// What is not to be saved.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TrickArgs {
+    /// Turn every speed-up off: same decisions, slower
+    #[arg(long)]
+    plain: bool,
+    /// Run every layer of every candidate, also where all layers before it are as they were
+    #[arg(long)]
+    no_prefix_cache: bool,
+    /// Quantize the weights again for every question
+    #[arg(long)]
+    no_weight_cache: bool,
+    /// Run the layers that see a still image alone at every time step
+    #[arg(long)]
+    no_static_stem: bool,
+    /// Run all images that were asked for, also once the verdict is certain
+    #[arg(long)]
+    no_early_stop: bool,
+    /// Memory for what is kept between questions: activations, and at most a quarter of it quantized weights
+    #[arg(long, value_name = "SIZE", default_value = "2 GiB", value_parser = size)]
+    pub cache_memory: u64,
+}
+
+impl TrickArgs {
+    pub fn tricks(&self) -> Tricks {
+        let on = |off: bool| !off && !self.plain;
+        Tricks {
+            prefix_cache: on(self.no_prefix_cache),
+            weight_cache: on(self.no_weight_cache),
+            static_stem: on(self.no_static_stem),
+            early_stop: on(self.no_early_stop),
+        }
+    }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    parse_size(text).ok_or_else(|| "expected a size such as 512MiB or 2GiB".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::run::CACHE_MEMORY;
+
+    #[derive(Parser)]
+    struct Only {
+        #[command(flatten)]
+        args: TrickArgs,
+    }
+
+    #[test]
+    fn each_switch_turns_its_own_trick_off_and_plain_all() {
+        let of = |args: &[&str]| {
+            let args = std::iter::once("test").chain(args.iter().copied());
+            let only = Only::try_parse_from(args).expect("good flags");
+            (only.args.tricks(), only.args.cache_memory)
+        };
+        assert_eq!(of(&[]), (Tricks::ALL, CACHE_MEMORY));
+        assert_eq!(of(&["--plain"]).0, Tricks::NONE);
+        let no_stop = Tricks {
+            early_stop: false,
+            ..Tricks::ALL
+        };
+        assert_eq!(of(&["--no-early-stop"]).0, no_stop);
+        let all = ["--no-prefix-cache", "--no-weight-cache", "--no-static-stem"];
+        let only_stop = Tricks {
+            early_stop: true,
+            ..Tricks::NONE
+        };
+        assert_eq!(of(&all).0, only_stop);
+        assert_eq!(of(&["--cache-memory", "1.5 MiB"]).1, 3 << 19);
+        assert!(Only::try_parse_from(["test", "--cache-memory", "much"]).is_err());
+    }
+}

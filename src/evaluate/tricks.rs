@@ -1,0 +1,37 @@
+//! What an evaluator may save: switches, none of which changes an answer.
+
+/// Every way to save work without changing an answer, on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tricks {
+    /// Values inside the network are kept and used again by allocations that agree in all layers upstream.
+    pub prefix_cache: bool,
+    /// Quantized weights are kept per layer and width.
+    pub weight_cache: bool,
+    /// Layers that see the still image alone run once, not at every time step.
+    pub static_stem: bool,
+    /// No image is run once the verdict is certain.
+    pub early_stop: bool,
+}
+
+impl Tricks {
+    /// All of them.
+    pub const ALL: Tricks = Tricks {
+        prefix_cache: true,
+        weight_cache: true,
+        static_stem: true,
+        early_stop: true,
+    };
+    /// None: `--plain`.
+    pub const NONE: Tricks = Tricks {
+        prefix_cache: false,
+        weight_cache: false,
+        static_stem: false,
+        early_stop: false,
+    };
+}
+
+impl Default for Tricks {
+    fn default() -> Self {
+        Tricks::ALL
+    }
+}

@@ -1,0 +1,221 @@
+//! What one batch need not compute.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::kept::Kept;
+use super::store::Store;
+use super::upstream::{Content, Upstream};
+use crate::evaluate::Split;
+use crate::network::Graph;
+use crate::quant::Allocation;
+use crate::torch::TorchError;
+use crate::torch::ops::Value;
+use crate::torch::plan::{Plan, Source};
+use crate::torch::record::Record;
+
+/// Bytes of bookkeeping for one kept value, by estimate.
+pub(super) const OVERHEAD: usize = 256;
+
+/// Everything kept, shared by all threads.
+#[derive(Debug)]
+pub(in crate::torch) struct Values {
+    store: Mutex<Store<Key, Item>>,
+    upstream: Upstream,
+}
+
+/// What is kept: the content upstream, and the images.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Key {
+    content: Content,
+    split: u8,
+    batch: usize,
+    /// Of sums: how many images of the batch count.
+    sums_of: Option<usize>,
+}
+
+#[derive(Debug)]
+enum Item {
+    Value(Arc<Kept>),
+    /// A site's sums of potentials, `[images, channels]`.
+    Sums(Arc<[f64]>),
+}
+
+/// Which images: a batch of a split, of which so many count.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::torch) struct Place {
+    pub split: Split,
+    pub batch: usize,
+    pub images: usize,
+}
+
+/// What is done about each step of the plan for one batch.
+#[derive(Debug)]
+pub(in crate::torch) struct Recall<'a> {
+    values: &'a Values,
+    contents: &'a [Content],
+    place: Place,
+    actions: Vec<Action>,
+}
+
+#[derive(Debug)]
+enum Action {
+    /// Nobody needs it.
+    Skip,
+    Load(Arc<Kept>),
+    Run,
+}
+
+/// How a step's value comes about.
+pub(in crate::torch) enum Origin {
+    /// Nobody needs it.
+    Nowhere,
+    /// From what was kept.
+    Cache(Value),
+    /// It is to be computed.
+    Computation,
+}
+
+impl Values {
+    /// Keeps at most so many bytes.
+    pub(in crate::torch) fn new(graph: &Graph, plan: &Plan, budget: u64) -> Self {
+        Values {
+            store: Mutex::new(Store::new(budget)),
+            upstream: Upstream::new(graph, plan),
+        }
+    }
+
+    /// The contents of all steps under an allocation, for [`Values::recall`].
+    pub(in crate::torch) fn contents(&self, allocation: &Allocation) -> Vec<Content> {
+        self.upstream.contents(allocation)
+    }
+
+    /// Looks back from what is wanted: the logits, and where sums of potentials are recorded those of every site. Sums
+    /// that are kept are put into the record.
+    pub(in crate::torch) fn recall<'a>(
+        &'a self,
+        plan: &Plan,
+        contents: &'a [Content],
+        place: Place,
+        record: &mut Record,
+    ) -> Recall<'a> {
+        let mut recall = Recall {
+            values: self,
+            contents,
+            place,
+            actions: Vec::new(),
+        };
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted = vec![plan.logits];
+        for (i, step) in plan.steps.iter().enumerate().rev() {
+            let sums = match (step.neuron, &mut *record) {
+                (Some(site), Record::Channels(sums)) => sums.sites.get_mut(site.index()),
+                _ => None,
+            };
+            let kept_sums = match (&sums, recall.key(i, Some(place.images))) {
+                (Some(_), Some(key)) => match store.get(&key) {
+                    Some(Item::Sums(kept)) => Some(Arc::clone(kept)),
+                    _ => None,
+                },
+                _ => None,
+            };
+            let action = match (
+                sums.is_some() && kept_sums.is_none(),
+                wanted.contains(&step.node),
+            ) {
+                (false, false) => Action::Skip,
+                (true, _) => Action::Run,
+                (false, true) => match recall.key(i, None).and_then(|key| store.get(&key)) {
+                    Some(Item::Value(kept)) => Action::Load(Arc::clone(kept)),
+                    _ => Action::Run,
+                },
+            };
+            // A site that runs records its potentials anew.
+            if let (Some(sums), Some(kept), false) =
+                (sums, kept_sums, matches!(action, Action::Run))
+            {
+                sums.iter_mut().zip(&*kept).for_each(|(sum, x)| *sum = *x);
+            }
+            if matches!(action, Action::Run) {
+                wanted.extend(step.inputs.iter().chain(&step.residual));
+            }
+            recall.actions.push(action);
+        }
+        drop(store);
+        recall.actions.reverse();
+        recall
+    }
+}
+
+impl Recall<'_> {
+    fn key(&self, step: usize, sums_of: Option<usize>) -> Option<Key> {
+        Some(Key {
+            content: *self.contents.get(step)?,
+            split: self.place.split as u8,
+            batch: self.place.batch,
+            sums_of,
+        })
+    }
+
+    /// Whether the images themselves are looked at.
+    pub(in crate::torch) fn reads_image(&self, plan: &Plan) -> bool {
+        let mut steps = plan.steps.iter().zip(&self.actions);
+        steps.any(|(s, a)| s.source == Source::Image && matches!(a, Action::Run))
+    }
+
+    /// How many layers run.
+    pub(in crate::torch) fn layers(&self, plan: &Plan) -> u64 {
+        let steps = plan.steps.iter().zip(&self.actions);
+        let layers = steps
+            .filter(|(s, a)| matches!(s.source, Source::Layer { .. }) && matches!(a, Action::Run));
+        layers.count() as u64
+    }
+
+    /// What to do about a step.
+    pub(in crate::torch) fn origin(&self, step: usize) -> Result<Origin, TorchError> {
+        Ok(match self.actions.get(step) {
+            Some(Action::Skip) => Origin::Nowhere,
+            Some(Action::Load(kept)) => Origin::Cache(kept.value()?),
+            Some(Action::Run) | None => Origin::Computation,
+        })
+    }
+
+    /// Keeps what a step has computed.
+    pub(in crate::torch) fn keep(
+        &self,
+        graph: &Graph,
+        plan: &Plan,
+        step: usize,
+        value: &Value,
+        record: &Record,
+    ) -> Result<(), TorchError> {
+        let Some(planned) = plan.steps.get(step) else {
+            return Ok(());
+        };
+        let cost = self.values.upstream.cost(step);
+        let sums = match (planned.neuron, record) {
+            (Some(site), Record::Channels(sums)) => sums.sites.get(site.index()),
+            _ => None,
+        };
+        let sums: Option<Arc<[f64]>> = sums.map(|s| s.as_slice().into());
+        // The image itself is at hand anyway.
+        let kept = match planned.source {
+            Source::Image => None,
+            _ => Kept::of(value, graph.node(planned.node).range)?,
+        };
+        let store = || {
+            self.values
+                .store
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if let (Some(sums), Some(key)) = (sums, self.key(step, Some(self.place.images))) {
+            let bytes = 8 * sums.len() + OVERHEAD;
+            store().insert(key, Item::Sums(sums), bytes as u64, cost);
+        }
+        if let (Some(kept), Some(key)) = (kept, self.key(step, None)) {
+            let bytes = kept.bytes();
+            store().insert(key, Item::Value(Arc::new(kept)), bytes, cost);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! With and without what is kept: not a bit differs.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use tch::Kind;
+
+use super::*;
+use crate::evaluate::Split;
+use crate::network::Graph;
+use crate::quant::{Allocation, BitWidth};
+use crate::torch::executor::Executor;
+use crate::torch::model::Compiled;
+use crate::torch::plan::Source;
+use crate::torch::record::{ChannelSums, Record};
+use crate::torch::testing::{Random, all, model};
+use crate::torch::{Device, Model};
+
+const IMAGES: usize = 2;
+
+/// A run's logits, sums of potentials (where they are recorded) and how many layers ran.
+fn run(
+    executor: &Executor<'_>,
+    (values, contents): (&Values, &[Content]),
+    compiled: &Compiled<&Model>,
+    batch: usize,
+    sums: bool,
+) -> (Vec<f64>, Vec<Vec<f64>>, u64) {
+    let (graph, plan) = (compiled.graph(), compiled.plan());
+    let mut record = record(graph, sums);
+    let place = Place {
+        split: Split::Search,
+        batch,
+        images: IMAGES,
+    };
+    let recall = values.recall(plan, contents, place, &mut record);
+    let pixels = match recall.reads_image(plan) {
+        true => pixels(graph, batch),
+        false => Vec::new(),
+    };
+    let watch = &mut |_, _: &_| Ok(());
+    let logits = executor.run_with(Some(&recall), &pixels, IMAGES, &mut record, watch);
+    (logits.unwrap(), sites(record), recall.layers(plan))
+}
+
+fn record(graph: &Graph, sums: bool) -> Record {
+    match sums {
+        true => Record::Channels(ChannelSums::new(graph, IMAGES)),
+        false => Record::Nothing,
+    }
+}
+
+fn sites(record: Record) -> Vec<Vec<f64>> {
+    match record {
+        Record::Channels(sums) => sums.sites,
+        _ => Vec::new(),
+    }
+}
+
+fn pixels(graph: &Graph, batch: usize) -> Vec<f32> {
+    let shape = graph.input;
+    let numbers = shape.channels * shape.height * shape.width * graph.frames().unwrap_or(1);
+    Random(90 + batch as u64).many(IMAGES * numbers, -2.0, 2.0)
+}
+
+/// The same without anything kept.
+fn fresh(
+    executor: &Executor<'_>,
+    graph: &Graph,
+    batch: usize,
+    sums: bool,
+) -> (Vec<f64>, Vec<Vec<f64>>) {
+    let mut record = record(graph, sums);
+    let pixels = pixels(graph, batch);
+    let logits = executor.run(&pixels, IMAGES, &mut record, &mut |_, _| Ok(()));
+    (logits.unwrap(), sites(record))
+}
+
+#[test]
+fn any_order_of_questions_under_any_budget_gives_the_same_bits() {
+    tch::set_num_threads(1);
+    for (i, config) in all().into_iter().enumerate() {
+        let model = model(&config, 5);
+        let compiled = Compiled::new(&model, Kind::Float, Device::CPU).unwrap();
+        let layers = model.graph.layers.len();
+        let budgets = [0u64, 3_000, 60_000, 400_000, 1 << 30];
+        // A walk of few changes, as a search does it: layer, width, batch, with sums or without.
+        let step = (0..layers, 0usize..3, 0usize..2, any::<bool>());
+        let walk = (
+            prop::sample::select(budgets.to_vec()),
+            prop::collection::vec(step, 1..12),
+        );
+        let mut runner = TestRunner::new(Config {
+            cases: 3,
+            rng_seed: proptest::test_runner::RngSeed::Fixed(i as u64),
+            ..Config::default()
+        });
+        let check = |(budget, walk): (u64, Vec<(usize, usize, usize, bool)>)| {
+            let values = Values::new(&model.graph, compiled.plan(), budget);
+            let mut allocation = Allocation::uniform(layers, BitWidth::new(4).unwrap());
+            for (layer, width, batch, sums) in walk {
+                allocation.0[layer] = BitWidth::new([2, 4, 32][width]).unwrap();
+                let executor = compiled.executor(&allocation).unwrap();
+                let contents = values.contents(&allocation);
+                let (logits, recorded, ran) =
+                    run(&executor, (&values, &contents), &compiled, batch, sums);
+                let expected = fresh(&executor, &model.graph, batch, sums);
+                // A difference is far too long to print.
+                prop_assert!(logits == expected.0, "the logits differ");
+                let differs = recorded.iter().zip(&expected.1).position(|(a, b)| a != b);
+                prop_assert_eq!(differs, None, "the sums of a site differ");
+                prop_assert!(ran <= layers as u64);
+            }
+            Ok(())
+        };
+        if let Err(error) = runner.run(&walk, check) {
+            panic!("{config:?}: {error}");
+        }
+    }
+}
+
+/// What did not change is not run: nothing for the same question, and for a changed layer only what it leads to.
+#[test]
+fn only_what_a_change_leads_to_is_run() {
+    tch::set_num_threads(1);
+    for config in all() {
+        let model = model(&config, 6);
+        let graph = &model.graph;
+        let compiled = Compiled::new(&model, Kind::Float, Device::CPU).unwrap();
+        let values = Values::new(graph, compiled.plan(), 1 << 30);
+        let four = Allocation::uniform(graph.layers.len(), BitWidth::new(4).unwrap());
+        let layers = |allocation: &Allocation, sums| {
+            let executor = compiled.executor(allocation).unwrap();
+            let contents = values.contents(allocation);
+            run(&executor, (&values, &contents), &compiled, 0, sums).2
+        };
+        assert_eq!(layers(&four, false), graph.layers.len() as u64);
+        assert_eq!(layers(&four, false), 0);
+        // The potentials were not recorded: every layer that neurons follow runs once more, but no other.
+        let again = layers(&four, true);
+        assert!(0 < again && again <= graph.layers.len() as u64);
+        assert_eq!(layers(&four, true), 0);
+        for changed in 0..graph.layers.len() {
+            let mut other = four.clone();
+            other.0[changed] = BitWidth::new(3).unwrap();
+            // A step whose residual changes runs its own layer again, too.
+            let mut reached = vec![false; graph.nodes.len()];
+            let mut led_to = 0;
+            for step in &compiled.plan().steps {
+                let layer = match step.source {
+                    Source::Layer { layer, .. } => Some(layer.index()),
+                    _ => None,
+                };
+                let mut reads = step.inputs.iter().chain(&step.residual);
+                let changes = reads.any(|i| reached[i.index()]) || layer == Some(changed);
+                reached[step.node.index()] = changes;
+                led_to += u64::from(layer.is_some() && changes);
+            }
+            assert_eq!(
+                layers(&other, true),
+                led_to,
+                "{}",
+                graph.layers[changed].name
+            );
+        }
+    }
+}
