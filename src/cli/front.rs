@@ -87,11 +87,11 @@ impl Front {
         self,
         handle: Handle,
         complaints: Receiver<Complaint>,
-        device: &str,
+        options: &EvaluatorOptions,
         signals: Signals,
     ) -> Result<ExitCode> {
         match self {
-            Front::Interactive => interactive::watch(handle, device, signals),
+            Front::Interactive => interactive::watch(handle, options, signals),
             Front::Lines | Front::Json => headless::watch(handle, complaints, self, signals),
         }
     }

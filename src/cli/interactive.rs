@@ -1,6 +1,8 @@
 //! A run in the terminal interface.
 
+use std::cell::RefCell;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
 
@@ -9,27 +11,53 @@ use super::front::Front;
 use super::output::{is_gone, line};
 use super::signals::Signals;
 use crate::profile::{Library, Paths, Save};
-use crate::run::{self, Handle, PROFILE, Summary};
-use crate::tui::{self, Outcome, SaveError, Session};
+use crate::run::{self, EvaluatorOptions, Handle, PROFILE, Summary};
+use crate::tui::{self, Ends, Outcome, SaveError, Session};
 
 /// Shows a run until the person leaves or it ends; then says what came of it.
-pub(crate) fn watch(mut handle: Handle, device: &str, signals: Signals) -> Result<ExitCode> {
+pub(crate) fn watch(
+    handle: Handle,
+    options: &EvaluatorOptions,
+    signals: Signals,
+) -> Result<ExitCode> {
     let folder = handle.folder.clone();
-    let argument = run::argument(&Paths::from_env()?.runs(), &folder);
+    let paths = Paths::from_env()?;
+    let argument = run::argument(&paths.runs(), &folder);
+    let config = tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?;
+    let save = save_into_library(&handle)?;
+    let (commands, updates) = (handle.commands.clone(), handle.updates.clone());
+    // One at a time: the journal belongs to whoever has it open.
+    let handle = Rc::new(RefCell::new(handle));
+    let retry = {
+        let (handle, folder, options) = (Rc::clone(&handle), folder.clone(), options.clone());
+        move || {
+            handle.borrow_mut().stop();
+            let again = run::resume(&folder, &options, run::Script::default())
+                .map_err(|e| e.to_string())?;
+            let ends = Ends {
+                commands: again.commands.clone(),
+                updates: again.updates.clone(),
+            };
+            handle.replace(again);
+            Ok(ends)
+        }
+    };
     let session = Session {
         run_id: folder
             .file_name()
             .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
         argument: argument.clone(),
         folder: folder.clone(),
-        device: device.to_owned(),
-        commands: handle.commands.clone(),
-        updates: handle.updates.clone(),
-        save: save_into_library(&handle)?,
+        device: options.device.clone(),
+        commands,
+        updates,
+        save,
+        retry: Box::new(retry),
+        config,
         signals: signals.watch(),
     };
     let ending = tui::run(session);
-    handle.stop();
+    handle.borrow_mut().stop();
     let (saved, outcome) = match ending {
         Ok(ending) => (ending.saved, ending.outcome),
         // Drawing may find out before the signal tells.

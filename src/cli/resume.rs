@@ -32,5 +32,5 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let options = args.shown.options();
     let (script, complaints) = args.shown.commands.open()?;
     let handle = run::resume(&folder, &options, script)?;
-    front.watch(handle, complaints, &options.device, signals)
+    front.watch(handle, complaints, &options, signals)
 }

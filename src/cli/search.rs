@@ -116,5 +116,5 @@ fn start(
         prepared(profile.profile, false).with_context(|| format!("profile {}", source.origin))?;
     let (script, complaints) = commands.open()?;
     let handle = run::create(prepared, &source, &place, options, script)?;
-    front.watch(handle, complaints, &options.device, signals)
+    front.watch(handle, complaints, options, signals)
 }

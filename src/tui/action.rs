@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{SaveError, Signal};
 use crate::quant::Allocation;
 use crate::run::Update;
-use crate::search::Command;
+use crate::search::{CandidateId, Command};
 
 /// Something that happened. The names of those that a key can cause are the same in the keymap, in files and in
 /// tests; the others come from the loop.
@@ -35,6 +35,12 @@ pub enum Action {
     FindNext,
     FindPrevious,
     Compare,
+    Commands,
+    Copy,
+    Export,
+    NextTheme,
+    Retry,
+    Skip,
     ShowNode,
     FocusNext,
     FocusPrevious,
@@ -104,6 +110,18 @@ pub enum Action {
     /// Answer to [`Effect::Save`].
     #[serde(skip)]
     Saved(Result<PathBuf, SaveError>),
+    /// Answer to [`Effect::Export`]: the file, without its ending.
+    #[serde(skip)]
+    Exported(Result<PathBuf, String>),
+    /// Answer to [`Effect::Copy`].
+    #[serde(skip)]
+    Copied(Result<String, String>),
+    /// Answer to [`Effect::Retry`]: the run begins anew from its journal, or why it does not.
+    #[serde(skip)]
+    Retried(Result<(), String>),
+    /// Bytes of this process in memory.
+    #[serde(skip)]
+    Resident(u64),
     /// [`Effect::Send`] found nobody listening.
     #[serde(skip)]
     Undelivered(Command),
@@ -142,6 +160,20 @@ pub enum Effect {
         allocation: Allocation,
         /// The person agreed to replace a profile of that name.
         overwrite: bool,
+    },
+    /// Put a text into the clipboard, and say what it is; answered by [`Action::Copied`].
+    Copy {
+        /// The text.
+        text: String,
+        /// What it is.
+        what: String,
+    },
+    /// Write what the screen shows; answered by [`Action::Exported`].
+    Export,
+    /// Open the run again from its journal; answered by [`Action::Retried`].
+    Retry {
+        /// Prune this node at once.
+        skip: Option<CandidateId>,
     },
     /// Hand the terminal back to the shell until the process is continued.
     Suspend,

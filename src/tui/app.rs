@@ -3,18 +3,19 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, at, never, select};
+use crossbeam_channel::{Receiver, at, never, select};
 use crossterm::event::{Event, MouseButton, MouseEventKind};
 use jiff::tz::TimeZone;
 
 use super::action::{Action, Effect};
+use super::config::Config;
+use super::export;
 use super::keymap::Keymap;
 use super::model::{Model, RunInfo};
-use super::session::{Ending, Outcome, Save, Session, Signal};
+use super::session::{Ending, Ends, Outcome, Retry, Save, Session, Signal};
 use super::terminal::{Input, PanicGuard, Tty};
 use super::theme::Theme;
 use super::update::update;
-use crate::run::Update;
 use crate::search::Command;
 
 /// At most 30 frames a second.
@@ -41,6 +42,11 @@ pub trait Screen {
     /// # Errors
     /// When the terminal does not take it.
     fn clear(&mut self) -> io::Result<()>;
+    /// Puts a text into the clipboard.
+    ///
+    /// # Errors
+    /// When the terminal does not take it.
+    fn copy(&mut self, text: &str) -> io::Result<()>;
     /// Hands the terminal back to the shell until the process is continued.
     ///
     /// # Errors
@@ -58,8 +64,13 @@ pub fn run(session: Session) -> io::Result<Ending> {
     let panics = PanicGuard::new();
     let mut screen = Tty::open()?;
     let input = Input::start()?;
-    let theme = Theme::from_environment(|name| std::env::var(name).ok());
+    let theme = theme(&session.config);
     run_on(&mut screen, &input.events, &panics.messages, theme, session)
+}
+
+/// The theme for this process's terminal.
+fn theme(config: &Config) -> Theme {
+    Theme::chosen(config, |name| std::env::var(name).ok())
 }
 
 /// [`run()`] on any screen, with any input.
@@ -79,16 +90,24 @@ pub fn run_on(
         folder: session.folder,
         device: session.device,
     };
-    let model = Model::new(info, theme, TimeZone::system(), screen.size()?);
+    let mut model = Model::new(info, theme, TimeZone::system(), screen.size()?);
+    // Read and checked by whoever made the session.
+    model.keymap = session
+        .config
+        .keymap()
+        .unwrap_or_else(|_| Keymap::standard());
     let mut app = App {
         screen,
         model,
-        keymap: Keymap::standard(),
-        commands: session.commands,
+        ends: Ends {
+            commands: session.commands,
+            updates: session.updates,
+        },
         save: session.save,
+        retry: session.retry,
         started: Instant::now(),
     };
-    app.run(input, panics, session.updates, session.signals)?;
+    app.run(input, panics, session.signals)?;
     Ok(Ending {
         outcome: app.model.outcome.unwrap_or(Outcome::Terminated),
         saved: app.model.saved,
@@ -96,12 +115,23 @@ pub fn run_on(
     })
 }
 
+/// How often the memory of this process is looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Bytes of this process in memory, where the system tells.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
 struct App<'a, S: Screen> {
     screen: &'a mut S,
     model: Model,
-    keymap: Keymap,
-    commands: Sender<Command>,
+    ends: Ends,
     save: Save,
+    retry: Retry,
     started: Instant,
 }
 
@@ -110,11 +140,11 @@ impl<S: Screen> App<'_, S> {
         &mut self,
         input: &Receiver<Event>,
         panics: &Receiver<String>,
-        mut updates: Receiver<Update>,
         mut signals: Receiver<Signal>,
     ) -> io::Result<()> {
         let mut next_frame = Instant::now();
         let mut next_tick = Instant::now() + TICK;
+        let mut next_look = Instant::now();
         while self.model.outcome.is_none() {
             let now = Instant::now();
             if self.model.changed && now >= next_frame {
@@ -138,7 +168,7 @@ impl<S: Screen> App<'_, S> {
                     }
                     Err(_) => self.act(Action::InputLost)?,
                 },
-                recv(updates) -> update => {
+                recv(self.ends.updates.clone()) -> update => {
                     // A worker that panicked said so before its run could tell what that means.
                     for message in panics.try_iter() {
                         self.act(Action::Panicked(message))?;
@@ -146,11 +176,11 @@ impl<S: Screen> App<'_, S> {
                     match update {
                         Ok(first) => {
                             let mut burst = vec![first];
-                            burst.extend(updates.try_iter().take(BURST));
+                            burst.extend(self.ends.updates.try_iter().take(BURST));
                             self.act(Action::Updates(burst))?;
                         }
                         Err(_) => {
-                            updates = never();
+                            self.ends.updates = never();
                             self.act(Action::Disconnected)?;
                         }
                     }
@@ -168,6 +198,12 @@ impl<S: Screen> App<'_, S> {
                 recv(tick) -> _ => {
                     next_tick = Instant::now() + TICK;
                     self.act(Action::Tick(self.started.elapsed()))?;
+                    if next_look <= Instant::now() {
+                        next_look = Instant::now() + LOOK;
+                        if let Some(bytes) = resident() {
+                            self.act(Action::Resident(bytes))?;
+                        }
+                    }
                 },
             }
         }
@@ -176,7 +212,7 @@ impl<S: Screen> App<'_, S> {
 
     fn input(&mut self, event: Event) -> io::Result<()> {
         let action = match event {
-            Event::Key(key) => self.keymap.action(self.model.scope(), key),
+            Event::Key(key) => self.model.keymap.action(self.model.scope(), key),
             Event::Paste(text) => Some(Action::Paste(text)),
             Event::Resize(columns, rows) => Some(Action::Resize(columns, rows)),
             Event::Mouse(mouse) => match mouse.kind {
@@ -203,7 +239,7 @@ impl<S: Screen> App<'_, S> {
         for effect in effects {
             match effect {
                 Effect::Send(command) => {
-                    if self.commands.send(command.clone()).is_err() {
+                    if self.ends.commands.send(command.clone()).is_err() {
                         self.act(Action::Undelivered(command))?;
                     }
                 }
@@ -215,6 +251,22 @@ impl<S: Screen> App<'_, S> {
                     let pins = &self.model.tree.pins;
                     let result = (self.save)(&name, &allocation, pins, overwrite);
                     self.act(Action::Saved(result))?;
+                }
+                Effect::Copy { text, what } => {
+                    let copied = self.screen.copy(&text).map(|()| what);
+                    self.act(Action::Copied(copied.map_err(|e| e.to_string())))?;
+                }
+                Effect::Export => {
+                    let written = export::write(&self.model, &self.model.run.folder);
+                    self.act(Action::Exported(written.map_err(|e| e.to_string())))?;
+                }
+                Effect::Retry { skip } => {
+                    let opened = (self.retry)().map(|ends| self.ends = ends);
+                    let went_on = opened.is_ok();
+                    self.act(Action::Retried(opened))?;
+                    if let Some(candidate) = skip.filter(|_| went_on) {
+                        let _ = self.ends.commands.send(Command::Prune { candidate });
+                    }
                 }
                 Effect::Suspend => {
                     self.screen.suspend()?;

@@ -3,7 +3,7 @@
 mod key;
 mod table;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crossterm::event::KeyEvent;
 
@@ -37,11 +37,30 @@ pub enum Scope {
     Confirm,
     /// While a text is asked for.
     Prompt,
+    /// While a command is chosen from the list.
+    Commands,
     /// After the run failed.
     Failure,
 }
 
 impl Scope {
+    /// All, by the names they have in files.
+    pub const NAMED: [(&'static str, Scope); 13] = [
+        ("always", Scope::Always),
+        ("main", Scope::Main),
+        ("tree", Scope::Tree),
+        ("allocation", Scope::Allocation),
+        ("gate", Scope::Gate),
+        ("log", Scope::Log),
+        ("front", Scope::Points),
+        ("edit", Scope::Edit),
+        ("help", Scope::Help),
+        ("confirm", Scope::Confirm),
+        ("prompt", Scope::Prompt),
+        ("commands", Scope::Commands),
+        ("failure", Scope::Failure),
+    ];
+
     /// The scopes in which a key is looked for, first to last.
     pub fn chain(self) -> &'static [Scope] {
         match self {
@@ -55,6 +74,7 @@ impl Scope {
             Scope::Help => &[Scope::Help, Scope::Always],
             Scope::Confirm => &[Scope::Confirm, Scope::Always],
             Scope::Prompt => &[Scope::Prompt, Scope::Always],
+            Scope::Commands => &[Scope::Commands, Scope::Prompt, Scope::Always],
             Scope::Failure => &[Scope::Failure, Scope::Always],
             Scope::Always => &[Scope::Always],
         }
@@ -89,6 +109,24 @@ pub enum KeymapError {
         /// The action it was to cause.
         action: String,
     },
+    /// A scope that there is not.
+    #[error("there is no [keys.{scope}]; there are {known}")]
+    UnknownScope {
+        /// The scope.
+        scope: String,
+        /// All there are.
+        known: String,
+    },
+    /// An action that a scope has not.
+    #[error("[keys.{scope}] has no action {action}; it has {known}")]
+    UnknownAction {
+        /// The scope.
+        scope: String,
+        /// The action.
+        action: String,
+        /// All it has.
+        known: String,
+    },
     /// Two actions on one key.
     #[error("key {key} is given to both {first} and {second}; give one of them another key")]
     Duplicate {
@@ -101,9 +139,17 @@ pub enum KeymapError {
     },
 }
 
-/// Keys looked up by scope.
+/// A binding with the keys that it has now.
+#[derive(Clone, Debug, PartialEq)]
+struct Bound {
+    binding: Binding,
+    keys: Vec<String>,
+}
+
+/// Keys looked up by scope, and the words for them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Keymap {
+    bound: Vec<Bound>,
     keys: HashMap<(Scope, Key), Action>,
 }
 
@@ -113,11 +159,57 @@ impl Keymap {
     /// # Errors
     /// [`KeymapError`] for a text that is no key, and for a key that two actions could claim at once.
     pub fn new(bindings: &[Binding]) -> Result<Self, KeymapError> {
+        Self::with(bindings, &BTreeMap::new())
+    }
+
+    /// The table with other keys for some actions: by scope, by the action's name.
+    ///
+    /// # Errors
+    /// As [`Keymap::new`], and for scopes and actions that there are not.
+    pub fn with(
+        bindings: &[Binding],
+        overrides: &BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    ) -> Result<Self, KeymapError> {
+        let scopes = || Scope::NAMED.iter().map(|(name, _)| *name);
+        for (scope, actions) in overrides {
+            let known = Scope::NAMED.iter().find(|(name, _)| name == scope);
+            let Some((_, known)) = known else {
+                return Err(KeymapError::UnknownScope {
+                    scope: scope.clone(),
+                    known: scopes().collect::<Vec<_>>().join(", "),
+                });
+            };
+            for action in actions.keys() {
+                let mut there = bindings.iter().filter(|b| b.scope == *known);
+                if !there.any(|b| b.action.name() == *action) {
+                    let there = bindings.iter().filter(|b| b.scope == *known);
+                    let mut names: Vec<String> = there.map(|b| b.action.name()).collect();
+                    names.dedup();
+                    return Err(KeymapError::UnknownAction {
+                        scope: scope.clone(),
+                        action: action.clone(),
+                        known: names.join(", "),
+                    });
+                }
+            }
+        }
+        let bind = |binding: &Binding| {
+            let name = Scope::NAMED.iter().find(|(_, s)| *s == binding.scope);
+            let chosen = name
+                .and_then(|(name, _)| overrides.get(*name))
+                .and_then(|actions| actions.get(&binding.action.name()));
+            let standard = || binding.keys.iter().map(|k| (*k).to_owned()).collect();
+            Bound {
+                keys: chosen.cloned().unwrap_or_else(standard),
+                binding: binding.clone(),
+            }
+        };
+        let bound: Vec<Bound> = bindings.iter().map(bind).collect();
         let mut keys = HashMap::new();
-        for binding in bindings {
-            for text in binding.keys {
+        for Bound { binding, keys: own } in &bound {
+            for text in own {
                 let key = text.parse().map_err(|()| KeymapError::UnknownKey {
-                    key: (*text).to_owned(),
+                    key: text.clone(),
                     action: binding.action.name(),
                 })?;
                 let taken = keys.insert((binding.scope, key), binding.action.clone());
@@ -133,7 +225,7 @@ impl Keymap {
                 }
             }
         }
-        Ok(Keymap { keys })
+        Ok(Keymap { bound, keys })
     }
 
     /// The keymap of [`BINDINGS`].
@@ -154,7 +246,7 @@ impl Keymap {
             .cloned();
         match (bound, scope, key.typed()) {
             (Some(action), _, _) => Some(action),
-            (None, Scope::Prompt, Some(c)) => Some(Action::Insert(c)),
+            (None, Scope::Prompt | Scope::Commands, Some(c)) => Some(Action::Insert(c)),
             _ => None,
         }
     }
@@ -174,62 +266,92 @@ pub struct HelpLine {
     /// Its heading.
     pub section: &'static str,
     /// The keys.
-    pub keys: Vec<&'static str>,
+    pub keys: Vec<String>,
     /// What they do.
     pub help: &'static str,
-}
-
-/// The help, in the table's order; neighbours that say the same are one line.
-pub fn help() -> Vec<HelpLine> {
-    let mut lines: Vec<HelpLine> = Vec::new();
-    for binding in BINDINGS.iter().filter(|b| !b.section.is_empty()) {
-        match lines.last_mut() {
-            Some(last) if last.help == binding.help => last.keys.extend(binding.keys),
-            _ => lines.push(HelpLine {
-                section: binding.section,
-                keys: binding.keys.to_vec(),
-                help: binding.help,
-            }),
-        }
-    }
-    lines
 }
 
 /// A hint of the footer: keys that belong together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hint {
     /// The first key of each.
-    pub keys: Vec<&'static str>,
+    pub keys: Vec<String>,
     /// What the first of them does.
     pub action: Action,
     /// A word or two.
     pub text: &'static str,
 }
 
-/// The footer of a scope, most useful first; neighbours with the same words are one hint.
-pub fn hints(scope: Scope) -> Vec<Hint> {
-    let mut hints: Vec<Hint> = Vec::new();
-    let chain = scope.chain().iter();
-    for binding in chain.flat_map(|scope| BINDINGS.iter().filter(move |b| b.scope == *scope)) {
-        let first = binding.keys.first().copied();
-        match hints.last_mut() {
-            _ if binding.hint.is_empty() => {}
-            Some(last) if last.text == binding.hint => last.keys.extend(first),
-            _ => hints.push(Hint {
-                keys: first.into_iter().collect(),
-                action: binding.action.clone(),
-                text: binding.hint,
-            }),
+/// Something that can be done now: for the list of commands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Doable {
+    /// What happens.
+    pub action: Action,
+    /// Its keys.
+    pub keys: Vec<String>,
+    /// What it does.
+    pub help: &'static str,
+}
+
+impl Keymap {
+    /// The help, in the table's order; neighbours that say the same are one line.
+    pub fn help(&self) -> Vec<HelpLine> {
+        let mut lines: Vec<HelpLine> = Vec::new();
+        let listed = self.bound.iter().filter(|b| !b.binding.section.is_empty());
+        for Bound { binding, keys } in listed {
+            match lines.last_mut() {
+                Some(last) if last.help == binding.help => last.keys.extend(keys.iter().cloned()),
+                _ => lines.push(HelpLine {
+                    section: binding.section,
+                    keys: keys.clone(),
+                    help: binding.help,
+                }),
+            }
         }
+        lines
     }
-    hints
+
+    /// The footer of a scope, most useful first; neighbours with the same words are one hint.
+    pub fn hints(&self, scope: Scope) -> Vec<Hint> {
+        let mut hints: Vec<Hint> = Vec::new();
+        for Bound { binding, keys } in self.of(scope) {
+            let first = keys.first().cloned();
+            match hints.last_mut() {
+                _ if binding.hint.is_empty() || keys.is_empty() => {}
+                Some(last) if last.text == binding.hint => last.keys.extend(first),
+                _ => hints.push(Hint {
+                    keys: first.into_iter().collect(),
+                    action: binding.action.clone(),
+                    text: binding.hint,
+                }),
+            }
+        }
+        hints
+    }
+
+    /// All that can be done in a scope, by its help.
+    pub fn doable(&self, scope: Scope) -> Vec<Doable> {
+        self.of(scope)
+            .filter(|b| !b.binding.section.is_empty())
+            .map(|Bound { binding, keys }| Doable {
+                action: binding.action.clone(),
+                keys: keys.clone(),
+                help: binding.help,
+            })
+            .collect()
+    }
+
+    fn of(&self, scope: Scope) -> impl Iterator<Item = &Bound> {
+        let chain = scope.chain().iter();
+        chain.flat_map(|scope| self.bound.iter().filter(move |b| b.binding.scope == *scope))
+    }
 }
 
 /// The keys as a Markdown table, for the README.
 pub fn markdown() -> String {
     let mut text = String::from("| Keys | What they do |\n|---|---|\n");
     let mut section = "";
-    for line in help() {
+    for line in Keymap::standard().help() {
         if line.section != section {
             section = line.section;
             text.push_str(&format!("| | **{section}** |\n"));

@@ -11,12 +11,15 @@
 //! | `model` | everything shown |
 //! | `update` | actions to changes and effects |
 //! | `view` | one file per pane |
-//! | `theme` | colours and symbols, as data |
+//! | `theme`, `config` | colours and symbols, as data; a person's own keys and colours |
+//! | `export` | a frame as text and SVG |
 //! | `app`, `terminal` | the loop, the screen, the threads |
 #![forbid(unsafe_code)]
 
 mod action;
 mod app;
+pub mod config;
+mod export;
 pub mod keymap;
 mod layout;
 mod line;
@@ -30,7 +33,9 @@ mod view;
 
 pub use action::{Action, Effect};
 pub use app::{Screen, run, run_on};
+pub use config::Config;
+pub use export::{as_svg, as_text};
 pub use model::Model;
-pub use session::{Ending, Outcome, Save, SaveError, Session, Signal};
+pub use session::{Ending, Ends, Outcome, Retry, Save, SaveError, Session, Signal};
 pub use update::update;
 pub use view::view;

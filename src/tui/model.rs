@@ -2,6 +2,7 @@
 
 mod activity;
 mod allocation;
+pub mod commands;
 mod edit;
 mod find;
 mod front;
@@ -26,7 +27,7 @@ pub use find::Find;
 pub use front::{FrontPane, Point};
 pub use gate::{GatePane, GateStats};
 pub use log::{LogLine, LogPane};
-pub use overlay::{Confirm, FindPrompt, Overlay, SavePrompt};
+pub use overlay::{CommandPrompt, Confirm, FindPrompt, Overlay, SavePrompt};
 pub use parts::Part;
 pub use place::{Pane, View};
 pub use scroll::Scroll;
@@ -34,7 +35,7 @@ pub use toast::{Toast, ToastKind, Toasts};
 pub use tree::{Filter, Fold, Joint, Row, TreePane, ancestors};
 
 use super::Outcome;
-use super::keymap::Scope;
+use super::keymap::{Keymap, Scope};
 use super::layout::{Border, MOST_BORDERS};
 use super::text;
 use super::theme::Theme;
@@ -61,6 +62,8 @@ pub struct Model {
     pub run: RunInfo,
     /// How it looks.
     pub theme: Theme,
+    /// Which key does what.
+    pub keymap: Keymap,
     /// In which zone times are told.
     pub zone: TimeZone,
     /// Columns and rows of the terminal.
@@ -129,6 +132,7 @@ impl Model {
         Model {
             run,
             theme,
+            keymap: Keymap::standard(),
             zone,
             size,
             clock: Duration::ZERO,
@@ -164,19 +168,51 @@ impl Model {
 
     /// Where keys are looked up now.
     pub fn scope(&self) -> Scope {
-        match (&self.overlay, &self.edit, self.focus) {
-            (Some(Overlay::Failure { .. }), _, _) => Scope::Failure,
-            (Some(Overlay::Help { .. }), _, _) => Scope::Help,
-            (Some(Overlay::Confirm(_)), _, _) => Scope::Confirm,
-            (Some(Overlay::Save(_) | Overlay::Find(_)), _, _) => Scope::Prompt,
-            (None, Some(_), _) => Scope::Edit,
-            (None, None, Pane::Tree) => Scope::Tree,
-            (None, None, Pane::Allocation) => Scope::Allocation,
-            (None, None, Pane::Gate | Pane::Scatter) => Scope::Gate,
-            (None, None, Pane::Log) => Scope::Log,
-            (None, None, Pane::Front | Pane::Points) => Scope::Points,
-            (None, None, _) => Scope::Main,
+        match (&self.overlay, &self.edit) {
+            (Some(Overlay::Failure { .. }), _) => Scope::Failure,
+            (Some(Overlay::Help { .. }), _) => Scope::Help,
+            (Some(Overlay::Confirm(_)), _) => Scope::Confirm,
+            (Some(Overlay::Commands(_)), _) => Scope::Commands,
+            (Some(Overlay::Save(_) | Overlay::Find(_)), _) => Scope::Prompt,
+            (None, Some(_)) => Scope::Edit,
+            (None, None) => self.pane_scope(),
         }
+    }
+
+    /// Where keys are looked up when nothing lies over the panes.
+    pub fn pane_scope(&self) -> Scope {
+        match self.focus {
+            Pane::Tree => Scope::Tree,
+            Pane::Allocation => Scope::Allocation,
+            Pane::Gate | Pane::Scatter => Scope::Gate,
+            Pane::Log => Scope::Log,
+            Pane::Front | Pane::Points => Scope::Points,
+            Pane::Details | Pane::Sites | Pane::Potentials | Pane::Facts => Scope::Main,
+        }
+    }
+
+    /// Forgets the search, to hear of it from its first event again. What a person arranged stays.
+    pub fn restart(&mut self) {
+        let fresh = Model::new(
+            self.run.clone(),
+            self.theme.clone(),
+            self.zone.clone(),
+            self.size,
+        );
+        self.tree = fresh.tree;
+        self.activity = fresh.activity;
+        self.allocation = fresh.allocation;
+        self.gate = fresh.gate;
+        self.front = fresh.front;
+        self.log = fresh.log;
+        self.overlay = None;
+        self.edit = None;
+        self.awaiting.clear();
+        self.expecting = None;
+        let nodes = std::mem::take(&mut self.nodes);
+        self.nodes.filter = nodes.filter;
+        self.nodes.follow = nodes.follow;
+        self.nodes.selected = nodes.selected;
     }
 
     /// What the run does, in a word.

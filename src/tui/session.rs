@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::config::Config;
 use crate::profile::Pin;
 use crate::quant::Allocation;
 use crate::run::Update;
@@ -12,6 +13,18 @@ use crate::search::{Command, StopReason, Tree};
 /// Saves an allocation under a name, with the pins now in force; the last argument is true when the person agreed to
 /// overwrite.
 pub type Save = Box<dyn FnMut(&str, &Allocation, &[Pin], bool) -> Result<PathBuf, SaveError>>;
+
+/// Where commands go, and where updates come from.
+#[derive(Debug, Clone)]
+pub struct Ends {
+    /// Steering.
+    pub commands: Sender<Command>,
+    /// What happens.
+    pub updates: Receiver<Update>,
+}
+
+/// Opens the run again after it failed, from its journal; or says why it cannot.
+pub type Retry = Box<dyn FnMut() -> Result<Ends, String>>;
 
 /// A run to show and to steer.
 pub struct Session {
@@ -29,6 +42,10 @@ pub struct Session {
     pub updates: Receiver<Update>,
     /// Saves a profile.
     pub save: Save,
+    /// Opens the run again after it failed.
+    pub retry: Retry,
+    /// A person's own keys and colours.
+    pub config: Config,
     /// Signals to this process.
     pub signals: Receiver<Signal>,
 }

@@ -1,6 +1,7 @@
 //! The real terminal: set up, restored whatever happens, its input read on a thread of its own.
 
-use std::io::{self, Stdout, stdout};
+use std::fs::File;
+use std::io::{self, BufWriter, Write, stdout};
 use std::mem::ManuallyDrop;
 use std::panic::{self, PanicHookInfo};
 use std::sync::Arc;
@@ -14,13 +15,15 @@ use crossterm::event::{
     self, DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
     Event,
 };
-use crossterm::execute;
 use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
     disable_raw_mode, enable_raw_mode,
 };
+use crossterm::{execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+
+mod quiet;
 
 use super::app::Screen;
 use super::model::Model;
@@ -30,7 +33,7 @@ use super::view::view;
 pub struct Tty {
     /// Never dropped: ratatui would print to standard error where the cursor cannot be shown, and that panics when the
     /// terminal is gone. The cursor is shown by [`leave`].
-    terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<File>>>>,
 }
 
 impl Tty {
@@ -39,7 +42,9 @@ impl Tty {
     /// # Errors
     /// When the terminal does not obey; it is then as it was.
     pub fn open() -> io::Result<Self> {
-        let opened = enter().and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
+        let own = quiet::own_output()?;
+        let opened =
+            enter().and_then(|()| Terminal::new(CrosstermBackend::new(BufWriter::new(own))));
         match opened {
             Ok(terminal) => Ok(Tty {
                 terminal: ManuallyDrop::new(terminal),
@@ -60,10 +65,16 @@ impl Screen for Tty {
 
     fn draw(&mut self, model: &Model) -> io::Result<()> {
         // One frame at once: a terminal over ssh would show it torn otherwise.
-        execute!(stdout(), BeginSynchronizedUpdate)?;
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         let drawn = self.terminal.draw(|frame| view(model, frame)).map(|_| ());
-        execute!(stdout(), EndSynchronizedUpdate)?;
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         drawn
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        let copy = crossterm::clipboard::CopyToClipboard::to_clipboard_from(text);
+        execute!(self.terminal.backend_mut(), copy)?;
+        self.terminal.backend_mut().flush()
     }
 
     fn clear(&mut self) -> io::Result<()> {
@@ -98,11 +109,13 @@ fn enter() -> io::Result<()> {
         EnterAlternateScreen,
         EnableBracketedPaste,
         EnableMouseCapture
-    )
+    )?;
+    quiet::begin()
 }
 
 /// Gives the terminal back. Every step is tried: there is nobody to tell of an error.
 fn leave() {
+    let said = quiet::end();
     let _ = execute!(
         stdout(),
         EndSynchronizedUpdate,
@@ -111,6 +124,7 @@ fn leave() {
     );
     let _ = execute!(stdout(), LeaveAlternateScreen, Show);
     let _ = disable_raw_mode();
+    let _ = io::stderr().write_all(&said);
 }
 
 /// Terminal events from a thread of their own, so that a key is taken at once however busy the processor is.

@@ -9,11 +9,58 @@ use ratatui::style::Style;
 pub use palette::Palette;
 pub use symbols::Symbols;
 
+use super::config::{Config, SymbolSet};
 use crate::search::State;
+
+/// A choice of colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ThemeName {
+    /// The terminal's own sixteen colours.
+    #[default]
+    Terminal,
+    /// Light on dark.
+    Dark,
+    /// Dark on light.
+    Light,
+    /// White and bright colours on black.
+    HighContrast,
+    /// None: weight and reversal only.
+    None,
+}
+
+impl ThemeName {
+    const ALL: [ThemeName; 5] = [
+        ThemeName::Terminal,
+        ThemeName::Dark,
+        ThemeName::Light,
+        ThemeName::HighContrast,
+        ThemeName::None,
+    ];
+
+    /// As in files.
+    pub fn text(self) -> &'static str {
+        match self {
+            ThemeName::Terminal => "terminal",
+            ThemeName::Dark => "dark",
+            ThemeName::Light => "light",
+            ThemeName::HighContrast => "high-contrast",
+            ThemeName::None => "none",
+        }
+    }
+
+    /// The next one; after the last the first.
+    pub fn next(self) -> Self {
+        let at = Self::ALL.iter().position(|n| *n == self).unwrap_or(0);
+        Self::ALL[(at + 1) % Self::ALL.len()]
+    }
+}
 
 /// How everything looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Theme {
+    /// Which colours.
+    pub name: ThemeName,
     /// The signs that are drawn.
     pub symbols: Symbols,
     /// The colours they are drawn in.
@@ -24,9 +71,44 @@ impl Theme {
     /// Symbols of Unicode, the sixteen colours of the terminal's own theme.
     pub fn colour() -> Self {
         Theme {
+            name: ThemeName::Terminal,
             symbols: Symbols::unicode(),
             palette: Palette::colour(),
         }
+    }
+
+    /// Takes other colours.
+    pub fn set(&mut self, name: ThemeName) {
+        self.name = name;
+        self.palette = match name {
+            ThemeName::Terminal => Palette::colour(),
+            ThemeName::Dark => Palette::dark(),
+            ThemeName::Light => Palette::light(),
+            ThemeName::HighContrast => Palette::high_contrast(),
+            ThemeName::None => Palette::monochrome(),
+        };
+    }
+
+    /// What the environment and a person's configuration ask for. `NO_COLOR` and a dumb terminal have the last word on
+    /// colours; a terminal of sixteen colours keeps its own instead of a theme of 256.
+    pub fn chosen(config: &Config, get: impl Fn(&str) -> Option<String>) -> Self {
+        let mut theme = Self::from_environment(&get);
+        if let Some(symbols) = config.symbols {
+            theme.symbols = match symbols {
+                SymbolSet::Unicode => Symbols::unicode(),
+                SymbolSet::Ascii => Symbols::ascii(),
+            };
+        }
+        let many = ["TERM", "COLORTERM"].into_iter().filter_map(get);
+        let many = many
+            .into_iter()
+            .any(|v| v.contains("256") || v.contains("truecolor") || v.contains("24bit"));
+        if theme.name != ThemeName::None {
+            let wanted = config.theme.unwrap_or_default();
+            let fits = many || matches!(wanted, ThemeName::None | ThemeName::HighContrast);
+            theme.set(if fits { wanted } else { ThemeName::Terminal });
+        }
+        theme
     }
 
     /// What the environment asks for: `NO_COLOR` (no colours), `TERM=dumb` or a locale that is not UTF-8
@@ -39,13 +121,19 @@ impl Theme {
             name.contains("utf-8") || name.contains("utf8")
         });
         let dumb = get("TERM").is_some_and(|term| term == "dumb");
+        let plain = get("NO_COLOR").is_some() || dumb;
         Theme {
+            name: if plain {
+                ThemeName::None
+            } else {
+                ThemeName::Terminal
+            },
             symbols: if utf8 && !dumb {
                 Symbols::unicode()
             } else {
                 Symbols::ascii()
             },
-            palette: if get("NO_COLOR").is_some() || dumb {
+            palette: if plain {
                 Palette::monochrome()
             } else {
                 Palette::colour()
@@ -111,6 +199,22 @@ mod tests {
         let dumb = with(&[("TERM", "dumb")]);
         assert!(dumb.symbols.ascii);
         assert_eq!(dumb.palette, Palette::monochrome());
+    }
+
+    #[test]
+    fn a_chosen_theme_gives_way_to_no_color_and_to_few_colours() {
+        let config: Config = toml::from_str("theme = \"light\"\nsymbols = \"ascii\"").unwrap();
+        let with = |variables: &[(&str, &str)]| {
+            Theme::chosen(&config, |name| {
+                let found = variables.iter().find(|(n, _)| *n == name);
+                found.map(|(_, value)| (*value).to_owned())
+            })
+        };
+        let light = with(&[("TERM", "xterm-256color")]);
+        assert_eq!((light.name, light.symbols.ascii), (ThemeName::Light, true));
+        assert_eq!(with(&[("TERM", "linux")]).name, ThemeName::Terminal);
+        let plain = with(&[("TERM", "xterm-256color"), ("NO_COLOR", "1")]);
+        assert_eq!(plain.palette, Palette::monochrome());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Actions to changes of the model and effects. Pure: no terminal, no channel, no clock.
 
+mod commands;
 mod edit;
 mod events;
 mod find;
@@ -67,6 +68,36 @@ fn apply(model: &mut Model, action: Action) -> Vec<Effect> {
             overlay::saved(model, result);
             Vec::new()
         }
+        Action::Exported(result) => {
+            let (kind, text) = match result {
+                Ok(path) => (
+                    ToastKind::Good,
+                    format!("wrote {}.txt and .svg", path.display()),
+                ),
+                Err(why) => (ToastKind::Bad, format!("not written: {why}")),
+            };
+            model.toasts.push(kind, text, model.clock);
+            Vec::new()
+        }
+        Action::Copied(result) => {
+            let (kind, text) = match result {
+                Ok(what) => (ToastKind::Good, format!("copied {what}")),
+                Err(why) => (ToastKind::Bad, format!("not copied: {why}")),
+            };
+            model.toasts.push(kind, text, model.clock);
+            Vec::new()
+        }
+        Action::Retried(result) => {
+            match result {
+                Ok(()) => model.restart(),
+                Err(why) => events::failed(model, why),
+            }
+            Vec::new()
+        }
+        Action::Resident(bytes) => {
+            model.activity.resident = Some(bytes);
+            Vec::new()
+        }
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
         Action::Click(column, row) => {
@@ -118,6 +149,10 @@ fn main_key(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Find => find::start(model),
         Action::FindNext => find::again(model, false),
         Action::FindPrevious => find::again(model, true),
+        Action::Commands => commands::start(model),
+        Action::Copy => commands::copy(model),
+        Action::Export => vec![Effect::Export],
+        Action::NextTheme => commands::next_theme(model),
         Action::Zoom => {
             model.zoomed = !model.zoomed;
             Vec::new()

@@ -19,6 +19,7 @@ mod tree;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::{Color, Style};
 use ratatui::text::Line;
 
 use super::layout::{Layout, MIN_SIZE};
@@ -56,6 +57,23 @@ pub fn view(model: &Model, frame: &mut Frame) {
     footer::draw(model, frame, layout.footer);
     overlay::draw(model, frame);
     toast::draw(model, frame, layout.footer);
+    ground(model, frame);
+}
+
+/// Puts the theme's own colours under everything that has none.
+fn ground(model: &Model, frame: &mut Frame) {
+    let ground = model.theme.palette.ground;
+    if ground == Style::new() {
+        return;
+    }
+    for cell in &mut frame.buffer_mut().content {
+        if cell.fg == Color::Reset {
+            cell.fg = ground.fg.unwrap_or(Color::Reset);
+        }
+        if cell.bg == Color::Reset {
+            cell.bg = ground.bg.unwrap_or(Color::Reset);
+        }
+    }
 }
 
 /// The lines of a pane of text in so many columns.

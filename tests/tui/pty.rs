@@ -63,6 +63,40 @@ fn a_panic_of_the_interface_gives_the_terminal_back_first() {
     assert!(after.contains("the profile lost its mind"), "{after}");
 }
 
+#[test]
+fn a_run_that_failed_is_tried_again() {
+    let mut pty = start("panic in the worker");
+    pty.see("The run stopped").see("try again");
+    pty.press("r").see("RUNNING").see("#6 head");
+    pty.press("q").see("aq4svit resume").press("y");
+    assert!(end(&mut pty).contains("Quit"));
+}
+
+#[test]
+fn what_libraries_print_comes_after_and_not_into_the_screen() {
+    let mut pty = start("a library that prints");
+    pty.see("Search tree").see("#6 head");
+    assert!(!pty.text().contains("LIBRARY"), "{}", pty.text());
+    pty.press("q").see("aq4svit resume").press("y");
+    let after = end(&mut pty);
+    assert!(after.contains("LIBRARY SAYS"), "{after}");
+}
+
+#[test]
+fn commands_by_name_and_back_from_the_shell() {
+    let mut pty = start("");
+    pty.see("Search tree").see("#6 head");
+    pty.press(":").see("Commands").press("front").press("\r");
+    pty.see("[4 Front]");
+    pty.press(":").press("#3").see("go to").press("\r");
+    pty.see("[1 Search]").see("Node");
+    // Mouse: a click on a view's name, in SGR coordinates.
+    pty.press("\x1b[<0;20;4M\x1b[<0;20;4m")
+        .see("[2 Allocation]");
+    pty.press("q").see("aq4svit resume").press("y");
+    end(&mut pty);
+}
+
 /// Closing the terminal's window is no reason to go on unseen.
 #[test]
 fn a_terminal_that_goes_away_ends_it() {

@@ -4,7 +4,7 @@ use aq4svit::quant::BitWidth;
 use aq4svit::run::Update;
 use aq4svit::search::Group;
 use aq4svit::tui::model::Model;
-use aq4svit::tui::theme::{Palette, Symbols, Theme};
+use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
 use aq4svit::tui::{Action, SaveError, view};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -178,6 +178,7 @@ fn too_small_and_back() {
 #[test]
 fn ascii_is_ascii() {
     let theme = Theme {
+        name: ThemeName::None,
         symbols: Symbols::ascii(),
         palette: Palette::monochrome(),
     };
@@ -204,6 +205,7 @@ fn ascii_is_ascii() {
 #[test]
 fn colour_is_never_the_only_signal() {
     let plain = Theme {
+        name: ThemeName::None,
         symbols: Symbols::unicode(),
         palette: Palette::monochrome(),
     };

@@ -17,6 +17,7 @@ use crate::story::{Story, demo_settings};
 struct Counter {
     frames: usize,
     suspended: usize,
+    copied: Vec<String>,
 }
 
 impl Screen for Counter {
@@ -28,6 +29,10 @@ impl Screen for Counter {
         Ok(())
     }
     fn clear(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        self.copied.push(text.to_owned());
         Ok(())
     }
     fn suspend(&mut self) -> io::Result<()> {
@@ -58,6 +63,8 @@ fn ends() -> Ends {
             "full" => Err(SaveError::Other("the disk is full".into())),
             name => Ok(format!("/p/{name}.toml").into()),
         }),
+        retry: Box::new(|| Err("nothing to go on with".into())),
+        config: Default::default(),
         signals: receive_signal,
     };
     Ends {

@@ -405,8 +405,10 @@ fn a_failed_run_says_so_and_can_still_be_read() {
     let mut play = Play::new(SIZE);
     play.jobs(5);
     play.tell(vec![Update::Failed("libtorch: out of memory".into())]);
+    let candidate = play.model.tree.candidates.last().map(|c| c.id);
     let failure = Overlay::Failure {
         message: "libtorch: out of memory".into(),
+        candidate,
     };
     assert_eq!(play.model.overlay, Some(failure));
     play.act(Action::Cancel);

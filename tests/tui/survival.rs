@@ -13,7 +13,7 @@ use aq4svit::search::{
 };
 use aq4svit::tui::keymap::{BINDINGS, Keymap};
 use aq4svit::tui::model::Model;
-use aq4svit::tui::theme::{Palette, Symbols, Theme};
+use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
 use aq4svit::tui::{Action, SaveError, Signal, update};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::prelude::*;
@@ -295,7 +295,7 @@ proptest! {
         steps in proptest::collection::vec(
             prop_oneof![3 => key(), 2 => bound(), 1 => outside(), 8 => wild()], 1..60),
     ) {
-        let theme = Theme { symbols: Symbols::ascii(), palette: Palette::monochrome() };
+        let theme = Theme { name: ThemeName::None, symbols: Symbols::ascii(), palette: Palette::monochrome() };
         survive(steps, theme)?;
     }
 }

@@ -1,9 +1,10 @@
 //! Every view at every size, and what can be done in them.
 
+use aq4svit::run::Update;
 use aq4svit::search::{CandidateId, Command, Group, Origin, State};
-use aq4svit::tui::Action;
 use aq4svit::tui::model::{Filter, Overlay, Pane, View};
-use aq4svit::tui::theme::{Palette, Symbols, Theme};
+use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
+use aq4svit::tui::{Action, Effect};
 use aq4svit::words::Importance;
 
 use crate::screens::screen;
@@ -22,6 +23,7 @@ const VIEWS: [(&str, Action); 6] = [
 
 fn ascii() -> Theme {
     Theme {
+        name: ThemeName::None,
         symbols: Symbols::ascii(),
         palette: Palette::monochrome(),
     }
@@ -96,7 +98,7 @@ fn many_layers_become_one_child() {
     assert!(play.model.edit.is_some(), "no: the changes are still there");
     let before = play.model.tree.candidates.len();
     let effects = play.act(Action::Submit);
-    let [aq4svit::tui::Effect::Send(Command::SetLayers { bits, .. })] = effects.as_slice() else {
+    let [Effect::Send(Command::SetLayers { bits, .. })] = effects.as_slice() else {
         panic!("{effects:?}");
     };
     assert!(bits.contains_key("head") && bits.len() > 2);
@@ -295,4 +297,128 @@ fn borders_are_dragged_and_views_are_clicked() {
         play.act(Action::Click(13, tabs));
         assert_eq!(play.model.view, View::Allocation);
     }
+}
+
+fn typed(play: &mut Play, text: &str) {
+    text.chars().for_each(|c| {
+        play.act(Action::Insert(c));
+    });
+}
+
+#[test]
+fn commands_are_found_by_what_is_typed() {
+    for size in [(80, 24), (160, 48)] {
+        let mut play = Play::new(size);
+        play.jobs(40);
+        play.act(Action::Commands);
+        insta::assert_snapshot!(format!("commands_{}x{}", size.0, size.1), screen(&play));
+        typed(&mut play, "incum");
+        insta::assert_snapshot!(
+            format!("commands_typed_{}x{}", size.0, size.1),
+            screen(&play)
+        );
+        play.act(Action::Submit);
+        assert!(play.model.overlay.is_none());
+        assert_eq!(play.model.nodes.selected, play.model.tree.incumbent);
+        play.act(Action::Commands);
+        typed(&mut play, "#7");
+        play.act(Action::Submit);
+        assert_eq!(play.model.nodes.selected, Some(CandidateId(7)));
+        play.act(Action::Commands);
+        typed(&mut play, "#700");
+        assert!(screen(&play).contains("nodes are numbered from 0 to"));
+        play.act(Action::Submit);
+        assert!(
+            play.model.overlay.is_some(),
+            "what is wrong is not accepted"
+        );
+        play.act(Action::EraseLine);
+        typed(&mut play, "zzzz");
+        assert!(screen(&play).contains("no command is called like that"));
+        play.act(Action::Cancel);
+        play.act(Action::Commands);
+        typed(&mut play, "paus");
+        assert!(matches!(
+            play.act(Action::Submit).as_slice(),
+            [Effect::Send(Command::Pause)]
+        ));
+    }
+}
+
+#[test]
+fn an_allocation_is_copied_as_a_profile_holds_it() {
+    let mut play = Play::new((80, 24));
+    play.jobs(40);
+    let effects = play.act(Action::Copy);
+    let [Effect::Copy { text, what }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    let node = play.model.shown().unwrap();
+    assert_eq!(*what, format!("the allocation of {} as TOML", node.id));
+    let table: toml::Table = text.parse().unwrap();
+    let bits = table["bits"].as_table().unwrap();
+    let space = &play.model.tree.settings.as_ref().unwrap().space;
+    for (layer, width) in space.layers.iter().zip(&node.allocation.0) {
+        assert_eq!(
+            bits[&layer.name].as_integer(),
+            Some(i64::from(width.bits()))
+        );
+    }
+    play.act(Action::Copied(Ok(what.clone())));
+    assert!(screen(&play).contains("copied the allocation"));
+}
+
+#[test]
+fn themes_change_colours_and_nothing_else() {
+    let mut play = Play::new((120, 40));
+    play.finish();
+    play.wait(20_000);
+    let before = screen(&play);
+    let mut seen = vec![];
+    for _ in 0..5 {
+        let buffer = crate::screens::draw(&play.model, (120, 40));
+        let buffer = buffer.backend().buffer().clone();
+        assert_eq!(aq4svit::tui::as_text(&buffer), before);
+        assert!(!seen.contains(&buffer), "{:?}", play.model.theme.name);
+        seen.push(buffer);
+        play.act(Action::NextTheme);
+        assert!(screen(&play).contains("tui.toml"));
+        play.wait(10_000);
+    }
+}
+
+#[test]
+fn a_failed_run_is_tried_again_without_the_node() {
+    let mut play = Play::new((80, 24));
+    play.jobs(40);
+    let at_work = play.model.activity.work.unwrap().candidate.unwrap();
+    play.tell(vec![Update::Failed("out of memory".into())]);
+    insta::assert_snapshot!("failed_with_a_node", screen(&play));
+    let effects = play.act(Action::Skip);
+    assert_eq!(
+        effects,
+        [Effect::Retry {
+            skip: Some(at_work)
+        }]
+    );
+    play.act(Action::Retried(Err("the journal is gone".into())));
+    assert!(screen(&play).contains("the journal is gone"));
+    assert_eq!(play.act(Action::Retry), [Effect::Retry { skip: None }]);
+    play.act(Action::Retried(Ok(())));
+    assert!(play.model.overlay.is_none() && play.model.activity.failed.is_none());
+    assert!(
+        play.model.tree.candidates.is_empty(),
+        "it is told again from the start"
+    );
+}
+
+#[test]
+fn what_the_screen_shows_is_written() {
+    let mut play = Play::new((80, 24));
+    play.jobs(10);
+    assert_eq!(play.act(Action::Export), [Effect::Export]);
+    play.act(Action::Exported(Ok("/r/screens/search-1".into())));
+    assert!(screen(&play).contains("wrote /r/screens/search-1.txt and .svg"));
+    play.act(Action::Exported(Err("the disk is full".into())));
+    assert!(screen(&play).contains("not written: the disk is full"));
 }

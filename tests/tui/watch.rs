@@ -8,7 +8,7 @@ use std::time::Duration;
 use aq4svit::evaluate::Progress;
 use aq4svit::run::Update;
 use aq4svit::search::Command;
-use aq4svit::tui::{SaveError, Session, Signal, run};
+use aq4svit::tui::{Ends, SaveError, Session, Signal, run};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::story::{Story, demo_settings};
@@ -36,6 +36,11 @@ fn work(news: &Sender<Update>, steering: &Receiver<Command>, mode: &str) -> Opti
                 })])?;
             }
         }
+        if mode == "a library that prints" {
+            use std::io::Write;
+            let _ = std::io::stdout().write_all(format!("LIBRARY SAYS {jobs}\n").as_bytes());
+            let _ = std::io::stderr().write_all(b"LIBRARY WARNS\n");
+        }
         let answer = story.answer();
         send(answer)?;
         jobs += 1;
@@ -47,6 +52,17 @@ fn work(news: &Sender<Update>, steering: &Receiver<Command>, mode: &str) -> Opti
     // Nobody sends any more once the interface is left.
     while steering.recv().is_ok() {}
     Some(())
+}
+
+/// The search from its start, in another thread.
+fn retry(mode: &str) -> Result<Ends, String> {
+    if mode == "nothing to go on with" {
+        return Err("the journal is gone".into());
+    }
+    let (commands, steering) = unbounded();
+    let (news, updates) = unbounded();
+    thread::spawn(move || work(&news, &steering, ""));
+    Ok(Ends { commands, updates })
 }
 
 #[test]
@@ -73,6 +89,7 @@ fn watch() {
     drop(raise);
     let worker_mode = mode.clone();
     let worker = thread::spawn(move || work(&news, &steering, &worker_mode));
+    let again = mode.clone();
     let mut names: Vec<String> = vec![];
     let ending = run(Session {
         run_id: "2026-05-04-demo".into(),
@@ -90,6 +107,8 @@ fn watch() {
             names.push(name.to_owned());
             Ok(path)
         }),
+        retry: Box::new(move || retry(&again)),
+        config: Default::default(),
         signals,
     });
     println!("{:?}", ending.map(|e| (e.outcome, e.saved)));

@@ -41,6 +41,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Main, STEER, Action::Save, &["s"], "save", "save the selected node as a profile"),
     bind(Scope::Main, STEER, Action::Stop, &["S"], "", "stop searching and finish with the incumbent"),
 
+    bind(Scope::Main, LOOK, Action::Commands, &[":", "ctrl-p"], "commands", "all commands by name; #12 goes to that node"),
     bind(Scope::Main, LOOK, Action::FocusNext, &["tab"], "pane", "next pane"),
     bind(Scope::Main, LOOK, Action::FocusPrevious, &["shift-tab"], "", "previous pane"),
     bind(Scope::Main, LOOK, Action::ViewSearch, &["1"], "", "search: the tree and its selected node"),
@@ -99,6 +100,9 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Edit, EDIT, Action::Submit, &["enter"], "evaluate it now", "make one child of all changes and judge it at once"),
     bind(Scope::Edit, EDIT, Action::Cancel, &["esc", "q"], "cancel", "leave everything as it was"),
 
+    bind(Scope::Main, PROGRAM, Action::Copy, &["y"], "", "copy the selected node's allocation as TOML into the clipboard"),
+    bind(Scope::Main, PROGRAM, Action::Export, &["o"], "", "write what the screen shows into the run's folder, as text and as SVG"),
+    bind(Scope::Main, PROGRAM, Action::NextTheme, &["t"], "", "the next theme: the terminal's own, dark, light, high contrast, no colours"),
     bind(Scope::Main, PROGRAM, Action::Help, &["?", "f1"], "help", "this help"),
     bind(Scope::Main, PROGRAM, Action::Quit, &["q"], "quit", "quit; a running search asks first, and can be resumed"),
     bind(Scope::Always, PROGRAM, Action::Interrupt, &["ctrl-c"], "", "quit; a second time: at once"),
@@ -116,7 +120,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Confirm, "", Action::Submit, &["y", "enter"], "yes", "yes"),
     bind(Scope::Confirm, "", Action::Cancel, &["n", "esc"], "no", "no"),
 
-    bind(Scope::Prompt, "", Action::Submit, &["enter"], "save", "accept"),
+    bind(Scope::Prompt, "", Action::Submit, &["enter"], "accept", "accept"),
     bind(Scope::Prompt, "", Action::Cancel, &["esc"], "cancel", "cancel"),
     bind(Scope::Prompt, "", Action::EraseBefore, &["backspace", "ctrl-h"], "", "erase"),
     bind(Scope::Prompt, "", Action::EraseAfter, &["delete", "ctrl-d"], "", "erase"),
@@ -127,6 +131,11 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Prompt, "", Action::CursorStart, &["home", "ctrl-a"], "", "move"),
     bind(Scope::Prompt, "", Action::CursorEnd, &["end", "ctrl-e"], "", "move"),
 
-    bind(Scope::Failure, "", Action::Quit, &["q", "enter"], "quit", "quit"),
+    bind(Scope::Commands, "", Action::Up, &["up", "ctrl-k"], "", "one up"),
+    bind(Scope::Commands, "", Action::Down, &["down", "ctrl-j", "tab"], "choose", "one down"),
+
+    bind(Scope::Failure, "", Action::Retry, &["r", "enter"], "try again", "try again from the journal"),
+    bind(Scope::Failure, "", Action::Skip, &["s"], "skip the node", "try again without the node that failed"),
+    bind(Scope::Failure, "", Action::Quit, &["q"], "quit", "quit"),
     bind(Scope::Failure, "", Action::Cancel, &["esc"], "look around", "look around"),
 ];

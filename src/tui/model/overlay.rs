@@ -18,13 +18,26 @@ pub enum Overlay {
     Confirm(Confirm),
     /// A profile's name is asked for.
     Save(SavePrompt),
+    /// A command is chosen from the list.
+    Commands(CommandPrompt),
     /// A text to look for is asked for.
     Find(FindPrompt),
     /// The run cannot go on.
     Failure {
         /// Why.
         message: String,
+        /// The node that was at work.
+        candidate: Option<CandidateId>,
     },
+}
+
+/// A command being chosen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CommandPrompt {
+    /// What was typed.
+    pub text: LineEditor,
+    /// The chosen one among those that match.
+    pub chosen: usize,
 }
 
 /// A text to look for, being typed.

@@ -6,6 +6,8 @@ use ratatui::style::{Color, Modifier, Style};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // named by role
 pub struct Palette {
+    /// Under everything; empty leaves the terminal's own colours.
+    pub ground: Style,
     pub text: Style,
     pub strong: Style,
     pub dim: Style,
@@ -40,6 +42,7 @@ impl Palette {
         let grey = plain.fg(Color::DarkGray);
         let dim = plain.add_modifier(Modifier::DIM);
         Palette {
+            ground: plain,
             text: plain,
             strong: bold,
             dim,
@@ -70,12 +73,70 @@ impl Palette {
         }
     }
 
+    /// Light on dark, of the 256 colours.
+    pub fn dark() -> Self {
+        let ground = Style::new().fg(Color::Indexed(252)).bg(Color::Indexed(234));
+        Self::of(ground, [110, 114, 174, 179, 80, 176, 240])
+    }
+
+    /// Dark on light, of the 256 colours.
+    pub fn light() -> Self {
+        let ground = Style::new().fg(Color::Indexed(235)).bg(Color::Indexed(255));
+        Self::of(ground, [25, 28, 124, 94, 30, 90, 248])
+    }
+
+    /// White on black and the brightest colours; nothing is dimmed.
+    pub fn high_contrast() -> Self {
+        let ground = Style::new().fg(Color::White).bg(Color::Black);
+        let mut palette = Self::of(ground, [14, 10, 9, 11, 14, 13, 15]);
+        let plain = Style::new();
+        palette.dim = plain;
+        palette.bar_rest = plain;
+        palette.pruned = plain.add_modifier(Modifier::CROSSED_OUT);
+        palette
+    }
+
+    /// From the ground and the colours of accent, good, bad, warning, work, change and lines.
+    fn of(ground: Style, [accent, good, bad, warn, busy, changed, line]: [u8; 7]) -> Self {
+        let plain = Style::new();
+        let bold = plain.add_modifier(Modifier::BOLD);
+        let colour = |index| plain.fg(Color::Indexed(index));
+        let strong = |index| bold.fg(Color::Indexed(index));
+        let dim = plain.add_modifier(Modifier::DIM);
+        Palette {
+            ground,
+            text: plain,
+            strong: bold,
+            dim,
+            title: plain,
+            title_focused: strong(accent),
+            border: colour(line),
+            border_focused: colour(accent),
+            selected: bold.add_modifier(Modifier::REVERSED),
+            selected_unfocused: bold,
+            key: strong(accent),
+            good: colour(good),
+            bad: colour(bad),
+            warn: colour(warn),
+            busy: strong(busy),
+            base: strong(warn),
+            incumbent: strong(good),
+            pruned: dim.add_modifier(Modifier::CROSSED_OUT),
+            changed: strong(changed),
+            rail: colour(line),
+            bar: colour(accent),
+            bar_rest: colour(line),
+            heat: [colour(busy), colour(good), colour(warn), colour(bad)],
+        }
+    }
+
     /// No colours: weight, reversal and the symbols carry everything.
     pub fn monochrome() -> Self {
         let plain = Style::new();
         let bold = plain.add_modifier(Modifier::BOLD);
         let dim = plain.add_modifier(Modifier::DIM);
         Palette {
+            ground: plain,
             text: plain,
             strong: bold,
             dim,

@@ -122,17 +122,19 @@ fn problem(model: &mut Model, text: String) {
     model.log.push(line);
 }
 
-fn failed(model: &mut Model, message: String) {
+/// The run cannot go on.
+pub fn failed(model: &mut Model, message: String) {
     let message = match model.activity.panicked.take() {
         Some(said) => format!("{message}: {said}"),
         None => message,
     };
+    let candidate = model.activity.work.and_then(|w| w.candidate);
     model.activity.ended(model.clock);
     model.edit = None;
     model.awaiting.clear();
     problem(model, message.clone());
     model.activity.failed = Some(message.clone());
-    model.overlay = Some(Overlay::Failure { message });
+    model.overlay = Some(Overlay::Failure { message, candidate });
 }
 
 /// The run's end of the channel is gone. That is how a finished run ends, too.

@@ -185,7 +185,7 @@ fn toggle_node(model: &mut Model) {
     }
 }
 
-fn jump(model: &mut Model, id: Option<CandidateId>, otherwise: &str) {
+pub fn jump(model: &mut Model, id: Option<CandidateId>, otherwise: &str) {
     match id.filter(|id| model.tree.get(*id).is_some()) {
         Some(id) => {
             model.nodes.select(&model.tree, id);

@@ -20,11 +20,14 @@ pub fn key(model: &mut Model, action: Action) -> Vec<Effect> {
         Some(Overlay::Confirm(confirm)) => answer(model, confirm, &action),
         Some(Overlay::Save(prompt)) => name_key(model, prompt, action),
         Some(Overlay::Find(prompt)) => super::find::key(model, prompt, action),
-        Some(Overlay::Failure { message }) => match action {
+        Some(Overlay::Commands(prompt)) => super::commands::key(model, prompt, action),
+        Some(Overlay::Failure { message, candidate }) => match action {
             Action::Quit => quit(model),
             Action::Cancel => Vec::new(),
+            Action::Retry => vec![Effect::Retry { skip: None }],
+            Action::Skip if candidate.is_some() => vec![Effect::Retry { skip: candidate }],
             _ => {
-                model.overlay = Some(Overlay::Failure { message });
+                model.overlay = Some(Overlay::Failure { message, candidate });
                 Vec::new()
             }
         },
@@ -44,7 +47,7 @@ fn help(model: &mut Model, offset: usize, action: &Action) {
         _ => offset,
     };
     // The view has no more lines than this; it clips to what it shows.
-    let offset = offset.min(crate::tui::view::help_scroll(model.size));
+    let offset = offset.min(crate::tui::view::help_scroll(model));
     model.overlay = Some(Overlay::Help { offset });
 }
 

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::tui::action::Action;
-use crate::tui::keymap::{self, Hint};
+use crate::tui::keymap::Hint;
 use crate::tui::model::{Model, Overlay, Status};
 use crate::tui::text;
 
@@ -16,7 +16,7 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
         frame.render_widget(line, area);
         return;
     }
-    let mut hints = keymap::hints(model.scope());
+    let mut hints = model.keymap.hints(model.scope());
     hints.retain(|h| model.is_live() || !steers(&h.action));
     let (right, left): (Vec<Hint>, Vec<Hint>) = hints
         .into_iter()

@@ -1,5 +1,6 @@
 //! What lies over the panes: help, questions, prompts, the failure of the run.
 
+mod commands;
 mod help;
 
 use ratatui::Frame;
@@ -23,7 +24,10 @@ pub fn draw(model: &Model, frame: &mut Frame) {
         Some(Overlay::Help { offset }) => help::draw(model, frame, *offset),
         Some(Overlay::Confirm(confirm)) => question(model, frame, confirm),
         Some(Overlay::Save(prompt)) => save(model, frame, prompt),
-        Some(Overlay::Failure { message }) => failure(model, frame, message),
+        Some(Overlay::Failure { message, candidate }) => {
+            failure(model, frame, message, *candidate);
+        }
+        Some(Overlay::Commands(prompt)) => commands::draw(model, frame, prompt),
         // Typed in the line of keys.
         Some(Overlay::Find(_)) | None => {}
     }
@@ -234,17 +238,32 @@ pub fn input_line(
     ])
 }
 
-fn failure(model: &Model, frame: &mut Frame, message: &str) {
+fn failure(
+    model: &Model,
+    frame: &mut Frame,
+    message: &str,
+    candidate: Option<crate::search::CandidateId>,
+) {
     let palette = &model.theme.palette;
     let mut lines = paragraph(model, message, palette.bad);
     lines.push(Line::default());
     let advice = format!(
-        "Everything decided so far is safe in the journal:\n  {}\nOnce the cause is gone, go on with\n  aq4svit resume {}",
+        "Everything decided so far is safe in the journal:\n  {}\nTry again here, or later with\n  aq4svit resume {}",
         model.run.folder.display(),
         model.run.argument
     );
     lines.extend(paragraph(model, &advice, palette.text));
+    if let Some(id) = candidate {
+        let skip = format!(
+            "{} was being evaluated: skipping it prunes it.",
+            model.title(id)
+        );
+        lines.extend(paragraph(model, &skip, palette.text));
+    }
     lines.push(Line::default());
-    lines.push(keys(model, &[("q", "quit"), ("esc", "look around")]));
+    let mut can = vec![("r", "try again")];
+    can.extend(candidate.map(|_| ("s", "skip the node")));
+    can.extend([("q", "quit"), ("esc", "look around")]);
+    lines.push(keys(model, &can));
     dialog(model, frame, "The run stopped", lines, palette.bad);
 }

@@ -11,6 +11,8 @@ use crate::tui::text;
 use crate::words;
 
 const STATE: usize = 13;
+/// A state's sign between blanks.
+const SIGN: usize = 3;
 const DRIFT: usize = 6;
 const DROP: usize = 6;
 const MEMORY: usize = 10;
@@ -34,7 +36,11 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
         let heading = Line::from(vec![
             cell("", 4, dim),
             cell("node", columns.node, dim),
-            cell(" state", STATE, dim),
+            cell(
+                if columns.state == STATE { " state" } else { "" },
+                columns.state,
+                dim,
+            ),
             number("drift", DRIFT, dim),
             number("drop", DROP, dim),
             number("memory", MEMORY, dim),
@@ -78,20 +84,21 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
 struct Columns {
     /// The node itself.
     node: usize,
+    /// Where it stands: in a narrow pane by its sign alone.
+    state: usize,
     /// What its state rests on; nothing where there is no room.
     note: usize,
 }
 
 impl Columns {
     fn of(width: u16) -> Self {
-        let room = usize::from(width).saturating_sub(OTHERS);
-        match room.checked_sub(NODE) {
-            Some(note) if note >= NOTE => Columns { node: NODE, note },
-            _ => Columns {
-                node: room,
-                note: 0,
-            },
-        }
+        let state = if width < 66 { SIGN } else { STATE };
+        let room = usize::from(width).saturating_sub(OTHERS - (STATE - state));
+        let (node, note) = match room.checked_sub(NODE) {
+            Some(note) if note >= NOTE => (NODE, note),
+            _ => (room, 0),
+        };
+        Columns { node, state, note }
     }
 }
 
@@ -143,7 +150,7 @@ fn node_row(model: &Model, tree_row: &Row, node: &Candidate, columns: Columns) -
         Span::styled(hidden, palette.dim),
         Span::raw(" ".repeat(left)),
     ]);
-    spans.extend(state(model, node));
+    spans.extend(state(model, node, columns.state));
     let quiet = if node.pruned {
         palette.dim
     } else {
@@ -204,7 +211,7 @@ fn rails(model: &Model, tree_row: &Row) -> String {
 }
 
 /// Symbol and word of where the node stands, or of what is being done to it.
-fn state(model: &Model, node: &Candidate) -> [Span<'static>; 3] {
+fn state(model: &Model, node: &Candidate, columns: usize) -> [Span<'static>; 3] {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
     let work = model.activity.work.filter(|w| w.candidate == Some(node.id));
     let (symbol, word, style) = match work {
@@ -215,7 +222,7 @@ fn state(model: &Model, node: &Candidate) -> [Span<'static>; 3] {
     [
         Span::raw(" "),
         cell(symbol, 2, style),
-        cell(word, STATE - 3, style),
+        cell(if columns == STATE { word } else { "" }, columns - 3, style),
     ]
 }
 

@@ -7,7 +7,6 @@ use ratatui::text::{Line, Span};
 
 use super::window;
 use crate::search::State;
-use crate::tui::keymap;
 use crate::tui::model::Model;
 use crate::tui::text;
 use crate::tui::view::pieces::line_area;
@@ -19,10 +18,11 @@ fn help_size(size: (u16, u16)) -> (u16, u16) {
 }
 
 /// Farthest the help can be scrolled on a terminal of this size.
-pub fn scroll(size: (u16, u16)) -> usize {
+pub fn scroll(model: &Model) -> usize {
+    let size = model.size;
     let rows = usize::from(help_size(size).1.saturating_sub(2));
     let columns = usize::from(help_size(size).0.saturating_sub(4));
-    help_text(columns).len().saturating_sub(rows)
+    help_text(model, columns).len().saturating_sub(rows)
 }
 
 /// A line of the help.
@@ -34,11 +34,11 @@ enum HelpText {
     Sign(fn(&Model) -> (&'static str, Style), &'static str),
 }
 
-fn help_text(columns: usize) -> Vec<HelpText> {
+fn help_text(model: &Model, columns: usize) -> Vec<HelpText> {
     const KEYS: usize = 18;
     let mut lines = Vec::new();
     let mut section = "";
-    for line in keymap::help() {
+    for line in model.keymap.help() {
         if line.section != section {
             if !section.is_empty() {
                 lines.push(HelpText::Blank);
@@ -56,7 +56,7 @@ fn help_text(columns: usize) -> Vec<HelpText> {
             lines.push(HelpText::Keys(text::pad(&keys, KEYS, false), help));
         }
     }
-    let mouse = "a click selects, the wheel scrolls; hold shift to select text for copying";
+    let mouse = "a click selects, the wheel scrolls, borders can be dragged; hold shift to select text for copying";
     lines.push(HelpText::Keys(
         text::pad("mouse", KEYS, false),
         String::from(mouse),
@@ -108,8 +108,8 @@ pub fn draw(model: &Model, frame: &mut Frame, offset: usize) {
     let palette = &model.theme.palette;
     let (columns, rows) = help_size(model.size);
     let inside = window(model, frame, "Keys", columns, rows, palette.border_focused);
-    let all = help_text(usize::from(columns.saturating_sub(4)));
-    let offset = offset.min(scroll(model.size));
+    let all = help_text(model, usize::from(columns.saturating_sub(4)));
+    let offset = offset.min(scroll(model));
     for (i, line) in all
         .into_iter()
         .skip(offset)
@@ -132,10 +132,10 @@ pub fn draw(model: &Model, frame: &mut Frame, offset: usize) {
         };
         frame.render_widget(line, line_area(inside, i));
     }
-    if scroll(model.size) > 0 {
+    if scroll(model) > 0 {
         let more = format!(
             " {} ",
-            if offset < scroll(model.size) {
+            if offset < scroll(model) {
                 "more below"
             } else {
                 "end"

@@ -1,0 +1,169 @@
+//! A person's own keys and colours: `tui.toml` in the configuration folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::keymap::{BINDINGS, Keymap, KeymapError};
+use super::theme::ThemeName;
+
+/// The file's name.
+pub const FILE_NAME: &str = "tui.toml";
+
+/// Which signs are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SymbolSet {
+    /// Of Unicode.
+    Unicode,
+    /// Of ASCII.
+    Ascii,
+}
+
+/// What a person wants otherwise. Everything may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// The colours.
+    pub theme: Option<ThemeName>,
+    /// The signs.
+    pub symbols: Option<SymbolSet>,
+    /// Keys by scope and action: `[keys.main] pause = ["p", "f2"]`.
+    #[serde(default)]
+    keys: BTreeMap<String, BTreeMap<String, Keys>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+enum Keys {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// Why the file does not count.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("cannot read {}: {source}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no TOML of that kind.
+    #[error("{}: {source}", .path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// Its keys make no keymap.
+    #[error("{}: {source}", .path.display())]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// Which.
+        source: KeymapError,
+    },
+}
+
+impl Config {
+    /// Reads the file; where there is none, nothing is wanted otherwise.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the file and what is wrong in it.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Config::default()),
+            Err(source) => {
+                return Err(ConfigError::Unreadable {
+                    path: path.into(),
+                    source,
+                });
+            }
+        };
+        let config: Config = toml::from_str(&text).map_err(|source| ConfigError::Malformed {
+            path: path.into(),
+            source: Box::new(source),
+        })?;
+        config.keymap().map_err(|source| ConfigError::Keys {
+            path: path.into(),
+            source,
+        })?;
+        Ok(config)
+    }
+
+    /// The standard keymap with the person's keys.
+    ///
+    /// # Errors
+    /// [`KeymapError`] where a key is none, is given twice, or a name means nothing.
+    pub fn keymap(&self) -> Result<Keymap, KeymapError> {
+        let list = |keys: &Keys| match keys {
+            Keys::One(key) => vec![key.clone()],
+            Keys::Many(keys) => keys.clone(),
+        };
+        let scope = |(scope, actions): (&String, &BTreeMap<String, Keys>)| {
+            let actions = actions
+                .iter()
+                .map(|(name, keys)| (name.clone(), list(keys)));
+            (scope.clone(), actions.collect())
+        };
+        Keymap::with(BINDINGS, &self.keys.iter().map(scope).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::Action;
+    use crate::tui::keymap::Scope;
+    use crossterm::event::{KeyCode, KeyEvent};
+
+    fn read(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path).map_err(|e| {
+            e.to_string()
+                .replace(&path.display().to_string(), "tui.toml")
+        })
+    }
+
+    #[test]
+    fn keys_and_theme_are_a_persons_own() {
+        let config = read("theme = \"high-contrast\"\nsymbols = \"ascii\"\n[keys.main]\npause = [\"f2\", \"p\"]\nquit = \"Q\"").unwrap();
+        assert_eq!(config.theme, Some(ThemeName::HighContrast));
+        let keymap = config.keymap().unwrap();
+        let action = |code| keymap.action(Scope::Tree, KeyEvent::from(code));
+        assert_eq!(action(KeyCode::F(2)), Some(Action::Pause));
+        assert_eq!(action(KeyCode::Char('Q')), Some(Action::Quit));
+        assert_eq!(action(KeyCode::Char('q')), None);
+        let hints = keymap.hints(Scope::Tree);
+        assert!(hints.iter().any(|h| h.text == "quit" && h.keys == ["Q"]));
+        assert_eq!(
+            Config::read(Path::new("/no/such/file")).unwrap(),
+            Config::default()
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let wrong = |text: &str| read(text).unwrap_err();
+        assert_eq!(
+            wrong("[keys.main]\npause = \"q\""),
+            "tui.toml: key q is given to both pause and quit; give one of them another key"
+        );
+        assert!(wrong("[keys.main]\npauze = \"q\"").contains("has no action pauze; it has pause"));
+        assert!(
+            wrong("[keys.mian]\npause = \"q\"")
+                .contains("there is no [keys.mian]; there are always, main")
+        );
+        assert!(wrong("[keys.main]\npause = \"hyper-q\"").contains("is not a key"));
+        assert!(wrong("theme = \"pink\"").contains("pink"));
+        assert!(wrong("colour = 1").contains("colour"));
+    }
+}
