@@ -111,3 +111,23 @@ fn a_terminal_that_goes_away_interrupts_the_run_and_loses_nothing() {
         demo.expect(0, &["resume", run, "--headless"]);
     }
 }
+
+#[test]
+fn a_second_screen_follows_goes_back_and_touches_nothing() {
+    let demo = Demo::new();
+    let mut first = start(&demo, &["search", "small.toml", "--run-dir", "run"]);
+    first.see("Search tree").see("#1 ");
+    let mut second = start(&demo, &["watch", "run"]);
+    second.see("WATCHING").see("#1 ");
+    second.press("x").see("only watches");
+    second.press("{").see("REPLAY").see(" 1/");
+    first.see("FINISHED");
+    second.press("}").see("FINISHED");
+    second.press("p").see("REPLAY");
+    second.press("q");
+    assert_eq!(second.end().0, 0);
+    let before = journal(&demo);
+    first.press("q");
+    assert_eq!(first.end().0, 0);
+    assert_eq!(journal(&demo), before);
+}

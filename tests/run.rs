@@ -715,3 +715,27 @@ proptest! {
         }
     }
 }
+
+/// A second screen hears what the first one hears, at whatever moment it comes.
+#[test]
+fn a_follower_hears_the_whole_journal_as_it_grows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = folder.path().join("run");
+    let handle = run::launch(&run, parts(3, None)).expect("it starts");
+    let few = |tree: &Tree, _: &Update| tree.candidates.len() > 3;
+    follow(&handle, few);
+    let heard = run::follow(&run).expect("it can be followed");
+    to_end(&handle);
+    drop(handle);
+    let mut tree = Tree::default();
+    while tree.finished.is_none() {
+        match heard.recv_timeout(Duration::from_secs(60)) {
+            Ok(Update::Event(entry)) => tree.apply(&entry.event),
+            Ok(Update::Failed(why)) => panic!("{why}"),
+            Ok(_) => {}
+            Err(e) => panic!("{e}"),
+        }
+    }
+    assert_eq!(tree, run::Summary::read(&run).expect("a summary").tree);
+    assert!(run::follow(folder.path()).is_err(), "there is no journal");
+}

@@ -1,6 +1,7 @@
 //! A run in the terminal interface.
 
 use std::cell::RefCell;
+use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -24,7 +25,7 @@ pub(crate) fn watch(
     let paths = Paths::from_env()?;
     let argument = run::argument(&paths.runs(), &folder);
     let config = tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?;
-    let save = save_into_library(&handle)?;
+    let save = saver(&handle.folder, handle.layers.clone())?;
     let (commands, updates) = (handle.commands.clone(), handle.updates.clone());
     // One at a time: the journal belongs to whoever has it open.
     let handle = Rc::new(RefCell::new(handle));
@@ -54,6 +55,7 @@ pub(crate) fn watch(
         save,
         retry: Box::new(retry),
         config,
+        watching: false,
         signals: signals.watch(),
     };
     let ending = tui::run(session);
@@ -82,11 +84,10 @@ pub(crate) fn watch(
 }
 
 /// Saves allocations of the run as profiles of the user's library.
-fn save_into_library(handle: &Handle) -> Result<tui::Save> {
+pub(crate) fn saver(folder: &Path, layers: Vec<String>) -> Result<tui::Save> {
     let library = Library::new(&Paths::from_env()?);
-    let folder = handle.folder.clone();
+    let folder = folder.to_owned();
     let text = std::fs::read_to_string(folder.join(PROFILE)).context("the run's profile")?;
-    let layers = handle.layers.clone();
     Ok(Box::new(move |name, allocation, pins, overwrite| {
         let other = |e: &dyn std::fmt::Display| SaveError::Other(e.to_string());
         let target = library.path(&name.parse().map_err(|e| other(&e))?);

@@ -21,7 +21,9 @@ mod runs;
 mod search;
 mod signals;
 mod source;
+mod start;
 mod tricks;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -44,7 +46,8 @@ struct Cli {
     command: Option<Commands>,
 }
 
-const AFTER_HELP: &str = "Without a command, the demo opens in the terminal interface.
+const AFTER_HELP: &str = "Without a command, a start screen opens: continue a run or start a search. Where there are neither runs nor saved
+profiles yet, the demo starts at once.
 
 Exit codes: 0 done and constraint met; 1 an error; 2 wrong command line; 3 finished, but nothing met the constraint;
 130 interrupted (continue with `aq4svit resume`).";
@@ -55,6 +58,7 @@ enum Commands {
     Search(search::Args),
     /// Continue a run (the latest when none is named)
     Resume(resume::Args),
+    Watch(watch::Args),
     /// List runs
     Runs(runs::Args),
     Evaluate(evaluate::Args),
@@ -77,9 +81,10 @@ pub fn main() -> ExitCode {
 
 fn run(command: Option<Commands>, signals: Signals) -> Result<ExitCode> {
     match command {
-        None => search::demo(signals),
+        None => start::run(signals),
         Some(Commands::Search(args)) => search::run(&args, signals),
         Some(Commands::Resume(args)) => resume::run(&args, signals),
+        Some(Commands::Watch(args)) => watch::run(&args, signals),
         Some(Commands::Runs(args)) => runs::run(&args),
         Some(Commands::Evaluate(args)) => evaluate::run(&args, signals),
         Some(Commands::Predict(args)) => predict::run(&args),

@@ -1,13 +1,15 @@
 //! `aq4svit resume`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::commands::CommandArgs;
 use super::front::{Front, RunArgs};
 use super::signals::Signals;
 use crate::profile::Paths;
-use crate::run::{self, Condition, Summary};
+use crate::run::{self, Condition, EvaluatorOptions, Summary};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -15,6 +17,14 @@ pub(crate) struct Args {
     run: Option<String>,
     #[command(flatten)]
     shown: RunArgs,
+}
+
+/// Continues a run in the interface.
+pub(crate) fn open(folder: &Path, signals: Signals) -> Result<ExitCode> {
+    let options = EvaluatorOptions::default();
+    let (script, complaints) = CommandArgs::default().open()?;
+    let handle = run::resume(folder, &options, script)?;
+    Front::Interactive.watch(handle, complaints, &options, signals)
 }
 
 pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {

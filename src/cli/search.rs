@@ -40,11 +40,16 @@ pub(crate) struct Args {
     seed: Option<u64>,
 }
 
-/// `aq4svit` without a command: the demo.
+/// The demo in the interface.
 pub(crate) fn demo(signals: Signals) -> Result<ExitCode> {
+    begin(DEFAULT, &SetArgs::default(), signals)
+}
+
+/// A search in the interface.
+pub(crate) fn begin(profile: &str, set: &SetArgs, signals: Signals) -> Result<ExitCode> {
     Front::Interactive.check()?;
     start(
-        resolve(DEFAULT, &SetArgs::default())?,
+        resolve(profile, set)?,
         None,
         &CommandArgs::default(),
         &EvaluatorOptions::default(),

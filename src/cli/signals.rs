@@ -51,8 +51,13 @@ impl Signals {
     }
 
     /// From now on they arrive here.
-    pub fn watch(self) -> Receiver<Signal> {
+    pub fn watch(&self) -> Receiver<Signal> {
         self.watched.store(true, Ordering::Release);
-        self.receiver
+        self.receiver.clone()
+    }
+
+    /// From now on signals end the process again.
+    pub fn unwatch(&self) {
+        self.watched.store(false, Ordering::Release);
     }
 }

@@ -10,6 +10,7 @@ mod drive;
 mod error;
 mod finished;
 mod folder;
+mod follow;
 mod open;
 mod place;
 mod prepare;
@@ -28,6 +29,7 @@ pub use drive::Handle;
 pub use error::RunError;
 pub use finished::Finished;
 pub use folder::{Condition, Summary, argument, find, list};
+pub use follow::follow;
 pub use open::{BEST, PROFILE, Parts, Source, create, launch, relaunch, resume};
 pub use place::Place;
 pub use prepare::{

@@ -11,7 +11,7 @@ use super::action::{Action, Effect};
 use super::config::Config;
 use super::export;
 use super::keymap::Keymap;
-use super::model::{Model, RunInfo};
+use super::model::{Model, Replay, RunInfo};
 use super::session::{Ending, Ends, Outcome, Retry, Save, Session, Signal};
 use super::terminal::{Input, PanicGuard, Tty};
 use super::theme::Theme;
@@ -91,6 +91,7 @@ pub fn run_on(
         device: session.device,
     };
     let mut model = Model::new(info, theme, TimeZone::system(), screen.size()?);
+    model.replay = session.watching.then(Replay::new);
     // Read and checked by whoever made the session.
     model.keymap = session
         .config

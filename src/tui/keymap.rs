@@ -41,11 +41,15 @@ pub enum Scope {
     Commands,
     /// After the run failed.
     Failure,
+    /// On the start screen.
+    Start,
+    /// In the form before a search starts.
+    Form,
 }
 
 impl Scope {
     /// All, by the names they have in files.
-    pub const NAMED: [(&'static str, Scope); 13] = [
+    pub const NAMED: [(&'static str, Scope); 15] = [
         ("always", Scope::Always),
         ("main", Scope::Main),
         ("tree", Scope::Tree),
@@ -59,6 +63,8 @@ impl Scope {
         ("prompt", Scope::Prompt),
         ("commands", Scope::Commands),
         ("failure", Scope::Failure),
+        ("start", Scope::Start),
+        ("form", Scope::Form),
     ];
 
     /// The scopes in which a key is looked for, first to last.
@@ -74,6 +80,8 @@ impl Scope {
             Scope::Help => &[Scope::Help, Scope::Always],
             Scope::Confirm => &[Scope::Confirm, Scope::Always],
             Scope::Prompt => &[Scope::Prompt, Scope::Always],
+            Scope::Start => &[Scope::Start, Scope::Always],
+            Scope::Form => &[Scope::Form, Scope::Prompt, Scope::Always],
             Scope::Commands => &[Scope::Commands, Scope::Prompt, Scope::Always],
             Scope::Failure => &[Scope::Failure, Scope::Always],
             Scope::Always => &[Scope::Always],
@@ -246,7 +254,9 @@ impl Keymap {
             .cloned();
         match (bound, scope, key.typed()) {
             (Some(action), _, _) => Some(action),
-            (None, Scope::Prompt | Scope::Commands, Some(c)) => Some(Action::Insert(c)),
+            (None, Scope::Prompt | Scope::Commands | Scope::Form, Some(c)) => {
+                Some(Action::Insert(c))
+            }
             _ => None,
         }
     }
@@ -456,6 +466,6 @@ mod tests {
             assert!(!binding.help.is_empty(), "{}", binding.action.name());
             assert!(!binding.keys.is_empty(), "{}", binding.action.name());
         }
-        assert!(markdown().contains("| `p` | pause the run, or let it go on |"));
+        assert!(markdown().contains("| `x` | prune the selected node's branch: never expand it |"));
     }
 }

@@ -18,6 +18,8 @@ pub struct Layout {
     pub header: Rect,
     /// The views' names, below the header.
     pub tabs: Vec<(View, Rect)>,
+    /// The time of a journal that is watched.
+    pub slider: Option<Rect>,
     /// Panes with their frames.
     pub panes: Vec<(Pane, Rect)>,
     /// What can be dragged.
@@ -29,6 +31,9 @@ pub struct Layout {
     /// The line of keys.
     pub footer: Rect,
 }
+
+/// Columns beside the slider: the time, the event, the speed.
+pub const SLIDER_TEXT: u16 = 36;
 
 /// True where a terminal has room for boxes around panes and a header with labels.
 fn is_large(size: (u16, u16)) -> bool {
@@ -60,8 +65,10 @@ impl Layout {
         }
         let large = is_large(model.size);
         let header_rows = if large { 5 } else { 3 };
-        let [header, tabs, body, footer] = Split::vertical([
+        let watching = model.replay.is_some();
+        let [header, slider, tabs, body, footer] = Split::vertical([
             Constraint::Length(header_rows),
+            Constraint::Length(u16::from(watching)),
             Constraint::Length(1),
             Constraint::Min(0),
             Constraint::Length(1),
@@ -70,6 +77,11 @@ impl Layout {
         let mut layout = Layout {
             header,
             tabs: tab_areas(tabs),
+            slider: watching.then_some(Rect {
+                x: slider.x + 1,
+                width: slider.width.saturating_sub(2 + SLIDER_TEXT),
+                ..slider
+            }),
             panes: Vec::new(),
             borders: Vec::new(),
             flat: rows < 32,

@@ -25,6 +25,7 @@ mod layout;
 mod line;
 pub mod model;
 mod session;
+pub mod start;
 mod terminal;
 mod text;
 pub mod theme;

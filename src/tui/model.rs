@@ -11,6 +11,7 @@ mod log;
 mod overlay;
 mod parts;
 mod place;
+mod replay;
 mod scroll;
 mod toast;
 mod tree;
@@ -30,6 +31,7 @@ pub use log::{LogLine, LogPane};
 pub use overlay::{CommandPrompt, Confirm, FindPrompt, Overlay, SavePrompt};
 pub use parts::Part;
 pub use place::{Pane, View};
+pub use replay::Replay;
 pub use scroll::Scroll;
 pub use toast::{Toast, ToastKind, Toasts};
 pub use tree::{Filter, Fold, Joint, Row, TreePane, ancestors};
@@ -102,6 +104,10 @@ pub struct Model {
     pub dragging: Option<Border>,
     /// What was last searched for.
     pub find: Find,
+    /// Events folded in so far.
+    pub told: usize,
+    /// The journal that is watched; none for a run of one's own.
+    pub replay: Option<Replay>,
     /// The node that the selected one is compared with.
     pub compared: Option<CandidateId>,
     /// The pane shown below the tree where there is room for two only.
@@ -152,6 +158,8 @@ impl Model {
             shares: Default::default(),
             dragging: None,
             find: Find::default(),
+            told: 0,
+            replay: None,
             compared: None,
             companion: Pane::Details,
             zoomed: false,
@@ -200,6 +208,7 @@ impl Model {
             self.size,
         );
         self.tree = fresh.tree;
+        self.told = 0;
         self.activity = fresh.activity;
         self.allocation = fresh.allocation;
         self.gate = fresh.gate;
@@ -217,7 +226,20 @@ impl Model {
 
     /// What the run does, in a word.
     pub fn status(&self) -> Status {
-        self.activity.status(&self.tree, &self.awaiting)
+        match &self.replay {
+            Some(_) if self.tree.finished.is_some() => Status::Finished,
+            Some(replay) if replay.is_live() => Status::Watching,
+            Some(_) => Status::Replaying,
+            None => self.activity.status(&self.tree, &self.awaiting),
+        }
+    }
+
+    /// Time spent searching; of a journal, from its first entry to the one shown.
+    pub fn elapsed(&self) -> Duration {
+        match &self.replay {
+            Some(replay) => replay.elapsed(),
+            None => self.activity.elapsed(self.clock),
+        }
     }
 
     /// The candidate whose allocation is shown: the selected one, or the one being changed.
@@ -252,7 +274,7 @@ impl Model {
 
     /// True while the search is neither over nor failed.
     pub fn is_live(&self) -> bool {
-        self.tree.finished.is_none() && self.activity.failed.is_none()
+        self.tree.finished.is_none() && self.activity.failed.is_none() && self.replay.is_none()
     }
 
     /// A candidate in a few words: `#12 stage2 → 4`.

@@ -44,6 +44,8 @@ pub struct Session {
     pub save: Save,
     /// Opens the run again after it failed.
     pub retry: Retry,
+    /// True for a run of another program, which cannot be steered from here.
+    pub watching: bool,
     /// A person's own keys and colours.
     pub config: Config,
     /// Signals to this process.

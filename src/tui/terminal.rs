@@ -20,8 +20,8 @@ use crossterm::terminal::{
     disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{execute, queue};
-use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::{Frame, Terminal};
 
 mod quiet;
 
@@ -57,6 +57,20 @@ impl Tty {
     }
 }
 
+impl Tty {
+    /// Draws a frame at once.
+    ///
+    /// # Errors
+    /// When the terminal does not take it.
+    pub fn show(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
+        // One frame at once: a terminal over ssh would show it torn otherwise.
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        let drawn = self.terminal.draw(draw).map(|_| ());
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        drawn
+    }
+}
+
 impl Screen for Tty {
     fn size(&self) -> io::Result<(u16, u16)> {
         let size = self.terminal.size()?;
@@ -64,11 +78,7 @@ impl Screen for Tty {
     }
 
     fn draw(&mut self, model: &Model) -> io::Result<()> {
-        // One frame at once: a terminal over ssh would show it torn otherwise.
-        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        let drawn = self.terminal.draw(|frame| view(model, frame)).map(|_| ());
-        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
-        drawn
+        self.show(|frame| view(model, frame))
     }
 
     fn copy(&mut self, text: &str) -> io::Result<()> {

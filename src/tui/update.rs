@@ -7,6 +7,7 @@ mod find;
 mod mouse;
 mod navigate;
 mod overlay;
+mod replay;
 mod steer;
 
 use super::action::{Action, Effect};
@@ -124,6 +125,11 @@ fn apply(model: &mut Model, action: Action) -> Vec<Effect> {
 
 /// What a key does when nothing lies over the panes.
 fn main_key(model: &mut Model, action: Action) -> Vec<Effect> {
+    if model.replay.is_some()
+        && let Some(effects) = replay::key(model, &action)
+    {
+        return effects;
+    }
     match action {
         Action::Pause => steer::pause(model),
         Action::Prune => steer::prune(model, true),

@@ -26,7 +26,9 @@ use super::layout::{Layout, MIN_SIZE};
 use super::model::{Model, Pane};
 use super::text;
 
-pub use overlay::help_scroll;
+pub use footer::hints_line;
+pub use overlay::{help_scroll, input_line};
+pub use pieces::{cell, line_area, row};
 
 /// Draws everything.
 pub fn view(model: &Model, frame: &mut Frame) {
@@ -38,6 +40,7 @@ pub fn view(model: &Model, frame: &mut Frame) {
         return;
     };
     header::draw(model, frame, layout.header);
+    header::slider(model, frame, &layout);
     header::tabs(model, frame, &layout);
     for (pane, rect) in &layout.panes {
         frame::draw(model, frame, &layout, *pane, *rect);
@@ -61,7 +64,7 @@ pub fn view(model: &Model, frame: &mut Frame) {
 }
 
 /// Puts the theme's own colours under everything that has none.
-fn ground(model: &Model, frame: &mut Frame) {
+pub fn ground(model: &Model, frame: &mut Frame) {
     let ground = model.theme.palette.ground;
     if ground == Style::new() {
         return;

@@ -6,6 +6,7 @@ mod network;
 mod pty;
 mod screens;
 mod session;
+mod start;
 mod steering;
 mod story;
 mod survival;

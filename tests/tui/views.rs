@@ -2,7 +2,7 @@
 
 use aq4svit::run::Update;
 use aq4svit::search::{CandidateId, Command, Group, Origin, State};
-use aq4svit::tui::model::{Filter, Overlay, Pane, View};
+use aq4svit::tui::model::{Filter, Overlay, Pane, Replay, View};
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
 use aq4svit::tui::{Action, Effect};
 use aq4svit::words::Importance;
@@ -421,4 +421,92 @@ fn what_the_screen_shows_is_written() {
     assert!(screen(&play).contains("wrote /r/screens/search-1.txt and .svg"));
     play.act(Action::Exported(Err("the disk is full".into())));
     assert!(screen(&play).contains("not written: the disk is full"));
+}
+
+/// A journal as a second screen hears it.
+fn watched(size: (u16, u16), jobs: usize) -> Play {
+    let mut play = Play::new(size);
+    play.model = crate::story::model(Theme::colour(), size);
+    play.model.replay = Some(Replay::new());
+    play.story = crate::story::Story::new(demo_settings());
+    let mut heard = play.story.start();
+    for _ in 0..jobs {
+        heard.extend(play.story.answer());
+    }
+    heard.retain(|u| matches!(u, Update::Event(_)));
+    play.tell(heard);
+    play
+}
+
+#[test]
+fn a_watched_run_goes_back_and_forth_in_time() {
+    for size in [(80, 24), (160, 48)] {
+        let mut play = watched(size, 60);
+        let live = play.model.tree.clone();
+        assert!(live.candidates.len() > 20);
+        insta::assert_snapshot!(format!("watching_{}x{}", size.0, size.1), screen(&play));
+        for _ in 0..5 {
+            play.act(Action::MuchEarlier);
+        }
+        let earlier = play.model.tree.clone();
+        assert!(earlier.candidates.len() < live.candidates.len());
+        insta::assert_snapshot!(format!("replay_{}x{}", size.0, size.1), screen(&play));
+        // News do not tear away who looks back.
+        let news = play.story.answer();
+        let news: Vec<_> = news
+            .into_iter()
+            .filter(|u| matches!(u, Update::Event(_)))
+            .collect();
+        let fresh = news.len();
+        play.tell(news);
+        assert_eq!(play.model.tree, earlier);
+        // Back and forth ends where it began.
+        play.act(Action::Later);
+        play.act(Action::Earlier);
+        assert_eq!(play.model.tree, earlier);
+        play.act(Action::ToEnd);
+        assert_eq!(play.model.tree, *play.story.engine.tree());
+        assert!(play.model.replay.as_ref().unwrap().len() > fresh);
+        // Played from the start, it ends in the same state.
+        play.act(Action::Pause);
+        assert!(play.model.tree.candidates.len() < 3);
+        play.act(Action::Faster);
+        let mut sizes = vec![];
+        for _ in 0..2_000 {
+            play.wait(33);
+            sizes.push(play.model.tree.candidates.len());
+            if !play.model.replay.as_ref().unwrap().playing {
+                break;
+            }
+        }
+        assert!(
+            sizes.is_sorted() && sizes.len() > 3,
+            "it grows frame by frame"
+        );
+        assert_eq!(play.model.tree, *play.story.engine.tree());
+    }
+}
+
+#[test]
+fn a_second_screen_steers_nothing() {
+    let mut play = watched((80, 24), 30);
+    for action in [
+        Action::Prune,
+        Action::Pin,
+        Action::LowerBits,
+        Action::Stop,
+        Action::Pause,
+        Action::Pause,
+    ] {
+        assert_eq!(play.act(action), []);
+    }
+    assert!(play.model.overlay.is_none() && play.model.edit.is_none());
+    let slider = screen(&play)
+        .lines()
+        .position(|l| l.contains("16x"))
+        .unwrap();
+    play.act(Action::Click(1, slider as u16));
+    assert!(play.model.replay.as_ref().unwrap().shown < 3);
+    play.act(Action::Quit);
+    assert_eq!(play.model.outcome, Some(aq4svit::tui::Outcome::Quit));
 }

@@ -109,6 +109,7 @@ fn watch() {
         }),
         retry: Box::new(move || retry(&again)),
         config: Default::default(),
+        watching: false,
         signals,
     });
     println!("{:?}", ending.map(|e| (e.outcome, e.saved)));

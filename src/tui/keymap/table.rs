@@ -9,6 +9,8 @@ const TREE: &str = "In the search tree";
 const ALLOCATION: &str = "In the allocation";
 const LISTS: &str = "In the gate, the front and the log";
 const EDIT: &str = "While changing bit-widths";
+const WATCH: &str = "On a second screen (aq4svit watch)";
+const START: &str = "On the start screen";
 const PROGRAM: &str = "Program";
 
 const fn bind(
@@ -32,7 +34,7 @@ const fn bind(
 /// All keys.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    bind(Scope::Main, STEER, Action::Pause, &["p"], "pause", "pause the run, or let it go on"),
+    bind(Scope::Main, STEER, Action::Pause, &["p"], "pause", "pause the run, or let it go on; on a second screen, play it from the start"),
     bind(Scope::Main, STEER, Action::LowerBits, &["-"], "bits", "lower the bits of the row chosen in the allocation; enter makes it a child of the node"),
     bind(Scope::Main, STEER, Action::RaiseBits, &["+", "="], "bits", "raise them"),
     bind(Scope::Main, STEER, Action::Pin, &["P"], "pin", "pin the row chosen in the allocation at its width, or unpin it"),
@@ -100,6 +102,15 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Edit, EDIT, Action::Submit, &["enter"], "evaluate it now", "make one child of all changes and judge it at once"),
     bind(Scope::Edit, EDIT, Action::Cancel, &["esc", "q"], "cancel", "leave everything as it was"),
 
+    bind(Scope::Main, WATCH, Action::Earlier, &["<", ","], "event", "one event back"),
+    bind(Scope::Main, WATCH, Action::Later, &[">", "."], "event", "one event on"),
+    bind(Scope::Main, WATCH, Action::MuchEarlier, &["["], "time", "a twentieth back"),
+    bind(Scope::Main, WATCH, Action::MuchLater, &["]"], "time", "a twentieth on"),
+    bind(Scope::Main, WATCH, Action::Slower, &["("], "speed", "play half as fast"),
+    bind(Scope::Main, WATCH, Action::Faster, &[")"], "speed", "play twice as fast"),
+    bind(Scope::Main, WATCH, Action::ToStart, &["{"], "", "to the start of the run"),
+    bind(Scope::Main, WATCH, Action::ToEnd, &["}"], "", "to its end, and follow it there"),
+
     bind(Scope::Main, PROGRAM, Action::Copy, &["y"], "", "copy the selected node's allocation as TOML into the clipboard"),
     bind(Scope::Main, PROGRAM, Action::Export, &["o"], "", "write what the screen shows into the run's folder, as text and as SVG"),
     bind(Scope::Main, PROGRAM, Action::NextTheme, &["t"], "", "the next theme: the terminal's own, dark, light, high contrast, no colours"),
@@ -133,6 +144,16 @@ pub const BINDINGS: &[Binding] = &[
 
     bind(Scope::Commands, "", Action::Up, &["up", "ctrl-k"], "", "one up"),
     bind(Scope::Commands, "", Action::Down, &["down", "ctrl-j", "tab"], "choose", "one down"),
+
+    bind(Scope::Start, START, Action::Up, &["up", "k"], "choose", "one up"),
+    bind(Scope::Start, START, Action::Down, &["down", "j", "tab"], "choose", "one down"),
+    bind(Scope::Start, START, Action::Top, &["g", "home"], "", "to the first one"),
+    bind(Scope::Start, START, Action::Bottom, &["G", "end"], "", "to the last one"),
+    bind(Scope::Start, START, Action::Submit, &["enter"], "open", "continue the run, or set the profile up"),
+    bind(Scope::Start, START, Action::Watch, &["w"], "watch", "look at the run without touching it"),
+    bind(Scope::Start, START, Action::Quit, &["q", "esc"], "quit", "quit"),
+    bind(Scope::Form, "", Action::Up, &["up", "shift-tab"], "field", "the field above"),
+    bind(Scope::Form, "", Action::Down, &["down", "tab"], "field", "the field below"),
 
     bind(Scope::Failure, "", Action::Retry, &["r", "enter"], "try again", "try again from the journal"),
     bind(Scope::Failure, "", Action::Skip, &["s"], "skip the node", "try again without the node that failed"),

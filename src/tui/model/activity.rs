@@ -26,6 +26,10 @@ pub enum Status {
     Finished,
     /// It cannot go on.
     Failed,
+    /// Another program's run, as far as it is.
+    Watching,
+    /// A run as it was.
+    Replaying,
 }
 
 impl Status {
@@ -40,6 +44,8 @@ impl Status {
             Status::Stopping => "STOPPING",
             Status::Finished => "FINISHED",
             Status::Failed => "FAILED",
+            Status::Watching => "WATCHING",
+            Status::Replaying => "REPLAY",
         }
     }
 }

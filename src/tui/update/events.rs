@@ -11,7 +11,11 @@ use crate::words::{self, Importance};
 /// Folds one update in.
 pub fn fold(model: &mut Model, update: Update) {
     match update {
-        Update::Event(entry) => event(model, &entry),
+        Update::Event(entry) => {
+            if model.replay.as_mut().is_none_or(|r| r.push(&entry)) {
+                event(model, &entry);
+            }
+        }
         Update::Working { job, candidate } => {
             let now = model.clock;
             model.activity.began(&job, candidate, &model.tree, now);
@@ -31,7 +35,9 @@ pub fn fold(model: &mut Model, update: Update) {
     }
 }
 
-fn event(model: &mut Model, entry: &Entry) {
+/// Folds an event in.
+pub fn event(model: &mut Model, entry: &Entry) {
+    model.told += 1;
     let base = model.tree.base;
     model.tree.apply(&entry.event);
     model.activity.apply(&entry.event);
@@ -158,6 +164,7 @@ pub fn panicked(model: &mut Model, message: String) {
 pub fn tick(model: &mut Model, now: Duration) {
     const SPINNER: u128 = 125;
     let before = std::mem::replace(&mut model.clock, now);
+    super::replay::advance(model, now.saturating_sub(before));
     let turned = now.as_millis() / SPINNER != before.as_millis() / SPINNER;
     let second = now.as_secs() != before.as_secs();
     let working = model.activity.work.is_some();

@@ -13,6 +13,12 @@ pub fn click(model: &mut Model, column: u16, row: u16) {
         return;
     };
     model.dragging = layout.border_at(column, row);
+    if let Some(slider) = layout.slider.filter(|s| s.y == row && s.width > 1) {
+        let share = f64::from(column.saturating_sub(slider.x)) / f64::from(slider.width - 1);
+        let len = model.replay.as_ref().map_or(0, |r| r.len());
+        super::replay::stop_at(model, (share.min(1.0) * len as f64).round() as usize);
+        return;
+    }
     if model.edit.is_none()
         && let Some(view) = layout.tab_at(column, row)
     {

@@ -68,7 +68,7 @@ fn search(model: &Model, room: u16) -> Line<'static> {
 }
 
 fn time(model: &Model, room: u16) -> Line<'static> {
-    let elapsed = duration(model.activity.elapsed(model.clock));
+    let elapsed = duration(model.elapsed());
     let left = model.activity.time_left(&model.tree);
     let left = match (left, model.tree.finished) {
         (Some((least, most)), _) => format!("{} to {} left", duration(least), duration(most)),

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::tui::action::Action;
-use crate::tui::keymap::Hint;
+use crate::tui::keymap::{Hint, Scope};
 use crate::tui::model::{Model, Overlay, Status};
 use crate::tui::text;
 
@@ -17,7 +17,10 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
         return;
     }
     let mut hints = model.keymap.hints(model.scope());
-    hints.retain(|h| model.is_live() || !steers(&h.action));
+    let watching = model.replay.is_some();
+    hints
+        .retain(|h| model.is_live() || watching && h.action == Action::Pause || !steers(&h.action));
+    hints.retain(|h| watching || !slides(&h.action));
     let (right, left): (Vec<Hint>, Vec<Hint>) = hints
         .into_iter()
         .partition(|h| matches!(h.action, Action::Help | Action::Quit));
@@ -30,6 +33,19 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     );
     frame.render_widget(Line::from(left), area);
     frame.render_widget(Line::from(right).right_aligned(), area);
+}
+
+/// The keys of a scope, as many as fit.
+pub fn hints_line(model: &Model, scope: Scope, columns: usize) -> Line<'static> {
+    Line::from(spans(model, &model.keymap.hints(scope), columns))
+}
+
+/// What only a second screen can do.
+fn slides(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Earlier | Action::MuchEarlier | Action::Slower
+    )
 }
 
 /// What means nothing once the search is over.
@@ -46,6 +62,7 @@ fn spans(model: &Model, hints: &[Hint], columns: usize) -> Vec<Span<'static>> {
     for hint in hints {
         let text = match (&hint.action, model.status()) {
             (Action::Pause, Status::Paused | Status::Pausing) => "go on",
+            (Action::Pause, _) if model.replay.as_ref().is_some_and(|r| !r.playing) => "play",
             _ => hint.text,
         };
         let keys = hint.keys.join("/");

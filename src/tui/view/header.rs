@@ -43,6 +43,46 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     }
 }
 
+/// How much of a watched journal is shown.
+pub fn slider(model: &Model, frame: &mut Frame, layout: &Layout) {
+    let (Some(replay), Some(area)) = (&model.replay, layout.slider) else {
+        return;
+    };
+    let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+    let share = replay.shown as f64 / replay.len().max(1) as f64;
+    frame.render_widget(
+        Line::from(bar(model, share, usize::from(area.width), palette.bar)),
+        area,
+    );
+    let time = replay
+        .time()
+        .and_then(|t| t.parse::<jiff::Timestamp>().ok());
+    let time = time.map_or(String::from("--:--:--"), |at| {
+        let zoned = at.to_zoned(model.zone.clone());
+        zoned.strftime("%H:%M:%S").to_string()
+    });
+    let speed = match replay.is_live() {
+        true => String::from("live"),
+        false => format!("{}x", replay.speed),
+    };
+    let sign = if replay.playing {
+        symbols.running
+    } else {
+        symbols.paused
+    };
+    let text = format!(
+        " {sign} {time} {}/{} {speed}",
+        count(replay.shown as u64),
+        count(replay.len() as u64)
+    );
+    let at = Rect {
+        x: area.right(),
+        width: super::super::layout::SLIDER_TEXT,
+        ..area
+    };
+    frame.render_widget(Span::styled(text, palette.strong), at);
+}
+
 /// The names of the views; the one shown in brackets.
 pub fn tabs(model: &Model, frame: &mut Frame, layout: &Layout) {
     let palette = &model.theme.palette;
@@ -74,7 +114,7 @@ fn labelled(
 /// Left what is searched, right whether it runs, how long, and how long still.
 fn title(model: &Model, frame: &mut Frame, area: Rect, large: bool) {
     let palette = &model.theme.palette;
-    let elapsed = text::duration(model.activity.elapsed(model.clock));
+    let elapsed = text::duration(model.elapsed());
     let left = match model.activity.time_left(&model.tree) {
         Some((least, most)) if large => {
             format!("{} to {}", text::duration(least), text::duration(most))
@@ -123,6 +163,11 @@ fn status_look(model: &Model) -> (&'static str, Style) {
         Status::Paused => (symbols.paused, palette.base),
         Status::Finished => (symbols.finished, palette.incumbent),
         Status::Failed => ("!", palette.bad),
+        Status::Watching => (symbols.running, palette.busy),
+        Status::Replaying if model.replay.as_ref().is_some_and(|r| r.playing) => {
+            (spinner(model), palette.base)
+        }
+        Status::Replaying => (symbols.paused, palette.base),
     }
 }
 

@@ -1,0 +1,152 @@
+//! `aq4svit` alone: the start screen where there is something to choose from, else the demo.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use super::front::Front;
+use super::output::is_gone;
+use super::signals::Signals;
+use super::source::{SetArgs, library, resolve};
+use super::{INTERRUPTED, resume, search, watch};
+use crate::profile::{DEFAULT, GateMode, Origin, Paths, Pin, Profile};
+use crate::quant::saving_percent;
+use crate::run::{self, Condition, RunError, Summary};
+use crate::tui;
+use crate::tui::start::{Chosen, ProfileEntry, Profiles, RunEntry, Values, ask};
+use crate::words;
+
+pub(crate) fn run(signals: Signals) -> Result<ExitCode> {
+    Front::Interactive.check()?;
+    let paths = Paths::from_env()?;
+    let mut runs: Vec<RunEntry> = run::list(&paths.runs())
+        .into_iter()
+        .map(|(folder, summary)| run_entry(&folder, &summary))
+        .collect();
+    runs.reverse();
+    let all = library()?.list();
+    let saved = all
+        .iter()
+        .any(|(_, origin)| matches!(origin, Origin::Saved(_)));
+    if runs.is_empty() && !saved {
+        return search::demo(signals);
+    }
+    let config = tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?;
+    let chosen = match ask(runs, profiles(&all), &Library, &config, &signals.watch()) {
+        Err(error) if is_gone(&error) => Chosen::Nothing,
+        chosen => chosen.context("the terminal interface failed")?,
+    };
+    signals.unwatch();
+    match chosen {
+        Chosen::Resume(folder) => resume::open(&folder, signals),
+        Chosen::Watch(folder) => watch::open(&folder, &signals),
+        Chosen::Search { profile, set } => search::begin(&profile, &SetArgs { set }, signals),
+        Chosen::Nothing => Ok(ExitCode::from(INTERRUPTED)),
+    }
+}
+
+fn run_entry(folder: &std::path::Path, summary: &Result<Summary, RunError>) -> RunEntry {
+    let id = folder.file_name();
+    let id = id.map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let (condition, result) = match summary {
+        Err(error) => ("damaged", error.to_string()),
+        Ok(summary) => {
+            let condition = match summary.condition {
+                Condition::Open => "running",
+                Condition::Unfinished => "unfinished",
+                Condition::Finished => "finished",
+            };
+            (condition, result(summary))
+        }
+    };
+    RunEntry {
+        folder: folder.into(),
+        id,
+        condition: condition.to_owned(),
+        result: result.lines().next().unwrap_or_default().to_owned(),
+        is_open: condition == "running",
+    }
+}
+
+fn result(summary: &Summary) -> String {
+    let tree = &summary.tree;
+    let nodes = tree.candidates.len();
+    let found = tree
+        .incumbent
+        .and_then(|id| tree.get(id))
+        .zip(tree.settings.as_ref());
+    match found {
+        Some((node, settings)) => {
+            let saved = saving_percent(node.bytes, settings.space.float_bytes());
+            let drop = node.confirmation.map_or(0.0, |j| j.drop());
+            format!(
+                "{}, {saved:.1} % saved, drop {}, {nodes} nodes",
+                words::numbers::bytes(node.bytes),
+                words::numbers::points(drop)
+            )
+        }
+        None => format!("{nodes} nodes, nothing confirmed"),
+    }
+}
+
+/// The demo first, then what a person has saved, then what else comes with the program.
+fn profiles(all: &[(String, Origin)]) -> Vec<ProfileEntry> {
+    let rank = |(name, origin): &(String, Origin)| match origin {
+        Origin::Shipped(_) if name == DEFAULT => 0,
+        Origin::Saved(_) | Origin::File(_) | Origin::Checkpoint(_) => 1,
+        Origin::Shipped(_) => 2,
+    };
+    let mut sorted: Vec<&(String, Origin)> = all.iter().collect();
+    sorted.sort_by_key(|entry| rank(entry));
+    let entry = |(name, origin): &(String, Origin)| ProfileEntry {
+        name: name.clone(),
+        about: match origin {
+            Origin::Shipped(_) if name == DEFAULT => {
+                String::from("the demo: a trained network and images inside the program")
+            }
+            Origin::Saved(_) => String::from("saved"),
+            _ => String::from("shipped; its weights have to be fetched"),
+        },
+    };
+    sorted.into_iter().map(entry).collect()
+}
+
+/// The library, as the form asks it.
+struct Library;
+
+impl Profiles for Library {
+    fn values(&self, profile: &str) -> Result<Values, String> {
+        let resolved = resolve(profile, &SetArgs::default()).map_err(|e| format!("{e:#}"))?;
+        Ok(values(&resolved.profile))
+    }
+
+    fn check(&self, profile: &str, set: &[String]) -> Result<(), String> {
+        let set = SetArgs { set: set.to_vec() };
+        resolve(profile, &set)
+            .map(|_| ())
+            .map_err(|e| format!("{e:#}"))
+    }
+}
+
+fn values(profile: &Profile) -> Values {
+    let pin = |pin: &Pin| match pin.min == pin.max {
+        true => format!("{}={}", pin.pattern, pin.min),
+        false => format!("{}={}-{}", pin.pattern, pin.min, pin.max),
+    };
+    Values {
+        drop: profile.constraint.max_accuracy_drop.to_string(),
+        memory: profile
+            .constraint
+            .max_memory
+            .map_or(String::new(), |b| b.to_string()),
+        strategy: words::strategy(profile.search.strategy).to_owned(),
+        gate: match profile.gate.mode {
+            GateMode::Adaptive => "adaptive",
+            GateMode::Fixed => "fixed",
+            GateMode::Off => "off",
+        }
+        .to_owned(),
+        limit: profile.gate.limit.to_string(),
+        pins: profile.pins.iter().map(pin).collect::<Vec<_>>().join(", "),
+    }
+}

@@ -1,0 +1,62 @@
+//! `aq4svit watch`: a second screen on a run.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use crossbeam_channel::unbounded;
+
+use super::front::Front;
+use super::interactive::saver;
+use super::output::line;
+use super::signals::Signals;
+use crate::profile::Paths;
+use crate::run::{self, Summary};
+use crate::tui::{self, Session};
+
+/// Look at a run without touching it: one that is going on elsewhere, or one that has ended
+///
+/// Follows its journal. The time slider goes back to any moment, and `p` plays the search
+/// from its start.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A run: its id or its folder (the latest when not given)
+    run: Option<String>,
+}
+
+pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
+    Front::Interactive.check()?;
+    let folder = run::find(&Paths::from_env()?.runs(), args.run.as_deref())?;
+    open(&folder, &signals)
+}
+
+/// Shows a run that cannot be steered from here.
+pub(crate) fn open(folder: &Path, signals: &Signals) -> Result<ExitCode> {
+    let paths = Paths::from_env()?;
+    let summary = Summary::read(folder)?;
+    let settings = summary.tree.settings.as_ref();
+    let layers = settings.map_or(Vec::new(), |s| {
+        s.space.layers.iter().map(|l| l.name.clone()).collect()
+    });
+    let updates = run::follow(folder)?;
+    // Nobody takes commands: the interface gives none.
+    let (commands, _) = unbounded();
+    let session = Session {
+        run_id: summary.header.run.clone(),
+        argument: run::argument(&paths.runs(), folder),
+        folder: folder.to_owned(),
+        device: format!("on {}", summary.header.host),
+        commands,
+        updates,
+        save: saver(folder, layers)?,
+        retry: Box::new(|| Err(String::from("this screen only watches"))),
+        config: tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?,
+        watching: true,
+        signals: signals.watch(),
+    };
+    let ending = tui::run(session).context("the terminal interface failed")?;
+    for path in &ending.saved {
+        line(&format!("saved {}", path.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,95 @@
+//! A journal that is watched: back and forth in time.
+
+use std::time::Duration;
+
+use super::events;
+use crate::tui::action::{Action, Effect};
+use crate::tui::model::{Model, ToastKind};
+use crate::tui::session::Outcome;
+
+/// A key on a second screen; none for those that mean the same everywhere.
+pub fn key(model: &mut Model, action: &Action) -> Option<Vec<Effect>> {
+    let replay = model.replay.as_mut()?;
+    let (shown, len) = (replay.shown, replay.len());
+    let twentieth = (len / 20).max(1);
+    match action {
+        Action::Pause => {
+            replay.toggle();
+            let shown = replay.shown;
+            seek(model, shown);
+        }
+        Action::Earlier => stop_at(model, shown.saturating_sub(1)),
+        Action::Later => stop_at(model, shown + 1),
+        Action::MuchEarlier => stop_at(model, shown.saturating_sub(twentieth)),
+        Action::MuchLater => stop_at(model, shown + twentieth),
+        Action::ToStart => stop_at(model, 1),
+        Action::ToEnd => stop_at(model, len),
+        Action::Slower => replay.set_speed(false),
+        Action::Faster => replay.set_speed(true),
+        Action::Quit => model.outcome = Some(Outcome::Quit),
+        Action::Prune
+        | Action::ResumeBranch
+        | Action::Pin
+        | Action::RaiseBits
+        | Action::LowerBits
+        | Action::Stop => {
+            let text = "this screen only watches: steer where the run is open";
+            model.toasts.push(ToastKind::Note, text, model.clock);
+        }
+        _ => return None,
+    }
+    Some(Vec::new())
+}
+
+/// Shows so many entries and plays no further.
+pub fn stop_at(model: &mut Model, entries: usize) {
+    if let Some(replay) = &mut model.replay {
+        replay.playing = false;
+    }
+    seek(model, entries);
+}
+
+/// Time went on.
+pub fn advance(model: &mut Model, by: Duration) {
+    let Some(replay) = model.replay.as_mut().filter(|r| r.playing) else {
+        return;
+    };
+    let before = replay.shown;
+    let to = replay.advance(by);
+    if to != before {
+        let entries = replay.entries(before, to);
+        replay.shown = to;
+        for entry in &entries {
+            events::event(model, entry);
+        }
+    }
+    model.changed = true;
+}
+
+/// Shows so many entries: the next ones are folded in, for earlier ones all is told anew.
+fn seek(model: &mut Model, entries: usize) {
+    let Some(replay) = &mut model.replay else {
+        return;
+    };
+    let from = model.told;
+    replay.show(entries);
+    let to = replay.shown;
+    let from = if to < from {
+        let (scroll, selected) = (model.allocation.scroll, model.nodes.selected);
+        model.restart();
+        model.allocation.scroll = scroll;
+        model.nodes.selected = selected;
+        0
+    } else {
+        from
+    };
+    let again = model
+        .replay
+        .as_ref()
+        .map_or(Vec::new(), |r| r.entries(from, to));
+    let scroll = model.allocation.scroll;
+    for entry in &again {
+        events::event(model, entry);
+    }
+    model.allocation.scroll = scroll;
+}

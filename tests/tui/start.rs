@@ -1,0 +1,260 @@
+//! The start screen.
+
+use aq4svit::tui::start::{Chosen, ProfileEntry, Profiles, RunEntry, StartModel, Values, view};
+use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
+use aq4svit::tui::{Action, Signal, as_text};
+use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+/// Profiles of which one cannot be used, and none with a negative drop or an unknown layer.
+struct Fake;
+
+impl Profiles for Fake {
+    fn values(&self, profile: &str) -> Result<Values, String> {
+        match profile {
+            "lost" => Err("its checkpoint weights.pth is missing".into()),
+            _ => Ok(Values {
+                drop: "1.5".into(),
+                memory: String::new(),
+                strategy: "greedy".into(),
+                gate: "adaptive".into(),
+                limit: "0.1".into(),
+                pins: "head=8".into(),
+            }),
+        }
+    }
+    fn check(&self, _: &str, set: &[String]) -> Result<(), String> {
+        let wrong = set
+            .iter()
+            .find(|s| s.contains("=-") || s.contains("nothing"));
+        wrong.map_or(Ok(()), |s| Err(format!("{s} cannot be")))
+    }
+}
+
+fn model(size: (u16, u16), theme: Theme) -> StartModel {
+    let run = |id: &str, condition: &str, is_open| RunEntry {
+        folder: format!("/runs/{id}").into(),
+        id: id.into(),
+        condition: condition.into(),
+        result: "41 nodes, 136.6 KiB, 81.6 % saved, drop 0.85".into(),
+        is_open,
+    };
+    let profile = |name: &str, about: &str| ProfileEntry {
+        name: name.into(),
+        about: about.into(),
+    };
+    StartModel::new(
+        vec![
+            run("2026-05-05-chip", "running", true),
+            run("2026-05-04-demo", "unfinished", false),
+        ],
+        vec![
+            profile("demo", "the demo"),
+            profile("my-chip", "saved"),
+            profile("lost", "saved"),
+        ],
+        theme,
+        size,
+    )
+}
+
+fn screen(model: &StartModel) -> String {
+    let (columns, rows) = model.blank.size;
+    let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
+    terminal.draw(|frame| view(model, frame)).unwrap();
+    as_text(terminal.backend().buffer())
+}
+
+fn act(model: &mut StartModel, actions: &[Action]) {
+    for action in actions {
+        model.update(action.clone(), &Fake);
+    }
+}
+
+#[test]
+fn runs_and_profiles_are_offered() {
+    for size in [(80, 24), (160, 48), (60, 16)] {
+        let model = model(size, Theme::colour());
+        insta::assert_snapshot!(format!("start_{}x{}", size.0, size.1), screen(&model));
+    }
+    let mut small = model((40, 10), Theme::colour());
+    assert!(screen(&small).contains("Please enlarge it"));
+    act(&mut small, &[Action::Resize(80, 24)]);
+    assert!(screen(&small).contains("Continue a run"));
+}
+
+#[test]
+fn a_run_is_continued_or_watched() {
+    let choose = |actions: &[Action]| {
+        let mut model = model((80, 24), Theme::colour());
+        act(&mut model, actions);
+        model.chosen
+    };
+    assert_eq!(
+        choose(&[Action::Down, Action::Submit]),
+        Some(Chosen::Resume("/runs/2026-05-04-demo".into()))
+    );
+    assert_eq!(
+        choose(&[Action::Submit]),
+        Some(Chosen::Watch("/runs/2026-05-05-chip".into())),
+        "another program has it open"
+    );
+    assert_eq!(
+        choose(&[Action::Down, Action::Watch]),
+        Some(Chosen::Watch("/runs/2026-05-04-demo".into()))
+    );
+    assert_eq!(choose(&[Action::Quit]), Some(Chosen::Nothing));
+    let terminate = Action::Signal(Signal::Terminate);
+    assert_eq!(choose(&[Action::Bottom, terminate]), Some(Chosen::Nothing));
+    // The second row of the list is the first run.
+    let mut clicked = model((80, 24), Theme::colour());
+    act(&mut clicked, &[Action::Click(3, 5), Action::Submit]);
+    assert_eq!(
+        clicked.chosen,
+        Some(Chosen::Resume("/runs/2026-05-04-demo".into()))
+    );
+}
+
+#[test]
+fn a_search_is_set_up_in_a_form() {
+    let mut form = model((80, 24), Theme::colour());
+    act(&mut form, &[Action::Bottom, Action::Submit]);
+    assert!(screen(&form).contains("weights.pth is missing"));
+    act(&mut form, &[Action::Up, Action::Submit]);
+    insta::assert_snapshot!("start_form", screen(&form));
+    // As it is: nothing is set.
+    let mut plain = model((80, 24), Theme::colour());
+    act(
+        &mut plain,
+        &[Action::Bottom, Action::Up, Action::Submit, Action::Submit],
+    );
+    assert_eq!(
+        plain.chosen,
+        Some(Chosen::Search {
+            profile: "my-chip".into(),
+            set: vec![]
+        })
+    );
+    // What is wrong is said while it is typed, and not accepted.
+    act(&mut form, &[Action::EraseLine]);
+    "-1".chars()
+        .for_each(|c| act(&mut form, &[Action::Insert(c)]));
+    assert!(screen(&form).contains("constraint.max_accuracy_drop=-1 cannot be"));
+    act(&mut form, &[Action::Submit]);
+    assert_eq!(form.chosen, None);
+    act(
+        &mut form,
+        &[Action::EraseLine, Action::Insert('2'), Action::Down],
+    );
+    act(&mut form, &[Action::Paste("96 KiB".into()), Action::Down]);
+    act(
+        &mut form,
+        &[
+            Action::CursorRight,
+            Action::Down,
+            Action::CursorLeft,
+            Action::Down,
+            Action::Down,
+        ],
+    );
+    act(
+        &mut form,
+        &[
+            Action::EraseLine,
+            Action::Paste("head=6, patch*.a=4-8".into()),
+        ],
+    );
+    insta::assert_snapshot!("start_form_filled", screen(&form));
+    act(&mut form, &[Action::Submit]);
+    let Some(Chosen::Search { set, .. }) = form.chosen else {
+        panic!("{:?}", form.chosen);
+    };
+    assert_eq!(
+        set,
+        [
+            "constraint.max_accuracy_drop=2",
+            "constraint.max_memory=\"96 KiB\"",
+            "search.strategy=\"beam\"",
+            "gate.mode=\"off\"",
+            "pins.\"head\"=6",
+            "pins.\"patch*.a\"={ min = 4, max = 8 }",
+        ]
+    );
+}
+
+#[test]
+fn what_the_form_sets_is_what_a_profile_takes() {
+    use aq4svit::profile::{Overrides, Profile};
+    let mut form = model((80, 24), Theme::colour());
+    act(&mut form, &[Action::Bottom, Action::Up, Action::Submit]);
+    act(
+        &mut form,
+        &[
+            Action::Down,
+            Action::Paste("96 KiB".into()),
+            Action::Down,
+            Action::CursorRight,
+        ],
+    );
+    act(&mut form, &[Action::Up, Action::Up, Action::Up]);
+    act(
+        &mut form,
+        &[
+            Action::EraseLine,
+            Action::Paste("patch_embed1.*=4-8".into()),
+        ],
+    );
+    act(&mut form, &[Action::Submit]);
+    let Some(Chosen::Search { set, .. }) = form.chosen else {
+        panic!("{:?}", form.chosen);
+    };
+    let text = include_str!("../../profiles/demo.toml");
+    let overrides = Overrides::parse(&set, "/".into()).unwrap();
+    let (profile, _) = Profile::parse_with(text, "demo.toml".as_ref(), &overrides).unwrap();
+    assert_eq!(profile.constraint.max_memory, Some(96 * 1024));
+    assert_eq!(aq4svit::words::strategy(profile.search.strategy), "beam");
+    assert!(
+        profile
+            .pins
+            .iter()
+            .any(|p| p.pattern == "patch_embed1.*" && p.min.bits() == 4)
+    );
+}
+
+#[test]
+fn without_unicode_there_is_none() {
+    let theme = Theme {
+        name: ThemeName::None,
+        symbols: Symbols::ascii(),
+        palette: Palette::monochrome(),
+    };
+    let mut ascii = model((80, 24), theme);
+    assert!(screen(&ascii).is_ascii());
+    act(&mut ascii, &[Action::Bottom, Action::Up, Action::Submit]);
+    assert!(screen(&ascii).is_ascii());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_done_it_stands(steps in proptest::collection::vec(prop_oneof![
+        proptest::sample::select(vec![
+            Action::Up, Action::Down, Action::Top, Action::Bottom, Action::Submit, Action::Cancel, Action::Watch,
+            Action::CursorLeft, Action::CursorRight, Action::EraseBefore, Action::EraseWord, Action::EraseLine,
+        ]),
+        "\\PC{0,12}".prop_map(Action::Paste),
+        (1u16..200, 1u16..70).prop_map(|(c, r)| Action::Resize(c, r)),
+        (0u16..200, 0u16..70).prop_map(|(c, r)| Action::Click(c, r)),
+        (0u16..9, 0u16..9, -2i8..3).prop_map(|(c, r, by)| Action::Wheel(c, r, by)),
+    ], 1..40)) {
+        let mut model = model((80, 24), Theme::colour());
+        for step in steps {
+            model.update(step, &Fake);
+            model.chosen = None;
+            screen(&model);
+            prop_assert!(model.scroll.cursor < 5);
+        }
+    }
+}
