@@ -117,13 +117,17 @@ fn draw(seed: u64, allocation: &Allocation) -> f64 {
 
 /// The least-squares fit of a non-increasing function to verdicts (isotonic regression), asked at one drift.
 ///
-/// The candidate itself counts as half a pass: one verdict is not certainty, and what failed at larger drifts says nothing
-/// against a smaller one. Where nothing passed beyond, five failures in a row make the chance fall below 0.1. (Ours.)
+/// The candidate itself counts as half a verdict, as likely to pass as not: a single verdict is no certainty, and what
+/// failed at larger drifts says nothing against a smaller one. Where nothing passed beyond, three failures in a row make the
+/// chance fall below 0.1. (Ours.)
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Isotonic {
     /// Drift, passes and verdicts, of each drift that was seen; ascending.
     seen: Vec<(f64, f64, f64)>,
 }
+
+/// What the candidate asked about counts for.
+const OWN_WEIGHT: f64 = 0.5;
 
 impl Isotonic {
     fn new(verdicts: &[(f64, bool)]) -> Self {
@@ -147,8 +151,10 @@ impl Isotonic {
         let split = self.seen.partition_point(|s| s.0 < drift);
         let (below, from) = self.seen.split_at(split);
         let asked = match from.first() {
-            Some(same) if same.0 == drift => (drift, same.1 + 0.5, same.2 + 1.0),
-            _ => (drift, 0.5, 1.0),
+            Some(same) if same.0 == drift => {
+                (drift, same.1 + OWN_WEIGHT / 2.0, same.2 + OWN_WEIGHT)
+            }
+            _ => (drift, OWN_WEIGHT / 2.0, OWN_WEIGHT),
         };
         let above = from.iter().filter(|s| s.0 > drift);
         let points = below.iter().chain([&asked]).chain(above);
@@ -284,11 +290,12 @@ mod tests {
         ) {
             let points: Vec<(f64, bool)> = points.into_iter().map(|(d, met)| (f64::from(d), met)).collect();
             let asked = f64::from(asked);
-            let mut weighed: Vec<(f64, f64)> = points.iter().map(|p| (p.0, f64::from(u8::from(p.1)))).collect();
-            weighed.push((asked, 0.5));
+            // Drift, chance, weight.
+            let mut weighed: Vec<(f64, f64, f64)> = points.iter().map(|p| (p.0, f64::from(u8::from(p.1)), 1.0)).collect();
+            weighed.push((asked, 0.5, OWN_WEIGHT));
             let mean = |from: f64, to: f64| {
-                let inside: Vec<f64> = weighed.iter().filter(|p| p.0 >= from && p.0 <= to).map(|p| p.1).collect();
-                inside.iter().sum::<f64>() / inside.len() as f64
+                let inside = || weighed.iter().filter(|p| p.0 >= from && p.0 <= to);
+                inside().map(|p| p.1 * p.2).sum::<f64>() / inside().map(|p| p.2).sum::<f64>()
             };
             let drifts: Vec<f64> = weighed.iter().map(|p| p.0).collect();
             let naive = drifts.iter().filter(|l| **l <= asked)
