@@ -60,6 +60,7 @@ fn with_tricks(threads: usize, tricks: Tricks, cache_memory: u64) -> TorchEvalua
     let options = TorchOptions {
         device: "cpu".to_owned(),
         threads: Some(threads),
+        others: 0,
         tricks,
         cache_memory,
     };

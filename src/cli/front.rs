@@ -8,7 +8,7 @@ use crossbeam_channel::Receiver;
 
 use super::commands::{CommandArgs, Complaint};
 use super::device::DeviceArgs;
-use super::output::{json_line, line};
+use super::output::{json_line, line, note};
 use super::signals::Signals;
 use super::tricks::TrickArgs;
 use super::{NOTHING_MET, headless, interactive};
@@ -90,6 +90,9 @@ impl Front {
         options: &EvaluatorOptions,
         signals: Signals,
     ) -> Result<ExitCode> {
+        for text in &handle.notes {
+            note(&format!("note: {text}"));
+        }
         match self {
             Front::Interactive => interactive::watch(handle, options, signals),
             Front::Lines | Front::Json => headless::watch(handle, complaints, self, signals),

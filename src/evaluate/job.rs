@@ -210,6 +210,11 @@ pub trait Evaluator: Send {
         1
     }
 
+    /// What is not as it was asked for, and why: less memory or fewer threads, so that it fits the machine.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What the last job cost that ended without an answer, cancelled or failed. Asked once, it is forgotten.
     fn spent_in_vain(&mut self) -> Work {
         Work::default()

@@ -32,6 +32,8 @@ pub struct Handle {
     pub layers: Vec<String>,
     /// So many of the first updates are events of earlier sessions, read from the journal.
     pub history: usize,
+    /// What of the evaluator is not as it was asked for, and why.
+    pub notes: Vec<String>,
     /// Orders that the search ended without; known once it has been stopped.
     pub unobeyed: Vec<Order>,
     stop: Option<Sender<()>>,
@@ -86,6 +88,7 @@ impl Driver {
             path: folder.clone(),
             source,
         };
+        let notes = evaluators.iter().flat_map(|e| e.notes()).collect();
         let team = Team::spawn(evaluators).map_err(io)?;
         let loop_ = Loop {
             driver: self,
@@ -106,6 +109,7 @@ impl Driver {
             updates,
             layers,
             history,
+            notes,
             unobeyed: Vec::new(),
             stop: Some(stop),
             thread: Some(thread),

@@ -84,6 +84,7 @@ impl EvaluatorOptions {
         crate::torch::TorchOptions {
             device: self.device.clone(),
             threads: self.threads,
+            others: 0,
             tricks: self.tricks,
             cache_memory: self.cache_memory,
         }
@@ -243,7 +244,14 @@ pub(super) fn evaluators(
     for worker in &all {
         let evaluator = match made.iter().find(|(device, _)| *device == worker.device) {
             Some((_, known)) => known.another(worker.threads),
-            None => TorchEvaluator::new(model.clone(), splits.clone(), worker.torch())?,
+            None => {
+                let alike = all.iter().filter(|o| o.device == worker.device).count();
+                let options = crate::torch::TorchOptions {
+                    others: alike.saturating_sub(1),
+                    ..worker.torch()
+                };
+                TorchEvaluator::new(model.clone(), splits.clone(), options)?
+            }
         };
         made.push((&worker.device, evaluator));
     }

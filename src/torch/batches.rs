@@ -26,11 +26,11 @@ const BYTES: usize = 8 << 20;
 const LEAKING: usize = 32;
 
 /// Whether state leaks from image to image.
-fn leaks(graph: &Graph) -> bool {
+pub(super) fn leaks(graph: &Graph) -> bool {
     graph.sites.iter().any(|s| s.batch_leak)
 }
 
-/// Images per batch: a function of the graph alone.
+/// Images per batch, where memory allows: a function of the graph alone.
 pub(super) fn batch_size(graph: &Graph) -> usize {
     if leaks(graph) {
         return LEAKING;
@@ -54,11 +54,16 @@ pub(super) struct Batches<'a> {
 }
 
 impl<'a> Batches<'a> {
-    /// `wanted` is within the split.
-    pub(super) fn new(graph: &Graph, images: &'a ImageSet, wanted: Range<usize>) -> Self {
+    /// `wanted` is within the split; batches hold `size` images.
+    pub(super) fn new(
+        graph: &Graph,
+        size: usize,
+        images: &'a ImageSet,
+        wanted: Range<usize>,
+    ) -> Self {
         Batches {
             images,
-            size: batch_size(graph),
+            size: size.max(1),
             wanted,
             fills: !leaks(graph),
         }

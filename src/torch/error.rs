@@ -46,6 +46,21 @@ pub enum TorchError {
     /// The images do not fit the network.
     #[error("input: {0}")]
     Input(String),
+    /// The network does not fit the memory at hand.
+    #[error(
+        "the network takes about {} MiB to run {images} at a time on one thread, and {} MiB are free: close other \
+         programs, or take a smaller network or image size",
+        needed >> 20,
+        available >> 20
+    )]
+    Memory {
+        /// Bytes it takes, by estimate.
+        needed: u64,
+        /// Bytes that are free.
+        available: u64,
+        /// Images that run together.
+        images: usize,
+    },
     /// libtorch reported an error.
     #[error("libtorch, {doing}: {message}")]
     Libtorch {

@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tch::Kind;
 
-use super::batches::{Batches, batch_size, run};
+use super::batches::{Batches, batch_size, leaks, run};
 use super::cache::{Content, Place as BatchPlace, Values};
 use super::drift::Means;
 use super::executor::Executor;
+use super::footprint::{self, Fit, Footprint};
 use super::model::Compiled;
 use super::predict::takes;
 use super::record::{ChannelSums, Record};
@@ -32,6 +33,8 @@ pub struct TorchOptions {
     pub device: String,
     /// Threads that evaluate; none: as many as there are cores.
     pub threads: Option<usize>,
+    /// Evaluators that will share the device with this one ([`TorchEvaluator::another`]): memory is for all of them.
+    pub others: usize,
     /// What may be saved.
     pub tricks: Tricks,
     /// Bytes that may be kept between jobs: at most a quarter of it for quantized weights, the rest for values inside
@@ -46,6 +49,9 @@ pub struct TorchEvaluator {
     splits: Arc<Splits>,
     options: TorchOptions,
     batch: usize,
+    threads: usize,
+    /// What is not as it was asked for, and why.
+    notes: Vec<String>,
     /// The float network on the calibration images.
     float: Arc<Mutex<Option<Arc<Means>>>>,
     /// Values inside the network; none where they are not kept.
@@ -100,20 +106,37 @@ impl TorchEvaluator {
             takes(graph, images.frames(), images.shape())?;
         }
         let tricks = options.tricks;
+        let network = Compiled::new(model, Kind::Float, device)?;
+        let wanted = Fit {
+            cache: match tricks.weight_cache || tricks.prefix_cache {
+                true => options.cache_memory,
+                false => 0,
+            },
+            threads: threads(&options) * (1 + options.others),
+            batch: batch_size(network.graph()),
+        };
+        let free = match device {
+            Device::CPU => footprint::available(),
+            _ => None,
+        };
+        let footprint = Footprint::of(network.graph(), network.plan());
+        let (fit, notes) = footprint.fit(wanted, leaks(network.graph()), free)?;
         let for_weights = if tricks.weight_cache {
-            options.cache_memory / 4
+            fit.cache / 4
         } else {
             0
         };
-        let network = Compiled::new(model, Kind::Float, device)?
+        let network = network
             .with_static_stem(tricks.static_stem)
             .with_weight_cache(for_weights);
         // Weights that do not fit show here and not in the middle of a run.
         network.executor(&float(network.graph()))?;
         Ok(TorchEvaluator {
-            batch: batch_size(network.graph()),
-            values: (tricks.prefix_cache && options.cache_memory > 0).then(|| {
-                let budget = options.cache_memory - options.cache_memory / 4;
+            batch: fit.batch,
+            threads: (fit.threads / (1 + options.others)).max(1),
+            notes,
+            values: (tricks.prefix_cache && fit.cache > 0).then(|| {
+                let budget = fit.cache - fit.cache / 4;
                 Arc::new(Values::new(network.graph(), network.plan(), budget))
             }),
             device,
@@ -132,11 +155,10 @@ impl TorchEvaluator {
             network: Arc::clone(&self.network),
             device: self.device,
             splits: Arc::clone(&self.splits),
-            options: TorchOptions {
-                threads,
-                ..self.options.clone()
-            },
+            options: self.options.clone(),
             batch: self.batch,
+            threads: threads.unwrap_or(self.threads).clamp(1, self.threads),
+            notes: Vec::new(),
             float: Arc::clone(&self.float),
             values: self.values.clone(),
             ran: Ran::default(),
@@ -146,11 +168,6 @@ impl TorchEvaluator {
     /// Images that run together.
     pub fn batch(&self) -> usize {
         self.batch
-    }
-
-    fn threads(&self) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
-        self.options.threads.unwrap_or_else(cores).max(1)
     }
 
     fn split(&self, split: Split) -> Option<&ImageSet> {
@@ -227,7 +244,7 @@ impl TorchEvaluator {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<CorrectBits, EvaluateError> {
         let total = wanted.len();
-        let batches = Batches::new(self.network.graph(), images, wanted);
+        let batches = Batches::new(self.network.graph(), self.batch, images, wanted);
         let classes = self.network.graph().classes;
         let mut bits = CorrectBits::new();
         let mut decided = stop.and_then(|s| s.decided(&bits));
@@ -238,7 +255,7 @@ impl TorchEvaluator {
         let contents = self.contents(allocation, split);
         run(
             batches.numbers(),
-            self.threads(),
+            self.threads,
             cancel,
             || self.worker(allocation),
             |executor, batch| {
@@ -287,13 +304,13 @@ impl TorchEvaluator {
     ) -> Result<Means, EvaluateError> {
         let images = &self.splits.calibration;
         let graph = self.network.graph();
-        let batches = Batches::new(graph, images, 0..images.len());
+        let batches = Batches::new(graph, self.batch, images, 0..images.len());
         let contents = self.contents(allocation, Split::Calibration);
         let mut means = Means::new(graph);
         let mut done = before;
         run(
             batches.numbers(),
-            self.threads(),
+            self.threads,
             cancel,
             || self.worker(allocation),
             |executor, batch| {
@@ -403,6 +420,10 @@ impl Evaluator for TorchEvaluator {
         self.batch
     }
 
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+
     fn spent_in_vain(&mut self) -> Work {
         self.work()
     }
@@ -419,6 +440,12 @@ impl Evaluator for TorchEvaluator {
             self.batch
         )
     }
+}
+
+/// Threads that are asked for: as many as cores where nobody says.
+fn threads(options: &TorchOptions) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
+    options.threads.unwrap_or_else(cores).max(1)
 }
 
 fn float(graph: &Graph) -> Allocation {

@@ -31,6 +31,7 @@ mod drift;
 mod error;
 mod evaluator;
 mod executor;
+mod footprint;
 mod kernels;
 mod loops;
 mod memory;

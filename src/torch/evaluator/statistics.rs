@@ -36,11 +36,11 @@ impl TorchEvaluator {
             to: 0,
             len: 0,
         })?;
-        let batches = Batches::new(graph, images, 0..total);
+        let batches = Batches::new(graph, self.batch, images, 0..total);
         let mut counted = Statistics::new(graph);
         run(
             batches.numbers(),
-            self.threads(),
+            self.threads,
             cancel,
             || self.worker(allocation),
             |executor, batch| {
