@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Writes docs/screenshot.svg: the real program on the demo, captured from tmux after so many seconds.
+"""Writes docs/screenshot.svg and docs/screenshot-VIEW.svg: the real program on the demo, captured from tmux after so many
+seconds.
 
-Usage: scripts/screenshot.py [seconds] [columns] [rows]     (needs tmux and a built target/release/aq4svit)
+Usage: scripts/screenshot.py [seconds] [columns] [rows]
+Needs tmux and a built target/release/aq4svit, or another binary named by $AQ4SVIT_BINARY.
 """
 
 import html
@@ -16,6 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS, COLUMNS, ROWS = (int(a) for a in (sys.argv[1:] + ["60", "140", "42"][len(sys.argv) - 1 :]))
 BASIC = "1c1c1c d75f5f 87af5f d7af5f 5f87d7 af87d7 5fafaf bcbcbc 6c6c6c ff8787 afd787 ffd787 87afff d7afff 87d7d7 eeeeee".split()
+# Keys that open a view, and the picture's name.
+VIEWS = {"1": "screenshot", "2": "screenshot-allocation", "3": "screenshot-gate", "4": "screenshot-front"}
 BACKGROUND, FOREGROUND = "#101418", "#d0d0d0"
 
 
@@ -94,15 +98,20 @@ def svg(lines):
 def main():
     with tempfile.TemporaryDirectory() as home:
         tmux = ["tmux", "-S", os.path.join(home, "socket")]
-        program = f"AQ4SVIT_DATA={home}/data AQ4SVIT_CONFIG={home}/config {ROOT}/target/release/aq4svit"
+        binary = os.environ.get("AQ4SVIT_BINARY", ROOT / "target" / "release" / "aq4svit")
+        program = f"AQ4SVIT_DATA={home}/data AQ4SVIT_CONFIG={home}/config {binary}"
         subprocess.run([*tmux, "new-session", "-d", "-x", str(COLUMNS), "-y", str(ROWS), program], check=True)
         time.sleep(SECONDS)
-        shot = subprocess.run([*tmux, "capture-pane", "-e", "-p"], check=True, capture_output=True, text=True).stdout
+        for key, name in VIEWS.items():
+            subprocess.run([*tmux, "send-keys", key], check=True)
+            time.sleep(1)
+            capture = [*tmux, "capture-pane", "-e", "-p"]
+            shot = subprocess.run(capture, check=True, capture_output=True, text=True).stdout
+            target = ROOT / "docs" / f"{name}.svg"
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(svg(shot.splitlines()), encoding="utf-8")
+            print(f"wrote {target.relative_to(ROOT)}")
         subprocess.run([*tmux, "kill-server"], check=False)
-    target = ROOT / "docs" / "screenshot.svg"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(svg(shot.splitlines()), encoding="utf-8")
-    print(f"wrote {target.relative_to(ROOT)}")
 
 
 main()

@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use aq4svit::checkpoint;
 use aq4svit::data::{self, DataConfig, Splits};
 use aq4svit::evaluate::{
-    Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split,
-    StopRule, Tricks, Work,
+    BINS, Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Prober, Progress, Question,
+    Split, StopRule, Tricks, Work,
 };
 use aq4svit::network::{Architecture, Layout, ModelConfig, Op};
 use aq4svit::profile::Profile;
@@ -634,4 +634,56 @@ fn what_is_kept_changes_no_answer() {
             assert!(4 * ran < 3 * all, "{ran} of {all}");
         }
     }
+}
+
+/// Histograms count every potential once; their spikes are those of the statistics, and with every trick off they are
+/// the same but for rounding at the edges of bins.
+#[test]
+fn potentials_are_counted_once_and_spike_where_the_statistics_say() {
+    let (model, splits) = demo();
+    let graph = &model.graph;
+    let images = splits.calibration.len();
+    let allocation = mixed();
+    let mut fast = evaluator(2, false);
+    let seen = fast.potentials(&allocation, &Cancel::default()).unwrap();
+    let counted = fast
+        .statistics(
+            &allocation,
+            Split::Calibration,
+            &Cancel::default(),
+            &mut |_| {},
+        )
+        .unwrap();
+    let plain = evaluator(1, true)
+        .prober()
+        .unwrap()
+        .potentials(&allocation, &Cancel::default())
+        .unwrap();
+    assert_eq!(seen.sites.len(), graph.sites.len());
+    for (i, (site, of)) in graph.sites.iter().zip(&seen.sites).enumerate() {
+        let neurons = (site.shape.channels * site.shape.height * site.shape.width) as u64;
+        let all = neurons * images as u64 * graph.time_steps as u64;
+        assert_eq!(of.bins.len(), BINS);
+        assert_eq!(of.bins.iter().sum::<u64>(), all, "{}", site.name);
+        let spikes = of.rates.iter().sum::<f64>() * (neurons * images as u64) as f64;
+        assert!(
+            (spikes - counted.spikes[i] as f64).abs() < 1e-3,
+            "{}",
+            site.name
+        );
+        // The threshold is an edge of bins: what lies at or above it has spiked.
+        let above: u64 = of.bins[of.bin(1.0)..].iter().sum();
+        assert_eq!(above, counted.spikes[i], "{}", site.name);
+        let slow = &plain.sites[i];
+        assert_eq!(slow.rates, of.rates, "{}", site.name);
+        let moved = of.bins.iter().zip(&slow.bins).map(|(a, b)| a.abs_diff(*b));
+        assert!(moved.sum::<u64>() <= 2 + all / 10_000, "{}", site.name);
+        for (a, b) in of.means.iter().zip(&slow.means) {
+            assert!((a - b).abs() < 1e-5, "{}: {a} {b}", site.name);
+        }
+    }
+    assert!(matches!(
+        fast.potentials(&Allocation(vec![]), &Cancel::default()),
+        Err(EvaluateError::WrongLayers { .. })
+    ));
 }

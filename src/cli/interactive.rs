@@ -26,6 +26,7 @@ pub(crate) fn watch(
     let argument = run::argument(&paths.runs(), &folder);
     let config = tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?;
     let save = saver(&handle.folder, handle.layers.clone())?;
+    let probe = handle.probe.clone();
     let (commands, updates) = (handle.commands.clone(), handle.updates.clone());
     // One at a time: the journal belongs to whoever has it open.
     let handle = Rc::new(RefCell::new(handle));
@@ -38,6 +39,7 @@ pub(crate) fn watch(
             let ends = Ends {
                 commands: again.commands.clone(),
                 updates: again.updates.clone(),
+                probe: again.probe.clone(),
             };
             handle.replace(again);
             Ok(ends)
@@ -55,6 +57,7 @@ pub(crate) fn watch(
         save,
         retry: Box::new(retry),
         config,
+        probe,
         watching: false,
         signals: signals.watch(),
     };

@@ -51,6 +51,7 @@ pub(crate) fn open(folder: &Path, signals: &Signals) -> Result<ExitCode> {
         save: saver(folder, layers)?,
         retry: Box::new(|| Err(String::from("this screen only watches"))),
         config: tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?,
+        probe: None,
         watching: true,
         signals: signals.watch(),
     };

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CorrectBits, StopRule};
+use super::{CorrectBits, Prober, StopRule};
 use crate::quant::Allocation;
 
 /// Which images.
@@ -213,6 +213,11 @@ pub trait Evaluator: Send {
     /// What is not as it was asked for, and why: less memory or fewer threads, so that it fits the machine.
     fn notes(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Somebody who looks into the same network for a person, while this one works; none where there is nothing to see.
+    fn prober(&self) -> Option<Box<dyn Prober>> {
+        None
     }
 
     /// What the last job cost that ended without an answer, cancelled or failed. Asked once, it is forgotten.

@@ -9,6 +9,7 @@ mod accuracy;
 mod energy;
 mod job;
 mod landscape;
+mod potentials;
 mod statistics;
 mod tricks;
 
@@ -16,5 +17,6 @@ pub use accuracy::{CorrectBits, StopRule, Verdict, percent};
 pub use energy::{AC_JOULES, EnergyEstimate, LayerWork, MAC_JOULES};
 pub use job::{Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split, Work};
 pub use landscape::Landscape;
+pub use potentials::{BINS, Potentials, Prober, SitePotentials};
 pub use statistics::{ClassCount, Statistics, wilson_95};
 pub use tricks::Tricks;

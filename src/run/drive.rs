@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 
 use super::best::BestProfile;
 use super::costs::Costs;
+use super::probe::Probe;
 use super::script::{Order, Script};
 use super::team::Team;
 use super::work::WorkLog;
@@ -34,6 +35,8 @@ pub struct Handle {
     pub history: usize,
     /// What of the evaluator is not as it was asked for, and why.
     pub notes: Vec<String>,
+    /// Looks into the network for a person; none where there is nothing to see.
+    pub probe: Option<Probe>,
     /// Orders that the search ended without; known once it has been stopped.
     pub unobeyed: Vec<Order>,
     stop: Option<Sender<()>>,
@@ -44,6 +47,9 @@ impl Handle {
     /// Stops the evaluators at their next batch and waits for all threads.
     pub fn stop(&mut self) {
         self.stop = None;
+        if let Some(probe) = self.probe.take() {
+            probe.stop();
+        }
         if let Some(thread) = self.thread.take() {
             self.unobeyed = thread.join().unwrap_or_default();
         }
@@ -89,6 +95,8 @@ impl Driver {
             source,
         };
         let notes = evaluators.iter().flat_map(|e| e.notes()).collect();
+        let prober = evaluators.first().and_then(|e| e.prober());
+        let probe = prober.map(Probe::spawn).transpose().map_err(io)?;
         let team = Team::spawn(evaluators).map_err(io)?;
         let loop_ = Loop {
             driver: self,
@@ -110,6 +118,7 @@ impl Driver {
             layers,
             history,
             notes,
+            probe,
             unobeyed: Vec::new(),
             stop: Some(stop),
             thread: Some(thread),

@@ -14,6 +14,7 @@ mod follow;
 mod open;
 mod place;
 mod prepare;
+mod probe;
 mod script;
 mod team;
 mod work;
@@ -35,6 +36,7 @@ pub use place::Place;
 pub use prepare::{
     CACHE_MEMORY, EvaluatorOptions, Prepared, evaluator, load_weights, space, statistics,
 };
+pub use probe::{Probe, Probed};
 pub use script::{Order, Script};
 
 /// What a run tells those who watch it. Events and errors are never dropped, progress may be.

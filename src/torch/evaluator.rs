@@ -1,6 +1,7 @@
 //! The [`Evaluator`] that runs the network.
 #![forbid(unsafe_code)]
 
+mod potentials;
 mod statistics;
 
 use std::ops::ControlFlow;
@@ -20,7 +21,7 @@ use super::record::{ChannelSums, Record};
 use super::{Device, Model, TorchError};
 use crate::data::{ImageSet, Splits};
 use crate::evaluate::{
-    Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split,
+    Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Prober, Progress, Question, Split,
     StopRule, Tricks, Work,
 };
 use crate::network::Graph;
@@ -426,6 +427,11 @@ impl Evaluator for TorchEvaluator {
 
     fn spent_in_vain(&mut self) -> Work {
         self.work()
+    }
+
+    fn prober(&self) -> Option<Box<dyn Prober>> {
+        // One thread: who looks must not slow the search down.
+        Some(Box::new(self.another(Some(1))))
     }
 
     fn numerics(&self) -> String {

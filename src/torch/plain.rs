@@ -259,6 +259,23 @@ fn note(
                 site.iter_mut().zip(new).for_each(|(sum, x)| *sum += x);
             }
         }
+        Record::Histograms(all) => {
+            let images = (all.images as i64).min(population.images as i64);
+            let seen = potential.f_narrow(0, 0, images)?.f_to_kind(Kind::Double)?;
+            let values = Vec::<f64>::try_from(&seen.f_contiguous()?.f_reshape([-1])?)?;
+            let threshold = population.neuron.threshold();
+            if let Some(site) = all.seen.sites.get_mut(site) {
+                for v in &values {
+                    let bin = site.bin(v / threshold);
+                    site.bins[bin] += 1;
+                }
+            }
+            let counted = spikes.f_narrow(0, 0, images)?.f_sum(Kind::Double)?;
+            if let Some(sums) = all.steps.get_mut(site).and_then(|s| s.get_mut(step)) {
+                sums.sum += values.iter().sum::<f64>();
+                sums.spikes += counted.f_double_value(&[])? as i64;
+            }
+        }
         Record::Activity(activity) => {
             let images = (activity.images as i64).min(population.images as i64);
             let counted = spikes.f_narrow(0, 0, images)?.f_sum(Kind::Double)?;

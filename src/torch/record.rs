@@ -3,6 +3,7 @@
 
 use super::activity::Activity;
 use super::loops::{Float, Level, tile_positions};
+use crate::evaluate::{Potentials, SitePotentials};
 use crate::network::{Graph, Neuron};
 
 /// Sees the pre-reset potentials of a neuron population (of integer neurons: their inputs), tile by tile: images in order, for each the tiles of its
@@ -165,6 +166,49 @@ impl<F, R: Recorder<F>> Recorder<F> for LeakRecorder<R> {
     fn end_of_image(&mut self, _: usize) {}
 }
 
+/// Histograms of one batch: per site, the bins and what [`StepSums`] counts.
+#[derive(Debug)]
+pub(super) struct Histograms {
+    /// Images of the batch that count; those after them are padding.
+    pub images: usize,
+    /// Ranges and bins.
+    pub seen: Potentials,
+    /// Per site, per time step.
+    pub steps: Vec<Vec<StepSums>>,
+}
+
+impl Histograms {
+    pub(super) fn new(graph: &Graph, images: usize) -> Self {
+        Histograms {
+            images,
+            seen: Potentials::new(graph),
+            steps: vec![vec![StepSums::default(); graph.time_steps]; graph.sites.len()],
+        }
+    }
+}
+
+/// Records one site's histogram.
+pub(super) struct HistogramRecorder<'a> {
+    pub site: Option<&'a mut SitePotentials>,
+    pub threshold: f64,
+    pub steps: StepRecorder<'a>,
+}
+
+impl<F: Float> Recorder<F> for HistogramRecorder<'_> {
+    #[inline(always)]
+    fn tile(&mut self, image: usize, step: usize, potentials: &[F]) {
+        if let Some(site) = &mut self.site {
+            for v in potentials {
+                let bin = site.bin(v.f64() / self.threshold);
+                site.bins[bin] += 1;
+            }
+        }
+        self.steps.tile(image, step, potentials);
+    }
+    #[inline(always)]
+    fn end_of_image(&mut self, _: usize) {}
+}
+
 /// What a run of the network writes down.
 #[derive(Debug)]
 pub(super) enum Record {
@@ -174,6 +218,8 @@ pub(super) enum Record {
     Channels(ChannelSums),
     /// For a trace: per site, per time step.
     Steps(Vec<Vec<StepSums>>),
+    /// For a person to look at.
+    Histograms(Histograms),
     /// For the statistics of an evaluation.
     Activity(Activity),
 }

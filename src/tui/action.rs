@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SaveError, Signal};
 use crate::quant::Allocation;
-use crate::run::Update;
+use crate::run::{Probed, Update};
 use crate::search::{CandidateId, Command};
 
 /// Something that happened. The names of those that a key can cause are the same in the keymap, in files and in
@@ -50,6 +50,7 @@ pub enum Action {
     Retry,
     Skip,
     Watch,
+    Probe,
     ShowNode,
     FocusNext,
     FocusPrevious,
@@ -128,6 +129,9 @@ pub enum Action {
     /// Answer to [`Effect::Retry`]: the run begins anew from its journal, or why it does not.
     #[serde(skip)]
     Retried(Result<(), String>),
+    /// Answer to [`Effect::Probe`].
+    #[serde(skip)]
+    Probed(Probed),
     /// Bytes of this process in memory.
     #[serde(skip)]
     Resident(u64),
@@ -179,6 +183,8 @@ pub enum Effect {
     },
     /// Write what the screen shows; answered by [`Action::Exported`].
     Export,
+    /// Look at the potentials under an allocation; answered by [`Action::Probed`].
+    Probe(Allocation),
     /// Open the run again from its journal; answered by [`Action::Retried`].
     Retry {
         /// Prune this node at once.

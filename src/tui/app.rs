@@ -16,6 +16,7 @@ use super::session::{Ending, Ends, Outcome, Retry, Save, Session, Signal};
 use super::terminal::{Input, PanicGuard, Tty};
 use super::theme::Theme;
 use super::update::update;
+use crate::run::Probed;
 use crate::search::Command;
 
 /// At most 30 frames a second.
@@ -103,6 +104,7 @@ pub fn run_on(
         ends: Ends {
             commands: session.commands,
             updates: session.updates,
+            probe: session.probe,
         },
         save: session.save,
         retry: session.retry,
@@ -159,6 +161,11 @@ impl<S: Screen> App<'_, S> {
                 never()
             };
             let tick = at(next_tick);
+            let probed = self
+                .ends
+                .probe
+                .as_ref()
+                .map_or(never(), |p| p.answers.clone());
             select! {
                 recv(input) -> event => match event {
                     Ok(event) => {
@@ -194,6 +201,10 @@ impl<S: Screen> App<'_, S> {
                     if let Ok(message) = message {
                         self.act(Action::Panicked(message))?;
                     }
+                },
+                recv(probed) -> answer => match answer {
+                    Ok(answer) => self.act(Action::Probed(answer))?,
+                    Err(_) => self.ends.probe = None,
                 },
                 recv(frame) -> _ => {},
                 recv(tick) -> _ => {
@@ -256,6 +267,14 @@ impl<S: Screen> App<'_, S> {
                 Effect::Copy { text, what } => {
                     let copied = self.screen.copy(&text).map(|()| what);
                     self.act(Action::Copied(copied.map_err(|e| e.to_string())))?;
+                }
+                Effect::Probe(allocation) => {
+                    let asked = self.ends.probe.as_ref();
+                    let asked = asked.is_some_and(|p| p.ask.send(allocation.clone()).is_ok());
+                    if !asked {
+                        let seen = Err(String::from("there is no network here to look into"));
+                        self.act(Action::Probed(Probed { allocation, seen }))?;
+                    }
                 }
                 Effect::Export => {
                     let written = export::write(&self.model, &self.model.run.folder);

@@ -29,6 +29,8 @@ pub enum Scope {
     Log,
     /// In accuracy against memory.
     Points,
+    /// In the neuron sites.
+    Sites,
     /// While bit-widths are being changed.
     Edit,
     /// While the help is open.
@@ -49,7 +51,7 @@ pub enum Scope {
 
 impl Scope {
     /// All, by the names they have in files.
-    pub const NAMED: [(&'static str, Scope); 15] = [
+    pub const NAMED: [(&'static str, Scope); 16] = [
         ("always", Scope::Always),
         ("main", Scope::Main),
         ("tree", Scope::Tree),
@@ -57,6 +59,7 @@ impl Scope {
         ("gate", Scope::Gate),
         ("log", Scope::Log),
         ("front", Scope::Points),
+        ("membranes", Scope::Sites),
         ("edit", Scope::Edit),
         ("help", Scope::Help),
         ("confirm", Scope::Confirm),
@@ -74,6 +77,7 @@ impl Scope {
             Scope::Allocation => &[Scope::Allocation, Scope::Main, Scope::Always],
             Scope::Gate => &[Scope::Gate, Scope::Main, Scope::Always],
             Scope::Log => &[Scope::Log, Scope::Main, Scope::Always],
+            Scope::Sites => &[Scope::Sites, Scope::Main, Scope::Always],
             Scope::Points => &[Scope::Points, Scope::Main, Scope::Always],
             Scope::Main => &[Scope::Main, Scope::Always],
             Scope::Edit => &[Scope::Edit, Scope::Always],

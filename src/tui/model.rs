@@ -16,6 +16,7 @@ mod scroll;
 mod toast;
 mod tree;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -41,6 +42,9 @@ use super::keymap::{Keymap, Scope};
 use super::layout::{Border, MOST_BORDERS};
 use super::text;
 use super::theme::Theme;
+use crate::evaluate::Potentials;
+use crate::quant::Allocation;
+use crate::run::Probed;
 use crate::search::{Candidate, CandidateId, Command, Tree};
 use crate::words;
 
@@ -86,6 +90,10 @@ pub struct Model {
     pub front: FrontPane,
     /// Drift by site as shown.
     pub sites: Scroll,
+    /// Potentials seen, the latest last.
+    pub seen: VecDeque<Probed>,
+    /// The allocation being looked at.
+    pub looking: Option<Allocation>,
     /// The selected node's details as shown.
     pub details: Scroll,
     /// The run in numbers as shown.
@@ -149,6 +157,8 @@ impl Model {
             gate: GatePane::default(),
             front: FrontPane::default(),
             sites: Scroll::default(),
+            seen: VecDeque::new(),
+            looking: None,
             details: Scroll::default(),
             facts: Scroll::default(),
             log: LogPane::default(),
@@ -195,7 +205,8 @@ impl Model {
             Pane::Gate | Pane::Scatter => Scope::Gate,
             Pane::Log => Scope::Log,
             Pane::Front | Pane::Points => Scope::Points,
-            Pane::Details | Pane::Sites | Pane::Potentials | Pane::Facts => Scope::Main,
+            Pane::Sites | Pane::Potentials => Scope::Sites,
+            Pane::Details | Pane::Facts => Scope::Main,
         }
     }
 
@@ -262,6 +273,14 @@ impl Model {
         let other = self.tree.get(self.compared?)?;
         let shown = self.shown()?;
         (other.id != shown.id).then_some(other)
+    }
+
+    /// What was seen of the node that is shown: the float network's potentials and its own, or why nothing.
+    pub fn potentials(&self) -> Option<&Result<Box<(Potentials, Potentials)>, String>> {
+        let node = self.shown()?;
+        let seen = self.seen.iter().rev();
+        let mut seen = seen.filter(|p| p.allocation == node.allocation);
+        seen.next().map(|p| &p.seen)
     }
 
     /// The position in a candidate's drifts of the chosen site, and its name.

@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::config::Config;
 use crate::profile::Pin;
 use crate::quant::Allocation;
-use crate::run::Update;
+use crate::run::{Probe, Update};
 use crate::search::{Command, StopReason, Tree};
 
 /// Saves an allocation under a name, with the pins now in force; the last argument is true when the person agreed to
@@ -21,6 +21,8 @@ pub struct Ends {
     pub commands: Sender<Command>,
     /// What happens.
     pub updates: Receiver<Update>,
+    /// Looks into the network; none where there is none to look into.
+    pub probe: Option<Probe>,
 }
 
 /// Opens the run again after it failed, from its journal; or says why it cannot.
@@ -44,6 +46,8 @@ pub struct Session {
     pub save: Save,
     /// Opens the run again after it failed.
     pub retry: Retry,
+    /// As [`Ends::probe`].
+    pub probe: Option<Probe>,
     /// True for a run of another program, which cannot be steered from here.
     pub watching: bool,
     /// A person's own keys and colours.

@@ -95,6 +95,10 @@ fn apply(model: &mut Model, action: Action) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Action::Probed(seen) => {
+            commands::probed(model, seen);
+            Vec::new()
+        }
         Action::Resident(bytes) => {
             model.activity.resident = Some(bytes);
             Vec::new()
@@ -156,6 +160,7 @@ fn main_key(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::FindNext => find::again(model, false),
         Action::FindPrevious => find::again(model, true),
         Action::Commands => commands::start(model),
+        Action::Probe => commands::probe(model),
         Action::Copy => commands::copy(model),
         Action::Export => vec![Effect::Export],
         Action::NextTheme => commands::next_theme(model),

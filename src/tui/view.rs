@@ -12,6 +12,7 @@ mod log;
 mod overlay;
 mod pieces;
 mod plot;
+mod potentials;
 mod scatter;
 mod sites;
 mod toast;
@@ -54,7 +55,7 @@ pub fn view(model: &Model, frame: &mut Frame) {
             Pane::Front => front::plot(model, frame, &layout),
             Pane::Points => front::list(model, frame, &layout),
             Pane::Sites => sites::list(model, frame, &layout),
-            Pane::Potentials => sites::potentials(model, frame, &layout),
+            Pane::Potentials => potentials::draw(model, frame, &layout),
         }
     }
     footer::draw(model, frame, layout.footer);

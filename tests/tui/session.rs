@@ -65,6 +65,7 @@ fn ends() -> Ends {
         }),
         retry: Box::new(|| Err("nothing to go on with".into())),
         config: Default::default(),
+        probe: None,
         watching: false,
         signals: receive_signal,
     };

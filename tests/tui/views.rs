@@ -1,6 +1,7 @@
 //! Every view at every size, and what can be done in them.
 
-use aq4svit::run::Update;
+use aq4svit::evaluate::{BINS, Potentials, SitePotentials};
+use aq4svit::run::{Probed, Update};
 use aq4svit::search::{CandidateId, Command, Group, Origin, State};
 use aq4svit::tui::model::{Filter, Overlay, Pane, Replay, View};
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
@@ -509,4 +510,65 @@ fn a_second_screen_steers_nothing() {
     assert!(play.model.replay.as_ref().unwrap().shown < 3);
     play.act(Action::Quit);
     assert_eq!(play.model.outcome, Some(aq4svit::tui::Outcome::Quit));
+}
+
+/// What a probe would see: a hill around zero, moved by `shift` thresholds.
+fn hill(sites: usize, shift: f64) -> Potentials {
+    let mut site = SitePotentials {
+        from: -3.0,
+        to: 3.0,
+        bins: vec![0; BINS],
+        means: vec![
+            0.10 + shift,
+            0.15 + shift,
+            0.18 + 1.5 * shift,
+            0.20 + 3.0 * shift,
+        ],
+        rates: vec![0.05, 0.08, 0.10, 0.11],
+    };
+    for i in 0..BINS {
+        let x = -3.0 + (i as f64 + 0.5) / BINS as f64 * 6.0 - shift;
+        site.bins[i] = (1e6 * (-x * x * 2.0).exp()) as u64;
+    }
+    Potentials {
+        sites: vec![site; sites],
+    }
+}
+
+#[test]
+fn potentials_are_looked_at_on_demand() {
+    let mut play = Play::new((120, 40));
+    play.jobs(40);
+    play.act(Action::ViewMembranes);
+    assert!(screen(&play).contains("Not looked at yet"));
+    let node = play.model.shown().unwrap().allocation.clone();
+    assert_eq!(play.act(Action::Probe), [Effect::Probe(node.clone())]);
+    assert!(screen(&play).contains("looking inside"));
+    assert_eq!(play.act(Action::Probe), [], "it is asked already");
+    let sites = play.model.tree.settings.as_ref().unwrap().space.sites.len();
+    let seen = |seen| {
+        Action::Probed(Probed {
+            allocation: node.clone(),
+            seen,
+        })
+    };
+    play.act(seen(Err("out of memory".into())));
+    assert!(screen(&play).contains("! out of memory"));
+    assert_eq!(play.act(Action::Probe).len(), 1, "tried again");
+    let both = Box::new((hill(sites, 0.0), hill(sites, 0.2)));
+    play.act(seen(Ok(both)));
+    assert_eq!(play.act(Action::Probe), [], "it is known");
+    for size in [(80, 24), (120, 40), (200, 60)] {
+        play.act(Action::Resize(size.0, size.1));
+        insta::assert_snapshot!(format!("potentials_{}x{}", size.0, size.1), screen(&play));
+    }
+    play.model.theme = ascii();
+    play.act(Action::Resize(120, 40));
+    let shown = screen(&play);
+    assert!(shown.is_ascii(), "{shown}");
+    insta::assert_snapshot!("potentials_ascii", shown);
+    play.act(Action::Bottom);
+    assert!(screen(&play).contains("logits has no neurons"));
+    play.act(Action::Zoom);
+    screen(&play);
 }

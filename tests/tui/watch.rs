@@ -62,7 +62,11 @@ fn retry(mode: &str) -> Result<Ends, String> {
     let (commands, steering) = unbounded();
     let (news, updates) = unbounded();
     thread::spawn(move || work(&news, &steering, ""));
-    Ok(Ends { commands, updates })
+    Ok(Ends {
+        commands,
+        updates,
+        probe: None,
+    })
 }
 
 #[test]
@@ -109,6 +113,7 @@ fn watch() {
         }),
         retry: Box::new(move || retry(&again)),
         config: Default::default(),
+        probe: None,
         watching: false,
         signals,
     });

@@ -6,7 +6,9 @@ use crate::network::Neuron;
 use crate::torch::activity::Counted;
 use crate::torch::loops::{Drive, Level, Levels, Lif, Sweep, Tail};
 use crate::torch::memory::launch;
-use crate::torch::record::{ChannelRecorder, LeakRecorder, Record, Recorder, StepRecorder};
+use crate::torch::record::{
+    ChannelRecorder, HistogramRecorder, LeakRecorder, Record, Recorder, StepRecorder,
+};
 
 /// Does something with a tail.
 pub(super) trait Use<F> {
@@ -85,6 +87,16 @@ pub(super) fn recorded<F: Float, O: Stored<F>, U: Use<F>>(
             let sites = &mut activity.sites;
             let steps = sites.get_mut(site).map_or(&mut [][..], Vec::as_mut);
             let inner = StepRecorder { steps, neuron };
+            leaking::<F, O, _, _>(out, population, Counted { images, inner }, user)
+        }
+        Record::Histograms(all) => {
+            let images = all.images;
+            let steps = all.steps.get_mut(site).map_or(&mut [][..], Vec::as_mut);
+            let inner = HistogramRecorder {
+                site: all.seen.sites.get_mut(site),
+                threshold: neuron.threshold(),
+                steps: StepRecorder { steps, neuron },
+            };
             leaking::<F, O, _, _>(out, population, Counted { images, inner }, user)
         }
         Record::Nothing => leaking::<F, O, _, _>(out, population, (), user),

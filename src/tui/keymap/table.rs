@@ -7,7 +7,7 @@ const STEER: &str = "Steer the search";
 const LOOK: &str = "Look around";
 const TREE: &str = "In the search tree";
 const ALLOCATION: &str = "In the allocation";
-const LISTS: &str = "In the gate, the front and the log";
+const LISTS: &str = "In the other lists";
 const EDIT: &str = "While changing bit-widths";
 const WATCH: &str = "On a second screen (aq4svit watch)";
 const START: &str = "On the start screen";
@@ -81,6 +81,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Points, LISTS, Action::Left, &["left", "h"], "", "front: the next smaller node"),
     bind(Scope::Points, LISTS, Action::Right, &["right", "l"], "", "front: the next larger one"),
     bind(Scope::Points, LISTS, Action::ShowNode, &["enter", "space"], "show node", "front: show the node in the tree"),
+    bind(Scope::Sites, LISTS, Action::Probe, &["enter", "space"], "look inside", "membranes: look at the potentials of the selected node, beside the search"),
     bind(Scope::Gate, LISTS, Action::ShowNode, &["enter", "space"], "show node", "gate: show the decision's node in the tree"),
     bind(Scope::Log, LISTS, Action::Filter, &["F"], "filter", "log: all events, what decides, what changes the result, or problems only"),
 

@@ -1,5 +1,6 @@
 //! The list of commands, and what concerns the program rather than the search.
 
+use crate::run::Probed;
 use crate::tui::action::{Action, Effect};
 use crate::tui::model::commands::{Choice, entries};
 use crate::tui::model::{CommandPrompt, Model, Overlay, ToastKind};
@@ -75,4 +76,33 @@ pub fn next_theme(model: &mut Model) -> Vec<Effect> {
     let text = format!("theme \"{}\": set it in tui.toml to keep it", name.text());
     model.toasts.push(ToastKind::Note, text, model.clock);
     Vec::new()
+}
+
+/// So many looks are kept: each is as large as the network has sites.
+const KEPT: usize = 16;
+
+/// Looks at the potentials of the node that is shown.
+pub fn probe(model: &mut Model) -> Vec<Effect> {
+    let Some(node) = model.shown() else {
+        let text = "no node to look into yet";
+        model.toasts.push(ToastKind::Note, text, model.clock);
+        return Vec::new();
+    };
+    let allocation = node.allocation.clone();
+    if matches!(model.potentials(), Some(Ok(_))) || model.looking.as_ref() == Some(&allocation) {
+        return Vec::new();
+    }
+    model.looking = Some(allocation.clone());
+    vec![Effect::Probe(allocation)]
+}
+
+/// What was seen.
+pub fn probed(model: &mut Model, seen: Probed) {
+    if model.looking.as_ref() == Some(&seen.allocation) {
+        model.looking = None;
+    }
+    if model.seen.len() == KEPT {
+        model.seen.pop_front();
+    }
+    model.seen.push_back(seen);
 }

@@ -86,32 +86,3 @@ pub fn list(model: &Model, frame: &mut Frame, layout: &Layout) {
         );
     }
 }
-
-/// Draws the potentials at the chosen site.
-pub fn potentials(model: &Model, frame: &mut Frame, layout: &Layout) {
-    let Some(inside) = layout.fixed(Pane::Potentials) else {
-        return;
-    };
-    let palette = &model.theme.palette;
-    let (Some(node), Some((at, name))) = (model.shown(), model.site()) else {
-        let waiting = Line::styled("  no node yet", palette.dim);
-        frame.render_widget(waiting, line_area(inside, 0));
-        return;
-    };
-    let drift = node.site_drift.get(at);
-    let text = match drift {
-        Some(drift) => format!(
-            "{name}: the potentials moved by {} thresholds on average over its channels (root mean square).",
-            text::drift(*drift)
-        ),
-        None => format!("The drift of {} is not measured yet.", node.id),
-    };
-    let lines = text::wrap(&text, usize::from(inside.width.saturating_sub(2)));
-    for (i, line) in lines
-        .into_iter()
-        .take(usize::from(inside.height))
-        .enumerate()
-    {
-        frame.render_widget(Line::raw(format!(" {line}")), line_area(inside, i));
-    }
-}

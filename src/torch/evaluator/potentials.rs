@@ -1,0 +1,72 @@
+//! Potentials of every neuron site, for a person to look at.
+
+use std::ops::ControlFlow;
+
+use super::TorchEvaluator;
+use crate::evaluate::{Cancel, EvaluateError, Potentials, Prober};
+use crate::quant::Allocation;
+use crate::torch::batches::{Batches, run};
+use crate::torch::record::{Histograms, Record};
+
+impl Prober for TorchEvaluator {
+    fn potentials(
+        &mut self,
+        allocation: &Allocation,
+        cancel: &Cancel,
+    ) -> Result<Potentials, EvaluateError> {
+        let graph = self.network.graph();
+        let (got, want) = (allocation.len(), graph.layers.len());
+        if got != want {
+            return Err(EvaluateError::WrongLayers { got, want });
+        }
+        let images = &self.splits.calibration;
+        let batches = Batches::new(graph, images, 0..images.len());
+        let mut all = Potentials::new(graph);
+        run(
+            batches.numbers(),
+            self.threads(),
+            cancel,
+            || self.worker(allocation),
+            |executor, batch| {
+                let places = batches.places(batch).len();
+                let mut record = Record::Histograms(Histograms::new(graph, places));
+                let pixels = batches.pixels(batch)?;
+                let count = batches.images(batch);
+                executor.run(&pixels, count, &mut record, &mut |_, _| Ok(()))?;
+                Ok(record)
+            },
+            |_, record| {
+                if let Record::Histograms(seen) = &record {
+                    add(&mut all, seen);
+                }
+                ControlFlow::Continue(())
+            },
+        )?;
+        for (site, seen) in graph.sites.iter().zip(&mut all.sites) {
+            let shape = site.shape;
+            let neurons = shape.channels * shape.height * shape.width * images.len();
+            let neurons = neurons.max(1) as f64;
+            let threshold = site.neuron.threshold();
+            seen.means
+                .iter_mut()
+                .for_each(|m| *m /= neurons * threshold);
+            seen.rates.iter_mut().for_each(|r| *r /= neurons);
+        }
+        Ok(all)
+    }
+}
+
+fn add(all: &mut Potentials, batch: &Histograms) {
+    for (site, seen) in all.sites.iter_mut().zip(&batch.seen.sites) {
+        let bins = site.bins.iter_mut().zip(&seen.bins);
+        bins.for_each(|(total, n)| *total += n);
+    }
+    for (site, steps) in all.sites.iter_mut().zip(&batch.steps) {
+        for (i, sums) in steps.iter().enumerate() {
+            if let (Some(mean), Some(rate)) = (site.means.get_mut(i), site.rates.get_mut(i)) {
+                *mean += sums.sum;
+                *rate += sums.spikes as f64;
+            }
+        }
+    }
+}
