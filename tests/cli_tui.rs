@@ -131,3 +131,102 @@ fn a_second_screen_follows_goes_back_and_touches_nothing() {
     assert_eq!(first.end().0, 0);
     assert_eq!(journal(&demo), before);
 }
+
+#[test]
+fn the_start_screen_continues_runs_and_sets_up_searches() {
+    let demo = Demo::new();
+    let mut first = start(&demo, &["search", "small.toml"]);
+    first.see("Search tree").see("#3 ");
+    first.press("s").see("Save as a profile");
+    first
+        .press("\x15")
+        .press("my-chip")
+        .press("\r")
+        .see("my-chip.toml");
+    first.press("q").see("aq4svit resume").press("y");
+    first.end();
+
+    let mut again = start(&demo, &[]);
+    again.see("Continue a run").see("unfinished").see("my-chip");
+    again
+        .press("\r")
+        .see("Search tree")
+        .see("#3 ")
+        .see("FINISHED");
+    again.press("q");
+    assert_eq!(again.end().0, 0);
+
+    let mut form = start(&demo, &[]);
+    form.see("Continue a run").see("finished");
+    // The run, the demo, then what was saved.
+    form.press("jj\r").see("profile my-chip");
+    form.press("\x15-1").see("!").press("\x15").press("9");
+    form.press("\t\t\t").press("\x1b[C").see("[fixed]");
+    form.resize(40, 120).see("drift limit");
+    form.press("\r").see("Search tree").see("of 9.00");
+    form.press("q").see("aq4svit resume").press("y");
+    form.end();
+    let (runs, _) = demo.expect(0, &["runs", "--json"]);
+    assert_eq!(runs.lines().count(), 2, "{runs}");
+    let mut left = start(&demo, &[]);
+    left.see("Continue a run").press("q");
+    assert_eq!(left.end().0, 130);
+}
+
+#[test]
+fn views_commands_and_potentials_of_the_real_network() {
+    let demo = Demo::new();
+    let mut terminal = start(&demo, &["search", "small.toml", "--run-dir", "run"]);
+    terminal.see("Search tree").see("#3 ");
+    terminal
+        .press("5")
+        .see("Drift by site")
+        .press("\r")
+        .see("threshold 1");
+    terminal
+        .press(":")
+        .see("Commands")
+        .press("front")
+        .press("\r");
+    terminal.see("[4 Front]").see("on the front");
+    terminal
+        .press("6")
+        .see("time by phase")
+        .press("o")
+        .see("screens/run-1");
+    assert!(demo.path("run").join("screens/run-1.svg").is_file());
+    // Many layers at once, by keys and with the mouse on a view's name (in SGR coordinates).
+    terminal.press("p").see("PAUSED");
+    terminal
+        .press("\x1b[<0;20;4M\x1b[<0;20;4m")
+        .see("[2 Allocation]");
+    terminal.press("-").press("jj").press("-").see("2 changes");
+    terminal.press("\r").see("judged at once");
+    terminal.press("p").see("FINISHED");
+    terminal.press("q");
+    assert_eq!(terminal.end().0, 0);
+    assert!(journal(&demo).contains("\"command\":\"set_layers\""));
+}
+
+/// A shell stops the program and takes it back, and the terminal with it.
+#[test]
+fn the_shell_and_back() {
+    let demo = Demo::new();
+    let mut command = CommandBuilder::new("bash");
+    command.args(["--norc", "--noprofile", "-i"]);
+    command.cwd(demo.folder.path());
+    command.env("PS1", "$ ");
+    command.env("AQ4SVIT_CONFIG", demo.path("config"));
+    command.env("AQ4SVIT_DATA", demo.path("data"));
+    let mut shell = Terminal::start(command);
+    let program = env!("CARGO_BIN_EXE_aq4svit");
+    shell.press(&format!("{program} search small.toml --run-dir run\r"));
+    shell.see("Search tree").see("#1 ");
+    shell.press("\x1a").see("Stopped");
+    shell.press("echo in the shell\r").see("\nin the shell");
+    shell.press("fg\r").see("Search tree").see("#1 ");
+    shell.press("q");
+    shell.press("y").see("$ ");
+    shell.press("exit\r");
+    shell.end();
+}

@@ -20,11 +20,11 @@ impl Prober for TorchEvaluator {
             return Err(EvaluateError::WrongLayers { got, want });
         }
         let images = &self.splits.calibration;
-        let batches = Batches::new(graph, images, 0..images.len());
+        let batches = Batches::new(graph, self.batch, images, 0..images.len());
         let mut all = Potentials::new(graph);
         run(
             batches.numbers(),
-            self.threads(),
+            self.threads,
             cancel,
             || self.worker(allocation),
             |executor, batch| {
