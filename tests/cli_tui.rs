@@ -225,6 +225,7 @@ fn the_shell_and_back() {
     shell.press("\x1a").see("Stopped");
     shell.press("echo in the shell\r").see("\nin the shell");
     shell.press("fg\r").see("Search tree").see("#1 ");
+    shell.press("\x0c").see("Search tree");
     shell.press("q");
     shell.press("y").see("$ ");
     shell.press("exit\r");

@@ -16,8 +16,8 @@ use crossterm::event::{
     Event,
 };
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{execute, queue};
 use ratatui::backend::CrosstermBackend;
@@ -87,8 +87,13 @@ impl Screen for Tty {
         self.terminal.backend_mut().flush()
     }
 
+    /// Not [`Terminal::clear`], which asks the terminal where its cursor is: over a slow line, or where standard output is
+    /// set aside, no answer comes.
     fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        execute!(self.terminal.backend_mut(), Clear(ClearType::All))?;
+        // What was drawn is forgotten: both buffers are blank then.
+        self.terminal.swap_buffers();
+        Ok(())
     }
 
     #[cfg(unix)]
@@ -97,7 +102,7 @@ impl Screen for Tty {
         leave();
         signal_hook::low_level::emulate_default_handler(SIGTSTP)?;
         enter()?;
-        self.terminal.clear()
+        self.clear()
     }
 
     #[cfg(not(unix))]
