@@ -153,7 +153,7 @@ impl Watcher {
                 self.bar.set_length(progress.total as u64);
                 self.bar.set_position(progress.done as u64);
             }
-            Update::Totals(_) | Update::Idle | Update::Failed(_) => {}
+            Update::Totals(_) | Update::Dropped(_) | Update::Idle | Update::Failed(_) => {}
         }
         Ok(Reader::There)
     }

@@ -106,6 +106,8 @@ impl Driver {
             moved: true,
             told: None,
             idle_said: false,
+            dropped: 0,
+            dropped_said: 0,
         };
         let thread = thread::Builder::new()
             .name("search".into())
@@ -137,6 +139,9 @@ struct Loop {
     /// What the front end believes to be under way.
     told: Option<Request>,
     idle_said: bool,
+    /// Progress reports dropped, and how many of them the front end knows of.
+    dropped: u64,
+    dropped_said: u64,
 }
 
 impl Loop {
@@ -258,8 +263,14 @@ impl Loop {
             Some((number, Report::Progress(progress))) => {
                 let told = self.told.as_ref();
                 let awaited = told.is_some_and(|r| self.team.is_at(number, &r.job));
-                if awaited && self.updates.len() < CROWDED {
+                if awaited && self.updates.len() >= CROWDED {
+                    self.dropped += 1;
+                } else if awaited {
                     self.tell(Update::Progress(progress));
+                    if self.dropped > self.dropped_said {
+                        self.dropped_said = self.dropped;
+                        self.tell(Update::Dropped(self.dropped));
+                    }
                 }
                 Ok(())
             }

@@ -54,6 +54,8 @@ pub enum Update {
     },
     /// How far the job is that the search waits for.
     Progress(Progress),
+    /// So many progress reports were dropped so far, because earlier ones were not read in time.
+    Dropped(u64),
     /// Nothing is being evaluated.
     Idle,
     /// What the evaluators have done so far over the whole run, resumes included.

@@ -6,13 +6,13 @@ use aq4svit::evaluate::{CorrectBits, Progress, Verdict};
 use aq4svit::journal::Entry;
 use aq4svit::profile::{GateMode, Level};
 use aq4svit::quant::{Allocation, BitWidth};
-use aq4svit::run::{Totals, Update};
+use aq4svit::run::{Probed, Totals, Update};
 use aq4svit::search::{
     BaseReason, CandidateId, Command, Event, GateDecision, GateReason, Group, Judgement, Move,
     Origin, StopReason,
 };
 use aq4svit::tui::keymap::{BINDINGS, Keymap};
-use aq4svit::tui::model::Model;
+use aq4svit::tui::model::{Model, Replay, View};
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
 use aq4svit::tui::{Action, SaveError, Signal, update};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -53,6 +53,15 @@ fn outside() -> impl Strategy<Value = Step> {
         (0u64..10_000_000).prop_map(|ms| Action::Tick(Duration::from_millis(ms))),
         (1u16..220, 1u16..70).prop_map(|(c, r)| Action::Resize(c, r)),
         (0u16..220, 0u16..70).prop_map(|(c, r)| Action::Click(c, r)),
+        (0u16..220, 0u16..70).prop_map(|(c, r)| Action::Drag(c, r)),
+        Just(Action::Release),
+        Just(Action::Retried(Ok(()))),
+        "\\PC{0,80}".prop_map(|e| Action::Retried(Err(e))),
+        "\\PC{0,80}".prop_map(|e| Action::Probed(Probed {
+            allocation: Allocation::uniform(20, BitWidth::FLOAT),
+            seen: Err(e),
+        })),
+        any::<u64>().prop_map(Action::Resident),
         (0u16..220, 0u16..70, -3i8..3).prop_map(|(c, r, by)| Action::Wheel(c, r, by)),
         "\\PC{0,80}".prop_map(Action::Paste),
         Just(Action::Disconnected),
@@ -227,18 +236,45 @@ fn check(model: &Model) -> Result<(), TestCaseError> {
     seen.dedup();
     prop_assert_eq!(seen.len(), nodes.rows.len(), "a node has one row");
     prop_assert!(model.allocation.rows.is_empty() || model.part().is_some());
+    prop_assert!(order_holds(model), "the focus is on a pane of the view");
+    let points = model.front.points.len();
+    prop_assert!(points == 0 || model.front.scroll.cursor < points);
     let decisions = model.gate.decisions.len();
     prop_assert!(decisions == 0 || model.gate.scroll.cursor < decisions);
     prop_assert!(model.log.is_empty() || model.log.scroll.cursor < model.log.len());
     Ok(())
 }
 
+/// The focus is on a pane that the view has: its own, or on a wall screen those of the gate.
+fn order_holds(model: &Model) -> bool {
+    let own = model.view.panes().contains(&model.focus);
+    let wall = model.view == View::Search && model.size.0 >= 180;
+    own || wall && View::Gate.panes().contains(&model.focus)
+}
+
+/// The same on a second screen, which hears all and may be anywhere in time.
+fn watched(story: &mut Story, theme: Theme) -> Model {
+    let mut model = model(theme, (100, 30));
+    model.replay = Some(Replay::new());
+    let mut heard = story.start();
+    for _ in 0..20 {
+        heard.extend(story.begin());
+        heard.extend(story.answer());
+    }
+    update(&mut model, Action::Updates(heard));
+    model
+}
+
 fn survive(steps: Vec<Step>, theme: Theme) -> Result<(), TestCaseError> {
-    let keymap = Keymap::standard();
     let mut model = model(theme, (100, 30));
     let mut story = Story::new(demo_settings());
     let start = story.start();
     update(&mut model, Action::Updates(start));
+    live_through(steps, story, model)
+}
+
+fn live_through(steps: Vec<Step>, mut story: Story, mut model: Model) -> Result<(), TestCaseError> {
+    let keymap = Keymap::standard();
     for step in steps {
         let actions = match step {
             Step::Key(code, modifiers) => keymap
@@ -288,6 +324,16 @@ proptest! {
             prop_oneof![6 => key(), 3 => bound(), 2 => outside(), 2 => (1usize..12).prop_map(Step::Jobs)], 1..50),
     ) {
         survive(steps, Theme::colour())?;
+    }
+
+    #[test]
+    fn a_person_at_a_second_screen(
+        steps in proptest::collection::vec(
+            prop_oneof![6 => key(), 4 => bound(), 3 => outside(), 2 => (1usize..12).prop_map(Step::Jobs)], 1..50),
+    ) {
+        let mut story = Story::new(demo_settings());
+        let model = watched(&mut story, Theme::colour());
+        live_through(steps, story, model)?;
     }
 
     #[test]

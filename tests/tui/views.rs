@@ -572,3 +572,22 @@ fn potentials_are_looked_at_on_demand() {
     play.act(Action::Zoom);
     screen(&play);
 }
+
+#[test]
+fn dropped_progress_is_counted_where_everybody_sees_it() {
+    for size in [(80, 24), (160, 48)] {
+        let mut play = Play::new(size);
+        play.jobs(10);
+        assert!(!screen(&play).contains("dropped"));
+        play.tell(vec![Update::Dropped(12)]);
+        assert!(
+            screen(&play)
+                .lines()
+                .next()
+                .unwrap()
+                .contains("! 12 dropped")
+        );
+        play.act(Action::ViewRun);
+        assert!(screen(&play).contains("12 progress reports dropped"));
+    }
+}

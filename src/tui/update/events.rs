@@ -26,6 +26,7 @@ pub fn fold(model: &mut Model, update: Update) {
                 work.progress = Some(progress);
             }
         }
+        Update::Dropped(reports) => model.activity.dropped = reports,
         Update::Idle => {
             model.activity.ended(model.clock);
             model.nodes.stale = true;

@@ -129,6 +129,11 @@ fn title(model: &Model, frame: &mut Frame, area: Rect, large: bool) {
         Span::styled("  elapsed ", palette.dim),
         Span::raw(elapsed),
     ];
+    let dropped = model.activity.dropped;
+    if dropped > 0 {
+        let text = format!("  ! {} dropped", count(dropped));
+        right.push(Span::styled(text, palette.bad));
+    }
     if model.is_live() {
         right.extend([Span::styled("  ETA ", palette.dim), Span::raw(left)]);
     }
