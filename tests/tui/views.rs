@@ -562,8 +562,17 @@ fn potentials_are_looked_at_on_demand() {
         play.act(Action::Resize(size.0, size.1));
         insta::assert_snapshot!(format!("potentials_{}x{}", size.0, size.1), screen(&play));
     }
-    play.model.theme = ascii();
+    // Who has looked inside sees firing rates in the allocation too: 0.085 is the mean over the hill's time steps.
+    play.act(Action::ViewAllocation);
     play.act(Action::Resize(120, 40));
+    let shown = screen(&play);
+    assert!(
+        shown.contains("spikes") && shown.contains("0.085"),
+        "{shown}"
+    );
+    insta::assert_snapshot!("allocation_with_rates", shown);
+    play.act(Action::ViewMembranes);
+    play.model.theme = ascii();
     let shown = screen(&play);
     assert!(shown.is_ascii(), "{shown}");
     insta::assert_snapshot!("potentials_ascii", shown);
@@ -589,5 +598,18 @@ fn dropped_progress_is_counted_where_everybody_sees_it() {
         );
         play.act(Action::ViewRun);
         assert!(screen(&play).contains("12 progress reports dropped"));
+    }
+}
+
+/// Colours as they are drawn, in a picture of every view.
+#[test]
+fn colours_of_every_view() {
+    let mut play = Play::new((80, 24));
+    play.jobs(70);
+    for (name, action) in VIEWS {
+        play.act(action);
+        let drawn = crate::screens::draw(&play.model, play.model.size);
+        let picture = aq4svit::tui::as_svg(drawn.backend().buffer());
+        insta::assert_snapshot!(format!("colours_{name}"), picture);
     }
 }

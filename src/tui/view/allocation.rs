@@ -17,6 +17,9 @@ const BAR: usize = 8;
 const BITS: usize = 5;
 const MEMORY: usize = 10;
 const DRIFT: usize = 6;
+const RATE: usize = 8;
+/// From so many columns on there is room for firing rates.
+const RATED: u16 = 64;
 const OTHERS: usize = 1 + BAR + 1 + BITS + 2 + MEMORY + DRIFT;
 
 /// Draws details of the node and the rows of its allocation.
@@ -33,13 +36,20 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
         return;
     };
     let other = model.other().filter(|_| model.edit.is_none());
-    let others = if other.is_some() {
-        OTHERS + BESIDE
-    } else {
-        OTHERS
+    let rates = rates(model).filter(|_| other.is_none() && list.width >= RATED);
+    let others = match (other, &rates) {
+        (Some(_), _) => OTHERS + BESIDE,
+        (None, Some(_)) => OTHERS + RATE,
+        (None, None) => OTHERS,
     };
     let room = usize::from(list.width).saturating_sub(others);
-    details::draw(model, frame, fixed, node, heading(model, room, other));
+    details::draw(
+        model,
+        frame,
+        fixed,
+        node,
+        heading(model, room, other, rates.is_some()),
+    );
     let parent = node.parent.and_then(|id| model.tree.get(id));
     // While a change is being made, the node itself is what it is compared with.
     let (now, before) = match &model.edit {
@@ -67,6 +77,7 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
             now,
             before,
             other,
+            rates: rates.as_deref(),
         };
         let line = part_row(model, &view, room);
         row(
@@ -83,7 +94,7 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
 /// Columns of the node that is compared with: its bar, its bits, and whether they differ.
 const BESIDE: usize = BITS + 1 + BAR + 3;
 
-fn heading(model: &Model, room: usize, other: Option<&Candidate>) -> Line<'static> {
+fn heading(model: &Model, room: usize, other: Option<&Candidate>, rates: bool) -> Line<'static> {
     let dim = model.theme.palette.dim;
     let mut line = Line::from(vec![cell("layer", room, dim)]);
     if let Some(other) = other {
@@ -103,7 +114,32 @@ fn heading(model: &Model, room: usize, other: Option<&Candidate>) -> Line<'stati
         ),
         number("drift", DRIFT, dim),
     ]);
+    if rates {
+        line.spans.push(number("spikes", RATE, dim));
+    }
     line
+}
+
+/// Spikes per neuron and time step of every site of the node shown, where somebody has looked inside.
+fn rates(model: &Model) -> Option<Vec<f64>> {
+    let Some(Ok(seen)) = model.potentials().filter(|_| model.edit.is_none()) else {
+        return None;
+    };
+    let mean = |rates: &Vec<f64>| rates.iter().sum::<f64>() / rates.len().max(1) as f64;
+    Some(seen.1.sites.iter().map(|site| mean(&site.rates)).collect())
+}
+
+/// The mean firing rate of a part's sites; none for the logits, which do not fire.
+fn rate(rates: &[f64], part: &Part) -> Option<f64> {
+    let known: Vec<f64> = match part.parent {
+        None => rates.to_vec(),
+        Some(_) => part
+            .sites
+            .iter()
+            .filter_map(|s| rates.get(*s).copied())
+            .collect(),
+    };
+    (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
 }
 
 fn node_name(model: &Model, other: Option<&Candidate>) -> String {
@@ -122,6 +158,8 @@ struct PartView<'a> {
     now: &'a Allocation,
     before: Option<&'a Allocation>,
     other: Option<&'a Candidate>,
+    /// Firing rates by site, where they are shown.
+    rates: Option<&'a [f64]>,
 }
 
 fn part_row(model: &Model, view: &PartView, room: usize) -> Line<'static> {
@@ -199,6 +237,10 @@ fn part_row(model: &Model, view: &PartView, room: usize) -> Line<'static> {
         number(&memory, MEMORY, palette.text),
         number(&drift, DRIFT, drift_style(model, part, node)),
     ]);
+    if let Some(rates) = view.rates {
+        let rate = rate(rates, part).map_or(String::new(), |r| format!("{r:.3}"));
+        line.spans.push(number(&rate, RATE, palette.text));
+    }
     line
 }
 
