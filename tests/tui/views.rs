@@ -336,7 +336,17 @@ fn commands_are_found_by_what_is_typed() {
         play.act(Action::EraseLine);
         typed(&mut play, "zzzz");
         assert!(screen(&play).contains("no command is called like that"));
-        play.act(Action::Cancel);
+        play.act(Action::EraseLine);
+        typed(&mut play, r#"{"command":"prune"#);
+        assert!(screen(&play).contains("EOF while parsing"));
+        typed(&mut play, r#"","candidate":7}"#);
+        assert!(screen(&play).contains("prune #7"));
+        assert_eq!(
+            play.act(Action::Submit),
+            [Effect::Send(Command::Prune {
+                candidate: CandidateId(7)
+            })]
+        );
         play.act(Action::Commands);
         typed(&mut play, "paus");
         assert!(matches!(

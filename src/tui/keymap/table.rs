@@ -43,7 +43,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Main, STEER, Action::Save, &["s"], "save", "save the selected node as a profile"),
     bind(Scope::Main, STEER, Action::Stop, &["S"], "", "stop searching and finish with the incumbent"),
 
-    bind(Scope::Main, LOOK, Action::Commands, &[":", "ctrl-p"], "commands", "all commands by name; #12 goes to that node"),
+    bind(Scope::Main, LOOK, Action::Commands, &[":", "ctrl-p"], "commands", "all commands by name; #12 goes to that node, JSON as in --commands is sent to the search"),
     bind(Scope::Main, LOOK, Action::FocusNext, &["tab"], "pane", "next pane"),
     bind(Scope::Main, LOOK, Action::FocusPrevious, &["shift-tab"], "", "previous pane"),
     bind(Scope::Main, LOOK, Action::ViewSearch, &["1"], "", "search: the tree and its selected node"),

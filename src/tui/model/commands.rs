@@ -4,8 +4,9 @@ use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher};
 
 use super::Model;
-use crate::search::CandidateId;
+use crate::search::{CandidateId, Command};
 use crate::tui::Action;
+use crate::words;
 
 /// What an entry of the list does.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +15,8 @@ pub enum Choice {
     Act(Action),
     /// Selects a node.
     Goto(CandidateId),
+    /// Tells the search, as a line of `--commands` does.
+    Send(Command),
     /// Nothing: why what was typed cannot be done.
     Wrong(String),
 }
@@ -47,7 +50,21 @@ pub fn entries(model: &Model, typed: &str) -> Vec<Entry> {
     let typed = typed.trim();
     match typed.strip_prefix('#') {
         Some(number) => vec![node(model, number)],
+        None if typed.starts_with('{') => vec![json(model, typed)],
         None => actions(model, typed),
+    }
+}
+
+/// A command as JSON, as `--commands` takes it.
+fn json(model: &Model, typed: &str) -> Entry {
+    match serde_json::from_str::<Command>(typed) {
+        Ok(command) => Entry {
+            help: words::command(&command, model.theme.symbols.marks()),
+            choice: Choice::Send(command),
+            name: String::from("command"),
+            keys: String::new(),
+        },
+        Err(error) => Entry::wrong("command", error.to_string()),
     }
 }
 

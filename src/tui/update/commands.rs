@@ -42,6 +42,12 @@ pub fn key(model: &mut Model, mut prompt: CommandPrompt, action: Action) -> Vec<
 fn choose(model: &mut Model, prompt: CommandPrompt, choice: Choice) -> Vec<Effect> {
     match choice {
         Choice::Act(action) => super::apply(model, action),
+        Choice::Send(_) if model.replay.is_some() => {
+            let text = "this screen only watches: steer where the run is open";
+            model.toasts.push(ToastKind::Note, text, model.clock);
+            Vec::new()
+        }
+        Choice::Send(command) => super::steer::send(model, command),
         Choice::Goto(id) => {
             super::navigate::jump(model, Some(id), "there is no such node");
             Vec::new()
