@@ -13,6 +13,7 @@
 //! | `view` | one file per pane |
 //! | `theme`, `config` | colours and symbols, as data; a person's own keys and colours |
 //! | `export` | a frame as text and SVG |
+//! | `start` | the start screen and its form |
 //! | `app`, `terminal` | the loop, the screen, the threads |
 #![forbid(unsafe_code)]
 

@@ -95,6 +95,8 @@ pub fn probe(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     let allocation = node.allocation.clone();
+    // Who looks into a node stays there, wherever the search goes.
+    model.nodes.follow = false;
     if matches!(model.potentials(), Some(Ok(_))) || model.looking.as_ref() == Some(&allocation) {
         return Vec::new();
     }
