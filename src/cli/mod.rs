@@ -1,6 +1,7 @@
 //! The commands: one file per subcommand, argument parsing and printing, nothing else.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod bits;
 mod commands;
 mod completions;
@@ -62,6 +63,7 @@ enum Commands {
     /// List runs
     Runs(runs::Args),
     Evaluate(evaluate::Args),
+    Bench(bench::Args),
     /// Run a network on given images and write its logits
     Predict(predict::Args),
     Inspect(inspect::Args),
@@ -86,6 +88,7 @@ fn run(command: Option<Commands>, signals: Signals) -> Result<ExitCode> {
         Some(Commands::Resume(args)) => resume::run(&args, signals),
         Some(Commands::Watch(args)) => watch::run(&args, signals),
         Some(Commands::Runs(args)) => runs::run(&args),
+        Some(Commands::Bench(args)) => bench::run(&args),
         Some(Commands::Evaluate(args)) => evaluate::run(&args, signals),
         Some(Commands::Predict(args)) => predict::run(&args),
         Some(Commands::Inspect(args)) => inspect::run(&args),
