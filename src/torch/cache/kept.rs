@@ -91,13 +91,13 @@ impl Kept {
         Ok(Value::new(fresh, self.steps))
     }
 
-    /// Bytes it takes, bookkeeping included.
+    /// Memory it takes.
     pub(super) fn bytes(&self) -> u64 {
         let numbers = match &self.data {
             Data::Bits(x) | Data::Bytes(x) => x.len(),
             Data::Floats(x) => 4 * x.len(),
         };
-        (numbers + super::recall::OVERHEAD) as u64
+        super::recall::resident(numbers)
     }
 }
 
