@@ -15,6 +15,7 @@ use super::cache::{Content, Place as BatchPlace, Values};
 use super::drift::Means;
 use super::executor::Executor;
 use super::footprint::{self, Fit, Footprint};
+use super::memory::share_heap;
 use super::model::Compiled;
 use super::predict::takes;
 use super::record::{ChannelSums, Record};
@@ -106,6 +107,7 @@ impl TorchEvaluator {
         {
             takes(graph, images.frames(), images.shape())?;
         }
+        share_heap();
         let tricks = options.tricks;
         let network = Compiled::new(model, Kind::Float, device)?;
         let wanted = Fit {

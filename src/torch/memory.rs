@@ -1,6 +1,7 @@
 //! Memory of CPU tensors as slices, and loops compiled for the instruction set at hand.
 //!
-//! This is the only file of the program with unsafe code, for just these two things.
+//! Beside memory-mapped checkpoints this is the only file of the program with unsafe code, for just these two things and
+//! one setting of the allocator.
 #![allow(unsafe_code)]
 
 mod spare;
@@ -15,6 +16,18 @@ use super::TorchError;
 use super::error::Doing;
 use super::loops::{Bytes, Dot, Floats, Kernel, Tail};
 use crate::network::Shape;
+
+/// Has all threads share one heap. By default the system's allocator gives threads heaps of their own, and what one
+/// thread frees is not used by the others: with threads that come and go with each job, the values that are kept took
+/// up to twice their bytes (measured on the demo: 2.7 GB resident for 1.5 GB, 1.4 GB with one heap).
+pub(super) fn share_heap() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: `mallopt` only changes a number that the allocator reads when it would make another heap; it may be
+    // called at any time. Where it refuses, everything works as before.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
 
 /// Runs a loop with the widest instruction set this program is compiled for. Results do not depend on it: the loops are
 /// element-wise and nothing is contracted.
