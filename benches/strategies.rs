@@ -13,7 +13,7 @@ use aq4svit::profile::{GateMode, Strategy};
 use aq4svit::quant::{Allocation, BitWidth};
 use aq4svit::search::Settings;
 use common::driver::Driver;
-use common::{LAYERS, width};
+use common::{LAYERS, MAX_DROP, width};
 
 const IMAGES: usize = 2000;
 
@@ -59,9 +59,7 @@ fn optimum(settings: &Settings, all: &[(u64, u32)], seed: u64) -> u64 {
     };
     let mut within = all.iter();
     within
-        .find(|(_, code)| {
-            landscape.drop(&allocation(*code)) <= settings.constraint.max_accuracy_drop
-        })
+        .find(|(_, code)| landscape.drop(&allocation(*code)) <= MAX_DROP)
         .map(|(bytes, _)| *bytes)
         .expect("8 bits meet the constraint")
 }

@@ -3,11 +3,11 @@
 mod common;
 
 use aq4svit::evaluate::{Cancel, Evaluator, Job, Landscape, Outcome, Question, Split};
-use aq4svit::profile::{GateMode, Level, Pin, Strategy};
+use aq4svit::profile::{AccuracyDrop, GateMode, Level, Pin, Strategy};
 use aq4svit::quant::{Allocation, BitWidth};
 use aq4svit::search::{Engine, Event, Settings, State, StopReason};
 use common::driver::{Driver, Forced};
-use common::{LAYERS, landscape, settings, width};
+use common::{LAYERS, MAX_DROP, landscape, settings, width};
 use proptest::prelude::*;
 
 /// Correct images of an allocation on the whole search split.
@@ -46,7 +46,7 @@ fn beam_and_allocate_come_nearer_to_the_optimum_than_greedy() {
             settings.search.strategy = strategy;
             let exact = Landscape::new(seed, 4, 16, 800, 300).without_sampling();
             let mut all = every_allocation(&settings);
-            all.retain(|a| exact.drop(a) <= settings.constraint.max_accuracy_drop);
+            all.retain(|a| exact.drop(a) <= MAX_DROP);
             let optimum = all.iter().map(|a| settings.space.bytes(a)).min();
             let mut driver = Driver::new(settings, exact);
             driver.finish();
@@ -174,7 +174,7 @@ fn no_question_is_asked_twice() {
 #[test]
 fn nothing_met_is_said() {
     let mut settings = settings();
-    settings.constraint.max_accuracy_drop = -50.0;
+    settings.constraint.max_accuracy_drop = AccuracyDrop::Points(-50.0);
     let (engine, events) = finished(settings, 1);
     assert_eq!(engine.tree().finished, Some(StopReason::NothingMet));
     assert_eq!(engine.tree().incumbent, None);
@@ -213,7 +213,7 @@ fn a_memory_limit_that_is_not_reached_is_said() {
 #[test]
 fn the_lowest_width_is_tried_first() {
     let mut settings = settings();
-    settings.constraint.max_accuracy_drop = 100.0;
+    settings.constraint.max_accuracy_drop = AccuracyDrop::Points(100.0);
     let (engine, _) = finished(settings, 1);
     assert_eq!(engine.tree().finished, Some(StopReason::LowestPasses));
     let incumbent = engine

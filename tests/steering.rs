@@ -2,14 +2,15 @@
 
 mod common;
 
-use aq4svit::profile::{GateConfig, GateMode, Pin, Strategy};
+use aq4svit::evaluate::{Question, Split};
+use aq4svit::profile::{AccuracyDrop, ConstraintChange, GateConfig, GateMode, Pin, Strategy};
 use aq4svit::quant::Allocation;
 use aq4svit::search::{
     BaseReason, CandidateId, Command, Engine, Event, GateDecision, Group, Move, Origin, Request,
     Settings, State, StopReason, Tree,
 };
 use common::driver::{Driver, Forced};
-use common::{LAYERS, landscape, settings, width};
+use common::{LAYERS, MAX_DROP, landscape, settings, width};
 use proptest::prelude::{Strategy as Generator, *};
 
 fn pin(pattern: &str, min: u8, max: u8) -> Pin {
@@ -199,7 +200,7 @@ fn a_pin_set_while_the_start_or_the_smallest_width_is_judged_is_obeyed() {
     for drop in [1.5, 100.0] {
         for origin in [Origin::Start, Origin::Lowest] {
             let mut settings = settings();
-            settings.constraint.max_accuracy_drop = drop;
+            settings.constraint.max_accuracy_drop = AccuracyDrop::Points(drop);
             let mut driver = Driver::new(settings, landscape(3));
             driver.until("it is judged", |d| {
                 d.wanted()
@@ -258,7 +259,7 @@ fn pins_set_and_removed_in_the_last_confirmation_or_the_test_open_the_search_aga
 #[test]
 fn pins_changed_after_the_smallest_width_passed_are_obeyed() {
     let mut settings = settings();
-    settings.constraint.max_accuracy_drop = 100.0;
+    settings.constraint.max_accuracy_drop = AccuracyDrop::Points(100.0);
     settings.pins = vec![pin("stage0.*", 4, 8)];
     let mut driver = Driver::new(settings, landscape(2));
     driver.until("it is tested", Driver::is_testing);
@@ -371,6 +372,223 @@ fn after_stop_nothing_but_pausing_is_taken() {
     assert_eq!(driver.tree().finished, Some(StopReason::Stopped));
 }
 
+/// What of a tree a person steers by, and what has to be as before once it is taken back.
+fn steered(driver: &Driver) -> impl PartialEq + std::fmt::Debug + use<> {
+    let tree = driver.tree();
+    let mut pins = tree.pins.clone();
+    pins.sort_by(|a, b| a.pattern.cmp(&b.pattern));
+    let pruned = tree.candidates.iter().filter(|c| c.pruned).map(|c| c.id);
+    let pruned: Vec<CandidateId> = pruned.collect();
+    (pins, tree.constraint, tree.paused, pruned)
+}
+
+#[test]
+fn undo_takes_commands_back_one_after_the_other() {
+    let mut driver = Driver::new(settings(), landscape(7));
+    driver.until("a few bases", |d| d.tree().accepted.len() > 3);
+    assert!(driver.refused(Command::Undo).contains("nothing"));
+    let base = driver.base();
+    let (low, high) = (base.id, base.parent.expect("accepted"));
+    let mut before = vec![steered(&driver)];
+    let given = [
+        Command::Pause,
+        Command::Pin {
+            pin: pin("stage0.*", 4, 8),
+        },
+        Command::Pin {
+            pin: pin("stage0.*", 3, 8),
+        },
+        Command::Unpin {
+            pattern: "stage0.*".into(),
+        },
+        Command::Prune { candidate: low },
+        Command::Prune { candidate: high },
+        Command::ResumeBranch { candidate: high },
+        to_drop(3.0),
+        Command::Resume,
+    ];
+    for command in given {
+        driver.accepted(command);
+        before.push(steered(&driver));
+    }
+    assert!(driver.candidate(low).pruned && !driver.candidate(high).pruned);
+    driver.accepted(Command::Pause);
+    for state in before.iter().rev() {
+        driver.accepted(Command::Undo);
+        assert_eq!(&steered(&driver), state);
+    }
+    assert!(driver.refused(Command::Undo).contains("nothing"));
+    driver.finish();
+}
+
+#[test]
+fn an_undone_stop_goes_on_where_the_search_was() {
+    let mut free = Driver::new(settings(), landscape(2));
+    free.finish();
+    let mut driver = Driver::new(settings(), landscape(2));
+    driver.until("a level", |d| {
+        d.tree().level.is_some() && d.tree().round > 2
+    });
+    driver.accepted(Command::Stop);
+    assert!(driver.is_testing());
+    driver.accepted(Command::Undo);
+    driver.finish();
+    assert_eq!(driver.tree().finished, Some(StopReason::Complete));
+    assert_eq!(driver.incumbent().allocation, free.incumbent().allocation);
+}
+
+#[test]
+fn undoing_set_bits_takes_the_child_back() {
+    let mut driver = Driver::new(settings(), landscape(6));
+    driver.until("a base", |d| d.tree().base.is_some());
+    let base = driver.base().id;
+    driver.accepted(set(base, layer(7), 6));
+    let made = driver.tree().candidates.last().expect("made").id;
+    driver.accepted(Command::Undo);
+    assert!(driver.candidate(made).pruned);
+    assert_ne!(driver.wanted().and_then(|r| r.candidate), Some(made));
+    driver.finish();
+    assert_eq!(driver.candidate(made).state(), State::Proposed);
+    assert!(driver.refused(Command::Undo).contains("finished"));
+}
+
+#[test]
+fn a_changed_constraint_gives_what_a_fresh_search_under_it_gives() {
+    let mut same = 0;
+    for seed in 0..12 {
+        for (from, to) in [(1.5, 4.0), (4.0, 1.5), (0.3, 1.5)] {
+            let started = |drop| {
+                let mut settings = settings();
+                settings.constraint.max_accuracy_drop = AccuracyDrop::Points(drop);
+                Driver::new(settings, landscape(seed))
+            };
+            let mut fresh = started(to);
+            fresh.finish();
+            let mut driver = started(from);
+            driver.until("the end is near", Driver::is_testing);
+            driver.accepted(to_drop(to));
+            driver.finish();
+            let ratio = driver.incumbent().bytes as f64 / fresh.incumbent().bytes as f64;
+            assert!(
+                (0.8..1.2).contains(&ratio),
+                "seed {seed}, {from} to {to}: {ratio}"
+            );
+            same += usize::from(ratio <= 1.0);
+        }
+    }
+    assert!(same >= 18, "{same} of 36 at least as small");
+}
+
+#[test]
+fn a_changed_constraint_evaluates_only_what_the_stored_results_leave_open() {
+    let mut driver = Driver::new(settings(), landscape(3));
+    driver.until("the end is near", Driver::is_testing);
+    let counted = driver.engine.counters().evaluations;
+    let incumbent = driver.incumbent().clone();
+    // Nothing that passed loses its verdict, and nothing that failed can get another one.
+    let lost = incumbent.confirmation.map(|j| j.drop()).expect("confirmed");
+    driver.accepted(to_drop(lost.max(0.0)));
+    assert_eq!(driver.tree().incumbent, Some(incumbent.id));
+    driver.accepted(Command::Undo);
+    assert_eq!(driver.engine.counters().evaluations, counted);
+    // Looser: what goes on begins where its results end.
+    driver.accepted(to_drop(6.0));
+    let mut continued = 0;
+    while let Some(request) = driver.wanted() {
+        let known = request.candidate.map(|c| driver.candidate(c).bits.len());
+        if let Question::Accuracy {
+            split: Split::Search,
+            from,
+            ..
+        } = request.job.question
+        {
+            let twins = driver.tree().candidates.iter();
+            let twins = twins.filter(|c| c.allocation == request.job.allocation);
+            let most = twins.map(|c| c.bits.len()).max();
+            assert_eq!(Some(from), most.max(known));
+            continued += usize::from(from > 0);
+        }
+        driver.step();
+    }
+    assert!(continued > 0);
+    assert!(driver.incumbent().bytes < incumbent.bytes);
+}
+
+#[test]
+fn an_answer_to_a_question_of_another_constraint_is_used_as_far_as_it_goes() {
+    for to in [0.2, 8.0] {
+        let mut driver = Driver::new(settings(), landscape(4));
+        let screening = |d: &Driver| {
+            let job = d.wanted().map(|r| r.job.question);
+            matches!(
+                job,
+                Some(Question::Accuracy {
+                    split: Split::Search,
+                    stop: Some(_),
+                    from: 0,
+                    to: 200
+                })
+            )
+        };
+        driver.until("a screening", screening);
+        let request = driver.wanted().expect("a question");
+        let outcome = driver.answer(&request.job);
+        driver.accepted(to_drop(to));
+        let events = driver.engine.outcome(&request.job, outcome);
+        driver.events.extend(events);
+        driver.finish();
+        let mut replayed = Engine::new(settings()).expect("no pins");
+        replayed.replay(&driver.events).expect("its own journal");
+        assert_eq!(replayed.tree(), driver.tree());
+        assert_eq!(replayed.counters(), driver.engine.counters());
+    }
+}
+
+#[test]
+fn limits_end_the_search_with_the_best_confirmed() {
+    for most in [1, 2, 5, 9, 20] {
+        let mut limited = settings();
+        limited.constraint.max_evaluations = Some(most);
+        let mut driver = Driver::new(limited, landscape(5));
+        driver.finish();
+        assert_eq!(driver.tree().finished, Some(StopReason::MaxEvaluations));
+        assert!(driver.engine.counters().evaluations <= most);
+        let judged = |e: &&Event| matches!(e, Event::Screened { .. } | Event::Confirmed { .. });
+        let last = driver.events.iter().rfind(judged);
+        assert!(matches!(last, Some(Event::Confirmed { .. })), "{last:?}");
+    }
+    let mut driver = Driver::new(settings(), landscape(5));
+    driver.until("an incumbent", |d| d.tree().accepted.len() > 2);
+    driver.accepted(Command::TimeUp);
+    assert!(
+        driver
+            .refused(Command::TimeUp)
+            .contains("finishing already")
+    );
+    assert!(
+        driver
+            .refused(set(CandidateId(0), stage(0), 6))
+            .contains("raise")
+    );
+    driver.accepted(to_drop(2.0));
+    driver.accepted(Command::TimeUp);
+    driver.finish();
+    assert_eq!(driver.tree().finished, Some(StopReason::MaxSeconds));
+}
+
+#[test]
+fn a_constraint_that_says_nothing_new_or_nothing_possible_is_refused() {
+    let mut driver = Driver::new(settings(), landscape(1));
+    assert!(driver.refused(to_drop(MAX_DROP)).contains("already"));
+    assert!(driver.refused(to_drop(-1.0)).contains("0 or more"));
+    let memory = ConstraintChange {
+        max_memory: Some(Some(10)),
+        ..ConstraintChange::default()
+    };
+    let why = driver.refused(Command::Constrain { change: memory });
+    assert!(why.contains("10 bytes") && why.contains("take"), "{why}");
+}
+
 fn commands() -> impl Generator<Value = Command> {
     let candidate = (0u32..40).prop_map(aq4svit::search::CandidateId);
     let bits = prop::sample::select(vec![2u8, 3, 4, 5, 6, 8]).prop_map(width);
@@ -415,8 +633,27 @@ fn commands() -> impl Generator<Value = Command> {
         pattern.prop_map(|pattern| Command::Unpin {
             pattern: pattern.into()
         }),
+        prop::sample::select(vec![0.0, 0.5, 1.0, 2.0, 4.0, 100.0]).prop_map(to_drop),
+        (0u64..6).prop_map(|n| Command::Constrain {
+            change: ConstraintChange {
+                max_memory: Some(Some(n * 1000)),
+                max_evaluations: Some((n % 2 == 0).then_some(10 * n)),
+                ..ConstraintChange::default()
+            }
+        }),
+        Just(Command::Undo),
+        Just(Command::Undo),
         Just(Command::Stop),
     ]
+}
+
+fn to_drop(points: f64) -> Command {
+    Command::Constrain {
+        change: ConstraintChange {
+            max_accuracy_drop: Some(AccuracyDrop::Points(points)),
+            ..ConstraintChange::default()
+        },
+    }
 }
 
 /// When a command is given: so many answers after the start, before the end of the unsteered search, or in between.
@@ -451,7 +688,7 @@ proptest! {
     ) {
         let mut settings = settings();
         settings.gate.mode = gate;
-        settings.constraint.max_accuracy_drop = drop;
+        settings.constraint.max_accuracy_drop = AccuracyDrop::Points(drop);
         settings.search.strategy = strategy;
         settings.search.beam_width = 3;
         let mut unsteered = Driver::new(settings.clone(), landscape(seed));
@@ -483,6 +720,11 @@ proptest! {
         for event in &events {
             if let Event::Screened { candidate, .. } | Event::Measured { candidate, .. } | Event::Confirmed { candidate, .. } = event {
                 prop_assert!(!pruned_since[candidate.index()], "{candidate} was pruned and is evaluated");
+            }
+            if let Event::Proposed { candidate, allocation, .. } = event {
+                let allowed = settings.allowed(&tree.pins).expect("pins that hold");
+                let within = allocation.0.iter().zip(allowed).all(|(w, a)| a.contains(w));
+                prop_assert!(within, "{candidate} breaks a pin");
             }
             tree.apply(event);
             for c in &tree.candidates {

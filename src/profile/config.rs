@@ -30,25 +30,6 @@ pub enum Level {
     Layer,
 }
 
-/// `[constraint]`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Constraint {
-    /// Largest accuracy drop against float on the search split, in percentage points.
-    pub max_accuracy_drop: f64,
-    /// Largest memory in bytes, if limited.
-    pub max_memory: Option<u64>,
-}
-
-impl Default for Constraint {
-    fn default() -> Self {
-        Constraint {
-            max_accuracy_drop: 1.5,
-            max_memory: None,
-        }
-    }
-}
-
 /// The search strategy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -132,12 +132,10 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     choice("quantizer", "affine", &["f32", "f16"], &[], ""),
     key("quantizer", "rounding_seed", Kind::Whole(0, i64::MAX)),
-    key(
-        "constraint",
-        "max_accuracy_drop",
-        Kind::Number(0.0, f64::MAX),
-    ),
+    key("constraint", "max_accuracy_drop", Kind::Drop),
     key("constraint", "max_memory", Kind::Size),
+    key("constraint", "max_evaluations", Kind::Whole(1, MANY)),
+    key("constraint", "max_seconds", Kind::Number(0.0, f64::MAX)),
     choice(
         "search",
         "strategy",

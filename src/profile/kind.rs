@@ -2,6 +2,7 @@
 
 use toml_edit::Item;
 
+use super::constraint::AccuracyDrop;
 use super::size;
 use crate::quant::BitWidth;
 
@@ -34,6 +35,8 @@ pub(crate) enum Kind {
     Choices(&'static [&'static str]),
     /// A memory size.
     Size,
+    /// A largest accuracy drop.
+    Drop,
     /// A bit-width, or a non-empty list of them.
     Menu,
     /// A table of layer → bit-width.
@@ -85,6 +88,10 @@ pub(crate) fn expected(kind: Kind) -> String {
         Kind::Choice(all) => format!("expected one of {}", words(all)),
         Kind::Choices(all) => format!("expected a list of {}", words(all)),
         Kind::Size => "expected a size such as \"96 KiB\" or \"1.5 MiB\", or bytes".to_owned(),
+        Kind::Drop => {
+            "expected points such as 1.5, a share of float's accuracy such as \"2 %\", or \"any\""
+                .to_owned()
+        }
         Kind::Menu => "expected a list of bit-widths: 1 to 8, 16, \"float\"".to_owned(),
         Kind::Bits | Kind::Pins => "expected a table".to_owned(),
     }
@@ -125,6 +132,12 @@ pub(crate) fn fits(kind: Kind, item: &Item) -> bool {
                     .all(|v| v.as_str().is_some_and(|s| all.contains(&s)))
         }),
         Kind::Size => bytes(item).is_some(),
+        Kind::Drop => match item.as_str() {
+            Some(text) => {
+                AccuracyDrop::parse(text).is_some_and(|drop| drop.number().is_none_or(|n| n >= 0.0))
+            }
+            None => fits(Kind::Number(0.0, f64::MAX), item),
+        },
         Kind::Menu => item
             .as_array()
             .is_some_and(|a| !a.is_empty() && a.iter().all(|v| width_of(v).is_some())),

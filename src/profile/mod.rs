@@ -23,6 +23,7 @@
 
 mod check;
 mod config;
+mod constraint;
 mod document;
 mod error;
 mod files;
@@ -40,9 +41,8 @@ mod save;
 mod settings;
 mod size;
 
-pub use config::{
-    Constraint, GateConfig, GateMode, Level, Pin, Published, SearchConfig, Stage, Strategy,
-};
+pub use config::{GateConfig, GateMode, Level, Pin, Published, SearchConfig, Stage, Strategy};
+pub use constraint::{AccuracyDrop, Constraint, ConstraintChange};
 pub use error::{Place, ProfileError};
 pub use library::{
     DEFAULT, Library, LibraryError, NameError, Origin, ProfileName, ResolvedProfile, SHIPPED,

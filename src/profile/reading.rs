@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use toml_edit::{DocumentMut, Item, TableLike};
 
 use super::check::check;
-use super::config::{Constraint, Pin, SearchConfig};
+use super::config::{Pin, SearchConfig};
+use super::constraint::Constraint;
 use super::document::Source;
 use super::error::ProfileError;
 use super::files::{self, BUILTIN};

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::config::{Constraint, GateConfig, Pin, Published, SearchConfig};
+use super::config::{GateConfig, Pin, Published, SearchConfig};
+use super::constraint::Constraint;
 use super::document::read_text;
 use super::error::ProfileError;
 use super::files::BUILTIN;

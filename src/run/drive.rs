@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, unbounded};
 
 use super::best::BestProfile;
 use super::costs::Costs;
@@ -108,6 +109,7 @@ impl Driver {
             idle_said: false,
             dropped: 0,
             dropped_said: 0,
+            time_over: None,
         };
         let thread = thread::Builder::new()
             .name("search".into())
@@ -142,6 +144,8 @@ struct Loop {
     /// Progress reports dropped, and how many of them the front end knows of.
     dropped: u64,
     dropped_said: u64,
+    /// The limit in seconds that the engine was told to be over.
+    time_over: Option<f64>,
 }
 
 impl Loop {
@@ -172,6 +176,11 @@ impl Loop {
                 },
                 recv(orders) -> order => self.driver.script.take(order.ok()),
                 recv(reports) -> report => outcome = self.report(report.ok()),
+                recv(self.alarm()) -> _ => {
+                    self.time_over = self.tree().constraint.max_seconds;
+                    let events = self.driver.engine.command(Command::TimeUp);
+                    outcome = self.publish(events);
+                }
                 recv(stop) -> _ => break,
             }
         }
@@ -203,6 +212,18 @@ impl Loop {
             };
             let events = engine.command(command);
             self.publish(events)?;
+        }
+    }
+
+    /// Rings when the time that the constraint allows is over, once for each limit. A pause is no time of searching.
+    fn alarm(&self) -> Receiver<std::time::Instant> {
+        let most = self.tree().constraint.max_seconds;
+        match most.filter(|_| !self.idle_said && most != self.time_over) {
+            Some(most) => {
+                let left = (most - self.driver.work.seconds()).clamp(0.0, 1e9);
+                after(Duration::from_secs_f64(left))
+            }
+            None => never(),
         }
     }
 
@@ -345,7 +366,10 @@ fn changes_best(event: &Event) -> bool {
     match event {
         Event::IncumbentChanged { .. } => true,
         Event::CommandAccepted { command, .. } => {
-            matches!(command, Command::Pin { .. } | Command::Unpin { .. })
+            matches!(
+                command,
+                Command::Pin { .. } | Command::Unpin { .. } | Command::Undo
+            )
         }
         _ => false,
     }

@@ -51,6 +51,9 @@ pub struct Finished {
     pub seconds: f64,
     /// Why it ended.
     pub stop_reason: StopReason,
+    /// True when the result meets every constraint.
+    #[serde(skip)]
+    met: bool,
     /// The profile that holds the result; none where nothing was confirmed.
     pub profile: Option<PathBuf>,
 }
@@ -67,6 +70,7 @@ impl Finished {
             incumbent.map(|c| saving_percent(of(space, &c.allocation), of(space, &float)))
         };
         let best = folder.join(BEST);
+        let most = tree.constraint.max_memory;
         Some(Finished {
             accuracy_float: percent(tree.float.correct(), tree.float.len()),
             accuracy: confirmed.map(|j| j.accuracy()),
@@ -90,13 +94,14 @@ impl Finished {
             layer_forwards_plain: totals.layer_forwards_plain,
             seconds: totals.seconds,
             stop_reason,
+            met: incumbent.is_some_and(|c| most.is_none_or(|most| c.bytes <= most)),
             profile: incumbent.map(|_| std::path::absolute(&best).unwrap_or(best)),
         })
     }
 
     /// True when the result meets every constraint.
     pub fn is_met(&self) -> bool {
-        self.memory_bytes.is_some() && self.stop_reason != StopReason::NothingMet
+        self.met
     }
 }
 
@@ -118,10 +123,17 @@ impl fmt::Display for Finished {
         };
         let title = match self.stop_reason {
             StopReason::NothingMet => "the smallest found is larger than the memory limit",
-            StopReason::Stopped => "stopped; the smallest confirmed so far",
+            StopReason::Stopped => "stopped; the best confirmed so far",
+            StopReason::MaxEvaluations => {
+                "as many evaluations as allowed; the best confirmed by then"
+            }
+            StopReason::MaxSeconds => "the time is over; the best confirmed by then",
             StopReason::Complete | StopReason::LowestPasses => "done",
         };
         writeln!(f, "{title}:")?;
+        if !self.met && self.stop_reason.is_early() {
+            writeln!(f, "  it is larger than the memory limit")?;
+        }
         writeln!(
             f,
             "  memory    {bytes} of {} bytes: {saving:.2} % saved (weights alone {weights:.2} %)",

@@ -88,6 +88,11 @@ impl WorkLog {
         self.last = Instant::now();
     }
 
+    /// Seconds of working until now, where it works.
+    pub fn seconds(&self) -> f64 {
+        self.total.seconds + self.last.elapsed().as_secs_f64()
+    }
+
     /// All costs up to the last call of [`WorkLog::add`].
     pub fn total(&self) -> Spent {
         self.total

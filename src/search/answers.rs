@@ -63,12 +63,8 @@ impl Engine {
             self.settings.screen()
         };
         let allocation = &self.tree.get(candidate)?.allocation;
-        Some(self.known.judge(
-            allocation,
-            of,
-            self.settings.constraint.max_accuracy_drop,
-            whole,
-        ))
+        let allowed = self.tree.allowed_loss(of);
+        Some(self.known.judge(allocation, of, allowed, whole))
     }
 
     /// Commits a question's answer if an earlier result of this run is one.

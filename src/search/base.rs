@@ -40,7 +40,7 @@ impl Engine {
     pub(super) fn settle(&mut self) {
         let at_work = match self.phase {
             Phase::Lowest(_) | Phase::Level(_) | Phase::Allocate(_) | Phase::Confirm(_) => true,
-            Phase::Test(reason) => reason != StopReason::Stopped,
+            Phase::Test(reason) => !reason.is_early(),
             Phase::Baseline | Phase::Start(_) | Phase::Finished => false,
         };
         if !at_work || self.eligible_base().is_some() {
@@ -49,7 +49,7 @@ impl Engine {
         let Some(base) = self.tree.base.and_then(|b| self.tree.get(b)).cloned() else {
             return;
         };
-        let refuted = base.state() == State::Refuted;
+        let refuted = matches!(base.state(), State::Failed | State::Refuted);
         if !refuted && !base.pruned && self.bring_within_pins(&base) {
             return;
         }
@@ -168,7 +168,7 @@ impl Engine {
             Phase::Start(_) => self.open_stage(0),
             // The smallest width is tried whatever the base; once confirmed, the first level opens.
             Phase::Lowest(_) | Phase::Confirm(After::Lowest) => {}
-            Phase::Baseline | Phase::Test(StopReason::Stopped) | Phase::Finished => {}
+            Phase::Baseline | Phase::Test(_) | Phase::Finished => {}
         }
     }
 

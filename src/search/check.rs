@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::engine::Engine;
 use super::level::brought_to;
 use super::phases::Phase;
+use super::undo::Inverse;
 use super::{Candidate, CandidateId, Command, Move, State, StopReason};
-use crate::profile::Pin;
+use crate::profile::{ConstraintChange, Pin};
 use crate::quant::{Allocation, BitWidth};
 
 /// What an accepted command still has to do once its acknowledgement is journalled.
@@ -23,8 +24,14 @@ pub(super) enum Effect {
     TakeUp(CandidateId),
     /// Bring everything within these widths.
     Repin(Vec<Vec<BitWidth>>),
+    /// Decide again under the constraint now in force.
+    Rejudge,
     /// Finish with the incumbent.
-    Stop,
+    Finish(StopReason),
+    /// Go on as if it had not been stopped.
+    GoOn,
+    /// Judge a candidate that was asked for no more.
+    Withdraw(CandidateId),
 }
 
 impl Engine {
@@ -33,11 +40,16 @@ impl Engine {
         if self.is_finished() {
             return Err("the search has finished; start a new one with the changed profile".into());
         }
-        let pausing = matches!(command, Command::Pause | Command::Resume);
-        if matches!(self.phase, Phase::Test(StopReason::Stopped)) && !pausing {
-            return Err("the search was stopped and is finishing".into());
-        }
+        let inverse = match command {
+            Command::Undo => self.tree.undoable.last().map(|u| &u.inverse),
+            _ => None,
+        };
+        self.check_ending(match inverse {
+            Some(Inverse::Command(inverse)) => inverse,
+            _ => command,
+        })?;
         match command {
+            Command::Undo => self.check_undo(),
             Command::Pause if self.tree.paused => Err("already paused".into()),
             Command::Pause => Ok(("paused".into(), Effect::Nothing)),
             Command::Resume if !self.tree.paused => Err("not paused".into()),
@@ -48,11 +60,78 @@ impl Engine {
             Command::SetLayers { candidate, bits } => self.check_set_layers(*candidate, bits),
             Command::Pin { pin } => self.check_pin(pin),
             Command::Unpin { pattern } => self.check_unpin(pattern),
+            Command::Constrain { change } => self.check_constrain(change),
             Command::Stop => Ok((
-                "finishing with the smallest confirmed allocation".into(),
-                Effect::Stop,
+                "finishing with the best confirmed allocation".into(),
+                Effect::Finish(StopReason::Stopped),
+            )),
+            Command::TimeUp => Ok((
+                "the time is over: finishing with the best confirmed allocation".into(),
+                Effect::Finish(StopReason::MaxSeconds),
             )),
         }
+    }
+
+    /// Refuses what comes too late for a search that is finishing before it is done.
+    fn check_ending(&self, command: &Command) -> Result<(), String> {
+        let Phase::Test(reason) = self.phase else {
+            return Ok(());
+        };
+        match (reason, command) {
+            (_, Command::Pause | Command::Resume) => Ok(()),
+            (_, Command::TimeUp) => Err("the search is finishing already".into()),
+            (StopReason::Stopped, Command::Undo) => Ok(()),
+            (StopReason::Stopped, _) => Err("the search was stopped and is finishing".into()),
+            (StopReason::MaxEvaluations | StopReason::MaxSeconds, Command::Constrain { .. }) => {
+                Ok(())
+            }
+            (StopReason::MaxEvaluations | StopReason::MaxSeconds, _) => Err(
+                "the search has spent what the constraint allows and is finishing: raise that to go on"
+                    .into(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_undo(&self) -> Result<(String, Effect), String> {
+        let Some(last) = self.tree.undoable.last() else {
+            return Err("there is nothing to take back".into());
+        };
+        match &last.inverse {
+            Inverse::Command(Command::Constrain { change }) => {
+                let note = format!("back to: {}", change.of(self.tree.constraint));
+                Ok((note, Effect::Rejudge))
+            }
+            Inverse::Command(inverse) => self.check(inverse),
+            Inverse::GoOn { .. } => Ok(("going on: not stopped".into(), Effect::GoOn)),
+            Inverse::Withdraw { candidate, made } => {
+                let note = match made {
+                    true => format!("took {candidate} back: it will not be expanded"),
+                    false if self.by_hand.contains(candidate) => {
+                        format!("{candidate} is not waiting any more")
+                    }
+                    false => format!("{candidate} was judged already: that stands"),
+                };
+                Ok((note, Effect::Withdraw(*candidate)))
+            }
+        }
+    }
+
+    fn check_constrain(&self, change: &ConstraintChange) -> Result<(String, Effect), String> {
+        if let Some(wrong) = change.wrong() {
+            return Err(wrong.into());
+        }
+        let constraint = change.of(self.tree.constraint);
+        if constraint == self.tree.constraint {
+            return Err(format!("the constraint is that already: {constraint}"));
+        }
+        let least = self.settings.space.bytes(&self.lowest());
+        if let Some(most) = change.max_memory.flatten().filter(|most| *most < least) {
+            return Err(format!(
+                "no allocation fits in {most} bytes: the smallest widths that the pins allow take {least}"
+            ));
+        }
+        Ok((format!("from now on: {constraint}"), Effect::Rejudge))
     }
 
     fn known_candidate(&self, id: CandidateId) -> Result<&Candidate, String> {

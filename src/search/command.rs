@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::CandidateId;
-use crate::profile::Pin;
+use crate::profile::{ConstraintChange, Pin};
 use crate::quant::BitWidth;
 
 /// Layers that change together.
@@ -87,6 +87,17 @@ pub enum Command {
         /// The pattern as it was given.
         pattern: String,
     },
+    /// Change what a result must meet and what the search may spend. Verdicts follow from the stored results of every
+    /// image; only what these leave undecided is evaluated, from where it ended.
+    Constrain {
+        /// What to change.
+        #[serde(flatten)]
+        change: ConstraintChange,
+    },
+    /// Take the last command back that was accepted and not yet taken back.
+    Undo,
     /// Finish with the incumbent: no more candidates.
     Stop,
+    /// The time that the constraint allows is over: finish with the incumbent. Sent by whoever holds the clock.
+    TimeUp,
 }

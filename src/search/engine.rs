@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use super::gate::{FrozenGate, Gate};
 use super::known::Known;
 use super::phases::Phase;
-use super::{CandidateId, CloseReason, Counters, Event, Settings, Tree};
+use super::{CandidateId, CloseReason, Counters, Event, Settings, StopReason, Tree};
 use crate::evaluate::{Job, Outcome, Question, Split};
 use crate::profile::PinError;
 use crate::quant::{Allocation, BitWidth};
@@ -75,6 +75,8 @@ pub struct Engine {
     pub(super) resumed: VecDeque<CandidateId>,
     /// Undecided candidates of resumed branches that hang elsewhere than on the base.
     pub(super) extras: VecDeque<CandidateId>,
+    /// Where the search stood when it was stopped.
+    pub(super) before_stop: Option<Box<Phase>>,
     pub(super) arrived: HashMap<(Allocation, Kind), Outcome>,
     asking: Option<Ask>,
     pub(super) counters: Counters,
@@ -132,6 +134,7 @@ impl Engine {
             closed: HashMap::new(),
             resumed: VecDeque::new(),
             extras: VecDeque::new(),
+            before_stop: None,
             arrived: HashMap::new(),
             asking: None,
             counters: Counters::default(),
@@ -229,6 +232,10 @@ impl Engine {
                 Next::Again => {}
                 Next::Wait => return,
                 Next::Ask(ask) => {
+                    let Some(ask) = self.within_limits(ask) else {
+                        self.phase = Phase::Test(StopReason::MaxEvaluations);
+                        continue;
+                    };
                     // What is known already is committed without a stop: a replay of the journal does the same.
                     let held = self.hold.is_some_and(|at| self.emitted >= at);
                     if !self.recalled(ask) && (held || !self.received(ask)) {

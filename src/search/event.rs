@@ -124,6 +124,8 @@ pub enum BaseReason {
     Pinned,
     /// Back in an unpruned branch.
     Resumed,
+    /// The smallest that meets a changed constraint.
+    Constrained,
 }
 
 /// Why a group is proposed no further at this level.
@@ -154,6 +156,20 @@ pub enum StopReason {
     NothingMet,
     /// A person asked.
     Stopped,
+    /// As many evaluations as the constraint allows.
+    MaxEvaluations,
+    /// The time that the constraint allows is over.
+    MaxSeconds,
+}
+
+impl StopReason {
+    /// True where the search ends before it is done.
+    pub fn is_early(self) -> bool {
+        match self {
+            StopReason::Stopped | StopReason::MaxEvaluations | StopReason::MaxSeconds => true,
+            StopReason::Complete | StopReason::LowestPasses | StopReason::NothingMet => false,
+        }
+    }
 }
 
 /// One thing that happened.
@@ -285,6 +301,9 @@ pub enum Event {
         command: Command,
         /// What it did, in words.
         note: String,
+        /// The candidate that it made, or had judged.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        candidate: Option<CandidateId>,
     },
     /// A command was refused.
     CommandRefused {

@@ -30,7 +30,6 @@ impl Engine {
 
     /// Why an allocation need not be proposed, if so.
     pub(super) fn hopeless(&self, allocation: &Allocation) -> Option<CloseReason> {
-        let drop = self.settings.constraint.max_accuracy_drop;
         if self
             .tree
             .candidates
@@ -39,7 +38,10 @@ impl Engine {
         {
             return Some(CloseReason::Pruned);
         }
-        let fails = |of| self.known.fails(allocation, of, drop);
+        let fails = |of| {
+            let allowed = self.tree.allowed_loss(of);
+            self.known.fails(allocation, of, allowed)
+        };
         (fails(self.settings.screen()) || fails(self.settings.search_images))
             .then_some(CloseReason::AlreadyFailed)
     }

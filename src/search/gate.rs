@@ -33,6 +33,10 @@ impl Gate {
             verdicts: Vec::new(),
         }
     }
+    /// Knows these verdicts instead of all it learned.
+    pub fn relearn(&mut self, verdicts: Vec<(f64, bool)>) {
+        self.verdicts = verdicts;
+    }
     /// Learns one screening verdict.
     pub fn learn(&mut self, drift: f64, met: bool) {
         self.verdicts.push((drift, met));

@@ -62,7 +62,7 @@ impl Known {
         &self,
         allocation: &Allocation,
         of: usize,
-        max_drop: f64,
+        allowed_loss: i64,
         whole: bool,
     ) -> Result<(Judgement, CorrectBits), Needed> {
         let none = CorrectBits::new();
@@ -70,46 +70,57 @@ impl Known {
             .by_allocation
             .get(allocation)
             .map_or(&none, |m| &m.bits);
-        let slice = |bits: &CorrectBits, from: usize, to: usize| -> CorrectBits {
-            bits.iter().take(to).skip(from).collect()
-        };
-        let allowed_loss = allowed_loss(max_drop, of);
-        let all = StopRule {
-            lost_before: 0,
-            allowed_loss,
-            float: slice(&self.float, 0, of),
-            stop_when_met: !whole,
-        };
-        if let Some((images, verdict)) = all.decided(&slice(known, 0, of)) {
-            let bits = slice(known, 0, images);
-            let judgement = Judgement {
-                verdict,
-                images,
-                of,
-                correct: bits.correct(),
-                float_correct: self.float.correct_in(0, images),
-                allowed_loss,
-                cached: false,
-            };
-            return Ok((judgement, bits));
-        }
-        let from = known.len().min(of);
-        let lost_before = self.float.correct_in(0, from) as i64 - known.correct_in(0, from) as i64;
-        Err(Needed {
-            from,
-            to: of,
-            stop: StopRule {
-                lost_before,
-                float: slice(&self.float, from, of),
-                ..all
-            },
-        })
+        let judgement = judged(known, &self.float, of, allowed_loss, whole)?;
+        Ok((judgement, slice(known, 0, judgement.images)))
     }
 
     /// True when the allocation is known not to meet the constraint on the first `of` images.
-    pub fn fails(&self, allocation: &Allocation, of: usize, max_drop: f64) -> bool {
-        matches!(self.judge(allocation, of, max_drop, false), Ok((j, _)) if j.verdict == Verdict::NotMet)
+    pub fn fails(&self, allocation: &Allocation, of: usize, allowed_loss: i64) -> bool {
+        matches!(self.judge(allocation, of, allowed_loss, false), Ok((j, _)) if j.verdict == Verdict::NotMet)
     }
+}
+
+fn slice(bits: &CorrectBits, from: usize, to: usize) -> CorrectBits {
+    bits.iter().take(to).skip(from).collect()
+}
+
+/// The verdict that the known bits of an allocation give on the first `of` images, or what is needed for it. `whole` asks
+/// for all images where the constraint is met.
+pub fn judged(
+    known: &CorrectBits,
+    float: &CorrectBits,
+    of: usize,
+    allowed_loss: i64,
+    whole: bool,
+) -> Result<Judgement, Needed> {
+    let all = StopRule {
+        lost_before: 0,
+        allowed_loss,
+        float: slice(float, 0, of),
+        stop_when_met: !whole,
+    };
+    if let Some((images, verdict)) = all.decided(&slice(known, 0, of)) {
+        return Ok(Judgement {
+            verdict,
+            images,
+            of,
+            correct: known.correct_in(0, images),
+            float_correct: float.correct_in(0, images),
+            allowed_loss,
+            cached: false,
+        });
+    }
+    let from = known.len().min(of);
+    let lost_before = float.correct_in(0, from) as i64 - known.correct_in(0, from) as i64;
+    Err(Needed {
+        from,
+        to: of,
+        stop: StopRule {
+            lost_before,
+            float: slice(float, from, of),
+            ..all
+        },
+    })
 }
 
 /// Most correct images that may be lost: `floor(max_drop · images / 100)`, where an exact product is not lost to
@@ -142,7 +153,7 @@ mod tests {
         let mut known = Known::default();
         known.set_float(bits("1111111111"));
         let needed = known
-            .judge(&allocation, 5, 20.0, false)
+            .judge(&allocation, 5, 1, false)
             .expect_err("nothing known");
         assert_eq!(
             (needed.from, needed.to, needed.stop.allowed_loss),
@@ -150,10 +161,10 @@ mod tests {
         );
         // Certain after four: the last image can cost at most one.
         known.extend(&allocation, &bits("1111"));
-        let (judgement, _) = known.judge(&allocation, 5, 20.0, false).expect("known");
+        let (judgement, _) = known.judge(&allocation, 5, 1, false).expect("known");
         assert_eq!((judgement.verdict, judgement.images), (Verdict::Met, 4));
         let needed = known
-            .judge(&allocation, 10, 20.0, true)
+            .judge(&allocation, 10, 2, true)
             .expect_err("six are missing");
         assert_eq!(
             (
@@ -165,9 +176,9 @@ mod tests {
             (4, 10, 0, 2)
         );
         known.extend(&allocation, &bits("010"));
-        assert!(known.judge(&allocation, 10, 20.0, true).is_err());
+        assert!(known.judge(&allocation, 10, 2, true).is_err());
         known.extend(&allocation, &bits("0"));
-        let (judgement, bits) = known.judge(&allocation, 10, 20.0, true).expect("certain");
+        let (judgement, bits) = known.judge(&allocation, 10, 2, true).expect("certain");
         assert_eq!(
             (judgement.verdict, judgement.images, bits.len()),
             (Verdict::NotMet, 8, 8)

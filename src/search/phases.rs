@@ -41,6 +41,7 @@ impl Engine {
     pub(super) fn step(&mut self) -> Next {
         if self.tree.base.is_some()
             && !self.is_finished()
+            && !self.is_ending()
             && let Some(candidate) = self.by_hand.front().copied()
         {
             return self.step_by_hand(candidate);
@@ -137,7 +138,7 @@ impl Engine {
 
     pub(super) fn step_test(&mut self, reason: StopReason) -> Next {
         let Some(incumbent) = self.tree.incumbent.and_then(|i| self.tree.get(i)) else {
-            self.finish(if reason == StopReason::Stopped {
+            self.finish(if reason.is_early() {
                 reason
             } else {
                 StopReason::NothingMet
@@ -153,11 +154,15 @@ impl Engine {
             }
         }
         let fits = self
-            .settings
+            .tree
             .constraint
             .max_memory
             .is_none_or(|most| incumbent.bytes <= most);
-        self.finish(if fits { reason } else { StopReason::NothingMet });
+        self.finish(if fits || reason.is_early() {
+            reason
+        } else {
+            StopReason::NothingMet
+        });
         Next::Again
     }
 

@@ -5,7 +5,7 @@ use super::engine::{Engine, Next};
 use super::judge::{Judged, Trial};
 use super::phases::Phase;
 use super::{
-    BaseReason, Candidate, CandidateId, CloseReason, Command, Event, Origin, State, StopReason,
+    BaseReason, Candidate, CandidateId, CloseReason, Command, Event, Origin, State,
 };
 
 impl Engine {
@@ -14,7 +14,16 @@ impl Engine {
         match self.check(&command) {
             Err(why) => self.emit(Event::CommandRefused { command, why }),
             Ok((note, effect)) => {
-                self.emit(Event::CommandAccepted { command, note });
+                let candidate = match effect {
+                    Effect::Judge(candidate) | Effect::Withdraw(candidate) => Some(candidate),
+                    Effect::Make(..) => Some(CandidateId(self.tree.candidates.len() as u32)),
+                    _ => None,
+                };
+                self.emit(Event::CommandAccepted {
+                    command,
+                    note,
+                    candidate,
+                });
                 self.obey(effect);
                 self.advance();
             }
@@ -30,12 +39,10 @@ impl Engine {
                 let candidate = self.propose(Some(parent), change, Origin::Manual, allocation);
                 self.by_hand.push_back(candidate);
             }
-            Effect::LeaveBranch => {
-                let tree = &self.tree;
-                let alive = |id: &CandidateId| tree.get(*id).is_some_and(|c| !c.pruned);
-                self.by_hand.retain(alive);
-                self.extras.retain(alive);
-                self.resumed.retain(alive);
+            Effect::LeaveBranch => self.leave_branch(),
+            Effect::Withdraw(candidate) => {
+                self.by_hand.retain(|c| *c != candidate);
+                self.leave_branch();
             }
             Effect::TakeUp(top) => {
                 self.resumed.push_back(top);
@@ -45,11 +52,33 @@ impl Engine {
                 }
             }
             Effect::Repin(allowed) => self.repin(allowed),
-            Effect::Stop => {
-                self.phase = Phase::Test(StopReason::Stopped);
-                self.by_hand.clear();
+            Effect::Rejudge => self.rejudge(),
+            Effect::Finish(reason) => {
+                let phase = std::mem::replace(&mut self.phase, Phase::Test(reason));
+                self.before_stop = Some(Box::new(phase));
+            }
+            Effect::GoOn => {
+                if let Some(phase) = self.before_stop.take() {
+                    self.phase = *phase;
+                }
             }
         }
+    }
+
+    /// Drops queued work in pruned branches.
+    fn leave_branch(&mut self) {
+        let tree = &self.tree;
+        let alive = |id: &CandidateId| tree.get(*id).is_some_and(|c| !c.pruned);
+        if let Phase::Level(open) = &mut self.phase {
+            open.leaves.retain(alive);
+            open.states.retain(|state| alive(&state.base));
+            for state in &mut open.states {
+                state.found.retain(|(candidate, _)| alive(candidate));
+            }
+        }
+        self.by_hand.retain(alive);
+        self.extras.retain(alive);
+        self.resumed.retain(alive);
     }
 
     /// Judges the candidate at the head of the queue of those asked for; the gate has no say.

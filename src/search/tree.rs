@@ -1,11 +1,13 @@
 //! The search tree, folded from events: what the engine decides on, the interface draws and a report reads.
 
+use super::known::{allowed_loss, judged};
+use super::undo::{Inverse, Undoable};
 use super::{
     BaseReason, CandidateId, Command, Event, GateDecision, GateReason, Judgement, Move, Origin,
     Settings, StopReason,
 };
 use crate::evaluate::{CorrectBits, Verdict};
-use crate::profile::{Level, Pin};
+use crate::profile::{Constraint, Level, Pin};
 use crate::quant::Allocation;
 
 /// Where a candidate stands.
@@ -64,6 +66,8 @@ pub struct Candidate {
     pub tested: Option<(usize, usize)>,
     /// Pruned, itself or with an ancestor.
     pub pruned: bool,
+    /// True for the top of a branch that was pruned.
+    pub cut: bool,
 }
 
 impl Candidate {
@@ -114,6 +118,10 @@ pub struct Tree {
     pub round: u32,
     /// Bounds on bit-widths now in force.
     pub pins: Vec<Pin>,
+    /// What a result must meet now.
+    pub constraint: Constraint,
+    /// Accepted commands that may be taken back, the last one first to be.
+    pub undoable: Vec<Undoable>,
     /// True between an accepted pause and resume.
     pub paused: bool,
     /// Test split: images and how many the float network gets right.
@@ -155,6 +163,7 @@ impl Tree {
         match event {
             Event::Started { settings } => {
                 self.pins = settings.pins.clone();
+                self.constraint = settings.constraint;
                 self.settings = Some(settings.clone());
             }
             Event::Baseline { correct } => self.float = correct.clone(),
@@ -196,6 +205,7 @@ impl Tree {
                     bits: CorrectBits::new(),
                     tested: None,
                     pruned,
+                    cut: false,
                 });
             }
             Event::RoundOpened { round, .. } => self.round = *round,
@@ -234,7 +244,9 @@ impl Tree {
             Event::BaseChanged { candidate, reason } => self.set_base(*candidate, *reason),
             Event::IncumbentChanged { candidate } => self.incumbent = *candidate,
             Event::GroupClosed { .. } | Event::CommandRefused { .. } => {}
-            Event::CommandAccepted { command, .. } => self.apply_command(command),
+            Event::CommandAccepted {
+                command, candidate, ..
+            } => self.accept(command, *candidate),
             Event::Tested {
                 candidate: None,
                 images,
@@ -253,19 +265,72 @@ impl Tree {
         }
     }
 
+    fn accept(&mut self, command: &Command, candidate: Option<CandidateId>) {
+        if *command == Command::Undo {
+            return match self.undoable.pop().map(|u| u.inverse) {
+                Some(Inverse::Command(inverse)) => self.apply_command(&inverse),
+                Some(Inverse::GoOn { paused }) => self.paused = paused,
+                Some(Inverse::Withdraw {
+                    candidate,
+                    made: true,
+                }) => self.cut(candidate, true),
+                Some(Inverse::Withdraw { made: false, .. }) | None => {}
+            };
+        }
+        if let Some(inverse) = self.inverse(command, candidate) {
+            let command = command.clone();
+            self.undoable.push(Undoable { command, inverse });
+        }
+        self.apply_command(command);
+    }
+
     fn apply_command(&mut self, command: &Command) {
         match command {
             Command::Pause => self.paused = true,
             Command::Resume => self.paused = false,
-            Command::Prune { candidate } => self.set_pruned(*candidate, true),
-            Command::ResumeBranch { candidate } => self.set_pruned(*candidate, false),
+            Command::Prune { candidate } => self.cut(*candidate, true),
+            Command::ResumeBranch { candidate } => self.cut(*candidate, false),
             Command::Pin { pin } => {
                 self.pins.retain(|p| p.pattern != pin.pattern);
                 self.pins.push(pin.clone());
             }
             Command::Unpin { pattern } => self.pins.retain(|p| &p.pattern != pattern),
-            Command::Stop => self.paused = false,
-            Command::SetBits { .. } | Command::SetLayers { .. } => {}
+            Command::Constrain { change } => {
+                self.constraint = change.of(self.constraint);
+                self.rejudge();
+            }
+            Command::Stop | Command::TimeUp => self.paused = false,
+            Command::SetBits { .. } | Command::SetLayers { .. } | Command::Undo => {}
+        }
+    }
+
+    /// Most correct images that may be lost over `of` of the search split's images.
+    pub(super) fn allowed_loss(&self, of: usize) -> i64 {
+        let (correct, images) = (self.float.correct(), self.float.len());
+        let drop = self.constraint.max_accuracy_drop;
+        allowed_loss(drop.points(correct, images), of)
+    }
+
+    /// Decides again what was decided under another constraint, from the results of every image; a verdict that these
+    /// leave open is taken back, and so is what the gate held back.
+    fn rejudge(&mut self) {
+        let Some(settings) = &self.settings else {
+            return;
+        };
+        let (screen, all) = (settings.screen(), settings.search_images);
+        let (of_screen, of_all) = (self.allowed_loss(screen), self.allowed_loss(all));
+        for c in &mut self.candidates {
+            let again = |of, allowed, whole| judged(&c.bits, &self.float, of, allowed, whole).ok();
+            let cached = |j: Judgement| Judgement { cached: true, ..j };
+            c.screening = c.screening.and_then(|_| again(screen, of_screen, false));
+            c.confirmation = c.confirmation.and_then(|_| again(all, of_all, true));
+            c.screening = c.screening.map(cached);
+            c.confirmation = c.confirmation.map(cached);
+            if c.judgement().is_none()
+                && c.gate.is_some_and(|g| g.decision == GateDecision::HeldBack)
+            {
+                c.gate = None;
+            }
         }
     }
 
@@ -274,7 +339,10 @@ impl Tree {
             BaseReason::Start | BaseReason::Accepted | BaseReason::Resumed => {
                 self.accepted.extend(self.base);
             }
-            BaseReason::WalkedBack | BaseReason::Pruned | BaseReason::Pinned => {
+            BaseReason::WalkedBack
+            | BaseReason::Pruned
+            | BaseReason::Pinned
+            | BaseReason::Constrained => {
                 let back = self.accepted.iter().position(|c| *c == candidate);
                 self.accepted.truncate(back.unwrap_or(self.accepted.len()));
             }
@@ -282,9 +350,14 @@ impl Tree {
         self.base = Some(candidate);
     }
 
-    fn set_pruned(&mut self, top: CandidateId, pruned: bool) {
+    /// Cuts a branch off, or takes that back: what was cut off below it stays so.
+    fn cut(&mut self, top: CandidateId, cut: bool) {
+        self.edit(top, |c| c.cut = cut);
+        // Parents come before their children.
         for id in self.branch(top) {
-            self.edit(id, |c| c.pruned = pruned);
+            let parent = self.get(id).and_then(|c| c.parent);
+            let above = parent.and_then(|p| self.get(p)).is_some_and(|p| p.pruned);
+            self.edit(id, |c| c.pruned = above || c.cut);
         }
     }
 
@@ -305,6 +378,7 @@ impl BaseReason {
             BaseReason::Pruned => "the old base was pruned",
             BaseReason::Pinned => "the old base breaks a pin",
             BaseReason::Resumed => "back in a resumed branch",
+            BaseReason::Constrained => "the smallest that meets the changed constraint",
         }
     }
 }

@@ -4,7 +4,7 @@
 pub mod numbers;
 
 use crate::evaluate::{Verdict, percent};
-use crate::profile::{GateMode, Level, Strategy};
+use crate::profile::{ConstraintChange, GateMode, Level, Strategy};
 use crate::search::{
     Candidate, CandidateId, Command, Event, GateDecision, GateReason, Group, Judgement, Origin,
     StopReason, Tree,
@@ -83,12 +83,12 @@ pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
                 .map(ToString::to_string)
                 .collect();
             let text = format!(
-                "search started: {}, {}, {} layers of {} bits, accuracy drop at most {} points",
+                "search started: {}, {}, {} layers of {} bits, {}",
                 settings.name,
                 strategy(settings.search.strategy),
                 settings.space.layers.len(),
                 menu.join(" "),
-                points(settings.constraint.max_accuracy_drop),
+                settings.constraint,
             );
             (Milestone, text)
         }
@@ -226,7 +226,9 @@ pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
             Milestone,
             String::from("no incumbent: the pins exclude everything confirmed so far"),
         ),
-        Event::CommandAccepted { command: c, note } => {
+        Event::CommandAccepted {
+            command: c, note, ..
+        } => {
             let text = if note.is_empty() {
                 command(c, marks)
             } else {
@@ -335,8 +337,31 @@ pub fn command(command: &Command, marks: Marks) -> String {
         Command::Pin { pin } if pin.min == pin.max => format!("pin {} at {}", pin.pattern, pin.min),
         Command::Pin { pin } => format!("pin {} to {}-{}", pin.pattern, pin.min, pin.max),
         Command::Unpin { pattern } => format!("unpin {pattern}"),
+        Command::Constrain { change } => constrain(change),
+        Command::Undo => String::from("undo"),
         Command::Stop => String::from("stop"),
+        Command::TimeUp => String::from("time is up"),
     }
+}
+
+fn constrain(change: &ConstraintChange) -> String {
+    let limit = |n: Option<String>| n.unwrap_or_else(|| String::from("any"));
+    let parts = [
+        change
+            .max_accuracy_drop
+            .map(|d| format!("accuracy drop {d}")),
+        change
+            .max_memory
+            .map(|n| format!("memory {}", limit(n.map(bytes)))),
+        change
+            .max_evaluations
+            .map(|n| format!("evaluations {}", limit(n.map(count)))),
+        change
+            .max_seconds
+            .map(|n| format!("seconds {}", limit(n.map(|n| n.to_string())))),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    format!("constrain {}", parts.join(", "))
 }
 
 /// A level's name.
@@ -365,6 +390,8 @@ pub fn stop(reason: StopReason) -> &'static str {
         StopReason::LowestPasses => "the smallest width everywhere meets the constraint",
         StopReason::NothingMet => "nothing met the constraint",
         StopReason::Stopped => "stopped by hand",
+        StopReason::MaxEvaluations => "as many evaluations as allowed",
+        StopReason::MaxSeconds => "the time is over",
     }
 }
 

@@ -185,6 +185,13 @@ impl Driver {
         widths.all(|(width, allowed)| allowed.contains(width))
     }
 
+    /// The largest drop that the constraint in force allows, in points.
+    fn most_drop(&self) -> f64 {
+        let tree = self.tree();
+        let drop = tree.constraint.max_accuracy_drop;
+        drop.points(tree.float.correct(), tree.float.len())
+    }
+
     /// What holds at every moment, and at the end.
     pub fn check(&self) {
         let tree = self.tree();
@@ -198,14 +205,14 @@ impl Driver {
             }
             if let Some(j) = c.confirmation.filter(|j| j.verdict == Verdict::Met) {
                 assert_eq!(j.images, self.settings.search_images);
-                assert!(j.drop() <= self.settings.constraint.max_accuracy_drop + 1e-9);
+                assert!(j.drop() <= self.most_drop() + 1e-9);
             }
         }
         let confirmed = tree
             .candidates
             .iter()
             .filter(|c| c.state() == State::Confirmed);
-        let stopped = tree.finished == Some(StopReason::Stopped);
+        let stopped = tree.finished.is_some_and(StopReason::is_early);
         let smallest = confirmed
             .filter(|c| self.conforms(&c.allocation))
             .map(|c| c.bytes)

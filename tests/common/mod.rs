@@ -4,12 +4,15 @@
 pub mod driver;
 
 use aq4svit::evaluate::Landscape;
-use aq4svit::profile::{Constraint, GateConfig, Level, SearchConfig, Strategy};
+use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, Level, SearchConfig, Strategy};
 use aq4svit::quant::BitWidth;
 use aq4svit::search::{Settings, Space, SpaceLayer};
 
 /// Layers of the synthetic network.
 pub const LAYERS: usize = 8;
+
+/// The largest accuracy drop of [`settings`], in points.
+pub const MAX_DROP: f64 = 1.5;
 
 /// A width that exists.
 pub fn width(bits: u8) -> BitWidth {
@@ -42,8 +45,8 @@ pub fn settings() -> Settings {
             sites: (0..LAYERS).map(|i| format!("site{i}")).collect(),
         },
         constraint: Constraint {
-            max_accuracy_drop: 1.5,
-            max_memory: None,
+            max_accuracy_drop: AccuracyDrop::Points(MAX_DROP),
+            ..Constraint::default()
         },
         search: SearchConfig {
             strategy: Strategy::Greedy,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aq4svit::evaluate::{Cancel, Evaluator, Landscape, Progress};
 use aq4svit::journal::Entry;
 use aq4svit::network::LayerId;
-use aq4svit::profile::{Constraint, GateConfig, SearchConfig};
+use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, SearchConfig};
 use aq4svit::quant::{Affine, BitWidth, MemoryModel};
 use aq4svit::run::{Totals, Update};
 use aq4svit::search::{Command, Engine, Event, Settings, Space, SpaceLayer};
@@ -54,8 +54,8 @@ pub fn demo_settings() -> Settings {
         name: "qkformer on fashion-mnist".into(),
         space: demo_space(),
         constraint: Constraint {
-            max_accuracy_drop: 1.5,
-            max_memory: None,
+            max_accuracy_drop: AccuracyDrop::Points(1.5),
+            ..Constraint::default()
         },
         search: SearchConfig {
             screen: 500,

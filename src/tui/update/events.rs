@@ -69,7 +69,7 @@ pub fn event(model: &mut Model, entry: &Entry) {
             model.expecting = None;
             model.nodes.select(&model.tree, *candidate);
         }
-        Event::CommandAccepted { command, note } if own => {
+        Event::CommandAccepted { command, note, .. } if own => {
             let text = if note.is_empty() {
                 words::command(command, model.theme.symbols.marks())
             } else {

@@ -149,11 +149,7 @@ fn edit_line(model: &Model, edit: &Edit, node: &Candidate, columns: u16) -> Line
         moves => format!("{} changes", moves.len()),
     };
     let change = bytes_change(node.bytes, edit.bytes);
-    let limit = model
-        .tree
-        .settings
-        .as_ref()
-        .and_then(|s| s.constraint.max_memory);
+    let limit = model.tree.constraint.max_memory;
     let over = limit.is_some_and(|limit| edit.bytes > limit);
     Sentence::new(model, columns)
         .add(Line::from(vec![

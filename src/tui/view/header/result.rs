@@ -34,11 +34,10 @@ fn result(model: &Model) -> Option<(String, f64, String)> {
 }
 
 fn limit(model: &Model) -> Option<f64> {
-    model
-        .tree
-        .settings
-        .as_ref()
-        .map(|s| s.constraint.max_accuracy_drop)
+    let tree = &model.tree;
+    let float = (tree.float.correct(), tree.float.len());
+    let drop = tree.constraint.max_accuracy_drop;
+    (float.1 > 0).then(|| drop.points(float.0, float.1))
 }
 
 fn drop_style(model: &Model, drop: f64) -> Style {
@@ -108,7 +107,8 @@ pub fn memory(model: &Model, columns: u16) -> Line<'static> {
         None => from.push(Span::raw("none yet")),
     }
     let sentence = Sentence::new(model, columns).add(Line::from(from));
-    let allowed = settings
+    let allowed = model
+        .tree
         .constraint
         .max_memory
         .map(|most| format!("at most {} allowed", bytes(most)));
