@@ -269,6 +269,7 @@ mod tests {
             },
             Event::CommandAccepted {
                 command: Command::Pause,
+                candidate: None,
                 note: "paused".into(),
             },
             Event::IncumbentChanged { candidate: None },

@@ -4,9 +4,7 @@ use super::check::Effect;
 use super::engine::{Engine, Next};
 use super::judge::{Judged, Trial};
 use super::phases::Phase;
-use super::{
-    BaseReason, Candidate, CandidateId, CloseReason, Command, Event, Origin, State,
-};
+use super::{BaseReason, Candidate, CandidateId, CloseReason, Command, Event, Origin, State};
 
 impl Engine {
     /// Obeys or refuses a command; either way the first event returned says so.

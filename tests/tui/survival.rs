@@ -191,6 +191,7 @@ fn wild() -> impl Strategy<Value = Step> {
         }),
         id().prop_map(|candidate| Event::CommandAccepted {
             command: Command::Prune { candidate },
+            candidate: None,
             note: String::new()
         }),
         change.prop_map(|change| Event::CommandRefused {

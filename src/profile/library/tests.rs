@@ -167,6 +167,8 @@ fn the_reference_has_every_key_and_every_default() {
     ];
     let sets = [
         "constraint.max_memory=1",
+        "constraint.max_evaluations=1",
+        "constraint.max_seconds=1",
         "bits.head=8",
         "pins.head=8",
         "data.mean=[0.5]",
@@ -231,7 +233,8 @@ fn the_demo_is_the_default_and_as_documented() {
         .resolve(DEFAULT, &Overrides::none())
         .unwrap()
         .profile;
-    assert_eq!(demo.constraint.max_accuracy_drop, 1.5);
+    let drop = crate::profile::AccuracyDrop::Points(1.5);
+    assert_eq!(demo.constraint.max_accuracy_drop, drop);
     assert_eq!((demo.search.screen, demo.search.seed), (500, 0));
     assert_eq!(demo.menu.len(), 6);
     assert!(demo.pins.is_empty() && demo.bits.is_empty());
