@@ -36,6 +36,10 @@ Empty lines and lines that begin with # are passed over. One line for each form:
 {\"command\":\"set_layers\",\"candidate\":0,\"bits\":{\"head\":4,\"patch_embed1.proj_conv\":6}}
 {\"command\":\"pin\",\"pattern\":\"patch_embed1.*\",\"min\":4,\"max\":8}
 {\"command\":\"unpin\",\"pattern\":\"patch_embed1.*\"}
+{\"command\":\"constrain\",\"max_accuracy_drop\":2.0,\"max_memory\":\"96KiB\"}
+{\"command\":\"constrain\",\"max_memory\":null}
+{\"command\":\"undo\"}
+{\"command\":\"time_up\"}
 {\"command\":\"stop\",\"after\":120}";
 
 /// `--commands`.
