@@ -753,7 +753,7 @@ proptest! {
     ) {
         let mut settings = settings();
         settings.gate.mode = gate;
-        settings.constraint.max_accuracy_drop = drop;
+        settings.constraint.max_accuracy_drop = AccuracyDrop::Points(drop);
         settings.search.strategy = strategy;
         settings.search.beam_width = 3;
         let mut driver = Driver::new(settings.clone(), landscape(seed));

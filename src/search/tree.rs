@@ -304,11 +304,15 @@ impl Tree {
         }
     }
 
+    /// The largest accuracy drop that the constraint in force allows, in percentage points.
+    pub fn max_drop(&self) -> f64 {
+        let drop = self.constraint.max_accuracy_drop;
+        drop.points(self.float.correct(), self.float.len())
+    }
+
     /// Most correct images that may be lost over `of` of the search split's images.
     pub(super) fn allowed_loss(&self, of: usize) -> i64 {
-        let (correct, images) = (self.float.correct(), self.float.len());
-        let drop = self.constraint.max_accuracy_drop;
-        allowed_loss(drop.points(correct, images), of)
+        allowed_loss(self.max_drop(), of)
     }
 
     /// Decides again what was decided under another constraint, from the results of every image; a verdict that these

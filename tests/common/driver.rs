@@ -185,13 +185,6 @@ impl Driver {
         widths.all(|(width, allowed)| allowed.contains(width))
     }
 
-    /// The largest drop that the constraint in force allows, in points.
-    fn most_drop(&self) -> f64 {
-        let tree = self.tree();
-        let drop = tree.constraint.max_accuracy_drop;
-        drop.points(tree.float.correct(), tree.float.len())
-    }
-
     /// What holds at every moment, and at the end.
     pub fn check(&self) {
         let tree = self.tree();
@@ -205,7 +198,7 @@ impl Driver {
             }
             if let Some(j) = c.confirmation.filter(|j| j.verdict == Verdict::Met) {
                 assert_eq!(j.images, self.settings.search_images);
-                assert!(j.drop() <= self.most_drop() + 1e-9);
+                assert!(j.drop() <= self.tree().max_drop() + 1e-9);
             }
         }
         let confirmed = tree

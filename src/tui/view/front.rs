@@ -31,8 +31,7 @@ pub fn plot(model: &Model, frame: &mut Frame, layout: &Layout) {
         return;
     };
     let float = float(model);
-    let constraint = model.tree.settings.as_deref().map(|s| s.constraint);
-    let allowed = constraint.map_or(0.0, |c| c.max_accuracy_drop);
+    let allowed = model.tree.max_drop();
     let accuracy = |p: &Point| float - p.drop;
     let best = all.iter().map(accuracy).fold(float, f64::max);
     // Hopeless ones are drawn at the lower edge: what matters lies around the constraint.
@@ -44,7 +43,7 @@ pub fn plot(model: &Model, frame: &mut Frame, layout: &Layout) {
     let y = Axis::linear(floor, best);
     let mut plot = Plot::new(model, axes.area, x, y);
     plot.across(float - allowed, palette.warn);
-    if let Some(most) = constraint.and_then(|c| c.max_memory) {
+    if let Some(most) = model.tree.constraint.max_memory {
         plot.down(most as f64, palette.warn);
     }
     let front: Vec<_> = all.iter().filter(|p| p.best).collect();

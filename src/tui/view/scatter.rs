@@ -61,11 +61,7 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
         axes.title(frame, Line::styled("no node is evaluated yet", palette.dim));
         return;
     }
-    let allowed = model
-        .tree
-        .settings
-        .as_deref()
-        .map_or(0.0, |s| s.constraint.max_accuracy_drop);
+    let allowed = model.tree.max_drop();
     let range = |of: fn(&Dot) -> f64| {
         let values = || dots.iter().map(of).filter(|v| v.is_finite());
         (

@@ -35,9 +35,7 @@ fn result(model: &Model) -> Option<(String, f64, String)> {
 
 fn limit(model: &Model) -> Option<f64> {
     let tree = &model.tree;
-    let float = (tree.float.correct(), tree.float.len());
-    let drop = tree.constraint.max_accuracy_drop;
-    (float.1 > 0).then(|| drop.points(float.0, float.1))
+    (!tree.float.is_empty()).then(|| tree.max_drop())
 }
 
 fn drop_style(model: &Model, drop: f64) -> Style {
