@@ -96,9 +96,10 @@ pub fn wilson_95(hits: usize, images: usize) -> (f64, f64) {
     let middle = share + Z * Z / (2.0 * n);
     let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
+    // Where all or none hit, rounding must not leave the share outside.
     (
-        ((middle - half) / scale).max(0.0),
-        ((middle + half) / scale).min(1.0),
+        ((middle - half) / scale).clamp(0.0, share),
+        ((middle + half) / scale).clamp(share, 1.0),
     )
 }
 
