@@ -3,6 +3,7 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::profile::AccuracyDrop;
 use crate::quant::{Allocation, BitWidth, saving_percent};
 use crate::search::{Candidate, Settings};
 use crate::tui::model::Model;
@@ -35,7 +36,12 @@ fn result(model: &Model) -> Option<(String, f64, String)> {
 
 fn limit(model: &Model) -> Option<f64> {
     let tree = &model.tree;
-    (!tree.float.is_empty()).then(|| tree.max_drop())
+    tree.settings.as_ref()?;
+    match tree.constraint.max_accuracy_drop {
+        AccuracyDrop::Points(points) => Some(points),
+        // Parts of what float has: known once float is.
+        _ => (!tree.float.is_empty()).then(|| tree.max_drop()),
+    }
 }
 
 fn drop_style(model: &Model, drop: f64) -> Style {
@@ -152,7 +158,8 @@ pub fn short_result(model: &Model, columns: u16) -> Line<'static> {
         return Line::default();
     };
     let total = settings.space.float_bytes();
-    let allowed = limit(model).map_or(String::new(), points);
+    let written = || model.tree.constraint.max_accuracy_drop.to_string();
+    let allowed = limit(model).map_or_else(written, points);
     match (result(model), incumbent(model)) {
         (Some((accuracy, drop, _)), Some(node)) => Sentence::new(model, columns)
             .add(Line::from(vec![
