@@ -281,7 +281,8 @@ mod with_libtorch {
             serde_json::from_str(out.lines().last().expect("lines")).expect("JSON")
         };
         let levels = "search.levels=[\"network\", \"stage\"]";
-        let options = ["--headless", "--json", "--set", levels, "--run-dir"];
+        let fresh = "--no-result-cache";
+        let options = ["--headless", "--json", fresh, "--set", levels, "--run-dir"];
         let (out, _) = demo.expect(
             0,
             &[&["search", "small.toml"], &options[..], &["a"]].concat(),

@@ -10,7 +10,7 @@ use std::process::Stdio;
 use demo::Demo;
 use serde_json::{Value, json};
 
-const SEARCH: &[&str] = &["search", "small.toml", "--json", "--seed", "0"];
+const SEARCH: &[&str] = &["search", "small.toml", "--json", "--no-result-cache"];
 
 fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [SEARCH, more].concat()

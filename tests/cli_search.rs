@@ -18,6 +18,7 @@ const SEARCH: &[&str] = &[
     "--json",
     "--seed",
     "0",
+    "--no-result-cache",
 ];
 
 fn with<'a>(first: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {

@@ -73,6 +73,7 @@ impl Evaluator for Slow {
         Work {
             images,
             layer_forwards: images,
+            ..Work::default()
         }
     }
 }

@@ -9,6 +9,7 @@ use crossbeam_channel::Receiver;
 use super::commands::{CommandArgs, Complaint};
 use super::device::DeviceArgs;
 use super::output::{json_line, line, note};
+use super::results::ResultArgs;
 use super::signals::Signals;
 use super::tricks::TrickArgs;
 use super::{NOTHING_MET, headless, interactive};
@@ -32,6 +33,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
     #[command(flatten)]
+    results: ResultArgs,
+    #[command(flatten)]
     pub commands: CommandArgs,
     #[command(flatten)]
     tricks: TrickArgs,
@@ -43,6 +46,10 @@ impl RunArgs {
     /// How to evaluate.
     pub fn options(&self) -> EvaluatorOptions {
         EvaluatorOptions {
+            // Without tricks, answers of earlier runs are not used either.
+            results: (!self.tricks.plain)
+                .then(|| self.results.folder())
+                .flatten(),
             workers: self.workers.map(usize::from),
             tricks: self.tricks.tricks(),
             cache_memory: self.tricks.cache_memory,

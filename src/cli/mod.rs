@@ -17,10 +17,13 @@ mod predict;
 mod prepared;
 mod profiles;
 mod recognised;
+mod results;
 mod resume;
 mod runs;
 mod search;
+mod sensitivity;
 mod signals;
+mod solve;
 mod source;
 mod start;
 mod tricks;
@@ -64,6 +67,8 @@ enum Commands {
     Runs(runs::Args),
     Evaluate(evaluate::Args),
     Bench(bench::Args),
+    Sensitivity(sensitivity::Args),
+    Solve(solve::Args),
     /// Run a network on given images and write its logits
     Predict(predict::Args),
     Inspect(inspect::Args),
@@ -90,6 +95,8 @@ fn run(command: Option<Commands>, signals: Signals) -> Result<ExitCode> {
         Some(Commands::Runs(args)) => runs::run(&args),
         Some(Commands::Bench(args)) => bench::run(&args),
         Some(Commands::Evaluate(args)) => evaluate::run(&args, signals),
+        Some(Commands::Sensitivity(args)) => sensitivity::run(&args, signals),
+        Some(Commands::Solve(args)) => solve::run(&args, signals),
         Some(Commands::Predict(args)) => predict::run(&args),
         Some(Commands::Inspect(args)) => inspect::run(&args),
         Some(Commands::Profiles(args)) => profiles::run(&args),

@@ -10,6 +10,7 @@ use super::front::{Front, RunArgs};
 use super::output::note;
 use super::prepared::prepared;
 use super::recognised;
+use super::results::ResultArgs;
 use super::signals::Signals;
 use super::source::{SetArgs, library, resolve};
 use crate::checkpoint::recognise;
@@ -52,7 +53,10 @@ pub(crate) fn begin(profile: &str, set: &SetArgs, signals: Signals) -> Result<Ex
         resolve(profile, set)?,
         None,
         &CommandArgs::default(),
-        &EvaluatorOptions::default(),
+        &EvaluatorOptions {
+            results: ResultArgs::default().folder(),
+            ..EvaluatorOptions::default()
+        },
         Front::Interactive,
         signals,
     )

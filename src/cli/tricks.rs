@@ -6,9 +6,9 @@ use crate::profile::parse_size;
 /// What is not to be saved.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrickArgs {
-    /// Turn every speed-up off: same decisions, slower
+    /// Turn every speed-up off: same decisions, slower (implies --no-result-cache)
     #[arg(long)]
-    plain: bool,
+    pub plain: bool,
     /// Run every layer of every candidate, also where all layers before it are as they were
     #[arg(long)]
     no_prefix_cache: bool,

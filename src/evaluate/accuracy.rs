@@ -157,6 +157,16 @@ impl StopRule {
         }
         None
     }
+
+    /// The rule for the images behind those that are known.
+    pub fn after(&self, known: &CorrectBits) -> StopRule {
+        let float = self.float.correct_in(0, known.len());
+        StopRule {
+            lost_before: self.lost_before + float as i64 - known.correct() as i64,
+            float: self.float.iter().skip(known.len()).collect(),
+            ..*self
+        }
+    }
 }
 
 #[cfg(test)]
@@ -189,6 +199,10 @@ mod tests {
             if verdict == Verdict::Met && !stop_when_met {
                 prop_assert_eq!(at, float.len());
             }
+            // What is known of the first images is taken over by the rule for the rest.
+            let known = bits(&candidate[..at / 2]);
+            let rest = rule.after(&known).decided(&bits(&candidate[at / 2..]));
+            prop_assert_eq!(rest, Some((at - at / 2, verdict)));
             if at > 0 {
                 // One image earlier the rest could still have turned it: the best and the worst tail disagree.
                 let best = loss(at - 1) - (at - 1..float.len()).filter(|i| !float[*i]).count() as i64;

@@ -114,6 +114,9 @@ pub struct Work {
     /// Images run through the network, those included that only share a batch with images asked for. Copies that fill
     /// a split's last batch are none.
     pub images: u64,
+    /// An earlier run had answered the whole question.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recalled: bool,
 }
 
 /// How far a running job is; may be dropped or coalesced.

@@ -168,6 +168,7 @@ impl Evaluator for Landscape {
         let work = |images: usize| Work {
             layer_forwards: (images * want) as u64,
             images: images as u64,
+            ..Work::default()
         };
         match &job.question {
             Question::Drift => {

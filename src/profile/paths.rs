@@ -48,6 +48,11 @@ impl Paths {
         self.data.join("cache")
     }
 
+    /// The folder of answers of earlier evaluations; it may be deleted at any time.
+    pub fn results(&self) -> PathBuf {
+        self.data.join("results")
+    }
+
     /// The folder of runs.
     pub fn runs(&self) -> PathBuf {
         self.data.join("runs")

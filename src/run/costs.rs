@@ -29,8 +29,8 @@ impl Costs {
         }
     }
 
-    /// Adds an event. `tree` knows it already.
-    pub fn apply(&mut self, event: &Event, tree: &Tree) {
+    /// Adds an event; `recalled` where an earlier run's answer led to it. `tree` knows it already.
+    pub fn apply(&mut self, event: &Event, tree: &Tree, recalled: bool) {
         let Some(settings) = &tree.settings else {
             return;
         };
@@ -44,7 +44,10 @@ impl Costs {
             }
             Event::Measured { cached: true, .. } => counters.cached += 1,
             Event::Measured { .. } => {
-                counters.drift_evaluations += 1;
+                match recalled {
+                    true => counters.cached += 1,
+                    false => counters.drift_evaluations += 1,
+                }
                 self.run(0, calibration, calibration);
             }
             Event::Gated { reason, .. } => match reason.decision {
@@ -66,7 +69,10 @@ impl Costs {
                     counters.cached += 1;
                     return;
                 }
-                counters.evaluations += 1;
+                match recalled {
+                    true => counters.cached += 1,
+                    false => counters.evaluations += 1,
+                }
                 let Some(candidate) = tree.get(*candidate) else {
                     return;
                 };

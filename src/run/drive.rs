@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, unbound
 use super::best::BestProfile;
 use super::costs::Costs;
 use super::probe::Probe;
+use super::results::Recalled;
 use super::script::{Order, Script};
 use super::team::Team;
 use super::work::WorkLog;
@@ -110,6 +111,7 @@ impl Driver {
             dropped: 0,
             dropped_said: 0,
             time_over: None,
+            recalled: Recalled::default(),
         };
         let thread = thread::Builder::new()
             .name("search".into())
@@ -146,6 +148,8 @@ struct Loop {
     dropped_said: u64,
     /// The limit in seconds that the engine was told to be over.
     time_over: Option<f64>,
+    /// Answers that earlier runs gave.
+    recalled: Recalled,
 }
 
 impl Loop {
@@ -303,6 +307,7 @@ impl Loop {
                 self.driver.work.add(work);
                 match answer.and_then(|outcome| self.finite(outcome)) {
                     Ok(outcome) => {
+                        self.recalled.note(&job, work);
                         let events = self.driver.engine.outcome(&job, outcome);
                         self.publish(events)?;
                     }
@@ -336,7 +341,13 @@ impl Loop {
         let entries = self.driver.writer.append(events, &super::folder::now())?;
         for entry in entries {
             let driver = &mut self.driver;
-            driver.costs.apply(&entry.event, driver.engine.tree());
+            let recalled = self.recalled.led_to(&entry.event, driver.engine.tree());
+            if recalled {
+                driver.work.recalled(entry.seq);
+            }
+            driver
+                .costs
+                .apply(&entry.event, driver.engine.tree(), recalled);
             self.tell(Update::Event(Box::new(entry)));
         }
         Ok(())

@@ -47,12 +47,14 @@ pub enum RunError {
         source: ReplayError,
     },
     /// The run was made with something else than what is there now.
-    #[error("the run in {} cannot be continued, because what it rests on has changed:\n{differences}\nput back what it was made with, or start a new run", folder.display())]
+    #[error("the run in {} cannot be continued, because what it rests on has changed:\n{differences}\nput back what it was made with, or start a new run{}", folder.display(), offer(*.reusable))]
     Changed {
         /// The run's folder.
         folder: PathBuf,
         /// One line for each difference, both sides.
         differences: String,
+        /// How many of its measurements a new run would find in the cache of results.
+        reusable: usize,
     },
     /// A file in the folder for a new run is in the way.
     #[error("{} already holds a {file}, and a run keeps a file of that name in its folder: choose another folder, or move that file away", folder.display())]
@@ -115,4 +117,12 @@ pub enum RunError {
         "this program was built without libtorch and cannot evaluate networks: build it with the default features (`make build`)"
     )]
     NoTorch,
+}
+
+fn offer(reusable: usize) -> String {
+    match reusable {
+        0 => String::new(),
+        1 => ": one measurement of this run still applies, and it takes that from the cache of results".into(),
+        n => format!(": {n} measurements of this run still apply, and it takes them from the cache of results"),
+    }
 }

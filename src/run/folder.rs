@@ -52,9 +52,10 @@ impl Summary {
         let journal = Journal::read(folder)?;
         let mut tree = Tree::default();
         let mut costs = Costs::new(journal.header.batch);
-        for event in journal.events() {
-            tree.apply(event);
-            costs.apply(event, &tree);
+        let logged = work::read(folder);
+        for entry in &journal.entries {
+            tree.apply(&entry.event);
+            costs.apply(&entry.event, &tree, logged.is_recalled(entry.seq));
         }
         check(&tree).map_err(|why| RunError::Damaged {
             folder: folder.into(),
@@ -65,7 +66,7 @@ impl Summary {
             None if journal::is_open_elsewhere(folder) => Condition::Open,
             None => Condition::Unfinished,
         };
-        let totals = Totals::new(work::read(folder), costs.layer_forwards_plain(&tree));
+        let totals = Totals::new(logged.spent, costs.layer_forwards_plain(&tree));
         Ok(Summary {
             folder: folder.into(),
             header: journal.header,

@@ -15,7 +15,9 @@ mod open;
 mod place;
 mod prepare;
 mod probe;
+mod results;
 mod script;
+mod sensitivity;
 mod team;
 mod work;
 mod worker;
@@ -32,12 +34,14 @@ pub use finished::Finished;
 pub use folder::{Condition, Summary, argument, find, list};
 pub use follow::follow;
 pub use open::{BEST, PROFILE, Parts, Source, create, launch, relaunch, resume};
-pub use place::Place;
+pub use place::{Place, slug};
 pub use prepare::{
     CACHE_MEMORY, EvaluatorOptions, Prepared, evaluator, load_weights, space, statistics,
 };
 pub use probe::{Probe, Probed};
+pub use results::{Contents, Contexts, Recalling, Store, Stores};
 pub use script::{Order, Script};
+pub use sensitivity::{Curve, Interaction, Measuring, Point, Sensitivity};
 
 /// What a run tells those who watch it. Events and errors are never dropped, progress may be.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,12 +9,13 @@ use super::drive::{Driver, Handle};
 use super::folder::now;
 use super::place::{Claim, Place, absolute};
 use super::prepare::{EvaluatorOptions, Prepared, evaluators};
+use super::results::{Contexts, Recalling, Stores};
 use super::script::Script;
 use super::work::WorkLog;
-use crate::evaluate::Evaluator;
+use crate::evaluate::{Evaluator, Split};
 use crate::journal::{FORMAT, Fingerprint, Header, HeaderKind, Journal, Writer};
 use crate::profile::{Profile, relocated};
-use crate::search::{Engine, Settings, Tree};
+use crate::search::{Candidate, Engine, Settings, Tree};
 
 /// The profile that a run was started with, in its folder.
 pub const PROFILE: &str = "profile.toml";
@@ -56,20 +57,32 @@ impl Parts {
         text: String,
         origin: String,
         options: &EvaluatorOptions,
-    ) -> Result<Self, RunError> {
+    ) -> Result<(Self, Option<Stores>), RunError> {
         let settings = prepared.settings.clone();
         let mut fingerprint = prepared.fingerprint(String::new());
-        let (evaluator, others) = evaluators(prepared, options)?;
+        let contents = prepared.contents();
+        let (mut evaluator, mut others) = evaluators(prepared, options)?;
         fingerprint.numerics = evaluator.numerics();
-        Ok(Parts {
+        let contexts = Contexts::new(contents, &fingerprint.numerics);
+        let stores = options.results.as_ref().map(|r| Stores::open(r, &contexts));
+        if let Some(stores) = &stores {
+            evaluator = recalling(evaluator, stores);
+            others = others.into_iter().map(|o| recalling(o, stores)).collect();
+        }
+        let parts = Parts {
             text,
             origin,
             settings,
             fingerprint,
             evaluator,
             others,
-        })
+        };
+        Ok((parts, stores))
     }
+}
+
+fn recalling(inner: Box<dyn Evaluator>, stores: &Stores) -> Box<dyn Evaluator> {
+    Box::new(Recalling::new(inner, stores.clone()))
 }
 
 /// All who answer.
@@ -89,7 +102,7 @@ pub fn create(
     script: Script,
 ) -> Result<Handle, RunError> {
     place.check(source.file.as_deref())?;
-    let mut parts = Parts::new(
+    let (mut parts, _) = Parts::new(
         prepared,
         source.text.clone(),
         source.origin.clone(),
@@ -159,8 +172,8 @@ pub fn resume(
     let opened = Writer::resume(&folder)?;
     let (path, text) = (folder.join(PROFILE), read_profile(&folder)?);
     let prepared = Prepared::new(Profile::parse(&text, &path)?)?;
-    let parts = Parts::new(prepared, text, path.display().to_string(), options)?;
-    go_on(&folder, opened, parts, script)
+    let (parts, stores) = Parts::new(prepared, text, path.display().to_string(), options)?;
+    go_on(&folder, opened, parts, stores, script)
 }
 
 /// Continues a run of given parts from its opened journal.
@@ -172,13 +185,14 @@ pub fn relaunch(
     opened: (Journal, Writer),
     parts: Parts,
 ) -> Result<Handle, RunError> {
-    go_on(folder, opened, parts, Script::default())
+    go_on(folder, opened, parts, None, Script::default())
 }
 
 fn go_on(
     folder: &Path,
     opened: (Journal, Writer),
     parts: Parts,
+    stores: Option<Stores>,
     script: Script,
 ) -> Result<Handle, RunError> {
     let folder = absolute(folder);
@@ -192,6 +206,7 @@ fn go_on(
         return Err(RunError::Changed {
             folder,
             differences,
+            reusable: stores.map_or(0, |stores| reusable(&journal, &stores)),
         });
     }
     let mut engine = Engine::new(parts.settings.clone())?;
@@ -201,16 +216,17 @@ fn go_on(
             folder: folder.clone(),
             source,
         })?;
+    let work = WorkLog::open(&folder);
     let mut costs = Costs::new(journal.header.batch);
     let mut tree = Tree::default();
-    for event in journal.events() {
-        tree.apply(event);
-        costs.apply(event, &tree);
+    for entry in &journal.entries {
+        tree.apply(&entry.event);
+        costs.apply(&entry.event, &tree, work.is_recalled(entry.seq));
     }
     Driver {
         engine,
         writer,
-        work: WorkLog::open(&folder),
+        work,
         costs,
         best: BestProfile::new(&folder, parts.text, &parts.settings).resumed(),
         script,
@@ -218,6 +234,24 @@ fn go_on(
         missing,
     }
     .spawn(folder, team(parts.evaluator, parts.others))
+}
+
+/// How many measurements of a run answer questions of the evaluator whose answers these are.
+fn reusable(journal: &Journal, stores: &Stores) -> usize {
+    let mut tree = Tree::default();
+    journal.events().for_each(|event| tree.apply(event));
+    let drift = |c: &&Candidate| stores.of(Split::Calibration).drift(&c.allocation).is_some();
+    let bits = |c: &&Candidate| {
+        let known = stores
+            .of(Split::Search)
+            .correct(&c.allocation, c.bits.len());
+        known.len() >= c.bits.len()
+    };
+    let measured = |c: &&Candidate| c.drift.is_some();
+    let judged = |c: &&Candidate| !c.bits.is_empty();
+    let candidates = || tree.candidates.iter();
+    candidates().filter(measured).filter(drift).count()
+        + candidates().filter(judged).filter(bits).count()
 }
 
 fn host() -> String {

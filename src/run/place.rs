@@ -155,6 +155,18 @@ fn check_free(folder: &Path) -> Result<(), RunError> {
 
 /// Names for a run's folder, the preferred one first: date, time and the profile's name, then numbered.
 fn ids(name: &str) -> impl Iterator<Item = String> {
+    let stamp = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
+    let stem = format!("{stamp}-{}", slug(name));
+    let stem = stem.trim_end_matches('-').to_owned();
+    let numbered = {
+        let stem = stem.clone();
+        (2u64..).map(move |n| format!("{stem}-{n}"))
+    };
+    std::iter::once(stem).chain(numbered)
+}
+
+/// A name as part of a folder's: lower case letters, digits and hyphens; maybe empty.
+pub fn slug(name: &str) -> String {
     let slug: String = name
         .to_lowercase()
         .chars()
@@ -162,14 +174,7 @@ fn ids(name: &str) -> impl Iterator<Item = String> {
         .collect();
     let words: Vec<&str> = slug.split('-').filter(|s| !s.is_empty()).collect();
     let slug: String = words.join("-").chars().take(32).collect();
-    let stamp = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
-    let stem = format!("{stamp}-{}", slug.trim_end_matches('-'));
-    let stem = stem.trim_end_matches('-').to_owned();
-    let numbered = {
-        let stem = stem.clone();
-        (2u64..).map(move |n| format!("{stem}-{n}"))
-    };
-    std::iter::once(stem).chain(numbered)
+    slug.trim_end_matches('-').to_owned()
 }
 
 /// A folder's absolute path.

@@ -1,10 +1,11 @@
 //! From a profile to everything a search needs: graph, weights, images, settings, fingerprint, evaluator.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::RunError;
+use super::results::Contents;
 use crate::checkpoint::StateDict;
 use crate::data::{self, Loading, Splits};
 use crate::evaluate::{Cancel, Evaluator, Progress, Split, Statistics, Tricks};
@@ -45,6 +46,8 @@ pub struct EvaluatorOptions {
     pub tricks: Tricks,
     /// Bytes that may be kept between questions.
     pub cache_memory: u64,
+    /// The folder of answers of earlier runs; none to compute everything anew.
+    pub results: Option<PathBuf>,
 }
 
 /// Bytes that are kept between questions unless asked otherwise: 2 GiB.
@@ -59,6 +62,7 @@ impl Default for EvaluatorOptions {
             workers: None,
             tricks: Tricks::ALL,
             cache_memory: CACHE_MEMORY,
+            results: None,
         }
     }
 }
@@ -128,16 +132,7 @@ impl Prepared {
 
     /// Content hashes of everything that the run's numbers depend on.
     pub fn fingerprint(&self, numerics: String) -> Fingerprint {
-        let splits = &self.splits;
-        let sets = [
-            Some(&splits.calibration),
-            Some(&splits.search),
-            splits.test.as_ref(),
-        ];
-        let data: Vec<String> = sets
-            .iter()
-            .map(|s| s.map_or("none".to_owned(), |s| s.fingerprint().to_hex().to_string()))
-            .collect();
+        let data = self.images().to_vec();
         let s = &self.settings;
         Fingerprint {
             model: hash(&(GRAPH_VERSION, &self.profile.model)),
@@ -146,6 +141,27 @@ impl Prepared {
             quantizer: hash(&(&self.profile.scheme, &self.profile.menu)),
             search: hash(&(&s.constraint, &s.search, &s.gate, &s.pins, &s.start)),
             numerics,
+        }
+    }
+
+    /// Fingerprints of the calibration, the search and the test images.
+    fn images(&self) -> [String; 3] {
+        let splits = &self.splits;
+        let sets = [
+            Some(&splits.calibration),
+            Some(&splits.search),
+            splits.test.as_ref(),
+        ];
+        sets.map(|s| s.map_or("none".to_owned(), |s| s.fingerprint().to_hex().to_string()))
+    }
+
+    /// What answers depend on: not the search's settings, nor the menu of widths.
+    pub fn contents(&self) -> Contents {
+        let weights = self.weights.fingerprint(&self.graph);
+        let Profile { model, scheme, .. } = &self.profile;
+        Contents {
+            network: hash(&(GRAPH_VERSION, model, weights, scheme)),
+            images: self.images(),
         }
     }
 }
@@ -158,7 +174,7 @@ pub fn load_weights(profile: &Profile, graph: &Graph) -> Result<StateDict, RunEr
     Ok(profile.need_checkpoint()?.open()?.read_for(graph)?)
 }
 
-fn hash(content: &impl Serialize) -> String {
+pub(super) fn hash(content: &impl Serialize) -> String {
     // Plain data always serialises; should it ever not, nothing equals it.
     let text = serde_json::to_string(content).unwrap_or_else(|e| e.to_string());
     blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()

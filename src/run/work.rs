@@ -1,5 +1,6 @@
 //! `RUN/work.jsonl`: what the evaluations cost. Beside the journal, because it depends on machine, switches and resumes.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
@@ -39,11 +40,42 @@ impl Spent {
     }
 }
 
+/// A line about an event whose answer an earlier run had given.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Recalled {
+    recalled: u64,
+}
+
+/// Everything that a work log says.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Logged {
+    pub spent: Spent,
+    recalled: HashSet<u64>,
+}
+
+impl Logged {
+    /// Costs are for information: a line that is none is passed over.
+    fn parse(text: &str) -> Self {
+        let recalled = text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Recalled>(line).ok());
+        Logged {
+            spent: Spent::sum(text),
+            recalled: recalled.map(|line| line.recalled).collect(),
+        }
+    }
+
+    /// True where an earlier run's answer led to the event of this number.
+    pub fn is_recalled(&self, seq: u64) -> bool {
+        self.recalled.contains(&seq)
+    }
+}
+
 /// The costs of a run so far, kept on disk as they grow.
 #[derive(Debug)]
 pub(super) struct WorkLog {
+    logged: Logged,
     file: Option<File>,
-    total: Spent,
     last: Instant,
 }
 
@@ -61,8 +93,8 @@ impl WorkLog {
             let _ = file.write_all(b"\n");
         }
         WorkLog {
+            logged: Logged::parse(&text),
             file,
-            total: Spent::sum(&text),
             last: Instant::now(),
         }
     }
@@ -77,8 +109,23 @@ impl WorkLog {
             images: work.images,
             seconds,
         };
-        self.total = self.total.plus(line);
-        if let (Some(file), Ok(text)) = (self.file.as_mut(), serde_json::to_string(&line)) {
+        self.logged.spent = self.logged.spent.plus(line);
+        self.write(&line);
+    }
+
+    /// An earlier run's answer led to the event of this number.
+    pub fn recalled(&mut self, seq: u64) {
+        self.logged.recalled.insert(seq);
+        self.write(&Recalled { recalled: seq });
+    }
+
+    /// True where an earlier run's answer led to the event of this number.
+    pub fn is_recalled(&self, seq: u64) -> bool {
+        self.logged.is_recalled(seq)
+    }
+
+    fn write(&mut self, line: &impl Serialize) {
+        if let (Some(file), Ok(text)) = (self.file.as_mut(), serde_json::to_string(line)) {
             let _ = file.write_all(format!("{text}\n").as_bytes());
         }
     }
@@ -90,18 +137,18 @@ impl WorkLog {
 
     /// Seconds of working until now, where it works.
     pub fn seconds(&self) -> f64 {
-        self.total.seconds + self.last.elapsed().as_secs_f64()
+        self.total().seconds + self.last.elapsed().as_secs_f64()
     }
 
     /// All costs up to the last call of [`WorkLog::add`].
     pub fn total(&self) -> Spent {
-        self.total
+        self.logged.spent
     }
 }
 
-/// The costs of a run that is not open.
-pub(super) fn read(folder: &Path) -> Spent {
-    Spent::sum(&read_text(folder))
+/// The work log of a run that is not open.
+pub(super) fn read(folder: &Path) -> Logged {
+    Logged::parse(&read_text(folder))
 }
 
 fn read_text(folder: &Path) -> String {
@@ -121,12 +168,18 @@ mod tests {
             log.add(Work {
                 layer_forwards: 10 * images,
                 images,
+                ..Work::default()
             });
         }
-        assert_eq!(read(folder.path()), log.total());
+        log.recalled(8);
+        let logged = read(folder.path());
+        assert_eq!(logged.spent, log.total());
+        assert!(logged.is_recalled(8) && log.is_recalled(8) && !logged.is_recalled(7));
         assert_eq!((log.total().layer_forwards, log.total().images), (70, 7));
         drop(log);
-        assert_eq!(WorkLog::open(folder.path()).total(), read(folder.path()));
+        let again = WorkLog::open(folder.path());
+        assert_eq!(again.total(), logged.spent);
+        assert!(again.is_recalled(8));
     }
 
     #[test]
@@ -149,10 +202,11 @@ mod tests {
         log.add(Work {
             layer_forwards: 1,
             images: 1,
+            ..Work::default()
         });
         let total = log.total();
         assert_eq!((total.layer_forwards, total.images), (most, most));
         assert_eq!(total.seconds, f64::MAX);
-        assert_eq!(read(folder.path()).images, most);
+        assert_eq!(read(folder.path()).spent.images, most);
     }
 }

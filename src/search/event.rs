@@ -301,8 +301,8 @@ pub enum Event {
         command: Command,
         /// What it did, in words.
         note: String,
-        /// The candidate that it made, or had judged.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        /// The candidate that it made, or had judged. (Commands have a `candidate` of their own.)
+        #[serde(rename = "made", default, skip_serializing_if = "Option::is_none")]
         candidate: Option<CandidateId>,
     },
     /// A command was refused.

@@ -20,6 +20,7 @@ mod level;
 mod levels;
 mod limits;
 mod phases;
+mod predict;
 mod probes;
 mod replay;
 mod settings;
@@ -36,6 +37,9 @@ pub use event::{
 };
 pub use known::allowed_loss;
 pub use level::nearest_allowed;
+pub use predict::{
+    Estimate, FrontPoint, Measured, Prediction, Predictor, Solution, Unsolved, Wanted,
+};
 pub use replay::ReplayError;
 pub use settings::{Settings, Space, SpaceLayer};
 pub use tree::{Candidate, State, Tree};

@@ -234,6 +234,7 @@ impl TorchEvaluator {
         Work {
             layer_forwards: self.ran.layer_forwards.swap(0, Ordering::Relaxed),
             images: self.ran.images.swap(0, Ordering::Relaxed),
+            ..Work::default()
         }
     }
 

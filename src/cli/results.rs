@@ -1,0 +1,21 @@
+//! `--no-result-cache`, on every command that asks what an earlier run may have asked.
+
+use std::path::PathBuf;
+
+use crate::profile::Paths;
+
+/// Whether answers of earlier runs are used.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(crate) struct ResultArgs {
+    /// Compute everything anew, and keep no answers for later runs
+    #[arg(long)]
+    no_result_cache: bool,
+}
+
+impl ResultArgs {
+    /// The folder of answers; none where they are not wanted, and for an account without a home.
+    pub fn folder(self) -> Option<PathBuf> {
+        let paths = (!self.no_result_cache).then(Paths::from_env)?;
+        paths.ok().map(|paths| paths.results())
+    }
+}

@@ -1,0 +1,214 @@
+//! `aq4svit sensitivity`.
+
+mod table;
+
+use std::fs::File;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::INTERRUPTED;
+use super::device::DeviceArgs;
+use super::output::{Reader, note, offer_json, print};
+use super::prepared::prepared;
+use super::results::ResultArgs;
+use super::signals::Signals;
+use super::source::{SetArgs, resolve};
+use crate::evaluate::{Cancel, EvaluateError, percent};
+use crate::profile::Paths;
+use crate::run::{
+    self, Contexts, EvaluatorOptions, Interaction, Measuring, Point, Recalling, Sensitivity, Stores,
+};
+
+/// Measure how sensitive each layer is: lowered alone, and kept as float alone
+///
+/// For every layer and every width of the menu: the drift, and the accuracy drop on the first images of the search split,
+/// of the network in which only this layer has the width (the others are float), and of that in which all but this layer
+/// have it. Then, for every width, what all layers cost together beside the sum of what each costs alone. Pins and [bits] of
+/// the profile are left out. Interrupted, it goes on where it was when the same command is given again.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A profile: a file, or the name of a saved or shipped one
+    profile: String,
+    /// Print a line of JSON for every measurement
+    #[arg(long)]
+    json: bool,
+    /// Images of the search split to measure the accuracy on (search.screen when not given)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    images: Option<u32>,
+    /// Where measurements are kept (a folder of the user's data when not given)
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
+    #[command(flatten)]
+    set: SetArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
+    #[command(flatten)]
+    results: ResultArgs,
+}
+
+/// The float network on the same images.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "float")]
+struct Float {
+    images: usize,
+    correct: usize,
+    accuracy: f64,
+    memory_bytes: u64,
+}
+
+/// The last line.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "finished")]
+struct Finished {
+    measurements: usize,
+    layer_forwards: u64,
+    seconds: f64,
+    file: PathBuf,
+}
+
+/// Where lines go as they are known: to standard output, and into the folder's file at the end.
+struct Lines {
+    json: bool,
+    text: String,
+}
+
+impl Lines {
+    /// False when nobody reads any more.
+    fn add(&mut self, line: &impl Serialize) -> Result<bool> {
+        self.text += &(serde_json::to_string(line)? + "\n");
+        Ok(!self.json || offer_json(line)? == Reader::There)
+    }
+}
+
+pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
+    let profile = resolve(&args.profile, &args.set)?;
+    let name = profile.profile.name.clone();
+    let prepared = prepared(profile.profile, true)?;
+    let settings = prepared.settings.clone();
+    let space = &settings.space;
+    let images = args.images.map_or(settings.screen(), |n| n as usize);
+    let images = images.min(settings.search_images);
+    let contents = prepared.contents();
+    let options = EvaluatorOptions {
+        results: args.results.folder(),
+        ..args.device.options()
+    };
+    let evaluator = run::evaluator(prepared, &options)?;
+    let contexts = Contexts::new(contents, &evaluator.numerics());
+    let folder = match &args.run_dir {
+        Some(folder) => std::path::absolute(folder)?,
+        None => Paths::from_env()?
+            .data
+            .join("sensitivity")
+            .join(run::slug(&name)),
+    };
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
+    let shared = options.results.map(|r| Stores::open(&r, &contexts));
+    let own = Some(Stores::open(&folder, &contexts));
+    // Its own folder is asked first; what either knows is not computed.
+    let mut evaluator = [shared, own]
+        .into_iter()
+        .flatten()
+        .fold(evaluator, |inner, stores| {
+            Box::new(Recalling::new(inner, stores))
+        });
+
+    let cancel = Cancel::default();
+    let signals = signals.watch();
+    let on_signal = cancel.clone();
+    std::thread::spawn(move || signals.recv().map(|_| on_signal.cancel()));
+    let points = Point::all(space.layers.len(), &space.menu);
+    let bar = match std::io::stderr().is_terminal() {
+        true => ProgressBar::new(points.len() as u64 + 1),
+        false => ProgressBar::hidden(),
+    };
+    bar.set_style(
+        ProgressStyle::with_template("[{bar:24}] {pos}/{len} measurements, {msg}, {eta} left")?
+            .progress_chars("=> "),
+    );
+    let mut measuring = Measuring {
+        evaluator: &mut *evaluator,
+        space,
+        images,
+        cancel: &cancel,
+        work: Default::default(),
+    };
+    let mut lines = Lines {
+        json: args.json,
+        text: String::new(),
+    };
+    let measured = measure(&mut measuring, &points, &mut lines, &bar);
+    bar.finish_and_clear();
+    let Some(measured) = measured? else {
+        note(
+            "interrupted; everything measured so far is safe: the same command goes on from there",
+        );
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
+    let layer_forwards = measuring.work.layer_forwards;
+    let interactions = Interaction::of(&measured, space.layers.len());
+    for interaction in &interactions {
+        let _ = lines.add(interaction)?;
+    }
+    let file = folder.join("sensitivity.jsonl");
+    File::create(&file)
+        .and_then(|mut f| f.write_all(lines.text.as_bytes()))
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    match args.json {
+        true => {
+            let _ = lines.add(&Finished {
+                measurements: measured.len(),
+                layer_forwards,
+                seconds: bar.elapsed().as_secs_f64(),
+                file,
+            })?;
+        }
+        false => print(&table::text(space, images, &measured, &interactions, &file))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All points; none where that was interrupted, or nobody reads any more.
+fn measure(
+    measuring: &mut Measuring<'_>,
+    points: &[Point],
+    lines: &mut Lines,
+    bar: &ProgressBar,
+) -> Result<Option<Vec<Sensitivity>>> {
+    let mut silent = |_| ();
+    bar.set_message("float");
+    let float = match measuring.float(&mut silent) {
+        Err(EvaluateError::Cancelled) => return Ok(None),
+        float => float?,
+    };
+    let heard = lines.add(&Float {
+        images: float.len(),
+        correct: float.correct(),
+        accuracy: percent(float.correct(), float.len()),
+        memory_bytes: measuring.space.float_bytes(),
+    })?;
+    if !heard {
+        return Ok(None);
+    }
+    let mut all = Vec::with_capacity(points.len());
+    for point in points {
+        bar.inc(1);
+        let layer = point.layer.and_then(|l| measuring.space.layers.get(l));
+        bar.set_message(layer.map_or("all layers".to_owned(), |l| l.name.clone()));
+        let measured = match measuring.point(*point, &float, &mut silent) {
+            Err(EvaluateError::Cancelled) => return Ok(None),
+            measured => measured?,
+        };
+        if !lines.add(&measured)? {
+            return Ok(None);
+        }
+        all.push(measured);
+    }
+    Ok(Some(all))
+}

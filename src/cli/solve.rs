@@ -1,0 +1,274 @@
+//! `aq4svit solve`.
+
+mod confirm;
+mod text;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+
+use super::device::DeviceArgs;
+use super::output::{json_line, line, note, print};
+use super::results::ResultArgs;
+use super::signals::Signals;
+use super::{INTERRUPTED, NOTHING_MET};
+use crate::profile::{Library, Paths, Pin, Save, parse_size};
+use crate::quant::{Allocation, BitWidth, saving_percent};
+use crate::run::{self, PROFILE, Summary};
+use crate::search::{FrontPoint, Prediction, Predictor, Settings, Solution, Unsolved, Wanted};
+
+/// What if: the best allocation by what a run has measured, at once
+///
+/// Nothing is evaluated: every layer's width gets a cost from the drifts that the run has measured, costs add up, and the
+/// accuracy drop is fitted to their sum over everything that the run has judged. The answer is the exact optimum of that
+/// prediction, or an allocation that was measured, where that is better. With --confirm it is then evaluated for real. The
+/// pins of the run hold. All of this prediction is ours.
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("wanted").args(["max_memory", "max_drop", "front"]).multiple(true).required(true)))]
+pub(crate) struct Args {
+    /// A run: its id or its folder (the latest when not given)
+    run: Option<String>,
+    /// At most so much memory, such as 80KiB
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_memory: Option<u64>,
+    /// At most so many percentage points of accuracy below float, on the search split
+    #[arg(long, value_name = "POINTS", value_parser = drop_points)]
+    max_drop: Option<f64>,
+    /// Keep layers at a width or within widths, such as head=8 or 'patch_embed1.*=4-8'
+    #[arg(long, value_name = "GLOB=W")]
+    pin: Vec<PinArg>,
+    /// All the best allocations, accuracy against memory
+    #[arg(long, conflicts_with_all = ["max_memory", "max_drop", "confirm", "save"])]
+    front: bool,
+    /// At most so many predicted points of the front, evenly over the bytes
+    #[arg(long, value_name = "N", default_value_t = 40, requires = "front")]
+    points: usize,
+    /// Evaluate the answer on the whole search split
+    #[arg(long)]
+    confirm: bool,
+    /// Save the answer as a profile of this name
+    #[arg(long, value_name = "NAME")]
+    save: Option<String>,
+    /// Print lines of JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+    #[command(flatten)]
+    results: ResultArgs,
+}
+
+/// `--pin`.
+#[derive(Clone, Debug, PartialEq)]
+struct PinArg(Pin);
+
+impl FromStr for PinArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = "write GLOB=WIDTH or GLOB=MIN-MAX, such as head=8";
+        let (pattern, widths) = text.rsplit_once('=').ok_or(form)?;
+        let width = |text: &str| text.trim().parse::<BitWidth>().map_err(|e| e.to_string());
+        let (min, max) = widths.split_once('-').unwrap_or((widths, widths));
+        Ok(PinArg(Pin {
+            pattern: pattern.trim().to_owned(),
+            min: width(min)?,
+            max: width(max)?,
+        }))
+    }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    parse_size(text).ok_or_else(|| "expected a size, such as 80KiB or 81920".to_owned())
+}
+
+fn drop_points(text: &str) -> Result<f64, String> {
+    let points = text.parse::<f64>().ok().filter(|p| p.is_finite());
+    points.ok_or_else(|| "expected percentage points, such as 1.5".to_owned())
+}
+
+/// An answer as a line of JSON.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "solution")]
+struct Answer<'a> {
+    #[serde(flatten)]
+    prediction: Prediction,
+    /// `measured` or `predicted`: where the drop comes from.
+    basis: &'static str,
+    accuracy_drop: Option<f64>,
+    memory_saving_percent: f64,
+    /// Accuracies that the prediction rests on.
+    measurements: usize,
+    bits: Bits<'a>,
+}
+
+/// A point of the front as a line of JSON.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "front")]
+struct Point<'a> {
+    #[serde(flatten)]
+    prediction: Prediction,
+    basis: &'static str,
+    accuracy_drop: Option<f64>,
+    bits: Bits<'a>,
+}
+
+type Bits<'a> = std::collections::BTreeMap<&'a str, BitWidth>;
+
+fn bits<'a>(settings: &'a Settings, allocation: &Allocation) -> Bits<'a> {
+    let names = settings.space.layers.iter().map(|l| l.name.as_str());
+    names.zip(allocation.0.iter().copied()).collect()
+}
+
+fn basis(prediction: &Prediction) -> &'static str {
+    match prediction.measured {
+        Some(measured) if measured.whole => "measured",
+        _ => "predicted",
+    }
+}
+
+pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
+    let folder = run::find(&Paths::from_env()?.runs(), args.run.as_deref())?;
+    let summary = Summary::read(&folder)?;
+    let tree = &summary.tree;
+    let too_early = || Unsolved::TooEarly;
+    let settings = tree.settings.as_deref().ok_or_else(too_early)?;
+    let predictor = Predictor::new(tree).ok_or_else(too_early)?;
+    let pins: Vec<Pin> = args.pin.iter().map(|p| p.0.clone()).collect();
+    if args.front {
+        return show_front(args, settings, &predictor.front(&pins, args.points)?);
+    }
+    let wanted = Wanted {
+        max_memory: args.max_memory,
+        max_drop: args.max_drop,
+    };
+    let solution = match predictor.solve(wanted, &pins) {
+        Err(Unsolved::NothingMeets(nearest)) => {
+            note("nothing that this run knows or predicts meets that; the nearest:");
+            show(args, settings, &predictor, &nearest)?;
+            return Ok(ExitCode::from(NOTHING_MET));
+        }
+        solution => solution?,
+    };
+    show(args, settings, &predictor, &solution)?;
+    if let Some(name) = &args.save {
+        let path = save(
+            &folder,
+            settings,
+            &solution,
+            name,
+            &[&tree.pins[..], &pins].concat(),
+        )?;
+        note(&format!("saved {}", path.display()));
+    }
+    if !args.confirm {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let options = run::EvaluatorOptions {
+        results: args.results.folder(),
+        ..args.device.options()
+    };
+    let confirmed = confirm::confirm(&summary, &solution, wanted, &options, signals)?;
+    let Some(confirmed) = confirmed else {
+        note("interrupted");
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
+    match args.json {
+        true => json_line(&confirmed)?,
+        false => line(&confirmed.to_string())?,
+    }
+    Ok(match confirmed.met {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(NOTHING_MET),
+    })
+}
+
+fn show(
+    args: &Args,
+    settings: &Settings,
+    predictor: &Predictor<'_>,
+    solution: &Solution,
+) -> Result<()> {
+    let prediction = solution.prediction;
+    let saved = saving_percent(prediction.memory_bytes, settings.space.float_bytes());
+    match args.json {
+        true => json_line(&Answer {
+            prediction,
+            basis: basis(&prediction),
+            accuracy_drop: prediction.drop(),
+            memory_saving_percent: saved,
+            measurements: predictor.measurements(),
+            bits: bits(settings, &solution.allocation),
+        }),
+        false => print(&text::answer(settings, predictor, solution, saved)),
+    }
+}
+
+fn show_front(args: &Args, settings: &Settings, front: &[FrontPoint]) -> Result<ExitCode> {
+    match args.json {
+        true => {
+            for point in front {
+                json_line(&Point {
+                    prediction: point.prediction,
+                    basis: basis(&point.prediction),
+                    accuracy_drop: point.prediction.drop(),
+                    bits: bits(settings, &point.allocation),
+                })?;
+            }
+        }
+        false => print(&text::front(settings, front))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn save(
+    folder: &Path,
+    settings: &Settings,
+    solution: &Solution,
+    name: &str,
+    pins: &[Pin],
+) -> Result<PathBuf> {
+    let text = std::fs::read_to_string(folder.join(PROFILE)).context("the run's profile")?;
+    let target = Library::new(&Paths::from_env()?).path(&name.parse()?);
+    let layers: Vec<&str> = settings
+        .space
+        .layers
+        .iter()
+        .map(|l| l.name.as_str())
+        .collect();
+    let save = Save {
+        text: &text,
+        folder,
+        name: Some(name),
+        layers: &layers,
+        allocation: &solution.allocation,
+        pins,
+    };
+    if let Err(error) = save.write(&target, false) {
+        bail!(error);
+    }
+    Ok(target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pins_are_a_width_or_a_range() {
+        let pin = |text: &str| {
+            text.parse::<PinArg>()
+                .map(|p| (p.0.pattern, p.0.min.bits(), p.0.max.bits()))
+        };
+        assert_eq!(pin("head=8"), Ok(("head".into(), 8, 8)));
+        assert_eq!(pin("a.*= 4-float"), Ok(("a.*".into(), 4, 32)));
+        for bad in ["head", "head=", "head=9", "head=4-"] {
+            assert!(pin(bad).is_err(), "{bad}");
+        }
+        assert_eq!(size("80KiB"), Ok(81_920));
+        assert!(size("80 apples").is_err() && drop_points("nan").is_err());
+    }
+}

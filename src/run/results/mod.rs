@@ -1,0 +1,61 @@
+//! Answers of earlier runs: the same question about the same network and images is never computed twice.
+//!
+//! An answer is a function of its job and of what the evaluator was made with. So answers are kept by content: one file
+//! for each network, quantizer, arithmetic and split ([`Contexts`]), one line for each answer ([`Store`]). [`Recalling`]
+//! puts that before any evaluator.
+
+mod recalled;
+mod recalling;
+mod store;
+
+pub(super) use recalled::Recalled;
+pub use recalling::{Recalling, Stores};
+pub use store::Store;
+
+use super::prepare::hash;
+use crate::evaluate::Split;
+
+/// Raised when answers mean something else than before or say more.
+const VERSION: u32 = 1;
+
+/// Content hashes of all that answers depend on beside their job, for each split.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contexts {
+    calibration: String,
+    search: String,
+    test: String,
+}
+
+/// What a network and its images are told apart by.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    /// Of the network with its weights, and of how they are quantized.
+    pub(super) network: String,
+    /// Of calibration, search and test images.
+    pub(super) images: [String; 3],
+}
+
+impl Contexts {
+    /// The contexts of some contents, computed with the given arithmetic ([`crate::evaluate::Evaluator::numerics`]).
+    pub fn new(contents: Contents, numerics: &str) -> Self {
+        let Contents { network, images } = contents;
+        let [calibration, search, test] = images;
+        let of = |split: Split, images: String| {
+            hash(&(VERSION, &network, numerics, split.name(), images))
+        };
+        Contexts {
+            calibration: of(Split::Calibration, calibration),
+            search: of(Split::Search, search),
+            test: of(Split::Test, test),
+        }
+    }
+
+    /// The context of questions about a split.
+    pub fn of(&self, split: Split) -> &str {
+        match split {
+            Split::Calibration => &self.calibration,
+            Split::Search => &self.search,
+            Split::Test => &self.test,
+        }
+    }
+}

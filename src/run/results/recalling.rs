@@ -1,0 +1,263 @@
+//! An evaluator with a memory of earlier runs.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Contexts, Store};
+use crate::evaluate::{
+    Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Prober, Progress, Question, Split,
+    StopRule, Work,
+};
+
+/// Stores of all splits, shared by all evaluators of a run.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    calibration: Arc<Mutex<Store>>,
+    search: Arc<Mutex<Store>>,
+    test: Arc<Mutex<Store>>,
+}
+
+impl Stores {
+    /// Opens the files of some contexts in a folder.
+    pub fn open(folder: &Path, contexts: &Contexts) -> Self {
+        let open = |split| Arc::new(Mutex::new(Store::open(folder, contexts.of(split))));
+        Stores {
+            calibration: open(Split::Calibration),
+            search: open(Split::Search),
+            test: open(Split::Test),
+        }
+    }
+
+    /// The answers about a split.
+    pub fn of(&self, split: Split) -> MutexGuard<'_, Store> {
+        let store = match split {
+            Split::Calibration => &self.calibration,
+            Split::Search => &self.search,
+            Split::Test => &self.test,
+        };
+        // A store is whole between its methods, whatever became of the thread that used it last.
+        store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Answers from [`Stores`] where they know, and asks another evaluator otherwise. What is answered without it costs
+/// nothing and is [`Work::recalled`].
+pub struct Recalling {
+    inner: Box<dyn Evaluator>,
+    stores: Stores,
+}
+
+impl std::fmt::Debug for Recalling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recalling").finish_non_exhaustive()
+    }
+}
+
+/// What an answer costs that was known.
+const RECALLED: Work = Work {
+    layer_forwards: 0,
+    images: 0,
+    recalled: true,
+};
+
+impl Recalling {
+    /// Puts stores before an evaluator.
+    pub fn new(inner: Box<dyn Evaluator>, stores: Stores) -> Self {
+        Recalling { inner, stores }
+    }
+
+    fn accuracy(
+        &mut self,
+        job: &Job,
+        (split, from, to): (Split, usize, usize),
+        stop: Option<&StopRule>,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(Outcome, Work), EvaluateError> {
+        let known = self.stores.of(split).correct(&job.allocation, to);
+        let mut correct: CorrectBits = known.iter().take(to).skip(from).collect();
+        if let Some((images, _)) = stop.and_then(|s| s.decided(&correct)) {
+            correct.truncate(images);
+            return Ok((Outcome::Accuracy { correct }, RECALLED));
+        }
+        if correct.len() == to.saturating_sub(from) {
+            return Ok((Outcome::Accuracy { correct }, RECALLED));
+        }
+        let done = correct.len();
+        let rest = Job {
+            allocation: job.allocation.clone(),
+            question: Question::Accuracy {
+                split,
+                from: from + done,
+                to,
+                stop: stop.map(|s| s.after(&correct)),
+            },
+        };
+        let right = correct.correct();
+        let mut in_all = |p: Progress| {
+            progress(Progress {
+                done: p.done + done,
+                total: p.total + done,
+                correct: p.correct + right,
+            });
+        };
+        let (outcome, work) = self.inner.evaluate(&rest, cancel, &mut in_all)?;
+        let Outcome::Accuracy { correct: more } = &outcome else {
+            return Ok((outcome, work));
+        };
+        correct.extend(more);
+        let mut store = self.stores.of(split);
+        store.keep(&job.allocation, from + done, outcome);
+        Ok((Outcome::Accuracy { correct }, work))
+    }
+}
+
+impl Evaluator for Recalling {
+    fn evaluate(
+        &mut self,
+        job: &Job,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(Outcome, Work), EvaluateError> {
+        match &job.question {
+            Question::Drift => {
+                let known = self.stores.of(Split::Calibration).drift(&job.allocation);
+                if let Some(outcome) = known {
+                    return Ok((outcome, RECALLED));
+                }
+                let (outcome, work) = self.inner.evaluate(job, cancel, progress)?;
+                let mut store = self.stores.of(Split::Calibration);
+                store.keep(&job.allocation, 0, outcome.clone());
+                Ok((outcome, work))
+            }
+            Question::Accuracy {
+                split,
+                from,
+                to,
+                stop,
+            } => {
+                let images = (*split, *from, *to);
+                self.accuracy(job, images, stop.as_ref(), cancel, progress)
+            }
+        }
+    }
+
+    fn numerics(&self) -> String {
+        self.inner.numerics()
+    }
+
+    fn batch(&self) -> usize {
+        self.inner.batch()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.inner.notes()
+    }
+
+    fn prober(&self) -> Option<Box<dyn Prober>> {
+        self.inner.prober()
+    }
+
+    fn spent_in_vain(&mut self) -> Work {
+        self.inner.spent_in_vain()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Contents;
+    use super::*;
+    use crate::evaluate::Landscape;
+    use crate::quant::{Allocation, BitWidth};
+
+    fn landscape() -> Landscape {
+        Landscape::new(5, 3, 8, 60, 40)
+    }
+
+    fn stores(folder: &Path, network: &str) -> Stores {
+        let contents = Contents {
+            network: network.into(),
+            images: ["a", "b", "c"].map(String::from),
+        };
+        Stores::open(folder, &Contexts::new(contents, "numerics"))
+    }
+
+    fn ask(evaluator: &mut dyn Evaluator, job: &Job) -> (Outcome, Work) {
+        let answer = evaluator.evaluate(job, &Cancel::default(), &mut |_| ());
+        answer.expect("a landscape answers")
+    }
+
+    fn job(bits: u8, (test, from, to): (bool, usize, usize), allowed: Option<i64>) -> Job {
+        let stop = allowed.map(|allowed_loss| StopRule {
+            lost_before: 1,
+            allowed_loss,
+            float: (from..to).map(|i| i % 7 != 0).collect(),
+            stop_when_met: allowed_loss % 2 == 0,
+        });
+        let question = match to {
+            0 => Question::Drift,
+            to => Question::Accuracy {
+                split: if test { Split::Test } else { Split::Search },
+                from,
+                to,
+                stop,
+            },
+        };
+        Job {
+            allocation: Allocation::uniform(3, BitWidth::new(bits).expect("a width")),
+            question,
+        }
+    }
+
+    proptest! {
+        /// Whatever was asked before, in this run or an earlier one: the answers are those of the evaluator alone.
+        #[test]
+        fn no_answer_changes(
+            jobs in prop::collection::vec(
+                (2u8..5, any::<bool>(), 0usize..30, 0usize..11, prop::option::of(-3i64..9)),
+                1..30,
+            ),
+        ) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let mut alone = landscape();
+            let mut total = 0;
+            for (index, (bits, test, from, more, allowed)) in jobs.iter().enumerate() {
+                let (from, to) = match more {
+                    0 => (0, 0),
+                    more => (*from, from + more),
+                };
+                let job = job(*bits, (*test, from, to), *allowed);
+                // A run of its own for every second question.
+                let mut recalling =
+                    Recalling::new(Box::new(landscape()), stores(folder.path(), "n"));
+                let (expected, full) = ask(&mut alone, &job);
+                let (outcome, work) = ask(&mut recalling, &job);
+                prop_assert_eq!(&outcome, &expected, "question {}", index);
+                prop_assert!(work.images <= full.images);
+                total += work.images;
+                // What starts where the known images end is known from now on.
+                if from == 0 {
+                    let (again, nothing) = ask(&mut recalling, &job);
+                    prop_assert_eq!(again, expected);
+                    prop_assert_eq!(nothing, RECALLED);
+                }
+            }
+            // At most every image of both splits and the calibration images, for each width.
+            prop_assert!(total <= 3 * (60 + 40 + 8) + jobs.len() as u64 * 40);
+        }
+    }
+
+    #[test]
+    fn another_network_has_other_answers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let drift = job(3, (false, 0, 0), None);
+        for (network, images) in [("n", 8), ("n", 0), ("m", 8)] {
+            let mut recalling =
+                Recalling::new(Box::new(landscape()), stores(folder.path(), network));
+            let (_, work) = ask(&mut recalling, &drift);
+            assert_eq!(work.images, images, "{network}");
+        }
+    }
+}

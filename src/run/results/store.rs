@@ -1,0 +1,360 @@
+//! A file of answers, append-only: each line a check sum and a record. Several programs may use it at once.
+//!
+//! A line that is torn or damaged is passed over; what it said is computed again. Nothing that goes wrong with the file
+//! is an error: without it the same answers are computed.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::evaluate::{CorrectBits, Outcome};
+use crate::quant::Allocation;
+
+/// A file holds at most so many bytes; a larger one is cut to its newer half when it is opened.
+const LARGEST_FILE: u64 = 64 << 20;
+/// All files of a folder together; beyond it the least recently used ones are removed.
+const LARGEST_FOLDER: u64 = 512 << 20;
+const ENDING: &str = "answers";
+
+/// Answers of one context.
+#[derive(Debug)]
+pub struct Store {
+    file: Option<File>,
+    /// Bytes of the file that were read.
+    read: u64,
+    known: HashMap<Allocation, Known>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Known {
+    drift: Option<Outcome>,
+    /// Of the split's first images.
+    correct: CorrectBits,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    allocation: Allocation,
+    /// Accuracy: the first image that the answer speaks of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    from: usize,
+    outcome: Outcome,
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
+impl Store {
+    /// Opens a context's file in a folder; both are made where they are missing.
+    pub fn open(folder: &Path, context: &str) -> Self {
+        Store::bounded(folder, context, LARGEST_FILE, LARGEST_FOLDER)
+    }
+
+    fn bounded(folder: &Path, context: &str, largest_file: u64, largest_folder: u64) -> Self {
+        let path = folder.join(format!("{context}.{ENDING}"));
+        let _ = fs::create_dir_all(folder);
+        if fs::metadata(&path).is_ok_and(|m| m.len() > largest_file) {
+            shorten(&path, largest_file / 2);
+        }
+        make_room(folder, &path, largest_folder);
+        let open = || {
+            let mut options = OpenOptions::new();
+            options.read(true).append(true).create(true).open(&path)
+        };
+        let mut store = Store {
+            file: open().ok(),
+            read: 0,
+            known: HashMap::new(),
+        };
+        if let Some(file) = &store.file {
+            let _ = file.set_modified(SystemTime::now());
+        }
+        store.refresh();
+        store
+    }
+
+    /// The drift of an allocation, if known.
+    pub fn drift(&mut self, allocation: &Allocation) -> Option<Outcome> {
+        self.known(allocation, |k| k.drift.is_some())?.drift.clone()
+    }
+
+    /// Which of the split's first images are classified correctly: at least `wanted` of them, or as many as are known.
+    pub fn correct(&mut self, allocation: &Allocation, wanted: usize) -> CorrectBits {
+        let known = self.known(allocation, |k| k.correct.len() >= wanted);
+        known.map(|k| k.correct.clone()).unwrap_or_default()
+    }
+
+    fn known(
+        &mut self,
+        allocation: &Allocation,
+        enough: impl Fn(&Known) -> bool,
+    ) -> Option<&Known> {
+        if !self.known.get(allocation).is_some_and(enough) {
+            self.refresh();
+        }
+        self.known.get(allocation)
+    }
+
+    /// Keeps an answer; `from` is the first image that it speaks of.
+    pub fn keep(&mut self, allocation: &Allocation, from: usize, outcome: Outcome) {
+        let record = Record {
+            allocation: allocation.clone(),
+            from,
+            outcome,
+        };
+        if let Ok(text) = serde_json::to_string(&record) {
+            let line = format!("{} {text}\n", check_sum(text.as_bytes()));
+            // What another program was killed at must not glue itself to this line.
+            let line = if self.is_torn() {
+                format!("\n{line}")
+            } else {
+                line
+            };
+            if let Some(file) = &mut self.file {
+                let _ = file.lock();
+                let _ = file.write_all(line.as_bytes());
+                let _ = file.unlock();
+            }
+        }
+        self.learn(record);
+    }
+
+    /// True where the file ends in the middle of a line.
+    fn is_torn(&mut self) -> bool {
+        let Some(file) = &mut self.file else {
+            return false;
+        };
+        let mut last = [b'\n'];
+        let there = file.seek(SeekFrom::End(-1)).is_ok() && file.read_exact(&mut last).is_ok();
+        there && last != [b'\n']
+    }
+
+    /// Reads what has been appended since, by whomever.
+    fn refresh(&mut self) {
+        let Some(file) = &mut self.file else { return };
+        if !file.metadata().is_ok_and(|m| m.len() > self.read) {
+            return;
+        }
+        let mut bytes = Vec::new();
+        if file.seek(SeekFrom::Start(self.read)).is_err() || file.read_to_end(&mut bytes).is_err() {
+            return;
+        }
+        let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+        self.read += whole as u64;
+        for line in bytes[..whole].split(|b| *b == b'\n') {
+            if let Some(record) = parse(line) {
+                self.learn(record);
+            }
+        }
+    }
+
+    fn learn(&mut self, record: Record) {
+        let known = self.known.entry(record.allocation).or_default();
+        match record.outcome {
+            Outcome::Accuracy { correct } => {
+                let have = known.correct.len();
+                if (record.from..record.from + correct.len()).contains(&have) {
+                    known
+                        .correct
+                        .extend(&correct.iter().skip(have - record.from).collect());
+                }
+            }
+            drift @ Outcome::Drift { .. } => known.drift = Some(drift),
+        }
+    }
+}
+
+fn check_sum(text: &[u8]) -> String {
+    blake3::hash(text).to_hex()[..8].to_owned()
+}
+
+fn parse(line: &[u8]) -> Option<Record> {
+    let (sum, text) = line.split_at_checked(8)?;
+    let text = text.strip_prefix(b" ")?;
+    (check_sum(text).as_bytes() == sum)
+        .then(|| serde_json::from_slice(text).ok())
+        .flatten()
+}
+
+/// Leaves the newer lines of a file, at most so many bytes. A program that has it open goes on with the old one.
+fn shorten(path: &Path, to: u64) {
+    let Ok(bytes) = fs::read(path) else { return };
+    let from = bytes
+        .len()
+        .saturating_sub(usize::try_from(to).unwrap_or(usize::MAX));
+    let line = bytes[from..].iter().position(|b| *b == b'\n');
+    let kept = line
+        .and_then(|i| bytes.get(from + i + 1..))
+        .unwrap_or_default();
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(kept)?;
+        file.persist(path)?;
+        Ok(())
+    };
+    let _ = write();
+}
+
+/// Removes the files that were used longest ago until the folder is small enough; never `kept`.
+fn make_room(folder: &Path, kept: &Path, largest: u64) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let ours = entries
+        .map(|e| e.path())
+        .filter(|p| p.extension().is_some_and(|e| e == ENDING));
+    let mut files: Vec<(SystemTime, u64, PathBuf)> = ours
+        .filter_map(|path| {
+            let about = fs::metadata(&path).ok()?;
+            Some((about.modified().ok()?, about.len(), path))
+        })
+        .collect();
+    files.sort();
+    let mut total: u64 = files.iter().map(|f| f.1).sum();
+    for (_, len, path) in files.iter().filter(|f| f.2 != kept) {
+        if total <= largest {
+            return;
+        }
+        if fs::remove_file(path).is_ok() {
+            total -= len;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quant::BitWidth;
+
+    fn allocation(bits: u8) -> Allocation {
+        Allocation::uniform(3, BitWidth::new(bits).expect("a width"))
+    }
+
+    fn accuracy(text: &str) -> Outcome {
+        Outcome::Accuracy {
+            correct: bits(text),
+        }
+    }
+
+    fn bits(text: &str) -> CorrectBits {
+        text.chars().map(|c| c == '1').collect()
+    }
+
+    fn drift(drift: f64) -> Outcome {
+        Outcome::Drift {
+            drift,
+            sites: vec![drift / 3.0, 0.1],
+        }
+    }
+
+    fn file(folder: &Path) -> PathBuf {
+        folder.join(format!("c.{ENDING}"))
+    }
+
+    #[test]
+    fn answers_are_found_again_and_pieces_make_a_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut store = Store::open(folder.path(), "c");
+        store.keep(&allocation(4), 0, drift(0.1 + 0.2));
+        store.keep(&allocation(4), 0, accuracy("1101"));
+        store.keep(&allocation(4), 4, accuracy("001"));
+        // What overlaps agrees; what leaves a gap is of no use.
+        store.keep(&allocation(4), 5, accuracy("0111"));
+        store.keep(&allocation(4), 20, accuracy("1"));
+        let mut again = Store::open(folder.path(), "c");
+        for store in [&mut store, &mut again] {
+            assert_eq!(store.drift(&allocation(4)), Some(drift(0.1 + 0.2)));
+            assert_eq!(store.correct(&allocation(4), 3), bits("110100111"));
+            assert_eq!(store.drift(&allocation(5)), None);
+        }
+        assert_eq!(Store::open(folder.path(), "d").drift(&allocation(4)), None);
+    }
+
+    #[test]
+    fn programs_see_each_others_answers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut one = Store::open(folder.path(), "c");
+        let mut other = Store::open(folder.path(), "c");
+        one.keep(&allocation(3), 0, accuracy("10"));
+        assert_eq!(other.correct(&allocation(3), 1), bits("10"));
+        other.keep(&allocation(3), 2, accuracy("1"));
+        assert_eq!(one.correct(&allocation(3), 3), bits("101"));
+    }
+
+    #[test]
+    fn torn_and_damaged_lines_are_passed_over_wherever_they_break() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = file(folder.path());
+        let mut store = Store::open(folder.path(), "c");
+        store.keep(&allocation(2), 0, drift(0.5));
+        store.keep(&allocation(3), 0, drift(0.25));
+        drop(store);
+        let whole = fs::read(&path).expect("just written");
+        let second = whole.iter().position(|b| *b == b'\n').expect("lines") + 1;
+        for cut in second..whole.len() {
+            fs::write(&path, &whole[..cut]).expect("a test file");
+            let mut store = Store::open(folder.path(), "c");
+            assert_eq!(
+                store.drift(&allocation(2)),
+                Some(drift(0.5)),
+                "cut at {cut}"
+            );
+            assert_eq!(store.drift(&allocation(3)), None);
+            store.keep(&allocation(3), 0, drift(0.25));
+            let mut again = Store::open(folder.path(), "c");
+            assert_eq!(
+                again.drift(&allocation(3)),
+                Some(drift(0.25)),
+                "cut at {cut}"
+            );
+        }
+        for at in 0..second - 1 {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1;
+            fs::write(&path, damaged).expect("a test file");
+            let mut store = Store::open(folder.path(), "c");
+            assert_eq!(store.drift(&allocation(2)), None, "damaged at {at}");
+            assert_eq!(store.drift(&allocation(3)), Some(drift(0.25)));
+        }
+    }
+
+    #[test]
+    fn files_and_folders_stay_small() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let fill = |context: &str, answers: u64| {
+            let mut store = Store::open(folder.path(), context);
+            for i in 0..answers {
+                store.keep(&allocation(4), i as usize, accuracy("1"));
+            }
+        };
+        fill("c", 100);
+        let len = || fs::metadata(file(folder.path())).expect("there").len();
+        let before = len();
+        fill("old", 50);
+        let old = folder.path().join(format!("old.{ENDING}"));
+        let long_ago = SystemTime::now() - std::time::Duration::from_secs(9000);
+        File::options()
+            .write(true)
+            .open(&old)
+            .and_then(|f| f.set_modified(long_ago))
+            .expect("a time");
+        Store::bounded(folder.path(), "c", before, before);
+        assert!(!old.exists() && len() == before);
+        Store::bounded(folder.path(), "c", before - 1, before);
+        assert!(len() <= before / 2 && len() > before / 4);
+    }
+
+    #[test]
+    fn without_a_file_answers_are_known_while_the_program_runs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let blocked = folder.path().join("file");
+        fs::write(&blocked, "").expect("space");
+        let mut store = Store::open(&blocked, "c");
+        store.keep(&allocation(4), 0, drift(0.5));
+        assert_eq!(store.drift(&allocation(4)), Some(drift(0.5)));
+    }
+}

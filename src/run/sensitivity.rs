@@ -1,0 +1,320 @@
+//! How sensitive each layer is: every layer lowered alone from float, and every layer kept as float alone while all
+//! others are lowered.
+//!
+//! The two curves differ where layers interact: a layer that hurts little alone may be the one that saves a network of
+//! few bits. How much they interact is the drop of all layers together beside the sum of their drops alone.
+
+use serde::Serialize;
+
+use crate::evaluate::{
+    Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split, Work,
+    percent,
+};
+use crate::quant::{Allocation, BitWidth};
+use crate::search::Space;
+
+/// Which layers have the width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Curve {
+    /// All of them.
+    Joint,
+    /// One; the others are float.
+    Lowered,
+    /// All but one, which is float.
+    Kept,
+}
+
+/// What is measured: a curve at a layer (none for all together) and a width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// Which layers have the width.
+    pub curve: Curve,
+    /// The layer that is alone.
+    pub layer: Option<usize>,
+    /// The width.
+    pub bits: BitWidth,
+}
+
+impl Point {
+    /// All points of a network of so many layers: all layers together first, then layer by layer, from the largest width
+    /// down.
+    pub fn all(layers: usize, menu: &[BitWidth]) -> Vec<Point> {
+        let widths = || menu.iter().rev().copied().filter(|w| !w.is_float());
+        let joint = widths().map(|bits| Point {
+            curve: Curve::Joint,
+            layer: None,
+            bits,
+        });
+        let of_curve = |curve| {
+            (0..layers).flat_map(move |layer| {
+                widths().map(move |bits| Point {
+                    curve,
+                    layer: Some(layer),
+                    bits,
+                })
+            })
+        };
+        joint
+            .chain(of_curve(Curve::Lowered))
+            .chain(of_curve(Curve::Kept))
+            .collect()
+    }
+
+    /// The bit-widths of all layers.
+    pub fn allocation(&self, layers: usize) -> Allocation {
+        let width = |layer: usize| match (self.curve, self.layer == Some(layer)) {
+            (Curve::Joint, _) | (Curve::Lowered, true) | (Curve::Kept, false) => self.bits,
+            (Curve::Lowered, false) | (Curve::Kept, true) => BitWidth::FLOAT,
+        };
+        Allocation((0..layers).map(width).collect())
+    }
+}
+
+/// A point measured.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename = "sensitivity")]
+pub struct Sensitivity {
+    /// Which layers have the width.
+    pub curve: Curve,
+    /// The layer that is alone; none for all together.
+    pub layer: Option<String>,
+    /// The width.
+    pub bits: BitWidth,
+    /// In thresholds, on the calibration images.
+    pub drift: f64,
+    /// Images of the search split that were looked at.
+    pub images: usize,
+    /// Correct among them.
+    pub correct: usize,
+    /// In percent.
+    pub accuracy: f64,
+    /// Against float on the same images, in percentage points.
+    pub accuracy_drop: f64,
+    /// Memory of the allocation.
+    pub memory_bytes: u64,
+}
+
+/// How much layers of a width interact.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename = "interaction")]
+pub struct Interaction {
+    /// The width.
+    pub bits: BitWidth,
+    /// Sum over layers of the drop of each lowered alone, in percentage points.
+    pub sum_of_drops: f64,
+    /// The drop of all lowered together.
+    pub joint_drop: f64,
+    /// The second less the first: above zero, layers hurt more together than alone.
+    pub interaction: f64,
+    /// Sum over layers of the drift of each lowered alone.
+    pub sum_of_drifts: f64,
+    /// The drift of all lowered together.
+    pub joint_drift: f64,
+}
+
+impl Interaction {
+    /// Of all widths for which everything has been measured, largest first.
+    pub fn of(measured: &[Sensitivity], layers: usize) -> Vec<Interaction> {
+        let joint = measured.iter().filter(|s| s.curve == Curve::Joint);
+        let of_width = |joint: &Sensitivity| {
+            let alone: Vec<&Sensitivity> = measured
+                .iter()
+                .filter(|s| s.curve == Curve::Lowered && s.bits == joint.bits)
+                .collect();
+            let sum_of_drops = alone.iter().map(|s| s.accuracy_drop).sum::<f64>();
+            (alone.len() == layers).then(|| Interaction {
+                bits: joint.bits,
+                sum_of_drops,
+                joint_drop: joint.accuracy_drop,
+                interaction: joint.accuracy_drop - sum_of_drops,
+                sum_of_drifts: alone.iter().map(|s| s.drift).sum(),
+                joint_drift: joint.drift,
+            })
+        };
+        joint.filter_map(of_width).collect()
+    }
+}
+
+/// Measures points one after the other, on the first images of the search split.
+pub struct Measuring<'a> {
+    /// Who answers.
+    pub evaluator: &'a mut dyn Evaluator,
+    /// The network's layers.
+    pub space: &'a Space,
+    /// How many images of the search split.
+    pub images: usize,
+    /// Stops at the next batch.
+    pub cancel: &'a Cancel,
+    /// What it has cost so far.
+    pub work: Work,
+}
+
+impl Measuring<'_> {
+    /// The float network.
+    ///
+    /// # Errors
+    /// [`EvaluateError`].
+    pub fn float(
+        &mut self,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<CorrectBits, EvaluateError> {
+        let float = Allocation::uniform(self.space.layers.len(), BitWidth::FLOAT);
+        self.accuracy(float, progress)
+    }
+
+    /// A point; `float` is the float network's result.
+    ///
+    /// # Errors
+    /// [`EvaluateError`].
+    pub fn point(
+        &mut self,
+        point: Point,
+        float: &CorrectBits,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Sensitivity, EvaluateError> {
+        let allocation = point.allocation(self.space.layers.len());
+        let question = Question::Drift;
+        let drift = match self.ask(allocation.clone(), question, progress)? {
+            Outcome::Drift { drift, .. } => drift,
+            Outcome::Accuracy { .. } => return Err(mixed_up()),
+        };
+        let memory_bytes = self.space.bytes(&allocation);
+        let bits = self.accuracy(allocation, progress)?;
+        let (images, correct) = (bits.len(), bits.correct());
+        let accuracy = percent(correct, images);
+        let layer = point.layer.and_then(|l| self.space.layers.get(l));
+        Ok(Sensitivity {
+            curve: point.curve,
+            layer: layer.map(|l| l.name.clone()),
+            bits: point.bits,
+            drift,
+            images,
+            correct,
+            accuracy,
+            accuracy_drop: 100.0 * (float.correct() as f64 - correct as f64) / images.max(1) as f64,
+            memory_bytes,
+        })
+    }
+
+    fn accuracy(
+        &mut self,
+        allocation: Allocation,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<CorrectBits, EvaluateError> {
+        let question = Question::Accuracy {
+            split: Split::Search,
+            from: 0,
+            to: self.images,
+            stop: None,
+        };
+        match self.ask(allocation, question, progress)? {
+            Outcome::Accuracy { correct } => Ok(correct),
+            Outcome::Drift { .. } => Err(mixed_up()),
+        }
+    }
+
+    fn ask(
+        &mut self,
+        allocation: Allocation,
+        question: Question,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Outcome, EvaluateError> {
+        if self.cancel.is_cancelled() {
+            return Err(EvaluateError::Cancelled);
+        }
+        let job = Job {
+            allocation,
+            question,
+        };
+        let (outcome, work) = self.evaluator.evaluate(&job, self.cancel, progress)?;
+        self.work.layer_forwards += work.layer_forwards;
+        self.work.images += work.images;
+        outcome.finite(self.space.sites.iter().map(String::as_str))
+    }
+}
+
+fn mixed_up() -> EvaluateError {
+    EvaluateError::Backend("the evaluator answered another question".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::Landscape;
+    use crate::search::SpaceLayer;
+
+    fn bits(bits: u8) -> BitWidth {
+        BitWidth::new(bits).expect("a width")
+    }
+
+    #[test]
+    fn both_curves_at_every_width_and_all_together() {
+        let menu = [2, 4, 32].map(bits);
+        let points = Point::all(3, &menu);
+        assert_eq!(points.len(), 2 + 2 * 3 * 2);
+        let allocations: Vec<Vec<u8>> = points.iter().map(|p| p.allocation(3).bytes()).collect();
+        assert_eq!(allocations[..2], [[4, 4, 4], [2, 2, 2]]);
+        assert_eq!(allocations[2..4], [[4, 32, 32], [2, 32, 32]]);
+        assert_eq!(allocations[8..10], [[32, 4, 4], [32, 2, 2]]);
+        let distinct: std::collections::HashSet<_> = allocations.iter().collect();
+        assert_eq!(distinct.len(), points.len());
+    }
+
+    #[test]
+    fn drops_are_those_of_the_landscape_and_add_up() {
+        let layers = 4;
+        let mut landscape = Landscape::new(3, layers, 8, 4000, 0).without_sampling();
+        let truth = landscape.clone();
+        let menu = [2, 3, 8].map(bits);
+        let layer = |i: usize| SpaceLayer {
+            name: format!("l{i}"),
+            stage: "s".into(),
+            block: "b".into(),
+            weights: 100,
+            bytes: vec![25, 38, 100],
+            float_bytes: 400,
+        };
+        let space = Space {
+            layers: (0..layers).map(layer).collect(),
+            menu: menu.to_vec(),
+            fixed_bytes: 7,
+            sites: Vec::new(),
+        };
+        let mut measuring = Measuring {
+            evaluator: &mut landscape,
+            space: &space,
+            images: 4000,
+            cancel: &Cancel::default(),
+            work: Work::default(),
+        };
+        let float = measuring.float(&mut |_| ()).expect("it answers");
+        let measured: Vec<Sensitivity> = Point::all(layers, &menu)
+            .into_iter()
+            .map(|p| measuring.point(p, &float, &mut |_| ()).expect("it answers"))
+            .collect();
+        for (point, measured) in Point::all(layers, &menu).iter().zip(&measured) {
+            let allocation = point.allocation(layers);
+            let drop = truth.drop(&allocation);
+            assert!((measured.accuracy_drop - drop).abs() < 0.1, "{point:?}");
+            assert_eq!(measured.memory_bytes, space.bytes(&allocation));
+        }
+        let interactions = Interaction::of(&measured, layers);
+        assert_eq!(interactions.len(), 3);
+        let lowest = &interactions[2];
+        assert_eq!(lowest.bits, bits(2));
+        let alone = |l: usize| {
+            let lowered = Point {
+                curve: Curve::Lowered,
+                layer: Some(l),
+                bits: bits(2),
+            };
+            truth.drop(&lowered.allocation(layers))
+        };
+        let sum: f64 = (0..layers).map(alone).sum();
+        assert!((lowest.sum_of_drops - sum).abs() < 0.3);
+        let joint = truth.drop(&Allocation::uniform(layers, bits(2)));
+        assert!((lowest.interaction - (joint - sum)).abs() < 0.4);
+        assert!(measuring.work.images > 0);
+    }
+}

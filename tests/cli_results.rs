@@ -1,0 +1,115 @@
+//! Answers of earlier runs, used by later ones: `--no-result-cache`.
+#![cfg(feature = "torch")]
+
+#[path = "common/demo.rs"]
+mod demo;
+
+use std::path::Path;
+
+use demo::Demo;
+use serde_json::Value;
+
+const SEARCH: &[&str] = &["search", "small.toml", "--json"];
+
+/// The journal without what may differ between equal runs.
+fn events(run: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(run.join("journal.jsonl")).expect("a journal");
+    let mut lines: Vec<Value> = text
+        .lines()
+        .skip(1)
+        .map(|l| serde_json::from_str(l).expect("JSON"))
+        .collect();
+    for line in &mut lines {
+        line.as_object_mut().expect("an object").remove("time");
+    }
+    lines
+}
+
+fn search(demo: &Demo, more: &[&str]) -> Value {
+    let (out, _) = demo.expect(0, &[SEARCH, more].concat());
+    serde_json::from_str(out.lines().last().expect("lines")).expect("JSON")
+}
+
+fn number(finished: &Value, field: &str) -> u64 {
+    finished[field].as_u64().expect(field)
+}
+
+#[test]
+fn no_question_is_computed_twice_and_no_journal_shows_it() {
+    let demo = Demo::new();
+    let first = search(&demo, &["--run-dir", "first"]);
+    let second = search(&demo, &["--run-dir", "second"]);
+    assert_eq!(events(&demo.path("first")), events(&demo.path("second")));
+    let asked = ["evaluations", "drift_evaluations", "cached"];
+    let all: u64 = asked.iter().map(|f| number(&first, f)).sum();
+    assert!(number(&first, "evaluations") > 0 && number(&first, "drift_evaluations") > 0);
+    assert_eq!(asked.map(|f| number(&second, f)), [0, 0, all]);
+    assert_eq!(number(&second, "layer_forwards"), 0);
+    let plain = "layer_forwards_plain";
+    assert_eq!(number(&second, plain), number(&first, plain));
+    for field in [
+        "accuracy",
+        "accuracy_test",
+        "memory_bytes",
+        "gated",
+        "audited",
+    ] {
+        assert_eq!(second[field], first[field], "{field}");
+    }
+    // A finished run says the same of itself again.
+    let (again, _) = demo.expect(0, &["resume", "second", "--json"]);
+    let again: Value = serde_json::from_str(&again).expect("JSON");
+    assert_eq!(again, second);
+    let anew = search(&demo, &["--run-dir", "anew", "--no-result-cache"]);
+    assert_eq!(
+        asked.map(|f| number(&anew, f)),
+        asked.map(|f| number(&first, f))
+    );
+    assert!(number(&anew, "layer_forwards") > 0);
+
+    // Other limits ask some of the same questions.
+    let looser = ["--set", "constraint.max_accuracy_drop=5.0", "--run-dir"];
+    let with = search(&demo, &[&looser[..], &["with"]].concat());
+    let without = search(
+        &demo,
+        &[&looser[..], &["without", "--no-result-cache"]].concat(),
+    );
+    assert_eq!(events(&demo.path("with")), events(&demo.path("without")));
+    assert!(number(&with, "evaluations") < number(&without, "evaluations"));
+    assert!(number(&with, "layer_forwards") < number(&without, "layer_forwards"));
+    let total = |f: &Value| asked.iter().map(|a| number(f, a)).sum::<u64>();
+    assert_eq!(total(&with), total(&without));
+
+    // Without tricks there is no memory either.
+    let levels = [
+        "--set",
+        "search.levels=[\"network\"]",
+        "--plain",
+        "--run-dir",
+        "plain",
+    ];
+    let plain = search(&demo, &levels);
+    assert_eq!(plain["layer_forwards"], plain["layer_forwards_plain"]);
+}
+
+#[test]
+fn a_run_that_cannot_go_on_says_what_of_it_still_applies() {
+    let demo = Demo::new();
+    let levels = ["--set", "search.levels=[\"network\"]", "--run-dir", "run"];
+    search(&demo, &levels);
+    let run = demo.path("run");
+    let journal = run.join("journal.jsonl");
+    let text = std::fs::read_to_string(&journal).expect("a journal");
+    let cut: Vec<&str> = text.lines().take(9).collect();
+    std::fs::write(&journal, cut.join("\n") + "\n").expect("space");
+    let profile = std::fs::read_to_string(run.join("profile.toml")).expect("a profile");
+    let changed = profile.replace("max_accuracy_drop = 4.0", "max_accuracy_drop = 3.0");
+    assert_ne!(profile, changed);
+    std::fs::write(run.join("profile.toml"), changed).expect("space");
+    let (_, err) = demo.expect(1, &["resume", "run", "--headless"]);
+    assert!(
+        err.contains("search settings:") && err.contains("now"),
+        "{err}"
+    );
+    assert!(err.contains("of this run still appl"), "{err}");
+}
