@@ -173,6 +173,15 @@ impl TorchEvaluator {
         self.batch
     }
 
+    /// Refuses the allocation of another network.
+    fn check(&self, allocation: &Allocation) -> Result<(), EvaluateError> {
+        let (got, want) = (allocation.len(), self.network.graph().layers.len());
+        match got == want {
+            true => Ok(()),
+            false => Err(EvaluateError::WrongLayers { got, want }),
+        }
+    }
+
     fn split(&self, split: Split) -> Option<&ImageSet> {
         match split {
             Split::Calibration => Some(&self.splits.calibration),
@@ -376,10 +385,7 @@ impl Evaluator for TorchEvaluator {
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(Outcome, Work), EvaluateError> {
-        let (got, want) = (job.allocation.len(), self.network.graph().layers.len());
-        if got != want {
-            return Err(EvaluateError::WrongLayers { got, want });
-        }
+        self.check(&job.allocation)?;
         self.work();
         match &job.question {
             Question::Drift => {

@@ -7,7 +7,7 @@ use crate::network::Graph;
 
 /// Bytes that each thread may keep of values that nobody reads any more, and the program itself, its images aside.
 const PER_THREAD: u64 = 32 << 20;
-/// The program, libtorch and its own buffers (measured on the demo: about 120 MiB resident before the first batch).
+/// The program, libtorch and its own buffers (the demo's whole search peaked at 206 MiB with two threads and nothing kept).
 const PROGRAM: u64 = 160 << 20;
 
 /// Bytes that an evaluator takes, by estimate from above: all numbers as f32.

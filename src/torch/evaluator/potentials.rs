@@ -15,10 +15,7 @@ impl Prober for TorchEvaluator {
         cancel: &Cancel,
     ) -> Result<Potentials, EvaluateError> {
         let graph = self.network.graph();
-        let (got, want) = (allocation.len(), graph.layers.len());
-        if got != want {
-            return Err(EvaluateError::WrongLayers { got, want });
-        }
+        self.check(allocation)?;
         let images = &self.splits.calibration;
         let batches = Batches::new(graph, self.batch, images, 0..images.len());
         let mut all = Potentials::new(graph);

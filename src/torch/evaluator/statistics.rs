@@ -24,10 +24,7 @@ impl TorchEvaluator {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Statistics, EvaluateError> {
         let graph = self.network.graph();
-        let (got, want) = (allocation.len(), graph.layers.len());
-        if got != want {
-            return Err(EvaluateError::WrongLayers { got, want });
-        }
+        self.check(allocation)?;
         let images = self.split(split);
         let total = images.map_or(0, ImageSet::len);
         let images = images.ok_or(EvaluateError::OutOfRange {
