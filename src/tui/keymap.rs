@@ -1,97 +1,20 @@
 //! Which key does what, and where. One table: the keys, the footer, the help and the README all read it.
 
+mod help;
 mod key;
+mod scope;
 mod table;
 
 use std::collections::{BTreeMap, HashMap};
 
 use crossterm::event::KeyEvent;
 
+pub use help::{Doable, HelpLine, Hint, markdown};
 pub use key::Key;
+pub use scope::Scope;
 pub use table::BINDINGS;
 
 use super::Action;
-
-/// Where a key means something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
-    /// Everywhere.
-    Always,
-    /// In every pane.
-    Main,
-    /// In the search tree.
-    Tree,
-    /// In the allocation of the selected node.
-    Allocation,
-    /// In the list of gate decisions.
-    Gate,
-    /// In the log.
-    Log,
-    /// In accuracy against memory.
-    Points,
-    /// In the neuron sites.
-    Sites,
-    /// While bit-widths are being changed.
-    Edit,
-    /// While the help is open.
-    Help,
-    /// While a question waits for yes or no.
-    Confirm,
-    /// While a text is asked for.
-    Prompt,
-    /// While a command is chosen from the list.
-    Commands,
-    /// After the run failed.
-    Failure,
-    /// On the start screen.
-    Start,
-    /// In the form before a search starts.
-    Form,
-}
-
-impl Scope {
-    /// All, by the names they have in files.
-    pub const NAMED: [(&'static str, Scope); 16] = [
-        ("always", Scope::Always),
-        ("main", Scope::Main),
-        ("tree", Scope::Tree),
-        ("allocation", Scope::Allocation),
-        ("gate", Scope::Gate),
-        ("log", Scope::Log),
-        ("front", Scope::Points),
-        ("membranes", Scope::Sites),
-        ("edit", Scope::Edit),
-        ("help", Scope::Help),
-        ("confirm", Scope::Confirm),
-        ("prompt", Scope::Prompt),
-        ("commands", Scope::Commands),
-        ("failure", Scope::Failure),
-        ("start", Scope::Start),
-        ("form", Scope::Form),
-    ];
-
-    /// The scopes in which a key is looked for, first to last.
-    pub fn chain(self) -> &'static [Scope] {
-        match self {
-            Scope::Tree => &[Scope::Tree, Scope::Main, Scope::Always],
-            Scope::Allocation => &[Scope::Allocation, Scope::Main, Scope::Always],
-            Scope::Gate => &[Scope::Gate, Scope::Main, Scope::Always],
-            Scope::Log => &[Scope::Log, Scope::Main, Scope::Always],
-            Scope::Sites => &[Scope::Sites, Scope::Main, Scope::Always],
-            Scope::Points => &[Scope::Points, Scope::Main, Scope::Always],
-            Scope::Main => &[Scope::Main, Scope::Always],
-            Scope::Edit => &[Scope::Edit, Scope::Always],
-            Scope::Help => &[Scope::Help, Scope::Always],
-            Scope::Confirm => &[Scope::Confirm, Scope::Always],
-            Scope::Prompt => &[Scope::Prompt, Scope::Always],
-            Scope::Start => &[Scope::Start, Scope::Always],
-            Scope::Form => &[Scope::Form, Scope::Prompt, Scope::Always],
-            Scope::Commands => &[Scope::Commands, Scope::Prompt, Scope::Always],
-            Scope::Failure => &[Scope::Failure, Scope::Always],
-            Scope::Always => &[Scope::Always],
-        }
-    }
-}
 
 /// Keys of an action, and the words for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -272,108 +195,6 @@ fn duplicate(key: Key, first: &Action, second: &Action) -> KeymapError {
         first: first.name(),
         second: second.name(),
     }
-}
-
-/// A line of the help: keys that do the same thing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HelpLine {
-    /// Its heading.
-    pub section: &'static str,
-    /// The keys.
-    pub keys: Vec<String>,
-    /// What they do.
-    pub help: &'static str,
-}
-
-/// A hint of the footer: keys that belong together.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Hint {
-    /// The first key of each.
-    pub keys: Vec<String>,
-    /// What the first of them does.
-    pub action: Action,
-    /// A word or two.
-    pub text: &'static str,
-}
-
-/// Something that can be done now: for the list of commands.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Doable {
-    /// What happens.
-    pub action: Action,
-    /// Its keys.
-    pub keys: Vec<String>,
-    /// What it does.
-    pub help: &'static str,
-}
-
-impl Keymap {
-    /// The help, in the table's order; neighbours that say the same are one line.
-    pub fn help(&self) -> Vec<HelpLine> {
-        let mut lines: Vec<HelpLine> = Vec::new();
-        let listed = self.bound.iter().filter(|b| !b.binding.section.is_empty());
-        for Bound { binding, keys } in listed {
-            match lines.last_mut() {
-                Some(last) if last.help == binding.help => last.keys.extend(keys.iter().cloned()),
-                _ => lines.push(HelpLine {
-                    section: binding.section,
-                    keys: keys.clone(),
-                    help: binding.help,
-                }),
-            }
-        }
-        lines
-    }
-
-    /// The footer of a scope, most useful first; neighbours with the same words are one hint.
-    pub fn hints(&self, scope: Scope) -> Vec<Hint> {
-        let mut hints: Vec<Hint> = Vec::new();
-        for Bound { binding, keys } in self.of(scope) {
-            let first = keys.first().cloned();
-            match hints.last_mut() {
-                _ if binding.hint.is_empty() || keys.is_empty() => {}
-                Some(last) if last.text == binding.hint => last.keys.extend(first),
-                _ => hints.push(Hint {
-                    keys: first.into_iter().collect(),
-                    action: binding.action.clone(),
-                    text: binding.hint,
-                }),
-            }
-        }
-        hints
-    }
-
-    /// All that can be done in a scope, by its help.
-    pub fn doable(&self, scope: Scope) -> Vec<Doable> {
-        self.of(scope)
-            .filter(|b| !b.binding.section.is_empty())
-            .map(|Bound { binding, keys }| Doable {
-                action: binding.action.clone(),
-                keys: keys.clone(),
-                help: binding.help,
-            })
-            .collect()
-    }
-
-    fn of(&self, scope: Scope) -> impl Iterator<Item = &Bound> {
-        let chain = scope.chain().iter();
-        chain.flat_map(|scope| self.bound.iter().filter(move |b| b.binding.scope == *scope))
-    }
-}
-
-/// The keys as a Markdown table, for the README.
-pub fn markdown() -> String {
-    let mut text = String::from("| Keys | What they do |\n|---|---|\n");
-    let mut section = "";
-    for line in Keymap::standard().help() {
-        if line.section != section {
-            section = line.section;
-            text.push_str(&format!("| | **{section}** |\n"));
-        }
-        let keys: Vec<String> = line.keys.iter().map(|k| format!("`{k}`")).collect();
-        text.push_str(&format!("| {} | {} |\n", keys.join(" "), line.help));
-    }
-    text
 }
 
 #[cfg(test)]

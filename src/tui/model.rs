@@ -11,6 +11,7 @@ mod log;
 mod overlay;
 mod parts;
 mod place;
+mod prompt;
 mod replay;
 mod scroll;
 mod toast;
@@ -32,6 +33,7 @@ pub use log::{LogLine, LogPane};
 pub use overlay::{CommandPrompt, Confirm, FindPrompt, Overlay, SavePrompt};
 pub use parts::Part;
 pub use place::{Pane, View};
+pub use prompt::{Asked, FieldPrompt, PromptField};
 pub use replay::Replay;
 pub use scroll::Scroll;
 pub use toast::{Toast, ToastKind, Toasts};
@@ -192,6 +194,7 @@ impl Model {
             (Some(Overlay::Confirm(_)), _) => Scope::Confirm,
             (Some(Overlay::Commands(_)), _) => Scope::Commands,
             (Some(Overlay::Save(_) | Overlay::Find(_)), _) => Scope::Prompt,
+            (Some(Overlay::Fields(_)), _) => Scope::Form,
             (None, Some(_)) => Scope::Edit,
             (None, None) => self.pane_scope(),
         }

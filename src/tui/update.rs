@@ -7,6 +7,7 @@ mod find;
 mod mouse;
 mod navigate;
 mod overlay;
+mod prompt;
 mod replay;
 mod steer;
 
@@ -14,6 +15,7 @@ use super::action::{Action, Effect};
 use super::layout::{Layout, order};
 use super::model::{Model, Overlay, Pane, ToastKind, View};
 use super::session::{Outcome, Signal};
+use crate::search::Command;
 
 /// Folds an action in and says what has to be done outside. Afterwards the model is consistent: the selection is
 /// valid and in view.
@@ -139,6 +141,10 @@ fn main_key(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Prune => steer::prune(model, true),
         Action::ResumeBranch => steer::prune(model, false),
         Action::Pin => steer::pin(model),
+        Action::Undo => steer::send(model, Command::Undo),
+        Action::Limits => prompt::limits(model),
+        Action::PinPattern => prompt::pin(model),
+        Action::TimeUp => steer::send(model, Command::TimeUp),
         Action::RaiseBits => edit::start(model, true),
         Action::LowerBits => edit::start(model, false),
         Action::Stop => overlay::ask_stop(model),

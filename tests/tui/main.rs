@@ -2,6 +2,7 @@
 
 #[path = "../common/network.rs"]
 mod network;
+mod prompts;
 #[cfg(unix)]
 mod pty;
 mod screens;

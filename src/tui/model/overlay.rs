@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::FieldPrompt;
 use crate::quant::Allocation;
 use crate::search::CandidateId;
 use crate::tui::line::LineEditor;
@@ -18,6 +19,8 @@ pub enum Overlay {
     Confirm(Confirm),
     /// A profile's name is asked for.
     Save(SavePrompt),
+    /// Limits or a pin are asked for.
+    Fields(FieldPrompt),
     /// A command is chosen from the list.
     Commands(CommandPrompt),
     /// A text to look for is asked for.

@@ -19,6 +19,7 @@ pub fn key(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Some(Overlay::Confirm(confirm)) => answer(model, confirm, &action),
         Some(Overlay::Save(prompt)) => name_key(model, prompt, action),
+        Some(Overlay::Fields(prompt)) => super::prompt::key(model, prompt, action),
         Some(Overlay::Find(prompt)) => super::find::key(model, prompt, action),
         Some(Overlay::Commands(prompt)) => super::commands::key(model, prompt, action),
         Some(Overlay::Failure { message, candidate }) => match action {

@@ -29,6 +29,10 @@ pub fn key(model: &mut Model, action: &Action) -> Option<Vec<Effect>> {
         Action::Quit => model.outcome = Some(Outcome::Quit),
         Action::Prune
         | Action::ResumeBranch
+        | Action::Undo
+        | Action::Limits
+        | Action::PinPattern
+        | Action::TimeUp
         | Action::Pin
         | Action::RaiseBits
         | Action::LowerBits

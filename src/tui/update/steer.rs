@@ -135,7 +135,7 @@ pub fn pin(model: &mut Model) -> Vec<Effect> {
 }
 
 /// Patterns that match exactly these layers, with the layers of each: whole blocks as `BLOCK.*`, others by name.
-fn pin_patterns(space: &Space, members: &[usize]) -> Vec<(String, Vec<usize>)> {
+pub(super) fn pin_patterns(space: &Space, members: &[usize]) -> Vec<(String, Vec<usize>)> {
     let mut patterns: Vec<(String, Vec<usize>)> = Vec::new();
     for member in members {
         if patterns.iter().any(|(_, covered)| covered.contains(member)) {

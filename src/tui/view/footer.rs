@@ -52,7 +52,13 @@ fn slides(action: &Action) -> bool {
 fn steers(action: &Action) -> bool {
     matches!(
         action,
-        Action::Pause | Action::LowerBits | Action::RaiseBits | Action::Pin | Action::Prune
+        Action::Pause
+            | Action::LowerBits
+            | Action::RaiseBits
+            | Action::Pin
+            | Action::Prune
+            | Action::Undo
+            | Action::Limits
     )
 }
 

@@ -1,6 +1,7 @@
 //! What lies over the panes: help, questions, prompts, the failure of the run.
 
 mod commands;
+mod fields;
 mod help;
 
 use ratatui::Frame;
@@ -27,6 +28,7 @@ pub fn draw(model: &Model, frame: &mut Frame) {
         Some(Overlay::Failure { message, candidate }) => {
             failure(model, frame, message, *candidate);
         }
+        Some(Overlay::Fields(prompt)) => fields::draw(model, frame, prompt),
         Some(Overlay::Commands(prompt)) => commands::draw(model, frame, prompt),
         // Typed in the line of keys.
         Some(Overlay::Find(_)) | None => {}

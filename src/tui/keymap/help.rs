@@ -1,0 +1,108 @@
+//! The words for the keys: help, footer, list of commands, README.
+
+use super::{Bound, Keymap, Scope};
+use crate::tui::Action;
+
+/// A line of the help: keys that do the same thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HelpLine {
+    /// Its heading.
+    pub section: &'static str,
+    /// The keys.
+    pub keys: Vec<String>,
+    /// What they do.
+    pub help: &'static str,
+}
+
+/// A hint of the footer: keys that belong together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hint {
+    /// The first key of each.
+    pub keys: Vec<String>,
+    /// What the first of them does.
+    pub action: Action,
+    /// A word or two.
+    pub text: &'static str,
+}
+
+/// Something that can be done now: for the list of commands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Doable {
+    /// What happens.
+    pub action: Action,
+    /// Its keys.
+    pub keys: Vec<String>,
+    /// What it does.
+    pub help: &'static str,
+}
+
+impl Keymap {
+    /// The help, in the table's order; neighbours that say the same are one line.
+    pub fn help(&self) -> Vec<HelpLine> {
+        let mut lines: Vec<HelpLine> = Vec::new();
+        // What has no key is in the list of commands only.
+        let has_key = |b: &&Bound| !b.binding.section.is_empty() && !b.keys.is_empty();
+        let listed = self.bound.iter().filter(has_key);
+        for Bound { binding, keys } in listed {
+            match lines.last_mut() {
+                Some(last) if last.help == binding.help => last.keys.extend(keys.iter().cloned()),
+                _ => lines.push(HelpLine {
+                    section: binding.section,
+                    keys: keys.clone(),
+                    help: binding.help,
+                }),
+            }
+        }
+        lines
+    }
+
+    /// The footer of a scope, most useful first; neighbours with the same words are one hint.
+    pub fn hints(&self, scope: Scope) -> Vec<Hint> {
+        let mut hints: Vec<Hint> = Vec::new();
+        for Bound { binding, keys } in self.of(scope) {
+            let first = keys.first().cloned();
+            match hints.last_mut() {
+                _ if binding.hint.is_empty() || keys.is_empty() => {}
+                Some(last) if last.text == binding.hint => last.keys.extend(first),
+                _ => hints.push(Hint {
+                    keys: first.into_iter().collect(),
+                    action: binding.action.clone(),
+                    text: binding.hint,
+                }),
+            }
+        }
+        hints
+    }
+
+    /// All that can be done in a scope, by its help.
+    pub fn doable(&self, scope: Scope) -> Vec<Doable> {
+        self.of(scope)
+            .filter(|b| !b.binding.section.is_empty())
+            .map(|Bound { binding, keys }| Doable {
+                action: binding.action.clone(),
+                keys: keys.clone(),
+                help: binding.help,
+            })
+            .collect()
+    }
+
+    fn of(&self, scope: Scope) -> impl Iterator<Item = &Bound> {
+        let chain = scope.chain().iter();
+        chain.flat_map(|scope| self.bound.iter().filter(move |b| b.binding.scope == *scope))
+    }
+}
+
+/// The keys as a Markdown table, for the README.
+pub fn markdown() -> String {
+    let mut text = String::from("| Keys | What they do |\n|---|---|\n");
+    let mut section = "";
+    for line in Keymap::standard().help() {
+        if line.section != section {
+            section = line.section;
+            text.push_str(&format!("| | **{section}** |\n"));
+        }
+        let keys: Vec<String> = line.keys.iter().map(|k| format!("`{k}`")).collect();
+        text.push_str(&format!("| {} | {} |\n", keys.join(" "), line.help));
+    }
+    text
+}

@@ -1,0 +1,162 @@
+//! Limits, pins by pattern and undo, as a person types them.
+
+use aq4svit::profile::{AccuracyDrop, ConstraintChange, Pin};
+use aq4svit::quant::BitWidth;
+use aq4svit::search::{Command, State};
+use aq4svit::tui::model::{Overlay, Pane};
+use aq4svit::tui::{Action, Effect};
+
+use crate::screens::screen;
+use crate::story::Play;
+
+fn typed(play: &mut Play, text: &str) {
+    play.act(Action::EraseLine);
+    text.chars().for_each(|c| {
+        play.act(Action::Insert(c));
+    });
+}
+
+fn toast(play: &Play) -> String {
+    play.model.toasts.iter().map(|t| t.text.clone()).collect()
+}
+
+#[test]
+fn limits_are_checked_as_they_are_typed_and_taken_back() {
+    for size in [(80, 24), (160, 48)] {
+        let mut play = Play::new(size);
+        play.jobs(70);
+        let before = play.model.tree.constraint;
+        let incumbent = play.model.tree.incumbent;
+        play.act(Action::Limits);
+        insta::assert_snapshot!(format!("limits_{}x{}", size.0, size.1), screen(&play));
+        typed(&mut play, "1.0 points");
+        assert!(screen(&play).contains("! accuracy drop: write points such as 1.0"));
+        assert_eq!(play.act(Action::Submit), [], "what is wrong is not sent");
+        assert!(play.model.overlay.is_some());
+        typed(&mut play, "0.1");
+        play.act(Action::Down);
+        typed(&mut play, "80 kib");
+        assert!(screen(&play).contains("! memory: write a size such as 80 KiB"));
+        typed(&mut play, "80 KiB");
+        insta::assert_snapshot!(format!("limits_typed_{}x{}", size.0, size.1), screen(&play));
+        let change = ConstraintChange {
+            max_accuracy_drop: Some(AccuracyDrop::Points(0.1)),
+            max_memory: Some(Some(81_920)),
+            ..ConstraintChange::default()
+        };
+        let effects = play.act(Action::Submit);
+        assert_eq!(effects, [Effect::Send(Command::Constrain { change })]);
+        assert!(play.model.overlay.is_none());
+        assert_eq!(play.model.tree.constraint, change.of(before));
+        assert_ne!(play.model.tree.incumbent, incumbent, "it misses 0.1 points");
+        assert_eq!(play.act(Action::Undo), [Effect::Send(Command::Undo)]);
+        assert_eq!(play.model.tree.constraint, before);
+        assert_eq!(play.model.tree.incumbent, incumbent);
+        // Nothing typed, nothing sent.
+        play.act(Action::Limits);
+        assert_eq!(play.act(Action::Submit), []);
+        assert!(play.model.overlay.is_none());
+    }
+}
+
+#[test]
+fn every_command_can_be_taken_back_by_a_key() {
+    let mut play = Play::new((160, 48));
+    play.jobs(40);
+    assert_eq!(play.act(Action::Undo), [Effect::Send(Command::Undo)]);
+    assert!(toast(&play).contains("undo"), "refused: {}", toast(&play));
+    play.act(Action::Bottom);
+    play.act(Action::Prune);
+    let id = play.model.nodes.selected.unwrap();
+    assert!(play.model.tree.get(id).unwrap().pruned);
+    play.act(Action::Undo);
+    assert!(!play.model.tree.get(id).unwrap().pruned);
+    play.act(Action::Pause);
+    play.act(Action::Undo);
+    assert!(!play.model.tree.paused);
+}
+
+#[test]
+fn a_pin_by_pattern_says_what_it_holds() {
+    let mut play = Play::new((80, 24));
+    play.jobs(40);
+    play.act(Action::ViewAllocation);
+    assert_eq!(play.model.focus, Pane::Allocation);
+    play.act(Action::PinPattern);
+    insta::assert_snapshot!("pin_of_a_row", screen(&play));
+    play.act(Action::Up);
+    typed(&mut play, "stage3.*");
+    play.act(Action::Down);
+    typed(&mut play, "7");
+    assert!(
+        screen(&play).contains("! pin \"stage3.*\" allows 7"),
+        "{}",
+        screen(&play)
+    );
+    typed(&mut play, "four");
+    assert!(screen(&play).contains("! widths: write 8, or 4-8"));
+    typed(&mut play, "4-8");
+    insta::assert_snapshot!("pin_by_pattern", screen(&play));
+    let width = |bits| BitWidth::new(bits).unwrap();
+    let pin = Pin {
+        pattern: "stage3.*".into(),
+        min: width(4),
+        max: width(8),
+    };
+    let effects = play.act(Action::Submit);
+    assert_eq!(effects, [Effect::Send(Command::Pin { pin: pin.clone() })]);
+    assert_eq!(play.model.tree.pins, [pin]);
+    // The same prompt takes it back.
+    play.act(Action::PinPattern);
+    play.act(Action::Up);
+    typed(&mut play, "stage3.*");
+    play.act(Action::Down);
+    typed(&mut play, "any");
+    let pattern = String::from("stage3.*");
+    assert_eq!(
+        play.act(Action::Submit),
+        [Effect::Send(Command::Unpin { pattern })]
+    );
+    assert!(play.model.tree.pins.is_empty());
+}
+
+#[test]
+fn every_command_of_the_search_has_an_entry_or_a_key() {
+    let mut play = Play::new((160, 48));
+    play.jobs(40);
+    for (name, expected) in [
+        ("undo", Command::Undo),
+        ("time up", Command::TimeUp),
+        ("pause", Command::Pause),
+    ] {
+        play.act(Action::Commands);
+        name.chars().for_each(|c| {
+            play.act(Action::Insert(c));
+        });
+        assert_eq!(play.act(Action::Submit), [Effect::Send(expected)]);
+    }
+    let tree = &play.model.tree;
+    assert!(
+        tree.finished.is_some()
+            || tree
+                .candidates
+                .iter()
+                .any(|c| c.state() == State::Confirmed)
+    );
+}
+
+#[test]
+fn a_finished_search_asks_for_nothing() {
+    let mut play = Play::new((80, 24));
+    play.finish();
+    for action in [
+        Action::Limits,
+        Action::PinPattern,
+        Action::Undo,
+        Action::TimeUp,
+    ] {
+        assert_eq!(play.act(action), []);
+        assert!(!matches!(play.model.overlay, Some(Overlay::Fields(_))));
+        assert!(toast(&play).contains("the search is over"));
+    }
+}
