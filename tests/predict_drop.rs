@@ -79,11 +79,7 @@ fn solving_is_exact_by_its_own_prediction_and_keeps_what_is_asked() {
     let driver = searched(3, Strategy::Allocate);
     let predictor = Predictor::new(driver.tree()).expect("a search has run");
     let space = settings().space;
-    let pin = Pin {
-        pattern: "stage0.*".into(),
-        min: width(3),
-        max: width(6),
-    };
+    let pin = Pin::range("stage0.*", width(3), width(6));
     let allowed = |a: &Allocation| {
         let layers = space.layers.iter().zip(&a.0);
         layers
@@ -118,11 +114,7 @@ fn solving_is_exact_by_its_own_prediction_and_keeps_what_is_asked() {
     };
     let error = predictor.solve(none, &[]).expect_err("impossible");
     assert!(matches!(error, Unsolved::NothingMeets(_)), "{error}");
-    let conflict = [Pin {
-        min: width(8),
-        max: width(2),
-        ..pin
-    }];
+    let conflict = [Pin::range("stage0.*", width(8), width(2))];
     assert!(matches!(
         predictor.solve(none, &conflict),
         Err(Unsolved::Pins(_))

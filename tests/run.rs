@@ -262,11 +262,7 @@ fn pause_idles_the_evaluator_and_resume_goes_on() {
             .is_err(),
         "nothing happens while paused"
     );
-    let pin = Pin {
-        pattern: "head".into(),
-        min: width(8),
-        max: width(8),
-    };
+    let pin = Pin::fixed("head", width(8));
     handle.commands.send(Command::Pin { pin }).expect("it runs");
     handle
         .commands
@@ -447,11 +443,7 @@ fn a_run_that_cannot_begin_leaves_nothing() {
     let root = tempfile::tempdir().expect("a folder");
     let folder = root.path().join("run");
     let mut bad = parts(11, None);
-    let pin = |bits| Pin {
-        pattern: "head".into(),
-        min: width(bits),
-        max: width(bits),
-    };
+    let pin = |bits| Pin::fixed("head", width(bits));
     bad.settings.pins = vec![pin(7)];
     assert!(
         run::launch(&folder, bad).is_err(),
@@ -576,11 +568,7 @@ fn the_profile_of_the_result_follows_pins_and_goes_when_there_is_no_result() {
         .0
     };
     answered(&Command::Pause);
-    let pin = |min, max| Pin {
-        pattern: "head".into(),
-        min: width(min),
-        max: width(max),
-    };
+    let pin = |min, max| Pin::range("head", width(min), width(max));
     let send = |command: Command| {
         handle.commands.send(command.clone()).expect("it runs");
         answered(&command);

@@ -250,19 +250,15 @@ fn the_gate_holds_back_and_saves_evaluations() {
 fn pins_hold_in_every_candidate() {
     let mut settings = settings();
     settings.pins = vec![
-        Pin {
-            pattern: "stage0.0.layer1".into(),
-            min: width(8),
-            max: width(8),
-        },
-        Pin {
-            pattern: "stage1.*".into(),
-            min: width(4),
-            max: width(8),
-        },
+        Pin::fixed("stage0.0.layer1", width(8)),
+        Pin::range("stage1.*", width(4), width(8)),
     ];
+    settings
+        .pins
+        .push(Pin::list("*.layer6", vec![width(4), width(8)]));
     let (engine, _) = finished(settings.clone(), 2);
     for c in &engine.tree().candidates {
+        assert!([width(4), width(8)].contains(&c.allocation.0[6]));
         assert_eq!(c.allocation.0[1], width(8));
         assert!(c.allocation.0[4..].iter().all(|w| *w >= width(4)));
     }

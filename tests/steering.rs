@@ -23,11 +23,7 @@ fn as_written(events: &[Event]) -> Vec<Event> {
 }
 
 fn pin(pattern: &str, min: u8, max: u8) -> Pin {
-    Pin {
-        pattern: pattern.into(),
-        min: width(min),
-        max: width(max),
-    }
+    Pin::range(pattern, width(min), width(max))
 }
 
 fn set(candidate: CandidateId, group: Group, bits: u8) -> Command {
@@ -633,11 +629,12 @@ fn commands() -> impl Generator<Value = Command> {
                     .map(|(i, bits)| (layer(i).to_string(), bits))
                     .collect(),
             }),
-        (pattern.clone(), bits.clone(), bits).prop_map(|(pattern, a, b)| Command::Pin {
-            pin: Pin {
-                pattern: pattern.into(),
-                min: a.min(b),
-                max: a.max(b)
+        (pattern.clone(), bits.clone(), bits.clone()).prop_map(|(pattern, a, b)| Command::Pin {
+            pin: Pin::range(pattern, a.min(b), a.max(b))
+        }),
+        (pattern.clone(), prop::collection::vec(bits, 1..4)).prop_map(|(pattern, widths)| {
+            Command::Pin {
+                pin: Pin::list(pattern, widths),
             }
         }),
         pattern.prop_map(|pattern| Command::Unpin {

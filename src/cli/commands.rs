@@ -35,6 +35,7 @@ Empty lines and lines that begin with # are passed over. One line for each form:
 {\"command\":\"set_bits\",\"candidate\":0,\"group\":{\"level\":\"network\"},\"bits\":4}
 {\"command\":\"set_layers\",\"candidate\":0,\"bits\":{\"head\":4,\"patch_embed1.proj_conv\":6}}
 {\"command\":\"pin\",\"pattern\":\"patch_embed1.*\",\"min\":4,\"max\":8}
+{\"command\":\"pin\",\"pattern\":\"*.q_conv\",\"widths\":[4,8]}
 {\"command\":\"unpin\",\"pattern\":\"patch_embed1.*\"}
 {\"command\":\"constrain\",\"max_accuracy_drop\":2.0,\"max_memory\":\"96KiB\"}
 {\"command\":\"constrain\",\"max_memory\":null}

@@ -5,7 +5,6 @@ mod text;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
@@ -37,9 +36,9 @@ pub(crate) struct Args {
     /// At most so many percentage points of accuracy below float, on the search split
     #[arg(long, value_name = "POINTS", value_parser = drop_points)]
     max_drop: Option<f64>,
-    /// Keep layers at a width or within widths, such as head=8 or 'patch_embed1.*=4-8'
+    /// Keep layers at a width, within widths or at one of several, such as head=8, 'patch_embed1.*=4-8' or '*.q_conv=4/8'
     #[arg(long, value_name = "GLOB=W")]
-    pin: Vec<PinArg>,
+    pin: Vec<Pin>,
     /// All the best allocations, accuracy against memory
     #[arg(long, conflicts_with_all = ["max_memory", "max_drop", "confirm", "save"])]
     front: bool,
@@ -59,26 +58,6 @@ pub(crate) struct Args {
     device: DeviceArgs,
     #[command(flatten)]
     results: ResultArgs,
-}
-
-/// `--pin`.
-#[derive(Clone, Debug, PartialEq)]
-struct PinArg(Pin);
-
-impl FromStr for PinArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let form = "write GLOB=WIDTH or GLOB=MIN-MAX, such as head=8";
-        let (pattern, widths) = text.rsplit_once('=').ok_or(form)?;
-        let width = |text: &str| text.trim().parse::<BitWidth>().map_err(|e| e.to_string());
-        let (min, max) = widths.split_once('-').unwrap_or((widths, widths));
-        Ok(PinArg(Pin {
-            pattern: pattern.trim().to_owned(),
-            min: width(min)?,
-            max: width(max)?,
-        }))
-    }
 }
 
 fn size(text: &str) -> Result<u64, String> {
@@ -137,15 +116,15 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let too_early = || Unsolved::TooEarly;
     let settings = tree.settings.as_deref().ok_or_else(too_early)?;
     let predictor = Predictor::new(tree).ok_or_else(too_early)?;
-    let pins: Vec<Pin> = args.pin.iter().map(|p| p.0.clone()).collect();
+    let pins = &args.pin;
     if args.front {
-        return show_front(args, settings, &predictor.front(&pins, args.points)?);
+        return show_front(args, settings, &predictor.front(pins, args.points)?);
     }
     let wanted = Wanted {
         max_memory: args.max_memory,
         max_drop: args.max_drop,
     };
-    let solution = match predictor.solve(wanted, &pins) {
+    let solution = match predictor.solve(wanted, pins) {
         Err(Unsolved::NothingMeets(nearest)) => {
             note("nothing that this run knows or predicts meets that; the nearest:");
             show(args, settings, &predictor, &nearest)?;
@@ -160,7 +139,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
             settings,
             &solution,
             name,
-            &[&tree.pins[..], &pins].concat(),
+            &[&tree.pins[..], pins].concat(),
         )?;
         note(&format!("saved {}", path.display()));
     }
@@ -258,16 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pins_are_a_width_or_a_range() {
-        let pin = |text: &str| {
-            text.parse::<PinArg>()
-                .map(|p| (p.0.pattern, p.0.min.bits(), p.0.max.bits()))
-        };
-        assert_eq!(pin("head=8"), Ok(("head".into(), 8, 8)));
-        assert_eq!(pin("a.*= 4-float"), Ok(("a.*".into(), 4, 32)));
-        for bad in ["head", "head=", "head=9", "head=4-"] {
-            assert!(pin(bad).is_err(), "{bad}");
-        }
+    fn sizes_and_drops_are_read() {
         assert_eq!(size("80KiB"), Ok(81_920));
         assert!(size("80 apples").is_err() && drop_points("nan").is_err());
     }

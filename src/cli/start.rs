@@ -129,10 +129,6 @@ impl Profiles for Library {
 }
 
 fn values(profile: &Profile) -> Values {
-    let pin = |pin: &Pin| match pin.min == pin.max {
-        true => format!("{}={}", pin.pattern, pin.min),
-        false => format!("{}={}-{}", pin.pattern, pin.min, pin.max),
-    };
     Values {
         drop: profile.constraint.max_accuracy_drop.to_string(),
         memory: profile
@@ -147,6 +143,11 @@ fn values(profile: &Profile) -> Values {
         }
         .to_owned(),
         limit: profile.gate.limit.to_string(),
-        pins: profile.pins.iter().map(pin).collect::<Vec<_>>().join(", "),
+        pins: profile
+            .pins
+            .iter()
+            .map(Pin::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }

@@ -143,8 +143,9 @@ fn check_pins(source: &Source, item: &Item) -> Result<(), ProfileError> {
     for (pattern, item) in table.iter() {
         let bounds = match item.as_table_like() {
             None if item.as_value().and_then(width_of).is_some() => continue,
+            None if fits(Kind::Menu, item) => continue,
             None => {
-                let why = format!("{WIDTH}, or {{ min = 4, max = 8 }}");
+                let why = format!("{WIDTH}, a list of such, or {{ min = 4, max = 8 }}");
                 return Err(wrong(source, &["pins", pattern], item, why));
             }
             Some(bounds) => bounds,

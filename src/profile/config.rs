@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::quant::BitWidth;
-
 /// `[published]`: what the authors of a network say of it. Nothing is computed from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -139,15 +137,4 @@ impl Default for GateConfig {
             audit: 0.05,
         }
     }
-}
-
-/// Bounds on the bit-widths of all layers whose name matches a pattern. `min == max` fixes them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pin {
-    /// A layer name or a glob (`*` any run of characters, `?` one), as in `patch_embed1.*`.
-    pub pattern: String,
-    /// Smallest width allowed.
-    pub min: BitWidth,
-    /// Largest width allowed.
-    pub max: BitWidth,
 }

@@ -41,7 +41,7 @@ mod save;
 mod settings;
 mod size;
 
-pub use config::{GateConfig, GateMode, Level, Pin, Published, SearchConfig, Stage, Strategy};
+pub use config::{GateConfig, GateMode, Level, Published, SearchConfig, Stage, Strategy};
 pub use constraint::{AccuracyDrop, Constraint, ConstraintChange};
 pub use error::{Place, ProfileError};
 pub use library::{
@@ -49,7 +49,7 @@ pub use library::{
 };
 pub use overrides::Overrides;
 pub use paths::{NoHome, Paths};
-pub use pins::{PinError, bounds};
+pub use pins::{Pin, PinError, Rule, Widths, bounds};
 pub use recognised::model_section;
 pub use save::{Save, SaveError, relocated, write_text};
 pub use settings::{Checkpoint, Profile};

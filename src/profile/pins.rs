@@ -1,9 +1,73 @@
 //! Which widths the pins leave every layer.
 
-use super::config::Pin;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
 use super::glob;
 use super::nearest::did_you_mean;
 use crate::quant::BitWidth;
+
+/// Which bit-widths all layers whose name matches a pattern may have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub struct Pin {
+    /// A layer name or a glob (`*` any run of characters, `?` one), as in `patch_embed1.*`.
+    pub pattern: String,
+    /// The widths.
+    pub widths: Widths,
+}
+
+/// The widths of a [`Pin`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Widths {
+    /// From the first to the second, both included; equal ones fix the width.
+    Range(BitWidth, BitWidth),
+    /// One of these.
+    List(Vec<BitWidth>),
+}
+
+/// A pin as commands and journals write it: `min`, `max` or both, or `widths`.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    pattern: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    min: Option<BitWidth>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max: Option<BitWidth>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    widths: Option<Vec<BitWidth>>,
+}
+
+impl TryFrom<Written> for Pin {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
+        let pattern = written.pattern;
+        match (written.min, written.max, written.widths) {
+            (None, None, Some(widths)) => Ok(Pin::list(pattern, widths)),
+            (None, None, None) => Err("a pin needs min, max or both, or widths"),
+            (min, max, None) => Ok(Pin::bounds(pattern, min, max)),
+            (_, _, Some(_)) => Err("a pin has either bounds (min, max) or widths, not both"),
+        }
+    }
+}
+
+impl From<Pin> for Written {
+    fn from(pin: Pin) -> Self {
+        let (min, max, widths) = match pin.widths {
+            Widths::Range(min, max) => (Some(min), Some(max), None),
+            Widths::List(widths) => (None, None, Some(widths)),
+        };
+        Written {
+            pattern: pin.pattern,
+            min,
+            max,
+            widths,
+        }
+    }
+}
 
 /// Why pins leave some layer without a width, or mean nothing.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
@@ -39,55 +103,145 @@ pub enum PinError {
         /// The menu as text.
         menu: String,
     },
-    /// Two pins leave a layer no width.
-    #[error(
-        "pins \"{first}\" ({first_allowed}) and \"{second}\" ({second_allowed}) leave layer \"{layer}\" no width of the menu"
-    )]
+    /// Rules that together leave a layer no width; each is needed for that.
+    #[error("{} leave layer \"{layer}\" no width of the menu", all_of(.rules))]
     Conflict {
         /// The layer.
         layer: String,
-        /// One pin's pattern.
-        first: String,
-        /// Its bounds as text.
-        first_allowed: String,
-        /// The other pin's pattern.
-        second: String,
-        /// Its bounds as text.
-        second_allowed: String,
+        /// The rules with what each allows.
+        rules: Vec<Rule>,
     },
 }
 
+/// What restricts a layer's widths, as a message names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// The pin's pattern.
+    pub pattern: String,
+    /// The widths it allows, as text.
+    pub allows: String,
+}
+
+/// `pins "a" (8) and "b" (at most 4)`.
+fn all_of(rules: &[Rule]) -> String {
+    let named = |rule: &Rule| format!("\"{}\" ({})", rule.pattern, rule.allows);
+    let named: Vec<String> = rules.iter().map(named).collect();
+    match named.split_last() {
+        Some((last, most)) if !most.is_empty() => {
+            format!("pins {} and {last}", most.join(", "))
+        }
+        _ => format!("pin {}", named.join("")),
+    }
+}
+
 impl PinError {
-    /// The pattern of the pin to look at (the later one of a conflict).
+    /// The pattern of the pin to look at (the last one of a conflict).
     pub fn pattern(&self) -> &str {
         match self {
             PinError::NoLayer { pattern, .. }
             | PinError::Inverted { pattern, .. }
             | PinError::NotInMenu { pattern, .. } => pattern,
-            PinError::Conflict { second, .. } => second,
+            PinError::Conflict { rules, .. } => rules.last().map_or("", |rule| &rule.pattern),
         }
     }
 }
 
 impl Pin {
-    /// The bounds as text: `8`, `4 to 6`, `at least 4`.
-    pub fn describe(&self) -> String {
-        let smallest = self.min.bits() == 1;
-        match (self.min == self.max, smallest, self.max.is_float()) {
-            (true, _, _) => self.min.to_string(),
-            (_, true, true) => "any width".to_owned(),
-            (_, true, false) => format!("at most {}", self.max),
-            (_, false, true) => format!("at least {}", self.min),
-            (_, false, false) => format!("{} to {}", self.min, self.max),
+    /// One width.
+    pub fn fixed(pattern: impl Into<String>, width: BitWidth) -> Self {
+        Self::range(pattern, width, width)
+    }
+    /// Widths from the first to the second, both included.
+    pub fn range(pattern: impl Into<String>, min: BitWidth, max: BitWidth) -> Self {
+        Pin {
+            pattern: pattern.into(),
+            widths: Widths::Range(min, max),
         }
     }
-    /// True for a width within the bounds.
+    /// Widths within one bound or two.
+    pub fn bounds(
+        pattern: impl Into<String>,
+        min: Option<BitWidth>,
+        max: Option<BitWidth>,
+    ) -> Self {
+        let (smallest, largest) = (BitWidth::SMALLEST, BitWidth::FLOAT);
+        Self::range(pattern, min.unwrap_or(smallest), max.unwrap_or(largest))
+    }
+    /// One of several widths. A list of one is that width.
+    pub fn list(pattern: impl Into<String>, mut widths: Vec<BitWidth>) -> Self {
+        widths.sort_unstable();
+        widths.dedup();
+        let widths = match widths[..] {
+            [only] => Widths::Range(only, only),
+            _ => Widths::List(widths),
+        };
+        let pattern = pattern.into();
+        Pin { pattern, widths }
+    }
+
+    /// The widths as text: `8`, `4 to 6`, `at least 4`, `4 or 8`.
+    pub fn describe(&self) -> String {
+        let (min, max) = match &self.widths {
+            Widths::Range(min, max) => (*min, *max),
+            Widths::List(widths) => return one_of(widths),
+        };
+        match (min == max, min == BitWidth::SMALLEST, max.is_float()) {
+            (true, _, _) => min.to_string(),
+            (_, true, true) => "any width".to_owned(),
+            (_, true, false) => format!("at most {max}"),
+            (_, false, true) => format!("at least {min}"),
+            (_, false, false) => format!("{min} to {max}"),
+        }
+    }
+    /// True for a width that it allows.
     pub fn allows(&self, width: BitWidth) -> bool {
-        (self.min..=self.max).contains(&width)
+        match &self.widths {
+            Widths::Range(min, max) => (*min..=*max).contains(&width),
+            Widths::List(widths) => widths.contains(&width),
+        }
     }
     /// True for a layer that the pattern matches.
     pub fn matches(&self, layer: &str) -> bool {
         glob::matches(&self.pattern, layer)
+    }
+}
+
+impl fmt::Display for Pin {
+    /// As `--pin` takes it: `head=8`, `patch_embed1.*=4-8` or `*.q_conv=4/8`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.widths {
+            Widths::Range(min, max) if min == max => write!(f, "{}={min}", self.pattern),
+            Widths::Range(min, max) => write!(f, "{}={min}-{max}", self.pattern),
+            Widths::List(widths) => {
+                let texts: Vec<String> = widths.iter().map(ToString::to_string).collect();
+                write!(f, "{}={}", self.pattern, texts.join("/"))
+            }
+        }
+    }
+}
+
+impl FromStr for Pin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = "write GLOB=WIDTH, GLOB=MIN-MAX or GLOB=WIDTH/WIDTH, such as head=8";
+        let (pattern, widths) = text.rsplit_once('=').ok_or(form)?;
+        let pattern = pattern.trim();
+        let width = |text: &str| text.trim().parse::<BitWidth>().map_err(|e| e.to_string());
+        if let Some((min, max)) = widths.split_once('-') {
+            return Ok(Pin::range(pattern, width(min)?, width(max)?));
+        }
+        let list: Result<Vec<BitWidth>, String> = widths.split('/').map(width).collect();
+        Ok(Pin::list(pattern, list?))
+    }
+}
+
+/// A choice of widths as text: `2, 4 or 8`.
+pub(crate) fn one_of(widths: &[BitWidth]) -> String {
+    match widths {
+        [] => "none".to_owned(),
+        [only] => only.to_string(),
+        [most @ .., last] => format!("{} or {last}", widths_text(most)),
     }
 }
 
@@ -115,8 +269,9 @@ pub fn bounds(
 
 fn check(pin: &Pin, names: &[&str], menu: &[BitWidth]) -> Result<(), PinError> {
     let pattern = pin.pattern.clone();
-    if pin.min > pin.max {
-        let (min, max) = (pin.min, pin.max);
+    if let Widths::Range(min, max) = pin.widths
+        && min > max
+    {
         return Err(PinError::Inverted { pattern, min, max });
     }
     if !menu.iter().any(|w| pin.allows(*w)) {
@@ -145,21 +300,24 @@ fn allowed(pins: &[Pin], name: &str, menu: &[BitWidth]) -> Result<Vec<BitWidth>,
     if !widths.is_empty() {
         return Ok(widths);
     }
-    // Bounds are intervals: if all together leave nothing, some two of them do.
-    for (i, first) in here.iter().enumerate() {
-        for second in &here[i + 1..] {
-            if within(&[first, second]).is_empty() {
-                return Err(PinError::Conflict {
-                    layer: name.to_owned(),
-                    first: first.pattern.clone(),
-                    first_allowed: first.describe(),
-                    second: second.pattern.clone(),
-                    second_allowed: second.describe(),
-                });
-            }
+    // What is needed for the conflict: each in turn is left out where the others exclude everything, too.
+    let mut needed = here;
+    let mut at = 0;
+    while at < needed.len() {
+        let pin = needed.remove(at);
+        if !within(&needed).is_empty() {
+            needed.insert(at, pin);
+            at += 1;
         }
     }
-    Ok(widths)
+    let rule = |pin: &&Pin| Rule {
+        pattern: pin.pattern.clone(),
+        allows: pin.describe(),
+    };
+    Err(PinError::Conflict {
+        layer: name.to_owned(),
+        rules: needed.iter().map(rule).collect(),
+    })
 }
 
 /// The end of a sentence about a name or pattern that matches no layer.
@@ -180,11 +338,7 @@ mod tests {
         BitWidth::new(bits).unwrap()
     }
     fn pin(pattern: &str, min: u8, max: u8) -> Pin {
-        Pin {
-            pattern: pattern.to_owned(),
-            min: width(min),
-            max: width(max),
-        }
+        Pin::range(pattern, width(min), width(max))
     }
     const NAMES: [&str; 4] = ["embed.proj", "stage1.0.q", "stage1.0.k", "head"];
     fn menu() -> Vec<BitWidth> {
@@ -199,6 +353,67 @@ mod tests {
         assert_eq!(got[1], [width(4), width(6)]);
         assert_eq!(got[2], [4, 6, 8].map(width));
         assert_eq!(got[3], [width(8)]);
+    }
+
+    #[test]
+    fn lists_intersect_and_every_rule_of_a_conflict_is_named() {
+        let list = |pattern: &str, bits: &[u8]| {
+            Pin::list(pattern, bits.iter().map(|b| width(*b)).collect())
+        };
+        let pins = [list("stage1.*", &[8, 2, 4, 4]), pin("*.q", 3, 8)];
+        let got = bounds(&pins, &NAMES, &menu()).unwrap();
+        assert_eq!(got[1], [4, 8].map(width));
+        assert_eq!(got[2], [2, 4, 8].map(width));
+        // Any two of the three leave something.
+        let three = [
+            list("*", &[2, 4]),
+            list("h*", &[4, 8]),
+            list("head", &[2, 8]),
+        ];
+        assert_eq!(
+            bounds(&three, &NAMES, &menu()).unwrap_err().to_string(),
+            "pins \"*\" (2 or 4), \"h*\" (4 or 8) and \"head\" (2 or 8) leave layer \"head\" no width of the menu"
+        );
+        assert_eq!(
+            bounds(&[list("head", &[3, 5, 7])], &NAMES, &menu())
+                .unwrap_err()
+                .to_string(),
+            "pin \"head\" allows 3, 5 or 7, and the bit menu (2, 4, 6, 8) has none of these; add one to quantizer.bits"
+        );
+    }
+
+    #[test]
+    fn pins_are_read_from_an_argument() {
+        let read = |text: &str| text.parse::<Pin>();
+        assert_eq!(read("head=8"), Ok(pin("head", 8, 8)));
+        assert_eq!(read("a.*= 4-float"), Ok(pin("a.*", 4, 32)));
+        let list = Pin::list("*.q", [4, 8].map(width).to_vec());
+        assert_eq!(read("*.q = 8/4"), Ok(list));
+        for text in ["head=8", "a.*=4-float", "*.q=4/8"] {
+            assert_eq!(read(text).unwrap().to_string(), text);
+        }
+        for bad in ["head", "head=", "head=9", "head=4-", "head=4/"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn pins_are_written_as_before_and_lists_beside_them() {
+        let json = |pin: &Pin| serde_json::to_string(pin).unwrap();
+        let range = pin("head", 4, 8);
+        let list = Pin::list("head", [4, 8].map(width).to_vec());
+        assert_eq!(json(&range), r#"{"pattern":"head","min":4,"max":8}"#);
+        assert_eq!(json(&list), r#"{"pattern":"head","widths":[4,8]}"#);
+        for pin in [range, list] {
+            assert_eq!(serde_json::from_str::<Pin>(&json(&pin)).unwrap(), pin);
+        }
+        let read = |text: &str| serde_json::from_str::<Pin>(text).map_err(|e| e.to_string());
+        assert_eq!(
+            read(r#"{"pattern":"a","min":4}"#),
+            Ok(Pin::range("a", width(4), BitWidth::FLOAT))
+        );
+        assert!(read(r#"{"pattern":"a"}"#).unwrap_err().contains("widths"));
+        assert!(read(r#"{"pattern":"a","min":4,"widths":[4]}"#).is_err());
     }
 
     #[test]
@@ -229,7 +444,13 @@ mod tests {
     fn any_pin() -> impl Strategy<Value = Pin> {
         let patterns = prop::sample::select(vec!["*", "stage1.*", "*.q", "head", "*e*"]);
         let widths = prop::sample::select(vec![1u8, 2, 3, 4, 5, 6, 7, 8, 16, 32]);
-        (patterns, widths.clone(), widths).prop_map(|(p, a, b)| pin(p, a.min(b), a.max(b)))
+        let lists = prop::collection::vec(widths.clone(), 1..4);
+        (patterns, widths.clone(), widths, prop::option::of(lists)).prop_map(|(p, a, b, list)| {
+            match list {
+                Some(list) => Pin::list(p, list.into_iter().map(width).collect()),
+                None => pin(p, a.min(b), a.max(b)),
+            }
+        })
     }
 
     proptest! {
@@ -243,11 +464,17 @@ mod tests {
                     prop_assert!(!naive.is_empty());
                     prop_assert_eq!(widths, naive);
                 },
-                Err(PinError::Conflict { layer, first, second, .. }) => {
-                    prop_assert_ne!(&first, "");
-                    let two: Vec<&Pin> = pins.iter().filter(|p| p.pattern == first || p.pattern == second).collect();
-                    prop_assert!(two.iter().all(|p| p.matches(&layer)));
-                    prop_assert!(!menu().iter().any(|w| two.iter().all(|p| p.allows(*w))));
+                Err(PinError::Conflict { layer, rules }) => {
+                    prop_assert!(!rules.is_empty());
+                    let named = |p: &&Pin| rules.iter().any(|r| r.pattern == p.pattern && r.allows == p.describe());
+                    let named: Vec<&Pin> = pins.iter().filter(named).collect();
+                    prop_assert!(named.iter().all(|p| p.matches(&layer)));
+                    let left = |out: Option<usize>| menu().into_iter().any(|w| {
+                        let mut rules = rules.iter().enumerate().filter(|(i, _)| Some(*i) != out);
+                        rules.all(|(_, r)| named.iter().any(|p| p.describe() == r.allows && p.allows(w)))
+                    });
+                    prop_assert!(!left(None), "they exclude everything");
+                    prop_assert!((0..rules.len()).all(|i| left(Some(i))), "and each is needed for that");
                 }
                 Err(PinError::NotInMenu { pattern, .. }) => {
                     prop_assert!(pins.iter().any(|p| p.pattern == pattern && !menu().iter().any(|w| p.allows(*w))));

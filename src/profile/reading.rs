@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use toml_edit::{DocumentMut, Item, TableLike};
 
 use super::check::check;
-use super::config::{Pin, SearchConfig};
+use super::config::SearchConfig;
 use super::constraint::Constraint;
 use super::document::Source;
 use super::error::ProfileError;
@@ -15,7 +15,7 @@ use super::files::{self, BUILTIN};
 use super::keys::{KEYS, dotted};
 use super::kind::{bytes, expected, shown, width_of};
 use super::overrides::Overrides;
-use super::pins::{layer_hint, widths_text};
+use super::pins::{Pin, Widths, layer_hint, widths_text};
 use super::settings::{Checkpoint, Profile, layer_names};
 use crate::data::DataConfig;
 use crate::network::{Family, ModelConfig, ModelError, ModelKey, Presence};
@@ -218,12 +218,12 @@ impl Reading<'_> {
         let table = self.document.get("pins").and_then(Item::as_table_like);
         let pairs = table.into_iter().flat_map(|t| t.iter());
         let pins = pairs.filter_map(|(pattern, item)| pin(pattern, item));
-        pins.map(|pin| match pin.min > pin.max {
-            false => Ok(pin),
-            true => {
-                let why = format!("min = {} is above max = {}", pin.min, pin.max);
+        pins.map(|pin| match pin.widths {
+            Widths::Range(min, max) if min > max => {
+                let why = format!("min = {min} is above max = {max}");
                 Err(self.wrong("pins", &pin.pattern, why))
             }
+            _ => Ok(pin),
         })
         .collect()
     }
@@ -264,16 +264,14 @@ fn checkpoint(item: &Item) -> Option<Checkpoint> {
 
 /// A pin as `[pins]` writes it; none for anything else.
 pub(crate) fn pin(pattern: &str, item: &Item) -> Option<Pin> {
-    let pattern = pattern.to_owned();
     if let Some(width) = item.as_value().and_then(width_of) {
-        let (min, max) = (width, width);
-        return Some(Pin { pattern, min, max });
+        return Some(Pin::fixed(pattern, width));
+    }
+    if let Some(list) = item.as_array() {
+        let widths: Option<Vec<BitWidth>> = list.iter().map(width_of).collect();
+        return Some(Pin::list(pattern, widths?));
     }
     let table: &dyn TableLike = item.as_table_like()?;
     let bound = |name: &str| table.get(name).and_then(Item::as_value).and_then(width_of);
-    Some(Pin {
-        pattern,
-        min: bound("min").or(BitWidth::new(1).ok())?,
-        max: bound("max").unwrap_or(BitWidth::FLOAT),
-    })
+    Some(Pin::bounds(pattern, bound("min"), bound("max")))
 }

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use toml_edit::ser::Error as SerializeError;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::config::{Pin, Published};
+use super::config::Published;
 use super::error::ProfileError;
 use super::files;
 use super::overrides::replace;
+use super::pins::{Pin, Widths};
 use super::reading::pin;
 use super::settings::{Checkpoint, Profile};
 use crate::quant::{Allocation, BitWidth};
@@ -228,15 +229,20 @@ fn width_value(width: BitWidth) -> Value {
 }
 
 fn pin_value(pin: &Pin) -> Value {
-    if pin.min == pin.max {
-        return width_value(pin.min);
-    }
+    let (min, max) = match &pin.widths {
+        Widths::Range(min, max) if min == max => return width_value(*min),
+        Widths::Range(min, max) => (*min, *max),
+        Widths::List(widths) => {
+            let list: toml_edit::Array = widths.iter().map(|w| width_value(*w)).collect();
+            return Value::Array(list);
+        }
+    };
     let mut bounds = InlineTable::new();
-    if pin.min.bits() > 1 || pin.max.is_float() {
-        bounds.insert("min", width_value(pin.min));
+    if min > BitWidth::SMALLEST || max.is_float() {
+        bounds.insert("min", width_value(min));
     }
-    if !pin.max.is_float() {
-        bounds.insert("max", width_value(pin.max));
+    if !max.is_float() {
+        bounds.insert("max", width_value(max));
     }
     Value::InlineTable(bounds)
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::config::{GateConfig, Pin, Published, SearchConfig};
+use super::config::{GateConfig, Published, SearchConfig};
 use super::constraint::Constraint;
 use super::document::read_text;
 use super::error::ProfileError;
 use super::files::BUILTIN;
 use super::overrides::Overrides;
-use super::pins::{self, PinError};
+use super::pins::{self, Pin, PinError};
 use super::reading;
 use crate::checkpoint::{CheckpointError, Contents};
 use crate::data::DataConfig;

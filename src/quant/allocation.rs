@@ -19,6 +19,8 @@ pub struct BitWidthError(pub String);
 impl BitWidth {
     /// Not quantized: 32-bit floating point.
     pub const FLOAT: BitWidth = BitWidth(32);
+    /// One bit.
+    pub const SMALLEST: BitWidth = BitWidth(1);
 
     /// Checks a number of bits; 32 means float.
     ///

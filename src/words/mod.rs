@@ -334,8 +334,7 @@ pub fn command(command: &Command, marks: Marks) -> String {
             let (count, plural) = (bits.len(), if bits.len() == 1 { "" } else { "s" });
             format!("set {count} layer{plural} on {candidate}")
         }
-        Command::Pin { pin } if pin.min == pin.max => format!("pin {} at {}", pin.pattern, pin.min),
-        Command::Pin { pin } => format!("pin {} to {}-{}", pin.pattern, pin.min, pin.max),
+        Command::Pin { pin } => format!("pin {} at {}", pin.pattern, pin.describe()),
         Command::Unpin { pattern } => format!("unpin {pattern}"),
         Command::Constrain { change } => constrain(change),
         Command::Undo => String::from("undo"),

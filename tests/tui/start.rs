@@ -202,7 +202,7 @@ fn what_the_form_sets_is_what_a_profile_takes() {
         &mut form,
         &[
             Action::EraseLine,
-            Action::Paste("patch_embed1.*=4-8".into()),
+            Action::Paste("patch_embed1.*=4-8, *.q_conv=4/8".into()),
         ],
     );
     act(&mut form, &[Action::Submit]);
@@ -214,12 +214,9 @@ fn what_the_form_sets_is_what_a_profile_takes() {
     let (profile, _) = Profile::parse_with(text, "demo.toml".as_ref(), &overrides).unwrap();
     assert_eq!(profile.constraint.max_memory, Some(96 * 1024));
     assert_eq!(aq4svit::words::strategy(profile.search.strategy), "beam");
-    assert!(
-        profile
-            .pins
-            .iter()
-            .any(|p| p.pattern == "patch_embed1.*" && p.min.bits() == 4)
-    );
+    for pin in ["patch_embed1.*=4-8", "*.q_conv=4/8"] {
+        assert!(profile.pins.iter().any(|p| p.to_string() == pin), "{pin}");
+    }
 }
 
 #[test]

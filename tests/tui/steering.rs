@@ -217,14 +217,7 @@ fn pins_hold_layers_blocks_and_stages_and_let_go_again() {
     };
     choose(&mut play, &layer("head"));
     play.act(Action::Pin);
-    assert_eq!(
-        play.model.tree.pins,
-        [Pin {
-            pattern: "head".into(),
-            min: bits(8),
-            max: bits(8)
-        }]
-    );
+    assert_eq!(play.model.tree.pins, [Pin::fixed("head", bits(8))]);
     play.act(Action::Pin);
     assert_eq!(patterns(&play), [] as [&str; 0]);
     choose(&mut play, &Group::Block("stage1.0".into()));
@@ -258,11 +251,7 @@ fn layers_of_different_widths_are_pinned_each_at_its_own() {
     choose(&mut play, &Group::Block("stage1.0".into()));
     let sent = commands(&update(&mut play.model, Action::Pin));
     assert_eq!(sent.len(), 5);
-    let lowered = Pin {
-        pattern: "stage1.0.mlp.mlp1_conv".into(),
-        min: bits(6),
-        max: bits(6),
-    };
+    let lowered = Pin::fixed("stage1.0.mlp.mlp1_conv", bits(6));
     assert!(sent.contains(&Command::Pin { pin: lowered }));
 }
 

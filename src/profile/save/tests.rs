@@ -55,16 +55,8 @@ fn comments_stay_and_paths_resolve_from_the_new_place() {
     let mut allocation = Allocation::uniform(names.len(), width(4));
     allocation.0[0] = BitWidth::FLOAT;
     let pins = [
-        Pin {
-            pattern: "head".to_owned(),
-            min: width(8),
-            max: width(8),
-        },
-        Pin {
-            pattern: "stage1.*".to_owned(),
-            min: width(4),
-            max: BitWidth::FLOAT,
-        },
+        Pin::fixed("head", width(8)),
+        Pin::range("stage1.*", width(4), BitWidth::FLOAT),
     ];
     let save = Save {
         text: TEXT,
@@ -203,10 +195,10 @@ fn any_text() -> impl Strategy<Value = String> {
 fn any_pins() -> impl Strategy<Value = Vec<Pin>> {
     let widths = || prop::sample::select(vec![1u8, 2, 4, 5, 8, 16, 32]);
     let one = |pattern: &'static str| {
-        (widths(), widths()).prop_map(move |(a, b)| Pin {
-            pattern: pattern.to_owned(),
-            min: width(a.min(b)),
-            max: width(a.max(b)),
+        let list = prop::collection::vec(widths(), 1..4);
+        (widths(), widths(), prop::option::of(list)).prop_map(move |(a, b, list)| match list {
+            Some(list) => Pin::list(pattern, list.into_iter().map(width).collect()),
+            None => Pin::range(pattern, width(a.min(b)), width(a.max(b))),
         })
     };
     (

@@ -92,7 +92,7 @@ impl Form {
                 ),
                 field(
                     "pins",
-                    "layer=bits or layer=from-to, with * and commas",
+                    "layer=bits, from-to or 4/8, with * and commas",
                     &[],
                     values.pins,
                 ),
@@ -149,7 +149,7 @@ impl Form {
     }
 }
 
-/// `layer=4-8` as `pins."layer"={ min = 4, max = 8 }`.
+/// `layer=4-8` as `pins."layer"={ min = 4, max = 8 }`, `layer=4/8` as a list.
 fn pin(text: &str) -> Option<String> {
     let text = text.trim();
     if text.is_empty() {
@@ -161,6 +161,9 @@ fn pin(text: &str) -> Option<String> {
         Some((min, max)) => {
             let (min, max) = (min.trim(), max.trim());
             format!("pins.{layer:?}={{ min = {min}, max = {max} }}")
+        }
+        None if width.contains('/') => {
+            format!("pins.{layer:?}=[{}]", width.replace('/', ", "))
         }
         None => format!("pins.{layer:?}={width}"),
     })

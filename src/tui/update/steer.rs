@@ -104,11 +104,7 @@ pub fn pin(model: &mut Model) -> Vec<Effect> {
                 }
             })
             .map(|(pattern, width)| Command::Pin {
-                pin: Pin {
-                    pattern,
-                    min: width,
-                    max: width,
-                },
+                pin: Pin::fixed(pattern, width),
             })
             .collect()
     } else if wider.len() == holding.len() {
@@ -142,11 +138,7 @@ pub(super) fn pin_patterns(space: &Space, members: &[usize]) -> Vec<(String, Vec
             continue;
         }
         let layer = &space.layers[*member];
-        let glob = Pin {
-            pattern: format!("{}.*", layer.block),
-            min: crate::quant::BitWidth::FLOAT,
-            max: crate::quant::BitWidth::FLOAT,
-        };
+        let glob = Pin::fixed(format!("{}.*", layer.block), crate::quant::BitWidth::FLOAT);
         let matched: Vec<usize> = (0..space.layers.len())
             .filter(|m| glob.matches(&space.layers[*m].name))
             .collect();
