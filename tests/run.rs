@@ -598,7 +598,7 @@ fn the_profile_of_the_result_follows_pins_and_goes_when_there_is_no_result() {
     handle.commands.send(command).expect("it runs");
     let mut pinned = false;
     follow(&handle, |tree, update| {
-        let pin = |e: &Event| matches!(e, Event::CommandAccepted { command: Command::Pin { pin }, .. } if pin.min == width(other));
+        let pin = |e: &Event| matches!(e, Event::CommandAccepted { command: Command::Pin { pin }, .. } if *pin == Pin::fixed("head", width(other)));
         pinned |= matches!(update, Update::Event(e) if pin(&e.event));
         pinned && tree.incumbent.is_none()
     });
