@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::glob;
 use super::nearest::did_you_mean;
-use crate::quant::BitWidth;
+use crate::quant::{BitWidth, BitWidthError};
 
 /// Which bit-widths all layers whose name matches a pattern may have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,14 +209,7 @@ impl Pin {
 impl fmt::Display for Pin {
     /// As `--pin` takes it: `head=8`, `patch_embed1.*=4-8` or `*.q_conv=4/8`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.widths {
-            Widths::Range(min, max) if min == max => write!(f, "{}={min}", self.pattern),
-            Widths::Range(min, max) => write!(f, "{}={min}-{max}", self.pattern),
-            Widths::List(widths) => {
-                let texts: Vec<String> = widths.iter().map(ToString::to_string).collect();
-                write!(f, "{}={}", self.pattern, texts.join("/"))
-            }
-        }
+        write!(f, "{}={}", self.pattern, self.widths)
     }
 }
 
@@ -226,13 +219,36 @@ impl FromStr for Pin {
     fn from_str(text: &str) -> Result<Self, String> {
         let form = "write GLOB=WIDTH, GLOB=MIN-MAX or GLOB=WIDTH/WIDTH, such as head=8";
         let (pattern, widths) = text.rsplit_once('=').ok_or(form)?;
-        let pattern = pattern.trim();
-        let width = |text: &str| text.trim().parse::<BitWidth>().map_err(|e| e.to_string());
-        if let Some((min, max)) = widths.split_once('-') {
-            return Ok(Pin::range(pattern, width(min)?, width(max)?));
+        let widths = widths.parse().map_err(|e: BitWidthError| e.to_string())?;
+        let pattern = pattern.trim().to_owned();
+        Ok(Pin { pattern, widths })
+    }
+}
+
+impl fmt::Display for Widths {
+    /// `8`, `4-8` or `4/8`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Widths::Range(min, max) if min == max => write!(f, "{min}"),
+            Widths::Range(min, max) => write!(f, "{min}-{max}"),
+            Widths::List(widths) => {
+                let texts: Vec<String> = widths.iter().map(ToString::to_string).collect();
+                f.write_str(&texts.join("/"))
+            }
         }
-        let list: Result<Vec<BitWidth>, String> = widths.split('/').map(width).collect();
-        Ok(Pin::list(pattern, list?))
+    }
+}
+
+impl FromStr for Widths {
+    type Err = BitWidthError;
+
+    fn from_str(text: &str) -> Result<Self, BitWidthError> {
+        let width = |text: &str| text.trim().parse::<BitWidth>();
+        if let Some((min, max)) = text.split_once('-') {
+            return Ok(Widths::Range(width(min)?, width(max)?));
+        }
+        let list: Result<Vec<BitWidth>, BitWidthError> = text.split('/').map(width).collect();
+        Ok(Pin::list("", list?).widths)
     }
 }
 

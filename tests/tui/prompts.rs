@@ -98,11 +98,7 @@ fn a_pin_by_pattern_says_what_it_holds() {
     typed(&mut play, "4-8");
     insta::assert_snapshot!("pin_by_pattern", screen(&play));
     let width = |bits| BitWidth::new(bits).unwrap();
-    let pin = Pin {
-        pattern: "stage3.*".into(),
-        min: width(4),
-        max: width(8),
-    };
+    let pin = Pin::range("stage3.*", width(4), width(8));
     let effects = play.act(Action::Submit);
     assert_eq!(effects, [Effect::Send(Command::Pin { pin: pin.clone() })]);
     assert_eq!(play.model.tree.pins, [pin]);

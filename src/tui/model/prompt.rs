@@ -1,6 +1,6 @@
 //! Prompts of several fields that become one command: the limits of the search, and a pin by pattern.
 
-use crate::profile::{AccuracyDrop, Constraint, ConstraintChange, Pin, parse_size};
+use crate::profile::{AccuracyDrop, Constraint, ConstraintChange, Pin, Widths, parse_size};
 use crate::quant::BitWidth;
 use crate::search::{Command, Tree};
 use crate::tui::Action;
@@ -103,7 +103,7 @@ impl FieldPrompt {
     /// Asks for a pin; `pattern` and `width` are what a person may mean.
     pub fn pin(tree: &Tree, pattern: &str, width: Option<BitWidth>) -> Self {
         let held = tree.pins.iter().find(|p| p.pattern == pattern);
-        let now = held.map_or_else(|| String::from("any"), widths);
+        let now = held.map_or_else(|| String::from("any"), |p| p.widths.to_string());
         let mut prompt = FieldPrompt {
             asked: Asked::Pin,
             fields: vec![
@@ -164,7 +164,7 @@ impl FieldPrompt {
                     .pins
                     .iter()
                     .find(|p| Some(&p.pattern) == pattern.as_ref());
-                Some(held.map_or("now not pinned".into(), |p| format!("now {}", widths(p))))
+                Some(held.map_or("now not pinned".into(), |p| format!("now {}", p.widths)))
             }
         }
     }
@@ -217,11 +217,10 @@ impl FieldPrompt {
                 None => Ok(None),
             };
         }
-        let (min, max) = text.split_once('-').unwrap_or((&text, &text));
-        let (Some(min), Some(max)) = (width(min), width(max)) else {
-            return Err("widths: write 8, or 4-8, or any".into());
+        let Ok(widths) = text.parse::<Widths>() else {
+            return Err("widths: write 8, or 4-8, or 4/8, or any".into());
         };
-        let pin = Pin { pattern, min, max };
+        let pin = Pin { pattern, widths };
         if held == Some(&pin) {
             return Ok(None);
         }
@@ -236,15 +235,8 @@ impl FieldPrompt {
     /// What a pin would hold, in words; none where the prompt is about something else.
     pub fn held(&self, tree: &Tree) -> Option<String> {
         let settings = tree.settings.as_deref()?;
-        let pin = Pin {
-            pattern: self
-                .fields
-                .first()
-                .filter(|_| self.asked == Asked::Pin)?
-                .said(),
-            min: BitWidth::FLOAT,
-            max: BitWidth::FLOAT,
-        };
+        let pattern = self.fields.first().filter(|_| self.asked == Asked::Pin)?;
+        let pin = Pin::fixed(pattern.said(), BitWidth::FLOAT);
         let layers = settings.space.layers.iter().map(|l| l.name.as_str());
         let names: Vec<&str> = layers.filter(|name| pin.matches(name)).collect();
         Some(match names.as_slice() {
@@ -269,21 +261,6 @@ fn parsed<T>(
         Some(None) => Some(None),
         Some(Some(text)) => Some(Some(read(&text)?)),
     })
-}
-
-fn width(text: &str) -> Option<BitWidth> {
-    match text.trim() {
-        "float" => Some(BitWidth::FLOAT),
-        text => BitWidth::new(text.parse().ok()?).ok(),
-    }
-}
-
-/// A pin's widths as a person types them.
-fn widths(pin: &Pin) -> String {
-    match pin.min == pin.max {
-        true => pin.min.to_string(),
-        false => format!("{}-{}", pin.min, pin.max),
-    }
 }
 
 #[cfg(test)]

@@ -53,11 +53,7 @@ fn is_over(model: &mut Model) -> bool {
 /// One pattern that matches exactly these layers; nothing where there is none.
 fn pattern(space: &Space, members: &[usize]) -> String {
     let exactly = |pattern: &str| {
-        let pin = Pin {
-            pattern: pattern.to_owned(),
-            min: BitWidth::FLOAT,
-            max: BitWidth::FLOAT,
-        };
+        let pin = Pin::fixed(pattern, BitWidth::FLOAT);
         (0..space.layers.len()).all(|m| pin.matches(&space.layers[m].name) == members.contains(&m))
     };
     let stage = members.first().and_then(|m| space.layers.get(*m));
