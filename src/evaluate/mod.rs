@@ -10,6 +10,7 @@ mod energy;
 mod job;
 mod landscape;
 mod potentials;
+mod sequential;
 mod statistics;
 mod tricks;
 
@@ -18,5 +19,6 @@ pub use energy::{AC_JOULES, EnergyEstimate, LayerWork, MAC_JOULES};
 pub use job::{Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split, Work};
 pub use landscape::Landscape;
 pub use potentials::{BINS, Potentials, Prober, SitePotentials};
+pub use sequential::{Evidence, PairedTest};
 pub use statistics::{ClassCount, Statistics, wilson_95};
 pub use tricks::Tricks;
