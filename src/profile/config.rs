@@ -50,6 +50,33 @@ pub enum Stage {
     Allocate,
 }
 
+/// When a screening may stop early.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Screening {
+    /// When its verdict is certain.
+    #[default]
+    Exact,
+    /// When its verdict is likely enough, by a sequential paired test; a confirmation stays exact.
+    Sequential,
+}
+
+impl Screening {
+    fn is_exact(&self) -> bool {
+        *self == Screening::Exact
+    }
+}
+
+const USUAL_ERROR: f64 = 0.05;
+const USUAL_INDIFFERENCE: f64 = 0.5;
+
+fn is_usual_error(error: &f64) -> bool {
+    *error == USUAL_ERROR
+}
+fn is_usual_indifference(points: &f64) -> bool {
+    *points == USUAL_INDIFFERENCE
+}
+
 /// `[search]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -62,6 +89,18 @@ pub struct SearchConfig {
     pub beam_width: usize,
     /// Images of a screening: the first of the search split's fixed order.
     pub screen: usize,
+    /// When a screening may stop early.
+    #[serde(skip_serializing_if = "Screening::is_exact")]
+    pub screening: Screening,
+    /// Sequential: largest probability that a screening rejects what meets the constraint.
+    #[serde(skip_serializing_if = "is_usual_error")]
+    pub alpha: f64,
+    /// Sequential: largest probability that a screening takes what does not meet it.
+    #[serde(skip_serializing_if = "is_usual_error")]
+    pub beta: f64,
+    /// Sequential: so many points around the largest drop `alpha` and `beta` do not speak of.
+    #[serde(skip_serializing_if = "is_usual_indifference")]
+    pub indifference: f64,
     /// Key of everything that is drawn (the audit share).
     pub seed: u64,
 }
@@ -73,6 +112,10 @@ impl Default for SearchConfig {
             levels: vec![Level::Network, Level::Stage, Level::Block, Level::Layer],
             beam_width: 4,
             screen: 500,
+            screening: Screening::Exact,
+            alpha: USUAL_ERROR,
+            beta: USUAL_ERROR,
+            indifference: USUAL_INDIFFERENCE,
             seed: 0,
         }
     }

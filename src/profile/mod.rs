@@ -41,7 +41,9 @@ mod save;
 mod settings;
 mod size;
 
-pub use config::{GateConfig, GateMode, Level, Published, SearchConfig, Stage, Strategy};
+pub use config::{
+    GateConfig, GateMode, Level, Published, Screening, SearchConfig, Stage, Strategy,
+};
 pub use constraint::{AccuracyDrop, Constraint, ConstraintChange};
 pub use error::{Place, ProfileError};
 pub use library::{

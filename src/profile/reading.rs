@@ -185,7 +185,7 @@ impl Reading<'_> {
     }
 
     fn search(&self, data: Option<&DataConfig>) -> Result<SearchConfig, ProfileError> {
-        let mut search: SearchConfig = self.section("search", &["screening"])?;
+        let mut search: SearchConfig = self.section("search", &[])?;
         if let Some(pair) = search.levels.windows(2).find(|w| w[0] >= w[1]) {
             let why = match pair[0] == pair[1] {
                 true => "each level may stand there once",
