@@ -135,6 +135,37 @@ fn the_same_seed_gives_the_same_journal_whatever_the_threads_and_tricks() {
 }
 
 #[test]
+fn every_switch_keeps_the_journal_and_the_count_of_plain_work() {
+    let demo = Demo::new();
+    let coarse = ["--set", "search.levels=[\"network\", \"stage\"]"];
+    for screening in ["exact", "sequential"] {
+        let key = format!("search.screening={screening}");
+        let run = |name: &str, switches: &[&str]| {
+            let folder = format!("{screening}-{name}");
+            let set = ["--set", &key, "--run-dir", &folder];
+            let flags = [&coarse[..], &set, switches].concat();
+            let (out, _) = demo.expect(0, &with(SEARCH, &flags));
+            (events(&demo.path(&folder)), last(&out))
+        };
+        let (journal, result) = run("all", &[]);
+        let plain = result["layer_forwards_plain"].as_u64();
+        for (name, switches) in [
+            ("stop", &["--no-early-stop", "--no-prefix-cache"][..]),
+            ("bits", &["--no-stored-bits", "--no-static-stem"]),
+            ("weights", &["--no-weight-cache", "--cache-memory", "1 MiB"]),
+            ("plain", &["--plain", "--threads", "1"]),
+        ] {
+            let (same, result) = run(name, switches);
+            assert_eq!(same, journal, "{screening}, {name}");
+            assert_eq!(result["layer_forwards_plain"].as_u64(), plain, "{name}");
+            if name == "plain" {
+                assert_eq!(result["layer_forwards"].as_u64(), plain, "{screening}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_killed_run_ends_with_the_allocation_of_an_undisturbed_one() {
     let demo = Demo::new();
     demo.expect(0, &with(SEARCH, &["--run-dir", "whole"]));

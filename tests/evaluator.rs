@@ -226,6 +226,7 @@ fn stopping_early_changes_the_work_and_not_the_answer() {
             allowed_loss,
             stop_when_met: true,
             float: float.clone(),
+            sequential: None,
         };
         accuracy(Split::Search, 8, 128, Some(stop))
     };
@@ -246,7 +247,7 @@ fn stopping_early_changes_the_work_and_not_the_answer() {
         assert_eq!(short, same);
         assert_eq!(
             (more.images, more.layer_forwards),
-            (120, 120 * layers() as u64)
+            (128, 128 * layers() as u64)
         );
         let short = bits(short);
         assert!(short.len() < 120);

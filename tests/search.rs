@@ -3,9 +3,9 @@
 mod common;
 
 use aq4svit::evaluate::{Cancel, Evaluator, Job, Landscape, Outcome, Question, Split};
-use aq4svit::profile::{AccuracyDrop, GateMode, Level, Pin, Strategy};
+use aq4svit::profile::{AccuracyDrop, GateMode, Level, Pin, Screening, Strategy};
 use aq4svit::quant::{Allocation, BitWidth};
-use aq4svit::search::{Engine, Event, Settings, State, StopReason};
+use aq4svit::search::{Engine, Event, Judgement, Settings, State, StopReason};
 use common::driver::{Driver, Forced};
 use common::{LAYERS, MAX_DROP, landscape, settings, width};
 use proptest::prelude::*;
@@ -323,6 +323,50 @@ fn several_evaluators_take_fewer_turns() {
         assert!(
             2 * four < one,
             "{strategy:?}: {four} turns of four, {one} of one"
+        );
+    }
+}
+
+#[test]
+fn sequential_screening_runs_fewer_images_and_what_it_finds_is_confirmed_on_all() {
+    let screenings = |events: &[Event]| -> Vec<Judgement> {
+        let judgement = |e: &Event| match e {
+            Event::Screened { judgement, .. } if !judgement.cached => Some(*judgement),
+            _ => None,
+        };
+        events.iter().filter_map(judgement).collect()
+    };
+    let mean = |of: &[Judgement]| {
+        of.iter().map(|j| j.images).sum::<usize>() as f64 / of.len().max(1) as f64
+    };
+    for strategy in [Strategy::Greedy, Strategy::Beam, Strategy::Allocate] {
+        let (mut exact, mut sequential) = (Vec::new(), Vec::new());
+        for seed in 0..10 {
+            let mut settings = settings();
+            settings.search.strategy = strategy;
+            settings.search.screen = 600;
+            exact.extend(screenings(&finished(settings.clone(), seed).1));
+            settings.search.screening = Screening::Sequential;
+            let (engine, events) = finished(settings.clone(), seed);
+            sequential.extend(screenings(&events));
+            for event in &events {
+                if let Event::Confirmed { judgement, .. } = event {
+                    assert!(!judgement.sequential);
+                }
+            }
+            let result = engine.tree().incumbent.and_then(|i| engine.tree().get(i));
+            let confirmed = result.and_then(|c| c.confirmation).expect("a result");
+            assert_eq!(confirmed.images, settings.search_images);
+            let mut again = Engine::new(settings).expect("no pins");
+            again.replay(&events).expect("its own journal");
+            assert_eq!(again.tree(), engine.tree());
+        }
+        assert!(exact.iter().all(|j| !j.sequential));
+        assert!(sequential.iter().any(|j| j.sequential));
+        let (all, few) = (mean(&exact), mean(&sequential));
+        assert!(
+            few < 0.8 * all,
+            "{strategy:?}: {few} images instead of {all}"
         );
     }
 }

@@ -3,7 +3,9 @@
 mod common;
 
 use aq4svit::evaluate::{Question, Split};
-use aq4svit::profile::{AccuracyDrop, ConstraintChange, GateConfig, GateMode, Pin, Strategy};
+use aq4svit::profile::{
+    AccuracyDrop, ConstraintChange, GateConfig, GateMode, Pin, Screening, Strategy,
+};
 use aq4svit::quant::Allocation;
 use aq4svit::search::{
     BaseReason, CandidateId, Command, Engine, Event, GateDecision, Group, Move, Origin, Request,
@@ -690,6 +692,7 @@ proptest! {
         gate in prop::sample::select(vec![GateMode::Adaptive, GateMode::Off]),
         drop in prop::sample::select(vec![0.3, 1.5, 1.5, 1.5, 100.0]),
         strategy in prop::sample::select(vec![Strategy::Greedy, Strategy::Greedy, Strategy::Beam, Strategy::Allocate]),
+        screening in prop::sample::select(vec![Screening::Exact, Screening::Sequential]),
         steering in prop::collection::vec((when(), commands()), 0..10),
         cut in 0.0f64..1.0,
     ) {
@@ -697,6 +700,7 @@ proptest! {
         settings.gate.mode = gate;
         settings.constraint.max_accuracy_drop = AccuracyDrop::Points(drop);
         settings.search.strategy = strategy;
+        settings.search.screening = screening;
         settings.search.beam_width = 3;
         let mut unsteered = Driver::new(settings.clone(), landscape(seed));
         let mut steps = 0usize;
@@ -755,6 +759,7 @@ proptest! {
         gate in prop::sample::select(vec![GateMode::Adaptive, GateMode::Fixed, GateMode::Off]),
         drop in prop::sample::select(vec![0.3, 1.5, 1.5, 100.0]),
         strategy in prop::sample::select(vec![Strategy::Greedy, Strategy::Greedy, Strategy::Beam, Strategy::Allocate]),
+        screening in prop::sample::select(vec![Screening::Exact, Screening::Sequential]),
         mut steering in prop::collection::vec((0usize..120, commands()), 0..8),
         order in prop::collection::vec(0usize..60, 200),
     ) {
@@ -762,6 +767,7 @@ proptest! {
         settings.gate.mode = gate;
         settings.constraint.max_accuracy_drop = AccuracyDrop::Points(drop);
         settings.search.strategy = strategy;
+        settings.search.screening = screening;
         settings.search.beam_width = 3;
         let mut driver = Driver::new(settings.clone(), landscape(seed));
         steering.sort_by_key(|s| std::cmp::Reverse(s.0));

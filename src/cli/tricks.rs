@@ -21,6 +21,9 @@ pub(crate) struct TrickArgs {
     /// Run all images that were asked for, also once the verdict is certain
     #[arg(long)]
     no_early_stop: bool,
+    /// Run a confirmation from the first image on, also those that the screening ran already
+    #[arg(long)]
+    no_stored_bits: bool,
     /// Memory for what is kept between questions: activations, and at most a quarter of it quantized weights
     #[arg(long, value_name = "SIZE", default_value = "2 GiB", value_parser = size)]
     pub cache_memory: u64,
@@ -34,6 +37,7 @@ impl TrickArgs {
             weight_cache: on(self.no_weight_cache),
             static_stem: on(self.no_static_stem),
             early_stop: on(self.no_early_stop),
+            stored_bits: on(self.no_stored_bits),
         }
     }
 }
@@ -69,7 +73,12 @@ mod tests {
             ..Tricks::ALL
         };
         assert_eq!(of(&["--no-early-stop"]).0, no_stop);
-        let all = ["--no-prefix-cache", "--no-weight-cache", "--no-static-stem"];
+        let all = [
+            "--no-prefix-cache",
+            "--no-weight-cache",
+            "--no-static-stem",
+            "--no-stored-bits",
+        ];
         let only_stop = Tricks {
             early_stop: true,
             ..Tricks::NONE

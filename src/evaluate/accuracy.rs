@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::{Evidence, PairedTest};
+
 /// Met or not met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -108,9 +110,30 @@ impl<'de> Deserialize<'de> for CorrectBits {
     }
 }
 
-/// Exact early stopping: a candidate meets the constraint on the first `images` images of the split when it loses
+/// A sequential test of a screening, and what the images before the job's first one say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sequential {
+    /// The test.
+    pub test: PairedTest,
+    /// The images before.
+    pub before: Evidence,
+}
+
+/// A verdict, and when it was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// Images of the job that it took.
+    pub images: usize,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// True where no further image can change it; false where a sequential test found it likely enough. The former is a
+    /// matter of speed, the latter a decision: an evaluator without tricks stops there, too.
+    pub certain: bool,
+}
+
+/// Early stopping: a candidate meets the constraint on the first `images` images of the split when it loses
 /// no more than `allowed_loss` correct images against float there. The verdict is certain once nothing that the
-/// remaining images can do changes it.
+/// remaining images can do changes it; a sequential test, where there is one, may decide before that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StopRule {
     /// Correct images lost before the job's first image: float's correct minus the candidate's.
@@ -121,12 +144,14 @@ pub struct StopRule {
     pub float: CorrectBits,
     /// Stop when the verdict is certainly met, too; a confirmation goes on so that its accuracy is of all images.
     pub stop_when_met: bool,
+    /// The sequential test of a screening, where one is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequential: Option<Sequential>,
 }
 
 impl StopRule {
-    /// Walks over the candidate's bits in order; returns the number of images at which the verdict became certain and
-    /// the verdict, or none while it is open.
-    pub fn decided(&self, correct: &CorrectBits) -> Option<(usize, Verdict)> {
+    /// Walks over the candidate's bits in order to the first image at which there is a verdict; none while it is open.
+    pub fn decided(&self, correct: &CorrectBits) -> Option<Decided> {
         let mut may_lose = self.float.correct() as i64;
         let mut may_win = self.float.len() as i64 - may_lose;
         let mut lost = self.lost_before;
@@ -141,9 +166,15 @@ impl StopRule {
                 None
             }
         };
+        let decided = |images, verdict, certain| Decided {
+            images,
+            verdict,
+            certain,
+        };
         if let Some(v) = verdict(lost, may_lose, may_win) {
-            return Some((0, v));
+            return Some(decided(0, v, true));
         }
+        let mut sequential = self.sequential.clone();
         for (i, (float, candidate)) in self.float.iter().zip(correct.iter()).enumerate() {
             if float {
                 may_lose -= 1;
@@ -152,7 +183,13 @@ impl StopRule {
             }
             lost += i64::from(float) - i64::from(candidate);
             if let Some(v) = verdict(lost, may_lose, may_win) {
-                return Some((i + 1, v));
+                return Some(decided(i + 1, v, true));
+            }
+            if let Some(Sequential { test, before }) = &mut sequential {
+                before.add(test, float, candidate);
+                if let Some(v) = before.verdict(test) {
+                    return Some(decided(i + 1, v, false));
+                }
             }
         }
         None
@@ -189,12 +226,13 @@ mod tests {
             stop_when_met: bool,
         ) {
             let (float, candidate): (Vec<bool>, Vec<bool>) = images.into_iter().unzip();
-            let rule = StopRule { lost_before, allowed_loss, float: bits(&float), stop_when_met };
+            let rule = StopRule { lost_before, allowed_loss, float: bits(&float), stop_when_met, sequential: None };
             let loss = |n: usize| -> i64 {
                 lost_before + (0..n).map(|i| i64::from(float[i]) - i64::from(candidate[i])).sum::<i64>()
             };
             let full = if loss(float.len()) <= allowed_loss { Verdict::Met } else { Verdict::NotMet };
-            let (at, verdict) = rule.decided(&bits(&candidate)).expect("all images decide");
+            let Decided { images: at, verdict, certain } = rule.decided(&bits(&candidate)).expect("all images decide");
+            prop_assert!(certain);
             prop_assert_eq!(verdict, full);
             if verdict == Verdict::Met && !stop_when_met {
                 prop_assert_eq!(at, float.len());

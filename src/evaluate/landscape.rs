@@ -197,8 +197,8 @@ impl Evaluator for Landscape {
                 let mut correct: CorrectBits = (*from..*to)
                     .map(|image| self.correct(&job.allocation, *split, image))
                     .collect();
-                if let Some((images, _)) = stop.as_ref().and_then(|s| s.decided(&correct)) {
-                    correct.truncate(images);
+                if let Some(decided) = stop.as_ref().and_then(|s| s.decided(&correct)) {
+                    correct.truncate(decided.images);
                 }
                 progress(Progress {
                     done: correct.len(),

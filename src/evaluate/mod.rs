@@ -14,7 +14,7 @@ mod sequential;
 mod statistics;
 mod tricks;
 
-pub use accuracy::{CorrectBits, StopRule, Verdict, percent};
+pub use accuracy::{CorrectBits, Decided, Sequential, StopRule, Verdict, percent};
 pub use energy::{AC_JOULES, EnergyEstimate, LayerWork, MAC_JOULES};
 pub use job::{Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split, Work};
 pub use landscape::Landscape;

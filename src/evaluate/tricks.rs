@@ -11,6 +11,8 @@ pub struct Tricks {
     pub static_stem: bool,
     /// No image is run once the verdict is certain.
     pub early_stop: bool,
+    /// A confirmation goes on where the screening stopped; otherwise it runs from the first image on.
+    pub stored_bits: bool,
 }
 
 impl Tricks {
@@ -20,6 +22,7 @@ impl Tricks {
         weight_cache: true,
         static_stem: true,
         early_stop: true,
+        stored_bits: true,
     };
     /// None: `--plain`.
     pub const NONE: Tricks = Tricks {
@@ -27,6 +30,7 @@ impl Tricks {
         weight_cache: false,
         static_stem: false,
         early_stop: false,
+        stored_bits: false,
     };
 }
 

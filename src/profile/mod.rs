@@ -42,7 +42,9 @@ mod settings;
 mod size;
 
 pub use config::{
+pub use config::{
     GateConfig, GateMode, Level, Published, Screening, SearchConfig, Stage, Strategy,
+};
 };
 pub use constraint::{AccuracyDrop, Constraint, ConstraintChange};
 pub use error::{Place, ProfileError};

@@ -12,8 +12,10 @@ pub(super) struct Costs {
     /// Images per batch.
     batch: usize,
     counters: Counters,
-    /// Images run when every question is answered in full, by whole batches.
+    /// Images run when every question is answered in full, by whole batches and from the first image on.
     plain_images: u64,
+    /// Likewise, but what is known of an allocation is not run again.
+    asked_images: u64,
     /// How many images of the search split are known, by allocation.
     known: HashMap<Allocation, usize>,
 }
@@ -25,6 +27,7 @@ impl Costs {
             batch: batch.max(1),
             counters: Counters::default(),
             plain_images: 0,
+            asked_images: 0,
             known: HashMap::new(),
         }
     }
@@ -78,7 +81,12 @@ impl Costs {
                 };
                 let known = self.known.entry(candidate.allocation.clone()).or_default();
                 let from = std::mem::replace(known, bits.len().max(*known));
-                self.run(from, judgement.of, settings.search_images);
+                // Where a sequential test stops is a decision.
+                let to = match judgement.sequential {
+                    true => judgement.images,
+                    false => judgement.of,
+                };
+                self.run(from, to, settings.search_images);
             }
             Event::Tested { images, .. } => self.run(0, *images, settings.test_images),
             _ => {}
@@ -88,7 +96,7 @@ impl Costs {
     /// Counts of questions so far.
     pub fn counters(&self) -> Counters {
         Counters {
-            plain_images: self.plain_images,
+            plain_images: self.asked_images,
             ..self.counters
         }
     }
@@ -106,8 +114,9 @@ impl Costs {
         }
         let first = from / self.batch * self.batch;
         let last = to.checked_next_multiple_of(self.batch).unwrap_or(to);
-        let images = last.min(len.max(to)) - first;
-        self.plain_images = self.plain_images.saturating_add(images as u64);
+        let last = last.min(len.max(to)) as u64;
+        self.plain_images = self.plain_images.saturating_add(last);
+        self.asked_images = self.asked_images.saturating_add(last - first as u64);
     }
 }
 
@@ -120,13 +129,14 @@ mod tests {
         let images = |from, to, len| {
             let mut costs = Costs::new(8);
             costs.run(from, to, len);
-            costs.plain_images
+            (costs.plain_images, costs.asked_images)
         };
-        assert_eq!(images(0, 150, 400), 152);
-        assert_eq!(images(150, 400, 400), 256);
-        assert_eq!(images(0, 21, 21), 21);
-        assert_eq!(images(5, 5, 21), 0);
-        assert_eq!(images(0, usize::MAX, 1), usize::MAX as u64);
+        assert_eq!(images(0, 150, 400), (152, 152));
+        assert_eq!(images(150, 400, 400), (400, 256));
+        assert_eq!(images(0, 21, 21), (21, 21));
+        assert_eq!(images(5, 5, 21), (0, 0));
+        let most = usize::MAX as u64;
+        assert_eq!(images(0, usize::MAX, 1), (most, most));
         let mut costs = Costs::new(8);
         costs.run(0, usize::MAX, 1);
         costs.run(0, usize::MAX, 1);

@@ -3,7 +3,7 @@
 use super::engine::{Ask, Engine, Kind, Request};
 use super::known::Needed;
 use super::{Candidate, CandidateId, Event, Judgement};
-use crate::evaluate::{CorrectBits, Job, Outcome, Question, Split, Verdict};
+use crate::evaluate::{CorrectBits, Job, Outcome, Question, Split, StopRule, Verdict};
 use crate::quant::{Allocation, BitWidth};
 
 impl Engine {
@@ -56,15 +56,13 @@ impl Engine {
         ask: Ask,
         candidate: CandidateId,
     ) -> Option<Result<(Judgement, CorrectBits), Needed>> {
-        let whole = matches!(ask, Ask::Confirm(_));
-        let of = if whole {
-            self.settings.search_images
-        } else {
-            self.settings.screen()
+        let max_drop = self.tree.max_drop();
+        let bar = match ask {
+            Ask::Confirm(_) => self.settings.confirmation(max_drop),
+            _ => self.settings.screening(max_drop),
         };
         let allocation = &self.tree.get(candidate)?.allocation;
-        let allowed = self.tree.allowed_loss(of);
-        Some(self.known.judge(allocation, of, allowed, whole))
+        Some(self.known.judge(allocation, &bar))
     }
 
     /// Commits a question's answer if an earlier result of this run is one.
@@ -117,8 +115,8 @@ impl Engine {
     }
 
     pub(super) fn commit(&mut self, ask: Ask, job: &Job, outcome: Outcome) -> bool {
-        if let Question::Accuracy { from, to, .. } = job.question {
-            self.counters.plain_images += (to - from) as u64;
+        if let Question::Accuracy { from, to, stop, .. } = &job.question {
+            self.counters.plain_images += images(to - from, stop.as_ref(), &outcome) as u64;
         }
         match (ask, outcome) {
             (Ask::Baseline, Outcome::Accuracy { correct }) => {
@@ -233,12 +231,24 @@ fn fitting(job: &Job, outcome: Outcome) -> Option<Outcome> {
             let asked = to.saturating_sub(*from);
             correct.truncate(asked);
             let images = match stop {
-                Some(rule) => rule.decided(&correct)?.0,
+                Some(rule) => rule.decided(&correct)?.images,
                 None => asked,
             };
             correct.truncate(images);
             (correct.len() == images).then_some(Outcome::Accuracy { correct })
         }
         _ => None,
+    }
+}
+
+/// Images that an answer takes when nothing stops early: where a sequential test stops is a decision.
+fn images(asked: usize, stop: Option<&StopRule>, outcome: &Outcome) -> usize {
+    let decided = match outcome {
+        Outcome::Accuracy { correct } => stop.and_then(|rule| rule.decided(correct)),
+        Outcome::Drift { .. } => None,
+    };
+    match decided {
+        Some(decided) if !decided.certain => decided.images,
+        _ => asked,
     }
 }

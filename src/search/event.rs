@@ -50,7 +50,7 @@ pub enum Origin {
 pub struct Judgement {
     /// Met or not.
     pub verdict: Verdict,
-    /// Images looked at until the verdict was certain.
+    /// Images looked at until the verdict was reached.
     pub images: usize,
     /// Images it speaks of.
     pub of: usize,
@@ -62,6 +62,9 @@ pub struct Judgement {
     pub allowed_loss: i64,
     /// True when no evaluation was needed: an earlier result answers it.
     pub cached: bool,
+    /// True where a sequential test found the verdict likely enough; false where it is certain.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sequential: bool,
 }
 
 impl Judgement {

@@ -38,11 +38,9 @@ impl Engine {
         {
             return Some(CloseReason::Pruned);
         }
-        let fails = |of| {
-            let allowed = self.tree.allowed_loss(of);
-            self.known.fails(allocation, of, allowed)
-        };
-        (fails(self.settings.screen()) || fails(self.settings.search_images))
+        let max_drop = self.tree.max_drop();
+        let fails = |bar| self.known.fails(allocation, &bar);
+        (fails(self.settings.screening(max_drop)) || fails(self.settings.confirmation(max_drop)))
             .then_some(CloseReason::AlreadyFailed)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Judgement;
-use crate::evaluate::{CorrectBits, StopRule, Verdict};
+use crate::evaluate::{CorrectBits, Evidence, PairedTest, Sequential, StopRule, Verdict};
 use crate::quant::Allocation;
 
 /// Measurements of one allocation.
@@ -56,68 +56,84 @@ impl Known {
             .extend(bits);
     }
 
-    /// The verdict on the first `of` images with the bits it rests on, or what is needed for it. `whole` asks for all
-    /// images where the constraint is met, so that the accuracy is of all of them.
+    /// The verdict on an allocation with the bits it rests on, or what is needed for it.
     pub fn judge(
         &self,
         allocation: &Allocation,
-        of: usize,
-        allowed_loss: i64,
-        whole: bool,
+        bar: &Bar,
     ) -> Result<(Judgement, CorrectBits), Needed> {
         let none = CorrectBits::new();
         let known = self
             .by_allocation
             .get(allocation)
             .map_or(&none, |m| &m.bits);
-        let judgement = judged(known, &self.float, of, allowed_loss, whole)?;
+        let judgement = judged(known, &self.float, bar)?;
         Ok((judgement, slice(known, 0, judgement.images)))
     }
 
-    /// True when the allocation is known not to meet the constraint on the first `of` images.
-    pub fn fails(&self, allocation: &Allocation, of: usize, allowed_loss: i64) -> bool {
-        matches!(self.judge(allocation, of, allowed_loss, false), Ok((j, _)) if j.verdict == Verdict::NotMet)
+    /// True when the allocation is known to fail.
+    pub fn fails(&self, allocation: &Allocation, bar: &Bar) -> bool {
+        matches!(self.judge(allocation, bar), Ok((j, _)) if j.verdict == Verdict::NotMet)
     }
+}
+
+/// What a verdict is measured against.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bar {
+    /// The first so many images of the search split.
+    pub of: usize,
+    /// Most correct images that may be lost among them.
+    pub allowed_loss: i64,
+    /// All images are looked at where the constraint is met, so that the accuracy is of all of them.
+    pub whole: bool,
+    /// A test that may decide before the verdict is certain.
+    pub test: Option<PairedTest>,
 }
 
 fn slice(bits: &CorrectBits, from: usize, to: usize) -> CorrectBits {
     bits.iter().take(to).skip(from).collect()
 }
 
-/// The verdict that the known bits of an allocation give on the first `of` images, or what is needed for it. `whole` asks
-/// for all images where the constraint is met.
-pub fn judged(
-    known: &CorrectBits,
-    float: &CorrectBits,
-    of: usize,
-    allowed_loss: i64,
-    whole: bool,
-) -> Result<Judgement, Needed> {
+/// The verdict that the known bits of an allocation give, or what is needed for it.
+pub fn judged(known: &CorrectBits, float: &CorrectBits, bar: &Bar) -> Result<Judgement, Needed> {
+    let &Bar {
+        of, allowed_loss, ..
+    } = bar;
+    let sequential = |before| bar.test.map(|test| Sequential { test, before });
     let all = StopRule {
         lost_before: 0,
         allowed_loss,
         float: slice(float, 0, of),
-        stop_when_met: !whole,
+        stop_when_met: !bar.whole,
+        sequential: sequential(Evidence::default()),
     };
-    if let Some((images, verdict)) = all.decided(&slice(known, 0, of)) {
+    if let Some(decided) = all.decided(&slice(known, 0, of)) {
         return Ok(Judgement {
-            verdict,
-            images,
+            verdict: decided.verdict,
+            images: decided.images,
             of,
-            correct: known.correct_in(0, images),
-            float_correct: float.correct_in(0, images),
+            correct: known.correct_in(0, decided.images),
+            float_correct: float.correct_in(0, decided.images),
             allowed_loss,
             cached: false,
+            sequential: !decided.certain,
         });
     }
     let from = known.len().min(of);
     let lost_before = float.correct_in(0, from) as i64 - known.correct_in(0, from) as i64;
+    let mut before = Evidence::default();
+    if let Some(test) = &bar.test {
+        for (float, candidate) in float.iter().zip(known.iter()).take(from) {
+            before.add(test, float, candidate);
+        }
+    }
     Err(Needed {
         from,
         to: of,
         stop: StopRule {
             lost_before,
             float: slice(float, from, of),
+            sequential: sequential(before),
             ..all
         },
     })
@@ -131,11 +147,48 @@ pub fn allowed_loss(max_drop: f64, images: usize) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::quant::BitWidth;
 
     fn bits(text: &str) -> CorrectBits {
         text.chars().map(|c| c == '1').collect()
+    }
+
+    fn screening(of: usize, allowed_loss: i64) -> Bar {
+        Bar {
+            of,
+            allowed_loss,
+            whole: false,
+            test: None,
+        }
+    }
+
+    proptest! {
+        /// A job goes on where known images end, by a sequential test, too: the verdict is that of going from the first.
+        #[test]
+        fn a_verdict_does_not_depend_on_where_a_job_began(
+            images in prop::collection::vec((prop::bool::weighted(0.8), prop::bool::weighted(0.1)), 1..300),
+            allowed in 0i64..12,
+            cut in 0.0f64..1.0,
+            sequential: bool,
+        ) {
+            let float: CorrectBits = images.iter().map(|(float, _)| *float).collect();
+            let candidate: CorrectBits = images.iter().map(|(float, flip)| float != flip).collect();
+            let of = images.len();
+            let test = PairedTest::new(0.05, 0.05, of, allowed, 1);
+            let bar = Bar { test: sequential.then_some(test), ..screening(of, allowed) };
+            let judgement = judged(&candidate, &float, &bar).expect("all images decide");
+            let mut known = slice(&candidate, 0, (cut * judgement.images as f64) as usize);
+            if let Err(needed) = judged(&known, &float, &bar) {
+                let rest = slice(&candidate, needed.from, needed.to);
+                let decided = needed.stop.decided(&rest).expect("all images decide");
+                known.extend(&slice(&rest, 0, decided.images));
+            }
+            prop_assert_eq!(known.len(), judgement.images);
+            prop_assert_eq!(judged(&known, &float, &bar).ok(), Some(judgement));
+        }
     }
 
     #[test]
@@ -150,10 +203,14 @@ mod tests {
     #[test]
     fn a_confirmation_goes_on_where_the_screening_stopped() {
         let allocation = Allocation::uniform(2, BitWidth::new(4).expect("a width"));
+        let whole = Bar {
+            whole: true,
+            ..screening(10, 2)
+        };
         let mut known = Known::default();
         known.set_float(bits("1111111111"));
         let needed = known
-            .judge(&allocation, 5, 1, false)
+            .judge(&allocation, &screening(5, 1))
             .expect_err("nothing known");
         assert_eq!(
             (needed.from, needed.to, needed.stop.allowed_loss),
@@ -161,10 +218,10 @@ mod tests {
         );
         // Certain after four: the last image can cost at most one.
         known.extend(&allocation, &bits("1111"));
-        let (judgement, _) = known.judge(&allocation, 5, 1, false).expect("known");
+        let (judgement, _) = known.judge(&allocation, &screening(5, 1)).expect("known");
         assert_eq!((judgement.verdict, judgement.images), (Verdict::Met, 4));
         let needed = known
-            .judge(&allocation, 10, 2, true)
+            .judge(&allocation, &whole)
             .expect_err("six are missing");
         assert_eq!(
             (
@@ -176,9 +233,9 @@ mod tests {
             (4, 10, 0, 2)
         );
         known.extend(&allocation, &bits("010"));
-        assert!(known.judge(&allocation, 10, 2, true).is_err());
+        assert!(known.judge(&allocation, &whole).is_err());
         known.extend(&allocation, &bits("0"));
-        let (judgement, bits) = known.judge(&allocation, 10, 2, true).expect("certain");
+        let (judgement, bits) = known.judge(&allocation, &whole).expect("certain");
         assert_eq!(
             (judgement.verdict, judgement.images, bits.len()),
             (Verdict::NotMet, 8, 8)

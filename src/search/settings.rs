@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::Group;
-use crate::profile::{Constraint, GateConfig, Level, Pin, PinError, SearchConfig, bounds};
+use super::known::{Bar, allowed_loss};
+use crate::evaluate::PairedTest;
+use crate::profile::{
+    Constraint, GateConfig, Level, Pin, PinError, Screening, SearchConfig, bounds,
+};
 use crate::quant::{Allocation, BitWidth, packed_bytes};
 
 /// A layer as the search sees it.
@@ -117,6 +121,29 @@ impl Settings {
     /// Images of a screening: no more than the search split has.
     pub fn screen(&self) -> usize {
         self.search.screen.clamp(1, self.search_images.max(1))
+    }
+    /// What a screening is measured against where accuracy may drop by so many points.
+    pub(super) fn screening(&self, max_drop: f64) -> Bar {
+        let (of, search) = (self.screen(), &self.search);
+        let allowed = allowed_loss(max_drop, of);
+        let indifferent = allowed_loss(search.indifference, of);
+        let test = || PairedTest::new(search.alpha, search.beta, of, allowed, indifferent);
+        Bar {
+            of,
+            allowed_loss: allowed,
+            whole: false,
+            test: (search.screening == Screening::Sequential).then(test),
+        }
+    }
+    /// What a confirmation is measured against, likewise.
+    pub(super) fn confirmation(&self, max_drop: f64) -> Bar {
+        let of = self.search_images;
+        Bar {
+            of,
+            allowed_loss: allowed_loss(max_drop, of),
+            whole: true,
+            test: None,
+        }
     }
     /// The widths each layer may have under the given pins.
     ///

@@ -1,6 +1,6 @@
 //! The search tree, folded from events: what the engine decides on, the interface draws and a report reads.
 
-use super::known::{allowed_loss, judged};
+use super::known::judged;
 use super::undo::{Inverse, Undoable};
 use super::{
     BaseReason, CandidateId, Command, Event, GateDecision, GateReason, Judgement, Move, Origin,
@@ -310,24 +310,22 @@ impl Tree {
         drop.points(self.float.correct(), self.float.len())
     }
 
-    /// Most correct images that may be lost over `of` of the search split's images.
-    pub(super) fn allowed_loss(&self, of: usize) -> i64 {
-        allowed_loss(self.max_drop(), of)
-    }
-
     /// Decides again what was decided under another constraint, from the results of every image; a verdict that these
     /// leave open is taken back, and so is what the gate held back.
     fn rejudge(&mut self) {
         let Some(settings) = &self.settings else {
             return;
         };
-        let (screen, all) = (settings.screen(), settings.search_images);
-        let (of_screen, of_all) = (self.allowed_loss(screen), self.allowed_loss(all));
+        let max_drop = self.max_drop();
+        let (screening, confirmation) = (
+            settings.screening(max_drop),
+            settings.confirmation(max_drop),
+        );
         for c in &mut self.candidates {
-            let again = |of, allowed, whole| judged(&c.bits, &self.float, of, allowed, whole).ok();
+            let again = |bar| judged(&c.bits, &self.float, bar).ok();
             let cached = |j: Judgement| Judgement { cached: true, ..j };
-            c.screening = c.screening.and_then(|_| again(screen, of_screen, false));
-            c.confirmation = c.confirmation.and_then(|_| again(all, of_all, true));
+            c.screening = c.screening.and_then(|_| again(&screening));
+            c.confirmation = c.confirmation.and_then(|_| again(&confirmation));
             c.screening = c.screening.map(cached);
             c.confirmation = c.confirmation.map(cached);
             if c.judgement().is_none()

@@ -22,8 +22,8 @@ use super::record::{ChannelSums, Record};
 use super::{Device, Model, TorchError};
 use crate::data::{ImageSet, Splits};
 use crate::evaluate::{
-    Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Prober, Progress, Question, Split,
-    StopRule, Tricks, Work,
+    Cancel, CorrectBits, Decided, EvaluateError, Evaluator, Job, Outcome, Prober, Progress,
+    Question, Split, StopRule, Tricks, Work,
 };
 use crate::network::Graph;
 use crate::quant::Allocation;
@@ -257,12 +257,19 @@ impl TorchEvaluator {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<CorrectBits, EvaluateError> {
         let total = wanted.len();
-        let batches = Batches::new(self.network.graph(), self.batch, images, wanted);
+        // Without stored results the images before are run again, and said nothing of.
+        let first = wanted.start;
+        let from = match self.options.tricks.stored_bits || wanted.is_empty() {
+            true => first,
+            false => 0,
+        };
+        let batches = Batches::new(self.network.graph(), self.batch, images, from..wanted.end);
         let classes = self.network.graph().classes;
         let mut bits = CorrectBits::new();
         let mut decided = stop.and_then(|s| s.decided(&bits));
         let early_stop = self.options.tricks.early_stop;
-        if decided.is_some() && early_stop {
+        let stops = |decided: Option<Decided>| decided.is_some_and(|d| early_stop || !d.certain);
+        if stops(decided) {
             return Ok(bits);
         }
         let contents = self.contents(allocation, split);
@@ -278,7 +285,8 @@ impl TorchEvaluator {
                 let places = batches.places(batch);
                 let numbers = places.clone().map(|i| batch * self.batch + i);
                 let logits = logits.chunks(classes.max(1)).skip(places.start);
-                let correct = numbers.zip(logits).map(|(i, logits)| {
+                let wanted = numbers.zip(logits).filter(|(i, _)| *i >= first);
+                let correct = wanted.map(|(i, logits)| {
                     let logits = finite(i, logits)?;
                     Ok(argmax(logits) == images.label(i) as usize)
                 });
@@ -294,15 +302,15 @@ impl TorchEvaluator {
                     total,
                     correct: bits.correct(),
                 });
-                if decided.is_some() && early_stop {
+                if stops(decided) {
                     ControlFlow::Break(())
                 } else {
                     ControlFlow::Continue(())
                 }
             },
         )?;
-        if let Some((images, _)) = decided {
-            bits.truncate(images);
+        if let Some(decided) = decided {
+            bits.truncate(decided.images);
         }
         Ok(bits)
     }

@@ -4,7 +4,7 @@
 pub mod numbers;
 
 use crate::evaluate::{Verdict, percent};
-use crate::profile::{ConstraintChange, GateMode, Level, Strategy};
+use crate::profile::{ConstraintChange, GateMode, Level, Screening, SearchConfig, Strategy};
 use crate::search::{
     Candidate, CandidateId, Command, Event, GateDecision, GateReason, Group, Judgement, Origin,
     StopReason, Tree,
@@ -83,12 +83,13 @@ pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
                 .map(ToString::to_string)
                 .collect();
             let text = format!(
-                "search started: {}, {}, {} layers of {} bits, {}",
+                "search started: {}, {}, {} layers of {} bits, {}{}",
                 settings.name,
                 strategy(settings.search.strategy),
                 settings.space.layers.len(),
                 menu.join(" "),
                 settings.constraint,
+                screening(&settings.search).map_or_else(String::new, |s| format!(", {s}")),
             );
             (Milestone, text)
         }
@@ -299,12 +300,23 @@ pub fn judgement(j: &Judgement, marks: Marks) -> String {
     let looked = images(j);
     let allowed = 100.0 * j.allowed_loss as f64 / j.of.max(1) as f64;
     let known = if j.cached { ", known already" } else { "" };
+    let likely = if j.sequential { ", likely enough" } else { "" };
     format!(
-        "drop {} on {looked} ({} {}{known})",
+        "drop {} on {looked} ({} {}{likely}{known})",
         points(j.drop()),
         marks.at_most,
         points(allowed)
     )
+}
+
+/// What a screening may be wrong in; none where it is exact.
+pub fn screening(search: &SearchConfig) -> Option<String> {
+    (search.screening == Screening::Sequential).then(|| {
+        format!(
+            "sequential screening (rejects what is good with probability {} at most, takes what is bad with {}, beyond {} points of the limit)",
+            search.alpha, search.beta, search.indifference
+        )
+    })
 }
 
 /// How many images a judgement looked at: `471 of 500 images`.

@@ -102,7 +102,7 @@ impl Driver {
             };
             let all: CorrectBits = (*from..*to).map(right).collect();
             let decided = stop.as_ref().and_then(|rule| rule.decided(&all));
-            let images = decided.map_or(all.len(), |(images, _)| images);
+            let images = decided.map_or(all.len(), |decided| decided.images);
             return Outcome::Accuracy {
                 correct: all.iter().take(images).collect(),
             };

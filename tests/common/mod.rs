@@ -54,6 +54,7 @@ pub fn settings() -> Settings {
             beam_width: 4,
             screen: 200,
             seed: 0,
+            ..SearchConfig::default()
         },
         gate: GateConfig::default(),
         pins: Vec::new(),

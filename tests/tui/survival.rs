@@ -97,6 +97,7 @@ fn wild() -> impl Strategy<Value = Step> {
     let id = || (0u32..40).prop_map(CandidateId);
     let judgement =
         (any::<bool>(), 0usize..600, 0usize..600).prop_map(|(met, images, correct)| Judgement {
+            sequential: false,
             verdict: if met { Verdict::Met } else { Verdict::NotMet },
             images,
             of: 500,

@@ -167,6 +167,10 @@ fn the_reference_has_every_key_and_every_default() {
     ];
     let sets = [
         "constraint.max_memory=1",
+        "search.screening=sequential",
+        "search.alpha=0.1",
+        "search.beta=0.1",
+        "search.indifference=1",
         "constraint.max_evaluations=1",
         "constraint.max_seconds=1",
         "bits.head=8",

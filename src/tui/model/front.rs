@@ -86,6 +86,7 @@ mod tests {
             tree.apply(&Event::Screened {
                 candidate,
                 judgement: Judgement {
+                    sequential: false,
                     verdict: Verdict::Met,
                     images: 100,
                     of: 100,
