@@ -72,6 +72,7 @@ fn journal() -> (Vec<Update>, usize) {
                 float_correct: 440,
                 allowed_loss: 7,
                 cached: false,
+                sequential: false,
             },
             bits: CorrectBits::new(),
         });

@@ -158,6 +158,8 @@ fn every_switch_keeps_the_journal_and_the_count_of_plain_work() {
             let (same, result) = run(name, switches);
             assert_eq!(same, journal, "{screening}, {name}");
             assert_eq!(result["layer_forwards_plain"].as_u64(), plain, "{name}");
+            let early = &result["sequential"]["decided_early"];
+            assert_eq!(early.as_u64().is_some_and(|n| n > 0), screening != "exact");
             if name == "plain" {
                 assert_eq!(result["layer_forwards"].as_u64(), plain, "{screening}");
             }

@@ -617,7 +617,12 @@ fn what_is_kept_changes_no_answer() {
             (allocation.clone(), question.clone())
         })
     };
-    let mut plain = evaluator(2, true);
+    // Where a question begins is no matter of what is kept.
+    let without = Tricks {
+        stored_bits: true,
+        ..Tricks::NONE
+    };
+    let mut plain = with_tricks(2, without, 0);
     let expected: Vec<_> = walk().map(|(a, q)| ask(&mut plain, &a, q)).collect();
     let all: u64 = expected.iter().map(|(_, work)| work.layer_forwards).sum();
     for (threads, budget) in [(1, 0), (2, 300_000), (2, 4 << 20), (3, 1 << 30)] {

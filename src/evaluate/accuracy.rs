@@ -119,6 +119,16 @@ pub struct Sequential {
     pub before: Evidence,
 }
 
+impl Sequential {
+    /// A test before its first image.
+    pub fn new(test: PairedTest) -> Self {
+        Sequential {
+            test,
+            before: Evidence::default(),
+        }
+    }
+}
+
 /// A verdict, and when it was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decided {
@@ -198,9 +208,14 @@ impl StopRule {
     /// The rule for the images behind those that are known.
     pub fn after(&self, known: &CorrectBits) -> StopRule {
         let float = self.float.correct_in(0, known.len());
+        let mut sequential = self.sequential.clone();
+        if let Some(Sequential { test, before }) = &mut sequential {
+            before.extend(test, &self.float, known);
+        }
         StopRule {
             lost_before: self.lost_before + float as i64 - known.correct() as i64,
             float: self.float.iter().skip(known.len()).collect(),
+            sequential,
             ..*self
         }
     }
@@ -240,7 +255,7 @@ mod tests {
             // What is known of the first images is taken over by the rule for the rest.
             let known = bits(&candidate[..at / 2]);
             let rest = rule.after(&known).decided(&bits(&candidate[at / 2..]));
-            prop_assert_eq!(rest, Some((at - at / 2, verdict)));
+            prop_assert_eq!(rest, Some(Decided { images: at - at / 2, verdict, certain }));
             if at > 0 {
                 // One image earlier the rest could still have turned it: the best and the worst tail disagree.
                 let best = loss(at - 1) - (at - 1..float.len()).filter(|i| !float[*i]).count() as i64;

@@ -17,7 +17,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Verdict;
+use super::{CorrectBits, Verdict};
 
 /// Shares of the bet: the largest λ of each.
 const BETS: [f64; 4] = [0.125, 0.25, 0.5, 1.0];
@@ -79,6 +79,13 @@ impl Evidence {
         }
         self.seen += 1;
         self.lost += lost;
+    }
+
+    /// Adds the images that both speak of.
+    pub fn extend(&mut self, test: &PairedTest, float: &CorrectBits, candidate: &CorrectBits) {
+        for (float, candidate) in float.iter().zip(candidate.iter()) {
+            self.add(test, float, candidate);
+        }
     }
 
     /// The verdict, once it is likely enough.

@@ -62,7 +62,8 @@ pub enum Screening {
 }
 
 impl Screening {
-    fn is_exact(&self) -> bool {
+    /// True for exact screening.
+    pub fn is_exact(&self) -> bool {
         *self == Screening::Exact
     }
 }

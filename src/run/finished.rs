@@ -47,6 +47,9 @@ pub struct Finished {
     pub layer_forwards: u64,
     /// What the same run does with every trick off.
     pub layer_forwards_plain: u64,
+    /// What a sequential screening was allowed to get wrong, and how often it decided; none where it is exact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequential: Option<SequentialScreening>,
     /// Seconds of searching.
     pub seconds: f64,
     /// Why it ended.
@@ -56,6 +59,48 @@ pub struct Finished {
     met: bool,
     /// The profile that holds the result; none where nothing was confirmed.
     pub profile: Option<PathBuf>,
+}
+
+/// Screening by a sequential test, as it was asked for and as it went.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SequentialScreening {
+    /// Largest probability of rejecting what clearly meets the constraint.
+    pub alpha: f64,
+    /// Largest probability of taking what clearly does not.
+    pub beta: f64,
+    /// How far from the largest drop "clearly" begins, in points.
+    pub indifference: f64,
+    /// Screenings that were judged.
+    pub screenings: usize,
+    /// Those that ended before their verdict was certain.
+    pub decided_early: usize,
+}
+
+impl SequentialScreening {
+    fn of(tree: &Tree) -> Option<Self> {
+        let search = &tree.settings.as_ref()?.search;
+        if search.screening.is_exact() {
+            return None;
+        }
+        let screened = || tree.candidates.iter().filter_map(|c| c.screening);
+        Some(SequentialScreening {
+            alpha: search.alpha,
+            beta: search.beta,
+            indifference: search.indifference,
+            screenings: screened().count(),
+            decided_early: screened().filter(|judgement| judgement.sequential).count(),
+        })
+    }
+}
+
+impl fmt::Display for SequentialScreening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "sequential: {} of {} decided before certain (alpha {}, beta {}, indifferent within {} points)",
+            self.decided_early, self.screenings, self.alpha, self.beta, self.indifference
+        )
+    }
 }
 
 impl Finished {
@@ -92,6 +137,7 @@ impl Finished {
             audited: counters.audited,
             layer_forwards: totals.layer_forwards,
             layer_forwards_plain: totals.layer_forwards_plain,
+            sequential: SequentialScreening::of(tree),
             seconds: totals.seconds,
             stop_reason,
             met: incumbent.is_some_and(|c| most.is_none_or(|most| c.bytes <= most)),
@@ -162,6 +208,9 @@ impl fmt::Display for Finished {
             "  work      {} evaluations, {} drift measurements, {} held back, {} audited, {:.0} s",
             self.evaluations, self.drift_evaluations, self.gated, self.audited, self.seconds
         )?;
+        if let Some(sequential) = &self.sequential {
+            writeln!(f, "  screening {sequential}")?;
+        }
         match &self.profile {
             Some(profile) => write!(f, "  profile   {}", profile.display()),
             None => Ok(()),

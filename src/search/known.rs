@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Judgement;
-use crate::evaluate::{CorrectBits, Evidence, PairedTest, Sequential, StopRule, Verdict};
+use crate::evaluate::{CorrectBits, PairedTest, Sequential, StopRule, Verdict};
 use crate::quant::Allocation;
 
 /// Measurements of one allocation.
@@ -99,13 +99,12 @@ pub fn judged(known: &CorrectBits, float: &CorrectBits, bar: &Bar) -> Result<Jud
     let &Bar {
         of, allowed_loss, ..
     } = bar;
-    let sequential = |before| bar.test.map(|test| Sequential { test, before });
     let all = StopRule {
         lost_before: 0,
         allowed_loss,
         float: slice(float, 0, of),
         stop_when_met: !bar.whole,
-        sequential: sequential(Evidence::default()),
+        sequential: bar.test.map(Sequential::new),
     };
     if let Some(decided) = all.decided(&slice(known, 0, of)) {
         return Ok(Judgement {
@@ -120,22 +119,10 @@ pub fn judged(known: &CorrectBits, float: &CorrectBits, bar: &Bar) -> Result<Jud
         });
     }
     let from = known.len().min(of);
-    let lost_before = float.correct_in(0, from) as i64 - known.correct_in(0, from) as i64;
-    let mut before = Evidence::default();
-    if let Some(test) = &bar.test {
-        for (float, candidate) in float.iter().zip(known.iter()).take(from) {
-            before.add(test, float, candidate);
-        }
-    }
     Err(Needed {
         from,
         to: of,
-        stop: StopRule {
-            lost_before,
-            float: slice(float, from, of),
-            sequential: sequential(before),
-            ..all
-        },
+        stop: all.after(&slice(known, 0, from)),
     })
 }
 

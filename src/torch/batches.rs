@@ -105,9 +105,15 @@ impl<'a> Batches<'a> {
     }
 }
 
+/// Pieces that are started and not yet committed: half as many again as threads, so that a slow piece does not keep the
+/// others waiting.
+fn at_once(threads: usize) -> usize {
+    threads + threads / 2
+}
+
 /// Runs pieces of work on `threads` threads and commits their results in the order of the pieces, on the calling
-/// thread, until `commit` breaks. Each thread makes its own worker. No piece is started while one of `2 * threads`
-/// pieces before it is not committed, so that little is run in vain. When this returns, nothing runs any more.
+/// thread, until `commit` breaks. Each thread makes its own worker. At most [`at_once`] pieces are started and not yet
+/// committed, so that little is run in vain, and nothing by a single thread. When this returns, nothing runs any more.
 ///
 /// # Errors
 /// [`EvaluateError::Cancelled`] when cancelled before the end, else the error of the first piece that failed.
@@ -153,7 +159,7 @@ pub(super) fn run<W, R: Send>(
             // Workers that are gone have answered why.
             let _ = orders.send(piece);
         };
-        ahead.by_ref().take(2 * threads).for_each(order);
+        ahead.by_ref().take(at_once(threads)).for_each(order);
         let mut waiting = BTreeMap::new();
         let mut end = Ok(());
         for due in pieces {
@@ -252,7 +258,7 @@ mod tests {
             let ran = ran.into_inner().unwrap();
             assert_eq!(seen, (3..21).map(|i| (i, i * i)).collect::<Vec<_>>());
             assert!((3..21).all(|i| ran.contains(&i)));
-            assert!(ran.iter().all(|&i| i < 21 + 2 * threads));
+            assert!(ran.iter().all(|&i| i < 20 + at_once(threads)));
         }
     }
 

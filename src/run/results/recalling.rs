@@ -76,8 +76,8 @@ impl Recalling {
     ) -> Result<(Outcome, Work), EvaluateError> {
         let known = self.stores.of(split).correct(&job.allocation, to);
         let mut correct: CorrectBits = known.iter().take(to).skip(from).collect();
-        if let Some((images, _)) = stop.and_then(|s| s.decided(&correct)) {
-            correct.truncate(images);
+        if let Some(decided) = stop.and_then(|s| s.decided(&correct)) {
+            correct.truncate(decided.images);
             return Ok((Outcome::Accuracy { correct }, RECALLED));
         }
         if correct.len() == to.saturating_sub(from) {
@@ -169,7 +169,7 @@ mod tests {
 
     use super::super::Contents;
     use super::*;
-    use crate::evaluate::Landscape;
+    use crate::evaluate::{Landscape, PairedTest, Sequential};
     use crate::quant::{Allocation, BitWidth};
 
     fn landscape() -> Landscape {
@@ -189,12 +189,14 @@ mod tests {
         answer.expect("a landscape answers")
     }
 
-    fn job(bits: u8, (test, from, to): (bool, usize, usize), allowed: Option<i64>) -> Job {
-        let stop = allowed.map(|allowed_loss| StopRule {
+    fn job(bits: u8, (test, from, to): (bool, usize, usize), allowed: Option<(i64, bool)>) -> Job {
+        let stop = allowed.map(|(allowed_loss, sequential)| StopRule {
             lost_before: 1,
             allowed_loss,
             float: (from..to).map(|i| i % 7 != 0).collect(),
             stop_when_met: allowed_loss % 2 == 0,
+            sequential: sequential
+                .then(|| Sequential::new(PairedTest::new(0.3, 0.3, to - from, allowed_loss, 0))),
         });
         let question = match to {
             0 => Question::Drift,
@@ -216,7 +218,7 @@ mod tests {
         #[test]
         fn no_answer_changes(
             jobs in prop::collection::vec(
-                (2u8..5, any::<bool>(), 0usize..30, 0usize..11, prop::option::of(-3i64..9)),
+                (2u8..5, any::<bool>(), 0usize..30, 0usize..11, prop::option::of((-3i64..9, any::<bool>()))),
                 1..30,
             ),
         ) {
