@@ -156,7 +156,7 @@ pub struct StopRule {
     pub stop_when_met: bool,
     /// The sequential test of a screening, where one is wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sequential: Option<Sequential>,
+    pub sequential: Option<Box<Sequential>>,
 }
 
 impl StopRule {
@@ -195,7 +195,7 @@ impl StopRule {
             if let Some(v) = verdict(lost, may_lose, may_win) {
                 return Some(decided(i + 1, v, true));
             }
-            if let Some(Sequential { test, before }) = &mut sequential {
+            if let Some(Sequential { test, before }) = sequential.as_deref_mut() {
                 before.add(test, float, candidate);
                 if let Some(v) = before.verdict(test) {
                     return Some(decided(i + 1, v, false));
@@ -209,7 +209,7 @@ impl StopRule {
     pub fn after(&self, known: &CorrectBits) -> StopRule {
         let float = self.float.correct_in(0, known.len());
         let mut sequential = self.sequential.clone();
-        if let Some(Sequential { test, before }) = &mut sequential {
+        if let Some(Sequential { test, before }) = sequential.as_deref_mut() {
             before.extend(test, &self.float, known);
         }
         StopRule {

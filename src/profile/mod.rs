@@ -42,9 +42,7 @@ mod settings;
 mod size;
 
 pub use config::{
-pub use config::{
     GateConfig, GateMode, Level, Published, Screening, SearchConfig, Stage, Strategy,
-};
 };
 pub use constraint::{AccuracyDrop, Constraint, ConstraintChange};
 pub use error::{Place, ProfileError};

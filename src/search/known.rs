@@ -104,7 +104,7 @@ pub fn judged(known: &CorrectBits, float: &CorrectBits, bar: &Bar) -> Result<Jud
         allowed_loss,
         float: slice(float, 0, of),
         stop_when_met: !bar.whole,
-        sequential: bar.test.map(Sequential::new),
+        sequential: bar.test.map(|test| Box::new(Sequential::new(test))),
     };
     if let Some(decided) = all.decided(&slice(known, 0, of)) {
         return Ok(Judgement {

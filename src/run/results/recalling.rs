@@ -195,8 +195,10 @@ mod tests {
             allowed_loss,
             float: (from..to).map(|i| i % 7 != 0).collect(),
             stop_when_met: allowed_loss % 2 == 0,
-            sequential: sequential
-                .then(|| Sequential::new(PairedTest::new(0.3, 0.3, to - from, allowed_loss, 0))),
+            sequential: sequential.then(|| {
+                let test = PairedTest::new(0.3, 0.3, to - from, allowed_loss, 0);
+                Box::new(Sequential::new(test))
+            }),
         });
         let question = match to {
             0 => Question::Drift,
