@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{SaveError, Signal};
+use super::{Forecast, SaveError, Signal};
 use crate::quant::Allocation;
 use crate::run::{Probed, Update};
 use crate::search::{CandidateId, Command};
@@ -136,6 +136,9 @@ pub enum Action {
     /// Answer to [`Effect::Probe`].
     #[serde(skip)]
     Probed(Probed),
+    /// Answer to [`Effect::Forecast`].
+    #[serde(skip)]
+    Forecast(Forecast),
     /// Bytes of this process in memory.
     #[serde(skip)]
     Resident(u64),
@@ -189,6 +192,8 @@ pub enum Effect {
     Export,
     /// Look at the potentials under an allocation; answered by [`Action::Probed`].
     Probe(Allocation),
+    /// Predict what an allocation would lose; answered by [`Action::Forecast`].
+    Forecast(Allocation),
     /// Open the run again from its journal; answered by [`Action::Retried`].
     Retry {
         /// Prune this node at once.

@@ -10,8 +10,10 @@ use jiff::tz::TimeZone;
 use super::action::{Action, Effect};
 use super::config::Config;
 use super::export;
+use super::forecast::Forecaster;
 use super::keymap::Keymap;
 use super::model::{Model, Replay, RunInfo};
+use super::screen::Screen;
 use super::session::{Ending, Ends, Outcome, Retry, Save, Session, Signal};
 use super::terminal::{Input, PanicGuard, Tty};
 use super::theme::Theme;
@@ -25,35 +27,6 @@ const FRAME: Duration = Duration::from_millis(33);
 const TICK: Duration = Duration::from_millis(125);
 /// Updates folded in before a key is looked at again: a replayed journal brings thousands at once.
 const BURST: usize = 2_000;
-
-/// Where a model is drawn.
-pub trait Screen {
-    /// Columns and rows.
-    ///
-    /// # Errors
-    /// When the terminal does not say.
-    fn size(&self) -> io::Result<(u16, u16)>;
-    /// Draws a frame.
-    ///
-    /// # Errors
-    /// When the terminal does not take it.
-    fn draw(&mut self, model: &Model) -> io::Result<()>;
-    /// Forgets what was drawn, so that the next frame is drawn wholly.
-    ///
-    /// # Errors
-    /// When the terminal does not take it.
-    fn clear(&mut self) -> io::Result<()>;
-    /// Puts a text into the clipboard.
-    ///
-    /// # Errors
-    /// When the terminal does not take it.
-    fn copy(&mut self, text: &str) -> io::Result<()>;
-    /// Hands the terminal back to the shell until the process is continued.
-    ///
-    /// # Errors
-    /// When the terminal cannot be taken over again.
-    fn suspend(&mut self) -> io::Result<()>;
-}
 
 /// Shows a run and lets a person steer it, in this process's terminal, until they leave. The terminal is restored
 /// whatever happens.
@@ -108,6 +81,7 @@ pub fn run_on(
         },
         save: session.save,
         retry: session.retry,
+        forecaster: None,
         started: Instant::now(),
     };
     app.run(input, panics, session.signals)?;
@@ -135,6 +109,7 @@ struct App<'a, S: Screen> {
     ends: Ends,
     save: Save,
     retry: Retry,
+    forecaster: Option<Forecaster>,
     started: Instant,
 }
 
@@ -166,6 +141,8 @@ impl<S: Screen> App<'_, S> {
                 .probe
                 .as_ref()
                 .map_or(never(), |p| p.answers.clone());
+            let forecast = self.forecaster.as_ref();
+            let forecast = forecast.map_or(never(), |f| f.answers.clone());
             select! {
                 recv(input) -> event => match event {
                     Ok(event) => {
@@ -205,6 +182,11 @@ impl<S: Screen> App<'_, S> {
                 recv(probed) -> answer => match answer {
                     Ok(answer) => self.act(Action::Probed(answer))?,
                     Err(_) => self.ends.probe = None,
+                },
+                recv(forecast) -> answer => match answer {
+                    Ok(answer) => self.act(Action::Forecast(answer))?,
+                    // The next question starts another.
+                    Err(_) => self.forecaster = None,
                 },
                 recv(frame) -> _ => {},
                 recv(tick) -> _ => {
@@ -274,6 +256,15 @@ impl<S: Screen> App<'_, S> {
                     if !asked {
                         let seen = Err(String::from("there is no network here to look into"));
                         self.act(Action::Probed(Probed { allocation, seen }))?;
+                    }
+                }
+                Effect::Forecast(allocation) => {
+                    if self.forecaster.is_none() {
+                        self.forecaster = Some(Forecaster::start()?);
+                    }
+                    let version = self.model.activity.measured();
+                    if let Some(forecaster) = &mut self.forecaster {
+                        forecaster.ask(&self.model.tree, version, allocation);
                     }
                 }
                 Effect::Export => {

@@ -14,17 +14,20 @@
 //! | `theme`, `config` | colours and symbols, as data; a person's own keys and colours |
 //! | `export` | a frame as text and SVG |
 //! | `start` | the start screen and its form |
-//! | `app`, `terminal` | the loop, the screen, the threads |
+//! | `forecast` | what a change by hand would cost |
+//! | `app`, `screen`, `terminal` | the loop, the screen, the threads |
 #![forbid(unsafe_code)]
 
 mod action;
 mod app;
 pub mod config;
 mod export;
+mod forecast;
 pub mod keymap;
 mod layout;
 mod line;
 pub mod model;
+mod screen;
 mod session;
 pub mod start;
 mod terminal;
@@ -34,10 +37,12 @@ mod update;
 mod view;
 
 pub use action::{Action, Effect};
-pub use app::{Screen, run, run_on};
+pub use app::{run, run_on};
 pub use config::Config;
 pub use export::{as_svg, as_text};
+pub use forecast::Forecast;
 pub use model::Model;
+pub use screen::Screen;
 pub use session::{Ending, Ends, Outcome, Retry, Save, SaveError, Session, Signal};
 pub use update::update;
 pub use view::view;

@@ -39,11 +39,11 @@ pub use scroll::Scroll;
 pub use toast::{Toast, ToastKind, Toasts};
 pub use tree::{Filter, Fold, Joint, Row, TreePane, ancestors};
 
-use super::Outcome;
 use super::keymap::{Keymap, Scope};
 use super::layout::{Border, MOST_BORDERS};
 use super::text;
 use super::theme::Theme;
+use super::{Forecast, Outcome};
 use crate::evaluate::Potentials;
 use crate::quant::Allocation;
 use crate::run::Probed;
@@ -128,6 +128,8 @@ pub struct Model {
     pub overlay: Option<Overlay>,
     /// Bit-widths being changed.
     pub edit: Option<Edit>,
+    /// What was last predicted about bit-widths being changed.
+    pub forecast: Option<Forecast>,
     /// Short messages.
     pub toasts: Toasts,
     /// Commands sent and not yet answered.
@@ -177,6 +179,7 @@ impl Model {
             zoomed: false,
             overlay: None,
             edit: None,
+            forecast: None,
             toasts: Toasts::default(),
             awaiting: Vec::new(),
             expecting: None,

@@ -25,8 +25,8 @@ use ratatui::{Frame, Terminal};
 
 mod quiet;
 
-use super::app::Screen;
 use super::model::Model;
+use super::screen::Screen;
 use super::view::view;
 
 /// The terminal of this process, in its alternate screen until dropped.

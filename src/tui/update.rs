@@ -20,8 +20,9 @@ use crate::search::Command;
 /// Folds an action in and says what has to be done outside. Afterwards the model is consistent: the selection is
 /// valid and in view.
 pub fn update(model: &mut Model, action: Action) -> Vec<Effect> {
-    let effects = apply(model, action);
+    let mut effects = apply(model, action);
     settle(model);
+    effects.extend(edit::forecast(model));
     effects
 }
 
@@ -99,6 +100,10 @@ fn apply(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::Probed(seen) => {
             commands::probed(model, seen);
+            Vec::new()
+        }
+        Action::Forecast(forecast) => {
+            model.forecast = Some(forecast);
             Vec::new()
         }
         Action::Resident(bytes) => {

@@ -1,5 +1,6 @@
 //! The terminal interface, driven by the real engine on a synthetic landscape.
 
+mod forecasts;
 #[path = "../common/network.rs"]
 mod network;
 mod prompts;

@@ -11,7 +11,7 @@ use aq4svit::run::{Totals, Update};
 use aq4svit::search::{Command, Engine, Event, Settings, Space, SpaceLayer};
 use aq4svit::tui::model::{Model, RunInfo};
 use aq4svit::tui::theme::Theme;
-use aq4svit::tui::{Action, Effect, update};
+use aq4svit::tui::{Action, Effect, Forecast, update};
 use jiff::tz::TimeZone;
 
 use super::network::demo;
@@ -195,7 +195,7 @@ impl Play {
 
     pub fn tell(&mut self, updates: Vec<Update>) {
         let effects = update(&mut self.model, Action::Updates(updates));
-        assert_eq!(effects, []);
+        assert_eq!(self.forecast(effects), []);
     }
 
     /// Runs jobs, each a second and a quarter long, and leaves the next one half done.
@@ -226,9 +226,24 @@ impl Play {
         self
     }
 
+    /// Answers what is to be predicted; returns all other effects.
+    fn forecast(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+        let (asked, others) = effects
+            .into_iter()
+            .partition::<Vec<_>, _>(|e| matches!(e, Effect::Forecast(_)));
+        for effect in asked {
+            if let Effect::Forecast(allocation) = effect {
+                let forecast = Forecast::of(&self.model.tree, allocation);
+                update(&mut self.model, Action::Forecast(forecast));
+            }
+        }
+        others
+    }
+
     /// Acts, and lets the search answer the commands that come of it.
     pub fn act(&mut self, action: Action) -> Vec<Effect> {
         let effects = update(&mut self.model, action);
+        let effects = self.forecast(effects);
         for effect in &effects {
             if let Effect::Send(command) = effect {
                 let answer = self.story.command(command.clone());

@@ -245,6 +245,11 @@ impl Activity {
         }
     }
 
+    /// Grows with every measurement.
+    pub fn measured(&self) -> u64 {
+        self.evaluations + self.cached + self.drift_evaluations
+    }
+
     /// How many jobs of a kind there were in this session, and how long they took together.
     pub fn timing(&self, task: Task) -> (u32, Duration) {
         self.timings.get(&task).copied().unwrap_or_default()

@@ -19,6 +19,8 @@ pub struct Edit {
     pub preview: Allocation,
     /// Memory of the child.
     pub bytes: u64,
+    /// What was asked to be predicted, and how much the run had measured then.
+    pub asked: Option<(Allocation, u64)>,
 }
 
 impl Edit {
@@ -29,6 +31,7 @@ impl Edit {
             moves: Vec::new(),
             preview: parent.allocation.clone(),
             bytes: parent.bytes,
+            asked: None,
         }
     }
 

@@ -62,6 +62,18 @@ pub fn key(model: &mut Model, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Asks what the change in the making would lose, once for every change and whenever more has been measured.
+pub fn forecast(model: &mut Model) -> Option<Effect> {
+    let measured = model.activity.measured();
+    let edit = model.edit.as_mut()?;
+    let asked = Some((edit.preview.clone(), measured));
+    if edit.asked == asked {
+        return None;
+    }
+    edit.asked = asked;
+    Some(Effect::Forecast(edit.preview.clone()))
+}
+
 fn submit(model: &mut Model, edit: Edit) -> Vec<Effect> {
     let Some(command) = edit.command(&model.tree) else {
         let text = "nothing would change: choose another width";

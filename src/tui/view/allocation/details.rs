@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use crate::search::Candidate;
 use crate::tui::model::{Edit, Model};
-use crate::tui::text::{self, bytes, bytes_change};
+use crate::tui::text::{self, bytes, bytes_change, points};
 use crate::tui::view::gate;
 use crate::tui::view::pieces::{Sentence, line_area};
 use crate::words;
@@ -26,6 +26,11 @@ pub fn draw(
     };
     let columns = inside.width;
     let first = match (&model.edit, model.other()) {
+        (Some(edit), _) if area.height < 3 => Sentence::new(model, columns)
+            .add(edited_memory(model, edit, node))
+            .add(edited_drop(model, edit))
+            .add(edited(model, edit))
+            .line(),
         (Some(edit), _) => edit_line(model, edit, node, columns),
         (None, Some(other)) => comparison(model, node, other, columns),
         (None, None) => short_details(model, node, columns),
@@ -84,16 +89,18 @@ fn difference(model: &Model, node: &Candidate, other: &Candidate, columns: u16) 
         .line()
 }
 
-/// What is being changed, group by group.
+/// What the change would lose, and what is being changed, group by group.
 fn changes(model: &Model, edit: &Edit, columns: u16) -> Line<'static> {
     let palette = &model.theme.palette;
     let arrow = model.theme.symbols.arrow;
     let layers = edit.changed(&model.tree).len();
     let plural = if layers == 1 { "" } else { "s" };
-    let mut line = Sentence::new(model, columns).add(Line::styled(
-        format!("{layers} layer{plural} changed"),
-        palette.dim,
-    ));
+    let mut line = Sentence::new(model, columns)
+        .add(edited_drop(model, edit))
+        .add(Line::styled(
+            format!("{layers} layer{plural} changed"),
+            palette.dim,
+        ));
     for change in edit.moves.iter().rev() {
         let text = format!("{} {arrow} {}", change.group, change.bits);
         line = line.add(Line::styled(text, palette.changed));
@@ -141,26 +148,92 @@ fn short_details(model: &Model, node: &Candidate, columns: u16) -> Line<'static>
         .line()
 }
 
-fn edit_line(model: &Model, edit: &Edit, node: &Candidate, columns: u16) -> Line<'static> {
-    let palette = &model.theme.palette;
+/// What is being changed, in a few words.
+fn edited(model: &Model, edit: &Edit) -> Line<'static> {
     let arrow = model.theme.symbols.arrow;
     let what = match edit.moves.as_slice() {
         [change] => format!("{} {arrow} {} bits", change.group, change.bits),
         moves => format!("{} changes", moves.len()),
     };
+    Line::from(vec![
+        Span::styled(what, model.theme.palette.changed),
+        Span::raw(format!(" on {}", edit.candidate)),
+    ])
+}
+
+fn edited_memory(model: &Model, edit: &Edit, node: &Candidate) -> Line<'static> {
+    let palette = &model.theme.palette;
     let change = bytes_change(node.bytes, edit.bytes);
     let limit = model.tree.constraint.max_memory;
     let over = limit.is_some_and(|limit| edit.bytes > limit);
+    let mut line = Line::from(vec![
+        Span::raw(format!(
+            "{} {} ",
+            bytes(node.bytes),
+            model.theme.symbols.arrow
+        )),
+        Span::styled(bytes(edit.bytes), palette.strong),
+        Span::raw(format!(" ({change})")),
+    ]);
+    if over {
+        line.push_span(Span::styled(" above the memory limit", palette.bad));
+    }
+    line
+}
+
+/// The accuracy drop of the change: measured on the whole search split, or predicted with the spread that nine of ten
+/// measurements of the run keep to, or unknown.
+fn edited_drop(model: &Model, edit: &Edit) -> Line<'static> {
+    let palette = &model.theme.palette;
+    let Some(forecast) = model
+        .forecast
+        .as_ref()
+        .filter(|f| f.allocation == edit.preview)
+    else {
+        return Line::styled("drop: predicting", palette.dim);
+    };
+    let limit = model.tree.max_drop();
+    let style = |low: f64, high: f64| match (low > limit, high > limit) {
+        (true, _) => palette.bad,
+        (false, true) => palette.warn,
+        (false, false) => palette.good,
+    };
+    if let Some(measured) = forecast.measured.filter(|m| m.whole) {
+        let text = format!(
+            "drop {} measured as {}",
+            points(measured.drop),
+            measured.candidate
+        );
+        return Line::styled(text, style(measured.drop, measured.drop));
+    }
+    let Some(estimate) = forecast.predicted else {
+        return Line::styled("drop unknown: nothing is measured yet", palette.dim);
+    };
+    let drop = points(estimate.drop);
+    match estimate.low.zip(estimate.high) {
+        Some((low, high)) => {
+            let text = format!(
+                "drop {drop} predicted ({} to {})",
+                points(low),
+                points(high)
+            );
+            Line::styled(text, style(low, high))
+        }
+        None => {
+            let n = forecast.measurements;
+            let few = if n == 1 {
+                "measurement"
+            } else {
+                "measurements"
+            };
+            Line::styled(format!("drop perhaps {drop}: {n} {few} only"), palette.dim)
+        }
+    }
+}
+
+fn edit_line(model: &Model, edit: &Edit, node: &Candidate, columns: u16) -> Line<'static> {
     Sentence::new(model, columns)
-        .add(Line::from(vec![
-            Span::styled(what, palette.changed),
-            Span::raw(format!(" on {}", edit.candidate)),
-        ]))
-        .add(Line::from(vec![
-            Span::raw(format!("{} {arrow} ", bytes(node.bytes))),
-            Span::styled(bytes(edit.bytes), palette.strong),
-            Span::raw(format!(" ({change})")),
-        ]))
-        .maybe(over.then(|| Line::styled("above the memory limit", palette.bad)))
+        .add(edited(model, edit))
+        .add(edited_memory(model, edit, node))
         .line()
 }

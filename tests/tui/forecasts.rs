@@ -1,0 +1,87 @@
+//! What a change in the making would lose, before anything is evaluated.
+
+use aq4svit::search::{Predictor, Tree};
+use aq4svit::tui::{Action, Effect, Forecast, update};
+
+use crate::screens::screen;
+use crate::story::Play;
+
+#[test]
+fn every_change_is_predicted_at_once() {
+    for size in [(80, 24), (160, 48)] {
+        let mut play = Play::new(size);
+        play.jobs(70);
+        play.act(Action::ViewAllocation);
+        let mut last = None;
+        for action in [
+            Action::LowerBits,
+            Action::LowerBits,
+            Action::Down,
+            Action::LowerBits,
+        ] {
+            play.act(action);
+            let edit = play.model.edit.clone().unwrap();
+            let forecast = play.model.forecast.clone().unwrap();
+            assert_eq!(forecast.allocation, edit.preview);
+            let predictor = Predictor::new(&play.model.tree).unwrap();
+            let predicted = predictor.predict(&edit.preview);
+            assert_eq!(forecast.predicted, predicted.predicted);
+            assert_eq!(predicted.memory_bytes, edit.bytes);
+            last = predicted.predicted;
+        }
+        let estimate = last.unwrap();
+        let text = format!(
+            "drop {:.2} predicted ({:.2} to {:.2})",
+            estimate.drop,
+            estimate.low.unwrap(),
+            estimate.high.unwrap()
+        );
+        assert!(screen(&play).contains(&text), "{text}\n{}", screen(&play));
+        insta::assert_snapshot!(format!("forecast_{}x{}", size.0, size.1), screen(&play));
+        // Taken back, it is the node itself, which was measured.
+        play.act(Action::Revert);
+        play.act(Action::Up);
+        play.act(Action::Revert);
+        assert!(screen(&play).contains("measured as #"), "{}", screen(&play));
+    }
+}
+
+#[test]
+fn what_is_not_known_is_not_predicted() {
+    let mut play = Play::new((80, 24));
+    // The float network is evaluated; no candidate is.
+    play.jobs(1);
+    play.act(Action::ViewAllocation);
+    play.act(Action::LowerBits);
+    assert!(screen(&play).contains("drop unknown: nothing is measured yet"));
+    let nothing = Forecast::of(&Tree::default(), play.model.edit.clone().unwrap().preview);
+    assert_eq!(
+        (nothing.predicted, nothing.measured, nothing.measurements),
+        (None, None, 0)
+    );
+    // A few measurements give a number and no interval.
+    while play.model.activity.evaluations < 2 {
+        play.jobs(1);
+    }
+    let n = play.model.forecast.as_ref().unwrap().measurements;
+    assert!(n < 10, "{n}");
+    assert!(screen(&play).contains("drop perhaps"), "{}", screen(&play));
+    assert!(screen(&play).contains(" only"));
+}
+
+#[test]
+fn a_late_answer_about_another_change_is_not_shown() {
+    let mut play = Play::new((80, 24));
+    play.jobs(70);
+    play.act(Action::ViewAllocation);
+    play.act(Action::LowerBits);
+    let late = play.model.forecast.clone().unwrap();
+    let effects = update(&mut play.model, Action::LowerBits);
+    assert!(matches!(effects.as_slice(), [Effect::Forecast(_)]));
+    update(&mut play.model, Action::Forecast(late));
+    assert!(
+        screen(&play).contains("drop: predicting"),
+        "{}",
+        screen(&play)
+    );
+}
