@@ -153,6 +153,7 @@ impl Watcher {
                 self.bar.set_length(progress.total as u64);
                 self.bar.set_position(progress.done as u64);
             }
+            Update::Workers(_) | Update::Caches(_) => {}
             Update::Totals(_) | Update::Dropped(_) | Update::Idle | Update::Failed(_) => {}
         }
         Ok(Reader::There)

@@ -119,6 +119,28 @@ pub struct Work {
     pub recalled: bool,
 }
 
+/// What one cache keeps between jobs, and how often that was of use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheUse {
+    /// Bytes kept.
+    pub bytes: u64,
+    /// Bytes that it may keep.
+    pub budget: u64,
+    /// Times that something was found there.
+    pub hits: u64,
+    /// Times that it was not.
+    pub misses: u64,
+}
+
+/// What an evaluator keeps between jobs; none for a cache that is off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Caches {
+    /// Values inside the network, and the drift sums of the sites upstream of them.
+    pub values: Option<CacheUse>,
+    /// Quantized weights.
+    pub weights: Option<CacheUse>,
+}
+
 /// How far a running job is; may be dropped or coalesced.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
@@ -216,6 +238,11 @@ pub trait Evaluator: Send {
     /// What is not as it was asked for, and why: less memory or fewer threads, so that it fits the machine.
     fn notes(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What is kept between jobs, shared with all that work on the same device.
+    fn caches(&self) -> Caches {
+        Caches::default()
     }
 
     /// Somebody who looks into the same network for a person, while this one works; none where there is nothing to see.

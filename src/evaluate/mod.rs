@@ -16,7 +16,10 @@ mod tricks;
 
 pub use accuracy::{CorrectBits, Decided, Sequential, StopRule, Verdict, percent};
 pub use energy::{AC_JOULES, EnergyEstimate, LayerWork, MAC_JOULES};
-pub use job::{Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split, Work};
+pub use job::{
+    CacheUse, Caches, Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split,
+    Work,
+};
 pub use landscape::Landscape;
 pub use potentials::{BINS, Potentials, Prober, SitePotentials};
 pub use sequential::{Evidence, PairedTest};

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use super::Totals;
+use super::work::Spent;
 use crate::quant::Allocation;
 use crate::search::{Counters, Event, GateDecision, Tree};
 
@@ -12,6 +14,10 @@ pub(super) struct Costs {
     /// Images per batch.
     batch: usize,
     counters: Counters,
+    /// Screenings and confirmations that earlier runs had answered.
+    recalled_evaluations: u64,
+    /// Drifts likewise.
+    recalled_drifts: u64,
     /// Images run when every question is answered in full, by whole batches and from the first image on.
     plain_images: u64,
     /// Likewise, but what is known of an allocation is not run again.
@@ -26,6 +32,8 @@ impl Costs {
         Costs {
             batch: batch.max(1),
             counters: Counters::default(),
+            recalled_evaluations: 0,
+            recalled_drifts: 0,
             plain_images: 0,
             asked_images: 0,
             known: HashMap::new(),
@@ -47,6 +55,7 @@ impl Costs {
             }
             Event::Measured { cached: true, .. } => counters.cached += 1,
             Event::Measured { .. } => {
+                self.recalled_drifts += u64::from(recalled);
                 match recalled {
                     true => counters.cached += 1,
                     false => counters.drift_evaluations += 1,
@@ -72,6 +81,7 @@ impl Costs {
                     counters.cached += 1;
                     return;
                 }
+                self.recalled_evaluations += u64::from(recalled);
                 match recalled {
                     true => counters.cached += 1,
                     false => counters.evaluations += 1,
@@ -101,8 +111,20 @@ impl Costs {
         }
     }
 
+    /// The work counters of a run: what was spent, and what was not.
+    pub fn totals(&self, spent: Spent, tree: &Tree) -> Totals {
+        Totals {
+            layer_forwards: spent.layer_forwards,
+            layer_forwards_plain: self.layer_forwards_plain(tree),
+            images: spent.images,
+            seconds: spent.seconds,
+            recalled_evaluations: self.recalled_evaluations,
+            recalled_drifts: self.recalled_drifts,
+        }
+    }
+
     /// Layer-forwards that the same run does with every trick off.
-    pub fn layer_forwards_plain(&self, tree: &Tree) -> u64 {
+    fn layer_forwards_plain(&self, tree: &Tree) -> u64 {
         let layers = tree.settings.as_ref().map_or(0, |s| s.space.layers.len());
         self.plain_images.saturating_mul(layers as u64)
     }

@@ -108,6 +108,7 @@ impl Driver {
             moved: true,
             told: None,
             idle_said: false,
+            doing: Vec::new(),
             dropped: 0,
             dropped_said: 0,
             time_over: None,
@@ -143,6 +144,8 @@ struct Loop {
     /// What the front end believes to be under way.
     told: Option<Request>,
     idle_said: bool,
+    /// What the front end believes every evaluator to do.
+    doing: Vec<Option<Request>>,
     /// Progress reports dropped, and how many of them the front end knows of.
     dropped: u64,
     dropped_said: u64,
@@ -259,7 +262,17 @@ impl Loop {
             }
             _ => {}
         }
+        self.tell_doing();
         Ok(())
+    }
+
+    /// Says what every evaluator does, where that has changed.
+    fn tell_doing(&mut self) {
+        let doing = self.team.doing();
+        if doing != self.doing {
+            self.tell(Update::Workers(doing.clone()));
+            self.doing = doing;
+        }
     }
 
     /// Stops the evaluators, and counts what they have done since.
@@ -271,7 +284,7 @@ impl Loop {
         let mut work = Work::default();
         while !self.team.is_idle() {
             match self.team.reports.recv() {
-                Ok((number, Report::Done(_, spent))) => {
+                Ok((number, Report::Done(_, spent, _))) => {
                     self.team.done(number);
                     work.layer_forwards += spent.layer_forwards;
                     work.images += spent.images;
@@ -281,6 +294,7 @@ impl Loop {
             }
         }
         self.driver.work.add(work);
+        self.tell_doing();
     }
 
     fn report(&mut self, report: Option<(usize, Report)>) -> Result<(), RunError> {
@@ -299,7 +313,7 @@ impl Loop {
                 }
                 Ok(())
             }
-            Some((number, Report::Done(answer, work))) => {
+            Some((number, Report::Done(answer, work, caches))) => {
                 let Some(job) = self.team.done(number) else {
                     return Ok(());
                 };
@@ -314,6 +328,7 @@ impl Loop {
                     Err(EvaluateError::Cancelled) => {}
                     Err(error) => self.faults.push((job, error)),
                 }
+                self.tell(Update::Caches(caches));
                 self.tell(Update::Totals(self.totals()));
                 Ok(())
             }
@@ -362,8 +377,8 @@ impl Loop {
     }
 
     fn totals(&self) -> Totals {
-        let plain = self.driver.costs.layer_forwards_plain(self.tree());
-        Totals::new(self.driver.work.total(), plain)
+        let spent = self.driver.work.total();
+        self.driver.costs.totals(spent, self.tree())
     }
 
     fn tell(&self, update: Update) {

@@ -66,7 +66,7 @@ impl Summary {
             None if journal::is_open_elsewhere(folder) => Condition::Open,
             None => Condition::Unfinished,
         };
-        let totals = Totals::new(logged.spent, costs.layer_forwards_plain(&tree));
+        let totals = costs.totals(logged.spent, &tree);
         Ok(Summary {
             folder: folder.into(),
             header: journal.header,

@@ -22,10 +22,10 @@ mod team;
 mod work;
 mod worker;
 
-use crate::evaluate::{Job, Progress};
+use crate::evaluate::{Caches, Job, Progress};
 use crate::journal::Entry;
-use crate::search::CandidateId;
 pub use crate::search::Command;
+use crate::search::{CandidateId, Request};
 
 pub use best::restore_best;
 pub use drive::Handle;
@@ -62,6 +62,10 @@ pub enum Update {
     Dropped(u64),
     /// Nothing is being evaluated.
     Idle,
+    /// What every evaluator does, one after the other, whenever that has changed.
+    Workers(Vec<Option<Request>>),
+    /// What is kept between jobs.
+    Caches(Caches),
     /// What the evaluators have done so far over the whole run, resumes included.
     Totals(Totals),
     /// The run cannot go on; the journal is intact.
@@ -79,15 +83,8 @@ pub struct Totals {
     pub images: u64,
     /// Seconds of searching, resumes included.
     pub seconds: f64,
-}
-
-impl Totals {
-    fn new(spent: work::Spent, layer_forwards_plain: u64) -> Self {
-        Totals {
-            layer_forwards: spent.layer_forwards,
-            layer_forwards_plain,
-            images: spent.images,
-            seconds: spent.seconds,
-        }
-    }
+    /// Screenings and confirmations that earlier runs had answered; their events count them as evaluated.
+    pub recalled_evaluations: u64,
+    /// Drifts likewise.
+    pub recalled_drifts: u64,
 }

@@ -9,7 +9,7 @@ use crate::search::Request;
 /// A job under way.
 #[derive(Debug)]
 struct Running {
-    job: Job,
+    request: Request,
     cancel: Cancel,
 }
 
@@ -24,7 +24,7 @@ impl Member {
     /// True where it does a job to its end.
     fn does(&self, job: &Job) -> bool {
         let running = self.running.as_ref();
-        running.is_some_and(|r| !r.cancel.is_cancelled() && r.job == *job)
+        running.is_some_and(|r| !r.cancel.is_cancelled() && r.request.job == *job)
     }
 }
 
@@ -63,6 +63,15 @@ impl Team {
         self.members.iter().all(|m| m.running.is_none())
     }
 
+    /// What everyone does. Who was told to stop does nothing any more.
+    pub fn doing(&self) -> Vec<Option<Request>> {
+        let doing = |m: &Member| {
+            let running = m.running.as_ref().filter(|r| !r.cancel.is_cancelled())?;
+            Some(running.request.clone())
+        };
+        self.members.iter().map(doing).collect()
+    }
+
     /// True where somebody does a job to its end.
     pub fn does(&self, job: &Job) -> bool {
         self.members.iter().any(|m| m.does(job))
@@ -76,21 +85,21 @@ impl Team {
     /// Has the evaluators do what is wanted, most urgent first, and cancels what is wanted no more. True when one began.
     pub fn assign(&mut self, wanted: &[Request]) -> bool {
         for running in self.members.iter().filter_map(|m| m.running.as_ref()) {
-            if !wanted.iter().any(|r| r.job == running.job) {
+            if !wanted.iter().any(|r| r.job == running.request.job) {
                 running.cancel.cancel();
             }
         }
         let mut begun = false;
-        for Request { job, .. } in wanted {
-            if self.does(job) {
+        for request in wanted {
+            if self.does(&request.job) {
                 continue;
             }
             let Some(free) = self.members.iter_mut().find(|m| m.running.is_none()) else {
                 break;
             };
-            let cancel = free.worker.start(job.clone());
-            let job = job.clone();
-            free.running = Some(Running { job, cancel });
+            let cancel = free.worker.start(request.job.clone());
+            let request = request.clone();
+            free.running = Some(Running { request, cancel });
             begun = true;
         }
         begun
@@ -99,7 +108,7 @@ impl Team {
     /// The job that a worker reports to be done with.
     pub fn done(&mut self, number: usize) -> Option<Job> {
         let running = self.members.get_mut(number)?.running.take();
-        running.map(|r| r.job)
+        running.map(|r| r.request.job)
     }
 }
 

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Sender, bounded};
 
-use crate::evaluate::{Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Work};
+use crate::evaluate::{Caches, Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Work};
 
 /// What an evaluator's thread says.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(super) enum Report {
     /// How far it is.
     Progress(Progress),
     /// The answer, or why there is none; and what it cost either way.
-    Done(Result<Outcome, EvaluateError>, Work),
+    Done(Result<Outcome, EvaluateError>, Work, Caches),
 }
 
 /// An evaluator in its thread. It works on one job at a time.
@@ -49,7 +49,11 @@ impl Worker {
                         let text = panic_text(panic.as_ref());
                         (Err(EvaluateError::Backend(text)), Work::default())
                     });
-                    if reports.send((number, Report::Done(answer, work))).is_err() {
+                    let caches = evaluator.caches();
+                    if reports
+                        .send((number, Report::Done(answer, work, caches)))
+                        .is_err()
+                    {
                         break;
                     }
                 }

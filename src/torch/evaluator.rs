@@ -22,7 +22,7 @@ use super::record::{ChannelSums, Record};
 use super::{Device, Model, TorchError};
 use crate::data::{ImageSet, Splits};
 use crate::evaluate::{
-    Cancel, CorrectBits, Decided, EvaluateError, Evaluator, Job, Outcome, Prober, Progress,
+    Caches, Cancel, CorrectBits, Decided, EvaluateError, Evaluator, Job, Outcome, Prober, Progress,
     Question, Split, StopRule, Tricks, Work,
 };
 use crate::network::Graph;
@@ -436,6 +436,14 @@ impl Evaluator for TorchEvaluator {
 
     fn batch(&self) -> usize {
         self.batch
+    }
+
+    fn caches(&self) -> Caches {
+        let weights = self.options.tricks.weight_cache;
+        Caches {
+            values: self.values.as_ref().map(|values| values.usage()),
+            weights: weights.then(|| self.network.weight_cache()),
+        }
     }
 
     fn notes(&self) -> Vec<String> {

@@ -8,6 +8,7 @@ use super::plan::Plan;
 use super::weights::Weights;
 use super::{Device, TorchError};
 use crate::checkpoint::StateDict;
+use crate::evaluate::CacheUse;
 use crate::network::Graph;
 use crate::quant::{Allocation, Scheme};
 
@@ -65,6 +66,11 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
     /// Whether real sums are made by our own convolution rather than by libtorch's (except of groups).
     pub(super) fn has_own_sums(&self) -> bool {
         self.weights.has_own_sums()
+    }
+
+    /// What is kept of quantized weights, and how often that was of use.
+    pub(super) fn weight_cache(&self) -> CacheUse {
+        self.weights.usage()
     }
 
     pub(super) fn plan(&self) -> &Plan {

@@ -18,6 +18,7 @@ use super::loops::{Bytes, Floats, Window};
 use super::memory::{ByteProducts, Vectors};
 use super::plan::{Plan, Source, Step};
 use super::{Device, Model, TorchError};
+use crate::evaluate::CacheUse;
 use crate::network::{Layer, LayerId, LayerKind, PerChannel, Range, WeightSource};
 use crate::quant::{Allocation, BitWidth, quantize};
 
@@ -160,6 +161,12 @@ impl Weights {
 
     pub(super) fn device(&self) -> Device {
         self.device
+    }
+
+    /// What is kept, and how often that was of use.
+    pub(super) fn usage(&self) -> CacheUse {
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.usage()
     }
 
     /// The parameters of all steps under an allocation. Model and plan must always be the same.

@@ -14,6 +14,7 @@ mod place;
 mod prompt;
 mod replay;
 mod scroll;
+mod status;
 mod toast;
 mod tree;
 
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-pub use activity::{Activity, Status, Task, Work};
+pub use activity::{Activity, Work, Worker};
 pub use allocation::AllocationPane;
 pub use edit::Edit;
 pub use find::Find;
@@ -36,6 +37,7 @@ pub use place::{Pane, View};
 pub use prompt::{Asked, FieldPrompt, PromptField};
 pub use replay::Replay;
 pub use scroll::Scroll;
+pub use status::{Status, Task};
 pub use toast::{Toast, ToastKind, Toasts};
 pub use tree::{Filter, Fold, Joint, Row, TreePane, ancestors};
 

@@ -552,8 +552,8 @@ fn the_counts_are_those_of_the_engine() {
     while play.model.tree.finished.is_none() {
         let counters = play.story.engine.counters();
         let activity = &play.model.activity;
-        assert_eq!(activity.evaluations, counters.evaluations);
-        assert_eq!(activity.drift_evaluations, counters.drift_evaluations);
+        assert_eq!(activity.evaluations(), counters.evaluations);
+        assert_eq!(activity.drift_evaluations(), counters.drift_evaluations);
         assert_eq!(activity.cached, counters.cached);
         let stats = play.model.gate.stats;
         assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aq4svit::evaluate::{Cancel, Evaluator, Landscape, Progress};
+use aq4svit::evaluate::{CacheUse, Caches, Cancel, Evaluator, Landscape, Progress};
 use aq4svit::journal::Entry;
 use aq4svit::network::LayerId;
 use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, SearchConfig};
@@ -116,7 +116,7 @@ impl Story {
     /// The wanted job begins and gets half way; none while paused and at the end.
     pub fn begin(&self) -> Vec<Update> {
         let Some(request) = self.engine.wanted(1).pop() else {
-            return vec![Update::Idle];
+            return vec![Update::Workers(vec![None, None]), Update::Idle];
         };
         let total = match &request.job.question {
             aq4svit::evaluate::Question::Drift => 64,
@@ -127,7 +127,9 @@ impl Story {
             total,
             correct: total * 2 / 5,
         };
+        let ahead = self.engine.wanted(2).into_iter().nth(1);
         vec![
+            Update::Workers(vec![Some(request.clone()), ahead]),
             Update::Working {
                 job: Box::new(request.job),
                 candidate: request.candidate,
@@ -152,6 +154,16 @@ impl Story {
         self.totals.seconds += 1.25;
         let events = self.engine.outcome(&request.job, outcome);
         let mut updates = self.entries(events);
+        let used = |n: u64| CacheUse {
+            bytes: n * self.seq,
+            budget: 1 << 30,
+            hits: 9 * self.seq,
+            misses: self.seq,
+        };
+        updates.push(Update::Caches(Caches {
+            values: Some(used(100_000)),
+            weights: Some(used(1_000)),
+        }));
         updates.push(Update::Totals(self.totals));
         updates
     }

@@ -85,6 +85,7 @@ fn outside() -> impl Strategy<Value = Step> {
                 layer_forwards_plain: 7,
                 images: 1,
                 seconds,
+                ..Totals::default()
             };
             Action::Updates(vec![Update::Totals(totals)])
         }),

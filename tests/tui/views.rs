@@ -1,7 +1,7 @@
 //! Every view at every size, and what can be done in them.
 
 use aq4svit::evaluate::{BINS, Potentials, SitePotentials};
-use aq4svit::run::{Probed, Update};
+use aq4svit::run::{Probed, Totals, Update};
 use aq4svit::search::{CandidateId, Command, Group, Origin, State};
 use aq4svit::tui::model::{Filter, Overlay, Pane, Replay, View};
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
@@ -607,7 +607,58 @@ fn dropped_progress_is_counted_where_everybody_sees_it() {
                 .contains("! 12 dropped")
         );
         play.act(Action::ViewRun);
+        play.act(Action::Bottom);
         assert!(screen(&play).contains("12 progress reports dropped"));
+    }
+}
+
+#[test]
+fn what_earlier_runs_had_answered_is_no_evaluation_of_this_one() {
+    let mut play = Play::new((120, 40));
+    play.jobs(40);
+    let (evaluations, drifts) = {
+        let activity = &play.model.activity;
+        (activity.evaluations(), activity.drift_evaluations())
+    };
+    assert!(evaluations > 3 && drifts > 5);
+    let totals = Totals {
+        recalled_evaluations: 3,
+        recalled_drifts: 5,
+        ..play.model.activity.totals
+    };
+    play.tell(vec![Update::Totals(totals)]);
+    let activity = &play.model.activity;
+    assert_eq!(activity.evaluations(), evaluations - 3);
+    assert_eq!(activity.drift_evaluations(), drifts - 5);
+    play.act(Action::ViewRun);
+    assert!(
+        screen(&play).contains("8 by earlier runs"),
+        "{}",
+        screen(&play)
+    );
+}
+
+#[test]
+fn every_worker_has_its_line() {
+    let mut play = Play::new((120, 40));
+    play.jobs(40);
+    play.act(Action::ViewRun);
+    let awaited = play.model.activity.work.unwrap().candidate.unwrap();
+    let line = |play: &Play, start: &str| {
+        let shown = screen(play);
+        let line = shown
+            .lines()
+            .find(|l| l.trim_start_matches(['┃', '▌', ' ']).starts_with(start));
+        line.unwrap_or_else(|| panic!("{shown}")).to_owned()
+    };
+    assert!(line(&play, "1  ").contains(&awaited.to_string()));
+    play.wait(5_000);
+    assert!(line(&play, "1  ").contains("0:05"), "{}", screen(&play));
+    play.tell(vec![Update::Workers(vec![None, None])]);
+    play.wait(2_000);
+    for worker in ["1  ", "2  "] {
+        let line = line(&play, worker);
+        assert!(line.contains("idle") && line.contains("0:02"), "{line}");
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Contexts, Store};
 use crate::evaluate::{
-    Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Prober, Progress, Question, Split,
-    StopRule, Work,
+    Caches, Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Prober, Progress,
+    Question, Split, StopRule, Work,
 };
 
 /// Stores of all splits, shared by all evaluators of a run.
@@ -148,6 +148,10 @@ impl Evaluator for Recalling {
 
     fn batch(&self) -> usize {
         self.inner.batch()
+    }
+
+    fn caches(&self) -> Caches {
+        self.inner.caches()
     }
 
     fn notes(&self) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::kept::Kept;
 use super::store::Store;
 use super::upstream::{Content, Upstream};
-use crate::evaluate::Split;
+use crate::evaluate::{CacheUse, Split};
 use crate::network::Graph;
 use crate::quant::Allocation;
 use crate::torch::TorchError;
@@ -85,6 +85,12 @@ impl Values {
             store: Mutex::new(Store::new(budget)),
             upstream: Upstream::new(graph, plan),
         }
+    }
+
+    /// What is kept, and how often that was of use.
+    pub(in crate::torch) fn usage(&self) -> CacheUse {
+        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        store.usage()
     }
 
     /// The contents of all steps under an allocation, for [`Values::recall`].

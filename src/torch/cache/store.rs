@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
+use crate::evaluate::CacheUse;
+
 /// Keeps what saves most work for its bytes (GreedyDual-Size with frequency: Cherkasova 1998). An entry is worth the
 /// clock at its last use plus uses times cost / size; the least worth goes first and sets the clock to its worth, so
 /// that what is never used again ages.
@@ -15,6 +17,8 @@ pub(in crate::torch) struct Store<K, V> {
     next: u64,
     entries: HashMap<K, Entry<V>>,
     order: BTreeSet<(Worth, u64, K)>,
+    hits: u64,
+    misses: u64,
 }
 
 #[derive(Debug)]
@@ -56,6 +60,18 @@ impl<K: Hash + Eq + Ord + Clone, V> Store<K, V> {
             next: 0,
             entries: HashMap::new(),
             order: BTreeSet::new(),
+            hits: 0,
+            misses: 0,
+        }
+    }
+
+    /// Bytes kept, and how often that was of use.
+    pub fn usage(&self) -> CacheUse {
+        CacheUse {
+            bytes: self.size,
+            budget: self.budget,
+            hits: self.hits,
+            misses: self.misses,
         }
     }
 
@@ -73,7 +89,11 @@ impl<K: Hash + Eq + Ord + Clone, V> Store<K, V> {
 
     /// What is kept under a key, which counts as a use.
     pub fn get(&mut self, key: &K) -> Option<&V> {
-        let entry = self.entries.get_mut(key)?;
+        let Some(entry) = self.entries.get_mut(key) else {
+            self.misses += 1;
+            return None;
+        };
+        self.hits += 1;
         self.order.remove(&(entry.worth, entry.number, key.clone()));
         entry.uses = entry.uses.saturating_add(1);
         entry.worth = Worth(self.clock + f64::from(entry.uses) * entry.density);

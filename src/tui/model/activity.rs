@@ -3,98 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::evaluate::{Job, Progress, Question, Split};
+use super::{Status, Task};
+use crate::evaluate::{Caches, Job, Progress};
 use crate::run::Totals;
-use crate::search::{CandidateId, Command, Event, Group, Tree};
-
-/// What the run does, in a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// No event yet.
-    Starting,
-    /// Searching.
-    Running,
-    /// A pause was asked for; something is still being evaluated.
-    Pausing,
-    /// Nothing happens until a person lets it go on.
-    Paused,
-    /// Going on was asked for.
-    Resuming,
-    /// The end was asked for.
-    Stopping,
-    /// Over.
-    Finished,
-    /// It cannot go on.
-    Failed,
-    /// Another program's run, as far as it is.
-    Watching,
-    /// A run as it was.
-    Replaying,
-}
-
-impl Status {
-    /// The word.
-    pub fn text(self) -> &'static str {
-        match self {
-            Status::Starting => "STARTING",
-            Status::Running => "RUNNING",
-            Status::Pausing => "PAUSING",
-            Status::Paused => "PAUSED",
-            Status::Resuming => "RESUMING",
-            Status::Stopping => "STOPPING",
-            Status::Finished => "FINISHED",
-            Status::Failed => "FAILED",
-            Status::Watching => "WATCHING",
-            Status::Replaying => "REPLAY",
-        }
-    }
-}
-
-/// What is being evaluated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Task {
-    /// The float network on the search split.
-    Baseline,
-    /// Drift of a candidate.
-    Drift,
-    /// A candidate's screening.
-    Screening,
-    /// A candidate on the whole search split.
-    Confirmation,
-    /// The result on the test split.
-    Test,
-}
-
-impl Task {
-    /// In the order in which a search comes to them.
-    pub const ALL: [Task; 5] = [
-        Task::Baseline,
-        Task::Drift,
-        Task::Screening,
-        Task::Confirmation,
-        Task::Test,
-    ];
-    /// What is done, as a verb.
-    pub fn text(self) -> &'static str {
-        match self {
-            Task::Baseline => "evaluating the float network",
-            Task::Drift => "measuring drift of",
-            Task::Screening => "screening",
-            Task::Confirmation => "confirming",
-            Task::Test => "evaluating the test split",
-        }
-    }
-    /// What is done, in a word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Task::Baseline => "float network",
-            Task::Test => "testing",
-            Task::Drift => "drift",
-            Task::Screening => "screening",
-            Task::Confirmation => "confirming",
-        }
-    }
-}
+use crate::search::{CandidateId, Command, Event, Group, Request, Tree};
 
 /// A running job.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,11 +21,26 @@ pub struct Work {
     pub since: Duration,
 }
 
+/// An evaluator and what it does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Worker {
+    /// What it does; none while it is idle.
+    pub request: Option<Request>,
+    /// Since when it does that.
+    pub since: Duration,
+    /// Jobs that it has ended in this session.
+    pub jobs: u32,
+}
+
 /// What the run is doing and has done.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Activity {
     /// The running job.
     pub work: Option<Work>,
+    /// What every evaluator does; empty where that is not known.
+    pub workers: Vec<Worker>,
+    /// What is kept between jobs.
+    pub caches: Caches,
     /// Work counters.
     pub totals: Totals,
     totals_at: Duration,
@@ -125,12 +52,12 @@ pub struct Activity {
     pub failed: Option<String>,
     /// The last thing another thread said before it panicked.
     pub panicked: Option<String>,
-    /// Screenings and confirmations.
-    pub evaluations: u64,
-    /// Questions answered by an earlier result.
+    /// Screenings and confirmations told of, those that earlier runs had answered included.
+    told_evaluations: u64,
+    /// Drift measurements likewise.
+    told_drifts: u64,
+    /// Questions answered by an earlier result of this run.
     pub cached: u64,
-    /// Drift measurements.
-    pub drift_evaluations: u64,
     /// Groups that may still be lowered at this level.
     open: Vec<Group>,
     /// Number and total time of jobs by what they do, and of the images of accuracy jobs.
@@ -164,22 +91,7 @@ impl Activity {
 
     /// A job began.
     pub fn began(&mut self, job: &Job, candidate: Option<CandidateId>, tree: &Tree, now: Duration) {
-        let screen = tree
-            .settings
-            .as_ref()
-            .map_or(usize::MAX, |s| s.search.screen);
-        let task = match (&job.question, candidate) {
-            (Question::Drift, _) => Task::Drift,
-            (
-                Question::Accuracy {
-                    split: Split::Test, ..
-                },
-                _,
-            ) => Task::Test,
-            (Question::Accuracy { .. }, None) => Task::Baseline,
-            (Question::Accuracy { to, .. }, Some(_)) if *to > screen => Task::Confirmation,
-            (Question::Accuracy { .. }, Some(_)) => Task::Screening,
-        };
+        let task = Task::of(job, tree);
         self.ended(now);
         self.work = Some(Work {
             task,
@@ -219,11 +131,11 @@ impl Activity {
     /// Folds an event in. `tree` knows it already.
     pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::Measured { cached: false, .. } => self.drift_evaluations += 1,
+            Event::Measured { cached: false, .. } => self.told_drifts += 1,
             Event::Screened { judgement, .. } | Event::Confirmed { judgement, .. }
                 if !judgement.cached =>
             {
-                self.evaluations += 1;
+                self.told_evaluations += 1;
             }
             Event::Measured { .. } | Event::Screened { .. } | Event::Confirmed { .. } => {
                 self.cached += 1
@@ -237,9 +149,9 @@ impl Activity {
                 drift_evaluations,
                 ..
             } => {
-                self.evaluations = *evaluations;
+                self.told_evaluations = *evaluations;
                 self.cached = *cached;
-                self.drift_evaluations = *drift_evaluations;
+                self.told_drifts = *drift_evaluations;
             }
             _ => {}
         }
@@ -247,7 +159,37 @@ impl Activity {
 
     /// Grows with every measurement.
     pub fn measured(&self) -> u64 {
-        self.evaluations + self.cached + self.drift_evaluations
+        self.told_evaluations + self.told_drifts
+    }
+
+    /// Screenings and confirmations that were evaluated.
+    pub fn evaluations(&self) -> u64 {
+        let recalled = self.totals.recalled_evaluations;
+        self.told_evaluations.saturating_sub(recalled)
+    }
+
+    /// Drifts that were measured.
+    pub fn drift_evaluations(&self) -> u64 {
+        let recalled = self.totals.recalled_drifts;
+        self.told_drifts.saturating_sub(recalled)
+    }
+
+    /// Questions that earlier runs had answered.
+    pub fn recalled(&self) -> u64 {
+        let totals = &self.totals;
+        totals.recalled_evaluations + totals.recalled_drifts
+    }
+
+    /// What every evaluator does from now on.
+    pub fn busy(&mut self, doing: Vec<Option<Request>>, now: Duration) {
+        self.workers.resize(doing.len(), Worker::default());
+        for (worker, request) in self.workers.iter_mut().zip(doing) {
+            if worker.request != request {
+                worker.jobs += u32::from(worker.request.is_some());
+                worker.request = request;
+                worker.since = now;
+            }
+        }
     }
 
     /// How many jobs of a kind there were in this session, and how long they took together.

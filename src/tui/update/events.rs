@@ -31,6 +31,8 @@ pub fn fold(model: &mut Model, update: Update) {
             model.activity.ended(model.clock);
             model.nodes.stale = true;
         }
+        Update::Workers(doing) => model.activity.busy(doing, model.clock),
+        Update::Caches(caches) => model.activity.caches = caches,
         Update::Totals(totals) => model.activity.counted(totals, model.clock),
         Update::Failed(message) => failed(model, message),
     }

@@ -1,47 +1,56 @@
-//! The run in numbers: what it does, what it has done, where the time goes.
+//! The run in numbers: what it does, what it has done, what it keeps, where the time goes.
 
 use std::time::Duration;
 
 use ratatui::text::{Line, Span};
 
 use super::pieces::{Sentence, bar, cell, number};
-use crate::tui::model::{Model, Task};
+use crate::evaluate::CacheUse;
+use crate::tui::model::{Model, Task, Worker};
 use crate::tui::text::{self, bytes, count, duration, large};
 use crate::words;
 
 const LABEL: u16 = 11;
+const WORKER: usize = 11;
+const IMAGES: usize = 12;
+const SINCE: usize = 7;
+const JOBS: usize = 7;
 
-/// Status, throughput, work saved, memory, time by phase, and the worker.
+/// Status, every worker, throughput, work saved, memory, time by phase.
 pub fn lines(model: &Model, columns: u16) -> Vec<Line<'static>> {
-    let mut lines = Vec::new();
     let room = columns.saturating_sub(LABEL);
-    for (label, content) in [
+    let caches = model.activity.caches;
+    let folder = model.run.folder.display().to_string();
+    let folder = text::fit(&folder, usize::from(room), model.theme.symbols.ellipsis);
+    let labelled = |lines: Vec<(&'static str, Line<'static>)>| {
+        lines.into_iter().map(|(label, mut line)| {
+            let label = text::pad(label, usize::from(LABEL), false);
+            let label = Span::styled(label, model.theme.palette.dim);
+            line.spans.insert(0, label);
+            line
+        })
+    };
+    let mut lines = Vec::new();
+    lines.extend(labelled(vec![
         ("search", search(model, room)),
         ("time", time(model, room)),
-        ("worker", worker(model, room)),
+    ]));
+    lines.push(Line::default());
+    lines.extend(workers(model, columns));
+    lines.push(Line::default());
+    lines.extend(labelled(vec![
         ("speed", speed(model, room)),
         ("questions", questions(model, room)),
+        ("known", known(model, room)),
         ("work", work(model, room)),
+        ("values", kept(model, caches.values, room)),
+        ("weights", kept(model, caches.weights, room)),
         ("process", process(model, room)),
-    ] {
-        let mut line = content;
-        let label = text::pad(label, usize::from(LABEL), false);
-        line.spans
-            .insert(0, Span::styled(label, model.theme.palette.dim));
-        lines.push(line);
-    }
+    ]));
     lines.push(Line::default());
     lines.extend(phases(model, columns));
     lines.push(Line::default());
-    let folder = model.run.folder.display().to_string();
-    let folder = text::fit(&folder, usize::from(room), model.theme.symbols.ellipsis);
-    lines.push(Line::from(vec![
-        Span::styled(
-            text::pad("folder", usize::from(LABEL), false),
-            model.theme.palette.dim,
-        ),
-        Span::raw(folder),
-    ]));
+    lines.extend(labelled(vec![("folder", Line::raw(folder))]));
     lines
 }
 
@@ -81,21 +90,87 @@ fn time(model: &Model, room: u16) -> Line<'static> {
         .line()
 }
 
-/// There is one worker: what it does, and since when.
-fn worker(model: &Model, room: u16) -> Line<'static> {
-    let Some(work) = model.activity.work else {
-        return Line::styled("idle", model.theme.palette.dim);
+/// What every evaluator does, and since when. Of the one that the search waits for it is known how far it is.
+fn workers(model: &Model, columns: u16) -> Vec<Line<'static>> {
+    let palette = &model.theme.palette;
+    let activity = &model.activity;
+    let heading = |room: usize| {
+        Line::from(vec![
+            cell("worker", WORKER, palette.dim),
+            cell("does", room, palette.dim),
+            number("images", IMAGES, palette.dim),
+            number("for", SINCE, palette.dim),
+            number("jobs", JOBS, palette.dim),
+        ])
     };
-    let since = duration(model.clock.saturating_sub(work.since));
-    let who = work.candidate.map_or(String::new(), |id| format!(" {id}"));
-    let progress = work.progress.map(|p| {
-        let (done, total) = (count(p.done as u64), count(p.total as u64));
-        format!("{done} of {total} images")
-    });
+    let room = usize::from(columns).saturating_sub(WORKER + IMAGES + SINCE + JOBS);
+    if activity.workers.is_empty() {
+        let text = match &model.replay {
+            Some(_) => "another program's: what they do is not in the journal",
+            None => "none at work yet",
+        };
+        let first = cell("worker", WORKER, palette.dim);
+        return vec![Line::from(vec![first, Span::styled(text, palette.dim)])];
+    }
+    let row = |(number_, worker): (usize, &Worker)| {
+        let since = duration(model.clock.saturating_sub(worker.since));
+        let awaited = activity.work.filter(|work| {
+            let request = worker.request.as_ref();
+            request.is_some_and(|r| {
+                r.candidate == work.candidate && Task::of(&r.job, &model.tree) == work.task
+            })
+        });
+        let done = awaited.and_then(|w| w.progress);
+        let done = done.map_or(String::new(), |p| {
+            format!("{}/{}", count(p.done as u64), count(p.total as u64))
+        });
+        let (what, style) = match &worker.request {
+            None => (String::from("idle"), palette.dim),
+            Some(request) => {
+                let task = Task::of(&request.job, &model.tree);
+                let left = room.saturating_sub(text::width(task.word()) + 2);
+                let who = match (request.candidate, task) {
+                    (Some(id), _) => model.title_in(id, left),
+                    (None, Task::Baseline | Task::Test) => String::new(),
+                    (None, _) => String::from("what may come next"),
+                };
+                (format!("{} {who}", task.word()), palette.busy)
+            }
+        };
+        let what = text::cut(
+            what.trim_end(),
+            room.saturating_sub(1),
+            model.theme.symbols.ellipsis,
+        );
+        Line::from(vec![
+            cell(&(number_ + 1).to_string(), WORKER, palette.text),
+            cell(&what, room, style),
+            number(&done, IMAGES, palette.text),
+            number(&since, SINCE, palette.text),
+            number(&count(u64::from(worker.jobs)), JOBS, palette.text),
+        ])
+    };
+    let rows = activity.workers.iter().enumerate().map(row);
+    std::iter::once(heading(room)).chain(rows).collect()
+}
+
+/// What is kept between jobs, of how much room, and how often that was of use.
+fn kept(model: &Model, used: Option<CacheUse>, room: u16) -> Line<'static> {
+    let Some(used) = used else {
+        return Line::styled("none kept", model.theme.palette.dim);
+    };
+    let asked = used.hits + used.misses;
+    let found = 100.0 * used.hits as f64 / asked.max(1) as f64;
     Sentence::new(model, room)
-        .add(format!("{}{who}", work.task.text()))
-        .maybe(progress)
-        .add(format!("for {since}"))
+        .add(format!(
+            "{} of {} kept",
+            bytes(used.bytes),
+            bytes(used.budget)
+        ))
+        .add(match asked {
+            0 => String::from("not asked for yet"),
+            _ => format!("found {found:.0} % of {} times", large(asked)),
+        })
         .line()
 }
 
@@ -115,11 +190,19 @@ fn speed(model: &Model, room: u16) -> Line<'static> {
 fn questions(model: &Model, room: u16) -> Line<'static> {
     let (activity, stats) = (&model.activity, &model.gate.stats);
     Sentence::new(model, room)
-        .add(format!("{} evaluations", count(activity.evaluations)))
-        .add(format!("{} drifts", count(activity.drift_evaluations)))
-        .add(format!("{} answered from memory", count(activity.cached)))
-        .add(format!("{} held back", stats.held_back))
-        .add(format!("{} audited", stats.audited))
+        .add(format!("{} evaluated", count(activity.evaluations())))
+        .add(format!("{} drifts", count(activity.drift_evaluations())))
+        .add(format!("{} held back", count(stats.held_back as u64)))
+        .add(format!("{} audited", count(stats.audited as u64)))
+        .line()
+}
+
+/// Questions that needed no work, because this run or an earlier one had answered them.
+fn known(model: &Model, room: u16) -> Line<'static> {
+    let activity = &model.activity;
+    Sentence::new(model, room)
+        .add(format!("{} by this run", count(activity.cached)))
+        .add(format!("{} by earlier runs", count(activity.recalled())))
         .line()
 }
 

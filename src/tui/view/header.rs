@@ -279,15 +279,15 @@ fn work(model: &Model, columns: u16) -> Line<'static> {
     let share = 100.0 * saved as f64 / totals.layer_forwards_plain.max(1) as f64;
     let forwards = format!("{} layer-forwards", large(totals.layer_forwards));
     Sentence::new(model, columns)
-        .add(named(activity.evaluations, "evaluation", "evaluations"))
-        .add(named(activity.drift_evaluations, "drift", "drifts"))
+        .add(named(activity.evaluations(), "evaluation", "evaluations"))
+        .add(named(activity.drift_evaluations(), "drift", "drifts"))
         .add(format!("{} held back", count(stats.held_back as u64)))
         .add(format!("{} audited", count(stats.audited as u64)))
         .add(forwards)
         .maybe((saved > 0).then(|| format!("{} saved ({share:.0} %)", large(saved))))
-        .maybe(
-            (activity.cached > 0)
-                .then(|| format!("{} answered from memory", count(activity.cached))),
-        )
+        .maybe((activity.cached + activity.recalled() > 0).then(|| {
+            let known = activity.cached + activity.recalled();
+            format!("{} known already", count(known))
+        }))
         .line()
 }
