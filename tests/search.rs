@@ -5,9 +5,9 @@ mod common;
 use aq4svit::evaluate::{Cancel, Evaluator, Job, Landscape, Outcome, Question, Split};
 use aq4svit::profile::{AccuracyDrop, GateMode, Level, Pin, Screening, Strategy};
 use aq4svit::quant::{Allocation, BitWidth};
-use aq4svit::search::{Engine, Event, Judgement, Settings, State, StopReason};
+use aq4svit::search::{Engine, Event, Judgement, Origin, Settings, State, StopReason};
 use common::driver::{Driver, Forced};
-use common::{LAYERS, MAX_DROP, landscape, settings, width};
+use common::{LAYERS, MAX_DROP, STRATEGIES, landscape, settings, settings_for, width};
 use proptest::prelude::*;
 
 /// Correct images of an allocation on the whole search split.
@@ -61,6 +61,106 @@ fn beam_and_allocate_come_nearer_to_the_optimum_than_greedy() {
         allocate < 1.06 && allocate < greedy,
         "{allocate}, greedy {greedy}"
     );
+}
+
+/// Four layers without the luck of a sample, and the fewest bytes that meet the constraint on the whole search split.
+fn with_optimum(settings: &Settings, seed: u64) -> (Landscape, u64) {
+    let layers = settings.space.layers.len();
+    let landscape = Landscape::new(seed, layers, 16, 800, 300);
+    let float = correct(&landscape, &Allocation::uniform(layers, BitWidth::FLOAT));
+    let all = every_allocation(settings);
+    let met = all.iter().filter(|a| float - correct(&landscape, a) <= 12);
+    let optimum = met.map(|a| settings.space.bytes(a)).min();
+    (landscape, optimum.expect("8 bits pass"))
+}
+
+#[test]
+fn exhaustive_finds_the_optimum_whatever_the_gate_and_the_screening_say() {
+    for seed in 0..12 {
+        let mut settings = small(4);
+        settings.search.strategy = Strategy::Exhaustive;
+        settings.search.screen = 50;
+        settings.gate.mode = GateMode::Fixed;
+        settings.gate.limit = 0.0;
+        settings.gate.audit = 0.0;
+        let (landscape, optimum) = with_optimum(&settings, seed);
+        let mut driver = Driver::new(settings, landscape);
+        driver.finish();
+        assert_eq!(driver.incumbent().bytes, optimum, "seed {seed}");
+        let enumerated = |c: &&aq4svit::search::Candidate| c.origin == Origin::Enumerated;
+        let tried: Vec<u64> = driver
+            .tree()
+            .candidates
+            .iter()
+            .filter(enumerated)
+            .map(|c| c.bytes)
+            .collect();
+        assert!(tried.is_sorted(), "fewest bytes first: {tried:?}");
+        assert!(
+            tried.iter().all(|bytes| *bytes <= optimum),
+            "nothing larger is tried"
+        );
+    }
+}
+
+#[test]
+fn a_space_too_large_to_try_is_refused_with_its_size_and_a_way_out() {
+    let mut large = settings_for(Strategy::Exhaustive);
+    large.search.levels.push(Level::Layer);
+    let why = Engine::new(large.clone()).expect_err("5^8").to_string();
+    assert!(why.contains("390625") && why.contains("[pins]"), "{why}");
+    large.pins = vec![Pin {
+        pattern: "stage0.*".into(),
+        min: width(3),
+        max: width(4),
+    }];
+    let mut driver = Driver::new(large, landscape(3));
+    let unpin = aq4svit::search::Command::Unpin {
+        pattern: "stage0.*".into(),
+    };
+    assert!(driver.refused(unpin).contains("390625"));
+    driver.finish();
+    assert_eq!(driver.tree().finished, Some(StopReason::Complete));
+}
+
+#[test]
+fn random_draws_as_often_as_asked_each_smaller_than_what_it_would_improve() {
+    let mut sizes = Vec::new();
+    for draws in [5, 40, 160] {
+        let mut settings = settings_for(Strategy::Random);
+        settings.search.draws = draws;
+        let mut driver = Driver::new(settings, landscape(4));
+        driver.finish();
+        let tree = driver.tree();
+        let drawn: Vec<_> = tree
+            .candidates
+            .iter()
+            .filter(|c| c.origin == Origin::Drawn)
+            .collect();
+        assert_eq!(drawn.len(), draws);
+        let parent =
+            |c: &&aq4svit::search::Candidate| driver.candidate(c.parent.expect("the base")).bytes;
+        assert!(drawn.iter().all(|c| c.bytes < parent(c)));
+        let all = drawn.iter().map(|c| &c.allocation);
+        let different: std::collections::HashSet<_> = all.collect();
+        assert_eq!(different.len(), draws, "no allocation is drawn twice");
+        sizes.push(driver.incumbent().bytes);
+    }
+    assert!(sizes[2] < sizes[0], "{sizes:?}");
+}
+
+#[test]
+fn another_seed_draws_other_allocations() {
+    let drawn = |seed| {
+        let mut settings = settings_for(Strategy::Random);
+        settings.search.seed = seed;
+        let (engine, _) = finished(settings, 4);
+        let all = engine.tree().candidates.clone();
+        let drawn = all.into_iter().filter(|c| c.origin == Origin::Drawn);
+        drawn.map(|c| c.allocation).collect::<Vec<_>>()
+    };
+    assert_eq!(drawn(1), drawn(1));
+    assert_ne!(drawn(1), drawn(2));
 }
 
 #[test]
@@ -271,10 +371,9 @@ proptest! {
     #[test]
     fn order_of_arrival_changes_nothing(
         seed in 0u64..1000,
-        strategy in prop::sample::select(vec![Strategy::Greedy, Strategy::Beam, Strategy::Allocate]),
+        strategy in prop::sample::select(STRATEGIES.to_vec()),
         order in prop::collection::vec(0usize..7, 400)) {
-        let mut settings = settings();
-        settings.search.strategy = strategy;
+        let settings = settings_for(strategy);
         let one = finished(settings.clone(), seed).1;
         let mut driver = Driver::new(settings, landscape(seed));
         for pick in order.into_iter().cycle() {

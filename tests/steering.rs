@@ -12,7 +12,7 @@ use aq4svit::search::{
     Settings, State, StopReason, Tree,
 };
 use common::driver::{Driver, Forced};
-use common::{LAYERS, MAX_DROP, landscape, settings, width};
+use common::{LAYERS, MAX_DROP, STRATEGIES, landscape, settings, settings_for, width};
 use proptest::prelude::{Strategy as Generator, *};
 
 /// Events as they are read from a journal again.
@@ -691,17 +691,15 @@ proptest! {
         seed in 0u64..1000,
         gate in prop::sample::select(vec![GateMode::Adaptive, GateMode::Off]),
         drop in prop::sample::select(vec![0.3, 1.5, 1.5, 1.5, 100.0]),
-        strategy in prop::sample::select(vec![Strategy::Greedy, Strategy::Greedy, Strategy::Beam, Strategy::Allocate]),
+        strategy in prop::sample::select(STRATEGIES.to_vec()),
         screening in prop::sample::select(vec![Screening::Exact, Screening::Sequential]),
         steering in prop::collection::vec((when(), commands()), 0..10),
         cut in 0.0f64..1.0,
     ) {
-        let mut settings = settings();
+        let mut settings = settings_for(strategy);
         settings.gate.mode = gate;
         settings.constraint.max_accuracy_drop = AccuracyDrop::Points(drop);
-        settings.search.strategy = strategy;
         settings.search.screening = screening;
-        settings.search.beam_width = 3;
         let mut unsteered = Driver::new(settings.clone(), landscape(seed));
         let mut steps = 0usize;
         while unsteered.step() {
@@ -758,17 +756,15 @@ proptest! {
         workers in 2usize..6,
         gate in prop::sample::select(vec![GateMode::Adaptive, GateMode::Fixed, GateMode::Off]),
         drop in prop::sample::select(vec![0.3, 1.5, 1.5, 100.0]),
-        strategy in prop::sample::select(vec![Strategy::Greedy, Strategy::Greedy, Strategy::Beam, Strategy::Allocate]),
+        strategy in prop::sample::select(STRATEGIES.to_vec()),
         screening in prop::sample::select(vec![Screening::Exact, Screening::Sequential]),
         mut steering in prop::collection::vec((0usize..120, commands()), 0..8),
         order in prop::collection::vec(0usize..60, 200),
     ) {
-        let mut settings = settings();
+        let mut settings = settings_for(strategy);
         settings.gate.mode = gate;
         settings.constraint.max_accuracy_drop = AccuracyDrop::Points(drop);
-        settings.search.strategy = strategy;
         settings.search.screening = screening;
-        settings.search.beam_width = 3;
         let mut driver = Driver::new(settings.clone(), landscape(seed));
         steering.sort_by_key(|s| std::cmp::Reverse(s.0));
         let mut under_way: Vec<Request> = Vec::new();

@@ -39,6 +39,10 @@ pub enum Strategy {
     Beam,
     /// The exact optimum of what the drifts of single groups predict, brought to the truth.
     Allocate,
+    /// Every allocation in the order of its bytes: the true optimum of a small space.
+    Exhaustive,
+    /// Allocations drawn at random: a baseline.
+    Random,
 }
 
 /// One part of a search; each ends with a confirmation.
@@ -48,6 +52,10 @@ pub enum Stage {
     Level(Level),
     /// Allocating by what the drifts of single groups of the finest level predict.
     Allocate,
+    /// Trying every allocation of the finest level's groups.
+    Enumerate,
+    /// Drawing allocations of the finest level's groups at random.
+    Draw,
 }
 
 /// When a screening may stop early.
@@ -88,6 +96,9 @@ pub struct SearchConfig {
     pub levels: Vec<Level>,
     /// Beam: allocations that go on at every step; 1 is greedy.
     pub beam_width: usize,
+    /// Random: allocations that are drawn.
+    #[serde(skip_serializing_if = "is_default_draws")]
+    pub draws: usize,
     /// Images of a screening: the first of the search split's fixed order.
     pub screen: usize,
     /// When a screening may stop early.
@@ -102,8 +113,16 @@ pub struct SearchConfig {
     /// Sequential: so many points around the largest drop `alpha` and `beta` do not speak of.
     #[serde(skip_serializing_if = "is_usual_indifference")]
     pub indifference: f64,
-    /// Key of everything that is drawn (the audit share).
+    /// Key of everything that is drawn (the audit share, random allocations).
     pub seed: u64,
+}
+
+/// Random allocations that are drawn unless asked otherwise.
+const DRAWS: usize = 200;
+
+/// Not written: runs that were begun before the key existed have it so.
+fn is_default_draws(draws: &usize) -> bool {
+    *draws == DRAWS
 }
 
 impl Default for SearchConfig {
@@ -112,6 +131,7 @@ impl Default for SearchConfig {
             strategy: Strategy::Greedy,
             levels: vec![Level::Network, Level::Stage, Level::Block, Level::Layer],
             beam_width: 4,
+            draws: DRAWS,
             screen: 500,
             screening: Screening::Exact,
             alpha: USUAL_ERROR,
@@ -130,14 +150,22 @@ impl SearchConfig {
             Strategy::Beam if self.beam() > 1 => levels.chain([Stage::Allocate]).collect(),
             Strategy::Beam | Strategy::Greedy => levels.collect(),
             Strategy::Allocate => vec![Stage::Allocate],
+            Strategy::Exhaustive => vec![Stage::Enumerate],
+            Strategy::Random => vec![Stage::Draw],
         }
+    }
+
+    /// True where accepted moves form one line from the start to the base, level by level.
+    pub fn follows_a_line(&self) -> bool {
+        let is_level = |stage: &Stage| matches!(stage, Stage::Level(_));
+        self.plan().iter().all(is_level)
     }
 
     /// Allocations that go on at every step: the beam's width, 1 for the other strategies.
     pub fn beam(&self) -> usize {
         match self.strategy {
             Strategy::Beam => self.beam_width.max(1),
-            Strategy::Greedy | Strategy::Allocate => 1,
+            _ => 1,
         }
     }
 }

@@ -139,9 +139,9 @@ pub(crate) const KEYS: &[Key] = &[
     choice(
         "search",
         "strategy",
-        &["greedy", "beam", "allocate"],
-        &["exhaustive"],
-        "use \"allocate\"",
+        &["greedy", "beam", "allocate", "exhaustive", "random"],
+        &[],
+        "",
     ),
     key(
         "search",
@@ -154,6 +154,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("search", "beta", Kind::Number(1e-6, 0.5)),
     key("search", "indifference", Kind::Number(0.0, 100.0)),
     key("search", "beam_width", Kind::Whole(1, 4096)),
+    key("search", "draws", Kind::Whole(1, MANY)),
     key("search", "seed", Kind::Whole(0, i64::MAX)),
     choice("gate", "mode", &["adaptive", "fixed", "off"], &[], ""),
     key("gate", "limit", Kind::Number(0.0, f64::MAX)),

@@ -8,7 +8,7 @@ use crate::evaluate::EvaluateError;
 use crate::journal::JournalError;
 use crate::network::ModelError;
 use crate::profile::{PinError, ProfileError, SaveError};
-use crate::search::ReplayError;
+use crate::search::{ReplayError, Unsearchable};
 
 /// Why a run cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum RunError {
     /// The pins.
     #[error(transparent)]
     Pins(#[from] PinError),
+    /// What there is to search.
+    #[error(transparent)]
+    Unsearchable(#[from] Unsearchable),
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),

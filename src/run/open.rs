@@ -101,6 +101,7 @@ pub fn create(
     options: &EvaluatorOptions,
     script: Script,
 ) -> Result<Handle, RunError> {
+    prepared.settings.searchable()?;
     place.check(source.file.as_deref())?;
     let (mut parts, _) = Parts::new(
         prepared,

@@ -39,7 +39,8 @@ impl Engine {
     /// leads to; a new start.
     pub(super) fn settle(&mut self) {
         let at_work = match self.phase {
-            Phase::Lowest(_) | Phase::Level(_) | Phase::Allocate(_) | Phase::Confirm(_) => true,
+            Phase::Lowest(_) | Phase::Level(_) | Phase::Confirm(_) => true,
+            Phase::Allocate(_) | Phase::Enumerate(_) | Phase::Draw(_) => true,
             Phase::Test(reason) => !reason.is_early(),
             Phase::Baseline | Phase::Start(_) | Phase::Finished => false,
         };
@@ -68,10 +69,10 @@ impl Engine {
             Some(candidate) => {
                 self.emit(Event::BaseChanged { candidate, reason });
                 // A level whose base is refuted is over: the next one opens on what is confirmed in its place.
-                // Allocating goes on above what was refuted.
+                // Any other stage goes on above what was refuted.
                 let plan = self.settings.search.plan();
-                let allocating = plan.get(self.stage) == Some(&Stage::Allocate);
-                if reason != BaseReason::WalkedBack || allocating {
+                let in_level = matches!(plan.get(self.stage), Some(Stage::Level(_)));
+                if reason != BaseReason::WalkedBack || !in_level {
                     self.reopen(true);
                 }
             }
@@ -84,7 +85,7 @@ impl Engine {
     /// because among so many that passed a screening the smallest passed it by luck.
     fn walk_back(&self) -> Option<CandidateId> {
         let eligible = |id: &CandidateId| self.tree.get(*id).is_some_and(|c| self.eligible(c));
-        if !self.settings.search.plan().contains(&Stage::Allocate) {
+        if self.settings.search.follows_a_line() {
             return self.tree.accepted.iter().rev().copied().find(eligible);
         }
         let all = self.tree.candidates.iter().map(|c| c.id);
@@ -160,6 +161,8 @@ impl Engine {
                 self.open_stage(self.stage);
             }
             Phase::Allocate(_)
+            | Phase::Enumerate(_)
+            | Phase::Draw(_)
             | Phase::Confirm(After::Stage)
             | Phase::Test(StopReason::Complete | StopReason::NothingMet) => {
                 self.open_stage(self.stage);
@@ -179,6 +182,8 @@ impl Engine {
         match next {
             Some(Stage::Level(level)) => self.open_level(level),
             Some(Stage::Allocate) => self.open_allocate(),
+            Some(Stage::Enumerate) => self.open_enumerate(),
+            Some(Stage::Draw) => self.open_draw(),
             None => self.phase = Phase::Test(StopReason::Complete),
         }
     }

@@ -318,7 +318,7 @@ impl Engine {
         let mut pins = self.tree.pins.clone();
         pins.retain(|p| p.pattern != pin.pattern);
         pins.push(pin.clone());
-        let allowed = self.settings.allowed(&pins).map_err(|e| e.to_string())?;
+        let allowed = self.allowed_under(&pins)?;
         let note = format!("{} pinned to {}", pin.pattern, pin.describe());
         Ok((note, Effect::Repin(allowed)))
     }
@@ -329,7 +329,14 @@ impl Engine {
         if pins.len() == self.tree.pins.len() {
             return Err(format!("there is no pin {pattern:?}"));
         }
-        let allowed = self.settings.allowed(&pins).map_err(|e| e.to_string())?;
+        let allowed = self.allowed_under(&pins)?;
         Ok((format!("{pattern} is free"), Effect::Repin(allowed)))
+    }
+
+    /// The widths each layer may have under other pins, where the strategy can go on with these.
+    fn allowed_under(&self, pins: &[Pin]) -> Result<Vec<Vec<BitWidth>>, String> {
+        let allowed = self.settings.allowed(pins).map_err(|e| e.to_string())?;
+        let few_enough = self.settings.few_enough(&allowed);
+        few_enough.map_err(|e| e.to_string()).map(|()| allowed)
     }
 }

@@ -8,9 +8,8 @@ use std::collections::{HashMap, VecDeque};
 use super::gate::{FrozenGate, Gate};
 use super::known::Known;
 use super::phases::Phase;
-use super::{CandidateId, CloseReason, Counters, Event, Settings, StopReason, Tree};
+use super::{CandidateId, CloseReason, Counters, Event, Settings, StopReason, Tree, Unsearchable};
 use crate::evaluate::{Job, Outcome, Question, Split};
-use crate::profile::PinError;
 use crate::quant::{Allocation, BitWidth};
 
 /// A question of the engine, and the candidate it is about.
@@ -116,9 +115,9 @@ impl Engine {
     /// An engine that has asked nothing yet; call [`Engine::start`].
     ///
     /// # Errors
-    /// [`PinError`] where the pins leave a layer no width.
-    pub fn new(settings: Settings) -> Result<Self, PinError> {
-        let allowed = settings.allowed(&settings.pins)?;
+    /// [`Unsearchable`] where the pins leave a layer no width, or too many allocations to try them all.
+    pub fn new(settings: Settings) -> Result<Self, Unsearchable> {
+        let allowed = settings.searchable()?;
         let gate = Gate::new(settings.gate, settings.search.seed);
         Ok(Engine {
             tree: Tree::default(),

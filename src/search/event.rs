@@ -39,6 +39,10 @@ pub enum Origin {
     Probe,
     /// What single groups' drifts predict to be best.
     Allocated,
+    /// The next smallest of all allocations.
+    Enumerated,
+    /// Drawn at random.
+    Drawn,
     /// Made by hand.
     Manual,
     /// The base or the start brought within a pin that was set during the run.

@@ -7,9 +7,12 @@ mod allocate;
 mod answers;
 mod base;
 mod check;
+mod choices;
 mod command;
 mod counters;
+mod draw;
 mod engine;
+mod enumerate;
 mod event;
 mod expand;
 mod gate;
@@ -31,6 +34,7 @@ mod undo;
 pub use command::{Command, Group, Move};
 pub use counters::Counters;
 pub use engine::{Engine, Request};
+pub use enumerate::{MOST_ALLOCATIONS, Unsearchable};
 pub use event::{
     BaseReason, CandidateId, CloseReason, Event, GateDecision, GateReason, Judgement, Origin,
     StopReason,

@@ -1,7 +1,9 @@
 //! The phases of a greedy search: one step of each.
 
 use super::allocate::Allocating;
+use super::draw::Drawing;
 use super::engine::{Ask, Engine, Next};
+use super::enumerate::Enumerating;
 use super::judge::{Judged, Trial};
 use super::level::OpenLevel;
 use super::{BaseReason, Candidate, CandidateId, Event, GateDecision, StopReason};
@@ -29,6 +31,10 @@ pub(super) enum Phase {
     Level(OpenLevel),
     /// Allocating by what single groups' drifts predict.
     Allocate(Allocating),
+    /// Trying every allocation in the order of its bytes.
+    Enumerate(Enumerating),
+    /// Drawing allocations at random.
+    Draw(Drawing),
     /// Confirming the base on the whole search split, walking back where it fails.
     Confirm(After),
     /// Testing the result.
@@ -52,6 +58,8 @@ impl Engine {
             Phase::Lowest(candidate) => self.step_lowest(candidate),
             Phase::Level(open) => self.step_level(open),
             Phase::Allocate(stage) => self.step_allocate(stage),
+            Phase::Enumerate(stage) => self.step_enumerate(stage),
+            Phase::Draw(stage) => self.step_draw(stage),
             Phase::Confirm(after) => self.step_confirm(after),
             Phase::Test(reason) => self.step_test(reason),
             Phase::Finished => Next::Wait,

@@ -391,6 +391,8 @@ pub fn strategy(strategy: Strategy) -> &'static str {
         Strategy::Greedy => "greedy",
         Strategy::Beam => "beam",
         Strategy::Allocate => "allocate",
+        Strategy::Exhaustive => "exhaustive",
+        Strategy::Random => "random",
     }
 }
 
@@ -413,6 +415,8 @@ pub fn origin(origin: Origin) -> &'static str {
         Origin::Lowest => " as the lowest of all",
         Origin::Probe => " to learn its drift",
         Origin::Allocated => " as predicted from single drifts",
+        Origin::Enumerated => " as the next smallest of all",
+        Origin::Drawn => " at random",
         Origin::Manual => " by hand",
         Origin::Pin => " by a pin",
     }

@@ -51,9 +51,7 @@ pub fn settings() -> Settings {
         search: SearchConfig {
             strategy: Strategy::Greedy,
             levels: vec![Level::Network, Level::Stage, Level::Block, Level::Layer],
-            beam_width: 4,
             screen: 200,
-            seed: 0,
             ..SearchConfig::default()
         },
         gate: GateConfig::default(),
@@ -63,6 +61,27 @@ pub fn settings() -> Settings {
         search_images: 800,
         test_images: 300,
     }
+}
+
+/// Every strategy.
+pub const STRATEGIES: [Strategy; 5] = [
+    Strategy::Greedy,
+    Strategy::Beam,
+    Strategy::Allocate,
+    Strategy::Exhaustive,
+    Strategy::Random,
+];
+
+/// [`settings`] for a strategy, with a space small enough for it.
+pub fn settings_for(strategy: Strategy) -> Settings {
+    let mut settings = settings();
+    settings.search.strategy = strategy;
+    settings.search.beam_width = 3;
+    settings.search.draws = 40;
+    if strategy == Strategy::Exhaustive {
+        settings.search.levels.truncate(3);
+    }
+    settings
 }
 
 /// Its evaluator.

@@ -204,7 +204,7 @@ fn the_reference_has_every_key_and_every_default() {
         written.extend(flat(&profile.to_toml().unwrap()));
     }
     // Known, but with one value only in this version.
-    written.extend(["search.beam_width"].map(str::to_owned));
+    written.extend(["search.beam_width", "search.draws"].map(str::to_owned));
     assert_eq!(written, known);
 
     // What the reference gives as defaults is what a profile without these keys has.

@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::{Prediction, Predictor};
 use crate::profile::{Pin, PinError};
 use crate::quant::{Allocation, BitWidth};
+use crate::search::Settings;
+use crate::search::choices::Choices;
 use crate::search::knapsack::{Choice, Point, front};
-use crate::search::{Settings, nearest_allowed};
 
 /// What an allocation must meet. With a drop given the smallest such allocation is wanted, else the one of least drop.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -211,55 +212,26 @@ impl Predictor<'_> {
                 .collect(),
         );
         let all_cost = self.costs.of_allocation(&top);
-        let levels = &settings.search.levels;
-        let groups = levels.last().map(|l| space.groups(*l)).unwrap_or_default();
-        let mut choices: Vec<(Vec<usize>, Vec<Vec<BitWidth>>)> = Vec::new();
-        let mut sums: Vec<Vec<Choice>> = Vec::new();
-        for group in groups {
-            let members = space.members(&group);
-            let mut widths: Vec<Vec<BitWidth>> = Vec::new();
-            let mut sum = Vec::new();
-            for bits in space.menu.iter().rev() {
-                let lowered = |i: &usize| {
-                    allowed
-                        .get(*i)
-                        .map_or(BitWidth::FLOAT, |a| nearest_allowed(a, *bits))
-                };
-                let of_members: Vec<BitWidth> = members.iter().map(lowered).collect();
-                if widths.contains(&of_members) {
-                    continue;
-                }
-                let allocation = with(&top, &members, &of_members);
-                // Relative to all layers at their largest width, up to a constant: only differences of sums matter.
-                sum.push(Choice {
-                    bytes: space.bytes(&allocation),
-                    cost: (self.costs.of_allocation(&allocation) - all_cost).max(0.0),
-                });
-                widths.push(of_members);
-            }
-            choices.push((members, widths));
-            sums.push(sum);
-        }
+        let groups = settings.choices(allowed);
+        let with = |group: &Choices, choice: usize| {
+            let mut changed = top.clone();
+            group.set(&mut changed, choice);
+            changed
+        };
+        // Relative to all layers at their largest width, up to a constant: only differences of sums matter.
+        let sum = |allocation: Allocation| Choice {
+            bytes: space.bytes(&allocation),
+            cost: (self.costs.of_allocation(&allocation) - all_cost).max(0.0),
+        };
+        let of_group = |g: &Choices| (0..g.widths.len()).map(|i| sum(with(g, i))).collect();
+        let sums: Vec<Vec<Choice>> = groups.iter().map(of_group).collect();
         let allocation = |point: &Point| {
-            let chosen = choices.iter().zip(&point.choices);
-            chosen.fold(
-                top.clone(),
-                |allocation, ((members, widths), choice)| match widths.get(*choice) {
-                    Some(widths) => with(&allocation, members, widths),
-                    None => allocation,
-                },
-            )
+            let mut allocation = top.clone();
+            for (group, choice) in groups.iter().zip(&point.choices) {
+                group.set(&mut allocation, *choice);
+            }
+            allocation
         };
         front(&sums).iter().map(allocation).collect()
     }
-}
-
-fn with(allocation: &Allocation, members: &[usize], widths: &[BitWidth]) -> Allocation {
-    let mut changed = allocation.clone();
-    for (i, width) in members.iter().zip(widths) {
-        if let Some(slot) = changed.0.get_mut(*i) {
-            *slot = *width;
-        }
-    }
-    changed
 }

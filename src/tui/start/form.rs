@@ -49,7 +49,7 @@ pub struct Form {
     pub error: Option<String>,
 }
 
-const STRATEGIES: &[&str] = &["greedy", "beam", "allocate"];
+const STRATEGIES: &[&str] = &["greedy", "beam", "allocate", "exhaustive", "random"];
 const GATES: &[&str] = &["adaptive", "fixed", "off"];
 
 impl Form {

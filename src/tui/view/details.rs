@@ -103,6 +103,8 @@ fn made(model: &Model, node: &Candidate, room: u16) -> Line<'static> {
         Origin::Search => "proposed by the search",
         Origin::Probe => "lowered alone, to learn its drift",
         Origin::Allocated => "predicted from single drifts",
+        Origin::Enumerated => "the next smallest of all",
+        Origin::Drawn => "drawn at random",
         Origin::Manual => "made by hand",
         Origin::Pin => "brought within a pin",
     };

@@ -129,7 +129,8 @@ fn node_row(model: &Model, tree_row: &Row, node: &Candidate, columns: Columns) -
         Origin::Pin => " by pin",
         Origin::Probe => " probe",
         Origin::Allocated => " predicted",
-        Origin::Start | Origin::Lowest | Origin::Search => "",
+        Origin::Drawn => " drawn",
+        Origin::Start | Origin::Lowest | Origin::Search | Origin::Enumerated => "",
     };
     let taken = [&rails, &id, &hidden, &origin.to_owned()]
         .map(|t| text::width(t))
