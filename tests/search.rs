@@ -109,11 +109,7 @@ fn a_space_too_large_to_try_is_refused_with_its_size_and_a_way_out() {
     large.search.levels.push(Level::Layer);
     let why = Engine::new(large.clone()).expect_err("5^8").to_string();
     assert!(why.contains("390625") && why.contains("[pins]"), "{why}");
-    large.pins = vec![Pin {
-        pattern: "stage0.*".into(),
-        min: width(3),
-        max: width(4),
-    }];
+    large.pins = vec![Pin::range("stage0.*", width(3), width(4))];
     let mut driver = Driver::new(large, landscape(3));
     let unpin = aq4svit::search::Command::Unpin {
         pattern: "stage0.*".into(),

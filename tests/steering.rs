@@ -3,9 +3,7 @@
 mod common;
 
 use aq4svit::evaluate::{Question, Split};
-use aq4svit::profile::{
-    AccuracyDrop, ConstraintChange, GateConfig, GateMode, Pin, Screening, Strategy,
-};
+use aq4svit::profile::{AccuracyDrop, ConstraintChange, GateConfig, GateMode, Pin, Screening};
 use aq4svit::quant::Allocation;
 use aq4svit::search::{
     BaseReason, CandidateId, Command, Engine, Event, GateDecision, Group, Move, Origin, Request,
