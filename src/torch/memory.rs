@@ -7,7 +7,10 @@
 mod spare;
 
 #[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{__m512, __m512i, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_storeu_ps};
+use std::arch::x86_64::{
+    __m256, __m256i, __m512, __m512i, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_storeu_ps,
+    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_storeu_ps,
+};
 
 use tch::kind::Element;
 use tch::{Device, Kind, Tensor};
@@ -62,49 +65,146 @@ fn has_avx512() -> bool {
         && std::is_x86_feature_detected!("avx512vl")
 }
 
-/// The proof that this processor has the vectors that our convolutions are written for (AVX-512).
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Vectors(());
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")
+}
 
-impl Vectors {
-    /// Asks the processor.
-    pub(super) fn detect() -> Option<Self> {
-        #[cfg(target_arch = "x86_64")]
-        if has_avx512() {
-            return Some(Vectors(()));
+/// The instruction sets that our convolutions are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Set {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+}
+
+impl Set {
+    /// Output channels that are worked on at once, in vectors of 16: as many as registers hold with a few positions.
+    fn vectors(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => 4,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => 2,
         }
-        None
-    }
-    /// Runs a convolution.
-    pub(super) fn launch<S: Tail<f32>>(self, dot: Dot<'_, Floats, f32, S>) {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: only `detect` makes `Vectors`, where the processor has all that `run` is compiled for.
-        return unsafe { dot.run() };
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = dot;
     }
 }
 
-/// The proof that this processor also multiplies bytes and sums the products exactly (AVX-512 VNNI).
+/// The proof that this processor has the vectors of one of our convolutions (AVX-512, or AVX2 with FMA). Their sums are the
+/// same bit for bit: both add tap by tap with one rounding.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ByteProducts(());
+pub(super) struct Vectors(Set);
+
+impl Vectors {
+    /// Asks the processor: all that it has, the best first.
+    pub(super) fn all() -> Vec<Self> {
+        let mut all = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            all.extend(has_avx512().then_some(Vectors(Set::Avx512)));
+            all.extend(has_avx2().then_some(Vectors(Set::Avx2)));
+        }
+        all
+    }
+    /// The best.
+    pub(super) fn detect() -> Option<Self> {
+        Vectors::all().first().copied()
+    }
+    /// Vectors that a block of weights should hold at most.
+    pub(super) fn vectors(self) -> usize {
+        self.0.vectors()
+    }
+    /// Runs a convolution.
+    pub(super) fn launch<S: Tail<f32>>(self, dot: Dot<'_, Floats, f32, S>) {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: only `all` makes `Vectors`, where the processor has all that this is compiled for.
+            Set::Avx512 => unsafe { dot.run_avx512() },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: likewise.
+            Set::Avx2 => unsafe { dot.run_avx2() },
+        }
+    }
+}
+
+/// The proof that this processor also multiplies bytes and sums the products exactly (AVX-512 VNNI; AVX2 where two
+/// products fit 16 bits).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ByteProducts(Set);
 
 impl ByteProducts {
-    /// Asks the processor.
-    pub(super) fn detect() -> Option<Self> {
+    /// Asks the processor: all that it has, the best first.
+    pub(super) fn all() -> Vec<Self> {
+        let mut all = Vec::new();
         #[cfg(target_arch = "x86_64")]
-        if has_avx512() && std::is_x86_feature_detected!("avx512vnni") {
-            return Some(ByteProducts(()));
+        {
+            let vnni = has_avx512() && std::is_x86_feature_detected!("avx512vnni");
+            all.extend(vnni.then_some(ByteProducts(Set::Avx512)));
+            all.extend(has_avx2().then_some(ByteProducts(Set::Avx2)));
         }
-        None
+        all
     }
-    /// Runs a convolution over integers.
+    /// The best.
+    pub(super) fn detect() -> Option<Self> {
+        ByteProducts::all().first().copied()
+    }
+    /// Vectors that a block of weights should hold at most.
+    pub(super) fn vectors(self) -> usize {
+        self.0.vectors()
+    }
+    /// Whether sums are exact of numbers up to `input` times weights of up to `weight`, either sign.
+    pub(super) fn are_exact(self, input: u8, weight: u8) -> bool {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => true,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => 2 * i32::from(input) * i32::from(weight) <= i32::from(i16::MAX),
+        }
+    }
+    /// Runs a convolution over integers for which sums are exact.
     pub(super) fn launch<S: Tail<f32>>(self, dot: Dot<'_, Bytes, u8, S>) {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: only `detect` makes `ByteProducts`, where the processor has all that `run` is compiled for.
-        return unsafe { dot.run() };
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = dot;
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: only `all` makes `ByteProducts`, where the processor has all that this is compiled for.
+            Set::Avx512 => unsafe { dot.run_avx512() },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: likewise.
+            Set::Avx2 => unsafe { dot.run_avx2() },
+        }
+    }
+}
+
+/// Reads two vectors of bytes.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn load_halves(from: &[i8; 64]) -> [__m256i; 2] {
+    let from: *const __m256i = from.as_ptr().cast();
+    // SAFETY: twice 32 bytes lie there; any alignment will do.
+    unsafe { [_mm256_loadu_si256(from), _mm256_loadu_si256(from.add(1))] }
+}
+
+/// Reads two vectors of numbers.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn load_float_halves(from: &[f32; 16]) -> [__m256; 2] {
+    let from = from.as_ptr();
+    // SAFETY: twice 8 numbers lie there; any alignment will do.
+    unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
+}
+
+/// Writes two vectors of numbers.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn store_halves(to: &mut [f32; 16], numbers: [__m256; 2]) {
+    let to = to.as_mut_ptr();
+    // SAFETY: twice 8 numbers have room there; any alignment will do.
+    unsafe {
+        _mm256_storeu_ps(to, numbers[0]);
+        _mm256_storeu_ps(to.add(8), numbers[1]);
     }
 }
 

@@ -285,14 +285,20 @@ impl Maker<'_> {
     /// The integers of a layer whose sums are exact and whose inputs fit bytes.
     fn bytes(&self, spec: &Layer, width: BitWidth, values: &[i16]) -> Option<Sums> {
         let products = self.own.bytes?;
-        let is_bytes = matches!(spec.input, Range::Integer(..=255));
+        let Range::Integer(most) = spec.input else {
+            return None;
+        };
         let (window, groups) = geometry(spec);
-        if !is_bytes || groups != 1 || !spec.exact_at(width) {
+        if groups != 1 || !spec.exact_at(width) {
             return None;
         }
         let values = values.iter().map(|&q| i8::try_from(q));
         let values: Vec<i8> = values.collect::<Result<_, _>>().ok()?;
-        let packed = Bytes::new(&values, spec.channels(), window)?;
+        let heaviest = values.iter().map(|q| q.unsigned_abs()).max()?;
+        if !products.are_exact(u8::try_from(most).ok()?, heaviest) {
+            return None;
+        }
+        let packed = Bytes::new(&values, spec.channels(), window, products.vectors())?;
         Some(Sums::Bytes(products, Arc::new(packed)))
     }
 
@@ -306,7 +312,7 @@ impl Maker<'_> {
     ) -> Result<Sums, TorchError> {
         let spec = self.model.graph.layer(layer);
         if let (Some(vectors), None, (window, 1)) = (self.own.floats, unit, geometry(spec))
-            && let Some(packed) = Floats::new(weight, spec.channels(), window)
+            && let Some(packed) = Floats::new(weight, spec.channels(), window, vectors.vectors())
         {
             let bias = bias.map(|b| b.iter().map(|&x| x as f32).collect());
             return Ok(Sums::Floats(vectors, Arc::new(packed.with_bias(bias))));

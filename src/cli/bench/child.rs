@@ -23,6 +23,37 @@ pub(super) struct Measured {
     /// Layer-forwards of the test split and of the float network on the search split, which every run has.
     pub test: u64,
     pub baseline: u64,
+    /// Layer-forwards that the candidates' questions ask for, and how many questions those are.
+    pub asked: Asked,
+}
+
+/// What a search asks of candidates, by kind: questions, and layer-forwards where nothing is kept between them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub drifts: (u64, u64),
+    /// Screenings that met the constraint, which takes nearly all images.
+    pub met: (u64, u64),
+    pub not_met: (u64, u64),
+    pub confirmations: (u64, u64),
+}
+
+impl Asked {
+    /// Adds a line of the journal.
+    fn add(&mut self, line: &Value, layers: u64, calibration: u64) {
+        if line["cached"] == true {
+            return;
+        }
+        let images = line["images"].as_u64().unwrap_or_default();
+        let (kind, images) = match (line["type"].as_str(), line["verdict"].as_str()) {
+            (Some("measured"), _) => (&mut self.drifts, calibration),
+            (Some("screened"), Some("met")) => (&mut self.met, images),
+            (Some("screened"), _) => (&mut self.not_met, images),
+            (Some("confirmed"), _) => (&mut self.confirmations, images),
+            _ => return,
+        };
+        kind.0 += 1;
+        kind.1 += layers * images;
+    }
 }
 
 /// Runs `aq4svit search` with some flags in an empty folder and waits for it.
@@ -93,10 +124,13 @@ impl Measured {
     }
 
     fn read_journal(&mut self, run: &Path) -> Result<()> {
-        let mut layers = 0;
+        let (mut layers, mut calibration) = (0, 0);
         for mut line in lines(&run.join("journal.jsonl"))?.into_iter().skip(1) {
+            self.asked.add(&line, layers, calibration);
             match line["type"].as_str() {
                 Some("started") => {
+                    let settings = &line["settings"];
+                    calibration = settings["calibration_images"].as_u64().unwrap_or_default();
                     let list = line["settings"]["space"]["layers"].as_array();
                     layers = list.map_or(0, |l| l.len() as u64);
                     let images = line["settings"]["search_images"].as_u64();
@@ -164,8 +198,13 @@ mod tests {
         write(
             "journal.jsonl",
             "{\"type\":\"journal\"}\n\
-             {\"seq\":1,\"time\":\"a\",\"type\":\"started\",\"settings\":{\"space\":{\"layers\":[1,2]},\"search_images\":10}}\n\
+             {\"seq\":1,\"time\":\"a\",\"type\":\"started\",\"settings\":{\"space\":{\"layers\":[1,2]},\"search_images\":10,\"calibration_images\":4}}\n\
              {\"seq\":2,\"time\":\"b\",\"type\":\"proposed\",\"candidate\":0,\"bytes\":99}\n\
+             {\"type\":\"measured\",\"cached\":false}\n\
+             {\"type\":\"measured\",\"cached\":true}\n\
+             {\"type\":\"screened\",\"cached\":false,\"verdict\":\"met\",\"images\":5}\n\
+             {\"type\":\"screened\",\"cached\":false,\"verdict\":\"not_met\",\"images\":3}\n\
+             {\"type\":\"confirmed\",\"cached\":false,\"verdict\":\"met\",\"images\":10}\n\
              {\"seq\":3,\"time\":\"c\",\"type\":\"tested\",\"candidate\":null,\"images\":7}\n\
              {\"seq\":4,\"time\":\"d\",\"type\":\"finished\",\"incumbent\":0,\"evaluations\":5}\n",
         );
@@ -181,7 +220,14 @@ mod tests {
             (20, 14, 5)
         );
         assert_eq!(measured.memory_bytes, Some(99));
-        assert_eq!(measured.decisions.len(), 4);
+        assert_eq!(measured.decisions.len(), 9);
+        let asked = Asked {
+            drifts: (1, 8),
+            met: (1, 10),
+            not_met: (1, 6),
+            confirmations: (1, 20),
+        };
+        assert_eq!(measured.asked, asked);
         assert!(!measured.decisions[0].contains("\"a\""));
     }
 }

@@ -88,24 +88,40 @@ pub(super) fn table(rows: &[Row]) -> String {
     text
 }
 
-/// What of a run's work no trick can save.
+/// Where a run's work goes: what no trick can save, and what the candidates' questions take where nothing is kept.
 pub(super) fn breakdown(run: &Measured) -> String {
     let share = |part: u64| 100.0 * part as f64 / run.layer_forwards.max(1) as f64;
     let rest = run.layer_forwards.saturating_sub(run.test + run.baseline);
-    format!(
+    let asked = run.asked;
+    let kinds = [
+        ("drifts", asked.drifts),
+        ("screenings, met", asked.met),
+        ("screenings, not met", asked.not_met),
+        ("confirmations", asked.confirmations),
+    ];
+    let total: u64 = kinds.iter().map(|(_, (_, forwards))| forwards).sum();
+    let mut text = format!(
         "\nWith all tricks, {:.0} % of the layer-forwards are the test split (float and result, {}), {:.0} % the float network on \
-         the search split ({}), {:.0} % the candidates ({}).\n",
+         the search split ({}), {:.0} % the candidates ({}). Without values that are kept the candidates' questions would take {}:\n\n\
+         | questions | number | layer-forwards |\n|---|--:|--:|\n",
         share(run.test),
         grouped(run.test),
         share(run.baseline),
         grouped(run.baseline),
         share(rest),
         grouped(rest),
-    )
+        grouped(total),
+    );
+    for (name, (number, forwards)) in kinds {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "| {name} | {number} | {} |", grouped(forwards));
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::child::Asked;
     use super::*;
 
     fn run(seconds: f64, layer_forwards: u64, decision: &str) -> Measured {
@@ -119,6 +135,11 @@ mod tests {
             decisions: vec![decision.to_owned()],
             test: 20,
             baseline: 30,
+            asked: Asked {
+                drifts: (3, 30),
+                not_met: (2, 2_000),
+                ..Asked::default()
+            },
         }
     }
 
@@ -148,7 +169,9 @@ mod tests {
         assert!(
             text.contains("20 %")
                 && text.contains("30 %")
-                && text.contains("50 % the candidates (50)"),
+                && text.contains("50 % the candidates (50)")
+                && text.contains("would take 2,030:")
+                && text.contains("| screenings, not met | 2 | 2,000 |\n"),
             "{text}"
         );
     }

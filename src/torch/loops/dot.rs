@@ -48,17 +48,19 @@ mod x86 {
     use std::arch::x86_64::*;
 
     use super::*;
-    use crate::torch::memory::{load, load_floats, store};
+    use crate::torch::memory::{
+        load, load_float_halves, load_floats, load_halves, store, store_halves,
+    };
 
     macro_rules! convolution {
         (
-            $features:literal, $packed:ty, $input:ty, $multiply:ident, $zero:expr, $start:expr, $load:expr, $broadcast:expr,
-            $add:ident, $sum:expr
+            $features:literal, $run:ident, $packed:ty, $input:ty, $multiply:ident, [$four:literal, $three:literal, $two:literal, $one:literal],
+            $zero:expr, $start:expr, $load:expr, $broadcast:expr, $add:ident, $sum:expr, $store:ident
         ) => {
             impl<S: Tail<f32>> Dot<'_, $packed, $input, S> {
                 /// Runs it.
                 #[target_feature(enable = $features)]
-                pub(in crate::torch) fn run(mut self) {
+                pub(in crate::torch) fn $run(mut self) {
                     let (packed, positions) = (self.packed, self.out_height * self.out_width);
                     let channels = packed.channels;
                     let tile = tile_positions(channels);
@@ -80,10 +82,10 @@ mod x86 {
                             let (line, sums) = (maps.line, &mut sums);
                             for (i, block) in packed.blocks.iter().enumerate() {
                                 match block.vectors {
-                                    4 => $multiply::<6, 4>(packed, i, input, line, &at, sums),
-                                    3 => $multiply::<8, 3>(packed, i, input, line, &at, sums),
-                                    2 => $multiply::<8, 2>(packed, i, input, line, &at, sums),
-                                    _ => $multiply::<12, 1>(packed, i, input, line, &at, sums),
+                                    4 => $multiply::<$four, 4>(packed, i, input, line, &at, sums),
+                                    3 => $multiply::<$three, 3>(packed, i, input, line, &at, sums),
+                                    2 => $multiply::<$two, 2>(packed, i, input, line, &at, sums),
+                                    _ => $multiply::<$one, 1>(packed, i, input, line, &at, sums),
                                 }
                             }
                             for first in (0..count).step_by(tile) {
@@ -167,10 +169,10 @@ mod x86 {
                             let y = $sum(acc[m][v]);
                             let out = &mut sums[rows[m] * channels..][..channels][channel..];
                             match out.first_chunk_mut() {
-                                Some(out) => store(out, y),
+                                Some(out) => $store(out, y),
                                 None => {
                                     let mut all = [0f32; 16];
-                                    store(&mut all, y);
+                                    $store(&mut all, y);
                                     out.copy_from_slice(&all[..out.len()]);
                                 }
                             }
@@ -193,30 +195,94 @@ mod x86 {
         };
     }
 
+    // Sixteen channels are two vectors here.
+    macro_rules! add_bytes_by_halves {
+        ($sum:expr, $x:expr, $w:expr) => {{
+            let ones = _mm256_set1_epi16(1);
+            // Two products fit 16 bits, as the caller of `Dot` knows.
+            let low = _mm256_madd_epi16(_mm256_maddubs_epi16($x, $w[0]), ones);
+            let high = _mm256_madd_epi16(_mm256_maddubs_epi16($x, $w[1]), ones);
+            [
+                _mm256_add_epi32($sum[0], low),
+                _mm256_add_epi32($sum[1], high),
+            ]
+        }};
+    }
+
+    macro_rules! add_floats_by_halves {
+        ($sum:expr, $x:expr, $w:expr) => {
+            [
+                _mm256_fmadd_ps($x, $w[0], $sum[0]),
+                _mm256_fmadd_ps($x, $w[1], $sum[1]),
+            ]
+        };
+    }
+
     convolution!(
         "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni",
+        run_avx512,
         Bytes,
         u8,
         multiply_bytes,
+        [6, 8, 8, 12],
         _mm512_setzero_si512(),
         |bias| _mm512_cvtps_epi32(load_floats(bias)),
         load,
         |x| _mm512_set1_epi32(i32::from_le_bytes(x)),
         add_bytes,
-        |sum| _mm512_cvtepi32_ps(sum)
+        |sum| _mm512_cvtepi32_ps(sum),
+        store
     );
 
     convolution!(
         "avx512f,avx512bw,avx512dq,avx512vl",
+        run_avx512,
         Floats,
         f32,
         multiply_floats,
+        [6, 8, 8, 12],
         _mm512_setzero_ps(),
         load_floats,
         load_floats,
         |[x]: [f32; 1]| _mm512_set1_ps(x),
         add_floats,
-        |sum| sum
+        |sum| sum,
+        store
+    );
+
+    convolution!(
+        "avx2,fma",
+        run_avx2,
+        Bytes,
+        u8,
+        multiply_bytes_by_halves,
+        [1, 2, 2, 4],
+        [_mm256_setzero_si256(); 2],
+        |bias| {
+            let halves = load_float_halves(bias);
+            [_mm256_cvtps_epi32(halves[0]), _mm256_cvtps_epi32(halves[1])]
+        },
+        load_halves,
+        |x| _mm256_set1_epi32(i32::from_le_bytes(x)),
+        add_bytes_by_halves,
+        |sum: [__m256i; 2]| [_mm256_cvtepi32_ps(sum[0]), _mm256_cvtepi32_ps(sum[1])],
+        store_halves
+    );
+
+    convolution!(
+        "avx2,fma",
+        run_avx2,
+        Floats,
+        f32,
+        multiply_floats_by_halves,
+        [1, 2, 3, 6],
+        [_mm256_setzero_ps(); 2],
+        load_float_halves,
+        load_float_halves,
+        |[x]: [f32; 1]| _mm256_set1_ps(x),
+        add_floats_by_halves,
+        |sum| sum,
+        store_halves
     );
 }
 
@@ -417,7 +483,10 @@ mod tests {
         sizes().prop_flat_map(|s| {
             let inputs = s.steps * s.images * s.height * s.width * s.inputs;
             let weights = prop::collection::vec(-127i8.., s.channels * s.fan_in());
-            let bytes = prop::collection::vec(prop_oneof![0u8..2, any::<u8>()], inputs);
+            let most = prop_oneof![Just(1u8), Just(129), Just(255)];
+            let bytes = most.prop_flat_map(move |most| {
+                prop::collection::vec(prop_oneof![0u8..=1, 0..=most, Just(most)], inputs)
+            });
             (Just(s), weights, bytes)
         })
     }
@@ -431,15 +500,16 @@ mod tests {
             let expected = sizes.by_definition(&weights, &input);
             prop_assert!(expected.iter().all(|s| s.unsigned_abs() < 1 << 24));
             let check = |sums: &[f32]| sums.iter().zip(&expected).all(|(&a, &b)| a == b as f32);
-            if let Some(products) = ByteProducts::detect() {
+            let most = input.iter().max().map_or(0, |&x| x);
+            for products in ByteProducts::all().into_iter().filter(|p| p.are_exact(most, 127)) {
                 let mut sums = vec![f32::NAN; sizes.outputs()];
-                let packed = Bytes::new(&weights, sizes.channels, sizes.window).unwrap();
+                let packed = Bytes::new(&weights, sizes.channels, sizes.window, products.vectors()).unwrap();
                 products.launch(sizes.dot(&packed, Input::Same(&input), sizes.tail(&mut sums)));
                 prop_assert!(check(&sums));
             }
-            if let Some(vectors) = Vectors::detect() {
+            for vectors in Vectors::all() {
                 let weights: Vec<f32> = weights.iter().map(|&w| f32::from(w)).collect();
-                let packed = Floats::new(&weights, sizes.channels, sizes.window).unwrap();
+                let packed = Floats::new(&weights, sizes.channels, sizes.window, vectors.vectors()).unwrap();
                 let wide: Vec<f32> = input.iter().map(|&x| f32::from(x)).collect();
                 for input in [Input::Same(&wide[..]), Input::Bytes(&input)] {
                     let mut sums = vec![f32::NAN; sizes.outputs()];
@@ -449,17 +519,28 @@ mod tests {
             }
         }
 
-        /// A real sum is the same number in every company: alone, in a batch, at the border of a tile.
+        /// A real sum is the same number in every company: alone, in a batch, at the border of a tile, by any instructions.
         #[test]
         fn real_sums_do_not_depend_on_the_batch((sizes, weights, input) in cases()) {
             let Some(vectors) = Vectors::detect() else { return Ok(()) };
             let weights: Vec<f32> = weights.iter().map(|&w| f32::from(w) / 97.0).collect();
             let input: Vec<f32> = input.iter().map(|&x| f32::from(x) / 31.0).collect();
             let bias: Vec<f32> = (0..sizes.channels).map(|c| c as f32 / 7.0).collect();
-            let packed = Floats::new(&weights, sizes.channels, sizes.window).unwrap();
-            let packed = packed.with_bias(Some(bias));
-            let mut together = vec![f32::NAN; sizes.outputs()];
-            vectors.launch(sizes.dot(&packed, Input::Same(&input), sizes.tail(&mut together)));
+            let packed = |vectors: Vectors| {
+                let packed = Floats::new(&weights, sizes.channels, sizes.window, vectors.vectors());
+                packed.unwrap().with_bias(Some(bias.clone()))
+            };
+            let all = |vectors: Vectors| {
+                let mut sums = vec![f32::NAN; sizes.outputs()];
+                let packed = packed(vectors);
+                vectors.launch(sizes.dot(&packed, Input::Same(&input), sizes.tail(&mut sums)));
+                sums
+            };
+            let together = all(vectors);
+            for other in Vectors::all() {
+                prop_assert_eq!(&all(other), &together);
+            }
+            let packed = packed(vectors);
             let one = Sizes { steps: 1, images: 1, ..sizes };
             let maps = input.chunks(sizes.height * sizes.width * sizes.inputs);
             for (map, expected) in maps.zip(together.chunks(one.outputs())) {
@@ -490,9 +571,9 @@ mod tests {
             padding: 1,
         };
         for (count, channels) in [(0, 1), (18, 0), (17, 2), (18, 4)] {
-            assert!(Floats::new(&vec![1.0; count], channels, window).is_none());
+            assert!(Floats::new(&vec![1.0; count], channels, window, 4).is_none());
         }
-        assert!(Floats::new(&[1.0; 18], 2, window).is_some());
+        assert!(Floats::new(&[1.0; 18], 2, window, 4).is_some());
         assert!(
             Floats::new(
                 &[1.0; 18],
@@ -500,7 +581,8 @@ mod tests {
                 Window {
                     stride: 0,
                     ..window
-                }
+                },
+                4
             )
             .is_none()
         );

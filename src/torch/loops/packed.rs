@@ -33,7 +33,7 @@ pub(in crate::torch) type Bytes = Packed<i8, 64>;
 /// Floating-point numbers: vectors of 16 channels.
 pub(in crate::torch) type Floats = Packed<f32, 16>;
 
-/// Weights of up to 64 output channels.
+/// Weights of some output channels.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::torch) struct Block<W, const L: usize> {
     /// The first output channel.
@@ -48,8 +48,13 @@ impl<W: Copy + Default, const L: usize> Packed<W, L> {
     /// Inputs of a vector.
     pub(in crate::torch) const GROUP: usize = L / 16;
 
-    /// Packs weights; none if their number is wrong.
-    pub(in crate::torch) fn new(weights: &[W], channels: usize, window: Window) -> Option<Self> {
+    /// Packs weights in blocks of up to `most` vectors, 1 to 4; none if their number is wrong.
+    pub(in crate::torch) fn new(
+        weights: &[W],
+        channels: usize,
+        window: Window,
+        most: usize,
+    ) -> Option<Self> {
         let taps = window.kernel * window.kernel;
         let fan_in = weights.len().checked_div(channels)?;
         let inputs = fan_in.checked_div(taps)?;
@@ -62,9 +67,10 @@ impl<W: Copy + Default, const L: usize> Packed<W, L> {
         let mut first = 0;
         while first < channels {
             let vectors = match (channels - first).div_ceil(16) {
-                left @ 1..=4 => left,
-                5 => 3,
-                _ => 4,
+                left if left <= most => left.max(1),
+                // Two blocks of nearly one size rather than a full one and a small one.
+                left if left <= most + 1 => left.div_ceil(2),
+                _ => most,
             };
             let mut packed = vec![[W::default(); L]; taps * padded_inputs / group * vectors];
             let rows = weights.chunks_exact(fan_in).skip(first);
