@@ -48,3 +48,111 @@ fn pins_that_exclude_each_other_are_named() {
         &["pins.head", "1 to 8"],
     );
 }
+
+#[test]
+fn a_memory_limit_that_nothing_meets_is_explained_by_what_the_pins_cost() {
+    let demo = Demo::new();
+    let err = refused(
+        &demo,
+        &[
+            "constraint.max_memory=40 KiB",
+            "pins.head=8",
+            "pins.stage3.*=[6, 8]",
+        ],
+    );
+    says(
+        &err,
+        &[
+            "40960 bytes",
+            "the smallest",
+            "without pins",
+            "pin \"head\" (8) costs",
+            "pin \"stage3.*\" (6 or 8) costs",
+        ],
+    );
+    says(&refused(&demo, &["constraint.max_memory=1"]), &["1 bytes"]);
+}
+
+#[test]
+fn ties_are_checked_before_anything_starts() {
+    let demo = Demo::new();
+    says(
+        &refused(
+            &demo,
+            &["ties.qkv=true", "pins.*.q_conv=8", "pins.*.k_conv=4"],
+        ),
+        &[
+            "\"*.q_conv\" (8)",
+            "\"*.k_conv\" (4)",
+            "tied layers",
+            "stage1.0.tssa.q_conv",
+        ],
+    );
+    says(
+        &refused(&demo, &["ties.ends=[\"haed\", \"patch_embed1.*\"]"]),
+        &["\"ends\"", "haed", "head"],
+    );
+    says(
+        &refused(&demo, &["ties.qkv=4"]),
+        &["ties.qkv", "true or false"],
+    );
+    says(
+        &refused(&demo, &["ties.a=[\"head\", \"*.q_conv\"]", "ties.qkv=true"]),
+        &["two ties", "\"a\""],
+    );
+    says(
+        &refused(
+            &demo,
+            &[
+                "ties.a=[\"head\", \"*.q_conv\"]",
+                "search.levels=[\"block\"]",
+            ],
+        ),
+        &["search.levels", "\"a\"", "layer"],
+    );
+}
+
+#[test]
+fn targets_are_checked_before_anything_starts() {
+    let demo = Demo::new();
+    says(
+        &refused(&demo, &["constraint.target=lohi-1"]),
+        &["constraint.target", "lohi-1", "loihi-1", "akd1000"],
+    );
+    demo.write("chip.toml", b"[weights]\nwidths = [4, 12]\n");
+    says(
+        &refused(&demo, &["constraint.target=chip.toml"]),
+        &["chip.toml:2", "weights.widths", "12", "1 to 8, 16"],
+    );
+    demo.write("chip.toml", b"[weights]\nwidths = [7]\n");
+    says(
+        &refused(&demo, &["constraint.target=chip.toml"]),
+        &["chip.toml (7)", "bit menu", "quantizer.bits"],
+    );
+    demo.write("chip.toml", b"[weights]\nwidths = [2, 4]\nmemory = 9\n");
+    says(
+        &refused(&demo, &["constraint.target=chip.toml"]),
+        &["9 bytes", "target", "chip.toml"],
+    );
+    says(
+        &refused(&demo, &["constraint.target=akd1000", "pins.head=8"]),
+        &["\"head\" (8)", "target akd1000 (1, 2 or 4)"],
+    );
+    demo.write(
+        "chip.toml",
+        b"[weights]\nwidths = [2, 4]\nscale = \"power-of-two\"\n",
+    );
+    says(
+        &refused(
+            &demo,
+            &["constraint.target=chip.toml", "quantizer.scale=max"],
+        ),
+        &["quantizer.scale", "chip.toml"],
+    );
+    says(
+        &refused(&demo, &["constraint.target=gone.toml"]),
+        &["gone.toml"],
+    );
+    let (out, _) = demo.expect(0, &["profiles", "list"]);
+    says(&out, &["loihi-1", "akd1000", "gap9", "16777216"]);
+}

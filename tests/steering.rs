@@ -3,7 +3,9 @@
 mod common;
 
 use aq4svit::evaluate::{Question, Split};
-use aq4svit::profile::{AccuracyDrop, ConstraintChange, GateConfig, GateMode, Pin, Screening};
+use aq4svit::profile::{
+    AccuracyDrop, ConstraintChange, GateConfig, GateMode, Level, Pin, Screening, Strategy, Target, Tie,
+};
 use aq4svit::quant::Allocation;
 use aq4svit::search::{
     BaseReason, CandidateId, Command, Engine, Event, GateDecision, Group, Move, Origin, Request,
@@ -118,6 +120,92 @@ fn several_layers_change_in_one_child_within_the_pins() {
     assert_eq!(driver.refused(unknown), "the network has no layer stem");
     driver.finish();
     assert!(driver.candidate(made.id).screening.is_some());
+}
+
+#[test]
+fn tied_layers_change_together_whatever_asks_for_it() {
+    let mut settings = settings();
+    let names = [1, 5, 6].map(|i| layer(i).to_string());
+    settings.space.ties = vec![Tie {
+        name: "mine".into(),
+        layers: names.to_vec(),
+    }];
+    settings.start = Some(stages(8, 6));
+    let mut driver = Driver::new(settings, landscape(6));
+    driver.until("a base", |d| d.tree().base.is_some());
+    let base = driver.base().clone();
+    assert_eq!(
+        base.allocation.0[5],
+        width(8),
+        "the start is brought to the largest width of the tie"
+    );
+    for group in [layer(5), Group::Tie("mine".into())] {
+        let bits = if group == layer(5) { 4 } else { 3 };
+        driver.accepted(set(base.id, group, bits));
+        let made = driver
+            .tree()
+            .candidates
+            .last()
+            .expect("made")
+            .allocation
+            .clone();
+        assert_eq!([1, 5, 6].map(|i| made.0[i]), [width(bits); 3]);
+    }
+    let why = driver.refused(Command::SetLayers {
+        candidate: base.id,
+        bits: [(names[0].clone(), width(4)), (names[2].clone(), width(3))].into(),
+    });
+    assert!(why.contains("mine") && why.contains(&names[0]), "{why}");
+    driver.accepted(Command::Pin {
+        pin: Pin::range(names[0].clone(), width(4), width(8)),
+    });
+    let why = driver.refused(Command::Pin {
+        pin: Pin::fixed(names[2].clone(), width(3)),
+    });
+    assert!(
+        why.contains("tied layers") && why.contains(&names[1]),
+        "{why}"
+    );
+    driver.finish();
+    let result = &driver.incumbent().allocation.0;
+    assert!(result[1] >= width(4) && result[1] == result[5] && result[1] == result[6]);
+    let of_tie = |e: &Event| matches!(e, Event::LevelOpened { groups, .. } if groups.contains(&Group::Tie("mine".into())));
+    assert!(
+        driver.events.iter().any(of_tie),
+        "the tie is a group of its own"
+    );
+}
+
+#[test]
+fn a_chip_holds_whatever_a_person_changes() {
+    let mut settings = settings();
+    let lowest = settings.space.bytes(&stages(2, 2));
+    settings.target = Some(Target {
+        name: "chip".into(),
+        title: "A chip".into(),
+        memory: Some(lowest + 500),
+        widths: [2, 4, 8].map(width).to_vec(),
+        first_layer: Some(vec![width(8)]),
+        scale: None,
+    });
+    settings.constraint = settings.constraint.on(settings.target.as_ref());
+    let mut driver = Driver::new(settings, landscape(6));
+    driver.until("a base", |d| d.tree().base.is_some());
+    let change = ConstraintChange {
+        max_memory: Some(None),
+        ..ConstraintChange::default()
+    };
+    let why = driver.refused(Command::Constrain { change });
+    assert!(why.contains("target chip"), "{why}");
+    let why = driver.refused(Command::Pin {
+        pin: Pin::fixed("stage1.*", width(6)),
+    });
+    assert!(why.contains("target chip (2, 4 or 8)"), "{why}");
+    driver.finish();
+    for c in &driver.tree().candidates {
+        assert_eq!(c.allocation.0[0], width(8));
+        assert!(c.allocation.0.iter().all(|w| [2, 4, 8].contains(&w.bits())));
+    }
 }
 
 #[test]
@@ -602,6 +690,7 @@ fn commands() -> impl Generator<Value = Command> {
         Just(Group::Network),
         (0usize..3).prop_map(|i| Group::Stage(format!("stage{i}"))),
         (0usize..8).prop_map(|i| Group::Layer(format!("stage{}.{}.layer{i}", i / 4, i / 2))),
+        Just(Group::Tie("tied".into())),
     ];
     let pattern =
         prop::sample::select(vec!["stage0.*", "stage1.2.*", "stage1.3.layer7", "nothing"]);
@@ -663,6 +752,20 @@ fn to_drop(points: f64) -> Command {
     }
 }
 
+/// No ties, some of a block, or some of different stages.
+fn ties() -> impl Generator<Value = Vec<Tie>> {
+    let tie = |of: &[usize]| Tie {
+        name: "tied".into(),
+        layers: of.iter().map(|i| layer(*i).to_string()).collect(),
+    };
+    prop::sample::select(vec![
+        Vec::new(),
+        Vec::new(),
+        vec![tie(&[6, 7])],
+        vec![tie(&[1, 5, 6])],
+    ])
+}
+
 /// When a command is given: so many answers after the start, before the end of the unsteered search, or in between.
 #[derive(Clone, Debug)]
 enum When {
@@ -691,10 +794,15 @@ proptest! {
         drop in prop::sample::select(vec![0.3, 1.5, 1.5, 1.5, 100.0]),
         strategy in prop::sample::select(STRATEGIES.to_vec()),
         screening in prop::sample::select(vec![Screening::Exact, Screening::Sequential]),
+        tied in ties(),
         steering in prop::collection::vec((when(), commands()), 0..10),
         cut in 0.0f64..1.0,
     ) {
         let mut settings = settings_for(strategy);
+        // At a coarser level than layers a tie may not join groups: a profile that says so is refused.
+        if strategy != Strategy::Exhaustive {
+            settings.space.ties = tied;
+        }
         settings.gate.mode = gate;
         settings.constraint.max_accuracy_drop = AccuracyDrop::Points(drop);
         settings.search.screening = screening;
@@ -732,6 +840,9 @@ proptest! {
                 let allowed = settings.allowed(&tree.pins).expect("pins that hold");
                 let within = allocation.0.iter().zip(allowed).all(|(w, a)| a.contains(w));
                 prop_assert!(within, "{candidate} breaks a pin");
+                let mut levelled = allocation.clone();
+                settings.space.level_ties(&mut levelled);
+                prop_assert_eq!(&levelled, allocation, "tied layers have one width");
             }
             tree.apply(event);
             for c in &tree.candidates {

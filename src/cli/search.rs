@@ -121,6 +121,7 @@ fn start(
             name,
         },
     };
+    run::possible(&profile.profile).with_context(|| format!("profile {}", source.origin))?;
     let prepared =
         prepared(profile.profile, false).with_context(|| format!("profile {}", source.origin))?;
     let (script, complaints) = commands.open()?;

@@ -124,6 +124,10 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         max_memory: args.max_memory,
         max_drop: args.max_drop,
     };
+    let mut held = tree.pins.clone();
+    held.retain(|p| pins.iter().all(|more| more.pattern != p.pattern));
+    held.extend_from_slice(pins);
+    settings.restricted(&held, args.max_memory).check()?;
     let solution = match predictor.solve(wanted, pins) {
         Err(Unsolved::NothingMeets(nearest)) => {
             note("nothing that this run knows or predicts meets that; the nearest:");

@@ -122,9 +122,8 @@ impl Profiles for Library {
 
     fn check(&self, profile: &str, set: &[String]) -> Result<(), String> {
         let set = SetArgs { set: set.to_vec() };
-        resolve(profile, &set)
-            .map(|_| ())
-            .map_err(|e| format!("{e:#}"))
+        let resolved = resolve(profile, &set).map_err(|e| format!("{e:#}"))?;
+        run::possible(&resolved.profile).map_err(|e| e.to_string())
     }
 }
 

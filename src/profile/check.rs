@@ -9,6 +9,7 @@ use super::error::ProfileError;
 use super::keys::{KEYS, Key, LATER, TABLES, dotted};
 use super::kind::{Kind, WIDTH, expected, fits, shown, width_of};
 use super::nearest::{did_you_mean, one_of};
+use super::ties::QKV;
 
 /// Checks that a document has only known keys, each with a value of its kind.
 ///
@@ -115,6 +116,7 @@ fn check_value(source: &Source, key: &Key, item: &Item) -> Result<(), ProfileErr
     match key.kind {
         Kind::Bits => check_bits(source, item),
         Kind::Pins => check_pins(source, item),
+        Kind::Ties => check_ties(source, item),
         kind if fits(kind, item) => Ok(()),
         kind => Err(wrong(source, &path, item, expected(kind))),
     }
@@ -163,6 +165,25 @@ fn check_pins(source: &Source, item: &Item) -> Result<(), ProfileError> {
             if item.as_value().and_then(width_of).is_none() {
                 return Err(wrong(source, &path, item, WIDTH.to_owned()));
             }
+        }
+    }
+    Ok(())
+}
+
+fn check_ties(source: &Source, item: &Item) -> Result<(), ProfileError> {
+    let table = item
+        .as_table_like()
+        .ok_or_else(|| wrong(source, &["ties"], item, expected(Kind::Ties)))?;
+    for (name, item) in table.iter() {
+        let is_list = item
+            .as_array()
+            .is_some_and(|a| !a.is_empty() && a.iter().all(toml_edit::Value::is_str));
+        let (right, why) = match name {
+            QKV => (item.is_bool(), "expected true or false"),
+            _ => (is_list, "expected a list of layer names or globs"),
+        };
+        if !right {
+            return Err(wrong(source, &["ties", name], item, why.to_owned()));
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::size;
+use super::target::Target;
 
 /// The largest accuracy drop against float that is allowed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -99,6 +100,18 @@ pub struct Constraint {
     /// Most seconds of searching, if limited, likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_seconds: Option<f64>,
+}
+
+impl Constraint {
+    /// The constraint with no more memory than a target has.
+    pub fn on(self, target: Option<&Target>) -> Self {
+        let chip = target.and_then(|t| t.memory);
+        let both = self.max_memory.into_iter().chain(chip);
+        Constraint {
+            max_memory: both.min(),
+            ..self
+        }
+    }
 }
 
 impl Default for Constraint {

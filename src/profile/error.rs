@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::pins::PinError;
+use super::ties::TieError;
 use crate::network::ModelError;
 
 /// Where a profile's setting stands: a line of its file, or the `--set` that gave it.
@@ -141,6 +142,14 @@ pub enum ProfileError {
         place: Place,
         /// Why.
         source: Box<PinError>,
+    },
+    /// A tie that ties nothing.
+    #[error("{place}: {source}")]
+    Ties {
+        /// Where.
+        place: Place,
+        /// Why.
+        source: Box<TieError>,
     },
     /// The sizes in `[model]` describe no network.
     #[error("{place}: {source}")]

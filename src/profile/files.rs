@@ -4,8 +4,9 @@ use std::path::{Component, Path, PathBuf};
 
 use toml_edit::{DocumentMut, Value};
 
-use super::keys::KEYS;
+use super::keys::{KEYS, Key};
 use super::kind::Kind;
+use super::target::Target;
 
 /// What marks a thing that comes with the program instead of a file.
 pub(crate) const BUILTIN: &str = "builtin:";
@@ -24,7 +25,9 @@ pub(crate) fn make_absolute(
     folder: &Path,
 ) -> Result<(), NotUnicode> {
     match path {
-        [table, name] if names_files(table, name) => rewrite(value, &|p| absolute(folder, p)),
+        [table, name] if names_files(table, name) && !is_name(table, name, value) => {
+            rewrite(value, &|p| absolute(folder, p))
+        }
         _ => Ok(()),
     }
 }
@@ -43,7 +46,7 @@ pub(crate) fn rewrite_all(
             .and_then(|t| t.as_table_like_mut())
             .and_then(|t| t.get_mut(key.name))
             .and_then(|i| i.as_value_mut());
-        if let Some(value) = value {
+        if let Some(value) = value.filter(|value| !is_name(key.table, key.name, value)) {
             rewrite(value, change)?;
         }
     }
@@ -76,9 +79,18 @@ pub(crate) fn relative(folder: &Path, path: &Path) -> PathBuf {
 
 fn names_files(table: &str, name: &str) -> bool {
     KEYS.iter().any(|k| {
-        let is_path = matches!(k.kind, Kind::Path | Kind::Paths | Kind::PathOrBuiltin);
+        let is_path = matches!(
+            k.kind,
+            Kind::Path | Kind::Paths | Kind::PathOrBuiltin | Kind::Target
+        );
         k.table == table && k.name == name && is_path
     })
+}
+
+/// True for the name of a shipped target, which is no path.
+fn is_name(table: &str, name: &str, value: &Value) -> bool {
+    let of_target = |k: &&Key| k.table == table && k.name == name && matches!(k.kind, Kind::Target);
+    KEYS.iter().any(|k| of_target(&k)) && value.as_str().is_some_and(|t| !Target::is_path(t))
 }
 
 fn rewrite(value: &mut Value, change: &dyn Fn(&Path) -> PathBuf) -> Result<(), NotUnicode> {

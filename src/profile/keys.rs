@@ -18,7 +18,7 @@ pub(crate) struct Key {
     pub(super) instead: &'static str,
 }
 
-const fn key(table: &'static str, name: &'static str, kind: Kind) -> Key {
+pub(super) const fn key(table: &'static str, name: &'static str, kind: Kind) -> Key {
     let (later, instead) = (&[] as &[&str], "");
     Key {
         table,
@@ -134,6 +134,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("quantizer", "rounding_seed", Kind::Whole(0, i64::MAX)),
     key("constraint", "max_accuracy_drop", Kind::Drop),
     key("constraint", "max_memory", Kind::Size),
+    key("constraint", "target", Kind::Target),
     key("constraint", "max_evaluations", Kind::Whole(1, MANY)),
     key("constraint", "max_seconds", Kind::Number(0.0, f64::MAX)),
     choice(
@@ -162,6 +163,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("gate", "warm_up", Kind::Whole(0, MANY)),
     key("gate", "audit", Kind::Number(0.0, 1.0)),
     key("", "pins", Kind::Pins),
+    key("", "ties", Kind::Ties),
     key("", "bits", Kind::Bits),
 ];
 

@@ -43,6 +43,10 @@ pub(crate) enum Kind {
     Bits,
     /// A table of pattern → bit-width or bounds.
     Pins,
+    /// A table of name → layers, and `qkv`.
+    Ties,
+    /// The name of a shipped target, or a file.
+    Target,
 }
 
 /// A whole number of this size or more is as good as unlimited: messages leave it out.
@@ -93,11 +97,12 @@ pub(crate) fn expected(kind: Kind) -> String {
                 .to_owned()
         }
         Kind::Menu => "expected a list of bit-widths: 1 to 8, 16, \"float\"".to_owned(),
-        Kind::Bits | Kind::Pins => "expected a table".to_owned(),
+        Kind::Bits | Kind::Pins | Kind::Ties => "expected a table".to_owned(),
+        Kind::Target => "expected the name of a target or the path of a file, in quotes".to_owned(),
     }
 }
 
-/// True for a value of the kind. Tables of bits and pins are looked into by the check.
+/// True for a value of the kind. Tables of bits, pins and ties are looked into by the check.
 pub(crate) fn fits(kind: Kind, item: &Item) -> bool {
     let number = |i: &toml_edit::Value| i.as_float().or(i.as_integer().map(|n| n as f64));
     let is_whole = |n: Option<i64>, min, max| n.is_some_and(|n| (min..=max).contains(&n));
@@ -107,7 +112,9 @@ pub(crate) fn fits(kind: Kind, item: &Item) -> bool {
     };
     match kind {
         Kind::Text => item.is_str(),
-        Kind::Path | Kind::PathOrBuiltin => item.as_str().is_some_and(|s| !s.is_empty()),
+        Kind::Path | Kind::PathOrBuiltin | Kind::Target => {
+            item.as_str().is_some_and(|s| !s.is_empty())
+        }
         Kind::Paths => match item.as_array() {
             Some(paths) => paths
                 .iter()
@@ -141,7 +148,7 @@ pub(crate) fn fits(kind: Kind, item: &Item) -> bool {
         Kind::Menu => item
             .as_array()
             .is_some_and(|a| !a.is_empty() && a.iter().all(|v| width_of(v).is_some())),
-        Kind::Bits | Kind::Pins => item.is_table_like(),
+        Kind::Bits | Kind::Pins | Kind::Ties => item.is_table_like(),
     }
 }
 

@@ -40,6 +40,8 @@ mod recognised;
 mod save;
 mod settings;
 mod size;
+mod target;
+mod ties;
 
 pub use config::{
     GateConfig, GateMode, Level, Published, Screening, SearchConfig, Stage, Strategy,
@@ -51,8 +53,10 @@ pub use library::{
 };
 pub use overrides::Overrides;
 pub use paths::{NoHome, Paths};
-pub use pins::{Pin, PinError, Rule, Widths, bounds};
+pub use pins::{Pin, PinError, Rule, Rules, Widths};
 pub use recognised::model_section;
 pub use save::{Save, SaveError, relocated, write_text};
 pub use settings::{Checkpoint, Profile};
 pub use size::parse as parse_size;
+pub use target::{TARGETS, Target};
+pub use ties::{Tie, TieError, Tied};

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::glob;
 use super::nearest::did_you_mean;
+use super::target::Target;
+use super::ties::Tie;
 use crate::quant::{BitWidth, BitWidthError};
 
 /// Which bit-widths all layers whose name matches a pattern may have.
@@ -104,33 +106,77 @@ pub enum PinError {
         menu: String,
     },
     /// Rules that together leave a layer no width; each is needed for that.
-    #[error("{} leave layer \"{layer}\" no width of the menu", all_of(.rules))]
+    #[error("{} leave{} no width of the menu", all_of(.rules), subject(.layers))]
     Conflict {
-        /// The layer.
-        layer: String,
-        /// The rules with what each allows.
+        /// The layer; several where they are tied to each other.
+        layers: Vec<String>,
+        /// The rules.
         rules: Vec<Rule>,
+    },
+    /// The chip has no width of the menu.
+    #[error("{rule} has no width of the bit menu ({menu}); add one to quantizer.bits")]
+    Target {
+        /// The chip and its widths.
+        rule: Rule,
+        /// The menu as text.
+        menu: String,
     },
 }
 
 /// What restricts a layer's widths, as a message names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    /// The pin's pattern.
-    pub pattern: String,
-    /// The widths it allows, as text.
-    pub allows: String,
+pub enum Rule {
+    /// A pin.
+    Pin {
+        /// Its pattern.
+        pattern: String,
+        /// The widths it allows, as text.
+        allows: String,
+    },
+    /// The chip of `constraint.target`.
+    Target {
+        /// Its name.
+        name: String,
+        /// Its widths, as text.
+        allows: String,
+    },
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rule::Pin { pattern, allows } => write!(f, "pin \"{pattern}\" ({allows})"),
+            Rule::Target { name, allows } => write!(f, "target {name} ({allows})"),
+        }
+    }
 }
 
 /// `pins "a" (8) and "b" (at most 4)`.
 fn all_of(rules: &[Rule]) -> String {
-    let named = |rule: &Rule| format!("\"{}\" ({})", rule.pattern, rule.allows);
-    let named: Vec<String> = rules.iter().map(named).collect();
-    match named.split_last() {
-        Some((last, most)) if !most.is_empty() => {
-            format!("pins {} and {last}", most.join(", "))
+    let plural = matches!(rules, [Rule::Pin { .. }, Rule::Pin { .. }, ..]);
+    let named = rules.iter().enumerate().map(|(i, rule)| {
+        let named = rule.to_string();
+        match named.strip_prefix("pin ") {
+            Some(rest) if plural && i == 0 => format!("pins {rest}"),
+            Some(rest) if plural => rest.to_owned(),
+            _ => named,
         }
-        _ => format!("pin {}", named.join("")),
+    });
+    let named: Vec<String> = named.collect();
+    match named.split_last() {
+        Some((last, most)) if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+        _ => named.concat(),
+    }
+}
+
+/// ` layer "a"`, or the layers of a tie; as the object of the sentence.
+fn subject(layers: &[String]) -> String {
+    let quoted: Vec<String> = layers.iter().map(|l| format!("\"{l}\"")).collect();
+    match quoted.split_last() {
+        Some((last, most)) if !most.is_empty() => {
+            format!(" the tied layers {} and {last}", most.join(", "))
+        }
+        _ => format!(" layer {}", quoted.concat()),
     }
 }
 
@@ -141,7 +187,15 @@ impl PinError {
             PinError::NoLayer { pattern, .. }
             | PinError::Inverted { pattern, .. }
             | PinError::NotInMenu { pattern, .. } => pattern,
-            PinError::Conflict { rules, .. } => rules.last().map_or("", |rule| &rule.pattern),
+            PinError::Conflict { rules, .. } => {
+                let mut rules = rules.iter().rev();
+                let pattern = rules.find_map(|rule| match rule {
+                    Rule::Pin { pattern, .. } => Some(pattern.as_str()),
+                    Rule::Target { .. } => None,
+                });
+                pattern.unwrap_or("")
+            }
+            PinError::Target { .. } => "",
         }
     }
 }
@@ -267,20 +321,122 @@ pub(crate) fn widths_text(menu: &[BitWidth]) -> String {
     texts.join(", ")
 }
 
-/// The widths of the menu that all pins allow, for each layer in the order of `names` (ascending where the menu is).
-///
-/// # Errors
-/// [`PinError`] for a pin that matches no layer, has its bounds the wrong way round or none of the menu's widths
-/// within them, and for two pins that together leave a layer no width.
-pub fn bounds(
-    pins: &[Pin],
-    names: &[&str],
-    menu: &[BitWidth],
-) -> Result<Vec<Vec<BitWidth>>, PinError> {
-    for pin in pins {
-        check(pin, names, menu)?;
+/// Everything that restricts widths.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The pins.
+    pub pins: &'a [Pin],
+    /// Layers of equal width.
+    pub ties: &'a [Tie],
+    /// The chip.
+    pub target: Option<&'a Target>,
+    /// The network's layers.
+    pub names: &'a [&'a str],
+    /// The bit menu.
+    pub menu: &'a [BitWidth],
+}
+
+impl Rules<'_> {
+    /// The widths of the menu that all rules allow, for each layer in the order of `names` (ascending where the menu is).
+    /// Tied layers have those that are allowed to all of them.
+    ///
+    /// # Errors
+    /// [`PinError`] for a pin that matches no layer, has its bounds the wrong way round or none of the menu's widths
+    /// within them, for a target without one of these, and for rules that together leave a layer no width.
+    pub fn bounds(&self) -> Result<Vec<Vec<BitWidth>>, PinError> {
+        for pin in self.pins {
+            check(pin, self.names, self.menu)?;
+        }
+        if let Some(target) = self.target {
+            for layer in 0..self.names.len().min(2) {
+                let widths = target.widths_of(layer);
+                if !self.menu.iter().any(|w| widths.contains(w)) {
+                    return Err(PinError::Target {
+                        rule: rule_of(target, layer),
+                        menu: widths_text(self.menu),
+                    });
+                }
+            }
+        }
+        (0..self.names.len())
+            .map(|layer| self.allowed(layer))
+            .collect()
     }
-    names.iter().map(|name| allowed(pins, name, menu)).collect()
+
+    fn allowed(&self, layer: usize) -> Result<Vec<BitWidth>, PinError> {
+        let name = self.names[layer];
+        let tie = self
+            .ties
+            .iter()
+            .find(|t| t.layers.iter().any(|l| l == name));
+        let layers: Vec<usize> = match tie {
+            None => vec![layer],
+            Some(tie) => {
+                let of_tie = |i: &usize| tie.layers.iter().any(|l| l == self.names[*i]);
+                (0..self.names.len()).filter(of_tie).collect()
+            }
+        };
+        let mut rules: Vec<(Rule, Vec<BitWidth>)> = Vec::new();
+        for layer in &layers {
+            for rule in self.of(*layer) {
+                if !rules.contains(&rule) {
+                    rules.push(rule);
+                }
+            }
+        }
+        let within = |rules: &[(Rule, Vec<BitWidth>)]| -> Vec<BitWidth> {
+            let mut widths = self.menu.to_vec();
+            widths.retain(|w| rules.iter().all(|(_, allowed)| allowed.contains(w)));
+            widths
+        };
+        let widths = within(&rules);
+        if !widths.is_empty() {
+            return Ok(widths);
+        }
+        // What is needed for the conflict: each in turn is left out where the others exclude everything, too.
+        let mut at = 0;
+        while at < rules.len() {
+            let rule = rules.remove(at);
+            if !within(&rules).is_empty() {
+                rules.insert(at, rule);
+                at += 1;
+            }
+        }
+        let layers = layers.iter().map(|l| self.names[*l].to_owned());
+        Err(PinError::Conflict {
+            layers: layers.collect(),
+            rules: rules.into_iter().map(|(rule, _)| rule).collect(),
+        })
+    }
+
+    /// The rules for a layer alone, with the widths of the menu that each allows.
+    fn of(&self, layer: usize) -> Vec<(Rule, Vec<BitWidth>)> {
+        let menu = |allows: &dyn Fn(BitWidth) -> bool| -> Vec<BitWidth> {
+            self.menu.iter().copied().filter(|w| allows(*w)).collect()
+        };
+        let pins = self.pins.iter().filter(|p| p.matches(self.names[layer]));
+        let pins = pins.map(|pin| {
+            let rule = Rule::Pin {
+                pattern: pin.pattern.clone(),
+                allows: pin.describe(),
+            };
+            (rule, menu(&|w| pin.allows(w)))
+        });
+        let target = self.target.map(|target| {
+            let widths = target.widths_of(layer);
+            (rule_of(target, layer), menu(&|w| widths.contains(&w)))
+        });
+        pins.chain(target).collect()
+    }
+}
+
+fn rule_of(target: &Target, layer: usize) -> Rule {
+    let first = layer == 0 && target.first_layer.is_some();
+    let of = if first { " in the first layer" } else { "" };
+    Rule::Target {
+        name: target.name.clone(),
+        allows: format!("{}{of}", one_of(target.widths_of(layer))),
+    }
 }
 
 fn check(pin: &Pin, names: &[&str], menu: &[BitWidth]) -> Result<(), PinError> {
@@ -302,38 +458,6 @@ fn check(pin: &Pin, names: &[&str], menu: &[BitWidth]) -> Result<(), PinError> {
         return Err(PinError::NoLayer { pattern, hint });
     }
     Ok(())
-}
-
-fn allowed(pins: &[Pin], name: &str, menu: &[BitWidth]) -> Result<Vec<BitWidth>, PinError> {
-    let here: Vec<&Pin> = pins.iter().filter(|p| p.matches(name)).collect();
-    let within = |pins: &[&Pin]| -> Vec<BitWidth> {
-        menu.iter()
-            .copied()
-            .filter(|w| pins.iter().all(|p| p.allows(*w)))
-            .collect()
-    };
-    let widths = within(&here);
-    if !widths.is_empty() {
-        return Ok(widths);
-    }
-    // What is needed for the conflict: each in turn is left out where the others exclude everything, too.
-    let mut needed = here;
-    let mut at = 0;
-    while at < needed.len() {
-        let pin = needed.remove(at);
-        if !within(&needed).is_empty() {
-            needed.insert(at, pin);
-            at += 1;
-        }
-    }
-    let rule = |pin: &&Pin| Rule {
-        pattern: pin.pattern.clone(),
-        allows: pin.describe(),
-    };
-    Err(PinError::Conflict {
-        layer: name.to_owned(),
-        rules: needed.iter().map(rule).collect(),
-    })
 }
 
 /// The end of a sentence about a name or pattern that matches no layer.
@@ -359,6 +483,73 @@ mod tests {
     const NAMES: [&str; 4] = ["embed.proj", "stage1.0.q", "stage1.0.k", "head"];
     fn menu() -> Vec<BitWidth> {
         [2, 4, 6, 8].map(width).to_vec()
+    }
+
+    fn bounds(
+        pins: &[Pin],
+        names: &[&str],
+        menu: &[BitWidth],
+    ) -> Result<Vec<Vec<BitWidth>>, PinError> {
+        let (ties, target) = (&[], None);
+        Rules {
+            pins,
+            ties,
+            target,
+            names,
+            menu,
+        }
+        .bounds()
+    }
+
+    #[test]
+    fn tied_layers_have_what_is_allowed_to_all_and_chips_rule_with_pins() {
+        let tie = Tie {
+            name: "qk".into(),
+            layers: vec![NAMES[1].into(), NAMES[2].into()],
+        };
+        let target = Target {
+            name: "chip".into(),
+            title: "A chip".into(),
+            memory: None,
+            widths: [2, 4, 6].map(width).to_vec(),
+            first_layer: Some(vec![width(8)]),
+            scale: None,
+        };
+        let menu = menu();
+        let of = |pins: &[Pin]| {
+            Rules {
+                pins,
+                ties: std::slice::from_ref(&tie),
+                target: Some(&target),
+                names: &NAMES,
+                menu: &menu,
+            }
+            .bounds()
+        };
+        let got = of(&[pin("*.q", 4, 8), pin("*.k", 1, 4)]).unwrap();
+        assert_eq!(got[0], [width(8)]);
+        assert_eq!((&got[1], &got[2]), (&vec![width(4)], &vec![width(4)]));
+        assert_eq!(got[3], [2, 4, 6].map(width));
+        let why = |pins: &[Pin]| of(pins).unwrap_err().to_string();
+        assert_eq!(
+            why(&[pin("*.q", 6, 8), pin("*.k", 1, 4)]),
+            "pins \"*.q\" (6 to 8) and \"*.k\" (at most 4) leave the tied layers \"stage1.0.q\" and \"stage1.0.k\" no width of the menu"
+        );
+        assert_eq!(
+            why(&[pin("head", 8, 8)]),
+            "pin \"head\" (8) and target chip (2, 4 or 6) leave layer \"head\" no width of the menu"
+        );
+        let of_menu = Rules {
+            pins: &[],
+            ties: &[],
+            target: Some(&target),
+            names: &NAMES,
+            menu: &[width(3), width(8)],
+        };
+        assert_eq!(
+            of_menu.bounds().unwrap_err().to_string(),
+            "target chip (2, 4 or 6) has no width of the bit menu (3, 8); add one to quantizer.bits"
+        );
     }
 
     #[test]
@@ -480,14 +671,16 @@ mod tests {
                     prop_assert!(!naive.is_empty());
                     prop_assert_eq!(widths, naive);
                 },
-                Err(PinError::Conflict { layer, rules }) => {
+                Err(PinError::Conflict { layers, rules }) => {
                     prop_assert!(!rules.is_empty());
-                    let named = |p: &&Pin| rules.iter().any(|r| r.pattern == p.pattern && r.allows == p.describe());
+                    let layer = layers.concat();
+                    let as_rule = |p: &Pin| Rule::Pin { pattern: p.pattern.clone(), allows: p.describe() };
+                    let named = |p: &&Pin| rules.contains(&as_rule(p));
                     let named: Vec<&Pin> = pins.iter().filter(named).collect();
                     prop_assert!(named.iter().all(|p| p.matches(&layer)));
                     let left = |out: Option<usize>| menu().into_iter().any(|w| {
                         let mut rules = rules.iter().enumerate().filter(|(i, _)| Some(*i) != out);
-                        rules.all(|(_, r)| named.iter().any(|p| p.describe() == r.allows && p.allows(w)))
+                        rules.all(|(_, r)| named.iter().any(|p| as_rule(p) == *r && p.allows(w)))
                     });
                     prop_assert!(!left(None), "they exclude everything");
                     prop_assert!((0..rules.len()).all(|i| left(Some(i))), "and each is needed for that");

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use toml_edit::{DocumentMut, Item, TableLike};
 
 use super::check::check;
-use super::config::SearchConfig;
+use super::config::{Level, SearchConfig};
 use super::constraint::Constraint;
 use super::document::Source;
 use super::error::ProfileError;
@@ -15,11 +15,13 @@ use super::files::{self, BUILTIN};
 use super::keys::{KEYS, dotted};
 use super::kind::{bytes, expected, shown, width_of};
 use super::overrides::Overrides;
-use super::pins::{Pin, Widths, layer_hint, widths_text};
+use super::pins::{Pin, PinError, Widths, layer_hint, widths_text};
 use super::settings::{Checkpoint, Profile, layer_names};
+use super::target::Target;
+use super::ties::{Tie, Tied, ties};
 use crate::data::DataConfig;
-use crate::network::{Family, ModelConfig, ModelError, ModelKey, Presence};
-use crate::quant::BitWidth;
+use crate::network::{BlockId, Family, Graph, ModelConfig, ModelError, ModelKey, Presence};
+use crate::quant::{BitWidth, Scheme};
 
 /// Reads a text with overrides: the profile, and the text with the overrides in it.
 ///
@@ -62,6 +64,11 @@ impl Reading<'_> {
         let stem = || origin.file_stem().map(|s| s.to_string_lossy().into_owned());
         let name = self.document.get("name").and_then(Item::as_str);
         let menu = self.menu();
+        let target = self.target()?;
+        let constraint = Constraint {
+            max_memory: self.item("constraint", "max_memory").and_then(bytes),
+            ..self.section("constraint", &["max_memory", "target"])?
+        };
         let profile = Profile {
             name: name
                 .map(str::to_owned)
@@ -72,13 +79,12 @@ impl Reading<'_> {
             checkpoint: self.item("model", "checkpoint").and_then(checkpoint),
             search: self.search(data.as_ref())?,
             data,
-            scheme: self.section("quantizer", &["bits"])?,
-            constraint: Constraint {
-                max_memory: self.item("constraint", "max_memory").and_then(bytes),
-                ..self.section("constraint", &["max_memory"])?
-            },
+            scheme: self.scheme(target.as_ref())?,
+            constraint: constraint.on(target.as_ref()),
+            target,
             gate: self.section("gate", &[])?,
             pins: self.pins()?,
+            ties: self.ties(),
             bits: self.bits(&menu)?,
             menu,
         };
@@ -98,13 +104,20 @@ impl Reading<'_> {
             };
             ProfileError::Model { place, source }
         })?;
-        profile
-            .bounds(&graph)
-            .map_err(|source| ProfileError::Pins {
-                place: self.source.place(&["pins", source.pattern()]),
-                source: Box::new(source),
-            })?;
         let names = layer_names(&graph);
+        let ties = ties(&profile.ties, &names).map_err(|source| ProfileError::Ties {
+            place: self.source.place(&["ties", source.key()]),
+            source: Box::new(source),
+        })?;
+        self.level_of_ties(profile, &graph, &ties)?;
+        profile.bounds(&graph).map_err(|source| {
+            let place = match source {
+                PinError::Target { .. } => self.source.place(&["constraint", "target"]),
+                _ => self.source.place(&["pins", source.pattern()]),
+            };
+            let source = Box::new(source);
+            ProfileError::Pins { place, source }
+        })?;
         let is_unknown = |name: &&String| !names.contains(&name.as_str());
         match profile.bits.keys().find(is_unknown) {
             None => Ok(()),
@@ -114,6 +127,81 @@ impl Reading<'_> {
                 hint: layer_hint(name, &names),
             }),
         }
+    }
+
+    /// Refuses ties between groups of the finest level where that is coarser than layers: these would be one group.
+    fn level_of_ties(
+        &self,
+        profile: &Profile,
+        graph: &Graph,
+        ties: &[Tie],
+    ) -> Result<(), ProfileError> {
+        let block = |name: &String| {
+            graph
+                .layers
+                .iter()
+                .find(|l| l.name == *name)
+                .map(|l| l.block)
+        };
+        let group = |name: &String| match profile.search.levels.last() {
+            Some(Level::Block) => block(name).map(BlockId::index),
+            Some(Level::Stage) => block(name).map(|b| graph.blocks[b.index()].stage.index()),
+            _ => None,
+        };
+        let apart = |tie: &&Tie| tie.layers.windows(2).any(|l| group(&l[0]) != group(&l[1]));
+        match ties.iter().find(apart) {
+            None => Ok(()),
+            Some(tie) => Err(self.wrong(
+                "search",
+                "levels",
+                format!(
+                    "tie \"{}\" joins groups of the last level; end with \"layer\", or tie layers of one group",
+                    tie.name
+                ),
+            )),
+        }
+    }
+
+    /// `constraint.target`.
+    fn target(&self) -> Result<Option<Target>, ProfileError> {
+        let name = self.item("constraint", "target").and_then(Item::as_str);
+        let place = || self.source.place(&["constraint", "target"]);
+        name.map(|name| Target::find(name, &place)).transpose()
+    }
+
+    /// `[quantizer]` without the menu; the scale is the target's where it needs one.
+    fn scheme(&self, target: Option<&Target>) -> Result<Scheme, ProfileError> {
+        let scheme: Scheme = self.section("quantizer", &["bits"])?;
+        let Some((target, scale)) = target.and_then(|t| Some((t, t.scale?))) else {
+            return Ok(scheme);
+        };
+        if self.item("quantizer", "scale").is_some() && scheme.scale != scale {
+            let why = format!(
+                "target {} computes with another scale; leave this out, or choose another target",
+                target.name
+            );
+            return Err(self.wrong("quantizer", "scale", why));
+        }
+        Ok(Scheme { scale, ..scheme })
+    }
+
+    fn ties(&self) -> Vec<Tied> {
+        let table = self.document.get("ties").and_then(Item::as_table_like);
+        let line = |(name, item): (&str, &Item)| match item.as_array() {
+            None => item.as_bool().unwrap_or(false).then_some(Tied::Qkv),
+            Some(list) => Some(Tied::Own {
+                name: name.to_owned(),
+                patterns: list
+                    .iter()
+                    .filter_map(|v| v.as_str().map(str::to_owned))
+                    .collect(),
+            }),
+        };
+        table
+            .into_iter()
+            .flat_map(|t| t.iter())
+            .filter_map(line)
+            .collect()
     }
 
     fn item(&self, table: &str, name: &str) -> Option<&Item> {

@@ -14,6 +14,7 @@ use super::overrides::replace;
 use super::pins::{Pin, Widths};
 use super::reading::pin;
 use super::settings::{Checkpoint, Profile};
+use super::ties::{QKV, Tied};
 use crate::quant::{Allocation, BitWidth};
 
 /// Why a profile was not saved. Whatever stood there before still does.
@@ -221,6 +222,24 @@ fn write_pins(document: &mut DocumentMut, pins: &[Pin]) {
     }
 }
 
+fn write_ties(document: &mut DocumentMut, ties: &[Tied]) {
+    if ties.is_empty() {
+        return;
+    }
+    let Some(table) = table(document, "ties") else {
+        return;
+    };
+    for tie in ties {
+        match tie {
+            Tied::Qkv => table.insert(QKV, toml_edit::value(true)),
+            Tied::Own { name, patterns } => {
+                let list: toml_edit::Array = patterns.iter().map(String::as_str).collect();
+                table.insert(name, toml_edit::value(list))
+            }
+        };
+    }
+}
+
 fn width_value(width: BitWidth) -> Value {
     match width.is_float() {
         true => Value::from("float"),
@@ -275,13 +294,17 @@ impl Profile {
         let menu: toml_edit::Array = self.menu.iter().map(|w| width_value(*w)).collect();
         quantizer.insert("bits", toml_edit::value(menu));
         section("quantizer", quantizer, &mut document);
-        let constraint = toml_edit::ser::to_document(&self.constraint)?;
+        let mut constraint = toml_edit::ser::to_document(&self.constraint)?;
+        if let Some(target) = &self.target {
+            constraint.insert("target", toml_edit::value(&target.name));
+        }
         section("constraint", constraint, &mut document);
         let search = toml_edit::ser::to_document(&self.search)?;
         section("search", search, &mut document);
         let gate = toml_edit::ser::to_document(&self.gate)?;
         section("gate", gate, &mut document);
         write_pins(&mut document, &self.pins);
+        write_ties(&mut document, &self.ties);
         if !self.bits.is_empty() {
             let names: Vec<&str> = self.bits.keys().map(String::as_str).collect();
             let widths = Allocation(self.bits.values().copied().collect());

@@ -9,8 +9,10 @@ use super::document::read_text;
 use super::error::ProfileError;
 use super::files::BUILTIN;
 use super::overrides::Overrides;
-use super::pins::{self, Pin, PinError};
+use super::pins::{Pin, PinError, Rules};
 use super::reading;
+use super::target::Target;
+use super::ties::{self, Tie, Tied};
 use crate::checkpoint::{CheckpointError, Contents};
 use crate::data::DataConfig;
 use crate::network::{Graph, ModelConfig, ModelError};
@@ -64,14 +66,18 @@ pub struct Profile {
     pub scheme: Scheme,
     /// `quantizer.bits`: the allowed widths, ascending, each once.
     pub menu: Vec<BitWidth>,
-    /// `[constraint]`.
+    /// `[constraint]`, its memory no larger than the target's.
     pub constraint: Constraint,
+    /// `constraint.target`, read.
+    pub target: Option<Target>,
     /// `[search]`.
     pub search: SearchConfig,
     /// `[gate]`.
     pub gate: GateConfig,
     /// `[pins]`, in the file's order.
     pub pins: Vec<Pin>,
+    /// `[ties]`, in the file's order.
+    pub ties: Vec<Tied>,
     /// `[bits]`: layer → width; empty where nothing is given.
     pub bits: BTreeMap<String, BitWidth>,
 }
@@ -113,12 +119,24 @@ impl Profile {
         self.model.graph()
     }
 
-    /// The widths that the pins leave each layer of the graph, ascending.
+    /// The ties of the graph's layers. (Those of a profile that was read name only layers of its network.)
+    pub fn ties(&self, graph: &Graph) -> Vec<Tie> {
+        ties::ties(&self.ties, &layer_names(graph)).unwrap_or_default()
+    }
+
+    /// The widths that pins, ties and target leave each layer of the graph, ascending.
     ///
     /// # Errors
     /// [`PinError`].
     pub fn bounds(&self, graph: &Graph) -> Result<Vec<Vec<BitWidth>>, PinError> {
-        pins::bounds(&self.pins, &layer_names(graph), &self.menu)
+        let rules = Rules {
+            pins: &self.pins,
+            ties: &self.ties(graph),
+            target: self.target.as_ref(),
+            names: &layer_names(graph),
+            menu: &self.menu,
+        };
+        rules.bounds()
     }
 
     /// The allocation of `[bits]`; none where the profile has none. Layers that it leaves out have the menu's largest

@@ -8,7 +8,7 @@ use crate::evaluate::EvaluateError;
 use crate::journal::JournalError;
 use crate::network::ModelError;
 use crate::profile::{PinError, ProfileError, SaveError};
-use crate::search::{ReplayError, Unsearchable};
+use crate::search::{Impossible, ReplayError, Unsearchable};
 
 /// Why a run cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,9 @@ pub enum RunError {
     /// What there is to search.
     #[error(transparent)]
     Unsearchable(#[from] Unsearchable),
+    /// Rules that no allocation keeps.
+    #[error(transparent)]
+    Impossible(#[from] Impossible),
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),

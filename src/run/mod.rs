@@ -36,7 +36,7 @@ pub use follow::follow;
 pub use open::{BEST, PROFILE, Parts, Source, create, launch, relaunch, resume};
 pub use place::{Place, slug};
 pub use prepare::{
-    CACHE_MEMORY, EvaluatorOptions, Prepared, evaluator, load_weights, space, statistics,
+    CACHE_MEMORY, EvaluatorOptions, Prepared, evaluator, load_weights, possible, space, statistics,
 };
 pub use probe::{Probe, Probed};
 pub use results::{Contents, Contexts, Recalling, Store, Stores};

@@ -13,7 +13,7 @@ use crate::journal::Fingerprint;
 use crate::network::{Graph, LayerId};
 use crate::profile::{Paths, Profile};
 use crate::quant::{Allocation, BitWidth, MemoryModel};
-use crate::search::{Settings, Space, SpaceLayer};
+use crate::search::{Restricted, Settings, Space, SpaceLayer};
 
 /// Raised when a graph or an executor changes what a run's numbers mean.
 const GRAPH_VERSION: u32 = 1;
@@ -139,7 +139,14 @@ impl Prepared {
             weights: self.weights.fingerprint(&self.graph)[..16].to_owned(),
             data: hash(&data),
             quantizer: hash(&(&self.profile.scheme, &self.profile.menu)),
-            search: hash(&(&s.constraint, &s.search, &s.gate, &s.pins, &s.start)),
+            search: {
+                let of_search = (&s.constraint, &s.search, &s.gate, &s.pins, &s.start);
+                match (&s.target, s.space.ties.is_empty()) {
+                    // As before there were any.
+                    (None, true) => hash(&of_search),
+                    (target, _) => hash(&(of_search, target, &s.space.ties)),
+                }
+            },
             numerics,
         }
     }
@@ -189,6 +196,7 @@ fn settings(profile: &Profile, graph: &Graph, splits: &Splits) -> Settings {
         search: profile.search.clone(),
         gate: profile.gate,
         pins: profile.pins.clone(),
+        target: profile.target.clone(),
         start: profile.allocation(graph),
         calibration_images: splits.calibration.len(),
         search_images: splits.search.len(),
@@ -219,8 +227,24 @@ pub fn space(profile: &Profile, graph: &Graph) -> Space {
         layers: graph.layers.iter().enumerate().map(layer).collect(),
         menu: profile.menu.clone(),
         fixed_bytes: memory.fixed_bytes(),
+        ties: profile.ties(graph),
         sites: graph.sites.iter().map(|s| s.name.clone()).collect(),
     }
+}
+
+/// Checks that some allocation keeps to everything that a profile says of a search; needs neither weights nor images.
+///
+/// # Errors
+/// [`RunError::Impossible`] names what excludes what.
+pub fn possible(profile: &Profile) -> Result<(), RunError> {
+    let graph = profile.graph()?;
+    let restricted = Restricted {
+        space: &space(profile, &graph),
+        pins: &profile.pins,
+        target: profile.target.as_ref(),
+        max_memory: profile.constraint.max_memory,
+    };
+    Ok(restricted.check()?)
 }
 
 /// The libtorch evaluator for a prepared run. There is no other: nothing that a user runs falls back to a synthetic one.

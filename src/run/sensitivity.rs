@@ -279,6 +279,7 @@ mod tests {
             layers: (0..layers).map(layer).collect(),
             menu: menu.to_vec(),
             fixed_bytes: 7,
+            ties: Vec::new(),
             sites: Vec::new(),
         };
         let mut measuring = Measuring {

@@ -99,7 +99,7 @@ impl Engine {
         };
         match &last.inverse {
             Inverse::Command(Command::Constrain { change }) => {
-                let note = format!("back to: {}", change.of(self.tree.constraint));
+                let note = format!("back to: {}", self.tree.changed(change));
                 Ok((note, Effect::Rejudge))
             }
             Inverse::Command(inverse) => self.check(inverse),
@@ -121,15 +121,24 @@ impl Engine {
         if let Some(wrong) = change.wrong() {
             return Err(wrong.into());
         }
-        let constraint = change.of(self.tree.constraint);
+        let constraint = self.tree.changed(change);
         if constraint == self.tree.constraint {
-            return Err(format!("the constraint is that already: {constraint}"));
-        }
-        let least = self.settings.space.bytes(&self.lowest());
-        if let Some(most) = change.max_memory.flatten().filter(|most| *most < least) {
+            let chip = self
+                .settings
+                .target
+                .as_ref()
+                .filter(|_| change.max_memory.is_some());
+            let chip = chip.map(|t| format!(" (target {} allows no more memory)", t.name));
             return Err(format!(
-                "no allocation fits in {most} bytes: the smallest widths that the pins allow take {least}"
+                "the constraint is that already: {constraint}{}",
+                chip.unwrap_or_default()
             ));
+        }
+        if change.max_memory.is_some() {
+            let restricted = self
+                .settings
+                .restricted(&self.tree.pins, constraint.max_memory);
+            restricted.check().map_err(|e| e.to_string())?;
         }
         Ok((format!("from now on: {constraint}"), Effect::Rejudge))
     }
@@ -212,13 +221,23 @@ impl Engine {
     ) -> Result<(String, Effect), String> {
         let parent = self.check_parent(id)?;
         let mut allocation = parent.allocation.clone();
+        let space = &self.settings.space;
+        let mut of_ties: BTreeMap<&str, (&String, BitWidth)> = BTreeMap::new();
         for (name, width) in bits {
-            let layers = &self.settings.space.layers;
-            let Some(i) = layers.iter().position(|layer| &layer.name == name) else {
+            let Some(i) = space.layers.iter().position(|layer| &layer.name == name) else {
                 return Err(format!("the network has no layer {name}"));
             };
             self.check_width(*width)?;
-            allocation = brought_to(&allocation, &[i], &self.allowed, *width);
+            if let Some(tie) = space.tie(name) {
+                let (other, before) = *of_ties.entry(&tie.name).or_insert((name, *width));
+                if before != *width {
+                    return Err(format!(
+                        "{other} and {name} are tied ({}): give them the same width",
+                        tie.name
+                    ));
+                }
+            }
+            allocation = brought_to(&allocation, &space.tied(i), &self.allowed, *width);
         }
         if allocation == parent.allocation {
             return Err(format!("that is {id} itself: choose other widths"));

@@ -19,15 +19,19 @@ pub enum Group {
     Stage(String),
     /// The layers of a block, by its name.
     Block(String),
-    /// One layer, by its name.
+    /// One layer, by its name, and those that are tied to it.
     Layer(String),
+    /// The layers of a tie, by its name.
+    Tie(String),
 }
 
 impl fmt::Display for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Group::Network => f.pad("network"),
-            Group::Stage(name) | Group::Block(name) | Group::Layer(name) => f.pad(name),
+            Group::Stage(name) | Group::Block(name) | Group::Layer(name) | Group::Tie(name) => {
+                f.pad(name)
+            }
         }
     }
 }

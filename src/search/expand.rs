@@ -117,16 +117,13 @@ impl Engine {
             .zip(&self.allowed)
             .all(|(width, allowed)| allowed.contains(width))
     }
-    /// An allocation brought within the pins now in force.
+    /// An allocation brought within the pins now in force, tied layers to the largest width among them.
     pub(super) fn clamped(&self, allocation: &Allocation) -> Allocation {
-        Allocation(
-            allocation
-                .0
-                .iter()
-                .zip(&self.allowed)
-                .map(|(w, allowed)| nearest_allowed(allowed, *w))
-                .collect(),
-        )
+        let pairs = allocation.0.iter().zip(&self.allowed);
+        let within = pairs.map(|(w, allowed)| nearest_allowed(allowed, *w));
+        let mut within = Allocation(within.collect());
+        self.settings.space.level_ties(&mut within);
+        within
     }
     pub(super) fn lowest(&self) -> Allocation {
         self.clamped(&Allocation::uniform(

@@ -23,6 +23,7 @@ mod level;
 mod levels;
 mod limits;
 mod phases;
+mod possible;
 mod predict;
 mod probes;
 mod replay;
@@ -41,6 +42,7 @@ pub use event::{
 };
 pub use known::allowed_loss;
 pub use level::nearest_allowed;
+pub use possible::{Impossible, Restricted, TooSmall};
 pub use predict::{
     Estimate, FrontPoint, Measured, Prediction, Predictor, Solution, Unsolved, Wanted,
 };

@@ -6,7 +6,7 @@ use super::Group;
 use super::known::{Bar, allowed_loss};
 use crate::evaluate::PairedTest;
 use crate::profile::{
-    Constraint, GateConfig, Level, Pin, PinError, Screening, SearchConfig, bounds,
+    Constraint, GateConfig, Level, Pin, PinError, Screening, SearchConfig, Rules, Target, Tie,
 };
 use crate::quant::{Allocation, BitWidth, packed_bytes};
 
@@ -36,6 +36,9 @@ pub struct Space {
     pub menu: Vec<BitWidth>,
     /// Bytes that no choice changes.
     pub fixed_bytes: u64,
+    /// Layers of equal width; no layer is in two of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ties: Vec<Tie>,
     /// Names of the neuron sites, in the graph's order; the logits are the last drift site and not listed.
     pub sites: Vec<String>,
 }
@@ -62,33 +65,74 @@ impl Space {
         let layers = self.layers.iter().zip(&allocation.0).map(packed);
         layers.fold(0, u64::saturating_add)
     }
-    /// Indices of a group's layers; empty for an unknown name.
+    /// Indices of a group's layers, in the graph's order, with those that are tied to them; empty for an unknown name.
     pub fn members(&self, group: &Group) -> Vec<usize> {
         let is_member = |layer: &SpaceLayer| match group {
             Group::Network => true,
             Group::Stage(name) => &layer.stage == name,
             Group::Block(name) => &layer.block == name,
             Group::Layer(name) => &layer.name == name,
+            Group::Tie(name) => self.tie(&layer.name).is_some_and(|tie| &tie.name == name),
         };
-        (0..self.layers.len())
-            .filter(|i| is_member(&self.layers[*i]))
-            .collect()
+        let members = (0..self.layers.len()).filter(|i| is_member(&self.layers[*i]));
+        let mut members: Vec<usize> = members.flat_map(|i| self.tied(i)).collect();
+        members.sort_unstable();
+        members.dedup();
+        members
     }
-    /// The groups of a level, in the graph's order.
+    /// A layer with those that are tied to it.
+    pub fn tied(&self, layer: usize) -> Vec<usize> {
+        let tie = self.layers.get(layer).and_then(|l| self.tie(&l.name));
+        let Some(tie) = tie else { return vec![layer] };
+        let of_tie = |i: &usize| tie.layers.contains(&self.layers[*i].name);
+        (0..self.layers.len()).filter(of_tie).collect()
+    }
+    /// The tie that a layer is in.
+    pub fn tie(&self, layer: &str) -> Option<&Tie> {
+        self.ties
+            .iter()
+            .find(|tie| tie.layers.iter().any(|l| l == layer))
+    }
+    /// The groups of a level, in the graph's order; of those with the same layers the first. At the level of layers tied
+    /// ones are one group.
     pub fn groups(&self, level: Level) -> Vec<Group> {
         let mut groups = Vec::new();
         for layer in &self.layers {
-            let group = match level {
-                Level::Network => Group::Network,
-                Level::Stage => Group::Stage(layer.stage.clone()),
-                Level::Block => Group::Block(layer.block.clone()),
-                Level::Layer => Group::Layer(layer.name.clone()),
+            let group = match (level, self.tie(&layer.name)) {
+                (Level::Network, _) => Group::Network,
+                (Level::Stage, _) => Group::Stage(layer.stage.clone()),
+                (Level::Block, _) => Group::Block(layer.block.clone()),
+                (Level::Layer, None) => Group::Layer(layer.name.clone()),
+                (Level::Layer, Some(tie)) => Group::Tie(tie.name.clone()),
             };
             if !groups.contains(&group) {
                 groups.push(group);
             }
         }
+        let mut seen: Vec<Vec<usize>> = Vec::new();
+        groups.retain(|group| {
+            let members = self.members(group);
+            let is_new = !seen.contains(&members);
+            seen.push(members);
+            is_new
+        });
         groups
+    }
+    /// Brings tied layers to the largest width among them.
+    pub fn level_ties(&self, allocation: &mut Allocation) {
+        for tie in &self.ties {
+            let of_tie = |i: &usize| tie.layers.contains(&self.layers[*i].name);
+            let members: Vec<usize> = (0..self.layers.len()).filter(of_tie).collect();
+            let widths = members.iter().filter_map(|i| allocation.0.get(*i).copied());
+            let Some(largest) = widths.max() else {
+                continue;
+            };
+            for i in members {
+                if let Some(width) = allocation.0.get_mut(i) {
+                    *width = largest;
+                }
+            }
+        }
     }
 }
 
@@ -107,6 +151,9 @@ pub struct Settings {
     pub gate: GateConfig,
     /// Bounds on bit-widths.
     pub pins: Vec<Pin>,
+    /// The chip: its memory and widths hold whatever a person changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
     /// The allocation to start from; none for the largest width everywhere.
     pub start: Option<Allocation>,
     /// Images of the calibration split.
@@ -145,12 +192,19 @@ impl Settings {
             test: None,
         }
     }
-    /// The widths each layer may have under the given pins.
+    /// The widths each layer may have under the given pins, the ties and the target.
     ///
     /// # Errors
-    /// [`PinError`] where a pin names no layer or leaves one no width.
+    /// [`PinError`] where a pin names no layer or rules leave one no width.
     pub fn allowed(&self, pins: &[Pin]) -> Result<Vec<Vec<BitWidth>>, PinError> {
         let names: Vec<&str> = self.space.layers.iter().map(|l| l.name.as_str()).collect();
-        bounds(pins, &names, &self.space.menu)
+        let rules = Rules {
+            pins,
+            ties: &self.space.ties,
+            target: self.target.as_ref(),
+            names: &names,
+            menu: &self.space.menu,
+        };
+        rules.bounds()
     }
 }

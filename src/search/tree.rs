@@ -7,7 +7,7 @@ use super::{
     Settings, StopReason,
 };
 use crate::evaluate::{CorrectBits, Verdict};
-use crate::profile::{Constraint, Level, Pin};
+use crate::profile::{Constraint, ConstraintChange, Level, Pin};
 use crate::quant::Allocation;
 
 /// Where a candidate stands.
@@ -296,12 +296,18 @@ impl Tree {
             }
             Command::Unpin { pattern } => self.pins.retain(|p| &p.pattern != pattern),
             Command::Constrain { change } => {
-                self.constraint = change.of(self.constraint);
+                self.constraint = self.changed(change);
                 self.rejudge();
             }
             Command::Stop | Command::TimeUp => self.paused = false,
             Command::SetBits { .. } | Command::SetLayers { .. } | Command::Undo => {}
         }
+    }
+
+    /// The constraint that a change makes of the one in force: never more memory than the target has.
+    pub fn changed(&self, change: &ConstraintChange) -> Constraint {
+        let target = self.settings.as_ref().and_then(|s| s.target.as_ref());
+        change.of(self.constraint).on(target)
     }
 
     /// The largest accuracy drop that the constraint in force allows, in percentage points.

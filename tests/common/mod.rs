@@ -42,6 +42,7 @@ pub fn settings() -> Settings {
             layers: (0..LAYERS).map(layer).collect(),
             menu,
             fixed_bytes: 100,
+            ties: Vec::new(),
             sites: (0..LAYERS).map(|i| format!("site{i}")).collect(),
         },
         constraint: Constraint {
@@ -56,6 +57,7 @@ pub fn settings() -> Settings {
         },
         gate: GateConfig::default(),
         pins: Vec::new(),
+        target: None,
         start: None,
         calibration_images: 16,
         search_images: 800,

@@ -45,6 +45,7 @@ pub fn demo_space() -> Space {
         layers,
         menu,
         fixed_bytes: memory.fixed_bytes(),
+        ties: Vec::new(),
         sites,
     }
 }
@@ -63,6 +64,7 @@ pub fn demo_settings() -> Settings {
         },
         gate: GateConfig::default(),
         pins: vec![],
+        target: None,
         start: None,
         calibration_images: 64,
         search_images: 2000,

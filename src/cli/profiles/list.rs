@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::cli::numbers::compact;
-use crate::profile::{Checkpoint, Library, Origin, Profile};
+use crate::profile::{Checkpoint, Library, Origin, Profile, TARGETS, Target};
+use crate::quant::BitWidth;
 
 /// Whether something that a profile names is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +81,34 @@ pub(super) fn list(library: &Library) -> String {
     format!(
         "{}\nsize: parameters. weights, data: whether the files that the profile names are there\n\
          (those of shipped profiles: in this folder); inside: in the program.\n\
-         `aq4svit profiles show NAME` says where the weights are published.\n",
+         `aq4svit profiles show NAME` says where the weights are published.\n\n{}",
+        aligned(&rows),
+        targets()
+    )
+}
+
+/// The chips that `constraint.target` may name.
+fn targets() -> String {
+    let mut rows = vec![["target", "memory", "widths", "first layer", "what"].map(str::to_owned)];
+    let widths = |of: &[BitWidth]| {
+        let texts: Vec<String> = of.iter().map(ToString::to_string).collect();
+        texts.join(" ")
+    };
+    for (name, text) in TARGETS {
+        let Ok(target) = Target::parse(text, name.as_ref(), name) else {
+            continue;
+        };
+        let first = target.first_layer.as_deref().map(widths);
+        rows.push([
+            (*name).to_owned(),
+            target.memory.map_or("-".to_owned(), |m| m.to_string()),
+            widths(&target.widths),
+            first.unwrap_or_default(),
+            target.title,
+        ]);
+    }
+    format!(
+        "{}\nmemory: bytes. Choose one with --set constraint.target=NAME, or give the path of a file of your own.\n",
         aligned(&rows)
     )
 }

@@ -134,7 +134,7 @@ fn flat(text: &str) -> BTreeSet<String> {
         keys.insert(name.to_owned());
         let table = item
             .as_table()
-            .filter(|_| !["pins", "bits"].contains(&name));
+            .filter(|_| !["pins", "bits", "ties"].contains(&name));
         for (key, _) in table.into_iter().flatten() {
             keys.insert(dotted(name, key));
         }
@@ -171,6 +171,8 @@ fn the_reference_has_every_key_and_every_default() {
         "search.alpha=0.1",
         "search.beta=0.1",
         "search.indifference=1",
+        "constraint.target=gap9",
+        "ties.qkv=true",
         "constraint.max_evaluations=1",
         "constraint.max_seconds=1",
         "bits.head=8",

@@ -242,7 +242,7 @@ proptest! {
             pins: &pins,
         };
         let Ok(saved) = save.text_for(Path::new(target)) else {
-            let fits = crate::profile::bounds(&pins, &names, &source.menu);
+            let fits = Profile { pins: pins.clone(), ..source.clone() }.bounds(&graph);
             prop_assert!(fits.is_err(), "{pins:?}");
             return Ok(());
         };

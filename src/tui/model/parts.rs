@@ -178,6 +178,7 @@ pub mod tests {
                 .collect(),
             menu: vec![BitWidth::new(4).unwrap()],
             fixed_bytes: 0,
+            ties: Vec::new(),
             sites: sites.iter().map(|s| (*s).into()).collect(),
         }
     }

@@ -1,0 +1,114 @@
+//! What cannot be met by any allocation, said before a search begins.
+
+use super::Settings;
+use super::Space;
+use crate::profile::{Pin, PinError, Rules, Target};
+use crate::quant::Allocation;
+
+/// A memory limit that nothing meets.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no allocation fits in {limit} bytes{of}: the smallest that the rules allow takes {least} bytes{pins}"
+)]
+pub struct TooSmall {
+    /// The limit.
+    pub limit: u64,
+    /// The smallest allocation's bytes.
+    pub least: u64,
+    /// Whose limit it is, for the message.
+    of: String,
+    /// What the pins cost, for the message.
+    pins: String,
+}
+
+/// Why a search cannot begin.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Impossible {
+    /// The rules for widths.
+    #[error(transparent)]
+    Widths(#[from] PinError),
+    /// The limit on memory.
+    #[error(transparent)]
+    Memory(#[from] TooSmall),
+}
+
+/// What restricts the allocations of a network.
+#[derive(Clone, Copy, Debug)]
+pub struct Restricted<'a> {
+    /// The network.
+    pub space: &'a Space,
+    /// The pins.
+    pub pins: &'a [Pin],
+    /// The chip.
+    pub target: Option<&'a Target>,
+    /// Most bytes.
+    pub max_memory: Option<u64>,
+}
+
+impl Restricted<'_> {
+    /// Checks that some allocation keeps to all of it.
+    ///
+    /// # Errors
+    /// [`Impossible`] names the rules, and what each pin costs.
+    pub fn check(&self) -> Result<(), Impossible> {
+        let least = self.least(self.pins)?;
+        let Some(limit) = self.max_memory.filter(|limit| *limit < least) else {
+            return Ok(());
+        };
+        let of_target = self.target.filter(|t| t.memory == Some(limit));
+        let of = of_target.map_or(String::new(), |t| format!(" (target {})", t.name));
+        let cost = |pin: &Pin| {
+            let others = self.pins.iter().filter(|p| *p != pin).cloned();
+            let others: Vec<Pin> = others.collect();
+            let without = self.least(&others).ok()?;
+            let saved = least.checked_sub(without).filter(|saved| *saved > 0)?;
+            Some(format!(
+                "pin \"{}\" ({}) costs {saved}",
+                pin.pattern,
+                pin.describe()
+            ))
+        };
+        let costs: Vec<String> = self.pins.iter().filter_map(cost).collect();
+        let pins = match (self.least(&[]), costs.is_empty()) {
+            (Ok(free), false) => format!("; without pins {free}: {}", costs.join(", ")),
+            _ => String::new(),
+        };
+        Err(TooSmall {
+            limit,
+            least,
+            of,
+            pins,
+        }
+        .into())
+    }
+
+    /// Bytes of the smallest allocation under some pins.
+    fn least(&self, pins: &[Pin]) -> Result<u64, PinError> {
+        let names: Vec<&str> = self.space.layers.iter().map(|l| l.name.as_str()).collect();
+        let rules = Rules {
+            pins,
+            ties: &self.space.ties,
+            target: self.target,
+            names: &names,
+            menu: &self.space.menu,
+        };
+        let allowed = rules.bounds()?;
+        let smallest = allowed
+            .iter()
+            .filter_map(|widths| widths.iter().min().copied());
+        Ok(self.space.bytes(&Allocation(smallest.collect())))
+    }
+}
+
+impl Settings {
+    /// The restrictions under some pins.
+    pub fn restricted<'a>(&'a self, pins: &'a [Pin], max_memory: Option<u64>) -> Restricted<'a> {
+        Restricted {
+            space: &self.space,
+            pins,
+            target: self.target.as_ref(),
+            max_memory,
+        }
+    }
+}
