@@ -169,11 +169,19 @@ fn tied_layers_change_together_whatever_asks_for_it() {
     driver.finish();
     let result = &driver.incumbent().allocation.0;
     assert!(result[1] >= width(4) && result[1] == result[5] && result[1] == result[6]);
-    let of_tie = |e: &Event| matches!(e, Event::LevelOpened { groups, .. } if groups.contains(&Group::Tie("mine".into())));
-    assert!(
-        driver.events.iter().any(of_tie),
-        "the tie is a group of its own"
+    let groups = names_of_groups(&driver, Level::Layer);
+    assert_eq!(groups.iter().filter(|g| *g == "mine").count(), 1);
+    assert_eq!(
+        groups.len(),
+        LAYERS - 2,
+        "the tie is one group, and its layers none"
     );
+}
+
+fn names_of_groups(driver: &Driver, level: Level) -> Vec<String> {
+    let settings = driver.tree().settings.as_ref().expect("started");
+    let groups = settings.space.groups(level);
+    groups.iter().map(ToString::to_string).collect()
 }
 
 #[test]

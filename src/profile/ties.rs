@@ -133,7 +133,7 @@ fn qkv(names: &[&str]) -> Vec<Tie> {
     for name in names {
         let parts: Vec<&str> = name.split('.').collect();
         let of_attention = |p: &&str| ["q_", "k_", "v_"].iter().any(|x| p.starts_with(x));
-        let Some(at) = parts.iter().position(|p| of_attention(p)) else {
+        let Some(at) = parts.iter().position(of_attention) else {
             continue;
         };
         let (letter, rest) = parts[at].split_at(1);
