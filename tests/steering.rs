@@ -4,7 +4,8 @@ mod common;
 
 use aq4svit::evaluate::{Question, Split};
 use aq4svit::profile::{
-    AccuracyDrop, ConstraintChange, GateConfig, GateMode, Level, Pin, Screening, Strategy, Target, Tie,
+    AccuracyDrop, ConstraintChange, GateConfig, GateMode, Level, Pin, Screening, Strategy, Target,
+    Tie,
 };
 use aq4svit::quant::Allocation;
 use aq4svit::search::{

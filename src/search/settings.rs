@@ -6,7 +6,7 @@ use super::Group;
 use super::known::{Bar, allowed_loss};
 use crate::evaluate::PairedTest;
 use crate::profile::{
-    Constraint, GateConfig, Level, Pin, PinError, Screening, SearchConfig, Rules, Target, Tie,
+    Constraint, GateConfig, Level, Pin, PinError, Rules, Screening, SearchConfig, Target, Tie,
 };
 use crate::quant::{Allocation, BitWidth, packed_bytes};
 

@@ -119,6 +119,7 @@ fn keys_of(text: &str) -> BTreeSet<String> {
             keys.insert(table.clone());
         } else if let Some((key, _)) = line.split_once(" = ")
             && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+            && !["pins", "bits", "ties"].contains(&table.as_str())
         {
             keys.insert(dotted(&table, key));
         }
