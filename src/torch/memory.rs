@@ -93,8 +93,20 @@ impl Set {
 
 /// The proof that this processor has the vectors of one of our convolutions (AVX-512, or AVX2 with FMA). Their sums are the
 /// same bit for bit: both add tap by tap with one rounding.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Vectors(Set);
+
+impl std::fmt::Debug for Vectors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::fmt::Debug for ByteProducts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl Vectors {
     /// Asks the processor: all that it has, the best first.
@@ -130,7 +142,7 @@ impl Vectors {
 
 /// The proof that this processor also multiplies bytes and sums the products exactly (AVX-512 VNNI; AVX2 where two
 /// products fit 16 bits).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct ByteProducts(Set);
 
 impl ByteProducts {

@@ -7,10 +7,10 @@
 //!
 //! # Speed
 //!
-//! Where the processor has AVX-512, convolutions are our own: a band of positions is summed for all time steps, and affine,
+//! Where the processor has AVX-512 or AVX2, convolutions are our own: a band of positions is summed for all time steps, and affine,
 //! neurons and residual follow while the sums are in the cache. Spikes and small counts are stored as bytes; a layer
-//! whose sums are exact multiplies them as bytes (VNNI), five times as fast as f32. Elsewhere, for f64 and for
-//! convolutions of groups libtorch makes the sums. `cargo bench --bench forward` measures; `benches/compare.sh` does so beside
+//! whose sums are exact multiplies them as bytes. Elsewhere, for f64 and for
+//! convolutions of groups libtorch makes the sums. `cargo bench --bench forward` measures whole networks, `--bench kernels` the kernels; `benches/compare.sh` does so beside
 //! the authors' PyTorch code.
 //!
 //! # Numbers
@@ -24,6 +24,8 @@
 
 mod activity;
 mod batches;
+#[doc(hidden)]
+pub mod benchmarks;
 mod cache;
 mod check;
 mod device;
