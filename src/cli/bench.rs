@@ -36,13 +36,14 @@ pub(crate) struct Args {
 
 /// A way to search: its name in the table, and the flags that ask for it. The first is what the others are compared
 /// with.
-const WAYS: [(&str, &[&str]); 10] = [
+const WAYS: [(&str, &[&str]); 11] = [
     ("all tricks", &[]),
     ("no prefix cache", &["--no-prefix-cache"]),
     ("prefix cache of 64 MiB", &["--cache-memory", "64MiB"]),
     ("no weight cache", &["--no-weight-cache"]),
     ("no static stem", &["--no-static-stem"]),
     ("no early stop", &["--no-early-stop"]),
+    ("no stored bits", &["--no-stored-bits"]),
     ("two workers", &["--workers", "2"]),
     ("plain", &["--plain"]),
     ("gate off", &["--set", "gate.mode=off"]),

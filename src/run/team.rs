@@ -91,7 +91,10 @@ impl Team {
         }
         let mut begun = false;
         for request in wanted {
-            if self.does(&request.job) {
+            let doing = self.members.iter_mut().find(|m| m.does(&request.job));
+            if let Some(running) = doing.and_then(|m| m.running.as_mut()) {
+                // What was begun ahead may have become a candidate.
+                running.request.candidate = request.candidate;
                 continue;
             }
             let Some(free) = self.members.iter_mut().find(|m| m.running.is_none()) else {
