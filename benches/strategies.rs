@@ -1,6 +1,7 @@
 //! Strategies on synthetic landscapes small enough to know the true optimum: distance in bytes, and evaluations used.
 //!
-//! `cargo bench --no-default-features --bench strategies [-- SEEDS]` prints one table. The landscapes are those of
+//! `cargo bench --no-default-features --bench strategies [-- SEEDS]` prints one Markdown table (100 seeds unless said
+//! otherwise); the random baseline gets as many evaluations on each landscape as the strategy that it stands against. The landscapes are those of
 //! `aq4svit::evaluate::Landscape`: 8 layers of five sizes, widths 2 to 8, drop = single costs + pairwise interactions +
 //! non-monotone noise, measured without the luck of a sample. The optimum is the smallest allocation whose true drop is
 //! within the limit, found by trying all 7^8 in the order of their bytes.
@@ -68,47 +69,94 @@ fn landscape(seed: u64) -> Landscape {
     Landscape::new(seed, LAYERS, 16, IMAGES, 0).without_sampling()
 }
 
+/// What one search came to.
+struct Found {
+    /// Percent above the optimum.
+    above: f64,
+    evaluations: u64,
+    drifts: u64,
+}
+
+/// One search. Random draws until it has spent so many evaluations.
+fn search(settings: Settings, seed: u64, optimum: u64) -> Found {
+    let mut driver = Driver::new(settings, landscape(seed));
+    driver.finish();
+    let counters = driver.engine.counters();
+    Found {
+        above: 100.0 * (driver.incumbent().bytes as f64 / optimum as f64 - 1.0),
+        evaluations: counters.evaluations,
+        drifts: counters.drift_evaluations,
+    }
+}
+
+fn row(name: &str, gate: GateMode, found: &[Found]) {
+    let mean = |of: &dyn Fn(&Found) -> f64| found.iter().map(of).sum::<f64>() / found.len() as f64;
+    println!(
+        "| {name} | {} | {:.2} % | {:.1} % | {:.0} | {:.0} |",
+        format!("{gate:?}").to_lowercase(),
+        mean(&|f| f.above),
+        found.iter().map(|f| f.above).fold(0.0, f64::max),
+        mean(&|f| f.evaluations as f64),
+        mean(&|f| f.drifts as f64),
+    );
+}
+
 fn main() {
     let seeds: u64 = std::env::args()
         .filter_map(|a| a.parse().ok())
         .next()
-        .unwrap_or(20);
+        .unwrap_or(100);
     let base = settings();
     let all = ascending(&base);
     let optima: Vec<u64> = (0..seeds).map(|seed| optimum(&base, &all, seed)).collect();
     println!("{seeds} landscapes, {} allocations each", all.len());
+    println!();
     println!(
         "| strategy | gate | bytes above the optimum: mean | worst | evaluations: mean | drifts: mean |"
     );
-    println!("|---|---|---|---|---|---|");
-    for (name, strategy, beam_width) in [
-        ("greedy", Strategy::Greedy, 1),
-        ("beam 2", Strategy::Beam, 2),
-        ("beam 4", Strategy::Beam, 4),
-        ("allocate", Strategy::Allocate, 1),
-        ("beam 8", Strategy::Beam, 8),
-    ] {
-        for gate in [GateMode::Adaptive, GateMode::Off] {
-            let (mut above, mut evaluations, mut drifts) = (Vec::new(), 0, 0);
-            for (seed, optimum) in optima.iter().enumerate() {
+    println!("|---|---|--:|--:|--:|--:|");
+    for gate in [GateMode::Adaptive, GateMode::Off] {
+        let with = |strategy, beam_width| -> Vec<Found> {
+            let mut settings = base.clone();
+            settings.search.strategy = strategy;
+            settings.search.beam_width = beam_width;
+            settings.gate.mode = gate;
+            let optima = (0..).zip(&optima);
+            optima
+                .map(|(seed, optimum)| search(settings.clone(), seed, *optimum))
+                .collect()
+        };
+        // The same number of evaluations on every landscape.
+        let random = |like: &[Found]| -> Vec<Found> {
+            let searches = (0..).zip(&optima).zip(like);
+            let same = searches.map(|((seed, optimum), like)| {
                 let mut settings = base.clone();
-                settings.search.strategy = strategy;
-                settings.search.beam_width = beam_width;
+                settings.search.strategy = Strategy::Random;
+                settings.search.draws = 5000;
+                settings.search.seed = seed;
                 settings.gate.mode = gate;
-                let mut driver = Driver::new(settings, landscape(seed as u64));
-                driver.finish();
-                above.push(100.0 * (driver.incumbent().bytes as f64 / *optimum as f64 - 1.0));
-                evaluations += driver.engine.counters().evaluations;
-                drifts += driver.engine.counters().drift_evaluations;
-            }
-            let n = seeds as f64;
-            println!(
-                "| {name} | {gate:?} | {:.1} % | {:.1} % | {:.0} | {:.0} |",
-                above.iter().sum::<f64>() / n,
-                above.iter().copied().fold(0.0, f64::max),
-                evaluations as f64 / n,
-                drifts as f64 / n,
-            );
-        }
+                settings.constraint.max_evaluations = Some(like.evaluations);
+                search(settings, seed, *optimum)
+            });
+            same.collect()
+        };
+        let greedy = with(Strategy::Greedy, 1);
+        let beam = with(Strategy::Beam, 4);
+        let allocate = with(Strategy::Allocate, 1);
+        row("greedy", gate, &greedy);
+        row("beam, width 2", gate, &with(Strategy::Beam, 2));
+        row("beam, width 4", gate, &beam);
+        row("beam, width 8", gate, &with(Strategy::Beam, 8));
+        row("allocate", gate, &allocate);
+        row(
+            "random, as many evaluations as greedy",
+            gate,
+            &random(&greedy),
+        );
+        row(
+            "random, as many evaluations as beam 4",
+            gate,
+            &random(&beam),
+        );
     }
 }

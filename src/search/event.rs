@@ -149,6 +149,10 @@ pub enum CloseReason {
     Pruned,
     /// Already judged as not meeting the constraint.
     AlreadyFailed,
+    /// Beam: something at least as wide in every layer failed at this level.
+    WiderFailed,
+    /// Nothing that the allocation can still become is smaller than the incumbent.
+    CannotBeat,
 }
 
 /// Why the search ended.

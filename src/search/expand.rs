@@ -81,7 +81,9 @@ impl Engine {
         let greedy = state.greedy;
         let group = &mut state.groups[index];
         group.closed = Some((at, reason));
-        if reason != CloseReason::Pruned && greedy {
+        // Under the other reasons the same widths may do on another base.
+        let failed = !matches!(reason, CloseReason::Pruned | CloseReason::CannotBeat);
+        if failed && greedy {
             self.closed.insert(group.members.clone(), (at, reason));
         }
         let group = group.group.clone();

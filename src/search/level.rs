@@ -50,6 +50,8 @@ pub struct OpenState {
 pub struct OpenLevel {
     /// Which.
     pub level: Level,
+    /// Candidates that existed when it opened.
+    pub since: usize,
     /// What is expanded.
     pub states: Vec<OpenState>,
     /// States that could not be lowered any further.
@@ -149,9 +151,20 @@ pub struct Ranked {
     pub score: f64,
     /// Bytes saved.
     pub saved: u64,
+    /// Bytes after it.
+    pub bytes: u64,
 }
 
 impl OpenLevel {
+    /// How many children a state has to find at a depth: all that go on for a single one, else half of them, so that
+    /// the beam stays diverse.
+    pub fn quota(&self, beam: usize) -> usize {
+        match self.states.len() {
+            0 | 1 => beam,
+            _ => beam.div_ceil(2),
+        }
+    }
+
     /// The states and leaves, without repetition.
     pub fn members(&self) -> Vec<CandidateId> {
         let mut members: Vec<CandidateId> = self.states.iter().map(|s| s.base).collect();
@@ -201,9 +214,8 @@ impl OpenState {
                 .and_then(|c| tree.get(c))
                 .filter(|c| c.drift.is_some());
             let fresh = measured.filter(|c| c.allocation == step.allocation);
-            let saved = base
-                .bytes
-                .saturating_sub(settings.space.bytes(&step.allocation));
+            let bytes = settings.space.bytes(&step.allocation);
+            let saved = base.bytes.saturating_sub(bytes);
             let same_step =
                 measured.filter(|c| c.change.as_ref().is_some_and(|m| m.bits == step.bits));
             // A candidate that was made from another state added something else to that one.
@@ -219,6 +231,7 @@ impl OpenState {
                 fresh: fresh.map(|c| c.id),
                 score,
                 saved,
+                bytes,
             });
         }
         ranked.sort_by(|a, b| {

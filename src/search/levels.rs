@@ -11,15 +11,6 @@ use super::phases::{After, Phase};
 use super::{BaseReason, CandidateId, CloseReason, Event};
 use crate::profile::Level;
 
-/// A child that passed, with the positions of its state and of the group that was lowered.
-#[derive(Clone, Copy, Debug)]
-struct Found {
-    candidate: CandidateId,
-    state: usize,
-    group: usize,
-    greedy: bool,
-}
-
 impl Engine {
     /// Opens a level on the base, and on what else of the beam may be expanded.
     pub(super) fn open_level(&mut self, level: Level) {
@@ -54,6 +45,7 @@ impl Engine {
         });
         self.phase = Phase::Level(OpenLevel {
             level,
+            since: self.tree.candidates.len(),
             states,
             leaves: Vec::new(),
         });
@@ -126,9 +118,16 @@ impl Engine {
 
     /// One step of expanding a state: the head of its ranking is made, measured, gated, screened; taken or closed.
     fn step_state(&mut self, mut open: OpenLevel, at: usize) -> Next {
+        if self.close_beaten(&mut open, at) {
+            self.phase = Phase::Level(open);
+            return Next::Again;
+        }
+        let ranking = open.states[at].ranking(&self.allowed, &self.tree, &self.settings);
+        let most = self.most_bytes(&open, at);
+        let head = ranking.into_iter().find(|r| r.bytes <= most);
+        let quota = open.quota(self.settings.search.beam());
         let state = &mut open.states[at];
-        let ranking = state.ranking(&self.allowed, &self.tree, &self.settings);
-        let Some(head) = ranking.into_iter().next() else {
+        let Some(head) = head else {
             state.searched = true;
             self.phase = Phase::Level(open);
             return Next::Again;
@@ -147,7 +146,7 @@ impl Engine {
             Some(Judged::Passed) => {
                 state.groups[head.group].found = true;
                 state.found.push((fresh, head.group));
-                state.searched = state.found.len() >= self.settings.search.beam();
+                state.searched = state.found.len() >= quota;
                 self.phase = Phase::Level(open);
                 return Next::Again;
             }
@@ -160,8 +159,10 @@ impl Engine {
     }
 
     fn step_unmeasured(&mut self, mut open: OpenLevel, at: usize, head: &Ranked) -> Next {
+        let wider = || self.wider_failed(&open, at, &head.step.allocation);
+        let reason = self.hopeless(&head.step.allocation).or_else(wider);
         let state = &mut open.states[at];
-        if let Some(reason) = self.hopeless(&head.step.allocation) {
+        if let Some(reason) = reason {
             self.close_group(state, head.group, head.step.bits, reason);
             self.phase = Phase::Level(open);
             return Next::Again;
@@ -218,64 +219,6 @@ impl Engine {
                 reason: BaseReason::Accepted,
             });
         }
-    }
-
-    /// The children that go on, greedy's first. Equal allocations count once; no state has more than half of the
-    /// beam while others have any, so that it stays diverse where many tie.
-    fn keep(&self, open: &OpenLevel) -> Vec<Found> {
-        let width = self.settings.search.beam();
-        let mut pool: Vec<Found> = Vec::new();
-        for (state, of) in open.states.iter().enumerate() {
-            for (nth, (candidate, group)) in of.found.iter().enumerate() {
-                let greedy = of.greedy && nth == 0;
-                match pool.iter_mut().find(|f| f.candidate == *candidate) {
-                    Some(same) => same.greedy |= greedy,
-                    None => pool.push(Found {
-                        candidate: *candidate,
-                        state,
-                        group: *group,
-                        greedy,
-                    }),
-                }
-            }
-        }
-        pool.retain(|f| f.greedy || self.can_beat(f, open));
-        pool.sort_by(|a, b| {
-            b.greedy
-                .cmp(&a.greedy)
-                .then(self.order(a.candidate, b.candidate))
-        });
-        let mut kept: Vec<Found> = Vec::new();
-        let mut later: Vec<Found> = Vec::new();
-        for found in pool {
-            let siblings = kept.iter().filter(|f| f.state == found.state).count();
-            let crowded = siblings >= width.div_ceil(2);
-            if crowded { &mut later } else { &mut kept }.push(found);
-        }
-        kept.extend(later);
-        kept.truncate(width);
-        kept
-    }
-
-    /// True where lowering everything that is not closed could still end below the smallest leaf of the level.
-    fn can_beat(&self, found: &Found, open: &OpenLevel) -> bool {
-        let Some(candidate) = self.tree.get(found.candidate) else {
-            return false;
-        };
-        let leaves = open.leaves.iter().filter_map(|c| self.tree.get(*c));
-        let Some(smallest) = leaves.map(|c| c.bytes).min() else {
-            return true;
-        };
-        let mut lowest = candidate.allocation.clone();
-        for group in &open.states[found.state].groups {
-            for i in group.members.iter().filter(|_| group.closed.is_none()) {
-                let allowed = self.allowed.get(*i).and_then(|a| a.iter().min());
-                if let (Some(width), Some(allowed)) = (lowest.0.get_mut(*i), allowed) {
-                    *width = (*width).min(*allowed);
-                }
-            }
-        }
-        self.settings.space.bytes(&lowest) < smallest
     }
 
     /// The smallest of some candidates: fewest bytes, then smallest drift, then content.

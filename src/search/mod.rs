@@ -6,6 +6,7 @@ mod ahead;
 mod allocate;
 mod answers;
 mod base;
+mod bounds;
 mod check;
 mod choices;
 mod command;

@@ -430,5 +430,7 @@ fn close(reason: crate::search::CloseReason) -> &'static str {
         CloseReason::HeldBack => "it was held back",
         CloseReason::Pruned => "it lies in a pruned branch",
         CloseReason::AlreadyFailed => "it was found not to meet the constraint before",
+        CloseReason::WiderFailed => "a wider one failed",
+        CloseReason::CannotBeat => "nothing smaller than the best so far can come of it",
     }
 }
