@@ -5,7 +5,10 @@ mod common;
 use aq4svit::evaluate::{Cancel, Evaluator, Job, Landscape, Outcome, Question, Split};
 use aq4svit::profile::{AccuracyDrop, GateMode, Level, Pin, Screening, Strategy};
 use aq4svit::quant::{Allocation, BitWidth};
-use aq4svit::search::{Engine, Event, Judgement, Origin, Settings, State, StopReason};
+use aq4svit::search::{
+    Candidate, CandidateId, CloseReason, Engine, Event, Judgement, Origin, Settings, State,
+    StopReason, Tree,
+};
 use common::driver::{Driver, Forced};
 use common::{LAYERS, MAX_DROP, STRATEGIES, landscape, settings, settings_for, width};
 use proptest::prelude::*;
@@ -87,7 +90,7 @@ fn exhaustive_finds_the_optimum_whatever_the_gate_and_the_screening_say() {
         let mut driver = Driver::new(settings, landscape);
         driver.finish();
         assert_eq!(driver.incumbent().bytes, optimum, "seed {seed}");
-        let enumerated = |c: &&aq4svit::search::Candidate| c.origin == Origin::Enumerated;
+        let enumerated = |c: &&Candidate| c.origin == Origin::Enumerated;
         let tried: Vec<u64> = driver
             .tree()
             .candidates
@@ -134,8 +137,7 @@ fn random_draws_as_often_as_asked_each_smaller_than_what_it_would_improve() {
             .filter(|c| c.origin == Origin::Drawn)
             .collect();
         assert_eq!(drawn.len(), draws);
-        let parent =
-            |c: &&aq4svit::search::Candidate| driver.candidate(c.parent.expect("the base")).bytes;
+        let parent = |c: &&Candidate| driver.candidate(c.parent.expect("the base")).bytes;
         assert!(drawn.iter().all(|c| c.bytes < parent(c)));
         let all = drawn.iter().map(|c| &c.allocation);
         let different: std::collections::HashSet<_> = all.collect();
@@ -516,4 +518,59 @@ fn another_name_of_the_profile_and_other_words_change_nothing() {
     let mut engine = Engine::new(renamed).expect("no pins");
     engine.replay(&events).expect("the same search");
     assert!(engine.is_finished());
+}
+
+/// The incumbent's bytes and the smallest that a base could become, at every closing of a group for that reason.
+fn closings(events: &[Event], why: CloseReason) -> Vec<(Tree, CandidateId)> {
+    let mut tree = Tree::default();
+    let mut found = Vec::new();
+    for event in events {
+        tree.apply(event);
+        if let Event::GroupClosed { base, reason, .. } = event
+            && *reason == why
+        {
+            found.push((tree.clone(), *base));
+        }
+    }
+    found
+}
+
+#[test]
+fn what_cannot_beat_the_incumbent_is_not_expanded_and_that_is_said() {
+    let mut closed = 0;
+    for seed in 0..24 {
+        let mut settings = settings_for(Strategy::Beam);
+        settings.search.levels = vec![Level::Layer];
+        let (engine, events) = finished(settings, seed);
+        for (then, base) in closings(&events, CloseReason::CannotBeat) {
+            closed += 1;
+            // At the last level nothing more is made of it.
+            let before = then.get(base).expect("in the tree").children.len();
+            let after = engine.tree().get(base).expect("in the tree");
+            let made = after.children.iter().skip(before);
+            let made = made.filter_map(|c| engine.tree().get(*c));
+            let of_level = |c: &&Candidate| c.origin == Origin::Search;
+            assert_eq!(made.filter(of_level).count(), 0, "seed {seed}, {base}");
+            // And what the search has in the end is no larger than that allowed.
+            let tree = engine.tree();
+            let result = tree.incumbent.and_then(|i| tree.get(i)).expect("a result");
+            assert!(result.bytes <= after.bytes, "seed {seed}, {base}");
+        }
+    }
+    assert!(closed > 0, "it happens");
+}
+
+#[test]
+fn a_beam_does_not_try_what_failed_wider_in_every_layer() {
+    let mut closed = 0;
+    for seed in 0..12 {
+        let (_, events) = finished(settings_for(Strategy::Beam), seed);
+        closed += closings(&events, CloseReason::WiderFailed).len();
+        let (_, events) = finished(settings(), seed);
+        assert!(
+            closings(&events, CloseReason::WiderFailed).is_empty(),
+            "greedy is as it was"
+        );
+    }
+    assert!(closed > 0, "it happens");
 }

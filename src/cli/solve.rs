@@ -14,7 +14,7 @@ use super::output::{json_line, line, note, print};
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::{INTERRUPTED, NOTHING_MET};
-use crate::profile::{Library, Paths, Pin, Save, parse_size};
+use crate::profile::{AccuracyDrop, Library, Paths, Pin, Save, parse_size};
 use crate::quant::{Allocation, BitWidth, saving_percent};
 use crate::run::{self, PROFILE, Summary};
 use crate::search::{FrontPoint, Prediction, Predictor, Settings, Solution, Unsolved, Wanted};
@@ -33,9 +33,10 @@ pub(crate) struct Args {
     /// At most so much memory, such as 80KiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_memory: Option<u64>,
-    /// At most so many percentage points of accuracy below float, on the search split
-    #[arg(long, value_name = "POINTS", value_parser = drop_points)]
-    max_drop: Option<f64>,
+    /// At most so far below float on the search split: percentage points such as 1.5, or a share of float's accuracy such as
+    /// '2 %'
+    #[arg(long, value_name = "DROP", value_parser = accuracy_drop)]
+    max_drop: Option<AccuracyDrop>,
     /// Keep layers at a width, within widths or at one of several, such as head=8, 'patch_embed1.*=4-8' or '*.q_conv=4/8'
     #[arg(long, value_name = "GLOB=W")]
     pin: Vec<Pin>,
@@ -64,9 +65,10 @@ fn size(text: &str) -> Result<u64, String> {
     parse_size(text).ok_or_else(|| "expected a size, such as 80KiB or 81920".to_owned())
 }
 
-fn drop_points(text: &str) -> Result<f64, String> {
-    let points = text.parse::<f64>().ok().filter(|p| p.is_finite());
-    points.ok_or_else(|| "expected percentage points, such as 1.5".to_owned())
+fn accuracy_drop(text: &str) -> Result<AccuracyDrop, String> {
+    let wrong =
+        "expected percentage points such as 1.5, a share of float's accuracy such as '2 %', or any";
+    AccuracyDrop::parse(text).ok_or_else(|| wrong.to_owned())
 }
 
 /// An answer as a line of JSON.
@@ -122,7 +124,9 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     }
     let wanted = Wanted {
         max_memory: args.max_memory,
-        max_drop: args.max_drop,
+        max_drop: args
+            .max_drop
+            .map(|drop| drop.points(tree.float.correct(), tree.float.len())),
     };
     let mut held = tree.pins.clone();
     held.retain(|p| pins.iter().all(|more| more.pattern != p.pattern));
@@ -243,6 +247,8 @@ mod tests {
     #[test]
     fn sizes_and_drops_are_read() {
         assert_eq!(size("80KiB"), Ok(81_920));
-        assert!(size("80 apples").is_err() && drop_points("nan").is_err());
+        assert!(size("80 apples").is_err() && accuracy_drop("nan").is_err());
+        assert_eq!(accuracy_drop("1.5"), Ok(AccuracyDrop::Points(1.5)));
+        assert_eq!(accuracy_drop("2 %"), Ok(AccuracyDrop::Relative(2.0)));
     }
 }

@@ -19,8 +19,7 @@ impl Engine {
     /// The children that go on, greedy's first, then fewest bytes. Equal allocations count once.
     pub(super) fn keep(&self, open: &OpenLevel) -> Vec<Found> {
         let mut pool = self.pool(open);
-        let leaves = open.leaves.iter().filter_map(|c| self.tree.get(*c));
-        let smallest = leaves.map(|c| c.bytes).min().unwrap_or(u64::MAX);
+        let smallest = self.smallest_leaf(open);
         pool.retain(|f| {
             let candidate = self.tree.get(f.candidate);
             let least = candidate.map(|c| self.least_bytes(open, f.state, &c.allocation));
@@ -33,6 +32,12 @@ impl Engine {
         });
         pool.truncate(self.settings.search.beam());
         pool
+    }
+
+    /// The fewest bytes of what the level could not lower any further.
+    fn smallest_leaf(&self, open: &OpenLevel) -> u64 {
+        let leaves = open.leaves.iter().filter_map(|c| self.tree.get(*c));
+        leaves.map(|c| c.bytes).min().unwrap_or(u64::MAX)
     }
 
     /// All children found at this depth, equal ones once.
@@ -95,14 +100,20 @@ impl Engine {
         self.settings.space.bytes(&least)
     }
 
-    /// Closes what is open of a state that cannot lead below the incumbent; true where it did.
+    /// Closes what is open of a state that cannot lead below the incumbent nor, off the line that greedy alone would follow,
+    /// below what the level has come to already; true where it did.
     pub(super) fn close_beaten(&mut self, open: &mut OpenLevel, at: usize) -> bool {
         let incumbent = self.tree.incumbent.and_then(|i| self.tree.get(i));
+        let incumbent = incumbent.map_or(u64::MAX, |i| i.bytes);
+        let bound = match open.states.get(at) {
+            Some(state) if !state.greedy => incumbent.min(self.smallest_leaf(open)),
+            _ => incumbent,
+        };
         let state = open.states.get(at).and_then(|s| self.tree.get(s.base));
-        let (Some(incumbent), Some(state)) = (incumbent.map(|i| i.bytes), state.cloned()) else {
+        let Some(state) = state.cloned() else {
             return false;
         };
-        if self.least_bytes(open, at, &state.allocation) < incumbent {
+        if self.least_bytes(open, at, &state.allocation) < bound {
             return false;
         }
         let next = |engine: &Engine, i: usize| {

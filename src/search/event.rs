@@ -151,7 +151,8 @@ pub enum CloseReason {
     AlreadyFailed,
     /// Beam: something at least as wide in every layer failed at this level.
     WiderFailed,
-    /// Nothing that the allocation can still become is smaller than the incumbent.
+    /// Nothing that the allocation can still become is smaller than the incumbent, or than what a beam's level has come to
+    /// already.
     CannotBeat,
 }
 

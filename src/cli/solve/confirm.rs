@@ -10,6 +10,7 @@ use crate::cli::signals::Signals;
 use crate::evaluate::{
     Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Question, Split, percent,
 };
+use crate::journal::Fingerprint;
 use crate::profile::Profile;
 use crate::quant::{Allocation, BitWidth};
 use crate::run::{self, Contexts, EvaluatorOptions, PROFILE, Recalling, Stores, Summary};
@@ -57,8 +58,20 @@ pub(super) fn confirm(
     let prepared = prepared(profile, true)?;
     let images = prepared.settings.search_images;
     let layers = prepared.graph.layers.len();
-    if (layers, images) != (solution.allocation.len(), summary.tree.float.len()) {
-        bail!("the network or the images are not those of the run any more: put them back");
+    // What the search was told to do, and on which machine, does not matter here.
+    let then = &summary.header.fingerprint;
+    let now = Fingerprint {
+        search: then.search.clone(),
+        ..prepared.fingerprint(then.numerics.clone())
+    };
+    let differences = then.differences(&now);
+    if !differences.is_empty() {
+        let parts: Vec<&str> = differences.iter().map(|(part, ..)| *part).collect();
+        bail!(
+            "{} changed since the run in {}, so that its answer cannot be confirmed: put back what the run was made with",
+            parts.join(", "),
+            summary.folder.display()
+        );
     }
     let contents = prepared.contents();
     let mut evaluator = run::evaluator(prepared, options)?;
