@@ -56,6 +56,7 @@ fn journal() -> (Vec<Update>, usize) {
             drift: 0.01 + f64::from(n % 100) / 200.0,
             added: 0.01,
             sites: vec![0.1; sites],
+            proxies: None,
             cached: false,
         });
         events.push(Event::Screened {

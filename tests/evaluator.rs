@@ -56,6 +56,15 @@ fn forgetful(threads: usize) -> TorchEvaluator {
 }
 
 fn with_tricks(threads: usize, tricks: Tricks, cache_memory: u64) -> TorchEvaluator {
+    with_proxies(threads, tricks, cache_memory, 13)
+}
+
+fn with_proxies(
+    threads: usize,
+    tricks: Tricks,
+    cache_memory: u64,
+    proxy_images: usize,
+) -> TorchEvaluator {
     let (model, splits) = demo();
     let options = TorchOptions {
         device: "cpu".to_owned(),
@@ -63,6 +72,7 @@ fn with_tricks(threads: usize, tricks: Tricks, cache_memory: u64) -> TorchEvalua
         others: 0,
         tricks,
         cache_memory,
+        proxy_images,
     };
     TorchEvaluator::new(model.clone(), Arc::clone(splits), options).unwrap()
 }
@@ -297,7 +307,7 @@ fn cancelling_is_answered_at_the_next_batch() {
 fn drift_is_zero_for_float_and_grows_as_widths_shrink() {
     let mut evaluator = forgetful(2);
     let mut drift = |bits| match ask(&mut evaluator, &uniform(bits), Question::Drift) {
-        (Outcome::Drift { drift, sites }, work) => (drift, sites, work),
+        (Outcome::Drift { drift, sites, .. }, work) => (drift, sites, work),
         _ => panic!("not a drift"),
     };
     let (eight, sites, work) = drift(8);
@@ -312,6 +322,59 @@ fn drift_is_zero_for_float_and_grows_as_widths_shrink() {
     assert_eq!(float, 0.0);
     assert!(sites.iter().all(|&s| s == 0.0));
     assert!(0.0 < eight && eight < 0.05 && eight < three && three < 1.0);
+}
+
+/// What is measured beside the drift costs no layer, is the same in every mode, and leaves the drift as it is.
+#[test]
+fn proxies_are_the_same_in_every_mode_and_cost_no_layer() {
+    let allocations = [uniform(4), mixed(), uniform(32), uniform(4)];
+    let answers = |evaluator: &mut TorchEvaluator| -> Vec<(Outcome, Work)> {
+        let ask = |a: &Allocation| ask(evaluator, a, Question::Drift);
+        allocations.iter().map(ask).collect()
+    };
+    let plain = answers(&mut with_tricks(1, Tricks::NONE, 0));
+    for (threads, cache) in [(2, 300_000), (3, 1 << 30)] {
+        let found = answers(&mut with_tricks(threads, Tricks::ALL, cache));
+        for ((a, _), (b, _)) in found.iter().zip(&plain) {
+            assert_eq!(a, b, "{threads} threads, {cache} bytes");
+        }
+    }
+    // Calibration has 21 images.
+    for (images, same) in [
+        (0, false),
+        (8, false),
+        (21, false),
+        (500, false),
+        (13, true),
+    ] {
+        let found = answers(&mut with_proxies(2, Tricks::NONE, 0, images));
+        for ((a, work), (b, plain_work)) in found.iter().zip(&plain) {
+            assert_eq!(work, plain_work, "{images}");
+            let (
+                Outcome::Drift {
+                    drift,
+                    sites,
+                    proxies: Some(found),
+                },
+                Outcome::Drift {
+                    drift: d,
+                    sites: s,
+                    proxies: Some(whole),
+                },
+            ) = (a, b)
+            else {
+                panic!("not a drift with proxies");
+            };
+            assert_eq!((drift, sites), (d, s));
+            assert_eq!(found.spike_flips.is_some(), images > 0);
+            assert_eq!(found.divergence.is_some(), images > 0);
+            assert_eq!(
+                (found.max_drift, found.weight_error),
+                (whole.max_drift, whole.weight_error)
+            );
+            assert!(*drift == 0.0 || (found == whole) == same, "{images}");
+        }
+    }
 }
 
 #[test]

@@ -2,13 +2,18 @@
 #![cfg(feature = "torch")]
 
 use aq4svit::checkpoint::{StateDict, TensorData};
+use aq4svit::data::{self, DataConfig, Splits};
+use aq4svit::evaluate::{Cancel, Evaluator, Job, Outcome, Proxies, Question};
 use aq4svit::network::{
     Architecture, BlockLayout, Graph, Halves, Layer, LayerKind, Layout, ModelConfig, Neuron, Op,
     RepConv, Shape, Site, WeightSource,
 };
 use aq4svit::quant::{Allocation, BitWidth, Scheme, quantize};
-use aq4svit::torch::{Device, Images, Model, Precision, PredictOptions, predict};
+use aq4svit::torch::{
+    Device, Images, Model, Precision, PredictOptions, TorchEvaluator, TorchOptions, predict,
+};
 use proptest::prelude::*;
+use safetensors::tensor::{Dtype, TensorView};
 
 /// A value at one time step for one image, `[channels, height, width]`.
 type Map = Vec<f64>;
@@ -581,5 +586,198 @@ proptest! {
             let far = pairs.filter(|(a, b)| (*a - *b).abs() > 1e-6 * (1.0 + b.abs())).count();
             prop_assert_eq!(far, 0, "block {}", &block.name);
         }
+    }
+}
+
+/// Images of random numbers as a data set, of which five are for calibration.
+fn splits(config: &ModelConfig, shape: Shape, random: &mut Random) -> Splits {
+    let folder = tempfile::tempdir().unwrap();
+    let count = 8;
+    let numbers = random.many(
+        count * shape.channels * shape.height * shape.width,
+        -2.0,
+        2.0,
+    );
+    let bytes = |x: &[f32]| -> Vec<u8> { x.iter().flat_map(|x| x.to_le_bytes()).collect() };
+    let images = bytes(&numbers);
+    let labels: Vec<u8> = (0..count as i64)
+        .flat_map(|i| (i % 3).to_le_bytes())
+        .collect();
+    let size = vec![count, shape.channels, shape.height, shape.width];
+    let views = [
+        (
+            "images",
+            TensorView::new(Dtype::F32, size, &images).unwrap(),
+        ),
+        (
+            "labels",
+            TensorView::new(Dtype::I64, vec![count], &labels).unwrap(),
+        ),
+    ];
+    let file = folder.path().join("images.safetensors");
+    std::fs::write(file, safetensors::serialize(views, None).unwrap()).unwrap();
+    let text = "kind = 'safetensors'\nfile = 'images.safetensors'\ncalibration = 5\nsearch = 3";
+    let data: DataConfig = toml_edit::de::from_str(text).unwrap();
+    data::load(&data, folder.path(), config).unwrap()
+}
+
+/// Flips of spikes and levels, output divergence and weight error, counted one by one on the first three of five images.
+/// (Plain loops compute in f64, so that a potential next to its threshold may fall on the other side.)
+#[test]
+fn proxies_are_those_of_plain_loops() {
+    const PROXIES: usize = 3;
+    let embed_dims = 16;
+    let networks = [
+        Architecture::Spikformer {
+            layout: Layout::Cifar,
+            embed_dims,
+            depths: 1,
+        },
+        Architecture::QkFormer {
+            layout: Layout::Cifar,
+            embed_dims,
+            depths: 4,
+            batch_leak: true,
+        },
+        Architecture::SdtV3Base {
+            embed_dims: [4, 6, 8, 12],
+            strides: [2, 1, 2, 1, 1],
+            max_spike: 4,
+        },
+    ];
+    for (seed, architecture) in networks.into_iter().enumerate() {
+        let time_steps = match architecture {
+            Architecture::SdtV3Base { .. } => 1,
+            _ => 3,
+        };
+        let config = ModelConfig {
+            architecture,
+            image_size: 16,
+            in_channels: 2,
+            num_classes: 3,
+            num_heads: 2,
+            mlp_ratio: 2,
+            time_steps,
+        };
+        let graph = config.graph().unwrap();
+        let mut random = Random(seed as u64 + 11);
+        let model = Model {
+            weights: weights(&graph, &mut random),
+            graph,
+            scheme: Scheme::default(),
+        };
+        let graph = &model.graph;
+        let splits = splits(&config, graph.input, &mut random);
+        let maps: Vec<Vec<Map>> = (0..5)
+            .map(|i| {
+                let mut pixels = vec![0.0; splits.calibration.numbers()];
+                splits.calibration.fill(i, &mut pixels).unwrap();
+                vec![pixels.iter().map(|&x| f64::from(x)).collect()]
+            })
+            .collect();
+        let widths = [3, 32, 4, 2, 6, 8].into_iter().cycle();
+        let mixed = widths
+            .take(graph.layers.len())
+            .map(|b| BitWidth::new(b).unwrap());
+        let allocation = Allocation(mixed.collect());
+        let float = Allocation::uniform(graph.layers.len(), BitWidth::FLOAT);
+        let run = |allocation: &Allocation| -> Vec<Vec<Vec<Map>>> {
+            let mut naive = Naive {
+                model: &model,
+                allocation,
+                values: Vec::new(),
+                potentials: Vec::new(),
+            };
+            naive.run(&maps);
+            naive.values
+        };
+        let (there, here) = (run(&float), run(&allocation));
+        let mut rates = Vec::new();
+        for (i, node) in graph.nodes.iter().enumerate() {
+            if !matches!(node.op, Op::Neuron(_)) {
+                continue;
+            }
+            let (mut flips, mut all) = (0, 0);
+            for (a, b) in here[i].iter().zip(&there[i]) {
+                for image in 0..PROXIES {
+                    let pairs = a[image].iter().zip(&b[image]);
+                    flips += pairs.clone().filter(|(a, b)| a != b).count();
+                    all += pairs.len();
+                }
+            }
+            rates.push(flips as f64 / all as f64);
+        }
+        let flips = rates.iter().sum::<f64>() / rates.len() as f64;
+        let softmax = |x: &Map| -> Map {
+            let sum: f64 = x.iter().map(|x| x.exp()).sum();
+            x.iter().map(|x| x.exp() / sum).collect()
+        };
+        let last = here.len() - 1;
+        let of_image = |image: usize| -> f64 {
+            let (p, q) = (
+                softmax(&there[last][0][image]),
+                softmax(&here[last][0][image]),
+            );
+            p.iter().zip(&q).map(|(p, q)| p * (p / q).ln()).sum()
+        };
+        let divergence = (0..PROXIES).map(of_image).sum::<f64>() / PROXIES as f64;
+        let (mut changed, mut whole) = (0.0, 0.0);
+        for (layer, width) in graph.layers.iter().zip(&allocation.0) {
+            let weight = &model
+                .weights
+                .get(&format!("{}.weight", layer.name))
+                .unwrap()
+                .values;
+            let scheme = &model.scheme;
+            let known = match width.is_float() {
+                true => weight.iter().map(|&w| f64::from(w)).collect(),
+                false => quantize(weight, layer.channels(), *width, scheme, &layer.name)
+                    .unwrap()
+                    .dequantized_f64(),
+            };
+            for (w, q) in weight.iter().zip(known) {
+                changed += (f64::from(*w) - q).powi(2);
+                whole += f64::from(*w).powi(2);
+            }
+        }
+        let options = TorchOptions {
+            threads: Some(2),
+            proxy_images: PROXIES,
+            ..TorchOptions::default()
+        };
+        let mut evaluator = TorchEvaluator::new(model.clone(), splits.into(), options).unwrap();
+        let mut ask = |allocation: &Allocation| -> (Vec<f64>, Proxies) {
+            let job = Job {
+                allocation: allocation.clone(),
+                question: Question::Drift,
+            };
+            let answer = evaluator.evaluate(&job, &Cancel::default(), &mut |_| ());
+            match answer.unwrap().0 {
+                Outcome::Drift { sites, proxies, .. } => (sites, proxies.unwrap()),
+                Outcome::Accuracy { .. } => panic!("not a drift"),
+            }
+        };
+        let (sites, found) = ask(&allocation);
+        let near = |a: f64, b: f64, share: f64| (a - b).abs() <= share * b;
+        let text = format!("{config:?}: {found:?}, {flips} {divergence}");
+        assert!(
+            flips > 0.01 && near(found.spike_flips.unwrap(), flips, 0.01),
+            "{text}"
+        );
+        assert!(
+            divergence > 0.0 && near(found.divergence.unwrap(), divergence, 0.01),
+            "{text}"
+        );
+        let error = (changed / whole as f64).sqrt();
+        assert!(near(found.weight_error, error, 1e-12), "{text} {error}");
+        let largest = sites.iter().copied().fold(0.0, f64::max);
+        assert_eq!(found.max_drift, largest);
+        let nothing = Proxies {
+            max_drift: 0.0,
+            weight_error: 0.0,
+            divergence: Some(0.0),
+            spike_flips: Some(0.0),
+        };
+        assert_eq!(ask(&float).1, nothing);
     }
 }

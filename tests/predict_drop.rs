@@ -2,7 +2,7 @@
 
 mod common;
 
-use aq4svit::evaluate::Verdict;
+use aq4svit::evaluate::{Verdict, spearman};
 use aq4svit::profile::{Pin, Strategy};
 use aq4svit::quant::{Allocation, BitWidth};
 use aq4svit::search::{Predictor, Settings, Unsolved, Wanted};
@@ -31,18 +31,6 @@ fn spread(count: u64, menu: &[BitWidth]) -> Vec<Allocation> {
         .collect()
 }
 
-/// Spearman's rank correlation of two lists without ties.
-fn rank_correlation(a: &[f64], b: &[f64]) -> f64 {
-    let ranks = |values: &[f64]| -> Vec<f64> {
-        let rank = |x: &f64| values.iter().filter(|y| *y < x).count() as f64;
-        values.iter().map(rank).collect()
-    };
-    let (a, b) = (ranks(a), ranks(b));
-    let n = a.len() as f64;
-    let squares: f64 = a.iter().zip(&b).map(|(a, b)| (a - b) * (a - b)).sum();
-    1.0 - 6.0 * squares / (n * (n * n - 1.0))
-}
-
 #[test]
 fn predictions_go_with_the_truth_and_intervals_mostly_hold_it() {
     for (strategy, least) in [(Strategy::Allocate, 0.9), (Strategy::Greedy, 0.75)] {
@@ -56,9 +44,10 @@ fn predictions_go_with_the_truth_and_intervals_mostly_hold_it() {
                 .iter()
                 .map(|a| predictor.predict(a).predicted.expect("much is known"))
                 .collect();
-            let predicted: Vec<f64> = estimates.iter().map(|e| e.drop).collect();
             let drops: Vec<f64> = all.iter().map(|a| truth.drop(a)).collect();
-            let correlation = rank_correlation(&predicted, &drops);
+            let predicted = estimates.iter().map(|e| e.drop);
+            let pairs: Vec<(f64, f64)> = predicted.zip(drops.iter().copied()).collect();
+            let correlation = spearman(&pairs).expect("both vary").value;
             assert!(correlation > least, "{strategy:?} {seed}: {correlation}");
             // Near what the search has looked at, where its predictions are used.
             for (estimate, drop) in estimates.iter().zip(&drops).filter(|(_, d)| **d < 6.0) {

@@ -54,6 +54,7 @@ fn memory_stays_flat_over_a_million_events() {
                     drift: 0.1,
                     added: 0.01,
                     sites: sites.clone(),
+                    proxies: None,
                     cached: false,
                 },
                 1 => Event::Gated {

@@ -1,12 +1,14 @@
 //! `aq4svit bench`: what each trick is worth.
 
 mod child;
+mod gate;
 mod table;
 
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use child::{Measured, search};
+use gate::Comparison;
 use table::{Row, breakdown, table};
 
 use super::output::{json_line, note, print};
@@ -29,6 +31,9 @@ pub(crate) struct Args {
     /// Rounds
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
     rounds: u8,
+    /// Compare the search with the adaptive gate and without a gate instead: what it saves and what it costs
+    #[arg(long, conflicts_with = "rounds")]
+    gate: bool,
     /// Print every row as a line of JSON
     #[arg(long)]
     json: bool,
@@ -63,6 +68,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     );
     let threads = args.threads.iter();
     common.extend(threads.flat_map(|n| ["--threads".to_owned(), n.to_string()]));
+    if args.gate {
+        return compare_gate(&common, args.json);
+    }
     let mut all: Vec<Vec<Measured>> = vec![Vec::new(); WAYS.len()];
     for round in 1..=args.rounds {
         for ((name, flags), runs) in WAYS.iter().zip(&mut all) {
@@ -84,6 +92,20 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         if let Some(first) = all.first().and_then(|runs| runs.first()) {
             print(&breakdown(first))?;
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compare_gate(common: &[String], json: bool) -> Result<ExitCode> {
+    let run = |mode: &str| {
+        note(&format!("gate {mode}"));
+        let mode = format!("gate.mode={mode}");
+        search(common, &["--set", &mode]).with_context(|| format!("the search with {mode}"))
+    };
+    let comparison = Comparison::new(&run("adaptive")?, &run("off")?);
+    match json {
+        true => json_line(&comparison)?,
+        false => print(&comparison.to_string())?,
     }
     Ok(ExitCode::SUCCESS)
 }

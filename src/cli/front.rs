@@ -14,6 +14,7 @@ use super::signals::Signals;
 use super::tricks::TrickArgs;
 use super::{NOTHING_MET, headless, interactive};
 use crate::run::{EvaluatorOptions, Finished, Handle, Summary};
+use crate::words;
 
 /// Flags of every command that shows a run.
 #[derive(Debug, clap::Args)]
@@ -120,7 +121,11 @@ impl Front {
         };
         match self {
             Front::Json => json_line(&finished)?,
-            Front::Lines | Front::Interactive => line(&finished.to_string())?,
+            Front::Interactive => line(&finished.to_string())?,
+            Front::Lines => {
+                line(&finished.to_string())?;
+                line(&words::gate::report(&finished.gate))?;
+            }
         }
         Ok(match finished.is_met() {
             true => ExitCode::SUCCESS,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CorrectBits, Prober, StopRule};
+use super::{CorrectBits, Prober, Proxies, StopRule};
 use crate::quant::Allocation;
 
 /// Which images.
@@ -70,6 +70,9 @@ pub enum Outcome {
         drift: f64,
         /// Per neuron site in the graph's order, then the logits.
         sites: Vec<f64>,
+        /// What was measured beside it; none in what earlier versions wrote.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proxies: Option<Proxies>,
     },
     /// Answer to [`Question::Accuracy`].
     Accuracy {
@@ -91,6 +94,7 @@ impl Outcome {
         let Outcome::Drift {
             drift,
             sites: drifts,
+            ..
         } = &self
         else {
             return Ok(self);

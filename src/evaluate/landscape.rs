@@ -9,10 +9,12 @@
 //! and gets wrong the `drop` percent of images next below the float threshold, with a seeded share of images flipped
 //! both ways on top so that results on different images disagree ([`Landscape::without_sampling`] leaves that out, for
 //! comparisons with the true optimum). Drift is `sum_l sqrt(cost_l) / 20` with some seeded
-//! noise of its own: correlated with the drop, not equal to it. Landscapes are ours and describe no real network.
+//! noise of its own: correlated with the drop, not equal to it. The other proxies are the largest of its summands, the
+//! `sqrt(mean_l 4^-b_l)` of rounding errors, and drop and drift with noise. Landscapes are ours and describe no real network.
 
 use super::{
-    Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split, Work,
+    Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Proxies, Question,
+    Split, Work,
 };
 use crate::quant::{Allocation, BitWidth};
 
@@ -122,6 +124,21 @@ impl Landscape {
         (sites.iter().sum::<f64>(), sites)
     }
 
+    fn proxies(&self, allocation: &Allocation, (drift, sites): (f64, &[f64])) -> Proxies {
+        let noisy = |x: f64, name: &str| x * (0.5 + self.draw(name, allocation, 0));
+        let error = |w: &BitWidth| match w.is_float() {
+            true => 0.0,
+            false => 4f64.powi(-i32::from(w.bits())),
+        };
+        let errors: f64 = allocation.0.iter().map(error).sum();
+        Proxies {
+            max_drift: sites.iter().copied().fold(0.0, f64::max),
+            weight_error: (errors / self.layers().max(1) as f64).sqrt(),
+            divergence: Some(noisy(self.drop(allocation).abs() / 100.0, "divergence")),
+            spike_flips: Some(noisy(drift / 4.0, "flips").min(1.0)),
+        }
+    }
+
     fn correct(&self, allocation: &Allocation, split: Split, image: usize) -> bool {
         let index = [split as u64, image as u64];
         let difficulty = match self.sampled {
@@ -173,7 +190,13 @@ impl Evaluator for Landscape {
         match &job.question {
             Question::Drift => {
                 let (drift, sites) = self.drift(&job.allocation);
-                Ok((Outcome::Drift { drift, sites }, work(self.calibration)))
+                let proxies = Some(self.proxies(&job.allocation, (drift, &sites)));
+                let outcome = Outcome::Drift {
+                    drift,
+                    sites,
+                    proxies,
+                };
+                Ok((outcome, work(self.calibration)))
             }
             Question::Accuracy {
                 split,

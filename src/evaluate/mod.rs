@@ -10,6 +10,8 @@ mod energy;
 mod job;
 mod landscape;
 mod potentials;
+mod proxies;
+mod ranks;
 mod sequential;
 mod statistics;
 mod tricks;
@@ -22,6 +24,8 @@ pub use job::{
 };
 pub use landscape::Landscape;
 pub use potentials::{BINS, Potentials, Prober, SitePotentials};
+pub use proxies::Proxies;
+pub use ranks::{Bounded, kendall, spearman};
 pub use sequential::{Evidence, PairedTest};
 pub use statistics::{ClassCount, Statistics, wilson_95};
 pub use tricks::Tricks;

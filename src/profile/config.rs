@@ -197,6 +197,17 @@ pub struct GateConfig {
     pub warm_up: usize,
     /// Share of held-back candidates that are evaluated anyway.
     pub audit: f64,
+    /// Calibration images on which spikes and class probabilities are compared with the float network's. No decision
+    /// depends on it.
+    // Left out where it is the default, so that fingerprints of earlier versions' runs stay what they were.
+    #[serde(skip_serializing_if = "is_default_proxy_images")]
+    pub proxy_images: usize,
+}
+
+const PROXY_IMAGES: usize = 16;
+
+fn is_default_proxy_images(images: &usize) -> bool {
+    *images == PROXY_IMAGES
 }
 
 impl Default for GateConfig {
@@ -207,6 +218,7 @@ impl Default for GateConfig {
             min_chance: 0.1,
             warm_up: 12,
             audit: 0.05,
+            proxy_images: PROXY_IMAGES,
         }
     }
 }

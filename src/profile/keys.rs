@@ -162,6 +162,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("gate", "min_chance", Kind::Number(0.0, 1.0)),
     key("gate", "warm_up", Kind::Whole(0, MANY)),
     key("gate", "audit", Kind::Number(0.0, 1.0)),
+    key("gate", "proxy_images", Kind::Whole(0, MANY)),
     key("", "pins", Kind::Pins),
     key("", "ties", Kind::Ties),
     key("", "bits", Kind::Bits),

@@ -1,12 +1,12 @@
 //! What the questions of a run cost, folded from its events: as exact for a run that goes on as for one that has ended,
 //! and the same on every machine.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Totals;
 use super::work::Spent;
 use crate::quant::Allocation;
-use crate::search::{Counters, Event, GateDecision, Tree};
+use crate::search::{CandidateId, Counters, Event, GateDecision, Tree};
 
 /// Counts of questions, and what they cost when every trick is off.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub(super) struct Costs {
     asked_images: u64,
     /// How many images of the search split are known, by allocation.
     known: HashMap<Allocation, usize>,
+    /// Candidates that the gate held back.
+    gated: HashSet<CandidateId>,
 }
 
 impl Costs {
@@ -37,6 +39,7 @@ impl Costs {
             plain_images: 0,
             asked_images: 0,
             known: HashMap::new(),
+            gated: HashSet::new(),
         }
     }
 
@@ -62,8 +65,10 @@ impl Costs {
                 }
                 self.run(0, calibration, calibration);
             }
-            Event::Gated { reason, .. } => match reason.decision {
-                GateDecision::HeldBack => counters.gated += 1,
+            Event::Gated { candidate, reason } => match reason.decision {
+                GateDecision::HeldBack => {
+                    counters.gated += u64::from(self.gated.insert(*candidate));
+                }
                 GateDecision::Audited => counters.audited += 1,
                 GateDecision::Passed | GateDecision::Exempt => {}
             },

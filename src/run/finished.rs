@@ -9,7 +9,7 @@ use super::Totals;
 use super::open::BEST;
 use crate::evaluate::percent;
 use crate::quant::{Allocation, BitWidth, saving_percent};
-use crate::search::{Counters, StopReason, Tree};
+use crate::search::{Counters, GateEvidence, StopReason, Tree};
 
 /// The result of a search. Accuracies in percent, counters over the whole run, resumes included.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -43,6 +43,8 @@ pub struct Finished {
     pub gated: u64,
     /// Held back but evaluated anyway.
     pub audited: u64,
+    /// How well the gate's decisions hold, and how every proxy goes with the measured drop.
+    pub gate: GateEvidence,
     /// Layers run on one image over all time steps.
     pub layer_forwards: u64,
     /// What the same run does with every trick off.
@@ -135,6 +137,7 @@ impl Finished {
             drift_evaluations: counters.drift_evaluations,
             gated: counters.gated,
             audited: counters.audited,
+            gate: GateEvidence::of(tree),
             layer_forwards: totals.layer_forwards,
             layer_forwards_plain: totals.layer_forwards_plain,
             sequential: SequentialScreening::of(tree),

@@ -84,13 +84,14 @@ impl EvaluatorOptions {
     }
 
     #[cfg(feature = "torch")]
-    fn torch(&self) -> crate::torch::TorchOptions {
+    fn torch(&self, proxy_images: usize) -> crate::torch::TorchOptions {
         crate::torch::TorchOptions {
             device: self.device.clone(),
             threads: self.threads,
             others: 0,
             tricks: self.tricks,
             cache_memory: self.cache_memory,
+            proxy_images,
         }
     }
 }
@@ -166,9 +167,15 @@ impl Prepared {
     pub fn contents(&self) -> Contents {
         let weights = self.weights.fingerprint(&self.graph);
         let Profile { model, scheme, .. } = &self.profile;
+        let [calibration, search, test] = self.images();
         Contents {
             network: hash(&(GRAPH_VERSION, model, weights, scheme)),
-            images: self.images(),
+            // What is measured beside a drift depends on how many of its images are compared.
+            images: [
+                hash(&(calibration, self.settings.gate.proxy_images)),
+                search,
+                test,
+            ],
         }
     }
 }
@@ -272,6 +279,7 @@ pub(super) fn evaluators(
     options: &EvaluatorOptions,
 ) -> Result<Evaluators, RunError> {
     use crate::torch::TorchEvaluator;
+    let proxy_images = prepared.settings.gate.proxy_images;
     let (model, splits) = parts(prepared);
     let all = options.of_workers();
     let on_cpu = |o: &&EvaluatorOptions| o.device == "cpu";
@@ -288,7 +296,7 @@ pub(super) fn evaluators(
                 let alike = all.iter().filter(|o| o.device == worker.device).count();
                 let options = crate::torch::TorchOptions {
                     others: alike.saturating_sub(1),
-                    ..worker.torch()
+                    ..worker.torch(proxy_images)
                 };
                 TorchEvaluator::new(model.clone(), splits.clone(), options)?
             }
@@ -307,8 +315,10 @@ fn torch_evaluator(
     options: &EvaluatorOptions,
 ) -> Result<crate::torch::TorchEvaluator, RunError> {
     use crate::torch::TorchEvaluator;
+    let proxy_images = prepared.settings.gate.proxy_images;
     let (model, splits) = parts(prepared);
-    Ok(TorchEvaluator::new(model, splits, options.torch())?)
+    let options = options.torch(proxy_images);
+    Ok(TorchEvaluator::new(model, splits, options)?)
 }
 
 #[cfg(feature = "torch")]

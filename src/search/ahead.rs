@@ -100,6 +100,7 @@ impl Engine {
                 Outcome::Drift {
                     drift: parent.and_then(|p| p.drift).unwrap_or(0.0),
                     sites: Vec::new(),
+                    proxies: None,
                 }
             }
             Ask::Screen(_) => {

@@ -1,7 +1,7 @@
 //! Questions and answers: the job that answers a question, and what an answer is committed as.
 
 use super::engine::{Ask, Engine, Kind, Request};
-use super::known::Needed;
+use super::known::{Drift, Needed};
 use super::{Candidate, CandidateId, Event, Judgement};
 use crate::evaluate::{CorrectBits, Job, Outcome, Question, Split, StopRule, Verdict};
 use crate::quant::{Allocation, BitWidth};
@@ -72,9 +72,9 @@ impl Engine {
                 let Some(allocation) = self.tree.get(c).map(|c| c.allocation.clone()) else {
                     return false;
                 };
-                if let Some((drift, sites)) = self.known.drift(&allocation) {
+                if let Some(drift) = self.known.drift(&allocation) {
                     self.counters.cached += 1;
-                    self.commit_drift(c, drift, sites, true);
+                    self.commit_drift(c, drift, true);
                     return true;
                 }
             }
@@ -124,11 +124,19 @@ impl Engine {
                 self.known.set_float(correct.clone());
                 self.emit(Event::Baseline { correct });
             }
-            (Ask::Drift(c), Outcome::Drift { drift, sites }) => {
+            (
+                Ask::Drift(c),
+                Outcome::Drift {
+                    drift,
+                    sites,
+                    proxies,
+                },
+            ) => {
+                let drift = (drift, sites, proxies);
                 self.counters.drift_evaluations += 1;
                 self.counters.plain_images += self.settings.calibration_images as u64;
-                self.known.set_drift(&job.allocation, drift, sites.clone());
-                self.commit_drift(c, drift, sites, false);
+                self.known.set_drift(&job.allocation, drift.clone());
+                self.commit_drift(c, drift, false);
             }
             (Ask::Screen(c) | Ask::Confirm(c), Outcome::Accuracy { correct }) => {
                 self.known.extend(&job.allocation, &correct);
@@ -157,8 +165,7 @@ impl Engine {
     pub(super) fn commit_drift(
         &mut self,
         candidate: CandidateId,
-        drift: f64,
-        sites: Vec<f64>,
+        (drift, sites, proxies): Drift,
         cached: bool,
     ) {
         let parent = self
@@ -172,6 +179,7 @@ impl Engine {
             drift,
             added,
             sites,
+            proxies,
             cached,
         });
     }

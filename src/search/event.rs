@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Command, Group, Move, Settings};
-use crate::evaluate::{CorrectBits, Verdict};
+use crate::evaluate::{CorrectBits, Proxies, Verdict};
 use crate::profile::{GateMode, Level};
 use crate::quant::{Allocation, BitWidth};
 
@@ -231,6 +231,9 @@ pub enum Event {
         added: f64,
         /// Per neuron site in the graph's order, then the logits.
         sites: Vec<f64>,
+        /// What was measured beside it; none in journals of earlier versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proxies: Option<Proxies>,
         /// True when an earlier measurement of the same allocation answers it.
         cached: bool,
     },

@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 
 use super::Judgement;
-use crate::evaluate::{CorrectBits, PairedTest, Sequential, StopRule, Verdict};
+use crate::evaluate::{CorrectBits, PairedTest, Proxies, Sequential, StopRule, Verdict};
 use crate::quant::Allocation;
+
+/// A drift, its sites, and what was measured beside it.
+pub type Drift = (f64, Vec<f64>, Option<Proxies>);
 
 /// Measurements of one allocation.
 #[derive(Clone, Debug, Default)]
 struct Measured {
-    drift: Option<(f64, Vec<f64>)>,
+    drift: Option<Drift>,
     bits: CorrectBits,
 }
 
@@ -37,14 +40,14 @@ impl Known {
         self.float = float;
     }
     /// Records a drift.
-    pub fn set_drift(&mut self, allocation: &Allocation, drift: f64, sites: Vec<f64>) {
+    pub fn set_drift(&mut self, allocation: &Allocation, drift: Drift) {
         self.by_allocation
             .entry(allocation.clone())
             .or_default()
-            .drift = Some((drift, sites));
+            .drift = Some(drift);
     }
-    /// A drift and its sites.
-    pub fn drift(&self, allocation: &Allocation) -> Option<(f64, Vec<f64>)> {
+    /// A drift.
+    pub fn drift(&self, allocation: &Allocation) -> Option<Drift> {
         self.by_allocation.get(allocation)?.drift.clone()
     }
     /// Adds correct-image bits that begin where the known ones end.

@@ -15,6 +15,7 @@ mod draw;
 mod engine;
 mod enumerate;
 mod event;
+mod evidence;
 mod expand;
 mod gate;
 mod judge;
@@ -41,6 +42,7 @@ pub use event::{
     BaseReason, CandidateId, CloseReason, Event, GateDecision, GateReason, Judgement, Origin,
     StopReason,
 };
+pub use evidence::{GateEvidence, Proxy, ProxyEvidence, Verdicts};
 pub use known::allowed_loss;
 pub use level::nearest_allowed;
 pub use possible::{Impossible, Restricted, TooSmall};

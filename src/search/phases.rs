@@ -196,7 +196,8 @@ impl Engine {
             Trial::Screened | Trial::Whole => self.frozen.decide(drift, &candidate.allocation),
         };
         match reason.decision {
-            GateDecision::HeldBack => self.counters.gated += 1,
+            // Once for each candidate, also where a changed constraint has it decided on again.
+            GateDecision::HeldBack => self.counters.gated += u64::from(!candidate.held_back),
             GateDecision::Audited => self.counters.audited += 1,
             GateDecision::Passed | GateDecision::Exempt => {}
         }

@@ -69,9 +69,18 @@ impl Engine {
         };
         let outcome = match (self.asking(), event) {
             (Some(Ask::Baseline), Event::Baseline { correct }) => tail(correct),
-            (Some(Ask::Drift(_)), Event::Measured { drift, sites, .. }) => Outcome::Drift {
+            (
+                Some(Ask::Drift(_)),
+                Event::Measured {
+                    drift,
+                    sites,
+                    proxies,
+                    ..
+                },
+            ) => Outcome::Drift {
                 drift: *drift,
                 sites: sites.clone(),
+                proxies: *proxies,
             },
             (Some(Ask::Screen(_)), Event::Screened { bits, .. })
             | (Some(Ask::Confirm(_)), Event::Confirmed { bits, .. })
@@ -101,6 +110,14 @@ impl Event {
                 Event::CommandRefused { command: a, .. },
                 Event::CommandRefused { command: b, .. },
             ) => a == b,
+            // Earlier versions counted a candidate as often as the gate held it back.
+            (Event::Finished { .. }, Event::Finished { gated, .. }) => {
+                let mut same = self.clone();
+                if let Event::Finished { gated: ours, .. } = &mut same {
+                    *ours = *gated;
+                }
+                same == *other
+            }
             _ => self == other,
         }
     }

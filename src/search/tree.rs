@@ -6,7 +6,7 @@ use super::{
     BaseReason, CandidateId, Command, Event, GateDecision, GateReason, Judgement, Move, Origin,
     Settings, StopReason,
 };
-use crate::evaluate::{CorrectBits, Verdict};
+use crate::evaluate::{CorrectBits, Proxies, Verdict};
 use crate::profile::{Constraint, ConstraintChange, Level, Pin};
 use crate::quant::Allocation;
 
@@ -52,6 +52,8 @@ pub struct Candidate {
     pub added_drift: Option<f64>,
     /// Drift per site, logits last; empty while unknown.
     pub site_drift: Vec<f64>,
+    /// What was measured beside the drift.
+    pub proxies: Option<Proxies>,
     /// The gate's last decision; [`GateDecision::Exempt`] once a person asked for the candidate.
     pub gate: Option<GateReason>,
     /// True once the gate held it back, also where a person asked for it later.
@@ -198,6 +200,7 @@ impl Tree {
                     drift: None,
                     added_drift: None,
                     site_drift: Vec::new(),
+                    proxies: None,
                     gate: None,
                     held_back: false,
                     screening: None,
@@ -215,11 +218,13 @@ impl Tree {
                 drift,
                 added,
                 sites,
+                proxies,
                 ..
             } => self.edit(*candidate, |c| {
                 c.drift = Some(*drift);
                 c.added_drift = Some(*added);
                 c.site_drift.clone_from(sites);
+                c.proxies = *proxies;
             }),
             Event::Gated { candidate, reason } => self.edit(*candidate, |c| {
                 c.gate = Some(*reason);

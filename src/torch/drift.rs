@@ -7,7 +7,10 @@
 //! classes together; a network whose float logits are all equal is not scaled). Drift is the mean over sites.
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
+
 use super::record::ChannelSums;
+use super::spikes::{Packed, Spikes, divergence, flip_rate};
 use crate::network::Graph;
 
 /// Sums over calibration images, to which images are added in order.
@@ -19,6 +22,10 @@ pub(super) struct Means {
     logits: Vec<f64>,
     /// All logits, image by image.
     all_logits: Vec<f64>,
+    /// Per site: spikes of the proxy images that are others than in the float network.
+    flips: Vec<u64>,
+    /// Of the float network: the spikes of the proxy images, batch by batch.
+    spikes: Vec<Arc<Packed>>,
 }
 
 impl Means {
@@ -28,16 +35,46 @@ impl Means {
             sites: sites.map(|s| vec![0.0; s.shape.channels]).collect(),
             logits: vec![0.0; graph.classes],
             all_logits: Vec::new(),
+            flips: vec![0; graph.sites.len()],
+            spikes: Vec::new(),
         }
     }
 
     /// Adds a batch: its sums per image, and its logits.
-    pub(super) fn add(&mut self, batch: &ChannelSums, logits: &[f64]) {
+    pub(super) fn add(&mut self, batch: ChannelSums, logits: &[f64]) {
         for (total, sums) in self.sites.iter_mut().zip(&batch.sites) {
             add_rows(total, sums);
         }
         add_rows(&mut self.logits, logits);
         self.all_logits.extend_from_slice(logits);
+        for (site, total) in self.flips.iter_mut().enumerate() {
+            *total += batch.spikes.flips(site);
+        }
+        if let Spikes::Packed(packed) = batch.spikes {
+            self.spikes.push(Arc::new(packed));
+        }
+    }
+
+    /// The spikes of a batch's proxy images.
+    pub(super) fn spikes(&self, batch: usize) -> Option<&Arc<Packed>> {
+        self.spikes.get(batch)
+    }
+
+    /// Output divergence and spike-flip rate against the float network, on so many proxy images.
+    pub(super) fn proxies(
+        &self,
+        float: &Means,
+        graph: &Graph,
+        images: usize,
+    ) -> (Option<f64>, Option<f64>) {
+        let numbers = images * graph.classes;
+        let first = |means: &Means| -> Vec<f64> {
+            means.all_logits.iter().copied().take(numbers).collect()
+        };
+        (
+            divergence(&first(float), &first(self), graph.classes),
+            flip_rate(&self.flips, graph, images),
+        )
     }
 
     fn images(&self) -> usize {
@@ -121,7 +158,7 @@ mod tests {
             for (sum, logits) in sums.iter().zip(logits.chunks(2)) {
                 let mut batch = ChannelSums::new(&graph, 1);
                 batch.sites[0][0] = *sum;
-                means.add(&batch, logits);
+                means.add(batch, logits);
             }
             means
         };

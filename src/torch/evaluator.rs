@@ -19,11 +19,12 @@ use super::memory::share_heap;
 use super::model::Compiled;
 use super::predict::takes;
 use super::record::{ChannelSums, Record};
+use super::spikes::{self, Spikes};
 use super::{Device, Model, TorchError};
 use crate::data::{ImageSet, Splits};
 use crate::evaluate::{
     Caches, Cancel, CorrectBits, Decided, EvaluateError, Evaluator, Job, Outcome, Prober, Progress,
-    Question, Split, StopRule, Tricks, Work,
+    Proxies, Question, Split, StopRule, Tricks, Work,
 };
 use crate::network::Graph;
 use crate::quant::Allocation;
@@ -42,6 +43,9 @@ pub struct TorchOptions {
     /// Bytes that may be kept between jobs: at most a quarter of it for quantized weights, the rest for values inside
     /// the network.
     pub cache_memory: u64,
+    /// Calibration images on which spikes and class probabilities are compared with the float network's, as far as
+    /// its spikes fit a quarter of a GiB: a part of every drift's answer.
+    pub proxy_images: usize,
 }
 
 /// Evaluates with libtorch, batches side by side on several threads.
@@ -52,6 +56,8 @@ pub struct TorchEvaluator {
     options: TorchOptions,
     batch: usize,
     threads: usize,
+    /// Proxy images that there are and whose spikes fit.
+    proxies: usize,
     /// What is not as it was asked for, and why.
     notes: Vec<String>,
     /// The float network on the calibration images.
@@ -122,8 +128,16 @@ impl TorchEvaluator {
             Device::CPU => footprint::available(),
             _ => None,
         };
-        let footprint = Footprint::of(network.graph(), network.plan());
-        let (fit, notes) = footprint.fit(wanted, leaks(network.graph()), free)?;
+        let asked = options.proxy_images.min(splits.calibration.len());
+        let proxies = spikes::comparable(network.graph(), asked);
+        let mut footprint = Footprint::of(network.graph(), network.plan());
+        footprint.weights += spikes::bytes(network.graph(), proxies);
+        let (fit, mut notes) = footprint.fit(wanted, leaks(network.graph()), free)?;
+        if proxies < asked {
+            notes.push(format!(
+                "proxy images: {proxies} instead of {asked}: the float network's spikes on more would not fit"
+            ));
+        }
         let for_weights = if tricks.weight_cache {
             fit.cache / 4
         } else {
@@ -137,6 +151,7 @@ impl TorchEvaluator {
         Ok(TorchEvaluator {
             batch: fit.batch,
             threads: (fit.threads / (1 + options.others)).max(1),
+            proxies,
             notes,
             values: (tricks.prefix_cache && fit.cache > 0).then(|| {
                 let budget = fit.cache - fit.cache / 4;
@@ -161,6 +176,7 @@ impl TorchEvaluator {
             options: self.options.clone(),
             batch: self.batch,
             threads: threads.unwrap_or(self.threads).clamp(1, self.threads),
+            proxies: self.proxies,
             notes: Vec::new(),
             float: Arc::clone(&self.float),
             values: self.values.clone(),
@@ -315,10 +331,12 @@ impl TorchEvaluator {
         Ok(bits)
     }
 
-    /// Runs all calibration images. `before` of `total` images are done when it starts.
+    /// Runs all calibration images, and compares with `float`; without it this is the float network. `before` of `total`
+    /// images are done when it starts.
     fn means(
         &self,
         allocation: &Allocation,
+        float: Option<&Means>,
         cancel: &Cancel,
         (before, total): (usize, usize),
         progress: &mut dyn FnMut(Progress),
@@ -336,7 +354,16 @@ impl TorchEvaluator {
             || self.worker(allocation),
             |executor, batch| {
                 let images = batches.places(batch).len();
-                let mut record = Record::Channels(ChannelSums::new(graph, images));
+                let proxies = self.proxies.saturating_sub(batch * self.batch).min(images);
+                let spikes = match float {
+                    _ if proxies == 0 => Spikes::Ignored,
+                    None => Spikes::packed(graph, proxies),
+                    Some(float) => match float.spikes(batch) {
+                        Some(known) => Spikes::compared(Arc::clone(known)),
+                        None => Spikes::Ignored,
+                    },
+                };
+                let mut record = Record::Channels(ChannelSums::new(graph, images).with(spikes));
                 let where_ = (&batches, batch, Split::Calibration);
                 let mut logits = self.run(executor, where_, contents.as_deref(), &mut record)?;
                 logits.truncate(images * graph.classes);
@@ -344,8 +371,8 @@ impl TorchEvaluator {
             },
             |_, (record, logits)| {
                 if let Record::Channels(sums) = record {
-                    means.add(&sums, &logits);
                     done += sums.images;
+                    means.add(sums, &logits);
                 }
                 progress(Progress {
                     done,
@@ -363,7 +390,7 @@ impl TorchEvaluator {
         allocation: &Allocation,
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Vec<f64>, EvaluateError> {
+    ) -> Result<Outcome, EvaluateError> {
         let images = self.splits.calibration.len();
         // Whoever needs it first measures it; the others wait for that.
         let mut known = self.float.lock().unwrap_or_else(PoisonError::into_inner);
@@ -373,16 +400,34 @@ impl TorchEvaluator {
             Some(known) => Arc::clone(known),
             None => {
                 let float = float(self.network.graph());
-                let means = self.means(&float, cancel, (0, total), progress)?;
+                let means = self.means(&float, None, cancel, (0, total), progress)?;
                 Arc::clone(known.insert(Arc::new(means)))
             }
         };
         drop(known);
-        if allocation.is_float() {
-            return Ok(float.drift(&float, self.network.graph()));
-        }
-        let means = self.means(allocation, cancel, (total - images, total), progress)?;
-        Ok(means.drift(&float, self.network.graph()))
+        let means = match allocation.is_float() {
+            true => Arc::clone(&float),
+            false => {
+                let done = (total - images, total);
+                Arc::new(self.means(allocation, Some(&float), cancel, done, progress)?)
+            }
+        };
+        let graph = self.network.graph();
+        let sites = means.drift(&float, graph);
+        let (divergence, spike_flips) = means.proxies(&float, graph, self.proxies);
+        let proxies = Proxies {
+            max_drift: sites.iter().copied().fold(0.0, f64::max),
+            weight_error: self.network.weight_error(allocation)?,
+            divergence,
+            spike_flips,
+        };
+        let outcome = Outcome::Drift {
+            drift: sites.iter().sum::<f64>() / sites.len() as f64,
+            sites,
+            proxies: Some(proxies),
+        };
+        let names = graph.sites.iter().map(|s| s.name.as_str());
+        outcome.finite(names)
     }
 }
 
@@ -397,10 +442,7 @@ impl Evaluator for TorchEvaluator {
         self.work();
         match &job.question {
             Question::Drift => {
-                let sites = self.drift(&job.allocation, cancel, progress)?;
-                let drift = sites.iter().sum::<f64>() / sites.len() as f64;
-                let names = self.network.graph().sites.iter().map(|s| s.name.as_str());
-                let outcome = Outcome::Drift { drift, sites }.finite(names)?;
+                let outcome = self.drift(&job.allocation, cancel, progress)?;
                 Ok((outcome, self.work()))
             }
             &Question::Accuracy {

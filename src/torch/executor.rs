@@ -366,6 +366,7 @@ mod tests {
     use super::super::activity::Activity;
     use super::super::model::Compiled;
     use super::super::record::ChannelSums;
+    use super::super::spikes::{Packed, Spikes};
     use super::super::testing::all;
     use super::super::testing::{Random, model};
     use super::*;
@@ -411,8 +412,12 @@ mod tests {
                     assert!(!blocks.iter().any(is_silent), "{config:?}");
                     same_steps(&record, &plain_record);
                     // One of the two images counts.
-                    let sums = || Record::Channels(ChannelSums::new(&model.graph, 1));
-                    same_sums(&run(&native, sums()).2, &run(&plain, sums()).2);
+                    let sums = || ChannelSums::new(&model.graph, 1);
+                    let sums = || Record::Channels(sums().with(Spikes::packed(&model.graph, 1)));
+                    let (native, plain) = (run(&native, sums()).2, run(&plain, sums()).2);
+                    same_sums(&native, &plain);
+                    // Spikes are packed from potentials here and from what was emitted there.
+                    assert!(packed(native) == packed(plain), "{config:?}");
                 }
             }
         }
@@ -477,16 +482,31 @@ mod tests {
                     panic!("not a trace");
                 };
                 assert_eq!(a, b);
-                let sums = || Record::Channels(ChannelSums::new(&model.graph, 2));
+                let sums = || ChannelSums::new(&model.graph, 2);
+                let sums = || Record::Channels(sums().with(Spikes::packed(&model.graph, 2)));
                 let (a, b) = (run(&bytes, sums()).2, run(&floats, sums()).2);
-                let (Record::Channels(a), Record::Channels(b)) = (a, b) else {
+                let (Record::Channels(a), Record::Channels(b)) = (&a, &b) else {
                     panic!("not channel sums");
                 };
                 assert_eq!(a.sites, b.sites);
+                let (Spikes::Packed(a), Spikes::Packed(b)) = (&a.spikes, &b.spikes) else {
+                    panic!("no spikes");
+                };
+                assert!(a == b, "{config:?}");
                 let activity = || Record::Activity(Activity::new(&model.graph, 1));
                 let (a, b) = (run(&bytes, activity()).2, run(&floats, activity()).2);
                 assert_eq!(format!("{a:?}"), format!("{b:?}"));
             }
+        }
+    }
+
+    fn packed(record: Record) -> Packed {
+        match record {
+            Record::Channels(ChannelSums {
+                spikes: Spikes::Packed(packed),
+                ..
+            }) => packed,
+            _ => panic!("no spikes"),
         }
     }
 

@@ -45,6 +45,7 @@ mod plan;
 mod predict;
 mod predict_file;
 mod record;
+mod spikes;
 #[cfg(test)]
 mod testing;
 mod weights;

@@ -81,6 +81,13 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         &self.model.borrow().graph
     }
 
+    /// How far quantization moves all layers' weights together: the norm of what it changes over the norm of the float
+    /// weights.
+    pub(super) fn weight_error(&self, allocation: &Allocation) -> Result<f64, TorchError> {
+        self.weights
+            .error(self.model.borrow(), &self.plan, allocation)
+    }
+
     /// An executor of its own for the calling thread; weights are shared.
     pub(super) fn executor(&self, allocation: &Allocation) -> Result<Executor<'_>, TorchError> {
         let model = self.model.borrow();

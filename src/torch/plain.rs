@@ -11,6 +11,7 @@ use super::ops::{Operand, Ops, Plain, Population, Value};
 use super::pairs::pair;
 use super::plan::{Pairing, Pool};
 use super::record::{Record, clamp};
+use super::spikes::Spikes;
 use super::weights::AffineTensors;
 use crate::network::{Halves, Neuron, Shape};
 
@@ -257,6 +258,16 @@ fn note(
             let new = Vec::<f64>::try_from(&new.f_reshape([-1])?)?;
             if let Some(site) = sums.sites.get_mut(site) {
                 site.iter_mut().zip(new).for_each(|(sum, x)| *sum += x);
+            }
+            if !matches!(sums.spikes, Spikes::Ignored) {
+                let levels = spikes.f_to_kind(Kind::Uint8)?.f_contiguous()?;
+                let levels = Vec::<u8>::try_from(&levels.f_reshape([-1])?)?;
+                let shape = population.shape;
+                let units = shape.channels * shape.height * shape.width;
+                let mut recorder = sums.spikes.recorder(site, population.neuron);
+                for (image, levels) in levels.chunks_exact(units.max(1)).enumerate() {
+                    recorder.emitted(image, step, levels);
+                }
             }
         }
         Record::Histograms(all) => {

@@ -3,6 +3,7 @@
 
 use super::activity::Activity;
 use super::loops::{Float, Level, tile_positions};
+use super::spikes::Spikes;
 use crate::evaluate::{Potentials, SitePotentials};
 use crate::network::{Graph, Neuron};
 
@@ -23,6 +24,20 @@ impl<F> Recorder<F> for () {
     fn end_of_image(&mut self, _: usize) {}
 }
 
+/// Two recorders see the same.
+impl<F, A: Recorder<F>, B: Recorder<F>> Recorder<F> for (A, B) {
+    #[inline(always)]
+    fn tile(&mut self, image: usize, step: usize, potentials: &[F]) {
+        self.0.tile(image, step, potentials);
+        self.1.tile(image, step, potentials);
+    }
+    #[inline(always)]
+    fn end_of_image(&mut self, image: usize) {
+        self.0.end_of_image(image);
+        self.1.end_of_image(image);
+    }
+}
+
 /// Sums of the pre-reset potential (of integer neurons: of the input clamped to what they emit) per image and channel,
 /// over time steps and positions, for every site.
 /// Kept per image so that a total does not depend on how images were batched.
@@ -32,6 +47,8 @@ pub(super) struct ChannelSums {
     pub images: usize,
     /// Per site `[images, channels]`.
     pub sites: Vec<Vec<f64>>,
+    /// What becomes of the spikes meanwhile.
+    pub spikes: Spikes,
 }
 
 impl ChannelSums {
@@ -42,7 +59,12 @@ impl ChannelSums {
             sites: sites
                 .map(|s| vec![0.0; images * s.shape.channels])
                 .collect(),
+            spikes: Spikes::Ignored,
         }
+    }
+    /// The same, and something becomes of the spikes.
+    pub(super) fn with(self, spikes: Spikes) -> Self {
+        ChannelSums { spikes, ..self }
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod repconv;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tch::{Kind, Tensor};
@@ -62,6 +63,7 @@ pub(super) struct Parameters {
     /// Of a layer.
     pub sums: Option<Sums>,
     pub affine: Option<AffineTensors>,
+    squares: Squares,
 }
 
 impl Parameters {
@@ -93,6 +95,7 @@ impl Parameters {
                 scale: a.scale.shallow_clone(),
                 shift: a.shift.shallow_clone(),
             }),
+            squares: self.squares,
         }
     }
 }
@@ -111,6 +114,17 @@ pub(super) struct Weights {
     own: Own,
     /// By step and width. Tensors may change threads but not be shared between them: hence the lock.
     cache: Mutex<Store<(usize, BitWidth), Parameters>>,
+    /// By step and width, once made.
+    errors: Mutex<HashMap<(usize, BitWidth), Squares>>,
+}
+
+/// Sums of squares over a layer's weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Squares {
+    /// Of what quantization changes.
+    changed: f64,
+    /// Of the float weights.
+    float: f64,
 }
 
 impl Weights {
@@ -126,6 +140,7 @@ impl Weights {
                 _ => Own::default(),
             },
             cache: Mutex::new(Store::new(u64::MAX)),
+            errors: Mutex::default(),
         }
     }
 
@@ -186,23 +201,65 @@ impl Weights {
             device: self.device,
             own: self.own,
         };
+        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
         let steps = plan.steps.iter().enumerate();
         steps
             .map(|(i, step)| {
-                let width = match step.source {
-                    Source::Layer { layer, .. } => allocation.get(layer),
-                    _ => BitWidth::FLOAT,
-                };
+                let width = width(step, allocation);
                 if let Some(known) = cache.get(&(i, width)) {
                     return Ok(known.share());
                 }
                 let made = maker.make(step, width)?;
+                errors.insert((i, width), made.squares);
                 let shared = made.share();
                 let bytes = made.bytes();
                 cache.insert((i, width), made, bytes, made_in(bytes, width));
                 Ok(shared)
             })
             .collect()
+    }
+
+    /// How far quantization moves all layers' weights together: the norm of what it changes over the norm of the float
+    /// weights; 0 where these are all 0.
+    ///
+    /// # Errors
+    /// As [`Weights::of`].
+    pub(super) fn error(
+        &self,
+        model: &Model,
+        plan: &Plan,
+        allocation: &Allocation,
+    ) -> Result<f64, TorchError> {
+        let steps = || plan.steps.iter().enumerate();
+        let known = || -> Option<Squares> {
+            let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut sum = Squares::default();
+            for (i, step) in steps() {
+                let squares = errors.get(&(i, width(step, allocation)))?;
+                sum.changed += squares.changed;
+                sum.float += squares.float;
+            }
+            Some(sum)
+        };
+        let sum = match known() {
+            Some(sum) => sum,
+            None => {
+                self.of(model, plan, allocation)?;
+                known().unwrap_or_default()
+            }
+        };
+        Ok(match sum.float > 0.0 {
+            true => (sum.changed / sum.float).sqrt(),
+            false => 0.0,
+        })
+    }
+}
+
+/// The width of a step's layer.
+fn width(step: &Step, allocation: &Allocation) -> BitWidth {
+    match step.source {
+        Source::Layer { layer, .. } => allocation.get(layer),
+        _ => BitWidth::FLOAT,
     }
 }
 
@@ -231,6 +288,10 @@ impl Maker<'_> {
             WeightSource::Stored => self.stored(spec)?,
             WeightSource::MergedRepConv => repconv::merged(self, spec)?,
         };
+        let mut squares = Squares {
+            changed: 0.0,
+            float: weight.square(),
+        };
         if width.is_float() {
             let computed: Vec<f32>;
             let weight = match &weight {
@@ -245,12 +306,14 @@ impl Maker<'_> {
                     return Ok(Parameters {
                         sums: Some(Sums::Libtorch(convolution)),
                         affine: self.merged(&absorbed)?,
+                        squares,
                     });
                 }
             };
             return Ok(Parameters {
                 sums: Some(self.floats(layer, weight, bias, unit)?),
                 affine: self.merged(&absorbed)?,
+                squares,
             });
         }
         let rounded: Vec<f32>;
@@ -262,6 +325,7 @@ impl Maker<'_> {
             }
         };
         let quantized = quantize(weight, channels, width, &self.model.scheme, &spec.name)?;
+        squares.changed = quantized.squared_error(weight);
         let mut scale = quantized.scales;
         let mut shift = bias.unwrap_or_else(|| vec![0.0; channels]);
         for operation in &absorbed {
@@ -279,6 +343,7 @@ impl Maker<'_> {
         Ok(Parameters {
             sums: Some(sums),
             affine: Some(self.affine(&scale, &shift)?),
+            squares,
         })
     }
 
@@ -482,6 +547,16 @@ enum Numbers<'a> {
     Stored(&'a [f32]),
     /// Made of several tensors.
     Computed(Vec<f64>),
+}
+
+impl Numbers<'_> {
+    /// The sum of all squares.
+    fn square(&self) -> f64 {
+        match self {
+            Numbers::Stored(w) => w.iter().map(|&x| f64::from(x) * f64::from(x)).sum(),
+            Numbers::Computed(w) => w.iter().map(|x| x * x).sum(),
+        }
+    }
 }
 
 /// `y = (x - mean) * scale + beta` per channel: a batch norm in evaluation mode, `scale = gamma / sqrt(var + eps)`, or a

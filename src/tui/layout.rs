@@ -187,6 +187,7 @@ fn fixed_lines(pane: Pane, height: u16) -> u16 {
             _ => 1,
         },
         Pane::Gate => match height {
+            17.. => 10,
             8.. => 3,
             _ => 1,
         },

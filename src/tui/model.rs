@@ -29,7 +29,7 @@ pub use allocation::AllocationPane;
 pub use edit::Edit;
 pub use find::Find;
 pub use front::{FrontPane, Point};
-pub use gate::{GatePane, GateStats};
+pub use gate::GatePane;
 pub use log::{LogLine, LogPane};
 pub use overlay::{CommandPrompt, Confirm, FindPrompt, Overlay, SavePrompt};
 pub use parts::Part;

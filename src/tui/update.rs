@@ -231,7 +231,7 @@ fn settle(model: &mut Model) {
         .scroll
         .settle(rows, height(Pane::Allocation));
     if model.gate.stale {
-        model.gate.stats = super::model::GateStats::of(&model.tree);
+        model.gate.evidence = crate::search::GateEvidence::of(&model.tree);
         model.gate.stale = false;
     }
     let decisions = model.gate.decisions.len();

@@ -1,6 +1,7 @@
 //! Events and numbers in words: for the log of the interface and for lines without it.
 #![forbid(unsafe_code)]
 
+pub mod gate;
 pub mod numbers;
 
 use crate::evaluate::{Verdict, percent};

@@ -555,14 +555,14 @@ fn the_counts_are_those_of_the_engine() {
         assert_eq!(activity.evaluations(), counters.evaluations);
         assert_eq!(activity.drift_evaluations(), counters.drift_evaluations);
         assert_eq!(activity.cached, counters.cached);
-        let stats = play.model.gate.stats;
+        let gate = &play.model.gate.evidence;
         assert_eq!(
-            (stats.held_back as u64, stats.audited as u64),
+            (gate.held_back as u64, gate.audited.all() as u64),
             (counters.gated, counters.audited)
         );
         play.jobs(1);
     }
-    assert!(play.model.gate.stats.held_back > 0, "the gate had work");
+    assert!(play.model.gate.evidence.held_back > 0, "the gate had work");
 }
 
 #[test]
@@ -615,6 +615,7 @@ fn an_event_of_an_unknown_candidate_changes_nothing_but_the_log() {
             drift: 1.0,
             added: 0.0,
             sites: vec![],
+            proxies: None,
             cached: false,
         },
     ]);

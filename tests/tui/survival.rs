@@ -147,6 +147,7 @@ fn wild() -> impl Strategy<Value = Step> {
                     drift,
                     added: -drift,
                     sites,
+                    proxies: None,
                     cached: false,
                 }
             }),

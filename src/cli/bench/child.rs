@@ -8,6 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::run::Summary;
+use crate::search::Tree;
+
 /// What one search did.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Measured {
@@ -15,6 +18,7 @@ pub(super) struct Measured {
     pub layer_forwards: u64,
     pub images: u64,
     pub evaluations: u64,
+    pub drift_evaluations: u64,
     pub memory_bytes: Option<u64>,
     /// The most memory it had at a time, as Linux counts it.
     pub peak_bytes: Option<u64>,
@@ -23,6 +27,8 @@ pub(super) struct Measured {
     /// Layer-forwards of the test split and of the float network on the search split, which every run has.
     pub test: u64,
     pub baseline: u64,
+    /// The state that its events lead to.
+    pub tree: Tree,
     /// Layer-forwards that the candidates' questions ask for, and how many questions those are.
     pub asked: Asked,
 }
@@ -90,6 +96,7 @@ pub(super) fn search(common: &[String], flags: &[&str]) -> Result<Measured> {
     };
     measured.read_work(&run)?;
     measured.read_journal(&run)?;
+    measured.tree = Summary::read(&run)?.tree;
     Ok(measured)
 }
 
@@ -138,7 +145,8 @@ impl Measured {
                 }
                 Some("tested") => self.test += layers * line["images"].as_u64().unwrap_or_default(),
                 Some("finished") => {
-                    self.evaluations = line["evaluations"].as_u64().unwrap_or_default()
+                    self.evaluations = line["evaluations"].as_u64().unwrap_or_default();
+                    self.drift_evaluations = line["drift_evaluations"].as_u64().unwrap_or_default();
                 }
                 _ => {}
             }

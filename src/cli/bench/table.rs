@@ -140,6 +140,7 @@ mod tests {
                 not_met: (2, 2_000),
                 ..Asked::default()
             },
+            ..Measured::default()
         }
     }
 

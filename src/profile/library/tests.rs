@@ -176,6 +176,7 @@ fn the_reference_has_every_key_and_every_default() {
         "ties.qkv=true",
         "constraint.max_evaluations=1",
         "constraint.max_seconds=1",
+        "gate.proxy_images=8",
         "bits.head=8",
         "pins.head=8",
         "data.mean=[0.5]",

@@ -228,6 +228,7 @@ fn make_room(folder: &Path, kept: &Path, largest: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluate::Proxies;
     use crate::quant::BitWidth;
 
     fn allocation(bits: u8) -> Allocation {
@@ -248,6 +249,12 @@ mod tests {
         Outcome::Drift {
             drift,
             sites: vec![drift / 3.0, 0.1],
+            proxies: Some(Proxies {
+                max_drift: 0.1,
+                weight_error: drift / 7.0,
+                divergence: Some(1.0 / 3.0),
+                spike_flips: None,
+            }),
         }
     }
 

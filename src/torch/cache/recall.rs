@@ -39,8 +39,16 @@ struct Key {
 #[derive(Debug)]
 enum Item {
     Value(Arc<Kept>),
-    /// A site's sums of potentials, `[images, channels]`.
-    Sums(Arc<[f64]>),
+    /// Of a site.
+    Sums(Arc<Sums>),
+}
+
+#[derive(Debug)]
+struct Sums {
+    /// Sums of potentials, `[images, channels]`.
+    potentials: Box<[f64]>,
+    /// How many spikes of the proxy images among them are others than in the float network.
+    flips: u64,
 }
 
 /// Which images: a batch of a split, of which so many count.
@@ -117,10 +125,15 @@ impl Values {
         let mut wanted = vec![plan.logits];
         for (i, step) in plan.steps.iter().enumerate().rev() {
             let sums = match (step.neuron, &mut *record) {
-                (Some(site), Record::Channels(sums)) => sums.sites.get_mut(site.index()),
+                (Some(site), Record::Channels(sums)) => {
+                    let (sites, spikes) = (&mut sums.sites, &mut sums.spikes);
+                    let site = site.index();
+                    sites.get_mut(site).map(|sums| (sums, spikes, site))
+                }
                 _ => None,
             };
-            let kept_sums = match (&sums, recall.key(i, Some(place.images))) {
+            let known = sums.as_ref().filter(|(_, spikes, _)| !spikes.need_all());
+            let kept_sums = match (known, recall.key(i, Some(place.images))) {
                 (Some(_), Some(key)) => match store.get(&key) {
                     Some(Item::Sums(kept)) => Some(Arc::clone(kept)),
                     _ => None,
@@ -139,10 +152,12 @@ impl Values {
                 },
             };
             // A site that runs records its potentials anew.
-            if let (Some(sums), Some(kept), false) =
+            if let (Some((sums, spikes, site)), Some(kept), false) =
                 (sums, kept_sums, matches!(action, Action::Run))
             {
-                sums.iter_mut().zip(&*kept).for_each(|(sum, x)| *sum = *x);
+                let potentials = sums.iter_mut().zip(&kept.potentials);
+                potentials.for_each(|(sum, x)| *sum = *x);
+                spikes.set_flips(site, kept.flips);
             }
             if matches!(action, Action::Run) {
                 wanted.extend(step.inputs.iter().chain(&step.residual));
@@ -202,10 +217,15 @@ impl Recall<'_> {
         };
         let cost = self.values.upstream.cost(step);
         let sums = match (planned.neuron, record) {
-            (Some(site), Record::Channels(sums)) => sums.sites.get(site.index()),
+            (Some(site), Record::Channels(sums)) => {
+                let potentials = sums.sites.get(site.index());
+                potentials.map(|potentials| Sums {
+                    potentials: potentials.as_slice().into(),
+                    flips: sums.spikes.flips(site.index()),
+                })
+            }
             _ => None,
         };
-        let sums: Option<Arc<[f64]>> = sums.map(|s| s.as_slice().into());
         // The image itself is at hand anyway.
         let kept = match planned.source {
             Source::Image => None,
@@ -218,8 +238,8 @@ impl Recall<'_> {
                 .unwrap_or_else(PoisonError::into_inner)
         };
         if let (Some(sums), Some(key)) = (sums, self.key(step, Some(self.place.images))) {
-            let bytes = resident(8 * sums.len());
-            store().insert(key, Item::Sums(sums), bytes, cost);
+            let bytes = resident(8 * (sums.potentials.len() + 1));
+            store().insert(key, Item::Sums(Arc::new(sums)), bytes, cost);
         }
         if let (Some(kept), Some(key)) = (kept, self.key(step, None)) {
             let bytes = kept.bytes();

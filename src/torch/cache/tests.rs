@@ -1,5 +1,7 @@
 //! With and without what is kept: not a bit differs.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tch::Kind;
@@ -12,18 +14,21 @@ use crate::torch::executor::Executor;
 use crate::torch::model::Compiled;
 use crate::torch::plan::Source;
 use crate::torch::record::{ChannelSums, Record};
+use crate::torch::spikes::{Packed, Spikes};
 use crate::torch::testing::{Random, all, model};
 use crate::torch::{Device, Model};
 
 const IMAGES: usize = 2;
+/// Of them, so many have their spikes compared.
+const PROXIES: usize = 1;
 
-/// A run's logits, sums of potentials (where they are recorded) and how many layers ran.
+/// A run's logits, sums of potentials and spike flips (where they are recorded) and how many layers ran.
 fn run(
     executor: &Executor<'_>,
     (values, contents): (&Values, &[Content]),
     compiled: &Compiled<&Model>,
     batch: usize,
-    sums: bool,
+    sums: Option<&Arc<Packed>>,
 ) -> (Vec<f64>, Vec<Vec<f64>>, u64) {
     let (graph, plan) = (compiled.graph(), compiled.plan());
     let mut record = record(graph, sums);
@@ -42,17 +47,44 @@ fn run(
     (logits.unwrap(), sites(record), recall.layers(plan))
 }
 
-fn record(graph: &Graph, sums: bool) -> Record {
+fn record(graph: &Graph, sums: Option<&Arc<Packed>>) -> Record {
     match sums {
-        true => Record::Channels(ChannelSums::new(graph, IMAGES)),
-        false => Record::Nothing,
+        Some(with) => {
+            let spikes = Spikes::compared(Arc::clone(with));
+            Record::Channels(ChannelSums::new(graph, IMAGES).with(spikes))
+        }
+        None => Record::Nothing,
     }
 }
 
+/// Sums of every site, and at their end the flips.
 fn sites(record: Record) -> Vec<Vec<f64>> {
+    let Record::Channels(mut sums) = record else {
+        return Vec::new();
+    };
+    for (site, numbers) in sums.sites.iter_mut().enumerate() {
+        numbers.push(sums.spikes.flips(site) as f64);
+    }
+    sums.sites
+}
+
+/// The float network's spikes.
+fn float_spikes(compiled: &Compiled<&Model>, batch: usize) -> Arc<Packed> {
+    let graph = compiled.graph();
+    let float = Allocation::uniform(graph.layers.len(), BitWidth::FLOAT);
+    let executor = compiled.executor(&float).unwrap();
+    let sums = ChannelSums::new(graph, IMAGES).with(Spikes::packed(graph, PROXIES));
+    let mut record = Record::Channels(sums);
+    let pixels = pixels(graph, batch);
+    executor
+        .run(&pixels, IMAGES, &mut record, &mut |_, _| Ok(()))
+        .unwrap();
     match record {
-        Record::Channels(sums) => sums.sites,
-        _ => Vec::new(),
+        Record::Channels(ChannelSums {
+            spikes: Spikes::Packed(packed),
+            ..
+        }) => Arc::new(packed),
+        _ => panic!("nothing was packed"),
     }
 }
 
@@ -67,7 +99,7 @@ fn fresh(
     executor: &Executor<'_>,
     graph: &Graph,
     batch: usize,
-    sums: bool,
+    sums: Option<&Arc<Packed>>,
 ) -> (Vec<f64>, Vec<Vec<f64>>) {
     let mut record = record(graph, sums);
     let pixels = pixels(graph, batch);
@@ -89,6 +121,7 @@ fn any_order_of_questions_under_any_budget_gives_the_same_bits() {
             prop::sample::select(budgets.to_vec()),
             prop::collection::vec(step, 1..12),
         );
+        let float = [0, 1].map(|batch| float_spikes(&compiled, batch));
         let mut runner = TestRunner::new(Config {
             cases: 3,
             rng_seed: proptest::test_runner::RngSeed::Fixed(i as u64),
@@ -98,6 +131,7 @@ fn any_order_of_questions_under_any_budget_gives_the_same_bits() {
             let values = Values::new(&model.graph, compiled.plan(), budget);
             let mut allocation = Allocation::uniform(layers, BitWidth::new(4).unwrap());
             for (layer, width, batch, sums) in walk {
+                let sums = sums.then_some(&float[batch]);
                 allocation.0[layer] = BitWidth::new([2, 4, 32][width]).unwrap();
                 let executor = compiled.executor(&allocation).unwrap();
                 let contents = values.contents(&allocation);
@@ -128,7 +162,9 @@ fn only_what_a_change_leads_to_is_run() {
         let compiled = Compiled::new(&model, Kind::Float, Device::CPU).unwrap();
         let values = Values::new(graph, compiled.plan(), 1 << 30);
         let four = Allocation::uniform(graph.layers.len(), BitWidth::new(4).unwrap());
-        let layers = |allocation: &Allocation, sums| {
+        let float = float_spikes(&compiled, 0);
+        let layers = |allocation: &Allocation, sums: bool| {
+            let sums = sums.then_some(&float);
             let executor = compiled.executor(allocation).unwrap();
             let contents = values.contents(allocation);
             run(&executor, (&values, &contents), &compiled, 0, sums).2

@@ -73,8 +73,9 @@ pub(super) fn recorded<F: Float, O: Stored<F>, U: Use<F>>(
     let channels = population.shape.channels;
     match record {
         Record::Channels(sums) => {
+            let spikes = sums.spikes.recorder(site, neuron);
             let sums = sums.sites.get_mut(site).map_or(&mut [][..], Vec::as_mut);
-            let recorder = ChannelRecorder::new(channels, neuron, sums);
+            let recorder = (ChannelRecorder::new(channels, neuron, sums), spikes);
             leaking::<F, O, _, _>(out, population, recorder, user)
         }
         Record::Steps(sites) => {

@@ -188,12 +188,12 @@ fn speed(model: &Model, room: u16) -> Line<'static> {
 }
 
 fn questions(model: &Model, room: u16) -> Line<'static> {
-    let (activity, stats) = (&model.activity, &model.gate.stats);
+    let (activity, gate) = (&model.activity, &model.gate.evidence);
     Sentence::new(model, room)
         .add(format!("{} evaluated", count(activity.evaluations())))
         .add(format!("{} drifts", count(activity.drift_evaluations())))
-        .add(format!("{} held back", count(stats.held_back as u64)))
-        .add(format!("{} audited", count(stats.audited as u64)))
+        .add(format!("{} held back", count(gate.held_back as u64)))
+        .add(format!("{} audited", count(gate.audited.all() as u64)))
         .line()
 }
 

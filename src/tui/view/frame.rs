@@ -172,7 +172,7 @@ fn info(model: &Model, pane: Pane, columns: usize) -> String {
             Some(node) => node.id.to_string(),
             None => String::new(),
         },
-        Pane::Scatter => format!("{} evaluated", model.gate.stats.evaluated),
+        Pane::Scatter => format!("{} evaluated", model.gate.evidence.evaluated),
         Pane::Front | Pane::Points => {
             let best = model.front.points.iter().filter(|p| p.best).count();
             format!(

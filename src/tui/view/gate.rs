@@ -8,15 +8,21 @@ use ratatui::text::{Line, Span};
 use super::pieces::{Sentence, cell, line_area, number, row};
 use crate::evaluate::Verdict;
 use crate::profile::GateMode;
-use crate::search::{Candidate, GateDecision, GateReason};
+use crate::search::{Candidate, GateDecision, GateEvidence, GateReason, Proxy};
 use crate::tui::layout::Layout;
-use crate::tui::model::{GateStats, Model, Pane};
+use crate::tui::model::{Model, Pane};
 use crate::tui::text;
+use crate::words::gate::{self as words, false_rejections};
 
 const DRIFT: usize = 6;
 const NUMBERS: usize = 14;
 const DECISION: usize = 12;
 const OUTCOME: usize = 12;
+const PROXY: usize = 12;
+const COUNT: usize = 4;
+const CORRELATION: usize = 19;
+/// From so many lines on above the list, all evidence is shown.
+const TALL: u16 = 10;
 const OTHERS: usize = 1 + DRIFT + NUMBERS + DECISION + OUTCOME;
 
 /// Symbol, word and style of a decision.
@@ -60,34 +66,42 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
 }
 
 fn summary(model: &Model, frame: &mut Frame, area: Rect, room: usize, wide: bool) {
-    let (stats, dim) = (&model.gate.stats, model.theme.palette.dim);
+    let (evidence, dim) = (&model.gate.evidence, model.theme.palette.dim);
+    let wrong = evidence.audited.met;
     let inside = Rect {
         x: area.x + 1,
         width: area.width.saturating_sub(1),
         ..area
     };
-    let wrong_style = if stats.wrong > 0 {
+    let wrong_style = if wrong > 0 {
         model.theme.palette.bad
     } else {
         model.theme.palette.text
     };
     let counts = Sentence::new(model, inside.width)
-        .add(format!("{} passed", stats.passed))
-        .add(format!("{} held back", stats.held_back))
-        .add(format!("{} audited", stats.audited))
-        .add(Line::styled(format!("{} wrong", stats.wrong), wrong_style));
+        .add(format!("{} passed", evidence.passed.all()))
+        .add(format!("{} held back", evidence.held_back))
+        .add(format!("{} audited", evidence.audited.all()))
+        .add(Line::styled(format!("{wrong} wrong"), wrong_style));
     if area.height == 1 {
         let line = counts
-            .add(false_rejections(stats))
-            .maybe(correlation(stats, inside.width))
+            .add(false_rejections(evidence))
+            .maybe(correlation(evidence, inside.width))
             .line();
         frame.render_widget(line, inside);
         return;
     }
-    let rates = Sentence::new(model, inside.width)
-        .add(false_rejections(stats))
-        .maybe(correlation(stats, inside.width))
-        .line();
+    let mut lines = vec![counts.line()];
+    let rates = Sentence::new(model, inside.width).add(false_rejections(evidence));
+    if area.height >= TALL {
+        let verdicts = Sentence::new(model, inside.width)
+            .add(format!("passed: {}", words::verdicts(evidence.passed)))
+            .add(format!("audits: {}", words::verdicts(evidence.audited)));
+        lines.extend([verdicts.line(), rates.line()]);
+        lines.extend(proxies(model, inside.width));
+    } else {
+        lines.push(rates.maybe(correlation(evidence, inside.width)).line());
+    }
     let heading = Line::from(vec![
         cell("node", room, dim),
         number("drift", DRIFT, dim),
@@ -95,27 +109,45 @@ fn summary(model: &Model, frame: &mut Frame, area: Rect, room: usize, wide: bool
         cell("decision", if wide { DECISION } else { OUTCOME }, dim),
         cell(if wide { "verdict" } else { "" }, OUTCOME, dim),
     ]);
-    for (i, line) in [counts.line(), rates, heading].into_iter().enumerate() {
+    lines.push(heading);
+    for (i, line) in lines.into_iter().enumerate() {
         frame.render_widget(line, line_area(inside, i));
     }
 }
 
-fn false_rejections(stats: &GateStats) -> String {
-    match stats.false_rejection {
-        Some(share) => format!("false rejections {:.1} %", 100.0 * share),
-        None => {
-            let audits = stats.audits_judged;
-            let plural = if audits == 1 { "" } else { "s" };
-            format!("false rejections unknown ({audits} audit{plural})")
+/// How every proxy goes with the drop that was measured.
+fn proxies(model: &Model, columns: u16) -> Vec<Line<'static>> {
+    let palette = &model.theme.palette;
+    let both = usize::from(columns) >= PROXY + COUNT + 2 * CORRELATION;
+    let line = |cells: [&str; 4], style: Style| {
+        let mut spans = vec![
+            cell(cells[0], PROXY, style),
+            number(cells[1], COUNT, style),
+            cell(&format!("  {}", cells[2]), CORRELATION, style),
+        ];
+        if both {
+            spans.push(cell(&format!("  {}", cells[3]), CORRELATION, style));
         }
-    }
+        Line::from(spans)
+    };
+    let titles = ["proxy", "n", "Spearman, 95 %", "Kendall, 95 %"];
+    let mut lines = vec![line(titles, palette.dim)];
+    lines.extend(model.gate.evidence.proxies.iter().map(|p| {
+        let (rho, tau) = (
+            words::correlation(p.spearman),
+            words::correlation(p.kendall),
+        );
+        let cells = [p.proxy.name(), &p.n.to_string(), &rho, &tau];
+        line(cells, palette.text)
+    }));
+    lines
 }
 
 /// Rank correlation of drift with the drop that was measured.
-fn correlation(stats: &GateStats, columns: u16) -> Option<String> {
-    let rho = stats.correlation?;
+fn correlation(evidence: &GateEvidence, columns: u16) -> Option<String> {
+    let rho = evidence.correlation(Proxy::Drift)?.value;
     Some(if columns >= 78 {
-        format!("rank correlation {rho:.2} ({} nodes)", stats.evaluated)
+        format!("rank correlation {rho:.2} ({} nodes)", evidence.evaluated)
     } else {
         format!("correlation {rho:.2}")
     })

@@ -269,7 +269,7 @@ fn progress(job: &Work, p: &Progress, large: bool) -> String {
 }
 
 fn work(model: &Model, columns: u16) -> Line<'static> {
-    let (activity, stats) = (&model.activity, &model.gate.stats);
+    let (activity, gate) = (&model.activity, &model.gate.evidence);
     let named =
         |n: u64, one: &str, many: &str| format!("{} {}", count(n), if n == 1 { one } else { many });
     let totals = activity.totals;
@@ -281,8 +281,8 @@ fn work(model: &Model, columns: u16) -> Line<'static> {
     Sentence::new(model, columns)
         .add(named(activity.evaluations(), "evaluation", "evaluations"))
         .add(named(activity.drift_evaluations(), "drift", "drifts"))
-        .add(format!("{} held back", count(stats.held_back as u64)))
-        .add(format!("{} audited", count(stats.audited as u64)))
+        .add(format!("{} held back", count(gate.held_back as u64)))
+        .add(format!("{} audited", count(gate.audited.all() as u64)))
         .add(forwards)
         .maybe((saved > 0).then(|| format!("{} saved ({share:.0} %)", large(saved))))
         .maybe((activity.cached + activity.recalled() > 0).then(|| {

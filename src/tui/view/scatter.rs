@@ -7,7 +7,7 @@ use super::pieces::Sentence;
 use super::plot::{Axes, Axis, Plot};
 use crate::evaluate::Verdict;
 use crate::profile::GateMode;
-use crate::search::{Candidate, GateDecision};
+use crate::search::{Candidate, GateDecision, Proxy};
 use crate::tui::layout::Layout;
 use crate::tui::model::{Model, Pane};
 use crate::tui::text::{self, points};
@@ -123,11 +123,8 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
             palette.busy,
         ))
         .maybe(
-            model
-                .gate
-                .stats
-                .correlation
-                .map(|rho| format!("rank correlation {rho:.2}")),
+            (model.gate.evidence.correlation(Proxy::Drift))
+                .map(|rho| format!("rank correlation {:.2}", rho.value)),
         );
     axes.title(frame, legend.line());
     let top = if high > ceiling {

@@ -1,0 +1,228 @@
+//! `aq4svit bench --gate`: what the gate saves and what it costs.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::child::Measured;
+use crate::cli::numbers::grouped;
+use crate::evaluate::{Verdict, percent};
+use crate::quant::Allocation;
+use crate::search::{GateEvidence, Tree};
+use crate::words;
+
+/// One search.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Row {
+    gate: &'static str,
+    memory_bytes: Option<u64>,
+    /// Accuracy drops in points; none where nothing met the constraint, or without a test split.
+    drop: Option<f64>,
+    drop_test: Option<f64>,
+    evaluations: u64,
+    drift_evaluations: u64,
+    held_back: usize,
+    audited: usize,
+    layer_forwards: u64,
+    seconds: f64,
+}
+
+/// The same search with the gate and without it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename = "gate_comparison")]
+pub(super) struct Comparison {
+    searches: [Row; 2],
+    /// Allocations that the gate held back and the search without it evaluated.
+    judged_without: usize,
+    /// Of them, those that met the constraint: wrong rejections that are known.
+    met_without: usize,
+    evidence: GateEvidence,
+}
+
+impl Comparison {
+    /// Of a search with the gate and one without.
+    pub(super) fn new(with: &Measured, without: &Measured) -> Self {
+        let verdicts: HashMap<&Allocation, bool> = (without.tree.candidates.iter())
+            .filter_map(|c| Some((&c.allocation, c.screening?.verdict == Verdict::Met)))
+            .collect();
+        let held_back = with.tree.candidates.iter().filter(|c| c.held_back);
+        let mut held_back: Vec<&Allocation> = held_back.map(|c| &c.allocation).collect();
+        held_back.sort_by_key(|a| a.bytes());
+        held_back.dedup();
+        let judged = held_back.iter().filter_map(|a| verdicts.get(a));
+        Comparison {
+            searches: [row("adaptive", with), row("off", without)],
+            judged_without: judged.clone().count(),
+            met_without: judged.filter(|met| **met).count(),
+            evidence: GateEvidence::of(&with.tree),
+        }
+    }
+}
+
+fn row(gate: &'static str, run: &Measured) -> Row {
+    let evidence = GateEvidence::of(&run.tree);
+    Row {
+        gate,
+        memory_bytes: run.memory_bytes,
+        drop: drop(&run.tree),
+        drop_test: run
+            .tree
+            .tested()
+            .map(|(images, float, correct)| percent(float, images) - percent(correct, images)),
+        evaluations: run.evaluations,
+        drift_evaluations: run.drift_evaluations,
+        held_back: evidence.held_back,
+        audited: evidence.audited.all(),
+        layer_forwards: run.layer_forwards,
+        seconds: run.seconds,
+    }
+}
+
+/// The result's drop on the search split.
+fn drop(tree: &Tree) -> Option<f64> {
+    let incumbent = tree.get(tree.incumbent?)?;
+    incumbent.confirmation.map(|j| j.drop())
+}
+
+impl std::fmt::Display for Comparison {
+    /// A table in Markdown, and what it comes to in words.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(
+            "| gate | result, bytes | drop, search | drop, test | evaluations | drifts | held back | audited | layer-forwards | seconds |\n\
+             |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+        )?;
+        let points = |x: Option<f64>| x.map_or("-".to_owned(), |x| format!("{x:.2}"));
+        for row in &self.searches {
+            writeln!(
+                f,
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.1} |",
+                row.gate,
+                row.memory_bytes.map_or("-".to_owned(), grouped),
+                points(row.drop),
+                points(row.drop_test),
+                row.evaluations,
+                row.drift_evaluations,
+                row.held_back,
+                row.audited,
+                grouped(row.layer_forwards),
+                row.seconds,
+            )?;
+        }
+        let [with, without] = &self.searches;
+        let mut text = String::from("\nWith the gate: ");
+        let change = |a: u64, b: u64, what: &str| {
+            let share = 100.0 * (a as f64 - b as f64) / b.max(1) as f64;
+            format!(
+                "{what} {} instead of {} ({share:+.1} %)",
+                grouped(a),
+                grouped(b)
+            )
+        };
+        let _ = write!(
+            text,
+            "{}, {}",
+            change(with.evaluations, without.evaluations, "evaluations"),
+            change(
+                with.layer_forwards,
+                without.layer_forwards,
+                "layer-forwards"
+            ),
+        );
+        if let Some((a, b)) = with.memory_bytes.zip(without.memory_bytes) {
+            let _ = write!(text, ", {}", change(a, b, "bytes of the result"));
+        }
+        let _ = write!(
+            text,
+            ".\nOf {} held back, the search without the gate evaluated {}: {} of them met the constraint. By the audits: {}.",
+            with.held_back,
+            self.judged_without,
+            self.met_without,
+            words::gate::false_rejections(&self.evidence),
+        );
+        writeln!(f, "{text}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::GateMode;
+    use crate::quant::BitWidth;
+    use crate::search::{CandidateId, Event, GateDecision, GateReason, Judgement, Origin};
+
+    /// A search of uniform widths: each held back, or judged.
+    fn run(found: &[(u8, Option<Verdict>)]) -> Measured {
+        let mut tree = Tree::default();
+        for (i, (bits, verdict)) in found.iter().enumerate() {
+            let candidate = CandidateId(i as u32);
+            tree.apply(&Event::Proposed {
+                candidate,
+                parent: None,
+                change: None,
+                origin: Origin::Search,
+                allocation: Allocation::uniform(2, BitWidth::new(*bits).expect("a width")),
+                bytes: 9,
+            });
+            let decision = match verdict {
+                None => GateDecision::HeldBack,
+                Some(_) => GateDecision::Passed,
+            };
+            tree.apply(&Event::Gated {
+                candidate,
+                reason: GateReason {
+                    decision,
+                    mode: GateMode::Adaptive,
+                    drift: 0.1,
+                    limit: None,
+                    chance: None,
+                    min_chance: None,
+                    verdicts: 0,
+                },
+            });
+            if let Some(verdict) = *verdict {
+                let judgement = Judgement {
+                    verdict,
+                    images: 10,
+                    of: 10,
+                    correct: 8,
+                    float_correct: 9,
+                    allowed_loss: 1,
+                    cached: false,
+                    sequential: false,
+                };
+                let bits = Default::default();
+                tree.apply(&Event::Screened {
+                    candidate,
+                    judgement,
+                    bits,
+                });
+            }
+        }
+        Measured {
+            tree,
+            evaluations: 6 - found.len() as u64,
+            layer_forwards: 12_000,
+            memory_bytes: Some(1000),
+            ..Measured::default()
+        }
+    }
+
+    #[test]
+    fn what_was_held_back_is_looked_up_in_the_search_without_a_gate() {
+        let (met, not_met) = (Some(Verdict::Met), Some(Verdict::NotMet));
+        let with = run(&[(8, met), (5, None), (4, None), (4, None), (3, None)]);
+        let without = run(&[(8, met), (5, not_met), (4, met)]);
+        let found = Comparison::new(&with, &without);
+        assert_eq!((found.judged_without, found.met_without), (2, 1));
+        let text = found.to_string();
+        assert!(
+            text.contains("evaluations 1 instead of 3 (-66.7 %)")
+                && text.contains(
+                    "Of 4 held back, the search without the gate evaluated 2: 1 of them met"
+                )
+                && text.contains("unknown (0 audits)"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,236 @@
+//! What speaks for the gate and against it, counted over a search tree: the same for the interface, the result and a
+//! report.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use super::{Candidate, GateDecision, Tree};
+use crate::evaluate::{Bounded, Verdict, kendall, spearman, wilson_95};
+
+/// A number that may say beforehand how much accuracy a candidate loses. The gate reads the drift alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proxy {
+    /// The drift: the mean over sites.
+    Drift,
+    /// The largest drift of a site.
+    MaxDrift,
+    /// Share of spikes that are others.
+    SpikeFlips,
+    /// Kullback-Leibler divergence of the outputs.
+    Divergence,
+    /// Relative error of the weights.
+    WeightError,
+}
+
+impl Proxy {
+    /// All of them, the gate's own first.
+    pub const ALL: [Proxy; 5] = [
+        Proxy::Drift,
+        Proxy::MaxDrift,
+        Proxy::SpikeFlips,
+        Proxy::Divergence,
+        Proxy::WeightError,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Proxy::Drift => "drift",
+            Proxy::MaxDrift => "max drift",
+            Proxy::SpikeFlips => "spike flips",
+            Proxy::Divergence => "output KL",
+            Proxy::WeightError => "weight error",
+        }
+    }
+
+    /// Its value for a candidate, where it was measured.
+    pub fn of(self, candidate: &Candidate) -> Option<f64> {
+        let proxies = candidate.proxies;
+        match self {
+            Proxy::Drift => candidate.drift,
+            Proxy::MaxDrift => proxies.map(|p| p.max_drift),
+            Proxy::SpikeFlips => proxies?.spike_flips,
+            Proxy::Divergence => proxies?.divergence,
+            Proxy::WeightError => proxies.map(|p| p.weight_error),
+        }
+    }
+}
+
+/// Candidates by what their screening came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Verdicts {
+    /// Met the constraint.
+    pub met: usize,
+    /// Did not.
+    pub not_met: usize,
+    /// Not screened: not yet, or the search had no more use for it.
+    pub open: usize,
+}
+
+impl Verdicts {
+    /// All of them.
+    pub fn all(self) -> usize {
+        self.judged() + self.open
+    }
+    /// Those with a verdict.
+    pub fn judged(self) -> usize {
+        self.met + self.not_met
+    }
+    fn count(&mut self, candidate: &Candidate) {
+        match candidate.screening.map(|j| j.verdict) {
+            Some(Verdict::Met) => self.met += 1,
+            Some(Verdict::NotMet) => self.not_met += 1,
+            None => self.open += 1,
+        }
+    }
+}
+
+/// How a proxy goes with the accuracy drop that was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ProxyEvidence {
+    /// The proxy.
+    pub proxy: Proxy,
+    /// Allocations of which both are known.
+    pub n: usize,
+    /// Spearman's rank correlation; none for fewer than three, and where one side does not vary.
+    pub spearman: Option<Bounded>,
+    /// Kendall's tau-b, likewise.
+    pub kendall: Option<Bounded>,
+}
+
+/// How well the gate's decisions hold, and how well each proxy would have done.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct GateEvidence {
+    /// Let through.
+    pub passed: Verdicts,
+    /// Held back but evaluated. Those that met the constraint are the gate's errors that are known.
+    pub audited: Verdicts,
+    /// Candidates held back and not audited, each once.
+    pub held_back: usize,
+    /// Of all that meet the constraint, the share that the gate holds back, with its interval; none below
+    /// [`GateEvidence::ENOUGH_AUDITS`] audits with a verdict.
+    pub false_rejection: Option<Bounded>,
+    /// Allocations that were evaluated, with a drift that is known.
+    pub evaluated: usize,
+    /// Of each proxy.
+    pub proxies: Vec<ProxyEvidence>,
+}
+
+impl GateEvidence {
+    /// With fewer audits a share would be a guess.
+    pub const ENOUGH_AUDITS: usize = 20;
+
+    /// Counts over a tree.
+    pub fn of(tree: &Tree) -> Self {
+        let mut evidence = GateEvidence::default();
+        // The same allocation may have been proposed more than once; it is one measurement.
+        let mut seen = HashSet::new();
+        let mut evaluated: Vec<(&Candidate, f64)> = Vec::new();
+        for candidate in &tree.candidates {
+            evidence.held_back += usize::from(candidate.held_back);
+            match candidate.gate.map(|g| g.decision) {
+                Some(GateDecision::Passed) => evidence.passed.count(candidate),
+                Some(GateDecision::Audited) => evidence.audited.count(candidate),
+                Some(GateDecision::HeldBack | GateDecision::Exempt) | None => {}
+            }
+            let judged = candidate.judgement().filter(|j| j.images > 0);
+            if let (Some(judged), true) = (judged, candidate.drift.is_some())
+                && seen.insert(&candidate.allocation)
+            {
+                evaluated.push((candidate, judged.drop()));
+            }
+        }
+        evidence.evaluated = evaluated.len();
+        let share = tree.settings.as_ref().map_or(0.0, |s| s.gate.audit);
+        evidence.false_rejection = false_rejection(evidence.passed, evidence.audited, share);
+        let of = |proxy: Proxy| {
+            let pair = |(candidate, drop): &(&Candidate, f64)| Some((proxy.of(candidate)?, *drop));
+            let pairs: Vec<(f64, f64)> = evaluated.iter().filter_map(pair).collect();
+            ProxyEvidence {
+                proxy,
+                n: pairs.len(),
+                spearman: spearman(&pairs),
+                kendall: kendall(&pairs),
+            }
+        };
+        evidence.proxies = Proxy::ALL.map(of).to_vec();
+        evidence
+    }
+
+    /// Spearman's rank correlation of a proxy.
+    pub fn correlation(&self, proxy: Proxy) -> Option<Bounded> {
+        let of = self.proxies.iter().find(|p| p.proxy == proxy)?;
+        of.spearman
+    }
+}
+
+/// Of all that meet the constraint, the share that is held back: each audited one stands for `1 / share` of those held
+/// back, those let through are all known. The interval is Wilson's at 95 % of the share of audits that met the
+/// constraint, carried over (the estimate grows with it). It is about which of those held back were audited: drawn with
+/// equal chances, whatever their drift.
+fn false_rejection(passed: Verdicts, audited: Verdicts, share: f64) -> Option<Bounded> {
+    let audits = audited.judged();
+    if audits < GateEvidence::ENOUGH_AUDITS || share.is_nan() || share <= 0.0 {
+        return None;
+    }
+    let of = |met_of_audits: f64| {
+        let missed = met_of_audits * audits as f64 / share;
+        let all = missed + passed.met as f64;
+        if all > 0.0 { missed / all } else { 0.0 }
+    };
+    let (low, high) = wilson_95(audited.met, audits);
+    Some(Bounded {
+        value: of(audited.met as f64 / audits as f64),
+        low: Some(of(low)),
+        high: Some(of(high)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn verdicts(met: usize, not_met: usize) -> Verdicts {
+        Verdicts {
+            met,
+            not_met,
+            open: 7,
+        }
+    }
+
+    #[test]
+    fn false_rejections_by_hand() {
+        let few = false_rejection(verdicts(10, 3), verdicts(1, 18), 0.05);
+        assert_eq!(few, None, "19 audits are a guess");
+        // One of 20 audits met it, each standing for 20 held back: 20 of 20 + 180.
+        let found = false_rejection(verdicts(180, 3), verdicts(1, 19), 0.05).expect("20 audits");
+        assert!((found.value - 0.1).abs() < 1e-12);
+        // Newcombe 1998: Wilson for 1 of 20 is 0.0089 to 0.2361; times 400 of itself and 180.
+        let bounds = (found.low.expect("low"), found.high.expect("high"));
+        assert!((bounds.0 - 3.56 / 183.56).abs() < 1e-3, "{bounds:?}");
+        assert!((bounds.1 - 94.4 / 274.4).abs() < 1e-3, "{bounds:?}");
+        // None met it anywhere: nothing was missed, as far as is known.
+        let none = false_rejection(verdicts(0, 3), verdicts(0, 30), 0.5).expect("30 audits");
+        assert_eq!(
+            (none.value, none.low, none.high),
+            (0.0, Some(0.0), Some(1.0))
+        );
+        assert_eq!(false_rejection(verdicts(1, 1), verdicts(5, 30), 0.0), None);
+    }
+
+    proptest! {
+        #[test]
+        fn an_interval_holds_its_estimate(
+            passed in 0usize..300, met in 0usize..40, not_met in 20usize..60, share in 0.01..=1.0f64,
+        ) {
+            let found = false_rejection(verdicts(passed, 5), verdicts(met, not_met), share).expect("enough");
+            let (low, high) = (found.low.expect("low"), found.high.expect("high"));
+            prop_assert!(0.0 <= low && low <= found.value + 1e-12);
+            prop_assert!(found.value <= high + 1e-12 && high <= 1.0);
+        }
+    }
+}
