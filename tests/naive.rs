@@ -768,7 +768,7 @@ fn proxies_are_those_of_plain_loops() {
             divergence > 0.0 && near(found.divergence.unwrap(), divergence, 0.01),
             "{text}"
         );
-        let error = (changed / whole as f64).sqrt();
+        let error = f64::sqrt(changed / whole);
         assert!(near(found.weight_error, error, 1e-12), "{text} {error}");
         let largest = sites.iter().copied().fold(0.0, f64::max);
         assert_eq!(found.max_drift, largest);
