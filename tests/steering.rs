@@ -739,6 +739,14 @@ fn commands() -> impl Generator<Value = Command> {
             pattern: pattern.into()
         }),
         prop::sample::select(vec![0.0, 0.5, 1.0, 2.0, 4.0, 100.0]).prop_map(to_drop),
+        // The highest accuracy within a budget, in the middle of another search or with another budget.
+        (1u64..9).prop_map(|n| Command::Constrain {
+            change: ConstraintChange {
+                max_accuracy_drop: Some(AccuracyDrop::Any),
+                max_memory: Some(Some(n * 1000)),
+                ..ConstraintChange::default()
+            }
+        }),
         (0u64..6).prop_map(|n| Command::Constrain {
             change: ConstraintChange {
                 max_memory: Some(Some(n * 1000)),
@@ -804,6 +812,7 @@ proptest! {
         strategy in prop::sample::select(STRATEGIES.to_vec()),
         screening in prop::sample::select(vec![Screening::Exact, Screening::Sequential]),
         tied in ties(),
+        budget in prop::option::weighted(0.3, 3u64..9),
         steering in prop::collection::vec((when(), commands()), 0..10),
         cut in 0.0f64..1.0,
     ) {
@@ -815,6 +824,10 @@ proptest! {
         settings.gate.mode = gate;
         settings.constraint.max_accuracy_drop = AccuracyDrop::Points(drop);
         settings.search.screening = screening;
+        if let Some(budget) = budget {
+            settings.constraint.max_accuracy_drop = AccuracyDrop::Any;
+            settings.constraint.max_memory = Some(budget * 1000);
+        }
         let mut unsteered = Driver::new(settings.clone(), landscape(seed));
         let mut steps = 0usize;
         while unsteered.step() {

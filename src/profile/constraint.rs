@@ -102,7 +102,29 @@ pub struct Constraint {
     pub max_seconds: Option<f64>,
 }
 
+/// What a search looks for among the allocations that meet the constraint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Objective {
+    /// The fewest bytes.
+    SmallestMemory,
+    /// The highest accuracy, where accuracy may drop at will and memory is limited.
+    HighestAccuracy,
+}
+
 impl Constraint {
+    /// What the best is.
+    pub fn objective(&self) -> Objective {
+        match (self.max_accuracy_drop, self.max_memory) {
+            (AccuracyDrop::Any, Some(_)) => Objective::HighestAccuracy,
+            _ => Objective::SmallestMemory,
+        }
+    }
+
+    /// True for a memory within the limit.
+    pub fn fits(&self, bytes: u64) -> bool {
+        self.max_memory.is_none_or(|most| bytes <= most)
+    }
+
     /// The constraint with no more memory than a target has.
     pub fn on(self, target: Option<&Target>) -> Self {
         let chip = target.and_then(|t| t.memory);

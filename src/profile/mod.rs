@@ -46,7 +46,7 @@ mod ties;
 pub use config::{
     GateConfig, GateMode, Level, Published, Screening, SearchConfig, Stage, Strategy,
 };
-pub use constraint::{AccuracyDrop, Constraint, ConstraintChange};
+pub use constraint::{AccuracyDrop, Constraint, ConstraintChange, Objective};
 pub use error::{Place, ProfileError};
 pub use library::{
     DEFAULT, Library, LibraryError, NameError, Origin, ProfileName, ResolvedProfile, SHIPPED,

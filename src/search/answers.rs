@@ -1,7 +1,7 @@
 //! Questions and answers: the job that answers a question, and what an answer is committed as.
 
 use super::engine::{Ask, Engine, Kind, Request};
-use super::known::{Drift, Needed};
+use super::known::{Bar, Drift, Needed};
 use super::{Candidate, CandidateId, Event, Judgement};
 use crate::evaluate::{CorrectBits, Job, Outcome, Question, Split, StopRule, Verdict};
 use crate::quant::{Allocation, BitWidth};
@@ -56,13 +56,24 @@ impl Engine {
         ask: Ask,
         candidate: CandidateId,
     ) -> Option<Result<(Judgement, CorrectBits), Needed>> {
-        let max_drop = self.tree.max_drop();
-        let bar = match ask {
-            Ask::Confirm(_) => self.settings.confirmation(max_drop),
-            _ => self.settings.screening(max_drop),
-        };
         let allocation = &self.tree.get(candidate)?.allocation;
+        let bar = match ask {
+            Ask::Confirm(_) => self.to_confirm(allocation),
+            _ => self.settings.screening(self.tree.max_drop()),
+        };
         Some(self.known.judge(allocation, &bar))
+    }
+
+    /// What an allocation must meet on the whole search split: the constraint, and to beat the incumbent where the
+    /// highest accuracy is looked for.
+    pub(super) fn to_confirm(&self, allocation: &Allocation) -> Bar {
+        let bar = self.settings.confirmation(self.tree.max_drop());
+        let bytes = self.settings.space.bytes(allocation);
+        let to_beat = self.tree.to_beat(bytes).unwrap_or(bar.allowed_loss);
+        Bar {
+            allowed_loss: bar.allowed_loss.min(to_beat),
+            ..bar
+        }
     }
 
     /// Commits a question's answer if an earlier result of this run is one.

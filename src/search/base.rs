@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::phases::{After, Phase};
 use super::{BaseReason, Candidate, CandidateId, Event, Group, Move, Origin, State, StopReason};
-use crate::profile::Stage;
+use crate::profile::{Objective, Stage};
 use crate::quant::{Allocation, BitWidth};
 
 impl Engine {
@@ -38,9 +38,12 @@ impl Engine {
     /// order: the base brought within the pins; the nearest eligible ancestor of a pruned base; what walking back
     /// leads to; a new start.
     pub(super) fn settle(&mut self) {
+        if self.highest_accuracy() {
+            return self.settle_in_budget();
+        }
         let at_work = match self.phase {
             Phase::Lowest(_) | Phase::Level(_) | Phase::Confirm(_) => true,
-            Phase::Allocate(_) | Phase::Enumerate(_) | Phase::Draw(_) => true,
+            Phase::Allocate(_) | Phase::Enumerate(_) | Phase::Draw(_) | Phase::Budget(_) => true,
             Phase::Test(reason) => !reason.is_early(),
             Phase::Baseline | Phase::Start(_) | Phase::Finished => false,
         };
@@ -77,6 +80,21 @@ impl Engine {
                 }
             }
             None => self.open_start(),
+        }
+    }
+
+    /// True where the search looks for the highest accuracy within a memory budget.
+    pub(super) fn highest_accuracy(&self) -> bool {
+        self.tree.constraint.objective() == Objective::HighestAccuracy
+    }
+
+    /// Makes a candidate the base.
+    pub(super) fn take(&mut self, candidate: CandidateId) {
+        if self.tree.base != Some(candidate) {
+            self.emit(Event::BaseChanged {
+                candidate,
+                reason: BaseReason::Accepted,
+            });
         }
     }
 
@@ -163,6 +181,7 @@ impl Engine {
             Phase::Allocate(_)
             | Phase::Enumerate(_)
             | Phase::Draw(_)
+            | Phase::Budget(_)
             | Phase::Confirm(After::Stage)
             | Phase::Test(StopReason::Complete | StopReason::NothingMet) => {
                 self.open_stage(self.stage);
@@ -177,6 +196,10 @@ impl Engine {
 
     /// Opens a stage of the plan on the current base; behind the last one the search is done.
     pub(super) fn open_stage(&mut self, stage: usize) {
+        if self.highest_accuracy() {
+            self.stage = 0;
+            return self.open_budget();
+        }
         let next = self.settings.search.plan().get(stage).copied();
         self.stage = stage.min(self.settings.search.plan().len() - 1);
         match next {
@@ -197,6 +220,10 @@ impl Engine {
         let own = self.settings.start.clone().map(|own| (None, own));
         let next = own.into_iter().chain(uniform).find_map(|(bits, wanted)| {
             let within = self.clamped(&wanted);
+            let bytes = self.settings.space.bytes(&within);
+            if self.highest_accuracy() && !self.tree.constraint.fits(bytes) {
+                return None;
+            }
             match self.twin(&within) {
                 None => Some((bits, within, None)),
                 Some(twin) if twin.pruned => None,
@@ -222,6 +249,9 @@ impl Engine {
 
     /// Tries the smallest width everywhere, unless the base is that already.
     pub(super) fn open_lowest(&mut self) {
+        if self.highest_accuracy() {
+            return self.open_stage(0);
+        }
         let lowest = self.lowest();
         let base = self.tree.base.and_then(|b| self.tree.get(b));
         if base.is_some_and(|b| b.allocation == lowest) {
@@ -238,14 +268,20 @@ impl Engine {
         }));
     }
 
-    /// Makes the smallest confirmed allocation within the pins the incumbent.
+    /// Makes the best confirmed allocation within the pins and the memory limit the incumbent.
     pub(super) fn update_incumbent(&mut self) {
         let confirmed = |c: &&Candidate| c.state() == State::Confirmed;
         let within = self.tree.candidates.iter().filter(confirmed);
-        let smallest = within
-            .filter(|c| self.conforms(&c.allocation))
-            .min_by_key(|c| (c.bytes, self.tree.incumbent != Some(c.id), c.id))
-            .map(|c| c.id);
+        let within = within.filter(|c| self.conforms(&c.allocation));
+        let within = within.filter(|c| self.tree.constraint.fits(c.bytes));
+        let order = |c: &&Candidate| {
+            let loss = match self.tree.constraint.objective() {
+                Objective::SmallestMemory => None,
+                Objective::HighestAccuracy => self.tree.loss(c),
+            };
+            (loss, c.bytes, self.tree.incumbent != Some(c.id), c.id)
+        };
+        let smallest = within.min_by_key(order).map(|c| c.id);
         if smallest != self.tree.incumbent {
             self.emit(Event::IncumbentChanged {
                 candidate: smallest,

@@ -51,7 +51,7 @@ impl Engine {
         let is_drawn = |c: &&Candidate| c.origin == Origin::Drawn;
         let drawn = self.tree.candidates.iter().filter(is_drawn).count();
         let left = drawn < self.settings.search.draws;
-        self.phase = match left.then(|| self.draw(drawn)).flatten() {
+        self.phase = match left.then(|| self.next_smaller(drawn)).flatten() {
             None => Phase::Confirm(After::Stage),
             Some(allocation) => {
                 self.frozen = self.gate.freeze();
@@ -62,8 +62,17 @@ impl Engine {
         Next::Again
     }
 
-    /// The n-th draw: a function of the seed, of n, of the pins, the base and what exists.
-    fn draw(&self, nth: usize) -> Option<Allocation> {
+    fn next_smaller(&self, nth: usize) -> Option<Allocation> {
+        let base = self.tree.base.and_then(|b| self.tree.get(b))?;
+        self.draw(nth, |a| self.settings.space.bytes(a) < base.bytes)
+    }
+
+    /// The n-th draw among what is wanted and new: a function of the seed, of n, of the pins and of these.
+    pub(super) fn draw(
+        &self,
+        nth: usize,
+        wanted: impl Fn(&Allocation) -> bool,
+    ) -> Option<Allocation> {
         let base = self.tree.base.and_then(|b| self.tree.get(b))?;
         let choices = self.settings.choices(&self.allowed);
         let mut hasher = blake3::Hasher::new();
@@ -82,8 +91,7 @@ impl Engine {
                     (u64::from_le_bytes(eight) % settings) as usize,
                 );
             }
-            let smaller = self.settings.space.bytes(&allocation) < base.bytes;
-            if smaller && self.twin(&allocation).is_none() {
+            if wanted(&allocation) && self.twin(&allocation).is_none() {
                 return Some(allocation);
             }
         }

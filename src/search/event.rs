@@ -304,7 +304,7 @@ pub enum Event {
         /// The level.
         level: Level,
     },
-    /// The smallest confirmed allocation is another one.
+    /// The best confirmed allocation is another one.
     IncumbentChanged {
         /// The new incumbent; none when a new pin excludes all that were confirmed.
         candidate: Option<CandidateId>,

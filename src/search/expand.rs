@@ -40,7 +40,7 @@ impl Engine {
         }
         let max_drop = self.tree.max_drop();
         let fails = |bar| self.known.fails(allocation, &bar);
-        (fails(self.settings.screening(max_drop)) || fails(self.settings.confirmation(max_drop)))
+        (fails(self.settings.screening(max_drop)) || fails(self.to_confirm(allocation)))
             .then_some(CloseReason::AlreadyFailed)
     }
 

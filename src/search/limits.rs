@@ -56,6 +56,12 @@ impl Engine {
             self.by_hand.retain(|c| *c != base.id);
             self.by_hand.push_front(base.id);
         }
+        if self.highest_accuracy() {
+            return match self.tree.incumbent {
+                Some(_) => self.open_stage(0),
+                None => self.open_start(),
+            };
+        }
         match self.smallest_eligible() {
             Some(candidate) => {
                 if candidate != base.id {

@@ -7,6 +7,7 @@ mod allocate;
 mod answers;
 mod base;
 mod bounds;
+mod budget;
 mod check;
 mod choices;
 mod command;

@@ -1,6 +1,7 @@
 //! The phases of a greedy search: one step of each.
 
 use super::allocate::Allocating;
+use super::budget::Budgeting;
 use super::draw::Drawing;
 use super::engine::{Ask, Engine, Next};
 use super::enumerate::Enumerating;
@@ -35,6 +36,8 @@ pub(super) enum Phase {
     Enumerate(Enumerating),
     /// Drawing allocations at random.
     Draw(Drawing),
+    /// Looking for the highest accuracy within a memory budget.
+    Budget(Budgeting),
     /// Confirming the base on the whole search split, walking back where it fails.
     Confirm(After),
     /// Testing the result.
@@ -60,6 +63,7 @@ impl Engine {
             Phase::Allocate(stage) => self.step_allocate(stage),
             Phase::Enumerate(stage) => self.step_enumerate(stage),
             Phase::Draw(stage) => self.step_draw(stage),
+            Phase::Budget(stage) => self.step_budget(stage),
             Phase::Confirm(after) => self.step_confirm(after),
             Phase::Test(reason) => self.step_test(reason),
             Phase::Finished => Next::Wait,
@@ -161,16 +165,7 @@ impl Engine {
                 return Next::Ask(Ask::Test(incumbent.id));
             }
         }
-        let fits = self
-            .tree
-            .constraint
-            .max_memory
-            .is_none_or(|most| incumbent.bytes <= most);
-        self.finish(if fits || reason.is_early() {
-            reason
-        } else {
-            StopReason::NothingMet
-        });
+        self.finish(reason);
         Next::Again
     }
 

@@ -31,6 +31,11 @@ impl Engine {
         let first = self.tree.accepted.iter().copied().chain(self.tree.base);
         let eligible = |id: &CandidateId| self.tree.get(*id).is_some_and(|c| self.eligible(c));
         let around = first.into_iter().find(eligible)?;
+        self.probe_around(around)
+    }
+
+    /// Makes the probes around an allocation.
+    pub(super) fn probe_around(&mut self, around: CandidateId) -> Option<Probes> {
         let start = self.tree.get(around)?.allocation.clone();
         let level = *self.settings.search.levels.last()?;
         let mut groups = Vec::new();

@@ -81,6 +81,9 @@ impl Engine {
 
     /// Judges the candidate at the head of the queue of those asked for; the gate has no say.
     pub(super) fn step_by_hand(&mut self, id: CandidateId) -> Next {
+        if self.highest_accuracy() {
+            return self.step_by_hand_in_budget(id);
+        }
         if let Judged::Open(next) = self.judging(id, Trial::Exempt) {
             return next;
         }

@@ -7,7 +7,7 @@ use super::{
     Settings, StopReason,
 };
 use crate::evaluate::{CorrectBits, Proxies, Verdict};
-use crate::profile::{Constraint, ConstraintChange, Level, Pin};
+use crate::profile::{Constraint, ConstraintChange, Level, Objective, Pin};
 use crate::quant::Allocation;
 
 /// Where a candidate stands.
@@ -112,7 +112,8 @@ pub struct Tree {
     pub accepted: Vec<CandidateId>,
     /// Beam: what is expanded at the open level, greedy's first; empty for greedy and between levels.
     pub beam: Vec<CandidateId>,
-    /// The smallest confirmed allocation.
+    /// The best confirmed allocation within the memory limit: the smallest, or where the highest accuracy is looked for the
+    /// one of least loss.
     pub incumbent: Option<CandidateId>,
     /// The level that is open.
     pub level: Option<Level>,
@@ -247,7 +248,19 @@ impl Tree {
                 c.bits.clone_from(bits);
             }),
             Event::BaseChanged { candidate, reason } => self.set_base(*candidate, *reason),
-            Event::IncumbentChanged { candidate } => self.incumbent = *candidate,
+            Event::IncumbentChanged { candidate } => {
+                let before = self.incumbent_loss();
+                self.incumbent = *candidate;
+                // What did not beat the old one may beat the new one.
+                let is_worse = match (before, self.incumbent_loss()) {
+                    (Some(before), Some(now)) => before < now,
+                    (before, None) => before.is_some(),
+                    (None, _) => false,
+                };
+                if is_worse && self.constraint.objective() == Objective::HighestAccuracy {
+                    self.rejudge();
+                }
+            }
             Event::GroupClosed { .. } | Event::CommandRefused { .. } => {}
             Event::CommandAccepted {
                 command, candidate, ..
@@ -307,6 +320,28 @@ impl Tree {
             Command::Stop | Command::TimeUp => self.paused = false,
             Command::SetBits { .. } | Command::SetLayers { .. } | Command::Undo => {}
         }
+    }
+
+    /// Correct images that a candidate loses against float over the whole search split; none where it is not known of
+    /// every image.
+    pub(super) fn loss(&self, candidate: &Candidate) -> Option<i64> {
+        let whole = !self.float.is_empty() && candidate.bits.len() == self.float.len();
+        whole.then(|| self.float.correct() as i64 - candidate.bits.correct() as i64)
+    }
+
+    fn incumbent_loss(&self) -> Option<i64> {
+        self.loss(self.get(self.incumbent?)?)
+    }
+
+    /// Where the highest accuracy is looked for: the largest loss with which so many bytes beat the incumbent.
+    pub(super) fn to_beat(&self, bytes: u64) -> Option<i64> {
+        let looked_for = self.constraint.objective() == Objective::HighestAccuracy;
+        let incumbent = self.get(self.incumbent.filter(|_| looked_for)?)?;
+        let loss = self.loss(incumbent)?;
+        let smaller = bytes < incumbent.bytes;
+        self.constraint
+            .fits(bytes)
+            .then_some(loss - i64::from(!smaller))
     }
 
     /// The constraint that a change makes of the one in force: never more memory than the target has.

@@ -3,6 +3,7 @@
 use aq4svit::evaluate::{
     Cancel, CorrectBits, Evaluator, Job, Landscape, Outcome, Question, Split, Verdict,
 };
+use aq4svit::profile::Objective;
 use aq4svit::quant::Allocation;
 use aq4svit::search::{
     Candidate, CandidateId, Command, Engine, Event, GateDecision, Request, Settings, State,
@@ -206,10 +207,15 @@ impl Driver {
             .iter()
             .filter(|c| c.state() == State::Confirmed);
         let stopped = tree.finished.is_some_and(StopReason::is_early);
-        let smallest = confirmed
-            .filter(|c| self.conforms(&c.allocation))
-            .map(|c| c.bytes)
-            .min();
+        let fitting =
+            confirmed.filter(|c| self.conforms(&c.allocation) && tree.constraint.fits(c.bytes));
+        let lost = |c: &Candidate| tree.float.correct() as i64 - c.bits.correct() as i64;
+        let objective = tree.constraint.objective();
+        let rank = |c: &Candidate| match objective {
+            Objective::SmallestMemory => (0, c.bytes),
+            Objective::HighestAccuracy => (lost(c), c.bytes),
+        };
+        let best = fitting.map(rank).min();
         let incumbent = tree.incumbent.and_then(|i| tree.get(i));
         if let Some(incumbent) = incumbent {
             assert_eq!(incumbent.state(), State::Confirmed);
@@ -217,11 +223,12 @@ impl Driver {
                 self.conforms(&incumbent.allocation),
                 "the incumbent keeps to the pins"
             );
+            assert!(tree.constraint.fits(incumbent.bytes), "and to the memory");
         }
         assert_eq!(
-            incumbent.map(|c| c.bytes),
-            smallest,
-            "the incumbent is the smallest confirmed"
+            incumbent.map(rank),
+            best,
+            "the incumbent is the best that is confirmed"
         );
         if tree.finished.is_some() && !stopped {
             self.check_end();
@@ -239,6 +246,8 @@ impl Driver {
                     assert_eq!(base.state(), State::Confirmed, "the last base is confirmed");
                 }
             }
+            // Something may be confirmed that is too large.
+            None if tree.constraint.max_memory.is_some() => {}
             None => {
                 let allowed = self.settings.allowed(&tree.pins).expect("pins that hold");
                 let largest = allowed.iter().filter_map(|a| a.iter().max().copied());

@@ -17,7 +17,7 @@ const SWEEPS: usize = 200;
 
 /// Costs of widths.
 #[derive(Clone, Debug)]
-pub(super) enum Costs {
+pub(in crate::search) enum Costs {
     /// By group of layers: measured choices.
     Probed(Vec<Probed>),
     /// By layer: its sensitivity.
@@ -26,7 +26,7 @@ pub(super) enum Costs {
 
 /// A group with the cost of each of its measured choices.
 #[derive(Clone, Debug)]
-pub(super) struct Probed {
+pub(in crate::search) struct Probed {
     members: Vec<usize>,
     choices: Vec<(Vec<BitWidth>, f64)>,
 }

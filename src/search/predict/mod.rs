@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{CandidateId, Tree};
 use crate::quant::Allocation;
-use costs::Costs;
+pub(super) use costs::Costs;
 pub use solve::{FrontPoint, Solution, Unsolved, Wanted};
 use trend::Trend;
 
