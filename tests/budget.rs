@@ -94,6 +94,36 @@ fn both_limits_ask_for_the_smallest_that_meets_both() {
     let none = finished(settings, 1);
     assert_eq!(none.tree().incumbent, None);
     assert_eq!(none.tree().finished, Some(StopReason::NothingMet));
+    let nearest = none.tree().nearest_misses();
+    assert!(
+        nearest
+            .iter()
+            .any(|m| m.over_bytes > 0 && m.over_drop == 0.0),
+        "{nearest:?}"
+    );
+    let confirmed = none
+        .tree()
+        .candidates
+        .iter()
+        .filter(|c| c.state() == State::Confirmed);
+    let fewest = confirmed
+        .map(|c| c.bytes)
+        .min()
+        .expect("too large, but confirmed");
+    assert!(nearest.iter().any(|m| m.memory_bytes <= fewest));
+}
+
+#[test]
+fn where_everything_fails_the_smallest_drop_is_shown() {
+    let mut settings = settings_for(Strategy::Greedy);
+    settings.constraint.max_accuracy_drop = AccuracyDrop::Points(1.5);
+    let fails = |_: &Allocation| Some(common::driver::Forced::Fails);
+    let mut driver = Driver::forced(settings, landscape(1), Box::new(fails));
+    driver.finish();
+    assert_eq!(driver.tree().incumbent, None);
+    let nearest = driver.tree().nearest_misses();
+    assert_eq!(nearest.len(), 1);
+    assert!(nearest[0].over_drop > 0.0 && nearest[0].over_bytes == 0);
 }
 
 #[test]

@@ -91,22 +91,25 @@ pub(crate) fn saver(folder: &Path, layers: Vec<String>) -> Result<tui::Save> {
     let library = Library::new(&Paths::from_env()?);
     let folder = folder.to_owned();
     let text = std::fs::read_to_string(folder.join(PROFILE)).context("the run's profile")?;
-    Ok(Box::new(move |name, allocation, pins, overwrite| {
-        let other = |e: &dyn std::fmt::Display| SaveError::Other(e.to_string());
-        let target = library.path(&name.parse().map_err(|e| other(&e))?);
-        let names: Vec<&str> = layers.iter().map(String::as_str).collect();
-        let save = Save {
-            text: &text,
-            folder: &folder,
-            name: Some(name),
-            layers: &names,
-            allocation,
-            pins,
-        };
-        match save.write(&target, overwrite) {
-            Ok(()) => Ok(target),
-            Err(crate::profile::SaveError::Exists(path)) => Err(SaveError::Exists(path)),
-            Err(e) => Err(other(&e)),
-        }
-    }))
+    Ok(Box::new(
+        move |name, allocation, (pins, constraint), overwrite| {
+            let other = |e: &dyn std::fmt::Display| SaveError::Other(e.to_string());
+            let target = library.path(&name.parse().map_err(|e| other(&e))?);
+            let names: Vec<&str> = layers.iter().map(String::as_str).collect();
+            let save = Save {
+                text: &text,
+                folder: &folder,
+                name: Some(name),
+                layers: &names,
+                allocation,
+                pins,
+                constraint: Some(constraint),
+            };
+            match save.write(&target, overwrite) {
+                Ok(()) => Ok(target),
+                Err(crate::profile::SaveError::Exists(path)) => Err(SaveError::Exists(path)),
+                Err(e) => Err(other(&e)),
+            }
+        },
+    ))
 }

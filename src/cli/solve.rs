@@ -233,6 +233,7 @@ fn save(
         layers: &layers,
         allocation: &solution.allocation,
         pins,
+        constraint: None,
     };
     if let Err(error) = save.write(&target, false) {
         bail!(error);

@@ -8,6 +8,7 @@ use toml_edit::ser::Error as SerializeError;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use super::config::Published;
+use super::constraint::{AccuracyDrop, Constraint};
 use super::error::ProfileError;
 use super::files;
 use super::overrides::replace;
@@ -60,6 +61,8 @@ pub struct Save<'a> {
     pub allocation: &'a Allocation,
     /// The pins as they are now.
     pub pins: &'a [Pin],
+    /// The constraint as it is now; none to leave the text's.
+    pub constraint: Option<&'a Constraint>,
 }
 
 impl Save<'_> {
@@ -72,6 +75,11 @@ impl Save<'_> {
         let mut document = moved(self.text, self.folder, target)?;
         if let Some(name) = self.name {
             replace(document.as_table_mut(), "name", Value::from(name));
+        }
+        if let Some(constraint) = self.constraint {
+            let said = Profile::parse(&document.to_string(), target);
+            let said = said.map_err(|source| invalid(target, source))?;
+            write_constraint(&mut document, &said.constraint, constraint);
         }
         write_pins(&mut document, self.pins);
         write_bits(&mut document, self.layers, self.allocation);
@@ -115,8 +123,9 @@ fn moved(text: &str, folder: &Path, target: &Path) -> Result<DocumentMut, SaveEr
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let file = absolute(target);
     let (from, to) = (absolute(folder), file.parent().unwrap_or(Path::new("/")));
-    // Reading it first gives syntax errors their place.
-    Profile::parse(text, target).map_err(|source| invalid(target, source))?;
+    // Reading it first gives syntax errors their place. A target's file is where the text says, seen from its folder.
+    let here = from.join(file.file_name().unwrap_or(file.as_os_str()));
+    Profile::parse(text, &here).map_err(|source| invalid(target, source))?;
     let mut document: DocumentMut = text.parse().map_err(|_| {
         invalid(
             target,
@@ -218,6 +227,52 @@ fn write_pins(document: &mut DocumentMut, pins: &[Pin]) {
         if old.as_ref() != Some(new) {
             table.remove(&new.pattern);
             table.insert(&new.pattern, Item::Value(pin_value(new)));
+        }
+    }
+}
+
+/// Writes what differs from what the text says.
+fn write_constraint(document: &mut DocumentMut, said: &Constraint, now: &Constraint) {
+    if said == now {
+        return;
+    }
+    let Some(table) = table(document, "constraint") else {
+        return;
+    };
+    if said.max_accuracy_drop != now.max_accuracy_drop {
+        let drop = match now.max_accuracy_drop {
+            AccuracyDrop::Points(points) => Value::from(points),
+            other => Value::from(other.to_string()),
+        };
+        replace(table, "max_accuracy_drop", drop);
+    }
+    let whole = |n: u64| Value::from(i64::try_from(n).unwrap_or(i64::MAX));
+    let limits = [
+        (
+            "max_memory",
+            said.max_memory.map(whole),
+            now.max_memory.map(whole),
+        ),
+        (
+            "max_evaluations",
+            said.max_evaluations.map(whole),
+            now.max_evaluations.map(whole),
+        ),
+        (
+            "max_seconds",
+            said.max_seconds.map(Value::from),
+            now.max_seconds.map(Value::from),
+        ),
+    ];
+    for (key, said, now) in limits {
+        match now {
+            Some(now) if said.is_none_or(|said| said.to_string() != now.to_string()) => {
+                replace(table, key, now);
+            }
+            Some(_) => {}
+            None => {
+                table.remove(key);
+            }
         }
     }
 }

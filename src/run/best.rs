@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::open::{BEST, PROFILE};
 use super::{RunError, Summary};
-use crate::profile::{Pin, Save};
+use crate::profile::Save;
 use crate::quant::Allocation;
 use crate::search::{Settings, Tree};
 
@@ -45,11 +45,11 @@ impl BestProfile {
         &self.layers
     }
 
-    /// Writes the incumbent with the pins now in force; removes the file where there is none. On disk when this
+    /// Writes the incumbent with the pins and the constraint now in force; removes the file where there is none. On disk when this
     /// returns.
     pub fn keep(&mut self, tree: &Tree) -> Result<(), RunError> {
         match tree.incumbent.and_then(|i| tree.get(i)) {
-            Some(incumbent) => self.write(&incumbent.allocation, &tree.pins),
+            Some(incumbent) => self.write(&incumbent.allocation, tree),
             None if self.own => match fs::remove_file(&self.target) {
                 Err(source) if source.kind() != ErrorKind::NotFound => Err(RunError::Io {
                     action: "remove",
@@ -62,7 +62,7 @@ impl BestProfile {
         }
     }
 
-    fn write(&mut self, allocation: &Allocation, pins: &[Pin]) -> Result<(), RunError> {
+    fn write(&mut self, allocation: &Allocation, tree: &Tree) -> Result<(), RunError> {
         let layers: Vec<&str> = self.layers.iter().map(String::as_str).collect();
         let save = Save {
             text: &self.text,
@@ -70,7 +70,8 @@ impl BestProfile {
             name: None,
             layers: &layers,
             allocation,
-            pins,
+            pins: &tree.pins,
+            constraint: Some(&tree.constraint),
         };
         save.write(&self.target, self.own)?;
         self.own = true;

@@ -9,7 +9,7 @@ use super::Totals;
 use super::open::BEST;
 use crate::evaluate::percent;
 use crate::quant::{Allocation, BitWidth, saving_percent};
-use crate::search::{Counters, GateEvidence, StopReason, Tree};
+use crate::search::{Counters, GateEvidence, Miss, StopReason, Tree};
 
 /// The result of a search. Accuracies in percent, counters over the whole run, resumes included.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -59,6 +59,9 @@ pub struct Finished {
     /// True when the result meets every constraint.
     #[serde(skip)]
     met: bool,
+    /// What came nearest, where nothing met the constraint.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nearest: Vec<Miss>,
     /// The profile that holds the result; none where nothing was confirmed.
     pub profile: Option<PathBuf>,
 }
@@ -117,7 +120,6 @@ impl Finished {
             incumbent.map(|c| saving_percent(of(space, &c.allocation), of(space, &float)))
         };
         let best = folder.join(BEST);
-        let most = tree.constraint.max_memory;
         Some(Finished {
             accuracy_float: percent(tree.float.correct(), tree.float.len()),
             accuracy: confirmed.map(|j| j.accuracy()),
@@ -143,7 +145,11 @@ impl Finished {
             sequential: SequentialScreening::of(tree),
             seconds: totals.seconds,
             stop_reason,
-            met: incumbent.is_some_and(|c| most.is_none_or(|most| c.bytes <= most)),
+            met: incumbent.is_some(),
+            nearest: match incumbent {
+                Some(_) => Vec::new(),
+                None => tree.nearest_misses(),
+            },
             profile: incumbent.map(|_| std::path::absolute(&best).unwrap_or(best)),
         })
     }
@@ -164,25 +170,25 @@ impl fmt::Display for Finished {
             self.memory_saving_percent,
             self.weights_saving_percent,
         ) else {
-            return write!(
+            write!(
                 f,
                 "nothing met the constraint; float has {:.2} % on the search split",
                 self.accuracy_float
-            );
+            )?;
+            for miss in &self.nearest {
+                write!(f, "\n  nearest   {miss}")?;
+            }
+            return Ok(());
         };
         let title = match self.stop_reason {
-            StopReason::NothingMet => "the smallest found is larger than the memory limit",
             StopReason::Stopped => "stopped; the best confirmed so far",
             StopReason::MaxEvaluations => {
                 "as many evaluations as allowed; the best confirmed by then"
             }
             StopReason::MaxSeconds => "the time is over; the best confirmed by then",
-            StopReason::Complete | StopReason::LowestPasses => "done",
+            StopReason::Complete | StopReason::LowestPasses | StopReason::NothingMet => "done",
         };
         writeln!(f, "{title}:")?;
-        if !self.met && self.stop_reason.is_early() {
-            writeln!(f, "  it is larger than the memory limit")?;
-        }
         writeln!(
             f,
             "  memory    {bytes} of {} bytes: {saving:.2} % saved (weights alone {weights:.2} %)",

@@ -25,6 +25,7 @@ mod known;
 mod level;
 mod levels;
 mod limits;
+mod nearest;
 mod phases;
 mod possible;
 mod predict;
@@ -46,6 +47,7 @@ pub use event::{
 pub use evidence::{GateEvidence, Proxy, ProxyEvidence, Verdicts};
 pub use known::allowed_loss;
 pub use level::nearest_allowed;
+pub use nearest::{Basis, Miss};
 pub use possible::{Impossible, Restricted, TooSmall};
 pub use predict::{
     Estimate, FrontPoint, Measured, Prediction, Predictor, Solution, Unsolved, Wanted,

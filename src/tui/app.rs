@@ -242,8 +242,9 @@ impl<S: Screen> App<'_, S> {
                     allocation,
                     overwrite,
                 } => {
-                    let pins = &self.model.tree.pins;
-                    let result = (self.save)(&name, &allocation, pins, overwrite);
+                    let tree = &self.model.tree;
+                    let rules = (tree.pins.as_slice(), &tree.constraint);
+                    let result = (self.save)(&name, &allocation, rules, overwrite);
                     self.act(Action::Saved(result))?;
                 }
                 Effect::Copy { text, what } => {

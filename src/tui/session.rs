@@ -5,14 +5,17 @@ use std::path::PathBuf;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::config::Config;
-use crate::profile::Pin;
+use crate::profile::{Constraint, Pin};
 use crate::quant::Allocation;
 use crate::run::{Probe, Update};
 use crate::search::{Command, StopReason, Tree};
 
 /// Saves an allocation under a name, with the pins now in force; the last argument is true when the person agreed to
 /// overwrite.
-pub type Save = Box<dyn FnMut(&str, &Allocation, &[Pin], bool) -> Result<PathBuf, SaveError>>;
+pub type Save = Box<dyn FnMut(&str, &Allocation, Rules<'_>, bool) -> Result<PathBuf, SaveError>>;
+
+/// What is in force when an allocation is saved.
+pub type Rules<'a> = (&'a [Pin], &'a Constraint);
 
 /// Where commands go, and where updates come from.
 #[derive(Debug, Clone)]

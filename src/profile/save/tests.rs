@@ -65,6 +65,7 @@ fn comments_stay_and_paths_resolve_from_the_new_place() {
         layers: &names,
         allocation: &allocation,
         pins: &pins,
+        constraint: None,
     };
     let text = save
         .text_for(Path::new("/home/me/net/data/p.toml"))
@@ -94,6 +95,7 @@ fn comments_stay_and_paths_resolve_from_the_new_place() {
         layers: &names,
         allocation: &allocation,
         pins: &pins,
+        constraint: None,
     };
     assert_eq!(
         again
@@ -145,6 +147,58 @@ fn a_saved_link_stays_a_link() {
 }
 
 #[test]
+fn a_changed_constraint_is_saved_and_an_unchanged_one_left_as_written() {
+    let graph = graph();
+    let names = layer_names(&graph);
+    let allocation = Allocation::uniform(names.len(), width(4));
+    let text = format!(
+        "{TEXT}\n[constraint]\nmax_memory = \"2 KiB\" # of the chip\nmax_evaluations = 7\n"
+    );
+    let saved = |constraint: Constraint| {
+        let save = Save {
+            text: &text,
+            folder: Path::new("/a"),
+            name: None,
+            layers: &names,
+            allocation: &allocation,
+            pins: &[],
+            constraint: Some(&constraint),
+        };
+        save.text_for(Path::new("/b/p.toml")).unwrap()
+    };
+    let said = Profile::parse(&text, Path::new("/a/p.toml"))
+        .unwrap()
+        .constraint;
+    assert!(saved(said).contains("max_memory = \"2 KiB\" # of the chip\n"));
+    let changed = Constraint {
+        max_accuracy_drop: AccuracyDrop::Any,
+        max_memory: Some(1000),
+        max_evaluations: None,
+        max_seconds: Some(5.0),
+    };
+    let text = saved(changed);
+    assert!(text.contains("max_memory = 1000 # of the chip\n"), "{text}");
+    let loaded = Profile::parse(&text, Path::new("/b/p.toml")).unwrap();
+    assert_eq!(loaded.constraint, changed);
+}
+
+#[test]
+fn a_target_of_ones_own_is_found_from_another_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    fs::create_dir_all(&home).unwrap();
+    fs::write(
+        home.join("chip.toml"),
+        "[weights]\nwidths = [2, 4, 8, \"float\"]\n",
+    )
+    .unwrap();
+    let text = format!("{TEXT}\n[constraint]\ntarget = \"chip.toml\"\n");
+    let moved = relocated(&text, &home, &folder.path().join("run/p.toml")).unwrap();
+    let chip = home.join("chip.toml").display().to_string();
+    assert!(moved.contains(&chip), "{moved}");
+}
+
+#[test]
 fn what_would_not_load_again_is_not_saved() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("p.toml");
@@ -158,6 +212,7 @@ fn what_would_not_load_again_is_not_saved() {
         layers: &names,
         allocation: &allocation,
         pins: &[],
+        constraint: None,
     };
     let error = save.write(&target, false).unwrap_err().to_string();
     assert!(error.contains("would not load again"), "{error}");
@@ -240,6 +295,7 @@ proptest! {
             layers: &names,
             allocation: &allocation,
             pins: &pins,
+        constraint: None,
         };
         let Ok(saved) = save.text_for(Path::new(target)) else {
             let fits = Profile { pins: pins.clone(), ..source.clone() }.bounds(&graph);
