@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS, COLUMNS, ROWS = (int(a) for a in (sys.argv[1:] + ["60", "140", "42"][len(sys.argv) - 1 :]))
+SECONDS, COLUMNS, ROWS = 60, 140, 42
 BASIC = "1c1c1c d75f5f 87af5f d7af5f 5f87d7 af87d7 5fafaf bcbcbc 6c6c6c ff8787 afd787 ffd787 87afff d7afff 87d7d7 eeeeee".split()
 # Keys that open a view, and the picture's name.
-VIEWS = {"1": "screenshot", "2": "screenshot-allocation", "3": "screenshot-gate", "4": "screenshot-front"}
+VIEWS = {"1": "screenshot", "2": "screenshot-allocation", "3": "screenshot-gate", "4": "screenshot-front", "6": "screenshot-run"}
 BACKGROUND, FOREGROUND = "#101418", "#d0d0d0"
 
 
@@ -59,17 +59,14 @@ def style(state, codes):
             state.pop("bold", None), state.pop("dim", None)
 
 
-def svg(lines):
-    """The captured lines as an SVG picture."""
-    width, height = 8.4, 17
-    out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{COLUMNS * width + 16:.0f}" height="{ROWS * height + 16}" '
-        f'font-family="ui-monospace,DejaVu Sans Mono,Menlo,monospace" font-size="14">'
-        f'<rect width="100%" height="100%" rx="6" fill="{BACKGROUND}"/>'
-    ]
+WIDTH, HEIGHT = 8.4, 17
+
+
+def rows(lines):
+    """The markup of every captured line, as if it were the first of a picture."""
     state = {}
-    for row, line in enumerate(lines):
-        column = 0
+    for line in lines:
+        column, out = 0, []
         for part in re.split(r"(\x1b\[[0-9;]*m)", line):
             match = re.fullmatch(r"\x1b\[([0-9;]*)m", part)
             if match:
@@ -80,22 +77,41 @@ def svg(lines):
             fg, bg = state.get("fg", FOREGROUND), state.get("bg")
             if state.get("reverse"):
                 fg, bg = bg or BACKGROUND, fg
-            x, y = 8 + column * width, 8 + row * height
+            x, width = 8 + column * WIDTH, len(part) * WIDTH
             if bg:
-                out.append(f'<rect x="{x:.1f}" y="{y}" width="{len(part) * width:.1f}" height="{height}" fill="{bg}"/>')
+                out.append(f'<rect x="{x:.1f}" y="8" width="{width:.1f}" height="{HEIGHT}" fill="{bg}"/>')
             extra = ' font-weight="bold"' if state.get("bold") else ""
             extra += ' opacity="0.6"' if state.get("dim") else ""
             extra += ' text-decoration="line-through"' if state.get("strike") else ""
             if part.strip():
                 out.append(
-                    f'<text x="{x:.1f}" y="{y + 13}" fill="{fg}"{extra} xml:space="preserve" '
-                    f'textLength="{len(part) * width:.1f}">{html.escape(part)}</text>'
+                    f'<text x="{x:.1f}" y="21" fill="{fg}"{extra} xml:space="preserve" '
+                    f'textLength="{width:.1f}">{html.escape(part)}</text>'
                 )
             column += len(part)
-    return "\n".join(out + ["</svg>\n"])
+        yield "".join(out)
+
+
+def start_of_svg(columns, rows_, more=""):
+    """The opening of a picture of so many columns and rows, and its background."""
+    width, height = columns * WIDTH + 16, rows_ * HEIGHT + 16
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height}" viewBox="0 0 {width:.0f} {height}" '
+        f'font-family="ui-monospace,DejaVu Sans Mono,Menlo,monospace" font-size="14">{more}'
+        f'<rect width="100%" height="100%" rx="6" fill="{BACKGROUND}"/>'
+    )
+
+
+def svg(lines):
+    """The captured lines as an SVG picture."""
+    at = (f'<g transform="translate(0,{y * HEIGHT})">{row}</g>' for y, row in enumerate(rows(lines)) if row)
+    return "\n".join([start_of_svg(COLUMNS, ROWS), *at, "</svg>\n"])
 
 
 def main():
+    global SECONDS, COLUMNS, ROWS
+    given = [int(a) for a in sys.argv[1:]]
+    SECONDS, COLUMNS, ROWS = given + [SECONDS, COLUMNS, ROWS][len(given) :]
     with tempfile.TemporaryDirectory() as home:
         tmux = ["tmux", "-S", os.path.join(home, "socket")]
         binary = os.environ.get("AQ4SVIT_BINARY", ROOT / "target" / "release" / "aq4svit")
@@ -114,4 +130,5 @@ def main():
         subprocess.run([*tmux, "kill-server"], check=False)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -19,6 +19,18 @@ fn start(demo: &Demo, arguments: &[&str]) -> Terminal {
     Terminal::start(command)
 }
 
+/// The same with an evaluator that panics at a job; only a program with debug assertions has such faults.
+#[cfg(debug_assertions)]
+fn start_with_a_fault(demo: &Demo, job: u32) -> Terminal {
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_aq4svit"));
+    command.args(["search", "small.toml", "--run-dir", "run"]);
+    command.cwd(demo.folder.path());
+    command.env("AQ4SVIT_CONFIG", demo.path("config"));
+    command.env("AQ4SVIT_DATA", demo.path("data"));
+    command.env("AQ4SVIT_PANIC_AT_JOB", job.to_string());
+    Terminal::start(command)
+}
+
 fn journal(demo: &Demo) -> String {
     std::fs::read_to_string(demo.path("run").join("journal.jsonl")).expect("a journal")
 }
@@ -191,7 +203,7 @@ fn views_commands_and_potentials_of_the_real_network() {
     terminal.see("[4 Front]").see("on the front");
     terminal
         .press("6")
-        .see("time by phase")
+        .see("does")
         .press("o")
         .see("screens/run-1");
     assert!(demo.path("run").join("screens/run-1.svg").is_file());
@@ -206,6 +218,67 @@ fn views_commands_and_potentials_of_the_real_network() {
     terminal.press("q");
     assert_eq!(terminal.end().0, 0);
     assert!(journal(&demo).contains("\"command\":\"set_layers\""));
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn a_worker_that_panics_becomes_a_pane_with_what_to_do() {
+    // Job 1 is the float network; the seventh has a candidate at work.
+    for (key, ends) in [("r", 0), ("s", 0), ("q", 1)] {
+        let demo = Demo::new();
+        let mut terminal = start_with_a_fault(&demo, 7);
+        terminal
+            .see("The run stopped")
+            .see("a fault on demand, at job 7")
+            .see("aq4svit resume");
+        // The screen is whole: the views stand around the pane, and nothing was printed into it.
+        assert!(
+            terminal.text().contains("[1 Search]"),
+            "{}",
+            terminal.text()
+        );
+        assert!(!terminal.text().contains("thread '"), "{}", terminal.text());
+        terminal.press(key);
+        if ends == 0 {
+            terminal.see("FINISHED").press("q");
+        }
+        let (code, screen) = terminal.end();
+        assert_eq!(code, ends, "{key}: {screen}");
+        let pruned = journal(&demo).contains("\"command\":\"prune\"");
+        assert_eq!(pruned, key == "s", "only skipping prunes");
+        // Nothing is lost however it was left.
+        demo.expect(0, &["resume", "run", "--headless"]);
+    }
+}
+
+#[test]
+fn limits_and_undo_reach_the_journal() {
+    let demo = Demo::new();
+    let mut terminal = start(&demo, &["search", "small.toml", "--run-dir", "run"]);
+    terminal.see("Search tree").see("#1 ");
+    terminal.press("p").see("PAUSED");
+    terminal
+        .press("c")
+        .see("Limits")
+        .press("\x15")
+        .press("2 % of");
+    terminal.see("! accuracy drop").press("\x15").press("2 %");
+    terminal.see("now ").press("\t").press("9 MiB");
+    terminal.see("constrain accuracy drop 2 %").press("\r");
+    terminal
+        .see("Search tree")
+        .press("u")
+        .press("p")
+        .see("RUNNING");
+    terminal.press("\x03").see("aq4svit resume").press("\x03");
+    assert_eq!(terminal.end().0, 130, "Ctrl-C twice");
+    let journal = journal(&demo);
+    assert!(
+        journal.contains("\"max_accuracy_drop\":\"2 %\""),
+        "{journal}"
+    );
+    assert!(journal.contains("\"max_memory\":9437184"), "{journal}");
+    assert!(journal.contains("\"command\":\"undo\""), "{journal}");
 }
 
 /// A shell stops the program and takes it back, and the terminal with it.

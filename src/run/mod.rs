@@ -8,6 +8,8 @@ mod best;
 mod costs;
 mod drive;
 mod error;
+#[cfg(debug_assertions)]
+mod fault;
 mod finished;
 mod folder;
 mod follow;

@@ -40,6 +40,8 @@ impl Worker {
                         let _ = reports.send((number, Report::Progress(p)));
                     };
                     let answer = catch_unwind(AssertUnwindSafe(|| {
+                        #[cfg(debug_assertions)]
+                        super::fault::perhaps();
                         match evaluator.evaluate(&job, &cancel, &mut progress) {
                             Ok((outcome, work)) => (Ok(outcome), work),
                             Err(error) => (Err(error), evaluator.spent_in_vain()),

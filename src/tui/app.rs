@@ -21,8 +21,10 @@ use super::update::update;
 use crate::run::Probed;
 use crate::search::Command;
 
-/// At most 30 frames a second.
+/// At most 30 frames a second: what a person does is drawn at once, as often as that.
 const FRAME: Duration = Duration::from_millis(33);
+/// What happens by itself is drawn half as often, so that a key seldom finds a frame just drawn.
+const QUIET_FRAME: Duration = Duration::from_millis(66);
 /// How often time is told to the model.
 const TICK: Duration = Duration::from_millis(125);
 /// Updates folded in before a key is looked at again: a replayed journal brings thousands at once.
@@ -82,6 +84,7 @@ pub fn run_on(
         save: session.save,
         retry: session.retry,
         forecaster: None,
+        pressed: false,
         started: Instant::now(),
     };
     app.run(input, panics, session.signals)?;
@@ -110,6 +113,8 @@ struct App<'a, S: Screen> {
     save: Save,
     retry: Retry,
     forecaster: Option<Forecaster>,
+    /// A person did something since the last frame.
+    pressed: bool,
     started: Instant,
 }
 
@@ -120,21 +125,25 @@ impl<S: Screen> App<'_, S> {
         panics: &Receiver<String>,
         mut signals: Receiver<Signal>,
     ) -> io::Result<()> {
-        let mut next_frame = Instant::now();
+        let (mut next_frame, mut next_quiet_frame) = (Instant::now(), Instant::now());
         let mut next_tick = Instant::now() + TICK;
         let mut next_look = Instant::now();
         while self.model.outcome.is_none() {
             let now = Instant::now();
-            if self.model.changed && now >= next_frame {
+            let due = if self.pressed {
+                next_frame
+            } else {
+                next_quiet_frame
+            };
+            if self.model.changed && now >= due {
+                if std::mem::take(&mut self.pressed) {
+                    next_frame = now + FRAME;
+                }
+                next_quiet_frame = now + QUIET_FRAME;
                 self.screen.draw(&self.model)?;
                 self.model.changed = false;
-                next_frame = now + FRAME;
             }
-            let frame = if self.model.changed {
-                at(next_frame)
-            } else {
-                never()
-            };
+            let frame = if self.model.changed { at(due) } else { never() };
             let tick = at(next_tick);
             let probed = self
                 .ends
@@ -205,6 +214,7 @@ impl<S: Screen> App<'_, S> {
     }
 
     fn input(&mut self, event: Event) -> io::Result<()> {
+        self.pressed = true;
         let action = match event {
             Event::Key(key) => self.model.keymap.action(self.model.scope(), key),
             Event::Paste(text) => Some(Action::Paste(text)),

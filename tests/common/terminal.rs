@@ -14,6 +14,15 @@ pub struct Terminal {
     keys: Box<dyn Write + Send>,
     screen: Arc<Mutex<vt100::Parser>>,
     master: Box<dyn MasterPty + Send>,
+    /// How the terminal was set before the program began.
+    #[cfg(unix)]
+    before: String,
+}
+
+/// How the terminal is set: echo, line editing, signals.
+#[cfg(unix)]
+fn settings(master: &dyn MasterPty) -> String {
+    format!("{:?}", master.get_termios())
 }
 
 fn parser(rows: u16, cols: u16) -> vt100::Parser {
@@ -36,6 +45,8 @@ impl Terminal {
         command.env("TERM", "xterm-256color");
         command.env("LC_ALL", "C.UTF-8");
         command.env("RUST_BACKTRACE", "0");
+        #[cfg(unix)]
+        let before = settings(&*pair.master);
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let screen = Arc::new(Mutex::new(parser(30, 100)));
@@ -57,6 +68,8 @@ impl Terminal {
             keys,
             screen,
             master: pair.master,
+            #[cfg(unix)]
+            before,
         }
     }
 
@@ -112,6 +125,7 @@ impl Terminal {
             keys,
             screen,
             master,
+            ..
         } = self;
         drop((keys, screen, master));
         let begin = Instant::now();
@@ -148,6 +162,12 @@ impl Terminal {
         assert!(!screen.hide_cursor(), "the cursor is hidden");
         assert!(!screen.bracketed_paste(), "still pasting in brackets");
         assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+        #[cfg(unix)]
+        assert_eq!(
+            settings(&*self.master),
+            self.before,
+            "the terminal is set otherwise"
+        );
         (status.exit_code(), screen.contents())
     }
 }

@@ -7,6 +7,7 @@ use aq4svit::tui::model::{Filter, Overlay, Pane, Replay, View};
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
 use aq4svit::tui::{Action, Effect};
 use aq4svit::words::Importance;
+use ratatui::style::{Color, Modifier};
 
 use crate::screens::screen;
 use crate::story::{Play, demo_settings};
@@ -52,9 +53,69 @@ fn every_view_without_unicode() {
             play.act(action);
             let shown = screen(&play);
             assert!(shown.is_ascii(), "{shown}");
-            if size == (120, 40) {
-                insta::assert_snapshot!(format!("view_{name}_ascii"), shown);
+            let name = format!("view_{name}_ascii_{}x{}", size.0, size.1);
+            insta::assert_snapshot!(name, shown);
+        }
+    }
+}
+
+/// Below the minimum every view is the same polite message, and comes back when the terminal grows.
+#[test]
+fn every_view_when_the_terminal_is_too_small() {
+    for (look, theme) in [("colour", Theme::colour()), ("ascii", ascii())] {
+        let mut play = Play::with(theme, demo_settings(), (80, 24));
+        play.jobs(70);
+        for (_, action) in VIEWS {
+            play.act(action);
+            let before = screen(&play);
+            play.act(Action::Resize(50, 12));
+            insta::assert_snapshot!(format!("view_too_small_{look}"), painted(&play));
+            play.act(Action::Resize(80, 24));
+            let tabs = |shown: &str| shown.lines().nth(3).map(str::to_owned);
+            assert_eq!(tabs(&screen(&play)), tabs(&before), "it comes back to life");
+        }
+    }
+}
+
+/// Every cell's look as a letter, and what each letter stands for; a dot for the terminal's own.
+fn painted(play: &Play) -> String {
+    let size = play.model.size;
+    let drawn = crate::screens::draw(&play.model, size);
+    let buffer = drawn.backend().buffer().clone();
+    let mut looks = vec![];
+    let mut text = screen(play);
+    for row in buffer.content.chunks(usize::from(size.0)) {
+        let line = row.iter().map(|cell| {
+            let look = (cell.fg, cell.bg, cell.modifier);
+            let at = looks.iter().position(|l| *l == look).unwrap_or_else(|| {
+                looks.push(look);
+                looks.len() - 1
+            });
+            match look {
+                (Color::Reset, Color::Reset, m) if m == Modifier::empty() => '.',
+                _ => char::from_u32('A' as u32 + at as u32).unwrap_or('?'),
             }
+        });
+        let line: String = line.collect();
+        text += "\n";
+        text += line.trim_end_matches('.');
+    }
+    for (at, (fg, bg, modifier)) in looks.iter().enumerate() {
+        let letter = char::from_u32('A' as u32 + at as u32).unwrap_or('?');
+        text += &format!("\n{letter}: {fg:?} on {bg:?} {modifier:?}");
+    }
+    text
+}
+
+#[test]
+fn the_look_of_every_view_at_every_size() {
+    for size in SIZES {
+        let mut play = Play::new(size);
+        play.jobs(70);
+        for (name, action) in VIEWS {
+            play.act(action);
+            let name = format!("look_{name}_{}x{}", size.0, size.1);
+            insta::assert_snapshot!(name, painted(&play));
         }
     }
 }

@@ -44,6 +44,8 @@ pub struct Activity {
     /// Work counters.
     pub totals: Totals,
     totals_at: Duration,
+    /// When progress was last heard of.
+    pub heard: Duration,
     /// Bytes of this process in memory, where the system tells.
     pub resident: Option<u64>,
     /// Progress reports that the run could not tell in time. Events are never dropped.
@@ -201,6 +203,9 @@ impl Activity {
     /// and only once enough jobs were timed to know what a step takes. The lower bound is that every open group fails at
     /// its next step.
     pub fn time_left(&self, tree: &Tree) -> Option<(Duration, Duration)> {
+        if let Some(work) = self.work.filter(|w| w.task == Task::Test) {
+            return self.test_left(&work, tree);
+        }
         let settings = tree.settings.as_deref()?;
         let is_last = tree.level.is_some() && tree.level == settings.search.levels.last().copied();
         let base = tree.base.and_then(|id| tree.get(id))?;
@@ -232,5 +237,20 @@ impl Activity {
         let least = Duration::try_from_secs_f64(least as f64 * screening + whole).ok()?;
         let most = most as f64 * (drift + screening) + whole;
         Some((least, Duration::try_from_secs_f64(most).ok()?))
+    }
+
+    /// Of the test split: what is left of this job at its pace, and as much again for the other network where that is
+    /// still to come.
+    fn test_left(&self, work: &Work, tree: &Tree) -> Option<(Duration, Duration)> {
+        let spent = self.heard.saturating_sub(work.since);
+        let progress = work.progress.filter(|p| p.done > 0 && !spent.is_zero())?;
+        let each = spent.as_secs_f64() / progress.done as f64;
+        let rest = each * progress.total.saturating_sub(progress.done) as f64;
+        let other = match tree.tested_float {
+            Some(_) => 0.0,
+            None => each * progress.total as f64,
+        };
+        let least = Duration::try_from_secs_f64(rest).ok()?;
+        Some((least, Duration::try_from_secs_f64(rest + other).ok()?))
     }
 }

@@ -24,6 +24,7 @@ pub fn fold(model: &mut Model, update: Update) {
         Update::Progress(progress) => {
             if let Some(work) = &mut model.activity.work {
                 work.progress = Some(progress);
+                model.activity.heard = model.clock;
             }
         }
         Update::Dropped(reports) => model.activity.dropped = reports,
