@@ -275,7 +275,7 @@ mod x86 {
         Floats,
         f32,
         multiply_floats_by_halves,
-        [1, 2, 3, 6],
+        [1, 1, 2, 5],
         [_mm256_setzero_ps(); 2],
         load_float_halves,
         load_float_halves,
