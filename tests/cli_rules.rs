@@ -50,19 +50,25 @@ fn pins_that_exclude_each_other_are_named() {
 }
 
 #[test]
-fn a_memory_limit_that_nothing_meets_is_explained_by_what_the_pins_cost() {
+fn a_memory_limit_that_nothing_meets_is_explained_first_and_the_nearest_miss_shown() {
     let demo = Demo::new();
-    let err = refused(
-        &demo,
-        &[
+    let search = ["search", "small.toml", "--headless", "--no-result-cache"];
+    let limited = |more: &[&str]| [&search[..], more].concat();
+    let (out, err) = demo.expect(
+        3,
+        &limited(&[
+            "--set",
             "constraint.max_memory=40 KiB",
+            "--set",
             "pins.head=8",
+            "--set",
             "pins.stage3.*=[6, 8]",
-        ],
+        ]),
     );
     says(
         &err,
         &[
+            "nothing can meet this constraint",
             "40960 bytes",
             "the smallest",
             "without pins",
@@ -70,7 +76,11 @@ fn a_memory_limit_that_nothing_meets_is_explained_by_what_the_pins_cost() {
             "pin \"stage3.*\" (6 or 8) costs",
         ],
     );
-    says(&refused(&demo, &["constraint.max_memory=1"]), &["1 bytes"]);
+    says(&out, &["bytes too many"]);
+    let (out, err) = demo.expect(3, &limited(&["--json", "--set", "constraint.max_memory=1"]));
+    says(&err, &["1 bytes"]);
+    let last = out.lines().last().unwrap_or_default();
+    says(last, &["\"finished\"", "\"constraint_met\":false"]);
 }
 
 #[test]

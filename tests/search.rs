@@ -6,7 +6,7 @@ use aq4svit::evaluate::{Cancel, Evaluator, Job, Landscape, Outcome, Question, Sp
 use aq4svit::profile::{AccuracyDrop, GateMode, Level, Pin, Screening, Strategy};
 use aq4svit::quant::{Allocation, BitWidth};
 use aq4svit::search::{
-    Candidate, CandidateId, CloseReason, Engine, Event, Judgement, Origin, Settings, State,
+    Candidate, CandidateId, CloseReason, Engine, Event, Judgement, Miss, Origin, Settings, State,
     StopReason, Tree,
 };
 use common::driver::{Driver, Forced};
@@ -302,10 +302,74 @@ fn a_memory_limit_that_is_not_reached_is_said() {
     settings.constraint.max_memory = Some(200);
     let (engine, _) = finished(settings, 1);
     assert_eq!(engine.tree().finished, Some(StopReason::NothingMet));
-    assert!(
-        engine.tree().incumbent.is_some(),
-        "the nearest miss is shown"
+    assert_eq!(engine.tree().incumbent, None, "a result keeps to the limit");
+    let nearest = engine.tree().nearest_misses();
+    let too_large = |m: &Miss| m.over_bytes > 0 && m.over_drop == 0.0;
+    assert!(nearest.iter().any(too_large), "{nearest:?}");
+}
+
+#[test]
+fn where_nothing_fits_in_a_budget_only_the_smallest_is_looked_at() {
+    for strategy in STRATEGIES {
+        let mut settings = small(4);
+        settings.search.strategy = strategy;
+        settings.constraint.max_accuracy_drop = AccuracyDrop::Any;
+        settings.constraint.max_memory = Some(1);
+        let mut driver = Driver::new(settings, Landscape::new(1, 4, 16, 800, 300));
+        driver.finish();
+        let tree = driver.tree();
+        assert_eq!(tree.finished, Some(StopReason::NothingMet), "{strategy:?}");
+        assert_eq!((tree.incumbent, tree.candidates.len()), (None, 1));
+        let smallest = &tree.candidates[0];
+        assert_eq!(smallest.allocation, Allocation::uniform(4, width(2)));
+        let misses = tree.nearest_misses();
+        assert_eq!(misses[0].over_bytes, smallest.bytes - 1);
+        assert_eq!(driver.engine.counters().evaluations, 1);
+    }
+}
+
+#[test]
+fn what_tries_allocations_goes_on_where_no_uniform_width_passes() {
+    for strategy in [Strategy::Exhaustive, Strategy::Random] {
+        let mut settings = small(3);
+        settings.search.levels = vec![Level::Layer];
+        settings.search.strategy = strategy;
+        settings.search.draws = 200;
+        let uniform = |a: &Allocation| !a.is_float() && a.0.iter().all(|w| *w == a.0[0]);
+        let force = move |a: &Allocation| uniform(a).then_some(Forced::Fails);
+        let landscape = Landscape::new(1, 3, 16, 800, 300);
+        let float = correct(&landscape, &Allocation::uniform(3, BitWidth::FLOAT));
+        let all = every_allocation(&settings);
+        let met = |a: &&Allocation| !uniform(a) && float - correct(&landscape, a) <= 12;
+        let best = all
+            .iter()
+            .filter(met)
+            .map(|a| settings.space.bytes(a))
+            .min();
+        let mut driver = Driver::forced(settings, landscape, Box::new(force));
+        driver.finish();
+        assert_eq!(driver.tree().finished, Some(StopReason::Complete));
+        if strategy == Strategy::Exhaustive {
+            assert_eq!(Some(driver.incumbent().bytes), best);
+        }
+    }
+}
+
+#[test]
+fn where_every_allocation_fails_all_are_tried_and_that_is_said() {
+    let mut settings = small(2);
+    settings.search.levels = vec![Level::Layer];
+    settings.search.strategy = Strategy::Exhaustive;
+    let count = every_allocation(&settings).len();
+    let landscape = Landscape::new(1, 2, 16, 800, 300);
+    let mut driver = Driver::forced(
+        settings,
+        landscape,
+        Box::new(|a| (!a.is_float()).then_some(Forced::Fails)),
     );
+    driver.finish();
+    assert_eq!(driver.tree().finished, Some(StopReason::NothingMet));
+    assert_eq!(driver.tree().candidates.len(), count);
 }
 
 #[test]

@@ -15,7 +15,8 @@ use super::signals::Signals;
 use super::source::{SetArgs, library, resolve};
 use crate::checkpoint::recognise;
 use crate::profile::{Checkpoint, DEFAULT, Paths, ResolvedProfile};
-use crate::run::{self, EvaluatorOptions, Place, Source};
+use crate::run::{self, EvaluatorOptions, Place, RunError, Source};
+use crate::search::Impossible;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -121,7 +122,13 @@ fn start(
             name,
         },
     };
-    run::possible(&profile.profile).with_context(|| format!("profile {}", source.origin))?;
+    match run::possible(&profile.profile) {
+        // Said now, and its nearest miss is the run's result.
+        Err(RunError::Impossible(Impossible::Memory(why))) if front != Front::Interactive => {
+            note(&format!("nothing can meet this constraint: {why}"));
+        }
+        possible => possible.with_context(|| format!("profile {}", source.origin))?,
+    }
     let prepared =
         prepared(profile.profile, false).with_context(|| format!("profile {}", source.origin))?;
     let (script, complaints) = commands.open()?;

@@ -17,7 +17,9 @@ use super::{INTERRUPTED, NOTHING_MET};
 use crate::profile::{AccuracyDrop, Library, Paths, Pin, Save, parse_size};
 use crate::quant::{Allocation, BitWidth, saving_percent};
 use crate::run::{self, PROFILE, Summary};
-use crate::search::{FrontPoint, Prediction, Predictor, Settings, Solution, Unsolved, Wanted};
+use crate::search::{
+    FrontPoint, Impossible, Prediction, Predictor, Settings, Solution, Unsolved, Wanted,
+};
 
 /// What if: the best allocation by what a run has measured, at once
 ///
@@ -122,8 +124,9 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     if args.front {
         return show_front(args, settings, &predictor.front(pins, args.points)?);
     }
+    let chip = settings.target.as_ref().and_then(|t| t.memory);
     let wanted = Wanted {
-        max_memory: args.max_memory,
+        max_memory: args.max_memory.into_iter().chain(chip).min(),
         max_drop: args
             .max_drop
             .map(|drop| drop.points(tree.float.correct(), tree.float.len())),
@@ -131,7 +134,10 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let mut held = tree.pins.clone();
     held.retain(|p| pins.iter().all(|more| more.pattern != p.pattern));
     held.extend_from_slice(pins);
-    settings.restricted(&held, args.max_memory).check()?;
+    match settings.restricted(&held, wanted.max_memory).check() {
+        Err(Impossible::Memory(why)) => note(&why.to_string()),
+        possible => possible?,
+    }
     let solution = match predictor.solve(wanted, pins) {
         Err(Unsolved::NothingMeets(nearest)) => {
             note("nothing that this run knows or predicts meets that; the nearest:");

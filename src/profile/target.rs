@@ -67,6 +67,15 @@ impl Target {
         }
     }
 
+    /// The same target, called by its file's name alone: where a file lies changes nothing of a search.
+    pub fn without_folder(&self) -> Self {
+        let file = Path::new(&self.name).file_name().and_then(|n| n.to_str());
+        Target {
+            name: file.map_or_else(|| self.name.clone(), str::to_owned),
+            ..self.clone()
+        }
+    }
+
     /// True for a name that means a file rather than a shipped target.
     pub(super) fn is_path(name: &str) -> bool {
         name.contains(['/', '\\']) || name.ends_with(".toml")

@@ -48,6 +48,9 @@ pub enum TieError {
     /// Nothing to tie.
     #[error("tie \"{0}\" names fewer than two layers of the network")]
     TooFew(String),
+    /// Two ties of one name.
+    #[error("two ties are called \"{0}\": \"qkv\" makes one of that name, call yours otherwise")]
+    Name(String),
     /// A layer of two ties.
     #[error(
         "layer \"{layer}\" is in two ties, \"{first}\" and \"{second}\"; put all their layers into one"
@@ -66,7 +69,7 @@ impl TieError {
     /// The key of `[ties]` to look at.
     pub fn key(&self) -> &str {
         match self {
-            TieError::NoLayer { tie, .. } | TieError::TooFew(tie) => tie,
+            TieError::NoLayer { tie, .. } | TieError::TooFew(tie) | TieError::Name(tie) => tie,
             TieError::Twice { second, .. } => second,
         }
     }
@@ -84,6 +87,9 @@ pub(super) fn ties(lines: &[Tied], names: &[&str]) -> Result<Vec<Tie>, TieError>
             Tied::Own { name, patterns } => vec![own(name, patterns, names)?],
         };
         for tie in more {
+            if all.iter().any(|other| other.name == tie.name) {
+                return Err(TieError::Name(tie.name));
+            }
             let of_both = |other: &&Tie| tie.layers.iter().any(|l| other.layers.contains(l));
             if let Some(other) = all.iter().find(of_both) {
                 let layer = tie.layers.iter().find(|l| other.layers.contains(l));
@@ -247,6 +253,13 @@ mod tests {
         assert!(of(&[own("a", &["head"])]).contains("fewer than two"));
         assert!(
             of(&[own("a", &["head", "embed.*"]), own("b", &["*"])]).contains("\"a\" and \"b\"")
+        );
+        assert!(
+            of(&[
+                Tied::Qkv,
+                own("stage1.0.tssa.qk_conv", &["embed.*", "head"])
+            ])
+            .contains("two ties are called")
         );
         assert!(
             of(&[Tied::Qkv, own("b", &["*.q_conv", "head"])]).contains("stage1.0.tssa.qk_conv")

@@ -11,7 +11,7 @@ use crate::data::{self, Loading, Splits};
 use crate::evaluate::{Cancel, Evaluator, Progress, Split, Statistics, Tricks};
 use crate::journal::Fingerprint;
 use crate::network::{Graph, LayerId};
-use crate::profile::{Paths, Profile};
+use crate::profile::{Paths, Profile, Target};
 use crate::quant::{Allocation, BitWidth, MemoryModel};
 use crate::search::{Restricted, Settings, Space, SpaceLayer};
 
@@ -203,7 +203,7 @@ fn settings(profile: &Profile, graph: &Graph, splits: &Splits) -> Settings {
         search: profile.search.clone(),
         gate: profile.gate,
         pins: profile.pins.clone(),
-        target: profile.target.clone(),
+        target: profile.target.as_ref().map(Target::without_folder),
         start: profile.allocation(graph),
         calibration_images: splits.calibration.len(),
         search_images: splits.search.len(),

@@ -17,6 +17,12 @@ impl Engine {
         match (&self.phase, self.eligible_base()) {
             (_, Some(_)) => self.reopen(true),
             (Phase::Start(_), None) => self.open_start(),
+            // Under the new pins there may be more to try.
+            (Phase::Enumerate(_) | Phase::Draw(_) | Phase::Test(StopReason::Complete), None)
+                if self.tries() =>
+            {
+                self.open_stage(0);
+            }
             // The base is settled before anything else is asked.
             (_, None) => {}
         }
@@ -79,8 +85,24 @@ impl Engine {
                     self.reopen(true);
                 }
             }
+            // What tries out or draws allocations needs no base to make them from.
+            None if matches!(self.phase, Phase::Enumerate(_) | Phase::Draw(_)) => {}
             None => self.open_start(),
         }
+    }
+
+    /// True where the plan tries out or draws allocations, so that a search goes on where it has nothing to expand.
+    fn tries(&self) -> bool {
+        let plan = self.settings.search.plan();
+        let tries = matches!(plan.first(), Some(Stage::Enumerate | Stage::Draw));
+        tries && !self.highest_accuracy()
+    }
+
+    /// True where the memory is all that counts and even the smallest widths that the pins allow take more. (With a
+    /// largest drop beside it the search goes on: the nearest miss is then the smallest that keeps the accuracy.)
+    pub(super) fn nothing_fits(&self) -> bool {
+        let least = self.settings.space.bytes(&self.lowest());
+        self.highest_accuracy() && !self.tree.constraint.fits(least)
     }
 
     /// True where the search looks for the highest accuracy within a memory budget.
@@ -162,8 +184,7 @@ impl Engine {
 
     /// The candidate with an allocation: one that is not pruned before one that is.
     pub(super) fn twin(&self, allocation: &Allocation) -> Option<&Candidate> {
-        let same = |c: &&Candidate| &c.allocation == allocation;
-        let twins = self.tree.candidates.iter().filter(same);
+        let twins = self.tree.with(allocation);
         twins.min_by_key(|c| (c.pruned, c.id))
     }
 
@@ -213,21 +234,31 @@ impl Engine {
 
     /// Judges the next allocation to start from: the profile's own; the largest width; then down the menu, because
     /// accuracy is not monotone in bits; each within the pins. Where all are known to fail there is nothing to expand.
+    /// Where nothing fits in a budget it is the smallest widths alone: the nearest that there is.
     pub(super) fn open_start(&mut self) {
         let layers = self.allowed.len();
-        let widths = self.settings.space.menu.iter().rev().copied();
-        let uniform = widths.map(|bits| (Some(bits), Allocation::uniform(layers, bits)));
-        let own = self.settings.start.clone().map(|own| (None, own));
+        let nothing_fits = self.nothing_fits();
+        let menu = self.settings.space.menu.iter();
+        let widths = menu.rev().copied().collect::<Vec<_>>();
+        let widths = match nothing_fits {
+            true => vec![self.lowest_width()],
+            false => widths,
+        };
+        let uniform = widths.into_iter();
+        let uniform = uniform.map(|bits| (Some(bits), Allocation::uniform(layers, bits)));
+        let own = self.settings.start.clone().filter(|_| !nothing_fits);
+        let own = own.map(|own| (None, own));
         let next = own.into_iter().chain(uniform).find_map(|(bits, wanted)| {
             let within = self.clamped(&wanted);
             let bytes = self.settings.space.bytes(&within);
-            if self.highest_accuracy() && !self.tree.constraint.fits(bytes) {
+            if self.highest_accuracy() && !nothing_fits && !self.tree.constraint.fits(bytes) {
                 return None;
             }
             match self.twin(&within) {
                 None => Some((bits, within, None)),
                 Some(twin) if twin.pruned => None,
                 Some(twin) if matches!(twin.state(), State::Failed | State::Refuted) => None,
+                Some(twin) if nothing_fits && twin.confirmation.is_some() => None,
                 Some(twin) => Some((bits, within, Some(twin.id))),
             }
         });
@@ -242,6 +273,10 @@ impl Engine {
                 let change = bits.map(|bits| Move { group, bits });
                 let origin = change.as_ref().map_or(Origin::Pin, |_| Origin::Start);
                 Phase::Start(self.propose(Some(CandidateId(0)), change, origin, within))
+            }
+            // An allocation of several widths may pass where no uniform one does.
+            None if self.tries() && !matches!(self.phase, Phase::Test(_)) => {
+                return self.open_stage(0);
             }
             None => Phase::Test(StopReason::Complete),
         };

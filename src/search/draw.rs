@@ -1,7 +1,7 @@
 //! Random: a baseline that uses nothing of what was measured. (Ours.)
 //!
 //! Each *draw* gives every group of the finest level one of the settings that the pins allow, all equally likely, and is
-//! drawn again until the allocation is smaller than the base and new: draws are uniform over all allocations that
+//! drawn again until the allocation is smaller than the base (where there is one) and new: draws are uniform over all allocations that
 //! would improve the result. A draw is judged like any other candidate, gate included, and must then hold on the whole
 //! search split at once. It becomes the base, which the next draws must undercut. The search ends after `search.draws` of
 //! them, with the limits of the constraint, or where hardly anything smaller is left.
@@ -9,7 +9,7 @@
 use super::engine::{Engine, Next};
 use super::judge::{Judged, Trial};
 use super::phases::{After, Phase};
-use super::{BaseReason, Candidate, CandidateId, Event, Origin};
+use super::{BaseReason, Candidate, CandidateId, Event, Origin, StopReason};
 use crate::quant::Allocation;
 
 /// Tries for one draw before the search counts as done: fewer than about one in so many allocations are smaller.
@@ -52,10 +52,12 @@ impl Engine {
         let drawn = self.tree.candidates.iter().filter(is_drawn).count();
         let left = drawn < self.settings.search.draws;
         self.phase = match left.then(|| self.next_smaller(drawn)).flatten() {
+            None if self.eligible_base().is_none() => Phase::Test(StopReason::Complete),
             None => Phase::Confirm(After::Stage),
             Some(allocation) => {
                 self.frozen = self.gate.freeze();
-                let drawn = self.propose(self.tree.base, None, Origin::Drawn, allocation);
+                let parent = self.tree.base.unwrap_or(CandidateId(0));
+                let drawn = self.propose(Some(parent), None, Origin::Drawn, allocation);
                 Phase::Draw(Drawing { drawn: Some(drawn) })
             }
         };
@@ -63,8 +65,8 @@ impl Engine {
     }
 
     fn next_smaller(&self, nth: usize) -> Option<Allocation> {
-        let base = self.tree.base.and_then(|b| self.tree.get(b))?;
-        self.draw(nth, |a| self.settings.space.bytes(a) < base.bytes)
+        let bound = self.eligible_base().map_or(u64::MAX, |base| base.bytes);
+        self.draw(nth, |a| self.settings.space.bytes(a) < bound)
     }
 
     /// The n-th draw among what is wanted and new: a function of the seed, of n, of the pins and of these.
@@ -73,14 +75,13 @@ impl Engine {
         nth: usize,
         wanted: impl Fn(&Allocation) -> bool,
     ) -> Option<Allocation> {
-        let base = self.tree.base.and_then(|b| self.tree.get(b))?;
         let choices = self.settings.choices(&self.allowed);
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"draw");
         hasher.update(&self.settings.search.seed.to_le_bytes());
         hasher.update(&(nth as u64).to_le_bytes());
         let mut numbers = hasher.finalize_xof();
-        let mut allocation = base.allocation.clone();
+        let mut allocation = self.lowest();
         for _ in 0..TRIES {
             for group in &choices {
                 let mut eight = [0u8; 8];

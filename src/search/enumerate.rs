@@ -1,15 +1,16 @@
 //! Exhaustive: every allocation of the finest level's groups that the pins allow, in the order of its bytes. The first one
 //! that meets the constraint on the whole search split is the optimum, because all that are smaller do not.
 //!
-//! Each is judged on the whole search split at once: a screening could reject what all images would accept. No drift is
-//! measured and the gate is not asked, whatever its mode: a gate that holds back would leave the optimum open.
+//! Each is judged on the whole search split at once: a screening could reject what all images would accept. No drift of
+//! them is measured and the gate is not asked, whatever its mode: one that holds back would leave the optimum open. (Before
+//! that a start and the smallest width everywhere are judged as in every search.)
 
 use std::sync::Arc;
 
 use super::choices::{Choices, ascending, count, decoded};
 use super::engine::{Ask, Engine, Next};
 use super::phases::{After, Phase};
-use super::{BaseReason, Event, Origin, Settings};
+use super::{BaseReason, CandidateId, Event, Origin, Settings, StopReason};
 use crate::evaluate::Verdict;
 use crate::profile::{PinError, Strategy};
 use crate::quant::{Allocation, BitWidth};
@@ -102,7 +103,8 @@ impl Engine {
         while let Some((_, code)) = work.order.get(work.at).filter(|(bytes, _)| *bytes < bound) {
             let allocation = decoded(&work.choices, &work.lowest, *code);
             let Some(twin) = self.twin(&allocation) else {
-                self.propose(self.tree.base, None, Origin::Enumerated, allocation);
+                let parent = self.tree.base.unwrap_or(CandidateId(0));
+                self.propose(Some(parent), None, Origin::Enumerated, allocation);
                 self.phase = Phase::Enumerate(work);
                 return Next::Again;
             };
@@ -118,7 +120,10 @@ impl Engine {
             }
         }
         self.take_incumbent();
-        self.phase = Phase::Confirm(After::Stage);
+        self.phase = match self.eligible_base() {
+            Some(_) => Phase::Confirm(After::Stage),
+            None => Phase::Test(StopReason::Complete),
+        };
         Next::Again
     }
 

@@ -30,12 +30,7 @@ impl Engine {
 
     /// Why an allocation need not be proposed, if so.
     pub(super) fn hopeless(&self, allocation: &Allocation) -> Option<CloseReason> {
-        if self
-            .tree
-            .candidates
-            .iter()
-            .any(|c| c.pruned && &c.allocation == allocation)
-        {
+        if self.tree.with(allocation).any(|c| c.pruned) {
             return Some(CloseReason::Pruned);
         }
         let max_drop = self.tree.max_drop();

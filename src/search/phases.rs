@@ -48,7 +48,13 @@ pub(super) enum Phase {
 
 impl Engine {
     pub(super) fn step(&mut self) -> Next {
-        if self.tree.base.is_some()
+        // Until there is a base, only what was asked for of a search that makes its candidates from none.
+        let started = self.tree.base.is_some()
+            || matches!(
+                self.phase,
+                Phase::Enumerate(_) | Phase::Draw(_) | Phase::Test(_)
+            );
+        if started
             && !self.is_finished()
             && !self.is_ending()
             && let Some(candidate) = self.by_hand.front().copied()
@@ -88,7 +94,9 @@ impl Engine {
             None if candidate.drift.is_none() => return Next::Ask(Ask::Drift(start)),
             None => return Next::Ask(Ask::Confirm(start)),
         };
-        if judgement.is_some_and(|j| j.verdict == Verdict::Met) {
+        if judgement.is_some() && self.nothing_fits() && candidate.allocation == self.lowest() {
+            self.phase = Phase::Test(StopReason::Complete);
+        } else if judgement.is_some_and(|j| j.verdict == Verdict::Met) {
             self.emit(Event::BaseChanged {
                 candidate: start,
                 reason: BaseReason::Start,

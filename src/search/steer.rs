@@ -119,7 +119,7 @@ impl Engine {
             .tree
             .base
             .and_then(|b| self.tree.get(b))
-            .map_or(0, |b| b.bytes);
+            .map_or(u64::MAX, |b| b.bytes);
         let candidate = self.tree.get(id);
         let takes_part =
             |c: &&Candidate| !c.pruned && c.bytes < base_bytes && self.conforms(&c.allocation);
@@ -154,9 +154,8 @@ impl Engine {
             .filter_map(|c| self.tree.get(*c))
             .cloned()
             .collect();
-        let Some(base) = self.tree.base.and_then(|b| self.tree.get(b)).cloned() else {
-            return;
-        };
+        let base = self.tree.base.and_then(|b| self.tree.get(b));
+        let (base, base_bytes) = (base.map(|b| b.id), base.map_or(u64::MAX, |b| b.bytes));
         let passed = |c: &&Candidate| matches!(c.state(), State::Passed | State::Confirmed);
         let best = branch
             .iter()
@@ -164,7 +163,7 @@ impl Engine {
             .filter(passed);
         if let Some(best) = best
             .min_by_key(|c| (c.bytes, c.id))
-            .filter(|c| c.bytes < base.bytes)
+            .filter(|c| c.bytes < base_bytes)
         {
             self.emit(Event::BaseChanged {
                 candidate: best.id,
@@ -176,7 +175,7 @@ impl Engine {
         let undecided = |c: &&Candidate| matches!(c.state(), State::Proposed | State::Measured);
         let elsewhere = branch
             .iter()
-            .filter(|c| !c.pruned && c.parent != Some(base.id))
+            .filter(|c| !c.pruned && (base.is_none() || c.parent != base))
             .filter(undecided);
         self.extras.extend(elsewhere.map(|c| c.id));
         if let Phase::Level(open) = &mut self.phase {

@@ -1,5 +1,7 @@
 //! The search tree, folded from events: what the engine decides on, the interface draws and a report reads.
 
+use std::collections::HashMap;
+
 use super::known::judged;
 use super::undo::{Inverse, Undoable};
 use super::{
@@ -131,9 +133,17 @@ pub struct Tree {
     pub tested_float: Option<(usize, usize)>,
     /// Why the search ended.
     pub finished: Option<StopReason>,
+    /// The candidates with each allocation.
+    twins: HashMap<Allocation, Vec<CandidateId>>,
 }
 
 impl Tree {
+    /// The candidates with an allocation, in the order they were proposed.
+    pub fn with(&self, allocation: &Allocation) -> impl Iterator<Item = &Candidate> {
+        let ids = self.twins.get(allocation).into_iter().flatten();
+        ids.filter_map(|id| self.get(*id))
+    }
+
     /// A candidate, if there.
     pub fn get(&self, id: CandidateId) -> Option<&Candidate> {
         self.candidates.get(id.index())
@@ -190,6 +200,8 @@ impl Tree {
                 if let Some(parent) = parent.and_then(|p| self.candidates.get_mut(p.index())) {
                     parent.children.push(*candidate);
                 }
+                let twins = self.twins.entry(allocation.clone()).or_default();
+                twins.push(*candidate);
                 self.candidates.push(Candidate {
                     id: *candidate,
                     parent: *parent,
