@@ -55,7 +55,7 @@ pub use overrides::Overrides;
 pub use paths::{NoHome, Paths};
 pub use pins::{Pin, PinError, Rule, Rules, Widths};
 pub use recognised::model_section;
-pub use save::{Save, SaveError, relocated, write_text};
+pub use save::{Save, SaveError, pins_as_toml, relocated, write_text};
 pub use settings::{Checkpoint, Profile};
 pub use size::parse as parse_size;
 pub use target::{TARGETS, Target};

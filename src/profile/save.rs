@@ -321,6 +321,12 @@ fn pin_value(pin: &Pin) -> Value {
     Value::InlineTable(bounds)
 }
 
+/// Pins as one TOML value, as `--set pins=` takes it.
+pub fn pins_as_toml(pins: &[Pin]) -> String {
+    let pairs = pins.iter().map(|p| (p.pattern.as_str(), pin_value(p)));
+    Value::InlineTable(pairs.collect()).to_string()
+}
+
 impl Profile {
     /// The whole profile as TOML with every setting spelled out and absolute paths. It loads again to an equal profile.
     ///

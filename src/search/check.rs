@@ -7,7 +7,6 @@ use super::level::brought_to;
 use super::phases::Phase;
 use super::undo::Inverse;
 use super::{Candidate, CandidateId, Command, Move, State, StopReason};
-use crate::profile::{ConstraintChange, Pin};
 use crate::quant::{Allocation, BitWidth};
 
 /// What an accepted command still has to do once its acknowledgement is journalled.
@@ -58,9 +57,19 @@ impl Engine {
             Command::ResumeBranch { candidate } => self.check_resume_branch(*candidate),
             Command::SetBits { candidate, change } => self.check_set_bits(*candidate, change),
             Command::SetLayers { candidate, bits } => self.check_set_layers(*candidate, bits),
-            Command::Pin { pin } => self.check_pin(pin),
-            Command::Unpin { pattern } => self.check_unpin(pattern),
-            Command::Constrain { change } => self.check_constrain(change),
+            Command::Pin { pin } => {
+                let allowed = self.settings.pinned(&self.tree.pins, pin)?;
+                let note = format!("{} pinned to {}", pin.pattern, pin.describe());
+                Ok((note, Effect::Repin(allowed)))
+            }
+            Command::Unpin { pattern } => {
+                let allowed = self.settings.unpinned(&self.tree.pins, pattern)?;
+                Ok((format!("{pattern} is free"), Effect::Repin(allowed)))
+            }
+            Command::Constrain { change } => {
+                let constraint = self.tree.constrained(change)?;
+                Ok((format!("from now on: {constraint}"), Effect::Rejudge))
+            }
             Command::Stop => Ok((
                 "finishing with the best confirmed allocation".into(),
                 Effect::Finish(StopReason::Stopped),
@@ -115,32 +124,6 @@ impl Engine {
                 Ok((note, Effect::Withdraw(*candidate)))
             }
         }
-    }
-
-    fn check_constrain(&self, change: &ConstraintChange) -> Result<(String, Effect), String> {
-        if let Some(wrong) = change.wrong() {
-            return Err(wrong.into());
-        }
-        let constraint = self.tree.changed(change);
-        if constraint == self.tree.constraint {
-            let chip = self
-                .settings
-                .target
-                .as_ref()
-                .filter(|_| change.max_memory.is_some());
-            let chip = chip.map(|t| format!(" (target {} allows no more memory)", t.name));
-            return Err(format!(
-                "the constraint is that already: {constraint}{}",
-                chip.unwrap_or_default()
-            ));
-        }
-        if change.max_memory.is_some() {
-            let restricted = self
-                .settings
-                .restricted(&self.tree.pins, constraint.max_memory);
-            restricted.check().map_err(|e| e.to_string())?;
-        }
-        Ok((format!("from now on: {constraint}"), Effect::Rejudge))
     }
 
     fn known_candidate(&self, id: CandidateId) -> Result<&Candidate, String> {
@@ -331,31 +314,5 @@ impl Engine {
                 Effect::Judge(id),
             )),
         }
-    }
-
-    fn check_pin(&self, pin: &Pin) -> Result<(String, Effect), String> {
-        let mut pins = self.tree.pins.clone();
-        pins.retain(|p| p.pattern != pin.pattern);
-        pins.push(pin.clone());
-        let allowed = self.allowed_under(&pins)?;
-        let note = format!("{} pinned to {}", pin.pattern, pin.describe());
-        Ok((note, Effect::Repin(allowed)))
-    }
-
-    fn check_unpin(&self, pattern: &str) -> Result<(String, Effect), String> {
-        let mut pins = self.tree.pins.clone();
-        pins.retain(|p| p.pattern != pattern);
-        if pins.len() == self.tree.pins.len() {
-            return Err(format!("there is no pin {pattern:?}"));
-        }
-        let allowed = self.allowed_under(&pins)?;
-        Ok((format!("{pattern} is free"), Effect::Repin(allowed)))
-    }
-
-    /// The widths each layer may have under other pins, where the strategy can go on with these.
-    fn allowed_under(&self, pins: &[Pin]) -> Result<Vec<Vec<BitWidth>>, String> {
-        let allowed = self.settings.allowed(pins).map_err(|e| e.to_string())?;
-        let few_enough = self.settings.few_enough(&allowed);
-        few_enough.map_err(|e| e.to_string()).map(|()| allowed)
     }
 }

@@ -31,6 +31,7 @@ mod possible;
 mod predict;
 mod probes;
 mod replay;
+mod rules;
 mod settings;
 mod steer;
 mod tree;

@@ -12,7 +12,7 @@ use crossterm::event::KeyEvent;
 pub use help::{Doable, HelpLine, Hint, markdown};
 pub use key::Key;
 pub use scope::Scope;
-pub use table::BINDINGS;
+pub use table::{BINDINGS, IN_LIST_ONLY};
 
 use super::Action;
 
@@ -23,7 +23,7 @@ pub struct Binding {
     pub scope: Scope,
     /// What happens.
     pub action: Action,
-    /// The keys, the first one shown in the footer.
+    /// The keys, the first one shown in the footer; [`IN_LIST_ONLY`] where the list of commands is the only way.
     pub keys: &'static [&'static str],
     /// A word or two for the footer; empty keeps it out.
     pub hint: &'static str,
@@ -289,8 +289,22 @@ mod tests {
     fn every_binding_says_what_it_does() {
         for binding in BINDINGS {
             assert!(!binding.help.is_empty(), "{}", binding.action.name());
-            assert!(!binding.keys.is_empty(), "{}", binding.action.name());
         }
         assert!(markdown().contains("| `x` | prune the selected node's branch: never expand it |"));
+    }
+
+    #[test]
+    fn what_has_no_key_is_in_the_list_of_commands() {
+        let keymap = Keymap::standard();
+        let without = BINDINGS.iter().filter(|b| b.keys == IN_LIST_ONLY);
+        for binding in without {
+            let listed = keymap.doable(binding.scope);
+            assert!(
+                listed.iter().any(|d| d.action == binding.action),
+                "{} can be done in no way",
+                binding.action.name()
+            );
+            assert_eq!(binding.hint, "", "a hint names a key");
+        }
     }
 }

@@ -152,9 +152,8 @@ impl StartModel {
     }
 
     fn start(&mut self, form: Form, profiles: &dyn Profiles) {
-        let set = form.set();
-        match profiles.check(&form.profile, &set) {
-            Ok(()) => {
+        match form.checked(profiles) {
+            Ok(set) => {
                 self.chosen = Some(Chosen::Search {
                     profile: form.profile,
                     set,

@@ -13,7 +13,7 @@ mod steer;
 
 use super::action::{Action, Effect};
 use super::layout::{Layout, order};
-use super::model::{Model, Overlay, Pane, ToastKind, View};
+use super::model::{Confirm, Model, Overlay, Pane, ToastKind, View};
 use super::session::{Outcome, Signal};
 use crate::search::Command;
 
@@ -149,10 +149,10 @@ fn main_key(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Undo => steer::send(model, Command::Undo),
         Action::Limits => prompt::limits(model),
         Action::PinPattern => prompt::pin(model),
-        Action::TimeUp => steer::send(model, Command::TimeUp),
+        Action::TimeUp => overlay::ask_end(model, Confirm::TimeUp),
         Action::RaiseBits => edit::start(model, true),
         Action::LowerBits => edit::start(model, false),
-        Action::Stop => overlay::ask_stop(model),
+        Action::Stop => overlay::ask_end(model, Confirm::Stop),
         Action::Save => overlay::ask_name(model),
         Action::Help => {
             model.overlay = Some(Overlay::Help { offset: 0 });

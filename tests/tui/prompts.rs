@@ -1,6 +1,6 @@
 //! Limits, pins by pattern and undo, as a person types them.
 
-use aq4svit::profile::{AccuracyDrop, ConstraintChange, Pin};
+use aq4svit::profile::{AccuracyDrop, ConstraintChange, Pin, Strategy};
 use aq4svit::quant::BitWidth;
 use aq4svit::search::{Command, State};
 use aq4svit::tui::model::{Overlay, Pane};
@@ -117,6 +117,37 @@ fn a_pin_by_pattern_says_what_it_holds() {
 }
 
 #[test]
+fn a_prompt_refuses_what_the_search_would_refuse() {
+    let mut play = Play::new((160, 48));
+    play.jobs(40);
+    // Every layer is pinned: few enough to try them all only as long as that holds.
+    let settings = play.model.tree.settings.as_mut().unwrap();
+    settings.search.strategy = Strategy::Exhaustive;
+    let eight = BitWidth::new(8).unwrap();
+    play.model.tree.pins = vec![Pin::fixed("*", eight)];
+    play.act(Action::PinPattern);
+    play.act(Action::Up);
+    typed(&mut play, "*");
+    play.act(Action::Down);
+    for widths in ["2-8", "any"] {
+        typed(&mut play, widths);
+        let shown = screen(&play);
+        assert!(
+            shown.contains("! an exhaustive search would try"),
+            "{shown}"
+        );
+        assert_eq!(play.act(Action::Submit), []);
+    }
+    play.act(Action::Cancel);
+    play.act(Action::Limits);
+    play.act(Action::Down);
+    typed(&mut play, "10");
+    let shown = screen(&play);
+    assert!(shown.contains("10 bytes"), "{shown}");
+    assert_eq!(play.act(Action::Submit), []);
+}
+
+#[test]
 fn every_command_of_the_search_has_an_entry_or_a_key() {
     let mut play = Play::new((160, 48));
     play.jobs(40);
@@ -129,7 +160,13 @@ fn every_command_of_the_search_has_an_entry_or_a_key() {
         name.chars().for_each(|c| {
             play.act(Action::Insert(c));
         });
-        assert_eq!(play.act(Action::Submit), [Effect::Send(expected)]);
+        let mut effects = play.act(Action::Submit);
+        if expected == Command::TimeUp {
+            assert_eq!(effects, [], "it ends the search: asked first");
+            assert!(screen(&play).contains("End as if the time were over"));
+            effects = play.act(Action::Submit);
+        }
+        assert_eq!(effects, [Effect::Send(expected)]);
     }
     let tree = &play.model.tree;
     assert!(

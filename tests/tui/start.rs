@@ -1,6 +1,10 @@
 //! The start screen.
 
-use aq4svit::tui::start::{Chosen, ProfileEntry, Profiles, RunEntry, StartModel, Values, view};
+use aq4svit::profile::{Overrides, Pin, Profile};
+use aq4svit::quant::BitWidth;
+use aq4svit::tui::start::{
+    Chosen, Form, ProfileEntry, Profiles, RunEntry, StartModel, Values, view,
+};
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
 use aq4svit::tui::{Action, Signal, as_text};
 use proptest::prelude::*;
@@ -177,15 +181,13 @@ fn a_search_is_set_up_in_a_form() {
             "constraint.max_memory=\"96 KiB\"",
             "search.strategy=\"beam\"",
             "gate.mode=\"off\"",
-            "pins.\"head\"=6",
-            "pins.\"patch*.a\"={ min = 4, max = 8 }",
+            "pins={ head = 6, \"patch*.a\" = { min = 4, max = 8 } }",
         ]
     );
 }
 
 #[test]
 fn what_the_form_sets_is_what_a_profile_takes() {
-    use aq4svit::profile::{Overrides, Profile};
     let mut form = model((80, 24), Theme::colour());
     act(&mut form, &[Action::Bottom, Action::Up, Action::Submit]);
     act(
@@ -209,14 +211,33 @@ fn what_the_form_sets_is_what_a_profile_takes() {
     let Some(Chosen::Search { set, .. }) = form.chosen else {
         panic!("{:?}", form.chosen);
     };
-    let text = include_str!("../../profiles/demo.toml");
+    let text = concat!(
+        include_str!("../../profiles/demo.toml"),
+        "\n[pins]\nhead = 8\n"
+    );
     let overrides = Overrides::parse(&set, "/".into()).unwrap();
     let (profile, _) = Profile::parse_with(text, "demo.toml".as_ref(), &overrides).unwrap();
     assert_eq!(profile.constraint.max_memory, Some(96 * 1024));
     assert_eq!(aq4svit::words::strategy(profile.search.strategy), "beam");
-    for pin in ["patch_embed1.*=4-8", "*.q_conv=4/8"] {
-        assert!(profile.pins.iter().any(|p| p.to_string() == pin), "{pin}");
-    }
+    let pins: Vec<String> = profile.pins.iter().map(Pin::to_string).collect();
+    assert_eq!(pins, ["patch_embed1.*=4-8", "*.q_conv=4/8"], "head is free");
+}
+
+fn any_pin() -> impl Strategy<Value = Pin> {
+    let width = || {
+        let widths = vec![1, 2, 3, 4, 5, 6, 7, 8, 16, 32];
+        proptest::sample::select(widths).prop_map(|bits| BitWidth::new(bits).unwrap())
+    };
+    let pattern = proptest::sample::select(vec!["head", "*.q_conv", "patch_embed1.*", "*.v_conv"]);
+    let widths = prop_oneof![
+        width().prop_map(|w| (w, w)),
+        (width(), width()).prop_map(|(a, b)| (a.min(b), a.max(b))),
+    ];
+    prop_oneof![
+        (pattern.clone(), widths).prop_map(|(name, (min, max))| Pin::range(name, min, max)),
+        (pattern, proptest::collection::vec(width(), 1..4))
+            .prop_map(|(name, widths)| Pin::list(name, widths)),
+    ]
 }
 
 #[test]
@@ -234,6 +255,27 @@ fn without_unicode_there_is_none() {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pins_of_every_kind_pass_through_the_form(
+        pins in proptest::collection::vec(any_pin(), 0..4)
+    ) {
+        let mut pins = pins;
+        let mut seen = std::collections::HashSet::new();
+        pins.retain(|pin| seen.insert(pin.pattern.clone()));
+        let texts: Vec<String> = pins.iter().map(Pin::to_string).collect();
+        let values = Values { pins: "head=7".into(), ..Values::default() };
+        let mut form = Form::new("demo", values);
+        for action in [Action::Up, Action::EraseLine, Action::Paste(texts.join(", "))] {
+            form.key(&action, &Fake);
+        }
+        let mut set = form.checked(&Fake).unwrap();
+        set.push("quantizer.bits=[1, 2, 3, 4, 5, 6, 7, 8, 16, \"float\"]".into());
+        let overrides = Overrides::parse(&set, "/".into()).unwrap();
+        let text = concat!(include_str!("../../profiles/demo.toml"), "\n[pins]\nhead = 7\n");
+        let (profile, _) = Profile::parse_with(text, "demo.toml".as_ref(), &overrides).unwrap();
+        prop_assert_eq!(profile.pins, pins);
+    }
 
     #[test]
     fn whatever_is_done_it_stands(steps in proptest::collection::vec(prop_oneof![

@@ -13,6 +13,9 @@ const WATCH: &str = "On a second screen (aq4svit watch)";
 const START: &str = "On the start screen";
 const PROGRAM: &str = "Program";
 
+/// No key: what is done so rarely, and ends so much, that only the list of commands has it.
+pub const IN_LIST_ONLY: &[&str] = &[];
+
 const fn bind(
     scope: Scope,
     section: &'static str,
@@ -45,7 +48,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Main, STEER, Action::PinPattern, &["w"], "", "pin layers by a pattern to widths, or take such a pin back"),
     bind(Scope::Main, STEER, Action::Save, &["s"], "save", "save the selected node as a profile"),
     bind(Scope::Main, STEER, Action::Stop, &["S"], "", "stop searching and finish with the incumbent"),
-    bind(Scope::Main, STEER, Action::TimeUp, &[], "", "end the search as if its time were over"),
+    bind(Scope::Main, STEER, Action::TimeUp, IN_LIST_ONLY, "", "end the search as if its time were over"),
 
     bind(Scope::Main, LOOK, Action::Commands, &[":", "ctrl-p"], "commands", "all commands by name; #12 goes to that node, JSON as in --commands is sent to the search"),
     bind(Scope::Main, LOOK, Action::FocusNext, &["tab"], "pane", "next pane"),

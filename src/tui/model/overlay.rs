@@ -61,6 +61,8 @@ pub enum Confirm {
     Discard,
     /// End the search now?
     Stop,
+    /// End it as if its time were over?
+    TimeUp,
     /// Replace a profile?
     Overwrite {
         /// The profile there is.

@@ -146,7 +146,7 @@ impl FieldPrompt {
     /// What is wrong with it, and how to write it.
     pub fn command(&self, tree: &Tree) -> Result<Option<Command>, String> {
         match self.asked {
-            Asked::Limits => self.constrain(),
+            Asked::Limits => self.constrain(tree),
             Asked::Pin => self.pinned(tree),
         }
     }
@@ -175,7 +175,7 @@ impl FieldPrompt {
         field.is_changed().then(|| field.said())
     }
 
-    fn constrain(&self) -> Result<Option<Command>, String> {
+    fn constrain(&self, tree: &Tree) -> Result<Option<Command>, String> {
         let limit = |name: &str| self.changed(name).map(|t| (!is_any(&t)).then_some(t));
         let mut change = ConstraintChange::default();
         if let Some(text) = self.changed("accuracy drop") {
@@ -192,11 +192,11 @@ impl FieldPrompt {
             .ok_or("evaluations: write a whole number, or nothing")?;
         change.max_seconds = parsed(limit("seconds"), |t| t.parse().ok())
             .ok_or("seconds: write a number such as 600, or nothing")?;
-        match change.wrong() {
-            Some(wrong) => Err(wrong.to_owned()),
-            None if change == ConstraintChange::default() => Ok(None),
-            None => Ok(Some(Command::Constrain { change })),
+        if change == ConstraintChange::default() {
+            return Ok(None);
         }
+        tree.constrained(&change)?;
+        Ok(Some(Command::Constrain { change }))
     }
 
     fn pinned(&self, tree: &Tree) -> Result<Option<Command>, String> {
@@ -210,12 +210,16 @@ impl FieldPrompt {
         if pattern.is_empty() {
             return Err("layers: write a layer's name or a pattern such as stage1.*".into());
         }
+        let settings = tree.settings.as_deref();
         let held = tree.pins.iter().find(|p| p.pattern == pattern);
         if is_any(&text) {
-            return match held {
-                Some(_) => Ok(Some(Command::Unpin { pattern })),
-                None => Ok(None),
-            };
+            if held.is_none() {
+                return Ok(None);
+            }
+            if let Some(settings) = settings {
+                settings.unpinned(&tree.pins, &pattern)?;
+            }
+            return Ok(Some(Command::Unpin { pattern }));
         }
         let Ok(widths) = text.parse::<Widths>() else {
             return Err("widths: write 8, or 4-8, or 4/8, or any".into());
@@ -224,10 +228,8 @@ impl FieldPrompt {
         if held == Some(&pin) {
             return Ok(None);
         }
-        let others = tree.pins.iter().filter(|p| p.pattern != pin.pattern);
-        let pins: Vec<Pin> = others.cloned().chain([pin.clone()]).collect();
-        if let Some(settings) = tree.settings.as_deref() {
-            settings.allowed(&pins).map_err(|e| e.to_string())?;
+        if let Some(settings) = settings {
+            settings.pinned(&tree.pins, &pin)?;
         }
         Ok(Some(Command::Pin { pin }))
     }

@@ -1,6 +1,7 @@
 //! The form before a search starts: what a person most often wants otherwise than the profile says.
 
 use super::Profiles;
+use crate::profile::{Pin, pins_as_toml};
 use crate::tui::Action;
 use crate::tui::line::LineEditor;
 
@@ -118,11 +119,20 @@ impl Form {
                 field.text.key(action);
             }
         }
-        self.error = profiles.check(&self.profile, &self.set()).err();
+        self.error = self.checked(profiles).err();
+    }
+
+    /// What differs from the profile, as `--set` takes it, where the profile can be used with that.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn checked(&self, profiles: &dyn Profiles) -> Result<Vec<String>, String> {
+        let set = self.set()?;
+        profiles.check(&self.profile, &set).map(|()| set)
     }
 
     /// What differs from the profile, as `--set` takes it.
-    pub fn set(&self) -> Vec<String> {
+    fn set(&self) -> Result<Vec<String>, String> {
         let changed = |i: usize| {
             let field = &self.fields[i];
             let text = field.text.text().trim().to_owned();
@@ -142,31 +152,22 @@ impl Form {
         add("search.strategy", changed(2).map(|s| format!("{s:?}")));
         add("gate.mode", changed(3).map(|s| format!("{s:?}")));
         add("gate.limit", changed(4));
-        if let Some(pins) = changed(5) {
-            set.extend(pins.split(',').filter_map(pin));
+        // All at once: a pin that the text no longer has is gone.
+        if let Some(text) = changed(5) {
+            set.push(format!("pins={}", pins_as_toml(&pins(&text)?)));
         }
-        set
+        Ok(set)
     }
 }
 
-/// `layer=4-8` as `pins."layer"={ min = 4, max = 8 }`, `layer=4/8` as a list.
-fn pin(text: &str) -> Option<String> {
-    let text = text.trim();
-    if text.is_empty() {
-        return None;
-    }
-    let (layer, width) = text.rsplit_once('=').unwrap_or((text, ""));
-    let (layer, width) = (layer.trim(), width.trim());
-    Some(match width.split_once('-') {
-        Some((min, max)) => {
-            let (min, max) = (min.trim(), max.trim());
-            format!("pins.{layer:?}={{ min = {min}, max = {max} }}")
-        }
-        None if width.contains('/') => {
-            format!("pins.{layer:?}=[{}]", width.replace('/', ", "))
-        }
-        None => format!("pins.{layer:?}={width}"),
-    })
+/// `head=8, patch_embed1.*=4-8, *.q_conv=4/8`.
+fn pins(text: &str) -> Result<Vec<Pin>, String> {
+    let texts = text.split(',').map(str::trim).filter(|t| !t.is_empty());
+    let read = |text: &str| {
+        text.parse()
+            .map_err(|why: String| format!("pins: {text}: {why}"))
+    };
+    texts.map(read).collect()
 }
 
 impl Field {

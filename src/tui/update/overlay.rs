@@ -63,12 +63,15 @@ fn answer(model: &mut Model, confirm: Confirm, action: &Action) -> Vec<Effect> {
             Vec::new()
         }
         (Action::Submit, Confirm::Stop) => send(model, Command::Stop),
+        (Action::Submit, Confirm::TimeUp) => send(model, Command::TimeUp),
         (Action::Submit, Confirm::Overwrite { prompt, .. }) => save(model, prompt, true),
         (Action::Cancel, Confirm::Overwrite { prompt, .. }) => {
             model.overlay = Some(Overlay::Save(prompt));
             Vec::new()
         }
-        (Action::Cancel, Confirm::Quit | Confirm::Stop | Confirm::Discard) => Vec::new(),
+        (Action::Cancel, Confirm::Quit | Confirm::Stop | Confirm::TimeUp | Confirm::Discard) => {
+            Vec::new()
+        }
         (_, confirm) => {
             model.overlay = Some(Overlay::Confirm(confirm));
             Vec::new()
@@ -167,9 +170,9 @@ pub fn saved(model: &mut Model, result: Result<PathBuf, SaveError>) {
 }
 
 /// Asks whether the search shall end now.
-pub fn ask_stop(model: &mut Model) -> Vec<Effect> {
+pub fn ask_end(model: &mut Model, question: Confirm) -> Vec<Effect> {
     if model.is_live() {
-        model.overlay = Some(Overlay::Confirm(Confirm::Stop));
+        model.overlay = Some(Overlay::Confirm(question));
     } else {
         model
             .toasts

@@ -137,6 +137,15 @@ fn question(model: &Model, frame: &mut Frame, confirm: &Confirm) {
             "stop",
             "go on",
         ),
+        Confirm::TimeUp => (
+            "End as if the time were over",
+            String::from(
+                "The search finishes with what is confirmed by then, as at the limit of seconds. It cannot be taken \
+                 back; only other limits, set before it has finished, let it go on.",
+            ),
+            "end it",
+            "go on",
+        ),
         Confirm::Discard => (
             "Changes",
             String::from("Several changes are not evaluated yet. Give them up?"),

@@ -1,0 +1,72 @@
+//! Changes of the rules a search keeps to: what each one makes of them, or why it is refused. The engine asks before it
+//! obeys, and an interface while a person types.
+
+use super::{Settings, Tree};
+use crate::profile::{Constraint, ConstraintChange, Pin};
+use crate::quant::BitWidth;
+
+impl Settings {
+    /// The widths each layer may have once a pin holds; it takes the place of the one of its pattern.
+    ///
+    /// # Errors
+    /// Why it is refused, in words.
+    pub fn pinned(&self, pins: &[Pin], pin: &Pin) -> Result<Vec<Vec<BitWidth>>, String> {
+        self.searchable_under(
+            &others(pins, &pin.pattern)
+                .chain([pin.clone()])
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    /// The widths each layer may have once the pin of a pattern is gone.
+    ///
+    /// # Errors
+    /// Why it is refused, in words.
+    pub fn unpinned(&self, pins: &[Pin], pattern: &str) -> Result<Vec<Vec<BitWidth>>, String> {
+        let left: Vec<Pin> = others(pins, pattern).collect();
+        if left.len() == pins.len() {
+            return Err(format!("there is no pin {pattern:?}"));
+        }
+        self.searchable_under(&left)
+    }
+
+    fn searchable_under(&self, pins: &[Pin]) -> Result<Vec<Vec<BitWidth>>, String> {
+        let allowed = self.allowed(pins).map_err(|e| e.to_string())?;
+        let few_enough = self.few_enough(&allowed);
+        few_enough.map_err(|e| e.to_string()).map(|()| allowed)
+    }
+}
+
+fn others<'a>(pins: &'a [Pin], pattern: &'a str) -> impl Iterator<Item = Pin> + 'a {
+    pins.iter().filter(move |p| p.pattern != pattern).cloned()
+}
+
+impl Tree {
+    /// The constraint that a change would put in force.
+    ///
+    /// # Errors
+    /// Why it is refused, in words.
+    pub fn constrained(&self, change: &ConstraintChange) -> Result<Constraint, String> {
+        if let Some(wrong) = change.wrong() {
+            return Err(wrong.into());
+        }
+        let constraint = self.changed(change);
+        let settings = self
+            .settings
+            .as_deref()
+            .filter(|_| change.max_memory.is_some());
+        if constraint == self.constraint {
+            let chip = settings.and_then(|s| s.target.as_ref());
+            let chip = chip.map(|t| format!(" (target {} allows no more memory)", t.name));
+            return Err(format!(
+                "the constraint is that already: {constraint}{}",
+                chip.unwrap_or_default()
+            ));
+        }
+        if let Some(settings) = settings {
+            let restricted = settings.restricted(&self.pins, constraint.max_memory);
+            restricted.check().map_err(|e| e.to_string())?;
+        }
+        Ok(constraint)
+    }
+}
