@@ -15,7 +15,8 @@
 //! 9. [`journal`]: the file of events.
 //! 10. [`run`]: threads, channels, resume.
 //! 11. [`words`]: events and numbers as people read them.
-//! 12. [`tui`] and [`cli`]: what a person sees.
+//! 12. [`report`]: a run on paper: what was found, how, and the evidence.
+//! 13. [`tui`] and [`cli`]: what a person sees.
 //!
 //! A whole search, on a synthetic landscape instead of a network (so it needs no libtorch):
 //!
@@ -43,6 +44,7 @@
 //!     search: profile.search.clone(),
 //!     gate: profile.gate,
 //!     pins: profile.pins.clone(),
+//!     target: profile.target.clone(),
 //!     start: profile.allocation(&graph),
 //!     calibration_images,
 //!     search_images,
@@ -83,6 +85,7 @@ pub mod journal;
 pub mod network;
 pub mod profile;
 pub mod quant;
+pub mod report;
 pub mod run;
 pub mod search;
 #[cfg(feature = "torch")]

@@ -37,7 +37,7 @@ fn measured(lines: &[Value]) -> &[Value] {
 }
 
 #[test]
-fn both_curves_and_the_interaction_also_after_a_kill() {
+fn both_curves_and_the_interaction_also_after_a_kill_and_in_a_report() {
     let demo = Demo::new();
     let (out, _) = demo.expect(0, &[COMMAND, &["whole"]].concat());
     let whole = lines(&out);
@@ -123,6 +123,45 @@ fn both_curves_and_the_interaction_also_after_a_kill() {
     ] {
         assert!(table.contains(part), "{part}: {table}");
     }
+
+    // A report of a search of the same network, images and quantizer holds the curves; of another one it does not.
+    let search = |bits: &'static str, folder: &'static str| {
+        demo.expect(
+            0,
+            &[
+                "search",
+                "small.toml",
+                "--headless",
+                "--set",
+                bits,
+                "--set",
+                "data.calibration=10",
+                "--set",
+                "search.levels=[\"network\"]",
+                "--run-dir",
+                folder,
+            ],
+        );
+    };
+    search("quantizer.bits=[2,4]", "same");
+    search("quantizer.bits=[2,8]", "other");
+    let report = ["report", "same", "--sensitivity", "whole"];
+    let (text, _) = demo.expect(0, &report);
+    for part in ["# small demo", "Each layer lowered alone", "Interaction"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    demo.expect(0, &[&report[..], &["--out", "paper"]].concat());
+    let written = std::fs::read_to_string(demo.path("paper").join("report.md"));
+    assert_eq!(written.expect("written"), text);
+    let (json, _) = demo.expect(0, &[&report[..], &["--json"]].concat());
+    let object = &lines(&json)[0];
+    assert_eq!(object["type"], "report");
+    let curves = object["sensitivity"]["measured"].as_array();
+    assert_eq!(curves.map(Vec::len), Some(points.len()));
+    let (_, err) = demo.expect(1, &["report", "other", "--sensitivity", "whole"]);
+    assert!(err.contains("whole"), "{err}");
+    let (text, _) = demo.expect(0, &["report", "other"]);
+    assert!(!text.contains("lowered alone"));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use aq4svit::evaluate::{
 };
 use aq4svit::journal::{Fingerprint, Journal, JournalError, Writer};
 use aq4svit::profile::{Pin, Profile};
+use aq4svit::report::Report;
 use aq4svit::run::{self, Command, Condition, Finished, Handle, Parts, RunError, Summary, Update};
 use aq4svit::search::{CandidateId, Counters, Engine, Event, Settings, Tree};
 use common::{settings, width};
@@ -727,4 +728,62 @@ fn a_follower_hears_the_whole_journal_as_it_grows() {
     }
     assert_eq!(tree, run::Summary::read(&run).expect("a summary").tree);
     assert!(run::follow(folder.path()).is_err(), "there is no journal");
+}
+
+#[test]
+fn a_report_holds_what_was_found_and_how() {
+    let root = tempfile::tempdir().expect("a folder");
+    let folder = root.path().join("run");
+    let handle = run::launch(&folder, parts(3, None)).expect("starts");
+    let pin = Pin::fixed("head", width(4));
+    handle
+        .commands
+        .send(Command::Pin { pin })
+        .expect("it listens");
+    let refused = Command::Prune {
+        candidate: CandidateId(4000),
+    };
+    handle.commands.send(refused).expect("it listens");
+    let (tree, _) = to_end(&handle);
+    let report = Report::read(&folder, None).expect("a run").expect("begun");
+    let incumbent = tree.incumbent.and_then(|i| tree.get(i)).expect("a result");
+    let object = serde_json::to_value(&report).expect("plain data");
+    assert_eq!(object["type"], "report");
+    assert_eq!(object["incumbent"]["memory_bytes"], incumbent.bytes);
+    assert_eq!(object["finished"]["memory_bytes"], incumbent.bytes);
+    let layers = object["allocation"].as_array().expect("a list");
+    let number = |v: &serde_json::Value| v.as_u64().expect("a number");
+    let settings = tree.settings.as_ref().expect("begun");
+    let sum: u64 = layers.iter().map(|l| number(&l["memory_bytes"])).sum();
+    assert_eq!(sum + settings.space.fixed_bytes, incumbent.bytes);
+    let front = object["front"].as_array().expect("a list");
+    let of = |basis: &str| front.iter().filter(|p| p["basis"] == basis).count();
+    assert!(of("measured") > 0 && of("predicted") > 0);
+    assert!(front.is_sorted_by_key(|p| std::cmp::Reverse(number(&p["memory_bytes"]))));
+    let commands = object["commands"].as_array().expect("a list");
+    let accepted: Vec<_> = commands.iter().map(|c| c["accepted"] == true).collect();
+    assert_eq!(accepted, [true, false]);
+
+    let text = report.to_string();
+    for layer in &settings.space.layers {
+        assert!(
+            text.contains(&format!("| {} |", layer.name)),
+            "{}",
+            layer.name
+        );
+    }
+    for part in [
+        "pin head at 4",
+        "refused: there is no candidate",
+        "`head` 4",
+        "Spearman",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let columns = |line: &str| line.replace("\\|", "").matches('|').count();
+    let lines: Vec<&str> = text.lines().collect();
+    let uneven = lines
+        .windows(2)
+        .filter(|w| w.iter().all(|l| l.starts_with('|')) && columns(w[0]) != columns(w[1]));
+    assert_eq!(uneven.count(), 0, "{text}");
 }

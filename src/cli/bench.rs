@@ -41,12 +41,13 @@ pub(crate) struct Args {
 
 /// A way to search: its name in the table, and the flags that ask for it. The first is what the others are compared
 /// with.
-const WAYS: [(&str, &[&str]); 11] = [
+const WAYS: [(&str, &[&str]); 12] = [
     ("all tricks", &[]),
     ("no prefix cache", &["--no-prefix-cache"]),
     ("prefix cache of 64 MiB", &["--cache-memory", "64MiB"]),
     ("no weight cache", &["--no-weight-cache"]),
     ("no static stem", &["--no-static-stem"]),
+    ("no integer kernels", &["--no-integer-kernels"]),
     ("no early stop", &["--no-early-stop"]),
     ("no stored bits", &["--no-stored-bits"]),
     ("two workers", &["--workers", "2"]),

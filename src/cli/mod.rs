@@ -17,6 +17,7 @@ mod predict;
 mod prepared;
 mod profiles;
 mod recognised;
+mod report;
 mod results;
 mod resume;
 mod runs;
@@ -69,6 +70,7 @@ enum Commands {
     Bench(bench::Args),
     Sensitivity(sensitivity::Args),
     Solve(solve::Args),
+    Report(report::Args),
     /// Run a network on given images and write its logits
     Predict(predict::Args),
     Inspect(inspect::Args),
@@ -96,6 +98,7 @@ fn run(command: Option<Commands>, signals: Signals) -> Result<ExitCode> {
         Some(Commands::Bench(args)) => bench::run(&args),
         Some(Commands::Evaluate(args)) => evaluate::run(&args, signals),
         Some(Commands::Sensitivity(args)) => sensitivity::run(&args, signals),
+        Some(Commands::Report(args)) => report::run(&args),
         Some(Commands::Solve(args)) => solve::run(&args, signals),
         Some(Commands::Predict(args)) => predict::run(&args),
         Some(Commands::Inspect(args)) => inspect::run(&args),

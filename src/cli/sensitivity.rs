@@ -19,9 +19,11 @@ use super::results::ResultArgs;
 use super::signals::Signals;
 use super::source::{SetArgs, resolve};
 use crate::evaluate::{Cancel, EvaluateError, percent};
+use crate::journal::Fingerprint;
 use crate::profile::Paths;
 use crate::run::{
-    self, Contexts, EvaluatorOptions, Interaction, Measuring, Point, Recalling, Sensitivity, Stores,
+    self, Baseline, Contexts, EvaluatorOptions, Interaction, Measuring, Point, Recalling,
+    SENSITIVITY, Sensitivity, Stores,
 };
 
 /// Measure how sensitive each layer is: lowered alone, and kept as float alone
@@ -49,16 +51,6 @@ pub(crate) struct Args {
     device: DeviceArgs,
     #[command(flatten)]
     results: ResultArgs,
-}
-
-/// The float network on the same images.
-#[derive(Debug, Serialize)]
-#[serde(tag = "type", rename = "float")]
-struct Float {
-    images: usize,
-    correct: usize,
-    accuracy: f64,
-    memory_bytes: u64,
 }
 
 /// The last line.
@@ -94,18 +86,17 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let images = args.images.map_or(settings.screen(), |n| n as usize);
     let images = images.min(settings.search_images);
     let contents = prepared.contents();
+    let mut fingerprint = prepared.fingerprint(String::new());
     let options = EvaluatorOptions {
         results: args.results.folder(),
         ..args.device.options()
     };
     let evaluator = run::evaluator(prepared, &options)?;
-    let contexts = Contexts::new(contents, &evaluator.numerics());
+    fingerprint.numerics = evaluator.numerics();
+    let contexts = Contexts::new(contents, &fingerprint.numerics);
     let folder = match &args.run_dir {
         Some(folder) => std::path::absolute(folder)?,
-        None => Paths::from_env()?
-            .data
-            .join("sensitivity")
-            .join(run::slug(&name)),
+        None => Paths::from_env()?.sensitivity().join(run::slug(&name)),
     };
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
@@ -143,7 +134,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         json: args.json,
         text: String::new(),
     };
-    let measured = measure(&mut measuring, &points, &mut lines, &bar);
+    let measured = measure(&mut measuring, &points, &mut lines, &bar, fingerprint);
     bar.finish_and_clear();
     let Some(measured) = measured? else {
         note(
@@ -156,7 +147,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     for interaction in &interactions {
         let _ = lines.add(interaction)?;
     }
-    let file = folder.join("sensitivity.jsonl");
+    let file = folder.join(SENSITIVITY);
     File::create(&file)
         .and_then(|mut f| f.write_all(lines.text.as_bytes()))
         .with_context(|| format!("cannot write {}", file.display()))?;
@@ -180,6 +171,7 @@ fn measure(
     points: &[Point],
     lines: &mut Lines,
     bar: &ProgressBar,
+    fingerprint: Fingerprint,
 ) -> Result<Option<Vec<Sensitivity>>> {
     let mut silent = |_| ();
     bar.set_message("float");
@@ -187,11 +179,12 @@ fn measure(
         Err(EvaluateError::Cancelled) => return Ok(None),
         float => float?,
     };
-    let heard = lines.add(&Float {
+    let heard = lines.add(&Baseline {
         images: float.len(),
         correct: float.correct(),
         accuracy: percent(float.correct(), float.len()),
         memory_bytes: measuring.space.float_bytes(),
+        fingerprint: Some(fingerprint),
     })?;
     if !heard {
         return Ok(None);

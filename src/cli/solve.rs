@@ -15,7 +15,8 @@ use super::results::ResultArgs;
 use super::signals::Signals;
 use super::{INTERRUPTED, NOTHING_MET};
 use crate::profile::{AccuracyDrop, Library, Paths, Pin, Save, parse_size};
-use crate::quant::{Allocation, BitWidth, saving_percent};
+use crate::quant::saving_percent;
+use crate::report::{Bits, FrontLine, basis, bits};
 use crate::run::{self, PROFILE, Summary};
 use crate::search::{
     FrontPoint, Impossible, Prediction, Predictor, Settings, Solution, Unsolved, Wanted,
@@ -76,7 +77,7 @@ fn accuracy_drop(text: &str) -> Result<AccuracyDrop, String> {
 /// An answer as a line of JSON.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "solution")]
-struct Answer<'a> {
+struct Answer {
     #[serde(flatten)]
     prediction: Prediction,
     /// `measured` or `predicted`: where the drop comes from.
@@ -85,32 +86,7 @@ struct Answer<'a> {
     memory_saving_percent: f64,
     /// Accuracies that the prediction rests on.
     measurements: usize,
-    bits: Bits<'a>,
-}
-
-/// A point of the front as a line of JSON.
-#[derive(Debug, Serialize)]
-#[serde(tag = "type", rename = "front")]
-struct Point<'a> {
-    #[serde(flatten)]
-    prediction: Prediction,
-    basis: &'static str,
-    accuracy_drop: Option<f64>,
-    bits: Bits<'a>,
-}
-
-type Bits<'a> = std::collections::BTreeMap<&'a str, BitWidth>;
-
-fn bits<'a>(settings: &'a Settings, allocation: &Allocation) -> Bits<'a> {
-    let names = settings.space.layers.iter().map(|l| l.name.as_str());
-    names.zip(allocation.0.iter().copied()).collect()
-}
-
-fn basis(prediction: &Prediction) -> &'static str {
-    match prediction.measured {
-        Some(measured) if measured.whole => "measured",
-        _ => "predicted",
-    }
+    bits: Bits,
 }
 
 pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
@@ -204,12 +180,7 @@ fn show_front(args: &Args, settings: &Settings, front: &[FrontPoint]) -> Result<
     match args.json {
         true => {
             for point in front {
-                json_line(&Point {
-                    prediction: point.prediction,
-                    basis: basis(&point.prediction),
-                    accuracy_drop: point.prediction.drop(),
-                    bits: bits(settings, &point.allocation),
-                })?;
+                json_line(&FrontLine::new(point, settings))?;
             }
         }
         false => print(&text::front(settings, front))?,

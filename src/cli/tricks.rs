@@ -18,6 +18,9 @@ pub(crate) struct TrickArgs {
     /// Run the layers that see a still image alone at every time step
     #[arg(long)]
     no_static_stem: bool,
+    /// Let libtorch make the sums of whole numbers, in f32, instead of kernels on bytes: both are exact
+    #[arg(long)]
+    no_integer_kernels: bool,
     /// Run all images that were asked for, also once the verdict is certain
     #[arg(long)]
     no_early_stop: bool,
@@ -36,6 +39,7 @@ impl TrickArgs {
             prefix_cache: on(self.no_prefix_cache),
             weight_cache: on(self.no_weight_cache),
             static_stem: on(self.no_static_stem),
+            integer_kernels: on(self.no_integer_kernels),
             early_stop: on(self.no_early_stop),
             stored_bits: on(self.no_stored_bits),
         }
@@ -77,6 +81,7 @@ mod tests {
             "--no-prefix-cache",
             "--no-weight-cache",
             "--no-static-stem",
+            "--no-integer-kernels",
             "--no-stored-bits",
         ];
         let only_stop = Tricks {

@@ -9,6 +9,8 @@ pub struct Tricks {
     pub weight_cache: bool,
     /// Layers that see the still image alone run once, not at every time step.
     pub static_stem: bool,
+    /// Exact sums of whole numbers are made by kernels of our own, of bytes, and not in f32 by libtorch.
+    pub integer_kernels: bool,
     /// No image is run once the verdict is certain.
     pub early_stop: bool,
     /// A confirmation goes on where the screening stopped; otherwise it runs from the first image on.
@@ -21,6 +23,7 @@ impl Tricks {
         prefix_cache: true,
         weight_cache: true,
         static_stem: true,
+        integer_kernels: true,
         early_stop: true,
         stored_bits: true,
     };
@@ -29,6 +32,7 @@ impl Tricks {
         prefix_cache: false,
         weight_cache: false,
         static_stem: false,
+        integer_kernels: false,
         early_stop: false,
         stored_bits: false,
     };

@@ -57,6 +57,11 @@ impl Paths {
     pub fn runs(&self) -> PathBuf {
         self.data.join("runs")
     }
+
+    /// The folder of measurements of single layers.
+    pub fn sensitivity(&self) -> PathBuf {
+        self.data.join("sensitivity")
+    }
 }
 
 /// The variable's folder (an empty variable counts as unset), else the user's.

@@ -78,6 +78,14 @@ pub enum RunError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A file of measurements cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Measurements {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The latest run cannot be read.
     #[error("the latest run, {}, cannot be read: {source}\nto continue another one, name it: `aq4svit resume RUN` (`aq4svit runs` lists them)", folder.display())]
     Unreadable {

@@ -43,7 +43,9 @@ pub use prepare::{
 pub use probe::{Probe, Probed};
 pub use results::{Contents, Contexts, Recalling, Store, Stores};
 pub use script::{Order, Script};
-pub use sensitivity::{Curve, Interaction, Measuring, Point, Sensitivity};
+pub use sensitivity::{
+    Baseline, Curve, Curves, Interaction, Measuring, Point, SENSITIVITY, Sensitivity,
+};
 
 /// What a run tells those who watch it. Events and errors are never dropped, progress may be.
 #[derive(Clone, Debug, PartialEq)]

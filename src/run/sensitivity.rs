@@ -4,17 +4,21 @@
 //! The two curves differ where layers interact: a layer that hurts little alone may be the one that saves a network of
 //! few bits. How much they interact is the drop of all layers together beside the sum of their drops alone.
 
-use serde::Serialize;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
 
 use crate::evaluate::{
     Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Split, Work,
     percent,
 };
+use crate::journal::Fingerprint;
 use crate::quant::{Allocation, BitWidth};
 use crate::search::Space;
 
 /// Which layers have the width.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Curve {
     /// All of them.
@@ -72,7 +76,7 @@ impl Point {
 }
 
 /// A point measured.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "sensitivity")]
 pub struct Sensitivity {
     /// Which layers have the width.
@@ -96,7 +100,7 @@ pub struct Sensitivity {
 }
 
 /// How much layers of a width interact.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "interaction")]
 pub struct Interaction {
     /// The width.
@@ -111,6 +115,80 @@ pub struct Interaction {
     pub sum_of_drifts: f64,
     /// The drift of all lowered together.
     pub joint_drift: f64,
+}
+
+/// The float network on the same images: the first line of a file of measurements.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "float")]
+pub struct Baseline {
+    /// Images of the search split.
+    pub images: usize,
+    /// Correct among them.
+    pub correct: usize,
+    /// In percent.
+    pub accuracy: f64,
+    /// Memory of the float network.
+    pub memory_bytes: u64,
+    /// What the numbers depend on; none in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// The name of the file of measurements in its folder.
+pub const SENSITIVITY: &str = "sensitivity.jsonl";
+
+/// A file of measurements, read again.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Curves {
+    /// The float network.
+    pub float: Baseline,
+    /// Everything measured.
+    pub measured: Vec<Sensitivity>,
+    /// What layers cost together beside the sum of each alone.
+    pub interactions: Vec<Interaction>,
+}
+
+impl Curves {
+    /// Reads a file of measurements; none where there is no such file, or none that is whole.
+    ///
+    /// # Errors
+    /// Any [`io::Error`] but that nothing is there.
+    pub fn read(file: &Path) -> io::Result<Option<Self>> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Line {
+            Measured(Sensitivity),
+            Interaction(Interaction),
+            Float(Baseline),
+        }
+        let text = match std::fs::read_to_string(file) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            text => text?,
+        };
+        let (mut float, mut measured, mut interactions) = (None, Vec::new(), Vec::new());
+        for line in text.lines() {
+            match serde_json::from_str(line) {
+                Ok(Line::Float(line)) => float = Some(line),
+                Ok(Line::Measured(line)) => measured.push(line),
+                Ok(Line::Interaction(line)) => interactions.push(line),
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok(float.map(|float| Curves {
+            float,
+            measured,
+            interactions,
+        }))
+    }
+
+    /// True where these are of the network, weights, images and quantizer that a run is of.
+    pub fn are_of(&self, run: &Fingerprint) -> bool {
+        self.float.fingerprint.as_ref().is_some_and(|f| {
+            let of =
+                |f: &Fingerprint| [&f.model, &f.weights, &f.data, &f.quantizer].map(String::clone);
+            of(f) == of(run)
+        })
+    }
 }
 
 impl Interaction {

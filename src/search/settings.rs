@@ -46,13 +46,15 @@ pub struct Space {
 impl Space {
     /// Memory of an allocation in bytes.
     pub fn bytes(&self, allocation: &Allocation) -> u64 {
-        let layer = |(layer, width): (&SpaceLayer, &BitWidth)| {
-            let position = self.menu.iter().position(|w| w == width);
-            let listed = position.and_then(|i| layer.bytes.get(i));
-            listed.copied().unwrap_or(layer.float_bytes)
-        };
-        let layers = self.layers.iter().zip(&allocation.0).map(layer);
+        let layers = self.layers.iter().zip(&allocation.0);
+        let layers = layers.map(|(layer, width)| self.layer_bytes(layer, *width));
         layers.fold(self.fixed_bytes, u64::saturating_add)
+    }
+    /// Memory of a layer at a width in bytes: packed weights and the layer's affine.
+    pub fn layer_bytes(&self, layer: &SpaceLayer, width: BitWidth) -> u64 {
+        let position = self.menu.iter().position(|w| *w == width);
+        let listed = position.and_then(|i| layer.bytes.get(i));
+        listed.copied().unwrap_or(layer.float_bytes)
     }
     /// Memory of the float network in bytes.
     pub fn float_bytes(&self) -> u64 {

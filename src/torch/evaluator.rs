@@ -145,6 +145,7 @@ impl TorchEvaluator {
         };
         let network = network
             .with_static_stem(tricks.static_stem)
+            .with_integer_kernels(tricks.integer_kernels)
             .with_weight_cache(for_weights);
         // Weights that do not fit show here and not in the middle of a run.
         network.executor(&float(network.graph()))?;

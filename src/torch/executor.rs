@@ -458,7 +458,7 @@ mod tests {
 
     /// Whole numbers as bytes or as f32: not a bit differs, in any record.
     #[test]
-    fn bytes_and_floats_agree_bit_for_bit() {
+    fn integers_agree_bit_for_bit_as_bytes_as_floats_and_by_libtorch() {
         tch::set_num_threads(1);
         for config in all() {
             let model = model(&config, 4);
@@ -471,10 +471,17 @@ mod tests {
                 Allocation(mixed.collect()),
             ];
             let compiled = || Compiled::new(&model, Kind::Float, Device::CPU).unwrap();
-            let (bytes, floats) = (compiled(), compiled().without(true, false));
-            for allocation in allocations {
-                let bytes = bytes.executor(&allocation).unwrap();
-                let floats = floats.executor(&allocation).unwrap();
+            let bytes = compiled();
+            let others = [
+                compiled().without(true, false),
+                compiled().with_integer_kernels(false),
+            ];
+            let cases = allocations
+                .iter()
+                .flat_map(|allocation| others.iter().map(move |other| (allocation, other)));
+            for (allocation, floats) in cases {
+                let bytes = bytes.executor(allocation).unwrap();
+                let floats = floats.executor(allocation).unwrap();
                 let steps = || Record::steps(&model.graph);
                 let (a, b) = (run(&bytes, steps()), run(&floats, steps()));
                 assert_eq!((&a.0, &a.1), (&b.0, &b.1), "{config:?}");

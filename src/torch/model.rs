@@ -54,6 +54,12 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         self
     }
 
+    /// Whether exact sums of whole numbers are made by our own convolutions; else libtorch makes them in f32.
+    pub(super) fn with_integer_kernels(mut self, own: bool) -> Self {
+        self.weights = self.weights.with_integer_kernels(own);
+        self
+    }
+
     /// The same with fewer convolutions of our own.
     #[cfg(test)]
     pub(super) fn without(self, bytes: bool, floats: bool) -> Self {

@@ -105,6 +105,9 @@ impl Parameters {
 pub(super) struct Own {
     pub bytes: Option<ByteProducts>,
     pub floats: Option<Vectors>,
+    /// Sums that are exact in any order are left to libtorch. The others are made alike in every mode, because their last
+    /// digits depend on it.
+    exact_by_libtorch: bool,
 }
 
 /// Makes and keeps the parameters of every step at every width that was asked for.
@@ -136,6 +139,7 @@ impl Weights {
                 (Kind::Float, Device::CPU) => Own {
                     bytes: ByteProducts::detect(),
                     floats: Vectors::detect(),
+                    exact_by_libtorch: false,
                 },
                 _ => Own::default(),
             },
@@ -150,6 +154,15 @@ impl Weights {
             cache: Mutex::new(Store::new(bytes)),
             ..self
         }
+    }
+
+    /// Whether exact sums of whole numbers are made by our own convolutions; else libtorch makes them in f32.
+    pub(super) fn with_integer_kernels(mut self, own: bool) -> Self {
+        if !own {
+            self.own.bytes = None;
+            self.own.exact_by_libtorch = true;
+        }
+        self
     }
 
     /// The same with fewer convolutions of our own.
@@ -337,7 +350,16 @@ impl Maker<'_> {
             Some(sums) => sums,
             None => {
                 let integers = quantized.values.iter().map(|&q| f32::from(q));
-                self.floats(layer, &integers.collect::<Vec<_>>(), None, None)?
+                let integers: Vec<f32> = integers.collect();
+                match self.own.exact_by_libtorch && spec.exact_at(width) {
+                    true => Sums::Libtorch(self.convolution(
+                        layer,
+                        self.upload(&integers)?,
+                        None,
+                        None,
+                    )?),
+                    false => self.floats(layer, &integers, None, None)?,
+                }
             }
         };
         Ok(Parameters {

@@ -1,7 +1,24 @@
 //! What speaks for the gate and against it, as people read it.
 
 use crate::evaluate::Bounded;
+use crate::profile::{GateConfig, GateMode};
 use crate::search::{GateEvidence, Verdicts};
+
+/// By which rule it decides.
+pub fn rule(gate: &GateConfig) -> String {
+    let audited = format!("{} of those held back are audited", gate.audit);
+    match gate.mode {
+        GateMode::Adaptive => format!(
+            "adaptive: held back below a fitted chance of {} to meet the constraint, after {} verdicts; {audited}",
+            gate.min_chance, gate.warm_up
+        ),
+        GateMode::Fixed => format!(
+            "fixed: held back above a drift of {}; {audited}",
+            gate.limit
+        ),
+        GateMode::Off => String::from("off: everything is evaluated"),
+    }
+}
 
 /// Of all that meet the constraint, how many the gate holds back.
 pub fn false_rejections(evidence: &GateEvidence) -> String {

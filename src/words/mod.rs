@@ -53,14 +53,21 @@ pub fn title(tree: &Tree, id: CandidateId, marks: Marks) -> String {
     }
 }
 
-/// What a candidate changed: `stage2 -> 4`, or `start`.
+/// What a candidate changed: `stage2 -> 4`; where that is no single move, where it comes from.
 pub fn change(candidate: &Candidate, marks: Marks) -> String {
-    match &candidate.change {
-        Some(change) => format!("{} {} {}", change.group, marks.arrow, change.bits),
-        None if candidate.origin == Origin::Pin => String::from("within the pins"),
-        None if candidate.origin == Origin::Manual => String::from("several layers"),
-        None => String::from("start"),
+    if let Some(change) = &candidate.change {
+        return format!("{} {} {}", change.group, marks.arrow, change.bits);
     }
+    String::from(match candidate.origin {
+        Origin::Start => "start",
+        Origin::Lowest => "smallest widths",
+        Origin::Search | Origin::Manual => "several layers",
+        Origin::Probe => "probe",
+        Origin::Allocated => "allocated",
+        Origin::Enumerated => "next smallest",
+        Origin::Drawn => "drawn",
+        Origin::Pin => "within the pins",
+    })
 }
 
 /// The name of a group as a person says it.

@@ -305,9 +305,7 @@ fn memory(settings: &Settings, part: &Part, allocation: &Allocation) -> u64 {
     let layer = |member: &usize| {
         let layer = space.layers.get(*member)?;
         let width = allocation.0.get(*member)?;
-        let at = space.menu.iter().position(|w| w == width);
-        at.and_then(|i| layer.bytes.get(i).copied())
-            .or(Some(layer.float_bytes))
+        Some(space.layer_bytes(layer, *width))
     };
     let fixed = if part.parent.is_none() {
         space.fixed_bytes

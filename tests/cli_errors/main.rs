@@ -1,8 +1,9 @@
 //! Bad input: each gives a message that names the thing, an exit code, and no panic.
 #![cfg(feature = "torch")]
 
-#[path = "common/demo.rs"]
+#[path = "../common/demo.rs"]
 mod demo;
+mod rules;
 
 use demo::{Demo, first_items};
 
@@ -79,8 +80,18 @@ fn profiles() {
     says(&refused(&demo, &["bits.head=5"]), &["head", "5"]);
     says(&refused(&demo, &["pins.nothing=4"]), &["nothing"]);
     says(
-        &refused(&demo, &["search.strategy=\"exhaustive\""]),
-        &["exhaustive", "allocate"],
+        &refused(&demo, &["search.strategy=annealing"]),
+        &["annealing", "allocate"],
+    );
+    says(
+        &refused(
+            &demo,
+            &[
+                "search.strategy=exhaustive",
+                "search.levels=[\"block\", \"layer\"]",
+            ],
+        ),
+        &["exhaustive", "allocations", "65536"],
     );
     says(
         &refused(&demo, &["constraint.max_accuracy_drop=-1"]),

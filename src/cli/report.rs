@@ -1,0 +1,85 @@
+//! `aq4svit report`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use super::output::{json_line, note, print};
+use crate::profile::{Paths, write_text};
+use crate::report::Report;
+use crate::run::{self, SENSITIVITY, Summary};
+
+/// What a run found, how, and the evidence: as Markdown, or as one object of JSON
+///
+/// The result with its interval, settings, every layer's width, accuracy against memory (measured and predicted), the gate's
+/// errors, the commands that were given; and the curves of `aq4svit sensitivity` where they were measured for the same
+/// network, data and quantizer. Nothing is evaluated; a run that goes on may be reported as well.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A run: its id or its folder (the latest when not given)
+    run: Option<String>,
+    /// Write report.md and report.json into this folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print an object of JSON
+    #[arg(long, conflicts_with = "out")]
+    json: bool,
+    /// The folder of the measurements of `aq4svit sensitivity --run-dir DIR` (the profile's usual one when not given)
+    #[arg(long, value_name = "DIR")]
+    sensitivity: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let paths = Paths::from_env()?;
+    let folder = run::find(&paths.runs(), args.run.as_deref())?;
+    let report = match &args.sensitivity {
+        Some(given) => {
+            let file = given.join(SENSITIVITY);
+            let report = read(&folder, &file)?;
+            if report.sensitivity.is_none() {
+                bail!(
+                    "{} holds no measurements of this run's network, data and quantizer; `aq4svit sensitivity PROFILE --run-dir DIR` makes them",
+                    file.display()
+                );
+            }
+            report
+        }
+        None => {
+            let summary = Summary::read(&folder)?;
+            let name = summary.tree.settings.as_ref().map(|s| run::slug(&s.name));
+            read(
+                &folder,
+                &paths
+                    .sensitivity()
+                    .join(name.unwrap_or_default())
+                    .join(SENSITIVITY),
+            )?
+        }
+    };
+    if args.json {
+        json_line(&report)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Some(out) = &args.out else {
+        print(&report.to_string())?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let json = serde_json::to_string_pretty(&report).context("the report as JSON")? + "\n";
+    for (name, text) in [("report.md", report.to_string()), ("report.json", json)] {
+        let file = out.join(name);
+        write_text(&file, &text, true)?;
+        note(&format!("wrote {}", file.display()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(folder: &Path, sensitivity: &Path) -> Result<Report> {
+    let report = Report::read(folder, Some(sensitivity))?;
+    report.with_context(|| {
+        format!(
+            "{} has no events yet: let the search begin first",
+            folder.display()
+        )
+    })
+}

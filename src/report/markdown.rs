@@ -1,0 +1,345 @@
+//! A report as Markdown.
+
+use std::fmt::{self, Display};
+
+use super::{FrontLine, Incumbent, Report};
+use crate::profile::Pin;
+use crate::run::{Curve, Curves, Finished};
+use crate::words::numbers::{count, points};
+use crate::words::{self, gate};
+
+/// A table: its head, and rows of as many cells. Columns of which the head ends with `>` are aligned to the right.
+fn table<const N: usize>(
+    f: &mut fmt::Formatter<'_>,
+    head: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> fmt::Result {
+    let names = head.map(|h| h.trim_end_matches('>').to_owned());
+    let rules = head.map(|h| String::from(if h.ends_with('>') { "--:" } else { "---" }));
+    for row in [names, rules].into_iter().chain(rows) {
+        let cells = row.map(|cell| cell.replace('|', "\\|"));
+        writeln!(f, "| {} |", cells.join(" | "))?;
+    }
+    writeln!(f)
+}
+
+fn dash<T>(value: Option<T>, shown: impl Fn(T) -> String) -> String {
+    value.map_or_else(|| String::from("-"), shown)
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "# {}: bit-widths by aq4svit\n", self.name)?;
+        writeln!(
+            f,
+            "Run `{}`, begun {} on {}, {} (aq4svit {}).\n",
+            self.run, self.started, self.host, self.condition, self.version
+        )?;
+        self.result(f)?;
+        self.how(f)?;
+        self.layers(f)?;
+        self.accuracy_against_memory(f)?;
+        writeln!(
+            f,
+            "## The gate\n\n```\n{}\n```\n",
+            gate::report(&self.evidence)
+        )?;
+        if let Some(curves) = &self.sensitivity {
+            sensitivity(f, curves)?;
+        }
+        self.steering(f)?;
+        let made = &self.fingerprint;
+        writeln!(f, "## What the numbers depend on\n")?;
+        table(
+            f,
+            ["part", "fingerprint"],
+            [
+                ["model", &made.model],
+                ["weights", &made.weights],
+                ["data", &made.data],
+                ["quantizer", &made.quantizer],
+                ["search", &made.search],
+                ["numerics", &made.numerics],
+            ]
+            .map(|row| row.map(|cell: &str| cell.to_owned())),
+        )
+    }
+}
+
+impl Report {
+    fn result(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "## Result\n")?;
+        let Some(found) = &self.incumbent else {
+            return match &self.finished {
+                Some(finished) => writeln!(f, "```\n{finished}\n```\n"),
+                None => writeln!(f, "Nothing is confirmed yet.\n"),
+            };
+        };
+        let finished = self.finished.as_ref();
+        let mut rows = vec![found.row(self.images[1])];
+        rows.extend(finished.and_then(|finished| test_row(finished, self.images[2])));
+        table(
+            f,
+            [
+                "split",
+                "images>",
+                "float>",
+                "quantized>",
+                "95 % interval>",
+                "drop, points>",
+            ],
+            rows,
+        )?;
+        writeln!(
+            f,
+            "Memory {} bytes: {:.2} % saved{}.\n",
+            count(found.memory_bytes),
+            found.memory_saving_percent,
+            finished
+                .and_then(|f| f.weights_saving_percent)
+                .map_or_else(String::new, |w| format!(" (weights alone {w:.2} %)"))
+        )?;
+        writeln!(
+            f,
+            "The search chose this result on the search split, so its accuracy there is optimistic; the test split took no \
+             part{}.\n",
+            match self.images[2] {
+                0 => " (this run has none: keep images back to know)",
+                _ => "",
+            }
+        )?;
+        let Some(done) = finished else { return Ok(()) };
+        writeln!(
+            f,
+            "Spent: {} evaluations ({} more known already), {} drift measurements, {} candidates held back, {} audited; \
+             {} layer-forwards ({} without what saves work), {:.1} seconds.\n",
+            count(done.evaluations),
+            count(done.cached),
+            count(done.drift_evaluations),
+            count(done.gated),
+            count(done.audited),
+            count(done.layer_forwards),
+            count(done.layer_forwards_plain),
+            done.seconds
+        )
+    }
+
+    fn how(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "## How it was searched\n")?;
+        let search = &self.search;
+        let levels: Vec<&str> = search.levels.iter().map(|l| words::level(*l)).collect();
+        writeln!(f, "- Constraint: {}.", self.constraint)?;
+        if let Some(chip) = &self.target {
+            writeln!(f, "- Target: {} ({}).", chip.name, chip.title)?;
+        }
+        writeln!(
+            f,
+            "- Strategy: {}, levels {}, seed {}; screening on {} images, {}.",
+            words::strategy(search.strategy),
+            levels.join(", "),
+            search.seed,
+            count(search.screen as u64),
+            self.screening.as_deref().unwrap_or("exact")
+        )?;
+        if let Some(sequential) = self.finished.as_ref().and_then(|f| f.sequential.as_ref()) {
+            writeln!(f, "- Screenings, {sequential}.")?;
+        }
+        writeln!(f, "- Gate: {}.", gate::rule(&self.gate))?;
+        let pins = self.pins.iter();
+        let pins: Vec<String> = pins
+            .map(|pin: &Pin| format!("`{}` {}", pin.pattern, pin.describe()))
+            .collect();
+        if !pins.is_empty() {
+            writeln!(f, "- Pins: {}.", pins.join("; "))?;
+        }
+        for tie in &self.ties {
+            writeln!(
+                f,
+                "- Of one width, `{}`: {}.",
+                tie.name,
+                tie.layers.join(", ")
+            )?;
+        }
+        let [calibration, search, test] = self.images.map(|n| count(n as u64));
+        writeln!(
+            f,
+            "- Images: {calibration} for calibration, {search} to search on, {test} to test.\n"
+        )
+    }
+
+    fn layers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.allocation.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "## Bit-widths\n")?;
+        table(
+            f,
+            [
+                "stage",
+                "block",
+                "layer",
+                "bits>",
+                "weights>",
+                "bytes>",
+                "float bytes>",
+            ],
+            self.allocation.iter().map(|line| {
+                [
+                    line.stage.clone(),
+                    line.block.clone(),
+                    line.layer.clone(),
+                    line.bits.to_string(),
+                    count(line.weights),
+                    count(line.memory_bytes),
+                    count(line.memory_float_bytes),
+                ]
+            }),
+        )
+    }
+
+    fn accuracy_against_memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.front.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "## Accuracy against memory\n")?;
+        writeln!(
+            f,
+            "What nothing else is known or predicted to beat; predictions are ours, with bounds that nine of ten of this \
+             run's own measurements keep.\n"
+        )?;
+        let rows = self.front.iter().map(row_of_front);
+        table(
+            f,
+            [
+                "bytes>",
+                "saved>",
+                "drop, points>",
+                "likely",
+                "basis",
+                "candidate",
+            ],
+            rows,
+        )
+    }
+
+    fn steering(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.commands.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "## Commands given\n")?;
+        table(
+            f,
+            ["event>", "time", "command", "answer"],
+            self.commands.iter().map(|given| {
+                let answer = match given.accepted {
+                    true => given.answer.clone(),
+                    false => format!("refused: {}", given.answer),
+                };
+                [
+                    given.seq.to_string(),
+                    given.time.clone(),
+                    given.command.clone(),
+                    answer,
+                ]
+            }),
+        )
+    }
+}
+
+impl Incumbent {
+    fn row(&self, images: usize) -> [String; 6] {
+        let [low, high] = self.accuracy_interval;
+        [
+            "search".into(),
+            count(images as u64),
+            format!("{:.2} %", self.accuracy_float),
+            format!("{:.2} %", self.accuracy),
+            format!("{low:.2} to {high:.2}"),
+            points(self.accuracy_drop),
+        ]
+    }
+}
+
+fn test_row(finished: &Finished, images: usize) -> Option<[String; 6]> {
+    let (float, found) = finished.accuracy_test_float.zip(finished.accuracy_test)?;
+    let correct = (found / 100.0 * images as f64).round() as usize;
+    let (low, high) = crate::evaluate::wilson_95(correct, images);
+    Some([
+        "test".into(),
+        count(images as u64),
+        format!("{float:.2} %"),
+        format!("{found:.2} %"),
+        format!("{:.2} to {:.2}", 100.0 * low, 100.0 * high),
+        points(float - found),
+    ])
+}
+
+fn row_of_front(point: &FrontLine) -> [String; 6] {
+    let measured = point.prediction.measured.filter(|m| m.whole);
+    let bounds = point.prediction.predicted.and_then(|p| p.low.zip(p.high));
+    [
+        count(point.prediction.memory_bytes),
+        format!("{:.2} %", point.memory_saving_percent),
+        dash(point.accuracy_drop, points),
+        match measured {
+            Some(_) => String::new(),
+            None => dash(bounds, |(low, high)| {
+                format!("{} to {}", points(low), points(high))
+            }),
+        },
+        point.basis.to_owned(),
+        measured.map_or_else(String::new, |m| m.candidate.to_string()),
+    ]
+}
+
+fn sensitivity(f: &mut fmt::Formatter<'_>, curves: &Curves) -> fmt::Result {
+    let titles = [
+        (Curve::Lowered, "Each layer lowered alone"),
+        (Curve::Kept, "Each layer kept as float alone"),
+    ];
+    for (curve, title) in titles {
+        writeln!(
+            f,
+            "## {title}\n\nAccuracy drop in points on {} images of the search split, and drift in thresholds.\n",
+            count(curves.float.images as u64)
+        )?;
+        let measured = curves.measured.iter().filter(|m| m.curve == curve);
+        table(
+            f,
+            ["layer", "bits>", "drop>", "drift>"],
+            measured.map(|m| {
+                [
+                    m.layer.clone().unwrap_or_default(),
+                    m.bits.to_string(),
+                    points(m.accuracy_drop),
+                    format!("{:.3}", m.drift),
+                ]
+            }),
+        )?;
+    }
+    writeln!(
+        f,
+        "## Interaction\n\nWhat all layers cost together beside the sum of what each costs alone.\n"
+    )?;
+    table(
+        f,
+        [
+            "bits>",
+            "drop together>",
+            "sum of drops>",
+            "interaction>",
+            "drift together>",
+            "sum of drifts>",
+        ],
+        curves.interactions.iter().map(|i| {
+            [
+                i.bits.to_string(),
+                points(i.joint_drop),
+                points(i.sum_of_drops),
+                points(i.interaction),
+                format!("{:.3}", i.joint_drift),
+                format!("{:.3}", i.sum_of_drifts),
+            ]
+        }),
+    )
+}
