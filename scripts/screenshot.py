@@ -18,8 +18,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS, COLUMNS, ROWS = 60, 140, 42
 BASIC = "1c1c1c d75f5f 87af5f d7af5f 5f87d7 af87d7 5fafaf bcbcbc 6c6c6c ff8787 afd787 ffd787 87afff d7afff 87d7d7 eeeeee".split()
-# Keys that open a view, and the picture's name.
-VIEWS = {"1": "screenshot", "2": "screenshot-allocation", "3": "screenshot-gate", "4": "screenshot-front", "6": "screenshot-run"}
+# Keys that open a view, seconds until it shows what it is to show, and the picture's name.
+VIEWS = [
+    (["1"], 1, "screenshot"),
+    (["2"], 1, "screenshot-allocation"),
+    (["3"], 1, "screenshot-gate"),
+    (["4"], 1, "screenshot-front"),
+    (["6"], 1, "screenshot-run"),
+    # One look at the potentials serves all sites; the last one but the logits has the most to show.
+    (["5", "G", "Enter", "k", "Enter"], 15, "screenshot-membranes"),
+]
 BACKGROUND, FOREGROUND = "#101418", "#d0d0d0"
 
 
@@ -118,9 +126,9 @@ def main():
         program = f"AQ4SVIT_DATA={home}/data AQ4SVIT_CONFIG={home}/config {binary}"
         subprocess.run([*tmux, "new-session", "-d", "-x", str(COLUMNS), "-y", str(ROWS), program], check=True)
         time.sleep(SECONDS)
-        for key, name in VIEWS.items():
-            subprocess.run([*tmux, "send-keys", key], check=True)
-            time.sleep(1)
+        for keys, seconds, name in VIEWS:
+            subprocess.run([*tmux, "send-keys", *keys], check=True)
+            time.sleep(seconds)
             capture = [*tmux, "capture-pane", "-e", "-p"]
             shot = subprocess.run(capture, check=True, capture_output=True, text=True).stdout
             target = ROOT / "docs" / f"{name}.svg"

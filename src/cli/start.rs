@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use super::front::Front;
-use super::output::is_gone;
+use super::output::{is_gone, message};
 use super::signals::Signals;
 use super::source::{SetArgs, library, resolve};
 use super::{INTERRUPTED, resume, search, watch};
-use crate::profile::{DEFAULT, GateMode, Origin, Paths, Pin, Profile};
+use crate::profile::{DEFAULT, GateMode, Origin, Paths, Pin, Profile, size_text};
 use crate::quant::saving_percent;
 use crate::run::{self, Condition, RunError, Summary};
 use crate::tui;
@@ -116,13 +116,13 @@ struct Library;
 
 impl Profiles for Library {
     fn values(&self, profile: &str) -> Result<Values, String> {
-        let resolved = resolve(profile, &SetArgs::default()).map_err(|e| format!("{e:#}"))?;
+        let resolved = resolve(profile, &SetArgs::default()).map_err(|e| message(&e))?;
         Ok(values(&resolved.profile))
     }
 
     fn check(&self, profile: &str, set: &[String]) -> Result<(), String> {
         let set = SetArgs { set: set.to_vec() };
-        let resolved = resolve(profile, &set).map_err(|e| format!("{e:#}"))?;
+        let resolved = resolve(profile, &set).map_err(|e| message(&e))?;
         run::possible(&resolved.profile).map_err(|e| e.to_string())
     }
 }
@@ -133,7 +133,7 @@ fn values(profile: &Profile) -> Values {
         memory: profile
             .constraint
             .max_memory
-            .map_or(String::new(), |b| b.to_string()),
+            .map_or(String::new(), size_text),
         strategy: words::strategy(profile.search.strategy).to_owned(),
         gate: match profile.gate.mode {
             GateMode::Adaptive => "adaptive",

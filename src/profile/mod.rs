@@ -57,6 +57,6 @@ pub use pins::{Pin, PinError, Rule, Rules, Widths};
 pub use recognised::model_section;
 pub use save::{Save, SaveError, pins_as_toml, relocated, write_text};
 pub use settings::{Checkpoint, Profile};
-pub use size::parse as parse_size;
+pub use size::{parse as parse_size, text as size_text};
 pub use target::{TARGETS, Target};
 pub use ties::{Tie, TieError, Tied};

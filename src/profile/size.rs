@@ -25,9 +25,26 @@ pub fn parse(text: &str) -> Option<u64> {
         .then_some(bytes as u64)
 }
 
+/// A size as [`parse`] reads it, exactly: `96 KiB` where that is short, else the bytes.
+pub fn text(bytes: u64) -> String {
+    let kib = format!("{} KiB", bytes as f64 / 1024.0);
+    match parse(&kib) == Some(bytes) && kib.len() < 12 {
+        true => kib,
+        false => bytes.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{parse, text};
+
+    #[test]
+    fn sizes_are_written_as_they_are_read_again() {
+        for bytes in [0, 1, 1024, 81_920, 100_000, 123_457, 1_000_000_007] {
+            assert_eq!(parse(&text(bytes)), Some(bytes));
+        }
+        assert_eq!(text(98_304), "96 KiB");
+    }
 
     #[test]
     fn sizes() {

@@ -52,6 +52,9 @@ use crate::run::Probed;
 use crate::search::{Candidate, CandidateId, Command, Tree};
 use crate::words;
 
+/// Columns in which a change still says what it changes.
+const LEAST_CHANGE: usize = 10;
+
 /// What is known of the run beside its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunInfo {
@@ -253,11 +256,14 @@ impl Model {
         }
     }
 
-    /// Time spent searching; of a journal, from its first entry to the one shown.
+    /// Time spent searching. Of a journal, from its first entry to the one shown, which is no more than the run spent: it
+    /// may have been interrupted.
     pub fn elapsed(&self) -> Duration {
+        let spent = self.activity.elapsed(self.clock);
         match &self.replay {
-            Some(replay) => replay.elapsed(),
-            None => self.activity.elapsed(self.clock),
+            Some(replay) if spent.is_zero() => replay.elapsed(),
+            Some(replay) if !replay.is_live() => replay.elapsed().min(spent),
+            _ => spent,
         }
     }
 
@@ -314,7 +320,10 @@ impl Model {
         let number = id.to_string();
         let left = columns.saturating_sub(number.len() + 1);
         match self.tree.get(id) {
-            Some(candidate) if left > 0 => format!("{number} {}", self.change_in(candidate, left)),
+            // In fewer columns the change would be no more than its width.
+            Some(candidate) if left >= LEAST_CHANGE.min(text::width(&self.change(candidate))) => {
+                format!("{number} {}", self.change_in(candidate, left))
+            }
             _ => text::cut(&number, columns, ""),
         }
     }

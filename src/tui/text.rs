@@ -3,7 +3,7 @@
 use ratatui::text::Span;
 
 pub use crate::words::numbers::{
-    bytes, bytes_change, count, drift, drift_change, duration, large, points,
+    bytes, bytes_change, count, drift, drift_change, duration, durations, large, points,
 };
 
 /// Columns a text takes.

@@ -124,7 +124,7 @@ fn text_pane(model: &Model, frame: &mut Frame, layout: &Layout, pane: Pane) {
 fn too_small(model: &Model, frame: &mut Frame, area: Rect) {
     let (columns, rows) = MIN_SIZE;
     let message = format!(
-        "This terminal is {}x{}; aq4svit needs {columns}x{rows}.\nPlease enlarge it. The search goes on meanwhile.",
+        "This terminal is {}x{}.\naq4svit needs {columns}x{rows}.\nPlease enlarge it.\nThe search goes on meanwhile.",
         area.width, area.height
     );
     let lines = text::wrap(&message, usize::from(area.width.saturating_sub(2)));

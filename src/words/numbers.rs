@@ -38,6 +38,15 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
+/// A range of durations: `4:05 to 5:00`; one of them where both read the same.
+pub fn durations(least: Duration, most: Duration) -> String {
+    let (least, most) = (duration(least), duration(most));
+    match least == most {
+        true => most,
+        false => format!("{least} to {most}"),
+    }
+}
+
 /// A number with commas: `12,345`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -84,8 +93,11 @@ pub fn drift(drift: f64) -> String {
 
 /// A change of drift, with its sign.
 pub fn drift_change(change: f64) -> String {
-    let sign = if change < 0.0 { '-' } else { '+' };
-    format!("{sign}{}", drift(change.abs()))
+    let size = drift(change.abs());
+    // "-0.000" would make a reader look twice.
+    let is_zero = size.bytes().all(|b| matches!(b, b'0' | b'.'));
+    let sign = if change < 0.0 && !is_zero { '-' } else { '+' };
+    format!("{sign}{size}")
 }
 
 /// Percentage points with two decimals.

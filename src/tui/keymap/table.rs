@@ -39,7 +39,7 @@ const fn bind(
 pub const BINDINGS: &[Binding] = &[
     bind(Scope::Main, STEER, Action::Pause, &["p"], "pause", "pause the run, or let it go on; on a second screen, play it from the start"),
     bind(Scope::Main, STEER, Action::LowerBits, &["-"], "bits", "lower the bits of the row chosen in the allocation; enter makes it a child of the node"),
-    bind(Scope::Main, STEER, Action::RaiseBits, &["+", "="], "bits", "raise them"),
+    bind(Scope::Main, STEER, Action::RaiseBits, &["+", "="], "bits", "raise the bits of the row chosen in the allocation"),
     bind(Scope::Main, STEER, Action::Pin, &["P"], "pin", "pin the row chosen in the allocation at its width, or unpin it"),
     bind(Scope::Main, STEER, Action::Prune, &["x"], "prune", "prune the selected node's branch: never expand it"),
     bind(Scope::Main, STEER, Action::ResumeBranch, &["X"], "", "let a pruned branch go on"),

@@ -199,20 +199,22 @@ impl Activity {
         self.timings.get(&task).copied().unwrap_or_default()
     }
 
-    /// Bounds on the time left. Only during the last level, when no more than the steps of its open groups can follow,
-    /// and only once enough jobs were timed to know what a step takes. The lower bound is that every open group fails at
-    /// its next step.
+    /// Bounds on the time left, once enough jobs were timed to know what a step takes: of a search by levels, and of the
+    /// test split. No more than the steps of the open groups and of those of the levels to come can follow; the longer
+    /// these levels are, the wider the range.
     pub fn time_left(&self, tree: &Tree) -> Option<(Duration, Duration)> {
         if let Some(work) = self.work.filter(|w| w.task == Task::Test) {
             return self.test_left(&work, tree);
         }
         let settings = tree.settings.as_deref()?;
-        let is_last = tree.level.is_some() && tree.level == settings.search.levels.last().copied();
+        let levels = &settings.search.levels;
+        let at = levels.iter().position(|level| Some(*level) == tree.level)?;
         let base = tree.base.and_then(|id| tree.get(id))?;
-        if !is_last || tree.paused || tree.finished.is_some() {
+        if tree.paused || tree.finished.is_some() {
             return None;
         }
-        let steps = self.open.iter().map(|group| {
+        // What can still be tried in a group, were nothing else lowered.
+        let steps = |group: &Group| {
             let members = settings.space.members(group);
             let widest = members
                 .iter()
@@ -220,22 +222,25 @@ impl Activity {
                 .max();
             let below = |w: &&_| widest.is_some_and(|widest| *w < widest);
             settings.space.menu.iter().filter(below).count()
-        });
-        let (mut least, mut most) = (0, 0);
-        for steps in steps {
-            least += steps.min(1);
-            most += steps;
-        }
+        };
+        let open: Vec<usize> = self.open.iter().map(steps).collect();
+        let later = levels.iter().skip(at + 1);
+        let later = later.flat_map(|level| settings.space.groups(*level));
+        let later: Vec<usize> = later.map(|group| steps(&group)).collect();
+        let groups = |steps: &[usize]| steps.iter().filter(|s| **s > 0).count() as f64;
+        let all = open.iter().chain(&later).sum::<usize>() * settings.search.beam();
         let mean = |task| {
             let (jobs, time) = self.timings.get(&task)?;
             (*jobs >= 3).then(|| time.as_secs_f64() / f64::from(*jobs))
         };
         let (drift, screening) = (mean(Task::Drift)?, mean(Task::Screening)?);
-        // The end of the level is confirmed on the whole split.
+        // The end of every level is confirmed on the whole split; the last one's always.
         let whole =
             screening * settings.search_images as f64 / settings.search.screen.max(1) as f64;
-        let least = Duration::try_from_secs_f64(least as f64 * screening + whole).ok()?;
-        let most = most as f64 * (drift + screening) + whole;
+        // At least: every open group fails at its next step, and the gate holds back every group of the levels to come.
+        let least = groups(&open) * screening + groups(&later) * drift + whole;
+        let most = all as f64 * (drift + screening) + whole * (levels.len() - at) as f64;
+        let least = Duration::try_from_secs_f64(least).ok()?;
         Some((least, Duration::try_from_secs_f64(most).ok()?))
     }
 

@@ -87,6 +87,15 @@ fn node(model: &Model, number: &str) -> Entry {
     }
 }
 
+/// What only moves in a list.
+fn moves(action: &Action) -> bool {
+    use Action::{Bottom, Down, Left, PageDown, PageUp, Right, Toggle, Top, Up};
+    matches!(
+        action,
+        Up | Down | PageUp | PageDown | Top | Bottom | Left | Right | Toggle
+    )
+}
+
 fn actions(model: &Model, typed: &str) -> Vec<Entry> {
     // What the list itself lies over: the scope of the focused pane.
     let scope = model.pane_scope();
@@ -104,6 +113,8 @@ fn actions(model: &Model, typed: &str) -> Vec<Entry> {
         });
     }
     if typed.is_empty() {
+        // Who asks for the commands by name does not look for the arrows.
+        all.sort_by_key(|entry| matches!(&entry.choice, Choice::Act(action) if moves(action)));
         return all;
     }
     let mut matcher = Matcher::new(Config::DEFAULT);

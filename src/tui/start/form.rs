@@ -31,6 +31,8 @@ pub struct Field {
     pub help: &'static str,
     /// What can be chosen; empty where it is typed.
     pub choices: &'static [&'static str],
+    /// What it means where it says nothing.
+    pub empty: &'static str,
     /// What it says.
     pub text: LineEditor,
     /// What the profile says.
@@ -60,6 +62,11 @@ impl Form {
             name,
             help,
             choices,
+            empty: match name {
+                "memory" => "no limit",
+                "pins" => "none",
+                _ => "",
+            },
             text: LineEditor::new(&standard),
             standard,
         };
@@ -74,7 +81,7 @@ impl Form {
                 ),
                 field(
                     "memory",
-                    "at most, such as 96 KiB; empty: no limit",
+                    "at most, such as 96 KiB; nothing for no limit",
                     &[],
                     values.memory,
                 ),

@@ -135,6 +135,16 @@ fn draw_lists(model: &StartModel, frame: &mut Frame, inside: Rect) {
         ]);
         row(blank, frame, at, line, item == model.scroll.cursor, true);
     }
+    let below = entries(model)
+        .len()
+        .saturating_sub(first + usize::from(height));
+    if below > 0 && model.error.is_none() {
+        let more = format!("   {below} more below");
+        frame.render_widget(
+            Line::styled(more, palette.dim),
+            line_area(list, usize::from(height)),
+        );
+    }
     error(model, frame, inside, model.error.as_deref());
 }
 
@@ -174,7 +184,9 @@ fn draw_form(model: &StartModel, frame: &mut Frame, inside: Rect, form: &Form) {
             ..at
         };
         let columns = usize::from(value.width);
-        let line = if !field.choices.is_empty() {
+        let line = if !active && field.text.text().trim().is_empty() {
+            Line::styled(field.empty, palette.dim)
+        } else if !field.choices.is_empty() {
             let chosen = field.text.text();
             let choice = |choice: &&'static str| {
                 if *choice == chosen {

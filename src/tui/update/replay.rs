@@ -80,7 +80,9 @@ fn seek(model: &mut Model, entries: usize) {
     let to = replay.shown;
     let from = if to < from {
         let (scroll, selected) = (model.allocation.scroll, model.nodes.selected);
+        let totals = model.activity.totals;
         model.restart();
+        model.activity.counted(totals, model.clock);
         model.allocation.scroll = scroll;
         model.nodes.selected = selected;
         0

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use super::pieces::{Sentence, bar, cell, number};
 use crate::evaluate::CacheUse;
 use crate::tui::model::{Model, Task, Worker};
-use crate::tui::text::{self, bytes, count, duration, large};
+use crate::tui::text::{self, bytes, count, duration, durations, large};
 use crate::words;
 
 const LABEL: u16 = 11;
@@ -80,9 +80,9 @@ fn time(model: &Model, room: u16) -> Line<'static> {
     let elapsed = duration(model.elapsed());
     let left = model.activity.time_left(&model.tree);
     let left = match (left, model.tree.finished) {
-        (Some((least, most)), _) => format!("{} to {} left", duration(least), duration(most)),
+        (Some((least, most)), _) => format!("{} left", durations(least, most)),
         (None, Some(_)) => String::from("over"),
-        (None, None) => String::from("how long still is known at the last level only"),
+        (None, None) => String::from("what is left is not known yet"),
     };
     Sentence::new(model, room)
         .add(format!("{elapsed} searching"))

@@ -21,6 +21,8 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     hints
         .retain(|h| model.is_live() || watching && h.action == Action::Pause || !steers(&h.action));
     hints.retain(|h| watching || !slides(&h.action));
+    // Who watches moves in time first of all.
+    hints.sort_by_key(|h| !(watching && (slides(&h.action) || h.action == Action::Pause)));
     let (right, left): (Vec<Hint>, Vec<Hint>) = hints
         .into_iter()
         .partition(|h| matches!(h.action, Action::Help | Action::Quit));

@@ -173,7 +173,8 @@ fn info(model: &Model, pane: Pane, columns: usize) -> String {
             None => String::new(),
         },
         Pane::Scatter => format!("{} evaluated", model.gate.evidence.evaluated),
-        Pane::Front | Pane::Points => {
+        Pane::Points => format!("{} measured", model.front.points.len()),
+        Pane::Front => {
             let best = model.front.points.iter().filter(|p| p.best).count();
             format!(
                 "{} measured {dot} {best} on the front",

@@ -110,7 +110,7 @@ pub fn plot(model: &Model, frame: &mut Frame, layout: &Layout) {
         (first.bytes as f64, bytes(first.bytes)),
         (last.bytes as f64, bytes(last.bytes)),
     ];
-    let name = "memory, upward accuracy in percent: float's less the drop that was measured";
+    let name = "memory, upward accuracy in percent: float's less the measured drop";
     axes.x_labels(frame, model, x, &x_labels, name);
 }
 

@@ -116,9 +116,7 @@ fn title(model: &Model, frame: &mut Frame, area: Rect, large: bool) {
     let palette = &model.theme.palette;
     let elapsed = text::duration(model.elapsed());
     let left = match model.activity.time_left(&model.tree) {
-        Some((least, most)) if large => {
-            format!("{} to {}", text::duration(least), text::duration(most))
-        }
+        Some((least, most)) if large => text::durations(least, most),
         Some((_, most)) => format!("{} {}", model.theme.symbols.at_most, text::duration(most)),
         None => model.theme.symbols.none.to_owned(),
     };
@@ -277,14 +275,16 @@ fn work(model: &Model, columns: u16) -> Line<'static> {
         .layer_forwards_plain
         .saturating_sub(totals.layer_forwards);
     let share = 100.0 * saved as f64 / totals.layer_forwards_plain.max(1) as f64;
+    // A journal does not say what had been done at an earlier moment.
+    let of_now = model.replay.as_ref().is_none_or(|r| r.is_live());
     let forwards = format!("{} layer-forwards", large(totals.layer_forwards));
     Sentence::new(model, columns)
         .add(named(activity.evaluations(), "evaluation", "evaluations"))
         .add(named(activity.drift_evaluations(), "drift", "drifts"))
         .add(format!("{} held back", count(gate.held_back as u64)))
         .add(format!("{} audited", count(gate.audited.all() as u64)))
-        .add(forwards)
-        .maybe((saved > 0).then(|| format!("{} saved ({share:.0} %)", large(saved))))
+        .maybe(of_now.then_some(forwards))
+        .maybe((of_now && saved > 0).then(|| format!("{} saved ({share:.0} %)", large(saved))))
         .maybe((activity.cached + activity.recalled() > 0).then(|| {
             let known = activity.cached + activity.recalled();
             format!("{} known already", count(known))

@@ -32,8 +32,9 @@ pub fn draw(model: &Model, frame: &mut Frame, footer: Rect) {
             break;
         }
         bottom -= height;
+        // To the edge: a letter of what lies below would be read as its last one.
         let area = Rect {
-            x: footer.right().saturating_sub(width as u16 + 1),
+            x: footer.right().saturating_sub(width as u16),
             y: bottom,
             width: width as u16,
             height,

@@ -33,7 +33,8 @@ pub fn draw(
             .line(),
         (Some(edit), _) => edit_line(model, edit, node, columns),
         (None, Some(other)) => comparison(model, node, other, columns),
-        (None, None) => short_details(model, node, columns),
+        // Where there is a second line, that says what the gate said.
+        (None, None) => short_details(model, node, columns, area.height < 3),
     };
     let second = match (&model.edit, model.other()) {
         (Some(edit), _) => changes(model, edit, columns),
@@ -132,7 +133,7 @@ fn gate_line(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
     Sentence::new(model, columns).add(drift).maybe(gate).line()
 }
 
-fn short_details(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
+fn short_details(model: &Model, node: &Candidate, columns: u16, with_gate: bool) -> Line<'static> {
     let symbols = &model.theme.symbols;
     let (_, word, style) = model.theme.state(node.state());
     let parent = node.parent.and_then(|id| model.tree.get(id));
@@ -144,7 +145,11 @@ fn short_details(model: &Model, node: &Candidate, columns: u16) -> Line<'static>
             node.judgement()
                 .map(|j| words::judgement(j, symbols.marks())),
         )
-        .maybe(node.gate.map(|g| gate::numbers(model, &g)))
+        .maybe(
+            node.gate
+                .filter(|_| with_gate)
+                .map(|g| format!("gate {}", gate::numbers(model, &g))),
+        )
         .line()
 }
 

@@ -10,7 +10,9 @@ use crate::tui::model::{CommandPrompt, Model};
 use crate::tui::text;
 use crate::tui::view::pieces::{cell, line_area, row};
 
-const ROWS: u16 = 16;
+const ROWS: u16 = 19;
+/// Lines for what the chosen one does, in full.
+const CHOSEN: u16 = 2;
 const NAME: usize = 18;
 const KEYS: usize = 14;
 
@@ -26,7 +28,7 @@ pub fn draw(model: &Model, frame: &mut Frame, prompt: &CommandPrompt) {
     let all = entries(model, &prompt.text.text());
     let list = Rect {
         y: inside.y + 2,
-        height: inside.height.saturating_sub(2),
+        height: inside.height.saturating_sub(3 + CHOSEN),
         ..inside
     };
     let height = usize::from(list.height);
@@ -52,5 +54,13 @@ pub fn draw(model: &Model, frame: &mut Frame, prompt: &CommandPrompt) {
             at == prompt.chosen,
             true,
         );
+    }
+    let chosen = all
+        .get(prompt.chosen)
+        .map_or("", |entry| entry.help.as_str());
+    let lines = text::wrap(chosen, columns);
+    for (i, line) in lines.into_iter().take(usize::from(CHOSEN)).enumerate() {
+        let below = usize::from(inside.height.saturating_sub(CHOSEN)) + i;
+        frame.render_widget(Line::styled(line, palette.dim), line_area(inside, below));
     }
 }
