@@ -125,7 +125,7 @@ fn targets_are_checked_before_anything_starts() {
         3,
         &[&["search", "small.toml", "--headless"], &small[..]].concat(),
     );
-    says(&err, &["9 bytes", "target chip.toml"]);
+    says(&err, &["9 bytes (target ", "chip.toml)"]);
     says(&out, &["nearest", "bytes too many"]);
     says(
         &refused(&demo, &["constraint.target=akd1000", "pins.head=8"]),
