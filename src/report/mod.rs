@@ -147,7 +147,7 @@ impl Report {
             })
         });
         let curves = curves.transpose()?.flatten();
-        let curves = curves.filter(|c| c.are_of(&summary.header.fingerprint));
+        let curves = curves.filter(|c| c.are_of(&summary.header.fingerprint, &summary.tree.float));
         Ok(Self::of(&summary, commands, curves))
     }
 

@@ -181,13 +181,15 @@ impl Curves {
         }))
     }
 
-    /// True where these are of the network, weights, images and quantizer that a run is of.
-    pub fn are_of(&self, run: &Fingerprint) -> bool {
-        self.float.fingerprint.as_ref().is_some_and(|f| {
-            let of =
-                |f: &Fingerprint| [&f.model, &f.weights, &f.data, &f.quantizer].map(String::clone);
-            of(f) == of(run)
-        })
+    /// True where these are of the network, weights and quantizer that a run is of, and the float network is right on as
+    /// many of the same first images of the search split. (A run's data hash is no use: it covers the test images, too.)
+    pub fn are_of(&self, run: &Fingerprint, float: &CorrectBits) -> bool {
+        let of = |f: &Fingerprint| [&f.model, &f.weights, &f.quantizer].map(String::clone);
+        let made = self.float.fingerprint.as_ref();
+        let images = self.float.images;
+        made.is_some_and(|made| of(made) == of(run))
+            && images <= float.len()
+            && self.float.correct == float.correct_in(0, images)
     }
 }
 

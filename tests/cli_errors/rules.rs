@@ -59,7 +59,14 @@ fn a_memory_limit_that_nothing_meets_is_explained_first_and_the_nearest_miss_sho
     let (out, err) = demo.expect(3, &limited(&["--json", "--set", "constraint.max_memory=1"]));
     says(&err, &["1 bytes"]);
     let last = out.lines().last().unwrap_or_default();
-    says(last, &["\"type\":\"finished\"", "\"memory_bytes\":null", "over_bytes"]);
+    says(
+        last,
+        &[
+            "\"type\":\"finished\"",
+            "\"memory_bytes\":null",
+            "over_bytes",
+        ],
+    );
 }
 
 #[test]
