@@ -121,8 +121,14 @@ impl Profiles for Library {
     }
 
     fn check(&self, profile: &str, set: &[String]) -> Result<(), String> {
-        let set = SetArgs { set: set.to_vec() };
-        let resolved = resolve(profile, &set).map_err(|e| message(&e))?;
+        let given = SetArgs { set: set.to_vec() };
+        let resolved = resolve(profile, &given).map_err(|e| {
+            let why = message(&e);
+            // The person sees the field, not what is made of it.
+            let place =
+                |text: &String| Some(why.strip_prefix(&format!("--set {text}: "))?.to_owned());
+            set.iter().find_map(place).unwrap_or(why)
+        })?;
         run::possible(&resolved.profile).map_err(|e| e.to_string())
     }
 }

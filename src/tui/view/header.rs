@@ -187,9 +187,14 @@ fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
             let share = |n: usize| points(100.0 * n as f64 / images.max(1) as f64);
             format!("test split {} %, float {} %", share(correct), share(float))
         });
+        // A search that is over at once looks broken to who does not know why.
+        let recalled = model.activity.recalled();
+        let recalled =
+            (recalled > 0).then(|| format!("{} results of earlier runs used", count(recalled)));
         return Sentence::new(model, columns)
             .add(Line::styled(words::stop(reason), palette.strong))
             .maybe(test)
+            .maybe(recalled)
             .add(Line::styled(
                 "s saves the selected node, q quits",
                 palette.dim,
