@@ -41,7 +41,7 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
     let (Some(fixed), Some(list)) = (layout.fixed(Pane::Gate), layout.list(Pane::Gate)) else {
         return;
     };
-    let wide = list.width >= 64;
+    let wide = list.width >= 74;
     let room = usize::from(list.width).saturating_sub(OTHERS - if wide { 0 } else { DECISION });
     summary(model, frame, fixed, room, wide);
     let pane = &model.gate;
