@@ -2,6 +2,7 @@
 
 mod child;
 mod gate;
+mod strategies;
 mod table;
 
 use std::process::ExitCode;
@@ -13,7 +14,7 @@ use table::{Row, breakdown, table};
 
 use super::output::{json_line, note, print};
 use super::source::{SetArgs, resolve};
-use crate::profile::DEFAULT;
+use crate::profile::{DEFAULT, Profile};
 
 /// Run the same search with each trick off and compare: an ablation table
 ///
@@ -34,6 +35,19 @@ pub(crate) struct Args {
     /// Compare the search with the adaptive gate and without a gate instead: what it saves and what it costs
     #[arg(long, conflicts_with = "rounds")]
     gate: bool,
+    /// Compare the strategies instead: greedy, beam, allocate, and random search with as many evaluations
+    ///
+    /// Every strategy searches with every seed: what it finds in bytes and saving, the accuracy drop on the search and the
+    /// test split, and what that takes. Where an exhaustive search is possible (few groups at the finest of search.levels,
+    /// or most of them pinned) it takes part, and the distance from the true optimum is shown.
+    #[arg(long, conflicts_with_all = ["rounds", "gate"])]
+    strategies: bool,
+    /// Seeds to compare the strategies with
+    ///
+    /// Seed 0 is the profile as it stands; every other one draws other calibration and search images (data.split_seed) and
+    /// other audits and random allocations (search.seed).
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "strategies", value_parser = clap::value_parser!(u8).range(1..))]
+    seeds: u8,
     /// Print every row as a line of JSON
     #[arg(long)]
     json: bool,
@@ -59,7 +73,7 @@ const WAYS: [(&str, &[&str]); 12] = [
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let profile = args.profile.as_deref().unwrap_or(DEFAULT);
     // What is wrong with it shows here and not in every child.
-    resolve(profile, &args.set)?;
+    let resolved = resolve(profile, &args.set)?;
     let mut common = vec![profile.to_owned()];
     common.extend(
         args.set
@@ -71,6 +85,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     common.extend(threads.flat_map(|n| ["--threads".to_owned(), n.to_string()]));
     if args.gate {
         return compare_gate(&common, args.json);
+    }
+    if args.strategies {
+        return compare_strategies(&resolved.profile, &common, args);
     }
     let mut all: Vec<Vec<Measured>> = vec![Vec::new(); WAYS.len()];
     for round in 1..=args.rounds {
@@ -106,6 +123,15 @@ fn compare_gate(common: &[String], json: bool) -> Result<ExitCode> {
     let comparison = Comparison::new(&run("adaptive")?, &run("off")?);
     match json {
         true => json_line(&comparison)?,
+        false => print(&comparison.to_string())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compare_strategies(profile: &Profile, common: &[String], args: &Args) -> Result<ExitCode> {
+    let comparison = strategies::Comparison::run(profile, common, args.seeds)?;
+    match args.json {
+        true => comparison.lines()?.iter().try_for_each(json_line)?,
         false => print(&comparison.to_string())?,
     }
     Ok(ExitCode::SUCCESS)

@@ -26,6 +26,13 @@ impl Choices {
 }
 
 impl Settings {
+    /// How many allocations of the finest level's groups the profile's own rules allow; none where that exceeds every
+    /// number, or where they leave nothing.
+    pub fn allocations(&self) -> Option<u64> {
+        let allowed = self.allowed(&self.pins).ok()?;
+        count(&self.choices(&allowed))
+    }
+
     /// The groups of the finest level with what each may have: every width of the menu, of each member the nearest one
     /// that it may have.
     pub fn choices(&self, allowed: &[Vec<BitWidth>]) -> Vec<Choices> {

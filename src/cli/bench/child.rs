@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::evaluate::percent;
 use crate::run::Summary;
 use crate::search::Tree;
 
@@ -121,6 +122,18 @@ fn high_water(status: &str) -> Option<u64> {
 }
 
 impl Measured {
+    /// The result's accuracy drop on the search split, in points.
+    pub(super) fn drop(&self) -> Option<f64> {
+        let incumbent = self.tree.get(self.tree.incumbent?)?;
+        incumbent.confirmation.map(|j| j.drop())
+    }
+
+    /// Likewise on the test split.
+    pub(super) fn drop_test(&self) -> Option<f64> {
+        let (images, float, correct) = self.tree.tested()?;
+        Some(percent(float, images) - percent(correct, images))
+    }
+
     fn read_work(&mut self, run: &Path) -> Result<()> {
         for line in lines(&run.join("work.jsonl"))? {
             self.seconds += line["seconds"].as_f64().unwrap_or_default();

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::child::Measured;
 use crate::cli::numbers::grouped;
-use crate::evaluate::{Verdict, percent};
+use crate::evaluate::Verdict;
 use crate::quant::Allocation;
-use crate::search::{GateEvidence, Tree};
+use crate::search::GateEvidence;
 use crate::words;
 
 /// One search.
@@ -65,11 +65,8 @@ fn row(gate: &'static str, run: &Measured) -> Row {
     Row {
         gate,
         memory_bytes: run.memory_bytes,
-        drop: drop(&run.tree),
-        drop_test: run
-            .tree
-            .tested()
-            .map(|(images, float, correct)| percent(float, images) - percent(correct, images)),
+        drop: run.drop(),
+        drop_test: run.drop_test(),
         evaluations: run.evaluations,
         drift_evaluations: run.drift_evaluations,
         held_back: evidence.held_back,
@@ -77,12 +74,6 @@ fn row(gate: &'static str, run: &Measured) -> Row {
         layer_forwards: run.layer_forwards,
         seconds: run.seconds,
     }
-}
-
-/// The result's drop on the search split.
-fn drop(tree: &Tree) -> Option<f64> {
-    let incumbent = tree.get(tree.incumbent?)?;
-    incumbent.confirmation.map(|j| j.drop())
 }
 
 impl std::fmt::Display for Comparison {
@@ -149,7 +140,7 @@ mod tests {
     use super::*;
     use crate::profile::GateMode;
     use crate::quant::BitWidth;
-    use crate::search::{CandidateId, Event, GateDecision, GateReason, Judgement, Origin};
+    use crate::search::{CandidateId, Event, GateDecision, GateReason, Judgement, Origin, Tree};
 
     /// A search of uniform widths: each held back, or judged.
     fn run(found: &[(u8, Option<Verdict>)]) -> Measured {
