@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::level::OpenLevel;
-use super::{CandidateId, CloseReason, State};
+use super::{Candidate, CandidateId, CloseReason, State};
 use crate::profile::Stage;
 use crate::quant::Allocation;
 
@@ -16,8 +16,22 @@ pub(super) struct Found {
 }
 
 impl Engine {
+    /// True where children have to hold on the whole search split to go on: in a beam at the finest level.
+    pub(super) fn keeps_confirmed(&self) -> bool {
+        self.settings.search.beam() > 1 && !self.is_level(self.stage + 1)
+    }
+
+    fn is_level(&self, stage: usize) -> bool {
+        let plan = self.settings.search.plan();
+        matches!(plan.get(stage), Some(Stage::Level(_)))
+    }
+
     /// The children that go on, greedy's first, then fewest bytes. Equal allocations count once.
-    pub(super) fn keep(&self, open: &OpenLevel) -> Vec<Found> {
+    ///
+    /// # Errors
+    /// The child that has to be confirmed first.
+    pub(super) fn keep(&self, open: &OpenLevel) -> Result<Vec<Found>, CandidateId> {
+        let beam = self.settings.search.beam();
         let mut pool = self.pool(open);
         let smallest = self.smallest_leaf(open);
         pool.retain(|f| {
@@ -30,8 +44,15 @@ impl Engine {
                 .cmp(&a.greedy)
                 .then(self.order(a.candidate, b.candidate))
         });
-        pool.truncate(self.settings.search.beam());
-        pool
+        pool.truncate(beam);
+        let unconfirmed = |f: &&Found| {
+            let candidate = self.tree.get(f.candidate);
+            candidate.is_some_and(|c| c.confirmation.is_none())
+        };
+        match pool.iter().find(unconfirmed) {
+            Some(found) if self.keeps_confirmed() => Err(found.candidate),
+            _ => Ok(pool),
+        }
     }
 
     /// The fewest bytes of what the level could not lower any further.
@@ -40,11 +61,14 @@ impl Engine {
         leaves.map(|c| c.bytes).min().unwrap_or(u64::MAX)
     }
 
-    /// All children found at this depth, equal ones once.
+    /// All children found at this depth that were not refuted since, equal ones once.
     fn pool(&self, open: &OpenLevel) -> Vec<Found> {
         let mut pool: Vec<Found> = Vec::new();
         for (state, of) in open.states.iter().enumerate() {
             for (nth, (candidate, group)) in of.found.iter().enumerate() {
+                if !self.tree.get(*candidate).is_some_and(|c| self.eligible(c)) {
+                    continue;
+                }
                 let greedy = of.greedy && nth == 0;
                 match pool.iter_mut().find(|f| f.candidate == *candidate) {
                     Some(same) => same.greedy |= greedy,
@@ -82,8 +106,7 @@ impl Engine {
     /// The fewest bytes that an allocation may still come to from a state: at a finer level whatever the pins allow, at the
     /// last one what is not closed.
     fn least_bytes(&self, open: &OpenLevel, state: usize, from: &Allocation) -> u64 {
-        let plan = self.settings.search.plan();
-        let finer = matches!(plan.get(self.stage + 1), Some(Stage::Level(_)));
+        let finer = self.is_level(self.stage + 1);
         let mut least = from.clone();
         let groups = open.states.get(state).map(|s| s.groups.as_slice());
         for group in groups.unwrap_or_default() {
@@ -143,7 +166,8 @@ impl Engine {
             return None;
         }
         let of_level = self.tree.candidates.iter().skip(open.since);
-        let mut failed = of_level.filter(|c| c.state() == State::Failed && !c.pruned);
+        let has_failed = |c: &&Candidate| matches!(c.state(), State::Failed | State::Refuted);
+        let mut failed = of_level.filter(|c| has_failed(c) && !c.pruned);
         let wider = |a: &Allocation| a.0.iter().zip(&allocation.0).all(|(a, b)| a >= b);
         failed
             .any(|c| wider(&c.allocation))

@@ -156,12 +156,14 @@ pub struct Ranked {
 }
 
 impl OpenLevel {
-    /// How many children a state has to find at a depth: all that go on for a single one, else half of them, so that
-    /// the beam stays diverse.
-    pub fn quota(&self, beam: usize) -> usize {
-        match self.states.len() {
-            0 | 1 => beam,
-            _ => beam.div_ceil(2),
+    /// How many children a state has to find at a depth: all that go on for a single one, else greedy's two and the others
+    /// one each, so that the beam stays diverse and no more is evaluated than has a place, but for one.
+    pub fn quota(&self, state: usize, beam: usize) -> usize {
+        let greedy = self.states.get(state).is_some_and(|s| s.greedy);
+        match (self.states.len(), greedy) {
+            (0 | 1, _) => beam,
+            (_, true) => beam.min(2),
+            (_, false) => 1,
         }
     }
 

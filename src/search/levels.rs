@@ -1,8 +1,9 @@
 //! Greedy and beam: one level after the other, lowering one group at a time. Greedy is the beam of width 1.
 //!
-//! At every *depth* each state is expanded in rank order until as many children as the beam is wide have passed; of all
-//! of them the best go on: fewest bytes, then smallest drift, then a content hash. Always among them: what greedy alone
-//! would take. A state without such a child is a leaf; the level's result is the smallest leaf.
+//! At every *depth* each state is expanded in rank order until some children have passed: of all of them the best go on:
+//! fewest bytes, then smallest drift, then a content hash. Always among them: what greedy alone would take. A state
+//! without such a child is a leaf; the level's result is the smallest leaf. At the finest level, where a beam chooses among
+//! the most, what goes on must hold on the whole search split: of many that pass a screening the smallest pass it by luck.
 
 use super::engine::{Ask, Engine, Next};
 use super::judge::{Judged, Trial};
@@ -125,7 +126,8 @@ impl Engine {
         let ranking = open.states[at].ranking(&self.allowed, &self.tree, &self.settings);
         let most = self.most_bytes(&open, at);
         let head = ranking.into_iter().find(|r| r.bytes <= most);
-        let quota = open.quota(self.settings.search.beam());
+        let quota = open.quota(at, self.settings.search.beam());
+        let whole = self.keeps_confirmed();
         let state = &mut open.states[at];
         let Some(head) = head else {
             state.searched = true;
@@ -138,6 +140,10 @@ impl Engine {
         let pruned = self.tree.get(fresh).is_some_and(|c| c.pruned);
         let judged = match pruned {
             true => None,
+            // What greedy alone would take has to hold as the others that go on, before the next is looked for.
+            false if whole && state.greedy && state.found.is_empty() => {
+                Some(self.judging(fresh, Trial::Whole))
+            }
             false => Some(self.judging(fresh, Trial::Screened)),
         };
         let reason = match judged {
@@ -181,9 +187,16 @@ impl Engine {
 
     /// Every state has been expanded: the best children go on, or the level closes.
     fn next_depth(&mut self, mut open: OpenLevel) -> Next {
-        let leaves = open.states.iter().filter(|s| s.found.is_empty());
+        let asked = open.clone();
+        let leaves = open.states.iter().filter(|s| !self.has_child(s));
         open.leaves.extend(leaves.map(|s| s.base));
-        let kept = self.keep(&open);
+        let kept = match self.keep(&open) {
+            Ok(kept) => kept,
+            Err(candidate) => {
+                self.phase = Phase::Level(asked);
+                return Next::Ask(Ask::Confirm(candidate));
+            }
+        };
         if kept.is_empty() {
             self.close_level(open);
             return Next::Again;
@@ -200,6 +213,12 @@ impl Engine {
         self.open_round(&open);
         self.phase = Phase::Level(open);
         Next::Again
+    }
+
+    /// True where a child was found that was not refuted since.
+    fn has_child(&self, state: &OpenState) -> bool {
+        let mut found = state.found.iter().filter_map(|(c, _)| self.tree.get(*c));
+        found.any(|c| self.eligible(c))
     }
 
     fn close_level(&mut self, open: OpenLevel) {
