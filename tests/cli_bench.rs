@@ -24,11 +24,11 @@ const TINY: &[&str] = &[
     "--set",
     "search.levels=[\"stage\"]",
     "--set",
-    "search.screen=40",
+    "search.screen=20",
     "--set",
     "quantizer.bits=[3,4]",
     "--set",
-    "data.search=80",
+    "data.search=40",
     "--set",
     "data.calibration=10",
 ];
@@ -36,8 +36,8 @@ const TINY: &[&str] = &[
 #[test]
 fn strategies_are_compared_with_the_true_optimum_where_there_are_few_allocations() {
     let demo = Demo::new();
-    let (out, err) = demo.expect(0, &[TINY, &["--seeds", "2", "--json"]].concat());
-    assert!(err.contains("seed 1: exhaustive"), "{err}");
+    let (out, err) = demo.expect(0, &[TINY, &["--seeds", "1", "--json"]].concat());
+    assert!(err.contains("seed 0: exhaustive"), "{err}");
     let lines: Vec<Value> = out
         .lines()
         .map(|line| serde_json::from_str(line).expect("every line is JSON"))
@@ -49,7 +49,7 @@ fn strategies_are_compared_with_the_true_optimum_where_there_are_few_allocations
     for strategy in STRATEGIES {
         let rows = of("strategy", strategy);
         let seeds: Vec<&Value> = rows.iter().map(|r| &r["seed"]).collect();
-        assert_eq!(seeds, [0, 1], "{strategy}");
+        assert_eq!(seeds, [0], "{strategy}");
         for row in rows {
             let above = row["above_optimum_percent"].as_f64().expect("a result");
             let is_optimum = strategy == "exhaustive";
@@ -69,12 +69,6 @@ fn strategies_are_compared_with_the_true_optimum_where_there_are_few_allocations
             assert!(evaluations(random) <= evaluations(other));
         }
     }
-    // The seeds are other images: what was measured of the same strategy is not the same twice.
-    let exhaustive = of("strategy", "exhaustive");
-    assert_ne!(
-        exhaustive[0]["layer_forwards"],
-        exhaustive[1]["layer_forwards"]
-    );
     // Nothing was left in the user's folder of runs.
     assert!(!demo.path("data/runs").exists());
 }
