@@ -24,11 +24,11 @@ const TINY: &[&str] = &[
     "--set",
     "search.levels=[\"stage\"]",
     "--set",
-    "search.screen=20",
+    "search.screen=40",
     "--set",
     "quantizer.bits=[3,4]",
     "--set",
-    "data.search=40",
+    "data.search=80",
     "--set",
     "data.calibration=10",
 ];
