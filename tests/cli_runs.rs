@@ -182,7 +182,9 @@ fn signals_before_anything_is_watched_are_130_too() {
     }
     assert!(!demo.path("data/runs").exists());
     // And while it evaluates.
-    let child = start(&demo, &["evaluate", "demo", "--split", "search"]);
+    let profile = fs::read(demo.path("small.toml")).expect("a profile");
+    let child = start(&demo, &["evaluate", "pipe", "--split", "search"]);
+    fs::write(&pipe, profile).expect("it reads");
     std::thread::sleep(std::time::Duration::from_millis(1500));
     signal(&child, "TERM");
     interrupted(child);
