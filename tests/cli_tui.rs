@@ -84,10 +84,13 @@ fn pause_prune_lower_a_layer_save_quit_and_the_profile_loads_again() {
 }
 
 #[test]
-fn sigterm_gives_the_terminal_back_and_the_run_resumes_in_the_interface() {
+fn a_resized_terminal_is_given_back_at_sigterm_and_the_run_resumes_in_the_interface() {
     let demo = Demo::new();
     let mut terminal = start(&demo, &["search", "small.toml", "--run-dir", "run"]);
     terminal.see("Search tree").see("#1 ");
+    // Too small and large again while the search runs.
+    terminal.resize(9, 39).see("Please enlarge it");
+    terminal.resize(48, 160).see("Search tree").see("#1 ");
     let kill = format!("kill -TERM {}", terminal.id());
     assert!(
         std::process::Command::new("sh")
