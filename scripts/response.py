@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-KEYS = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+KEYS = int(sys.argv[1]) if len(sys.argv) > 1 else 100
 COLUMNS, ROWS = 160, 48
 PATIENCE = 60
 
