@@ -12,6 +12,7 @@ use std::thread;
 
 use crossbeam_channel::{Sender, unbounded};
 
+use super::Device;
 use crate::data::ImageSet;
 use crate::evaluate::{Cancel, EvaluateError};
 use crate::network::Graph;
@@ -30,17 +31,21 @@ pub(super) fn leaks(graph: &Graph) -> bool {
     graph.sites.iter().any(|s| s.batch_leak)
 }
 
-/// Images per batch, where memory allows: a function of the graph alone.
-pub(super) fn batch_size(graph: &Graph) -> usize {
+/// So many times as much on a GPU, which needs large batches to be busy (never run).
+const ON_GPU: usize = 32;
+
+/// Images per batch, where memory allows: a function of the graph and of the kind of device.
+pub(super) fn batch_size(graph: &Graph, device: Device) -> usize {
     if leaks(graph) {
         return LEAKING;
     }
+    let times = if device == Device::CPU { 1 } else { ON_GPU };
     let numbers = |n: &crate::network::Node| {
         let steps = if n.is_static { 1 } else { graph.time_steps };
         steps * n.shape.channels * n.shape.height * n.shape.width
     };
     let largest = graph.nodes.iter().map(numbers).max().unwrap_or(0);
-    (BYTES / (4 * largest.max(1))).clamp(1, LARGEST)
+    (times * BYTES / (4 * largest.max(1))).clamp(1, times * LARGEST)
 }
 
 /// The batches that cover some images of a split.

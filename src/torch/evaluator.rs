@@ -122,7 +122,7 @@ impl TorchEvaluator {
                 false => 0,
             },
             threads: threads(&options) * (1 + options.others),
-            batch: batch_size(network.graph()),
+            batch: batch_size(network.graph(), device),
         };
         let free = match device {
             Device::CPU => footprint::available(),

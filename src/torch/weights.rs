@@ -23,6 +23,9 @@ use crate::evaluate::CacheUse;
 use crate::network::{Layer, LayerId, LayerKind, PerChannel, Range, WeightSource};
 use crate::quant::{Allocation, BitWidth, quantize};
 
+/// Whole numbers up to this are exact in TF32.
+const TF32_WHOLE: u64 = 1 << 11;
+
 /// The eps of every batch norm.
 const EPS: f64 = 1e-5;
 
@@ -44,6 +47,8 @@ pub(super) struct Convolution {
     pub groups: i64,
     /// The input is multiplied by this first.
     pub input_factor: Option<f64>,
+    /// Whether a GPU may multiply in TF32 (11 significant bits, f32 sums): where the sums are exact all the same.
+    pub tf32: bool,
 }
 
 /// How a layer's sums are made.
@@ -346,7 +351,7 @@ impl Maker<'_> {
         }
         let unit = unit.unwrap_or(1.0);
         scale.iter_mut().for_each(|a| *a *= unit);
-        let sums = match self.bytes(spec, width, &quantized.values) {
+        let mut sums = match self.bytes(spec, width, &quantized.values) {
             Some(sums) => sums,
             None => {
                 let integers = quantized.values.iter().map(|&q| f32::from(q));
@@ -362,6 +367,10 @@ impl Maker<'_> {
                 }
             }
         };
+        if let Sums::Libtorch(convolution) = &mut sums {
+            let small = matches!(spec.input, Range::Integer(most) if most <= TF32_WHOLE);
+            convolution.tf32 = small && width.bits() <= 8 && spec.exact_at(width);
+        }
         Ok(Parameters {
             sums: Some(sums),
             affine: Some(self.affine(&scale, &shift)?),
@@ -467,6 +476,7 @@ impl Maker<'_> {
             padding: window.padding as i64,
             groups: groups as i64,
             input_factor,
+            tf32: false,
         })
     }
 
