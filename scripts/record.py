@@ -6,22 +6,16 @@ Usage: scripts/record.py
 Needs a Unix, tmux and a built target/release/aq4svit, or another binary named by $AQ4SVIT_BINARY.
 """
 
-import fcntl
 import json
 import os
-import pty
 import select
-import signal
-import struct
 import subprocess
 import tempfile
-import termios
 import time
-from pathlib import Path
 
+from program import ROOT, searching
 from screenshot import HEIGHT, WIDTH, rows, start_of_svg
 
-ROOT = Path(__file__).resolve().parent.parent
 COLUMNS, ROWS = 120, 36
 # Seconds to wait, then keys to press. The demo has an incumbent after some ten seconds on two cores.
 KEYS = [
@@ -35,14 +29,7 @@ STEP = 0.7
 
 def record():
     """Runs the program; returns what it wrote, with the time of each piece in seconds."""
-    binary = os.environ.get("AQ4SVIT_BINARY", str(ROOT / "target" / "release" / "aq4svit"))
-    with tempfile.TemporaryDirectory() as home:
-        child, terminal = pty.fork()
-        if child == 0:
-            os.environ.update(TERM="xterm-256color", LC_ALL="C.UTF-8")
-            os.environ.update(AQ4SVIT_DATA=f"{home}/data", AQ4SVIT_CONFIG=f"{home}/config")
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-            os.execv(binary, [binary, "search", "demo"])
+    with searching(COLUMNS, ROWS) as terminal:
         begin, pieces = time.monotonic(), []
         for wait, keys in KEYS:
             until = time.monotonic() + wait
@@ -50,8 +37,6 @@ def record():
                 if select.select([terminal], [], [], left)[0]:
                     pieces.append((time.monotonic() - begin, os.read(terminal, 1 << 16)))
             os.write(terminal, keys.encode())
-        os.kill(child, signal.SIGTERM)
-        os.waitpid(child, 0)
     return pieces
 
 
