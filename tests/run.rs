@@ -745,7 +745,11 @@ fn a_report_holds_what_was_found_and_how() {
     };
     handle.commands.send(refused).expect("it listens");
     let (tree, _) = to_end(&handle);
-    let report = Report::read(&folder, None).expect("a run").expect("begun");
+    let journal = Journal::read(&folder).expect("a journal");
+    let (summary, entries) = Summary::of(&folder, journal).expect("a run");
+    let report = Report::new(&summary, &entries, None)
+        .expect("no file")
+        .expect("begun");
     let incumbent = tree.incumbent.and_then(|i| tree.get(i)).expect("a result");
     let object = serde_json::to_value(&report).expect("plain data");
     assert_eq!(object["type"], "report");

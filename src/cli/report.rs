@@ -1,11 +1,12 @@
 //! `aq4svit report`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
 use super::output::{json_line, note, print};
+use crate::journal::Journal;
 use crate::profile::{Paths, write_text};
 use crate::report::Report;
 use crate::run::{self, SENSITIVITY, Summary};
@@ -33,30 +34,25 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let paths = Paths::from_env()?;
     let folder = run::find(&paths.runs(), args.run.as_deref())?;
-    let report = match &args.sensitivity {
-        Some(given) => {
-            let file = given.join(SENSITIVITY);
-            let report = read(&folder, &file)?;
-            if report.sensitivity.is_none() {
-                bail!(
-                    "{} holds no measurements of this run's network, data and quantizer; `aq4svit sensitivity PROFILE --run-dir DIR` makes them",
-                    file.display()
-                );
-            }
-            report
-        }
-        None => {
-            let summary = Summary::read(&folder)?;
-            let name = summary.tree.settings.as_ref().map(|s| run::slug(&s.name));
-            read(
-                &folder,
-                &paths
-                    .sensitivity()
-                    .join(name.unwrap_or_default())
-                    .join(SENSITIVITY),
-            )?
-        }
+    let (summary, entries) = Summary::of(&folder, Journal::read(&folder)?)?;
+    let measured = match (&args.sensitivity, &summary.tree.settings) {
+        (Some(given), _) => Some(given.clone()),
+        (None, Some(settings)) => Some(paths.sensitivity().join(run::slug(&settings.name))),
+        (None, None) => None,
     };
+    let measured = measured.map(|folder| folder.join(SENSITIVITY));
+    let report = Report::new(&summary, &entries, measured.as_deref())?.with_context(|| {
+        format!(
+            "{} has no events yet: let the search begin first",
+            folder.display()
+        )
+    })?;
+    if let (Some(file), Some(_), None) = (&measured, &args.sensitivity, &report.sensitivity) {
+        bail!(
+            "{} holds no measurements of this run's network, data and quantizer; `aq4svit sensitivity PROFILE --run-dir DIR` makes them",
+            file.display()
+        );
+    }
     if args.json {
         json_line(&report)?;
         return Ok(ExitCode::SUCCESS);
@@ -72,14 +68,4 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         note(&format!("wrote {}", file.display()));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn read(folder: &Path, sensitivity: &Path) -> Result<Report> {
-    let report = Report::read(folder, Some(sensitivity))?;
-    report.with_context(|| {
-        format!(
-            "{} has no events yet: let the search begin first",
-            folder.display()
-        )
-    })
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::output::{json_line, line, note};
 use crate::profile::Paths;
 use crate::quant::saving_percent;
-use crate::run::{self, Condition, Summary};
+use crate::run::{self, Summary};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -45,11 +45,7 @@ impl Row {
                 .settings
                 .as_ref()
                 .map_or_else(String::new, |s| s.name.clone()),
-            condition: match summary.condition {
-                Condition::Open => "running",
-                Condition::Unfinished => "unfinished",
-                Condition::Finished => "finished",
-            },
+            condition: summary.condition.name(),
             evaluations: summary.counters.evaluations,
             accuracy_drop: incumbent.and_then(|c| c.confirmation).map(|j| j.drop()),
             memory_bytes: incumbent.map(|c| c.bytes),

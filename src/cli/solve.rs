@@ -14,7 +14,7 @@ use super::output::{json_line, line, note, print};
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::{INTERRUPTED, NOTHING_MET};
-use crate::profile::{AccuracyDrop, Library, Paths, Pin, Save, parse_size};
+use crate::profile::{AccuracyDrop, Constraint, Library, Paths, Pin, Save, parse_size};
 use crate::quant::saving_percent;
 use crate::report::{Bits, FrontLine, basis, bits};
 use crate::run::{self, PROFILE, Summary};
@@ -100,16 +100,17 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     if args.front {
         return show_front(args, settings, &predictor.front(pins, args.points)?);
     }
-    let chip = settings.target.as_ref().and_then(|t| t.memory);
+    let asked = Constraint {
+        max_memory: args.max_memory,
+        ..Constraint::default()
+    };
     let wanted = Wanted {
-        max_memory: args.max_memory.into_iter().chain(chip).min(),
+        max_memory: asked.on(settings.target.as_ref()).max_memory,
         max_drop: args
             .max_drop
             .map(|drop| drop.points(tree.float.correct(), tree.float.len())),
     };
-    let mut held = tree.pins.clone();
-    held.retain(|p| pins.iter().all(|more| more.pattern != p.pattern));
-    held.extend_from_slice(pins);
+    let held = tree.pins_with(pins);
     match settings.restricted(&held, wanted.max_memory).check() {
         Err(Impossible::Memory(why)) => note(&why.to_string()),
         possible => possible?,

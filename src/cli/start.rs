@@ -11,7 +11,7 @@ use super::source::{SetArgs, library, resolve};
 use super::{INTERRUPTED, resume, search, watch};
 use crate::profile::{DEFAULT, GateMode, Origin, Paths, Pin, Profile, size_text};
 use crate::quant::saving_percent;
-use crate::run::{self, Condition, RunError, Summary};
+use crate::run::{self, RunError, Summary};
 use crate::tui;
 use crate::tui::start::{Chosen, ProfileEntry, Profiles, RunEntry, Values, ask};
 use crate::words;
@@ -51,11 +51,7 @@ fn run_entry(folder: &std::path::Path, summary: &Result<Summary, RunError>) -> R
     let (condition, result) = match summary {
         Err(error) => ("damaged", error.to_string()),
         Ok(summary) => {
-            let condition = match summary.condition {
-                Condition::Open => "running",
-                Condition::Unfinished => "unfinished",
-                Condition::Finished => "finished",
-            };
+            let condition = summary.condition.name();
             (condition, result(summary))
         }
     };

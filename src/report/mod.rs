@@ -1,6 +1,6 @@
 //! A run on paper: what was found, by what settings, and the evidence for it, as data and as Markdown.
 //!
-//! Everything is read from the run's folder (and a file of sensitivity measurements); nothing is evaluated.
+//! Everything comes from the run's journal (and a file of sensitivity measurements); nothing is evaluated.
 #![forbid(unsafe_code)]
 
 mod front;
@@ -13,10 +13,10 @@ use serde::Serialize;
 pub use front::{Bits, FrontLine, basis, bits};
 
 use crate::evaluate::{percent, wilson_95};
-use crate::journal::{Entry, Fingerprint, Journal};
+use crate::journal::{Entry, Fingerprint};
 use crate::profile::{Constraint, GateConfig, Pin, SearchConfig, Target, Tie};
 use crate::quant::{BitWidth, saving_percent};
-use crate::run::{Condition, Curves, Finished, RunError, Summary};
+use crate::run::{Curves, Finished, RunError, Summary};
 use crate::search::{CandidateId, Event, GateEvidence, Predictor, Settings, Tree};
 use crate::words::{self, Marks};
 
@@ -132,14 +132,16 @@ pub struct Given {
 }
 
 impl Report {
-    /// Reads a run's folder; measurements of single layers from `sensitivity`, a file, where there is one that is of the
-    /// same network, data and quantizer. None before the run has its first event.
+    /// Of a run's summary and the entries of its journal; with measurements of single layers from `sensitivity`, a file,
+    /// where there is one that is of the same network, data and quantizer. None before the run has its first event.
     ///
     /// # Errors
-    /// [`RunError`] for a folder that is no run or is damaged; [`RunError::Measurements`] for a file that cannot be read.
-    pub fn read(folder: &Path, sensitivity: Option<&Path>) -> Result<Option<Self>, RunError> {
-        let summary = Summary::read(folder)?;
-        let commands = given(&Journal::read(folder)?.entries);
+    /// [`RunError::Measurements`] for a file that cannot be read.
+    pub fn new(
+        summary: &Summary,
+        entries: &[Entry],
+        sensitivity: Option<&Path>,
+    ) -> Result<Option<Self>, RunError> {
         let curves = sensitivity.map(|file| {
             Curves::read(file).map_err(|source| RunError::Measurements {
                 path: file.to_owned(),
@@ -148,7 +150,7 @@ impl Report {
         });
         let curves = curves.transpose()?.flatten();
         let curves = curves.filter(|c| c.are_of(&summary.header.fingerprint, &summary.tree.float));
-        Ok(Self::of(&summary, commands, curves))
+        Ok(Self::of(summary, given(entries), curves))
     }
 
     fn of(summary: &Summary, commands: Vec<Given>, sensitivity: Option<Curves>) -> Option<Self> {
@@ -167,11 +169,7 @@ impl Report {
             version: header.version.clone(),
             name: settings.name.clone(),
             fingerprint: header.fingerprint.clone(),
-            condition: match summary.condition {
-                Condition::Open => "running",
-                Condition::Unfinished => "unfinished",
-                Condition::Finished => "finished",
-            },
+            condition: summary.condition.name(),
             constraint: tree.constraint,
             search: settings.search.clone(),
             screening: words::screening(&settings.search),

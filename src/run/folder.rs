@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::costs::Costs;
 use super::{RunError, Totals, work};
-use crate::journal::{self, Header, Journal, JournalError, quoted};
+use crate::journal::{self, Entry, Header, Journal, JournalError, quoted};
 use crate::search::{Candidate, Counters, SpaceLayer, Tree};
 
 /// Now, RFC 3339 UTC to the second.
@@ -24,6 +24,17 @@ pub enum Condition {
     Unfinished,
     /// It has ended.
     Finished,
+}
+
+impl Condition {
+    /// In a word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Condition::Open => "running",
+            Condition::Unfinished => "unfinished",
+            Condition::Finished => "finished",
+        }
+    }
 }
 
 /// What is known of a run without evaluating anything.
@@ -49,7 +60,14 @@ impl Summary {
     /// # Errors
     /// [`RunError::Journal`], [`RunError::Damaged`].
     pub fn read(folder: &Path) -> Result<Self, RunError> {
-        let journal = Journal::read(folder)?;
+        Self::of(folder, Journal::read(folder)?).map(|(summary, _)| summary)
+    }
+
+    /// The same of a journal that was read from that folder; with its entries.
+    ///
+    /// # Errors
+    /// [`RunError::Damaged`].
+    pub fn of(folder: &Path, journal: Journal) -> Result<(Self, Vec<Entry>), RunError> {
         let mut tree = Tree::default();
         let mut costs = Costs::new(journal.header.batch);
         let logged = work::read(folder);
@@ -67,14 +85,15 @@ impl Summary {
             None => Condition::Unfinished,
         };
         let totals = costs.totals(logged.spent, &tree);
-        Ok(Summary {
+        let summary = Summary {
             folder: folder.into(),
             header: journal.header,
             counters: costs.counters(),
             tree,
             totals,
             condition,
-        })
+        };
+        Ok((summary, journal.entries))
     }
 }
 

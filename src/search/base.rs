@@ -236,32 +236,17 @@ impl Engine {
     /// accuracy is not monotone in bits; each within the pins. Where all are known to fail there is nothing to expand.
     /// Where nothing fits in a budget it is the smallest widths alone: the nearest that there is.
     pub(super) fn open_start(&mut self) {
-        let layers = self.allowed.len();
         let nothing_fits = self.nothing_fits();
-        let menu = self.settings.space.menu.iter();
-        let widths = menu.rev().copied().collect::<Vec<_>>();
-        let widths = match nothing_fits {
-            true => vec![self.lowest_width()],
-            false => widths,
-        };
-        let uniform = widths.into_iter();
-        let uniform = uniform.map(|bits| (Some(bits), Allocation::uniform(layers, bits)));
-        let own = self.settings.start.clone().filter(|_| !nothing_fits);
-        let own = own.map(|own| (None, own));
-        let next = own.into_iter().chain(uniform).find_map(|(bits, wanted)| {
-            let within = self.clamped(&wanted);
-            let bytes = self.settings.space.bytes(&within);
-            if self.highest_accuracy() && !nothing_fits && !self.tree.constraint.fits(bytes) {
-                return None;
-            }
-            match self.twin(&within) {
+        let next = self
+            .starts()
+            .into_iter()
+            .find_map(|(bits, within)| match self.twin(&within) {
                 None => Some((bits, within, None)),
                 Some(twin) if twin.pruned => None,
                 Some(twin) if matches!(twin.state(), State::Failed | State::Refuted) => None,
                 Some(twin) if nothing_fits && twin.confirmation.is_some() => None,
                 Some(twin) => Some((bits, within, Some(twin.id))),
-            }
-        });
+            });
         let first = self.tree.candidates.is_empty();
         self.phase = match next {
             Some((_, _, Some(twin))) => Phase::Start(twin),
@@ -280,6 +265,25 @@ impl Engine {
             }
             None => Phase::Test(StopReason::Complete),
         };
+    }
+
+    /// What a search may start from, in the order of [`Engine::open_start`]: the width everywhere, none for the profile's
+    /// own allocation; within the pins.
+    fn starts(&self) -> Vec<(Option<BitWidth>, Allocation)> {
+        if self.nothing_fits() {
+            return vec![(Some(self.lowest_width()), self.lowest())];
+        }
+        let layers = self.allowed.len();
+        let menu = self.settings.space.menu.iter().rev();
+        let uniform = menu.map(|bits| (Some(*bits), Allocation::uniform(layers, *bits)));
+        let own = self.settings.start.clone().map(|own| (None, own));
+        let all = own.into_iter().chain(uniform);
+        let within = all.map(|(bits, wanted)| (bits, self.clamped(&wanted)));
+        let fits = |a: &Allocation| {
+            let bytes = self.settings.space.bytes(a);
+            !self.highest_accuracy() || self.tree.constraint.fits(bytes)
+        };
+        within.filter(|(_, a)| fits(a)).collect()
     }
 
     /// Tries the smallest width everywhere, unless the base is that already.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::choices::{Choices, ascending, count, decoded};
 use super::engine::{Ask, Engine, Next};
 use super::phases::{After, Phase};
-use super::{BaseReason, CandidateId, Event, Origin, Settings, StopReason};
+use super::{CandidateId, Origin, Settings, StopReason};
 use crate::evaluate::Verdict;
 use crate::profile::{PinError, Strategy};
 use crate::quant::{Allocation, BitWidth};
@@ -130,12 +130,8 @@ impl Engine {
     /// Makes the incumbent the base.
     fn take_incumbent(&mut self) {
         let incumbent = self.tree.incumbent.and_then(|i| self.tree.get(i));
-        let eligible = incumbent.filter(|c| self.eligible(c)).map(|c| c.id);
-        if let Some(candidate) = eligible.filter(|c| self.tree.base != Some(*c)) {
-            self.emit(Event::BaseChanged {
-                candidate,
-                reason: BaseReason::Accepted,
-            });
+        if let Some(candidate) = incumbent.filter(|c| self.eligible(c)).map(|c| c.id) {
+            self.take(candidate);
         }
     }
 }

@@ -108,11 +108,7 @@ impl Engine {
 
     /// True when an allocation keeps to the pins now in force.
     pub(super) fn conforms(&self, allocation: &Allocation) -> bool {
-        allocation
-            .0
-            .iter()
-            .zip(&self.allowed)
-            .all(|(width, allowed)| allowed.contains(width))
+        allocation.keeps_to(&self.allowed)
     }
     /// An allocation brought within the pins now in force, tied layers to the largest width among them.
     pub(super) fn clamped(&self, allocation: &Allocation) -> Allocation {

@@ -65,11 +65,8 @@ impl Tree {
             .as_ref()
             .and_then(|s| s.allowed(&self.pins).ok());
         let conforms = |c: &&Candidate| {
-            let widths = |allowed: &Vec<Vec<_>>| {
-                let mut pairs = c.allocation.0.iter().zip(allowed);
-                pairs.all(|(width, allowed)| allowed.contains(width))
-            };
-            allowed.as_ref().is_none_or(widths)
+            let allowed = allowed.as_ref();
+            allowed.is_none_or(|allowed| c.allocation.keeps_to(allowed))
         };
         let judged = self.candidates.iter().filter(conforms);
         let judged: Vec<(Miss, Verdict)> = judged

@@ -124,12 +124,7 @@ impl Engine {
             Judged::Open(next) => return next,
             Judged::HeldBack | Judged::Failed => self.open_stage(0),
             Judged::Passed => {
-                if self.tree.base != Some(lowest) {
-                    self.emit(Event::BaseChanged {
-                        candidate: lowest,
-                        reason: BaseReason::Accepted,
-                    });
-                }
+                self.take(lowest);
                 self.phase = Phase::Confirm(After::Lowest);
             }
         }

@@ -3,7 +3,7 @@
 use super::Settings;
 use super::Space;
 use crate::profile::{Pin, PinError, Rules, Target};
-use crate::quant::Allocation;
+use crate::quant::{Allocation, BitWidth};
 
 /// A memory limit that nothing meets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -83,8 +83,8 @@ impl Restricted<'_> {
         .into())
     }
 
-    /// Bytes of the smallest allocation under some pins.
-    fn least(&self, pins: &[Pin]) -> Result<u64, PinError> {
+    /// The widths each layer may have under some pins, the ties and the chip.
+    pub(super) fn allowed(&self, pins: &[Pin]) -> Result<Vec<Vec<BitWidth>>, PinError> {
         let names: Vec<&str> = self.space.layers.iter().map(|l| l.name.as_str()).collect();
         let rules = Rules {
             pins,
@@ -93,7 +93,12 @@ impl Restricted<'_> {
             names: &names,
             menu: &self.space.menu,
         };
-        let allowed = rules.bounds()?;
+        rules.bounds()
+    }
+
+    /// Bytes of the smallest allocation under some pins.
+    fn least(&self, pins: &[Pin]) -> Result<u64, PinError> {
+        let allowed = self.allowed(pins)?;
         let smallest = allowed
             .iter()
             .filter_map(|widths| widths.iter().min().copied());

@@ -11,11 +11,7 @@ impl Settings {
     /// # Errors
     /// Why it is refused, in words.
     pub fn pinned(&self, pins: &[Pin], pin: &Pin) -> Result<Vec<Vec<BitWidth>>, String> {
-        self.searchable_under(
-            &others(pins, &pin.pattern)
-                .chain([pin.clone()])
-                .collect::<Vec<_>>(),
-        )
+        self.searchable_under(&with(pins, std::slice::from_ref(pin)))
     }
 
     /// The widths each layer may have once the pin of a pattern is gone.
@@ -23,7 +19,11 @@ impl Settings {
     /// # Errors
     /// Why it is refused, in words.
     pub fn unpinned(&self, pins: &[Pin], pattern: &str) -> Result<Vec<Vec<BitWidth>>, String> {
-        let left: Vec<Pin> = others(pins, pattern).collect();
+        let left: Vec<Pin> = pins
+            .iter()
+            .filter(|p| p.pattern != pattern)
+            .cloned()
+            .collect();
         if left.len() == pins.len() {
             return Err(format!("there is no pin {pattern:?}"));
         }
@@ -37,11 +37,18 @@ impl Settings {
     }
 }
 
-fn others<'a>(pins: &'a [Pin], pattern: &'a str) -> impl Iterator<Item = Pin> + 'a {
-    pins.iter().filter(move |p| p.pattern != pattern).cloned()
+/// Pins with some more, each of which takes the place of the one of its pattern.
+fn with(pins: &[Pin], more: &[Pin]) -> Vec<Pin> {
+    let stays = |p: &&Pin| more.iter().all(|m| m.pattern != p.pattern);
+    pins.iter().filter(stays).chain(more).cloned().collect()
 }
 
 impl Tree {
+    /// The pins in force with some more, each of which takes the place of the one of its pattern.
+    pub fn pins_with(&self, more: &[Pin]) -> Vec<Pin> {
+        with(&self.pins, more)
+    }
+
     /// The constraint that a change would put in force.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use super::Group;
 use super::known::{Bar, allowed_loss};
 use crate::evaluate::PairedTest;
 use crate::profile::{
-    Constraint, GateConfig, Level, Pin, PinError, Rules, Screening, SearchConfig, Target, Tie,
+    Constraint, GateConfig, Level, Pin, PinError, Screening, SearchConfig, Target, Tie,
 };
 use crate::quant::{Allocation, BitWidth, packed_bytes};
 
@@ -199,14 +199,6 @@ impl Settings {
     /// # Errors
     /// [`PinError`] where a pin names no layer or rules leave one no width.
     pub fn allowed(&self, pins: &[Pin]) -> Result<Vec<Vec<BitWidth>>, PinError> {
-        let names: Vec<&str> = self.space.layers.iter().map(|l| l.name.as_str()).collect();
-        let rules = Rules {
-            pins,
-            ties: &self.space.ties,
-            target: self.target.as_ref(),
-            names: &names,
-            menu: &self.space.menu,
-        };
-        rules.bounds()
+        self.restricted(pins, None).allowed(pins)
     }
 }

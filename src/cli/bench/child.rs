@@ -145,6 +145,8 @@ impl Measured {
 
     fn read_journal(&mut self, run: &Path) -> Result<()> {
         let (mut layers, mut calibration) = (0, 0);
+        // By candidate, numbered from 0.
+        let mut bytes = Vec::new();
         for mut line in lines(&run.join("journal.jsonl"))?.into_iter().skip(1) {
             self.asked.add(&line, layers, calibration);
             match line["type"].as_str() {
@@ -157,7 +159,10 @@ impl Measured {
                     self.baseline = layers * images.unwrap_or_default();
                 }
                 Some("tested") => self.test += layers * line["images"].as_u64().unwrap_or_default(),
+                Some("proposed") => bytes.push(line["bytes"].as_u64()),
                 Some("finished") => {
+                    let incumbent = line["incumbent"].as_u64().and_then(|i| i.try_into().ok());
+                    self.memory_bytes = incumbent.and_then(|i: usize| *bytes.get(i)?);
                     self.evaluations = line["evaluations"].as_u64().unwrap_or_default();
                     self.drift_evaluations = line["drift_evaluations"].as_u64().unwrap_or_default();
                 }
@@ -168,22 +173,7 @@ impl Measured {
             }
             self.decisions.push(line.to_string());
         }
-        self.memory_bytes = self.incumbent_bytes();
         Ok(())
-    }
-
-    /// Memory of the result.
-    fn incumbent_bytes(&self) -> Option<u64> {
-        let events: Vec<Value> = self
-            .decisions
-            .iter()
-            .filter_map(|l| serde_json::from_str(l).ok())
-            .collect();
-        let incumbent =
-            events.iter().rev().find(|e| e["type"] == "finished")?["incumbent"].as_u64()?;
-        let made =
-            |e: &&Value| e["type"] == "proposed" && e["candidate"].as_u64() == Some(incumbent);
-        events.iter().find(made)?["bytes"].as_u64()
     }
 }
 

@@ -9,7 +9,7 @@ use super::child::{Measured, search};
 use crate::cli::numbers::grouped;
 use crate::cli::output::note;
 use crate::profile::{Objective, Profile};
-use crate::quant::{Allocation, BitWidth, saving_percent};
+use crate::quant::saving_percent;
 use crate::search::{MOST_ALLOCATIONS, Settings, StopReason};
 
 /// What takes part, in the table's order.
@@ -139,8 +139,7 @@ impl Round {
 
 fn saving(run: &Measured) -> Option<f64> {
     let space = &run.tree.settings.as_ref()?.space;
-    let float = Allocation::uniform(space.layers.len(), BitWidth::FLOAT);
-    Some(saving_percent(run.memory_bytes?, space.bytes(&float)))
+    Some(saving_percent(run.memory_bytes?, space.float_bytes()))
 }
 
 /// Every strategy on the same problems.

@@ -166,20 +166,12 @@ impl Predictor<'_> {
         let Some(settings) = &self.tree.settings else {
             return Err(Unsolved::TooEarly);
         };
-        let mut pins = self.tree.pins.clone();
-        pins.retain(|p| more.iter().all(|m| m.pattern != p.pattern));
-        pins.extend_from_slice(more);
-        let allowed = settings.allowed(&pins)?;
-        let conforms = |a: &Allocation| {
-            a.0.iter()
-                .zip(&allowed)
-                .all(|(w, allowed)| allowed.contains(w))
-        };
+        let allowed = settings.allowed(&self.tree.pins_with(more))?;
         let tree = self.tree;
         let mut all: HashMap<Allocation, Solution> = tree
             .candidates
             .iter()
-            .filter(|c| conforms(&c.allocation) && c.bits.len() >= tree.float.len())
+            .filter(|c| c.allocation.keeps_to(&allowed) && c.bits.len() >= tree.float.len())
             .map(|c| (c.allocation.clone(), self.solution(c.allocation.clone())))
             .collect();
         let mut solutions: Vec<Solution> = Vec::new();
