@@ -50,7 +50,6 @@ use crate::evaluate::Potentials;
 use crate::quant::Allocation;
 use crate::run::Probed;
 use crate::search::{Candidate, CandidateId, Command, Tree};
-use crate::words;
 
 /// Columns in which a change still says what it changes.
 const LEAST_CHANGE: usize = 10;
@@ -312,7 +311,7 @@ impl Model {
 
     /// A candidate in a few words: `#12 stage2 → 4`.
     pub fn title(&self, id: CandidateId) -> String {
-        words::title(&self.tree, id, self.theme.symbols.marks())
+        text::title(&self.tree, id, self.theme.symbols.marks())
     }
 
     /// [`Model::title`] in at most `columns` columns; of what does not fit, the group's name gives way.
@@ -330,7 +329,7 @@ impl Model {
 
     /// What a candidate changed: `stage2 → 4`, or `start`.
     pub fn change(&self, candidate: &Candidate) -> String {
-        words::change(candidate, self.theme.symbols.marks())
+        text::change(candidate, self.theme.symbols.marks())
     }
 
     /// [`Model::change`] in at most `columns` columns: `stage1…1_conv → 4`.

@@ -3,10 +3,10 @@
 use aq4svit::evaluate::{BINS, Potentials, SitePotentials};
 use aq4svit::run::{Probed, Totals, Update};
 use aq4svit::search::{CandidateId, Command, Group, Origin, State};
+use aq4svit::text::Importance;
 use aq4svit::tui::model::{Filter, Overlay, Pane, Replay, View};
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
 use aq4svit::tui::{Action, Effect};
-use aq4svit::words::Importance;
 use ratatui::style::{Color, Modifier};
 
 use crate::screens::screen;

@@ -5,8 +5,8 @@ use nucleo_matcher::{Config, Matcher};
 
 use super::Model;
 use crate::search::{CandidateId, Command};
+use crate::text;
 use crate::tui::Action;
-use crate::words;
 
 /// What an entry of the list does.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,7 +59,7 @@ pub fn entries(model: &Model, typed: &str) -> Vec<Entry> {
 fn json(model: &Model, typed: &str) -> Entry {
     match serde_json::from_str::<Command>(typed) {
         Ok(command) => Entry {
-            help: words::command(&command, model.theme.symbols.marks()),
+            help: text::command(&command, model.theme.symbols.marks()),
             choice: Choice::Send(command),
             name: String::from("command"),
             keys: String::new(),

@@ -9,7 +9,6 @@ use crate::quant::saving_percent;
 use crate::search::{Candidate, GateDecision, Judgement, Origin, State};
 use crate::tui::model::{Model, ancestors};
 use crate::tui::text::{self, bytes, bytes_change, count, points};
-use crate::words;
 
 const LABEL: u16 = 11;
 
@@ -35,7 +34,7 @@ pub fn lines(model: &Model, columns: u16) -> Vec<Line<'static>> {
         add("", Line::raw(most));
     }
     if let Some(reason) = &node.gate {
-        let text = words::gate(reason, model.theme.symbols.marks());
+        let text = text::gate(reason, model.theme.symbols.marks());
         let (_, _, style) = gate::decision(model, reason.decision);
         for (i, line) in text::wrap(&text, usize::from(room)).into_iter().enumerate() {
             let mut line = Line::styled(line, style);
@@ -194,7 +193,7 @@ fn accuracy(model: &Model, judgement: &Judgement, room: u16) -> Line<'static> {
 }
 
 fn loss(model: &Model, judgement: &Judgement, room: u16) -> Line<'static> {
-    let text = words::judgement(judgement, model.theme.symbols.marks());
+    let text = text::judgement(judgement, model.theme.symbols.marks());
     Sentence::new(model, room).add(text).line()
 }
 

@@ -8,7 +8,6 @@ use super::pieces::{Sentence, bar, cell, number};
 use crate::evaluate::CacheUse;
 use crate::tui::model::{Model, Task, Worker};
 use crate::tui::text::{self, bytes, count, duration, durations, large};
-use crate::words;
 
 const LABEL: u16 = 11;
 const WORKER: usize = 11;
@@ -61,12 +60,12 @@ fn search(model: &Model, room: u16) -> Line<'static> {
             model.status().text(),
             model.theme.palette.strong,
         ))
-        .maybe(settings.map(|s| words::strategy(s.search.strategy)))
+        .maybe(settings.map(|s| text::strategy(s.search.strategy)))
         .maybe(
             model
                 .tree
                 .level
-                .map(|l| format!("{} level", words::level(l))),
+                .map(|l| format!("{} level", text::level(l))),
         )
         .maybe((model.tree.round > 0).then(|| format!("round {}", model.tree.round)))
         .add(format!(

@@ -9,10 +9,10 @@ use super::pieces::{Sentence, cell, line_area, number, row};
 use crate::evaluate::Verdict;
 use crate::profile::GateMode;
 use crate::search::{Candidate, GateDecision, GateEvidence, GateReason, Proxy};
+use crate::text::gate::{self as gate_text, false_rejections};
 use crate::tui::layout::Layout;
 use crate::tui::model::{Model, Pane};
 use crate::tui::text;
-use crate::words::gate::{self as words, false_rejections};
 
 const DRIFT: usize = 6;
 const NUMBERS: usize = 14;
@@ -95,8 +95,8 @@ fn summary(model: &Model, frame: &mut Frame, area: Rect, room: usize, wide: bool
     let rates = Sentence::new(model, inside.width).add(false_rejections(evidence));
     if area.height >= TALL {
         let verdicts = Sentence::new(model, inside.width)
-            .add(format!("passed: {}", words::verdicts(evidence.passed)))
-            .add(format!("audits: {}", words::verdicts(evidence.audited)));
+            .add(format!("passed: {}", gate_text::verdicts(evidence.passed)))
+            .add(format!("audits: {}", gate_text::verdicts(evidence.audited)));
         lines.extend([verdicts.line(), rates.line()]);
         lines.extend(proxies(model, inside.width));
     } else {
@@ -134,8 +134,8 @@ fn proxies(model: &Model, columns: u16) -> Vec<Line<'static>> {
     let mut lines = vec![line(titles, palette.dim)];
     lines.extend(model.gate.evidence.proxies.iter().map(|p| {
         let (rho, tau) = (
-            words::correlation(p.spearman),
-            words::correlation(p.kendall),
+            gate_text::correlation(p.spearman),
+            gate_text::correlation(p.kendall),
         );
         let cells = [p.proxy.name(), &p.n.to_string(), &rho, &tau];
         line(cells, palette.text)

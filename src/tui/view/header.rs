@@ -13,7 +13,6 @@ use crate::evaluate::Progress;
 use crate::tui::layout::Layout;
 use crate::tui::model::{Model, Status, Task, Work};
 use crate::tui::text::{self, count, large, points};
-use crate::words;
 
 /// Draws the header: three lines, or five with labels where there is room.
 pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
@@ -144,7 +143,7 @@ fn title(model: &Model, frame: &mut Frame, area: Rect, large: bool) {
     let mut left = Sentence::new(model, room).add(Line::styled(name, palette.strong));
     if large {
         left =
-            left.maybe(settings.map(|s| format!("{} search", words::strategy(s.search.strategy))));
+            left.maybe(settings.map(|s| format!("{} search", text::strategy(s.search.strategy))));
     }
     left = left.add(model.run.device.clone());
     if large {
@@ -192,7 +191,7 @@ fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
         let recalled =
             (recalled > 0).then(|| format!("{} results of earlier runs used", count(recalled)));
         return Sentence::new(model, columns)
-            .add(Line::styled(words::stop(reason), palette.strong))
+            .add(Line::styled(text::stop(reason), palette.strong))
             .maybe(test)
             .maybe(recalled)
             .add(Line::styled(
@@ -204,7 +203,7 @@ fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
     let level = model
         .tree
         .level
-        .map(|l| format!("{} level", words::level(l)));
+        .map(|l| format!("{} level", text::level(l)));
     let round = (model.tree.round > 0).then(|| format!("round {}", model.tree.round));
     let start = Sentence::new(model, columns).maybe(level).maybe(round);
     let Some(job) = model.activity.work else {

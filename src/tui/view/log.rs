@@ -4,10 +4,10 @@ use ratatui::Frame;
 use ratatui::text::{Line, Span};
 
 use super::pieces::{line_area, row};
+use crate::text::Importance;
 use crate::tui::layout::Layout;
 use crate::tui::model::{Model, Pane};
 use crate::tui::text;
-use crate::words::Importance;
 
 /// Draws the latest events in words.
 pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {

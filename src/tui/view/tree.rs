@@ -8,7 +8,6 @@ use crate::search::{Candidate, Origin};
 use crate::tui::layout::Layout;
 use crate::tui::model::{Fold, Joint, Model, Pane, Row};
 use crate::tui::text;
-use crate::words;
 
 const STATE: usize = 13;
 /// A state's sign between blanks.
@@ -177,8 +176,8 @@ fn node_row(model: &Model, tree_row: &Row, node: &Candidate, columns: Columns) -
 fn note(model: &Model, node: &Candidate) -> String {
     let symbols = &model.theme.symbols;
     match (node.judgement(), node.gate) {
-        (Some(judgement), _) => words::images(judgement),
-        (None, Some(gate)) => words::gate_numbers(&gate, symbols.marks()),
+        (Some(judgement), _) => text::images(judgement),
+        (None, Some(gate)) => text::gate_numbers(&gate, symbols.marks()),
         (None, None) => String::new(),
     }
 }

@@ -9,7 +9,6 @@ use crate::tui::model::{Edit, Model};
 use crate::tui::text::{self, bytes, bytes_change, points};
 use crate::tui::view::gate;
 use crate::tui::view::pieces::{Sentence, line_area};
-use crate::words;
 
 /// Draws what is known of a node, or the change being made of it; in the last line the heading of the list.
 pub fn draw(
@@ -143,7 +142,7 @@ fn short_details(model: &Model, node: &Candidate, columns: u16, with_gate: bool)
         .add(Line::styled(word, style))
         .maybe(
             node.judgement()
-                .map(|j| words::judgement(j, symbols.marks())),
+                .map(|j| text::judgement(j, symbols.marks())),
         )
         .maybe(
             node.gate
