@@ -1,4 +1,4 @@
-//! The commands: one file per subcommand, argument parsing and printing, nothing else.
+//! The commands: one file per subcommand for arguments and output; the work is done by other rooms.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -11,11 +11,12 @@ mod front;
 mod headless;
 mod inspect;
 mod interactive;
-mod numbers;
 mod output;
 mod predict;
 mod prepared;
+mod process;
 mod profiles;
+mod progress;
 mod recognised;
 mod report;
 mod results;

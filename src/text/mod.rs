@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 pub mod gate;
+pub mod glossary;
 pub mod numbers;
+pub mod table;
 
 use crate::evaluate::{Verdict, percent};
 use crate::profile::{ConstraintChange, GateMode, Level, Screening, SearchConfig, Strategy};
@@ -12,32 +14,32 @@ use crate::search::{
 };
 use numbers::{bytes, count, drift, drift_change, points};
 
-/// How much an event matters to a person.
+/// The importance of an event to the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Importance {
-    /// A step on the way.
+    /// An intermediate step.
     Detail,
-    /// It decides something.
+    /// A decision of the search.
     Decision,
-    /// It changes the result, or a person did it.
+    /// A change of the result, or an action of the user.
     Milestone,
-    /// Something is wrong.
+    /// An error or a refusal.
     Problem,
 }
 
-/// Signs between words.
+/// The symbols that stand between words, as the terminal can show them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marks {
-    /// Becomes.
+    /// The arrow of a change.
     pub arrow: &'static str,
-    /// At most.
+    /// Less than or equal.
     pub at_most: &'static str,
-    /// At least.
+    /// Greater than or equal.
     pub at_least: &'static str,
 }
 
 impl Marks {
-    /// For every terminal and file.
+    /// The ASCII symbols, for files and terminals without Unicode.
     pub const ASCII: Marks = Marks {
         arrow: "->",
         at_most: "<=",
@@ -45,7 +47,7 @@ impl Marks {
     };
 }
 
-/// A candidate in a few words: `#12 stage2 -> 4`.
+/// The title of a candidate: `#12 stage2 -> 4`.
 pub fn title(tree: &Tree, id: CandidateId, marks: Marks) -> String {
     match tree.get(id) {
         Some(candidate) => format!("{id} {}", change(candidate, marks)),
@@ -53,24 +55,24 @@ pub fn title(tree: &Tree, id: CandidateId, marks: Marks) -> String {
     }
 }
 
-/// What a candidate changed: `stage2 -> 4`; where that is no single move, where it comes from.
+/// The change that made a candidate: `stage2 -> 4`; for other than single moves, its origin.
 pub fn change(candidate: &Candidate, marks: Marks) -> String {
     if let Some(change) = &candidate.change {
         return format!("{} {} {}", change.group, marks.arrow, change.bits);
     }
     String::from(match candidate.origin {
         Origin::Start => "start",
-        Origin::Lowest => "smallest widths",
+        Origin::Lowest => "all lowest",
         Origin::Search | Origin::Manual => "several layers",
-        Origin::Probe => "probe",
-        Origin::Allocated => "allocated",
-        Origin::Enumerated => "next smallest",
-        Origin::Drawn => "drawn",
-        Origin::Pin => "within the pins",
+        Origin::Probe => "drift probe",
+        Origin::Allocated => "allocation",
+        Origin::Enumerated => "enumerated",
+        Origin::Drawn => "random draw",
+        Origin::Pin => "clamped to pins",
     })
 }
 
-/// The name of a group as a person says it.
+/// The name of a group in a sentence.
 pub fn group(group: &Group) -> String {
     match group {
         Group::Network => String::from("the network"),
@@ -78,7 +80,7 @@ pub fn group(group: &Group) -> String {
     }
 }
 
-/// An event as a sentence, and how much it matters. `tree` knows it already.
+/// The sentence for an event, and its importance. `tree` has applied the event already.
 pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
     use Importance::{Decision, Detail, Milestone, Problem};
     let title = |id: CandidateId| title(tree, id, marks);
@@ -157,10 +159,10 @@ pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
             ..
         } => {
             let parent = tree.get(*candidate).and_then(|c| c.parent);
-            let change = parent.map(|p| format!(", {} on {p}", drift_change(*added)));
-            let known = if *cached { ", known already" } else { "" };
+            let change = parent.map(|p| format!(", {} vs {p}", drift_change(*added)));
+            let known = if *cached { ", cached" } else { "" };
             let text = format!(
-                "{} drifts {}{}{known}",
+                "{} drift {}{}{known}",
                 title(*candidate),
                 drift(*d),
                 change.unwrap_or_default()
@@ -194,7 +196,7 @@ pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
             let word = if j.verdict == Verdict::Met {
                 "confirmed"
             } else {
-                "refuted on the whole search split"
+                "failed confirmation on the search split"
             };
             (
                 Milestone,
@@ -203,14 +205,11 @@ pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
         }
         Event::BaseChanged { candidate, reason } => (
             Decision,
-            format!("{} is the base now: {}", title(*candidate), reason.text()),
+            format!("{} is the new base: {}", title(*candidate), reason.text()),
         ),
         Event::BeamKept { states } => {
             let titles: Vec<String> = states.iter().map(ToString::to_string).collect();
-            (
-                Detail,
-                format!("the beam goes on with {}", titles.join(", ")),
-            )
+            (Detail, format!("the beam keeps {}", titles.join(", ")))
         }
         Event::GroupClosed {
             group, at, reason, ..
@@ -228,12 +227,12 @@ pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
             let size = tree.get(*id).map_or(0, |c| c.bytes);
             (
                 Milestone,
-                format!("{} is the incumbent now, {}", title(*id), bytes(size)),
+                format!("{} is the new incumbent, {}", title(*id), bytes(size)),
             )
         }
         Event::IncumbentChanged { candidate: None } => (
             Milestone,
-            String::from("no incumbent: the pins exclude everything confirmed so far"),
+            String::from("no incumbent: no confirmed allocation satisfies the pins"),
         ),
         Event::CommandAccepted {
             command: c, note, ..
@@ -268,25 +267,25 @@ pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
     }
 }
 
-/// A gate decision with its numbers: `passed: chance 0.62 ≥ 0.10 at drift 0.051`.
+/// The gate's decision with its numbers: `passed the gate at drift 0.051: chance 0.62 ≥ 0.10`.
 pub fn gate(reason: &GateReason, marks: Marks) -> String {
     let d = drift(reason.drift);
     let numbers = gate_numbers(reason, marks);
     match reason.decision {
         GateDecision::Passed => format!("passed the gate at drift {d}: {numbers}"),
-        GateDecision::HeldBack => format!("held back at drift {d}: {numbers}"),
+        GateDecision::HeldBack => format!("rejected by the gate at drift {d}: {numbers}"),
         GateDecision::Audited => {
-            format!("held back at drift {d}, evaluated as an audit: {numbers}")
+            format!("rejected by the gate at drift {d}, evaluated as an audit: {numbers}")
         }
-        GateDecision::Exempt => format!("exempt from the gate: made by hand (drift {d})"),
+        GateDecision::Exempt => format!("exempt from the gate: set by the user (drift {d})"),
     }
 }
 
-/// What the gate compared.
+/// The numbers that the gate compared.
 pub fn gate_numbers(reason: &GateReason, marks: Marks) -> String {
     let through = reason.decision == GateDecision::Passed;
     match (reason.mode, reason.decision) {
-        (_, GateDecision::Exempt) => String::from("made by hand"),
+        (_, GateDecision::Exempt) => String::from("set by the user"),
         (GateMode::Off, _) => String::from("the gate is off"),
         (GateMode::Fixed, _) => match reason.limit {
             Some(limit) if through => format!("limit {} {}", marks.at_most, drift(limit)),
@@ -303,12 +302,16 @@ pub fn gate_numbers(reason: &GateReason, marks: Marks) -> String {
     }
 }
 
-/// A judgement in numbers: `drop 1.20 on 500 of 500 images`.
+/// The numbers of a verdict: `drop 1.20 on 500 of 500 images`.
 pub fn judgement(j: &Judgement, marks: Marks) -> String {
     let looked = images(j);
     let allowed = 100.0 * j.allowed_loss as f64 / j.of.max(1) as f64;
-    let known = if j.cached { ", known already" } else { "" };
-    let likely = if j.sequential { ", likely enough" } else { "" };
+    let known = if j.cached { ", cached" } else { "" };
+    let likely = if j.sequential {
+        ", sequential test"
+    } else {
+        ""
+    };
     format!(
         "drop {} on {looked} ({} {}{likely}{known})",
         points(j.drop()),
@@ -317,17 +320,17 @@ pub fn judgement(j: &Judgement, marks: Marks) -> String {
     )
 }
 
-/// What a screening may be wrong in; none where it is exact.
+/// The error probabilities of sequential screening; none for an exact one.
 pub fn screening(search: &SearchConfig) -> Option<String> {
     (search.screening == Screening::Sequential).then(|| {
         format!(
-            "sequential screening (rejects what is good with probability {} at most, takes what is bad with {}, beyond {} points of the limit)",
+            "sequential screening (false rejection at most {}, false acceptance at most {}, outside an indifference zone of {} points)",
             search.alpha, search.beta, search.indifference
         )
     })
 }
 
-/// How many images a judgement looked at: `471 of 500 images`.
+/// The number of images behind a verdict: `471 of 500 images`.
 pub fn images(j: &Judgement) -> String {
     let of = count(j.of as u64);
     if j.images == j.of {
@@ -337,7 +340,7 @@ pub fn images(j: &Judgement) -> String {
     }
 }
 
-/// A command in words.
+/// The text of a command.
 pub fn command(command: &Command, marks: Marks) -> String {
     match command {
         Command::Pause => String::from("pause"),
@@ -359,7 +362,7 @@ pub fn command(command: &Command, marks: Marks) -> String {
         Command::Constrain { change } => constrain(change),
         Command::Undo => String::from("undo"),
         Command::Stop => String::from("stop"),
-        Command::TimeUp => String::from("time is up"),
+        Command::TimeUp => String::from("time limit reached"),
     }
 }
 
@@ -383,7 +386,7 @@ fn constrain(change: &ConstraintChange) -> String {
     format!("constrain {}", parts.join(", "))
 }
 
-/// A level's name.
+/// The name of a level.
 pub fn level(level: Level) -> &'static str {
     match level {
         Level::Network => "network",
@@ -393,7 +396,7 @@ pub fn level(level: Level) -> &'static str {
     }
 }
 
-/// A strategy's name.
+/// The name of a strategy.
 pub fn strategy(strategy: Strategy) -> &'static str {
     match strategy {
         Strategy::Greedy => "greedy",
@@ -404,41 +407,41 @@ pub fn strategy(strategy: Strategy) -> &'static str {
     }
 }
 
-/// Why the search ended.
+/// The reason why the search ended.
 pub fn stop(reason: StopReason) -> &'static str {
     match reason {
-        StopReason::Complete => "all levels are done",
-        StopReason::LowestPasses => "the smallest width everywhere meets the constraint",
+        StopReason::Complete => "search complete",
+        StopReason::LowestPasses => "the lowest bit-width everywhere meets the constraint",
         StopReason::NothingMet => "nothing met the constraint",
-        StopReason::Stopped => "stopped by hand",
-        StopReason::MaxEvaluations => "as many evaluations as allowed",
-        StopReason::MaxSeconds => "the time is over",
+        StopReason::Stopped => "stopped by the user",
+        StopReason::MaxEvaluations => "evaluation budget exhausted",
+        StopReason::MaxSeconds => "time limit reached",
     }
 }
 
-/// How a candidate came about, where that is worth saying.
+/// The origin of a candidate, empty for the usual one.
 pub fn origin(origin: Origin) -> &'static str {
     match origin {
         Origin::Start | Origin::Search => "",
-        Origin::Lowest => " as the lowest of all",
-        Origin::Probe => " to learn its drift",
-        Origin::Allocated => " as predicted from single drifts",
-        Origin::Enumerated => " as the next smallest of all",
+        Origin::Lowest => " as the lowest allocation",
+        Origin::Probe => " to measure its drift",
+        Origin::Allocated => " as predicted from single-group drifts",
+        Origin::Enumerated => " in order of bytes",
         Origin::Drawn => " at random",
-        Origin::Manual => " by hand",
-        Origin::Pin => " by a pin",
+        Origin::Manual => " by the user",
+        Origin::Pin => " to satisfy a pin",
     }
 }
 
 fn close(reason: crate::search::CloseReason) -> &'static str {
     use crate::search::CloseReason;
     match reason {
-        CloseReason::Lowest => "it is at its smallest width",
+        CloseReason::Lowest => "it is at its lowest bit-width",
         CloseReason::Failed => "it failed screening",
-        CloseReason::HeldBack => "it was held back",
+        CloseReason::HeldBack => "it was rejected by the gate",
         CloseReason::Pruned => "it lies in a pruned branch",
-        CloseReason::AlreadyFailed => "it was found not to meet the constraint before",
-        CloseReason::WiderFailed => "a wider one failed",
-        CloseReason::CannotBeat => "nothing smaller than the best so far can come of it",
+        CloseReason::AlreadyFailed => "it failed the constraint before",
+        CloseReason::WiderFailed => "a wider allocation failed",
+        CloseReason::CannotBeat => "it cannot improve on the incumbent",
     }
 }

@@ -1,10 +1,11 @@
-//! The inspection as a table for people.
+//! The inspection as text.
 
 use std::fmt::Write as _;
 
 use super::report::{ByWidth, Inspection, LayerRow, RepConvChains};
-use crate::cli::numbers::{bytes, compact, grouped};
 use crate::quant::BitWidth;
+use crate::text::numbers::{bytes_in_full as bytes, compact, count};
+use crate::text::table::columns;
 
 /// How wide the narrow table may be.
 const NARROW: usize = 80;
@@ -42,8 +43,8 @@ fn header(out: &mut String, report: &Inspection) {
     let _ = writeln!(
         out,
         "{} parameters, {} of them weights of {} layers; {} MACs per image",
-        grouped(report.parameters),
-        grouped(report.weights),
+        count(report.parameters),
+        count(report.weights),
         report.layers.len(),
         compact(report.macs)
     );
@@ -98,17 +99,17 @@ fn layers(report: &Inspection, wide: bool, widths: &[BitWidth]) -> String {
         titles.push("bits".to_owned());
     }
     titles.extend(widths.iter().map(ToString::to_string));
-    let mut rows = vec![Row::Cells(titles)];
+    let mut rows = vec![titles];
     let mut block = "";
     for layer in &report.layers {
         if !wide && block != layer.block {
             block = &layer.block;
-            rows.push(Row::Title(block_title(layer)));
+            rows.push(vec![block_title(layer)]);
         }
-        rows.push(Row::Cells(cells(layer, wide, widths)));
+        rows.push(cells(layer, wide, widths));
     }
-    rows.push(Row::Cells(total(report, wide, widths)));
-    align(&rows, left)
+    rows.push(total(report, wide, widths));
+    columns(&rows, " ", |column| column >= left)
 }
 
 fn block_title(layer: &LayerRow) -> String {
@@ -121,7 +122,7 @@ fn block_title(layer: &LayerRow) -> String {
 fn cells(layer: &LayerRow, wide: bool, widths: &[BitWidth]) -> Vec<String> {
     let shape: Vec<String> = layer.shape.iter().map(ToString::to_string).collect();
     let shape = shape.join("x");
-    let number = |n: u64| if wide { grouped(n) } else { compact(n) };
+    let number = |n: u64| if wide { count(n) } else { compact(n) };
     let mut cells = match wide {
         true => vec![
             layer.stage.clone(),
@@ -151,7 +152,7 @@ fn cells(layer: &LayerRow, wide: bool, widths: &[BitWidth]) -> Vec<String> {
 }
 
 fn total(report: &Inspection, wide: bool, widths: &[BitWidth]) -> Vec<String> {
-    let number = |n: u64| if wide { grouped(n) } else { compact(n) };
+    let number = |n: u64| if wide { count(n) } else { compact(n) };
     let parameters = report.layers.iter().map(|l| l.parameters).sum();
     let mut cells = vec!["all layers".to_owned()];
     cells.resize(if wide { 5 } else { 2 }, String::new());
@@ -165,41 +166,6 @@ fn total(report: &Inspection, wide: bool, widths: &[BitWidth]) -> Vec<String> {
         format!("{} ", number(bytes.copied().unwrap_or(0)))
     }));
     cells
-}
-
-enum Row {
-    Title(String),
-    Cells(Vec<String>),
-}
-
-/// Columns as wide as their widest cell; the first `left` of them to the left, numbers to the right.
-fn align(rows: &[Row], left: usize) -> String {
-    let mut widths: Vec<usize> = Vec::new();
-    for row in rows {
-        let Row::Cells(cells) = row else { continue };
-        widths.resize(widths.len().max(cells.len()), 0);
-        for (width, cell) in widths.iter_mut().zip(cells) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut out = String::new();
-    for row in rows {
-        match row {
-            Row::Title(title) => out.push_str(title),
-            Row::Cells(cells) => {
-                let mut line = String::new();
-                for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-                    let _ = match column < left {
-                        true => write!(line, "{cell:<width$} "),
-                        false => write!(line, "{cell:>width$} "),
-                    };
-                }
-                out.push_str(line.trim_end());
-            }
-        }
-        out.push('\n');
-    }
-    out
 }
 
 fn footer(out: &mut String, report: &Inspection, wide: bool, left_out: usize) {
@@ -274,21 +240,21 @@ fn repconv(out: &mut String, chains: &RepConvChains, report: &Inspection, wide: 
         false => ("(as here)", "(model.merge_repconv)"),
         true => ("", "(as here)"),
     };
-    let number = |n: u64| if wide { grouped(n) } else { compact(n) };
+    let number = |n: u64| if wide { count(n) } else { compact(n) };
     let line = |name: &str, remark: &str, by_width: &ByWidth| {
         let widths = report.widths.iter().map(ToString::to_string);
         let mut cells = vec![format!(" {name} {remark}")];
         cells.extend(widths.map(|w| number(by_width.get(&w).copied().unwrap_or(0))));
-        Row::Cells(cells)
+        cells
     };
     let mut titles = vec!["RepConv chains: total bytes".to_owned()];
     titles.extend(report.widths.iter().map(ToString::to_string));
     let rows = [
-        Row::Cells(titles),
+        titles,
         line("kept", kept, &chains.factored_bytes),
         line("merged", merged, &chains.merged_bytes),
     ];
-    out.push_str(&align(&rows, 1));
+    out.push_str(&columns(&rows, " ", |column| column >= 1));
 }
 
 fn wide_sites(out: &mut String, report: &Inspection) {
