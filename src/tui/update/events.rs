@@ -80,7 +80,7 @@ pub fn event(model: &mut Model, entry: &Entry) {
             };
             model.toasts.push(ToastKind::Good, text, model.clock);
         }
-        Event::CommandRefused { command, why } if own => {
+        Event::CommandRefused { command, why, .. } if own => {
             model.expecting = None;
             let text = format!(
                 "{}: {why}",
