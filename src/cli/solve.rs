@@ -13,7 +13,7 @@ use super::device::DeviceArgs;
 use super::output::{json_line, note, print, show};
 use super::results::ResultArgs;
 use super::signals::Signals;
-use super::{INTERRUPTED, NOTHING_MET};
+use super::{INTERRUPTED, exit_code};
 use crate::profile::{AccuracyDrop, Constraint, Library, Paths, Pin, Save, parse_size};
 use crate::quant::saving_percent;
 use crate::report::{Bits, FrontLine, basis, bits};
@@ -121,7 +121,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
                 "no allocation meets that by measurement or prediction; the closest infeasible one:",
             );
             answer(args, settings, &predictor, &nearest)?;
-            return Ok(ExitCode::from(NOTHING_MET));
+            return Ok(exit_code(false));
         }
         solution => solution?,
     };
@@ -149,10 +149,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         return Ok(ExitCode::from(INTERRUPTED));
     };
     show(args.json, &confirmed, || format!("{confirmed}\n"))?;
-    Ok(match confirmed.met {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(NOTHING_MET),
-    })
+    Ok(exit_code(confirmed.met))
 }
 
 fn answer(

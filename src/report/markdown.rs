@@ -12,7 +12,7 @@ use crate::text::{self, gate};
 /// Writes a table and an empty line.
 fn table<const N: usize>(
     f: &mut fmt::Formatter<'_>,
-    head: [&str; N],
+    head: &str,
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> fmt::Result {
     writeln!(f, "{}", markdown(head, rows.into_iter().map(Vec::from)))
@@ -46,7 +46,7 @@ impl Display for Report {
         )?;
         table(
             f,
-            ["part", "fingerprint"],
+            "part | fingerprint",
             [
                 ["model", &made.model],
                 ["weights", &made.weights],
@@ -74,14 +74,7 @@ impl Report {
         rows.extend(finished.and_then(|finished| test_row(finished, self.images[2])));
         table(
             f,
-            [
-                "split",
-                "images>",
-                "float>",
-                "quantized>",
-                "95 % interval>",
-                "drop, points>",
-            ],
+            "split | images> | float> | quantized> | 95 % interval> | drop, points>",
             rows,
         )?;
         writeln!(
@@ -163,15 +156,7 @@ impl Report {
         writeln!(f, "## Bit-widths\n")?;
         table(
             f,
-            [
-                "stage",
-                "block",
-                "layer",
-                "bits>",
-                "weights>",
-                "bytes>",
-                "float bytes>",
-            ],
+            "stage | block | layer | bits> | weights> | bytes> | float bytes>",
             self.allocation.iter().map(|line| {
                 [
                     line.stage.clone(),
@@ -199,14 +184,7 @@ impl Report {
         let rows = self.front.iter().map(row_of_front);
         table(
             f,
-            [
-                "bytes>",
-                "saved>",
-                "drop, points>",
-                "likely",
-                "basis",
-                "candidate",
-            ],
+            "bytes> | saved> | drop, points> | likely | basis | candidate",
             rows,
         )
     }
@@ -218,7 +196,7 @@ impl Report {
         writeln!(f, "## Commands\n")?;
         table(
             f,
-            ["event>", "time", "command", "answer"],
+            "event> | time | command | answer",
             self.commands.iter().map(|given| {
                 let answer = match given.accepted {
                     true => given.answer.clone(),
@@ -295,7 +273,7 @@ fn sensitivity(f: &mut fmt::Formatter<'_>, curves: &Curves) -> fmt::Result {
         let measured = curves.measured.iter().filter(|m| m.curve == curve);
         table(
             f,
-            ["layer", "bits>", "drop>", "drift>"],
+            "layer | bits> | drop> | drift>",
             measured.map(|m| {
                 [
                     m.layer.clone().unwrap_or_default(),
@@ -312,14 +290,7 @@ fn sensitivity(f: &mut fmt::Formatter<'_>, curves: &Curves) -> fmt::Result {
     )?;
     table(
         f,
-        [
-            "bits>",
-            "drop together>",
-            "sum of drops>",
-            "interaction>",
-            "drift together>",
-            "sum of drifts>",
-        ],
+        "bits> | drop together> | sum of drops> | interaction> | drift together> | sum of drifts>",
         curves.interactions.iter().map(|i| {
             [
                 i.bits.to_string(),

@@ -184,7 +184,7 @@ impl Report {
                 settings.search_images,
                 settings.test_images,
             ],
-            incumbent: incumbent(tree, settings),
+            incumbent: Incumbent::of(tree),
             finished: Finished::new(tree, *counters, *totals, &summary.folder),
             allocation: allocation(tree, settings),
             front: front.iter().map(|p| FrontLine::new(p, settings)).collect(),
@@ -195,20 +195,24 @@ impl Report {
     }
 }
 
-fn incumbent(tree: &Tree, settings: &Settings) -> Option<Incumbent> {
-    let candidate = tree.get(tree.incumbent?)?;
-    let confirmed = candidate.confirmation?;
-    let (low, high) = wilson_95(confirmed.correct, confirmed.images);
-    Some(Incumbent {
-        candidate: candidate.id,
-        memory_bytes: candidate.bytes,
-        memory_saving_percent: saving_percent(candidate.bytes, settings.space.float_bytes()),
-        accuracy: confirmed.accuracy(),
-        accuracy_interval: [100.0 * low, 100.0 * high],
-        accuracy_float: percent(confirmed.float_correct, confirmed.images),
-        accuracy_drop: confirmed.drop(),
-        drift: candidate.drift,
-    })
+impl Incumbent {
+    /// The incumbent of a search tree; none before a confirmation is met.
+    pub fn of(tree: &Tree) -> Option<Self> {
+        let candidate = tree.get(tree.incumbent?)?;
+        let float = tree.settings.as_ref()?.space.float_bytes();
+        let confirmed = candidate.confirmation?;
+        let (low, high) = wilson_95(confirmed.correct, confirmed.images);
+        Some(Incumbent {
+            candidate: candidate.id,
+            memory_bytes: candidate.bytes,
+            memory_saving_percent: saving_percent(candidate.bytes, float),
+            accuracy: confirmed.accuracy(),
+            accuracy_interval: [100.0 * low, 100.0 * high],
+            accuracy_float: percent(confirmed.float_correct, confirmed.images),
+            accuracy_drop: confirmed.drop(),
+            drift: candidate.drift,
+        })
+    }
 }
 
 fn allocation(tree: &Tree, settings: &Settings) -> Vec<LayerLine> {

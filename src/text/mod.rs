@@ -9,8 +9,8 @@ pub mod table;
 use crate::evaluate::{Verdict, percent};
 use crate::profile::{ConstraintChange, GateMode, Level, Screening, SearchConfig, Strategy};
 use crate::search::{
-    Candidate, CandidateId, Command, Event, GateDecision, GateReason, Group, Judgement, Origin,
-    StopReason, Tree,
+    Candidate, CandidateId, CloseReason, Command, Event, GateDecision, GateReason, Group,
+    Judgement, Origin, Settings, StopReason, Tree,
 };
 use numbers::{bytes, count, drift, drift_change, points};
 
@@ -57,19 +57,41 @@ pub fn title(tree: &Tree, id: CandidateId, marks: Marks) -> String {
 
 /// The change that made a candidate: `stage2 -> 4`; for other than single moves, its origin.
 pub fn change(candidate: &Candidate, marks: Marks) -> String {
-    if let Some(change) = &candidate.change {
-        return format!("{} {} {}", change.group, marks.arrow, change.bits);
+    match &candidate.change {
+        Some(change) => format!("{} {} {}", change.group, marks.arrow, change.bits),
+        None => origin(candidate.origin).title.to_owned(),
     }
-    String::from(match candidate.origin {
-        Origin::Start => "start",
-        Origin::Lowest => "all lowest",
-        Origin::Search | Origin::Manual => "several layers",
-        Origin::Probe => "drift probe",
-        Origin::Allocated => "allocation",
-        Origin::Enumerated => "enumerated",
-        Origin::Drawn => "random draw",
-        Origin::Pin => "clamped to pins",
-    })
+}
+
+/// The texts for the origin of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OriginText {
+    /// The title of a candidate that is no single move.
+    pub title: &'static str,
+    /// A tag beside the title, empty for the usual origins.
+    pub tag: &'static str,
+    /// A phrase that explains the origin.
+    pub phrase: &'static str,
+}
+
+/// The texts for an origin.
+pub fn origin(origin: Origin) -> OriginText {
+    let (title, tag, phrase) = match origin {
+        Origin::Start => ("start", "", "the start of the search"),
+        Origin::Lowest => ("all lowest", "", "the lowest bit-width everywhere"),
+        Origin::Search => ("several layers", "", "proposed by the search"),
+        Origin::Probe => ("drift probe", "probe", "lowered alone to measure its drift"),
+        Origin::Allocated => (
+            "allocation",
+            "predicted",
+            "predicted from single-group drifts",
+        ),
+        Origin::Enumerated => ("enumerated", "", "the next one in order of bytes"),
+        Origin::Drawn => ("random draw", "drawn", "drawn at random"),
+        Origin::Manual => ("several layers", "manual", "set by the user"),
+        Origin::Pin => ("clamped to pins", "pin", "clamped to satisfy a pin"),
+    };
+    OriginText { title, tag, phrase }
 }
 
 /// The name of a group in a sentence.
@@ -82,74 +104,64 @@ pub fn group(group: &Group) -> String {
 
 /// The sentence for an event, and its importance. `tree` has applied the event already.
 pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
-    use Importance::{Decision, Detail, Milestone, Problem};
-    let title = |id: CandidateId| title(tree, id, marks);
+    let sentence = match event {
+        Event::Proposed { .. }
+        | Event::Measured { .. }
+        | Event::Gated { .. }
+        | Event::Screened { .. }
+        | Event::Confirmed { .. }
+        | Event::BaseChanged { .. }
+        | Event::IncumbentChanged { .. } => of_candidate(tree, event, marks),
+        _ => of_search(event, marks),
+    };
+    (importance(event), sentence)
+}
+
+fn importance(event: &Event) -> Importance {
     match event {
-        Event::Started { settings } => {
-            let menu: Vec<String> = settings
-                .space
-                .menu
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            let text = format!(
-                "search started: {}, {}, {} layers of {} bits, {}{}",
-                settings.name,
-                strategy(settings.search.strategy),
-                settings.space.layers.len(),
-                menu.join(" "),
-                settings.constraint,
-                screening(&settings.search).map_or_else(String::new, |s| format!(", {s}")),
-            );
-            (Milestone, text)
-        }
-        Event::Baseline { correct } => {
-            let share = percent(correct.correct(), correct.len());
-            let images = count(correct.len() as u64);
-            (
-                Milestone,
-                format!(
-                    "the float network classifies {} % of {images} images correctly",
-                    points(share)
-                ),
-            )
-        }
-        Event::LevelOpened {
-            level: opened,
-            groups,
-        } => (
-            Decision,
-            format!(
-                "{} level opened: {} groups to lower",
-                level(*opened),
-                groups.len()
-            ),
-        ),
-        Event::LevelClosed { level: closed } => {
-            (Decision, format!("{} level closed", level(*closed)))
-        }
-        Event::RoundOpened {
-            round, base, open, ..
-        } => (
-            Detail,
-            format!("round {round} on {base}: {open} groups open"),
-        ),
+        Event::Proposed {
+            origin: Origin::Manual | Origin::Pin,
+            ..
+        } => Importance::Milestone,
+        Event::Proposed { .. }
+        | Event::Measured { .. }
+        | Event::RoundOpened { .. }
+        | Event::BeamKept { .. }
+        | Event::GroupClosed { .. } => Importance::Detail,
+        Event::LevelOpened { .. }
+        | Event::LevelClosed { .. }
+        | Event::Gated { .. }
+        | Event::Screened { .. }
+        | Event::BaseChanged { .. } => Importance::Decision,
+        Event::Started { .. }
+        | Event::Baseline { .. }
+        | Event::Confirmed { .. }
+        | Event::IncumbentChanged { .. }
+        | Event::CommandAccepted { .. }
+        | Event::Tested { .. }
+        | Event::Finished { .. } => Importance::Milestone,
+        Event::CommandRefused { .. } => Importance::Problem,
+    }
+}
+
+/// The sentence for an event about one candidate.
+fn of_candidate(tree: &Tree, event: &Event, marks: Marks) -> String {
+    let title = |id: &CandidateId| title(tree, *id, marks);
+    let judged = |id, text, j| format!("{} {text}: {}", title(id), judgement(j, marks));
+    match event {
         Event::Proposed {
             candidate,
             parent,
-            origin: why,
+            origin: made_by,
             bytes: size,
             ..
         } => {
             let from = parent.map_or(String::new(), |p| format!(" from {p}"));
-            let text = format!(
-                "{} proposed{from}{}, {}",
-                title(*candidate),
-                origin(*why),
-                bytes(*size)
-            );
-            let by_hand = matches!(why, Origin::Manual | Origin::Pin);
-            (if by_hand { Milestone } else { Detail }, text)
+            let why = match made_by {
+                Origin::Start | Origin::Search => String::new(),
+                other => format!(" ({})", origin(*other).phrase),
+            };
+            format!("{} proposed{from}{why}, {}", title(candidate), bytes(*size))
         }
         Event::Measured {
             candidate,
@@ -160,111 +172,110 @@ pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
         } => {
             let parent = tree.get(*candidate).and_then(|c| c.parent);
             let change = parent.map(|p| format!(", {} vs {p}", drift_change(*added)));
-            let known = if *cached { ", cached" } else { "" };
-            let text = format!(
-                "{} drift {}{}{known}",
-                title(*candidate),
-                drift(*d),
-                change.unwrap_or_default()
-            );
-            (Detail, text)
+            let cached = if *cached { ", cached" } else { "" };
+            let change = change.unwrap_or_default();
+            format!("{} drift {}{change}{cached}", title(candidate), drift(*d))
         }
-        Event::Gated { candidate, reason } => (
-            Decision,
-            format!("{} {}", title(*candidate), gate(reason, marks)),
-        ),
+        Event::Gated { candidate, reason } => {
+            format!("{} {}", title(candidate), gate(reason, marks))
+        }
         Event::Screened {
             candidate,
             judgement: j,
             ..
-        } => {
-            let word = if j.verdict == Verdict::Met {
-                "passed screening"
-            } else {
-                "failed screening"
-            };
-            (
-                Decision,
-                format!("{} {word}: {}", title(*candidate), judgement(j, marks)),
-            )
-        }
+        } => match j.verdict {
+            Verdict::Met => judged(candidate, "passed screening", j),
+            _ => judged(candidate, "failed screening", j),
+        },
         Event::Confirmed {
             candidate,
             judgement: j,
             ..
-        } => {
-            let word = if j.verdict == Verdict::Met {
-                "confirmed"
-            } else {
-                "failed confirmation on the search split"
-            };
-            (
-                Milestone,
-                format!("{} {word}: {}", title(*candidate), judgement(j, marks)),
-            )
+        } => match j.verdict {
+            Verdict::Met => judged(candidate, "confirmed", j),
+            _ => judged(candidate, "failed confirmation", j),
+        },
+        Event::BaseChanged { candidate, reason } => {
+            format!("{} is the new base: {}", title(candidate), reason.text())
         }
-        Event::BaseChanged { candidate, reason } => (
-            Decision,
-            format!("{} is the new base: {}", title(*candidate), reason.text()),
-        ),
-        Event::BeamKept { states } => {
-            let titles: Vec<String> = states.iter().map(ToString::to_string).collect();
-            (Detail, format!("the beam keeps {}", titles.join(", ")))
-        }
-        Event::GroupClosed {
-            group, at, reason, ..
-        } => (
-            Detail,
-            format!(
-                "{} is closed from {at} bits down: {}",
-                self::group(group),
-                close(*reason)
-            ),
-        ),
         Event::IncumbentChanged {
             candidate: Some(id),
         } => {
             let size = tree.get(*id).map_or(0, |c| c.bytes);
-            (
-                Milestone,
-                format!("{} is the new incumbent, {}", title(*id), bytes(size)),
-            )
+            format!("{} is the new incumbent, {}", title(id), bytes(size))
         }
-        Event::IncumbentChanged { candidate: None } => (
-            Milestone,
-            String::from("no incumbent: no confirmed allocation satisfies the pins"),
-        ),
+        _ => String::from("no incumbent: no confirmed allocation satisfies the pins"),
+    }
+}
+
+/// The sentence for an event about the search as a whole.
+fn of_search(event: &Event, marks: Marks) -> String {
+    match event {
+        Event::Started { settings } => started(settings),
+        Event::Baseline { correct } => {
+            accuracy("the float network", correct.correct(), correct.len(), "")
+        }
+        Event::LevelOpened {
+            level: opened,
+            groups,
+        } => format!("{} level opened: {} groups", level(*opened), groups.len()),
+        Event::LevelClosed { level: closed } => format!("{} level closed", level(*closed)),
+        Event::RoundOpened {
+            round, base, open, ..
+        } => format!("round {round} on {base}: {open} groups open"),
+        Event::BeamKept { states } => {
+            let titles: Vec<String> = states.iter().map(ToString::to_string).collect();
+            format!("the beam keeps {}", titles.join(", "))
+        }
+        Event::GroupClosed {
+            group: closed,
+            at,
+            reason,
+            ..
+        } => {
+            let (closed, reason) = (group(closed), close(*reason));
+            format!("{closed} is closed from {at} bits down: {reason}")
+        }
         Event::CommandAccepted {
             command: c, note, ..
-        } => {
-            let text = if note.is_empty() {
-                command(c, marks)
-            } else {
-                note.clone()
-            };
-            (Milestone, text)
-        }
+        } => match note.is_empty() {
+            true => command(c, marks),
+            false => note.clone(),
+        },
         Event::CommandRefused {
             command: c, why, ..
-        } => (Problem, format!("{}: refused, {why}", command(c, marks))),
+        } => format!("{}: refused, {why}", command(c, marks)),
         Event::Tested {
             candidate,
             images,
             correct,
             ..
         } => {
-            let who = candidate.map_or(String::from("the float network"), |id| id.to_string());
-            let share = points(percent(*correct, *images));
-            let images = count(*images as u64);
-            (
-                Milestone,
-                format!("{who} classifies {share} % of the {images} test images correctly"),
-            )
+            let whose = candidate.map_or(String::from("the float network"), |id| id.to_string());
+            accuracy(&whose, *correct, *images, "test ")
         }
-        Event::Finished { reason, .. } => {
-            (Milestone, format!("search finished: {}", stop(*reason)))
-        }
+        Event::Finished { reason, .. } => format!("search finished: {}", stop(*reason)),
+        _ => String::new(),
     }
+}
+
+fn started(settings: &Settings) -> String {
+    let menu = settings.space.menu.iter().map(ToString::to_string);
+    format!(
+        "search started: {}, {}, {} layers of {} bits, {}{}",
+        settings.name,
+        strategy(settings.search.strategy),
+        settings.space.layers.len(),
+        menu.collect::<Vec<_>>().join(" "),
+        settings.constraint,
+        screening(&settings.search).map_or_else(String::new, |s| format!(", {s}")),
+    )
+}
+
+fn accuracy(whose: &str, correct: usize, images: usize, split: &str) -> String {
+    let share = points(percent(correct, images));
+    let images = count(images as u64);
+    format!("{whose} classifies {share} % of {images} {split}images correctly")
 }
 
 /// The gate's decision with its numbers: `passed the gate at drift 0.051: chance 0.62 ≥ 0.10`.
@@ -419,22 +430,7 @@ pub fn stop(reason: StopReason) -> &'static str {
     }
 }
 
-/// The origin of a candidate, empty for the usual one.
-pub fn origin(origin: Origin) -> &'static str {
-    match origin {
-        Origin::Start | Origin::Search => "",
-        Origin::Lowest => " as the lowest allocation",
-        Origin::Probe => " to measure its drift",
-        Origin::Allocated => " as predicted from single-group drifts",
-        Origin::Enumerated => " in order of bytes",
-        Origin::Drawn => " at random",
-        Origin::Manual => " by the user",
-        Origin::Pin => " to satisfy a pin",
-    }
-}
-
-fn close(reason: crate::search::CloseReason) -> &'static str {
-    use crate::search::CloseReason;
+fn close(reason: CloseReason) -> &'static str {
     match reason {
         CloseReason::Lowest => "it is at its lowest bit-width",
         CloseReason::Failed => "it failed screening",

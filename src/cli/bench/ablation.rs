@@ -111,19 +111,9 @@ fn median(numbers: impl Iterator<Item = f64>) -> f64 {
 }
 
 fn table(rows: &[Row]) -> String {
-    let head = [
-        "search",
-        "seconds>",
-        "x>",
-        "layer-forwards>",
-        "x>",
-        "images/s>",
-        "evaluations>",
-        "result, bytes>",
-        "peak MiB>",
-        "same decisions",
-    ];
-    markdown(head, rows.iter().map(Row::cells))
+    const HEAD: &str = "search | seconds> | x> | layer-forwards> | x> | images/s> | evaluations> | \
+                        result, bytes> | peak MiB> | same decisions";
+    markdown(HEAD, rows.iter().map(Row::cells))
 }
 
 /// The work of a run by its cause: what no optimization saves, and the requests for candidates.
@@ -157,7 +147,7 @@ fn breakdown(run: &Measured) -> String {
         share(rest),
         count(rest),
         count(total),
-        markdown(["requests", "number>", "layer-forwards>"], rows)
+        markdown("requests | number> | layer-forwards>", rows)
     )
 }
 

@@ -97,19 +97,9 @@ impl Row {
 impl std::fmt::Display for Comparison {
     /// A table in Markdown, and its summary as text.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let head = [
-            "gate",
-            "result, bytes>",
-            "drop, search>",
-            "drop, test>",
-            "evaluations>",
-            "drifts>",
-            "rejected>",
-            "audited>",
-            "layer-forwards>",
-            "seconds>",
-        ];
-        f.write_str(&markdown(head, self.searches.iter().map(Row::cells)))?;
+        const HEAD: &str = "gate | result, bytes> | drop, search> | drop, test> | evaluations> | drifts> | \
+                            rejected> | audited> | layer-forwards> | seconds>";
+        f.write_str(&markdown(HEAD, self.searches.iter().map(Row::cells)))?;
         let [with, without] = &self.searches;
         let change = |a: u64, b: u64, what: &str| {
             let share = 100.0 * (a as f64 - b as f64) / b.max(1) as f64;

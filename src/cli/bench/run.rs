@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::cli::process::peak_memory;
 use crate::evaluate::{Verdict, percent};
 use crate::journal::Journal;
+use crate::report::Incumbent;
 use crate::run::Summary;
 use crate::search::{Event, Tree};
 
@@ -148,8 +149,7 @@ impl Measured {
 
     /// The accuracy drop of the result on the search split, in points.
     pub(super) fn drop(&self) -> Option<f64> {
-        let incumbent = self.tree.get(self.tree.incumbent?)?;
-        incumbent.confirmation.map(|j| j.drop())
+        Incumbent::of(&self.tree).map(|found| found.accuracy_drop)
     }
 
     /// The accuracy drop of the result on the test split, in points.

@@ -336,13 +336,15 @@ impl fmt::Display for Comparison {
     /// Two tables in Markdown: the means, and every seed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let with_optimum = (self.rows.iter()).any(|r| r.figures.above_optimum_percent.is_some());
-        let head = |first| {
-            let mut head = vec![first, "bytes>", "vs greedy>"];
-            head.extend(with_optimum.then_some("above the optimum>"));
-            head.extend(["saved>", "drop, search>", "drop, test>", "evaluations>"]);
-            head.extend(["drifts>", "layer-forwards>", "seconds>"]);
-            head
+        let optimum = if with_optimum {
+            "above the optimum> | "
+        } else {
+            ""
         };
+        let head = format!(
+            "bytes> | vs greedy> | {optimum}saved> | drop, search> | drop, test> | evaluations> | drifts> | \
+             layer-forwards> | seconds>"
+        );
         writeln!(
             f,
             "Seed 0 is the profile as it stands. Every other one draws other calibration and search images (data.split_seed + \
@@ -357,12 +359,12 @@ impl fmt::Display for Comparison {
             )?;
         }
         let plural = if self.seeds == 1 { "" } else { "s" };
-        let title = format!("mean of {} seed{plural}", self.seeds);
+        let title = format!("mean of {} seed{plural} | {head}", self.seeds);
         let means = self.means();
         let rows = means
             .iter()
             .map(|mean| mean.figures.cells(mean.strategy.name(), with_optimum));
-        f.write_str(&markdown(head(&title), rows))?;
+        f.write_str(&markdown(&title, rows))?;
         if self.seeds < 2 {
             return Ok(());
         }
@@ -371,7 +373,8 @@ impl fmt::Display for Comparison {
             let name = format!("{}: {}", row.strategy.name(), row.seed);
             row.figures.real().cells(name, with_optimum)
         });
-        write!(f, "\n{}", markdown(head("strategy, seed"), rows))
+        let head = format!("strategy, seed | {head}");
+        write!(f, "\n{}", markdown(&head, rows))
     }
 }
 
