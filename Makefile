@@ -11,8 +11,8 @@ run: build ## build, then open the demo
 	@$(PROGRAM)
 
 test: libtorch ## run the whole test suite, with and without libtorch
+	$(CARGO) test --locked --no-default-features
 	$(CARGO) test --locked
-	$(CARGO) test --locked --no-default-features --lib
 
 libtorch: ## make sure of libtorch only, for plain cargo commands
 	@scripts/setup-libtorch.sh

@@ -3,8 +3,10 @@
 //! `cargo bench --no-default-features --bench interface` prints one table. A frame at 160x48 has to take less than 8 ms:
 //! thirty of them a second then leave three quarters of one core to the search.
 
-#[path = "../tests/common/network.rs"]
-mod network;
+#[path = "../tests/common"]
+mod common {
+    pub mod network;
+}
 #[allow(dead_code)]
 #[path = "../tests/tui/story.rs"]
 mod story;

@@ -6,20 +6,24 @@
 //! non-monotone noise, measured without the luck of a sample. The optimum is the smallest allocation whose true drop is
 //! within the limit, found by trying all 7^8 in the order of their bytes.
 
-#[path = "../tests/common/mod.rs"]
-mod common;
+#[allow(dead_code)]
+#[path = "../tests/common"]
+mod common {
+    pub mod driver;
+    pub mod landscape;
+}
 
 use aq4svit::evaluate::Landscape;
 use aq4svit::profile::{GateMode, Strategy};
 use aq4svit::quant::{Allocation, BitWidth};
 use aq4svit::search::Settings;
 use common::driver::Driver;
-use common::{LAYERS, MAX_DROP, width};
+use common::landscape::{self, LAYERS, MAX_DROP, width};
 
 const IMAGES: usize = 2000;
 
 fn settings() -> Settings {
-    let mut settings = common::settings();
+    let mut settings = landscape::settings();
     settings.space.menu = (2..=8).map(width).collect();
     for layer in &mut settings.space.layers {
         let bytes = |w: &BitWidth| (layer.weights * u64::from(w.bits())).div_ceil(8);

@@ -1,17 +1,14 @@
 //! The graphs against the authors' own networks: key lists, and fixtures made by the authors' code.
 
-#[path = "common/network.rs"]
-mod shared;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::network::demo;
 use aq4svit::network::{
     Architecture, Graph, Halves, Layout, ModelConfig, Neuron, Op, Range, TensorKind, TensorSpec,
 };
 use aq4svit::profile::Profile;
-use shared::demo;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

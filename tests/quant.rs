@@ -1,16 +1,13 @@
 //! The quantizer and the memory accounting on real networks.
 
-#[path = "common/network.rs"]
-mod shared;
-
 use std::path::Path;
 
+use crate::common::network::demo;
 use aq4svit::network::{Architecture, Graph, Layout, ModelConfig, TensorKind};
 use aq4svit::quant::{
     Affine, Allocation, BitWidth, MemoryModel, Scheme, pack, quantize, saving_percent, unpack,
 };
 use safetensors::SafeTensors;
-use shared::demo;
 
 fn config(architecture: Architecture) -> ModelConfig {
     ModelConfig {

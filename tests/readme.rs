@@ -17,6 +17,6 @@ fn the_key_table_is_the_keymap() {
     }
     assert!(
         text == right,
-        "run UPDATE_README=1 cargo test --test readme"
+        "run UPDATE_README=1 cargo test --test all readme"
     );
 }

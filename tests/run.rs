@@ -1,10 +1,9 @@
 //! Runs on a synthetic landscape: threads, journal, kill and resume, pause, faults, locks.
 
-mod common;
-
 use std::path::Path;
 use std::time::Duration;
 
+use crate::common::landscape::{settings, width};
 use aq4svit::evaluate::{
     Cancel, EvaluateError, Evaluator, Job, Landscape, Outcome, Progress, Work,
 };
@@ -13,7 +12,6 @@ use aq4svit::profile::{Pin, Profile};
 use aq4svit::report::Report;
 use aq4svit::run::{self, Command, Condition, Finished, Handle, Parts, RunError, Summary, Update};
 use aq4svit::search::{CandidateId, Counters, Engine, Event, Settings, Tree};
-use common::{settings, width};
 use proptest::prelude::*;
 
 const TEXT: &str = include_str!("../profiles/demo.toml");

@@ -14,7 +14,7 @@ use super::signals::Signals;
 use super::tricks::TrickArgs;
 use super::{NOTHING_MET, headless, interactive};
 use crate::run::{EvaluatorOptions, Finished, Handle, Summary};
-use crate::words;
+use crate::text;
 
 /// Flags of every command that shows a run.
 #[derive(Debug, clap::Args)]
@@ -124,7 +124,7 @@ impl Front {
             Front::Interactive => line(&finished.to_string())?,
             Front::Lines => {
                 line(&finished.to_string())?;
-                line(&words::gate::report(&finished.gate))?;
+                line(&text::gate::report(&finished.gate))?;
             }
         }
         Ok(match finished.is_met() {

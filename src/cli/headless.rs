@@ -17,8 +17,8 @@ use crate::journal::Entry;
 use crate::profile::Paths;
 use crate::run::{self, Handle, Summary, Update};
 use crate::search::{Command, Event, Tree};
+use crate::text::{self, Importance, Marks};
 use crate::tui::Signal;
-use crate::words::{self, Importance, Marks};
 
 /// Follows a run to its end.
 pub(crate) fn watch(
@@ -175,7 +175,7 @@ impl Watcher {
         if self.json {
             return offer_json(entry);
         }
-        match words::event(&self.tree, &entry.event, Marks::ASCII) {
+        match text::event(&self.tree, &entry.event, Marks::ASCII) {
             (Importance::Detail, _) => Ok(Reader::There),
             (_, text) => self.bar.suspend(|| offer(&format!("{text}\n"))),
         }

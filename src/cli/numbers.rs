@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-pub use crate::words::numbers::count as grouped;
+pub use crate::text::numbers::count as grouped;
 
 /// At most five characters, with three digits or more: `9216`, `36.9k`, `28.9M`. k is 1000.
 pub fn compact(number: u64) -> String {

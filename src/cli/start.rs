@@ -12,9 +12,9 @@ use super::{INTERRUPTED, resume, search, watch};
 use crate::profile::{DEFAULT, GateMode, Origin, Paths, Pin, Profile, size_text};
 use crate::quant::saving_percent;
 use crate::run::{self, RunError, Summary};
+use crate::text;
 use crate::tui;
 use crate::tui::start::{Chosen, ProfileEntry, Profiles, RunEntry, Values, ask};
-use crate::words;
 
 pub(crate) fn run(signals: Signals) -> Result<ExitCode> {
     Front::Interactive.check()?;
@@ -77,8 +77,8 @@ fn result(summary: &Summary) -> String {
             let drop = node.confirmation.map_or(0.0, |j| j.drop());
             format!(
                 "{}, {saved:.1} % saved, drop {}, {nodes} nodes",
-                words::numbers::bytes(node.bytes),
-                words::numbers::points(drop)
+                text::numbers::bytes(node.bytes),
+                text::numbers::points(drop)
             )
         }
         None => format!("{nodes} nodes, nothing confirmed"),
@@ -136,7 +136,7 @@ fn values(profile: &Profile) -> Values {
             .constraint
             .max_memory
             .map_or(String::new(), size_text),
-        strategy: words::strategy(profile.search.strategy).to_owned(),
+        strategy: text::strategy(profile.search.strategy).to_owned(),
         gate: match profile.gate.mode {
             GateMode::Adaptive => "adaptive",
             GateMode::Fixed => "fixed",

@@ -5,8 +5,8 @@ use std::fmt::{self, Display};
 use super::{FrontLine, Incumbent, Report};
 use crate::profile::Pin;
 use crate::run::{Curve, Curves, Finished};
-use crate::words::numbers::{count, points};
-use crate::words::{self, gate};
+use crate::text::numbers::{count, points};
+use crate::text::{self, gate};
 
 /// A table: its head, and rows of as many cells. Columns of which the head ends with `>` are aligned to the right.
 fn table<const N: usize>(
@@ -127,7 +127,7 @@ impl Report {
     fn how(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "## How it was searched\n")?;
         let search = &self.search;
-        let levels: Vec<&str> = search.levels.iter().map(|l| words::level(*l)).collect();
+        let levels: Vec<&str> = search.levels.iter().map(|l| text::level(*l)).collect();
         writeln!(f, "- Constraint: {}.", self.constraint)?;
         if let Some(chip) = &self.target {
             writeln!(f, "- Target: {} ({}).", chip.name, chip.title)?;
@@ -135,7 +135,7 @@ impl Report {
         writeln!(
             f,
             "- Strategy: {}, levels {}, seed {}; screening on {} images, {}.",
-            words::strategy(search.strategy),
+            text::strategy(search.strategy),
             levels.join(", "),
             search.seed,
             count(search.screen as u64),

@@ -18,7 +18,7 @@ use crate::profile::{Constraint, GateConfig, Pin, SearchConfig, Target, Tie};
 use crate::quant::{BitWidth, saving_percent};
 use crate::run::{Curves, Finished, RunError, Summary};
 use crate::search::{CandidateId, Event, GateEvidence, Predictor, Settings, Tree};
-use crate::words::{self, Marks};
+use crate::text::{self, Marks};
 
 /// The most predicted points of the front.
 const FRONT: usize = 40;
@@ -172,7 +172,7 @@ impl Report {
             condition: summary.condition.name(),
             constraint: tree.constraint,
             search: settings.search.clone(),
-            screening: words::screening(&settings.search),
+            screening: text::screening(&settings.search),
             gate: settings.gate,
             pins: tree.pins.clone(),
             ties: settings.space.ties.clone(),
@@ -236,7 +236,7 @@ fn given(entries: &[Entry]) -> Vec<Given> {
         Some(Given {
             seq: entry.seq,
             time: entry.time.clone(),
-            command: words::command(command, Marks::ASCII),
+            command: text::command(command, Marks::ASCII),
             answer: answer.clone(),
             accepted,
         })

@@ -7,7 +7,7 @@ use super::action::Action;
 use super::model::Model;
 use super::panes;
 use crate::search::{CandidateId, Command};
-use crate::words;
+use crate::text;
 
 /// What an entry of the list does.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +60,7 @@ pub fn entries(model: &Model, typed: &str) -> Vec<Entry> {
 fn json(model: &Model, typed: &str) -> Entry {
     match serde_json::from_str::<Command>(typed) {
         Ok(command) => Entry {
-            help: words::command(&command, model.theme.symbols.marks()),
+            help: text::command(&command, model.theme.symbols.marks()),
             choice: Choice::Send(command),
             name: String::from("command"),
             keys: String::new(),

@@ -2,8 +2,8 @@
 
 use aq4svit::checkpoint;
 
-use crate::hostile::{error, refused};
-use crate::pickles::{Pickle, all, archive, f32s, modern, one_tensor};
+use super::hostile::{error, refused};
+use super::pickles::{Pickle, all, archive, f32s, modern, one_tensor};
 
 #[test]
 fn archives_that_lie_are_refused() {

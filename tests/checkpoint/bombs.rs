@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use crate::hostile::error;
-use crate::pickles::{Pickle, f32s, legacy, modern};
+use super::hostile::error;
+use super::pickles::{Pickle, f32s, legacy, modern};
+use crate::common::alone::alone;
 
 /// The largest resident size of this process so far, in bytes.
 #[cfg(target_os = "linux")]
@@ -134,6 +135,10 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
 
 #[test]
 fn bombs_are_defused() {
+    alone(module_path!(), "bombs_are_defused", defuse_bombs);
+}
+
+fn defuse_bombs() {
     #[cfg(target_os = "linux")]
     let before = peak_memory();
     let numbers = f32s(&[1.0]);

@@ -6,7 +6,7 @@ use std::path::Path;
 use aq4svit::checkpoint;
 use proptest::prelude::*;
 
-use crate::pickles::{Pickle, View, f32s, legacy, modern, one_tensor};
+use super::pickles::{Pickle, View, f32s, legacy, modern, one_tensor};
 
 fn sample(name: &str) -> Vec<u8> {
     fs::read(

@@ -4,7 +4,7 @@ use std::fs;
 
 use aq4svit::checkpoint::{self, Contents};
 
-use crate::pickles::{Pickle, View, all, archive, f32s, legacy, modern, one_tensor};
+use super::pickles::{Pickle, View, all, archive, f32s, legacy, modern, one_tensor};
 
 /// What reading it says; panics when it can be read.
 pub fn error(bytes: &[u8]) -> String {

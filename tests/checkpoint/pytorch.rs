@@ -33,7 +33,7 @@ fn expected() -> BTreeMap<String, Expected> {
 
 /// A graph of which only the state dict matters.
 fn needing(tensors: &[(&str, &[usize])]) -> Graph {
-    let mut graph = crate::graph(
+    let mut graph = super::graph(
         r#"
         family = "spikformer"
         layout = "cifar"

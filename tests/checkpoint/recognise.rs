@@ -10,7 +10,7 @@ use aq4svit::network::{Graph, ModelConfig};
 use aq4svit::profile::{Profile, SHIPPED};
 use proptest::prelude::*;
 
-use crate::graph;
+use super::graph;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")

@@ -116,7 +116,7 @@ fn fixtures_fit_their_graphs() {
 
 #[test]
 fn the_demo_checkpoint_fits_its_graph() {
-    let graph = crate::network::demo();
+    let graph = crate::common::network::demo();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let dict = checkpoint::load(&root.join("assets/qkformer-fashion-mnist.safetensors")).unwrap();
     dict.check(&graph).unwrap();

@@ -4,8 +4,8 @@ use aq4svit::search::{Predictor, Tree};
 use aq4svit::tui::model::View;
 use aq4svit::tui::{Action, Effect, Forecast, update};
 
-use crate::screens::screen;
-use crate::story::Play;
+use super::screens::screen;
+use super::story::Play;
 
 #[test]
 fn every_change_is_predicted_at_once() {

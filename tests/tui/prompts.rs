@@ -6,8 +6,8 @@ use aq4svit::search::{Command, State};
 use aq4svit::tui::model::{Overlay, Pane, View};
 use aq4svit::tui::{Action, Effect};
 
-use crate::screens::screen;
-use crate::story::Play;
+use super::screens::screen;
+use super::story::Play;
 
 fn typed(play: &mut Play, text: &str) {
     play.act(Action::EraseLine);

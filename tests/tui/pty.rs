@@ -1,15 +1,12 @@
 //! The interface in a real (pseudo) terminal: what it shows, and that the terminal is as before however it ends.
-//! The child is this very test program, running [`crate::watch`].
+//! The child is this very test program, running [`super::watch`].
 
-#[path = "../common/terminal.rs"]
-mod terminal;
-
+use crate::common::terminal::Terminal;
 use portable_pty::CommandBuilder;
-use terminal::Terminal;
 
 fn start(mode: &str) -> Terminal {
     let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "--nocapture", "watch::watch"]);
+    command.args(["--ignored", "--exact", "--nocapture", "tui::watch::watch"]);
     command.env("WATCH", mode);
     Terminal::start(command)
 }

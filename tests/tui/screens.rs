@@ -10,7 +10,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
-use crate::story::{Play, demo_settings};
+use super::story::{Play, demo_settings};
 
 pub fn draw(model: &Model, (columns, rows): (u16, u16)) -> Terminal<TestBackend> {
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
@@ -49,7 +49,7 @@ fn a_search_at_work() {
 #[test]
 fn before_anything_is_known() {
     let nothing = text(
-        draw(&crate::story::model(Theme::colour(), SMALL), SMALL)
+        draw(&super::story::model(Theme::colour(), SMALL), SMALL)
             .backend()
             .buffer(),
     );

@@ -11,7 +11,7 @@ use aq4svit::tui::{Ending, Model, Outcome, SaveError, Screen, Session, Signal, r
 use crossbeam_channel::{Receiver, Sender, never, unbounded};
 use crossterm::event::{Event, KeyCode, KeyEvent};
 
-use crate::story::{Story, demo_settings};
+use super::story::{Story, demo_settings};
 
 #[derive(Default)]
 struct Counter {

@@ -7,7 +7,7 @@ use aq4svit::search::{CandidateId, Command, Event, Group, Origin, State};
 use aq4svit::tui::model::{Confirm, Fold, Overlay, Pane, Status, ToastKind, View};
 use aq4svit::tui::{Action, Effect, Outcome, SaveError, Signal, update};
 
-use crate::story::Play;
+use super::story::Play;
 
 const SIZE: (u16, u16) = (160, 48);
 

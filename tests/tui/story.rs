@@ -15,7 +15,7 @@ use aq4svit::tui::theme::Theme;
 use aq4svit::tui::{Action, Effect, Forecast, update};
 use jiff::tz::TimeZone;
 
-use super::network::demo;
+use crate::common::network::demo;
 
 /// The demo's network as the search sees it.
 pub fn demo_space() -> Space {

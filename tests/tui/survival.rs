@@ -18,8 +18,8 @@ use aq4svit::tui::{Action, SaveError, Signal, update};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::prelude::*;
 
-use crate::screens::draw;
-use crate::story::{Story, demo_settings, model};
+use super::screens::draw;
+use super::story::{Story, demo_settings, model};
 
 #[derive(Clone, Debug)]
 enum Step {

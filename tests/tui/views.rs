@@ -3,14 +3,14 @@
 use aq4svit::evaluate::{BINS, Potentials, SitePotentials};
 use aq4svit::run::{Probed, Totals, Update};
 use aq4svit::search::{CandidateId, Command, Group, Origin, State};
+use aq4svit::text::Importance;
 use aq4svit::tui::model::{Filter, Overlay, Pane, Replay, View};
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
 use aq4svit::tui::{Action, Effect};
-use aq4svit::words::Importance;
 use ratatui::style::{Color, Modifier};
 
-use crate::screens::screen;
-use crate::story::{Play, demo_settings};
+use super::screens::screen;
+use super::story::{Play, demo_settings};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
@@ -80,7 +80,7 @@ fn every_view_when_the_terminal_is_too_small() {
 /// Every cell's look as a letter, and what each letter stands for; a dot for the terminal's own.
 fn painted(play: &Play) -> String {
     let size = play.model.size;
-    let drawn = crate::screens::draw(&play.model, size);
+    let drawn = super::screens::draw(&play.model, size);
     let buffer = drawn.backend().buffer().clone();
     let mut looks = vec![];
     let mut text = screen(play);
@@ -448,7 +448,7 @@ fn themes_change_colours_and_nothing_else() {
     let before = screen(&play);
     let mut seen = vec![];
     for _ in 0..5 {
-        let buffer = crate::screens::draw(&play.model, (120, 40));
+        let buffer = super::screens::draw(&play.model, (120, 40));
         let buffer = buffer.backend().buffer().clone();
         assert_eq!(aq4svit::tui::as_text(&buffer), before);
         assert!(!seen.contains(&buffer), "{:?}", play.model.theme.name);
@@ -498,9 +498,9 @@ fn what_the_screen_shows_is_written() {
 /// A journal as a second screen hears it.
 fn watched(size: (u16, u16), jobs: usize) -> Play {
     let mut play = Play::new(size);
-    play.model = crate::story::model(Theme::colour(), size);
+    play.model = super::story::model(Theme::colour(), size);
     play.model.replay = Some(Replay::new());
-    play.story = crate::story::Story::new(demo_settings());
+    play.story = super::story::Story::new(demo_settings());
     let mut heard = play.story.start();
     for _ in 0..jobs {
         heard.extend(play.story.answer());
@@ -730,7 +730,7 @@ fn colours_of_every_view() {
     play.jobs(70);
     for (name, action) in VIEWS {
         play.act(action);
-        let drawn = crate::screens::draw(&play.model, play.model.size);
+        let drawn = super::screens::draw(&play.model, play.model.size);
         let picture = aq4svit::tui::as_svg(drawn.backend().buffer());
         insta::assert_snapshot!(format!("colours_{name}"), picture);
     }

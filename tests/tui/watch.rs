@@ -1,5 +1,5 @@
-//! The interface in this terminal, on the synthetic landscape, for those who work on it (and for [`crate::pty`]):
-//! `cargo test --no-default-features --test tui -- --ignored --nocapture watch`.
+//! The interface in this terminal, on the synthetic landscape, for those who work on it (and for [`super::pty`]):
+//! `cargo test --no-default-features --test all -- --ignored --nocapture tui::watch`.
 
 use std::path::PathBuf;
 use std::thread;
@@ -11,7 +11,7 @@ use aq4svit::search::Command;
 use aq4svit::tui::{Ends, SaveError, Session, Signal, run};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::story::{Story, demo_settings};
+use super::story::{Story, demo_settings};
 
 /// A search at a pace that a person can follow, until nobody listens any more.
 fn work(news: &Sender<Update>, steering: &Receiver<Command>, mode: &str) -> Option<()> {

@@ -10,7 +10,7 @@ use crate::cli::numbers::grouped;
 use crate::evaluate::Verdict;
 use crate::quant::Allocation;
 use crate::search::GateEvidence;
-use crate::words;
+use crate::text;
 
 /// One search.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -129,7 +129,7 @@ impl std::fmt::Display for Comparison {
             with.held_back,
             self.judged_without,
             self.met_without,
-            words::gate::false_rejections(&self.evidence),
+            text::gate::false_rejections(&self.evidence),
         );
         writeln!(f, "{text}")
     }

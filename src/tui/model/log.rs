@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::scroll::Scroll;
-use crate::words::Importance;
+use crate::text::Importance;
 
 /// A line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

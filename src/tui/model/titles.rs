@@ -3,7 +3,6 @@
 use super::Model;
 use crate::search::{Candidate, CandidateId};
 use crate::tui::text;
-use crate::words;
 
 /// The least columns in which a change still says what it changes.
 const LEAST_CHANGE: usize = 10;
@@ -11,7 +10,7 @@ const LEAST_CHANGE: usize = 10;
 impl Model {
     /// A candidate in a few words: `#12 stage2 → 4`.
     pub fn title(&self, id: CandidateId) -> String {
-        words::title(&self.tree, id, self.theme.symbols.marks())
+        text::title(&self.tree, id, self.theme.symbols.marks())
     }
 
     /// [`Model::title`] in at most `columns` columns; of what does not fit, the group's name gives way.
@@ -29,7 +28,7 @@ impl Model {
 
     /// What a candidate changed: `stage2 → 4`, or `start`.
     pub fn change(&self, candidate: &Candidate) -> String {
-        words::change(candidate, self.theme.symbols.marks())
+        text::change(candidate, self.theme.symbols.marks())
     }
 
     /// [`Model::change`] in at most `columns` columns: `stage1…1_conv → 4`.

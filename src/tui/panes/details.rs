@@ -10,7 +10,6 @@ use crate::search::{Candidate, GateDecision, Judgement, Origin, State};
 use crate::tui::model::{Model, Pane, ancestors};
 use crate::tui::text::{self, bytes, bytes_change, count, points};
 use crate::tui::widgets::{Sentence, labelled};
-use crate::words;
 
 /// The facts about the selected node.
 pub struct Details;
@@ -53,7 +52,7 @@ fn lines(model: &Model, node: &Candidate, columns: u16) -> Vec<Line<'static>> {
         add("", Line::raw(most));
     }
     if let Some(reason) = &node.gate {
-        let text = words::gate(reason, model.theme.symbols.marks());
+        let text = text::gate(reason, model.theme.symbols.marks());
         let (_, _, style) = gate::decision(model, reason.decision);
         for (i, line) in text::wrap(&text, usize::from(room)).into_iter().enumerate() {
             let mut line = Line::styled(line, style);
@@ -212,7 +211,7 @@ fn accuracy(model: &Model, judgement: &Judgement, room: u16) -> Line<'static> {
 }
 
 fn loss(model: &Model, judgement: &Judgement, room: u16) -> Line<'static> {
-    let text = words::judgement(judgement, model.theme.symbols.marks());
+    let text = text::judgement(judgement, model.theme.symbols.marks());
     Sentence::new(model, room).add(text).line()
 }
 

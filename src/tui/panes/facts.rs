@@ -9,7 +9,6 @@ use crate::evaluate::CacheUse;
 use crate::tui::model::{Model, Pane, Task, Worker};
 use crate::tui::text::{self, bytes, count, duration, durations, large};
 use crate::tui::widgets::{Sentence, bar, cell, labelled, number};
-use crate::words;
 
 /// The run in numbers.
 pub struct Facts;
@@ -74,12 +73,12 @@ fn search(model: &Model, room: u16) -> Line<'static> {
             model.status().text(),
             model.theme.palette.strong,
         ))
-        .maybe(settings.map(|s| words::strategy(s.search.strategy)))
+        .maybe(settings.map(|s| text::strategy(s.search.strategy)))
         .maybe(
             model
                 .tree
                 .level
-                .map(|l| format!("{} level", words::level(l))),
+                .map(|l| format!("{} level", text::level(l))),
         )
         .maybe((model.tree.round > 0).then(|| format!("round {}", model.tree.round)))
         .add(format!(

@@ -8,12 +8,12 @@ use super::component::Component;
 use crate::evaluate::Verdict;
 use crate::profile::GateMode;
 use crate::search::{Candidate, GateDecision, GateEvidence, GateReason, Proxy};
+use crate::text::gate::{self as gate_text, false_rejections};
 use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
 use crate::tui::model::{Model, Pane, Scroll};
 use crate::tui::text;
 use crate::tui::widgets::{Sentence, cell, indented, number};
-use crate::words::gate::{self as words, false_rejections};
 
 const DRIFT: usize = 6;
 const NUMBERS: usize = 14;
@@ -167,8 +167,8 @@ fn heading(model: &Model, columns: u16, height: u16) -> Vec<Line<'static>> {
     let rates = Sentence::new(model, columns).add(false_rejections(evidence));
     if height >= TALL {
         let verdicts = Sentence::new(model, columns)
-            .add(format!("passed: {}", words::verdicts(evidence.passed)))
-            .add(format!("audits: {}", words::verdicts(evidence.audited)));
+            .add(format!("passed: {}", gate_text::verdicts(evidence.passed)))
+            .add(format!("audits: {}", gate_text::verdicts(evidence.audited)));
         lines.extend([verdicts.line(), rates.line()]);
         lines.extend(proxies(model, columns));
     } else {
@@ -204,8 +204,8 @@ fn proxies(model: &Model, columns: u16) -> Vec<Line<'static>> {
     let mut lines = vec![line(titles, palette.dim)];
     lines.extend(model.gate.evidence.proxies.iter().map(|p| {
         let (rho, tau) = (
-            words::correlation(p.spearman),
-            words::correlation(p.kendall),
+            gate_text::correlation(p.spearman),
+            gate_text::correlation(p.kendall),
         );
         let cells = [p.proxy.name(), &p.n.to_string(), &rho, &tau];
         line(cells, palette.text)

@@ -3,11 +3,11 @@
 use ratatui::text::{Line, Span};
 
 use super::component::Component;
+use crate::text::Importance;
 use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
 use crate::tui::model::{Model, Pane, Scroll};
 use crate::tui::text;
-use crate::words::Importance;
 
 const SCOPE: Scope = Scope::Pane("log");
 #[rustfmt::skip]

@@ -10,7 +10,6 @@ use crate::tui::keys::{Binding, Scope, bind};
 use crate::tui::model::{Filter, Fold, Joint, Model, Pane, Row, Scroll};
 use crate::tui::text;
 use crate::tui::widgets::{cell, number, spinner};
-use crate::words;
 
 const STATE: usize = 13;
 /// The columns of a state's sign between blanks.
@@ -265,8 +264,8 @@ fn node_row(model: &Model, tree_row: &Row, node: &Candidate, columns: Columns) -
 fn note(model: &Model, node: &Candidate) -> String {
     let symbols = &model.theme.symbols;
     match (node.judgement(), node.gate) {
-        (Some(judgement), _) => words::images(judgement),
-        (None, Some(gate)) => words::gate_numbers(&gate, symbols.marks()),
+        (Some(judgement), _) => text::images(judgement),
+        (None, Some(gate)) => text::gate_numbers(&gate, symbols.marks()),
         (None, None) => String::new(),
     }
 }

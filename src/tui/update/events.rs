@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::journal::Entry;
 use crate::run::{Probed, Update};
 use crate::search::{Event, Origin};
+use crate::text::{self, Importance};
 use crate::tui::model::{AllocationPane, LogLine, Model, Overlay, Status, ToastKind};
-use crate::words::{self, Importance};
 
 /// Folds one update in.
 pub fn fold(model: &mut Model, update: Update) {
@@ -74,7 +74,7 @@ pub fn event(model: &mut Model, entry: &Entry) {
         }
         Event::CommandAccepted { command, note, .. } if own => {
             let text = if note.is_empty() {
-                words::command(command, model.theme.symbols.marks())
+                text::command(command, model.theme.symbols.marks())
             } else {
                 note.clone()
             };
@@ -84,7 +84,7 @@ pub fn event(model: &mut Model, entry: &Entry) {
             model.expecting = None;
             let text = format!(
                 "{}: {why}",
-                words::command(command, model.theme.symbols.marks())
+                text::command(command, model.theme.symbols.marks())
             );
             model.toast(ToastKind::Bad, text);
         }
@@ -98,7 +98,7 @@ pub fn event(model: &mut Model, entry: &Entry) {
         _ => {}
     }
     model.nodes.stale = true;
-    let (importance, text) = words::event(&model.tree, &entry.event, model.theme.symbols.marks());
+    let (importance, text) = text::event(&model.tree, &entry.event, model.theme.symbols.marks());
     let time = time_of_day(model, &entry.time);
     model.log.push(LogLine {
         time,

@@ -12,7 +12,6 @@ use crate::tui::layout::{Layout, SLIDER_TEXT};
 use crate::tui::model::{Model, Status, Task, Work};
 use crate::tui::text::{self, count, large, points};
 use crate::tui::widgets::{Sentence, bar, labelled, line_area, spinner};
-use crate::words;
 
 const LABEL: u16 = 10;
 
@@ -132,7 +131,7 @@ fn title(model: &Model, frame: &mut Frame, area: Rect, large: bool) {
     let mut left = Sentence::new(model, room).add(Line::styled(name, palette.strong));
     if large {
         left =
-            left.maybe(settings.map(|s| format!("{} search", words::strategy(s.search.strategy))));
+            left.maybe(settings.map(|s| format!("{} search", text::strategy(s.search.strategy))));
     }
     left = left.add(model.run.device.clone());
     if large {
@@ -180,7 +179,7 @@ fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
         let recalled =
             (recalled > 0).then(|| format!("{} results of earlier runs used", count(recalled)));
         return Sentence::new(model, columns)
-            .add(Line::styled(words::stop(reason), palette.strong))
+            .add(Line::styled(text::stop(reason), palette.strong))
             .maybe(test)
             .maybe(recalled)
             .add(Line::styled(
@@ -192,7 +191,7 @@ fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
     let level = model
         .tree
         .level
-        .map(|l| format!("{} level", words::level(l)));
+        .map(|l| format!("{} level", text::level(l)));
     let round = (model.tree.round > 0).then(|| format!("round {}", model.tree.round));
     let start = Sentence::new(model, columns).maybe(level).maybe(round);
     let Some(job) = model.activity.work else {

@@ -7,7 +7,6 @@ use crate::tui::model::{Edit, Model};
 use crate::tui::panes::gate;
 use crate::tui::text::{self, bytes, bytes_change, points};
 use crate::tui::widgets::Sentence;
-use crate::words;
 
 /// What is known of a node, or of the change being made of it, in `height` lines with the titles of
 /// the list as the last.
@@ -133,7 +132,7 @@ fn short_details(model: &Model, node: &Candidate, columns: u16, with_gate: bool)
         .add(Line::styled(word, style))
         .maybe(
             node.judgement()
-                .map(|j| words::judgement(j, symbols.marks())),
+                .map(|j| text::judgement(j, symbols.marks())),
         )
         .maybe(
             node.gate

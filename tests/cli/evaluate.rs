@@ -1,6 +1,5 @@
 //! `evaluate` by the real binary on real samples: CIFAR-10 records and a folder of photographs, with the weights of the
 //! authors' fixtures (which are random: what is checked is that every number is the network's on these very images).
-#![cfg(feature = "torch")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

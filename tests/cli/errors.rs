@@ -1,11 +1,8 @@
 //! Bad input: each gives a message that names the thing, an exit code, and no panic.
-#![cfg(feature = "torch")]
 
-#[path = "../common/demo.rs"]
-mod demo;
 mod rules;
 
-use demo::{Demo, first_items};
+use crate::common::demo::{Demo, first_items};
 
 /// Runs a headless search of the small demo with overrides, which must fail with 1, and returns the message.
 fn refused(demo: &Demo, set: &[&str]) -> String {

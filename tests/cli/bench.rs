@@ -1,10 +1,6 @@
 //! `aq4svit bench --strategies` by the real binary.
-#![cfg(feature = "torch")]
 
-#[path = "common/demo.rs"]
-mod demo;
-
-use demo::Demo;
+use crate::common::demo::Demo;
 use serde_json::Value;
 
 const STRATEGIES: [&str; 6] = [

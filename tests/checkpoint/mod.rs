@@ -4,8 +4,6 @@ mod archives;
 mod bombs;
 mod damaged;
 mod hostile;
-#[path = "../common/network.rs"]
-mod network;
 mod pickles;
 mod pytorch;
 mod recognise;

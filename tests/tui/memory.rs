@@ -1,18 +1,12 @@
-//! A day of events leaves the interface as large as an hour of them. Alone in its process: what it measures is the
-//! process's own memory.
-#![cfg(target_os = "linux")]
-
-#[path = "common/network.rs"]
-mod network;
-#[allow(dead_code)]
-#[path = "tui/story.rs"]
-mod story;
+//! A day of events leaves the interface as large as an hour of them.
 
 use aq4svit::evaluate::Progress;
 use aq4svit::run::{Totals, Update};
 use aq4svit::search::{CandidateId, Event};
 use aq4svit::tui::{Action, update};
-use story::Play;
+
+use super::story::Play;
+use crate::common::alone::alone;
 
 /// Bytes of this process in memory.
 fn resident() -> u64 {
@@ -26,6 +20,14 @@ fn resident() -> u64 {
 
 #[test]
 fn memory_stays_flat_over_a_million_events() {
+    alone(
+        module_path!(),
+        "memory_stays_flat_over_a_million_events",
+        a_million_events,
+    );
+}
+
+fn a_million_events() {
     let mut play = Play::new((120, 40));
     play.jobs(40);
     let nodes = play.model.tree.candidates.len() as u32;

@@ -1,14 +1,10 @@
 //! Networks of published sizes with random weights, at 224x224 pixels, by the real binary.
-#![cfg(feature = "torch")]
-
-#[path = "common/demo.rs"]
-mod demo;
 
 use std::collections::HashMap;
 
+use crate::common::demo::Demo;
 use aq4svit::network::Graph;
 use aq4svit::profile::{Profile, SHIPPED};
-use demo::Demo;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use serde_json::Value;

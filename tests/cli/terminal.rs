@@ -1,14 +1,8 @@
 //! The interface of the real binary on the real evaluator, as a person uses it, in a pseudo terminal.
-#![cfg(feature = "torch")]
 
-#[path = "common/demo.rs"]
-mod demo;
-#[path = "common/terminal.rs"]
-mod terminal;
-
-use demo::Demo;
+use crate::common::demo::Demo;
+use crate::common::terminal::Terminal;
 use portable_pty::CommandBuilder;
-use terminal::Terminal;
 
 fn start(demo: &Demo, arguments: &[&str]) -> Terminal {
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_aq4svit"));

@@ -1,11 +1,8 @@
 //! Checkpoints as a person meets them: looked into, taken for a search, and wrong in every way.
 
-#[path = "common/demo.rs"]
-mod demo;
-
 use std::path::{Path, PathBuf};
 
-use demo::Demo;
+use crate::common::demo::Demo;
 use serde_json::{Value, json};
 
 fn tests() -> PathBuf {

@@ -1,4 +1,4 @@
-//! Events and numbers in words: for the log of the interface and for lines without it.
+//! Events, numbers and terms as text: for the log of the interface, for headless lines, for reports.
 #![forbid(unsafe_code)]
 
 pub mod gate;

@@ -1,13 +1,11 @@
 //! What a run's measurements predict, on landscapes whose truth is known.
 
-mod common;
-
+use crate::common::driver::Driver;
+use crate::common::landscape::{LAYERS, landscape, settings, width};
 use aq4svit::evaluate::{Verdict, spearman};
 use aq4svit::profile::{Pin, Strategy};
 use aq4svit::quant::{Allocation, BitWidth};
 use aq4svit::search::{Predictor, Settings, Unsolved, Wanted};
-use common::driver::Driver;
-use common::{LAYERS, landscape, settings, width};
 
 fn searched(seed: u64, strategy: Strategy) -> Driver {
     let mut settings = settings();

@@ -1,5 +1,4 @@
 //! The libtorch evaluator on the demo.
-#![cfg(feature = "torch")]
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};

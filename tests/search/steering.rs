@@ -1,7 +1,9 @@
 //! Steering the search on synthetic landscapes: commands at any moment, and what holds whatever they are.
 
-mod common;
-
+use crate::common::driver::{Driver, Forced};
+use crate::common::landscape::{
+    LAYERS, MAX_DROP, STRATEGIES, landscape, settings, settings_for, width,
+};
 use aq4svit::evaluate::{Question, Split};
 use aq4svit::profile::{
     AccuracyDrop, ConstraintChange, GateConfig, GateMode, Level, Pin, Screening, Strategy, Target,
@@ -12,8 +14,6 @@ use aq4svit::search::{
     BaseReason, CandidateId, Command, Engine, Event, GateDecision, Group, Move, Origin, Request,
     Settings, State, StopReason, Tree,
 };
-use common::driver::{Driver, Forced};
-use common::{LAYERS, MAX_DROP, STRATEGIES, landscape, settings, settings_for, width};
 use proptest::prelude::{Strategy as Generator, *};
 
 /// Events as they are read from a journal again.

@@ -1,7 +1,7 @@
 //! Rules that leave nothing to search: what the real binary says of them before a run starts.
 
-use crate::demo::Demo;
-use crate::{refused, says};
+use super::{refused, says};
+use crate::common::demo::Demo;
 
 #[test]
 fn pins_that_exclude_each_other_are_named() {

@@ -1,12 +1,10 @@
 //! The highest accuracy within a memory budget, on synthetic landscapes.
 
-mod common;
-
+use crate::common::driver::{Driver, Forced};
+use crate::common::landscape::{LAYERS, landscape, settings_for, width};
 use aq4svit::profile::{AccuracyDrop, Constraint, Strategy};
 use aq4svit::quant::Allocation;
 use aq4svit::search::{Settings, State, StopReason};
-use common::driver::Driver;
-use common::{LAYERS, landscape, settings_for, width};
 
 fn budgeted(strategy: Strategy, budget: u64) -> Settings {
     let mut settings = settings_for(strategy);
@@ -117,7 +115,7 @@ fn both_limits_ask_for_the_smallest_that_meets_both() {
 fn where_everything_fails_the_smallest_drop_is_shown() {
     let mut settings = settings_for(Strategy::Greedy);
     settings.constraint.max_accuracy_drop = AccuracyDrop::Points(1.5);
-    let fails = |a: &Allocation| (!a.is_float()).then_some(common::driver::Forced::Fails);
+    let fails = |a: &Allocation| (!a.is_float()).then_some(Forced::Fails);
     let mut driver = Driver::forced(settings, landscape(1), Box::new(fails));
     driver.finish();
     assert_eq!(driver.tree().incumbent, None);

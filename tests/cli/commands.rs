@@ -1,13 +1,9 @@
 //! Steering by lines of JSON: `--commands`.
-#![cfg(feature = "torch")]
-
-#[path = "common/demo.rs"]
-mod demo;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
-use demo::Demo;
+use crate::common::demo::Demo;
 use serde_json::{Value, json};
 
 const SEARCH: &[&str] = &["search", "small.toml", "--json", "--no-result-cache"];

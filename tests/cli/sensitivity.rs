@@ -1,13 +1,9 @@
 //! `aq4svit sensitivity` by the real binary.
-#![cfg(feature = "torch")]
-
-#[path = "common/demo.rs"]
-mod demo;
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use demo::Demo;
+use crate::common::demo::Demo;
 use serde_json::Value;
 
 const COMMAND: &[&str] = &[

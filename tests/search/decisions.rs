@@ -1,7 +1,9 @@
 //! The search engine on synthetic landscapes: decisions, invariants, steering, replay.
 
-mod common;
-
+use crate::common::driver::{Driver, Forced};
+use crate::common::landscape::{
+    LAYERS, MAX_DROP, STRATEGIES, landscape, settings, settings_for, width,
+};
 use aq4svit::evaluate::{Cancel, Evaluator, Job, Landscape, Outcome, Question, Split};
 use aq4svit::profile::{AccuracyDrop, GateMode, Level, Pin, Screening, Strategy};
 use aq4svit::quant::{Allocation, BitWidth};
@@ -9,8 +11,6 @@ use aq4svit::search::{
     Candidate, CandidateId, CloseReason, Engine, Event, Judgement, Miss, Origin, Settings, State,
     StopReason, Tree,
 };
-use common::driver::{Driver, Forced};
-use common::{LAYERS, MAX_DROP, STRATEGIES, landscape, settings, settings_for, width};
 use proptest::prelude::*;
 
 /// Correct images of an allocation on the whole search split.

@@ -1,12 +1,8 @@
 //! Answers of earlier runs, used by later ones: `--no-result-cache`.
-#![cfg(feature = "torch")]
-
-#[path = "common/demo.rs"]
-mod demo;
 
 use std::path::Path;
 
-use demo::Demo;
+use crate::common::demo::Demo;
 use serde_json::Value;
 
 const SEARCH: &[&str] = &["search", "small.toml", "--json"];

@@ -1,14 +1,12 @@
 //! The evidence of the gate: what it counts, that nothing else decides, and that people are never held back.
 
-mod common;
-
+use crate::common::driver::Driver;
+use crate::common::landscape::{LAYERS, landscape, settings, width};
 use aq4svit::evaluate::{Outcome, Verdict, kendall, spearman};
 use aq4svit::profile::{AccuracyDrop, ConstraintChange, GateConfig, GateMode, Strategy as Search};
 use aq4svit::search::{
     CandidateId, Command, Engine, Event, GateDecision, GateEvidence, Group, Move, Proxy, Settings,
 };
-use common::driver::Driver;
-use common::{LAYERS, landscape, settings, width};
 use proptest::prelude::*;
 
 fn gated(mode: GateMode, limit: f64, audit: f64) -> Settings {

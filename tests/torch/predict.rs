@@ -1,6 +1,5 @@
 //! `predict` against the authors' own code: tiny networks of every family run in Python (`tests/fixtures`), and what
 //! follows from them.
-#![cfg(feature = "torch")]
 
 use std::collections::BTreeMap;
 use std::fs;

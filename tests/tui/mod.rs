@@ -1,8 +1,8 @@
 //! The terminal interface, driven by the real engine on a synthetic landscape.
 
 mod forecasts;
-#[path = "../common/network.rs"]
-mod network;
+#[cfg(target_os = "linux")]
+mod memory;
 mod prompts;
 #[cfg(unix)]
 mod pty;

@@ -1,5 +1,4 @@
 //! `predict` against plain loops over the graph's definition: random networks of other sizes than the fixtures.
-#![cfg(feature = "torch")]
 
 use aq4svit::checkpoint::{StateDict, TensorData};
 use aq4svit::data::{self, DataConfig, Splits};

@@ -1,15 +1,11 @@
 //! Runs as a person leaves and finds them: folders, files of one's own, pauses, pipes, signals.
-#![cfg(all(feature = "torch", unix))]
-
-#[path = "common/demo.rs"]
-mod demo;
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
-use demo::Demo;
+use crate::common::demo::Demo;
 use serde_json::Value;
 
 const SHORT: &[&str] = &[

@@ -1,14 +1,10 @@
 //! Whole searches by the real binary on a small demo: result, determinism, interruption, resume.
-#![cfg(feature = "torch")]
-
-#[path = "common/demo.rs"]
-mod demo;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
-use demo::Demo;
+use crate::common::demo::Demo;
 use serde_json::Value;
 
 const SEARCH: &[&str] = &[

@@ -1,0 +1,24 @@
+//! The commands of the real binary, as a user and a script meet them.
+
+#[cfg(feature = "torch")]
+mod bench;
+mod checkpoints;
+#[cfg(feature = "torch")]
+mod commands;
+#[cfg(feature = "torch")]
+mod errors;
+#[cfg(feature = "torch")]
+mod evaluate;
+#[cfg(feature = "torch")]
+mod large;
+mod profiles;
+#[cfg(feature = "torch")]
+mod results;
+#[cfg(all(feature = "torch", unix))]
+mod runs;
+#[cfg(feature = "torch")]
+mod search;
+#[cfg(feature = "torch")]
+mod sensitivity;
+#[cfg(feature = "torch")]
+mod terminal;

@@ -1,0 +1,24 @@
+//! A test in a process of its own.
+
+use std::env;
+use std::process::Command;
+
+const VARIABLE: &str = "AQ4SVIT_TEST_ALONE";
+
+/// Runs the test `name` of the module `module` (`module_path!()`) in a process that runs nothing
+/// else, so that it may measure the memory of its process.
+pub fn alone(module: &str, name: &str, test: impl FnOnce()) {
+    if env::var_os(VARIABLE).is_some() {
+        return test();
+    }
+    let (_, module) = module.split_once("::").expect("a module of this program");
+    let name = format!("{module}::{name}");
+    let program = env::current_exe().expect("a running program");
+    let mut command = Command::new(program);
+    command.args(["--exact", "--nocapture", &name]);
+    let output = command.env(VARIABLE, "1").output().expect("it runs again");
+    let out = String::from_utf8_lossy(&output.stdout);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}\n{out}\n{err}");
+    assert!(out.contains("1 passed"), "{name} is no test:\n{out}");
+}

@@ -1,0 +1,19 @@
+//! The integration tests, one program: a module for each room, and for the binary's commands.
+//!
+//! `cargo test --test all search::` runs a part of them. What evaluates needs libtorch; everything
+//! else runs without it, too (`--no-default-features`).
+
+mod checkpoint;
+mod cli;
+mod common;
+mod data;
+mod network;
+mod profile;
+mod quant;
+mod readme;
+mod run;
+mod search;
+mod sources;
+#[cfg(feature = "torch")]
+mod torch;
+mod tui;

@@ -1,0 +1,7 @@
+//! The search on synthetic landscapes.
+
+mod budget;
+mod decisions;
+mod gate;
+mod predicted_drop;
+mod steering;

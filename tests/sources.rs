@@ -1,0 +1,54 @@
+//! What holds for the source files themselves.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All Rust files below a folder of the repository.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let mut open = vec![root().join(folder)];
+    let mut files = Vec::new();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            let entries = fs::read_dir(&path).expect("a folder");
+            open.extend(entries.map(|entry| entry.expect("an entry").path()));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// A file that no `mod` names would never be run, and nothing would say so.
+#[test]
+fn every_test_file_is_part_of_the_test_program() {
+    let tests = root().join("tests");
+    for file in files("tests") {
+        if file == tests.join("main.rs") {
+            continue;
+        }
+        let mut folder = file.parent().expect("a folder").to_owned();
+        let mut name = file.file_stem().expect("a name").to_owned();
+        if name == "mod" {
+            name = folder.file_name().expect("a name").to_owned();
+            folder.pop();
+        }
+        let candidates = ["mod.rs", "main.rs"].map(|f| folder.join(f));
+        let parents = candidates.into_iter().chain([folder.with_extension("rs")]);
+        let parent = parents.into_iter().find(|p| p.is_file());
+        let parent = parent.unwrap_or_else(|| panic!("{}: no parent module", file.display()));
+        let declared = format!("mod {};", name.display());
+        let text = fs::read_to_string(&parent).expect("text");
+        assert!(
+            text.lines()
+                .any(|l| l.trim_start_matches("pub ").trim() == declared),
+            "{}: {} lacks `{declared}`",
+            file.display(),
+            parent.display()
+        );
+    }
+}

@@ -1,0 +1,5 @@
+//! The libtorch evaluator and `predict`.
+
+mod evaluator;
+mod naive;
+mod predict;
