@@ -16,7 +16,7 @@ use crate::evaluate::{Question, Split};
 use crate::journal::Entry;
 use crate::profile::Paths;
 use crate::run::{self, Handle, Summary, Update};
-use crate::search::{Command, Event, Tree};
+use crate::search::{Command, Event, Instruction, Tree};
 use crate::text::{self, Importance, Marks};
 use crate::tui::Signal;
 
@@ -69,7 +69,7 @@ enum Ended {
 
 struct Watcher {
     json: bool,
-    commands: Sender<Command>,
+    commands: Sender<Instruction>,
     /// Events of earlier sessions still to come: not printed again.
     history: usize,
     tree: Tree,
@@ -168,7 +168,7 @@ impl Watcher {
             self.history -= 1;
             if self.history == 0 && self.tree.paused {
                 // It was left paused, and there is nobody here to press a key. A run that is gone has said why.
-                let _ = self.commands.send(Command::Resume);
+                let _ = self.commands.send(Command::Resume.into());
             }
             return Ok(Reader::There);
         }

@@ -230,7 +230,7 @@ fn given(entries: &[Entry]) -> Vec<Given> {
     let of = |entry: &Entry| {
         let (command, answer, accepted) = match &entry.event {
             Event::CommandAccepted { command, note, .. } => (command, note, true),
-            Event::CommandRefused { command, why } => (command, why, false),
+            Event::CommandRefused { command, why, .. } => (command, why, false),
             _ => return None,
         };
         Some(Given {

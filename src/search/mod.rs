@@ -37,7 +37,7 @@ mod steer;
 mod tree;
 mod undo;
 
-pub use command::{Command, Group, Move};
+pub use command::{Command, CommandId, Group, Instruction, Move};
 pub use counters::Counters;
 pub use engine::{Engine, Request};
 pub use enumerate::{MOST_ALLOCATIONS, Unsearchable};

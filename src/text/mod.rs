@@ -245,9 +245,9 @@ pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
             };
             (Milestone, text)
         }
-        Event::CommandRefused { command: c, why } => {
-            (Problem, format!("{}: refused, {why}", command(c, marks)))
-        }
+        Event::CommandRefused {
+            command: c, why, ..
+        } => (Problem, format!("{}: refused, {why}", command(c, marks))),
         Event::Tested {
             candidate,
             images,

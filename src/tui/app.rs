@@ -216,7 +216,7 @@ impl<S: Screen> App<'_, S> {
         for effect in update_at(&mut self.model, now, action) {
             match effect {
                 Effect::Send(command) => {
-                    if self.ends.commands.send(command.clone()).is_err() {
+                    if self.ends.commands.send(command.clone().into()).is_err() {
                         self.act(Action::Undelivered(command))?;
                     }
                 }
@@ -260,7 +260,7 @@ impl<S: Screen> App<'_, S> {
                     let went_on = opened.is_ok();
                     self.act(Action::Retried(opened))?;
                     if let Some(candidate) = skip.filter(|_| went_on) {
-                        let _ = self.ends.commands.send(Command::Prune { candidate });
+                        let _ = self.ends.commands.send(Command::Prune { candidate }.into());
                     }
                 }
                 Effect::Suspend => {

@@ -10,7 +10,7 @@ use super::model::Outcome;
 use crate::profile::{Constraint, Pin};
 use crate::quant::Allocation;
 use crate::run::{Probe, Update};
-use crate::search::{Command, Tree};
+use crate::search::{Instruction, Tree};
 
 /// Saves an allocation under a name, with the pins now in force; the last argument is true when the person agreed to
 /// overwrite.
@@ -23,7 +23,7 @@ pub type Rules<'a> = (&'a [Pin], &'a Constraint);
 #[derive(Debug, Clone)]
 pub struct Ends {
     /// Steering.
-    pub commands: Sender<Command>,
+    pub commands: Sender<Instruction>,
     /// What happens.
     pub updates: Receiver<Update>,
     /// Looks into the network; none where there is none to look into.
@@ -44,7 +44,7 @@ pub struct Session {
     /// Where the network runs, such as `cpu`.
     pub device: String,
     /// Where steering commands go.
-    pub commands: Sender<Command>,
+    pub commands: Sender<Instruction>,
     /// What the run tells.
     pub updates: Receiver<Update>,
     /// Saves a profile.

@@ -8,7 +8,7 @@ use aq4svit::network::LayerId;
 use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, SearchConfig};
 use aq4svit::quant::{Affine, BitWidth, MemoryModel};
 use aq4svit::run::{Totals, Update};
-use aq4svit::search::{Command, Engine, Event, Settings, Space, SpaceLayer};
+use aq4svit::search::{Engine, Event, Instruction, Settings, Space, SpaceLayer};
 use aq4svit::tui::keymap::Keymap;
 use aq4svit::tui::model::{Model, RunInfo};
 use aq4svit::tui::theme::Theme;
@@ -171,7 +171,7 @@ impl Story {
         updates
     }
 
-    pub fn command(&mut self, command: Command) -> Vec<Update> {
+    pub fn command(&mut self, command: impl Into<Instruction>) -> Vec<Update> {
         let events = self.engine.command(command);
         self.entries(events)
     }

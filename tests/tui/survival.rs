@@ -193,11 +193,13 @@ fn wild() -> impl Strategy<Value = Step> {
             groups: vec![Group::Network, Group::Stage("none".into())]
         }),
         id().prop_map(|candidate| Event::CommandAccepted {
+            id: None,
             command: Command::Prune { candidate },
             candidate: None,
             note: String::new()
         }),
         change.prop_map(|change| Event::CommandRefused {
+            id: None,
             command: Command::SetBits {
                 candidate: CandidateId(3),
                 change

@@ -80,7 +80,7 @@ pub fn event(model: &mut Model, entry: &Entry) {
             };
             model.toast(ToastKind::Good, text);
         }
-        Event::CommandRefused { command, why } if own => {
+        Event::CommandRefused { command, why, .. } if own => {
             model.expecting = None;
             let text = format!(
                 "{}: {why}",
