@@ -8,6 +8,7 @@ use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, SearchConfig};
 use aq4svit::quant::{Affine, BitWidth, MemoryModel};
 use aq4svit::run::{Totals, Update};
 use aq4svit::search::{Engine, Event, Instruction, Settings, Space};
+use aq4svit::tui::keymap::Keymap;
 use aq4svit::tui::model::{Model, RunInfo};
 use aq4svit::tui::theme::Theme;
 use aq4svit::tui::{Action, Effect, Forecast, update};
@@ -163,7 +164,7 @@ pub fn model(theme: Theme, size: (u16, u16)) -> Model {
         folder: "/home/ada/.local/share/aq4svit/runs/2026-05-04-demo".into(),
         device: "cpu".into(),
     };
-    Model::new(run, theme, TimeZone::UTC, size)
+    Model::new(run, theme, Keymap::standard(), TimeZone::UTC, size)
 }
 
 /// The interface on a story, as one.

@@ -1,80 +1,168 @@
 //! The search tree.
 
-use ratatui::Frame;
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::pieces::{cell, line_area, number, row};
+use super::component::Component;
 use crate::search::{Candidate, Origin};
-use crate::tui::layout::Layout;
-use crate::tui::model::{Fold, Joint, Model, Pane, Row};
+use crate::tui::action::Action;
+use crate::tui::keys::{Binding, Scope, bind};
+use crate::tui::model::{Filter, Fold, Joint, Model, Pane, Row, Scroll};
 use crate::tui::text;
+use crate::tui::widgets::{cell, number, spinner};
 
 const STATE: usize = 13;
-/// A state's sign between blanks.
+/// The columns of a state's sign between blanks.
 const SIGN: usize = 3;
 const DRIFT: usize = 6;
 const DROP: usize = 6;
 const MEMORY: usize = 10;
-/// Columns of a row beside the node itself: mark of the selection, base and incumbent, and the numbers.
+/// The columns of a row beside the node itself: mark of the selection, base and incumbent, and the
+/// numbers.
 const OTHERS: usize = 1 + 3 + STATE + DRIFT + DROP + MEMORY;
-/// Enough for a node; what a wide pane has beyond is better used than left between a name and its numbers.
+/// The columns that are enough for a node; what a wide pane has beyond is better used than left
+/// between a name and its numbers.
 const NODE: usize = 46;
-/// Columns that a note needs.
+/// The columns that a note needs.
 const NOTE: usize = 24;
-/// Deeper nodes are drawn no further to the right.
+/// The depth from which on nodes are drawn no further to the right.
 const DEEPEST: usize = 8;
 
-/// Draws the tree's rows.
-pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
-    let (Some(fixed), Some(list)) = (layout.fixed(Pane::Tree), layout.list(Pane::Tree)) else {
-        return;
-    };
-    let columns = Columns::of(list.width);
-    let dim = model.theme.palette.dim;
-    if fixed.height > 0 {
-        let heading = Line::from(vec![
+const SCOPE: Scope = Scope::Pane("tree");
+const SECTION: &str = "In the search tree";
+#[rustfmt::skip]
+const KEYS: &[Binding] = &[
+    bind(SCOPE, SECTION, Action::Right, &["right", "l"], "", "unfold; then to the first child"),
+    bind(SCOPE, SECTION, Action::Left, &["left", "h"], "", "fold; then to the parent"),
+    bind(SCOPE, SECTION, Action::Toggle, &["enter", "space"], "fold", "fold or unfold"),
+    bind(SCOPE, SECTION, Action::Filter, &["F"], "filter", "show all, only judged, good, failed or held back nodes"),
+];
+
+/// The search tree.
+pub struct Tree;
+
+impl Component for Tree {
+    fn id(&self) -> Pane {
+        Pane::Tree
+    }
+
+    fn title(&self) -> &'static str {
+        "Search tree"
+    }
+
+    fn info(&self, model: &Model, _columns: usize) -> String {
+        let mut parts = vec![match model.tree.candidates.len() {
+            1 => String::from("1 node"),
+            n => format!("{n} nodes"),
+        }];
+        if model.nodes.filter != Filter::All {
+            parts.push(model.nodes.filter.text().to_owned());
+        }
+        if model.nodes.follow {
+            parts.push(String::from("following"));
+        }
+        parts.join(&format!(" {} ", model.theme.symbols.separator))
+    }
+
+    fn scope(&self) -> Scope {
+        SCOPE
+    }
+
+    fn keys(&self) -> &'static [Binding] {
+        KEYS
+    }
+
+    fn act(&self, model: &mut Model, action: &Action) {
+        if *action == Action::Filter {
+            model.nodes.filter = model.nodes.filter.next();
+            model.nodes.stale = true;
+            return;
+        }
+        let Some(row) = model.nodes.row().copied() else {
+            return;
+        };
+        let parent = model.tree.get(row.id).and_then(|c| c.parent);
+        match (action, row.fold, parent) {
+            (Action::Left | Action::Toggle, Fold::Open, _) => model.nodes.fold(row.id, false),
+            (Action::Left, _, Some(parent)) => model.nodes.select(&model.tree, parent),
+            (Action::Right | Action::Toggle, Fold::Closed(_), _) => model.nodes.fold(row.id, true),
+            (Action::Right, Fold::Open, _) => {
+                model.nodes.select_row(model.nodes.scroll.cursor + 1);
+            }
+            _ => {}
+        }
+    }
+
+    fn fixed(&self, height: u16) -> u16 {
+        u16::from(height > 4)
+    }
+
+    fn heading(&self, model: &Model, columns: u16, _height: u16) -> Vec<Line<'static>> {
+        let columns = Columns::of(columns);
+        let dim = model.theme.palette.dim;
+        let or_blank = |shown: bool, text| if shown { text } else { "" };
+        vec![Line::from(vec![
             cell("", 4, dim),
             cell("node", columns.node, dim),
             cell(
-                if columns.state == STATE { " state" } else { "" },
+                or_blank(columns.state == STATE, " state"),
                 columns.state,
                 dim,
             ),
             number("drift", DRIFT, dim),
             number("drop", DROP, dim),
             number("memory", MEMORY, dim),
-            cell(
-                if columns.note > 0 { "  evidence" } else { "" },
-                columns.note,
-                dim,
-            ),
-        ]);
-        frame.render_widget(heading, fixed);
+            cell(or_blank(columns.note > 0, "  evidence"), columns.note, dim),
+        ])]
     }
-    let nodes = &model.nodes;
-    let focused = model.focus == Pane::Tree;
-    for (i, at) in nodes
-        .window(usize::from(list.height))
-        .into_iter()
-        .enumerate()
-    {
-        let Some((tree_row, node)) = nodes
-            .rows
-            .get(at)
-            .and_then(|r| Some((r, model.tree.get(r.id)?)))
-        else {
-            continue;
-        };
-        let line = node_row(model, tree_row, node, columns);
-        let selected = nodes.selected == Some(node.id);
-        row(model, frame, line_area(list, i), line, selected, focused);
+
+    fn waiting(&self, model: &Model) -> Option<&'static str> {
+        let empty = model.nodes.rows.is_empty();
+        empty.then_some("  the first node appears once the float network is evaluated")
     }
-    if nodes.rows.is_empty() {
-        let waiting = Line::styled(
-            "  the first node appears once the float network is evaluated",
-            dim,
-        );
-        frame.render_widget(waiting, line_area(list, 0));
+
+    fn rows(&self, model: &Model) -> usize {
+        model.nodes.rows.len()
+    }
+
+    fn row(&self, model: &Model, row: usize, columns: u16) -> Option<Line<'static>> {
+        let row = model.nodes.rows.get(row)?;
+        let node = model.tree.get(row.id)?;
+        Some(node_row(model, row, node, Columns::of(columns)))
+    }
+
+    fn texts(&self, model: &Model) -> Vec<String> {
+        let rows = model.nodes.rows.iter();
+        rows.map(|row| model.title_and_state(row.id)).collect()
+    }
+
+    fn scroll(&self, model: &Model) -> Scroll {
+        model.nodes.scroll
+    }
+
+    fn scroll_mut<'m>(&self, model: &'m mut Model) -> &'m mut Scroll {
+        &mut model.nodes.scroll
+    }
+
+    fn select(&self, model: &mut Model, row: usize) {
+        model.nodes.select_row(row);
+    }
+
+    fn is_selected(&self, model: &Model, row: usize) -> bool {
+        let row = model.nodes.rows.get(row);
+        row.is_some_and(|row| model.nodes.selected == Some(row.id))
+    }
+
+    fn window(&self, model: &Model, height: usize) -> Vec<usize> {
+        model.nodes.window(height)
+    }
+
+    fn settle(&self, model: &mut Model, list: Option<Rect>) {
+        let working = model.activity.work.and_then(|w| w.candidate);
+        // The node being changed stays where it is, whatever runs meanwhile.
+        let held = model.edit.as_ref().map(|e| e.candidate);
+        let height = list.map_or(1, |list| usize::from(list.height));
+        model.nodes.settle(&model.tree, working, held, height);
     }
 }
 
@@ -224,14 +312,4 @@ fn state(model: &Model, node: &Candidate, columns: usize) -> [Span<'static>; 3] 
         cell(symbol, 2, style),
         cell(if columns == STATE { word } else { "" }, columns - 3, style),
     ]
-}
-
-/// The sign of being at work, turning with the clock.
-pub fn spinner(model: &Model) -> &'static str {
-    let frames = model.theme.symbols.spinner;
-    let turn = (model.clock.as_millis() / 125) as usize;
-    frames
-        .get(turn % frames.len().max(1))
-        .copied()
-        .unwrap_or(" ")
 }

@@ -1,7 +1,7 @@
-//! The words for the keys: help, footer, list of commands, README.
+//! The texts about keys: help, footer, list of commands.
 
 use super::{Bound, Keymap, Scope};
-use crate::tui::Action;
+use crate::tui::action::Action;
 
 /// A line of the help: keys that do the same thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,11 +23,13 @@ pub struct Hint {
     pub action: Action,
     /// A word or two.
     pub text: &'static str,
+    /// The heading of the help.
+    pub section: &'static str,
 }
 
 /// Something that can be done now: for the list of commands.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Doable {
+pub struct Available {
     /// What happens.
     pub action: Action,
     /// Its keys.
@@ -68,6 +70,7 @@ impl Keymap {
                     keys: first.into_iter().collect(),
                     action: binding.action.clone(),
                     text: binding.hint,
+                    section: binding.section,
                 }),
             }
         }
@@ -75,10 +78,10 @@ impl Keymap {
     }
 
     /// All that can be done in a scope, by its help.
-    pub fn doable(&self, scope: Scope) -> Vec<Doable> {
+    pub fn available(&self, scope: Scope) -> Vec<Available> {
         self.of(scope)
             .filter(|b| !b.binding.section.is_empty())
-            .map(|Bound { binding, keys }| Doable {
+            .map(|Bound { binding, keys }| Available {
                 action: binding.action.clone(),
                 keys: keys.clone(),
                 help: binding.help,
@@ -87,22 +90,7 @@ impl Keymap {
     }
 
     fn of(&self, scope: Scope) -> impl Iterator<Item = &Bound> {
-        let chain = scope.chain().iter();
-        chain.flat_map(|scope| self.bound.iter().filter(move |b| b.binding.scope == *scope))
+        let of_one = |scope| self.bound.iter().filter(move |b| b.binding.scope == scope);
+        scope.chain().flat_map(of_one)
     }
-}
-
-/// The keys as a Markdown table, for the README.
-pub fn markdown() -> String {
-    let mut text = String::from("| Keys | What they do |\n|---|---|\n");
-    let mut section = "";
-    for line in Keymap::standard().help() {
-        if line.section != section {
-            section = line.section;
-            text.push_str(&format!("| | **{section}** |\n"));
-        }
-        let keys: Vec<String> = line.keys.iter().map(|k| format!("`{k}`")).collect();
-        text.push_str(&format!("| {} | {} |\n", keys.join(" "), line.help));
-    }
-    text
 }

@@ -2,16 +2,17 @@
 
 mod details;
 
-use ratatui::Frame;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::pieces::{cell, line_area, number, row};
+use super::component::Component;
 use crate::quant::{Allocation, BitWidth};
 use crate::search::{Candidate, Settings};
-use crate::tui::layout::Layout;
-use crate::tui::model::{Model, Pane, Part};
+use crate::tui::action::Action;
+use crate::tui::keys::{Binding, Scope, bind};
+use crate::tui::model::{Model, Pane, Part, Scroll};
 use crate::tui::text::{self, bytes, bytes_change};
+use crate::tui::widgets::{cell, indented, number};
 
 const BAR: usize = 8;
 const BITS: usize = 5;
@@ -22,53 +23,96 @@ const RATE: usize = 8;
 const RATED: u16 = 64;
 const OTHERS: usize = 1 + BAR + 1 + BITS + 2 + MEMORY + DRIFT;
 
-/// Draws details of the node and the rows of its allocation.
-pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
-    let (Some(fixed), Some(list)) = (
-        layout.fixed(Pane::Allocation),
-        layout.list(Pane::Allocation),
-    ) else {
-        return;
-    };
-    let (Some(settings), Some(node)) = (model.tree.settings.as_deref(), model.shown()) else {
-        let waiting = Line::styled("  no node yet", model.theme.palette.dim);
-        frame.render_widget(waiting, fixed);
-        return;
-    };
-    let other = model.other().filter(|_| model.edit.is_none());
-    let rates = rates(model).filter(|_| other.is_none() && list.width >= RATED);
-    let others = match (other, &rates) {
-        (Some(_), _) => OTHERS + BESIDE,
-        (None, Some(_)) => OTHERS + RATE,
-        (None, None) => OTHERS,
-    };
-    let room = usize::from(list.width).saturating_sub(others);
-    details::draw(
-        model,
-        frame,
-        fixed,
-        node,
-        heading(model, room, other, rates.is_some()),
-    );
-    let parent = node.parent.and_then(|id| model.tree.get(id));
-    // While a change is being made, the node itself is what it is compared with.
-    let (now, before) = match &model.edit {
-        Some(edit) => (&edit.preview, Some(&node.allocation)),
-        None => (&node.allocation, parent.map(|p| &p.allocation)),
-    };
-    let pane = &model.allocation;
-    let focused = model.focus == Pane::Allocation;
-    let window = pane
-        .scroll
-        .window(pane.rows.len(), usize::from(list.height));
-    for (i, at) in window.clone().enumerate() {
-        let Some((index, part)) = pane
-            .rows
-            .get(at)
-            .and_then(|p| Some((*p, pane.parts.get(*p)?)))
-        else {
-            continue;
+const SCOPE: Scope = Scope::Pane("allocation");
+const SECTION: &str = "In the allocation";
+#[rustfmt::skip]
+const KEYS: &[Binding] = &[
+    bind(SCOPE, SECTION, Action::Right, &["right", "l"], "", "unfold a stage or block"),
+    bind(SCOPE, SECTION, Action::Left, &["left", "h"], "", "fold; then to what the row belongs to"),
+    bind(SCOPE, SECTION, Action::Toggle, &["enter", "space"], "fold", "fold or unfold"),
+];
+
+/// The allocation of the selected node.
+pub struct AllocationList;
+
+impl Component for AllocationList {
+    fn id(&self) -> Pane {
+        Pane::Allocation
+    }
+
+    fn title(&self) -> &'static str {
+        "Allocation"
+    }
+
+    fn info(&self, model: &Model, columns: usize) -> String {
+        match (model.shown(), model.other()) {
+            (Some(node), Some(other)) if model.edit.is_none() => {
+                format!("{} compared with {}", node.id, other.id)
+            }
+            (Some(node), _) => format!("of {}", model.title_in(node.id, columns.saturating_sub(3))),
+            (None, _) => String::new(),
+        }
+    }
+
+    fn scope(&self) -> Scope {
+        SCOPE
+    }
+
+    fn keys(&self) -> &'static [Binding] {
+        KEYS
+    }
+
+    fn act(&self, model: &mut Model, action: &Action) {
+        let pane = &mut model.allocation;
+        match action {
+            Action::Left if !pane.fold(false) => pane.to_parent(),
+            Action::Right => {
+                pane.fold(true);
+            }
+            Action::Toggle if !pane.fold(true) => {
+                pane.fold(false);
+            }
+            _ => {}
+        }
+    }
+
+    fn fixed(&self, height: u16) -> u16 {
+        match height {
+            14.. => 3,
+            8.. => 2,
+            _ => 1,
+        }
+    }
+
+    fn heading(&self, model: &Model, columns: u16, height: u16) -> Vec<Line<'static>> {
+        let Some(node) = model.shown() else {
+            return vec![Line::styled("  no node yet", model.theme.palette.dim)];
         };
+        let titles = titles(model, &Columns::of(model, columns));
+        indented(details::lines(
+            model,
+            columns.saturating_sub(1),
+            height,
+            node,
+            titles,
+        ))
+    }
+
+    fn rows(&self, model: &Model) -> usize {
+        model.allocation.rows.len()
+    }
+
+    fn row(&self, model: &Model, row: usize, columns: u16) -> Option<Line<'static>> {
+        let (settings, node) = (model.tree.settings.as_deref()?, model.shown()?);
+        let index = *model.allocation.rows.get(row)?;
+        let part = model.allocation.parts.get(index)?;
+        let parent = node.parent.and_then(|id| model.tree.get(id));
+        // While a change is being made, the node itself is what it is compared with.
+        let (now, before) = match &model.edit {
+            Some(edit) => (&edit.preview, Some(&node.allocation)),
+            None => (&node.allocation, parent.map(|p| &p.allocation)),
+        };
+        let columns = Columns::of(model, columns);
         let view = PartView {
             settings,
             part,
@@ -76,27 +120,65 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
             node,
             now,
             before,
-            other,
-            rates: rates.as_deref(),
+            other: columns.other,
+            rates: columns.rates.as_deref(),
         };
-        let line = part_row(model, &view, room);
-        row(
-            model,
-            frame,
-            line_area(list, i),
-            line,
-            at == pane.scroll.cursor,
-            focused,
-        );
+        Some(part_row(model, &view, columns.name))
+    }
+
+    fn texts(&self, model: &Model) -> Vec<String> {
+        let parts = &model.allocation.parts;
+        let rows = model.allocation.rows.iter().filter_map(|r| parts.get(*r));
+        rows.map(|part| part.group.to_string()).collect()
+    }
+
+    fn scroll(&self, model: &Model) -> Scroll {
+        model.allocation.scroll
+    }
+
+    fn scroll_mut<'m>(&self, model: &'m mut Model) -> &'m mut Scroll {
+        &mut model.allocation.scroll
+    }
+
+    fn is_selected(&self, model: &Model, row: usize) -> bool {
+        row == model.allocation.scroll.cursor
+    }
+}
+
+/// What has columns of its own.
+struct Columns<'a> {
+    /// The columns of the part's name.
+    name: usize,
+    /// The node that is compared with.
+    other: Option<&'a Candidate>,
+    /// The firing rates by site.
+    rates: Option<Vec<f64>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(model: &'a Model, columns: u16) -> Self {
+        let other = model.other().filter(|_| model.edit.is_none());
+        let rates = rates(model).filter(|_| other.is_none() && columns >= RATED);
+        let others = match (other, &rates) {
+            (Some(_), _) => OTHERS + BESIDE,
+            (None, Some(_)) => OTHERS + RATE,
+            (None, None) => OTHERS,
+        };
+        Columns {
+            name: usize::from(columns).saturating_sub(others),
+            other,
+            rates,
+        }
     }
 }
 
 /// Columns of the node that is compared with: its bar, its bits, and whether they differ.
 const BESIDE: usize = BITS + 1 + BAR + 3;
 
-fn heading(model: &Model, room: usize, other: Option<&Candidate>, rates: bool) -> Line<'static> {
+fn titles(model: &Model, columns: &Columns) -> Line<'static> {
     let dim = model.theme.palette.dim;
-    let mut line = Line::from(vec![cell("layer", room, dim)]);
+    let other = columns.other;
+    let mut line = Line::from(vec![cell("layer", columns.name, dim)]);
     if let Some(other) = other {
         let id = other.id.to_string();
         line.spans.push(cell(&id, BAR + 1, dim));
@@ -114,7 +196,7 @@ fn heading(model: &Model, room: usize, other: Option<&Candidate>, rates: bool) -
         ),
         number("drift", DRIFT, dim),
     ]);
-    if rates {
+    if columns.rates.is_some() {
         line.spans.push(number("spikes", RATE, dim));
     }
     line

@@ -4,10 +4,32 @@ use std::time::Duration;
 
 use ratatui::text::{Line, Span};
 
-use super::pieces::{Sentence, bar, cell, number};
+use super::component::Component;
 use crate::evaluate::CacheUse;
-use crate::tui::model::{Model, Task, Worker};
+use crate::tui::model::{Model, Pane, Task, Worker};
 use crate::tui::text::{self, bytes, count, duration, durations, large};
+use crate::tui::widgets::{Sentence, bar, cell, labelled, number};
+
+/// The run in numbers.
+pub struct Facts;
+
+impl Component for Facts {
+    fn id(&self) -> Pane {
+        Pane::Facts
+    }
+
+    fn title(&self) -> &'static str {
+        "Run"
+    }
+
+    fn info(&self, model: &Model, _columns: usize) -> String {
+        model.run.id.clone()
+    }
+
+    fn lines(&self, model: &Model, columns: u16) -> Vec<Line<'static>> {
+        lines(model, columns)
+    }
+}
 
 const LABEL: u16 = 11;
 const WORKER: usize = 11;
@@ -16,40 +38,31 @@ const SINCE: usize = 7;
 const JOBS: usize = 7;
 
 /// Status, every worker, throughput, work saved, memory, time by phase.
-pub fn lines(model: &Model, columns: u16) -> Vec<Line<'static>> {
+fn lines(model: &Model, columns: u16) -> Vec<Line<'static>> {
     let room = columns.saturating_sub(LABEL);
     let caches = model.activity.caches;
     let folder = model.run.folder.display().to_string();
     let folder = text::fit(&folder, usize::from(room), model.theme.symbols.ellipsis);
-    let labelled = |lines: Vec<(&'static str, Line<'static>)>| {
-        lines.into_iter().map(|(label, mut line)| {
-            let label = text::pad(label, usize::from(LABEL), false);
-            let label = Span::styled(label, model.theme.palette.dim);
-            line.spans.insert(0, label);
-            line
-        })
-    };
-    let mut lines = Vec::new();
-    lines.extend(labelled(vec![
-        ("search", search(model, room)),
-        ("time", time(model, room)),
-    ]));
-    lines.push(Line::default());
+    let row = |label, content| labelled(model, label, LABEL, content);
+    let mut lines = vec![
+        row("search", search(model, room)),
+        row("time", time(model, room)),
+        Line::default(),
+    ];
     lines.extend(workers(model, columns));
-    lines.push(Line::default());
-    lines.extend(labelled(vec![
-        ("speed", speed(model, room)),
-        ("questions", questions(model, room)),
-        ("known", known(model, room)),
-        ("work", work(model, room)),
-        ("values", kept(model, caches.values, room)),
-        ("weights", kept(model, caches.weights, room)),
-        ("process", process(model, room)),
-    ]));
-    lines.push(Line::default());
+    lines.extend([
+        Line::default(),
+        row("speed", speed(model, room)),
+        row("questions", questions(model, room)),
+        row("known", known(model, room)),
+        row("work", work(model, room)),
+        row("values", kept(model, caches.values, room)),
+        row("weights", kept(model, caches.weights, room)),
+        row("process", process(model, room)),
+        Line::default(),
+    ]);
     lines.extend(phases(model, columns));
-    lines.push(Line::default());
-    lines.extend(labelled(vec![("folder", Line::raw(folder))]));
+    lines.extend([Line::default(), row("folder", Line::raw(folder))]);
     lines
 }
 

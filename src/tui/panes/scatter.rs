@@ -3,14 +3,44 @@
 use ratatui::Frame;
 use ratatui::text::{Line, Span};
 
-use super::pieces::Sentence;
-use super::plot::{Axes, Axis, Plot};
+use super::component::{Area, Component};
 use crate::evaluate::Verdict;
 use crate::profile::GateMode;
 use crate::search::{Candidate, GateDecision, Proxy};
-use crate::tui::layout::Layout;
 use crate::tui::model::{Model, Pane};
 use crate::tui::text::{self, points};
+use crate::tui::widgets::{Axes, Axis, Plot, Sentence};
+
+/// The plot of drift against accuracy drop.
+pub struct Scatter;
+
+impl Component for Scatter {
+    fn id(&self) -> Pane {
+        Pane::Scatter
+    }
+
+    fn title(&self) -> &'static str {
+        "Drift and drop"
+    }
+
+    fn info(&self, model: &Model, _columns: usize) -> String {
+        format!("{} evaluated", model.gate.evidence.evaluated)
+    }
+
+    fn list(&self) -> Pane {
+        Pane::Gate
+    }
+
+    fn fixed(&self, height: u16) -> u16 {
+        height
+    }
+
+    fn draw(&self, model: &Model, frame: &mut Frame, area: Area) {
+        if let Some(axes) = Axes::of(area.fixed) {
+            plot(model, frame, &axes);
+        }
+    }
+}
 
 /// A node that was measured and evaluated.
 struct Dot<'a> {
@@ -49,12 +79,8 @@ fn limit(model: &Model) -> Option<f64> {
     }
 }
 
-/// Draws the plot.
-pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
+fn plot(model: &Model, frame: &mut Frame, axes: &Axes) {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
-    let Some(axes) = layout.fixed(Pane::Scatter).and_then(Axes::of) else {
-        return;
-    };
     let dots = dots(model);
     let columns = axes.area.width;
     if dots.is_empty() {

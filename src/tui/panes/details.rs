@@ -2,30 +2,48 @@
 
 use ratatui::text::{Line, Span};
 
+use super::component::Component;
 use super::gate;
-use super::pieces::Sentence;
 use crate::evaluate::{Verdict, wilson_95};
 use crate::quant::saving_percent;
 use crate::search::{Candidate, GateDecision, Judgement, Origin, State};
-use crate::tui::model::{Model, ancestors};
+use crate::tui::model::{Model, Pane, ancestors};
 use crate::tui::text::{self, bytes, bytes_change, count, points};
+use crate::tui::widgets::{Sentence, labelled};
+
+/// The facts about the selected node.
+pub struct Details;
+
+impl Component for Details {
+    fn id(&self) -> Pane {
+        Pane::Details
+    }
+
+    fn title(&self) -> &'static str {
+        "Node"
+    }
+
+    fn info(&self, model: &Model, _columns: usize) -> String {
+        model.shown().map_or(String::new(), |n| n.id.to_string())
+    }
+
+    fn waiting(&self, model: &Model) -> Option<&'static str> {
+        model.shown().is_none().then_some(" no node yet")
+    }
+
+    fn lines(&self, model: &Model, columns: u16) -> Vec<Line<'static>> {
+        let node = model.shown();
+        node.map_or(Vec::new(), |node| lines(model, node, columns))
+    }
+}
 
 const LABEL: u16 = 11;
 
 /// What is known of the node, its drift and accuracy, why it stands where it stands, and what it was made from.
-pub fn lines(model: &Model, columns: u16) -> Vec<Line<'static>> {
-    let Some(node) = model.shown() else {
-        return vec![Line::styled("no node yet", model.theme.palette.dim)];
-    };
+fn lines(model: &Model, node: &Candidate, columns: u16) -> Vec<Line<'static>> {
     let room = columns.saturating_sub(LABEL);
     let mut lines = vec![standing(model, node, columns)];
-    let mut add = |label: &'static str, content: Line<'static>| {
-        let mut line = content;
-        let label = text::pad(label, usize::from(LABEL), false);
-        line.spans
-            .insert(0, Span::styled(label, model.theme.palette.dim));
-        lines.push(line);
-    };
+    let mut add = |label, content| lines.push(labelled(model, label, LABEL, content));
     add("made", made(model, node, room));
     add("memory", memory(model, node, room));
     add("drift", drift(model, node, room));

@@ -5,12 +5,46 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::pieces::{Sentence, cell, line_area, number};
-use super::tree::spinner;
+use super::component::{Area, Component};
 use crate::evaluate::SitePotentials;
-use crate::tui::layout::Layout;
 use crate::tui::model::{Model, Pane};
 use crate::tui::text;
+use crate::tui::widgets::{Sentence, cell, line_area, number, spinner};
+
+/// The potentials of the selected node at the chosen site.
+pub struct PotentialsPlot;
+
+impl Component for PotentialsPlot {
+    fn id(&self) -> Pane {
+        Pane::Potentials
+    }
+
+    fn title(&self) -> &'static str {
+        "Potentials"
+    }
+
+    fn info(&self, model: &Model, columns: usize) -> String {
+        let site = model.site().map_or("", |(_, name)| name);
+        text::fit(site, columns, model.theme.symbols.ellipsis)
+    }
+
+    fn list(&self) -> Pane {
+        Pane::Sites
+    }
+
+    fn fixed(&self, height: u16) -> u16 {
+        height
+    }
+
+    fn draw(&self, model: &Model, frame: &mut Frame, area: Area) {
+        let inside = Rect {
+            x: area.fixed.x + 1,
+            width: area.fixed.width.saturating_sub(1),
+            ..area.fixed
+        };
+        draw(model, frame, inside);
+    }
+}
 
 /// Columns of a number per time step.
 const STEP: usize = 8;
@@ -20,15 +54,7 @@ const NAME: usize = 12;
 const TABLE: u16 = 6;
 
 /// Draws histogram and time steps, or what to do to see them.
-pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
-    let Some(inside) = layout.fixed(Pane::Potentials) else {
-        return;
-    };
-    let inside = Rect {
-        x: inside.x + 1,
-        width: inside.width.saturating_sub(1),
-        ..inside
-    };
+fn draw(model: &Model, frame: &mut Frame, inside: Rect) {
     let palette = &model.theme.palette;
     let (Some(node), Some((at, name))) = (model.shown(), model.site()) else {
         frame.render_widget(

@@ -1,4 +1,4 @@
-//! Small pieces that the panes are made of.
+//! Lines, rows and cells.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -124,4 +124,34 @@ pub fn cell(content: &str, columns: usize, style: Style) -> Span<'static> {
 /// A number in a column of fixed width.
 pub fn number(content: &str, columns: usize, style: Style) -> Span<'static> {
     Span::styled(text::pad(content, columns, true), style)
+}
+
+/// A line behind a label of fixed width.
+pub fn labelled(
+    model: &Model,
+    label: &str,
+    columns: u16,
+    mut content: Line<'static>,
+) -> Line<'static> {
+    let label = cell(label, usize::from(columns), model.theme.palette.dim);
+    content.spans.insert(0, label);
+    content
+}
+
+/// Lines with a blank before each, where rows have the mark of the selection.
+pub fn indented(mut lines: Vec<Line<'static>>) -> Vec<Line<'static>> {
+    for line in &mut lines {
+        line.spans.insert(0, Span::raw(" "));
+    }
+    lines
+}
+
+/// The symbol of being at work, turning with the clock.
+pub fn spinner(model: &Model) -> &'static str {
+    let frames = model.theme.symbols.spinner;
+    let turn = (model.clock.as_millis() / 125) as usize;
+    frames
+        .get(turn % frames.len().max(1))
+        .copied()
+        .unwrap_or(" ")
 }

@@ -1,31 +1,24 @@
 //! What is known of the selected node, and the change in the making.
 
-use ratatui::Frame;
-use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::search::Candidate;
 use crate::tui::model::{Edit, Model};
+use crate::tui::panes::gate;
 use crate::tui::text::{self, bytes, bytes_change, points};
-use crate::tui::view::gate;
-use crate::tui::view::pieces::{Sentence, line_area};
+use crate::tui::widgets::Sentence;
 
-/// Draws what is known of a node, or the change being made of it; in the last line the heading of the list.
-pub fn draw(
+/// What is known of a node, or of the change being made of it, in `height` lines with the titles of
+/// the list as the last.
+pub fn lines(
     model: &Model,
-    frame: &mut Frame,
-    area: Rect,
+    columns: u16,
+    height: u16,
     node: &Candidate,
-    heading: Line<'static>,
-) {
-    let inside = Rect {
-        x: area.x + 1,
-        width: area.width.saturating_sub(1),
-        ..area
-    };
-    let columns = inside.width;
+    titles: Line<'static>,
+) -> Vec<Line<'static>> {
     let first = match (&model.edit, model.other()) {
-        (Some(edit), _) if area.height < 3 => Sentence::new(model, columns)
+        (Some(edit), _) if height < 3 => Sentence::new(model, columns)
             .add(edited_memory(model, edit, node))
             .add(edited_drop(model, edit))
             .add(edited(model, edit))
@@ -33,20 +26,17 @@ pub fn draw(
         (Some(edit), _) => edit_line(model, edit, node, columns),
         (None, Some(other)) => comparison(model, node, other, columns),
         // Where there is a second line, that says what the gate said.
-        (None, None) => short_details(model, node, columns, area.height < 3),
+        (None, None) => short_details(model, node, columns, height < 3),
     };
     let second = match (&model.edit, model.other()) {
         (Some(edit), _) => changes(model, edit, columns),
         (None, Some(other)) => difference(model, node, other, columns),
         (None, None) => gate_line(model, node, columns),
     };
-    let lines = match area.height {
+    match height {
         1 => vec![first],
-        2 => vec![first, heading],
-        _ => vec![first, second, heading],
-    };
-    for (i, line) in lines.into_iter().enumerate() {
-        frame.render_widget(line, line_area(inside, i));
+        2 => vec![first, titles],
+        _ => vec![first, second, titles],
     }
 }
 

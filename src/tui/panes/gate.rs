@@ -1,18 +1,19 @@
 //! The gate: each decision with its numbers, and how well the decisions hold.
 
-use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::pieces::{Sentence, cell, line_area, number, row};
+use super::component::Component;
 use crate::evaluate::Verdict;
 use crate::profile::GateMode;
 use crate::search::{Candidate, GateDecision, GateEvidence, GateReason, Proxy};
 use crate::text::gate::{self as gate_text, false_rejections};
-use crate::tui::layout::Layout;
-use crate::tui::model::{Model, Pane};
+use crate::tui::action::Action;
+use crate::tui::keys::{Binding, Scope, bind};
+use crate::tui::model::{Model, Pane, Scroll};
 use crate::tui::text;
+use crate::tui::widgets::{Sentence, cell, indented, number};
 
 const DRIFT: usize = 6;
 const NUMBERS: usize = 14;
@@ -36,83 +37,152 @@ pub fn decision(model: &Model, decision: GateDecision) -> (&'static str, &'stati
     }
 }
 
-/// Draws the counts and the decisions.
-pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout) {
-    let (Some(fixed), Some(list)) = (layout.fixed(Pane::Gate), layout.list(Pane::Gate)) else {
-        return;
-    };
-    let wide = list.width >= 74;
-    let room = usize::from(list.width).saturating_sub(OTHERS - if wide { 0 } else { DECISION });
-    summary(model, frame, fixed, room, wide);
-    let pane = &model.gate;
-    let focused = model.focus == Pane::Gate;
-    for (i, at) in pane
-        .scroll
-        .window(pane.decisions.len(), usize::from(list.height))
-        .enumerate()
-    {
-        let node = pane.decisions.get(at).and_then(|id| model.tree.get(*id));
-        let Some((node, reason)) = node.and_then(|n| Some((n, n.gate?))) else {
-            continue;
-        };
-        let line = decision_row(model, node, &reason, room, wide);
-        let selected = focused && at == pane.scroll.cursor;
-        row(model, frame, line_area(list, i), line, selected, focused);
+const SCOPE: Scope = Scope::Pane("gate");
+#[rustfmt::skip]
+const KEYS: &[Binding] = &[
+    bind(SCOPE, super::LISTS, Action::ShowNode, &["enter", "space"], "show node", "gate: show the decision's node in the tree"),
+];
+
+/// The decisions of the gate, and how well they hold.
+pub struct Gate;
+
+impl Component for Gate {
+    fn id(&self) -> Pane {
+        Pane::Gate
     }
-    if pane.decisions.is_empty() {
-        let waiting = Line::styled("  no decision yet", model.theme.palette.dim);
-        frame.render_widget(waiting, line_area(list, 0));
+
+    fn title(&self) -> &'static str {
+        "Gate decisions"
+    }
+
+    fn info(&self, model: &Model, _columns: usize) -> String {
+        let symbols = &model.theme.symbols;
+        let dot = symbols.separator;
+        let Some(gate) = model.tree.settings.as_ref().map(|s| s.gate) else {
+            return String::new();
+        };
+        match gate.mode {
+            GateMode::Adaptive => {
+                let (at_least, chance) = (symbols.at_least, gate.min_chance);
+                format!("adaptive {dot} chance {at_least} {chance:.2} passes")
+            }
+            GateMode::Fixed => {
+                let (at_most, limit) = (symbols.at_most, text::drift(gate.limit));
+                format!("fixed {dot} drift {at_most} {limit} passes")
+            }
+            GateMode::Off => String::from("off"),
+        }
+    }
+
+    fn scope(&self) -> Scope {
+        SCOPE
+    }
+
+    fn keys(&self) -> &'static [Binding] {
+        KEYS
+    }
+
+    fn act(&self, model: &mut Model, action: &Action) {
+        if *action == Action::ShowNode {
+            let id = model.gate.decisions.get(model.gate.scroll.cursor).copied();
+            model.jump(id, "no decision yet");
+        }
+    }
+
+    fn fixed(&self, height: u16) -> u16 {
+        match height {
+            17.. => TALL,
+            8.. => 3,
+            _ => 1,
+        }
+    }
+
+    fn heading(&self, model: &Model, columns: u16, height: u16) -> Vec<Line<'static>> {
+        indented(heading(model, columns.saturating_sub(1), height))
+    }
+
+    fn waiting(&self, model: &Model) -> Option<&'static str> {
+        let empty = model.gate.decisions.is_empty();
+        empty.then_some("  no decision yet")
+    }
+
+    fn rows(&self, model: &Model) -> usize {
+        model.gate.decisions.len()
+    }
+
+    fn row(&self, model: &Model, row: usize, columns: u16) -> Option<Line<'static>> {
+        let node = model.tree.get(*model.gate.decisions.get(row)?)?;
+        Some(decision_row(model, node, &node.gate?, columns))
+    }
+
+    fn texts(&self, model: &Model) -> Vec<String> {
+        let decisions = model.gate.decisions.iter();
+        decisions.map(|id| model.title_and_state(*id)).collect()
+    }
+
+    fn scroll(&self, model: &Model) -> Scroll {
+        model.gate.scroll
+    }
+
+    fn scroll_mut<'m>(&self, model: &'m mut Model) -> &'m mut Scroll {
+        &mut model.gate.scroll
+    }
+
+    fn settle(&self, model: &mut Model, list: Option<Rect>) {
+        if model.gate.stale {
+            model.gate.evidence = GateEvidence::of(&model.tree);
+            model.gate.stale = false;
+        }
+        let (rows, height) = (self.rows(model), list.map_or(1, |l| usize::from(l.height)));
+        model.gate.scroll.settle(rows, height);
     }
 }
 
-fn summary(model: &Model, frame: &mut Frame, area: Rect, room: usize, wide: bool) {
+/// Whether decision and verdict have a column each, and the columns left for the name.
+fn columns_of(columns: u16) -> (bool, usize) {
+    let wide = columns >= 74;
+    let others = OTHERS - if wide { 0 } else { DECISION };
+    (wide, usize::from(columns).saturating_sub(others))
+}
+
+fn heading(model: &Model, columns: u16, height: u16) -> Vec<Line<'static>> {
     let (evidence, dim) = (&model.gate.evidence, model.theme.palette.dim);
     let wrong = evidence.audited.met;
-    let inside = Rect {
-        x: area.x + 1,
-        width: area.width.saturating_sub(1),
-        ..area
-    };
     let wrong_style = if wrong > 0 {
         model.theme.palette.bad
     } else {
         model.theme.palette.text
     };
-    let counts = Sentence::new(model, inside.width)
+    let counts = Sentence::new(model, columns)
         .add(format!("{} passed", evidence.passed.all()))
         .add(format!("{} held back", evidence.held_back))
         .add(format!("{} audited", evidence.audited.all()))
         .add(Line::styled(format!("{wrong} wrong"), wrong_style));
-    if area.height == 1 {
-        let line = counts
-            .add(false_rejections(evidence))
-            .maybe(correlation(evidence, inside.width))
-            .line();
-        frame.render_widget(line, inside);
-        return;
+    let correlation = correlation(evidence, columns);
+    if height == 1 {
+        let line = counts.add(false_rejections(evidence)).maybe(correlation);
+        return vec![line.line()];
     }
     let mut lines = vec![counts.line()];
-    let rates = Sentence::new(model, inside.width).add(false_rejections(evidence));
-    if area.height >= TALL {
-        let verdicts = Sentence::new(model, inside.width)
+    let rates = Sentence::new(model, columns).add(false_rejections(evidence));
+    if height >= TALL {
+        let verdicts = Sentence::new(model, columns)
             .add(format!("passed: {}", gate_text::verdicts(evidence.passed)))
             .add(format!("audits: {}", gate_text::verdicts(evidence.audited)));
         lines.extend([verdicts.line(), rates.line()]);
-        lines.extend(proxies(model, inside.width));
+        lines.extend(proxies(model, columns));
     } else {
-        lines.push(rates.maybe(correlation(evidence, inside.width)).line());
+        lines.push(rates.maybe(correlation).line());
     }
-    let heading = Line::from(vec![
-        cell("node", room, dim),
+    let (wide, name) = columns_of(columns + 1);
+    lines.push(Line::from(vec![
+        cell("node", name, dim),
         number("drift", DRIFT, dim),
         cell("  compared", NUMBERS, dim),
         cell("decision", if wide { DECISION } else { OUTCOME }, dim),
         cell(if wide { "verdict" } else { "" }, OUTCOME, dim),
-    ]);
-    lines.push(heading);
-    for (i, line) in lines.into_iter().enumerate() {
-        frame.render_widget(line, line_area(inside, i));
-    }
+    ]));
+    lines
 }
 
 /// How every proxy goes with the drop that was measured.
@@ -157,9 +227,9 @@ fn decision_row(
     model: &Model,
     node: &Candidate,
     reason: &GateReason,
-    room: usize,
-    wide: bool,
+    columns: u16,
 ) -> Line<'static> {
+    let (wide, room) = columns_of(columns);
     let palette = &model.theme.palette;
     let (symbol, word, style) = decision(model, reason.decision);
     let title = model.title_in(node.id, room.saturating_sub(1));

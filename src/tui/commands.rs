@@ -3,10 +3,11 @@
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher};
 
-use super::Model;
+use super::action::Action;
+use super::model::Model;
+use super::panes;
 use crate::search::{CandidateId, Command};
 use crate::text;
-use crate::tui::Action;
 
 /// What an entry of the list does.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,18 +99,18 @@ fn moves(action: &Action) -> bool {
 
 fn actions(model: &Model, typed: &str) -> Vec<Entry> {
     // What the list itself lies over: the scope of the focused pane.
-    let scope = model.pane_scope();
+    let scope = panes::list(model.focus).scope();
     let mut all: Vec<Entry> = Vec::new();
-    for doable in model.keymap.doable(scope) {
-        let name = doable.action.name().replace('_', " ");
-        if doable.action == Action::Commands || all.iter().any(|e| e.name == name) {
+    for available in model.keymap.available(scope) {
+        let name = available.action.name().replace('_', " ");
+        if available.action == Action::Commands || all.iter().any(|e| e.name == name) {
             continue;
         }
         all.push(Entry {
-            choice: Choice::Act(doable.action),
+            choice: Choice::Act(available.action),
             name,
-            help: doable.help.to_owned(),
-            keys: doable.keys.join(" "),
+            help: available.help.to_owned(),
+            keys: available.keys.join(" "),
         });
     }
     if typed.is_empty() {
