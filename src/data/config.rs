@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use self::section::Section;
+pub(crate) use self::section::DataTable;
 use super::recipe::Recipe;
 use crate::network::ModelConfig;
 
@@ -103,7 +103,7 @@ pub enum DataSource {
 
 /// `[data]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Section", into = "Section")]
+#[serde(try_from = "DataTable", into = "DataTable")]
 pub struct DataConfig {
     /// Where the images come from; the default is the built-in Fashion-MNIST.
     pub source: DataSource,
@@ -254,4 +254,18 @@ pub enum DataConfigError {
         /// What it must be.
         why: &'static str,
     },
+}
+
+impl DataConfigError {
+    /// The key in `[data]` to look at.
+    pub fn key(&self) -> &str {
+        match self {
+            DataConfigError::Source(_) => "source",
+            DataConfigError::Kind(_) | DataConfigError::Both => "kind",
+            DataConfigError::Recipe(..) => "recipe",
+            DataConfigError::Missing(key, _)
+            | DataConfigError::Foreign { key, .. }
+            | DataConfigError::Value { key, .. } => key,
+        }
+    }
 }

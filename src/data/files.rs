@@ -12,10 +12,10 @@ use std::thread;
 
 use blake3::Hash;
 
-use super::ahead::{Sample, Store};
 use super::cache::{Cache, Index, Stamp};
 use super::decode::decode;
 use super::error::DataError;
+use super::prefetch::{Sample, SampleSource};
 use super::preparation::Preparation;
 
 /// The largest image file.
@@ -206,7 +206,7 @@ impl ImageFiles {
     }
 }
 
-impl Store for ImageFiles {
+impl SampleSource for ImageFiles {
     fn read(&self, index: u32) -> Result<Sample, DataError> {
         let pixels = self.read_again(index);
         pixels.map(Sample::Bytes).map_err(|t| self.error(index, t))

@@ -12,8 +12,8 @@ use super::files::{Corrupt, ImageFiles};
 use super::idx::{Images as IdxImages, Input};
 use super::images::{ImageSet, Images};
 use super::listing::list;
+use super::loading::Loading;
 use super::preparation::Preparation;
-use super::splits::Loading;
 use super::tensors::{self, TensorFile};
 use crate::network::Shape;
 

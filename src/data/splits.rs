@@ -6,12 +6,13 @@ use std::path::Path;
 use crate::network::ModelConfig;
 
 use super::config::{DataConfig, DataSource, OnCorrupt};
-use super::draw::Pool;
 use super::error::DataError;
 use super::expected::Expected;
 use super::files::Corrupt;
 use super::images::ImageSet;
 use super::labelled::Labelled;
+use super::loading::Loading;
+use super::sampling::StratifiedPool;
 use super::source::open;
 
 /// The images of a run.
@@ -25,26 +26,6 @@ pub struct Splits {
     pub test: Option<ImageSet>,
     /// Images that cannot be decoded and were left out, where the profile says so.
     pub skipped: Vec<Corrupt>,
-}
-
-/// How to load, beside what the profile says.
-#[derive(Clone, Copy, Default)]
-pub struct Loading<'a> {
-    /// The program's cache folder; none: decoded images are not kept.
-    pub cache: Option<&'a Path>,
-    /// Leave the test split out.
-    pub without_test: bool,
-    /// Hears how many images on disk are checked, and of how many.
-    pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
-}
-
-impl std::fmt::Debug for Loading<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loading")
-            .field("cache", &self.cache)
-            .field("without_test", &self.without_test)
-            .finish_non_exhaustive()
-    }
 }
 
 /// Loads the data of a profile for a model. Relative paths are meant from `folder`, the profile's.
@@ -75,7 +56,7 @@ pub fn load_with(
     let (pool, test) = open(&config, &expected, loading)?;
     pool.fits(&expected)?;
     let mut skipped = Vec::new();
-    let (calibration, search) = draw(&pool, &config, loading, &mut skipped)?;
+    let (calibration, search) = sample(&pool, &config, loading, &mut skipped)?;
     let test = match test {
         Some(test) => {
             test.fits(&expected)?;
@@ -96,8 +77,9 @@ pub fn load_with(
     })
 }
 
-/// Draws calibration and search images. Damaged ones, where they are to be left out, are left out of the pool.
-fn draw(
+/// The sampled calibration and search images. Damaged ones, where they are to be left out, are
+/// left out of the pool.
+fn sample(
     pool: &Labelled,
     config: &DataConfig,
     loading: Loading<'_>,
@@ -114,9 +96,9 @@ fn draw(
                 search: config.search,
             });
         }
-        let mut left = Pool::without(&pool.labels, config.split_seed, &left_out);
-        let calibration = left.draw(config.calibration);
-        let search = left.draw(config.search);
+        let mut left = StratifiedPool::without(&pool.labels, config.split_seed, &left_out);
+        let calibration = left.sample(config.calibration);
+        let search = left.sample(config.search);
         let drawn = [&calibration[..], &search[..]].concat();
         let damaged = pool.check(&drawn, config.on_corrupt(), loading)?;
         if damaged.is_empty() {

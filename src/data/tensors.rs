@@ -10,8 +10,8 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use blake3::Hash;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
-use super::ahead::{Sample, Store};
 use super::error::DataError;
+use super::prefetch::{Sample, SampleSource};
 use crate::network::Shape;
 
 /// Bytes of the header's length.
@@ -265,7 +265,7 @@ impl TensorFile {
     }
 }
 
-impl Store for TensorFile {
+impl SampleSource for TensorFile {
     fn read(&self, index: u32) -> Result<Sample, DataError> {
         let bytes = self.bytes(index)?;
         Ok(match self.floats {

@@ -9,8 +9,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Graph;
 pub(super) use check::{check_depths, check_max_spike, check_strides};
+pub(crate) use table::ModelTable;
 pub use table::{ModelKey, Presence};
 
 /// A model family.
@@ -240,20 +240,24 @@ pub enum ModelError {
     },
 }
 
+impl ModelError {
+    /// The key in `[model]` to look at; none where several sizes are wrong together.
+    pub fn key(&self) -> Option<&'static str> {
+        match self {
+            ModelError::Size { key, .. }
+            | ModelError::Missing { key, .. }
+            | ModelError::Foreign { key, .. } => Some(key),
+            ModelError::TooLarge { .. } => None,
+        }
+    }
+}
+
 /// The most parameters a network may have: 16 GiB of them in f32.
 pub const MAX_PARAMETERS: u64 = 1 << 32;
 /// The most multiply-accumulates one image may take; far beyond what could be evaluated.
 pub(super) const MAX_MACS: u64 = 1 << 52;
 
 impl ModelConfig {
-    /// Builds the family's graph with all shapes inferred.
-    ///
-    /// # Errors
-    /// [`ModelError`] names the size that does not fit.
-    pub fn graph(&self) -> Result<Graph, ModelError> {
-        super::families::build(self)
-    }
-
     /// The family.
     pub fn family(&self) -> Family {
         match self.architecture {

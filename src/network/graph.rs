@@ -55,7 +55,7 @@ pub struct Shape {
 /// What is known of a value's numbers without running the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Range {
+pub enum ValueRange {
     /// Any real number.
     Real,
     /// Whole numbers from 0 to the given maximum: spikes (1) or small spike counts.
@@ -174,7 +174,7 @@ pub enum Op {
     ChannelMask,
     /// Mean over positions at every time step.
     TokenMean,
-    /// Sum over positions and time steps, which stands for the mean by its [`Node::unit`].
+    /// Sum over positions and time steps, which stands for the mean by its [`Node::scale`].
     TokenTimeSum,
 }
 
@@ -190,12 +190,12 @@ pub struct Node {
     /// Shape of its value for one image and one time step.
     pub shape: Shape,
     /// What is known of its numbers.
-    pub range: Range,
+    pub range: ValueRange,
     /// What its numbers count: the value is this times its numbers. 1 but for levels of integer neurons (`1 / norm`) and
     /// [`Op::TokenTimeSum`] (`1 / (T N)`); layers and attention take it into account.
-    pub unit: f64,
+    pub scale: f64,
     /// True when the value is the same at every time step and is computed once.
-    pub is_static: bool,
+    pub time_invariant: bool,
 }
 
 /// The kind of a state-dict entry.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BlockId, Range};
+use super::{BlockId, ValueRange};
 
 /// How a layer's weight is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +76,7 @@ pub struct Layer {
     /// What directly follows channel by channel, in order, and what the layer's affine absorbs.
     pub absorbed: Vec<PerChannel>,
     /// What is known of the numbers it sees.
-    pub input: Range,
+    pub input: ValueRange,
     /// Multiply-accumulates for one image: over all time steps, or over one where the input is the same
     /// at every time step (a static image's first layer).
     pub macs: u64,

@@ -6,10 +6,10 @@ use toml_edit::{Item, TableLike};
 
 use super::document::Source;
 use super::error::ProfileError;
-use super::keys::{KEYS, Key, LATER, TABLES, dotted};
+use super::keys::{KEYS, Key, TABLES, dotted};
 use super::kind::{Kind, WIDTH, expected, fits, shown, width_of};
 use super::nearest::{did_you_mean, one_of};
-use super::ties::QKV;
+use super::tie::QKV;
 
 /// Checks that a document has only known keys, each with a value of its kind.
 ///
@@ -30,7 +30,7 @@ pub(crate) fn check(source: &Source, document: &toml_edit::Table) -> Result<(), 
 }
 
 fn check_table(source: &Source, name: &str, table: &dyn TableLike) -> Result<(), ProfileError> {
-    // Values in the order of KEYS, so that an unsupported family is named before the keys it brings along.
+    // Values in the order of KEYS: an unknown family is named before the keys it brings along.
     for key in KEYS.iter().filter(|k| k.table == name) {
         if let Some(item) = table.get(key.name) {
             check_value(source, key, item)?;
@@ -49,15 +49,6 @@ fn check_name(source: &Source, table: &str, name: &str) -> Result<(), ProfileErr
     }
     let path: Vec<&str> = path_of(table, name);
     let place = source.place(&path);
-    if let Some((_, _, of)) = LATER.iter().find(|(t, k, _)| *t == table && *k == name) {
-        let what = format!("{} (of {of})", dotted(table, name));
-        let instead = String::new();
-        return Err(ProfileError::Unsupported {
-            place,
-            what,
-            instead,
-        });
-    }
     let here = KEYS.iter().filter(|k| k.table == table).map(|k| k.name);
     let mut candidates: Vec<&str> = here.collect();
     if table.is_empty() {
@@ -104,15 +95,6 @@ fn wrong(source: &Source, path: &[&str], item: &Item, expected: String) -> Profi
 
 fn check_value(source: &Source, key: &Key, item: &Item) -> Result<(), ProfileError> {
     let path = path_of(key.table, key.name);
-    if let (Kind::Choice(_), Some(word)) = (key.kind, item.as_str())
-        && key.later.contains(&word)
-    {
-        return Err(ProfileError::Unsupported {
-            place: source.place(&path),
-            what: format!("{} = \"{word}\"", dotted(key.table, key.name)),
-            instead: format!("; {}", key.instead),
-        });
-    }
     match key.kind {
         Kind::Bits => check_bits(source, item),
         Kind::Pins => check_pins(source, item),

@@ -4,8 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::pins::PinError;
-use super::ties::TieError;
+use super::rules::{PinError, TieError};
 use crate::network::ModelError;
 
 /// Where a profile's setting stands: a line of its file, or the `--set` that gave it.
@@ -106,16 +105,6 @@ pub enum ProfileError {
         key: String,
         /// What it must be.
         expected: String,
-    },
-    /// Part of the format, but not yet of this program.
-    #[error("{place}: {what} is not supported by this version yet{instead}")]
-    Unsupported {
-        /// Where.
-        place: Place,
-        /// The key and value.
-        what: String,
-        /// What to use meanwhile, as the end of the sentence.
-        instead: String,
     },
     /// A `--set` that is no `key=value`, or cannot be applied.
     #[error("--set {text}: {why}")]

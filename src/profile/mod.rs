@@ -27,21 +27,22 @@ mod constraint;
 mod document;
 mod error;
 mod files;
-pub mod glob;
 mod keys;
 mod kind;
 mod library;
 mod nearest;
 mod overrides;
 mod paths;
-mod pins;
+mod pin;
 mod reading;
 mod recognised;
+mod rules;
 mod save;
 mod settings;
 mod size;
 mod target;
-mod ties;
+mod target_file;
+mod tie;
 
 pub use config::{
     GateConfig, GateMode, Level, Published, Screening, SearchConfig, Stage, Strategy,
@@ -53,10 +54,11 @@ pub use library::{
 };
 pub use overrides::Overrides;
 pub use paths::{NoHome, Paths};
-pub use pins::{Pin, PinError, Rule, Rules, Widths};
+pub use pin::{AllowedWidths, Pin};
 pub use recognised::model_section;
+pub use rules::{PinError, Rule, Rules, TieError};
 pub use save::{Save, SaveError, pins_as_toml, relocated, write_text};
 pub use settings::{Checkpoint, Profile};
 pub use size::{parse as parse_size, text as size_text};
 pub use target::{TARGETS, Target};
-pub use ties::{Tie, TieError, Tied};
+pub use tie::{Tie, Tied};

@@ -50,6 +50,15 @@ pub(crate) fn did_you_mean<'a>(
     }
 }
 
+/// The hint for a name or pattern that matches no layer, as the end of a sentence.
+pub(crate) fn layer_hint(pattern: &str, names: &[&str]) -> String {
+    let prefix = format!("{pattern}.");
+    if names.iter().any(|n| n.starts_with(&prefix)) {
+        return format!("; for the layers below it write \"{prefix}*\"");
+    }
+    did_you_mean(pattern, names.iter().copied())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

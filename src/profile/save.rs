@@ -12,10 +12,10 @@ use super::constraint::{AccuracyDrop, Constraint};
 use super::error::ProfileError;
 use super::files;
 use super::overrides::replace;
-use super::pins::{Pin, Widths};
+use super::pin::{AllowedWidths, Pin};
 use super::reading::pin;
 use super::settings::{Checkpoint, Profile};
-use super::ties::{QKV, Tied};
+use super::tie::{QKV, Tied};
 use crate::quant::{Allocation, BitWidth};
 
 /// Why a profile was not saved. Whatever stood there before still does.
@@ -304,9 +304,9 @@ fn width_value(width: BitWidth) -> Value {
 
 fn pin_value(pin: &Pin) -> Value {
     let (min, max) = match &pin.widths {
-        Widths::Range(min, max) if min == max => return width_value(*min),
-        Widths::Range(min, max) => (*min, *max),
-        Widths::List(widths) => {
+        AllowedWidths::Range(min, max) if min == max => return width_value(*min),
+        AllowedWidths::Range(min, max) => (*min, *max),
+        AllowedWidths::List(widths) => {
             let list: toml_edit::Array = widths.iter().map(|w| width_value(*w)).collect();
             return Value::Array(list);
         }

@@ -1,18 +1,16 @@
-//! The typed profile and its reading.
+//! The typed profile.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::config::{GateConfig, Published, SearchConfig};
 use super::constraint::Constraint;
-use super::document::read_text;
 use super::error::ProfileError;
 use super::files::BUILTIN;
-use super::overrides::Overrides;
-use super::pins::{Pin, PinError, Rules};
-use super::reading;
+use super::pin::Pin;
+use super::rules::{PinError, Rules, ties};
 use super::target::Target;
-use super::ties::{self, Tie, Tied};
+use super::tie::{Tie, Tied};
 use crate::checkpoint::{CheckpointError, Contents};
 use crate::data::DataConfig;
 use crate::network::{Graph, ModelConfig, ModelError};
@@ -83,34 +81,6 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Reads a profile. `origin` is its path: messages name it, and paths inside start from its folder.
-    ///
-    /// # Errors
-    /// [`ProfileError`] for the first thing that is wrong, with its place.
-    pub fn parse(text: &str, origin: &Path) -> Result<Self, ProfileError> {
-        Ok(Self::parse_with(text, origin, &Overrides::none())?.0)
-    }
-
-    /// Reads a profile with overrides; also returns the text with the overrides in it, comments kept.
-    ///
-    /// # Errors
-    /// [`ProfileError`] for the first thing that is wrong, with its place.
-    pub fn parse_with(
-        text: &str,
-        origin: &Path,
-        overrides: &Overrides,
-    ) -> Result<(Self, String), ProfileError> {
-        reading::read(text, origin, overrides)
-    }
-
-    /// Reads a profile's file.
-    ///
-    /// # Errors
-    /// [`ProfileError`].
-    pub fn load(path: &Path) -> Result<Self, ProfileError> {
-        Self::parse(&read_text(path)?, path)
-    }
-
     /// The graph of the model.
     ///
     /// # Errors
@@ -121,7 +91,7 @@ impl Profile {
 
     /// The ties of the graph's layers. (Those of a profile that was read name only layers of its network.)
     pub fn ties(&self, graph: &Graph) -> Vec<Tie> {
-        ties::ties(&self.ties, &layer_names(graph)).unwrap_or_default()
+        ties(&self.ties, &layer_names(graph)).unwrap_or_default()
     }
 
     /// The widths that pins, ties and target leave each layer of the graph, ascending.

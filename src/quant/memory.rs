@@ -121,7 +121,9 @@ fn numbers(tensor: &TensorSpec) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{BlockId, LayerKind, PerChannel, Range, Shape, TensorKind, WeightSource};
+    use crate::network::{
+        BlockId, LayerKind, PerChannel, Shape, TensorKind, ValueRange, WeightSource,
+    };
 
     fn layer(name: &str, weight_shape: &[usize], bias: bool, norm: Option<&str>) -> Layer {
         Layer {
@@ -135,7 +137,7 @@ mod tests {
                 .map(|n| PerChannel::BatchNorm(n.to_owned()))
                 .into_iter()
                 .collect(),
-            input: Range::Real,
+            input: ValueRange::Real,
             macs: 0,
         }
     }

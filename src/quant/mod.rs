@@ -16,7 +16,7 @@ mod scale;
 mod scheme;
 
 #[cfg(test)]
-mod properties;
+mod tests;
 
 pub use allocation::{Allocation, BitWidth, BitWidthError};
 pub use domains::Domains;

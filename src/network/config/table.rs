@@ -113,7 +113,7 @@ enum Widths {
 /// The table.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ModelTable {
+pub(crate) struct ModelTable {
     family: Family,
     #[serde(skip_serializing_if = "Option::is_none")]
     layout: Option<LayoutName>,
