@@ -14,7 +14,7 @@
 //! 8. [`search`]: the search itself, a pure state machine.
 //! 9. [`journal`]: the file of events.
 //! 10. [`run`]: threads, channels, resume.
-//! 11. [`words`]: events and numbers as people read them.
+//! 11. [`text`]: events, numbers and terms as text.
 //! 12. [`report`]: a run on paper: what was found, how, and the evidence.
 //! 13. [`tui`] and [`cli`]: what a person sees.
 //!
@@ -24,7 +24,7 @@
 //! use aq4svit::evaluate::{Cancel, Evaluator, Landscape};
 //! use aq4svit::profile::{Profile, SHIPPED};
 //! use aq4svit::search::{Engine, Event, Settings, Tree};
-//! use aq4svit::words::{self, Importance, Marks};
+//! use aq4svit::text::{self, Importance, Marks};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // A profile names a network and what is wanted of it. The graph is the network as data; the space is what the
@@ -61,7 +61,7 @@
 //! let mut tree = Tree::default();
 //! for event in &events {
 //!     tree.apply(event);
-//!     let (importance, sentence) = words::event(&tree, event, Marks::ASCII);
+//!     let (importance, sentence) = text::event(&tree, event, Marks::ASCII);
 //!     if importance >= Importance::Milestone {
 //!         println!("{sentence}");
 //!     }
@@ -88,7 +88,7 @@ pub mod quant;
 pub mod report;
 pub mod run;
 pub mod search;
+pub mod text;
 #[cfg(feature = "torch")]
 pub mod torch;
 pub mod tui;
-pub mod words;

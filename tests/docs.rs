@@ -153,6 +153,7 @@ fn links_lead_somewhere() {
 }
 
 /// Consecutive commands of a page that run as one script.
+#[cfg_attr(not(feature = "torch"), allow(dead_code))]
 struct Block {
     place: String,
     commands: Vec<String>,
@@ -160,6 +161,7 @@ struct Block {
 }
 
 /// What becomes of a command.
+#[cfg_attr(not(feature = "torch"), allow(dead_code))]
 #[derive(Debug, PartialEq)]
 enum Kind {
     Runs,
@@ -223,6 +225,7 @@ fn words(command: &str) -> Vec<Vec<String>> {
     all
 }
 
+#[cfg_attr(not(feature = "torch"), allow(dead_code))]
 fn kind(words: &[Vec<String>]) -> Kind {
     let has =
         |command: &[String], flags: &[&str]| command.iter().any(|w| flags.contains(&w.as_str()));

@@ -247,7 +247,10 @@ fn pause_idles_the_evaluator_and_resume_goes_on() {
     let root = tempfile::tempdir().expect("a folder");
     let handle = run::launch(root.path(), parts(6, None)).expect("starts");
     follow(&handle, |tree, _| tree.candidates.len() > 3);
-    handle.commands.send(Command::Pause).expect("it runs");
+    handle
+        .commands
+        .send(Command::Pause.into())
+        .expect("it runs");
     let (mut paused, mut idle) = (false, false);
     follow(&handle, |_, update| {
         paused |= matches!(update, Update::Event(e) if matches!(&e.event, Event::CommandAccepted { command: Command::Pause, .. }));
@@ -262,14 +265,23 @@ fn pause_idles_the_evaluator_and_resume_goes_on() {
         "nothing happens while paused"
     );
     let pin = Pin::fixed("head", width(8));
-    handle.commands.send(Command::Pin { pin }).expect("it runs");
     handle
         .commands
-        .send(Command::Prune {
-            candidate: CandidateId(999),
-        })
+        .send(Command::Pin { pin }.into())
         .expect("it runs");
-    handle.commands.send(Command::Resume).expect("it runs");
+    handle
+        .commands
+        .send(
+            Command::Prune {
+                candidate: CandidateId(999),
+            }
+            .into(),
+        )
+        .expect("it runs");
+    handle
+        .commands
+        .send(Command::Resume.into())
+        .expect("it runs");
     let (_, updates) = to_end(&handle);
     let refused = |u: &Update| matches!(u, Update::Event(e) if matches!(&e.event, Event::CommandRefused { .. }));
     assert_eq!(updates.iter().filter(|u| refused(u)).count(), 1);
@@ -558,7 +570,10 @@ fn the_profile_of_the_result_follows_pins_and_goes_when_there_is_no_result() {
     let root = tempfile::tempdir().expect("a folder");
     let handle = run::launch(root.path(), parts(14, None)).expect("starts");
     follow(&handle, |tree, _| tree.incumbent.is_some());
-    handle.commands.send(Command::Pause).expect("it runs");
+    handle
+        .commands
+        .send(Command::Pause.into())
+        .expect("it runs");
     let answered = |command: &Command| {
         follow(&handle, |_, update| {
             matches!(update, Update::Event(e)
@@ -569,7 +584,10 @@ fn the_profile_of_the_result_follows_pins_and_goes_when_there_is_no_result() {
     answered(&Command::Pause);
     let pin = |min, max| Pin::range("head", width(min), width(max));
     let send = |command: Command| {
-        handle.commands.send(command.clone()).expect("it runs");
+        handle
+            .commands
+            .send(command.clone().into())
+            .expect("it runs");
         answered(&command);
     };
     send(Command::Pin { pin: pin(2, 8) });
@@ -594,7 +612,7 @@ fn the_profile_of_the_result_follows_pins_and_goes_when_there_is_no_result() {
     let command = Command::Pin {
         pin: pin(other, other),
     };
-    handle.commands.send(command).expect("it runs");
+    handle.commands.send(command.into()).expect("it runs");
     let mut pinned = false;
     follow(&handle, |tree, update| {
         let pin = |e: &Event| matches!(e, Event::CommandAccepted { command: Command::Pin { pin }, .. } if *pin == Pin::fixed("head", width(other)));
@@ -736,12 +754,12 @@ fn a_report_holds_what_was_found_and_how() {
     let pin = Pin::fixed("head", width(4));
     handle
         .commands
-        .send(Command::Pin { pin })
+        .send(Command::Pin { pin }.into())
         .expect("it listens");
     let refused = Command::Prune {
         candidate: CandidateId(4000),
     };
-    handle.commands.send(refused).expect("it listens");
+    handle.commands.send(refused.into()).expect("it listens");
     let (tree, _) = to_end(&handle);
     let journal = Journal::read(&folder).expect("a journal");
     let (summary, entries) = Summary::of(&folder, journal).expect("a run");

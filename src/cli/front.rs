@@ -1,4 +1,4 @@
-//! What a person or a script sees of a run: the flags, the choice, the result.
+//! The front end of a run: the interface, lines of text, or JSON.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -12,9 +12,9 @@ use super::output::{json_line, line, note};
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::tricks::TrickArgs;
-use super::{NOTHING_MET, headless, interactive};
+use super::{exit_code, headless, interactive};
 use crate::run::{EvaluatorOptions, Finished, Handle, Summary};
-use crate::words;
+use crate::text;
 
 /// Flags of every command that shows a run.
 #[derive(Debug, clap::Args)]
@@ -124,12 +124,9 @@ impl Front {
             Front::Interactive => line(&finished.to_string())?,
             Front::Lines => {
                 line(&finished.to_string())?;
-                line(&words::gate::report(&finished.gate))?;
+                line(&text::gate::report(&finished.gate))?;
             }
         }
-        Ok(match finished.is_met() {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::from(NOTHING_MET),
-        })
+        Ok(exit_code(finished.is_met()))
     }
 }

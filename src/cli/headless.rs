@@ -1,24 +1,24 @@
-//! A run without the interface: lines for people, or the event stream as JSON.
+//! A run without the interface: lines of text, or the event stream as JSON.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use crossbeam_channel::{Receiver, Sender, never, select};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::INTERRUPTED;
 use super::commands::Complaint;
 use super::front::Front;
 use super::output::{Reader, line, note, offer, offer_json};
+use super::progress::bar;
 use super::signals::Signals;
 use crate::evaluate::{Question, Split};
 use crate::journal::Entry;
 use crate::profile::Paths;
 use crate::run::{self, Handle, Summary, Update};
-use crate::search::{Command, Event, Tree};
+use crate::search::{Command, Event, Instruction, Tree};
+use crate::text::{self, Importance, Marks};
 use crate::tui::Signal;
-use crate::words::{self, Importance, Marks};
 
 /// Follows a run to its end.
 pub(crate) fn watch(
@@ -69,7 +69,7 @@ enum Ended {
 
 struct Watcher {
     json: bool,
-    commands: Sender<Command>,
+    commands: Sender<Instruction>,
     /// Events of earlier sessions still to come: not printed again.
     history: usize,
     tree: Tree,
@@ -78,16 +78,10 @@ struct Watcher {
 
 impl Watcher {
     fn new(json: bool, handle: &Handle) -> Self {
-        let bar = if !json && std::io::stderr().is_terminal() {
-            ProgressBar::new(0)
-        } else {
-            ProgressBar::hidden()
+        let bar = match json {
+            true => ProgressBar::hidden(),
+            false => bar(0, "{spinner} {msg} [{bar:24}] {pos}/{len} images"),
         };
-        if let Ok(style) =
-            ProgressStyle::with_template("{spinner} {msg} [{bar:24}] {pos}/{len} images")
-        {
-            bar.set_style(style.progress_chars("=> "));
-        }
         Watcher {
             json,
             commands: handle.commands.clone(),
@@ -168,14 +162,14 @@ impl Watcher {
             self.history -= 1;
             if self.history == 0 && self.tree.paused {
                 // It was left paused, and there is nobody here to press a key. A run that is gone has said why.
-                let _ = self.commands.send(Command::Resume);
+                let _ = self.commands.send(Command::Resume.into());
             }
             return Ok(Reader::There);
         }
         if self.json {
             return offer_json(entry);
         }
-        match words::event(&self.tree, &entry.event, Marks::ASCII) {
+        match text::event(&self.tree, &entry.event, Marks::ASCII) {
             (Importance::Detail, _) => Ok(Reader::There),
             (_, text) => self.bar.suspend(|| offer(&format!("{text}\n"))),
         }

@@ -268,6 +268,7 @@ mod tests {
                 level: Level::Stage,
             },
             Event::CommandAccepted {
+                id: None,
                 command: Command::Pause,
                 candidate: None,
                 note: "paused".into(),

@@ -17,7 +17,7 @@ use super::worker::Report;
 use super::{RunError, Totals, Update};
 use crate::evaluate::{EvaluateError, Evaluator, Job, Outcome, Work};
 use crate::journal::{Entry, Writer};
-use crate::search::{Command, Engine, Event, Request, Tree};
+use crate::search::{Command, Engine, Event, Instruction, Request, Tree};
 
 /// Progress is dropped while so many updates wait to be read.
 const CROWDED: usize = 256;
@@ -28,7 +28,7 @@ pub struct Handle {
     /// The run's folder.
     pub folder: PathBuf,
     /// Steering.
-    pub commands: Sender<Command>,
+    pub commands: Sender<Instruction>,
     /// What happens. Closed when the search has ended.
     pub updates: Receiver<Update>,
     /// Names of the network's layers.
@@ -156,7 +156,7 @@ struct Loop {
 }
 
 impl Loop {
-    fn run(mut self, mut commands: Receiver<Command>, stop: Receiver<()>) -> Vec<Order> {
+    fn run(mut self, mut commands: Receiver<Instruction>, stop: Receiver<()>) -> Vec<Order> {
         for entry in std::mem::take(&mut self.driver.history) {
             self.tell(Update::Event(Box::new(entry)));
         }
@@ -213,7 +213,7 @@ impl Loop {
             let paused = engine.tree().paused;
             let waits = paused || (self.team.is_idle() && engine.wanted(1).is_empty());
             let due = script.due(engine.emitted(), waits);
-            let left = (paused && script.is_over()).then_some(Command::Resume);
+            let left = (paused && script.is_over()).then(|| Command::Resume.into());
             let Some(command) = due.or(left) else {
                 return Ok(());
             };

@@ -26,8 +26,8 @@ mod worker;
 
 use crate::evaluate::{Caches, Job, Progress};
 use crate::journal::Entry;
-pub use crate::search::Command;
 use crate::search::{CandidateId, Request};
+pub use crate::search::{Command, Instruction};
 
 pub use best::restore_best;
 pub use drive::Handle;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crossbeam_channel::{Receiver, TryRecvError};
 use serde_json::Value;
 
-use crate::search::Command;
+use crate::search::{Command, CommandId, Instruction};
 
 /// A command, and when it is obeyed.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +15,7 @@ pub struct Order {
     /// Obeyed once the journal holds so many events, before any further answer is taken; 0 for at once.
     pub after: u64,
     /// What is to be done.
-    pub command: Command,
+    pub command: Instruction,
 }
 
 impl Order {
@@ -39,6 +39,11 @@ impl Order {
                 .as_u64()
                 .ok_or("`after` must be a whole number of journal events")?,
         };
+        let id = match fields.remove("id") {
+            None => None,
+            Some(Value::String(id)) => Some(CommandId(id)),
+            Some(_) => return Err("`id` must be a string".into()),
+        };
         if !fields.contains_key("command") {
             return Err(format!("no `command`: write for example {EXAMPLE}"));
         }
@@ -50,7 +55,7 @@ impl Order {
             None => Ok(Some(Order {
                 line,
                 after,
-                command,
+                command: Instruction { id, command },
             })),
         }
     }
@@ -104,7 +109,7 @@ impl Script {
 
     /// The next command if the journal holds enough events. A search that waits for a command comes to no further event by
     /// itself: then the next one is due, whatever its `after`.
-    pub(super) fn due(&mut self, events: u64, waits: bool) -> Option<Command> {
+    pub(super) fn due(&mut self, events: u64, waits: bool) -> Option<Instruction> {
         let next = self.waiting.front()?;
         (waits || next.after <= events)
             .then(|| self.waiting.pop_front())
@@ -144,7 +149,18 @@ mod tests {
             Ok(Some(Order {
                 line: 3,
                 after: 17,
-                command: Command::Prune { candidate }
+                command: Command::Prune { candidate }.into()
+            }))
+        );
+        assert_eq!(
+            parse(r#"{"id":"mine-1","command":"pause"}"#),
+            Ok(Some(Order {
+                line: 3,
+                after: 0,
+                command: Instruction {
+                    id: Some(CommandId("mine-1".into())),
+                    command: Command::Pause
+                }
             }))
         );
         for (text, part) in [
@@ -158,6 +174,7 @@ mod tests {
                 "`candidate` means nothing",
             ),
             (r#"{"command":"pause","after":-1}"#, "whole number"),
+            (r#"{"command":"pause","id":7}"#, "`id` must be a string"),
             (
                 r#"{"command":"set_bits","candidate":0,"group":{"level":"network"},"bits":9}"#,
                 "9",
@@ -170,10 +187,10 @@ mod tests {
 
     #[test]
     fn orders_wait_for_their_moment_and_for_those_before() {
-        let order = |after, command| Order {
+        let order = |after, command: Command| Order {
             line: 1,
             after,
-            command,
+            command: command.into(),
         };
         let (sender, receiver) = crossbeam_channel::unbounded();
         let mut script = Script::new(vec![order(5, Command::Pause)], receiver);
@@ -182,12 +199,12 @@ mod tests {
         script.refill();
         assert_eq!(script.due(4, false), None);
         assert_eq!(script.next(), Some(5));
-        assert_eq!(script.due(5, false), Some(Command::Pause));
+        assert_eq!(script.due(5, false), Some(Command::Pause.into()));
         assert!(!script.is_over());
-        assert_eq!(script.due(5, false), Some(Command::Resume));
+        assert_eq!(script.due(5, false), Some(Command::Resume.into()));
         assert!(script.is_over());
         // A search that waits gets the next order at once.
         script.take(Some(order(900, Command::Stop)));
-        assert_eq!(script.due(6, true), Some(Command::Stop));
+        assert_eq!(script.due(6, true), Some(Command::Stop.into()));
     }
 }

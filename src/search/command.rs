@@ -45,6 +45,28 @@ pub struct Move {
     pub bits: BitWidth,
 }
 
+/// The identifier that a sender gives a command: the acknowledgement carries it. Senders choose
+/// identifiers that no other sender uses, for example by a prefix of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommandId(pub String);
+
+/// A command as it is sent: with an identifier where the sender wants to recognise its
+/// acknowledgement among those of equal commands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instruction {
+    /// The identifier.
+    pub id: Option<CommandId>,
+    /// The command.
+    pub command: Command,
+}
+
+impl From<Command> for Instruction {
+    fn from(command: Command) -> Self {
+        Instruction { id: None, command }
+    }
+}
+
 /// A steering command. Each one is answered by [`super::Event::CommandAccepted`] or
 /// [`super::Event::CommandRefused`], takes effect between decisions, and is journalled where it did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

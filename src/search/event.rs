@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Command, Group, Move, Settings};
+use super::{Command, CommandId, Group, Move, Settings};
 use crate::evaluate::{CorrectBits, Proxies, Verdict};
 use crate::profile::{GateMode, Level};
 use crate::quant::{Allocation, BitWidth};
@@ -311,6 +311,9 @@ pub enum Event {
     },
     /// A command took effect.
     CommandAccepted {
+        /// The identifier that its sender gave it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<CommandId>,
         /// The command.
         #[serde(flatten)]
         command: Command,
@@ -322,6 +325,9 @@ pub enum Event {
     },
     /// A command was refused.
     CommandRefused {
+        /// The identifier that its sender gave it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<CommandId>,
         /// The command.
         #[serde(flatten)]
         command: Command,

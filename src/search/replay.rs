@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::engine::{Ask, Engine};
-use super::{Event, Settings};
+use super::{Event, Instruction, Settings};
 use crate::evaluate::{CorrectBits, Outcome, Question};
 
 /// Why events are not those of this search.
@@ -52,10 +52,11 @@ impl Engine {
 
     /// Does again what led to an event: a command, or the answer to the question now open.
     fn redo(&mut self, event: &Event) -> Vec<Event> {
-        if let Event::CommandAccepted { command, .. } | Event::CommandRefused { command, .. } =
-            event
+        if let Event::CommandAccepted { id, command, .. }
+        | Event::CommandRefused { id, command, .. } = event
         {
-            return self.command(command.clone());
+            let (id, command) = (id.clone(), command.clone());
+            return self.command(Instruction { id, command });
         }
         let Some(request) = self.asking().and_then(|ask| self.request(ask)) else {
             return Vec::new();
@@ -103,13 +104,29 @@ impl Event {
                 }
             }
             (
-                Event::CommandAccepted { command: a, .. },
-                Event::CommandAccepted { command: b, .. },
+                Event::CommandAccepted {
+                    id: a_id,
+                    command: a,
+                    ..
+                },
+                Event::CommandAccepted {
+                    id: b_id,
+                    command: b,
+                    ..
+                },
             )
             | (
-                Event::CommandRefused { command: a, .. },
-                Event::CommandRefused { command: b, .. },
-            ) => a == b,
+                Event::CommandRefused {
+                    id: a_id,
+                    command: a,
+                    ..
+                },
+                Event::CommandRefused {
+                    id: b_id,
+                    command: b,
+                    ..
+                },
+            ) => (a_id, a) == (b_id, b),
             // Earlier versions counted a candidate as often as the gate held it back.
             (Event::Finished { .. }, Event::Finished { gated, .. }) => {
                 let mut same = self.clone();

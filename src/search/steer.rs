@@ -4,13 +4,14 @@ use super::check::Effect;
 use super::engine::{Engine, Next};
 use super::judge::{Judged, Trial};
 use super::phases::Phase;
-use super::{BaseReason, Candidate, CandidateId, CloseReason, Command, Event, Origin, State};
+use super::{BaseReason, Candidate, CandidateId, CloseReason, Event, Instruction, Origin, State};
 
 impl Engine {
     /// Obeys or refuses a command; either way the first event returned says so.
-    pub fn command(&mut self, command: Command) -> Vec<Event> {
+    pub fn command(&mut self, instruction: impl Into<Instruction>) -> Vec<Event> {
+        let Instruction { id, command } = instruction.into();
         match self.check(&command) {
-            Err(why) => self.emit(Event::CommandRefused { command, why }),
+            Err(why) => self.emit(Event::CommandRefused { id, command, why }),
             Ok((note, effect)) => {
                 let candidate = match effect {
                     Effect::Judge(candidate) | Effect::Withdraw(candidate) => Some(candidate),
@@ -18,6 +19,7 @@ impl Engine {
                     _ => None,
                 };
                 self.emit(Event::CommandAccepted {
+                    id,
                     command,
                     note,
                     candidate,
@@ -49,7 +51,7 @@ impl Engine {
                     self.reopen(false);
                 }
             }
-            Effect::Repin(allowed) => self.repin(allowed),
+            Effect::Repin(domains) => self.repin(domains),
             Effect::Rejudge => self.rejudge(),
             Effect::Finish(reason) => {
                 let phase = std::mem::replace(&mut self.phase, Phase::Test(reason));

@@ -1,10 +1,9 @@
-//! Numbers and names as short text.
+//! Text for a terminal: the room `text`, and widths in columns.
 
 use ratatui::text::Span;
 
-pub use crate::words::numbers::{
-    bytes, bytes_change, count, drift, drift_change, duration, durations, large, points,
-};
+pub use crate::text::numbers::*;
+pub use crate::text::*;
 
 /// Columns a text takes.
 pub fn width(text: &str) -> usize {

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use aq4svit::run::Update;
-use aq4svit::search::Command;
+use aq4svit::search::{Command, Instruction};
 use aq4svit::tui::theme::Theme;
 use aq4svit::tui::{Ending, Model, Outcome, SaveError, Screen, Session, Signal, run_on};
 use crossbeam_channel::{Receiver, Sender, never, unbounded};
@@ -43,7 +43,7 @@ impl Screen for Counter {
 
 struct Ends {
     session: Session,
-    commands: Receiver<Command>,
+    commands: Receiver<Instruction>,
     updates: Sender<Update>,
     signals: Sender<Signal>,
 }
@@ -92,7 +92,10 @@ fn keys_become_commands_and_an_ending() {
     let ending = play(ends.session, &keys, &mut Counter::default());
     assert_eq!(ending.outcome, Outcome::Quit);
     assert_eq!(
-        ends.commands.try_iter().collect::<Vec<_>>(),
+        ends.commands
+            .try_iter()
+            .map(|i| i.command)
+            .collect::<Vec<_>>(),
         [Command::Pause]
     );
 }

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use aq4svit::evaluate::Progress;
 use aq4svit::run::Update;
-use aq4svit::search::Command;
+use aq4svit::search::Instruction;
 use aq4svit::tui::{Ends, SaveError, Session, Signal, run};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::story::{Story, demo_settings};
 
 /// A search at a pace that a person can follow, until nobody listens any more.
-fn work(news: &Sender<Update>, steering: &Receiver<Command>, mode: &str) -> Option<()> {
+fn work(news: &Sender<Update>, steering: &Receiver<Instruction>, mode: &str) -> Option<()> {
     let mut story = Story::new(demo_settings());
     let send = |all: Vec<Update>| all.into_iter().try_for_each(|u| news.send(u)).ok();
     send(story.start())?;

@@ -3,7 +3,7 @@
 use super::Profiles;
 use crate::profile::{Pin, pins_as_toml};
 use crate::tui::Action;
-use crate::tui::line::LineEditor;
+use crate::tui::input::TextInput;
 
 /// What a profile says of the form's fields, as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Field {
     /// What it means where it says nothing.
     pub empty: &'static str,
     /// What it says.
-    pub text: LineEditor,
+    pub text: TextInput,
     /// What the profile says.
     standard: String,
 }
@@ -67,7 +67,7 @@ impl Form {
                 "pins" => "none",
                 _ => "",
             },
-            text: LineEditor::new(&standard),
+            text: TextInput::new(&standard),
             standard,
         };
         Form {
@@ -188,6 +188,6 @@ impl Field {
         let len = self.choices.len();
         let at = self.choices.iter().position(|c| *c == now).unwrap_or(0);
         let next = if onward { at + 1 } else { at + len - 1 } % len;
-        self.text = LineEditor::new(self.choices[next]);
+        self.text = TextInput::new(self.choices[next]);
     }
 }

@@ -1,6 +1,6 @@
 //! The signs, in Unicode and in ASCII.
 
-use crate::words::Marks;
+use crate::text::Marks;
 
 /// The signs that are drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]

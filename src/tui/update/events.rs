@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::journal::Entry;
-use crate::run::Update;
+use crate::run::{Probed, Update};
 use crate::search::{Event, Origin};
+use crate::text::{self, Importance};
 use crate::tui::model::{AllocationPane, LogLine, Model, Overlay, Status, ToastKind};
-use crate::words::{self, Importance};
 
 /// Folds one update in.
 pub fn fold(model: &mut Model, update: Update) {
@@ -74,31 +74,31 @@ pub fn event(model: &mut Model, entry: &Entry) {
         }
         Event::CommandAccepted { command, note, .. } if own => {
             let text = if note.is_empty() {
-                words::command(command, model.theme.symbols.marks())
+                text::command(command, model.theme.symbols.marks())
             } else {
                 note.clone()
             };
-            model.toasts.push(ToastKind::Good, text, model.clock);
+            model.toast(ToastKind::Good, text);
         }
-        Event::CommandRefused { command, why } if own => {
+        Event::CommandRefused { command, why, .. } if own => {
             model.expecting = None;
             let text = format!(
                 "{}: {why}",
-                words::command(command, model.theme.symbols.marks())
+                text::command(command, model.theme.symbols.marks())
             );
-            model.toasts.push(ToastKind::Bad, text, model.clock);
+            model.toast(ToastKind::Bad, text);
         }
         Event::IncumbentChanged {
             candidate: Some(id),
         } if live => {
             let text = format!("new incumbent {}", model.title(*id));
-            model.toasts.push(ToastKind::Good, text, model.clock);
+            model.toast(ToastKind::Good, text);
         }
         Event::Finished { .. } => model.awaiting.clear(),
         _ => {}
     }
     model.nodes.stale = true;
-    let (importance, text) = words::event(&model.tree, &entry.event, model.theme.symbols.marks());
+    let (importance, text) = text::event(&model.tree, &entry.event, model.theme.symbols.marks());
     let time = time_of_day(model, &entry.time);
     model.log.push(LogLine {
         time,
@@ -178,4 +178,18 @@ pub fn tick(model: &mut Model, now: Duration) {
     );
     let expired = model.toasts.expire(now);
     model.changed |= expired || (turned && (working || waiting)) || (second && working);
+}
+
+/// The number of probes that are kept: each is as large as the network has sites.
+const PROBES: usize = 16;
+
+/// The potentials under an allocation were looked at, or cannot be.
+pub fn probed(model: &mut Model, seen: Probed) {
+    if model.looking.as_ref() == Some(&seen.allocation) {
+        model.looking = None;
+    }
+    if model.seen.len() == PROBES {
+        model.seen.pop_front();
+    }
+    model.seen.push_back(seen);
 }

@@ -6,8 +6,7 @@ use ratatui::text::{Line, Span};
 use super::{dialog, dialog_columns, input_line, keys, paragraph};
 use crate::tui::model::{Asked, FieldPrompt, Model, PromptField};
 use crate::tui::text;
-use crate::tui::view::pieces::cell;
-use crate::words;
+use crate::tui::widgets::cell;
 
 const NAME: usize = 15;
 
@@ -27,7 +26,7 @@ pub fn draw(model: &Model, frame: &mut Frame, prompt: &FieldPrompt) {
     lines.push(Line::default());
     let marks = model.theme.symbols.marks();
     lines.extend(match prompt.command(&model.tree) {
-        Ok(Some(command)) => paragraph(model, &words::command(&command, marks), palette.changed),
+        Ok(Some(command)) => paragraph(model, &text::command(&command, marks), palette.changed),
         Ok(None) => paragraph(model, "nothing is changed yet", palette.dim),
         Err(why) => paragraph(model, &format!("! {why}"), palette.bad),
     });

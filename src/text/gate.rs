@@ -1,0 +1,136 @@
+//! The evidence for and against the gate, as text.
+
+use crate::evaluate::Bounded;
+use crate::profile::{GateConfig, GateMode};
+use crate::search::{GateEvidence, Verdicts};
+
+/// The rule by which the gate decides.
+pub fn rule(gate: &GateConfig) -> String {
+    let audited = format!("a share of {} of the rejected is audited", gate.audit);
+    match gate.mode {
+        GateMode::Adaptive => format!(
+            "adaptive: rejected below a fitted chance of {} to meet the constraint, after {} verdicts; {audited}",
+            gate.min_chance, gate.warm_up
+        ),
+        GateMode::Fixed => format!("fixed: rejected above a drift of {}; {audited}", gate.limit),
+        GateMode::Off => String::from("off: everything is evaluated"),
+    }
+}
+
+/// The false rejection rate: the share of good candidates that the gate rejects.
+pub fn false_rejections(evidence: &GateEvidence) -> String {
+    let Some(share) = evidence.false_rejection else {
+        let audits = evidence.audited.judged();
+        let plural = if audits == 1 { "" } else { "s" };
+        return format!("false rejections unknown ({audits} audit{plural})");
+    };
+    let percent = |x: f64| format!("{:.1}", 100.0 * x);
+    let bounds = share.low.zip(share.high);
+    let bounds = bounds.map(|(low, high)| format!(" ({} to {})", percent(low), percent(high)));
+    format!(
+        "false rejections {} %{}",
+        percent(share.value),
+        bounds.unwrap_or_default()
+    )
+}
+
+/// The counts of verdicts: `12 met, 11 not met`, and how many are open.
+pub fn verdicts(verdicts: Verdicts) -> String {
+    let open = match verdicts.open {
+        0 => String::new(),
+        open => format!(", {open} open"),
+    };
+    format!("{} met, {} not met{open}", verdicts.met, verdicts.not_met)
+}
+
+/// A rank correlation with its interval: `0.93 0.88..0.96`; a dash where there is none.
+pub fn correlation(found: Option<Bounded>) -> String {
+    let Some(found) = found else {
+        return "-".to_owned();
+    };
+    match found.low.zip(found.high) {
+        Some((low, high)) => format!("{:.2} {low:.2}..{high:.2}", found.value),
+        None => format!("{:.2}", found.value),
+    }
+}
+
+/// The whole evidence, as the last lines of a search.
+pub fn report(evidence: &GateEvidence) -> String {
+    let GateEvidence {
+        passed,
+        audited,
+        held_back,
+        evaluated,
+        ..
+    } = evidence;
+    let mut lines = vec![
+        format!(
+            "gate: {} passed ({}), {held_back} rejected, {} audited ({})",
+            passed.all(),
+            verdicts(*passed),
+            audited.all(),
+            verdicts(*audited),
+        ),
+        format!("  {}", false_rejections(evidence)),
+        format!(
+            "  rank correlation with the measured drop of {evaluated} allocations, and its 95 % interval:"
+        ),
+        format!(
+            "  {:<13} {:>5}  {:<18} {}",
+            "proxy", "n", "Spearman", "Kendall"
+        ),
+    ];
+    lines.extend(evidence.proxies.iter().map(|p| {
+        format!(
+            "  {:<13} {:>5}  {:<18} {}",
+            p.proxy.name(),
+            p.n,
+            correlation(p.spearman),
+            correlation(p.kendall)
+        )
+    }));
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::Tree;
+
+    #[test]
+    fn a_search_that_has_not_begun_has_its_lines_as_well() {
+        let text = report(&GateEvidence::of(&Tree::default()));
+        assert!(
+            text.contains("false rejections unknown (0 audits)"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("  weight error      0  -                  -"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn numbers_with_and_without_an_interval() {
+        let bounded = |low, high| Bounded {
+            value: 0.934,
+            low,
+            high,
+        };
+        assert_eq!(correlation(Some(bounded(None, None))), "0.93");
+        let with = bounded(Some(-0.2), Some(0.96));
+        assert_eq!(correlation(Some(with)), "0.93 -0.20..0.96");
+        let evidence = GateEvidence {
+            false_rejection: Some(Bounded {
+                value: 0.031,
+                low: Some(0.01),
+                high: Some(0.2),
+            }),
+            ..GateEvidence::default()
+        };
+        assert_eq!(
+            false_rejections(&evidence),
+            "false rejections 3.1 % (1.0 to 20.0)"
+        );
+    }
+}

@@ -1,0 +1,443 @@
+//! Events, numbers and terms as text: for the log of the interface, for headless lines, for reports.
+#![forbid(unsafe_code)]
+
+pub mod gate;
+pub mod glossary;
+pub mod numbers;
+pub mod table;
+
+use crate::evaluate::{Verdict, percent};
+use crate::profile::{ConstraintChange, GateMode, Level, Screening, SearchConfig, Strategy};
+use crate::search::{
+    Candidate, CandidateId, CloseReason, Command, Event, GateDecision, GateReason, Group,
+    Judgement, Origin, Settings, StopReason, Tree,
+};
+use numbers::{bytes, count, drift, drift_change, points};
+
+/// The importance of an event to the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Importance {
+    /// An intermediate step.
+    Detail,
+    /// A decision of the search.
+    Decision,
+    /// A change of the result, or an action of the user.
+    Milestone,
+    /// An error or a refusal.
+    Problem,
+}
+
+/// The symbols that stand between words, as the terminal can show them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// The arrow of a change.
+    pub arrow: &'static str,
+    /// Less than or equal.
+    pub at_most: &'static str,
+    /// Greater than or equal.
+    pub at_least: &'static str,
+}
+
+impl Marks {
+    /// The ASCII symbols, for files and terminals without Unicode.
+    pub const ASCII: Marks = Marks {
+        arrow: "->",
+        at_most: "<=",
+        at_least: ">=",
+    };
+}
+
+/// The title of a candidate: `#12 stage2 -> 4`.
+pub fn title(tree: &Tree, id: CandidateId, marks: Marks) -> String {
+    match tree.get(id) {
+        Some(candidate) => format!("{id} {}", change(candidate, marks)),
+        None => id.to_string(),
+    }
+}
+
+/// The change that made a candidate: `stage2 -> 4`; for other than single moves, its origin.
+pub fn change(candidate: &Candidate, marks: Marks) -> String {
+    match &candidate.change {
+        Some(change) => format!("{} {} {}", change.group, marks.arrow, change.bits),
+        None => origin(candidate.origin).title.to_owned(),
+    }
+}
+
+/// The texts for the origin of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OriginText {
+    /// The title of a candidate that is no single move.
+    pub title: &'static str,
+    /// A tag beside the title, empty for the usual origins.
+    pub tag: &'static str,
+    /// A phrase that explains the origin.
+    pub phrase: &'static str,
+}
+
+/// The texts for an origin.
+pub fn origin(origin: Origin) -> OriginText {
+    let (title, tag, phrase) = match origin {
+        Origin::Start => ("start", "", "the start of the search"),
+        Origin::Lowest => ("all lowest", "", "the lowest bit-width everywhere"),
+        Origin::Search => ("several layers", "", "proposed by the search"),
+        Origin::Probe => ("drift probe", "probe", "lowered alone to measure its drift"),
+        Origin::Allocated => (
+            "allocation",
+            "predicted",
+            "predicted from single-group drifts",
+        ),
+        Origin::Enumerated => ("enumerated", "", "the next one in order of bytes"),
+        Origin::Drawn => ("random draw", "drawn", "drawn at random"),
+        Origin::Manual => ("several layers", "manual", "set by the user"),
+        Origin::Pin => ("clamped to pins", "pin", "clamped to satisfy a pin"),
+    };
+    OriginText { title, tag, phrase }
+}
+
+/// The name of a group in a sentence.
+pub fn group(group: &Group) -> String {
+    match group {
+        Group::Network => String::from("the network"),
+        other => other.to_string(),
+    }
+}
+
+/// The sentence for an event, and its importance. `tree` has applied the event already.
+pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
+    let sentence = match event {
+        Event::Proposed { .. }
+        | Event::Measured { .. }
+        | Event::Gated { .. }
+        | Event::Screened { .. }
+        | Event::Confirmed { .. }
+        | Event::BaseChanged { .. }
+        | Event::IncumbentChanged { .. } => of_candidate(tree, event, marks),
+        _ => of_search(event, marks),
+    };
+    (importance(event), sentence)
+}
+
+fn importance(event: &Event) -> Importance {
+    match event {
+        Event::Proposed {
+            origin: Origin::Manual | Origin::Pin,
+            ..
+        } => Importance::Milestone,
+        Event::Proposed { .. }
+        | Event::Measured { .. }
+        | Event::RoundOpened { .. }
+        | Event::BeamKept { .. }
+        | Event::GroupClosed { .. } => Importance::Detail,
+        Event::LevelOpened { .. }
+        | Event::LevelClosed { .. }
+        | Event::Gated { .. }
+        | Event::Screened { .. }
+        | Event::BaseChanged { .. } => Importance::Decision,
+        Event::Started { .. }
+        | Event::Baseline { .. }
+        | Event::Confirmed { .. }
+        | Event::IncumbentChanged { .. }
+        | Event::CommandAccepted { .. }
+        | Event::Tested { .. }
+        | Event::Finished { .. } => Importance::Milestone,
+        Event::CommandRefused { .. } => Importance::Problem,
+    }
+}
+
+/// The sentence for an event about one candidate.
+fn of_candidate(tree: &Tree, event: &Event, marks: Marks) -> String {
+    let title = |id: &CandidateId| title(tree, *id, marks);
+    let judged = |id, text, j| format!("{} {text}: {}", title(id), judgement(j, marks));
+    match event {
+        Event::Proposed {
+            candidate,
+            parent,
+            origin: made_by,
+            bytes: size,
+            ..
+        } => {
+            let from = parent.map_or(String::new(), |p| format!(" from {p}"));
+            let why = match made_by {
+                Origin::Start | Origin::Search => String::new(),
+                other => format!(" ({})", origin(*other).phrase),
+            };
+            format!("{} proposed{from}{why}, {}", title(candidate), bytes(*size))
+        }
+        Event::Measured {
+            candidate,
+            drift: d,
+            added,
+            cached,
+            ..
+        } => {
+            let parent = tree.get(*candidate).and_then(|c| c.parent);
+            let change = parent.map(|p| format!(", {} vs {p}", drift_change(*added)));
+            let cached = if *cached { ", cached" } else { "" };
+            let change = change.unwrap_or_default();
+            format!("{} drift {}{change}{cached}", title(candidate), drift(*d))
+        }
+        Event::Gated { candidate, reason } => {
+            format!("{} {}", title(candidate), gate(reason, marks))
+        }
+        Event::Screened {
+            candidate,
+            judgement: j,
+            ..
+        } => match j.verdict {
+            Verdict::Met => judged(candidate, "passed screening", j),
+            _ => judged(candidate, "failed screening", j),
+        },
+        Event::Confirmed {
+            candidate,
+            judgement: j,
+            ..
+        } => match j.verdict {
+            Verdict::Met => judged(candidate, "confirmed", j),
+            _ => judged(candidate, "failed confirmation", j),
+        },
+        Event::BaseChanged { candidate, reason } => {
+            format!("{} is the new base: {}", title(candidate), reason.text())
+        }
+        Event::IncumbentChanged {
+            candidate: Some(id),
+        } => {
+            let size = tree.get(*id).map_or(0, |c| c.bytes);
+            format!("{} is the new incumbent, {}", title(id), bytes(size))
+        }
+        _ => String::from("no incumbent: no confirmed allocation satisfies the pins"),
+    }
+}
+
+/// The sentence for an event about the search as a whole.
+fn of_search(event: &Event, marks: Marks) -> String {
+    match event {
+        Event::Started { settings } => started(settings),
+        Event::Baseline { correct } => {
+            accuracy("the float network", correct.correct(), correct.len(), "")
+        }
+        Event::LevelOpened {
+            level: opened,
+            groups,
+        } => format!("{} level opened: {} groups", level(*opened), groups.len()),
+        Event::LevelClosed { level: closed } => format!("{} level closed", level(*closed)),
+        Event::RoundOpened {
+            round, base, open, ..
+        } => format!("round {round} on {base}: {open} groups open"),
+        Event::BeamKept { states } => {
+            let titles: Vec<String> = states.iter().map(ToString::to_string).collect();
+            format!("the beam keeps {}", titles.join(", "))
+        }
+        Event::GroupClosed {
+            group: closed,
+            at,
+            reason,
+            ..
+        } => {
+            let (closed, reason) = (group(closed), close(*reason));
+            format!("{closed} is closed from {at} bits down: {reason}")
+        }
+        Event::CommandAccepted {
+            command: c, note, ..
+        } => match note.is_empty() {
+            true => command(c, marks),
+            false => note.clone(),
+        },
+        Event::CommandRefused {
+            command: c, why, ..
+        } => format!("{}: refused, {why}", command(c, marks)),
+        Event::Tested {
+            candidate,
+            images,
+            correct,
+            ..
+        } => {
+            let whose = candidate.map_or(String::from("the float network"), |id| id.to_string());
+            accuracy(&whose, *correct, *images, "test ")
+        }
+        Event::Finished { reason, .. } => format!("search finished: {}", stop(*reason)),
+        _ => String::new(),
+    }
+}
+
+fn started(settings: &Settings) -> String {
+    let menu = settings.space.menu.iter().map(ToString::to_string);
+    format!(
+        "search started: {}, {}, {} layers of {} bits, {}{}",
+        settings.name,
+        strategy(settings.search.strategy),
+        settings.space.layers.len(),
+        menu.collect::<Vec<_>>().join(" "),
+        settings.constraint,
+        screening(&settings.search).map_or_else(String::new, |s| format!(", {s}")),
+    )
+}
+
+fn accuracy(whose: &str, correct: usize, images: usize, split: &str) -> String {
+    let share = points(percent(correct, images));
+    let images = count(images as u64);
+    format!("{whose} classifies {share} % of {images} {split}images correctly")
+}
+
+/// The gate's decision with its numbers: `passed the gate at drift 0.051: chance 0.62 ≥ 0.10`.
+pub fn gate(reason: &GateReason, marks: Marks) -> String {
+    let d = drift(reason.drift);
+    let numbers = gate_numbers(reason, marks);
+    match reason.decision {
+        GateDecision::Passed => format!("passed the gate at drift {d}: {numbers}"),
+        GateDecision::HeldBack => format!("rejected by the gate at drift {d}: {numbers}"),
+        GateDecision::Audited => {
+            format!("rejected by the gate at drift {d}, evaluated as an audit: {numbers}")
+        }
+        GateDecision::Exempt => format!("exempt from the gate: set by the user (drift {d})"),
+    }
+}
+
+/// The numbers that the gate compared.
+pub fn gate_numbers(reason: &GateReason, marks: Marks) -> String {
+    let through = reason.decision == GateDecision::Passed;
+    match (reason.mode, reason.decision) {
+        (_, GateDecision::Exempt) => String::from("set by the user"),
+        (GateMode::Off, _) => String::from("the gate is off"),
+        (GateMode::Fixed, _) => match reason.limit {
+            Some(limit) if through => format!("limit {} {}", marks.at_most, drift(limit)),
+            Some(limit) => format!("limit {} > {}", drift(reason.drift), drift(limit)),
+            None => String::from("no limit"),
+        },
+        (GateMode::Adaptive, _) => match (reason.chance, reason.min_chance) {
+            (Some(chance), Some(least)) if through => {
+                format!("chance {chance:.2} {} {least:.2}", marks.at_least)
+            }
+            (Some(chance), Some(least)) => format!("chance {chance:.2} < {least:.2}"),
+            _ => format!("warming up, {} verdicts", reason.verdicts),
+        },
+    }
+}
+
+/// The numbers of a verdict: `drop 1.20 on 500 of 500 images`.
+pub fn judgement(j: &Judgement, marks: Marks) -> String {
+    let looked = images(j);
+    let allowed = 100.0 * j.allowed_loss as f64 / j.of.max(1) as f64;
+    let known = if j.cached { ", cached" } else { "" };
+    let likely = if j.sequential {
+        ", sequential test"
+    } else {
+        ""
+    };
+    format!(
+        "drop {} on {looked} ({} {}{likely}{known})",
+        points(j.drop()),
+        marks.at_most,
+        points(allowed)
+    )
+}
+
+/// The error probabilities of sequential screening; none for an exact one.
+pub fn screening(search: &SearchConfig) -> Option<String> {
+    (search.screening == Screening::Sequential).then(|| {
+        format!(
+            "sequential screening (false rejection at most {}, false acceptance at most {}, outside an indifference zone of {} points)",
+            search.alpha, search.beta, search.indifference
+        )
+    })
+}
+
+/// The number of images behind a verdict: `471 of 500 images`.
+pub fn images(j: &Judgement) -> String {
+    let of = count(j.of as u64);
+    if j.images == j.of {
+        format!("{of} images")
+    } else {
+        format!("{} of {of} images", count(j.images as u64))
+    }
+}
+
+/// The text of a command.
+pub fn command(command: &Command, marks: Marks) -> String {
+    match command {
+        Command::Pause => String::from("pause"),
+        Command::Resume => String::from("resume"),
+        Command::Prune { candidate } => format!("prune {candidate}"),
+        Command::ResumeBranch { candidate } => format!("resume branch {candidate}"),
+        Command::SetBits { candidate, change } => {
+            format!(
+                "set {} {} {} on {candidate}",
+                change.group, marks.arrow, change.bits
+            )
+        }
+        Command::SetLayers { candidate, bits } => {
+            let (count, plural) = (bits.len(), if bits.len() == 1 { "" } else { "s" });
+            format!("set {count} layer{plural} on {candidate}")
+        }
+        Command::Pin { pin } => format!("pin {} at {}", pin.pattern, pin.describe()),
+        Command::Unpin { pattern } => format!("unpin {pattern}"),
+        Command::Constrain { change } => constrain(change),
+        Command::Undo => String::from("undo"),
+        Command::Stop => String::from("stop"),
+        Command::TimeUp => String::from("time limit reached"),
+    }
+}
+
+fn constrain(change: &ConstraintChange) -> String {
+    let limit = |n: Option<String>| n.unwrap_or_else(|| String::from("any"));
+    let parts = [
+        change
+            .max_accuracy_drop
+            .map(|d| format!("accuracy drop {d}")),
+        change
+            .max_memory
+            .map(|n| format!("memory {}", limit(n.map(bytes)))),
+        change
+            .max_evaluations
+            .map(|n| format!("evaluations {}", limit(n.map(count)))),
+        change
+            .max_seconds
+            .map(|n| format!("seconds {}", limit(n.map(|n| n.to_string())))),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    format!("constrain {}", parts.join(", "))
+}
+
+/// The name of a level.
+pub fn level(level: Level) -> &'static str {
+    match level {
+        Level::Network => "network",
+        Level::Stage => "stage",
+        Level::Block => "block",
+        Level::Layer => "layer",
+    }
+}
+
+/// The name of a strategy.
+pub fn strategy(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::Greedy => "greedy",
+        Strategy::Beam => "beam",
+        Strategy::Allocate => "allocate",
+        Strategy::Exhaustive => "exhaustive",
+        Strategy::Random => "random",
+    }
+}
+
+/// The reason why the search ended.
+pub fn stop(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Complete => "search complete",
+        StopReason::LowestPasses => "the lowest bit-width everywhere meets the constraint",
+        StopReason::NothingMet => "nothing met the constraint",
+        StopReason::Stopped => "stopped by the user",
+        StopReason::MaxEvaluations => "evaluation budget exhausted",
+        StopReason::MaxSeconds => "time limit reached",
+    }
+}
+
+fn close(reason: CloseReason) -> &'static str {
+    match reason {
+        CloseReason::Lowest => "it is at its lowest bit-width",
+        CloseReason::Failed => "it failed screening",
+        CloseReason::HeldBack => "it was rejected by the gate",
+        CloseReason::Pruned => "it lies in a pruned branch",
+        CloseReason::AlreadyFailed => "it failed the constraint before",
+        CloseReason::WiderFailed => "a wider allocation failed",
+        CloseReason::CannotBeat => "it cannot improve on the incumbent",
+    }
+}
