@@ -167,6 +167,8 @@ enum Kind {
     Runs,
     /// It needs a terminal.
     Interface,
+    /// It takes minutes; what it does has tests of its own.
+    Measures,
     /// It builds, or is another program's.
     Other,
 }
@@ -242,7 +244,10 @@ fn kind(words: &[Vec<String>]) -> Kind {
         "python3",
         "scripts/setup-libtorch.sh",
     ];
-    if words.iter().any(|c| others.contains(&c[0].as_str())) {
+    let measures = |c: &Vec<String>| c[0] == "aq4svit" && c.get(1).is_some_and(|w| w == "bench");
+    if words.iter().any(measures) {
+        Kind::Measures
+    } else if words.iter().any(|c| others.contains(&c[0].as_str())) {
         Kind::Other
     } else if words.iter().any(|c| c[0] == "aq4svit" && opens(c)) {
         Kind::Interface
