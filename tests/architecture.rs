@@ -1,4 +1,4 @@
-//! The page on the architecture names files and items that exist.
+//! The page on the architecture names files and items that exist; the README stays short.
 
 use std::fs;
 use std::path::Path;
@@ -23,4 +23,11 @@ fn every_place_in_the_architecture_exists() {
     }
     assert!(seen > 20, "{seen} rows");
     assert!(wrong.is_empty(), "not there:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_readme_is_short() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let bytes = fs::metadata(path).expect("the README").len();
+    assert!(bytes <= 9_000, "{bytes} bytes: move what is long to docs/");
 }
