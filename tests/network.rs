@@ -254,7 +254,7 @@ fn fixtures() -> Vec<Fixture> {
         let profile = Profile::load(&path.join("profile.toml")).unwrap();
         Fixture {
             name,
-            graph: profile.graph().unwrap(),
+            graph: Graph::clone(&profile.graph()),
             json: serde_json::from_str(&json).unwrap(),
         }
     })

@@ -15,8 +15,8 @@ use crate::network::ModelConfig;
 /// The four files of an IDX data set (the format of MNIST), gzip or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdxFiles {
-    /// Training images. *All* of them are the pool that calibration and search images are drawn from, so this
-    /// should be a file of images that the model was not trained on.
+    /// Training images. *All* of them are the pool that calibration and search images are drawn
+    /// from, so this should be a file of images that the model was not trained on.
     pub train_images: PathBuf,
     /// Their labels.
     pub train_labels: PathBuf,
@@ -47,9 +47,11 @@ pub enum OnCorrupt {
 /// Folders of image files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageFolders {
-    /// The folder that calibration and search images are drawn from: a folder for each class, or images alone.
+    /// The folder that calibration and search images are drawn from: a folder for each class, or
+    /// images alone.
     pub path: PathBuf,
-    /// The file that tells the classes of its images or of its folders. Without it folders are classes in sorted order.
+    /// The file that tells the classes of its images or of its folders. Without it folders are
+    /// classes in sorted order.
     pub labels: Option<PathBuf>,
     /// The folder of the test split.
     pub test_path: Option<PathBuf>,
@@ -115,8 +117,8 @@ pub struct DataConfig {
     pub split_seed: u64,
     /// How images are prepared; default: [`DataConfig::recipe_for`].
     pub recipe: Option<&'static Recipe>,
-    /// Mean of each channel, which the model was trained with: of `pixel / 255`, or of the numbers themselves where
-    /// the data is event frames or floating-point. Default: the recipe's.
+    /// Mean of each channel, which the model was trained with: of `pixel / 255`, or of the numbers
+    /// themselves where the data is event frames or floating-point. Default: the recipe's.
     pub mean: Option<Vec<f64>>,
     /// Standard deviation likewise.
     pub std: Option<Vec<f64>>,
@@ -142,9 +144,9 @@ impl DataConfig {
         }
     }
 
-    /// The recipe: the section's own, else what the authors of the model's family fed to it where the data is CIFAR or
-    /// an image folder, the demo's for the built-in data, and `none` for IDX and safetensors files, of which nothing is
-    /// known.
+    /// The recipe: the section's own, else what the authors of the model's family fed to it where
+    /// the data is CIFAR or an image folder, the demo's for the built-in data, and `none` for IDX
+    /// and safetensors files, of which nothing is known.
     pub fn recipe_for(&self, model: &ModelConfig) -> &'static Recipe {
         let default = || match &self.source {
             DataSource::Builtin(Builtin::FashionMnist) => Recipe::known("fashion-mnist"),
@@ -171,7 +173,8 @@ impl DataConfig {
         }
     }
 
-    /// Every path of the section with its key, as written: relative ones are meant from the profile's folder.
+    /// Every path of the section with its key, as written: relative ones are meant from the
+    /// profile's folder.
     pub fn paths_mut(&mut self) -> Vec<(&'static str, &mut PathBuf)> {
         let mut paths = Vec::new();
         match &mut self.source {

@@ -1,8 +1,8 @@
-//! Image files to RGB bytes, as Pillow's `convert("RGB")` gives them. JPEG, PNG and WebP, told by content and not by
-//! name; orientation tags and colour profiles are ignored, as there.
+//! Image files to RGB bytes, as Pillow's `convert("RGB")` gives them. JPEG, PNG and WebP, told by
+//! content and not by name; orientation tags and colour profiles are ignored, as there.
 //!
-//! JPEG is decoded by a port of libjpeg-turbo, which Pillow uses: the decoder of the `image` crate rounds colours and
-//! interpolates chroma otherwise, which resizing makes up to four levels of.
+//! JPEG is decoded by a port of libjpeg-turbo, which Pillow uses: the decoder of the `image` crate
+//! rounds colours and interpolates chroma otherwise, which resizing makes up to four levels of.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};

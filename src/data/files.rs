@@ -86,8 +86,9 @@ impl ImageFiles {
         contents.get(&index).copied()
     }
 
-    /// Reads and decodes images, side by side, into the cache where there is one, and notes their contents. Those that
-    /// the cache knows are not even opened. `progress` hears of each that is done.
+    /// Reads and decodes images, side by side, into the cache where there is one, and notes their
+    /// contents. Those that the cache knows are not even opened. `progress` hears of each that is
+    /// done.
     ///
     /// Returns the images that cannot be decoded, by place.
     pub(super) fn check(

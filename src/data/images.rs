@@ -6,8 +6,9 @@ use super::error::DataError;
 use super::prefetch::{Prefetcher, Sample, SampleSource};
 use crate::network::Shape;
 
-/// How stored numbers become the network's, per channel: `(number / unit - mean) / std` in f32, the operations of
-/// torchvision's `ToTensor` and `Normalize` in their order, so that a network sees bit for bit what it was trained on.
+/// How stored numbers become the network's, per channel: `(number / unit - mean) / std` in f32, the
+/// operations of torchvision's `ToTensor` and `Normalize` in their order, so that a network sees
+/// bit for bit what it was trained on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalisation {
     /// What 1 is stored as: 255 for pixels, 1 for event counts and floating-point numbers.
@@ -30,8 +31,9 @@ impl Normalisation {
     }
 }
 
-/// Labelled images of one shape in a fixed order. Splits of one data set share their source. An image may be a sequence
-/// of frames. Large data sets stay on disk: images are read, decoded and resized ahead of who asks for them.
+/// Labelled images of one shape in a fixed order. Splits of one data set share their source. An
+/// image may be a sequence of frames. Large data sets stay on disk: images are read, decoded and
+/// resized ahead of who asks for them.
 #[derive(Clone, Debug)]
 pub struct ImageSet {
     shape: Shape,
@@ -156,7 +158,8 @@ impl ImageSet {
     /// For an image on disk that can no longer be read.
     ///
     /// # Panics
-    /// When `i` is not below [`ImageSet::len`], or `out` has another length than [`ImageSet::numbers`].
+    /// When `i` is not below [`ImageSet::len`], or `out` has another length than
+    /// [`ImageSet::numbers`].
     pub fn fill(&self, i: usize, out: &mut [f32]) -> Result<(), DataError> {
         assert_eq!(out.len(), self.numbers(), "an image of {:?}", self.shape);
         let plane = self.plane();
@@ -176,8 +179,9 @@ impl ImageSet {
         Ok(())
     }
 
-    /// A digest of everything that this set feeds to a network: shape, pixels, labels, order, normalisation. Of images
-    /// on disk it takes the content of their files and what is done to them; it reads none of them.
+    /// A digest of everything that this set feeds to a network: shape, pixels, labels, order,
+    /// normalisation. Of images on disk it takes the content of their files and what is done to
+    /// them; it reads none of them.
     pub fn fingerprint(&self) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         for size in [

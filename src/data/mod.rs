@@ -1,9 +1,9 @@
 //! Data sets to labelled, normalised images, cut into splits.
 //!
-//! [`load`] turns the `[data]` section of a profile ([`DataConfig`]) into [`Splits`]: *calibration* (drift)
-//! and *search* (screening and confirmation) are drawn from the training images of the data set, *test* is
-//! its test part. Each is an [`ImageSet`] in a fixed order that depends on nothing but the data and
-//! `split_seed`.
+//! [`load`] turns the `[data]` section of a profile ([`DataConfig`]) into [`Splits`]: *calibration*
+//! (drift) and *search* (screening and confirmation) are drawn from the training images of the data
+//! set, *test* is its test part. Each is an [`ImageSet`] in a fixed order that depends on nothing
+//! but the data and `split_seed`.
 //!
 //! ```
 //! use aq4svit::data::{self, DataConfig};

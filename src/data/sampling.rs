@@ -1,10 +1,11 @@
 //! Stratified sampling of images by class, without replacement.
 //!
-//! Every image has a key, a hash of the seed and its index; a class is a queue of its images by key, which is a
-//! seeded shuffle. A sample takes from the queues such that *every prefix* of it mirrors the pool: after m images each
-//! class has come within one image of its share of m. So the first images of a split, on which a screening decides,
-//! are a small copy of the whole. The order is earliest deadline first: an image is eligible when taking it puts its
-//! class less than one image ahead of its share, and due when leaving it would put the class a whole image behind
+//! Every image has a key, a hash of the seed and its index; a class is a queue of its images by
+//! key, which is a seeded shuffle. A sample takes from the queues such that *every prefix* of it
+//! mirrors the pool: after m images each class has come within one image of its share of m. So the
+//! first images of a split, on which a screening decides, are a small copy of the whole. The order
+//! is earliest deadline first: an image is eligible when taking it puts its class less than one
+//! image ahead of its share, and due when leaving it would put the class a whole image behind
 //! (Tijdeman's chairman assignment problem, solved as by Steiner and Yeomans).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +19,8 @@ pub(super) struct StratifiedPool {
 }
 
 impl StratifiedPool {
-    /// The images `0..labels.len()` with their classes, but those left out. Who is left out changes nothing about the
-    /// keys of the others.
+    /// The images `0..labels.len()` with their classes, but those left out. Who is left out changes
+    /// nothing about the keys of the others.
     pub(super) fn without(labels: &[u32], seed: u64, left_out: &BTreeSet<u32>) -> StratifiedPool {
         let mut classes: BTreeMap<u32, Vec<(u64, u32)>> = BTreeMap::new();
         for (index, &label) in (0_u32..).zip(labels) {
@@ -73,7 +74,8 @@ impl StratifiedPool {
     }
 }
 
-/// The shuffle key of an image: two rounds of SplitMix64 (Steele, Lea, Flood 2014), keyed by the seed.
+/// The shuffle key of an image: two rounds of SplitMix64 (Steele, Lea, Flood 2014), keyed by the
+/// seed.
 fn key(seed: u64, index: u32) -> u64 {
     let mix = |state: u64| {
         let z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -190,7 +192,8 @@ mod tests {
         assert!(rounds.iter().any(|round| round != &rounds[0]));
     }
 
-    /// Every class is as likely as any other to have an image at a place, and every image to be drawn.
+    /// Every class is as likely as any other to have an image at a place, and every image to be
+    /// drawn.
     #[test]
     fn the_draw_is_fair() {
         let labels: Vec<u32> = (0..50).map(|i| i % 5).collect();

@@ -20,7 +20,8 @@ use super::source::open;
 pub struct Splits {
     /// For drift.
     pub calibration: ImageSet,
-    /// For screening and confirmation; a screening takes its first images. Disjoint from calibration.
+    /// For screening and confirmation; a screening takes its first images. Disjoint from
+    /// calibration.
     pub search: ImageSet,
     /// Never seen by the search, reported once at the end; in the order of its source.
     pub test: Option<ImageSet>,
@@ -30,9 +31,9 @@ pub struct Splits {
 
 /// Loads the data of a profile for a model. Relative paths are meant from `folder`, the profile's.
 ///
-/// Calibration and search images are drawn from the source's training images, disjoint, keyed by `split_seed`, such
-/// that every prefix of a split has each class within one image of its share (of the pool for calibration, of what
-/// that leaves for search).
+/// Calibration and search images are drawn from the source's training images, disjoint, keyed by
+/// `split_seed`, such that every prefix of a split has each class within one image of its share (of
+/// the pool for calibration, of what that leaves for search).
 ///
 /// # Errors
 /// [`DataError`] names the file, the number or the key that does not fit.
@@ -40,8 +41,8 @@ pub fn load(config: &DataConfig, folder: &Path, model: &ModelConfig) -> Result<S
     load_with(config, folder, model, Loading::default())
 }
 
-/// As [`load`]. Images on disk are all read once here, side by side, so that a damaged one is known before anything
-/// begins; their pixels are not kept in memory.
+/// As [`load`]. Images on disk are all read once here, side by side, so that a damaged one is known
+/// before anything begins; their pixels are not kept in memory.
 ///
 /// # Errors
 /// As [`load`].

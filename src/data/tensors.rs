@@ -1,5 +1,6 @@
-//! `.safetensors` files of labelled samples: tensor `images` `[N, C, H, W]`, or event frames `[N, T, C, H, W]`, as
-//! bytes or f32, and tensor `labels` `[N]` of whole numbers. Samples are read one by one.
+//! `.safetensors` files of labelled samples: tensor `images` `[N, C, H, W]`, or event frames `[N,
+//! T, C, H, W]`, as bytes or f32, and tensor `labels` `[N]` of whole numbers. Samples are read one
+//! by one.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -34,7 +35,8 @@ pub(super) struct TensorFile {
     digests: RwLock<HashMap<u32, Hash>>,
 }
 
-/// A file that was opened: its samples, their shape, frames each where they are sequences, and their labels.
+/// A file that was opened: its samples, their shape, frames each where they are sequences, and
+/// their labels.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) samples: TensorFile,
@@ -219,7 +221,8 @@ fn numbers<const N: usize, T>(bytes: &[u8], number: impl Fn([u8; N]) -> T) -> Ve
 }
 
 impl TensorFile {
-    /// Reads samples once: their digests are noted, and numbers that are none are refused. `progress` hears of each.
+    /// Reads samples once: their digests are noted, and numbers that are none are refused.
+    /// `progress` hears of each.
     pub(super) fn check(
         &self,
         indices: &[u32],

@@ -1,6 +1,7 @@
 //! The `[model]` section: which family and which sizes.
 //!
-//! In a profile it is one flat table ([`table`]); here a family has exactly the sizes that its networks have.
+//! In a profile it is one flat table ([`table`]); here a family has exactly the sizes that its
+//! networks have.
 
 mod check;
 mod table;
@@ -126,7 +127,8 @@ pub enum Architecture {
         embed_dims: usize,
         /// Blocks in all; the last stage has what the others leave of them.
         depths: usize,
-        /// Whether the last stage's `proj_lif` runs on from image to image of a batch, as in the authors' code.
+        /// Whether the last stage's `proj_lif` runs on from image to image of a batch, as in the
+        /// authors' code.
         batch_leak: bool,
     },
     /// Spike-driven Transformer.
@@ -137,7 +139,8 @@ pub enum Architecture {
         depths: usize,
         /// Which of the embedding's four convolutions are followed by a pooling.
         pooling: [bool; 4],
-        /// The authors' `dvs_mode` (frames, eroding attention) with this membrane time constant; none for images.
+        /// The authors' `dvs_mode` (frames, eroding attention) with this membrane time constant;
+        /// none for images.
         dvs: Option<f64>,
     },
     /// Spike-driven Transformer V2 (Meta-SpikeFormer).
@@ -270,7 +273,8 @@ impl ModelConfig {
         }
     }
 
-    /// The layout, of families that publish several. The image code of `sdt-v1` is one for all images.
+    /// The layout, of families that publish several. The image code of `sdt-v1` is one for all
+    /// images.
     pub fn layout(&self) -> Option<Layout> {
         match self.architecture {
             Architecture::Spikformer { layout, .. }
@@ -281,7 +285,8 @@ impl ModelConfig {
         }
     }
 
-    /// Frames that the network reads: the time steps of an event-camera layout; none where it reads one image.
+    /// Frames that the network reads: the time steps of an event-camera layout; none where it reads
+    /// one image.
     pub fn frames(&self) -> Option<usize> {
         let dvs = matches!(self.layout(), Some(Layout::Dvs { .. }));
         dvs.then_some(self.time_steps)

@@ -1,7 +1,7 @@
 //! What a spiking vision transformer is, as data.
 //!
-//! A model is a [`Graph`] of a dozen operations, each labelled with its block (and so its stage), its
-//! state-dict keys and, where it has one, its quantizable [`Layer`] or neuron [`Site`]. Shapes,
+//! A model is a [`Graph`] of a dozen operations, each labelled with its block (and so its stage),
+//! its state-dict keys and, where it has one, its quantizable [`Layer`] or neuron [`Site`]. Shapes,
 //! parameter counts, multiply-accumulates, memory, drift sites and the executor all read the graph;
 //! a file in `families/` only builds one.
 #![forbid(unsafe_code)]

@@ -10,7 +10,8 @@ impl Graph {
     pub fn layer(&self, id: LayerId) -> &Layer {
         &self.layers[id.index()]
     }
-    /// Frames of one input: the time steps of a network for event cameras, none where it reads an image.
+    /// Frames of one input: the time steps of a network for event cameras, none where it reads an
+    /// image.
     pub fn frames(&self) -> Option<usize> {
         let is_frames = |n: &Node| n.op == Op::Input && !n.time_invariant;
         let has_frames = self.nodes.iter().any(is_frames);

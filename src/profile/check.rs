@@ -4,7 +4,7 @@
 
 use toml_edit::{Item, TableLike};
 
-use super::document::Source;
+use super::document::ProfileText;
 use super::error::ProfileError;
 use super::keys::{KEYS, Key, TABLES, dotted};
 use super::kind::{Kind, WIDTH, expected, fits, shown, width_of};
@@ -15,7 +15,7 @@ use super::tie::QKV;
 ///
 /// # Errors
 /// The first thing found, with its place.
-pub(crate) fn check(source: &Source, document: &toml_edit::Table) -> Result<(), ProfileError> {
+pub(crate) fn check(source: &ProfileText, document: &toml_edit::Table) -> Result<(), ProfileError> {
     check_table(source, "", document)?;
     for name in TABLES {
         let Some(item) = document.get(name) else {
@@ -29,7 +29,11 @@ pub(crate) fn check(source: &Source, document: &toml_edit::Table) -> Result<(), 
     Ok(())
 }
 
-fn check_table(source: &Source, name: &str, table: &dyn TableLike) -> Result<(), ProfileError> {
+fn check_table(
+    source: &ProfileText,
+    name: &str,
+    table: &dyn TableLike,
+) -> Result<(), ProfileError> {
     // Values in the order of KEYS: an unknown family is named before the keys it brings along.
     for key in KEYS.iter().filter(|k| k.table == name) {
         if let Some(item) = table.get(key.name) {
@@ -42,7 +46,7 @@ fn check_table(source: &Source, name: &str, table: &dyn TableLike) -> Result<(),
     Ok(())
 }
 
-fn check_name(source: &Source, table: &str, name: &str) -> Result<(), ProfileError> {
+fn check_name(source: &ProfileText, table: &str, name: &str) -> Result<(), ProfileError> {
     let known = |k: &&Key| k.table == table && k.name == name;
     if KEYS.iter().any(|k| known(&k)) || (table.is_empty() && TABLES.contains(&name)) {
         return Ok(());
@@ -79,7 +83,7 @@ fn path_of<'a>(table: &'a str, name: &'a str) -> Vec<&'a str> {
     }
 }
 
-fn wrong(source: &Source, path: &[&str], item: &Item, expected: String) -> ProfileError {
+fn wrong(source: &ProfileText, path: &[&str], item: &Item, expected: String) -> ProfileError {
     let key = match path {
         [name] => dotted("", name),
         [table, rest @ ..] => dotted(table, &rest.join(".")),
@@ -93,7 +97,7 @@ fn wrong(source: &Source, path: &[&str], item: &Item, expected: String) -> Profi
     }
 }
 
-fn check_value(source: &Source, key: &Key, item: &Item) -> Result<(), ProfileError> {
+fn check_value(source: &ProfileText, key: &Key, item: &Item) -> Result<(), ProfileError> {
     let path = path_of(key.table, key.name);
     match key.kind {
         Kind::Bits => check_bits(source, item),
@@ -104,7 +108,7 @@ fn check_value(source: &Source, key: &Key, item: &Item) -> Result<(), ProfileErr
     }
 }
 
-fn check_bits(source: &Source, item: &Item) -> Result<(), ProfileError> {
+fn check_bits(source: &ProfileText, item: &Item) -> Result<(), ProfileError> {
     let table = item
         .as_table_like()
         .ok_or_else(|| wrong(source, &["bits"], item, expected(Kind::Bits)))?;
@@ -120,7 +124,7 @@ fn check_bits(source: &Source, item: &Item) -> Result<(), ProfileError> {
     Ok(())
 }
 
-fn check_pins(source: &Source, item: &Item) -> Result<(), ProfileError> {
+fn check_pins(source: &ProfileText, item: &Item) -> Result<(), ProfileError> {
     let table = item
         .as_table_like()
         .ok_or_else(|| wrong(source, &["pins"], item, expected(Kind::Pins)))?;
@@ -152,7 +156,7 @@ fn check_pins(source: &Source, item: &Item) -> Result<(), ProfileError> {
     Ok(())
 }
 
-fn check_ties(source: &Source, item: &Item) -> Result<(), ProfileError> {
+fn check_ties(source: &ProfileText, item: &Item) -> Result<(), ProfileError> {
     let table = item
         .as_table_like()
         .ok_or_else(|| wrong(source, &["ties"], item, expected(Kind::Ties)))?;

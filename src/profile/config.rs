@@ -197,9 +197,10 @@ pub struct GateConfig {
     pub warm_up: usize,
     /// Share of held-back candidates that are evaluated anyway.
     pub audit: f64,
-    /// Calibration images on which spikes and class probabilities are compared with the float network's. No decision
-    /// depends on it.
-    // Left out where it is the default, so that fingerprints of earlier versions' runs stay what they were.
+    /// Calibration images on which spikes and class probabilities are compared with the float
+    /// network's. No decision depends on it.
+    // Left out where it is the default, so that fingerprints of earlier versions' runs stay what
+    // they were.
     #[serde(skip_serializing_if = "is_default_proxy_images")]
     pub proxy_images: usize,
 }

@@ -171,8 +171,8 @@ impl fmt::Display for Constraint {
     }
 }
 
-/// What to change of a constraint: what is left out stays. A limit that is `null` (in a command: `"max_memory": null`)
-/// is lifted.
+/// What to change of a constraint: what is left out stays. A limit that is `null` (in a command:
+/// `"max_memory": null`) is lifted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConstraintChange {

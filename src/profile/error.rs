@@ -9,7 +9,7 @@ use crate::network::ModelError;
 
 /// Where a profile's setting stands: a line of its file, or the `--set` that gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum SourceLocation {
     /// A file (or the name of a shipped profile), and the line where known.
     Line {
         /// The file.
@@ -21,15 +21,15 @@ pub enum Place {
     Override(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Line {
+            SourceLocation::Line {
                 origin,
                 line: Some(line),
             } => write!(f, "{}:{line}", origin.display()),
-            Place::Line { origin, line: None } => write!(f, "{}", origin.display()),
-            Place::Override(text) => write!(f, "--set {text}"),
+            SourceLocation::Line { origin, line: None } => write!(f, "{}", origin.display()),
+            SourceLocation::Override(text) => write!(f, "--set {text}"),
         }
     }
 }
@@ -58,7 +58,7 @@ pub enum ProfileError {
     #[error("{place}, column {column}: {message}\n    {text}")]
     Syntax {
         /// Where.
-        place: Place,
+        place: SourceLocation,
         /// The column, counted from 1 in characters.
         column: usize,
         /// What is wrong.
@@ -70,7 +70,7 @@ pub enum ProfileError {
     #[error("{place}: unknown {key}{hint}")]
     UnknownKey {
         /// Where.
-        place: Place,
+        place: SourceLocation,
         /// The key and its table, as in ``key `scren` in [search]``.
         key: String,
         /// The nearest known keys, as the end of the sentence.
@@ -80,7 +80,7 @@ pub enum ProfileError {
     #[error("{place}: {key} = {found}: {expected}")]
     Value {
         /// Where.
-        place: Place,
+        place: SourceLocation,
         /// The dotted key.
         key: String,
         /// The value as it stands there.
@@ -92,7 +92,7 @@ pub enum ProfileError {
     #[error("{place}: {message}")]
     Section {
         /// Where.
-        place: Place,
+        place: SourceLocation,
         /// What is wrong.
         message: String,
     },
@@ -100,7 +100,7 @@ pub enum ProfileError {
     #[error("{place}: {key} is missing: {expected}")]
     Missing {
         /// The file, and the line of the table where there is one.
-        place: Place,
+        place: SourceLocation,
         /// The dotted key.
         key: String,
         /// What it must be.
@@ -118,7 +118,7 @@ pub enum ProfileError {
     #[error("{place}: [bits] names a layer \"{name}\" that the network does not have{hint}")]
     NoLayer {
         /// Where.
-        place: Place,
+        place: SourceLocation,
         /// The name.
         name: String,
         /// The nearest layers, as the end of the sentence.
@@ -128,7 +128,7 @@ pub enum ProfileError {
     #[error("{place}: {source}")]
     Pins {
         /// Where.
-        place: Place,
+        place: SourceLocation,
         /// Why.
         source: Box<PinError>,
     },
@@ -136,7 +136,7 @@ pub enum ProfileError {
     #[error("{place}: {source}")]
     Ties {
         /// Where.
-        place: Place,
+        place: SourceLocation,
         /// Why.
         source: Box<TieError>,
     },
@@ -144,7 +144,7 @@ pub enum ProfileError {
     #[error("{place}: {source}")]
     Model {
         /// Where.
-        place: Place,
+        place: SourceLocation,
         /// Why.
         source: ModelError,
     },

@@ -22,8 +22,8 @@ const fn choice(table: &'static str, name: &'static str, words: &'static [&'stat
     key(table, name, Kind::Choice(words))
 }
 
-/// Every key of this version, in the order of `profiles/reference.toml`. `model.family` and `data.kind` stand
-/// first in their tables: what other keys mean depends on them.
+/// Every key of this version, in the order of `profiles/reference.toml`. `model.family` and
+/// `data.kind` stand first in their tables: what other keys mean depends on them.
 pub(crate) const KEYS: &[Key] = &[
     key("", "format", Kind::Whole(1, 1)),
     key("", "name", Kind::Text),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml_edit::{Document, InlineTable, Item, TableLike, Value};
@@ -9,7 +10,7 @@ use toml_edit::{Document, InlineTable, Item, TableLike, Value};
 use super::check::check;
 use super::config::{Level, SearchConfig};
 use super::constraint::Constraint;
-use super::document::{Source, read_text};
+use super::document::{ProfileText, read_text};
 use super::error::ProfileError;
 use super::files::{self, BUILTIN};
 use super::keys::{KEYS, dotted};
@@ -28,7 +29,8 @@ use crate::network::{
 use crate::quant::{BitWidth, Scheme};
 
 impl Profile {
-    /// Reads a profile. `origin` is its path: messages name it, and paths inside start from its folder.
+    /// Reads a profile. `origin` is its path: messages name it, and paths inside start from its
+    /// folder.
     ///
     /// # Errors
     /// [`ProfileError`] for the first thing that is wrong, with its place.
@@ -36,7 +38,8 @@ impl Profile {
         Ok(Self::parse_with(text, origin, &Overrides::none())?.0)
     }
 
-    /// Reads a profile with overrides; also returns the text with the overrides in it, comments kept.
+    /// Reads a profile with overrides; also returns the text with the overrides in it, comments
+    /// kept.
     ///
     /// # Errors
     /// [`ProfileError`] for the first thing that is wrong, with its place.
@@ -62,7 +65,7 @@ fn read(
     origin: &Path,
     overrides: &Overrides,
 ) -> Result<(Profile, String), ProfileError> {
-    let source = Source::parse(text, origin, overrides)?;
+    let source = ProfileText::parse(text, origin, overrides)?;
     let mut document = source.edited()?;
     let edited = document.to_string();
     check(&source, document.as_table())?;
@@ -86,7 +89,7 @@ fn read(
 
 /// A checked document on its way to a [`Profile`].
 struct Reading<'a> {
-    source: Source<'a>,
+    source: ProfileText<'a>,
     document: Document<String>,
 }
 
@@ -108,6 +111,7 @@ impl Reading<'_> {
                 .or_else(stem)
                 .unwrap_or_else(|| "profile".to_owned()),
             published: self.table("published", &[])?,
+            graph: Arc::new(model.graph().map_err(|error| self.no_network(error))?),
             model,
             checkpoint: self.item("model", "checkpoint").and_then(checkpoint),
             search: self.search(data.as_ref())?,
@@ -125,10 +129,10 @@ impl Reading<'_> {
         Ok(profile)
     }
 
-    /// Checks what needs the network: that the sizes make one, and that pins and `[bits]` name its layers and leave
-    /// each of them a width.
+    /// Checks what needs the network: that the sizes make one, and that pins and `[bits]` name its
+    /// layers and leave each of them a width.
     fn fits(&self, profile: &Profile) -> Result<(), ProfileError> {
-        let graph = profile.graph().map_err(|error| self.no_network(error))?;
+        let graph = profile.graph();
         let names = layer_names(&graph);
         let ties = ties(&profile.ties, &names).map_err(|source| ProfileError::Ties {
             place: self.source.place(&["ties", source.key()]),
@@ -154,7 +158,8 @@ impl Reading<'_> {
         }
     }
 
-    /// Refuses ties between groups of the finest level where that is coarser than layers: these would be one group.
+    /// Refuses ties between groups of the finest level where that is coarser than layers: these
+    /// would be one group.
     fn level_of_ties(
         &self,
         profile: &Profile,

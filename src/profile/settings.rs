@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::config::{GateConfig, Published, SearchConfig};
 use super::constraint::Constraint;
@@ -13,7 +14,7 @@ use super::target::Target;
 use super::tie::{Tie, Tied};
 use crate::checkpoint::{CheckpointError, Contents};
 use crate::data::DataConfig;
-use crate::network::{Graph, ModelConfig, ModelError};
+use crate::network::{Graph, ModelConfig};
 use crate::quant::{Allocation, BitWidth, Domains, Scheme};
 
 /// Where the weights are.
@@ -78,18 +79,18 @@ pub struct Profile {
     pub ties: Vec<Tied>,
     /// `[bits]`: layer → width; empty where nothing is given.
     pub bits: BTreeMap<String, BitWidth>,
+    /// The graph of `model`, built once.
+    pub(super) graph: Arc<Graph>,
 }
 
 impl Profile {
-    /// The graph of the model.
-    ///
-    /// # Errors
-    /// [`ModelError`]: never for a profile that was read, whose sizes have been checked.
-    pub fn graph(&self) -> Result<Graph, ModelError> {
-        self.model.graph()
+    /// The graph of the model; built once when the profile is read.
+    pub fn graph(&self) -> Arc<Graph> {
+        Arc::clone(&self.graph)
     }
 
-    /// The ties of the graph's layers. (Those of a profile that was read name only layers of its network.)
+    /// The ties of the graph's layers. (Those of a profile that was read name only layers of its
+    /// network.)
     pub fn ties(&self, graph: &Graph) -> Vec<Tie> {
         ties(&self.ties, &layer_names(graph)).unwrap_or_default()
     }
@@ -109,8 +110,8 @@ impl Profile {
         rules.bounds()
     }
 
-    /// The allocation of `[bits]`; none where the profile has none. Layers that it leaves out have the menu's largest
-    /// width, with which a search starts.
+    /// The allocation of `[bits]`; none where the profile has none. Layers that it leaves out have
+    /// the menu's largest width, with which a search starts.
     pub fn allocation(&self, graph: &Graph) -> Option<Allocation> {
         let largest = self.menu.last().copied().unwrap_or(BitWidth::FLOAT);
         let width = |name: &String| self.bits.get(name).copied().unwrap_or(largest);
@@ -146,7 +147,7 @@ impl Profile {
 
     fn missing(&self, key: &str, expected: &str) -> ProfileError {
         ProfileError::Missing {
-            place: super::error::Place::Line {
+            place: super::error::SourceLocation::Line {
                 origin: PathBuf::from(format!("profile \"{}\"", self.name)),
                 line: None,
             },

@@ -25,8 +25,8 @@ pub struct Target {
     pub name: String,
     /// What it is, in words.
     pub title: String,
-    /// Bytes for everything that a deployment stores, as [`crate::quant::MemoryModel`] counts them; none where it does not
-    /// restrict them.
+    /// Bytes for everything that a deployment stores, as [`crate::quant::MemoryModel`] counts them;
+    /// none where it does not restrict them.
     pub memory: Option<u64>,
     /// Widths of weights.
     pub widths: Vec<BitWidth>,
@@ -47,7 +47,8 @@ impl Target {
         }
     }
 
-    /// The same target, called by its file's name alone: where a file lies changes nothing of a search.
+    /// The same target, called by its file's name alone: where a file lies changes nothing of a
+    /// search.
     pub fn without_folder(&self) -> Self {
         let file = Path::new(&self.name).file_name().and_then(|n| n.to_str());
         Target {

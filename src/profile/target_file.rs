@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::Item;
 
-use super::document::{Source, read_text};
-use super::error::{Place, ProfileError};
+use super::document::{ProfileText, read_text};
+use super::error::{ProfileError, SourceLocation};
 use super::keys::{Key, dotted, key};
 use super::kind::{Kind, bytes, expected, fits, shown, width_of};
 use super::nearest::did_you_mean;
@@ -31,7 +31,10 @@ impl Target {
     ///
     /// # Errors
     /// [`ProfileError`] where there is none, or for the first thing in its file that is wrong.
-    pub(super) fn find(name: &str, place: &dyn Fn() -> Place) -> Result<Self, ProfileError> {
+    pub(super) fn find(
+        name: &str,
+        place: &dyn Fn() -> SourceLocation,
+    ) -> Result<Self, ProfileError> {
         if Self::is_path(name) {
             let path = Path::new(name);
             return Self::parse(&read_text(path)?, path, name);
@@ -60,7 +63,7 @@ impl Target {
     /// [`ProfileError`] for the first thing that is wrong.
     pub fn parse(text: &str, origin: &Path, name: &str) -> Result<Self, ProfileError> {
         let none = Overrides::none();
-        let source = Source::parse(text, origin, &none)?;
+        let source = ProfileText::parse(text, origin, &none)?;
         let document = source.edited()?;
         for (table, item) in document.iter() {
             let inner = item.as_table_like().filter(|_| table == "weights");
@@ -108,7 +111,7 @@ impl Target {
 }
 
 /// Checks one key of a target file and its value.
-fn check(source: &Source, table: &str, name: &str, item: &Item) -> Result<(), ProfileError> {
+fn check(source: &ProfileText, table: &str, name: &str, item: &Item) -> Result<(), ProfileError> {
     let path: Vec<&str> = [table, name]
         .into_iter()
         .filter(|p| !p.is_empty())

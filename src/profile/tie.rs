@@ -17,7 +17,8 @@ pub(super) const QKV: &str = "qkv";
 /// A line of `[ties]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tied {
-    /// `qkv = true`: query, key and value of every attention (where it has only two of these, both).
+    /// `qkv = true`: query, key and value of every attention (where it has only two of these,
+    /// both).
     Qkv,
     /// `name = ["layer", "glob*"]`.
     Own {

@@ -4,9 +4,10 @@ use super::BitWidth;
 use crate::network::{Layer, ValueRange};
 
 impl Layer {
-    /// True when the layer's accumulator holds every possible sum at this width exactly in f32, in any
-    /// order: its input is whole numbers and `fan_in * q_max * input_max < 2^24`. Real inputs, float and
-    /// 16-bit weights are never exact. (It lives in this room because `network` knows no bit-widths.)
+    /// True when the layer's accumulator holds every possible sum at this width exactly in f32, in
+    /// any order: its input is whole numbers and `fan_in * q_max * input_max < 2^24`. Real inputs,
+    /// float and 16-bit weights are never exact. (It lives in this room because `network` knows no
+    /// bit-widths.)
     pub fn exact_at(&self, width: BitWidth) -> bool {
         let (ValueRange::Integer(input_max), Some(q_max), ..=8) =
             (self.input, width.q_max(), width.bits())

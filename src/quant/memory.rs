@@ -7,10 +7,11 @@ use crate::network::{Graph, Layer, LayerId, TensorSpec};
 
 /// The memory of a network under any allocation, in bytes.
 ///
-/// A layer stores its packed weights (rounded up to a byte) and one affine of two numbers per output
-/// channel, into which scale, bias and batch norm merge. A float layer stores 32-bit weights and a
-/// 32-bit affine, merged likewise, so the float network is the allocation of float everywhere. Live
-/// tensors that belong to no layer are stored at 32 bits a number; dead ones are not stored.
+/// A layer stores its packed weights (rounded up to a byte) and one affine of two numbers per
+/// output channel, into which scale, bias and batch norm merge. A float layer stores 32-bit weights
+/// and a 32-bit affine, merged likewise, so the float network is the allocation of float
+/// everywhere. Live tensors that belong to no layer are stored at 32 bits a number; dead ones are
+/// not stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemoryModel {
     layers: Vec<LayerSize>,

@@ -1,8 +1,9 @@
-//! Quantizer arithmetic on plain slices: bit-widths, scales, rounding, packing and memory accounting.
+//! Quantizer arithmetic on plain slices: bit-widths, scales, rounding, packing and memory
+//! accounting.
 //!
-//! [`quantize`] turns one layer's weights into integers and one scale per output channel as a [`Scheme`]
-//! says; [`pack`] and [`unpack`] are their stored form; [`MemoryModel`] counts what a deployment stores
-//! under an [`Allocation`]. The formulas are this project's own.
+//! [`quantize`] turns one layer's weights into integers and one scale per output channel as a
+//! [`Scheme`] says; [`pack`] and [`unpack`] are their stored form; [`MemoryModel`] counts what a
+//! deployment stores under an [`Allocation`]. The formulas are this project's own.
 #![forbid(unsafe_code)]
 
 mod allocation;

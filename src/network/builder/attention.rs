@@ -5,7 +5,8 @@ use super::super::{NodeId, Op, Shape};
 use super::{GraphBuilder, Value, scaled, vector};
 
 impl GraphBuilder {
-    /// Spiking self-attention `scale * q (k^T v)`. The scale need not be an integer, so the value counts as real.
+    /// Spiking self-attention `scale * q (k^T v)`. The scale need not be an integer, so the value
+    /// counts as real.
     pub(in crate::network) fn attention(
         &mut self,
         qkv: [NodeId; 3],

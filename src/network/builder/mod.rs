@@ -1,8 +1,9 @@
-//! Builds a [`Graph`] operation by operation: each method appends one node and infers its shape, value
-//! range, scale, time invariance, multiply-accumulates and state-dict entries, so that a family only says what
-//! follows what.
+//! Builds a [`Graph`] operation by operation: each method appends one node and infers its shape,
+//! value range, scale, time invariance, multiply-accumulates and state-dict entries, so that a
+//! family only says what follows what.
 //!
-//! Sizes are checked before building ([`super::ModelConfig::graph`]); the methods assume that they fit.
+//! Sizes are checked before building ([`super::ModelConfig::graph`]); the methods assume that they
+//! fit.
 
 mod attention;
 mod conv;
@@ -191,8 +192,8 @@ impl GraphBuilder {
         self.tensor(key, shape, TensorKind::Param);
     }
 
-    /// Declares what is entered from here to be unused by the authors' forward pass: call it with the number of
-    /// entries before ([`entries`](Self::entries)).
+    /// Declares what is entered from here to be unused by the authors' forward pass: call it with
+    /// the number of entries before ([`entries`](Self::entries)).
     pub(super) fn dead_since(&mut self, entries: usize) {
         for tensor in self.graph.tensors.iter_mut().skip(entries) {
             tensor.dead = true;
@@ -211,8 +212,8 @@ impl GraphBuilder {
         self.dead_since(before);
     }
 
-    /// Sorts the state dict by the first of these prefixes that a key starts with, where the authors
-    /// construct modules in another order than they run them.
+    /// Sorts the state dict by the first of these prefixes that a key starts with, where the
+    /// authors construct modules in another order than they run them.
     pub(super) fn sort_state_dict(&mut self, prefixes: &[&str]) {
         self.graph
             .tensors

@@ -31,12 +31,13 @@ pub struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// The widths of the menu that all rules allow, for each layer in the order of `names` (ascending where the menu is).
-    /// Tied layers have those that are allowed to all of them.
+    /// The widths of the menu that all rules allow, for each layer in the order of `names`
+    /// (ascending where the menu is). Tied layers have those that are allowed to all of them.
     ///
     /// # Errors
-    /// [`PinError`] for a pin that matches no layer, has its bounds the wrong way round or none of the menu's widths
-    /// within them, for a target without one of these, and for rules that together leave a layer no width.
+    /// [`PinError`] for a pin that matches no layer, has its bounds the wrong way round or none of
+    /// the menu's widths within them, for a target without one of these, and for rules that
+    /// together leave a layer no width.
     pub fn bounds(&self) -> Result<Domains, PinError> {
         for pin in self.pins {
             check(pin, self.names, self.menu)?;
@@ -86,7 +87,8 @@ impl Rules<'_> {
         if !widths.is_empty() {
             return Ok(widths);
         }
-        // What is needed for the conflict: each in turn is left out where the others exclude everything, too.
+        // What is needed for the conflict: each in turn is left out where the others exclude
+        // everything, too.
         let mut at = 0;
         while at < rules.len() {
             let rule = rules.remove(at);

@@ -63,8 +63,9 @@ fn own(name: &str, patterns: &[String], names: &[&str]) -> Result<Tie, TieError>
     }
 }
 
-/// Layers whose names differ only in `q_`, `k_` or `v_` at the beginning of one part, as all families name them. Where a
-/// projection is a chain of layers (SDT v2), each layer of the chain is tied to those at its place in the others.
+/// Layers whose names differ only in `q_`, `k_` or `v_` at the beginning of one part, as all
+/// families name them. Where a projection is a chain of layers (SDT v2), each layer of the chain is
+/// tied to those at its place in the others.
 fn qkv(names: &[&str]) -> Vec<Tie> {
     let mut found: Vec<(String, String, Tie)> = Vec::new();
     for name in names {
@@ -159,7 +160,7 @@ mod tests {
                 .find(|(n, _)| *n == profile)
                 .unwrap();
             let profile = crate::profile::Profile::parse(text, "p.toml".as_ref()).unwrap();
-            let graph = profile.graph().unwrap();
+            let graph = profile.graph();
             let names = crate::profile::settings::layer_names(&graph);
             let found = ties(&[Tied::Qkv], &names).unwrap();
             let is_of = |n: &&&str| {
