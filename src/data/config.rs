@@ -120,7 +120,7 @@ pub struct DataConfig {
     /// Mean of each channel, which the model was trained with: of `pixel / 255`, or of the numbers
     /// themselves where the data is event frames or floating-point. Default: the recipe's.
     pub mean: Option<Vec<f64>>,
-    /// Standard deviation likewise.
+    /// Standard deviation of each channel, in the same unit. Default: the recipe's.
     pub std: Option<Vec<f64>>,
 }
 
@@ -225,12 +225,12 @@ pub enum DataConfigError {
         "data.source = \"{0}\": the only built-in data set is \"builtin:fashion-mnist\"; for your own files use `kind`"
     )]
     Source(String),
-    /// A kind that nobody knows.
+    /// An unknown kind.
     #[error(
         "data.kind = \"{0}\" is unknown; it is \"idx\", \"cifar\", \"image-folder\" or \"safetensors\""
     )]
     Kind(String),
-    /// A recipe that nobody knows.
+    /// An unknown recipe.
     #[error("data.recipe = \"{0}\" is unknown; the recipes are {1}")]
     Recipe(String, String),
     /// `source` and `kind` together.

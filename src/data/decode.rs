@@ -17,7 +17,7 @@ pub(super) const MAX_PIXELS: u64 = 1 << 26;
 const MAX_SIDE: u32 = 1 << 16;
 /// The most bytes a decoder may use.
 const MAX_MEMORY: u64 = 1 << 30;
-/// From so many pixels on, one image is decoded at a time.
+/// The number of pixels from which images are decoded one at a time.
 const LARGE: u64 = 1 << 24;
 /// The most scans of a progressive JPEG.
 const MAX_SCANS: usize = 256;

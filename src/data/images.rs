@@ -15,7 +15,7 @@ pub struct Normalisation {
     pub unit: f32,
     /// Mean of each channel, after the division.
     pub mean: Vec<f32>,
-    /// Standard deviation of each channel, likewise.
+    /// Standard deviation of each channel.
     pub std: Vec<f32>,
 }
 

@@ -86,7 +86,7 @@ impl Prefetcher {
     pub(super) fn get(&self, place: usize) -> Result<Sample, DataError> {
         let mut slots = self.shared.lock();
         let near = place.saturating_sub(self.window)..=place + self.window;
-        // Samples that nobody asks for any more; threads fill only what is still requested.
+        // Samples out of the window are dropped; threads fill only what is still requested.
         let before = slots.len();
         slots.retain(|at, _| near.contains(at));
         if slots.len() < before {

@@ -48,7 +48,7 @@ pub struct Recipe {
     pub resize: Option<Resize>,
     /// Mean of each channel on the scale 0 to 1; empty: 0.
     pub mean: &'static [f64],
-    /// Standard deviation likewise; empty: 1.
+    /// Standard deviation of each channel; empty: 1.
     pub std: &'static [f64],
 }
 

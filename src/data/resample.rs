@@ -44,7 +44,7 @@ impl Filter {
     }
 }
 
-/// Fractional bits of the weights: a byte, its sign and a carry leave so many of 32.
+/// Fractional bits of the weights: a byte, its sign and a carry leave this many of 32.
 const FRACTION: u32 = 32 - 8 - 2;
 
 /// What one output pixel reads along one direction.

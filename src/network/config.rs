@@ -98,7 +98,7 @@ impl Layout {
     }
 }
 
-/// A family with the sizes of its own.
+/// A family with its sizes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Architecture {
     /// Spikformer.
@@ -182,7 +182,7 @@ pub enum Architecture {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "table::ModelTable", into = "table::ModelTable")]
 pub struct ModelConfig {
-    /// The family with the sizes of its own.
+    /// The family with its sizes.
     pub architecture: Architecture,
     /// Input rows and columns in pixels.
     pub image_size: usize,

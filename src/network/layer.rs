@@ -36,7 +36,7 @@ pub enum WeightSource {
     MergedRepConv,
 }
 
-/// An affine of every channel with numbers of its own.
+/// A per-channel affine operation after a layer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PerChannel {

@@ -1,4 +1,4 @@
-//! Questions to a graph.
+//! Queries on a graph: parts by id, frames, totals and consumers.
 
 use super::{BlockId, Graph, Layer, LayerId, Node, NodeId, Op, Site, SiteId, StageId, TensorKind};
 

@@ -110,7 +110,7 @@ pub struct SearchConfig {
     /// Sequential: largest probability that a screening takes what does not meet it.
     #[serde(skip_serializing_if = "is_usual_error")]
     pub beta: f64,
-    /// Sequential: so many points around the largest drop `alpha` and `beta` do not speak of.
+    /// Sequential: half-width of the indifference zone around the largest drop, in points.
     #[serde(skip_serializing_if = "is_usual_indifference")]
     pub indifference: f64,
     /// Key of everything that is drawn (the audit share, random allocations).

@@ -1,4 +1,4 @@
-//! Profiles by name: those that come with the program, and those that a person has saved.
+//! The profile library: shipped and saved profiles by name.
 
 mod name;
 mod shipped;

@@ -28,7 +28,7 @@ pub(crate) fn nearest<'a>(
     near
 }
 
-/// Names as a person reads them: `` `a`, `b` or `c` ``.
+/// A list of names as text: `` `a`, `b` or `c` ``.
 pub(crate) fn one_of<S: AsRef<str>>(names: &[S]) -> String {
     let quoted: Vec<String> = names.iter().map(|n| format!("`{}`", n.as_ref())).collect();
     match quoted.split_last() {

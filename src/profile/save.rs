@@ -1,4 +1,4 @@
-//! Writing profiles: an allocation into a person's own text, and a whole profile afresh.
+//! Saving of profiles: an allocation written into the user's text, or a whole profile anew.
 
 use std::fs;
 use std::io::{self, Write};
@@ -171,7 +171,7 @@ pub fn write_text(target: &Path, text: &str, overwrite: bool) -> Result<(), Save
     })?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".profile-").suffix(".tmp");
-    // Readable as any file a person makes (the umask still applies), not private as temporary files
+    // Readable as any file of the user (the umask still applies), not private as temporary files
     // are.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));

@@ -9,7 +9,7 @@ use crate::network::{Graph, Layer, LayerId, TensorSpec};
 ///
 /// A layer stores its packed weights (rounded up to a byte) and one affine of two numbers per
 /// output channel, into which scale, bias and batch norm merge. A float layer stores 32-bit weights
-/// and a 32-bit affine, merged likewise, so the float network is the allocation of float
+/// and a 32-bit affine, merged in the same way, so the float network is the allocation of float
 /// everywhere. Live tensors that belong to no layer are stored at 32 bits a number; dead ones are
 /// not stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,7 +76,7 @@ impl MemoryModel {
             .map(|l| self.layer_weight_bytes(l, allocation.get(l)))
             .sum()
     }
-    /// All bytes of the float network, merged likewise.
+    /// All bytes of the float network, merged in the same way.
     pub fn float_total(&self) -> u64 {
         self.total(&Allocation::uniform(self.layers.len(), BitWidth::FLOAT))
     }

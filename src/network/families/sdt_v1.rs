@@ -119,7 +119,7 @@ impl SdtV1<'_> {
         parts::layer(self.b, y, &format!("{name}.proj"), conv.bias(true))
     }
 
-    /// With a hidden layer as wide as the block, each of the two layers has a shortcut of its own.
+    /// With a hidden layer as wide as the block, each of the two layers has a shortcut.
     fn mlp(&mut self, x: NodeId, block: &str) -> NodeId {
         let mlp = Mlp {
             width: self.width,
