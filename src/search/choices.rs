@@ -13,6 +13,28 @@ pub struct Choices {
 }
 
 impl Choices {
+    /// The group with what its layers have in an allocation as the only choice.
+    pub fn only(members: Vec<usize>, allocation: &Allocation) -> Self {
+        let widths = vec![widths_of(allocation, &members)];
+        Choices { members, widths }
+    }
+
+    /// Adds what the group's layers have in an allocation; false where that is known already.
+    pub fn add(&mut self, allocation: &Allocation) -> bool {
+        let widths = widths_of(allocation, &self.members);
+        let is_new = !self.widths.contains(&widths);
+        if is_new {
+            self.widths.push(widths);
+        }
+        is_new
+    }
+
+    /// The choice that an allocation has.
+    pub fn choice_in(&self, allocation: &Allocation) -> Option<usize> {
+        let widths = widths_of(allocation, &self.members);
+        self.widths.iter().position(|w| *w == widths)
+    }
+
     /// Sets the group's layers to one of the choices; an unknown one changes nothing.
     pub fn set(&self, allocation: &mut Allocation, choice: usize) {
         let widths = self.widths.get(choice).map(Vec::as_slice);
@@ -37,20 +59,26 @@ impl Settings {
     pub fn choices(&self, domains: &Domains) -> Vec<Choices> {
         let finest = self.search.levels.last();
         let groups = finest.map(|l| self.space.groups(*l)).unwrap_or_default();
+        let lowest = domains.lowest();
         let choices = groups.iter().map(|group| {
             let members = self.space.members(group);
-            let mut widths: Vec<Vec<BitWidth>> = Vec::new();
+            let mut choices = Choices {
+                members,
+                widths: Vec::new(),
+            };
             for bits in self.space.menu.iter().rev() {
-                let of_member = |i: &usize| domains.nearest(*i, *bits);
-                let of_members: Vec<BitWidth> = members.iter().map(of_member).collect();
-                if !widths.contains(&of_members) {
-                    widths.push(of_members);
-                }
+                choices.add(&domains.with(&lowest, &choices.members, *bits));
             }
-            Choices { members, widths }
+            choices
         });
         choices.collect()
     }
+}
+
+/// The bit-widths of some layers in an allocation.
+pub fn widths_of(allocation: &Allocation, members: &[usize]) -> Vec<BitWidth> {
+    let width = |i: &usize| allocation.0.get(*i).copied();
+    members.iter().filter_map(width).collect()
 }
 
 /// How many allocations there are; none where that exceeds every number.

@@ -33,10 +33,6 @@ impl Gate {
             verdicts: Vec::new(),
         }
     }
-    /// Knows these verdicts instead of all it learned.
-    pub fn relearn(&mut self, verdicts: Vec<(f64, bool)>) {
-        self.verdicts = verdicts;
-    }
     /// Learns one screening verdict.
     pub fn learn(&mut self, drift: f64, met: bool) {
         self.verdicts.push((drift, met));
@@ -54,6 +50,46 @@ impl Gate {
                 .map(|v| v.0)
                 .max_by(f64::total_cmp),
             fit: Isotonic::new(&self.verdicts),
+        }
+    }
+}
+
+/// The gate of a search: it learns from every verdict, and decides as it was when the round began.
+#[derive(Clone, Debug)]
+pub struct RoundGate {
+    learning: Gate,
+    frozen: FrozenGate,
+}
+
+impl RoundGate {
+    /// A gate that knows no verdict.
+    pub fn new(config: GateConfig, seed: u64) -> Self {
+        let learning = Gate::new(config, seed);
+        let frozen = learning.freeze();
+        RoundGate { learning, frozen }
+    }
+    /// Begins a round: what was learned counts from now on.
+    pub fn open_round(&mut self) {
+        self.frozen = self.learning.freeze();
+    }
+    /// Learns one screening verdict.
+    pub fn learn(&mut self, drift: f64, met: bool) {
+        self.learning.learn(drift, met);
+    }
+    /// Knows these verdicts instead of all it learned, in a new round.
+    pub fn relearn(&mut self, verdicts: Vec<(f64, bool)>) {
+        self.learning.verdicts = verdicts;
+        self.open_round();
+    }
+    /// Decides on a candidate.
+    pub fn decide(&self, drift: f64, allocation: &Allocation) -> GateReason {
+        self.frozen.decide(drift, allocation)
+    }
+    /// The reason recorded for a candidate that the user asked for.
+    pub fn exempt(&self, drift: f64, allocation: &Allocation) -> GateReason {
+        GateReason {
+            decision: GateDecision::Exempt,
+            ..self.frozen.decide(drift, allocation)
         }
     }
 }
@@ -97,13 +133,6 @@ impl FrozenGate {
             };
         }
         reason
-    }
-    /// The reason recorded for a candidate that a person asked for.
-    pub fn exempt(&self, drift: f64, allocation: &Allocation) -> GateReason {
-        GateReason {
-            decision: GateDecision::Exempt,
-            ..self.decide(drift, allocation)
-        }
     }
 }
 

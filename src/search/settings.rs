@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Space;
-use super::known::{Bar, allowed_loss};
+use super::measurements::{AcceptanceCriterion, allowed_loss};
 use crate::evaluate::PairedTest;
 use crate::profile::{Constraint, GateConfig, Pin, PinError, Screening, SearchConfig, Target};
 use crate::quant::{Allocation, Domains};
@@ -42,12 +42,12 @@ impl Settings {
         self.search.screen.clamp(1, self.search_images.max(1))
     }
     /// What a screening is measured against where accuracy may drop by so many points.
-    pub(super) fn screening(&self, max_drop: f64) -> Bar {
+    pub(super) fn screening(&self, max_drop: f64) -> AcceptanceCriterion {
         let (of, search) = (self.screen(), &self.search);
         let allowed = allowed_loss(max_drop, of);
         let indifferent = allowed_loss(search.indifference, of);
         let test = || PairedTest::new(search.alpha, search.beta, of, allowed, indifferent);
-        Bar {
+        AcceptanceCriterion {
             of,
             allowed_loss: allowed,
             whole: false,
@@ -55,9 +55,9 @@ impl Settings {
         }
     }
     /// What a confirmation is measured against, likewise.
-    pub(super) fn confirmation(&self, max_drop: f64) -> Bar {
+    pub(super) fn confirmation(&self, max_drop: f64) -> AcceptanceCriterion {
         let of = self.search_images;
-        Bar {
+        AcceptanceCriterion {
             of,
             allowed_loss: allowed_loss(max_drop, of),
             whole: true,

@@ -64,6 +64,11 @@ impl Space {
         }
     }
 
+    /// The smallest bit-width of the menu.
+    pub fn lowest_width(&self) -> BitWidth {
+        let smallest = self.menu.iter().min().copied();
+        smallest.unwrap_or(BitWidth::FLOAT)
+    }
     /// Memory of an allocation in bytes.
     pub fn bytes(&self, allocation: &Allocation) -> u64 {
         let layers = self.layers.iter().zip(&allocation.0);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::known::judged;
+use super::measurements::judged;
 use super::undo::{Inverse, Undoable};
 use super::{
     BaseReason, CandidateId, Command, Event, GateDecision, GateReason, Judgement, Move, Origin,

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 
 use crate::quant::{Allocation, BitWidth};
+use crate::search::choices::widths_of;
 use crate::search::{Candidate, Origin, Settings, Tree};
 
 /// The prior's weight, as a share of the weight of an average layer's measurements.
@@ -48,7 +49,7 @@ impl Costs {
                 layers.map(|(s, width)| s * grid_error(*width)).sum()
             }
             Costs::Probed(groups) => {
-                let cost = |g: &Probed| g.cost(&widths(allocation, &g.members));
+                let cost = |g: &Probed| g.cost(&widths_of(allocation, &g.members));
                 groups.iter().map(cost).sum()
             }
         }
@@ -67,11 +68,6 @@ impl Probed {
             .min_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)))
             .map_or(0.0, |(_, cost)| cost)
     }
-}
-
-fn widths(allocation: &Allocation, members: &[usize]) -> Vec<BitWidth> {
-    let width = |i: &usize| allocation.0.get(*i).copied();
-    members.iter().filter_map(width).collect()
 }
 
 /// `4^-b`; 0 for float.
@@ -110,7 +106,7 @@ fn probed(tree: &Tree, settings: &Settings) -> Option<Vec<Probed>> {
         let choices: Vec<(Vec<BitWidth>, f64)> = alone
             .map(|(_, c, drift)| {
                 let added = (drift - start).max(0.0);
-                (widths(&c.allocation, &members), added * added)
+                (widths_of(&c.allocation, &members), added * added)
             })
             .collect();
         // More than the allocation that was probed itself.
