@@ -229,8 +229,8 @@ impl Engine {
     }
 }
 
-/// An outcome as it answers a job: what was asked ahead of time may have been asked under another constraint, and goes
-/// on too long or stops too early.
+/// An outcome as it answers a job: what was asked ahead of time may have been asked under another
+/// constraint, and goes on too long or stops too early.
 fn fitting(job: &Job, outcome: Outcome) -> Option<Outcome> {
     match (&job.question, outcome) {
         (Question::Drift, outcome @ Outcome::Drift { .. }) => Some(outcome),
@@ -248,7 +248,8 @@ fn fitting(job: &Job, outcome: Outcome) -> Option<Outcome> {
     }
 }
 
-/// Images that an answer takes when nothing stops early: where a sequential test stops is a decision.
+/// Images that an answer takes when nothing stops early: where a sequential test stops is a
+/// decision.
 fn images(asked: usize, stop: Option<&StopRule>, outcome: &Outcome) -> usize {
     let decided = match outcome {
         Outcome::Accuracy { correct } => stop.and_then(|rule| rule.decided(correct)),

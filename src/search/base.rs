@@ -28,9 +28,9 @@ impl Engine {
         }
     }
 
-    /// Sees to it that the base may be expanded: else something takes its place, or is to be judged for that. In this
-    /// order: the base brought within the pins; the nearest eligible ancestor of a pruned base; what walking back
-    /// leads to; a new start.
+    /// Sees to it that the base may be expanded: else something takes its place, or is to be judged
+    /// for that. In this order: the base brought within the pins; the nearest eligible ancestor of
+    /// a pruned base; what walking back leads to; a new start.
     pub(super) fn settle(&mut self) {
         if self.seeks_accuracy() {
             return self.settle_on_most_accurate();
@@ -77,8 +77,8 @@ impl Engine {
         }
     }
 
-    /// True where the first strategy of the plan makes its candidates from no base, so that a search
-    /// goes on where it has nothing to expand.
+    /// True where the first strategy of the plan makes its candidates from no base, so that a
+    /// search goes on where it has nothing to expand.
     fn starts_without_base(&self) -> bool {
         let first = self.plan.first();
         first.is_some_and(|s| !s.needs_base()) && !self.seeks_accuracy()
@@ -95,9 +95,10 @@ impl Engine {
         matches!(self.phase, Phase::Plan)
     }
 
-    /// Greedy: the newest eligible base of the accepted moves that led here. The others never follow a single line: of
-    /// the eligible ones below the incumbent, smallest first, each refutation in a row passes over twice as many,
-    /// because among so many that passed a screening the smallest passed it by luck.
+    /// Greedy: the newest eligible base of the accepted moves that led here. The others never
+    /// follow a single line: of the eligible ones below the incumbent, smallest first, each
+    /// refutation in a row passes over twice as many, because among so many that passed a screening
+    /// the smallest passed it by luck.
     fn walk_back(&self) -> Option<CandidateId> {
         let eligible = |id: &CandidateId| self.tree.get(*id).is_some_and(|c| self.eligible(c));
         if self.plan.follows_a_line() {
@@ -129,7 +130,8 @@ impl Engine {
         None
     }
 
-    /// Takes or asks for the allocation that a base becomes within the pins; false where that is known to fail.
+    /// Takes or asks for the allocation that a base becomes within the pins; false where that is
+    /// known to fail.
     fn bring_within_pins(&mut self, base: &Candidate) -> bool {
         let allocation = self.clamped(&base.allocation);
         let Some(duplicate) = self.duplicate(&allocation) else {
@@ -153,8 +155,9 @@ impl Engine {
         }
     }
 
-    /// Opens the phase again that a new base, new pins or a resumed branch put in question: the last level where all
-    /// were done. `forget` drops what failed on a smaller base or under other pins.
+    /// Opens the phase again that a new base, new pins or a resumed branch put in question: the
+    /// last level where all were done. `forget` drops what failed on a smaller base or under other
+    /// pins.
     pub(super) fn reopen(&mut self, forget: bool) {
         if forget {
             self.closed.clear();
@@ -207,9 +210,10 @@ impl Engine {
         };
     }
 
-    /// Judges the next allocation to start from: the profile's own; the largest width; then down the menu, because
-    /// accuracy is not monotone in bits; each within the pins. Where all are known to fail there is nothing to expand.
-    /// Where nothing fits in a budget it is the smallest widths alone: the nearest that there is.
+    /// Judges the next allocation to start from: the profile's own; the largest width; then down
+    /// the menu, because accuracy is not monotone in bits; each within the pins. Where all are
+    /// known to fail there is nothing to expand. Where nothing fits in a budget it is the smallest
+    /// widths alone: the nearest that there is.
     pub(super) fn open_start(&mut self) {
         let nothing_fits = self.nothing_fits();
         let next =
@@ -246,8 +250,8 @@ impl Engine {
         };
     }
 
-    /// What a search may start from, in the order of [`Engine::open_start`]: the width everywhere, none for the profile's
-    /// own allocation; within the pins.
+    /// What a search may start from, in the order of [`Engine::open_start`]: the width everywhere,
+    /// none for the profile's own allocation; within the pins.
     fn starts(&self) -> Vec<(Option<BitWidth>, Allocation)> {
         if self.nothing_fits() {
             return vec![(

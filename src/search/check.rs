@@ -268,7 +268,7 @@ impl Engine {
         {
             let layer = &self.settings.space.layers[held].name;
             return Err(format!(
-                "{id} itself breaks the pin of {layer}: choose a candidate that keeps to the pins"
+                "{id} itself breaks the pin of {layer}: choose a candidate that satisfies the pins"
             ));
         }
         match self.duplicate(&allocation) {

@@ -1,5 +1,7 @@
-//! What every group of the finest level may have under the pins: the space that a search could try out whole.
+//! What every group of the finest level may have under the pins: the space that a search could try
+//! out whole.
 
+use super::knapsack::{Choice, Point, front};
 use super::{Settings, Space};
 use crate::quant::{Allocation, BitWidth, Domains};
 
@@ -47,15 +49,15 @@ impl Choices {
 }
 
 impl Settings {
-    /// How many allocations of the finest level's groups the profile's own rules allow; none where that exceeds every
-    /// number, or where they leave nothing.
+    /// How many allocations of the finest level's groups the profile's own rules allow; none where
+    /// that exceeds every number, or where they leave nothing.
     pub fn allocations(&self) -> Option<u64> {
         let domains = self.domains(&self.pins).ok()?;
         count(&self.choices(&domains))
     }
 
-    /// The groups of the finest level with what each may have: every width of the menu, of each member the nearest one
-    /// that it may have.
+    /// The groups of the finest level with what each may have: every width of the menu, of each
+    /// member the nearest one that it may have.
     pub fn choices(&self, domains: &Domains) -> Vec<Choices> {
         let finest = self.search.levels.last();
         let groups = finest.map(|l| self.space.groups(*l)).unwrap_or_default();
@@ -81,13 +83,31 @@ pub fn widths_of(allocation: &Allocation, members: &[usize]) -> Vec<BitWidth> {
     members.iter().filter_map(width).collect()
 }
 
+/// The allocations that no other beats in both bytes and cost, most bytes first: one choice for
+/// each group, whose costs and bytes add up.
+pub fn undominated(
+    groups: &[Choices],
+    costs: &[Vec<Choice>],
+    from: &Allocation,
+) -> Vec<Allocation> {
+    let allocation = |point: &Point| {
+        let mut allocation = from.clone();
+        for (group, choice) in groups.iter().zip(&point.choices) {
+            group.set(&mut allocation, *choice);
+        }
+        allocation
+    };
+    front(costs).iter().map(allocation).collect()
+}
+
 /// How many allocations there are; none where that exceeds every number.
 pub fn count(choices: &[Choices]) -> Option<u64> {
     let counts = choices.iter().map(|c| c.widths.len() as u64);
     counts.into_iter().try_fold(1u64, u64::checked_mul)
 }
 
-/// Every allocation with its bytes, fewest first: a code, to be read by [`decoded`]. They must be few.
+/// Every allocation with its bytes, fewest first: a code, to be read by [`decoded`]. They must be
+/// few.
 pub fn ascending(space: &Space, choices: &[Choices], lowest: &Allocation) -> Vec<(u64, u32)> {
     let mut all: Vec<(u64, u32)> = vec![(space.bytes(lowest), 0)];
     let mut radix = 1u32;

@@ -1,7 +1,7 @@
 //! The engine: what is asked next, and what follows from the answer.
 //!
-//! Everything that happens goes through [`Engine::emit`], which folds the event into the [`Tree`]; decisions read the
-//! tree, the measurements and the open level, nothing else.
+//! Everything that happens goes through [`Engine::emit`], which folds the event into the [`Tree`];
+//! decisions read the tree, the measurements and the open level, nothing else.
 
 use std::collections::HashMap;
 
@@ -101,7 +101,8 @@ impl Engine {
     /// An engine that has asked nothing yet; call [`Engine::start`].
     ///
     /// # Errors
-    /// [`Unsearchable`] where the pins leave a layer no width, or too many allocations to try them all.
+    /// [`Unsearchable`] where the pins leave a layer no width, or too many allocations to try them
+    /// all.
     pub fn new(settings: Settings) -> Result<Self, Unsearchable> {
         let domains = settings.searchable()?;
         Ok(Self::planned(settings, domains, None))
@@ -165,8 +166,9 @@ impl Engine {
         matches!(self.phase, Phase::Finished)
     }
 
-    /// What is wanted now: at most `most` questions. The first one is what the search waits for; the others will
-    /// probably come next, and never change what is decided. Empty while paused and when finished.
+    /// What is wanted now: at most `most` questions. The first one is what the search waits for;
+    /// the others will probably come next, and never change what is decided. Empty while paused and
+    /// when finished.
     pub fn wanted(&self, most: usize) -> Vec<Request> {
         let waiting = !self.tree.paused && !self.is_finished();
         match self.asking.filter(|_| waiting) {
@@ -176,8 +178,8 @@ impl Engine {
         }
     }
 
-    /// Takes an answer, in any order of arrival. It is committed when the search comes to it, or never. An answer that
-    /// nothing asked for changes nothing.
+    /// Takes an answer, in any order of arrival. It is committed when the search comes to it, or
+    /// never. An answer that nothing asked for changes nothing.
     pub fn outcome(&mut self, job: &Job, outcome: Outcome) -> Vec<Event> {
         self.arrived
             .insert((job.allocation.clone(), Kind::of(&job.question)), outcome);
@@ -187,9 +189,9 @@ impl Engine {
         std::mem::take(&mut self.events)
     }
 
-    /// From so many events on, counted from the search's beginning, answers that arrive are kept and not committed, until
-    /// this is called again: so that a command can be given at a moment that does not depend on who answers how fast.
-    /// Goes on at once as far as that allows.
+    /// From so many events on, counted from the search's beginning, answers that arrive are kept
+    /// and not committed, until this is called again: so that a command can be given at a moment
+    /// that does not depend on who answers how fast. Goes on at once as far as that allows.
     pub fn hold_at(&mut self, events: Option<u64>) -> Vec<Event> {
         if std::mem::replace(&mut self.hold, events) != events
             && !self.tree.paused
@@ -235,7 +237,8 @@ impl Engine {
                         self.phase = Phase::Test(StopReason::MaxEvaluations);
                         continue;
                     };
-                    // What is known already is committed without a stop: a replay of the journal does the same.
+                    // What is known already is committed without a stop: a replay of the journal
+                    // does the same.
                     let held = self.hold.is_some_and(|at| self.emitted >= at);
                     if !self.recalled(ask) && (held || !self.received(ask)) {
                         self.asking = Some(ask);

@@ -6,8 +6,8 @@ use super::{BaseReason, Candidate, CandidateId, Event, State};
 use crate::evaluate::Verdict;
 
 impl Engine {
-    /// The question to ask where this one comes up; none where no more are allowed. The last one is a confirmation: of the
-    /// base, where it lacks one, because what is not confirmed is no result.
+    /// The question to ask where this one comes up; none where no more are allowed. The last one is
+    /// a confirmation: of the base, where it lacks one, because what is not confirmed is no result.
     pub(super) fn within_limits(&self, ask: Ask) -> Option<Ask> {
         let most = match self.tree.constraint.max_evaluations {
             Some(most) if matches!(ask, Ask::Screen(_) | Ask::Confirm(_)) => most,
@@ -33,9 +33,9 @@ impl Engine {
         matches!(self.phase, Phase::Test(reason) if reason.is_early())
     }
 
-    /// Goes on under a constraint that was changed. The verdicts have been decided again: the smallest that meets it is the
-    /// base; a base of which that is open is judged first. The smallest width everywhere is tried again, and then
-    /// the plan from its first stage on.
+    /// Goes on under a constraint that was changed. The verdicts have been decided again: the
+    /// smallest that meets it is the base; a base of which that is open is judged first. The
+    /// smallest width everywhere is tried again, and then the plan from its first stage on.
     pub(super) fn rejudge(&mut self) {
         let expanded = self.expanded_now();
         self.plan.follow(&self.settings.search, self.objective());

@@ -80,14 +80,15 @@ impl Measurements {
     }
 }
 
-/// What a verdict is measured against.
+/// The acceptance criterion of a verdict.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AcceptanceCriterion {
     /// The first so many images of the search split.
     pub of: usize,
     /// Most correct images that may be lost among them.
     pub allowed_loss: i64,
-    /// All images are looked at where the constraint is met, so that the accuracy is of all of them.
+    /// All images are looked at where the constraint is met, so that the accuracy is of all of
+    /// them.
     pub whole: bool,
     /// A test that may decide before the verdict is certain.
     pub test: Option<PairedTest>,
@@ -133,8 +134,8 @@ pub fn judged(
     })
 }
 
-/// Most correct images that may be lost: `floor(max_drop · images / 100)`, where an exact product is not lost to
-/// binary rounding of the percentage.
+/// Most correct images that may be lost: `floor(max_drop · images / 100)`, where an exact product
+/// is not lost to binary rounding of the percentage.
 pub fn allowed_loss(max_drop: f64, images: usize) -> i64 {
     (max_drop * images as f64 / 100.0 + 1e-9).floor() as i64
 }
@@ -160,7 +161,8 @@ mod tests {
     }
 
     proptest! {
-        /// A job goes on where known images end, by a sequential test, too: the verdict is that of going from the first.
+        /// A job goes on where known images end, by a sequential test, too: the verdict is that of
+        /// going from the first.
         #[test]
         fn a_verdict_does_not_depend_on_where_a_job_began(
             images in prop::collection::vec((prop::bool::weighted(0.8), prop::bool::weighted(0.1)), 1..300),

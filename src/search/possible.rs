@@ -47,7 +47,7 @@ pub struct Restricted<'a> {
 }
 
 impl Restricted<'_> {
-    /// Checks that some allocation keeps to all of it.
+    /// Checks that some allocation satisfies all of it.
     ///
     /// # Errors
     /// [`Impossible`] names the rules, and what each pin costs.

@@ -23,7 +23,7 @@ pub struct Settings {
     pub gate: GateConfig,
     /// Bounds on bit-widths.
     pub pins: Vec<Pin>,
-    /// The chip: its memory and widths hold whatever a person changes.
+    /// The chip: its memory and widths hold whatever the user changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
     /// The allocation to start from; none for the largest width everywhere.
@@ -41,7 +41,7 @@ impl Settings {
     pub fn screen(&self) -> usize {
         self.search.screen.clamp(1, self.search_images.max(1))
     }
-    /// What a screening is measured against where accuracy may drop by so many points.
+    /// The acceptance criterion of a screening where accuracy may drop by so many points.
     pub(super) fn screening(&self, max_drop: f64) -> AcceptanceCriterion {
         let (of, search) = (self.screen(), &self.search);
         let allowed = allowed_loss(max_drop, of);
@@ -54,7 +54,7 @@ impl Settings {
             test: (search.screening == Screening::Sequential).then(test),
         }
     }
-    /// What a confirmation is measured against, likewise.
+    /// The acceptance criterion of a confirmation.
     pub(super) fn confirmation(&self, max_drop: f64) -> AcceptanceCriterion {
         let of = self.search_images;
         AcceptanceCriterion {

@@ -1,4 +1,5 @@
-//! Steering: what each command does to the search, and candidates that do not come from the ranking.
+//! Steering: what each command does to the search, and candidates that do not come from the
+//! ranking.
 
 use super::check::Effect;
 use super::engine::Engine;
@@ -92,7 +93,8 @@ impl Engine {
         Step::Again
     }
 
-    /// One step of what resumed branches brought, before the stage goes on; none when nothing is left of that.
+    /// One step of what resumed branches brought, before the stage goes on; none when nothing is
+    /// left of that.
     pub(super) fn step_resumed(&mut self) -> Option<Step> {
         if let Some(top) = self.resumed.next_branch() {
             self.take_up(top);
@@ -132,8 +134,9 @@ impl Engine {
         Step::Again
     }
 
-    /// Lets a resumed branch take part: its smallest passed candidate is the base again if it is smaller; groups that
-    /// were closed because of the pruning open again; its undecided candidates are judged in this round.
+    /// Lets a resumed branch take part: its smallest passed candidate is the base again if it is
+    /// smaller; groups that were closed because of the pruning open again; its undecided candidates
+    /// are judged in this round.
     fn take_up(&mut self, top: CandidateId) {
         let branch: Vec<Candidate> = self
             .tree

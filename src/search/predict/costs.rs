@@ -1,10 +1,11 @@
 //! What every layer's width costs, from the drifts that a run has measured. (Ours.)
 //!
-//! Where the run has lowered every group of the finest level alone (as allocating does), a choice costs the square of the
-//! drift that it adds alone. Elsewhere costs are fitted: the squared drift of an allocation is taken to be the sum over
-//! layers of `sensitivity_l * 4^-b_l` (a grid twice as fine has a quarter of the squared rounding error), the
-//! sensitivities are the non-negative ones of least squared relative error over all measured drifts, drawn a little
-//! toward their common mean where the measurements do not tell layers apart.
+//! Where the run has lowered every group of the finest level alone (as allocating does), a choice
+//! costs the square of the drift that it adds alone. Elsewhere costs are fitted: the squared drift
+//! of an allocation is taken to be the sum over layers of `sensitivity_l * 4^-b_l` (a grid twice as
+//! fine has a quarter of the squared rounding error), the sensitivities are the non-negative ones
+//! of least squared relative error over all measured drifts, drawn a little toward their common
+//! mean where the measurements do not tell layers apart.
 
 use std::collections::HashMap;
 
@@ -57,7 +58,8 @@ impl Costs {
 }
 
 impl Probed {
-    /// Of a choice that was not measured, the cost of the nearest one; of equally near ones the dearest.
+    /// Of a choice that was not measured, the cost of the nearest one; of equally near ones the
+    /// dearest.
     fn cost(&self, wanted: &[BitWidth]) -> f64 {
         let distance = |(widths, _): &(Vec<BitWidth>, f64)| -> u32 {
             let apart = |(a, b): (&BitWidth, &BitWidth)| u32::from(a.bits().abs_diff(b.bits()));
@@ -78,7 +80,8 @@ fn grid_error(width: BitWidth) -> f64 {
     }
 }
 
-/// The table of single drifts around the candidate that was probed; none where a group was not lowered alone.
+/// The table of single drifts around the candidate that was probed; none where a group was not
+/// lowered alone.
 fn probed(tree: &Tree, settings: &Settings) -> Option<Vec<Probed>> {
     let around = tree
         .candidates

@@ -102,10 +102,6 @@ impl Strategy for Allocate {
         let measuring = matches!(self.work, Work::Measuring);
         !(measuring && drifts.is_some_and(|d| d.unmeasured(search).is_some()))
     }
-
-    fn boxed(&self) -> Box<dyn Strategy> {
-        Box::new(self.clone())
-    }
 }
 
 /// The front below the base, down to what is known to fail.
@@ -239,9 +235,5 @@ impl Strategy for Predicted {
         let within = front.filter(|a| search.fits(a) && search.satisfies_pins(a));
         self.tries = Some(Tries::all(within.take(PREDICTED).collect()));
         Step::Again
-    }
-
-    fn boxed(&self) -> Box<dyn Strategy> {
-        Box::new(self.clone())
     }
 }

@@ -7,9 +7,9 @@
 
 use super::Context;
 use crate::quant::Allocation;
-use crate::search::choices::Choices;
+use crate::search::choices::{Choices, undominated};
 use crate::search::engine::Ask;
-use crate::search::knapsack::{Choice, front};
+use crate::search::knapsack::Choice;
 use crate::search::{CandidateId, Move, Origin};
 
 /// The single-group moves from an allocation, with the candidates that measure their drifts.
@@ -98,15 +98,9 @@ impl GroupDrifts {
         let Some(start) = search.tree().get(self.around) else {
             return Vec::new();
         };
-        let points = front(&self.costs(search));
-        let allocations = points.iter().map(|point| {
-            let mut allocation = start.allocation.clone();
-            for (group, choice) in self.groups.iter().zip(&point.choices) {
-                group.set(&mut allocation, *choice);
-            }
-            (search.space().bytes(&allocation), allocation)
-        });
-        allocations.collect()
+        let all = undominated(&self.groups, &self.costs(search), &start.allocation);
+        let bytes = |a: Allocation| (search.space().bytes(&a), a);
+        all.into_iter().map(bytes).collect()
     }
 
     /// Allocations smaller than the given one by raising one group a step and lowering another:

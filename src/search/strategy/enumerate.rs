@@ -81,31 +81,15 @@ impl Strategy for Ascending {
         }
         Step::Done
     }
-
-    fn boxed(&self) -> Box<dyn Strategy> {
-        Box::new(self.clone())
-    }
     fn needs_base(&self) -> bool {
         false
     }
 }
 
-/// The strategy for the highest accuracy.
-#[derive(Clone, Debug, Default)]
-pub struct Descending(Tries);
-
-impl Strategy for Descending {
-    fn open(&mut self, search: &mut Context<'_>) -> Step {
-        let all = All::of(search);
-        let order = all.order.iter().rev();
-        let fit = order.filter(|(bytes, _)| search.tree().constraint.fits(*bytes));
-        self.0 = Tries::undrifted(fit.map(|(_, code)| all.allocation(*code)).collect());
-        Step::Again
-    }
-    fn step(&mut self, search: &mut Context<'_>) -> Step {
-        self.0.step(search)
-    }
-    fn boxed(&self) -> Box<dyn Strategy> {
-        Box::new(self.clone())
-    }
+/// For the highest accuracy: all that fits in the memory, most bytes first, without drifts.
+pub(super) fn descending(search: &mut Context<'_>) -> Tries {
+    let all = All::of(search);
+    let order = all.order.iter().rev();
+    let fit = order.filter(|(bytes, _)| search.tree().constraint.fits(*bytes));
+    Tries::undrifted(fit.map(|(_, code)| all.allocation(*code)).collect())
 }

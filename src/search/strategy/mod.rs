@@ -53,15 +53,12 @@ pub enum Step {
 ///   is told by [`Strategy::resumed`], any other one is opened again.
 /// * **Constraint.** A changed constraint starts the plan again from its first strategy.
 /// * **Base.** A strategy that [`Strategy::needs_base`] is only stepped while there is one.
-pub trait Strategy: std::fmt::Debug + Send + Sync {
+pub trait Strategy: CloneStrategy + std::fmt::Debug + Send + Sync {
     /// Begins anew; [`Step::Done`] where there is nothing to do.
     fn open(&mut self, search: &mut Context<'_>) -> Step;
 
     /// One step.
     fn step(&mut self, search: &mut Context<'_>) -> Step;
-
-    /// A copy: the engine looks ahead with one, to give several evaluators something to do.
-    fn boxed(&self) -> Box<dyn Strategy>;
 
     /// True where candidates are made from the base.
     fn needs_base(&self) -> bool {
@@ -103,9 +100,22 @@ pub trait Strategy: std::fmt::Debug + Send + Sync {
     }
 }
 
+/// The copying of a strategy behind a pointer: whatever is `Clone` has it. The engine looks ahead
+/// with a copy, to give several evaluators something to do.
+pub trait CloneStrategy {
+    /// A copy.
+    fn boxed(&self) -> Box<dyn Strategy>;
+}
+
+impl<T: Strategy + Clone + 'static> CloneStrategy for T {
+    fn boxed(&self) -> Box<dyn Strategy> {
+        Box::new(self.clone())
+    }
+}
+
 impl Clone for Box<dyn Strategy> {
     fn clone(&self) -> Self {
-        self.boxed()
+        (**self).boxed()
     }
 }
 
@@ -126,7 +136,8 @@ pub(super) fn plan(search: &SearchConfig, objective: Objective) -> Vec<Box<dyn S
         (Exhaustive, SmallestMemory) => vec![Box::new(enumerate::Ascending::default())],
         (Random, SmallestMemory) => vec![Box::new(random::RandomSampling::default())],
         (strategy, HighestAccuracy) => {
-            let mut plan: Vec<Box<dyn Strategy>> = vec![Box::new(tries::Undecided::default())];
+            let mut plan: Vec<Box<dyn Strategy>> =
+                vec![Box::new(tries::TryAll::of(tries::undecided))];
             if matches!(strategy, Greedy | Beam) {
                 plan.push(Box::new(levels::Descent::default()));
             }
@@ -134,8 +145,8 @@ pub(super) fn plan(search: &SearchConfig, objective: Objective) -> Vec<Box<dyn S
                 plan.push(Box::new(allocate::Predicted::default()));
             }
             plan.push(match strategy {
-                Exhaustive => Box::new(enumerate::Descending::default()),
-                Random => Box::new(random::Draws::default()),
+                Exhaustive => Box::new(tries::TryAll::of(enumerate::descending)),
+                Random => Box::new(tries::TryAll::of(random::draws)),
                 Greedy | Beam | Allocate => Box::new(tries::Exchanges::default()),
             });
             plan

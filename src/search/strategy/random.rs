@@ -44,10 +44,6 @@ impl Strategy for RandomSampling {
         self.drawn = None;
         Step::Again
     }
-
-    fn boxed(&self) -> Box<dyn Strategy> {
-        Box::new(self.clone())
-    }
     fn needs_base(&self) -> bool {
         false
     }
@@ -69,23 +65,11 @@ impl RandomSampling {
     }
 }
 
-/// The strategy for the highest accuracy: all draws at once, within the memory.
-#[derive(Clone, Debug, Default)]
-pub struct Draws(Tries);
-
-impl Strategy for Draws {
-    fn open(&mut self, search: &mut Context<'_>) -> Step {
-        let draws = 0..search.settings().search.draws;
-        let drawn = draws.filter_map(|n| draw(search, n, |a| search.fits(a)));
-        self.0 = Tries::all(drawn.collect());
-        Step::Again
-    }
-    fn step(&mut self, search: &mut Context<'_>) -> Step {
-        self.0.step(search)
-    }
-    fn boxed(&self) -> Box<dyn Strategy> {
-        Box::new(self.clone())
-    }
+/// For the highest accuracy: all draws at once, within the memory.
+pub(super) fn draws(search: &mut Context<'_>) -> Tries {
+    let draws = 0..search.settings().search.draws;
+    let drawn = draws.filter_map(|n| draw(search, n, |a| search.fits(a)));
+    Tries::all(drawn.collect())
 }
 
 /// The n-th draw among what is wanted and new: a function of the seed, of n, of the pins and of

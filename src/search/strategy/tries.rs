@@ -74,28 +74,41 @@ impl Tries {
     }
 }
 
-/// What resumed branches left undecided: it comes first.
-#[derive(Clone, Debug, Default)]
-pub struct Undecided(Tries);
+/// A strategy that tries all of some allocations, which are made when it opens.
+#[derive(Clone, Debug)]
+pub(super) struct TryAll {
+    make: fn(&mut Context<'_>) -> Tries,
+    tries: Tries,
+}
 
-impl Strategy for Undecided {
+impl TryAll {
+    /// The strategy that tries what is made so.
+    pub fn of(make: fn(&mut Context<'_>) -> Tries) -> Self {
+        let tries = Tries::default();
+        TryAll { make, tries }
+    }
+}
+
+impl Strategy for TryAll {
     fn open(&mut self, search: &mut Context<'_>) -> Step {
-        let tops = search.take_resumed();
-        let tree = search.tree();
-        let branches = tops.iter().flat_map(|top| tree.branch(*top));
-        let undecided = branches.filter_map(|id| tree.get(id)).filter(|c| {
-            let open = matches!(c.state(), State::Proposed | State::Measured);
-            open && !c.pruned && c.origin != Origin::Probe
-        });
-        self.0 = Tries::all(undecided.map(|c| c.allocation.clone()).collect());
+        self.tries = (self.make)(search);
         Step::Again
     }
     fn step(&mut self, search: &mut Context<'_>) -> Step {
-        self.0.step(search)
+        self.tries.step(search)
     }
-    fn boxed(&self) -> Box<dyn Strategy> {
-        Box::new(self.clone())
-    }
+}
+
+/// What resumed branches left undecided: it comes first.
+pub(super) fn undecided(search: &mut Context<'_>) -> Tries {
+    let tops = search.take_resumed();
+    let tree = search.tree();
+    let branches = tops.iter().flat_map(|top| tree.branch(*top));
+    let undecided = branches.filter_map(|id| tree.get(id)).filter(|c| {
+        let open = matches!(c.state(), State::Proposed | State::Measured);
+        open && !c.pruned && c.origin != Origin::Probe
+    });
+    Tries::all(undecided.map(|c| c.allocation.clone()).collect())
 }
 
 /// Exchanges around the best that is found, in the order of their predicted cost, until a number
@@ -121,9 +134,6 @@ impl Strategy for Exchanges {
             return self.open(search);
         }
         self.tries.step(search)
-    }
-    fn boxed(&self) -> Box<dyn Strategy> {
-        Box::new(self.clone())
     }
 }
 

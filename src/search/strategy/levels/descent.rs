@@ -87,10 +87,6 @@ impl Strategy for Descent {
         }
         Step::Again
     }
-
-    fn boxed(&self) -> Box<dyn Strategy> {
-        Box::new(self.clone())
-    }
 }
 
 impl Descent {

@@ -20,7 +20,7 @@ use crate::profile::Level;
 use crate::quant::BitWidth;
 use crate::search::engine::Ask;
 use crate::search::judge::{Judged, Trial};
-use crate::search::{CandidateId, CloseReason, Event, Move, Origin};
+use crate::search::{CandidateId, CloseReason, Event};
 
 /// The strategies of all levels, coarse to fine.
 pub(super) fn plan(levels: &[Level], beam: usize) -> Vec<Box<dyn Strategy>> {
@@ -97,10 +97,6 @@ impl Strategy for OneLevel {
             None => self.next_depth(search),
         }
     }
-
-    fn boxed(&self) -> Box<dyn Strategy> {
-        Box::new(self.clone())
-    }
     fn follows_a_line(&self) -> bool {
         true
     }
@@ -167,8 +163,9 @@ impl OneLevel {
                 self.close_group(search, at, i, step.bits, reason);
                 continue;
             }
-            let child = self.child(search, at, i, step);
-            self.states[at].groups[i].candidate = Some(child);
+            let state = &mut self.states[at];
+            let child = state.groups[i].child(search, state.base, step);
+            state.groups[i].candidate = Some(child);
         }
         let unmeasured = |id: &CandidateId| {
             let candidate = search.tree().get(*id);
@@ -183,19 +180,6 @@ impl OneLevel {
             self.open_round(search);
         }
         first.map_or(Step::Again, |candidate| Step::Ask(Ask::Drift(candidate)))
-    }
-
-    /// The candidate that stands for the next step of a group: one that exists, whatever it was
-    /// made from, or a new child of the state.
-    fn child(
-        &self,
-        search: &mut Context<'_>,
-        at: usize,
-        group: usize,
-        step: state::GroupStep,
-    ) -> CandidateId {
-        let state = &self.states[at];
-        state.groups[group].child(search, state.base, step)
     }
 
     /// One step of expanding a state: the head of its ranking is made, measured, gated, screened;
@@ -248,8 +232,10 @@ impl OneLevel {
             self.close_group(search, at, head.group, head.step.bits, reason);
             return Step::Again;
         }
-        let candidate = self.child(search, at, head.group, head.step);
-        self.states[at].groups[head.group].candidate = Some(candidate);
+        let state = &mut self.states[at];
+        let group = &mut state.groups[head.group];
+        let candidate = group.child(search, state.base, head.step);
+        group.candidate = Some(candidate);
         let measured = search
             .tree()
             .get(candidate)
@@ -358,23 +344,5 @@ impl OneLevel {
             (_, true) => self.beam.min(2),
             (_, false) => 1,
         }
-    }
-}
-
-impl OpenGroup {
-    /// The candidate that stands for a step of the group: one that exists, whatever it was made
-    /// from, or a new child of a candidate.
-    fn child(
-        &self,
-        search: &mut Context<'_>,
-        base: CandidateId,
-        step: state::GroupStep,
-    ) -> CandidateId {
-        if let Some(duplicate) = search.duplicate(&step.allocation) {
-            return duplicate.id;
-        }
-        let (group, bits) = (self.group.clone(), step.bits);
-        let change = Some(Move { group, bits });
-        search.propose_from(Some(base), change, Origin::Search, step.allocation)
     }
 }

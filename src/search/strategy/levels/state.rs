@@ -2,7 +2,7 @@
 
 use crate::quant::{Allocation, BitWidth, Domains};
 use crate::search::strategy::Context;
-use crate::search::{CandidateId, CloseReason, Group};
+use crate::search::{CandidateId, CloseReason, Group, Move, Origin};
 
 /// A group at the open level.
 #[derive(Clone, Debug)]
@@ -92,6 +92,22 @@ impl OpenGroup {
             candidate: None,
             found: false,
         }
+    }
+
+    /// The candidate that stands for a step of the group: one that exists, whatever it was made
+    /// from, or a new child of a candidate.
+    pub fn child(
+        &self,
+        search: &mut Context<'_>,
+        base: CandidateId,
+        step: GroupStep,
+    ) -> CandidateId {
+        if let Some(duplicate) = search.duplicate(&step.allocation) {
+            return duplicate.id;
+        }
+        let (group, bits) = (self.group.clone(), step.bits);
+        let change = Some(Move { group, bits });
+        search.propose_from(Some(base), change, Origin::Search, step.allocation)
     }
 
     /// Its next step on a base, unless it is closed there.
