@@ -3,6 +3,7 @@
 //! `cargo test --test all search::` runs a part of them. What evaluates needs libtorch; everything
 //! else runs without it, too (`--no-default-features`).
 
+mod architecture;
 mod checkpoint;
 mod cli;
 mod common;
