@@ -99,11 +99,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("constraint", "target", Kind::Target),
     key("constraint", "max_evaluations", Kind::Whole(1, MANY)),
     key("constraint", "max_seconds", Kind::Number(0.0, f64::MAX)),
-    choice(
-        "search",
-        "strategy",
-        &["greedy", "beam", "allocate", "exhaustive", "random"],
-    ),
+    choice("search", "strategy", &super::strategies::STRATEGY_NAMES),
     key(
         "search",
         "levels",

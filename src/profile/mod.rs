@@ -41,13 +41,12 @@ mod rules;
 mod save;
 mod settings;
 mod size;
+mod strategies;
 mod target;
 mod target_file;
 mod tie;
 
-pub use config::{
-    GateConfig, GateMode, Level, Published, Screening, SearchConfig, Stage, Strategy,
-};
+pub use config::{GateConfig, GateMode, Level, Published, Screening, SearchConfig};
 pub use constraint::{AccuracyDrop, Constraint, ConstraintChange, Objective};
 pub use error::{ProfileError, SourceLocation};
 pub use library::{
@@ -61,5 +60,6 @@ pub use rules::{PinError, Rule, Rules, TieError};
 pub use save::{Save, SaveError, pins_as_toml, relocated, write_text};
 pub use settings::{Checkpoint, Profile};
 pub use size::{parse as parse_size, text as size_text};
+pub use strategies::{STRATEGIES, STRATEGY_NAMES, Strategy, StrategyRow};
 pub use target::{TARGETS, Target};
 pub use tie::{Tie, Tied};
