@@ -111,8 +111,6 @@ impl Reading<'_> {
                 .or_else(stem)
                 .unwrap_or_else(|| "profile".to_owned()),
             published: self.table("published", &[])?,
-            graph: Arc::new(model.graph().map_err(|error| self.no_network(error))?),
-            model,
             checkpoint: self.item("model", "checkpoint").and_then(checkpoint),
             search: self.search(data.as_ref())?,
             data,
@@ -124,6 +122,8 @@ impl Reading<'_> {
             ties: self.ties(),
             bits: self.bits(&menu)?,
             menu,
+            graph: Arc::new(model.graph().map_err(|error| self.no_network(error))?),
+            model,
         };
         self.fits(&profile)?;
         Ok(profile)
