@@ -1,7 +1,6 @@
 //! What images a folder holds and of which classes: class folders as ImageNet has them, or a flat
 //! folder with a file of labels.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
