@@ -5,7 +5,6 @@
 #![forbid(unsafe_code)]
 
 mod best;
-mod costs;
 mod drive;
 mod error;
 #[cfg(debug_assertions)]
@@ -87,8 +86,4 @@ pub struct Totals {
     pub images: u64,
     /// Seconds of searching, resumes included.
     pub seconds: f64,
-    /// Screenings and confirmations that earlier runs had answered; their events count them as evaluated.
-    pub recalled_evaluations: u64,
-    /// Drifts likewise.
-    pub recalled_drifts: u64,
 }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::RunError;
 use super::best::{BestProfile, read_profile};
-use super::costs::Costs;
 use super::drive::{Driver, Handle};
 use super::folder::now;
 use super::place::{Claim, Place, absolute};
@@ -15,7 +14,7 @@ use super::work::WorkLog;
 use crate::evaluate::{Evaluator, Split};
 use crate::journal::{FORMAT, Fingerprint, Header, HeaderKind, Journal, Writer};
 use crate::profile::{Profile, relocated};
-use crate::search::{Candidate, Engine, Settings, Tree};
+use crate::search::{Candidate, Engine, Ledger, Settings, Tree};
 
 /// The profile that a run was started with, in its folder.
 pub const PROFILE: &str = "profile.toml";
@@ -149,8 +148,8 @@ fn begin(mut claim: Claim, parts: Parts, script: Script) -> Result<Handle, RunEr
     Driver {
         engine,
         writer,
-        work: WorkLog::open(&folder),
-        costs: Costs::new(batch),
+        work: WorkLog::open(&folder, 0),
+        ledger: Ledger::new(batch),
         best: BestProfile::new(&folder, parts.text, &parts.settings),
         script,
         history: Vec::new(),
@@ -197,7 +196,7 @@ fn go_on(
     script: Script,
 ) -> Result<Handle, RunError> {
     let folder = absolute(folder);
-    let (journal, writer) = opened;
+    let (mut journal, writer) = opened;
     let differences = journal.header.fingerprint.differences(&parts.fingerprint);
     if !differences.is_empty() {
         let line = |(part, then, now): &(&str, &str, &str)| {
@@ -217,18 +216,13 @@ fn go_on(
             folder: folder.clone(),
             source,
         })?;
-    let work = WorkLog::open(&folder);
-    let mut costs = Costs::new(journal.header.batch);
-    let mut tree = Tree::default();
-    for entry in &journal.entries {
-        tree.apply(&entry.event);
-        costs.apply(&entry.event, &tree, work.is_recalled(entry.seq));
-    }
+    let work = WorkLog::open(&folder, journal.entries.len());
+    let (_, ledger) = work.logged.fold(&mut journal);
     Driver {
         engine,
         writer,
         work,
-        costs,
+        ledger,
         best: BestProfile::new(&folder, parts.text, &parts.settings).resumed(),
         script,
         history: journal.entries,

@@ -3,13 +3,13 @@
 //! Everything that happens goes through [`Engine::emit`], which folds the event into the [`Tree`]; decisions read the
 //! tree, the measurements and the open level, nothing else.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::gate::{FrozenGate, Gate};
 use super::known::Known;
 use super::phases::Phase;
-use super::{CandidateId, CloseReason, Counters, Event, Settings, StopReason, Tree, Unsearchable};
-use crate::evaluate::{Job, Outcome, Question, Split};
+use super::{CandidateId, CloseReason, Counters, Event, Ledger, Settings, StopReason, Tree, Unsearchable};
+use crate::evaluate::{Job, Outcome, Provenance, Question, Split};
 use crate::quant::{Allocation, BitWidth};
 
 /// A question of the engine, and the candidate it is about.
@@ -76,9 +76,11 @@ pub struct Engine {
     pub(super) extras: VecDeque<CandidateId>,
     /// Where the search stood when it was stopped.
     pub(super) before_stop: Option<Box<Phase>>,
-    pub(super) arrived: HashMap<(Allocation, Kind), Outcome>,
+    pub(super) arrived: HashMap<(Allocation, Kind), (Outcome, Provenance)>,
+    /// Numbers of the events whose answers an earlier run had given, counted from 1.
+    pub(super) reused: HashSet<u64>,
     asking: Option<Ask>,
-    pub(super) counters: Counters,
+    ledger: Ledger,
     events: Vec<Event>,
     /// Events emitted since the search began.
     emitted: u64,
@@ -135,8 +137,9 @@ impl Engine {
             extras: VecDeque::new(),
             before_stop: None,
             arrived: HashMap::new(),
+            reused: HashSet::new(),
             asking: None,
-            counters: Counters::default(),
+            ledger: Ledger::default(),
             events: Vec::new(),
             emitted: 0,
             hold: None,
@@ -156,9 +159,10 @@ impl Engine {
     pub fn tree(&self) -> &Tree {
         &self.tree
     }
-    /// Counts of questions.
+    /// The counts so far. What an earlier run had answered counts as evaluated: decisions, and
+    /// with them the journal, do not depend on it.
     pub fn counters(&self) -> Counters {
-        self.counters
+        self.ledger.counters()
     }
     /// True once nothing more will happen.
     pub fn is_finished(&self) -> bool {
@@ -179,8 +183,13 @@ impl Engine {
     /// Takes an answer, in any order of arrival. It is committed when the search comes to it, or never. An answer that
     /// nothing asked for changes nothing.
     pub fn outcome(&mut self, job: &Job, outcome: Outcome) -> Vec<Event> {
-        self.arrived
-            .insert((job.allocation.clone(), Kind::of(&job.question)), outcome);
+        self.answer(job, outcome, Provenance::Computed)
+    }
+
+    /// Takes an answer as [`Engine::outcome`] does, and notes where it came from.
+    pub fn answer(&mut self, job: &Job, outcome: Outcome, provenance: Provenance) -> Vec<Event> {
+        let key = (job.allocation.clone(), Kind::of(&job.question));
+        self.arrived.insert(key, (outcome, provenance));
         if !self.tree.paused {
             self.advance();
         }
@@ -205,6 +214,14 @@ impl Engine {
         self.emitted
     }
 
+    /// Where the answer came from that led to an event, by the event's number counted from 1.
+    pub fn provenance(&self, event: u64) -> Provenance {
+        match self.reused.contains(&event) {
+            true => Provenance::EarlierRun,
+            false => Provenance::Computed,
+        }
+    }
+
     pub(super) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
@@ -215,6 +232,7 @@ impl Engine {
 
     pub(super) fn emit(&mut self, event: Event) {
         self.tree.apply(&event);
+        self.ledger.apply(&event, &self.tree, Provenance::Computed);
         self.events.push(event);
         self.emitted += 1;
     }

@@ -38,7 +38,7 @@ mod tree;
 mod undo;
 
 pub use command::{Command, CommandId, Group, Instruction, Move};
-pub use counters::Counters;
+pub use counters::{Counters, Ledger};
 pub use engine::{Engine, Request};
 pub use enumerate::{MOST_ALLOCATIONS, Unsearchable};
 pub use event::{

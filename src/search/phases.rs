@@ -7,7 +7,7 @@ use super::engine::{Ask, Engine, Next};
 use super::enumerate::Enumerating;
 use super::judge::{Judged, Trial};
 use super::level::OpenLevel;
-use super::{BaseReason, Candidate, CandidateId, Event, GateDecision, StopReason};
+use super::{BaseReason, Candidate, CandidateId, Event, StopReason};
 use crate::evaluate::Verdict;
 
 /// What to do when the base is confirmed.
@@ -173,7 +173,7 @@ impl Engine {
     }
 
     pub(super) fn finish(&mut self, reason: StopReason) {
-        let c = self.counters;
+        let c = self.counters();
         self.phase = Phase::Finished;
         self.emit(Event::Finished {
             reason,
@@ -193,12 +193,6 @@ impl Engine {
             Trial::Exempt => self.frozen.exempt(drift, &candidate.allocation),
             Trial::Screened | Trial::Whole => self.frozen.decide(drift, &candidate.allocation),
         };
-        match reason.decision {
-            // Once for each candidate, also where a changed constraint has it decided on again.
-            GateDecision::HeldBack => self.counters.gated += u64::from(!candidate.held_back),
-            GateDecision::Audited => self.counters.audited += 1,
-            GateDecision::Passed | GateDecision::Exempt => {}
-        }
         self.emit(Event::Gated {
             candidate: candidate.id,
             reason,

@@ -4,11 +4,9 @@
 //! for each network, quantizer, arithmetic and split ([`Contexts`]), one line for each answer ([`Store`]). [`Recalling`]
 //! puts that before any evaluator.
 
-mod recalled;
 mod recalling;
 mod store;
 
-pub(super) use recalled::Recalled;
 pub use recalling::{Recalling, Stores};
 pub use store::Store;
 

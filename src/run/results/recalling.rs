@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{Contexts, Store};
 use crate::evaluate::{
     Caches, Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Prober, Progress,
-    Question, Split, StopRule, Work,
+    Provenance, Question, Split, StopRule, Work,
 };
 
 /// Stores of all splits, shared by all evaluators of a run.
@@ -57,7 +57,7 @@ impl std::fmt::Debug for Recalling {
 const RECALLED: Work = Work {
     layer_forwards: 0,
     images: 0,
-    recalled: true,
+    provenance: Provenance::EarlierRun,
 };
 
 impl Recalling {
