@@ -46,9 +46,7 @@ impl Journal {
         let path = folder.join(FILE_NAME);
         match fs::read(&path) {
             Ok(bytes) => Self::parse(&bytes, &path),
-            Err(e) if e.kind() == ErrorKind::NotFound => {
-                Err(JournalError::Missing(folder.into()))
-            }
+            Err(e) if e.kind() == ErrorKind::NotFound => Err(JournalError::Missing(folder.into())),
             Err(e) => Err(JournalError::io("read", path)(e)),
         }
     }

@@ -166,9 +166,6 @@ mod tests {
         assert_eq!(sole.position(), 4);
         assert_eq!(std::fs::read(&path).expect("there"), b"1\n2\n");
         let again = JsonLines::sole(&path).map(|_| ());
-        assert_eq!(
-            again.map_err(|e| e.kind()),
-            Err(io::ErrorKind::WouldBlock)
-        );
+        assert_eq!(again.map_err(|e| e.kind()), Err(io::ErrorKind::WouldBlock));
     }
 }

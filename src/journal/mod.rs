@@ -18,8 +18,8 @@ use crate::evaluate::Provenance;
 pub use crate::search::{Command, Event};
 pub use error::{JournalError, quoted};
 pub use file::{FILE_NAME, Journal, Writer, is_open_elsewhere};
-pub use lines::JsonLines;
 pub use header::{FORMAT, Fingerprint, Header, HeaderKind};
+pub use lines::JsonLines;
 
 /// An event with its place and time: one line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -166,10 +166,7 @@ mod tests {
         let images = |from, to, len| {
             let mut ledger = Ledger::new(8);
             ledger.run(from, to, len);
-            (
-                ledger.images_from_scratch,
-                ledger.counters.plain_images,
-            )
+            (ledger.images_from_scratch, ledger.counters.plain_images)
         };
         assert_eq!(images(0, 150, 400), (152, 152));
         assert_eq!(images(150, 400, 400), (400, 256));

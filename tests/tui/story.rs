@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use aq4svit::evaluate::{CacheUse, Caches, Cancel, Evaluator, Landscape, Progress};
+use aq4svit::evaluate::{CacheUse, Caches, Cancel, Evaluator, Landscape, Progress, Provenance};
 use aq4svit::journal::Entry;
-use aq4svit::network::LayerId;
 use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, SearchConfig};
 use aq4svit::quant::{Affine, BitWidth, MemoryModel};
 use aq4svit::run::{Totals, Update};
-use aq4svit::search::{Engine, Event, Instruction, Settings, Space, SpaceLayer};
+use aq4svit::search::{Engine, Event, Instruction, Settings, Space};
 use aq4svit::tui::keymap::Keymap;
 use aq4svit::tui::model::{Model, RunInfo};
 use aq4svit::tui::theme::Theme;
@@ -24,31 +23,12 @@ pub fn demo_space() -> Space {
     let menu: Vec<BitWidth> = [2, 3, 4, 5, 6, 8]
         .map(|b| BitWidth::new(b).unwrap())
         .to_vec();
-    let layers = graph.layers.iter().enumerate().map(|(i, layer)| {
-        let id = LayerId(i as u32);
-        let block = &graph.blocks[layer.block.index()];
-        SpaceLayer {
-            name: layer.name.clone(),
-            stage: graph.stages[block.stage.index()].name.clone(),
-            block: block.name.clone(),
-            weights: layer.weights() as u64,
-            bytes: menu.iter().map(|w| memory.layer_bytes(id, *w)).collect(),
-            float_bytes: memory.layer_bytes(id, BitWidth::FLOAT),
-        }
-    });
-    let layers: Vec<SpaceLayer> = layers.collect();
+    let mut space = Space::of(&graph, &memory, &menu, Vec::new());
     // The landscape gives one drift per layer and one for the logits.
-    let sites = layers.iter().filter(|l| l.name != "head");
-    let sites = sites
-        .map(|l| l.name.replace("conv", "lif").replace("linear", "lif"))
-        .collect();
-    Space {
-        layers,
-        menu,
-        fixed_bytes: memory.fixed_bytes(),
-        ties: Vec::new(),
-        sites,
-    }
+    let sites = space.layers.iter().filter(|l| l.name != "head");
+    let sites = sites.map(|l| l.name.replace("conv", "lif").replace("linear", "lif"));
+    space.sites = sites.collect();
+    space
 }
 
 pub fn demo_settings() -> Settings {
@@ -79,6 +59,8 @@ pub struct Story {
     landscape: Landscape,
     seq: u64,
     totals: Totals,
+    /// Where the answers come from.
+    pub provenance: Provenance,
 }
 
 impl Story {
@@ -90,12 +72,14 @@ impl Story {
             landscape,
             seq: 0,
             totals: Totals::default(),
+            provenance: Provenance::Computed,
         }
     }
 
     pub fn entries(&mut self, events: Vec<Event>) -> Vec<Update> {
         let entry = |event| {
             self.seq += 1;
+            let provenance = self.engine.provenance(self.seq);
             let s = self.seq / 4;
             Update::Event(Box::new(Entry {
                 seq: self.seq,
@@ -106,6 +90,7 @@ impl Story {
                     s % 60
                 ),
                 event,
+                provenance,
             }))
         };
         events.into_iter().map(entry).collect()
@@ -155,7 +140,7 @@ impl Story {
         self.totals.layer_forwards_plain += work.layer_forwards * 3;
         self.totals.images += work.images;
         self.totals.seconds += 1.25;
-        let events = self.engine.outcome(&request.job, outcome);
+        let events = self.engine.answer(&request.job, outcome, self.provenance);
         let mut updates = self.entries(events);
         let used = |n: u64| CacheUse {
             bytes: n * self.seq,

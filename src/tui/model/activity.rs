@@ -7,9 +7,7 @@ use super::status::{Status, Task};
 use crate::evaluate::{Caches, Job, Progress};
 use crate::journal::Entry;
 use crate::run::Totals;
-use crate::search::{
-    CandidateId, Command, Counters, Event, Group, Ledger, Request, Tree,
-};
+use crate::search::{CandidateId, Command, Counters, Event, Group, Ledger, Request, Tree};
 
 /// A running job.
 #[derive(Clone, Copy, Debug, PartialEq)]
