@@ -7,6 +7,7 @@ mod checkpoint;
 mod cli;
 mod common;
 mod data;
+mod journal;
 mod network;
 mod profile;
 mod quant;

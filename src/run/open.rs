@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use super::RunError;
 use super::best::{BestProfile, read_profile};
 use super::drive::{Driver, Handle};
+use super::evaluators::{EvaluatorOptions, Evaluators};
 use super::folder::now;
 use super::place::{Claim, Place, absolute};
-use super::prepare::{EvaluatorOptions, Prepared, evaluators};
-use super::results::{Contexts, Recalling, Stores};
+use super::prepare::Prepared;
+use super::results::Stores;
 use super::script::Script;
 use super::work::WorkLog;
 use crate::evaluate::{Evaluator, Split};
@@ -44,9 +45,9 @@ pub struct Parts {
     pub settings: Settings,
     /// What the run's numbers depend on.
     pub fingerprint: Fingerprint,
-    /// Who answers.
+    /// The primary evaluator.
     pub evaluator: Box<dyn Evaluator>,
-    /// Who else does, at the same time: evaluators that give the very same answers.
+    /// Further evaluators that work at the same time and give the very same answers.
     pub others: Vec<Box<dyn Evaluator>>,
 }
 
@@ -58,33 +59,21 @@ impl Parts {
         options: &EvaluatorOptions,
     ) -> Result<(Self, Option<Stores>), RunError> {
         let settings = prepared.settings.clone();
-        let mut fingerprint = prepared.fingerprint(String::new());
-        let contents = prepared.contents();
-        let (mut evaluator, mut others) = evaluators(prepared, options)?;
-        fingerprint.numerics = evaluator.numerics();
-        let contexts = Contexts::new(contents, &fingerprint.numerics);
-        let stores = options.results.as_ref().map(|r| Stores::open(r, &contexts));
-        if let Some(stores) = &stores {
-            evaluator = recalling(evaluator, stores);
-            others = others.into_iter().map(|o| recalling(o, stores)).collect();
-        }
+        let made = Evaluators::of(prepared, options, None)?;
+        let mut all = made.all.into_iter();
         let parts = Parts {
             text,
             origin,
             settings,
-            fingerprint,
-            evaluator,
-            others,
+            fingerprint: made.fingerprint,
+            evaluator: all.next().ok_or(RunError::NoTorch)?,
+            others: all.collect(),
         };
-        Ok((parts, stores))
+        Ok((parts, made.stores))
     }
 }
 
-fn recalling(inner: Box<dyn Evaluator>, stores: &Stores) -> Box<dyn Evaluator> {
-    Box::new(Recalling::new(inner, stores.clone()))
-}
-
-/// All who answer.
+/// All evaluators.
 fn team(evaluator: Box<dyn Evaluator>, others: Vec<Box<dyn Evaluator>>) -> Vec<Box<dyn Evaluator>> {
     std::iter::once(evaluator).chain(others).collect()
 }
