@@ -3,15 +3,16 @@
 //! `cargo test --test all search::` runs a part of them. What evaluates needs libtorch; everything
 //! else runs without it, too (`--no-default-features`).
 
+mod architecture;
 mod checkpoint;
 mod cli;
 mod common;
 mod data;
+mod docs;
 mod journal;
 mod network;
 mod profile;
 mod quant;
-mod readme;
 mod run;
 mod search;
 mod sources;
