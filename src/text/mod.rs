@@ -10,7 +10,7 @@ pub mod table;
 pub use commands::command;
 
 use crate::evaluate::{Verdict, percent};
-use crate::profile::{GateMode, Level, Screening, SearchConfig, Strategy};
+use crate::profile::{GateMode, Level, Screening, SearchConfig};
 use crate::search::{
     Candidate, CandidateId, CloseReason, Event, GateDecision, GateReason, Group, Judgement, Origin,
     Settings, StopReason, Tree,
@@ -267,7 +267,7 @@ fn started(settings: &Settings) -> String {
     format!(
         "search started: {}, {}, {} layers of {} bits, {}{}",
         settings.name,
-        strategy(settings.search.strategy),
+        settings.search.strategy.name(),
         settings.space.layers.len(),
         menu.collect::<Vec<_>>().join(" "),
         settings.constraint,
@@ -361,17 +361,6 @@ pub fn level(level: Level) -> &'static str {
         Level::Stage => "stage",
         Level::Block => "block",
         Level::Layer => "layer",
-    }
-}
-
-/// The name of a strategy.
-pub fn strategy(strategy: Strategy) -> &'static str {
-    match strategy {
-        Strategy::Greedy => "greedy",
-        Strategy::Beam => "beam",
-        Strategy::Allocate => "allocate",
-        Strategy::Exhaustive => "exhaustive",
-        Strategy::Random => "random",
     }
 }
 
