@@ -18,7 +18,7 @@ use super::settings::{Checkpoint, Profile};
 use super::tie::{QKV, Tied};
 use crate::quant::{Allocation, BitWidth};
 
-/// Why a profile was not saved. Whatever stood there before still does.
+/// The error of saving a profile. An existing file is left as it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SaveError {
@@ -30,18 +30,18 @@ pub enum SaveError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A path that TOML cannot express.
     #[error("cannot save a profile that refers to {}: the path is not Unicode", .0.display())]
     NotUnicode(PathBuf),
-    /// What would be written cannot be read again.
+    /// The text to be written cannot be read again.
     #[error("cannot save to {}: the profile would not load again: {source}", .path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: Box<ProfileError>,
     },
 }

@@ -20,7 +20,7 @@ pub enum Presence {
 pub struct ModelKey {
     /// Its name.
     pub name: &'static str,
-    /// Whether it must be there.
+    /// The presence: required or optional.
     pub presence: Presence,
 }
 
