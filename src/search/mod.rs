@@ -62,14 +62,16 @@ mod engine;
 mod event;
 mod evidence;
 mod gate;
+mod group;
 mod isotonic;
 mod judge;
+mod judgement;
 mod knapsack;
 mod limits;
 mod measurements;
 mod nearest;
 mod objective;
-mod phases;
+mod phase;
 mod plan;
 mod possible;
 mod predict;
@@ -79,17 +81,16 @@ mod rules;
 mod settings;
 mod space;
 mod steer;
+mod step;
+mod steps;
 mod strategy;
 mod tree;
 mod undo;
 
-pub use command::{Command, CommandId, Group, Instruction, Move};
+pub use command::{Command, CommandId, Instruction};
 pub use counters::Counters;
 pub use engine::{Ask, Engine, Request};
-pub use event::{
-    BaseReason, CandidateId, CloseReason, Event, GateDecision, GateReason, Judgement, Origin,
-    StopReason,
-};
+pub use event::{BaseReason, CloseReason, Event, GateDecision, GateReason, Origin, StopReason};
 pub use evidence::{GateEvidence, Proxy, ProxyEvidence, Verdicts};
 pub use judge::{Judged, Trial};
 pub use measurements::allowed_loss;
@@ -101,6 +102,6 @@ pub use predict::{
 pub use replay::ReplayError;
 pub use settings::Settings;
 pub use space::{Space, SpaceLayer};
-pub use strategy::{CloneStrategy, Context, Step, Strategy};
+pub use strategy::{CloneStrategy, Context, Strategy};
 pub use tree::{Candidate, State, Tree};
 pub use undo::Undoable;
