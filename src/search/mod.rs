@@ -89,10 +89,11 @@ mod undo;
 
 pub use command::{Command, CommandId, Instruction};
 pub use counters::Counters;
-pub use engine::{Ask, Engine, Request};
+pub use engine::{Engine, Request};
 pub use event::{BaseReason, CloseReason, Event, GateDecision, GateReason, Origin, StopReason};
 pub use evidence::{GateEvidence, Proxy, ProxyEvidence, Verdicts};
-pub use judge::{Judged, Trial};
+pub use group::{Group, Move};
+pub use judgement::{CandidateId, Judgement};
 pub use measurements::allowed_loss;
 pub use nearest::{Basis, ClosestInfeasible};
 pub use possible::{Impossible, MOST_ALLOCATIONS, Restricted, TooSmall, Unsearchable};
@@ -102,6 +103,7 @@ pub use predict::{
 pub use replay::ReplayError;
 pub use settings::Settings;
 pub use space::{Space, SpaceLayer};
+pub use step::{Ask, Judged, Step, Trial};
 pub use strategy::{CloneStrategy, Context, Strategy};
 pub use tree::{Candidate, State, Tree};
 pub use undo::Undoable;

@@ -2,6 +2,7 @@
 //! and the test.
 
 use super::engine::Engine;
+use super::phase::{After, Phase};
 use super::step::{Ask, Judged, Step, Trial};
 use super::strategy::{Context, Strategy};
 use super::{BaseReason, CandidateId, Event, StopReason};
