@@ -88,7 +88,7 @@ mod tree;
 mod undo;
 
 pub use command::{Command, CommandId, Instruction};
-pub use counters::Counters;
+pub use counters::{Counters, Ledger};
 pub use engine::{Engine, Request};
 pub use event::{BaseReason, CloseReason, Event, GateDecision, GateReason, Origin, StopReason};
 pub use evidence::{GateEvidence, Proxy, ProxyEvidence, Verdicts};
