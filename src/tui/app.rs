@@ -216,7 +216,7 @@ impl<S: Screen> App<'_, S> {
         for effect in update_at(&mut self.model, now, action) {
             match effect {
                 Effect::Send(command) => {
-                    if self.ends.commands.send(command.clone().into()).is_err() {
+                    if self.ends.commands.send(command.clone()).is_err() {
                         self.act(Action::Undelivered(command))?;
                     }
                 }

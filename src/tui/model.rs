@@ -49,7 +49,7 @@ pub use super::views::{Pane, View};
 use crate::evaluate::Potentials;
 use crate::quant::Allocation;
 use crate::run::Probed;
-use crate::search::{Candidate, CandidateId, Command, Tree};
+use crate::search::{Candidate, CandidateId, Instruction, Tree};
 
 /// What is known of the run beside its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +130,9 @@ pub struct Model {
     /// Short messages.
     pub toasts: Toasts,
     /// Commands sent and not yet answered.
-    pub awaiting: Vec<Command>,
+    pub awaiting: Vec<Instruction>,
+    /// The number of commands sent.
+    pub sent: u64,
     /// A change by hand has been sent from this node; its child is to be shown.
     pub expecting: Option<CandidateId>,
     /// Profiles saved.
@@ -189,6 +191,7 @@ impl Model {
             forecast: None,
             toasts: Toasts::default(),
             awaiting: Vec::new(),
+            sent: 0,
             expecting: None,
             saved: Vec::new(),
             outcome: None,
@@ -229,20 +232,13 @@ impl Model {
 
     /// Forgets the search, to hear of it from its first event again. What a person arranged stays.
     pub fn restart(&mut self) {
-        let fresh = Model::new(
-            self.run.clone(),
-            self.theme.clone(),
-            self.keymap.clone(),
-            self.zone.clone(),
-            self.size,
-        );
-        self.tree = fresh.tree;
+        self.tree = Tree::default();
         self.told = 0;
-        self.activity = fresh.activity;
-        self.allocation = fresh.allocation;
-        self.gate = fresh.gate;
-        self.front = fresh.front;
-        self.log = fresh.log;
+        self.activity = Activity::default();
+        self.allocation = AllocationPane::default();
+        self.gate = GatePane::default();
+        self.front = FrontPane::default();
+        self.log = LogPane::default();
         self.overlay = None;
         self.edit = None;
         self.awaiting.clear();

@@ -168,11 +168,11 @@ impl Theme {
         let (s, p) = (&self.symbols, &self.palette);
         match state {
             State::Proposed => (s.proposed, "proposed", p.dim),
-            State::Measured => (s.measured, "measured", p.text),
-            State::HeldBack => (s.held_back, "held back", p.warn),
+            State::Measured => (s.drift_only, "drift only", p.text),
+            State::HeldBack => (s.rejected, "rejected", p.warn),
             State::Failed => (s.failed, "failed", p.bad),
             State::Passed => (s.passed, "passed", p.good),
-            State::Refuted => (s.refuted, "refuted", p.bad),
+            State::Refuted => (s.failed_confirmation, "failed conf.", p.bad),
             State::Confirmed => (s.confirmed, "confirmed", p.good),
         }
     }

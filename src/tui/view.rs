@@ -60,7 +60,7 @@ pub fn ground(model: &Model, frame: &mut Frame) {
 fn too_small(model: &Model, frame: &mut Frame, area: Rect) {
     let (columns, rows) = MIN_SIZE;
     let message = format!(
-        "This terminal is {}x{}.\naq4svit needs {columns}x{rows}.\nPlease enlarge it.\nThe search goes on meanwhile.",
+        "This terminal is {}x{}.\naq4svit needs {columns}x{rows}.\nPlease enlarge it.\nThe search continues.",
         area.width, area.height
     );
     let lines = text::wrap(&message, usize::from(area.width.saturating_sub(2)));

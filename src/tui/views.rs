@@ -155,7 +155,7 @@ const VIEWS: &[Row] = &[
     },
     Row {
         view: View::Gate, name: "Gate", key: &["3"],
-        help: "gate: drift against measured drop, and every decision",
+        help: "gate: drift against measured drop, and all decisions",
         panes: GATE,
         layouts: &[
             from(120, 0, GATE, columns(0, 52, &[One(Scatter), One(Gate)])),
@@ -173,7 +173,7 @@ const VIEWS: &[Row] = &[
     },
     Row {
         view: View::Membranes, name: "Membranes", key: &["5"],
-        help: "membranes: where potentials moved, and how",
+        help: "membranes: drift by site, and the potentials",
         panes: MEMBRANES,
         layouts: &[
             from(120, 0, MEMBRANES, columns(0, 50, &[One(Sites), One(Potentials)])),
@@ -182,7 +182,7 @@ const VIEWS: &[Row] = &[
     },
     Row {
         view: View::Run, name: "Run", key: &["6"],
-        help: "run: work, time, log",
+        help: "run: workers, work, time, log",
         panes: RUN,
         layouts: &[
             from(120, 0, RUN, columns(0, 50, &[One(Facts), One(Log)])),

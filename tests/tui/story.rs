@@ -8,7 +8,7 @@ use aq4svit::network::LayerId;
 use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, SearchConfig};
 use aq4svit::quant::{Affine, BitWidth, MemoryModel};
 use aq4svit::run::{Totals, Update};
-use aq4svit::search::{Engine, Event, Instruction, Settings, Space, SpaceLayer};
+use aq4svit::search::{Command, Engine, Event, Instruction, Settings, Space, SpaceLayer};
 use aq4svit::tui::keymap::Keymap;
 use aq4svit::tui::model::{Model, RunInfo};
 use aq4svit::tui::theme::Theme;
@@ -175,6 +175,15 @@ impl Story {
         let events = self.engine.command(command);
         self.entries(events)
     }
+}
+
+/// The commands among effects.
+pub fn sent(effects: &[Effect]) -> Vec<Command> {
+    let command = |e: &Effect| match e {
+        Effect::Send(sent) => Some(sent.command.clone()),
+        _ => None,
+    };
+    effects.iter().filter_map(command).collect()
 }
 
 pub fn model(theme: Theme, size: (u16, u16)) -> Model {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::status::{Status, Task};
 use crate::evaluate::{Caches, Job, Progress};
 use crate::run::Totals;
-use crate::search::{CandidateId, Command, Event, Group, Request, Tree};
+use crate::search::{CandidateId, Command, Event, Group, Instruction, Request, Tree};
 
 /// A running job.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,7 +68,7 @@ pub struct Activity {
 
 impl Activity {
     /// What the run does, in a word.
-    pub fn status(&self, tree: &Tree, awaiting: &[Command]) -> Status {
+    pub fn status(&self, tree: &Tree, awaiting: &[Instruction]) -> Status {
         if self.failed.is_some() {
             return Status::Failed;
         }
@@ -79,6 +79,7 @@ impl Activity {
         match awaiting
             .iter()
             .rev()
+            .map(|sent| &sent.command)
             .find(|c| matches!(c, Command::Pause | Command::Resume | Command::Stop))
         {
             Some(Command::Stop) => Status::Stopping,

@@ -70,22 +70,22 @@ impl FieldPrompt {
             fields: vec![
                 field(
                     "accuracy drop",
-                    "points below float (1.0), percent of float's (2 %), or any",
+                    "percentage points below float (1.0), percent of float (2 %), or any",
                     constraint.max_accuracy_drop.to_string(),
                 ),
                 field(
                     "memory",
-                    "at most so much, such as 80 KiB; nothing for no limit",
+                    "the largest size, such as 80 KiB; empty for no limit",
                     text(constraint.max_memory.map(size_text)),
                 ),
                 field(
                     "evaluations",
-                    "the search ends after so many; nothing for no limit",
+                    "the evaluation budget; empty for no limit",
                     text(constraint.max_evaluations.map(|n| n.to_string())),
                 ),
                 field(
                     "seconds",
-                    "the search ends after so many, pauses left out; nothing for no limit",
+                    "the time limit without pauses; empty for no limit",
                     text(constraint.max_seconds.map(|n| n.to_string())),
                 ),
             ],
@@ -106,8 +106,8 @@ impl FieldPrompt {
                     pattern.to_owned(),
                 ),
                 field(
-                    "widths",
-                    "8, or 4-8; any takes the pin of this pattern back",
+                    "bit-widths",
+                    "8, or 4-8; any removes the pin of this pattern",
                     now,
                 ),
             ],
@@ -176,15 +176,16 @@ impl FieldPrompt {
                 true => Some(AccuracyDrop::Any),
                 false => AccuracyDrop::parse(&text),
             };
-            let wrong = "accuracy drop: write points such as 1.0, percent such as 2 %, or any";
+            let wrong =
+                "accuracy drop: write percentage points such as 1.0, percent such as 2 %, or any";
             change.max_accuracy_drop = Some(drop.ok_or(wrong)?);
         }
         change.max_memory = parsed(limit("memory"), parse_size)
-            .ok_or("memory: write a size such as 80 KiB, or nothing")?;
+            .ok_or("memory: write a size such as 80 KiB, or leave it empty")?;
         change.max_evaluations = parsed(limit("evaluations"), |t| t.parse().ok())
-            .ok_or("evaluations: write a whole number, or nothing")?;
+            .ok_or("evaluations: write a whole number, or leave it empty")?;
         change.max_seconds = parsed(limit("seconds"), |t| t.parse().ok())
-            .ok_or("seconds: write a number such as 600, or nothing")?;
+            .ok_or("seconds: write a number such as 600, or leave it empty")?;
         if change == ConstraintChange::default() {
             return Ok(None);
         }
@@ -215,7 +216,7 @@ impl FieldPrompt {
             return Ok(Some(Command::Unpin { pattern }));
         }
         let Ok(widths) = text.parse::<Widths>() else {
-            return Err("widths: write 8, or 4-8, or 4/8, or any".into());
+            return Err("bit-widths: write 8, or 4-8, or 4/8, or any".into());
         };
         let pin = Pin { pattern, widths };
         if held == Some(&pin) {

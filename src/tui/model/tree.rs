@@ -16,44 +16,44 @@ pub enum Filter {
     /// All.
     #[default]
     All,
-    /// Those that were decided on: held back or evaluated.
-    Judged,
+    /// Those that were decided on: rejected by the gate or evaluated.
+    Decided,
     /// Those that passed screening or confirmation.
-    Good,
+    Passed,
     /// Those that failed screening or confirmation.
     Failed,
-    /// Those that the gate held back.
-    HeldBack,
+    /// Those that the gate rejected.
+    Rejected,
 }
 
 impl Filter {
     /// The next one.
     pub fn next(self) -> Self {
         match self {
-            Filter::All => Filter::Judged,
-            Filter::Judged => Filter::Good,
-            Filter::Good => Filter::Failed,
-            Filter::Failed => Filter::HeldBack,
-            Filter::HeldBack => Filter::All,
+            Filter::All => Filter::Decided,
+            Filter::Decided => Filter::Passed,
+            Filter::Passed => Filter::Failed,
+            Filter::Failed => Filter::Rejected,
+            Filter::Rejected => Filter::All,
         }
     }
     /// In words.
     pub fn text(self) -> &'static str {
         match self {
             Filter::All => "all nodes",
-            Filter::Judged => "judged nodes only",
-            Filter::Good => "good nodes only",
+            Filter::Decided => "decided nodes only",
+            Filter::Passed => "passed nodes only",
             Filter::Failed => "failed nodes only",
-            Filter::HeldBack => "held back nodes only",
+            Filter::Rejected => "rejected nodes only",
         }
     }
     fn shows(self, state: State) -> bool {
         match self {
             Filter::All => true,
-            Filter::Judged => !matches!(state, State::Proposed | State::Measured),
-            Filter::Good => matches!(state, State::Passed | State::Confirmed),
+            Filter::Decided => !matches!(state, State::Proposed | State::Measured),
+            Filter::Passed => matches!(state, State::Passed | State::Confirmed),
             Filter::Failed => matches!(state, State::Failed | State::Refuted),
-            Filter::HeldBack => state == State::HeldBack,
+            Filter::Rejected => state == State::HeldBack,
         }
     }
 }

@@ -54,10 +54,6 @@ impl Component for AllocationList {
         }
     }
 
-    fn scope(&self) -> Scope {
-        SCOPE
-    }
-
     fn keys(&self) -> &'static [Binding] {
         KEYS
     }

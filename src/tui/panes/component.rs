@@ -46,10 +46,10 @@ pub trait Component: Sync {
 
     /// The scope in which keys are looked up while it has the focus.
     fn scope(&self) -> Scope {
-        Scope::Main
+        self.keys().first().map_or(Scope::Main, |key| key.scope)
     }
 
-    /// The keys of its own, in its scope.
+    /// The keys of its own, all in one scope.
     fn keys(&self) -> &'static [Binding] {
         &[]
     }

@@ -76,17 +76,15 @@ fn draw(model: &Model, frame: &mut Frame, inside: Rect) {
     };
     let first = Sentence::new(model, inside.width).add(moved);
     if model.looking.as_ref() == Some(&node.allocation) {
-        let line = first
-            .add(format!("{} looking inside", spinner(model)))
-            .line();
+        let line = first.add(format!("{} measuring", spinner(model))).line();
         frame.render_widget(line, line_area(inside, 0));
         return;
     }
     match model.potentials() {
         None => {
             frame.render_widget(first.line(), line_area(inside, 0));
-            let todo = "Not looked at yet: enter looks at the potentials of this node on the calibration images, beside \
-                        the search. The search learns nothing from it.";
+            let todo = "Not measured yet: enter measures the potentials of this node on the calibration images, in a \
+                        background thread. The search does not use them.";
             say(frame, 2, todo, palette.dim);
         }
         Some(Err(why)) => {
@@ -97,11 +95,11 @@ fn draw(model: &Model, frame: &mut Frame, inside: Rect) {
             (Some(float), Some(own)) => {
                 let legend = first
                     .add(Line::styled(
-                        format!("{} {}", full(model), node.id),
+                        format!("{} {}", model.theme.symbols.full, node.id),
                         palette.bar,
                     ))
                     .add(Line::styled(
-                        format!("{} float", edge(model)),
+                        format!("{} float", model.theme.symbols.edge),
                         palette.strong,
                     ))
                     .line();
@@ -127,22 +125,6 @@ fn draw(model: &Model, frame: &mut Frame, inside: Rect) {
                 palette.dim,
             ),
         },
-    }
-}
-
-fn full(model: &Model) -> &'static str {
-    if model.theme.symbols.ascii {
-        "#"
-    } else {
-        "█"
-    }
-}
-
-fn edge(model: &Model) -> &'static str {
-    if model.theme.symbols.ascii {
-        "="
-    } else {
-        "━"
     }
 }
 
@@ -189,9 +171,9 @@ fn histogram(
             let fill = own.saturating_sub(below).min(8);
             let is_edge = float > below && float <= below + 8;
             let (sign, style) = if is_edge {
-                (edge(model), palette.strong)
+                (model.theme.symbols.edge, palette.strong)
             } else if fill == 8 {
-                (full(model), palette.bar)
+                (model.theme.symbols.full, palette.bar)
             } else if fill > 0 {
                 let part = if model.theme.symbols.ascii {
                     if fill > 3 { "#" } else { "." }

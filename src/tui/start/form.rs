@@ -75,13 +75,13 @@ impl Form {
             fields: vec![
                 field(
                     "accuracy drop",
-                    "at most so many percentage points below float",
+                    "percentage points below float",
                     &[],
                     values.drop,
                 ),
                 field(
                     "memory",
-                    "at most, such as 96 KiB; nothing for no limit",
+                    "the largest size, such as 96 KiB; empty for no limit",
                     &[],
                     values.memory,
                 ),

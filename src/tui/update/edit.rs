@@ -67,7 +67,7 @@ pub fn forecast(model: &mut Model) {
 
 fn submit(model: &mut Model, edit: Edit) {
     let Some(command) = edit.command(&model.tree) else {
-        model.note("nothing would change: choose another width");
+        model.note("nothing would change: choose another bit-width");
         model.edit = Some(edit);
         return;
     };

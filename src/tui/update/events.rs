@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::journal::Entry;
 use crate::run::{Probed, Update};
-use crate::search::{Event, Origin};
+use crate::search::{CommandId, Event, Origin};
 use crate::text::{self, Importance};
 use crate::tui::model::{AllocationPane, LogLine, Model, Overlay, Status, ToastKind};
 
@@ -46,8 +46,8 @@ pub fn event(model: &mut Model, entry: &Entry) {
     model.tree.apply(&entry.event);
     model.activity.apply(&entry.event);
     let own = match &entry.event {
-        Event::CommandAccepted { command, .. } | Event::CommandRefused { command, .. } => {
-            answered(model, command)
+        Event::CommandAccepted { id, .. } | Event::CommandRefused { id, .. } => {
+            answered(model, id.as_ref())
         }
         _ => false,
     };
@@ -108,9 +108,12 @@ pub fn event(model: &mut Model, entry: &Entry) {
 }
 
 /// True when this interface had sent the command.
-fn answered(model: &mut Model, command: &crate::search::Command) -> bool {
-    let at = model.awaiting.iter().position(|c| c == command);
-    at.map(|i| model.awaiting.remove(i)).is_some()
+fn answered(model: &mut Model, id: Option<&CommandId>) -> bool {
+    let before = model.awaiting.len();
+    model
+        .awaiting
+        .retain(|sent| id.is_none() || sent.id.as_ref() != id);
+    model.awaiting.len() != before
 }
 
 fn time_of_day(model: &Model, time: &str) -> String {

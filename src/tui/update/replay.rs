@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{events, steer};
 use crate::tui::action::Action;
+use crate::tui::keymap::steers;
 use crate::tui::model::{Model, Outcome};
 
 /// A key on a second screen; false for those that mean the same everywhere.
@@ -28,7 +29,7 @@ pub fn key(model: &mut Model, action: &Action) -> bool {
         Action::Slower => replay.set_speed(false),
         Action::Faster => replay.set_speed(true),
         Action::Quit => model.outcome = Some(Outcome::Quit),
-        action if action.steers() => steer::only_watches(model),
+        action if steers(action) => steer::only_watches(model),
         _ => return false,
     }
     true

@@ -1,15 +1,22 @@
 //! Commands to the search.
 
 use crate::profile::Pin;
-use crate::search::{Command, Space};
+use crate::search::{Command, CommandId, Instruction, Space};
 use crate::tui::action::Effect;
 use crate::tui::model::{Model, Status, ToastKind};
 
 /// Sends a command and waits for its answer; says so when nobody would answer.
 pub fn send(model: &mut Model, command: Command) {
     if !is_over(model) {
-        model.awaiting.push(command.clone());
-        model.effect(Effect::Send(command));
+        // Unlike any of an earlier session, whose journal is shorter.
+        model.sent += 1;
+        let id = CommandId(format!("tui-{}-{}", model.told, model.sent));
+        let sent = Instruction {
+            id: Some(id),
+            command,
+        };
+        model.awaiting.push(sent.clone());
+        model.effect(Effect::Send(sent));
     }
 }
 

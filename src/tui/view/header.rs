@@ -177,7 +177,7 @@ fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
         // A search that is over at once looks broken to who does not know why.
         let recalled = model.activity.recalled();
         let recalled =
-            (recalled > 0).then(|| format!("{} results of earlier runs used", count(recalled)));
+            (recalled > 0).then(|| format!("{} cached results of earlier runs", count(recalled)));
         return Sentence::new(model, columns)
             .add(Line::styled(text::stop(reason), palette.strong))
             .maybe(test)
@@ -197,7 +197,7 @@ fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
     let Some(job) = model.activity.work else {
         return match model.status() {
             Status::Paused => start
-                .add(Line::styled("paused: p goes on", palette.base))
+                .add(Line::styled("paused: p resumes", palette.base))
                 .line(),
             Status::Starting => Line::raw("waiting for the first event"),
             _ => start.line(),
@@ -273,13 +273,13 @@ fn work(model: &Model, columns: u16) -> Line<'static> {
     Sentence::new(model, columns)
         .add(named(activity.evaluations(), "evaluation", "evaluations"))
         .add(named(activity.drift_evaluations(), "drift", "drifts"))
-        .add(format!("{} held back", count(gate.held_back as u64)))
+        .add(format!("{} rejected", count(gate.held_back as u64)))
         .add(format!("{} audited", count(gate.audited.all() as u64)))
         .maybe(of_now.then_some(forwards))
-        .maybe((of_now && saved > 0).then(|| format!("{} saved ({share:.0} %)", large(saved))))
+        .maybe((of_now && saved > 0).then(|| format!("{} avoided ({share:.0} %)", large(saved))))
         .maybe((activity.cached + activity.recalled() > 0).then(|| {
             let known = activity.cached + activity.recalled();
-            format!("{} known already", count(known))
+            format!("{} cached", count(known))
         }))
         .line()
 }

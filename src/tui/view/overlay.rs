@@ -158,30 +158,30 @@ fn question(model: &Model, frame: &mut Frame, confirm: &Confirm) {
                 ),
             },
             "stop",
-            "go on",
+            "continue",
         ),
         Confirm::TimeUp => (
-            "End as if the time were over",
+            "End as if the time limit were reached",
             String::from(
-                "The search finishes with what is confirmed by then, as at the limit of seconds. It cannot be taken \
-                 back; only other limits, set before it has finished, let it go on.",
+                "The search finishes with what is confirmed by then, as at its time limit. This cannot be undone; \
+                 only other limits, set before it has finished, let it continue.",
             ),
             "end it",
-            "go on",
+            "continue",
         ),
         Confirm::Discard => (
             "Changes",
-            String::from("Several changes are not evaluated yet. Give them up?"),
-            "give them up",
-            "go on changing",
+            String::from("Several changes are not evaluated yet. Discard them?"),
+            "discard",
+            "keep editing",
         ),
         Confirm::Overwrite { path, .. } => (
             "Overwrite",
             format!(
-                "There is a profile of that name already:\n  {}\nReplace it?",
+                "A profile of that name exists:\n  {}\nReplace it?",
                 path.display()
             ),
-            "replace it",
+            "replace",
             "another name",
         ),
     };

@@ -27,12 +27,12 @@ pub fn draw(model: &Model, frame: &mut Frame, prompt: &FieldPrompt) {
     let marks = model.theme.symbols.marks();
     lines.extend(match prompt.command(&model.tree) {
         Ok(Some(command)) => paragraph(model, &text::command(&command, marks), palette.changed),
-        Ok(None) => paragraph(model, "nothing is changed yet", palette.dim),
+        Ok(None) => paragraph(model, "no change yet", palette.dim),
         Err(why) => paragraph(model, &format!("! {why}"), palette.bad),
     });
     lines.push(Line::default());
     let pairs = [
-        ("enter", "tell the search"),
+        ("enter", "apply"),
         ("tab", "next field"),
         ("ctrl-u", "clear"),
         ("esc", "cancel"),
