@@ -1,16 +1,16 @@
-//! A run without the interface: lines for people, or the event stream as JSON.
+//! A run without the interface: lines of text, or the event stream as JSON.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use crossbeam_channel::{Receiver, Sender, never, select};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::INTERRUPTED;
 use super::commands::Complaint;
 use super::front::Front;
 use super::output::{Reader, line, note, offer, offer_json};
+use super::progress::bar;
 use super::signals::Signals;
 use crate::evaluate::{Question, Split};
 use crate::journal::Entry;
@@ -78,16 +78,10 @@ struct Watcher {
 
 impl Watcher {
     fn new(json: bool, handle: &Handle) -> Self {
-        let bar = if !json && std::io::stderr().is_terminal() {
-            ProgressBar::new(0)
-        } else {
-            ProgressBar::hidden()
+        let bar = match json {
+            true => ProgressBar::hidden(),
+            false => bar(0, "{spinner} {msg} [{bar:24}] {pos}/{len} images"),
         };
-        if let Ok(style) =
-            ProgressStyle::with_template("{spinner} {msg} [{bar:24}] {pos}/{len} images")
-        {
-            bar.set_style(style.progress_chars("=> "));
-        }
         Watcher {
             json,
             commands: handle.commands.clone(),

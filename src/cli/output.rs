@@ -58,6 +58,17 @@ pub fn json_line(object: &impl Serialize) -> Result<()> {
     offer_json(object).map(|_| ())
 }
 
+/// Writes a result to standard output: as one line of JSON, or as text.
+///
+/// # Errors
+/// As [`offer`].
+pub fn show(json: bool, object: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
+    match json {
+        true => json_line(object),
+        false => print(&text()),
+    }
+}
+
 /// Writes a line to standard error. Where that is not possible there is nobody to tell.
 pub fn note(text: &str) {
     let _ = io::stderr()

@@ -9,6 +9,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator;
 
 use super::{INTERRUPTED, output};
+use crate::evaluate::Cancel;
 use crate::tui::Signal;
 
 /// SIGINT, SIGTERM and SIGHUP of this process. Until somebody watches, each of them ends the process with 130, whatever
@@ -48,6 +49,14 @@ impl Signals {
             })
             .context("cannot catch signals")?;
         Ok(Signals { watched, receiver })
+    }
+
+    /// Watches the signals: the first one cancels an evaluation.
+    pub fn cancel(&self) -> Cancel {
+        let (signals, cancel) = (self.watch(), Cancel::default());
+        let on_signal = cancel.clone();
+        std::thread::spawn(move || signals.recv().map(|_| on_signal.cancel()));
+        cancel
     }
 
     /// From now on they arrive here.

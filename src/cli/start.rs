@@ -10,7 +10,7 @@ use super::signals::Signals;
 use super::source::{SetArgs, library, resolve};
 use super::{INTERRUPTED, resume, search, watch};
 use crate::profile::{DEFAULT, GateMode, Origin, Paths, Pin, Profile, size_text};
-use crate::quant::saving_percent;
+use crate::report::Incumbent;
 use crate::run::{self, RunError, Summary};
 use crate::text;
 use crate::tui;
@@ -65,22 +65,14 @@ fn run_entry(folder: &std::path::Path, summary: &Result<Summary, RunError>) -> R
 }
 
 fn result(summary: &Summary) -> String {
-    let tree = &summary.tree;
-    let nodes = tree.candidates.len();
-    let found = tree
-        .incumbent
-        .and_then(|id| tree.get(id))
-        .zip(tree.settings.as_ref());
-    match found {
-        Some((node, settings)) => {
-            let saved = saving_percent(node.bytes, settings.space.float_bytes());
-            let drop = node.confirmation.map_or(0.0, |j| j.drop());
-            format!(
-                "{}, {saved:.1} % saved, drop {}, {nodes} nodes",
-                text::numbers::bytes(node.bytes),
-                text::numbers::points(drop)
-            )
-        }
+    let nodes = summary.tree.candidates.len();
+    match Incumbent::of(&summary.tree) {
+        Some(found) => format!(
+            "{}, {:.1} % saved, drop {}, {nodes} nodes",
+            text::numbers::bytes(found.memory_bytes),
+            found.memory_saving_percent,
+            text::numbers::points(found.accuracy_drop)
+        ),
         None => format!("{nodes} nodes, nothing confirmed"),
     }
 }

@@ -12,7 +12,7 @@
 //! let (profile, _) = Profile::parse_with(text, "demo.toml".as_ref(), &overrides)?;
 //! let graph = profile.graph()?;
 //! assert_eq!(profile.constraint.max_memory, Some(96 * 1024));
-//! assert_eq!(profile.bounds(&graph)?.last().map(Vec::len), Some(1));
+//! assert_eq!(profile.bounds(&graph)?.of(graph.layers.len() - 1).len(), 1);
 //!
 //! let error = Profile::parse("[model]\nfamly = 'qkformer'", "p.toml".as_ref()).unwrap_err();
 //! assert_eq!(error.to_string(), "p.toml:2: unknown key `famly` in [model]; did you mean `family`?");

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod allocation;
+mod domains;
 mod exact;
 mod memory;
 mod packing;
@@ -18,6 +19,7 @@ mod scheme;
 mod properties;
 
 pub use allocation::{Allocation, BitWidth, BitWidthError};
+pub use domains::Domains;
 pub use memory::{MemoryModel, saving_percent};
 pub use packing::{PackError, pack, packed_bytes, unpack};
 pub use quantize::{QuantError, Quantized, quantize};

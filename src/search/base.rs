@@ -4,12 +4,12 @@ use super::engine::Engine;
 use super::phases::{After, Phase};
 use super::{BaseReason, Candidate, CandidateId, Event, Group, Move, Origin, State, StopReason};
 use crate::profile::{Objective, Stage};
-use crate::quant::{Allocation, BitWidth};
+use crate::quant::{Allocation, BitWidth, Domains};
 
 impl Engine {
     /// Brings incumbent, base and start within changed pins.
-    pub(super) fn repin(&mut self, allowed: Vec<Vec<BitWidth>>) {
-        self.allowed = allowed;
+    pub(super) fn repin(&mut self, domains: Domains) {
+        self.domains = domains;
         self.update_incumbent();
         let tree = &self.tree;
         let made_for_pin = |c: &CandidateId| tree.get(*c).is_some_and(|c| c.origin == Origin::Pin);
@@ -273,7 +273,7 @@ impl Engine {
         if self.nothing_fits() {
             return vec![(Some(self.lowest_width()), self.lowest())];
         }
-        let layers = self.allowed.len();
+        let layers = self.settings.space.layers.len();
         let menu = self.settings.space.menu.iter().rev();
         let uniform = menu.map(|bits| (Some(*bits), Allocation::uniform(layers, *bits)));
         let own = self.settings.start.clone().map(|own| (None, own));

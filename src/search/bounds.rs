@@ -114,9 +114,9 @@ impl Engine {
                 .closed
                 .is_some_and(|(_, why)| why != CloseReason::Pruned);
             for i in group.members.iter().filter(|_| finer || !shut) {
-                let allowed = self.allowed.get(*i).and_then(|a| a.iter().min());
-                if let (Some(width), Some(allowed)) = (least.0.get_mut(*i), allowed) {
-                    *width = (*width).min(*allowed);
+                let lowest = self.domains.lowest_of(*i);
+                if let (Some(width), Some(lowest)) = (least.0.get_mut(*i), lowest) {
+                    *width = (*width).min(lowest);
                 }
             }
         }
@@ -141,7 +141,7 @@ impl Engine {
         }
         let next = |engine: &Engine, i: usize| {
             let group = open.states.get(at)?.groups.get(i)?;
-            group.next(&state.allocation, &engine.allowed, &engine.settings)
+            group.next(&state.allocation, &engine.domains, &engine.settings)
         };
         let groups = open.states.get(at).map_or(0, |s| s.groups.len());
         let steps: Vec<_> = (0..groups)

@@ -155,7 +155,7 @@ impl Engine {
             }
             Part::Exchange => Work::Trying(self.exchanges()),
             Part::All => {
-                let choices = self.settings.choices(&self.allowed);
+                let choices = self.settings.choices(&self.domains);
                 let lowest = self.lowest();
                 let all = ascending(&self.settings.space, &choices, &lowest);
                 let fit = all
@@ -175,8 +175,7 @@ impl Engine {
 
     /// The candidate of the largest widths that the rules allow.
     fn widest(&mut self) -> CandidateId {
-        let widest = self.allowed.iter().filter_map(|a| a.iter().max().copied());
-        let widest = self.clamped(&Allocation(widest.collect()));
+        let widest = self.clamped(&self.domains.highest());
         match self.twin(&widest).map(|c| c.id) {
             Some(twin) => twin,
             None => self.propose(self.tree.base, None, Origin::Search, widest),
@@ -212,7 +211,7 @@ impl Engine {
             return;
         };
         for group in &mut state.groups {
-            let step = group.next(&base.allocation, &self.allowed, &self.settings);
+            let step = group.next(&base.allocation, &self.domains, &self.settings);
             if let Some(step) = step.filter(|s| self.within_budget(&s.allocation)) {
                 group.closed = Some((step.bits, CloseReason::Lowest));
             }
@@ -235,7 +234,7 @@ impl Engine {
             let found = VecDeque::from([base.allocation.clone()]);
             return (Next::Again, Work::Trying(Trying::all(found, true)));
         }
-        let ranking = state.ranking(&self.allowed, &self.tree, &self.settings);
+        let ranking = state.ranking(&self.domains, &self.tree, &self.settings);
         let Some(head) = ranking.into_iter().next() else {
             let work = match levels.pop_front() {
                 Some(level) => {
@@ -322,7 +321,7 @@ impl Engine {
     /// Exchanges around the best that may be expanded: a group raised by one or two widths, alone or with another
     /// lowered for it, or one lowered alone (accuracy is not monotone in bits), by predicted cost.
     fn exchanges(&self) -> Trying {
-        let choices = self.settings.choices(&self.allowed);
+        let choices = self.settings.choices(&self.domains);
         let mut work = Trying {
             queue: VecDeque::new(),
             around: self.tree.incumbent,

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::engine::Engine;
-use super::level::brought_to;
 use super::phases::Phase;
 use super::undo::Inverse;
 use super::{Candidate, CandidateId, Command, Move, State, StopReason};
-use crate::quant::{Allocation, BitWidth};
+use crate::quant::{Allocation, BitWidth, Domains};
 
 /// What an accepted command still has to do once its acknowledgement is journalled.
 pub(super) enum Effect {
@@ -22,7 +21,7 @@ pub(super) enum Effect {
     /// Let a resumed branch take part.
     TakeUp(CandidateId),
     /// Bring everything within these widths.
-    Repin(Vec<Vec<BitWidth>>),
+    Repin(Domains),
     /// Decide again under the constraint now in force.
     Rejudge,
     /// Finish with the incumbent.
@@ -58,13 +57,13 @@ impl Engine {
             Command::SetBits { candidate, change } => self.check_set_bits(*candidate, change),
             Command::SetLayers { candidate, bits } => self.check_set_layers(*candidate, bits),
             Command::Pin { pin } => {
-                let allowed = self.settings.pinned(&self.tree.pins, pin)?;
+                let domains = self.settings.pinned(&self.tree.pins, pin)?;
                 let note = format!("{} pinned to {}", pin.pattern, pin.describe());
-                Ok((note, Effect::Repin(allowed)))
+                Ok((note, Effect::Repin(domains)))
             }
             Command::Unpin { pattern } => {
-                let allowed = self.settings.unpinned(&self.tree.pins, pattern)?;
-                Ok((format!("{pattern} is free"), Effect::Repin(allowed)))
+                let domains = self.settings.unpinned(&self.tree.pins, pattern)?;
+                Ok((format!("{pattern} is free"), Effect::Repin(domains)))
             }
             Command::Constrain { change } => {
                 let constraint = self.tree.constrained(change)?;
@@ -187,7 +186,7 @@ impl Engine {
             return Err(format!("the network has no {}", change.group));
         }
         self.check_width(change.bits)?;
-        let allocation = brought_to(&parent.allocation, &members, &self.allowed, change.bits);
+        let allocation = self.domains.with(&parent.allocation, &members, change.bits);
         if allocation == parent.allocation {
             return Err(format!(
                 "{} is at {} already, or pinned",
@@ -220,7 +219,7 @@ impl Engine {
                     ));
                 }
             }
-            allocation = brought_to(&allocation, &space.tied(i), &self.allowed, *width);
+            allocation = self.domains.with(&allocation, &space.tied(i), *width);
         }
         if allocation == parent.allocation {
             return Err(format!("that is {id} itself: choose other widths"));

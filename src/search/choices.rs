@@ -1,8 +1,7 @@
 //! What every group of the finest level may have under the pins: the space that a search could try out whole.
 
-use super::level::nearest_allowed;
 use super::{Settings, Space};
-use crate::quant::{Allocation, BitWidth};
+use crate::quant::{Allocation, BitWidth, Domains};
 
 /// A group of layers with everything it may be set to.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,23 +28,20 @@ impl Settings {
     /// How many allocations of the finest level's groups the profile's own rules allow; none where that exceeds every
     /// number, or where they leave nothing.
     pub fn allocations(&self) -> Option<u64> {
-        let allowed = self.allowed(&self.pins).ok()?;
-        count(&self.choices(&allowed))
+        let domains = self.domains(&self.pins).ok()?;
+        count(&self.choices(&domains))
     }
 
     /// The groups of the finest level with what each may have: every width of the menu, of each member the nearest one
     /// that it may have.
-    pub fn choices(&self, allowed: &[Vec<BitWidth>]) -> Vec<Choices> {
+    pub fn choices(&self, domains: &Domains) -> Vec<Choices> {
         let finest = self.search.levels.last();
         let groups = finest.map(|l| self.space.groups(*l)).unwrap_or_default();
         let choices = groups.iter().map(|group| {
             let members = self.space.members(group);
             let mut widths: Vec<Vec<BitWidth>> = Vec::new();
             for bits in self.space.menu.iter().rev() {
-                let of_member = |i: &usize| {
-                    let allowed = allowed.get(*i);
-                    allowed.map_or(BitWidth::FLOAT, |a| nearest_allowed(a, *bits))
-                };
+                let of_member = |i: &usize| domains.nearest(*i, *bits);
                 let of_members: Vec<BitWidth> = members.iter().map(of_member).collect();
                 if !widths.contains(&of_members) {
                     widths.push(of_members);

@@ -75,7 +75,7 @@ impl Engine {
         nth: usize,
         wanted: impl Fn(&Allocation) -> bool,
     ) -> Option<Allocation> {
-        let choices = self.settings.choices(&self.allowed);
+        let choices = self.settings.choices(&self.domains);
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"draw");
         hasher.update(&self.settings.search.seed.to_le_bytes());

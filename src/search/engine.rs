@@ -10,7 +10,7 @@ use super::known::Known;
 use super::phases::Phase;
 use super::{CandidateId, CloseReason, Counters, Event, Settings, StopReason, Tree, Unsearchable};
 use crate::evaluate::{Job, Outcome, Question, Split};
-use crate::quant::{Allocation, BitWidth};
+use crate::quant::{Allocation, BitWidth, Domains};
 
 /// A question of the engine, and the candidate it is about.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +58,7 @@ pub struct Engine {
     pub(super) gate: Gate,
     pub(super) frozen: FrozenGate,
     /// Widths each layer may have under the pins now in force.
-    pub(super) allowed: Vec<Vec<BitWidth>>,
+    pub(super) domains: Domains,
     pub(super) phase: Phase,
     /// Position in the plan of the stage that is open or was last.
     pub(super) stage: usize,
@@ -117,14 +117,14 @@ impl Engine {
     /// # Errors
     /// [`Unsearchable`] where the pins leave a layer no width, or too many allocations to try them all.
     pub fn new(settings: Settings) -> Result<Self, Unsearchable> {
-        let allowed = settings.searchable()?;
+        let domains = settings.searchable()?;
         let gate = Gate::new(settings.gate, settings.search.seed);
         Ok(Engine {
             tree: Tree::default(),
             known: Known::default(),
             frozen: gate.freeze(),
             gate,
-            allowed,
+            domains,
             phase: Phase::Baseline,
             stage: 0,
             refuted: 0,

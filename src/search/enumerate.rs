@@ -13,7 +13,7 @@ use super::phases::{After, Phase};
 use super::{CandidateId, Origin, Settings, StopReason};
 use crate::evaluate::Verdict;
 use crate::profile::{PinError, Strategy};
-use crate::quant::{Allocation, BitWidth};
+use crate::quant::{Allocation, Domains};
 
 /// The most allocations that are tried out one by one.
 pub const MOST_ALLOCATIONS: u64 = 1 << 16;
@@ -47,18 +47,18 @@ impl Settings {
     ///
     /// # Errors
     /// [`Unsearchable`] where these settings leave nothing to search, or too much for the strategy.
-    pub fn searchable(&self) -> Result<Vec<Vec<BitWidth>>, Unsearchable> {
-        let allowed = self.allowed(&self.pins)?;
-        self.few_enough(&allowed)?;
-        Ok(allowed)
+    pub fn searchable(&self) -> Result<Domains, Unsearchable> {
+        let domains = self.domains(&self.pins)?;
+        self.few_enough(&domains)?;
+        Ok(domains)
     }
 
     /// Refuses an exhaustive search of a large space.
-    pub(super) fn few_enough(&self, allowed: &[Vec<BitWidth>]) -> Result<(), Unsearchable> {
+    pub(super) fn few_enough(&self, domains: &Domains) -> Result<(), Unsearchable> {
         if self.search.strategy != Strategy::Exhaustive {
             return Ok(());
         }
-        let choices = self.choices(allowed);
+        let choices = self.choices(domains);
         let count = count(&choices);
         match count {
             Some(count) if count <= MOST_ALLOCATIONS => Ok(()),
@@ -83,7 +83,7 @@ pub(super) struct Enumerating {
 
 impl Engine {
     pub(super) fn open_enumerate(&mut self) {
-        let choices = self.settings.choices(&self.allowed);
+        let choices = self.settings.choices(&self.domains);
         let lowest = self.lowest();
         let order = ascending(&self.settings.space, &choices, &lowest);
         self.phase = Phase::Enumerate(Enumerating {

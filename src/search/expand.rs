@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::engine::Engine;
-use super::level::{OpenLevel, OpenState, Step, nearest_allowed};
+use super::level::{OpenLevel, OpenState, Step};
 use super::{Candidate, CandidateId, CloseReason, Event, Group, Move, Origin};
 use crate::quant::{Allocation, BitWidth};
 
@@ -92,7 +92,7 @@ impl Engine {
 
     pub(super) fn open_round(&mut self, open: &OpenLevel) {
         let Some(base) = self.tree.base else { return };
-        let ranking = |s: &OpenState| s.ranking(&self.allowed, &self.tree, &self.settings).len();
+        let ranking = |s: &OpenState| s.ranking(&self.domains, &self.tree, &self.settings).len();
         let groups = open.states.iter().map(ranking).sum();
         if groups == 0 {
             return;
@@ -108,21 +108,16 @@ impl Engine {
 
     /// True when an allocation keeps to the pins now in force.
     pub(super) fn conforms(&self, allocation: &Allocation) -> bool {
-        allocation.keeps_to(&self.allowed)
+        self.domains.allows(allocation)
     }
     /// An allocation brought within the pins now in force, tied layers to the largest width among them.
     pub(super) fn clamped(&self, allocation: &Allocation) -> Allocation {
-        let pairs = allocation.0.iter().zip(&self.allowed);
-        let within = pairs.map(|(w, allowed)| nearest_allowed(allowed, *w));
-        let mut within = Allocation(within.collect());
+        let mut within = self.domains.clamp(allocation);
         self.settings.space.level_ties(&mut within);
         within
     }
     pub(super) fn lowest(&self) -> Allocation {
-        self.clamped(&Allocation::uniform(
-            self.allowed.len(),
-            self.lowest_width(),
-        ))
+        self.domains.lowest()
     }
     pub(super) fn lowest_width(&self) -> BitWidth {
         self.settings

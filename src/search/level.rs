@@ -2,7 +2,7 @@
 
 use super::{CandidateId, CloseReason, Group, Settings, Tree};
 use crate::profile::Level;
-use crate::quant::{Allocation, BitWidth};
+use crate::quant::{Allocation, BitWidth, Domains};
 
 /// A group at the open level.
 #[derive(Clone, Debug)]
@@ -63,14 +63,14 @@ pub struct OpenLevel {
 pub fn lower(
     base: &Allocation,
     members: &[usize],
-    allowed: &[Vec<BitWidth>],
+    domains: &Domains,
     menu: &[BitWidth],
 ) -> Option<Step> {
     let width = |i: usize| base.0.get(i).copied().unwrap_or(BitWidth::FLOAT);
     let mut target = members.iter().map(|i| width(*i)).max()?;
     loop {
         target = menu.iter().copied().filter(|w| *w < target).max()?;
-        let allocation = brought_down(base, members, allowed, target);
+        let allocation = domains.lowered(base, members, target);
         if &allocation != base {
             return Some(Step {
                 bits: target,
@@ -80,56 +80,10 @@ pub fn lower(
     }
 }
 
-/// An allocation with a group's members brought to a width, each to the one nearest to it that it may have.
-pub fn brought_to(
-    from: &Allocation,
-    members: &[usize],
-    allowed: &[Vec<BitWidth>],
-    bits: BitWidth,
-) -> Allocation {
-    let mut to = from.clone();
-    for i in members {
-        if let (Some(width), Some(allowed)) = (to.0.get_mut(*i), allowed.get(*i)) {
-            *width = nearest_allowed(allowed, bits);
-        }
-    }
-    to
-}
-
-/// Likewise, but no member is raised.
-pub fn brought_down(
-    from: &Allocation,
-    members: &[usize],
-    allowed: &[Vec<BitWidth>],
-    bits: BitWidth,
-) -> Allocation {
-    let mut to = brought_to(from, members, allowed, bits);
-    for (width, before) in to.0.iter_mut().zip(&from.0) {
-        *width = (*width).min(*before);
-    }
-    to
-}
-
-/// The allowed width nearest to the wanted one: the largest not above it, else the smallest of all.
-pub fn nearest_allowed(allowed: &[BitWidth], wanted: BitWidth) -> BitWidth {
-    allowed
-        .iter()
-        .copied()
-        .filter(|w| *w <= wanted)
-        .max()
-        .or_else(|| allowed.iter().copied().min())
-        .unwrap_or(wanted)
-}
-
 impl OpenGroup {
     /// Its next step on a base, unless it is closed there.
-    pub fn next(
-        &self,
-        base: &Allocation,
-        allowed: &[Vec<BitWidth>],
-        settings: &Settings,
-    ) -> Option<Step> {
-        let step = lower(base, &self.members, allowed, &settings.space.menu)?;
+    pub fn next(&self, base: &Allocation, domains: &Domains, settings: &Settings) -> Option<Step> {
+        let step = lower(base, &self.members, domains, &settings.space.menu)?;
         match self.closed {
             Some((at, _)) if step.bits <= at => None,
             _ if self.found => None,
@@ -197,18 +151,13 @@ impl OpenState {
 
     /// Open groups in rank order: bytes saved / max(added drift, 1e-6), more bytes first on a tie, then the graph's
     /// order. A stale drift (of an older base) orders, and never rejects.
-    pub fn ranking(
-        &self,
-        allowed: &[Vec<BitWidth>],
-        tree: &Tree,
-        settings: &Settings,
-    ) -> Vec<Ranked> {
+    pub fn ranking(&self, domains: &Domains, tree: &Tree, settings: &Settings) -> Vec<Ranked> {
         let Some(base) = tree.get(self.base) else {
             return Vec::new();
         };
         let mut ranked: Vec<Ranked> = Vec::new();
         for (group, open) in self.groups.iter().enumerate() {
-            let Some(step) = open.next(&base.allocation, allowed, settings) else {
+            let Some(step) = open.next(&base.allocation, domains, settings) else {
                 continue;
             };
             let measured = open
@@ -259,7 +208,7 @@ mod tests {
     #[test]
     fn lower_takes_the_largest_members_down_and_never_raises() {
         let menu = widths(&[2, 3, 4, 6, 8]);
-        let free = vec![menu.clone(); 3];
+        let free = Domains::new(vec![menu.clone(); 3]);
         let base = Allocation(widths(&[8, 4, 8]));
         let step = lower(&base, &[0, 1], &free, &menu).expect("a step");
         assert_eq!(
@@ -271,7 +220,7 @@ mod tests {
     #[test]
     fn a_member_that_may_not_follow_stays_and_the_others_go_on() {
         let menu = widths(&[2, 4, 8]);
-        let allowed = vec![widths(&[8]), widths(&[2, 4, 8])];
+        let allowed = Domains::new(vec![widths(&[8]), widths(&[2, 4, 8])]);
         let base = Allocation(widths(&[8, 4]));
         let step = lower(&base, &[0, 1], &allowed, &menu).expect("the second layer can go to 2");
         assert_eq!(

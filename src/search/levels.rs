@@ -27,7 +27,7 @@ impl Engine {
         let allocation = |c: &CandidateId| self.tree.get(*c).map(|c| &c.allocation);
         let can_go_on = |g: &&OpenGroup| {
             let mut allocations = bases.iter().filter_map(allocation);
-            allocations.any(|a| g.next(a, &self.allowed, &self.settings).is_some())
+            allocations.any(|a| g.next(a, &self.domains, &self.settings).is_some())
         };
         let open = groups.iter().filter(can_go_on);
         let open = open.map(|g| g.group.clone()).collect();
@@ -91,7 +91,7 @@ impl Engine {
             if group.candidate.is_some() {
                 continue;
             }
-            let Some(step) = group.next(&base, &self.allowed, &self.settings) else {
+            let Some(step) = group.next(&base, &self.domains, &self.settings) else {
                 continue;
             };
             if let Some(reason) = self.hopeless(&step.allocation) {
@@ -123,7 +123,7 @@ impl Engine {
             self.phase = Phase::Level(open);
             return Next::Again;
         }
-        let ranking = open.states[at].ranking(&self.allowed, &self.tree, &self.settings);
+        let ranking = open.states[at].ranking(&self.domains, &self.tree, &self.settings);
         let most = self.most_bytes(&open, at);
         let head = ranking.into_iter().find(|r| r.bytes <= most);
         let quota = open.quota(at, self.settings.search.beam());

@@ -33,6 +33,7 @@ mod probes;
 mod replay;
 mod rules;
 mod settings;
+mod space;
 mod steer;
 mod tree;
 mod undo;
@@ -47,13 +48,13 @@ pub use event::{
 };
 pub use evidence::{GateEvidence, Proxy, ProxyEvidence, Verdicts};
 pub use known::allowed_loss;
-pub use level::nearest_allowed;
 pub use nearest::{Basis, Miss};
 pub use possible::{Impossible, Restricted, TooSmall};
 pub use predict::{
     Estimate, FrontPoint, Measured, Prediction, Predictor, Solution, Unsolved, Wanted,
 };
 pub use replay::ReplayError;
-pub use settings::{Settings, Space, SpaceLayer};
+pub use settings::Settings;
+pub use space::{Space, SpaceLayer};
 pub use tree::{Candidate, State, Tree};
 pub use undo::Undoable;

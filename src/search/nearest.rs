@@ -60,13 +60,13 @@ impl Tree {
     /// the accuracy the one with the fewest bytes too many; where there is neither, the smallest drop of all. Empty before
     /// anything was judged.
     pub fn nearest_misses(&self) -> Vec<Miss> {
-        let allowed = self
+        let domains = self
             .settings
             .as_ref()
-            .and_then(|s| s.allowed(&self.pins).ok());
+            .and_then(|s| s.domains(&self.pins).ok());
         let conforms = |c: &&Candidate| {
-            let allowed = allowed.as_ref();
-            allowed.is_none_or(|allowed| c.allocation.keeps_to(allowed))
+            let domains = domains.as_ref();
+            domains.is_none_or(|domains| domains.allows(&c.allocation))
         };
         let judged = self.candidates.iter().filter(conforms);
         let judged: Vec<(Miss, Verdict)> = judged

@@ -3,7 +3,7 @@
 use super::Settings;
 use super::Space;
 use crate::profile::{Pin, PinError, Rules, Target};
-use crate::quant::{Allocation, BitWidth};
+use crate::quant::Domains;
 
 /// A memory limit that nothing meets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,7 +84,7 @@ impl Restricted<'_> {
     }
 
     /// The widths each layer may have under some pins, the ties and the chip.
-    pub(super) fn allowed(&self, pins: &[Pin]) -> Result<Vec<Vec<BitWidth>>, PinError> {
+    pub(super) fn domains(&self, pins: &[Pin]) -> Result<Domains, PinError> {
         let names: Vec<&str> = self.space.layers.iter().map(|l| l.name.as_str()).collect();
         let rules = Rules {
             pins,
@@ -98,11 +98,7 @@ impl Restricted<'_> {
 
     /// Bytes of the smallest allocation under some pins.
     fn least(&self, pins: &[Pin]) -> Result<u64, PinError> {
-        let allowed = self.allowed(pins)?;
-        let smallest = allowed
-            .iter()
-            .filter_map(|widths| widths.iter().min().copied());
-        Ok(self.space.bytes(&Allocation(smallest.collect())))
+        Ok(self.space.bytes(&self.domains(pins)?.lowest()))
     }
 }
 

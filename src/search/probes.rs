@@ -6,7 +6,6 @@
 
 use super::engine::{Ask, Engine};
 use super::knapsack::{Choice, Point, front};
-use super::level::brought_down;
 use super::{CandidateId, Move, Origin};
 use crate::quant::{Allocation, BitWidth};
 
@@ -45,7 +44,7 @@ impl Engine {
             let mut choices = vec![(now, around)];
             let menu = self.settings.space.menu.clone();
             for bits in menu.iter().rev().copied() {
-                let allocation = brought_down(&start, &members, &self.allowed, bits);
+                let allocation = self.domains.lowered(&start, &members, bits);
                 let widths = widths_of(&allocation, &members);
                 if choices.iter().any(|(known, _)| *known == widths) {
                     continue;

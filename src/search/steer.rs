@@ -51,7 +51,7 @@ impl Engine {
                     self.reopen(false);
                 }
             }
-            Effect::Repin(allowed) => self.repin(allowed),
+            Effect::Repin(domains) => self.repin(domains),
             Effect::Rejudge => self.rejudge(),
             Effect::Finish(reason) => {
                 let phase = std::mem::replace(&mut self.phase, Phase::Test(reason));

@@ -11,8 +11,8 @@ use crate::quant::Allocation;
 use crate::run::{Probed, Update};
 use crate::search::{CandidateId, Instruction};
 
-/// Something that happened. The names of those that a key can cause are the same in the keymap, in files and in
-/// tests; the others come from the loop.
+/// Something that happened. The names of those that a key can cause are the same in the keymap, in
+/// files and in tests; the others come from the loop.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)] // the keymap table describes those that keys cause

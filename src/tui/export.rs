@@ -1,4 +1,4 @@
-//! A frame as text and as SVG: what a person shows to others.
+//! A frame as text and as SVG.
 
 use std::fmt::Write as _;
 use std::io;
@@ -20,7 +20,8 @@ fn frame(model: &Model) -> Option<Buffer> {
     Some(terminal.backend().buffer().clone())
 }
 
-/// Writes what a model shows into a folder, as `NAME.txt` and `NAME.svg`; returns the path without an ending.
+/// Writes what a model shows into a folder, as `NAME.txt` and `NAME.svg`; returns the path without
+/// an ending.
 pub(super) fn write(model: &Model, folder: &Path) -> io::Result<PathBuf> {
     let buffer = frame(model).ok_or_else(|| io::Error::other("nothing can be drawn"))?;
     let folder = folder.join("screens");

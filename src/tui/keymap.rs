@@ -1,5 +1,5 @@
-//! The table of bindings: the keys, the footer, the help and the documentation all read it. Order is
-//! the order of the help; the footer takes the hints in this order while they fit.
+//! The table of bindings: the keys, the footer, the help and the documentation all read it. Order
+//! is the order of the help; the footer takes the hints in this order while they fit.
 
 use std::sync::LazyLock;
 

@@ -16,12 +16,12 @@ use super::model::Model;
 use super::{panes, text};
 
 pub use footer::hints_line;
-pub use overlay::input_line;
 
 /// Draws everything.
 pub fn view(model: &Model, frame: &mut Frame) {
     let area = frame.area();
-    // Between a resize and its event the model may remember another size; never draw outside the frame.
+    // Between a resize and its event the model may remember another size; never draw outside the
+    // frame.
     let layout = Layout::of(model).filter(|_| (area.width, area.height) == model.size);
     let Some(layout) = layout else {
         too_small(model, frame, area);

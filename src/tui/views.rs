@@ -3,6 +3,7 @@
 
 mod plan;
 
+use plan::Plan::{Companion, One};
 pub use plan::{Border, MOST_BORDERS, Plan};
 use plan::{columns, rows};
 
@@ -87,10 +88,10 @@ pub struct Arrangement {
     /// The panes in the order of the tab key.
     pub order: &'static [Pane],
     /// The division of the screen.
-    pub plan: Plan,
+    pub plan: Plan<Pane>,
 }
 
-const fn from(columns: u16, rows: u16, order: &'static [Pane], plan: Plan) -> Arrangement {
+const fn from(columns: u16, rows: u16, order: &'static [Pane], plan: Plan<Pane>) -> Arrangement {
     Arrangement {
         from: (columns, rows),
         order,
@@ -101,7 +102,6 @@ const fn from(columns: u16, rows: u16, order: &'static [Pane], plan: Plan) -> Ar
 use Pane::{
     Allocation, Details, Facts, Front, Gate, Log, Points, Potentials, Scatter, Sites, Tree,
 };
-use Plan::{Companion, One};
 
 /// The least columns and rows of a terminal with boxes around panes and labels in the header.
 pub const LARGE: (u16, u16) = (110, 32);

@@ -43,8 +43,7 @@ fn a_pause_is_shown_only_when_it_is_true() {
     let effects = update(&mut play.model, Action::Pause);
     assert_eq!(sent(&effects), [Command::Pause]);
     assert_eq!(play.model.status(), Status::Pausing, "asked, not answered");
-    let answer = play.story.command(Command::Pause);
-    play.tell(answer);
+    play.answer(&effects);
     assert_eq!(
         play.model.status(),
         Status::Pausing,
@@ -56,8 +55,7 @@ fn a_pause_is_shown_only_when_it_is_true() {
     let effects = update(&mut play.model, Action::Pause);
     assert_eq!(sent(&effects), [Command::Resume]);
     assert_eq!(play.model.status(), Status::Resuming);
-    let answer = play.story.command(Command::Resume);
-    play.tell(answer);
+    play.answer(&effects);
     assert_eq!(play.model.status(), Status::Running);
 }
 
@@ -81,12 +79,7 @@ fn an_equal_command_of_another_is_not_taken_for_ones_own() {
     play.tell(answer);
     assert!(play.model.toasts.is_empty(), "the other's answer");
     assert_eq!(play.model.awaiting.len(), 1);
-    for effect in effects {
-        if let Effect::Send(own) = effect {
-            let answer = play.story.command(own);
-            play.tell(answer);
-        }
-    }
+    play.answer(&effects);
     assert!(play.model.awaiting.is_empty());
 }
 

@@ -1,14 +1,14 @@
-//! A search as the interface sees it: the real engine, a synthetic evaluator, no threads and no clock.
+//! A search as the interface sees it: the real engine, a synthetic evaluator, no threads and no
+//! clock.
 
 use std::time::Duration;
 
 use aq4svit::evaluate::{CacheUse, Caches, Cancel, Evaluator, Landscape, Progress};
 use aq4svit::journal::Entry;
-use aq4svit::network::LayerId;
 use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, SearchConfig};
 use aq4svit::quant::{Affine, BitWidth, MemoryModel};
 use aq4svit::run::{Totals, Update};
-use aq4svit::search::{Command, Engine, Event, Instruction, Settings, Space, SpaceLayer};
+use aq4svit::search::{Command, Engine, Event, Instruction, Settings, Space};
 use aq4svit::tui::keymap::Keymap;
 use aq4svit::tui::model::{Model, RunInfo};
 use aq4svit::tui::theme::Theme;
@@ -24,31 +24,12 @@ pub fn demo_space() -> Space {
     let menu: Vec<BitWidth> = [2, 3, 4, 5, 6, 8]
         .map(|b| BitWidth::new(b).unwrap())
         .to_vec();
-    let layers = graph.layers.iter().enumerate().map(|(i, layer)| {
-        let id = LayerId(i as u32);
-        let block = &graph.blocks[layer.block.index()];
-        SpaceLayer {
-            name: layer.name.clone(),
-            stage: graph.stages[block.stage.index()].name.clone(),
-            block: block.name.clone(),
-            weights: layer.weights() as u64,
-            bytes: menu.iter().map(|w| memory.layer_bytes(id, *w)).collect(),
-            float_bytes: memory.layer_bytes(id, BitWidth::FLOAT),
-        }
-    });
-    let layers: Vec<SpaceLayer> = layers.collect();
+    let mut space = Space::of(&graph, &memory, &menu, Vec::new());
     // The landscape gives one drift per layer and one for the logits.
-    let sites = layers.iter().filter(|l| l.name != "head");
-    let sites = sites
-        .map(|l| l.name.replace("conv", "lif").replace("linear", "lif"))
-        .collect();
-    Space {
-        layers,
-        menu,
-        fixed_bytes: memory.fixed_bytes(),
-        ties: Vec::new(),
-        sites,
-    }
+    let sites = space.layers.iter().filter(|l| l.name != "head");
+    let sites = sites.map(|l| l.name.replace("conv", "lif").replace("linear", "lif"));
+    space.sites = sites.collect();
+    space
 }
 
 pub fn demo_settings() -> Settings {
@@ -264,16 +245,21 @@ impl Play {
         others
     }
 
-    /// Acts, and lets the search answer the commands that come of it.
-    pub fn act(&mut self, action: Action) -> Vec<Effect> {
-        let effects = update(&mut self.model, action);
-        let effects = self.forecast(effects);
-        for effect in &effects {
+    /// Lets the search answer the commands among effects.
+    pub fn answer(&mut self, effects: &[Effect]) {
+        for effect in effects {
             if let Effect::Send(command) = effect {
                 let answer = self.story.command(command.clone());
                 self.tell(answer);
             }
         }
+    }
+
+    /// Acts, and lets the search answer the commands that come of it.
+    pub fn act(&mut self, action: Action) -> Vec<Effect> {
+        let effects = update(&mut self.model, action);
+        let effects = self.forecast(effects);
+        self.answer(&effects);
         effects
     }
 }

@@ -630,7 +630,8 @@ fn potentials_are_looked_at_on_demand() {
         play.act(Action::Resize(size.0, size.1));
         insta::assert_snapshot!(format!("potentials_{}x{}", size.0, size.1), screen(&play));
     }
-    // Who has looked inside sees firing rates in the allocation too: 0.085 is the mean over the hill's time steps.
+    // Who has looked inside sees firing rates in the allocation too: 0.085 is the mean over the
+    // hill's time steps.
     play.act(Action::View(View::Allocation));
     play.act(Action::Resize(120, 40));
     let shown = screen(&play);

@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::cli::numbers::{bytes, compact};
-use crate::evaluate::{EnergyEstimate, Split, Statistics, wilson_95};
+use crate::cli::process::peak_memory;
+use crate::evaluate::{
+    ClassCount, EnergyEstimate, LayerWork, Split, Statistics, percent, wilson_95,
+};
 use crate::network::Graph;
 use crate::quant::{Affine, Allocation, BitWidth, MemoryModel, saving_percent};
+use crate::text::numbers::{bytes_in_full as bytes, compact};
 
 /// Up to so many classes are all shown; of more, the lowest.
 const CLASSES: usize = 20;
@@ -74,10 +77,6 @@ struct Layer {
     energy_joules: f64,
 }
 
-fn percent(part: usize, of: usize) -> f64 {
-    100.0 * part as f64 / of.max(1) as f64
-}
-
 impl Evaluation {
     pub(super) fn new(
         graph: &Graph,
@@ -91,7 +90,7 @@ impl Evaluation {
         let energy = EnergyEstimate::new(graph, counted);
         let (images, correct) = (counted.images, counted.correct());
         let (low, high) = wilson_95(correct, images);
-        let class = |(class, count): (usize, &crate::evaluate::ClassCount)| Class {
+        let class = |(class, count): (usize, &ClassCount)| Class {
             class,
             images: count.images,
             correct: count.correct,
@@ -103,7 +102,7 @@ impl Evaluation {
             block: graph.blocks[site.block.index()].name.clone(),
             firing_rate: rate,
         };
-        let layer = |work: &crate::evaluate::LayerWork| Layer {
+        let layer = |work: &LayerWork| Layer {
             layer: graph.layer(work.layer).name.clone(),
             bits: allocation.get(work.layer),
             input_mean: work.input_mean,
@@ -125,7 +124,7 @@ impl Evaluation {
             skipped: 0,
             seconds: 0.0,
             images_per_second: 0.0,
-            peak_memory_bytes: peak_memory(),
+            peak_memory_bytes: peak_memory(std::process::id()),
             macs: energy.macs(),
             synaptic_operations: energy.synaptic_operations(),
             attention_operations: energy.attention,
@@ -227,14 +226,6 @@ impl Evaluation {
     }
 }
 
-/// The most memory that this process has held, where the system tells it (Linux).
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(1024 * kib)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,6 +304,6 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn linux_tells_the_peak_memory() {
-        assert!(peak_memory().unwrap() > 1 << 20);
+        assert!(peak_memory(std::process::id()).unwrap() > 1 << 20);
     }
 }

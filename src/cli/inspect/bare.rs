@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::report::Inspection;
 use crate::checkpoint::{Candidate, Contents, Known, Recognition, Setting, Shapes};
-use crate::cli::numbers::grouped;
 use crate::cli::recognised;
 use crate::profile::{Checkpoint, Profile, SHIPPED};
+use crate::text::numbers::count;
 
 /// What there is to say about a checkpoint: the object of `inspect --json`.
 #[derive(Debug, Serialize)]
@@ -105,7 +105,7 @@ impl Bare {
             "{}: {} floating-point tensors, {} numbers",
             self.checkpoint.escape_debug(),
             self.tensors.len(),
-            grouped(self.numbers)
+            count(self.numbers)
         );
         if let Some(under) = &self.under {
             let _ = write!(out, ", under `{}`", under.escape_debug());

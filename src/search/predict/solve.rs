@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Prediction, Predictor};
 use crate::profile::{Pin, PinError};
-use crate::quant::{Allocation, BitWidth};
+use crate::quant::{Allocation, Domains};
 use crate::search::Settings;
 use crate::search::choices::Choices;
 use crate::search::knapsack::{Choice, Point, front};
@@ -166,16 +166,16 @@ impl Predictor<'_> {
         let Some(settings) = &self.tree.settings else {
             return Err(Unsolved::TooEarly);
         };
-        let allowed = settings.allowed(&self.tree.pins_with(more))?;
+        let domains = settings.domains(&self.tree.pins_with(more))?;
         let tree = self.tree;
         let mut all: HashMap<Allocation, Solution> = tree
             .candidates
             .iter()
-            .filter(|c| c.allocation.keeps_to(&allowed) && c.bits.len() >= tree.float.len())
+            .filter(|c| domains.allows(&c.allocation) && c.bits.len() >= tree.float.len())
             .map(|c| (c.allocation.clone(), self.solution(c.allocation.clone())))
             .collect();
         let mut solutions: Vec<Solution> = Vec::new();
-        for allocation in self.predicted_front(settings, &allowed) {
+        for allocation in self.predicted_front(settings, &domains) {
             let known = all.remove(&allocation);
             solutions.push(known.unwrap_or_else(|| self.solution(allocation)));
         }
@@ -194,17 +194,11 @@ impl Predictor<'_> {
     }
 
     /// Allocations of which no other has fewer bytes at the same predicted cost, most bytes first.
-    fn predicted_front(&self, settings: &Settings, allowed: &[Vec<BitWidth>]) -> Vec<Allocation> {
+    fn predicted_front(&self, settings: &Settings, domains: &Domains) -> Vec<Allocation> {
         let space = &settings.space;
-        let largest = |allowed: &Vec<BitWidth>| allowed.iter().copied().max();
-        let top = Allocation(
-            allowed
-                .iter()
-                .map(|a| largest(a).unwrap_or(BitWidth::FLOAT))
-                .collect(),
-        );
+        let top = domains.highest();
         let all_cost = self.costs.of_allocation(&top);
-        let groups = settings.choices(allowed);
+        let groups = settings.choices(domains);
         let with = |group: &Choices, choice: usize| {
             let mut changed = top.clone();
             group.set(&mut changed, choice);

@@ -1,4 +1,4 @@
-//! All that is known of the selected node, in sentences.
+//! The facts about the selected node.
 
 use ratatui::text::{Line, Span};
 
@@ -6,7 +6,7 @@ use super::component::Component;
 use super::gate;
 use crate::evaluate::{Verdict, wilson_95};
 use crate::quant::saving_percent;
-use crate::search::{Candidate, GateDecision, Judgement, Origin, State};
+use crate::search::{Candidate, GateDecision, Judgement, State};
 use crate::tui::model::{Model, Pane, ancestors};
 use crate::tui::text::{self, bytes, bytes_change, count, points};
 use crate::tui::widgets::{Sentence, labelled};
@@ -39,7 +39,8 @@ impl Component for Details {
 
 const LABEL: u16 = 11;
 
-/// What is known of the node, its drift and accuracy, why it stands where it stands, and what it was made from.
+/// What is known of the node, its drift and accuracy, why it stands where it stands, and what it
+/// was made from.
 fn lines(model: &Model, node: &Candidate, columns: u16) -> Vec<Line<'static>> {
     let room = columns.saturating_sub(LABEL);
     let mut lines = vec![standing(model, node, columns)];
@@ -114,17 +115,7 @@ fn standing(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
 }
 
 fn made(model: &Model, node: &Candidate, room: u16) -> Line<'static> {
-    let why = match node.origin {
-        Origin::Start => "where the search starts",
-        Origin::Lowest => "the smallest width everywhere",
-        Origin::Search => "proposed by the search",
-        Origin::Probe => "lowered alone, to learn its drift",
-        Origin::Allocated => "predicted from single drifts",
-        Origin::Enumerated => "the next smallest of all",
-        Origin::Drawn => "drawn at random",
-        Origin::Manual => "made by hand",
-        Origin::Pin => "brought within a pin",
-    };
+    let why = text::origin(node.origin).phrase;
     let children = match node.children.len() {
         0 => None,
         1 => Some(String::from("1 child")),

@@ -102,7 +102,8 @@ fn time(model: &Model, room: u16) -> Line<'static> {
         .line()
 }
 
-/// What every evaluator does, and since when. Of the one that the search waits for it is known how far it is.
+/// What every evaluator does, and since when. Of the one that the search waits for it is known how
+/// far it is.
 fn workers(model: &Model, columns: u16) -> Vec<Line<'static>> {
     let palette = &model.theme.palette;
     let activity = &model.activity;

@@ -1,4 +1,5 @@
-//! How the potentials of the selected node are spread at the chosen site, against the float network's.
+//! How the potentials of the selected node are spread at the chosen site, against the float
+//! network's.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -131,8 +132,8 @@ fn draw(model: &Model, frame: &mut Frame, inside: Rect) {
 /// Eighths of a cell, from below.
 const EIGHTHS: [&str; 8] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇"];
 
-/// The share of the bins that a column of the screen covers: whole bins and parts of them, so that no column has more of
-/// them than its neighbours.
+/// The share of the bins that a column of the screen covers: whole bins and parts of them, so that
+/// no column has more of them than its neighbours.
 fn column(site: &SitePotentials, x: u16, width: u16) -> f64 {
     let per = site.bins.len() as f64 / f64::from(width.max(1));
     let (from, to) = (f64::from(x) * per, f64::from(x + 1) * per);
@@ -143,8 +144,8 @@ fn column(site: &SitePotentials, x: u16, width: u16) -> f64 {
     site.bins.iter().enumerate().map(overlap).sum()
 }
 
-/// Columns are the node's potentials, the edge is the float network's. Counts are drawn as their square roots, so that
-/// rare ones are seen.
+/// Columns are the node's potentials, the edge is the float network's. Counts are drawn as their
+/// square roots, so that rare ones are seen.
 fn histogram(
     model: &Model,
     frame: &mut Frame,

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::component::Component;
-use crate::search::{Candidate, Origin};
+use crate::search::Candidate;
 use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
 use crate::tui::model::{Filter, Fold, Joint, Model, Pane, Row, Scroll};
@@ -207,15 +207,12 @@ fn node_row(model: &Model, tree_row: &Row, node: &Candidate, columns: Columns) -
         Fold::Closed(n) => format!(" +{n}"),
         _ => String::new(),
     };
-    let origin = match node.origin {
-        Origin::Manual => " by hand",
-        Origin::Pin => " by pin",
-        Origin::Probe => " probe",
-        Origin::Allocated => " predicted",
-        Origin::Drawn => " drawn",
-        Origin::Start | Origin::Lowest | Origin::Search | Origin::Enumerated => "",
+    let tag = text::origin(node.origin).tag;
+    let origin = match tag.is_empty() {
+        true => String::new(),
+        false => format!(" {tag}"),
     };
-    let taken = [&rails, &id, &hidden, &origin.to_owned()]
+    let taken = [&rails, &id, &hidden, &origin]
         .map(|t| text::width(t))
         .iter()
         .sum::<usize>();

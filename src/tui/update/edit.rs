@@ -53,7 +53,8 @@ pub fn key(model: &mut Model, action: Action) {
     model.edit = Some(edit);
 }
 
-/// Asks what the change in the making would lose, once for every change and whenever more has been measured.
+/// Asks what the change in the making would lose, once for every change and whenever more has been
+/// measured.
 pub fn forecast(model: &mut Model) {
     let measured = model.activity.measured();
     let Some(edit) = &mut model.edit else { return };

@@ -1,4 +1,4 @@
-//! What the run tells.
+//! The updates of the run.
 
 use std::time::Duration;
 
@@ -107,7 +107,7 @@ pub fn event(model: &mut Model, entry: &Entry) {
     });
 }
 
-/// True when this interface had sent the command.
+/// True when the identifier is that of a command of this interface, which is then answered.
 fn answered(model: &mut Model, id: Option<&CommandId>) -> bool {
     let before = model.awaiting.len();
     model
@@ -135,7 +135,7 @@ fn problem(model: &mut Model, text: String) {
     model.log.push(line);
 }
 
-/// The run cannot go on.
+/// Records that the run cannot continue.
 pub fn failed(model: &mut Model, message: String) {
     let message = match model.activity.panicked.take() {
         Some(said) => format!("{message}: {said}"),
@@ -167,7 +167,7 @@ pub fn panicked(model: &mut Model, message: String) {
     model.activity.panicked = Some(message);
 }
 
-/// Time went on. Marks the model as changed only when something shown depends on it.
+/// Advances the time. Marks the model as changed only when something shown depends on it.
 pub fn tick(model: &mut Model, now: Duration) {
     const SPINNER: u128 = 125;
     let before = std::mem::replace(&mut model.clock, now);

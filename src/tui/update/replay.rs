@@ -35,7 +35,7 @@ pub fn key(model: &mut Model, action: &Action) -> bool {
     true
 }
 
-/// Shows so many entries and plays no further.
+/// Shows this number of entries and stops playing.
 pub fn stop_at(model: &mut Model, entries: usize) {
     if let Some(replay) = &mut model.replay {
         replay.playing = false;
@@ -43,7 +43,7 @@ pub fn stop_at(model: &mut Model, entries: usize) {
     seek(model, entries);
 }
 
-/// Time went on.
+/// Advances the time.
 pub fn advance(model: &mut Model, by: Duration) {
     let Some(replay) = model.replay.as_mut().filter(|r| r.playing) else {
         return;
@@ -60,7 +60,7 @@ pub fn advance(model: &mut Model, by: Duration) {
     model.changed = true;
 }
 
-/// Shows so many entries: the next ones are folded in, for earlier ones all is told anew.
+/// Shows this number of entries: later ones are folded in, for earlier ones all is folded anew.
 fn seek(model: &mut Model, entries: usize) {
     let Some(replay) = &mut model.replay else {
         return;

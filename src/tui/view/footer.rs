@@ -8,11 +8,12 @@ use crate::tui::action::Action;
 use crate::tui::keymap::{Hint, Scope, WATCH, steers};
 use crate::tui::model::{Model, Overlay, Status};
 use crate::tui::text;
+use crate::tui::widgets::input_line;
 
 /// Draws the keys that mean something now. Help and quit keep their place at the right.
 pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     if let Some(Overlay::Find(prompt)) = &model.overlay {
-        let line = super::overlay::input_line(model, "/", &prompt.text, usize::from(area.width));
+        let line = input_line(model, "/", &prompt.text, usize::from(area.width));
         frame.render_widget(line, area);
         return;
     }

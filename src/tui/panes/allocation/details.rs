@@ -1,4 +1,4 @@
-//! What is known of the selected node, and the change in the making.
+//! The lines above the allocation: the selected node, or the edit in progress.
 
 use ratatui::text::{Line, Span};
 
@@ -175,8 +175,8 @@ fn edited_memory(model: &Model, edit: &Edit, node: &Candidate) -> Line<'static> 
     line
 }
 
-/// The accuracy drop of the change: measured on the whole search split, or predicted with the spread that nine of ten
-/// measurements of the run keep to, or unknown.
+/// The accuracy drop of the change: measured on the whole search split, or predicted with the
+/// spread that nine of ten measurements of the run keep to, or unknown.
 fn edited_drop(model: &Model, edit: &Edit) -> Line<'static> {
     let palette = &model.theme.palette;
     let Some(forecast) = model

@@ -139,7 +139,7 @@ fn saving(float: u64, now: u64) -> String {
     format!("{:.1}", saving_percent(now, float))
 }
 
-/// Of the weights alone: the figure that papers quote.
+/// The saving of the weights alone: the figure that papers quote.
 fn weights_saving(settings: &Settings, node: &Candidate) -> String {
     let space = &settings.space;
     let float = Allocation::uniform(space.layers.len(), BitWidth::FLOAT);
