@@ -13,18 +13,18 @@ use serde::Serialize;
 
 use crate::run::{Order, Script};
 
-/// No command is longer.
+/// The largest length of a command in bytes.
 const LONGEST: u64 = 64 << 10;
-/// How often a file is looked at for new lines.
+/// The interval at which a file is read for new lines.
 const LOOK: Duration = Duration::from_millis(100);
 
 const LONG: &str = "\
-Obey commands from a file, one JSON object per line, as they come (- is standard input); needs --headless or --json
+Apply commands from a file, one JSON object per line, as they arrive (- is standard input); needs --headless or --json
 
-A named pipe and a file that grows are read on until the search ends. Each command is answered by an event, \
+A named pipe and a file that grows are read on until the search ends. Each command is acknowledged by an event, \
 command_accepted or command_refused. With \"after\":N a command waits until the journal holds N events (their `seq`); \
 lines wait for those before them. So a script steers at the same moment on every machine. While the search waits for a \
-command, the next line is obeyed at once. A line that is no command is reported with its number, and the search goes on. \
+command, the next line is applied at once. A line that is no command is reported with its number, and the search continues. \
 Empty lines and lines that begin with # are passed over. One line for each form:
 
 {\"command\":\"pause\"}
@@ -46,7 +46,7 @@ Empty lines and lines that begin with # are passed over. One line for each form:
 /// `--commands`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct CommandArgs {
-    /// Obey commands from a file, one JSON object per line, as they come (- is standard input)
+    /// Apply commands from a file, one JSON object per line, as they arrive (- is standard input)
     #[arg(long, value_name = "FILE", requires = "lines", long_help = LONG)]
     commands: Option<PathBuf>,
 }

@@ -103,9 +103,8 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         Err(e) => return Err(e.into()),
     };
     let seconds = start.elapsed().as_secs_f64();
-    let evaluation = Evaluation::new(&graph, affine, &allocation, split, &counted)
-        .taking(seconds)
-        .without(skipped);
+    let mut evaluation = Evaluation::new(&graph, affine, &allocation, (split, seconds), &counted);
+    evaluation.skipped = skipped;
     show(args.json, &evaluation, || evaluation.text())?;
     Ok(ExitCode::SUCCESS)
 }

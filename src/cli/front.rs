@@ -47,7 +47,7 @@ impl RunArgs {
     /// How to evaluate.
     pub fn options(&self) -> EvaluatorOptions {
         EvaluatorOptions {
-            // Without tricks, answers of earlier runs are not used either.
+            // Plain runs do not use results of earlier runs either.
             results: (!self.tricks.plain)
                 .then(|| self.results.folder())
                 .flatten(),

@@ -77,7 +77,7 @@ fn result(summary: &Summary) -> String {
     }
 }
 
-/// The demo first, then what a person has saved, then what else comes with the program.
+/// The demo first, then saved profiles, then the other shipped ones.
 fn profiles(all: &[(String, Origin)]) -> Vec<ProfileEntry> {
     let rank = |(name, origin): &(String, Origin)| match origin {
         Origin::Shipped(_) if name == DEFAULT => 0,
@@ -99,7 +99,7 @@ fn profiles(all: &[(String, Origin)]) -> Vec<ProfileEntry> {
     sorted.into_iter().map(entry).collect()
 }
 
-/// The library, as the form asks it.
+/// The library of profiles behind the form.
 struct Library;
 
 impl Profiles for Library {
@@ -112,7 +112,7 @@ impl Profiles for Library {
         let given = SetArgs { set: set.to_vec() };
         let resolved = resolve(profile, &given).map_err(|e| {
             let why = message(&e);
-            // The person sees the field, not what is made of it.
+            // The form shows the field, not the flag made of it.
             let place =
                 |text: &String| Some(why.strip_prefix(&format!("--set {text}: "))?.to_owned());
             set.iter().find_map(place).unwrap_or(why)

@@ -1,4 +1,4 @@
-//! The text of the help: every key from the keymap, every symbol from the theme.
+//! The text of the help: every key from the keymap, every symbol from the theme, and the glossary.
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -58,6 +58,17 @@ pub fn lines(model: &Model) -> Vec<Line<'static>> {
     lines.extend([Line::default(), heading("Symbols")]);
     let symbols = symbols(model).into_iter();
     lines.extend(symbols.map(|(symbol, style, meaning)| entry(symbol, style, meaning.to_owned())));
+    lines.extend([Line::default(), heading("Terms")]);
+    for term in text::glossary::terms() {
+        let mut name = term.name;
+        if text::width(name) >= KEYS {
+            lines.push(Line::styled(std::mem::take(&mut name), palette.key));
+        }
+        let meaning = term.meaning.replace('`', "");
+        for meaning in text::wrap(&meaning, columns.saturating_sub(KEYS)) {
+            lines.push(entry(std::mem::take(&mut name), palette.key, meaning));
+        }
+    }
     lines
 }
 
