@@ -128,7 +128,7 @@ fn values(profile: &Profile) -> Values {
             .constraint
             .max_memory
             .map_or(String::new(), size_text),
-        strategy: text::strategy(profile.search.strategy).to_owned(),
+        strategy: profile.search.strategy.name().to_owned(),
         gate: match profile.gate.mode {
             GateMode::Adaptive => "adaptive",
             GateMode::Fixed => "fixed",

@@ -40,12 +40,11 @@ mod recognised;
 mod save;
 mod settings;
 mod size;
+mod strategies;
 mod target;
 mod ties;
 
-pub use config::{
-    GateConfig, GateMode, Level, Published, Screening, SearchConfig, Stage, Strategy,
-};
+pub use config::{GateConfig, GateMode, Level, Published, Screening, SearchConfig};
 pub use constraint::{AccuracyDrop, Constraint, ConstraintChange, Objective};
 pub use error::{Place, ProfileError};
 pub use library::{
@@ -58,5 +57,6 @@ pub use recognised::model_section;
 pub use save::{Save, SaveError, pins_as_toml, relocated, write_text};
 pub use settings::{Checkpoint, Profile};
 pub use size::{parse as parse_size, text as size_text};
+pub use strategies::{STRATEGIES, STRATEGY_NAMES, Strategy, StrategyRow};
 pub use target::{TARGETS, Target};
 pub use ties::{Tie, TieError, Tied};

@@ -1,7 +1,7 @@
 //! The form before a search starts: the settings of the profile that are changed most often.
 
 use super::Profiles;
-use crate::profile::{Pin, pins_as_toml};
+use crate::profile::{Pin, STRATEGY_NAMES, pins_as_toml};
 use crate::tui::Action;
 use crate::tui::fields::{Field, Fields};
 
@@ -33,7 +33,6 @@ pub struct Form {
     pub error: Option<String>,
 }
 
-const STRATEGIES: &[&str] = &["greedy", "beam", "allocate", "exhaustive", "random"];
 const GATES: &[&str] = &["adaptive", "fixed", "off"];
 
 impl Form {
@@ -52,7 +51,7 @@ impl Form {
                 "no limit",
                 values.memory,
             ),
-            Field::choice("strategy", STRATEGIES, values.strategy),
+            Field::choice("strategy", &STRATEGY_NAMES, values.strategy),
             Field::choice("gate", GATES, values.gate),
             Field::new(
                 "drift limit",
