@@ -201,21 +201,22 @@ fn speed(model: &Model, room: u16) -> Line<'static> {
 }
 
 fn requests(model: &Model, room: u16) -> Line<'static> {
-    let (activity, gate) = (&model.activity, &model.gate.evidence);
+    let counters = model.activity.counters();
     Sentence::new(model, room)
-        .add(format!("{} evaluated", count(activity.evaluations())))
-        .add(format!("{} drifts", count(activity.drift_evaluations())))
-        .add(format!("{} rejected", count(gate.held_back as u64)))
-        .add(format!("{} audited", count(gate.audited.all() as u64)))
+        .add(format!("{} evaluated", count(counters.evaluations)))
+        .add(format!("{} drifts", count(counters.drift_evaluations)))
+        .add(format!("{} rejected", count(counters.gated)))
+        .add(format!("{} audited", count(counters.audited)))
         .line()
 }
 
 /// The requests that this run or an earlier one had answered.
 fn cache_hits(model: &Model, room: u16) -> Line<'static> {
-    let activity = &model.activity;
+    let counters = model.activity.counters();
+    let by_this_run = counters.cached - counters.reused;
     Sentence::new(model, room)
-        .add(format!("{} within this run", count(activity.cached)))
-        .add(format!("{} from earlier runs", count(activity.recalled())))
+        .add(format!("{} within this run", count(by_this_run)))
+        .add(format!("{} from earlier runs", count(counters.reused)))
         .line()
 }
 
