@@ -45,7 +45,7 @@ fn key() -> impl Strategy<Value = Step> {
 }
 
 fn bound() -> impl Strategy<Value = Step> {
-    proptest::sample::select(bindings()).prop_map(|b| Step::Act(b.action.clone()))
+    proptest::sample::select(bindings()).prop_map(|b| Step::Act(b.action))
 }
 
 fn outside() -> impl Strategy<Value = Step> {

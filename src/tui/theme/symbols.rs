@@ -4,7 +4,7 @@ use crate::text::Marks;
 
 /// The signs that are drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // named by use
+#[allow(missing_docs, reason = "named by use")]
 pub struct Symbols {
     pub ascii: bool,
     pub proposed: &'static str,
