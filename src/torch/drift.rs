@@ -9,8 +9,9 @@
 
 use std::sync::Arc;
 
+use super::proxies::{divergence, flip_rate};
 use super::record::ChannelSums;
-use super::spikes::{Packed, Spikes, divergence, flip_rate};
+use super::record::spikes::{Packed, Spikes};
 use crate::network::Graph;
 
 /// Sums over calibration images, to which images are added in order.

@@ -15,11 +15,11 @@ use super::cache::{Content, Place as BatchPlace, Values};
 use super::drift::Means;
 use super::executor::Executor;
 use super::footprint::{self, Fit, Footprint};
-use super::memory::share_heap;
+use super::heap::share_heap;
 use super::model::Compiled;
 use super::predict::takes;
+use super::record::spikes::{self, Spikes};
 use super::record::{ChannelSums, Record};
-use super::spikes::{self, Spikes};
 use super::{Device, Model, TorchError};
 use crate::data::{ImageSet, Splits};
 use crate::evaluate::{
@@ -505,7 +505,7 @@ impl Evaluator for TorchEvaluator {
     fn numerics(&self) -> String {
         format!(
             "kernels 2, {}libtorch 2.13, {}, {}, f32, batch {}",
-            match self.network.has_own_sums() {
+            match self.network.has_native_floats() {
                 true => "own f32 sums, ",
                 false => "",
             },

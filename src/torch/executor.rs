@@ -3,15 +3,16 @@
 
 use tch::{Kind, TchError, Tensor};
 
+use super::buffer::Buffer;
 use super::cache::{Origin, Recall};
-use super::error::Doing;
-use super::kernels::{firing_layer, layer};
-use super::memory::Fresh;
-use super::ops::{Native, Operand, Ops, Plain, Population, Value};
+use super::error::Context;
+use super::native::{firing_layer, layer};
+use super::ops::{Native, Ops, Plain, Population};
 use super::pairs::{erode, pair, token_sum};
 use super::plan::{Plan, Source, Step};
 use super::record::Record;
-use super::weights::{Convolution, Parameters, Sums};
+use super::value::{Operand, Value};
+use super::weights::{Accumulation, Convolution, Parameters};
 use super::{Device, TorchError};
 use crate::network::{BlockId, Graph, NodeId, Range};
 
@@ -111,7 +112,7 @@ impl<'g> Executor<'g> {
                 Origin::Computation => {
                     let value = match step.source {
                         Source::Image => {
-                            let data = Fresh::new(self.image(pixels, images)?);
+                            let data = Buffer::new(self.image(pixels, images)?);
                             Value::new(data, self.graph.frames().unwrap_or(1))
                         }
                         _ => self.step(step, parameters, images, &mut values, record)?,
@@ -155,7 +156,7 @@ impl<'g> Executor<'g> {
             .and_then(|x| x.f_flatten(0, 1))
             .and_then(|x| x.f_to_kind(self.numbers.kind))
             .and_then(|x| x.f_to_device(self.numbers.device.0))
-            .doing(|| "copying images to the device".to_owned())
+            .context(|| "copying images to the device".to_owned())
     }
 
     fn step(
@@ -189,11 +190,11 @@ impl<'g> Executor<'g> {
                 bytes,
             }
         };
-        let own = match &parameters.sums {
-            None | Some(Sums::Libtorch(_)) => None,
+        let own = match &parameters.accumulation {
+            None | Some(Accumulation::Libtorch(_)) => None,
             Some(sums) => {
                 let x = read(step.inputs.first())?;
-                let narrow = matches!(sums, Sums::Bytes(..)) && !x.is_bytes();
+                let narrow = matches!(sums, Accumulation::Bytes(..)) && !x.is_bytes();
                 let narrow = narrow.then(|| x.to_bytes()).transpose()?;
                 let x = narrow.as_ref().unwrap_or(x);
                 for _ in 1..self.times(step) {
@@ -253,21 +254,21 @@ impl<'g> Executor<'g> {
             Source::Image => return Err(missing(step)),
             Source::Value => return own_or_shared(owned, 0),
             Source::Layer { .. } => {
-                let Some(Sums::Libtorch(convolution)) = &parameters.sums else {
+                let Some(Accumulation::Libtorch(convolution)) = &parameters.accumulation else {
                     return Err(missing(step));
                 };
                 let x = input(0)?;
                 let wide = x.wide()?.tensor;
-                let run = || convolve(wide, convolution).doing(|| step.name.clone());
+                let run = || convolve(wide, convolution).context(|| step.name.clone());
                 let mut data = run()?;
                 for _ in 1..self.times(step) {
                     data = run()?;
                 }
-                Value::new(Fresh::new(data), x.steps)
+                Value::new(Buffer::new(data), x.steps)
             }
             Source::Pair(pairing) => {
                 let (a, b) = (input(0)?.wide()?, input(1)?.wide()?);
-                pair(pairing, a, b).doing(|| step.name.clone())?
+                pair(pairing, a, b).context(|| step.name.clone())?
             }
             Source::Attention { heads, scale } => {
                 let qkv = [input(0)?, input(1)?, input(2)?];
@@ -279,9 +280,9 @@ impl<'g> Executor<'g> {
                 self.ops.head_mask(input(0)?, x, heads)?
             }
             Source::HeadErode { heads } => {
-                erode(input(0)?.wide()?, heads).doing(|| step.name.clone())?
+                erode(input(0)?.wide()?, heads).context(|| step.name.clone())?
             }
-            Source::TokenSum => token_sum(input(0)?.wide()?).doing(|| step.name.clone())?,
+            Source::TokenSum => token_sum(input(0)?.wide()?).context(|| step.name.clone())?,
             Source::TokenMean => self.ops.token_mean(input(0)?)?,
             Source::TokenTimeSum => self.ops.token_time_sum(input(0)?)?,
         };
@@ -377,15 +378,15 @@ fn floats(tensor: &Tensor) -> Result<Vec<f64>, TorchError> {
         .and_then(|x| x.f_to_kind(Kind::Double))
         .and_then(|x| x.f_reshape([-1]))
         .and_then(|x| Vec::try_from(&x));
-    wide.doing(|| "reading the logits".to_owned())
+    wide.context(|| "reading the logits".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::activity::Activity;
     use super::super::model::Compiled;
+    use super::super::record::Activity;
     use super::super::record::ChannelSums;
-    use super::super::spikes::{Packed, Spikes};
+    use super::super::record::spikes::{Packed, Spikes};
     use super::super::testing::all;
     use super::super::testing::{Random, model};
     use super::*;

@@ -70,8 +70,8 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
     }
 
     /// Whether real sums are made by our own convolution rather than by libtorch's (except of groups).
-    pub(super) fn has_own_sums(&self) -> bool {
-        self.weights.has_own_sums()
+    pub(super) fn has_native_floats(&self) -> bool {
+        self.weights.has_native_floats()
     }
 
     /// What is kept of quantized weights, and how often that was of use.

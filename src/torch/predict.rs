@@ -3,10 +3,10 @@
 
 use tch::Kind;
 
-use super::error::Doing;
+use super::error::Context;
 use super::model::Compiled;
-use super::ops::Value;
 use super::record::{Record, StepSums};
+use super::value::Value;
 use super::{Device, Model, TorchError};
 use crate::network::{Block, BlockLayout, Graph, Shape};
 use crate::quant::Allocation;
@@ -200,7 +200,7 @@ fn block_trace(graph: &Graph, block: &Block, value: &Value) -> Result<BlockTrace
             values: Vec::try_from(&values)?,
         })
     };
-    copy().doing(|| format!("copying the output of block {}", block.name))
+    copy().context(|| format!("copying the output of block {}", block.name))
 }
 
 fn site_traces(graph: &Graph, batch: usize, sites: Vec<Vec<StepSums>>) -> Vec<SiteTrace> {

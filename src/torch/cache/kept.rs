@@ -2,11 +2,12 @@
 
 use tch::{Device, Kind};
 
+use crate::kernels::{FromBits, ToBits, launch};
 use crate::network::Range;
 use crate::torch::TorchError;
-use crate::torch::loops::{OfBits, ToBits};
-use crate::torch::memory::{Fresh, launch, numbers, numbers_mut};
-use crate::torch::ops::Value;
+use crate::torch::buffer::Buffer;
+use crate::torch::slices::{numbers, numbers_mut};
+use crate::torch::value::Value;
 
 /// A stored value, from which the very same one is made again.
 #[derive(Debug)]
@@ -71,13 +72,13 @@ impl Kept {
 
     /// The value, in memory of its own.
     pub(super) fn value(&self) -> Result<Value, TorchError> {
-        let mut fresh = Fresh::of_size(&self.size, self.kind)?;
+        let mut fresh = Buffer::of_size(&self.size, self.kind)?;
         match (&self.data, self.kind) {
-            (Data::Bits(input), Kind::Uint8) => launch(OfBits {
+            (Data::Bits(input), Kind::Uint8) => launch(FromBits {
                 input,
                 out: numbers_mut::<u8>(&mut fresh)?,
             }),
-            (Data::Bits(input), _) => launch(OfBits {
+            (Data::Bits(input), _) => launch(FromBits {
                 input,
                 out: numbers_mut::<f32>(&mut fresh)?,
             }),

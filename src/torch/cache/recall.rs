@@ -9,9 +9,9 @@ use crate::evaluate::{CacheUse, Split};
 use crate::network::Graph;
 use crate::quant::Allocation;
 use crate::torch::TorchError;
-use crate::torch::ops::Value;
 use crate::torch::plan::{Plan, Source};
 use crate::torch::record::Record;
+use crate::torch::value::Value;
 
 /// The memory that so many bytes of numbers take: bookkeeping, and what the allocator cannot use between values of all
 /// sizes that come and go (measured on the demo: 1.16 times their bytes).

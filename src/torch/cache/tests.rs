@@ -13,8 +13,8 @@ use crate::quant::{Allocation, BitWidth};
 use crate::torch::executor::Executor;
 use crate::torch::model::Compiled;
 use crate::torch::plan::Source;
+use crate::torch::record::spikes::{Packed, Spikes};
 use crate::torch::record::{ChannelSums, Record};
-use crate::torch::spikes::{Packed, Spikes};
 use crate::torch::testing::{Random, all, model};
 use crate::torch::{Device, Model};
 

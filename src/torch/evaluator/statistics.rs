@@ -6,8 +6,8 @@ use super::{TorchEvaluator, finite};
 use crate::data::ImageSet;
 use crate::evaluate::{Cancel, EvaluateError, Progress, Split, Statistics};
 use crate::quant::Allocation;
-use crate::torch::activity::Activity;
 use crate::torch::batches::{Batches, run};
+use crate::torch::record::Activity;
 use crate::torch::record::Record;
 
 impl TorchEvaluator {

@@ -1,12 +1,14 @@
-//! What the attention kinds need: sums and masks per head, and spiking self-attention.
+//! Sums and masks per head, and spiking self-attention.
 #![forbid(unsafe_code)]
 
 use super::{Float, Kernel, Stored};
 
 /// The sum over each head's channels.
-pub(in crate::torch) struct HeadSum<'a, F, X> {
+#[derive(Debug)]
+pub struct HeadSum<'a, F, X> {
     /// Channels of one head.
     pub width: usize,
+    /// `[positions, heads, width]`.
     pub input: &'a [X],
     /// One number per head.
     pub out: &'a mut [F],
@@ -22,11 +24,13 @@ impl<F: Float, X: Stored<F>> Kernel for HeadSum<'_, F, X> {
 }
 
 /// Each head's channels times the head's mask, in place.
-pub(in crate::torch) struct HeadMask<'a, X> {
+#[derive(Debug)]
+pub struct HeadMask<'a, X> {
     /// Channels of one head.
     pub width: usize,
     /// One number per head.
     pub mask: &'a [X],
+    /// `[positions, heads, width]`.
     pub values: &'a mut [X],
 }
 
@@ -48,17 +52,25 @@ impl<X: Copy + std::ops::Mul<Output = X>> Kernel for HeadMask<'_, X> {
 ///
 /// The spikes and their sums are integers, so any order gives the same numbers. `k^T v` comes first (there are more
 /// tokens than channels per head) and silent channels are skipped, which are most.
-pub(in crate::torch) struct Attention<'a, F, X> {
+#[derive(Debug)]
+pub struct Attention<'a, F, X> {
+    /// Positions.
     pub tokens: usize,
+    /// Heads.
     pub heads: usize,
-    /// Of q and k.
+    /// Channels of q and k.
     pub channels: usize,
-    /// Of v and the result.
+    /// Channels of v and the result.
     pub v_channels: usize,
+    /// A factor of the result.
     pub scale: f64,
+    /// Queries.
     pub q: &'a [X],
+    /// Keys.
     pub k: &'a [X],
+    /// Values.
     pub v: &'a [X],
+    /// `[rows, tokens, v_channels]`.
     pub out: &'a mut [F],
 }
 

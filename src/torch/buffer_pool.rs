@@ -1,38 +1,39 @@
-//! Memory that is used again: new memory must be zeroed and mapped first, which takes as long as a light operation on it.
+//! A pool of buffers per thread: new memory must be zeroed and mapped first, which takes as long as a
+//! light operation on it.
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
 
 use tch::{Device, Kind, Tensor};
 
-use crate::torch::TorchError;
-use crate::torch::error::Doing;
+use super::TorchError;
+use super::error::Context;
 
-/// The most bytes that a thread keeps.
+/// The most bytes in a thread's pool.
 const BYTES: usize = 32 << 20;
 
 thread_local! {
-    /// Values that nobody reads any more, the latest last.
-    static SPARE: RefCell<Vec<Tensor>> = const { RefCell::new(Vec::new()) };
+    /// Free buffers, the latest last.
+    static POOL: RefCell<Vec<Tensor>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A contiguous tensor on the CPU to which no other handle exists, of numbers that are set to anything.
+/// A contiguous tensor on the CPU to which no other handle exists, with arbitrary contents.
 pub(super) fn take(size: &[i64], kind: Kind) -> Result<Tensor, TorchError> {
-    let doing = || format!("allocating {size:?}");
+    let context = || format!("allocating {size:?}");
     let count = size.iter().product::<i64>();
-    let known = SPARE.with_borrow_mut(|spare| {
+    let known = POOL.with_borrow_mut(|pool| {
         let fits = |t: &Tensor| t.kind() == kind && t.numel() as i64 == count;
-        let place = spare.iter().rposition(fits)?;
-        Some(spare.remove(place))
+        let place = pool.iter().rposition(fits)?;
+        Some(pool.remove(place))
     });
     let tensor = match known {
         Some(known) => known.f_view(size),
         None => Tensor::f_zeros(size, (kind, Device::Cpu)),
     };
-    let tensor = tensor.doing(doing)?;
-    // Where tests run, nobody gets away with reading what was there.
+    let tensor = tensor.context(context)?;
+    // Tests notice a read of what was there.
     #[cfg(debug_assertions)]
-    let tensor = poisoned(tensor).doing(doing)?;
+    let tensor = poisoned(tensor).context(context)?;
     Ok(tensor)
 }
 
@@ -44,21 +45,22 @@ fn poisoned(mut tensor: Tensor) -> Result<Tensor, tch::TchError> {
     }
 }
 
-/// Keeps a tensor to which no other handle exists; the oldest ones go when there are too many.
-pub(super) fn keep(tensor: Tensor) {
+/// Puts a tensor to which no other handle exists into the pool; the oldest ones go when there are too
+/// many.
+pub(super) fn put_back(tensor: Tensor) {
     if tensor.device() != Device::Cpu || !tensor.is_contiguous() {
         return;
     }
     let bytes = |t: &Tensor| t.numel() * t.kind().elt_size_in_bytes();
-    SPARE.with_borrow_mut(|spare| {
-        spare.push(tensor);
-        let mut total: usize = spare.iter().map(bytes).sum();
+    POOL.with_borrow_mut(|pool| {
+        pool.push(tensor);
+        let mut total: usize = pool.iter().map(bytes).sum();
         let mut gone = 0;
         while total > BYTES {
-            total -= spare.get(gone).map_or(total, bytes);
+            total -= pool.get(gone).map_or(total, bytes);
             gone += 1;
         }
-        spare.drain(..gone.min(spare.len()));
+        pool.drain(..gone.min(pool.len()));
     });
 }
 
@@ -70,22 +72,22 @@ mod tests {
     fn memory_is_used_again_for_as_many_numbers_and_is_bounded() {
         let tensor = take(&[2, 3, 4], Kind::Float).unwrap();
         let address = tensor.data_ptr();
-        keep(tensor);
+        put_back(tensor);
         assert_ne!(take(&[24], Kind::Uint8).unwrap().data_ptr(), address);
         let again = take(&[4, 6], Kind::Float).unwrap();
         assert_eq!((again.data_ptr(), again.size()), (address, vec![4, 6]));
         let other = take(&[4, 6], Kind::Float).unwrap();
         assert_ne!(other.data_ptr(), address);
         for _ in 0..3 {
-            keep(Tensor::zeros(
+            put_back(Tensor::zeros(
                 [BYTES as i64 / 2],
                 (Kind::Uint8, Device::Cpu),
             ));
         }
-        keep(Tensor::zeros(
+        put_back(Tensor::zeros(
             [BYTES as i64 + 1],
             (Kind::Uint8, Device::Cpu),
         ));
-        SPARE.with_borrow(|spare| assert!(spare.is_empty()));
+        POOL.with_borrow(|pool| assert!(pool.is_empty()));
     }
 }

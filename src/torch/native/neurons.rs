@@ -1,70 +1,72 @@
-//! Neurons: which loop runs them, and what is written down meanwhile.
+//! Neurons: which kernel runs them, and what is recorded meanwhile.
 #![forbid(unsafe_code)]
 
-use super::{Float, Fresh, Population, Stored, TorchError, Value, drive, numbers_mut, rows};
+use tch::kind::Element;
+
+use super::{
+    Buffer, Float, Population, Record, Stored, TorchError, Value, launch, numbers_mut, rows, signal,
+};
+use crate::kernels::{Elementwise, Epilogue, Extent, Level, Levels, Lif, Recorder, Signal, Target};
 use crate::network::Neuron;
-use crate::torch::activity::Counted;
-use crate::torch::loops::{Drive, Level, Levels, Lif, Sweep, Tail};
-use crate::torch::memory::launch;
 use crate::torch::record::{
-    ChannelRecorder, HistogramRecorder, LeakRecorder, Record, Recorder, StepRecorder,
+    ChannelRecorder, Counted, HistogramRecorder, LeakRecorder, StepRecorder,
 };
 
-/// Does something with a tail.
-pub(super) trait Use<F> {
-    fn with(self, tail: impl Tail<F>);
+/// An accumulation or a value that takes an epilogue of any type.
+pub(super) trait EpilogueUser<F> {
+    /// Runs with the epilogue.
+    fn with(self, epilogue: impl Epilogue<F>);
 }
 
 /// Runs a population over all time steps. Without an input, `out` holds it.
-pub(super) fn neurons<F: Float, O: Stored<F>>(
+pub(super) fn neurons<F: Float + Element, O: Stored<F> + Element>(
     input: Option<&Value>,
-    out: &mut Fresh,
+    out: &mut Buffer,
     population: &Population<'_>,
     record: &mut Record,
 ) -> Result<(), TorchError> {
-    let drive: Drive<'_, F> = drive(input)?;
+    let input: Option<Signal<'_, F>> = input.map(signal).transpose()?;
     let shape = population.shape;
-    let image = shape.height * shape.width * shape.channels;
-    let sweep = Whole {
-        // All images of all time steps are the steps of one long sequence; what looks the same at every time step is
-        // another number at each.
-        drive: match population.batch_leak {
-            true => drive.in_steps(),
-            false => drive,
+    let value = InMemory {
+        // All images of all time steps are the steps of one long sequence; what looks the same at every
+        // time step is another number at each.
+        input: match population.batch_leak {
+            true => input.map(Signal::varying),
+            false => input,
         },
         images: match population.batch_leak {
             true => 1,
             false => population.images,
         },
-        image,
+        image: shape.height * shape.width * shape.channels,
         channels: shape.channels,
     };
-    recorded::<F, O, _>(out, population, record, sweep)
+    recorded::<F, O, _>(out, population, record, value)
 }
 
-/// A tail over a value in memory.
-struct Whole<'a, F> {
+/// A value in memory.
+struct InMemory<'a, F> {
     images: usize,
     image: usize,
     channels: usize,
-    drive: Drive<'a, F>,
+    input: Option<Signal<'a, F>>,
 }
 
-impl<F: Float> Use<F> for Whole<'_, F> {
-    fn with(self, tail: impl Tail<F>) {
-        launch(Sweep {
+impl<F: Float> EpilogueUser<F> for InMemory<'_, F> {
+    fn with(self, epilogue: impl Epilogue<F>) {
+        launch(Elementwise {
             images: self.images,
             image: self.image,
             channels: self.channels,
-            drive: self.drive,
-            tail,
+            input: self.input,
+            epilogue,
         });
     }
 }
 
-/// Makes a population the tail of something, and writes down what the record asks for.
-pub(super) fn recorded<F: Float, O: Stored<F>, U: Use<F>>(
-    out: &mut Fresh,
+/// Makes a population the epilogue of something, and records what was asked for.
+pub(super) fn recorded<F: Float + Element, O: Stored<F> + Element, U: EpilogueUser<F>>(
+    out: &mut Buffer,
     population: &Population<'_>,
     record: &mut Record,
     user: U,
@@ -104,48 +106,51 @@ pub(super) fn recorded<F: Float, O: Stored<F>, U: Use<F>>(
     }
 }
 
-fn leaking<F: Float, O: Stored<F>, R: Recorder<F>, U: Use<F>>(
-    out: &mut Fresh,
+fn leaking<F: Float + Element, O: Stored<F> + Element, R: Recorder<F>, U: EpilogueUser<F>>(
+    out: &mut Buffer,
     population: &Population<'_>,
     recorder: R,
     user: U,
 ) -> Result<(), TorchError> {
     let (steps, images) = (population.steps, population.images);
     match population.batch_leak {
-        false => tail::<F, O, _, _>(out, population, (steps, images), recorder, user),
+        false => epilogue::<F, O, _, _>(out, population, (steps, images), recorder, user),
         true => {
             let inner = recorder;
             let recorder = LeakRecorder { images, inner };
-            tail::<F, O, _, _>(out, population, (steps * images, 1), recorder, user)
+            epilogue::<F, O, _, _>(out, population, (steps * images, 1), recorder, user)
         }
     }
 }
 
-fn tail<F: Float, O: Stored<F>, R: Recorder<F>, U: Use<F>>(
-    out: &mut Fresh,
+fn epilogue<F: Float + Element, O: Stored<F> + Element, R: Recorder<F>, U: EpilogueUser<F>>(
+    out: &mut Buffer,
     population: &Population<'_>,
     (steps, images): (usize, usize),
     recorder: R,
     user: U,
 ) -> Result<(), TorchError> {
-    let sizes = (steps, images, population.shape.channels);
+    let extent = Extent {
+        steps,
+        images,
+        channels: population.shape.channels,
+    };
     let affine = population.affine.map(rows).transpose()?;
-    let mut residual = drive(population.residual)?;
+    let mut residual = population.residual.map(signal).transpose()?;
     if population.batch_leak {
-        residual = residual.in_steps();
+        residual = residual.map(Signal::varying);
     }
-    let out = numbers_mut::<O>(out)?;
+    let target = Target::new(extent, affine, residual, numbers_mut::<O>(out)?);
     match population.neuron {
         Neuron::Lif { tau, threshold } => {
-            let of = (tau, threshold);
-            user.with(Lif::new(sizes, of, affine, residual, out, recorder));
+            user.with(Lif::new(target, (tau, threshold), recorder));
         }
         Neuron::Integer { max, halves, .. } => {
             let level = Level {
                 max: F::of(max as f64),
                 halves,
             };
-            user.with(Levels::new(sizes, level, affine, residual, out, recorder));
+            user.with(Levels::new(target, level, recorder));
         }
     }
     Ok(())

@@ -1,61 +1,45 @@
 //! Integer neurons.
 #![forbid(unsafe_code)]
 
-use super::sweep::{Series, Tail};
-use super::{AffineRows, Drive, Float, Stored, tile_positions};
+use super::epilogue::{Epilogue, Series, Target};
+use super::{Float, Recorder, Stored};
 use crate::network::Halves;
-use crate::torch::record::Recorder;
 
 /// Integer neurons: `round(clamp(x, 0, max))` of `x = scale * x + shift`; output level (+ residual).
-pub(in crate::torch) struct Levels<'a, F, O, R> {
-    steps: usize,
-    images: usize,
-    image: usize,
+#[derive(Debug)]
+pub struct Levels<'a, F, O, R> {
+    target: Target<'a, F, O>,
     level: Level<F>,
-    affine: Option<(Vec<F>, Vec<F>)>,
-    residual: Drive<'a, O>,
-    out: &'a mut [O],
     recorder: R,
     /// Inputs of a tile.
     inputs: Vec<F>,
 }
 
-impl<'a, F: Float, O, R> Levels<'a, F, O, R> {
-    /// `residual`: `Steps` or `Static`; `InPlace` means none. `out`: `[steps, images, positions, channels]`.
-    pub(in crate::torch) fn new(
-        (steps, images, channels): (usize, usize, usize),
-        level: Level<F>,
-        affine: Option<AffineRows<'_, F>>,
-        residual: Drive<'a, O>,
-        out: &'a mut [O],
-        recorder: R,
-    ) -> Self {
-        let positions = tile_positions(channels);
+impl<'a, F: Float, O: Copy, R> Levels<'a, F, O, R> {
+    /// Neurons of a rounding rule.
+    pub fn new(target: Target<'a, F, O>, level: Level<F>, recorder: R) -> Self {
         Levels {
-            steps,
-            images,
-            image: out.len() / (steps * images).max(1),
+            inputs: target.scratch(),
+            target,
             level,
-            affine: affine.map(|a| a.tiled(positions)),
-            residual,
-            out,
             recorder,
-            inputs: vec![F::default(); positions * channels],
         }
     }
 }
 
-/// How an integer neuron rounds.
-#[derive(Clone, Copy)]
-pub(in crate::torch) struct Level<F> {
+/// The rounding of an integer neuron.
+#[derive(Clone, Copy, Debug)]
+pub struct Level<F> {
+    /// The largest level.
     pub max: F,
+    /// The rounding of halves.
     pub halves: Halves,
 }
 
 impl<F: Float> Level<F> {
     /// The level of an input.
     #[inline(always)]
-    pub(in crate::torch) fn of(self, x: F) -> F {
+    pub fn of(self, x: F) -> F {
         let x = if x > F::default() { x } else { F::default() };
         let x = if x < self.max { x } else { self.max };
         match self.halves {
@@ -65,19 +49,19 @@ impl<F: Float> Level<F> {
     }
 }
 
-impl<F: Float, O: Stored<F>, R: Recorder<F>> Tail<F> for Levels<'_, F, O, R> {
+impl<F: Float, O: Stored<F>, R: Recorder<F>> Epilogue<F> for Levels<'_, F, O, R> {
     #[inline(always)]
     fn tile(&mut self, image: usize, start: usize, length: usize, x: Option<Series<'_, F>>) {
-        let (first, step) = (image * self.image + start, self.images * self.image);
-        let residual = self.residual.from(first, step);
-        for t in 0..self.steps {
-            let out = &mut self.out[t * step + first..][..length];
+        let target = &mut self.target;
+        let (first, step, residual) = target.place(image, start);
+        for t in 0..target.extent.steps {
+            let out = &mut target.out[t * step + first..][..length];
             let inputs = &mut self.inputs[..length];
             match x {
                 Some(x) => inputs.copy_from_slice(x.at(t, length)),
                 None => inputs.iter_mut().zip(&*out).for_each(|(i, x)| *i = x.get()),
             }
-            if let Some((a, b)) = &self.affine {
+            if let Some((a, b)) = &target.affine {
                 for ((x, &a), &b) in inputs.iter_mut().zip(a).zip(b) {
                     *x = *x * a + b;
                 }

@@ -1,26 +1,26 @@
-//! Spikes of some images, packed as bits, and how many of them are others in another run: for the spike-flip rate.
+//! Spikes of some images, packed as bits, and how many of them differ in another run: for the
+//! spike-flip rate.
 //!
-//! The float network's spikes on the proxy images are kept for as long as the evaluator lives, a bit for each neuron and
-//! time step (a byte where neurons emit whole numbers); [`LARGEST`] bounds them.
+//! The float network's spikes on the proxy images are kept for as long as the evaluator lives, a bit
+//! for each neuron and time step (a byte where neurons emit whole numbers); [`LARGEST`] bounds them.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
 
-use super::loops::{Float, Level};
-use super::record::Recorder;
+use crate::kernels::{Float, Level, Recorder};
 use crate::network::{Graph, Neuron, Site};
 
 /// Bytes that the float network's spikes may take. Beyond it fewer images are compared.
 const LARGEST: u64 = 256 << 20;
 
-/// Images that can be compared, of so many that are wanted: a function of the graph alone.
-pub(super) fn comparable(graph: &Graph, wanted: usize) -> usize {
+/// The number of images that can be compared, of `wanted`: a function of the graph alone.
+pub(in crate::torch) fn comparable(graph: &Graph, wanted: usize) -> usize {
     let image = bytes(graph, 1).max(1);
     wanted.min(usize::try_from(LARGEST / image).unwrap_or(usize::MAX))
 }
 
-/// Bytes that the spikes of so many images take.
-pub(super) fn bytes(graph: &Graph, images: usize) -> u64 {
+/// Bytes that the spikes of `images` images take.
+pub(in crate::torch) fn bytes(graph: &Graph, images: usize) -> u64 {
     let rows = graph.sites.iter().map(|s| row_bytes(s) as u64);
     rows.sum::<u64>() * (graph.time_steps * images) as u64
 }
@@ -38,29 +38,29 @@ fn row_bytes(site: &Site) -> usize {
     }
 }
 
-/// The spikes of a batch's first images, of every site: `[images, steps, positions, channels]`, each row of an image and
-/// time step from a byte's first bit on.
+/// The spikes of a batch's first images, of every site: `[images, steps, positions, channels]`, each
+/// row of an image and time step from a byte's first bit on.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Packed {
+pub(in crate::torch) struct Packed {
     images: usize,
     steps: usize,
     sites: Vec<Vec<u8>>,
 }
 
-/// What becomes of the spikes of a batch's first images.
+/// The use of the spikes of a batch's first images.
 #[derive(Debug)]
-pub(super) enum Spikes {
-    /// Nobody looks at them.
+pub(in crate::torch) enum Spikes {
+    /// None.
     Ignored,
     /// They are packed.
     Packed(Packed),
-    /// They are compared, and those that are others counted for each site.
+    /// They are compared, and those that differ counted for each site.
     Compared { with: Arc<Packed>, flips: Vec<u64> },
 }
 
 impl Spikes {
-    /// Packs those of so many images.
-    pub(super) fn packed(graph: &Graph, images: usize) -> Self {
+    /// Packs those of the first `images` images.
+    pub(in crate::torch) fn packed(graph: &Graph, images: usize) -> Self {
         let steps = graph.time_steps;
         let site = |s: &Site| vec![0; images * steps * row_bytes(s)];
         Spikes::Packed(Packed {
@@ -71,26 +71,26 @@ impl Spikes {
     }
 
     /// Compares them with those of another run.
-    pub(super) fn compared(with: Arc<Packed>) -> Self {
+    pub(in crate::torch) fn compared(with: Arc<Packed>) -> Self {
         let flips = vec![0; with.sites.len()];
         Spikes::Compared { with, flips }
     }
 
     /// Whether every site has to be seen, whatever is known of it.
-    pub(super) fn need_all(&self) -> bool {
+    pub(in crate::torch) fn need_all(&self) -> bool {
         matches!(self, Spikes::Packed(_))
     }
 
-    /// How many of a site are others.
-    pub(super) fn flips(&self, site: usize) -> u64 {
+    /// How many of a site differ.
+    pub(in crate::torch) fn flips(&self, site: usize) -> u64 {
         match self {
             Spikes::Compared { flips, .. } => flips.get(site).copied().unwrap_or(0),
             Spikes::Ignored | Spikes::Packed(_) => 0,
         }
     }
 
-    /// So many of a site are known to be others.
-    pub(super) fn set_flips(&mut self, site: usize, known: u64) {
+    /// Sets how many of a site differ.
+    pub(in crate::torch) fn set_flips(&mut self, site: usize, known: u64) {
         if let Spikes::Compared { flips, .. } = self
             && let Some(flips) = flips.get_mut(site)
         {
@@ -98,8 +98,8 @@ impl Spikes {
         }
     }
 
-    /// Who sees the potentials of a site.
-    pub(super) fn recorder(&mut self, site: usize, neuron: Neuron) -> SpikeRecorder<'_> {
+    /// The recorder of a site.
+    pub(in crate::torch) fn recorder(&mut self, site: usize, neuron: Neuron) -> SpikeRecorder<'_> {
         let (images, steps, to) = match self {
             Spikes::Ignored => (0, 0, To::Nowhere),
             Spikes::Packed(packed) => {
@@ -133,8 +133,9 @@ impl Spikes {
     }
 }
 
-/// Packs or compares the spikes of one site. Of each image and time step it sees all potentials in order, in pieces.
-pub(super) struct SpikeRecorder<'a> {
+/// The recorder that packs or compares the spikes of one site. Of each image and time step it sees all
+/// potentials in order, in pieces.
+pub(in crate::torch) struct SpikeRecorder<'a> {
     neuron: Neuron,
     images: usize,
     steps: usize,
@@ -155,8 +156,8 @@ enum To<'a> {
 }
 
 impl SpikeRecorder<'_> {
-    /// Sees what the next units of an image emit at a time step.
-    pub(super) fn emitted(&mut self, image: usize, step: usize, levels: &[u8]) {
+    /// Records what the next units of an image emit at a time step.
+    pub(in crate::torch) fn emitted(&mut self, image: usize, step: usize, levels: &[u8]) {
         match self.neuron {
             Neuron::Lif { .. } => self.bits(image, step, levels, |x| *x > 0),
             Neuron::Integer { .. } => self.bytes(image, step, levels, |x| *x),
@@ -261,41 +262,6 @@ impl<F: Float> Recorder<F> for SpikeRecorder<'_> {
     fn end_of_image(&mut self, _: usize) {}
 }
 
-/// The share of neurons that emit something else: the mean over the sites, from the counts over so many images.
-pub(super) fn flip_rate(flips: &[u64], graph: &Graph, images: usize) -> Option<f64> {
-    if images == 0 || graph.sites.is_empty() {
-        return None;
-    }
-    let rate = |(site, flips): (&Site, &u64)| {
-        *flips as f64 / (units(site) * graph.time_steps * images).max(1) as f64
-    };
-    let rates: f64 = graph.sites.iter().zip(flips).map(rate).sum();
-    Some(rates / graph.sites.len() as f64)
-}
-
-/// The mean over images of the Kullback-Leibler divergence of the class probabilities from the float network's, in nats;
-/// both as logits, `[images, classes]`. None without images, and where the numbers are too large for it.
-pub(super) fn divergence(float: &[f64], logits: &[f64], classes: usize) -> Option<f64> {
-    let images = float
-        .chunks_exact(classes.max(1))
-        .zip(logits.chunks_exact(classes.max(1)));
-    let count = images.len();
-    let of_image = |(float, logits): (&[f64], &[f64])| -> f64 {
-        let (p, q) = (log_softmax(float), log_softmax(logits));
-        let terms = p.iter().zip(&q).filter(|(p, _)| p.exp() > 0.0);
-        terms.map(|(p, q)| p.exp() * (p - q)).sum()
-    };
-    let sum: f64 = images.map(of_image).sum();
-    // Never below zero but for rounding.
-    (count > 0 && sum.is_finite()).then(|| (sum / count as f64).max(0.0))
-}
-
-fn log_softmax(logits: &[f64]) -> Vec<f64> {
-    let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = logits.iter().map(|x| (x - most).exp()).sum();
-    logits.iter().map(|x| x - most - sum.ln()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -386,42 +352,5 @@ mod tests {
             }
             prop_assert_eq!(emitted.flips(0), expected);
         }
-
-        /// Never below zero, zero for equal probabilities, and what the definition gives.
-        #[test]
-        fn divergence_is_the_definition(
-            pairs in prop::collection::vec((-20.0..20.0f64, -20.0..20.0f64), 3..30),
-            shift in -500.0..500.0f64,
-        ) {
-            let classes = 3;
-            let pairs = &pairs[..pairs.len() / classes * classes];
-            let (a, b): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
-            let softmax = |x: &[f64]| -> Vec<f64> {
-                let sum: f64 = x.iter().map(|x| x.exp()).sum();
-                x.iter().map(|x| x.exp() / sum).collect()
-            };
-            let mut expected = 0.0;
-            for (a, b) in a.chunks(classes).zip(b.chunks(classes)) {
-                for (p, q) in softmax(a).iter().zip(softmax(b)) {
-                    expected += p * (p / q).ln();
-                }
-            }
-            expected /= (a.len() / classes) as f64;
-            // The same number added to all logits changes nothing.
-            let b: Vec<f64> = b.iter().map(|x| x + shift).collect();
-            let found = divergence(&a, &b, classes).expect("images");
-            prop_assert!((found - expected).abs() < 1e-9 * (1.0 + expected), "{} {}", found, expected);
-            let same: Vec<f64> = a.iter().map(|x| x + shift).collect();
-            prop_assert!(divergence(&a, &same, classes).expect("images") < 1e-12);
-        }
-    }
-
-    #[test]
-    fn no_images_no_divergence() {
-        assert_eq!(divergence(&[], &[], 3), None);
-        assert_eq!(divergence(&[1e308, -1e308], &[-1e308, 1e308], 2), None);
-        // A class that float excludes altogether costs nothing.
-        let found = divergence(&[0.0, -1e4], &[0.0, 0.0], 2).expect("an image");
-        assert!((found - 2f64.ln()).abs() < 1e-12);
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Kernel;
 
-/// The bytes 0 or 1 that eight bits stand for.
+/// The eight numbers 0 or 1 of every byte.
 const BYTES: [[u8; 8]; 256] = {
     let mut bytes = [[0; 8]; 256];
     let mut i = 0;
@@ -18,8 +18,10 @@ const BYTES: [[u8; 8]; 256] = {
     bytes
 };
 
-/// Numbers that are 0 or 1 to bits; the last byte is filled up with zeros.
-pub(in crate::torch) struct ToBits<'a, X> {
+/// Numbers that are 0 or 1 to bits; the last byte is padded with zeros.
+#[derive(Debug)]
+pub struct ToBits<'a, X> {
+    /// The numbers.
     pub input: &'a [X],
     /// One byte for eight numbers.
     pub out: &'a mut [u8],
@@ -51,12 +53,15 @@ impl Kernel for ToBits<'_, f32> {
 }
 
 /// Bits to numbers that are 0 or 1.
-pub(in crate::torch) struct OfBits<'a, X> {
+#[derive(Debug)]
+pub struct FromBits<'a, X> {
+    /// One byte for eight numbers.
     pub input: &'a [u8],
+    /// The numbers.
     pub out: &'a mut [X],
 }
 
-impl Kernel for OfBits<'_, u8> {
+impl Kernel for FromBits<'_, u8> {
     #[inline(always)]
     fn run(self) {
         for (out, &bits) in self.out.chunks_mut(8).zip(self.input) {
@@ -69,7 +74,7 @@ impl Kernel for OfBits<'_, u8> {
     }
 }
 
-impl Kernel for OfBits<'_, f32> {
+impl Kernel for FromBits<'_, f32> {
     #[inline(always)]
     fn run(self) {
         for (out, &bits) in self.out.chunks_mut(8).zip(self.input) {
@@ -100,10 +105,10 @@ mod tests {
             ToBits { input: &floats[..], out: &mut same }.run();
             prop_assert_eq!(&bits, &same);
             let mut back = vec![7u8; spikes.len()];
-            OfBits { input: &bits, out: &mut back }.run();
+            FromBits { input: &bits, out: &mut back }.run();
             prop_assert_eq!(back, spikes);
             let mut back = vec![7f32; floats.len()];
-            OfBits { input: &bits, out: &mut back }.run();
+            FromBits { input: &bits, out: &mut back }.run();
             prop_assert_eq!(back, floats);
         }
     }

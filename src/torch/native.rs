@@ -1,4 +1,4 @@
-//! The executor's own operations on CPU tensors, by the loops of [`super::loops`].
+//! The operations on CPU tensors by native [`kernels`](crate::kernels).
 #![forbid(unsafe_code)]
 
 mod layers;
@@ -10,16 +10,18 @@ use tch::kind::Element;
 use tch::{Kind, Tensor};
 
 use super::TorchError;
-use super::error::Doing;
-use super::loops::{
-    Affine, AffineRows, Attention, Drive, Float, HeadMask, HeadSum, MaxPool, Stored, Sweep,
-    TokenTimeSum,
-};
-use super::memory::{Fresh, launch, numbers, numbers_mut};
-use super::ops::{Native, Operand, Ops, Population, Value};
+use super::buffer::Buffer;
+use super::error::Context;
+use super::ops::{Native, Ops, Population};
 use super::plan::Pool;
 use super::record::Record;
+use super::slices::{numbers, numbers_mut};
+use super::value::{Operand, Value};
 use super::weights::AffineTensors;
+use crate::kernels::{
+    AffineEpilogue, AffineRows, Attention, Elementwise, Extent, Float, HeadMask, HeadSum, MaxPool,
+    Signal, Stored, Target, TokenTimeSum, launch,
+};
 use crate::network::Shape;
 pub(super) use layers::{firing_layer, layer};
 use neurons::neurons;
@@ -63,7 +65,7 @@ fn rows<F: Element>(affine: &AffineTensors) -> Result<AffineRows<'_, F>, TorchEr
 fn owned(x: Operand<'_>) -> Result<Value, TorchError> {
     match x {
         Operand::Own(value) => Ok(value),
-        Operand::Shared(value) => Ok(Value::new(Fresh::copy_of(value.tensor())?, value.steps)),
+        Operand::Shared(value) => Ok(Value::new(Buffer::copy_of(value.tensor())?, value.steps)),
     }
 }
 
@@ -78,26 +80,30 @@ impl Ops for Native {
         affine: Option<&AffineTensors>,
         residual: Option<&Value>,
     ) -> Result<Value, TorchError> {
-        fn run<F: Float>(
+        fn run<F: Float + Element>(
             x: Option<&Value>,
             affine: Option<&AffineTensors>,
             residual: Option<&Tensor>,
             (steps, shape): (usize, Shape),
             residual_steps: usize,
-            out: &mut Fresh,
+            out: &mut Buffer,
         ) -> Result<(), TorchError> {
-            let drive = drive(x)?;
-            let residual = drive_of(residual, residual_steps)?;
-            let out = numbers_mut(out)?;
+            let input = x.map(signal).transpose()?;
+            let residual = residual.map(|r| signal_of(r, residual_steps)).transpose()?;
+            let out = numbers_mut::<F>(out)?;
             let image = shape.height * shape.width * shape.channels;
-            let images = out.len() / (steps * image).max(1);
-            let sizes = (steps, images, shape.channels);
-            launch(Sweep {
-                images,
+            let extent = Extent {
+                steps,
+                images: out.len() / (steps * image).max(1),
+                channels: shape.channels,
+            };
+            let affine = affine.map(rows).transpose()?;
+            launch(Elementwise {
+                images: extent.images,
                 image,
                 channels: shape.channels,
-                drive,
-                tail: Affine::<F>::new(sizes, affine.map(rows).transpose()?, residual, out),
+                input,
+                epilogue: AffineEpilogue(Target::new(extent, affine, residual, out)),
             });
             Ok(())
         }
@@ -130,7 +136,7 @@ impl Ops for Native {
             from: Shape,
             pool: Pool,
             affine: Option<&AffineTensors>,
-            out: &mut Fresh,
+            out: &mut Buffer,
         ) -> Result<(), TorchError>
         where
             X: Element + Copy + Default + PartialOrd + Add<Output = X> + Mul<Output = X>,
@@ -154,7 +160,7 @@ impl Ops for Native {
             None => x.tensor(),
             Some(_) => x.wide()?.tensor,
         };
-        let mut data = Fresh::unset(row_count(x), pool.shape, tensor.kind())?;
+        let mut data = Buffer::unset(row_count(x), pool.shape, tensor.kind())?;
         match tensor.kind() {
             Kind::Uint8 => run::<u8>(tensor, from, pool, affine, &mut data)?,
             kind => by_kind!(kind, run(tensor, from, pool, affine, &mut data))?,
@@ -193,7 +199,10 @@ impl Ops for Native {
     }
 
     fn head_sum(&self, x: &Value, shape: Shape) -> Result<Value, TorchError> {
-        fn run<F: Float, X: Stored<F>>(x: &Tensor, out: &mut Fresh) -> Result<(), TorchError> {
+        fn run<F: Float + Element, X: Stored<F> + Element>(
+            x: &Tensor,
+            out: &mut Buffer,
+        ) -> Result<(), TorchError> {
             let (input, out) = (numbers(x)?, numbers_mut::<F>(out)?);
             launch(HeadSum::<F, X> {
                 width: input.len() / out.len().max(1),
@@ -203,13 +212,13 @@ impl Ops for Native {
             Ok(())
         }
         let kind = x.tensor().kind();
-        let mut data = Fresh::unset(row_count(x), shape, wide_kind(kind))?;
+        let mut data = Buffer::unset(row_count(x), shape, wide_kind(kind))?;
         by_storage!(kind, run(x.tensor(), &mut data))?;
         Ok(Value::new(data, x.steps))
     }
 
     fn head_mask(&self, mask: &Value, x: Operand<'_>, _heads: usize) -> Result<Value, TorchError> {
-        fn run<X>(mask: &Tensor, x: &mut Fresh) -> Result<(), TorchError>
+        fn run<X>(mask: &Tensor, x: &mut Buffer) -> Result<(), TorchError>
         where
             X: Element + Copy + Mul<Output = X>,
         {
@@ -239,12 +248,12 @@ impl Ops for Native {
         heads: usize,
         scale: f64,
     ) -> Result<Value, TorchError> {
-        fn run<F: Float, X: Stored<F>>(
+        fn run<F: Float + Element, X: Stored<F> + Element>(
             [q, k, v]: [&Tensor; 3],
             (channels, shape): (usize, Shape),
             heads: usize,
             scale: f64,
-            out: &mut Fresh,
+            out: &mut Buffer,
         ) -> Result<(), TorchError> {
             launch(Attention::<F, X> {
                 tokens: shape.height * shape.width,
@@ -265,18 +274,18 @@ impl Ops for Native {
             false => [q.wide()?.tensor, k.wide()?.tensor, v.wide()?.tensor],
         };
         let kind = tensors[0].kind();
-        let mut data = Fresh::unset(row_count(q), shape, wide_kind(kind))?;
+        let mut data = Buffer::unset(row_count(q), shape, wide_kind(kind))?;
         let shapes = (shape_of(q).channels, shape);
         by_storage!(kind, run(tensors, shapes, heads, scale, &mut data))?;
         Ok(Value::new(data, q.steps))
     }
 
     fn token_time_sum(&self, x: &Value) -> Result<Value, TorchError> {
-        fn run<F: Float, X: Stored<F>>(
+        fn run<F: Float + Element, X: Stored<F> + Element>(
             x: &Value,
             images: usize,
             channels: usize,
-            out: &mut Fresh,
+            out: &mut Buffer,
         ) -> Result<(), TorchError> {
             launch(TokenTimeSum::<F, X> {
                 divisor: 1.0,
@@ -291,16 +300,16 @@ impl Ops for Native {
         let kind = x.tensor().kind();
         let images = row_count(x) / x.steps.max(1);
         let shape = vector(shape_of(x));
-        let mut data = Fresh::unset(images, shape, wide_kind(kind))?;
+        let mut data = Buffer::unset(images, shape, wide_kind(kind))?;
         by_storage!(kind, run(x, images, shape.channels, &mut data))?;
         Ok(Value::new(data, 1))
     }
 
     fn token_mean(&self, x: &Value) -> Result<Value, TorchError> {
-        fn run<F: Float, X: Stored<F>>(
+        fn run<F: Float + Element, X: Stored<F> + Element>(
             x: &Value,
             from: Shape,
-            out: &mut Fresh,
+            out: &mut Buffer,
         ) -> Result<(), TorchError> {
             launch(TokenTimeSum::<F, X> {
                 divisor: (from.height * from.width) as f64,
@@ -313,7 +322,7 @@ impl Ops for Native {
             Ok(())
         }
         let (kind, from) = (x.tensor().kind(), shape_of(x));
-        let mut data = Fresh::unset(row_count(x), vector(from), wide_kind(kind))?;
+        let mut data = Buffer::unset(row_count(x), vector(from), wide_kind(kind))?;
         by_storage!(kind, run(x, from, &mut data))?;
         Ok(Value::new(data, x.steps))
     }
@@ -338,28 +347,28 @@ fn vector(shape: Shape) -> Shape {
     }
 }
 
-/// The memory to write a result of `steps` time steps to: that of x where it may be used up, has as many and is stored as
-/// the result is, else new memory, and x to read from.
+/// The memory to write a result of `steps` time steps to: that of x where it may be overwritten, has as
+/// many and is stored as the result is, else new memory, and x to read from.
 fn into_or_new(
     x: Operand<'_>,
     steps: usize,
     shape: Shape,
     kind: Kind,
-) -> Result<(Option<Operand<'_>>, Fresh), TorchError> {
+) -> Result<(Option<Operand<'_>>, Buffer), TorchError> {
     match x {
         Operand::Own(value) if value.steps == steps && value.tensor().kind() == kind => {
             Ok((None, value.data))
         }
         x => {
             let images = row_count(x.value()) / x.value().steps.max(1);
-            let data = Fresh::unset(steps * images, shape, kind)?;
+            let data = Buffer::unset(steps * images, shape, kind)?;
             Ok((Some(x), data))
         }
     }
 }
 
-/// What a population adds to its spikes, stored as the result is and with numbers for every step where the state runs on;
-/// none where the value can be used as it is.
+/// The residual of a population, stored as the result is and with numbers for every step where the
+/// state runs on; none where the value can be used as it is.
 fn residual(population: &Population<'_>, kind: Kind) -> Result<Option<Value>, TorchError> {
     let Some(known) = population.residual else {
         return Ok(None);
@@ -378,19 +387,19 @@ fn residual(population: &Population<'_>, kind: Kind) -> Result<Option<Value>, To
 /// A value that is the same at every time step, written out for each of them.
 fn repeated(x: &Value, steps: usize) -> Result<Value, TorchError> {
     let data = x.tensor().f_repeat([steps as i64, 1, 1, 1]);
-    let data = data.doing(|| "repeating a value".to_owned())?;
-    Ok(Value::new(Fresh::new(data), steps))
+    let data = data.context(|| "repeating a value".to_owned())?;
+    Ok(Value::new(Buffer::new(data), steps))
 }
 
-fn drive<F: Element>(value: Option<&Value>) -> Result<Drive<'_, F>, TorchError> {
-    drive_of(value.map(Value::tensor), value.map_or(1, |v| v.steps))
+fn signal<F: Element>(value: &Value) -> Result<Signal<'_, F>, TorchError> {
+    signal_of(value.tensor(), value.steps)
 }
 
-fn drive_of<F: Element>(tensor: Option<&Tensor>, steps: usize) -> Result<Drive<'_, F>, TorchError> {
-    Ok(match tensor {
-        None => Drive::InPlace,
-        Some(tensor) if steps == 1 => Drive::Static(numbers(tensor)?),
-        Some(tensor) => Drive::Steps(numbers(tensor)?),
+fn signal_of<F: Element>(tensor: &Tensor, steps: usize) -> Result<Signal<'_, F>, TorchError> {
+    let numbers = numbers(tensor)?;
+    Ok(match steps {
+        1 => Signal::Constant(numbers),
+        _ => Signal::Varying(numbers),
     })
 }
 

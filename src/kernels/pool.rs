@@ -6,18 +6,29 @@ use std::ops::{Add, Mul};
 use super::{AffineRows, Kernel};
 
 /// Max-pooling of `[rows, height, width, channels]`, of `scale * x + shift` where an affine is given.
-pub(in crate::torch) struct MaxPool<'a, F> {
+#[derive(Debug)]
+pub struct MaxPool<'a, F> {
+    /// Rows of the input.
     pub height: usize,
+    /// Columns of the input.
     pub width: usize,
+    /// Channels.
     pub channels: usize,
+    /// Rows and columns of the window.
     pub kernel: usize,
+    /// Stride, both directions.
     pub stride: usize,
+    /// Padding, both directions.
     pub padding: usize,
+    /// An affine of the input.
     pub affine: Option<AffineRows<'a, F>>,
+    /// `[rows, height, width, channels]`.
     pub input: &'a [F],
     /// `[rows, out_height, out_width, channels]`.
     pub out: &'a mut [F],
+    /// Rows of the result.
     pub out_height: usize,
+    /// Columns of the result.
     pub out_width: usize,
 }
 

@@ -1,64 +1,46 @@
 //! Leaky integrate-and-fire neurons.
 #![forbid(unsafe_code)]
 
-use super::sweep::{Series, Tail};
-use super::{AffineRows, Drive, Float, Stored, tile_positions};
-use crate::torch::record::Recorder;
+use super::epilogue::{Epilogue, Series, Target, Tiled};
+use super::{Float, Recorder, Stored};
 
-/// Leaky integrate-and-fire over all time steps in one sweep of memory:
+/// Leaky integrate-and-fire over all time steps in one pass over memory:
 /// `v += (x - v) / tau`, spike where `v >= threshold`, `v *= 1 - spike`; output spike (+ residual).
-pub(in crate::torch) struct Lif<'a, F, O, R> {
-    steps: usize,
-    images: usize,
-    image: usize,
+#[derive(Debug)]
+pub struct Lif<'a, F, O, R> {
+    target: Target<'a, F, O>,
     decay: Decay<F>,
     threshold: F,
-    affine: Option<(Vec<F>, Vec<F>)>,
-    residual: Drive<'a, O>,
-    out: &'a mut [O],
     recorder: R,
     /// Potentials of a tile.
     potential: Vec<F>,
 }
 
-impl<'a, F: Float, O, R> Lif<'a, F, O, R> {
-    /// `residual`: `Steps` or `Static`; `InPlace` means none. `out`: `[steps, images, positions, channels]`.
-    pub(in crate::torch) fn new(
-        (steps, images, channels): (usize, usize, usize),
-        (tau, threshold): (f64, f64),
-        affine: Option<AffineRows<'_, F>>,
-        residual: Drive<'a, O>,
-        out: &'a mut [O],
-        recorder: R,
-    ) -> Self {
-        let positions = tile_positions(channels);
+impl<'a, F: Float, O: Copy, R> Lif<'a, F, O, R> {
+    /// Neurons of a time constant and a threshold.
+    pub fn new(target: Target<'a, F, O>, (tau, threshold): (f64, f64), recorder: R) -> Self {
         Lif {
-            steps,
-            images,
-            image: out.len() / (steps * images).max(1),
+            potential: target.scratch(),
+            target,
             decay: Decay::new(tau),
             threshold: F::of(threshold),
-            affine: affine.map(|a| a.tiled(positions)),
-            residual,
-            out,
             recorder,
-            potential: vec![F::default(); positions * channels],
         }
     }
 }
 
-impl<F: Float, O: Stored<F>, R: Recorder<F>> Tail<F> for Lif<'_, F, O, R> {
+impl<F: Float, O: Stored<F>, R: Recorder<F>> Epilogue<F> for Lif<'_, F, O, R> {
     #[inline(always)]
     fn tile(&mut self, image: usize, start: usize, length: usize, x: Option<Series<'_, F>>) {
-        let (first, step) = (image * self.image + start, self.images * self.image);
-        let residual = self.residual.from(first, step);
+        let target = &mut self.target;
+        let (first, step, residual) = target.place(image, start);
         let v = &mut self.potential[..length];
         v.fill(F::default());
-        for t in 0..self.steps {
-            let out = &mut self.out[t * step + first..][..length];
+        for t in 0..target.extent.steps {
+            let out = &mut target.out[t * step + first..][..length];
             match x {
-                Some(x) => integrate(v, x.at(t, length), self.affine.as_ref(), self.decay),
-                None => integrate(v, out, self.affine.as_ref(), self.decay),
+                Some(x) => integrate(v, x.at(t, length), target.affine.as_ref(), self.decay),
+                None => integrate(v, out, target.affine.as_ref(), self.decay),
             }
             self.recorder.tile(image, t, v);
             let residual = residual.map(|r| r.at(t, length));
@@ -72,7 +54,7 @@ impl<F: Float, O: Stored<F>, R: Recorder<F>> Tail<F> for Lif<'_, F, O, R> {
 }
 
 /// Division by tau. By a power of two it is the same as multiplying by the inverse, which is faster.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Decay<F> {
     Times(F),
     Over(F),
@@ -93,7 +75,7 @@ impl<F: Float> Decay<F> {
 fn integrate<F: Float, X: Stored<F>>(
     v: &mut [F],
     x: &[X],
-    affine: Option<&(Vec<F>, Vec<F>)>,
+    affine: Option<&Tiled<F>>,
     decay: Decay<F>,
 ) {
     let v = v.iter_mut().zip(x);

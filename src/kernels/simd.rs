@@ -1,0 +1,180 @@
+//! The inner loop of the convolutions, over the vector instructions of a processor.
+//!
+//! Unsafe, because only some processors have the instructions: a value of a [`Simd`] type is the
+//! proof that this one does.
+#![allow(unsafe_code)]
+
+#[cfg(target_arch = "x86_64")]
+pub(super) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod avx512;
+
+use super::Kernel;
+use super::packed::{Operands, Packed};
+
+/// A processor's instructions for sums of products of some operands, for 16 output channels at a
+/// time. A value is the proof that the processor has them.
+pub trait Simd: Copy {
+    /// The number formats that are multiplied.
+    type Operands: Operands;
+    /// Accumulators of 16 output channels.
+    type Sums: Copy;
+    /// Weights of 16 output channels.
+    type Weights: Copy;
+    /// A group of inputs, repeated for every output channel.
+    type Inputs: Copy;
+
+    /// The proof.
+    ///
+    /// # Safety
+    /// The processor must have the instructions.
+    unsafe fn new() -> Self;
+    /// Runs a loop compiled for these instructions.
+    fn launch(self, kernel: impl Kernel);
+    /// Runs a block in tiles of as many positions as the registers hold.
+    fn accumulate(self, block: BlockSums<'_, Self>);
+
+    /// Sums of nothing.
+    ///
+    /// # Safety
+    /// As of [`Simd::new`], here and below.
+    unsafe fn zero(self) -> Self::Sums;
+    /// Sums that begin with a bias.
+    ///
+    /// # Safety
+    /// See [`Simd::zero`].
+    unsafe fn begin(self, bias: &[f32; 16]) -> Self::Sums;
+    /// A vector of weights.
+    ///
+    /// # Safety
+    /// See [`Simd::zero`].
+    unsafe fn load(self, weights: &<Self::Operands as Operands>::Weights) -> Self::Weights;
+    /// A group of inputs for every output channel.
+    ///
+    /// # Safety
+    /// See [`Simd::zero`].
+    unsafe fn broadcast(self, inputs: <Self::Operands as Operands>::Inputs) -> Self::Inputs;
+    /// `sums + inputs * weights`.
+    ///
+    /// # Safety
+    /// See [`Simd::zero`].
+    unsafe fn add(
+        self,
+        sums: Self::Sums,
+        inputs: Self::Inputs,
+        weights: Self::Weights,
+    ) -> Self::Sums;
+    /// Writes sums as f32.
+    ///
+    /// # Safety
+    /// See [`Simd::zero`].
+    unsafe fn store(self, sums: Self::Sums, to: &mut [f32; 16]);
+}
+
+/// The sums of one block of output channels at some places of the input.
+pub struct BlockSums<'a, S: Simd> {
+    /// The proof of the instructions.
+    pub simd: S,
+    /// All weights.
+    pub packed: &'a Packed<S::Operands>,
+    /// The block's index.
+    pub block: usize,
+    /// The input with its border.
+    pub input: &'a [<S::Operands as Operands>::Input],
+    /// Numbers of a row of the input.
+    pub line: usize,
+    /// Where windows begin in the input.
+    pub places: &'a [usize],
+    /// `[places, channels]`.
+    pub sums: &'a mut [f32],
+}
+
+impl<S: Simd> BlockSums<'_, S> {
+    /// Vectors of 16 output channels.
+    pub fn vectors(&self) -> usize {
+        self.packed.blocks[self.block].vectors
+    }
+}
+
+/// A block of `V` vectors, `M` places at a time.
+pub(super) struct Tiles<'a, S: Simd, const M: usize, const V: usize>(pub BlockSums<'a, S>);
+
+impl<S: Simd, const M: usize, const V: usize> Kernel for Tiles<'_, S, M, V> {
+    #[inline(always)]
+    fn run(self) {
+        let BlockSums {
+            simd,
+            packed,
+            block,
+            input,
+            line,
+            places,
+            sums,
+        } = self.0;
+        let block = &packed.blocks[block];
+        let lines = packed.window.kernel;
+        let run = lines * packed.padded_inputs;
+        let groups = run / S::Operands::GROUP;
+        let weights = block.weights.as_chunks::<V>().0;
+        let channels = packed.channels;
+        let last = places.len().saturating_sub(1);
+        // SAFETY: `simd` is the proof of the instructions, in the whole function.
+        let mut begin = [unsafe { simd.zero() }; V];
+        if let Some(bias) = &packed.bias {
+            for (v, begin) in begin.iter_mut().enumerate() {
+                let mut numbers = [0f32; 16];
+                let bias = bias.iter().skip(block.first + 16 * v);
+                numbers.iter_mut().zip(bias).for_each(|(n, &b)| *n = b);
+                // SAFETY: as above.
+                *begin = unsafe { simd.begin(&numbers) };
+            }
+        }
+        for first in (0..places.len()).step_by(M) {
+            // The last places are done twice rather than by other code.
+            let mut rows = [last; M];
+            for m in 0..M {
+                rows[m] = (first + m).min(last);
+            }
+            let mut acc = [begin; M];
+            for l in 0..lines {
+                let weights = &weights[l * groups..][..groups];
+                // Loops instead of closures: those are not always compiled in place.
+                let mut inputs: [&[<S::Operands as Operands>::Inputs]; M] = [&[]; M];
+                for m in 0..M {
+                    let row = &input[places[rows[m]] + l * line..][..run];
+                    inputs[m] = &S::Operands::groups(row)[..groups];
+                }
+                for (k, weights) in weights.iter().enumerate() {
+                    // SAFETY: as above.
+                    unsafe {
+                        let mut w = [simd.load(&weights[0]); V];
+                        for v in 1..V {
+                            w[v] = simd.load(&weights[v]);
+                        }
+                        for m in 0..M {
+                            let x = simd.broadcast(inputs[m][k]);
+                            for v in 0..V {
+                                acc[m][v] = simd.add(acc[m][v], x, w[v]);
+                            }
+                        }
+                    }
+                }
+            }
+            for m in 0..M {
+                for v in 0..V {
+                    let channel = block.first + 16 * v;
+                    let out = &mut sums[rows[m] * channels..][..channels][channel..];
+                    let mut all = [0f32; 16];
+                    // SAFETY: as above.
+                    match out.first_chunk_mut() {
+                        Some(out) => unsafe { simd.store(acc[m][v], out) },
+                        None => {
+                            unsafe { simd.store(acc[m][v], &mut all) };
+                            out.copy_from_slice(&all[..out.len()]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
