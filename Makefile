@@ -2,7 +2,7 @@
 CARGO ?= cargo
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/release/aq4svit
 
-.PHONY: build run test libtorch clean help
+.PHONY: build run test check libtorch clean help
 
 build: libtorch ## build the program: target/release/aq4svit
 	@$(CARGO) build --release --locked
@@ -13,6 +13,11 @@ run: build ## build, then open the demo
 test: libtorch ## run the whole test suite, with and without libtorch
 	$(CARGO) test --locked --no-default-features
 	$(CARGO) test --locked
+
+check: ## format, clippy and the quick tests, without libtorch: what to run before each commit
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --no-default-features --all-targets -- -D warnings
+	$(CARGO) test --locked --no-default-features --lib --test all
 
 libtorch: ## make sure of libtorch only, for plain cargo commands
 	@scripts/setup-libtorch.sh

@@ -17,7 +17,7 @@ use aq4svit::evaluate::{CorrectBits, Verdict};
 use aq4svit::quant::{Allocation, BitWidth};
 use aq4svit::run::Update;
 use aq4svit::search::{CandidateId, Event, Group, Judgement, Move, Origin};
-use aq4svit::tui::model::Model;
+use aq4svit::tui::model::{Model, View};
 use aq4svit::tui::theme::Theme;
 use aq4svit::tui::{Action, update, view};
 use ratatui::Terminal;
@@ -118,17 +118,17 @@ fn main() {
         "frame at 160x48", "median", "first"
     );
     for (name, action) in [
-        ("search", Action::ViewSearch),
-        ("allocation", Action::ViewAllocation),
-        ("gate", Action::ViewGate),
-        ("front", Action::ViewFront),
-        ("membranes", Action::ViewMembranes),
-        ("run", Action::ViewRun),
+        ("search", Action::View(View::Search)),
+        ("allocation", Action::View(View::Allocation)),
+        ("gate", Action::View(View::Gate)),
+        ("front", Action::View(View::Front)),
+        ("membranes", Action::View(View::Membranes)),
+        ("run", Action::View(View::Run)),
     ] {
         update(&mut model, action);
         frames(&mut model, name);
     }
-    update(&mut model, Action::ViewSearch);
+    update(&mut model, Action::View(View::Search));
     update(&mut model, Action::Top);
     let keys: Vec<Duration> = (0..200)
         .map(|_| {

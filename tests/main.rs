@@ -3,14 +3,15 @@
 //! `cargo test --test all search::` runs a part of them. What evaluates needs libtorch; everything
 //! else runs without it, too (`--no-default-features`).
 
+mod architecture;
 mod checkpoint;
 mod cli;
 mod common;
 mod data;
+mod docs;
 mod network;
 mod profile;
 mod quant;
-mod readme;
 mod run;
 mod search;
 mod sources;

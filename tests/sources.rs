@@ -52,3 +52,21 @@ fn every_test_file_is_part_of_the_test_program() {
         );
     }
 }
+
+#[test]
+#[ignore = "until all comments are wrapped"]
+fn comments_are_at_most_100_columns_wide() {
+    let folders = ["src", "tests", "benches", "examples"];
+    for file in folders.into_iter().flat_map(files) {
+        let text = fs::read_to_string(&file).expect("text");
+        for (i, line) in text.lines().enumerate() {
+            let is_comment = line.trim_start().starts_with("//");
+            assert!(
+                !is_comment || line.chars().count() <= 100,
+                "{}:{}: wider than 100 columns",
+                file.display(),
+                i + 1
+            );
+        }
+    }
+}

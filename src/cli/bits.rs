@@ -8,7 +8,7 @@ use crate::network::Graph;
 use crate::profile::{Profile, glob};
 use crate::quant::{Allocation, BitWidth};
 
-/// One `--bits`: patterns of layers with their widths, in order.
+/// The value of one `--bits`: patterns of layers with their bit-widths, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Bits(Vec<(String, BitWidth)>);
 

@@ -13,18 +13,18 @@ use serde::Serialize;
 
 use crate::run::{Order, Script};
 
-/// No command is longer.
+/// The largest length of a command in bytes.
 const LONGEST: u64 = 64 << 10;
-/// How often a file is looked at for new lines.
+/// The interval at which a file is read for new lines.
 const LOOK: Duration = Duration::from_millis(100);
 
 const LONG: &str = "\
-Obey commands from a file, one JSON object per line, as they come (- is standard input); needs --headless or --json
+Apply commands from a file, one JSON object per line, as they arrive (- is standard input); needs --headless or --json
 
-A named pipe and a file that grows are read on until the search ends. Each command is answered by an event, \
+A named pipe and a file that grows are read on until the search ends. Each command is acknowledged by an event, \
 command_accepted or command_refused. With \"after\":N a command waits until the journal holds N events (their `seq`); \
 lines wait for those before them. So a script steers at the same moment on every machine. While the search waits for a \
-command, the next line is obeyed at once. A line that is no command is reported with its number, and the search goes on. \
+command, the next line is applied at once. A line that is no command is reported with its number, and the search continues. \
 Empty lines and lines that begin with # are passed over. One line for each form:
 
 {\"command\":\"pause\"}
@@ -46,7 +46,7 @@ Empty lines and lines that begin with # are passed over. One line for each form:
 /// `--commands`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct CommandArgs {
-    /// Obey commands from a file, one JSON object per line, as they come (- is standard input)
+    /// Apply commands from a file, one JSON object per line, as they arrive (- is standard input)
     #[arg(long, value_name = "FILE", requires = "lines", long_help = LONG)]
     commands: Option<PathBuf>,
 }
@@ -77,7 +77,8 @@ impl fmt::Display for Complaint {
 }
 
 impl CommandArgs {
-    /// What the file holds now, what is wrong with it, and a thread that reads on. Without `--commands` both are empty.
+    /// The script with the commands in the file now, the errors of its lines, and a thread that reads on. Both are empty
+    /// without `--commands`.
     ///
     /// # Errors
     /// When there is no such file, or it cannot be read.
@@ -171,7 +172,7 @@ impl Lines {
         }
     }
 
-    /// Takes what is appended to a file, line by line, for ever.
+    /// Reads the lines appended to a file until the program ends.
     fn follow(&mut self, mut source: impl BufRead) -> io::Result<()> {
         let mut line = Vec::new();
         loop {
@@ -191,7 +192,7 @@ impl Lines {
     }
 
     /// # Errors
-    /// When nobody listens any more.
+    /// When the receiver is gone.
     fn take(&mut self, line: &[u8], whole: bool) -> io::Result<()> {
         self.number += 1;
         let parsed = match (whole, std::str::from_utf8(line)) {

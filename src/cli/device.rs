@@ -14,7 +14,7 @@ pub(crate) struct DeviceArgs {
 }
 
 impl DeviceArgs {
-    /// How to evaluate, with every trick.
+    /// The options of an evaluator, with every optimization.
     pub fn options(&self) -> EvaluatorOptions {
         EvaluatorOptions {
             device: self.device.clone(),
@@ -24,7 +24,7 @@ impl DeviceArgs {
     }
 }
 
-/// Words that may name devices; whether there are such shows later.
+/// A list of names of devices, checked for its form only.
 fn device(text: &str) -> Result<String, String> {
     let is_one = |text: &str| {
         let index = text.strip_prefix("cuda:").map(str::parse::<u16>);

@@ -2,22 +2,21 @@
 
 mod report;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use self::report::Evaluation;
 use super::INTERRUPTED;
 use super::bits::{Bits, allocation};
 use super::device::DeviceArgs;
-use super::output::{json_line, note, print};
+use super::output::{note, show};
 use super::prepared::prepared;
+use super::progress::bar;
 use super::signals::Signals;
 use super::source::{SetArgs, resolve};
-use crate::evaluate::{Cancel, EvaluateError, Split};
+use crate::evaluate::{EvaluateError, Split, percent};
 use crate::run::{self, RunError};
 
 /// Measure a profile's allocation: accuracy, firing rates, energy
@@ -77,18 +76,10 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let affine = prepared.profile.scheme.affine;
     let skipped = splits.skipped.len();
 
-    let cancel = Cancel::default();
-    let signals = signals.watch();
-    let on_signal = cancel.clone();
-    std::thread::spawn(move || signals.recv().map(|_| on_signal.cancel()));
-    let bar = if std::io::stderr().is_terminal() {
-        ProgressBar::new(images as u64)
-    } else {
-        ProgressBar::hidden()
-    };
-    bar.set_style(
-        ProgressStyle::with_template("[{bar:24}] {pos}/{len} images, {msg}, {eta} left")?
-            .progress_chars("=> "),
+    let cancel = signals.cancel();
+    let bar = bar(
+        images as u64,
+        "[{bar:24}] {pos}/{len} images, {msg}, {eta} left",
     );
     let start = std::time::Instant::now();
     let options = args.device.options();
@@ -99,10 +90,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         &cancel,
         &mut |p| {
             bar.set_position(p.done as u64);
-            bar.set_message(format!(
-                "{:.2} %",
-                100.0 * p.correct as f64 / p.done.max(1) as f64
-            ));
+            bar.set_message(format!("{:.2} %", percent(p.correct, p.done)));
         },
     );
     bar.finish_and_clear();
@@ -115,12 +103,8 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         Err(e) => return Err(e.into()),
     };
     let seconds = start.elapsed().as_secs_f64();
-    let evaluation = Evaluation::new(&graph, affine, &allocation, split, &counted)
-        .taking(seconds)
-        .without(skipped);
-    match args.json {
-        true => json_line(&evaluation)?,
-        false => print(&evaluation.text())?,
-    }
+    let mut evaluation = Evaluation::new(&graph, affine, &allocation, (split, seconds), &counted);
+    evaluation.skipped = skipped;
+    show(args.json, &evaluation, || evaluation.text())?;
     Ok(ExitCode::SUCCESS)
 }

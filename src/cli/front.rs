@@ -1,4 +1,4 @@
-//! What a person or a script sees of a run: the flags, the choice, the result.
+//! The front end of a run: the interface, lines of text, or JSON.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use super::output::{json_line, line, note};
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::tricks::TrickArgs;
-use super::{NOTHING_MET, headless, interactive};
+use super::{exit_code, headless, interactive};
 use crate::run::{EvaluatorOptions, Finished, Handle, Summary};
 use crate::text;
 
@@ -47,7 +47,7 @@ impl RunArgs {
     /// How to evaluate.
     pub fn options(&self) -> EvaluatorOptions {
         EvaluatorOptions {
-            // Without tricks, answers of earlier runs are not used either.
+            // Plain runs do not use results of earlier runs either.
             results: (!self.tricks.plain)
                 .then(|| self.results.folder())
                 .flatten(),
@@ -72,7 +72,7 @@ impl RunArgs {
 pub(crate) enum Front {
     /// In the terminal interface.
     Interactive,
-    /// As lines for people.
+    /// As lines of text.
     Lines,
     /// As lines of JSON.
     Json,
@@ -127,9 +127,6 @@ impl Front {
                 line(&text::gate::report(&finished.gate))?;
             }
         }
-        Ok(match finished.is_met() {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::from(NOTHING_MET),
-        })
+        Ok(exit_code(finished.is_met()))
     }
 }

@@ -1,16 +1,16 @@
-//! A run without the interface: lines for people, or the event stream as JSON.
+//! A run without the interface: lines of text, or the event stream as JSON.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use crossbeam_channel::{Receiver, Sender, never, select};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::INTERRUPTED;
 use super::commands::Complaint;
 use super::front::Front;
 use super::output::{Reader, line, note, offer, offer_json};
+use super::progress::bar;
 use super::signals::Signals;
 use crate::evaluate::{Question, Split};
 use crate::journal::Entry;
@@ -51,7 +51,7 @@ pub(crate) fn watch(
             bail!("{why}\nwhat was computed is safe: continue with `aq4svit resume {name}`")
         }
         Ended::Interrupted => "interrupted",
-        Ended::Unread => "nobody reads the output any more",
+        Ended::Unread => "the reader of the output is gone",
     };
     note(&format!(
         "{why}; everything so far is safe: continue with `aq4svit resume {name}`"
@@ -62,7 +62,7 @@ pub(crate) fn watch(
 enum Ended {
     Finished,
     Interrupted,
-    /// Nobody reads what is printed.
+    /// The reader of the output is gone.
     Unread,
     Failed(String),
 }
@@ -78,16 +78,10 @@ struct Watcher {
 
 impl Watcher {
     fn new(json: bool, handle: &Handle) -> Self {
-        let bar = if !json && std::io::stderr().is_terminal() {
-            ProgressBar::new(0)
-        } else {
-            ProgressBar::hidden()
+        let bar = match json {
+            true => ProgressBar::hidden(),
+            false => bar(0, "{spinner} {msg} [{bar:24}] {pos}/{len} images"),
         };
-        if let Ok(style) =
-            ProgressStyle::with_template("{spinner} {msg} [{bar:24}] {pos}/{len} images")
-        {
-            bar.set_style(style.progress_chars("=> "));
-        }
         Watcher {
             json,
             commands: handle.commands.clone(),
@@ -125,7 +119,7 @@ impl Watcher {
         }
     }
 
-    /// Says what is wrong with a line of commands: to people on standard error, to programs in the stream, too.
+    /// Reports an error of a line of commands: as text on standard error, and in the stream of JSON.
     fn complain(&self, complaint: &Complaint) -> Result<Reader> {
         self.bar.suspend(|| note(&complaint.to_string()));
         match self.json {

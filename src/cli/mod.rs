@@ -1,4 +1,4 @@
-//! The commands: one file per subcommand, argument parsing and printing, nothing else.
+//! The commands: one file per subcommand for arguments and output; the work is done by other rooms.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -11,11 +11,12 @@ mod front;
 mod headless;
 mod inspect;
 mod interactive;
-mod numbers;
 mod output;
 mod predict;
 mod prepared;
+mod process;
 mod profiles;
+mod progress;
 mod recognised;
 mod report;
 mod results;
@@ -38,7 +39,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use signals::Signals;
 
 /// Exit code: finished, but nothing met the constraint.
-pub(crate) const NOTHING_MET: u8 = 3;
+const NOTHING_MET: u8 = 3;
 /// Exit code: interrupted; the journal is intact.
 pub(crate) const INTERRUPTED: u8 = 130;
 
@@ -86,6 +87,14 @@ pub fn main() -> ExitCode {
         output::note(&format!("error: {}", output::message(&error)));
         ExitCode::FAILURE
     })
+}
+
+/// The exit code of a finished command, by whether its result meets the constraint.
+fn exit_code(met: bool) -> ExitCode {
+    match met {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(NOTHING_MET),
+    }
 }
 
 fn run(command: Option<Commands>, signals: Signals) -> Result<ExitCode> {

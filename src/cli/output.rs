@@ -1,16 +1,16 @@
-//! Writing to standard output and standard error. A reader who has left and a terminal that is gone are no errors, and
-//! nothing here panics.
+//! Standard output and standard error. A reader who has left and a terminal that is gone are no
+//! errors, and nothing here panics.
 
 use std::io::{self, ErrorKind, Write};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-/// Whether what was written can still be read by somebody.
+/// The state of the reader of standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Reader {
-    /// It can.
+    /// Somebody can read it.
     There,
     /// The reader has left, as `head` does, or the terminal is gone.
     Gone,
@@ -58,14 +58,25 @@ pub fn json_line(object: &impl Serialize) -> Result<()> {
     offer_json(object).map(|_| ())
 }
 
-/// Writes a line to standard error. Where that is not possible there is nobody to tell.
+/// Writes a result to standard output: as one line of JSON, or as text.
+///
+/// # Errors
+/// As [`offer`].
+pub fn show(json: bool, object: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
+    match json {
+        true => json_line(object),
+        false => print(&text()),
+    }
+}
+
+/// Writes a line to standard error; a failure is ignored.
 pub fn note(text: &str) {
     let _ = io::stderr()
         .lock()
         .write_all(format!("{text}\n").as_bytes());
 }
 
-/// An error with its causes, each said once: many messages tell their cause already.
+/// The message of an error with its causes, each one once: many messages include their cause.
 pub fn message(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
@@ -84,9 +95,9 @@ fn heard(written: io::Result<()>) -> io::Result<Reader> {
     }
 }
 
-/// True for an error that says that nobody is there any more.
+/// True for an error of a reader or terminal that is gone.
 pub fn is_gone(error: &io::Error) -> bool {
-    /// What a terminal that was closed gives (EIO).
+    /// The error of a closed terminal (EIO).
     const HUNG_UP: i32 = 5;
     error.kind() == ErrorKind::BrokenPipe || cfg!(unix) && error.raw_os_error() == Some(HUNG_UP)
 }

@@ -1,30 +1,20 @@
-//! Reading what a profile refers to, with a progress bar while images are checked.
-
-use std::io::IsTerminal;
+//! The files of a profile, read with a progress bar while images are checked.
 
 use anyhow::Result;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::note;
+use super::progress::bar;
 use crate::data::Loading;
 use crate::profile::{Paths, Profile};
 use crate::run::{Prepared, RunError};
 
-/// How many skipped images are named.
+/// The most skipped images that are named.
 const NAMED: usize = 10;
 
-/// Reads everything that a profile refers to, the test split where it is wanted. Images that were left out are named
-/// on standard error.
+/// Reads the files of a profile, the test split unless it is not needed. Images that are skipped
+/// are named on standard error.
 pub(crate) fn prepared(profile: Profile, without_test: bool) -> Result<Prepared, RunError> {
-    let bar = match std::io::stderr().is_terminal() {
-        true => ProgressBar::new(0),
-        false => ProgressBar::hidden(),
-    };
-    if let Ok(style) =
-        ProgressStyle::with_template("[{bar:24}] {pos}/{len} images checked, {eta} left")
-    {
-        bar.set_style(style.progress_chars("=> "));
-    }
+    let bar = bar(0, "[{bar:24}] {pos}/{len} images checked, {eta} left");
     let progress = |done: usize, of: usize| {
         bar.set_length(of as u64);
         bar.set_position(done as u64);

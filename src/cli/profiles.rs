@@ -3,7 +3,6 @@
 mod list;
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -12,6 +11,7 @@ use clap::Subcommand;
 use super::output::print;
 use super::source::{SetArgs, library};
 use crate::profile::{Library, Overrides, Profile, ProfileName};
+use crate::text::table::columns;
 
 /// List, show, compare, rename and delete profiles
 #[derive(Clone, Debug, clap::Args)]
@@ -141,21 +141,15 @@ fn diff(library: &Library, a: &str, b: &str) -> Result<String> {
         found.map_or_else(|| "(not set)".to_owned(), |(_, v)| v.clone())
     };
     let keys: BTreeSet<&String> = left.iter().chain(&right).map(|(k, _)| k).collect();
-    let mut rows = vec![[String::new(), a.to_owned(), b.to_owned()]];
+    let mut rows = vec![vec![String::new(), a.to_owned(), b.to_owned()]];
     for key in keys {
         let (x, y) = (find(&left, key), find(&right, key));
         if x != y {
-            rows.push([key.clone(), x, y]);
+            rows.push(vec![key.clone(), x, y]);
         }
     }
     if rows.len() == 1 {
-        return Ok(format!("{a} and {b} say the same\n"));
+        return Ok(format!("{a} and {b} are equal\n"));
     }
-    let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max();
-    let (first, second) = (width(0).unwrap_or(0), width(1).unwrap_or(0));
-    let mut text = String::new();
-    for [key, x, y] in &rows {
-        let _ = writeln!(text, "{key:<first$}  {x:<second$}  {y}");
-    }
-    Ok(text)
+    Ok(columns(&rows, "  ", |_| false))
 }

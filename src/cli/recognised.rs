@@ -5,10 +5,10 @@ use anyhow::{Result, bail};
 use crate::checkpoint::{Candidate, Known, Recognition};
 use crate::profile::Overrides;
 
-/// The keys of `[model]` by which a person can choose among networks that fit.
+/// The keys of `[model]` by which the user can choose among networks that fit.
 const CHOICES: [&str; 3] = ["family", "layout", "size"];
 
-/// The networks that fit, but for those that `--set` rules out.
+/// The networks that fit, without those that `--set` rules out.
 pub fn left<'a>(recognition: &'a Recognition, overrides: &Overrides) -> Vec<&'a Candidate> {
     let agrees = |candidate: &&Candidate| {
         CHOICES.iter().all(|key| {
@@ -23,7 +23,7 @@ pub fn left<'a>(recognition: &'a Recognition, overrides: &Overrides) -> Vec<&'a 
 /// The only network that fits.
 ///
 /// # Errors
-/// Where none does, or several do: then what to say.
+/// Where none fits, or several do.
 pub fn only<'a>(
     origin: &str,
     recognition: &'a Recognition,
@@ -64,19 +64,19 @@ pub fn nearest(recognition: &Recognition) -> String {
     }
 }
 
-/// How to say which network is meant, as in `--set model.layout=dvs or --set model.layout=imagenet`.
+/// The settings that choose one of the networks, as in `--set model.layout=dvs or --set model.layout=imagenet`.
 pub fn choices(candidates: &[&Candidate]) -> String {
     let differing = CHOICES.iter().find(|key| {
         let values: Vec<_> = candidates.iter().map(|c| c.get(key)).collect();
         values.windows(2).any(|pair| pair[0] != pair[1])
     });
     let Some(key) = differing else {
-        return "a profile of its own".to_owned();
+        return "a separate profile".to_owned();
     };
     let values = candidates.iter().filter_map(|c| c.get(key)?.as_str());
     let mut choices: Vec<String> = values.map(|v| format!("--set model.{key}={v}")).collect();
     if choices.len() < candidates.len() {
-        choices.push("a profile of its own".to_owned());
+        choices.push("a separate profile".to_owned());
     }
     choices.join(" or ")
 }
@@ -86,7 +86,7 @@ fn names(candidates: &[&Candidate]) -> String {
     names.join("; ")
 }
 
-/// What was assumed and not set by the person, one sentence each.
+/// The assumptions that the user has not set, one sentence each.
 pub fn assumptions(candidate: &Candidate, overrides: &Overrides) -> Vec<String> {
     let open = candidate
         .settings
@@ -94,7 +94,7 @@ pub fn assumptions(candidate: &Candidate, overrides: &Overrides) -> Vec<String> 
         .filter(|s| overrides.get(&["model", s.key]).is_none());
     let told = open.filter_map(|s| match &s.known {
         Known::Assumed(because) => Some(format!(
-            "the weights do not tell model.{key}, {value} is assumed ({because}); --set model.{key}=... changes it",
+            "the weights do not determine model.{key}, {value} is assumed ({because}); --set model.{key}=... changes it",
             key = s.key,
             value = s.value
         )),

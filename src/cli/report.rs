@@ -11,11 +11,11 @@ use crate::profile::{Paths, write_text};
 use crate::report::Report;
 use crate::run::{self, SENSITIVITY, Summary};
 
-/// What a run found, how, and the evidence: as Markdown, or as one object of JSON
+/// Report the result, settings and evidence of a run: as Markdown, or as one object of JSON
 ///
-/// The result with its interval, settings, every layer's width, accuracy against memory (measured and predicted), the gate's
-/// errors, the commands that were given; and the curves of `aq4svit sensitivity` where they were measured for the same
-/// network, data and quantizer. Nothing is evaluated; a run that goes on may be reported as well.
+/// The result with its interval, settings, bit-widths, the front (measured and predicted), the gate's errors and the
+/// commands; and the curves of `aq4svit sensitivity` where they were measured for the same network, data and quantizer.
+/// Nothing is evaluated; an active run can be reported as well.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A run: its id or its folder (the latest when not given)

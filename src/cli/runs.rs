@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::output::{json_line, line, note};
 use crate::profile::Paths;
-use crate::quant::saving_percent;
+use crate::report::Incumbent;
 use crate::run::{self, Summary};
+use crate::text::table::or_dash;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -34,24 +35,19 @@ struct Row {
 
 impl Row {
     fn new(summary: &Summary) -> Self {
-        let tree = &summary.tree;
-        let incumbent = tree.incumbent.and_then(|i| tree.get(i));
-        let float = tree.settings.as_ref().map(|s| s.space.float_bytes());
+        let incumbent = Incumbent::of(&summary.tree);
+        let incumbent = incumbent.as_ref();
+        let settings = summary.tree.settings.as_ref();
         Row {
             run: summary.header.run.clone(),
             folder: summary.folder.display().to_string(),
             started: summary.header.time.clone(),
-            profile: tree
-                .settings
-                .as_ref()
-                .map_or_else(String::new, |s| s.name.clone()),
+            profile: settings.map_or_else(String::new, |s| s.name.clone()),
             condition: summary.condition.name(),
             evaluations: summary.counters.evaluations,
-            accuracy_drop: incumbent.and_then(|c| c.confirmation).map(|j| j.drop()),
-            memory_bytes: incumbent.map(|c| c.bytes),
-            memory_saving_percent: incumbent
-                .zip(float)
-                .map(|(c, float)| saving_percent(c.bytes, float)),
+            accuracy_drop: incumbent.map(|i| i.accuracy_drop),
+            memory_bytes: incumbent.map(|i| i.memory_bytes),
+            memory_saving_percent: incumbent.map(|i| i.memory_saving_percent),
             seconds: summary.totals.seconds,
         }
     }
@@ -60,17 +56,14 @@ impl Row {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let root = Paths::from_env()?.runs();
     let runs = run::list(&root);
-    if runs.is_empty() && !args.json {
-        line(&format!(
-            "no runs in {} yet: `aq4svit search` starts one",
-            root.display()
-        ))?;
-    }
-    if !runs.is_empty() && !args.json {
-        line(&format!(
-            "{:<40} {:<10} {:>6} {:>9} {:>7} {:>6}",
-            "run", "condition", "drop", "bytes", "saved", "evals"
-        ))?;
+    if !args.json {
+        line(&match runs.is_empty() {
+            true => format!(
+                "no runs in {} yet: `aq4svit search` starts one",
+                root.display()
+            ),
+            false => row(["run", "condition", "drop", "bytes", "saved", "evals"]),
+        })?;
     }
     for (folder, summary) in runs {
         match summary {
@@ -84,15 +77,21 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 impl Row {
     fn text(&self) -> String {
-        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
-        format!(
-            "{:<40} {:<10} {:>6} {:>9} {:>7} {:>6}",
-            self.run,
+        let drop = or_dash(self.accuracy_drop, |d| format!("{d:.2}"));
+        let bytes = or_dash(self.memory_bytes, |b| b.to_string());
+        let saving = or_dash(self.memory_saving_percent, |p| format!("{p:.1} %"));
+        let evaluations = self.evaluations.to_string();
+        row([
+            &self.run,
             self.condition,
-            or_dash(self.accuracy_drop.map(|d| format!("{d:.2}"))),
-            or_dash(self.memory_bytes.map(|b| b.to_string())),
-            or_dash(self.memory_saving_percent.map(|p| format!("{p:.1} %"))),
-            self.evaluations,
-        )
+            &drop,
+            &bytes,
+            &saving,
+            &evaluations,
+        ])
     }
+}
+
+fn row([run, condition, drop, bytes, saving, evaluations]: [&str; 6]) -> String {
+    format!("{run:<40} {condition:<10} {drop:>6} {bytes:>9} {saving:>7} {evaluations:>6}")
 }

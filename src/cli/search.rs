@@ -26,7 +26,7 @@ pub(crate) struct Args {
     profile: Option<String>,
     /// Take the network from this checkpoint, instead of the profile's [model]
     ///
-    /// The weights tell its family and most sizes; what they do not tell is assumed and said. The images come from the
+    /// The weights determine its family and most sizes; the others are assumed and reported. The images come from the
     /// profile or from --set data....
     #[arg(long, value_name = "CHECKPOINT")]
     model_from: Option<PathBuf>,
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// The run's own folder; must not hold a run or a profile yet
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
-    /// Key of what is drawn at random (`search.seed`)
+    /// Seed of all random choices (`search.seed`)
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 }
@@ -123,9 +123,9 @@ fn start(
         },
     };
     match run::possible(&profile.profile) {
-        // Said now, and its nearest miss is the run's result.
+        // Reported now; the result of the run is the closest infeasible candidate.
         Err(RunError::Impossible(Impossible::Memory(why))) if front != Front::Interactive => {
-            note(&format!("nothing can meet this constraint: {why}"));
+            note(&format!("no allocation meets this constraint: {why}"));
         }
         possible => possible.with_context(|| format!("profile {}", source.origin))?,
     }

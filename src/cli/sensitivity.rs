@@ -3,22 +3,23 @@
 mod table;
 
 use std::fs::File;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::INTERRUPTED;
 use super::device::DeviceArgs;
 use super::output::{Reader, note, offer_json, print};
 use super::prepared::prepared;
+use super::progress::bar;
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::source::{SetArgs, resolve};
-use crate::evaluate::{Cancel, EvaluateError, percent};
+use crate::evaluate::{EvaluateError, percent};
 use crate::journal::Fingerprint;
 use crate::profile::Paths;
 use crate::run::{
@@ -28,10 +29,10 @@ use crate::run::{
 
 /// Measure how sensitive each layer is: lowered alone, and kept as float alone
 ///
-/// For every layer and every width of the menu: the drift, and the accuracy drop on the first images of the search split,
-/// of the network in which only this layer has the width (the others are float), and of that in which all but this layer
-/// have it. Then, for every width, what all layers cost together beside the sum of what each costs alone. Pins and [bits] of
-/// the profile are left out. Interrupted, it goes on where it was when the same command is given again.
+/// For every layer and every bit-width of the menu: the drift, and the accuracy drop on the first images of the search
+/// split, of the network in which only this layer has the bit-width (the others are float), and of that in which all but
+/// this layer have it. Then, for every bit-width, the cost of all layers together against the sum of their single costs.
+/// Pins and [bits] of the profile are ignored. After an interruption the same command resumes where it was.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A profile: a file, or the name of a saved or shipped one
@@ -70,7 +71,7 @@ struct Lines {
 }
 
 impl Lines {
-    /// False when nobody reads any more.
+    /// Adds a line; false when the reader is gone.
     fn add(&mut self, line: &impl Serialize) -> Result<bool> {
         self.text += &(serde_json::to_string(line)? + "\n");
         Ok(!self.json || offer_json(line)? == Reader::There)
@@ -110,18 +111,11 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
             Box::new(Recalling::new(inner, stores))
         });
 
-    let cancel = Cancel::default();
-    let signals = signals.watch();
-    let on_signal = cancel.clone();
-    std::thread::spawn(move || signals.recv().map(|_| on_signal.cancel()));
+    let cancel = signals.cancel();
     let points = Point::all(space.layers.len(), &space.menu);
-    let bar = match std::io::stderr().is_terminal() {
-        true => ProgressBar::new(points.len() as u64 + 1),
-        false => ProgressBar::hidden(),
-    };
-    bar.set_style(
-        ProgressStyle::with_template("[{bar:24}] {pos}/{len} measurements, {msg}, {eta} left")?
-            .progress_chars("=> "),
+    let bar = bar(
+        points.len() as u64 + 1,
+        "[{bar:24}] {pos}/{len} measurements, {msg}, {eta} left",
     );
     let mut measuring = Measuring {
         evaluator: &mut *evaluator,
@@ -138,7 +132,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     bar.finish_and_clear();
     let Some(measured) = measured? else {
         note(
-            "interrupted; everything measured so far is safe: the same command goes on from there",
+            "interrupted; everything measured so far is safe: the same command resumes from there",
         );
         return Ok(ExitCode::from(INTERRUPTED));
     };
@@ -165,7 +159,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// All points; none where that was interrupted, or nobody reads any more.
+/// The measurements of all points; none after an interruption or when the reader is gone.
 fn measure(
     measuring: &mut Measuring<'_>,
     points: &[Point],

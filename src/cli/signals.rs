@@ -1,4 +1,4 @@
-//! Signals as messages.
+//! The signals of the process as messages.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +9,11 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator;
 
 use super::{INTERRUPTED, output};
+use crate::evaluate::Cancel;
 use crate::tui::Signal;
 
-/// SIGINT, SIGTERM and SIGHUP of this process. Until somebody watches, each of them ends the process with 130, whatever
-/// it is busy with: there is nothing yet to be wound up.
+/// The signals SIGINT, SIGTERM and SIGHUP of this process. Until they are watched, each ends the process with 130 at
+/// once, because there is nothing to clean up yet.
 #[derive(Debug)]
 pub(crate) struct Signals {
     watched: Arc<AtomicBool>,
@@ -48,6 +49,14 @@ impl Signals {
             })
             .context("cannot catch signals")?;
         Ok(Signals { watched, receiver })
+    }
+
+    /// Watches the signals: the first one cancels an evaluation.
+    pub fn cancel(&self) -> Cancel {
+        let (signals, cancel) = (self.watch(), Cancel::default());
+        let on_signal = cancel.clone();
+        std::thread::spawn(move || signals.recv().map(|_| on_signal.cancel()));
+        cancel
     }
 
     /// From now on they arrive here.

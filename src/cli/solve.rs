@@ -10,10 +10,10 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use super::device::DeviceArgs;
-use super::output::{json_line, line, note, print};
+use super::output::{json_line, note, print, show};
 use super::results::ResultArgs;
 use super::signals::Signals;
-use super::{INTERRUPTED, NOTHING_MET};
+use super::{INTERRUPTED, exit_code};
 use crate::profile::{AccuracyDrop, Constraint, Library, Paths, Pin, Save, parse_size};
 use crate::quant::saving_percent;
 use crate::report::{Bits, FrontLine, basis, bits};
@@ -22,31 +22,31 @@ use crate::search::{
     FrontPoint, Impossible, Prediction, Predictor, Settings, Solution, Unsolved, Wanted,
 };
 
-/// What if: the best allocation by what a run has measured, at once
+/// What if: the best allocation predicted from a run's measurements, at once
 ///
-/// Nothing is evaluated: every layer's width gets a cost from the drifts that the run has measured, costs add up, and the
-/// accuracy drop is fitted to their sum over everything that the run has judged. The answer is the exact optimum of that
-/// prediction, or an allocation that was measured, where that is better. With --confirm it is then evaluated for real. The
-/// pins of the run hold. All of this prediction is ours.
+/// Nothing is evaluated: every bit-width of a layer gets a cost from the drifts that the run has measured, costs add up, and
+/// the accuracy drop is fitted to their sum over all evaluated allocations. The answer is the exact optimum of that
+/// prediction, or a measured allocation where that is better. With --confirm it is then evaluated. The pins of the run
+/// apply. The method of prediction is ours.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("wanted").args(["max_memory", "max_drop", "front"]).multiple(true).required(true)))]
 pub(crate) struct Args {
     /// A run: its id or its folder (the latest when not given)
     run: Option<String>,
-    /// At most so much memory, such as 80KiB
+    /// The largest memory, such as 80KiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_memory: Option<u64>,
-    /// At most so far below float on the search split: percentage points such as 1.5, or a share of float's accuracy such as
+    /// The largest accuracy drop on the search split: percentage points such as 1.5, or a share of float's accuracy such as
     /// '2 %'
     #[arg(long, value_name = "DROP", value_parser = accuracy_drop)]
     max_drop: Option<AccuracyDrop>,
-    /// Keep layers at a width, within widths or at one of several, such as head=8, 'patch_embed1.*=4-8' or '*.q_conv=4/8'
+    /// Pin layers to a bit-width, a range or one of several, such as head=8, 'patch_embed1.*=4-8' or '*.q_conv=4/8'
     #[arg(long, value_name = "GLOB=W")]
     pin: Vec<Pin>,
-    /// All the best allocations, accuracy against memory
+    /// The whole front of accuracy against memory
     #[arg(long, conflicts_with_all = ["max_memory", "max_drop", "confirm", "save"])]
     front: bool,
-    /// At most so many predicted points of the front, evenly over the bytes
+    /// The largest number of predicted points of the front, evenly over the bytes
     #[arg(long, value_name = "N", default_value_t = 40, requires = "front")]
     points: usize,
     /// Evaluate the answer on the whole search split
@@ -74,7 +74,7 @@ fn accuracy_drop(text: &str) -> Result<AccuracyDrop, String> {
     AccuracyDrop::parse(text).ok_or_else(|| wrong.to_owned())
 }
 
-/// An answer as a line of JSON.
+/// A solution as a line of JSON.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "solution")]
 struct Answer {
@@ -84,7 +84,7 @@ struct Answer {
     basis: &'static str,
     accuracy_drop: Option<f64>,
     memory_saving_percent: f64,
-    /// Accuracies that the prediction rests on.
+    /// The number of accuracies behind the prediction.
     measurements: usize,
     bits: Bits,
 }
@@ -117,13 +117,15 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     }
     let solution = match predictor.solve(wanted, pins) {
         Err(Unsolved::NothingMeets(nearest)) => {
-            note("nothing that this run knows or predicts meets that; the nearest:");
-            show(args, settings, &predictor, &nearest)?;
-            return Ok(ExitCode::from(NOTHING_MET));
+            note(
+                "no allocation meets that by measurement or prediction; the closest infeasible one:",
+            );
+            answer(args, settings, &predictor, &nearest)?;
+            return Ok(exit_code(false));
         }
         solution => solution?,
     };
-    show(args, settings, &predictor, &solution)?;
+    answer(args, settings, &predictor, &solution)?;
     if let Some(name) = &args.save {
         let path = save(
             &folder,
@@ -146,17 +148,11 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         note("interrupted");
         return Ok(ExitCode::from(INTERRUPTED));
     };
-    match args.json {
-        true => json_line(&confirmed)?,
-        false => line(&confirmed.to_string())?,
-    }
-    Ok(match confirmed.met {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(NOTHING_MET),
-    })
+    show(args.json, &confirmed, || format!("{confirmed}\n"))?;
+    Ok(exit_code(confirmed.met))
 }
 
-fn show(
+fn answer(
     args: &Args,
     settings: &Settings,
     predictor: &Predictor<'_>,
@@ -164,17 +160,17 @@ fn show(
 ) -> Result<()> {
     let prediction = solution.prediction;
     let saved = saving_percent(prediction.memory_bytes, settings.space.float_bytes());
-    match args.json {
-        true => json_line(&Answer {
-            prediction,
-            basis: basis(&prediction),
-            accuracy_drop: prediction.drop(),
-            memory_saving_percent: saved,
-            measurements: predictor.measurements(),
-            bits: bits(settings, &solution.allocation),
-        }),
-        false => print(&text::answer(settings, predictor, solution, saved)),
-    }
+    let object = Answer {
+        prediction,
+        basis: basis(&prediction),
+        accuracy_drop: prediction.drop(),
+        memory_saving_percent: saved,
+        measurements: predictor.measurements(),
+        bits: bits(settings, &solution.allocation),
+    };
+    show(args.json, &object, || {
+        text::answer(settings, predictor, solution, saved)
+    })
 }
 
 fn show_front(args: &Args, settings: &Settings, front: &[FrontPoint]) -> Result<ExitCode> {
@@ -198,17 +194,12 @@ fn save(
 ) -> Result<PathBuf> {
     let text = std::fs::read_to_string(folder.join(PROFILE)).context("the run's profile")?;
     let target = Library::new(&Paths::from_env()?).path(&name.parse()?);
-    let layers: Vec<&str> = settings
-        .space
-        .layers
-        .iter()
-        .map(|l| l.name.as_str())
-        .collect();
+    let layers = settings.space.layers.iter().map(|l| l.name.as_str());
     let save = Save {
         text: &text,
         folder,
         name: Some(name),
-        layers: &layers,
+        layers: &layers.collect::<Vec<_>>(),
         allocation: &solution.allocation,
         pins,
         constraint: None,

@@ -43,7 +43,7 @@ pub fn resolve(name: &str, set: &SetArgs) -> Result<ResolvedProfile> {
     Ok(library()?.resolve(name, &set.overrides()?)?)
 }
 
-/// Accepts what [`Overrides`] can read; what it means is seen when the profile is known.
+/// A text that [`Overrides`] can read, unchanged; the profile checks its meaning.
 fn readable(text: &str) -> Result<String, String> {
     match Overrides::parse([text], PathBuf::from("/")) {
         Ok(_) => Ok(text.to_owned()),

@@ -10,7 +10,7 @@ use super::signals::Signals;
 use super::source::{SetArgs, library, resolve};
 use super::{INTERRUPTED, resume, search, watch};
 use crate::profile::{DEFAULT, GateMode, Origin, Paths, Pin, Profile, size_text};
-use crate::quant::saving_percent;
+use crate::report::Incumbent;
 use crate::run::{self, RunError, Summary};
 use crate::text;
 use crate::tui;
@@ -65,27 +65,19 @@ fn run_entry(folder: &std::path::Path, summary: &Result<Summary, RunError>) -> R
 }
 
 fn result(summary: &Summary) -> String {
-    let tree = &summary.tree;
-    let nodes = tree.candidates.len();
-    let found = tree
-        .incumbent
-        .and_then(|id| tree.get(id))
-        .zip(tree.settings.as_ref());
-    match found {
-        Some((node, settings)) => {
-            let saved = saving_percent(node.bytes, settings.space.float_bytes());
-            let drop = node.confirmation.map_or(0.0, |j| j.drop());
-            format!(
-                "{}, {saved:.1} % saved, drop {}, {nodes} nodes",
-                text::numbers::bytes(node.bytes),
-                text::numbers::points(drop)
-            )
-        }
+    let nodes = summary.tree.candidates.len();
+    match Incumbent::of(&summary.tree) {
+        Some(found) => format!(
+            "{}, {:.1} % saved, drop {}, {nodes} nodes",
+            text::numbers::bytes(found.memory_bytes),
+            found.memory_saving_percent,
+            text::numbers::points(found.accuracy_drop)
+        ),
         None => format!("{nodes} nodes, nothing confirmed"),
     }
 }
 
-/// The demo first, then what a person has saved, then what else comes with the program.
+/// The demo first, then saved profiles, then the other shipped ones.
 fn profiles(all: &[(String, Origin)]) -> Vec<ProfileEntry> {
     let rank = |(name, origin): &(String, Origin)| match origin {
         Origin::Shipped(_) if name == DEFAULT => 0,
@@ -107,7 +99,7 @@ fn profiles(all: &[(String, Origin)]) -> Vec<ProfileEntry> {
     sorted.into_iter().map(entry).collect()
 }
 
-/// The library, as the form asks it.
+/// The library of profiles behind the form.
 struct Library;
 
 impl Profiles for Library {
@@ -120,7 +112,7 @@ impl Profiles for Library {
         let given = SetArgs { set: set.to_vec() };
         let resolved = resolve(profile, &given).map_err(|e| {
             let why = message(&e);
-            // The person sees the field, not what is made of it.
+            // The form shows the field, not the flag made of it.
             let place =
                 |text: &String| Some(why.strip_prefix(&format!("--set {text}: "))?.to_owned());
             set.iter().find_map(place).unwrap_or(why)
@@ -136,7 +128,7 @@ fn values(profile: &Profile) -> Values {
             .constraint
             .max_memory
             .map_or(String::new(), size_text),
-        strategy: text::strategy(profile.search.strategy).to_owned(),
+        strategy: profile.search.strategy.name().to_owned(),
         gate: match profile.gate.mode {
             GateMode::Adaptive => "adaptive",
             GateMode::Fixed => "fixed",

@@ -1,33 +1,33 @@
-//! `--plain` and the switches of single tricks, on every command that runs a search.
+//! `--plain` and the switches of the optimizations, on every command that runs a search.
 
 use crate::evaluate::Tricks;
 use crate::profile::parse_size;
 
-/// What is not to be saved.
+/// The optimizations to turn off.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrickArgs {
-    /// Turn every speed-up off: same decisions, slower (implies --no-result-cache)
+    /// Turn all optimizations off: same decisions, slower (implies --no-result-cache)
     #[arg(long)]
     pub plain: bool,
-    /// Run every layer of every candidate, also where all layers before it are as they were
+    /// Run every layer of every candidate, also where no layer before it has changed
     #[arg(long)]
     no_prefix_cache: bool,
-    /// Quantize the weights again for every question
+    /// Quantize the weights again for every evaluation
     #[arg(long)]
     no_weight_cache: bool,
     /// Run the layers that see a still image alone at every time step
     #[arg(long)]
     no_static_stem: bool,
-    /// Let libtorch make the sums of whole numbers, in f32, instead of kernels on bytes: both are exact
+    /// Compute integer layers by libtorch in f32 instead of our byte kernels: both are exact
     #[arg(long)]
     no_integer_kernels: bool,
-    /// Run all images that were asked for, also once the verdict is certain
+    /// Run all images of an evaluation, also when its verdict is certain
     #[arg(long)]
     no_early_stop: bool,
-    /// Run a confirmation from the first image on, also those that the screening ran already
+    /// Run a confirmation from the first image, also those that the screening has run
     #[arg(long)]
     no_stored_bits: bool,
-    /// Memory for what is kept between questions: activations, and at most a quarter of it quantized weights
+    /// Memory of the caches: activations, and at most a quarter of it quantized weights
     #[arg(long, value_name = "SIZE", default_value = "2 GiB", value_parser = size)]
     pub cache_memory: u64,
 }

@@ -14,7 +14,7 @@ use crate::profile::Paths;
 use crate::run::{self, Summary};
 use crate::tui::{self, Session};
 
-/// Look at a run without touching it: one that is going on elsewhere, or one that has ended
+/// Follow a run without changing it: one that is active elsewhere, or one that has ended
 ///
 /// Follows its journal. The time slider goes back to any moment, and `p` plays the search
 /// from its start.
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     open(&folder, &signals)
 }
 
-/// Shows a run that cannot be steered from here.
+/// Shows a run that cannot be steered from this screen.
 pub(crate) fn open(folder: &Path, signals: &Signals) -> Result<ExitCode> {
     let paths = Paths::from_env()?;
     let summary = Summary::read(folder)?;
@@ -39,7 +39,7 @@ pub(crate) fn open(folder: &Path, signals: &Signals) -> Result<ExitCode> {
         s.space.layers.iter().map(|l| l.name.clone()).collect()
     });
     let updates = run::follow(folder)?;
-    // Nobody takes commands: the interface gives none.
+    // The interface sends no commands.
     let (commands, _) = unbounded();
     let session = Session {
         run_id: summary.header.run.clone(),

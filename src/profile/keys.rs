@@ -140,7 +140,7 @@ pub(crate) const KEYS: &[Key] = &[
     choice(
         "search",
         "strategy",
-        &["greedy", "beam", "allocate", "exhaustive", "random"],
+        &super::strategies::STRATEGY_NAMES,
         &[],
         "",
     ),

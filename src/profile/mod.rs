@@ -12,7 +12,7 @@
 //! let (profile, _) = Profile::parse_with(text, "demo.toml".as_ref(), &overrides)?;
 //! let graph = profile.graph()?;
 //! assert_eq!(profile.constraint.max_memory, Some(96 * 1024));
-//! assert_eq!(profile.bounds(&graph)?.last().map(Vec::len), Some(1));
+//! assert_eq!(profile.bounds(&graph)?.of(graph.layers.len() - 1).len(), 1);
 //!
 //! let error = Profile::parse("[model]\nfamly = 'qkformer'", "p.toml".as_ref()).unwrap_err();
 //! assert_eq!(error.to_string(), "p.toml:2: unknown key `famly` in [model]; did you mean `family`?");
@@ -40,12 +40,11 @@ mod recognised;
 mod save;
 mod settings;
 mod size;
+mod strategies;
 mod target;
 mod ties;
 
-pub use config::{
-    GateConfig, GateMode, Level, Published, Screening, SearchConfig, Stage, Strategy,
-};
+pub use config::{GateConfig, GateMode, Level, Published, Screening, SearchConfig};
 pub use constraint::{AccuracyDrop, Constraint, ConstraintChange, Objective};
 pub use error::{Place, ProfileError};
 pub use library::{
@@ -58,5 +57,6 @@ pub use recognised::model_section;
 pub use save::{Save, SaveError, pins_as_toml, relocated, write_text};
 pub use settings::{Checkpoint, Profile};
 pub use size::{parse as parse_size, text as size_text};
+pub use strategies::{STRATEGIES, STRATEGY_NAMES, Strategy, StrategyRow};
 pub use target::{TARGETS, Target};
 pub use ties::{Tie, TieError, Tied};

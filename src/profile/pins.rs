@@ -9,7 +9,7 @@ use super::glob;
 use super::nearest::did_you_mean;
 use super::target::Target;
 use super::ties::Tie;
-use crate::quant::{BitWidth, BitWidthError};
+use crate::quant::{BitWidth, BitWidthError, Domains};
 
 /// Which bit-widths all layers whose name matches a pattern may have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -343,7 +343,7 @@ impl Rules<'_> {
     /// # Errors
     /// [`PinError`] for a pin that matches no layer, has its bounds the wrong way round or none of the menu's widths
     /// within them, for a target without one of these, and for rules that together leave a layer no width.
-    pub fn bounds(&self) -> Result<Vec<Vec<BitWidth>>, PinError> {
+    pub fn bounds(&self) -> Result<Domains, PinError> {
         for pin in self.pins {
             check(pin, self.names, self.menu)?;
         }
@@ -358,9 +358,8 @@ impl Rules<'_> {
                 }
             }
         }
-        (0..self.names.len())
-            .map(|layer| self.allowed(layer))
-            .collect()
+        let layers = (0..self.names.len()).map(|layer| self.allowed(layer));
+        Ok(Domains::new(layers.collect::<Result<_, _>>()?))
     }
 
     fn allowed(&self, layer: usize) -> Result<Vec<BitWidth>, PinError> {
@@ -485,11 +484,7 @@ mod tests {
         [2, 4, 6, 8].map(width).to_vec()
     }
 
-    fn bounds(
-        pins: &[Pin],
-        names: &[&str],
-        menu: &[BitWidth],
-    ) -> Result<Vec<Vec<BitWidth>>, PinError> {
+    fn bounds(pins: &[Pin], names: &[&str], menu: &[BitWidth]) -> Result<Domains, PinError> {
         let (ties, target) = (&[], None);
         Rules {
             pins,
@@ -527,9 +522,10 @@ mod tests {
             .bounds()
         };
         let got = of(&[pin("*.q", 4, 8), pin("*.k", 1, 4)]).unwrap();
-        assert_eq!(got[0], [width(8)]);
-        assert_eq!((&got[1], &got[2]), (&vec![width(4)], &vec![width(4)]));
-        assert_eq!(got[3], [2, 4, 6].map(width));
+        assert_eq!(got.of(0), [width(8)]);
+        assert_eq!(got.of(1), [width(4)]);
+        assert_eq!(got.of(2), [width(4)]);
+        assert_eq!(got.of(3), [2, 4, 6].map(width));
         let why = |pins: &[Pin]| of(pins).unwrap_err().to_string();
         assert_eq!(
             why(&[pin("*.q", 6, 8), pin("*.k", 1, 4)]),
@@ -556,10 +552,10 @@ mod tests {
     fn pins_intersect_in_the_menu() {
         let pins = [pin("stage1.*", 3, 8), pin("*.q", 1, 6), pin("head", 8, 8)];
         let got = bounds(&pins, &NAMES, &menu()).unwrap();
-        assert_eq!(got[0], menu());
-        assert_eq!(got[1], [width(4), width(6)]);
-        assert_eq!(got[2], [4, 6, 8].map(width));
-        assert_eq!(got[3], [width(8)]);
+        assert_eq!(got.of(0), menu());
+        assert_eq!(got.of(1), [width(4), width(6)]);
+        assert_eq!(got.of(2), [4, 6, 8].map(width));
+        assert_eq!(got.of(3), [width(8)]);
     }
 
     #[test]
@@ -569,8 +565,8 @@ mod tests {
         };
         let pins = [list("stage1.*", &[8, 2, 4, 4]), pin("*.q", 3, 8)];
         let got = bounds(&pins, &NAMES, &menu()).unwrap();
-        assert_eq!(got[1], [4, 8].map(width));
-        assert_eq!(got[2], [2, 4, 8].map(width));
+        assert_eq!(got.of(1), [4, 8].map(width));
+        assert_eq!(got.of(2), [2, 4, 8].map(width));
         // Any two of the three leave something.
         let three = [
             list("*", &[2, 4]),
@@ -664,7 +660,8 @@ mod tests {
         #[test]
         fn every_allowed_width_is_allowed_by_every_matching_pin(pins in prop::collection::vec(any_pin(), 0..5)) {
             match bounds(&pins, &NAMES, &menu()) {
-                Ok(all) => for (name, widths) in NAMES.iter().zip(all) {
+                Ok(all) => for (layer, name) in NAMES.iter().enumerate() {
+                    let widths = all.of(layer);
                     let naive: Vec<BitWidth> = menu().into_iter()
                         .filter(|w| pins.iter().filter(|p| p.matches(name)).all(|p| p.allows(*w)))
                         .collect();

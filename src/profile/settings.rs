@@ -16,7 +16,7 @@ use super::ties::{self, Tie, Tied};
 use crate::checkpoint::{CheckpointError, Contents};
 use crate::data::DataConfig;
 use crate::network::{Graph, ModelConfig, ModelError};
-use crate::quant::{Allocation, BitWidth, Scheme};
+use crate::quant::{Allocation, BitWidth, Domains, Scheme};
 
 /// Where the weights are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -128,7 +128,7 @@ impl Profile {
     ///
     /// # Errors
     /// [`PinError`].
-    pub fn bounds(&self, graph: &Graph) -> Result<Vec<Vec<BitWidth>>, PinError> {
+    pub fn bounds(&self, graph: &Graph) -> Result<Domains, PinError> {
         let rules = Rules {
             pins: &self.pins,
             ties: &self.ties(graph),

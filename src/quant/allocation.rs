@@ -93,12 +93,6 @@ impl fmt::Display for BitWidth {
 pub struct Allocation(pub Vec<BitWidth>);
 
 impl Allocation {
-    /// True where every layer has one of the widths that it may have, one list a layer.
-    pub fn keeps_to(&self, allowed: &[Vec<BitWidth>]) -> bool {
-        let mut pairs = self.0.iter().zip(allowed);
-        pairs.all(|(width, allowed)| allowed.contains(width))
-    }
-
     /// The same width for every layer.
     pub fn uniform(layers: usize, width: BitWidth) -> Self {
         Allocation(vec![width; layers])

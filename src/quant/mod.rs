@@ -7,6 +7,7 @@
 
 mod affine;
 mod allocation;
+mod domains;
 mod exact;
 mod memory;
 mod packing;
@@ -20,6 +21,7 @@ mod properties;
 
 pub use affine::{ChannelAffine, Normalization};
 pub use allocation::{Allocation, BitWidth, BitWidthError};
+pub use domains::Domains;
 pub use memory::{MemoryModel, saving_percent};
 pub use packing::{PackError, pack, packed_bytes, unpack};
 pub use quantize::{QuantError, Quantized, quantize};

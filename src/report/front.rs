@@ -1,4 +1,4 @@
-//! Points of the front, as lines of JSON.
+//! The points of a front as lines of JSON.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use serde::Serialize;
 use crate::quant::{Allocation, BitWidth, saving_percent};
 use crate::search::{FrontPoint, Prediction, Settings};
 
-/// Every layer's width.
+/// The bit-width of every layer by name.
 pub type Bits = BTreeMap<String, BitWidth>;
 
-/// The widths of an allocation by layer.
+/// The bit-widths of an allocation by the names of the layers.
 pub fn bits(settings: &Settings, allocation: &Allocation) -> Bits {
     let names = settings.space.layers.iter().map(|l| l.name.clone());
     names.zip(allocation.0.iter().copied()).collect()
 }
 
-/// `measured` or `predicted`: where a drop comes from.
+/// The basis of a drop: `measured` or `predicted`.
 pub fn basis(prediction: &Prediction) -> &'static str {
     match prediction.measured {
         Some(measured) if measured.whole => "measured",
@@ -24,25 +24,25 @@ pub fn basis(prediction: &Prediction) -> &'static str {
     }
 }
 
-/// A point of the front.
+/// One point of a front.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename = "front")]
 pub struct FrontLine {
-    /// What is known of it.
+    /// The measurement or prediction.
     #[serde(flatten)]
     pub prediction: Prediction,
-    /// `measured` or `predicted`.
+    /// The basis of the drop: `measured` or `predicted`.
     pub basis: &'static str,
-    /// In percentage points.
+    /// The accuracy drop in percentage points.
     pub accuracy_drop: Option<f64>,
-    /// Of the float network's memory.
+    /// The saving against the float network.
     pub memory_saving_percent: f64,
-    /// Every layer's width.
+    /// The bit-width of every layer.
     pub bits: Bits,
 }
 
 impl FrontLine {
-    /// From a point of a run's front.
+    /// The line for a point of the front of a run.
     pub fn new(point: &FrontPoint, settings: &Settings) -> Self {
         let prediction = point.prediction;
         let float = settings.space.float_bytes();

@@ -6,25 +6,16 @@ use super::{FrontLine, Incumbent, Report};
 use crate::profile::Pin;
 use crate::run::{Curve, Curves, Finished};
 use crate::text::numbers::{count, points};
+use crate::text::table::{markdown, or_dash};
 use crate::text::{self, gate};
 
-/// A table: its head, and rows of as many cells. Columns of which the head ends with `>` are aligned to the right.
+/// Writes a table and an empty line.
 fn table<const N: usize>(
     f: &mut fmt::Formatter<'_>,
-    head: [&str; N],
+    head: &str,
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> fmt::Result {
-    let names = head.map(|h| h.trim_end_matches('>').to_owned());
-    let rules = head.map(|h| String::from(if h.ends_with('>') { "--:" } else { "---" }));
-    for row in [names, rules].into_iter().chain(rows) {
-        let cells = row.map(|cell| cell.replace('|', "\\|"));
-        writeln!(f, "| {} |", cells.join(" | "))?;
-    }
-    writeln!(f)
-}
-
-fn dash<T>(value: Option<T>, shown: impl Fn(T) -> String) -> String {
-    value.map_or_else(|| String::from("-"), shown)
+    writeln!(f, "{}", markdown(head, rows.into_iter().map(Vec::from)))
 }
 
 impl Display for Report {
@@ -32,7 +23,7 @@ impl Display for Report {
         writeln!(f, "# {}: bit-widths by aq4svit\n", self.name)?;
         writeln!(
             f,
-            "Run `{}`, begun {} on {}, {} (aq4svit {}).\n",
+            "Run `{}`, started {} on {}, {} (aq4svit {}).\n",
             self.run, self.started, self.host, self.condition, self.version
         )?;
         self.result(f)?;
@@ -49,10 +40,13 @@ impl Display for Report {
         }
         self.steering(f)?;
         let made = &self.fingerprint;
-        writeln!(f, "## What the numbers depend on\n")?;
+        writeln!(
+            f,
+            "## Fingerprint\n\nThe numbers depend on these parts; runs with equal parts are comparable.\n"
+        )?;
         table(
             f,
-            ["part", "fingerprint"],
+            "part | fingerprint",
             [
                 ["model", &made.model],
                 ["weights", &made.weights],
@@ -80,14 +74,7 @@ impl Report {
         rows.extend(finished.and_then(|finished| test_row(finished, self.images[2])));
         table(
             f,
-            [
-                "split",
-                "images>",
-                "float>",
-                "quantized>",
-                "95 % interval>",
-                "drop, points>",
-            ],
+            "split | images> | float> | quantized> | 95 % interval> | drop, points>",
             rows,
         )?;
         writeln!(
@@ -104,15 +91,15 @@ impl Report {
             "The search chose this result on the search split, so its accuracy there is optimistic; the test split took no \
              part{}.\n",
             match self.images[2] {
-                0 => " (this run has none: keep images back to know)",
+                0 => " (this run has none: give the profile a test split)",
                 _ => "",
             }
         )?;
         let Some(done) = finished else { return Ok(()) };
         writeln!(
             f,
-            "Spent: {} evaluations ({} more known already), {} drift measurements, {} candidates held back, {} audited; \
-             {} layer-forwards ({} without what saves work), {:.1} seconds.\n",
+            "Effort: {} evaluations ({} more cached), {} drift measurements, {} candidates rejected by the gate, {} audited; \
+             {} layer-forwards ({} without optimizations), {:.1} seconds.\n",
             count(done.evaluations),
             count(done.cached),
             count(done.drift_evaluations),
@@ -125,7 +112,7 @@ impl Report {
     }
 
     fn how(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "## How it was searched\n")?;
+        writeln!(f, "## Search settings\n")?;
         let search = &self.search;
         let levels: Vec<&str> = search.levels.iter().map(|l| text::level(*l)).collect();
         writeln!(f, "- Constraint: {}.", self.constraint)?;
@@ -135,7 +122,7 @@ impl Report {
         writeln!(
             f,
             "- Strategy: {}, levels {}, seed {}; screening on {} images, {}.",
-            text::strategy(search.strategy),
+            search.strategy.name(),
             levels.join(", "),
             search.seed,
             count(search.screen as u64),
@@ -153,17 +140,12 @@ impl Report {
             writeln!(f, "- Pins: {}.", pins.join("; "))?;
         }
         for tie in &self.ties {
-            writeln!(
-                f,
-                "- Of one width, `{}`: {}.",
-                tie.name,
-                tie.layers.join(", ")
-            )?;
+            writeln!(f, "- Tied, `{}`: {}.", tie.name, tie.layers.join(", "))?;
         }
         let [calibration, search, test] = self.images.map(|n| count(n as u64));
         writeln!(
             f,
-            "- Images: {calibration} for calibration, {search} to search on, {test} to test.\n"
+            "- Images: {calibration} for calibration, {search} for the search, {test} for the test.\n"
         )
     }
 
@@ -174,15 +156,7 @@ impl Report {
         writeln!(f, "## Bit-widths\n")?;
         table(
             f,
-            [
-                "stage",
-                "block",
-                "layer",
-                "bits>",
-                "weights>",
-                "bytes>",
-                "float bytes>",
-            ],
+            "stage | block | layer | bits> | weights> | bytes> | float bytes>",
             self.allocation.iter().map(|line| {
                 [
                     line.stage.clone(),
@@ -204,20 +178,13 @@ impl Report {
         writeln!(f, "## Accuracy against memory\n")?;
         writeln!(
             f,
-            "What nothing else is known or predicted to beat; predictions are ours, with bounds that nine of ten of this \
-             run's own measurements keep.\n"
+            "The allocations that no other one is measured or predicted to dominate. The predictions are ours; their bounds hold \
+             for nine of ten of this run's measurements.\n"
         )?;
         let rows = self.front.iter().map(row_of_front);
         table(
             f,
-            [
-                "bytes>",
-                "saved>",
-                "drop, points>",
-                "likely",
-                "basis",
-                "candidate",
-            ],
+            "bytes> | saved> | drop, points> | likely | basis | candidate",
             rows,
         )
     }
@@ -226,10 +193,10 @@ impl Report {
         if self.commands.is_empty() {
             return Ok(());
         }
-        writeln!(f, "## Commands given\n")?;
+        writeln!(f, "## Commands\n")?;
         table(
             f,
-            ["event>", "time", "command", "answer"],
+            "event> | time | command | answer",
             self.commands.iter().map(|given| {
                 let answer = match given.accepted {
                     true => given.answer.clone(),
@@ -280,10 +247,10 @@ fn row_of_front(point: &FrontLine) -> [String; 6] {
     [
         count(point.prediction.memory_bytes),
         format!("{:.2} %", point.memory_saving_percent),
-        dash(point.accuracy_drop, points),
+        or_dash(point.accuracy_drop, points),
         match measured {
             Some(_) => String::new(),
-            None => dash(bounds, |(low, high)| {
+            None => or_dash(bounds, |(low, high)| {
                 format!("{} to {}", points(low), points(high))
             }),
         },
@@ -306,7 +273,7 @@ fn sensitivity(f: &mut fmt::Formatter<'_>, curves: &Curves) -> fmt::Result {
         let measured = curves.measured.iter().filter(|m| m.curve == curve);
         table(
             f,
-            ["layer", "bits>", "drop>", "drift>"],
+            "layer | bits> | drop> | drift>",
             measured.map(|m| {
                 [
                     m.layer.clone().unwrap_or_default(),
@@ -319,18 +286,11 @@ fn sensitivity(f: &mut fmt::Formatter<'_>, curves: &Curves) -> fmt::Result {
     }
     writeln!(
         f,
-        "## Interaction\n\nWhat all layers cost together beside the sum of what each costs alone.\n"
+        "## Interaction\n\nThe cost of all layers together against the sum of their single costs.\n"
     )?;
     table(
         f,
-        [
-            "bits>",
-            "drop together>",
-            "sum of drops>",
-            "interaction>",
-            "drift together>",
-            "sum of drifts>",
-        ],
+        "bits> | drop together> | sum of drops> | interaction> | drift together> | sum of drifts>",
         curves.interactions.iter().map(|i| {
             [
                 i.bits.to_string(),

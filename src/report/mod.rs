@@ -1,6 +1,7 @@
-//! A run on paper: what was found, by what settings, and the evidence for it, as data and as Markdown.
+//! The report of a run: its result, settings and evidence, as data and as Markdown.
 //!
-//! Everything comes from the run's journal (and a file of sensitivity measurements); nothing is evaluated.
+//! Everything comes from the journal of the run (and a file of sensitivity measurements); nothing is
+//! evaluated.
 #![forbid(unsafe_code)]
 
 mod front;
@@ -20,16 +21,16 @@ use crate::run::{Curves, Finished, RunError, Summary};
 use crate::search::{CandidateId, Event, GateEvidence, Predictor, Settings, Tree};
 use crate::text::{self, Marks};
 
-/// The most predicted points of the front.
+/// The largest number of predicted points of the front.
 const FRONT: usize = 40;
 
-/// A run, as data: an object of JSON with `type` "report".
+/// The report of a run as data: an object of JSON with `type` "report".
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename = "report")]
 pub struct Report {
     /// The run's id.
     pub run: String,
-    /// When it began, RFC 3339 UTC.
+    /// The time of its start, RFC 3339 UTC.
     pub started: String,
     /// The machine.
     pub host: String,
@@ -37,103 +38,104 @@ pub struct Report {
     pub version: String,
     /// The profile's name.
     pub name: String,
-    /// What the numbers depend on.
+    /// The fingerprint of everything that the numbers depend on.
     pub fingerprint: Fingerprint,
     /// `finished`, `unfinished` or `running`.
     pub condition: &'static str,
-    /// What a result must meet, at the end.
+    /// The constraint at the end of the run.
     pub constraint: Constraint,
-    /// Strategy, levels, screening; `alpha`, `beta` and `indifference` where they are not the usual ones.
+    /// The settings of the search; `alpha`, `beta` and `indifference` where they are not the defaults.
     pub search: SearchConfig,
-    /// What a sequential screening may be wrong in; none where screenings are exact.
+    /// The error probabilities of sequential screening; none where screenings are exact.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub screening: Option<String>,
     /// The gate's settings.
     pub gate: GateConfig,
-    /// Bounds on widths, at the end.
+    /// The pins at the end of the run.
     pub pins: Vec<Pin>,
-    /// Layers of one width.
+    /// The ties: layers of one bit-width.
     pub ties: Vec<Tie>,
-    /// The chip.
+    /// The target chip.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
-    /// Images of the calibration, the search and the test split.
+    /// The numbers of images of the calibration, the search and the test split.
     pub images: [usize; 3],
-    /// The incumbent: the result of a finished run.
+    /// The incumbent; of a finished run its result.
     pub incumbent: Option<Incumbent>,
-    /// The last line of the run; none before it ended.
+    /// The `finished` line of the run; none before its end.
     pub finished: Option<Finished>,
-    /// Every layer of the incumbent.
+    /// The layers of the incumbent.
     pub allocation: Vec<LayerLine>,
-    /// Accuracy against memory, most bytes first.
+    /// The front of accuracy against memory, most bytes first.
     pub front: Vec<FrontLine>,
-    /// How well the gate's decisions hold.
+    /// The evidence for and against the gate.
     pub evidence: GateEvidence,
-    /// Commands that were given.
+    /// The commands that were given.
     pub commands: Vec<Given>,
-    /// Both curves of every layer, where they were measured for this network, data and quantizer.
+    /// The sensitivity curves, where they were measured for this network, data and quantizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sensitivity: Option<Curves>,
 }
 
-/// The best allocation so far.
+/// The incumbent of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Incumbent {
     /// The candidate.
     pub candidate: CandidateId,
-    /// Memory.
+    /// The memory in bytes.
     pub memory_bytes: u64,
-    /// Of the float network's.
+    /// The saving against the float network.
     pub memory_saving_percent: f64,
-    /// On the search split, in percent.
+    /// The accuracy on the search split, in percent.
     pub accuracy: f64,
-    /// Its 95 % interval by Wilson.
+    /// The 95 % interval of the accuracy by Wilson.
     pub accuracy_interval: [f64; 2],
-    /// Float on the same images.
+    /// The float accuracy on the same images.
     pub accuracy_float: f64,
-    /// In percentage points.
+    /// The accuracy drop in percentage points.
     pub accuracy_drop: f64,
-    /// In thresholds.
+    /// The drift in thresholds.
     pub drift: Option<f64>,
 }
 
-/// A layer of the incumbent.
+/// One layer of the incumbent.
 #[derive(Clone, Debug, Serialize)]
 pub struct LayerLine {
-    /// Stage.
+    /// The stage.
     pub stage: String,
-    /// Block.
+    /// The block.
     pub block: String,
-    /// Layer.
+    /// The name of the layer.
     pub layer: String,
-    /// Its width.
+    /// The bit-width.
     pub bits: BitWidth,
-    /// Its weights.
+    /// The number of weights.
     pub weights: u64,
-    /// Its memory: packed weights and affine.
+    /// The memory: packed weights and affine.
     pub memory_bytes: u64,
-    /// As float.
+    /// The memory as float.
     pub memory_float_bytes: u64,
 }
 
-/// A command, in words.
+/// A command and its answer, as text.
 #[derive(Clone, Debug, Serialize)]
 pub struct Given {
     /// The event's number.
     pub seq: u64,
     /// RFC 3339 UTC.
     pub time: String,
-    /// What was asked.
+    /// The command.
     pub command: String,
-    /// What was answered.
+    /// The answer.
     pub answer: String,
-    /// False where it was refused.
+    /// False for a refused command.
     pub accepted: bool,
 }
 
 impl Report {
-    /// Of a run's summary and the entries of its journal; with measurements of single layers from `sensitivity`, a file,
-    /// where there is one that is of the same network, data and quantizer. None before the run has its first event.
+    /// The report of a run from its summary and the entries of its journal, with the measurements in
+    /// the file `sensitivity` where they are of the same network, data and quantizer. None before
+    /// the first event of the run.
     ///
     /// # Errors
     /// [`RunError::Measurements`] for a file that cannot be read.
@@ -182,7 +184,7 @@ impl Report {
                 settings.search_images,
                 settings.test_images,
             ],
-            incumbent: incumbent(tree, settings),
+            incumbent: Incumbent::of(tree),
             finished: Finished::new(tree, *counters, *totals, &summary.folder),
             allocation: allocation(tree, settings),
             front: front.iter().map(|p| FrontLine::new(p, settings)).collect(),
@@ -193,20 +195,24 @@ impl Report {
     }
 }
 
-fn incumbent(tree: &Tree, settings: &Settings) -> Option<Incumbent> {
-    let candidate = tree.get(tree.incumbent?)?;
-    let confirmed = candidate.confirmation?;
-    let (low, high) = wilson_95(confirmed.correct, confirmed.images);
-    Some(Incumbent {
-        candidate: candidate.id,
-        memory_bytes: candidate.bytes,
-        memory_saving_percent: saving_percent(candidate.bytes, settings.space.float_bytes()),
-        accuracy: confirmed.accuracy(),
-        accuracy_interval: [100.0 * low, 100.0 * high],
-        accuracy_float: percent(confirmed.float_correct, confirmed.images),
-        accuracy_drop: confirmed.drop(),
-        drift: candidate.drift,
-    })
+impl Incumbent {
+    /// The incumbent of a search tree; none before a confirmation is met.
+    pub fn of(tree: &Tree) -> Option<Self> {
+        let candidate = tree.get(tree.incumbent?)?;
+        let float = tree.settings.as_ref()?.space.float_bytes();
+        let confirmed = candidate.confirmation?;
+        let (low, high) = wilson_95(confirmed.correct, confirmed.images);
+        Some(Incumbent {
+            candidate: candidate.id,
+            memory_bytes: candidate.bytes,
+            memory_saving_percent: saving_percent(candidate.bytes, float),
+            accuracy: confirmed.accuracy(),
+            accuracy_interval: [100.0 * low, 100.0 * high],
+            accuracy_float: percent(confirmed.float_correct, confirmed.images),
+            accuracy_drop: confirmed.drop(),
+            drift: candidate.drift,
+        })
+    }
 }
 
 fn allocation(tree: &Tree, settings: &Settings) -> Vec<LayerLine> {

@@ -10,10 +10,10 @@ use crate::checkpoint::StateDict;
 use crate::data::{self, Loading, Splits};
 use crate::evaluate::{Cancel, Evaluator, Progress, Split, Statistics, Tricks};
 use crate::journal::Fingerprint;
-use crate::network::{Graph, LayerId};
+use crate::network::Graph;
 use crate::profile::{Paths, Profile, Target};
-use crate::quant::{Allocation, BitWidth, MemoryModel};
-use crate::search::{Restricted, Settings, Space, SpaceLayer};
+use crate::quant::{Allocation, MemoryModel};
+use crate::search::{Restricted, Settings, Space};
 
 /// Raised when a graph or an executor changes what a run's numbers mean.
 const GRAPH_VERSION: u32 = 1;
@@ -121,7 +121,7 @@ impl Prepared {
         let folder = Path::new("/");
         let splits = data::load_with(profile.need_data()?, folder, &profile.model, loading)?;
         let settings = settings(&profile, &graph, &splits);
-        settings.allowed(&settings.pins)?;
+        settings.domains(&settings.pins)?;
         Ok(Prepared {
             profile,
             graph,
@@ -214,29 +214,7 @@ fn settings(profile: &Profile, graph: &Graph, splits: &Splits) -> Settings {
 /// A graph as the search sees it.
 pub fn space(profile: &Profile, graph: &Graph) -> Space {
     let memory = MemoryModel::of(graph, profile.scheme.affine);
-    let layer = |(i, layer): (usize, &crate::network::Layer)| {
-        let id = LayerId(i as u32);
-        let block = &graph.blocks[layer.block.index()];
-        SpaceLayer {
-            name: layer.name.clone(),
-            stage: graph.stages[block.stage.index()].name.clone(),
-            block: block.name.clone(),
-            weights: layer.weights() as u64,
-            bytes: profile
-                .menu
-                .iter()
-                .map(|w| memory.layer_bytes(id, *w))
-                .collect(),
-            float_bytes: memory.layer_bytes(id, BitWidth::FLOAT),
-        }
-    };
-    Space {
-        layers: graph.layers.iter().enumerate().map(layer).collect(),
-        menu: profile.menu.clone(),
-        fixed_bytes: memory.fixed_bytes(),
-        ties: profile.ties(graph),
-        sites: graph.sites.iter().map(|s| s.name.clone()).collect(),
-    }
+    Space::of(graph, &memory, &profile.menu, profile.ties(graph))
 }
 
 /// Checks that some allocation keeps to everything that a profile says of a search; needs neither weights nor images.

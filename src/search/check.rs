@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::engine::Engine;
-use super::level::brought_to;
 use super::phases::Phase;
 use super::undo::Inverse;
 use super::{Candidate, CandidateId, Command, Move, State, StopReason};
-use crate::quant::{Allocation, BitWidth};
+use crate::quant::{Allocation, BitWidth, Domains};
 
 /// What an accepted command still has to do once its acknowledgement is journalled.
 pub(super) enum Effect {
@@ -22,7 +21,7 @@ pub(super) enum Effect {
     /// Let a resumed branch take part.
     TakeUp(CandidateId),
     /// Bring everything within these widths.
-    Repin(Vec<Vec<BitWidth>>),
+    Repin(Domains),
     /// Decide again under the constraint now in force.
     Rejudge,
     /// Finish with the incumbent.
@@ -58,13 +57,13 @@ impl Engine {
             Command::SetBits { candidate, change } => self.check_set_bits(*candidate, change),
             Command::SetLayers { candidate, bits } => self.check_set_layers(*candidate, bits),
             Command::Pin { pin } => {
-                let allowed = self.settings.pinned(&self.tree.pins, pin)?;
+                let domains = self.settings.pinned(&self.tree.pins, pin)?;
                 let note = format!("{} pinned to {}", pin.pattern, pin.describe());
-                Ok((note, Effect::Repin(allowed)))
+                Ok((note, Effect::Repin(domains)))
             }
             Command::Unpin { pattern } => {
-                let allowed = self.settings.unpinned(&self.tree.pins, pattern)?;
-                Ok((format!("{pattern} is free"), Effect::Repin(allowed)))
+                let domains = self.settings.unpinned(&self.tree.pins, pattern)?;
+                Ok((format!("{pattern} is free"), Effect::Repin(domains)))
             }
             Command::Constrain { change } => {
                 let constraint = self.tree.constrained(change)?;
@@ -116,7 +115,7 @@ impl Engine {
             Inverse::Withdraw { candidate, made } => {
                 let note = match made {
                     true => format!("took {candidate} back: it will not be expanded"),
-                    false if self.by_hand.contains(candidate) => {
+                    false if self.manual.contains(*candidate) => {
                         format!("{candidate} is not waiting any more")
                     }
                     false => format!("{candidate} was judged already: that stands"),
@@ -187,7 +186,7 @@ impl Engine {
             return Err(format!("the network has no {}", change.group));
         }
         self.check_width(change.bits)?;
-        let allocation = brought_to(&parent.allocation, &members, &self.allowed, change.bits);
+        let allocation = self.domains.with(&parent.allocation, &members, change.bits);
         if allocation == parent.allocation {
             return Err(format!(
                 "{} is at {} already, or pinned",
@@ -220,7 +219,7 @@ impl Engine {
                     ));
                 }
             }
-            allocation = brought_to(&allocation, &space.tied(i), &self.allowed, *width);
+            allocation = self.domains.with(&allocation, &space.tied(i), *width);
         }
         if allocation == parent.allocation {
             return Err(format!("that is {id} itself: choose other widths"));
@@ -269,18 +268,18 @@ impl Engine {
         {
             let layer = &self.settings.space.layers[held].name;
             return Err(format!(
-                "{id} itself breaks the pin of {layer}: choose a candidate that keeps to the pins"
+                "{id} itself breaks the pin of {layer}: choose a candidate that satisfies the pins"
             ));
         }
-        match self.twin(&allocation) {
-            Some(twin) if twin.pruned => Err(format!(
+        match self.duplicate(&allocation) {
+            Some(duplicate) if duplicate.pruned => Err(format!(
                 "that is {}, which is pruned: resume it first",
-                twin.id
+                duplicate.id
             )),
-            Some(twin) if self.by_hand.contains(&twin.id) => {
-                Err(format!("that is {}, already waiting", twin.id))
+            Some(duplicate) if self.manual.contains(duplicate.id) => {
+                Err(format!("that is {}, already waiting", duplicate.id))
             }
-            Some(twin) => self.check_twin(twin),
+            Some(duplicate) => self.check_duplicate(duplicate),
             None => {
                 let note = format!(
                     "made #{} from {id}: judged at once",
@@ -291,9 +290,9 @@ impl Engine {
         }
     }
 
-    fn check_twin(&self, twin: &Candidate) -> Result<(String, Effect), String> {
-        let id = twin.id;
-        match (twin.state(), self.eligible_base()) {
+    fn check_duplicate(&self, duplicate: &Candidate) -> Result<(String, Effect), String> {
+        let id = duplicate.id;
+        match (duplicate.state(), self.eligible_base()) {
             (State::Proposed | State::Measured | State::HeldBack, _) => {
                 Ok((format!("that is {id}: judged at once"), Effect::Judge(id)))
             }
@@ -303,7 +302,7 @@ impl Engine {
             (State::Passed | State::Confirmed, Some(base)) if base.id == id => {
                 Err(format!("that is {id}, the base itself"))
             }
-            (State::Passed | State::Confirmed, Some(base)) if base.bytes <= twin.bytes => {
+            (State::Passed | State::Confirmed, Some(base)) if base.bytes <= duplicate.bytes => {
                 Err(format!(
                     "that is {id}, which passed already and is no smaller than the base {}: prune what was made of it to go back",
                     base.id

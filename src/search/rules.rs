@@ -1,16 +1,17 @@
-//! Changes of the rules a search keeps to: what each one makes of them, or why it is refused. The engine asks before it
-//! obeys, and an interface while a person types.
+//! Changes of the rules of a search: what each one makes of them, or why it is refused. The engine
+//! asks before it obeys, and an interface while the user types.
 
 use super::{Settings, Tree};
 use crate::profile::{Constraint, ConstraintChange, Pin};
-use crate::quant::BitWidth;
+use crate::quant::Domains;
 
 impl Settings {
-    /// The widths each layer may have once a pin holds; it takes the place of the one of its pattern.
+    /// The widths each layer may have once a pin holds; it takes the place of the one of its
+    /// pattern.
     ///
     /// # Errors
     /// Why it is refused, in words.
-    pub fn pinned(&self, pins: &[Pin], pin: &Pin) -> Result<Vec<Vec<BitWidth>>, String> {
+    pub fn pinned(&self, pins: &[Pin], pin: &Pin) -> Result<Domains, String> {
         self.searchable_under(&with(pins, std::slice::from_ref(pin)))
     }
 
@@ -18,7 +19,7 @@ impl Settings {
     ///
     /// # Errors
     /// Why it is refused, in words.
-    pub fn unpinned(&self, pins: &[Pin], pattern: &str) -> Result<Vec<Vec<BitWidth>>, String> {
+    pub fn unpinned(&self, pins: &[Pin], pattern: &str) -> Result<Domains, String> {
         let left: Vec<Pin> = pins
             .iter()
             .filter(|p| p.pattern != pattern)
@@ -30,10 +31,10 @@ impl Settings {
         self.searchable_under(&left)
     }
 
-    fn searchable_under(&self, pins: &[Pin]) -> Result<Vec<Vec<BitWidth>>, String> {
-        let allowed = self.allowed(pins).map_err(|e| e.to_string())?;
-        let few_enough = self.few_enough(&allowed);
-        few_enough.map_err(|e| e.to_string()).map(|()| allowed)
+    fn searchable_under(&self, pins: &[Pin]) -> Result<Domains, String> {
+        let domains = self.domains(pins).map_err(|e| e.to_string())?;
+        let few_enough = self.few_enough(&domains);
+        few_enough.map_err(|e| e.to_string()).map(|()| domains)
     }
 }
 

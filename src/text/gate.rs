@@ -1,26 +1,23 @@
-//! What speaks for the gate and against it, as people read it.
+//! The evidence for and against the gate, as text.
 
 use crate::evaluate::Bounded;
 use crate::profile::{GateConfig, GateMode};
 use crate::search::{GateEvidence, Verdicts};
 
-/// By which rule it decides.
+/// The rule by which the gate decides.
 pub fn rule(gate: &GateConfig) -> String {
-    let audited = format!("{} of those held back are audited", gate.audit);
+    let audited = format!("a share of {} of the rejected is audited", gate.audit);
     match gate.mode {
         GateMode::Adaptive => format!(
-            "adaptive: held back below a fitted chance of {} to meet the constraint, after {} verdicts; {audited}",
+            "adaptive: rejected below a fitted chance of {} to meet the constraint, after {} verdicts; {audited}",
             gate.min_chance, gate.warm_up
         ),
-        GateMode::Fixed => format!(
-            "fixed: held back above a drift of {}; {audited}",
-            gate.limit
-        ),
+        GateMode::Fixed => format!("fixed: rejected above a drift of {}; {audited}", gate.limit),
         GateMode::Off => String::from("off: everything is evaluated"),
     }
 }
 
-/// Of all that meet the constraint, how many the gate holds back.
+/// The false rejection rate: the share of good candidates that the gate rejects.
 pub fn false_rejections(evidence: &GateEvidence) -> String {
     let Some(share) = evidence.false_rejection else {
         let audits = evidence.audited.judged();
@@ -37,7 +34,7 @@ pub fn false_rejections(evidence: &GateEvidence) -> String {
     )
 }
 
-/// `12 met, 11 not met`, and how many are open.
+/// The counts of verdicts: `12 met, 11 not met`, and how many are open.
 pub fn verdicts(verdicts: Verdicts) -> String {
     let open = match verdicts.open {
         0 => String::new(),
@@ -57,7 +54,7 @@ pub fn correlation(found: Option<Bounded>) -> String {
     }
 }
 
-/// All of it, as the last lines of a search.
+/// The whole evidence, as the last lines of a search.
 pub fn report(evidence: &GateEvidence) -> String {
     let GateEvidence {
         passed,
@@ -68,7 +65,7 @@ pub fn report(evidence: &GateEvidence) -> String {
     } = evidence;
     let mut lines = vec![
         format!(
-            "gate: {} passed ({}), {held_back} held back, {} audited ({})",
+            "gate: {} passed ({}), {held_back} rejected, {} audited ({})",
             passed.all(),
             verdicts(*passed),
             audited.all(),
@@ -76,7 +73,7 @@ pub fn report(evidence: &GateEvidence) -> String {
         ),
         format!("  {}", false_rejections(evidence)),
         format!(
-            "  rank correlation with the drop measured of {evaluated} allocations, and its 95 % interval:"
+            "  rank correlation with the measured drop of {evaluated} allocations, and its 95 % interval:"
         ),
         format!(
             "  {:<13} {:>5}  {:<18} {}",

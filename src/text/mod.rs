@@ -2,42 +2,44 @@
 #![forbid(unsafe_code)]
 
 pub mod gate;
+pub mod glossary;
 pub mod numbers;
+pub mod table;
 
 use crate::evaluate::{Verdict, percent};
-use crate::profile::{ConstraintChange, GateMode, Level, Screening, SearchConfig, Strategy};
+use crate::profile::{ConstraintChange, GateMode, Level, Screening, SearchConfig};
 use crate::search::{
-    Candidate, CandidateId, Command, Event, GateDecision, GateReason, Group, Judgement, Origin,
-    StopReason, Tree,
+    Candidate, CandidateId, CloseReason, Command, Event, GateDecision, GateReason, Group,
+    Judgement, Origin, Settings, StopReason, Tree,
 };
 use numbers::{bytes, count, drift, drift_change, points};
 
-/// How much an event matters to a person.
+/// The importance of an event to the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Importance {
-    /// A step on the way.
+    /// An intermediate step.
     Detail,
-    /// It decides something.
+    /// A decision of the search.
     Decision,
-    /// It changes the result, or a person did it.
+    /// A change of the result, or an action of the user.
     Milestone,
-    /// Something is wrong.
+    /// An error or a refusal.
     Problem,
 }
 
-/// Signs between words.
+/// The symbols that stand between words, as the terminal can show them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marks {
-    /// Becomes.
+    /// The arrow of a change.
     pub arrow: &'static str,
-    /// At most.
+    /// Less than or equal.
     pub at_most: &'static str,
-    /// At least.
+    /// Greater than or equal.
     pub at_least: &'static str,
 }
 
 impl Marks {
-    /// For every terminal and file.
+    /// The ASCII symbols, for files and terminals without Unicode.
     pub const ASCII: Marks = Marks {
         arrow: "->",
         at_most: "<=",
@@ -45,7 +47,7 @@ impl Marks {
     };
 }
 
-/// A candidate in a few words: `#12 stage2 -> 4`.
+/// The title of a candidate: `#12 stage2 -> 4`.
 pub fn title(tree: &Tree, id: CandidateId, marks: Marks) -> String {
     match tree.get(id) {
         Some(candidate) => format!("{id} {}", change(candidate, marks)),
@@ -53,24 +55,46 @@ pub fn title(tree: &Tree, id: CandidateId, marks: Marks) -> String {
     }
 }
 
-/// What a candidate changed: `stage2 -> 4`; where that is no single move, where it comes from.
+/// The change that made a candidate: `stage2 -> 4`; for other than single moves, its origin.
 pub fn change(candidate: &Candidate, marks: Marks) -> String {
-    if let Some(change) = &candidate.change {
-        return format!("{} {} {}", change.group, marks.arrow, change.bits);
+    match &candidate.change {
+        Some(change) => format!("{} {} {}", change.group, marks.arrow, change.bits),
+        None => origin(candidate.origin).title.to_owned(),
     }
-    String::from(match candidate.origin {
-        Origin::Start => "start",
-        Origin::Lowest => "smallest widths",
-        Origin::Search | Origin::Manual => "several layers",
-        Origin::Probe => "probe",
-        Origin::Allocated => "allocated",
-        Origin::Enumerated => "next smallest",
-        Origin::Drawn => "drawn",
-        Origin::Pin => "within the pins",
-    })
 }
 
-/// The name of a group as a person says it.
+/// The texts for the origin of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OriginText {
+    /// The title of a candidate that is no single move.
+    pub title: &'static str,
+    /// A tag beside the title, empty for the usual origins.
+    pub tag: &'static str,
+    /// A phrase that explains the origin.
+    pub phrase: &'static str,
+}
+
+/// The texts for an origin.
+pub fn origin(origin: Origin) -> OriginText {
+    let (title, tag, phrase) = match origin {
+        Origin::Start => ("start", "", "the start of the search"),
+        Origin::Lowest => ("all lowest", "", "the lowest bit-width everywhere"),
+        Origin::Search => ("several layers", "", "proposed by the search"),
+        Origin::Probe => ("drift probe", "probe", "lowered alone to measure its drift"),
+        Origin::Allocated => (
+            "allocation",
+            "predicted",
+            "predicted from single-group drifts",
+        ),
+        Origin::Enumerated => ("enumerated", "", "the next one in order of bytes"),
+        Origin::Drawn => ("random draw", "drawn", "drawn at random"),
+        Origin::Manual => ("several layers", "manual", "set by the user"),
+        Origin::Pin => ("clamped to pins", "pin", "clamped to satisfy a pin"),
+    };
+    OriginText { title, tag, phrase }
+}
+
+/// The name of a group in a sentence.
 pub fn group(group: &Group) -> String {
     match group {
         Group::Network => String::from("the network"),
@@ -78,76 +102,66 @@ pub fn group(group: &Group) -> String {
     }
 }
 
-/// An event as a sentence, and how much it matters. `tree` knows it already.
+/// The sentence for an event, and its importance. `tree` has applied the event already.
 pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
-    use Importance::{Decision, Detail, Milestone, Problem};
-    let title = |id: CandidateId| title(tree, id, marks);
+    let sentence = match event {
+        Event::Proposed { .. }
+        | Event::Measured { .. }
+        | Event::Gated { .. }
+        | Event::Screened { .. }
+        | Event::Confirmed { .. }
+        | Event::BaseChanged { .. }
+        | Event::IncumbentChanged { .. } => of_candidate(tree, event, marks),
+        _ => of_search(event, marks),
+    };
+    (importance(event), sentence)
+}
+
+fn importance(event: &Event) -> Importance {
     match event {
-        Event::Started { settings } => {
-            let menu: Vec<String> = settings
-                .space
-                .menu
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            let text = format!(
-                "search started: {}, {}, {} layers of {} bits, {}{}",
-                settings.name,
-                strategy(settings.search.strategy),
-                settings.space.layers.len(),
-                menu.join(" "),
-                settings.constraint,
-                screening(&settings.search).map_or_else(String::new, |s| format!(", {s}")),
-            );
-            (Milestone, text)
-        }
-        Event::Baseline { correct } => {
-            let share = percent(correct.correct(), correct.len());
-            let images = count(correct.len() as u64);
-            (
-                Milestone,
-                format!(
-                    "the float network classifies {} % of {images} images correctly",
-                    points(share)
-                ),
-            )
-        }
-        Event::LevelOpened {
-            level: opened,
-            groups,
-        } => (
-            Decision,
-            format!(
-                "{} level opened: {} groups to lower",
-                level(*opened),
-                groups.len()
-            ),
-        ),
-        Event::LevelClosed { level: closed } => {
-            (Decision, format!("{} level closed", level(*closed)))
-        }
-        Event::RoundOpened {
-            round, base, open, ..
-        } => (
-            Detail,
-            format!("round {round} on {base}: {open} groups open"),
-        ),
+        Event::Proposed {
+            origin: Origin::Manual | Origin::Pin,
+            ..
+        } => Importance::Milestone,
+        Event::Proposed { .. }
+        | Event::Measured { .. }
+        | Event::RoundOpened { .. }
+        | Event::BeamKept { .. }
+        | Event::GroupClosed { .. } => Importance::Detail,
+        Event::LevelOpened { .. }
+        | Event::LevelClosed { .. }
+        | Event::Gated { .. }
+        | Event::Screened { .. }
+        | Event::BaseChanged { .. } => Importance::Decision,
+        Event::Started { .. }
+        | Event::Baseline { .. }
+        | Event::Confirmed { .. }
+        | Event::IncumbentChanged { .. }
+        | Event::CommandAccepted { .. }
+        | Event::Tested { .. }
+        | Event::Finished { .. } => Importance::Milestone,
+        Event::CommandRefused { .. } => Importance::Problem,
+    }
+}
+
+/// The sentence for an event about one candidate.
+fn of_candidate(tree: &Tree, event: &Event, marks: Marks) -> String {
+    let title = |id: &CandidateId| title(tree, *id, marks);
+    let judged = |id, text, j| format!("{} {text}: {}", title(id), judgement(j, marks));
+    match event {
         Event::Proposed {
             candidate,
             parent,
-            origin: why,
+            origin: made_by,
             bytes: size,
             ..
         } => {
             let from = parent.map_or(String::new(), |p| format!(" from {p}"));
-            let text = format!(
-                "{} proposed{from}{}, {}",
-                title(*candidate),
-                origin(*why),
-                bytes(*size)
-            );
-            let by_hand = matches!(why, Origin::Manual | Origin::Pin);
-            (if by_hand { Milestone } else { Detail }, text)
+            let why = match made_by {
+                Origin::Start | Origin::Search => String::new(),
+                other => format!(" ({})", origin(*other).phrase),
+            };
+            format!("{} proposed{from}{why}, {}", title(candidate), bytes(*size))
         }
         Event::Measured {
             candidate,
@@ -157,136 +171,132 @@ pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
             ..
         } => {
             let parent = tree.get(*candidate).and_then(|c| c.parent);
-            let change = parent.map(|p| format!(", {} on {p}", drift_change(*added)));
-            let known = if *cached { ", known already" } else { "" };
-            let text = format!(
-                "{} drifts {}{}{known}",
-                title(*candidate),
-                drift(*d),
-                change.unwrap_or_default()
-            );
-            (Detail, text)
+            let change = parent.map(|p| format!(", {} vs {p}", drift_change(*added)));
+            let cached = if *cached { ", cached" } else { "" };
+            let change = change.unwrap_or_default();
+            format!("{} drift {}{change}{cached}", title(candidate), drift(*d))
         }
-        Event::Gated { candidate, reason } => (
-            Decision,
-            format!("{} {}", title(*candidate), gate(reason, marks)),
-        ),
+        Event::Gated { candidate, reason } => {
+            format!("{} {}", title(candidate), gate(reason, marks))
+        }
         Event::Screened {
             candidate,
             judgement: j,
             ..
-        } => {
-            let word = if j.verdict == Verdict::Met {
-                "passed screening"
-            } else {
-                "failed screening"
-            };
-            (
-                Decision,
-                format!("{} {word}: {}", title(*candidate), judgement(j, marks)),
-            )
-        }
+        } => match j.verdict {
+            Verdict::Met => judged(candidate, "passed screening", j),
+            _ => judged(candidate, "failed screening", j),
+        },
         Event::Confirmed {
             candidate,
             judgement: j,
             ..
-        } => {
-            let word = if j.verdict == Verdict::Met {
-                "confirmed"
-            } else {
-                "refuted on the whole search split"
-            };
-            (
-                Milestone,
-                format!("{} {word}: {}", title(*candidate), judgement(j, marks)),
-            )
+        } => match j.verdict {
+            Verdict::Met => judged(candidate, "confirmed", j),
+            _ => judged(candidate, "failed confirmation", j),
+        },
+        Event::BaseChanged { candidate, reason } => {
+            format!("{} is the new base: {}", title(candidate), reason.text())
         }
-        Event::BaseChanged { candidate, reason } => (
-            Decision,
-            format!("{} is the base now: {}", title(*candidate), reason.text()),
-        ),
-        Event::BeamKept { states } => {
-            let titles: Vec<String> = states.iter().map(ToString::to_string).collect();
-            (
-                Detail,
-                format!("the beam goes on with {}", titles.join(", ")),
-            )
-        }
-        Event::GroupClosed {
-            group, at, reason, ..
-        } => (
-            Detail,
-            format!(
-                "{} is closed from {at} bits down: {}",
-                self::group(group),
-                close(*reason)
-            ),
-        ),
         Event::IncumbentChanged {
             candidate: Some(id),
         } => {
             let size = tree.get(*id).map_or(0, |c| c.bytes);
-            (
-                Milestone,
-                format!("{} is the incumbent now, {}", title(*id), bytes(size)),
-            )
+            format!("{} is the new incumbent, {}", title(id), bytes(size))
         }
-        Event::IncumbentChanged { candidate: None } => (
-            Milestone,
-            String::from("no incumbent: the pins exclude everything confirmed so far"),
-        ),
+        _ => String::from("no incumbent: no confirmed allocation satisfies the pins"),
+    }
+}
+
+/// The sentence for an event about the search as a whole.
+fn of_search(event: &Event, marks: Marks) -> String {
+    match event {
+        Event::Started { settings } => started(settings),
+        Event::Baseline { correct } => {
+            accuracy("the float network", correct.correct(), correct.len(), "")
+        }
+        Event::LevelOpened {
+            level: opened,
+            groups,
+        } => format!("{} level opened: {} groups", level(*opened), groups.len()),
+        Event::LevelClosed { level: closed } => format!("{} level closed", level(*closed)),
+        Event::RoundOpened {
+            round, base, open, ..
+        } => format!("round {round} on {base}: {open} groups open"),
+        Event::BeamKept { states } => {
+            let titles: Vec<String> = states.iter().map(ToString::to_string).collect();
+            format!("the beam keeps {}", titles.join(", "))
+        }
+        Event::GroupClosed {
+            group: closed,
+            at,
+            reason,
+            ..
+        } => {
+            let (closed, reason) = (group(closed), close(*reason));
+            format!("{closed} is closed from {at} bits down: {reason}")
+        }
         Event::CommandAccepted {
             command: c, note, ..
-        } => {
-            let text = if note.is_empty() {
-                command(c, marks)
-            } else {
-                note.clone()
-            };
-            (Milestone, text)
-        }
+        } => match note.is_empty() {
+            true => command(c, marks),
+            false => note.clone(),
+        },
         Event::CommandRefused {
             command: c, why, ..
-        } => (Problem, format!("{}: refused, {why}", command(c, marks))),
+        } => format!("{}: refused, {why}", command(c, marks)),
         Event::Tested {
             candidate,
             images,
             correct,
             ..
         } => {
-            let who = candidate.map_or(String::from("the float network"), |id| id.to_string());
-            let share = points(percent(*correct, *images));
-            let images = count(*images as u64);
-            (
-                Milestone,
-                format!("{who} classifies {share} % of the {images} test images correctly"),
-            )
+            let whose = candidate.map_or(String::from("the float network"), |id| id.to_string());
+            accuracy(&whose, *correct, *images, "test ")
         }
-        Event::Finished { reason, .. } => {
-            (Milestone, format!("search finished: {}", stop(*reason)))
-        }
+        Event::Finished { reason, .. } => format!("search finished: {}", stop(*reason)),
+        _ => String::new(),
     }
 }
 
-/// A gate decision with its numbers: `passed: chance 0.62 ≥ 0.10 at drift 0.051`.
+fn started(settings: &Settings) -> String {
+    let menu = settings.space.menu.iter().map(ToString::to_string);
+    format!(
+        "search started: {}, {}, {} layers of {} bits, {}{}",
+        settings.name,
+        settings.search.strategy.name(),
+        settings.space.layers.len(),
+        menu.collect::<Vec<_>>().join(" "),
+        settings.constraint,
+        screening(&settings.search).map_or_else(String::new, |s| format!(", {s}")),
+    )
+}
+
+fn accuracy(whose: &str, correct: usize, images: usize, split: &str) -> String {
+    let share = points(percent(correct, images));
+    let images = count(images as u64);
+    format!("{whose} classifies {share} % of {images} {split}images correctly")
+}
+
+/// The gate's decision with its numbers: `passed the gate at drift 0.051: chance 0.62 ≥ 0.10`.
 pub fn gate(reason: &GateReason, marks: Marks) -> String {
     let d = drift(reason.drift);
     let numbers = gate_numbers(reason, marks);
     match reason.decision {
         GateDecision::Passed => format!("passed the gate at drift {d}: {numbers}"),
-        GateDecision::HeldBack => format!("held back at drift {d}: {numbers}"),
+        GateDecision::HeldBack => format!("rejected by the gate at drift {d}: {numbers}"),
         GateDecision::Audited => {
-            format!("held back at drift {d}, evaluated as an audit: {numbers}")
+            format!("rejected by the gate at drift {d}, evaluated as an audit: {numbers}")
         }
-        GateDecision::Exempt => format!("exempt from the gate: made by hand (drift {d})"),
+        GateDecision::Exempt => format!("exempt from the gate: set by the user (drift {d})"),
     }
 }
 
-/// What the gate compared.
+/// The numbers that the gate compared.
 pub fn gate_numbers(reason: &GateReason, marks: Marks) -> String {
     let through = reason.decision == GateDecision::Passed;
     match (reason.mode, reason.decision) {
-        (_, GateDecision::Exempt) => String::from("made by hand"),
+        (_, GateDecision::Exempt) => String::from("set by the user"),
         (GateMode::Off, _) => String::from("the gate is off"),
         (GateMode::Fixed, _) => match reason.limit {
             Some(limit) if through => format!("limit {} {}", marks.at_most, drift(limit)),
@@ -303,12 +313,16 @@ pub fn gate_numbers(reason: &GateReason, marks: Marks) -> String {
     }
 }
 
-/// A judgement in numbers: `drop 1.20 on 500 of 500 images`.
+/// The numbers of a verdict: `drop 1.20 on 500 of 500 images`.
 pub fn judgement(j: &Judgement, marks: Marks) -> String {
     let looked = images(j);
     let allowed = 100.0 * j.allowed_loss as f64 / j.of.max(1) as f64;
-    let known = if j.cached { ", known already" } else { "" };
-    let likely = if j.sequential { ", likely enough" } else { "" };
+    let known = if j.cached { ", cached" } else { "" };
+    let likely = if j.sequential {
+        ", sequential test"
+    } else {
+        ""
+    };
     format!(
         "drop {} on {looked} ({} {}{likely}{known})",
         points(j.drop()),
@@ -317,17 +331,17 @@ pub fn judgement(j: &Judgement, marks: Marks) -> String {
     )
 }
 
-/// What a screening may be wrong in; none where it is exact.
+/// The error probabilities of sequential screening; none for an exact one.
 pub fn screening(search: &SearchConfig) -> Option<String> {
     (search.screening == Screening::Sequential).then(|| {
         format!(
-            "sequential screening (rejects what is good with probability {} at most, takes what is bad with {}, beyond {} points of the limit)",
+            "sequential screening (false rejection at most {}, false acceptance at most {}, outside an indifference zone of {} points)",
             search.alpha, search.beta, search.indifference
         )
     })
 }
 
-/// How many images a judgement looked at: `471 of 500 images`.
+/// The number of images behind a verdict: `471 of 500 images`.
 pub fn images(j: &Judgement) -> String {
     let of = count(j.of as u64);
     if j.images == j.of {
@@ -337,7 +351,7 @@ pub fn images(j: &Judgement) -> String {
     }
 }
 
-/// A command in words.
+/// The text of a command.
 pub fn command(command: &Command, marks: Marks) -> String {
     match command {
         Command::Pause => String::from("pause"),
@@ -359,7 +373,7 @@ pub fn command(command: &Command, marks: Marks) -> String {
         Command::Constrain { change } => constrain(change),
         Command::Undo => String::from("undo"),
         Command::Stop => String::from("stop"),
-        Command::TimeUp => String::from("time is up"),
+        Command::TimeUp => String::from("time limit reached"),
     }
 }
 
@@ -383,7 +397,7 @@ fn constrain(change: &ConstraintChange) -> String {
     format!("constrain {}", parts.join(", "))
 }
 
-/// A level's name.
+/// The name of a level.
 pub fn level(level: Level) -> &'static str {
     match level {
         Level::Network => "network",
@@ -393,52 +407,26 @@ pub fn level(level: Level) -> &'static str {
     }
 }
 
-/// A strategy's name.
-pub fn strategy(strategy: Strategy) -> &'static str {
-    match strategy {
-        Strategy::Greedy => "greedy",
-        Strategy::Beam => "beam",
-        Strategy::Allocate => "allocate",
-        Strategy::Exhaustive => "exhaustive",
-        Strategy::Random => "random",
-    }
-}
-
-/// Why the search ended.
+/// The reason why the search ended.
 pub fn stop(reason: StopReason) -> &'static str {
     match reason {
-        StopReason::Complete => "all levels are done",
-        StopReason::LowestPasses => "the smallest width everywhere meets the constraint",
+        StopReason::Complete => "search complete",
+        StopReason::LowestPasses => "the lowest bit-width everywhere meets the constraint",
         StopReason::NothingMet => "nothing met the constraint",
-        StopReason::Stopped => "stopped by hand",
-        StopReason::MaxEvaluations => "as many evaluations as allowed",
-        StopReason::MaxSeconds => "the time is over",
+        StopReason::Stopped => "stopped by the user",
+        StopReason::MaxEvaluations => "evaluation budget exhausted",
+        StopReason::MaxSeconds => "time limit reached",
     }
 }
 
-/// How a candidate came about, where that is worth saying.
-pub fn origin(origin: Origin) -> &'static str {
-    match origin {
-        Origin::Start | Origin::Search => "",
-        Origin::Lowest => " as the lowest of all",
-        Origin::Probe => " to learn its drift",
-        Origin::Allocated => " as predicted from single drifts",
-        Origin::Enumerated => " as the next smallest of all",
-        Origin::Drawn => " at random",
-        Origin::Manual => " by hand",
-        Origin::Pin => " by a pin",
-    }
-}
-
-fn close(reason: crate::search::CloseReason) -> &'static str {
-    use crate::search::CloseReason;
+fn close(reason: CloseReason) -> &'static str {
     match reason {
-        CloseReason::Lowest => "it is at its smallest width",
+        CloseReason::Lowest => "it is at its lowest bit-width",
         CloseReason::Failed => "it failed screening",
-        CloseReason::HeldBack => "it was held back",
+        CloseReason::HeldBack => "it was rejected by the gate",
         CloseReason::Pruned => "it lies in a pruned branch",
-        CloseReason::AlreadyFailed => "it was found not to meet the constraint before",
-        CloseReason::WiderFailed => "a wider one failed",
-        CloseReason::CannotBeat => "nothing smaller than the best so far can come of it",
+        CloseReason::AlreadyFailed => "it failed the constraint before",
+        CloseReason::WiderFailed => "a wider allocation failed",
+        CloseReason::CannotBeat => "it cannot improve on the incumbent",
     }
 }

@@ -81,6 +81,24 @@ pub fn large(n: u64) -> String {
     }
 }
 
+/// A large number in at most five characters, with three digits or more: `9216`, `36.9k`, `28.9M`.
+pub fn compact(n: u64) -> String {
+    match n {
+        0..10_000 => n.to_string(),
+        _ => large(n).replace(' ', ""),
+    }
+}
+
+/// Bytes in full, with their size in the largest binary unit: `98,304 bytes (96.0 KiB)`.
+pub fn bytes_in_full(n: u64) -> String {
+    let exact = format!("{} bytes", count(n));
+    let units = [(1u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.iter().find(|(size, _)| n >= *size) {
+        Some((size, unit)) => format!("{exact} ({:.1} {unit})", n as f64 / *size as f64),
+        None => exact,
+    }
+}
+
 /// Drift in thresholds, in five columns at most.
 pub fn drift(drift: f64) -> String {
     match drift.abs() {
@@ -134,6 +152,16 @@ mod tests {
         assert_eq!(large(12_345), "12.3 k");
         assert_eq!(large(999_700), "1.00 M");
         assert_eq!(large(u64::MAX), "18.4 E");
+        let all = [9_999, 10_000, 36_864, 99_949, 99_951, 999_499, 28_901_376];
+        let compact_all = ["9999", "10.0k", "36.9k", "99.9k", "100k", "999k", "28.9M"];
+        assert_eq!(all.map(compact), compact_all);
+        assert_eq!(
+            (compact(999_500), compact(u64::MAX)),
+            ("1.00M".into(), "18.4E".into())
+        );
+        assert_eq!(bytes_in_full(98_304), "98,304 bytes (96.0 KiB)");
+        assert_eq!(bytes_in_full(12), "12 bytes");
+        assert_eq!([0, 1000, 190_850].map(count), ["0", "1,000", "190,850"]);
         assert_eq!(points(-0.001), "0.00");
         assert_eq!(points(-0.3), "-0.30");
         assert_eq!(drift(0.0512), "0.051");

@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{Forecast, SaveError, Signal};
+use super::forecast::Forecast;
+use super::views::View;
 use crate::quant::Allocation;
 use crate::run::{Probed, Update};
 use crate::search::{CandidateId, Command};
 
 /// Something that happened. The names of those that a key can cause are the same in the keymap, in files and in
 /// tests; the others come from the loop.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)] // the keymap table describes those that keys cause
 pub enum Action {
@@ -54,12 +55,9 @@ pub enum Action {
     ShowNode,
     FocusNext,
     FocusPrevious,
-    ViewSearch,
-    ViewAllocation,
-    ViewGate,
-    ViewFront,
-    ViewMembranes,
-    ViewRun,
+    /// Opens a view.
+    #[serde(skip)]
+    View(View),
     Zoom,
     Pause,
     Prune,
@@ -154,8 +152,11 @@ pub enum Action {
 }
 
 impl Action {
-    /// Its name, as in the keymap.
+    /// The name, as in the keymap and its file.
     pub fn name(&self) -> String {
+        if let Action::View(view) = self {
+            return format!("view_{}", view.name().to_lowercase());
+        }
         match serde_json::to_value(self) {
             Ok(serde_json::Value::String(name)) => name,
             Ok(serde_json::Value::Object(map)) => map
@@ -165,6 +166,47 @@ impl Action {
             _ => String::from("(internal)"),
         }
     }
+
+    /// True for what steers the search by hand; pausing is the one thing that also means something
+    /// where a journal is watched.
+    pub fn steers(&self) -> bool {
+        use Action::{
+            Limits, LowerBits, Pin, PinPattern, Prune, RaiseBits, ResumeBranch, Stop, TimeUp, Undo,
+        };
+        matches!(
+            self,
+            Limits
+                | LowerBits
+                | Pin
+                | PinPattern
+                | Prune
+                | RaiseBits
+                | ResumeBranch
+                | Stop
+                | TimeUp
+                | Undo
+        )
+    }
+}
+
+/// A signal of the operating system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Leave at once (SIGTERM, SIGHUP).
+    Terminate,
+    /// As Ctrl-C: ask first, leave at the second.
+    Interrupt,
+}
+
+/// The reason why a profile was not saved.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SaveError {
+    /// There is a profile of that name; saving again with `overwrite` replaces it.
+    #[error("{} exists already", .0.display())]
+    Exists(PathBuf),
+    /// Anything else, in words the user can act on.
+    #[error("{0}")]
+    Other(String),
 }
 
 /// Something to be done outside the model.

@@ -4,20 +4,19 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, at, never, select};
-use crossterm::event::{Event, MouseButton, MouseEventKind};
+use crossterm::event::Event;
 use jiff::tz::TimeZone;
 
-use super::action::{Action, Effect};
-use super::config::Config;
+use super::action::{Action, Effect, Signal};
 use super::export;
 use super::forecast::Forecaster;
 use super::keymap::Keymap;
-use super::model::{Model, Replay, RunInfo};
+use super::model::{Model, Outcome, Replay, RunInfo};
 use super::screen::Screen;
-use super::session::{Ending, Ends, Outcome, Retry, Save, Session, Signal};
+use super::session::{Ending, Ends, Retry, Save, Session};
 use super::terminal::{Input, PanicGuard, Tty};
 use super::theme::Theme;
-use super::update::update;
+use super::update::update_at;
 use crate::run::Probed;
 use crate::search::Command;
 
@@ -40,13 +39,8 @@ pub fn run(session: Session) -> io::Result<Ending> {
     let panics = PanicGuard::new();
     let mut screen = Tty::open()?;
     let input = Input::start()?;
-    let theme = theme(&session.config);
+    let theme = session.config.theme();
     run_on(&mut screen, &input.events, &panics.messages, theme, session)
-}
-
-/// The theme for this process's terminal.
-fn theme(config: &Config) -> Theme {
-    Theme::chosen(config, |name| std::env::var(name).ok())
 }
 
 /// [`run()`] on any screen, with any input.
@@ -66,13 +60,11 @@ pub fn run_on(
         folder: session.folder,
         device: session.device,
     };
-    let mut model = Model::new(info, theme, TimeZone::system(), screen.size()?);
-    model.replay = session.watching.then(Replay::new);
     // Read and checked by whoever made the session.
-    model.keymap = session
-        .config
-        .keymap()
-        .unwrap_or_else(|_| Keymap::standard());
+    let keymap = session.config.keymap();
+    let keymap = keymap.unwrap_or_else(|_| Keymap::standard());
+    let mut model = Model::new(info, theme, keymap, TimeZone::system(), screen.size()?);
+    model.replay = session.watching.then(Replay::new);
     let mut app = App {
         screen,
         model,
@@ -215,32 +207,13 @@ impl<S: Screen> App<'_, S> {
 
     fn input(&mut self, event: Event) -> io::Result<()> {
         self.pressed = true;
-        let action = match event {
-            Event::Key(key) => self.model.keymap.action(self.model.scope(), key),
-            Event::Paste(text) => Some(Action::Paste(text)),
-            Event::Resize(columns, rows) => Some(Action::Resize(columns, rows)),
-            Event::Mouse(mouse) => match mouse.kind {
-                MouseEventKind::Down(MouseButton::Left) => {
-                    Some(Action::Click(mouse.column, mouse.row))
-                }
-                MouseEventKind::Drag(MouseButton::Left) => {
-                    Some(Action::Drag(mouse.column, mouse.row))
-                }
-                MouseEventKind::Up(MouseButton::Left) => Some(Action::Release),
-                MouseEventKind::ScrollDown => Some(Action::Wheel(mouse.column, mouse.row, 1)),
-                MouseEventKind::ScrollUp => Some(Action::Wheel(mouse.column, mouse.row, -1)),
-                _ => None,
-            },
-            Event::FocusGained | Event::FocusLost => None,
-        };
+        let action = self.model.keymap.of_event(self.model.scope(), event);
         action.map_or(Ok(()), |action| self.act(action))
     }
 
     fn act(&mut self, action: Action) -> io::Result<()> {
         let now = self.started.elapsed();
-        let mut effects = update(&mut self.model, Action::Tick(now));
-        effects.extend(update(&mut self.model, action));
-        for effect in effects {
+        for effect in update_at(&mut self.model, now, action) {
             match effect {
                 Effect::Send(command) => {
                     if self.ends.commands.send(command.clone().into()).is_err() {

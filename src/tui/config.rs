@@ -5,21 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::keymap::{BINDINGS, Keymap, KeymapError};
-use super::theme::ThemeName;
+use super::keymap::{Keymap, KeymapError, bindings};
+use super::theme::{SymbolSet, Theme, ThemeName};
 
 /// The file's name.
 pub const FILE_NAME: &str = "tui.toml";
-
-/// Which signs are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SymbolSet {
-    /// Of Unicode.
-    Unicode,
-    /// Of ASCII.
-    Ascii,
-}
 
 /// What a person wants otherwise. Everything may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -97,6 +87,11 @@ impl Config {
         Ok(config)
     }
 
+    /// The theme for this process's terminal.
+    pub fn theme(&self) -> Theme {
+        Theme::chosen(self.theme, self.symbols, |name| std::env::var(name).ok())
+    }
+
     /// The standard keymap with the person's keys.
     ///
     /// # Errors
@@ -112,7 +107,7 @@ impl Config {
                 .map(|(name, keys)| (name.clone(), list(keys)));
             (scope.clone(), actions.collect())
         };
-        Keymap::with(BINDINGS, &self.keys.iter().map(scope).collect())
+        Keymap::with(bindings(), &self.keys.iter().map(scope).collect())
     }
 }
 
@@ -138,11 +133,11 @@ mod tests {
         let config = read("theme = \"high-contrast\"\nsymbols = \"ascii\"\n[keys.main]\npause = [\"f2\", \"p\"]\nquit = \"Q\"").unwrap();
         assert_eq!(config.theme, Some(ThemeName::HighContrast));
         let keymap = config.keymap().unwrap();
-        let action = |code| keymap.action(Scope::Tree, KeyEvent::from(code));
+        let action = |code| keymap.action(Scope::Pane("tree"), KeyEvent::from(code));
         assert_eq!(action(KeyCode::F(2)), Some(Action::Pause));
         assert_eq!(action(KeyCode::Char('Q')), Some(Action::Quit));
         assert_eq!(action(KeyCode::Char('q')), None);
-        let hints = keymap.hints(Scope::Tree);
+        let hints = keymap.hints(Scope::Pane("tree"));
         assert!(hints.iter().any(|h| h.text == "quit" && h.keys == ["Q"]));
         assert_eq!(
             Config::read(Path::new("/no/such/file")).unwrap(),

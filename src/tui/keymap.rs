@@ -1,304 +1,249 @@
-//! Which key does what, and where. One table: the keys, the footer, the help and the README all read it.
+//! The table of bindings: the keys, the footer, the help and the documentation all read it. Order is
+//! the order of the help; the footer takes the hints in this order while they fit.
 
-mod help;
-mod key;
-mod scope;
-mod table;
+use std::sync::LazyLock;
 
-use std::collections::{BTreeMap, HashMap};
+pub use super::keys::*;
+use super::views::{Pane, View};
+use super::{Action, panes};
 
-use crossterm::event::KeyEvent;
+/// The heading of what steers the search.
+const STEER: &str = "Steer the search";
+const LOOK: &str = "Look around";
+const EDIT: &str = "While changing bit-widths";
+/// The heading of what moves in the time of a journal that is watched.
+pub const WATCH: &str = "On a second screen (aq4svit watch)";
+const START: &str = "On the start screen";
+const PROGRAM: &str = "Program";
 
-pub use help::{Doable, HelpLine, Hint, markdown};
-pub use key::Key;
-pub use scope::Scope;
-pub use table::{BINDINGS, IN_LIST_ONLY};
+#[rustfmt::skip]
+const FIRST: &[Binding] = &[
+    bind(Scope::Main, STEER, Action::Pause, &["p"], "pause", "pause the run, or let it go on; on a second screen, play it from the start"),
+    bind(Scope::Main, STEER, Action::LowerBits, &["-"], "bits", "lower the bits of the row chosen in the allocation; enter makes it a child of the node"),
+    bind(Scope::Main, STEER, Action::RaiseBits, &["+", "="], "bits", "raise the bits of the row chosen in the allocation"),
+    bind(Scope::Main, STEER, Action::Pin, &["P"], "pin", "pin the row chosen in the allocation at its width, or unpin it"),
+    bind(Scope::Main, STEER, Action::Prune, &["x"], "prune", "prune the selected node's branch: never expand it"),
+    bind(Scope::Main, STEER, Action::ResumeBranch, &["X"], "", "let a pruned branch go on"),
+    bind(Scope::Main, STEER, Action::Undo, &["u"], "undo", "take the last command back, whatever it was; again for the one before"),
+    bind(Scope::Main, STEER, Action::Limits, &["c"], "limits", "change what a result must meet, and what the search may spend"),
+    bind(Scope::Main, STEER, Action::PinPattern, &["w"], "", "pin layers by a pattern to widths, or take such a pin back"),
+    bind(Scope::Main, STEER, Action::Save, &["s"], "save", "save the selected node as a profile"),
+    bind(Scope::Main, STEER, Action::Stop, &["S"], "", "stop searching and finish with the incumbent"),
+    bind(Scope::Main, STEER, Action::TimeUp, &[], "", "end the search as if its time were over"),
 
-use super::Action;
+    bind(Scope::Main, LOOK, Action::Commands, &[":", "ctrl-p"], "commands", "all commands by name; #12 goes to that node, JSON as in --commands is sent to the search"),
+    bind(Scope::Main, LOOK, Action::FocusNext, &["tab"], "pane", "next pane"),
+    bind(Scope::Main, LOOK, Action::FocusPrevious, &["shift-tab"], "", "previous pane"),
+];
 
-/// Keys of an action, and the words for it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Binding {
-    /// Where.
-    pub scope: Scope,
-    /// What happens.
-    pub action: Action,
-    /// The keys, the first one shown in the footer; [`IN_LIST_ONLY`] where the list of commands is the only way.
-    pub keys: &'static [&'static str],
-    /// A word or two for the footer; empty keeps it out.
-    pub hint: &'static str,
-    /// A line for the help.
-    pub help: &'static str,
-    /// The heading it stands under in the help; empty keeps it out.
-    pub section: &'static str,
-}
+#[rustfmt::skip]
+const AFTER_VIEWS: &[Binding] = &[
+    bind(Scope::Main, LOOK, Action::Zoom, &["z"], "zoom", "give the whole screen to the pane, or take it back"),
+    bind(Scope::Main, LOOK, Action::Up, &["up", "k"], "", "one row up"),
+    bind(Scope::Main, LOOK, Action::Down, &["down", "j"], "", "one row down"),
+    bind(Scope::Main, LOOK, Action::PageUp, &["pgup", "ctrl-b"], "", "one page up"),
+    bind(Scope::Main, LOOK, Action::PageDown, &["pgdn", "ctrl-f"], "", "one page down"),
+    bind(Scope::Main, LOOK, Action::Top, &["g", "home"], "", "first row"),
+    bind(Scope::Main, LOOK, Action::Bottom, &["G", "end"], "", "last row"),
+    bind(Scope::Main, LOOK, Action::JumpIncumbent, &["i"], "incumbent", "to the incumbent: the smallest confirmed node"),
+    bind(Scope::Main, LOOK, Action::JumpBase, &["b"], "", "to the base: the node being expanded"),
+    bind(Scope::Main, LOOK, Action::JumpRunning, &["r"], "", "to the node being evaluated"),
+    bind(Scope::Main, LOOK, Action::JumpFailure, &["e"], "", "to the next node that failed"),
+    bind(Scope::Main, LOOK, Action::Find, &["/"], "find", "look for a text in the pane"),
+    bind(Scope::Main, LOOK, Action::FindNext, &["n"], "", "the next place it is found"),
+    bind(Scope::Main, LOOK, Action::FindPrevious, &["N"], "", "the one before"),
+    bind(Scope::Main, LOOK, Action::Compare, &["m"], "", "mark the node: any other one selected is then compared with it"),
+    bind(Scope::Main, LOOK, Action::Follow, &["f"], "follow", "follow the search: the base is selected, the node being evaluated in view"),
+];
 
-/// Why a table of bindings is no keymap.
-#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
-pub enum KeymapError {
-    /// A text that is no key.
-    #[error("{action}: \"{key}\" is not a key; write it like q, P, up, enter, f5 or ctrl-c")]
-    UnknownKey {
-        /// The text.
-        key: String,
-        /// The action it was to cause.
-        action: String,
-    },
-    /// A scope that there is not.
-    #[error("there is no [keys.{scope}]; there are {known}")]
-    UnknownScope {
-        /// The scope.
-        scope: String,
-        /// All there are.
-        known: String,
-    },
-    /// An action that a scope has not.
-    #[error("[keys.{scope}] has no action {action}; it has {known}")]
-    UnknownAction {
-        /// The scope.
-        scope: String,
-        /// The action.
-        action: String,
-        /// All it has.
-        known: String,
-    },
-    /// Two actions on one key.
-    #[error("key {key} is given to both {first} and {second}; give one of them another key")]
-    Duplicate {
-        /// The key.
-        key: String,
-        /// One action.
-        first: String,
-        /// The other.
-        second: String,
-    },
-}
+#[rustfmt::skip]
+const AFTER_PANES: &[Binding] = &[
+    bind(Scope::Edit, EDIT, Action::Up, &["up", "k"], "row", "to another row, to change that too"),
+    bind(Scope::Edit, EDIT, Action::Down, &["down", "j"], "row", "to another row, to change that too"),
+    bind(Scope::Edit, EDIT, Action::PageUp, &["pgup"], "", "one page up"),
+    bind(Scope::Edit, EDIT, Action::PageDown, &["pgdn"], "", "one page down"),
+    bind(Scope::Edit, EDIT, Action::LowerBits, &["-", "left", "h"], "width", "fewer bits"),
+    bind(Scope::Edit, EDIT, Action::RaiseBits, &["+", "=", "right", "l"], "width", "more bits"),
+    bind(Scope::Edit, EDIT, Action::Width(1), &["1"], "", "so many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(2), &["2"], "", "so many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(3), &["3"], "", "so many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(4), &["4"], "", "so many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(5), &["5"], "", "so many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(6), &["6"], "", "so many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(7), &["7"], "", "so many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(8), &["8"], "", "so many bits"),
+    bind(Scope::Edit, EDIT, Action::Revert, &["backspace", "u"], "revert", "take the row's change back"),
+    bind(Scope::Edit, EDIT, Action::Submit, &["enter"], "evaluate it now", "make one child of all changes and judge it at once"),
+    bind(Scope::Edit, EDIT, Action::Cancel, &["esc", "q"], "cancel", "leave everything as it was"),
 
-/// A binding with the keys that it has now.
-#[derive(Clone, Debug, PartialEq)]
-struct Bound {
-    binding: Binding,
-    keys: Vec<String>,
-}
+    bind(Scope::Main, WATCH, Action::Earlier, &["<", ","], "event", "one event back"),
+    bind(Scope::Main, WATCH, Action::Later, &[">", "."], "event", "one event on"),
+    bind(Scope::Main, WATCH, Action::MuchEarlier, &["["], "time", "a twentieth back"),
+    bind(Scope::Main, WATCH, Action::MuchLater, &["]"], "time", "a twentieth on"),
+    bind(Scope::Main, WATCH, Action::Slower, &["("], "speed", "play half as fast"),
+    bind(Scope::Main, WATCH, Action::Faster, &[")"], "speed", "play twice as fast"),
+    bind(Scope::Main, WATCH, Action::ToStart, &["{"], "", "to the start of the run"),
+    bind(Scope::Main, WATCH, Action::ToEnd, &["}"], "", "to its end, and follow it there"),
 
-/// Keys looked up by scope, and the words for them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Keymap {
-    bound: Vec<Bound>,
-    keys: HashMap<(Scope, Key), Action>,
+    bind(Scope::Main, PROGRAM, Action::Copy, &["y"], "", "copy the selected node's allocation as TOML into the clipboard"),
+    bind(Scope::Main, PROGRAM, Action::Export, &["o"], "", "write what the screen shows into the run's folder, as text and as SVG"),
+    bind(Scope::Main, PROGRAM, Action::NextTheme, &["t"], "", "the next theme: the terminal's own, dark, light, high contrast, no colours"),
+    bind(Scope::Main, PROGRAM, Action::Help, &["?", "f1"], "help", "this help"),
+    bind(Scope::Main, PROGRAM, Action::Quit, &["q"], "quit", "quit; a running search asks first, and can be resumed"),
+    bind(Scope::Always, PROGRAM, Action::Interrupt, &["ctrl-c"], "", "quit; a second time: at once"),
+    bind(Scope::Always, PROGRAM, Action::Suspend, &["ctrl-z"], "", "back to the shell until fg; the search waits too"),
+    bind(Scope::Always, PROGRAM, Action::Redraw, &["ctrl-l"], "", "draw the screen anew"),
+
+    bind(Scope::Help, "", Action::Down, &["down", "j"], "scroll", "scroll"),
+    bind(Scope::Help, "", Action::Up, &["up", "k"], "", "scroll"),
+    bind(Scope::Help, "", Action::PageDown, &["pgdn", "space", "ctrl-f"], "", "scroll"),
+    bind(Scope::Help, "", Action::PageUp, &["pgup", "ctrl-b"], "", "scroll"),
+    bind(Scope::Help, "", Action::Top, &["g", "home"], "", "scroll"),
+    bind(Scope::Help, "", Action::Bottom, &["G", "end"], "", "scroll"),
+    bind(Scope::Help, "", Action::Cancel, &["esc", "q", "?", "f1", "enter"], "close", "close"),
+
+    bind(Scope::Confirm, "", Action::Submit, &["y", "enter"], "yes", "yes"),
+    bind(Scope::Confirm, "", Action::Cancel, &["n", "esc"], "no", "no"),
+
+    bind(Scope::Prompt, "", Action::Submit, &["enter"], "accept", "accept"),
+    bind(Scope::Prompt, "", Action::Cancel, &["esc"], "cancel", "cancel"),
+    bind(Scope::Prompt, "", Action::EraseBefore, &["backspace", "ctrl-h"], "", "erase"),
+    bind(Scope::Prompt, "", Action::EraseAfter, &["delete", "ctrl-d"], "", "erase"),
+    bind(Scope::Prompt, "", Action::EraseWord, &["ctrl-w"], "", "erase a word"),
+    bind(Scope::Prompt, "", Action::EraseLine, &["ctrl-u"], "clear", "erase everything"),
+    bind(Scope::Prompt, "", Action::CursorLeft, &["left", "ctrl-b"], "", "move"),
+    bind(Scope::Prompt, "", Action::CursorRight, &["right", "ctrl-f"], "", "move"),
+    bind(Scope::Prompt, "", Action::CursorStart, &["home", "ctrl-a"], "", "move"),
+    bind(Scope::Prompt, "", Action::CursorEnd, &["end", "ctrl-e"], "", "move"),
+
+    bind(Scope::Commands, "", Action::Up, &["up", "ctrl-k"], "", "one up"),
+    bind(Scope::Commands, "", Action::Down, &["down", "ctrl-j", "tab"], "choose", "one down"),
+
+    bind(Scope::Start, START, Action::Up, &["up", "k"], "choose", "one up"),
+    bind(Scope::Start, START, Action::Down, &["down", "j", "tab"], "choose", "one down"),
+    bind(Scope::Start, START, Action::Top, &["g", "home"], "", "to the first one"),
+    bind(Scope::Start, START, Action::Bottom, &["G", "end"], "", "to the last one"),
+    bind(Scope::Start, START, Action::Submit, &["enter"], "open", "continue the run, or set the profile up"),
+    bind(Scope::Start, START, Action::Watch, &["w"], "watch", "look at the run without touching it"),
+    bind(Scope::Start, START, Action::Quit, &["q", "esc"], "quit", "quit"),
+    bind(Scope::Form, "", Action::Up, &["up", "shift-tab"], "field", "the field above"),
+    bind(Scope::Form, "", Action::Down, &["down", "tab"], "field", "the field below"),
+
+    bind(Scope::Failure, "", Action::Retry, &["r", "enter"], "try again", "try again from the journal"),
+    bind(Scope::Failure, "", Action::Skip, &["s"], "skip the node", "try again without the node that failed"),
+    bind(Scope::Failure, "", Action::Quit, &["q"], "quit", "quit"),
+    bind(Scope::Failure, "", Action::Cancel, &["esc"], "look around", "look around"),
+];
+
+/// All bindings.
+pub fn bindings() -> &'static [Binding] {
+    static ALL: LazyLock<Vec<Binding>> = LazyLock::new(|| {
+        let view = |view: View| {
+            let (keys, help) = (view.keys(), view.help());
+            bind(Scope::Main, LOOK, Action::View(view), keys, "", help)
+        };
+        let pane = |pane| panes::component(pane).keys().iter().cloned();
+        let mut all = FIRST.to_vec();
+        all.extend(View::all().map(view));
+        all.extend_from_slice(AFTER_VIEWS);
+        all.extend(Pane::ALL.into_iter().flat_map(pane));
+        all.extend_from_slice(AFTER_PANES);
+        all
+    });
+    &ALL
 }
 
 impl Keymap {
-    /// Checks a table of bindings.
-    ///
-    /// # Errors
-    /// [`KeymapError`] for a text that is no key, and for a key that two actions could claim at once.
-    pub fn new(bindings: &[Binding]) -> Result<Self, KeymapError> {
-        Self::with(bindings, &BTreeMap::new())
-    }
-
-    /// The table with other keys for some actions: by scope, by the action's name.
-    ///
-    /// # Errors
-    /// As [`Keymap::new`], and for scopes and actions that there are not.
-    pub fn with(
-        bindings: &[Binding],
-        overrides: &BTreeMap<String, BTreeMap<String, Vec<String>>>,
-    ) -> Result<Self, KeymapError> {
-        let scopes = || Scope::NAMED.iter().map(|(name, _)| *name);
-        for (scope, actions) in overrides {
-            let known = Scope::NAMED.iter().find(|(name, _)| name == scope);
-            let Some((_, known)) = known else {
-                return Err(KeymapError::UnknownScope {
-                    scope: scope.clone(),
-                    known: scopes().collect::<Vec<_>>().join(", "),
-                });
-            };
-            for action in actions.keys() {
-                let mut there = bindings.iter().filter(|b| b.scope == *known);
-                if !there.any(|b| b.action.name() == *action) {
-                    let there = bindings.iter().filter(|b| b.scope == *known);
-                    let mut names: Vec<String> = there.map(|b| b.action.name()).collect();
-                    names.dedup();
-                    return Err(KeymapError::UnknownAction {
-                        scope: scope.clone(),
-                        action: action.clone(),
-                        known: names.join(", "),
-                    });
-                }
-            }
-        }
-        let bind = |binding: &Binding| {
-            let name = Scope::NAMED.iter().find(|(_, s)| *s == binding.scope);
-            let chosen = name
-                .and_then(|(name, _)| overrides.get(*name))
-                .and_then(|actions| actions.get(&binding.action.name()));
-            let standard = || binding.keys.iter().map(|k| (*k).to_owned()).collect();
-            Bound {
-                keys: chosen.cloned().unwrap_or_else(standard),
-                binding: binding.clone(),
-            }
-        };
-        let bound: Vec<Bound> = bindings.iter().map(bind).collect();
-        let mut keys = HashMap::new();
-        for Bound { binding, keys: own } in &bound {
-            for text in own {
-                let key = text.parse().map_err(|()| KeymapError::UnknownKey {
-                    key: text.clone(),
-                    action: binding.action.name(),
-                })?;
-                let taken = keys.insert((binding.scope, key), binding.action.clone());
-                if let Some(first) = taken {
-                    return Err(duplicate(key, &first, &binding.action));
-                }
-            }
-        }
-        for ((scope, key), action) in &keys {
-            for outer in &scope.chain()[1..] {
-                if let Some(other) = keys.get(&(*outer, *key)) {
-                    return Err(duplicate(*key, action, other));
-                }
-            }
-        }
-        Ok(Keymap { bound, keys })
-    }
-
-    /// The keymap of [`BINDINGS`].
+    /// The keymap of [`bindings()`].
     ///
     /// # Panics
     /// Never: a test builds it.
     pub fn standard() -> Self {
-        Self::new(BINDINGS).unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    /// What a key does in a scope. In a prompt, any other character is typed.
-    pub fn action(&self, scope: Scope, event: KeyEvent) -> Option<Action> {
-        let key = Key::from_event(event)?;
-        let bound = scope
-            .chain()
-            .iter()
-            .find_map(|scope| self.keys.get(&(*scope, key)))
-            .cloned();
-        match (bound, scope, key.typed()) {
-            (Some(action), _, _) => Some(action),
-            (None, Scope::Prompt | Scope::Commands | Scope::Form, Some(c)) => {
-                Some(Action::Insert(c))
-            }
-            _ => None,
-        }
+        Self::new(bindings()).unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
-fn duplicate(key: Key, first: &Action, second: &Action) -> KeymapError {
-    KeymapError::Duplicate {
-        key: key.to_string(),
-        first: first.name(),
-        second: second.name(),
+/// The keys as a Markdown table.
+pub fn markdown() -> String {
+    let mut text = String::from("| Keys | What they do |\n|---|---|\n");
+    let mut section = "";
+    for line in Keymap::standard().help() {
+        if line.section != section {
+            section = line.section;
+            text.push_str(&format!("| | **{section}** |\n"));
+        }
+        let keys: Vec<String> = line.keys.iter().map(|k| format!("`{k}`")).collect();
+        text.push_str(&format!("| {} | {} |\n", keys.join(" "), line.help));
     }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossterm::event::{KeyCode, KeyModifiers};
+    use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
     fn press(code: KeyCode) -> KeyEvent {
         KeyEvent::new(code, KeyModifiers::NONE)
     }
 
-    fn binding(scope: Scope, action: Action, keys: &'static [&'static str]) -> Binding {
-        Binding {
-            scope,
-            action,
-            keys,
-            hint: "",
-            help: "",
-            section: "",
-        }
-    }
-
     #[test]
     fn the_standard_table_is_a_keymap() {
-        Keymap::new(BINDINGS).map(|_| ()).unwrap();
-    }
-
-    #[test]
-    fn two_actions_on_one_key_are_named() {
-        let twice = [
-            binding(Scope::Main, Action::Pause, &["p"]),
-            binding(Scope::Main, Action::JumpBase, &["b", "p"]),
-        ];
-        assert_eq!(
-            Keymap::new(&twice).unwrap_err().to_string(),
-            "key p is given to both pause and jump_base; give one of them another key"
-        );
-        let shadowed = [
-            binding(Scope::Always, Action::Interrupt, &["ctrl-c"]),
-            binding(Scope::Prompt, Action::Cancel, &["ctrl-c"]),
-        ];
-        assert_eq!(
-            Keymap::new(&shadowed).unwrap_err().to_string(),
-            "key ctrl-c is given to both cancel and interrupt; give one of them another key"
-        );
-        let apart = [
-            binding(Scope::Tree, Action::Filter, &["F"]),
-            binding(Scope::Log, Action::Filter, &["F"]),
-        ];
-        assert!(Keymap::new(&apart).is_ok());
-    }
-
-    #[test]
-    fn what_is_no_key_is_named() {
-        let wrong = [binding(Scope::Main, Action::Width(4), &["hyper-x"])];
-        assert_eq!(
-            Keymap::new(&wrong).unwrap_err().to_string(),
-            "width 4: \"hyper-x\" is not a key; write it like q, P, up, enter, f5 or ctrl-c"
-        );
+        Keymap::new(bindings()).map(|_| ()).unwrap();
     }
 
     #[test]
     fn scopes_change_what_a_key_does() {
         let keymap = Keymap::standard();
         let q = press(KeyCode::Char('q'));
-        assert_eq!(keymap.action(Scope::Tree, q), Some(Action::Quit));
+        let (tree, gate) = (Scope::Pane("tree"), Scope::Pane("gate"));
+        assert_eq!(keymap.action(tree, q), Some(Action::Quit));
         assert_eq!(keymap.action(Scope::Prompt, q), Some(Action::Insert('q')));
         let four = press(KeyCode::Char('4'));
-        assert_eq!(keymap.action(Scope::Gate, four), Some(Action::ViewFront));
+        assert_eq!(keymap.action(gate, four), Some(Action::View(View::Front)));
         assert_eq!(keymap.action(Scope::Edit, four), Some(Action::Width(4)));
         let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        for scope in [Scope::Tree, Scope::Prompt, Scope::Edit, Scope::Failure] {
+        for scope in [tree, Scope::Prompt, Scope::Edit, Scope::Failure] {
             assert_eq!(keymap.action(scope, interrupt), Some(Action::Interrupt));
         }
-        assert_eq!(
-            keymap.action(
-                Scope::Prompt,
-                KeyEvent::new(KeyCode::Char('x'), KeyModifiers::ALT)
-            ),
-            None
-        );
+        let alt = KeyEvent::new(KeyCode::Char('x'), KeyModifiers::ALT);
+        assert_eq!(keymap.action(Scope::Prompt, alt), None);
     }
 
     #[test]
     fn a_released_key_does_nothing() {
         let mut event = press(KeyCode::Char('p'));
-        event.kind = crossterm::event::KeyEventKind::Release;
-        assert_eq!(Keymap::standard().action(Scope::Tree, event), None);
+        event.kind = KeyEventKind::Release;
+        assert_eq!(Keymap::standard().action(Scope::Pane("tree"), event), None);
     }
 
     #[test]
     fn every_binding_says_what_it_does() {
-        for binding in BINDINGS {
+        for binding in bindings() {
             assert!(!binding.help.is_empty(), "{}", binding.action.name());
         }
         assert!(markdown().contains("| `x` | prune the selected node's branch: never expand it |"));
     }
 
     #[test]
+    fn every_pane_finds_its_keys() {
+        let keymap = Keymap::standard();
+        for pane in Pane::ALL {
+            let scope = panes::component(pane).scope();
+            for binding in panes::component(pane).keys() {
+                assert_eq!(binding.scope, scope, "{pane:?}");
+                let listed = keymap.available(scope);
+                assert!(listed.iter().any(|a| a.action == binding.action));
+            }
+        }
+    }
+
+    #[test]
     fn what_has_no_key_is_in_the_list_of_commands() {
         let keymap = Keymap::standard();
-        let without = BINDINGS.iter().filter(|b| b.keys == IN_LIST_ONLY);
+        let without = bindings().iter().filter(|b| b.keys.is_empty());
         for binding in without {
-            let listed = keymap.doable(binding.scope);
+            let listed = keymap.available(binding.scope);
             assert!(
                 listed.iter().any(|d| d.action == binding.action),
                 "{} can be done in no way",

@@ -1,73 +1,49 @@
-//! Where everything stands, from the size of the terminal, the view and the focus alone, so that the update
-//! (scrolling, mouse) and the view agree.
-
-mod plan;
+//! Where everything stands, from the size of the terminal, the view and the focus alone, so that
+//! the update (scrolling, mouse) and the drawing agree.
 
 use ratatui::layout::{Constraint, Layout as Split, Position, Rect};
 
-use super::model::{Model, Pane, View};
-pub use plan::{Border, MOST_BORDERS};
+use super::model::Model;
+use super::views::{Border, LARGE, Pane, View};
 
-/// Smallest terminal that can be drawn on.
+/// The smallest terminal that can be drawn on.
 pub const MIN_SIZE: (u16, u16) = (60, 16);
 
-/// Where everything stands.
+/// The areas of the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// The header's lines.
+    /// The lines of the header.
     pub header: Rect,
-    /// The views' names, below the header.
+    /// The names of the views, below the header.
     pub tabs: Vec<(View, Rect)>,
-    /// The time of a journal that is watched.
+    /// The time line of a journal that is watched.
     pub slider: Option<Rect>,
-    /// Panes with their frames.
+    /// The panes with their frames.
     pub panes: Vec<(Pane, Rect)>,
-    /// What can be dragged.
+    /// The borders that can be dragged.
     pub borders: Vec<Border>,
     /// True when panes have a line above them only, instead of a box.
     pub flat: bool,
-    /// The pane whose frame shows the names of the panes that share its place.
+    /// The pane whose frame shows the names of the panes that share its area.
     pub tabbed: Option<Pane>,
     /// The line of keys.
     pub footer: Rect,
 }
 
-/// Columns beside the slider: the time, the event, the speed.
+/// The columns beside the slider: the time, the event, the speed.
 pub const SLIDER_TEXT: u16 = 36;
 
-/// True where a terminal has room for boxes around panes and a header with labels.
-fn is_large(size: (u16, u16)) -> bool {
-    size.0 >= 110 && size.1 >= 32
-}
-
-/// The panes that the tab key goes through.
-pub fn order(model: &Model) -> &'static [Pane] {
-    const WALL: [Pane; 6] = [
-        Pane::Tree,
-        Pane::Details,
-        Pane::Allocation,
-        Pane::Scatter,
-        Pane::Gate,
-        Pane::Log,
-    ];
-    match model.view {
-        View::Search if is_large(model.size) && model.size.0 >= plan::WALL => &WALL,
-        view => view.panes(),
-    }
-}
-
 impl Layout {
-    /// None when the terminal is too small.
+    /// The layout of a model; none when the terminal is too small.
     pub fn of(model: &Model) -> Option<Self> {
         let (columns, rows) = model.size;
         if columns < MIN_SIZE.0 || rows < MIN_SIZE.1 {
             return None;
         }
-        let large = is_large(model.size);
-        let header_rows = if large { 5 } else { 3 };
+        let large = columns >= LARGE.0 && rows >= LARGE.1;
         let watching = model.replay.is_some();
         let [header, slider, tabs, body, footer] = Split::vertical([
-            Constraint::Length(header_rows),
+            Constraint::Length(if large { 5 } else { 3 }),
             Constraint::Length(u16::from(watching)),
             Constraint::Length(1),
             Constraint::Min(0),
@@ -84,7 +60,7 @@ impl Layout {
             }),
             panes: Vec::new(),
             borders: Vec::new(),
-            flat: rows < 32,
+            flat: rows < LARGE.1,
             tabbed: None,
             footer,
         };
@@ -92,71 +68,36 @@ impl Layout {
             layout.panes.push((model.focus, body));
             return Some(layout);
         }
-        let plan = plan::of(model, body, large);
-        if model.view == View::Search && !large {
-            layout.tabbed = Some(model.companion);
-        }
-        plan.place(
-            body,
-            (layout.flat, &model.shares[model.view.index()]),
-            &mut layout.panes,
-            &mut layout.borders,
-        );
+        let plan = &model.view.arrangement(model.size).plan;
+        let shares = &model.shares[model.view.index()];
+        let placed = plan.place(body, model.companion, layout.flat, shares);
+        layout.panes = placed.panes;
+        layout.borders = placed.borders;
+        layout.tabbed = placed.has_companion.then_some(model.companion);
         Some(layout)
     }
 
-    /// A pane's frame, if it is shown.
-    pub fn pane(&self, pane: Pane) -> Option<Rect> {
-        self.panes.iter().find(|(p, _)| *p == pane).map(|(_, r)| *r)
-    }
-
-    /// The inside of a pane's frame.
-    pub fn inside(&self, frame: Rect) -> Rect {
+    /// The inside of a pane's frame, if the pane is shown.
+    pub fn inside(&self, pane: Pane) -> Option<Rect> {
+        let (_, frame) = self.panes.iter().find(|(p, _)| *p == pane)?;
         let sides = u16::from(!self.flat);
-        Rect {
+        Some(Rect {
             x: frame.x + sides,
             y: frame.y + 1,
             // A blank before the line at the right: numbers end there.
             width: frame.width.saturating_sub(3 * sides),
             height: frame.height.saturating_sub(1 + sides),
-        }
-    }
-
-    /// The rows of a pane's list: its inside without the lines that stay in place.
-    pub fn list(&self, pane: Pane) -> Option<Rect> {
-        let inside = self.inside(self.pane(pane)?);
-        let above = fixed_lines(pane, inside.height);
-        Some(Rect {
-            y: inside.y + above,
-            height: inside.height.saturating_sub(above),
-            ..inside
-        })
-    }
-
-    /// The lines of a pane that stay in place above its list.
-    pub fn fixed(&self, pane: Pane) -> Option<Rect> {
-        let inside = self.inside(self.pane(pane)?);
-        let above = fixed_lines(pane, inside.height);
-        Some(Rect {
-            height: above.min(inside.height),
-            ..inside
         })
     }
 
     /// The pane at a column and row.
     pub fn pane_at(&self, column: u16, row: u16) -> Option<Pane> {
-        let at = Position::new(column, row);
-        self.panes
-            .iter()
-            .find(|(_, r)| r.contains(at))
-            .map(|(p, _)| *p)
+        at(&self.panes, column, row)
     }
 
     /// The view whose name is at a column and row.
     pub fn tab_at(&self, column: u16, row: u16) -> Option<View> {
-        let at = Position::new(column, row);
-        let tab = self.tabs.iter().find(|(_, r)| r.contains(at));
-        tab.map(|(view, _)| *view)
+        at(&self.tabs, column, row)
     }
 
     /// The border at a column and row.
@@ -164,6 +105,11 @@ impl Layout {
         let at = Position::new(column, row);
         self.borders.iter().find(|b| b.line.contains(at)).copied()
     }
+}
+
+fn at<T: Copy>(areas: &[(T, Rect)], column: u16, row: u16) -> Option<T> {
+    let at = Position::new(column, row);
+    areas.iter().find(|(_, r)| r.contains(at)).map(|(t, _)| *t)
 }
 
 /// ` 1 Search ` and so on, side by side.
@@ -175,24 +121,5 @@ fn tab_areas(line: Rect) -> Vec<(View, Rect)> {
         x += width;
         (view, area)
     };
-    View::ALL.into_iter().map(tab).collect()
-}
-
-fn fixed_lines(pane: Pane, height: u16) -> u16 {
-    match pane {
-        Pane::Tree | Pane::Points | Pane::Sites => u16::from(height > 4),
-        Pane::Allocation => match height {
-            14.. => 3,
-            8.. => 2,
-            _ => 1,
-        },
-        Pane::Gate => match height {
-            17.. => 10,
-            8.. => 3,
-            _ => 1,
-        },
-        Pane::Log | Pane::Details | Pane::Facts => 0,
-        // Plots have no list.
-        Pane::Scatter | Pane::Front | Pane::Potentials => height,
-    }
+    View::all().map(tab).collect()
 }

@@ -1,32 +1,42 @@
-//! The terminal interface: a search as a living tree, and the person steering it.
+//! The terminal interface: a search as a living tree, and the user who steers it.
 //!
-//! One direction of travel: keys, run updates, ticks and signals become an [`Action`]; [`update()`] turns the
-//! [`Model`] and an action into a changed model and [`Effect`]s; [`view()`] draws a model and changes nothing;
-//! [`run()`] is the loop around them, the only place with a terminal, a clock or a channel.
+//! One direction of travel: keys, run updates, ticks and signals become an [`Action`]; [`update()`] turns
+//! the [`Model`] and an action into a changed model and [`Effect`]s; [`view()`] draws a model and
+//! changes nothing; [`run()`] is the loop around them, the only place with a terminal, a clock or a
+//! channel.
 //!
-//! | file | what it holds |
+//! Each file uses only those above it:
+//!
+//! | file | content |
 //! |---|---|
-//! | `action` | everything that can happen, by name |
-//! | `keymap` | which key does what where; the footer, the help and the README's table come from it |
-//! | `model` | everything shown |
+//! | `text`, `forecast`, `theme` | short texts; predictions in a thread; colours and symbols, as data |
+//! | `views` | views and layouts as data: which panes, where, at which size |
+//! | `action`, `keys`, `input` | everything that can happen; keys and scopes; the text field |
+//! | `model` | everything shown, as data |
+//! | `layout`, `widgets` | the areas of the screen; lines, bars and plots |
+//! | `panes` | one component a pane: title, rows, keys, drawing; how to add one |
+//! | `keymap`, `config` | the table of bindings; the user's own keys and colours |
+//! | `commands`, `help` | the list of commands, the help |
 //! | `update` | actions to changes and effects |
-//! | `view` | one file per pane |
-//! | `theme`, `config` | colours and symbols, as data; a person's own keys and colours |
+//! | `view` | the drawing of header, frames, footer and dialogs |
 //! | `export` | a frame as text and SVG |
-//! | `start` | the start screen and its form |
-//! | `forecast` | what a change by hand would cost |
-//! | `app`, `screen`, `terminal` | the loop, the screen, the threads |
+//! | `screen`, `terminal` | the trait of a screen; the terminal and its threads |
+//! | `start`, `session`, `app` | the start screen; what the caller gives and gets; the loop |
 #![forbid(unsafe_code)]
 
 mod action;
 mod app;
+mod commands;
 pub mod config;
 mod export;
 mod forecast;
+mod help;
+mod input;
 pub mod keymap;
+mod keys;
 mod layout;
-mod line;
 pub mod model;
+mod panes;
 mod screen;
 mod session;
 pub mod start;
@@ -35,14 +45,16 @@ mod text;
 pub mod theme;
 mod update;
 mod view;
+mod views;
+mod widgets;
 
-pub use action::{Action, Effect};
+pub use action::{Action, Effect, SaveError, Signal};
 pub use app::{run, run_on};
 pub use config::Config;
 pub use export::{as_svg, as_text};
 pub use forecast::Forecast;
-pub use model::Model;
+pub use model::{Model, Outcome};
 pub use screen::Screen;
-pub use session::{Ending, Ends, Outcome, Retry, Save, SaveError, Session, Signal};
+pub use session::{Ending, Ends, Retry, Save, Session};
 pub use update::update;
 pub use view::view;

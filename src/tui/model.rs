@@ -2,19 +2,19 @@
 
 mod activity;
 mod allocation;
-pub mod commands;
 mod edit;
 mod find;
 mod front;
 mod gate;
 mod log;
+mod navigate;
 mod overlay;
 mod parts;
-mod place;
 mod prompt;
 mod replay;
 mod scroll;
 mod status;
+mod titles;
 mod toast;
 mod tree;
 
@@ -33,26 +33,23 @@ pub use gate::GatePane;
 pub use log::{LogLine, LogPane};
 pub use overlay::{CommandPrompt, Confirm, FindPrompt, Overlay, SavePrompt};
 pub use parts::Part;
-pub use place::{Pane, View};
 pub use prompt::{Asked, FieldPrompt, PromptField};
 pub use replay::Replay;
-pub use scroll::Scroll;
-pub use status::{Status, Task};
+pub use scroll::{Page, Scroll};
+pub use status::{Outcome, Status, Task};
 pub use toast::{Toast, ToastKind, Toasts};
 pub use tree::{Filter, Fold, Joint, Row, TreePane, ancestors};
 
-use super::keymap::{Keymap, Scope};
-use super::layout::{Border, MOST_BORDERS};
-use super::text;
+use super::action::Effect;
+use super::forecast::Forecast;
+use super::keys::Keymap;
 use super::theme::Theme;
-use super::{Forecast, Outcome};
+use super::views::{Border, MOST_BORDERS};
+pub use super::views::{Pane, View};
 use crate::evaluate::Potentials;
 use crate::quant::Allocation;
 use crate::run::Probed;
 use crate::search::{Candidate, CandidateId, Command, Tree};
-
-/// Columns in which a change still says what it changes.
-const LEAST_CHANGE: usize = 10;
 
 /// What is known of the run beside its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,16 +91,12 @@ pub struct Model {
     pub gate: GatePane,
     /// Accuracy against memory as shown.
     pub front: FrontPane,
-    /// Drift by site as shown.
-    pub sites: Scroll,
+    /// The cursors of the panes that keep nothing else, and the lines of those of text.
+    pub pages: [Page; Pane::ALL.len()],
     /// Potentials seen, the latest last.
     pub seen: VecDeque<Probed>,
     /// The allocation being looked at.
     pub looking: Option<Allocation>,
-    /// The selected node's details as shown.
-    pub details: Scroll,
-    /// The run in numbers as shown.
-    pub facts: Scroll,
     /// The log as shown.
     pub log: LogPane,
     /// What the screen shows.
@@ -111,9 +104,9 @@ pub struct Model {
     /// The pane that takes the keys.
     pub focus: Pane,
     /// The pane that last had the focus, by view.
-    pub places: [Pane; View::ALL.len()],
-    /// Where a person dragged the borders of each view, in percent.
-    pub shares: [[Option<u16>; MOST_BORDERS]; View::ALL.len()],
+    pub places: [Pane; View::COUNT],
+    /// The shares that the user dragged the borders of each view to, in percent.
+    pub shares: [[Option<u16>; MOST_BORDERS]; View::COUNT],
     /// The border being dragged.
     pub dragging: Option<Border>,
     /// What was last searched for.
@@ -144,17 +137,25 @@ pub struct Model {
     pub saved: Vec<PathBuf>,
     /// Set when the interface is to be left.
     pub outcome: Option<Outcome>,
+    /// What has to be done outside, until [`Model::take_effects`].
+    effects: Vec<Effect>,
     /// True when something shown has changed since the last frame.
     pub changed: bool,
 }
 
 impl Model {
     /// A run of which nothing is known yet.
-    pub fn new(run: RunInfo, theme: Theme, zone: TimeZone, size: (u16, u16)) -> Self {
+    pub fn new(
+        run: RunInfo,
+        theme: Theme,
+        keymap: Keymap,
+        zone: TimeZone,
+        size: (u16, u16),
+    ) -> Self {
         Model {
             run,
             theme,
-            keymap: Keymap::standard(),
+            keymap,
             zone,
             size,
             clock: Duration::ZERO,
@@ -164,15 +165,17 @@ impl Model {
             allocation: AllocationPane::default(),
             gate: GatePane::default(),
             front: FrontPane::default(),
-            sites: Scroll::default(),
+            pages: Default::default(),
             seen: VecDeque::new(),
             looking: None,
-            details: Scroll::default(),
-            facts: Scroll::default(),
             log: LogPane::default(),
             view: View::default(),
             focus: Pane::Tree,
-            places: View::ALL.map(|view| view.panes()[0]),
+            places: std::array::from_fn(|view| {
+                View::all()
+                    .nth(view)
+                    .map_or(Pane::Tree, |view| view.panes()[0])
+            }),
             shares: Default::default(),
             dragging: None,
             find: Find::default(),
@@ -189,35 +192,39 @@ impl Model {
             expecting: None,
             saved: Vec::new(),
             outcome: None,
+            effects: Vec::new(),
             changed: true,
         }
     }
 
-    /// Where keys are looked up now.
-    pub fn scope(&self) -> Scope {
-        match (&self.overlay, &self.edit) {
-            (Some(Overlay::Failure { .. }), _) => Scope::Failure,
-            (Some(Overlay::Help { .. }), _) => Scope::Help,
-            (Some(Overlay::Confirm(_)), _) => Scope::Confirm,
-            (Some(Overlay::Commands(_)), _) => Scope::Commands,
-            (Some(Overlay::Save(_) | Overlay::Find(_)), _) => Scope::Prompt,
-            (Some(Overlay::Fields(_)), _) => Scope::Form,
-            (None, Some(_)) => Scope::Edit,
-            (None, None) => self.pane_scope(),
-        }
+    /// The cursor and the lines of a pane that keeps nothing else.
+    pub fn page(&self, pane: Pane) -> &Page {
+        &self.pages[pane as usize]
     }
 
-    /// Where keys are looked up when nothing lies over the panes.
-    pub fn pane_scope(&self) -> Scope {
-        match self.focus {
-            Pane::Tree => Scope::Tree,
-            Pane::Allocation => Scope::Allocation,
-            Pane::Gate | Pane::Scatter => Scope::Gate,
-            Pane::Log => Scope::Log,
-            Pane::Front | Pane::Points => Scope::Points,
-            Pane::Sites | Pane::Potentials => Scope::Sites,
-            Pane::Details | Pane::Facts => Scope::Main,
-        }
+    /// [`Model::page`], to be changed.
+    pub fn page_mut(&mut self, pane: Pane) -> &mut Page {
+        &mut self.pages[pane as usize]
+    }
+
+    /// Shows a short message.
+    pub fn toast(&mut self, kind: ToastKind, text: impl Into<String>) {
+        self.toasts.push(kind, text, self.clock);
+    }
+
+    /// Shows a short message for information.
+    pub fn note(&mut self, text: impl Into<String>) {
+        self.toast(ToastKind::Note, text);
+    }
+
+    /// Has something done outside.
+    pub fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// What has to be done outside since the last time.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
     }
 
     /// Forgets the search, to hear of it from its first event again. What a person arranged stays.
@@ -225,6 +232,7 @@ impl Model {
         let fresh = Model::new(
             self.run.clone(),
             self.theme.clone(),
+            self.keymap.clone(),
             self.zone.clone(),
             self.size,
         );
@@ -298,8 +306,12 @@ impl Model {
 
     /// The position in a candidate's drifts of the chosen site, and its name.
     pub fn site(&self) -> Option<(usize, &str)> {
+        self.site_at(self.page(Pane::Sites).scroll.cursor)
+    }
+
+    /// A position in a candidate's drifts, and the name of the site: the logits after the last one.
+    pub fn site_at(&self, at: usize) -> Option<(usize, &str)> {
         let settings = self.tree.settings.as_deref()?;
-        let at = self.sites.cursor;
         let name = settings.space.sites.get(at);
         Some((at, name.map_or("logits", String::as_str)))
     }
@@ -307,45 +319,5 @@ impl Model {
     /// True while the search is neither over nor failed.
     pub fn is_live(&self) -> bool {
         self.tree.finished.is_none() && self.activity.failed.is_none() && self.replay.is_none()
-    }
-
-    /// A candidate in a few words: `#12 stage2 → 4`.
-    pub fn title(&self, id: CandidateId) -> String {
-        text::title(&self.tree, id, self.theme.symbols.marks())
-    }
-
-    /// [`Model::title`] in at most `columns` columns; of what does not fit, the group's name gives way.
-    pub fn title_in(&self, id: CandidateId, columns: usize) -> String {
-        let number = id.to_string();
-        let left = columns.saturating_sub(number.len() + 1);
-        match self.tree.get(id) {
-            // In fewer columns the change would be no more than its width.
-            Some(candidate) if left >= LEAST_CHANGE.min(text::width(&self.change(candidate))) => {
-                format!("{number} {}", self.change_in(candidate, left))
-            }
-            _ => text::cut(&number, columns, ""),
-        }
-    }
-
-    /// What a candidate changed: `stage2 → 4`, or `start`.
-    pub fn change(&self, candidate: &Candidate) -> String {
-        text::change(candidate, self.theme.symbols.marks())
-    }
-
-    /// [`Model::change`] in at most `columns` columns: `stage1…1_conv → 4`.
-    pub fn change_in(&self, candidate: &Candidate, columns: usize) -> String {
-        let (whole, ellipsis) = (self.change(candidate), self.theme.symbols.ellipsis);
-        match &candidate.change {
-            Some(change) if text::width(&whole) > columns => {
-                let to = format!(" {} {}", self.theme.symbols.arrow, change.bits);
-                let left = columns.saturating_sub(text::width(&to));
-                text::cut(
-                    &(text::fit(&change.group.to_string(), left, ellipsis) + &to),
-                    columns,
-                    "",
-                )
-            }
-            _ => text::fit(&whole, columns, ellipsis),
-        }
     }
 }

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::action::{SaveError, Signal};
 use super::config::Config;
+use super::model::Outcome;
 use crate::profile::{Constraint, Pin};
 use crate::quant::Allocation;
 use crate::run::{Probe, Update};
-use crate::search::{Instruction, StopReason, Tree};
+use crate::search::{Instruction, Tree};
 
 /// Saves an allocation under a name, with the pins now in force; the last argument is true when the person agreed to
 /// overwrite.
@@ -57,39 +59,6 @@ pub struct Session {
     pub config: Config,
     /// Signals to this process.
     pub signals: Receiver<Signal>,
-}
-
-/// A signal of the operating system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// Leave at once (SIGTERM, SIGHUP).
-    Terminate,
-    /// As Ctrl-C: ask first, leave at the second.
-    Interrupt,
-}
-
-/// Why a profile was not saved.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SaveError {
-    /// There is a profile of that name; saving again with `overwrite` replaces it.
-    #[error("{} exists already", .0.display())]
-    Exists(PathBuf),
-    /// Anything else, in words a person can act on.
-    #[error("{0}")]
-    Other(String),
-}
-
-/// How the interface was left.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The search had ended.
-    Finished(StopReason),
-    /// A person left an unfinished run.
-    Quit,
-    /// The run could not go on.
-    Failed(String),
-    /// A signal, or the terminal went away.
-    Terminated,
 }
 
 /// What is left to tell once the terminal is restored.

@@ -8,7 +8,6 @@ use std::io;
 use std::path::PathBuf;
 
 use crossbeam_channel::{Receiver, select};
-use crossterm::event::Event;
 use jiff::tz::TimeZone;
 
 use super::config::Config;
@@ -115,7 +114,7 @@ impl StartModel {
             form: None,
             error: None,
             chosen: None,
-            blank: Model::new(nothing, theme, TimeZone::UTC, size),
+            blank: Model::new(nothing, theme, Keymap::standard(), TimeZone::UTC, size),
         }
     }
 
@@ -223,15 +222,14 @@ pub fn ask(
     let _panics = PanicGuard::new();
     let mut screen = Tty::open()?;
     let input = Input::start()?;
-    let theme = Theme::chosen(config, |name| std::env::var(name).ok());
     let keymap = config.keymap().unwrap_or_else(|_| Keymap::standard());
-    let mut model = StartModel::new(runs, entries, theme, screen.size()?);
+    let mut model = StartModel::new(runs, entries, config.theme(), screen.size()?);
     model.blank.keymap = keymap;
     loop {
         screen.show(|frame| view(&model, frame))?;
         let action = select! {
             recv(input.events) -> event => match event {
-                Ok(event) => read(&model, event),
+                Ok(event) => model.blank.keymap.of_event(model.scope(), event),
                 Err(_) => Some(Action::InputLost),
             },
             recv(signals) -> signal => signal.ok().map(Action::Signal),
@@ -249,21 +247,5 @@ pub fn ask(
         if let Some(chosen) = model.chosen.take() {
             return Ok(chosen);
         }
-    }
-}
-
-fn read(model: &StartModel, event: Event) -> Option<Action> {
-    use crossterm::event::{MouseButton, MouseEventKind};
-    match event {
-        Event::Key(key) => model.blank.keymap.action(model.scope(), key),
-        Event::Paste(text) => Some(Action::Paste(text)),
-        Event::Resize(columns, rows) => Some(Action::Resize(columns, rows)),
-        Event::Mouse(mouse) => match mouse.kind {
-            MouseEventKind::Down(MouseButton::Left) => Some(Action::Click(mouse.column, mouse.row)),
-            MouseEventKind::ScrollDown => Some(Action::Wheel(mouse.column, mouse.row, 1)),
-            MouseEventKind::ScrollUp => Some(Action::Wheel(mouse.column, mouse.row, -1)),
-            _ => None,
-        },
-        Event::FocusGained | Event::FocusLost => None,
     }
 }

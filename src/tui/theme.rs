@@ -9,7 +9,6 @@ use ratatui::style::Style;
 pub use palette::Palette;
 pub use symbols::Symbols;
 
-use super::config::{Config, SymbolSet};
 use crate::search::State;
 
 /// A choice of colours.
@@ -56,6 +55,16 @@ impl ThemeName {
     }
 }
 
+/// The set of symbols that is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SymbolSet {
+    /// Unicode characters.
+    Unicode,
+    /// ASCII characters.
+    Ascii,
+}
+
 /// How everything looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Theme {
@@ -89,11 +98,15 @@ impl Theme {
         };
     }
 
-    /// What the environment and a person's configuration ask for. `NO_COLOR` and a dumb terminal have the last word on
-    /// colours; a terminal of sixteen colours keeps its own instead of a theme of 256.
-    pub fn chosen(config: &Config, get: impl Fn(&str) -> Option<String>) -> Self {
+    /// The theme of a configuration in an environment. `NO_COLOR` and a dumb terminal have the last
+    /// word on colours; a terminal of sixteen colours keeps its own instead of a theme of 256.
+    pub fn chosen(
+        name: Option<ThemeName>,
+        symbols: Option<SymbolSet>,
+        get: impl Fn(&str) -> Option<String>,
+    ) -> Self {
         let mut theme = Self::from_environment(&get);
-        if let Some(symbols) = config.symbols {
+        if let Some(symbols) = symbols {
             theme.symbols = match symbols {
                 SymbolSet::Unicode => Symbols::unicode(),
                 SymbolSet::Ascii => Symbols::ascii(),
@@ -104,7 +117,7 @@ impl Theme {
             .into_iter()
             .any(|v| v.contains("256") || v.contains("truecolor") || v.contains("24bit"));
         if theme.name != ThemeName::None {
-            let wanted = config.theme.unwrap_or_default();
+            let wanted = name.unwrap_or_default();
             let fits = many || matches!(wanted, ThemeName::None | ThemeName::HighContrast);
             theme.set(if fits { wanted } else { ThemeName::Terminal });
         }
@@ -203,9 +216,8 @@ mod tests {
 
     #[test]
     fn a_chosen_theme_gives_way_to_no_color_and_to_few_colours() {
-        let config: Config = toml::from_str("theme = \"light\"\nsymbols = \"ascii\"").unwrap();
         let with = |variables: &[(&str, &str)]| {
-            Theme::chosen(&config, |name| {
+            Theme::chosen(Some(ThemeName::Light), Some(SymbolSet::Ascii), |name| {
                 let found = variables.iter().find(|(n, _)| *n == name);
                 found.map(|(_, value)| (*value).to_owned())
             })

@@ -1,22 +1,10 @@
 //! Draws a model. Nothing here can change it.
 
-mod allocation;
-mod details;
-mod facts;
 mod footer;
 mod frame;
-mod front;
-mod gate;
 mod header;
-mod log;
 mod overlay;
-mod pieces;
-mod plot;
-mod potentials;
-mod scatter;
-mod sites;
 mod toast;
-mod tree;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -24,12 +12,11 @@ use ratatui::style::{Color, Style};
 use ratatui::text::Line;
 
 use super::layout::{Layout, MIN_SIZE};
-use super::model::{Model, Pane};
-use super::text;
+use super::model::Model;
+use super::{panes, text};
 
 pub use footer::hints_line;
-pub use overlay::{help_scroll, input_line};
-pub use pieces::{cell, line_area, row};
+pub use overlay::input_line;
 
 /// Draws everything.
 pub fn view(model: &Model, frame: &mut Frame) {
@@ -45,18 +32,7 @@ pub fn view(model: &Model, frame: &mut Frame) {
     header::tabs(model, frame, &layout);
     for (pane, rect) in &layout.panes {
         frame::draw(model, frame, &layout, *pane, *rect);
-        match pane {
-            Pane::Tree => tree::draw(model, frame, &layout),
-            Pane::Allocation => allocation::draw(model, frame, &layout),
-            Pane::Gate => gate::draw(model, frame, &layout),
-            Pane::Log => log::draw(model, frame, &layout),
-            Pane::Details | Pane::Facts => text_pane(model, frame, &layout, *pane),
-            Pane::Scatter => scatter::draw(model, frame, &layout),
-            Pane::Front => front::plot(model, frame, &layout),
-            Pane::Points => front::list(model, frame, &layout),
-            Pane::Sites => sites::list(model, frame, &layout),
-            Pane::Potentials => potentials::draw(model, frame, &layout),
-        }
+        panes::draw(model, frame, &layout, *pane);
     }
     footer::draw(model, frame, layout.footer);
     overlay::draw(model, frame);
@@ -77,46 +53,6 @@ pub fn ground(model: &Model, frame: &mut Frame) {
         if cell.bg == Color::Reset {
             cell.bg = ground.bg.unwrap_or(Color::Reset);
         }
-    }
-}
-
-/// The lines of a pane of text in so many columns.
-pub fn text_lines(model: &Model, pane: Pane, columns: u16) -> Vec<Line<'static>> {
-    let columns = columns.saturating_sub(1);
-    match pane {
-        Pane::Details => details::lines(model, columns),
-        Pane::Facts => facts::lines(model, columns),
-        _ => Vec::new(),
-    }
-}
-
-fn text_pane(model: &Model, frame: &mut Frame, layout: &Layout, pane: Pane) {
-    let Some(list) = layout.list(pane) else {
-        return;
-    };
-    let scroll = if pane == Pane::Details {
-        model.details
-    } else {
-        model.facts
-    };
-    let lines = text_lines(model, pane, list.width);
-    let window = scroll.window(lines.len(), usize::from(list.height));
-    let focused = model.focus == pane;
-    let shown = lines
-        .into_iter()
-        .enumerate()
-        .skip(window.start)
-        .take(window.len());
-    for (row, (at, line)) in shown.enumerate() {
-        let selected = focused && at == scroll.cursor;
-        pieces::row(
-            model,
-            frame,
-            pieces::line_area(list, row),
-            line,
-            selected,
-            false,
-        );
     }
 }
 

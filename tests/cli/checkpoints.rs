@@ -203,7 +203,7 @@ fn searches_from_a_checkpoint_need_data_and_a_known_network() {
         &err,
         &[
             "[data] is missing",
-            "note: the weights do not tell model.num_heads, 8 is assumed",
+            "note: the weights do not determine model.num_heads, 8 is assumed",
         ],
     );
     let err = from(&file, &["--set", "model.num_heads=4"]);

@@ -140,7 +140,7 @@ fn profiles_are_listed_shown_compared_renamed_and_deleted() {
     assert_eq!(rows.len(), 4);
     assert_eq!(
         home.ok(&["profiles", "diff", "demo", "demo"]),
-        "demo and demo say the same\n"
+        "demo and demo are equal\n"
     );
 
     home.ok(&["profiles", "rename", "small", "smaller"]);

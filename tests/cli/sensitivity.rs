@@ -178,5 +178,5 @@ fn sigint_exits_with_130() {
     assert!(killed.expect("sh").success());
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(130));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("goes on from there"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("resumes from there"));
 }

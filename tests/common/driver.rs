@@ -178,12 +178,8 @@ impl Driver {
 
     /// True where an allocation keeps to the pins now in force.
     pub fn conforms(&self, allocation: &Allocation) -> bool {
-        let allowed = self
-            .settings
-            .allowed(&self.tree().pins)
-            .expect("pins that hold");
-        let mut widths = allocation.0.iter().zip(allowed);
-        widths.all(|(width, allowed)| allowed.contains(width))
+        let domains = self.settings.domains(&self.tree().pins);
+        domains.expect("pins that hold").allows(allocation)
     }
 
     /// What holds at every moment, and at the end.
@@ -249,9 +245,8 @@ impl Driver {
             // Something may be confirmed that is too large.
             None if tree.constraint.max_memory.is_some() => {}
             None => {
-                let allowed = self.settings.allowed(&tree.pins).expect("pins that hold");
-                let largest = allowed.iter().filter_map(|a| a.iter().max().copied());
-                let largest = Allocation(largest.collect());
+                let domains = self.settings.domains(&tree.pins);
+                let largest = domains.expect("pins that hold").highest();
                 let mut tried = tree.candidates.iter();
                 let tried = tried
                     .find(|c| c.allocation == largest)

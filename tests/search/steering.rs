@@ -859,8 +859,8 @@ proptest! {
                 prop_assert!(!pruned_since[candidate.index()], "{candidate} was pruned and is evaluated");
             }
             if let Event::Proposed { candidate, allocation, .. } = event {
-                let allowed = settings.allowed(&tree.pins).expect("pins that hold");
-                let within = allocation.0.iter().zip(allowed).all(|(w, a)| a.contains(w));
+                let domains = settings.domains(&tree.pins).expect("pins that hold");
+                let within = domains.allows(allocation);
                 prop_assert!(within, "{candidate} breaks a pin");
                 let mut levelled = allocation.clone();
                 settings.space.level_ties(&mut levelled);

@@ -1,6 +1,7 @@
 //! What a change in the making would lose, before anything is evaluated.
 
 use aq4svit::search::{Predictor, Tree};
+use aq4svit::tui::model::View;
 use aq4svit::tui::{Action, Effect, Forecast, update};
 
 use super::screens::screen;
@@ -11,7 +12,7 @@ fn every_change_is_predicted_at_once() {
     for size in [(80, 24), (160, 48)] {
         let mut play = Play::new(size);
         play.jobs(70);
-        play.act(Action::ViewAllocation);
+        play.act(Action::View(View::Allocation));
         let mut last = None;
         for action in [
             Action::LowerBits,
@@ -51,7 +52,7 @@ fn what_is_not_known_is_not_predicted() {
     let mut play = Play::new((80, 24));
     // The float network is evaluated; no candidate is.
     play.jobs(1);
-    play.act(Action::ViewAllocation);
+    play.act(Action::View(View::Allocation));
     play.act(Action::LowerBits);
     assert!(screen(&play).contains("drop unknown: nothing is measured yet"));
     let nothing = Forecast::of(&Tree::default(), play.model.edit.clone().unwrap().preview);
@@ -73,7 +74,7 @@ fn what_is_not_known_is_not_predicted() {
 fn a_late_answer_about_another_change_is_not_shown() {
     let mut play = Play::new((80, 24));
     play.jobs(70);
-    play.act(Action::ViewAllocation);
+    play.act(Action::View(View::Allocation));
     play.act(Action::LowerBits);
     let late = play.model.forecast.clone().unwrap();
     let effects = update(&mut play.model, Action::LowerBits);

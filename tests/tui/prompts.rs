@@ -3,7 +3,7 @@
 use aq4svit::profile::{AccuracyDrop, ConstraintChange, Pin, Strategy};
 use aq4svit::quant::BitWidth;
 use aq4svit::search::{Command, State};
-use aq4svit::tui::model::{Overlay, Pane};
+use aq4svit::tui::model::{Overlay, Pane, View};
 use aq4svit::tui::{Action, Effect};
 
 use super::screens::screen;
@@ -80,7 +80,7 @@ fn every_command_can_be_taken_back_by_a_key() {
 fn a_pin_by_pattern_says_what_it_holds() {
     let mut play = Play::new((80, 24));
     play.jobs(40);
-    play.act(Action::ViewAllocation);
+    play.act(Action::View(View::Allocation));
     assert_eq!(play.model.focus, Pane::Allocation);
     play.act(Action::PinPattern);
     insta::assert_snapshot!("pin_of_a_row", screen(&play));

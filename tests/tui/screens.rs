@@ -3,7 +3,7 @@
 use aq4svit::quant::BitWidth;
 use aq4svit::run::Update;
 use aq4svit::search::Group;
-use aq4svit::tui::model::Model;
+use aq4svit::tui::model::{Model, View};
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
 use aq4svit::tui::{Action, SaveError, view};
 use ratatui::Terminal;
@@ -75,7 +75,10 @@ fn every_pane_of_a_small_terminal() {
     let mut play = Play::new(SMALL);
     play.finish();
     play.wait(20_000);
-    for (name, action) in [("gate", Action::ViewGate), ("log", Action::ViewRun)] {
+    for (name, action) in [
+        ("gate", Action::View(View::Gate)),
+        ("log", Action::View(View::Run)),
+    ] {
         play.act(action);
         play.act(Action::FocusNext);
         insta::assert_snapshot!(format!("pane_{name}"), screen(&play));
@@ -110,7 +113,7 @@ fn steering_leaves_its_marks() {
     play.act(Action::LowerBits);
     play.act(Action::Cancel);
     play.act(Action::Down);
-    play.act(Action::ViewAllocation);
+    play.act(Action::View(View::Allocation));
     play.act(Action::Down);
     play.act(Action::LowerBits);
     play.act(Action::Submit);
@@ -213,7 +216,7 @@ fn colour_is_never_the_only_signal() {
     let mut plain = Play::with(plain, demo_settings(), LARGE);
     for play in [&mut coloured, &mut plain] {
         play.jobs(70);
-        play.act(Action::ViewAllocation);
+        play.act(Action::View(View::Allocation));
         play.act(Action::Down);
     }
     assert_eq!(screen(&coloured), screen(&plain));

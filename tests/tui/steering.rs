@@ -4,7 +4,7 @@ use aq4svit::profile::Pin;
 use aq4svit::quant::BitWidth;
 use aq4svit::run::Update;
 use aq4svit::search::{CandidateId, Command, Event, Group, Origin, State};
-use aq4svit::tui::model::{Confirm, Fold, Overlay, Pane, Status, ToastKind};
+use aq4svit::tui::model::{Confirm, Fold, Overlay, Pane, Status, ToastKind, View};
 use aq4svit::tui::{Action, Effect, Outcome, SaveError, Signal, update};
 
 use super::story::Play;
@@ -429,7 +429,7 @@ fn the_base_is_followed_until_a_person_moves() {
     let mut play = Play::new(SIZE);
     play.jobs(30);
     assert_eq!(play.model.nodes.selected, play.model.tree.base);
-    play.act(Action::ViewSearch);
+    play.act(Action::View(View::Search));
     play.act(Action::Top);
     assert!(!play.model.nodes.follow);
     play.jobs(10);
@@ -511,7 +511,7 @@ fn folding_and_parents() {
 fn filters_hide_nodes_and_a_jump_finds_them_again() {
     let mut play = Play::new(SIZE);
     play.jobs(60);
-    play.act(Action::ViewSearch);
+    play.act(Action::View(View::Search));
     play.act(Action::Filter);
     play.act(Action::Filter);
     let good = |id: CandidateId| {
@@ -536,7 +536,7 @@ fn filters_hide_nodes_and_a_jump_finds_them_again() {
         .position(|id| !good(*id))
         .unwrap();
     let id = play.model.gate.decisions[decided];
-    play.act(Action::ViewGate);
+    play.act(Action::View(View::Gate));
     play.act(Action::Top);
     (0..decided).for_each(|_| assert_eq!(play.act(Action::Down), []));
     play.act(Action::ShowNode);

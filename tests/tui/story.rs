@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use aq4svit::evaluate::{CacheUse, Caches, Cancel, Evaluator, Landscape, Progress};
 use aq4svit::journal::Entry;
-use aq4svit::network::LayerId;
 use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, SearchConfig};
 use aq4svit::quant::{Affine, BitWidth, MemoryModel};
 use aq4svit::run::{Totals, Update};
-use aq4svit::search::{Engine, Event, Instruction, Settings, Space, SpaceLayer};
+use aq4svit::search::{Engine, Event, Instruction, Settings, Space};
+use aq4svit::tui::keymap::Keymap;
 use aq4svit::tui::model::{Model, RunInfo};
 use aq4svit::tui::theme::Theme;
 use aq4svit::tui::{Action, Effect, Forecast, update};
@@ -23,31 +23,12 @@ pub fn demo_space() -> Space {
     let menu: Vec<BitWidth> = [2, 3, 4, 5, 6, 8]
         .map(|b| BitWidth::new(b).unwrap())
         .to_vec();
-    let layers = graph.layers.iter().enumerate().map(|(i, layer)| {
-        let id = LayerId(i as u32);
-        let block = &graph.blocks[layer.block.index()];
-        SpaceLayer {
-            name: layer.name.clone(),
-            stage: graph.stages[block.stage.index()].name.clone(),
-            block: block.name.clone(),
-            weights: layer.weights() as u64,
-            bytes: menu.iter().map(|w| memory.layer_bytes(id, *w)).collect(),
-            float_bytes: memory.layer_bytes(id, BitWidth::FLOAT),
-        }
-    });
-    let layers: Vec<SpaceLayer> = layers.collect();
+    let mut space = Space::of(&graph, &memory, &menu, Vec::new());
     // The landscape gives one drift per layer and one for the logits.
-    let sites = layers.iter().filter(|l| l.name != "head");
-    let sites = sites
-        .map(|l| l.name.replace("conv", "lif").replace("linear", "lif"))
-        .collect();
-    Space {
-        layers,
-        menu,
-        fixed_bytes: memory.fixed_bytes(),
-        ties: Vec::new(),
-        sites,
-    }
+    let sites = space.layers.iter().filter(|l| l.name != "head");
+    let sites = sites.map(|l| l.name.replace("conv", "lif").replace("linear", "lif"));
+    space.sites = sites.collect();
+    space
 }
 
 pub fn demo_settings() -> Settings {
@@ -183,7 +164,7 @@ pub fn model(theme: Theme, size: (u16, u16)) -> Model {
         folder: "/home/ada/.local/share/aq4svit/runs/2026-05-04-demo".into(),
         device: "cpu".into(),
     };
-    Model::new(run, theme, TimeZone::UTC, size)
+    Model::new(run, theme, Keymap::standard(), TimeZone::UTC, size)
 }
 
 /// The interface on a story, as one.

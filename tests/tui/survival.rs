@@ -11,7 +11,7 @@ use aq4svit::search::{
     BaseReason, CandidateId, Command, Event, GateDecision, GateReason, Group, Judgement, Move,
     Origin, StopReason,
 };
-use aq4svit::tui::keymap::{BINDINGS, Keymap};
+use aq4svit::tui::keymap::{Keymap, bindings};
 use aq4svit::tui::model::{Model, Replay, View};
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
 use aq4svit::tui::{Action, SaveError, Signal, update};
@@ -45,7 +45,7 @@ fn key() -> impl Strategy<Value = Step> {
 }
 
 fn bound() -> impl Strategy<Value = Step> {
-    proptest::sample::select(BINDINGS).prop_map(|b| Step::Act(b.action.clone()))
+    proptest::sample::select(bindings()).prop_map(|b| Step::Act(b.action.clone()))
 }
 
 fn outside() -> impl Strategy<Value = Step> {

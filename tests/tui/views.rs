@@ -15,12 +15,12 @@ use super::story::{Play, demo_settings};
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
 const VIEWS: [(&str, Action); 6] = [
-    ("search", Action::ViewSearch),
-    ("allocation", Action::ViewAllocation),
-    ("gate", Action::ViewGate),
-    ("front", Action::ViewFront),
-    ("membranes", Action::ViewMembranes),
-    ("run", Action::ViewRun),
+    ("search", Action::View(View::Search)),
+    ("allocation", Action::View(View::Allocation)),
+    ("gate", Action::View(View::Gate)),
+    ("front", Action::View(View::Front)),
+    ("membranes", Action::View(View::Membranes)),
+    ("run", Action::View(View::Run)),
 ];
 
 fn ascii() -> Theme {
@@ -142,7 +142,7 @@ fn choose(play: &mut Play, group: &Group) {
 fn many_layers_become_one_child() {
     let mut play = Play::new((160, 48));
     play.jobs(40);
-    play.act(Action::ViewAllocation);
+    play.act(Action::View(View::Allocation));
     choose(&mut play, &Group::Stage("stage1".into()));
     play.act(Action::LowerBits);
     let head = Group::Layer("head".into());
@@ -198,10 +198,10 @@ fn two_nodes_side_by_side() {
         play.act(Action::Top);
         play.act(Action::Compare);
         play.act(Action::JumpBase);
-        play.act(Action::ViewAllocation);
+        play.act(Action::View(View::Allocation));
         assert_eq!(play.model.other().unwrap().id, CandidateId(0));
         insta::assert_snapshot!(format!("compared_{}x{}", size.0, size.1), screen(&play));
-        play.act(Action::ViewSearch);
+        play.act(Action::View(View::Search));
         play.act(Action::Top);
         play.act(Action::Compare);
         assert_eq!(play.model.compared, None);
@@ -220,7 +220,7 @@ fn a_text_is_found_in_every_list() {
         insta::assert_snapshot!(format!("find_{text}"), screen(play).lines().last().unwrap());
         play.act(Action::Submit);
     };
-    play.act(Action::ViewSearch);
+    play.act(Action::View(View::Search));
     play.act(Action::Top);
     look(&mut play, "confirmed");
     let first = play.model.nodes.selected.unwrap();
@@ -234,12 +234,12 @@ fn a_text_is_found_in_every_list() {
     play.act(Action::FindPrevious);
     assert_eq!(play.model.nodes.selected, Some(first));
 
-    play.act(Action::ViewAllocation);
+    play.act(Action::View(View::Allocation));
     look(&mut play, "stage3.1.mlp.mlp2");
     let part = play.model.part().unwrap();
     assert_eq!(part.group, Group::Layer("stage3.1.mlp.mlp2_conv".into()));
 
-    play.act(Action::ViewMembranes);
+    play.act(Action::View(View::Membranes));
     look(&mut play, "logits");
     assert_eq!(play.model.site().unwrap().1, "logits");
 
@@ -264,7 +264,7 @@ fn a_text_is_found_in_every_list() {
 fn failures_are_visited_one_after_the_other() {
     let mut play = Play::new((160, 48));
     play.jobs(130);
-    play.act(Action::ViewRun);
+    play.act(Action::View(View::Run));
     let mut seen = vec![];
     for _ in 0..3 {
         play.act(Action::JumpFailure);
@@ -286,7 +286,7 @@ fn failures_are_visited_one_after_the_other() {
 fn a_point_of_the_front_is_its_node() {
     let mut play = Play::new((160, 48));
     play.jobs(130);
-    play.act(Action::ViewFront);
+    play.act(Action::View(View::Front));
     play.act(Action::Top);
     let smallest = play.model.front.points[0];
     assert_eq!(play.model.nodes.selected, Some(smallest.id));
@@ -302,7 +302,7 @@ fn a_point_of_the_front_is_its_node() {
     );
     // And a node selected in the tree is the point of the front.
     play.act(Action::JumpIncumbent);
-    play.act(Action::ViewFront);
+    play.act(Action::View(View::Front));
     let at = play.model.front.scroll.cursor;
     assert_eq!(
         Some(play.model.front.points[at].id),
@@ -314,7 +314,7 @@ fn a_point_of_the_front_is_its_node() {
 fn the_log_shows_what_matters() {
     let mut play = Play::new((160, 48));
     play.jobs(130);
-    play.act(Action::ViewRun);
+    play.act(Action::View(View::Run));
     play.act(Action::FocusNext);
     let all = play.model.log.len();
     for least in [
@@ -610,7 +610,7 @@ fn hill(sites: usize, shift: f64) -> Potentials {
 fn potentials_are_looked_at_on_demand() {
     let mut play = Play::new((120, 40));
     play.jobs(40);
-    play.act(Action::ViewMembranes);
+    play.act(Action::View(View::Membranes));
     assert!(screen(&play).contains("Not looked at yet"));
     let node = play.model.shown().unwrap().allocation.clone();
     assert_eq!(play.act(Action::Probe), [Effect::Probe(node.clone())]);
@@ -634,7 +634,7 @@ fn potentials_are_looked_at_on_demand() {
         insta::assert_snapshot!(format!("potentials_{}x{}", size.0, size.1), screen(&play));
     }
     // Who has looked inside sees firing rates in the allocation too: 0.085 is the mean over the hill's time steps.
-    play.act(Action::ViewAllocation);
+    play.act(Action::View(View::Allocation));
     play.act(Action::Resize(120, 40));
     let shown = screen(&play);
     assert!(
@@ -642,7 +642,7 @@ fn potentials_are_looked_at_on_demand() {
         "{shown}"
     );
     insta::assert_snapshot!("allocation_with_rates", shown);
-    play.act(Action::ViewMembranes);
+    play.act(Action::View(View::Membranes));
     play.model.theme = ascii();
     let shown = screen(&play);
     assert!(shown.is_ascii(), "{shown}");
@@ -667,7 +667,7 @@ fn dropped_progress_is_counted_where_everybody_sees_it() {
                 .unwrap()
                 .contains("! 12 dropped")
         );
-        play.act(Action::ViewRun);
+        play.act(Action::View(View::Run));
         play.act(Action::Bottom);
         assert!(screen(&play).contains("12 progress reports dropped"));
     }
@@ -691,7 +691,7 @@ fn what_earlier_runs_had_answered_is_no_evaluation_of_this_one() {
     let activity = &play.model.activity;
     assert_eq!(activity.evaluations(), evaluations - 3);
     assert_eq!(activity.drift_evaluations(), drifts - 5);
-    play.act(Action::ViewRun);
+    play.act(Action::View(View::Run));
     assert!(
         screen(&play).contains("8 by earlier runs"),
         "{}",
@@ -703,7 +703,7 @@ fn what_earlier_runs_had_answered_is_no_evaluation_of_this_one() {
 fn every_worker_has_its_line() {
     let mut play = Play::new((120, 40));
     play.jobs(40);
-    play.act(Action::ViewRun);
+    play.act(Action::View(View::Run));
     let awaited = play.model.activity.work.unwrap().candidate.unwrap();
     let line = |play: &Play, start: &str| {
         let shown = screen(play);

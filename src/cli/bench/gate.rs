@@ -1,16 +1,16 @@
-//! `aq4svit bench --gate`: what the gate saves and what it costs.
+//! `aq4svit bench --gate`: the savings of the gate and its cost.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::child::Measured;
-use crate::cli::numbers::grouped;
+use super::run::Measured;
 use crate::evaluate::Verdict;
 use crate::quant::Allocation;
 use crate::search::GateEvidence;
 use crate::text;
+use crate::text::numbers::count;
+use crate::text::table::{markdown, or_dash};
 
 /// One search.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -33,15 +33,15 @@ struct Row {
 #[serde(tag = "type", rename = "gate_comparison")]
 pub(super) struct Comparison {
     searches: [Row; 2],
-    /// Allocations that the gate held back and the search without it evaluated.
+    /// The number of allocations that the gate rejected and the search without it evaluated.
     judged_without: usize,
-    /// Of them, those that met the constraint: wrong rejections that are known.
+    /// The number of those that met the constraint: known false rejections.
     met_without: usize,
     evidence: GateEvidence,
 }
 
 impl Comparison {
-    /// Of a search with the gate and one without.
+    /// The comparison of a search with the gate and one without.
     pub(super) fn new(with: &Measured, without: &Measured) -> Self {
         let verdicts: HashMap<&Allocation, bool> = (without.tree.candidates.iter())
             .filter_map(|c| Some((&c.allocation, c.screening?.verdict == Verdict::Met)))
@@ -76,62 +76,56 @@ fn row(gate: &'static str, run: &Measured) -> Row {
     }
 }
 
+impl Row {
+    fn cells(&self) -> Vec<String> {
+        let points = |x: Option<f64>| or_dash(x, |x| format!("{x:.2}"));
+        vec![
+            self.gate.to_owned(),
+            or_dash(self.memory_bytes, count),
+            points(self.drop),
+            points(self.drop_test),
+            self.evaluations.to_string(),
+            self.drift_evaluations.to_string(),
+            self.held_back.to_string(),
+            self.audited.to_string(),
+            count(self.layer_forwards),
+            format!("{:.1}", self.seconds),
+        ]
+    }
+}
+
 impl std::fmt::Display for Comparison {
-    /// A table in Markdown, and what it comes to in words.
+    /// A table in Markdown, and its summary as text.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(
-            "| gate | result, bytes | drop, search | drop, test | evaluations | drifts | held back | audited | layer-forwards | seconds |\n\
-             |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
-        )?;
-        let points = |x: Option<f64>| x.map_or("-".to_owned(), |x| format!("{x:.2}"));
-        for row in &self.searches {
-            writeln!(
-                f,
-                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.1} |",
-                row.gate,
-                row.memory_bytes.map_or("-".to_owned(), grouped),
-                points(row.drop),
-                points(row.drop_test),
-                row.evaluations,
-                row.drift_evaluations,
-                row.held_back,
-                row.audited,
-                grouped(row.layer_forwards),
-                row.seconds,
-            )?;
-        }
+        const HEAD: &str = "gate | result, bytes> | drop, search> | drop, test> | evaluations> | drifts> | \
+                            rejected> | audited> | layer-forwards> | seconds>";
+        f.write_str(&markdown(HEAD, self.searches.iter().map(Row::cells)))?;
         let [with, without] = &self.searches;
-        let mut text = String::from("\nWith the gate: ");
         let change = |a: u64, b: u64, what: &str| {
             let share = 100.0 * (a as f64 - b as f64) / b.max(1) as f64;
             format!(
                 "{what} {} instead of {} ({share:+.1} %)",
-                grouped(a),
-                grouped(b)
+                count(a),
+                count(b)
             )
         };
-        let _ = write!(
-            text,
-            "{}, {}",
-            change(with.evaluations, without.evaluations, "evaluations"),
-            change(
-                with.layer_forwards,
-                without.layer_forwards,
-                "layer-forwards"
-            ),
-        );
-        if let Some((a, b)) = with.memory_bytes.zip(without.memory_bytes) {
-            let _ = write!(text, ", {}", change(a, b, "bytes of the result"));
-        }
-        let _ = write!(
-            text,
-            ".\nOf {} held back, the search without the gate evaluated {}: {} of them met the constraint. By the audits: {}.",
+        let of = |number: fn(&Row) -> u64, what| change(number(with), number(without), what);
+        let mut changes = vec![
+            of(|row| row.evaluations, "evaluations"),
+            of(|row| row.layer_forwards, "layer-forwards"),
+        ];
+        let bytes = with.memory_bytes.zip(without.memory_bytes);
+        changes.extend(bytes.map(|(a, b)| change(a, b, "bytes of the result")));
+        writeln!(
+            f,
+            "\nWith the gate: {}.\nOf {} rejected candidates, the search without the gate evaluated {}: {} of them met the \
+             constraint. By the audits: {}.",
+            changes.join(", "),
             with.held_back,
             self.judged_without,
             self.met_without,
             text::gate::false_rejections(&self.evidence),
-        );
-        writeln!(f, "{text}")
+        )
     }
 }
 
@@ -142,7 +136,7 @@ mod tests {
     use crate::quant::BitWidth;
     use crate::search::{CandidateId, Event, GateDecision, GateReason, Judgement, Origin, Tree};
 
-    /// A search of uniform widths: each held back, or judged.
+    /// A search of uniform bit-widths, each rejected or evaluated.
     fn run(found: &[(u8, Option<Verdict>)]) -> Measured {
         let mut tree = Tree::default();
         for (i, (bits, verdict)) in found.iter().enumerate() {
@@ -210,7 +204,7 @@ mod tests {
         assert!(
             text.contains("evaluations 1 instead of 3 (-66.7 %)")
                 && text.contains(
-                    "Of 4 held back, the search without the gate evaluated 2: 1 of them met"
+                    "Of 4 rejected candidates, the search without the gate evaluated 2: 1 of them met"
                 )
                 && text.contains("unknown (0 audits)"),
             "{text}"

@@ -1,18 +1,19 @@
-//! `aq4svit bench --strategies`: what each strategy finds, and what it takes.
+//! `aq4svit bench --strategies`: the results of the strategies and their effort.
 
-use std::fmt::Write;
+use std::fmt;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-use super::child::{Measured, search};
-use crate::cli::numbers::grouped;
+use super::run::{Measured, search};
 use crate::cli::output::note;
-use crate::profile::{Objective, Profile};
+use crate::profile::{Objective, Profile, Strategy};
 use crate::quant::saving_percent;
 use crate::search::{MOST_ALLOCATIONS, Settings, StopReason};
+use crate::text::numbers::count;
+use crate::text::table::{markdown, or_dash};
 
-/// What takes part, in the table's order.
+/// The searches that are compared, in the order of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Contestant {
@@ -34,19 +35,20 @@ const CONTESTANTS: [Contestant; 6] = [
 ];
 
 impl Contestant {
-    /// `search.strategy`.
+    /// The value of `search.strategy`.
     fn strategy(self) -> &'static str {
-        match self {
-            Contestant::Greedy => "greedy",
-            Contestant::Beam => "beam",
-            Contestant::Allocate => "allocate",
-            Contestant::RandomAsGreedy | Contestant::RandomAsBeam => "random",
-            Contestant::Exhaustive => "exhaustive",
-        }
+        let strategy = match self {
+            Contestant::Greedy => Strategy::Greedy,
+            Contestant::Beam => Strategy::Beam,
+            Contestant::Allocate => Strategy::Allocate,
+            Contestant::RandomAsGreedy | Contestant::RandomAsBeam => Strategy::Random,
+            Contestant::Exhaustive => Strategy::Exhaustive,
+        };
+        strategy.name()
     }
 
-    /// Whose number of evaluations it gets; none where it takes what it needs.
-    fn as_many_as(self) -> Option<Contestant> {
+    /// The search whose number of evaluations is the budget; none for a search without one.
+    fn budget_of(self) -> Option<Contestant> {
         match self {
             Contestant::RandomAsGreedy => Some(Contestant::Greedy),
             Contestant::RandomAsBeam => Some(Contestant::Beam),
@@ -55,39 +57,52 @@ impl Contestant {
     }
 
     fn name(self) -> String {
-        match self.as_many_as() {
-            Some(other) => format!(
-                "{}, as many evaluations as {}",
-                self.strategy(),
-                other.strategy()
-            ),
-            None => self.strategy().to_owned(),
+        let strategy = self.strategy();
+        match self.budget_of() {
+            Some(other) => format!("{strategy}, as many evaluations as {}", other.strategy()),
+            None => strategy.to_owned(),
         }
     }
 }
 
-/// Random allocations that are drawn: the evaluations end the search, not these.
+/// The number of random allocations: more than the evaluations, which end the search.
 const DRAWS: u32 = 1_000_000;
 
-/// One search.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "type", rename = "strategy")]
-struct Row {
-    strategy: Contestant,
-    seed: u64,
-    memory_bytes: Option<u64>,
+/// The figures of one search (`N` is a whole number) or their means.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Figures<N> {
+    memory_bytes: Option<N>,
     memory_saving_percent: Option<f64>,
-    /// Bytes beyond greedy's result of the same seed.
+    /// Bytes beyond greedy's result with the same seed.
     above_greedy_percent: Option<f64>,
     /// Bytes beyond the true optimum, where that is known.
     above_optimum_percent: Option<f64>,
     /// Accuracy drops in points; none where nothing met the constraint, or without a test split.
     drop: Option<f64>,
     drop_test: Option<f64>,
-    evaluations: u64,
-    drift_evaluations: u64,
-    layer_forwards: u64,
+    evaluations: N,
+    drift_evaluations: N,
+    layer_forwards: N,
     seconds: f64,
+}
+
+/// One search, as a line of JSON.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename = "strategy")]
+struct Row {
+    strategy: Contestant,
+    seed: u64,
+    #[serde(flatten)]
+    figures: Figures<u64>,
+}
+
+/// The means of a strategy over the seeds, as a line of JSON; a figure that one seed lacks has no mean.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename = "strategy_mean")]
+struct Mean {
+    strategy: Contestant,
+    #[serde(flatten)]
+    figures: Figures<f64>,
 }
 
 /// The searches with one seed.
@@ -102,7 +117,7 @@ impl Round {
         found.map(|(_, run)| run)
     }
 
-    /// Bytes of the optimum: of an exhaustive search that no limit has ended.
+    /// The bytes of the optimum: the result of an exhaustive search that no limit has ended.
     fn optimum(&self) -> Option<u64> {
         let exhaustive = self.of(Contestant::Exhaustive)?;
         let done = matches!(
@@ -122,16 +137,18 @@ impl Round {
             Row {
                 strategy: *strategy,
                 seed: self.seed,
-                memory_bytes: run.memory_bytes,
-                memory_saving_percent: saving(run),
-                above_greedy_percent: above(greedy),
-                above_optimum_percent: above(self.optimum()),
-                drop: run.drop(),
-                drop_test: run.drop_test(),
-                evaluations: run.evaluations,
-                drift_evaluations: run.drift_evaluations,
-                layer_forwards: run.layer_forwards,
-                seconds: run.seconds,
+                figures: Figures {
+                    memory_bytes: run.memory_bytes,
+                    memory_saving_percent: saving(run),
+                    above_greedy_percent: above(greedy),
+                    above_optimum_percent: above(self.optimum()),
+                    drop: run.drop(),
+                    drop_test: run.drop_test(),
+                    evaluations: run.evaluations,
+                    drift_evaluations: run.drift_evaluations,
+                    layer_forwards: run.layer_forwards,
+                    seconds: run.seconds,
+                },
             }
         })
     }
@@ -142,12 +159,12 @@ fn saving(run: &Measured) -> Option<f64> {
     Some(saving_percent(run.memory_bytes?, space.float_bytes()))
 }
 
-/// Every strategy on the same problems.
+/// The comparison of the strategies on the same problems.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Comparison {
     rows: Vec<Row>,
     seeds: u64,
-    /// Allocations that an exhaustive search would try; none beyond every number.
+    /// The number of allocations for an exhaustive search; none where it overflows.
     allocations: Option<u64>,
 }
 
@@ -155,7 +172,7 @@ impl Comparison {
     /// Runs all searches, one after the other.
     ///
     /// # Errors
-    /// Where a search fails, and for a profile that does not look for the smallest memory.
+    /// Where a search fails, and for a profile whose objective is not the smallest memory.
     pub(super) fn run(profile: &Profile, common: &[String], seeds: u8) -> Result<Self> {
         if profile.constraint.objective() != Objective::SmallestMemory {
             bail!(
@@ -178,15 +195,11 @@ impl Comparison {
                     continue;
                 }
                 note(&format!("seed {seed}: {}", contestant.name()));
-                let mut flags = flags(profile, contestant, seed);
-                let other = contestant.as_many_as().and_then(|c| round.of(c));
-                // A search that is done without an evaluation leaves nothing to be compared with.
-                let most = other.map(|run| run.evaluations.max(1));
-                flags.extend(most.map(|n| set("constraint.max_evaluations", n)));
+                let flags = flags(profile, contestant, &round);
                 let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
                 let run = search(common, &flags)
                     .with_context(|| format!("the search by {}", contestant.name()))?;
-                note(&told(&run));
+                note(&outcome(&run));
                 let settings = run.tree.settings.as_deref();
                 found.allocations = settings.and_then(Settings::allocations);
                 round.runs.push((contestant, run));
@@ -208,130 +221,130 @@ impl Comparison {
         rows.chain(means).map(|line| Ok(line?)).collect()
     }
 
+    fn rows_of(&self, contestant: Contestant) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(move |r| r.strategy == contestant)
+    }
+
     fn means(&self) -> Vec<Mean> {
-        let of = |contestant: &Contestant| {
-            let rows = self.rows.iter().filter(|r| r.strategy == *contestant);
-            Mean::of(*contestant, &rows.collect::<Vec<_>>())
+        let of = |strategy| {
+            let rows: Vec<_> = self.rows_of(strategy).map(|r| r.figures.real()).collect();
+            let figures = Figures::mean(&rows)?;
+            Some(Mean { strategy, figures })
         };
-        CONTESTANTS.iter().filter_map(of).collect()
+        CONTESTANTS.into_iter().filter_map(of).collect()
     }
 }
 
-/// What a search came to, while the others are still to come.
-fn told(run: &Measured) -> String {
-    let bytes = run.memory_bytes.map(|b| format!("{} bytes", grouped(b)));
+/// The outcome of one search, while the others are still to come.
+fn outcome(run: &Measured) -> String {
+    let bytes = run.memory_bytes.map(|b| format!("{} bytes", count(b)));
     format!(
         "  {}, {} evaluations, {:.0} s",
         bytes.as_deref().unwrap_or("nothing met the constraint"),
-        grouped(run.evaluations),
+        count(run.evaluations),
         run.seconds
     )
 }
 
-fn set(key: &str, value: impl std::fmt::Display) -> String {
-    format!("--set={key}={value}")
-}
-
-/// What asks for a strategy and a seed.
-fn flags(profile: &Profile, contestant: Contestant, seed: u64) -> Vec<String> {
+/// The flags for a strategy and the seed of a round, with the budget that an earlier search sets.
+fn flags(profile: &Profile, contestant: Contestant, round: &Round) -> Vec<String> {
+    let set = |key: &str, value: &dyn fmt::Display| format!("--set={key}={value}");
     let split_seed = profile.data.as_ref().map_or(0, |data| data.split_seed);
+    let seed = profile.search.seed.saturating_add(round.seed);
     let mut flags = vec![
         "--no-result-cache".to_owned(),
-        set("search.strategy", contestant.strategy()),
-        set("search.seed", profile.search.seed.saturating_add(seed)),
-        set("data.split_seed", split_seed.saturating_add(seed)),
+        set("search.strategy", &contestant.strategy()),
+        set("search.seed", &seed),
+        set("data.split_seed", &split_seed.saturating_add(round.seed)),
     ];
-    if contestant.as_many_as().is_some() {
-        flags.push(set("search.draws", DRAWS));
+    if let Some(other) = contestant.budget_of() {
+        flags.push(set("search.draws", &DRAWS));
+        // A search that ended without an evaluation leaves nothing to compare with.
+        let most = round.of(other).map(|run| run.evaluations.max(1));
+        flags.extend(most.map(|n| set("constraint.max_evaluations", &n)));
     }
     flags
 }
 
-/// A strategy's means over the seeds; none of what a seed does not have.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "type", rename = "strategy_mean")]
-struct Mean {
-    strategy: Contestant,
-    memory_bytes: Option<f64>,
-    memory_saving_percent: Option<f64>,
-    above_greedy_percent: Option<f64>,
-    above_optimum_percent: Option<f64>,
-    drop: Option<f64>,
-    drop_test: Option<f64>,
-    evaluations: f64,
-    drift_evaluations: f64,
-    layer_forwards: f64,
-    seconds: f64,
+impl Figures<u64> {
+    fn real(self) -> Figures<f64> {
+        Figures {
+            memory_bytes: self.memory_bytes.map(|b| b as f64),
+            memory_saving_percent: self.memory_saving_percent,
+            above_greedy_percent: self.above_greedy_percent,
+            above_optimum_percent: self.above_optimum_percent,
+            drop: self.drop,
+            drop_test: self.drop_test,
+            evaluations: self.evaluations as f64,
+            drift_evaluations: self.drift_evaluations as f64,
+            layer_forwards: self.layer_forwards as f64,
+            seconds: self.seconds,
+        }
+    }
 }
 
-impl Mean {
-    /// None without rows.
-    fn of(strategy: Contestant, rows: &[&Row]) -> Option<Mean> {
-        let all = |number: &dyn Fn(&Row) -> Option<f64>| {
-            let numbers: Option<Vec<f64>> = rows.iter().map(|r| number(r)).collect();
-            Some(numbers?.iter().sum::<f64>() / rows.len() as f64)
+impl Figures<f64> {
+    /// The mean of each figure; none without rows.
+    fn mean(rows: &[Self]) -> Option<Self> {
+        let all = |figure: fn(&Self) -> Option<f64>| {
+            let figures: Option<Vec<f64>> = rows.iter().map(figure).collect();
+            Some(figures?.iter().sum::<f64>() / rows.len() as f64)
         };
         if rows.is_empty() {
             return None;
         }
-        Some(Mean {
-            strategy,
-            memory_bytes: all(&|r| r.memory_bytes.map(|b| b as f64)),
-            memory_saving_percent: all(&|r| r.memory_saving_percent),
-            above_greedy_percent: all(&|r| r.above_greedy_percent),
-            above_optimum_percent: all(&|r| r.above_optimum_percent),
-            drop: all(&|r| r.drop),
-            drop_test: all(&|r| r.drop_test),
-            evaluations: all(&|r| Some(r.evaluations as f64))?,
-            drift_evaluations: all(&|r| Some(r.drift_evaluations as f64))?,
-            layer_forwards: all(&|r| Some(r.layer_forwards as f64))?,
-            seconds: all(&|r| Some(r.seconds))?,
+        Some(Figures {
+            memory_bytes: all(|r| r.memory_bytes),
+            memory_saving_percent: all(|r| r.memory_saving_percent),
+            above_greedy_percent: all(|r| r.above_greedy_percent),
+            above_optimum_percent: all(|r| r.above_optimum_percent),
+            drop: all(|r| r.drop),
+            drop_test: all(|r| r.drop_test),
+            evaluations: all(|r| Some(r.evaluations))?,
+            drift_evaluations: all(|r| Some(r.drift_evaluations))?,
+            layer_forwards: all(|r| Some(r.layer_forwards))?,
+            seconds: all(|r| Some(r.seconds))?,
         })
     }
 
-    /// The rest of a line of the table.
-    fn cells(&self, with_optimum: bool) -> String {
-        let number = |x: f64| grouped(x.round() as u64);
-        let points = |x: Option<f64>| x.map_or("-".to_owned(), |x| format!("{x:.2}"));
-        let percent = |x: Option<f64>| x.map_or("-".to_owned(), |x| format!("{x:.2} %"));
-        let signed = |x: Option<f64>| x.map_or("-".to_owned(), |x| format!("{x:+.2} %"));
-        let optimum = match with_optimum {
-            true => format!("{} | ", percent(self.above_optimum_percent)),
-            false => String::new(),
-        };
-        format!(
-            "{} | {} | {optimum}{} | {} | {} | {} | {} | {} | {:.0} |",
-            self.memory_bytes.map_or("-".to_owned(), number),
+    /// The row of a table.
+    fn cells(&self, name: String, with_optimum: bool) -> Vec<String> {
+        let number = |x: f64| count(x.round() as u64);
+        let points = |x| or_dash(x, |x: f64| format!("{x:.2}"));
+        let percent = |x| or_dash(x, |x: f64| format!("{x:.2} %"));
+        let signed = |x| or_dash(x, |x: f64| format!("{x:+.2} %"));
+        let mut cells = vec![
+            name,
+            or_dash(self.memory_bytes, number),
             signed(self.above_greedy_percent),
+        ];
+        cells.extend(with_optimum.then(|| percent(self.above_optimum_percent)));
+        cells.extend([
             percent(self.memory_saving_percent),
             points(self.drop),
             points(self.drop_test),
             number(self.evaluations),
             number(self.drift_evaluations),
             number(self.layer_forwards),
-            self.seconds,
-        )
+            format!("{:.0}", self.seconds),
+        ]);
+        cells
     }
 }
 
-impl std::fmt::Display for Comparison {
+impl fmt::Display for Comparison {
     /// Two tables in Markdown: the means, and every seed.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let with_optimum = self.rows.iter().any(|r| r.above_optimum_percent.is_some());
-        let mut columns = vec!["bytes", "beside greedy"];
-        columns.extend(with_optimum.then_some("above the optimum"));
-        columns.extend([
-            "saved",
-            "drop, search",
-            "drop, test",
-            "evaluations",
-            "drifts",
-            "layer-forwards",
-            "seconds",
-        ]);
-        let mut head = String::new();
-        write!(head, " {} |\n|---|", columns.join(" | "))?;
-        let ruler = "--:|".repeat(columns.len());
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let with_optimum = (self.rows.iter()).any(|r| r.figures.above_optimum_percent.is_some());
+        let optimum = if with_optimum {
+            "above the optimum> | "
+        } else {
+            ""
+        };
+        let head = format!(
+            "bytes> | vs greedy> | {optimum}saved> | drop, search> | drop, test> | evaluations> | drifts> | \
+             layer-forwards> | seconds>"
+        );
         writeln!(
             f,
             "Seed 0 is the profile as it stands. Every other one draws other calibration and search images (data.split_seed + \
@@ -342,35 +355,26 @@ impl std::fmt::Display for Comparison {
                 f,
                 "The optimum is the smallest of {} allocations that meets the constraint, found by trying them in the order of \
                  their bytes.\n",
-                grouped(allocations)
+                count(allocations)
             )?;
         }
-        writeln!(f, "| mean of {} |{head}{ruler}", seeds(self.seeds))?;
-        for mean in self.means() {
-            let (name, cells) = (mean.strategy.name(), mean.cells(with_optimum));
-            writeln!(f, "| {name} | {cells}")?;
-        }
+        let plural = if self.seeds == 1 { "" } else { "s" };
+        let title = format!("mean of {} seed{plural} | {head}", self.seeds);
+        let means = self.means();
+        let rows = means
+            .iter()
+            .map(|mean| mean.figures.cells(mean.strategy.name(), with_optimum));
+        f.write_str(&markdown(&title, rows))?;
         if self.seeds < 2 {
             return Ok(());
         }
-        writeln!(f, "\n| strategy, seed |{head}{ruler}")?;
-        for contestant in CONTESTANTS {
-            for row in self.rows.iter().filter(|r| r.strategy == contestant) {
-                let Some(one) = Mean::of(contestant, &[row]) else {
-                    continue;
-                };
-                let (name, cells) = (contestant.name(), one.cells(with_optimum));
-                writeln!(f, "| {name}: {} | {cells}", row.seed)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn seeds(count: u64) -> String {
-    match count {
-        1 => "1 seed".to_owned(),
-        n => format!("{n} seeds"),
+        let rows = CONTESTANTS.into_iter().flat_map(|c| self.rows_of(c));
+        let rows = rows.map(|row| {
+            let name = format!("{}: {}", row.strategy.name(), row.seed);
+            row.figures.real().cells(name, with_optimum)
+        });
+        let head = format!("strategy, seed | {head}");
+        write!(f, "\n{}", markdown(&head, rows))
     }
 }
 
@@ -415,7 +419,7 @@ mod tests {
         let text = comparison(&[round(0, optimum(800)), round(1, optimum(1000))]).to_string();
         for line in [
             "smallest of 81 allocations",
-            "| mean of 2 seeds | bytes | beside greedy | above the optimum |",
+            "| mean of 2 seeds | bytes | vs greedy | above the optimum |",
             "| greedy | 1,050 | +0.00 % | 17.50 % | - | - | - | 10 | 0 | 10,000 | 1 |",
             "| beam | 1,000 | -4.77 % | 11.88 % |",
             "| exhaustive | 900 | -14.55 % | 0.00 % |",
@@ -431,7 +435,7 @@ mod tests {
         let text = comparison(&[round(0, cut)]).to_string();
         assert!(!text.contains("optimum"), "{text}");
         assert!(
-            text.contains("| mean of 1 seed | bytes | beside greedy | saved |")
+            text.contains("| mean of 1 seed | bytes | vs greedy | saved |")
                 && !text.contains("strategy, seed"),
             "{text}"
         );
@@ -442,8 +446,12 @@ mod tests {
         let mut first = round(0, None);
         first.runs[1].1.memory_bytes = None;
         let means = comparison(&[first, round(1, None)]).means();
-        assert_eq!(means[0].memory_bytes, Some(1050.0));
-        assert_eq!((means[1].memory_bytes, means[1].evaluations), (None, 20.0));
+        let [greedy, beam, ..] = means.as_slice() else {
+            panic!("two means")
+        };
+        assert_eq!(greedy.figures.memory_bytes, Some(1050.0));
+        assert_eq!(beam.figures.memory_bytes, None);
+        assert_eq!(beam.figures.evaluations, 20.0);
     }
 
     #[test]
@@ -451,11 +459,12 @@ mod tests {
         let demo = include_str!("../../../profiles/demo.toml");
         let folder = std::path::Path::new("/");
         let profile = Profile::parse(demo, folder).expect("the demo");
-        let first = flags(&profile, Contestant::Greedy, 0);
-        let third = flags(&profile, Contestant::RandomAsBeam, 2);
+        let first = flags(&profile, Contestant::Greedy, &round(0, None));
+        let third = flags(&profile, Contestant::RandomAsBeam, &round(2, None));
         let has = |flags: &[String], flag: &str| flags.iter().any(|f| f == flag);
         assert!(has(&first, "--set=search.seed=0") && has(&first, "--set=data.split_seed=0"));
         assert!(has(&third, "--set=search.seed=2") && has(&third, "--set=data.split_seed=2"));
         assert!(has(&third, "--set=search.strategy=random"));
+        assert!(has(&third, "--set=constraint.max_evaluations=20"));
     }
 }

@@ -1,17 +1,20 @@
-//! What an evaluation says: the object of `evaluate --json`, and the same for people.
+//! The result of `evaluate`, as an object of JSON and as text.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::cli::numbers::{bytes, compact};
-use crate::evaluate::{EnergyEstimate, Split, Statistics, wilson_95};
+use crate::cli::process::peak_memory;
+use crate::evaluate::{
+    ClassCount, EnergyEstimate, LayerWork, Split, Statistics, percent, wilson_95,
+};
 use crate::network::Graph;
 use crate::quant::{Affine, Allocation, BitWidth, MemoryModel, saving_percent};
+use crate::text::numbers::{bytes_in_full as bytes, compact};
 
-/// Up to so many classes are all shown; of more, the lowest.
+/// The largest number of classes that are all shown; of more, the lowest are.
 const CLASSES: usize = 20;
-/// How many of the lowest.
+/// The number of the lowest classes shown.
 const LOWEST: usize = 10;
 
 #[derive(Debug, Serialize)]
@@ -29,13 +32,13 @@ pub(super) struct Evaluation {
     top5_accuracy: f64,
     memory_bytes: u64,
     memory_saving_percent: f64,
-    /// Images of the data set that could not be decoded and were left out.
-    skipped: usize,
+    /// The number of images that could not be decoded and were skipped.
+    pub(super) skipped: usize,
     seconds: f64,
     images_per_second: f64,
-    /// Of the whole process; null where the system does not tell.
+    /// The peak memory of the process; null where the system does not tell.
     peak_memory_bytes: Option<u64>,
-    /// Per image, by the rules in the program's help.
+    /// The operations per image, by the rules in the program's help.
     macs: f64,
     synaptic_operations: f64,
     attention_operations: f64,
@@ -74,16 +77,12 @@ struct Layer {
     energy_joules: f64,
 }
 
-fn percent(part: usize, of: usize) -> f64 {
-    100.0 * part as f64 / of.max(1) as f64
-}
-
 impl Evaluation {
     pub(super) fn new(
         graph: &Graph,
         affine: Affine,
         allocation: &Allocation,
-        split: Split,
+        (split, seconds): (Split, f64),
         counted: &Statistics,
     ) -> Self {
         let memory = MemoryModel::of(graph, affine);
@@ -91,7 +90,7 @@ impl Evaluation {
         let energy = EnergyEstimate::new(graph, counted);
         let (images, correct) = (counted.images, counted.correct());
         let (low, high) = wilson_95(correct, images);
-        let class = |(class, count): (usize, &crate::evaluate::ClassCount)| Class {
+        let class = |(class, count): (usize, &ClassCount)| Class {
             class,
             images: count.images,
             correct: count.correct,
@@ -103,7 +102,7 @@ impl Evaluation {
             block: graph.blocks[site.block.index()].name.clone(),
             firing_rate: rate,
         };
-        let layer = |work: &crate::evaluate::LayerWork| Layer {
+        let layer = |work: &LayerWork| Layer {
             layer: graph.layer(work.layer).name.clone(),
             bits: allocation.get(work.layer),
             input_mean: work.input_mean,
@@ -123,9 +122,9 @@ impl Evaluation {
             memory_bytes,
             memory_saving_percent: saving_percent(memory_bytes, float_bytes),
             skipped: 0,
-            seconds: 0.0,
-            images_per_second: 0.0,
-            peak_memory_bytes: peak_memory(),
+            seconds,
+            images_per_second: images as f64 / seconds.max(f64::MIN_POSITIVE),
+            peak_memory_bytes: peak_memory(std::process::id()),
             macs: energy.macs(),
             synaptic_operations: energy.synaptic_operations(),
             attention_operations: energy.attention,
@@ -135,17 +134,6 @@ impl Evaluation {
             layers: energy.layers.iter().map(layer).collect(),
             float_bytes,
         }
-    }
-
-    pub(super) fn taking(mut self, seconds: f64) -> Self {
-        self.seconds = seconds;
-        self.images_per_second = self.images as f64 / seconds.max(f64::MIN_POSITIVE);
-        self
-    }
-
-    pub(super) fn without(mut self, skipped: usize) -> Self {
-        self.skipped = skipped;
-        self
     }
 
     pub(super) fn text(&self) -> String {
@@ -227,14 +215,6 @@ impl Evaluation {
     }
 }
 
-/// The most memory that this process has held, where the system tells it (Linux).
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(1024 * kib)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,9 +238,8 @@ mod tests {
         let profile = Profile::parse(text, "demo.toml".as_ref()).unwrap();
         let graph = profile.graph().unwrap();
         let four = Allocation::uniform(graph.layers.len(), BitWidth::new(4).unwrap());
-        let mut evaluation =
-            Evaluation::new(&graph, Affine::F32, &four, Split::Search, &counted(&graph))
-                .taking(2.0);
+        let split = (Split::Search, 2.0);
+        let mut evaluation = Evaluation::new(&graph, Affine::F32, &four, split, &counted(&graph));
         evaluation.peak_memory_bytes = Some(300 << 20);
         evaluation
     }
@@ -313,6 +292,6 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn linux_tells_the_peak_memory() {
-        assert!(peak_memory().unwrap() > 1 << 20);
+        assert!(peak_memory(std::process::id()).unwrap() > 1 << 20);
     }
 }

@@ -1,15 +1,17 @@
-//! The inspection as a table for people.
+//! The inspection as text.
 
 use std::fmt::Write as _;
 
 use super::report::{ByWidth, Inspection, LayerRow, RepConvChains};
-use crate::cli::numbers::{bytes, compact, grouped};
 use crate::quant::BitWidth;
+use crate::text::numbers::{bytes_in_full as bytes, compact, count};
+use crate::text::table::columns;
 
-/// How wide the narrow table may be.
+/// The columns of the narrow table.
 const NARROW: usize = 80;
 
-/// The whole text. Narrow: at most 80 columns, names within their block, rounded numbers, as many bit-widths as fit.
+/// The inspection as text. The narrow form has at most 80 columns: names within their block, rounded numbers, as many
+/// bit-widths as fit.
 pub fn text(report: &Inspection, wide: bool) -> String {
     let mut out = String::new();
     header(&mut out, report);
@@ -42,8 +44,8 @@ fn header(out: &mut String, report: &Inspection) {
     let _ = writeln!(
         out,
         "{} parameters, {} of them weights of {} layers; {} MACs per image",
-        grouped(report.parameters),
-        grouped(report.weights),
+        count(report.parameters),
+        count(report.weights),
         report.layers.len(),
         compact(report.macs)
     );
@@ -56,7 +58,7 @@ fn header(out: &mut String, report: &Inspection) {
     let _ = writeln!(out, "checkpoint: {checkpoint}");
 }
 
-/// The widths whose columns fit into the narrow table: float goes first, then from the middle of the menu.
+/// The bit-widths whose columns fit into the narrow table: float goes first, then from the middle of the menu.
 fn fitting(report: &Inspection) -> Vec<BitWidth> {
     let mut widths = report.widths.clone();
     let too_wide = |widths: &[BitWidth]| {
@@ -74,41 +76,107 @@ fn fitting(report: &Inspection) -> Vec<BitWidth> {
     widths
 }
 
-fn layers(report: &Inspection, wide: bool, widths: &[BitWidth]) -> String {
-    let has_bits = report.allocation.is_some();
-    let mut titles: Vec<String> = match wide {
-        true => [
-            "stage",
-            "block",
-            "layer",
-            "kind",
-            "shape",
-            "parameters",
-            "share",
-            "MACs",
-        ]
-        .map(str::to_owned)
-        .into(),
-        false => ["layer", "shape", "par.", "%", "MACs"]
-            .map(str::to_owned)
-            .into(),
-    };
-    let left = titles.len() - 3;
-    if has_bits {
-        titles.push("bits".to_owned());
-    }
-    titles.extend(widths.iter().map(ToString::to_string));
-    let mut rows = vec![Row::Cells(titles)];
-    let mut block = "";
-    for layer in &report.layers {
-        if !wide && block != layer.block {
-            block = &layer.block;
-            rows.push(Row::Title(block_title(layer)));
+/// A column of the table of layers.
+struct Column<'a> {
+    title: String,
+    cell: Box<dyn Fn(&LayerRow) -> String + 'a>,
+    /// The cell of the last row.
+    total: String,
+}
+
+impl<'a> Column<'a> {
+    fn new(title: &str, cell: impl Fn(&LayerRow) -> String + 'a, total: String) -> Self {
+        Column {
+            title: title.to_owned(),
+            cell: Box::new(cell),
+            total,
         }
-        rows.push(Row::Cells(cells(layer, wide, widths)));
     }
-    rows.push(Row::Cells(total(report, wide, widths)));
-    align(&rows, left)
+
+    /// A column of names, without a total.
+    fn name(title: &str, cell: impl Fn(&LayerRow) -> String + 'a) -> Self {
+        Column::new(title, cell, String::new())
+    }
+}
+
+fn layers(report: &Inspection, wide: bool, widths: &[BitWidth]) -> String {
+    let number = |n: u64| if wide { count(n) } else { compact(n) };
+    let titles = match wide {
+        true => ["parameters", "share", "MACs"],
+        false => ["par.", "%", "MACs"],
+    };
+    let mut all = match wide {
+        true => vec![
+            Column::name("stage", |l| l.stage.clone()),
+            Column::name("block", |l| l.block.clone()),
+            Column::name("layer", |l| l.layer.clone()),
+            Column::name("kind", |l| l.kind.to_owned()),
+        ],
+        false => vec![Column::name("layer", |l| {
+            format!(" {}", within(&l.block, &l.layer))
+        })],
+    };
+    all.push(Column::name("shape", |l| {
+        let shape: Vec<String> = l.shape.iter().map(ToString::to_string).collect();
+        shape.join("x")
+    }));
+    let left = all.len();
+    let parameters = report.layers.iter().map(|l| l.parameters).sum();
+    let share = |l: &LayerRow| match wide {
+        true => format!("{:.2} %", l.share_percent),
+        false => format!("{:.1}", l.share_percent),
+    };
+    let whole = String::from(if wide { "100 %" } else { "100" });
+    all.push(Column::new(
+        titles[0],
+        |l| number(l.parameters),
+        number(parameters),
+    ));
+    all.push(Column::new(titles[1], share, whole));
+    all.push(Column::new(
+        titles[2],
+        |l| number(l.macs),
+        number(report.macs),
+    ));
+    if report.allocation.is_some() {
+        let bits = |l: &LayerRow| l.bits.map_or_else(String::new, |b| b.to_string());
+        all.push(Column::name("bits", bits));
+    }
+    for width in widths {
+        let title = width.to_string();
+        let of = move |bytes: &ByWidth| number(bytes.get(&width.to_string()).copied().unwrap_or(0));
+        let exact = |l: &LayerRow| {
+            if l.integer_exact.contains(&width.bits()) {
+                ' '
+            } else {
+                '~'
+            }
+        };
+        let cell = move |l: &LayerRow| format!("{}{}", of(&l.bytes), exact(l));
+        let total = format!("{} ", of(&report.uniform_bytes));
+        all.push(Column::new(&title, cell, total));
+    }
+    let mut rows = vec![all.iter().map(|c| c.title.clone()).collect()];
+    for layers in report.layers.chunk_by(|a, b| a.block == b.block) {
+        rows.extend(
+            layers
+                .first()
+                .filter(|_| !wide)
+                .map(|l| vec![block_title(l)]),
+        );
+        let cells = |layer| all.iter().map(|c| (c.cell)(layer)).collect();
+        rows.extend(layers.iter().map(cells));
+    }
+    let mut totals: Vec<String> = all.into_iter().map(|c| c.total).collect();
+    totals[0] = "all layers".to_owned();
+    rows.push(totals);
+    columns(&rows, " ", |column| column >= left)
+}
+
+/// The name of a part within its block.
+fn within<'a>(block: &str, name: &'a str) -> &'a str {
+    let rest = name.strip_prefix(block).and_then(|n| n.strip_prefix('.'));
+    rest.unwrap_or(name)
 }
 
 fn block_title(layer: &LayerRow) -> String {
@@ -118,90 +186,6 @@ fn block_title(layer: &LayerRow) -> String {
     }
 }
 
-fn cells(layer: &LayerRow, wide: bool, widths: &[BitWidth]) -> Vec<String> {
-    let shape: Vec<String> = layer.shape.iter().map(ToString::to_string).collect();
-    let shape = shape.join("x");
-    let number = |n: u64| if wide { grouped(n) } else { compact(n) };
-    let mut cells = match wide {
-        true => vec![
-            layer.stage.clone(),
-            layer.block.clone(),
-            layer.layer.clone(),
-            layer.kind.to_owned(),
-            shape,
-        ],
-        false => {
-            let within = layer.layer.strip_prefix(&layer.block);
-            let within = within.and_then(|n| n.strip_prefix('.'));
-            vec![format!(" {}", within.unwrap_or(&layer.layer)), shape]
-        }
-    };
-    let share = match wide {
-        true => format!("{:.2} %", layer.share_percent),
-        false => format!("{:.1}", layer.share_percent),
-    };
-    cells.extend([number(layer.parameters), share, number(layer.macs)]);
-    cells.extend(layer.bits.map(|b| b.to_string()));
-    cells.extend(widths.iter().map(|width| {
-        let bytes = layer.bytes.get(&width.to_string()).copied().unwrap_or(0);
-        let exact = layer.integer_exact.contains(&width.bits());
-        format!("{}{}", number(bytes), if exact { ' ' } else { '~' })
-    }));
-    cells
-}
-
-fn total(report: &Inspection, wide: bool, widths: &[BitWidth]) -> Vec<String> {
-    let number = |n: u64| if wide { grouped(n) } else { compact(n) };
-    let parameters = report.layers.iter().map(|l| l.parameters).sum();
-    let mut cells = vec!["all layers".to_owned()];
-    cells.resize(if wide { 5 } else { 2 }, String::new());
-    let share = if wide { "100 %" } else { "100" };
-    cells.extend([number(parameters), share.to_owned(), number(report.macs)]);
-    if report.allocation.is_some() {
-        cells.push(String::new());
-    }
-    cells.extend(widths.iter().map(|width| {
-        let bytes = report.uniform_bytes.get(&width.to_string());
-        format!("{} ", number(bytes.copied().unwrap_or(0)))
-    }));
-    cells
-}
-
-enum Row {
-    Title(String),
-    Cells(Vec<String>),
-}
-
-/// Columns as wide as their widest cell; the first `left` of them to the left, numbers to the right.
-fn align(rows: &[Row], left: usize) -> String {
-    let mut widths: Vec<usize> = Vec::new();
-    for row in rows {
-        let Row::Cells(cells) = row else { continue };
-        widths.resize(widths.len().max(cells.len()), 0);
-        for (width, cell) in widths.iter_mut().zip(cells) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut out = String::new();
-    for row in rows {
-        match row {
-            Row::Title(title) => out.push_str(title),
-            Row::Cells(cells) => {
-                let mut line = String::new();
-                for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-                    let _ = match column < left {
-                        true => write!(line, "{cell:<width$} "),
-                        false => write!(line, "{cell:>width$} "),
-                    };
-                }
-                out.push_str(line.trim_end());
-            }
-        }
-        out.push('\n');
-    }
-    out
-}
-
 fn footer(out: &mut String, report: &Inspection, wide: bool, left_out: usize) {
     let _ = writeln!(
         out,
@@ -209,7 +193,7 @@ fn footer(out: &mut String, report: &Inspection, wide: bool, left_out: usize) {
          {} is a layer's share of the parameters of all layers.",
         if wide { "share" } else { "%" }
     );
-    let _ = writeln!(out, "~ sums that are not exact integers at this width");
+    let _ = writeln!(out, "~ sums that are not exact integers at this bit-width");
     if !wide {
         let more = match left_out {
             0 => String::new(),
@@ -268,27 +252,27 @@ fn footer(out: &mut String, report: &Inspection, wide: bool, left_out: usize) {
     }
 }
 
-/// What the RepConv chains take as they are and merged.
+/// The bytes of the RepConv chains as stored and merged.
 fn repconv(out: &mut String, chains: &RepConvChains, report: &Inspection, wide: bool) {
     let (kept, merged) = match chains.merged {
         false => ("(as here)", "(model.merge_repconv)"),
         true => ("", "(as here)"),
     };
-    let number = |n: u64| if wide { grouped(n) } else { compact(n) };
+    let number = |n: u64| if wide { count(n) } else { compact(n) };
     let line = |name: &str, remark: &str, by_width: &ByWidth| {
         let widths = report.widths.iter().map(ToString::to_string);
         let mut cells = vec![format!(" {name} {remark}")];
         cells.extend(widths.map(|w| number(by_width.get(&w).copied().unwrap_or(0))));
-        Row::Cells(cells)
+        cells
     };
     let mut titles = vec!["RepConv chains: total bytes".to_owned()];
     titles.extend(report.widths.iter().map(ToString::to_string));
     let rows = [
-        Row::Cells(titles),
+        titles,
         line("kept", kept, &chains.factored_bytes),
         line("merged", merged, &chains.merged_bytes),
     ];
-    out.push_str(&align(&rows, 1));
+    out.push_str(&columns(&rows, " ", |column| column >= 1));
 }
 
 fn wide_sites(out: &mut String, report: &Inspection) {
@@ -309,9 +293,7 @@ fn narrow_sites(out: &mut String, report: &Inspection) {
         let block = sites.first().map_or("", |s| s.block.as_str());
         let mut line = format!("  {block}:");
         for site in sites {
-            let within = site.site.strip_prefix(block);
-            let within = within.and_then(|n| n.strip_prefix('.'));
-            let name = within.unwrap_or(&site.site);
+            let name = within(block, &site.site);
             if line.chars().count() + 1 + name.chars().count() > NARROW {
                 let _ = writeln!(out, "{line}");
                 line = "   ".to_owned();

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::cli::numbers::compact;
 use crate::profile::{Checkpoint, Library, Origin, Profile, TARGETS, Target};
 use crate::quant::BitWidth;
+use crate::text::numbers::compact;
+use crate::text::table::{columns, or_dash};
 
 /// Whether something that a profile names is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl Local {
 /// The table of all profiles.
 pub(super) fn list(library: &Library) -> String {
     let titles = ["name", "from", "size", "weights", "data", "reported"];
-    let mut rows = vec![titles.map(str::to_owned)];
+    let mut rows = vec![titles.map(str::to_owned).into()];
     let mut hidden = BTreeSet::new();
     let all = library.list();
     for (name, origin) in &all {
@@ -76,20 +77,27 @@ pub(super) fn list(library: &Library) -> String {
                 row[5] = remarks(&profile, name, is_hidden);
             }
         }
-        rows.push(row);
+        rows.push(row.into());
     }
     format!(
         "{}\nsize: parameters. weights, data: whether the files that the profile names are there\n\
          (those of shipped profiles: in this folder); inside: in the program.\n\
          `aq4svit profiles show NAME` says where the weights are published.\n\n{}",
-        aligned(&rows),
+        columns(&rows, "  ", |column| column == 2),
         targets()
     )
 }
 
 /// The chips that `constraint.target` may name.
 fn targets() -> String {
-    let mut rows = vec![["target", "memory", "widths", "first layer", "what"].map(str::to_owned)];
+    let titles = [
+        "target",
+        "memory",
+        "bit-widths",
+        "first layer",
+        "description",
+    ];
+    let mut rows = vec![titles.map(str::to_owned).into()];
     let widths = |of: &[BitWidth]| {
         let texts: Vec<String> = of.iter().map(ToString::to_string).collect();
         texts.join(" ")
@@ -99,17 +107,20 @@ fn targets() -> String {
             continue;
         };
         let first = target.first_layer.as_deref().map(widths);
-        rows.push([
-            (*name).to_owned(),
-            target.memory.map_or("-".to_owned(), |m| m.to_string()),
-            widths(&target.widths),
-            first.unwrap_or_default(),
-            target.title,
-        ]);
+        rows.push(
+            [
+                (*name).to_owned(),
+                or_dash(target.memory, |m| m.to_string()),
+                widths(&target.widths),
+                first.unwrap_or_default(),
+                target.title,
+            ]
+            .into(),
+        );
     }
     format!(
         "{}\nmemory: bytes. Choose one with --set constraint.target=NAME, or give the path of a file of your own.\n",
-        aligned(&rows)
+        columns(&rows, "  ", |column| column == 2)
     )
 }
 
@@ -127,24 +138,4 @@ fn remarks(profile: &Profile, name: &str, is_hidden: bool) -> String {
         remarks.push("(the saved one is used)".to_owned());
     }
     remarks.join(", ")
-}
-
-/// Columns as wide as their widest cell; sizes to the right.
-fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|r| r.get(column));
-        cells.map(|c| c.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..N).map(width).collect();
-    let mut text = String::new();
-    for row in rows {
-        let cells = row.iter().zip(&widths).enumerate();
-        let cells = cells.map(|(column, (cell, &width))| match column {
-            2 => format!("{cell:>width$}"),
-            _ => format!("{cell:<width$}"),
-        });
-        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        text.push('\n');
-    }
-    text
 }

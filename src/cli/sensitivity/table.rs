@@ -1,12 +1,13 @@
-//! The curves as text.
+//! The sensitivity curves as text.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use crate::run::{Curve, Interaction, Sensitivity};
 use crate::search::Space;
+use crate::text::table::columns;
 
-/// Drop and drift of every layer at every width, for both curves, and the interaction.
+/// The text of both curves with drop and drift of every layer at every bit-width, and of the
+/// interaction.
 pub(super) fn text(
     space: &Space,
     images: usize,
@@ -14,7 +15,6 @@ pub(super) fn text(
     interactions: &[Interaction],
     file: &Path,
 ) -> String {
-    let mut text = String::new();
     let titles = [
         (Curve::Lowered, "each layer lowered alone, all others float"),
         (
@@ -22,61 +22,31 @@ pub(super) fn text(
             "each layer kept as float alone, all others lowered",
         ),
     ];
-    let name = |s: &Sensitivity| s.layer.clone().unwrap_or_default();
-    let layers = space.layers.iter().map(|l| l.name.chars().count());
-    let width = layers.max().unwrap_or(0).max("all together".len());
+    let row = |name: &str, curve, layer: Option<&str>| {
+        let points = measured
+            .iter()
+            .filter(|s| s.curve == curve && s.layer.as_deref() == layer);
+        let cells = points.map(|s| format!("{:.2} {:>6.3}", s.accuracy_drop, s.drift));
+        [name.to_owned()].into_iter().chain(cells).collect()
+    };
+    let mut text = String::new();
     for (curve, title) in titles {
-        let _ = writeln!(
-            text,
-            "{title}: accuracy drop in points on {images} images, and drift"
-        );
-        let _ = write!(text, "{:width$}", "");
-        for interaction in interactions {
-            let _ = write!(text, "  {:>14}", format!("{} bits", interaction.bits));
-        }
-        text.push('\n');
-        for layer in &space.layers {
-            let mut cells = measured
-                .iter()
-                .filter(|s| s.curve == curve && name(s) == layer.name)
-                .peekable();
-            if cells.peek().is_some() {
-                row(&mut text, width, &layer.name, cells);
-            }
-        }
-        let joint = measured.iter().filter(|s| s.curve == Curve::Joint);
-        row(&mut text, width, "all together", joint);
+        let widths = interactions.iter().map(|i| format!("{} bits", i.bits));
+        let mut rows: Vec<Vec<String>> = vec![[String::new()].into_iter().chain(widths).collect()];
+        let layers = space.layers.iter().map(|l| l.name.as_str());
+        rows.extend(layers.map(|name| row(name, curve, Some(name))));
+        rows.retain(|row| row.len() > 1);
+        rows.push(row("all together", Curve::Joint, None));
+        text += &format!("{title}: accuracy drop in points on {images} images, and drift\n");
+        text += &columns(&rows, "  ", |column| column > 0);
         text.push('\n');
     }
-    let _ = writeln!(
-        text,
-        "interaction: what layers cost together beside the sum of each alone"
-    );
+    text += "interaction: the cost of all layers together against the sum of their single costs\n";
     for i in interactions {
-        let _ = writeln!(
-            text,
-            "{:>width$}  {:.2} points together, {:.2} the sum: {:+.2}; drift {:.3} together, {:.3} the sum",
-            format!("{} bits", i.bits),
-            i.joint_drop,
-            i.sum_of_drops,
-            i.interaction,
-            i.joint_drift,
-            i.sum_of_drifts,
+        text += &format!(
+            "  {} bits  {:.2} points together, {:.2} the sum: {:+.2}; drift {:.3} together, {:.3} the sum\n",
+            i.bits, i.joint_drop, i.sum_of_drops, i.interaction, i.joint_drift, i.sum_of_drifts,
         );
     }
-    let _ = writeln!(text, "\nas lines of JSON: {}", file.display());
-    text
-}
-
-fn row<'a>(
-    text: &mut String,
-    width: usize,
-    name: &str,
-    cells: impl Iterator<Item = &'a Sensitivity>,
-) {
-    let _ = write!(text, "{name:width$}");
-    for cell in cells {
-        let _ = write!(text, "  {:>7.2} {:>6.3}", cell.accuracy_drop, cell.drift);
-    }
-    text.push('\n');
+    text + &format!("\nas lines of JSON: {}\n", file.display())
 }

@@ -1,4 +1,4 @@
-//! An answer evaluated for real.
+//! `solve --confirm`: the evaluation of a solution.
 
 use std::fmt;
 
@@ -34,13 +34,13 @@ impl fmt::Display for Confirmed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "measured on the whole search split: {:.2} % of {:.2} %, drop {:.2} points: {}",
+            "measured on the whole search split: {:.2} % (float {:.2} %), drop {:.2} points: {}",
             self.accuracy,
             self.accuracy_float,
             self.accuracy_drop,
             match self.met {
-                true => "it holds",
-                false => "it does not hold",
+                true => "met",
+                false => "not met",
             }
         )
     }
@@ -68,7 +68,7 @@ pub(super) fn confirm(
     if !differences.is_empty() {
         let parts: Vec<&str> = differences.iter().map(|(part, ..)| *part).collect();
         bail!(
-            "{} changed since the run in {}, so that its answer cannot be confirmed: put back what the run was made with",
+            "{} changed since the run in {}, so its answer cannot be confirmed: restore what the run used",
             parts.join(", "),
             summary.folder.display()
         );
@@ -79,10 +79,7 @@ pub(super) fn confirm(
         let contexts = Contexts::new(contents, &evaluator.numerics());
         evaluator = Box::new(Recalling::new(evaluator, Stores::open(results, &contexts)));
     }
-    let cancel = Cancel::default();
-    let signals = signals.watch();
-    let on_signal = cancel.clone();
-    std::thread::spawn(move || signals.recv().map(|_| on_signal.cancel()));
+    let cancel = signals.cancel();
     let float = Allocation::uniform(layers, BitWidth::FLOAT);
     let mut correct = |allocation| correct(&mut *evaluator, allocation, images, &cancel);
     let (Some(float), Some(bits)) = (correct(float)?, correct(solution.allocation.clone())?) else {

@@ -1,12 +1,13 @@
-//! Answers and fronts as text.
+//! Solutions and fronts as text.
 
 use std::fmt::Write;
 
-use crate::cli::numbers::{bytes, grouped};
 use crate::quant::saving_percent;
 use crate::search::{FrontPoint, Prediction, Predictor, Settings, Solution};
+use crate::text::numbers::{bytes_in_full as bytes, count};
+use crate::text::table::columns;
 
-/// An answer: what it takes, what it loses and how that is known, and every layer's width.
+/// The text of a solution: memory, drop with its basis, and the bit-width of every layer.
 pub(super) fn answer(
     settings: &Settings,
     predictor: &Predictor<'_>,
@@ -24,7 +25,7 @@ pub(super) fn answer(
     if let Some(part) = prediction.measured.filter(|m| !m.whole) {
         let _ = writeln!(
             text,
-            "        on the first {} images it was measured: {:.2} points ({})",
+            "        measured on the first {} images: {:.2} points ({})",
             part.images, part.drop, part.candidate
         );
     }
@@ -46,7 +47,7 @@ pub(super) fn answer(
     text
 }
 
-/// A drop with where it comes from.
+/// The text of a drop, with its basis.
 fn drop(prediction: &Prediction) -> String {
     if let Some(measured) = prediction.measured.filter(|m| m.whole) {
         return format!(
@@ -60,24 +61,24 @@ fn drop(prediction: &Prediction) -> String {
                 "{:.2} points predicted, {low:.2} to {high:.2} likely",
                 p.drop
             ),
-            None => format!("{:.2} points predicted, how surely is unknown", p.drop),
+            None => format!("{:.2} points predicted, uncertainty unknown", p.drop),
         },
         None => "unknown".to_owned(),
     }
 }
 
-/// A front as a table.
+/// The table of a front.
 pub(super) fn front(settings: &Settings, front: &[FrontPoint]) -> String {
-    let mut text = format!("{:>14}  {:>7}  drop\n", "bytes", "saved");
-    for point in front {
+    let row = |point: &FrontPoint| {
         let memory = point.prediction.memory_bytes;
         let saved = saving_percent(memory, settings.space.float_bytes());
-        let _ = writeln!(
-            text,
-            "{:>14}  {saved:>5.2} %  {}",
-            grouped(memory),
-            drop(&point.prediction)
-        );
-    }
-    text
+        vec![
+            count(memory),
+            format!("{saved:.2} %"),
+            drop(&point.prediction),
+        ]
+    };
+    let titles = ["bytes", "saved", "drop"].map(str::to_owned).into();
+    let rows: Vec<_> = [titles].into_iter().chain(front.iter().map(row)).collect();
+    columns(&rows, "  ", |column| column < 2)
 }

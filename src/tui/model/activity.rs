@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Status, Task};
+use super::status::{Status, Task};
 use crate::evaluate::{Caches, Job, Progress};
 use crate::run::Totals;
 use crate::search::{CandidateId, Command, Event, Group, Request, Tree};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Scroll;
 use super::parts::{Part, parts};
+use super::scroll::Scroll;
 use crate::search::Space;
 
 /// The allocation as shown.

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::profile::Pin;
 use crate::quant::{Allocation, BitWidth};
-use crate::search::{
-    Candidate, CandidateId, Command, Group, Move, Settings, Tree, nearest_allowed,
-};
+use crate::search::{Candidate, CandidateId, Command, Group, Move, Settings, Tree};
 
 /// Changes in the making: any number of groups of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,14 +128,8 @@ impl Edit {
 
 /// An allocation after a change by hand: each layer gets the width nearest to the one wanted that its pins allow.
 fn applied(settings: &Settings, pins: &[Pin], from: &Allocation, change: &Move) -> Allocation {
-    let mut to = from.clone();
-    let Ok(allowed) = settings.allowed(pins) else {
-        return to;
+    let Ok(domains) = settings.domains(pins) else {
+        return from.clone();
     };
-    for member in settings.space.members(&change.group) {
-        if let (Some(width), Some(allowed)) = (to.0.get_mut(member), allowed.get(member)) {
-            *width = nearest_allowed(allowed, change.bits);
-        }
-    }
-    to
+    domains.with(from, &settings.space.members(&change.group), change.bits)
 }

@@ -1,6 +1,6 @@
 //! Accuracy against memory: everything measured, and what nothing beats.
 
-use super::Scroll;
+use super::scroll::Scroll;
 use crate::search::{Candidate, CandidateId, Tree};
 
 /// A measured node.

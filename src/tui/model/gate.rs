@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Scroll;
+use super::scroll::Scroll;
 use crate::search::{CandidateId, GateEvidence};
 
 /// The gate as shown.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Scroll;
+use super::scroll::Scroll;
 use crate::text::Importance;
 
 /// A line of the log.
@@ -88,6 +88,13 @@ impl LogPane {
     /// True when there is no line.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+    /// A line of those shown.
+    pub fn get(&self, row: usize) -> Option<&LogLine> {
+        match self.least {
+            Importance::Detail => self.lines.get(row),
+            _ => self.iter().nth(row),
+        }
     }
     /// The lines shown, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &LogLine> {

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::FieldPrompt;
+use super::prompt::FieldPrompt;
 use crate::quant::Allocation;
 use crate::search::CandidateId;
-use crate::tui::line::LineEditor;
+use crate::tui::input::TextInput;
 
 /// What lies over the panes.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +38,7 @@ pub enum Overlay {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CommandPrompt {
     /// What was typed.
-    pub text: LineEditor,
+    pub text: TextInput,
     /// The chosen one among those that match.
     pub chosen: usize,
 }
@@ -47,7 +47,7 @@ pub struct CommandPrompt {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FindPrompt {
     /// The text so far.
-    pub text: LineEditor,
+    pub text: TextInput,
     /// Where the search began: back there when it is given up.
     pub from: usize,
 }
@@ -80,7 +80,7 @@ pub struct SavePrompt {
     /// Its allocation.
     pub allocation: Allocation,
     /// The name so far.
-    pub name: LineEditor,
+    pub name: TextInput,
     /// What was wrong with the last try.
     pub error: Option<String>,
 }

@@ -6,7 +6,7 @@ use crate::profile::{
 use crate::quant::BitWidth;
 use crate::search::{Command, Tree};
 use crate::tui::Action;
-use crate::tui::line::LineEditor;
+use crate::tui::input::TextInput;
 
 /// What a prompt asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct PromptField {
     /// What it means, and how to write it.
     pub help: &'static str,
     /// What it says.
-    pub text: LineEditor,
+    pub text: TextInput,
     /// What holds now.
     pub now: String,
 }
@@ -45,7 +45,7 @@ fn field(name: &'static str, help: &'static str, now: String) -> PromptField {
     PromptField {
         name,
         help,
-        text: LineEditor::new(&now),
+        text: TextInput::new(&now),
         now,
     }
 }
@@ -114,7 +114,7 @@ impl FieldPrompt {
             at: 1,
         };
         if let (None, Some(width)) = (held, width) {
-            prompt.fields[1].text = LineEditor::new(&width.to_string());
+            prompt.fields[1].text = TextInput::new(&width.to_string());
         }
         prompt
     }
@@ -263,7 +263,7 @@ mod tests {
     use super::*;
 
     fn typed(prompt: &mut FieldPrompt, at: usize, text: &str) {
-        prompt.fields[at].text = LineEditor::new(text);
+        prompt.fields[at].text = TextInput::new(text);
     }
 
     #[test]

@@ -1,5 +1,16 @@
 //! A cursor in a list and the window of it that is shown.
 
+use ratatui::text::Line;
+
+/// A cursor, and lines of text where the pane is made of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The cursor and the window.
+    pub scroll: Scroll,
+    /// The lines, made for the width of the pane.
+    pub lines: Vec<Line<'static>>,
+}
+
 /// A cursor and the first row shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scroll {

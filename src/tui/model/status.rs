@@ -1,7 +1,7 @@
 //! What a run does, in words.
 
 use crate::evaluate::{Job, Question, Split};
-use crate::search::Tree;
+use crate::search::{StopReason, Tree};
 
 /// What the run does, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,4 +105,17 @@ impl Task {
             Task::Confirmation => "confirming",
         }
     }
+}
+
+/// The way in which the interface was left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The search had ended.
+    Finished(StopReason),
+    /// The user left an unfinished run.
+    Quit,
+    /// The run could not continue.
+    Failed(String),
+    /// A signal, or the terminal went away.
+    Terminated,
 }

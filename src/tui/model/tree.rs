@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Scroll;
+use super::scroll::Scroll;
 use crate::search::{CandidateId, State, Tree};
 
 /// Which nodes are shown.

@@ -1,9 +1,9 @@
 //! The form before a search starts: what a person most often wants otherwise than the profile says.
 
 use super::Profiles;
-use crate::profile::{Pin, pins_as_toml};
+use crate::profile::{Pin, STRATEGY_NAMES, pins_as_toml};
 use crate::tui::Action;
-use crate::tui::line::LineEditor;
+use crate::tui::input::TextInput;
 
 /// What a profile says of the form's fields, as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Field {
     /// What it means where it says nothing.
     pub empty: &'static str,
     /// What it says.
-    pub text: LineEditor,
+    pub text: TextInput,
     /// What the profile says.
     standard: String,
 }
@@ -52,7 +52,6 @@ pub struct Form {
     pub error: Option<String>,
 }
 
-const STRATEGIES: &[&str] = &["greedy", "beam", "allocate", "exhaustive", "random"];
 const GATES: &[&str] = &["adaptive", "fixed", "off"];
 
 impl Form {
@@ -67,7 +66,7 @@ impl Form {
                 "pins" => "none",
                 _ => "",
             },
-            text: LineEditor::new(&standard),
+            text: TextInput::new(&standard),
             standard,
         };
         Form {
@@ -88,7 +87,7 @@ impl Form {
                 field(
                     "strategy",
                     "left and right choose",
-                    STRATEGIES,
+                    &STRATEGY_NAMES,
                     values.strategy,
                 ),
                 field("gate", "left and right choose", GATES, values.gate),
@@ -188,6 +187,6 @@ impl Field {
         let len = self.choices.len();
         let at = self.choices.iter().position(|c| *c == now).unwrap_or(0);
         let next = if onward { at + 1 } else { at + len - 1 } % len;
-        self.text = LineEditor::new(self.choices[next]);
+        self.text = TextInput::new(self.choices[next]);
     }
 }

@@ -8,7 +8,8 @@ use ratatui::text::{Line, Span};
 use super::{Form, StartModel};
 use crate::tui::layout::MIN_SIZE;
 use crate::tui::text;
-use crate::tui::view::{cell, ground, hints_line, input_line, line_area, row};
+use crate::tui::view::{ground, hints_line, input_line};
+use crate::tui::widgets::{cell, line_area, row};
 
 /// Rows above the lists.
 const TOP: u16 = 3;

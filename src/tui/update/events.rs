@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::journal::Entry;
-use crate::run::Update;
+use crate::run::{Probed, Update};
 use crate::search::{Event, Origin};
 use crate::text::{self, Importance};
 use crate::tui::model::{AllocationPane, LogLine, Model, Overlay, Status, ToastKind};
@@ -78,7 +78,7 @@ pub fn event(model: &mut Model, entry: &Entry) {
             } else {
                 note.clone()
             };
-            model.toasts.push(ToastKind::Good, text, model.clock);
+            model.toast(ToastKind::Good, text);
         }
         Event::CommandRefused { command, why, .. } if own => {
             model.expecting = None;
@@ -86,13 +86,13 @@ pub fn event(model: &mut Model, entry: &Entry) {
                 "{}: {why}",
                 text::command(command, model.theme.symbols.marks())
             );
-            model.toasts.push(ToastKind::Bad, text, model.clock);
+            model.toast(ToastKind::Bad, text);
         }
         Event::IncumbentChanged {
             candidate: Some(id),
         } if live => {
             let text = format!("new incumbent {}", model.title(*id));
-            model.toasts.push(ToastKind::Good, text, model.clock);
+            model.toast(ToastKind::Good, text);
         }
         Event::Finished { .. } => model.awaiting.clear(),
         _ => {}
@@ -178,4 +178,18 @@ pub fn tick(model: &mut Model, now: Duration) {
     );
     let expired = model.toasts.expire(now);
     model.changed |= expired || (turned && (working || waiting)) || (second && working);
+}
+
+/// The number of probes that are kept: each is as large as the network has sites.
+const PROBES: usize = 16;
+
+/// The potentials under an allocation were looked at, or cannot be.
+pub fn probed(model: &mut Model, seen: Probed) {
+    if model.looking.as_ref() == Some(&seen.allocation) {
+        model.looking = None;
+    }
+    if model.seen.len() == PROBES {
+        model.seen.pop_front();
+    }
+    model.seen.push_back(seen);
 }

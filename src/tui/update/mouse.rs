@@ -1,8 +1,8 @@
 //! The mouse: a click selects, the wheel moves, dragging a border makes room.
 
-use super::navigate::{move_to, step_in};
 use crate::tui::layout::Layout;
 use crate::tui::model::{Model, Overlay, Pane};
+use crate::tui::panes;
 
 /// The left button was pressed.
 pub fn click(model: &mut Model, column: u16, row: u16) {
@@ -22,8 +22,7 @@ pub fn click(model: &mut Model, column: u16, row: u16) {
     if model.edit.is_none()
         && let Some(view) = layout.tab_at(column, row)
     {
-        super::open(model, view);
-        return;
+        return model.open(view);
     }
     let Some(pane) = layout.pane_at(column, row) else {
         return;
@@ -31,34 +30,17 @@ pub fn click(model: &mut Model, column: u16, row: u16) {
     if model.edit.is_some() && pane != Pane::Allocation {
         return;
     }
-    super::focus(model, pane);
-    let Some(list) = layout.list(pane) else {
+    model.focus_on(pane);
+    let Some(list) = panes::area(model, &layout, pane).map(|area| area.list) else {
         return;
     };
     if row < list.y || row >= list.bottom() {
         return;
     }
-    let line = usize::from(row - list.y);
-    let point = |offset: usize, len: usize| Some(offset + line).filter(|at| *at < len);
-    let at = match pane {
-        Pane::Tree => {
-            let rows = model.nodes.window(usize::from(list.height));
-            rows.get(line).copied()
-        }
-        Pane::Allocation => {
-            let rows = model.allocation.rows.len();
-            point(model.allocation.scroll.offset, rows)
-        }
-        Pane::Gate => point(model.gate.scroll.offset, model.gate.decisions.len()),
-        Pane::Points => point(model.front.scroll.offset, model.front.points.len()),
-        Pane::Sites => point(model.sites.offset, usize::MAX),
-        Pane::Details => point(model.details.offset, usize::MAX),
-        Pane::Facts => point(model.facts.offset, usize::MAX),
-        Pane::Log => point(model.log.scroll.offset, model.log.len()),
-        Pane::Scatter | Pane::Front | Pane::Potentials => None,
-    };
-    if let Some(at) = at {
-        move_to(model, pane, at);
+    let component = panes::component(pane);
+    let rows = component.window(model, usize::from(list.height));
+    if let Some(at) = rows.get(usize::from(row - list.y)) {
+        component.select(model, *at);
     }
 }
 
@@ -78,7 +60,7 @@ pub fn wheel(model: &mut Model, column: u16, row: u16, by: i8) {
         Some(_) => {}
         None => {
             if let Some(pane) = Layout::of(model).and_then(|l| l.pane_at(column, row)) {
-                step_in(model, pane, by);
+                panes::list(pane).step(model, by);
             }
         }
     }

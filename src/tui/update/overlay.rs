@@ -5,18 +5,15 @@ use std::path::PathBuf;
 use super::steer::send;
 use crate::profile::ProfileName;
 use crate::search::Command;
-use crate::tui::action::{Action, Effect};
-use crate::tui::line::LineEditor;
-use crate::tui::model::{Confirm, Model, Overlay, SavePrompt, ToastKind};
-use crate::tui::session::{Outcome, SaveError};
+use crate::tui::action::{Action, Effect, SaveError};
+use crate::tui::help;
+use crate::tui::input::TextInput;
+use crate::tui::model::{Confirm, Model, Outcome, Overlay, SavePrompt, ToastKind};
 
 /// A key while something lies over the panes.
-pub fn key(model: &mut Model, action: Action) -> Vec<Effect> {
+pub fn key(model: &mut Model, action: Action) {
     match model.overlay.take() {
-        Some(Overlay::Help { offset }) => {
-            help(model, offset, &action);
-            Vec::new()
-        }
+        Some(Overlay::Help { offset }) => scroll_help(model, offset, &action),
         Some(Overlay::Confirm(confirm)) => answer(model, confirm, &action),
         Some(Overlay::Save(prompt)) => name_key(model, prompt, action),
         Some(Overlay::Fields(prompt)) => super::prompt::key(model, prompt, action),
@@ -24,19 +21,16 @@ pub fn key(model: &mut Model, action: Action) -> Vec<Effect> {
         Some(Overlay::Commands(prompt)) => super::commands::key(model, prompt, action),
         Some(Overlay::Failure { message, candidate }) => match action {
             Action::Quit => quit(model),
-            Action::Cancel => Vec::new(),
-            Action::Retry => vec![Effect::Retry { skip: None }],
-            Action::Skip if candidate.is_some() => vec![Effect::Retry { skip: candidate }],
-            _ => {
-                model.overlay = Some(Overlay::Failure { message, candidate });
-                Vec::new()
-            }
+            Action::Cancel => {}
+            Action::Retry => model.effect(Effect::Retry { skip: None }),
+            Action::Skip if candidate.is_some() => model.effect(Effect::Retry { skip: candidate }),
+            _ => model.overlay = Some(Overlay::Failure { message, candidate }),
         },
-        None => Vec::new(),
+        None => {}
     }
 }
 
-fn help(model: &mut Model, offset: usize, action: &Action) {
+fn scroll_help(model: &mut Model, offset: usize, action: &Action) {
     let offset = match action {
         Action::Cancel => return,
         Action::Down => offset + 1,
@@ -47,56 +41,39 @@ fn help(model: &mut Model, offset: usize, action: &Action) {
         Action::Bottom => usize::MAX / 2,
         _ => offset,
     };
-    // The view has no more lines than this; it clips to what it shows.
-    let offset = offset.min(crate::tui::view::help_scroll(model));
+    let offset = offset.min(help::last_offset(model));
     model.overlay = Some(Overlay::Help { offset });
 }
 
-fn answer(model: &mut Model, confirm: Confirm, action: &Action) -> Vec<Effect> {
+fn answer(model: &mut Model, confirm: Confirm, action: &Action) {
     match (action, confirm) {
-        (Action::Submit, Confirm::Quit) => {
-            model.outcome = Some(Outcome::Quit);
-            Vec::new()
-        }
-        (Action::Submit, Confirm::Discard) => {
-            model.edit = None;
-            Vec::new()
-        }
+        (Action::Submit, Confirm::Quit) => model.outcome = Some(Outcome::Quit),
+        (Action::Submit, Confirm::Discard) => model.edit = None,
         (Action::Submit, Confirm::Stop) => send(model, Command::Stop),
         (Action::Submit, Confirm::TimeUp) => send(model, Command::TimeUp),
         (Action::Submit, Confirm::Overwrite { prompt, .. }) => save(model, prompt, true),
         (Action::Cancel, Confirm::Overwrite { prompt, .. }) => {
             model.overlay = Some(Overlay::Save(prompt));
-            Vec::new()
         }
-        (Action::Cancel, Confirm::Quit | Confirm::Stop | Confirm::TimeUp | Confirm::Discard) => {
-            Vec::new()
-        }
-        (_, confirm) => {
-            model.overlay = Some(Overlay::Confirm(confirm));
-            Vec::new()
-        }
+        (Action::Cancel, _) => {}
+        (_, confirm) => model.overlay = Some(Overlay::Confirm(confirm)),
     }
 }
 
-fn name_key(model: &mut Model, mut prompt: SavePrompt, action: Action) -> Vec<Effect> {
+fn name_key(model: &mut Model, mut prompt: SavePrompt, action: Action) {
     match action {
-        Action::Cancel => return Vec::new(),
+        Action::Cancel => return,
         Action::Submit => return save(model, prompt, false),
         action => prompt.name.key(&action),
     };
     prompt.error = None;
     model.overlay = Some(Overlay::Save(prompt));
-    Vec::new()
 }
 
 /// Asks for the name of a profile of the selected node.
-pub fn ask_name(model: &mut Model) -> Vec<Effect> {
+pub fn ask_name(model: &mut Model) {
     let Some(node) = model.nodes.selected.and_then(|id| model.tree.get(id)) else {
-        model
-            .toasts
-            .push(ToastKind::Note, "no node to save yet", model.clock);
-        return Vec::new();
+        return model.note("no node to save yet");
     };
     let profile = model
         .tree
@@ -116,13 +93,12 @@ pub fn ask_name(model: &mut Model) -> Vec<Effect> {
     model.overlay = Some(Overlay::Save(SavePrompt {
         candidate: node.id,
         allocation: node.allocation.clone(),
-        name: LineEditor::new(&name),
+        name: TextInput::new(&name),
         error: None,
     }));
-    Vec::new()
 }
 
-fn save(model: &mut Model, mut prompt: SavePrompt, overwrite: bool) -> Vec<Effect> {
+fn save(model: &mut Model, mut prompt: SavePrompt, overwrite: bool) {
     let name = prompt.name.text().trim().to_owned();
     let error = match name.parse::<ProfileName>() {
         _ if name.is_empty() => Some(String::from("give the profile a name")),
@@ -132,15 +108,15 @@ fn save(model: &mut Model, mut prompt: SavePrompt, overwrite: bool) -> Vec<Effec
     if error.is_some() {
         prompt.error = error;
         model.overlay = Some(Overlay::Save(prompt));
-        return Vec::new();
+        return;
     }
     let allocation = prompt.allocation.clone();
     model.overlay = Some(Overlay::Save(prompt));
-    vec![Effect::Save {
+    model.effect(Effect::Save {
         name,
         allocation,
         overwrite,
-    }]
+    });
 }
 
 /// A profile was saved, or not.
@@ -148,8 +124,7 @@ pub fn saved(model: &mut Model, result: Result<PathBuf, SaveError>) {
     let overlay = model.overlay.take();
     match (result, overlay) {
         (Ok(path), overlay) => {
-            let text = format!("saved {}", path.display());
-            model.toasts.push(ToastKind::Good, text, model.clock);
+            model.toast(ToastKind::Good, format!("saved {}", path.display()));
             model.saved.retain(|p| *p != path);
             model.saved.push(path);
             model.overlay = overlay.filter(|o| !matches!(o, Overlay::Save(_)));
@@ -162,33 +137,41 @@ pub fn saved(model: &mut Model, result: Result<PathBuf, SaveError>) {
             model.overlay = Some(Overlay::Save(prompt));
         }
         (Err(error), overlay) => {
-            let text = format!("not saved: {error}");
-            model.toasts.push(ToastKind::Bad, text, model.clock);
+            model.toast(ToastKind::Bad, format!("not saved: {error}"));
             model.overlay = overlay;
         }
     }
 }
 
 /// Asks whether the search shall end now.
-pub fn ask_end(model: &mut Model, question: Confirm) -> Vec<Effect> {
+pub fn ask_end(model: &mut Model, question: Confirm) {
     if model.is_live() {
         model.overlay = Some(Overlay::Confirm(question));
     } else {
-        model
-            .toasts
-            .push(ToastKind::Note, "the search is over already", model.clock);
+        model.note("the search is over already");
     }
-    Vec::new()
 }
 
 /// Leaves; asks first while something is running.
-pub fn quit(model: &mut Model) -> Vec<Effect> {
+pub fn quit(model: &mut Model) {
     match (&model.activity.failed, model.tree.finished) {
         (Some(message), _) => model.outcome = Some(Outcome::Failed(message.clone())),
         (None, Some(reason)) => model.outcome = Some(Outcome::Finished(reason)),
         (None, None) => model.overlay = Some(Overlay::Confirm(Confirm::Quit)),
     }
-    Vec::new()
+}
+
+/// Copies the selected node's allocation as TOML, as a profile holds it.
+pub fn copy(model: &mut Model) {
+    let (Some(settings), Some(node)) = (model.tree.settings.as_deref(), model.shown()) else {
+        return model.note("no node to copy yet");
+    };
+    let mut text = String::from("[bits]\n");
+    for (layer, width) in settings.space.layers.iter().zip(&node.allocation.0) {
+        text.push_str(&format!("{:?} = {}\n", layer.name, width.bits()));
+    }
+    let what = format!("the allocation of {} as TOML", node.id);
+    model.effect(Effect::Copy { text, what });
 }
 
 /// Ctrl-C: as quit, and at once the second time.

@@ -1,26 +1,25 @@
 //! Prompts of several fields: limits, and pins by pattern.
 
-use super::steer::{pin_patterns, send};
+use super::steer::{is_over, pin_patterns, send};
 use crate::profile::Pin;
 use crate::quant::BitWidth;
 use crate::search::Space;
-use crate::tui::action::{Action, Effect};
-use crate::tui::model::{FieldPrompt, Model, Overlay, ToastKind};
+use crate::tui::action::Action;
+use crate::tui::model::{FieldPrompt, Model, Overlay};
 
 /// Asks for other limits.
-pub fn limits(model: &mut Model) -> Vec<Effect> {
+pub fn limits(model: &mut Model) {
     if is_over(model) {
-        return Vec::new();
+        return;
     }
     let prompt = FieldPrompt::limits(&model.tree.constraint);
     model.overlay = Some(Overlay::Fields(prompt));
-    Vec::new()
 }
 
 /// Asks for a pin, beginning with the row chosen in the allocation.
-pub fn pin(model: &mut Model) -> Vec<Effect> {
+pub fn pin(model: &mut Model) {
     if is_over(model) {
-        return Vec::new();
+        return;
     }
     let space = model.tree.settings.as_deref().map(|s| &s.space);
     let (pattern, width) = match (space, model.part()) {
@@ -38,16 +37,6 @@ pub fn pin(model: &mut Model) -> Vec<Effect> {
     };
     let prompt = FieldPrompt::pin(&model.tree, &pattern, width);
     model.overlay = Some(Overlay::Fields(prompt));
-    Vec::new()
-}
-
-fn is_over(model: &mut Model) -> bool {
-    let over = !model.is_live();
-    if over {
-        let text = "the search is over: there is nothing to steer";
-        model.toasts.push(ToastKind::Note, text, model.clock);
-    }
-    over
 }
 
 /// One pattern that matches exactly these layers; nothing where there is none.
@@ -67,17 +56,16 @@ fn pattern(space: &Space, members: &[usize]) -> String {
 }
 
 /// A key while fields are filled in.
-pub fn key(model: &mut Model, mut prompt: FieldPrompt, action: Action) -> Vec<Effect> {
+pub fn key(model: &mut Model, mut prompt: FieldPrompt, action: Action) {
     match action {
-        Action::Cancel => return Vec::new(),
+        Action::Cancel => return,
         Action::Submit => match prompt.command(&model.tree) {
             Ok(Some(command)) => return send(model, command),
-            Ok(None) => return Vec::new(),
+            Ok(None) => return,
             // Said where it was typed.
             Err(_) => {}
         },
         action => prompt.key(&action),
     }
     model.overlay = Some(Overlay::Fields(prompt));
-    Vec::new()
 }

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use super::events;
-use crate::tui::action::{Action, Effect};
-use crate::tui::model::{Model, ToastKind};
-use crate::tui::session::Outcome;
+use super::{events, steer};
+use crate::tui::action::Action;
+use crate::tui::model::{Model, Outcome};
 
-/// A key on a second screen; none for those that mean the same everywhere.
-pub fn key(model: &mut Model, action: &Action) -> Option<Vec<Effect>> {
-    let replay = model.replay.as_mut()?;
+/// A key on a second screen; false for those that mean the same everywhere.
+pub fn key(model: &mut Model, action: &Action) -> bool {
+    let Some(replay) = &mut model.replay else {
+        return false;
+    };
     let (shown, len) = (replay.shown, replay.len());
     let twentieth = (len / 20).max(1);
     match action {
@@ -27,22 +28,10 @@ pub fn key(model: &mut Model, action: &Action) -> Option<Vec<Effect>> {
         Action::Slower => replay.set_speed(false),
         Action::Faster => replay.set_speed(true),
         Action::Quit => model.outcome = Some(Outcome::Quit),
-        Action::Prune
-        | Action::ResumeBranch
-        | Action::Undo
-        | Action::Limits
-        | Action::PinPattern
-        | Action::TimeUp
-        | Action::Pin
-        | Action::RaiseBits
-        | Action::LowerBits
-        | Action::Stop => {
-            let text = "this screen only watches: steer where the run is open";
-            model.toasts.push(ToastKind::Note, text, model.clock);
-        }
-        _ => return None,
+        action if action.steers() => steer::only_watches(model),
+        _ => return false,
     }
-    Some(Vec::new())
+    true
 }
 
 /// Shows so many entries and plays no further.

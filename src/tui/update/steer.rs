@@ -6,35 +6,40 @@ use crate::tui::action::Effect;
 use crate::tui::model::{Model, Status, ToastKind};
 
 /// Sends a command and waits for its answer; says so when nobody would answer.
-pub fn send(model: &mut Model, command: Command) -> Vec<Effect> {
-    if !model.is_live() {
-        model.toasts.push(
-            ToastKind::Note,
-            "the search is over: there is nothing to steer",
-            model.clock,
-        );
-        return Vec::new();
+pub fn send(model: &mut Model, command: Command) {
+    if !is_over(model) {
+        model.awaiting.push(command.clone());
+        model.effect(Effect::Send(command));
     }
-    model.awaiting.push(command.clone());
-    vec![Effect::Send(command)]
+}
+
+/// True, and said so, when there is nothing to steer any more.
+pub fn is_over(model: &mut Model) -> bool {
+    let over = !model.is_live();
+    if over {
+        model.note("the search is over: there is nothing to steer");
+    }
+    over
+}
+
+/// Says that a watched run is not steered from here.
+pub fn only_watches(model: &mut Model) {
+    model.note("this screen only watches: steer where the run is open");
 }
 
 /// Pauses, or goes on.
-pub fn pause(model: &mut Model) -> Vec<Effect> {
+pub fn pause(model: &mut Model) {
     let command = match model.status() {
         Status::Paused | Status::Pausing => Command::Resume,
         _ => Command::Pause,
     };
-    send(model, command)
+    send(model, command);
 }
 
 /// Prunes the selected branch, or takes that back.
-pub fn prune(model: &mut Model, prune: bool) -> Vec<Effect> {
+pub fn prune(model: &mut Model, prune: bool) {
     let Some(node) = model.nodes.selected.and_then(|id| model.tree.get(id)) else {
-        model
-            .toasts
-            .push(ToastKind::Note, "no node is selected", model.clock);
-        return Vec::new();
+        return model.note("no node is selected");
     };
     let (candidate, pruned) = (node.id, node.pruned);
     // Who acts on a node wants to see what becomes of it.
@@ -45,30 +50,22 @@ pub fn prune(model: &mut Model, prune: bool) -> Vec<Effect> {
         } else {
             "not pruned"
         };
-        model.toasts.push(
-            ToastKind::Note,
-            format!("{candidate} is {word}"),
-            model.clock,
-        );
-        return Vec::new();
+        return model.note(format!("{candidate} is {word}"));
     }
     let command = if prune {
         Command::Prune { candidate }
     } else {
         Command::ResumeBranch { candidate }
     };
-    send(model, command)
+    send(model, command);
 }
 
 /// Pins the row chosen in the allocation at the width it has on the selected node, or removes the pins that hold it.
-pub fn pin(model: &mut Model) -> Vec<Effect> {
+pub fn pin(model: &mut Model) {
     let (Some(settings), Some(part), Some(node)) =
         (model.tree.settings.as_deref(), model.part(), model.shown())
     else {
-        model
-            .toasts
-            .push(ToastKind::Note, "no layer is selected yet", model.clock);
-        return Vec::new();
+        return model.note("no layer is selected yet");
     };
     let space = &settings.space;
     let holding: Vec<&Pin> = model
@@ -113,8 +110,7 @@ pub fn pin(model: &mut Model) -> Vec<Effect> {
             "held by pin {}, which holds other layers too: unpin it there",
             names.join(", ")
         );
-        model.toasts.push(ToastKind::Bad, text, model.clock);
-        return Vec::new();
+        return model.toast(ToastKind::Bad, text);
     } else {
         holding
             .iter()
@@ -124,10 +120,9 @@ pub fn pin(model: &mut Model) -> Vec<Effect> {
             })
             .collect()
     };
-    commands
-        .into_iter()
-        .flat_map(|command| send(model, command))
-        .collect()
+    for command in commands {
+        send(model, command);
+    }
 }
 
 /// Patterns that match exactly these layers, with the layers of each: whole blocks as `BLOCK.*`, others by name.

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::tui::action::Action;
-use crate::tui::keymap::{Hint, Scope};
+use crate::tui::keymap::{Hint, Scope, WATCH};
 use crate::tui::model::{Model, Overlay, Status};
 use crate::tui::text;
 
@@ -18,11 +18,14 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     }
     let mut hints = model.keymap.hints(model.scope());
     let watching = model.replay.is_some();
-    hints
-        .retain(|h| model.is_live() || watching && h.action == Action::Pause || !steers(&h.action));
-    hints.retain(|h| watching || !slides(&h.action));
+    let pauses = |h: &Hint| h.action == Action::Pause;
+    let slides = |h: &Hint| h.section == WATCH;
+    hints.retain(|h| match watching {
+        true => !h.action.steers(),
+        false => !slides(h) && (model.is_live() || !(h.action.steers() || pauses(h))),
+    });
     // Who watches moves in time first of all.
-    hints.sort_by_key(|h| !(watching && (slides(&h.action) || h.action == Action::Pause)));
+    hints.sort_by_key(|h| !(watching && (slides(h) || pauses(h))));
     let (right, left): (Vec<Hint>, Vec<Hint>) = hints
         .into_iter()
         .partition(|h| matches!(h.action, Action::Help | Action::Quit));
@@ -40,28 +43,6 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
 /// The keys of a scope, as many as fit.
 pub fn hints_line(model: &Model, scope: Scope, columns: usize) -> Line<'static> {
     Line::from(spans(model, &model.keymap.hints(scope), columns))
-}
-
-/// What only a second screen can do.
-fn slides(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::Earlier | Action::MuchEarlier | Action::Slower
-    )
-}
-
-/// What means nothing once the search is over.
-fn steers(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::Pause
-            | Action::LowerBits
-            | Action::RaiseBits
-            | Action::Pin
-            | Action::Prune
-            | Action::Undo
-            | Action::Limits
-    )
 }
 
 fn spans(model: &Model, hints: &[Hint], columns: usize) -> Vec<Span<'static>> {

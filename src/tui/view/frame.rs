@@ -6,9 +6,9 @@ use ratatui::symbols::border;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders};
 
-use crate::profile::GateMode;
 use crate::tui::layout::Layout;
-use crate::tui::model::{Filter, Model, Pane, View};
+use crate::tui::model::{Model, Pane};
+use crate::tui::panes::component;
 use crate::tui::text;
 
 const ASCII: border::Set = border::Set {
@@ -72,7 +72,9 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout, pane: Pane, area:
         height: 1,
     };
     let info_room = room.saturating_sub(title_width + 3);
-    let info = info(model, pane, usize::from(info_room).saturating_sub(2));
+    let columns = usize::from(info_room).saturating_sub(2);
+    let info = component(pane).info(model, columns);
+    let info = text::cut(&info, columns, model.theme.symbols.ellipsis);
     frame.render_widget(
         title,
         Rect {
@@ -102,94 +104,26 @@ fn title(model: &Model, pane: Pane, focused: bool, shown: bool) -> Span<'static>
     } else {
         palette.title
     };
-    let text = if shown {
-        format!("[{}]", pane.name())
-    } else {
-        format!(" {} ", pane.name())
-    };
-    Span::styled(text, style)
+    let name = component(pane).title();
+    Span::styled(
+        match shown {
+            true => format!("[{name}]"),
+            false => format!(" {name} "),
+        },
+        style,
+    )
 }
 
 /// The panes that share a place: the one shown in brackets.
 fn tabs(model: &Model, shown: Pane, focused: bool) -> Line<'static> {
-    let others = View::Search.panes().iter().copied();
-    let others = others.filter(|p| *p != Pane::Tree);
     let tab = |pane: Pane| {
         if pane == shown {
             title(model, pane, focused, true)
         } else {
-            Span::styled(format!(" {} ", pane.name()), model.theme.palette.dim)
+            let name = format!(" {} ", component(pane).title());
+            Span::styled(name, model.theme.palette.dim)
         }
     };
-    Line::from(others.map(tab).collect::<Vec<_>>())
-}
-
-fn info(model: &Model, pane: Pane, columns: usize) -> String {
-    let symbols = &model.theme.symbols;
-    let dot = symbols.separator;
-    let info = match pane {
-        Pane::Tree => {
-            let mut parts = vec![match model.tree.candidates.len() {
-                1 => String::from("1 node"),
-                n => format!("{n} nodes"),
-            }];
-            if model.nodes.filter != Filter::All {
-                parts.push(model.nodes.filter.text().to_owned());
-            }
-            if model.nodes.follow {
-                parts.push(String::from("following"));
-            }
-            parts.join(&format!(" {dot} "))
-        }
-        Pane::Allocation => match (model.shown(), model.other()) {
-            (Some(node), Some(other)) if model.edit.is_none() => {
-                format!("{} compared with {}", node.id, other.id)
-            }
-            (Some(node), _) => format!("of {}", model.title_in(node.id, columns.saturating_sub(3))),
-            (None, _) => String::new(),
-        },
-        Pane::Gate => match model.tree.settings.as_ref().map(|s| s.gate) {
-            Some(gate) => match gate.mode {
-                GateMode::Adaptive => {
-                    format!(
-                        "adaptive {dot} chance {} {:.2} passes",
-                        symbols.at_least, gate.min_chance
-                    )
-                }
-                GateMode::Fixed => {
-                    format!(
-                        "fixed {dot} drift {} {} passes",
-                        symbols.at_most,
-                        text::drift(gate.limit)
-                    )
-                }
-                GateMode::Off => String::from("off"),
-            },
-            None => String::new(),
-        },
-        Pane::Log => model.log.level().to_owned(),
-        Pane::Details => match model.shown() {
-            Some(node) => node.id.to_string(),
-            None => String::new(),
-        },
-        Pane::Scatter => format!("{} evaluated", model.gate.evidence.evaluated),
-        Pane::Points => format!("{} measured", model.front.points.len()),
-        Pane::Front => {
-            let best = model.front.points.iter().filter(|p| p.best).count();
-            format!(
-                "{} measured {dot} {best} on the front",
-                model.front.points.len()
-            )
-        }
-        Pane::Sites => match model.shown() {
-            Some(node) => format!("of {}", model.title_in(node.id, columns.saturating_sub(3))),
-            None => String::new(),
-        },
-        Pane::Potentials => {
-            let site = model.site().map_or("", |(_, name)| name);
-            text::fit(site, columns, symbols.ellipsis)
-        }
-        Pane::Facts => model.run.id.clone(),
-    };
-    text::cut(&info, columns, symbols.ellipsis)
+    let others = model.view.panes().iter().skip(1);
+    Line::from(others.copied().map(tab).collect::<Vec<_>>())
 }

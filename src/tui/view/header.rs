@@ -7,12 +7,13 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::pieces::{Sentence, bar, line_area};
-use super::tree::spinner;
 use crate::evaluate::Progress;
-use crate::tui::layout::Layout;
+use crate::tui::layout::{Layout, SLIDER_TEXT};
 use crate::tui::model::{Model, Status, Task, Work};
 use crate::tui::text::{self, count, large, points};
+use crate::tui::widgets::{Sentence, bar, labelled, line_area, spinner};
+
+const LABEL: u16 = 10;
 
 /// Draws the header: three lines, or five with labels where there is room.
 pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
@@ -22,14 +23,15 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
         ..area
     };
     let columns = inside.width;
+    let room = columns.saturating_sub(LABEL);
     let large = area.height > 3;
     title(model, frame, line_area(inside, 0), large);
     let lines = if large {
         vec![
-            labelled(model, "accuracy", columns, |c| result::accuracy(model, c)),
-            labelled(model, "memory", columns, |c| result::memory(model, c)),
-            labelled(model, "now", columns, |c| now(model, c, true)),
-            labelled(model, "work", columns, |c| work(model, c)),
+            labelled(model, "accuracy", LABEL, result::accuracy(model, room)),
+            labelled(model, "memory", LABEL, result::memory(model, room)),
+            labelled(model, "now", LABEL, now(model, room, true)),
+            labelled(model, "work", LABEL, work(model, room)),
         ]
     } else {
         vec![
@@ -76,7 +78,7 @@ pub fn slider(model: &Model, frame: &mut Frame, layout: &Layout) {
     );
     let at = Rect {
         x: area.right(),
-        width: super::super::layout::SLIDER_TEXT,
+        width: SLIDER_TEXT,
         ..area
     };
     frame.render_widget(Span::styled(text, palette.strong), at);
@@ -94,20 +96,6 @@ pub fn tabs(model: &Model, frame: &mut Frame, layout: &Layout) {
         };
         frame.render_widget(tab, *area);
     }
-}
-
-fn labelled(
-    model: &Model,
-    label: &str,
-    columns: u16,
-    content: impl Fn(u16) -> Line<'static>,
-) -> Line<'static> {
-    const LABEL: u16 = 10;
-    let mut line = content(columns.saturating_sub(LABEL));
-    let label = text::pad(label, usize::from(LABEL), false);
-    line.spans
-        .insert(0, Span::styled(label, model.theme.palette.dim));
-    line
 }
 
 /// Left what is searched, right whether it runs, how long, and how long still.
@@ -142,8 +130,7 @@ fn title(model: &Model, frame: &mut Frame, area: Rect, large: bool) {
     let name = text::cut(name, usize::from(room), model.theme.symbols.ellipsis);
     let mut left = Sentence::new(model, room).add(Line::styled(name, palette.strong));
     if large {
-        left =
-            left.maybe(settings.map(|s| format!("{} search", text::strategy(s.search.strategy))));
+        left = left.maybe(settings.map(|s| format!("{} search", s.search.strategy.name())));
     }
     left = left.add(model.run.device.clone());
     if large {

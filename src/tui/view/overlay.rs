@@ -2,7 +2,6 @@
 
 mod commands;
 mod fields;
-mod help;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -10,19 +9,18 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear};
 
-pub use help::scroll as help_scroll;
-
 use super::frame::borders;
-use super::pieces::line_area;
 use crate::search::State;
-use crate::tui::line::LineEditor;
+use crate::tui::help;
+use crate::tui::input::TextInput;
 use crate::tui::model::{Confirm, Model, Overlay, SavePrompt};
 use crate::tui::text::{self, bytes, points};
+use crate::tui::widgets::line_area;
 
 /// Draws what lies over the panes.
 pub fn draw(model: &Model, frame: &mut Frame) {
     match &model.overlay {
-        Some(Overlay::Help { offset }) => help::draw(model, frame, *offset),
+        Some(Overlay::Help { offset }) => show_help(model, frame, *offset),
         Some(Overlay::Confirm(confirm)) => question(model, frame, confirm),
         Some(Overlay::Save(prompt)) => save(model, frame, prompt),
         Some(Overlay::Failure { message, candidate }) => {
@@ -107,6 +105,31 @@ fn keys(model: &Model, pairs: &[(&'static str, &'static str)]) -> Line<'static> 
         ]
     });
     Line::from(spans.collect::<Vec<_>>())
+}
+
+fn show_help(model: &Model, frame: &mut Frame, offset: usize) {
+    let palette = &model.theme.palette;
+    let (columns, rows) = help::size(model);
+    let inside = window(model, frame, "Keys", columns, rows, palette.border_focused);
+    let lines = help::lines(model).into_iter().skip(offset);
+    for (i, line) in lines.take(usize::from(inside.height)).enumerate() {
+        frame.render_widget(line, line_area(inside, i));
+    }
+    let last = help::last_offset(model);
+    if last > 0 {
+        let more = if offset < last {
+            " more below "
+        } else {
+            " end "
+        };
+        let at = Rect {
+            x: inside.right().saturating_sub(more.len() as u16),
+            y: inside.bottom(),
+            width: more.len() as u16,
+            height: 1,
+        };
+        frame.render_widget(Span::styled(more, palette.dim), at);
+    }
 }
 
 fn question(model: &Model, frame: &mut Frame, confirm: &Confirm) {
@@ -222,20 +245,21 @@ fn save(model: &Model, frame: &mut Frame, prompt: &SavePrompt) {
 pub fn input_line(
     model: &Model,
     label: &'static str,
-    typed: &LineEditor,
+    typed: &TextInput,
     columns: usize,
 ) -> Line<'static> {
     let palette = &model.theme.palette;
     let room = columns.saturating_sub(text::width(label) + 2);
-    let (before, after) = typed.parts();
-    let mut before: Vec<char> = before.chars().collect();
-    while text::width(&before.iter().collect::<String>()) > room {
-        before.remove(0);
+    let (mut before, after) = typed.parts();
+    while text::width(before) > room {
+        before = before
+            .char_indices()
+            .nth(1)
+            .map_or("", |(at, _)| &before[at..]);
     }
-    let before: String = before.into_iter().collect();
     let mut after = after.chars();
     let at = after.next().map_or(String::from(" "), |c| c.to_string());
-    let left = room.saturating_sub(text::width(&before));
+    let left = room.saturating_sub(text::width(before));
     let after = text::cut(
         &after.collect::<String>(),
         left,
@@ -243,7 +267,7 @@ pub fn input_line(
     );
     Line::from(vec![
         Span::styled(label, palette.dim),
-        Span::styled(before, palette.strong),
+        Span::styled(before.to_owned(), palette.strong),
         Span::styled(at, Style::new().add_modifier(Modifier::REVERSED)),
         Span::styled(after, palette.strong),
     ])

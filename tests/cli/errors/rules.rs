@@ -47,7 +47,7 @@ fn a_memory_limit_that_nothing_meets_is_explained_first_and_the_nearest_miss_sho
     says(
         &err,
         &[
-            "nothing can meet this constraint",
+            "no allocation meets this constraint",
             "40960 bytes",
             "the smallest",
             "without pins",

@@ -8,7 +8,7 @@ use crate::quant::{Allocation, BitWidth, saving_percent};
 use crate::search::{Candidate, Settings};
 use crate::tui::model::Model;
 use crate::tui::text::{self, bytes, count, points};
-use crate::tui::view::pieces::{Sentence, bar};
+use crate::tui::widgets::{Sentence, bar};
 
 fn incumbent(model: &Model) -> Option<&Candidate> {
     model.tree.get(model.tree.incumbent?)

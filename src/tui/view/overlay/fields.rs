@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use super::{dialog, dialog_columns, input_line, keys, paragraph};
 use crate::tui::model::{Asked, FieldPrompt, Model, PromptField};
 use crate::tui::text;
-use crate::tui::view::pieces::cell;
+use crate::tui::widgets::cell;
 
 const NAME: usize = 15;
 

@@ -1,0 +1,58 @@
+//! The names of candidates.
+
+use super::Model;
+use crate::search::{Candidate, CandidateId};
+use crate::tui::text;
+
+/// The least columns in which a change still says what it changes.
+const LEAST_CHANGE: usize = 10;
+
+impl Model {
+    /// A candidate in a few words: `#12 stage2 → 4`.
+    pub fn title(&self, id: CandidateId) -> String {
+        text::title(&self.tree, id, self.theme.symbols.marks())
+    }
+
+    /// [`Model::title`] in at most `columns` columns; of what does not fit, the group's name gives way.
+    pub fn title_in(&self, id: CandidateId, columns: usize) -> String {
+        let number = id.to_string();
+        let left = columns.saturating_sub(number.len() + 1);
+        match self.tree.get(id) {
+            // In fewer columns the change would be no more than its width.
+            Some(candidate) if left >= LEAST_CHANGE.min(text::width(&self.change(candidate))) => {
+                format!("{number} {}", self.change_in(candidate, left))
+            }
+            _ => text::cut(&number, columns, ""),
+        }
+    }
+
+    /// What a candidate changed: `stage2 → 4`, or `start`.
+    pub fn change(&self, candidate: &Candidate) -> String {
+        text::change(candidate, self.theme.symbols.marks())
+    }
+
+    /// [`Model::change`] in at most `columns` columns: `stage1…1_conv → 4`.
+    pub fn change_in(&self, candidate: &Candidate, columns: usize) -> String {
+        let (whole, ellipsis) = (self.change(candidate), self.theme.symbols.ellipsis);
+        match &candidate.change {
+            Some(change) if text::width(&whole) > columns => {
+                let to = format!(" {} {}", self.theme.symbols.arrow, change.bits);
+                let left = columns.saturating_sub(text::width(&to));
+                text::cut(
+                    &(text::fit(&change.group.to_string(), left, ellipsis) + &to),
+                    columns,
+                    "",
+                )
+            }
+            _ => text::fit(&whole, columns, ellipsis),
+        }
+    }
+
+    /// A candidate with the word of its state, for finding.
+    pub fn title_and_state(&self, id: CandidateId) -> String {
+        match self.tree.get(id) {
+            Some(node) => format!("{} {}", self.title(id), self.theme.state(node.state()).1),
+            None => String::new(),
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! The gate: each decision with its numbers, and how well the decisions hold.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::component::Component;
+use crate::evaluate::Verdict;
+use crate::profile::GateMode;
+use crate::search::{Candidate, GateDecision, GateEvidence, GateReason, Proxy};
+use crate::text::gate::{self as gate_text, false_rejections};
+use crate::tui::action::Action;
+use crate::tui::keys::{Binding, Scope, bind};
+use crate::tui::model::{Model, Pane, Scroll};
+use crate::tui::text;
+use crate::tui::widgets::{Sentence, cell, indented, number};
+
+const DRIFT: usize = 6;
+const NUMBERS: usize = 14;
+const DECISION: usize = 12;
+const OUTCOME: usize = 12;
+const PROXY: usize = 12;
+const COUNT: usize = 4;
+const CORRELATION: usize = 19;
+/// From so many lines on above the list, all evidence is shown.
+const TALL: u16 = 10;
+const OTHERS: usize = 1 + DRIFT + NUMBERS + DECISION + OUTCOME;
+
+/// Symbol, word and style of a decision.
+pub fn decision(model: &Model, decision: GateDecision) -> (&'static str, &'static str, Style) {
+    let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+    match decision {
+        GateDecision::Passed => (symbols.passed, "passed", palette.good),
+        GateDecision::HeldBack => (symbols.held_back, "held back", palette.warn),
+        GateDecision::Audited => (symbols.audited, "audited", palette.busy),
+        GateDecision::Exempt => (symbols.exempt, "exempt", palette.text),
+    }
+}
+
+const SCOPE: Scope = Scope::Pane("gate");
+#[rustfmt::skip]
+const KEYS: &[Binding] = &[
+    bind(SCOPE, super::LISTS, Action::ShowNode, &["enter", "space"], "show node", "gate: show the decision's node in the tree"),
+];
+
+/// The decisions of the gate, and how well they hold.
+pub struct Gate;
+
+impl Component for Gate {
+    fn id(&self) -> Pane {
+        Pane::Gate
+    }
+
+    fn title(&self) -> &'static str {
+        "Gate decisions"
+    }
+
+    fn info(&self, model: &Model, _columns: usize) -> String {
+        let symbols = &model.theme.symbols;
+        let dot = symbols.separator;
+        let Some(gate) = model.tree.settings.as_ref().map(|s| s.gate) else {
+            return String::new();
+        };
+        match gate.mode {
+            GateMode::Adaptive => {
+                let (at_least, chance) = (symbols.at_least, gate.min_chance);
+                format!("adaptive {dot} chance {at_least} {chance:.2} passes")
+            }
+            GateMode::Fixed => {
+                let (at_most, limit) = (symbols.at_most, text::drift(gate.limit));
+                format!("fixed {dot} drift {at_most} {limit} passes")
+            }
+            GateMode::Off => String::from("off"),
+        }
+    }
+
+    fn scope(&self) -> Scope {
+        SCOPE
+    }
+
+    fn keys(&self) -> &'static [Binding] {
+        KEYS
+    }
+
+    fn act(&self, model: &mut Model, action: &Action) {
+        if *action == Action::ShowNode {
+            let id = model.gate.decisions.get(model.gate.scroll.cursor).copied();
+            model.jump(id, "no decision yet");
+        }
+    }
+
+    fn fixed(&self, height: u16) -> u16 {
+        match height {
+            17.. => TALL,
+            8.. => 3,
+            _ => 1,
+        }
+    }
+
+    fn heading(&self, model: &Model, columns: u16, height: u16) -> Vec<Line<'static>> {
+        indented(heading(model, columns.saturating_sub(1), height))
+    }
+
+    fn waiting(&self, model: &Model) -> Option<&'static str> {
+        let empty = model.gate.decisions.is_empty();
+        empty.then_some("  no decision yet")
+    }
+
+    fn rows(&self, model: &Model) -> usize {
+        model.gate.decisions.len()
+    }
+
+    fn row(&self, model: &Model, row: usize, columns: u16) -> Option<Line<'static>> {
+        let node = model.tree.get(*model.gate.decisions.get(row)?)?;
+        Some(decision_row(model, node, &node.gate?, columns))
+    }
+
+    fn texts(&self, model: &Model) -> Vec<String> {
+        let decisions = model.gate.decisions.iter();
+        decisions.map(|id| model.title_and_state(*id)).collect()
+    }
+
+    fn scroll(&self, model: &Model) -> Scroll {
+        model.gate.scroll
+    }
+
+    fn scroll_mut<'m>(&self, model: &'m mut Model) -> &'m mut Scroll {
+        &mut model.gate.scroll
+    }
+
+    fn settle(&self, model: &mut Model, list: Option<Rect>) {
+        if model.gate.stale {
+            model.gate.evidence = GateEvidence::of(&model.tree);
+            model.gate.stale = false;
+        }
+        let (rows, height) = (self.rows(model), list.map_or(1, |l| usize::from(l.height)));
+        model.gate.scroll.settle(rows, height);
+    }
+}
+
+/// Whether decision and verdict have a column each, and the columns left for the name.
+fn columns_of(columns: u16) -> (bool, usize) {
+    let wide = columns >= 74;
+    let others = OTHERS - if wide { 0 } else { DECISION };
+    (wide, usize::from(columns).saturating_sub(others))
+}
+
+fn heading(model: &Model, columns: u16, height: u16) -> Vec<Line<'static>> {
+    let (evidence, dim) = (&model.gate.evidence, model.theme.palette.dim);
+    let wrong = evidence.audited.met;
+    let wrong_style = if wrong > 0 {
+        model.theme.palette.bad
+    } else {
+        model.theme.palette.text
+    };
+    let counts = Sentence::new(model, columns)
+        .add(format!("{} passed", evidence.passed.all()))
+        .add(format!("{} held back", evidence.held_back))
+        .add(format!("{} audited", evidence.audited.all()))
+        .add(Line::styled(format!("{wrong} wrong"), wrong_style));
+    let correlation = correlation(evidence, columns);
+    if height == 1 {
+        let line = counts.add(false_rejections(evidence)).maybe(correlation);
+        return vec![line.line()];
+    }
+    let mut lines = vec![counts.line()];
+    let rates = Sentence::new(model, columns).add(false_rejections(evidence));
+    if height >= TALL {
+        let verdicts = Sentence::new(model, columns)
+            .add(format!("passed: {}", gate_text::verdicts(evidence.passed)))
+            .add(format!("audits: {}", gate_text::verdicts(evidence.audited)));
+        lines.extend([verdicts.line(), rates.line()]);
+        lines.extend(proxies(model, columns));
+    } else {
+        lines.push(rates.maybe(correlation).line());
+    }
+    let (wide, name) = columns_of(columns + 1);
+    lines.push(Line::from(vec![
+        cell("node", name, dim),
+        number("drift", DRIFT, dim),
+        cell("  compared", NUMBERS, dim),
+        cell("decision", if wide { DECISION } else { OUTCOME }, dim),
+        cell(if wide { "verdict" } else { "" }, OUTCOME, dim),
+    ]));
+    lines
+}
+
+/// How every proxy goes with the drop that was measured.
+fn proxies(model: &Model, columns: u16) -> Vec<Line<'static>> {
+    let palette = &model.theme.palette;
+    let both = usize::from(columns) >= PROXY + COUNT + 2 * CORRELATION;
+    let line = |cells: [&str; 4], style: Style| {
+        let mut spans = vec![
+            cell(cells[0], PROXY, style),
+            number(cells[1], COUNT, style),
+            cell(&format!("  {}", cells[2]), CORRELATION, style),
+        ];
+        if both {
+            spans.push(cell(&format!("  {}", cells[3]), CORRELATION, style));
+        }
+        Line::from(spans)
+    };
+    let titles = ["proxy", "n", "Spearman, 95 %", "Kendall, 95 %"];
+    let mut lines = vec![line(titles, palette.dim)];
+    lines.extend(model.gate.evidence.proxies.iter().map(|p| {
+        let (rho, tau) = (
+            gate_text::correlation(p.spearman),
+            gate_text::correlation(p.kendall),
+        );
+        let cells = [p.proxy.name(), &p.n.to_string(), &rho, &tau];
+        line(cells, palette.text)
+    }));
+    lines
+}
+
+/// Rank correlation of drift with the drop that was measured.
+fn correlation(evidence: &GateEvidence, columns: u16) -> Option<String> {
+    let rho = evidence.correlation(Proxy::Drift)?.value;
+    Some(if columns >= 78 {
+        format!("rank correlation {rho:.2} ({} nodes)", evidence.evaluated)
+    } else {
+        format!("correlation {rho:.2}")
+    })
+}
+
+fn decision_row(
+    model: &Model,
+    node: &Candidate,
+    reason: &GateReason,
+    columns: u16,
+) -> Line<'static> {
+    let (wide, room) = columns_of(columns);
+    let palette = &model.theme.palette;
+    let (symbol, word, style) = decision(model, reason.decision);
+    let title = model.title_in(node.id, room.saturating_sub(1));
+    let (verdict_symbol, verdict, verdict_style) = verdict(model, node, reason);
+    let mut spans = vec![
+        cell(&title, room, palette.text),
+        number(&text::drift(reason.drift), DRIFT, palette.text),
+        cell(
+            &format!("  {}", numbers(model, reason)),
+            NUMBERS,
+            palette.dim,
+        ),
+    ];
+    // Where there is room for one of them only, what came out says more than what was decided.
+    let verdict_known = !verdict.is_empty();
+    if wide || !verdict_known {
+        spans.extend([cell(symbol, 2, style), cell(word, DECISION - 2, style)]);
+    }
+    if verdict_known {
+        spans.push(Span::styled(
+            format!("{verdict_symbol} {verdict}"),
+            verdict_style,
+        ));
+    }
+    Line::from(spans)
+}
+
+/// What was compared, in a column.
+pub fn numbers(model: &Model, reason: &GateReason) -> String {
+    let symbols = &model.theme.symbols;
+    let through = reason.decision == GateDecision::Passed;
+    match (reason.mode, reason.decision) {
+        (_, GateDecision::Exempt) => String::from("by hand"),
+        (GateMode::Off, _) => String::from("gate off"),
+        (GateMode::Fixed, _) => match reason.limit {
+            Some(limit) => {
+                format!(
+                    "{} {}",
+                    if through { symbols.at_most } else { ">" },
+                    text::drift(limit)
+                )
+            }
+            None => String::new(),
+        },
+        (GateMode::Adaptive, _) => match (reason.chance, reason.min_chance) {
+            (Some(chance), Some(least)) => {
+                format!(
+                    "{chance:.2} {} {least:.2}",
+                    if through { symbols.at_least } else { "<" }
+                )
+            }
+            _ => format!("warm-up {}", reason.verdicts),
+        },
+    }
+}
+
+/// What came out, and whether the gate was wrong.
+fn verdict(
+    model: &Model,
+    node: &Candidate,
+    reason: &GateReason,
+) -> (&'static str, &'static str, Style) {
+    let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+    let met = node.screening.map(|j| j.verdict == Verdict::Met);
+    match (met, reason.decision) {
+        (None, _) => ("", "", palette.text),
+        (Some(true), GateDecision::Audited) => ("!", "met: wrong", palette.bad),
+        (Some(false), GateDecision::Audited) => (symbols.failed, "audit: ok", palette.good),
+        (Some(true), _) => (symbols.passed, "met", palette.good),
+        (Some(false), _) => (symbols.failed, "not met", palette.bad),
+    }
+}

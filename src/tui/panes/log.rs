@@ -1,0 +1,81 @@
+//! The log.
+
+use ratatui::text::{Line, Span};
+
+use super::component::Component;
+use crate::text::Importance;
+use crate::tui::action::Action;
+use crate::tui::keys::{Binding, Scope, bind};
+use crate::tui::model::{Model, Pane, Scroll};
+use crate::tui::text;
+
+const SCOPE: Scope = Scope::Pane("log");
+#[rustfmt::skip]
+const KEYS: &[Binding] = &[
+    bind(SCOPE, super::LISTS, Action::Filter, &["F"], "filter", "log: all events, what decides, what changes the result, or problems only"),
+];
+
+/// The latest events in words.
+pub struct Log;
+
+impl Component for Log {
+    fn id(&self) -> Pane {
+        Pane::Log
+    }
+
+    fn title(&self) -> &'static str {
+        "Log"
+    }
+
+    fn info(&self, model: &Model, _columns: usize) -> String {
+        model.log.level().to_owned()
+    }
+
+    fn scope(&self) -> Scope {
+        SCOPE
+    }
+
+    fn keys(&self) -> &'static [Binding] {
+        KEYS
+    }
+
+    fn act(&self, model: &mut Model, action: &Action) {
+        if *action == Action::Filter {
+            model.log.next_level();
+        }
+    }
+
+    fn rows(&self, model: &Model) -> usize {
+        model.log.len()
+    }
+
+    fn row(&self, model: &Model, row: usize, columns: u16) -> Option<Line<'static>> {
+        let entry = model.log.get(row)?;
+        let palette = &model.theme.palette;
+        let (sign, style) = match entry.importance {
+            Importance::Detail => ("", palette.dim),
+            Importance::Decision => ("", palette.text),
+            Importance::Milestone => ("", palette.strong),
+            Importance::Problem => ("! ", palette.bad),
+        };
+        let room = usize::from(columns).saturating_sub(10 + sign.len());
+        let text = text::cut(&entry.text, room, model.theme.symbols.ellipsis);
+        Some(Line::from(vec![
+            Span::styled(format!("{} ", entry.time), palette.dim),
+            Span::styled(sign, style),
+            Span::styled(text, style),
+        ]))
+    }
+
+    fn texts(&self, model: &Model) -> Vec<String> {
+        model.log.iter().map(|line| line.text.clone()).collect()
+    }
+
+    fn scroll(&self, model: &Model) -> Scroll {
+        model.log.scroll
+    }
+
+    fn scroll_mut<'m>(&self, model: &'m mut Model) -> &'m mut Scroll {
+        &mut model.log.scroll
+    }
+}

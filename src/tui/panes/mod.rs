@@ -1,0 +1,115 @@
+//! The panes: one file each, a [`Component`] with its title, rows, keys and drawing.
+//!
+//! A new pane touches three files:
+//!
+//! 1. `panes/NAME.rs`: a unit struct that implements [`Component`]: at least its `id`, its `title`,
+//!    and `lines` (a text) or `rows`, `row` and `texts` (a list) or `fixed` and `draw` (a plot). Keys of its own
+//!    are rows of [`Component::keys`]; footer, help, list of commands and documentation take
+//!    them from there.
+//! 2. `panes/mod.rs`: its `mod` line and its row in [`component`].
+//! 3. `views.rs`: its name in `Pane` (and `Pane::ALL`), and its place in the layouts of a view.
+//!
+//! A new view of existing panes is one row of the table in `views.rs`, with its key, its help and
+//! its layouts, and its name in `View`. What a pane shows is computed from the model; only a pane that keeps
+//! more than a cursor adds a field to `model.rs`.
+
+mod allocation;
+mod component;
+mod details;
+mod facts;
+mod front;
+mod gate;
+mod log;
+mod points;
+mod potentials;
+mod scatter;
+mod sites;
+mod tree;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+pub use component::{Area, Component};
+
+use super::keys::Scope;
+use super::layout::Layout;
+use super::model::{Model, Overlay};
+use super::views::Pane;
+
+/// The heading of the keys of lists.
+const LISTS: &str = "In the other lists";
+
+/// The component of a pane.
+pub fn component(pane: Pane) -> &'static dyn Component {
+    match pane {
+        Pane::Tree => &tree::Tree,
+        Pane::Details => &details::Details,
+        Pane::Allocation => &allocation::AllocationList,
+        Pane::Front => &front::Front,
+        Pane::Points => &points::Points,
+        Pane::Sites => &sites::Sites,
+        Pane::Potentials => &potentials::PotentialsPlot,
+        Pane::Scatter => &scatter::Scatter,
+        Pane::Gate => &gate::Gate,
+        Pane::Facts => &facts::Facts,
+        Pane::Log => &log::Log,
+    }
+}
+
+/// The component whose rows a pane shows: its own, or for a plot those of the list beside it.
+pub fn list(pane: Pane) -> &'static dyn Component {
+    component(component(pane).list())
+}
+
+/// The inside of a pane, if it is shown.
+pub fn area(model: &Model, layout: &Layout, pane: Pane) -> Option<Area> {
+    let inside = layout.inside(pane)?;
+    let above = component(pane).fixed(inside.height).min(inside.height);
+    Some(Area {
+        fixed: Rect {
+            height: above,
+            ..inside
+        },
+        list: Rect {
+            y: inside.y + above,
+            height: inside.height - above,
+            ..inside
+        },
+        focused: component(model.focus).list() == component(pane).list(),
+    })
+}
+
+/// Draws the inside of a pane.
+pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout, pane: Pane) {
+    if let Some(area) = area(model, layout, pane) {
+        component(pane).draw(model, frame, area);
+    }
+}
+
+/// Makes the focus and the rows of all panes agree with what is known.
+pub fn settle(model: &mut Model) {
+    if !model.order().contains(&model.focus) {
+        model.focus_on(Pane::Tree);
+    }
+    let layout = Layout::of(model);
+    for pane in Pane::ALL {
+        let area = layout.as_ref().and_then(|l| area(model, l, pane));
+        component(pane).settle(model, area.map(|a| a.list));
+    }
+}
+
+impl Model {
+    /// The scope in which keys are looked up now.
+    pub fn scope(&self) -> Scope {
+        match (&self.overlay, &self.edit) {
+            (Some(Overlay::Failure { .. }), _) => Scope::Failure,
+            (Some(Overlay::Help { .. }), _) => Scope::Help,
+            (Some(Overlay::Confirm(_)), _) => Scope::Confirm,
+            (Some(Overlay::Commands(_)), _) => Scope::Commands,
+            (Some(Overlay::Save(_) | Overlay::Find(_)), _) => Scope::Prompt,
+            (Some(Overlay::Fields(_)), _) => Scope::Form,
+            (None, Some(_)) => Scope::Edit,
+            (None, None) => list(self.focus).scope(),
+        }
+    }
+}

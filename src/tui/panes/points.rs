@@ -1,0 +1,176 @@
+//! The evaluated nodes, smallest first.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::component::Component;
+use super::front::float_accuracy;
+use crate::tui::action::Action;
+use crate::tui::keys::{Binding, Scope, bind};
+use crate::tui::model::{Model, Pane, Scroll};
+use crate::tui::text::{bytes, points};
+use crate::tui::widgets::{cell, number};
+
+const DROP: usize = 8;
+const ACCURACY: usize = 8;
+const MEMORY: usize = 10;
+const STATE: usize = 12;
+
+const SCOPE: Scope = Scope::Pane("front");
+#[rustfmt::skip]
+const KEYS: &[Binding] = &[
+    bind(SCOPE, super::LISTS, Action::Left, &["left", "h"], "", "front: the next smaller node"),
+    bind(SCOPE, super::LISTS, Action::Right, &["right", "l"], "", "front: the next larger one"),
+    bind(SCOPE, super::LISTS, Action::ShowNode, &["enter", "space"], "show node", "front: show the node in the tree"),
+];
+
+/// The nodes of the plot of accuracy against memory.
+pub struct Points;
+
+impl Component for Points {
+    fn id(&self) -> Pane {
+        Pane::Points
+    }
+
+    fn title(&self) -> &'static str {
+        "Measured nodes"
+    }
+
+    fn info(&self, model: &Model, _columns: usize) -> String {
+        format!("{} measured", model.front.points.len())
+    }
+
+    fn scope(&self) -> Scope {
+        SCOPE
+    }
+
+    fn keys(&self) -> &'static [Binding] {
+        KEYS
+    }
+
+    fn act(&self, model: &mut Model, action: &Action) {
+        match action {
+            Action::Left => self.step(model, -1),
+            Action::Right => self.step(model, 1),
+            Action::ShowNode => {
+                let point = model.front.points.get(model.front.scroll.cursor);
+                model.jump(point.map(|p| p.id), "nothing is measured yet");
+            }
+            _ => {}
+        }
+    }
+
+    fn fixed(&self, height: u16) -> u16 {
+        u16::from(height > 4)
+    }
+
+    fn heading(&self, model: &Model, columns: u16, _height: u16) -> Vec<Line<'static>> {
+        let columns = Columns::of(columns);
+        let dim = model.theme.palette.dim;
+        let mut line = vec![
+            cell("   node", columns.name + 3, dim),
+            number("memory", MEMORY, dim),
+        ];
+        line.extend(match columns.wide {
+            true => vec![
+                number("accuracy", ACCURACY + 1, dim),
+                number("drop", DROP - 1, dim),
+                cell(" state", STATE, dim),
+            ],
+            false => vec![number("drop", DROP, dim), cell("", 2, dim)],
+        });
+        vec![Line::from(line)]
+    }
+
+    fn waiting(&self, model: &Model) -> Option<&'static str> {
+        let empty = model.front.points.is_empty();
+        empty.then_some("  no node is evaluated yet")
+    }
+
+    fn rows(&self, model: &Model) -> usize {
+        model.front.points.len()
+    }
+
+    fn row(&self, model: &Model, row: usize, columns: u16) -> Option<Line<'static>> {
+        let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+        let Columns { name, wide } = Columns::of(columns);
+        let point = model.front.points.get(row)?;
+        let node = model.tree.get(point.id)?;
+        let mark = if model.tree.incumbent == Some(point.id) {
+            Span::styled(format!("{} ", symbols.incumbent), palette.incumbent)
+        } else if point.best {
+            Span::styled(format!("{} ", symbols.trunk), palette.bar)
+        } else {
+            Span::raw("  ")
+        };
+        let (symbol, word, style) = model.theme.state(node.state());
+        let title = model.title_in(point.id, name.saturating_sub(1));
+        let mut spans = vec![
+            mark,
+            cell(&title, name, palette.text),
+            number(&bytes(point.bytes), MEMORY, palette.text),
+        ];
+        if wide {
+            let accuracy = points(float_accuracy(model) - point.drop);
+            spans.push(number(&accuracy, ACCURACY, palette.text));
+        }
+        spans.push(number(&points(point.drop), DROP, palette.text));
+        spans.push(Span::raw(" "));
+        spans.push(match wide {
+            true => cell(&format!("{symbol} {word}"), STATE, style),
+            false => cell(symbol, 2, style),
+        });
+        Some(Line::from(spans))
+    }
+
+    fn texts(&self, model: &Model) -> Vec<String> {
+        let points = model.front.points.iter();
+        points.map(|p| model.title_and_state(p.id)).collect()
+    }
+
+    fn scroll(&self, model: &Model) -> Scroll {
+        model.front.scroll
+    }
+
+    fn scroll_mut<'m>(&self, model: &'m mut Model) -> &'m mut Scroll {
+        &mut model.front.scroll
+    }
+
+    fn select(&self, model: &mut Model, row: usize) {
+        model.front.scroll.cursor = row;
+        if let Some(point) = model.front.points.get(row) {
+            model.nodes.select(&model.tree, point.id);
+        }
+    }
+
+    fn is_selected(&self, model: &Model, row: usize) -> bool {
+        let point = model.front.points.get(row);
+        point.is_some_and(|p| model.nodes.selected == Some(p.id))
+    }
+
+    fn settle(&self, model: &mut Model, list: Option<Rect>) {
+        model.front.refresh(&model.tree);
+        let selected = model.nodes.selected;
+        if let Some(row) = selected.and_then(|id| model.front.row(id)) {
+            model.front.scroll.cursor = row;
+        }
+        let (rows, height) = (self.rows(model), list.map_or(1, |l| usize::from(l.height)));
+        model.front.scroll.settle(rows, height);
+    }
+}
+
+struct Columns {
+    /// The columns of the name: in a narrow pane it matters more than what the plot tells.
+    name: usize,
+    wide: bool,
+}
+
+impl Columns {
+    fn of(columns: u16) -> Self {
+        let wide = columns >= 66;
+        let (accuracy, state) = if wide { (ACCURACY, STATE) } else { (0, 2) };
+        let others = 1 + 2 + MEMORY + accuracy + DROP + 1 + state;
+        let name = usize::from(columns).saturating_sub(others);
+        Columns { name, wide }
+    }
+}

@@ -1,0 +1,152 @@
+//! The drift of the selected node by neuron site.
+
+use ratatui::text::{Line, Span};
+
+use super::component::Component;
+use crate::search::Candidate;
+use crate::tui::action::{Action, Effect};
+use crate::tui::keys::{Binding, Scope, bind};
+use crate::tui::model::{Model, Pane};
+use crate::tui::text;
+use crate::tui::widgets::{bar, cell, number};
+
+const DRIFT: usize = 7;
+const CHANGE: usize = 8;
+
+const SCOPE: Scope = Scope::Pane("membranes");
+#[rustfmt::skip]
+const KEYS: &[Binding] = &[
+    bind(SCOPE, super::LISTS, Action::Probe, &["enter", "space"], "look inside", "membranes: look at the potentials of the selected node, beside the search"),
+];
+
+/// The places where the membrane potentials of the selected node moved.
+pub struct Sites;
+
+impl Component for Sites {
+    fn id(&self) -> Pane {
+        Pane::Sites
+    }
+
+    fn title(&self) -> &'static str {
+        "Drift by site"
+    }
+
+    fn info(&self, model: &Model, columns: usize) -> String {
+        let of = |node: &Candidate| model.title_in(node.id, columns.saturating_sub(3));
+        model
+            .shown()
+            .map_or(String::new(), |node| format!("of {}", of(node)))
+    }
+
+    fn scope(&self) -> Scope {
+        SCOPE
+    }
+
+    fn keys(&self) -> &'static [Binding] {
+        KEYS
+    }
+
+    fn act(&self, model: &mut Model, action: &Action) {
+        if *action == Action::Probe {
+            probe(model);
+        }
+    }
+
+    fn fixed(&self, height: u16) -> u16 {
+        u16::from(height > 4)
+    }
+
+    fn heading(&self, model: &Model, columns: u16, _height: u16) -> Vec<Line<'static>> {
+        if self.waiting(model).is_some() {
+            return Vec::new();
+        }
+        let dim = model.theme.palette.dim;
+        let against = before(model).map_or(String::new(), |p| format!("on {}", p.id));
+        vec![Line::from(vec![
+            cell(" site", Columns::of(columns).name + 1, dim),
+            number("drift", DRIFT, dim),
+            number(&against, CHANGE, dim),
+        ])]
+    }
+
+    fn waiting(&self, model: &Model) -> Option<&'static str> {
+        model.shown().is_none().then_some("  no node yet")
+    }
+
+    fn rows(&self, model: &Model) -> usize {
+        let settings = model.tree.settings.as_ref();
+        settings.map_or(0, |s| s.space.sites.len() + 1)
+    }
+
+    fn row(&self, model: &Model, row: usize, columns: u16) -> Option<Line<'static>> {
+        let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+        let node = model.shown()?;
+        let (_, name) = model.site_at(row)?;
+        let columns = Columns::of(columns);
+        let drift = node.site_drift.get(row).copied();
+        let other = before(model).and_then(|p| p.site_drift.get(row)).copied();
+        let change = drift
+            .zip(other)
+            .map(|(now, before)| text::drift_change(now - before));
+        let far = drift
+            .zip(node.drift)
+            .is_some_and(|(own, mean)| own > 2.0 * mean);
+        let style = if far { palette.warn } else { palette.text };
+        let name = text::fit(name, columns.name.saturating_sub(1), symbols.ellipsis);
+        let shown = drift.map_or(String::from(symbols.none), text::drift);
+        let mut spans = vec![
+            cell(&name, columns.name, palette.text),
+            number(&shown, DRIFT, style),
+            number(&change.unwrap_or_default(), CHANGE, palette.dim),
+            Span::raw(if far { "!" } else { " " }),
+        ];
+        let most = node.site_drift.iter().copied().fold(0.0, f64::max);
+        let share = drift.unwrap_or(0.0) / most.max(f64::MIN_POSITIVE);
+        spans.extend(bar(model, share, columns.bar, style));
+        Some(Line::from(spans))
+    }
+
+    fn texts(&self, model: &Model) -> Vec<String> {
+        let sites = (0..self.rows(model)).filter_map(|row| model.site_at(row));
+        sites.map(|(_, name)| name.to_owned()).collect()
+    }
+
+    fn is_selected(&self, model: &Model, row: usize) -> bool {
+        row == self.scroll(model).cursor
+    }
+}
+
+struct Columns {
+    name: usize,
+    bar: usize,
+}
+
+impl Columns {
+    fn of(columns: u16) -> Self {
+        let width = usize::from(columns).saturating_sub(1 + DRIFT + CHANGE + 1);
+        let bar = (width / 3).clamp(6, 30);
+        let name = width.saturating_sub(bar + 1);
+        Columns { name, bar }
+    }
+}
+
+/// The node that drifts are compared with: the marked one, or the parent.
+fn before(model: &Model) -> Option<&Candidate> {
+    let parent = model.shown().and_then(|node| node.parent);
+    model.other().or(parent.and_then(|id| model.tree.get(id)))
+}
+
+/// Asks for the potentials of the node that is shown.
+fn probe(model: &mut Model) {
+    let Some(node) = model.shown() else {
+        return model.note("no node to look into yet");
+    };
+    let allocation = node.allocation.clone();
+    // Who looks into a node stays there, wherever the search goes.
+    model.nodes.follow = false;
+    if matches!(model.potentials(), Some(Ok(_))) || model.looking.as_ref() == Some(&allocation) {
+        return;
+    }
+    model.looking = Some(allocation.clone());
+    model.effect(Effect::Probe(allocation));
+}

@@ -1,0 +1,312 @@
+//! The search tree.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::component::Component;
+use crate::search::Candidate;
+use crate::tui::action::Action;
+use crate::tui::keys::{Binding, Scope, bind};
+use crate::tui::model::{Filter, Fold, Joint, Model, Pane, Row, Scroll};
+use crate::tui::text;
+use crate::tui::widgets::{cell, number, spinner};
+
+const STATE: usize = 13;
+/// The columns of a state's sign between blanks.
+const SIGN: usize = 3;
+const DRIFT: usize = 6;
+const DROP: usize = 6;
+const MEMORY: usize = 10;
+/// The columns of a row beside the node itself: mark of the selection, base and incumbent, and the
+/// numbers.
+const OTHERS: usize = 1 + 3 + STATE + DRIFT + DROP + MEMORY;
+/// The columns that are enough for a node; what a wide pane has beyond is better used than left
+/// between a name and its numbers.
+const NODE: usize = 46;
+/// The columns that a note needs.
+const NOTE: usize = 24;
+/// The depth from which on nodes are drawn no further to the right.
+const DEEPEST: usize = 8;
+
+const SCOPE: Scope = Scope::Pane("tree");
+const SECTION: &str = "In the search tree";
+#[rustfmt::skip]
+const KEYS: &[Binding] = &[
+    bind(SCOPE, SECTION, Action::Right, &["right", "l"], "", "unfold; then to the first child"),
+    bind(SCOPE, SECTION, Action::Left, &["left", "h"], "", "fold; then to the parent"),
+    bind(SCOPE, SECTION, Action::Toggle, &["enter", "space"], "fold", "fold or unfold"),
+    bind(SCOPE, SECTION, Action::Filter, &["F"], "filter", "show all, only judged, good, failed or held back nodes"),
+];
+
+/// The search tree.
+pub struct Tree;
+
+impl Component for Tree {
+    fn id(&self) -> Pane {
+        Pane::Tree
+    }
+
+    fn title(&self) -> &'static str {
+        "Search tree"
+    }
+
+    fn info(&self, model: &Model, _columns: usize) -> String {
+        let mut parts = vec![match model.tree.candidates.len() {
+            1 => String::from("1 node"),
+            n => format!("{n} nodes"),
+        }];
+        if model.nodes.filter != Filter::All {
+            parts.push(model.nodes.filter.text().to_owned());
+        }
+        if model.nodes.follow {
+            parts.push(String::from("following"));
+        }
+        parts.join(&format!(" {} ", model.theme.symbols.separator))
+    }
+
+    fn scope(&self) -> Scope {
+        SCOPE
+    }
+
+    fn keys(&self) -> &'static [Binding] {
+        KEYS
+    }
+
+    fn act(&self, model: &mut Model, action: &Action) {
+        if *action == Action::Filter {
+            model.nodes.filter = model.nodes.filter.next();
+            model.nodes.stale = true;
+            return;
+        }
+        let Some(row) = model.nodes.row().copied() else {
+            return;
+        };
+        let parent = model.tree.get(row.id).and_then(|c| c.parent);
+        match (action, row.fold, parent) {
+            (Action::Left | Action::Toggle, Fold::Open, _) => model.nodes.fold(row.id, false),
+            (Action::Left, _, Some(parent)) => model.nodes.select(&model.tree, parent),
+            (Action::Right | Action::Toggle, Fold::Closed(_), _) => model.nodes.fold(row.id, true),
+            (Action::Right, Fold::Open, _) => {
+                model.nodes.select_row(model.nodes.scroll.cursor + 1);
+            }
+            _ => {}
+        }
+    }
+
+    fn fixed(&self, height: u16) -> u16 {
+        u16::from(height > 4)
+    }
+
+    fn heading(&self, model: &Model, columns: u16, _height: u16) -> Vec<Line<'static>> {
+        let columns = Columns::of(columns);
+        let dim = model.theme.palette.dim;
+        let or_blank = |shown: bool, text| if shown { text } else { "" };
+        vec![Line::from(vec![
+            cell("", 4, dim),
+            cell("node", columns.node, dim),
+            cell(
+                or_blank(columns.state == STATE, " state"),
+                columns.state,
+                dim,
+            ),
+            number("drift", DRIFT, dim),
+            number("drop", DROP, dim),
+            number("memory", MEMORY, dim),
+            cell(or_blank(columns.note > 0, "  evidence"), columns.note, dim),
+        ])]
+    }
+
+    fn waiting(&self, model: &Model) -> Option<&'static str> {
+        let empty = model.nodes.rows.is_empty();
+        empty.then_some("  the first node appears once the float network is evaluated")
+    }
+
+    fn rows(&self, model: &Model) -> usize {
+        model.nodes.rows.len()
+    }
+
+    fn row(&self, model: &Model, row: usize, columns: u16) -> Option<Line<'static>> {
+        let row = model.nodes.rows.get(row)?;
+        let node = model.tree.get(row.id)?;
+        Some(node_row(model, row, node, Columns::of(columns)))
+    }
+
+    fn texts(&self, model: &Model) -> Vec<String> {
+        let rows = model.nodes.rows.iter();
+        rows.map(|row| model.title_and_state(row.id)).collect()
+    }
+
+    fn scroll(&self, model: &Model) -> Scroll {
+        model.nodes.scroll
+    }
+
+    fn scroll_mut<'m>(&self, model: &'m mut Model) -> &'m mut Scroll {
+        &mut model.nodes.scroll
+    }
+
+    fn select(&self, model: &mut Model, row: usize) {
+        model.nodes.select_row(row);
+    }
+
+    fn is_selected(&self, model: &Model, row: usize) -> bool {
+        let row = model.nodes.rows.get(row);
+        row.is_some_and(|row| model.nodes.selected == Some(row.id))
+    }
+
+    fn window(&self, model: &Model, height: usize) -> Vec<usize> {
+        model.nodes.window(height)
+    }
+
+    fn settle(&self, model: &mut Model, list: Option<Rect>) {
+        let working = model.activity.work.and_then(|w| w.candidate);
+        // The node being changed stays where it is, whatever runs meanwhile.
+        let held = model.edit.as_ref().map(|e| e.candidate);
+        let height = list.map_or(1, |list| usize::from(list.height));
+        model.nodes.settle(&model.tree, working, held, height);
+    }
+}
+
+/// Columns whose width depends on the pane's.
+#[derive(Clone, Copy)]
+struct Columns {
+    /// The node itself.
+    node: usize,
+    /// Where it stands: in a narrow pane by its sign alone.
+    state: usize,
+    /// What its state rests on; nothing where there is no room.
+    note: usize,
+}
+
+impl Columns {
+    fn of(width: u16) -> Self {
+        let state = if width < 66 { SIGN } else { STATE };
+        let room = usize::from(width).saturating_sub(OTHERS - (STATE - state));
+        let (node, note) = match room.checked_sub(NODE) {
+            Some(note) if note >= NOTE => (NODE, note),
+            _ => (room, 0),
+        };
+        Columns { node, state, note }
+    }
+}
+
+fn node_row(model: &Model, tree_row: &Row, node: &Candidate, columns: Columns) -> Line<'static> {
+    let room = columns.node;
+    let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+    let mut spans = vec![
+        if model.tree.base == Some(node.id) {
+            Span::styled(symbols.base, palette.base)
+        } else {
+            Span::raw(" ")
+        },
+        if model.tree.incumbent == Some(node.id) {
+            Span::styled(symbols.incumbent, palette.incumbent)
+        } else {
+            Span::raw(" ")
+        },
+        Span::raw(" "),
+    ];
+    let rails = rails(model, tree_row);
+    let id = format!("{} ", node.id);
+    let hidden = match tree_row.fold {
+        Fold::Closed(n) => format!(" +{n}"),
+        _ => String::new(),
+    };
+    let tag = text::origin(node.origin).tag;
+    let origin = match tag.is_empty() {
+        true => String::new(),
+        false => format!(" {tag}"),
+    };
+    let taken = [&rails, &id, &hidden, &origin]
+        .map(|t| text::width(t))
+        .iter()
+        .sum::<usize>();
+    let change = model.change_in(node, room.saturating_sub(taken));
+    let left = room.saturating_sub(taken + text::width(&change));
+    let name = if node.pruned {
+        palette.pruned
+    } else {
+        palette.text
+    };
+    spans.extend([
+        Span::styled(rails, palette.rail),
+        Span::styled(id, palette.dim),
+        Span::styled(change, name),
+        Span::styled(origin, palette.changed),
+        Span::styled(hidden, palette.dim),
+        Span::raw(" ".repeat(left)),
+    ]);
+    spans.extend(state(model, node, columns.state));
+    let quiet = if node.pruned {
+        palette.dim
+    } else {
+        palette.text
+    };
+    let drift = node.drift.map_or(String::new(), text::drift);
+    let drop = node.judgement().filter(|j| j.images > 0);
+    let drop = drop.map_or(String::new(), |j| text::points(j.drop()));
+    spans.extend([
+        number(&drift, DRIFT, quiet),
+        number(&drop, DROP, quiet),
+        number(&text::bytes(node.bytes), MEMORY, quiet),
+    ]);
+    if columns.note > 0 {
+        let note = note(model, node);
+        let note = text::cut(&note, columns.note.saturating_sub(2), symbols.ellipsis);
+        spans.push(cell(&format!("  {note}"), columns.note, palette.dim));
+    }
+    Line::from(spans)
+}
+
+/// What a node's state rests on: the images looked at, or what the gate compared.
+fn note(model: &Model, node: &Candidate) -> String {
+    let symbols = &model.theme.symbols;
+    match (node.judgement(), node.gate) {
+        (Some(judgement), _) => text::images(judgement),
+        (None, Some(gate)) => text::gate_numbers(&gate, symbols.marks()),
+        (None, None) => String::new(),
+    }
+}
+
+fn rails(model: &Model, tree_row: &Row) -> String {
+    let symbols = &model.theme.symbols;
+    let mut text = String::new();
+    let deep = tree_row.depth.saturating_sub(1).min(DEEPEST);
+    for depth in 0..deep {
+        text.push_str(if tree_row.rails >> depth & 1 == 1 {
+            symbols.rail
+        } else {
+            " "
+        });
+        text.push(' ');
+    }
+    if tree_row.depth > 0 {
+        text.push_str(match tree_row.joint {
+            Joint::Onward => symbols.onward,
+            Joint::Branch => symbols.branch,
+            Joint::LastBranch => symbols.last_branch,
+        });
+    }
+    text.push_str(match (tree_row.fold, tree_row.depth) {
+        (Fold::Open, _) => symbols.fold_open,
+        (Fold::Closed(_), _) => symbols.fold_closed,
+        (Fold::Leaf, 0) => symbols.trunk,
+        (Fold::Leaf, _) => symbols.leaf,
+    });
+    text
+}
+
+/// Symbol and word of where the node stands, or of what is being done to it.
+fn state(model: &Model, node: &Candidate, columns: usize) -> [Span<'static>; 3] {
+    let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+    let work = model.activity.work.filter(|w| w.candidate == Some(node.id));
+    let (symbol, word, style) = match work {
+        Some(work) => (spinner(model), work.task.word(), palette.busy),
+        None if node.pruned => (symbols.pruned, "pruned", palette.dim),
+        None => model.theme.state(node.state()),
+    };
+    [
+        Span::raw(" "),
+        cell(symbol, 2, style),
+        cell(if columns == STATE { word } else { "" }, columns - 3, style),
+    ]
+}

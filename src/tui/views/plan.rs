@@ -1,0 +1,167 @@
+//! How a view divides its area among its panes. The user may drag the borders.
+
+use ratatui::layout::{Constraint, Layout as Split, Rect};
+
+use super::Pane;
+
+/// The most borders that a view has.
+pub const MOST_BORDERS: usize = 5;
+/// The least columns and rows that a pane is dragged to.
+const LEAST: (u16, u16) = (24, 4);
+
+/// A border between two parts of a view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Border {
+    /// The number within the view.
+    pub index: usize,
+    /// The cells where it can be dragged.
+    pub line: Rect,
+    /// The area of both parts together.
+    pub whole: Rect,
+    /// True when the parts stand side by side.
+    pub columns: bool,
+}
+
+impl Border {
+    /// The share in percent of the first part when the border is dragged to a column and row.
+    pub fn share_at(&self, column: u16, row: u16) -> u16 {
+        let (at, length) = if self.columns {
+            (column.saturating_sub(self.whole.x), self.whole.width)
+        } else {
+            (row.saturating_sub(self.whole.y), self.whole.height)
+        };
+        (u32::from(at) * 100)
+            .div_ceil(u32::from(length.max(1)))
+            .clamp(1, 99) as u16
+    }
+}
+
+/// A division of an area.
+#[derive(Clone, Copy)]
+pub enum Plan {
+    /// An area given to a pane.
+    One(Pane),
+    /// An area given to the pane that the user last chose among all but the main one.
+    Companion,
+    /// An area divided in two.
+    Two(Division),
+}
+
+/// A division in two.
+#[derive(Clone, Copy)]
+pub struct Division {
+    /// Side by side, or one above the other.
+    columns: bool,
+    /// The number of the border.
+    index: usize,
+    /// The share of the first part in percent.
+    share: u16,
+    parts: &'static [Plan; 2],
+}
+
+/// Two parts side by side.
+pub const fn columns(index: usize, share: u16, parts: &'static [Plan; 2]) -> Plan {
+    Plan::Two(Division {
+        columns: true,
+        index,
+        share,
+        parts,
+    })
+}
+
+/// Two parts one above the other.
+pub const fn rows(index: usize, share: u16, parts: &'static [Plan; 2]) -> Plan {
+    Plan::Two(Division {
+        columns: false,
+        index,
+        share,
+        parts,
+    })
+}
+
+/// The panes and borders of a plan, placed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placed {
+    /// The panes with their frames.
+    pub panes: Vec<(Pane, Rect)>,
+    /// The borders.
+    pub borders: Vec<Border>,
+    /// True where one of the panes is the companion.
+    pub has_companion: bool,
+}
+
+impl Plan {
+    /// Places panes and borders in an area. Panes are `flat` where only a line above separates
+    /// them; `shares` are those that the user chose.
+    pub fn place(
+        &self,
+        area: Rect,
+        companion: Pane,
+        flat: bool,
+        shares: &[Option<u16>; MOST_BORDERS],
+    ) -> Placed {
+        let mut placed = Placed::default();
+        self.put(area, companion, flat, shares, &mut placed);
+        placed
+    }
+
+    fn put(
+        &self,
+        area: Rect,
+        companion: Pane,
+        flat: bool,
+        shares: &[Option<u16>; MOST_BORDERS],
+        placed: &mut Placed,
+    ) {
+        let division = match self {
+            Plan::One(pane) => return placed.panes.push((*pane, area)),
+            Plan::Companion => {
+                placed.has_companion = true;
+                return placed.panes.push((companion, area));
+            }
+            Plan::Two(division) => division,
+        };
+        let share = shares.get(division.index).copied().flatten();
+        let (border, parts) = division.cut(area, flat, share.unwrap_or(division.share));
+        placed.borders.push(border);
+        for (plan, area) in division.parts.iter().zip(parts) {
+            plan.put(area, companion, flat, shares, placed);
+        }
+    }
+}
+
+impl Division {
+    fn cut(&self, area: Rect, flat: bool, share: u16) -> (Border, [Rect; 2]) {
+        let (length, least) = if self.columns {
+            (area.width, LEAST.0)
+        } else {
+            (area.height, LEAST.1)
+        };
+        let least = least.min(length / 2);
+        let first = (u32::from(length) * u32::from(share) / 100) as u16;
+        let first = first.clamp(least, length - least);
+        let cut = [Constraint::Length(first), Constraint::Min(0)];
+        let [a, b] = if self.columns {
+            let gap = u16::from(flat);
+            Split::horizontal(cut).spacing(gap).areas(area)
+        } else {
+            Split::vertical(cut).areas(area)
+        };
+        let line = if self.columns {
+            Rect {
+                x: b.x.saturating_sub(1),
+                width: 2,
+                ..b
+            }
+        } else {
+            Rect { height: 1, ..b }
+        };
+        let border = Border {
+            index: self.index,
+            line,
+            whole: area,
+            columns: self.columns,
+        };
+        (border, [a, b])
+    }
+}
