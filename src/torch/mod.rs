@@ -29,6 +29,8 @@ mod buffer;
 mod buffer_pool;
 mod cache;
 mod check;
+mod compiled;
+mod convolution;
 mod device;
 mod drift;
 mod error;

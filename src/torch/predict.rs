@@ -3,8 +3,8 @@
 
 use tch::Kind;
 
+use super::compiled::Compiled;
 use super::error::Context;
-use super::model::Compiled;
 use super::record::{Record, StepSums};
 use super::value::Value;
 use super::{Device, Model, TorchError};

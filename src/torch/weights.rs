@@ -24,7 +24,7 @@ use crate::quant::{Allocation, BitWidth};
 use maker::Maker;
 use native::NativeKernels;
 use parameters::Squares;
-pub(super) use parameters::{Accumulation, AffineTensors, Convolution, Parameters};
+pub(super) use parameters::{Accumulation, AffineTensors, Parameters};
 
 /// The parameters of every step at every bit-width, made on demand and cached.
 pub(super) struct Weights {

@@ -5,7 +5,8 @@ use std::hash::Hash;
 
 use crate::evaluate::CacheUse;
 
-/// Keeps what saves most work for its bytes (GreedyDual-Size with frequency: Cherkasova 1998). An entry is worth the
+/// A cache that keeps what saves most work for its bytes (GreedyDual-Size with frequency: Cherkasova
+/// 1998). An entry is worth the
 /// clock at its last use plus uses times cost / size; the least worth goes first and sets the clock to its worth, so
 /// that what is never used again ages.
 #[derive(Debug)]
@@ -138,6 +139,12 @@ impl<K: Hash + Eq + Ord + Clone, V> Store<K, V> {
             self.order.remove(&(entry.worth, entry.number, key.clone()));
         }
     }
+}
+
+/// The memory that so many bytes of numbers take: bookkeeping, and what the allocator cannot use
+/// between values of all sizes that come and go (measured on the demo: 1.16 times their bytes).
+pub(super) fn resident(bytes: usize) -> u64 {
+    (bytes + bytes / 4 + 512) as u64
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use super::*;
 use crate::evaluate::Split;
 use crate::network::Graph;
 use crate::quant::{Allocation, BitWidth};
+use crate::torch::compiled::Compiled;
 use crate::torch::executor::Executor;
-use crate::torch::model::Compiled;
 use crate::torch::plan::Source;
 use crate::torch::record::spikes::{Packed, Spikes};
 use crate::torch::record::{ChannelSums, Record};
@@ -25,7 +25,7 @@ const PROXIES: usize = 1;
 /// A run's logits, sums of potentials and spike flips (where they are recorded) and how many layers ran.
 fn run(
     executor: &Executor<'_>,
-    (values, contents): (&Values, &[Content]),
+    (values, contents): (&Values, &[ContentHash]),
     compiled: &Compiled<&Model>,
     batch: usize,
     sums: Option<&Arc<Packed>>,

@@ -4,11 +4,12 @@
 use tch::{Kind, Tensor};
 
 use super::native::{NativeKernels, geometry};
-use super::parameters::{Accumulation, AffineTensors, Convolution, Parameters, Squares};
+use super::parameters::{Accumulation, AffineTensors, Parameters, Squares};
 use super::repconv;
 use super::tensors::{Tensors, Weight, WeightAndBias};
 use crate::network::{Layer, Range, WeightSource};
 use crate::quant::{BitWidth, ChannelAffine, Normalization, Quantized, quantize};
+use crate::torch::convolution::Convolution;
 use crate::torch::error::Context;
 use crate::torch::plan::{Source, Step};
 use crate::torch::{Device, Model, TorchError};

@@ -6,28 +6,13 @@ use std::sync::Arc;
 use tch::Tensor;
 
 use crate::kernels::{ByteConv, Bytes, FloatConv, Floats, Packed};
+use crate::torch::convolution::Convolution;
 
 /// The per-channel affine `y = scale * x + shift`, `[channels]` each.
 #[derive(Debug)]
 pub(in crate::torch) struct AffineTensors {
     pub scale: Tensor,
     pub shift: Tensor,
-}
-
-/// A convolution for libtorch.
-#[derive(Debug)]
-pub(in crate::torch) struct Convolution {
-    /// `[out, in / groups, k, k]`, channels innermost in memory.
-    pub weight: Tensor,
-    pub bias: Option<Tensor>,
-    pub stride: i64,
-    pub padding: i64,
-    pub groups: i64,
-    /// The input is multiplied by this first.
-    pub input_factor: Option<f64>,
-    /// Whether a GPU may multiply in TF32 (11 significant bits, f32 sums): where the sums are exact
-    /// all the same.
-    pub tf32: bool,
 }
 
 /// The way a layer accumulates.

@@ -1,4 +1,4 @@
-//! A value of the network as it is stored: spikes as bits, counts as bytes, real numbers as f32.
+//! The storage format of a cached value: spikes as bits, counts as bytes, real numbers as f32.
 
 use tch::{Device, Kind};
 
@@ -9,9 +9,9 @@ use crate::torch::buffer::Buffer;
 use crate::torch::slices::{numbers, numbers_mut};
 use crate::torch::value::Value;
 
-/// A stored value, from which the very same one is made again.
+/// A cached value, from which the same bits are made again.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct CachedValue {
     data: Data,
     /// The number format it had.
     kind: Kind,
@@ -26,9 +26,9 @@ enum Data {
     Floats(Box<[f32]>),
 }
 
-impl Kept {
-    /// Stores a value of such numbers; none where that is not possible: in f64, and on other devices than the CPU.
-    pub(super) fn of(value: &Value, range: Range) -> Result<Option<Kept>, TorchError> {
+impl CachedValue {
+    /// The storage of a value of such numbers; none in f64 and on other devices than the CPU.
+    pub(super) fn of(value: &Value, range: Range) -> Result<Option<CachedValue>, TorchError> {
         let tensor = value.tensor();
         if tensor.device() != Device::Cpu {
             return Ok(None);
@@ -62,7 +62,7 @@ impl Kept {
             (Kind::Float, _) => Data::Floats(numbers::<f32>(tensor)?.into()),
             _ => return Ok(None),
         };
-        Ok(Some(Kept {
+        Ok(Some(CachedValue {
             data,
             kind: tensor.kind(),
             size: tensor.size(),
@@ -92,13 +92,13 @@ impl Kept {
         Ok(Value::new(fresh, self.steps))
     }
 
-    /// Memory it takes.
+    /// Bytes of memory.
     pub(super) fn bytes(&self) -> u64 {
         let numbers = match &self.data {
             Data::Bits(x) | Data::Bytes(x) => x.len(),
             Data::Floats(x) => 4 * x.len(),
         };
-        super::recall::resident(numbers)
+        super::store::resident(numbers)
     }
 }
 

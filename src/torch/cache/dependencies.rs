@@ -1,13 +1,13 @@
-//! What each step's value depends on.
+//! The dependencies of each step's value.
 
 use crate::network::{Graph, LayerId};
 use crate::quant::Allocation;
 use crate::torch::plan::{Plan, Source, Step};
 
-/// For every step of a plan: the layers that its value depends on, its own included, and what it costs to compute it
-/// from the image.
+/// The dependencies of every step of a plan: the layers that its value depends on, its own included,
+/// and the cost of computing it from the image.
 #[derive(Debug)]
-pub(super) struct Upstream {
+pub(super) struct Dependencies {
     steps: Vec<Ancestry>,
 }
 
@@ -17,10 +17,10 @@ struct Ancestry {
     cost: f64,
 }
 
-/// The content of everything upstream of a step's value, but for the images.
-pub(in crate::torch) type Content = [u8; 16];
+/// The hash of everything that a step's value depends on, but for the images.
+pub(in crate::torch) type ContentHash = [u8; 16];
 
-impl Upstream {
+impl Dependencies {
     pub(in crate::torch) fn new(graph: &Graph, plan: &Plan) -> Self {
         let mut maker = vec![None; graph.nodes.len()];
         let mut before: Vec<Vec<bool>> = Vec::new();
@@ -47,11 +47,11 @@ impl Upstream {
             });
             before.push(needs);
         }
-        Upstream { steps }
+        Dependencies { steps }
     }
 
-    /// The content of every step under an allocation.
-    pub(super) fn contents(&self, allocation: &Allocation) -> Vec<Content> {
+    /// The hashes of all steps under an allocation.
+    pub(super) fn contents(&self, allocation: &Allocation) -> Vec<ContentHash> {
         let steps = self.steps.iter().enumerate();
         let content = steps.map(|(i, step)| {
             let mut hasher = blake3::Hasher::new();
@@ -59,14 +59,14 @@ impl Upstream {
             for &layer in &step.layers {
                 hasher.update(&[allocation.get(layer).bits()]);
             }
-            let mut content = Content::default();
+            let mut content = ContentHash::default();
             hasher.finalize_xof().fill(&mut content);
             content
         });
         content.collect()
     }
 
-    /// What it costs to compute a step's value for one image from the image on, in operations.
+    /// The cost of a step's value for one image from the image on, in operations.
     pub(super) fn cost(&self, step: usize) -> f64 {
         self.steps.get(step).map_or(0.0, |s| s.cost)
     }
@@ -79,7 +79,7 @@ fn layer(step: &Step) -> Option<LayerId> {
     }
 }
 
-/// A layer costs its multiplications; everything else about one operation per number.
+/// The cost of a step: a layer's multiplications; of everything else about one operation per number.
 fn cost(graph: &Graph, step: &Step) -> f64 {
     let node = graph.node(step.node);
     let steps = if node.is_static { 1 } else { graph.time_steps };
@@ -93,19 +93,19 @@ mod tests {
     use crate::quant::BitWidth;
     use crate::torch::testing::all;
 
-    /// A value's content changes with exactly those layers from which a path leads to it in the graph.
+    /// A value's hash changes with exactly those layers from which a path leads to it in the graph.
     #[test]
     fn contents_follow_the_graph() {
         for config in all() {
             let graph = config.graph().unwrap();
             let plan = Plan::new(&graph).unwrap();
-            let upstream = Upstream::new(&graph, &plan);
+            let dependencies = Dependencies::new(&graph, &plan);
             let four = Allocation::uniform(graph.layers.len(), BitWidth::new(4).unwrap());
-            let before = upstream.contents(&four);
+            let before = dependencies.contents(&four);
             for changed in 0..graph.layers.len() {
                 let mut other = four.clone();
                 other.0[changed] = BitWidth::new(3).unwrap();
-                let after = upstream.contents(&other);
+                let after = dependencies.contents(&other);
                 for (i, step) in plan.steps.iter().enumerate() {
                     let mut reached = vec![false; graph.nodes.len()];
                     for (n, node) in graph.nodes.iter().enumerate() {
@@ -133,12 +133,13 @@ mod tests {
         for config in all() {
             let graph = config.graph().unwrap();
             let plan = Plan::new(&graph).unwrap();
-            let upstream = Upstream::new(&graph, &plan);
-            let last = upstream.cost(plan.steps.len() - 1);
+            let dependencies = Dependencies::new(&graph, &plan);
+            let last = dependencies.cost(plan.steps.len() - 1);
             let layers: u64 = graph.layers.iter().map(|l| l.macs).sum();
             assert!(last >= layers as f64);
             assert!(
-                (0..plan.steps.len()).all(|i| upstream.cost(i) > 0.0 && upstream.cost(i) <= last)
+                (0..plan.steps.len())
+                    .all(|i| dependencies.cost(i) > 0.0 && dependencies.cost(i) <= last)
             );
         }
     }
