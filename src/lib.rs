@@ -86,6 +86,7 @@ pub mod evaluate;
 pub mod journal;
 pub mod kernels;
 pub mod network;
+mod procfs;
 pub mod profile;
 pub mod quant;
 pub mod report;

@@ -83,19 +83,17 @@ pub type FloatConv = ConvKernel<Floats>;
 impl<O: Operands> ConvKernel<O> {
     /// All convolutions that the processor can run, the best first.
     pub fn all() -> Vec<Self> {
+        let mut all = Vec::new();
         #[cfg(target_arch = "x86_64")]
-        let sets = [
-            (InstructionSet::Avx512, has_avx512() && O::has_avx512()),
-            (InstructionSet::Avx2, has_avx2()),
-        ];
-        #[cfg(not(target_arch = "x86_64"))]
-        let sets: [(InstructionSet, bool); 0] = [];
-        let present = sets.into_iter().filter(|(_, present)| *present);
-        let of = |(set, _)| ConvKernel {
-            set,
-            operands: PhantomData,
-        };
-        present.map(of).collect()
+        {
+            let vnni = !O::NEEDS_VNNI || std::is_x86_feature_detected!("avx512vnni");
+            all.extend((has_avx512() && vnni).then_some(InstructionSet::Avx512));
+            all.extend(has_avx2().then_some(InstructionSet::Avx2));
+        }
+        let operands = PhantomData;
+        all.into_iter()
+            .map(|set| ConvKernel { set, operands })
+            .collect()
     }
 
     /// The best of them.

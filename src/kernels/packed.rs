@@ -30,8 +30,8 @@ pub trait Operands: Copy + Debug + PartialEq {
     const ZERO: Self::Weights;
     /// The groups of a row of inputs.
     fn groups(inputs: &[Self::Input]) -> &[Self::Inputs];
-    /// Whether a processor that has AVX-512 multiplies these by it.
-    fn has_avx512() -> bool;
+    /// Whether AVX-512 multiplies these only with VNNI.
+    const NEEDS_VNNI: bool;
 }
 
 /// Whole numbers that fit bytes, times integers that fit signed bytes.
@@ -48,16 +48,11 @@ impl Operands for Bytes {
     type Inputs = [u8; 4];
     type Weights = [i8; 64];
     const GROUP: usize = 4;
+    const NEEDS_VNNI: bool = true;
     const ZERO: [i8; 64] = [0; 64];
     #[inline(always)]
     fn groups(inputs: &[u8]) -> &[[u8; 4]] {
         inputs.as_chunks().0
-    }
-    fn has_avx512() -> bool {
-        #[cfg(target_arch = "x86_64")]
-        return std::is_x86_feature_detected!("avx512vnni");
-        #[cfg(not(target_arch = "x86_64"))]
-        false
     }
 }
 
@@ -67,13 +62,11 @@ impl Operands for Floats {
     type Inputs = [f32; 1];
     type Weights = [f32; 16];
     const GROUP: usize = 1;
+    const NEEDS_VNNI: bool = false;
     const ZERO: [f32; 16] = [0.0; 16];
     #[inline(always)]
     fn groups(inputs: &[f32]) -> &[[f32; 1]] {
         inputs.as_chunks().0
-    }
-    fn has_avx512() -> bool {
-        true
     }
 }
 

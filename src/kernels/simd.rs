@@ -21,8 +21,6 @@ pub trait Simd: Copy {
     type Sums: Copy;
     /// Weights of 16 output channels.
     type Weights: Copy;
-    /// A group of inputs, repeated for every output channel.
-    type Inputs: Copy;
 
     /// The proof.
     ///
@@ -34,40 +32,30 @@ pub trait Simd: Copy {
     /// Runs a block in tiles of as many positions as the registers hold.
     fn accumulate(self, block: BlockSums<'_, Self>);
 
-    /// Sums of nothing.
-    ///
-    /// # Safety
-    /// As of [`Simd::new`], here and below.
-    unsafe fn zero(self) -> Self::Sums;
     /// Sums that begin with a bias.
     ///
     /// # Safety
-    /// See [`Simd::zero`].
+    /// As of [`Simd::new`], here and below.
     unsafe fn begin(self, bias: &[f32; 16]) -> Self::Sums;
     /// A vector of weights.
     ///
     /// # Safety
-    /// See [`Simd::zero`].
+    /// See [`Simd::begin`].
     unsafe fn load(self, weights: &<Self::Operands as Operands>::Weights) -> Self::Weights;
-    /// A group of inputs for every output channel.
+    /// `sums + inputs * weights`, with the same inputs for every output channel.
     ///
     /// # Safety
-    /// See [`Simd::zero`].
-    unsafe fn broadcast(self, inputs: <Self::Operands as Operands>::Inputs) -> Self::Inputs;
-    /// `sums + inputs * weights`.
-    ///
-    /// # Safety
-    /// See [`Simd::zero`].
+    /// See [`Simd::begin`].
     unsafe fn add(
         self,
         sums: Self::Sums,
-        inputs: Self::Inputs,
+        inputs: <Self::Operands as Operands>::Inputs,
         weights: Self::Weights,
     ) -> Self::Sums;
     /// Writes sums as f32.
     ///
     /// # Safety
-    /// See [`Simd::zero`].
+    /// See [`Simd::begin`].
     unsafe fn store(self, sums: Self::Sums, to: &mut [f32; 16]);
 }
 
@@ -118,17 +106,12 @@ impl<S: Simd, const M: usize, const V: usize> Kernel for Tiles<'_, S, M, V> {
         let weights = block.weights.as_chunks::<V>().0;
         let channels = packed.channels;
         let last = places.len().saturating_sub(1);
+        let mut bias = [[0f32; 16]; V];
+        let known = packed.bias.iter().flatten().skip(block.first);
+        let all = bias.as_flattened_mut().iter_mut();
+        all.zip(known).for_each(|(to, &from)| *to = from);
         // SAFETY: `simd` is the proof of the instructions, in the whole function.
-        let mut begin = [unsafe { simd.zero() }; V];
-        if let Some(bias) = &packed.bias {
-            for (v, begin) in begin.iter_mut().enumerate() {
-                let mut numbers = [0f32; 16];
-                let bias = bias.iter().skip(block.first + 16 * v);
-                numbers.iter_mut().zip(bias).for_each(|(n, &b)| *n = b);
-                // SAFETY: as above.
-                *begin = unsafe { simd.begin(&numbers) };
-            }
-        }
+        let begin = bias.map(|bias| unsafe { simd.begin(&bias) });
         for first in (0..places.len()).step_by(M) {
             // The last places are done twice rather than by other code.
             let mut rows = [last; M];
@@ -152,9 +135,8 @@ impl<S: Simd, const M: usize, const V: usize> Kernel for Tiles<'_, S, M, V> {
                             w[v] = simd.load(&weights[v]);
                         }
                         for m in 0..M {
-                            let x = simd.broadcast(inputs[m][k]);
                             for v in 0..V {
-                                acc[m][v] = simd.add(acc[m][v], x, w[v]);
+                                acc[m][v] = simd.add(acc[m][v], inputs[m][k], w[v]);
                             }
                         }
                     }

@@ -3,7 +3,7 @@
 
 use tch::Kind;
 
-use super::executor::{Executor, Numbers};
+use super::executor::Executor;
 use super::plan::Plan;
 use super::weights::Weights;
 use super::{Device, Model, TorchError};
@@ -59,7 +59,7 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
 
     /// Whether real sums are accumulated by a native kernel rather than by libtorch (except of groups).
     pub(super) fn has_native_floats(&self) -> bool {
-        self.weights.has_native_floats()
+        self.weights.backend.native.floats.is_some()
     }
 
     /// The size and the hit rate of the cache of quantized weights.
@@ -90,13 +90,8 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
             return Err(TorchError::Layers { got, want });
         }
         let parameters = self.weights.of(model, &self.plan, allocation)?;
-        let (kind, device) = (self.weights.kind(), self.weights.device());
-        let numbers = Numbers {
-            kind,
-            device,
-            bytes: self.weights.bytes(),
-        };
-        Ok(Executor::new(&model.graph, &self.plan, parameters, numbers)
+        let backend = self.weights.backend;
+        Ok(Executor::new(&model.graph, &self.plan, parameters, backend)
             .with_static_stem(self.static_stem))
     }
 }

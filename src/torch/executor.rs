@@ -13,7 +13,7 @@ use super::pairs::{erode, pair, token_sum};
 use super::plan::{Plan, Source, Step};
 use super::record::Record;
 use super::value::{Operand, Value};
-use super::weights::{Accumulation, Parameters};
+use super::weights::{Accumulation, Backend, Parameters};
 use super::{Device, TorchError};
 use crate::network::{BlockId, Graph, NodeId, Range};
 
@@ -22,18 +22,9 @@ pub(super) struct Executor<'a> {
     graph: &'a Graph,
     plan: &'a Plan,
     parameters: Vec<Parameters>,
-    numbers: Numbers,
+    backend: Backend,
     ops: &'static dyn Ops,
     static_stem: bool,
-}
-
-/// The number format and place of values.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Numbers {
-    pub kind: Kind,
-    pub device: Device,
-    /// Whether small whole numbers are stored as bytes.
-    pub bytes: bool,
 }
 
 /// An observer of the outputs of blocks. It must copy what it keeps: the memory is used again.
@@ -45,14 +36,14 @@ impl<'g> Executor<'g> {
         graph: &'g Graph,
         plan: &'g Plan,
         parameters: Vec<Parameters>,
-        numbers: Numbers,
+        backend: Backend,
     ) -> Self {
         Executor {
             graph,
             plan,
             parameters,
-            numbers,
-            ops: match numbers.device {
+            backend,
+            ops: match backend.device {
                 Device::CPU => &Native,
                 _ => &Plain,
             },
@@ -155,8 +146,8 @@ impl<'g> Executor<'g> {
             .and_then(|x| x.f_permute([1, 0, 3, 4, 2]))
             .and_then(|x| x.f_contiguous())
             .and_then(|x| x.f_flatten(0, 1))
-            .and_then(|x| x.f_to_kind(self.numbers.kind))
-            .and_then(|x| x.f_to_device(self.numbers.device.0))
+            .and_then(|x| x.f_to_kind(self.backend.kind))
+            .and_then(|x| x.f_to_device(self.backend.device.0))
             .context(|| "copying images to the device".to_owned())
     }
 
@@ -176,7 +167,8 @@ impl<'g> Executor<'g> {
         let mut shape = step.shape;
         let mut affine = parameters.affine.as_ref();
         let residual = step.residual.as_ref().map(|r| read(Some(r))).transpose()?;
-        let bytes = self.numbers.bytes && is_bytes(self.graph.node(step.node).range);
+        let bytes =
+            self.backend.native.bytes.is_some() && is_bytes(self.graph.node(step.node).range);
         let population = |site, shape, affine| {
             let known = self.graph.site(site);
             Population {

@@ -136,10 +136,9 @@ fn alive(graph: &Graph, plan: &Plan) -> u64 {
     most
 }
 
-/// Bytes that this process may still take; none where the system does not say (it is Linux that does).
+/// Bytes that this process may still take; none where the system does not tell (Linux does).
 pub(super) fn available() -> Option<u64> {
-    let system = std::fs::read_to_string("/proc/meminfo").ok();
-    let system = system.as_deref().and_then(mem_available);
+    let system = crate::procfs::available_memory();
     let number = |name: &str| {
         let text = std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?;
         text.trim().parse::<u64>().ok()
@@ -147,14 +146,6 @@ pub(super) fn available() -> Option<u64> {
     let limit = number("memory.max").zip(number("memory.current"));
     let container = limit.map(|(most, now)| most.saturating_sub(now));
     system.into_iter().chain(container).min()
-}
-
-fn mem_available(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|l| l.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kib.checked_mul(1024)
 }
 
 #[cfg(test)]
@@ -236,19 +227,6 @@ mod tests {
             }
             let weights: u64 = graph.layers.iter().map(|l| l.weights() as u64).sum();
             assert_eq!(foot.weights, 8 * weights);
-        }
-    }
-
-    #[test]
-    fn what_linux_says() {
-        let text = "MemTotal:       24000000 kB\nMemAvailable:    1024 kB\n";
-        assert_eq!(mem_available(text), Some(1 << 20));
-        for bad in [
-            "",
-            "MemAvailable: much kB",
-            "MemAvailable: 99999999999999999999 kB",
-        ] {
-            assert_eq!(mem_available(bad), None);
         }
     }
 }

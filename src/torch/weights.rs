@@ -21,6 +21,7 @@ use super::plan::{Plan, Source, Step};
 use super::{Device, Model, TorchError};
 use crate::evaluate::CacheUse;
 use crate::quant::{Allocation, BitWidth};
+pub(super) use maker::Backend;
 use maker::Maker;
 use native::NativeKernels;
 use parameters::Squares;
@@ -28,9 +29,7 @@ pub(super) use parameters::{Accumulation, AffineTensors, Parameters};
 
 /// The parameters of every step at every bit-width, made on demand and cached.
 pub(super) struct Weights {
-    kind: Kind,
-    device: Device,
-    native: NativeKernels,
+    pub backend: Backend,
     /// By step and width. Tensors may change threads but not be shared between them: hence the
     /// lock.
     cache: Mutex<Store<(usize, BitWidth), Parameters>>,
@@ -40,12 +39,15 @@ pub(super) struct Weights {
 
 impl Weights {
     pub(super) fn new(kind: Kind, device: Device) -> Self {
+        let native = match (kind, device) {
+            (Kind::Float, Device::CPU) => NativeKernels::detect(),
+            _ => NativeKernels::default(),
+        };
         Weights {
-            kind,
-            device,
-            native: match (kind, device) {
-                (Kind::Float, Device::CPU) => NativeKernels::detect(),
-                _ => NativeKernels::default(),
+            backend: Backend {
+                kind,
+                device,
+                native,
             },
             cache: Mutex::new(Store::new(u64::MAX)),
             errors: Mutex::default(),
@@ -64,8 +66,8 @@ impl Weights {
     /// them in f32.
     pub(super) fn with_integer_kernels(mut self, native: bool) -> Self {
         if !native {
-            self.native.bytes = None;
-            self.native.exact_by_libtorch = true;
+            self.backend.native.bytes = None;
+            self.backend.native.exact_by_libtorch = true;
         }
         self
     }
@@ -73,27 +75,9 @@ impl Weights {
     /// The same without some native kernels.
     #[cfg(test)]
     pub(super) fn without(mut self, bytes: bool, floats: bool) -> Self {
-        self.native.bytes = self.native.bytes.filter(|_| !bytes);
-        self.native.floats = self.native.floats.filter(|_| !floats);
+        self.backend.native.bytes = self.backend.native.bytes.filter(|_| !bytes);
+        self.backend.native.floats = self.backend.native.floats.filter(|_| !floats);
         self
-    }
-
-    /// Whether integers are accumulated as bytes where they fit.
-    pub(super) fn bytes(&self) -> bool {
-        self.native.bytes.is_some()
-    }
-
-    /// Whether real sums are accumulated by a native kernel.
-    pub(super) fn has_native_floats(&self) -> bool {
-        self.native.floats.is_some()
-    }
-
-    pub(super) fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    pub(super) fn device(&self) -> Device {
-        self.device
     }
 
     /// The size and the hit rate of the cache.
@@ -113,12 +97,8 @@ impl Weights {
         allocation: &Allocation,
     ) -> Result<Vec<Parameters>, TorchError> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        let maker = Maker {
-            model,
-            kind: self.kind,
-            device: self.device,
-            native: self.native,
-        };
+        let backend = self.backend;
+        let maker = Maker { model, backend };
         let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
         let steps = plan.steps.iter().enumerate();
         steps

@@ -18,7 +18,6 @@ impl Simd for Avx2Bytes {
     type Operands = Bytes;
     type Sums = [__m256i; 2];
     type Weights = [__m256i; 2];
-    type Inputs = __m256i;
 
     unsafe fn new() -> Self {
         Avx2Bytes(())
@@ -37,11 +36,6 @@ impl Simd for Avx2Bytes {
     }
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn zero(self) -> [__m256i; 2] {
-        [_mm256_setzero_si256(); 2]
-    }
-    #[inline]
-    #[target_feature(enable = "avx2")]
     unsafe fn begin(self, bias: &[f32; 16]) -> [__m256i; 2] {
         let [low, high] = load(bias);
         [_mm256_cvtps_epi32(low), _mm256_cvtps_epi32(high)]
@@ -55,17 +49,13 @@ impl Simd for Avx2Bytes {
     }
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn broadcast(self, inputs: [u8; 4]) -> __m256i {
-        _mm256_set1_epi32(i32::from_le_bytes(inputs))
-    }
-    #[inline]
-    #[target_feature(enable = "avx2")]
     unsafe fn add(
         self,
         sums: [__m256i; 2],
-        inputs: __m256i,
+        inputs: [u8; 4],
         weights: [__m256i; 2],
     ) -> [__m256i; 2] {
+        let inputs = _mm256_set1_epi32(i32::from_le_bytes(inputs));
         let ones = _mm256_set1_epi16(1);
         // Two products fit 16 bits, as `ByteConv::is_exact` promises.
         let low = _mm256_madd_epi16(_mm256_maddubs_epi16(inputs, weights[0]), ones);
@@ -86,7 +76,6 @@ impl Simd for Avx2 {
     type Operands = Floats;
     type Sums = [__m256; 2];
     type Weights = [__m256; 2];
-    type Inputs = __m256;
 
     unsafe fn new() -> Self {
         Avx2(())
@@ -105,11 +94,6 @@ impl Simd for Avx2 {
     }
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn zero(self) -> [__m256; 2] {
-        [_mm256_setzero_ps(); 2]
-    }
-    #[inline]
-    #[target_feature(enable = "avx2")]
     unsafe fn begin(self, bias: &[f32; 16]) -> [__m256; 2] {
         load(bias)
     }
@@ -119,13 +103,9 @@ impl Simd for Avx2 {
         load(weights)
     }
     #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn broadcast(self, [input]: [f32; 1]) -> __m256 {
-        _mm256_set1_ps(input)
-    }
-    #[inline]
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn add(self, sums: [__m256; 2], inputs: __m256, weights: [__m256; 2]) -> [__m256; 2] {
+    unsafe fn add(self, sums: [__m256; 2], [input]: [f32; 1], weights: [__m256; 2]) -> [__m256; 2] {
+        let inputs = _mm256_set1_ps(input);
         [
             _mm256_fmadd_ps(inputs, weights[0], sums[0]),
             _mm256_fmadd_ps(inputs, weights[1], sums[1]),

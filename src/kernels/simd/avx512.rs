@@ -18,7 +18,6 @@ impl Simd for Avx512Vnni {
     type Operands = Bytes;
     type Sums = __m512i;
     type Weights = __m512i;
-    type Inputs = __m512i;
 
     unsafe fn new() -> Self {
         Avx512Vnni(())
@@ -44,11 +43,6 @@ impl Simd for Avx512Vnni {
     }
     #[inline]
     #[target_feature(enable = "avx512f")]
-    unsafe fn zero(self) -> __m512i {
-        _mm512_setzero_si512()
-    }
-    #[inline]
-    #[target_feature(enable = "avx512f")]
     unsafe fn begin(self, bias: &[f32; 16]) -> __m512i {
         _mm512_cvtps_epi32(load(bias))
     }
@@ -59,13 +53,9 @@ impl Simd for Avx512Vnni {
         unsafe { _mm512_loadu_si512(weights.as_ptr().cast()) }
     }
     #[inline]
-    #[target_feature(enable = "avx512f")]
-    unsafe fn broadcast(self, inputs: [u8; 4]) -> __m512i {
-        _mm512_set1_epi32(i32::from_le_bytes(inputs))
-    }
-    #[inline]
     #[target_feature(enable = "avx512f,avx512vnni")]
-    unsafe fn add(self, sums: __m512i, inputs: __m512i, weights: __m512i) -> __m512i {
+    unsafe fn add(self, sums: __m512i, inputs: [u8; 4], weights: __m512i) -> __m512i {
+        let inputs = _mm512_set1_epi32(i32::from_le_bytes(inputs));
         _mm512_dpbusd_epi32(sums, inputs, weights)
     }
     #[inline]
@@ -79,7 +69,6 @@ impl Simd for Avx512 {
     type Operands = Floats;
     type Sums = __m512;
     type Weights = __m512;
-    type Inputs = __m512;
 
     unsafe fn new() -> Self {
         Avx512(())
@@ -105,11 +94,6 @@ impl Simd for Avx512 {
     }
     #[inline]
     #[target_feature(enable = "avx512f")]
-    unsafe fn zero(self) -> __m512 {
-        _mm512_setzero_ps()
-    }
-    #[inline]
-    #[target_feature(enable = "avx512f")]
     unsafe fn begin(self, bias: &[f32; 16]) -> __m512 {
         load(bias)
     }
@@ -120,13 +104,8 @@ impl Simd for Avx512 {
     }
     #[inline]
     #[target_feature(enable = "avx512f")]
-    unsafe fn broadcast(self, [input]: [f32; 1]) -> __m512 {
-        _mm512_set1_ps(input)
-    }
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    unsafe fn add(self, sums: __m512, inputs: __m512, weights: __m512) -> __m512 {
-        _mm512_fmadd_ps(inputs, weights, sums)
+    unsafe fn add(self, sums: __m512, [input]: [f32; 1], weights: __m512) -> __m512 {
+        _mm512_fmadd_ps(_mm512_set1_ps(input), weights, sums)
     }
     #[inline]
     #[target_feature(enable = "avx512f")]

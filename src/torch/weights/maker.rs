@@ -17,12 +17,18 @@ use crate::torch::{Device, Model, TorchError};
 /// Whole numbers up to this are exact in TF32.
 const TF32_WHOLE: u64 = 1 << 11;
 
-/// The maker of a step's parameters.
-pub(super) struct Maker<'a> {
-    pub model: &'a Model,
+/// Where and in which number formats a network is computed.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::torch) struct Backend {
     pub kind: Kind,
     pub device: Device,
     pub native: NativeKernels,
+}
+
+/// The maker of a step's parameters.
+pub(super) struct Maker<'a> {
+    pub model: &'a Model,
+    pub backend: Backend,
 }
 
 impl Maker<'_> {
@@ -60,7 +66,7 @@ impl Maker<'_> {
         absorbed: &[Normalization],
     ) -> Result<Parameters, TorchError> {
         let accumulation = match &weight {
-            Weight::Computed(w) if self.kind != Kind::Float => {
+            Weight::Computed(w) if self.backend.kind != Kind::Float => {
                 self.by_libtorch(layer, self.upload(w)?, bias, unit)?
             }
             weight => self.floats(layer, &weight.rounded(), bias, unit)?,
@@ -103,12 +109,13 @@ impl Maker<'_> {
     /// The accumulation over a quantized layer's integers.
     fn integers(&self, layer: &Layer, quantized: &Quantized) -> Result<Accumulation, TorchError> {
         let width = quantized.width;
-        if let Some(bytes) = self.native.bytes(layer, width, &quantized.values) {
+        if let Some(bytes) = self.backend.native.bytes(layer, width, &quantized.values) {
             return Ok(bytes);
         }
         let values = quantized.values.iter().map(|&q| f32::from(q));
         let values: Vec<f32> = values.collect();
-        let mut accumulation = match self.native.exact_by_libtorch && layer.exact_at(width) {
+        let mut accumulation = match self.backend.native.exact_by_libtorch && layer.exact_at(width)
+        {
             true => self.by_libtorch(layer, self.upload(&values)?, None, None)?,
             false => self.floats(layer, &values, None, None)?,
         };
@@ -128,7 +135,7 @@ impl Maker<'_> {
         unit: Option<f64>,
     ) -> Result<Accumulation, TorchError> {
         let native = match unit {
-            None => self.native.floats(layer, weight, bias.as_deref()),
+            None => self.backend.native.floats(layer, weight, bias.as_deref()),
             Some(_) => None,
         };
         match native {
@@ -194,8 +201,8 @@ impl Maker<'_> {
 
     fn upload<E: tch::kind::Element>(&self, values: &[E]) -> Result<Tensor, TorchError> {
         Tensor::f_from_slice(values)
-            .and_then(|t| t.f_to_kind(self.kind))
-            .and_then(|t| t.f_to_device(self.device.0))
+            .and_then(|t| t.f_to_kind(self.backend.kind))
+            .and_then(|t| t.f_to_device(self.backend.device.0))
             .context(|| "copying weights to the device".to_owned())
     }
 }

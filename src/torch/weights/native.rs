@@ -10,7 +10,7 @@ use crate::quant::BitWidth;
 
 /// The native convolutions that this processor can run.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct NativeKernels {
+pub(in crate::torch) struct NativeKernels {
     pub bytes: Option<ByteConv>,
     pub floats: Option<FloatConv>,
     /// Whether sums that are exact in any order are left to libtorch. The others are accumulated alike
