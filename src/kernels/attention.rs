@@ -47,11 +47,11 @@ impl<X: Copy + std::ops::Mul<Output = X>> Kernel for HeadMask<'_, X> {
     }
 }
 
-/// Spiking self-attention `scale * q (k^T v)` per head on `[rows, tokens, channels]`, where v may have more channels
-/// than q and k.
+/// Spiking self-attention `scale * q (k^T v)` per head on `[rows, tokens, channels]`, where v may
+/// have more channels than q and k.
 ///
-/// The spikes and their sums are integers, so any order gives the same numbers. `k^T v` comes first (there are more
-/// tokens than channels per head) and silent channels are skipped, which are most.
+/// The spikes and their sums are integers, so any order gives the same numbers. `k^T v` comes first
+/// (there are more tokens than channels per head) and silent channels are skipped, which are most.
 #[derive(Debug)]
 pub struct Attention<'a, F, X> {
     /// Positions.

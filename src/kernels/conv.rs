@@ -1,6 +1,6 @@
-//! Convolutions, and what follows them while the sums are in the cache: of bytes times signed bytes,
-//! summed in 32 bits, which is exact; and of f32, summed tap by tap and input by input in one order,
-//! whatever runs beside it.
+//! Convolutions, and what follows them while the sums are in the cache: of bytes times signed
+//! bytes, summed in 32 bits, which is exact; and of f32, summed tap by tap and input by input in
+//! one order, whatever runs beside it.
 #![forbid(unsafe_code)]
 
 use super::epilogue::{Epilogue, Series};
@@ -321,7 +321,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
-        /// Both convolutions give the exact sums of whole numbers, whatever the shapes (where the processor has them).
+        /// Both convolutions give the exact sums of whole numbers, whatever the shapes (where the
+        /// processor has them).
         #[test]
         fn sums_of_whole_numbers_are_exact((sizes, weights, input) in cases()) {
             let expected = sizes.by_definition(&weights, &input);
@@ -346,7 +347,8 @@ mod tests {
             }
         }
 
-        /// A real sum is the same number in every company: alone, in a batch, at the border of a tile, by any instructions.
+        /// A real sum is the same number in every company: alone, in a batch, at the border of a
+        /// tile, by any instructions.
         #[test]
         fn real_sums_do_not_depend_on_the_batch((sizes, weights, input) in cases()) {
             let Some(vectors) = FloatConv::detect() else { return Ok(()) };

@@ -5,7 +5,8 @@ use super::epilogue::{Epilogue, Series, Target};
 use super::{Float, Recorder, Stored};
 use crate::network::Halves;
 
-/// Integer neurons: `round(clamp(x, 0, max))` of `x = scale * x + shift`; output level (+ residual).
+/// Integer neurons: `round(clamp(x, 0, max))` of `x = scale * x + shift`; output level (+
+/// residual).
 #[derive(Debug)]
 pub struct Levels<'a, F, O, R> {
     target: Target<'a, F, O>,

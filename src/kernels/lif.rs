@@ -53,7 +53,8 @@ impl<F: Float, O: Stored<F>, R: Recorder<F>> Epilogue<F> for Lif<'_, F, O, R> {
     }
 }
 
-/// Division by tau. By a power of two it is the same as multiplying by the inverse, which is faster.
+/// Division by tau. By a power of two it is the same as multiplying by the inverse, which is
+/// faster.
 #[derive(Clone, Copy, Debug)]
 enum Decay<F> {
     Times(F),

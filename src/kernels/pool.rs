@@ -5,7 +5,8 @@ use std::ops::{Add, Mul};
 
 use super::{AffineRows, Kernel};
 
-/// Max-pooling of `[rows, height, width, channels]`, of `scale * x + shift` where an affine is given.
+/// Max-pooling of `[rows, height, width, channels]`, of `scale * x + shift` where an affine is
+/// given.
 #[derive(Debug)]
 pub struct MaxPool<'a, F> {
     /// Rows of the input.

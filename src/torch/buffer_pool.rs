@@ -1,5 +1,5 @@
-//! A pool of buffers per thread: new memory must be zeroed and mapped first, which takes as long as a
-//! light operation on it.
+//! A pool of buffers per thread: new memory must be zeroed and mapped first, which takes as long as
+//! a light operation on it.
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
@@ -45,8 +45,8 @@ fn poisoned(mut tensor: Tensor) -> Result<Tensor, tch::TchError> {
     }
 }
 
-/// Puts a tensor to which no other handle exists into the pool; the oldest ones go when there are too
-/// many.
+/// Puts a tensor to which no other handle exists into the pool; the oldest ones go when there are
+/// too many.
 pub(super) fn put_back(tensor: Tensor) {
     if tensor.device() != Device::Cpu || !tensor.is_contiguous() {
         return;

@@ -41,8 +41,8 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         self
     }
 
-    /// Whether exact sums of whole numbers are accumulated by native kernels; else libtorch computes
-    /// them in f32.
+    /// Whether exact sums of whole numbers are accumulated by native kernels; else libtorch
+    /// computes them in f32.
     pub(super) fn with_integer_kernels(mut self, native: bool) -> Self {
         self.weights = self.weights.with_integer_kernels(native);
         self
@@ -57,7 +57,8 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         }
     }
 
-    /// Whether real sums are accumulated by a native kernel rather than by libtorch (except of groups).
+    /// Whether real sums are accumulated by a native kernel rather than by libtorch (except of
+    /// groups).
     pub(super) fn has_native_floats(&self) -> bool {
         self.weights.backend.native.floats.is_some()
     }
@@ -75,8 +76,8 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         &self.model.borrow().graph
     }
 
-    /// The relative quantization error of all layers' weights together: the norm of what changes over
-    /// the norm of the float weights.
+    /// The relative quantization error of all layers' weights together: the norm of what changes
+    /// over the norm of the float weights.
     pub(super) fn weight_error(&self, allocation: &Allocation) -> Result<f64, TorchError> {
         self.weights
             .error(self.model.borrow(), &self.plan, allocation)

@@ -90,7 +90,8 @@ impl TorchEvaluator {
     /// An evaluator of a model on the images of some splits.
     ///
     /// # Errors
-    /// [`EvaluateError::Setup`] where graph, weights and images do not fit each other or the device does not exist.
+    /// [`EvaluateError::Setup`] where graph, weights and images do not fit each other or the device
+    /// does not exist.
     pub fn new(
         model: Model,
         splits: Arc<Splits>,

@@ -68,12 +68,13 @@ impl<'g> Executor<'g> {
         }
     }
 
-    /// Runs a batch of images, `[images, channels, height, width]` row-major (`[images, T, channels,
-    /// height, width]` where the network reads frames). Returns the logits as `[images * classes]`
-    /// numbers (f32 ones are widened).
+    /// Runs a batch of images, `[images, channels, height, width]` row-major (`[images, T,
+    /// channels, height, width]` where the network reads frames). Returns the logits as `[images *
+    /// classes]` numbers (f32 ones are widened).
     ///
     /// # Errors
-    /// [`TorchError::Input`] when the numbers do not fill the images, and whatever libtorch reports.
+    /// [`TorchError::Input`] when the numbers do not fill the images, and whatever libtorch
+    /// reports.
     pub(super) fn run(
         &self,
         pixels: &[f32],
@@ -84,8 +85,8 @@ impl<'g> Executor<'g> {
         self.run_with(None, pixels, images, record, watch)
     }
 
-    /// Runs a batch but for what `recall` has cached: those values are not observed, and images that are
-    /// not read need no pixels. What is computed is cached.
+    /// Runs a batch but for what `recall` has cached: those values are not observed, and images
+    /// that are not read need no pixels. What is computed is cached.
     pub(super) fn run_with(
         &self,
         recall: Option<&Recall<'_>>,
@@ -290,7 +291,8 @@ impl<'g> Executor<'g> {
         }
     }
 
-    /// Whether a value is computed from a still image alone, without neurons: the same at every time step.
+    /// Whether a value is computed from a still image alone, without neurons: the same at every
+    /// time step.
     fn in_stem(&self, id: NodeId) -> bool {
         let node = self.graph.node(id);
         node.is_static && node.inputs.iter().all(|&i| self.in_stem(i))

@@ -5,9 +5,10 @@ use super::TorchError;
 use super::plan::{Plan, Source};
 use crate::network::Graph;
 
-/// Bytes that each thread may keep of values that nobody reads any more, and the program itself, its images aside.
+/// Bytes of a thread's buffer pool.
 const PER_THREAD: u64 = 32 << 20;
-/// The program, libtorch and its own buffers (the demo's whole search peaked at 206 MiB with two threads and nothing kept).
+/// The program, libtorch and its own buffers (the demo's whole search peaked at 206 MiB with two
+/// threads and empty caches).
 const PROGRAM: u64 = 160 << 20;
 
 /// Bytes that an evaluator takes, by estimate from above: all numbers as f32.
@@ -19,10 +20,10 @@ pub(super) struct Footprint {
     pub image: u64,
 }
 
-/// How a run goes within the memory at hand.
+/// A run within the memory at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fit {
-    /// Bytes that may be kept between jobs.
+    /// Bytes of the caches.
     pub cache: u64,
     pub threads: usize,
     /// Images that run together.
@@ -47,9 +48,10 @@ impl Footprint {
             .saturating_add(fit.cache)
     }
 
-    /// What of the wanted run fits `available` bytes: less is kept first, then fewer threads run, and only then fewer
-    /// images together, because real sums of libtorch's kernels may depend on that. Whoever leaks state from image to
-    /// image has a fixed batch. Also says what was changed.
+    /// The part of the wanted run that fits `available` bytes: less is cached first, then fewer
+    /// threads run, and only then fewer images together, because real sums of libtorch's kernels
+    /// may depend on that. A network that leaks state from image to image has a fixed batch. Also
+    /// says what was changed.
     ///
     /// # Errors
     /// [`TorchError::Memory`] where one image on one thread is too much.
@@ -109,8 +111,8 @@ impl Footprint {
     }
 }
 
-/// The most bytes of values alive at a time for one image: those read later, the step's own, and a second copy of it and
-/// of its input in another layout or format.
+/// The most bytes of values alive at a time for one image: those read later, the step's own, and a
+/// second copy of it and of its input in another layout or format.
 fn alive(graph: &Graph, plan: &Plan) -> u64 {
     let bytes = |node| {
         let node = graph.node(node);

@@ -4,8 +4,8 @@
 #![allow(unsafe_code)]
 
 /// Has all threads share one heap. By default the system's allocator gives threads heaps of their
-/// own, and what one thread frees is not used by the others: with threads that come and go with each
-/// job, cached values took up to twice their bytes (measured on the demo: 2.7 GB resident for
+/// own, and what one thread frees is not used by the others: with threads that come and go with
+/// each job, cached values took up to twice their bytes (measured on the demo: 2.7 GB resident for
 /// 1.5 GB, 1.4 GB with one heap).
 pub(super) fn share_heap() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

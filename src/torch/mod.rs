@@ -1,28 +1,28 @@
 //! The libtorch evaluator: the only room that names `tch`.
 //!
-//! One executor runs every graph. `plan` fuses what follows each other in the graph; `weights` turns
-//! a layer at a bit-width into integers (or floats) and an affine; `native` applies the
+//! One executor runs every graph. `plan` fuses what follows each other in the graph; `weights`
+//! turns a layer at a bit-width into integers (or floats) and an affine; `native` applies the
 //! [`kernels`](crate::kernels) to tensors. [`TorchEvaluator`] runs batches of a data split side by
 //! side on several threads; [`predict`] runs one given batch and traces what happens inside.
 //!
 //! # Speed
 //!
 //! Where the processor has AVX-512 or AVX2, convolutions are native: a band of positions is
-//! accumulated for all time steps, and affine, neurons and residual follow while the sums are in the
-//! cache. Spikes and small counts are stored as bytes; a layer whose sums are exact multiplies them
-//! as bytes. Elsewhere, for f64 and for convolutions of groups, a layer falls back to libtorch.
-//! `cargo bench --bench forward` measures whole networks, `--bench kernels` the kernels;
+//! accumulated for all time steps, and affine, neurons and residual follow while the sums are in
+//! the cache. Spikes and small counts are stored as bytes; a layer whose sums are exact multiplies
+//! them as bytes. Elsewhere, for f64 and for convolutions of groups, a layer falls back to
+//! libtorch. `cargo bench --bench forward` measures whole networks, `--bench kernels` the kernels;
 //! `benches/compare.sh` does so beside the authors' PyTorch code.
 //!
 //! # Numbers
 //!
 //! A quantized layer accumulates over integers, which is exact in f32 wherever
-//! [`Layer::exact_at`](crate::network::Layer::exact_at) says so, then applies one affine per channel,
-//! then the neuron. Real sums depend on kernel, layout, batch and the order of threads; so all of
-//! these are always the same: the native f32 convolution where the processor has it (it adds in one
-//! order, whatever runs beside it), channels innermost, one thread per batch, and batches that hold
-//! the same images whatever was asked for. CUDA uses plain tensor operations instead of the kernels;
-//! it was never run.
+//! [`Layer::exact_at`](crate::network::Layer::exact_at) says so, then applies one affine per
+//! channel, then the neuron. Real sums depend on kernel, layout, batch and the order of threads; so
+//! all of these are always the same: the native f32 convolution where the processor has it (it adds
+//! in one order, whatever runs beside it), channels innermost, one thread per batch, and batches
+//! that hold the same images whatever was asked for. CUDA uses plain tensor operations instead of
+//! the kernels; it was never run.
 
 mod batches;
 mod buffer;

@@ -10,8 +10,8 @@ use crate::quant::Scheme;
 pub struct Model {
     /// The graph.
     pub graph: Graph,
-    /// The weights; [`StateDict::check`] says everything that does not fit the graph, the executor only the
-    /// first.
+    /// The weights; [`StateDict::check`] says everything that does not fit the graph, the executor
+    /// only the first.
     pub weights: StateDict,
     /// How weights become integers.
     pub scheme: Scheme,

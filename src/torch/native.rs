@@ -36,7 +36,8 @@ macro_rules! by_kind {
     };
 }
 
-/// Calls a generic function for the number format that is computed with and the one that numbers are stored in.
+/// Calls a generic function for the number format that is computed with and the one that numbers
+/// are stored in.
 macro_rules! by_storage {
     ($kind:expr, $function:ident($($argument:expr),* $(,)?)) => {
         match $kind {
@@ -347,8 +348,8 @@ fn vector(shape: Shape) -> Shape {
     }
 }
 
-/// The memory to write a result of `steps` time steps to: that of x where it may be overwritten, has as
-/// many and is stored as the result is, else new memory, and x to read from.
+/// The memory to write a result of `steps` time steps to: that of x where it may be overwritten,
+/// has as many and is stored as the result is, else new memory, and x to read from.
 fn into_or_new(
     x: Operand<'_>,
     steps: usize,

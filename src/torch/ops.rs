@@ -1,6 +1,7 @@
-//! The operations between the convolutions that are not left to libtorch (which does what is exact in
-//! any order), as a trait with two implementations: native kernels for the CPU ([`super::native`])
-//! and plain tensor operations for every device ([`super::plain`]). Both give the same numbers.
+//! The operations between the convolutions that are not left to libtorch (which does what is exact
+//! in any order), as a trait with two implementations: native kernels for the CPU
+//! ([`super::native`]) and plain tensor operations for every device ([`super::plain`]). Both give
+//! the same numbers.
 #![forbid(unsafe_code)]
 
 use super::TorchError;
@@ -15,7 +16,8 @@ use crate::network::{Neuron, Shape, SiteId};
 pub(super) struct Population<'a> {
     pub site: SiteId,
     pub neuron: Neuron,
-    /// Whether the state runs on from image to image ([`Site::batch_leak`](crate::network::Site::batch_leak)).
+    /// Whether the state runs on from image to image
+    /// ([`Site::batch_leak`](crate::network::Site::batch_leak)).
     pub batch_leak: bool,
     pub steps: usize,
     /// Images per time step.
@@ -33,7 +35,8 @@ pub(super) struct Population<'a> {
 pub(super) trait Ops: Sync {
     /// Gives back the memory of a value without further readers.
     fn release(&self, value: Value);
-    /// `scale * x + shift` per channel where an affine is given, plus the residual where there is one.
+    /// `scale * x + shift` per channel where an affine is given, plus the residual where there is
+    /// one.
     fn affine(
         &self,
         x: Operand<'_>,

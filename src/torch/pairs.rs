@@ -1,4 +1,5 @@
-//! Operations that libtorch does as well as a kernel of our own would, and exactly (or rounded once) in any order.
+//! Operations that libtorch does as well as a native kernel would, and exactly (or rounded once) in
+//! any order.
 #![forbid(unsafe_code)]
 
 use tch::{Kind, TchError, Tensor};
@@ -7,7 +8,8 @@ use super::buffer::Buffer;
 use super::plan::Pairing;
 use super::value::{Value, Wide};
 
-/// The sum, mean or product of two values. One of them may be the same at every time step or have one position.
+/// The sum, mean or product of two values. One of them may be the same at every time step or have
+/// one position.
 pub(super) fn pair(pairing: Pairing, a: Wide<'_>, b: Wide<'_>) -> Result<Value, TchError> {
     let apply = |a: &Tensor, b: &Tensor| match pairing {
         Pairing::Sum => a.f_add(b),
@@ -30,7 +32,7 @@ fn by_step(x: Wide<'_>) -> Result<Tensor, TchError> {
     x.tensor.f_reshape(size)
 }
 
-/// The largest number of a 3x3 window over tokens and the channels of a head.
+/// The maximum of a 3x3 window over tokens and the channels of a head.
 pub(super) fn erode(x: Wide<'_>, heads: usize) -> Result<Value, TchError> {
     let size = x.tensor.size();
     let (rows, channels) = match size[..] {

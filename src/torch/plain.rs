@@ -1,5 +1,5 @@
-//! The same operations by plain tensor operations, for devices without kernels of our own (CUDA; run on the CPU by the
-//! tests only, where it agrees bit for bit).
+//! The same operations by plain tensor operations, for devices without native kernels (CUDA; run on
+//! the CPU by the tests only, where it agrees bit for bit).
 #![forbid(unsafe_code)]
 
 use tch::{Kind, TchError, Tensor};

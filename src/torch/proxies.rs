@@ -17,9 +17,9 @@ pub(super) fn flip_rate(flips: &[u64], graph: &Graph, images: usize) -> Option<f
     Some(rates / graph.sites.len() as f64)
 }
 
-/// The mean over images of the Kullback-Leibler divergence of the class probabilities from the float
-/// network's, in nats; both as logits, `[images, classes]`. None without images, and where the numbers
-/// are too large for it.
+/// The mean over images of the Kullback-Leibler divergence of the class probabilities from the
+/// float network's, in nats; both as logits, `[images, classes]`. None without images, and where
+/// the numbers are too large for it.
 pub(super) fn divergence(float: &[f64], logits: &[f64], classes: usize) -> Option<f64> {
     let images = float
         .chunks_exact(classes.max(1))

@@ -10,8 +10,8 @@ use super::buffer::Buffer;
 use super::slices::{numbers, numbers_mut};
 use crate::kernels::{Convert, launch};
 
-/// A value of the network: `[steps * images, height, width, channels]`, time-major. Whole numbers up
-/// to 255 may be stored as bytes; everything else is f32 or f64.
+/// A value of the network: `[steps * images, height, width, channels]`, time-major. Whole numbers
+/// up to 255 may be stored as bytes; everything else is f32 or f64.
 #[derive(Debug)]
 pub(super) struct Value {
     pub data: Buffer,

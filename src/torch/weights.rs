@@ -62,8 +62,8 @@ impl Weights {
         }
     }
 
-    /// Whether exact sums of whole numbers are accumulated by native kernels; else libtorch computes
-    /// them in f32.
+    /// Whether exact sums of whole numbers are accumulated by native kernels; else libtorch
+    /// computes them in f32.
     pub(super) fn with_integer_kernels(mut self, native: bool) -> Self {
         if !native {
             self.backend.native.bytes = None;
@@ -117,8 +117,8 @@ impl Weights {
             .collect()
     }
 
-    /// The relative quantization error of all layers' weights together: the norm of what changes over
-    /// the norm of the float weights; 0 where these are all 0.
+    /// The relative quantization error of all layers' weights together: the norm of what changes
+    /// over the norm of the float weights; 0 where these are all 0.
     ///
     /// # Errors
     /// As [`Weights::of`].
@@ -161,7 +161,7 @@ fn width(step: &Step, allocation: &Allocation) -> BitWidth {
     }
 }
 
-/// The cost of making parameters of so many bytes again: the search for the best scale tries many.
+/// The cost of making `bytes` of parameters again: the search for the best scale tries many.
 fn made_in(bytes: u64, width: BitWidth) -> f64 {
     bytes as f64 * if width.is_float() { 1.0 } else { 30.0 }
 }

@@ -4,8 +4,8 @@ use crate::network::{Graph, LayerId};
 use crate::quant::Allocation;
 use crate::torch::plan::{Plan, Source, Step};
 
-/// The dependencies of every step of a plan: the layers that its value depends on, its own included,
-/// and the cost of computing it from the image.
+/// The dependencies of every step of a plan: the layers that its value depends on, its own
+/// included, and the cost of computing it from the image.
 #[derive(Debug)]
 pub(super) struct Dependencies {
     steps: Vec<Ancestry>,
@@ -79,7 +79,8 @@ fn layer(step: &Step) -> Option<LayerId> {
     }
 }
 
-/// The cost of a step: a layer's multiplications; of everything else about one operation per number.
+/// The cost of a step: a layer's multiplications; of everything else about one operation per
+/// number.
 fn cost(graph: &Graph, step: &Step) -> f64 {
     let node = graph.node(step.node);
     let steps = if node.is_static { 1 } else { graph.time_steps };

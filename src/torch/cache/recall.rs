@@ -100,8 +100,8 @@ impl Values {
         self.dependencies.contents(allocation)
     }
 
-    /// Looks back from what is wanted: the logits, and where sums of potentials are recorded those of
-    /// every site. Cached sums are put into the record.
+    /// Looks back from what is wanted: the logits, and where sums of potentials are recorded those
+    /// of every site. Cached sums are put into the record.
     pub(in crate::torch) fn recall<'a>(
         &'a self,
         plan: &Plan,

@@ -88,8 +88,8 @@ impl TorchEvaluator {
     }
 
     fn worker(&self, allocation: &Allocation) -> Result<Executor<'_>, EvaluateError> {
-        // Batches run side by side instead of operations splitting themselves up: that is faster for
-        // small networks, and sums do not depend on the number of threads.
+        // Batches run side by side instead of operations splitting themselves up: that is faster
+        // for small networks, and sums do not depend on the number of threads.
         tch::set_num_threads(1);
         Ok(self.network.executor(allocation)?)
     }

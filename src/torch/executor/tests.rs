@@ -79,7 +79,8 @@ fn without_a_static_stem_it_runs_at_every_time_step_and_gives_the_same() {
             layers.map(|s| executor.times(s)).collect()
         };
         assert!(times(&fast).iter().all(|&n| n == 1));
-        // The first layer reads the image, which is the same at every time step unless it is frames.
+        // The first layer reads the image, which is the same at every time step unless it is
+        // frames.
         let first = match graph.frames() {
             None => graph.time_steps,
             Some(_) => 1,

@@ -105,7 +105,8 @@ pub(in crate::torch) fn firing_layer(
     Ok(Some(Value::new(out, steps)))
 }
 
-/// A layer's sums, with an affine and a residual where there are any. None where it falls back to libtorch.
+/// A layer's sums, with an affine and a residual where there are any. None where it falls back to
+/// libtorch.
 pub(in crate::torch) fn layer(
     x: &Value,
     accumulation: &Accumulation,

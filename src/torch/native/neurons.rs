@@ -28,8 +28,8 @@ pub(super) fn neurons<F: Float + Element, O: Stored<F> + Element>(
     let input: Option<Signal<'_, F>> = input.map(signal).transpose()?;
     let shape = population.shape;
     let value = InMemory {
-        // All images of all time steps are the steps of one long sequence; what looks the same at every
-        // time step is another number at each.
+        // All images of all time steps are the steps of one long sequence; what looks the same at
+        // every time step is another number at each.
         input: match population.batch_leak {
             true => input.map(Signal::varying),
             false => input,

@@ -1,8 +1,9 @@
 //! Spikes of some images, packed as bits, and how many of them differ in another run: for the
 //! spike-flip rate.
 //!
-//! The float network's spikes on the proxy images are kept for as long as the evaluator lives, a bit
-//! for each neuron and time step (a byte where neurons emit whole numbers); [`LARGEST`] bounds them.
+//! The float network's spikes on the proxy images are kept for as long as the evaluator lives, a
+//! bit for each neuron and time step (a byte where neurons emit whole numbers); [`LARGEST`] bounds
+//! them.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
@@ -38,8 +39,8 @@ fn row_bytes(site: &Site) -> usize {
     }
 }
 
-/// The spikes of a batch's first images, of every site: `[images, steps, positions, channels]`, each
-/// row of an image and time step from a byte's first bit on.
+/// The spikes of a batch's first images, of every site: `[images, steps, positions, channels]`,
+/// each row of an image and time step from a byte's first bit on.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::torch) struct Packed {
     images: usize,
@@ -133,8 +134,8 @@ impl Spikes {
     }
 }
 
-/// The recorder that packs or compares the spikes of one site. Of each image and time step it sees all
-/// potentials in order, in pieces.
+/// The recorder that packs or compares the spikes of one site. Of each image and time step it sees
+/// all potentials in order, in pieces.
 pub(in crate::torch) struct SpikeRecorder<'a> {
     neuron: Neuron,
     images: usize,
@@ -306,7 +307,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against one comparison after the other, whatever the pieces; images after the first ones do not count.
+        /// Against one comparison after the other, whatever the pieces; images after the first ones
+        /// do not count.
         #[test]
         fn flips_are_those_of_plain_loops(
             seed: u64,

@@ -13,8 +13,8 @@ use crate::quant::BitWidth;
 pub(in crate::torch) struct NativeKernels {
     pub bytes: Option<ByteConv>,
     pub floats: Option<FloatConv>,
-    /// Whether sums that are exact in any order are left to libtorch. The others are accumulated alike
-    /// in every mode, because their last digits depend on it.
+    /// Whether sums that are exact in any order are left to libtorch. The others are accumulated
+    /// alike in every mode, because their last digits depend on it.
     pub exact_by_libtorch: bool,
 }
 

@@ -1,9 +1,9 @@
 //! A RepConv chain as one dense 3x3 convolution, in f64, whose matrix products are libtorch's.
 //!
-//! The chain is a 1x1 convolution W, batch norm (s1, t1), a depthwise 3x3 D, a 1x1 convolution V, batch norms (s2, t2)
-//! and (s3, t3), all without bias, with what the first batch norm makes of 0 as padding. With `A[o, m] = s3 s2 V[o, m]`:
-//! `K[o, i, y, x] = sum_m A[o, m] D[m, y, x] s1[m] W[m, i]`, padded by 0, and
-//! `bias[o] = sum_m A[o, m] t1[m] sum_yx D[m, y, x] + s3 t2 + t3`.
+//! The chain is a 1x1 convolution W, batch norm (s1, t1), a depthwise 3x3 D, a 1x1 convolution V,
+//! batch norms (s2, t2) and (s3, t3), all without bias, with what the first batch norm makes of 0
+//! as padding. With `A[o, m] = s3 s2 V[o, m]`: `K[o, i, y, x] = sum_m A[o, m] D[m, y, x] s1[m] W[m,
+//! i]`, padded by 0, and `bias[o] = sum_m A[o, m] t1[m] sum_yx D[m, y, x] + s3 t2 + t3`.
 
 use tch::{TchError, Tensor};
 
