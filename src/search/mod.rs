@@ -84,7 +84,7 @@ mod tree;
 mod undo;
 
 pub use command::{Command, CommandId, Group, Instruction, Move};
-pub use counters::Counters;
+pub use counters::{Counters, Ledger};
 pub use engine::{Ask, Engine, Request};
 pub use event::{
     BaseReason, CandidateId, CloseReason, Event, GateDecision, GateReason, Judgement, Origin,

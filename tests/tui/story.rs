@@ -1,13 +1,14 @@
-//! A search as the interface sees it: the real engine, a synthetic evaluator, no threads and no clock.
+//! A search as the interface sees it: the real engine, a synthetic evaluator, no threads and no
+//! clock.
 
 use std::time::Duration;
 
-use aq4svit::evaluate::{CacheUse, Caches, Cancel, Evaluator, Landscape, Progress};
+use aq4svit::evaluate::{CacheUse, Caches, Cancel, Evaluator, Landscape, Progress, Provenance};
 use aq4svit::journal::Entry;
 use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, SearchConfig};
 use aq4svit::quant::{Affine, BitWidth, MemoryModel};
 use aq4svit::run::{Totals, Update};
-use aq4svit::search::{Engine, Event, Instruction, Settings, Space};
+use aq4svit::search::{Command, Engine, Event, Instruction, Settings, Space};
 use aq4svit::tui::keymap::Keymap;
 use aq4svit::tui::model::{Model, RunInfo};
 use aq4svit::tui::theme::Theme;
@@ -59,6 +60,8 @@ pub struct Story {
     landscape: Landscape,
     seq: u64,
     totals: Totals,
+    /// Where the answers come from.
+    pub provenance: Provenance,
 }
 
 impl Story {
@@ -70,12 +73,14 @@ impl Story {
             landscape,
             seq: 0,
             totals: Totals::default(),
+            provenance: Provenance::Computed,
         }
     }
 
     pub fn entries(&mut self, events: Vec<Event>) -> Vec<Update> {
         let entry = |event| {
             self.seq += 1;
+            let provenance = self.engine.provenance(self.seq);
             let s = self.seq / 4;
             Update::Event(Box::new(Entry {
                 seq: self.seq,
@@ -86,6 +91,7 @@ impl Story {
                     s % 60
                 ),
                 event,
+                provenance,
             }))
         };
         events.into_iter().map(entry).collect()
@@ -135,7 +141,7 @@ impl Story {
         self.totals.layer_forwards_plain += work.layer_forwards * 3;
         self.totals.images += work.images;
         self.totals.seconds += 1.25;
-        let events = self.engine.outcome(&request.job, outcome);
+        let events = self.engine.answer(&request.job, outcome, self.provenance);
         let mut updates = self.entries(events);
         let used = |n: u64| CacheUse {
             bytes: n * self.seq,
@@ -155,6 +161,15 @@ impl Story {
         let events = self.engine.command(command);
         self.entries(events)
     }
+}
+
+/// The commands among effects.
+pub fn sent(effects: &[Effect]) -> Vec<Command> {
+    let command = |e: &Effect| match e {
+        Effect::Send(sent) => Some(sent.command.clone()),
+        _ => None,
+    };
+    effects.iter().filter_map(command).collect()
 }
 
 pub fn model(theme: Theme, size: (u16, u16)) -> Model {
@@ -235,16 +250,21 @@ impl Play {
         others
     }
 
-    /// Acts, and lets the search answer the commands that come of it.
-    pub fn act(&mut self, action: Action) -> Vec<Effect> {
-        let effects = update(&mut self.model, action);
-        let effects = self.forecast(effects);
-        for effect in &effects {
+    /// Lets the search answer the commands among effects.
+    pub fn answer(&mut self, effects: &[Effect]) {
+        for effect in effects {
             if let Effect::Send(command) = effect {
                 let answer = self.story.command(command.clone());
                 self.tell(answer);
             }
         }
+    }
+
+    /// Acts, and lets the search answer the commands that come of it.
+    pub fn act(&mut self, action: Action) -> Vec<Effect> {
+        let effects = update(&mut self.model, action);
+        let effects = self.forecast(effects);
+        self.answer(&effects);
         effects
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aq4svit::evaluate::{CorrectBits, Progress, Verdict};
+use aq4svit::evaluate::{CorrectBits, Progress, Provenance, Verdict};
 use aq4svit::journal::Entry;
 use aq4svit::profile::{GateMode, Level};
 use aq4svit::quant::{Allocation, BitWidth};
@@ -67,7 +67,7 @@ fn outside() -> impl Strategy<Value = Step> {
         Just(Action::Disconnected),
         Just(Action::Signal(Signal::Interrupt)),
         "\\PC{0,200}".prop_map(Action::Panicked),
-        Just(Action::Undelivered(Command::Pause)),
+        Just(Action::Undelivered(Command::Pause.into())),
         Just(Action::Saved(Ok("/a/profile.toml".into()))),
         Just(Action::Saved(Err(SaveError::Exists("/a".into())))),
         "\\PC{0,200}".prop_map(|e| Action::Saved(Err(SaveError::Other(e)))),
@@ -303,6 +303,7 @@ fn live_through(steps: Vec<Step>, mut story: Story, mut model: Model) -> Result<
                     seq: 1,
                     time,
                     event: *event,
+                    provenance: Provenance::Computed,
                 }))])]
             }
         };

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use super::status::{Status, Task};
 use crate::evaluate::{Caches, Job, Progress};
+use crate::journal::Entry;
 use crate::run::Totals;
-use crate::search::{CandidateId, Command, Event, Group, Request, Tree};
+use crate::search::{
+    CandidateId, Command, Counters, Event, Group, Instruction, Ledger, Request, Tree,
+};
 
 /// A running job.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,7 +49,7 @@ pub struct Activity {
     totals_at: Duration,
     /// When progress was last heard of.
     pub heard: Duration,
-    /// Bytes of this process in memory, where the system tells.
+    /// The bytes of this process in memory, where the system tells.
     pub resident: Option<u64>,
     /// Progress reports that the run could not tell in time. Events are never dropped.
     pub dropped: u64,
@@ -54,12 +57,8 @@ pub struct Activity {
     pub failed: Option<String>,
     /// The last thing another thread said before it panicked.
     pub panicked: Option<String>,
-    /// Screenings and confirmations told of, those that earlier runs had answered included.
-    told_evaluations: u64,
-    /// Drift measurements likewise.
-    told_drifts: u64,
-    /// Questions answered by an earlier result of this run.
-    pub cached: u64,
+    /// The counts of the events shown.
+    ledger: Ledger,
     /// Groups that may still be lowered at this level.
     open: Vec<Group>,
     /// Number and total time of jobs by what they do, and of the images of accuracy jobs.
@@ -67,8 +66,8 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// What the run does, in a word.
-    pub fn status(&self, tree: &Tree, awaiting: &[Command]) -> Status {
+    /// The state of the run.
+    pub fn status(&self, tree: &Tree, awaiting: &[Instruction]) -> Status {
         if self.failed.is_some() {
             return Status::Failed;
         }
@@ -79,6 +78,7 @@ impl Activity {
         match awaiting
             .iter()
             .rev()
+            .map(|sent| &sent.command)
             .find(|c| matches!(c, Command::Pause | Command::Resume | Command::Stop))
         {
             Some(Command::Stop) => Status::Stopping,
@@ -118,8 +118,8 @@ impl Activity {
         self.totals_at = now;
     }
 
-    /// Time spent searching. Between two reports of the run the clock of the interface goes on, while something is
-    /// evaluated.
+    /// Time spent searching. Between two reports of the run the clock of the interface goes on,
+    /// while something is evaluated.
     pub fn elapsed(&self, now: Duration) -> Duration {
         let reported = Duration::try_from_secs_f64(self.totals.seconds).unwrap_or_default();
         let since = now.saturating_sub(self.totals_at);
@@ -131,55 +131,25 @@ impl Activity {
     }
 
     /// Folds an event in. `tree` knows it already.
-    pub fn apply(&mut self, event: &Event) {
-        match event {
-            Event::Measured { cached: false, .. } => self.told_drifts += 1,
-            Event::Screened { judgement, .. } | Event::Confirmed { judgement, .. }
-                if !judgement.cached =>
-            {
-                self.told_evaluations += 1;
-            }
-            Event::Measured { .. } | Event::Screened { .. } | Event::Confirmed { .. } => {
-                self.cached += 1
-            }
+    pub fn apply(&mut self, entry: &Entry, tree: &Tree) {
+        self.ledger.apply(&entry.event, tree, entry.provenance);
+        match &entry.event {
             Event::LevelOpened { groups, .. } => self.open.clone_from(groups),
             Event::LevelClosed { .. } => self.open.clear(),
             Event::GroupClosed { group, .. } => self.open.retain(|g| g != group),
-            Event::Finished {
-                evaluations,
-                cached,
-                drift_evaluations,
-                ..
-            } => {
-                self.told_evaluations = *evaluations;
-                self.cached = *cached;
-                self.told_drifts = *drift_evaluations;
-            }
             _ => {}
         }
     }
 
+    /// The counts of the events shown.
+    pub fn counters(&self) -> Counters {
+        self.ledger.counters()
+    }
+
     /// Grows with every measurement.
     pub fn measured(&self) -> u64 {
-        self.told_evaluations + self.told_drifts
-    }
-
-    /// Screenings and confirmations that were evaluated.
-    pub fn evaluations(&self) -> u64 {
-        let recalled = self.totals.recalled_evaluations;
-        self.told_evaluations.saturating_sub(recalled)
-    }
-
-    /// Drifts that were measured.
-    pub fn drift_evaluations(&self) -> u64 {
-        let recalled = self.totals.recalled_drifts;
-        self.told_drifts.saturating_sub(recalled)
-    }
-
-    /// Questions that earlier runs had answered.
-    pub fn recalled(&self) -> u64 {
-        let totals = &self.totals;
-        totals.recalled_evaluations + totals.recalled_drifts
+        let counters = self.counters();
+        counters.evaluations + counters.drift_evaluations + counters.reused
     }
 
     /// What every evaluator does from now on.
@@ -199,9 +169,9 @@ impl Activity {
         self.timings.get(&task).copied().unwrap_or_default()
     }
 
-    /// Bounds on the time left, once enough jobs were timed to know what a step takes: of a search by levels, and of the
-    /// test split. No more than the steps of the open groups and of those of the levels to come can follow; the longer
-    /// these levels are, the wider the range.
+    /// Bounds on the time left, once enough jobs were timed to know what a step takes: of a search
+    /// by levels, and of the test split. No more than the steps of the open groups and of those of
+    /// the levels to come can follow; the longer these levels are, the wider the range.
     pub fn time_left(&self, tree: &Tree) -> Option<(Duration, Duration)> {
         if let Some(work) = self.work.filter(|w| w.task == Task::Test) {
             return self.test_left(&work, tree);
@@ -237,15 +207,16 @@ impl Activity {
         // The end of every level is confirmed on the whole split; the last one's always.
         let whole =
             screening * settings.search_images as f64 / settings.search.screen.max(1) as f64;
-        // At least: every open group fails at its next step, and the gate holds back every group of the levels to come.
+        // At least: every open group fails at its next step, and the gate holds back every group of
+        // the levels to come.
         let least = groups(&open) * screening + groups(&later) * drift + whole;
         let most = all as f64 * (drift + screening) + whole * (levels.len() - at) as f64;
         let least = Duration::try_from_secs_f64(least).ok()?;
         Some((least, Duration::try_from_secs_f64(most).ok()?))
     }
 
-    /// Of the test split: what is left of this job at its pace, and as much again for the other network where that is
-    /// still to come.
+    /// The bounds for the test split: what is left of this job at its pace, and as much again for
+    /// the other network where that is still to come.
     fn test_left(&self, work: &Work, tree: &Tree) -> Option<(Duration, Duration)> {
         let spent = self.heard.saturating_sub(work.since);
         let progress = work.progress.filter(|p| p.done > 0 && !spent.is_zero())?;
