@@ -761,7 +761,7 @@ fn a_follower_hears_the_whole_journal_as_it_grows() {
             Err(e) => panic!("{e}"),
         }
     }
-    assert_eq!(tree, run::Summary::read(&run).expect("a summary").tree);
+    assert_eq!(tree, Summary::read(&run).expect("a summary").tree);
     assert!(run::follow(folder.path()).is_err(), "there is no journal");
 }
 

@@ -96,11 +96,11 @@ impl CommandArgs {
         let told = format!("--commands {}", path.display());
         let source = Source::of(path).with_context(|| told.clone())?;
         let reading = match source {
-            Source::Input => reading(move || lines.read_all(io::stdin().lock())),
+            Source::Input => reading(move || lines.read(io::stdin().lock(), false)),
             Source::Pipe(path) => reading(move || {
                 // Each writer's end is only the end of that writer.
                 while let Ok(file) = File::open(&path) {
-                    if lines.read_all(BufReader::new(file)).is_err() {
+                    if lines.read(BufReader::new(file), false).is_err() {
                         break;
                     }
                 }
@@ -109,8 +109,8 @@ impl CommandArgs {
             Source::File(file) => {
                 let mut file = BufReader::new(file);
                 // What is there already is known before the search begins.
-                lines.read_all(&mut file).with_context(|| told.clone())?;
-                reading(move || lines.follow(file))
+                lines.read(&mut file, false).with_context(|| told.clone())?;
+                reading(move || lines.read(file, true))
             }
         };
         reading.context(told)?;
@@ -156,37 +156,22 @@ struct Lines {
 }
 
 impl Lines {
-    /// Takes all lines up to the end; what ends without a newline is a line, too.
-    fn read_all(&mut self, mut source: impl BufRead) -> io::Result<()> {
-        loop {
-            let mut line = Vec::new();
-            (&mut source).take(LONGEST).read_until(b'\n', &mut line)?;
-            if line.is_empty() {
-                return Ok(());
-            }
-            let whole = line.ends_with(b"\n") || (line.len() as u64) < LONGEST;
-            if !whole {
-                skip_line(&mut source)?;
-            }
-            self.take(&line, whole)?;
-        }
-    }
-
-    /// Reads the lines appended to a file until the program ends.
-    fn follow(&mut self, mut source: impl BufRead) -> io::Result<()> {
+    /// Takes all lines up to the end, also a last one without a newline. A file that is followed has
+    /// no end: its further lines are waited for.
+    fn read(&mut self, mut source: impl BufRead, follow: bool) -> io::Result<()> {
         let mut line = Vec::new();
         loop {
             let space = LONGEST.saturating_sub(line.len() as u64);
             let read = (&mut source).take(space).read_until(b'\n', &mut line)?;
-            if line.ends_with(b"\n") {
-                self.take(&line, true)?;
-                line.clear();
-            } else if space == 0 {
+            if space == 0 {
                 skip_line(&mut source)?;
-                self.take(&line, false)?;
-                line.clear();
-            } else if read == 0 {
-                thread::sleep(LOOK);
+            }
+            match read {
+                0 if space > 0 && follow => thread::sleep(LOOK),
+                0 if space > 0 && line.is_empty() => return Ok(()),
+                0 => self.take(&std::mem::take(&mut line), space > 0)?,
+                _ if line.ends_with(b"\n") => self.take(&std::mem::take(&mut line), true)?,
+                _ => {}
             }
         }
     }
@@ -240,7 +225,7 @@ mod tests {
             orders,
             complaints,
         };
-        lines.read_all(text).expect("a text");
+        lines.read(text, false).expect("a text");
         (
             orders_out.try_iter().collect(),
             complaints_out.try_iter().collect(),

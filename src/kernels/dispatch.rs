@@ -1,7 +1,7 @@
 //! The choice of instructions: what this processor has, and loops compiled for it.
 //!
 //! Unsafe, because code that is compiled for an instruction set must run nowhere else.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "code compiled for an instruction set")]
 
 use std::marker::PhantomData;
 
@@ -133,12 +133,16 @@ impl ByteConv {
     /// Runs a convolution over integers for which sums are exact.
     pub fn launch(self, conv: Conv<'_, Bytes>, epilogue: impl Epilogue<f32>) {
         match self.set {
-            // SAFETY, here and below: only `all` makes kernels, of what the processor has.
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 => run(unsafe { Avx512Vnni::new() }, conv, epilogue),
-            // SAFETY: see above.
+            InstructionSet::Avx512 => {
+                // SAFETY: only `all` makes kernels, of what the processor has.
+                run(unsafe { Avx512Vnni::new() }, conv, epilogue);
+            }
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => run(unsafe { Avx2Bytes::new() }, conv, epilogue),
+            InstructionSet::Avx2 => {
+                // SAFETY: only `all` makes kernels, of what the processor has.
+                run(unsafe { Avx2Bytes::new() }, conv, epilogue);
+            }
         }
     }
 }
@@ -147,12 +151,16 @@ impl FloatConv {
     /// Runs a convolution.
     pub fn launch(self, conv: Conv<'_, Floats>, epilogue: impl Epilogue<f32>) {
         match self.set {
-            // SAFETY, here and below: only `all` makes kernels, of what the processor has.
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 => run(unsafe { Avx512::new() }, conv, epilogue),
-            // SAFETY: see above.
+            InstructionSet::Avx512 => {
+                // SAFETY: only `all` makes kernels, of what the processor has.
+                run(unsafe { Avx512::new() }, conv, epilogue);
+            }
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => run(unsafe { Avx2::new() }, conv, epilogue),
+            InstructionSet::Avx2 => {
+                // SAFETY: only `all` makes kernels, of what the processor has.
+                run(unsafe { Avx2::new() }, conv, epilogue);
+            }
         }
     }
 }

@@ -28,11 +28,11 @@ pub trait Float:
 }
 
 macro_rules! float {
-    ($float:ty) => {
+    ($float:ty, $of:expr) => {
         impl Float for $float {
             const ONE: Self = 1.0;
             fn of(x: f64) -> Self {
-                x as Self
+                $of(x)
             }
             fn f64(self) -> f64 {
                 f64::from(self)
@@ -47,8 +47,8 @@ macro_rules! float {
     };
 }
 
-float!(f32);
-float!(f64);
+float!(f32, |x| x as f32);
+float!(f64, |x| x);
 
 /// A storage format of numbers that are computed with as `F`: `F` itself, or bytes for whole
 /// numbers from 0 to 255.

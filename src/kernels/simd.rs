@@ -2,7 +2,7 @@
 //!
 //! Unsafe, because only some processors have the instructions: a value of a [`Simd`] type is the
 //! proof that this one does.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "instructions that only some processors have")]
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx2;
@@ -147,10 +147,11 @@ impl<S: Simd, const M: usize, const V: usize> Kernel for Tiles<'_, S, M, V> {
                     let channel = block.first + 16 * v;
                     let out = &mut sums[rows[m] * channels..][..channels][channel..];
                     let mut all = [0f32; 16];
-                    // SAFETY: as above.
                     match out.first_chunk_mut() {
+                        // SAFETY: as above.
                         Some(out) => unsafe { simd.store(acc[m][v], out) },
                         None => {
+                            // SAFETY: as above.
                             unsafe { simd.store(acc[m][v], &mut all) };
                             out.copy_from_slice(&all[..out.len()]);
                         }

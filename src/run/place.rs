@@ -204,7 +204,7 @@ mod tests {
                 .map(|t| t.join().expect("it ends"))
                 .collect()
         });
-        let mut folders = threads.clone();
+        let mut folders = threads;
         folders.sort();
         folders.dedup();
         assert_eq!(folders.len(), 20);

@@ -1,7 +1,7 @@
 //! The allocator's setting for a process of many threads.
 //!
 //! Unsafe, because it is a call of the C library.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "a call of the C library")]
 
 /// Has all threads share one heap. By default the system's allocator gives threads heaps of their
 /// own, and what one thread frees is not used by the others: with threads that come and go with

@@ -1,7 +1,7 @@
 //! CPU tensors as slices.
 //!
 //! Unsafe, because libtorch hands out pointers.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "libtorch hands out pointers")]
 
 use tch::kind::Element;
 use tch::{Device, Tensor};
