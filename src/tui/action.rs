@@ -15,7 +15,10 @@ use crate::search::{CandidateId, Instruction};
 /// files and in tests; the others come from the loop.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)] // the keymap table describes those that keys cause
+#[allow(
+    missing_docs,
+    reason = "the keymap table describes those that keys cause"
+)]
 pub enum Action {
     Up,
     Down,

@@ -45,7 +45,7 @@ fn key() -> impl Strategy<Value = Step> {
 }
 
 fn bound() -> impl Strategy<Value = Step> {
-    proptest::sample::select(bindings()).prop_map(|b| Step::Act(b.action.clone()))
+    proptest::sample::select(bindings()).prop_map(|b| Step::Act(b.action))
 }
 
 fn outside() -> impl Strategy<Value = Step> {
@@ -85,7 +85,6 @@ fn outside() -> impl Strategy<Value = Step> {
                 layer_forwards_plain: 7,
                 images: 1,
                 seconds,
-                ..Totals::default()
             };
             Action::Updates(vec![Update::Totals(totals)])
         }),

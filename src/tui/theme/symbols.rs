@@ -7,7 +7,7 @@ macro_rules! symbols {
     ($($name:ident: $unicode:literal, $ascii:literal;)*) => {
         /// The symbols that are drawn, by use.
         #[derive(Clone, Debug, PartialEq, Eq)]
-        #[allow(missing_docs)]
+        #[allow(missing_docs, reason = "named by use")]
         pub struct Symbols {
             pub ascii: bool,
             pub spinner: &'static [&'static str],

@@ -1,0 +1,176 @@
+//! The steps of a search in its phases: baseline, start, smallest widths, the plan's strategies, each confirmed,
+//! and the test.
+
+use super::engine::Engine;
+use super::phase::{After, Phase};
+use super::step::{Ask, Judged, Step, Trial};
+use super::strategy::{Context, Strategy};
+use super::{BaseReason, CandidateId, Event, StopReason};
+use crate::evaluate::Verdict;
+
+impl Engine {
+    pub(super) fn step(&mut self) -> Step {
+        // Until there is a base, only what was asked for of a search that needs none.
+        let started = self.tree.base.is_some()
+            || matches!(self.phase, Phase::Test(_))
+            || (self.is_open() && self.needs_no_base());
+        if started
+            && !self.is_finished()
+            && !self.is_ending()
+            && let Some(candidate) = self.manual.next()
+        {
+            return self.step_manual(candidate);
+        }
+        match self.phase {
+            Phase::Baseline => self.step_baseline(),
+            Phase::Start(candidate) => self.step_start(candidate),
+            Phase::Lowest(candidate) => self.step_lowest(candidate),
+            Phase::Plan => self.step_plan(),
+            Phase::Confirm(after) => self.step_confirm(after),
+            Phase::Test(reason) => self.step_test(reason),
+            Phase::Finished => Step::Wait,
+        }
+    }
+
+    fn step_baseline(&mut self) -> Step {
+        if self.tree.float.is_empty() {
+            return Step::Ask(Ask::Baseline);
+        }
+        self.open_start();
+        Step::Again
+    }
+
+    fn step_start(&mut self, start: CandidateId) -> Step {
+        let Some(candidate) = self.tree.get(start) else {
+            return Step::Wait;
+        };
+        let judgement = match candidate.confirmation {
+            _ if candidate.pruned => None,
+            Some(judgement) => Some(judgement),
+            None if candidate.drift.is_none() => return Step::Ask(Ask::Drift(start)),
+            None => return Step::Ask(Ask::Confirm(start)),
+        };
+        let is_lowest = candidate.allocation == self.domains.lowest();
+        if judgement.is_some() && is_lowest && self.nothing_fits() {
+            self.phase = Phase::Test(StopReason::Complete);
+        } else if judgement.is_some_and(|j| j.verdict == Verdict::Met) {
+            self.emit(Event::BaseChanged {
+                candidate: start,
+                reason: BaseReason::Start,
+            });
+            self.open_lowest();
+        } else {
+            self.open_start();
+        }
+        Step::Again
+    }
+
+    fn step_lowest(&mut self, lowest: CandidateId) -> Step {
+        let Some(candidate) = self.tree.get(lowest) else {
+            return Step::Wait;
+        };
+        if candidate.allocation != self.domains.lowest() {
+            self.open_lowest();
+            return Step::Again;
+        }
+        if candidate.pruned {
+            self.open_strategy(0);
+            return Step::Again;
+        }
+        match self.judging(lowest, Trial::Screened) {
+            Judged::Open(next) => return next,
+            Judged::Rejected | Judged::Failed => self.open_strategy(0),
+            Judged::Passed => {
+                self.take(lowest);
+                self.phase = Phase::Confirm(After::Lowest);
+            }
+        }
+        Step::Again
+    }
+
+    /// One step of the open strategy; before it of what resumed branches brought.
+    fn step_plan(&mut self) -> Step {
+        let takes_resumed =
+            self.with_strategy_open(|strategy, search| strategy.takes_resumed(search));
+        if takes_resumed == Some(true)
+            && !self.seeks_accuracy()
+            && let Some(next) = self.step_resumed()
+        {
+            return next;
+        }
+        match self.with_strategy_open(|strategy, search| strategy.step(search)) {
+            Some(Step::Done) | None => {
+                self.close_strategy();
+                Step::Again
+            }
+            Some(step) => step,
+        }
+    }
+
+    /// Does something with the open strategy, which sees the rest of the engine.
+    pub(super) fn with_strategy_open<T>(
+        &mut self,
+        act: impl FnOnce(&mut dyn Strategy, &mut Context<'_>) -> T,
+    ) -> Option<T> {
+        let mut strategy = self.plan.take()?;
+        let done = act(strategy.as_mut(), &mut Context(self));
+        self.plan.put_back(strategy);
+        Some(done)
+    }
+
+    fn step_confirm(&mut self, after: After) -> Step {
+        let Some(base) = self.tree.base.and_then(|b| self.tree.get(b)) else {
+            return Step::Wait;
+        };
+        let Some(judgement) = base.confirmation else {
+            return Step::Ask(Ask::Confirm(base.id));
+        };
+        if judgement.verdict == Verdict::NotMet {
+            return Step::Again;
+        }
+        match after {
+            After::Lowest if base.allocation == self.domains.lowest() => {
+                self.phase = Phase::Test(StopReason::LowestPasses);
+            }
+            After::Lowest => self.open_strategy(0),
+            After::Strategy => self.open_strategy(self.plan.at() + 1),
+        }
+        Step::Again
+    }
+
+    fn step_test(&mut self, reason: StopReason) -> Step {
+        let Some(incumbent) = self.tree.incumbent.and_then(|i| self.tree.get(i)) else {
+            self.finish(if reason.is_early() {
+                reason
+            } else {
+                StopReason::NothingMet
+            });
+            return Step::Again;
+        };
+        if self.settings.test_images > 0 {
+            if self.tree.tested_float.is_none() {
+                return Step::Ask(Ask::TestFloat);
+            }
+            if incumbent.tested.is_none() {
+                return Step::Ask(Ask::Test(incumbent.id));
+            }
+        }
+        self.finish(reason);
+        Step::Again
+    }
+
+    fn finish(&mut self, reason: StopReason) {
+        let c = self.counters();
+        self.phase = Phase::Finished;
+        self.emit(Event::Finished {
+            reason,
+            incumbent: self.tree.incumbent,
+            evaluations: c.evaluations,
+            cached: c.cached,
+            drift_evaluations: c.drift_evaluations,
+            gated: c.gated,
+            audited: c.audited,
+            plain_images: c.plain_images,
+        });
+    }
+}
