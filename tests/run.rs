@@ -10,7 +10,7 @@ use aq4svit::evaluate::{
 use aq4svit::journal::{Fingerprint, Journal, JournalError, Writer};
 use aq4svit::profile::{Pin, Profile};
 use aq4svit::report::Report;
-use aq4svit::run::{self, Command, Condition, Finished, Handle, Parts, RunError, Summary, Update};
+use aq4svit::run::{self, Command, Finished, Handle, Parts, RunError, RunStatus, Summary, Update};
 use aq4svit::search::{CandidateId, Counters, Engine, Event, Settings, Tree};
 use proptest::prelude::*;
 
@@ -158,7 +158,7 @@ fn two_runs_have_equal_journals_and_the_result_loads_again() {
             }
         });
         let summary = Summary::read(folder).expect("a run");
-        assert_eq!(summary.condition, Condition::Finished);
+        assert_eq!(summary.condition, RunStatus::Finished);
         assert_eq!(
             Some(summary.totals),
             totals,
@@ -233,12 +233,12 @@ fn a_run_folder_is_not_used_twice_nor_by_two() {
     ));
     assert_eq!(
         Summary::read(root.path()).expect("readable").condition,
-        Condition::Open
+        RunStatus::Open
     );
     drop(handle);
     assert_eq!(
         Summary::read(root.path()).expect("readable").condition,
-        Condition::Unfinished
+        RunStatus::Unfinished
     );
 }
 

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde::Serialize;
 
-use crate::run::{Order, Script};
+use crate::run::{ScheduledCommand, Script};
 
 /// The largest length of a command in bytes.
 const LONGEST: u64 = 64 << 10;
@@ -54,23 +54,23 @@ pub(crate) struct CommandArgs {
 /// What is wrong with a line, or with the file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename = "command_error")]
-pub(crate) struct Complaint {
+pub(crate) struct ScriptError {
     /// The line, from 1.
     line: usize,
     /// What is wrong.
     why: String,
 }
 
-impl Complaint {
+impl ScriptError {
     /// Of an order that the search ended without.
-    pub fn unobeyed(order: &Order) -> Self {
+    pub fn unobeyed(order: &ScheduledCommand) -> Self {
         let why = format!("the search ended before its event {}", order.after);
         let line = order.line;
-        Complaint { line, why }
+        ScriptError { line, why }
     }
 }
 
-impl fmt::Display for Complaint {
+impl fmt::Display for ScriptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "--commands, line {}: {}", self.line, self.why)
     }
@@ -82,16 +82,16 @@ impl CommandArgs {
     ///
     /// # Errors
     /// When there is no such file, or it cannot be read.
-    pub fn open(&self) -> Result<(Script, Receiver<Complaint>)> {
-        let (complaints, complaints_out) = unbounded();
+    pub fn open(&self) -> Result<(Script, Receiver<ScriptError>)> {
+        let (script_errors, script_errors_out) = unbounded();
         let Some(path) = &self.commands else {
-            return Ok((Script::default(), complaints_out));
+            return Ok((Script::default(), script_errors_out));
         };
         let (orders, orders_out) = unbounded();
         let mut lines = Lines {
             number: 0,
             orders,
-            complaints,
+            script_errors,
         };
         let told = format!("--commands {}", path.display());
         let source = Source::of(path).with_context(|| told.clone())?;
@@ -115,7 +115,7 @@ impl CommandArgs {
         };
         reading.context(told)?;
         let known = orders_out.try_iter().collect();
-        Ok((Script::new(known, orders_out), complaints_out))
+        Ok((Script::new(known, orders_out), script_errors_out))
     }
 }
 
@@ -151,8 +151,8 @@ fn reading(read: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result
 /// Lines read so far, and where they go.
 struct Lines {
     number: usize,
-    orders: Sender<Order>,
-    complaints: Sender<Complaint>,
+    orders: Sender<ScheduledCommand>,
+    script_errors: Sender<ScriptError>,
 }
 
 impl Lines {
@@ -183,14 +183,14 @@ impl Lines {
         let parsed = match (whole, std::str::from_utf8(line)) {
             (false, _) => Err(format!("longer than {LONGEST} bytes")),
             (true, Err(_)) => Err("not UTF-8".to_owned()),
-            (true, Ok(text)) => Order::parse(self.number, text),
+            (true, Ok(text)) => ScheduledCommand::parse(self.number, text),
         };
         let sent = match parsed {
             Ok(None) => return Ok(()),
             Ok(Some(order)) => self.orders.send(order).is_ok(),
             Err(why) => {
                 let line = self.number;
-                self.complaints.send(Complaint { line, why }).is_ok()
+                self.script_errors.send(ScriptError { line, why }).is_ok()
             }
         };
         sent.then_some(())
@@ -217,18 +217,18 @@ fn skip_line(source: &mut impl BufRead) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn read(text: &[u8]) -> (Vec<Order>, Vec<Complaint>) {
+    fn read(text: &[u8]) -> (Vec<ScheduledCommand>, Vec<ScriptError>) {
         let (orders, orders_out) = unbounded();
-        let (complaints, complaints_out) = unbounded();
+        let (script_errors, script_errors_out) = unbounded();
         let mut lines = Lines {
             number: 0,
             orders,
-            complaints,
+            script_errors,
         };
         lines.read(text, false).expect("a text");
         (
             orders_out.try_iter().collect(),
-            complaints_out.try_iter().collect(),
+            script_errors_out.try_iter().collect(),
         )
     }
 
@@ -245,10 +245,13 @@ mod tests {
             .collect();
         assert!(forms.len() >= 9, "{help}");
         for form in &forms {
-            assert!(matches!(Order::parse(1, form), Ok(Some(_))), "{form}");
+            assert!(
+                matches!(ScheduledCommand::parse(1, form), Ok(Some(_))),
+                "{form}"
+            );
         }
         // serde names all commands when it refuses one: each has its example.
-        let unknown = Order::parse(1, r#"{"command":"?"}"#).expect_err("no command");
+        let unknown = ScheduledCommand::parse(1, r#"{"command":"?"}"#).expect_err("no command");
         let (_, known) = unknown.split_once("expected").expect("serde's words");
         for name in known.split('`').skip(1).step_by(2) {
             let form = format!("\"command\":\"{name}\"");
@@ -268,12 +271,12 @@ mod tests {
             b"\n{\"command\":\"stop\"}",
         ]
         .concat();
-        let (orders, complaints) = read(&text);
+        let (orders, script_errors) = read(&text);
         let lines: Vec<usize> = orders.iter().map(|o| o.line).collect();
         assert_eq!(lines, [1, 7]);
-        let bad: Vec<usize> = complaints.iter().map(|c| c.line).collect();
+        let bad: Vec<usize> = script_errors.iter().map(|c| c.line).collect();
         assert_eq!(bad, [4, 5, 6]);
-        let line = serde_json::to_value(&complaints[0]).expect("plain data");
+        let line = serde_json::to_value(&script_errors[0]).expect("plain data");
         assert_eq!(
             (&line["type"], &line["line"]),
             (&"command_error".into(), &4.into())

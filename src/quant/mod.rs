@@ -1,10 +1,11 @@
 //! Quantizer arithmetic on plain slices: bit-widths, scales, rounding, packing and memory accounting.
 //!
 //! [`quantize`] turns one layer's weights into integers and one scale per output channel as a [`Scheme`]
-//! says; [`pack`] and [`unpack`] are their stored form; [`MemoryModel`] counts what a deployment stores
-//! under an [`Allocation`]. The formulas are this project's own.
+//! says; [`ChannelAffine`] merges what follows the accumulator; [`pack`] and [`unpack`] are their
+//! stored form; [`MemoryModel`] counts what a deployment stores under an [`Allocation`]. The formulas are this project's own.
 #![forbid(unsafe_code)]
 
+mod affine;
 mod allocation;
 mod domains;
 mod exact;
@@ -18,6 +19,7 @@ mod scheme;
 #[cfg(test)]
 mod properties;
 
+pub use affine::{ChannelAffine, Normalization};
 pub use allocation::{Allocation, BitWidth, BitWidthError};
 pub use domains::Domains;
 pub use memory::{MemoryModel, saving_percent};
