@@ -1,10 +1,11 @@
 //! Images per second of three networks with random weights, as the evaluator runs them:
 //!
-//! `cargo bench --bench forward -- [demo] [spikformer] [sdt-v2] [--bits 32,4] [--threads 1] [--batches 2] [--seconds 2]`
+//! `cargo bench --bench forward -- [demo] [spikformer] [sdt-v2] [--bits 32,4] [--threads 1]
+//! [--batches 2] [--seconds 2]`
 //!
-//! `--batches`: batches for each thread in one measurement. `images/s` is the best measurement, for other programs only take
-//! time away; images per second of processor time are over all of them. `benches/compare.sh` runs the authors' PyTorch code
-//! beside it.
+//! `--batches`: batches for each thread in one measurement. `images/s` is the best measurement, for
+//! other programs only take time away; images per second of processor time are over all of them.
+//! `benches/compare.sh` runs the authors' PyTorch code beside it.
 
 use std::error::Error;
 use std::path::Path;
@@ -171,7 +172,8 @@ fn options() -> Result<Options, Box<dyn Error>> {
     Ok(options)
 }
 
-/// Processor time of this program so far, where the system tells it (Linux): what other programs take does not count.
+/// Processor time of this program so far, where the system tells it (Linux): what other programs
+/// take does not count.
 fn processor_seconds() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let (_, fields) = stat.rsplit_once(')')?;

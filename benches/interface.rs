@@ -1,7 +1,9 @@
-//! How long the interface takes: a frame of every view on a tree of 10,000 nodes, and folding events in.
+//! How long the interface takes: a frame of every view on a tree of 10,000 nodes, and folding
+//! events in.
 //!
-//! `cargo bench --no-default-features --bench interface` prints one table. A frame at 160x48 has to take less than 8 ms:
-//! thirty of them a second then leave three quarters of one core to the search.
+//! `cargo bench --no-default-features --bench interface` prints one table. A frame at 160x48 has to
+//! take less than 8 ms: thirty of them a second then leave three quarters of one core to the
+//! search.
 
 #[allow(clippy::unwrap_used, reason = "as in the tests")]
 #[path = "../tests/common"]

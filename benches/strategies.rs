@@ -1,10 +1,13 @@
-//! Strategies on synthetic landscapes small enough to know the true optimum: distance in bytes, and evaluations used.
+//! Strategies on synthetic landscapes small enough to know the true optimum: distance in bytes, and
+//! evaluations used.
 //!
-//! `cargo bench --no-default-features --bench strategies [-- SEEDS]` prints one Markdown table (100 seeds unless said
-//! otherwise); the random baseline gets as many evaluations on each landscape as the strategy that it stands against. The landscapes are those of
-//! `aq4svit::evaluate::Landscape`: 8 layers of five sizes, widths 2 to 8, drop = single costs + pairwise interactions +
-//! non-monotone noise, measured without the luck of a sample. The optimum is the smallest allocation whose true drop is
-//! within the limit, found by trying all 7^8 in the order of their bytes.
+//! `cargo bench --no-default-features --bench strategies [-- SEEDS]` prints one Markdown table (100
+//! seeds unless said otherwise); the random baseline gets as many evaluations on each landscape as
+//! the strategy that it stands against. The landscapes are those of `aq4svit::evaluate::Landscape`:
+//! 8 layers of five sizes, widths 2 to 8, drop = single costs + pairwise interactions +
+//! non-monotone noise, measured without the luck of a sample. The optimum is the smallest
+//! allocation whose true drop is within the limit, found by trying all 7^8 in the order of their
+//! bytes.
 
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/common"]

@@ -1,9 +1,10 @@
-//! Writes a checkpoint as a training run leaves it: random weights of a profile's network and two numbers more for each
-//! of them, as Adam keeps them, in one `.pth` file. Then opens it and reads the weights, and says how long that took
-//! and how much memory.
+//! Writes a checkpoint as a training run leaves it: random weights of a profile's network and two
+//! numbers more for each of them, as Adam keeps them, in one `.pth` file. Then opens it and reads
+//! the weights, and says how long that took and how much memory.
 //!
 //! ```console
-//! $ cargo run --release --no-default-features --example large_checkpoint -- spikformer-imagenet-8-768 large.pth
+//! $ cargo run --release --no-default-features --example large_checkpoint -- \
+//!       spikformer-imagenet-8-768 large.pth
 //! ```
 
 use std::env;

@@ -1,5 +1,6 @@
-//! `aq4svit` finds, for a trained Spiking Vision Transformer, the smallest weight bit-width of every
-//! layer that keeps accuracy within a limit, and lets a person steer that search while it runs.
+//! `aq4svit` finds, for a trained Spiking Vision Transformer, the smallest weight bit-width of
+//! every layer that keeps accuracy within a limit, and lets a person steer that search while it
+//! runs.
 //!
 //! The rooms, in reading order; each one uses only those above it in this list:
 //!
@@ -10,8 +11,8 @@
 //! 4. [`checkpoint`]: files of weights to named tensors.
 //! 5. [`data`]: data sets to labelled batches, splits, preprocessing.
 //! 6. [`profile`]: the TOML file a person writes and the program saves.
-//! 7. [`evaluate`]: the [`evaluate::Evaluator`] trait, jobs and outcomes, screening statistics, and a
-//!    synthetic landscape for tests.
+//! 7. [`evaluate`]: the [`evaluate::Evaluator`] trait, jobs and outcomes, screening statistics, and
+//!    a synthetic landscape for tests.
 //! 8. `torch` (feature `torch`): the libtorch evaluator, the only room that names `tch`.
 //! 9. [`search`]: the search itself, a pure state machine.
 //! 10. [`journal`]: the file of events.
@@ -29,8 +30,8 @@
 //! use aq4svit::text::{self, Importance, Marks};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // A profile names a network and what is wanted of it. The graph is the network as data; the space is what the
-//! // search may choose from, and what each choice costs in bytes.
+//! // A profile names a network and what is wanted of it. The graph is the network as data; the
+//! // space is what the search may choose from, and what each choice costs in bytes.
 //! let (_, text) = SHIPPED[0];
 //! let profile = Profile::parse(text, "demo.toml".as_ref())?;
 //! let graph = profile.graph();
@@ -53,7 +54,8 @@
 //!     test_images,
 //! };
 //!
-//! // The engine asks, the evaluator answers, and events say what follows from it. All state is folded from them.
+//! // The engine asks, the evaluator answers, and events say what follows from it. All state is
+//! // folded from them.
 //! let mut engine = Engine::new(settings)?;
 //! let mut events = engine.start();
 //! while let Some(request) = engine.wanted(1).pop() {

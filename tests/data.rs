@@ -1,4 +1,5 @@
-//! Own data as a person has it: real photographs against Pillow, real CIFAR records, folders and files that are wrong.
+//! Own data as a person has it: real photographs against Pillow, real CIFAR records, folders and
+//! files that are wrong.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,8 @@ fn image(set: &ImageSet, i: usize) -> Vec<f32> {
     numbers
 }
 
-/// Every reference tensor: PNG sources exactly, JPEG sources exactly as well (the decoder is libjpeg-turbo's twin).
+/// Every reference tensor: PNG sources exactly, JPEG sources exactly as well (the decoder is
+/// libjpeg-turbo's twin).
 #[test]
 fn resized_photographs_are_those_of_pillow() {
     let folder = samples().join("imagenet");

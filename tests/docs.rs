@@ -1,10 +1,10 @@
 //! The pages for readers: every link leads somewhere, every command is one, and the table of keys
 //! is the keymap's.
 //!
-//! Commands stand in blocks marked `console`, after `$ `. A block runs as one script, in a folder of
-//! its page, with a small network and data saved as the profile `demo`. `<!-- not run: REASON -->`
-//! before a block keeps its commands from running; their arguments are checked all the same. The
-//! same goes for what opens the interface, and for `make` and `cargo`.
+//! Commands stand in blocks marked `console`, after `$ `. A block runs as one script, in a folder
+//! of its page, with a small network and data saved as the profile `demo`.
+//! `<!-- not run: REASON -->` before a block keeps its commands from running; their arguments are
+//! checked all the same. The same goes for what opens the interface, and for `make` and `cargo`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

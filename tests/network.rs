@@ -430,8 +430,8 @@ fn every_label_follows_from_the_nodes() {
         let blocks = graph.layers.iter().map(|l| l.block);
         let mut blocks = blocks.chain(graph.sites.iter().map(|s| s.block));
         assert!(blocks.all(|b| b.index() < graph.blocks.len()), "{name}");
-        // Every layer but the head and those in front of another layer has its batch norm; the last one of a RepConv
-        // chain has two.
+        // Every layer but the head and those in front of another layer has its batch norm; the last
+        // one of a RepConv chain has two.
         for layer in &graph.layers {
             let part = |end: &str| layer.name.ends_with(end);
             let expected = match name {
@@ -507,7 +507,8 @@ fn macs_count_a_static_input_once() {
         graph.macs(),
         graph.layers.iter().map(|l| l.macs).sum::<u64>()
     );
-    // The image, its first layer and its batch norm; then the neuron ends it. The pooled sum has no time.
+    // The image, its first layer and its batch norm; then the neuron ends it. The pooled sum has no
+    // time.
     let stem: Vec<bool> = graph.nodes.iter().map(|n| n.time_invariant).collect();
     assert_eq!(stem[..4], [true, true, true, false]);
     let dynamic = stem[3..stem.len() - 2].iter().all(|&s| !s);

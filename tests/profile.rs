@@ -1,4 +1,5 @@
-//! Profiles that must load, and profiles that must be refused with a message that says what, where and what to do.
+//! Profiles that must load, and profiles that must be refused with a message that says what, where
+//! and what to do.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -142,7 +143,8 @@ proptest! {
     }
 }
 
-/// Matching takes at most the product of the lengths: a matcher that tries every split would never end here.
+/// Matching takes at most the product of the lengths: a matcher that tries every split would never
+/// end here.
 #[test]
 fn hostile_patterns_end() {
     let pattern = format!("{}b", "*a".repeat(200));

@@ -120,7 +120,8 @@ fn memory_counts_every_live_tensor_once() {
     }
 }
 
-/// A RepConv chain of width C has 2 C^2 + 9 C weights and three affines, merged 9 C^2 weights and one.
+/// A RepConv chain of width C has 2 C^2 + 9 C weights and three affines, merged 9 C^2 weights and
+/// one.
 #[test]
 fn merging_repconv_costs_memory() {
     let [factored, merged] = [false, true].map(|merge| {

@@ -67,7 +67,7 @@ impl Evaluator for Slow {
     fn numerics(&self) -> String {
         self.inner.numerics()
     }
-    fn spent_in_vain(&mut self) -> Work {
+    fn wasted_work(&mut self) -> Work {
         let images = std::mem::take(&mut self.spent);
         Work {
             images,
@@ -324,7 +324,8 @@ fn several_evaluators_write_the_journal_of_one() {
 
 #[test]
 fn a_fault_matters_when_the_search_comes_to_it() {
-    // One evaluator of two fails at everything: whatever it is given, the session ends with what it found out.
+    // One evaluator of two fails at everything: whatever it is given, the session ends with what it
+    // found out.
     let root = tempfile::tempdir().expect("a folder");
     let mut of_two = team(20, 1);
     of_two.others = vec![parts(20, Some((1, Failure::Error))).evaluator];

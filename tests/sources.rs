@@ -54,7 +54,6 @@ fn every_test_file_is_part_of_the_test_program() {
 }
 
 #[test]
-#[ignore = "until all comments are wrapped"]
 fn comments_are_at_most_100_columns_wide() {
     let folders = ["src", "tests", "benches", "examples"];
     for file in folders.into_iter().flat_map(files) {

@@ -17,8 +17,8 @@ use crate::profile::{DEFAULT, Profile};
 
 /// Run the same search with each optimization off and compare: an ablation table
 ///
-/// Every run is a separate process in an empty folder, one after the other. Times are ratios to the run with all
-/// optimizations in the same round; with several rounds the medians.
+/// Every run is a separate process in an empty folder, one after the other. Times are ratios to the
+/// run with all optimizations in the same round; with several rounds the medians.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A profile: a file, or the name of a saved or shipped one (the shipped `demo` when not given)
@@ -31,20 +31,23 @@ pub(crate) struct Args {
     /// Rounds
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
     rounds: u8,
-    /// Compare the search with the adaptive gate and without a gate instead: its savings and its cost
+    /// Compare the search with the adaptive gate and without a gate instead: its savings and its
+    /// cost
     #[arg(long, conflicts_with = "rounds")]
     gate: bool,
-    /// Compare the strategies instead: greedy, beam, allocate, and random search with as many evaluations
+    /// Compare the strategies instead: greedy, beam, allocate, and random search with as many
+    /// evaluations
     ///
-    /// Every strategy searches with every seed: bytes and saving of the result, its accuracy drop on the search and the test
-    /// split, and the effort. Where an exhaustive search is possible (few groups at the finest of search.levels,
-    /// or most of them pinned) it takes part, and the distance from the true optimum is shown.
+    /// Every strategy searches with every seed: bytes and saving of the result, its accuracy drop
+    /// on the search and the test split, and the effort. Where an exhaustive search is possible
+    /// (few groups at the finest of search.levels, or most of them pinned) it takes part, and the
+    /// distance from the true optimum is shown.
     #[arg(long, conflicts_with_all = ["rounds", "gate"])]
     strategies: bool,
     /// Seeds to compare the strategies with
     ///
-    /// Seed 0 is the profile as it stands; every other one draws other calibration and search images (data.split_seed) and
-    /// other audits and random allocations (search.seed).
+    /// Seed 0 is the profile as it stands; every other one draws other calibration and search
+    /// images (data.split_seed) and other audits and random allocations (search.seed).
     #[arg(long, value_name = "N", default_value_t = 3, requires = "strategies", value_parser = clap::value_parser!(u8).range(1..))]
     seeds: u8,
     /// Print every row as a line of JSON

@@ -29,8 +29,8 @@ impl FromStr for Bits {
     }
 }
 
-/// The allocation that a command means: the profile's `[bits]` (float where it has none), changed by `--bits`, whose
-/// later entries win. An entry is a layer, a glob, or `all`.
+/// The allocation that a command means: the profile's `[bits]` (float where it has none), changed
+/// by `--bits`, whose later entries win. An entry is a layer, a glob, or `all`.
 pub(crate) fn allocation(profile: &Profile, graph: &Graph, bits: &[Bits]) -> Result<Allocation> {
     let float = || Allocation::uniform(graph.layers.len(), BitWidth::FLOAT);
     let mut allocation = profile.allocation(graph).unwrap_or_else(float);

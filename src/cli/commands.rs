@@ -77,8 +77,8 @@ impl fmt::Display for ScriptError {
 }
 
 impl CommandArgs {
-    /// The script with the commands in the file now, the errors of its lines, and a thread that reads on. Both are empty
-    /// without `--commands`.
+    /// The script with the commands in the file now, the errors of its lines, and a thread that
+    /// reads on. Both are empty without `--commands`.
     ///
     /// # Errors
     /// When there is no such file, or it cannot be read.
@@ -142,7 +142,8 @@ impl Source {
     }
 }
 
-/// A thread that reads until there is no more. Nobody waits for it: it may be waiting for input for ever.
+/// A thread that reads until there is no more. Nobody waits for it: it may be waiting for input for
+/// ever.
 fn reading(read: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
     let named = thread::Builder::new().name("commands".into());
     named.spawn(read).map(|_| ())
@@ -156,8 +157,8 @@ struct Lines {
 }
 
 impl Lines {
-    /// Takes all lines up to the end, also a last one without a newline. A file that is followed has
-    /// no end: its further lines are waited for.
+    /// Takes all lines up to the end, also a last one without a newline. A file that is followed
+    /// has no end: its further lines are waited for.
     fn read(&mut self, mut source: impl BufRead, follow: bool) -> io::Result<()> {
         let mut line = Vec::new();
         loop {

@@ -5,7 +5,8 @@ use crate::run::EvaluatorOptions;
 /// Where and how to evaluate.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DeviceArgs {
-    /// Where the network runs: `cpu` or `cuda:N`; a search also on several, as `cuda:0,cuda:1` (CUDA was never run)
+    /// Where the network runs: `cpu` or `cuda:N`; a search also on several, as `cuda:0,cuda:1`
+    /// (CUDA was never run)
     #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device)]
     pub device: String,
     /// Evaluator threads (all cores when not given); results do not depend on it

@@ -21,11 +21,13 @@ use crate::run::{self, RunError};
 
 /// Measure a profile's allocation: accuracy, firing rates, energy
 ///
-/// Prints top-1 and top-5 accuracy with the 95 % Wilson interval, the accuracy of each class, the memory, the speed, the
-/// firing rate of each neuron site, and the energy estimate that the field quotes: 4.6 pJ for a multiply-accumulate and
-/// 0.9 pJ for an accumulate (a synaptic operation: firing rate of a layer's input times its multiply-accumulates), the
-/// figures of 32-bit floating point in 45 nm by M. Horowitz, ISSCC 2014. Layers that read real numbers count
-/// multiply-accumulates, attention the accumulates of q (k^T v); memory accesses and bit-widths do not enter.
+/// Prints top-1 and top-5 accuracy with the 95 % Wilson interval, the accuracy of each class, the
+/// memory, the speed, the firing rate of each neuron site, and the energy estimate that the field
+/// quotes: 4.6 pJ for a multiply-accumulate and 0.9 pJ for an accumulate (a synaptic operation:
+/// firing rate of a layer's input times its multiply-accumulates), the figures of 32-bit floating
+/// point in 45 nm by M. Horowitz, ISSCC 2014. Layers that read real numbers count
+/// multiply-accumulates, attention the accumulates of q (k^T v); memory accesses and bit-widths do
+/// not enter.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A profile: a file, or the name of a saved or shipped one

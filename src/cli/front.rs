@@ -8,10 +8,10 @@ use crossbeam_channel::Receiver;
 
 use super::commands::{CommandArgs, ScriptError};
 use super::device::DeviceArgs;
+use super::optimizations::OptimizationArgs;
 use super::output::{json_line, line, note};
 use super::results::ResultArgs;
 use super::signals::Signals;
-use super::tricks::TrickArgs;
 use super::{exit_code, headless, interactive};
 use crate::run::{EvaluatorOptions, Finished, Handle, Summary};
 use crate::text;
@@ -26,8 +26,8 @@ pub(crate) struct RunArgs {
     /// Print every new event as a line of JSON, the result last (implies --headless)
     #[arg(long)]
     json: bool,
-    /// Evaluators that work at the same time, on the devices in turn (one on each when not given); results do not
-    /// depend on it
+    /// Evaluators that work at the same time, on the devices in turn (one on each when not given);
+    /// results do not depend on it
     ///
     /// They share the threads. Worth it where one evaluation is too small for all
     /// threads, and on machines with several CUDA devices.
@@ -38,7 +38,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub commands: CommandArgs,
     #[command(flatten)]
-    tricks: TrickArgs,
+    optimizations: OptimizationArgs,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -48,12 +48,12 @@ impl RunArgs {
     pub fn options(&self) -> EvaluatorOptions {
         EvaluatorOptions {
             // Plain runs do not use results of earlier runs either.
-            results: (!self.tricks.plain)
+            results: (!self.optimizations.plain)
                 .then(|| self.results.folder())
                 .flatten(),
             workers: self.workers.map(usize::from),
-            tricks: self.tricks.tricks(),
-            cache_memory: self.tricks.cache_memory,
+            optimizations: self.optimizations.optimizations(),
+            cache_memory: self.optimizations.cache_memory,
             ..self.device.options()
         }
     }

@@ -119,7 +119,8 @@ impl Watcher {
         }
     }
 
-    /// Reports an error of a line of commands: as text on standard error, and in the stream of JSON.
+    /// Reports an error of a line of commands: as text on standard error, and in the stream of
+    /// JSON.
     fn report_error(&self, error: &ScriptError) -> Result<Reader> {
         self.bar.suspend(|| note(&error.to_string()));
         match self.json {
@@ -161,7 +162,8 @@ impl Watcher {
         if self.history > 0 {
             self.history -= 1;
             if self.history == 0 && self.tree.paused {
-                // It was left paused, and there is nobody here to press a key. A run that is gone has said why.
+                // It was left paused, and there is nobody here to press a key. A run that is gone
+                // has said why.
                 let _ = self.commands.send(Command::Resume.into());
             }
             return Ok(Reader::There);

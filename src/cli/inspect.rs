@@ -36,7 +36,8 @@ pub struct Args {
 /// Prints the inspection.
 ///
 /// # Errors
-/// For a profile or checkpoint that cannot be read, and for a checkpoint that is not the profile's network.
+/// For a profile or checkpoint that cannot be read, and for a checkpoint that is not the profile's
+/// network.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let library = library()?;
     if let Some(checkpoint) = bare_checkpoint(&args.target) {

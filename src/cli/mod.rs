@@ -11,6 +11,7 @@ mod front;
 mod headless;
 mod inspect;
 mod interactive;
+mod optimizations;
 mod output;
 mod predict;
 mod prepared;
@@ -27,7 +28,6 @@ mod signals;
 mod solve;
 mod source;
 mod start;
-mod tricks;
 mod watch;
 
 use std::process::ExitCode;
@@ -42,8 +42,8 @@ const NOTHING_MET: u8 = 3;
 /// Exit code: interrupted; the journal is intact.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// Finds the smallest weight bit-width of every layer of a Spiking Vision Transformer that keeps accuracy within a
-/// limit, and lets you steer the search while it runs.
+/// Finds the smallest weight bit-width of every layer of a Spiking Vision Transformer that keeps
+/// accuracy within a limit, and lets you steer the search while it runs.
 #[derive(Debug, Parser)]
 #[command(name = "aq4svit", version, max_term_width = 100, after_help = AFTER_HELP)]
 struct Cli {

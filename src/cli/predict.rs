@@ -14,7 +14,8 @@ use super::source::SetArgs;
 pub(crate) struct Args {
     /// A profile: a file, or the name of a saved or shipped one
     profile: String,
-    /// A .safetensors file with the tensor `input` [B,C,H,W] f32, already normalised (event frames [B,T,C,H,W])
+    /// A .safetensors file with the tensor `input` [B,C,H,W] f32, already normalised (event frames
+    /// [B,T,C,H,W])
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
     /// Where to write `logits` [B,classes]

@@ -64,7 +64,8 @@ pub fn nearest(recognition: &Recognition) -> String {
     }
 }
 
-/// The settings that choose one of the networks, as in `--set model.layout=dvs or --set model.layout=imagenet`.
+/// The settings that choose one of the networks, as in
+/// `--set model.layout=dvs or --set model.layout=imagenet`.
 pub fn choices(candidates: &[&Candidate]) -> String {
     let differing = CHOICES.iter().find(|key| {
         let values: Vec<_> = candidates.iter().map(|c| c.get(key)).collect();

@@ -13,9 +13,10 @@ use crate::run::{self, SENSITIVITY, Summary};
 
 /// Report the result, settings and evidence of a run: as Markdown, or as one object of JSON
 ///
-/// The result with its interval, settings, bit-widths, the front (measured and predicted), the gate's errors and the
-/// commands; and the curves of `aq4svit sensitivity` where they were measured for the same network, data and quantizer.
-/// Nothing is evaluated; an active run can be reported as well.
+/// The result with its interval, settings, bit-widths, the front (measured and predicted), the
+/// gate's errors and the commands; and the curves of `aq4svit sensitivity` where they were measured
+/// for the same network, data and quantizer. Nothing is evaluated; an active run can be reported as
+/// well.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A run: its id or its folder (the latest when not given)
@@ -26,7 +27,8 @@ pub(crate) struct Args {
     /// Print an object of JSON
     #[arg(long, conflicts_with = "out")]
     json: bool,
-    /// The folder of the measurements of `aq4svit sensitivity --run-dir DIR` (the profile's usual one when not given)
+    /// The folder of the measurements of `aq4svit sensitivity --run-dir DIR` (the profile's usual
+    /// one when not given)
     #[arg(long, value_name = "DIR")]
     sensitivity: Option<PathBuf>,
 }

@@ -22,12 +22,13 @@ use crate::search::Impossible;
 pub(crate) struct Args {
     /// A profile: a file, or the name of a saved or shipped one
     ///
-    /// Without one, the shipped demo (with --model-from: a profile of nothing but the checkpoint's network).
+    /// Without one, the shipped demo (with --model-from: a profile of nothing but the checkpoint's
+    /// network).
     profile: Option<String>,
     /// Take the network from this checkpoint, instead of the profile's [model]
     ///
-    /// The weights determine its family and most sizes; the others are assumed and reported. The images come from the
-    /// profile or from --set data....
+    /// The weights determine its family and most sizes; the others are assumed and reported. The
+    /// images come from the profile or from --set data....
     #[arg(long, value_name = "CHECKPOINT")]
     model_from: Option<PathBuf>,
     #[command(flatten)]

@@ -29,10 +29,11 @@ use crate::run::{
 
 /// Measure how sensitive each layer is: lowered alone, and kept as float alone
 ///
-/// For every layer and every bit-width of the menu: the drift, and the accuracy drop on the first images of the search
-/// split, of the network in which only this layer has the bit-width (the others are float), and of that in which all but
-/// this layer have it. Then, for every bit-width, the cost of all layers together against the sum of their single costs.
-/// Pins and [bits] of the profile are ignored. After an interruption the same command resumes where it was.
+/// For every layer and every bit-width of the menu: the drift, and the accuracy drop on the first
+/// images of the search split, of the network in which only this layer has the bit-width (the
+/// others are float), and of that in which all but this layer have it. Then, for every bit-width,
+/// the cost of all layers together against the sum of their single costs. Pins and [bits] of the
+/// profile are ignored. After an interruption the same command resumes where it was.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A profile: a file, or the name of a saved or shipped one

@@ -12,8 +12,8 @@ use super::{INTERRUPTED, output};
 use crate::evaluate::Cancel;
 use crate::tui::Signal;
 
-/// The signals SIGINT, SIGTERM and SIGHUP of this process. Until they are watched, each ends the process with 130 at
-/// once, because there is nothing to clean up yet.
+/// The signals SIGINT, SIGTERM and SIGHUP of this process. Until they are watched, each ends the
+/// process with 130 at once, because there is nothing to clean up yet.
 #[derive(Debug)]
 pub(crate) struct Signals {
     watched: Arc<AtomicBool>,
@@ -34,7 +34,8 @@ impl Signals {
                 for signal in signals.forever() {
                     if !is_watched.load(Ordering::Acquire) {
                         output::note("interrupted");
-                        // At once: other threads are at work, and destructors would pull things from under them.
+                        // At once: other threads are at work, and destructors would pull things
+                        // from under them.
                         signal_hook::low_level::exit(i32::from(INTERRUPTED));
                     }
                     let signal = if signal == SIGINT {

@@ -24,10 +24,11 @@ use crate::search::{
 
 /// What if: the best allocation predicted from a run's measurements, at once
 ///
-/// Nothing is evaluated: every bit-width of a layer gets a cost from the drifts that the run has measured, costs add up, and
-/// the accuracy drop is fitted to their sum over all evaluated allocations. The answer is the exact optimum of that
-/// prediction, or a measured allocation where that is better. With --confirm it is then evaluated. The pins of the run
-/// apply. The method of prediction is ours.
+/// Nothing is evaluated: every bit-width of a layer gets a cost from the drifts that the run has
+/// measured, costs add up, and the accuracy drop is fitted to their sum over all evaluated
+/// allocations. The answer is the exact optimum of that prediction, or a measured allocation where
+/// that is better. With --confirm it is then evaluated. The pins of the run apply. The method of
+/// prediction is ours.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("wanted").args(["max_memory", "max_drop", "front"]).multiple(true).required(true)))]
 pub(crate) struct Args {
@@ -36,11 +37,12 @@ pub(crate) struct Args {
     /// The largest memory, such as 80KiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_memory: Option<u64>,
-    /// The largest accuracy drop on the search split: percentage points such as 1.5, or a share of float's accuracy such as
-    /// '2 %'
+    /// The largest accuracy drop on the search split: percentage points such as 1.5, or a share of
+    /// float's accuracy such as '2 %'
     #[arg(long, value_name = "DROP", value_parser = accuracy_drop)]
     max_drop: Option<AccuracyDrop>,
-    /// Pin layers to a bit-width, a range or one of several, such as head=8, 'patch_embed1.*=4-8' or '*.q_conv=4/8'
+    /// Pin layers to a bit-width, a range or one of several, such as head=8, 'patch_embed1.*=4-8'
+    /// or '*.q_conv=4/8'
     #[arg(long, value_name = "GLOB=W")]
     pin: Vec<Pin>,
     /// The whole front of accuracy against memory

@@ -11,7 +11,8 @@ use crate::profile::{Library, Overrides, Paths, ProfileError, ResolvedProfile};
 pub struct SetArgs {
     /// Override a key of the profile, such as search.screen=250 or pins.head=8
     ///
-    /// The key is dotted. The value is TOML, or a string when it is no TOML; paths start from the current folder.
+    /// The key is dotted. The value is TOML, or a string when it is no TOML; paths start from the
+    /// current folder.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = readable)]
     pub set: Vec<String>,
 }

@@ -14,8 +14,8 @@ pub enum Verdict {
     NotMet,
 }
 
-/// Which images were classified correctly, in order. Written as `"<length>:<hexadecimal>"`, first image in the
-/// highest bit of the first digit.
+/// Which images were classified correctly, in order. Written as `"<length>:<hexadecimal>"`, first
+/// image in the highest bit of the first digit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CorrectBits {
     bits: Vec<bool>,
@@ -136,14 +136,16 @@ pub struct Decided {
     pub images: usize,
     /// The verdict.
     pub verdict: Verdict,
-    /// True where no further image can change it; false where a sequential test found it likely enough. The former is a
-    /// matter of speed, the latter a decision: an evaluator without tricks stops there, too.
+    /// True where no further image can change it; false where a sequential test found it likely
+    /// enough. The former is a matter of speed, the latter a decision: an evaluator without
+    /// optimizations stops there, too.
     pub certain: bool,
 }
 
-/// Early stopping: a candidate meets the constraint on the first `images` images of the split when it loses
-/// no more than `allowed_loss` correct images against float there. The verdict is certain once nothing that the
-/// remaining images can do changes it; a sequential test, where there is one, may decide before that.
+/// Early stopping: a candidate meets the constraint on the first `images` images of the split when
+/// it loses no more than `allowed_loss` correct images against float there. The verdict is certain
+/// once nothing that the remaining images can do changes it; a sequential test, where there is one,
+/// may decide before that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StopRule {
     /// Correct images lost before the job's first image: float's correct minus the candidate's.
@@ -152,7 +154,8 @@ pub struct StopRule {
     pub allowed_loss: i64,
     /// Which of the job's images float classifies correctly.
     pub float: CorrectBits,
-    /// Stop when the verdict is certainly met, too; a confirmation goes on so that its accuracy is of all images.
+    /// Stop when the verdict is certainly met, too; a confirmation goes on so that its accuracy is
+    /// of all images.
     pub stop_when_met: bool,
     /// The sequential test of a screening, where one is wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -160,7 +163,8 @@ pub struct StopRule {
 }
 
 impl StopRule {
-    /// Walks over the candidate's bits in order to the first image at which there is a verdict; none while it is open.
+    /// Walks over the candidate's bits in order to the first image at which there is a verdict;
+    /// none while it is open.
     pub fn decided(&self, correct: &CorrectBits) -> Option<Decided> {
         let mut may_lose = self.float.correct() as i64;
         let mut may_win = self.float.len() as i64 - may_lose;
@@ -232,7 +236,8 @@ mod tests {
     }
 
     proptest! {
-        /// The early verdict equals the verdict on all images, and no earlier image was already certain.
+        /// The early verdict equals the verdict on all images, and no earlier image was already
+        /// certain.
         #[test]
         fn early_verdict_is_the_full_verdict(
             images in prop::collection::vec((any::<bool>(), any::<bool>()), 0..60),
@@ -257,7 +262,8 @@ mod tests {
             let rest = rule.after(&known).decided(&bits(&candidate[at / 2..]));
             prop_assert_eq!(rest, Some(Decided { images: at - at / 2, verdict, certain }));
             if at > 0 {
-                // One image earlier the rest could still have turned it: the best and the worst tail disagree.
+                // One image earlier the rest could still have turned it: the best and the worst
+                // tail disagree.
                 let best = loss(at - 1) - (at - 1..float.len()).filter(|i| !float[*i]).count() as i64;
                 let worst = loss(at - 1) + (at - 1..float.len()).filter(|i| float[*i]).count() as i64;
                 let open = best <= allowed_loss && worst > allowed_loss;

@@ -1,16 +1,20 @@
 //! Synaptic operations and the energy estimate that the field quotes.
 //!
-//! The usual estimate (Spikformer, Spike-driven Transformer and others) is `E = 4.6 pJ * MACs + 0.9 pJ * SOPs`: a
-//! multiply-accumulate for every product with a real number, an accumulate for every synaptic operation, which is
-//! `firing rate of the input * MACs of the layer`. The figures are of a 32-bit floating-point multiply-add (3.7 + 0.9 pJ)
-//! and an add (0.9 pJ) in 45 nm at 0.9 V, from M. Horowitz, "Computing's energy problem (and what we can do about it)",
-//! ISSCC 2014. They know nothing of memory accesses and of bit-widths: an allocation changes them only by the spikes.
+//! The usual estimate (Spikformer, Spike-driven Transformer and others) is
+//! `E = 4.6 pJ * MACs + 0.9 pJ * SOPs`: a multiply-accumulate for every product with a real number,
+//! an accumulate for every synaptic operation, which is
+//! `firing rate of the input * MACs of the layer`. The figures are of a 32-bit floating-point
+//! multiply-add (3.7 + 0.9 pJ) and an add (0.9 pJ) in 45 nm at 0.9 V, from M. Horowitz,
+//! "Computing's energy problem (and what we can do about it)", ISSCC 2014. They know nothing of
+//! memory accesses and of bit-widths: an allocation changes them only by the spikes.
 //!
-//! What counts as what is ours: the rate is the measured mean of the layer's very input (sums of spikes count as many
-//! times as they have spikes); layers that read real numbers or the mean over tokens and time (the first convolution, a
-//! head without neurons before it) count multiply-accumulates; attention counts the accumulates of `q (k^T v)` as this
-//! program does it, one row of a head's channels for every spike of k and of q, and of attention by masks one for every
-//! spike that is summed over a head's channels or over tokens. What a mask lets through is a gate and no operation.
+//! What counts as what is ours: the rate is the measured mean of the layer's very input (sums of
+//! spikes count as many times as they have spikes); layers that read real numbers or the mean over
+//! tokens and time (the first convolution, a head without neurons before it) count
+//! multiply-accumulates; attention counts the accumulates of `q (k^T v)` as this program does it,
+//! one row of a head's channels for every spike of k and of q, and of attention by masks one for
+//! every spike that is summed over a head's channels or over tokens. What a mask lets through is a
+//! gate and no operation.
 
 use super::Statistics;
 use crate::network::{Graph, LayerId, Node, Op, ValueRange};
@@ -134,7 +138,8 @@ mod tests {
         config.graph().unwrap()
     }
 
-    /// Every value a quarter: all layers but the first and the head accumulate a quarter of their products.
+    /// Every value a quarter: all layers but the first and the head accumulate a quarter of their
+    /// products.
     #[test]
     fn a_quarter_of_spikes_is_a_quarter_of_the_work() {
         let graph = demo();
@@ -156,8 +161,8 @@ mod tests {
                 .iter()
                 .all(|l| (l.input_mean - 0.25).abs() < 1e-12)
         );
-        // Two blocks of attention with 49 tokens of 64 channels in 8 heads, q and k each 1/4 over 4 steps; and the
-        // head sums of the query in two blocks.
+        // Two blocks of attention with 49 tokens of 64 channels in 8 heads, q and k each 1/4 over 4
+        // steps; and the head sums of the query in two blocks.
         let attention = 2.0 * 8.0 * 2.0 * 0.25 * (4 * 49 * 64) as f64;
         let sums = 0.25 * (4 * 784 * 16 + 4 * 196 * 32) as f64;
         assert_eq!(estimate.attention, attention + sums);

@@ -37,7 +37,8 @@ impl Split {
 pub enum Question {
     /// How far the membrane potentials move, over all calibration images.
     Drift,
-    /// Which of the images `from..to` of a split (in the split's fixed order) are classified correctly.
+    /// Which of the images `from..to` of a split (in the split's fixed order) are classified
+    /// correctly.
     Accuracy {
         /// The split.
         split: Split,
@@ -76,8 +77,9 @@ pub enum Outcome {
     },
     /// Answer to [`Question::Accuracy`].
     Accuracy {
-        /// One bit per image from the job's `from` on, in order: as many as asked, or up to and including the image
-        /// at which the stop rule became certain. (An evaluator that computed more leaves the rest out.)
+        /// One bit per image from the job's `from` on, in order: as many as asked, or up to and
+        /// including the image at which the stop rule became certain. (An evaluator that computed
+        /// more leaves the rest out.)
         correct: CorrectBits,
     },
 }
@@ -125,8 +127,8 @@ pub enum Provenance {
 pub struct Work {
     /// Layers run, counted per image, each over all its time steps.
     pub layer_forwards: u64,
-    /// Images run through the network, those included that only share a batch with images asked for. Copies that fill
-    /// a split's last batch are none.
+    /// Images run through the network, those included that only share a batch with images asked
+    /// for. Copies that fill a split's last batch are none.
     pub images: u64,
     /// Where the answer came from.
     pub provenance: Provenance,
@@ -207,13 +209,15 @@ pub enum EvaluateError {
         /// The split's size.
         len: usize,
     },
-    /// The evaluator cannot be made: the device does not exist, or model and images do not fit each other.
+    /// The evaluator cannot be made: the device does not exist, or model and images do not fit each
+    /// other.
     #[error("{0}")]
     Setup(String),
     /// An image can no longer be read.
     #[error("{0}")]
     Data(String),
-    /// A number that means nothing: infinite, or not a number. (JSON has no word for it, so it must not be journalled.)
+    /// A number that means nothing: infinite, or not a number. (JSON has no word for it, so it must
+    /// not be journalled.)
     #[error(
         "{place} not finite: numbers overflow inside the network, so that neither its drift nor its accuracy means \
          anything. Look for tensors of absurd size in the checkpoint, and at `mean` and `std` in [data]"
@@ -227,9 +231,11 @@ pub enum EvaluateError {
     Backend(String),
 }
 
-/// Answers jobs. One job at a time; parallelism inside is the evaluator's own affair and never changes an outcome.
+/// Answers jobs. One job at a time; parallelism inside is the evaluator's own affair and never
+/// changes an outcome.
 pub trait Evaluator: Send {
-    /// Answers a job. `cancel` is looked at least once per batch; `progress` is called as batches finish.
+    /// Answers a job. `cancel` is looked at least once per batch; `progress` is called as batches
+    /// finish.
     ///
     /// # Errors
     /// [`EvaluateError`].
@@ -240,7 +246,8 @@ pub trait Evaluator: Send {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(Outcome, Work), EvaluateError>;
 
-    /// What the numbers depend on beside model, data and quantizer: kernel set, instruction set, device, batch size.
+    /// What the numbers depend on beside model, data and quantizer: kernel set, instruction set,
+    /// device, batch size.
     fn numerics(&self) -> String;
 
     /// Images that run together: a job costs whole batches. A function of the network.
@@ -248,7 +255,8 @@ pub trait Evaluator: Send {
         1
     }
 
-    /// What is not as it was asked for, and why: less memory or fewer threads, so that it fits the machine.
+    /// What is not as it was asked for, and why: less memory or fewer threads, so that it fits the
+    /// machine.
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }
@@ -258,13 +266,15 @@ pub trait Evaluator: Send {
         Caches::default()
     }
 
-    /// Somebody who looks into the same network for a person, while this one works; none where there is nothing to see.
+    /// Somebody who looks into the same network for a person, while this one works; none where
+    /// there is nothing to see.
     fn prober(&self) -> Option<Box<dyn Prober>> {
         None
     }
 
-    /// What the last job cost that ended without an answer, cancelled or failed. Asked once, it is forgotten.
-    fn spent_in_vain(&mut self) -> Work {
+    /// What the last job cost that ended without an answer, cancelled or failed. Asked once, it is
+    /// forgotten.
+    fn wasted_work(&mut self) -> Work {
         Work::default()
     }
 }

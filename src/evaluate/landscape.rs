@@ -1,16 +1,19 @@
-//! A synthetic landscape: an [`Evaluator`] without a network, for tests and benchmarks of strategies.
+//! A synthetic landscape: an [`Evaluator`] without a network, for tests and benchmarks of
+//! strategies.
 //!
-//! Every image has a difficulty in 0..1, drawn from the seed. Float gets an image right where its difficulty is below
-//! `accuracy`. An allocation has a true drop in percentage points
+//! Every image has a difficulty in 0..1, drawn from the seed. Float gets an image right where its
+//! difficulty is below `accuracy`. An allocation has a true drop in percentage points
 //!
 //! `drop = sum_l cost_l(b_l) + sum_(l<k) interaction_lk(b_l, b_k) + noise(allocation)`,
 //! `cost_l(b) = sensitivity_l * 4^(2 - b)`, `interaction = strength_lk * sqrt(cost_l * cost_k)`,
 //!
-//! and gets wrong the `drop` percent of images next below the float threshold, with a seeded share of images flipped
-//! both ways on top so that results on different images disagree ([`Landscape::without_sampling`] leaves that out, for
-//! comparisons with the true optimum). Drift is `sum_l sqrt(cost_l) / 20` with some seeded
-//! noise of its own: correlated with the drop, not equal to it. The other proxies are the largest of its summands, the
-//! `sqrt(mean_l 4^-b_l)` of rounding errors, and drop and drift with noise. Landscapes are ours and describe no real network.
+//! and gets wrong the `drop` percent of images next below the float threshold, with a seeded share
+//! of images flipped both ways on top so that results on different images disagree
+//! ([`Landscape::without_sampling`] leaves that out, for comparisons with the true optimum). Drift
+//! is `sum_l sqrt(cost_l) / 20` with some seeded noise of its own: correlated with the drop, not
+//! equal to it. The other proxies are the largest of its summands, the `sqrt(mean_l 4^-b_l)` of
+//! rounding errors, and drop and drift with noise. Landscapes are ours and describe no real
+//! network.
 
 use super::{
     Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Proxies, Question,
@@ -61,8 +64,9 @@ impl Landscape {
         }
     }
 
-    /// The same landscape without the luck of a sample: difficulties are spread evenly (multiples of the golden ratio
-    /// modulo 1) and nothing is flipped, so that the measured drop is the true one but for one image.
+    /// The same landscape without the luck of a sample: difficulties are spread evenly (multiples
+    /// of the golden ratio modulo 1) and nothing is flipped, so that the measured drop is the true
+    /// one but for one image.
     pub fn without_sampling(self) -> Self {
         Landscape {
             flips: 0.0,

@@ -1,20 +1,20 @@
 //! Judging candidates: the [`Evaluator`] trait, what is asked ([`Job`]) and answered ([`Outcome`]).
 //!
-//! Jobs and outcomes are plain serialisable data; an outcome is a pure function of its job (and of the
-//! model and data the evaluator was made with), so that it may come from another thread, another
-//! machine or a cache without changing a decision.
+//! Jobs and outcomes are plain serialisable data; an outcome is a pure function of its job (and of
+//! the model and data the evaluator was made with), so that it may come from another thread,
+//! another machine or a cache without changing a decision.
 #![forbid(unsafe_code)]
 
 mod accuracy;
 mod energy;
 mod job;
 mod landscape;
+mod optimizations;
 mod potentials;
 mod proxies;
 mod ranks;
 mod sequential;
 mod statistics;
-mod tricks;
 
 pub use accuracy::{CorrectBits, Decided, Sequential, StopRule, Verdict, percent};
 pub use energy::{AC_JOULES, EnergyEstimate, LayerWork, MAC_JOULES};
@@ -23,9 +23,9 @@ pub use job::{
     Question, Split, Work,
 };
 pub use landscape::Landscape;
+pub use optimizations::Optimizations;
 pub use potentials::{BINS, Potentials, Prober, SitePotentials};
 pub use proxies::Proxies;
 pub use ranks::{Bounded, kendall, spearman};
 pub use sequential::{Evidence, PairedTest};
 pub use statistics::{ClassCount, Statistics, wilson_95};
-pub use tricks::Tricks;

@@ -9,7 +9,8 @@ use crate::quant::Allocation;
 /// Bins of a histogram.
 pub const BINS: usize = 96;
 
-/// Potentials before the reset (of integer neurons: inputs) of one neuron site, over images, neurons and time steps.
+/// Potentials before the reset (of integer neurons: inputs) of one neuron site, over images,
+/// neurons and time steps.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SitePotentials {
     /// Where the first bin begins, in thresholds. What lies below is counted in it.
@@ -25,8 +26,8 @@ pub struct SitePotentials {
 }
 
 impl SitePotentials {
-    /// The range of the histogram of a neuron, in thresholds: both sides of the threshold for spikes, all levels for
-    /// integers.
+    /// The range of the histogram of a neuron, in thresholds: both sides of the threshold for
+    /// spikes, all levels for integers.
     pub fn range(neuron: Neuron) -> (f64, f64) {
         match neuron {
             Neuron::Lif { .. } => (-3.0, 3.0),

@@ -1,21 +1,24 @@
-//! What is measured beside the drift, so that the choice of drift as the gate's proxy is tested and not believed.
+//! What is measured beside the drift, so that the choice of drift as the gate's proxy is tested and
+//! not believed.
 
 use serde::{Deserialize, Serialize};
 
-/// Other cheap signs of how much a candidate suffers, from the pass that measures its drift. No decision reads them.
-/// The formulas are ours.
+/// Other cheap signs of how much a candidate suffers, from the pass that measures its drift. No
+/// decision reads them. The formulas are ours.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Proxies {
     /// The largest drift of a site, the logits among them, in thresholds.
     pub max_drift: f64,
-    /// Of all layers' weights together: the norm of what quantization changes over the norm of the float weights.
+    /// Of all layers' weights together: the norm of what quantization changes over the norm of the
+    /// float weights.
     pub weight_error: f64,
-    /// Kullback-Leibler divergence of the candidate's class probabilities (softmax of the logits) from the float
-    /// network's, in nats: the mean over the proxy images. None without proxy images.
+    /// Kullback-Leibler divergence of the candidate's class probabilities (softmax of the logits)
+    /// from the float network's, in nats: the mean over the proxy images. None without proxy
+    /// images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub divergence: Option<f64>,
-    /// Share of a site's neurons that emit something else than in the float network at the same time step on the same
-    /// image: the mean over the neuron sites. None without proxy images.
+    /// Share of a site's neurons that emit something else than in the float network at the same
+    /// time step on the same image: the mean over the neuron sites. None without proxy images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spike_flips: Option<f64>,
 }

@@ -1,9 +1,10 @@
 //! Rank correlation with ties, and how far it is to be trusted.
 //!
-//! Intervals are at 95 %, by Fisher's transformation `z = atanh(r)`, whose variance is about `(1 + r^2/2) / (n - 3)` for
-//! Spearman's rho (D. G. Bonett and T. A. Wright, Psychometrika 65, 2000) and `0.437 / (n - 4)` for Kendall's tau
-//! (E. C. Fieller, H. O. Hartley and E. S. Pearson, Biometrika 44, 1957). Both are approximations for independent
-//! pairs; what a search looks at is a choice, so an interval says how much is due to the number of pairs, not how the
+//! Intervals are at 95 %, by Fisher's transformation `z = atanh(r)`, whose variance is about
+//! `(1 + r^2/2) / (n - 3)` for Spearman's rho (D. G. Bonett and T. A. Wright, Psychometrika
+//! 65, 2000) and `0.437 / (n - 4)` for Kendall's tau (E. C. Fieller, H. O. Hartley and E. S.
+//! Pearson, Biometrika 44, 1957). Both are approximations for independent pairs; what a search
+//! looks at is a choice, so an interval says how much is due to the number of pairs, not how the
 //! proxy does elsewhere. A perfect correlation has no interval by this method.
 
 use std::cmp::Ordering;
@@ -38,8 +39,9 @@ impl Bounded {
     }
 }
 
-/// Spearman's rank correlation: Pearson's correlation of the ranks, equal numbers sharing their mean rank. None for fewer
-/// than three pairs and where one side does not vary. Pairs with a NaN are left out.
+/// Spearman's rank correlation: Pearson's correlation of the ranks, equal numbers sharing their
+/// mean rank. None for fewer than three pairs and where one side does not vary. Pairs with a NaN
+/// are left out.
 pub fn spearman(pairs: &[(f64, f64)]) -> Option<Bounded> {
     let pairs = known(pairs);
     if pairs.len() < 3 {
@@ -63,9 +65,10 @@ pub fn spearman(pairs: &[(f64, f64)]) -> Option<Bounded> {
     })
 }
 
-/// Kendall's tau-b: concordant less discordant pairs of pairs, over the geometric mean of those that are not tied on
-/// either side. None for fewer than three pairs and where one side does not vary. Pairs with a NaN are left out.
-/// (In O(n log n): W. R. Knight, Journal of the American Statistical Association 61, 1966.)
+/// Kendall's tau-b: concordant less discordant pairs of pairs, over the geometric mean of those
+/// that are not tied on either side. None for fewer than three pairs and where one side does not
+/// vary. Pairs with a NaN are left out. (In O(n log n): W. R. Knight, Journal of the American
+/// Statistical Association 61, 1966.)
 pub fn kendall(pairs: &[(f64, f64)]) -> Option<Bounded> {
     let mut pairs = known(pairs);
     if pairs.len() < 3 {
@@ -246,7 +249,8 @@ mod tests {
             }
         }
 
-        /// Only the order counts, the order of the pairs does not; one side turned round turns the sign.
+        /// Only the order counts, the order of the pairs does not; one side turned round turns the
+        /// sign.
         #[test]
         fn only_ranks_count(points in prop::collection::vec((-9i32..9, -9i32..9), 5..40)) {
             let pairs: Vec<(f64, f64)> = points.iter().map(|p| (f64::from(p.0), f64::from(p.1))).collect();

@@ -1,17 +1,22 @@
-//! A sequential paired test: a verdict before it is certain, wrong with a bounded probability. (Ours.)
+//! A sequential paired test: a verdict before it is certain, wrong with a bounded probability.
+//! (Ours.)
 //!
-//! Of the n images of a screening, in random order, image i loses x_i = (float is right) − (candidate is right), which is
-//! −1, 0 or 1; T is the sum over all n, and S the sum of those seen so far. Two bets run at the same time:
+//! Of the n images of a screening, in random order, image i loses x_i = (float is right) −
+//! (candidate is right), which is −1, 0 or 1; T is the sum over all n, and S the sum of those seen
+//! so far. Two bets run at the same time:
 //!
-//! - against "T ≤ good": after t images the rest would lose on average μ = (good − S) / (n − t) at most, so that a stake
-//!   of 1, multiplied by 1 + λ(x − μ) at every image, never grows on average (0 ≤ λ < 1 / (1 + μ), chosen before x is seen);
+//! - against "T ≤ good": after t images the rest would lose on average μ = (good − S) / (n − t) at
+//!   most, so that a stake of 1, multiplied by 1 + λ(x − μ) at every image, never grows on average
+//!   (0 ≤ λ < 1 / (1 + μ), chosen before x is seen);
 //! - against "T ≥ bad": likewise with 1 − λ(x − ν), ν = (bad − S) / (n − t).
 //!
-//! By Ville's inequality a stake that does not grow on average ever reaches 1/α with probability α at most, whenever one
-//! looks and whatever the rate at which the two networks disagree: that rate needs no estimate. The stake is divided over
-//! several λ, because the best one depends on that rate. (Betting on means drawn without replacement: Waudby-Smith and
-//! Ramdas, Journal of the Royal Statistical Society B 86, 2024.) The images' order is random but stratified by class, as
-//! every prefix of the search split; the bound is proven for an order without strata, and tested for one with them.
+//! By Ville's inequality a stake that does not grow on average ever reaches 1/α with probability α
+//! at most, whenever one looks and whatever the rate at which the two networks disagree: that rate
+//! needs no estimate. The stake is divided over several λ, because the best one depends on that
+//! rate. (Betting on means drawn without replacement: Waudby-Smith and Ramdas, Journal of the Royal
+//! Statistical Society B 86, 2024.) The images' order is random but stratified by class, as every
+//! prefix of the search split; the bound is proven for an order without strata, and tested for one
+//! with them.
 //!
 //! Nothing but sums, products and quotients: the same verdict on every machine.
 
@@ -40,8 +45,8 @@ pub struct PairedTest {
 }
 
 impl PairedTest {
-    /// A test whose bounds hold for candidates that lose at least `indifferent` images less, or more, than is allowed.
-    /// Nearer to the limit it may go either way.
+    /// A test whose bounds hold for candidates that lose at least `indifferent` images less, or
+    /// more, than is allowed. Nearer to the limit it may go either way.
     pub fn new(alpha: f64, beta: f64, images: usize, allowed_loss: i64, indifferent: i64) -> Self {
         PairedTest {
             alpha,
@@ -134,8 +139,8 @@ mod tests {
         }
     }
 
-    /// What every image loses, `lost` and `won` of them, in random order; with `strata` all of it in as few classes as
-    /// possible, and every class once in every ten images.
+    /// What every image loses, `lost` and `won` of them, in random order; with `strata` all of it
+    /// in as few classes as possible, and every class once in every ten images.
     fn losses(random: &mut Random, lost: usize, won: usize, strata: bool) -> Vec<i64> {
         let value = |i: usize| i64::from(i < lost) - i64::from((lost..lost + won).contains(&i));
         let mut all: Vec<i64> = (0..IMAGES).map(value).collect();
@@ -164,7 +169,8 @@ mod tests {
         })
     }
 
-    /// Share of wrong verdicts among many orders of the images of a candidate at the edge of what the bounds speak of.
+    /// Share of wrong verdicts among many orders of the images of a candidate at the edge of what
+    /// the bounds speak of.
     #[test]
     fn wrong_verdicts_are_no_more_frequent_than_allowed() {
         const TRIALS: usize = 3000;

@@ -24,8 +24,8 @@ pub struct Statistics {
     pub top5: usize,
     /// Spikes of each neuron site, in the graph's order, over images, time steps and neurons.
     pub spikes: Vec<u64>,
-    /// For each node of the graph, the sum of its value over images, time steps and positions; 0 for nodes whose value
-    /// never exists by itself (they are computed together with what follows).
+    /// For each node of the graph, the sum of its value over images, time steps and positions; 0
+    /// for nodes whose value never exists by itself (they are computed together with what follows).
     pub sums: Vec<f64>,
 }
 
@@ -46,7 +46,8 @@ impl Statistics {
         self.classes.iter().map(|c| c.correct).sum()
     }
 
-    /// Counts an image of class `label` by its logits: the class of the largest one is the answer, the first of equals.
+    /// Counts an image of class `label` by its logits: the class of the largest one is the answer,
+    /// the first of equals.
     pub fn answer(&mut self, logits: &[f64], label: usize) {
         self.images += 1;
         let Some(class) = self.classes.get_mut(label) else {
@@ -63,7 +64,8 @@ impl Statistics {
         }
     }
 
-    /// Mean spikes of each site per neuron and time step. Neurons that emit more than one spike at once may exceed 1.
+    /// Mean spikes of each site per neuron and time step. Neurons that emit more than one spike at
+    /// once may exceed 1.
     pub fn firing_rates(&self, graph: &Graph) -> Vec<f64> {
         let rate = |(site, spikes): (&crate::network::Site, &u64)| {
             let neurons = site.shape.channels * site.shape.height * site.shape.width;
@@ -74,8 +76,8 @@ impl Statistics {
     }
 }
 
-/// How many logits are before that of `label`: larger ones, and equal ones of lower classes. None where a logit is no
-/// number.
+/// How many logits are before that of `label`: larger ones, and equal ones of lower classes. None
+/// where a logit is no number.
 fn place(logits: &[f64], label: usize) -> Option<usize> {
     let own = *logits.get(label)?;
     if logits.iter().any(|x| x.is_nan()) {
@@ -85,8 +87,8 @@ fn place(logits: &[f64], label: usize) -> Option<usize> {
     Some(logits.iter().enumerate().filter(before).count())
 }
 
-/// The Wilson score interval of a share at 95 % (E. B. Wilson, 1927): the shares that `hits` of `images` do not
-/// contradict. From 0 to 1 where there are no images.
+/// The Wilson score interval of a share at 95 % (E. B. Wilson, 1927): the shares that `hits` of
+/// `images` do not contradict. From 0 to 1 where there are no images.
 pub fn wilson_95(hits: usize, images: usize) -> (f64, f64) {
     const Z: f64 = 1.959_963_984_540_054;
     if images == 0 {
@@ -132,7 +134,8 @@ mod tests {
         assert_eq!([class(0), class(2), class(6)], [(2, 1), (1, 0), (1, 1)]);
     }
 
-    /// Newcombe (Statistics in Medicine 17, 1998, table I, method 3): 81 of 263, 15 of 148, 0 of 20.
+    /// Newcombe (Statistics in Medicine 17, 1998, table I, method 3): 81 of 263, 15 of 148, 0
+    /// of 20.
     #[test]
     fn intervals_are_those_of_the_literature() {
         for (hits, images, low, high) in [

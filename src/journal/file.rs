@@ -229,7 +229,8 @@ fn new_file(folder: &Path) -> Result<(JsonLines, TempPath), JournalError> {
     let fail = || JournalError::io("make the journal", folder.join(FILE_NAME));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".journal-").suffix(".tmp").append(true);
-    // Readable as any file a user makes (the umask still applies), not private as temporary files are.
+    // Readable as any file a user makes (the umask still applies), not private as temporary files
+    // are.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let (file, temporary) = builder.tempfile_in(folder).map_err(fail())?.into_parts();

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// Version of the journal's format.
 pub const FORMAT: u32 = 2;
 
-/// Content hashes of everything that a run's numbers depend on. Two runs with equal fingerprints and commands have equal
-/// journals.
+/// Content hashes of everything that a run's numbers depend on. Two runs with equal fingerprints
+/// and commands have equal journals.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// The model's configuration and the version of its graph.

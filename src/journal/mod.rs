@@ -1,8 +1,8 @@
 //! The journal: the file of events, one JSON object per line, appended and never rewritten.
 //!
-//! `RUN/journal.jsonl` begins with a [`Header`] line; every further line is an [`Entry`]. All but the header and the
-//! `time` of an entry is a function of profile, data and commands. A torn last line (a killed process, a full disk) is
-//! dropped on reading; the search does that step again.
+//! `RUN/journal.jsonl` begins with a [`Header`] line; every further line is an [`Entry`]. All but
+//! the header and the `time` of an entry is a function of profile, data and commands. A torn last
+//! line (a killed process, a full disk) is dropped on reading; the search does that step again.
 #![forbid(unsafe_code)]
 
 mod error;

@@ -41,7 +41,8 @@ impl Upgrade {
         }
     }
 
-    /// Format 1 to 2: some versions counted a candidate in `gated` as often as the gate rejected it.
+    /// Format 1 to 2: some versions counted a candidate in `gated` as often as the gate rejected
+    /// it.
     pub fn line(&mut self, line: &mut Value) {
         let held_back = line.get("decision").and_then(Value::as_str) == Some("held_back");
         match line.get("type").and_then(Value::as_str) {

@@ -9,14 +9,16 @@
 //! use aq4svit::profile::{Overrides, Profile, SHIPPED};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (_, text) = SHIPPED[0];
-//! let overrides = Overrides::parse(["pins.head=8", "constraint.max_memory=96 KiB"], "/here".into())?;
+//! let set = ["pins.head=8", "constraint.max_memory=96 KiB"];
+//! let overrides = Overrides::parse(set, "/here".into())?;
 //! let (profile, _) = Profile::parse_with(text, "demo.toml".as_ref(), &overrides)?;
 //! let graph = profile.graph();
 //! assert_eq!(profile.constraint.max_memory, Some(96 * 1024));
 //! assert_eq!(profile.bounds(&graph)?.of(graph.layers.len() - 1).len(), 1);
 //!
 //! let error = Profile::parse("[model]\nfamly = 'qkformer'", "p.toml".as_ref()).unwrap_err();
-//! assert_eq!(error.to_string(), "p.toml:2: unknown key `famly` in [model]; did you mean `family`?");
+//! let message = "p.toml:2: unknown key `famly` in [model]; did you mean `family`?";
+//! assert_eq!(error.to_string(), message);
 //! # Ok(())
 //! # }
 //! ```

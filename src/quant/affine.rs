@@ -1,4 +1,5 @@
-//! The per-channel affine behind a layer's accumulator: quantizer scale, bias and batch norms merged.
+//! The per-channel affine behind a layer's accumulator: quantizer scale, bias and batch norms
+//! merged.
 //!
 //! A layer of C output channels accumulates `acc[c]`, over integers where it is quantized. What
 //! follows is one affine per channel, `y[c] = a[c] * acc[c] + b[c]` (our formulas):

@@ -1,7 +1,7 @@
 //! The report of a run: its result, settings and evidence, as data and as Markdown.
 //!
-//! Everything comes from the journal of the run (and a file of sensitivity measurements); nothing is
-//! evaluated.
+//! Everything comes from the journal of the run (and a file of sensitivity measurements); nothing
+//! is evaluated.
 #![forbid(unsafe_code)]
 
 mod front;
@@ -44,7 +44,8 @@ pub struct Report {
     pub condition: &'static str,
     /// The constraint at the end of the run.
     pub constraint: Constraint,
-    /// The settings of the search; `alpha`, `beta` and `indifference` where they are not the defaults.
+    /// The settings of the search; `alpha`, `beta` and `indifference` where they are not the
+    /// defaults.
     pub search: SearchConfig,
     /// The error probabilities of sequential screening; none where screenings are exact.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,9 +134,9 @@ pub struct Given {
 }
 
 impl Report {
-    /// The report of a run from its summary and the entries of its journal, with the measurements in
-    /// the file `sensitivity` where they are of the same network, data and quantizer. None before
-    /// the first event of the run.
+    /// The report of a run from its summary and the entries of its journal, with the measurements
+    /// in the file `sensitivity` where they are of the same network, data and quantizer. None
+    /// before the first event of the run.
     ///
     /// # Errors
     /// [`RunError::Measurements`] for a file that cannot be read.

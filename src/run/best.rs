@@ -45,8 +45,8 @@ impl BestProfile {
         &self.layers
     }
 
-    /// Writes the incumbent with the pins and the constraint now in force; removes the file where there is none. On disk when this
-    /// returns.
+    /// Writes the incumbent with the pins and the constraint now in force; removes the file where
+    /// there is none. On disk when this returns.
     pub fn keep(&mut self, tree: &Tree) -> Result<(), RunError> {
         match tree.incumbent.and_then(|i| tree.get(i)) {
             Some(incumbent) => self.write(&incumbent.allocation, tree),

@@ -251,7 +251,8 @@ impl Loop {
         }
     }
 
-    /// Rings when the time that the constraint allows is over, once for each limit. A pause is no time of searching.
+    /// Rings when the time that the constraint allows is over, once for each limit. A pause is no
+    /// time of searching.
     fn alarm(&self) -> Receiver<std::time::Instant> {
         let most = self.tree().constraint.max_seconds;
         match most.filter(|_| !self.idle_said && most != self.time_over) {
@@ -372,8 +373,8 @@ impl Loop {
         outcome.finite(sites.map(String::as_str))
     }
 
-    /// Journals events, then tells them. The profile of the incumbent is on disk before the event that tells of it: who
-    /// reads `finished` finds the result.
+    /// Journals events, then tells them. The profile of the incumbent is on disk before the event
+    /// that tells of it: who reads `finished` finds the result.
     fn publish(&mut self, events: Vec<Event>) -> Result<(), RunError> {
         if events.is_empty() {
             return Ok(());

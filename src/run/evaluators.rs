@@ -7,7 +7,7 @@ use super::prepare::Prepared;
 use super::results::{CachedEvaluator, Contexts, Stores};
 #[cfg(feature = "torch")]
 use crate::data::Splits;
-use crate::evaluate::{Cancel, Evaluator, Progress, Split, Statistics, Tricks};
+use crate::evaluate::{Cancel, Evaluator, Optimizations, Progress, Split, Statistics};
 use crate::journal::Fingerprint;
 use crate::quant::Allocation;
 
@@ -21,7 +21,7 @@ pub struct EvaluatorOptions {
     /// Evaluators of a search, which work at the same time; none: one on each device.
     pub workers: Option<usize>,
     /// What may be saved; answers do not depend on it.
-    pub tricks: Tricks,
+    pub optimizations: Optimizations,
     /// Bytes that may be kept between questions.
     pub cache_memory: u64,
     /// The folder of answers of earlier runs; none to compute everything anew.
@@ -32,13 +32,13 @@ pub struct EvaluatorOptions {
 pub const CACHE_MEMORY: u64 = 2 << 30;
 
 impl Default for EvaluatorOptions {
-    /// On the CPU, with all cores and every trick.
+    /// On the CPU, with all cores and every optimization.
     fn default() -> Self {
         EvaluatorOptions {
             device: "cpu".to_owned(),
             threads: None,
             workers: None,
-            tricks: Tricks::ALL,
+            optimizations: Optimizations::ALL,
             cache_memory: CACHE_MEMORY,
             results: None,
         }
@@ -67,7 +67,7 @@ impl EvaluatorOptions {
             device: self.device.clone(),
             threads: self.threads,
             others: 0,
-            tricks: self.tricks,
+            optimizations: self.optimizations,
             cache_memory: self.cache_memory,
             proxy_images,
         }
@@ -86,12 +86,12 @@ pub struct Evaluators {
 }
 
 impl Evaluators {
-    /// Makes the evaluators of a prepared profile. Answers are also kept in the folder `own`, which is
-    /// asked first.
+    /// Makes the evaluators of a prepared profile. Answers are also kept in the folder `own`, which
+    /// is asked first.
     ///
     /// # Errors
-    /// [`RunError::Evaluate`] for a device that is not there, or where devices do not compute alike;
-    /// [`RunError::NoTorch`] in a build without libtorch.
+    /// [`RunError::Evaluate`] for a device that is not there, or where devices do not compute
+    /// alike; [`RunError::NoTorch`] in a build without libtorch.
     pub fn of(
         prepared: Prepared,
         options: &EvaluatorOptions,
@@ -127,8 +127,8 @@ impl Evaluators {
     }
 }
 
-/// The libtorch evaluators of a search, each for a thread of its own. There is no other kind: nothing
-/// that a user runs falls back to a synthetic one. (Several CUDA devices: never run.)
+/// The libtorch evaluators of a search, each for a thread of its own. There is no other kind:
+/// nothing that a user runs falls back to a synthetic one. (Several CUDA devices: never run.)
 #[cfg(feature = "torch")]
 fn torch_evaluators(
     prepared: Prepared,

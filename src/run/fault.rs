@@ -1,5 +1,5 @@
-//! A fault on demand, so that tests of the program can see what becomes of one. Only a program built with debug
-//! assertions has it.
+//! A fault on demand, so that tests of the program can see what becomes of one. Only a program
+//! built with debug assertions has it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

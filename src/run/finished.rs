@@ -47,9 +47,10 @@ pub struct Finished {
     pub gate: GateEvidence,
     /// Layers run on one image over all time steps.
     pub layer_forwards: u64,
-    /// What the same run does with every trick off.
+    /// What the same run does with every optimization off.
     pub layer_forwards_plain: u64,
-    /// What a sequential screening was allowed to get wrong, and how often it decided; none where it is exact.
+    /// What a sequential screening was allowed to get wrong, and how often it decided; none where
+    /// it is exact.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequential: Option<SequentialScreening>,
     /// Seconds of searching.

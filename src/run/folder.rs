@@ -89,8 +89,8 @@ impl Summary {
     }
 }
 
-/// All runs below `root`, oldest first; a run that cannot be read comes with its error. A folder without a journal, or
-/// with one that never began, is no run.
+/// All runs below `root`, oldest first; a run that cannot be read comes with its error. A folder
+/// without a journal, or with one that never began, is no run.
 pub fn list(root: &Path) -> Vec<(PathBuf, Result<Summary, RunError>)> {
     let folders = fs::read_dir(root)
         .into_iter()
@@ -131,7 +131,8 @@ fn began(run: &Result<Summary, RunError>, folder: &Path) -> String {
 /// The folder of a run: a path, an id below `root`, or (none given) the latest run.
 ///
 /// # Errors
-/// [`RunError::NoSuchRun`], [`RunError::NoRuns`], [`RunError::Unreadable`] where the latest one cannot be read.
+/// [`RunError::NoSuchRun`], [`RunError::NoRuns`], [`RunError::Unreadable`] where the latest one
+/// cannot be read.
 pub fn find(root: &Path, wanted: Option<&str>) -> Result<PathBuf, RunError> {
     let Some(wanted) = wanted else {
         return match list(root).pop() {
@@ -152,7 +153,8 @@ pub fn find(root: &Path, wanted: Option<&str>) -> Result<PathBuf, RunError> {
     })
 }
 
-/// What [`find`] finds a run by, as an argument in a shell: its id directly below `root`, else its folder.
+/// What [`find`] finds a run by, as an argument in a shell: its id directly below `root`, else its
+/// folder.
 pub fn argument(root: &Path, folder: &Path) -> String {
     match folder.file_name() {
         Some(id) if folder.parent() == Some(root) => quoted(Path::new(id)),
@@ -160,8 +162,8 @@ pub fn argument(root: &Path, folder: &Path) -> String {
     }
 }
 
-/// Numbers and lists of a hostile journal that no search can have written: adding them up would overflow, or they do not
-/// belong together.
+/// Numbers and lists of a hostile journal that no search can have written: adding them up would
+/// overflow, or they do not belong together.
 pub(super) fn check(folder: &Path, tree: &Tree) -> Result<(), RunError> {
     const MOST: u64 = 1 << 40;
     let Some(settings) = &tree.settings else {

@@ -1,5 +1,5 @@
-//! Where a new run goes: its folder is claimed before anything is written into it, and nothing of anybody else's is
-//! ever replaced.
+//! Where a new run goes: its folder is claimed before anything is written into it, and nothing of
+//! anybody else's is ever replaced.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -37,8 +37,8 @@ pub(super) struct RunDirGuard {
 }
 
 impl RunLocation {
-    /// Refuses a folder that holds a run or files that a run would write, or in which the profile lies that the run is
-    /// started with.
+    /// Refuses a folder that holds a run or files that a run would write, or in which the profile
+    /// lies that the run is started with.
     ///
     /// # Errors
     /// [`JournalError::Exists`], [`RunError::Occupied`], [`RunError::ProfileInside`].
@@ -150,7 +150,8 @@ fn check_free(folder: &Path) -> Result<(), RunError> {
     }
 }
 
-/// Names for a run's folder, the preferred one first: date, time and the profile's name, then numbered.
+/// Names for a run's folder, the preferred one first: date, time and the profile's name, then
+/// numbered.
 fn ids(name: &str) -> impl Iterator<Item = String> {
     let stamp = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
     let stem = format!("{stamp}-{}", slug(name));

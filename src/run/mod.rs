@@ -1,7 +1,8 @@
 //! A run: everything from a profile to threads and channels, and back from a journal.
 //!
-//! An engine thread owns the [`crate::search::Engine`] and the journal; every evaluator has a thread of its own. A front
-//! end holds a [`Handle`]: it sends [`Command`]s and receives [`Update`]s, whose events are already safe on disk.
+//! An engine thread owns the [`crate::search::Engine`] and the journal; every evaluator has a
+//! thread of its own. A front end holds a [`Handle`]: it sends [`Command`]s and receives
+//! [`Update`]s, whose events are already safe on disk.
 #![forbid(unsafe_code)]
 
 mod best;
@@ -53,8 +54,8 @@ pub use sensitivity::{
 pub enum Update {
     /// An event, already safe in the journal.
     Event(Box<Entry>),
-    /// The job that the search waits for is under way (for this candidate; none for the float network). Other evaluators
-    /// may be busy with what probably comes next.
+    /// The job that the search waits for is under way (for this candidate; none for the float
+    /// network). Other evaluators may be busy with what probably comes next.
     Working {
         /// What it does.
         job: Box<Job>,
@@ -82,7 +83,7 @@ pub enum Update {
 pub struct Totals {
     /// Layers run on one image over all time steps.
     pub layer_forwards: u64,
-    /// What the same run does with every trick off.
+    /// What the same run does with every optimization off.
     pub layer_forwards_plain: u64,
     /// Images run through the network.
     pub images: u64,

@@ -110,7 +110,8 @@ pub fn launch(folder: &Path, parts: Parts) -> Result<Handle, RunError> {
     )
 }
 
-/// The profile first, then the journal with its header: a folder with a journal holds all that it takes to resume.
+/// The profile first, then the journal with its header: a folder with a journal holds all that it
+/// takes to resume.
 fn begin(mut claim: RunDirGuard, parts: Parts, script: Script) -> Result<Handle, RunError> {
     let mut engine = Engine::new(parts.settings.clone())?;
     let id = claim.folder.file_name();
@@ -147,8 +148,8 @@ fn begin(mut claim: RunDirGuard, parts: Parts, script: Script) -> Result<Handle,
 /// Continues a run from its folder.
 ///
 /// # Errors
-/// [`RunError::Changed`] when what it rests on has changed, naming both sides; [`RunError::Journal`] when another program
-/// has it open or the journal is damaged.
+/// [`RunError::Changed`] when what it rests on has changed, naming both sides;
+/// [`RunError::Journal`] when another program has it open or the journal is damaged.
 pub fn resume(
     folder: &Path,
     options: &EvaluatorOptions,

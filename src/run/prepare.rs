@@ -32,7 +32,8 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Reads everything that a profile refers to; decoded images are kept in the user's cache folder.
+    /// Reads everything that a profile refers to; decoded images are kept in the user's cache
+    /// folder.
     ///
     /// # Errors
     /// [`RunError`] for the first thing that is missing or does not fit.
@@ -146,7 +147,8 @@ pub fn space(profile: &Profile, graph: &Graph) -> Space {
     Space::of(graph, &memory, &profile.menu, profile.ties(graph))
 }
 
-/// Checks that some allocation keeps to everything that a profile says of a search; needs neither weights nor images.
+/// Checks that some allocation keeps to everything that a profile says of a search; needs neither
+/// weights nor images.
 ///
 /// # Errors
 /// [`RunError::Impossible`] names what excludes what.

@@ -1,4 +1,5 @@
-//! Commands given in advance, or line by line while the search runs, each from a moment of the search on.
+//! Commands given in advance, or line by line while the search runs, each from a moment of the
+//! search on.
 
 use std::collections::VecDeque;
 
@@ -12,15 +13,16 @@ use crate::search::{Command, CommandId, Instruction};
 pub struct ScheduledCommand {
     /// The line it was given on, from 1.
     pub line: usize,
-    /// Obeyed once the journal holds so many events, before any further answer is taken; 0 for at once.
+    /// Obeyed once the journal holds so many events, before any further answer is taken; 0 for at
+    /// once.
     pub after: u64,
     /// What is to be done.
     pub command: Instruction,
 }
 
 impl ScheduledCommand {
-    /// Reads a line of JSON: a command as the journal writes it, and `after` where it is to wait. None for an empty line
-    /// and for one that begins with `#`.
+    /// Reads a line of JSON: a command as the journal writes it, and `after` where it is to wait.
+    /// None for an empty line and for one that begins with `#`.
     ///
     /// # Errors
     /// What is wrong with it, in words.
@@ -73,8 +75,8 @@ pub struct Script {
 }
 
 impl Script {
-    /// Orders that are known, and those that may come. Nobody else gives commands: a search that they leave paused goes
-    /// on when they have ended.
+    /// Orders that are known, and those that may come. Nobody else gives commands: a search that
+    /// they leave paused goes on when they have ended.
     pub fn new(known: Vec<ScheduledCommand>, more: Receiver<ScheduledCommand>) -> Self {
         Script {
             waiting: known.into(),
@@ -107,8 +109,8 @@ impl Script {
         }
     }
 
-    /// The next command if the journal holds enough events. A search that waits for a command comes to no further event by
-    /// itself: then the next one is due, whatever its `after`.
+    /// The next command if the journal holds enough events. A search that waits for a command comes
+    /// to no further event by itself: then the next one is due, whatever its `after`.
     pub(super) fn due(&mut self, events: u64, waits: bool) -> Option<Instruction> {
         let next = self.waiting.front()?;
         (waits || next.after <= events)

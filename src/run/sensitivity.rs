@@ -1,8 +1,9 @@
-//! How sensitive each layer is: every layer lowered alone from float, and every layer kept as float alone while all
-//! others are lowered.
+//! How sensitive each layer is: every layer lowered alone from float, and every layer kept as float
+//! alone while all others are lowered.
 //!
-//! The two curves differ where layers interact: a layer that hurts little alone may be the one that saves a network of
-//! few bits. How much they interact is the drop of all layers together beside the sum of their drops alone.
+//! The two curves differ where layers interact: a layer that hurts little alone may be the one that
+//! saves a network of few bits. How much they interact is the drop of all layers together beside
+//! the sum of their drops alone.
 
 use std::io;
 use std::path::Path;
@@ -41,8 +42,8 @@ pub struct Point {
 }
 
 impl Point {
-    /// All points of a network of so many layers: all layers together first, then layer by layer, from the largest width
-    /// down.
+    /// All points of a network of so many layers: all layers together first, then layer by layer,
+    /// from the largest width down.
     pub fn all(layers: usize, menu: &[BitWidth]) -> Vec<Point> {
         let widths = || menu.iter().rev().copied().filter(|w| !w.is_float());
         let joint = widths().map(|bits| Point {
@@ -181,8 +182,9 @@ impl Curves {
         }))
     }
 
-    /// True where these are of the network, weights and quantizer that a run is of, and the float network is right on as
-    /// many of the same first images of the search split. (A run's data hash is no use: it covers the test images, too.)
+    /// True where these are of the network, weights and quantizer that a run is of, and the float
+    /// network is right on as many of the same first images of the search split. (A run's data hash
+    /// is no use: it covers the test images, too.)
     pub fn are_of(&self, run: &Fingerprint, float: &CorrectBits) -> bool {
         let of = |f: &Fingerprint| [&f.model, &f.weights, &f.quantizer].map(String::clone);
         let made = self.float.fingerprint.as_ref();

@@ -1,5 +1,5 @@
-//! `RUN/work.jsonl`: what the evaluations cost, and which answers earlier runs had given. Beside the
-//! journal, because it depends on machine, switches and resumes.
+//! `RUN/work.jsonl`: what the evaluations cost, and which answers earlier runs had given. Beside
+//! the journal, because it depends on machine, switches and resumes.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -134,8 +134,8 @@ pub(super) struct WorkLog {
 }
 
 impl WorkLog {
-    /// Reads what there is and goes on from there, behind so many events of the journal. A line that
-    /// cannot be read or written never stops a run.
+    /// Reads what there is and goes on from there, behind so many events of the journal. A line
+    /// that cannot be read or written never stops a run.
     pub fn open(folder: &Path, events: usize) -> Self {
         let mut lines = JsonLines::shared(&folder.join(WORK)).ok();
         let mut logged = Logged::default();

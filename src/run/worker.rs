@@ -44,7 +44,7 @@ impl Worker {
                         super::fault::perhaps();
                         match evaluator.evaluate(&job, &cancel, &mut progress) {
                             Ok((outcome, work)) => (Ok(outcome), work),
-                            Err(error) => (Err(error), evaluator.spent_in_vain()),
+                            Err(error) => (Err(error), evaluator.wasted_work()),
                         }
                     }));
                     let (answer, work) = answer.unwrap_or_else(|panic| {

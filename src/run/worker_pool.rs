@@ -82,7 +82,8 @@ impl WorkerPool {
         self.slots.get(number).is_some_and(|m| m.does(job))
     }
 
-    /// Has the evaluators do what is wanted, most urgent first, and cancels what is wanted no more. True when one began.
+    /// Has the evaluators do what is wanted, most urgent first, and cancels what is wanted no more.
+    /// True when one began.
     pub fn assign(&mut self, wanted: &[Request]) -> bool {
         for running in self.slots.iter().filter_map(|m| m.running.as_ref()) {
             if !wanted.iter().any(|r| r.job == running.request.job) {

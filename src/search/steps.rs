@@ -1,5 +1,5 @@
-//! The steps of a search in its phases: baseline, start, smallest widths, the plan's strategies, each confirmed,
-//! and the test.
+//! The steps of a search in its phases: baseline, start, smallest widths, the plan's strategies,
+//! each confirmed, and the test.
 
 use super::engine::Engine;
 use super::phase::{After, Phase};

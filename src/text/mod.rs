@@ -1,4 +1,5 @@
-//! Events, numbers and terms as text: for the log of the interface, for headless lines, for reports.
+//! Events, numbers and terms as text: for the log of the interface, for headless lines, for
+//! reports.
 #![forbid(unsafe_code)]
 
 mod commands;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Bytes in three or four digits, so that a step of the search shows: `812 B`, `4.41 KiB`, `136.2 KiB`.
+/// Bytes in three or four digits, so that a step of the search shows: `812 B`, `4.41 KiB`,
+/// `136.2 KiB`.
 pub fn bytes(bytes: u64) -> String {
     if bytes < 1000 {
         return format!("{bytes} B");

@@ -23,8 +23,8 @@ use super::record::spikes;
 use super::{Device, Model, TorchError};
 use crate::data::{ImageSet, Splits};
 use crate::evaluate::{
-    Caches, Cancel, EvaluateError, Evaluator, Job, Outcome, Prober, Progress, Question, Split,
-    Tricks, Work,
+    Caches, Cancel, EvaluateError, Evaluator, Job, Optimizations, Outcome, Prober, Progress,
+    Question, Split, Work,
 };
 use crate::network::Graph;
 use crate::quant::Allocation;
@@ -41,7 +41,7 @@ pub struct TorchOptions {
     /// for all of them.
     pub others: usize,
     /// The optimizations.
-    pub tricks: Tricks,
+    pub optimizations: Optimizations,
     /// Bytes of the caches: at most a quarter for quantized weights, the rest for values inside the
     /// network.
     pub cache_memory: u64,
@@ -117,10 +117,10 @@ impl TorchEvaluator {
             takes(graph, images.frames(), images.shape())?;
         }
         share_heap();
-        let tricks = options.tricks;
+        let optimizations = options.optimizations;
         let network = Compiled::new(model, Kind::Float, device)?;
         let wanted = Fit {
-            cache: match tricks.weight_cache || tricks.prefix_cache {
+            cache: match optimizations.weight_cache || optimizations.prefix_cache {
                 true => options.cache_memory,
                 false => 0,
             },
@@ -141,14 +141,14 @@ impl TorchEvaluator {
                 "proxy images: {proxies} instead of {asked}: the float network's spikes on more would not fit"
             ));
         }
-        let for_weights = if tricks.weight_cache {
+        let for_weights = if optimizations.weight_cache {
             fit.cache / 4
         } else {
             0
         };
         let network = network
-            .with_static_stem(tricks.static_stem)
-            .with_integer_kernels(tricks.integer_kernels)
+            .with_static_stem(optimizations.static_stem)
+            .with_integer_kernels(optimizations.integer_kernels)
             .with_weight_cache(for_weights);
         // Weights that do not fit are an error here and not in the middle of a run.
         network.executor(&float(network.graph()))?;
@@ -157,7 +157,7 @@ impl TorchEvaluator {
             threads: (fit.threads / (1 + options.others)).max(1),
             proxies,
             notes,
-            values: (tricks.prefix_cache && fit.cache > 0).then(|| {
+            values: (optimizations.prefix_cache && fit.cache > 0).then(|| {
                 let budget = fit.cache - fit.cache / 4;
                 Arc::new(Values::new(network.graph(), network.plan(), budget))
             }),
@@ -270,7 +270,7 @@ impl Evaluator for TorchEvaluator {
     }
 
     fn caches(&self) -> Caches {
-        let weights = self.options.tricks.weight_cache;
+        let weights = self.options.optimizations.weight_cache;
         Caches {
             values: self.values.as_ref().map(|values| values.usage()),
             weights: weights.then(|| self.network.weight_cache()),
@@ -281,7 +281,7 @@ impl Evaluator for TorchEvaluator {
         self.notes.clone()
     }
 
-    fn spent_in_vain(&mut self) -> Work {
+    fn wasted_work(&mut self) -> Work {
         self.work()
     }
 

@@ -18,8 +18,8 @@ pub(super) enum Source {
     /// A layer's accumulator.
     Layer {
         layer: LayerId,
-        /// What the numbers it reads count ([`Node::scale`](crate::network::Node::scale)), unless it
-        /// is 1.
+        /// What the numbers it reads count ([`Node::scale`](crate::network::Node::scale)), unless
+        /// it is 1.
         unit: Option<f64>,
     },
     /// The sum, mean or product of two values.

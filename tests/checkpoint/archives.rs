@@ -54,7 +54,8 @@ fn entry_of(zip: &[u8], name: &str) -> usize {
 
 #[test]
 fn files_that_overlap_do_not_add_up() {
-    // A hundred storages at one place: a small file of 400 KiB of numbers, and of as much as one likes.
+    // A hundred storages at one place: a small file of 400 KiB of numbers, and of as much as one
+    // likes.
     let numbers = f32s(&[0.5; 1024]);
     let mut pickle = Pickle::new().raw(b"}(");
     for i in 100..200 {

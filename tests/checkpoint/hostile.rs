@@ -1,4 +1,5 @@
-//! Files made to do harm, and good ones that were damaged: always a plain error, quickly and in little memory.
+//! Files made to do harm, and good ones that were damaged: always a plain error, quickly and in
+//! little memory.
 
 use std::fs;
 

@@ -102,7 +102,8 @@ fn the_authors_networks_are_recognised() {
     }
 }
 
-/// What is assumed where the tensors do not tell is what the shipped profiles say of the published networks.
+/// What is assumed where the tensors do not tell is what the shipped profiles say of the published
+/// networks.
 #[test]
 fn assumptions_are_those_of_the_shipped_profiles() {
     for (name, text) in SHIPPED.iter().filter(|(name, _)| *name != "reference") {
@@ -327,7 +328,8 @@ fn foreign_tensors_are_called_foreign() {
     );
 }
 
-/// The published file of `sdt-v3` of 83M holds tensors of a branch that cannot run, of shapes that fit no branch.
+/// The published file of `sdt-v3` of 83M holds tensors of a branch that cannot run, of shapes that
+/// fit no branch.
 #[test]
 fn shapes_of_unused_tensors_do_not_matter() {
     let mut odd = whole(&graph(SMALL));

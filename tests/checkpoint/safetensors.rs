@@ -426,8 +426,8 @@ proptest! {
         let _ = checkpoint::from_bytes(&with_header(&format!("{{{header}"), 16), "random");
     }
 
-    /// Damage in the header of a good file, and anywhere else: an error or a state dict whose tensors are
-    /// as large as their shapes say; never a panic.
+    /// Damage in the header of a good file, and anywhere else: an error or a state dict whose
+    /// tensors are as large as their shapes say; never a panic.
     #[test]
     fn damaged_files_never_panic(
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),

@@ -54,7 +54,8 @@ fn a_script_steers_at_the_same_moment_whatever_the_threads() {
     let refused = of_type(&all, "command_refused");
     assert_eq!(refused.len(), 1);
     assert!(refused[0]["why"].as_str().expect("words").contains("999"));
-    // The first one comes before any answer, the others behind the event they wait for, before the next answer.
+    // The first one comes before any answer, the others behind the event they wait for, before the
+    // next answer.
     let answers = |from: u64, to: u64| {
         let between = |l: &&Value| l["seq"].as_u64().is_some_and(|s| from < s && s < to);
         let answer = |l: &&Value| ANSWERS.iter().any(|a| l["type"] == *a) && l["cached"] != true;

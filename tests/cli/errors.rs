@@ -4,7 +4,8 @@ mod rules;
 
 use crate::common::demo::{Demo, first_items};
 
-/// Runs a headless search of the small demo with overrides, which must fail with 1, and returns the message.
+/// Runs a headless search of the small demo with overrides, which must fail with 1, and returns the
+/// message.
 fn refused(demo: &Demo, set: &[&str]) -> String {
     let mut arguments = vec!["search", "small.toml", "--headless", "--run-dir", "run"];
     set.iter().for_each(|s| arguments.extend(["--set", s]));

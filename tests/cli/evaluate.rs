@@ -1,5 +1,6 @@
-//! `evaluate` by the real binary on real samples: CIFAR-10 records and a folder of photographs, with the weights of the
-//! authors' fixtures (which are random: what is checked is that every number is the network's on these very images).
+//! `evaluate` by the real binary on real samples: CIFAR-10 records and a folder of photographs,
+//! with the weights of the authors' fixtures (which are random: what is checked is that every
+//! number is the network's on these very images).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -79,8 +80,8 @@ impl Home {
         Profile::load(&self.profile).unwrap()
     }
 
-    /// What `predict` answers to all images of a set as one batch: how many are right, and whether the class is among
-    /// the five largest logits.
+    /// What `predict` answers to all images of a set as one batch: how many are right, and whether
+    /// the class is among the five largest logits.
     fn predicted(&self, set: &ImageSet, bits: u8) -> (usize, usize) {
         let profile = self.profile();
         let graph = profile.graph();

@@ -180,7 +180,8 @@ fn inspect_shows_the_layers_and_checks_the_checkpoint() {
     assert_eq!(object["checkpoint_fits"], true);
     assert_eq!(object["layers"].as_array().unwrap().len(), 32);
 
-    // Weights of another network are an error, weights that are not there a note: the table needs none.
+    // Weights of another network are an error, weights that are not there a note: the table needs
+    // none.
     home.demo(&["model.embed_dims=128"], "wide.toml");
     let told = home.run(&["inspect", "wide.toml"]);
     assert_eq!(told.code, 1);

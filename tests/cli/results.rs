@@ -76,7 +76,7 @@ fn no_question_is_computed_twice_and_no_journal_shows_it() {
     let total = |f: &Value| asked.iter().map(|a| number(f, a)).sum::<u64>();
     assert_eq!(total(&with), total(&without));
 
-    // Without tricks there is no memory either.
+    // Without optimizations there is no memory either.
     let levels = [
         "--set",
         "search.levels=[\"network\"]",

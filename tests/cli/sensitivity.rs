@@ -120,7 +120,8 @@ fn both_curves_and_the_interaction_also_after_a_kill_and_in_a_report() {
         assert!(table.contains(part), "{part}: {table}");
     }
 
-    // A report of a search of the same network, images and quantizer holds the curves; of another one it does not.
+    // A report of a search of the same network, images and quantizer holds the curves; of another
+    // one it does not.
     let search = |bits: &'static str, folder: &'static str| {
         demo.expect(
             0,

@@ -1,4 +1,5 @@
-//! The interface of the real binary on the real evaluator, as a person uses it, in a pseudo terminal.
+//! The interface of the real binary on the real evaluator, as a person uses it, in a pseudo
+//! terminal.
 
 use crate::common::demo::Demo;
 use crate::common::terminal::Terminal;
@@ -13,7 +14,8 @@ fn start(demo: &Demo, arguments: &[&str]) -> Terminal {
     Terminal::start(command)
 }
 
-/// The same with an evaluator that panics at a job; only a program with debug assertions has such faults.
+/// The same with an evaluator that panics at a job; only a program with debug assertions has such
+/// faults.
 #[cfg(debug_assertions)]
 fn start_with_a_fault(demo: &Demo, job: u32) -> Terminal {
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_aq4svit"));

@@ -1,5 +1,5 @@
-//! A small version of the demo in a folder of its own: its trained network with the first images of each class pool, as
-//! IDX files, so that whole searches by the real binary take seconds.
+//! A small version of the demo in a folder of its own: its trained network with the first images of
+//! each class pool, as IDX files, so that whole searches by the real binary take seconds.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Runs an engine on a landscape, with verdicts of single allocations forced, and checks what always holds.
+//! Runs an engine on a landscape, with verdicts of single allocations forced, and checks what
+//! always holds.
 
 use aq4svit::evaluate::{
     Cancel, CorrectBits, Evaluator, Job, Landscape, Outcome, Question, Split, Verdict,
@@ -157,7 +158,8 @@ impl Driver {
         }
     }
 
-    /// Answers questions to the end of the search, going on where it is paused, and checks what always holds.
+    /// Answers questions to the end of the search, going on where it is paused, and checks what
+    /// always holds.
     pub fn finish(&mut self) {
         for steps in 0.. {
             assert!(steps < 20_000, "the search does not end");
@@ -231,7 +233,8 @@ impl Driver {
         }
     }
 
-    /// A search that ends by itself leaves nothing unconfirmed, and gives up only when the largest width fails.
+    /// A search that ends by itself leaves nothing unconfirmed, and gives up only when the largest
+    /// width fails.
     fn check_end(&self) {
         let tree = self.tree();
         match tree.incumbent {

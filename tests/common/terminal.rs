@@ -117,7 +117,8 @@ impl Terminal {
         self.child.process_id().expect("it runs")
     }
 
-    /// Takes the terminal away, as closing its window does, waits for the end and returns the exit code.
+    /// Takes the terminal away, as closing its window does, waits for the end and returns the exit
+    /// code.
     pub fn close(self) -> u32 {
         let Terminal {
             mut child,
@@ -140,7 +141,8 @@ impl Terminal {
         }
     }
 
-    /// Waits for the end; the terminal must be as it was before. Returns the exit code and the screen.
+    /// Waits for the end; the terminal must be as it was before. Returns the exit code and the
+    /// screen.
     pub fn end(&mut self) -> (u32, String) {
         let begin = Instant::now();
         let status = loop {

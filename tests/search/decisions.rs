@@ -66,7 +66,8 @@ fn beam_and_allocate_come_nearer_to_the_optimum_than_greedy() {
     );
 }
 
-/// Four layers without the luck of a sample, and the fewest bytes that meet the constraint on the whole search split.
+/// Four layers without the luck of a sample, and the fewest bytes that meet the constraint on the
+/// whole search split.
 fn with_optimum(settings: &Settings, seed: u64) -> (Landscape, u64) {
     let layers = settings.space.layers.len();
     let landscape = Landscape::new(seed, layers, 16, 800, 300);
@@ -584,7 +585,8 @@ fn another_name_of_the_profile_and_other_words_change_nothing() {
     assert!(engine.is_finished());
 }
 
-/// The incumbent's bytes and the smallest that a base could become, at every closing of a group for that reason.
+/// The incumbent's bytes and the smallest that a base could become, at every closing of a group for
+/// that reason.
 fn closings(events: &[Event], why: CloseReason) -> Vec<(Tree, CandidateId)> {
     let mut tree = Tree::default();
     let mut found = Vec::new();

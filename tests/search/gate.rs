@@ -1,4 +1,5 @@
-//! The evidence of the gate: what it counts, that nothing else decides, and that people are never held back.
+//! The evidence of the gate: what it counts, that nothing else decides, and that people are never
+//! held back.
 
 use crate::common::driver::Driver;
 use crate::common::landscape::{LAYERS, landscape, settings, width};
@@ -186,9 +187,10 @@ fn steering() -> impl Strategy<Value = (usize, Command)> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
-    /// Whatever the gate is like and whatever it decided before: from the moment a person asks for a candidate it is
-    /// not held back any more, and it is judged (a constraint changed later may leave its verdict open again). And a candidate that was held back counts once, however often the gate
-    /// had to decide on it.
+    /// Whatever the gate is like and whatever it decided before: from the moment a person asks for
+    /// a candidate it is not held back any more, and it is judged (a constraint changed later may
+    /// leave its verdict open again). And a candidate that was held back counts once, however often
+    /// the gate had to decide on it.
     #[test]
     fn what_a_person_asks_for_is_never_held_back(
         seed in 0u64..1000,

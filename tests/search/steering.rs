@@ -1,4 +1,5 @@
-//! Steering the search on synthetic landscapes: commands at any moment, and what holds whatever they are.
+//! Steering the search on synthetic landscapes: commands at any moment, and what holds whatever
+//! they are.
 
 use crate::common::driver::{Driver, Forced};
 use crate::common::landscape::{
@@ -400,7 +401,8 @@ fn pruning_the_base_in_the_last_confirmation_or_the_test_goes_on_elsewhere() {
 
 #[test]
 fn a_refuted_manual_child_gives_way_to_the_base_before_it() {
-    // A child of the start, made by hand when the search is at 6 bits, passes screening only; all of its kind fail.
+    // A child of the start, made by hand when the search is at 6 bits, passes screening only; all
+    // of its kind fail.
     let odd = |a: &Allocation| match a.0[0] == width(2) {
         true if *a == stages(2, 8) => Some(Forced::Refuted),
         true => Some(Forced::Fails),
@@ -739,7 +741,8 @@ fn commands() -> impl Generator<Value = Command> {
             pattern: pattern.into()
         }),
         prop::sample::select(vec![0.0, 0.5, 1.0, 2.0, 4.0, 100.0]).prop_map(to_drop),
-        // The highest accuracy within a budget, in the middle of another search or with another budget.
+        // The highest accuracy within a budget, in the middle of another search or with another
+        // budget.
         (1u64..9).prop_map(|n| Command::Constrain {
             change: ConstraintChange {
                 max_accuracy_drop: Some(AccuracyDrop::Any),
@@ -783,7 +786,8 @@ fn ties() -> impl Generator<Value = Vec<Tie>> {
     ])
 }
 
-/// When a command is given: so many answers after the start, before the end of the unsteered search, or in between.
+/// When a command is given: so many answers after the start, before the end of the unsteered
+/// search, or in between.
 #[derive(Clone, Debug)]
 enum When {
     Early(usize),
@@ -802,8 +806,9 @@ fn when() -> impl Generator<Value = When> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
-    /// Whatever people command and whenever: the search ends, pruned candidates are not evaluated, the incumbent meets
-    /// the constraint and the pins, and the journal replays to the same state from any point.
+    /// Whatever people command and whenever: the search ends, pruned candidates are not evaluated,
+    /// the incumbent meets the constraint and the pins, and the journal replays to the same state
+    /// from any point.
     #[test]
     fn steering_keeps_the_invariants_and_replays(
         seed in 0u64..1000,
@@ -817,7 +822,8 @@ proptest! {
         cut in 0.0f64..1.0,
     ) {
         let mut settings = settings_for(strategy);
-        // At a coarser level than layers a tie may not join groups: a profile that says so is refused.
+        // At a coarser level than layers a tie may not join groups: a profile that says so is
+        // refused.
         if strategy != Strategy::Exhaustive {
             settings.space.ties = tied;
         }
@@ -879,8 +885,9 @@ proptest! {
         prop_assert_eq!(resumed.tree(), driver.tree());
     }
 
-    /// Several evaluators at work, answers in any order and also to what is wanted no more, commands in between: one
-    /// evaluator that gets the same commands at the same places of the journal writes the same journal.
+    /// Several evaluators at work, answers in any order and also to what is wanted no more,
+    /// commands in between: one evaluator that gets the same commands at the same places of the
+    /// journal writes the same journal.
     #[test]
     fn several_workers_decide_as_one(
         seed in 0u64..1000,

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use aq4svit::checkpoint;
 use aq4svit::data::{self, DataConfig, Splits};
 use aq4svit::evaluate::{
-    BINS, Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Prober, Progress, Question,
-    Split, StopRule, Tricks, Work,
+    BINS, Cancel, CorrectBits, EvaluateError, Evaluator, Job, Optimizations, Outcome, Prober,
+    Progress, Question, Split, StopRule, Work,
 };
 use aq4svit::network::{Architecture, Layout, ModelConfig, Op};
 use aq4svit::profile::Profile;
@@ -41,26 +41,34 @@ fn demo() -> &'static (Model, Arc<Splits>) {
 }
 
 fn evaluator(threads: usize, plain: bool) -> TorchEvaluator {
-    let tricks = if plain { Tricks::NONE } else { Tricks::ALL };
-    with_tricks(threads, tricks, 64 << 20)
+    let optimizations = if plain {
+        Optimizations::NONE
+    } else {
+        Optimizations::ALL
+    };
+    with_optimizations(threads, optimizations, 64 << 20)
 }
 
 /// One that runs everything that is asked.
 fn forgetful(threads: usize) -> TorchEvaluator {
-    let tricks = Tricks {
+    let optimizations = Optimizations {
         prefix_cache: false,
-        ..Tricks::ALL
+        ..Optimizations::ALL
     };
-    with_tricks(threads, tricks, 64 << 20)
+    with_optimizations(threads, optimizations, 64 << 20)
 }
 
-fn with_tricks(threads: usize, tricks: Tricks, cache_memory: u64) -> TorchEvaluator {
-    with_proxies(threads, tricks, cache_memory, 13)
+fn with_optimizations(
+    threads: usize,
+    optimizations: Optimizations,
+    cache_memory: u64,
+) -> TorchEvaluator {
+    with_proxies(threads, optimizations, cache_memory, 13)
 }
 
 fn with_proxies(
     threads: usize,
-    tricks: Tricks,
+    optimizations: Optimizations,
     cache_memory: u64,
     proxy_images: usize,
 ) -> TorchEvaluator {
@@ -69,7 +77,7 @@ fn with_proxies(
         device: "cpu".to_owned(),
         threads: Some(threads),
         others: 0,
-        tricks,
+        optimizations,
         cache_memory,
         proxy_images,
     };
@@ -289,13 +297,13 @@ fn cancelling_is_answered_at_the_next_batch() {
         assert_eq!(answer, Err(EvaluateError::Cancelled));
         assert!(last > 0 && last < 200);
         // What was done is told, and told once.
-        let spent = evaluator.spent_in_vain();
+        let spent = evaluator.wasted_work();
         assert!(spent.images >= last as u64 && spent.images < 200);
         assert_eq!(spent.layer_forwards, spent.images * layers() as u64);
-        assert_eq!(evaluator.spent_in_vain(), Work::default());
+        assert_eq!(evaluator.wasted_work(), Work::default());
         let answer = evaluator.evaluate(&job, &cancel, &mut |_| panic!("no batch may run"));
         assert_eq!(answer, Err(EvaluateError::Cancelled));
-        assert_eq!(evaluator.spent_in_vain(), Work::default());
+        assert_eq!(evaluator.wasted_work(), Work::default());
         // And it still works.
         let again = evaluator.evaluate(&job, &Cancel::default(), &mut |_| ());
         assert!(again.is_ok());
@@ -323,7 +331,8 @@ fn drift_is_zero_for_float_and_grows_as_widths_shrink() {
     assert!(0.0 < eight && eight < 0.05 && eight < three && three < 1.0);
 }
 
-/// What is measured beside the drift costs no layer, is the same in every mode, and leaves the drift as it is.
+/// What is measured beside the drift costs no layer, is the same in every mode, and leaves the
+/// drift as it is.
 #[test]
 fn proxies_are_the_same_in_every_mode_and_cost_no_layer() {
     let allocations = [uniform(4), mixed(), uniform(32), uniform(4)];
@@ -331,9 +340,9 @@ fn proxies_are_the_same_in_every_mode_and_cost_no_layer() {
         let ask = |a: &Allocation| ask(evaluator, a, Question::Drift);
         allocations.iter().map(ask).collect()
     };
-    let plain = answers(&mut with_tricks(1, Tricks::NONE, 0));
+    let plain = answers(&mut with_optimizations(1, Optimizations::NONE, 0));
     for (threads, cache) in [(2, 300_000), (3, 1 << 30)] {
-        let found = answers(&mut with_tricks(threads, Tricks::ALL, cache));
+        let found = answers(&mut with_optimizations(threads, Optimizations::ALL, cache));
         for ((a, _), (b, _)) in found.iter().zip(&plain) {
             assert_eq!(a, b, "{threads} threads, {cache} bytes");
         }
@@ -346,7 +355,7 @@ fn proxies_are_the_same_in_every_mode_and_cost_no_layer() {
         (500, false),
         (13, true),
     ] {
-        let found = answers(&mut with_proxies(2, Tricks::NONE, 0, images));
+        let found = answers(&mut with_proxies(2, Optimizations::NONE, 0, images));
         for ((a, work), (b, plain_work)) in found.iter().zip(&plain) {
             assert_eq!(work, plain_work, "{images}");
             let (
@@ -478,8 +487,8 @@ fn what_cannot_be_answered_is_an_error() {
     }
 }
 
-/// The authors' QKFormer lets a state run on from image to image: batches of 32 in the split's order, the last one as
-/// short as it is, are part of the result, whatever is asked for.
+/// The authors' QKFormer lets a state run on from image to image: batches of 32 in the split's
+/// order, the last one as short as it is, are part of the result, whatever is asked for.
 #[test]
 fn a_batch_leak_has_fixed_batches() {
     let profile = Profile::load(&root().join("profiles/demo.toml")).unwrap();
@@ -657,7 +666,8 @@ fn statistics_count_what_the_network_does() {
     );
 }
 
-/// Whatever was asked before, whatever may be kept, whoever runs: the answers of an evaluator that keeps nothing.
+/// Whatever was asked before, whatever may be kept, whoever runs: the answers of an evaluator that
+/// keeps nothing.
 #[test]
 fn what_is_kept_changes_no_answer() {
     let steps = [
@@ -680,15 +690,15 @@ fn what_is_kept_changes_no_answer() {
         })
     };
     // Where a question begins is no matter of what is kept.
-    let without = Tricks {
+    let without = Optimizations {
         stored_bits: true,
-        ..Tricks::NONE
+        ..Optimizations::NONE
     };
-    let mut plain = with_tricks(2, without, 0);
+    let mut plain = with_optimizations(2, without, 0);
     let expected: Vec<_> = walk().map(|(a, q)| ask(&mut plain, &a, q)).collect();
     let all: u64 = expected.iter().map(|(_, work)| work.layer_forwards).sum();
     for (threads, budget) in [(1, 0), (2, 300_000), (2, 4 << 20), (3, 1 << 30)] {
-        let mut keeping = with_tricks(threads, Tricks::ALL, budget);
+        let mut keeping = with_optimizations(threads, Optimizations::ALL, budget);
         let found: Vec<_> = walk().map(|(a, q)| ask(&mut keeping, &a, q)).collect();
         for ((a, _), (b, _)) in found.iter().zip(&expected) {
             assert_eq!(a, b, "{budget} bytes");
@@ -704,8 +714,8 @@ fn what_is_kept_changes_no_answer() {
     }
 }
 
-/// Histograms count every potential once; their spikes are those of the statistics, and with every trick off they are
-/// the same but for rounding at the edges of bins.
+/// Histograms count every potential once; their spikes are those of the statistics, and with every
+/// optimization off they are the same but for rounding at the edges of bins.
 #[test]
 fn potentials_are_counted_once_and_spike_where_the_statistics_say() {
     let (model, splits) = demo();

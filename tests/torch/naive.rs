@@ -1,4 +1,5 @@
-//! `predict` against plain loops over the graph's definition: random networks of other sizes than the fixtures.
+//! `predict` against plain loops over the graph's definition: random networks of other sizes than
+//! the fixtures.
 
 use aq4svit::checkpoint::{StateDict, TensorData};
 use aq4svit::data::{self, DataConfig, Splits};
@@ -269,8 +270,8 @@ impl Naive<'_> {
         (self.numbers(format!("{}.weight", layer.name)), bias)
     }
 
-    /// The dense kernel of a RepConv chain: what it answers to one input of 1 at one place, less what it answers to
-    /// nothing.
+    /// The dense kernel of a RepConv chain: what it answers to one input of 1 at one place, less
+    /// what it answers to nothing.
     fn merged(&self, layer: &Layer) -> (Vec<f64>, Vec<f64>) {
         let c = layer.channels();
         let chain = RepConv::of(&layer.name);
@@ -620,8 +621,9 @@ fn splits(config: &ModelConfig, shape: Shape, random: &mut Random) -> Splits {
     data::load(&data, folder.path(), config).unwrap()
 }
 
-/// Flips of spikes and levels, output divergence and weight error, counted one by one on the first three of five images.
-/// (Plain loops compute in f64, so that a potential next to its threshold may fall on the other side.)
+/// Flips of spikes and levels, output divergence and weight error, counted one by one on the first
+/// three of five images. (Plain loops compute in f64, so that a potential next to its threshold may
+/// fall on the other side.)
 #[test]
 fn proxies_are_those_of_plain_loops() {
     const PROXIES: usize = 3;

@@ -1,5 +1,5 @@
-//! `predict` against the authors' own code: tiny networks of every family run in Python (`tests/fixtures`), and what
-//! follows from them.
+//! `predict` against the authors' own code: tiny networks of every family run in Python
+//! (`tests/fixtures`), and what follows from them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -186,8 +186,9 @@ fn single_precision_agrees_with_the_authors_code() {
     }
 }
 
-/// The authors' code gave no fixtures of these. Theirs were made by a forward pass in Python (float64) that was written
-/// from the authors' code by itself and shares nothing with this program.
+/// The authors' code gave no fixtures of these. Theirs were made by a forward pass in Python
+/// (float64) that was written from the authors' code by itself and shares nothing with this
+/// program.
 #[test]
 fn event_layouts_and_the_large_sdt_v3_agree_with_an_independent_forward_pass() {
     for name in [

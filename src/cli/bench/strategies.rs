@@ -96,7 +96,8 @@ struct Row {
     figures: Figures<u64>,
 }
 
-/// The means of a strategy over the seeds, as a line of JSON; a figure that one seed lacks has no mean.
+/// The means of a strategy over the seeds, as a line of JSON; a figure that one seed lacks has no
+/// mean.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename = "strategy_mean")]
 struct Mean {

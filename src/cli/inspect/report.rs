@@ -63,8 +63,8 @@ pub struct Inspection {
     pub dead: Vec<String>,
 }
 
-/// The memory of a network with RepConv chains, every layer at one bit-width: as they are stored, and each merged into one
-/// dense 3x3 convolution (`model.merge_repconv`).
+/// The memory of a network with RepConv chains, every layer at one bit-width: as they are stored,
+/// and each merged into one dense 3x3 convolution (`model.merge_repconv`).
 #[derive(Debug, Serialize)]
 pub struct RepConvChains {
     /// True when the profile merges them.

@@ -10,8 +10,8 @@ use crate::text::table::columns;
 /// The columns of the narrow table.
 const NARROW: usize = 80;
 
-/// The inspection as text. The narrow form has at most 80 columns: names within their block, rounded numbers, as many
-/// bit-widths as fit.
+/// The inspection as text. The narrow form has at most 80 columns: names within their block,
+/// rounded numbers, as many bit-widths as fit.
 pub fn text(report: &Inspection, wide: bool) -> String {
     let mut out = String::new();
     header(&mut out, report);
@@ -58,7 +58,8 @@ fn header(out: &mut String, report: &Inspection) {
     let _ = writeln!(out, "checkpoint: {checkpoint}");
 }
 
-/// The bit-widths whose columns fit into the narrow table: float goes first, then from the middle of the menu.
+/// The bit-widths whose columns fit into the narrow table: float goes first, then from the middle
+/// of the menu.
 fn fitting(report: &Inspection) -> Vec<BitWidth> {
     let mut widths = report.widths.clone();
     let too_wide = |widths: &[BitWidth]| {

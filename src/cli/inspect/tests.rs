@@ -82,7 +82,8 @@ fn merging_repconv_is_shown_in_bytes() {
         assert!(line.ends_with("float"), "{line}");
     }
     assert!(!kept.repconv.as_ref().unwrap().merged && merged.repconv.as_ref().unwrap().merged);
-    // Six blocks of 256 channels and two of 360, four chains each: 9 C^2 weights instead of 2 C^2 + 9 C.
+    // Six blocks of 256 channels and two of 360, four chains each: 9 C^2 weights instead of 2 C^2 +
+    // 9 C.
     let [dense, chain] = [|c: u64| 9 * c * c, |c: u64| 2 * c * c + 9 * c];
     let more = 24 * (dense(256) - chain(256)) + 8 * (dense(360) - chain(360));
     assert_eq!(merged.weights - kept.weights, more);

@@ -46,7 +46,8 @@ impl fmt::Display for Confirmed {
     }
 }
 
-/// Evaluates the float network and the answer on the run's whole search split; none when interrupted.
+/// Evaluates the float network and the answer on the run's whole search split; none when
+/// interrupted.
 pub(super) fn confirm(
     summary: &Summary,
     solution: &Solution,

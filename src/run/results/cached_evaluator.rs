@@ -40,8 +40,8 @@ impl Stores {
     }
 }
 
-/// Answers from [`Stores`] where they know, and asks another evaluator otherwise. What is answered without it costs
-/// nothing and is [`Provenance::EarlierRun`].
+/// Answers from [`Stores`] where they know, and asks another evaluator otherwise. What is answered
+/// without it costs nothing and is [`Provenance::EarlierRun`].
 pub struct CachedEvaluator {
     inner: Box<dyn Evaluator>,
     stores: Stores,
@@ -162,8 +162,8 @@ impl Evaluator for CachedEvaluator {
         self.inner.prober()
     }
 
-    fn spent_in_vain(&mut self) -> Work {
-        self.inner.spent_in_vain()
+    fn wasted_work(&mut self) -> Work {
+        self.inner.wasted_work()
     }
 }
 
@@ -220,7 +220,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever was asked before, in this run or an earlier one: the answers are those of the evaluator alone.
+        /// Whatever was asked before, in this run or an earlier one: the answers are those of the
+        /// evaluator alone.
         #[test]
         fn no_answer_changes(
             jobs in prop::collection::vec(

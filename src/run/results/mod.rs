@@ -1,8 +1,9 @@
-//! Answers of earlier runs: the same question about the same network and images is never computed twice.
+//! Answers of earlier runs: the same question about the same network and images is never computed
+//! twice.
 //!
-//! An answer is a function of its job and of what the evaluator was made with. So answers are kept by content: one file
-//! for each network, quantizer, arithmetic and split ([`Contexts`]), one line for each answer ([`Store`]). [`CachedEvaluator`]
-//! puts that before any evaluator.
+//! An answer is a function of its job and of what the evaluator was made with. So answers are kept
+//! by content: one file for each network, quantizer, arithmetic and split ([`Contexts`]), one line
+//! for each answer ([`Store`]). [`CachedEvaluator`] puts that before any evaluator.
 
 mod cached_evaluator;
 mod hash;
@@ -35,7 +36,8 @@ pub struct Contents {
 }
 
 impl Contexts {
-    /// The contexts of some contents, computed with the given arithmetic ([`crate::evaluate::Evaluator::numerics`]).
+    /// The contexts of some contents, computed with the given arithmetic
+    /// ([`crate::evaluate::Evaluator::numerics`]).
     pub fn new(contents: Contents, numerics: &str) -> Self {
         let Contents { network, images } = contents;
         let [calibration, search, test] = images;

@@ -1,7 +1,8 @@
-//! A file of answers, append-only: each line a check sum and a record. Several programs may use it at once.
+//! A file of answers, append-only: each line a check sum and a record. Several programs may use it
+//! at once.
 //!
-//! A line that is torn or damaged is passed over; what it said is computed again. Nothing that goes wrong with the file
-//! is an error: without it the same answers are computed.
+//! A line that is torn or damaged is passed over; what it said is computed again. Nothing that goes
+//! wrong with the file is an error: without it the same answers are computed.
 
 use std::collections::HashMap;
 use std::fs;
@@ -77,7 +78,8 @@ impl Store {
         self.known(allocation, |k| k.drift.is_some())?.drift.clone()
     }
 
-    /// Which of the split's first images are classified correctly: at least `wanted` of them, or as many as are known.
+    /// Which of the split's first images are classified correctly: at least `wanted` of them, or as
+    /// many as are known.
     pub fn correct(&mut self, allocation: &Allocation, wanted: usize) -> CorrectBits {
         let known = self.known(allocation, |k| k.correct.len() >= wanted);
         known.map(|k| k.correct.clone()).unwrap_or_default()
@@ -145,7 +147,8 @@ fn parse(line: &[u8]) -> Option<Record> {
         .flatten()
 }
 
-/// Leaves the newer lines of a file, at most so many bytes. A program that has it open goes on with the old one.
+/// Leaves the newer lines of a file, at most so many bytes. A program that has it open goes on with
+/// the old one.
 fn shorten(path: &Path, to: u64) {
     let Ok(bytes) = fs::read(path) else { return };
     let from = bytes

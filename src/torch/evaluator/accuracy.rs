@@ -23,14 +23,14 @@ impl TorchEvaluator {
         let total = wanted.len();
         // Without stored results the images before are run again, unreported.
         let first = wanted.start;
-        let from = match self.options.tricks.stored_bits || wanted.is_empty() {
+        let from = match self.options.optimizations.stored_bits || wanted.is_empty() {
             true => first,
             false => 0,
         };
         let classes = self.network.graph().classes;
         let mut bits = CorrectBits::new();
         let mut decided = stop.and_then(|s| s.decided(&bits));
-        let early_stop = self.options.tricks.early_stop;
+        let early_stop = self.options.optimizations.early_stop;
         let stops = |decided: Option<Decided>| decided.is_some_and(|d| early_stop || !d.certain);
         if stops(decided) {
             return Ok(bits);

@@ -10,8 +10,8 @@
 //! 3. `views.rs`: its name in `Pane` (and `Pane::ALL`), and its place in the layouts of a view.
 //!
 //! A new view of existing panes touches `views.rs` only: its name in `View`, and a row of the table
-//! with its key, its help and its layouts. What a pane shows is computed from the model; only a pane
-//! that keeps more than a cursor adds a field to `model.rs`.
+//! with its key, its help and its layouts. What a pane shows is computed from the model; only a
+//! pane that keeps more than a cursor adds a field to `model.rs`.
 
 mod allocation;
 mod component;

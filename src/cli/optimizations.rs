@@ -1,11 +1,11 @@
 //! `--plain` and the switches of the optimizations, on every command that runs a search.
 
-use crate::evaluate::Tricks;
+use crate::evaluate::Optimizations;
 use crate::profile::parse_size;
 
 /// The optimizations to turn off.
 #[derive(Debug, clap::Args)]
-pub(crate) struct TrickArgs {
+pub(crate) struct OptimizationArgs {
     /// Turn all optimizations off: same decisions, slower (implies --no-result-cache)
     #[arg(long)]
     pub plain: bool,
@@ -32,10 +32,10 @@ pub(crate) struct TrickArgs {
     pub cache_memory: u64,
 }
 
-impl TrickArgs {
-    pub fn tricks(&self) -> Tricks {
+impl OptimizationArgs {
+    pub fn optimizations(&self) -> Optimizations {
         let on = |off: bool| !off && !self.plain;
-        Tricks {
+        Optimizations {
             prefix_cache: on(self.no_prefix_cache),
             weight_cache: on(self.no_weight_cache),
             static_stem: on(self.no_static_stem),
@@ -60,7 +60,7 @@ mod tests {
     #[derive(Parser)]
     struct Only {
         #[command(flatten)]
-        args: TrickArgs,
+        args: OptimizationArgs,
     }
 
     #[test]
@@ -68,13 +68,13 @@ mod tests {
         let of = |args: &[&str]| {
             let args = std::iter::once("test").chain(args.iter().copied());
             let only = Only::try_parse_from(args).expect("good flags");
-            (only.args.tricks(), only.args.cache_memory)
+            (only.args.optimizations(), only.args.cache_memory)
         };
-        assert_eq!(of(&[]), (Tricks::ALL, CACHE_MEMORY));
-        assert_eq!(of(&["--plain"]).0, Tricks::NONE);
-        let no_stop = Tricks {
+        assert_eq!(of(&[]), (Optimizations::ALL, CACHE_MEMORY));
+        assert_eq!(of(&["--plain"]).0, Optimizations::NONE);
+        let no_stop = Optimizations {
             early_stop: false,
-            ..Tricks::ALL
+            ..Optimizations::ALL
         };
         assert_eq!(of(&["--no-early-stop"]).0, no_stop);
         let all = [
@@ -84,9 +84,9 @@ mod tests {
             "--no-integer-kernels",
             "--no-stored-bits",
         ];
-        let only_stop = Tricks {
+        let only_stop = Optimizations {
             early_stop: true,
-            ..Tricks::NONE
+            ..Optimizations::NONE
         };
         assert_eq!(of(&all).0, only_stop);
         assert_eq!(of(&["--cache-memory", "1.5 MiB"]).1, 3 << 19);
