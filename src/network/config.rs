@@ -1,17 +1,19 @@
 //! The `[model]` section: which family and which sizes.
 //!
-//! In a profile it is one flat table ([`table`]); here a family has exactly the sizes that its networks have.
+//! In a profile it is one flat table ([`section`]); here a family has exactly the sizes that its networks have.
 
 mod check;
-mod table;
+mod keys;
+mod section;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Graph;
 pub(super) use check::{check_depths, check_max_spike, check_strides};
-pub use table::{ModelKey, Presence};
+pub(super) use keys::COMMON_KEYS;
+pub use keys::{MODEL_KEYS, ModelKey, ModelKeyKind};
+pub(super) use section::{Section, foreign, missing, wrong};
 
 /// A model family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,16 +48,19 @@ impl Family {
         Family::SdtV3,
     ];
 
+    /// The names, as profiles write them, in the same order.
+    pub const NAMES: [&'static str; 6] = [
+        "spikformer",
+        "spikingformer",
+        "qkformer",
+        "sdt-v1",
+        "sdt-v2",
+        "sdt-v3",
+    ];
+
     /// The name, as profiles write it.
     pub fn name(self) -> &'static str {
-        match self {
-            Family::Spikformer => "spikformer",
-            Family::Spikingformer => "spikingformer",
-            Family::QkFormer => "qkformer",
-            Family::SdtV1 => "sdt-v1",
-            Family::SdtV2 => "sdt-v2",
-            Family::SdtV3 => "sdt-v3",
-        }
+        Self::NAMES[self as usize]
     }
 }
 
@@ -177,7 +182,7 @@ pub enum Architecture {
 
 /// A model's family and sizes: everything that its graph depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "table::ModelTable", into = "table::ModelTable")]
+#[serde(try_from = "Section", into = "Section")]
 pub struct ModelConfig {
     /// The family with the sizes of its own.
     pub architecture: Architecture,
@@ -246,14 +251,6 @@ pub const MAX_PARAMETERS: u64 = 1 << 32;
 pub(super) const MAX_MACS: u64 = 1 << 52;
 
 impl ModelConfig {
-    /// Builds the family's graph with all shapes inferred.
-    ///
-    /// # Errors
-    /// [`ModelError`] names the size that does not fit.
-    pub fn graph(&self) -> Result<Graph, ModelError> {
-        super::families::build(self)
-    }
-
     /// The family.
     pub fn family(&self) -> Family {
         match self.architecture {

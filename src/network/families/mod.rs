@@ -1,8 +1,9 @@
-//! One file per family; each only builds a graph.
+//! One file per family: the keys of its `[model]`, and its graph.
 
 mod parts;
 mod pyramid;
 mod qkformer;
+mod schema;
 mod sdt_v1;
 mod sdt_v2;
 mod sdt_v3;
@@ -11,11 +12,17 @@ mod spikingformer;
 
 use super::{Architecture, Graph, ModelConfig, ModelError};
 
-/// Builds the graph of a configuration.
-///
-/// # Errors
-/// [`ModelError`] names the size that does not fit.
-pub fn build(config: &ModelConfig) -> Result<Graph, ModelError> {
+impl ModelConfig {
+    /// Builds the family's graph with all shapes inferred.
+    ///
+    /// # Errors
+    /// [`ModelError`] names the size that does not fit.
+    pub fn graph(&self) -> Result<Graph, ModelError> {
+        build(self)
+    }
+}
+
+fn build(config: &ModelConfig) -> Result<Graph, ModelError> {
     config.check()?;
     match config.architecture {
         Architecture::Spikformer {

@@ -8,8 +8,25 @@
 
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_depths;
-use super::super::{BlockLayout, Graph, Layout, ModelConfig, ModelError, NodeId};
+use super::super::{
+    Architecture, BlockLayout, Family, Graph, Layout, ModelConfig, ModelError, NodeId,
+};
 use super::parts::{self, Mlp, SelfAttention};
+use super::schema::{self, Schema};
+
+/// The keys of `[model]`.
+pub(super) const SCHEMA: Schema = Schema {
+    required: &["layout", "depths"],
+    optional: &["batch_leak", "tau"],
+    read: |section| {
+        Ok(Architecture::QkFormer {
+            layout: schema::layout(section, 2.0)?,
+            embed_dims: section.width(Family::QkFormer)?,
+            depths: section.required("depths")?,
+            batch_leak: section.flag("batch_leak")?,
+        })
+    },
+};
 
 /// Builds the graph.
 pub(super) fn build(

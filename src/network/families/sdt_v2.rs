@@ -8,12 +8,33 @@
 
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_strides;
-use super::super::{BlockLayout, Graph, ModelConfig, ModelError, NodeId, RepConv, WeightSource};
+use super::super::{
+    Architecture, BlockLayout, Family, Graph, ModelConfig, ModelError, NodeId, RepConv,
+    WeightSource,
+};
 use super::parts::{self, Mlp};
 use super::pyramid::Pyramid;
+use super::schema::{self, Schema};
 
 /// The membrane time constant of every neuron.
 const TAU: f64 = 2.0;
+
+/// The keys of `[model]`.
+pub(super) const SCHEMA: Schema = Schema {
+    required: &[],
+    optional: &["layout", "strides", "kd", "merge_repconv"],
+    read: |section| {
+        schema::only_imagenet(section, Family::SdtV2)?;
+        Ok(Architecture::SdtV2 {
+            embed_dims: section.widths()?,
+            strides: section
+                .list("strides", "downsampling")?
+                .unwrap_or([2, 2, 2, 2, 1]),
+            kd: section.flag("kd")?,
+            merge_repconv: section.flag("merge_repconv")?,
+        })
+    },
+};
 
 /// Builds the graph.
 pub(super) fn build(

@@ -11,11 +11,51 @@
 //!   integers. This is kept as it is.
 
 use super::super::builder::{Conv, Form, GraphBuilder};
-use super::super::config::{check_depths, check_max_spike, check_strides};
-use super::super::{BlockLayout, Graph, Halves, ModelConfig, ModelError, Neuron, NodeId};
+use super::super::config::{Section, check_depths, check_max_spike, check_strides, foreign};
+use super::super::{
+    Architecture, BlockLayout, Family, Graph, Halves, ModelConfig, ModelError, Neuron, NodeId,
+};
 use super::parts;
 use super::pyramid::Pyramid;
+use super::schema::{self, Schema};
 use super::sdt_v2::check_widths;
+
+/// The keys of `[model]`.
+pub(super) const SCHEMA: Schema = Schema {
+    required: &[],
+    optional: &["layout", "size", "strides", "max_spike", "depths", "kd"],
+    read,
+};
+
+fn read(section: &Section) -> Result<Architecture, ModelError> {
+    schema::only_imagenet(section, Family::SdtV3)?;
+    let max_spike = section.whole("max_spike")?.map_or(4, |n| n as u64);
+    if section.text("size")? == Some("large") {
+        return Ok(Architecture::SdtV3Large {
+            embed_dims: section.widths()?,
+            strides: section.list("strides", "downsampling")?.unwrap_or([2; 4]),
+            depths: section.whole("depths")?.unwrap_or(12),
+            kd: section.flag("kd")?,
+            max_spike,
+        });
+    }
+    for (key, given) in [
+        ("depths", section.whole("depths")?.is_some()),
+        ("kd", section.flag("kd")?),
+    ] {
+        if given {
+            let why = "of family sdt-v3 only size = \"large\" has it";
+            return Err(foreign(key, why.to_owned()));
+        }
+    }
+    Ok(Architecture::SdtV3Base {
+        embed_dims: section.widths()?,
+        strides: section
+            .list("strides", "downsampling")?
+            .unwrap_or([2, 2, 2, 2, 1]),
+        max_spike,
+    })
+}
 
 /// Builds `Model_Base`.
 pub(super) fn build_base(

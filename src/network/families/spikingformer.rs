@@ -6,8 +6,24 @@
 
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_depths;
-use super::super::{BlockLayout, Graph, Layout, ModelConfig, ModelError, NodeId};
+use super::super::{
+    Architecture, BlockLayout, Family, Graph, Layout, ModelConfig, ModelError, NodeId,
+};
 use super::parts::{self, Mlp, SelfAttention};
+use super::schema::{self, Schema};
+
+/// The keys of `[model]`.
+pub(super) const SCHEMA: Schema = Schema {
+    required: &["layout", "depths"],
+    optional: &["tau"],
+    read: |section| {
+        Ok(Architecture::Spikingformer {
+            layout: schema::layout(section, 1.5)?,
+            embed_dims: section.width(Family::Spikingformer)?,
+            depths: section.required("depths")?,
+        })
+    },
+};
 
 /// Builds the graph.
 pub(super) fn build(

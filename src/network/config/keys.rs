@@ -1,0 +1,87 @@
+//! The keys of `[model]`: their order and the values that each takes. Which of them a family has is said in its file.
+
+use super::Family;
+
+/// The widest embedding.
+const MAX_WIDTH: u64 = 16_384;
+
+/// The values that a key takes; bounds are included.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ModelKeyKind {
+    /// A whole number.
+    Whole(u64, u64),
+    /// A list of whole numbers.
+    List(u64, u64),
+    /// A whole number or a list of them.
+    WholeOrList(u64, u64),
+    /// A number.
+    Number(f64, f64),
+    /// True or false.
+    Flag,
+    /// A string.
+    Text,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+/// A key of `[model]` beside `checkpoint`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ModelKey {
+    /// The name.
+    pub name: &'static str,
+    /// The values that it takes.
+    pub kind: ModelKeyKind,
+}
+
+const fn key(name: &'static str, kind: ModelKeyKind) -> ModelKey {
+    ModelKey { name, kind }
+}
+
+/// Every key, in the order in which profiles write them.
+pub const MODEL_KEYS: [ModelKey; 18] = [
+    key("family", ModelKeyKind::Choice(&Family::NAMES)),
+    key(
+        "layout",
+        ModelKeyKind::Choice(&["cifar", "imagenet", "dvs"]),
+    ),
+    key("image_size", ModelKeyKind::Whole(1, 4096)),
+    key("in_channels", ModelKeyKind::Whole(1, 4096)),
+    key("num_classes", ModelKeyKind::Whole(1, 1_000_000)),
+    key("embed_dims", ModelKeyKind::WholeOrList(1, MAX_WIDTH)),
+    key("num_heads", ModelKeyKind::Whole(1, MAX_WIDTH)),
+    key("mlp_ratio", ModelKeyKind::Whole(1, 64)),
+    key("depths", ModelKeyKind::Whole(1, 256)),
+    key("time_steps", ModelKeyKind::Whole(1, 1024)),
+    key("pooling", ModelKeyKind::Text),
+    key("strides", ModelKeyKind::List(1, 16)),
+    key("kd", ModelKeyKind::Flag),
+    key("merge_repconv", ModelKeyKind::Flag),
+    key("size", ModelKeyKind::Choice(&["base", "large"])),
+    key("max_spike", ModelKeyKind::Whole(1, 255)),
+    key("batch_leak", ModelKeyKind::Flag),
+    key("tau", ModelKeyKind::Number(1.0, 1e6)),
+];
+
+/// Keys that every family must have.
+pub(in crate::network) const COMMON_KEYS: [&str; 7] = [
+    "image_size",
+    "in_channels",
+    "num_classes",
+    "embed_dims",
+    "num_heads",
+    "mlp_ratio",
+    "time_steps",
+];
+
+/// The bounds of a whole number, or of each in a list.
+pub(super) fn bounds(name: &str) -> (u64, u64) {
+    let kind = MODEL_KEYS.iter().find(|k| k.name == name).map(|k| k.kind);
+    match kind {
+        Some(
+            ModelKeyKind::Whole(least, most)
+            | ModelKeyKind::List(least, most)
+            | ModelKeyKind::WholeOrList(least, most),
+        ) => (least, most),
+        _ => (0, u64::MAX),
+    }
+}
