@@ -37,8 +37,8 @@ pub(super) fn shapes(tensors: &impl Tensors) -> Shapes {
     floats.collect()
 }
 
-/// An error that tells what to do, unless nothing differs, or only shapes of tensors that are never used and tell
-/// nothing of the network either.
+/// An error that tells what to do, unless nothing differs, or only shapes of tensors that are never
+/// used and tell nothing of the network either.
 ///
 /// # Errors
 /// [`CheckpointError::Mismatch`].

@@ -100,7 +100,8 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// Adds a tensor; a leading `module.` of its key (left by PyTorch's data-parallel wrapper) is stripped.
+    /// Adds a tensor; a leading `module.` of its key (left by PyTorch's data-parallel wrapper) is
+    /// stripped.
     ///
     /// # Errors
     /// What is wrong with it, in words.

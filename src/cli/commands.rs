@@ -77,7 +77,8 @@ impl fmt::Display for Complaint {
 }
 
 impl CommandArgs {
-    /// What the file holds now, what is wrong with it, and a thread that reads on. Without `--commands` both are empty.
+    /// The script with the commands in the file now, the errors of its lines, and a thread that reads on. Both are empty
+    /// without `--commands`.
     ///
     /// # Errors
     /// When there is no such file, or it cannot be read.
@@ -171,7 +172,7 @@ impl Lines {
         }
     }
 
-    /// Takes what is appended to a file, line by line, for ever.
+    /// Reads the lines appended to a file until the program ends.
     fn follow(&mut self, mut source: impl BufRead) -> io::Result<()> {
         let mut line = Vec::new();
         loop {
@@ -191,7 +192,7 @@ impl Lines {
     }
 
     /// # Errors
-    /// When nobody listens any more.
+    /// When the receiver is gone.
     fn take(&mut self, line: &[u8], whole: bool) -> io::Result<()> {
         self.number += 1;
         let parsed = match (whole, std::str::from_utf8(line)) {

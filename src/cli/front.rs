@@ -72,7 +72,7 @@ impl RunArgs {
 pub(crate) enum Front {
     /// In the terminal interface.
     Interactive,
-    /// As lines for people.
+    /// As lines of text.
     Lines,
     /// As lines of JSON.
     Json,

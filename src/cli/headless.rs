@@ -51,7 +51,7 @@ pub(crate) fn watch(
             bail!("{why}\nwhat was computed is safe: continue with `aq4svit resume {name}`")
         }
         Ended::Interrupted => "interrupted",
-        Ended::Unread => "nobody reads the output any more",
+        Ended::Unread => "the reader of the output is gone",
     };
     note(&format!(
         "{why}; everything so far is safe: continue with `aq4svit resume {name}`"
@@ -62,7 +62,7 @@ pub(crate) fn watch(
 enum Ended {
     Finished,
     Interrupted,
-    /// Nobody reads what is printed.
+    /// The reader of the output is gone.
     Unread,
     Failed(String),
 }
@@ -119,7 +119,7 @@ impl Watcher {
         }
     }
 
-    /// Says what is wrong with a line of commands: to people on standard error, to programs in the stream, too.
+    /// Reports an error of a line of commands: as text on standard error, and in the stream of JSON.
     fn complain(&self, complaint: &Complaint) -> Result<Reader> {
         self.bar.suspend(|| note(&complaint.to_string()));
         match self.json {

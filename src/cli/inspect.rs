@@ -1,4 +1,4 @@
-//! `aq4svit inspect PROFILE|CHECKPOINT`: what a network is made of and what it costs.
+//! `aq4svit inspect PROFILE|CHECKPOINT`: the layers of a network and their costs.
 
 mod bare;
 mod report;
@@ -45,7 +45,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     inspect_profile(args, &library)
 }
 
-/// The checkpoint that is meant instead of a profile, by its name's ending.
+/// The checkpoint that an argument names instead of a profile, by its extension.
 pub(super) fn bare_checkpoint(target: &str) -> Option<Checkpoint> {
     if let Some(name) = target.strip_prefix("builtin:") {
         return Some(Checkpoint::Builtin(name.to_owned()));
@@ -58,8 +58,8 @@ pub(super) fn bare_checkpoint(target: &str) -> Option<Checkpoint> {
 
 fn inspect_profile(args: &Args, library: &Library) -> Result<ExitCode> {
     let resolved = library.resolve(&args.target, &args.set.overrides()?)?;
-    let graph = resolved.profile.graph()?;
-    // The table needs no weights; weights that are there must be the network's.
+    let graph = resolved.profile.graph();
+    // The table needs no weights; weights that exist must be the network's.
     let checked = resolved
         .profile
         .checkpoint
@@ -104,7 +104,7 @@ fn inspect_bare(args: &Args, library: &Library, checkpoint: &Checkpoint) -> Resu
         return Ok(ExitCode::SUCCESS);
     };
     let resolved = library.with_model(None, only, checkpoint, &overrides)?;
-    let graph = resolved.profile.graph()?;
+    let graph = resolved.profile.graph();
     let checked = contents.read_for(&graph);
     let report = report::Inspection::of(&resolved, &graph, checked.is_ok());
     print(&match args.json {
@@ -133,7 +133,7 @@ fn inspect_bare(args: &Args, library: &Library, checkpoint: &Checkpoint) -> Resu
     Ok(ExitCode::SUCCESS)
 }
 
-/// The tensors of a checkpoint of which it is not known what network it is, and each that it may be.
+/// The tensors of a checkpoint of an unknown network, and the networks that it may be.
 fn undecided(
     bare: &bare::Bare,
     recognition: &Recognition,

@@ -15,7 +15,7 @@ use crate::profile::{Library, Paths, Save};
 use crate::run::{self, EvaluatorOptions, Handle, PROFILE, Summary};
 use crate::tui::{self, Ends, Outcome, SaveError, Session};
 
-/// Shows a run until the person leaves or it ends; then says what came of it.
+/// Shows a run until the user leaves or it ends; then prints its outcome.
 pub(crate) fn watch(
     handle: Handle,
     options: &EvaluatorOptions,

@@ -71,7 +71,7 @@ struct Lines {
 }
 
 impl Lines {
-    /// False when nobody reads any more.
+    /// Adds a line; false when the reader is gone.
     fn add(&mut self, line: &impl Serialize) -> Result<bool> {
         self.text += &(serde_json::to_string(line)? + "\n");
         Ok(!self.json || offer_json(line)? == Reader::There)
@@ -159,7 +159,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// All points; none where that was interrupted, or nobody reads any more.
+/// The measurements of all points; none after an interruption or when the reader is gone.
 fn measure(
     measuring: &mut Measuring<'_>,
     points: &[Point],

@@ -1,4 +1,4 @@
-//! Signals as messages.
+//! The signals of the process as messages.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +12,8 @@ use super::{INTERRUPTED, output};
 use crate::evaluate::Cancel;
 use crate::tui::Signal;
 
-/// SIGINT, SIGTERM and SIGHUP of this process. Until somebody watches, each of them ends the process with 130, whatever
-/// it is busy with: there is nothing yet to be wound up.
+/// The signals SIGINT, SIGTERM and SIGHUP of this process. Until they are watched, each ends the process with 130 at
+/// once, because there is nothing to clean up yet.
 #[derive(Debug)]
 pub(crate) struct Signals {
     watched: Arc<AtomicBool>,

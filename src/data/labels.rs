@@ -1,5 +1,6 @@
-//! Files that tell classes: `name class` a line (tabs, commas or spaces; further columns are ignored), or one class a
-//! line in the order of the sorted images, as some copies of ILSVRC's validation labels have it.
+//! Files that tell classes: `name class` a line (tabs, commas or spaces; further columns are
+//! ignored), or one class a line in the order of the sorted images, as some copies of ILSVRC's
+//! validation labels have it.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -77,7 +78,8 @@ impl LabelFile {
         }
     }
 
-    /// The class numbers of what is there, checked against the model's classes. `name` tells what a class was of.
+    /// The class numbers of what is there, checked against the model's classes. `name` tells what a
+    /// class was of.
     pub(super) fn numbers<'a>(
         &self,
         given: &[Class],
@@ -157,7 +159,8 @@ fn clean(text: &str) -> &str {
     text.trim().trim_matches('"')
 }
 
-/// The columns of a line. With spaces alone the class is the last one, so that names may have spaces.
+/// The columns of a line. With spaces alone the class is the last one, so that names may have
+/// spaces.
 fn columns(line: &str) -> (&str, Option<&str>) {
     for separator in ['\t', ','] {
         if let Some((name, rest)) = line.split_once(separator) {

@@ -1,10 +1,11 @@
 //! The `[model]` section: which family and which sizes.
 //!
-//! In a profile it is one flat table ([`section`]); here a family has exactly the sizes that its networks have.
+//! In a profile it is one flat table ([`table`]); here a family has exactly the sizes that its
+//! networks have.
 
 mod check;
 mod keys;
-mod section;
+mod table;
 
 use std::fmt;
 
@@ -13,7 +14,8 @@ use serde::{Deserialize, Serialize};
 pub(super) use check::{check_depths, check_max_spike, check_strides};
 pub(super) use keys::COMMON_KEYS;
 pub use keys::{MODEL_KEYS, ModelKey, ModelKeyKind};
-pub(super) use section::{Section, foreign, missing, wrong};
+pub(crate) use table::ModelTable;
+pub(super) use table::{foreign, missing, wrong};
 
 /// A model family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -102,7 +104,7 @@ impl Layout {
     }
 }
 
-/// A family with the sizes of its own.
+/// A family with its sizes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Architecture {
     /// Spikformer.
@@ -131,7 +133,8 @@ pub enum Architecture {
         embed_dims: usize,
         /// Blocks in all; the last stage has what the others leave of them.
         depths: usize,
-        /// Whether the last stage's `proj_lif` runs on from image to image of a batch, as in the authors' code.
+        /// Whether the last stage's `proj_lif` runs on from image to image of a batch, as in the
+        /// authors' code.
         batch_leak: bool,
     },
     /// Spike-driven Transformer.
@@ -142,7 +145,8 @@ pub enum Architecture {
         depths: usize,
         /// Which of the embedding's four convolutions are followed by a pooling.
         pooling: [bool; 4],
-        /// The authors' `dvs_mode` (frames, eroding attention) with this membrane time constant; none for images.
+        /// The authors' `dvs_mode` (frames, eroding attention) with this membrane time constant;
+        /// none for images.
         dvs: Option<f64>,
     },
     /// Spike-driven Transformer V2 (Meta-SpikeFormer).
@@ -182,9 +186,9 @@ pub enum Architecture {
 
 /// A model's family and sizes: everything that its graph depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Section", into = "Section")]
+#[serde(try_from = "ModelTable", into = "ModelTable")]
 pub struct ModelConfig {
-    /// The family with the sizes of its own.
+    /// The family with its sizes.
     pub architecture: Architecture,
     /// Input rows and columns in pixels.
     pub image_size: usize,
@@ -245,6 +249,18 @@ pub enum ModelError {
     },
 }
 
+impl ModelError {
+    /// The key in `[model]` to look at; none where several sizes are wrong together.
+    pub fn key(&self) -> Option<&'static str> {
+        match self {
+            ModelError::Size { key, .. }
+            | ModelError::Missing { key, .. }
+            | ModelError::Foreign { key, .. } => Some(key),
+            ModelError::TooLarge { .. } => None,
+        }
+    }
+}
+
 /// The most parameters a network may have: 16 GiB of them in f32.
 pub const MAX_PARAMETERS: u64 = 1 << 32;
 /// The most multiply-accumulates one image may take; far beyond what could be evaluated.
@@ -263,7 +279,8 @@ impl ModelConfig {
         }
     }
 
-    /// The layout, of families that publish several. The image code of `sdt-v1` is one for all images.
+    /// The layout, of families that publish several. The image code of `sdt-v1` is one for all
+    /// images.
     pub fn layout(&self) -> Option<Layout> {
         match self.architecture {
             Architecture::Spikformer { layout, .. }
@@ -274,7 +291,8 @@ impl ModelConfig {
         }
     }
 
-    /// Frames that the network reads: the time steps of an event-camera layout; none where it reads one image.
+    /// Frames that the network reads: the time steps of an event-camera layout; none where it reads
+    /// one image.
     pub fn frames(&self) -> Option<usize> {
         let dvs = matches!(self.layout(), Some(Layout::Dvs { .. }));
         dvs.then_some(self.time_steps)

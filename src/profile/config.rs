@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::strategies::Strategy;
+
 /// `[published]`: what the authors of a network say of it. Nothing is computed from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -26,36 +28,6 @@ pub enum Level {
     Block,
     /// One layer at a time.
     Layer,
-}
-
-/// The search strategy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Strategy {
-    /// Hierarchical greedy search.
-    #[default]
-    Greedy,
-    /// Hierarchical beam search: the best few allocations go on at every step.
-    Beam,
-    /// The exact optimum of what the drifts of single groups predict, brought to the truth.
-    Allocate,
-    /// Every allocation in the order of its bytes: the true optimum of a small space.
-    Exhaustive,
-    /// Allocations drawn at random: a baseline.
-    Random,
-}
-
-/// One part of a search; each ends with a confirmation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Lowering the groups of a level.
-    Level(Level),
-    /// Allocating by what the drifts of single groups of the finest level predict.
-    Allocate,
-    /// Trying every allocation of the finest level's groups.
-    Enumerate,
-    /// Drawing allocations of the finest level's groups at random.
-    Draw,
 }
 
 /// When a screening may stop early.
@@ -110,7 +82,7 @@ pub struct SearchConfig {
     /// Sequential: largest probability that a screening takes what does not meet it.
     #[serde(skip_serializing_if = "is_usual_error")]
     pub beta: f64,
-    /// Sequential: so many points around the largest drop `alpha` and `beta` do not speak of.
+    /// Sequential: half-width of the indifference zone around the largest drop, in points.
     #[serde(skip_serializing_if = "is_usual_indifference")]
     pub indifference: f64,
     /// Key of everything that is drawn (the audit share, random allocations).
@@ -143,24 +115,6 @@ impl Default for SearchConfig {
 }
 
 impl SearchConfig {
-    /// What the search does after the start is judged, in order.
-    pub fn plan(&self) -> Vec<Stage> {
-        let levels = self.levels.iter().copied().map(Stage::Level);
-        match self.strategy {
-            Strategy::Beam if self.beam() > 1 => levels.chain([Stage::Allocate]).collect(),
-            Strategy::Beam | Strategy::Greedy => levels.collect(),
-            Strategy::Allocate => vec![Stage::Allocate],
-            Strategy::Exhaustive => vec![Stage::Enumerate],
-            Strategy::Random => vec![Stage::Draw],
-        }
-    }
-
-    /// True where accepted moves form one line from the start to the base, level by level.
-    pub fn follows_a_line(&self) -> bool {
-        let is_level = |stage: &Stage| matches!(stage, Stage::Level(_));
-        self.plan().iter().all(is_level)
-    }
-
     /// Allocations that go on at every step: the beam's width, 1 for the other strategies.
     pub fn beam(&self) -> usize {
         match self.strategy {
@@ -197,9 +151,10 @@ pub struct GateConfig {
     pub warm_up: usize,
     /// Share of held-back candidates that are evaluated anyway.
     pub audit: f64,
-    /// Calibration images on which spikes and class probabilities are compared with the float network's. No decision
-    /// depends on it.
-    // Left out where it is the default, so that fingerprints of earlier versions' runs stay what they were.
+    /// Calibration images on which spikes and class probabilities are compared with the float
+    /// network's. No decision depends on it.
+    // Left out where it is the default, so that fingerprints of earlier versions' runs stay what
+    // they were.
     #[serde(skip_serializing_if = "is_default_proxy_images")]
     pub proxy_images: usize,
 }

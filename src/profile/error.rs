@@ -4,13 +4,12 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::pins::PinError;
-use super::ties::TieError;
+use super::rules::{PinError, TieError};
 use crate::network::ModelError;
 
 /// Where a profile's setting stands: a line of its file, or the `--set` that gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum SourceLocation {
     /// A file (or the name of a shipped profile), and the line where known.
     Line {
         /// The file.
@@ -22,15 +21,15 @@ pub enum Place {
     Override(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Line {
+            SourceLocation::Line {
                 origin,
                 line: Some(line),
             } => write!(f, "{}:{line}", origin.display()),
-            Place::Line { origin, line: None } => write!(f, "{}", origin.display()),
-            Place::Override(text) => write!(f, "--set {text}"),
+            SourceLocation::Line { origin, line: None } => write!(f, "{}", origin.display()),
+            SourceLocation::Override(text) => write!(f, "--set {text}"),
         }
     }
 }
@@ -59,7 +58,7 @@ pub enum ProfileError {
     #[error("{place}, column {column}: {message}\n    {text}")]
     Syntax {
         /// Where.
-        place: Place,
+        place: SourceLocation,
         /// The column, counted from 1 in characters.
         column: usize,
         /// What is wrong.
@@ -71,7 +70,7 @@ pub enum ProfileError {
     #[error("{place}: unknown {key}{hint}")]
     UnknownKey {
         /// Where.
-        place: Place,
+        place: SourceLocation,
         /// The key and its table, as in ``key `scren` in [search]``.
         key: String,
         /// The nearest known keys, as the end of the sentence.
@@ -81,7 +80,7 @@ pub enum ProfileError {
     #[error("{place}: {key} = {found}: {expected}")]
     Value {
         /// Where.
-        place: Place,
+        place: SourceLocation,
         /// The dotted key.
         key: String,
         /// The value as it stands there.
@@ -93,7 +92,7 @@ pub enum ProfileError {
     #[error("{place}: {message}")]
     Section {
         /// Where.
-        place: Place,
+        place: SourceLocation,
         /// What is wrong.
         message: String,
     },
@@ -101,21 +100,11 @@ pub enum ProfileError {
     #[error("{place}: {key} is missing: {expected}")]
     Missing {
         /// The file, and the line of the table where there is one.
-        place: Place,
+        place: SourceLocation,
         /// The dotted key.
         key: String,
         /// What it must be.
         expected: String,
-    },
-    /// Part of the format, but not yet of this program.
-    #[error("{place}: {what} is not supported by this version yet{instead}")]
-    Unsupported {
-        /// Where.
-        place: Place,
-        /// The key and value.
-        what: String,
-        /// What to use meanwhile, as the end of the sentence.
-        instead: String,
     },
     /// A `--set` that is no `key=value`, or cannot be applied.
     #[error("--set {text}: {why}")]
@@ -129,7 +118,7 @@ pub enum ProfileError {
     #[error("{place}: [bits] names a layer \"{name}\" that the network does not have{hint}")]
     NoLayer {
         /// Where.
-        place: Place,
+        place: SourceLocation,
         /// The name.
         name: String,
         /// The nearest layers, as the end of the sentence.
@@ -139,7 +128,7 @@ pub enum ProfileError {
     #[error("{place}: {source}")]
     Pins {
         /// Where.
-        place: Place,
+        place: SourceLocation,
         /// Why.
         source: Box<PinError>,
     },
@@ -147,7 +136,7 @@ pub enum ProfileError {
     #[error("{place}: {source}")]
     Ties {
         /// Where.
-        place: Place,
+        place: SourceLocation,
         /// Why.
         source: Box<TieError>,
     },
@@ -155,7 +144,7 @@ pub enum ProfileError {
     #[error("{place}: {source}")]
     Model {
         /// Where.
-        place: Place,
+        place: SourceLocation,
         /// Why.
         source: ModelError,
     },

@@ -71,8 +71,8 @@ pub(crate) fn absolute(folder: &Path, path: &Path) -> PathBuf {
     clean
 }
 
-/// How a profile in `folder` names an absolute path: relative for a file below the folder, so that both can be moved
-/// together, else as it is.
+/// How a profile in `folder` names an absolute path: relative for a file below the folder, so that
+/// both can be moved together, else as it is.
 pub(crate) fn relative(folder: &Path, path: &Path) -> PathBuf {
     path.strip_prefix(folder).unwrap_or(path).to_owned()
 }

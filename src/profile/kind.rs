@@ -1,9 +1,10 @@
-//! What values of a profile may be: kinds, their check, and their description for people.
+//! The kinds of a profile's values: their check and their description in errors.
 
 use toml_edit::Item;
 
 use super::constraint::AccuracyDrop;
 use super::size;
+use crate::network::ModelKeyKind;
 use crate::quant::BitWidth;
 
 /// What a value must be.
@@ -49,10 +50,25 @@ pub(crate) enum Kind {
     Target,
 }
 
+impl Kind {
+    /// The kind of a key of `[model]`.
+    pub(super) fn of_model(kind: ModelKeyKind) -> Self {
+        match kind {
+            ModelKeyKind::Whole(least, most) => Kind::Whole(least.into(), most.into()),
+            ModelKeyKind::List(least, most) => Kind::Wholes(least.into(), most.into()),
+            ModelKeyKind::WholeOrList(least, most) => Kind::WholeOrMany(least.into(), most.into()),
+            ModelKeyKind::Number(least, most) => Kind::Number(least, most),
+            ModelKeyKind::Flag => Kind::Flag,
+            ModelKeyKind::Text => Kind::Text,
+            ModelKeyKind::Choice(words) => Kind::Choice(words),
+        }
+    }
+}
+
 /// A whole number of this size or more is as good as unlimited: messages leave it out.
 pub(super) const MANY: i64 = 1 << 31;
 
-/// A value as a person wrote it, on one line and not too long.
+/// A value as written in the file, on one line and shortened.
 pub(crate) fn shown(item: &Item) -> String {
     let text = match item {
         Item::Value(value) => value.clone().decorated("", "").to_string(),
@@ -66,7 +82,7 @@ pub(crate) fn shown(item: &Item) -> String {
     }
 }
 
-/// What a value of a kind must be, as a person reads it.
+/// The description of a kind, as the end of an error message.
 pub(crate) fn expected(kind: Kind) -> String {
     let words = |words: &[&str]| {
         let quoted: Vec<String> = words.iter().map(|w| format!("\"{w}\"")).collect();

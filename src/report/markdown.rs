@@ -122,7 +122,7 @@ impl Report {
         writeln!(
             f,
             "- Strategy: {}, levels {}, seed {}; screening on {} images, {}.",
-            text::strategy(search.strategy),
+            search.strategy.name(),
             levels.join(", "),
             search.seed,
             count(search.screen as u64),

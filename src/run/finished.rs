@@ -9,7 +9,7 @@ use super::Totals;
 use super::open::BEST;
 use crate::evaluate::percent;
 use crate::quant::{Allocation, BitWidth, saving_percent};
-use crate::search::{Counters, GateEvidence, Miss, StopReason, Tree};
+use crate::search::{ClosestInfeasible, Counters, GateEvidence, StopReason, Tree};
 
 /// The result of a search. Accuracies in percent, counters over the whole run, resumes included.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,7 +61,7 @@ pub struct Finished {
     met: bool,
     /// What came nearest, where nothing met the constraint.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub nearest: Vec<Miss>,
+    pub nearest: Vec<ClosestInfeasible>,
     /// The profile that holds the result; none where nothing was confirmed.
     pub profile: Option<PathBuf>,
 }
@@ -148,7 +148,7 @@ impl Finished {
             met: incumbent.is_some(),
             nearest: match incumbent {
                 Some(_) => Vec::new(),
-                None => tree.nearest_misses(),
+                None => tree.closest_infeasible(),
             },
             profile: incumbent.map(|_| std::path::absolute(&best).unwrap_or(best)),
         })

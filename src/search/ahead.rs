@@ -1,7 +1,9 @@
-//! Looking ahead: what will probably be asked next, so that several evaluators have something to do.
+//! Looking ahead: what will probably be asked next, so that several evaluators have something to
+//! do.
 //!
-//! A copy of the engine goes on with guessed answers, and what it asks on its way is offered. Guesses decide what is
-//! computed ahead of time, never what is decided: an answer counts when the search itself comes to its question.
+//! A copy of the engine goes on with guessed answers, and what it asks on its way is offered.
+//! Guesses decide what is computed ahead of time, never what is decided: an answer counts when the
+//! search itself comes to its question.
 
 use std::collections::HashSet;
 
@@ -10,7 +12,8 @@ use super::engine::{Ask, Engine, Request};
 use crate::evaluate::{CorrectBits, Outcome, Question, Split};
 use crate::quant::Allocation;
 
-/// Guesses for each question that is offered: of some that the copy comes to, the truth cannot be asked yet.
+/// Guesses for each question that is offered: of some that the copy comes to, the truth cannot be
+/// asked yet.
 const GUESSES: usize = 4;
 
 /// What a question takes for granted.
@@ -47,7 +50,8 @@ impl Guessed {
 }
 
 impl Engine {
-    /// At most `most` questions, the one that is waited for first, then in the order in which they will probably come.
+    /// At most `most` questions, the one that is waited for first, then in the order in which they
+    /// will probably come.
     pub(super) fn ahead(&self, most: usize) -> Vec<Request> {
         let mut copy = self.clone();
         copy.hold = None;
@@ -81,8 +85,8 @@ impl Engine {
         (here.allocation == request.job.allocation).then_some(here.id)
     }
 
-    /// A measured drift adds nothing, so that what is measured next is screened next; a screening fails, unless the
-    /// gate sees a better chance; a confirmation succeeds.
+    /// A measured drift adds nothing, so that what is measured next is screened next; a screening
+    /// fails, unless the gate sees a better chance; a confirmation succeeds.
     fn guess(&self, ask: Ask, request: &Request) -> Outcome {
         let all = |right: bool| {
             let images = match request.job.question {

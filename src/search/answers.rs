@@ -1,7 +1,7 @@
 //! Questions and answers: the job that answers a question, and what an answer is committed as.
 
 use super::engine::{Ask, Engine, Kind, Request};
-use super::known::{Bar, Drift, Needed};
+use super::measurements::{Drift, Needed};
 use super::{Candidate, CandidateId, Event, Judgement};
 use crate::evaluate::{CorrectBits, Job, Outcome, Question, Split, StopRule, Verdict};
 use crate::quant::{Allocation, BitWidth};
@@ -57,23 +57,11 @@ impl Engine {
         candidate: CandidateId,
     ) -> Option<Result<(Judgement, CorrectBits), Needed>> {
         let allocation = &self.tree.get(candidate)?.allocation;
-        let bar = match ask {
-            Ask::Confirm(_) => self.to_confirm(allocation),
+        let criterion = match ask {
+            Ask::Confirm(_) => self.confirmation(allocation),
             _ => self.settings.screening(self.tree.max_drop()),
         };
-        Some(self.known.judge(allocation, &bar))
-    }
-
-    /// What an allocation must meet on the whole search split: the constraint, and to beat the incumbent where the
-    /// highest accuracy is looked for.
-    pub(super) fn to_confirm(&self, allocation: &Allocation) -> Bar {
-        let bar = self.settings.confirmation(self.tree.max_drop());
-        let bytes = self.settings.space.bytes(allocation);
-        let to_beat = self.tree.to_beat(bytes).unwrap_or(bar.allowed_loss);
-        Bar {
-            allowed_loss: bar.allowed_loss.min(to_beat),
-            ..bar
-        }
+        Some(self.measurements.judge(allocation, &criterion))
     }
 
     /// Commits a question's answer if an earlier result of this run is one.
@@ -83,7 +71,7 @@ impl Engine {
                 let Some(allocation) = self.tree.get(c).map(|c| c.allocation.clone()) else {
                     return false;
                 };
-                if let Some(drift) = self.known.drift(&allocation) {
+                if let Some(drift) = self.measurements.drift(&allocation) {
                     self.counters.cached += 1;
                     self.commit_drift(c, drift, true);
                     return true;
@@ -132,7 +120,7 @@ impl Engine {
         match (ask, outcome) {
             (Ask::Baseline, Outcome::Accuracy { correct }) => {
                 self.counters.plain_images += self.settings.calibration_images as u64;
-                self.known.set_float(correct.clone());
+                self.measurements.set_float(correct.clone());
                 self.emit(Event::Baseline { correct });
             }
             (
@@ -146,11 +134,11 @@ impl Engine {
                 let drift = (drift, sites, proxies);
                 self.counters.drift_evaluations += 1;
                 self.counters.plain_images += self.settings.calibration_images as u64;
-                self.known.set_drift(&job.allocation, drift.clone());
+                self.measurements.set_drift(&job.allocation, drift.clone());
                 self.commit_drift(c, drift, false);
             }
             (Ask::Screen(c) | Ask::Confirm(c), Outcome::Accuracy { correct }) => {
-                self.known.extend(&job.allocation, &correct);
+                self.measurements.extend(&job.allocation, &correct);
                 let Some(Ok((judgement, bits))) = self.judge(ask, c) else {
                     return false;
                 };
@@ -241,8 +229,8 @@ impl Engine {
     }
 }
 
-/// An outcome as it answers a job: what was asked ahead of time may have been asked under another constraint, and goes
-/// on too long or stops too early.
+/// An outcome as it answers a job: what was asked ahead of time may have been asked under another
+/// constraint, and goes on too long or stops too early.
 fn fitting(job: &Job, outcome: Outcome) -> Option<Outcome> {
     match (&job.question, outcome) {
         (Question::Drift, outcome @ Outcome::Drift { .. }) => Some(outcome),
@@ -260,7 +248,8 @@ fn fitting(job: &Job, outcome: Outcome) -> Option<Outcome> {
     }
 }
 
-/// Images that an answer takes when nothing stops early: where a sequential test stops is a decision.
+/// Images that an answer takes when nothing stops early: where a sequential test stops is a
+/// decision.
 fn images(asked: usize, stop: Option<&StopRule>, outcome: &Outcome) -> usize {
     let decided = match outcome {
         Outcome::Accuracy { correct } => stop.and_then(|rule| rule.decided(correct)),

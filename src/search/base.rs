@@ -2,8 +2,8 @@
 
 use super::engine::Engine;
 use super::phases::{After, Phase};
+use super::strategy::Step;
 use super::{BaseReason, Candidate, CandidateId, Event, Group, Move, Origin, State, StopReason};
-use crate::profile::{Objective, Stage};
 use crate::quant::{Allocation, BitWidth, Domains};
 
 impl Engine {
@@ -13,43 +13,30 @@ impl Engine {
         self.update_incumbent();
         let tree = &self.tree;
         let made_for_pin = |c: &CandidateId| tree.get(*c).is_some_and(|c| c.origin == Origin::Pin);
-        self.by_hand.retain(|c| !made_for_pin(c));
+        self.manual.retain(|c| !made_for_pin(c));
         match (&self.phase, self.eligible_base()) {
             (_, Some(_)) => self.reopen(true),
             (Phase::Start(_), None) => self.open_start(),
             // Under the new pins there may be more to try.
-            (Phase::Enumerate(_) | Phase::Draw(_) | Phase::Test(StopReason::Complete), None)
-                if self.tries() =>
+            (Phase::Plan | Phase::Test(StopReason::Complete), None)
+                if self.starts_without_base() =>
             {
-                self.open_stage(0);
+                self.open_strategy(0);
             }
             // The base is settled before anything else is asked.
             (_, None) => {}
         }
     }
 
-    /// True for what may be the base: it passed, was not refuted or pruned, and keeps to the pins now in force.
-    pub(super) fn eligible(&self, candidate: &Candidate) -> bool {
-        let passed = matches!(candidate.state(), State::Passed | State::Confirmed);
-        passed && !candidate.pruned && self.conforms(&candidate.allocation)
-    }
-
-    /// The base, where it may be expanded.
-    pub(super) fn eligible_base(&self) -> Option<&Candidate> {
-        let base = self.tree.base.and_then(|b| self.tree.get(b))?;
-        self.eligible(base).then_some(base)
-    }
-
-    /// Sees to it that the base may be expanded: else something takes its place, or is to be judged for that. In this
-    /// order: the base brought within the pins; the nearest eligible ancestor of a pruned base; what walking back
-    /// leads to; a new start.
+    /// Sees to it that the base may be expanded: else something takes its place, or is to be judged
+    /// for that. In this order: the base brought within the pins; the nearest eligible ancestor of
+    /// a pruned base; what walking back leads to; a new start.
     pub(super) fn settle(&mut self) {
-        if self.highest_accuracy() {
-            return self.settle_in_budget();
+        if self.seeks_accuracy() {
+            return self.settle_on_most_accurate();
         }
         let at_work = match self.phase {
-            Phase::Lowest(_) | Phase::Level(_) | Phase::Confirm(_) => true,
-            Phase::Allocate(_) | Phase::Enumerate(_) | Phase::Draw(_) | Phase::Budget(_) => true,
+            Phase::Lowest(_) | Phase::Confirm(_) | Phase::Plan => true,
             Phase::Test(reason) => !reason.is_early(),
             Phase::Baseline | Phase::Start(_) | Phase::Finished => false,
         };
@@ -77,55 +64,44 @@ impl Engine {
         match next {
             Some(candidate) => {
                 self.emit(Event::BaseChanged { candidate, reason });
-                // A level whose base is refuted is over: the next one opens on what is confirmed in its place.
-                // Any other stage goes on above what was refuted.
-                let plan = self.settings.search.plan();
-                let in_level = matches!(plan.get(self.stage), Some(Stage::Level(_)));
-                if reason != BaseReason::WalkedBack || !in_level {
+                // A level whose base is refuted is over: the next one opens on what is confirmed in
+                // its place. Any other strategy goes on above what was refuted.
+                let ended = self.plan.current().is_some_and(|s| s.ends_when_refuted());
+                if reason != BaseReason::WalkedBack || !ended {
                     self.reopen(true);
                 }
             }
             // What tries out or draws allocations needs no base to make them from.
-            None if matches!(self.phase, Phase::Enumerate(_) | Phase::Draw(_)) => {}
+            None if self.is_open() && self.needs_no_base() => {}
             None => self.open_start(),
         }
     }
 
-    /// True where the plan tries out or draws allocations, so that a search goes on where it has nothing to expand.
-    fn tries(&self) -> bool {
-        let plan = self.settings.search.plan();
-        let tries = matches!(plan.first(), Some(Stage::Enumerate | Stage::Draw));
-        tries && !self.highest_accuracy()
+    /// True where the first strategy of the plan makes its candidates from no base, so that a
+    /// search goes on where it has nothing to expand.
+    fn starts_without_base(&self) -> bool {
+        let first = self.plan.first();
+        first.is_some_and(|s| !s.needs_base()) && !self.seeks_accuracy()
     }
 
-    /// True where the memory is all that counts and even the smallest widths that the pins allow take more. (With a
-    /// largest drop beside it the search goes on: the nearest miss is then the smallest that keeps the accuracy.)
-    pub(super) fn nothing_fits(&self) -> bool {
-        let least = self.settings.space.bytes(&self.lowest());
-        self.highest_accuracy() && !self.tree.constraint.fits(least)
+    /// True where the strategy that is open or was last makes its candidates from no base.
+    pub(super) fn needs_no_base(&self) -> bool {
+        let current = self.plan.current();
+        current.is_some_and(|s| !s.needs_base()) && !self.seeks_accuracy()
     }
 
-    /// True where the search looks for the highest accuracy within a memory budget.
-    pub(super) fn highest_accuracy(&self) -> bool {
-        self.tree.constraint.objective() == Objective::HighestAccuracy
+    /// True while a strategy is open.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Plan)
     }
 
-    /// Makes a candidate the base.
-    pub(super) fn take(&mut self, candidate: CandidateId) {
-        if self.tree.base != Some(candidate) {
-            self.emit(Event::BaseChanged {
-                candidate,
-                reason: BaseReason::Accepted,
-            });
-        }
-    }
-
-    /// Greedy: the newest eligible base of the accepted moves that led here. The others never follow a single line: of
-    /// the eligible ones below the incumbent, smallest first, each refutation in a row passes over twice as many,
-    /// because among so many that passed a screening the smallest passed it by luck.
+    /// Greedy: the newest eligible base of the accepted moves that led here. The others never
+    /// follow a single line: of the eligible ones below the incumbent, smallest first, each
+    /// refutation in a row passes over twice as many, because among so many that passed a screening
+    /// the smallest passed it by luck.
     fn walk_back(&self) -> Option<CandidateId> {
         let eligible = |id: &CandidateId| self.tree.get(*id).is_some_and(|c| self.eligible(c));
-        if self.settings.search.follows_a_line() {
+        if self.plan.follows_a_line() {
             return self.tree.accepted.iter().rev().copied().find(eligible);
         }
         let all = self.tree.candidates.iter().map(|c| c.id);
@@ -154,102 +130,109 @@ impl Engine {
         None
     }
 
-    /// Takes or asks for the allocation that a base becomes within the pins; false where that is known to fail.
+    /// Takes or asks for the allocation that a base becomes within the pins; false where that is
+    /// known to fail.
     fn bring_within_pins(&mut self, base: &Candidate) -> bool {
         let allocation = self.clamped(&base.allocation);
-        let Some(twin) = self.twin(&allocation) else {
+        let Some(duplicate) = self.duplicate(&allocation) else {
             let child = self.propose(Some(base.id), None, Origin::Pin, allocation);
-            self.by_hand.push_front(child);
+            self.manual.put_first(child);
             return true;
         };
-        let (id, pruned, state) = (twin.id, twin.pruned, twin.state());
+        let (id, pruned, state) = (duplicate.id, duplicate.pruned, duplicate.state());
         match state {
             _ if pruned => false,
             State::Passed | State::Confirmed => {
-                self.emit(Event::BaseChanged {
-                    candidate: id,
-                    reason: BaseReason::Accepted,
-                });
+                self.accept(id);
                 self.reopen(true);
                 true
             }
             State::Proposed | State::Measured | State::HeldBack => {
-                self.by_hand.retain(|c| *c != id);
-                self.by_hand.push_front(id);
+                self.manual.put_first(id);
                 true
             }
             State::Failed | State::Refuted => false,
         }
     }
 
-    /// The candidate with an allocation: one that is not pruned before one that is.
-    pub(super) fn twin(&self, allocation: &Allocation) -> Option<&Candidate> {
-        let twins = self.tree.with(allocation);
-        twins.min_by_key(|c| (c.pruned, c.id))
-    }
-
-    /// Opens the phase again that a new base, new pins or a resumed branch put in question: the last level where all
-    /// were done. `forget` drops what failed on a smaller base or under other pins.
+    /// Opens the phase again that a new base, new pins or a resumed branch put in question: the
+    /// last level where all were done. `forget` drops what failed on a smaller base or under other
+    /// pins.
     pub(super) fn reopen(&mut self, forget: bool) {
         if forget {
             self.closed.clear();
         }
-        match &self.phase {
-            Phase::Level(open) => {
-                self.beam = open.members();
-                self.open_stage(self.stage);
-            }
-            Phase::Allocate(_)
-            | Phase::Enumerate(_)
-            | Phase::Draw(_)
-            | Phase::Budget(_)
-            | Phase::Confirm(After::Stage)
+        if let Some(expanded) = self.expanded_now() {
+            self.expanded = expanded;
+        }
+        match self.phase {
+            // For the highest accuracy the whole plan begins anew.
+            Phase::Plan
+            | Phase::Confirm(After::Strategy)
             | Phase::Test(StopReason::Complete | StopReason::NothingMet) => {
-                self.open_stage(self.stage);
+                let at = self.plan.at();
+                self.open_strategy(if self.seeks_accuracy() { 0 } else { at });
             }
             Phase::Test(StopReason::LowestPasses) => self.phase = Phase::Confirm(After::Lowest),
-            Phase::Start(_) => self.open_stage(0),
-            // The smallest width is tried whatever the base; once confirmed, the first level opens.
+            Phase::Start(_) => self.open_strategy(0),
+            // The smallest width is tried whatever the base; once confirmed, the plan begins.
             Phase::Lowest(_) | Phase::Confirm(After::Lowest) => {}
             Phase::Baseline | Phase::Test(_) | Phase::Finished => {}
         }
     }
 
-    /// Opens a stage of the plan on the current base; behind the last one the search is done.
-    pub(super) fn open_stage(&mut self, stage: usize) {
-        if self.highest_accuracy() {
-            self.stage = 0;
-            return self.open_budget();
+    /// What the open strategy expands beside the base.
+    pub(super) fn expanded_now(&self) -> Option<Vec<CandidateId>> {
+        self.plan.current().filter(|_| self.is_open())?.expanded()
+    }
+
+    /// Opens a strategy of the plan on the current base; behind the last one the search is done.
+    pub(super) fn open_strategy(&mut self, at: usize) {
+        if !self.plan.go_to(at) {
+            self.phase = Phase::Test(StopReason::Complete);
+            return;
         }
-        let next = self.settings.search.plan().get(stage).copied();
-        self.stage = stage.min(self.settings.search.plan().len() - 1);
-        match next {
-            Some(Stage::Level(level)) => self.open_level(level),
-            Some(Stage::Allocate) => self.open_allocate(),
-            Some(Stage::Enumerate) => self.open_enumerate(),
-            Some(Stage::Draw) => self.open_draw(),
-            None => self.phase = Phase::Test(StopReason::Complete),
+        self.phase = Phase::Plan;
+        let opened = self.with_strategy_open(|strategy, search| strategy.open(search));
+        if opened == Some(Step::Done) {
+            self.close_strategy();
         }
     }
 
-    /// Judges the next allocation to start from: the profile's own; the largest width; then down the menu, because
-    /// accuracy is not monotone in bits; each within the pins. Where all are known to fail there is nothing to expand.
-    /// Where nothing fits in a budget it is the smallest widths alone: the nearest that there is.
+    /// Ends the open strategy: the base is confirmed, and then the next one opens.
+    pub(super) fn close_strategy(&mut self) {
+        if self.seeks_accuracy() {
+            return self.open_strategy(self.plan.at() + 1);
+        }
+        self.phase = match self.eligible_base() {
+            None if self.needs_no_base() => Phase::Test(StopReason::Complete),
+            _ => Phase::Confirm(After::Strategy),
+        };
+    }
+
+    /// Judges the next allocation to start from: the profile's own; the largest width; then down
+    /// the menu, because accuracy is not monotone in bits; each within the pins. Where all are
+    /// known to fail there is nothing to expand. Where nothing fits in a budget it is the smallest
+    /// widths alone: the nearest that there is.
     pub(super) fn open_start(&mut self) {
         let nothing_fits = self.nothing_fits();
-        let next = self
-            .starts()
-            .into_iter()
-            .find_map(|(bits, within)| match self.twin(&within) {
-                None => Some((bits, within, None)),
-                Some(twin) if twin.pruned => None,
-                Some(twin) if matches!(twin.state(), State::Failed | State::Refuted) => None,
-                Some(twin) if nothing_fits && twin.confirmation.is_some() => None,
-                Some(twin) => Some((bits, within, Some(twin.id))),
-            });
+        let next =
+            self.starts()
+                .into_iter()
+                .find_map(|(bits, within)| match self.duplicate(&within) {
+                    None => Some((bits, within, None)),
+                    Some(duplicate) if duplicate.pruned => None,
+                    Some(duplicate)
+                        if matches!(duplicate.state(), State::Failed | State::Refuted) =>
+                    {
+                        None
+                    }
+                    Some(duplicate) if nothing_fits && duplicate.confirmation.is_some() => None,
+                    Some(duplicate) => Some((bits, within, Some(duplicate.id))),
+                });
         let first = self.tree.candidates.is_empty();
         self.phase = match next {
-            Some((_, _, Some(twin))) => Phase::Start(twin),
+            Some((_, _, Some(duplicate))) => Phase::Start(duplicate),
             Some((_, within, None)) if first => {
                 Phase::Start(self.propose(None, None, Origin::Start, within))
             }
@@ -260,18 +243,21 @@ impl Engine {
                 Phase::Start(self.propose(Some(CandidateId(0)), change, origin, within))
             }
             // An allocation of several widths may pass where no uniform one does.
-            None if self.tries() && !matches!(self.phase, Phase::Test(_)) => {
-                return self.open_stage(0);
+            None if self.starts_without_base() && !matches!(self.phase, Phase::Test(_)) => {
+                return self.open_strategy(0);
             }
             None => Phase::Test(StopReason::Complete),
         };
     }
 
-    /// What a search may start from, in the order of [`Engine::open_start`]: the width everywhere, none for the profile's
-    /// own allocation; within the pins.
+    /// What a search may start from, in the order of [`Engine::open_start`]: the width everywhere,
+    /// none for the profile's own allocation; within the pins.
     fn starts(&self) -> Vec<(Option<BitWidth>, Allocation)> {
         if self.nothing_fits() {
-            return vec![(Some(self.lowest_width()), self.lowest())];
+            return vec![(
+                Some(self.settings.space.lowest_width()),
+                self.domains.lowest(),
+            )];
         }
         let layers = self.settings.space.layers.len();
         let menu = self.settings.space.menu.iter().rev();
@@ -279,52 +265,27 @@ impl Engine {
         let own = self.settings.start.clone().map(|own| (None, own));
         let all = own.into_iter().chain(uniform);
         let within = all.map(|(bits, wanted)| (bits, self.clamped(&wanted)));
-        let fits = |a: &Allocation| {
-            let bytes = self.settings.space.bytes(a);
-            !self.highest_accuracy() || self.tree.constraint.fits(bytes)
-        };
-        within.filter(|(_, a)| fits(a)).collect()
+        within.filter(|(_, a)| self.may_start(a)).collect()
     }
 
     /// Tries the smallest width everywhere, unless the base is that already.
     pub(super) fn open_lowest(&mut self) {
-        if self.highest_accuracy() {
-            return self.open_stage(0);
+        if self.seeks_accuracy() {
+            return self.open_strategy(0);
         }
-        let lowest = self.lowest();
+        let lowest = self.domains.lowest();
         let base = self.tree.base.and_then(|b| self.tree.get(b));
         if base.is_some_and(|b| b.allocation == lowest) {
             self.phase = Phase::Confirm(After::Lowest);
             return;
         }
-        let twin = self.twin(&lowest).map(|c| c.id);
-        self.phase = Phase::Lowest(twin.unwrap_or_else(|| {
+        let duplicate = self.duplicate(&lowest).map(|c| c.id);
+        self.phase = Phase::Lowest(duplicate.unwrap_or_else(|| {
             let change = Move {
                 group: Group::Network,
-                bits: self.lowest_width(),
+                bits: self.settings.space.lowest_width(),
             };
             self.propose(self.tree.base, Some(change), Origin::Lowest, lowest)
         }));
-    }
-
-    /// Makes the best confirmed allocation within the pins and the memory limit the incumbent.
-    pub(super) fn update_incumbent(&mut self) {
-        let confirmed = |c: &&Candidate| c.state() == State::Confirmed;
-        let within = self.tree.candidates.iter().filter(confirmed);
-        let within = within.filter(|c| self.conforms(&c.allocation));
-        let within = within.filter(|c| self.tree.constraint.fits(c.bytes));
-        let order = |c: &&Candidate| {
-            let loss = match self.tree.constraint.objective() {
-                Objective::SmallestMemory => None,
-                Objective::HighestAccuracy => self.tree.loss(c),
-            };
-            (loss, c.bytes, self.tree.incumbent != Some(c.id), c.id)
-        };
-        let smallest = within.min_by_key(order).map(|c| c.id);
-        if smallest != self.tree.incumbent {
-            self.emit(Event::IncumbentChanged {
-                candidate: smallest,
-            });
-        }
     }
 }

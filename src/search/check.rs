@@ -115,7 +115,7 @@ impl Engine {
             Inverse::Withdraw { candidate, made } => {
                 let note = match made {
                     true => format!("took {candidate} back: it will not be expanded"),
-                    false if self.by_hand.contains(candidate) => {
+                    false if self.manual.contains(*candidate) => {
                         format!("{candidate} is not waiting any more")
                     }
                     false => format!("{candidate} was judged already: that stands"),
@@ -268,18 +268,18 @@ impl Engine {
         {
             let layer = &self.settings.space.layers[held].name;
             return Err(format!(
-                "{id} itself breaks the pin of {layer}: choose a candidate that keeps to the pins"
+                "{id} itself breaks the pin of {layer}: choose a candidate that satisfies the pins"
             ));
         }
-        match self.twin(&allocation) {
-            Some(twin) if twin.pruned => Err(format!(
+        match self.duplicate(&allocation) {
+            Some(duplicate) if duplicate.pruned => Err(format!(
                 "that is {}, which is pruned: resume it first",
-                twin.id
+                duplicate.id
             )),
-            Some(twin) if self.by_hand.contains(&twin.id) => {
-                Err(format!("that is {}, already waiting", twin.id))
+            Some(duplicate) if self.manual.contains(duplicate.id) => {
+                Err(format!("that is {}, already waiting", duplicate.id))
             }
-            Some(twin) => self.check_twin(twin),
+            Some(duplicate) => self.check_duplicate(duplicate),
             None => {
                 let note = format!(
                     "made #{} from {id}: judged at once",
@@ -290,9 +290,9 @@ impl Engine {
         }
     }
 
-    fn check_twin(&self, twin: &Candidate) -> Result<(String, Effect), String> {
-        let id = twin.id;
-        match (twin.state(), self.eligible_base()) {
+    fn check_duplicate(&self, duplicate: &Candidate) -> Result<(String, Effect), String> {
+        let id = duplicate.id;
+        match (duplicate.state(), self.eligible_base()) {
             (State::Proposed | State::Measured | State::HeldBack, _) => {
                 Ok((format!("that is {id}: judged at once"), Effect::Judge(id)))
             }
@@ -302,7 +302,7 @@ impl Engine {
             (State::Passed | State::Confirmed, Some(base)) if base.id == id => {
                 Err(format!("that is {id}, the base itself"))
             }
-            (State::Passed | State::Confirmed, Some(base)) if base.bytes <= twin.bytes => {
+            (State::Passed | State::Confirmed, Some(base)) if base.bytes <= duplicate.bytes => {
                 Err(format!(
                     "that is {id}, which passed already and is no smaller than the base {}: prune what was made of it to go back",
                     base.id

@@ -1,5 +1,7 @@
-//! What every group of the finest level may have under the pins: the space that a search could try out whole.
+//! What every group of the finest level may have under the pins: the space that a search could try
+//! out whole.
 
+use super::knapsack::{Choice, Point, front};
 use super::{Settings, Space};
 use crate::quant::{Allocation, BitWidth, Domains};
 
@@ -13,6 +15,28 @@ pub struct Choices {
 }
 
 impl Choices {
+    /// The group with what its layers have in an allocation as the only choice.
+    pub fn only(members: Vec<usize>, allocation: &Allocation) -> Self {
+        let widths = vec![widths_of(allocation, &members)];
+        Choices { members, widths }
+    }
+
+    /// Adds what the group's layers have in an allocation; false where that is known already.
+    pub fn add(&mut self, allocation: &Allocation) -> bool {
+        let widths = widths_of(allocation, &self.members);
+        let is_new = !self.widths.contains(&widths);
+        if is_new {
+            self.widths.push(widths);
+        }
+        is_new
+    }
+
+    /// The choice that an allocation has.
+    pub fn choice_in(&self, allocation: &Allocation) -> Option<usize> {
+        let widths = widths_of(allocation, &self.members);
+        self.widths.iter().position(|w| *w == widths)
+    }
+
     /// Sets the group's layers to one of the choices; an unknown one changes nothing.
     pub fn set(&self, allocation: &mut Allocation, choice: usize) {
         let widths = self.widths.get(choice).map(Vec::as_slice);
@@ -25,32 +49,55 @@ impl Choices {
 }
 
 impl Settings {
-    /// How many allocations of the finest level's groups the profile's own rules allow; none where that exceeds every
-    /// number, or where they leave nothing.
+    /// How many allocations of the finest level's groups the profile's own rules allow; none where
+    /// that exceeds every number, or where they leave nothing.
     pub fn allocations(&self) -> Option<u64> {
         let domains = self.domains(&self.pins).ok()?;
         count(&self.choices(&domains))
     }
 
-    /// The groups of the finest level with what each may have: every width of the menu, of each member the nearest one
-    /// that it may have.
+    /// The groups of the finest level with what each may have: every width of the menu, of each
+    /// member the nearest one that it may have.
     pub fn choices(&self, domains: &Domains) -> Vec<Choices> {
         let finest = self.search.levels.last();
         let groups = finest.map(|l| self.space.groups(*l)).unwrap_or_default();
+        let lowest = domains.lowest();
         let choices = groups.iter().map(|group| {
             let members = self.space.members(group);
-            let mut widths: Vec<Vec<BitWidth>> = Vec::new();
+            let mut choices = Choices {
+                members,
+                widths: Vec::new(),
+            };
             for bits in self.space.menu.iter().rev() {
-                let of_member = |i: &usize| domains.nearest(*i, *bits);
-                let of_members: Vec<BitWidth> = members.iter().map(of_member).collect();
-                if !widths.contains(&of_members) {
-                    widths.push(of_members);
-                }
+                choices.add(&domains.with(&lowest, &choices.members, *bits));
             }
-            Choices { members, widths }
+            choices
         });
         choices.collect()
     }
+}
+
+/// The bit-widths of some layers in an allocation.
+pub fn widths_of(allocation: &Allocation, members: &[usize]) -> Vec<BitWidth> {
+    let width = |i: &usize| allocation.0.get(*i).copied();
+    members.iter().filter_map(width).collect()
+}
+
+/// The allocations that no other beats in both bytes and cost, most bytes first: one choice for
+/// each group, whose costs and bytes add up.
+pub fn undominated(
+    groups: &[Choices],
+    costs: &[Vec<Choice>],
+    from: &Allocation,
+) -> Vec<Allocation> {
+    let allocation = |point: &Point| {
+        let mut allocation = from.clone();
+        for (group, choice) in groups.iter().zip(&point.choices) {
+            group.set(&mut allocation, *choice);
+        }
+        allocation
+    };
+    front(costs).iter().map(allocation).collect()
 }
 
 /// How many allocations there are; none where that exceeds every number.
@@ -59,7 +106,8 @@ pub fn count(choices: &[Choices]) -> Option<u64> {
     counts.into_iter().try_fold(1u64, u64::checked_mul)
 }
 
-/// Every allocation with its bytes, fewest first: a code, to be read by [`decoded`]. They must be few.
+/// Every allocation with its bytes, fewest first: a code, to be read by [`decoded`]. They must be
+/// few.
 pub fn ascending(space: &Space, choices: &[Choices], lowest: &Allocation) -> Vec<(u64, u32)> {
     let mut all: Vec<(u64, u32)> = vec![(space.bytes(lowest), 0)];
     let mut radix = 1u32;

@@ -1,4 +1,4 @@
-//! What a person (or a script) may tell the search.
+//! The commands that the user (or a script) gives the search.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -68,7 +68,8 @@ impl From<Command> for Instruction {
 }
 
 /// A steering command. Each one is answered by [`super::Event::CommandAccepted`] or
-/// [`super::Event::CommandRefused`], takes effect between decisions, and is journalled where it did.
+/// [`super::Event::CommandRefused`], takes effect between decisions, and is journalled where it
+/// did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
@@ -113,8 +114,9 @@ pub enum Command {
         /// The pattern as it was given.
         pattern: String,
     },
-    /// Change what a result must meet and what the search may spend. Verdicts follow from the stored results of every
-    /// image; only what these leave undecided is evaluated, from where it ended.
+    /// Change what a result must meet and what the search may spend. Verdicts follow from the
+    /// stored results of every image; only what these leave undecided is evaluated, from where it
+    /// ended.
     Constrain {
         /// What to change.
         #[serde(flatten)]
@@ -124,6 +126,7 @@ pub enum Command {
     Undo,
     /// Finish with the incumbent: no more candidates.
     Stop,
-    /// The time that the constraint allows is over: finish with the incumbent. Sent by whoever holds the clock.
+    /// The time that the constraint allows is over: finish with the incumbent. Sent by whoever
+    /// holds the clock.
     TimeUp,
 }

@@ -1,13 +1,16 @@
 //! The engine: what is asked next, and what follows from the answer.
 //!
-//! Everything that happens goes through [`Engine::emit`], which folds the event into the [`Tree`]; decisions read the
-//! tree, the measurements and the open level, nothing else.
+//! Everything that happens goes through [`Engine::emit`], which folds the event into the [`Tree`];
+//! decisions read the tree, the measurements and the open level, nothing else.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
-use super::gate::{FrozenGate, Gate};
-use super::known::Known;
+use super::gate::RoundGate;
+use super::measurements::Measurements;
 use super::phases::Phase;
+use super::plan::Plan;
+use super::queues::{ManualQueue, ResumedBranches};
+use super::strategy::{Step, Strategy};
 use super::{CandidateId, CloseReason, Counters, Event, Settings, StopReason, Tree, Unsearchable};
 use crate::evaluate::{Job, Outcome, Question, Split};
 use crate::quant::{Allocation, BitWidth, Domains};
@@ -21,9 +24,9 @@ pub struct Request {
     pub job: Job,
 }
 
-/// What the engine wants to know.
+/// A question of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ask {
+pub enum Ask {
     /// The float network on the search split.
     Baseline,
     /// A candidate's drift.
@@ -38,44 +41,27 @@ pub(super) enum Ask {
     Test(CandidateId),
 }
 
-/// What one step of the engine came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// A question.
-    Ask(Ask),
-    /// Something happened: step again.
-    Again,
-    /// Nothing to do until a command comes.
-    Wait,
-}
-
 /// The search as a pure state machine.
 #[derive(Clone, Debug)]
 pub struct Engine {
     pub(super) settings: Settings,
     pub(super) tree: Tree,
-    pub(super) known: Known,
-    pub(super) gate: Gate,
-    pub(super) frozen: FrozenGate,
-    /// Widths each layer may have under the pins now in force.
+    pub(super) measurements: Measurements,
+    pub(super) gate: RoundGate,
+    /// The bit-widths each layer may have under the pins in force.
     pub(super) domains: Domains,
     pub(super) phase: Phase,
-    /// Position in the plan of the stage that is open or was last.
-    pub(super) stage: usize,
+    pub(super) plan: Plan,
     /// Confirmations that failed one after the other.
     pub(super) refuted: u32,
-    /// What the last level ended with beside its base: a beam goes on from these, too.
-    pub(super) beam: Vec<CandidateId>,
-    /// Candidates asked for by a person (or a pin), judged before queued work.
-    pub(super) by_hand: VecDeque<CandidateId>,
+    /// What the last strategy expanded beside its base: a beam goes on from these, too.
+    pub(super) expanded: Vec<CandidateId>,
+    pub(super) manual: ManualQueue,
+    pub(super) resumed: ResumedBranches,
     /// Widths closed by failure, by layer set: equal sets of later levels are not proposed again.
     pub(super) closed: HashMap<Vec<usize>, (BitWidth, CloseReason)>,
-    /// Tops of branches that were resumed: their candidates join the next round.
-    pub(super) resumed: VecDeque<CandidateId>,
-    /// Undecided candidates of resumed branches that hang elsewhere than on the base.
-    pub(super) extras: VecDeque<CandidateId>,
     /// Where the search stood when it was stopped.
-    pub(super) before_stop: Option<Box<Phase>>,
+    pub(super) before_stop: Option<Phase>,
     pub(super) arrived: HashMap<(Allocation, Kind), Outcome>,
     asking: Option<Ask>,
     pub(super) counters: Counters,
@@ -115,24 +101,39 @@ impl Engine {
     /// An engine that has asked nothing yet; call [`Engine::start`].
     ///
     /// # Errors
-    /// [`Unsearchable`] where the pins leave a layer no width, or too many allocations to try them all.
+    /// [`Unsearchable`] where the pins leave a layer no width, or too many allocations to try them
+    /// all.
     pub fn new(settings: Settings) -> Result<Self, Unsearchable> {
         let domains = settings.searchable()?;
-        let gate = Gate::new(settings.gate, settings.search.seed);
-        Ok(Engine {
+        Ok(Self::planned(settings, domains, None))
+    }
+
+    /// An engine that searches by a strategy from outside instead of the profile's.
+    ///
+    /// # Errors
+    /// [`Unsearchable`] where the pins leave a layer no width.
+    pub fn with_strategy(
+        settings: Settings,
+        strategy: Box<dyn Strategy>,
+    ) -> Result<Self, Unsearchable> {
+        let domains = settings.domains(&settings.pins)?;
+        Ok(Self::planned(settings, domains, Some(strategy)))
+    }
+
+    fn planned(settings: Settings, domains: Domains, given: Option<Box<dyn Strategy>>) -> Self {
+        let objective = settings.constraint.objective();
+        Engine {
             tree: Tree::default(),
-            known: Known::default(),
-            frozen: gate.freeze(),
-            gate,
+            measurements: Measurements::default(),
+            gate: RoundGate::new(settings.gate, settings.search.seed),
             domains,
             phase: Phase::Baseline,
-            stage: 0,
+            plan: Plan::new(&settings.search, objective, given),
             refuted: 0,
-            beam: Vec::new(),
-            by_hand: VecDeque::new(),
+            expanded: Vec::new(),
+            manual: ManualQueue::default(),
+            resumed: ResumedBranches::default(),
             closed: HashMap::new(),
-            resumed: VecDeque::new(),
-            extras: VecDeque::new(),
             before_stop: None,
             arrived: HashMap::new(),
             asking: None,
@@ -141,7 +142,7 @@ impl Engine {
             emitted: 0,
             hold: None,
             settings,
-        })
+        }
     }
 
     /// Begins: emits [`Event::Started`] and asks the first question.
@@ -165,8 +166,9 @@ impl Engine {
         matches!(self.phase, Phase::Finished)
     }
 
-    /// What is wanted now: at most `most` questions. The first one is what the search waits for; the others will
-    /// probably come next, and never change what is decided. Empty while paused and when finished.
+    /// What is wanted now: at most `most` questions. The first one is what the search waits for;
+    /// the others will probably come next, and never change what is decided. Empty while paused and
+    /// when finished.
     pub fn wanted(&self, most: usize) -> Vec<Request> {
         let waiting = !self.tree.paused && !self.is_finished();
         match self.asking.filter(|_| waiting) {
@@ -176,8 +178,8 @@ impl Engine {
         }
     }
 
-    /// Takes an answer, in any order of arrival. It is committed when the search comes to it, or never. An answer that
-    /// nothing asked for changes nothing.
+    /// Takes an answer, in any order of arrival. It is committed when the search comes to it, or
+    /// never. An answer that nothing asked for changes nothing.
     pub fn outcome(&mut self, job: &Job, outcome: Outcome) -> Vec<Event> {
         self.arrived
             .insert((job.allocation.clone(), Kind::of(&job.question)), outcome);
@@ -187,9 +189,9 @@ impl Engine {
         std::mem::take(&mut self.events)
     }
 
-    /// From so many events on, counted from the search's beginning, answers that arrive are kept and not committed, until
-    /// this is called again: so that a command can be given at a moment that does not depend on who answers how fast.
-    /// Goes on at once as far as that allows.
+    /// From so many events on, counted from the search's beginning, answers that arrive are kept
+    /// and not committed, until this is called again: so that a command can be given at a moment
+    /// that does not depend on who answers how fast. Goes on at once as far as that allows.
     pub fn hold_at(&mut self, events: Option<u64>) -> Vec<Event> {
         if std::mem::replace(&mut self.hold, events) != events
             && !self.tree.paused
@@ -228,14 +230,15 @@ impl Engine {
                 return;
             }
             match self.step() {
-                Next::Again => {}
-                Next::Wait => return,
-                Next::Ask(ask) => {
+                Step::Again | Step::Done => {}
+                Step::Wait => return,
+                Step::Ask(ask) => {
                     let Some(ask) = self.within_limits(ask) else {
                         self.phase = Phase::Test(StopReason::MaxEvaluations);
                         continue;
                     };
-                    // What is known already is committed without a stop: a replay of the journal does the same.
+                    // What is known already is committed without a stop: a replay of the journal
+                    // does the same.
                     let held = self.hold.is_some_and(|at| self.emitted >= at);
                     if !self.recalled(ask) && (held || !self.received(ask)) {
                         self.asking = Some(ask);

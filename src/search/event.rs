@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Command, CommandId, Group, Move, Settings};
+use super::{Command, CommandId, Group, Instruction, Move, Settings};
 use crate::evaluate::{CorrectBits, Proxies, Verdict};
 use crate::profile::{GateMode, Level};
 use crate::quant::{Allocation, BitWidth};
@@ -29,7 +29,8 @@ impl std::fmt::Display for CandidateId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// The allocation the search starts from: the profile's `[bits]`, or the largest width everywhere.
+    /// The allocation the search starts from: the profile's `[bits]`, or the largest width
+    /// everywhere.
     Start,
     /// The smallest width everywhere, tried first: it may already pass.
     Lowest,
@@ -92,7 +93,7 @@ pub enum GateDecision {
     HeldBack,
     /// Held back, but evaluated anyway to check the gate.
     Audited,
-    /// Asked for by a person: the gate has no say.
+    /// Asked for by the user: the gate has no say.
     Exempt,
 }
 
@@ -151,8 +152,8 @@ pub enum CloseReason {
     AlreadyFailed,
     /// Beam: something at least as wide in every layer failed at this level.
     WiderFailed,
-    /// Nothing that the allocation can still become is smaller than the incumbent, or than what a beam's level has come to
-    /// already.
+    /// Nothing that the allocation can still become is smaller than the incumbent, or than what a
+    /// beam's level has come to already.
     CannotBeat,
 }
 
@@ -367,6 +368,18 @@ pub enum Event {
 }
 
 impl Event {
+    /// The command that the event acknowledges, as it was sent.
+    pub fn acknowledged(&self) -> Option<Instruction> {
+        match self {
+            Event::CommandAccepted { id, command, .. }
+            | Event::CommandRefused { id, command, .. } => Some(Instruction {
+                id: id.clone(),
+                command: command.clone(),
+            }),
+            _ => None,
+        }
+    }
+
     /// The `type` it is written with.
     pub fn name(&self) -> &'static str {
         match self {

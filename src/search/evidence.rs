@@ -1,5 +1,5 @@
-//! What speaks for the gate and against it, counted over a search tree: the same for the interface, the result and a
-//! report.
+//! What speaks for the gate and against it, counted over a search tree: the same for the interface,
+//! the result and a report.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::{Candidate, GateDecision, Tree};
 use crate::evaluate::{Bounded, Verdict, kendall, spearman, wilson_95};
 
-/// A number that may say beforehand how much accuracy a candidate loses. The gate reads the drift alone.
+/// A number that may say beforehand how much accuracy a candidate loses. The gate reads the drift
+/// alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Proxy {
@@ -109,8 +110,8 @@ pub struct GateEvidence {
     pub audited: Verdicts,
     /// Candidates held back and not audited, each once.
     pub held_back: usize,
-    /// Of all that meet the constraint, the share that the gate holds back, with its interval; none below
-    /// [`GateEvidence::ENOUGH_AUDITS`] audits with a verdict.
+    /// Of all that meet the constraint, the share that the gate holds back, with its interval; none
+    /// below [`GateEvidence::ENOUGH_AUDITS`] audits with a verdict.
     pub false_rejection: Option<Bounded>,
     /// Allocations that were evaluated, with a drift that is known.
     pub evaluated: usize,
@@ -166,10 +167,10 @@ impl GateEvidence {
     }
 }
 
-/// Of all that meet the constraint, the share that is held back: each audited one stands for `1 / share` of those held
-/// back, those let through are all known. The interval is Wilson's at 95 % of the share of audits that met the
-/// constraint, carried over (the estimate grows with it). It is about which of those held back were audited: drawn with
-/// equal chances, whatever their drift.
+/// Of all that meet the constraint, the share that is held back: each audited one stands for `1 /
+/// share` of those held back, those let through are all known. The interval is Wilson's at 95 % of
+/// the share of audits that met the constraint, carried over (the estimate grows with it). It is
+/// about which of those held back were audited: drawn with equal chances, whatever their drift.
 fn false_rejection(passed: Verdicts, audited: Verdicts, share: f64) -> Option<Bounded> {
     let audits = audited.judged();
     if audits < GateEvidence::ENOUGH_AUDITS || share.is_nan() || share <= 0.0 {

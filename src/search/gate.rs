@@ -1,6 +1,7 @@
-//! The gate: from drift alone, does a candidate deserve an accuracy evaluation? (Ours, not the paper's: its gate
-//! equations are not public.)
+//! The gate: from drift alone, does a candidate deserve an accuracy evaluation? (Ours, not the
+//! paper's: its gate equations are not public.)
 
+use super::isotonic::pools;
 use super::{GateDecision, GateReason};
 use crate::profile::{GateConfig, GateMode};
 use crate::quant::Allocation;
@@ -33,10 +34,6 @@ impl Gate {
             verdicts: Vec::new(),
         }
     }
-    /// Knows these verdicts instead of all it learned.
-    pub fn relearn(&mut self, verdicts: Vec<(f64, bool)>) {
-        self.verdicts = verdicts;
-    }
     /// Learns one screening verdict.
     pub fn learn(&mut self, drift: f64, met: bool) {
         self.verdicts.push((drift, met));
@@ -58,9 +55,49 @@ impl Gate {
     }
 }
 
+/// The gate of a search: it learns from every verdict, and decides as it was when the round began.
+#[derive(Clone, Debug)]
+pub struct RoundGate {
+    learning: Gate,
+    frozen: FrozenGate,
+}
+
+impl RoundGate {
+    /// A gate that knows no verdict.
+    pub fn new(config: GateConfig, seed: u64) -> Self {
+        let learning = Gate::new(config, seed);
+        let frozen = learning.freeze();
+        RoundGate { learning, frozen }
+    }
+    /// Begins a round: what was learned counts from now on.
+    pub fn open_round(&mut self) {
+        self.frozen = self.learning.freeze();
+    }
+    /// Learns one screening verdict.
+    pub fn learn(&mut self, drift: f64, met: bool) {
+        self.learning.learn(drift, met);
+    }
+    /// Knows these verdicts instead of all it learned, in a new round.
+    pub fn relearn(&mut self, verdicts: Vec<(f64, bool)>) {
+        self.learning.verdicts = verdicts;
+        self.open_round();
+    }
+    /// Decides on a candidate.
+    pub fn decide(&self, drift: f64, allocation: &Allocation) -> GateReason {
+        self.frozen.decide(drift, allocation)
+    }
+    /// The reason recorded for a candidate that the user asked for.
+    pub fn exempt(&self, drift: f64, allocation: &Allocation) -> GateReason {
+        GateReason {
+            decision: GateDecision::Exempt,
+            ..self.frozen.decide(drift, allocation)
+        }
+    }
+}
+
 impl FrozenGate {
-    /// Decides on a candidate by its drift; the audit share is drawn from the seed and the allocation, so it does not
-    /// depend on order.
+    /// Decides on a candidate by its drift; the audit share is drawn from the seed and the
+    /// allocation, so it does not depend on order.
     pub fn decide(&self, drift: f64, allocation: &Allocation) -> GateReason {
         let mut reason = GateReason {
             decision: GateDecision::Passed,
@@ -98,13 +135,6 @@ impl FrozenGate {
         }
         reason
     }
-    /// The reason recorded for a candidate that a person asked for.
-    pub fn exempt(&self, drift: f64, allocation: &Allocation) -> GateReason {
-        GateReason {
-            decision: GateDecision::Exempt,
-            ..self.decide(drift, allocation)
-        }
-    }
 }
 
 /// A number in 0..1 that depends on the seed and the allocation only.
@@ -119,11 +149,12 @@ fn draw(seed: u64, allocation: &Allocation) -> f64 {
     (u64::from_le_bytes(eight) >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// The least-squares fit of a non-increasing function to verdicts (isotonic regression), asked at one drift.
+/// The least-squares fit of a non-increasing function to verdicts (isotonic regression), asked at
+/// one drift.
 ///
-/// The candidate itself counts as half a verdict, as likely to pass as not: a single verdict is no certainty, and what
-/// failed at larger drifts says nothing against a smaller one. Where nothing passed beyond, three failures in a row make the
-/// chance fall below 0.1. (Ours.)
+/// The candidate itself counts as half a verdict, as likely to pass as not: a single verdict is no
+/// certainty, and what failed at larger drifts says nothing against a smaller one. Where nothing
+/// passed beyond, three failures in a row make the chance fall below 0.1. (Ours.)
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Isotonic {
     /// Drift, passes and verdicts, of each drift that was seen; ascending.
@@ -146,8 +177,8 @@ impl Isotonic {
         }
     }
 
-    /// The fitted chance at a drift; none without verdicts. By pool adjacent violators: a pool that passes more often
-    /// than the one before it joins it.
+    /// The fitted chance at a drift; none without verdicts. By pool adjacent violators: a pool that
+    /// passes more often than the one before it joins it.
     fn at(&self, drift: f64) -> Option<f64> {
         if self.seen.is_empty() {
             return None;
@@ -163,18 +194,11 @@ impl Isotonic {
         let above = from.iter().filter(|s| s.0 > drift);
         let points = below.iter().chain([&asked]).chain(above);
         // Each pool: its smallest drift, passes, verdicts.
-        let mut pools: Vec<(f64, f64, f64)> = Vec::new();
-        for &point in points {
-            let mut pool = point;
-            while let Some(last) = pools.last() {
-                if last.1 / last.2 >= pool.1 / pool.2 {
-                    break;
-                }
-                pool = (last.0, last.1 + pool.1, last.2 + pool.2);
-                pools.pop();
-            }
-            pools.push(pool);
-        }
+        let pools = pools(
+            points.copied(),
+            |last, next| last.1 / last.2 >= next.1 / next.2,
+            |last, next| (last.0, last.1 + next.1, last.2 + next.2),
+        );
         let with_it = pools.partition_point(|pool| pool.0 <= drift);
         pools.get(with_it.saturating_sub(1)).map(|p| p.1 / p.2)
     }
@@ -286,7 +310,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against a naive reference: the least over left ends of the largest over right ends of the mean.
+        /// Against a naive reference: the least over left ends of the largest over right ends of
+        /// the mean.
         #[test]
         fn isotonic_fit_is_the_min_max_formula(
             points in prop::collection::vec((0u8..12, any::<bool>()), 1..24),

@@ -1,31 +1,33 @@
-//! Judging a candidate, the one way there is: drift, gate, screening and, where that is wanted, the whole search split.
+//! Judging a candidate, the one way there is: drift, gate, screening and, where that is wanted,
+//! the whole search split. A candidate is rejected by the gate in [`Engine::decide`].
 
-use super::engine::{Ask, Engine, Next};
-use super::{CandidateId, GateDecision};
+use super::engine::{Ask, Engine};
+use super::strategy::Step;
+use super::{Candidate, CandidateId, Event, GateDecision};
 use crate::evaluate::Verdict;
 
 /// How a candidate is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trial {
-    /// The gate has its say, then the screening.
+pub enum Trial {
+    /// By the gate, then by a screening.
     Screened,
-    /// Likewise; what passes the screening must hold on the whole search split, too.
+    /// By the gate and a screening; what passes must hold on the whole search split, too.
     Whole,
-    /// A person asked for it: the gate has no say.
+    /// By a screening alone: the user asked for it, the gate has no say.
     Exempt,
 }
 
 /// Where the judging of a candidate stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Judged {
-    /// Something comes first.
-    Open(Next),
+pub enum Judged {
+    /// Something comes first: return this step.
+    Open(Step),
     /// It meets the constraint, as far as the trial goes.
     Passed,
     /// It does not.
     Failed,
-    /// The gate sees no chance.
-    HeldBack,
+    /// The gate rejected it.
+    Rejected,
 }
 
 impl Engine {
@@ -34,28 +36,50 @@ impl Engine {
         let Some(candidate) = self.tree.get(id) else {
             return Judged::Failed;
         };
+        if self.seeks_accuracy() {
+            return self.judging_accuracy(candidate);
+        }
         let Some(drift) = candidate.drift else {
-            return Judged::Open(Next::Ask(Ask::Drift(id)));
+            return Judged::Open(Step::Ask(Ask::Drift(id)));
         };
         let unconfirmed = candidate.confirmation.is_none();
         if let Some(judgement) = candidate.judgement() {
             return match judgement.verdict {
                 Verdict::Met if trial == Trial::Whole && unconfirmed => {
-                    Judged::Open(Next::Ask(Ask::Confirm(id)))
+                    Judged::Open(Step::Ask(Ask::Confirm(id)))
                 }
                 Verdict::Met => Judged::Passed,
                 Verdict::NotMet => Judged::Failed,
             };
         }
         match (candidate.gate.map(|gate| gate.decision), trial) {
-            (Some(GateDecision::HeldBack), Trial::Screened | Trial::Whole) => Judged::HeldBack,
+            (Some(GateDecision::HeldBack), Trial::Screened | Trial::Whole) => Judged::Rejected,
             (None | Some(GateDecision::HeldBack), _)
             | (Some(GateDecision::Passed | GateDecision::Audited), Trial::Exempt) => {
                 let candidate = candidate.clone();
                 self.decide(&candidate, drift, trial);
-                Judged::Open(Next::Again)
+                Judged::Open(Step::Again)
             }
-            (Some(_), _) => Judged::Open(Next::Ask(Ask::Screen(id))),
+            (Some(_), _) => Judged::Open(Step::Ask(Ask::Screen(id))),
         }
+    }
+
+    /// Lets the gate of the round decide and records it; of what the user asked for it only
+    /// records what it knows.
+    fn decide(&mut self, candidate: &Candidate, drift: f64, trial: Trial) {
+        let reason = match trial {
+            Trial::Exempt => self.gate.exempt(drift, &candidate.allocation),
+            Trial::Screened | Trial::Whole => self.gate.decide(drift, &candidate.allocation),
+        };
+        match reason.decision {
+            // Once for each candidate, also where a changed constraint has it decided on again.
+            GateDecision::HeldBack => self.counters.gated += u64::from(!candidate.held_back),
+            GateDecision::Audited => self.counters.audited += 1,
+            GateDecision::Passed | GateDecision::Exempt => {}
+        }
+        self.emit(Event::Gated {
+            candidate: candidate.id,
+            reason,
+        });
     }
 }

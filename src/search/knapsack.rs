@@ -1,4 +1,5 @@
-//! The allocation problem as an exact dynamic programme: one choice for every group, costs and bytes both additive.
+//! The allocation problem as an exact dynamic programme: one choice for every group, costs and
+//! bytes both additive.
 
 /// One way to choose for a group.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,12 +29,13 @@ struct Partial {
     choice: usize,
 }
 
-/// Partial sums kept per group. Below this the front is exact; beyond it the cheapest of every byte interval is kept.
+/// Partial sums kept per group. Below this the front is exact; beyond it the cheapest of every byte
+/// interval is kept.
 const MOST: usize = 1 << 17;
 
-/// All points that no other beats, most bytes first: the sums over groups are merged one group after the other, and
-/// dominated ones dropped (Nemhauser and Ullmann's algorithm for the knapsack problem). A group without a choice leaves
-/// no points.
+/// All points that no other beats, most bytes first: the sums over groups are merged one group
+/// after the other, and dominated ones dropped (Nemhauser and Ullmann's algorithm for the knapsack
+/// problem). A group without a choice leaves no points.
 pub fn front(groups: &[Vec<Choice>]) -> Vec<Point> {
     let start = Partial {
         bytes: 0,
@@ -95,7 +97,8 @@ fn undominated(mut partials: Vec<Partial>) -> Vec<Partial> {
     partials
 }
 
-/// At most [`MOST`] of ascending partial sums: the cheapest, which is the last, of every byte interval, and the ends.
+/// At most [`MOST`] of ascending partial sums: the cheapest, which is the last, of every byte
+/// interval, and the ends.
 fn thinned(partials: Vec<Partial>) -> Vec<Partial> {
     let (Some(first), Some(last)) = (partials.first(), partials.last()) else {
         return partials;

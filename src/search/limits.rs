@@ -6,8 +6,8 @@ use super::{BaseReason, Candidate, CandidateId, Event, State};
 use crate::evaluate::Verdict;
 
 impl Engine {
-    /// The question to ask where this one comes up; none where no more are allowed. The last one is a confirmation: of the
-    /// base, where it lacks one, because what is not confirmed is no result.
+    /// The question to ask where this one comes up; none where no more are allowed. The last one is
+    /// a confirmation: of the base, where it lacks one, because what is not confirmed is no result.
     pub(super) fn within_limits(&self, ask: Ask) -> Option<Ask> {
         let most = match self.tree.constraint.max_evaluations {
             Some(most) if matches!(ask, Ask::Screen(_) | Ask::Confirm(_)) => most,
@@ -33,32 +33,32 @@ impl Engine {
         matches!(self.phase, Phase::Test(reason) if reason.is_early())
     }
 
-    /// Goes on under a constraint that was changed. The verdicts have been decided again: the smallest that meets it is the
-    /// base; a base of which that is open is judged first. The smallest width everywhere is tried again, and then
-    /// the plan from its first stage on.
+    /// Goes on under a constraint that was changed. The verdicts have been decided again: the
+    /// smallest that meets it is the base; a base of which that is open is judged first. The
+    /// smallest width everywhere is tried again, and then the plan from its first stage on.
     pub(super) fn rejudge(&mut self) {
+        let expanded = self.expanded_now();
+        self.plan.follow(&self.settings.search, self.objective());
         if matches!(self.phase, Phase::Baseline | Phase::Finished) {
             return;
         }
         self.refuted = 0;
         self.closed.clear();
         self.gate.relearn(self.verdicts());
-        self.frozen = self.gate.freeze();
         self.update_incumbent();
-        if let Phase::Level(open) = &self.phase {
-            self.beam = open.members();
+        if let Some(expanded) = expanded {
+            self.expanded = expanded;
         }
         let Some(base) = self.tree.base.and_then(|b| self.tree.get(b)).cloned() else {
             return self.open_start();
         };
         let open = matches!(base.state(), State::Proposed | State::Measured);
-        if open && !base.pruned && self.conforms(&base.allocation) {
-            self.by_hand.retain(|c| *c != base.id);
-            self.by_hand.push_front(base.id);
+        if open && !base.pruned && self.domains.allows(&base.allocation) {
+            self.manual.put_first(base.id);
         }
-        if self.highest_accuracy() {
+        if self.seeks_accuracy() {
             return match self.tree.incumbent {
-                Some(_) => self.open_stage(0),
+                Some(_) => self.open_strategy(0),
                 None => self.open_start(),
             };
         }

@@ -1,60 +1,106 @@
 //! The search itself, a pure state machine: commands and outcomes in, events and jobs out.
 //! No tensors, no terminal, no clock, no I/O.
+//!
+//! [`Engine`] asks ([`Engine::wanted`]), takes answers ([`Engine::outcome`]) and commands
+//! ([`Engine::command`]), and tells everything that happens as [`Event`]s; [`Tree`] is the fold of
+//! them. A [`Strategy`] proposes the candidates; `examples/own_strategy.rs` shows one from outside.
+//!
+//! Where things happen: a candidate is rejected by the gate in `judge.rs`, from what `gate.rs` has
+//! learned; what counts as better is in `objective.rs`; a base that may no longer be expanded is
+//! replaced in `base.rs`; what a command does is decided in `check.rs` and done in `steer.rs`.
+//!
+//! ```
+//! use aq4svit::evaluate::{Cancel, Evaluator, Landscape};
+//! use aq4svit::profile::{Profile, SHIPPED};
+//! use aq4svit::quant::MemoryModel;
+//! use aq4svit::search::{Command, Engine, Settings, Space};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let profile = Profile::parse(SHIPPED[0].1, "demo.toml".as_ref())?;
+//! let graph = profile.graph()?;
+//! let memory = MemoryModel::of(&graph, profile.scheme.affine);
+//! let settings = Settings {
+//!     name: profile.name.clone(),
+//!     space: Space::of(&graph, &memory, &profile.menu, profile.ties(&graph)),
+//!     constraint: profile.constraint,
+//!     search: profile.search.clone(),
+//!     gate: profile.gate,
+//!     pins: profile.pins.clone(),
+//!     target: None,
+//!     start: None,
+//!     calibration_images: 16,
+//!     search_images: 300,
+//!     test_images: 0,
+//! };
+//! // A synthetic evaluator; the real one is behind the same trait.
+//! let mut evaluator = Landscape::new(1, graph.layers.len(), 16, 300, 0);
+//! let mut engine = Engine::new(settings)?;
+//! let mut events = engine.start();
+//! for _ in 0..40 {
+//!     let Some(request) = engine.wanted(1).pop() else { break };
+//!     let (outcome, _) = evaluator.evaluate(&request.job, &Cancel::default(), &mut |_| {})?;
+//!     events.extend(engine.outcome(&request.job, outcome));
+//! }
+//! // Enough: finish with what is confirmed.
+//! events.extend(engine.command(Command::Stop));
+//! let tree = engine.tree();
+//! let incumbent = tree.incumbent.and_then(|id| tree.get(id)).ok_or("nothing confirmed")?;
+//! assert_eq!(incumbent.bytes, memory.total(&incumbent.allocation));
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
 mod ahead;
-mod allocate;
 mod answers;
 mod base;
-mod bounds;
-mod budget;
+mod candidates;
 mod check;
 mod choices;
 mod command;
 mod counters;
-mod draw;
 mod engine;
-mod enumerate;
 mod event;
 mod evidence;
-mod expand;
 mod gate;
+mod isotonic;
 mod judge;
 mod knapsack;
-mod known;
-mod level;
-mod levels;
 mod limits;
+mod measurements;
 mod nearest;
+mod objective;
 mod phases;
+mod plan;
 mod possible;
 mod predict;
-mod probes;
+mod queues;
 mod replay;
 mod rules;
 mod settings;
 mod space;
 mod steer;
+mod strategy;
 mod tree;
 mod undo;
 
 pub use command::{Command, CommandId, Group, Instruction, Move};
 pub use counters::Counters;
-pub use engine::{Engine, Request};
-pub use enumerate::{MOST_ALLOCATIONS, Unsearchable};
+pub use engine::{Ask, Engine, Request};
 pub use event::{
     BaseReason, CandidateId, CloseReason, Event, GateDecision, GateReason, Judgement, Origin,
     StopReason,
 };
 pub use evidence::{GateEvidence, Proxy, ProxyEvidence, Verdicts};
-pub use known::allowed_loss;
-pub use nearest::{Basis, Miss};
-pub use possible::{Impossible, Restricted, TooSmall};
+pub use judge::{Judged, Trial};
+pub use measurements::allowed_loss;
+pub use nearest::{Basis, ClosestInfeasible};
+pub use possible::{Impossible, MOST_ALLOCATIONS, Restricted, TooSmall, Unsearchable};
 pub use predict::{
     Estimate, FrontPoint, Measured, Prediction, Predictor, Solution, Unsolved, Wanted,
 };
 pub use replay::ReplayError;
 pub use settings::Settings;
 pub use space::{Space, SpaceLayer};
+pub use strategy::{CloneStrategy, Context, Step, Strategy};
 pub use tree::{Candidate, State, Tree};
 pub use undo::Undoable;

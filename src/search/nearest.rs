@@ -17,7 +17,7 @@ pub enum Basis {
 
 /// An allocation that nearly met the constraint.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Miss {
+pub struct ClosestInfeasible {
     /// The candidate.
     pub candidate: CandidateId,
     /// Its memory.
@@ -34,7 +34,7 @@ pub struct Miss {
     pub over_drop: f64,
 }
 
-impl std::fmt::Display for Miss {
+impl std::fmt::Display for ClosestInfeasible {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let basis = match self.basis {
             Basis::Confirmed => "",
@@ -56,10 +56,10 @@ impl std::fmt::Display for Miss {
 }
 
 impl Tree {
-    /// The nearest misses under the pins in force: of what fits in the memory the one of smallest drop, and of what keeps
-    /// the accuracy the one with the fewest bytes too many; where there is neither, the smallest drop of all. Empty before
-    /// anything was judged.
-    pub fn nearest_misses(&self) -> Vec<Miss> {
+    /// The closest infeasible candidates under the pins in force: of what fits in the memory the
+    /// one of smallest drop, and of what keeps the accuracy the one with the fewest bytes too many;
+    /// where there is neither, the smallest drop of all. Empty before anything was judged.
+    pub fn closest_infeasible(&self) -> Vec<ClosestInfeasible> {
         let domains = self
             .settings
             .as_ref()
@@ -69,13 +69,13 @@ impl Tree {
             domains.is_none_or(|domains| domains.allows(&c.allocation))
         };
         let judged = self.candidates.iter().filter(conforms);
-        let judged: Vec<(Miss, Verdict)> = judged
+        let judged: Vec<(ClosestInfeasible, Verdict)> = judged
             .filter_map(|c| {
                 let judgement = c.judgement().filter(|j| j.images > 0)?;
                 Some((self.miss(c, judgement), judgement.verdict))
             })
             .collect();
-        let by_drop = |a: &Miss, b: &Miss| {
+        let by_drop = |a: &ClosestInfeasible, b: &ClosestInfeasible| {
             (a.accuracy_drop.total_cmp(&b.accuracy_drop))
                 .then(a.memory_bytes.cmp(&b.memory_bytes))
                 .then(a.candidate.cmp(&b.candidate))
@@ -87,20 +87,20 @@ impl Tree {
             .map(|(m, _)| *m)
             .min_by_key(|m| (m.over_bytes, m.candidate));
         let fitting = misses().filter(|m| m.over_bytes == 0).min_by(by_drop);
-        let nearest: Vec<Miss> = fitting.into_iter().chain(fewest).collect();
+        let nearest: Vec<ClosestInfeasible> = fitting.into_iter().chain(fewest).collect();
         match nearest.is_empty() {
             true => misses().min_by(by_drop).into_iter().collect(),
             false => nearest,
         }
     }
 
-    fn miss(&self, candidate: &Candidate, judgement: &Judgement) -> Miss {
+    fn miss(&self, candidate: &Candidate, judgement: &Judgement) -> ClosestInfeasible {
         let limit = self.constraint.max_memory.unwrap_or(u64::MAX);
         let over_drop = match judgement.verdict {
             Verdict::Met => 0.0,
             Verdict::NotMet => (judgement.drop() - self.max_drop()).max(0.0),
         };
-        Miss {
+        ClosestInfeasible {
             candidate: candidate.id,
             memory_bytes: candidate.bytes,
             accuracy_drop: judgement.drop(),

@@ -1,26 +1,24 @@
-//! The phases of a greedy search: one step of each.
+//! The phases of a search: baseline, start, smallest widths, the plan's strategies, each confirmed,
+//! and the test.
 
-use super::allocate::Allocating;
-use super::budget::Budgeting;
-use super::draw::Drawing;
-use super::engine::{Ask, Engine, Next};
-use super::enumerate::Enumerating;
+use super::engine::{Ask, Engine};
 use super::judge::{Judged, Trial};
-use super::level::OpenLevel;
-use super::{BaseReason, Candidate, CandidateId, Event, GateDecision, StopReason};
+use super::strategy::{Context, Step, Strategy};
+use super::{BaseReason, CandidateId, Event, StopReason};
 use crate::evaluate::Verdict;
 
 /// What to do when the base is confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum After {
-    /// The base should be the smallest width everywhere: then the search is done, else the first level opens.
+    /// The base should be the smallest width everywhere: then the search is done, else the plan's
+    /// first strategy opens.
     Lowest,
-    /// Open the next stage, or finish behind the last.
-    Stage,
+    /// Open the plan's next strategy, or finish behind the last.
+    Strategy,
 }
 
 /// Where the search stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Phase {
     /// Asking for the float network's results.
     Baseline,
@@ -28,16 +26,8 @@ pub(super) enum Phase {
     Start(CandidateId),
     /// Trying the smallest width everywhere.
     Lowest(CandidateId),
-    /// A level is open.
-    Level(OpenLevel),
-    /// Allocating by what single groups' drifts predict.
-    Allocate(Allocating),
-    /// Trying every allocation in the order of its bytes.
-    Enumerate(Enumerating),
-    /// Drawing allocations at random.
-    Draw(Drawing),
-    /// Looking for the highest accuracy within a memory budget.
-    Budget(Budgeting),
+    /// A strategy of the plan is open.
+    Plan,
     /// Confirming the base on the whole search split, walking back where it fails.
     Confirm(After),
     /// Testing the result.
@@ -47,54 +37,49 @@ pub(super) enum Phase {
 }
 
 impl Engine {
-    pub(super) fn step(&mut self) -> Next {
-        // Until there is a base, only what was asked for of a search that makes its candidates from none.
+    pub(super) fn step(&mut self) -> Step {
+        // Until there is a base, only what was asked for of a search that needs none.
         let started = self.tree.base.is_some()
-            || matches!(
-                self.phase,
-                Phase::Enumerate(_) | Phase::Draw(_) | Phase::Test(_)
-            );
+            || matches!(self.phase, Phase::Test(_))
+            || (self.is_open() && self.needs_no_base());
         if started
             && !self.is_finished()
             && !self.is_ending()
-            && let Some(candidate) = self.by_hand.front().copied()
+            && let Some(candidate) = self.manual.next()
         {
-            return self.step_by_hand(candidate);
+            return self.step_manual(candidate);
         }
-        match self.phase.clone() {
+        match self.phase {
             Phase::Baseline => self.step_baseline(),
             Phase::Start(candidate) => self.step_start(candidate),
             Phase::Lowest(candidate) => self.step_lowest(candidate),
-            Phase::Level(open) => self.step_level(open),
-            Phase::Allocate(stage) => self.step_allocate(stage),
-            Phase::Enumerate(stage) => self.step_enumerate(stage),
-            Phase::Draw(stage) => self.step_draw(stage),
-            Phase::Budget(stage) => self.step_budget(stage),
+            Phase::Plan => self.step_plan(),
             Phase::Confirm(after) => self.step_confirm(after),
             Phase::Test(reason) => self.step_test(reason),
-            Phase::Finished => Next::Wait,
+            Phase::Finished => Step::Wait,
         }
     }
 
-    pub(super) fn step_baseline(&mut self) -> Next {
+    fn step_baseline(&mut self) -> Step {
         if self.tree.float.is_empty() {
-            return Next::Ask(Ask::Baseline);
+            return Step::Ask(Ask::Baseline);
         }
         self.open_start();
-        Next::Again
+        Step::Again
     }
 
-    pub(super) fn step_start(&mut self, start: CandidateId) -> Next {
+    fn step_start(&mut self, start: CandidateId) -> Step {
         let Some(candidate) = self.tree.get(start) else {
-            return Next::Wait;
+            return Step::Wait;
         };
         let judgement = match candidate.confirmation {
             _ if candidate.pruned => None,
             Some(judgement) => Some(judgement),
-            None if candidate.drift.is_none() => return Next::Ask(Ask::Drift(start)),
-            None => return Next::Ask(Ask::Confirm(start)),
+            None if candidate.drift.is_none() => return Step::Ask(Ask::Drift(start)),
+            None => return Step::Ask(Ask::Confirm(start)),
         };
-        if judgement.is_some() && self.nothing_fits() && candidate.allocation == self.lowest() {
+        let is_lowest = candidate.allocation == self.domains.lowest();
+        if judgement.is_some() && is_lowest && self.nothing_fits() {
             self.phase = Phase::Test(StopReason::Complete);
         } else if judgement.is_some_and(|j| j.verdict == Verdict::Met) {
             self.emit(Event::BaseChanged {
@@ -105,74 +90,104 @@ impl Engine {
         } else {
             self.open_start();
         }
-        Next::Again
+        Step::Again
     }
 
-    pub(super) fn step_lowest(&mut self, lowest: CandidateId) -> Next {
+    fn step_lowest(&mut self, lowest: CandidateId) -> Step {
         let Some(candidate) = self.tree.get(lowest) else {
-            return Next::Wait;
+            return Step::Wait;
         };
-        if candidate.allocation != self.lowest() {
+        if candidate.allocation != self.domains.lowest() {
             self.open_lowest();
-            return Next::Again;
+            return Step::Again;
         }
         if candidate.pruned {
-            self.open_stage(0);
-            return Next::Again;
+            self.open_strategy(0);
+            return Step::Again;
         }
         match self.judging(lowest, Trial::Screened) {
             Judged::Open(next) => return next,
-            Judged::HeldBack | Judged::Failed => self.open_stage(0),
+            Judged::Rejected | Judged::Failed => self.open_strategy(0),
             Judged::Passed => {
                 self.take(lowest);
                 self.phase = Phase::Confirm(After::Lowest);
             }
         }
-        Next::Again
+        Step::Again
     }
 
-    pub(super) fn step_confirm(&mut self, after: After) -> Next {
-        let Some(base) = self.tree.base.and_then(|b| self.tree.get(b)).cloned() else {
-            return Next::Wait;
+    /// One step of the open strategy; before it of what resumed branches brought.
+    fn step_plan(&mut self) -> Step {
+        let takes_resumed =
+            self.with_strategy_open(|strategy, search| strategy.takes_resumed(search));
+        if takes_resumed == Some(true)
+            && !self.seeks_accuracy()
+            && let Some(next) = self.step_resumed()
+        {
+            return next;
+        }
+        match self.with_strategy_open(|strategy, search| strategy.step(search)) {
+            Some(Step::Done) | None => {
+                self.close_strategy();
+                Step::Again
+            }
+            Some(step) => step,
+        }
+    }
+
+    /// Does something with the open strategy, which sees the rest of the engine.
+    pub(super) fn with_strategy_open<T>(
+        &mut self,
+        act: impl FnOnce(&mut dyn Strategy, &mut Context<'_>) -> T,
+    ) -> Option<T> {
+        let mut strategy = self.plan.take()?;
+        let done = act(strategy.as_mut(), &mut Context(self));
+        self.plan.put_back(strategy);
+        Some(done)
+    }
+
+    fn step_confirm(&mut self, after: After) -> Step {
+        let Some(base) = self.tree.base.and_then(|b| self.tree.get(b)) else {
+            return Step::Wait;
         };
         let Some(judgement) = base.confirmation else {
-            return Next::Ask(Ask::Confirm(base.id));
+            return Step::Ask(Ask::Confirm(base.id));
         };
         if judgement.verdict == Verdict::NotMet {
-            return Next::Again;
+            return Step::Again;
         }
         match after {
-            After::Lowest if base.allocation == self.lowest() => {
+            After::Lowest if base.allocation == self.domains.lowest() => {
                 self.phase = Phase::Test(StopReason::LowestPasses);
             }
-            After::Lowest => self.open_stage(0),
-            After::Stage => self.open_stage(self.stage + 1),
+            After::Lowest => self.open_strategy(0),
+            After::Strategy => self.open_strategy(self.plan.at() + 1),
         }
-        Next::Again
+        Step::Again
     }
 
-    pub(super) fn step_test(&mut self, reason: StopReason) -> Next {
+    fn step_test(&mut self, reason: StopReason) -> Step {
         let Some(incumbent) = self.tree.incumbent.and_then(|i| self.tree.get(i)) else {
             self.finish(if reason.is_early() {
                 reason
             } else {
                 StopReason::NothingMet
             });
-            return Next::Again;
+            return Step::Again;
         };
         if self.settings.test_images > 0 {
             if self.tree.tested_float.is_none() {
-                return Next::Ask(Ask::TestFloat);
+                return Step::Ask(Ask::TestFloat);
             }
             if incumbent.tested.is_none() {
-                return Next::Ask(Ask::Test(incumbent.id));
+                return Step::Ask(Ask::Test(incumbent.id));
             }
         }
         self.finish(reason);
-        Next::Again
+        Step::Again
     }
 
-    pub(super) fn finish(&mut self, reason: StopReason) {
+    fn finish(&mut self, reason: StopReason) {
         let c = self.counters;
         self.phase = Phase::Finished;
         self.emit(Event::Finished {
@@ -184,24 +199,6 @@ impl Engine {
             gated: c.gated,
             audited: c.audited,
             plain_images: c.plain_images,
-        });
-    }
-
-    /// Lets the gate of the round decide and records it; of what a person asked for it only records what it knows.
-    pub(super) fn decide(&mut self, candidate: &Candidate, drift: f64, trial: Trial) {
-        let reason = match trial {
-            Trial::Exempt => self.frozen.exempt(drift, &candidate.allocation),
-            Trial::Screened | Trial::Whole => self.frozen.decide(drift, &candidate.allocation),
-        };
-        match reason.decision {
-            // Once for each candidate, also where a changed constraint has it decided on again.
-            GateDecision::HeldBack => self.counters.gated += u64::from(!candidate.held_back),
-            GateDecision::Audited => self.counters.audited += 1,
-            GateDecision::Passed | GateDecision::Exempt => {}
-        }
-        self.emit(Event::Gated {
-            candidate: candidate.id,
-            reason,
         });
     }
 }

@@ -1,8 +1,8 @@
 //! What cannot be met by any allocation, said before a search begins.
 
-use super::Settings;
-use super::Space;
-use crate::profile::{Pin, PinError, Rules, Target};
+use super::choices::count;
+use super::{Settings, Space};
+use crate::profile::{Pin, PinError, Rules, Strategy, Target};
 use crate::quant::Domains;
 
 /// A memory limit that nothing meets.
@@ -47,7 +47,7 @@ pub struct Restricted<'a> {
 }
 
 impl Restricted<'_> {
-    /// Checks that some allocation keeps to all of it.
+    /// Checks that some allocation satisfies all of it.
     ///
     /// # Errors
     /// [`Impossible`] names the rules, and what each pin costs.
@@ -110,6 +110,58 @@ impl Settings {
             pins,
             target: self.target.as_ref(),
             max_memory,
+        }
+    }
+}
+
+/// The most allocations that are tried out one by one.
+pub const MOST_ALLOCATIONS: u64 = 1 << 16;
+
+/// Why a search cannot begin.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsearchable {
+    /// The pins.
+    #[error(transparent)]
+    Pins(#[from] PinError),
+    /// Too many allocations to try them all.
+    #[error("an exhaustive search would try {} allocations ({groups} groups at the finest level), and tries at most {MOST_ALLOCATIONS}: pin layers in [pins], take widths out of quantizer.bits or the finest level out of search.levels; or choose another search.strategy", shown(*.count))]
+    TooMany {
+        /// How many; none where that exceeds every number.
+        count: Option<u64>,
+        /// Groups of the finest level that have a choice.
+        groups: usize,
+    },
+}
+
+fn shown(count: Option<u64>) -> String {
+    count.map_or_else(|| String::from("more than 2^64"), |c| c.to_string())
+}
+
+impl Settings {
+    /// The widths each layer may have under the profile's own pins.
+    ///
+    /// # Errors
+    /// [`Unsearchable`] where these settings leave nothing to search, or too much for the strategy.
+    pub fn searchable(&self) -> Result<Domains, Unsearchable> {
+        let domains = self.domains(&self.pins)?;
+        self.few_enough(&domains)?;
+        Ok(domains)
+    }
+
+    /// Refuses an exhaustive search of a large space.
+    pub(super) fn few_enough(&self, domains: &Domains) -> Result<(), Unsearchable> {
+        if self.search.strategy != Strategy::Exhaustive {
+            return Ok(());
+        }
+        let choices = self.choices(domains);
+        let count = count(&choices);
+        match count {
+            Some(count) if count <= MOST_ALLOCATIONS => Ok(()),
+            _ => {
+                let groups = choices.iter().filter(|c| c.widths.len() > 1).count();
+                Err(Unsearchable::TooMany { count, groups })
+            }
         }
     }
 }

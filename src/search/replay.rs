@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::engine::{Ask, Engine};
-use super::{Event, Instruction, Settings};
+use super::{Event, Settings};
 use crate::evaluate::{CorrectBits, Outcome, Question};
 
 /// Why events are not those of this search.
@@ -21,8 +21,9 @@ pub struct ReplayError {
 }
 
 impl Engine {
-    /// Feeds an engine that was not started yet with a journal's events: outcomes and commands are taken from them, all
-    /// else is done again and compared. Returns the events that the journal's torn end lacks; they are to be appended.
+    /// Feeds an engine that was not started yet with a journal's events: outcomes and commands are
+    /// taken from them, all else is done again and compared. Returns the events that the journal's
+    /// torn end lacks; they are to be appended.
     ///
     /// # Errors
     /// [`ReplayError`] at the first event that does not follow.
@@ -52,11 +53,8 @@ impl Engine {
 
     /// Does again what led to an event: a command, or the answer to the question now open.
     fn redo(&mut self, event: &Event) -> Vec<Event> {
-        if let Event::CommandAccepted { id, command, .. }
-        | Event::CommandRefused { id, command, .. } = event
-        {
-            let (id, command) = (id.clone(), command.clone());
-            return self.command(Instruction { id, command });
+        if let Some(instruction) = event.acknowledged() {
+            return self.command(instruction);
         }
         let Some(request) = self.asking().and_then(|ask| self.request(ask)) else {
             return Vec::new();
@@ -93,7 +91,8 @@ impl Engine {
 }
 
 impl Event {
-    /// Equal in all that the search depends on: how a command was answered in words, and the profile's name, may differ.
+    /// Equal in all that the search depends on: how a command was answered in words, and the
+    /// profile's name, may differ.
     fn same(&self, other: &Event) -> bool {
         match (self, other) {
             (Event::Started { settings: a }, Event::Started { settings: b }) => {
@@ -103,30 +102,10 @@ impl Event {
                     ..(**b).clone()
                 }
             }
-            (
-                Event::CommandAccepted {
-                    id: a_id,
-                    command: a,
-                    ..
-                },
-                Event::CommandAccepted {
-                    id: b_id,
-                    command: b,
-                    ..
-                },
-            )
-            | (
-                Event::CommandRefused {
-                    id: a_id,
-                    command: a,
-                    ..
-                },
-                Event::CommandRefused {
-                    id: b_id,
-                    command: b,
-                    ..
-                },
-            ) => (a_id, a) == (b_id, b),
+            (Event::CommandAccepted { .. }, Event::CommandAccepted { .. })
+            | (Event::CommandRefused { .. }, Event::CommandRefused { .. }) => {
+                self.acknowledged() == other.acknowledged()
+            }
             // Earlier versions counted a candidate as often as the gate held it back.
             (Event::Finished { .. }, Event::Finished { gated, .. }) => {
                 let mut same = self.clone();

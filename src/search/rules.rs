@@ -1,12 +1,13 @@
-//! Changes of the rules a search keeps to: what each one makes of them, or why it is refused. The engine asks before it
-//! obeys, and an interface while a person types.
+//! Changes of the rules of a search: what each one makes of them, or why it is refused. The engine
+//! asks before it obeys, and an interface while the user types.
 
 use super::{Settings, Tree};
 use crate::profile::{Constraint, ConstraintChange, Pin};
 use crate::quant::Domains;
 
 impl Settings {
-    /// The widths each layer may have once a pin holds; it takes the place of the one of its pattern.
+    /// The widths each layer may have once a pin holds; it takes the place of the one of its
+    /// pattern.
     ///
     /// # Errors
     /// Why it is refused, in words.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Space;
-use super::known::{Bar, allowed_loss};
+use super::measurements::{AcceptanceCriterion, allowed_loss};
 use crate::evaluate::PairedTest;
 use crate::profile::{Constraint, GateConfig, Pin, PinError, Screening, SearchConfig, Target};
 use crate::quant::{Allocation, Domains};
@@ -23,7 +23,7 @@ pub struct Settings {
     pub gate: GateConfig,
     /// Bounds on bit-widths.
     pub pins: Vec<Pin>,
-    /// The chip: its memory and widths hold whatever a person changes.
+    /// The chip: its memory and widths hold whatever the user changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
     /// The allocation to start from; none for the largest width everywhere.
@@ -41,23 +41,23 @@ impl Settings {
     pub fn screen(&self) -> usize {
         self.search.screen.clamp(1, self.search_images.max(1))
     }
-    /// What a screening is measured against where accuracy may drop by so many points.
-    pub(super) fn screening(&self, max_drop: f64) -> Bar {
+    /// The acceptance criterion of a screening where accuracy may drop by so many points.
+    pub(super) fn screening(&self, max_drop: f64) -> AcceptanceCriterion {
         let (of, search) = (self.screen(), &self.search);
         let allowed = allowed_loss(max_drop, of);
         let indifferent = allowed_loss(search.indifference, of);
         let test = || PairedTest::new(search.alpha, search.beta, of, allowed, indifferent);
-        Bar {
+        AcceptanceCriterion {
             of,
             allowed_loss: allowed,
             whole: false,
             test: (search.screening == Screening::Sequential).then(test),
         }
     }
-    /// What a confirmation is measured against, likewise.
-    pub(super) fn confirmation(&self, max_drop: f64) -> Bar {
+    /// The acceptance criterion of a confirmation.
+    pub(super) fn confirmation(&self, max_drop: f64) -> AcceptanceCriterion {
         let of = self.search_images;
-        Bar {
+        AcceptanceCriterion {
             of,
             allowed_loss: allowed_loss(max_drop, of),
             whole: true,

@@ -36,7 +36,8 @@ pub struct Space {
     /// Layers of equal width; no layer is in two of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ties: Vec<Tie>,
-    /// Names of the neuron sites, in the graph's order; the logits are the last drift site and not listed.
+    /// Names of the neuron sites, in the graph's order; the logits are the last drift site and not
+    /// listed.
     pub sites: Vec<String>,
 }
 
@@ -64,6 +65,11 @@ impl Space {
         }
     }
 
+    /// The smallest bit-width of the menu.
+    pub fn lowest_width(&self) -> BitWidth {
+        let smallest = self.menu.iter().min().copied();
+        smallest.unwrap_or(BitWidth::FLOAT)
+    }
     /// Memory of an allocation in bytes.
     pub fn bytes(&self, allocation: &Allocation) -> u64 {
         let layers = self.layers.iter().zip(&allocation.0);
@@ -87,7 +93,8 @@ impl Space {
         let layers = self.layers.iter().zip(&allocation.0).map(packed);
         layers.fold(0, u64::saturating_add)
     }
-    /// Indices of a group's layers, in the graph's order, with those that are tied to them; empty for an unknown name.
+    /// Indices of a group's layers, in the graph's order, with those that are tied to them; empty
+    /// for an unknown name.
     pub fn members(&self, group: &Group) -> Vec<usize> {
         let is_member = |layer: &SpaceLayer| match group {
             Group::Network => true,
@@ -115,8 +122,8 @@ impl Space {
             .iter()
             .find(|tie| tie.layers.iter().any(|l| l == layer))
     }
-    /// The groups of a level, in the graph's order; of those with the same layers the first. At the level of layers tied
-    /// ones are one group.
+    /// The groups of a level, in the graph's order; of those with the same layers the first. At the
+    /// level of layers tied ones are one group.
     pub fn groups(&self, level: Level) -> Vec<Group> {
         let mut groups = Vec::new();
         for layer in &self.layers {

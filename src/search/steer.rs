@@ -1,10 +1,12 @@
-//! Steering: what each command does to the search, and candidates that do not come from the ranking.
+//! Steering: what each command does to the search, and candidates that do not come from the
+//! ranking.
 
 use super::check::Effect;
-use super::engine::{Engine, Next};
+use super::engine::Engine;
 use super::judge::{Judged, Trial};
 use super::phases::Phase;
-use super::{BaseReason, Candidate, CandidateId, CloseReason, Event, Instruction, Origin, State};
+use super::strategy::Step;
+use super::{BaseReason, Candidate, CandidateId, Event, Instruction, Origin, State};
 
 impl Engine {
     /// Obeys or refuses a command; either way the first event returned says so.
@@ -34,20 +36,21 @@ impl Engine {
     fn obey(&mut self, effect: Effect) {
         match effect {
             Effect::Nothing => {}
-            Effect::Judge(candidate) => self.by_hand.push_back(candidate),
+            Effect::Judge(candidate) => self.manual.push(candidate),
             Effect::Make(parent, change, allocation) => {
                 let candidate = self.propose(Some(parent), change, Origin::Manual, allocation);
-                self.by_hand.push_back(candidate);
+                self.manual.push(candidate);
             }
             Effect::LeaveBranch => self.leave_branch(),
             Effect::Withdraw(candidate) => {
-                self.by_hand.retain(|c| *c != candidate);
+                self.manual.remove(candidate);
                 self.leave_branch();
             }
             Effect::TakeUp(top) => {
-                self.resumed.push_back(top);
-                // Behind the last level there is no next round: the level opens again for it.
-                if !matches!(self.phase, Phase::Level(_)) {
+                self.resumed.push(top);
+                // Where it does not join what is open, that opens again for it.
+                let open = self.plan.current().filter(|_| self.is_open());
+                if !open.is_some_and(|s| s.joins_resumed()) {
                     self.reopen(false);
                 }
             }
@@ -55,11 +58,11 @@ impl Engine {
             Effect::Rejudge => self.rejudge(),
             Effect::Finish(reason) => {
                 let phase = std::mem::replace(&mut self.phase, Phase::Test(reason));
-                self.before_stop = Some(Box::new(phase));
+                self.before_stop = Some(phase);
             }
             Effect::GoOn => {
                 if let Some(phase) = self.before_stop.take() {
-                    self.phase = *phase;
+                    self.phase = phase;
                 }
             }
         }
@@ -69,85 +72,71 @@ impl Engine {
     fn leave_branch(&mut self) {
         let tree = &self.tree;
         let alive = |id: &CandidateId| tree.get(*id).is_some_and(|c| !c.pruned);
-        if let Phase::Level(open) = &mut self.phase {
-            open.leaves.retain(alive);
-            open.states.retain(|state| alive(&state.base));
-            for state in &mut open.states {
-                state.found.retain(|(candidate, _)| alive(candidate));
-            }
+        if let Some(strategy) = self.plan.current_mut() {
+            strategy.pruned(&|id| alive(&id));
         }
-        self.by_hand.retain(alive);
-        self.extras.retain(alive);
+        self.manual.retain(alive);
         self.resumed.retain(alive);
     }
 
-    /// Judges the candidate at the head of the queue of those asked for; the gate has no say.
-    pub(super) fn step_by_hand(&mut self, id: CandidateId) -> Next {
-        if self.highest_accuracy() {
-            return self.step_by_hand_in_budget(id);
-        }
+    /// Judges a candidate that the user asked for; the gate has no say.
+    pub(super) fn step_manual(&mut self, id: CandidateId) -> Step {
         if let Judged::Open(next) = self.judging(id, Trial::Exempt) {
             return next;
         }
-        self.by_hand.pop_front();
-        let Some(candidate) = self.tree.get(id).cloned() else {
-            return Next::Again;
-        };
-        let base = self.eligible_base();
-        let wanted = base.is_none_or(|b| candidate.bytes < b.bytes);
-        if wanted && self.eligible(&candidate) {
-            let forget = base.is_none();
-            self.emit(Event::BaseChanged {
-                candidate: id,
-                reason: BaseReason::Accepted,
-            });
+        self.manual.judged();
+        if self.replaces_base(id) {
+            let forget = self.eligible_base().is_none();
+            self.accept(id);
             self.reopen(forget);
         }
-        Next::Again
+        Step::Again
     }
 
-    /// One step of what resumed branches brought, before the stage goes on; none when nothing is left of that.
-    pub(super) fn step_resumed(&mut self) -> Option<Next> {
-        if let Some(top) = self.resumed.pop_front() {
+    /// One step of what resumed branches brought, before the stage goes on; none when nothing is
+    /// left of that.
+    pub(super) fn step_resumed(&mut self) -> Option<Step> {
+        if let Some(top) = self.resumed.next_branch() {
             self.take_up(top);
-            return Some(Next::Again);
+            return Some(Step::Again);
         }
-        self.extras.front().copied().map(|id| self.step_extra(id))
+        self.resumed
+            .next_undecided()
+            .map(|id| self.step_undecided(id))
     }
 
     /// Judges an undecided candidate of a resumed branch; the gate decides as for any other.
-    fn step_extra(&mut self, id: CandidateId) -> Next {
+    fn step_undecided(&mut self, id: CandidateId) -> Step {
         let base_bytes = self
             .tree
             .base
             .and_then(|b| self.tree.get(b))
             .map_or(u64::MAX, |b| b.bytes);
         let candidate = self.tree.get(id);
-        let takes_part =
-            |c: &&Candidate| !c.pruned && c.bytes < base_bytes && self.conforms(&c.allocation);
+        let takes_part = |c: &&Candidate| {
+            !c.pruned && c.bytes < base_bytes && self.domains.allows(&c.allocation)
+        };
         if candidate.filter(takes_part).is_none() {
-            self.extras.pop_front();
-            return Next::Again;
+            self.resumed.decided();
+            return Step::Again;
         }
         match self.judging(id, Trial::Screened) {
             Judged::Open(next) => return next,
             Judged::Passed => {
-                self.extras.pop_front();
-                self.emit(Event::BaseChanged {
-                    candidate: id,
-                    reason: BaseReason::Accepted,
-                });
+                self.resumed.decided();
+                self.accept(id);
                 self.reopen(true);
             }
-            Judged::Failed | Judged::HeldBack => {
-                self.extras.pop_front();
+            Judged::Failed | Judged::Rejected => {
+                self.resumed.decided();
             }
         }
-        Next::Again
+        Step::Again
     }
 
-    /// Lets a resumed branch take part: its smallest passed candidate is the base again if it is smaller; groups that
-    /// were closed because of the pruning open again; its undecided candidates are judged in this round.
+    /// Lets a resumed branch take part: its smallest passed candidate is the base again if it is
+    /// smaller; groups that were closed because of the pruning open again; its undecided candidates
+    /// are judged in this round.
     fn take_up(&mut self, top: CandidateId) {
         let branch: Vec<Candidate> = self
             .tree
@@ -161,7 +150,7 @@ impl Engine {
         let passed = |c: &&Candidate| matches!(c.state(), State::Passed | State::Confirmed);
         let best = branch
             .iter()
-            .filter(|c| !c.pruned && self.conforms(&c.allocation))
+            .filter(|c| !c.pruned && self.domains.allows(&c.allocation))
             .filter(passed);
         if let Some(best) = best
             .min_by_key(|c| (c.bytes, c.id))
@@ -179,14 +168,10 @@ impl Engine {
             .iter()
             .filter(|c| !c.pruned && (base.is_none() || c.parent != base))
             .filter(undecided);
-        self.extras.extend(elsewhere.map(|c| c.id));
-        if let Phase::Level(open) = &mut self.phase {
-            let groups = open.states.iter_mut().flat_map(|s| &mut s.groups);
-            for group in groups.filter(|g| matches!(g.closed, Some((_, CloseReason::Pruned)))) {
-                group.closed = None;
-            }
-            let open = open.clone();
-            self.open_round(&open);
+        let elsewhere: Vec<CandidateId> = elsewhere.map(|c| c.id).collect();
+        self.resumed.add_undecided(elsewhere.into_iter());
+        if self.is_open() {
+            self.with_strategy_open(|strategy, search| strategy.resumed(search));
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The search tree, folded from events: what the engine decides on, the interface draws and a report reads.
+//! The search tree, folded from events: what the engine decides on, the interface draws and a
+//! report reads.
 
 use std::collections::HashMap;
 
-use super::known::judged;
+use super::measurements::judged;
 use super::undo::{Inverse, Undoable};
 use super::{
     BaseReason, CandidateId, Command, Event, GateDecision, GateReason, Judgement, Move, Origin,
@@ -56,9 +57,9 @@ pub struct Candidate {
     pub site_drift: Vec<f64>,
     /// What was measured beside the drift.
     pub proxies: Option<Proxies>,
-    /// The gate's last decision; [`GateDecision::Exempt`] once a person asked for the candidate.
+    /// The gate's last decision; [`GateDecision::Exempt`] once the user asked for the candidate.
     pub gate: Option<GateReason>,
-    /// True once the gate held it back, also where a person asked for it later.
+    /// True once the gate held it back, also where the user asked for it later.
     pub held_back: bool,
     /// The screening.
     pub screening: Option<Judgement>,
@@ -112,10 +113,11 @@ pub struct Tree {
     pub base: Option<CandidateId>,
     /// The bases that accepted moves led through to the present one, oldest first.
     pub accepted: Vec<CandidateId>,
-    /// Beam: what is expanded at the open level, greedy's first; empty for greedy and between levels.
+    /// Beam: what is expanded at the open level, greedy's first; empty for greedy and between
+    /// levels.
     pub beam: Vec<CandidateId>,
-    /// The best confirmed allocation within the memory limit: the smallest, or where the highest accuracy is looked for the
-    /// one of least loss.
+    /// The best confirmed allocation within the memory limit: the smallest, or where the highest
+    /// accuracy is looked for the one of least loss.
     pub incumbent: Option<CandidateId>,
     /// The level that is open.
     pub level: Option<Level>,
@@ -134,13 +136,13 @@ pub struct Tree {
     /// Why the search ended.
     pub finished: Option<StopReason>,
     /// The candidates with each allocation.
-    twins: HashMap<Allocation, Vec<CandidateId>>,
+    duplicates: HashMap<Allocation, Vec<CandidateId>>,
 }
 
 impl Tree {
     /// The candidates with an allocation, in the order they were proposed.
     pub fn with(&self, allocation: &Allocation) -> impl Iterator<Item = &Candidate> {
-        let ids = self.twins.get(allocation).into_iter().flatten();
+        let ids = self.duplicates.get(allocation).into_iter().flatten();
         ids.filter_map(|id| self.get(*id))
     }
 
@@ -149,7 +151,8 @@ impl Tree {
         self.candidates.get(id.index())
     }
 
-    /// The incumbent on the test split: images, correct by float, correct by the incumbent; none until both are known.
+    /// The incumbent on the test split: images, correct by float, correct by the incumbent; none
+    /// until both are known.
     pub fn tested(&self) -> Option<(usize, usize, usize)> {
         let (images, float) = self.tested_float?;
         let (_, correct) = self.get(self.incumbent?)?.tested?;
@@ -200,8 +203,8 @@ impl Tree {
                 if let Some(parent) = parent.and_then(|p| self.candidates.get_mut(p.index())) {
                     parent.children.push(*candidate);
                 }
-                let twins = self.twins.entry(allocation.clone()).or_default();
-                twins.push(*candidate);
+                let duplicates = self.duplicates.entry(allocation.clone()).or_default();
+                duplicates.push(*candidate);
                 self.candidates.push(Candidate {
                     id: *candidate,
                     parent: *parent,
@@ -334,8 +337,8 @@ impl Tree {
         }
     }
 
-    /// Correct images that a candidate loses against float over the whole search split; none where it is not known of
-    /// every image.
+    /// Correct images that a candidate loses against float over the whole search split; none where
+    /// it is not known of every image.
     pub(super) fn loss(&self, candidate: &Candidate) -> Option<i64> {
         let whole = !self.float.is_empty() && candidate.bits.len() == self.float.len();
         whole.then(|| self.float.correct() as i64 - candidate.bits.correct() as i64)
@@ -345,7 +348,8 @@ impl Tree {
         self.loss(self.get(self.incumbent?)?)
     }
 
-    /// Where the highest accuracy is looked for: the largest loss with which so many bytes beat the incumbent.
+    /// Where the highest accuracy is looked for: the largest loss with which so many bytes beat the
+    /// incumbent.
     pub(super) fn to_beat(&self, bytes: u64) -> Option<i64> {
         let looked_for = self.constraint.objective() == Objective::HighestAccuracy;
         let incumbent = self.get(self.incumbent.filter(|_| looked_for)?)?;
@@ -356,7 +360,8 @@ impl Tree {
             .then_some(loss - i64::from(!smaller))
     }
 
-    /// The constraint that a change makes of the one in force: never more memory than the target has.
+    /// The constraint that a change makes of the one in force: never more memory than the target
+    /// has.
     pub fn changed(&self, change: &ConstraintChange) -> Constraint {
         let target = self.settings.as_ref().and_then(|s| s.target.as_ref());
         change.of(self.constraint).on(target)
@@ -368,8 +373,8 @@ impl Tree {
         drop.points(self.float.correct(), self.float.len())
     }
 
-    /// Decides again what was decided under another constraint, from the results of every image; a verdict that these
-    /// leave open is taken back, and so is what the gate held back.
+    /// Decides again what was decided under another constraint, from the results of every image; a
+    /// verdict that these leave open is taken back, and so is what the gate held back.
     fn rejudge(&mut self) {
         let Some(settings) = &self.settings else {
             return;

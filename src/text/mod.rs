@@ -7,7 +7,7 @@ pub mod numbers;
 pub mod table;
 
 use crate::evaluate::{Verdict, percent};
-use crate::profile::{ConstraintChange, GateMode, Level, Screening, SearchConfig, Strategy};
+use crate::profile::{ConstraintChange, GateMode, Level, Screening, SearchConfig};
 use crate::search::{
     Candidate, CandidateId, CloseReason, Command, Event, GateDecision, GateReason, Group,
     Judgement, Origin, Settings, StopReason, Tree,
@@ -264,7 +264,7 @@ fn started(settings: &Settings) -> String {
     format!(
         "search started: {}, {}, {} layers of {} bits, {}{}",
         settings.name,
-        strategy(settings.search.strategy),
+        settings.search.strategy.name(),
         settings.space.layers.len(),
         menu.collect::<Vec<_>>().join(" "),
         settings.constraint,
@@ -404,17 +404,6 @@ pub fn level(level: Level) -> &'static str {
         Level::Stage => "stage",
         Level::Block => "block",
         Level::Layer => "layer",
-    }
-}
-
-/// The name of a strategy.
-pub fn strategy(strategy: Strategy) -> &'static str {
-    match strategy {
-        Strategy::Greedy => "greedy",
-        Strategy::Beam => "beam",
-        Strategy::Allocate => "allocate",
-        Strategy::Exhaustive => "exhaustive",
-        Strategy::Random => "random",
     }
 }
 

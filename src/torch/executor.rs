@@ -299,7 +299,7 @@ impl<'g> Executor<'g> {
     /// Whether a value is computed from a still image alone, without neurons: the same at every time step.
     fn in_stem(&self, id: NodeId) -> bool {
         let node = self.graph.node(id);
-        node.is_static && node.inputs.iter().all(|&i| self.in_stem(i))
+        node.time_invariant && node.inputs.iter().all(|&i| self.in_stem(i))
     }
 }
 

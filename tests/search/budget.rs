@@ -92,7 +92,7 @@ fn both_limits_ask_for_the_smallest_that_meets_both() {
     let none = finished(settings, 1);
     assert_eq!(none.tree().incumbent, None);
     assert_eq!(none.tree().finished, Some(StopReason::NothingMet));
-    let nearest = none.tree().nearest_misses();
+    let nearest = none.tree().closest_infeasible();
     assert!(
         nearest
             .iter()
@@ -119,7 +119,7 @@ fn where_everything_fails_the_smallest_drop_is_shown() {
     let mut driver = Driver::forced(settings, landscape(1), Box::new(fails));
     driver.finish();
     assert_eq!(driver.tree().incumbent, None);
-    let nearest = driver.tree().nearest_misses();
+    let nearest = driver.tree().closest_infeasible();
     assert_eq!(nearest.len(), 1);
     assert!(nearest[0].over_drop > 0.0 && nearest[0].over_bytes == 0);
 }

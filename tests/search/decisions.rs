@@ -8,8 +8,8 @@ use aq4svit::evaluate::{Cancel, Evaluator, Job, Landscape, Outcome, Question, Sp
 use aq4svit::profile::{AccuracyDrop, GateMode, Level, Pin, Screening, Strategy};
 use aq4svit::quant::{Allocation, BitWidth};
 use aq4svit::search::{
-    Candidate, CandidateId, CloseReason, Engine, Event, Judgement, Miss, Origin, Settings, State,
-    StopReason, Tree,
+    Candidate, CandidateId, CloseReason, ClosestInfeasible, Engine, Event, Judgement, Origin,
+    Settings, State, StopReason, Tree,
 };
 use proptest::prelude::*;
 
@@ -303,8 +303,8 @@ fn a_memory_limit_that_is_not_reached_is_said() {
     let (engine, _) = finished(settings, 1);
     assert_eq!(engine.tree().finished, Some(StopReason::NothingMet));
     assert_eq!(engine.tree().incumbent, None, "a result keeps to the limit");
-    let nearest = engine.tree().nearest_misses();
-    let too_large = |m: &Miss| m.over_bytes > 0 && m.over_drop == 0.0;
+    let nearest = engine.tree().closest_infeasible();
+    let too_large = |m: &ClosestInfeasible| m.over_bytes > 0 && m.over_drop == 0.0;
     assert!(nearest.iter().any(too_large), "{nearest:?}");
 }
 
@@ -322,7 +322,7 @@ fn where_nothing_fits_in_a_budget_only_the_smallest_is_looked_at() {
         assert_eq!((tree.incumbent, tree.candidates.len()), (None, 1));
         let smallest = &tree.candidates[0];
         assert_eq!(smallest.allocation, Allocation::uniform(4, width(2)));
-        let misses = tree.nearest_misses();
+        let misses = tree.closest_infeasible();
         assert_eq!(misses[0].over_bytes, smallest.bytes - 1);
         assert_eq!(driver.engine.counters().evaluations, 1);
     }

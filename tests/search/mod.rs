@@ -2,6 +2,7 @@
 
 mod budget;
 mod decisions;
+mod examples;
 mod gate;
 mod predicted_drop;
 mod steering;

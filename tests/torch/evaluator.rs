@@ -31,7 +31,7 @@ fn demo() -> &'static (Model, Arc<Splits>) {
             ..profile.data.clone().unwrap()
         };
         let model = Model {
-            graph: profile.graph().unwrap(),
+            graph: Graph::clone(&profile.graph()),
             weights: checkpoint::builtin("qkformer-fashion-mnist").unwrap(),
             scheme: Scheme::default(),
         };

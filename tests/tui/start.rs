@@ -218,7 +218,7 @@ fn what_the_form_sets_is_what_a_profile_takes() {
     let overrides = Overrides::parse(&set, "/".into()).unwrap();
     let (profile, _) = Profile::parse_with(text, "demo.toml".as_ref(), &overrides).unwrap();
     assert_eq!(profile.constraint.max_memory, Some(96 * 1024));
-    assert_eq!(aq4svit::text::strategy(profile.search.strategy), "beam");
+    assert_eq!(profile.search.strategy.name(), "beam");
     let pins: Vec<String> = profile.pins.iter().map(Pin::to_string).collect();
     assert_eq!(pins, ["patch_embed1.*=4-8", "*.q_conv=4/8"], "head is free");
 }

@@ -1,7 +1,8 @@
 //! A restricted reader of pickles.
 //!
-//! It knows the binary operations of protocols 2 to 5 and builds only what [`Value`] and [`Global`] can say. Work and
-//! memory are bounded by the counts below, whatever a pickle asks for, and text takes no more than its own bytes.
+//! It knows the binary operations of protocols 2 to 5 and builds only what [`Value`] and [`Global`]
+//! can say. Work and memory are bounded by the counts below, whatever a pickle asks for, and text
+//! takes no more than its own bytes.
 
 mod bytes;
 mod objects;

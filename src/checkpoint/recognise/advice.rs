@@ -3,7 +3,8 @@
 use super::{Candidate, Mismatch, Recognition, Setting, Shapes, recognise};
 use crate::network::Graph;
 
-/// What to do about tensors that are not those of a graph; none where that is not a matter of their names and shapes.
+/// What to do about tensors that are not those of a graph; none where that is not a matter of their
+/// names and shapes.
 pub(in crate::checkpoint) fn advice(
     shapes: &Shapes,
     graph: &Graph,

@@ -136,7 +136,7 @@ mod tests {
     use crate::quant::BitWidth;
     use crate::search::{CandidateId, Event, GateDecision, GateReason, Judgement, Origin, Tree};
 
-    /// A search of uniform widths: each held back, or judged.
+    /// A search of uniform bit-widths, each rejected or evaluated.
     fn run(found: &[(u8, Option<Verdict>)]) -> Measured {
         let mut tree = Tree::default();
         for (i, (bits, verdict)) in found.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! One search in a process of its own, and its figures.
+//! One search in a separate process, and its figures.
 
 use std::io::Read;
 use std::path::Path;

@@ -10,7 +10,6 @@ use crate::cli::output::note;
 use crate::profile::{Objective, Profile, Strategy};
 use crate::quant::saving_percent;
 use crate::search::{MOST_ALLOCATIONS, Settings, StopReason};
-use crate::text;
 use crate::text::numbers::count;
 use crate::text::table::{markdown, or_dash};
 
@@ -38,13 +37,14 @@ const CONTESTANTS: [Contestant; 6] = [
 impl Contestant {
     /// The value of `search.strategy`.
     fn strategy(self) -> &'static str {
-        text::strategy(match self {
+        let strategy = match self {
             Contestant::Greedy => Strategy::Greedy,
             Contestant::Beam => Strategy::Beam,
             Contestant::Allocate => Strategy::Allocate,
             Contestant::RandomAsGreedy | Contestant::RandomAsBeam => Strategy::Random,
             Contestant::Exhaustive => Strategy::Exhaustive,
-        })
+        };
+        strategy.name()
     }
 
     /// The search whose number of evaluations is the budget; none for a search without one.
@@ -96,7 +96,7 @@ struct Row {
     figures: Figures<u64>,
 }
 
-/// The means of a strategy over the seeds, as a line of JSON; none of what a seed does not have.
+/// The means of a strategy over the seeds, as a line of JSON; a figure that one seed lacks has no mean.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename = "strategy_mean")]
 struct Mean {

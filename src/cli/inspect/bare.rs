@@ -1,16 +1,16 @@
-//! A checkpoint without a profile: what it holds, and which network that is.
+//! The inspection of a checkpoint without a profile: its tensors and its network.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use super::report::Inspection;
-use crate::checkpoint::{Candidate, Contents, Known, Recognition, Setting, Shapes};
+use crate::checkpoint::{Candidate, Contents, Evidence, Recognition, Setting, Shapes};
 use crate::cli::recognised;
 use crate::profile::{Checkpoint, Profile, SHIPPED};
 use crate::text::numbers::count;
 
-/// What there is to say about a checkpoint: the object of `inspect --json`.
+/// The inspection of a checkpoint: the object of `inspect --json`.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "inspection")]
 pub struct Bare {
@@ -84,7 +84,7 @@ impl Bare {
         }
     }
 
-    /// The object of `--json`: with all that is told of a profile's network, where the network is known.
+    /// The object of `--json`, with the inspection of the network where it is known.
     ///
     /// # Errors
     /// Never for these types.
@@ -99,7 +99,7 @@ impl Bare {
         Ok(format!("{object}\n"))
     }
 
-    /// What the file holds, for people.
+    /// The contents of the file as text.
     pub fn head(&self) -> String {
         let mut out = format!(
             "{}: {} floating-point tensors, {} numbers",
@@ -175,9 +175,9 @@ impl Network {
 impl Told {
     fn of(setting: &Setting) -> Self {
         let (tensor, assumed) = match &setting.known {
-            Known::Names => (None, None),
-            Known::Tensor(tensor) => (Some(tensor.clone()), None),
-            Known::Assumed(because) => (None, Some(because.to_string())),
+            Evidence::Names => (None, None),
+            Evidence::Tensor(tensor) => (Some(tensor.clone()), None),
+            Evidence::Assumed(because) => (None, Some(because.to_string())),
         };
         Told {
             key: setting.key,
@@ -188,10 +188,10 @@ impl Told {
     }
 }
 
-/// The shipped profiles with these tensors. `reference` explains the demo's and is no network of its own.
+/// The shipped profiles with these tensors, without `reference`, which repeats the demo's network.
 fn matching(contents: &Contents) -> Vec<&'static str> {
     let fits = |text: &str, name: &str| {
-        let graph = Profile::parse(text, name.as_ref()).ok()?.graph().ok()?;
+        let graph = Profile::parse(text, name.as_ref()).ok()?.graph();
         contents.check(&graph).ok()
     };
     let shipped = SHIPPED.iter().filter(|(name, _)| *name != "reference");

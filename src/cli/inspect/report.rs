@@ -1,4 +1,4 @@
-//! What there is to say about a profile's network.
+//! The inspection of a profile's network as data.
 
 use std::collections::BTreeMap;
 
@@ -45,15 +45,15 @@ pub struct Inspection {
     /// The bit menu, then float.
     #[serde(skip)]
     pub widths: Vec<BitWidth>,
-    /// Bytes of the whole network with every layer at one width.
+    /// Bytes of the whole network with every layer at one bit-width.
     pub uniform_bytes: ByWidth,
     /// Bytes of all weights alone.
     pub uniform_weight_bytes: ByWidth,
     /// Bytes that no allocation changes.
     pub fixed_bytes: u64,
-    /// What merging the RepConv chains changes, of networks that have them.
+    /// The effect of merging the RepConv chains, of networks that have them.
     pub repconv: Option<RepConvChains>,
-    /// What the profile's `[bits]` take.
+    /// The memory of the profile's `[bits]`.
     pub allocation: Option<Found>,
     /// The layers in execution order.
     pub layers: Vec<LayerRow>,
@@ -63,7 +63,7 @@ pub struct Inspection {
     pub dead: Vec<String>,
 }
 
-/// The memory of a network with RepConv chains, every layer at one width: as they are stored, and each merged into one
+/// The memory of a network with RepConv chains, every layer at one bit-width: as they are stored, and each merged into one
 /// dense 3x3 convolution (`model.merge_repconv`).
 #[derive(Debug, Serialize)]
 pub struct RepConvChains {
@@ -132,11 +132,11 @@ pub struct LayerRow {
     pub share_percent: f64,
     /// Multiply-accumulates of one image.
     pub macs: u64,
-    /// Bytes of packed weights and affine at each width of the menu and as float.
+    /// Bytes of packed weights and affine at each bit-width of the menu and as float.
     pub bytes: ByWidth,
-    /// The widths of the menu at which all sums are exact integers.
+    /// The bit-widths of the menu at which all sums are exact integers.
     pub integer_exact: Vec<u8>,
-    /// The width in the profile's `[bits]`.
+    /// The bit-width in the profile's `[bits]`.
     pub bits: Option<BitWidth>,
 }
 

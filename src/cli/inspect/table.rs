@@ -7,10 +7,11 @@ use crate::quant::BitWidth;
 use crate::text::numbers::{bytes_in_full as bytes, compact, count};
 use crate::text::table::columns;
 
-/// How wide the narrow table may be.
+/// The columns of the narrow table.
 const NARROW: usize = 80;
 
-/// The whole text. Narrow: at most 80 columns, names within their block, rounded numbers, as many bit-widths as fit.
+/// The inspection as text. The narrow form has at most 80 columns: names within their block, rounded numbers, as many
+/// bit-widths as fit.
 pub fn text(report: &Inspection, wide: bool) -> String {
     let mut out = String::new();
     header(&mut out, report);
@@ -57,7 +58,7 @@ fn header(out: &mut String, report: &Inspection) {
     let _ = writeln!(out, "checkpoint: {checkpoint}");
 }
 
-/// The widths whose columns fit into the narrow table: float goes first, then from the middle of the menu.
+/// The bit-widths whose columns fit into the narrow table: float goes first, then from the middle of the menu.
 fn fitting(report: &Inspection) -> Vec<BitWidth> {
     let mut widths = report.widths.clone();
     let too_wide = |widths: &[BitWidth]| {
@@ -192,7 +193,7 @@ fn footer(out: &mut String, report: &Inspection, wide: bool, left_out: usize) {
          {} is a layer's share of the parameters of all layers.",
         if wide { "share" } else { "%" }
     );
-    let _ = writeln!(out, "~ sums that are not exact integers at this width");
+    let _ = writeln!(out, "~ sums that are not exact integers at this bit-width");
     if !wide {
         let more = match left_out {
             0 => String::new(),
@@ -251,7 +252,7 @@ fn footer(out: &mut String, report: &Inspection, wide: bool, left_out: usize) {
     }
 }
 
-/// What the RepConv chains take as they are and merged.
+/// The bytes of the RepConv chains as stored and merged.
 fn repconv(out: &mut String, chains: &RepConvChains, report: &Inspection, wide: bool) {
     let (kept, merged) = match chains.merged {
         false => ("(as here)", "(model.merge_repconv)"),

@@ -4,8 +4,8 @@ use super::keys::bounds;
 use super::{Layout, ModelConfig, ModelError};
 
 impl ModelConfig {
-    /// Checks what every family asks of the sizes: from 1 to a bound that keeps all arithmetic on shapes
-    /// far from overflow.
+    /// Checks what every family asks of the sizes: from 1 to a bound that keeps all arithmetic on
+    /// shapes far from overflow.
     pub(in crate::network) fn check(&self) -> Result<(), ModelError> {
         let sizes = [
             ("image_size", self.image_size),
@@ -50,8 +50,8 @@ impl ModelConfig {
         })
     }
 
-    /// Checks that the image can be halved this often. The authors' code halves sizes rounding down where
-    /// the pooling rounds up, so it runs on no other sizes.
+    /// Checks that the image can be halved this often. The authors' code halves sizes rounding down
+    /// where the pooling rounds up, so it runs on no other sizes.
     pub(in crate::network) fn check_halvings(&self, halvings: usize) -> Result<(), ModelError> {
         let (size, factor) = (self.image_size, 1usize << halvings);
         require(size.is_multiple_of(factor), "image_size", size, || {
@@ -98,7 +98,8 @@ pub(in crate::network) fn check_max_spike(max_spike: u64) -> Result<(), ModelErr
 
 fn within(key: &'static str, value: usize) -> Result<(), ModelError> {
     let (least, most) = bounds(key);
-    require((least..=most).contains(&(value as u64)), key, value, || {
+    let fits = u32::try_from(value).is_ok_and(|n| (least..=most).contains(&n));
+    require(fits, key, value, || {
         format!("must be from {least} to {most}")
     })
 }

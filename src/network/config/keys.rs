@@ -1,19 +1,20 @@
-//! The keys of `[model]`: their order and the values that each takes. Which of them a family has is said in its file.
+//! The keys of `[model]`: their order and the values that each takes. Which of them a family has is
+//! said in its file.
 
 use super::Family;
 
 /// The widest embedding.
-const MAX_WIDTH: u64 = 16_384;
+const MAX_WIDTH: u32 = 16_384;
 
 /// The values that a key takes; bounds are included.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ModelKeyKind {
     /// A whole number.
-    Whole(u64, u64),
+    Whole(u32, u32),
     /// A list of whole numbers.
-    List(u64, u64),
+    List(u32, u32),
     /// A whole number or a list of them.
-    WholeOrList(u64, u64),
+    WholeOrList(u32, u32),
     /// A number.
     Number(f64, f64),
     /// True or false.
@@ -74,7 +75,7 @@ pub(in crate::network) const COMMON_KEYS: [&str; 7] = [
 ];
 
 /// The bounds of a whole number, or of each in a list.
-pub(super) fn bounds(name: &str) -> (u64, u64) {
+pub(super) fn bounds(name: &str) -> (u32, u32) {
     let kind = MODEL_KEYS.iter().find(|k| k.name == name).map(|k| k.kind);
     match kind {
         Some(
@@ -82,6 +83,6 @@ pub(super) fn bounds(name: &str) -> (u64, u64) {
             | ModelKeyKind::List(least, most)
             | ModelKeyKind::WholeOrList(least, most),
         ) => (least, most),
-        _ => (0, u64::MAX),
+        _ => (0, u32::MAX),
     }
 }

@@ -13,17 +13,17 @@ mod spikingformer;
 use super::{Architecture, Graph, ModelConfig, ModelError};
 
 impl ModelConfig {
-    /// Builds the family's graph with all shapes inferred.
+    /// The graph of the family's network with all shapes inferred.
     ///
     /// # Errors
     /// [`ModelError`] names the size that does not fit.
     pub fn graph(&self) -> Result<Graph, ModelError> {
+        self.check()?;
         build(self)
     }
 }
 
 fn build(config: &ModelConfig) -> Result<Graph, ModelError> {
-    config.check()?;
     match config.architecture {
         Architecture::Spikformer {
             layout,

@@ -1,10 +1,10 @@
 //! QKFormer (Zhou et al., arXiv 2403.16552; github.com/zhouchenlin2096/QKFormer): stages of growing
-//! width and shrinking maps; the last attends by spiking self-attention, the others by token masks (QKTA); residuals
-//! add spikes to spikes. `cifar` and `imagenet` have three stages, `dvs` two.
+//! width and shrinking maps; the last attends by spiking self-attention, the others by token masks
+//! (QKTA); residuals add spikes to spikes. `cifar` and `imagenet` have three stages, `dvs` two.
 //!
-//! With `batch_leak` the last stage's `proj_lif` keeps its state from image to image of a batch, as the authors' code
-//! does (it sees time steps and images as one axis); their published accuracies are of such batches. Without, every
-//! image is by itself, as everywhere else.
+//! With `batch_leak` the last stage's `proj_lif` keeps its state from image to image of a batch, as
+//! the authors' code does (it sees time steps and images as one axis); their published accuracies
+//! are of such batches. Without, every image is by itself, as everywhere else.
 
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_depths;
@@ -18,12 +18,12 @@ use super::schema::{self, Schema};
 pub(super) const SCHEMA: Schema = Schema {
     required: &["layout", "depths"],
     optional: &["batch_leak", "tau"],
-    read: |section| {
+    read: |table| {
         Ok(Architecture::QkFormer {
-            layout: schema::layout(section, 2.0)?,
-            embed_dims: section.width(Family::QkFormer)?,
-            depths: section.required("depths")?,
-            batch_leak: section.flag("batch_leak")?,
+            layout: schema::layout(table, 2.0)?,
+            embed_dims: table.width(Family::QkFormer)?,
+            depths: table.required("depths")?,
+            batch_leak: table.flag("batch_leak")?,
         })
     },
 };
@@ -36,7 +36,8 @@ pub(super) fn build(
     depths: usize,
     batch_leak: bool,
 ) -> Result<Graph, ModelError> {
-    // Blocks of the stages with token masks, how often the map is halved, what the widths are divided by.
+    // Blocks of the stages with token masks, how often the map is halved, what the widths are
+    // divided by.
     let (token_blocks, halvings, divisor): (&[usize], _, _) = match layout {
         Layout::Cifar => (&[1, 1], 2, 8),
         Layout::Imagenet => (&[1, 2], 4, 8),
@@ -142,8 +143,8 @@ impl QkFormer<'_> {
         self.b.add(main, side)
     }
 
-    /// The later embeddings: half the size, twice the width, with a 1x1 residual. The layouts pool at different
-    /// convolutions.
+    /// The later embeddings: half the size, twice the width, with a 1x1 residual. The layouts pool
+    /// at different convolutions.
     fn embed(&mut self, x: NodeId, name: &str, width: usize) -> NodeId {
         let first = match self.layout {
             Layout::Dvs { .. } => format!("{name}.proj"),
@@ -166,8 +167,8 @@ impl QkFormer<'_> {
         self.b.add(main, side)
     }
 
-    /// QK token attention (`tssa`): the spikes of q, summed over each head's channels, decide by a neuron of
-    /// threshold 1/2 which tokens of k pass.
+    /// QK token attention (`tssa`): the spikes of q, summed over each head's channels, decide by a
+    /// neuron of threshold 1/2 which tokens of k pass.
     fn token_attention(&mut self, x: NodeId, name: &str, width: usize) -> NodeId {
         let heads = self.config.num_heads;
         let conv = Conv::one(width, Form::Sequence);

@@ -1,6 +1,7 @@
-//! From `[model]` to a configuration and back: which keys a family has, and what is assumed of those not given.
+//! From `[model]` to a configuration and back: which keys a family has, and what is assumed of
+//! those not given.
 
-use super::super::config::{COMMON_KEYS, Section, foreign, missing, wrong};
+use super::super::config::{COMMON_KEYS, ModelTable, foreign, missing, wrong};
 use super::super::{Architecture, Family, Layout, ModelConfig, ModelError};
 use super::{qkformer, sdt_v1, sdt_v2, sdt_v3, spikformer, spikingformer};
 
@@ -11,7 +12,7 @@ pub(super) struct Schema {
     /// Keys that have a default or belong to some of the family's networks only.
     pub optional: &'static [&'static str],
     /// Reads the family's own sizes.
-    pub read: fn(&Section) -> Result<Architecture, ModelError>,
+    pub read: fn(&ModelTable) -> Result<Architecture, ModelError>,
 }
 
 fn schema(family: Family) -> &'static Schema {
@@ -42,12 +43,12 @@ impl Family {
     }
 }
 
-impl TryFrom<Section> for ModelConfig {
+impl TryFrom<ModelTable> for ModelConfig {
     type Error = ModelError;
 
-    fn try_from(section: Section) -> Result<Self, ModelError> {
-        let family = section.family()?;
-        if let Some(key) = section.names().find(|key| !family.has_key(key)) {
+    fn try_from(table: ModelTable) -> Result<Self, ModelError> {
+        let family = table.family()?;
+        if let Some(key) = table.names().find(|key| !family.has_key(key)) {
             let owners = Family::ALL.into_iter().filter(|f| f.has_key(key));
             let owners: Vec<&str> = owners.map(Family::name).collect();
             let owners = owners.join(", ");
@@ -55,40 +56,40 @@ impl TryFrom<Section> for ModelConfig {
             return Err(foreign(key, why));
         }
         Ok(ModelConfig {
-            architecture: (schema(family).read)(&section)?,
-            image_size: section.required("image_size")?,
-            in_channels: section.required("in_channels")?,
-            num_classes: section.required("num_classes")?,
-            num_heads: section.required("num_heads")?,
-            mlp_ratio: section.required("mlp_ratio")?,
-            time_steps: section.required("time_steps")?,
+            architecture: (schema(family).read)(&table)?,
+            image_size: table.required("image_size")?,
+            in_channels: table.required("in_channels")?,
+            num_classes: table.required("num_classes")?,
+            num_heads: table.required("num_heads")?,
+            mlp_ratio: table.required("mlp_ratio")?,
+            time_steps: table.required("time_steps")?,
         })
     }
 }
 
-impl From<ModelConfig> for Section {
+impl From<ModelConfig> for ModelTable {
     fn from(config: ModelConfig) -> Self {
-        let mut section = Section::default();
-        section.set("family", config.family().name());
+        let mut table = ModelTable::default();
+        table.set("family", config.family().name());
         if let Some(layout) = config.layout() {
-            section.set("layout", layout.name());
+            table.set("layout", layout.name());
             if let Layout::Dvs { tau } = layout {
-                section.set("tau", tau);
+                table.set("tau", tau);
             }
         }
-        section.set("image_size", config.image_size);
-        section.set("in_channels", config.in_channels);
-        section.set("num_classes", config.num_classes);
-        section.set("num_heads", config.num_heads);
-        section.set("mlp_ratio", config.mlp_ratio);
-        section.set("time_steps", config.time_steps);
-        write(config.architecture, &mut section);
-        section
+        table.set("image_size", config.image_size);
+        table.set("in_channels", config.in_channels);
+        table.set("num_classes", config.num_classes);
+        table.set("num_heads", config.num_heads);
+        table.set("mlp_ratio", config.mlp_ratio);
+        table.set("time_steps", config.time_steps);
+        write(config.architecture, &mut table);
+        table
     }
 }
 
 /// Writes the sizes that only some families have.
-fn write(architecture: Architecture, section: &mut Section) {
+fn write(architecture: Architecture, table: &mut ModelTable) {
     match architecture {
         Architecture::Spikformer {
             embed_dims, depths, ..
@@ -96,8 +97,8 @@ fn write(architecture: Architecture, section: &mut Section) {
         | Architecture::Spikingformer {
             embed_dims, depths, ..
         } => {
-            section.set("embed_dims", embed_dims);
-            section.set("depths", depths);
+            table.set("embed_dims", embed_dims);
+            table.set("depths", depths);
         }
         Architecture::QkFormer {
             embed_dims,
@@ -105,9 +106,9 @@ fn write(architecture: Architecture, section: &mut Section) {
             batch_leak,
             ..
         } => {
-            section.set("embed_dims", embed_dims);
-            section.set("depths", depths);
-            section.set("batch_leak", batch_leak);
+            table.set("embed_dims", embed_dims);
+            table.set("depths", depths);
+            table.set("batch_leak", batch_leak);
         }
         Architecture::SdtV1 {
             embed_dims,
@@ -115,10 +116,10 @@ fn write(architecture: Architecture, section: &mut Section) {
             pooling,
             ..
         } => {
-            section.set("embed_dims", embed_dims);
-            section.set("depths", depths);
+            table.set("embed_dims", embed_dims);
+            table.set("depths", depths);
             let digits = pooling.map(|pooled| if pooled { '1' } else { '0' });
-            section.set("pooling", String::from_iter(digits).as_str());
+            table.set("pooling", String::from_iter(digits).as_str());
         }
         Architecture::SdtV2 {
             embed_dims,
@@ -126,20 +127,20 @@ fn write(architecture: Architecture, section: &mut Section) {
             kd,
             merge_repconv,
         } => {
-            section.set("embed_dims", embed_dims);
-            section.set("strides", strides);
-            section.set("kd", kd);
-            section.set("merge_repconv", merge_repconv);
+            table.set("embed_dims", embed_dims);
+            table.set("strides", strides);
+            table.set("kd", kd);
+            table.set("merge_repconv", merge_repconv);
         }
         Architecture::SdtV3Base {
             embed_dims,
             strides,
             max_spike,
         } => {
-            section.set("size", "base");
-            section.set("embed_dims", embed_dims);
-            section.set("strides", strides);
-            section.set("max_spike", max_spike);
+            table.set("size", "base");
+            table.set("embed_dims", embed_dims);
+            table.set("strides", strides);
+            table.set("max_spike", max_spike);
         }
         Architecture::SdtV3Large {
             embed_dims,
@@ -148,20 +149,20 @@ fn write(architecture: Architecture, section: &mut Section) {
             kd,
             max_spike,
         } => {
-            section.set("size", "large");
-            section.set("embed_dims", embed_dims);
-            section.set("strides", strides);
-            section.set("depths", depths);
-            section.set("kd", kd);
-            section.set("max_spike", max_spike);
+            table.set("size", "large");
+            table.set("embed_dims", embed_dims);
+            table.set("strides", strides);
+            table.set("depths", depths);
+            table.set("kd", kd);
+            table.set("max_spike", max_spike);
         }
     }
 }
 
 /// The layout of a family that publishes several; the time constant of `dvs` where none is given.
-pub(super) fn layout(section: &Section, default_tau: f64) -> Result<Layout, ModelError> {
-    let tau = dvs_tau(section, default_tau)?;
-    match (section.text("layout")?, tau) {
+pub(super) fn layout(table: &ModelTable, default_tau: f64) -> Result<Layout, ModelError> {
+    let tau = dvs_tau(table, default_tau)?;
+    match (table.text("layout")?, tau) {
         (Some("dvs"), Some(tau)) => Ok(Layout::Dvs { tau }),
         (Some("cifar"), _) => Ok(Layout::Cifar),
         (Some("imagenet"), _) => Ok(Layout::Imagenet),
@@ -173,9 +174,9 @@ pub(super) fn layout(section: &Section, default_tau: f64) -> Result<Layout, Mode
 const LAYOUTS: &str = "\"cifar\", \"imagenet\" or \"dvs\"";
 
 /// The time constant of layout `dvs`; none in other layouts, which do not have the key.
-pub(super) fn dvs_tau(section: &Section, default: f64) -> Result<Option<f64>, ModelError> {
-    let given = section.number("tau")?;
-    match section.text("layout")? {
+pub(super) fn dvs_tau(table: &ModelTable, default: f64) -> Result<Option<f64>, ModelError> {
+    let given = table.number("tau")?;
+    match table.text("layout")? {
         Some("dvs") => Ok(Some(given.unwrap_or(default))),
         _ if given.is_some() => {
             let why = "only layout \"dvs\" has it; elsewhere it is 2";
@@ -186,8 +187,8 @@ pub(super) fn dvs_tau(section: &Section, default: f64) -> Result<Option<f64>, Mo
 }
 
 /// Checks the layout of a family that has one, which may be named or not.
-pub(super) fn only_imagenet(section: &Section, family: Family) -> Result<(), ModelError> {
-    match section.text("layout")? {
+pub(super) fn only_imagenet(table: &ModelTable, family: Family) -> Result<(), ModelError> {
+    match table.text("layout")? {
         None | Some("imagenet") => Ok(()),
         Some(_) => Err(foreign(
             "layout",

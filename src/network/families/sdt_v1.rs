@@ -1,12 +1,14 @@
-//! Spike-driven Transformer (Yao et al., arXiv 2307.01694; github.com/BICLab/Spike-Driven-Transformer): membrane
-//! shortcuts, and an attention of masks and sums alone (SDSA): over all tokens, the spikes of k and v that coincide
-//! decide channel by channel, by a neuron of threshold 1/2, whether q's spikes pass.
+//! Spike-driven Transformer (Yao et al., arXiv 2307.01694;
+//! github.com/BICLab/Spike-Driven-Transformer): membrane shortcuts, and an attention of masks and
+//! sums alone (SDSA): over all tokens, the spikes of k and v that coincide decide channel by
+//! channel, by a neuron of threshold 1/2, whether q's spikes pass.
 //!
-//! The heads do not change the result, but for event cameras (`dvs_mode`), where `Erode`, a 3x3 maximum, acts on the
-//! maps of k and v, and on `k v` and on the masked q as tensors of tokens and channels within a head.
+//! The heads do not change the result, but for event cameras (`dvs_mode`), where `Erode`, a 3x3
+//! maximum, acts on the maps of k and v, and on `k v` and on the masked q as tensors of tokens and
+//! channels within a head.
 
 use super::super::builder::{Conv, Form, GraphBuilder};
-use super::super::config::{Section, check_depths, missing, wrong};
+use super::super::config::{ModelTable, check_depths, missing, wrong};
 use super::super::{Architecture, BlockLayout, Family, Graph, ModelConfig, ModelError, NodeId};
 use super::parts::{self, Mlp};
 use super::schema::{self, Schema};
@@ -15,21 +17,21 @@ use super::schema::{self, Schema};
 pub(super) const SCHEMA: Schema = Schema {
     required: &["depths"],
     optional: &["layout", "pooling", "tau"],
-    read: |section| {
+    read: |table| {
         Ok(Architecture::SdtV1 {
-            dvs: schema::dvs_tau(section, 2.0)?,
-            embed_dims: section.width(Family::SdtV1)?,
-            depths: section.required("depths")?,
-            pooling: pooling(section)?,
+            dvs: schema::dvs_tau(table, 2.0)?,
+            embed_dims: table.width(Family::SdtV1)?,
+            depths: table.required("depths")?,
+            pooling: pooling(table)?,
         })
     },
 };
 
-/// Whether a pooling follows each of the four convolutions. Published: `0011` for CIFAR, `1111` for ImageNet; the
-/// event-camera models differ.
-fn pooling(section: &Section) -> Result<[bool; 4], ModelError> {
+/// Whether a pooling follows each of the four convolutions. Published: `0011` for CIFAR, `1111` for
+/// ImageNet; the event-camera models differ.
+fn pooling(table: &ModelTable) -> Result<[bool; 4], ModelError> {
     let why = "four digits, 1 where a pooling follows the convolution, such as \"0011\"";
-    let text = match (section.text("pooling")?, section.text("layout")?) {
+    let text = match (table.text("pooling")?, table.text("layout")?) {
         (Some(text), _) => text,
         (None, Some("cifar")) => "0011",
         (None, Some("imagenet")) => "1111",
@@ -90,7 +92,8 @@ struct SdtV1<'a> {
 }
 
 impl SdtV1<'_> {
-    /// Four 3x3 convolutions, of which the last is pooled before its neuron, then a residual one of its spikes.
+    /// Four 3x3 convolutions, of which the last is pooled before its neuron, then a residual one of
+    /// its spikes.
     fn patch_embed(&mut self, pooling: [bool; 4]) -> NodeId {
         let lif = parts::lif(self.tau);
         let mut x = self.b.input(self.config.frames().is_some());
@@ -149,7 +152,7 @@ impl SdtV1<'_> {
         parts::layer(self.b, y, &format!("{name}.proj"), conv.bias(true))
     }
 
-    /// With a hidden layer as wide as the block, each of the two layers has a shortcut of its own.
+    /// With a hidden layer as wide as the block, each of the two layers has a shortcut.
     fn mlp(&mut self, x: NodeId, block: &str) -> NodeId {
         let mlp = Mlp {
             width: self.width,

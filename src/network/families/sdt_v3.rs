@@ -1,17 +1,18 @@
 //! Spike-driven Transformer V3, E-SpikeFormer (Yao et al., arXiv 2411.16061;
-//! github.com/BICLab/Spike-Driven-Transformer-V3): the skeleton of `sdt-v2` with integer neurons. One pass over
-//! integers from 0 to `max_spike` stands for `max_spike` time steps of spikes.
+//! github.com/BICLab/Spike-Driven-Transformer-V3): the skeleton of `sdt-v2` with integer neurons.
+//! One pass over integers from 0 to `max_spike` stands for `max_spike` time steps of spikes.
 //!
-//! `Model_Base` rounds halves to even, `Model_Large` up. The large model as released has defects, and no parity with it
-//! is claimed:
-//! - its 83M variant (widths 128, 256, 512) cannot run: the branch `rep_conv` of every block raises a NameError. A
-//!   published file of it holds `rep_conv` tensors that fit no working branch, so that branch cannot have been trained as
-//!   it stands. Here it is left out and its tensors are dead.
-//! - its head reads the mean over tokens without the final neuron, only the distillation head reads that neuron's
-//!   integers. This is kept as it is.
+//! `Model_Base` rounds halves to even, `Model_Large` up. The large model as released has defects,
+//! and no parity with it is claimed:
+//! - its 83M variant (widths 128, 256, 512) cannot run: the branch `rep_conv` of every block raises
+//!   a NameError. A published file of it holds `rep_conv` tensors that fit no working branch, so
+//!   that branch cannot have been trained as it stands. Here it is left out and its tensors are
+//!   dead.
+//! - its head reads the mean over tokens without the final neuron, only the distillation head reads
+//!   that neuron's integers. This is kept as it is.
 
 use super::super::builder::{Conv, Form, GraphBuilder};
-use super::super::config::{Section, check_depths, check_max_spike, check_strides, foreign};
+use super::super::config::{ModelTable, check_depths, check_max_spike, check_strides, foreign};
 use super::super::{
     Architecture, BlockLayout, Family, Graph, Halves, ModelConfig, ModelError, Neuron, NodeId,
 };
@@ -27,21 +28,21 @@ pub(super) const SCHEMA: Schema = Schema {
     read,
 };
 
-fn read(section: &Section) -> Result<Architecture, ModelError> {
-    schema::only_imagenet(section, Family::SdtV3)?;
-    let max_spike = section.whole("max_spike")?.map_or(4, |n| n as u64);
-    if section.text("size")? == Some("large") {
+fn read(table: &ModelTable) -> Result<Architecture, ModelError> {
+    schema::only_imagenet(table, Family::SdtV3)?;
+    let max_spike = table.whole("max_spike")?.map_or(4, |n| n as u64);
+    if table.text("size")? == Some("large") {
         return Ok(Architecture::SdtV3Large {
-            embed_dims: section.widths()?,
-            strides: section.list("strides", "downsampling")?.unwrap_or([2; 4]),
-            depths: section.whole("depths")?.unwrap_or(12),
-            kd: section.flag("kd")?,
+            embed_dims: table.widths()?,
+            strides: table.list("strides", "downsampling")?.unwrap_or([2; 4]),
+            depths: table.whole("depths")?.unwrap_or(12),
+            kd: table.flag("kd")?,
             max_spike,
         });
     }
     for (key, given) in [
-        ("depths", section.whole("depths")?.is_some()),
-        ("kd", section.flag("kd")?),
+        ("depths", table.whole("depths")?.is_some()),
+        ("kd", table.flag("kd")?),
     ] {
         if given {
             let why = "of family sdt-v3 only size = \"large\" has it";
@@ -49,8 +50,8 @@ fn read(section: &Section) -> Result<Architecture, ModelError> {
         }
     }
     Ok(Architecture::SdtV3Base {
-        embed_dims: section.widths()?,
-        strides: section
+        embed_dims: table.widths()?,
+        strides: table
             .list("strides", "downsampling")?
             .unwrap_or([2, 2, 2, 2, 1]),
         max_spike,
@@ -242,7 +243,8 @@ pub(super) fn build_large(
 struct Large<'a> {
     neuron: Neuron,
     config: &'a ModelConfig,
-    /// Whether the blocks hold the tensors of the branch that does not run (the authors' `choice = "base"`).
+    /// Whether the blocks hold the tensors of the branch that does not run (the authors' `choice =
+    /// "base"`).
     unused_branch: bool,
 }
 
@@ -301,7 +303,8 @@ impl Large<'_> {
     }
 }
 
-/// Two 1x1 convolutions with their batch norms, through a width of one and a half, and a third batch norm.
+/// Two 1x1 convolutions with their batch norms, through a width of one and a half, and a third
+/// batch norm.
 fn chain(b: &mut GraphBuilder, x: NodeId, name: &str, width: usize) -> NodeId {
     let mut y = x;
     for (i, out) in [(1, width + width / 2), (2, width)] {

@@ -1,8 +1,9 @@
-//! Spikingformer (Zhou et al., arXiv 2304.11954; github.com/zhouchenlin2096/Spikingformer): Spikformer with membrane
-//! shortcuts. A neuron leads every convolution, residuals add real numbers, and the head reads them without a neuron.
+//! Spikingformer (Zhou et al., arXiv 2304.11954; github.com/zhouchenlin2096/Spikingformer):
+//! Spikformer with membrane shortcuts. A neuron leads every convolution, residuals add real
+//! numbers, and the head reads them without a neuron.
 //!
-//! The layouts differ in the embedding: `cifar` pools in its last two parts only and names them otherwise; `dvs` is the
-//! `imagenet` code with another time constant (1.5 in the authors' code).
+//! The layouts differ in the embedding: `cifar` pools in its last two parts only and names them
+//! otherwise; `dvs` is the `imagenet` code with another time constant (1.5 in the authors' code).
 
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_depths;
@@ -16,11 +17,11 @@ use super::schema::{self, Schema};
 pub(super) const SCHEMA: Schema = Schema {
     required: &["layout", "depths"],
     optional: &["tau"],
-    read: |section| {
+    read: |table| {
         Ok(Architecture::Spikingformer {
-            layout: schema::layout(section, 1.5)?,
-            embed_dims: section.width(Family::Spikingformer)?,
-            depths: section.required("depths")?,
+            layout: schema::layout(table, 1.5)?,
+            embed_dims: table.width(Family::Spikingformer)?,
+            depths: table.required("depths")?,
         })
     },
 };
@@ -59,7 +60,8 @@ pub(super) fn build(
     builder.finish()
 }
 
-/// A 3x3 convolution of the image, then four more, each led by a neuron and perhaps a pooling of its spikes.
+/// A 3x3 convolution of the image, then four more, each led by a neuron and perhaps a pooling of
+/// its spikes.
 fn patch_embed(
     b: &mut GraphBuilder,
     image: NodeId,

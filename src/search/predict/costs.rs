@@ -1,14 +1,16 @@
 //! What every layer's width costs, from the drifts that a run has measured. (Ours.)
 //!
-//! Where the run has lowered every group of the finest level alone (as allocating does), a choice costs the square of the
-//! drift that it adds alone. Elsewhere costs are fitted: the squared drift of an allocation is taken to be the sum over
-//! layers of `sensitivity_l * 4^-b_l` (a grid twice as fine has a quarter of the squared rounding error), the
-//! sensitivities are the non-negative ones of least squared relative error over all measured drifts, drawn a little
-//! toward their common mean where the measurements do not tell layers apart.
+//! Where the run has lowered every group of the finest level alone (as allocating does), a choice
+//! costs the square of the drift that it adds alone. Elsewhere costs are fitted: the squared drift
+//! of an allocation is taken to be the sum over layers of `sensitivity_l * 4^-b_l` (a grid twice as
+//! fine has a quarter of the squared rounding error), the sensitivities are the non-negative ones
+//! of least squared relative error over all measured drifts, drawn a little toward their common
+//! mean where the measurements do not tell layers apart.
 
 use std::collections::HashMap;
 
 use crate::quant::{Allocation, BitWidth};
+use crate::search::choices::widths_of;
 use crate::search::{Candidate, Origin, Settings, Tree};
 
 /// The prior's weight, as a share of the weight of an average layer's measurements.
@@ -48,7 +50,7 @@ impl Costs {
                 layers.map(|(s, width)| s * grid_error(*width)).sum()
             }
             Costs::Probed(groups) => {
-                let cost = |g: &Probed| g.cost(&widths(allocation, &g.members));
+                let cost = |g: &Probed| g.cost(&widths_of(allocation, &g.members));
                 groups.iter().map(cost).sum()
             }
         }
@@ -56,7 +58,8 @@ impl Costs {
 }
 
 impl Probed {
-    /// Of a choice that was not measured, the cost of the nearest one; of equally near ones the dearest.
+    /// Of a choice that was not measured, the cost of the nearest one; of equally near ones the
+    /// dearest.
     fn cost(&self, wanted: &[BitWidth]) -> f64 {
         let distance = |(widths, _): &(Vec<BitWidth>, f64)| -> u32 {
             let apart = |(a, b): (&BitWidth, &BitWidth)| u32::from(a.bits().abs_diff(b.bits()));
@@ -69,11 +72,6 @@ impl Probed {
     }
 }
 
-fn widths(allocation: &Allocation, members: &[usize]) -> Vec<BitWidth> {
-    let width = |i: &usize| allocation.0.get(*i).copied();
-    members.iter().filter_map(width).collect()
-}
-
 /// `4^-b`; 0 for float.
 fn grid_error(width: BitWidth) -> f64 {
     match width.is_float() {
@@ -82,7 +80,8 @@ fn grid_error(width: BitWidth) -> f64 {
     }
 }
 
-/// The table of single drifts around the candidate that was probed; none where a group was not lowered alone.
+/// The table of single drifts around the candidate that was probed; none where a group was not
+/// lowered alone.
 fn probed(tree: &Tree, settings: &Settings) -> Option<Vec<Probed>> {
     let around = tree
         .candidates
@@ -110,7 +109,7 @@ fn probed(tree: &Tree, settings: &Settings) -> Option<Vec<Probed>> {
         let choices: Vec<(Vec<BitWidth>, f64)> = alone
             .map(|(_, c, drift)| {
                 let added = (drift - start).max(0.0);
-                (widths(&c.allocation, &members), added * added)
+                (widths_of(&c.allocation, &members), added * added)
             })
             .collect();
         // More than the allocation that was probed itself.

@@ -1,7 +1,8 @@
 //! What a run's measurements say about allocations that were never evaluated. (All of it ours.)
 //!
-//! Every layer's width has a cost ([`Costs`]); costs add up, and their sum goes with the accuracy drop ([`Trend`], fitted
-//! to everything that the run has measured). [`Predictor::solve`] finds the allocation that is best by that, exactly.
+//! Every layer's width has a cost ([`Costs`]); costs add up, and their sum goes with the accuracy
+//! drop ([`Trend`], fitted to everything that the run has measured). [`Predictor::solve`] finds the
+//! allocation that is best by that, exactly.
 
 mod costs;
 mod solve;
@@ -17,7 +18,8 @@ pub(super) use costs::Costs;
 pub use solve::{FrontPoint, Solution, Unsolved, Wanted};
 use trend::Trend;
 
-/// Predicts accuracy drops from a run's measurements. A snapshot: make it anew when more has been measured.
+/// Predicts accuracy drops from a run's measurements. A snapshot: make it anew when more has been
+/// measured.
 #[derive(Clone, Debug)]
 pub struct Predictor<'a> {
     tree: &'a Tree,
@@ -31,7 +33,8 @@ pub struct Predictor<'a> {
 pub struct Estimate {
     /// What the trend says.
     pub drop: f64,
-    /// Nine of ten of the run's own measurements lie within such bounds; none where fewer than ten are known.
+    /// Nine of ten of the run's own measurements lie within such bounds; none where fewer than ten
+    /// are known.
     pub low: Option<f64>,
     /// The other bound.
     pub high: Option<f64>,
@@ -106,7 +109,7 @@ impl<'a> Predictor<'a> {
     }
 }
 
-/// What the run has measured, by allocation: of twins that with the most images.
+/// What the run has measured, by allocation: of duplicates the one with the most images.
 fn measured(tree: &Tree) -> HashMap<&Allocation, Measured> {
     let mut measured: HashMap<&Allocation, Measured> = HashMap::new();
     for c in tree.candidates.iter().filter(|c| !c.bits.is_empty()) {

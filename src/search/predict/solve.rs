@@ -8,10 +8,11 @@ use super::{Prediction, Predictor};
 use crate::profile::{Pin, PinError};
 use crate::quant::{Allocation, Domains};
 use crate::search::Settings;
-use crate::search::choices::Choices;
-use crate::search::knapsack::{Choice, Point, front};
+use crate::search::choices::{Choices, undominated};
+use crate::search::knapsack::Choice;
 
-/// What an allocation must meet. With a drop given the smallest such allocation is wanted, else the one of least drop.
+/// What an allocation must meet. With a drop given the smallest such allocation is wanted, else the
+/// one of least drop.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Wanted {
     /// At most so many bytes.
@@ -111,8 +112,9 @@ impl Predictor<'_> {
         }
     }
 
-    /// Accuracy against memory: what no other allocation is predicted to beat, at most so many of them evenly over the
-    /// bytes, and everything measured on the whole search split that nothing measured beats. Most bytes first.
+    /// Accuracy against memory: what no other allocation is predicted to beat, at most so many of
+    /// them evenly over the bytes, and everything measured on the whole search split that nothing
+    /// measured beats. Most bytes first.
     ///
     /// # Errors
     /// [`Unsolved`].
@@ -160,8 +162,8 @@ impl Predictor<'_> {
         Ok(points)
     }
 
-    /// What is best by prediction at some number of bytes, and all that has been measured on the whole search split; all
-    /// within the pins.
+    /// What is best by prediction at some number of bytes, and all that has been measured on the
+    /// whole search split; all within the pins.
     fn candidates(&self, more: &[Pin]) -> Result<Vec<Solution>, Unsolved> {
         let Some(settings) = &self.tree.settings else {
             return Err(Unsolved::TooEarly);
@@ -204,20 +206,14 @@ impl Predictor<'_> {
             group.set(&mut changed, choice);
             changed
         };
-        // Relative to all layers at their largest width, up to a constant: only differences of sums matter.
+        // Relative to all layers at their largest width, up to a constant: only differences of sums
+        // matter.
         let sum = |allocation: Allocation| Choice {
             bytes: space.bytes(&allocation),
             cost: (self.costs.of_allocation(&allocation) - all_cost).max(0.0),
         };
         let of_group = |g: &Choices| (0..g.widths.len()).map(|i| sum(with(g, i))).collect();
         let sums: Vec<Vec<Choice>> = groups.iter().map(of_group).collect();
-        let allocation = |point: &Point| {
-            let mut allocation = top.clone();
-            for (group, choice) in groups.iter().zip(&point.choices) {
-                group.set(&mut allocation, *choice);
-            }
-            allocation
-        };
-        front(&sums).iter().map(allocation).collect()
+        undominated(&groups, &sums, &top)
     }
 }

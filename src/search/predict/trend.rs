@@ -1,7 +1,8 @@
-//! The accuracy drop as a function of predicted cost: a weighted isotonic fit through what was measured, with the spread
-//! of what it misses. (Ours.)
+//! The accuracy drop as a function of predicted cost: a weighted isotonic fit through what was
+//! measured, with the spread of what it misses. (Ours.)
 
 use super::Estimate;
+use crate::search::isotonic::pools;
 
 /// Fewer measurements give no interval.
 const ENOUGH: usize = 10;
@@ -23,8 +24,8 @@ fn unit(drop: f64) -> f64 {
 }
 
 impl Trend {
-    /// Fits (cost, drop, weight) triples; costs of zero stand for float, whose drop is zero by definition and counts with
-    /// the weight `float`.
+    /// Fits (cost, drop, weight) triples; costs of zero stand for float, whose drop is zero by
+    /// definition and counts with the weight `float`.
     pub fn fit(mut points: Vec<(f64, f64, f64)>, float: f64) -> Self {
         points.retain(|p| p.0.is_finite() && p.1.is_finite() && p.2 > 0.0);
         points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
@@ -45,7 +46,8 @@ impl Trend {
             })
             .collect();
         misses.sort_by(f64::total_cmp);
-        // The quantile that a further measurement stays within with this chance (split conformal prediction).
+        // The quantile that a further measurement stays within with this chance (split conformal
+        // prediction).
         let rank = (WITHIN * (misses.len() + 1) as f64).ceil() as usize;
         let spread = misses.get(rank.saturating_sub(1)).copied();
         Trend {
@@ -83,18 +85,11 @@ impl Steps {
     /// Pool adjacent violators; points ascend.
     fn fit(points: impl Iterator<Item = (f64, f64, f64)>) -> Self {
         // Each pool: sums of weighted cost, weighted drop, weight.
-        let mut pools: Vec<(f64, f64, f64)> = Vec::new();
-        for (cost, drop, weight) in points {
-            let mut pool = (cost * weight, drop * weight, weight);
-            while let Some(last) = pools.last() {
-                if last.1 / last.2 < pool.1 / pool.2 {
-                    break;
-                }
-                pool = (last.0 + pool.0, last.1 + pool.1, last.2 + pool.2);
-                pools.pop();
-            }
-            pools.push(pool);
-        }
+        let pools = pools(
+            points.map(|(cost, drop, weight)| (cost * weight, drop * weight, weight)),
+            |last, next| last.1 / last.2 < next.1 / next.2,
+            |last, next| (last.0 + next.0, last.1 + next.1, last.2 + next.2),
+        );
         Steps(pools.into_iter().map(|p| (p.0 / p.2, p.1 / p.2)).collect())
     }
 

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind};
 
-use crate::network::Range;
+use crate::network::ValueRange;
 use crate::torch::TorchError;
 use crate::torch::loops::{OfBits, ToBits};
 use crate::torch::memory::{Fresh, launch, numbers, numbers_mut};
@@ -27,13 +27,13 @@ enum Data {
 
 impl Kept {
     /// Stores a value of such numbers; none where that is not possible: in f64, and on other devices than the CPU.
-    pub(super) fn of(value: &Value, range: Range) -> Result<Option<Kept>, TorchError> {
+    pub(super) fn of(value: &Value, range: ValueRange) -> Result<Option<Kept>, TorchError> {
         let tensor = value.tensor();
         if tensor.device() != Device::Cpu {
             return Ok(None);
         }
         let data = match (tensor.kind(), range) {
-            (Kind::Uint8, Range::Integer(1)) => {
+            (Kind::Uint8, ValueRange::Integer(1)) => {
                 let input: &[u8] = numbers(tensor)?;
                 let mut out = vec![0; input.len().div_ceil(8)].into_boxed_slice();
                 launch(ToBits {
@@ -42,7 +42,7 @@ impl Kept {
                 });
                 Data::Bits(out)
             }
-            (Kind::Float, Range::Integer(1)) => {
+            (Kind::Float, ValueRange::Integer(1)) => {
                 let input: &[f32] = numbers(tensor)?;
                 let mut out = vec![0; input.len().div_ceil(8)].into_boxed_slice();
                 launch(ToBits {
@@ -52,7 +52,7 @@ impl Kept {
                 Data::Bits(out)
             }
             (Kind::Uint8, _) => Data::Bytes(numbers::<u8>(tensor)?.into()),
-            (Kind::Float, Range::Integer(..=255)) => {
+            (Kind::Float, ValueRange::Integer(..=255)) => {
                 let counts = value.to_bytes()?;
                 let data = Data::Bytes(numbers::<u8>(counts.tensor())?.into());
                 counts.data.recycle();

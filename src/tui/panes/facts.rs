@@ -73,7 +73,7 @@ fn search(model: &Model, room: u16) -> Line<'static> {
             model.status().text(),
             model.theme.palette.strong,
         ))
-        .maybe(settings.map(|s| text::strategy(s.search.strategy)))
+        .maybe(settings.map(|s| s.search.strategy.name()))
         .maybe(
             model
                 .tree

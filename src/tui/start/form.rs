@@ -1,7 +1,7 @@
 //! The form before a search starts: what a person most often wants otherwise than the profile says.
 
 use super::Profiles;
-use crate::profile::{Pin, pins_as_toml};
+use crate::profile::{Pin, STRATEGY_NAMES, pins_as_toml};
 use crate::tui::Action;
 use crate::tui::input::TextInput;
 
@@ -52,7 +52,6 @@ pub struct Form {
     pub error: Option<String>,
 }
 
-const STRATEGIES: &[&str] = &["greedy", "beam", "allocate", "exhaustive", "random"];
 const GATES: &[&str] = &["adaptive", "fixed", "off"];
 
 impl Form {
@@ -88,7 +87,7 @@ impl Form {
                 field(
                     "strategy",
                     "left and right choose",
-                    STRATEGIES,
+                    &STRATEGY_NAMES,
                     values.strategy,
                 ),
                 field("gate", "left and right choose", GATES, values.gate),

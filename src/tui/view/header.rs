@@ -130,8 +130,7 @@ fn title(model: &Model, frame: &mut Frame, area: Rect, large: bool) {
     let name = text::cut(name, usize::from(room), model.theme.symbols.ellipsis);
     let mut left = Sentence::new(model, room).add(Line::styled(name, palette.strong));
     if large {
-        left =
-            left.maybe(settings.map(|s| format!("{} search", text::strategy(s.search.strategy))));
+        left = left.maybe(settings.map(|s| format!("{} search", s.search.strategy.name())));
     }
     left = left.add(model.run.device.clone());
     if large {

@@ -18,7 +18,7 @@ struct Measured {
 
 /// All measurements of a run: the same question is never asked twice.
 #[derive(Clone, Debug, Default)]
-pub struct Known {
+pub struct Measurements {
     by_allocation: HashMap<Allocation, Measured>,
     float: CorrectBits,
 }
@@ -34,7 +34,7 @@ pub struct Needed {
     pub stop: StopRule,
 }
 
-impl Known {
+impl Measurements {
     /// Records the float network's results on the search split.
     pub fn set_float(&mut self, float: CorrectBits) {
         self.float = float;
@@ -63,7 +63,7 @@ impl Known {
     pub fn judge(
         &self,
         allocation: &Allocation,
-        bar: &Bar,
+        bar: &AcceptanceCriterion,
     ) -> Result<(Judgement, CorrectBits), Needed> {
         let none = CorrectBits::new();
         let known = self
@@ -75,19 +75,20 @@ impl Known {
     }
 
     /// True when the allocation is known to fail.
-    pub fn fails(&self, allocation: &Allocation, bar: &Bar) -> bool {
+    pub fn fails(&self, allocation: &Allocation, bar: &AcceptanceCriterion) -> bool {
         matches!(self.judge(allocation, bar), Ok((j, _)) if j.verdict == Verdict::NotMet)
     }
 }
 
-/// What a verdict is measured against.
+/// The acceptance criterion of a verdict.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Bar {
+pub struct AcceptanceCriterion {
     /// The first so many images of the search split.
     pub of: usize,
     /// Most correct images that may be lost among them.
     pub allowed_loss: i64,
-    /// All images are looked at where the constraint is met, so that the accuracy is of all of them.
+    /// All images are looked at where the constraint is met, so that the accuracy is of all of
+    /// them.
     pub whole: bool,
     /// A test that may decide before the verdict is certain.
     pub test: Option<PairedTest>,
@@ -98,8 +99,12 @@ fn slice(bits: &CorrectBits, from: usize, to: usize) -> CorrectBits {
 }
 
 /// The verdict that the known bits of an allocation give, or what is needed for it.
-pub fn judged(known: &CorrectBits, float: &CorrectBits, bar: &Bar) -> Result<Judgement, Needed> {
-    let &Bar {
+pub fn judged(
+    known: &CorrectBits,
+    float: &CorrectBits,
+    bar: &AcceptanceCriterion,
+) -> Result<Judgement, Needed> {
+    let &AcceptanceCriterion {
         of, allowed_loss, ..
     } = bar;
     let all = StopRule {
@@ -129,8 +134,8 @@ pub fn judged(known: &CorrectBits, float: &CorrectBits, bar: &Bar) -> Result<Jud
     })
 }
 
-/// Most correct images that may be lost: `floor(max_drop · images / 100)`, where an exact product is not lost to
-/// binary rounding of the percentage.
+/// Most correct images that may be lost: `floor(max_drop · images / 100)`, where an exact product
+/// is not lost to binary rounding of the percentage.
 pub fn allowed_loss(max_drop: f64, images: usize) -> i64 {
     (max_drop * images as f64 / 100.0 + 1e-9).floor() as i64
 }
@@ -146,8 +151,8 @@ mod tests {
         text.chars().map(|c| c == '1').collect()
     }
 
-    fn screening(of: usize, allowed_loss: i64) -> Bar {
-        Bar {
+    fn screening(of: usize, allowed_loss: i64) -> AcceptanceCriterion {
+        AcceptanceCriterion {
             of,
             allowed_loss,
             whole: false,
@@ -156,7 +161,8 @@ mod tests {
     }
 
     proptest! {
-        /// A job goes on where known images end, by a sequential test, too: the verdict is that of going from the first.
+        /// A job goes on where known images end, by a sequential test, too: the verdict is that of
+        /// going from the first.
         #[test]
         fn a_verdict_does_not_depend_on_where_a_job_began(
             images in prop::collection::vec((prop::bool::weighted(0.8), prop::bool::weighted(0.1)), 1..300),
@@ -168,7 +174,7 @@ mod tests {
             let candidate: CorrectBits = images.iter().map(|(float, flip)| float != flip).collect();
             let of = images.len();
             let test = PairedTest::new(0.05, 0.05, of, allowed, 1);
-            let bar = Bar { test: sequential.then_some(test), ..screening(of, allowed) };
+            let bar = AcceptanceCriterion { test: sequential.then_some(test), ..screening(of, allowed) };
             let judgement = judged(&candidate, &float, &bar).expect("all images decide");
             let mut known = slice(&candidate, 0, (cut * judgement.images as f64) as usize);
             if let Err(needed) = judged(&known, &float, &bar) {
@@ -193,11 +199,11 @@ mod tests {
     #[test]
     fn a_confirmation_goes_on_where_the_screening_stopped() {
         let allocation = Allocation::uniform(2, BitWidth::new(4).expect("a width"));
-        let whole = Bar {
+        let whole = AcceptanceCriterion {
             whole: true,
             ..screening(10, 2)
         };
-        let mut known = Known::default();
+        let mut known = Measurements::default();
         known.set_float(bits("1111111111"));
         let needed = known
             .judge(&allocation, &screening(5, 1))

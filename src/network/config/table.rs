@@ -10,7 +10,7 @@ use super::{Family, ModelError};
 /// The value of a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(in crate::network) enum Setting {
+pub(in crate::network) enum ModelValue {
     Flag(bool),
     Whole(u64),
     Number(f64),
@@ -18,42 +18,42 @@ pub(in crate::network) enum Setting {
     List(Vec<u64>),
 }
 
-impl From<bool> for Setting {
+impl From<bool> for ModelValue {
     fn from(flag: bool) -> Self {
-        Setting::Flag(flag)
+        ModelValue::Flag(flag)
     }
 }
-impl From<usize> for Setting {
+impl From<usize> for ModelValue {
     fn from(number: usize) -> Self {
-        Setting::Whole(number as u64)
+        ModelValue::Whole(number as u64)
     }
 }
-impl From<u64> for Setting {
+impl From<u64> for ModelValue {
     fn from(number: u64) -> Self {
-        Setting::Whole(number)
+        ModelValue::Whole(number)
     }
 }
-impl From<f64> for Setting {
+impl From<f64> for ModelValue {
     fn from(number: f64) -> Self {
-        Setting::Number(number)
+        ModelValue::Number(number)
     }
 }
-impl From<&str> for Setting {
+impl From<&str> for ModelValue {
     fn from(text: &str) -> Self {
-        Setting::Text(text.to_owned())
+        ModelValue::Text(text.to_owned())
     }
 }
-impl<const N: usize> From<[usize; N]> for Setting {
+impl<const N: usize> From<[usize; N]> for ModelValue {
     fn from(numbers: [usize; N]) -> Self {
-        Setting::List(numbers.map(|n| n as u64).to_vec())
+        ModelValue::List(numbers.map(|n| n as u64).to_vec())
     }
 }
 
 /// The table: keys with their values.
 #[derive(Clone, Debug, Default)]
-pub(in crate::network) struct Section(BTreeMap<&'static str, Setting>);
+pub(crate) struct ModelTable(BTreeMap<&'static str, ModelValue>);
 
-impl Serialize for Section {
+impl Serialize for ModelTable {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let given = MODEL_KEYS
             .iter()
@@ -62,10 +62,10 @@ impl Serialize for Section {
     }
 }
 
-impl<'de> Deserialize<'de> for Section {
+impl<'de> Deserialize<'de> for ModelTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let given = BTreeMap::<String, Setting>::deserialize(deserializer)?;
-        let known = |(name, value): (String, Setting)| {
+        let given = BTreeMap::<String, ModelValue>::deserialize(deserializer)?;
+        let known = |(name, value): (String, ModelValue)| {
             let key = MODEL_KEYS.iter().find(|key| key.name == name);
             let key = key
                 .ok_or_else(|| de::Error::custom(format!("model.{name}: there is no such key")))?;
@@ -75,13 +75,13 @@ impl<'de> Deserialize<'de> for Section {
             .into_iter()
             .map(known)
             .collect::<Result<_, _>>()
-            .map(Section)
+            .map(ModelTable)
     }
 }
 
-impl Section {
+impl ModelTable {
     /// Sets a key.
-    pub(in crate::network) fn set(&mut self, key: &'static str, value: impl Into<Setting>) {
+    pub(in crate::network) fn set(&mut self, key: &'static str, value: impl Into<ModelValue>) {
         self.0.insert(key, value.into());
     }
 
@@ -106,7 +106,7 @@ impl Section {
     /// A whole number, if the key is given.
     pub(in crate::network) fn whole(&self, key: &'static str) -> Result<Option<usize>, ModelError> {
         self.get(key, "must be a whole number", |value| match value {
-            Setting::Whole(number) => usize::try_from(*number).ok(),
+            ModelValue::Whole(number) => usize::try_from(*number).ok(),
             _ => None,
         })
     }
@@ -114,8 +114,8 @@ impl Section {
     /// A number, if the key is given.
     pub(in crate::network) fn number(&self, key: &'static str) -> Result<Option<f64>, ModelError> {
         self.get(key, "must be a number", |value| match value {
-            Setting::Whole(number) => Some(*number as f64),
-            Setting::Number(number) => Some(*number),
+            ModelValue::Whole(number) => Some(*number as f64),
+            ModelValue::Number(number) => Some(*number),
             _ => None,
         })
     }
@@ -123,7 +123,7 @@ impl Section {
     /// A flag, false unless the key is given.
     pub(in crate::network) fn flag(&self, key: &'static str) -> Result<bool, ModelError> {
         let flag = self.get(key, "must be true or false", |value| match value {
-            Setting::Flag(flag) => Some(*flag),
+            ModelValue::Flag(flag) => Some(*flag),
             _ => None,
         })?;
         Ok(flag.unwrap_or(false))
@@ -132,7 +132,7 @@ impl Section {
     /// A text, if the key is given.
     pub(in crate::network) fn text(&self, key: &'static str) -> Result<Option<&str>, ModelError> {
         self.get(key, "must be a string", |value| match value {
-            Setting::Text(text) => Some(text.as_str()),
+            ModelValue::Text(text) => Some(text.as_str()),
             _ => None,
         })
     }
@@ -147,7 +147,7 @@ impl Section {
             key,
             &format!("must be {N} numbers, one for each {what}"),
             |value| {
-                let Setting::List(numbers) = value else {
+                let ModelValue::List(numbers) = value else {
                     return None;
                 };
                 let numbers = numbers.iter().map(|n| usize::try_from(*n).ok());
@@ -160,7 +160,7 @@ impl Section {
         &'a self,
         key: &'static str,
         why: &str,
-        read: impl FnOnce(&'a Setting) -> Option<T>,
+        read: impl FnOnce(&'a ModelValue) -> Option<T>,
     ) -> Result<Option<T>, ModelError> {
         let Some(value) = self.0.get(key) else {
             return Ok(None);
@@ -173,7 +173,7 @@ impl Section {
     /// The embedding width of a family that has one.
     pub(in crate::network) fn width(&self, family: Family) -> Result<usize, ModelError> {
         match self.0.get("embed_dims") {
-            Some(list @ Setting::List(_)) => {
+            Some(list @ ModelValue::List(_)) => {
                 let why = format!("family {family} has one number");
                 Err(wrong("embed_dims", shown(list), &why))
             }
@@ -202,13 +202,13 @@ impl Section {
 }
 
 /// A value as profiles write it.
-fn shown(value: &Setting) -> String {
+fn shown(value: &ModelValue) -> String {
     match value {
-        Setting::Flag(flag) => flag.to_string(),
-        Setting::Whole(number) => number.to_string(),
-        Setting::Number(number) => number.to_string(),
-        Setting::Text(text) => format!("{text:?}"),
-        Setting::List(numbers) => format!("{numbers:?}"),
+        ModelValue::Flag(flag) => flag.to_string(),
+        ModelValue::Whole(number) => number.to_string(),
+        ModelValue::Number(number) => number.to_string(),
+        ModelValue::Text(text) => format!("{text:?}"),
+        ModelValue::List(numbers) => format!("{numbers:?}"),
     }
 }
 

@@ -1,8 +1,8 @@
-//! One level of the hierarchy while it is open: the states that are expanded, their groups, next steps and ranking.
+//! The states that an open level expands: their groups, next steps and ranking.
 
-use super::{CandidateId, CloseReason, Group, Settings, Tree};
-use crate::profile::Level;
 use crate::quant::{Allocation, BitWidth, Domains};
+use crate::search::strategy::Context;
+use crate::search::{CandidateId, CloseReason, Group, Move, Origin};
 
 /// A group at the open level.
 #[derive(Clone, Debug)]
@@ -11,7 +11,7 @@ pub struct OpenGroup {
     pub group: Group,
     /// Indices of its layers.
     pub members: Vec<usize>,
-    /// Closed from this width down.
+    /// The bit-width from which on it is closed downwards, and why.
     pub closed: Option<(BitWidth, CloseReason)>,
     /// The candidate measured last for its next step, possibly on an older base.
     pub candidate: Option<CandidateId>,
@@ -21,8 +21,8 @@ pub struct OpenGroup {
 
 /// The next lower step of a group on a base.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// The width the group goes to.
+pub struct GroupStep {
+    /// The bit-width that the group goes to.
     pub bits: BitWidth,
     /// All bit-widths after it.
     pub allocation: Allocation,
@@ -45,60 +45,13 @@ pub struct OpenState {
     pub greedy: bool,
 }
 
-/// The open level: one state for greedy, up to the beam's width for beam.
-#[derive(Clone, Debug)]
-pub struct OpenLevel {
-    /// Which.
-    pub level: Level,
-    /// Candidates that existed when it opened.
-    pub since: usize,
-    /// What is expanded.
-    pub states: Vec<OpenState>,
-    /// States that could not be lowered any further.
-    pub leaves: Vec<CandidateId>,
-}
-
-/// One lower step: the largest menu width below the group's largest current one; members already there or lower stay,
-/// and no member goes below its own smallest allowed width. None when nothing would change.
-pub fn lower(
-    base: &Allocation,
-    members: &[usize],
-    domains: &Domains,
-    menu: &[BitWidth],
-) -> Option<Step> {
-    let width = |i: usize| base.0.get(i).copied().unwrap_or(BitWidth::FLOAT);
-    let mut target = members.iter().map(|i| width(*i)).max()?;
-    loop {
-        target = menu.iter().copied().filter(|w| *w < target).max()?;
-        let allocation = domains.lowered(base, members, target);
-        if &allocation != base {
-            return Some(Step {
-                bits: target,
-                allocation,
-            });
-        }
-    }
-}
-
-impl OpenGroup {
-    /// Its next step on a base, unless it is closed there.
-    pub fn next(&self, base: &Allocation, domains: &Domains, settings: &Settings) -> Option<Step> {
-        let step = lower(base, &self.members, domains, &settings.space.menu)?;
-        match self.closed {
-            Some((at, _)) if step.bits <= at => None,
-            _ if self.found => None,
-            _ => Some(step),
-        }
-    }
-}
-
 /// A group that may go on, with its place in the ranking.
 #[derive(Clone, Debug)]
 pub struct Ranked {
-    /// Index into [`OpenLevel::groups`].
+    /// Index into [`OpenState::groups`].
     pub group: usize,
     /// Its next step.
-    pub step: Step,
+    pub step: GroupStep,
     /// The candidate that stands for exactly this step, with its drift known.
     pub fresh: Option<CandidateId>,
     /// Bytes saved over added drift; infinite where the step was never measured.
@@ -109,28 +62,80 @@ pub struct Ranked {
     pub bytes: u64,
 }
 
-impl OpenLevel {
-    /// How many children a state has to find at a depth: all that go on for a single one, else greedy's two and the others
-    /// one each, so that the beam stays diverse and no more is evaluated than has a place, but for one.
-    pub fn quota(&self, state: usize, beam: usize) -> usize {
-        let greedy = self.states.get(state).is_some_and(|s| s.greedy);
-        match (self.states.len(), greedy) {
-            (0 | 1, _) => beam,
-            (_, true) => beam.min(2),
-            (_, false) => 1,
+/// One lower step: the largest menu width below the group's largest current one; members already
+/// there or lower stay, and no member goes below its own smallest allowed width. None when nothing
+/// would change.
+fn lower(
+    base: &Allocation,
+    members: &[usize],
+    domains: &Domains,
+    menu: &[BitWidth],
+) -> Option<GroupStep> {
+    let width = |i: usize| base.0.get(i).copied().unwrap_or(BitWidth::FLOAT);
+    let mut bits = members.iter().map(|i| width(*i)).max()?;
+    loop {
+        bits = menu.iter().copied().filter(|w| *w < bits).max()?;
+        let allocation = domains.lowered(base, members, bits);
+        if &allocation != base {
+            return Some(GroupStep { bits, allocation });
+        }
+    }
+}
+
+impl OpenGroup {
+    /// A group of which nothing is known but where it is closed.
+    pub fn of(group: Group, members: Vec<usize>, closed: Option<(BitWidth, CloseReason)>) -> Self {
+        OpenGroup {
+            group,
+            members,
+            closed,
+            candidate: None,
+            found: false,
         }
     }
 
-    /// The states and leaves, without repetition.
-    pub fn members(&self) -> Vec<CandidateId> {
-        let mut members: Vec<CandidateId> = self.states.iter().map(|s| s.base).collect();
-        members.extend(&self.leaves);
-        members
+    /// The candidate that stands for a step of the group: one that exists, whatever it was made
+    /// from, or a new child of a candidate.
+    pub fn child(
+        &self,
+        search: &mut Context<'_>,
+        base: CandidateId,
+        step: GroupStep,
+    ) -> CandidateId {
+        if let Some(duplicate) = search.duplicate(&step.allocation) {
+            return duplicate.id;
+        }
+        let (group, bits) = (self.group.clone(), step.bits);
+        let change = Some(Move { group, bits });
+        search.propose_from(Some(base), change, Origin::Search, step.allocation)
+    }
+
+    /// Its next step on a base, unless it is closed there.
+    pub fn next(&self, base: &Allocation, search: &Context<'_>) -> Option<GroupStep> {
+        let step = lower(base, &self.members, search.domains(), &search.space().menu)?;
+        match self.closed {
+            Some((at, _)) if step.bits <= at => None,
+            _ if self.found => None,
+            _ => Some(step),
+        }
     }
 }
 
 impl OpenState {
-    /// The state that a child becomes: what was measured and closed so far orders and holds for it as well.
+    /// A state at which nothing was found yet.
+    pub fn of(base: CandidateId, groups: Vec<OpenGroup>, opening: bool, greedy: bool) -> Self {
+        OpenState {
+            base,
+            groups,
+            opening,
+            found: Vec::new(),
+            searched: false,
+            greedy,
+        }
+    }
+
+    /// The state that a child becomes: what was measured and closed so far orders and holds for
+    /// it as well.
     pub fn child(&self, base: CandidateId, group: usize, greedy: bool) -> OpenState {
         let mut groups = self.groups.clone();
         for (i, open) in groups.iter_mut().enumerate() {
@@ -139,43 +144,38 @@ impl OpenState {
                 open.candidate = None;
             }
         }
-        OpenState {
-            base,
-            groups,
-            opening: false,
-            found: Vec::new(),
-            searched: false,
-            greedy,
-        }
+        OpenState::of(base, groups, false, greedy)
     }
 
-    /// Open groups in rank order: bytes saved / max(added drift, 1e-6), more bytes first on a tie, then the graph's
-    /// order. A stale drift (of an older base) orders, and never rejects.
-    pub fn ranking(&self, domains: &Domains, tree: &Tree, settings: &Settings) -> Vec<Ranked> {
+    /// True where a child was found that was not refuted since.
+    pub fn has_child(&self, search: &Context<'_>) -> bool {
+        let mut found = self.found.iter().filter_map(|(c, _)| search.tree().get(*c));
+        found.any(|c| search.eligible(c))
+    }
+
+    /// Open groups in rank order: bytes saved / max(added drift, 1e-6), more bytes first on a tie,
+    /// then the graph's order. A stale drift (of an older base) orders, and never rejects.
+    pub fn ranking(&self, search: &Context<'_>) -> Vec<Ranked> {
+        let tree = search.tree();
         let Some(base) = tree.get(self.base) else {
             return Vec::new();
         };
         let mut ranked: Vec<Ranked> = Vec::new();
         for (group, open) in self.groups.iter().enumerate() {
-            let Some(step) = open.next(&base.allocation, domains, settings) else {
+            let Some(step) = open.next(&base.allocation, search) else {
                 continue;
             };
-            let measured = open
-                .candidate
-                .and_then(|c| tree.get(c))
-                .filter(|c| c.drift.is_some());
+            let candidate = open.candidate.and_then(|c| tree.get(c));
+            let measured = candidate.filter(|c| c.drift.is_some());
             let fresh = measured.filter(|c| c.allocation == step.allocation);
-            let bytes = settings.space.bytes(&step.allocation);
+            let bytes = search.space().bytes(&step.allocation);
             let saved = base.bytes.saturating_sub(bytes);
             let same_step =
                 measured.filter(|c| c.change.as_ref().is_some_and(|m| m.bits == step.bits));
             // A candidate that was made from another state added something else to that one.
             let here = fresh.and_then(|c| Some(c.drift? - base.drift?));
             let added = here.or_else(|| same_step.and_then(|c| c.added_drift));
-            let score = match added {
-                Some(added) => saved as f64 / added.max(1e-6),
-                None => f64::INFINITY,
-            };
+            let score = added.map_or(f64::INFINITY, |added| saved as f64 / added.max(1e-6));
             ranked.push(Ranked {
                 group,
                 step,

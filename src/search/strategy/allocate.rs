@@ -1,0 +1,239 @@
+//! Allocate: the exact optimum of what single groups' drifts predict, brought to the truth by
+//! bisection and trades.
+//!
+//! Every group of the finest level is lowered alone and its drift measured; a dynamic programme
+//! gives all allocations that no other beats in bytes and predicted cost. Along that front the
+//! smallest that passes is found by bisection. Then groups are traded: one goes up a step, another
+//! down, as long as the memory shrinks. A trade must hold on the whole search split at once: among
+//! so many, some would pass the screening by chance (selection bias). For the highest accuracy the
+//! allocations of the front that fit best are tried.
+
+use std::collections::VecDeque;
+
+use super::drifts::GroupDrifts;
+use super::tries::Tries;
+use super::{Context, Step, Strategy};
+use crate::quant::Allocation;
+use crate::search::engine::Ask;
+use crate::search::judge::{Judged, Trial};
+use crate::search::{CandidateId, Origin, State};
+
+/// Trades that fail one after the other before no more are tried, as a multiple of the number of
+/// layers.
+const PATIENCE: usize = 2;
+/// How many of the allocations that are predicted to be most accurate are tried.
+const PREDICTED: usize = 4;
+
+/// The strategy for the smallest memory.
+#[derive(Clone, Debug, Default)]
+pub struct Allocate {
+    drifts: Option<GroupDrifts>,
+    work: Work,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Work {
+    /// Measuring the drifts.
+    #[default]
+    Measuring,
+    /// Bisecting the front.
+    Bisecting(Bisecting),
+    /// Trying trades on a base.
+    Trading(Trading),
+    /// Nothing is left to try.
+    Done,
+}
+
+/// Everything on the front up to `low` is larger than what passes, everything from `high` on
+/// fails.
+#[derive(Clone, Debug)]
+struct Bisecting {
+    front: Vec<(u64, Allocation)>,
+    low: usize,
+    high: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Trading {
+    base: CandidateId,
+    queue: VecDeque<Allocation>,
+    failed: usize,
+}
+
+/// What became of a proposal.
+enum Tried {
+    Open(Step),
+    Passed(CandidateId),
+    Failed,
+}
+
+impl Strategy for Allocate {
+    fn open(&mut self, search: &mut Context<'_>) -> Step {
+        self.drifts = GroupDrifts::of_start(search);
+        self.work = Work::Measuring;
+        match self.drifts {
+            Some(_) => Step::Again,
+            None => Step::Done,
+        }
+    }
+
+    fn step(&mut self, search: &mut Context<'_>) -> Step {
+        let Some(drifts) = &self.drifts else {
+            return Step::Done;
+        };
+        let (next, work) = match std::mem::take(&mut self.work) {
+            Work::Measuring => match drifts.unmeasured(search) {
+                Some(ask) => (Step::Ask(ask), Work::Measuring),
+                None => (Step::Again, bisecting(search, drifts)),
+            },
+            Work::Bisecting(work) => bisect(search, drifts, work),
+            Work::Trading(work) => trade(search, drifts, work),
+            Work::Done => (Step::Done, Work::Done),
+        };
+        self.work = work;
+        match self.work {
+            Work::Done => Step::Done,
+            _ => next,
+        }
+    }
+
+    fn takes_resumed(&self, search: &Context<'_>) -> bool {
+        let drifts = self.drifts.as_ref();
+        let measuring = matches!(self.work, Work::Measuring);
+        !(measuring && drifts.is_some_and(|d| d.unmeasured(search).is_some()))
+    }
+}
+
+/// The front below the base, down to what is known to fail.
+fn bisecting(search: &Context<'_>, drifts: &GroupDrifts) -> Work {
+    let tree = search.tree();
+    let bytes = tree.base.and_then(|b| tree.get(b)).map_or(0, |b| b.bytes);
+    let mut front = drifts.front(search);
+    front.retain(|(of, a)| *of < bytes && search.satisfies_pins(a));
+    let refuted = |(_, a): &(u64, Allocation)| {
+        let duplicate = search.duplicate(a);
+        duplicate.is_some_and(|c| c.state() == State::Refuted)
+    };
+    Work::Bisecting(Bisecting {
+        high: front.iter().position(refuted).unwrap_or(front.len()),
+        front,
+        low: 0,
+    })
+}
+
+fn bisect(search: &mut Context<'_>, drifts: &GroupDrifts, mut work: Bisecting) -> (Step, Work) {
+    let middle = (work.low + work.high) / 2;
+    let open = work.front.get(middle).filter(|_| work.low < work.high);
+    let Some(allocation) = open.map(|(_, a)| a.clone()) else {
+        return (Step::Again, trading(search, drifts));
+    };
+    let next = match try_out(search, allocation, Trial::Screened) {
+        Tried::Open(next) => next,
+        Tried::Passed(candidate) => {
+            work.low = middle + 1;
+            search.take_smaller(candidate);
+            Step::Again
+        }
+        Tried::Failed => {
+            work.high = middle;
+            Step::Again
+        }
+    };
+    (next, Work::Bisecting(work))
+}
+
+fn trade(search: &mut Context<'_>, drifts: &GroupDrifts, mut work: Trading) -> (Step, Work) {
+    let unmoved = search.tree().base == Some(work.base);
+    let judged = search.tree().get(work.base).and_then(|b| b.confirmation);
+    if unmoved && judged.is_none() {
+        let confirm = Ask::Confirm(work.base);
+        return (Step::Ask(confirm), Work::Trading(work));
+    }
+    let patience = PATIENCE * search.space().layers.len();
+    let trade = work.queue.front().filter(|_| work.failed < patience);
+    let Some(allocation) = trade.cloned() else {
+        return (Step::Again, Work::Done);
+    };
+    if !unmoved {
+        return (Step::Again, trading(search, drifts));
+    }
+    match try_out(search, allocation, Trial::Whole) {
+        Tried::Open(next) => (next, Work::Trading(work)),
+        Tried::Passed(candidate) => {
+            search.take_smaller(candidate);
+            (Step::Again, trading(search, drifts))
+        }
+        Tried::Failed => {
+            work.queue.pop_front();
+            work.failed += 1;
+            (Step::Again, Work::Trading(work))
+        }
+    }
+}
+
+fn trading(search: &Context<'_>, drifts: &GroupDrifts) -> Work {
+    let base = search.tree().base.and_then(|b| search.tree().get(b));
+    let queue = base.map(|b| drifts.trades(search, &b.allocation));
+    let mut queue = queue.unwrap_or_default();
+    queue.retain(|a| search.satisfies_pins(a) && search.closed(a).is_none());
+    Work::Trading(Trading {
+        base: base.map_or(CandidateId(0), |b| b.id),
+        queue: queue.into(),
+        failed: 0,
+    })
+}
+
+/// Makes an allocation, in a round of its own, and judges it.
+fn try_out(search: &mut Context<'_>, allocation: Allocation, trial: Trial) -> Tried {
+    if search.closed(&allocation).is_some() {
+        return Tried::Failed;
+    }
+    let Some(candidate) = search.duplicate(&allocation).map(|c| c.id) else {
+        search.propose_as(Origin::Allocated, None, allocation);
+        search.freeze_gate();
+        return Tried::Open(Step::Again);
+    };
+    match search.judge(candidate, trial) {
+        Judged::Open(next) => Tried::Open(next),
+        Judged::Passed => Tried::Passed(candidate),
+        Judged::Failed | Judged::Rejected => Tried::Failed,
+    }
+}
+
+/// The strategy for the highest accuracy: the allocations within the memory that are predicted to
+/// be best.
+#[derive(Clone, Debug, Default)]
+pub struct Predicted {
+    drifts: Option<GroupDrifts>,
+    tries: Option<Tries>,
+}
+
+impl Strategy for Predicted {
+    fn open(&mut self, search: &mut Context<'_>) -> Step {
+        let widest = super::levels::widest(search);
+        *self = Predicted {
+            drifts: GroupDrifts::around(search, widest),
+            tries: None,
+        };
+        match self.drifts {
+            Some(_) => Step::Again,
+            None => Step::Done,
+        }
+    }
+
+    fn step(&mut self, search: &mut Context<'_>) -> Step {
+        if let Some(tries) = &mut self.tries {
+            return tries.step(search);
+        }
+        let Some(drifts) = &self.drifts else {
+            return Step::Done;
+        };
+        if let Some(ask) = drifts.unmeasured(search) {
+            return Step::Ask(ask);
+        }
+        let front = drifts.front(search).into_iter().map(|(_, a)| a);
+        let within = front.filter(|a| search.fits(a) && search.satisfies_pins(a));
+        self.tries = Some(Tries::all(within.take(PREDICTED).collect()));
+        Step::Again
+    }
+}
