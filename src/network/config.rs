@@ -12,7 +12,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub(super) use check::{check_depths, check_max_spike, check_strides};
-pub(super) use keys::COMMON_KEYS;
 pub use keys::{MODEL_KEYS, ModelKey, ModelKeyKind};
 pub(crate) use table::ModelTable;
 pub(super) use table::{foreign, missing, wrong};
@@ -277,6 +276,18 @@ impl ModelConfig {
             Architecture::SdtV2 { .. } => Family::SdtV2,
             Architecture::SdtV3Base { .. } | Architecture::SdtV3Large { .. } => Family::SdtV3,
         }
+    }
+
+    /// The sizes that every family has, by their keys.
+    pub(super) fn common_sizes(&self) -> [(&'static str, usize); 6] {
+        [
+            ("image_size", self.image_size),
+            ("in_channels", self.in_channels),
+            ("num_classes", self.num_classes),
+            ("num_heads", self.num_heads),
+            ("mlp_ratio", self.mlp_ratio),
+            ("time_steps", self.time_steps),
+        ]
     }
 
     /// The layout, of families that publish several. The image code of `sdt-v1` is one for all

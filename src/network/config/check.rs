@@ -7,15 +7,7 @@ impl ModelConfig {
     /// Checks what every family asks of the sizes: from 1 to a bound that keeps all arithmetic on
     /// shapes far from overflow.
     pub(in crate::network) fn check(&self) -> Result<(), ModelError> {
-        let sizes = [
-            ("image_size", self.image_size),
-            ("in_channels", self.in_channels),
-            ("num_classes", self.num_classes),
-            ("num_heads", self.num_heads),
-            ("mlp_ratio", self.mlp_ratio),
-            ("time_steps", self.time_steps),
-        ];
-        for (key, value) in sizes {
+        for (key, value) in self.common_sizes() {
             within(key, value)?;
         }
         if let Some(Layout::Dvs { tau }) = self.layout() {

@@ -32,27 +32,37 @@ pub struct ModelKey {
     pub name: &'static str,
     /// The values that it takes.
     pub kind: ModelKeyKind,
+    /// Whether every family must have it.
+    pub(in crate::network) common: bool,
 }
 
+/// A key of some families.
 const fn key(name: &'static str, kind: ModelKeyKind) -> ModelKey {
-    ModelKey { name, kind }
+    let common = false;
+    ModelKey { name, kind, common }
+}
+
+/// A key of every family.
+const fn common(name: &'static str, kind: ModelKeyKind) -> ModelKey {
+    let common = true;
+    ModelKey { name, kind, common }
 }
 
 /// Every key, in the order in which profiles write them.
 pub const MODEL_KEYS: [ModelKey; 18] = [
-    key("family", ModelKeyKind::Choice(&Family::NAMES)),
+    common("family", ModelKeyKind::Choice(&Family::NAMES)),
     key(
         "layout",
         ModelKeyKind::Choice(&["cifar", "imagenet", "dvs"]),
     ),
-    key("image_size", ModelKeyKind::Whole(1, 4096)),
-    key("in_channels", ModelKeyKind::Whole(1, 4096)),
-    key("num_classes", ModelKeyKind::Whole(1, 1_000_000)),
-    key("embed_dims", ModelKeyKind::WholeOrList(1, MAX_WIDTH)),
-    key("num_heads", ModelKeyKind::Whole(1, MAX_WIDTH)),
-    key("mlp_ratio", ModelKeyKind::Whole(1, 64)),
+    common("image_size", ModelKeyKind::Whole(1, 4096)),
+    common("in_channels", ModelKeyKind::Whole(1, 4096)),
+    common("num_classes", ModelKeyKind::Whole(1, 1_000_000)),
+    common("embed_dims", ModelKeyKind::WholeOrList(1, MAX_WIDTH)),
+    common("num_heads", ModelKeyKind::Whole(1, MAX_WIDTH)),
+    common("mlp_ratio", ModelKeyKind::Whole(1, 64)),
     key("depths", ModelKeyKind::Whole(1, 256)),
-    key("time_steps", ModelKeyKind::Whole(1, 1024)),
+    common("time_steps", ModelKeyKind::Whole(1, 1024)),
     key("pooling", ModelKeyKind::Text),
     key("strides", ModelKeyKind::List(1, 16)),
     key("kd", ModelKeyKind::Flag),
@@ -61,17 +71,6 @@ pub const MODEL_KEYS: [ModelKey; 18] = [
     key("max_spike", ModelKeyKind::Whole(1, 255)),
     key("batch_leak", ModelKeyKind::Flag),
     key("tau", ModelKeyKind::Number(1.0, 1e6)),
-];
-
-/// Keys that every family must have.
-pub(in crate::network) const COMMON_KEYS: [&str; 7] = [
-    "image_size",
-    "in_channels",
-    "num_classes",
-    "embed_dims",
-    "num_heads",
-    "mlp_ratio",
-    "time_steps",
 ];
 
 /// The bounds of a whole number, or of each in a list.

@@ -1,140 +1,99 @@
 //! `[model]` as it is written: one flat table of which every family has some keys.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use toml::Value;
 
 use super::keys::MODEL_KEYS;
 use super::{Family, ModelError};
 
-/// The value of a key.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(in crate::network) enum ModelValue {
-    Flag(bool),
-    Whole(u64),
-    Number(f64),
-    Text(String),
-    List(Vec<u64>),
-}
-
-impl From<bool> for ModelValue {
-    fn from(flag: bool) -> Self {
-        ModelValue::Flag(flag)
-    }
-}
-impl From<usize> for ModelValue {
-    fn from(number: usize) -> Self {
-        ModelValue::Whole(number as u64)
-    }
-}
-impl From<u64> for ModelValue {
-    fn from(number: u64) -> Self {
-        ModelValue::Whole(number)
-    }
-}
-impl From<f64> for ModelValue {
-    fn from(number: f64) -> Self {
-        ModelValue::Number(number)
-    }
-}
-impl From<&str> for ModelValue {
-    fn from(text: &str) -> Self {
-        ModelValue::Text(text.to_owned())
-    }
-}
-impl<const N: usize> From<[usize; N]> for ModelValue {
-    fn from(numbers: [usize; N]) -> Self {
-        ModelValue::List(numbers.map(|n| n as u64).to_vec())
-    }
-}
-
-/// The table: keys with their values.
+/// The table: keys of [`MODEL_KEYS`] with their values.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ModelTable(BTreeMap<&'static str, ModelValue>);
+pub(crate) struct ModelTable(toml::Table);
 
 impl Serialize for ModelTable {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let given = MODEL_KEYS
-            .iter()
-            .filter_map(|key| Some((key.name, self.0.get(key.name)?)));
-        serializer.collect_map(given)
+        serializer.collect_map(self.names().map(|name| (name, &self.0[name])))
     }
 }
 
 impl<'de> Deserialize<'de> for ModelTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let given = BTreeMap::<String, ModelValue>::deserialize(deserializer)?;
-        let known = |(name, value): (String, ModelValue)| {
-            let key = MODEL_KEYS.iter().find(|key| key.name == name);
-            let key = key
-                .ok_or_else(|| de::Error::custom(format!("model.{name}: there is no such key")))?;
-            Ok((key.name, value))
-        };
-        given
-            .into_iter()
-            .map(known)
-            .collect::<Result<_, _>>()
-            .map(ModelTable)
+        let table = toml::Table::deserialize(deserializer)?;
+        let is_unknown = |name: &&String| MODEL_KEYS.iter().all(|key| key.name != name.as_str());
+        match table.keys().find(is_unknown) {
+            None => Ok(ModelTable(table)),
+            Some(name) => Err(de::Error::custom(format!(
+                "model.{name}: there is no such key"
+            ))),
+        }
     }
 }
 
 impl ModelTable {
     /// Sets a key.
-    pub(in crate::network) fn set(&mut self, key: &'static str, value: impl Into<ModelValue>) {
-        self.0.insert(key, value.into());
+    pub(in crate::network) fn set(&mut self, key: &str, value: impl Into<Value>) {
+        self.0.insert(key.to_owned(), value.into());
     }
 
-    /// Names of the keys that are given.
+    /// Sets a key to a whole number.
+    pub(in crate::network) fn set_whole(&mut self, key: &str, number: usize) {
+        self.set(key, whole(number));
+    }
+
+    /// Sets a key to a list of whole numbers.
+    pub(in crate::network) fn set_list(&mut self, key: &str, numbers: &[usize]) {
+        self.set(
+            key,
+            numbers.iter().copied().map(whole).collect::<Vec<i64>>(),
+        );
+    }
+
+    /// Names of the keys that are given, in the order of [`MODEL_KEYS`].
     pub(in crate::network) fn names(&self) -> impl Iterator<Item = &'static str> {
-        MODEL_KEYS
-            .iter()
-            .map(|key| key.name)
-            .filter(|name| self.0.contains_key(name))
+        let names = MODEL_KEYS.iter().map(|key| key.name);
+        names.filter(|name| self.0.contains_key(*name))
     }
 
     /// The family.
     pub(in crate::network) fn family(&self) -> Result<Family, ModelError> {
-        let name = self.text("family")?;
-        let family = Family::ALL.into_iter().find(|f| Some(f.name()) == name);
-        family.ok_or_else(|| match name {
-            Some(name) => wrong("family", format!("{name:?}"), "is no family"),
-            None => missing("family", Family::NAMES.join(", ")),
-        })
+        let why = format!("must be one of {}", Family::NAMES.join(", "));
+        let family = self.get("family", &why, |value| {
+            let name = value.as_str()?;
+            Family::ALL.into_iter().find(|f| f.name() == name)
+        })?;
+        family.ok_or_else(|| missing("family", &why))
     }
 
     /// A whole number, if the key is given.
     pub(in crate::network) fn whole(&self, key: &'static str) -> Result<Option<usize>, ModelError> {
-        self.get(key, "must be a whole number", |value| match value {
-            ModelValue::Whole(number) => usize::try_from(*number).ok(),
-            _ => None,
-        })
+        self.get(key, "must be a whole number", size)
+    }
+
+    /// A whole number, called `what`, that must be given.
+    pub(in crate::network) fn required(
+        &self,
+        key: &'static str,
+        what: &str,
+    ) -> Result<usize, ModelError> {
+        self.whole(key)?.ok_or_else(|| missing(key, what))
     }
 
     /// A number, if the key is given.
     pub(in crate::network) fn number(&self, key: &'static str) -> Result<Option<f64>, ModelError> {
-        self.get(key, "must be a number", |value| match value {
-            ModelValue::Whole(number) => Some(*number as f64),
-            ModelValue::Number(number) => Some(*number),
-            _ => None,
+        self.get(key, "must be a number", |value| {
+            value.as_float().or(value.as_integer().map(|n| n as f64))
         })
     }
 
     /// A flag, false unless the key is given.
     pub(in crate::network) fn flag(&self, key: &'static str) -> Result<bool, ModelError> {
-        let flag = self.get(key, "must be true or false", |value| match value {
-            ModelValue::Flag(flag) => Some(*flag),
-            _ => None,
-        })?;
-        Ok(flag.unwrap_or(false))
+        let flag = self.get(key, "must be true or false", Value::as_bool);
+        Ok(flag?.unwrap_or(false))
     }
 
     /// A text, if the key is given.
     pub(in crate::network) fn text(&self, key: &'static str) -> Result<Option<&str>, ModelError> {
-        self.get(key, "must be a string", |value| match value {
-            ModelValue::Text(text) => Some(text.as_str()),
-            _ => None,
-        })
+        self.get(key, "must be a string", Value::as_str)
     }
 
     /// As many whole numbers as there are of `what`, if the key is given.
@@ -143,73 +102,46 @@ impl ModelTable {
         key: &'static str,
         what: &str,
     ) -> Result<Option<[usize; N]>, ModelError> {
-        self.get(
-            key,
-            &format!("must be {N} numbers, one for each {what}"),
-            |value| {
-                let ModelValue::List(numbers) = value else {
-                    return None;
-                };
-                let numbers = numbers.iter().map(|n| usize::try_from(*n).ok());
-                numbers.collect::<Option<Vec<usize>>>()?.try_into().ok()
-            },
-        )
+        let why = format!("must be {N} numbers, one for each {what}");
+        self.get(key, &why, |value| {
+            let numbers = value.as_array()?.iter().map(size);
+            numbers.collect::<Option<Vec<usize>>>()?.try_into().ok()
+        })
+    }
+
+    /// The embedding width of a family that has one.
+    pub(in crate::network) fn width(&self, family: Family) -> Result<usize, ModelError> {
+        let why = format!("family {family} has one number");
+        let width = self.get("embed_dims", &why, size)?;
+        width.ok_or_else(|| missing("embed_dims", "a whole number"))
+    }
+
+    /// The embedding widths of a family that has one for each stage.
+    pub(in crate::network) fn widths<const N: usize>(&self) -> Result<[usize; N], ModelError> {
+        let widths = self.list("embed_dims", "stage")?;
+        widths.ok_or_else(|| missing("embed_dims", "a number for each stage"))
     }
 
     fn get<'a, T>(
         &'a self,
         key: &'static str,
         why: &str,
-        read: impl FnOnce(&'a ModelValue) -> Option<T>,
+        read: impl FnOnce(&'a Value) -> Option<T>,
     ) -> Result<Option<T>, ModelError> {
         let Some(value) = self.0.get(key) else {
             return Ok(None);
         };
-        read(value)
-            .map(Some)
-            .ok_or_else(|| wrong(key, shown(value), why))
-    }
-
-    /// The embedding width of a family that has one.
-    pub(in crate::network) fn width(&self, family: Family) -> Result<usize, ModelError> {
-        match self.0.get("embed_dims") {
-            Some(list @ ModelValue::List(_)) => {
-                let why = format!("family {family} has one number");
-                Err(wrong("embed_dims", shown(list), &why))
-            }
-            _ => self.required("embed_dims"),
-        }
-    }
-
-    /// The embedding widths of a family that has one for each stage.
-    pub(in crate::network) fn widths<const N: usize>(&self) -> Result<[usize; N], ModelError> {
-        let widths = self.list("embed_dims", "stage")?;
-        widths.ok_or_else(|| missing("embed_dims", format!("{N} numbers, one for each stage")))
-    }
-
-    /// A whole number that must be given.
-    pub(in crate::network) fn required(&self, key: &'static str) -> Result<usize, ModelError> {
-        let number = self.whole(key)?;
-        number.ok_or_else(|| {
-            let why = if key == "depths" {
-                "the number of blocks"
-            } else {
-                "a whole number"
-            };
-            missing(key, why.to_owned())
-        })
+        let wrong = || wrong(key, value.to_string(), why);
+        read(value).map(Some).ok_or_else(wrong)
     }
 }
 
-/// A value as profiles write it.
-fn shown(value: &ModelValue) -> String {
-    match value {
-        ModelValue::Flag(flag) => flag.to_string(),
-        ModelValue::Whole(number) => number.to_string(),
-        ModelValue::Number(number) => number.to_string(),
-        ModelValue::Text(text) => format!("{text:?}"),
-        ModelValue::List(numbers) => format!("{numbers:?}"),
-    }
+fn size(value: &Value) -> Option<usize> {
+    usize::try_from(value.as_integer()?).ok()
+}
+
+fn whole(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// The error of a key with a value that it cannot have.
@@ -219,11 +151,13 @@ pub(in crate::network) fn wrong(key: &'static str, value: String, why: &str) -> 
 }
 
 /// The error of a key that is not given.
-pub(in crate::network) fn missing(key: &'static str, why: String) -> ModelError {
+pub(in crate::network) fn missing(key: &'static str, why: &str) -> ModelError {
+    let why = why.to_owned();
     ModelError::Missing { key, why }
 }
 
 /// The error of a key that the family or layout does not have.
-pub(in crate::network) fn foreign(key: &'static str, why: String) -> ModelError {
+pub(in crate::network) fn foreign(key: &'static str, why: &str) -> ModelError {
+    let why = why.to_owned();
     ModelError::Foreign { key, why }
 }

@@ -22,7 +22,7 @@ pub(super) const SCHEMA: Schema = Schema {
         Ok(Architecture::QkFormer {
             layout: schema::layout(table, 2.0)?,
             embed_dims: table.width(Family::QkFormer)?,
-            depths: table.required("depths")?,
+            depths: table.required("depths", "the number of blocks")?,
             batch_leak: table.flag("batch_leak")?,
         })
     },

@@ -1,8 +1,8 @@
 //! From `[model]` to a configuration and back: which keys a family has, and what is assumed of
 //! those not given.
 
-use super::super::config::{COMMON_KEYS, ModelTable, foreign, missing, wrong};
-use super::super::{Architecture, Family, Layout, ModelConfig, ModelError};
+use super::super::config::{ModelTable, foreign, missing, wrong};
+use super::super::{Architecture, Family, Layout, MODEL_KEYS, ModelConfig, ModelError};
 use super::{qkformer, sdt_v1, sdt_v2, sdt_v3, spikformer, spikingformer};
 
 /// The keys of a family's own, and how they are read.
@@ -26,18 +26,22 @@ fn schema(family: Family) -> &'static Schema {
     }
 }
 
+fn common_keys() -> impl Iterator<Item = &'static str> {
+    MODEL_KEYS
+        .iter()
+        .filter(|key| key.common)
+        .map(|key| key.name)
+}
+
 impl Family {
-    /// The keys that this family's `[model]` must have, beside `family`.
+    /// The keys that this family's `[model]` must have.
     pub fn required_keys(self) -> impl Iterator<Item = &'static str> {
-        COMMON_KEYS
-            .into_iter()
-            .chain(schema(self).required.iter().copied())
+        common_keys().chain(schema(self).required.iter().copied())
     }
 
     fn has_key(self, key: &str) -> bool {
         let own = schema(self);
-        key == "family"
-            || COMMON_KEYS.contains(&key)
+        common_keys().any(|common| common == key)
             || own.required.contains(&key)
             || own.optional.contains(&key)
     }
@@ -50,19 +54,19 @@ impl TryFrom<ModelTable> for ModelConfig {
         let family = table.family()?;
         if let Some(key) = table.names().find(|key| !family.has_key(key)) {
             let owners = Family::ALL.into_iter().filter(|f| f.has_key(key));
-            let owners: Vec<&str> = owners.map(Family::name).collect();
-            let owners = owners.join(", ");
+            let owners = owners.map(Family::name).collect::<Vec<_>>().join(", ");
             let why = format!("family {family} has no such key, {owners} has");
-            return Err(foreign(key, why));
+            return Err(foreign(key, &why));
         }
+        let whole = |key| table.required(key, "a whole number");
         Ok(ModelConfig {
             architecture: (schema(family).read)(&table)?,
-            image_size: table.required("image_size")?,
-            in_channels: table.required("in_channels")?,
-            num_classes: table.required("num_classes")?,
-            num_heads: table.required("num_heads")?,
-            mlp_ratio: table.required("mlp_ratio")?,
-            time_steps: table.required("time_steps")?,
+            image_size: whole("image_size")?,
+            in_channels: whole("in_channels")?,
+            num_classes: whole("num_classes")?,
+            num_heads: whole("num_heads")?,
+            mlp_ratio: whole("mlp_ratio")?,
+            time_steps: whole("time_steps")?,
         })
     }
 }
@@ -77,12 +81,9 @@ impl From<ModelConfig> for ModelTable {
                 table.set("tau", tau);
             }
         }
-        table.set("image_size", config.image_size);
-        table.set("in_channels", config.in_channels);
-        table.set("num_classes", config.num_classes);
-        table.set("num_heads", config.num_heads);
-        table.set("mlp_ratio", config.mlp_ratio);
-        table.set("time_steps", config.time_steps);
+        for (key, size) in config.common_sizes() {
+            table.set_whole(key, size);
+        }
         write(config.architecture, &mut table);
         table
     }
@@ -97,8 +98,8 @@ fn write(architecture: Architecture, table: &mut ModelTable) {
         | Architecture::Spikingformer {
             embed_dims, depths, ..
         } => {
-            table.set("embed_dims", embed_dims);
-            table.set("depths", depths);
+            table.set_whole("embed_dims", embed_dims);
+            table.set_whole("depths", depths);
         }
         Architecture::QkFormer {
             embed_dims,
@@ -106,8 +107,8 @@ fn write(architecture: Architecture, table: &mut ModelTable) {
             batch_leak,
             ..
         } => {
-            table.set("embed_dims", embed_dims);
-            table.set("depths", depths);
+            table.set_whole("embed_dims", embed_dims);
+            table.set_whole("depths", depths);
             table.set("batch_leak", batch_leak);
         }
         Architecture::SdtV1 {
@@ -116,10 +117,10 @@ fn write(architecture: Architecture, table: &mut ModelTable) {
             pooling,
             ..
         } => {
-            table.set("embed_dims", embed_dims);
-            table.set("depths", depths);
+            table.set_whole("embed_dims", embed_dims);
+            table.set_whole("depths", depths);
             let digits = pooling.map(|pooled| if pooled { '1' } else { '0' });
-            table.set("pooling", String::from_iter(digits).as_str());
+            table.set("pooling", String::from_iter(digits));
         }
         Architecture::SdtV2 {
             embed_dims,
@@ -127,8 +128,8 @@ fn write(architecture: Architecture, table: &mut ModelTable) {
             kd,
             merge_repconv,
         } => {
-            table.set("embed_dims", embed_dims);
-            table.set("strides", strides);
+            table.set_list("embed_dims", &embed_dims);
+            table.set_list("strides", &strides);
             table.set("kd", kd);
             table.set("merge_repconv", merge_repconv);
         }
@@ -138,9 +139,9 @@ fn write(architecture: Architecture, table: &mut ModelTable) {
             max_spike,
         } => {
             table.set("size", "base");
-            table.set("embed_dims", embed_dims);
-            table.set("strides", strides);
-            table.set("max_spike", max_spike);
+            table.set_list("embed_dims", &embed_dims);
+            table.set_list("strides", &strides);
+            table.set_whole("max_spike", max_spike as usize);
         }
         Architecture::SdtV3Large {
             embed_dims,
@@ -150,11 +151,11 @@ fn write(architecture: Architecture, table: &mut ModelTable) {
             max_spike,
         } => {
             table.set("size", "large");
-            table.set("embed_dims", embed_dims);
-            table.set("strides", strides);
-            table.set("depths", depths);
+            table.set_list("embed_dims", &embed_dims);
+            table.set_list("strides", &strides);
+            table.set_whole("depths", depths);
             table.set("kd", kd);
-            table.set("max_spike", max_spike);
+            table.set_whole("max_spike", max_spike as usize);
         }
     }
 }
@@ -167,7 +168,7 @@ pub(super) fn layout(table: &ModelTable, default_tau: f64) -> Result<Layout, Mod
         (Some("cifar"), _) => Ok(Layout::Cifar),
         (Some("imagenet"), _) => Ok(Layout::Imagenet),
         (Some(other), _) => Err(wrong("layout", format!("{other:?}"), LAYOUTS)),
-        (None, _) => Err(missing("layout", LAYOUTS.to_owned())),
+        (None, _) => Err(missing("layout", LAYOUTS)),
     }
 }
 
@@ -180,7 +181,7 @@ pub(super) fn dvs_tau(table: &ModelTable, default: f64) -> Result<Option<f64>, M
         Some("dvs") => Ok(Some(given.unwrap_or(default))),
         _ if given.is_some() => {
             let why = "only layout \"dvs\" has it; elsewhere it is 2";
-            Err(foreign("tau", why.to_owned()))
+            Err(foreign("tau", why))
         }
         _ => Ok(None),
     }
@@ -192,7 +193,7 @@ pub(super) fn only_imagenet(table: &ModelTable, family: Family) -> Result<(), Mo
         None | Some("imagenet") => Ok(()),
         Some(_) => Err(foreign(
             "layout",
-            format!("family {family} has only \"imagenet\""),
+            &format!("family {family} has only \"imagenet\""),
         )),
     }
 }

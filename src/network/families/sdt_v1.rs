@@ -21,7 +21,7 @@ pub(super) const SCHEMA: Schema = Schema {
         Ok(Architecture::SdtV1 {
             dvs: schema::dvs_tau(table, 2.0)?,
             embed_dims: table.width(Family::SdtV1)?,
-            depths: table.required("depths")?,
+            depths: table.required("depths", "the number of blocks")?,
             pooling: pooling(table)?,
         })
     },
@@ -35,7 +35,7 @@ fn pooling(table: &ModelTable) -> Result<[bool; 4], ModelError> {
         (Some(text), _) => text,
         (None, Some("cifar")) => "0011",
         (None, Some("imagenet")) => "1111",
-        (None, _) => return Err(missing("pooling", why.to_owned())),
+        (None, _) => return Err(missing("pooling", why)),
     };
     let digits: Option<Vec<bool>> = text
         .chars()

@@ -46,7 +46,7 @@ fn read(table: &ModelTable) -> Result<Architecture, ModelError> {
     ] {
         if given {
             let why = "of family sdt-v3 only size = \"large\" has it";
-            return Err(foreign(key, why.to_owned()));
+            return Err(foreign(key, why));
         }
     }
     Ok(Architecture::SdtV3Base {

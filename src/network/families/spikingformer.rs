@@ -21,7 +21,7 @@ pub(super) const SCHEMA: Schema = Schema {
         Ok(Architecture::Spikingformer {
             layout: schema::layout(table, 1.5)?,
             embed_dims: table.width(Family::Spikingformer)?,
-            depths: table.required("depths")?,
+            depths: table.required("depths", "the number of blocks")?,
         })
     },
 };
