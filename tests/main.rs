@@ -9,6 +9,7 @@ mod cli;
 mod common;
 mod data;
 mod docs;
+mod journal;
 mod network;
 mod profile;
 mod quant;

@@ -655,7 +655,26 @@ fn counts_are_the_same_whether_folded_or_told_at_the_end() {
     let root = tempfile::tempdir().expect("a folder");
     let (_, updates) = to_end(&run::launch(root.path(), parts(17, None)).expect("starts"));
     let told = updates.iter().find_map(|u| match u {
-        Update::Event(entry) => Counters::of(&entry.event),
+        Update::Event(entry) => match entry.event {
+            Event::Finished {
+                evaluations,
+                cached,
+                drift_evaluations,
+                gated,
+                audited,
+                plain_images,
+                ..
+            } => Some(Counters {
+                evaluations,
+                cached,
+                reused: 0,
+                drift_evaluations,
+                gated,
+                audited,
+                plain_images,
+            }),
+            _ => None,
+        },
         _ => None,
     });
     // Of an evaluator that runs image by image.

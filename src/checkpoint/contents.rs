@@ -100,7 +100,7 @@ impl<'a> Contents<'a> {
         })
     }
 
-    /// Where it came from.
+    /// The origin.
     pub fn origin(&self) -> &str {
         &self.origin
     }

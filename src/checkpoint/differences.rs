@@ -20,7 +20,7 @@ pub(super) enum Found<'a> {
 
 /// Named tensors, read or not.
 pub(super) trait Tensors {
-    /// Where they came from.
+    /// The origin.
     fn origin(&self) -> &str;
     /// Looks up a key.
     fn find(&self, key: &str) -> Found<'_>;

@@ -11,7 +11,7 @@ pub(super) struct Stored {
     pub(super) element: Element,
     /// Where the first one begins.
     pub(super) offset: u64,
-    /// How many there are.
+    /// The number found.
     pub(super) count: u64,
     /// CRC-32 of their bytes, where the file has one.
     pub(super) crc: Option<u32>,

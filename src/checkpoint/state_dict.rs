@@ -36,7 +36,7 @@ impl StateDict {
             objects: BTreeMap::new(),
         }
     }
-    /// Where it came from.
+    /// The origin.
     pub fn origin(&self) -> &str {
         &self.origin
     }

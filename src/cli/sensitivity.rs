@@ -23,8 +23,8 @@ use crate::evaluate::{EvaluateError, percent};
 use crate::journal::Fingerprint;
 use crate::profile::Paths;
 use crate::run::{
-    self, Baseline, Contexts, EvaluatorOptions, Interaction, Measuring, Point, Recalling,
-    SENSITIVITY, Sensitivity, Stores,
+    self, Baseline, EvaluatorOptions, Evaluators, Interaction, Measuring, Point, SENSITIVITY,
+    Sensitivity,
 };
 
 /// Measure how sensitive each layer is: lowered alone, and kept as float alone
@@ -86,30 +86,19 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let space = &settings.space;
     let images = args.images.map_or(settings.screen(), |n| n as usize);
     let images = images.min(settings.search_images);
-    let contents = prepared.contents();
-    let mut fingerprint = prepared.fingerprint(String::new());
     let options = EvaluatorOptions {
         results: args.results.folder(),
         ..args.device.options()
     };
-    let evaluator = run::evaluator(prepared, &options)?;
-    fingerprint.numerics = evaluator.numerics();
-    let contexts = Contexts::new(contents, &fingerprint.numerics);
     let folder = match &args.run_dir {
         Some(folder) => std::path::absolute(folder)?,
         None => Paths::from_env()?.sensitivity().join(run::slug(&name)),
     };
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
-    let shared = options.results.map(|r| Stores::open(&r, &contexts));
-    let own = Some(Stores::open(&folder, &contexts));
-    // Its own folder is asked first; what either knows is not computed.
-    let mut evaluator = [shared, own]
-        .into_iter()
-        .flatten()
-        .fold(evaluator, |inner, stores| {
-            Box::new(Recalling::new(inner, stores))
-        });
+    let evaluators = Evaluators::of(prepared, &options, Some(&folder))?;
+    let fingerprint = evaluators.fingerprint.clone();
+    let mut evaluator = evaluators.first()?;
 
     let cancel = signals.cancel();
     let points = Point::all(space.layers.len(), &space.menu);

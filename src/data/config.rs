@@ -33,7 +33,7 @@ pub struct CifarFiles {
     pub test: Vec<PathBuf>,
 }
 
-/// What happens to images that cannot be decoded.
+/// The handling of images that cannot be decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnCorrupt {
@@ -57,7 +57,7 @@ pub struct ImageFolders {
     pub test_path: Option<PathBuf>,
     /// Its file of classes; default: `labels`.
     pub test_labels: Option<PathBuf>,
-    /// What happens to images that cannot be decoded.
+    /// The handling of images that cannot be decoded.
     pub on_corrupt: OnCorrupt,
     /// Whether decoded images are kept on disk.
     pub cache: bool,
@@ -66,7 +66,7 @@ pub struct ImageFolders {
 /// `.safetensors` files with tensors `images` and `labels`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorFiles {
-    /// What calibration and search images are drawn from.
+    /// The file that calibration and search images are sampled from.
     pub file: PathBuf,
     /// The test split.
     pub test_file: Option<PathBuf>,
@@ -88,7 +88,7 @@ impl Builtin {
     }
 }
 
-/// Where the images come from.
+/// The source of the images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataSource {
     /// `source = "builtin:..."`.
@@ -107,7 +107,7 @@ pub enum DataSource {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "DataTable", into = "DataTable")]
 pub struct DataConfig {
-    /// Where the images come from; the default is the built-in Fashion-MNIST.
+    /// The source of the images; the default is the built-in Fashion-MNIST.
     pub source: DataSource,
     /// Images of the calibration split (default 64).
     pub calibration: usize,
@@ -216,7 +216,7 @@ impl DataConfig {
     }
 }
 
-/// Why a `[data]` section says nothing that can be loaded.
+/// The error of a `[data]` section.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum DataConfigError {
@@ -254,7 +254,7 @@ pub enum DataConfigError {
         key: &'static str,
         /// Its value.
         value: String,
-        /// What it must be.
+        /// The expected value.
         why: &'static str,
     },
 }

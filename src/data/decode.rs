@@ -33,7 +33,7 @@ pub(super) struct Rgb {
 /// Decodes an image file.
 ///
 /// # Errors
-/// Why it is none, in words.
+/// The reason, in words.
 pub(super) fn decode(bytes: &[u8]) -> Result<Rgb, String> {
     // A decoder that panics has met a file that it should have refused.
     catch_unwind(AssertUnwindSafe(|| match image::guess_format(bytes) {

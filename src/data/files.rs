@@ -21,7 +21,7 @@ use super::preparation::Preparation;
 /// The largest image file.
 const MAX_FILE: u64 = 1 << 28;
 
-/// Why an image is not there.
+/// The error of a missing image.
 #[derive(Debug)]
 enum Trouble {
     /// It is damaged, or no image.
@@ -37,7 +37,7 @@ enum Trouble {
 pub struct Corrupt {
     /// Its file.
     pub file: PathBuf,
-    /// What is wrong with it.
+    /// The problem.
     pub why: String,
 }
 

@@ -17,7 +17,7 @@ use super::preparation::Preparation;
 use super::tensors::{self, TensorFile};
 use crate::network::Shape;
 
-/// What checks images on disk.
+/// The check of images on disk.
 #[derive(Clone, Debug)]
 enum Check {
     /// They are in memory.

@@ -1,7 +1,6 @@
 //! What images a folder holds and of which classes: class folders as ImageNet has them, or a flat
 //! folder with a file of labels.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -248,21 +247,4 @@ fn enough(folder: &Path, images: usize) -> Result<(), DataError> {
         return Err(wrong(folder, format!("more than {MANY} images")));
     }
     Ok(())
-}
-
-/// The names that a line may call an image or class folder by.
-pub(super) fn called(name: &Path) -> impl Iterator<Item = String> {
-    let whole = name.to_str().map(|n| n.replace('\\', "/"));
-    let file = name.file_name().and_then(|n| n.to_str()).map(str::to_owned);
-    let stem = name.file_stem().and_then(|n| n.to_str()).map(str::to_owned);
-    [whole, file, stem].into_iter().flatten()
-}
-
-/// Sorted distinct words and their numbers.
-pub(super) fn numbered<'a>(words: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, u32> {
-    let mut numbers: BTreeMap<&str, u32> = words.map(|w| (w, 0)).collect();
-    for (number, place) in (0..).zip(numbers.values_mut()) {
-        *place = number;
-    }
-    numbers
 }

@@ -82,7 +82,7 @@ impl Prefetcher {
     /// The sample at `place`, and requests those behind it.
     ///
     /// # Errors
-    /// Why it cannot be read.
+    /// The error of reading it.
     pub(super) fn get(&self, place: usize) -> Result<Sample, DataError> {
         let mut slots = self.shared.lock();
         let near = place.saturating_sub(self.window)..=place + self.window;

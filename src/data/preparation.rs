@@ -4,7 +4,7 @@ use super::decode::Rgb;
 use super::recipe::Recipe;
 use super::resample::{Filter, Window, resize};
 
-/// What is done to an image after decoding.
+/// The preprocessing of a decoded image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Preparation {
     recipe: &'static str,

@@ -110,17 +110,26 @@ impl Outcome {
     }
 }
 
+/// Where an answer came from. Not part of the answer, and of no decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Provenance {
+    /// Computed for this run, at least in part.
+    #[default]
+    Computed,
+    /// An earlier run had given the whole answer.
+    EarlierRun,
+}
+
 /// What an answer cost. Not part of the answer: it depends on switches, caches and machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Work {
     /// Layers run, counted per image, each over all its time steps.
     pub layer_forwards: u64,
     /// Images run through the network, those included that only share a batch with images asked for. Copies that fill
     /// a split's last batch are none.
     pub images: u64,
-    /// An earlier run had answered the whole question.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub recalled: bool,
+    /// Where the answer came from.
+    pub provenance: Provenance,
 }
 
 /// What one cache keeps between jobs, and how often that was of use.

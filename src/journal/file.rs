@@ -1,10 +1,16 @@
 //! Reading and appending.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::fs::{self, File, TryLockError};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::{Entry, Event, FORMAT, Header, JournalError};
+use serde::Serialize;
+use serde_json::Value;
+use tempfile::TempPath;
+
+use super::upgrade::Upgrade;
+use super::{Entry, Event, Header, JournalError, JsonLines};
+use crate::evaluate::Provenance;
 
 /// The journal's name in its run folder.
 pub const FILE_NAME: &str = "journal.jsonl";
@@ -18,6 +24,17 @@ pub struct Journal {
     pub entries: Vec<Entry>,
     /// Bytes up to and including the last whole line.
     pub whole: u64,
+    /// True where it was of an earlier format.
+    pub upgraded: bool,
+}
+
+fn entry(line: &[u8], upgrade: Option<&mut Upgrade>) -> serde_json::Result<Entry> {
+    let Some(upgrade) = upgrade else {
+        return serde_json::from_slice(line);
+    };
+    let mut line: Value = serde_json::from_slice(line)?;
+    upgrade.line(&mut line);
+    serde_json::from_value(line)
 }
 
 impl Journal {
@@ -29,9 +46,7 @@ impl Journal {
         let path = folder.join(FILE_NAME);
         match fs::read(&path) {
             Ok(bytes) => Self::parse(&bytes, &path),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                Err(JournalError::Missing(folder.into()))
-            }
+            Err(e) if e.kind() == ErrorKind::NotFound => Err(JournalError::Missing(folder.into())),
             Err(e) => Err(JournalError::io("read", path)(e)),
         }
     }
@@ -71,14 +86,17 @@ impl Journal {
             let folder = path.parent().unwrap_or(path);
             return Err(JournalError::NeverBegan(folder.into()));
         };
-        let header: Header = serde_json::from_slice(first).map_err(|e| foreign(e.to_string()))?;
-        if header.format != FORMAT {
-            return Err(foreign(format!("it is of format {}", header.format)));
+        let not_json = |e: serde_json::Error| foreign(e.to_string());
+        let mut header: Value = serde_json::from_slice(first).map_err(not_json)?;
+        let mut upgrade = Upgrade::of(&header).map_err(foreign)?;
+        if upgrade.is_some() {
+            Upgrade::header(&mut header);
         }
         let mut journal = Journal {
-            header,
+            header: serde_json::from_value(header).map_err(not_json)?,
             entries: Vec::new(),
             whole: first.len() as u64,
+            upgraded: upgrade.is_some(),
         };
         while let Some((index, line)) = lines.next() {
             let is_last = lines.peek().is_none();
@@ -87,7 +105,7 @@ impl Journal {
                 line: index + 1,
                 why,
             };
-            let entry: Entry = match serde_json::from_slice(line) {
+            let entry: Entry = match entry(line, upgrade.as_mut()) {
                 Ok(entry) if line.ends_with(b"\n") => entry,
                 Ok(_) => break,
                 Err(_) if is_last => break,
@@ -115,42 +133,45 @@ impl Journal {
 /// Appends to a journal. Holds the operating system's lock on it, which ends with the process.
 #[derive(Debug)]
 pub struct Writer {
-    file: File,
+    lines: JsonLines,
     path: PathBuf,
     seq: u64,
-    whole: u64,
 }
 
 impl Writer {
-    /// Begins the journal of a new run; the folder is made if need be. The file appears with its header in it and
-    /// locked, or not at all.
+    /// Begins the journal of a new run; the folder is made if need be. The file appears with its
+    /// header in it and locked, or not at all.
     ///
     /// # Errors
     /// [`JournalError::Exists`] when the folder holds one already.
     pub fn create(folder: &Path, header: &Header) -> Result<Self, JournalError> {
         let path = folder.join(FILE_NAME);
-        let fail = |e: std::io::Error| match e.kind() {
-            std::io::ErrorKind::AlreadyExists => JournalError::Exists(folder.into()),
-            _ => JournalError::io("make the journal", &path)(e),
-        };
         fs::create_dir_all(folder).map_err(JournalError::io("make the run folder", folder))?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".journal-").suffix(".tmp").append(true);
-        // Readable as any file a person makes (the umask still applies), not private as temporary files are.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(folder).map_err(fail)?;
-        lock(file.as_file(), folder)?;
-        let line = serde_json::to_string(header).map_err(|e| fail(e.into()))? + "\n";
-        file.write_all(line.as_bytes()).map_err(fail)?;
-        file.as_file().sync_all().map_err(fail)?;
-        let file = file.persist_noclobber(&path).map_err(|e| fail(e.error))?;
-        Ok(Writer {
-            file,
-            path,
-            seq: 0,
-            whole: line.len() as u64,
-        })
+        let (mut lines, temporary) = new_file(folder)?;
+        append(&mut lines, [header]).map_err(JournalError::io("make the journal", &path))?;
+        match temporary.persist_noclobber(&path) {
+            Ok(()) => Ok(Writer {
+                lines,
+                path,
+                seq: 0,
+            }),
+            Err(e) if e.error.kind() == ErrorKind::AlreadyExists => {
+                Err(JournalError::Exists(folder.into()))
+            }
+            Err(e) => Err(JournalError::io("make the journal", path)(e.error)),
+        }
+    }
+
+    /// Replaces the journal of an earlier format by the same one of the current format.
+    fn upgrade(journal: &Journal, folder: &Path) -> Result<JsonLines, JournalError> {
+        let path = folder.join(FILE_NAME);
+        let (mut lines, temporary) = new_file(folder)?;
+        let fail = JournalError::io("upgrade the journal", &path);
+        append(&mut lines, [&journal.header])
+            .and_then(|()| append(&mut lines, &journal.entries))
+            .and_then(|()| temporary.persist(&path).map_err(|e| e.error))
+            .map_err(fail)?;
+        Ok(lines)
     }
 
     /// Opens a run's journal to continue it; a torn last line is cut off.
@@ -159,78 +180,77 @@ impl Writer {
     /// As [`Journal::read`], and [`JournalError::Locked`].
     pub fn resume(folder: &Path) -> Result<(Journal, Self), JournalError> {
         let path = folder.join(FILE_NAME);
-        let file = OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .map_err(|e| match e.kind() {
-                std::io::ErrorKind::NotFound => JournalError::Missing(folder.into()),
-                _ => JournalError::io("open the journal", &path)(e),
-            })?;
-        lock(&file, folder)?;
-        let journal = Journal::read(folder)?;
-        file.set_len(journal.whole)
-            .map_err(JournalError::io("cut the torn end off", &path))?;
-        let writer = Writer {
-            file,
-            path,
-            seq: journal.entries.len() as u64,
-            whole: journal.whole,
-        };
-        Ok((journal, writer))
+        let mut lines = JsonLines::sole(&path).map_err(|e| match e.kind() {
+            ErrorKind::NotFound => JournalError::Missing(folder.into()),
+            ErrorKind::WouldBlock => JournalError::Locked(folder.into()),
+            _ => JournalError::io("open the journal", &path)(e),
+        })?;
+        let bytes = lines.read().map_err(JournalError::io("read", &path))?;
+        let journal = Journal::parse(&bytes, &path)?;
+        let seq = journal.entries.len() as u64;
+        if journal.upgraded {
+            lines = Self::upgrade(&journal, folder)?;
+        } else {
+            lines
+                .cut(journal.whole)
+                .map_err(JournalError::io("cut the torn end off", &path))?;
+        }
+        Ok((journal, Writer { lines, path, seq }))
     }
 
-    /// Appends events and returns them with their place and time, once they are safe on disk. Where the disk is full
-    /// the journal stays as it was.
+    /// The number of the next event.
+    pub fn next(&self) -> u64 {
+        self.seq + 1
+    }
+
+    /// Appends events and returns them with their place and time, once they are safe on disk. Where
+    /// the disk is full the journal stays as it was.
     ///
     /// # Errors
     /// [`JournalError::Io`].
     pub fn append(&mut self, events: Vec<Event>, time: &str) -> Result<Vec<Entry>, JournalError> {
-        let entries: Vec<Entry> = (self.seq + 1..)
+        let entries: Vec<Entry> = (self.next()..)
             .zip(events)
             .map(|(seq, event)| Entry {
                 seq,
                 time: time.to_owned(),
                 event,
+                provenance: Provenance::default(),
             })
             .collect();
-        let mut text = String::new();
-        for entry in &entries {
-            text += &serde_json::to_string(entry).map_err(|e| self.unwritable(e.into()))?;
-            text.push('\n');
-        }
-        self.write(&text)?;
+        append(&mut self.lines, &entries).map_err(JournalError::io("write", &self.path))?;
         self.seq += entries.len() as u64;
         Ok(entries)
     }
-
-    fn write(&mut self, text: &str) -> Result<(), JournalError> {
-        let written = self
-            .file
-            .write_all(text.as_bytes())
-            .and_then(|()| self.file.sync_data());
-        if let Err(e) = written {
-            // Half a line is harmless to readers, but later lines must not be glued to it.
-            let _ = self
-                .file
-                .set_len(self.whole)
-                .and_then(|()| self.file.seek(SeekFrom::End(0)));
-            return Err(self.unwritable(e));
-        }
-        self.whole += text.len() as u64;
-        Ok(())
-    }
-
-    fn unwritable(&self, e: std::io::Error) -> JournalError {
-        JournalError::io("write", &self.path)(e)
-    }
 }
 
-fn lock(file: &File, folder: &Path) -> Result<(), JournalError> {
-    match file.try_lock() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(JournalError::Locked(folder.into())),
-        Err(TryLockError::Error(e)) => Err(JournalError::io("lock", folder.join(FILE_NAME))(e)),
+/// A locked file beside a run's journal, which becomes the journal once it holds what it should.
+fn new_file(folder: &Path) -> Result<(JsonLines, TempPath), JournalError> {
+    let fail = || JournalError::io("make the journal", folder.join(FILE_NAME));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".journal-").suffix(".tmp").append(true);
+    // Readable as any file a user makes (the umask still applies), not private as temporary files are.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let (file, temporary) = builder.tempfile_in(folder).map_err(fail())?.into_parts();
+    let lines = JsonLines::sole_of(file).map_err(|e| match e.kind() {
+        ErrorKind::WouldBlock => JournalError::Locked(folder.into()),
+        _ => JournalError::io("lock", folder.join(FILE_NAME))(e),
+    })?;
+    Ok((lines, temporary))
+}
+
+/// Appends each row as a line, all at once.
+fn append<T: Serialize>(
+    lines: &mut JsonLines,
+    rows: impl IntoIterator<Item = T>,
+) -> std::io::Result<()> {
+    let mut text = String::new();
+    for row in rows {
+        text += &serde_json::to_string(&row)?;
+        text.push('\n');
     }
+    lines.append(&text)
 }
 
 /// True when another program has the run open.
@@ -243,7 +263,7 @@ pub fn is_open_elsewhere(folder: &Path) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Fingerprint, HeaderKind};
+    use super::super::{FORMAT, Fingerprint, HeaderKind};
     use super::*;
     use crate::profile::Level;
     use crate::search::Command;
@@ -391,7 +411,7 @@ mod tests {
         fn no_changed_byte_makes_the_reader_panic(at in 0usize..1000, byte: u8) {
             let mut text = serde_json::to_string(&header()).expect("plain data") + "\n";
             for (seq, event) in (1..).zip(events()) {
-                let entry = Entry { seq, time: "t".into(), event };
+                let entry = Entry { seq, time: "t".into(), event, provenance: Provenance::Computed };
                 text += &(serde_json::to_string(&entry).expect("plain data") + "\n");
             }
             let mut bytes = text.into_bytes();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of the journal's format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Content hashes of everything that a run's numbers depend on. Two runs with equal fingerprints and commands have equal
 /// journals.
@@ -61,14 +61,9 @@ pub struct Header {
     /// Where the profile came from.
     pub profile: String,
     /// Images that the evaluator runs together: what a question costs is counted in whole batches.
-    #[serde(default = "one")]
     pub batch: usize,
     /// What the numbers depend on.
     pub fingerprint: Fingerprint,
-}
-
-fn one() -> usize {
-    1
 }
 
 /// The `type` of a header line.

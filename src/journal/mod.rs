@@ -8,13 +8,18 @@
 mod error;
 mod file;
 mod header;
+mod lines;
+mod upgrade;
 
 use serde::{Deserialize, Serialize};
+
+use crate::evaluate::Provenance;
 
 pub use crate::search::{Command, Event};
 pub use error::{JournalError, quoted};
 pub use file::{FILE_NAME, Journal, Writer, is_open_elsewhere};
 pub use header::{FORMAT, Fingerprint, Header, HeaderKind};
+pub use lines::JsonLines;
 
 /// An event with its place and time: one line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,4 +31,8 @@ pub struct Entry {
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
+    /// Where the answer came from that led to it. Not in the journal, which does not depend on
+    /// what earlier runs had answered: `RUN/work.jsonl` says it.
+    #[serde(skip)]
+    pub provenance: Provenance,
 }

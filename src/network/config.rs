@@ -71,7 +71,7 @@ impl fmt::Display for Family {
     }
 }
 
-/// Which of a family's published code layouts.
+/// The published code layout of a family.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Layout {
     /// The CIFAR code.
@@ -203,7 +203,7 @@ pub struct ModelConfig {
     pub time_steps: usize,
 }
 
-/// Why a [`ModelConfig`] describes no network.
+/// The error of a [`ModelConfig`] that describes no network.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum ModelError {
@@ -214,7 +214,7 @@ pub enum ModelError {
         key: &'static str,
         /// The value given.
         value: String,
-        /// What it must be.
+        /// The expected value.
         why: String,
     },
     /// A key that this family needs.
@@ -222,7 +222,7 @@ pub enum ModelError {
     Missing {
         /// The key in `[model]`.
         key: &'static str,
-        /// What it must be.
+        /// The expected value.
         why: String,
     },
     /// A key that this family does not have.
@@ -230,7 +230,7 @@ pub enum ModelError {
     Foreign {
         /// The key in `[model]`.
         key: &'static str,
-        /// Whose it is.
+        /// The families or sizes that have the key.
         why: String,
     },
     /// Sizes that fit one by one, but not together.
@@ -239,7 +239,7 @@ pub enum ModelError {
          mlp_ratio, image_size, depths and time_steps"
     )]
     TooLarge {
-        /// What is counted.
+        /// The counted quantity.
         what: &'static str,
         /// How many there would be (the largest u64 where it is more).
         value: u64,

@@ -52,7 +52,7 @@ pub struct Shape {
     pub width: usize,
 }
 
-/// What is known of a value's numbers without running the network.
+/// The range of a value's numbers, known without running the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ValueRange {
@@ -191,7 +191,7 @@ pub struct Node {
     pub block: BlockId,
     /// Shape of its value for one image and one time step.
     pub shape: Shape,
-    /// What is known of its numbers.
+    /// The range of its numbers.
     pub range: ValueRange,
     /// What its numbers count: the value is this times its numbers. 1 but for levels of integer
     /// neurons (`1 / norm`) and [`Op::TokenTimeSum`] (`1 / (T N)`); layers and attention take it

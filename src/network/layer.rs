@@ -24,7 +24,7 @@ pub enum LayerKind {
     Linear,
 }
 
-/// Where a layer's weight comes from.
+/// The source of a layer's weight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WeightSource {
@@ -75,7 +75,7 @@ pub struct Layer {
     pub source: WeightSource,
     /// What directly follows channel by channel, in order, and what the layer's affine absorbs.
     pub absorbed: Vec<PerChannel>,
-    /// What is known of the numbers it sees.
+    /// The range of its input.
     pub input: ValueRange,
     /// Multiply-accumulates for one image: over all time steps, or over one where the input is the
     /// same at every time step (a static image's first layer).

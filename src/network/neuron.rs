@@ -31,7 +31,7 @@ pub enum Neuron {
     Integer {
         /// The largest level.
         max: u64,
-        /// What levels are divided by.
+        /// The divisor of levels.
         norm: u64,
         /// How halves are rounded.
         halves: Halves,

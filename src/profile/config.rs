@@ -124,7 +124,7 @@ impl SearchConfig {
     }
 }
 
-/// How the gate decides.
+/// The mode of the gate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GateMode {
@@ -141,7 +141,7 @@ pub enum GateMode {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GateConfig {
-    /// How the gate decides.
+    /// The mode of the gate.
     pub mode: GateMode,
     /// `fixed`: the largest drift that passes, in thresholds.
     pub limit: f64,

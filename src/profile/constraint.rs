@@ -112,7 +112,7 @@ pub enum Objective {
 }
 
 impl Constraint {
-    /// What the best is.
+    /// The objective of the search.
     pub fn objective(&self) -> Objective {
         match (self.max_accuracy_drop, self.max_memory) {
             (AccuracyDrop::Any, Some(_)) => Objective::HighestAccuracy,

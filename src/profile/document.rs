@@ -71,7 +71,7 @@ impl<'a> ProfileText<'a> {
         Ok(document)
     }
 
-    /// Where a setting stands: the override that gave it, else its line, else the line of the
+    /// The location of a setting: the override that gave it, else its line, else the line of the
     /// nearest table above it.
     pub(crate) fn place(&self, path: &[&str]) -> SourceLocation {
         match self.overrides.touching(path) {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::rules::{PinError, TieError};
 use crate::network::ModelError;
 
-/// Where a profile's setting stands: a line of its file, or the `--set` that gave it.
+/// The location of a setting: a line of the profile's file, or the `--set` that gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceLocation {
     /// A file (or the name of a shipped profile), and the line where known.
@@ -34,7 +34,7 @@ impl fmt::Display for SourceLocation {
     }
 }
 
-/// Why a profile cannot be used.
+/// The error of a profile that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProfileError {
@@ -43,7 +43,7 @@ pub enum ProfileError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The file is no profile at all.
@@ -51,17 +51,17 @@ pub enum ProfileError {
     NotAProfile {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         why: &'static str,
     },
     /// The file is not TOML.
     #[error("{place}, column {column}: {message}\n    {text}")]
     Syntax {
-        /// Where.
+        /// The location.
         place: SourceLocation,
         /// The column, counted from 1 in characters.
         column: usize,
-        /// What is wrong.
+        /// The problem.
         message: String,
         /// The line.
         text: String,
@@ -69,7 +69,7 @@ pub enum ProfileError {
     /// A key or table that no profile has.
     #[error("{place}: unknown {key}{hint}")]
     UnknownKey {
-        /// Where.
+        /// The location.
         place: SourceLocation,
         /// The key and its table, as in ``key `scren` in [search]``.
         key: String,
@@ -79,21 +79,21 @@ pub enum ProfileError {
     /// A value of the wrong type, out of range, or not allowed with the others.
     #[error("{place}: {key} = {found}: {expected}")]
     Value {
-        /// Where.
+        /// The location.
         place: SourceLocation,
         /// The dotted key.
         key: String,
         /// The value as it stands there.
         found: String,
-        /// What it must be.
+        /// The expected value.
         expected: String,
     },
     /// Values that say nothing together; the message names them.
     #[error("{place}: {message}")]
     Section {
-        /// Where.
+        /// The location.
         place: SourceLocation,
-        /// What is wrong.
+        /// The problem.
         message: String,
     },
     /// A key that must be there is not.
@@ -103,7 +103,7 @@ pub enum ProfileError {
         place: SourceLocation,
         /// The dotted key.
         key: String,
-        /// What it must be.
+        /// The expected value.
         expected: String,
     },
     /// A `--set` that is no `key=value`, or cannot be applied.
@@ -111,13 +111,13 @@ pub enum ProfileError {
     Override {
         /// The override.
         text: String,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
     /// A layer in `[bits]` that the network does not have.
     #[error("{place}: [bits] names a layer \"{name}\" that the network does not have{hint}")]
     NoLayer {
-        /// Where.
+        /// The location.
         place: SourceLocation,
         /// The name.
         name: String,
@@ -127,31 +127,31 @@ pub enum ProfileError {
     /// The pins do not fit the network or the menu.
     #[error("{place}: {source}")]
     Pins {
-        /// Where.
+        /// The location.
         place: SourceLocation,
-        /// Why.
+        /// The cause.
         source: Box<PinError>,
     },
     /// A tie that ties nothing.
     #[error("{place}: {source}")]
     Ties {
-        /// Where.
+        /// The location.
         place: SourceLocation,
-        /// Why.
+        /// The cause.
         source: Box<TieError>,
     },
     /// The sizes in `[model]` describe no network.
     #[error("{place}: {source}")]
     Model {
-        /// Where.
+        /// The location.
         place: SourceLocation,
-        /// Why.
+        /// The cause.
         source: ModelError,
     },
     /// Neither a file nor the name of a profile.
     #[error("there is no profile \"{name}\", neither as a file nor saved or shipped{hint}")]
     NotFound {
-        /// What was asked for.
+        /// The requested name.
         name: String,
         /// The nearest names, as the end of the sentence.
         hint: String,

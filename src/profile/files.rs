@@ -8,7 +8,7 @@ use super::keys::{KEYS, Key};
 use super::kind::Kind;
 use super::target::Target;
 
-/// What marks a thing that comes with the program instead of a file.
+/// The prefix of resources that are embedded in the program.
 pub(crate) const BUILTIN: &str = "builtin:";
 
 /// A folder whose name is not Unicode: TOML has no way to write it.

@@ -13,7 +13,7 @@ pub(crate) struct Key {
     pub(crate) table: &'static str,
     /// Its name.
     pub(crate) name: &'static str,
-    /// What its value must be.
+    /// The kind of its value.
     pub(crate) kind: Kind,
 }
 

@@ -189,5 +189,5 @@ pub(crate) fn width_of(value: &toml_edit::Value) -> Option<BitWidth> {
     }
 }
 
-/// What a width must be.
+/// The description of a bit-width in errors.
 pub(crate) const WIDTH: &str = "expected a bit-width: 1 to 8, 16 or \"float\"";

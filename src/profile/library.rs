@@ -24,7 +24,7 @@ use shipped::shipped;
 /// The profile that `search` takes when none is named.
 pub const DEFAULT: &str = "demo";
 
-/// Where a profile comes from.
+/// The origin of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProfileOrigin {
     /// A file that was named by its path.
@@ -62,20 +62,20 @@ impl fmt::Display for ProfileOrigin {
 /// A profile that was named on the command line, read and checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResolvedProfile {
-    /// What it says, overrides applied.
+    /// The profile with overrides applied.
     pub profile: Profile,
     /// Its text with the overrides in it, comments kept: what [`super::Save`] starts from.
     pub text: String,
     /// The folder that relative paths in the text start from.
     pub folder: PathBuf,
-    /// Where it comes from.
+    /// The origin.
     pub origin: ProfileOrigin,
     /// True for a saved profile that hides a shipped one of the same name.
     pub hides_shipped: bool,
 }
 
 impl ResolvedProfile {
-    /// Where it comes from, in words.
+    /// The origin in words.
     pub fn describe(&self) -> String {
         match self.hides_shipped {
             true => format!("{}, saved, instead of the shipped one", self.origin),
@@ -84,7 +84,7 @@ impl ResolvedProfile {
     }
 }
 
-/// Why a saved profile was not renamed or deleted.
+/// The error of renaming or deleting a saved profile.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LibraryError {
@@ -93,7 +93,7 @@ pub enum LibraryError {
     NotSaved {
         /// The name.
         name: String,
-        /// What may have been meant, as the end of the sentence.
+        /// The nearest known names, as the end of the sentence.
         hint: String,
     },
     /// The new name is taken.
@@ -102,11 +102,11 @@ pub enum LibraryError {
     /// The operating system says no.
     #[error("cannot {what} {}: {source}", .path.display())]
     Io {
-        /// What was tried.
+        /// The attempted operation.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The profile with its new name was not written.

@@ -1,5 +1,7 @@
 //! From a document to a [`Profile`].
 
+mod fit;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,22 +10,20 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml_edit::{Document, InlineTable, Item, TableLike, Value};
 
 use super::check::check;
-use super::config::{Level, SearchConfig};
+use super::config::SearchConfig;
 use super::constraint::Constraint;
 use super::document::{ProfileText, read_text};
 use super::error::ProfileError;
 use super::files::{self, BUILTIN};
 use super::keys::{KEYS, dotted};
 use super::kind::{bytes, expected, shown, width_of};
-use super::nearest::layer_hint;
 use super::overrides::Overrides;
 use super::pin::{AllowedWidths, Pin, widths_text};
-use super::rules::{PinError, ties};
-use super::settings::{Checkpoint, Profile, layer_names};
+use super::settings::{Checkpoint, Profile};
 use super::target::Target;
-use super::tie::{Tie, Tied};
+use super::tie::Tied;
 use crate::data::{DataConfig, DataTable};
-use crate::network::{BlockId, Family, Graph, ModelConfig, ModelError, ModelTable};
+use crate::network::{Family, ModelConfig, ModelError, ModelTable};
 use crate::quant::{BitWidth, Scheme};
 
 impl Profile {
@@ -109,8 +109,6 @@ impl Reading<'_> {
                 .or_else(stem)
                 .unwrap_or_else(|| "profile".to_owned()),
             published: self.table("published", &[])?,
-            graph: Arc::new(model.graph().map_err(|error| self.no_network(error))?),
-            model,
             checkpoint: self.item("model", "checkpoint").and_then(checkpoint),
             search: self.search(data.as_ref())?,
             data,
@@ -122,72 +120,11 @@ impl Reading<'_> {
             ties: self.ties(),
             bits: self.bits(&menu)?,
             menu,
+            graph: Arc::new(model.graph().map_err(|error| self.no_network(error))?),
+            model,
         };
         self.fits(&profile)?;
         Ok(profile)
-    }
-
-    /// Checks what needs the network: that the sizes make one, and that pins and `[bits]` name its
-    /// layers and leave each of them a width.
-    fn fits(&self, profile: &Profile) -> Result<(), ProfileError> {
-        let graph = profile.graph();
-        let names = layer_names(&graph);
-        let ties = ties(&profile.ties, &names).map_err(|source| ProfileError::Ties {
-            place: self.source.place(&["ties", source.key()]),
-            source: Box::new(source),
-        })?;
-        self.level_of_ties(profile, &graph, &ties)?;
-        profile.bounds(&graph).map_err(|source| {
-            let place = match source {
-                PinError::Target { .. } => self.source.place(&["constraint", "target"]),
-                _ => self.source.place(&["pins", source.pattern()]),
-            };
-            let source = Box::new(source);
-            ProfileError::Pins { place, source }
-        })?;
-        let is_unknown = |name: &&String| !names.contains(&name.as_str());
-        match profile.bits.keys().find(is_unknown) {
-            None => Ok(()),
-            Some(name) => Err(ProfileError::NoLayer {
-                place: self.source.place(&["bits", name]),
-                name: name.clone(),
-                hint: layer_hint(name, &names),
-            }),
-        }
-    }
-
-    /// Refuses ties between groups of the finest level where that is coarser than layers: these
-    /// would be one group.
-    fn level_of_ties(
-        &self,
-        profile: &Profile,
-        graph: &Graph,
-        ties: &[Tie],
-    ) -> Result<(), ProfileError> {
-        let block = |name: &String| {
-            graph
-                .layers
-                .iter()
-                .find(|l| l.name == *name)
-                .map(|l| l.block)
-        };
-        let group = |name: &String| match profile.search.levels.last() {
-            Some(Level::Block) => block(name).map(BlockId::index),
-            Some(Level::Stage) => block(name).map(|b| graph.blocks[b.index()].stage.index()),
-            _ => None,
-        };
-        let apart = |tie: &&Tie| tie.layers.windows(2).any(|l| group(&l[0]) != group(&l[1]));
-        match ties.iter().find(apart) {
-            None => Ok(()),
-            Some(tie) => Err(self.wrong(
-                "search",
-                "levels",
-                format!(
-                    "tie \"{}\" joins groups of the last level; end with \"layer\", or tie layers of one group",
-                    tie.name
-                ),
-            )),
-        }
     }
 
     /// `constraint.target`.

@@ -127,7 +127,7 @@ fn section(
     Ok(table)
 }
 
-/// What to call a checkpoint's profile.
+/// The name of a checkpoint's profile.
 fn stem(checkpoint: &Checkpoint) -> String {
     let name = match checkpoint {
         Checkpoint::File(path) => path.file_name().map(|n| n.to_string_lossy().into_owned()),

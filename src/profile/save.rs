@@ -18,7 +18,7 @@ use super::settings::{Checkpoint, Profile};
 use super::tie::{QKV, Tied};
 use crate::quant::{Allocation, BitWidth};
 
-/// Why a profile was not saved. Whatever stood there before still does.
+/// The error of saving a profile. An existing file is left as it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SaveError {
@@ -30,18 +30,18 @@ pub enum SaveError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A path that TOML cannot express.
     #[error("cannot save a profile that refers to {}: the path is not Unicode", .0.display())]
     NotUnicode(PathBuf),
-    /// What would be written cannot be read again.
+    /// The text to be written cannot be read again.
     #[error("cannot save to {}: the profile would not load again: {source}", .path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: Box<ProfileError>,
     },
 }
@@ -252,32 +252,21 @@ fn write_constraint(document: &mut DocumentMut, said: &Constraint, now: &Constra
         replace(table, "max_accuracy_drop", drop);
     }
     let whole = |n: u64| Value::from(i64::try_from(n).unwrap_or(i64::MAX));
-    let limits = [
-        (
-            "max_memory",
-            said.max_memory.map(whole),
-            now.max_memory.map(whole),
-        ),
-        (
-            "max_evaluations",
-            said.max_evaluations.map(whole),
-            now.max_evaluations.map(whole),
-        ),
-        (
-            "max_seconds",
-            said.max_seconds.map(Value::from),
-            now.max_seconds.map(Value::from),
-        ),
-    ];
-    for (key, said, now) in limits {
+    let limits = |of: &Constraint| {
+        let (memory, evaluations) = (of.max_memory, of.max_evaluations);
+        let seconds = of.max_seconds.map(Value::from);
+        [memory.map(whole), evaluations.map(whole), seconds]
+    };
+    let keys = ["max_memory", "max_evaluations", "max_seconds"];
+    for ((key, said), now) in keys.into_iter().zip(limits(said)).zip(limits(now)) {
+        let same = |now: &Value| {
+            said.as_ref()
+                .is_some_and(|s| s.to_string() == now.to_string())
+        };
         match now {
-            Some(now) if said.is_none_or(|said| said.to_string() != now.to_string()) => {
-                replace(table, key, now);
-            }
-            Some(_) => {}
-            None => {
-                table.remove(key);
-            }
+            Some(now) if same(&now) => {}
+            Some(now) => replace(table, key, now),
+            None => drop(table.remove(key)),
         }
     }
 }

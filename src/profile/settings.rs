@@ -17,7 +17,7 @@ use crate::data::DataConfig;
 use crate::network::{Graph, ModelConfig};
 use crate::quant::{Allocation, BitWidth, Domains, Scheme};
 
-/// Where the weights are.
+/// The location of the weights.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Checkpoint {
     /// A file; absolute.

@@ -23,7 +23,7 @@ shipped!("akd1000", "gap9", "loihi-1");
 pub struct Target {
     /// As the profile names it: a shipped target, or the path of a file.
     pub name: String,
-    /// What it is, in words.
+    /// The description in words.
     pub title: String,
     /// Bytes for everything that a deployment stores, as [`crate::quant::MemoryModel`] counts them;
     /// none where it does not restrict them.

@@ -19,7 +19,7 @@ pub struct Quantized {
     pub scales: Vec<f64>,
 }
 
-/// Why weights cannot be quantized.
+/// The error of weights that cannot be quantized.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum QuantError {

@@ -7,17 +7,15 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, unbounded};
 
 use super::best::BestProfile;
-use super::costs::Costs;
 use super::probe::Probe;
-use super::results::Recalled;
 use super::script::{Order, Script};
 use super::team::Team;
 use super::work::WorkLog;
 use super::worker::Report;
 use super::{RunError, Totals, Update};
-use crate::evaluate::{EvaluateError, Evaluator, Job, Outcome, Work};
+use crate::evaluate::{EvaluateError, Evaluator, Job, Outcome, Provenance, Work};
 use crate::journal::{Entry, Writer};
-use crate::search::{Command, Engine, Event, Instruction, Request, Tree};
+use crate::search::{Command, Engine, Event, Instruction, Ledger, Request, Tree};
 
 /// Progress is dropped while so many updates wait to be read.
 const CROWDED: usize = 256;
@@ -69,7 +67,7 @@ pub(super) struct Driver {
     pub engine: Engine,
     pub writer: Writer,
     pub work: WorkLog,
-    pub costs: Costs,
+    pub ledger: Ledger,
     pub best: BestProfile,
     /// Commands given in advance.
     pub script: Script,
@@ -112,7 +110,6 @@ impl Driver {
             dropped: 0,
             dropped_said: 0,
             time_over: None,
-            recalled: Recalled::default(),
         };
         let thread = thread::Builder::new()
             .name("search".into())
@@ -151,8 +148,6 @@ struct Loop {
     dropped_said: u64,
     /// The limit in seconds that the engine was told to be over.
     time_over: Option<f64>,
-    /// Answers that earlier runs gave.
-    recalled: Recalled,
 }
 
 impl Loop {
@@ -321,8 +316,8 @@ impl Loop {
                 self.driver.work.add(work);
                 match answer.and_then(|outcome| self.finite(outcome)) {
                     Ok(outcome) => {
-                        self.recalled.note(&job, work);
-                        let events = self.driver.engine.outcome(&job, outcome);
+                        let engine = &mut self.driver.engine;
+                        let events = engine.answer(&job, outcome, work.provenance);
                         self.publish(events)?;
                     }
                     Err(EvaluateError::Cancelled) => {}
@@ -353,16 +348,17 @@ impl Loop {
         if events.iter().any(changes_best) {
             self.keep_best()?;
         }
-        let entries = self.driver.writer.append(events, &super::folder::now())?;
-        for entry in entries {
+        let driver = &mut self.driver;
+        let from_earlier_runs = (driver.writer.next()..)
+            .take(events.len())
+            .filter(|seq| driver.engine.provenance(*seq) == Provenance::EarlierRun);
+        // Before the events: who follows the journal then finds it.
+        from_earlier_runs.for_each(|seq| driver.work.reused(seq));
+        for mut entry in driver.writer.append(events, &super::folder::now())? {
             let driver = &mut self.driver;
-            let recalled = self.recalled.led_to(&entry.event, driver.engine.tree());
-            if recalled {
-                driver.work.recalled(entry.seq);
-            }
-            driver
-                .costs
-                .apply(&entry.event, driver.engine.tree(), recalled);
+            entry.provenance = driver.work.logged.provenance(entry.seq);
+            let tree = driver.engine.tree();
+            driver.ledger.apply(&entry.event, tree, entry.provenance);
             self.tell(Update::Event(Box::new(entry)));
         }
         Ok(())
@@ -377,8 +373,8 @@ impl Loop {
     }
 
     fn totals(&self) -> Totals {
-        let spent = self.driver.work.total();
-        self.driver.costs.totals(spent, self.tree())
+        let Driver { work, ledger, .. } = &self.driver;
+        work.logged.totals(ledger, self.tree())
     }
 
     fn tell(&self, update: Update) {

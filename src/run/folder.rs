@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::costs::Costs;
-use super::{RunError, Totals, work};
+use super::work::WorkReader;
+use super::{RunError, Totals};
 use crate::journal::{self, Entry, Header, Journal, JournalError, quoted};
 use crate::search::{Candidate, Counters, SpaceLayer, Tree};
 
@@ -67,28 +67,20 @@ impl Summary {
     ///
     /// # Errors
     /// [`RunError::Damaged`].
-    pub fn of(folder: &Path, journal: Journal) -> Result<(Self, Vec<Entry>), RunError> {
-        let mut tree = Tree::default();
-        let mut costs = Costs::new(journal.header.batch);
-        let logged = work::read(folder);
-        for entry in &journal.entries {
-            tree.apply(&entry.event);
-            costs.apply(&entry.event, &tree, logged.is_recalled(entry.seq));
-        }
-        check(&tree).map_err(|why| RunError::Damaged {
-            folder: folder.into(),
-            why: why.into(),
-        })?;
+    pub fn of(folder: &Path, mut journal: Journal) -> Result<(Self, Vec<Entry>), RunError> {
+        let logged = WorkReader::open(folder).logged;
+        let (tree, ledger) = logged.fold(&mut journal);
+        check(folder, &tree)?;
         let condition = match tree.finished {
             Some(_) => Condition::Finished,
             None if journal::is_open_elsewhere(folder) => Condition::Open,
             None => Condition::Unfinished,
         };
-        let totals = costs.totals(logged.spent, &tree);
+        let totals = logged.totals(&ledger, &tree);
         let summary = Summary {
             folder: folder.into(),
             header: journal.header,
-            counters: costs.counters(),
+            counters: ledger.counters(),
             tree,
             totals,
             condition,
@@ -170,10 +162,14 @@ pub fn argument(root: &Path, folder: &Path) -> String {
 
 /// Numbers and lists of a hostile journal that no search can have written: adding them up would overflow, or they do not
 /// belong together.
-fn check(tree: &Tree) -> Result<(), &'static str> {
+pub(super) fn check(folder: &Path, tree: &Tree) -> Result<(), RunError> {
     const MOST: u64 = 1 << 40;
     let Some(settings) = &tree.settings else {
         return Ok(());
+    };
+    let damaged = |why: &str| RunError::Damaged {
+        folder: folder.into(),
+        why: why.into(),
     };
     let space = &settings.space;
     let small = |n: &u64| *n <= MOST;
@@ -186,12 +182,14 @@ fn check(tree: &Tree) -> Result<(), &'static str> {
     };
     if space.layers.len() > 1 << 20 || !small(&space.fixed_bytes) || !space.layers.iter().all(fits)
     {
-        return Err("the sizes of its layers are impossible");
+        return Err(damaged("the sizes of its layers are impossible"));
     }
     let whole = |c: &Candidate| c.allocation.len() == space.layers.len();
     match tree.candidates.iter().all(whole) {
         true => Ok(()),
-        false => Err("a candidate has another number of layers than the network"),
+        false => Err(damaged(
+            "a candidate has another number of layers than the network",
+        )),
     }
 }
 

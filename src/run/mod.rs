@@ -5,9 +5,9 @@
 #![forbid(unsafe_code)]
 
 mod best;
-mod costs;
 mod drive;
 mod error;
+mod evaluators;
 #[cfg(debug_assertions)]
 mod fault;
 mod finished;
@@ -32,16 +32,15 @@ pub use crate::search::{Command, Instruction};
 pub use best::restore_best;
 pub use drive::Handle;
 pub use error::RunError;
+pub use evaluators::{CACHE_MEMORY, EvaluatorOptions, Evaluators, statistics};
 pub use finished::Finished;
 pub use folder::{Condition, Summary, argument, find, list};
 pub use follow::follow;
 pub use open::{BEST, PROFILE, Parts, Source, create, launch, relaunch, resume};
 pub use place::{Place, slug};
-pub use prepare::{
-    CACHE_MEMORY, EvaluatorOptions, Prepared, evaluator, load_weights, possible, space, statistics,
-};
+pub use prepare::{Prepared, load_weights, possible, space};
 pub use probe::{Probe, Probed};
-pub use results::{Contents, Contexts, Recalling, Store, Stores};
+pub use results::{CachedEvaluator, Contents, Contexts, Store, Stores};
 pub use script::{Order, Script};
 pub use sensitivity::{
     Baseline, Curve, Curves, Interaction, Measuring, Point, SENSITIVITY, Sensitivity,
@@ -87,8 +86,4 @@ pub struct Totals {
     pub images: u64,
     /// Seconds of searching, resumes included.
     pub seconds: f64,
-    /// Screenings and confirmations that earlier runs had answered; their events count them as evaluated.
-    pub recalled_evaluations: u64,
-    /// Drifts likewise.
-    pub recalled_drifts: u64,
 }

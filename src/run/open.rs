@@ -4,18 +4,18 @@ use std::path::{Path, PathBuf};
 
 use super::RunError;
 use super::best::{BestProfile, read_profile};
-use super::costs::Costs;
 use super::drive::{Driver, Handle};
+use super::evaluators::{EvaluatorOptions, Evaluators};
 use super::folder::now;
 use super::place::{Claim, Place, absolute};
-use super::prepare::{EvaluatorOptions, Prepared, evaluators};
-use super::results::{Contexts, Recalling, Stores};
+use super::prepare::Prepared;
+use super::results::Stores;
 use super::script::Script;
 use super::work::WorkLog;
 use crate::evaluate::{Evaluator, Split};
 use crate::journal::{FORMAT, Fingerprint, Header, HeaderKind, Journal, Writer};
 use crate::profile::{Profile, relocated};
-use crate::search::{Candidate, Engine, Settings, Tree};
+use crate::search::{Candidate, Engine, Ledger, Settings, Tree};
 
 /// The profile that a run was started with, in its folder.
 pub const PROFILE: &str = "profile.toml";
@@ -45,9 +45,9 @@ pub struct Parts {
     pub settings: Settings,
     /// What the run's numbers depend on.
     pub fingerprint: Fingerprint,
-    /// Who answers.
+    /// The primary evaluator.
     pub evaluator: Box<dyn Evaluator>,
-    /// Who else does, at the same time: evaluators that give the very same answers.
+    /// Further evaluators that work at the same time and give the very same answers.
     pub others: Vec<Box<dyn Evaluator>>,
 }
 
@@ -59,33 +59,21 @@ impl Parts {
         options: &EvaluatorOptions,
     ) -> Result<(Self, Option<Stores>), RunError> {
         let settings = prepared.settings.clone();
-        let mut fingerprint = prepared.fingerprint(String::new());
-        let contents = prepared.contents();
-        let (mut evaluator, mut others) = evaluators(prepared, options)?;
-        fingerprint.numerics = evaluator.numerics();
-        let contexts = Contexts::new(contents, &fingerprint.numerics);
-        let stores = options.results.as_ref().map(|r| Stores::open(r, &contexts));
-        if let Some(stores) = &stores {
-            evaluator = recalling(evaluator, stores);
-            others = others.into_iter().map(|o| recalling(o, stores)).collect();
-        }
+        let made = Evaluators::of(prepared, options, None)?;
+        let mut all = made.all.into_iter();
         let parts = Parts {
             text,
             origin,
             settings,
-            fingerprint,
-            evaluator,
-            others,
+            fingerprint: made.fingerprint,
+            evaluator: all.next().ok_or(RunError::NoTorch)?,
+            others: all.collect(),
         };
-        Ok((parts, stores))
+        Ok((parts, made.stores))
     }
 }
 
-fn recalling(inner: Box<dyn Evaluator>, stores: &Stores) -> Box<dyn Evaluator> {
-    Box::new(Recalling::new(inner, stores.clone()))
-}
-
-/// All who answer.
+/// All evaluators.
 fn team(evaluator: Box<dyn Evaluator>, others: Vec<Box<dyn Evaluator>>) -> Vec<Box<dyn Evaluator>> {
     std::iter::once(evaluator).chain(others).collect()
 }
@@ -149,8 +137,8 @@ fn begin(mut claim: Claim, parts: Parts, script: Script) -> Result<Handle, RunEr
     Driver {
         engine,
         writer,
-        work: WorkLog::open(&folder),
-        costs: Costs::new(batch),
+        work: WorkLog::open(&folder, 0),
+        ledger: Ledger::new(batch),
         best: BestProfile::new(&folder, parts.text, &parts.settings),
         script,
         history: Vec::new(),
@@ -197,7 +185,7 @@ fn go_on(
     script: Script,
 ) -> Result<Handle, RunError> {
     let folder = absolute(folder);
-    let (journal, writer) = opened;
+    let (mut journal, writer) = opened;
     let differences = journal.header.fingerprint.differences(&parts.fingerprint);
     if !differences.is_empty() {
         let line = |(part, then, now): &(&str, &str, &str)| {
@@ -217,18 +205,13 @@ fn go_on(
             folder: folder.clone(),
             source,
         })?;
-    let work = WorkLog::open(&folder);
-    let mut costs = Costs::new(journal.header.batch);
-    let mut tree = Tree::default();
-    for entry in &journal.entries {
-        tree.apply(&entry.event);
-        costs.apply(&entry.event, &tree, work.is_recalled(entry.seq));
-    }
+    let work = WorkLog::open(&folder, journal.entries.len());
+    let (_, ledger) = work.logged.fold(&mut journal);
     Driver {
         engine,
         writer,
         work,
-        costs,
+        ledger,
         best: BestProfile::new(&folder, parts.text, &parts.settings).resumed(),
         script,
         history: journal.entries,

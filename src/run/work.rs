@@ -1,19 +1,21 @@
-//! `RUN/work.jsonl`: what the evaluations cost. Beside the journal, because it depends on machine, switches and resumes.
+//! `RUN/work.jsonl`: what the evaluations cost, and which answers earlier runs had given. Beside the
+//! journal, because it depends on machine, switches and resumes.
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::evaluate::Work;
+use super::Totals;
+use crate::evaluate::{Provenance, Work};
+use crate::journal::{Journal, JsonLines};
+use crate::search::{Ledger, Tree};
 
 /// The file's name in its run folder.
 pub(super) const FILE_NAME: &str = "work.jsonl";
 
-/// One line: what has come to the run's costs since the line before. Also their sum.
+/// The costs of a run between two lines of its work log. Also their sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Spent {
     pub layer_forwards: u64,
@@ -30,73 +32,130 @@ impl Spent {
             seconds: (self.seconds + more.seconds).min(f64::MAX),
         }
     }
-
-    /// The sum of all lines. Costs are for information: a line that is none is passed over.
-    fn sum(text: &str) -> Spent {
-        text.lines()
-            .filter_map(|line| serde_json::from_str::<Spent>(line).ok())
-            .filter(|line| line.seconds >= 0.0)
-            .fold(Spent::default(), Spent::plus)
-    }
 }
 
-/// A line about an event whose answer an earlier run had given.
+/// One line.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Recalled {
-    recalled: u64,
+#[serde(untagged)]
+enum Line {
+    Spent(Spent),
+    /// An earlier run had given the answer that led to the event of this number.
+    Reused {
+        recalled: u64,
+    },
+    /// No longer: that event never came into the journal.
+    Computed {
+        computed: u64,
+    },
 }
 
 /// Everything that a work log says.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Logged {
     pub spent: Spent,
-    recalled: HashSet<u64>,
+    reused: HashSet<u64>,
 }
 
 impl Logged {
-    /// Costs are for information: a line that is none is passed over.
-    fn parse(text: &str) -> Self {
-        let recalled = text
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Recalled>(line).ok());
-        Logged {
-            spent: Spent::sum(text),
-            recalled: recalled.map(|line| line.recalled).collect(),
+    /// Adds lines. Costs are for information: a line that is none is passed over.
+    fn add(&mut self, lines: &[u8]) {
+        let lines = lines.split(|b| *b == b'\n');
+        for line in lines.filter_map(|line| serde_json::from_slice(line).ok()) {
+            match line {
+                Line::Spent(spent) if spent.seconds >= 0.0 => self.spent = self.spent.plus(spent),
+                Line::Spent(_) => {}
+                Line::Reused { recalled } => drop(self.reused.insert(recalled)),
+                Line::Computed { computed } => drop(self.reused.remove(&computed)),
+            }
         }
     }
 
-    /// True where an earlier run's answer led to the event of this number.
-    pub fn is_recalled(&self, seq: u64) -> bool {
-        self.recalled.contains(&seq)
+    /// Where the answer came from that led to the event of this number.
+    pub fn provenance(&self, seq: u64) -> Provenance {
+        match self.reused.contains(&seq) {
+            true => Provenance::EarlierRun,
+            false => Provenance::Computed,
+        }
+    }
+
+    /// The state and the counts of a journal, whose entries learn where their answers came from.
+    pub fn fold(&self, journal: &mut Journal) -> (Tree, Ledger) {
+        let mut tree = Tree::default();
+        let mut ledger = Ledger::new(journal.header.batch);
+        for entry in &mut journal.entries {
+            entry.provenance = self.provenance(entry.seq);
+            tree.apply(&entry.event);
+            ledger.apply(&entry.event, &tree, entry.provenance);
+        }
+        (tree, ledger)
+    }
+
+    /// The work counters of a run in this state.
+    pub fn totals(&self, ledger: &Ledger, tree: &Tree) -> Totals {
+        Totals {
+            layer_forwards: self.spent.layer_forwards,
+            layer_forwards_plain: ledger.layer_forwards_plain(tree),
+            images: self.spent.images,
+            seconds: self.spent.seconds,
+        }
+    }
+}
+
+/// A work log that grows while it is read; none where there is no file.
+#[derive(Debug, Default)]
+pub(super) struct WorkReader {
+    lines: Option<JsonLines>,
+    pub logged: Logged,
+}
+
+impl WorkReader {
+    /// Reads the work log of a run's folder.
+    pub fn open(folder: &Path) -> Self {
+        let mut reader = WorkReader::default();
+        reader.refresh(folder);
+        reader
+    }
+
+    /// Reads what has been added since.
+    pub fn refresh(&mut self, folder: &Path) {
+        if self.lines.is_none() {
+            self.lines = JsonLines::reader(&folder.join(FILE_NAME), 0).ok();
+        }
+        if let Some(Ok(lines)) = self.lines.as_mut().map(JsonLines::read) {
+            self.logged.add(&lines);
+        }
     }
 }
 
 /// The costs of a run so far, kept on disk as they grow.
 #[derive(Debug)]
 pub(super) struct WorkLog {
-    logged: Logged,
-    file: Option<File>,
+    pub logged: Logged,
+    lines: Option<JsonLines>,
     last: Instant,
 }
 
 impl WorkLog {
-    /// Reads what there is and goes on from there. A line that cannot be read or written never stops a run.
-    pub fn open(folder: &Path) -> Self {
-        let path = folder.join(FILE_NAME);
-        let text = read_text(folder);
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(&path)
-            .ok();
-        if let (false, Some(file)) = (text.is_empty() || text.ends_with('\n'), file.as_mut()) {
-            let _ = file.write_all(b"\n");
+    /// Reads what there is and goes on from there, behind so many events of the journal. A line that
+    /// cannot be read or written never stops a run.
+    pub fn open(folder: &Path, events: usize) -> Self {
+        let mut lines = JsonLines::shared(&folder.join(FILE_NAME)).ok();
+        let mut logged = Logged::default();
+        if let Some(Ok(text)) = lines.as_mut().map(JsonLines::read) {
+            logged.add(&text);
         }
-        WorkLog {
-            logged: Logged::parse(&text),
-            file,
+        let mut log = WorkLog {
+            logged,
+            lines,
             last: Instant::now(),
+        };
+        // What the program was killed at before the event itself was written.
+        let events = events as u64;
+        let stale: Vec<u64> = log.logged.reused.extract_if(|seq| *seq > events).collect();
+        for computed in stale {
+            log.write(Line::Computed { computed });
         }
+        log
     }
 
     /// Adds the costs of a job, and the time since the last call.
@@ -104,29 +163,24 @@ impl WorkLog {
         let now = Instant::now();
         let seconds = now.duration_since(self.last).as_secs_f64();
         self.last = now;
-        let line = Spent {
+        let spent = Spent {
             layer_forwards: work.layer_forwards,
             images: work.images,
             seconds,
         };
-        self.logged.spent = self.logged.spent.plus(line);
-        self.write(&line);
+        self.logged.spent = self.logged.spent.plus(spent);
+        self.write(Line::Spent(spent));
     }
 
-    /// An earlier run's answer led to the event of this number.
-    pub fn recalled(&mut self, seq: u64) {
-        self.logged.recalled.insert(seq);
-        self.write(&Recalled { recalled: seq });
+    /// Notes that an earlier run had given the answer that leads to the event of this number.
+    pub fn reused(&mut self, seq: u64) {
+        self.logged.reused.insert(seq);
+        self.write(Line::Reused { recalled: seq });
     }
 
-    /// True where an earlier run's answer led to the event of this number.
-    pub fn is_recalled(&self, seq: u64) -> bool {
-        self.logged.is_recalled(seq)
-    }
-
-    fn write(&mut self, line: &impl Serialize) {
-        if let (Some(file), Ok(text)) = (self.file.as_mut(), serde_json::to_string(line)) {
-            let _ = file.write_all(format!("{text}\n").as_bytes());
+    fn write(&mut self, line: Line) {
+        if let (Some(lines), Ok(text)) = (self.lines.as_mut(), serde_json::to_string(&line)) {
+            let _ = lines.append(&format!("{text}\n"));
         }
     }
 
@@ -137,33 +191,20 @@ impl WorkLog {
 
     /// Seconds of working until now, where it works.
     pub fn seconds(&self) -> f64 {
-        self.total().seconds + self.last.elapsed().as_secs_f64()
+        self.logged.spent.seconds + self.last.elapsed().as_secs_f64()
     }
-
-    /// All costs up to the last call of [`WorkLog::add`].
-    pub fn total(&self) -> Spent {
-        self.logged.spent
-    }
-}
-
-/// The work log of a run that is not open.
-pub(super) fn read(folder: &Path) -> Logged {
-    Logged::parse(&read_text(folder))
-}
-
-fn read_text(folder: &Path) -> String {
-    let bytes = fs::read(folder.join(FILE_NAME)).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
     fn what_is_read_again_is_what_was_added() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut log = WorkLog::open(folder.path());
+        let mut log = WorkLog::open(folder.path(), 8);
         for images in [3, 4] {
             log.add(Work {
                 layer_forwards: 10 * images,
@@ -171,15 +212,21 @@ mod tests {
                 ..Work::default()
             });
         }
-        log.recalled(8);
-        let logged = read(folder.path());
-        assert_eq!(logged.spent, log.total());
-        assert!(logged.is_recalled(8) && log.is_recalled(8) && !logged.is_recalled(7));
-        assert_eq!((log.total().layer_forwards, log.total().images), (70, 7));
+        log.reused(8);
+        let logged = WorkReader::open(folder.path()).logged;
+        let total = logged.spent;
+        assert_eq!(total, log.logged.spent);
+        assert_eq!(logged.provenance(8), Provenance::EarlierRun);
+        assert_eq!(logged.provenance(7), Provenance::Computed);
+        assert_eq!((total.layer_forwards, total.images), (70, 7));
         drop(log);
-        let again = WorkLog::open(folder.path());
-        assert_eq!(again.total(), logged.spent);
-        assert!(again.is_recalled(8));
+        let again = WorkLog::open(folder.path(), 8);
+        assert_eq!(again.logged.spent, logged.spent);
+        assert_eq!(again.logged.provenance(8), Provenance::EarlierRun);
+        // An event that never came into the journal was not led to by anything.
+        drop(WorkLog::open(folder.path(), 7));
+        let logged = WorkReader::open(folder.path()).logged;
+        assert_eq!(logged.provenance(8), Provenance::Computed);
     }
 
     #[test]
@@ -198,15 +245,15 @@ mod tests {
         let mut bytes = lines.join("\n").into_bytes();
         bytes.extend([0xff, b'\n', b'{']);
         fs::write(folder.path().join(FILE_NAME), bytes).expect("space");
-        let mut log = WorkLog::open(folder.path());
+        let mut log = WorkLog::open(folder.path(), 8);
         log.add(Work {
             layer_forwards: 1,
             images: 1,
             ..Work::default()
         });
-        let total = log.total();
+        let total = log.logged.spent;
         assert_eq!((total.layer_forwards, total.images), (most, most));
         assert_eq!(total.seconds, f64::MAX);
-        assert_eq!(read(folder.path()).spent.images, most);
+        assert_eq!(WorkReader::open(folder.path()).logged.spent.images, most);
     }
 }

@@ -3,7 +3,7 @@
 use super::engine::{Ask, Engine, Kind, Request};
 use super::measurements::{Drift, Needed};
 use super::{Candidate, CandidateId, Event, Judgement};
-use crate::evaluate::{CorrectBits, Job, Outcome, Question, Split, StopRule, Verdict};
+use crate::evaluate::{CorrectBits, Job, Outcome, Provenance, Question, Split, Verdict};
 use crate::quant::{Allocation, BitWidth};
 
 impl Engine {
@@ -72,14 +72,12 @@ impl Engine {
                     return false;
                 };
                 if let Some(drift) = self.measurements.drift(&allocation) {
-                    self.counters.cached += 1;
                     self.commit_drift(c, drift, true);
                     return true;
                 }
             }
             Ask::Screen(c) | Ask::Confirm(c) => {
                 if let Some(Ok((judgement, bits))) = self.judge(ask, c) {
-                    self.counters.cached += 1;
                     self.commit_judgement(
                         ask,
                         c,
@@ -106,20 +104,22 @@ impl Engine {
             request.job.allocation.clone(),
             Kind::of(&request.job.question),
         );
-        let arrived = self.arrived.remove(&key);
-        let Some(outcome) = arrived.and_then(|outcome| fitting(&request.job, outcome)) else {
+        let Some((outcome, provenance)) = self.arrived.remove(&key) else {
             return false;
         };
+        let Some(outcome) = fitting(&request.job, outcome) else {
+            return false;
+        };
+        // The first event that a commit emits is the one about its answer.
+        if provenance == Provenance::EarlierRun {
+            self.reused.insert(self.emitted() + 1);
+        }
         self.commit(ask, &request.job, outcome)
     }
 
     pub(super) fn commit(&mut self, ask: Ask, job: &Job, outcome: Outcome) -> bool {
-        if let Question::Accuracy { from, to, stop, .. } = &job.question {
-            self.counters.plain_images += images(to - from, stop.as_ref(), &outcome) as u64;
-        }
         match (ask, outcome) {
             (Ask::Baseline, Outcome::Accuracy { correct }) => {
-                self.counters.plain_images += self.settings.calibration_images as u64;
                 self.measurements.set_float(correct.clone());
                 self.emit(Event::Baseline { correct });
             }
@@ -132,8 +132,6 @@ impl Engine {
                 },
             ) => {
                 let drift = (drift, sites, proxies);
-                self.counters.drift_evaluations += 1;
-                self.counters.plain_images += self.settings.calibration_images as u64;
                 self.measurements.set_drift(&job.allocation, drift.clone());
                 self.commit_drift(c, drift, false);
             }
@@ -142,7 +140,6 @@ impl Engine {
                 let Some(Ok((judgement, bits))) = self.judge(ask, c) else {
                     return false;
                 };
-                self.counters.evaluations += 1;
                 self.commit_judgement(ask, c, judgement, bits);
             }
             (Ask::TestFloat, Outcome::Accuracy { correct }) => self.commit_test(None, correct),
@@ -245,18 +242,5 @@ fn fitting(job: &Job, outcome: Outcome) -> Option<Outcome> {
             (correct.len() == images).then_some(Outcome::Accuracy { correct })
         }
         _ => None,
-    }
-}
-
-/// Images that an answer takes when nothing stops early: where a sequential test stops is a
-/// decision.
-fn images(asked: usize, stop: Option<&StopRule>, outcome: &Outcome) -> usize {
-    let decided = match outcome {
-        Outcome::Accuracy { correct } => stop.and_then(|rule| rule.decided(correct)),
-        Outcome::Drift { .. } => None,
-    };
-    match decided {
-        Some(decided) if !decided.certain => decided.images,
-        _ => asked,
     }
 }

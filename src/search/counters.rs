@@ -1,45 +1,182 @@
-//! What a search asked for, in numbers.
+//! The counts of a search, folded from its events: the one place that counts.
+//!
+//! The engine, the run, the interface, `watch` and the reports all fold the same events with
+//! [`Ledger::apply`]. The engine writes its own counts into [`Event::Finished`]; they do not depend
+//! on what earlier runs had answered, so that the journal does not, either.
 
-use super::Event;
+use std::collections::{HashMap, HashSet};
 
-/// How many questions were asked and answered.
+use super::{CandidateId, Event, GateDecision, Judgement, Tree};
+use crate::evaluate::Provenance;
+use crate::quant::Allocation;
+
+/// Counts of requests to the evaluator and of the gate's decisions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Screenings and confirmations evaluated.
     pub evaluations: u64,
-    /// Questions answered by an earlier result.
+    /// Requests answered by an earlier result, of this run or of an earlier one.
     pub cached: u64,
+    /// Those of `cached` that an earlier run had answered.
+    pub reused: u64,
     /// Drifts measured.
     pub drift_evaluations: u64,
-    /// Held back and not audited.
+    /// Candidates rejected by the gate and not audited.
     pub gated: u64,
-    /// Held back but evaluated anyway.
+    /// Candidates rejected by the gate, but evaluated anyway.
     pub audited: u64,
-    /// Images that the same questions cost when nothing stops early.
+    /// Images that the requests take when nothing stops early; what is known is not run again.
     pub plain_images: u64,
 }
 
-impl Counters {
-    /// The counts of a finished search; none for another event.
-    pub fn of(event: &Event) -> Option<Self> {
-        match event {
-            Event::Finished {
-                evaluations,
-                cached,
-                drift_evaluations,
-                gated,
-                audited,
-                plain_images,
-                ..
-            } => Some(Counters {
-                evaluations: *evaluations,
-                cached: *cached,
-                drift_evaluations: *drift_evaluations,
-                gated: *gated,
-                audited: *audited,
-                plain_images: *plain_images,
-            }),
-            _ => None,
+/// The counters of a search and what they are folded from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ledger {
+    /// Images per batch.
+    batch: usize,
+    counters: Counters,
+    /// Images run when every request is answered in full, from the first image on.
+    images_from_scratch: u64,
+    /// Images of the search split whose answers are known, by allocation.
+    known: HashMap<Allocation, usize>,
+    /// Candidates that the gate rejected.
+    gated: HashSet<CandidateId>,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Ledger::new(1)
+    }
+}
+
+impl Ledger {
+    /// An empty ledger of an evaluator that runs `batch` images together.
+    pub fn new(batch: usize) -> Self {
+        Ledger {
+            batch: batch.max(1),
+            counters: Counters::default(),
+            images_from_scratch: 0,
+            known: HashMap::new(),
+            gated: HashSet::new(),
         }
+    }
+
+    /// Adds an event and where its answer came from. `tree` knows the event already.
+    pub fn apply(&mut self, event: &Event, tree: &Tree, provenance: Provenance) {
+        let Some(settings) = &tree.settings else {
+            return;
+        };
+        let calibration = settings.calibration_images;
+        match event {
+            Event::Baseline { correct } => {
+                // The float network's potentials are measured once, too.
+                self.run(0, correct.len(), settings.search_images);
+                self.run(0, calibration, calibration);
+            }
+            Event::Measured { cached, .. } => {
+                if self.answered(*cached, provenance) {
+                    self.counters.drift_evaluations += 1;
+                }
+                if !cached {
+                    self.run(0, calibration, calibration);
+                }
+            }
+            Event::Gated { candidate, reason } => match reason.decision {
+                // Once for each candidate, also where a changed constraint has it decided on again.
+                GateDecision::HeldBack => {
+                    self.counters.gated += u64::from(self.gated.insert(*candidate));
+                }
+                GateDecision::Audited => self.counters.audited += 1,
+                GateDecision::Passed | GateDecision::Exempt => {}
+            },
+            Event::Screened {
+                candidate,
+                judgement,
+                bits,
+            }
+            | Event::Confirmed {
+                candidate,
+                judgement,
+                bits,
+            } => {
+                if self.answered(judgement.cached, provenance) {
+                    self.counters.evaluations += 1;
+                }
+                if let Some(candidate) = tree.get(*candidate).filter(|_| !judgement.cached) {
+                    let allocation = candidate.allocation.clone();
+                    self.judged(allocation, judgement, bits.len(), settings.search_images);
+                }
+            }
+            Event::Tested { images, .. } => self.run(0, *images, settings.test_images),
+            _ => {}
+        }
+    }
+
+    /// Counts an answer that is not computed; true for one that is.
+    fn answered(&mut self, cached: bool, provenance: Provenance) -> bool {
+        let reused = !cached && provenance == Provenance::EarlierRun;
+        self.counters.reused += u64::from(reused);
+        self.counters.cached += u64::from(cached || reused);
+        !cached && !reused
+    }
+
+    /// The images that a judgement takes beyond those whose answers are known.
+    fn judged(&mut self, allocation: Allocation, judgement: &Judgement, bits: usize, split: usize) {
+        let known = self.known.entry(allocation).or_default();
+        let from = std::mem::replace(known, bits.max(*known));
+        // Where a sequential test stops is a decision.
+        let to = match judgement.sequential {
+            true => judgement.images,
+            false => judgement.of,
+        };
+        self.run(from, to, split);
+    }
+
+    /// The counts so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Layer-forwards that the same run does with every optimization off.
+    pub fn layer_forwards_plain(&self, tree: &Tree) -> u64 {
+        let layers = tree.settings.as_ref().map_or(0, |s| s.space.layers.len());
+        self.images_from_scratch.saturating_mul(layers as u64)
+    }
+
+    /// Images `from..to` of a split of `len` images, run by whole batches.
+    fn run(&mut self, from: usize, to: usize, len: usize) {
+        if from >= to {
+            return;
+        }
+        let first = from / self.batch * self.batch;
+        let last = to.checked_next_multiple_of(self.batch).unwrap_or(to);
+        let last = last.min(len.max(to)) as u64;
+        let plain = &mut self.counters.plain_images;
+        *plain = plain.saturating_add(last - first as u64);
+        self.images_from_scratch = self.images_from_scratch.saturating_add(last);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_batches_are_run_but_never_more_than_the_split() {
+        let images = |from, to, len| {
+            let mut ledger = Ledger::new(8);
+            ledger.run(from, to, len);
+            (ledger.images_from_scratch, ledger.counters.plain_images)
+        };
+        assert_eq!(images(0, 150, 400), (152, 152));
+        assert_eq!(images(150, 400, 400), (400, 256));
+        assert_eq!(images(0, 21, 21), (21, 21));
+        assert_eq!(images(5, 5, 21), (0, 0));
+        let most = usize::MAX as u64;
+        assert_eq!(images(0, usize::MAX, 1), (most, most));
+        let mut ledger = Ledger::new(8);
+        ledger.run(0, usize::MAX, 1);
+        ledger.run(0, usize::MAX, 1);
+        assert_eq!(ledger.images_from_scratch, u64::MAX);
     }
 }

@@ -3,7 +3,7 @@
 //! Everything that happens goes through [`Engine::emit`], which folds the event into the [`Tree`];
 //! decisions read the tree, the measurements and the open level, nothing else.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::gate::RoundGate;
 use super::measurements::Measurements;
@@ -11,8 +11,10 @@ use super::phases::Phase;
 use super::plan::Plan;
 use super::queues::{ManualQueue, ResumedBranches};
 use super::strategy::{Step, Strategy};
-use super::{CandidateId, CloseReason, Counters, Event, Settings, StopReason, Tree, Unsearchable};
-use crate::evaluate::{Job, Outcome, Question, Split};
+use super::{
+    CandidateId, CloseReason, Counters, Event, Ledger, Settings, StopReason, Tree, Unsearchable,
+};
+use crate::evaluate::{Job, Outcome, Provenance, Question, Split};
 use crate::quant::{Allocation, BitWidth, Domains};
 
 /// A question of the engine, and the candidate it is about.
@@ -62,9 +64,11 @@ pub struct Engine {
     pub(super) closed: HashMap<Vec<usize>, (BitWidth, CloseReason)>,
     /// Where the search stood when it was stopped.
     pub(super) before_stop: Option<Phase>,
-    pub(super) arrived: HashMap<(Allocation, Kind), Outcome>,
+    pub(super) arrived: HashMap<(Allocation, Kind), (Outcome, Provenance)>,
+    /// Numbers of the events whose answers an earlier run had given, counted from 1.
+    pub(super) reused: HashSet<u64>,
     asking: Option<Ask>,
-    pub(super) counters: Counters,
+    ledger: Ledger,
     events: Vec<Event>,
     /// Events emitted since the search began.
     emitted: u64,
@@ -136,8 +140,9 @@ impl Engine {
             closed: HashMap::new(),
             before_stop: None,
             arrived: HashMap::new(),
+            reused: HashSet::new(),
             asking: None,
-            counters: Counters::default(),
+            ledger: Ledger::default(),
             events: Vec::new(),
             emitted: 0,
             hold: None,
@@ -157,9 +162,10 @@ impl Engine {
     pub fn tree(&self) -> &Tree {
         &self.tree
     }
-    /// Counts of questions.
+    /// The counts so far. What an earlier run had answered counts as evaluated: decisions, and
+    /// with them the journal, do not depend on it.
     pub fn counters(&self) -> Counters {
-        self.counters
+        self.ledger.counters()
     }
     /// True once nothing more will happen.
     pub fn is_finished(&self) -> bool {
@@ -181,8 +187,13 @@ impl Engine {
     /// Takes an answer, in any order of arrival. It is committed when the search comes to it, or
     /// never. An answer that nothing asked for changes nothing.
     pub fn outcome(&mut self, job: &Job, outcome: Outcome) -> Vec<Event> {
-        self.arrived
-            .insert((job.allocation.clone(), Kind::of(&job.question)), outcome);
+        self.answer(job, outcome, Provenance::Computed)
+    }
+
+    /// Takes an answer as [`Engine::outcome`] does, and notes where it came from.
+    pub fn answer(&mut self, job: &Job, outcome: Outcome, provenance: Provenance) -> Vec<Event> {
+        let key = (job.allocation.clone(), Kind::of(&job.question));
+        self.arrived.insert(key, (outcome, provenance));
         if !self.tree.paused {
             self.advance();
         }
@@ -207,6 +218,14 @@ impl Engine {
         self.emitted
     }
 
+    /// Where the answer came from that led to an event, by the event's number counted from 1.
+    pub fn provenance(&self, event: u64) -> Provenance {
+        match self.reused.contains(&event) {
+            true => Provenance::EarlierRun,
+            false => Provenance::Computed,
+        }
+    }
+
     pub(super) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
@@ -217,6 +236,8 @@ impl Engine {
 
     pub(super) fn emit(&mut self, event: Event) {
         self.tree.apply(&event);
+        let tree = &self.tree;
+        self.ledger.apply(&event, tree, Provenance::Computed);
         self.events.push(event);
         self.emitted += 1;
     }

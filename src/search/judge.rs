@@ -71,12 +71,6 @@ impl Engine {
             Trial::Exempt => self.gate.exempt(drift, &candidate.allocation),
             Trial::Screened | Trial::Whole => self.gate.decide(drift, &candidate.allocation),
         };
-        match reason.decision {
-            // Once for each candidate, also where a changed constraint has it decided on again.
-            GateDecision::HeldBack => self.counters.gated += u64::from(!candidate.held_back),
-            GateDecision::Audited => self.counters.audited += 1,
-            GateDecision::Passed | GateDecision::Exempt => {}
-        }
         self.emit(Event::Gated {
             candidate: candidate.id,
             reason,

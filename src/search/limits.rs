@@ -14,7 +14,7 @@ impl Engine {
             _ => return Some(ask),
         };
         let is_known = |ask| self.request(ask).is_none();
-        let left = most.saturating_sub(self.counters.evaluations);
+        let left = most.saturating_sub(self.counters().evaluations);
         if left > 1 || is_known(ask) {
             return Some(ask);
         }

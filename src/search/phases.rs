@@ -188,7 +188,7 @@ impl Engine {
     }
 
     fn finish(&mut self, reason: StopReason) {
-        let c = self.counters;
+        let c = self.counters();
         self.phase = Phase::Finished;
         self.emit(Event::Finished {
             reason,

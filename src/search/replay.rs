@@ -106,14 +106,6 @@ impl Event {
             | (Event::CommandRefused { .. }, Event::CommandRefused { .. }) => {
                 self.acknowledged() == other.acknowledged()
             }
-            // Earlier versions counted a candidate as often as the gate held it back.
-            (Event::Finished { .. }, Event::Finished { gated, .. }) => {
-                let mut same = self.clone();
-                if let Event::Finished { gated: ours, .. } = &mut same {
-                    *ours = *gated;
-                }
-                same == *other
-            }
             _ => self == other,
         }
     }

@@ -13,7 +13,7 @@ use super::plan::{Plan, Source, Step};
 use super::record::Record;
 use super::weights::{Convolution, Parameters, Sums};
 use super::{Device, TorchError};
-use crate::network::{BlockId, Graph, NodeId, Range};
+use crate::network::{BlockId, Graph, NodeId, ValueRange};
 
 /// One network under one allocation, ready to run. Each thread has its own.
 pub(super) struct Executor<'a> {
@@ -322,8 +322,8 @@ fn put(values: &mut [Option<Value>], node: NodeId, value: Option<Value>) {
 }
 
 /// Whether numbers fit bytes.
-fn is_bytes(range: Range) -> bool {
-    matches!(range, Range::Integer(..=255))
+fn is_bytes(range: ValueRange) -> bool {
+    matches!(range, ValueRange::Integer(..=255))
 }
 
 fn missing(step: &Step) -> TorchError {

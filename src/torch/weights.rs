@@ -20,7 +20,7 @@ use super::memory::{ByteProducts, Vectors};
 use super::plan::{Plan, Source, Step};
 use super::{Device, Model, TorchError};
 use crate::evaluate::CacheUse;
-use crate::network::{Layer, LayerId, LayerKind, PerChannel, Range, WeightSource};
+use crate::network::{Layer, LayerId, LayerKind, PerChannel, ValueRange, WeightSource};
 use crate::quant::{Allocation, BitWidth, quantize};
 
 /// Whole numbers up to this are exact in TF32.
@@ -368,7 +368,7 @@ impl Maker<'_> {
             }
         };
         if let Sums::Libtorch(convolution) = &mut sums {
-            let small = matches!(spec.input, Range::Integer(most) if most <= TF32_WHOLE);
+            let small = matches!(spec.input, ValueRange::Integer(most) if most <= TF32_WHOLE);
             convolution.tf32 = small && width.bits() <= 8 && spec.exact_at(width);
         }
         Ok(Parameters {
@@ -381,7 +381,7 @@ impl Maker<'_> {
     /// The integers of a layer whose sums are exact and whose inputs fit bytes.
     fn bytes(&self, spec: &Layer, width: BitWidth, values: &[i16]) -> Option<Sums> {
         let products = self.own.bytes?;
-        let Range::Integer(most) = spec.input else {
+        let ValueRange::Integer(most) = spec.input else {
             return None;
         };
         let (window, groups) = geometry(spec);

@@ -97,7 +97,7 @@ impl Home {
         };
         let model = Model {
             weights: checkpoint::load(&self.folder.path().join("weights.safetensors")).unwrap(),
-            graph,
+            graph: graph.as_ref().clone(),
             scheme: Scheme::default(),
         };
         let options = PredictOptions {

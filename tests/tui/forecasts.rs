@@ -61,7 +61,7 @@ fn what_is_not_known_is_not_predicted() {
         (None, None, 0)
     );
     // A few measurements give a number and no interval.
-    while play.model.activity.evaluations() < 2 {
+    while play.model.activity.counters().evaluations < 2 {
         play.jobs(1);
     }
     let n = play.model.forecast.as_ref().unwrap().measurements;

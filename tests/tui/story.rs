@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aq4svit::evaluate::{CacheUse, Caches, Cancel, Evaluator, Landscape, Progress};
+use aq4svit::evaluate::{CacheUse, Caches, Cancel, Evaluator, Landscape, Progress, Provenance};
 use aq4svit::journal::Entry;
 use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, SearchConfig};
 use aq4svit::quant::{Affine, BitWidth, MemoryModel};
@@ -59,6 +59,8 @@ pub struct Story {
     landscape: Landscape,
     seq: u64,
     totals: Totals,
+    /// Where the answers come from.
+    pub provenance: Provenance,
 }
 
 impl Story {
@@ -70,12 +72,14 @@ impl Story {
             landscape,
             seq: 0,
             totals: Totals::default(),
+            provenance: Provenance::Computed,
         }
     }
 
     pub fn entries(&mut self, events: Vec<Event>) -> Vec<Update> {
         let entry = |event| {
             self.seq += 1;
+            let provenance = self.engine.provenance(self.seq);
             let s = self.seq / 4;
             Update::Event(Box::new(Entry {
                 seq: self.seq,
@@ -86,6 +90,7 @@ impl Story {
                     s % 60
                 ),
                 event,
+                provenance,
             }))
         };
         events.into_iter().map(entry).collect()
@@ -135,7 +140,7 @@ impl Story {
         self.totals.layer_forwards_plain += work.layer_forwards * 3;
         self.totals.images += work.images;
         self.totals.seconds += 1.25;
-        let events = self.engine.outcome(&request.job, outcome);
+        let events = self.engine.answer(&request.job, outcome, self.provenance);
         let mut updates = self.entries(events);
         let used = |n: u64| CacheUse {
             bytes: n * self.seq,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aq4svit::evaluate::{CorrectBits, Progress, Verdict};
+use aq4svit::evaluate::{CorrectBits, Progress, Provenance, Verdict};
 use aq4svit::journal::Entry;
 use aq4svit::profile::{GateMode, Level};
 use aq4svit::quant::{Allocation, BitWidth};
@@ -303,6 +303,7 @@ fn live_through(steps: Vec<Step>, mut story: Story, mut model: Model) -> Result<
                     seq: 1,
                     time,
                     event: *event,
+                    provenance: Provenance::Computed,
                 }))])]
             }
         };

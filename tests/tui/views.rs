@@ -1,7 +1,7 @@
 //! Every view at every size, and what can be done in them.
 
-use aq4svit::evaluate::{BINS, Potentials, SitePotentials};
-use aq4svit::run::{Probed, Totals, Update};
+use aq4svit::evaluate::{BINS, Potentials, Provenance, SitePotentials};
+use aq4svit::run::{Probed, Update};
 use aq4svit::search::{CandidateId, Command, Group, Origin, State};
 use aq4svit::text::Importance;
 use aq4svit::tui::model::{Filter, Overlay, Pane, Replay, View};
@@ -676,27 +676,49 @@ fn dropped_progress_is_counted_where_everybody_sees_it() {
 #[test]
 fn what_earlier_runs_had_answered_is_no_evaluation_of_this_one() {
     let mut play = Play::new((120, 40));
-    play.jobs(40);
-    let (evaluations, drifts) = {
-        let activity = &play.model.activity;
-        (activity.evaluations(), activity.drift_evaluations())
-    };
-    assert!(evaluations > 3 && drifts > 5);
-    let totals = Totals {
-        recalled_evaluations: 3,
-        recalled_drifts: 5,
-        ..play.model.activity.totals
-    };
-    play.tell(vec![Update::Totals(totals)]);
-    let activity = &play.model.activity;
-    assert_eq!(activity.evaluations(), evaluations - 3);
-    assert_eq!(activity.drift_evaluations(), drifts - 5);
+    play.jobs(20);
+    let before = play.model.activity.counters();
+    play.story.provenance = Provenance::EarlierRun;
+    play.jobs(20);
+    let after = play.model.activity.counters();
+    assert_eq!(after.evaluations, before.evaluations);
+    assert_eq!(after.drift_evaluations, before.drift_evaluations);
+    // The job that was under way had been told of before.
+    assert_eq!(after.reused, 20);
+    assert!(after.evaluations > 0 || after.drift_evaluations > 0);
     play.act(Action::View(View::Run));
     assert!(
-        screen(&play).contains("8 by earlier runs"),
+        screen(&play).contains("20 by earlier runs"),
         "{}",
         screen(&play)
     );
+}
+
+/// A second screen that looks back shows what the first one showed at that moment.
+#[test]
+fn the_counts_of_a_replayed_moment_are_those_of_that_moment() {
+    let mut live = Play::new((120, 40));
+    let mut watching = watched((120, 40), 0);
+    let mut shown = vec![];
+    for step in 0..60 {
+        live.story.provenance = match step % 3 {
+            0 => Provenance::EarlierRun,
+            _ => Provenance::Computed,
+        };
+        let answered = live.story.answer();
+        live.tell(answered.clone());
+        watching.tell(answered);
+        let events = watching.model.replay.as_ref().unwrap().len();
+        shown.push((events, live.model.activity.counters()));
+    }
+    assert!(shown.last().unwrap().1.reused > 10);
+    for (events, counters) in shown.into_iter().rev() {
+        while watching.model.replay.as_ref().unwrap().shown > events {
+            watching.act(Action::Earlier);
+        }
+        assert_eq!(watching.model.replay.as_ref().unwrap().shown, events);
+        assert_eq!(watching.model.activity.counters(), counters, "{events}");
+    }
 }
 
 #[test]

@@ -73,7 +73,7 @@ impl Arena {
         }
     }
 
-    /// How many there are.
+    /// The number found.
     pub(super) fn len(&self) -> usize {
         self.values.len()
     }

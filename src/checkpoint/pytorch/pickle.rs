@@ -20,7 +20,7 @@ const MAX_VALUES: usize = 1 << 21;
 /// The longest name of a global.
 const MAX_NAME: u64 = 1 << 10;
 
-/// Why a pickle cannot be followed.
+/// The error of a pickle that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PickleError {
     #[error("it ends too early: it is truncated or damaged")]

@@ -22,7 +22,7 @@ use row::{Assumed, Row, Size};
 pub struct Candidate {
     /// The keys of `[model]` but for the checkpoint, in the order in which profiles write them.
     pub settings: Vec<Setting>,
-    /// What they describe.
+    /// The network that they describe.
     pub model: ModelConfig,
     /// Its graph.
     pub graph: Graph,
@@ -50,7 +50,7 @@ pub enum Evidence {
     Assumed(Cow<'static, str>),
 }
 
-/// What is known of a checkpoint.
+/// The recognition of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recognition {
     /// The networks that have exactly these tensors.

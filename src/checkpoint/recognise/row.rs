@@ -29,7 +29,7 @@ pub(super) struct Size {
     pub assumed: &'static [Assumed],
 }
 
-/// Where a size stands in the tensors.
+/// The place of a size in the tensors.
 #[derive(Debug)]
 pub(super) enum Stored {
     /// Nowhere.

@@ -13,7 +13,7 @@ use crate::evaluate::{
 use crate::journal::Fingerprint;
 use crate::profile::Profile;
 use crate::quant::{Allocation, BitWidth};
-use crate::run::{self, Contexts, EvaluatorOptions, PROFILE, Recalling, Stores, Summary};
+use crate::run::{EvaluatorOptions, Evaluators, PROFILE, Summary};
 use crate::search::{Solution, Wanted};
 
 /// The result, as a line of JSON.
@@ -73,12 +73,7 @@ pub(super) fn confirm(
             summary.folder.display()
         );
     }
-    let contents = prepared.contents();
-    let mut evaluator = run::evaluator(prepared, options)?;
-    if let Some(results) = &options.results {
-        let contexts = Contexts::new(contents, &evaluator.numerics());
-        evaluator = Box::new(Recalling::new(evaluator, Stores::open(results, &contexts)));
-    }
+    let mut evaluator = Evaluators::of(prepared, options, None)?.first()?;
     let cancel = signals.cancel();
     let float = Allocation::uniform(layers, BitWidth::FLOAT);
     let mut correct = |allocation| correct(&mut *evaluator, allocation, images, &cancel);

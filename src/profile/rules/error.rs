@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::quant::BitWidth;
 
-/// Why pins leave some layer without a width, or mean nothing.
+/// The error of pins that leave a layer no bit-width or match nothing.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PinError {
@@ -13,7 +13,7 @@ pub enum PinError {
     NoLayer {
         /// The pin's pattern.
         pattern: String,
-        /// What may have been meant, as the end of the sentence.
+        /// The nearest known names, as the end of the sentence.
         hint: String,
     },
     /// The smallest width is above the largest.
@@ -56,7 +56,7 @@ pub enum PinError {
     },
 }
 
-/// What restricts a layer's widths, as a message names it.
+/// The name of a restriction in messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
     /// A pin.
@@ -133,7 +133,7 @@ impl PinError {
     }
 }
 
-/// Why a line of `[ties]` means nothing.
+/// The error of a line of `[ties]`.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TieError {
@@ -144,7 +144,7 @@ pub enum TieError {
         tie: String,
         /// The pattern.
         pattern: String,
-        /// What may have been meant, as the end of the sentence.
+        /// The nearest known names, as the end of the sentence.
         hint: String,
     },
     /// Nothing to tie.

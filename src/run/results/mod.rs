@@ -1,18 +1,17 @@
 //! Answers of earlier runs: the same question about the same network and images is never computed twice.
 //!
 //! An answer is a function of its job and of what the evaluator was made with. So answers are kept by content: one file
-//! for each network, quantizer, arithmetic and split ([`Contexts`]), one line for each answer ([`Store`]). [`Recalling`]
+//! for each network, quantizer, arithmetic and split ([`Contexts`]), one line for each answer ([`Store`]). [`CachedEvaluator`]
 //! puts that before any evaluator.
 
-mod recalled;
-mod recalling;
+mod cached_evaluator;
+mod hash;
 mod store;
 
-pub(super) use recalled::Recalled;
-pub use recalling::{Recalling, Stores};
+pub use cached_evaluator::{CachedEvaluator, Stores};
+pub(in crate::run) use hash::hash;
 pub use store::Store;
 
-use super::prepare::hash;
 use crate::evaluate::Split;
 
 /// Raised when answers mean something else than before or say more.

@@ -4,14 +4,15 @@
 //! is an error: without it the same answers are computed.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::{CorrectBits, Outcome};
+use crate::journal::JsonLines;
 use crate::quant::Allocation;
 
 /// A file holds at most so many bytes; a larger one is cut to its newer half when it is opened.
@@ -23,9 +24,7 @@ const ENDING: &str = "answers";
 /// Answers of one context.
 #[derive(Debug)]
 pub struct Store {
-    file: Option<File>,
-    /// Bytes of the file that were read.
-    read: u64,
+    lines: Option<JsonLines>,
     known: HashMap<Allocation, Known>,
 }
 
@@ -62,17 +61,12 @@ impl Store {
             shorten(&path, largest_file / 2);
         }
         make_room(folder, &path, largest_folder);
-        let open = || {
-            let mut options = OpenOptions::new();
-            options.read(true).append(true).create(true).open(&path)
-        };
         let mut store = Store {
-            file: open().ok(),
-            read: 0,
+            lines: JsonLines::shared(&path).ok(),
             known: HashMap::new(),
         };
-        if let Some(file) = &store.file {
-            let _ = file.set_modified(SystemTime::now());
+        if let Some(lines) = &store.lines {
+            let _ = lines.file().set_modified(SystemTime::now());
         }
         store.refresh();
         store
@@ -107,49 +101,19 @@ impl Store {
             from,
             outcome,
         };
-        if let Ok(text) = serde_json::to_string(&record) {
-            let line = format!("{} {text}\n", check_sum(text.as_bytes()));
-            // What another program was killed at must not glue itself to this line.
-            let line = if self.is_torn() {
-                format!("\n{line}")
-            } else {
-                line
-            };
-            if let Some(file) = &mut self.file {
-                let _ = file.lock();
-                let _ = file.write_all(line.as_bytes());
-                let _ = file.unlock();
-            }
+        if let (Ok(text), Some(lines)) = (serde_json::to_string(&record), &mut self.lines) {
+            let _ = lines.append(&format!("{} {text}\n", check_sum(text.as_bytes())));
         }
         self.learn(record);
     }
 
-    /// True where the file ends in the middle of a line.
-    fn is_torn(&mut self) -> bool {
-        let Some(file) = &mut self.file else {
-            return false;
-        };
-        let mut last = [b'\n'];
-        let there = file.seek(SeekFrom::End(-1)).is_ok() && file.read_exact(&mut last).is_ok();
-        there && last != [b'\n']
-    }
-
     /// Reads what has been appended since, by whomever.
     fn refresh(&mut self) {
-        let Some(file) = &mut self.file else { return };
-        if !file.metadata().is_ok_and(|m| m.len() > self.read) {
+        let Some(Ok(lines)) = self.lines.as_mut().map(JsonLines::read) else {
             return;
-        }
-        let mut bytes = Vec::new();
-        if file.seek(SeekFrom::Start(self.read)).is_err() || file.read_to_end(&mut bytes).is_err() {
-            return;
-        }
-        let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
-        self.read += whole as u64;
-        for line in bytes[..whole].split(|b| *b == b'\n') {
-            if let Some(record) = parse(line) {
-                self.learn(record);
-            }
+        };
+        for record in lines.split(|b| *b == b'\n').filter_map(parse) {
+            self.learn(record);
         }
     }
 
@@ -344,7 +308,7 @@ mod tests {
         fill("old", 50);
         let old = folder.path().join(format!("old.{ENDING}"));
         let long_ago = SystemTime::now() - std::time::Duration::from_secs(9000);
-        File::options()
+        fs::File::options()
             .write(true)
             .open(&old)
             .and_then(|f| f.set_modified(long_ago))

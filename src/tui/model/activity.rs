@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::status::{Status, Task};
 use crate::evaluate::{Caches, Job, Progress};
+use crate::journal::Entry;
 use crate::run::Totals;
-use crate::search::{CandidateId, Command, Event, Group, Request, Tree};
+use crate::search::{CandidateId, Command, Counters, Event, Group, Ledger, Request, Tree};
 
 /// A running job.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,12 +55,8 @@ pub struct Activity {
     pub failed: Option<String>,
     /// The last thing another thread said before it panicked.
     pub panicked: Option<String>,
-    /// Screenings and confirmations told of, those that earlier runs had answered included.
-    told_evaluations: u64,
-    /// Drift measurements likewise.
-    told_drifts: u64,
-    /// Questions answered by an earlier result of this run.
-    pub cached: u64,
+    /// The counts of the events shown.
+    ledger: Ledger,
     /// Groups that may still be lowered at this level.
     open: Vec<Group>,
     /// Number and total time of jobs by what they do, and of the images of accuracy jobs.
@@ -131,55 +128,25 @@ impl Activity {
     }
 
     /// Folds an event in. `tree` knows it already.
-    pub fn apply(&mut self, event: &Event) {
-        match event {
-            Event::Measured { cached: false, .. } => self.told_drifts += 1,
-            Event::Screened { judgement, .. } | Event::Confirmed { judgement, .. }
-                if !judgement.cached =>
-            {
-                self.told_evaluations += 1;
-            }
-            Event::Measured { .. } | Event::Screened { .. } | Event::Confirmed { .. } => {
-                self.cached += 1
-            }
+    pub fn apply(&mut self, entry: &Entry, tree: &Tree) {
+        self.ledger.apply(&entry.event, tree, entry.provenance);
+        match &entry.event {
             Event::LevelOpened { groups, .. } => self.open.clone_from(groups),
             Event::LevelClosed { .. } => self.open.clear(),
             Event::GroupClosed { group, .. } => self.open.retain(|g| g != group),
-            Event::Finished {
-                evaluations,
-                cached,
-                drift_evaluations,
-                ..
-            } => {
-                self.told_evaluations = *evaluations;
-                self.cached = *cached;
-                self.told_drifts = *drift_evaluations;
-            }
             _ => {}
         }
     }
 
+    /// The counts of the events shown.
+    pub fn counters(&self) -> Counters {
+        self.ledger.counters()
+    }
+
     /// Grows with every measurement.
     pub fn measured(&self) -> u64 {
-        self.told_evaluations + self.told_drifts
-    }
-
-    /// Screenings and confirmations that were evaluated.
-    pub fn evaluations(&self) -> u64 {
-        let recalled = self.totals.recalled_evaluations;
-        self.told_evaluations.saturating_sub(recalled)
-    }
-
-    /// Drifts that were measured.
-    pub fn drift_evaluations(&self) -> u64 {
-        let recalled = self.totals.recalled_drifts;
-        self.told_drifts.saturating_sub(recalled)
-    }
-
-    /// Questions that earlier runs had answered.
-    pub fn recalled(&self) -> u64 {
-        let totals = &self.totals;
-        totals.recalled_evaluations + totals.recalled_drifts
+        let counters = self.counters();
+        counters.evaluations + counters.drift_evaluations + counters.reused
     }
 
     /// What every evaluator does from now on.

@@ -132,6 +132,7 @@ impl Replay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluate::Provenance;
     use crate::search::{CandidateId, Event};
 
     fn entry(second: u64) -> Entry {
@@ -141,6 +142,7 @@ mod tests {
             event: Event::IncumbentChanged {
                 candidate: Some(CandidateId(0)),
             },
+            provenance: Provenance::Computed,
         }
     }
 

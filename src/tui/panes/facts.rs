@@ -200,21 +200,22 @@ fn speed(model: &Model, room: u16) -> Line<'static> {
 }
 
 fn questions(model: &Model, room: u16) -> Line<'static> {
-    let (activity, gate) = (&model.activity, &model.gate.evidence);
+    let counters = model.activity.counters();
     Sentence::new(model, room)
-        .add(format!("{} evaluated", count(activity.evaluations())))
-        .add(format!("{} drifts", count(activity.drift_evaluations())))
-        .add(format!("{} held back", count(gate.held_back as u64)))
-        .add(format!("{} audited", count(gate.audited.all() as u64)))
+        .add(format!("{} evaluated", count(counters.evaluations)))
+        .add(format!("{} drifts", count(counters.drift_evaluations)))
+        .add(format!("{} held back", count(counters.gated)))
+        .add(format!("{} audited", count(counters.audited)))
         .line()
 }
 
 /// Questions that needed no work, because this run or an earlier one had answered them.
 fn known(model: &Model, room: u16) -> Line<'static> {
-    let activity = &model.activity;
+    let counters = model.activity.counters();
+    let by_this_run = counters.cached - counters.reused;
     Sentence::new(model, room)
-        .add(format!("{} by this run", count(activity.cached)))
-        .add(format!("{} by earlier runs", count(activity.recalled())))
+        .add(format!("{} by this run", count(by_this_run)))
+        .add(format!("{} by earlier runs", count(counters.reused)))
         .line()
 }
 

@@ -44,7 +44,7 @@ pub fn event(model: &mut Model, entry: &Entry) {
     model.told += 1;
     let base = model.tree.base;
     model.tree.apply(&entry.event);
-    model.activity.apply(&entry.event);
+    model.activity.apply(entry, &model.tree);
     let own = match &entry.event {
         Event::CommandAccepted { command, .. } | Event::CommandRefused { command, .. } => {
             answered(model, command)

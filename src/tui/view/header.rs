@@ -174,7 +174,7 @@ fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
             format!("test split {} %, float {} %", share(correct), share(float))
         });
         // A search that is over at once looks broken to who does not know why.
-        let recalled = model.activity.recalled();
+        let recalled = model.activity.counters().reused;
         let recalled =
             (recalled > 0).then(|| format!("{} results of earlier runs used", count(recalled)));
         return Sentence::new(model, columns)
@@ -258,7 +258,8 @@ fn progress(job: &Work, p: &Progress, large: bool) -> String {
 }
 
 fn work(model: &Model, columns: u16) -> Line<'static> {
-    let (activity, gate) = (&model.activity, &model.gate.evidence);
+    let activity = &model.activity;
+    let counters = activity.counters();
     let named =
         |n: u64, one: &str, many: &str| format!("{} {}", count(n), if n == 1 { one } else { many });
     let totals = activity.totals;
@@ -270,15 +271,12 @@ fn work(model: &Model, columns: u16) -> Line<'static> {
     let of_now = model.replay.as_ref().is_none_or(|r| r.is_live());
     let forwards = format!("{} layer-forwards", large(totals.layer_forwards));
     Sentence::new(model, columns)
-        .add(named(activity.evaluations(), "evaluation", "evaluations"))
-        .add(named(activity.drift_evaluations(), "drift", "drifts"))
-        .add(format!("{} held back", count(gate.held_back as u64)))
-        .add(format!("{} audited", count(gate.audited.all() as u64)))
+        .add(named(counters.evaluations, "evaluation", "evaluations"))
+        .add(named(counters.drift_evaluations, "drift", "drifts"))
+        .add(format!("{} held back", count(counters.gated)))
+        .add(format!("{} audited", count(counters.audited)))
         .maybe(of_now.then_some(forwards))
         .maybe((of_now && saved > 0).then(|| format!("{} saved ({share:.0} %)", large(saved))))
-        .maybe((activity.cached + activity.recalled() > 0).then(|| {
-            let known = activity.cached + activity.recalled();
-            format!("{} known already", count(known))
-        }))
+        .maybe((counters.cached > 0).then(|| named(counters.cached, "cache hit", "cache hits")))
         .line()
 }

@@ -1,4 +1,4 @@
-//! An evaluator with a memory of earlier runs.
+//! An evaluator behind the answers of earlier runs.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{Contexts, Store};
 use crate::evaluate::{
     Caches, Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Prober, Progress,
-    Question, Split, StopRule, Work,
+    Provenance, Question, Split, StopRule, Work,
 };
 
 /// Stores of all splits, shared by all evaluators of a run.
@@ -41,29 +41,29 @@ impl Stores {
 }
 
 /// Answers from [`Stores`] where they know, and asks another evaluator otherwise. What is answered without it costs
-/// nothing and is [`Work::recalled`].
-pub struct Recalling {
+/// nothing and is [`Provenance::EarlierRun`].
+pub struct CachedEvaluator {
     inner: Box<dyn Evaluator>,
     stores: Stores,
 }
 
-impl std::fmt::Debug for Recalling {
+impl std::fmt::Debug for CachedEvaluator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Recalling").finish_non_exhaustive()
+        f.debug_struct("CachedEvaluator").finish_non_exhaustive()
     }
 }
 
-/// What an answer costs that was known.
-const RECALLED: Work = Work {
+/// The cost of an answer that was known.
+const CACHE_HIT: Work = Work {
     layer_forwards: 0,
     images: 0,
-    recalled: true,
+    provenance: Provenance::EarlierRun,
 };
 
-impl Recalling {
+impl CachedEvaluator {
     /// Puts stores before an evaluator.
     pub fn new(inner: Box<dyn Evaluator>, stores: Stores) -> Self {
-        Recalling { inner, stores }
+        CachedEvaluator { inner, stores }
     }
 
     fn accuracy(
@@ -78,10 +78,10 @@ impl Recalling {
         let mut correct: CorrectBits = known.iter().take(to).skip(from).collect();
         if let Some(decided) = stop.and_then(|s| s.decided(&correct)) {
             correct.truncate(decided.images);
-            return Ok((Outcome::Accuracy { correct }, RECALLED));
+            return Ok((Outcome::Accuracy { correct }, CACHE_HIT));
         }
         if correct.len() == to.saturating_sub(from) {
-            return Ok((Outcome::Accuracy { correct }, RECALLED));
+            return Ok((Outcome::Accuracy { correct }, CACHE_HIT));
         }
         let done = correct.len();
         let rest = Job {
@@ -112,7 +112,7 @@ impl Recalling {
     }
 }
 
-impl Evaluator for Recalling {
+impl Evaluator for CachedEvaluator {
     fn evaluate(
         &mut self,
         job: &Job,
@@ -123,7 +123,7 @@ impl Evaluator for Recalling {
             Question::Drift => {
                 let known = self.stores.of(Split::Calibration).drift(&job.allocation);
                 if let Some(outcome) = known {
-                    return Ok((outcome, RECALLED));
+                    return Ok((outcome, CACHE_HIT));
                 }
                 let (outcome, work) = self.inner.evaluate(job, cancel, progress)?;
                 let mut store = self.stores.of(Split::Calibration);
@@ -238,18 +238,18 @@ mod tests {
                 };
                 let job = job(*bits, (*test, from, to), *allowed);
                 // A run of its own for every second question.
-                let mut recalling =
-                    Recalling::new(Box::new(landscape()), stores(folder.path(), "n"));
+                let mut cached =
+                    CachedEvaluator::new(Box::new(landscape()), stores(folder.path(), "n"));
                 let (expected, full) = ask(&mut alone, &job);
-                let (outcome, work) = ask(&mut recalling, &job);
+                let (outcome, work) = ask(&mut cached, &job);
                 prop_assert_eq!(&outcome, &expected, "question {}", index);
                 prop_assert!(work.images <= full.images);
                 total += work.images;
                 // What starts where the known images end is known from now on.
                 if from == 0 {
-                    let (again, nothing) = ask(&mut recalling, &job);
+                    let (again, nothing) = ask(&mut cached, &job);
                     prop_assert_eq!(again, expected);
-                    prop_assert_eq!(nothing, RECALLED);
+                    prop_assert_eq!(nothing, CACHE_HIT);
                 }
             }
             // At most every image of both splits and the calibration images, for each width.
@@ -262,9 +262,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let drift = job(3, (false, 0, 0), None);
         for (network, images) in [("n", 8), ("n", 0), ("m", 8)] {
-            let mut recalling =
-                Recalling::new(Box::new(landscape()), stores(folder.path(), network));
-            let (_, work) = ask(&mut recalling, &drift);
+            let mut cached =
+                CachedEvaluator::new(Box::new(landscape()), stores(folder.path(), network));
+            let (_, work) = ask(&mut cached, &drift);
             assert_eq!(work.images, images, "{network}");
         }
     }

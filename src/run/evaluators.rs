@@ -1,0 +1,253 @@
+//! The evaluators of a run or of single measurements: the one place that makes them.
+
+use std::path::{Path, PathBuf};
+
+use super::RunError;
+use super::prepare::Prepared;
+use super::results::{CachedEvaluator, Contexts, Stores};
+#[cfg(feature = "torch")]
+use crate::data::Splits;
+use crate::evaluate::{Cancel, Evaluator, Progress, Split, Statistics, Tricks};
+use crate::journal::Fingerprint;
+use crate::quant::Allocation;
+
+/// How to evaluate. None of it changes a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvaluatorOptions {
+    /// `cpu` or `cuda:N`; for a search also several, with commas between them.
+    pub device: String,
+    /// Threads in all; none for all cores.
+    pub threads: Option<usize>,
+    /// Evaluators of a search, which work at the same time; none: one on each device.
+    pub workers: Option<usize>,
+    /// What may be saved; answers do not depend on it.
+    pub tricks: Tricks,
+    /// Bytes that may be kept between questions.
+    pub cache_memory: u64,
+    /// The folder of answers of earlier runs; none to compute everything anew.
+    pub results: Option<PathBuf>,
+}
+
+/// Bytes that are kept between questions unless asked otherwise: 2 GiB.
+pub const CACHE_MEMORY: u64 = 2 << 30;
+
+impl Default for EvaluatorOptions {
+    /// On the CPU, with all cores and every trick.
+    fn default() -> Self {
+        EvaluatorOptions {
+            device: "cpu".to_owned(),
+            threads: None,
+            workers: None,
+            tricks: Tricks::ALL,
+            cache_memory: CACHE_MEMORY,
+            results: None,
+        }
+    }
+}
+
+impl EvaluatorOptions {
+    /// The options of every evaluator of a search: devices in turn, threads divided.
+    pub fn of_workers(&self) -> Vec<EvaluatorOptions> {
+        let devices: Vec<&str> = self.device.split(',').map(str::trim).collect();
+        let workers = self.workers.unwrap_or(devices.len()).max(1);
+        let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
+        let threads = self.threads.unwrap_or_else(cores);
+        let of = |(worker, device): (usize, &&str)| EvaluatorOptions {
+            device: (*device).to_owned(),
+            threads: Some((threads / workers + usize::from(worker < threads % workers)).max(1)),
+            workers: Some(1),
+            ..self.clone()
+        };
+        (0..workers).zip(devices.iter().cycle()).map(of).collect()
+    }
+
+    #[cfg(feature = "torch")]
+    fn torch(&self, proxy_images: usize) -> crate::torch::TorchOptions {
+        crate::torch::TorchOptions {
+            device: self.device.clone(),
+            threads: self.threads,
+            others: 0,
+            tricks: self.tricks,
+            cache_memory: self.cache_memory,
+            proxy_images,
+        }
+    }
+}
+
+/// Evaluators that give the very same answers, each for a thread of its own, behind the answers of
+/// earlier runs.
+pub struct Evaluators {
+    /// At least one.
+    pub all: Vec<Box<dyn Evaluator>>,
+    /// What their numbers depend on.
+    pub fingerprint: Fingerprint,
+    /// The answers of earlier runs; none where everything is computed anew.
+    pub(super) stores: Option<Stores>,
+}
+
+impl Evaluators {
+    /// Makes the evaluators of a prepared profile. Answers are also kept in the folder `own`, which is
+    /// asked first.
+    ///
+    /// # Errors
+    /// [`RunError::Evaluate`] for a device that is not there, or where devices do not compute alike;
+    /// [`RunError::NoTorch`] in a build without libtorch.
+    pub fn of(
+        prepared: Prepared,
+        options: &EvaluatorOptions,
+        own: Option<&Path>,
+    ) -> Result<Self, RunError> {
+        let mut fingerprint = prepared.fingerprint(String::new());
+        let contents = prepared.contents();
+        let mut all = torch_evaluators(prepared, options)?;
+        let first = all.first().ok_or(RunError::NoTorch)?;
+        fingerprint.numerics = first.numerics();
+        let contexts = Contexts::new(contents, &fingerprint.numerics);
+        let open = |folder: &Path| Stores::open(folder, &contexts);
+        let stores = options.results.as_deref().map(open);
+        for stores in stores.iter().cloned().chain(own.map(open)) {
+            let cached = |inner| -> Box<dyn Evaluator> {
+                Box::new(CachedEvaluator::new(inner, stores.clone()))
+            };
+            all = all.into_iter().map(cached).collect();
+        }
+        Ok(Evaluators {
+            all,
+            fingerprint,
+            stores,
+        })
+    }
+
+    /// The first of them.
+    ///
+    /// # Errors
+    /// [`RunError::NoTorch`] where there is none.
+    pub fn first(self) -> Result<Box<dyn Evaluator>, RunError> {
+        self.all.into_iter().next().ok_or(RunError::NoTorch)
+    }
+}
+
+/// The libtorch evaluators of a search, each for a thread of its own. There is no other kind: nothing
+/// that a user runs falls back to a synthetic one. (Several CUDA devices: never run.)
+#[cfg(feature = "torch")]
+fn torch_evaluators(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+) -> Result<Vec<Box<dyn Evaluator>>, RunError> {
+    use crate::torch::TorchEvaluator;
+    let proxy_images = prepared.settings.gate.proxy_images;
+    let (model, splits) = parts(prepared);
+    let all = options.of_workers();
+    let on_cpu = |o: &&EvaluatorOptions| o.device == "cpu";
+    if (1..all.len()).contains(&all.iter().filter(on_cpu).count()) {
+        let why = "the processor and CUDA devices round differently, so that they cannot share a search: name devices of one kind";
+        return Err(crate::evaluate::EvaluateError::Setup(why.into()).into());
+    }
+    // On one device they share weights and what is kept.
+    let mut made: Vec<(&str, TorchEvaluator)> = Vec::new();
+    for worker in &all {
+        let evaluator = match made.iter().find(|(device, _)| *device == worker.device) {
+            Some((_, known)) => known.another(worker.threads),
+            None => {
+                let alike = all.iter().filter(|o| o.device == worker.device).count();
+                let options = crate::torch::TorchOptions {
+                    others: alike.saturating_sub(1),
+                    ..worker.torch(proxy_images)
+                };
+                TorchEvaluator::new(model.clone(), splits.clone(), options)?
+            }
+        };
+        made.push((&worker.device, evaluator));
+    }
+    let boxed = |(_, evaluator)| Box::new(evaluator) as Box<dyn Evaluator>;
+    Ok(made.into_iter().map(boxed).collect())
+}
+
+#[cfg(feature = "torch")]
+fn torch_evaluator(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+) -> Result<crate::torch::TorchEvaluator, RunError> {
+    use crate::torch::TorchEvaluator;
+    let proxy_images = prepared.settings.gate.proxy_images;
+    let (model, splits) = parts(prepared);
+    let options = options.torch(proxy_images);
+    Ok(TorchEvaluator::new(model, splits, options)?)
+}
+
+#[cfg(feature = "torch")]
+fn parts(prepared: Prepared) -> (crate::torch::Model, std::sync::Arc<Splits>) {
+    let model = crate::torch::Model {
+        graph: prepared.graph,
+        weights: prepared.weights,
+        scheme: prepared.profile.scheme,
+    };
+    (model, std::sync::Arc::new(prepared.splits))
+}
+
+/// Runs all images of a split through a prepared network and counts what it does.
+///
+/// # Errors
+/// As [`Evaluators::of`], and [`RunError::Evaluate`] for what goes wrong on the way.
+#[cfg(feature = "torch")]
+pub fn statistics(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+    job: (&Allocation, Split),
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Statistics, RunError> {
+    let evaluator = torch_evaluator(prepared, options)?;
+    Ok(evaluator.statistics(job.0, job.1, cancel, progress)?)
+}
+
+/// Runs all images of a split through a prepared network: not in this build.
+///
+/// # Errors
+/// [`RunError::NoTorch`] always.
+#[cfg(not(feature = "torch"))]
+pub fn statistics(
+    _prepared: Prepared,
+    _options: &EvaluatorOptions,
+    _job: (&Allocation, Split),
+    _cancel: &Cancel,
+    _progress: &mut dyn FnMut(Progress),
+) -> Result<Statistics, RunError> {
+    Err(RunError::NoTorch)
+}
+
+#[cfg(not(feature = "torch"))]
+fn torch_evaluators(
+    _prepared: Prepared,
+    _options: &EvaluatorOptions,
+) -> Result<Vec<Box<dyn Evaluator>>, RunError> {
+    Err(RunError::NoTorch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_share_threads_and_take_devices_in_turn() {
+        let shares = |device: &str, threads, workers| -> Vec<(String, usize)> {
+            let options = EvaluatorOptions {
+                device: device.into(),
+                threads: Some(threads),
+                workers,
+                ..EvaluatorOptions::default()
+            };
+            let of = |o: EvaluatorOptions| (o.device, o.threads.unwrap_or(0));
+            options.of_workers().into_iter().map(of).collect()
+        };
+        let on = |device: &str, threads| (device.to_owned(), threads);
+        assert_eq!(shares("cpu", 7, None), [on("cpu", 7)]);
+        let of_seven = [on("cpu", 3), on("cpu", 2), on("cpu", 2)];
+        assert_eq!(shares("cpu", 7, Some(3)), of_seven);
+        assert_eq!(shares("cpu", 1, Some(2)), [on("cpu", 1), on("cpu", 1)]);
+        let two = [on("cuda:0", 4), on("cuda:1", 4)];
+        assert_eq!(shares("cuda:0,cuda:1", 8, None), two);
+        let three = [on("cuda:0", 1), on("cuda:1", 1), on("cuda:0", 1)];
+        assert_eq!(shares("cuda:0,cuda:1", 3, Some(3)), three);
+    }
+}
