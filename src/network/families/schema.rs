@@ -3,7 +3,7 @@
 
 use super::super::config::{ModelTable, foreign, missing, wrong};
 use super::super::{Architecture, Family, Layout, MODEL_KEYS, ModelConfig, ModelError};
-use super::{qkformer, sdt_v1, sdt_v2, sdt_v3, spikformer, spikingformer};
+use super::{schema_of, write};
 
 /// The keys of a family's own, and how they are read.
 pub(super) struct Schema {
@@ -13,17 +13,6 @@ pub(super) struct Schema {
     pub optional: &'static [&'static str],
     /// Reads the family's own sizes.
     pub read: fn(&ModelTable) -> Result<Architecture, ModelError>,
-}
-
-fn schema(family: Family) -> &'static Schema {
-    match family {
-        Family::Spikformer => &spikformer::SCHEMA,
-        Family::Spikingformer => &spikingformer::SCHEMA,
-        Family::QkFormer => &qkformer::SCHEMA,
-        Family::SdtV1 => &sdt_v1::SCHEMA,
-        Family::SdtV2 => &sdt_v2::SCHEMA,
-        Family::SdtV3 => &sdt_v3::SCHEMA,
-    }
 }
 
 fn common_keys() -> impl Iterator<Item = &'static str> {
@@ -36,11 +25,11 @@ fn common_keys() -> impl Iterator<Item = &'static str> {
 impl Family {
     /// The keys that this family's `[model]` must have.
     pub fn required_keys(self) -> impl Iterator<Item = &'static str> {
-        common_keys().chain(schema(self).required.iter().copied())
+        common_keys().chain(schema_of(self).required.iter().copied())
     }
 
     fn has_key(self, key: &str) -> bool {
-        let own = schema(self);
+        let own = schema_of(self);
         common_keys().any(|common| common == key)
             || own.required.contains(&key)
             || own.optional.contains(&key)
@@ -60,7 +49,7 @@ impl TryFrom<ModelTable> for ModelConfig {
         }
         let whole = |key| table.required(key, "a whole number");
         Ok(ModelConfig {
-            architecture: (schema(family).read)(&table)?,
+            architecture: (schema_of(family).read)(&table)?,
             image_size: whole("image_size")?,
             in_channels: whole("in_channels")?,
             num_classes: whole("num_classes")?,
@@ -86,77 +75,6 @@ impl From<ModelConfig> for ModelTable {
         }
         write(config.architecture, &mut table);
         table
-    }
-}
-
-/// Writes the sizes that only some families have.
-fn write(architecture: Architecture, table: &mut ModelTable) {
-    match architecture {
-        Architecture::Spikformer {
-            embed_dims, depths, ..
-        }
-        | Architecture::Spikingformer {
-            embed_dims, depths, ..
-        } => {
-            table.set_whole("embed_dims", embed_dims);
-            table.set_whole("depths", depths);
-        }
-        Architecture::QkFormer {
-            embed_dims,
-            depths,
-            batch_leak,
-            ..
-        } => {
-            table.set_whole("embed_dims", embed_dims);
-            table.set_whole("depths", depths);
-            table.set("batch_leak", batch_leak);
-        }
-        Architecture::SdtV1 {
-            embed_dims,
-            depths,
-            pooling,
-            ..
-        } => {
-            table.set_whole("embed_dims", embed_dims);
-            table.set_whole("depths", depths);
-            let digits = pooling.map(|pooled| if pooled { '1' } else { '0' });
-            table.set("pooling", String::from_iter(digits));
-        }
-        Architecture::SdtV2 {
-            embed_dims,
-            strides,
-            kd,
-            merge_repconv,
-        } => {
-            table.set_list("embed_dims", &embed_dims);
-            table.set_list("strides", &strides);
-            table.set("kd", kd);
-            table.set("merge_repconv", merge_repconv);
-        }
-        Architecture::SdtV3Base {
-            embed_dims,
-            strides,
-            max_spike,
-        } => {
-            table.set("size", "base");
-            table.set_list("embed_dims", &embed_dims);
-            table.set_list("strides", &strides);
-            table.set_whole("max_spike", max_spike as usize);
-        }
-        Architecture::SdtV3Large {
-            embed_dims,
-            strides,
-            depths,
-            kd,
-            max_spike,
-        } => {
-            table.set("size", "large");
-            table.set_list("embed_dims", &embed_dims);
-            table.set_list("strides", &strides);
-            table.set_whole("depths", depths);
-            table.set("kd", kd);
-            table.set_whole("max_spike", max_spike as usize);
-        }
     }
 }
 
