@@ -3,11 +3,12 @@
 //! `cargo bench --no-default-features --bench interface` prints one table. A frame at 160x48 has to take less than 8 ms:
 //! thirty of them a second then leave three quarters of one core to the search.
 
+#[allow(clippy::unwrap_used, reason = "as in the tests")]
 #[path = "../tests/common"]
 mod common {
     pub mod network;
 }
-#[allow(dead_code)]
+#[allow(dead_code, clippy::unwrap_used, reason = "as in the tests")]
 #[path = "../tests/tui/story.rs"]
 mod story;
 

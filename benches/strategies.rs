@@ -6,7 +6,7 @@
 //! non-monotone noise, measured without the luck of a sample. The optimum is the smallest allocation whose true drop is
 //! within the limit, found by trying all 7^8 in the order of their bytes.
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/common"]
 mod common {
     pub mod driver;

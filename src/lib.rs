@@ -75,7 +75,6 @@
 //! # }
 //! ```
 #![deny(unsafe_code)]
-#![warn(missing_docs)]
 
 pub mod checkpoint;
 pub mod cli;

@@ -153,7 +153,10 @@ fn links_lead_somewhere() {
 }
 
 /// Consecutive commands of a page that run as one script.
-#[cfg_attr(not(feature = "torch"), allow(dead_code))]
+#[cfg_attr(
+    not(feature = "torch"),
+    allow(dead_code, reason = "used where commands evaluate")
+)]
 struct Block {
     place: String,
     commands: Vec<String>,
@@ -161,7 +164,10 @@ struct Block {
 }
 
 /// What becomes of a command.
-#[cfg_attr(not(feature = "torch"), allow(dead_code))]
+#[cfg_attr(
+    not(feature = "torch"),
+    allow(dead_code, reason = "used where commands evaluate")
+)]
 #[derive(Debug, PartialEq)]
 enum Kind {
     Runs,
@@ -227,7 +233,10 @@ fn words(command: &str) -> Vec<Vec<String>> {
     all
 }
 
-#[cfg_attr(not(feature = "torch"), allow(dead_code))]
+#[cfg_attr(
+    not(feature = "torch"),
+    allow(dead_code, reason = "used where commands evaluate")
+)]
 fn kind(words: &[Vec<String>]) -> Kind {
     let has =
         |command: &[String], flags: &[&str]| command.iter().any(|w| flags.contains(&w.as_str()));
@@ -236,18 +245,13 @@ fn kind(words: &[Vec<String>]) -> Kind {
         Some("search" | "resume") => !has(command, &["--headless", "--json", "--help"]),
         Some(_) => false,
     };
-    let others = [
-        "make",
-        "cargo",
-        "git",
-        "pip",
-        "python3",
-        "scripts/setup-libtorch.sh",
-    ];
+    let others = ["make", "cargo", "git", "pip", "python3"];
+    let is_other =
+        |c: &Vec<String>| others.contains(&c[0].as_str()) || c[0].starts_with("scripts/");
     let measures = |c: &Vec<String>| c[0] == "aq4svit" && c.get(1).is_some_and(|w| w == "bench");
     if words.iter().any(measures) {
         Kind::Measures
-    } else if words.iter().any(|c| others.contains(&c[0].as_str())) {
+    } else if words.iter().any(is_other) {
         Kind::Other
     } else if words.iter().any(|c| c[0] == "aq4svit" && opens(c)) {
         Kind::Interface
@@ -276,6 +280,10 @@ fn check(place: &str, command: &[String]) {
                 let known = is_in("Makefile", &format!("{target}:"));
                 assert!(known, "{place}: the Makefile has no {target}");
             }
+        }
+        script if script.starts_with("scripts/") => {
+            let found = root().join(script).exists();
+            assert!(found, "{place}: there is no {script}");
         }
         "cargo" => {
             for pair in command.windows(2) {
@@ -321,7 +329,9 @@ fn commands_run() {
         let folder = demo.folder.path().to_str().expect("Unicode");
         let small = small
             .replace("= \"t", &format!("= \"{folder}/t"))
-            .replace("search = 400 ", "search = 120 ");
+            .replace("search = 400 ", "search = 120 ")
+            .replace("screen = 150", "screen = 60")
+            .replace("\"network\", \"stage\", \"block\"", "\"network\"");
         for name in ["config/profiles", "bin"] {
             fs::create_dir_all(demo.path(name)).expect("a folder");
         }
@@ -347,7 +357,7 @@ fn commands_run() {
             }
             script.push_str("wait\n");
             let mut shell = Command::new("timeout");
-            shell.args(["300", "bash", "-c", &script]);
+            shell.args(["600", "bash", "-c", &script]);
             shell.current_dir(demo.folder.path()).env("PATH", &path);
             shell.env("AQ4SVIT_CONFIG", demo.path("config"));
             shell.env("AQ4SVIT_DATA", demo.path("data"));

@@ -2,6 +2,7 @@
 //!
 //! `cargo test --test all search::` runs a part of them. What evaluates needs libtorch; everything
 //! else runs without it, too (`--no-default-features`).
+#![allow(clippy::unwrap_used, reason = "helpers of tests unwrap, too")]
 
 mod architecture;
 mod checkpoint;

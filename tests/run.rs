@@ -10,7 +10,7 @@ use aq4svit::evaluate::{
 use aq4svit::journal::{Fingerprint, Journal, JournalError, Writer};
 use aq4svit::profile::{Pin, Profile};
 use aq4svit::report::Report;
-use aq4svit::run::{self, Command, Condition, Finished, Handle, Parts, RunError, Summary, Update};
+use aq4svit::run::{self, Command, Finished, Handle, Parts, RunError, RunStatus, Summary, Update};
 use aq4svit::search::{CandidateId, Counters, Engine, Event, Settings, Tree};
 use proptest::prelude::*;
 
@@ -80,7 +80,7 @@ impl Evaluator for Slow {
 fn demo_settings() -> Settings {
     // The best profile is written with the demo's text, so the layers must be the demo's.
     let profile = Profile::parse(TEXT, "demo.toml".as_ref()).expect("it is shipped");
-    let graph = profile.graph().expect("it is shipped");
+    let graph = profile.graph();
     let mut settings = settings();
     settings.space = run::space(&profile, &graph);
     settings
@@ -158,7 +158,7 @@ fn two_runs_have_equal_journals_and_the_result_loads_again() {
             }
         });
         let summary = Summary::read(folder).expect("a run");
-        assert_eq!(summary.condition, Condition::Finished);
+        assert_eq!(summary.condition, RunStatus::Finished);
         assert_eq!(
             Some(summary.totals),
             totals,
@@ -170,7 +170,7 @@ fn two_runs_have_equal_journals_and_the_result_loads_again() {
         let best =
             Profile::load(finished.profile.as_deref().expect("a result")).expect("it loads again");
         let incumbent = tree.incumbent.and_then(|i| tree.get(i)).expect("a result");
-        let graph = best.graph().expect("the demo's");
+        let graph = best.graph();
         assert_eq!(
             best.allocation(&graph).as_ref(),
             Some(&incumbent.allocation)
@@ -233,12 +233,12 @@ fn a_run_folder_is_not_used_twice_nor_by_two() {
     ));
     assert_eq!(
         Summary::read(root.path()).expect("readable").condition,
-        Condition::Open
+        RunStatus::Open
     );
     drop(handle);
     assert_eq!(
         Summary::read(root.path()).expect("readable").condition,
-        Condition::Unfinished
+        RunStatus::Unfinished
     );
 }
 
@@ -550,7 +550,7 @@ fn the_result_is_on_disk_before_the_event_that_tells_of_it() {
             // What is on disk may be newer than what is told, never older.
             let incumbent = tree.incumbent.and_then(|i| tree.get(i)).expect("told");
             let best = best(root.path()).expect("it loads");
-            let graph = best.graph().expect("the demo's");
+            let graph = best.graph();
             let bytes = tree
                 .settings
                 .as_ref()
@@ -761,7 +761,7 @@ fn a_follower_hears_the_whole_journal_as_it_grows() {
             Err(e) => panic!("{e}"),
         }
     }
-    assert_eq!(tree, run::Summary::read(&run).expect("a summary").tree);
+    assert_eq!(tree, Summary::read(&run).expect("a summary").tree);
     assert!(run::follow(folder.path()).is_err(), "there is no journal");
 }
 

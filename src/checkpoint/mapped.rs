@@ -1,5 +1,5 @@
 //! Files mapped into memory.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "mapping a file is unsafe")]
 
 use std::fs::File;
 use std::io;

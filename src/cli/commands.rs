@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde::Serialize;
 
-use crate::run::{Order, Script};
+use crate::run::{ScheduledCommand, Script};
 
 /// The largest length of a command in bytes.
 const LONGEST: u64 = 64 << 10;
@@ -54,23 +54,23 @@ pub(crate) struct CommandArgs {
 /// What is wrong with a line, or with the file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename = "command_error")]
-pub(crate) struct Complaint {
+pub(crate) struct ScriptError {
     /// The line, from 1.
     line: usize,
     /// What is wrong.
     why: String,
 }
 
-impl Complaint {
+impl ScriptError {
     /// Of an order that the search ended without.
-    pub fn unobeyed(order: &Order) -> Self {
+    pub fn unobeyed(order: &ScheduledCommand) -> Self {
         let why = format!("the search ended before its event {}", order.after);
         let line = order.line;
-        Complaint { line, why }
+        ScriptError { line, why }
     }
 }
 
-impl fmt::Display for Complaint {
+impl fmt::Display for ScriptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "--commands, line {}: {}", self.line, self.why)
     }
@@ -82,25 +82,25 @@ impl CommandArgs {
     ///
     /// # Errors
     /// When there is no such file, or it cannot be read.
-    pub fn open(&self) -> Result<(Script, Receiver<Complaint>)> {
-        let (complaints, complaints_out) = unbounded();
+    pub fn open(&self) -> Result<(Script, Receiver<ScriptError>)> {
+        let (script_errors, script_errors_out) = unbounded();
         let Some(path) = &self.commands else {
-            return Ok((Script::default(), complaints_out));
+            return Ok((Script::default(), script_errors_out));
         };
         let (orders, orders_out) = unbounded();
         let mut lines = Lines {
             number: 0,
             orders,
-            complaints,
+            script_errors,
         };
         let told = format!("--commands {}", path.display());
         let source = Source::of(path).with_context(|| told.clone())?;
         let reading = match source {
-            Source::Input => reading(move || lines.read_all(io::stdin().lock())),
+            Source::Input => reading(move || lines.read(io::stdin().lock(), false)),
             Source::Pipe(path) => reading(move || {
                 // Each writer's end is only the end of that writer.
                 while let Ok(file) = File::open(&path) {
-                    if lines.read_all(BufReader::new(file)).is_err() {
+                    if lines.read(BufReader::new(file), false).is_err() {
                         break;
                     }
                 }
@@ -109,13 +109,13 @@ impl CommandArgs {
             Source::File(file) => {
                 let mut file = BufReader::new(file);
                 // What is there already is known before the search begins.
-                lines.read_all(&mut file).with_context(|| told.clone())?;
-                reading(move || lines.follow(file))
+                lines.read(&mut file, false).with_context(|| told.clone())?;
+                reading(move || lines.read(file, true))
             }
         };
         reading.context(told)?;
         let known = orders_out.try_iter().collect();
-        Ok((Script::new(known, orders_out), complaints_out))
+        Ok((Script::new(known, orders_out), script_errors_out))
     }
 }
 
@@ -151,42 +151,27 @@ fn reading(read: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result
 /// Lines read so far, and where they go.
 struct Lines {
     number: usize,
-    orders: Sender<Order>,
-    complaints: Sender<Complaint>,
+    orders: Sender<ScheduledCommand>,
+    script_errors: Sender<ScriptError>,
 }
 
 impl Lines {
-    /// Takes all lines up to the end; what ends without a newline is a line, too.
-    fn read_all(&mut self, mut source: impl BufRead) -> io::Result<()> {
-        loop {
-            let mut line = Vec::new();
-            (&mut source).take(LONGEST).read_until(b'\n', &mut line)?;
-            if line.is_empty() {
-                return Ok(());
-            }
-            let whole = line.ends_with(b"\n") || (line.len() as u64) < LONGEST;
-            if !whole {
-                skip_line(&mut source)?;
-            }
-            self.take(&line, whole)?;
-        }
-    }
-
-    /// Reads the lines appended to a file until the program ends.
-    fn follow(&mut self, mut source: impl BufRead) -> io::Result<()> {
+    /// Takes all lines up to the end, also a last one without a newline. A file that is followed has
+    /// no end: its further lines are waited for.
+    fn read(&mut self, mut source: impl BufRead, follow: bool) -> io::Result<()> {
         let mut line = Vec::new();
         loop {
             let space = LONGEST.saturating_sub(line.len() as u64);
             let read = (&mut source).take(space).read_until(b'\n', &mut line)?;
-            if line.ends_with(b"\n") {
-                self.take(&line, true)?;
-                line.clear();
-            } else if space == 0 {
+            if space == 0 {
                 skip_line(&mut source)?;
-                self.take(&line, false)?;
-                line.clear();
-            } else if read == 0 {
-                thread::sleep(LOOK);
+            }
+            match read {
+                0 if space > 0 && follow => thread::sleep(LOOK),
+                0 if space > 0 && line.is_empty() => return Ok(()),
+                0 => self.take(&std::mem::take(&mut line), space > 0)?,
+                _ if line.ends_with(b"\n") => self.take(&std::mem::take(&mut line), true)?,
+                _ => {}
             }
         }
     }
@@ -198,14 +183,14 @@ impl Lines {
         let parsed = match (whole, std::str::from_utf8(line)) {
             (false, _) => Err(format!("longer than {LONGEST} bytes")),
             (true, Err(_)) => Err("not UTF-8".to_owned()),
-            (true, Ok(text)) => Order::parse(self.number, text),
+            (true, Ok(text)) => ScheduledCommand::parse(self.number, text),
         };
         let sent = match parsed {
             Ok(None) => return Ok(()),
             Ok(Some(order)) => self.orders.send(order).is_ok(),
             Err(why) => {
                 let line = self.number;
-                self.complaints.send(Complaint { line, why }).is_ok()
+                self.script_errors.send(ScriptError { line, why }).is_ok()
             }
         };
         sent.then_some(())
@@ -232,18 +217,18 @@ fn skip_line(source: &mut impl BufRead) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn read(text: &[u8]) -> (Vec<Order>, Vec<Complaint>) {
+    fn read(text: &[u8]) -> (Vec<ScheduledCommand>, Vec<ScriptError>) {
         let (orders, orders_out) = unbounded();
-        let (complaints, complaints_out) = unbounded();
+        let (script_errors, script_errors_out) = unbounded();
         let mut lines = Lines {
             number: 0,
             orders,
-            complaints,
+            script_errors,
         };
-        lines.read_all(text).expect("a text");
+        lines.read(text, false).expect("a text");
         (
             orders_out.try_iter().collect(),
-            complaints_out.try_iter().collect(),
+            script_errors_out.try_iter().collect(),
         )
     }
 
@@ -260,10 +245,13 @@ mod tests {
             .collect();
         assert!(forms.len() >= 9, "{help}");
         for form in &forms {
-            assert!(matches!(Order::parse(1, form), Ok(Some(_))), "{form}");
+            assert!(
+                matches!(ScheduledCommand::parse(1, form), Ok(Some(_))),
+                "{form}"
+            );
         }
         // serde names all commands when it refuses one: each has its example.
-        let unknown = Order::parse(1, r#"{"command":"?"}"#).expect_err("no command");
+        let unknown = ScheduledCommand::parse(1, r#"{"command":"?"}"#).expect_err("no command");
         let (_, known) = unknown.split_once("expected").expect("serde's words");
         for name in known.split('`').skip(1).step_by(2) {
             let form = format!("\"command\":\"{name}\"");
@@ -283,12 +271,12 @@ mod tests {
             b"\n{\"command\":\"stop\"}",
         ]
         .concat();
-        let (orders, complaints) = read(&text);
+        let (orders, script_errors) = read(&text);
         let lines: Vec<usize> = orders.iter().map(|o| o.line).collect();
         assert_eq!(lines, [1, 7]);
-        let bad: Vec<usize> = complaints.iter().map(|c| c.line).collect();
+        let bad: Vec<usize> = script_errors.iter().map(|c| c.line).collect();
         assert_eq!(bad, [4, 5, 6]);
-        let line = serde_json::to_value(&complaints[0]).expect("plain data");
+        let line = serde_json::to_value(&script_errors[0]).expect("plain data");
         assert_eq!(
             (&line["type"], &line["line"]),
             (&"command_error".into(), &4.into())

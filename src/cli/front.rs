@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use crossbeam_channel::Receiver;
 
-use super::commands::{CommandArgs, Complaint};
+use super::commands::{CommandArgs, ScriptError};
 use super::device::DeviceArgs;
 use super::output::{json_line, line, note};
 use super::results::ResultArgs;
@@ -90,11 +90,11 @@ impl Front {
         Ok(())
     }
 
-    /// Shows a run to its end, or until it is left; `complaints` are of lines of `--commands`.
+    /// Shows a run to its end, or until it is left; `script_errors` are of lines of `--commands`.
     pub fn watch(
         self,
         handle: Handle,
-        complaints: Receiver<Complaint>,
+        script_errors: Receiver<ScriptError>,
         options: &EvaluatorOptions,
         signals: Signals,
     ) -> Result<ExitCode> {
@@ -103,7 +103,7 @@ impl Front {
         }
         match self {
             Front::Interactive => interactive::watch(handle, options, signals),
-            Front::Lines | Front::Json => headless::watch(handle, complaints, self, signals),
+            Front::Lines | Front::Json => headless::watch(handle, script_errors, self, signals),
         }
     }
 

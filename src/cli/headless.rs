@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender, never, select};
 use indicatif::ProgressBar;
 
 use super::INTERRUPTED;
-use super::commands::Complaint;
+use super::commands::ScriptError;
 use super::front::Front;
 use super::output::{Reader, line, note, offer, offer_json};
 use super::progress::bar;
@@ -15,7 +15,7 @@ use super::signals::Signals;
 use crate::evaluate::{Question, Split};
 use crate::journal::Entry;
 use crate::profile::Paths;
-use crate::run::{self, Handle, Summary, Update};
+use crate::run::{self, Handle, Update};
 use crate::search::{Command, Event, Instruction, Tree};
 use crate::text::{self, Importance, Marks};
 use crate::tui::Signal;
@@ -23,7 +23,7 @@ use crate::tui::Signal;
 /// Follows a run to its end.
 pub(crate) fn watch(
     mut handle: Handle,
-    complaints: Receiver<Complaint>,
+    script_errors: Receiver<ScriptError>,
     front: Front,
     signals: Signals,
 ) -> Result<ExitCode> {
@@ -35,18 +35,18 @@ pub(crate) fn watch(
     if !json {
         line(&format!("run {}", run.display()))?;
     }
-    let mut ended = watcher.follow(&handle.updates, &complaints, &signals);
+    let mut ended = watcher.follow(&handle.updates, &script_errors, &signals);
     // Both threads end before anything is said of the result.
     handle.stop();
-    let unobeyed = handle.unobeyed.iter().map(Complaint::unobeyed);
-    for complaint in complaints.try_iter().chain(unobeyed) {
-        if matches!(ended, Ok(Ended::Finished)) && watcher.complain(&complaint)? == Reader::Gone {
+    let unobeyed = handle.unobeyed.iter().map(ScriptError::unobeyed);
+    for error in script_errors.try_iter().chain(unobeyed) {
+        if matches!(ended, Ok(Ended::Finished)) && watcher.report_error(&error)? == Reader::Gone {
             ended = Ok(Ended::Unread);
         }
     }
     watcher.bar.finish_and_clear();
     let why = match ended? {
-        Ended::Finished => return front.report(&Summary::read(&run)?),
+        Ended::Finished => return front.report(&handle.summary()?),
         Ended::Failed(why) => {
             bail!("{why}\nwhat was computed is safe: continue with `aq4svit resume {name}`")
         }
@@ -94,17 +94,17 @@ impl Watcher {
     fn follow(
         &mut self,
         updates: &Receiver<Update>,
-        complaints: &Receiver<Complaint>,
+        script_errors: &Receiver<ScriptError>,
         signals: &Receiver<Signal>,
     ) -> Result<Ended> {
-        let mut complaints = complaints.clone();
+        let mut script_errors = script_errors.clone();
         loop {
             select! {
-                recv(complaints) -> complaint => match complaint {
-                    Ok(complaint) => if self.complain(&complaint)? == Reader::Gone {
+                recv(script_errors) -> error => match error {
+                    Ok(error) => if self.report_error(&error)? == Reader::Gone {
                         return Ok(Ended::Unread);
                     },
-                    Err(_) => complaints = never(),
+                    Err(_) => script_errors = never(),
                 },
                 recv(signals) -> _ => return Ok(Ended::Interrupted),
                 recv(updates) -> update => match update {
@@ -120,10 +120,10 @@ impl Watcher {
     }
 
     /// Reports an error of a line of commands: as text on standard error, and in the stream of JSON.
-    fn complain(&self, complaint: &Complaint) -> Result<Reader> {
-        self.bar.suspend(|| note(&complaint.to_string()));
+    fn report_error(&self, error: &ScriptError) -> Result<Reader> {
+        self.bar.suspend(|| note(&error.to_string()));
         match self.json {
-            true => offer_json(complaint),
+            true => offer_json(error),
             false => Ok(Reader::There),
         }
     }

@@ -12,7 +12,7 @@ use super::front::Front;
 use super::output::{is_gone, line};
 use super::signals::Signals;
 use crate::profile::{Library, Paths, Save};
-use crate::run::{self, EvaluatorOptions, Handle, PROFILE, Summary};
+use crate::run::{self, EvaluatorOptions, Handle, PROFILE};
 use crate::tui::{self, Ends, Outcome, SaveError, Session};
 
 /// Shows a run until the user leaves or it ends; then prints its outcome.
@@ -76,7 +76,7 @@ pub(crate) fn watch(
     if let Outcome::Failed(why) = outcome {
         bail!("{why}\nwhat was computed is safe: continue with `aq4svit resume {argument}`");
     }
-    let summary = Summary::read(&folder)?;
+    let summary = handle.borrow_mut().summary()?;
     if summary.tree.finished.is_some() {
         return Front::Interactive.report(&summary);
     }

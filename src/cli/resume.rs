@@ -9,7 +9,7 @@ use super::commands::CommandArgs;
 use super::front::{Front, RunArgs};
 use super::signals::Signals;
 use crate::profile::Paths;
-use crate::run::{self, Condition, EvaluatorOptions, Summary};
+use crate::run::{self, EvaluatorOptions, RunStatus, Summary};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -22,9 +22,9 @@ pub(crate) struct Args {
 /// Continues a run in the interface.
 pub(crate) fn open(folder: &Path, signals: Signals) -> Result<ExitCode> {
     let options = EvaluatorOptions::default();
-    let (script, complaints) = CommandArgs::default().open()?;
+    let (script, script_errors) = CommandArgs::default().open()?;
     let handle = run::resume(folder, &options, script)?;
-    Front::Interactive.watch(handle, complaints, &options, signals)
+    Front::Interactive.watch(handle, script_errors, &options, signals)
 }
 
 pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
@@ -33,14 +33,14 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     // A finished run shows its result again; the interface opens on it, to look around and to save.
     if front != Front::Interactive {
         let summary = Summary::read(&folder)?;
-        if summary.condition == Condition::Finished {
+        if summary.condition == RunStatus::Finished {
             run::restore_best(&summary)?;
             return front.report(&summary);
         }
     }
     front.check()?;
     let options = args.shown.options();
-    let (script, complaints) = args.shown.commands.open()?;
+    let (script, script_errors) = args.shown.commands.open()?;
     let handle = run::resume(&folder, &options, script)?;
-    front.watch(handle, complaints, &options, signals)
+    front.watch(handle, script_errors, &options, signals)
 }

@@ -15,7 +15,7 @@ use super::signals::Signals;
 use super::source::{SetArgs, library, resolve};
 use crate::checkpoint::recognise;
 use crate::profile::{Checkpoint, DEFAULT, Paths, ResolvedProfile};
-use crate::run::{self, EvaluatorOptions, Place, RunError, Source};
+use crate::run::{self, EvaluatorOptions, RunError, RunLocation, Source};
 use crate::search::Impossible;
 
 #[derive(Debug, clap::Args)]
@@ -116,8 +116,8 @@ fn start(
         origin: profile.origin.to_string(),
     };
     let place = match run_dir {
-        Some(folder) => Place::Folder(folder),
-        None => Place::Below {
+        Some(folder) => RunLocation::Folder(folder),
+        None => RunLocation::Below {
             root: Paths::from_env()?.runs(),
             name,
         },
@@ -131,7 +131,7 @@ fn start(
     }
     let prepared =
         prepared(profile.profile, false).with_context(|| format!("profile {}", source.origin))?;
-    let (script, complaints) = commands.open()?;
+    let (script, script_errors) = commands.open()?;
     let handle = run::create(prepared, &source, &place, options, script)?;
-    front.watch(handle, complaints, options, signals)
+    front.watch(handle, script_errors, options, signals)
 }

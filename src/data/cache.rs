@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(other.content("a/b.png", then), None);
 
         // Lines that make no sense are passed over.
-        let file = index.file.clone().unwrap();
+        let file = index.file.unwrap();
         let text = fs::read_to_string(&file).unwrap();
         fs::write(&file, format!("junk\n{text}\tx\n")).unwrap();
         let index = Index::open(Some(&cache), Path::new("/images"));

@@ -306,7 +306,7 @@ mod tests {
         assert!(images(&good).is_ok());
         let cut = images(&good[..good.len() - 4]).unwrap_err();
         assert!(cut.starts_with("cannot read file: "), "{cut}");
-        let mut changed = good.clone();
+        let mut changed = good;
         let checksum = changed.len() - 8;
         changed[checksum] ^= 1;
         assert!(images(&changed).is_err());

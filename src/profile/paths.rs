@@ -84,10 +84,7 @@ mod tests {
             Ok(PathBuf::from("/x"))
         );
         assert_eq!(chosen(Some("/x".into()), None), Ok(PathBuf::from("/x")));
-        assert_eq!(
-            chosen(Some("".into()), user.clone()),
-            Ok(user.clone().unwrap())
-        );
+        assert_eq!(chosen(Some("".into()), user.clone()).ok(), user);
         assert_eq!(chosen(None, None), Err(NoHome));
         let relative = chosen(Some("x".into()), None).unwrap();
         assert_eq!(relative, env::current_dir().unwrap().join("x"));

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::open::{BEST, PROFILE};
+use super::files::{BEST, PROFILE};
 use super::{RunError, Summary};
 use crate::profile::Save;
 use crate::quant::Allocation;

@@ -8,13 +8,13 @@ use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, unbound
 
 use super::best::BestProfile;
 use super::probe::Probe;
-use super::script::{Order, Script};
-use super::team::Team;
+use super::script::{ScheduledCommand, Script};
 use super::work::WorkLog;
 use super::worker::Report;
-use super::{RunError, Totals, Update};
+use super::worker_pool::WorkerPool;
+use super::{RunError, RunStatus, Summary, Totals, Update};
 use crate::evaluate::{EvaluateError, Evaluator, Job, Outcome, Provenance, Work};
-use crate::journal::{Entry, Writer};
+use crate::journal::{Entry, Header, Writer};
 use crate::search::{Command, Engine, Event, Instruction, Ledger, Request, Tree};
 
 /// Progress is dropped while so many updates wait to be read.
@@ -38,9 +38,11 @@ pub struct Handle {
     /// Looks into the network for a person; none where there is nothing to see.
     pub probe: Option<Probe>,
     /// Orders that the search ended without; known once it has been stopped.
-    pub unobeyed: Vec<Order>,
+    pub unobeyed: Vec<ScheduledCommand>,
+    /// What the run came to; known once it has been stopped.
+    summary: Option<Summary>,
     stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<Vec<Order>>>,
+    thread: Option<JoinHandle<(Summary, Vec<ScheduledCommand>)>>,
 }
 
 impl Handle {
@@ -50,9 +52,20 @@ impl Handle {
         if let Some(probe) = self.probe.take() {
             probe.stop();
         }
-        if let Some(thread) = self.thread.take() {
-            self.unobeyed = thread.join().unwrap_or_default();
+        if let Some(Ok((summary, unobeyed))) = self.thread.take().map(JoinHandle::join) {
+            self.summary = Some(summary);
+            self.unobeyed = unobeyed;
         }
+    }
+
+    /// Stops the run; what it came to.
+    ///
+    /// # Errors
+    /// As [`Summary::read`], where the run's thread did not come to its end.
+    pub fn summary(&mut self) -> Result<Summary, RunError> {
+        self.stop();
+        let read = || Summary::read(&self.folder);
+        self.summary.take().map_or_else(read, Ok)
     }
 }
 
@@ -71,6 +84,8 @@ pub(super) struct Driver {
     pub best: BestProfile,
     /// Commands given in advance.
     pub script: Script,
+    /// The journal's first line.
+    pub header: Header,
     /// Events of earlier sessions.
     pub history: Vec<Entry>,
     /// Events that the journal's torn end lacks.
@@ -97,10 +112,11 @@ impl Driver {
         let notes = evaluators.iter().flat_map(|e| e.notes()).collect();
         let prober = evaluators.first().and_then(|e| e.prober());
         let probe = prober.map(Probe::spawn).transpose().map_err(io)?;
-        let team = Team::spawn(evaluators).map_err(io)?;
+        let pool = WorkerPool::spawn(evaluators).map_err(io)?;
         let loop_ = Loop {
+            folder: folder.clone(),
             driver: self,
-            team,
+            pool,
             updates: updates_out,
             faults: Vec::new(),
             moved: true,
@@ -124,6 +140,7 @@ impl Driver {
             notes,
             probe,
             unobeyed: Vec::new(),
+            summary: None,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -131,8 +148,9 @@ impl Driver {
 }
 
 struct Loop {
+    folder: PathBuf,
     driver: Driver,
-    team: Team,
+    pool: WorkerPool,
     updates: Sender<Update>,
     /// Jobs without an answer. One that was done ahead of time matters when the search comes to it.
     faults: Vec<(Job, EvaluateError)>,
@@ -151,7 +169,11 @@ struct Loop {
 }
 
 impl Loop {
-    fn run(mut self, mut commands: Receiver<Instruction>, stop: Receiver<()>) -> Vec<Order> {
+    fn run(
+        mut self,
+        mut commands: Receiver<Instruction>,
+        stop: Receiver<()>,
+    ) -> (Summary, Vec<ScheduledCommand>) {
         for entry in std::mem::take(&mut self.driver.history) {
             self.tell(Update::Event(Box::new(entry)));
         }
@@ -163,10 +185,10 @@ impl Loop {
             if outcome.is_ok() && std::mem::take(&mut self.moved) {
                 outcome = self.dispatch();
             }
-            if outcome.is_err() || self.driver.engine.is_finished() && self.team.is_idle() {
+            if outcome.is_err() || self.driver.engine.is_finished() && self.pool.is_idle() {
                 break;
             }
-            let reports = self.team.reports.clone();
+            let reports = self.pool.reports.clone();
             let orders = self.driver.script.more().cloned().unwrap_or_else(never);
             select! {
                 recv(commands) -> command => match command {
@@ -191,7 +213,19 @@ impl Loop {
         if let Err(e) = outcome {
             self.tell(Update::Failed(e.to_string()));
         }
-        self.driver.script.rest()
+        let tree = self.tree().clone();
+        let summary = Summary {
+            folder: self.folder.clone(),
+            header: self.driver.header.clone(),
+            condition: match tree.finished {
+                Some(_) => RunStatus::Finished,
+                None => RunStatus::Unfinished,
+            },
+            counters: self.driver.ledger.counters(),
+            totals: self.totals(),
+            tree,
+        };
+        (summary, self.driver.script.rest())
     }
 
     /// Obeys the orders that are due.
@@ -206,7 +240,7 @@ impl Loop {
                 return Ok(());
             }
             let paused = engine.tree().paused;
-            let waits = paused || (self.team.is_idle() && engine.wanted(1).is_empty());
+            let waits = paused || (self.pool.is_idle() && engine.wanted(1).is_empty());
             let due = script.due(engine.emitted(), waits);
             let left = (paused && script.is_over()).then(|| Command::Resume.into());
             let Some(command) = due.or(left) else {
@@ -231,26 +265,26 @@ impl Loop {
 
     /// Has the evaluators do what the engine wants, and says what it waits for.
     fn dispatch(&mut self) -> Result<(), RunError> {
-        let mut wanted = self.driver.engine.wanted(self.team.len());
+        let mut wanted = self.driver.engine.wanted(self.pool.len());
         let fault = |job: &Job| self.faults.iter().find(|(of, _)| of == job);
         if let Some((_, error)) = wanted.first().and_then(|first| fault(&first.job)) {
             return Err(error.clone().into());
         }
         wanted.retain(|r| fault(&r.job).is_none());
-        let begun = self.team.assign(&wanted);
+        let begun = self.pool.assign(&wanted);
         if begun && std::mem::take(&mut self.idle_said) {
             // A pause is no time of searching.
             self.driver.work.restart();
         }
         match wanted.into_iter().next() {
-            Some(first) if self.team.does(&first.job) && self.told.as_ref() != Some(&first) => {
+            Some(first) if self.pool.does(&first.job) && self.told.as_ref() != Some(&first) => {
                 self.tell(Update::Working {
                     job: Box::new(first.job.clone()),
                     candidate: first.candidate,
                 });
                 self.told = Some(first);
             }
-            None if self.team.is_idle() && !self.idle_said => {
+            None if self.pool.is_idle() && !self.idle_said => {
                 self.told = None;
                 self.idle_said = true;
                 self.tell(Update::Idle);
@@ -263,7 +297,7 @@ impl Loop {
 
     /// Says what every evaluator does, where that has changed.
     fn tell_doing(&mut self) {
-        let doing = self.team.doing();
+        let doing = self.pool.doing();
         if doing != self.doing {
             self.tell(Update::Workers(doing.clone()));
             self.doing = doing;
@@ -275,12 +309,12 @@ impl Loop {
         if self.idle_said {
             self.driver.work.restart();
         }
-        self.team.assign(&[]);
+        self.pool.assign(&[]);
         let mut work = Work::default();
-        while !self.team.is_idle() {
-            match self.team.reports.recv() {
+        while !self.pool.is_idle() {
+            match self.pool.reports.recv() {
                 Ok((number, Report::Done(_, spent, _))) => {
-                    self.team.done(number);
+                    self.pool.done(number);
                     work.layer_forwards += spent.layer_forwards;
                     work.images += spent.images;
                 }
@@ -296,7 +330,7 @@ impl Loop {
         match report {
             Some((number, Report::Progress(progress))) => {
                 let told = self.told.as_ref();
-                let awaited = told.is_some_and(|r| self.team.is_at(number, &r.job));
+                let awaited = told.is_some_and(|r| self.pool.is_at(number, &r.job));
                 if awaited && self.updates.len() >= CROWDED {
                     self.dropped += 1;
                 } else if awaited {
@@ -309,7 +343,7 @@ impl Loop {
                 Ok(())
             }
             Some((number, Report::Done(answer, work, caches))) => {
-                let Some(job) = self.team.done(number) else {
+                let Some(job) = self.pool.done(number) else {
                     return Ok(());
                 };
                 self.moved = true;

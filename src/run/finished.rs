@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::Totals;
-use super::open::BEST;
+use super::files::BEST;
 use crate::evaluate::percent;
 use crate::quant::{Allocation, BitWidth, saving_percent};
 use crate::search::{ClosestInfeasible, Counters, GateEvidence, StopReason, Tree};

@@ -17,7 +17,7 @@ pub(super) fn now() -> String {
 
 /// Whether a run is going on, could, or has ended.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Condition {
+pub enum RunStatus {
     /// Another program has it open.
     Open,
     /// It can be continued.
@@ -26,13 +26,13 @@ pub enum Condition {
     Finished,
 }
 
-impl Condition {
+impl RunStatus {
     /// In a word.
     pub fn name(&self) -> &'static str {
         match self {
-            Condition::Open => "running",
-            Condition::Unfinished => "unfinished",
-            Condition::Finished => "finished",
+            RunStatus::Open => "running",
+            RunStatus::Unfinished => "unfinished",
+            RunStatus::Finished => "finished",
         }
     }
 }
@@ -51,7 +51,7 @@ pub struct Summary {
     /// Work done so far.
     pub totals: Totals,
     /// How it stands.
-    pub condition: Condition,
+    pub condition: RunStatus,
 }
 
 impl Summary {
@@ -72,9 +72,9 @@ impl Summary {
         let (tree, ledger) = logged.fold(&mut journal);
         check(folder, &tree)?;
         let condition = match tree.finished {
-            Some(_) => Condition::Finished,
-            None if journal::is_open_elsewhere(folder) => Condition::Open,
-            None => Condition::Unfinished,
+            Some(_) => RunStatus::Finished,
+            None if journal::is_open_elsewhere(folder) => RunStatus::Open,
+            None => RunStatus::Unfinished,
         };
         let totals = logged.totals(&ledger, &tree);
         let summary = Summary {

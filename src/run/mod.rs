@@ -10,19 +10,20 @@ mod error;
 mod evaluators;
 #[cfg(debug_assertions)]
 mod fault;
+mod files;
 mod finished;
 mod folder;
 mod follow;
+mod location;
 mod open;
-mod place;
 mod prepare;
 mod probe;
 mod results;
 mod script;
 mod sensitivity;
-mod team;
 mod work;
 mod worker;
+mod worker_pool;
 
 use crate::evaluate::{Caches, Job, Progress};
 use crate::journal::Entry;
@@ -33,15 +34,16 @@ pub use best::restore_best;
 pub use drive::Handle;
 pub use error::RunError;
 pub use evaluators::{CACHE_MEMORY, EvaluatorOptions, Evaluators, statistics};
+pub use files::{BEST, PROFILE};
 pub use finished::Finished;
-pub use folder::{Condition, Summary, argument, find, list};
+pub use folder::{RunStatus, Summary, argument, find, list};
 pub use follow::follow;
-pub use open::{BEST, PROFILE, Parts, Source, create, launch, relaunch, resume};
-pub use place::{Place, slug};
+pub use location::{RunLocation, slug};
+pub use open::{Parts, Source, create, launch, relaunch, resume};
 pub use prepare::{Prepared, load_weights, possible, space};
 pub use probe::{Probe, Probed};
 pub use results::{CachedEvaluator, Contents, Contexts, Store, Stores};
-pub use script::{Order, Script};
+pub use script::{ScheduledCommand, Script};
 pub use sensitivity::{
     Baseline, Curve, Curves, Interaction, Measuring, Point, SENSITIVITY, Sensitivity,
 };

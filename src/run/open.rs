@@ -6,8 +6,9 @@ use super::RunError;
 use super::best::{BestProfile, read_profile};
 use super::drive::{Driver, Handle};
 use super::evaluators::{EvaluatorOptions, Evaluators};
+use super::files::PROFILE;
 use super::folder::now;
-use super::place::{Claim, Place, absolute};
+use super::location::{RunDirGuard, RunLocation, absolute};
 use super::prepare::Prepared;
 use super::results::Stores;
 use super::script::Script;
@@ -16,11 +17,6 @@ use crate::evaluate::{Evaluator, Split};
 use crate::journal::{FORMAT, Fingerprint, Header, HeaderKind, Journal, Writer};
 use crate::profile::{Profile, relocated};
 use crate::search::{Candidate, Engine, Ledger, Settings, Tree};
-
-/// The profile that a run was started with, in its folder.
-pub const PROFILE: &str = "profile.toml";
-/// The profile that holds the smallest confirmed allocation so far, in the run's folder.
-pub const BEST: &str = "best.toml";
 
 /// The text a profile came from.
 #[derive(Clone, Debug)]
@@ -85,7 +81,7 @@ fn team(evaluator: Box<dyn Evaluator>, others: Vec<Box<dyn Evaluator>>) -> Vec<B
 pub fn create(
     prepared: Prepared,
     source: &Source,
-    place: &Place,
+    place: &RunLocation,
     options: &EvaluatorOptions,
     script: Script,
 ) -> Result<Handle, RunError> {
@@ -108,14 +104,14 @@ pub fn create(
 /// As [`create`].
 pub fn launch(folder: &Path, parts: Parts) -> Result<Handle, RunError> {
     begin(
-        Place::Folder(folder.into()).claim()?,
+        RunLocation::Folder(folder.into()).claim()?,
         parts,
         Script::default(),
     )
 }
 
 /// The profile first, then the journal with its header: a folder with a journal holds all that it takes to resume.
-fn begin(mut claim: Claim, parts: Parts, script: Script) -> Result<Handle, RunError> {
+fn begin(mut claim: RunDirGuard, parts: Parts, script: Script) -> Result<Handle, RunError> {
     let mut engine = Engine::new(parts.settings.clone())?;
     let id = claim.folder.file_name();
     let batch = parts.evaluator.batch();
@@ -141,6 +137,7 @@ fn begin(mut claim: Claim, parts: Parts, script: Script) -> Result<Handle, RunEr
         ledger: Ledger::new(batch),
         best: BestProfile::new(&folder, parts.text, &parts.settings),
         script,
+        header,
         history: Vec::new(),
         missing,
     }
@@ -214,6 +211,7 @@ fn go_on(
         ledger,
         best: BestProfile::new(&folder, parts.text, &parts.settings).resumed(),
         script,
+        header: journal.header,
         history: journal.entries,
         missing,
     }

@@ -9,7 +9,7 @@ use crate::search::{Command, CommandId, Instruction};
 
 /// A command, and when it is obeyed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Order {
+pub struct ScheduledCommand {
     /// The line it was given on, from 1.
     pub line: usize,
     /// Obeyed once the journal holds so many events, before any further answer is taken; 0 for at once.
@@ -18,13 +18,13 @@ pub struct Order {
     pub command: Instruction,
 }
 
-impl Order {
+impl ScheduledCommand {
     /// Reads a line of JSON: a command as the journal writes it, and `after` where it is to wait. None for an empty line
     /// and for one that begins with `#`.
     ///
     /// # Errors
     /// What is wrong with it, in words.
-    pub fn parse(line: usize, text: &str) -> Result<Option<Order>, String> {
+    pub fn parse(line: usize, text: &str) -> Result<Option<ScheduledCommand>, String> {
         let text = text.trim();
         if text.is_empty() || text.starts_with('#') {
             return Ok(None);
@@ -52,7 +52,7 @@ impl Order {
         let known = serde_json::to_value(&command).map_err(|e| e.to_string())?;
         match given.iter().find(|field| known.get(field).is_none()) {
             Some(field) => Err(format!("`{field}` means nothing to this command")),
-            None => Ok(Some(Order {
+            None => Ok(Some(ScheduledCommand {
                 line,
                 after,
                 command: Instruction { id, command },
@@ -66,8 +66,8 @@ const EXAMPLE: &str = r#"{"command":"pause"}"#;
 /// Orders in the sequence in which they are obeyed: one waits for those before it.
 #[derive(Debug, Default)]
 pub struct Script {
-    waiting: VecDeque<Order>,
-    more: Option<Receiver<Order>>,
+    waiting: VecDeque<ScheduledCommand>,
+    more: Option<Receiver<ScheduledCommand>>,
     /// True where nobody else gives commands.
     alone: bool,
 }
@@ -75,7 +75,7 @@ pub struct Script {
 impl Script {
     /// Orders that are known, and those that may come. Nobody else gives commands: a search that they leave paused goes
     /// on when they have ended.
-    pub fn new(known: Vec<Order>, more: Receiver<Order>) -> Self {
+    pub fn new(known: Vec<ScheduledCommand>, more: Receiver<ScheduledCommand>) -> Self {
         Script {
             waiting: known.into(),
             more: Some(more),
@@ -83,13 +83,13 @@ impl Script {
         }
     }
 
-    /// Where new orders arrive; none once they have ended.
-    pub(super) fn more(&self) -> Option<&Receiver<Order>> {
+    /// Where new scheduled arrive; none once they have ended.
+    pub(super) fn more(&self) -> Option<&Receiver<ScheduledCommand>> {
         self.more.as_ref()
     }
 
     /// Takes an order from [`Script::more`], or its end.
-    pub(super) fn take(&mut self, order: Option<Order>) {
+    pub(super) fn take(&mut self, order: Option<ScheduledCommand>) {
         match order {
             Some(order) => self.waiting.push_back(order),
             None => self.more = None,
@@ -128,7 +128,7 @@ impl Script {
     }
 
     /// Orders that were never obeyed.
-    pub(super) fn rest(self) -> Vec<Order> {
+    pub(super) fn rest(self) -> Vec<ScheduledCommand> {
         self.waiting.into()
     }
 }
@@ -140,13 +140,13 @@ mod tests {
 
     #[test]
     fn lines_are_orders() {
-        let parse = |text| Order::parse(3, text);
+        let parse = |text| ScheduledCommand::parse(3, text);
         assert_eq!(parse("  "), Ok(None));
         assert_eq!(parse("# a note"), Ok(None));
         let candidate = CandidateId(4);
         assert_eq!(
             parse(r#"{"after":17,"command":"prune","candidate":4}"#),
-            Ok(Some(Order {
+            Ok(Some(ScheduledCommand {
                 line: 3,
                 after: 17,
                 command: Command::Prune { candidate }.into()
@@ -154,7 +154,7 @@ mod tests {
         );
         assert_eq!(
             parse(r#"{"id":"mine-1","command":"pause"}"#),
-            Ok(Some(Order {
+            Ok(Some(ScheduledCommand {
                 line: 3,
                 after: 0,
                 command: Instruction {
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn orders_wait_for_their_moment_and_for_those_before() {
-        let order = |after, command: Command| Order {
+        let order = |after, command: Command| ScheduledCommand {
             line: 1,
             after,
             command: command.into(),

@@ -8,12 +8,10 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::Totals;
+use super::files::WORK;
 use crate::evaluate::{Provenance, Work};
 use crate::journal::{Journal, JsonLines};
 use crate::search::{Ledger, Tree};
-
-/// The file's name in its run folder.
-pub(super) const FILE_NAME: &str = "work.jsonl";
 
 /// The costs of a run between two lines of its work log. Also their sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -119,7 +117,7 @@ impl WorkReader {
     /// Reads what has been added since.
     pub fn refresh(&mut self, folder: &Path) {
         if self.lines.is_none() {
-            self.lines = JsonLines::reader(&folder.join(FILE_NAME), 0).ok();
+            self.lines = JsonLines::reader(&folder.join(WORK), 0).ok();
         }
         if let Some(Ok(lines)) = self.lines.as_mut().map(JsonLines::read) {
             self.logged.add(&lines);
@@ -139,7 +137,7 @@ impl WorkLog {
     /// Reads what there is and goes on from there, behind so many events of the journal. A line that
     /// cannot be read or written never stops a run.
     pub fn open(folder: &Path, events: usize) -> Self {
-        let mut lines = JsonLines::shared(&folder.join(FILE_NAME)).ok();
+        let mut lines = JsonLines::shared(&folder.join(WORK)).ok();
         let mut logged = Logged::default();
         if let Some(Ok(text)) = lines.as_mut().map(JsonLines::read) {
             logged.add(&text);
@@ -244,7 +242,7 @@ mod tests {
         ];
         let mut bytes = lines.join("\n").into_bytes();
         bytes.extend([0xff, b'\n', b'{']);
-        fs::write(folder.path().join(FILE_NAME), bytes).expect("space");
+        fs::write(folder.path().join(WORK), bytes).expect("space");
         let mut log = WorkLog::open(folder.path(), 8);
         log.add(Work {
             layer_forwards: 1,

@@ -8,7 +8,8 @@
 use std::collections::HashSet;
 
 use super::CandidateId;
-use super::engine::{Ask, Engine, Request};
+use super::engine::{Engine, Request};
+use super::step::Ask;
 use crate::evaluate::{CorrectBits, Outcome, Question, Split};
 use crate::quant::Allocation;
 

@@ -1,7 +1,8 @@
 //! Questions and answers: the job that answers a question, and what an answer is committed as.
 
-use super::engine::{Ask, Engine, Kind, Request};
+use super::engine::{Engine, Kind, Request};
 use super::measurements::{Drift, Needed};
+use super::step::Ask;
 use super::{Candidate, CandidateId, Event, Judgement};
 use crate::evaluate::{CorrectBits, Job, Outcome, Provenance, Question, Split, Verdict};
 use crate::quant::{Allocation, BitWidth};

@@ -1,8 +1,8 @@
 //! The base and the start: what may be expanded, and what takes its place when it may no longer be.
 
 use super::engine::Engine;
-use super::phases::{After, Phase};
-use super::strategy::Step;
+use super::phase::{After, Phase};
+use super::step::Step;
 use super::{BaseReason, Candidate, CandidateId, Event, Group, Move, Origin, State, StopReason};
 use crate::quant::{Allocation, BitWidth, Domains};
 

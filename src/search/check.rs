@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::engine::Engine;
-use super::phases::Phase;
+use super::phase::Phase;
 use super::undo::Inverse;
 use super::{Candidate, CandidateId, Command, Move, State, StopReason};
 use crate::quant::{Allocation, BitWidth, Domains};

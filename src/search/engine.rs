@@ -5,12 +5,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::gate::RoundGate;
+use super::gate::Gate;
 use super::measurements::Measurements;
-use super::phases::Phase;
+use super::phase::Phase;
 use super::plan::Plan;
 use super::queues::{ManualQueue, ResumedBranches};
-use super::strategy::{Step, Strategy};
+use super::step::{Ask, Step};
+use super::strategy::Strategy;
 use super::{
     CandidateId, CloseReason, Counters, Event, Ledger, Settings, StopReason, Tree, Unsearchable,
 };
@@ -26,30 +27,13 @@ pub struct Request {
     pub job: Job,
 }
 
-/// A question of the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// The float network on the search split.
-    Baseline,
-    /// A candidate's drift.
-    Drift(CandidateId),
-    /// A candidate on the first `screen` images.
-    Screen(CandidateId),
-    /// A candidate on the whole search split.
-    Confirm(CandidateId),
-    /// The float network on the test split.
-    TestFloat,
-    /// The incumbent on the test split.
-    Test(CandidateId),
-}
-
 /// The search as a pure state machine.
 #[derive(Clone, Debug)]
 pub struct Engine {
     pub(super) settings: Settings,
     pub(super) tree: Tree,
     pub(super) measurements: Measurements,
-    pub(super) gate: RoundGate,
+    pub(super) gate: Gate,
     /// The bit-widths each layer may have under the pins in force.
     pub(super) domains: Domains,
     pub(super) phase: Phase,
@@ -129,7 +113,7 @@ impl Engine {
         Engine {
             tree: Tree::default(),
             measurements: Measurements::default(),
-            gate: RoundGate::new(settings.gate, settings.search.seed),
+            gate: Gate::new(settings.gate, settings.search.seed),
             domains,
             phase: Phase::Baseline,
             plan: Plan::new(&settings.search, objective, given),

@@ -2,28 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Command, CommandId, Group, Instruction, Move, Settings};
-use crate::evaluate::{CorrectBits, Proxies, Verdict};
+use super::{CandidateId, Command, CommandId, Group, Instruction, Judgement, Move, Settings};
+use crate::evaluate::{CorrectBits, Proxies};
 use crate::profile::{GateMode, Level};
 use crate::quant::{Allocation, BitWidth};
-
-/// A node of the search tree; numbered from 0 (the start) in order of proposal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct CandidateId(pub u32);
-
-impl CandidateId {
-    /// Position in the tree's list.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-impl std::fmt::Display for CandidateId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(&format!("#{}", self.0))
-    }
-}
 
 /// Why a candidate was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,39 +30,6 @@ pub enum Origin {
     Manual,
     /// The base or the start brought within a pin that was set during the run.
     Pin,
-}
-
-/// A verdict in numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Judgement {
-    /// Met or not.
-    pub verdict: Verdict,
-    /// Images looked at until the verdict was reached.
-    pub images: usize,
-    /// Images it speaks of.
-    pub of: usize,
-    /// Correct among those looked at.
-    pub correct: usize,
-    /// Correct by the float network among the same images.
-    pub float_correct: usize,
-    /// Most correct images that may be lost over all of `of`.
-    pub allowed_loss: i64,
-    /// True when no evaluation was needed: an earlier result answers it.
-    pub cached: bool,
-    /// True where a sequential test found the verdict likely enough; false where it is certain.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub sequential: bool,
-}
-
-impl Judgement {
-    /// Accuracy on the images looked at, in percent.
-    pub fn accuracy(&self) -> f64 {
-        100.0 * self.correct as f64 / self.images.max(1) as f64
-    }
-    /// Accuracy drop against float on the same images, in percentage points.
-    pub fn drop(&self) -> f64 {
-        100.0 * (self.float_correct as f64 - self.correct as f64) / self.images.max(1) as f64
-    }
 }
 
 /// What the gate decided.

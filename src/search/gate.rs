@@ -6,21 +6,16 @@ use super::{GateDecision, GateReason};
 use crate::profile::{GateConfig, GateMode};
 use crate::quant::Allocation;
 
-/// A gate that learns from verdicts; [`Gate::freeze`] gives the gate of a round.
+/// The gate of a search: it learns from every verdict, and decides by what it had learned when the
+/// round opened.
 #[derive(Clone, Debug)]
 pub struct Gate {
     config: GateConfig,
     seed: u64,
     /// Drift and whether screening met the constraint, in order of commitment.
     verdicts: Vec<(f64, bool)>,
-}
-
-/// The gate of one round: what it learned before the round opened.
-#[derive(Clone, Debug)]
-pub struct FrozenGate {
-    config: GateConfig,
-    seed: u64,
-    verdicts: usize,
+    /// How many of them were known when the round opened, and what follows from these.
+    known: usize,
     largest_pass: Option<f64>,
     fit: Isotonic,
 }
@@ -32,70 +27,34 @@ impl Gate {
             config,
             seed,
             verdicts: Vec::new(),
+            known: 0,
+            largest_pass: None,
+            fit: Isotonic::default(),
         }
     }
     /// Learns one screening verdict.
     pub fn learn(&mut self, drift: f64, met: bool) {
         self.verdicts.push((drift, met));
     }
-    /// The gate as it is now, for a round.
-    pub fn freeze(&self) -> FrozenGate {
-        FrozenGate {
-            config: self.config,
-            seed: self.seed,
-            verdicts: self.verdicts.len(),
-            largest_pass: self
-                .verdicts
-                .iter()
-                .filter(|v| v.1)
-                .map(|v| v.0)
-                .max_by(f64::total_cmp),
-            fit: Isotonic::new(&self.verdicts),
-        }
-    }
-}
-
-/// The gate of a search: it learns from every verdict, and decides as it was when the round began.
-#[derive(Clone, Debug)]
-pub struct RoundGate {
-    learning: Gate,
-    frozen: FrozenGate,
-}
-
-impl RoundGate {
-    /// A gate that knows no verdict.
-    pub fn new(config: GateConfig, seed: u64) -> Self {
-        let learning = Gate::new(config, seed);
-        let frozen = learning.freeze();
-        RoundGate { learning, frozen }
-    }
-    /// Begins a round: what was learned counts from now on.
-    pub fn open_round(&mut self) {
-        self.frozen = self.learning.freeze();
-    }
-    /// Learns one screening verdict.
-    pub fn learn(&mut self, drift: f64, met: bool) {
-        self.learning.learn(drift, met);
-    }
     /// Knows these verdicts instead of all it learned, in a new round.
     pub fn relearn(&mut self, verdicts: Vec<(f64, bool)>) {
-        self.learning.verdicts = verdicts;
+        self.verdicts = verdicts;
         self.open_round();
     }
-    /// Decides on a candidate.
-    pub fn decide(&self, drift: f64, allocation: &Allocation) -> GateReason {
-        self.frozen.decide(drift, allocation)
+    /// Opens a round: what was learned counts from now on.
+    pub fn open_round(&mut self) {
+        let passes = self.verdicts.iter().filter(|v| v.1).map(|v| v.0);
+        self.largest_pass = passes.max_by(f64::total_cmp);
+        self.known = self.verdicts.len();
+        self.fit = Isotonic::new(&self.verdicts);
     }
     /// The reason recorded for a candidate that the user asked for.
     pub fn exempt(&self, drift: f64, allocation: &Allocation) -> GateReason {
         GateReason {
             decision: GateDecision::Exempt,
-            ..self.frozen.decide(drift, allocation)
+            ..self.decide(drift, allocation)
         }
     }
-}
-
-impl FrozenGate {
     /// Decides on a candidate by its drift; the audit share is drawn from the seed and the
     /// allocation, so it does not depend on order.
     pub fn decide(&self, drift: f64, allocation: &Allocation) -> GateReason {
@@ -106,7 +65,7 @@ impl FrozenGate {
             limit: None,
             chance: None,
             min_chance: None,
-            verdicts: self.verdicts,
+            verdicts: self.known,
         };
         let hold_back = match self.config.mode {
             GateMode::Off => false,
@@ -117,7 +76,7 @@ impl FrozenGate {
             GateMode::Adaptive => {
                 reason.limit = self.largest_pass;
                 reason.min_chance = Some(self.config.min_chance);
-                if self.verdicts >= self.config.warm_up {
+                if self.known >= self.config.warm_up {
                     reason.chance = self.fit.at(drift);
                 }
                 reason
@@ -236,31 +195,34 @@ mod tests {
         for drift in [0.1, 0.2, 0.25, 0.26, 0.27] {
             gate.learn(drift, false);
         }
+        gate.open_round();
         assert_eq!(
-            gate.freeze().decide(9.0, &allocation(&[4])).decision,
+            gate.decide(9.0, &allocation(&[4])).decision,
             GateDecision::Passed
         );
         gate.learn(0.3, false);
+        gate.open_round();
         assert_eq!(
-            gate.freeze().decide(9.0, &allocation(&[4])).decision,
+            gate.decide(9.0, &allocation(&[4])).decision,
             GateDecision::HeldBack
         );
     }
 
     #[test]
-    fn a_frozen_gate_does_not_learn() {
+    fn the_gate_of_a_round_does_not_learn() {
         let mut gate = adaptive(0, 0.0);
         gate.learn(0.1, true);
-        let frozen = gate.freeze();
+        gate.open_round();
         for _ in 0..5 {
             gate.learn(0.2, false);
         }
         assert_eq!(
-            frozen.decide(0.5, &allocation(&[4])).decision,
+            gate.decide(0.5, &allocation(&[4])).decision,
             GateDecision::Passed
         );
+        gate.open_round();
         assert_eq!(
-            gate.freeze().decide(0.5, &allocation(&[4])).decision,
+            gate.decide(0.5, &allocation(&[4])).decision,
             GateDecision::HeldBack
         );
     }
@@ -273,7 +235,7 @@ mod tests {
             audit: 0.0,
             ..GateConfig::default()
         };
-        let gate = Gate::new(config, 0).freeze();
+        let gate = Gate::new(config, 0);
         assert_eq!(
             gate.decide(0.1, &allocation(&[4])).decision,
             GateDecision::Passed
@@ -292,7 +254,7 @@ mod tests {
             audit: 0.05,
             ..GateConfig::default()
         };
-        let gate = Gate::new(config, 3).freeze();
+        let gate = Gate::new(config, 3);
         let audited = (0..4000u32)
             .filter(|i| {
                 let bits: Vec<u8> = (0..8)

@@ -1,34 +1,10 @@
 //! Judging a candidate, the one way there is: drift, gate, screening and, where that is wanted,
 //! the whole search split. A candidate is rejected by the gate in [`Engine::decide`].
 
-use super::engine::{Ask, Engine};
-use super::strategy::Step;
+use super::engine::Engine;
+use super::step::{Ask, Judged, Step, Trial};
 use super::{Candidate, CandidateId, Event, GateDecision};
 use crate::evaluate::Verdict;
-
-/// How a candidate is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trial {
-    /// By the gate, then by a screening.
-    Screened,
-    /// By the gate and a screening; what passes must hold on the whole search split, too.
-    Whole,
-    /// By a screening alone: the user asked for it, the gate has no say.
-    Exempt,
-}
-
-/// Where the judging of a candidate stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judged {
-    /// Something comes first: return this step.
-    Open(Step),
-    /// It meets the constraint, as far as the trial goes.
-    Passed,
-    /// It does not.
-    Failed,
-    /// The gate rejected it.
-    Rejected,
-}
 
 impl Engine {
     /// One step of judging a candidate. What has a judgement already is not gated.

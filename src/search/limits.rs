@@ -1,7 +1,8 @@
 //! Limits on what a search spends, and a constraint that changes while it runs.
 
-use super::engine::{Ask, Engine};
-use super::phases::{After, Phase};
+use super::engine::Engine;
+use super::phase::{After, Phase};
+use super::step::Ask;
 use super::{BaseReason, Candidate, CandidateId, Event, State};
 use crate::evaluate::Verdict;
 

@@ -62,14 +62,16 @@ mod engine;
 mod event;
 mod evidence;
 mod gate;
+mod group;
 mod isotonic;
 mod judge;
+mod judgement;
 mod knapsack;
 mod limits;
 mod measurements;
 mod nearest;
 mod objective;
-mod phases;
+mod phase;
 mod plan;
 mod possible;
 mod predict;
@@ -79,19 +81,19 @@ mod rules;
 mod settings;
 mod space;
 mod steer;
+mod step;
+mod steps;
 mod strategy;
 mod tree;
 mod undo;
 
-pub use command::{Command, CommandId, Group, Instruction, Move};
+pub use command::{Command, CommandId, Instruction};
 pub use counters::{Counters, Ledger};
-pub use engine::{Ask, Engine, Request};
-pub use event::{
-    BaseReason, CandidateId, CloseReason, Event, GateDecision, GateReason, Judgement, Origin,
-    StopReason,
-};
+pub use engine::{Engine, Request};
+pub use event::{BaseReason, CloseReason, Event, GateDecision, GateReason, Origin, StopReason};
 pub use evidence::{GateEvidence, Proxy, ProxyEvidence, Verdicts};
-pub use judge::{Judged, Trial};
+pub use group::{Group, Move};
+pub use judgement::{CandidateId, Judgement};
 pub use measurements::allowed_loss;
 pub use nearest::{Basis, ClosestInfeasible};
 pub use possible::{Impossible, MOST_ALLOCATIONS, Restricted, TooSmall, Unsearchable};
@@ -101,6 +103,7 @@ pub use predict::{
 pub use replay::ReplayError;
 pub use settings::Settings;
 pub use space::{Space, SpaceLayer};
-pub use strategy::{CloneStrategy, Context, Step, Strategy};
+pub use step::{Ask, Judged, Step, Trial};
+pub use strategy::{CloneStrategy, Context, Strategy};
 pub use tree::{Candidate, State, Tree};
 pub use undo::Undoable;

@@ -11,11 +11,10 @@
 //! nothing is rejected by the gate. First the widest uniform widths that fit are confirmed, so
 //! that there is a result from the beginning.
 
-use super::engine::{Ask, Engine};
-use super::judge::Judged;
+use super::engine::Engine;
 use super::measurements::AcceptanceCriterion;
-use super::phases::Phase;
-use super::strategy::Step;
+use super::phase::Phase;
+use super::step::{Ask, Judged, Step};
 use super::{Candidate, CandidateId, Event, State};
 use crate::evaluate::Verdict;
 use crate::profile::Objective;

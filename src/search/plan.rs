@@ -24,7 +24,7 @@ impl Plan {
         given: Option<Box<dyn Strategy>>,
     ) -> Self {
         Plan {
-            strategies: made(search, objective, given.as_ref()),
+            strategies: made(search, objective, given.as_deref()),
             objective,
             given,
             at: 0,
@@ -37,7 +37,7 @@ impl Plan {
         if objective == self.objective {
             return;
         }
-        self.strategies = made(search, objective, self.given.as_ref());
+        self.strategies = made(search, objective, self.given.as_deref());
         self.objective = objective;
         if objective == Objective::SmallestMemory && self.begun {
             self.at = 0;
@@ -94,10 +94,10 @@ impl Plan {
 fn made(
     search: &SearchConfig,
     objective: Objective,
-    given: Option<&Box<dyn Strategy>>,
+    given: Option<&dyn Strategy>,
 ) -> Vec<Option<Box<dyn Strategy>>> {
     let plan = match given {
-        Some(given) => vec![given.clone()],
+        Some(given) => vec![given.boxed()],
         None => strategy::plan(search, objective),
     };
     plan.into_iter().map(Some).collect()

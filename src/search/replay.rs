@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::engine::{Ask, Engine};
+use super::engine::Engine;
+use super::step::Ask;
 use super::{Event, Settings};
 use crate::evaluate::{CorrectBits, Outcome, Question};
 

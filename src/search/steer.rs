@@ -3,9 +3,8 @@
 
 use super::check::Effect;
 use super::engine::Engine;
-use super::judge::{Judged, Trial};
-use super::phases::Phase;
-use super::strategy::Step;
+use super::phase::Phase;
+use super::step::{Judged, Step, Trial};
 use super::{BaseReason, Candidate, CandidateId, Event, Instruction, Origin, State};
 
 impl Engine {

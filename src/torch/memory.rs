@@ -2,7 +2,7 @@
 //!
 //! Beside memory-mapped checkpoints this is the only file of the program with unsafe code, for just these two things and
 //! one setting of the allocator.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "see each block")]
 
 mod spare;
 

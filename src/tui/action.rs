@@ -9,13 +9,16 @@ use super::forecast::Forecast;
 use super::views::View;
 use crate::quant::Allocation;
 use crate::run::{Probed, Update};
-use crate::search::{CandidateId, Command};
+use crate::search::{CandidateId, Instruction};
 
-/// Something that happened. The names of those that a key can cause are the same in the keymap, in files and in
-/// tests; the others come from the loop.
+/// Something that happened. The names of those that a key can cause are the same in the keymap, in
+/// files and in tests; the others come from the loop.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)] // the keymap table describes those that keys cause
+#[allow(
+    missing_docs,
+    reason = "the keymap table describes those that keys cause"
+)]
 pub enum Action {
     Up,
     Down,
@@ -142,7 +145,7 @@ pub enum Action {
     Resident(u64),
     /// [`Effect::Send`] found nobody listening.
     #[serde(skip)]
-    Undelivered(Command),
+    Undelivered(Instruction),
     /// Another thread panicked; its message.
     #[serde(skip)]
     Panicked(String),
@@ -165,27 +168,6 @@ impl Action {
                 .collect(),
             _ => String::from("(internal)"),
         }
-    }
-
-    /// True for what steers the search by hand; pausing is the one thing that also means something
-    /// where a journal is watched.
-    pub fn steers(&self) -> bool {
-        use Action::{
-            Limits, LowerBits, Pin, PinPattern, Prune, RaiseBits, ResumeBranch, Stop, TimeUp, Undo,
-        };
-        matches!(
-            self,
-            Limits
-                | LowerBits
-                | Pin
-                | PinPattern
-                | Prune
-                | RaiseBits
-                | ResumeBranch
-                | Stop
-                | TimeUp
-                | Undo
-        )
     }
 }
 
@@ -213,7 +195,7 @@ pub enum SaveError {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Tell the search.
-    Send(Command),
+    Send(Instruction),
     /// Save a profile; answered by [`Action::Saved`].
     Save {
         /// The profile's name.

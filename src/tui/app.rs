@@ -1,4 +1,5 @@
-//! The loop: waits for keys, updates, signals and time; folds them into the model; draws what changed.
+//! The loop: waits for keys, updates, signals and time; folds them into the model; draws what
+//! changed.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -20,17 +21,17 @@ use super::update::update_at;
 use crate::run::Probed;
 use crate::search::Command;
 
-/// At most 30 frames a second: what a person does is drawn at once, as often as that.
+/// The least time between frames: at most 30 a second, drawn at once after a key.
 const FRAME: Duration = Duration::from_millis(33);
-/// What happens by itself is drawn half as often, so that a key seldom finds a frame just drawn.
+/// The least time between frames without a key, so that a key seldom finds a frame just drawn.
 const QUIET_FRAME: Duration = Duration::from_millis(66);
-/// How often time is told to the model.
+/// The interval in which time is passed to the model.
 const TICK: Duration = Duration::from_millis(125);
-/// Updates folded in before a key is looked at again: a replayed journal brings thousands at once.
+/// The most updates folded in before the next key: a replayed journal brings thousands at once.
 const BURST: usize = 2_000;
 
-/// Shows a run and lets a person steer it, in this process's terminal, until they leave. The terminal is restored
-/// whatever happens.
+/// Shows a run and lets the user steer it, in this process's terminal, until they leave. The
+/// terminal is restored whatever happens.
 ///
 /// # Errors
 /// When the terminal does not obey.
@@ -87,10 +88,10 @@ pub fn run_on(
     })
 }
 
-/// How often the memory of this process is looked at.
+/// The interval in which the memory of this process is measured.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Bytes of this process in memory, where the system tells.
+/// The bytes of this process in memory, where the system tells.
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
@@ -105,7 +106,7 @@ struct App<'a, S: Screen> {
     save: Save,
     retry: Retry,
     forecaster: Option<Forecaster>,
-    /// A person did something since the last frame.
+    /// True when there was input since the last frame.
     pressed: bool,
     started: Instant,
 }
@@ -216,7 +217,7 @@ impl<S: Screen> App<'_, S> {
         for effect in update_at(&mut self.model, now, action) {
             match effect {
                 Effect::Send(command) => {
-                    if self.ends.commands.send(command.clone().into()).is_err() {
+                    if self.ends.commands.send(command.clone()).is_err() {
                         self.act(Action::Undelivered(command))?;
                     }
                 }

@@ -12,13 +12,13 @@ use crate::text;
 /// What an entry of the list does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Choice {
-    /// As its key does.
+    /// Does what its key does.
     Act(Action),
     /// Selects a node.
     Goto(CandidateId),
-    /// Tells the search, as a line of `--commands` does.
+    /// Sends a command to the search, as a line of `--commands` does.
     Send(Command),
-    /// Nothing: why what was typed cannot be done.
+    /// Does nothing: the reason why the input cannot be done.
     Wrong(String),
 }
 
@@ -27,11 +27,11 @@ pub enum Choice {
 pub struct Entry {
     /// What it does.
     pub choice: Choice,
-    /// Its name, as in the keymap's file.
+    /// The name, as in the keymap's file.
     pub name: String,
     /// What it does, in words.
     pub help: String,
-    /// Its keys.
+    /// The keys.
     pub keys: String,
 }
 

@@ -1,4 +1,4 @@
-//! A person's own keys and colours: `tui.toml` in the configuration folder.
+//! The user's own keys and colours: `tui.toml` in the configuration folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::theme::{SymbolSet, Theme, ThemeName};
 /// The file's name.
 pub const FILE_NAME: &str = "tui.toml";
 
-/// What a person wants otherwise. Everything may be left out.
+/// The user's own settings. Everything may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
@@ -31,10 +31,10 @@ enum Keys {
     Many(Vec<String>),
 }
 
-/// Why the file does not count.
+/// The reason why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot read {}: {source}", .path.display())]
     Unreadable {
         /// The file.
@@ -42,7 +42,7 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// It is no TOML of that kind.
+    /// The file is no TOML of this kind.
     #[error("{}: {source}", .path.display())]
     Malformed {
         /// The file.
@@ -50,7 +50,7 @@ pub enum ConfigError {
         /// Where and why.
         source: Box<toml::de::Error>,
     },
-    /// Its keys make no keymap.
+    /// The keys make no keymap.
     #[error("{}: {source}", .path.display())]
     Keys {
         /// The file.
@@ -92,7 +92,7 @@ impl Config {
         Theme::chosen(self.theme, self.symbols, |name| std::env::var(name).ok())
     }
 
-    /// The standard keymap with the person's keys.
+    /// The standard keymap with the user's keys.
     ///
     /// # Errors
     /// [`KeymapError`] where a key is none, is given twice, or a name means nothing.

@@ -1,4 +1,4 @@
-//! A frame as text and as SVG: what a person shows to others.
+//! A frame as text and as SVG.
 
 use std::fmt::Write as _;
 use std::io;
@@ -20,7 +20,8 @@ fn frame(model: &Model) -> Option<Buffer> {
     Some(terminal.backend().buffer().clone())
 }
 
-/// Writes what a model shows into a folder, as `NAME.txt` and `NAME.svg`; returns the path without an ending.
+/// Writes what a model shows into a folder, as `NAME.txt` and `NAME.svg`; returns the path without
+/// an ending.
 pub(super) fn write(model: &Model, folder: &Path) -> io::Result<PathBuf> {
     let buffer = frame(model).ok_or_else(|| io::Error::other("nothing can be drawn"))?;
     let folder = folder.join("screens");
@@ -121,34 +122,31 @@ fn run(svg: &mut String, cells: &[Cell], column: usize, row: usize) {
 }
 
 /// The sixteen colours as most terminals have them.
-const BASIC: [&str; 16] = [
-    "#1c1c1c", "#d75f5f", "#87af5f", "#d7af5f", "#5f87d7", "#af87d7", "#5fafaf", "#bcbcbc",
-    "#6c6c6c", "#ff8787", "#afd787", "#ffd787", "#87afff", "#d7afff", "#87d7d7", "#eeeeee",
+const BASIC: [(Color, &str); 16] = [
+    (Color::Black, "#1c1c1c"),
+    (Color::Red, "#d75f5f"),
+    (Color::Green, "#87af5f"),
+    (Color::Yellow, "#d7af5f"),
+    (Color::Blue, "#5f87d7"),
+    (Color::Magenta, "#af87d7"),
+    (Color::Cyan, "#5fafaf"),
+    (Color::Gray, "#bcbcbc"),
+    (Color::DarkGray, "#6c6c6c"),
+    (Color::LightRed, "#ff8787"),
+    (Color::LightGreen, "#afd787"),
+    (Color::LightYellow, "#ffd787"),
+    (Color::LightBlue, "#87afff"),
+    (Color::LightMagenta, "#d7afff"),
+    (Color::LightCyan, "#87d7d7"),
+    (Color::White, "#eeeeee"),
 ];
 
 /// A colour as in a picture; none for the ground's own.
 fn colour(colour: Color) -> Option<String> {
-    let basic = |i: usize| Some(BASIC[i].to_owned());
     match colour {
         Color::Reset => None,
-        Color::Black => basic(0),
-        Color::Red => basic(1),
-        Color::Green => basic(2),
-        Color::Yellow => basic(3),
-        Color::Blue => basic(4),
-        Color::Magenta => basic(5),
-        Color::Cyan => basic(6),
-        Color::Gray => basic(7),
-        Color::DarkGray => basic(8),
-        Color::LightRed => basic(9),
-        Color::LightGreen => basic(10),
-        Color::LightYellow => basic(11),
-        Color::LightBlue => basic(12),
-        Color::LightMagenta => basic(13),
-        Color::LightCyan => basic(14),
-        Color::White => basic(15),
         Color::Rgb(r, g, b) => Some(format!("#{r:02x}{g:02x}{b:02x}")),
-        Color::Indexed(i @ 0..=15) => basic(usize::from(i)),
+        Color::Indexed(i @ 0..=15) => Some(BASIC[usize::from(i)].1.to_owned()),
         Color::Indexed(i @ 16..=231) => {
             const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
             let i = usize::from(i - 16);
@@ -158,6 +156,10 @@ fn colour(colour: Color) -> Option<String> {
         Color::Indexed(i) => {
             let grey = 8 + 10 * (i - 232);
             Some(format!("#{grey:02x}{grey:02x}{grey:02x}"))
+        }
+        named => {
+            let basic = BASIC.iter().find(|(colour, _)| *colour == named);
+            basic.map(|(_, text)| (*text).to_owned())
         }
     }
 }

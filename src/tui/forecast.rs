@@ -1,5 +1,5 @@
-//! What a change by hand would cost, predicted from what the run has measured: in a thread of its own, because the fit
-//! grows with the run and keys must not wait for it.
+//! The predicted accuracy drop of a manual change, computed from what the run has measured: in a
+//! thread of its own, because the fit grows with the run and keys must not wait for it.
 
 use std::io;
 use std::thread;
@@ -9,12 +9,13 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use crate::quant::Allocation;
 use crate::search::{Estimate, Measured, Predictor, Tree};
 
-/// What is known of an allocation that nobody has submitted yet.
+/// The forecast for an allocation that is not submitted yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Forecast {
     /// The allocation.
     pub allocation: Allocation,
-    /// The accuracy drop that the measurements of others speak for; none before anything was measured.
+    /// The accuracy drop that the measurements of others speak for; none before anything was
+    /// measured.
     pub predicted: Option<Estimate>,
     /// What was measured of itself, if anything.
     pub measured: Option<Measured>,
@@ -23,7 +24,7 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// What a run says of an allocation.
+    /// The forecast of a run for an allocation.
     pub fn of(tree: &Tree, allocation: Allocation) -> Self {
         Self::by(Predictor::new(tree).as_ref(), allocation)
     }

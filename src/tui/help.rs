@@ -55,7 +55,7 @@ pub fn lines(model: &Model) -> Vec<Line<'static>> {
     }
     let mouse = "a click selects, the wheel scrolls, borders can be dragged; hold shift to select text for copying";
     lines.push(entry("mouse", palette.key, String::from(mouse)));
-    lines.extend([Line::default(), heading("Signs")]);
+    lines.extend([Line::default(), heading("Symbols")]);
     let symbols = symbols(model).into_iter();
     lines.extend(symbols.map(|(symbol, style, meaning)| entry(symbol, style, meaning.to_owned())));
     lines.extend([Line::default(), heading("Terms")]);
@@ -90,20 +90,17 @@ fn symbols(model: &Model) -> Vec<(&'static str, Style, &'static str)> {
         (symbols.pruned, palette.dim, "pruned: never expanded"),
     ];
     let states = [
-        (State::Proposed, "proposed: nothing known yet"),
+        (State::Proposed, "proposed: its drift is not measured yet"),
         (
             State::Measured,
-            "measured: its drift is known, its accuracy not",
+            "drift only: its drift is measured, its accuracy is not",
         ),
-        (
-            State::HeldBack,
-            "held back: the gate saw no chance in its drift",
-        ),
+        (State::HeldBack, "rejected by the gate: not evaluated"),
         (State::Failed, "failed screening"),
         (State::Passed, "passed screening"),
         (
             State::Refuted,
-            "refuted: passed screening, failed its confirmation",
+            "failed confirmation: passed screening, misses the constraint on all search images",
         ),
         (
             State::Confirmed,

@@ -1,5 +1,5 @@
-//! The table of bindings: the keys, the footer, the help and the documentation all read it. Order is
-//! the order of the help; the footer takes the hints in this order while they fit.
+//! The table of bindings: the keys, the footer, the help and the documentation all read it. Order
+//! is the order of the help; the footer takes the hints in this order while they fit.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,6 @@ pub use super::keys::*;
 use super::views::{Pane, View};
 use super::{Action, panes};
 
-/// The heading of what steers the search.
 const STEER: &str = "Steer the search";
 const LOOK: &str = "Look around";
 const EDIT: &str = "While changing bit-widths";
@@ -18,18 +17,18 @@ const PROGRAM: &str = "Program";
 
 #[rustfmt::skip]
 const FIRST: &[Binding] = &[
-    bind(Scope::Main, STEER, Action::Pause, &["p"], "pause", "pause the run, or let it go on; on a second screen, play it from the start"),
-    bind(Scope::Main, STEER, Action::LowerBits, &["-"], "bits", "lower the bits of the row chosen in the allocation; enter makes it a child of the node"),
-    bind(Scope::Main, STEER, Action::RaiseBits, &["+", "="], "bits", "raise the bits of the row chosen in the allocation"),
-    bind(Scope::Main, STEER, Action::Pin, &["P"], "pin", "pin the row chosen in the allocation at its width, or unpin it"),
+    bind(Scope::Main, STEER, Action::Pause, &["p"], "pause", "pause or resume the run; on a second screen, play it from the start"),
+    bind(Scope::Main, STEER, Action::LowerBits, &["-"], "bits", "lower the bits of the selected row of the allocation; enter makes it a child of the node"),
+    bind(Scope::Main, STEER, Action::RaiseBits, &["+", "="], "bits", "raise the bits of the selected row of the allocation"),
+    bind(Scope::Main, STEER, Action::Pin, &["P"], "pin", "pin the selected row of the allocation at its bit-width, or unpin it"),
     bind(Scope::Main, STEER, Action::Prune, &["x"], "prune", "prune the selected node's branch: never expand it"),
-    bind(Scope::Main, STEER, Action::ResumeBranch, &["X"], "", "let a pruned branch go on"),
-    bind(Scope::Main, STEER, Action::Undo, &["u"], "undo", "take the last command back, whatever it was; again for the one before"),
-    bind(Scope::Main, STEER, Action::Limits, &["c"], "limits", "change what a result must meet, and what the search may spend"),
-    bind(Scope::Main, STEER, Action::PinPattern, &["w"], "", "pin layers by a pattern to widths, or take such a pin back"),
+    bind(Scope::Main, STEER, Action::ResumeBranch, &["X"], "", "resume a pruned branch"),
+    bind(Scope::Main, STEER, Action::Undo, &["u"], "undo", "undo the last command; again for the one before"),
+    bind(Scope::Main, STEER, Action::Limits, &["c"], "limits", "change the constraint and the limits of the search"),
+    bind(Scope::Main, STEER, Action::PinPattern, &["w"], "", "pin layers by a pattern to bit-widths, or remove such a pin"),
     bind(Scope::Main, STEER, Action::Save, &["s"], "save", "save the selected node as a profile"),
     bind(Scope::Main, STEER, Action::Stop, &["S"], "", "stop searching and finish with the incumbent"),
-    bind(Scope::Main, STEER, Action::TimeUp, &[], "", "end the search as if its time were over"),
+    bind(Scope::Main, STEER, Action::TimeUp, &[], "", "end the search as if its time limit were reached"),
 
     bind(Scope::Main, LOOK, Action::Commands, &[":", "ctrl-p"], "commands", "all commands by name; #12 goes to that node, JSON as in --commands is sent to the search"),
     bind(Scope::Main, LOOK, Action::FocusNext, &["tab"], "pane", "next pane"),
@@ -38,7 +37,7 @@ const FIRST: &[Binding] = &[
 
 #[rustfmt::skip]
 const AFTER_VIEWS: &[Binding] = &[
-    bind(Scope::Main, LOOK, Action::Zoom, &["z"], "zoom", "give the whole screen to the pane, or take it back"),
+    bind(Scope::Main, LOOK, Action::Zoom, &["z"], "zoom", "zoom the pane to the whole screen, or back"),
     bind(Scope::Main, LOOK, Action::Up, &["up", "k"], "", "one row up"),
     bind(Scope::Main, LOOK, Action::Down, &["down", "j"], "", "one row down"),
     bind(Scope::Main, LOOK, Action::PageUp, &["pgup", "ctrl-b"], "", "one page up"),
@@ -49,32 +48,32 @@ const AFTER_VIEWS: &[Binding] = &[
     bind(Scope::Main, LOOK, Action::JumpBase, &["b"], "", "to the base: the node being expanded"),
     bind(Scope::Main, LOOK, Action::JumpRunning, &["r"], "", "to the node being evaluated"),
     bind(Scope::Main, LOOK, Action::JumpFailure, &["e"], "", "to the next node that failed"),
-    bind(Scope::Main, LOOK, Action::Find, &["/"], "find", "look for a text in the pane"),
-    bind(Scope::Main, LOOK, Action::FindNext, &["n"], "", "the next place it is found"),
-    bind(Scope::Main, LOOK, Action::FindPrevious, &["N"], "", "the one before"),
-    bind(Scope::Main, LOOK, Action::Compare, &["m"], "", "mark the node: any other one selected is then compared with it"),
+    bind(Scope::Main, LOOK, Action::Find, &["/"], "find", "find a text in the pane"),
+    bind(Scope::Main, LOOK, Action::FindNext, &["n"], "", "the next match"),
+    bind(Scope::Main, LOOK, Action::FindPrevious, &["N"], "", "the previous match"),
+    bind(Scope::Main, LOOK, Action::Compare, &["m"], "", "mark the node to compare other nodes with it"),
     bind(Scope::Main, LOOK, Action::Follow, &["f"], "follow", "follow the search: the base is selected, the node being evaluated in view"),
 ];
 
 #[rustfmt::skip]
 const AFTER_PANES: &[Binding] = &[
-    bind(Scope::Edit, EDIT, Action::Up, &["up", "k"], "row", "to another row, to change that too"),
-    bind(Scope::Edit, EDIT, Action::Down, &["down", "j"], "row", "to another row, to change that too"),
+    bind(Scope::Edit, EDIT, Action::Up, &["up", "k"], "row", "another row, to change it as well"),
+    bind(Scope::Edit, EDIT, Action::Down, &["down", "j"], "row", "another row, to change it as well"),
     bind(Scope::Edit, EDIT, Action::PageUp, &["pgup"], "", "one page up"),
     bind(Scope::Edit, EDIT, Action::PageDown, &["pgdn"], "", "one page down"),
-    bind(Scope::Edit, EDIT, Action::LowerBits, &["-", "left", "h"], "width", "fewer bits"),
-    bind(Scope::Edit, EDIT, Action::RaiseBits, &["+", "=", "right", "l"], "width", "more bits"),
-    bind(Scope::Edit, EDIT, Action::Width(1), &["1"], "", "so many bits"),
-    bind(Scope::Edit, EDIT, Action::Width(2), &["2"], "", "so many bits"),
-    bind(Scope::Edit, EDIT, Action::Width(3), &["3"], "", "so many bits"),
-    bind(Scope::Edit, EDIT, Action::Width(4), &["4"], "", "so many bits"),
-    bind(Scope::Edit, EDIT, Action::Width(5), &["5"], "", "so many bits"),
-    bind(Scope::Edit, EDIT, Action::Width(6), &["6"], "", "so many bits"),
-    bind(Scope::Edit, EDIT, Action::Width(7), &["7"], "", "so many bits"),
-    bind(Scope::Edit, EDIT, Action::Width(8), &["8"], "", "so many bits"),
-    bind(Scope::Edit, EDIT, Action::Revert, &["backspace", "u"], "revert", "take the row's change back"),
-    bind(Scope::Edit, EDIT, Action::Submit, &["enter"], "evaluate it now", "make one child of all changes and judge it at once"),
-    bind(Scope::Edit, EDIT, Action::Cancel, &["esc", "q"], "cancel", "leave everything as it was"),
+    bind(Scope::Edit, EDIT, Action::LowerBits, &["-", "left", "h"], "bits", "fewer bits"),
+    bind(Scope::Edit, EDIT, Action::RaiseBits, &["+", "=", "right", "l"], "bits", "more bits"),
+    bind(Scope::Edit, EDIT, Action::Width(1), &["1"], "", "that many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(2), &["2"], "", "that many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(3), &["3"], "", "that many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(4), &["4"], "", "that many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(5), &["5"], "", "that many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(6), &["6"], "", "that many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(7), &["7"], "", "that many bits"),
+    bind(Scope::Edit, EDIT, Action::Width(8), &["8"], "", "that many bits"),
+    bind(Scope::Edit, EDIT, Action::Revert, &["backspace", "u"], "revert", "revert the change of the row"),
+    bind(Scope::Edit, EDIT, Action::Submit, &["enter"], "evaluate it now", "make one child of all changes and evaluate it at once"),
+    bind(Scope::Edit, EDIT, Action::Cancel, &["esc", "q"], "cancel", "discard the changes"),
 
     bind(Scope::Main, WATCH, Action::Earlier, &["<", ","], "event", "one event back"),
     bind(Scope::Main, WATCH, Action::Later, &[">", "."], "event", "one event on"),
@@ -92,7 +91,7 @@ const AFTER_PANES: &[Binding] = &[
     bind(Scope::Main, PROGRAM, Action::Quit, &["q"], "quit", "quit; a running search asks first, and can be resumed"),
     bind(Scope::Always, PROGRAM, Action::Interrupt, &["ctrl-c"], "", "quit; a second time: at once"),
     bind(Scope::Always, PROGRAM, Action::Suspend, &["ctrl-z"], "", "back to the shell until fg; the search waits too"),
-    bind(Scope::Always, PROGRAM, Action::Redraw, &["ctrl-l"], "", "draw the screen anew"),
+    bind(Scope::Always, PROGRAM, Action::Redraw, &["ctrl-l"], "", "redraw the screen"),
 
     bind(Scope::Help, "", Action::Down, &["down", "j"], "scroll", "scroll"),
     bind(Scope::Help, "", Action::Up, &["up", "k"], "", "scroll"),
@@ -123,8 +122,8 @@ const AFTER_PANES: &[Binding] = &[
     bind(Scope::Start, START, Action::Down, &["down", "j", "tab"], "choose", "one down"),
     bind(Scope::Start, START, Action::Top, &["g", "home"], "", "to the first one"),
     bind(Scope::Start, START, Action::Bottom, &["G", "end"], "", "to the last one"),
-    bind(Scope::Start, START, Action::Submit, &["enter"], "open", "continue the run, or set the profile up"),
-    bind(Scope::Start, START, Action::Watch, &["w"], "watch", "look at the run without touching it"),
+    bind(Scope::Start, START, Action::Submit, &["enter"], "open", "resume the run, or set up a search with the profile"),
+    bind(Scope::Start, START, Action::Watch, &["w"], "watch", "watch the run without steering it"),
     bind(Scope::Start, START, Action::Quit, &["q", "esc"], "quit", "quit"),
     bind(Scope::Form, "", Action::Up, &["up", "shift-tab"], "field", "the field above"),
     bind(Scope::Form, "", Action::Down, &["down", "tab"], "field", "the field below"),
@@ -134,6 +133,13 @@ const AFTER_PANES: &[Binding] = &[
     bind(Scope::Failure, "", Action::Quit, &["q"], "quit", "quit"),
     bind(Scope::Failure, "", Action::Cancel, &["esc"], "look around", "look around"),
 ];
+
+/// True for an action that steers the search: not for pausing, which also means something where a
+/// journal is watched, and saving, which changes nothing.
+pub fn steers(action: &Action) -> bool {
+    let steers = |b: &&Binding| b.section == STEER && b.action == *action;
+    !matches!(action, Action::Pause | Action::Save) && bindings().iter().any(|b| steers(&b))
+}
 
 /// All bindings.
 pub fn bindings() -> &'static [Binding] {

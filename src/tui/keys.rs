@@ -22,7 +22,8 @@ pub struct Binding {
     pub scope: Scope,
     /// The action.
     pub action: Action,
-    /// The keys, the first one shown in the footer; none where the list of commands is the only way.
+    /// The keys, the first one shown in the footer; none where the list of commands is the only
+    /// way.
     pub keys: &'static [&'static str],
     /// A word or two for the footer; empty keeps it out.
     pub hint: &'static str,
@@ -110,7 +111,8 @@ impl Keymap {
     /// Checks a table of bindings.
     ///
     /// # Errors
-    /// [`KeymapError`] for a text that is no key, and for a key that two actions could claim at once.
+    /// [`KeymapError`] for a text that is no key, and for a key that two actions could claim at
+    /// once.
     pub fn new(bindings: &[Binding]) -> Result<Self, KeymapError> {
         Self::with(bindings, &BTreeMap::new())
     }

@@ -1,17 +1,18 @@
 //! The terminal interface: a search as a living tree, and the user who steers it.
 //!
-//! One direction of travel: keys, run updates, ticks and signals become an [`Action`]; [`update()`] turns
-//! the [`Model`] and an action into a changed model and [`Effect`]s; [`view()`] draws a model and
-//! changes nothing; [`run()`] is the loop around them, the only place with a terminal, a clock or a
-//! channel.
+//! One direction of travel: keys, run updates, ticks and signals become an [`Action`]; [`update()`]
+//! turns the [`Model`] and an action into a changed model and [`Effect`]s; [`view()`] draws a model
+//! and changes nothing; [`run()`] is the loop around them, the only place with a terminal, a clock
+//! or a channel.
 //!
 //! Each file uses only those above it:
 //!
 //! | file | content |
 //! |---|---|
-//! | `text`, `forecast`, `theme` | short texts; predictions in a thread; colours and symbols, as data |
+//! | `text`, `forecast`, `theme` | short texts; predictions in a thread; colours and symbols |
 //! | `views` | views and layouts as data: which panes, where, at which size |
-//! | `action`, `keys`, `input` | everything that can happen; keys and scopes; the text field |
+//! | `action`, `keys` | everything that can happen; keys and scopes |
+//! | `input`, `fields` | the text field; forms of several fields |
 //! | `model` | everything shown, as data |
 //! | `layout`, `widgets` | the areas of the screen; lines, bars and plots |
 //! | `panes` | one component a pane: title, rows, keys, drawing; how to add one |
@@ -29,6 +30,7 @@ mod app;
 mod commands;
 pub mod config;
 mod export;
+mod fields;
 mod forecast;
 mod help;
 mod input;

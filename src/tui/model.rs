@@ -33,7 +33,7 @@ pub use gate::GatePane;
 pub use log::{LogLine, LogPane};
 pub use overlay::{CommandPrompt, Confirm, FindPrompt, Overlay, SavePrompt};
 pub use parts::Part;
-pub use prompt::{Asked, FieldPrompt, PromptField};
+pub use prompt::{Asked, FieldPrompt};
 pub use replay::Replay;
 pub use scroll::{Page, Scroll};
 pub use status::{Outcome, Status, Task};
@@ -49,16 +49,16 @@ pub use super::views::{Pane, View};
 use crate::evaluate::Potentials;
 use crate::quant::Allocation;
 use crate::run::Probed;
-use crate::search::{Candidate, CandidateId, Command, Tree};
+use crate::search::{Candidate, CandidateId, Instruction, Tree};
 
 /// What is known of the run beside its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunInfo {
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// It as an argument of `aq4svit resume`.
+    /// The run as an argument of `aq4svit resume`.
     pub argument: String,
-    /// Its folder.
+    /// The folder.
     pub folder: PathBuf,
     /// Where the network runs.
     pub device: String,
@@ -121,7 +121,7 @@ pub struct Model {
     pub companion: Pane,
     /// True when the focused pane has the screen to itself.
     pub zoomed: bool,
-    /// What lies over the panes.
+    /// A dialog over the panes.
     pub overlay: Option<Overlay>,
     /// Bit-widths being changed.
     pub edit: Option<Edit>,
@@ -130,7 +130,9 @@ pub struct Model {
     /// Short messages.
     pub toasts: Toasts,
     /// Commands sent and not yet answered.
-    pub awaiting: Vec<Command>,
+    pub awaiting: Vec<Instruction>,
+    /// The number of commands sent.
+    pub sent: u64,
     /// A change by hand has been sent from this node; its child is to be shown.
     pub expecting: Option<CandidateId>,
     /// Profiles saved.
@@ -189,6 +191,7 @@ impl Model {
             forecast: None,
             toasts: Toasts::default(),
             awaiting: Vec::new(),
+            sent: 0,
             expecting: None,
             saved: Vec::new(),
             outcome: None,
@@ -227,22 +230,16 @@ impl Model {
         std::mem::take(&mut self.effects)
     }
 
-    /// Forgets the search, to hear of it from its first event again. What a person arranged stays.
+    /// Resets the search, to fold its events in from the first one again. What the user arranged
+    /// stays.
     pub fn restart(&mut self) {
-        let fresh = Model::new(
-            self.run.clone(),
-            self.theme.clone(),
-            self.keymap.clone(),
-            self.zone.clone(),
-            self.size,
-        );
-        self.tree = fresh.tree;
+        self.tree = Tree::default();
         self.told = 0;
-        self.activity = fresh.activity;
-        self.allocation = fresh.allocation;
-        self.gate = fresh.gate;
-        self.front = fresh.front;
-        self.log = fresh.log;
+        self.activity = Activity::default();
+        self.allocation = AllocationPane::default();
+        self.gate = GatePane::default();
+        self.front = FrontPane::default();
+        self.log = LogPane::default();
         self.overlay = None;
         self.edit = None;
         self.awaiting.clear();
@@ -253,7 +250,7 @@ impl Model {
         self.nodes.selected = nodes.selected;
     }
 
-    /// What the run does, in a word.
+    /// The state of the run.
     pub fn status(&self) -> Status {
         match &self.replay {
             Some(_) if self.tree.finished.is_some() => Status::Finished,
@@ -263,8 +260,8 @@ impl Model {
         }
     }
 
-    /// Time spent searching. Of a journal, from its first entry to the one shown, which is no more than the run spent: it
-    /// may have been interrupted.
+    /// Time spent searching. Of a journal, from its first entry to the one shown, which is no more
+    /// than the run spent: it may have been interrupted.
     pub fn elapsed(&self) -> Duration {
         let spent = self.activity.elapsed(self.clock);
         match &self.replay {
@@ -296,7 +293,8 @@ impl Model {
         (other.id != shown.id).then_some(other)
     }
 
-    /// What was seen of the node that is shown: the float network's potentials and its own, or why nothing.
+    /// What was seen of the node that is shown: the float network's potentials and its own, or why
+    /// nothing.
     pub fn potentials(&self) -> Option<&Result<Box<(Potentials, Potentials)>, String>> {
         let node = self.shown()?;
         let seen = self.seen.iter().rev();

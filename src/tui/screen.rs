@@ -1,4 +1,4 @@
-//! What the loop draws on.
+//! The trait of a screen.
 
 use std::io;
 

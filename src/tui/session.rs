@@ -1,4 +1,4 @@
-//! What the caller gives the interface and what it gets back.
+//! The session: what the caller gives the interface and gets back.
 
 use std::path::PathBuf;
 
@@ -12,8 +12,8 @@ use crate::quant::Allocation;
 use crate::run::{Probe, Update};
 use crate::search::{Instruction, Tree};
 
-/// Saves an allocation under a name, with the pins now in force; the last argument is true when the person agreed to
-/// overwrite.
+/// Saves an allocation under a name, with the pins now in force; the last argument is true when the
+/// person agreed to overwrite.
 pub type Save = Box<dyn FnMut(&str, &Allocation, Rules<'_>, bool) -> Result<PathBuf, SaveError>>;
 
 /// What is in force when an allocation is saved.
@@ -55,7 +55,7 @@ pub struct Session {
     pub probe: Option<Probe>,
     /// True for a run of another program, which cannot be steered from here.
     pub watching: bool,
-    /// A person's own keys and colours.
+    /// The user's own keys and colours.
     pub config: Config,
     /// Signals to this process.
     pub signals: Receiver<Signal>,

@@ -1,5 +1,5 @@
-//! The start screen: continue a run, look at one, or set up a new search. It only asks; whoever called it does what was
-//! chosen.
+//! The start screen: continue a run, look at one, or set up a new search. It only asks; whoever
+//! called it does what was chosen.
 
 mod form;
 mod view;
@@ -16,19 +16,19 @@ use super::model::{Model, RunInfo, Scroll};
 use super::terminal::{Input, PanicGuard, Tty};
 use super::theme::Theme;
 use super::{Action, Screen, Signal};
-pub use form::{Field, Form, Values};
+pub use form::{Form, Values};
 pub use view::view;
 
 /// A run that can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunEntry {
-    /// Its folder.
+    /// The folder.
     pub folder: PathBuf,
-    /// Its id.
+    /// The id.
     pub id: String,
     /// `running`, `unfinished`, `finished`, or why it cannot be read.
     pub condition: String,
-    /// Its result so far, in a few words.
+    /// The result so far, in a few words.
     pub result: String,
     /// True when another program has it open: it can be watched only.
     pub is_open: bool,
@@ -37,7 +37,7 @@ pub struct RunEntry {
 /// A profile that can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfileEntry {
-    /// Its name.
+    /// The name.
     pub name: String,
     /// Where it comes from, and what there is to say of it.
     pub about: String,
@@ -68,7 +68,7 @@ pub trait Profiles {
     /// # Errors
     /// Why it cannot be used.
     fn values(&self, profile: &str) -> Result<Values, String>;
-    /// Whether a profile can be used with what a person set.
+    /// Checks whether a profile can be used with what the user set.
     ///
     /// # Errors
     /// Why not.
@@ -94,7 +94,7 @@ pub struct StartModel {
 }
 
 impl StartModel {
-    /// Nothing is chosen yet.
+    /// A start screen on which nothing is chosen yet.
     pub fn new(
         runs: Vec<RunEntry>,
         profiles: Vec<ProfileEntry>,

@@ -31,8 +31,8 @@ use super::view::view;
 
 /// The terminal of this process, in its alternate screen until dropped.
 pub struct Tty {
-    /// Never dropped: ratatui would print to standard error where the cursor cannot be shown, and that panics when the
-    /// terminal is gone. The cursor is shown by [`leave`].
+    /// Never dropped: ratatui would print to standard error where the cursor cannot be shown, and
+    /// that panics when the terminal is gone. The cursor is shown by [`leave`].
     terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<File>>>>,
 }
 
@@ -87,8 +87,8 @@ impl Screen for Tty {
         self.terminal.backend_mut().flush()
     }
 
-    /// Not [`Terminal::clear`], which asks the terminal where its cursor is: over a slow line, or where standard output is
-    /// set aside, no answer comes.
+    /// Not [`Terminal::clear`], which asks the terminal where its cursor is: over a slow line, or
+    /// where standard output is set aside, no answer comes.
     fn clear(&mut self) -> io::Result<()> {
         execute!(self.terminal.backend_mut(), Clear(ClearType::All))?;
         // What was drawn is forgotten: both buffers are blank then.
@@ -142,7 +142,8 @@ fn leave() {
     let _ = io::stderr().write_all(&said);
 }
 
-/// Terminal events from a thread of their own, so that a key is taken at once however busy the processor is.
+/// Terminal events from a thread of their own, so that a key is taken at once however busy the
+/// processor is.
 pub struct Input {
     /// The events; closed when the terminal gives no more.
     pub events: Receiver<Event>,
@@ -178,7 +179,8 @@ impl Input {
 impl Drop for Input {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // No longer than a few waits: crossterm never comes back from reading a terminal that has gone away.
+        // No longer than a few waits: crossterm never comes back from reading a terminal that has
+        // gone away.
         let _ = self.ended.recv_timeout(4 * WAIT);
     }
 }
@@ -201,8 +203,9 @@ fn read(send: &Sender<Event>, stop: &AtomicBool) {
 
 type Hook = dyn Fn(&PanicHookInfo<'_>) + Send + Sync;
 
-/// What a panic does while the terminal is taken over: in this thread it gives the terminal back before the message
-/// is printed; in any other it prints nothing (the screen would be smeared) and sends the message here.
+/// What a panic does while the terminal is taken over: in this thread it gives the terminal back
+/// before the message is printed; in any other it prints nothing (the screen would be smeared) and
+/// sends the message here.
 pub struct PanicGuard {
     /// Messages of panics in other threads.
     pub messages: Receiver<String>,

@@ -10,8 +10,8 @@ pub fn width(text: &str) -> usize {
     Span::raw(text).width()
 }
 
-/// The text in at most `columns` columns; what does not fit is cut from its middle, because the names of layers
-/// tell themselves apart at both ends.
+/// The text in at most `columns` columns; what does not fit is cut from its middle, because the
+/// names of layers tell themselves apart at both ends.
 pub fn fit(text: &str, columns: usize, ellipsis: &str) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -38,7 +38,7 @@ pub fn cut(text: &str, columns: usize, ellipsis: &str) -> String {
     take(text.chars(), room).0 + ellipsis
 }
 
-/// As many characters as fit, and the columns they take.
+/// The characters that fit, and the columns they take.
 fn take(chars: impl Iterator<Item = char>, columns: usize) -> (String, usize) {
     let (mut text, mut used) = (String::new(), 0);
     for c in chars {
@@ -62,7 +62,8 @@ pub fn pad(text: &str, columns: usize, left: bool) -> String {
     }
 }
 
-/// Breaks a text into lines of at most `columns` columns, at blanks where possible; line breaks and indentation stay.
+/// Breaks a text into lines of at most `columns` columns, at blanks where possible; line breaks and
+/// indentation stay.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = Vec::new();

@@ -1,5 +1,5 @@
-//! Colours and symbols, as data. A colour is never the only signal: every state has a symbol and a word, every
-//! selection a mark or reversed text.
+//! Colours and symbols, as data. A colour is never the only signal: every state has a symbol and a
+//! word, every selection a mark or reversed text.
 
 mod palette;
 mod symbols;
@@ -28,30 +28,35 @@ pub enum ThemeName {
     None,
 }
 
+type MakePalette = fn() -> Palette;
+
 impl ThemeName {
-    const ALL: [ThemeName; 5] = [
-        ThemeName::Terminal,
-        ThemeName::Dark,
-        ThemeName::Light,
-        ThemeName::HighContrast,
-        ThemeName::None,
+    /// All themes: name in files, and colours.
+    const ALL: [(ThemeName, &str, MakePalette); 5] = [
+        (ThemeName::Terminal, "terminal", Palette::colour),
+        (ThemeName::Dark, "dark", Palette::dark),
+        (ThemeName::Light, "light", Palette::light),
+        (
+            ThemeName::HighContrast,
+            "high-contrast",
+            Palette::high_contrast,
+        ),
+        (ThemeName::None, "none", Palette::monochrome),
     ];
 
-    /// As in files.
+    fn index(self) -> usize {
+        let at = Self::ALL.iter().position(|(name, ..)| *name == self);
+        at.unwrap_or(0)
+    }
+
+    /// The name in files.
     pub fn text(self) -> &'static str {
-        match self {
-            ThemeName::Terminal => "terminal",
-            ThemeName::Dark => "dark",
-            ThemeName::Light => "light",
-            ThemeName::HighContrast => "high-contrast",
-            ThemeName::None => "none",
-        }
+        Self::ALL[self.index()].1
     }
 
     /// The next one; after the last the first.
     pub fn next(self) -> Self {
-        let at = Self::ALL.iter().position(|n| *n == self).unwrap_or(0);
-        Self::ALL[(at + 1) % Self::ALL.len()]
+        Self::ALL[(self.index() + 1) % Self::ALL.len()].0
     }
 }
 
@@ -89,13 +94,7 @@ impl Theme {
     /// Takes other colours.
     pub fn set(&mut self, name: ThemeName) {
         self.name = name;
-        self.palette = match name {
-            ThemeName::Terminal => Palette::colour(),
-            ThemeName::Dark => Palette::dark(),
-            ThemeName::Light => Palette::light(),
-            ThemeName::HighContrast => Palette::high_contrast(),
-            ThemeName::None => Palette::monochrome(),
-        };
+        self.palette = ThemeName::ALL[name.index()].2();
     }
 
     /// The theme of a configuration in an environment. `NO_COLOR` and a dumb terminal have the last
@@ -124,8 +123,8 @@ impl Theme {
         theme
     }
 
-    /// What the environment asks for: `NO_COLOR` (no colours), `TERM=dumb` or a locale that is not UTF-8
-    /// (ASCII). An unset locale counts as UTF-8, as in most containers.
+    /// What the environment asks for: `NO_COLOR` (no colours), `TERM=dumb` or a locale that is not
+    /// UTF-8 (ASCII). An unset locale counts as UTF-8, as in most containers.
     pub fn from_environment(get: impl Fn(&str) -> Option<String>) -> Self {
         let get = |name: &str| get(name).filter(|value| !value.is_empty());
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(&get);
@@ -134,27 +133,18 @@ impl Theme {
             name.contains("utf-8") || name.contains("utf8")
         });
         let dumb = get("TERM").is_some_and(|term| term == "dumb");
-        let plain = get("NO_COLOR").is_some() || dumb;
-        Theme {
-            name: if plain {
-                ThemeName::None
-            } else {
-                ThemeName::Terminal
-            },
-            symbols: if utf8 && !dumb {
-                Symbols::unicode()
-            } else {
-                Symbols::ascii()
-            },
-            palette: if plain {
-                Palette::monochrome()
-            } else {
-                Palette::colour()
-            },
+        let mut theme = Theme::colour();
+        if get("NO_COLOR").is_some() || dumb {
+            theme.set(ThemeName::None);
         }
+        if !utf8 || dumb {
+            theme.symbols = Symbols::ascii();
+        }
+        theme
     }
 
-    /// The style of a bit-width: the more bits, the hotter. Red is for what is hardly quantized at all.
+    /// The style of a bit-width: the more bits, the hotter. Red is for what is hardly quantized at
+    /// all.
     pub fn heat(&self, bits: f64) -> Style {
         let at = [3.5, 5.5, 8.5]
             .iter()
@@ -168,11 +158,11 @@ impl Theme {
         let (s, p) = (&self.symbols, &self.palette);
         match state {
             State::Proposed => (s.proposed, "proposed", p.dim),
-            State::Measured => (s.measured, "measured", p.text),
-            State::HeldBack => (s.held_back, "held back", p.warn),
+            State::Measured => (s.drift_only, "drift only", p.text),
+            State::HeldBack => (s.rejected, "rejected", p.warn),
             State::Failed => (s.failed, "failed", p.bad),
             State::Passed => (s.passed, "passed", p.good),
-            State::Refuted => (s.refuted, "refuted", p.bad),
+            State::Refuted => (s.failed_confirmation, "failed conf.", p.bad),
             State::Confirmed => (s.confirmed, "confirmed", p.good),
         }
     }

@@ -1,4 +1,5 @@
-//! The update: actions to changes of the model and effects. Pure: no terminal, no channel, no clock.
+//! The update: actions to changes of the model and effects. Pure: no terminal, no channel, no
+//! clock.
 
 mod commands;
 mod edit;

@@ -16,12 +16,12 @@ use super::model::Model;
 use super::{panes, text};
 
 pub use footer::hints_line;
-pub use overlay::input_line;
 
 /// Draws everything.
 pub fn view(model: &Model, frame: &mut Frame) {
     let area = frame.area();
-    // Between a resize and its event the model may remember another size; never draw outside the frame.
+    // Between a resize and its event the model may remember another size; never draw outside the
+    // frame.
     let layout = Layout::of(model).filter(|_| (area.width, area.height) == model.size);
     let Some(layout) = layout else {
         too_small(model, frame, area);
@@ -60,7 +60,7 @@ pub fn ground(model: &Model, frame: &mut Frame) {
 fn too_small(model: &Model, frame: &mut Frame, area: Rect) {
     let (columns, rows) = MIN_SIZE;
     let message = format!(
-        "This terminal is {}x{}.\naq4svit needs {columns}x{rows}.\nPlease enlarge it.\nThe search goes on meanwhile.",
+        "This terminal is {}x{}.\naq4svit needs {columns}x{rows}.\nPlease enlarge it.\nThe search continues.",
         area.width, area.height
     );
     let lines = text::wrap(&message, usize::from(area.width.saturating_sub(2)));

@@ -3,6 +3,7 @@
 
 mod plan;
 
+use plan::Plan::{Companion, One};
 pub use plan::{Border, MOST_BORDERS, Plan};
 use plan::{columns, rows};
 
@@ -87,10 +88,10 @@ pub struct Arrangement {
     /// The panes in the order of the tab key.
     pub order: &'static [Pane],
     /// The division of the screen.
-    pub plan: Plan,
+    pub plan: Plan<Pane>,
 }
 
-const fn from(columns: u16, rows: u16, order: &'static [Pane], plan: Plan) -> Arrangement {
+const fn from(columns: u16, rows: u16, order: &'static [Pane], plan: Plan<Pane>) -> Arrangement {
     Arrangement {
         from: (columns, rows),
         order,
@@ -101,7 +102,6 @@ const fn from(columns: u16, rows: u16, order: &'static [Pane], plan: Plan) -> Ar
 use Pane::{
     Allocation, Details, Facts, Front, Gate, Log, Points, Potentials, Scatter, Sites, Tree,
 };
-use Plan::{Companion, One};
 
 /// The least columns and rows of a terminal with boxes around panes and labels in the header.
 pub const LARGE: (u16, u16) = (110, 32);
@@ -155,7 +155,7 @@ const VIEWS: &[Row] = &[
     },
     Row {
         view: View::Gate, name: "Gate", key: &["3"],
-        help: "gate: drift against measured drop, and every decision",
+        help: "gate: drift against measured drop, and all decisions",
         panes: GATE,
         layouts: &[
             from(120, 0, GATE, columns(0, 52, &[One(Scatter), One(Gate)])),
@@ -173,7 +173,7 @@ const VIEWS: &[Row] = &[
     },
     Row {
         view: View::Membranes, name: "Membranes", key: &["5"],
-        help: "membranes: where potentials moved, and how",
+        help: "membranes: drift by site, and the potentials",
         panes: MEMBRANES,
         layouts: &[
             from(120, 0, MEMBRANES, columns(0, 50, &[One(Sites), One(Potentials)])),
@@ -182,7 +182,7 @@ const VIEWS: &[Row] = &[
     },
     Row {
         view: View::Run, name: "Run", key: &["6"],
-        help: "run: work, time, log",
+        help: "run: workers, work, time, log",
         panes: RUN,
         layouts: &[
             from(120, 0, RUN, columns(0, 50, &[One(Facts), One(Log)])),

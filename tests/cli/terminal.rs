@@ -200,7 +200,7 @@ fn views_commands_and_potentials_of_the_real_network() {
     terminal.see("[4 Front]").see("on the front");
     terminal
         .press("6")
-        .see("does")
+        .see("task")
         .press("o")
         .see("screens/run-1");
     assert!(demo.path("run").join("screens/run-1.svg").is_file());

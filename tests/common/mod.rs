@@ -1,8 +1,10 @@
 //! What several modules share.
 
 pub mod alone;
-// The commands that evaluate are tested with libtorch only.
-#[cfg_attr(not(feature = "torch"), allow(dead_code))]
+#[cfg_attr(
+    not(feature = "torch"),
+    allow(dead_code, reason = "used where commands evaluate")
+)]
 pub mod demo;
 pub mod driver;
 pub mod landscape;

@@ -1,5 +1,4 @@
 //! A program in a pseudo terminal: keys in, screen out, and how it leaves the terminal.
-#![allow(dead_code)]
 
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};

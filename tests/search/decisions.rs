@@ -391,7 +391,7 @@ fn the_lowest_width_is_tried_first() {
 fn a_start_that_fails_falls_back_to_the_largest_width() {
     let mut settings = settings();
     settings.start = Some(Allocation::uniform(LAYERS, width(2)));
-    let (engine, _) = finished(settings.clone(), 4);
+    let (engine, _) = finished(settings, 4);
     let second = &engine.tree().candidates[1];
     assert_eq!(second.allocation, Allocation::uniform(LAYERS, width(8)));
     assert!(engine.tree().incumbent.is_some());

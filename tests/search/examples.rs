@@ -1,10 +1,10 @@
 //! The examples run: what is defined outside the crate searches like the crate's own.
 
 #[path = "../../examples/own_evaluator.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "its main")]
 mod own_evaluator;
 #[path = "../../examples/own_strategy.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "its main")]
 mod own_strategy;
 
 use aq4svit::search::State;

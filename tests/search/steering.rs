@@ -693,7 +693,7 @@ fn a_constraint_that_says_nothing_new_or_nothing_possible_is_refused() {
 }
 
 fn commands() -> impl Generator<Value = Command> {
-    let candidate = (0u32..40).prop_map(aq4svit::search::CandidateId);
+    let candidate = (0u32..40).prop_map(CandidateId);
     let bits = prop::sample::select(vec![2u8, 3, 4, 5, 6, 8]).prop_map(width);
     let group = prop_oneof![
         Just(Group::Network),

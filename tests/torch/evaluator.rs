@@ -31,7 +31,7 @@ fn demo() -> &'static (Model, Arc<Splits>) {
             ..profile.data.clone().unwrap()
         };
         let model = Model {
-            graph: Graph::clone(&profile.graph()),
+            graph: profile.graph().as_ref().clone(),
             weights: checkpoint::builtin("qkformer-fashion-mnist").unwrap(),
             scheme: Scheme::default(),
         };

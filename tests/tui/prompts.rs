@@ -3,11 +3,11 @@
 use aq4svit::profile::{AccuracyDrop, ConstraintChange, Pin, Strategy};
 use aq4svit::quant::BitWidth;
 use aq4svit::search::{Command, State};
+use aq4svit::tui::Action;
 use aq4svit::tui::model::{Overlay, Pane, View};
-use aq4svit::tui::{Action, Effect};
 
 use super::screens::screen;
-use super::story::Play;
+use super::story::{Play, sent};
 
 fn typed(play: &mut Play, text: &str) {
     play.act(Action::EraseLine);
@@ -30,7 +30,7 @@ fn limits_are_checked_as_they_are_typed_and_taken_back() {
         play.act(Action::Limits);
         insta::assert_snapshot!(format!("limits_{}x{}", size.0, size.1), screen(&play));
         typed(&mut play, "1.0 points");
-        assert!(screen(&play).contains("! accuracy drop: write points such as 1.0"));
+        assert!(screen(&play).contains("! accuracy drop: write percentage points such as 1.0"));
         assert_eq!(play.act(Action::Submit), [], "what is wrong is not sent");
         assert!(play.model.overlay.is_some());
         typed(&mut play, "0.1");
@@ -45,11 +45,11 @@ fn limits_are_checked_as_they_are_typed_and_taken_back() {
             ..ConstraintChange::default()
         };
         let effects = play.act(Action::Submit);
-        assert_eq!(effects, [Effect::Send(Command::Constrain { change })]);
+        assert_eq!(sent(&effects), [Command::Constrain { change }]);
         assert!(play.model.overlay.is_none());
         assert_eq!(play.model.tree.constraint, change.of(before));
         assert_ne!(play.model.tree.incumbent, incumbent, "it misses 0.1 points");
-        assert_eq!(play.act(Action::Undo), [Effect::Send(Command::Undo)]);
+        assert_eq!(sent(&play.act(Action::Undo)), [Command::Undo]);
         assert_eq!(play.model.tree.constraint, before);
         assert_eq!(play.model.tree.incumbent, incumbent);
         // Nothing typed, nothing sent.
@@ -63,7 +63,7 @@ fn limits_are_checked_as_they_are_typed_and_taken_back() {
 fn every_command_can_be_taken_back_by_a_key() {
     let mut play = Play::new((160, 48));
     play.jobs(40);
-    assert_eq!(play.act(Action::Undo), [Effect::Send(Command::Undo)]);
+    assert_eq!(sent(&play.act(Action::Undo)), [Command::Undo]);
     assert!(toast(&play).contains("undo"), "refused: {}", toast(&play));
     play.act(Action::Bottom);
     play.act(Action::Prune);
@@ -94,13 +94,13 @@ fn a_pin_by_pattern_says_what_it_holds() {
         screen(&play)
     );
     typed(&mut play, "four");
-    assert!(screen(&play).contains("! widths: write 8, or 4-8"));
+    assert!(screen(&play).contains("! bit-widths: write 8, or 4-8"));
     typed(&mut play, "4-8");
     insta::assert_snapshot!("pin_by_pattern", screen(&play));
     let width = |bits| BitWidth::new(bits).unwrap();
     let pin = Pin::range("stage3.*", width(4), width(8));
     let effects = play.act(Action::Submit);
-    assert_eq!(effects, [Effect::Send(Command::Pin { pin: pin.clone() })]);
+    assert_eq!(sent(&effects), [Command::Pin { pin: pin.clone() }]);
     assert_eq!(play.model.tree.pins, [pin]);
     // The same prompt takes it back.
     play.act(Action::PinPattern);
@@ -110,8 +110,8 @@ fn a_pin_by_pattern_says_what_it_holds() {
     typed(&mut play, "any");
     let pattern = String::from("stage3.*");
     assert_eq!(
-        play.act(Action::Submit),
-        [Effect::Send(Command::Unpin { pattern })]
+        sent(&play.act(Action::Submit)),
+        [Command::Unpin { pattern }]
     );
     assert!(play.model.tree.pins.is_empty());
 }
@@ -163,10 +163,10 @@ fn every_command_of_the_search_has_an_entry_or_a_key() {
         let mut effects = play.act(Action::Submit);
         if expected == Command::TimeUp {
             assert_eq!(effects, [], "it ends the search: asked first");
-            assert!(screen(&play).contains("End as if the time were over"));
+            assert!(screen(&play).contains("End as if the time limit were reached"));
             effects = play.act(Action::Submit);
         }
-        assert_eq!(effects, [Effect::Send(expected)]);
+        assert_eq!(sent(&effects), [expected]);
     }
     let tree = &play.model.tree;
     assert!(

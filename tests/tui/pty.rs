@@ -1,5 +1,5 @@
-//! The interface in a real (pseudo) terminal: what it shows, and that the terminal is as before however it ends.
-//! The child is this very test program, running [`super::watch`].
+//! The interface in a real (pseudo) terminal: what it shows, and that the terminal is as before
+//! however it ends. The child is this very test program, running [`super::watch`].
 
 use crate::common::terminal::Terminal;
 use portable_pty::CommandBuilder;

@@ -7,20 +7,12 @@ use aq4svit::search::{CandidateId, Command, Event, Group, Origin, State};
 use aq4svit::tui::model::{Confirm, Fold, Overlay, Pane, Status, ToastKind, View};
 use aq4svit::tui::{Action, Effect, Outcome, SaveError, Signal, update};
 
-use super::story::Play;
+use super::story::{Play, sent};
 
 const SIZE: (u16, u16) = (160, 48);
 
 fn bits(bits: u8) -> BitWidth {
     BitWidth::new(bits).unwrap()
-}
-
-fn commands(effects: &[Effect]) -> Vec<Command> {
-    let command = |e: &Effect| match e {
-        Effect::Send(command) => Some(command.clone()),
-        _ => None,
-    };
-    effects.iter().filter_map(command).collect()
 }
 
 /// Puts the cursor of the allocation on a group.
@@ -49,10 +41,9 @@ fn a_pause_is_shown_only_when_it_is_true() {
     assert_eq!(play.model.status(), Status::Running);
     play.jobs(20);
     let effects = update(&mut play.model, Action::Pause);
-    assert_eq!(commands(&effects), [Command::Pause]);
+    assert_eq!(sent(&effects), [Command::Pause]);
     assert_eq!(play.model.status(), Status::Pausing, "asked, not answered");
-    let answer = play.story.command(Command::Pause);
-    play.tell(answer);
+    play.answer(&effects);
     assert_eq!(
         play.model.status(),
         Status::Pausing,
@@ -62,10 +53,9 @@ fn a_pause_is_shown_only_when_it_is_true() {
     assert_eq!(play.model.status(), Status::Paused);
     assert_eq!(last_toast(&play), "paused");
     let effects = update(&mut play.model, Action::Pause);
-    assert_eq!(commands(&effects), [Command::Resume]);
+    assert_eq!(sent(&effects), [Command::Resume]);
     assert_eq!(play.model.status(), Status::Resuming);
-    let answer = play.story.command(Command::Resume);
-    play.tell(answer);
+    play.answer(&effects);
     assert_eq!(play.model.status(), Status::Running);
 }
 
@@ -81,13 +71,26 @@ fn commands_of_others_are_logged_without_a_message() {
 }
 
 #[test]
+fn an_equal_command_of_another_is_not_taken_for_ones_own() {
+    let mut play = Play::new(SIZE);
+    play.jobs(10);
+    let effects = update(&mut play.model, Action::Pause);
+    let answer = play.story.command(Command::Pause);
+    play.tell(answer);
+    assert!(play.model.toasts.is_empty(), "the other's answer");
+    assert_eq!(play.model.awaiting.len(), 1);
+    play.answer(&effects);
+    assert!(play.model.awaiting.is_empty());
+}
+
+#[test]
 fn a_branch_is_pruned_and_resumed() {
     let mut play = Play::new(SIZE);
     play.jobs(40);
     play.act(Action::Bottom);
     let id = play.model.nodes.selected.unwrap();
     assert_eq!(
-        commands(&play.act(Action::Prune)),
+        sent(&play.act(Action::Prune)),
         [Command::Prune { candidate: id }]
     );
     assert!(play.model.tree.get(id).unwrap().pruned);
@@ -96,9 +99,9 @@ fn a_branch_is_pruned_and_resumed() {
         Some(id),
         "who prunes stays there"
     );
-    assert_eq!(commands(&play.act(Action::Prune)), []);
+    assert_eq!(sent(&play.act(Action::Prune)), []);
     assert_eq!(last_toast(&play), format!("{id} is pruned already"));
-    let resumed = commands(&play.act(Action::ResumeBranch));
+    let resumed = sent(&play.act(Action::ResumeBranch));
     assert_eq!(resumed, [Command::ResumeBranch { candidate: id }]);
     assert!(!play.model.tree.get(id).unwrap().pruned);
 }
@@ -140,7 +143,7 @@ fn bits_are_changed_with_a_preview_and_judged_at_once() {
         parent.id,
         "the node stays while it is changed"
     );
-    let sent = commands(&play.act(Action::Submit));
+    let sent = sent(&play.act(Action::Submit));
     let change = edit.moves[0].clone();
     assert_eq!(
         sent,
@@ -173,7 +176,7 @@ fn a_width_outside_the_menu_or_without_effect_is_not_sent() {
     assert_eq!(play.act(Action::Submit), []);
     assert_eq!(
         last_toast(&play),
-        "nothing would change: choose another width"
+        "nothing would change: choose another bit-width"
     );
     play.act(Action::Width(7));
     assert_eq!(last_toast(&play), "7 bits are not in this search's menu");
@@ -249,7 +252,7 @@ fn layers_of_different_widths_are_pinned_each_at_its_own() {
     play.act(Action::LowerBits);
     play.act(Action::Submit);
     choose(&mut play, &Group::Block("stage1.0".into()));
-    let sent = commands(&update(&mut play.model, Action::Pin));
+    let sent = sent(&update(&mut play.model, Action::Pin));
     assert_eq!(sent.len(), 5);
     let lowered = Pin::fixed("stage1.0.mlp.mlp1_conv", bits(6));
     assert!(sent.contains(&Command::Pin { pin: lowered }));
@@ -365,7 +368,7 @@ fn a_finished_search_is_left_without_a_question_and_takes_no_commands() {
         Action::LowerBits,
         Action::Stop,
     ] {
-        assert_eq!(commands(&play.act(action)), []);
+        assert_eq!(sent(&play.act(action)), []);
     }
     assert!(play.model.edit.is_none());
     play.act(Action::Quit);
@@ -385,7 +388,7 @@ fn the_search_can_be_ended_after_a_question() {
         Some(Overlay::Confirm(Confirm::Stop))
     ));
     let effects = update(&mut play.model, Action::Submit);
-    assert_eq!(commands(&effects), [Command::Stop]);
+    assert_eq!(sent(&effects), [Command::Stop]);
     assert_eq!(play.model.status(), Status::Stopping);
 }
 

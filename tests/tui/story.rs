@@ -1,4 +1,5 @@
-//! A search as the interface sees it: the real engine, a synthetic evaluator, no threads and no clock.
+//! A search as the interface sees it: the real engine, a synthetic evaluator, no threads and no
+//! clock.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use aq4svit::journal::Entry;
 use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, SearchConfig};
 use aq4svit::quant::{Affine, BitWidth, MemoryModel};
 use aq4svit::run::{Totals, Update};
-use aq4svit::search::{Engine, Event, Instruction, Settings, Space};
+use aq4svit::search::{Command, Engine, Event, Instruction, Settings, Space};
 use aq4svit::tui::keymap::Keymap;
 use aq4svit::tui::model::{Model, RunInfo};
 use aq4svit::tui::theme::Theme;
@@ -162,6 +163,15 @@ impl Story {
     }
 }
 
+/// The commands among effects.
+pub fn sent(effects: &[Effect]) -> Vec<Command> {
+    let command = |e: &Effect| match e {
+        Effect::Send(sent) => Some(sent.command.clone()),
+        _ => None,
+    };
+    effects.iter().filter_map(command).collect()
+}
+
 pub fn model(theme: Theme, size: (u16, u16)) -> Model {
     let run = RunInfo {
         id: "2026-05-04-demo".into(),
@@ -240,16 +250,21 @@ impl Play {
         others
     }
 
-    /// Acts, and lets the search answer the commands that come of it.
-    pub fn act(&mut self, action: Action) -> Vec<Effect> {
-        let effects = update(&mut self.model, action);
-        let effects = self.forecast(effects);
-        for effect in &effects {
+    /// Lets the search answer the commands among effects.
+    pub fn answer(&mut self, effects: &[Effect]) {
+        for effect in effects {
             if let Effect::Send(command) = effect {
                 let answer = self.story.command(command.clone());
                 self.tell(answer);
             }
         }
+    }
+
+    /// Acts, and lets the search answer the commands that come of it.
+    pub fn act(&mut self, action: Action) -> Vec<Effect> {
+        let effects = update(&mut self.model, action);
+        let effects = self.forecast(effects);
+        self.answer(&effects);
         effects
     }
 }

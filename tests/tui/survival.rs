@@ -45,7 +45,7 @@ fn key() -> impl Strategy<Value = Step> {
 }
 
 fn bound() -> impl Strategy<Value = Step> {
-    proptest::sample::select(bindings()).prop_map(|b| Step::Act(b.action.clone()))
+    proptest::sample::select(bindings()).prop_map(|b| Step::Act(b.action))
 }
 
 fn outside() -> impl Strategy<Value = Step> {
@@ -67,7 +67,7 @@ fn outside() -> impl Strategy<Value = Step> {
         Just(Action::Disconnected),
         Just(Action::Signal(Signal::Interrupt)),
         "\\PC{0,200}".prop_map(Action::Panicked),
-        Just(Action::Undelivered(Command::Pause)),
+        Just(Action::Undelivered(Command::Pause.into())),
         Just(Action::Saved(Ok("/a/profile.toml".into()))),
         Just(Action::Saved(Err(SaveError::Exists("/a".into())))),
         "\\PC{0,200}".prop_map(|e| Action::Saved(Err(SaveError::Other(e)))),
@@ -85,7 +85,6 @@ fn outside() -> impl Strategy<Value = Step> {
                 layer_forwards_plain: 7,
                 images: 1,
                 seconds,
-                ..Totals::default()
             };
             Action::Updates(vec![Update::Totals(totals)])
         }),

@@ -10,7 +10,7 @@ use aq4svit::tui::{Action, Effect};
 use ratatui::style::{Color, Modifier};
 
 use super::screens::screen;
-use super::story::{Play, demo_settings};
+use super::story::{Play, demo_settings, sent};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
@@ -159,9 +159,9 @@ fn many_layers_become_one_child() {
     play.act(Action::Cancel);
     assert!(play.model.edit.is_some(), "no: the changes are still there");
     let before = play.model.tree.candidates.len();
-    let effects = play.act(Action::Submit);
-    let [Effect::Send(Command::SetLayers { bits, .. })] = effects.as_slice() else {
-        panic!("{effects:?}");
+    let commands = sent(&play.act(Action::Submit));
+    let [Command::SetLayers { bits, .. }] = commands.as_slice() else {
+        panic!("{commands:?}");
     };
     assert!(bits.contains_key("head") && bits.len() > 2);
     let made = play.model.tree.get(CandidateId(before as u32)).unwrap();
@@ -403,17 +403,14 @@ fn commands_are_found_by_what_is_typed() {
         typed(&mut play, r#"","candidate":7}"#);
         assert!(screen(&play).contains("prune #7"));
         assert_eq!(
-            play.act(Action::Submit),
-            [Effect::Send(Command::Prune {
+            sent(&play.act(Action::Submit)),
+            [Command::Prune {
                 candidate: CandidateId(7)
-            })]
+            }]
         );
         play.act(Action::Commands);
         typed(&mut play, "paus");
-        assert!(matches!(
-            play.act(Action::Submit).as_slice(),
-            [Effect::Send(Command::Pause)]
-        ));
+        assert_eq!(sent(&play.act(Action::Submit)), [Command::Pause]);
     }
 }
 
@@ -611,10 +608,10 @@ fn potentials_are_looked_at_on_demand() {
     let mut play = Play::new((120, 40));
     play.jobs(40);
     play.act(Action::View(View::Membranes));
-    assert!(screen(&play).contains("Not looked at yet"));
+    assert!(screen(&play).contains("Not measured yet"));
     let node = play.model.shown().unwrap().allocation.clone();
     assert_eq!(play.act(Action::Probe), [Effect::Probe(node.clone())]);
-    assert!(screen(&play).contains("looking inside"));
+    assert!(screen(&play).contains("measuring"));
     assert_eq!(play.act(Action::Probe), [], "it is asked already");
     let sites = play.model.tree.settings.as_ref().unwrap().space.sites.len();
     let seen = |seen| {
@@ -633,7 +630,8 @@ fn potentials_are_looked_at_on_demand() {
         play.act(Action::Resize(size.0, size.1));
         insta::assert_snapshot!(format!("potentials_{}x{}", size.0, size.1), screen(&play));
     }
-    // Who has looked inside sees firing rates in the allocation too: 0.085 is the mean over the hill's time steps.
+    // Who has looked inside sees firing rates in the allocation too: 0.085 is the mean over the
+    // hill's time steps.
     play.act(Action::View(View::Allocation));
     play.act(Action::Resize(120, 40));
     let shown = screen(&play);
@@ -688,7 +686,7 @@ fn what_earlier_runs_had_answered_is_no_evaluation_of_this_one() {
     assert!(after.evaluations > 0 || after.drift_evaluations > 0);
     play.act(Action::View(View::Run));
     assert!(
-        screen(&play).contains("20 by earlier runs"),
+        screen(&play).contains("20 from earlier runs"),
         "{}",
         screen(&play)
     );

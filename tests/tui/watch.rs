@@ -1,4 +1,5 @@
-//! The interface in this terminal, on the synthetic landscape, for those who work on it (and for [`super::pty`]):
+//! The interface in this terminal, on the synthetic landscape, for those who work on it (and for
+//! [`super::pty`]):
 //! `cargo test --no-default-features --test all -- --ignored --nocapture tui::watch`.
 
 use std::path::PathBuf;

@@ -296,7 +296,7 @@ proptest! {
         constraint: None,
         };
         let Ok(saved) = save.text_for(Path::new(target)) else {
-            let fits = Profile { pins: pins.clone(), ..source.clone() }.bounds(&graph);
+            let fits = Profile { pins: pins.clone(), ..source }.bounds(&graph);
             prop_assert!(fits.is_err(), "{pins:?}");
             return Ok(());
         };

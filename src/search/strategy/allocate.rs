@@ -14,8 +14,7 @@ use super::drifts::GroupDrifts;
 use super::tries::Tries;
 use super::{Context, Step, Strategy};
 use crate::quant::Allocation;
-use crate::search::engine::Ask;
-use crate::search::judge::{Judged, Trial};
+use crate::search::step::{Ask, Judged, Trial};
 use crate::search::{CandidateId, Origin, State};
 
 /// Trades that fail one after the other before no more are tried, as a multiple of the number of

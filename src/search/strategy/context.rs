@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use crate::profile::Objective;
 use crate::quant::{Allocation, BitWidth, Domains};
 use crate::search::engine::Engine;
-use crate::search::judge::{Judged, Trial};
+use crate::search::step::{Judged, Trial};
 use crate::search::{
     Candidate, CandidateId, CloseReason, Event, Move, Origin, Settings, Space, Tree,
 };

@@ -8,8 +8,8 @@
 use super::Context;
 use crate::quant::Allocation;
 use crate::search::choices::{Choices, undominated};
-use crate::search::engine::Ask;
 use crate::search::knapsack::Choice;
+use crate::search::step::Ask;
 use crate::search::{CandidateId, Move, Origin};
 
 /// The single-group moves from an allocation, with the candidates that measure their drifts.

@@ -14,7 +14,7 @@ use crate::evaluate::Verdict;
 use crate::quant::Allocation;
 use crate::search::Origin;
 use crate::search::choices::{Choices, ascending, decoded};
-use crate::search::engine::Ask;
+use crate::search::step::Ask;
 
 /// All allocations, as codes in the order of their bytes.
 #[derive(Clone, Debug)]

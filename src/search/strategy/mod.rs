@@ -16,21 +16,8 @@ mod tries;
 pub use context::Context;
 
 use super::CandidateId;
-use super::engine::Ask;
+pub use super::step::Step;
 use crate::profile::{self, Objective, SearchConfig};
-
-/// What one step of a strategy came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// A question: the strategy is stepped again once its answer is folded into the tree.
-    Ask(Ask),
-    /// Something changed: step again.
-    Again,
-    /// Nothing to do until a command comes.
-    Wait,
-    /// Nothing is left to try.
-    Done,
-}
 
 /// The contract of a search strategy: a state machine that proposes candidates and has them judged.
 ///

@@ -11,7 +11,7 @@
 use super::tries::Tries;
 use super::{Context, Step, Strategy};
 use crate::quant::Allocation;
-use crate::search::judge::{Judged, Trial};
+use crate::search::step::{Judged, Trial};
 use crate::search::{CandidateId, Origin};
 
 /// Tries for one draw before the search counts as done: fewer than about one in so many

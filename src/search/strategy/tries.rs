@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use super::{Context, Step, Strategy};
 use crate::quant::Allocation;
-use crate::search::engine::Ask;
 use crate::search::predict::Costs;
+use crate::search::step::Ask;
 use crate::search::{CandidateId, Origin, State};
 
 /// Tries in a row that beat nothing before exchanges end, as a multiple of the number of groups.

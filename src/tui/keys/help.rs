@@ -6,7 +6,7 @@ use crate::tui::action::Action;
 /// A line of the help: keys that do the same thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HelpLine {
-    /// Its heading.
+    /// The heading.
     pub section: &'static str,
     /// The keys.
     pub keys: Vec<String>,
@@ -32,7 +32,7 @@ pub struct Hint {
 pub struct Available {
     /// What happens.
     pub action: Action,
-    /// Its keys.
+    /// The keys.
     pub keys: Vec<String>,
     /// What it does.
     pub help: &'static str,

@@ -7,7 +7,9 @@ use super::status::{Status, Task};
 use crate::evaluate::{Caches, Job, Progress};
 use crate::journal::Entry;
 use crate::run::Totals;
-use crate::search::{CandidateId, Command, Counters, Event, Group, Ledger, Request, Tree};
+use crate::search::{
+    CandidateId, Command, Counters, Event, Group, Instruction, Ledger, Request, Tree,
+};
 
 /// A running job.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,7 +49,7 @@ pub struct Activity {
     totals_at: Duration,
     /// When progress was last heard of.
     pub heard: Duration,
-    /// Bytes of this process in memory, where the system tells.
+    /// The bytes of this process in memory, where the system tells.
     pub resident: Option<u64>,
     /// Progress reports that the run could not tell in time. Events are never dropped.
     pub dropped: u64,
@@ -64,8 +66,8 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// What the run does, in a word.
-    pub fn status(&self, tree: &Tree, awaiting: &[Command]) -> Status {
+    /// The state of the run.
+    pub fn status(&self, tree: &Tree, awaiting: &[Instruction]) -> Status {
         if self.failed.is_some() {
             return Status::Failed;
         }
@@ -76,6 +78,7 @@ impl Activity {
         match awaiting
             .iter()
             .rev()
+            .map(|sent| &sent.command)
             .find(|c| matches!(c, Command::Pause | Command::Resume | Command::Stop))
         {
             Some(Command::Stop) => Status::Stopping,
@@ -115,8 +118,8 @@ impl Activity {
         self.totals_at = now;
     }
 
-    /// Time spent searching. Between two reports of the run the clock of the interface goes on, while something is
-    /// evaluated.
+    /// Time spent searching. Between two reports of the run the clock of the interface goes on,
+    /// while something is evaluated.
     pub fn elapsed(&self, now: Duration) -> Duration {
         let reported = Duration::try_from_secs_f64(self.totals.seconds).unwrap_or_default();
         let since = now.saturating_sub(self.totals_at);
@@ -166,9 +169,9 @@ impl Activity {
         self.timings.get(&task).copied().unwrap_or_default()
     }
 
-    /// Bounds on the time left, once enough jobs were timed to know what a step takes: of a search by levels, and of the
-    /// test split. No more than the steps of the open groups and of those of the levels to come can follow; the longer
-    /// these levels are, the wider the range.
+    /// Bounds on the time left, once enough jobs were timed to know what a step takes: of a search
+    /// by levels, and of the test split. No more than the steps of the open groups and of those of
+    /// the levels to come can follow; the longer these levels are, the wider the range.
     pub fn time_left(&self, tree: &Tree) -> Option<(Duration, Duration)> {
         if let Some(work) = self.work.filter(|w| w.task == Task::Test) {
             return self.test_left(&work, tree);
@@ -204,15 +207,16 @@ impl Activity {
         // The end of every level is confirmed on the whole split; the last one's always.
         let whole =
             screening * settings.search_images as f64 / settings.search.screen.max(1) as f64;
-        // At least: every open group fails at its next step, and the gate holds back every group of the levels to come.
+        // At least: every open group fails at its next step, and the gate holds back every group of
+        // the levels to come.
         let least = groups(&open) * screening + groups(&later) * drift + whole;
         let most = all as f64 * (drift + screening) + whole * (levels.len() - at) as f64;
         let least = Duration::try_from_secs_f64(least).ok()?;
         Some((least, Duration::try_from_secs_f64(most).ok()?))
     }
 
-    /// Of the test split: what is left of this job at its pace, and as much again for the other network where that is
-    /// still to come.
+    /// The bounds for the test split: what is left of this job at its pace, and as much again for
+    /// the other network where that is still to come.
     fn test_left(&self, work: &Work, tree: &Tree) -> Option<(Duration, Duration)> {
         let spent = self.heard.saturating_sub(work.since);
         let progress = work.progress.filter(|p| p.done > 0 && !spent.is_zero())?;

@@ -26,7 +26,7 @@ impl AllocationPane {
             ..AllocationPane::default()
         };
         pane.show();
-        // The first layer: what a person most likely came to change.
+        // The first layer: what the user most likely came to change.
         pane.scroll.cursor = pane
             .rows
             .iter()

@@ -126,7 +126,8 @@ impl Edit {
     }
 }
 
-/// An allocation after a change by hand: each layer gets the width nearest to the one wanted that its pins allow.
+/// An allocation after a change by hand: each layer gets the width nearest to the one wanted that
+/// its pins allow.
 fn applied(settings: &Settings, pins: &[Pin], from: &Allocation, change: &Move) -> Allocation {
     let Ok(domains) = settings.domains(pins) else {
         return from.clone();

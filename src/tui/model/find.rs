@@ -1,9 +1,9 @@
-//! Looking for a text in a pane.
+//! Finding a text in a pane.
 
-/// What was last looked for, and how often it was found.
+/// The text that was last searched for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Find {
-    /// The text; empty when nothing was looked for.
+    /// The text; empty before the first search.
     pub text: String,
 }
 
@@ -13,7 +13,8 @@ impl Find {
         !self.text.is_empty() && row.to_lowercase().contains(&self.text.to_lowercase())
     }
 
-    /// The first match at or after `from` (at or before it, going backward), going round at the ends.
+    /// The first match at or after `from` (at or before it, going backward), going round at the
+    /// ends.
     pub fn next(&self, rows: &[String], from: usize, backward: bool) -> Option<usize> {
         let len = rows.len();
         (0..len)

@@ -8,9 +8,9 @@ use crate::search::{Candidate, CandidateId, Tree};
 pub struct Point {
     /// The node.
     pub id: CandidateId,
-    /// Its memory.
+    /// The memory.
     pub bytes: u64,
-    /// Its accuracy drop in points, on the images it was judged by.
+    /// The accuracy drop in points, on the images it was judged by.
     pub drop: f64,
     /// True when no other node is at once as small and as accurate.
     pub best: bool,

@@ -39,11 +39,11 @@ impl Default for LogPane {
     }
 }
 
-const LEVELS: [Importance; 4] = [
-    Importance::Detail,
-    Importance::Decision,
-    Importance::Milestone,
-    Importance::Problem,
+const LEVELS: [(Importance, &str); 4] = [
+    (Importance::Detail, "all events"),
+    (Importance::Decision, "decisions only"),
+    (Importance::Milestone, "milestones only"),
+    (Importance::Problem, "problems only"),
 ];
 
 impl LogPane {
@@ -69,17 +69,12 @@ impl LogPane {
     }
     /// Shows lines from the next importance on; after the highest one, all.
     pub fn next_level(&mut self) {
-        self.least = LEVELS[(self.least as usize + 1) % LEVELS.len()];
+        self.least = LEVELS[(self.least as usize + 1) % LEVELS.len()].0;
         self.scroll.cursor = self.len().saturating_sub(1);
     }
     /// What is shown, in words.
     pub fn level(&self) -> &'static str {
-        match self.least {
-            Importance::Detail => "all events",
-            Importance::Decision => "decisions only",
-            Importance::Milestone => "milestones only",
-            Importance::Problem => "problems only",
-        }
+        LEVELS[self.least as usize].1
     }
     /// Number of lines shown.
     pub fn len(&self) -> usize {

@@ -1,4 +1,4 @@
-//! What lies over the panes and takes all keys.
+//! The dialogs over the panes, which take all keys.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use crate::quant::Allocation;
 use crate::search::CandidateId;
 use crate::tui::input::TextInput;
 
-/// What lies over the panes.
+/// A dialog over the panes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Overlay {
     /// The keys.
@@ -25,7 +25,7 @@ pub enum Overlay {
     Commands(CommandPrompt),
     /// A text to look for is asked for.
     Find(FindPrompt),
-    /// The run cannot go on.
+    /// Records that the run cannot continue.
     Failure {
         /// Why.
         message: String,
@@ -77,7 +77,7 @@ pub enum Confirm {
 pub struct SavePrompt {
     /// Which node is saved.
     pub candidate: CandidateId,
-    /// Its allocation.
+    /// The allocation.
     pub allocation: Allocation,
     /// The name so far.
     pub name: TextInput,

@@ -8,13 +8,14 @@ use crate::search::{Candidate, Group, Space};
 pub struct Part {
     /// The group that a change of this row changes.
     pub group: Group,
-    /// Its name as shown below what it belongs to.
+    /// The name as shown below what it belongs to.
     pub label: String,
     /// How deep it hangs.
     pub depth: usize,
     /// Indices of its layers.
     pub members: Vec<usize>,
-    /// Positions of its sites in a candidate's drifts; a layer has at most one: that of the neurons it feeds.
+    /// Positions of its sites in a candidate's drifts; a layer has at most one: that of the neurons
+    /// it feeds.
     pub sites: Vec<usize>,
     /// The part it belongs to.
     pub parent: Option<usize>,
@@ -39,7 +40,8 @@ impl Part {
     }
 }
 
-/// All parts of a network. A stage or block with the same layers as something finer has no row of its own.
+/// All parts of a network. A stage or block with the same layers as something finer has no row of
+/// its own.
 pub fn parts(space: &Space) -> Vec<Part> {
     let mut parts = vec![Part {
         group: Group::Network,
@@ -124,7 +126,8 @@ fn push(
     parts.len() - 1
 }
 
-/// Sites whose name starts with the block's; the logits for the last block, which no neuron follows.
+/// Sites whose name starts with the block's; the logits for the last block, which no neuron
+/// follows.
 fn block_sites(space: &Space, block: &Group) -> Vec<usize> {
     let prefix = format!("{block}.");
     let own: Vec<usize> = (0..space.sites.len())
@@ -141,8 +144,8 @@ fn block_sites(space: &Space, block: &Group) -> Vec<usize> {
     }
 }
 
-/// The neurons that a layer feeds: `mlp.mlp1_conv` feeds `mlp.mlp1_lif`, `attn.q_linear` feeds `attn.q_lif`. The
-/// last block's layer feeds the logits.
+/// The neurons that a layer feeds: `mlp.mlp1_conv` feeds `mlp.mlp1_lif`, `attn.q_linear` feeds
+/// `attn.q_lif`. The last block's layer feeds the logits.
 fn layer_site(space: &Space, layer: usize) -> Option<usize> {
     let layer = space.layers.get(layer)?;
     let (module, last) = layer.name.rsplit_once('.').unwrap_or(("", &layer.name));

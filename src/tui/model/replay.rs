@@ -1,4 +1,4 @@
-//! A journal that is watched, not written: how much of it is shown, and at which speed it plays.
+//! The playback of a journal: how much of it is shown, and at which speed it plays.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ pub struct Replay {
     entries: Vec<Entry>,
     /// Seconds of each entry.
     seconds: Vec<f64>,
-    /// So many entries are shown.
+    /// The number of entries shown.
     pub shown: usize,
     /// True while it plays by itself.
     pub playing: bool,
@@ -20,13 +20,13 @@ pub struct Replay {
     now: f64,
 }
 
-/// Nobody wants to look at nothing for longer: pauses of the run are cut short.
+/// The longest wait while playing, in seconds: pauses of the run are cut to it.
 const LONGEST_WAIT: f64 = 1.0;
-/// The most that is shown in a second of playing.
+/// The highest speed.
 const FASTEST: u32 = 4096;
 
 impl Replay {
-    /// Nothing heard yet.
+    /// An empty journal.
     pub fn new() -> Self {
         Replay {
             speed: 16,
@@ -48,17 +48,17 @@ impl Replay {
         live
     }
 
-    /// True when everything heard is shown.
+    /// True when all entries are shown.
     pub fn is_live(&self) -> bool {
         self.shown == self.entries.len() && !self.playing
     }
 
-    /// Entries heard.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// True when nothing was heard yet.
+    /// True when there is no entry yet.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -85,7 +85,7 @@ impl Replay {
         Duration::try_from_secs_f64(seconds).unwrap_or_default()
     }
 
-    /// Shows so many entries from now on.
+    /// Shows this number of entries from now on.
     pub fn show(&mut self, entries: usize) {
         self.shown = entries.min(self.entries.len());
         let last = self.shown.saturating_sub(1);
@@ -105,7 +105,7 @@ impl Replay {
         }
     }
 
-    /// Twice or half as fast.
+    /// Doubles or halves the speed.
     pub fn set_speed(&mut self, faster: bool) {
         self.speed = match faster {
             true => (self.speed * 2).min(FASTEST),
@@ -113,7 +113,7 @@ impl Replay {
         };
     }
 
-    /// So much time went by: how many entries are to be shown now.
+    /// The number of entries to be shown after some more time.
     pub fn advance(&mut self, by: Duration) -> usize {
         let speed = f64::from(self.speed);
         self.now += by.as_secs_f64() * speed;

@@ -1,35 +1,35 @@
-//! What a run does, in words.
+//! The state of a run and the tasks of its workers, as text.
 
 use crate::evaluate::{Job, Question, Split};
 use crate::search::{StopReason, Tree};
 
-/// What the run does, in a word.
+/// The state of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// No event yet.
     Starting,
     /// Searching.
     Running,
-    /// A pause was asked for; something is still being evaluated.
+    /// A pause was requested; something is still being evaluated.
     Pausing,
-    /// Nothing happens until a person lets it go on.
+    /// Paused until the user resumes it.
     Paused,
-    /// Going on was asked for.
+    /// Resuming was requested.
     Resuming,
-    /// The end was asked for.
+    /// Stopping was requested.
     Stopping,
-    /// Over.
+    /// The search has ended.
     Finished,
-    /// It cannot go on.
+    /// The run cannot continue.
     Failed,
-    /// Another program's run, as far as it is.
+    /// The run of another process, as far as it is.
     Watching,
-    /// A run as it was.
+    /// An earlier moment of a run.
     Replaying,
 }
 
 impl Status {
-    /// The word.
+    /// The text.
     pub fn text(self) -> &'static str {
         match self {
             Status::Starting => "STARTING",

@@ -13,7 +13,8 @@ impl Model {
         text::title(&self.tree, id, self.theme.symbols.marks())
     }
 
-    /// [`Model::title`] in at most `columns` columns; of what does not fit, the group's name gives way.
+    /// [`Model::title`] in at most `columns` columns; of what does not fit, the group's name gives
+    /// way.
     pub fn title_in(&self, id: CandidateId, columns: usize) -> String {
         let number = id.to_string();
         let left = columns.saturating_sub(number.len() + 1);

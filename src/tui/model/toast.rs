@@ -6,11 +6,11 @@ use std::time::Duration;
 /// What a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToastKind {
-    /// It was done.
+    /// Success.
     Good,
-    /// For information.
+    /// Information.
     Note,
-    /// It was not done.
+    /// Failure.
     Bad,
 }
 

@@ -1,9 +1,10 @@
 //! The search tree as rows.
 //!
-//! A greedy search is a long chain of accepted moves, each with a fan of candidates that were tried and left. Drawn
-//! with one indentation per generation it would run out of the screen after a dozen moves, so a node's *onward* child
-//! (the one through which the base went on) stands at the same depth as the node itself, after the fan. Folding a
-//! node hides its fan, never what goes on; the fans behind the base fold themselves.
+//! A greedy search is a long chain of accepted moves, each with a fan of candidates that were tried
+//! and left. Drawn with one indentation per generation it would run out of the screen after a dozen
+//! moves, so a node's *onward* child (the one through which the base went on) stands at the same
+//! depth as the node itself, after the fan. Folding a node hides its fan, never what goes on; the
+//! fans behind the base fold themselves.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,44 +17,42 @@ pub enum Filter {
     /// All.
     #[default]
     All,
-    /// Those that were decided on: held back or evaluated.
-    Judged,
+    /// Those that were decided on: rejected by the gate or evaluated.
+    Decided,
     /// Those that passed screening or confirmation.
-    Good,
+    Passed,
     /// Those that failed screening or confirmation.
     Failed,
-    /// Those that the gate held back.
-    HeldBack,
+    /// Those that the gate rejected.
+    Rejected,
 }
 
 impl Filter {
-    /// The next one.
+    const ALL: [(Filter, &str); 5] = [
+        (Filter::All, "all nodes"),
+        (Filter::Decided, "decided nodes only"),
+        (Filter::Passed, "passed nodes only"),
+        (Filter::Failed, "failed nodes only"),
+        (Filter::Rejected, "rejected nodes only"),
+    ];
+
+    /// The next one; after the last the first.
     pub fn next(self) -> Self {
-        match self {
-            Filter::All => Filter::Judged,
-            Filter::Judged => Filter::Good,
-            Filter::Good => Filter::Failed,
-            Filter::Failed => Filter::HeldBack,
-            Filter::HeldBack => Filter::All,
-        }
+        Self::ALL[(self as usize + 1) % Self::ALL.len()].0
     }
-    /// In words.
+
+    /// The text in the frame.
     pub fn text(self) -> &'static str {
-        match self {
-            Filter::All => "all nodes",
-            Filter::Judged => "judged nodes only",
-            Filter::Good => "good nodes only",
-            Filter::Failed => "failed nodes only",
-            Filter::HeldBack => "held back nodes only",
-        }
+        Self::ALL[self as usize].1
     }
+
     fn shows(self, state: State) -> bool {
         match self {
             Filter::All => true,
-            Filter::Judged => !matches!(state, State::Proposed | State::Measured),
-            Filter::Good => matches!(state, State::Passed | State::Confirmed),
+            Filter::Decided => !matches!(state, State::Proposed | State::Measured),
+            Filter::Passed => matches!(state, State::Passed | State::Confirmed),
             Filter::Failed => matches!(state, State::Failed | State::Refuted),
-            Filter::HeldBack => state == State::HeldBack,
+            Filter::Rejected => state == State::HeldBack,
         }
     }
 }
@@ -76,7 +75,7 @@ pub enum Fold {
     Leaf,
     /// Shown.
     Open,
-    /// Hidden: so many children.
+    /// Hidden, with the number of children.
     Closed(usize),
 }
 
@@ -91,7 +90,7 @@ pub struct Row {
     pub rails: u64,
     /// How it hangs there.
     pub joint: Joint,
-    /// Its fan.
+    /// The fan.
     pub fold: Fold,
 }
 
@@ -129,8 +128,8 @@ impl Default for TreePane {
     }
 }
 
-/// A candidate's parent, its parent and so on. A parent is older than its child; a journal that says otherwise is not
-/// believed.
+/// A candidate's parent, its parent and so on. A parent is older than its child; a journal that
+/// says otherwise is not believed.
 pub fn ancestors(tree: &Tree, id: CandidateId) -> impl Iterator<Item = CandidateId> + '_ {
     let parent = |id: CandidateId| tree.get(id)?.parent.filter(|p| *p < id);
     std::iter::successors(parent(id), move |id| parent(*id))
@@ -144,7 +143,8 @@ impl TreePane {
             self.onward.insert(parent, child);
             child = parent;
         }
-        // Nothing goes on from the base yet: after a walk back or a pruning, what did is one of its fan.
+        // Nothing goes on from the base yet: after a walk back or a pruning, what did is one of its
+        // fan.
         self.onward.remove(&to);
         let reading_there = || {
             let parent = self.selected.and_then(|id| tree.get(id)?.parent);
@@ -207,8 +207,8 @@ impl TreePane {
         self.stale = true;
     }
 
-    /// Makes rows, selection and window agree with the search. `working` is the node being evaluated, `held` one that
-    /// the selection stays on although it follows.
+    /// Makes rows, selection and window agree with the search. `working` is the node being
+    /// evaluated, `held` one that the selection stays on although it follows.
     pub fn settle(
         &mut self,
         tree: &Tree,

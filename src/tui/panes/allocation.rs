@@ -1,4 +1,5 @@
-//! The allocation of the selected node: the network's parts with bits, bytes and drift; and the change in the making.
+//! The allocation of the selected node: the network's parts with bits, bytes and drift; and the
+//! change in the making.
 
 mod details;
 
@@ -52,10 +53,6 @@ impl Component for AllocationList {
             (Some(node), _) => format!("of {}", model.title_in(node.id, columns.saturating_sub(3))),
             (None, _) => String::new(),
         }
-    }
-
-    fn scope(&self) -> Scope {
-        SCOPE
     }
 
     fn keys(&self) -> &'static [Binding] {
@@ -202,7 +199,8 @@ fn titles(model: &Model, columns: &Columns) -> Line<'static> {
     line
 }
 
-/// Spikes per neuron and time step of every site of the node shown, where somebody has looked inside.
+/// Spikes per neuron and time step of every site of the node shown, where somebody has looked
+/// inside.
 fn rates(model: &Model) -> Option<Vec<f64>> {
     let Some(Ok(seen)) = model.potentials().filter(|_| model.edit.is_none()) else {
         return None;
@@ -341,7 +339,7 @@ fn heat_bar(model: &Model, widths: Widths) -> [Span<'static>; 3] {
 struct Widths {
     min: BitWidth,
     max: BitWidth,
-    /// Over its weights.
+    /// The mean over its weights.
     mean: f64,
 }
 

@@ -23,10 +23,10 @@ pub struct Area {
 
 /// A pane: its title, its rows, its keys and how it is drawn.
 ///
-/// By default a pane is a text: [`lines`](Component::lines) makes its lines for a width, and they are
-/// scrolled through. A list says how many [`rows`](Component::rows) it has and what each
-/// [`row`](Component::row) looks like. A plot takes all lines as [`fixed`](Component::fixed),
-/// draws itself, and may share the rows and keys of a [`list`](Component::list) beside it.
+/// By default a pane is a text: [`lines`](Component::lines) makes its lines for a width, and they
+/// are scrolled through. A list says how many [`rows`](Component::rows) it has and what each
+/// [`row`](Component::row) looks like. A plot takes all lines as [`fixed`](Component::fixed), draws
+/// itself, and may share the rows and keys of a [`list`](Component::list) beside it.
 pub trait Component: Sync {
     /// The identity.
     fn id(&self) -> Pane;
@@ -46,10 +46,10 @@ pub trait Component: Sync {
 
     /// The scope in which keys are looked up while it has the focus.
     fn scope(&self) -> Scope {
-        Scope::Main
+        self.keys().first().map_or(Scope::Main, |key| key.scope)
     }
 
-    /// The keys of its own, in its scope.
+    /// The keys of its own, all in one scope.
     fn keys(&self) -> &'static [Binding] {
         &[]
     }
@@ -126,8 +126,8 @@ pub trait Component: Sync {
         self.scroll(model).window(rows, height).collect()
     }
 
-    /// Makes rows, cursor and window agree with what is known; `list` is where the rows are shown, if
-    /// they are.
+    /// Makes rows, cursor and window agree with what is known; `list` is where the rows are shown,
+    /// if they are.
     fn settle(&self, model: &mut Model, list: Option<Rect>) {
         if let Some(list) = list {
             let lines = self.lines(model, list.width.saturating_sub(1));

@@ -1,4 +1,4 @@
-//! All that is known of the selected node, in sentences.
+//! The facts about the selected node.
 
 use ratatui::text::{Line, Span};
 
@@ -39,12 +39,13 @@ impl Component for Details {
 
 const LABEL: u16 = 11;
 
-/// What is known of the node, its drift and accuracy, why it stands where it stands, and what it was made from.
+/// What is known of the node, its drift and accuracy, why it stands where it stands, and what it
+/// was made from.
 fn lines(model: &Model, node: &Candidate, columns: u16) -> Vec<Line<'static>> {
     let room = columns.saturating_sub(LABEL);
     let mut lines = vec![standing(model, node, columns)];
     let mut add = |label, content| lines.push(labelled(model, label, LABEL, content));
-    add("made", made(model, node, room));
+    add("origin", made(model, node, room));
     add("memory", memory(model, node, room));
     add("drift", drift(model, node, room));
     if let Some(most) = most_moved(model, node) {
@@ -77,13 +78,13 @@ fn lines(model: &Model, node: &Candidate, columns: u16) -> Vec<Line<'static>> {
         .into_iter()
         .enumerate()
     {
-        add(if i == 0 { "so" } else { "" }, Line::raw(line));
+        add(if i == 0 { "verdict" } else { "" }, Line::raw(line));
     }
     let mut above: Vec<_> = ancestors(&model.tree, node.id).collect();
     above.reverse();
     for (i, id) in above.iter().enumerate() {
         add(
-            if i == 0 { "made from" } else { "" },
+            if i == 0 { "lineage" } else { "" },
             ancestor(model, *id, room),
         );
     }
@@ -134,11 +135,11 @@ fn memory(model: &Model, node: &Candidate, room: u16) -> Line<'static> {
     let settings = model.tree.settings.as_deref();
     let saved = settings.map(|s| {
         let saved = saving_percent(node.bytes, s.space.float_bytes());
-        format!("{saved:.1} % saved")
+        format!("{saved:.1} % smaller")
     });
     Sentence::new(model, room)
         .add(bytes(node.bytes))
-        .maybe(parent.map(|p| format!("{} on {}", bytes_change(p.bytes, node.bytes), p.id)))
+        .maybe(parent.map(|p| format!("{} vs {}", bytes_change(p.bytes, node.bytes), p.id)))
         .maybe(saved)
         .line()
 }
@@ -168,7 +169,8 @@ fn most_moved(model: &Model, node: &Candidate) -> Option<String> {
 
 /// A share of correct images with its 95 % interval.
 fn share(model: &Model, correct: usize, images: usize, room: u16) -> Line<'static> {
-    let (low, high) = wilson_95(correct, images);
+    // A journal may say anything.
+    let (low, high) = wilson_95(correct.min(images), images);
     let share = 100.0 * correct as f64 / images.max(1) as f64;
     Sentence::new(model, room)
         .add(format!(
@@ -213,18 +215,20 @@ fn why(model: &Model, node: &Candidate) -> String {
             .take_while(|id| model.tree.get(*id).is_some_and(|c| c.pruned))
             .last();
         return match top {
-            Some(top) => format!("Pruned with {top}: never expanded until that is resumed."),
-            None => String::from("Pruned: never expanded until it is resumed."),
+            Some(top) => format!("Pruned with {top}: not expanded until that is resumed."),
+            None => String::from("Pruned: not expanded until it is resumed."),
         };
     }
     match (node.state(), node.judgement()) {
-        (State::Proposed, _) => String::from("Waiting for its drift to be measured."),
-        (State::Measured, _) => String::from("Waiting: others of its round are ranked before it."),
+        (State::Proposed, _) => String::from("Waiting for its drift measurement."),
+        (State::Measured, _) => {
+            String::from("Waiting: candidates of its round are ranked before it.")
+        }
         (State::HeldBack, _) => {
-            String::from("Held back: by its drift alone it hardly meets the constraint.")
+            String::from("Rejected by the gate: it is not expected to meet the constraint.")
         }
         (State::Failed | State::Refuted, Some(j)) => format!(
-            "Failed: it loses {} images of the {} looked at, {} may be lost of {}.",
+            "Failed: {} of {} evaluated images lost, at most {} of {} may be.",
             lost(j),
             count(j.images as u64),
             j.allowed_loss,
@@ -238,7 +242,7 @@ fn why(model: &Model, node: &Candidate) -> String {
                 .gate
                 .is_some_and(|g| g.decision == GateDecision::Audited);
             let wrong = if audit {
-                " The gate had held it back: that was wrong."
+                " The gate had rejected it: a false rejection."
             } else {
                 ""
             };

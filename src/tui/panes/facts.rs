@@ -31,8 +31,8 @@ impl Component for Facts {
     }
 }
 
-const LABEL: u16 = 11;
-const WORKER: usize = 11;
+const LABEL: u16 = 12;
+const WORKER: usize = 12;
 const IMAGES: usize = 12;
 const SINCE: usize = 7;
 const JOBS: usize = 7;
@@ -53,11 +53,11 @@ fn lines(model: &Model, columns: u16) -> Vec<Line<'static>> {
     lines.extend([
         Line::default(),
         row("speed", speed(model, room)),
-        row("questions", questions(model, room)),
-        row("known", known(model, room)),
+        row("requests", requests(model, room)),
+        row("cache hits", cache_hits(model, room)),
         row("work", work(model, room)),
-        row("values", kept(model, caches.values, room)),
-        row("weights", kept(model, caches.weights, room)),
+        row("activations", cache(model, caches.values, room)),
+        row("weights", cache(model, caches.weights, room)),
         row("process", process(model, room)),
         Line::default(),
     ]);
@@ -93,8 +93,8 @@ fn time(model: &Model, room: u16) -> Line<'static> {
     let left = model.activity.time_left(&model.tree);
     let left = match (left, model.tree.finished) {
         (Some((least, most)), _) => format!("{} left", durations(least, most)),
-        (None, Some(_)) => String::from("over"),
-        (None, None) => String::from("what is left is not known yet"),
+        (None, Some(_)) => String::from("finished"),
+        (None, None) => String::from("time left unknown"),
     };
     Sentence::new(model, room)
         .add(format!("{elapsed} searching"))
@@ -102,14 +102,15 @@ fn time(model: &Model, room: u16) -> Line<'static> {
         .line()
 }
 
-/// What every evaluator does, and since when. Of the one that the search waits for it is known how far it is.
+/// What every evaluator does, and since when. Of the one that the search waits for it is known how
+/// far it is.
 fn workers(model: &Model, columns: u16) -> Vec<Line<'static>> {
     let palette = &model.theme.palette;
     let activity = &model.activity;
     let heading = |room: usize| {
         Line::from(vec![
             cell("worker", WORKER, palette.dim),
-            cell("does", room, palette.dim),
+            cell("task", room, palette.dim),
             number("images", IMAGES, palette.dim),
             number("for", SINCE, palette.dim),
             number("jobs", JOBS, palette.dim),
@@ -118,7 +119,7 @@ fn workers(model: &Model, columns: u16) -> Vec<Line<'static>> {
     let room = usize::from(columns).saturating_sub(WORKER + IMAGES + SINCE + JOBS);
     if activity.workers.is_empty() {
         let text = match &model.replay {
-            Some(_) => "another program's: what they do is not in the journal",
+            Some(_) => "in another process: the journal does not say what they do",
             None => "none at work yet",
         };
         let first = cell("worker", WORKER, palette.dim);
@@ -144,7 +145,7 @@ fn workers(model: &Model, columns: u16) -> Vec<Line<'static>> {
                 let who = match (request.candidate, task) {
                     (Some(id), _) => model.title_in(id, left),
                     (None, Task::Baseline | Task::Test) => String::new(),
-                    (None, _) => String::from("what may come next"),
+                    (None, _) => String::from("ahead of time"),
                 };
                 (format!("{} {who}", task.word()), palette.busy)
             }
@@ -166,22 +167,22 @@ fn workers(model: &Model, columns: u16) -> Vec<Line<'static>> {
     std::iter::once(heading(room)).chain(rows).collect()
 }
 
-/// What is kept between jobs, of how much room, and how often that was of use.
-fn kept(model: &Model, used: Option<CacheUse>, room: u16) -> Line<'static> {
+/// The use of a cache and its hit rate.
+fn cache(model: &Model, used: Option<CacheUse>, room: u16) -> Line<'static> {
     let Some(used) = used else {
-        return Line::styled("none kept", model.theme.palette.dim);
+        return Line::styled("no cache", model.theme.palette.dim);
     };
-    let asked = used.hits + used.misses;
-    let found = 100.0 * used.hits as f64 / asked.max(1) as f64;
+    let lookups = used.hits + used.misses;
+    let rate = 100.0 * used.hits as f64 / lookups.max(1) as f64;
     Sentence::new(model, room)
         .add(format!(
-            "{} of {} kept",
+            "{} of {} used",
             bytes(used.bytes),
             bytes(used.budget)
         ))
-        .add(match asked {
-            0 => String::from("not asked for yet"),
-            _ => format!("found {found:.0} % of {} times", large(asked)),
+        .add(match lookups {
+            0 => String::from("no lookup yet"),
+            _ => format!("hit rate {rate:.0} % of {} lookups", large(lookups)),
         })
         .line()
 }
@@ -194,43 +195,40 @@ fn speed(model: &Model, room: u16) -> Line<'static> {
     let totals = model.activity.totals;
     let rate = |n, what: &str| per_second(n, totals.seconds).map(|r| format!("{r} {what}/s"));
     Sentence::new(model, room)
-        .add(rate(totals.images, "images").unwrap_or_else(|| String::from("not known yet")))
+        .add(rate(totals.images, "images").unwrap_or_else(|| String::from("unknown yet")))
         .maybe(rate(totals.layer_forwards, "layer-forwards"))
         .line()
 }
 
-fn questions(model: &Model, room: u16) -> Line<'static> {
+fn requests(model: &Model, room: u16) -> Line<'static> {
     let counters = model.activity.counters();
     Sentence::new(model, room)
         .add(format!("{} evaluated", count(counters.evaluations)))
         .add(format!("{} drifts", count(counters.drift_evaluations)))
-        .add(format!("{} held back", count(counters.gated)))
+        .add(format!("{} rejected", count(counters.gated)))
         .add(format!("{} audited", count(counters.audited)))
         .line()
 }
 
-/// Questions that needed no work, because this run or an earlier one had answered them.
-fn known(model: &Model, room: u16) -> Line<'static> {
+/// The requests that this run or an earlier one had answered.
+fn cache_hits(model: &Model, room: u16) -> Line<'static> {
     let counters = model.activity.counters();
     let by_this_run = counters.cached - counters.reused;
     Sentence::new(model, room)
-        .add(format!("{} by this run", count(by_this_run)))
-        .add(format!("{} by earlier runs", count(counters.reused)))
+        .add(format!("{} within this run", count(by_this_run)))
+        .add(format!("{} from earlier runs", count(counters.reused)))
         .line()
 }
 
 fn work(model: &Model, room: u16) -> Line<'static> {
     let totals = model.activity.totals;
-    let saved = totals
+    let avoided = totals
         .layer_forwards_plain
         .saturating_sub(totals.layer_forwards);
-    let share = 100.0 * saved as f64 / totals.layer_forwards_plain.max(1) as f64;
+    let share = 100.0 * avoided as f64 / totals.layer_forwards_plain.max(1) as f64;
     Sentence::new(model, room)
-        .add(format!(
-            "{} layer-forwards done",
-            large(totals.layer_forwards)
-        ))
-        .add(format!("{} saved ({share:.0} %)", large(saved)))
+        .add(format!("{} layer-forwards", large(totals.layer_forwards)))
+        .add(format!("{} avoided ({share:.0} %)", large(avoided)))
         .add(format!("{} images", large(totals.images)))
         .line()
 }

@@ -24,7 +24,7 @@ impl Component for Front {
         let all = &model.front.points;
         let best = all.iter().filter(|p| p.best).count();
         let dot = model.theme.symbols.separator;
-        format!("{} measured {dot} {best} on the front", all.len())
+        format!("{} evaluated {dot} {best} on the front", all.len())
     }
 
     fn list(&self) -> Pane {
@@ -139,6 +139,6 @@ fn plot(model: &Model, frame: &mut Frame, axes: &Axes) {
         (first.bytes as f64, bytes(first.bytes)),
         (last.bytes as f64, bytes(last.bytes)),
     ];
-    let name = "memory, upward accuracy in percent: float's less the measured drop";
+    let name = "memory; vertical: accuracy in %, float accuracy minus measured drop";
     axes.x_labels(frame, model, x, &x_labels, name);
 }

@@ -31,7 +31,7 @@ pub fn decision(model: &Model, decision: GateDecision) -> (&'static str, &'stati
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
     match decision {
         GateDecision::Passed => (symbols.passed, "passed", palette.good),
-        GateDecision::HeldBack => (symbols.held_back, "held back", palette.warn),
+        GateDecision::HeldBack => (symbols.rejected, "rejected", palette.warn),
         GateDecision::Audited => (symbols.audited, "audited", palette.busy),
         GateDecision::Exempt => (symbols.exempt, "exempt", palette.text),
     }
@@ -64,18 +64,14 @@ impl Component for Gate {
         match gate.mode {
             GateMode::Adaptive => {
                 let (at_least, chance) = (symbols.at_least, gate.min_chance);
-                format!("adaptive {dot} chance {at_least} {chance:.2} passes")
+                format!("adaptive {dot} passes: chance {at_least} {chance:.2}")
             }
             GateMode::Fixed => {
                 let (at_most, limit) = (symbols.at_most, text::drift(gate.limit));
-                format!("fixed {dot} drift {at_most} {limit} passes")
+                format!("fixed {dot} passes: drift {at_most} {limit}")
             }
             GateMode::Off => String::from("off"),
         }
-    }
-
-    fn scope(&self) -> Scope {
-        SCOPE
     }
 
     fn keys(&self) -> &'static [Binding] {
@@ -155,9 +151,9 @@ fn heading(model: &Model, columns: u16, height: u16) -> Vec<Line<'static>> {
     };
     let counts = Sentence::new(model, columns)
         .add(format!("{} passed", evidence.passed.all()))
-        .add(format!("{} held back", evidence.held_back))
+        .add(format!("{} rejected", evidence.held_back))
         .add(format!("{} audited", evidence.audited.all()))
-        .add(Line::styled(format!("{wrong} wrong"), wrong_style));
+        .add(Line::styled(format!("{wrong} false"), wrong_style));
     let correlation = correlation(evidence, columns);
     if height == 1 {
         let line = counts.add(false_rejections(evidence)).maybe(correlation);
@@ -178,7 +174,7 @@ fn heading(model: &Model, columns: u16, height: u16) -> Vec<Line<'static>> {
     lines.push(Line::from(vec![
         cell("node", name, dim),
         number("drift", DRIFT, dim),
-        cell("  compared", NUMBERS, dim),
+        cell("  criterion", NUMBERS, dim),
         cell("decision", if wide { DECISION } else { OUTCOME }, dim),
         cell(if wide { "verdict" } else { "" }, OUTCOME, dim),
     ]));
@@ -262,7 +258,7 @@ pub fn numbers(model: &Model, reason: &GateReason) -> String {
     let symbols = &model.theme.symbols;
     let through = reason.decision == GateDecision::Passed;
     match (reason.mode, reason.decision) {
-        (_, GateDecision::Exempt) => String::from("by hand"),
+        (_, GateDecision::Exempt) => String::from("manual"),
         (GateMode::Off, _) => String::from("gate off"),
         (GateMode::Fixed, _) => match reason.limit {
             Some(limit) => {
@@ -296,7 +292,7 @@ fn verdict(
     let met = node.screening.map(|j| j.verdict == Verdict::Met);
     match (met, reason.decision) {
         (None, _) => ("", "", palette.text),
-        (Some(true), GateDecision::Audited) => ("!", "met: wrong", palette.bad),
+        (Some(true), GateDecision::Audited) => ("!", "false rej.", palette.bad),
         (Some(false), GateDecision::Audited) => (symbols.failed, "audit: ok", palette.good),
         (Some(true), _) => (symbols.passed, "met", palette.good),
         (Some(false), _) => (symbols.failed, "not met", palette.bad),

@@ -12,7 +12,7 @@ use crate::tui::text;
 const SCOPE: Scope = Scope::Pane("log");
 #[rustfmt::skip]
 const KEYS: &[Binding] = &[
-    bind(SCOPE, super::LISTS, Action::Filter, &["F"], "filter", "log: all events, what decides, what changes the result, or problems only"),
+    bind(SCOPE, super::LISTS, Action::Filter, &["F"], "filter", "log: all events, or only decisions, milestones or problems"),
 ];
 
 /// The latest events in words.
@@ -29,10 +29,6 @@ impl Component for Log {
 
     fn info(&self, model: &Model, _columns: usize) -> String {
         model.log.level().to_owned()
-    }
-
-    fn scope(&self) -> Scope {
-        SCOPE
     }
 
     fn keys(&self) -> &'static [Binding] {

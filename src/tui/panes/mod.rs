@@ -3,15 +3,15 @@
 //! A new pane touches three files:
 //!
 //! 1. `panes/NAME.rs`: a unit struct that implements [`Component`]: at least its `id`, its `title`,
-//!    and `lines` (a text) or `rows`, `row` and `texts` (a list) or `fixed` and `draw` (a plot). Keys of its own
-//!    are rows of [`Component::keys`]; footer, help, list of commands and documentation take
-//!    them from there.
+//!    and `lines` (a text), or `rows`, `row` and `texts` (a list), or `fixed` and `draw` (a plot).
+//!    Keys of its own are rows of [`Component::keys`]; footer, help, list of commands and
+//!    documentation take them from there.
 //! 2. `panes/mod.rs`: its `mod` line and its row in [`component`].
 //! 3. `views.rs`: its name in `Pane` (and `Pane::ALL`), and its place in the layouts of a view.
 //!
-//! A new view of existing panes is one row of the table in `views.rs`, with its key, its help and
-//! its layouts, and its name in `View`. What a pane shows is computed from the model; only a pane that keeps
-//! more than a cursor adds a field to `model.rs`.
+//! A new view of existing panes touches `views.rs` only: its name in `View`, and a row of the table
+//! with its key, its help and its layouts. What a pane shows is computed from the model; only a pane
+//! that keeps more than a cursor adds a field to `model.rs`.
 
 mod allocation;
 mod component;

@@ -14,7 +14,7 @@ use crate::tui::widgets::{cell, number};
 const DROP: usize = 8;
 const ACCURACY: usize = 8;
 const MEMORY: usize = 10;
-const STATE: usize = 12;
+const STATE: usize = 14;
 
 const SCOPE: Scope = Scope::Pane("front");
 #[rustfmt::skip]
@@ -33,15 +33,11 @@ impl Component for Points {
     }
 
     fn title(&self) -> &'static str {
-        "Measured nodes"
+        "Evaluated nodes"
     }
 
     fn info(&self, model: &Model, _columns: usize) -> String {
-        format!("{} measured", model.front.points.len())
-    }
-
-    fn scope(&self) -> Scope {
-        SCOPE
+        format!("{} evaluated", model.front.points.len())
     }
 
     fn keys(&self) -> &'static [Binding] {
@@ -54,7 +50,7 @@ impl Component for Points {
             Action::Right => self.step(model, 1),
             Action::ShowNode => {
                 let point = model.front.points.get(model.front.scroll.cursor);
-                model.jump(point.map(|p| p.id), "nothing is measured yet");
+                model.jump(point.map(|p| p.id), "no node is evaluated yet");
             }
             _ => {}
         }

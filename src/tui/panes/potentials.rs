@@ -1,4 +1,5 @@
-//! How the potentials of the selected node are spread at the chosen site, against the float network's.
+//! How the potentials of the selected node are spread at the chosen site, against the float
+//! network's.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -76,17 +77,15 @@ fn draw(model: &Model, frame: &mut Frame, inside: Rect) {
     };
     let first = Sentence::new(model, inside.width).add(moved);
     if model.looking.as_ref() == Some(&node.allocation) {
-        let line = first
-            .add(format!("{} looking inside", spinner(model)))
-            .line();
+        let line = first.add(format!("{} measuring", spinner(model))).line();
         frame.render_widget(line, line_area(inside, 0));
         return;
     }
     match model.potentials() {
         None => {
             frame.render_widget(first.line(), line_area(inside, 0));
-            let todo = "Not looked at yet: enter looks at the potentials of this node on the calibration images, beside \
-                        the search. The search learns nothing from it.";
+            let todo = "Not measured yet: enter measures the potentials of this node on the calibration images, in a \
+                        background thread. The search does not use them.";
             say(frame, 2, todo, palette.dim);
         }
         Some(Err(why)) => {
@@ -97,11 +96,11 @@ fn draw(model: &Model, frame: &mut Frame, inside: Rect) {
             (Some(float), Some(own)) => {
                 let legend = first
                     .add(Line::styled(
-                        format!("{} {}", full(model), node.id),
+                        format!("{} {}", model.theme.symbols.full, node.id),
                         palette.bar,
                     ))
                     .add(Line::styled(
-                        format!("{} float", edge(model)),
+                        format!("{} float", model.theme.symbols.edge),
                         palette.strong,
                     ))
                     .line();
@@ -130,27 +129,11 @@ fn draw(model: &Model, frame: &mut Frame, inside: Rect) {
     }
 }
 
-fn full(model: &Model) -> &'static str {
-    if model.theme.symbols.ascii {
-        "#"
-    } else {
-        "█"
-    }
-}
-
-fn edge(model: &Model) -> &'static str {
-    if model.theme.symbols.ascii {
-        "="
-    } else {
-        "━"
-    }
-}
-
 /// Eighths of a cell, from below.
 const EIGHTHS: [&str; 8] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇"];
 
-/// The share of the bins that a column of the screen covers: whole bins and parts of them, so that no column has more of
-/// them than its neighbours.
+/// The share of the bins that a column of the screen covers: whole bins and parts of them, so that
+/// no column has more of them than its neighbours.
 fn column(site: &SitePotentials, x: u16, width: u16) -> f64 {
     let per = site.bins.len() as f64 / f64::from(width.max(1));
     let (from, to) = (f64::from(x) * per, f64::from(x + 1) * per);
@@ -161,8 +144,8 @@ fn column(site: &SitePotentials, x: u16, width: u16) -> f64 {
     site.bins.iter().enumerate().map(overlap).sum()
 }
 
-/// Columns are the node's potentials, the edge is the float network's. Counts are drawn as their square roots, so that
-/// rare ones are seen.
+/// Columns are the node's potentials, the edge is the float network's. Counts are drawn as their
+/// square roots, so that rare ones are seen.
 fn histogram(
     model: &Model,
     frame: &mut Frame,
@@ -189,9 +172,9 @@ fn histogram(
             let fill = own.saturating_sub(below).min(8);
             let is_edge = float > below && float <= below + 8;
             let (sign, style) = if is_edge {
-                (edge(model), palette.strong)
+                (model.theme.symbols.edge, palette.strong)
             } else if fill == 8 {
-                (full(model), palette.bar)
+                (model.theme.symbols.full, palette.bar)
             } else if fill > 0 {
                 let part = if model.theme.symbols.ascii {
                     if fill > 3 { "#" } else { "." }

@@ -179,6 +179,6 @@ fn plot(model: &Model, frame: &mut Frame, axes: &Axes) {
         model,
         x,
         &x_labels,
-        "drift (log), upward the measured drop in points",
+        "drift (log); vertical: measured drop in pp",
     );
 }

@@ -16,7 +16,7 @@ const CHANGE: usize = 8;
 const SCOPE: Scope = Scope::Pane("membranes");
 #[rustfmt::skip]
 const KEYS: &[Binding] = &[
-    bind(SCOPE, super::LISTS, Action::Probe, &["enter", "space"], "look inside", "membranes: look at the potentials of the selected node, beside the search"),
+    bind(SCOPE, super::LISTS, Action::Probe, &["enter", "space"], "look inside", "membranes: measure the potentials of the selected node in a background thread"),
 ];
 
 /// The places where the membrane potentials of the selected node moved.
@@ -38,10 +38,6 @@ impl Component for Sites {
             .map_or(String::new(), |node| format!("of {}", of(node)))
     }
 
-    fn scope(&self) -> Scope {
-        SCOPE
-    }
-
     fn keys(&self) -> &'static [Binding] {
         KEYS
     }
@@ -61,7 +57,7 @@ impl Component for Sites {
             return Vec::new();
         }
         let dim = model.theme.palette.dim;
-        let against = before(model).map_or(String::new(), |p| format!("on {}", p.id));
+        let against = before(model).map_or(String::new(), |p| format!("vs {}", p.id));
         vec![Line::from(vec![
             cell(" site", Columns::of(columns).name + 1, dim),
             number("drift", DRIFT, dim),

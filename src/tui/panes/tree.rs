@@ -11,7 +11,7 @@ use crate::tui::model::{Filter, Fold, Joint, Model, Pane, Row, Scroll};
 use crate::tui::text;
 use crate::tui::widgets::{cell, number, spinner};
 
-const STATE: usize = 13;
+const STATE: usize = 15;
 /// The columns of a state's sign between blanks.
 const SIGN: usize = 3;
 const DRIFT: usize = 6;
@@ -35,7 +35,7 @@ const KEYS: &[Binding] = &[
     bind(SCOPE, SECTION, Action::Right, &["right", "l"], "", "unfold; then to the first child"),
     bind(SCOPE, SECTION, Action::Left, &["left", "h"], "", "fold; then to the parent"),
     bind(SCOPE, SECTION, Action::Toggle, &["enter", "space"], "fold", "fold or unfold"),
-    bind(SCOPE, SECTION, Action::Filter, &["F"], "filter", "show all, only judged, good, failed or held back nodes"),
+    bind(SCOPE, SECTION, Action::Filter, &["F"], "filter", "show all nodes, or only decided, passed, failed or rejected ones"),
 ];
 
 /// The search tree.
@@ -62,10 +62,6 @@ impl Component for Tree {
             parts.push(String::from("following"));
         }
         parts.join(&format!(" {} ", model.theme.symbols.separator))
-    }
-
-    fn scope(&self) -> Scope {
-        SCOPE
     }
 
     fn keys(&self) -> &'static [Binding] {

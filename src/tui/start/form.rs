@@ -1,9 +1,9 @@
-//! The form before a search starts: what a person most often wants otherwise than the profile says.
+//! The form before a search starts: the settings of the profile that are changed most often.
 
 use super::Profiles;
 use crate::profile::{Pin, STRATEGY_NAMES, pins_as_toml};
 use crate::tui::Action;
-use crate::tui::input::TextInput;
+use crate::tui::fields::{Field, Fields};
 
 /// What a profile says of the form's fields, as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,32 +22,13 @@ pub struct Values {
     pub pins: String,
 }
 
-/// A field of the form.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Field {
-    /// Its name.
-    pub name: &'static str,
-    /// What it means, and how to write it.
-    pub help: &'static str,
-    /// What can be chosen; empty where it is typed.
-    pub choices: &'static [&'static str],
-    /// What it means where it says nothing.
-    pub empty: &'static str,
-    /// What it says.
-    pub text: TextInput,
-    /// What the profile says.
-    standard: String,
-}
-
 /// The fields, and whether they can be used together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Form {
     /// The profile.
     pub profile: String,
     /// The fields.
-    pub fields: Vec<Field>,
-    /// The field that takes the keys.
-    pub at: usize,
+    pub fields: Fields,
     /// What is wrong.
     pub error: Option<String>,
 }
@@ -57,74 +38,44 @@ const GATES: &[&str] = &["adaptive", "fixed", "off"];
 impl Form {
     /// The form as the profile has it.
     pub fn new(profile: &str, values: Values) -> Self {
-        let field = |name, help, choices, standard: String| Field {
-            name,
-            help,
-            choices,
-            empty: match name {
-                "memory" => "no limit",
-                "pins" => "none",
-                _ => "",
-            },
-            text: TextInput::new(&standard),
-            standard,
-        };
+        let all = vec![
+            Field::new(
+                "accuracy drop",
+                "percentage points below float",
+                "",
+                values.drop,
+            ),
+            Field::new(
+                "memory",
+                "the largest size, such as 96 KiB; empty for no limit",
+                "no limit",
+                values.memory,
+            ),
+            Field::choice("strategy", &STRATEGY_NAMES, values.strategy),
+            Field::choice("gate", GATES, values.gate),
+            Field::new(
+                "drift limit",
+                "of a fixed gate, in thresholds",
+                "",
+                values.limit,
+            ),
+            Field::new(
+                "pins",
+                "layer=bits, from-to or 4/8, with * and commas",
+                "none",
+                values.pins,
+            ),
+        ];
         Form {
             profile: profile.to_owned(),
-            fields: vec![
-                field(
-                    "accuracy drop",
-                    "at most so many percentage points below float",
-                    &[],
-                    values.drop,
-                ),
-                field(
-                    "memory",
-                    "at most, such as 96 KiB; nothing for no limit",
-                    &[],
-                    values.memory,
-                ),
-                field(
-                    "strategy",
-                    "left and right choose",
-                    &STRATEGY_NAMES,
-                    values.strategy,
-                ),
-                field("gate", "left and right choose", GATES, values.gate),
-                field(
-                    "drift limit",
-                    "of a fixed gate, in thresholds",
-                    &[],
-                    values.limit,
-                ),
-                field(
-                    "pins",
-                    "layer=bits, from-to or 4/8, with * and commas",
-                    &[],
-                    values.pins,
-                ),
-            ],
-            at: 0,
+            fields: Fields { all, at: 0 },
             error: None,
         }
     }
 
-    /// A key of the form; what is typed is checked at once.
+    /// Edits by an action; what is typed is checked at once.
     pub fn key(&mut self, action: &Action, profiles: &dyn Profiles) {
-        let last = self.fields.len() - 1;
-        let field = &mut self.fields[self.at];
-        match action {
-            Action::Up => self.at = self.at.checked_sub(1).unwrap_or(last),
-            Action::Down => self.at = if self.at == last { 0 } else { self.at + 1 },
-            Action::CursorLeft if !field.choices.is_empty() => field.choose(false),
-            Action::CursorRight | Action::Insert(' ') if !field.choices.is_empty() => {
-                field.choose(true);
-            }
-            _ if !field.choices.is_empty() => {}
-            action => {
-                field.text.key(action);
-            }
-        }
+        self.fields.key(action);
         self.error = self.checked(profiles).err();
     }
 
@@ -139,17 +90,14 @@ impl Form {
 
     /// What differs from the profile, as `--set` takes it.
     fn set(&self) -> Result<Vec<String>, String> {
-        let changed = |i: usize| {
-            let field = &self.fields[i];
-            let text = field.text.text().trim().to_owned();
-            (text != field.standard).then_some(text)
-        };
+        let changed = |i: usize| self.fields.all.get(i).and_then(Field::changed);
         let mut set = Vec::new();
         let mut add = |key: &str, value: Option<String>| {
             set.extend(value.map(|value| format!("{key}={value}")));
         };
         add("constraint.max_accuracy_drop", changed(0));
-        // A profile says that there is no limit by saying nothing: the largest number says the same.
+        // A profile says that there is no limit by saying nothing: the largest number says the
+        // same.
         let memory = changed(1).map(|m| match m.is_empty() {
             true => i64::MAX.to_string(),
             false => format!("{m:?}"),
@@ -174,19 +122,4 @@ fn pins(text: &str) -> Result<Vec<Pin>, String> {
             .map_err(|why: String| format!("pins: {text}: {why}"))
     };
     texts.map(read).collect()
-}
-
-impl Field {
-    /// True where it says what the profile says.
-    pub fn is_standard(&self) -> bool {
-        self.text.text().trim() == self.standard
-    }
-
-    fn choose(&mut self, onward: bool) {
-        let now = self.text.text();
-        let len = self.choices.len();
-        let at = self.choices.iter().position(|c| *c == now).unwrap_or(0);
-        let next = if onward { at + 1 } else { at + len - 1 } % len;
-        self.text = TextInput::new(self.choices[next]);
-    }
 }

@@ -2,14 +2,13 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
 use super::{Form, StartModel};
 use crate::tui::layout::MIN_SIZE;
 use crate::tui::text;
-use crate::tui::view::{ground, hints_line, input_line};
-use crate::tui::widgets::{cell, line_area, row};
+use crate::tui::view::{ground, hints_line};
+use crate::tui::widgets::{FIELD_NAME, cell, field_line, line_area, row};
 
 /// Rows above the lists.
 const TOP: u16 = 3;
@@ -150,68 +149,19 @@ fn draw_lists(model: &StartModel, frame: &mut Frame, inside: Rect) {
 }
 
 fn draw_form(model: &StartModel, frame: &mut Frame, inside: Rect, form: &Form) {
-    const NAME: usize = 16;
     let blank = &model.blank;
     let palette = &blank.theme.palette;
     let heading = format!("Start a search with profile {}", form.profile);
     frame.render_widget(Line::styled(heading, palette.strong), line_area(inside, 2));
-    for (i, field) in form.fields.iter().enumerate() {
-        let at = line_area(inside, usize::from(TOP) + 1 + i);
-        let active = i == form.at;
-        let name = if field.is_standard() {
-            palette.text
-        } else {
-            palette.changed
-        };
-        let label = Rect {
-            width: NAME as u16,
-            ..at
-        };
-        let mark = if active {
-            blank.theme.symbols.selected
-        } else {
-            " "
-        };
-        frame.render_widget(
-            Line::from(vec![
-                Span::styled(mark, palette.busy),
-                cell(field.name, NAME - 1, name),
-            ]),
-            label,
-        );
-        let value = Rect {
-            x: at.x + NAME as u16,
-            width: at.width.saturating_sub(NAME as u16),
-            ..at
-        };
-        let columns = usize::from(value.width);
-        let line = if !active && field.text.text().trim().is_empty() {
-            Line::styled(field.empty, palette.dim)
-        } else if !field.choices.is_empty() {
-            let chosen = field.text.text();
-            let choice = |choice: &&'static str| {
-                if *choice == chosen {
-                    let style = palette.strong.add_modifier(Modifier::REVERSED);
-                    Span::styled(format!("[{choice}]"), style)
-                } else {
-                    Span::styled(format!(" {choice} "), palette.dim)
-                }
-            };
-            Line::from(field.choices.iter().map(choice).collect::<Vec<_>>())
-        } else if active {
-            input_line(blank, "", &field.text, columns)
-        } else {
-            let text = field.text.text();
-            Line::raw(text::cut(&text, columns, blank.theme.symbols.ellipsis))
-        };
-        frame.render_widget(line, value);
+    let columns = usize::from(inside.width).saturating_sub(FIELD_NAME);
+    for (i, field) in form.fields.all.iter().enumerate() {
+        let line = field_line(blank, field, i == form.fields.at, columns);
+        frame.render_widget(line, line_area(inside, usize::from(TOP) + 1 + i));
     }
-    let below = usize::from(TOP) + 2 + form.fields.len();
-    if let Some(field) = form.fields.get(form.at) {
-        frame.render_widget(
-            Line::styled(field.help, palette.dim),
-            line_area(inside, below),
-        );
+    let below = usize::from(TOP) + 2 + form.fields.all.len();
+    if let Some(field) = form.fields.active() {
+        let help = Line::styled(field.help, palette.dim);
+        frame.render_widget(help, line_area(inside, below));
     }
     error(model, frame, inside, form.error.as_deref());
 }

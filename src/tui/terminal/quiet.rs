@@ -1,5 +1,6 @@
-//! Standard output and error while the terminal is taken over: what libraries print there would smear the screen, so it
-//! goes into a file without a name and is printed once the terminal is given back.
+//! Standard output and error while the terminal is taken over: what libraries print there would
+//! smear the screen, so it goes into a file without a name and is printed once the terminal is
+//! given back.
 
 use std::fs::File;
 use std::io;

@@ -4,7 +4,7 @@ use ratatui::style::{Color, Modifier, Style};
 
 /// A style for each role.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // named by role
+#[allow(missing_docs, reason = "named by role")]
 pub struct Palette {
     /// Under everything; empty leaves the terminal's own colours.
     pub ground: Style,

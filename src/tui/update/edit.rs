@@ -53,7 +53,8 @@ pub fn key(model: &mut Model, action: Action) {
     model.edit = Some(edit);
 }
 
-/// Asks what the change in the making would lose, once for every change and whenever more has been measured.
+/// Asks what the change in the making would lose, once for every change and whenever more has been
+/// measured.
 pub fn forecast(model: &mut Model) {
     let measured = model.activity.measured();
     let Some(edit) = &mut model.edit else { return };
@@ -67,7 +68,7 @@ pub fn forecast(model: &mut Model) {
 
 fn submit(model: &mut Model, edit: Edit) {
     let Some(command) = edit.command(&model.tree) else {
-        model.note("nothing would change: choose another width");
+        model.note("nothing would change: choose another bit-width");
         model.edit = Some(edit);
         return;
     };

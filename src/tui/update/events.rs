@@ -1,10 +1,10 @@
-//! What the run tells.
+//! The updates of the run.
 
 use std::time::Duration;
 
 use crate::journal::Entry;
 use crate::run::{Probed, Update};
-use crate::search::{Event, Origin};
+use crate::search::{CommandId, Event, Origin};
 use crate::text::{self, Importance};
 use crate::tui::model::{AllocationPane, LogLine, Model, Overlay, Status, ToastKind};
 
@@ -46,8 +46,8 @@ pub fn event(model: &mut Model, entry: &Entry) {
     model.tree.apply(&entry.event);
     model.activity.apply(entry, &model.tree);
     let own = match &entry.event {
-        Event::CommandAccepted { command, .. } | Event::CommandRefused { command, .. } => {
-            answered(model, command)
+        Event::CommandAccepted { id, .. } | Event::CommandRefused { id, .. } => {
+            answered(model, id.as_ref())
         }
         _ => false,
     };
@@ -107,10 +107,13 @@ pub fn event(model: &mut Model, entry: &Entry) {
     });
 }
 
-/// True when this interface had sent the command.
-fn answered(model: &mut Model, command: &crate::search::Command) -> bool {
-    let at = model.awaiting.iter().position(|c| c == command);
-    at.map(|i| model.awaiting.remove(i)).is_some()
+/// True when the identifier is that of a command of this interface, which is then answered.
+fn answered(model: &mut Model, id: Option<&CommandId>) -> bool {
+    let before = model.awaiting.len();
+    model
+        .awaiting
+        .retain(|sent| id.is_none() || sent.id.as_ref() != id);
+    model.awaiting.len() != before
 }
 
 fn time_of_day(model: &Model, time: &str) -> String {
@@ -132,7 +135,7 @@ fn problem(model: &mut Model, text: String) {
     model.log.push(line);
 }
 
-/// The run cannot go on.
+/// Records that the run cannot continue.
 pub fn failed(model: &mut Model, message: String) {
     let message = match model.activity.panicked.take() {
         Some(said) => format!("{message}: {said}"),
@@ -164,7 +167,7 @@ pub fn panicked(model: &mut Model, message: String) {
     model.activity.panicked = Some(message);
 }
 
-/// Time went on. Marks the model as changed only when something shown depends on it.
+/// Advances the time. Marks the model as changed only when something shown depends on it.
 pub fn tick(model: &mut Model, now: Duration) {
     const SPINNER: u128 = 125;
     let before = std::mem::replace(&mut model.clock, now);

@@ -1,4 +1,4 @@
-//! Looking for a text in the focused pane.
+//! Finding a text in the focused pane.
 
 use crate::tui::action::Action;
 use crate::tui::input::TextInput;

@@ -65,7 +65,7 @@ pub fn key(model: &mut Model, mut prompt: FieldPrompt, action: Action) {
             // Said where it was typed.
             Err(_) => {}
         },
-        action => prompt.key(&action),
+        action => prompt.fields.key(&action),
     }
     model.overlay = Some(Overlay::Fields(prompt));
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{events, steer};
 use crate::tui::action::Action;
+use crate::tui::keymap::steers;
 use crate::tui::model::{Model, Outcome};
 
 /// A key on a second screen; false for those that mean the same everywhere.
@@ -28,13 +29,13 @@ pub fn key(model: &mut Model, action: &Action) -> bool {
         Action::Slower => replay.set_speed(false),
         Action::Faster => replay.set_speed(true),
         Action::Quit => model.outcome = Some(Outcome::Quit),
-        action if action.steers() => steer::only_watches(model),
+        action if steers(action) => steer::only_watches(model),
         _ => return false,
     }
     true
 }
 
-/// Shows so many entries and plays no further.
+/// Shows this number of entries and stops playing.
 pub fn stop_at(model: &mut Model, entries: usize) {
     if let Some(replay) = &mut model.replay {
         replay.playing = false;
@@ -42,7 +43,7 @@ pub fn stop_at(model: &mut Model, entries: usize) {
     seek(model, entries);
 }
 
-/// Time went on.
+/// Advances the time.
 pub fn advance(model: &mut Model, by: Duration) {
     let Some(replay) = model.replay.as_mut().filter(|r| r.playing) else {
         return;
@@ -59,7 +60,7 @@ pub fn advance(model: &mut Model, by: Duration) {
     model.changed = true;
 }
 
-/// Shows so many entries: the next ones are folded in, for earlier ones all is told anew.
+/// Shows this number of entries: later ones are folded in, for earlier ones all is folded anew.
 fn seek(model: &mut Model, entries: usize) {
     let Some(replay) = &mut model.replay else {
         return;

@@ -1,15 +1,23 @@
 //! Commands to the search.
 
 use crate::profile::Pin;
-use crate::search::{Command, Space};
+use crate::quant::{Allocation, BitWidth};
+use crate::search::{Command, CommandId, Instruction, Space};
 use crate::tui::action::Effect;
 use crate::tui::model::{Model, Status, ToastKind};
 
 /// Sends a command and waits for its answer; says so when nobody would answer.
 pub fn send(model: &mut Model, command: Command) {
     if !is_over(model) {
-        model.awaiting.push(command.clone());
-        model.effect(Effect::Send(command));
+        // Unlike any of an earlier session, whose journal is shorter.
+        model.sent += 1;
+        let id = CommandId(format!("tui-{}-{}", model.told, model.sent));
+        let sent = Instruction {
+            id: Some(id),
+            command,
+        };
+        model.awaiting.push(sent.clone());
+        model.effect(Effect::Send(sent));
     }
 }
 
@@ -60,7 +68,8 @@ pub fn prune(model: &mut Model, prune: bool) {
     send(model, command);
 }
 
-/// Pins the row chosen in the allocation at the width it has on the selected node, or removes the pins that hold it.
+/// Pins the row chosen in the allocation at the width it has on the selected node, or removes the
+/// pins that hold it.
 pub fn pin(model: &mut Model) {
     let (Some(settings), Some(part), Some(node)) =
         (model.tree.settings.as_deref(), model.part(), model.shown())
@@ -68,43 +77,21 @@ pub fn pin(model: &mut Model) {
         return model.note("no layer is selected yet");
     };
     let space = &settings.space;
-    let holding: Vec<&Pin> = model
-        .tree
-        .pins
-        .iter()
-        .filter(|pin| {
-            part.members
-                .iter()
-                .any(|m| pin.matches(&space.layers[*m].name))
-        })
-        .collect();
-    let wider: Vec<&Pin> = holding
-        .iter()
-        .filter(|pin| {
-            let others = |m: usize| !part.members.contains(&m);
-            (0..space.layers.len()).any(|m| others(m) && pin.matches(&space.layers[m].name))
-        })
-        .copied()
-        .collect();
-    let commands: Vec<Command> = if holding.is_empty() {
-        let width = |m: &usize| node.allocation.0.get(*m).copied();
-        pin_patterns(space, &part.members)
-            .into_iter()
-            .flat_map(|(pattern, members)| {
-                let widths: Vec<_> = members.iter().filter_map(width).collect();
-                match widths.first() {
-                    Some(first) if widths.iter().all(|w| w == first) => vec![(pattern, *first)],
-                    _ => members
-                        .iter()
-                        .filter_map(|m| Some((space.layers[*m].name.clone(), width(m)?)))
-                        .collect(),
-                }
-            })
-            .map(|(pattern, width)| Command::Pin {
-                pin: Pin::fixed(pattern, width),
-            })
-            .collect()
-    } else if wider.len() == holding.len() {
+    let matches = |pin: &Pin, m: usize| pin.matches(&space.layers[m].name);
+    let holds = |pin: &&Pin| part.members.iter().any(|m| matches(pin, *m));
+    let holds_others = |pin: &&Pin| {
+        let mut others = (0..space.layers.len()).filter(|m| !part.members.contains(m));
+        others.any(|m| matches(pin, m))
+    };
+    let holding = model.tree.pins.iter().filter(holds);
+    let (wider, own): (Vec<&Pin>, Vec<&Pin>) = holding.partition(holds_others);
+    let commands: Vec<Command> = if !own.is_empty() {
+        let pattern = |pin: &Pin| pin.pattern.clone();
+        let unpin = |pin: &&Pin| Command::Unpin {
+            pattern: pattern(pin),
+        };
+        own.iter().map(unpin).collect()
+    } else if !wider.is_empty() {
         let names: Vec<String> = wider.iter().map(|p| format!("\"{}\"", p.pattern)).collect();
         let text = format!(
             "held by pin {}, which holds other layers too: unpin it there",
@@ -112,20 +99,35 @@ pub fn pin(model: &mut Model) {
         );
         return model.toast(ToastKind::Bad, text);
     } else {
-        holding
-            .iter()
-            .filter(|pin| !wider.contains(pin))
-            .map(|pin| Command::Unpin {
-                pattern: pin.pattern.clone(),
-            })
-            .collect()
+        let pins = pins_at(space, &part.members, &node.allocation);
+        pins.into_iter().map(|pin| Command::Pin { pin }).collect()
     };
     for command in commands {
         send(model, command);
     }
 }
 
-/// Patterns that match exactly these layers, with the layers of each: whole blocks as `BLOCK.*`, others by name.
+/// Pins that hold layers at their bit-widths: those with one width by few patterns.
+fn pins_at(space: &Space, members: &[usize], allocation: &Allocation) -> Vec<Pin> {
+    let width = |m: &usize| allocation.0.get(*m).copied();
+    let pins = |(pattern, members): (String, Vec<usize>)| {
+        let widths: Vec<BitWidth> = members.iter().filter_map(width).collect();
+        match widths.first() {
+            Some(first) if widths.iter().all(|w| w == first) => {
+                vec![Pin::fixed(pattern, *first)]
+            }
+            _ => {
+                let one = |m: &usize| Some(Pin::fixed(&*space.layers[*m].name, width(m)?));
+                members.iter().filter_map(one).collect()
+            }
+        }
+    };
+    let patterns = pin_patterns(space, members);
+    patterns.into_iter().flat_map(pins).collect()
+}
+
+/// Patterns that match exactly these layers, with the layers of each: whole blocks as `BLOCK.*`,
+/// others by name.
 pub(super) fn pin_patterns(space: &Space, members: &[usize]) -> Vec<(String, Vec<usize>)> {
     let mut patterns: Vec<(String, Vec<usize>)> = Vec::new();
     for member in members {
@@ -133,7 +135,7 @@ pub(super) fn pin_patterns(space: &Space, members: &[usize]) -> Vec<(String, Vec
             continue;
         }
         let layer = &space.layers[*member];
-        let glob = Pin::fixed(format!("{}.*", layer.block), crate::quant::BitWidth::FLOAT);
+        let glob = Pin::fixed(format!("{}.*", layer.block), BitWidth::FLOAT);
         let matched: Vec<usize> = (0..space.layers.len())
             .filter(|m| glob.matches(&space.layers[*m].name))
             .collect();

@@ -5,14 +5,15 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::tui::action::Action;
-use crate::tui::keymap::{Hint, Scope, WATCH};
+use crate::tui::keymap::{Hint, Scope, WATCH, steers};
 use crate::tui::model::{Model, Overlay, Status};
 use crate::tui::text;
+use crate::tui::widgets::input_line;
 
 /// Draws the keys that mean something now. Help and quit keep their place at the right.
 pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     if let Some(Overlay::Find(prompt)) = &model.overlay {
-        let line = super::overlay::input_line(model, "/", &prompt.text, usize::from(area.width));
+        let line = input_line(model, "/", &prompt.text, usize::from(area.width));
         frame.render_widget(line, area);
         return;
     }
@@ -21,8 +22,8 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let pauses = |h: &Hint| h.action == Action::Pause;
     let slides = |h: &Hint| h.section == WATCH;
     hints.retain(|h| match watching {
-        true => !h.action.steers(),
-        false => !slides(h) && (model.is_live() || !(h.action.steers() || pauses(h))),
+        true => !steers(&h.action),
+        false => !slides(h) && (model.is_live() || !(steers(&h.action) || pauses(h))),
     });
     // Who watches moves in time first of all.
     hints.sort_by_key(|h| !(watching && (slides(h) || pauses(h))));
@@ -50,7 +51,7 @@ fn spans(model: &Model, hints: &[Hint], columns: usize) -> Vec<Span<'static>> {
     let (mut spans, mut used) = (Vec::new(), 0);
     for hint in hints {
         let text = match (&hint.action, model.status()) {
-            (Action::Pause, Status::Paused | Status::Pausing) => "go on",
+            (Action::Pause, Status::Paused | Status::Pausing) => "resume",
             (Action::Pause, _) if model.replay.as_ref().is_some_and(|r| !r.playing) => "play",
             _ => hint.text,
         };

@@ -176,7 +176,7 @@ fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
         // A search that is over at once looks broken to who does not know why.
         let recalled = model.activity.counters().reused;
         let recalled =
-            (recalled > 0).then(|| format!("{} results of earlier runs used", count(recalled)));
+            (recalled > 0).then(|| format!("{} cached results of earlier runs", count(recalled)));
         return Sentence::new(model, columns)
             .add(Line::styled(text::stop(reason), palette.strong))
             .maybe(test)
@@ -196,7 +196,7 @@ fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
     let Some(job) = model.activity.work else {
         return match model.status() {
             Status::Paused => start
-                .add(Line::styled("paused: p goes on", palette.base))
+                .add(Line::styled("paused: p resumes", palette.base))
                 .line(),
             Status::Starting => Line::raw("waiting for the first event"),
             _ => start.line(),
@@ -273,10 +273,10 @@ fn work(model: &Model, columns: u16) -> Line<'static> {
     Sentence::new(model, columns)
         .add(named(counters.evaluations, "evaluation", "evaluations"))
         .add(named(counters.drift_evaluations, "drift", "drifts"))
-        .add(format!("{} held back", count(counters.gated)))
+        .add(format!("{} rejected", count(counters.gated)))
         .add(format!("{} audited", count(counters.audited)))
         .maybe(of_now.then_some(forwards))
-        .maybe((of_now && saved > 0).then(|| format!("{} saved ({share:.0} %)", large(saved))))
+        .maybe((of_now && saved > 0).then(|| format!("{} avoided ({share:.0} %)", large(saved))))
         .maybe((counters.cached > 0).then(|| named(counters.cached, "cache hit", "cache hits")))
         .line()
 }

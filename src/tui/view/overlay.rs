@@ -12,10 +12,9 @@ use ratatui::widgets::{Block, Clear};
 use super::frame::borders;
 use crate::search::State;
 use crate::tui::help;
-use crate::tui::input::TextInput;
 use crate::tui::model::{Confirm, Model, Overlay, SavePrompt};
 use crate::tui::text::{self, bytes, points};
-use crate::tui::widgets::line_area;
+use crate::tui::widgets::{input_line, line_area};
 
 /// Draws what lies over the panes.
 pub fn draw(model: &Model, frame: &mut Frame) {
@@ -158,30 +157,30 @@ fn question(model: &Model, frame: &mut Frame, confirm: &Confirm) {
                 ),
             },
             "stop",
-            "go on",
+            "continue",
         ),
         Confirm::TimeUp => (
-            "End as if the time were over",
+            "End as if the time limit were reached",
             String::from(
-                "The search finishes with what is confirmed by then, as at the limit of seconds. It cannot be taken \
-                 back; only other limits, set before it has finished, let it go on.",
+                "The search finishes with what is confirmed by then, as at its time limit. This cannot be undone; \
+                 only other limits, set before it has finished, let it continue.",
             ),
             "end it",
-            "go on",
+            "continue",
         ),
         Confirm::Discard => (
             "Changes",
-            String::from("Several changes are not evaluated yet. Give them up?"),
-            "give them up",
-            "go on changing",
+            String::from("Several changes are not evaluated yet. Discard them?"),
+            "discard",
+            "keep editing",
         ),
         Confirm::Overwrite { path, .. } => (
             "Overwrite",
             format!(
-                "There is a profile of that name already:\n  {}\nReplace it?",
+                "A profile of that name exists:\n  {}\nReplace it?",
                 path.display()
             ),
-            "replace it",
+            "replace",
             "another name",
         ),
     };
@@ -239,38 +238,6 @@ fn save(model: &Model, frame: &mut Frame, prompt: &SavePrompt) {
         lines,
         palette.border_focused,
     );
-}
-
-/// A text being typed with its cursor, behind a label; of a long one, the part around the cursor.
-pub fn input_line(
-    model: &Model,
-    label: &'static str,
-    typed: &TextInput,
-    columns: usize,
-) -> Line<'static> {
-    let palette = &model.theme.palette;
-    let room = columns.saturating_sub(text::width(label) + 2);
-    let (mut before, after) = typed.parts();
-    while text::width(before) > room {
-        before = before
-            .char_indices()
-            .nth(1)
-            .map_or("", |(at, _)| &before[at..]);
-    }
-    let mut after = after.chars();
-    let at = after.next().map_or(String::from(" "), |c| c.to_string());
-    let left = room.saturating_sub(text::width(before));
-    let after = text::cut(
-        &after.collect::<String>(),
-        left,
-        model.theme.symbols.ellipsis,
-    );
-    Line::from(vec![
-        Span::styled(label, palette.dim),
-        Span::styled(before.to_owned(), palette.strong),
-        Span::styled(at, Style::new().add_modifier(Modifier::REVERSED)),
-        Span::styled(after, palette.strong),
-    ])
 }
 
 fn failure(

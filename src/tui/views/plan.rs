@@ -2,8 +2,6 @@
 
 use ratatui::layout::{Constraint, Layout as Split, Rect};
 
-use super::Pane;
-
 /// The most borders that a view has.
 pub const MOST_BORDERS: usize = 5;
 /// The least columns and rows that a pane is dragged to.
@@ -36,31 +34,35 @@ impl Border {
     }
 }
 
-/// A division of an area.
+/// A division of an area among panes `P`.
 #[derive(Clone, Copy)]
-pub enum Plan {
+pub enum Plan<P: 'static> {
     /// An area given to a pane.
-    One(Pane),
+    One(P),
     /// An area given to the pane that the user last chose among all but the main one.
     Companion,
     /// An area divided in two.
-    Two(Division),
+    Two(Division<P>),
 }
 
 /// A division in two.
 #[derive(Clone, Copy)]
-pub struct Division {
+pub struct Division<P: 'static> {
     /// Side by side, or one above the other.
     columns: bool,
     /// The number of the border.
     index: usize,
     /// The share of the first part in percent.
     share: u16,
-    parts: &'static [Plan; 2],
+    parts: &'static [Plan<P>; 2],
 }
 
 /// Two parts side by side.
-pub const fn columns(index: usize, share: u16, parts: &'static [Plan; 2]) -> Plan {
+pub const fn columns<P: 'static>(
+    index: usize,
+    share: u16,
+    parts: &'static [Plan<P>; 2],
+) -> Plan<P> {
     Plan::Two(Division {
         columns: true,
         index,
@@ -70,7 +72,7 @@ pub const fn columns(index: usize, share: u16, parts: &'static [Plan; 2]) -> Pla
 }
 
 /// Two parts one above the other.
-pub const fn rows(index: usize, share: u16, parts: &'static [Plan; 2]) -> Plan {
+pub const fn rows<P: 'static>(index: usize, share: u16, parts: &'static [Plan<P>; 2]) -> Plan<P> {
     Plan::Two(Division {
         columns: false,
         index,
@@ -80,27 +82,31 @@ pub const fn rows(index: usize, share: u16, parts: &'static [Plan; 2]) -> Plan {
 }
 
 /// The panes and borders of a plan, placed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Placed {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed<P> {
     /// The panes with their frames.
-    pub panes: Vec<(Pane, Rect)>,
+    pub panes: Vec<(P, Rect)>,
     /// The borders.
     pub borders: Vec<Border>,
     /// True where one of the panes is the companion.
     pub has_companion: bool,
 }
 
-impl Plan {
+impl<P: Copy + 'static> Plan<P> {
     /// Places panes and borders in an area. Panes are `flat` where only a line above separates
     /// them; `shares` are those that the user chose.
     pub fn place(
         &self,
         area: Rect,
-        companion: Pane,
+        companion: P,
         flat: bool,
         shares: &[Option<u16>; MOST_BORDERS],
-    ) -> Placed {
-        let mut placed = Placed::default();
+    ) -> Placed<P> {
+        let mut placed = Placed {
+            panes: Vec::new(),
+            borders: Vec::new(),
+            has_companion: false,
+        };
         self.put(area, companion, flat, shares, &mut placed);
         placed
     }
@@ -108,10 +114,10 @@ impl Plan {
     fn put(
         &self,
         area: Rect,
-        companion: Pane,
+        companion: P,
         flat: bool,
         shares: &[Option<u16>; MOST_BORDERS],
-        placed: &mut Placed,
+        placed: &mut Placed<P>,
     ) {
         let division = match self {
             Plan::One(pane) => return placed.panes.push((*pane, area)),
@@ -130,7 +136,7 @@ impl Plan {
     }
 }
 
-impl Division {
+impl<P: 'static> Division<P> {
     fn cut(&self, area: Rect, flat: bool, share: u16) -> (Border, [Rect; 2]) {
         let (length, least) = if self.columns {
             (area.width, LEAST.0)

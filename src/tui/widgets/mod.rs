@@ -1,7 +1,9 @@
 //! The pieces that panes, header, footer and dialogs are made of.
 
+mod input;
 mod pieces;
 mod plot;
 
+pub use input::{FIELD_NAME, field_line, input_line};
 pub use pieces::{Sentence, bar, cell, indented, labelled, line_area, number, row, spinner};
 pub use plot::{Axes, Axis, Plot};

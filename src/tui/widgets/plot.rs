@@ -1,4 +1,5 @@
-//! A plot of characters: dots in Braille (or one sign per cell where there is no Unicode), lines and signs.
+//! A plot of characters: dots in Braille (or one sign per cell where there is no Unicode), lines
+//! and signs.
 
 use std::collections::BTreeMap;
 
@@ -180,8 +181,8 @@ impl<'a> Plot<'a> {
 /// Columns that the labels of the y axis take.
 const LABELS: u16 = 8;
 
-/// The place for the dots inside a pane, with labels at the left and below: of each axis the lower end, the upper end
-/// and (where it lies apart from both) a marked value.
+/// The place for the dots inside a pane, with labels at the left and below: of each axis the lower
+/// end, the upper end and (where it lies apart from both) a marked value.
 pub struct Axes {
     /// For the dots.
     pub area: Rect,

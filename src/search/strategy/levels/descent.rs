@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::state::{OpenGroup, OpenState};
 use crate::profile::Level;
-use crate::search::engine::Ask;
+use crate::search::step::Ask;
 use crate::search::strategy::tries::Tries;
 use crate::search::strategy::{Context, Step, Strategy};
 use crate::search::{CandidateId, CloseReason, Origin};

@@ -18,8 +18,7 @@ use self::state::{OpenGroup, OpenState, Ranked};
 use super::{Context, Step, Strategy};
 use crate::profile::Level;
 use crate::quant::BitWidth;
-use crate::search::engine::Ask;
-use crate::search::judge::{Judged, Trial};
+use crate::search::step::{Ask, Judged, Trial};
 use crate::search::{CandidateId, CloseReason, Event};
 
 /// The strategies of all levels, coarse to fine.

@@ -1,4 +1,4 @@
-//! What is known of the selected node, and the change in the making.
+//! The lines above the allocation: the selected node, or the edit in progress.
 
 use ratatui::text::{Line, Span};
 
@@ -72,7 +72,7 @@ fn difference(model: &Model, node: &Candidate, other: &Candidate, columns: u16) 
             n => format!("{n} {layers}"),
         })
         .add(format!(
-            "{} on {}",
+            "{} vs {}",
             bytes_change(other.bytes, node.bytes),
             other.id
         ))
@@ -128,7 +128,7 @@ fn short_details(model: &Model, node: &Candidate, columns: u16, with_gate: bool)
     let parent = node.parent.and_then(|id| model.tree.get(id));
     Sentence::new(model, columns)
         .add(bytes(node.bytes))
-        .maybe(parent.map(|p| format!("{} on {}", bytes_change(p.bytes, node.bytes), p.id)))
+        .maybe(parent.map(|p| format!("{} vs {}", bytes_change(p.bytes, node.bytes), p.id)))
         .add(Line::styled(word, style))
         .maybe(
             node.judgement()
@@ -170,13 +170,13 @@ fn edited_memory(model: &Model, edit: &Edit, node: &Candidate) -> Line<'static> 
         Span::raw(format!(" ({change})")),
     ]);
     if over {
-        line.push_span(Span::styled(" above the memory limit", palette.bad));
+        line.push_span(Span::styled(" exceeds the memory limit", palette.bad));
     }
     line
 }
 
-/// The accuracy drop of the change: measured on the whole search split, or predicted with the spread that nine of ten
-/// measurements of the run keep to, or unknown.
+/// The accuracy drop of the change: measured on the whole search split, or predicted with the
+/// spread that nine of ten measurements of the run keep to, or unknown.
 fn edited_drop(model: &Model, edit: &Edit) -> Line<'static> {
     let palette = &model.theme.palette;
     let Some(forecast) = model
@@ -194,14 +194,14 @@ fn edited_drop(model: &Model, edit: &Edit) -> Line<'static> {
     };
     if let Some(measured) = forecast.measured.filter(|m| m.whole) {
         let text = format!(
-            "drop {} measured as {}",
+            "drop {} measured at {}",
             points(measured.drop),
             measured.candidate
         );
         return Line::styled(text, style(measured.drop, measured.drop));
     }
     let Some(estimate) = forecast.predicted else {
-        return Line::styled("drop unknown: nothing is measured yet", palette.dim);
+        return Line::styled("drop unknown: no evaluation yet", palette.dim);
     };
     let drop = points(estimate.drop);
     match estimate.low.zip(estimate.high) {
@@ -220,7 +220,10 @@ fn edited_drop(model: &Model, edit: &Edit) -> Line<'static> {
             } else {
                 "measurements"
             };
-            Line::styled(format!("drop perhaps {drop}: {n} {few} only"), palette.dim)
+            Line::styled(
+                format!("drop about {drop}: from {n} {few} only"),
+                palette.dim,
+            )
         }
     }
 }

@@ -85,7 +85,7 @@ pub fn accuracy(model: &Model, columns: u16) -> Line<'static> {
             sentence.add(Line::from(spent)).maybe(partial).line()
         }
         (None, Some(limit)) => sentence
-            .add(format!("drop of at most {} allowed", points(limit)))
+            .add(format!("drop: at most {} allowed", points(limit)))
             .line(),
         _ => sentence.line(),
     }
@@ -119,10 +119,10 @@ pub fn memory(model: &Model, columns: u16) -> Line<'static> {
     let sentence = match node {
         Some(node) => {
             let mut saved = vec![
-                Span::styled("saved ", palette.dim),
+                Span::styled("smaller by ", palette.dim),
                 Span::styled(format!("{} %", saving(float, node.bytes)), palette.good),
             ];
-            saved.push(Span::styled(" (weights alone ", palette.dim));
+            saved.push(Span::styled(" (weights only ", palette.dim));
             saved.push(Span::raw(format!("{} %", weights_saving(settings, node))));
             saved.push(Span::styled(")", palette.dim));
             sentence.add(Line::from(saved))
@@ -139,7 +139,7 @@ fn saving(float: u64, now: u64) -> String {
     format!("{:.1}", saving_percent(now, float))
 }
 
-/// Of the weights alone: the figure that papers quote.
+/// The saving of the weights alone: the figure that papers quote.
 fn weights_saving(settings: &Settings, node: &Candidate) -> String {
     let space = &settings.space;
     let float = Allocation::uniform(space.layers.len(), BitWidth::FLOAT);

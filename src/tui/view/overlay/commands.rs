@@ -4,11 +4,11 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{input_line, window};
+use super::window;
 use crate::tui::commands::{Choice, entries};
 use crate::tui::model::{CommandPrompt, Model};
 use crate::tui::text;
-use crate::tui::widgets::{cell, line_area, row};
+use crate::tui::widgets::{cell, input_line, line_area, row};
 
 const ROWS: u16 = 19;
 /// Lines for what the chosen one does, in full.

@@ -1,40 +1,12 @@
-//! The phases of a search: baseline, start, smallest widths, the plan's strategies, each confirmed,
+//! The steps of a search in its phases: baseline, start, smallest widths, the plan's strategies, each confirmed,
 //! and the test.
 
-use super::engine::{Ask, Engine};
-use super::judge::{Judged, Trial};
-use super::strategy::{Context, Step, Strategy};
+use super::engine::Engine;
+use super::phase::{After, Phase};
+use super::step::{Ask, Judged, Step, Trial};
+use super::strategy::{Context, Strategy};
 use super::{BaseReason, CandidateId, Event, StopReason};
 use crate::evaluate::Verdict;
-
-/// What to do when the base is confirmed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum After {
-    /// The base should be the smallest width everywhere: then the search is done, else the plan's
-    /// first strategy opens.
-    Lowest,
-    /// Open the plan's next strategy, or finish behind the last.
-    Strategy,
-}
-
-/// Where the search stands.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Phase {
-    /// Asking for the float network's results.
-    Baseline,
-    /// Judging the allocation the search starts from.
-    Start(CandidateId),
-    /// Trying the smallest width everywhere.
-    Lowest(CandidateId),
-    /// A strategy of the plan is open.
-    Plan,
-    /// Confirming the base on the whole search split, walking back where it fails.
-    Confirm(After),
-    /// Testing the result.
-    Test(StopReason),
-    /// Done.
-    Finished,
-}
 
 impl Engine {
     pub(super) fn step(&mut self) -> Step {

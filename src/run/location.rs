@@ -5,14 +5,14 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::open::{BEST, PROFILE};
-use super::{RunError, work};
+use super::RunError;
+use super::files::{BEST, PROFILE, WORK};
 use crate::journal::{self, JournalError};
 use crate::profile::write_text;
 
 /// Where a new run goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum RunLocation {
     /// A new folder below `root`, called by date, time and the profile's name.
     Below {
         /// The folder of all runs.
@@ -26,7 +26,7 @@ pub enum Place {
 
 /// A claimed folder. Given up, with all that was written, unless kept.
 #[derive(Debug)]
-pub(super) struct Claim {
+pub(super) struct RunDirGuard {
     /// The folder, absolute.
     pub folder: PathBuf,
     /// True when the claim made the folder.
@@ -36,14 +36,14 @@ pub(super) struct Claim {
     kept: bool,
 }
 
-impl Place {
+impl RunLocation {
     /// Refuses a folder that holds a run or files that a run would write, or in which the profile lies that the run is
     /// started with.
     ///
     /// # Errors
     /// [`JournalError::Exists`], [`RunError::Occupied`], [`RunError::ProfileInside`].
     pub(super) fn check(&self, profile: Option<&Path>) -> Result<(), RunError> {
-        let Place::Folder(folder) = self else {
+        let RunLocation::Folder(folder) = self else {
             return Ok(());
         };
         let folder = absolute(folder);
@@ -64,9 +64,9 @@ impl Place {
     /// Makes the folder, or takes it as it is.
     ///
     /// # Errors
-    /// As [`Place::check`], and when the folder cannot be made.
-    pub(super) fn claim(&self) -> Result<Claim, RunError> {
-        let claim = |folder, made| Claim {
+    /// As [`RunLocation::check`], and when the folder cannot be made.
+    pub(super) fn claim(&self) -> Result<RunDirGuard, RunError> {
+        let claim = |folder, made| RunDirGuard {
             folder,
             made,
             written: false,
@@ -81,14 +81,14 @@ impl Place {
             }
         };
         match self {
-            Place::Folder(folder) => {
+            RunLocation::Folder(folder) => {
                 let folder = absolute(folder);
                 check_free(&folder)?;
                 let made = !folder.exists();
                 fs::create_dir_all(&folder).map_err(io(&folder))?;
                 Ok(claim(folder, made))
             }
-            Place::Below { root, name } => {
+            RunLocation::Below { root, name } => {
                 let root = absolute(root);
                 fs::create_dir_all(&root).map_err(io(&root))?;
                 let mut ids = ids(name);
@@ -106,7 +106,7 @@ impl Place {
     }
 }
 
-impl Claim {
+impl RunDirGuard {
     /// Writes the run's profile, which must not be there yet.
     pub fn write_profile(&mut self, text: &str) -> Result<(), RunError> {
         write_text(&self.folder.join(PROFILE), text, false)?;
@@ -121,7 +121,7 @@ impl Claim {
     }
 }
 
-impl Drop for Claim {
+impl Drop for RunDirGuard {
     fn drop(&mut self) {
         if self.kept {
             return;
@@ -141,10 +141,7 @@ fn check_free(folder: &Path) -> Result<(), RunError> {
     if holds(journal::FILE_NAME) {
         return Err(JournalError::Exists(folder.into()).into());
     }
-    match [PROFILE, BEST, work::FILE_NAME]
-        .into_iter()
-        .find(|name| holds(name))
-    {
+    match [PROFILE, BEST, WORK].into_iter().find(|name| holds(name)) {
         Some(file) => Err(RunError::Occupied {
             folder: folder.into(),
             file,
@@ -186,8 +183,8 @@ pub(super) fn absolute(folder: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn below(root: &Path) -> Place {
-        Place::Below {
+    fn below(root: &Path) -> RunLocation {
+        RunLocation::Below {
             root: root.into(),
             name: "A Name!".into(),
         }
@@ -204,7 +201,7 @@ mod tests {
                 .map(|t| t.join().expect("it ends"))
                 .collect()
         });
-        let mut folders = threads.clone();
+        let mut folders = threads;
         folders.sort();
         folders.dedup();
         assert_eq!(folders.len(), 20);
@@ -229,7 +226,7 @@ mod tests {
     fn a_claim_that_is_given_up_leaves_what_was_there() {
         let root = tempfile::tempdir().expect("a folder");
         fs::write(root.path().join("notes"), "mine").expect("space");
-        let place = Place::Folder(root.path().into());
+        let place = RunLocation::Folder(root.path().into());
         let mut claim = place.claim().expect("free");
         claim.write_profile("text").expect("space");
         drop(claim);

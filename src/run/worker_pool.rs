@@ -15,12 +15,12 @@ struct Running {
 
 /// A worker with what it does.
 #[derive(Debug)]
-struct Member {
+struct Slot {
     worker: Worker,
     running: Option<Running>,
 }
 
-impl Member {
+impl Slot {
     /// True where it does a job to its end.
     fn does(&self, job: &Job) -> bool {
         let running = self.running.as_ref();
@@ -30,74 +30,74 @@ impl Member {
 
 /// One evaluator or several.
 #[derive(Debug)]
-pub(super) struct Team {
-    members: Vec<Member>,
+pub(super) struct WorkerPool {
+    slots: Vec<Slot>,
     /// What they say, each with its number.
     pub reports: Receiver<(usize, Report)>,
 }
 
-impl Team {
+impl WorkerPool {
     /// Moves every evaluator into a thread of its own.
     pub fn spawn(evaluators: Vec<Box<dyn Evaluator>>) -> std::io::Result<Self> {
         let (reports_out, reports) = unbounded();
         let spawn = |(number, evaluator)| {
-            Ok(Member {
+            Ok(Slot {
                 worker: Worker::spawn(number, evaluator, reports_out.clone())?,
                 running: None,
             })
         };
-        let members = evaluators.into_iter().enumerate().map(spawn);
-        Ok(Team {
-            members: members.collect::<std::io::Result<_>>()?,
+        let slots = evaluators.into_iter().enumerate().map(spawn);
+        Ok(WorkerPool {
+            slots: slots.collect::<std::io::Result<_>>()?,
             reports,
         })
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.members.len()
+        self.slots.len()
     }
 
     /// True while none does anything.
     pub fn is_idle(&self) -> bool {
-        self.members.iter().all(|m| m.running.is_none())
+        self.slots.iter().all(|m| m.running.is_none())
     }
 
     /// What everyone does. Who was told to stop does nothing any more.
     pub fn doing(&self) -> Vec<Option<Request>> {
-        let doing = |m: &Member| {
+        let doing = |m: &Slot| {
             let running = m.running.as_ref().filter(|r| !r.cancel.is_cancelled())?;
             Some(running.request.clone())
         };
-        self.members.iter().map(doing).collect()
+        self.slots.iter().map(doing).collect()
     }
 
     /// True where somebody does a job to its end.
     pub fn does(&self, job: &Job) -> bool {
-        self.members.iter().any(|m| m.does(job))
+        self.slots.iter().any(|m| m.does(job))
     }
 
     /// True for a worker that does a job.
     pub fn is_at(&self, number: usize, job: &Job) -> bool {
-        self.members.get(number).is_some_and(|m| m.does(job))
+        self.slots.get(number).is_some_and(|m| m.does(job))
     }
 
     /// Has the evaluators do what is wanted, most urgent first, and cancels what is wanted no more. True when one began.
     pub fn assign(&mut self, wanted: &[Request]) -> bool {
-        for running in self.members.iter().filter_map(|m| m.running.as_ref()) {
+        for running in self.slots.iter().filter_map(|m| m.running.as_ref()) {
             if !wanted.iter().any(|r| r.job == running.request.job) {
                 running.cancel.cancel();
             }
         }
         let mut begun = false;
         for request in wanted {
-            let doing = self.members.iter_mut().find(|m| m.does(&request.job));
+            let doing = self.slots.iter_mut().find(|m| m.does(&request.job));
             if let Some(running) = doing.and_then(|m| m.running.as_mut()) {
                 // What was begun ahead may have become a candidate.
                 running.request.candidate = request.candidate;
                 continue;
             }
-            let Some(free) = self.members.iter_mut().find(|m| m.running.is_none()) else {
+            let Some(free) = self.slots.iter_mut().find(|m| m.running.is_none()) else {
                 break;
             };
             let cancel = free.worker.start(request.job.clone());
@@ -110,15 +110,15 @@ impl Team {
 
     /// The job that a worker reports to be done with.
     pub fn done(&mut self, number: usize) -> Option<Job> {
-        let running = self.members.get_mut(number)?.running.take();
+        let running = self.slots.get_mut(number)?.running.take();
         running.map(|r| r.request.job)
     }
 }
 
-impl Drop for Team {
+impl Drop for WorkerPool {
     /// Has everyone stop at the next batch, before each is waited for.
     fn drop(&mut self) {
-        for running in self.members.iter().filter_map(|m| m.running.as_ref()) {
+        for running in self.slots.iter().filter_map(|m| m.running.as_ref()) {
             running.cancel.cancel();
         }
     }

@@ -1,0 +1,8 @@
+//! Names of the files in a run's folder, beside the journal.
+
+/// The profile that the run was started with.
+pub const PROFILE: &str = "profile.toml";
+/// The profile that holds the smallest confirmed allocation so far.
+pub const BEST: &str = "best.toml";
+/// What the evaluations cost.
+pub(super) const WORK: &str = "work.jsonl";

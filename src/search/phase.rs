@@ -1,0 +1,32 @@
+//! Where a search stands.
+
+use super::{CandidateId, StopReason};
+
+/// What to do when the base is confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// The base should be the smallest width everywhere: then the search is done, else the plan's
+    /// first strategy opens.
+    Lowest,
+    /// Open the plan's next strategy, or finish behind the last.
+    Strategy,
+}
+
+/// Where the search stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Phase {
+    /// Asking for the float network's results.
+    Baseline,
+    /// Judging the allocation the search starts from.
+    Start(CandidateId),
+    /// Trying the smallest width everywhere.
+    Lowest(CandidateId),
+    /// A strategy of the plan is open.
+    Plan,
+    /// Confirming the base on the whole search split, walking back where it fails.
+    Confirm(After),
+    /// Testing the result.
+    Test(StopReason),
+    /// Done.
+    Finished,
+}
