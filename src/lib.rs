@@ -4,19 +4,21 @@
 //! The rooms, in reading order; each one uses only those above it in this list:
 //!
 //! 1. [`network`]: what a spiking vision transformer is, as data: the graph, its shapes and costs.
-//! 2. [`quant`]: quantizer arithmetic on plain slices; bit-widths, allocations, packing, memory.
-//! 3. [`checkpoint`]: files of weights to named tensors.
-//! 4. [`data`]: data sets to labelled batches, splits, preprocessing.
-//! 5. [`profile`]: the TOML file a person writes and the program saves.
-//! 6. [`evaluate`]: the [`evaluate::Evaluator`] trait, jobs and outcomes, screening statistics, and a
+//! 2. [`quant`]: quantizer arithmetic on plain slices; bit-widths, allocations, packing, memory,
+//!    and the affine per channel.
+//! 3. [`kernels`]: CPU kernels on plain slices: convolutions, neurons, attention.
+//! 4. [`checkpoint`]: files of weights to named tensors.
+//! 5. [`data`]: data sets to labelled batches, splits, preprocessing.
+//! 6. [`profile`]: the TOML file a person writes and the program saves.
+//! 7. [`evaluate`]: the [`evaluate::Evaluator`] trait, jobs and outcomes, screening statistics, and a
 //!    synthetic landscape for tests.
-//! 7. `torch` (feature `torch`): the libtorch evaluator, the only room that names `tch`.
-//! 8. [`search`]: the search itself, a pure state machine.
-//! 9. [`journal`]: the file of events.
-//! 10. [`run`]: threads, channels, resume.
-//! 11. [`text`]: events, numbers and terms as text.
-//! 12. [`report`]: a run on paper: what was found, how, and the evidence.
-//! 13. [`tui`] and [`cli`]: what a person sees.
+//! 8. `torch` (feature `torch`): the libtorch evaluator, the only room that names `tch`.
+//! 9. [`search`]: the search itself, a pure state machine.
+//! 10. [`journal`]: the file of events.
+//! 11. [`run`]: threads, channels, resume.
+//! 12. [`text`]: events, numbers and terms as text.
+//! 13. [`report`]: a run on paper: what was found, how, and the evidence.
+//! 14. [`tui`] and [`cli`]: what a person sees.
 //!
 //! A whole search, on a synthetic landscape instead of a network (so it needs no libtorch):
 //!
@@ -81,7 +83,9 @@ pub mod cli;
 pub mod data;
 pub mod evaluate;
 pub mod journal;
+pub mod kernels;
 pub mod network;
+mod procfs;
 pub mod profile;
 pub mod quant;
 pub mod report;

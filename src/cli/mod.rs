@@ -14,7 +14,6 @@ mod interactive;
 mod output;
 mod predict;
 mod prepared;
-mod process;
 mod profiles;
 mod progress;
 mod recognised;

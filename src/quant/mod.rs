@@ -2,8 +2,9 @@
 //! accounting.
 //!
 //! [`quantize`] turns one layer's weights into integers and one scale per output channel as a
-//! [`Scheme`] says; [`pack`] and [`unpack`] are their stored form; [`MemoryModel`] counts what a
-//! deployment stores under an [`Allocation`]. The formulas are this project's own.
+//! [`Scheme`] says; [`ChannelAffine`] merges what follows the accumulator; [`pack`] and [`unpack`]
+//! are their stored form; [`MemoryModel`] counts what a deployment stores under an [`Allocation`].
+//! The formulas are this project's own.
 //!
 //! ```
 //! use aq4svit::quant::{Allocation, BitWidth, Scheme, pack, packed_bytes, quantize, unpack};
@@ -30,6 +31,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod affine;
 mod allocation;
 mod domains;
 mod exact;
@@ -43,6 +45,7 @@ mod scheme;
 #[cfg(test)]
 mod tests;
 
+pub use affine::{ChannelAffine, Normalization};
 pub use allocation::{Allocation, BitWidth, BitWidthError};
 pub use domains::Domains;
 pub use memory::{MemoryModel, saving_percent};

@@ -1,8 +1,9 @@
 //! Batches: which images run together, and running many of them on several threads.
 //!
-//! Sums of real numbers depend on how images share a batch, so batch `k` always holds images `k * size` up to
-//! `(k + 1) * size` of its split, whatever was asked for, and the split's last batch is filled up with its last image. What
-//! an image yields is then a function of network, allocation, split and image alone.
+//! Sums of real numbers depend on how images share a batch, so batch `k` always holds images `k *
+//! size` up to `(k + 1) * size` of its split, whatever was asked for, and the split's last batch is
+//! filled up with its last image. What an image yields is then a function of network, allocation,
+//! split and image alone.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -19,8 +20,9 @@ use crate::network::Graph;
 
 /// Largest batch.
 const LARGEST: usize = 8;
-/// Bytes that the values of one operation may take per batch: a few of them fit a last-level cache (measured on the
-/// demo: larger batches are slower, smaller ones lose to the cost of calling libtorch).
+/// Bytes that the values of one operation may take per batch: a few of them fit a last-level cache
+/// (measured on the demo: larger batches are slower, smaller ones lose to the cost of calling
+/// libtorch).
 const BYTES: usize = 8 << 20;
 
 /// Images of a batch through which state leaks, as the authors evaluate.
@@ -31,7 +33,7 @@ pub(super) fn leaks(graph: &Graph) -> bool {
     graph.sites.iter().any(|s| s.batch_leak)
 }
 
-/// So many times as much on a GPU, which needs large batches to be busy (never run).
+/// The factor of the batch size on a GPU, which needs large batches to be busy (never run).
 const ON_GPU: usize = 32;
 
 /// Images per batch, where memory allows: a function of the graph and of the kind of device.
@@ -96,12 +98,14 @@ impl<'a> Batches<'a> {
             false => self.distinct(batch),
         }
     }
-    /// How many images of the split are in a batch, asked for or not; copies that fill it up do not count.
+    /// How many images of the split are in a batch, asked for or not; copies that fill it up do not
+    /// count.
     pub(super) fn distinct(&self, batch: usize) -> usize {
         let left = self.images.len().saturating_sub(batch * self.size);
         left.min(self.size)
     }
-    /// The images of a batch, `[images, channels, height, width]` (frames: `[images, frames, channels, height, width]`).
+    /// The images of a batch, `[images, channels, height, width]` (frames: `[images, frames,
+    /// channels, height, width]`).
     pub(super) fn pixels(&self, batch: usize) -> Result<Vec<f32>, EvaluateError> {
         let length = self.images.numbers();
         let mut pixels = vec![0.0; self.images(batch) * length];
@@ -114,18 +118,20 @@ impl<'a> Batches<'a> {
     }
 }
 
-/// Pieces that are started and not yet committed: half as many again as threads, so that a slow piece does not keep the
-/// others waiting.
+/// Pieces that are started and not yet committed: half as many again as threads, so that a slow
+/// piece does not keep the others waiting.
 fn at_once(threads: usize) -> usize {
     threads + threads / 2
 }
 
-/// Runs pieces of work on `threads` threads and commits their results in the order of the pieces, on the calling
-/// thread, until `commit` breaks. Each thread makes its own worker. At most [`at_once`] pieces are started and not yet
-/// committed, so that little is run in vain, and nothing by a single thread. When this returns, nothing runs any more.
+/// Runs pieces of work on `threads` threads and commits their results in the order of the pieces,
+/// on the calling thread, until `commit` breaks. Each thread makes its own worker. At most
+/// [`at_once`] pieces are started and not yet committed, so that little is run in vain, and nothing
+/// by a single thread. When this returns, nothing runs any more.
 ///
 /// # Errors
-/// [`EvaluateError::Cancelled`] when cancelled before the end, else the error of the first piece that failed.
+/// [`EvaluateError::Cancelled`] when cancelled before the end, else the error of the first piece
+/// that failed.
 pub(super) fn run<W, R: Send>(
     pieces: Range<usize>,
     threads: usize,

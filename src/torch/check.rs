@@ -1,4 +1,4 @@
-//! Whether a graph is what the executor expects: ids that exist, shapes and units that agree.
+//! The consistency of a graph: ids that exist, shapes and units that agree.
 #![forbid(unsafe_code)]
 
 use crate::network::{Graph, LayerKind, Op, Shape, WeightSource};
@@ -29,7 +29,8 @@ pub(super) fn check(graph: &Graph, index: usize) -> Result<(), String> {
     if [shape.channels, shape.height, shape.width].contains(&0) || graph.time_steps == 0 {
         return Err("it has no numbers".to_owned());
     }
-    // Layers and attention take units into account, pooling and summing keep them; nothing else knows them.
+    // Layers and attention take units into account, pooling and summing keep them; nothing else
+    // knows them.
     let knows_units = matches!(
         node.op,
         Op::Layer(_) | Op::Attention { .. } | Op::MaxPool { .. } | Op::TokenTimeSum

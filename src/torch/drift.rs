@@ -1,16 +1,18 @@
 //! Drift: how far quantization moves the membrane potentials, in thresholds. The formula is ours.
 //!
-//! For neuron site s with threshold theta, `m[c]` is the mean pre-reset potential of channel c over all calibration
-//! images, time steps and positions, and `m*[c]` the same in the float network:
-//! `drift_s = sqrt(mean_c (m[c] - m*[c])^2) / theta`. The logits count as a last site: the root mean square over classes of
-//! the shift of the mean logit, divided by the population standard deviation of all float logits (over images and
-//! classes together; a network whose float logits are all equal is not scaled). Drift is the mean over sites.
+//! For neuron site s with threshold theta, `m[c]` is the mean pre-reset potential of channel c over
+//! all calibration images, time steps and positions, and `m*[c]` the same in the float network:
+//! `drift_s = sqrt(mean_c (m[c] - m*[c])^2) / theta`. The logits count as a last site: the root
+//! mean square over classes of the shift of the mean logit, divided by the population standard
+//! deviation of all float logits (over images and classes together; a network whose float logits
+//! are all equal is not scaled). Drift is the mean over sites.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
 
+use super::proxies::{divergence, flip_rate};
 use super::record::ChannelSums;
-use super::spikes::{Packed, Spikes, divergence, flip_rate};
+use super::record::spikes::{Packed, Spikes};
 use crate::network::Graph;
 
 /// Sums over calibration images, to which images are added in order.
@@ -60,7 +62,7 @@ impl Means {
         self.spikes.get(batch)
     }
 
-    /// Output divergence and spike-flip rate against the float network, on so many proxy images.
+    /// Output divergence and spike-flip rate against the float network, on `images` proxy images.
     pub(super) fn proxies(
         &self,
         float: &Means,
@@ -165,7 +167,8 @@ mod tests {
         let float = means([32.0, 0.0], [1.0, -1.0, 1.0, -1.0]);
         let other = means([32.0, 16.0], [1.0, -1.0, 4.0, 3.0]);
         let drift = other.drift(&float, &graph);
-        // 16 more over 2 images, 2 steps, 16 units; mean logits move by 1.5 and 2, float logits have deviation 1.
+        // 16 more over 2 images, 2 steps, 16 units; mean logits move by 1.5 and 2, float logits
+        // have deviation 1.
         let logits = ((1.5f64 * 1.5 + 2.0 * 2.0) / 2.0).sqrt();
         assert_eq!(drift, [0.25, logits]);
         assert_eq!(float.drift(&float, &graph), [0.0, 0.0]);

@@ -1,4 +1,4 @@
-//! What can go wrong in this room.
+//! The errors of this room.
 #![forbid(unsafe_code)]
 
 use crate::evaluate::EvaluateError;
@@ -62,10 +62,10 @@ pub enum TorchError {
         images: usize,
     },
     /// libtorch reported an error.
-    #[error("libtorch, {doing}: {message}")]
+    #[error("libtorch, {context}: {message}")]
     Libtorch {
         /// What was being done.
-        doing: String,
+        context: String,
         /// Its message.
         message: String,
     },
@@ -80,20 +80,20 @@ impl From<TorchError> for EvaluateError {
     }
 }
 
-/// Says what was being done when libtorch reported an error.
-pub(super) trait Doing<T> {
-    /// Adds the context.
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T, TorchError>;
+/// The context of an error that libtorch reports.
+pub(super) trait Context<T> {
+    /// Says what was being done.
+    fn context(self, what: impl FnOnce() -> String) -> Result<T, TorchError>;
 }
 
-impl<T> Doing<T> for Result<T, tch::TchError> {
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T, TorchError> {
+impl<T> Context<T> for Result<T, tch::TchError> {
+    fn context(self, what: impl FnOnce() -> String) -> Result<T, TorchError> {
         self.map_err(|error| {
             let text = error.to_string();
             // libtorch appends a C++ stack to its message.
             let message = text.lines().next().unwrap_or_default().to_owned();
             TorchError::Libtorch {
-                doing: what(),
+                context: what(),
                 message,
             }
         })

@@ -5,9 +5,10 @@ use super::TorchError;
 use super::plan::{Plan, Source};
 use crate::network::Graph;
 
-/// Bytes that each thread may keep of values that nobody reads any more, and the program itself, its images aside.
+/// Bytes of a thread's buffer pool.
 const PER_THREAD: u64 = 32 << 20;
-/// The program, libtorch and its own buffers (the demo's whole search peaked at 206 MiB with two threads and nothing kept).
+/// The program, libtorch and its own buffers (the demo's whole search peaked at 206 MiB with two
+/// threads and empty caches).
 const PROGRAM: u64 = 160 << 20;
 
 /// Bytes that an evaluator takes, by estimate from above: all numbers as f32.
@@ -19,10 +20,10 @@ pub(super) struct Footprint {
     pub image: u64,
 }
 
-/// How a run goes within the memory at hand.
+/// A run within the memory at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fit {
-    /// Bytes that may be kept between jobs.
+    /// Bytes of the caches.
     pub cache: u64,
     pub threads: usize,
     /// Images that run together.
@@ -47,9 +48,10 @@ impl Footprint {
             .saturating_add(fit.cache)
     }
 
-    /// What of the wanted run fits `available` bytes: less is kept first, then fewer threads run, and only then fewer
-    /// images together, because real sums of libtorch's kernels may depend on that. Whoever leaks state from image to
-    /// image has a fixed batch. Also says what was changed.
+    /// The part of the wanted run that fits `available` bytes: less is cached first, then fewer
+    /// threads run, and only then fewer images together, because real sums of libtorch's kernels
+    /// may depend on that. A network that leaks state from image to image has a fixed batch. Also
+    /// says what was changed.
     ///
     /// # Errors
     /// [`TorchError::Memory`] where one image on one thread is too much.
@@ -109,8 +111,8 @@ impl Footprint {
     }
 }
 
-/// The most bytes of values alive at a time for one image: those read later, the step's own, and a second copy of it and
-/// of its input in another layout or format.
+/// The most bytes of values alive at a time for one image: those read later, the step's own, and a
+/// second copy of it and of its input in another layout or format.
 fn alive(graph: &Graph, plan: &Plan) -> u64 {
     let bytes = |node| {
         let node = graph.node(node);
@@ -136,10 +138,9 @@ fn alive(graph: &Graph, plan: &Plan) -> u64 {
     most
 }
 
-/// Bytes that this process may still take; none where the system does not say (it is Linux that does).
+/// Bytes that this process may still take; none where the system does not tell (Linux does).
 pub(super) fn available() -> Option<u64> {
-    let system = std::fs::read_to_string("/proc/meminfo").ok();
-    let system = system.as_deref().and_then(mem_available);
+    let system = crate::procfs::available_memory();
     let number = |name: &str| {
         let text = std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?;
         text.trim().parse::<u64>().ok()
@@ -147,14 +148,6 @@ pub(super) fn available() -> Option<u64> {
     let limit = number("memory.max").zip(number("memory.current"));
     let container = limit.map(|(most, now)| most.saturating_sub(now));
     system.into_iter().chain(container).min()
-}
-
-fn mem_available(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|l| l.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kib.checked_mul(1024)
 }
 
 #[cfg(test)]
@@ -236,19 +229,6 @@ mod tests {
             }
             let weights: u64 = graph.layers.iter().map(|l| l.weights() as u64).sum();
             assert_eq!(foot.weights, 8 * weights);
-        }
-    }
-
-    #[test]
-    fn what_linux_says() {
-        let text = "MemTotal:       24000000 kB\nMemAvailable:    1024 kB\n";
-        assert_eq!(mem_available(text), Some(1 << 20));
-        for bad in [
-            "",
-            "MemAvailable: much kB",
-            "MemAvailable: 99999999999999999999 kB",
-        ] {
-            assert_eq!(mem_available(bad), None);
         }
     }
 }

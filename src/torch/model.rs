@@ -1,114 +1,18 @@
-//! A model made ready for libtorch.
+//! A trained network.
 #![forbid(unsafe_code)]
 
-use tch::Kind;
-
-use super::executor::{Executor, Numbers};
-use super::plan::Plan;
-use super::weights::Weights;
-use super::{Device, TorchError};
 use crate::checkpoint::StateDict;
-use crate::evaluate::CacheUse;
 use crate::network::Graph;
-use crate::quant::{Allocation, Scheme};
+use crate::quant::Scheme;
 
 /// A trained network: its graph, its weights, and how weights become integers.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The graph.
     pub graph: Graph,
-    /// The weights; [`StateDict::check`] says everything that does not fit the graph, the executor only the
-    /// first.
+    /// The weights; [`StateDict::check`] says everything that does not fit the graph, the executor
+    /// only the first.
     pub weights: StateDict,
     /// How weights become integers.
     pub scheme: Scheme,
-}
-
-/// A model planned for one number format and device; gives out executors for allocations.
-pub(super) struct Compiled<M> {
-    model: M,
-    plan: Plan,
-    weights: Weights,
-    static_stem: bool,
-}
-
-impl<M: std::borrow::Borrow<Model>> Compiled<M> {
-    pub(super) fn new(model: M, kind: Kind, device: Device) -> Result<Self, TorchError> {
-        Ok(Compiled {
-            plan: Plan::new(&model.borrow().graph)?,
-            model,
-            weights: Weights::new(kind, device),
-            static_stem: true,
-        })
-    }
-
-    /// Whether layers of the image alone run once instead of at every time step.
-    pub(super) fn with_static_stem(mut self, static_stem: bool) -> Self {
-        self.static_stem = static_stem;
-        self
-    }
-
-    /// Keeps at most so many bytes of quantized weights beside those in use.
-    pub(super) fn with_weight_cache(mut self, bytes: u64) -> Self {
-        self.weights = self.weights.with_budget(bytes);
-        self
-    }
-
-    /// Whether exact sums of whole numbers are made by our own convolutions; else libtorch makes them in f32.
-    pub(super) fn with_integer_kernels(mut self, own: bool) -> Self {
-        self.weights = self.weights.with_integer_kernels(own);
-        self
-    }
-
-    /// The same with fewer convolutions of our own.
-    #[cfg(test)]
-    pub(super) fn without(self, bytes: bool, floats: bool) -> Self {
-        Compiled {
-            weights: self.weights.without(bytes, floats),
-            ..self
-        }
-    }
-
-    /// Whether real sums are made by our own convolution rather than by libtorch's (except of groups).
-    pub(super) fn has_own_sums(&self) -> bool {
-        self.weights.has_own_sums()
-    }
-
-    /// What is kept of quantized weights, and how often that was of use.
-    pub(super) fn weight_cache(&self) -> CacheUse {
-        self.weights.usage()
-    }
-
-    pub(super) fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
-    pub(super) fn graph(&self) -> &Graph {
-        &self.model.borrow().graph
-    }
-
-    /// How far quantization moves all layers' weights together: the norm of what it changes over the norm of the float
-    /// weights.
-    pub(super) fn weight_error(&self, allocation: &Allocation) -> Result<f64, TorchError> {
-        self.weights
-            .error(self.model.borrow(), &self.plan, allocation)
-    }
-
-    /// An executor of its own for the calling thread; weights are shared.
-    pub(super) fn executor(&self, allocation: &Allocation) -> Result<Executor<'_>, TorchError> {
-        let model = self.model.borrow();
-        let (got, want) = (allocation.len(), model.graph.layers.len());
-        if got != want {
-            return Err(TorchError::Layers { got, want });
-        }
-        let parameters = self.weights.of(model, &self.plan, allocation)?;
-        let (kind, device) = (self.weights.kind(), self.weights.device());
-        let numbers = Numbers {
-            kind,
-            device,
-            bytes: self.weights.bytes(),
-        };
-        Ok(Executor::new(&model.graph, &self.plan, parameters, numbers)
-            .with_static_stem(self.static_stem))
-    }
 }

@@ -1,13 +1,15 @@
-//! Operations that libtorch does as well as a kernel of our own would, and exactly (or rounded once) in any order.
+//! Operations that libtorch does as well as a native kernel would, and exactly (or rounded once) in
+//! any order.
 #![forbid(unsafe_code)]
 
 use tch::{Kind, TchError, Tensor};
 
-use super::memory::Fresh;
-use super::ops::{Value, Wide};
+use super::buffer::Buffer;
 use super::plan::Pairing;
+use super::value::{Value, Wide};
 
-/// The sum, mean or product of two values. One of them may be the same at every time step or have one position.
+/// The sum, mean or product of two values. One of them may be the same at every time step or have
+/// one position.
 pub(super) fn pair(pairing: Pairing, a: Wide<'_>, b: Wide<'_>) -> Result<Value, TchError> {
     let apply = |a: &Tensor, b: &Tensor| match pairing {
         Pairing::Sum => a.f_add(b),
@@ -18,7 +20,7 @@ pub(super) fn pair(pairing: Pairing, a: Wide<'_>, b: Wide<'_>) -> Result<Value, 
         true => apply(a.tensor, b.tensor)?,
         false => apply(&by_step(a)?, &by_step(b)?)?.f_flatten(0, 1)?,
     };
-    Ok(Value::new(Fresh::new(data), a.steps.max(b.steps)))
+    Ok(Value::new(Buffer::new(data), a.steps.max(b.steps)))
 }
 
 /// `[steps * images, ...]` as `[steps, images, ...]`.
@@ -30,7 +32,7 @@ fn by_step(x: Wide<'_>) -> Result<Tensor, TchError> {
     x.tensor.f_reshape(size)
 }
 
-/// The largest number of a 3x3 window over tokens and the channels of a head.
+/// The maximum of a 3x3 window over tokens and the channels of a head.
 pub(super) fn erode(x: Wide<'_>, heads: usize) -> Result<Value, TchError> {
     let size = x.tensor.size();
     let (rows, channels) = match size[..] {
@@ -46,7 +48,7 @@ pub(super) fn erode(x: Wide<'_>, heads: usize) -> Result<Value, TchError> {
         .f_transpose(1, 2)?
         .f_contiguous()?
         .f_reshape(size)?;
-    Ok(Value::new(Fresh::new(largest), x.steps))
+    Ok(Value::new(Buffer::new(largest), x.steps))
 }
 
 /// The sum of whole numbers over positions.
@@ -54,5 +56,5 @@ pub(super) fn token_sum(x: Wide<'_>) -> Result<Value, TchError> {
     let sum = x
         .tensor
         .f_sum_dim_intlist([1, 2].as_slice(), true, None::<Kind>)?;
-    Ok(Value::new(Fresh::new(sum), x.steps))
+    Ok(Value::new(Buffer::new(sum), x.steps))
 }

@@ -1,23 +1,24 @@
-//! The same operations by plain tensor operations, for devices without kernels of our own (CUDA; run on the CPU by the
-//! tests only, where it agrees bit for bit).
+//! The same operations by plain tensor operations, for devices without native kernels (CUDA; run on
+//! the CPU by the tests only, where it agrees bit for bit).
 #![forbid(unsafe_code)]
 
 use tch::{Kind, TchError, Tensor};
 
 use super::TorchError;
-use super::error::Doing;
-use super::memory::Fresh;
-use super::ops::{Operand, Ops, Plain, Population, Value};
+use super::buffer::Buffer;
+use super::error::Context;
+use super::ops::{Ops, Plain, Population};
 use super::pairs::pair;
 use super::plan::{Pairing, Pool};
+use super::record::Spikes;
 use super::record::{Record, clamp};
-use super::spikes::Spikes;
+use super::value::{Operand, Value};
 use super::weights::AffineTensors;
 use crate::network::{Halves, Neuron, Shape};
 
 fn value(tensor: Result<Tensor, TchError>, steps: usize) -> Result<Value, TorchError> {
-    let tensor = tensor.doing(|| "a tensor operation".to_owned())?;
-    Ok(Value::new(Fresh::new(tensor), steps))
+    let tensor = tensor.context(|| "a tensor operation".to_owned())?;
+    Ok(Value::new(Buffer::new(tensor), steps))
 }
 
 fn apply(x: &Tensor, affine: Option<&AffineTensors>) -> Result<Tensor, TchError> {
@@ -51,7 +52,7 @@ impl Ops for Plain {
         match residual {
             None => Ok(y),
             Some(residual) => pair(Pairing::Sum, y.wide()?, residual.wide()?)
-                .doing(|| "adding a residual".to_owned()),
+                .context(|| "adding a residual".to_owned()),
         }
     }
 

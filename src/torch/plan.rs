@@ -1,6 +1,6 @@
-//! The order of work for one graph: fused steps, and when each value may be forgotten.
+//! The plan of one graph: fused steps, and when each value's memory is released.
 //!
-//! A step is a source operation and what follows it element by element without anybody else looking:
+//! A step is a source operation and what follows it element by element without another reader:
 //! batch norm, max-pool, neuron, residual sum. A block's output is always a value of its own.
 #![forbid(unsafe_code)]
 
@@ -8,17 +8,18 @@ use super::TorchError;
 use super::check::check;
 use crate::network::{BlockId, Graph, LayerId, NodeId, Op, PerChannel, Shape, SiteId};
 
-/// What a step begins with.
+/// The source of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Source {
     /// The image.
     Image,
-    /// A value as it is (the step's tail does something with it).
+    /// A value as it is (the rest of the step works on it).
     Value,
     /// A layer's accumulator.
     Layer {
         layer: LayerId,
-        /// What the numbers it reads count ([`Node::scale`](crate::network::Node::scale)), unless it is 1.
+        /// What the numbers it reads count ([`Node::scale`](crate::network::Node::scale)), unless it
+        /// is 1.
         unit: Option<f64>,
     },
     /// The sum, mean or product of two values.
@@ -39,7 +40,7 @@ pub(super) enum Source {
     TokenTimeSum,
 }
 
-/// What is made of two values, number by number. A value of one position belongs to all positions.
+/// An elementwise operation on two values. A value of one position belongs to all positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pairing {
     Sum,
@@ -62,7 +63,7 @@ pub(super) struct Pool {
 pub(super) struct Step {
     /// The node whose value comes out: the last one fused.
     pub node: NodeId,
-    /// What is worked on, for error messages.
+    /// The layer or site, for error messages.
     pub name: String,
     pub source: Source,
     /// The values that the source reads.
@@ -75,7 +76,7 @@ pub(super) struct Step {
     pub neuron: Option<SiteId>,
     /// A value added to the result.
     pub residual: Option<NodeId>,
-    /// Values that nobody reads after this step.
+    /// Values without readers after this step.
     pub release: Vec<NodeId>,
     /// Blocks whose output this is.
     pub blocks: Vec<BlockId>,
@@ -111,7 +112,7 @@ impl Plan {
     }
 }
 
-/// Notes in each step the values of which it is the last reader (or that nobody reads at all).
+/// Notes in each step the values of which it is the last reader (or that have none).
 fn release(steps: &mut [Step], logits: NodeId) {
     let mut read_later = vec![logits];
     for step in steps.iter_mut().rev() {
@@ -262,7 +263,7 @@ impl<'a> Fuser<'a> {
     }
 }
 
-/// What a node works on, for error messages.
+/// The name of a node, for error messages.
 fn name(graph: &Graph, id: NodeId) -> String {
     match &graph.node(id).op {
         Op::Layer(layer) => format!("layer {}", graph.layer(*layer).name),
@@ -340,7 +341,8 @@ mod tests {
         assert!(!plan.steps.iter().any(is_sum));
     }
 
-    /// Membrane shortcuts: a projection, its batch norms and scale, and the stream added to them are one step.
+    /// Membrane shortcuts: a projection, its batch norms and scale, and the stream added to them
+    /// are one step.
     #[test]
     fn shortcuts_of_real_numbers_are_fused() {
         let mut scaled = 0;

@@ -1,12 +1,12 @@
-//! One forward pass over a given input, with everything inside it written down on demand.
+//! One forward pass over a given input, traced on demand.
 #![forbid(unsafe_code)]
 
 use tch::Kind;
 
-use super::error::Doing;
-use super::model::Compiled;
-use super::ops::Value;
+use super::compiled::Compiled;
+use super::error::Context;
 use super::record::{Record, StepSums};
+use super::value::Value;
 use super::{Device, Model, TorchError};
 use crate::network::{Block, BlockLayout, Graph, Shape};
 use crate::quant::Allocation;
@@ -40,11 +40,12 @@ pub struct Images {
 pub struct PredictOptions {
     /// The number format.
     pub precision: Precision,
-    /// Whether to write down blocks and neurons.
+    /// Whether to trace blocks and neurons.
     pub trace: bool,
     /// Where to run.
     pub device: Device,
-    /// Threads of libtorch's operations. Sums of real numbers may be rounded otherwise with another number of them.
+    /// Threads of libtorch's operations. Sums of real numbers may be rounded otherwise with another
+    /// number of them.
     pub threads: usize,
 }
 
@@ -90,7 +91,8 @@ pub struct SiteTrace {
     pub name: String,
     /// Spikes (of integer neurons: levels) over batch and units.
     pub spikes: Vec<i64>,
-    /// Mean over batch and units of the pre-reset membrane potential; of integer neurons, of the input.
+    /// Mean over batch and units of the pre-reset membrane potential; of integer neurons, of the
+    /// input.
     pub membrane_mean: Vec<f64>,
     /// Mean of its square.
     pub membrane_sq_mean: Vec<f64>,
@@ -116,8 +118,8 @@ pub(super) fn takes(graph: &Graph, frames: Option<usize>, shape: Shape) -> Resul
     )))
 }
 
-/// Runs all images as one batch. Float layers run unmerged (convolution, then batch norm), to be comparable with the
-/// authors' code; quantized layers run as the search evaluates them.
+/// Runs all images as one batch. Float layers run unmerged (convolution, then batch norm), to be
+/// comparable with the authors' code; quantized layers run as the search evaluates them.
 ///
 /// # Errors
 /// [`TorchError`]: images, weights or allocation that do not fit the graph, a device that fails.
@@ -200,7 +202,7 @@ fn block_trace(graph: &Graph, block: &Block, value: &Value) -> Result<BlockTrace
             values: Vec::try_from(&values)?,
         })
     };
-    copy().doing(|| format!("copying the output of block {}", block.name))
+    copy().context(|| format!("copying the output of block {}", block.name))
 }
 
 fn site_traces(graph: &Graph, batch: usize, sites: Vec<Vec<StepSums>>) -> Vec<SiteTrace> {

@@ -43,8 +43,8 @@ pub enum PredictFileError {
     Write(String),
 }
 
-/// Reads tensor `input`, `[B, C, H, W]` in f32, already normalised, or `[B, T, C, H, W]` where the network reads frames;
-/// other tensors are ignored.
+/// Reads tensor `input`, `[B, C, H, W]` in f32, already normalised, or `[B, T, C, H, W]` where the
+/// network reads frames; other tensors are ignored.
 ///
 /// # Errors
 /// [`PredictFileError`] says what is wrong with the file.
@@ -110,8 +110,8 @@ pub fn read_images(bytes: &[u8], graph: &Graph) -> Result<Images, PredictFileErr
     })
 }
 
-/// Writes `logits` in the prediction's precision and, with a trace, `block.<name>` (f32), `spikes.<site>` (i64),
-/// `membrane_mean.<site>` and `membrane_sq_mean.<site>` (f64).
+/// Writes `logits` in the prediction's precision and, with a trace, `block.<name>` (f32),
+/// `spikes.<site>` (i64), `membrane_mean.<site>` and `membrane_sq_mean.<site>` (f64).
 ///
 /// # Errors
 /// [`PredictFileError::Write`] when a name cannot be written.

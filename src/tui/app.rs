@@ -91,14 +91,6 @@ pub fn run_on(
 /// The interval in which the memory of this process is measured.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// The bytes of this process in memory, where the system tells.
-fn resident() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
-}
-
 struct App<'a, S: Screen> {
     screen: &'a mut S,
     model: Model,
@@ -196,7 +188,7 @@ impl<S: Screen> App<'_, S> {
                     self.act(Action::Tick(self.started.elapsed()))?;
                     if next_look <= Instant::now() {
                         next_look = Instant::now() + LOOK;
-                        if let Some(bytes) = resident() {
+                        if let Some(bytes) = crate::procfs::resident_memory() {
                             self.act(Action::Resident(bytes))?;
                         }
                     }

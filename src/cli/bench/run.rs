@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cli::process::peak_memory;
 use crate::evaluate::{Verdict, percent};
 use crate::journal::Journal;
+use crate::procfs::peak_memory;
 use crate::report::Incumbent;
 use crate::run::Summary;
 use crate::search::{Event, Tree};

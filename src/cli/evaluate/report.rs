@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::cli::process::peak_memory;
 use crate::evaluate::{
     ClassCount, EnergyEstimate, LayerWork, Split, Statistics, percent, wilson_95,
 };
 use crate::network::Graph;
+use crate::procfs::peak_memory;
 use crate::quant::{Affine, Allocation, BitWidth, MemoryModel, saving_percent};
 use crate::text::numbers::{bytes_in_full as bytes, compact};
 

@@ -1,35 +1,29 @@
-//! What one batch need not compute.
+//! The steps that one batch need not compute.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::kept::Kept;
-use super::store::Store;
-use super::upstream::{Content, Upstream};
+use super::dependencies::{ContentHash, Dependencies};
+use super::store::{Store, resident};
+use super::value::CachedValue;
 use crate::evaluate::{CacheUse, Split};
 use crate::network::Graph;
 use crate::quant::Allocation;
 use crate::torch::TorchError;
-use crate::torch::ops::Value;
 use crate::torch::plan::{Plan, Source};
 use crate::torch::record::Record;
+use crate::torch::value::Value;
 
-/// The memory that so many bytes of numbers take: bookkeeping, and what the allocator cannot use between values of all
-/// sizes that come and go (measured on the demo: 1.16 times their bytes).
-pub(super) fn resident(bytes: usize) -> u64 {
-    (bytes + bytes / 4 + 512) as u64
-}
-
-/// Everything kept, shared by all threads.
+/// The cache of values and sums, shared by all threads.
 #[derive(Debug)]
 pub(in crate::torch) struct Values {
     store: Mutex<Store<Key, Item>>,
-    upstream: Upstream,
+    dependencies: Dependencies,
 }
 
-/// What is kept: the content upstream, and the images.
+/// The key of an entry: the hash of its dependencies, and the images.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Key {
-    content: Content,
+    content: ContentHash,
     split: u8,
     batch: usize,
     /// Of sums: how many images of the batch count.
@@ -38,7 +32,7 @@ struct Key {
 
 #[derive(Debug)]
 enum Item {
-    Value(Arc<Kept>),
+    Value(Arc<CachedValue>),
     /// Of a site.
     Sums(Arc<Sums>),
 }
@@ -47,11 +41,11 @@ enum Item {
 struct Sums {
     /// Sums of potentials, `[images, channels]`.
     potentials: Box<[f64]>,
-    /// How many spikes of the proxy images among them are others than in the float network.
+    /// How many spikes of the proxy images differ from the float network's.
     flips: u64,
 }
 
-/// Which images: a batch of a split, of which so many count.
+/// A batch of a split.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::torch) struct Place {
     pub split: Split,
@@ -59,59 +53,59 @@ pub(in crate::torch) struct Place {
     pub images: usize,
 }
 
-/// What is done about each step of the plan for one batch.
+/// The action for each step of the plan, for one batch.
 #[derive(Debug)]
 pub(in crate::torch) struct Recall<'a> {
     values: &'a Values,
-    contents: &'a [Content],
+    contents: &'a [ContentHash],
     place: Place,
     actions: Vec<Action>,
 }
 
 #[derive(Debug)]
 enum Action {
-    /// Nobody needs it.
+    /// Its value is not needed.
     Skip,
-    Load(Arc<Kept>),
+    Load(Arc<CachedValue>),
     Run,
 }
 
-/// How a step's value comes about.
+/// The origin of a step's value.
 pub(in crate::torch) enum Origin {
-    /// Nobody needs it.
+    /// It is not needed.
     Nowhere,
-    /// From what was kept.
+    /// From the cache.
     Cache(Value),
     /// It is to be computed.
     Computation,
 }
 
 impl Values {
-    /// Keeps at most so many bytes.
+    /// An empty cache of a budget in bytes.
     pub(in crate::torch) fn new(graph: &Graph, plan: &Plan, budget: u64) -> Self {
         Values {
             store: Mutex::new(Store::new(budget)),
-            upstream: Upstream::new(graph, plan),
+            dependencies: Dependencies::new(graph, plan),
         }
     }
 
-    /// What is kept, and how often that was of use.
+    /// The size and the hit rate of the cache.
     pub(in crate::torch) fn usage(&self) -> CacheUse {
         let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         store.usage()
     }
 
-    /// The contents of all steps under an allocation, for [`Values::recall`].
-    pub(in crate::torch) fn contents(&self, allocation: &Allocation) -> Vec<Content> {
-        self.upstream.contents(allocation)
+    /// The hashes of all steps under an allocation, for [`Values::recall`].
+    pub(in crate::torch) fn contents(&self, allocation: &Allocation) -> Vec<ContentHash> {
+        self.dependencies.contents(allocation)
     }
 
-    /// Looks back from what is wanted: the logits, and where sums of potentials are recorded those of every site. Sums
-    /// that are kept are put into the record.
+    /// Looks back from what is wanted: the logits, and where sums of potentials are recorded those
+    /// of every site. Cached sums are put into the record.
     pub(in crate::torch) fn recall<'a>(
         &'a self,
         plan: &Plan,
-        contents: &'a [Content],
+        contents: &'a [ContentHash],
         place: Place,
         record: &mut Record,
     ) -> Recall<'a> {
@@ -180,7 +174,7 @@ impl Recall<'_> {
         })
     }
 
-    /// Whether the images themselves are looked at.
+    /// Whether the images themselves are read.
     pub(in crate::torch) fn reads_image(&self, plan: &Plan) -> bool {
         let mut steps = plan.steps.iter().zip(&self.actions);
         steps.any(|(s, a)| s.source == Source::Image && matches!(a, Action::Run))
@@ -194,7 +188,7 @@ impl Recall<'_> {
         layers.count() as u64
     }
 
-    /// What to do about a step.
+    /// The value of a step, or what is to be done about it.
     pub(in crate::torch) fn origin(&self, step: usize) -> Result<Origin, TorchError> {
         Ok(match self.actions.get(step) {
             Some(Action::Skip) => Origin::Nowhere,
@@ -203,7 +197,7 @@ impl Recall<'_> {
         })
     }
 
-    /// Keeps what a step has computed.
+    /// Caches what a step has computed.
     pub(in crate::torch) fn keep(
         &self,
         graph: &Graph,
@@ -215,7 +209,7 @@ impl Recall<'_> {
         let Some(planned) = plan.steps.get(step) else {
             return Ok(());
         };
-        let cost = self.values.upstream.cost(step);
+        let cost = self.values.dependencies.cost(step);
         let sums = match (planned.neuron, record) {
             (Some(site), Record::Channels(sums)) => {
                 let potentials = sums.sites.get(site.index());
@@ -229,7 +223,7 @@ impl Recall<'_> {
         // The image itself is at hand anyway.
         let kept = match planned.source {
             Source::Image => None,
-            _ => Kept::of(value, graph.node(planned.node).range)?,
+            _ => CachedValue::of(value, graph.node(planned.node).range)?,
         };
         let store = || {
             self.values

@@ -5,9 +5,9 @@ use std::hash::Hash;
 
 use crate::evaluate::CacheUse;
 
-/// Keeps what saves most work for its bytes (GreedyDual-Size with frequency: Cherkasova 1998). An entry is worth the
-/// clock at its last use plus uses times cost / size; the least worth goes first and sets the clock to its worth, so
-/// that what is never used again ages.
+/// A cache that keeps what saves most work for its bytes (GreedyDual-Size with frequency:
+/// Cherkasova 1998). An entry is worth the clock at its last use plus uses times cost / size; the
+/// least worth goes first and sets the clock to its worth, so that what is never used again ages.
 #[derive(Debug)]
 pub(in crate::torch) struct Store<K, V> {
     budget: u64,
@@ -51,7 +51,7 @@ impl Ord for Worth {
 }
 
 impl<K: Hash + Eq + Ord + Clone, V> Store<K, V> {
-    /// An empty store of at most so many bytes.
+    /// An empty store of a budget in bytes.
     pub fn new(budget: u64) -> Self {
         Store {
             budget,
@@ -101,8 +101,8 @@ impl<K: Hash + Eq + Ord + Clone, V> Store<K, V> {
         Some(&entry.value)
     }
 
-    /// Keeps a value of `size` bytes that saves `cost` when it is used again; what was kept under the key goes.
-    /// Anything larger than the whole budget is not kept.
+    /// Keeps a value of `size` bytes that saves `cost` when it is used again; what was kept under
+    /// the key goes. Anything larger than the whole budget is not kept.
     pub fn insert(&mut self, key: K, value: V, size: u64, cost: f64) {
         self.remove(&key);
         if size > self.budget {
@@ -138,6 +138,12 @@ impl<K: Hash + Eq + Ord + Clone, V> Store<K, V> {
             self.order.remove(&(entry.worth, entry.number, key.clone()));
         }
     }
+}
+
+/// The memory that `bytes` of numbers take: bookkeeping, and what the allocator cannot use
+/// between values of all sizes that come and go (measured on the demo: 1.16 times their bytes).
+pub(super) fn resident(bytes: usize) -> u64 {
+    (bytes + bytes / 4 + 512) as u64
 }
 
 #[cfg(test)]

@@ -10,22 +10,23 @@ use super::*;
 use crate::evaluate::Split;
 use crate::network::Graph;
 use crate::quant::{Allocation, BitWidth};
+use crate::torch::compiled::Compiled;
 use crate::torch::executor::Executor;
-use crate::torch::model::Compiled;
 use crate::torch::plan::Source;
+use crate::torch::record::spikes::{Packed, Spikes};
 use crate::torch::record::{ChannelSums, Record};
-use crate::torch::spikes::{Packed, Spikes};
 use crate::torch::testing::{Random, all, model};
 use crate::torch::{Device, Model};
 
 const IMAGES: usize = 2;
-/// Of them, so many have their spikes compared.
+/// The images whose spikes are compared.
 const PROXIES: usize = 1;
 
-/// A run's logits, sums of potentials and spike flips (where they are recorded) and how many layers ran.
+/// A run's logits, sums of potentials and spike flips (where they are recorded) and how many layers
+/// ran.
 fn run(
     executor: &Executor<'_>,
-    (values, contents): (&Values, &[Content]),
+    (values, contents): (&Values, &[ContentHash]),
     compiled: &Compiled<&Model>,
     batch: usize,
     sums: Option<&Arc<Packed>>,
@@ -152,7 +153,8 @@ fn any_order_of_questions_under_any_budget_gives_the_same_bits() {
     }
 }
 
-/// What did not change is not run: nothing for the same question, and for a changed layer only what it leads to.
+/// What did not change is not run: nothing for the same question, and for a changed layer only what
+/// it leads to.
 #[test]
 fn only_what_a_change_leads_to_is_run() {
     tch::set_num_threads(1);
@@ -171,7 +173,8 @@ fn only_what_a_change_leads_to_is_run() {
         };
         assert_eq!(layers(&four, false), graph.layers.len() as u64);
         assert_eq!(layers(&four, false), 0);
-        // The potentials were not recorded: every layer that neurons follow runs once more, but no other.
+        // The potentials were not recorded: every layer that neurons follow runs once more, but no
+        // other.
         let again = layers(&four, true);
         assert!(0 < again && again <= graph.layers.len() as u64);
         assert_eq!(layers(&four, true), 0);

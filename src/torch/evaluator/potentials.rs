@@ -1,11 +1,11 @@
-//! Potentials of every neuron site, for a person to look at.
+//! Histograms of the membrane potentials of every neuron site.
 
 use std::ops::ControlFlow;
 
 use super::TorchEvaluator;
-use crate::evaluate::{Cancel, EvaluateError, Potentials, Prober};
+use super::batch_job::BatchJob;
+use crate::evaluate::{Cancel, EvaluateError, Potentials, Prober, Split};
 use crate::quant::Allocation;
-use crate::torch::batches::{Batches, run};
 use crate::torch::record::{Histograms, Record};
 
 impl Prober for TorchEvaluator {
@@ -17,21 +17,19 @@ impl Prober for TorchEvaluator {
         let graph = self.network.graph();
         self.check(allocation)?;
         let images = &self.splits.calibration;
-        let batches = Batches::new(graph, self.batch, images, 0..images.len());
+        let job = BatchJob {
+            allocation,
+            split: Split::Calibration,
+            images,
+            wanted: 0..images.len(),
+            cached: false,
+        };
         let mut all = Potentials::new(graph);
-        run(
-            batches.numbers(),
-            self.threads,
+        self.run_batches(
+            job,
             cancel,
-            || self.worker(allocation),
-            |executor, batch| {
-                let places = batches.places(batch).len();
-                let mut record = Record::Histograms(Histograms::new(graph, places));
-                let pixels = batches.pixels(batch)?;
-                let count = batches.images(batch);
-                executor.run(&pixels, count, &mut record, &mut |_, _| Ok(()))?;
-                Ok(record)
-            },
+            |batch| Record::Histograms(Histograms::new(graph, batch.places.len())),
+            |_, record, _| Ok(record),
             |_, record| {
                 if let Record::Histograms(seen) = &record {
                     add(&mut all, seen);

@@ -1,14 +1,14 @@
-//! Statistics of an allocation on a split: what `evaluate` reports beside the accuracy.
+//! Statistics of an allocation on a split, which `evaluate` reports beside the accuracy.
 
 use std::ops::ControlFlow;
 
-use super::{TorchEvaluator, finite};
+use super::TorchEvaluator;
+use super::accuracy::finite;
+use super::batch_job::BatchJob;
 use crate::data::ImageSet;
 use crate::evaluate::{Cancel, EvaluateError, Progress, Split, Statistics};
 use crate::quant::Allocation;
-use crate::torch::activity::Activity;
-use crate::torch::batches::{Batches, run};
-use crate::torch::record::Record;
+use crate::torch::record::{Activity, Record};
 
 impl TorchEvaluator {
     /// Runs all images of a split and counts. The images that are classified correctly are those of
@@ -33,24 +33,21 @@ impl TorchEvaluator {
             to: 0,
             len: 0,
         })?;
-        let batches = Batches::new(graph, self.batch, images, 0..total);
+        let job = BatchJob {
+            allocation,
+            split,
+            images,
+            wanted: 0..total,
+            cached: false,
+        };
         let mut counted = Statistics::new(graph);
-        run(
-            batches.numbers(),
-            self.threads,
+        self.run_batches(
+            job,
             cancel,
-            || self.worker(allocation),
-            |executor, batch| {
-                let mut record =
-                    Record::Activity(Activity::new(graph, batches.places(batch).len()));
-                let pixels = batches.pixels(batch)?;
-                let logits =
-                    executor.run(&pixels, batches.images(batch), &mut record, &mut |_, _| {
-                        Ok(())
-                    })?;
-                let images = logits.chunks(graph.classes.max(1));
-                for (place, logits) in batches.places(batch).zip(images) {
-                    finite(batch * self.batch + place, logits)?;
+            |batch| Record::Activity(Activity::new(graph, batch.places.len())),
+            |batch, record, logits| {
+                for (image, logits) in batch.rows(&logits, graph.classes) {
+                    finite(image, logits)?;
                 }
                 Ok((record, logits))
             },
@@ -58,10 +55,8 @@ impl TorchEvaluator {
                 if let Record::Activity(activity) = &record {
                     activity.add_to(&mut counted);
                 }
-                let first = batch * self.batch;
-                let logits = logits.chunks(graph.classes.max(1));
-                for (place, logits) in batches.places(batch).zip(logits) {
-                    counted.answer(logits, images.label(first + place) as usize);
+                for (image, logits) in batch.rows(&logits, graph.classes) {
+                    counted.answer(logits, images.label(image) as usize);
                 }
                 progress(Progress {
                     done: counted.images,

@@ -1,0 +1,144 @@
+//! AVX2 and FMA: two vectors hold 16 output channels.
+
+use std::arch::x86_64::*;
+
+use super::{BlockSums, Simd, Tiles};
+use crate::kernels::Kernel;
+use crate::kernels::packed::{Bytes, Floats};
+
+/// AVX2: products of bytes and signed bytes, two of which must fit 16 bits.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx2Bytes(());
+
+/// AVX2 and FMA: products of f32, each added with one rounding.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx2(());
+
+impl Simd for Avx2Bytes {
+    type Operands = Bytes;
+    type Sums = [__m256i; 2];
+    type Weights = [__m256i; 2];
+
+    unsafe fn new() -> Self {
+        Avx2Bytes(())
+    }
+    #[inline(always)]
+    fn launch(self, kernel: impl Kernel) {
+        // SAFETY: `self` is the proof that the processor has these instructions.
+        unsafe { run(kernel) }
+    }
+    #[inline(always)]
+    fn accumulate(self, block: BlockSums<'_, Self>) {
+        match block.vectors() {
+            2 => self.launch(Tiles::<_, 2, 2>(block)),
+            _ => self.launch(Tiles::<_, 4, 1>(block)),
+        }
+    }
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn begin(self, bias: &[f32; 16]) -> [__m256i; 2] {
+        let [low, high] = load(bias);
+        [_mm256_cvtps_epi32(low), _mm256_cvtps_epi32(high)]
+    }
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn load(self, weights: &[i8; 64]) -> [__m256i; 2] {
+        let from: *const __m256i = weights.as_ptr().cast();
+        // SAFETY: twice 32 bytes lie there; any alignment will do.
+        unsafe { [_mm256_loadu_si256(from), _mm256_loadu_si256(from.add(1))] }
+    }
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn add(
+        self,
+        sums: [__m256i; 2],
+        inputs: [u8; 4],
+        weights: [__m256i; 2],
+    ) -> [__m256i; 2] {
+        let inputs = _mm256_set1_epi32(i32::from_le_bytes(inputs));
+        let ones = _mm256_set1_epi16(1);
+        // Two products fit 16 bits, as `ByteConv::is_exact` promises.
+        let low = _mm256_madd_epi16(_mm256_maddubs_epi16(inputs, weights[0]), ones);
+        let high = _mm256_madd_epi16(_mm256_maddubs_epi16(inputs, weights[1]), ones);
+        [
+            _mm256_add_epi32(sums[0], low),
+            _mm256_add_epi32(sums[1], high),
+        ]
+    }
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn store(self, [low, high]: [__m256i; 2], to: &mut [f32; 16]) {
+        store([_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high)], to);
+    }
+}
+
+impl Simd for Avx2 {
+    type Operands = Floats;
+    type Sums = [__m256; 2];
+    type Weights = [__m256; 2];
+
+    unsafe fn new() -> Self {
+        Avx2(())
+    }
+    #[inline(always)]
+    fn launch(self, kernel: impl Kernel) {
+        // SAFETY: `self` is the proof that the processor has these instructions.
+        unsafe { run(kernel) }
+    }
+    #[inline(always)]
+    fn accumulate(self, block: BlockSums<'_, Self>) {
+        match block.vectors() {
+            2 => self.launch(Tiles::<_, 2, 2>(block)),
+            _ => self.launch(Tiles::<_, 5, 1>(block)),
+        }
+    }
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn begin(self, bias: &[f32; 16]) -> [__m256; 2] {
+        load(bias)
+    }
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn load(self, weights: &[f32; 16]) -> [__m256; 2] {
+        load(weights)
+    }
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn add(self, sums: [__m256; 2], [input]: [f32; 1], weights: [__m256; 2]) -> [__m256; 2] {
+        let inputs = _mm256_set1_ps(input);
+        [
+            _mm256_fmadd_ps(inputs, weights[0], sums[0]),
+            _mm256_fmadd_ps(inputs, weights[1], sums[1]),
+        ]
+    }
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn store(self, sums: [__m256; 2], to: &mut [f32; 16]) {
+        store(sums, to);
+    }
+}
+
+#[inline(never)]
+#[target_feature(enable = "avx2,fma")]
+fn run(kernel: impl Kernel) {
+    kernel.run();
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load(from: &[f32; 16]) -> [__m256; 2] {
+    let from = from.as_ptr();
+    // SAFETY: twice 8 numbers lie there; any alignment will do.
+    unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn store([low, high]: [__m256; 2], to: &mut [f32; 16]) {
+    let to = to.as_mut_ptr();
+    // SAFETY: twice 8 numbers have room there; any alignment will do.
+    unsafe {
+        _mm256_storeu_ps(to, low);
+        _mm256_storeu_ps(to.add(8), high);
+    }
+}

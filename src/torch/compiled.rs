@@ -1,0 +1,98 @@
+//! A model prepared for libtorch.
+#![forbid(unsafe_code)]
+
+use tch::Kind;
+
+use super::executor::Executor;
+use super::plan::Plan;
+use super::weights::Weights;
+use super::{Device, Model, TorchError};
+use crate::evaluate::CacheUse;
+use crate::network::Graph;
+use crate::quant::Allocation;
+
+/// A model planned for one number format and device; it makes executors for allocations.
+pub(super) struct Compiled<M> {
+    model: M,
+    plan: Plan,
+    weights: Weights,
+    static_stem: bool,
+}
+
+impl<M: std::borrow::Borrow<Model>> Compiled<M> {
+    pub(super) fn new(model: M, kind: Kind, device: Device) -> Result<Self, TorchError> {
+        Ok(Compiled {
+            plan: Plan::new(&model.borrow().graph)?,
+            model,
+            weights: Weights::new(kind, device),
+            static_stem: true,
+        })
+    }
+
+    /// Whether layers of the image alone run once instead of at every time step.
+    pub(super) fn with_static_stem(mut self, static_stem: bool) -> Self {
+        self.static_stem = static_stem;
+        self
+    }
+
+    /// Bounds the cache of quantized weights, in bytes; those in use come on top.
+    pub(super) fn with_weight_cache(mut self, bytes: u64) -> Self {
+        self.weights = self.weights.with_budget(bytes);
+        self
+    }
+
+    /// Whether exact sums of whole numbers are accumulated by native kernels; else libtorch
+    /// computes them in f32.
+    pub(super) fn with_integer_kernels(mut self, native: bool) -> Self {
+        self.weights = self.weights.with_integer_kernels(native);
+        self
+    }
+
+    /// The same without some native kernels.
+    #[cfg(test)]
+    pub(super) fn without(self, bytes: bool, floats: bool) -> Self {
+        Compiled {
+            weights: self.weights.without(bytes, floats),
+            ..self
+        }
+    }
+
+    /// Whether real sums are accumulated by a native kernel rather than by libtorch (except of
+    /// groups).
+    pub(super) fn has_native_floats(&self) -> bool {
+        self.weights.backend.native.floats.is_some()
+    }
+
+    /// The size and the hit rate of the cache of quantized weights.
+    pub(super) fn weight_cache(&self) -> CacheUse {
+        self.weights.usage()
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(super) fn graph(&self) -> &Graph {
+        &self.model.borrow().graph
+    }
+
+    /// The relative quantization error of all layers' weights together: the norm of what changes
+    /// over the norm of the float weights.
+    pub(super) fn weight_error(&self, allocation: &Allocation) -> Result<f64, TorchError> {
+        self.weights
+            .error(self.model.borrow(), &self.plan, allocation)
+    }
+
+    /// An executor for the calling thread; weights are shared.
+    pub(super) fn executor(&self, allocation: &Allocation) -> Result<Executor<'_>, TorchError> {
+        let model = self.model.borrow();
+        let (got, want) = (allocation.len(), model.graph.layers.len());
+        if got != want {
+            return Err(TorchError::Layers { got, want });
+        }
+        let parameters = self.weights.of(model, &self.plan, allocation)?;
+        let backend = self.weights.backend;
+        Ok(Executor::new(&model.graph, &self.plan, parameters, backend)
+            .with_static_stem(self.static_stem))
+    }
+}

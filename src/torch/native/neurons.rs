@@ -1,0 +1,157 @@
+//! Neurons: which kernel runs them, and what is recorded meanwhile.
+#![forbid(unsafe_code)]
+
+use tch::kind::Element;
+
+use super::{
+    Buffer, Float, Population, Record, Stored, TorchError, Value, launch, numbers_mut, rows, signal,
+};
+use crate::kernels::{Elementwise, Epilogue, Extent, Level, Levels, Lif, Recorder, Signal, Target};
+use crate::network::Neuron;
+use crate::torch::record::{
+    ChannelRecorder, Counted, HistogramRecorder, LeakRecorder, StepRecorder,
+};
+
+/// An accumulation or a value that takes an epilogue of any type.
+pub(super) trait EpilogueUser<F> {
+    /// Runs with the epilogue.
+    fn with(self, epilogue: impl Epilogue<F>);
+}
+
+/// Runs a population over all time steps. Without an input, `out` holds it.
+pub(super) fn neurons<F: Float + Element, O: Stored<F> + Element>(
+    input: Option<&Value>,
+    out: &mut Buffer,
+    population: &Population<'_>,
+    record: &mut Record,
+) -> Result<(), TorchError> {
+    let input: Option<Signal<'_, F>> = input.map(signal).transpose()?;
+    let shape = population.shape;
+    let value = InMemory {
+        // All images of all time steps are the steps of one long sequence; what looks the same at
+        // every time step is another number at each.
+        input: match population.batch_leak {
+            true => input.map(Signal::varying),
+            false => input,
+        },
+        images: match population.batch_leak {
+            true => 1,
+            false => population.images,
+        },
+        image: shape.height * shape.width * shape.channels,
+        channels: shape.channels,
+    };
+    recorded::<F, O, _>(out, population, record, value)
+}
+
+/// A value in memory.
+struct InMemory<'a, F> {
+    images: usize,
+    image: usize,
+    channels: usize,
+    input: Option<Signal<'a, F>>,
+}
+
+impl<F: Float> EpilogueUser<F> for InMemory<'_, F> {
+    fn with(self, epilogue: impl Epilogue<F>) {
+        launch(Elementwise {
+            images: self.images,
+            image: self.image,
+            channels: self.channels,
+            input: self.input,
+            epilogue,
+        });
+    }
+}
+
+/// Makes a population the epilogue of something, and records what was asked for.
+pub(super) fn recorded<F: Float + Element, O: Stored<F> + Element, U: EpilogueUser<F>>(
+    out: &mut Buffer,
+    population: &Population<'_>,
+    record: &mut Record,
+    user: U,
+) -> Result<(), TorchError> {
+    let (site, neuron) = (population.site.index(), population.neuron);
+    let channels = population.shape.channels;
+    match record {
+        Record::Channels(sums) => {
+            let spikes = sums.spikes.recorder(site, neuron);
+            let sums = sums.sites.get_mut(site).map_or(&mut [][..], Vec::as_mut);
+            let recorder = (ChannelRecorder::new(channels, neuron, sums), spikes);
+            leaking::<F, O, _, _>(out, population, recorder, user)
+        }
+        Record::Steps(sites) => {
+            let steps = sites.get_mut(site).map_or(&mut [][..], Vec::as_mut);
+            let recorder = StepRecorder { steps, neuron };
+            leaking::<F, O, _, _>(out, population, recorder, user)
+        }
+        Record::Activity(activity) => {
+            let images = activity.images;
+            let sites = &mut activity.sites;
+            let steps = sites.get_mut(site).map_or(&mut [][..], Vec::as_mut);
+            let inner = StepRecorder { steps, neuron };
+            leaking::<F, O, _, _>(out, population, Counted { images, inner }, user)
+        }
+        Record::Histograms(all) => {
+            let images = all.images;
+            let steps = all.steps.get_mut(site).map_or(&mut [][..], Vec::as_mut);
+            let inner = HistogramRecorder {
+                site: all.seen.sites.get_mut(site),
+                threshold: neuron.threshold(),
+                steps: StepRecorder { steps, neuron },
+            };
+            leaking::<F, O, _, _>(out, population, Counted { images, inner }, user)
+        }
+        Record::Nothing => leaking::<F, O, _, _>(out, population, (), user),
+    }
+}
+
+fn leaking<F: Float + Element, O: Stored<F> + Element, R: Recorder<F>, U: EpilogueUser<F>>(
+    out: &mut Buffer,
+    population: &Population<'_>,
+    recorder: R,
+    user: U,
+) -> Result<(), TorchError> {
+    let (steps, images) = (population.steps, population.images);
+    match population.batch_leak {
+        false => epilogue::<F, O, _, _>(out, population, (steps, images), recorder, user),
+        true => {
+            let inner = recorder;
+            let recorder = LeakRecorder { images, inner };
+            epilogue::<F, O, _, _>(out, population, (steps * images, 1), recorder, user)
+        }
+    }
+}
+
+fn epilogue<F: Float + Element, O: Stored<F> + Element, R: Recorder<F>, U: EpilogueUser<F>>(
+    out: &mut Buffer,
+    population: &Population<'_>,
+    (steps, images): (usize, usize),
+    recorder: R,
+    user: U,
+) -> Result<(), TorchError> {
+    let extent = Extent {
+        steps,
+        images,
+        channels: population.shape.channels,
+    };
+    let affine = population.affine.map(rows).transpose()?;
+    let mut residual = population.residual.map(signal).transpose()?;
+    if population.batch_leak {
+        residual = residual.map(Signal::varying);
+    }
+    let target = Target::new(extent, affine, residual, numbers_mut::<O>(out)?);
+    match population.neuron {
+        Neuron::Lif { tau, threshold } => {
+            user.with(Lif::new(target, (tau, threshold), recorder));
+        }
+        Neuron::Integer { max, halves, .. } => {
+            let level = Level {
+                max: F::of(max as f64),
+                halves,
+            };
+            user.with(Levels::new(target, level, recorder));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! From a checkpoint's tensors to the parameters of a step.
+#![forbid(unsafe_code)]
+
+use tch::{Kind, Tensor};
+
+use super::native::{NativeKernels, geometry};
+use super::parameters::{Accumulation, AffineTensors, Parameters, Squares};
+use super::repconv;
+use super::tensors::{Tensors, Weight, WeightAndBias};
+use crate::network::{Layer, ValueRange, WeightSource};
+use crate::quant::{BitWidth, ChannelAffine, Normalization, Quantized, quantize};
+use crate::torch::convolution::Convolution;
+use crate::torch::error::Context;
+use crate::torch::plan::{Source, Step};
+use crate::torch::{Device, Model, TorchError};
+
+/// Whole numbers up to this are exact in TF32.
+const TF32_WHOLE: u64 = 1 << 11;
+
+/// Where and in which number formats a network is computed.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::torch) struct Backend {
+    pub kind: Kind,
+    pub device: Device,
+    pub native: NativeKernels,
+}
+
+/// The maker of a step's parameters.
+pub(super) struct Maker<'a> {
+    pub model: &'a Model,
+    pub backend: Backend,
+}
+
+impl Maker<'_> {
+    /// The parameters of a step at a bit-width.
+    pub(super) fn make(&self, step: &Step, width: BitWidth) -> Result<Parameters, TorchError> {
+        let tensors = Tensors(&self.model.weights);
+        let channels = step.shape.channels;
+        let absorbed = step.channelwise.iter();
+        let absorbed = absorbed.map(|operation| tensors.per_channel(operation, channels));
+        let absorbed: Vec<Normalization> = absorbed.collect::<Result<_, _>>()?;
+        let Source::Layer { layer, unit } = step.source else {
+            return Ok(Parameters {
+                affine: self.merged(&absorbed, channels)?,
+                ..Parameters::default()
+            });
+        };
+        let layer = self.model.graph.layer(layer);
+        let weights = match layer.source {
+            WeightSource::Stored => tensors.stored(layer)?,
+            WeightSource::MergedRepConv => repconv::merged(tensors, layer)?,
+        };
+        match width.is_float() {
+            true => self.float(layer, unit, weights, &absorbed),
+            false => self.quantized(layer, (width, unit), weights, &absorbed),
+        }
+    }
+
+    /// A float layer: the weight and the bias as they are. `unit`: what the numbers of the input
+    /// count.
+    fn float(
+        &self,
+        layer: &Layer,
+        unit: Option<f64>,
+        (weight, bias): WeightAndBias<'_>,
+        absorbed: &[Normalization],
+    ) -> Result<Parameters, TorchError> {
+        let accumulation = match &weight {
+            Weight::Computed(w) if self.backend.kind != Kind::Float => {
+                self.by_libtorch(layer, self.upload(w)?, bias, unit)?
+            }
+            weight => self.floats(layer, &weight.rounded(), bias, unit)?,
+        };
+        Ok(Parameters {
+            accumulation: Some(accumulation),
+            affine: self.merged(absorbed, layer.channels())?,
+            squares: Squares {
+                changed: 0.0,
+                float: weight.square(),
+            },
+        })
+    }
+
+    /// A quantized layer: integers, and one affine for all that follows them.
+    fn quantized(
+        &self,
+        layer: &Layer,
+        (width, unit): (BitWidth, Option<f64>),
+        (weight, bias): WeightAndBias<'_>,
+        absorbed: &[Normalization],
+    ) -> Result<Parameters, TorchError> {
+        let rounded = weight.rounded();
+        let scheme = &self.model.scheme;
+        let quantized = quantize(&rounded, layer.channels(), width, scheme, &layer.name)?;
+        let squares = Squares {
+            changed: quantized.squared_error(&rounded),
+            float: weight.square(),
+        };
+        let accumulation = self.integers(layer, &quantized)?;
+        let affine = ChannelAffine::new(quantized.scales, bias);
+        let affine = absorbed.iter().fold(affine, ChannelAffine::then);
+        Ok(Parameters {
+            accumulation: Some(accumulation),
+            affine: Some(self.affine(&affine.of_unit(unit.unwrap_or(1.0)))?),
+            squares,
+        })
+    }
+
+    /// The accumulation over a quantized layer's integers.
+    fn integers(&self, layer: &Layer, quantized: &Quantized) -> Result<Accumulation, TorchError> {
+        let width = quantized.width;
+        if let Some(bytes) = self.backend.native.bytes(layer, width, &quantized.values) {
+            return Ok(bytes);
+        }
+        let values = quantized.values.iter().map(|&q| f32::from(q));
+        let values: Vec<f32> = values.collect();
+        let mut accumulation = match self.backend.native.exact_by_libtorch && layer.exact_at(width)
+        {
+            true => self.by_libtorch(layer, self.upload(&values)?, None, None)?,
+            false => self.floats(layer, &values, None, None)?,
+        };
+        if let Accumulation::Libtorch(convolution) = &mut accumulation {
+            let small = matches!(layer.input, ValueRange::Integer(most) if most <= TF32_WHOLE);
+            convolution.tf32 = small && width.bits() <= 8 && layer.exact_at(width);
+        }
+        Ok(accumulation)
+    }
+
+    /// An accumulation over floating-point numbers. `unit`: what the numbers of the input count.
+    fn floats(
+        &self,
+        layer: &Layer,
+        weight: &[f32],
+        bias: Option<Vec<f64>>,
+        unit: Option<f64>,
+    ) -> Result<Accumulation, TorchError> {
+        let native = match unit {
+            None => self.backend.native.floats(layer, weight, bias.as_deref()),
+            Some(_) => None,
+        };
+        match native {
+            Some(native) => Ok(native),
+            None => self.by_libtorch(layer, self.upload(weight)?, bias, unit),
+        }
+    }
+
+    /// One affine for several operations; none for none.
+    fn merged(
+        &self,
+        operations: &[Normalization],
+        channels: usize,
+    ) -> Result<Option<AffineTensors>, TorchError> {
+        if operations.is_empty() {
+            return Ok(None);
+        }
+        let identity = ChannelAffine::identity(channels);
+        let merged = operations.iter().fold(identity, ChannelAffine::then);
+        self.affine(&merged).map(Some)
+    }
+
+    /// A convolution by libtorch. `unit`: what the numbers of the input count.
+    fn by_libtorch(
+        &self,
+        layer: &Layer,
+        weight: Tensor,
+        bias: Option<Vec<f64>>,
+        unit: Option<f64>,
+    ) -> Result<Accumulation, TorchError> {
+        let (window, groups) = geometry(layer);
+        let kernel = window.kernel;
+        let inputs = layer.fan_in() / (kernel * kernel).max(1);
+        let shape = [layer.channels(), inputs, kernel, kernel];
+        // Powers of two commute with rounding, so the weight can take them.
+        let (weight, input_factor) = match unit {
+            Some(unit) if unit.log2().fract() == 0.0 => (weight.f_mul_scalar(unit), None),
+            unit => (Ok(weight), unit),
+        };
+        let weight = weight
+            .and_then(|w| w.f_reshape(shape.map(|n| n as i64)))
+            .and_then(|w| w.f_permute([0, 2, 3, 1]))
+            .and_then(|w| w.f_contiguous())
+            .and_then(|w| w.f_permute([0, 3, 1, 2]))
+            .context(|| format!("weight of layer {}", layer.name))?;
+        Ok(Accumulation::Libtorch(Convolution {
+            weight,
+            bias: bias.map(|b| self.upload(&b)).transpose()?,
+            stride: window.stride as i64,
+            padding: window.padding as i64,
+            groups: groups as i64,
+            input_factor,
+            tf32: false,
+        }))
+    }
+
+    fn affine(&self, affine: &ChannelAffine) -> Result<AffineTensors, TorchError> {
+        Ok(AffineTensors {
+            scale: self.upload(&affine.scale)?,
+            shift: self.upload(&affine.shift)?,
+        })
+    }
+
+    fn upload<E: tch::kind::Element>(&self, values: &[E]) -> Result<Tensor, TorchError> {
+        Tensor::f_from_slice(values)
+            .and_then(|t| t.f_to_kind(self.backend.kind))
+            .and_then(|t| t.f_to_device(self.backend.device.0))
+            .context(|| "copying weights to the device".to_owned())
+    }
+}

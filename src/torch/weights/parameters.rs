@@ -1,0 +1,83 @@
+//! The parameters that a step is run with.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use tch::Tensor;
+
+use crate::kernels::{ByteConv, Bytes, FloatConv, Floats, Packed};
+use crate::torch::convolution::Convolution;
+
+/// The per-channel affine `y = scale * x + shift`, `[channels]` each.
+#[derive(Debug)]
+pub(in crate::torch) struct AffineTensors {
+    pub scale: Tensor,
+    pub shift: Tensor,
+}
+
+/// The way a layer accumulates.
+#[derive(Debug)]
+pub(in crate::torch) enum Accumulation {
+    /// Falls back to libtorch.
+    Libtorch(Convolution),
+    /// A native convolution of whole numbers that fit bytes, exact.
+    Bytes(ByteConv, Arc<Packed<Bytes>>),
+    /// A native convolution of f32.
+    Floats(FloatConv, Arc<Packed<Floats>>),
+}
+
+/// The parameters of one step.
+#[derive(Debug, Default)]
+pub(in crate::torch) struct Parameters {
+    /// Of a layer.
+    pub accumulation: Option<Accumulation>,
+    pub affine: Option<AffineTensors>,
+    pub(super) squares: Squares,
+}
+
+impl Parameters {
+    /// Bytes of memory.
+    pub(super) fn bytes(&self) -> u64 {
+        let of = |t: &Tensor| t.numel() * t.kind().elt_size_in_bytes();
+        let weights = self.accumulation.as_ref().map_or(0, |a| match a {
+            Accumulation::Libtorch(c) => of(&c.weight) + c.bias.as_ref().map_or(0, of),
+            Accumulation::Bytes(_, packed) => packed.bytes(),
+            Accumulation::Floats(_, packed) => packed.bytes(),
+        });
+        let affine = self.affine.as_ref();
+        (weights + affine.map_or(0, |a| of(&a.scale) + of(&a.shift))) as u64
+    }
+
+    /// A second handle to the same tensors, which are never written to.
+    pub(super) fn share(&self) -> Self {
+        Parameters {
+            accumulation: self.accumulation.as_ref().map(|a| match a {
+                Accumulation::Libtorch(c) => Accumulation::Libtorch(Convolution {
+                    weight: c.weight.shallow_clone(),
+                    bias: c.bias.as_ref().map(Tensor::shallow_clone),
+                    ..*c
+                }),
+                Accumulation::Bytes(products, packed) => {
+                    Accumulation::Bytes(*products, Arc::clone(packed))
+                }
+                Accumulation::Floats(vectors, packed) => {
+                    Accumulation::Floats(*vectors, Arc::clone(packed))
+                }
+            }),
+            affine: self.affine.as_ref().map(|a| AffineTensors {
+                scale: a.scale.shallow_clone(),
+                shift: a.shift.shallow_clone(),
+            }),
+            squares: self.squares,
+        }
+    }
+}
+
+/// Sums of squares over a layer's weights: the quantization error.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Squares {
+    /// Of what quantization changes.
+    pub changed: f64,
+    /// Of the float weights.
+    pub float: f64,
+}
