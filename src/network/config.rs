@@ -4,6 +4,7 @@
 //! networks have.
 
 mod check;
+mod keys;
 mod table;
 
 use std::fmt;
@@ -11,8 +12,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub(super) use check::{check_depths, check_max_spike, check_strides};
+pub use keys::{MODEL_KEYS, ModelKey, ModelKeyKind};
 pub(crate) use table::ModelTable;
-pub use table::{ModelKey, Presence};
+pub(super) use table::{foreign, missing, wrong};
 
 /// A model family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,16 +49,19 @@ impl Family {
         Family::SdtV3,
     ];
 
+    /// The names, as profiles write them, in the same order.
+    pub const NAMES: [&'static str; 6] = [
+        "spikformer",
+        "spikingformer",
+        "qkformer",
+        "sdt-v1",
+        "sdt-v2",
+        "sdt-v3",
+    ];
+
     /// The name, as profiles write it.
     pub fn name(self) -> &'static str {
-        match self {
-            Family::Spikformer => "spikformer",
-            Family::Spikingformer => "spikingformer",
-            Family::QkFormer => "qkformer",
-            Family::SdtV1 => "sdt-v1",
-            Family::SdtV2 => "sdt-v2",
-            Family::SdtV3 => "sdt-v3",
-        }
+        Self::NAMES[self as usize]
     }
 }
 
@@ -180,7 +185,7 @@ pub enum Architecture {
 
 /// A model's family and sizes: everything that its graph depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "table::ModelTable", into = "table::ModelTable")]
+#[serde(try_from = "ModelTable", into = "ModelTable")]
 pub struct ModelConfig {
     /// The family with its sizes.
     pub architecture: Architecture,
@@ -271,6 +276,18 @@ impl ModelConfig {
             Architecture::SdtV2 { .. } => Family::SdtV2,
             Architecture::SdtV3Base { .. } | Architecture::SdtV3Large { .. } => Family::SdtV3,
         }
+    }
+
+    /// The sizes that every family has, by their keys.
+    pub(super) fn common_sizes(&self) -> [(&'static str, usize); 6] {
+        [
+            ("image_size", self.image_size),
+            ("in_channels", self.in_channels),
+            ("num_classes", self.num_classes),
+            ("num_heads", self.num_heads),
+            ("mlp_ratio", self.mlp_ratio),
+            ("time_steps", self.time_steps),
+        ]
     }
 
     /// The layout, of families that publish several. The image code of `sdt-v1` is one for all

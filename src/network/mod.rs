@@ -45,7 +45,8 @@ mod query;
 
 pub(crate) use config::ModelTable;
 pub use config::{
-    Architecture, Family, Layout, MAX_PARAMETERS, ModelConfig, ModelError, ModelKey, Presence,
+    Architecture, Family, Layout, MAX_PARAMETERS, MODEL_KEYS, ModelConfig, ModelError, ModelKey,
+    ModelKeyKind,
 };
 pub use graph::*;
 pub use layer::*;

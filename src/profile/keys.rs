@@ -1,7 +1,10 @@
 //! The table of every key a profile may have.
 
+use std::sync::LazyLock;
+
 use super::kind::{Kind, MANY};
 use crate::data::RECIPE_NAMES;
+use crate::network::MODEL_KEYS;
 
 /// One key.
 #[derive(Clone, Copy, Debug)]
@@ -22,43 +25,23 @@ const fn choice(table: &'static str, name: &'static str, words: &'static [&'stat
     key(table, name, Kind::Choice(words))
 }
 
-/// Every key of this version, in the order of `profiles/reference.toml`. `model.family` and
-/// `data.kind` stand first in their tables: what other keys mean depends on them.
-pub(crate) const KEYS: &[Key] = &[
+/// Every key of this version.
+pub(crate) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    let model = MODEL_KEYS
+        .iter()
+        .map(|k| key("model", k.name, Kind::of_model(k.kind)));
+    model.chain(OTHER_KEYS.iter().copied()).collect()
+});
+
+/// The keys beside those of `[model]` that describe the network, in the order of
+/// `profiles/reference.toml`. `data.kind` stands first in its table: what other keys mean depends
+/// on it.
+const OTHER_KEYS: &[Key] = &[
     key("", "format", Kind::Whole(1, 1)),
     key("", "name", Kind::Text),
     key("published", "weights", Kind::Text),
     key("published", "accuracy", Kind::Text),
-    choice(
-        "model",
-        "family",
-        &[
-            "spikformer",
-            "spikingformer",
-            "qkformer",
-            "sdt-v1",
-            "sdt-v2",
-            "sdt-v3",
-        ],
-    ),
-    choice("model", "layout", &["cifar", "imagenet", "dvs"]),
     key("model", "checkpoint", Kind::PathOrBuiltin),
-    key("model", "image_size", Kind::Whole(1, 65_536)),
-    key("model", "in_channels", Kind::Whole(1, 65_536)),
-    key("model", "num_classes", Kind::Whole(1, 1 << 24)),
-    key("model", "embed_dims", Kind::WholeOrMany(1, 65_536)),
-    key("model", "num_heads", Kind::Whole(1, 65_536)),
-    key("model", "mlp_ratio", Kind::Whole(1, 1024)),
-    key("model", "depths", Kind::Whole(1, 1024)),
-    key("model", "time_steps", Kind::Whole(1, 65_536)),
-    key("model", "pooling", Kind::Text),
-    key("model", "strides", Kind::Wholes(1, 16)),
-    key("model", "kd", Kind::Flag),
-    key("model", "merge_repconv", Kind::Flag),
-    choice("model", "size", &["base", "large"]),
-    key("model", "max_spike", Kind::Whole(1, 255)),
-    key("model", "batch_leak", Kind::Flag),
-    key("model", "tau", Kind::Number(1.0, 1e6)),
     choice(
         "data",
         "kind",

@@ -4,6 +4,7 @@ use toml_edit::Item;
 
 use super::constraint::AccuracyDrop;
 use super::size;
+use crate::network::ModelKeyKind;
 use crate::quant::BitWidth;
 
 /// What a value must be.
@@ -47,6 +48,21 @@ pub(crate) enum Kind {
     Ties,
     /// The name of a shipped target, or a file.
     Target,
+}
+
+impl Kind {
+    /// The kind of a key of `[model]`.
+    pub(super) fn of_model(kind: ModelKeyKind) -> Self {
+        match kind {
+            ModelKeyKind::Whole(least, most) => Kind::Whole(least.into(), most.into()),
+            ModelKeyKind::List(least, most) => Kind::Wholes(least.into(), most.into()),
+            ModelKeyKind::WholeOrList(least, most) => Kind::WholeOrMany(least.into(), most.into()),
+            ModelKeyKind::Number(least, most) => Kind::Number(least, most),
+            ModelKeyKind::Flag => Kind::Flag,
+            ModelKeyKind::Text => Kind::Text,
+            ModelKeyKind::Choice(words) => Kind::Choice(words),
+        }
+    }
 }
 
 /// A whole number of this size or more is as good as unlimited: messages leave it out.

@@ -23,7 +23,7 @@ use super::settings::{Checkpoint, Profile};
 use super::target::Target;
 use super::tie::Tied;
 use crate::data::{DataConfig, DataTable};
-use crate::network::{Family, ModelConfig, ModelError, ModelKey, ModelTable, Presence};
+use crate::network::{Family, ModelConfig, ModelError, ModelTable};
 use crate::quant::{BitWidth, Scheme};
 
 impl Profile {
@@ -209,11 +209,9 @@ impl Reading<'_> {
         let Some(family) = Family::ALL.into_iter().find(|f| Some(f.name()) == name) else {
             return Err(self.missing("family"));
         };
-        let required = |key: &ModelKey| key.presence == Presence::Required;
-        for key in family.keys().filter(required) {
-            if self.item("model", key.name).is_none() {
-                return Err(self.missing(key.name));
-            }
+        let mut required = family.required_keys();
+        if let Some(key) = required.find(|key| self.item("model", key).is_none()) {
+            return Err(self.missing(key));
         }
         let table: ModelTable = self.table("model", &["checkpoint"])?;
         ModelConfig::try_from(table).map_err(|error| self.no_network(error))

@@ -1,24 +1,14 @@
 //! Bounds of sizes, and what families ask of them.
 
+use super::keys::bounds;
 use super::{Layout, ModelConfig, ModelError};
-
-/// The widest embedding.
-const MAX_WIDTH: usize = 16_384;
 
 impl ModelConfig {
     /// Checks what every family asks of the sizes: from 1 to a bound that keeps all arithmetic on
     /// shapes far from overflow.
     pub(in crate::network) fn check(&self) -> Result<(), ModelError> {
-        let bounds = [
-            ("image_size", self.image_size, 4096),
-            ("in_channels", self.in_channels, 4096),
-            ("num_classes", self.num_classes, 1_000_000),
-            ("num_heads", self.num_heads, MAX_WIDTH),
-            ("mlp_ratio", self.mlp_ratio, 64),
-            ("time_steps", self.time_steps, 1024),
-        ];
-        for (key, value, most) in bounds {
-            within(key, value, most)?;
+        for (key, value) in self.common_sizes() {
+            within(key, value)?;
         }
         if let Some(Layout::Dvs { tau }) = self.layout() {
             require((1.0..=1e6).contains(&tau), "tau", tau, || {
@@ -34,7 +24,7 @@ impl ModelConfig {
         width: usize,
         divisor: usize,
     ) -> Result<(), ModelError> {
-        within("embed_dims", width, MAX_WIDTH)?;
+        within("embed_dims", width)?;
         require(width.is_multiple_of(divisor), "embed_dims", width, || {
             format!("must be divisible by {divisor}")
         })
@@ -74,7 +64,7 @@ impl ModelConfig {
 
 /// Checks a number of blocks.
 pub(in crate::network) fn check_depths(depths: usize, least: usize) -> Result<(), ModelError> {
-    within("depths", depths, 256)?;
+    within("depths", depths)?;
     require(depths >= least, "depths", depths, || {
         format!("must be at least {least} in this layout, one block or more for every stage")
     })
@@ -98,9 +88,11 @@ pub(in crate::network) fn check_max_spike(max_spike: u64) -> Result<(), ModelErr
     )
 }
 
-fn within(key: &'static str, value: usize, most: usize) -> Result<(), ModelError> {
-    require((1..=most).contains(&value), key, value, || {
-        format!("must be from 1 to {most}")
+fn within(key: &'static str, value: usize) -> Result<(), ModelError> {
+    let (least, most) = bounds(key);
+    let fits = u32::try_from(value).is_ok_and(|n| (least..=most).contains(&n));
+    require(fits, key, value, || {
+        format!("must be from {least} to {most}")
     })
 }
 

@@ -1,251 +1,163 @@
-//! `[model]` as it is written: one flat table, of which every family has some keys.
+//! `[model]` as it is written: one flat table of which every family has some keys.
 
-mod reading;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use toml::Value;
 
-use serde::{Deserialize, Serialize};
+use super::keys::MODEL_KEYS;
+use super::{Family, ModelError};
 
-use super::{Architecture, Family, Layout, ModelConfig};
+/// The table: keys of [`MODEL_KEYS`] with their values.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ModelTable(toml::Table);
 
-/// Whether a family's profile must have a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
-    /// It must.
-    Required,
-    /// There is a default, or it belongs to some of the family's networks only.
-    Optional,
-}
-
-/// A key of `[model]` beside `family` and `checkpoint`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ModelKey {
-    /// Its name.
-    pub name: &'static str,
-    /// The presence: required or optional.
-    pub presence: Presence,
-}
-
-const fn required(name: &'static str) -> ModelKey {
-    let presence = Presence::Required;
-    ModelKey { name, presence }
-}
-
-const fn optional(name: &'static str) -> ModelKey {
-    let presence = Presence::Optional;
-    ModelKey { name, presence }
-}
-
-/// Keys that every family must have.
-const COMMON: [ModelKey; 7] = [
-    required("image_size"),
-    required("in_channels"),
-    required("num_classes"),
-    required("embed_dims"),
-    required("num_heads"),
-    required("mlp_ratio"),
-    required("time_steps"),
-];
-
-const SPIKFORMER: [ModelKey; 3] = [required("layout"), required("depths"), optional("tau")];
-const QKFORMER: [ModelKey; 4] = [
-    required("layout"),
-    required("depths"),
-    optional("batch_leak"),
-    optional("tau"),
-];
-const SDT_V1: [ModelKey; 4] = [
-    optional("layout"),
-    required("depths"),
-    optional("pooling"),
-    optional("tau"),
-];
-const SDT_V2: [ModelKey; 4] = [
-    optional("layout"),
-    optional("strides"),
-    optional("kd"),
-    optional("merge_repconv"),
-];
-const SDT_V3: [ModelKey; 6] = [
-    optional("layout"),
-    optional("size"),
-    optional("strides"),
-    optional("max_spike"),
-    optional("depths"),
-    optional("kd"),
-];
-
-impl Family {
-    /// The keys that this family's `[model]` may have, beside `family` and `checkpoint`.
-    pub fn keys(self) -> impl Iterator<Item = ModelKey> {
-        let own: &'static [ModelKey] = match self {
-            Family::Spikformer | Family::Spikingformer => &SPIKFORMER,
-            Family::QkFormer => &QKFORMER,
-            Family::SdtV1 => &SDT_V1,
-            Family::SdtV2 => &SDT_V2,
-            Family::SdtV3 => &SDT_V3,
-        };
-        COMMON.into_iter().chain(own.iter().copied())
+impl Serialize for ModelTable {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.names().map(|name| (name, &self.0[name])))
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum LayoutName {
-    Cifar,
-    Imagenet,
-    Dvs,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Size {
-    #[default]
-    Base,
-    Large,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-enum EmbedDims {
-    One(usize),
-    Several(Vec<usize>),
-}
-
-/// The table.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ModelTable {
-    family: Family,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    layout: Option<LayoutName>,
-    image_size: usize,
-    in_channels: usize,
-    num_classes: usize,
-    embed_dims: EmbedDims,
-    num_heads: usize,
-    mlp_ratio: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    depths: Option<usize>,
-    time_steps: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pooling: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    strides: Option<Vec<usize>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kd: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    merge_repconv: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<Size>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_spike: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    batch_leak: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tau: Option<f64>,
-}
-
-impl From<ModelConfig> for ModelTable {
-    fn from(config: ModelConfig) -> Self {
-        let mut table = ModelTable {
-            family: config.family(),
-            layout: config.layout().map(|layout| match layout {
-                Layout::Cifar => LayoutName::Cifar,
-                Layout::Imagenet => LayoutName::Imagenet,
-                Layout::Dvs { .. } => LayoutName::Dvs,
-            }),
-            image_size: config.image_size,
-            in_channels: config.in_channels,
-            num_classes: config.num_classes,
-            embed_dims: EmbedDims::One(0),
-            num_heads: config.num_heads,
-            mlp_ratio: config.mlp_ratio,
-            depths: None,
-            time_steps: config.time_steps,
-            pooling: None,
-            strides: None,
-            kd: None,
-            merge_repconv: None,
-            size: None,
-            max_spike: None,
-            batch_leak: None,
-            tau: match config.layout() {
-                Some(Layout::Dvs { tau }) => Some(tau),
-                _ => None,
-            },
-        };
-        table.fill(config.architecture);
-        table
+impl<'de> Deserialize<'de> for ModelTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let table = toml::Table::deserialize(deserializer)?;
+        let is_unknown = |name: &&String| MODEL_KEYS.iter().all(|key| key.name != name.as_str());
+        match table.keys().find(is_unknown) {
+            None => Ok(ModelTable(table)),
+            Some(name) => Err(de::Error::custom(format!(
+                "model.{name}: there is no such key"
+            ))),
+        }
     }
 }
 
 impl ModelTable {
-    /// Writes the sizes that only some families have.
-    fn fill(&mut self, architecture: Architecture) {
-        match architecture {
-            Architecture::Spikformer {
-                embed_dims, depths, ..
-            }
-            | Architecture::Spikingformer {
-                embed_dims, depths, ..
-            } => {
-                self.embed_dims = EmbedDims::One(embed_dims);
-                self.depths = Some(depths);
-            }
-            Architecture::QkFormer {
-                embed_dims,
-                depths,
-                batch_leak,
-                ..
-            } => {
-                self.embed_dims = EmbedDims::One(embed_dims);
-                self.depths = Some(depths);
-                self.batch_leak = Some(batch_leak);
-            }
-            Architecture::SdtV1 {
-                embed_dims,
-                depths,
-                pooling,
-                ..
-            } => {
-                self.embed_dims = EmbedDims::One(embed_dims);
-                self.depths = Some(depths);
-                self.pooling = Some(pooling.map(|p| if p { '1' } else { '0' }).iter().collect());
-            }
-            Architecture::SdtV2 {
-                embed_dims,
-                strides,
-                kd,
-                merge_repconv,
-            } => {
-                self.embed_dims = EmbedDims::Several(embed_dims.to_vec());
-                self.strides = Some(strides.to_vec());
-                self.kd = Some(kd);
-                self.merge_repconv = Some(merge_repconv);
-            }
-            Architecture::SdtV3Base {
-                embed_dims,
-                strides,
-                max_spike,
-            } => {
-                self.embed_dims = EmbedDims::Several(embed_dims.to_vec());
-                self.strides = Some(strides.to_vec());
-                self.size = Some(Size::Base);
-                self.max_spike = Some(max_spike);
-            }
-            Architecture::SdtV3Large {
-                embed_dims,
-                strides,
-                depths,
-                kd,
-                max_spike,
-            } => {
-                self.embed_dims = EmbedDims::Several(embed_dims.to_vec());
-                self.strides = Some(strides.to_vec());
-                self.depths = Some(depths);
-                self.size = Some(Size::Large);
-                self.kd = Some(kd);
-                self.max_spike = Some(max_spike);
-            }
-        }
+    /// Sets a key.
+    pub(in crate::network) fn set(&mut self, key: &str, value: impl Into<Value>) {
+        self.0.insert(key.to_owned(), value.into());
     }
+
+    /// Sets a key to a whole number.
+    pub(in crate::network) fn set_whole(&mut self, key: &str, number: usize) {
+        self.set(key, whole(number));
+    }
+
+    /// Sets a key to a list of whole numbers.
+    pub(in crate::network) fn set_list(&mut self, key: &str, numbers: &[usize]) {
+        self.set(
+            key,
+            numbers.iter().copied().map(whole).collect::<Vec<i64>>(),
+        );
+    }
+
+    /// Names of the keys that are given, in the order of [`MODEL_KEYS`].
+    pub(in crate::network) fn names(&self) -> impl Iterator<Item = &'static str> {
+        let names = MODEL_KEYS.iter().map(|key| key.name);
+        names.filter(|name| self.0.contains_key(*name))
+    }
+
+    /// The family.
+    pub(in crate::network) fn family(&self) -> Result<Family, ModelError> {
+        let why = format!("must be one of {}", Family::NAMES.join(", "));
+        let family = self.get("family", &why, |value| {
+            let name = value.as_str()?;
+            Family::ALL.into_iter().find(|f| f.name() == name)
+        })?;
+        family.ok_or_else(|| missing("family", &why))
+    }
+
+    /// A whole number, if the key is given.
+    pub(in crate::network) fn whole(&self, key: &'static str) -> Result<Option<usize>, ModelError> {
+        self.get(key, "must be a whole number", size)
+    }
+
+    /// A whole number, called `what`, that must be given.
+    pub(in crate::network) fn required(
+        &self,
+        key: &'static str,
+        what: &str,
+    ) -> Result<usize, ModelError> {
+        self.whole(key)?.ok_or_else(|| missing(key, what))
+    }
+
+    /// A number, if the key is given.
+    pub(in crate::network) fn number(&self, key: &'static str) -> Result<Option<f64>, ModelError> {
+        self.get(key, "must be a number", |value| {
+            value.as_float().or(value.as_integer().map(|n| n as f64))
+        })
+    }
+
+    /// A flag, false unless the key is given.
+    pub(in crate::network) fn flag(&self, key: &'static str) -> Result<bool, ModelError> {
+        let flag = self.get(key, "must be true or false", Value::as_bool);
+        Ok(flag?.unwrap_or(false))
+    }
+
+    /// A text, if the key is given.
+    pub(in crate::network) fn text(&self, key: &'static str) -> Result<Option<&str>, ModelError> {
+        self.get(key, "must be a string", Value::as_str)
+    }
+
+    /// As many whole numbers as there are of `what`, if the key is given.
+    pub(in crate::network) fn list<const N: usize>(
+        &self,
+        key: &'static str,
+        what: &str,
+    ) -> Result<Option<[usize; N]>, ModelError> {
+        let why = format!("must be {N} numbers, one for each {what}");
+        self.get(key, &why, |value| {
+            let numbers = value.as_array()?.iter().map(size);
+            numbers.collect::<Option<Vec<usize>>>()?.try_into().ok()
+        })
+    }
+
+    /// The embedding width of a family that has one.
+    pub(in crate::network) fn width(&self, family: Family) -> Result<usize, ModelError> {
+        let why = format!("family {family} has one number");
+        let width = self.get("embed_dims", &why, size)?;
+        width.ok_or_else(|| missing("embed_dims", "a whole number"))
+    }
+
+    /// The embedding widths of a family that has one for each stage.
+    pub(in crate::network) fn widths<const N: usize>(&self) -> Result<[usize; N], ModelError> {
+        let widths = self.list("embed_dims", "stage")?;
+        widths.ok_or_else(|| missing("embed_dims", "a number for each stage"))
+    }
+
+    fn get<'a, T>(
+        &'a self,
+        key: &'static str,
+        why: &str,
+        read: impl FnOnce(&'a Value) -> Option<T>,
+    ) -> Result<Option<T>, ModelError> {
+        let Some(value) = self.0.get(key) else {
+            return Ok(None);
+        };
+        let wrong = || wrong(key, value.to_string(), why);
+        read(value).map(Some).ok_or_else(wrong)
+    }
+}
+
+fn size(value: &Value) -> Option<usize> {
+    usize::try_from(value.as_integer()?).ok()
+}
+
+fn whole(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The error of a key with a value that it cannot have.
+pub(in crate::network) fn wrong(key: &'static str, value: String, why: &str) -> ModelError {
+    let why = why.to_owned();
+    ModelError::Size { key, value, why }
+}
+
+/// The error of a key that is not given.
+pub(in crate::network) fn missing(key: &'static str, why: &str) -> ModelError {
+    let why = why.to_owned();
+    ModelError::Missing { key, why }
+}
+
+/// The error of a key that the family or layout does not have.
+pub(in crate::network) fn foreign(key: &'static str, why: &str) -> ModelError {
+    let why = why.to_owned();
+    ModelError::Foreign { key, why }
 }

@@ -8,8 +8,25 @@
 
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_depths;
-use super::super::{BlockLayout, Graph, Layout, ModelConfig, ModelError, NodeId};
+use super::super::{
+    Architecture, BlockLayout, Family, Graph, Layout, ModelConfig, ModelError, NodeId,
+};
 use super::parts::{self, Mlp, SelfAttention};
+use super::schema::{self, Schema};
+
+/// The keys of `[model]`.
+pub(super) const SCHEMA: Schema = Schema {
+    required: &["layout", "depths"],
+    optional: &["batch_leak", "tau"],
+    read: |table| {
+        Ok(Architecture::QkFormer {
+            layout: schema::layout(table, 2.0)?,
+            embed_dims: table.width(Family::QkFormer)?,
+            depths: table.required("depths", "the number of blocks")?,
+            batch_leak: table.flag("batch_leak")?,
+        })
+    },
+};
 
 /// Builds the graph.
 pub(super) fn build(

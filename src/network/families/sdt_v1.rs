@@ -8,9 +8,42 @@
 //! channels within a head.
 
 use super::super::builder::{Conv, Form, GraphBuilder};
-use super::super::config::check_depths;
-use super::super::{BlockLayout, Graph, ModelConfig, ModelError, NodeId};
+use super::super::config::{ModelTable, check_depths, missing, wrong};
+use super::super::{Architecture, BlockLayout, Family, Graph, ModelConfig, ModelError, NodeId};
 use super::parts::{self, Mlp};
+use super::schema::{self, Schema};
+
+/// The keys of `[model]`.
+pub(super) const SCHEMA: Schema = Schema {
+    required: &["depths"],
+    optional: &["layout", "pooling", "tau"],
+    read: |table| {
+        Ok(Architecture::SdtV1 {
+            dvs: schema::dvs_tau(table, 2.0)?,
+            embed_dims: table.width(Family::SdtV1)?,
+            depths: table.required("depths", "the number of blocks")?,
+            pooling: pooling(table)?,
+        })
+    },
+};
+
+/// Whether a pooling follows each of the four convolutions. Published: `0011` for CIFAR, `1111` for
+/// ImageNet; the event-camera models differ.
+fn pooling(table: &ModelTable) -> Result<[bool; 4], ModelError> {
+    let why = "four digits, 1 where a pooling follows the convolution, such as \"0011\"";
+    let text = match (table.text("pooling")?, table.text("layout")?) {
+        (Some(text), _) => text,
+        (None, Some("cifar")) => "0011",
+        (None, Some("imagenet")) => "1111",
+        (None, _) => return Err(missing("pooling", why)),
+    };
+    let digits: Option<Vec<bool>> = text
+        .chars()
+        .map(|c| "01".contains(c).then_some(c == '1'))
+        .collect();
+    let stages = digits.and_then(|d| d.try_into().ok());
+    stages.ok_or_else(|| wrong("pooling", format!("{text:?}"), &format!("must be {why}")))
+}
 
 /// Builds the graph.
 pub(super) fn build(

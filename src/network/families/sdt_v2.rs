@@ -8,12 +8,33 @@
 
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_strides;
-use super::super::{BlockLayout, Graph, ModelConfig, ModelError, NodeId, RepConv, WeightSource};
+use super::super::{
+    Architecture, BlockLayout, Family, Graph, ModelConfig, ModelError, NodeId, RepConv,
+    WeightSource,
+};
 use super::parts::{self, Mlp};
 use super::pyramid::Pyramid;
+use super::schema::{self, Schema};
 
 /// The membrane time constant of every neuron.
 const TAU: f64 = 2.0;
+
+/// The keys of `[model]`.
+pub(super) const SCHEMA: Schema = Schema {
+    required: &[],
+    optional: &["layout", "strides", "kd", "merge_repconv"],
+    read: |table| {
+        schema::only_imagenet(table, Family::SdtV2)?;
+        Ok(Architecture::SdtV2 {
+            embed_dims: table.widths()?,
+            strides: table
+                .list("strides", "downsampling")?
+                .unwrap_or([2, 2, 2, 2, 1]),
+            kd: table.flag("kd")?,
+            merge_repconv: table.flag("merge_repconv")?,
+        })
+    },
+};
 
 /// Builds the graph.
 pub(super) fn build(

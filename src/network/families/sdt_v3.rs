@@ -12,11 +12,51 @@
 //!   that neuron's integers. This is kept as it is.
 
 use super::super::builder::{Conv, Form, GraphBuilder};
-use super::super::config::{check_depths, check_max_spike, check_strides};
-use super::super::{BlockLayout, Graph, Halves, ModelConfig, ModelError, Neuron, NodeId};
+use super::super::config::{ModelTable, check_depths, check_max_spike, check_strides, foreign};
+use super::super::{
+    Architecture, BlockLayout, Family, Graph, Halves, ModelConfig, ModelError, Neuron, NodeId,
+};
 use super::parts;
 use super::pyramid::Pyramid;
+use super::schema::{self, Schema};
 use super::sdt_v2::check_widths;
+
+/// The keys of `[model]`.
+pub(super) const SCHEMA: Schema = Schema {
+    required: &[],
+    optional: &["layout", "size", "strides", "max_spike", "depths", "kd"],
+    read,
+};
+
+fn read(table: &ModelTable) -> Result<Architecture, ModelError> {
+    schema::only_imagenet(table, Family::SdtV3)?;
+    let max_spike = table.whole("max_spike")?.map_or(4, |n| n as u64);
+    if table.text("size")? == Some("large") {
+        return Ok(Architecture::SdtV3Large {
+            embed_dims: table.widths()?,
+            strides: table.list("strides", "downsampling")?.unwrap_or([2; 4]),
+            depths: table.whole("depths")?.unwrap_or(12),
+            kd: table.flag("kd")?,
+            max_spike,
+        });
+    }
+    for (key, given) in [
+        ("depths", table.whole("depths")?.is_some()),
+        ("kd", table.flag("kd")?),
+    ] {
+        if given {
+            let why = "of family sdt-v3 only size = \"large\" has it";
+            return Err(foreign(key, why));
+        }
+    }
+    Ok(Architecture::SdtV3Base {
+        embed_dims: table.widths()?,
+        strides: table
+            .list("strides", "downsampling")?
+            .unwrap_or([2, 2, 2, 2, 1]),
+        max_spike,
+    })
+}
 
 /// Builds `Model_Base`.
 pub(super) fn build_base(

@@ -8,8 +8,24 @@
 
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_depths;
-use super::super::{BlockLayout, Graph, Layout, ModelConfig, ModelError, NodeId};
+use super::super::{
+    Architecture, BlockLayout, Family, Graph, Layout, ModelConfig, ModelError, NodeId,
+};
 use super::parts::{self, Mlp, SelfAttention};
+use super::schema::{self, Schema};
+
+/// The keys of `[model]`.
+pub(super) const SCHEMA: Schema = Schema {
+    required: &["layout", "depths"],
+    optional: &["tau"],
+    read: |table| {
+        Ok(Architecture::Spikformer {
+            layout: schema::layout(table, 2.0)?,
+            embed_dims: table.width(Family::Spikformer)?,
+            depths: table.required("depths", "the number of blocks")?,
+        })
+    },
+};
 
 /// Builds the graph.
 pub(super) fn build(

@@ -1,0 +1,117 @@
+//! From `[model]` to a configuration and back: which keys a family has, and what is assumed of
+//! those not given.
+
+use super::super::config::{ModelTable, foreign, missing, wrong};
+use super::super::{Architecture, Family, Layout, MODEL_KEYS, ModelConfig, ModelError};
+use super::{schema_of, write};
+
+/// The keys of a family's own, and how they are read.
+pub(super) struct Schema {
+    /// Keys that must be given.
+    pub required: &'static [&'static str],
+    /// Keys that have a default or belong to some of the family's networks only.
+    pub optional: &'static [&'static str],
+    /// Reads the family's own sizes.
+    pub read: fn(&ModelTable) -> Result<Architecture, ModelError>,
+}
+
+fn common_keys() -> impl Iterator<Item = &'static str> {
+    MODEL_KEYS
+        .iter()
+        .filter(|key| key.common)
+        .map(|key| key.name)
+}
+
+impl Family {
+    /// The keys that this family's `[model]` must have.
+    pub fn required_keys(self) -> impl Iterator<Item = &'static str> {
+        common_keys().chain(schema_of(self).required.iter().copied())
+    }
+
+    fn has_key(self, key: &str) -> bool {
+        let own = schema_of(self);
+        common_keys().any(|common| common == key)
+            || own.required.contains(&key)
+            || own.optional.contains(&key)
+    }
+}
+
+impl TryFrom<ModelTable> for ModelConfig {
+    type Error = ModelError;
+
+    fn try_from(table: ModelTable) -> Result<Self, ModelError> {
+        let family = table.family()?;
+        if let Some(key) = table.names().find(|key| !family.has_key(key)) {
+            let owners = Family::ALL.into_iter().filter(|f| f.has_key(key));
+            let owners = owners.map(Family::name).collect::<Vec<_>>().join(", ");
+            let why = format!("family {family} has no such key, {owners} has");
+            return Err(foreign(key, &why));
+        }
+        let whole = |key| table.required(key, "a whole number");
+        Ok(ModelConfig {
+            architecture: (schema_of(family).read)(&table)?,
+            image_size: whole("image_size")?,
+            in_channels: whole("in_channels")?,
+            num_classes: whole("num_classes")?,
+            num_heads: whole("num_heads")?,
+            mlp_ratio: whole("mlp_ratio")?,
+            time_steps: whole("time_steps")?,
+        })
+    }
+}
+
+impl From<ModelConfig> for ModelTable {
+    fn from(config: ModelConfig) -> Self {
+        let mut table = ModelTable::default();
+        table.set("family", config.family().name());
+        if let Some(layout) = config.layout() {
+            table.set("layout", layout.name());
+            if let Layout::Dvs { tau } = layout {
+                table.set("tau", tau);
+            }
+        }
+        for (key, size) in config.common_sizes() {
+            table.set_whole(key, size);
+        }
+        write(config.architecture, &mut table);
+        table
+    }
+}
+
+/// The layout of a family that publishes several; the time constant of `dvs` where none is given.
+pub(super) fn layout(table: &ModelTable, default_tau: f64) -> Result<Layout, ModelError> {
+    let tau = dvs_tau(table, default_tau)?;
+    match (table.text("layout")?, tau) {
+        (Some("dvs"), Some(tau)) => Ok(Layout::Dvs { tau }),
+        (Some("cifar"), _) => Ok(Layout::Cifar),
+        (Some("imagenet"), _) => Ok(Layout::Imagenet),
+        (Some(other), _) => Err(wrong("layout", format!("{other:?}"), LAYOUTS)),
+        (None, _) => Err(missing("layout", LAYOUTS)),
+    }
+}
+
+const LAYOUTS: &str = "\"cifar\", \"imagenet\" or \"dvs\"";
+
+/// The time constant of layout `dvs`; none in other layouts, which do not have the key.
+pub(super) fn dvs_tau(table: &ModelTable, default: f64) -> Result<Option<f64>, ModelError> {
+    let given = table.number("tau")?;
+    match table.text("layout")? {
+        Some("dvs") => Ok(Some(given.unwrap_or(default))),
+        _ if given.is_some() => {
+            let why = "only layout \"dvs\" has it; elsewhere it is 2";
+            Err(foreign("tau", why))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Checks the layout of a family that has one, which may be named or not.
+pub(super) fn only_imagenet(table: &ModelTable, family: Family) -> Result<(), ModelError> {
+    match table.text("layout")? {
+        None | Some("imagenet") => Ok(()),
+        Some(_) => Err(foreign(
+            "layout",
+            &format!("family {family} has only \"imagenet\""),
+        )),
+    }
+}
