@@ -1,5 +1,5 @@
 //! `aq4svit` finds, for a trained Spiking Vision Transformer, the smallest weight bit-width of
-//! every layer that keeps accuracy within a limit, and lets a person steer that search while it
+//! every layer that keeps accuracy within a limit, and lets the user steer that search while it
 //! runs.
 //!
 //! The rooms, in reading order; each one uses only those above it in this list:
@@ -10,7 +10,7 @@
 //! 3. [`kernels`]: CPU kernels on plain slices: convolutions, neurons, attention.
 //! 4. [`checkpoint`]: files of weights to named tensors.
 //! 5. [`data`]: data sets to labelled batches, splits, preprocessing.
-//! 6. [`profile`]: the TOML file a person writes and the program saves.
+//! 6. [`profile`]: the TOML file a user writes and the program saves.
 //! 7. [`evaluate`]: the [`evaluate::Evaluator`] trait, jobs and outcomes, screening statistics, and
 //!    a synthetic landscape for tests.
 //! 8. `torch` (feature `torch`): the libtorch evaluator, the only room that names `tch`.
@@ -18,8 +18,8 @@
 //! 10. [`journal`]: the file of events.
 //! 11. [`run`]: threads, channels, resume.
 //! 12. [`text`]: events, numbers and terms as text.
-//! 13. [`report`]: a run on paper: what was found, how, and the evidence.
-//! 14. [`tui`] and [`cli`]: what a person sees.
+//! 13. [`report`]: the report of a run: result, method and evidence.
+//! 14. [`tui`] and [`cli`]: what the user sees.
 //!
 //! A whole search, on a synthetic landscape instead of a network (so it needs no libtorch):
 //!

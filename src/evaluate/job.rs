@@ -266,7 +266,7 @@ pub trait Evaluator: Send {
         Caches::default()
     }
 
-    /// Somebody who looks into the same network for a person, while this one works; none where
+    /// A prober of the same network for display, beside this evaluator; none where
     /// there is nothing to see.
     fn prober(&self) -> Option<Box<dyn Prober>> {
         None

@@ -1,4 +1,4 @@
-//! How membrane potentials are spread: what a person looks at, and nothing learns from.
+//! Histograms of membrane potentials, for display only: no decision reads them.
 
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +69,7 @@ impl Potentials {
     }
 }
 
-/// Looks into the network for a person. What it finds is never journalled, counted or learned from.
+/// A view into the network for display. Its results are never journalled, counted or learned from.
 pub trait Prober: Send {
     /// The potentials under an allocation.
     ///

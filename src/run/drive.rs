@@ -35,7 +35,7 @@ pub struct Handle {
     pub history: usize,
     /// What of the evaluator is not as it was asked for, and why.
     pub notes: Vec<String>,
-    /// Looks into the network for a person; none where there is nothing to see.
+    /// The view into the network for display; none where there is nothing to see.
     pub probe: Option<Probe>,
     /// Orders that the search ended without; known once it has been stopped.
     pub unobeyed: Vec<ScheduledCommand>,

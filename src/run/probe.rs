@@ -1,4 +1,4 @@
-//! Looking into the network for a person, beside the search and at lower priority: one thread, one
+//! Looking into the network for display, beside the search and at lower priority: one thread, one
 //! question at a time. Nothing of it is journalled, counted or learned from.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -75,7 +75,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// Orders that are known, and those that may come. Nobody else gives commands: a search that
+    /// Orders that are known, and those that may come. There are no other commands: a search that
     /// they leave paused goes on when they have ended.
     pub fn new(known: Vec<ScheduledCommand>, more: Receiver<ScheduledCommand>) -> Self {
         Script {

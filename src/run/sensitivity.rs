@@ -220,7 +220,7 @@ impl Interaction {
 
 /// Measures points one after the other, on the first images of the search split.
 pub struct Measuring<'a> {
-    /// Who answers.
+    /// The evaluator.
     pub evaluator: &'a mut dyn Evaluator,
     /// The network's layers.
     pub space: &'a Space,

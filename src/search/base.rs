@@ -98,7 +98,7 @@ impl Engine {
     /// Greedy: the newest eligible base of the accepted moves that led here. The others never
     /// follow a single line: of the eligible ones below the incumbent, smallest first, each
     /// refutation in a row passes over twice as many, because among so many that passed a screening
-    /// the smallest passed it by luck.
+    /// the smallest passed by selection bias.
     fn walk_back(&self) -> Option<CandidateId> {
         let eligible = |id: &CandidateId| self.tree.get(*id).is_some_and(|c| self.eligible(c));
         if self.plan.follows_a_line() {

@@ -16,7 +16,7 @@ use crate::evaluate::{CorrectBits, Outcome};
 use crate::journal::JsonLines;
 use crate::quant::Allocation;
 
-/// A file holds at most so many bytes; a larger one is cut to its newer half when it is opened.
+/// The largest size of a file in bytes; a larger one is cut to its newer half when it is opened.
 const LARGEST_FILE: u64 = 64 << 20;
 /// All files of a folder together; beyond it the least recently used ones are removed.
 const LARGEST_FOLDER: u64 = 512 << 20;
@@ -147,7 +147,7 @@ fn parse(line: &[u8]) -> Option<Record> {
         .flatten()
 }
 
-/// Leaves the newer lines of a file, at most so many bytes. A program that has it open goes on with
+/// Leaves the newer lines of a file, at most `to` bytes. A program that has it open goes on with
 /// the old one.
 fn shorten(path: &Path, to: u64) {
     let Ok(bytes) = fs::read(path) else { return };

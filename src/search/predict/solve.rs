@@ -112,9 +112,9 @@ impl Predictor<'_> {
         }
     }
 
-    /// Accuracy against memory: what no other allocation is predicted to beat, at most so many of
-    /// them evenly over the bytes, and everything measured on the whole search split that nothing
-    /// measured beats. Most bytes first.
+    /// Accuracy against memory: the allocations that no other is predicted to beat, at most so many
+    /// of them evenly over the bytes, and everything measured on the whole search split that
+    /// nothing measured beats. Most bytes first.
     ///
     /// # Errors
     /// [`Unsolved`].
