@@ -157,7 +157,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
                 options.bits = value()?
                     .split(',')
                     .map(str::parse)
-                    .collect::<Result<_, _>>()?
+                    .collect::<Result<_, _>>()?;
             }
             "--threads" => options.threads = value()?.parse()?,
             "--batches" => options.batches = value()?.parse()?,

@@ -33,7 +33,7 @@
 //! // search may choose from, and what each choice costs in bytes.
 //! let (_, text) = SHIPPED[0];
 //! let profile = Profile::parse(text, "demo.toml".as_ref())?;
-//! let graph = profile.graph()?;
+//! let graph = profile.graph();
 //! let space = aq4svit::run::space(&profile, &graph);
 //! let (calibration_images, search_images, test_images) = (16, 800, 300);
 //! let mut evaluator = Landscape::new(

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::common::network::demo;
 use aq4svit::network::{
-    Architecture, Graph, Halves, Layout, ModelConfig, Neuron, Op, Range, TensorKind, TensorSpec,
+    Architecture, Graph, Halves, Layer, Layout, ModelConfig, Neuron, Node, Op, TensorKind,
+    TensorSpec, ValueRange,
 };
 use aq4svit::profile::Profile;
 
@@ -253,7 +254,7 @@ fn fixtures() -> Vec<Fixture> {
         let profile = Profile::load(&path.join("profile.toml")).unwrap();
         Fixture {
             name,
-            graph: profile.graph().unwrap(),
+            graph: Graph::clone(&profile.graph()),
             json: serde_json::from_str(&json).unwrap(),
         }
     })
@@ -357,12 +358,10 @@ fn stages_hold_their_blocks() {
         let outline: Vec<String> = graph
             .stages
             .iter()
-            .map(|stage| {
-                let id = graph.stage_named(&stage.name).unwrap();
-                let blocks: Vec<&str> = graph
-                    .blocks_of(id)
-                    .map(|b| graph.blocks[b.index()].name.as_str())
-                    .collect();
+            .enumerate()
+            .map(|(i, stage)| {
+                let of_stage = graph.blocks.iter().filter(|b| b.stage.index() == i);
+                let blocks: Vec<&str> = of_stage.map(|b| b.name.as_str()).collect();
                 format!("{}: {}", stage.name, blocks.join(" "))
             })
             .collect();
@@ -428,13 +427,9 @@ fn every_label_follows_from_the_nodes() {
             "{name}"
         );
         assert_eq!(sites, (0..graph.sites.len()).collect::<Vec<_>>(), "{name}");
-        let by_block: usize = (0..graph.blocks.len() as u32)
-            .map(|b| {
-                let block = aq4svit::network::BlockId(b);
-                graph.layers_of(block).count() + graph.sites_of(block).count()
-            })
-            .sum();
-        assert_eq!(by_block, layers.len() + sites.len(), "{name}");
+        let blocks = graph.layers.iter().map(|l| l.block);
+        let mut blocks = blocks.chain(graph.sites.iter().map(|s| s.block));
+        assert!(blocks.all(|b| b.index() < graph.blocks.len()), "{name}");
         // Every layer but the head and those in front of another layer has its batch norm; the last one of a RepConv
         // chain has two.
         for layer in &graph.layers {
@@ -458,46 +453,50 @@ fn the_demo_model_has_its_published_size() {
     assert_eq!((graph.sites.len(), graph.layers.len()), (35, 35 - 4 + 1));
 }
 
-fn input_of(graph: &Graph, layer: &str) -> Range {
-    graph.layer(graph.layer_named(layer).unwrap()).input
+fn layer_named<'a>(graph: &'a Graph, name: &str) -> &'a Layer {
+    graph.layers.iter().find(|l| l.name == name).unwrap()
+}
+
+fn input_of(graph: &Graph, layer: &str) -> ValueRange {
+    layer_named(graph, layer).input
 }
 
 #[test]
 fn value_ranges_follow_the_residual_streams() {
     let graph = demo();
     let ranges = [
-        ("patch_embed1.proj_conv", Range::Real),
-        ("patch_embed1.proj1_conv", Range::Integer(1)),
-        ("stage1.0.tssa.q_conv", Range::Integer(2)),
-        ("stage1.0.tssa.proj_conv", Range::Integer(1)),
-        ("stage1.0.mlp.mlp1_conv", Range::Integer(3)),
-        ("stage1.0.mlp.mlp2_conv", Range::Integer(1)),
-        ("patch_embed2.proj3_conv", Range::Integer(4)),
-        ("patch_embed2.proj_res_conv", Range::Integer(4)),
-        ("patch_embed3.proj4_conv", Range::Integer(1)),
-        ("stage3.0.ssa.v_conv", Range::Integer(2)),
-        ("stage3.1.ssa.v_conv", Range::Integer(4)),
-        ("stage3.1.ssa.proj_conv", Range::Integer(1)),
+        ("patch_embed1.proj_conv", ValueRange::Real),
+        ("patch_embed1.proj1_conv", ValueRange::Integer(1)),
+        ("stage1.0.tssa.q_conv", ValueRange::Integer(2)),
+        ("stage1.0.tssa.proj_conv", ValueRange::Integer(1)),
+        ("stage1.0.mlp.mlp1_conv", ValueRange::Integer(3)),
+        ("stage1.0.mlp.mlp2_conv", ValueRange::Integer(1)),
+        ("patch_embed2.proj3_conv", ValueRange::Integer(4)),
+        ("patch_embed2.proj_res_conv", ValueRange::Integer(4)),
+        ("patch_embed3.proj4_conv", ValueRange::Integer(1)),
+        ("stage3.0.ssa.v_conv", ValueRange::Integer(2)),
+        ("stage3.1.ssa.v_conv", ValueRange::Integer(4)),
+        ("stage3.1.ssa.proj_conv", ValueRange::Integer(1)),
         // Stream of at most 6, 7x7 tokens, 4 steps.
-        ("head", Range::Integer(6 * 49 * 4)),
+        ("head", ValueRange::Integer(6 * 49 * 4)),
     ];
     for (layer, range) in ranges {
         assert_eq!(input_of(&graph, layer), range, "{layer}");
     }
-    let sums: Vec<Range> = graph
+    let sums: Vec<ValueRange> = graph
         .nodes
         .iter()
         .filter(|n| matches!(n.op, Op::HeadSum { .. }))
         .map(|n| n.range)
         .collect();
     // 16 and 32 channels over 8 heads.
-    assert_eq!(sums, [Range::Integer(2), Range::Integer(4)]);
+    assert_eq!(sums, [ValueRange::Integer(2), ValueRange::Integer(4)]);
 }
 
 #[test]
 fn macs_count_a_static_input_once() {
     let graph = demo();
-    let macs = |name: &str| graph.layer(graph.layer_named(name).unwrap()).macs;
+    let macs = |name: &str| layer_named(&graph, name).macs;
     assert_eq!(macs("patch_embed1.proj_conv"), 8 * 9 * 28 * 28);
     assert_eq!(macs("patch_embed1.proj1_conv"), 16 * 8 * 9 * 28 * 28 * 4);
     assert_eq!(macs("patch_embed2.proj4_conv"), 32 * 32 * 9 * 28 * 28 * 4);
@@ -509,7 +508,7 @@ fn macs_count_a_static_input_once() {
         graph.layers.iter().map(|l| l.macs).sum::<u64>()
     );
     // The image, its first layer and its batch norm; then the neuron ends it. The pooled sum has no time.
-    let stem: Vec<bool> = graph.nodes.iter().map(|n| n.is_static).collect();
+    let stem: Vec<bool> = graph.nodes.iter().map(|n| n.time_invariant).collect();
     assert_eq!(stem[..4], [true, true, true, false]);
     let dynamic = stem[3..stem.len() - 2].iter().all(|&s| !s);
     assert!(dynamic && stem[stem.len() - 2..] == [true, true]);
@@ -520,7 +519,12 @@ fn a_pooled_static_stem_stays_static() {
     let graph = published("qkformer_imagenet_QKFormer_10_384")
         .graph()
         .unwrap();
-    let stem: Vec<bool> = graph.nodes.iter().take(5).map(|n| n.is_static).collect();
+    let stem: Vec<bool> = graph
+        .nodes
+        .iter()
+        .take(5)
+        .map(|n| n.time_invariant)
+        .collect();
     assert!(matches!(graph.nodes[3].op, Op::MaxPool { .. }));
     assert_eq!(stem, [true, true, true, true, false]);
 }
@@ -528,8 +532,11 @@ fn a_pooled_static_stem_stays_static() {
 #[test]
 fn consumers_are_the_readers() {
     let graph = demo();
-    let embedded = graph.blocks[graph.block_named("patch_embed1").unwrap().index()]
-        .output
+    let embedded = graph
+        .blocks
+        .iter()
+        .find(|b| b.name == "patch_embed1")
+        .and_then(|b| b.output)
         .unwrap();
     let readers: Vec<String> = graph
         .consumers(embedded)
@@ -555,15 +562,15 @@ fn ranges_and_units_of_integer_neurons() {
         .graph;
     // Levels up to 4 that stand for quarters; the head reads whole levels of one step.
     let read_unit = |layer: &str| {
-        let id = graph.layer_named(layer).unwrap();
-        let node = graph.nodes.iter().find(|n| n.op == Op::Layer(id)).unwrap();
-        graph.node(node.inputs[0]).unit
+        let is_layer = |n: &&Node| matches!(n.op, Op::Layer(id) if graph.layer(id).name == layer);
+        let node = graph.nodes.iter().find(is_layer).unwrap();
+        graph.node(node.inputs[0]).scale
     };
     for (layer, range, unit) in [
-        ("downsample1_1.encode_conv", Range::Real, 1.0),
-        ("ConvBlock1_1.0.Conv.dwconv.0", Range::Integer(4), 0.25),
-        ("block3.0.attn.proj_conv.0", Range::Integer(4), 0.25),
-        ("head", Range::Integer(4), 1.0),
+        ("downsample1_1.encode_conv", ValueRange::Real, 1.0),
+        ("ConvBlock1_1.0.Conv.dwconv.0", ValueRange::Integer(4), 0.25),
+        ("block3.0.attn.proj_conv.0", ValueRange::Integer(4), 0.25),
+        ("head", ValueRange::Integer(4), 1.0),
     ] {
         assert_eq!(input_of(&graph, layer), range, "{layer}");
         assert_eq!(read_unit(layer), unit, "{layer}");
@@ -576,7 +583,7 @@ fn ranges_and_units_of_integer_neurons() {
     assert_eq!(scales.collect::<Vec<_>>()[0], 1.0 / 64.0);
     // A block's output is numbers, not levels.
     for block in graph.blocks.iter().filter_map(|b| b.output) {
-        assert_eq!(graph.node(block).unit, 1.0);
+        assert_eq!(graph.node(block).scale, 1.0);
     }
 }
 
@@ -597,9 +604,9 @@ fn a_merged_repconv_reads_spikes() {
     );
     assert_eq!(graph.tensors, factored.tensors);
     let name = "block3.0.attn.proj_conv";
-    let layer = graph.layer(graph.layer_named(name).unwrap());
+    let layer = layer_named(&graph, name);
     assert_eq!(layer.weight_shape, [256, 256, 3, 3]);
-    assert_eq!(layer.input, Range::Integer(1));
+    assert_eq!(layer.input, ValueRange::Integer(1));
     assert_eq!(layer.macs, 256 * 256 * 9 * 14 * 14);
     // Its tensors are those of the chain.
     let mut keys = layer.keys();
@@ -613,13 +620,13 @@ fn a_merged_repconv_reads_spikes() {
     chain.sort_unstable();
     assert_eq!(keys, chain);
     // In the chain, the padding of the first convolution is no work.
-    let first = factored.layer(factored.layer_named(&format!("{name}.0.body.0")).unwrap());
+    let first = layer_named(&factored, &format!("{name}.0.body.0"));
     assert_eq!(first.macs, 256 * 256 * 14 * 14);
-    assert_eq!(first.input, Range::Integer(1));
+    assert_eq!(first.input, ValueRange::Integer(1));
     for inside in ["0.body.2.0", "0.body.2.1"] {
         assert_eq!(
             input_of(&factored, &format!("{name}.{inside}")),
-            Range::Real
+            ValueRange::Real
         );
     }
 }
@@ -652,7 +659,7 @@ fn frames_are_read_at_every_time_step() {
         let graph = published(stem).graph().unwrap();
         assert_eq!(graph.frames(), Some(16), "{stem}");
         let before_sum = &graph.nodes[..graph.nodes.len() - 2];
-        assert!(before_sum.iter().all(|n| !n.is_static), "{stem}");
+        assert!(before_sum.iter().all(|n| !n.time_invariant), "{stem}");
         let first = &graph.layers[0];
         let weights = first.weights() as u64;
         assert_eq!(first.macs % (weights * 16), 0, "{stem}");

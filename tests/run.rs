@@ -80,7 +80,7 @@ impl Evaluator for Slow {
 fn demo_settings() -> Settings {
     // The best profile is written with the demo's text, so the layers must be the demo's.
     let profile = Profile::parse(TEXT, "demo.toml".as_ref()).expect("it is shipped");
-    let graph = profile.graph().expect("it is shipped");
+    let graph = profile.graph();
     let mut settings = settings();
     settings.space = run::space(&profile, &graph);
     settings
@@ -170,7 +170,7 @@ fn two_runs_have_equal_journals_and_the_result_loads_again() {
         let best =
             Profile::load(finished.profile.as_deref().expect("a result")).expect("it loads again");
         let incumbent = tree.incumbent.and_then(|i| tree.get(i)).expect("a result");
-        let graph = best.graph().expect("the demo's");
+        let graph = best.graph();
         assert_eq!(
             best.allocation(&graph).as_ref(),
             Some(&incumbent.allocation)
@@ -550,7 +550,7 @@ fn the_result_is_on_disk_before_the_event_that_tells_of_it() {
             // What is on disk may be newer than what is told, never older.
             let incumbent = tree.incumbent.and_then(|i| tree.get(i)).expect("told");
             let best = best(root.path()).expect("it loads");
-            let graph = best.graph().expect("the demo's");
+            let graph = best.graph();
             let bytes = tree
                 .settings
                 .as_ref()

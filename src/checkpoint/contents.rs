@@ -13,13 +13,15 @@ use super::read::{self, ReadError};
 use super::{CheckpointError, Shapes, StateDict, pytorch, safetensors};
 use crate::network::{Graph, MAX_PARAMETERS};
 
-/// The largest file opened: what the largest network this program describes takes in f64, twice over for an optimizer.
+/// The largest file opened: what the largest network this program describes takes in f64, twice
+/// over for an optimizer.
 const MAX_FILE_BYTES: u64 = 24 * MAX_PARAMETERS;
 
 /// How much of a file is read to see what it is.
 const START_BYTES: u64 = 512;
 
-/// What a checkpoint holds: keys, shapes and types of its tensors. Their numbers are still in the file.
+/// What a checkpoint holds: keys, shapes and types of its tensors. Their numbers are still in the
+/// file.
 #[derive(Debug)]
 pub struct Contents<'a> {
     origin: String,
@@ -98,18 +100,19 @@ impl<'a> Contents<'a> {
         })
     }
 
-    /// Where it came from.
+    /// The origin.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// The key of a PyTorch file's root under which the tensors are, such as `state_dict`; none for the root itself
-    /// and for other files.
+    /// The key of a PyTorch file's root under which the tensors are, such as `state_dict`; none for
+    /// the root itself and for other files.
     pub fn under(&self) -> Option<&str> {
         self.listing.under.as_deref()
     }
 
-    /// Other keys of the root that hold tensors of a network, such as `state_dict_ema`. They are not read.
+    /// Other keys of the root that hold tensors of a network, such as `state_dict_ema`. They are
+    /// not read.
     pub fn unused(&self) -> &[String] {
         &self.listing.unused
     }
@@ -127,7 +130,8 @@ impl<'a> Contents<'a> {
         counts.fold(0, u64::saturating_add)
     }
 
-    /// Checks that these are the model's tensors, as [`StateDict::check`] does, but for their values.
+    /// Checks that these are the model's tensors, as [`StateDict::check`] does, but for their
+    /// values.
     ///
     /// # Errors
     /// [`CheckpointError::Mismatch`] with every difference.
@@ -143,7 +147,8 @@ impl<'a> Contents<'a> {
         self.read_some(|_| true)
     }
 
-    /// Reads the tensors that a model uses, after checking that they are the model's. Others are never read.
+    /// Reads the tensors that a model uses, after checking that they are the model's. Others are
+    /// never read.
     ///
     /// # Errors
     /// [`CheckpointError::Mismatch`] with every difference, or why the file cannot be read.

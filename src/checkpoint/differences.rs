@@ -20,7 +20,7 @@ pub(super) enum Found<'a> {
 
 /// Named tensors, read or not.
 pub(super) trait Tensors {
-    /// Where they came from.
+    /// The origin.
     fn origin(&self) -> &str;
     /// Looks up a key.
     fn find(&self, key: &str) -> Found<'_>;
@@ -37,8 +37,8 @@ pub(super) fn shapes(tensors: &impl Tensors) -> Shapes {
     floats.collect()
 }
 
-/// An error that tells what to do, unless nothing differs, or only shapes of tensors that are never used and tell
-/// nothing of the network either.
+/// An error that tells what to do, unless nothing differs, or only shapes of tensors that are never
+/// used and tell nothing of the network either.
 ///
 /// # Errors
 /// [`CheckpointError::Mismatch`].

@@ -42,7 +42,8 @@ impl Element {
         }
     }
 
-    /// Appends little-endian numbers as f32. Bytes that are no whole number, and numbers of other types, are left out.
+    /// Appends little-endian numbers as f32. Bytes that are no whole number, and numbers of other
+    /// types, are left out.
     pub(super) fn append(&self, bytes: &[u8], values: &mut Vec<f32>) {
         match self {
             Element::F16 => convert(bytes, values, |b| f16::from_le_bytes(b).to_f32()),

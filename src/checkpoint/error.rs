@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::Mismatch;
 
-/// Why a checkpoint cannot be used.
+/// The error of a checkpoint that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
@@ -75,7 +75,7 @@ pub enum CheckpointError {
         origin: String,
         /// What it should be.
         format: Format,
-        /// What was found.
+        /// The value found.
         reason: String,
     },
     /// A file of PyTorch that is sound, as far as is known, but is not of the kind that is read.

@@ -67,7 +67,8 @@ impl Seek for Input<'_> {
     }
 }
 
-/// A reader of which only so many bytes can be read: what bounds the memory that a hostile file's tables take.
+/// A reader limited to a number of bytes: what bounds the memory that a hostile file's
+/// tables take.
 pub(super) struct Metered<R> {
     inner: R,
     left: u64,

@@ -11,7 +11,7 @@ pub(super) struct Stored {
     pub(super) element: Element,
     /// Where the first one begins.
     pub(super) offset: u64,
-    /// How many there are.
+    /// The number found.
     pub(super) count: u64,
     /// CRC-32 of their bytes, where the file has one.
     pub(super) crc: Option<u32>,
@@ -100,7 +100,8 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// Adds a tensor; a leading `module.` of its key (left by PyTorch's data-parallel wrapper) is stripped.
+    /// Adds a tensor; a leading `module.` of its key (left by PyTorch's data-parallel wrapper) is
+    /// stripped.
     ///
     /// # Errors
     /// What is wrong with it, in words.

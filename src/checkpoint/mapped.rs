@@ -11,10 +11,11 @@ use memmap2::Mmap;
 /// # Errors
 /// Those of the operating system; an empty file cannot be mapped everywhere.
 pub(super) fn map(file: &File) -> io::Result<Mmap> {
-    // SAFETY: the map is read-only and private to this process, and nothing but bytes is ever read from it: no value of
-    // it is trusted before it was checked. Another program that writes the file meanwhile changes numbers, as it would
-    // under plain reading; one that shortens it ends this program with a signal, which loses nothing: weights are read
-    // before a run begins, and runs are journalled.
+    // SAFETY: the map is read-only and private to this process, and nothing but bytes is ever read
+    // from it: no value of it is trusted before it was checked. Another program that writes the
+    // file meanwhile changes numbers, as it would under plain reading; one that shortens it ends
+    // this program with a signal, which loses nothing: weights are read before a run begins, and
+    // runs are journalled.
     let map = unsafe { Mmap::map(file)? };
     // Advice only: without it the file is read all the same.
     #[cfg(unix)]

@@ -1,13 +1,15 @@
 //! Files of weights to named tensors.
 //!
-//! [`Contents::open`] reads what a `.safetensors`, `.pth` or `.pth.tar` file says of its tensors; what kind of file it is
-//! is seen from its content, not from its name. [`Contents::read_for`] then reads the tensors of a
-//! [`Graph`](crate::network::Graph) into a [`StateDict`], and [`StateDict::check`] says everything in which one differs
-//! from a graph. [`load`] reads all tensors at once. [`recognise`] finds the network that has such tensors.
+//! [`Contents::open`] reads what a `.safetensors`, `.pth` or `.pth.tar` file says of its tensors;
+//! what kind of file it is is seen from its content, not from its name. [`Contents::read_for`] then
+//! reads the tensors of a [`Graph`](crate::network::Graph) into a [`StateDict`], and
+//! [`StateDict::check`] says everything in which one differs from a graph. [`load`] reads all
+//! tensors at once. [`recognise`] finds the network that has such tensors.
 //!
-//! Files are hostile until proven otherwise: any content gives a [`CheckpointError`] at worst. Tables and pickles are
-//! read within fixed bounds, and tensors only from bytes that the file really has, so memory stays in proportion to what
-//! is read of it. Nothing in a file is ever executed.
+//! Files are hostile until proven otherwise: any content gives a [`CheckpointError`] at worst.
+//! Tables and pickles are read within fixed bounds, and tensors only from bytes that the file
+//! really has, so memory stays in proportion to what is read of it. Nothing in a file is ever
+//! executed.
 #![deny(unsafe_code)] // mapping a file is the one exception
 
 mod builtin;
@@ -31,7 +33,7 @@ pub use builtin::builtin;
 pub use contents::Contents;
 pub use error::{CheckpointError, Format};
 pub use mismatch::{Mismatch, WrongShape, WrongValues};
-pub use recognise::{Candidate, Known, Recognition, Setting, Shapes, recognise};
+pub use recognise::{Candidate, Evidence, Recognition, Setting, Shapes, recognise};
 pub use state_dict::{StateDict, TensorData};
 
 /// Reads all floating-point tensors of a checkpoint file.

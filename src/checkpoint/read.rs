@@ -1,7 +1,8 @@
 //! The numbers of a listing's tensors.
 //!
-//! Every run of numbers is read once, in the file's order, straight into f32; what no wanted tensor needs is never
-//! read. So memory holds the tensors and, where several tensors share a run or step through it, that run.
+//! Every run of numbers is read once, in the file's order, straight into f32; what no wanted tensor
+//! needs is never read. So memory holds the tensors and, where several tensors share a run or step
+//! through it, that run.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -26,8 +27,9 @@ pub(super) enum ReadError {
 
 /// Reads the wanted floating-point tensors.
 ///
-/// Together they may need no more bytes of the file than it has (runs of a sound file do not overlap), and have no more
-/// numbers than the file has bytes (so that a run may be shared, but not blown up).
+/// Together they may need no more bytes of the file than it has (runs of a sound file do not
+/// overlap), and have no more numbers than the file has bytes (so that a run may be shared, but not
+/// blown up).
 pub(super) fn tensors(
     input: &mut Input,
     listing: &Listing,

@@ -1,6 +1,7 @@
 //! The `.safetensors` format: eight bytes of header length, a JSON header, then the tensors' bytes.
 //!
-//! The file is mapped into memory. Only the header is read here, and later the numbers that are wanted, range by range.
+//! The file is mapped into memory. Only the header is read here, and later the numbers that are
+//! wanted, range by range.
 
 use std::borrow::Cow;
 use std::io::{Read, Seek, SeekFrom};

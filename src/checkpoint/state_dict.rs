@@ -36,7 +36,7 @@ impl StateDict {
             objects: BTreeMap::new(),
         }
     }
-    /// Where it came from.
+    /// The origin.
     pub fn origin(&self) -> &str {
         &self.origin
     }
@@ -67,8 +67,8 @@ impl StateDict {
         shapes(self)
     }
 
-    /// Checks that these are the model's tensors: nothing missing, nothing unknown, right shapes, finite
-    /// values, no negative variances. Dead tensors and batch-norm counters may be missing.
+    /// Checks that these are the model's tensors: nothing missing, nothing unknown, right shapes,
+    /// finite values, no negative variances. Dead tensors and batch-norm counters may be missing.
     ///
     /// # Errors
     /// [`CheckpointError::Mismatch`] with every difference.
@@ -83,8 +83,8 @@ impl StateDict {
         judge(found, self, graph)
     }
 
-    /// A hash, in hexadecimal, of everything the model uses: keys, shapes and values, in the model's order.
-    /// Tensors that it does not use do not change it.
+    /// A hash, in hexadecimal, of everything the model uses: keys, shapes and values, in the
+    /// model's order. Tensors that it does not use do not change it.
     pub fn fingerprint(&self, graph: &Graph) -> String {
         let mut hasher = blake3::Hasher::new();
         for spec in graph.tensors.iter().filter(|t| !t.dead && !is_counter(t)) {

@@ -58,7 +58,7 @@ pub(super) fn bare_checkpoint(target: &str) -> Option<Checkpoint> {
 
 fn inspect_profile(args: &Args, library: &Library) -> Result<ExitCode> {
     let resolved = library.resolve(&args.target, &args.set.overrides()?)?;
-    let graph = resolved.profile.graph()?;
+    let graph = resolved.profile.graph();
     // The table needs no weights; weights that exist must be the network's.
     let checked = resolved
         .profile
@@ -104,7 +104,7 @@ fn inspect_bare(args: &Args, library: &Library, checkpoint: &Checkpoint) -> Resu
         return Ok(ExitCode::SUCCESS);
     };
     let resolved = library.with_model(None, only, checkpoint, &overrides)?;
-    let graph = resolved.profile.graph()?;
+    let graph = resolved.profile.graph();
     let checked = contents.read_for(&graph);
     let report = report::Inspection::of(&resolved, &graph, checked.is_ok());
     print(&match args.json {

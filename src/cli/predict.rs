@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     use crate::torch::{Model, Precision, PredictOptions, predict, read_images, write_prediction};
 
     let profile = resolve(&args.profile, &args.set)?.profile;
-    let graph = profile.graph()?;
+    let graph = std::sync::Arc::unwrap_or_clone(profile.graph());
     let weights = load_weights(&profile, &graph)?;
     let allocation = allocation(&profile, &graph, &args.bits)?;
     let device = args.device.device.parse()?;

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::checkpoint::{Candidate, Known, Recognition};
+use crate::checkpoint::{Candidate, Evidence, Recognition};
 use crate::profile::Overrides;
 
 /// The keys of `[model]` by which the user can choose among networks that fit.
@@ -93,7 +93,7 @@ pub fn assumptions(candidate: &Candidate, overrides: &Overrides) -> Vec<String> 
         .iter()
         .filter(|s| overrides.get(&["model", s.key]).is_none());
     let told = open.filter_map(|s| match &s.known {
-        Known::Assumed(because) => Some(format!(
+        Evidence::Assumed(because) => Some(format!(
             "the weights do not determine model.{key}, {value} is assumed ({because}); --set model.{key}=... changes it",
             key = s.key,
             value = s.value

@@ -9,7 +9,7 @@ use super::output::{is_gone, message};
 use super::signals::Signals;
 use super::source::{SetArgs, library, resolve};
 use super::{INTERRUPTED, resume, search, watch};
-use crate::profile::{DEFAULT, GateMode, Origin, Paths, Pin, Profile, size_text};
+use crate::profile::{DEFAULT, GateMode, Paths, Pin, Profile, ProfileOrigin, size_text};
 use crate::report::Incumbent;
 use crate::run::{self, RunError, Summary};
 use crate::text;
@@ -27,7 +27,7 @@ pub(crate) fn run(signals: Signals) -> Result<ExitCode> {
     let all = library()?.list();
     let saved = all
         .iter()
-        .any(|(_, origin)| matches!(origin, Origin::Saved(_)));
+        .any(|(_, origin)| matches!(origin, ProfileOrigin::Saved(_)));
     if runs.is_empty() && !saved {
         return search::demo(signals);
     }
@@ -78,21 +78,21 @@ fn result(summary: &Summary) -> String {
 }
 
 /// The demo first, then saved profiles, then the other shipped ones.
-fn profiles(all: &[(String, Origin)]) -> Vec<ProfileEntry> {
-    let rank = |(name, origin): &(String, Origin)| match origin {
-        Origin::Shipped(_) if name == DEFAULT => 0,
-        Origin::Saved(_) | Origin::File(_) | Origin::Checkpoint(_) => 1,
-        Origin::Shipped(_) => 2,
+fn profiles(all: &[(String, ProfileOrigin)]) -> Vec<ProfileEntry> {
+    let rank = |(name, origin): &(String, ProfileOrigin)| match origin {
+        ProfileOrigin::Shipped(_) if name == DEFAULT => 0,
+        ProfileOrigin::Saved(_) | ProfileOrigin::File(_) | ProfileOrigin::Checkpoint(_) => 1,
+        ProfileOrigin::Shipped(_) => 2,
     };
-    let mut sorted: Vec<&(String, Origin)> = all.iter().collect();
+    let mut sorted: Vec<&(String, ProfileOrigin)> = all.iter().collect();
     sorted.sort_by_key(|entry| rank(entry));
-    let entry = |(name, origin): &(String, Origin)| ProfileEntry {
+    let entry = |(name, origin): &(String, ProfileOrigin)| ProfileEntry {
         name: name.clone(),
         about: match origin {
-            Origin::Shipped(_) if name == DEFAULT => {
+            ProfileOrigin::Shipped(_) if name == DEFAULT => {
                 String::from("the demo: a trained network and images inside the program")
             }
-            Origin::Saved(_) => String::from("saved"),
+            ProfileOrigin::Saved(_) => String::from("saved"),
             _ => String::from("shipped; its weights have to be fetched"),
         },
     };

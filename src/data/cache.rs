@@ -1,4 +1,5 @@
-//! The cache on disk: decoded images by the content of their files, and which content each file had when last read.
+//! The cache on disk: decoded images by the content of their files, and which content each file had
+//! when last read.
 //!
 //! Nothing in it is needed: what is missing, damaged or cannot be written is decoded again.
 
@@ -94,7 +95,8 @@ impl Stamp {
     }
 }
 
-/// The contents of a folder's files when they were last read, so that a file need not be read to know its content.
+/// The contents of a folder's files when they were last read, so that a file need not be read to
+/// know its content.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     file: Option<PathBuf>,

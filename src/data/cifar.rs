@@ -1,5 +1,5 @@
-//! The binary version of CIFAR-10 and CIFAR-100: records of a label (CIFAR-100: a coarse and a fine one) and 32x32 red,
-//! green and blue bytes, without any header.
+//! The binary version of CIFAR-10 and CIFAR-100: records of a label (CIFAR-100: a coarse and a fine
+//! one) and 32x32 red, green and blue bytes, without any header.
 
 use std::fs::File;
 use std::io::Read;

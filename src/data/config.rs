@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use self::section::Section;
+pub(crate) use self::section::DataTable;
 use super::recipe::Recipe;
 use crate::network::ModelConfig;
 
 /// The four files of an IDX data set (the format of MNIST), gzip or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdxFiles {
-    /// Training images. *All* of them are the pool that calibration and search images are drawn from, so this
-    /// should be a file of images that the model was not trained on.
+    /// Training images. *All* of them are the pool that calibration and search images are drawn
+    /// from, so this should be a file of images that the model was not trained on.
     pub train_images: PathBuf,
     /// Their labels.
     pub train_labels: PathBuf,
@@ -33,7 +33,7 @@ pub struct CifarFiles {
     pub test: Vec<PathBuf>,
 }
 
-/// What happens to images that cannot be decoded.
+/// The handling of images that cannot be decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnCorrupt {
@@ -47,15 +47,17 @@ pub enum OnCorrupt {
 /// Folders of image files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageFolders {
-    /// The folder that calibration and search images are drawn from: a folder for each class, or images alone.
+    /// The folder that calibration and search images are drawn from: a folder for each class, or
+    /// images alone.
     pub path: PathBuf,
-    /// The file that tells the classes of its images or of its folders. Without it folders are classes in sorted order.
+    /// The file that tells the classes of its images or of its folders. Without it folders are
+    /// classes in sorted order.
     pub labels: Option<PathBuf>,
     /// The folder of the test split.
     pub test_path: Option<PathBuf>,
     /// Its file of classes; default: `labels`.
     pub test_labels: Option<PathBuf>,
-    /// What happens to images that cannot be decoded.
+    /// The handling of images that cannot be decoded.
     pub on_corrupt: OnCorrupt,
     /// Whether decoded images are kept on disk.
     pub cache: bool,
@@ -64,7 +66,7 @@ pub struct ImageFolders {
 /// `.safetensors` files with tensors `images` and `labels`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorFiles {
-    /// What calibration and search images are drawn from.
+    /// The file that calibration and search images are sampled from.
     pub file: PathBuf,
     /// The test split.
     pub test_file: Option<PathBuf>,
@@ -86,7 +88,7 @@ impl Builtin {
     }
 }
 
-/// Where the images come from.
+/// The source of the images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataSource {
     /// `source = "builtin:..."`.
@@ -103,9 +105,9 @@ pub enum DataSource {
 
 /// `[data]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Section", into = "Section")]
+#[serde(try_from = "DataTable", into = "DataTable")]
 pub struct DataConfig {
-    /// Where the images come from; the default is the built-in Fashion-MNIST.
+    /// The source of the images; the default is the built-in Fashion-MNIST.
     pub source: DataSource,
     /// Images of the calibration split (default 64).
     pub calibration: usize,
@@ -115,10 +117,10 @@ pub struct DataConfig {
     pub split_seed: u64,
     /// How images are prepared; default: [`DataConfig::recipe_for`].
     pub recipe: Option<&'static Recipe>,
-    /// Mean of each channel, which the model was trained with: of `pixel / 255`, or of the numbers themselves where
-    /// the data is event frames or floating-point. Default: the recipe's.
+    /// Mean of each channel, which the model was trained with: of `pixel / 255`, or of the numbers
+    /// themselves where the data is event frames or floating-point. Default: the recipe's.
     pub mean: Option<Vec<f64>>,
-    /// Standard deviation likewise.
+    /// Standard deviation of each channel, in the same unit. Default: the recipe's.
     pub std: Option<Vec<f64>>,
 }
 
@@ -142,9 +144,9 @@ impl DataConfig {
         }
     }
 
-    /// The recipe: the section's own, else what the authors of the model's family fed to it where the data is CIFAR or
-    /// an image folder, the demo's for the built-in data, and `none` for IDX and safetensors files, of which nothing is
-    /// known.
+    /// The recipe: the section's own, else what the authors of the model's family fed to it where
+    /// the data is CIFAR or an image folder, the demo's for the built-in data, and `none` for IDX
+    /// and safetensors files, of which nothing is known.
     pub fn recipe_for(&self, model: &ModelConfig) -> &'static Recipe {
         let default = || match &self.source {
             DataSource::Builtin(Builtin::FashionMnist) => Recipe::known("fashion-mnist"),
@@ -171,7 +173,8 @@ impl DataConfig {
         }
     }
 
-    /// Every path of the section with its key, as written: relative ones are meant from the profile's folder.
+    /// Every path of the section with its key, as written: relative ones are meant from the
+    /// profile's folder.
     pub fn paths_mut(&mut self) -> Vec<(&'static str, &mut PathBuf)> {
         let mut paths = Vec::new();
         match &mut self.source {
@@ -213,7 +216,7 @@ impl DataConfig {
     }
 }
 
-/// Why a `[data]` section says nothing that can be loaded.
+/// The error of a `[data]` section.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum DataConfigError {
@@ -222,12 +225,12 @@ pub enum DataConfigError {
         "data.source = \"{0}\": the only built-in data set is \"builtin:fashion-mnist\"; for your own files use `kind`"
     )]
     Source(String),
-    /// A kind that nobody knows.
+    /// An unknown kind.
     #[error(
         "data.kind = \"{0}\" is unknown; it is \"idx\", \"cifar\", \"image-folder\" or \"safetensors\""
     )]
     Kind(String),
-    /// A recipe that nobody knows.
+    /// An unknown recipe.
     #[error("data.recipe = \"{0}\" is unknown; the recipes are {1}")]
     Recipe(String, String),
     /// `source` and `kind` together.
@@ -251,7 +254,21 @@ pub enum DataConfigError {
         key: &'static str,
         /// Its value.
         value: String,
-        /// What it must be.
+        /// The expected value.
         why: &'static str,
     },
+}
+
+impl DataConfigError {
+    /// The key in `[data]` to look at.
+    pub fn key(&self) -> &str {
+        match self {
+            DataConfigError::Source(_) => "source",
+            DataConfigError::Kind(_) | DataConfigError::Both => "kind",
+            DataConfigError::Recipe(..) => "recipe",
+            DataConfigError::Missing(key, _)
+            | DataConfigError::Foreign { key, .. }
+            | DataConfigError::Value { key, .. } => key,
+        }
+    }
 }

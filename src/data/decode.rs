@@ -1,8 +1,8 @@
-//! Image files to RGB bytes, as Pillow's `convert("RGB")` gives them. JPEG, PNG and WebP, told by content and not by
-//! name; orientation tags and colour profiles are ignored, as there.
+//! Image files to RGB bytes, as Pillow's `convert("RGB")` gives them. JPEG, PNG and WebP, told by
+//! content and not by name; orientation tags and colour profiles are ignored, as there.
 //!
-//! JPEG is decoded by a port of libjpeg-turbo, which Pillow uses: the decoder of the `image` crate rounds colours and
-//! interpolates chroma otherwise, which resizing makes up to four levels of.
+//! JPEG is decoded by a port of libjpeg-turbo, which Pillow uses: the decoder of the `image` crate
+//! rounds colours and interpolates chroma otherwise, which resizing makes up to four levels of.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +17,7 @@ pub(super) const MAX_PIXELS: u64 = 1 << 26;
 const MAX_SIDE: u32 = 1 << 16;
 /// The most bytes a decoder may use.
 const MAX_MEMORY: u64 = 1 << 30;
-/// From so many pixels on, one image is decoded at a time.
+/// The number of pixels from which images are decoded one at a time.
 const LARGE: u64 = 1 << 24;
 /// The most scans of a progressive JPEG.
 const MAX_SCANS: usize = 256;
@@ -33,7 +33,7 @@ pub(super) struct Rgb {
 /// Decodes an image file.
 ///
 /// # Errors
-/// Why it is none, in words.
+/// The reason, in words.
 pub(super) fn decode(bytes: &[u8]) -> Result<Rgb, String> {
     // A decoder that panics has met a file that it should have refused.
     catch_unwind(AssertUnwindSafe(|| match image::guess_format(bytes) {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Why data could not be loaded. `file` is a path or the name of a built-in data set.
+/// The error of data that cannot be loaded. `file` is a path or the name of a built-in data set.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
@@ -12,7 +12,7 @@ pub enum DataError {
     Read {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The file is not what it should be.
@@ -20,7 +20,7 @@ pub enum DataError {
     Format {
         /// The file.
         file: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         what: String,
     },
     /// The labels belong to other images.
@@ -32,11 +32,11 @@ pub enum DataError {
     Count {
         /// The file of images.
         images_file: PathBuf,
-        /// Their number.
+        /// The count.
         images: usize,
         /// The file of labels.
         labels_file: PathBuf,
-        /// Their number.
+        /// The count.
         labels: usize,
     },
     /// A label that the model has no class for.
@@ -107,7 +107,7 @@ pub enum DataError {
     Corrupt {
         /// The folder.
         folder: PathBuf,
-        /// How many there are.
+        /// The number found.
         count: usize,
         /// Of how many that were looked at.
         checked: usize,

@@ -35,7 +35,8 @@ impl Expected {
         }
     }
 
-    /// Numbers that are stored in `unit`s, normalised: by the section's own mean and deviation, else the recipe's.
+    /// Numbers that are stored in `unit`s, normalised: by the section's own mean and deviation,
+    /// else the recipe's.
     pub(super) fn normalisation(&self, unit: f32) -> Result<Normalisation, DataError> {
         let channels = self.shape.channels;
         let chosen = |key, own: &Option<Vec<f64>>, recipe: &[f64], plain: f64| {

@@ -12,16 +12,16 @@ use std::thread;
 
 use blake3::Hash;
 
-use super::ahead::{Sample, Store};
 use super::cache::{Cache, Index, Stamp};
 use super::decode::decode;
 use super::error::DataError;
+use super::prefetch::{Sample, SampleSource};
 use super::preparation::Preparation;
 
 /// The largest image file.
 const MAX_FILE: u64 = 1 << 28;
 
-/// Why an image is not there.
+/// The error of a missing image.
 #[derive(Debug)]
 enum Trouble {
     /// It is damaged, or no image.
@@ -37,7 +37,7 @@ enum Trouble {
 pub struct Corrupt {
     /// Its file.
     pub file: PathBuf,
-    /// What is wrong with it.
+    /// The problem.
     pub why: String,
 }
 
@@ -86,8 +86,9 @@ impl ImageFiles {
         contents.get(&index).copied()
     }
 
-    /// Reads and decodes images, side by side, into the cache where there is one, and notes their contents. Those that
-    /// the cache knows are not even opened. `progress` hears of each that is done.
+    /// Reads and decodes images, side by side, into the cache where there is one, and notes their
+    /// contents. Those that the cache knows are not even opened. `progress` hears of each that is
+    /// done.
     ///
     /// Returns the images that cannot be decoded, by place.
     pub(super) fn check(
@@ -206,7 +207,7 @@ impl ImageFiles {
     }
 }
 
-impl Store for ImageFiles {
+impl SampleSource for ImageFiles {
     fn read(&self, index: u32) -> Result<Sample, DataError> {
         let pixels = self.read_again(index);
         pixels.map(Sample::Bytes).map_err(|t| self.error(index, t))

@@ -1,6 +1,8 @@
-//! The IDX format of MNIST: a magic number, big-endian sizes, bytes. Gzip or not, seen by its first two bytes.
+//! The IDX format of MNIST: a magic number, big-endian sizes, bytes. Gzip or not, seen by its first
+//! two bytes.
 //!
-//! A file is believed only as far as it has bytes: nothing is allocated from a size that it merely claims.
+//! A file is believed only as far as it has bytes: nothing is allocated from a size that it merely
+//! claims.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read};

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use super::ahead::{ReadAhead, Sample, Store};
 use super::error::DataError;
+use super::prefetch::{Prefetcher, Sample, SampleSource};
 use crate::network::Shape;
 
-/// How stored numbers become the network's, per channel: `(number / unit - mean) / std` in f32, the operations of
-/// torchvision's `ToTensor` and `Normalize` in their order, so that a network sees bit for bit what it was trained on.
+/// How stored numbers become the network's, per channel: `(number / unit - mean) / std` in f32, the
+/// operations of torchvision's `ToTensor` and `Normalize` in their order, so that a network sees
+/// bit for bit what it was trained on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalisation {
     /// What 1 is stored as: 255 for pixels, 1 for event counts and floating-point numbers.
     pub unit: f32,
     /// Mean of each channel, after the division.
     pub mean: Vec<f32>,
-    /// Standard deviation of each channel, likewise.
+    /// Standard deviation of each channel.
     pub std: Vec<f32>,
 }
 
@@ -30,13 +31,14 @@ impl Normalisation {
     }
 }
 
-/// Labelled images of one shape in a fixed order. Splits of one data set share their source. An image may be a sequence
-/// of frames. Large data sets stay on disk: images are read, decoded and resized ahead of who asks for them.
+/// Labelled images of one shape in a fixed order. Splits of one data set share their source. An
+/// image may be a sequence of frames. Large data sets stay on disk: images are read, decoded and
+/// resized ahead of who asks for them.
 #[derive(Clone, Debug)]
 pub struct ImageSet {
     shape: Shape,
     frames: Option<usize>,
-    source: Source,
+    source: PixelSource,
     /// Labels of all images of the source.
     labels: Arc<Vec<u32>>,
     /// The images of this set, in its order.
@@ -45,13 +47,13 @@ pub struct ImageSet {
 }
 
 #[derive(Clone, Debug)]
-enum Source {
+enum PixelSource {
     /// All images of the source, `[N, C, H, W]`.
     Memory(Arc<Vec<u8>>),
     /// Images that are read when they are asked for.
     Stored {
-        store: Arc<dyn Store>,
-        ahead: Arc<ReadAhead>,
+        store: Arc<dyn SampleSource>,
+        ahead: Arc<Prefetcher>,
     },
 }
 
@@ -61,7 +63,7 @@ pub(super) enum Images {
     /// `[N, C, H, W]`.
     Memory(Arc<Vec<u8>>),
     /// On disk.
-    Stored(Arc<dyn Store>),
+    Stored(Arc<dyn SampleSource>),
 }
 
 impl ImageSet {
@@ -83,11 +85,11 @@ impl ImageSet {
                     pixels.len(),
                     labels.len() * shape.channels * shape.height * shape.width
                 );
-                Source::Memory(Arc::clone(pixels))
+                PixelSource::Memory(Arc::clone(pixels))
             }
-            Images::Stored(store) => Source::Stored {
+            Images::Stored(store) => PixelSource::Stored {
                 store: Arc::clone(store),
-                ahead: Arc::new(ReadAhead::new(Arc::clone(store), Arc::clone(&indices))),
+                ahead: Arc::new(Prefetcher::new(Arc::clone(store), Arc::clone(&indices))),
             },
         };
         ImageSet {
@@ -156,7 +158,8 @@ impl ImageSet {
     /// For an image on disk that can no longer be read.
     ///
     /// # Panics
-    /// When `i` is not below [`ImageSet::len`], or `out` has another length than [`ImageSet::numbers`].
+    /// When `i` is not below [`ImageSet::len`], or `out` has another length than
+    /// [`ImageSet::numbers`].
     pub fn fill(&self, i: usize, out: &mut [f32]) -> Result<(), DataError> {
         assert_eq!(out.len(), self.numbers(), "an image of {:?}", self.shape);
         let plane = self.plane();
@@ -165,8 +168,8 @@ impl ImageSet {
             self.normalisation.apply(numbers, plane, out);
         };
         match &self.source {
-            Source::Memory(all) => bytes(self.pixels(all, i), out),
-            Source::Stored { ahead, .. } => match ahead.get(i)? {
+            PixelSource::Memory(all) => bytes(self.pixels(all, i), out),
+            PixelSource::Stored { ahead, .. } => match ahead.get(i)? {
                 Sample::Bytes(sample) => bytes(&sample, out),
                 Sample::Floats(sample) => {
                     self.normalisation.apply(sample.into_iter(), plane, out);
@@ -176,8 +179,9 @@ impl ImageSet {
         Ok(())
     }
 
-    /// A digest of everything that this set feeds to a network: shape, pixels, labels, order, normalisation. Of images
-    /// on disk it takes the content of their files and what is done to them; it reads none of them.
+    /// A digest of everything that this set feeds to a network: shape, pixels, labels, order,
+    /// normalisation. Of images on disk it takes the content of their files and what is done to
+    /// them; it reads none of them.
     pub fn fingerprint(&self) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         for size in [
@@ -192,7 +196,7 @@ impl ImageSet {
         for value in normalisation.mean.iter().chain(&normalisation.std) {
             hasher.update(&value.to_le_bytes());
         }
-        if let Source::Stored { store, .. } = &self.source {
+        if let PixelSource::Stored { store, .. } = &self.source {
             hasher.update(store.preparation().as_bytes());
             hasher.update(&normalisation.unit.to_le_bytes());
             hasher.update(&(self.frames.unwrap_or(0) as u64).to_le_bytes());
@@ -200,8 +204,8 @@ impl ImageSet {
         for i in 0..self.len() {
             hasher.update(&self.label(i).to_le_bytes());
             match &self.source {
-                Source::Memory(all) => hasher.update(self.pixels(all, i)),
-                Source::Stored { store, .. } => {
+                PixelSource::Memory(all) => hasher.update(self.pixels(all, i)),
+                PixelSource::Stored { store, .. } => {
                     let digest = store.digest(self.indices[i]);
                     hasher.update(digest.as_ref().map_or(&[], |d| d.as_bytes()))
                 }

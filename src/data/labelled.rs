@@ -12,12 +12,12 @@ use super::files::{Corrupt, ImageFiles};
 use super::idx::{Images as IdxImages, Input};
 use super::images::{ImageSet, Images};
 use super::listing::list;
+use super::loading::Loading;
 use super::preparation::Preparation;
-use super::splits::Loading;
 use super::tensors::{self, TensorFile};
 use crate::network::Shape;
 
-/// What checks images on disk.
+/// The check of images on disk.
 #[derive(Clone, Debug)]
 enum Check {
     /// They are in memory.
@@ -134,7 +134,8 @@ impl Labelled {
     pub(super) fn tensors(file: &Path, classes: usize) -> Result<Labelled, DataError> {
         let opened = tensors::open(file, classes)?;
         let samples = Arc::new(opened.samples);
-        // Pixels are on the scale 0 to 255; counts of events and floating-point numbers mean themselves.
+        // Pixels are on the scale 0 to 255; counts of events and floating-point numbers mean
+        // themselves.
         let pixels = samples.is_bytes() && opened.frames.is_none();
         Ok(Labelled {
             place: file.to_owned(),
@@ -153,7 +154,8 @@ impl Labelled {
         &self.images
     }
 
-    /// Checks that the model takes these images and has these classes, and that mean and deviation are of their channels.
+    /// Checks that the model takes these images and has these classes, and that mean and deviation
+    /// are of their channels.
     pub(super) fn fits(&self, expected: &Expected) -> Result<(), DataError> {
         if (self.shape, self.frames) != (expected.shape, expected.frames) {
             return Err(DataError::Shape {
@@ -176,7 +178,8 @@ impl Labelled {
         }
     }
 
-    /// Reads images on disk once. Returns those that cannot be decoded, where they are to be left out.
+    /// Reads images on disk once. Returns those that cannot be decoded, where they are to be left
+    /// out.
     pub(super) fn check(
         &self,
         indices: &[u32],

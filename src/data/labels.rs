@@ -1,13 +1,13 @@
-//! Files that tell classes: `name class` a line (tabs, commas or spaces; further columns are ignored), or one class a
-//! line in the order of the sorted images, as some copies of ILSVRC's validation labels have it.
+//! Files that tell classes: `name class` a line (tabs, commas or spaces; further columns are
+//! ignored), or one class a line in the order of the sorted images, as some copies of ILSVRC's
+//! validation labels have it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::error::DataError;
-use super::listing::{called, numbered};
 
 /// The longest file read.
 const MAX_BYTES: u64 = 1 << 28;
@@ -77,7 +77,8 @@ impl LabelFile {
         }
     }
 
-    /// The class numbers of what is there, checked against the model's classes. `name` tells what a class was of.
+    /// The class numbers of what is there, checked against the model's classes. `name` tells what a
+    /// class was of.
     pub(super) fn numbers<'a>(
         &self,
         given: &[Class],
@@ -157,7 +158,8 @@ fn clean(text: &str) -> &str {
     text.trim().trim_matches('"')
 }
 
-/// The columns of a line. With spaces alone the class is the last one, so that names may have spaces.
+/// The columns of a line. With spaces alone the class is the last one, so that names may have
+/// spaces.
 fn columns(line: &str) -> (&str, Option<&str>) {
     for separator in ['\t', ','] {
         if let Some((name, rest)) = line.split_once(separator) {
@@ -209,6 +211,23 @@ fn parse(path: &Path, text: &str) -> Result<LabelFile, DataError> {
         }
     }
     Ok(LabelFile::ByName { file, classes })
+}
+
+/// The names that a line may call an image or class folder by.
+fn called(name: &Path) -> impl Iterator<Item = String> {
+    let whole = name.to_str().map(|n| n.replace('\\', "/"));
+    let file = name.file_name().and_then(|n| n.to_str()).map(str::to_owned);
+    let stem = name.file_stem().and_then(|n| n.to_str()).map(str::to_owned);
+    [whole, file, stem].into_iter().flatten()
+}
+
+/// Sorted distinct words and their numbers.
+fn numbered<'a>(words: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, u32> {
+    let mut numbers: BTreeMap<&str, u32> = words.map(|w| (w, 0)).collect();
+    for (number, place) in (0..).zip(numbers.values_mut()) {
+        *place = number;
+    }
+    numbers
 }
 
 #[cfg(test)]

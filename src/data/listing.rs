@@ -1,7 +1,6 @@
-//! What images a folder holds and of which classes: class folders as ImageNet has them, or a flat folder with a file
-//! of labels.
+//! What images a folder holds and of which classes: class folders as ImageNet has them, or a flat
+//! folder with a file of labels.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,7 +27,8 @@ pub(super) struct Listing {
     pub(super) labels: Vec<u32>,
 }
 
-/// Lists a folder for a model of `classes` classes. `labels` is the file of labels and the key that names it.
+/// Lists a folder for a model of `classes` classes. `labels` is the file of labels and the key that
+/// names it.
 pub(super) fn list(
     folder: &Path,
     labels: Option<&Path>,
@@ -70,8 +70,8 @@ fn first(names: &[PathBuf]) -> String {
         .map_or(String::new(), |n| n.display().to_string())
 }
 
-/// Images directly in a folder, and its subfolders; both sorted. Hidden ones do not count, nor do links to folders unless
-/// `linked`.
+/// Images directly in a folder, and its subfolders; both sorted. Hidden ones do not count, nor do
+/// links to folders unless `linked`.
 fn entries(folder: &Path, linked: bool) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DataError> {
     let failed = |source| DataError::Read {
         file: folder.to_owned(),
@@ -84,7 +84,8 @@ fn entries(folder: &Path, linked: bool) -> Result<(Vec<PathBuf>, Vec<PathBuf>), 
         if name.as_os_str().as_encoded_bytes().starts_with(b".") {
             continue;
         }
-        // A link counts as what it leads to; one that leads nowhere is left to the reading, which names it.
+        // A link counts as what it leads to; one that leads nowhere is left to the reading, which
+        // names it.
         let is_folder = match entry.file_type().map_err(failed)? {
             kind if kind.is_symlink() && entry.path().is_dir() => {
                 if !linked {
@@ -187,7 +188,8 @@ fn by_folder(
     Ok(listing)
 }
 
-/// The number of class folders, checked to be the model's classes in torchvision's order: sorted by name.
+/// The number of class folders, checked to be the model's classes in torchvision's order: sorted by
+/// name.
 fn sorted_classes(
     folder: &Path,
     folders: &[PathBuf],
@@ -245,21 +247,4 @@ fn enough(folder: &Path, images: usize) -> Result<(), DataError> {
         return Err(wrong(folder, format!("more than {MANY} images")));
     }
     Ok(())
-}
-
-/// The names that a line may call an image or class folder by.
-pub(super) fn called(name: &Path) -> impl Iterator<Item = String> {
-    let whole = name.to_str().map(|n| n.replace('\\', "/"));
-    let file = name.file_name().and_then(|n| n.to_str()).map(str::to_owned);
-    let stem = name.file_stem().and_then(|n| n.to_str()).map(str::to_owned);
-    [whole, file, stem].into_iter().flatten()
-}
-
-/// Sorted distinct words and their numbers.
-pub(super) fn numbered<'a>(words: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, u32> {
-    let mut numbers: BTreeMap<&str, u32> = words.map(|w| (w, 0)).collect();
-    for (number, place) in (0..).zip(numbers.values_mut()) {
-        *place = number;
-    }
-    numbers
 }

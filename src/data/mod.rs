@@ -1,9 +1,9 @@
 //! Data sets to labelled, normalised images, cut into splits.
 //!
-//! [`load`] turns the `[data]` section of a profile ([`DataConfig`]) into [`Splits`]: *calibration* (drift)
-//! and *search* (screening and confirmation) are drawn from the training images of the data set, *test* is
-//! its test part. Each is an [`ImageSet`] in a fixed order that depends on nothing but the data and
-//! `split_seed`.
+//! [`load`] turns the `[data]` section of a profile ([`DataConfig`]) into [`Splits`]: *calibration*
+//! (drift) and *search* (screening and confirmation) are drawn from the training images of the data
+//! set, *test* is its test part. Each is an [`ImageSet`] in a fixed order that depends on nothing
+//! but the data and `split_seed`.
 //!
 //! ```
 //! use aq4svit::data::{self, DataConfig};
@@ -24,13 +24,11 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod ahead;
 mod builtin;
 mod cache;
 mod cifar;
 mod config;
 mod decode;
-mod draw;
 mod error;
 mod expected;
 mod files;
@@ -39,13 +37,17 @@ mod images;
 mod labelled;
 mod labels;
 mod listing;
+mod loading;
+mod prefetch;
 mod preparation;
 mod recipe;
 mod resample;
+mod sampling;
 mod source;
 mod splits;
 mod tensors;
 
+pub(crate) use config::DataTable;
 pub use config::{
     Builtin, CifarFiles, DataConfig, DataConfigError, DataSource, IdxFiles, ImageFolders,
     OnCorrupt, TensorFiles,
@@ -53,7 +55,8 @@ pub use config::{
 pub use error::DataError;
 pub use files::Corrupt;
 pub use images::{ImageSet, Normalisation};
+pub use loading::Loading;
 pub(crate) use recipe::RECIPE_NAMES;
 pub use recipe::{RECIPES, Recipe, Resize};
 pub use resample::Filter;
-pub use splits::{Loading, Splits, load, load_with};
+pub use splits::{Splits, load, load_with};

@@ -4,7 +4,7 @@ use super::decode::Rgb;
 use super::recipe::Recipe;
 use super::resample::{Filter, Window, resize};
 
-/// What is done to an image after decoding.
+/// The preprocessing of a decoded image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Preparation {
     recipe: &'static str,
@@ -42,7 +42,8 @@ impl Preparation {
         self.channels * self.size * self.size
     }
 
-    /// `[channels, size, size]` of an image; why not, where it is of a size that nothing is done about.
+    /// `[channels, size, size]` of an image; why not, where it is of a size that nothing is done
+    /// about.
     pub(super) fn apply(&self, image: &Rgb) -> Result<Vec<u8>, String> {
         let from = (image.width, image.height);
         let cut = |length: usize| {
@@ -82,7 +83,8 @@ impl Preparation {
     }
 }
 
-/// Width and height with a given shorter side, the longer one rounded down (torchvision's `Resize`).
+/// Width and height with a given shorter side, the longer one rounded down (torchvision's
+/// `Resize`).
 fn resized((width, height): (usize, usize), shorter: usize) -> (usize, usize) {
     match width <= height {
         true => (shorter, shorter * height / width),

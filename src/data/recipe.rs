@@ -1,12 +1,13 @@
 //! Preprocessing recipes: how published models were fed, as named data.
 //!
-//! The resizing is that of torchvision's `Resize` and `CenterCrop` on Pillow images, as the authors' evaluation code
-//! uses them; mean and standard deviation follow `ToTensor`.
+//! The resizing is that of torchvision's `Resize` and `CenterCrop` on Pillow images, as the
+//! authors' evaluation code uses them; mean and standard deviation follow `ToTensor`.
 
 use super::resample::Filter;
 
 /// How an image becomes a square of the model's size: the shorter side is resized to
-/// `floor(image_size * numerator / denominator)`, the longer one in proportion, and the middle is cut out.
+/// `floor(image_size * numerator / denominator)`, the longer one in proportion, and the middle is
+/// cut out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resize {
     /// Of the ratio of the shorter side to the model's size.
@@ -47,7 +48,7 @@ pub struct Recipe {
     pub resize: Option<Resize>,
     /// Mean of each channel on the scale 0 to 1; empty: 0.
     pub mean: &'static [f64],
-    /// Standard deviation likewise; empty: 1.
+    /// Standard deviation of each channel; empty: 1.
     pub std: &'static [f64],
 }
 
@@ -72,7 +73,8 @@ const fn plain(name: &'static str, mean: &'static [f64], std: &'static [f64]) ->
     }
 }
 
-/// Models above 224 pixels are evaluated without a margin in the code that SDT v2, v3 and QKFormer share.
+/// Models above 224 pixels are evaluated without a margin in the code that SDT v2, v3 and QKFormer
+/// share.
 const fn no_margin_above_224(resize: Resize) -> Resize {
     Resize {
         up_to: Some(224),
@@ -135,8 +137,8 @@ impl Recipe {
         RECIPES.iter().find(|r| r.name == name)
     }
 
-    /// What the authors of a family fed to its networks of a layout (both as profiles name them; no layout where the
-    /// family has one only), trained on a number of classes.
+    /// What the authors of a family fed to its networks of a layout (both as profiles name them; no
+    /// layout where the family has one only), trained on a number of classes.
     pub fn published(family: &str, layout: Option<&str>, classes: usize) -> &'static Recipe {
         let name = match (family, layout) {
             (_, Some("dvs")) => "none",

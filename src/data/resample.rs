@@ -1,9 +1,9 @@
-//! Resizing as Pillow does it: `Image.resize` with a filter widened by the scale (antialias), in its fixed-point
-//! arithmetic, so that networks see the very pixels that they were validated on.
+//! Resizing as Pillow does it: `Image.resize` with a filter widened by the scale (antialias), in
+//! its fixed-point arithmetic, so that networks see the very pixels that they were validated on.
 //!
-//! Horizontally first, rounded and clipped to bytes in between, then vertically; weights of 22 fractional bits, each
-//! rounded by itself. (The resizing libraries of Rust take the directions in the other order, or round the weights
-//! otherwise, and differ by up to ten levels at edges.)
+//! Horizontally first, rounded and clipped to bytes in between, then vertically; weights of 22
+//! fractional bits, each rounded by itself. (The resizing libraries of Rust take the directions in
+//! the other order, or round the weights otherwise, and differ by up to ten levels at edges.)
 
 use std::ops::Range;
 
@@ -44,7 +44,7 @@ impl Filter {
     }
 }
 
-/// Fractional bits of the weights: a byte, its sign and a carry leave so many of 32.
+/// Fractional bits of the weights: a byte, its sign and a carry leave this many of 32.
 const FRACTION: u32 = 32 - 8 - 2;
 
 /// What one output pixel reads along one direction.
@@ -91,7 +91,8 @@ fn byte(sum: i32) -> u8 {
 /// What a sum begins with: a half, so that cutting the fraction off rounds.
 const HALF: i32 = 1 << (FRACTION - 1);
 
-/// Adds a weighted byte. (The weights of one pixel sum up to 1 and overshoot by little: this stays far from overflow.)
+/// Adds a weighted byte. (The weights of one pixel sum up to 1 and overshoot by little: this stays
+/// far from overflow.)
 fn add(sum: &mut i32, pixel: u8, weight: i32) {
     *sum = sum.wrapping_add(i32::from(pixel).wrapping_mul(weight));
 }
@@ -103,8 +104,8 @@ pub(super) struct Window {
     pub(super) rows: Range<usize>,
 }
 
-/// Resizes interleaved RGB pixels from `from` to `to` (width, height), and computes of the result only `window`.
-/// Memory is bounded by the source's height times the window's width.
+/// Resizes interleaved RGB pixels from `from` to `to` (width, height), and computes of the result
+/// only `window`. Memory is bounded by the source's height times the window's width.
 pub(super) fn resize(
     pixels: &[u8],
     from: (usize, usize),
@@ -187,7 +188,8 @@ mod tests {
     }
 
     proptest! {
-        /// A window of the result is that part of the whole result, and an even grey stays as it is.
+        /// A window of the result is that part of the whole result, and an even grey stays as it
+        /// is.
         #[test]
         fn windows_are_parts(
             from in (1..20_usize, 1..20_usize), to in (1..30_usize, 1..30_usize),

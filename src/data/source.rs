@@ -7,7 +7,7 @@ use super::config::{DataConfig, DataSource, ImageFolders};
 use super::error::DataError;
 use super::expected::Expected;
 use super::labelled::Labelled;
-use super::splits::Loading;
+use super::loading::Loading;
 
 /// The pool that calibration and search images are drawn from, and the test images.
 pub(super) fn open(

@@ -6,12 +6,13 @@ use std::path::Path;
 use crate::network::ModelConfig;
 
 use super::config::{DataConfig, DataSource, OnCorrupt};
-use super::draw::Pool;
 use super::error::DataError;
 use super::expected::Expected;
 use super::files::Corrupt;
 use super::images::ImageSet;
 use super::labelled::Labelled;
+use super::loading::Loading;
+use super::sampling::StratifiedPool;
 use super::source::open;
 
 /// The images of a run.
@@ -19,7 +20,8 @@ use super::source::open;
 pub struct Splits {
     /// For drift.
     pub calibration: ImageSet,
-    /// For screening and confirmation; a screening takes its first images. Disjoint from calibration.
+    /// For screening and confirmation; a screening takes its first images. Disjoint from
+    /// calibration.
     pub search: ImageSet,
     /// Never seen by the search, reported once at the end; in the order of its source.
     pub test: Option<ImageSet>,
@@ -27,31 +29,11 @@ pub struct Splits {
     pub skipped: Vec<Corrupt>,
 }
 
-/// How to load, beside what the profile says.
-#[derive(Clone, Copy, Default)]
-pub struct Loading<'a> {
-    /// The program's cache folder; none: decoded images are not kept.
-    pub cache: Option<&'a Path>,
-    /// Leave the test split out.
-    pub without_test: bool,
-    /// Hears how many images on disk are checked, and of how many.
-    pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
-}
-
-impl std::fmt::Debug for Loading<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loading")
-            .field("cache", &self.cache)
-            .field("without_test", &self.without_test)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Loads the data of a profile for a model. Relative paths are meant from `folder`, the profile's.
 ///
-/// Calibration and search images are drawn from the source's training images, disjoint, keyed by `split_seed`, such
-/// that every prefix of a split has each class within one image of its share (of the pool for calibration, of what
-/// that leaves for search).
+/// Calibration and search images are drawn from the source's training images, disjoint, keyed by
+/// `split_seed`, such that every prefix of a split has each class within one image of its share (of
+/// the pool for calibration, of what that leaves for search).
 ///
 /// # Errors
 /// [`DataError`] names the file, the number or the key that does not fit.
@@ -59,8 +41,8 @@ pub fn load(config: &DataConfig, folder: &Path, model: &ModelConfig) -> Result<S
     load_with(config, folder, model, Loading::default())
 }
 
-/// As [`load`]. Images on disk are all read once here, side by side, so that a damaged one is known before anything
-/// begins; their pixels are not kept in memory.
+/// As [`load`]. Images on disk are all read once here, side by side, so that a damaged one is known
+/// before anything begins; their pixels are not kept in memory.
 ///
 /// # Errors
 /// As [`load`].
@@ -75,7 +57,7 @@ pub fn load_with(
     let (pool, test) = open(&config, &expected, loading)?;
     pool.fits(&expected)?;
     let mut skipped = Vec::new();
-    let (calibration, search) = draw(&pool, &config, loading, &mut skipped)?;
+    let (calibration, search) = sample(&pool, &config, loading, &mut skipped)?;
     let test = match test {
         Some(test) => {
             test.fits(&expected)?;
@@ -96,8 +78,9 @@ pub fn load_with(
     })
 }
 
-/// Draws calibration and search images. Damaged ones, where they are to be left out, are left out of the pool.
-fn draw(
+/// The sampled calibration and search images. Damaged ones, where they are to be left out, are
+/// left out of the pool.
+fn sample(
     pool: &Labelled,
     config: &DataConfig,
     loading: Loading<'_>,
@@ -114,9 +97,9 @@ fn draw(
                 search: config.search,
             });
         }
-        let mut left = Pool::without(&pool.labels, config.split_seed, &left_out);
-        let calibration = left.draw(config.calibration);
-        let search = left.draw(config.search);
+        let mut left = StratifiedPool::without(&pool.labels, config.split_seed, &left_out);
+        let calibration = left.sample(config.calibration);
+        let search = left.sample(config.search);
         let drawn = [&calibration[..], &search[..]].concat();
         let damaged = pool.check(&drawn, config.on_corrupt(), loading)?;
         if damaged.is_empty() {

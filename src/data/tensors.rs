@@ -1,5 +1,6 @@
-//! `.safetensors` files of labelled samples: tensor `images` `[N, C, H, W]`, or event frames `[N, T, C, H, W]`, as
-//! bytes or f32, and tensor `labels` `[N]` of whole numbers. Samples are read one by one.
+//! `.safetensors` files of labelled samples: tensor `images` `[N, C, H, W]`, or event frames `[N,
+//! T, C, H, W]`, as bytes or f32, and tensor `labels` `[N]` of whole numbers. Samples are read one
+//! by one.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,8 +11,8 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use blake3::Hash;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
-use super::ahead::{Sample, Store};
 use super::error::DataError;
+use super::prefetch::{Sample, SampleSource};
 use crate::network::Shape;
 
 /// Bytes of the header's length.
@@ -34,7 +35,8 @@ pub(super) struct TensorFile {
     digests: RwLock<HashMap<u32, Hash>>,
 }
 
-/// A file that was opened: its samples, their shape, frames each where they are sequences, and their labels.
+/// A file that was opened: its samples, their shape, frames each where they are sequences, and
+/// their labels.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) samples: TensorFile,
@@ -219,7 +221,8 @@ fn numbers<const N: usize, T>(bytes: &[u8], number: impl Fn([u8; N]) -> T) -> Ve
 }
 
 impl TensorFile {
-    /// Reads samples once: their digests are noted, and numbers that are none are refused. `progress` hears of each.
+    /// Reads samples once: their digests are noted, and numbers that are none are refused.
+    /// `progress` hears of each.
     pub(super) fn check(
         &self,
         indices: &[u32],
@@ -265,7 +268,7 @@ impl TensorFile {
     }
 }
 
-impl Store for TensorFile {
+impl SampleSource for TensorFile {
     fn read(&self, index: u32) -> Result<Sample, DataError> {
         let bytes = self.bytes(index)?;
         Ok(match self.floats {

@@ -13,7 +13,7 @@
 //! spike that is summed over a head's channels or over tokens. What a mask lets through is a gate and no operation.
 
 use super::Statistics;
-use crate::network::{Graph, LayerId, Node, Op, Range};
+use crate::network::{Graph, LayerId, Node, Op, ValueRange};
 
 /// Joules of a multiply-accumulate.
 pub const MAC_JOULES: f64 = 4.6e-12;
@@ -72,7 +72,8 @@ impl EnergyEstimate {
                     let mean = sum(node, 0) / numbers as f64;
                     let macs = graph.layer(layer).macs as f64;
                     let spikes = input.is_some_and(|input| {
-                        matches!(input.range, Range::Integer(_)) && input.op != Op::TokenTimeSum
+                        matches!(input.range, ValueRange::Integer(_))
+                            && input.op != Op::TokenTimeSum
                     });
                     estimate.layers.push(LayerWork {
                         layer,
@@ -111,7 +112,11 @@ impl EnergyEstimate {
 
 /// Numbers of a value for one image, over its time steps.
 fn numbers(graph: &Graph, node: &Node) -> usize {
-    let steps = if node.is_static { 1 } else { graph.time_steps };
+    let steps = if node.time_invariant {
+        1
+    } else {
+        graph.time_steps
+    };
     (steps * node.shape.channels * node.shape.height * node.shape.width).max(1)
 }
 

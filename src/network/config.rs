@@ -1,6 +1,7 @@
 //! The `[model]` section: which family and which sizes.
 //!
-//! In a profile it is one flat table ([`table`]); here a family has exactly the sizes that its networks have.
+//! In a profile it is one flat table ([`table`]); here a family has exactly the sizes that its
+//! networks have.
 
 mod check;
 mod table;
@@ -9,8 +10,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Graph;
 pub(super) use check::{check_depths, check_max_spike, check_strides};
+pub(crate) use table::ModelTable;
 pub use table::{ModelKey, Presence};
 
 /// A model family.
@@ -65,7 +66,7 @@ impl fmt::Display for Family {
     }
 }
 
-/// Which of a family's published code layouts.
+/// The published code layout of a family.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Layout {
     /// The CIFAR code.
@@ -97,7 +98,7 @@ impl Layout {
     }
 }
 
-/// A family with the sizes of its own.
+/// A family with its sizes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Architecture {
     /// Spikformer.
@@ -126,7 +127,8 @@ pub enum Architecture {
         embed_dims: usize,
         /// Blocks in all; the last stage has what the others leave of them.
         depths: usize,
-        /// Whether the last stage's `proj_lif` runs on from image to image of a batch, as in the authors' code.
+        /// Whether the last stage's `proj_lif` runs on from image to image of a batch, as in the
+        /// authors' code.
         batch_leak: bool,
     },
     /// Spike-driven Transformer.
@@ -137,7 +139,8 @@ pub enum Architecture {
         depths: usize,
         /// Which of the embedding's four convolutions are followed by a pooling.
         pooling: [bool; 4],
-        /// The authors' `dvs_mode` (frames, eroding attention) with this membrane time constant; none for images.
+        /// The authors' `dvs_mode` (frames, eroding attention) with this membrane time constant;
+        /// none for images.
         dvs: Option<f64>,
     },
     /// Spike-driven Transformer V2 (Meta-SpikeFormer).
@@ -179,7 +182,7 @@ pub enum Architecture {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "table::ModelTable", into = "table::ModelTable")]
 pub struct ModelConfig {
-    /// The family with the sizes of its own.
+    /// The family with its sizes.
     pub architecture: Architecture,
     /// Input rows and columns in pixels.
     pub image_size: usize,
@@ -195,7 +198,7 @@ pub struct ModelConfig {
     pub time_steps: usize,
 }
 
-/// Why a [`ModelConfig`] describes no network.
+/// The error of a [`ModelConfig`] that describes no network.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum ModelError {
@@ -206,7 +209,7 @@ pub enum ModelError {
         key: &'static str,
         /// The value given.
         value: String,
-        /// What it must be.
+        /// The expected value.
         why: String,
     },
     /// A key that this family needs.
@@ -214,7 +217,7 @@ pub enum ModelError {
     Missing {
         /// The key in `[model]`.
         key: &'static str,
-        /// What it must be.
+        /// The expected value.
         why: String,
     },
     /// A key that this family does not have.
@@ -222,7 +225,7 @@ pub enum ModelError {
     Foreign {
         /// The key in `[model]`.
         key: &'static str,
-        /// Whose it is.
+        /// The families or sizes that have the key.
         why: String,
     },
     /// Sizes that fit one by one, but not together.
@@ -231,7 +234,7 @@ pub enum ModelError {
          mlp_ratio, image_size, depths and time_steps"
     )]
     TooLarge {
-        /// What is counted.
+        /// The counted quantity.
         what: &'static str,
         /// How many there would be (the largest u64 where it is more).
         value: u64,
@@ -240,20 +243,24 @@ pub enum ModelError {
     },
 }
 
+impl ModelError {
+    /// The key in `[model]` to look at; none where several sizes are wrong together.
+    pub fn key(&self) -> Option<&'static str> {
+        match self {
+            ModelError::Size { key, .. }
+            | ModelError::Missing { key, .. }
+            | ModelError::Foreign { key, .. } => Some(key),
+            ModelError::TooLarge { .. } => None,
+        }
+    }
+}
+
 /// The most parameters a network may have: 16 GiB of them in f32.
 pub const MAX_PARAMETERS: u64 = 1 << 32;
 /// The most multiply-accumulates one image may take; far beyond what could be evaluated.
 pub(super) const MAX_MACS: u64 = 1 << 52;
 
 impl ModelConfig {
-    /// Builds the family's graph with all shapes inferred.
-    ///
-    /// # Errors
-    /// [`ModelError`] names the size that does not fit.
-    pub fn graph(&self) -> Result<Graph, ModelError> {
-        super::families::build(self)
-    }
-
     /// The family.
     pub fn family(&self) -> Family {
         match self.architecture {
@@ -266,7 +273,8 @@ impl ModelConfig {
         }
     }
 
-    /// The layout, of families that publish several. The image code of `sdt-v1` is one for all images.
+    /// The layout, of families that publish several. The image code of `sdt-v1` is one for all
+    /// images.
     pub fn layout(&self) -> Option<Layout> {
         match self.architecture {
             Architecture::Spikformer { layout, .. }
@@ -277,7 +285,8 @@ impl ModelConfig {
         }
     }
 
-    /// Frames that the network reads: the time steps of an event-camera layout; none where it reads one image.
+    /// Frames that the network reads: the time steps of an event-camera layout; none where it reads
+    /// one image.
     pub fn frames(&self) -> Option<usize> {
         let dvs = matches!(self.layout(), Some(Layout::Dvs { .. }));
         dvs.then_some(self.time_steps)

@@ -40,8 +40,8 @@ id!(
     StageId
 );
 
-/// The shape of one value for one image and one time step: channels, height, width.
-/// Tokens are positions, row-major: a transformer's `[C, N]` is `channels = C`, `height * width = N`.
+/// The shape of one value for one image and one time step: channels, height, width. Tokens are
+/// positions, row-major: a transformer's `[C, N]` is `channels = C`, `height * width = N`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     /// Channels (features after the token mean).
@@ -52,10 +52,10 @@ pub struct Shape {
     pub width: usize,
 }
 
-/// What is known of a value's numbers without running the network.
+/// The range of a value's numbers, known without running the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Range {
+pub enum ValueRange {
     /// Any real number.
     Real,
     /// Whole numbers from 0 to the given maximum: spikes (1) or small spike counts.
@@ -69,8 +69,8 @@ pub struct Block {
     pub name: String,
     /// Its stage.
     pub stage: StageId,
-    /// The node whose value is the block's output (what `predict --trace` writes as `block.<name>`);
-    /// none for `head`.
+    /// The node whose value is the block's output (what `predict --trace` writes as
+    /// `block.<name>`); none for `head`.
     pub output: Option<NodeId>,
     /// How the authors' code lays this block's output out.
     pub layout: BlockLayout,
@@ -115,7 +115,8 @@ pub struct Stage {
     pub name: String,
 }
 
-/// An operation. Every value is `[T, B, C, H, W]` with T = 1 where it is the same at every time step.
+/// An operation. Every value is `[T, B, C, H, W]` with T = 1 where it is the same at every time
+/// step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Op {
@@ -144,8 +145,8 @@ pub enum Op {
     Average,
     /// Element-wise product of two values of spikes.
     Multiply,
-    /// Spiking self-attention of inputs q, k, v without softmax: `scale * q (k^T v)` per head. v may have more channels
-    /// than q and k.
+    /// Spiking self-attention of inputs q, k, v without softmax: `scale * q (k^T v)` per head. v
+    /// may have more channels than q and k.
     Attention {
         /// Number of heads; channels are split `head * d + j`.
         heads: usize,
@@ -162,8 +163,9 @@ pub enum Op {
         /// Number of heads.
         heads: usize,
     },
-    /// The largest number within one token and one channel of the same head: a 3x3 window over tokens (row-major) and
-    /// channels. `Erode` of `sdt-v1` as it acts on tensors `[T, B, heads, N, d]`.
+    /// The largest number within one token and one channel of the same head: a 3x3 window over
+    /// tokens (row-major) and channels. `Erode` of `sdt-v1` as it acts on tensors `[T, B, heads, N,
+    /// d]`.
     HeadErode {
         /// Number of heads.
         heads: usize,
@@ -174,7 +176,7 @@ pub enum Op {
     ChannelMask,
     /// Mean over positions at every time step.
     TokenMean,
-    /// Sum over positions and time steps, which stands for the mean by its [`Node::unit`].
+    /// Sum over positions and time steps, which stands for the mean by its [`Node::scale`].
     TokenTimeSum,
 }
 
@@ -189,13 +191,14 @@ pub struct Node {
     pub block: BlockId,
     /// Shape of its value for one image and one time step.
     pub shape: Shape,
-    /// What is known of its numbers.
-    pub range: Range,
-    /// What its numbers count: the value is this times its numbers. 1 but for levels of integer neurons (`1 / norm`) and
-    /// [`Op::TokenTimeSum`] (`1 / (T N)`); layers and attention take it into account.
-    pub unit: f64,
+    /// The range of its numbers.
+    pub range: ValueRange,
+    /// What its numbers count: the value is this times its numbers. 1 but for levels of integer
+    /// neurons (`1 / norm`) and [`Op::TokenTimeSum`] (`1 / (T N)`); layers and attention take it
+    /// into account.
+    pub scale: f64,
     /// True when the value is the same at every time step and is computed once.
-    pub is_static: bool,
+    pub time_invariant: bool,
 }
 
 /// The kind of a state-dict entry.
@@ -217,7 +220,8 @@ pub struct TensorSpec {
     pub shape: Vec<usize>,
     /// Parameter or buffer.
     pub kind: TensorKind,
-    /// Constructed by the authors but never used in their forward pass: may be missing from a checkpoint.
+    /// Constructed by the authors but never used in their forward pass: may be missing from a
+    /// checkpoint.
     pub dead: bool,
 }
 

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BlockId, Range};
+use super::{BlockId, ValueRange};
 
 /// How a layer's weight is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LayerKind {
-    /// A 2-D convolution over positions. A `[O, I, 1]` (1-D) or `[O, I]` (linear over tokens) weight is
-    /// the 1x1 case: the same sums.
+    /// A 2-D convolution over positions. A `[O, I, 1]` (1-D) or `[O, I]` (linear over tokens)
+    /// weight is the 1x1 case: the same sums.
     Conv {
         /// Kernel rows and columns.
         kernel: usize,
@@ -24,19 +24,19 @@ pub enum LayerKind {
     Linear,
 }
 
-/// Where a layer's weight comes from.
+/// The source of a layer's weight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WeightSource {
     /// `<name>.weight`, and `<name>.bias` where it has a bias.
     #[default]
     Stored,
-    /// The RepConv chain of `sdt-v2` below `<name>`, merged into one dense 3x3 convolution with a bias:
-    /// 1x1 convolution, batch norm, depthwise 3x3, 1x1 convolution, two batch norms.
+    /// The RepConv chain of `sdt-v2` below `<name>`, merged into one dense 3x3 convolution with a
+    /// bias: 1x1 convolution, batch norm, depthwise 3x3, 1x1 convolution, two batch norms.
     MergedRepConv,
 }
 
-/// An affine of every channel with numbers of its own.
+/// A per-channel affine operation after a layer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PerChannel {
@@ -75,10 +75,10 @@ pub struct Layer {
     pub source: WeightSource,
     /// What directly follows channel by channel, in order, and what the layer's affine absorbs.
     pub absorbed: Vec<PerChannel>,
-    /// What is known of the numbers it sees.
-    pub input: Range,
-    /// Multiply-accumulates for one image: over all time steps, or over one where the input is the same
-    /// at every time step (a static image's first layer).
+    /// The range of its input.
+    pub input: ValueRange,
+    /// Multiply-accumulates for one image: over all time steps, or over one where the input is the
+    /// same at every time step (a static image's first layer).
     pub macs: u64,
 }
 
@@ -121,8 +121,8 @@ impl Layer {
     }
 }
 
-/// The modules of a RepConv chain of `sdt-v2` and the batch norm behind it (keys without `.weight`), in execution
-/// order.
+/// The modules of a RepConv chain of `sdt-v2` and the batch norm behind it (keys without
+/// `.weight`), in execution order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepConv {
     /// The first 1x1 convolution.

@@ -18,19 +18,20 @@ pub enum Halves {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Neuron {
-    /// Leaky integrate-and-fire, `v += (x - v) / tau`, spike where `v >= threshold`, hard reset to 0.
+    /// Leaky integrate-and-fire, `v += (x - v) / tau`, spike where `v >= threshold`, hard reset to
+    /// 0.
     Lif {
         /// Membrane time constant in time steps.
         tau: f64,
         /// Firing threshold.
         threshold: f64,
     },
-    /// Spike firing approximation: the input, clamped to `[0, max]` and rounded, is emitted as an integer level that
-    /// stands for `level / norm`. There is no state.
+    /// Spike firing approximation: the input, clamped to `[0, max]` and rounded, is emitted as an
+    /// integer level that stands for `level / norm`. There is no state.
     Integer {
         /// The largest level.
         max: u64,
-        /// What levels are divided by.
+        /// The divisor of levels.
         norm: u64,
         /// How halves are rounded.
         halves: Halves,
@@ -65,7 +66,8 @@ pub struct Site {
     pub neuron: Neuron,
     /// The shape of the population for one image.
     pub shape: Shape,
-    /// True when the state is not reset between the images of a batch: it runs through all images of the first time
-    /// step, then of the second, and so on, so that a result depends on the batch (the authors' QKFormer).
+    /// True when the state is not reset between the images of a batch: it runs through all images
+    /// of the first time step, then of the second, and so on, so that a result depends on the batch
+    /// (the authors' QKFormer).
     pub batch_leak: bool,
 }

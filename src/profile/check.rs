@@ -4,18 +4,18 @@
 
 use toml_edit::{Item, TableLike};
 
-use super::document::Source;
+use super::document::ProfileText;
 use super::error::ProfileError;
-use super::keys::{KEYS, Key, LATER, TABLES, dotted};
+use super::keys::{KEYS, Key, TABLES, dotted};
 use super::kind::{Kind, WIDTH, expected, fits, shown, width_of};
 use super::nearest::{did_you_mean, one_of};
-use super::ties::QKV;
+use super::tie::QKV;
 
 /// Checks that a document has only known keys, each with a value of its kind.
 ///
 /// # Errors
 /// The first thing found, with its place.
-pub(crate) fn check(source: &Source, document: &toml_edit::Table) -> Result<(), ProfileError> {
+pub(crate) fn check(source: &ProfileText, document: &toml_edit::Table) -> Result<(), ProfileError> {
     check_table(source, "", document)?;
     for name in TABLES {
         let Some(item) = document.get(name) else {
@@ -29,8 +29,12 @@ pub(crate) fn check(source: &Source, document: &toml_edit::Table) -> Result<(), 
     Ok(())
 }
 
-fn check_table(source: &Source, name: &str, table: &dyn TableLike) -> Result<(), ProfileError> {
-    // Values in the order of KEYS, so that an unsupported family is named before the keys it brings along.
+fn check_table(
+    source: &ProfileText,
+    name: &str,
+    table: &dyn TableLike,
+) -> Result<(), ProfileError> {
+    // Values in the order of KEYS: an unknown family is named before the keys it brings along.
     for key in KEYS.iter().filter(|k| k.table == name) {
         if let Some(item) = table.get(key.name) {
             check_value(source, key, item)?;
@@ -42,22 +46,13 @@ fn check_table(source: &Source, name: &str, table: &dyn TableLike) -> Result<(),
     Ok(())
 }
 
-fn check_name(source: &Source, table: &str, name: &str) -> Result<(), ProfileError> {
+fn check_name(source: &ProfileText, table: &str, name: &str) -> Result<(), ProfileError> {
     let known = |k: &&Key| k.table == table && k.name == name;
     if KEYS.iter().any(|k| known(&k)) || (table.is_empty() && TABLES.contains(&name)) {
         return Ok(());
     }
     let path: Vec<&str> = path_of(table, name);
     let place = source.place(&path);
-    if let Some((_, _, of)) = LATER.iter().find(|(t, k, _)| *t == table && *k == name) {
-        let what = format!("{} (of {of})", dotted(table, name));
-        let instead = String::new();
-        return Err(ProfileError::Unsupported {
-            place,
-            what,
-            instead,
-        });
-    }
     let here = KEYS.iter().filter(|k| k.table == table).map(|k| k.name);
     let mut candidates: Vec<&str> = here.collect();
     if table.is_empty() {
@@ -88,7 +83,7 @@ fn path_of<'a>(table: &'a str, name: &'a str) -> Vec<&'a str> {
     }
 }
 
-fn wrong(source: &Source, path: &[&str], item: &Item, expected: String) -> ProfileError {
+fn wrong(source: &ProfileText, path: &[&str], item: &Item, expected: String) -> ProfileError {
     let key = match path {
         [name] => dotted("", name),
         [table, rest @ ..] => dotted(table, &rest.join(".")),
@@ -102,17 +97,8 @@ fn wrong(source: &Source, path: &[&str], item: &Item, expected: String) -> Profi
     }
 }
 
-fn check_value(source: &Source, key: &Key, item: &Item) -> Result<(), ProfileError> {
+fn check_value(source: &ProfileText, key: &Key, item: &Item) -> Result<(), ProfileError> {
     let path = path_of(key.table, key.name);
-    if let (Kind::Choice(_), Some(word)) = (key.kind, item.as_str())
-        && key.later.contains(&word)
-    {
-        return Err(ProfileError::Unsupported {
-            place: source.place(&path),
-            what: format!("{} = \"{word}\"", dotted(key.table, key.name)),
-            instead: format!("; {}", key.instead),
-        });
-    }
     match key.kind {
         Kind::Bits => check_bits(source, item),
         Kind::Pins => check_pins(source, item),
@@ -122,7 +108,7 @@ fn check_value(source: &Source, key: &Key, item: &Item) -> Result<(), ProfileErr
     }
 }
 
-fn check_bits(source: &Source, item: &Item) -> Result<(), ProfileError> {
+fn check_bits(source: &ProfileText, item: &Item) -> Result<(), ProfileError> {
     let table = item
         .as_table_like()
         .ok_or_else(|| wrong(source, &["bits"], item, expected(Kind::Bits)))?;
@@ -138,7 +124,7 @@ fn check_bits(source: &Source, item: &Item) -> Result<(), ProfileError> {
     Ok(())
 }
 
-fn check_pins(source: &Source, item: &Item) -> Result<(), ProfileError> {
+fn check_pins(source: &ProfileText, item: &Item) -> Result<(), ProfileError> {
     let table = item
         .as_table_like()
         .ok_or_else(|| wrong(source, &["pins"], item, expected(Kind::Pins)))?;
@@ -170,7 +156,7 @@ fn check_pins(source: &Source, item: &Item) -> Result<(), ProfileError> {
     Ok(())
 }
 
-fn check_ties(source: &Source, item: &Item) -> Result<(), ProfileError> {
+fn check_ties(source: &ProfileText, item: &Item) -> Result<(), ProfileError> {
     let table = item
         .as_table_like()
         .ok_or_else(|| wrong(source, &["ties"], item, expected(Kind::Ties)))?;

@@ -82,7 +82,7 @@ pub struct SearchConfig {
     /// Sequential: largest probability that a screening takes what does not meet it.
     #[serde(skip_serializing_if = "is_usual_error")]
     pub beta: f64,
-    /// Sequential: so many points around the largest drop `alpha` and `beta` do not speak of.
+    /// Sequential: half-width of the indifference zone around the largest drop, in points.
     #[serde(skip_serializing_if = "is_usual_indifference")]
     pub indifference: f64,
     /// Key of everything that is drawn (the audit share, random allocations).
@@ -124,7 +124,7 @@ impl SearchConfig {
     }
 }
 
-/// How the gate decides.
+/// The mode of the gate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GateMode {
@@ -141,7 +141,7 @@ pub enum GateMode {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GateConfig {
-    /// How the gate decides.
+    /// The mode of the gate.
     pub mode: GateMode,
     /// `fixed`: the largest drift that passes, in thresholds.
     pub limit: f64,
@@ -151,9 +151,10 @@ pub struct GateConfig {
     pub warm_up: usize,
     /// Share of held-back candidates that are evaluated anyway.
     pub audit: f64,
-    /// Calibration images on which spikes and class probabilities are compared with the float network's. No decision
-    /// depends on it.
-    // Left out where it is the default, so that fingerprints of earlier versions' runs stay what they were.
+    /// Calibration images on which spikes and class probabilities are compared with the float
+    /// network's. No decision depends on it.
+    // Left out where it is the default, so that fingerprints of earlier versions' runs stay what
+    // they were.
     #[serde(skip_serializing_if = "is_default_proxy_images")]
     pub proxy_images: usize,
 }

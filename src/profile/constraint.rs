@@ -97,7 +97,7 @@ pub struct Constraint {
     /// Most screenings and confirmations, if limited: the search ends with the best found by then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_evaluations: Option<u64>,
-    /// Most seconds of searching, if limited, likewise.
+    /// Most seconds of searching, if limited: the search ends with the best found by then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_seconds: Option<f64>,
 }
@@ -112,7 +112,7 @@ pub enum Objective {
 }
 
 impl Constraint {
-    /// What the best is.
+    /// The objective of the search.
     pub fn objective(&self) -> Objective {
         match (self.max_accuracy_drop, self.max_memory) {
             (AccuracyDrop::Any, Some(_)) => Objective::HighestAccuracy,
@@ -171,8 +171,8 @@ impl fmt::Display for Constraint {
     }
 }
 
-/// What to change of a constraint: what is left out stays. A limit that is `null` (in a command: `"max_memory": null`)
-/// is lifted.
+/// What to change of a constraint: what is left out stays. A limit that is `null` (in a command:
+/// `"max_memory": null`) is lifted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConstraintChange {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, Item};
 
-use super::error::{Place, ProfileError};
+use super::error::{ProfileError, SourceLocation};
 use super::overrides::Overrides;
 
 /// More than any profile needs; what is larger is some other file.
@@ -34,13 +34,13 @@ pub(crate) fn read_text(path: &Path) -> Result<String, ProfileError> {
 }
 
 /// The text of a profile as it was read, for the places that errors name.
-pub(crate) struct Source<'a> {
+pub(crate) struct ProfileText<'a> {
     document: Document<&'a str>,
     origin: PathBuf,
     overrides: &'a Overrides,
 }
 
-impl<'a> Source<'a> {
+impl<'a> ProfileText<'a> {
     /// Reads TOML.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl<'a> Source<'a> {
             let offset = error.span().map_or(text.len(), |s| s.start);
             syntax(text, origin, offset, error.message())
         })?;
-        Ok(Source {
+        Ok(ProfileText {
             document,
             origin: origin.to_owned(),
             overrides,
@@ -71,11 +71,12 @@ impl<'a> Source<'a> {
         Ok(document)
     }
 
-    /// Where a setting stands: the override that gave it, else its line, else the line of the nearest table above it.
-    pub(crate) fn place(&self, path: &[&str]) -> Place {
+    /// The location of a setting: the override that gave it, else its line, else the line of the
+    /// nearest table above it.
+    pub(crate) fn place(&self, path: &[&str]) -> SourceLocation {
         match self.overrides.touching(path) {
-            Some(text) => Place::Override(text.to_owned()),
-            None => Place::Line {
+            Some(text) => SourceLocation::Override(text.to_owned()),
+            None => SourceLocation::Line {
                 origin: self.origin.clone(),
                 line: self.line(path),
             },
@@ -117,7 +118,7 @@ fn syntax(text: &str, origin: &Path, offset: usize, message: &str) -> ProfileErr
         .map_or(0, |at| at + 1);
     let column = text.get(start..offset).map_or(0, |t| t.chars().count()) + 1;
     ProfileError::Syntax {
-        place: Place::Line {
+        place: SourceLocation::Line {
             origin: origin.to_owned(),
             line: Some(line),
         },

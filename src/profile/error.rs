@@ -4,13 +4,12 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::pins::PinError;
-use super::ties::TieError;
+use super::rules::{PinError, TieError};
 use crate::network::ModelError;
 
-/// Where a profile's setting stands: a line of its file, or the `--set` that gave it.
+/// The location of a setting: a line of the profile's file, or the `--set` that gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum SourceLocation {
     /// A file (or the name of a shipped profile), and the line where known.
     Line {
         /// The file.
@@ -22,20 +21,20 @@ pub enum Place {
     Override(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Line {
+            SourceLocation::Line {
                 origin,
                 line: Some(line),
             } => write!(f, "{}:{line}", origin.display()),
-            Place::Line { origin, line: None } => write!(f, "{}", origin.display()),
-            Place::Override(text) => write!(f, "--set {text}"),
+            SourceLocation::Line { origin, line: None } => write!(f, "{}", origin.display()),
+            SourceLocation::Override(text) => write!(f, "--set {text}"),
         }
     }
 }
 
-/// Why a profile cannot be used.
+/// The error of a profile that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProfileError {
@@ -44,7 +43,7 @@ pub enum ProfileError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The file is no profile at all.
@@ -52,17 +51,17 @@ pub enum ProfileError {
     NotAProfile {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         why: &'static str,
     },
     /// The file is not TOML.
     #[error("{place}, column {column}: {message}\n    {text}")]
     Syntax {
-        /// Where.
-        place: Place,
+        /// The location.
+        place: SourceLocation,
         /// The column, counted from 1 in characters.
         column: usize,
-        /// What is wrong.
+        /// The problem.
         message: String,
         /// The line.
         text: String,
@@ -70,8 +69,8 @@ pub enum ProfileError {
     /// A key or table that no profile has.
     #[error("{place}: unknown {key}{hint}")]
     UnknownKey {
-        /// Where.
-        place: Place,
+        /// The location.
+        place: SourceLocation,
         /// The key and its table, as in ``key `scren` in [search]``.
         key: String,
         /// The nearest known keys, as the end of the sentence.
@@ -80,56 +79,46 @@ pub enum ProfileError {
     /// A value of the wrong type, out of range, or not allowed with the others.
     #[error("{place}: {key} = {found}: {expected}")]
     Value {
-        /// Where.
-        place: Place,
+        /// The location.
+        place: SourceLocation,
         /// The dotted key.
         key: String,
         /// The value as it stands there.
         found: String,
-        /// What it must be.
+        /// The expected value.
         expected: String,
     },
     /// Values that say nothing together; the message names them.
     #[error("{place}: {message}")]
     Section {
-        /// Where.
-        place: Place,
-        /// What is wrong.
+        /// The location.
+        place: SourceLocation,
+        /// The problem.
         message: String,
     },
     /// A key that must be there is not.
     #[error("{place}: {key} is missing: {expected}")]
     Missing {
         /// The file, and the line of the table where there is one.
-        place: Place,
+        place: SourceLocation,
         /// The dotted key.
         key: String,
-        /// What it must be.
+        /// The expected value.
         expected: String,
-    },
-    /// Part of the format, but not yet of this program.
-    #[error("{place}: {what} is not supported by this version yet{instead}")]
-    Unsupported {
-        /// Where.
-        place: Place,
-        /// The key and value.
-        what: String,
-        /// What to use meanwhile, as the end of the sentence.
-        instead: String,
     },
     /// A `--set` that is no `key=value`, or cannot be applied.
     #[error("--set {text}: {why}")]
     Override {
         /// The override.
         text: String,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
     /// A layer in `[bits]` that the network does not have.
     #[error("{place}: [bits] names a layer \"{name}\" that the network does not have{hint}")]
     NoLayer {
-        /// Where.
-        place: Place,
+        /// The location.
+        place: SourceLocation,
         /// The name.
         name: String,
         /// The nearest layers, as the end of the sentence.
@@ -138,31 +127,31 @@ pub enum ProfileError {
     /// The pins do not fit the network or the menu.
     #[error("{place}: {source}")]
     Pins {
-        /// Where.
-        place: Place,
-        /// Why.
+        /// The location.
+        place: SourceLocation,
+        /// The cause.
         source: Box<PinError>,
     },
     /// A tie that ties nothing.
     #[error("{place}: {source}")]
     Ties {
-        /// Where.
-        place: Place,
-        /// Why.
+        /// The location.
+        place: SourceLocation,
+        /// The cause.
         source: Box<TieError>,
     },
     /// The sizes in `[model]` describe no network.
     #[error("{place}: {source}")]
     Model {
-        /// Where.
-        place: Place,
-        /// Why.
+        /// The location.
+        place: SourceLocation,
+        /// The cause.
         source: ModelError,
     },
     /// Neither a file nor the name of a profile.
     #[error("there is no profile \"{name}\", neither as a file nor saved or shipped{hint}")]
     NotFound {
-        /// What was asked for.
+        /// The requested name.
         name: String,
         /// The nearest names, as the end of the sentence.
         hint: String,

@@ -8,7 +8,7 @@ use super::keys::{KEYS, Key};
 use super::kind::Kind;
 use super::target::Target;
 
-/// What marks a thing that comes with the program instead of a file.
+/// The prefix of resources that are embedded in the program.
 pub(crate) const BUILTIN: &str = "builtin:";
 
 /// A folder whose name is not Unicode: TOML has no way to write it.
@@ -71,8 +71,8 @@ pub(crate) fn absolute(folder: &Path, path: &Path) -> PathBuf {
     clean
 }
 
-/// How a profile in `folder` names an absolute path: relative for a file below the folder, so that both can be moved
-/// together, else as it is.
+/// How a profile in `folder` names an absolute path: relative for a file below the folder, so that
+/// both can be moved together, else as it is.
 pub(crate) fn relative(folder: &Path, path: &Path) -> PathBuf {
     path.strip_prefix(folder).unwrap_or(path).to_owned()
 }

@@ -10,66 +10,38 @@ pub(crate) struct Key {
     pub(crate) table: &'static str,
     /// Its name.
     pub(crate) name: &'static str,
-    /// What its value must be.
+    /// The kind of its value.
     pub(crate) kind: Kind,
-    /// Words of a [`Kind::Choice`] that belong to the format but not yet to this program.
-    pub(super) later: &'static [&'static str],
-    /// What to use instead of those.
-    pub(super) instead: &'static str,
 }
 
 pub(super) const fn key(table: &'static str, name: &'static str, kind: Kind) -> Key {
-    let (later, instead) = (&[] as &[&str], "");
-    Key {
-        table,
-        name,
-        kind,
-        later,
-        instead,
-    }
+    Key { table, name, kind }
 }
 
-const fn choice(
-    table: &'static str,
-    name: &'static str,
-    now: &'static [&'static str],
-    later: &'static [&'static str],
-    instead: &'static str,
-) -> Key {
-    let kind = Kind::Choice(now);
-    Key {
-        table,
-        name,
-        kind,
-        later,
-        instead,
-    }
+const fn choice(table: &'static str, name: &'static str, words: &'static [&'static str]) -> Key {
+    key(table, name, Kind::Choice(words))
 }
 
-/// Every key of this version, in the order of `profiles/reference.toml`. `model.family` and `data.kind` stand
-/// first in their tables: what other keys mean depends on them.
+/// Every key of this version, in the order of `profiles/reference.toml`. `model.family` and
+/// `data.kind` stand first in their tables: what other keys mean depends on them.
 pub(crate) const KEYS: &[Key] = &[
     key("", "format", Kind::Whole(1, 1)),
     key("", "name", Kind::Text),
     key("published", "weights", Kind::Text),
     key("published", "accuracy", Kind::Text),
-    key(
+    choice(
         "model",
         "family",
-        Kind::Choice(&[
+        &[
             "spikformer",
             "spikingformer",
             "qkformer",
             "sdt-v1",
             "sdt-v2",
             "sdt-v3",
-        ]),
+        ],
     ),
-    key(
-        "model",
-        "layout",
-        Kind::Choice(&["cifar", "imagenet", "dvs"]),
-    ),
+    choice("model", "layout", &["cifar", "imagenet", "dvs"]),
     key("model", "checkpoint", Kind::PathOrBuiltin),
     key("model", "image_size", Kind::Whole(1, 65_536)),
     key("model", "in_channels", Kind::Whole(1, 65_536)),
@@ -83,7 +55,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("model", "strides", Kind::Wholes(1, 16)),
     key("model", "kd", Kind::Flag),
     key("model", "merge_repconv", Kind::Flag),
-    key("model", "size", Kind::Choice(&["base", "large"])),
+    choice("model", "size", &["base", "large"]),
     key("model", "max_spike", Kind::Whole(1, 255)),
     key("model", "batch_leak", Kind::Flag),
     key("model", "tau", Kind::Number(1.0, 1e6)),
@@ -91,8 +63,6 @@ pub(crate) const KEYS: &[Key] = &[
         "data",
         "kind",
         &["idx", "cifar", "image-folder", "safetensors"],
-        &[],
-        "",
     ),
     key("data", "source", Kind::Text),
     key("data", "train_images", Kind::Path),
@@ -104,60 +74,46 @@ pub(crate) const KEYS: &[Key] = &[
     key("data", "path", Kind::Path),
     key("data", "labels", Kind::Path),
     key("data", "test_path", Kind::Path),
-    choice("data", "on_corrupt", &["refuse", "skip"], &[], ""),
+    choice("data", "on_corrupt", &["refuse", "skip"]),
     key("data", "cache", Kind::Flag),
     key("data", "file", Kind::Path),
     key("data", "test_file", Kind::Path),
     key("data", "calibration", Kind::Whole(1, MANY)),
     key("data", "search", Kind::Whole(1, MANY)),
     key("data", "split_seed", Kind::Whole(0, i64::MAX)),
-    choice("data", "recipe", &RECIPE_NAMES, &[], ""),
+    choice("data", "recipe", &RECIPE_NAMES),
     key("data", "mean", Kind::Numbers),
     key("data", "std", Kind::Numbers),
     key("quantizer", "bits", Kind::Menu),
-    choice("quantizer", "granularity", &["channel", "tensor"], &[], ""),
-    choice(
-        "quantizer",
-        "scale",
-        &["mse", "max", "power-of-two"],
-        &[],
-        "",
-    ),
+    choice("quantizer", "granularity", &["channel", "tensor"]),
+    choice("quantizer", "scale", &["mse", "max", "power-of-two"]),
     choice(
         "quantizer",
         "rounding",
         &["nearest", "truncate", "stochastic"],
-        &[],
-        "",
     ),
-    choice("quantizer", "affine", &["f32", "f16"], &[], ""),
+    choice("quantizer", "affine", &["f32", "f16"]),
     key("quantizer", "rounding_seed", Kind::Whole(0, i64::MAX)),
     key("constraint", "max_accuracy_drop", Kind::Drop),
     key("constraint", "max_memory", Kind::Size),
     key("constraint", "target", Kind::Target),
     key("constraint", "max_evaluations", Kind::Whole(1, MANY)),
     key("constraint", "max_seconds", Kind::Number(0.0, f64::MAX)),
-    choice(
-        "search",
-        "strategy",
-        &super::strategies::STRATEGY_NAMES,
-        &[],
-        "",
-    ),
+    choice("search", "strategy", &super::strategies::STRATEGY_NAMES),
     key(
         "search",
         "levels",
         Kind::Choices(&["network", "stage", "block", "layer"]),
     ),
     key("search", "screen", Kind::Whole(1, MANY)),
-    choice("search", "screening", &["exact", "sequential"], &[], ""),
+    choice("search", "screening", &["exact", "sequential"]),
     key("search", "alpha", Kind::Number(1e-6, 0.5)),
     key("search", "beta", Kind::Number(1e-6, 0.5)),
     key("search", "indifference", Kind::Number(0.0, 100.0)),
     key("search", "beam_width", Kind::Whole(1, 4096)),
     key("search", "draws", Kind::Whole(1, MANY)),
     key("search", "seed", Kind::Whole(0, i64::MAX)),
-    choice("gate", "mode", &["adaptive", "fixed", "off"], &[], ""),
+    choice("gate", "mode", &["adaptive", "fixed", "off"]),
     key("gate", "limit", Kind::Number(0.0, f64::MAX)),
     key("gate", "min_chance", Kind::Number(0.0, 1.0)),
     key("gate", "warm_up", Kind::Whole(0, MANY)),
@@ -167,10 +123,6 @@ pub(crate) const KEYS: &[Key] = &[
     key("", "ties", Kind::Ties),
     key("", "bits", Kind::Bits),
 ];
-
-/// Keys of the format that belong to something this version does not build yet: table, key, to what.
-pub(super) const LATER: &[(&str, &str, &str)] =
-    &[("quantizer", "membrane_bits", "membrane quantization")];
 
 /// Names of the tables, in order.
 pub(crate) const TABLES: &[&str] = &[

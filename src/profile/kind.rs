@@ -1,4 +1,4 @@
-//! What values of a profile may be: kinds, their check, and their description for people.
+//! The kinds of a profile's values: their check and their description in errors.
 
 use toml_edit::Item;
 
@@ -52,7 +52,7 @@ pub(crate) enum Kind {
 /// A whole number of this size or more is as good as unlimited: messages leave it out.
 pub(super) const MANY: i64 = 1 << 31;
 
-/// A value as a person wrote it, on one line and not too long.
+/// A value as written in the file, on one line and shortened.
 pub(crate) fn shown(item: &Item) -> String {
     let text = match item {
         Item::Value(value) => value.clone().decorated("", "").to_string(),
@@ -66,7 +66,7 @@ pub(crate) fn shown(item: &Item) -> String {
     }
 }
 
-/// What a value of a kind must be, as a person reads it.
+/// The description of a kind, as the end of an error message.
 pub(crate) fn expected(kind: Kind) -> String {
     let words = |words: &[&str]| {
         let quoted: Vec<String> = words.iter().map(|w| format!("\"{w}\"")).collect();
@@ -173,5 +173,5 @@ pub(crate) fn width_of(value: &toml_edit::Value) -> Option<BitWidth> {
     }
 }
 
-/// What a width must be.
+/// The description of a bit-width in errors.
 pub(crate) const WIDTH: &str = "expected a bit-width: 1 to 8, 16 or \"float\"";

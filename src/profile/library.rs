@@ -1,4 +1,4 @@
-//! Profiles by name: those that come with the program, and those that a person has saved.
+//! The profile library: shipped and saved profiles by name.
 
 mod name;
 mod shipped;
@@ -24,9 +24,9 @@ use shipped::shipped;
 /// The profile that `search` takes when none is named.
 pub const DEFAULT: &str = "demo";
 
-/// Where a profile comes from.
+/// The origin of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum ProfileOrigin {
     /// A file that was named by its path.
     File(PathBuf),
     /// A saved profile.
@@ -37,22 +37,24 @@ pub enum Origin {
     Checkpoint(String),
 }
 
-impl Origin {
+impl ProfileOrigin {
     /// The file; none for a shipped profile.
     pub fn file(&self) -> Option<&Path> {
         match self {
-            Origin::File(path) | Origin::Saved(path) => Some(path),
-            Origin::Shipped(_) | Origin::Checkpoint(_) => None,
+            ProfileOrigin::File(path) | ProfileOrigin::Saved(path) => Some(path),
+            ProfileOrigin::Shipped(_) | ProfileOrigin::Checkpoint(_) => None,
         }
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ProfileOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::File(path) | Origin::Saved(path) => write!(f, "{}", path.display()),
-            Origin::Shipped(name) => write!(f, "shipped profile {name}"),
-            Origin::Checkpoint(name) => write!(f, "recognised from {name}"),
+            ProfileOrigin::File(path) | ProfileOrigin::Saved(path) => {
+                write!(f, "{}", path.display())
+            }
+            ProfileOrigin::Shipped(name) => write!(f, "shipped profile {name}"),
+            ProfileOrigin::Checkpoint(name) => write!(f, "recognised from {name}"),
         }
     }
 }
@@ -60,20 +62,20 @@ impl fmt::Display for Origin {
 /// A profile that was named on the command line, read and checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResolvedProfile {
-    /// What it says, overrides applied.
+    /// The profile with overrides applied.
     pub profile: Profile,
     /// Its text with the overrides in it, comments kept: what [`super::Save`] starts from.
     pub text: String,
     /// The folder that relative paths in the text start from.
     pub folder: PathBuf,
-    /// Where it comes from.
-    pub origin: Origin,
+    /// The origin.
+    pub origin: ProfileOrigin,
     /// True for a saved profile that hides a shipped one of the same name.
     pub hides_shipped: bool,
 }
 
 impl ResolvedProfile {
-    /// Where it comes from, in words.
+    /// The origin in words.
     pub fn describe(&self) -> String {
         match self.hides_shipped {
             true => format!("{}, saved, instead of the shipped one", self.origin),
@@ -82,7 +84,7 @@ impl ResolvedProfile {
     }
 }
 
-/// Why a saved profile was not renamed or deleted.
+/// The error of renaming or deleting a saved profile.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LibraryError {
@@ -91,7 +93,7 @@ pub enum LibraryError {
     NotSaved {
         /// The name.
         name: String,
-        /// What may have been meant, as the end of the sentence.
+        /// The nearest known names, as the end of the sentence.
         hint: String,
     },
     /// The new name is taken.
@@ -100,11 +102,11 @@ pub enum LibraryError {
     /// The operating system says no.
     #[error("cannot {what} {}: {source}", .path.display())]
     Io {
-        /// What was tried.
+        /// The attempted operation.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The profile with its new name was not written.
@@ -120,7 +122,8 @@ pub struct Library {
 }
 
 impl Library {
-    /// The library in the program's configuration folder; relative paths start from the current folder.
+    /// The library in the program's configuration folder; relative paths start from the current
+    /// folder.
     pub fn new(paths: &Paths) -> Self {
         Library {
             folder: paths.profiles(),
@@ -142,20 +145,20 @@ impl Library {
     ///
     /// # Errors
     /// [`ProfileError::NotFound`] with the nearest names.
-    pub fn find(&self, wanted: &str) -> Result<Origin, ProfileError> {
+    pub fn find(&self, wanted: &str) -> Result<ProfileOrigin, ProfileError> {
         let path = self.current.join(wanted);
         // Devices and pipes are files as well: whatever is there and is no folder.
         if !wanted.is_empty() && path.exists() && !path.is_dir() {
-            return Ok(Origin::File(path));
+            return Ok(ProfileOrigin::File(path));
         }
         if let Ok(name) = wanted.parse::<ProfileName>() {
             let saved = self.path(&name);
             if saved.is_file() {
-                return Ok(Origin::Saved(saved));
+                return Ok(ProfileOrigin::Saved(saved));
             }
         }
         match shipped(wanted) {
-            Some((name, _)) => Ok(Origin::Shipped(name)),
+            Some((name, _)) => Ok(ProfileOrigin::Shipped(name)),
             None => Err(ProfileError::NotFound {
                 name: wanted.to_owned(),
                 hint: self.hint(wanted),
@@ -181,20 +184,22 @@ impl Library {
     ///
     /// # Errors
     /// [`ProfileError::Read`], [`ProfileError::NotAProfile`].
-    pub fn text(&self, origin: &Origin) -> Result<String, ProfileError> {
+    pub fn text(&self, origin: &ProfileOrigin) -> Result<String, ProfileError> {
         match origin {
-            Origin::File(path) | Origin::Saved(path) => read_text(path),
-            Origin::Shipped(name) => Ok(shipped(name).map_or("", |(_, text)| text).to_owned()),
-            Origin::Checkpoint(_) => Ok(String::new()),
+            ProfileOrigin::File(path) | ProfileOrigin::Saved(path) => read_text(path),
+            ProfileOrigin::Shipped(name) => {
+                Ok(shipped(name).map_or("", |(_, text)| text).to_owned())
+            }
+            ProfileOrigin::Checkpoint(_) => Ok(String::new()),
         }
     }
 
     /// The file that messages name and that relative paths start from.
-    pub fn file(&self, origin: &Origin) -> PathBuf {
+    pub fn file(&self, origin: &ProfileOrigin) -> PathBuf {
         match origin {
-            Origin::File(path) | Origin::Saved(path) => path.clone(),
-            Origin::Shipped(name) => self.current.join(format!("{name}.toml")),
-            Origin::Checkpoint(name) => self.current.join(name),
+            ProfileOrigin::File(path) | ProfileOrigin::Saved(path) => path.clone(),
+            ProfileOrigin::Shipped(name) => self.current.join(format!("{name}.toml")),
+            ProfileOrigin::Checkpoint(name) => self.current.join(name),
         }
     }
 
@@ -215,12 +220,13 @@ impl Library {
             profile,
             text,
             folder: file.parent().unwrap_or(Path::new("/")).to_owned(),
-            hides_shipped: matches!(origin, Origin::Saved(_)) && shipped(wanted).is_some(),
+            hides_shipped: matches!(origin, ProfileOrigin::Saved(_)) && shipped(wanted).is_some(),
             origin,
         })
     }
 
-    /// The saved profiles by name. Files that no name could mean are left out; a folder that cannot be read is empty.
+    /// The saved profiles by name. Files that no name could mean are left out; a folder that cannot
+    /// be read is empty.
     pub fn saved(&self) -> Vec<(ProfileName, PathBuf)> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let named = entries.filter_map(|entry| {
@@ -234,12 +240,12 @@ impl Library {
     }
 
     /// Every profile that can be named: the saved ones, then the shipped ones.
-    pub fn list(&self) -> Vec<(String, Origin)> {
+    pub fn list(&self) -> Vec<(String, ProfileOrigin)> {
         let saved = self.saved().into_iter();
-        let saved = saved.map(|(name, path)| (name.0, Origin::Saved(path)));
+        let saved = saved.map(|(name, path)| (name.0, ProfileOrigin::Saved(path)));
         let shipped = SHIPPED
             .iter()
-            .map(|(n, _)| ((*n).to_owned(), Origin::Shipped(n)));
+            .map(|(n, _)| ((*n).to_owned(), ProfileOrigin::Shipped(n)));
         saved.chain(shipped).collect()
     }
 

@@ -1,8 +1,9 @@
 //! The profile: a TOML file that says everything about a search.
 //!
-//! [`Library::resolve`] finds a profile by path or name and reads it with the command line's [`Overrides`] into a
-//! [`Profile`]: checked against the table of known keys and against the network, defaults filled in, paths absolute.
-//! [`Save`] writes an allocation back into the person's own text.
+//! [`Library::resolve`] finds a profile by path or name and reads it with the command line's
+//! [`Overrides`] into a [`Profile`]: checked against the table of known keys and against the
+//! network, defaults filled in, paths absolute. [`Save`] writes an allocation back into the
+//! person's own text.
 //!
 //! ```
 //! use aq4svit::profile::{Overrides, Profile, SHIPPED};
@@ -10,7 +11,7 @@
 //! let (_, text) = SHIPPED[0];
 //! let overrides = Overrides::parse(["pins.head=8", "constraint.max_memory=96 KiB"], "/here".into())?;
 //! let (profile, _) = Profile::parse_with(text, "demo.toml".as_ref(), &overrides)?;
-//! let graph = profile.graph()?;
+//! let graph = profile.graph();
 //! assert_eq!(profile.constraint.max_memory, Some(96 * 1024));
 //! assert_eq!(profile.bounds(&graph)?.of(graph.layers.len() - 1).len(), 1);
 //!
@@ -27,36 +28,38 @@ mod constraint;
 mod document;
 mod error;
 mod files;
-pub mod glob;
 mod keys;
 mod kind;
 mod library;
 mod nearest;
 mod overrides;
 mod paths;
-mod pins;
+mod pin;
 mod reading;
 mod recognised;
+mod rules;
 mod save;
 mod settings;
 mod size;
 mod strategies;
 mod target;
-mod ties;
+mod target_file;
+mod tie;
 
 pub use config::{GateConfig, GateMode, Level, Published, Screening, SearchConfig};
 pub use constraint::{AccuracyDrop, Constraint, ConstraintChange, Objective};
-pub use error::{Place, ProfileError};
+pub use error::{ProfileError, SourceLocation};
 pub use library::{
-    DEFAULT, Library, LibraryError, NameError, Origin, ProfileName, ResolvedProfile, SHIPPED,
+    DEFAULT, Library, LibraryError, NameError, ProfileName, ProfileOrigin, ResolvedProfile, SHIPPED,
 };
 pub use overrides::Overrides;
 pub use paths::{NoHome, Paths};
-pub use pins::{Pin, PinError, Rule, Rules, Widths};
+pub use pin::{AllowedWidths, Pin};
 pub use recognised::model_section;
+pub use rules::{PinError, Rule, Rules, TieError};
 pub use save::{Save, SaveError, pins_as_toml, relocated, write_text};
 pub use settings::{Checkpoint, Profile};
 pub use size::{parse as parse_size, text as size_text};
 pub use strategies::{STRATEGIES, STRATEGY_NAMES, Strategy, StrategyRow};
 pub use target::{TARGETS, Target};
-pub use ties::{Tie, TieError, Tied};
+pub use tie::{Tie, Tied};

@@ -28,7 +28,7 @@ pub(crate) fn nearest<'a>(
     near
 }
 
-/// Names as a person reads them: `` `a`, `b` or `c` ``.
+/// A list of names as text: `` `a`, `b` or `c` ``.
 pub(crate) fn one_of<S: AsRef<str>>(names: &[S]) -> String {
     let quoted: Vec<String> = names.iter().map(|n| format!("`{}`", n.as_ref())).collect();
     match quoted.split_last() {
@@ -48,6 +48,15 @@ pub(crate) fn did_you_mean<'a>(
         true => String::new(),
         false => format!("; did you mean {}?", one_of(&near)),
     }
+}
+
+/// The hint for a name or pattern that matches no layer, as the end of a sentence.
+pub(crate) fn layer_hint(pattern: &str, names: &[&str]) -> String {
+    let prefix = format!("{pattern}.");
+    if names.iter().any(|n| n.starts_with(&prefix)) {
+        return format!("; for the layers below it write \"{prefix}*\"");
+    }
+    did_you_mean(pattern, names.iter().copied())
 }
 
 #[cfg(test)]

@@ -28,9 +28,10 @@ impl Overrides {
         Self::default()
     }
 
-    /// Reads `dotted.key=value` texts. The value is TOML, or a string when it is no TOML. After `bits.` and `pins.` the
-    /// rest of the key is a layer name or pattern, with or without quotes (a shell takes them away), and for pins
-    /// perhaps `.min` or `.max`. Paths are relative to `folder`: the current folder, not the profile's.
+    /// Reads `dotted.key=value` texts. The value is TOML, or a string when it is no TOML. After
+    /// `bits.` and `pins.` the rest of the key is a layer name or pattern, with or without quotes
+    /// (a shell takes them away), and for pins perhaps `.min` or `.max`. Paths are relative to
+    /// `folder`: the current folder, not the profile's.
     ///
     /// # Errors
     /// [`ProfileError::Override`].
@@ -94,7 +95,8 @@ fn read(text: &str) -> Result<Override, ProfileError> {
         .ok_or_else(|| fail("expected KEY=VALUE, such as search.seed=1"))?;
     let (key, value) = (text[..equals].trim(), text[equals + 1..].trim());
     let path = read_key(key).ok_or_else(|| fail("the key is not a dotted TOML key"))?;
-    // Anything that is no TOML value is a string, so that a path needs no quotes inside the shell's.
+    // Anything that is no TOML value is a string, so that a path needs no quotes inside the
+    // shell's.
     let value = value.parse().unwrap_or_else(|_| Value::from(value));
     Ok(Override {
         text: text.to_owned(),
@@ -153,7 +155,8 @@ fn set_at(
         return Ok(());
     }
     if table.get(name).is_none_or(Item::is_none) {
-        // The tables of a profile are not nested, but for bounds of pins, which read best on one line.
+        // The tables of a profile are not nested, but for bounds of pins, which read best on one
+        // line.
         let new = match depth {
             0 => toml_edit::table(),
             _ => toml_edit::value(toml_edit::InlineTable::new()),

@@ -23,8 +23,8 @@ pub struct Paths {
 pub struct NoHome;
 
 impl Paths {
-    /// The user's folders by the conventions of the operating system; the environment variables `AQ4SVIT_CONFIG` and
-    /// `AQ4SVIT_DATA` override them. Nothing is created.
+    /// The user's folders by the conventions of the operating system; the environment variables
+    /// `AQ4SVIT_CONFIG` and `AQ4SVIT_DATA` override them. Nothing is created.
     ///
     /// # Errors
     /// [`NoHome`].

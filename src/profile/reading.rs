@@ -1,38 +1,69 @@
 //! From a document to a [`Profile`].
 
+mod fit;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
-use toml_edit::{DocumentMut, Item, TableLike};
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use toml_edit::{Document, InlineTable, Item, TableLike, Value};
 
 use super::check::check;
-use super::config::{Level, SearchConfig};
+use super::config::SearchConfig;
 use super::constraint::Constraint;
-use super::document::Source;
+use super::document::{ProfileText, read_text};
 use super::error::ProfileError;
 use super::files::{self, BUILTIN};
 use super::keys::{KEYS, dotted};
 use super::kind::{bytes, expected, shown, width_of};
 use super::overrides::Overrides;
-use super::pins::{Pin, PinError, Widths, layer_hint, widths_text};
-use super::settings::{Checkpoint, Profile, layer_names};
+use super::pin::{AllowedWidths, Pin, widths_text};
+use super::settings::{Checkpoint, Profile};
 use super::target::Target;
-use super::ties::{Tie, Tied, ties};
-use crate::data::DataConfig;
-use crate::network::{BlockId, Family, Graph, ModelConfig, ModelError, ModelKey, Presence};
+use super::tie::Tied;
+use crate::data::{DataConfig, DataTable};
+use crate::network::{Family, ModelConfig, ModelError, ModelKey, ModelTable, Presence};
 use crate::quant::{BitWidth, Scheme};
 
-/// Reads a text with overrides: the profile, and the text with the overrides in it.
-///
-/// # Errors
-/// The first thing that is wrong.
-pub(crate) fn read(
+impl Profile {
+    /// Reads a profile. `origin` is its path: messages name it, and paths inside start from its
+    /// folder.
+    ///
+    /// # Errors
+    /// [`ProfileError`] for the first thing that is wrong, with its place.
+    pub fn parse(text: &str, origin: &Path) -> Result<Self, ProfileError> {
+        Ok(Self::parse_with(text, origin, &Overrides::none())?.0)
+    }
+
+    /// Reads a profile with overrides; also returns the text with the overrides in it, comments
+    /// kept.
+    ///
+    /// # Errors
+    /// [`ProfileError`] for the first thing that is wrong, with its place.
+    pub fn parse_with(
+        text: &str,
+        origin: &Path,
+        overrides: &Overrides,
+    ) -> Result<(Self, String), ProfileError> {
+        read(text, origin, overrides)
+    }
+
+    /// Reads a profile's file.
+    ///
+    /// # Errors
+    /// [`ProfileError`].
+    pub fn load(path: &Path) -> Result<Self, ProfileError> {
+        Self::parse(&read_text(path)?, path)
+    }
+}
+
+fn read(
     text: &str,
     origin: &Path,
     overrides: &Overrides,
 ) -> Result<(Profile, String), ProfileError> {
-    let source = Source::parse(text, origin, overrides)?;
+    let source = ProfileText::parse(text, origin, overrides)?;
     let mut document = source.edited()?;
     let edited = document.to_string();
     check(&source, document.as_table())?;
@@ -44,122 +75,56 @@ pub(crate) fn read(
             why: "a relative path in it starts from a folder whose name is not Unicode",
         }
     })?;
+    // Spans of the edited text, for errors of what serde reads.
+    let document =
+        Document::parse(document.to_string()).map_err(|_| ProfileError::NotAProfile {
+            path: origin.to_owned(),
+            why: "an override makes it invalid TOML",
+        })?;
     let profile = Reading { source, document }.profile(origin)?;
     Ok((profile, edited))
 }
 
 /// A checked document on its way to a [`Profile`].
 struct Reading<'a> {
-    source: Source<'a>,
-    document: DocumentMut,
+    source: ProfileText<'a>,
+    document: Document<String>,
 }
 
 impl Reading<'_> {
     fn profile(&self, origin: &Path) -> Result<Profile, ProfileError> {
         let model = self.model()?;
-        let data: Option<DataConfig> = match self.document.contains_key("data") {
-            true => Some(self.section("data", &[])?),
-            false => None,
-        };
+        let data = self.data()?;
         let stem = || origin.file_stem().map(|s| s.to_string_lossy().into_owned());
         let name = self.document.get("name").and_then(Item::as_str);
         let menu = self.menu();
         let target = self.target()?;
         let constraint = Constraint {
             max_memory: self.item("constraint", "max_memory").and_then(bytes),
-            ..self.section("constraint", &["max_memory", "target"])?
+            ..self.table("constraint", &["max_memory", "target"])?
         };
         let profile = Profile {
             name: name
                 .map(str::to_owned)
                 .or_else(stem)
                 .unwrap_or_else(|| "profile".to_owned()),
-            published: self.section("published", &[])?,
-            model,
+            published: self.table("published", &[])?,
             checkpoint: self.item("model", "checkpoint").and_then(checkpoint),
             search: self.search(data.as_ref())?,
             data,
             scheme: self.scheme(target.as_ref())?,
             constraint: constraint.on(target.as_ref()),
             target,
-            gate: self.section("gate", &[])?,
+            gate: self.table("gate", &[])?,
             pins: self.pins()?,
             ties: self.ties(),
             bits: self.bits(&menu)?,
             menu,
+            graph: Arc::new(model.graph().map_err(|error| self.no_network(error))?),
+            model,
         };
         self.fits(&profile)?;
         Ok(profile)
-    }
-
-    /// Checks what needs the network: that the sizes make one, and that pins and `[bits]` name its layers and leave
-    /// each of them a width.
-    fn fits(&self, profile: &Profile) -> Result<(), ProfileError> {
-        let graph = profile.graph().map_err(|source| {
-            let place = match &source {
-                ModelError::Size { key, .. }
-                | ModelError::Missing { key, .. }
-                | ModelError::Foreign { key, .. } => self.source.place(&["model", key]),
-                ModelError::TooLarge { .. } => self.source.place(&["model"]),
-            };
-            ProfileError::Model { place, source }
-        })?;
-        let names = layer_names(&graph);
-        let ties = ties(&profile.ties, &names).map_err(|source| ProfileError::Ties {
-            place: self.source.place(&["ties", source.key()]),
-            source: Box::new(source),
-        })?;
-        self.level_of_ties(profile, &graph, &ties)?;
-        profile.bounds(&graph).map_err(|source| {
-            let place = match source {
-                PinError::Target { .. } => self.source.place(&["constraint", "target"]),
-                _ => self.source.place(&["pins", source.pattern()]),
-            };
-            let source = Box::new(source);
-            ProfileError::Pins { place, source }
-        })?;
-        let is_unknown = |name: &&String| !names.contains(&name.as_str());
-        match profile.bits.keys().find(is_unknown) {
-            None => Ok(()),
-            Some(name) => Err(ProfileError::NoLayer {
-                place: self.source.place(&["bits", name]),
-                name: name.clone(),
-                hint: layer_hint(name, &names),
-            }),
-        }
-    }
-
-    /// Refuses ties between groups of the finest level where that is coarser than layers: these would be one group.
-    fn level_of_ties(
-        &self,
-        profile: &Profile,
-        graph: &Graph,
-        ties: &[Tie],
-    ) -> Result<(), ProfileError> {
-        let block = |name: &String| {
-            graph
-                .layers
-                .iter()
-                .find(|l| l.name == *name)
-                .map(|l| l.block)
-        };
-        let group = |name: &String| match profile.search.levels.last() {
-            Some(Level::Block) => block(name).map(BlockId::index),
-            Some(Level::Stage) => block(name).map(|b| graph.blocks[b.index()].stage.index()),
-            _ => None,
-        };
-        let apart = |tie: &&Tie| tie.layers.windows(2).any(|l| group(&l[0]) != group(&l[1]));
-        match ties.iter().find(apart) {
-            None => Ok(()),
-            Some(tie) => Err(self.wrong(
-                "search",
-                "levels",
-                format!(
-                    "tie \"{}\" joins groups of the last level; end with \"layer\", or tie layers of one group",
-                    tie.name
-                ),
-            )),
-        }
     }
 
     /// `constraint.target`.
@@ -171,7 +136,7 @@ impl Reading<'_> {
 
     /// `[quantizer]` without the menu; the scale is the target's where it needs one.
     fn scheme(&self, target: Option<&Target>) -> Result<Scheme, ProfileError> {
-        let scheme: Scheme = self.section("quantizer", &["bits"])?;
+        let scheme: Scheme = self.table("quantizer", &["bits"])?;
         let Some((target, scale)) = target.and_then(|t| Some((t, t.scale?))) else {
             return Ok(scheme);
         };
@@ -211,30 +176,32 @@ impl Reading<'_> {
             .and_then(|t| t.get(name))
     }
 
-    /// One table by serde, without the keys that are read otherwise. The table of keys has been checked before; what
-    /// is left to say here is what keys together mean (`[data]`).
-    fn section<T: DeserializeOwned>(&self, name: &str, except: &[&str]) -> Result<T, ProfileError> {
-        let mut table = toml_edit::Table::new();
+    /// A table read by serde, without the keys that are read otherwise. Its keys and the kinds of
+    /// their values have been checked before.
+    fn table<T: DeserializeOwned>(&self, name: &str, except: &[&str]) -> Result<T, ProfileError> {
+        let mut table = InlineTable::new();
         let items = self.document.get(name).and_then(Item::as_table_like);
         for (key, item) in items.into_iter().flat_map(|t| t.iter()) {
             if !except.contains(&key) {
-                table.insert(key, item.clone());
+                table.extend(item.as_value().map(|value| (key, value.clone())));
             }
         }
-        let text = DocumentMut::from(table).to_string();
-        toml::from_str(&text).map_err(|error| {
-            let message = error.message().trim().to_owned();
-            let key = message
-                .strip_prefix(name)
-                .and_then(|m| m.strip_prefix('.'))
-                .and_then(|m| m.split(|c: char| !c.is_alphanumeric() && c != '_').next());
-            let path = [Some(name), key];
-            let path: Vec<&str> = path.into_iter().flatten().collect();
-            ProfileError::Section {
-                place: self.source.place(&path),
-                message,
-            }
+        T::deserialize(Value::InlineTable(table).into_deserializer()).map_err(|error| {
+            let at = error.span().map(|span| span.start);
+            let holds = |item: &Item| item.span().zip(at).is_some_and(|(s, at)| s.contains(&at));
+            let mut items = items.into_iter().flat_map(|t| t.iter());
+            let key = items.find(|(_, item)| holds(item)).map(|(key, _)| key);
+            self.section(name, key, error.message().trim())
         })
+    }
+
+    /// An error of a table, at one of its keys where that is known.
+    fn section(&self, table: &str, key: Option<&str>, message: impl ToString) -> ProfileError {
+        let path: Vec<&str> = [table].into_iter().chain(key).collect();
+        ProfileError::Section {
+            place: self.source.place(&path),
+            message: message.to_string(),
+        }
     }
 
     fn model(&self) -> Result<ModelConfig, ProfileError> {
@@ -248,7 +215,25 @@ impl Reading<'_> {
                 return Err(self.missing(key.name));
             }
         }
-        self.section("model", &["checkpoint"])
+        let table: ModelTable = self.table("model", &["checkpoint"])?;
+        ModelConfig::try_from(table).map_err(|error| self.no_network(error))
+    }
+
+    /// The error of sizes that make no network.
+    fn no_network(&self, source: ModelError) -> ProfileError {
+        let path: Vec<&str> = ["model"].into_iter().chain(source.key()).collect();
+        let place = self.source.place(&path);
+        ProfileError::Model { place, source }
+    }
+
+    fn data(&self) -> Result<Option<DataConfig>, ProfileError> {
+        if !self.document.contains_key("data") {
+            return Ok(None);
+        }
+        let table: DataTable = self.table("data", &[])?;
+        let data = DataConfig::try_from(table);
+        data.map(Some)
+            .map_err(|error| self.section("data", Some(error.key()), &error))
     }
 
     /// A key of `[model]` that is not there.
@@ -273,7 +258,7 @@ impl Reading<'_> {
     }
 
     fn search(&self, data: Option<&DataConfig>) -> Result<SearchConfig, ProfileError> {
-        let mut search: SearchConfig = self.section("search", &[])?;
+        let mut search: SearchConfig = self.table("search", &[])?;
         if let Some(pair) = search.levels.windows(2).find(|w| w[0] >= w[1]) {
             let why = match pair[0] == pair[1] {
                 true => "each level may stand there once",
@@ -307,7 +292,7 @@ impl Reading<'_> {
         let pairs = table.into_iter().flat_map(|t| t.iter());
         let pins = pairs.filter_map(|(pattern, item)| pin(pattern, item));
         pins.map(|pin| match pin.widths {
-            Widths::Range(min, max) if min > max => {
+            AllowedWidths::Range(min, max) if min > max => {
                 let why = format!("min = {min} is above max = {max}");
                 Err(self.wrong("pins", &pin.pattern, why))
             }

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item, Table, Value};
 
 use super::error::ProfileError;
-use super::library::{Library, Origin, ResolvedProfile};
+use super::library::{Library, ProfileOrigin, ResolvedProfile};
 use super::overrides::Overrides;
 use super::settings::{Checkpoint, Profile};
-use crate::checkpoint::{Candidate, Known};
+use crate::checkpoint::{Candidate, Evidence};
 
 impl Library {
-    /// A profile with a recognised network instead of its own `[model]`; one of nothing else where no profile is
-    /// named.
+    /// A profile with a recognised network instead of its own `[model]`; one of nothing else where
+    /// no profile is named.
     ///
     /// # Errors
     /// [`ProfileError`], also for pins and `[bits]` of the profile that the network does not have.
@@ -33,7 +33,7 @@ impl Library {
             None => {
                 let name = Value::from(stem(checkpoint)).to_string();
                 let text = format!("format = 1\nname = {name}\n");
-                let origin = Origin::Checkpoint(checkpoint.to_string());
+                let origin = ProfileOrigin::Checkpoint(checkpoint.to_string());
                 let file = self.file(&origin);
                 (origin, text, file)
             }
@@ -63,7 +63,8 @@ impl Library {
     }
 }
 
-/// The `[model]` section of a recognised network, ready for a profile: what is assumed is told in comments.
+/// The `[model]` section of a recognised network, ready for a profile: what is assumed is told in
+/// comments.
 ///
 /// # Errors
 /// For a path that TOML cannot write.
@@ -110,11 +111,11 @@ fn section(
     let width = lines.max().unwrap_or(0).min(24);
     let mut table = Table::new();
     for (setting, mut value) in values {
-        if setting.known != Known::Names && !table.contains_key("checkpoint") {
+        if setting.known != Evidence::Names && !table.contains_key("checkpoint") {
             table.insert("checkpoint", Item::Value(Value::from(path.as_str())));
         }
         let open = overrides.get(&["model", setting.key]).is_none();
-        if let (Known::Assumed(because), true) = (&setting.known, open) {
+        if let (Evidence::Assumed(because), true) = (&setting.known, open) {
             let length = setting.key.len() + value.to_string().len();
             let gap = " ".repeat(width.saturating_sub(length));
             value
@@ -126,7 +127,7 @@ fn section(
     Ok(table)
 }
 
-/// What to call a checkpoint's profile.
+/// The name of a checkpoint's profile.
 fn stem(checkpoint: &Checkpoint) -> String {
     let name = match checkpoint {
         Checkpoint::File(path) => path.file_name().map(|n| n.to_string_lossy().into_owned()),

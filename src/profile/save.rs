@@ -1,4 +1,4 @@
-//! Writing profiles: an allocation into a person's own text, and a whole profile afresh.
+//! Saving of profiles: an allocation written into the user's text, or a whole profile anew.
 
 use std::fs;
 use std::io::{self, Write};
@@ -12,13 +12,13 @@ use super::constraint::{AccuracyDrop, Constraint};
 use super::error::ProfileError;
 use super::files;
 use super::overrides::replace;
-use super::pins::{Pin, Widths};
+use super::pin::{AllowedWidths, Pin};
 use super::reading::pin;
 use super::settings::{Checkpoint, Profile};
-use super::ties::{QKV, Tied};
+use super::tie::{QKV, Tied};
 use crate::quant::{Allocation, BitWidth};
 
-/// Why a profile was not saved. Whatever stood there before still does.
+/// The error of saving a profile. An existing file is left as it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SaveError {
@@ -30,18 +30,18 @@ pub enum SaveError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A path that TOML cannot express.
     #[error("cannot save a profile that refers to {}: the path is not Unicode", .0.display())]
     NotUnicode(PathBuf),
-    /// What would be written cannot be read again.
+    /// The text to be written cannot be read again.
     #[error("cannot save to {}: the profile would not load again: {source}", .path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: Box<ProfileError>,
     },
 }
@@ -66,8 +66,9 @@ pub struct Save<'a> {
 }
 
 impl Save<'_> {
-    /// The text to be saved into a file at `target`: `[bits]` holds every layer's width, pins and name are as given,
-    /// and relative paths are rewritten to resolve from there (relative for files below the target's folder).
+    /// The text to be saved into a file at `target`: `[bits]` holds every layer's width, pins and
+    /// name are as given, and relative paths are rewritten to resolve from there (relative for
+    /// files below the target's folder).
     ///
     /// # Errors
     /// [`SaveError`], when the text would not load again.
@@ -93,7 +94,8 @@ impl Save<'_> {
     /// # Errors
     /// [`SaveError`]; [`SaveError::Exists`] for a file that exists, unless `overwrite`.
     pub fn write(&self, target: &Path, overwrite: bool) -> Result<(), SaveError> {
-        // Looked at again when the file is put in place; here it spares the person the other errors.
+        // Looked at again when the file is put in place; here it spares the person the other
+        // errors.
         if !overwrite && target.exists() {
             return Err(SaveError::Exists(target.to_owned()));
         }
@@ -101,7 +103,8 @@ impl Save<'_> {
     }
 }
 
-/// A profile's text moved to `target`: relative paths, which started from `folder`, resolve from there.
+/// A profile's text moved to `target`: relative paths, which started from `folder`, resolve from
+/// there.
 ///
 /// # Errors
 /// [`SaveError`], when the text would not load again.
@@ -123,7 +126,8 @@ fn moved(text: &str, folder: &Path, target: &Path) -> Result<DocumentMut, SaveEr
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let file = absolute(target);
     let (from, to) = (absolute(folder), file.parent().unwrap_or(Path::new("/")));
-    // Reading it first gives syntax errors their place. A target's file is where the text says, seen from its folder.
+    // Reading it first gives syntax errors their place. A target's file is where the text says,
+    // seen from its folder.
     let here = from.join(file.file_name().unwrap_or(file.as_os_str()));
     Profile::parse(text, &here).map_err(|source| invalid(target, source))?;
     let mut document: DocumentMut = text.parse().map_err(|_| {
@@ -167,7 +171,8 @@ pub fn write_text(target: &Path, text: &str, overwrite: bool) -> Result<(), Save
     })?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".profile-").suffix(".tmp");
-    // Readable as any file a person makes (the umask still applies), not private as temporary files are.
+    // Readable as any file of the user (the umask still applies), not private as temporary files
+    // are.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder).map_err(fail)?;
@@ -247,32 +252,21 @@ fn write_constraint(document: &mut DocumentMut, said: &Constraint, now: &Constra
         replace(table, "max_accuracy_drop", drop);
     }
     let whole = |n: u64| Value::from(i64::try_from(n).unwrap_or(i64::MAX));
-    let limits = [
-        (
-            "max_memory",
-            said.max_memory.map(whole),
-            now.max_memory.map(whole),
-        ),
-        (
-            "max_evaluations",
-            said.max_evaluations.map(whole),
-            now.max_evaluations.map(whole),
-        ),
-        (
-            "max_seconds",
-            said.max_seconds.map(Value::from),
-            now.max_seconds.map(Value::from),
-        ),
-    ];
-    for (key, said, now) in limits {
+    let limits = |of: &Constraint| {
+        let (memory, evaluations) = (of.max_memory, of.max_evaluations);
+        let seconds = of.max_seconds.map(Value::from);
+        [memory.map(whole), evaluations.map(whole), seconds]
+    };
+    let keys = ["max_memory", "max_evaluations", "max_seconds"];
+    for ((key, said), now) in keys.into_iter().zip(limits(said)).zip(limits(now)) {
+        let same = |now: &Value| {
+            said.as_ref()
+                .is_some_and(|s| s.to_string() == now.to_string())
+        };
         match now {
-            Some(now) if said.is_none_or(|said| said.to_string() != now.to_string()) => {
-                replace(table, key, now);
-            }
-            Some(_) => {}
-            None => {
-                table.remove(key);
-            }
+            Some(now) if same(&now) => {}
+            Some(now) => replace(table, key, now),
+            None => drop(table.remove(key)),
         }
     }
 }
@@ -304,9 +298,9 @@ fn width_value(width: BitWidth) -> Value {
 
 fn pin_value(pin: &Pin) -> Value {
     let (min, max) = match &pin.widths {
-        Widths::Range(min, max) if min == max => return width_value(*min),
-        Widths::Range(min, max) => (*min, *max),
-        Widths::List(widths) => {
+        AllowedWidths::Range(min, max) if min == max => return width_value(*min),
+        AllowedWidths::Range(min, max) => (*min, *max),
+        AllowedWidths::List(widths) => {
             let list: toml_edit::Array = widths.iter().map(|w| width_value(*w)).collect();
             return Value::Array(list);
         }
@@ -328,7 +322,8 @@ pub fn pins_as_toml(pins: &[Pin]) -> String {
 }
 
 impl Profile {
-    /// The whole profile as TOML with every setting spelled out and absolute paths. It loads again to an equal profile.
+    /// The whole profile as TOML with every setting spelled out and absolute paths. It loads again
+    /// to an equal profile.
     ///
     /// # Errors
     /// For a path that is not Unicode, or a number that TOML cannot hold.

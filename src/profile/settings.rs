@@ -1,24 +1,23 @@
-//! The typed profile and its reading.
+//! The typed profile.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::config::{GateConfig, Published, SearchConfig};
 use super::constraint::Constraint;
-use super::document::read_text;
 use super::error::ProfileError;
 use super::files::BUILTIN;
-use super::overrides::Overrides;
-use super::pins::{Pin, PinError, Rules};
-use super::reading;
+use super::pin::Pin;
+use super::rules::{PinError, Rules, ties};
 use super::target::Target;
-use super::ties::{self, Tie, Tied};
+use super::tie::{Tie, Tied};
 use crate::checkpoint::{CheckpointError, Contents};
 use crate::data::DataConfig;
-use crate::network::{Graph, ModelConfig, ModelError};
+use crate::network::{Graph, ModelConfig};
 use crate::quant::{Allocation, BitWidth, Domains, Scheme};
 
-/// Where the weights are.
+/// The location of the weights.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Checkpoint {
     /// A file; absolute.
@@ -80,48 +79,20 @@ pub struct Profile {
     pub ties: Vec<Tied>,
     /// `[bits]`: layer → width; empty where nothing is given.
     pub bits: BTreeMap<String, BitWidth>,
+    /// The graph of `model`, built once.
+    pub(super) graph: Arc<Graph>,
 }
 
 impl Profile {
-    /// Reads a profile. `origin` is its path: messages name it, and paths inside start from its folder.
-    ///
-    /// # Errors
-    /// [`ProfileError`] for the first thing that is wrong, with its place.
-    pub fn parse(text: &str, origin: &Path) -> Result<Self, ProfileError> {
-        Ok(Self::parse_with(text, origin, &Overrides::none())?.0)
+    /// The graph of the model; built once when the profile is read.
+    pub fn graph(&self) -> Arc<Graph> {
+        Arc::clone(&self.graph)
     }
 
-    /// Reads a profile with overrides; also returns the text with the overrides in it, comments kept.
-    ///
-    /// # Errors
-    /// [`ProfileError`] for the first thing that is wrong, with its place.
-    pub fn parse_with(
-        text: &str,
-        origin: &Path,
-        overrides: &Overrides,
-    ) -> Result<(Self, String), ProfileError> {
-        reading::read(text, origin, overrides)
-    }
-
-    /// Reads a profile's file.
-    ///
-    /// # Errors
-    /// [`ProfileError`].
-    pub fn load(path: &Path) -> Result<Self, ProfileError> {
-        Self::parse(&read_text(path)?, path)
-    }
-
-    /// The graph of the model.
-    ///
-    /// # Errors
-    /// [`ModelError`]: never for a profile that was read, whose sizes have been checked.
-    pub fn graph(&self) -> Result<Graph, ModelError> {
-        self.model.graph()
-    }
-
-    /// The ties of the graph's layers. (Those of a profile that was read name only layers of its network.)
+    /// The ties of the graph's layers. (Those of a profile that was read name only layers of its
+    /// network.)
     pub fn ties(&self, graph: &Graph) -> Vec<Tie> {
-        ties::ties(&self.ties, &layer_names(graph)).unwrap_or_default()
+        ties(&self.ties, &layer_names(graph)).unwrap_or_default()
     }
 
     /// The widths that pins, ties and target leave each layer of the graph, ascending.
@@ -139,8 +110,8 @@ impl Profile {
         rules.bounds()
     }
 
-    /// The allocation of `[bits]`; none where the profile has none. Layers that it leaves out have the menu's largest
-    /// width, with which a search starts.
+    /// The allocation of `[bits]`; none where the profile has none. Layers that it leaves out have
+    /// the menu's largest width, with which a search starts.
     pub fn allocation(&self, graph: &Graph) -> Option<Allocation> {
         let largest = self.menu.last().copied().unwrap_or(BitWidth::FLOAT);
         let width = |name: &String| self.bits.get(name).copied().unwrap_or(largest);
@@ -176,7 +147,7 @@ impl Profile {
 
     fn missing(&self, key: &str, expected: &str) -> ProfileError {
         ProfileError::Missing {
-            place: super::error::Place::Line {
+            place: super::error::SourceLocation::Line {
                 origin: PathBuf::from(format!("profile \"{}\"", self.name)),
                 line: None,
             },

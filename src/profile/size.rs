@@ -1,4 +1,4 @@
-//! Memory sizes as a person writes them: `96 KiB`, `1.5 MiB`, `98304`.
+//! Memory sizes in units: `96 KiB`, `1.5 MiB`, `98304`.
 
 /// Reads a size in bytes; a fraction of a byte is dropped. None for anything that is no size.
 pub fn parse(text: &str) -> Option<u64> {

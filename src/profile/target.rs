@@ -1,16 +1,9 @@
-//! Target files: the weight memory of a chip and the widths that it computes with.
+//! Targets: the weight memory of a chip and the bit-widths that it computes with.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use toml_edit::Item;
 
-use super::document::{Source, read_text};
-use super::error::{Place, ProfileError};
-use super::keys::{Key, dotted, key};
-use super::kind::{Kind, bytes, expected, fits, shown, width_of};
-use super::nearest::did_you_mean;
-use super::overrides::Overrides;
 use crate::quant::{BitWidth, ScaleRule};
 
 macro_rules! shipped {
@@ -30,10 +23,10 @@ shipped!("akd1000", "gap9", "loihi-1");
 pub struct Target {
     /// As the profile names it: a shipped target, or the path of a file.
     pub name: String,
-    /// What it is, in words.
+    /// The description in words.
     pub title: String,
-    /// Bytes for everything that a deployment stores, as [`crate::quant::MemoryModel`] counts them; none where it does not
-    /// restrict them.
+    /// Bytes for everything that a deployment stores, as [`crate::quant::MemoryModel`] counts them;
+    /// none where it does not restrict them.
     pub memory: Option<u64>,
     /// Widths of weights.
     pub widths: Vec<BitWidth>,
@@ -45,19 +38,6 @@ pub struct Target {
     pub scale: Option<ScaleRule>,
 }
 
-const KEYS: &[Key] = &[
-    key("", "format", Kind::Whole(1, 1)),
-    key("", "title", Kind::Text),
-    key("weights", "memory", Kind::Size),
-    key("weights", "widths", Kind::Menu),
-    key("weights", "first_layer", Kind::Menu),
-    key(
-        "weights",
-        "scale",
-        Kind::Choice(&["mse", "max", "power-of-two"]),
-    ),
-];
-
 impl Target {
     /// The widths of the layer at a position of the graph.
     pub fn widths_of(&self, layer: usize) -> &[BitWidth] {
@@ -67,7 +47,8 @@ impl Target {
         }
     }
 
-    /// The same target, called by its file's name alone: where a file lies changes nothing of a search.
+    /// The same target, called by its file's name alone: where a file lies changes nothing of a
+    /// search.
     pub fn without_folder(&self) -> Self {
         let file = Path::new(&self.name).file_name().and_then(|n| n.to_str());
         Target {
@@ -79,181 +60,5 @@ impl Target {
     /// True for a name that means a file rather than a shipped target.
     pub(super) fn is_path(name: &str) -> bool {
         name.contains(['/', '\\']) || name.ends_with(".toml")
-    }
-
-    /// The target that a profile names: a shipped one, or a file.
-    ///
-    /// # Errors
-    /// [`ProfileError`] where there is none, or for the first thing in its file that is wrong.
-    pub(super) fn find(name: &str, place: &dyn Fn() -> Place) -> Result<Self, ProfileError> {
-        if Self::is_path(name) {
-            let path = Path::new(name);
-            return Self::parse(&read_text(path)?, path, name);
-        }
-        match TARGETS.iter().find(|(shipped, _)| *shipped == name) {
-            Some((_, text)) => Self::parse(text, &PathBuf::from(format!("target {name}")), name),
-            None => {
-                let names = TARGETS.iter().map(|(n, _)| *n);
-                let near = did_you_mean(name, names.clone());
-                let all = names.collect::<Vec<_>>().join(", ");
-                Err(ProfileError::Value {
-                    place: place(),
-                    key: "constraint.target".to_owned(),
-                    found: format!("\"{name}\""),
-                    expected: format!(
-                        "no such target{near}; shipped are {all}; or give the path of a file, with / in it or .toml at its end"
-                    ),
-                })
-            }
-        }
-    }
-
-    /// Reads a target's text; `origin` is what messages call it.
-    ///
-    /// # Errors
-    /// [`ProfileError`] for the first thing that is wrong.
-    pub fn parse(text: &str, origin: &Path, name: &str) -> Result<Self, ProfileError> {
-        let none = Overrides::none();
-        let source = Source::parse(text, origin, &none)?;
-        let document = source.edited()?;
-        for (table, item) in document.iter() {
-            let inner = item.as_table_like().filter(|_| table == "weights");
-            match inner {
-                Some(inner) => {
-                    for (name, item) in inner.iter() {
-                        check(&source, "weights", name, item)?;
-                    }
-                }
-                None => check(&source, "", table, item)?,
-            }
-        }
-        let item = |name: &str| document.get("weights").and_then(|w| w.get(name));
-        let widths = |name: &str| -> Option<Vec<BitWidth>> {
-            let list = item(name)?.as_array()?.iter();
-            let mut widths: Vec<BitWidth> = list.filter_map(width_of).collect();
-            widths.sort_unstable();
-            widths.dedup();
-            Some(widths)
-        };
-        let Some(all) = widths("widths") else {
-            return Err(ProfileError::Missing {
-                place: source.place(&["weights"]),
-                key: "weights.widths".to_owned(),
-                expected: expected(Kind::Menu),
-            });
-        };
-        Ok(Target {
-            name: name.to_owned(),
-            title: document
-                .get("title")
-                .and_then(Item::as_str)
-                .unwrap_or(name)
-                .to_owned(),
-            memory: item("memory").and_then(bytes),
-            widths: all,
-            first_layer: widths("first_layer"),
-            scale: item("scale").and_then(Item::as_str).map(|word| match word {
-                "power-of-two" => ScaleRule::PowerOfTwo,
-                "max" => ScaleRule::Max,
-                _ => ScaleRule::Mse,
-            }),
-        })
-    }
-}
-
-/// Checks one key of a target file and its value.
-fn check(source: &Source, table: &str, name: &str, item: &Item) -> Result<(), ProfileError> {
-    let path: Vec<&str> = [table, name]
-        .into_iter()
-        .filter(|p| !p.is_empty())
-        .collect();
-    let Some(known) = KEYS.iter().find(|k| k.table == table && k.name == name) else {
-        let all = KEYS.iter().map(|k| dotted(k.table, k.name));
-        let all = all.collect::<Vec<_>>().join(", ");
-        return Err(ProfileError::UnknownKey {
-            place: source.place(&path),
-            key: format!("key `{}` of a target", dotted(table, name)),
-            hint: format!("; a target has {all}"),
-        });
-    };
-    if fits(known.kind, item) {
-        return Ok(());
-    }
-    let unknown = item.as_array().filter(|_| matches!(known.kind, Kind::Menu));
-    let unknown = unknown.and_then(|a| a.iter().find(|v| width_of(v).is_none()));
-    let expected = match unknown {
-        Some(value) => format!(
-            "{} is no width of this program; known widths are 1 to 8, 16 and \"float\"",
-            value.to_string().trim()
-        ),
-        None => expected(known.kind),
-    };
-    Err(ProfileError::Value {
-        place: source.place(&path),
-        key: dotted(table, name),
-        found: shown(item),
-        expected,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<Target, String> {
-        Target::parse(text, Path::new("chips/mine.toml"), "chips/mine.toml")
-            .map_err(|e| e.to_string())
-    }
-
-    #[test]
-    fn all_shipped_targets_are_read_and_name_their_sources() {
-        for (name, text) in TARGETS {
-            let target = Target::parse(text, Path::new(name), name).unwrap();
-            assert!(
-                target.memory.is_some() && !target.widths.is_empty(),
-                "{name}"
-            );
-            assert!(
-                text.contains("Sources:") && text.contains("Left out:"),
-                "{name}"
-            );
-        }
-    }
-
-    #[test]
-    fn widths_may_differ_in_the_first_layer() {
-        let text = "[weights]\nmemory = \"8 KiB\"\nwidths = [4, 2]\nfirst_layer = [8]\nscale = \"power-of-two\"\n";
-        let target = parse(text).unwrap();
-        let bits = |i| {
-            target
-                .widths_of(i)
-                .iter()
-                .map(|w| w.bits())
-                .collect::<Vec<_>>()
-        };
-        assert_eq!((bits(0), bits(1)), (vec![8], vec![2, 4]));
-        assert_eq!(
-            (target.memory, target.scale),
-            (Some(8192), Some(ScaleRule::PowerOfTwo))
-        );
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_its_file_and_key() {
-        assert_eq!(
-            parse("[weights]\nwidths = [4, 12]\n").unwrap_err(),
-            "chips/mine.toml:2: weights.widths = [4, 12]: 12 is no width of this program; known widths are 1 to 8, 16 and \"float\""
-        );
-        let missing = parse("[weights]\nmemory = 5\n").unwrap_err();
-        assert!(
-            missing.contains("chips/mine.toml") && missing.contains("weights.widths"),
-            "{missing}"
-        );
-        let unknown = parse("[weights]\nwidth = [4]\n").unwrap_err();
-        assert!(
-            unknown.contains("weights.width") && unknown.contains("weights.widths"),
-            "{unknown}"
-        );
-        assert!(parse("weights = 4\n").unwrap_err().contains("weights"));
     }
 }

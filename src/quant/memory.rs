@@ -7,10 +7,11 @@ use crate::network::{Graph, Layer, LayerId, TensorSpec};
 
 /// The memory of a network under any allocation, in bytes.
 ///
-/// A layer stores its packed weights (rounded up to a byte) and one affine of two numbers per output
-/// channel, into which scale, bias and batch norm merge. A float layer stores 32-bit weights and a
-/// 32-bit affine, merged likewise, so the float network is the allocation of float everywhere. Live
-/// tensors that belong to no layer are stored at 32 bits a number; dead ones are not stored.
+/// A layer stores its packed weights (rounded up to a byte) and one affine of two numbers per
+/// output channel, into which scale, bias and batch norm merge. A float layer stores 32-bit weights
+/// and a 32-bit affine, merged in the same way, so the float network is the allocation of float
+/// everywhere. Live tensors that belong to no layer are stored at 32 bits a number; dead ones are
+/// not stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemoryModel {
     layers: Vec<LayerSize>,
@@ -75,7 +76,7 @@ impl MemoryModel {
             .map(|l| self.layer_weight_bytes(l, allocation.get(l)))
             .sum()
     }
-    /// All bytes of the float network, merged likewise.
+    /// All bytes of the float network, merged in the same way.
     pub fn float_total(&self) -> u64 {
         self.total(&Allocation::uniform(self.layers.len(), BitWidth::FLOAT))
     }
@@ -121,7 +122,9 @@ fn numbers(tensor: &TensorSpec) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{BlockId, LayerKind, PerChannel, Range, Shape, TensorKind, WeightSource};
+    use crate::network::{
+        BlockId, LayerKind, PerChannel, Shape, TensorKind, ValueRange, WeightSource,
+    };
 
     fn layer(name: &str, weight_shape: &[usize], bias: bool, norm: Option<&str>) -> Layer {
         Layer {
@@ -135,7 +138,7 @@ mod tests {
                 .map(|n| PerChannel::BatchNorm(n.to_owned()))
                 .into_iter()
                 .collect(),
-            input: Range::Real,
+            input: ValueRange::Real,
             macs: 0,
         }
     }

@@ -1,8 +1,8 @@
 //! The stored form of quantized weights.
 //!
-//! Each weight takes its width's bits in two's complement, least significant bit first, filling bytes
-//! from their least significant bit up (so 16-bit weights are little-endian words); a layer is rounded up
-//! to a byte with zeros. 1 bit stores 1 for +1 and 0 for -1.
+//! Each weight takes its width's bits in two's complement, least significant bit first, filling
+//! bytes from their least significant bit up (so 16-bit weights are little-endian words); a layer
+//! is rounded up to a byte with zeros. 1 bit stores 1 for +1 and 0 for -1.
 
 use super::BitWidth;
 
@@ -40,7 +40,8 @@ pub enum PackError {
     Padding,
 }
 
-/// Bytes of `count` weights of one layer: their bits, rounded up to a byte (four bytes each for float).
+/// Bytes of `count` weights of one layer: their bits, rounded up to a byte (four bytes each for
+/// float).
 pub fn packed_bytes(count: u64, width: BitWidth) -> u64 {
     let bits = u64::from(width.bits());
     // By eights, so that nothing can overflow before the answer itself does.

@@ -19,7 +19,7 @@ pub struct Quantized {
     pub scales: Vec<f64>,
 }
 
-/// Why weights cannot be quantized.
+/// The error of weights that cannot be quantized.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum QuantError {
@@ -61,18 +61,18 @@ pub enum QuantError {
 /// `q = clamp(round(w / s), -q_max, q_max)` with `q_max = 2^(b-1) - 1`, in f64 throughout.
 /// The formulas are this project's own.
 ///
-/// * `s` is `r max|w| / q_max` per group, a group being a channel or the tensor. `mse`: r is the one of
-///   0.300, 0.325 … 1.000 whose integers have the least squared error (with the scheme's rounding; of
-///   equal errors the smallest). `max`: r = 1. `power-of-two`: of the two powers of two next to the
-///   `max` scale the one of less squared error (of equal errors the smaller), so the weights are fixed
-///   point, `s = 2^-f`. An all-zero group has s = 1 and q = 0.
+/// * `s` is `r max|w| / q_max` per group, a group being a channel or the tensor. `mse`: r is the
+///   one of 0.300, 0.325 … 1.000 whose integers have the least squared error (with the scheme's
+///   rounding; of equal errors the smallest). `max`: r = 1. `power-of-two`: of the two powers of
+///   two next to the `max` scale the one of less squared error (of equal errors the smaller), so
+///   the weights are fixed point, `s = 2^-f`. An all-zero group has s = 1 and q = 0.
 /// * `round` is to the nearest with ties to even; or down (`truncate`); or `floor(w / s + u)`
-///   (`stochastic`) with u in [0, 1) a function of `rounding_seed`, the name `layer` and the weight's
-///   index alone. A weight exactly on the grid may still be truncated by one step when `w / s` rounds
-///   below the integer in f64.
-/// * 1 bit: `q = sign(w)` with `sign(0) = +1` and `s = mean|w|` (`power-of-two`: the better of its two
-///   neighbours); rounding does not apply. An all-zero group has s = 0 here, which is its mean: a scale
-///   of 1 would turn its zeros into ones.
+///   (`stochastic`) with u in [0, 1) a function of `rounding_seed`, the name `layer` and the
+///   weight's index alone. A weight exactly on the grid may still be truncated by one step when `w
+///   / s` rounds below the integer in f64.
+/// * 1 bit: `q = sign(w)` with `sign(0) = +1` and `s = mean|w|` (`power-of-two`: the better of its
+///   two neighbours); rounding does not apply. An all-zero group has s = 0 here, which is its mean:
+///   a scale of 1 would turn its zeros into ones.
 ///
 /// # Errors
 /// [`QuantError`] names the layer, and the channel of a weight that is not finite.
@@ -157,8 +157,8 @@ fn fan_in(weights: usize, channels: usize) -> Option<usize> {
 }
 
 impl Quantized {
-    /// The weights that the integers stand for, rounded to f32 (and kept finite: a power-of-two scale
-    /// can exceed the largest f32).
+    /// The weights that the integers stand for, rounded to f32 (and kept finite: a power-of-two
+    /// scale can exceed the largest f32).
     pub fn dequantized(&self) -> Vec<f32> {
         self.products()
             .map(|w| (w as f32).clamp(f32::MIN, f32::MAX))
@@ -178,7 +178,8 @@ impl Quantized {
     }
 
     fn products(&self) -> impl Iterator<Item = f64> + '_ {
-        // `max(1)`: without weights there is nothing to chunk, and a chunk of nothing is not allowed.
+        // `max(1)`: without weights there is nothing to chunk, and a chunk of nothing is not
+        // allowed.
         let rows = self.values.chunks(self.fan_in.max(1)).zip(&self.scales);
         rows.flat_map(|(row, &s)| row.iter().map(move |&q| f64::from(q) * s))
     }

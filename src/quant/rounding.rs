@@ -1,7 +1,7 @@
 //! How a scaled weight becomes an integer, and how far the integers are from the weights.
 //!
-//! The inner loops avoid `f64::floor` and `f64::round_ties_even`: without SSE4.1 both are calls into the
-//! C library, which would keep the loops from being vectorised.
+//! The inner loops avoid `f64::floor` and `f64::round_ties_even`: without SSE4.1 both are calls
+//! into the C library, which would keep the loops from being vectorised.
 
 use super::Rounding;
 
@@ -31,9 +31,10 @@ pub(super) enum Rounder<'a> {
     Sign,
 }
 
-/// One draw per weight of a layer: its bytes are BLAKE3's extendable output, keyed by a context string,
-/// `seed` (8 bytes, little-endian) and the layer's name; the draw of weight `i` is the 32-bit
-/// little-endian number at byte `4 i`. So a draw depends on nothing but seed, layer and index.
+/// One draw per weight of a layer: its bytes are BLAKE3's extendable output, keyed by a context
+/// string, `seed` (8 bytes, little-endian) and the layer's name; the draw of weight `i` is the
+/// 32-bit little-endian number at byte `4 i`. So a draw depends on nothing but seed, layer and
+/// index.
 pub(super) fn draws(seed: u64, layer: &str, count: usize) -> Vec<u32> {
     let mut output = blake3::Hasher::new_derive_key("aq4svit 2026 stochastic rounding")
         .update(&seed.to_le_bytes())
@@ -50,8 +51,8 @@ pub(super) fn draws(seed: u64, layer: &str, count: usize) -> Vec<u32> {
     draws
 }
 
-/// The fraction in `[0, 1)` of a draw. 32 bits and not 53, so that adding it to a weight that lies on
-/// the grid is exact and never lifts it to the next integer.
+/// The fraction in `[0, 1)` of a draw. 32 bits and not 53, so that adding it to a weight that lies
+/// on the grid is exact and never lifts it to the next integer.
 fn fraction(draws: &[u32], index: usize) -> f64 {
     f64::from(draws.get(index).copied().unwrap_or(0)) / 4_294_967_296.0
 }
@@ -78,8 +79,8 @@ impl<'a> Rounder<'a> {
         }
     }
 
-    /// The sum of `(w - q * scale)^2` over the group, in f64. Once it exceeds `limit` the sum may stop:
-    /// the answer is then some number above `limit`. `scale > 0`.
+    /// The sum of `(w - q * scale)^2` over the group, in f64. Once it exceeds `limit` the sum may
+    /// stop: the answer is then some number above `limit`. `scale > 0`.
     pub(super) fn squared_error(self, weights: &[f32], scale: f64, q_max: f64, limit: f64) -> f64 {
         match self {
             Rounder::Nearest => sum(weights, scale, q_max, limit, |_, x| nearest(x)),
@@ -96,7 +97,8 @@ fn sign(x: f64) -> f64 {
     if x >= 0.0 { 1.0 } else { -1.0 }
 }
 
-/// Written with comparisons, which become two instructions; `f64::clamp` must keep NaN and does not.
+/// Written with comparisons, which become two instructions; `f64::clamp` must keep NaN and does
+/// not.
 fn clamp(q: f64, q_max: f64) -> f64 {
     let low = if q < -q_max { -q_max } else { q };
     if low > q_max { q_max } else { low }
@@ -117,8 +119,8 @@ fn extend(
     );
 }
 
-/// Partial sums that do not wait for each other; fixed, because the order of a float sum is part of its
-/// result and that must be the same on every machine.
+/// Partial sums that do not wait for each other; fixed, because the order of a float sum is part of
+/// its result and that must be the same on every machine.
 const LANES: usize = 8;
 /// Weights between two looks at the limit: a multiple of [`LANES`].
 const BLOCK: usize = 64;

@@ -3,8 +3,8 @@
 use super::rounding::Rounder;
 use super::{BitWidth, ScaleRule};
 
-/// The clipping ratios of [`ScaleRule::Mse`], largest first: 1.000, 0.975 … 0.300, each the f64 nearest
-/// to its decimal value.
+/// The clipping ratios of [`ScaleRule::Mse`], largest first: 1.000, 0.975 … 0.300, each the f64
+/// nearest to its decimal value.
 fn ratios() -> impl Iterator<Item = f64> {
     (0..29u32).rev().map(|i| f64::from(300 + 25 * i) / 1000.0)
 }
@@ -44,9 +44,9 @@ pub(super) fn scale(
     }
 }
 
-/// The scale of least error among `scales`, which come largest first; of equal errors the smallest scale.
-/// (Largest first, because then at high widths the small scales are told to be worse after a few weights.)
-/// `error(scale, limit)` may answer anything above `limit` when the error exceeds it.
+/// The scale of least error among `scales`, which come largest first; of equal errors the smallest
+/// scale. (Largest first, because then at high widths the small scales are told to be worse after a
+/// few weights.) `error(scale, limit)` may answer anything above `limit` when the error exceeds it.
 fn least(scales: impl IntoIterator<Item = f64>, error: impl Fn(f64, f64) -> f64) -> f64 {
     let mut best = (1.0, f64::INFINITY);
     for scale in scales {

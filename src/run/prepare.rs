@@ -1,6 +1,7 @@
 //! From a profile to everything a search needs: graph, weights, images, settings, fingerprint.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::RunError;
 use super::results::{Contents, hash};
@@ -49,7 +50,7 @@ impl Prepared {
     /// # Errors
     /// [`RunError`] for the first thing that is missing or does not fit.
     pub fn load(profile: Profile, loading: Loading<'_>) -> Result<Self, RunError> {
-        let graph = profile.graph()?;
+        let graph = Arc::unwrap_or_clone(profile.graph());
         let weights = load_weights(&profile, &graph)?;
         // All paths of a profile that was read are absolute.
         let folder = Path::new("/");
@@ -150,7 +151,7 @@ pub fn space(profile: &Profile, graph: &Graph) -> Space {
 /// # Errors
 /// [`RunError::Impossible`] names what excludes what.
 pub fn possible(profile: &Profile) -> Result<(), RunError> {
-    let graph = profile.graph()?;
+    let graph = profile.graph();
     let restricted = Restricted {
         space: &space(profile, &graph),
         pins: &profile.pins,

@@ -16,7 +16,7 @@
 //! use aq4svit::search::{Command, Engine, Settings, Space};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let profile = Profile::parse(SHIPPED[0].1, "demo.toml".as_ref())?;
-//! let graph = profile.graph()?;
+//! let graph = profile.graph();
 //! let memory = MemoryModel::of(&graph, profile.scheme.affine);
 //! let settings = Settings {
 //!     name: profile.name.clone(),

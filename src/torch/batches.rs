@@ -43,7 +43,11 @@ pub(super) fn batch_size(graph: &Graph, device: Device) -> usize {
     }
     let times = if device == Device::CPU { 1 } else { ON_GPU };
     let numbers = |n: &crate::network::Node| {
-        let steps = if n.is_static { 1 } else { graph.time_steps };
+        let steps = if n.time_invariant {
+            1
+        } else {
+            graph.time_steps
+        };
         steps * n.shape.channels * n.shape.height * n.shape.width
     };
     let largest = graph.nodes.iter().map(numbers).max().unwrap_or(0);

@@ -35,9 +35,9 @@ pub(super) fn check(graph: &Graph, index: usize) -> Result<(), String> {
         node.op,
         Op::Layer(_) | Op::Attention { .. } | Op::MaxPool { .. } | Op::TokenTimeSum
     );
-    let has_unit = node.inputs.iter().any(|&i| graph.node(i).unit != 1.0);
-    if !node.unit.is_finite() || node.unit <= 0.0 || (has_unit && !knows_units) {
-        return Err("it reads or makes numbers of a unit that does not fit".to_owned());
+    let has_unit = node.inputs.iter().any(|&i| graph.node(i).scale != 1.0);
+    if !node.scale.is_finite() || node.scale <= 0.0 || (has_unit && !knows_units) {
+        return Err("it reads or makes numbers of a scale that does not fit".to_owned());
     }
     Ok(())
 }

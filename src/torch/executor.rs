@@ -15,7 +15,7 @@ use super::record::Record;
 use super::value::{Operand, Value};
 use super::weights::{Accumulation, Backend, Parameters};
 use super::{Device, TorchError};
-use crate::network::{BlockId, Graph, NodeId, Range};
+use crate::network::{BlockId, Graph, NodeId, ValueRange};
 
 /// One network under one allocation, ready to run. Each thread has its own.
 pub(super) struct Executor<'a> {
@@ -295,7 +295,7 @@ impl<'g> Executor<'g> {
     /// time step.
     fn in_stem(&self, id: NodeId) -> bool {
         let node = self.graph.node(id);
-        node.is_static && node.inputs.iter().all(|&i| self.in_stem(i))
+        node.time_invariant && node.inputs.iter().all(|&i| self.in_stem(i))
     }
 }
 
@@ -318,8 +318,8 @@ fn put(values: &mut [Option<Value>], node: NodeId, value: Option<Value>) {
 }
 
 /// Whether numbers fit bytes.
-fn is_bytes(range: Range) -> bool {
-    matches!(range, Range::Integer(..=255))
+fn is_bytes(range: ValueRange) -> bool {
+    matches!(range, ValueRange::Integer(..=255))
 }
 
 fn missing(step: &Step) -> TorchError {

@@ -116,7 +116,7 @@ impl Footprint {
 fn alive(graph: &Graph, plan: &Plan) -> u64 {
     let bytes = |node| {
         let node = graph.node(node);
-        let steps = match node.is_static {
+        let steps = match node.time_invariant {
             true => 1,
             false => graph.time_steps,
         };

@@ -18,7 +18,7 @@ pub(super) enum Source {
     /// A layer's accumulator.
     Layer {
         layer: LayerId,
-        /// What the numbers it reads count ([`Node::unit`](crate::network::Node::unit)), unless it
+        /// What the numbers it reads count ([`Node::scale`](crate::network::Node::scale)), unless it
         /// is 1.
         unit: Option<f64>,
     },
@@ -192,7 +192,7 @@ impl<'a> Fuser<'a> {
         match node.op {
             Op::Input => step.source = Source::Image,
             Op::Layer(layer) => {
-                let unit = node.inputs.first().map_or(1.0, |&i| graph.node(i).unit);
+                let unit = node.inputs.first().map_or(1.0, |&i| graph.node(i).scale);
                 step.source = Source::Layer {
                     layer,
                     unit: (unit != 1.0).then_some(unit),
@@ -372,8 +372,8 @@ mod tests {
             |g| g.sites.truncate(1),
             |g| g.nodes.clear(),
             |g| g.time_steps = 0,
-            |g| g.nodes[2].unit = 0.5,
-            |g| g.nodes[1].unit = f64::NAN,
+            |g| g.nodes[2].scale = 0.5,
+            |g| g.nodes[1].scale = f64::NAN,
         ];
         for breaks in broken {
             let mut graph = good.clone();

@@ -177,7 +177,7 @@ fn bytes<T: Copy, const N: usize>(values: &[T], one: impl Fn(T) -> [u8; N]) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{BlockId, Node, Op, Range, Shape};
+    use crate::network::{BlockId, Node, Op, Shape, ValueRange};
     use crate::torch::{BlockTrace, SiteTrace, Trace};
 
     /// A network for images of one channel, two rows and three columns.
@@ -193,9 +193,9 @@ mod tests {
                 inputs: Vec::new(),
                 block: BlockId(0),
                 shape,
-                range: Range::Real,
-                unit: 1.0,
-                is_static: !frames,
+                range: ValueRange::Real,
+                scale: 1.0,
+                time_invariant: !frames,
             }],
             layers: Vec::new(),
             sites: Vec::new(),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aq4svit::checkpoint::{
-    self, Candidate, Contents, Known, Shapes, StateDict, TensorData, recognise,
+    self, Candidate, Contents, Evidence, Shapes, StateDict, TensorData, recognise,
 };
 use aq4svit::network::{Graph, ModelConfig};
 use aq4svit::profile::{Profile, SHIPPED};
@@ -91,14 +91,14 @@ fn the_authors_networks_are_recognised() {
             );
         }
         let heads = fits.settings.iter().find(|s| s.key == "num_heads").unwrap();
-        let told = matches!(heads.known, Known::Tensor(_));
+        let told = matches!(heads.known, Evidence::Tensor(_));
         assert_eq!(told, family == "sdt-v1", "{name}: {:?}", heads.known);
         let steps = fits
             .settings
             .iter()
             .find(|s| s.key == "time_steps")
             .unwrap();
-        assert!(matches!(steps.known, Known::Assumed(_)), "{name}");
+        assert!(matches!(steps.known, Evidence::Assumed(_)), "{name}");
     }
 }
 
@@ -112,7 +112,7 @@ fn assumptions_are_those_of_the_shipped_profiles() {
             // Published with one time step and, fine-tuned, with four: the latter are assumed.
             expected.time_steps = 4;
         }
-        let found = recognise(&shapes(&profile.graph().unwrap()));
+        let found = recognise(&shapes(&profile.graph()));
         let models: Vec<&ModelConfig> = found.candidates.iter().map(|c| &c.model).collect();
         assert!(models.contains(&&expected), "{name}: {models:?}");
     }
@@ -140,7 +140,7 @@ fn fixtures_are_recognised_by_what_their_tensors_tell() {
         let candidates = recognise(&contents.shapes()).candidates;
         let fitting = candidates.iter().filter(agrees).count();
         assert_eq!(fitting, 1, "{folder:?}: {:?}", names(&candidates));
-        contents.read_for(&profile.graph().unwrap()).unwrap();
+        contents.read_for(&profile.graph()).unwrap();
         same_network(&folder, &names(&candidates));
         checked += 1;
     }
@@ -199,7 +199,7 @@ fn heads_divide_the_width() {
         .find(|s| s.key == "num_heads")
         .unwrap();
     assert_eq!(heads.value.as_integer(), Some(8));
-    let Known::Assumed(why) = &heads.known else {
+    let Evidence::Assumed(why) = &heads.known else {
         panic!("{heads:?}");
     };
     assert!(why.contains("divides"), "{why}");

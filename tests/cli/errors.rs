@@ -51,7 +51,7 @@ fn checkpoints() {
         &refused(&demo, &["model.checkpoint=noise.safetensors"]),
         &["noise.safetensors"],
     );
-    let mut nan = good.clone();
+    let mut nan = good;
     let end = nan.len();
     nan[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
     demo.write("nan.safetensors", &nan);

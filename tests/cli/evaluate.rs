@@ -83,7 +83,7 @@ impl Home {
     /// the five largest logits.
     fn predicted(&self, set: &ImageSet, bits: u8) -> (usize, usize) {
         let profile = self.profile();
-        let graph = profile.graph().unwrap();
+        let graph = profile.graph();
         let allocation = Allocation::uniform(graph.layers.len(), BitWidth::new(bits).unwrap());
         let mut values = vec![0.0; set.len() * set.numbers()];
         for (i, numbers) in values.chunks_mut(set.numbers()).enumerate() {
@@ -97,7 +97,7 @@ impl Home {
         };
         let model = Model {
             weights: checkpoint::load(&self.folder.path().join("weights.safetensors")).unwrap(),
-            graph,
+            graph: graph.as_ref().clone(),
             scheme: Scheme::default(),
         };
         let options = PredictOptions {

@@ -11,10 +11,8 @@ use serde_json::Value;
 
 fn graph(name: &str) -> Graph {
     let (_, text) = SHIPPED.iter().find(|(n, _)| *n == name).unwrap();
-    Profile::parse(text, name.as_ref())
-        .unwrap()
-        .graph()
-        .unwrap()
+    let profile = Profile::parse(text, name.as_ref()).unwrap();
+    Graph::clone(&profile.graph())
 }
 
 /// Pseudo-random numbers from -1 to 1 (xorshift).

@@ -31,7 +31,7 @@ fn demo() -> &'static (Model, Arc<Splits>) {
             ..profile.data.clone().unwrap()
         };
         let model = Model {
-            graph: profile.graph().unwrap(),
+            graph: profile.graph().as_ref().clone(),
             weights: checkpoint::builtin("qkformer-fashion-mnist").unwrap(),
             scheme: Scheme::default(),
         };
@@ -496,7 +496,7 @@ fn a_batch_leak_has_fixed_batches() {
     let data = DataConfig {
         calibration: 40,
         search: 42,
-        ..profile.data.clone().unwrap()
+        ..profile.data.unwrap()
     };
     let leaking = Arc::new(data::load(&data, root(), &config).unwrap());
     let options = TorchOptions {

@@ -39,7 +39,7 @@ impl Naive<'_> {
                 }
                 Op::TokenTimeSum => {
                     let summed = graph.node(node.inputs[0]);
-                    assert!(!summed.is_static || graph.time_steps == 1);
+                    assert!(!summed.time_invariant || graph.time_steps == 1);
                     let x = self.value(node.inputs[0].index());
                     let positions = x[0][0].len() / node.shape.channels;
                     let sum = |image: usize| -> Map {
@@ -59,7 +59,7 @@ impl Naive<'_> {
                         let one = |image: usize| {
                             let input = |i: usize| &self.value(node.inputs[i].index())[t][image];
                             let from = node.inputs.first().map(|i| graph.node(*i).shape);
-                            let unit = |i: usize| graph.node(node.inputs[i]).unit;
+                            let unit = |i: usize| graph.node(node.inputs[i]).scale;
                             match op {
                                 Op::Input => images[image][t % images[image].len()].clone(),
                                 Op::Layer(id) => {

@@ -29,11 +29,11 @@ fn model_with(name: &str, set: &[&str]) -> Model {
     let overrides = Overrides::parse(set, folder(name)).unwrap();
     let text = fs::read_to_string(&path).unwrap();
     let (profile, _) = Profile::parse_with(&text, &path, &overrides).unwrap();
-    let graph = profile.graph().unwrap();
+    let graph = profile.graph();
     let weights = checkpoint::load(&folder(name).join("weights.safetensors")).unwrap();
     weights.check(&graph).unwrap();
     Model {
-        graph,
+        graph: graph.as_ref().clone(),
         weights,
         scheme: Scheme::default(),
     }

@@ -1,8 +1,8 @@
 //! The values that a pickle builds.
 //!
-//! They live in one list and refer to each other by their places in it. So values that are shared cost nothing, and
-//! ones that contain themselves, or are nested a million deep, are as harmless as any other: nothing here follows
-//! references by recursion, and dropping the list drops them all.
+//! They live in one list and refer to each other by their places in it. So values that are shared
+//! cost nothing, and ones that contain themselves, or are nested a million deep, are as harmless as
+//! any other: nothing here follows references by recursion, and dropping the list drops them all.
 
 use super::globals::Global;
 
@@ -73,7 +73,7 @@ impl Arena {
         }
     }
 
-    /// How many there are.
+    /// The number found.
     pub(super) fn len(&self) -> usize {
         self.values.len()
     }

@@ -7,7 +7,8 @@ use super::super::element::Element;
 pub(super) enum Global {
     /// `collections.OrderedDict`: a dict.
     OrderedDict,
-    /// `torch._utils._rebuild_tensor` and `_rebuild_tensor_v2`: a tensor, of storage, offset, shape and strides.
+    /// `torch._utils._rebuild_tensor` and `_rebuild_tensor_v2`: a tensor, of storage, offset, shape
+    /// and strides.
     RebuildTensor,
     /// `torch._utils._rebuild_parameter`: a tensor that is trained.
     RebuildParameter,
@@ -31,8 +32,8 @@ pub(super) fn find(module: &str, name: &str) -> Global {
     }
 }
 
-/// The numbers of a storage class. Those that no network here has are known by their size, so that they can be stepped
-/// over.
+/// The numbers of a storage class. Those that no network here has are known by their size, so that
+/// they can be stepped over.
 fn storage(class: &str) -> Option<Element> {
     Some(match class {
         "HalfStorage" => Element::F16,

@@ -1,5 +1,6 @@
-//! The container of versions before 1.6: a stream of pickles (a magic number, the protocol, the machine, the objects,
-//! the names of the storages), then for each storage in that order its count and its numbers.
+//! The container of versions before 1.6: a stream of pickles (a magic number, the protocol, the
+//! machine, the objects, the names of the storages), then for each storage in that order its count
+//! and its numbers.
 
 use std::collections::HashMap;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -82,7 +83,8 @@ fn check_machine(arena: &Arena, machine: Id, origin: &str) -> Result<(), Checkpo
     }
 }
 
-/// Where each storage begins, with its count. Only the objects say how many numbers of which size each has.
+/// Where each storage begins, with its count. Only the objects say how many numbers of which size
+/// each has.
 fn layout<'a>(
     arena: &'a Arena,
     names: Id,

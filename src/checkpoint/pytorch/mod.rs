@@ -1,8 +1,10 @@
-//! What `torch.save` writes: a pickle that describes objects, and the numbers of their tensors beside it.
+//! What `torch.save` writes: a pickle that describes objects, and the numbers of their tensors
+//! beside it.
 //!
-//! A pickle is a program. The one here is followed as far as it builds plain data and tensors ([`globals`] lists all
-//! that it may name); whatever else it wants made becomes an inert placeholder, and nothing is ever executed. Two
-//! containers exist: a zip archive, and the stream of versions before 1.6.
+//! A pickle is a program. The one here is followed as far as it builds plain data and tensors
+//! ([`globals`] lists all that it may name); whatever else it wants made becomes an inert
+//! placeholder, and nothing is ever executed. Two containers exist: a zip archive, and the stream
+//! of versions before 1.6.
 
 mod arena;
 mod globals;
@@ -18,8 +20,8 @@ use super::error::Format;
 pub(super) use legacy::list as list_legacy;
 pub(super) use zip::list as list_zip;
 
-/// The most bytes of pickle that are read. Networks and their optimizers take a few hundred KiB: the numbers are not in
-/// it.
+/// The most bytes of pickle that are read. Networks and their optimizers take a few hundred KiB:
+/// the numbers are not in it.
 const MAX_PICKLE: u64 = 32 << 20;
 
 /// What to do with a file that only Python can read.

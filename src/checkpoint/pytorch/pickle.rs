@@ -1,7 +1,8 @@
 //! A restricted reader of pickles.
 //!
-//! It knows the binary operations of protocols 2 to 5 and builds only what [`Value`] and [`Global`] can say. Work and
-//! memory are bounded by the counts below, whatever a pickle asks for, and text takes no more than its own bytes.
+//! It knows the binary operations of protocols 2 to 5 and builds only what [`Value`] and [`Global`]
+//! can say. Work and memory are bounded by the counts below, whatever a pickle asks for, and text
+//! takes no more than its own bytes.
 
 mod bytes;
 mod objects;
@@ -19,7 +20,7 @@ const MAX_VALUES: usize = 1 << 21;
 /// The longest name of a global.
 const MAX_NAME: u64 = 1 << 10;
 
-/// Why a pickle cannot be followed.
+/// The error of a pickle that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PickleError {
     #[error("it ends too early: it is truncated or damaged")]

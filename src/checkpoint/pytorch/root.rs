@@ -3,8 +3,8 @@
 use super::arena::{Arena, Id, Value};
 use crate::checkpoint::error::printable;
 
-/// Where training code keeps them, in the order of preference: MAE-style scripts use the first, timm the second, and
-/// the others are moving averages of the weights.
+/// Where training code keeps them, in the order of preference: MAE-style scripts use the first,
+/// timm the second, and the others are moving averages of the weights.
 const PLACES: [&str; 4] = ["model", "state_dict", "state_dict_ema", "model_ema"];
 
 /// How deep such places are looked for inside each other.

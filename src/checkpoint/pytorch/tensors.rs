@@ -18,8 +18,8 @@ pub(super) struct Location {
     pub(super) crc: Option<u32>,
 }
 
-/// Lists the tensors of the network. `locate` finds the numbers of a storage by its name; it is asked for those of the
-/// network only, once each.
+/// Lists the tensors of the network. `locate` finds the numbers of a storage by its name; it is
+/// asked for those of the network only, once each.
 pub(super) fn list(
     arena: &Arena,
     root: Id,

@@ -1,8 +1,9 @@
-//! The container of PyTorch 1.6 and later: a zip archive of `<stem>/data.pkl` and one file of numbers for each storage,
-//! all stored as they are.
+//! The container of PyTorch 1.6 and later: a zip archive of `<stem>/data.pkl` and one file of
+//! numbers for each storage, all stored as they are.
 //!
-//! The archive is only looked into, never unpacked: its names are compared with the few that are looked for, and lead
-//! nowhere else. Compressed files are refused, as PyTorch writes none: so nothing here is larger than the file itself.
+//! The archive is only looked into, never unpacked: its names are compared with the few that are
+//! looked for, and lead nowhere else. Compressed files are refused, as PyTorch writes none: so
+//! nothing here is larger than the file itself.
 
 use std::collections::HashSet;
 use std::io::{self, BufReader, Read, Seek};
@@ -20,7 +21,8 @@ use crate::checkpoint::error::printable;
 use crate::checkpoint::input::{Input, Metered};
 use crate::checkpoint::listing::Listing;
 
-/// The most that is read of an archive besides numbers: the list of its files, their headers and the pickle.
+/// The most that is read of an archive besides numbers: the list of its files, their headers and
+/// the pickle.
 const MAX_TABLES: u64 = MAX_PICKLE + (32 << 20);
 /// Bytes read at a time: headers lie far apart and are short.
 const BUFFER: usize = 1 << 10;
@@ -215,8 +217,8 @@ fn of_zip(origin: &str, what: &str, error: ZipError) -> CheckpointError {
     }
 }
 
-/// What reading a file of the archive met: the operating system's refusals are told from what the file itself is to
-/// blame for.
+/// What reading a file of the archive met: the operating system's refusals are told from what the
+/// file itself is to blame for.
 fn of_io(origin: &str, error: io::Error) -> CheckpointError {
     match error.raw_os_error() {
         Some(_) => CheckpointError::read(origin, error),

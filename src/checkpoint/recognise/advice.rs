@@ -1,9 +1,10 @@
-//! What to do about a checkpoint that is not the model's.
+//! The advice for a checkpoint that is not the model's.
 
 use super::{Candidate, Mismatch, Recognition, Setting, Shapes, recognise};
 use crate::network::Graph;
 
-/// What to do about tensors that are not those of a graph; none where that is not a matter of their names and shapes.
+/// The advice for tensors that are not those of a graph; none where that is not a matter of their
+/// names and shapes.
 pub(in crate::checkpoint) fn advice(
     shapes: &Shapes,
     graph: &Graph,
@@ -85,7 +86,7 @@ fn of_nearest(nearest: &Candidate, differences: &Mismatch, model: Option<&Candid
     text
 }
 
-/// What tells this network's sizes, in words.
+/// The sizes of this network in words.
 fn sizes(candidate: &Candidate) -> String {
     let named = ["family", "layout", "size"];
     let sizes = candidate.told().filter(|s| !named.contains(&s.key));

@@ -1,8 +1,8 @@
 //! Which network a checkpoint's tensors are of.
 //!
-//! A [`Row`] says where a family's layout keeps its sizes. From them a network is built, and only one whose tensors are
-//! exactly the file's counts as recognised. What weights do not tell (heads, time steps, the image's size) is taken from
-//! what the authors published, and said to be assumed.
+//! A [`Row`] says where a family's layout keeps its sizes. From them a network is built, and only
+//! one whose tensors are exactly the file's counts as recognised. What weights do not tell (heads,
+//! time steps, the image's size) is taken from what the authors published, and said to be assumed.
 
 mod advice;
 mod row;
@@ -22,7 +22,7 @@ use row::{Assumed, Row, Size};
 pub struct Candidate {
     /// The keys of `[model]` but for the checkpoint, in the order in which profiles write them.
     pub settings: Vec<Setting>,
-    /// What they describe.
+    /// The network that they describe.
     pub model: ModelConfig,
     /// Its graph.
     pub graph: Graph,
@@ -36,12 +36,12 @@ pub struct Setting {
     /// The value.
     pub value: toml::Value,
     /// How it is known.
-    pub known: Known,
+    pub known: Evidence,
 }
 
 /// How a value is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Known {
+pub enum Evidence {
     /// From the names of the tensors.
     Names,
     /// From a tensor.
@@ -50,7 +50,7 @@ pub enum Known {
     Assumed(Cow<'static, str>),
 }
 
-/// What is known of a checkpoint.
+/// The recognition of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recognition {
     /// The networks that have exactly these tensors.
@@ -80,7 +80,7 @@ impl Candidate {
 
     /// The settings that the tensors tell.
     pub fn told(&self) -> impl Iterator<Item = &Setting> {
-        let assumed = |s: &Setting| matches!(s.known, Known::Assumed(_));
+        let assumed = |s: &Setting| matches!(s.known, Evidence::Assumed(_));
         self.settings.iter().filter(move |s| !assumed(s))
     }
 }
@@ -113,17 +113,18 @@ pub fn recognise(shapes: &Shapes) -> Recognition {
     found
 }
 
-/// The network of a row with the sizes of these tensors; none where they lack sizes or there is no such network.
+/// The network of a row with the sizes of these tensors; none where they lack sizes or there is no
+/// such network.
 fn candidate(row: &Row, shapes: &Shapes) -> Option<Candidate> {
     let mut settings = vec![Setting {
         key: "family",
         value: row.family.into(),
-        known: Known::Names,
+        known: Evidence::Names,
     }];
     settings.extend(row.fixed.iter().map(|(key, value)| Setting {
         key,
         value: value.value(),
-        known: Known::Names,
+        known: Evidence::Names,
     }));
     let told = row.sizes.iter().map(|size| size.stored.find(shapes));
     let told: Vec<_> = told.collect();
@@ -148,12 +149,12 @@ fn setting(
     has: &impl Fn(&str, i64) -> bool,
 ) -> Option<Setting> {
     let (value, known) = match told {
-        Some((value, tensor)) => (value.clone(), Known::Tensor(tensor.clone())),
+        Some((value, tensor)) => (value.clone(), Evidence::Tensor(tensor.clone())),
         None => {
             let holds = |a: &&Assumed| a.when.iter().all(|(key, number)| has(key, *number));
             let assumed = size.assumed.iter().find(holds)?;
             let because = assumed.because.into();
-            (assumed.value.value(), Known::Assumed(because))
+            (assumed.value.value(), Evidence::Assumed(because))
         }
     };
     Some(Setting {
@@ -185,7 +186,7 @@ fn build(mut settings: Vec<Setting>) -> Option<Candidate> {
                 let heads = settings.iter_mut().find(|s| s.key == "num_heads")?;
                 heads.value = (*others.next()?).into();
                 heads.known =
-                    Known::Assumed("no number that divides the width is published".into());
+                    Evidence::Assumed("no number that divides the width is published".into());
             }
             Err(_) => return None,
         }

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 /// Keys and shapes of tensors.
 pub type Shapes = BTreeMap<String, Vec<usize>>;
 
-/// A layout of a family: where its sizes stand in the tensors, and what is published of those that do not.
+/// A layout of a family: where its sizes stand in the tensors, and what is published of those that
+/// do not.
 #[derive(Debug)]
 pub(super) struct Row {
     /// `model.family`.
     pub family: &'static str,
     /// `model.layout`, and other keys that the layout alone decides.
     pub fixed: &'static [(&'static str, Literal)],
-    /// Input channels without which it is not considered (two: event cameras), where the tensors fit another layout
-    /// as well.
+    /// Input channels without which it is not considered (two: event cameras), where the tensors
+    /// fit another layout as well.
     pub channels: Option<usize>,
     /// The sizes, in the order in which profiles write them.
     pub sizes: &'static [Size],
@@ -28,7 +29,7 @@ pub(super) struct Size {
     pub assumed: &'static [Assumed],
 }
 
-/// Where a size stands in the tensors.
+/// The place of a size in the tensors.
 #[derive(Debug)]
 pub(super) enum Stored {
     /// Nowhere.

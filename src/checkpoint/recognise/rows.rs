@@ -38,8 +38,12 @@ const fn published(
     }
 }
 
-const NO_FIRST_LAYER: &[Assumed] = &[published(&[], Number(3), "the first layer is missing")];
-const NO_MLP: &[Assumed] = &[published(&[], Number(4), "the first MLP is missing")];
+const fn otherwise(value: Literal, because: &'static str) -> Assumed {
+    published(&[], value, because)
+}
+
+const NO_FIRST_LAYER: &[Assumed] = &[otherwise(Number(3), "the first layer is missing")];
+const NO_MLP: &[Assumed] = &[otherwise(Number(4), "the first MLP is missing")];
 
 /// Input channels, from the weight of the first layer.
 const fn channels(weight: &'static [(&'static str, usize)]) -> Size {
@@ -67,32 +71,31 @@ const CIFAR_IMAGE: Size = untold(
             Number(28),
             "one channel, as (Fashion-)MNIST images",
         ),
-        published(&[], Number(32), "CIFAR images"),
+        otherwise(Number(32), "CIFAR images"),
     ],
 );
 const IMAGENET_IMAGE: Size = untold(
     "image_size",
-    &[published(&[], Number(224), "the authors' ImageNet images")],
+    &[otherwise(Number(224), "the authors' ImageNet images")],
 );
 const FRAMES_IMAGE: Size = untold(
     "image_size",
-    &[published(&[], Number(128), "the authors' frames")],
+    &[otherwise(Number(128), "the authors' frames")],
 );
-const FOUR_STEPS: Size = untold("time_steps", &[published(&[], Number(4), "as published")]);
+const FOUR_STEPS: Size = untold("time_steps", &[otherwise(Number(4), "as published")]);
 const FRAMES: Size = untold(
     "time_steps",
-    &[published(
-        &[],
+    &[otherwise(
         Number(16),
         "published with 16 and with 10 frames",
     )],
 );
-const EIGHT_HEADS: Size = untold("num_heads", &[published(&[], Number(8), "as published")]);
-const SIXTEEN_HEADS: Size = untold("num_heads", &[published(&[], Number(16), "as published")]);
+const EIGHT_HEADS: Size = untold("num_heads", &[otherwise(Number(8), "as published")]);
+const SIXTEEN_HEADS: Size = untold("num_heads", &[otherwise(Number(16), "as published")]);
 const CLASSES: Size = Size {
     key: "num_classes",
     stored: Stored::Dimension(&[("head.weight", 0), ("head.bias", 0)]),
-    assumed: &[published(&[], Number(1000), "there is no head")],
+    assumed: &[otherwise(Number(1000), "there is no head")],
 };
 /// The key of the event-camera layouts.
 const DVS: &[(&str, Literal)] = &[("layout", Text("dvs"))];

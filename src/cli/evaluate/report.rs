@@ -236,7 +236,7 @@ mod tests {
     fn evaluation() -> Evaluation {
         let text = include_str!("../../../profiles/demo.toml");
         let profile = Profile::parse(text, "demo.toml".as_ref()).unwrap();
-        let graph = profile.graph().unwrap();
+        let graph = profile.graph();
         let four = Allocation::uniform(graph.layers.len(), BitWidth::new(4).unwrap());
         let split = (Split::Search, 2.0);
         let mut evaluation = Evaluation::new(&graph, Affine::F32, &four, split, &counted(&graph));

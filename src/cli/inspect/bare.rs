@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::report::Inspection;
-use crate::checkpoint::{Candidate, Contents, Known, Recognition, Setting, Shapes};
+use crate::checkpoint::{Candidate, Contents, Evidence, Recognition, Setting, Shapes};
 use crate::cli::recognised;
 use crate::profile::{Checkpoint, Profile, SHIPPED};
 use crate::text::numbers::count;
@@ -175,9 +175,9 @@ impl Network {
 impl Told {
     fn of(setting: &Setting) -> Self {
         let (tensor, assumed) = match &setting.known {
-            Known::Names => (None, None),
-            Known::Tensor(tensor) => (Some(tensor.clone()), None),
-            Known::Assumed(because) => (None, Some(because.to_string())),
+            Evidence::Names => (None, None),
+            Evidence::Tensor(tensor) => (Some(tensor.clone()), None),
+            Evidence::Assumed(because) => (None, Some(because.to_string())),
         };
         Told {
             key: setting.key,
@@ -191,7 +191,7 @@ impl Told {
 /// The shipped profiles with these tensors, without `reference`, which repeats the demo's network.
 fn matching(contents: &Contents) -> Vec<&'static str> {
     let fits = |text: &str, name: &str| {
-        let graph = Profile::parse(text, name.as_ref()).ok()?.graph().ok()?;
+        let graph = Profile::parse(text, name.as_ref()).ok()?.graph();
         contents.check(&graph).ok()
     };
     let shipped = SHIPPED.iter().filter(|(name, _)| *name != "reference");

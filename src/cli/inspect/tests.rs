@@ -8,7 +8,7 @@ fn report(name: &str, sets: &[&str]) -> report::Inspection {
     };
     let overrides = Overrides::parse(sets, "/".into()).unwrap();
     let resolved = Library::new(&nowhere).resolve(name, &overrides).unwrap();
-    let graph = resolved.profile.graph().unwrap();
+    let graph = resolved.profile.graph();
     report::Inspection::of(&resolved, &graph, true)
 }
 

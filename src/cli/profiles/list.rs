@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::profile::{Checkpoint, Library, Origin, Profile, TARGETS, Target};
+use crate::profile::{Checkpoint, Library, Profile, ProfileOrigin, TARGETS, Target};
 use crate::quant::BitWidth;
 use crate::text::numbers::compact;
 use crate::text::table::{columns, or_dash};
@@ -56,7 +56,7 @@ pub(super) fn list(library: &Library) -> String {
     let all = library.list();
     for (name, origin) in &all {
         let from = match origin {
-            Origin::Shipped(_) => "shipped",
+            ProfileOrigin::Shipped(_) => "shipped",
             _ => "saved",
         };
         let is_hidden = !hidden.insert(name);
@@ -71,7 +71,7 @@ pub(super) fn list(library: &Library) -> String {
                 row[5] = format!("cannot be used: {}", message.lines().next().unwrap_or(""));
             }
             Ok(profile) => {
-                row[2] = compact(profile.graph().map_or(0, |g| g.parameters()));
+                row[2] = compact(profile.graph().parameters());
                 row[3] = Local::weights(&profile).word().to_owned();
                 row[4] = Local::data(&profile).word().to_owned();
                 row[5] = remarks(&profile, name, is_hidden);

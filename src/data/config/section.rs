@@ -30,7 +30,7 @@ impl Paths {
 /// The table.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Section {
+pub(crate) struct DataTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,7 +72,7 @@ pub(super) struct Section {
     std: Option<Vec<f64>>,
 }
 
-impl Section {
+impl DataTable {
     /// The source, every key that does not belong to it refused.
     fn take_source(&mut self) -> Result<DataSource, DataConfigError> {
         let builtin = DataSource::Builtin(Builtin::FashionMnist);
@@ -181,10 +181,10 @@ fn need<T>(
     value.ok_or(DataConfigError::Missing(key, needed))
 }
 
-impl TryFrom<Section> for DataConfig {
+impl TryFrom<DataTable> for DataConfig {
     type Error = DataConfigError;
 
-    fn try_from(mut section: Section) -> Result<Self, DataConfigError> {
+    fn try_from(mut section: DataTable) -> Result<Self, DataConfigError> {
         let default = DataConfig::with_source(section.take_source()?);
         let config = DataConfig {
             recipe: section.take_recipe()?,
@@ -223,16 +223,16 @@ impl TryFrom<Section> for DataConfig {
     }
 }
 
-impl From<DataConfig> for Section {
-    fn from(config: DataConfig) -> Section {
-        let mut section = Section {
+impl From<DataConfig> for DataTable {
+    fn from(config: DataConfig) -> DataTable {
+        let mut section = DataTable {
             calibration: Some(config.calibration),
             search: Some(config.search),
             split_seed: Some(config.split_seed),
             recipe: config.recipe.map(|r| r.name.to_owned()),
             mean: config.mean,
             std: config.std,
-            ..Section::default()
+            ..DataTable::default()
         };
         match config.source {
             DataSource::Builtin(builtin) => section.source = Some(builtin.name().to_owned()),

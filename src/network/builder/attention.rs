@@ -1,10 +1,12 @@
-//! The operations of the families' attentions. All of them work on spikes of unit 1, except [`GraphBuilder::attention`].
+//! The operations of the families' attentions. All of them work on spikes of scale 1, except
+//! [`GraphBuilder::attention`].
 
 use super::super::{NodeId, Op, Shape};
 use super::{GraphBuilder, Value, scaled, vector};
 
 impl GraphBuilder {
-    /// Spiking self-attention `scale * q (k^T v)`. The scale need not be an integer, so the value counts as real.
+    /// Spiking self-attention `scale * q (k^T v)`. The scale need not be an integer, so the value
+    /// counts as real.
     pub(in crate::network) fn attention(
         &mut self,
         qkv: [NodeId; 3],
@@ -13,10 +15,10 @@ impl GraphBuilder {
     ) -> NodeId {
         let [q, k, v] = qkv.map(|x| self.value(x));
         let value = Value {
-            is_static: q.is_static && k.is_static && v.is_static,
+            time_invariant: q.time_invariant && k.time_invariant && v.time_invariant,
             ..v
         };
-        let scale = scale * (q.unit * k.unit * v.unit);
+        let scale = scale * (q.scale * k.scale * v.scale);
         self.push(Op::Attention { heads, scale }, &qkv, value.real())
     }
 

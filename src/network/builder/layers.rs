@@ -1,7 +1,7 @@
 //! Layers, and what they absorb.
 
 use super::super::{
-    Layer, LayerId, LayerKind, NodeId, Op, PerChannel, Range, Shape, TensorKind, WeightSource,
+    Layer, LayerId, LayerKind, NodeId, Op, PerChannel, Shape, TensorKind, ValueRange, WeightSource,
 };
 use super::{Conv, Form, GraphBuilder, last, window_count};
 
@@ -113,7 +113,7 @@ impl GraphBuilder {
             bias,
             source,
             absorbed: Vec::new(),
-            input: Range::Real,
+            input: ValueRange::Real,
             macs: 0,
         }
     }
@@ -135,7 +135,7 @@ impl GraphBuilder {
                 self.tensor(bias, &[shape.channels], TensorKind::Param);
             }
         }
-        let steps = if from.is_static {
+        let steps = if from.time_invariant {
             1
         } else {
             self.graph.time_steps

@@ -1,8 +1,9 @@
-//! Builds a [`Graph`] operation by operation: each method appends one node and infers its shape, value
-//! range, unit, staticness, multiply-accumulates and state-dict entries, so that a family only says what
-//! follows what.
+//! Builds a [`Graph`] operation by operation: each method appends one node and infers its shape,
+//! value range, scale, time invariance, multiply-accumulates and state-dict entries, so that a
+//! family only says what follows what.
 //!
-//! Sizes are checked before building ([`super::ModelConfig::graph`]); the methods assume that they fit.
+//! Sizes are checked before building ([`super::ModelConfig::graph`]); the methods assume that they
+//! fit.
 
 mod attention;
 mod conv;
@@ -10,8 +11,8 @@ mod layers;
 
 use super::config::{MAX_MACS, MAX_PARAMETERS};
 use super::{
-    Block, BlockId, BlockLayout, Graph, ModelError, Neuron, Node, NodeId, Op, Range, Shape, Site,
-    SiteId, Stage, StageId, TensorKind, TensorSpec,
+    Block, BlockId, BlockLayout, Graph, ModelError, Neuron, Node, NodeId, Op, Shape, Site, SiteId,
+    Stage, StageId, TensorKind, TensorSpec, ValueRange,
 };
 pub(in crate::network) use conv::{Conv, Form};
 
@@ -24,16 +25,16 @@ pub(super) struct GraphBuilder {
 #[derive(Clone, Copy)]
 struct Value {
     shape: Shape,
-    range: Range,
-    unit: f64,
-    is_static: bool,
+    range: ValueRange,
+    scale: f64,
+    time_invariant: bool,
 }
 
 impl Value {
     fn real(self) -> Self {
         Value {
-            range: Range::Real,
-            unit: 1.0,
+            range: ValueRange::Real,
+            scale: 1.0,
             ..self
         }
     }
@@ -89,9 +90,9 @@ impl GraphBuilder {
     pub(super) fn input(&mut self, frames: bool) -> NodeId {
         let value = Value {
             shape: self.graph.input,
-            range: Range::Real,
-            unit: 1.0,
-            is_static: !frames,
+            range: ValueRange::Real,
+            scale: 1.0,
+            time_invariant: !frames,
         };
         self.push(Op::Input, &[], value)
     }
@@ -109,12 +110,12 @@ impl GraphBuilder {
         let op = Op::Neuron(SiteId(last(&self.graph.sites)));
         let value = Value {
             shape,
-            range: Range::Integer(neuron.max_output()),
-            unit: match neuron {
+            range: ValueRange::Integer(neuron.max_output()),
+            scale: match neuron {
                 Neuron::Lif { .. } => 1.0,
                 Neuron::Integer { norm, .. } => 1.0 / norm as f64,
             },
-            is_static: false,
+            time_invariant: false,
         };
         self.push(op, &[x], value)
     }
@@ -149,13 +150,13 @@ impl GraphBuilder {
         self.push(op, &[x], value.shaped(shape))
     }
 
-    /// The sum of two values of one shape and unit.
+    /// The sum of two values of one shape and scale.
     pub(super) fn add(&mut self, a: NodeId, b: NodeId) -> NodeId {
         let value = self.both(a, b, u64::saturating_add);
         self.push(Op::Add, &[a, b], value)
     }
 
-    /// The mean of two values of one shape and unit.
+    /// The mean of two values of one shape and scale.
     pub(super) fn average(&mut self, a: NodeId, b: NodeId) -> NodeId {
         let value = self.both(a, b, u64::saturating_add).real();
         self.push(Op::Average, &[a, b], value)
@@ -167,11 +168,11 @@ impl GraphBuilder {
         self.push(Op::TokenMean, &[x], value.shaped(vector(value.shape)))
     }
 
-    /// The sum over positions and time steps, one vector per image; its unit makes it the mean.
+    /// The sum over positions and time steps, one vector per image; its scale makes it the mean.
     pub(super) fn token_time_sum(&mut self, x: NodeId) -> NodeId {
         let value = self.value(x);
         let positions = value.shape.height * value.shape.width;
-        let steps = if value.is_static {
+        let steps = if value.time_invariant {
             1
         } else {
             self.graph.time_steps
@@ -180,8 +181,8 @@ impl GraphBuilder {
         let sum = Value {
             shape: vector(value.shape),
             range: scaled(value.range, terms as u64),
-            unit: value.unit / terms as f64,
-            is_static: true,
+            scale: value.scale / terms as f64,
+            time_invariant: true,
         };
         self.push(Op::TokenTimeSum, &[x], sum)
     }
@@ -191,8 +192,8 @@ impl GraphBuilder {
         self.tensor(key, shape, TensorKind::Param);
     }
 
-    /// Declares what is entered from here to be unused by the authors' forward pass: call it with the number of
-    /// entries before ([`entries`](Self::entries)).
+    /// Declares what is entered from here to be unused by the authors' forward pass: call it with
+    /// the number of entries before ([`entries`](Self::entries)).
     pub(super) fn dead_since(&mut self, entries: usize) {
         for tensor in self.graph.tensors.iter_mut().skip(entries) {
             tensor.dead = true;
@@ -211,8 +212,8 @@ impl GraphBuilder {
         self.dead_since(before);
     }
 
-    /// Sorts the state dict by the first of these prefixes that a key starts with, where the authors
-    /// construct modules in another order than they run them.
+    /// Sorts the state dict by the first of these prefixes that a key starts with, where the
+    /// authors construct modules in another order than they run them.
     pub(super) fn sort_state_dict(&mut self, prefixes: &[&str]) {
         self.graph
             .tensors
@@ -256,8 +257,8 @@ impl GraphBuilder {
             block: self.current_block(),
             shape: value.shape,
             range: value.range,
-            unit: value.unit,
-            is_static: value.is_static,
+            scale: value.scale,
+            time_invariant: value.time_invariant,
         });
         NodeId(last(&self.graph.nodes))
     }
@@ -271,8 +272,8 @@ impl GraphBuilder {
         Value {
             shape: node.shape,
             range: node.range,
-            unit: node.unit,
-            is_static: node.is_static,
+            scale: node.scale,
+            time_invariant: node.time_invariant,
         }
     }
 
@@ -281,7 +282,7 @@ impl GraphBuilder {
         let (a, b) = (self.value(a), self.value(b));
         Value {
             range: combine(a.range, b.range, maxima),
-            is_static: a.is_static && b.is_static,
+            time_invariant: a.time_invariant && b.time_invariant,
             ..b
         }
     }
@@ -310,13 +311,13 @@ fn vector(shape: Shape) -> Shape {
     }
 }
 
-fn combine(a: Range, b: Range, maxima: fn(u64, u64) -> u64) -> Range {
+fn combine(a: ValueRange, b: ValueRange, maxima: fn(u64, u64) -> u64) -> ValueRange {
     match (a, b) {
-        (Range::Integer(a), Range::Integer(b)) => Range::Integer(maxima(a, b)),
-        _ => Range::Real,
+        (ValueRange::Integer(a), ValueRange::Integer(b)) => ValueRange::Integer(maxima(a, b)),
+        _ => ValueRange::Real,
     }
 }
 
-fn scaled(range: Range, terms: u64) -> Range {
-    combine(range, Range::Integer(terms), u64::saturating_mul)
+fn scaled(range: ValueRange, terms: u64) -> ValueRange {
+    combine(range, ValueRange::Integer(terms), u64::saturating_mul)
 }

@@ -6,8 +6,8 @@ use super::{Layout, ModelConfig, ModelError};
 const MAX_WIDTH: usize = 16_384;
 
 impl ModelConfig {
-    /// Checks what every family asks of the sizes: from 1 to a bound that keeps all arithmetic on shapes
-    /// far from overflow.
+    /// Checks what every family asks of the sizes: from 1 to a bound that keeps all arithmetic on
+    /// shapes far from overflow.
     pub(in crate::network) fn check(&self) -> Result<(), ModelError> {
         let bounds = [
             ("image_size", self.image_size, 4096),
@@ -52,8 +52,8 @@ impl ModelConfig {
         })
     }
 
-    /// Checks that the image can be halved this often. The authors' code halves sizes rounding down where
-    /// the pooling rounds up, so it runs on no other sizes.
+    /// Checks that the image can be halved this often. The authors' code halves sizes rounding down
+    /// where the pooling rounds up, so it runs on no other sizes.
     pub(in crate::network) fn check_halvings(&self, halvings: usize) -> Result<(), ModelError> {
         let (size, factor) = (self.image_size, 1usize << halvings);
         require(size.is_multiple_of(factor), "image_size", size, || {

@@ -20,7 +20,7 @@ pub enum Presence {
 pub struct ModelKey {
     /// Its name.
     pub name: &'static str,
-    /// Whether it must be there.
+    /// The presence: required or optional.
     pub presence: Presence,
 }
 
@@ -105,7 +105,7 @@ enum Size {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-enum Widths {
+enum EmbedDims {
     One(usize),
     Several(Vec<usize>),
 }
@@ -113,14 +113,14 @@ enum Widths {
 /// The table.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ModelTable {
+pub(crate) struct ModelTable {
     family: Family,
     #[serde(skip_serializing_if = "Option::is_none")]
     layout: Option<LayoutName>,
     image_size: usize,
     in_channels: usize,
     num_classes: usize,
-    embed_dims: Widths,
+    embed_dims: EmbedDims,
     num_heads: usize,
     mlp_ratio: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,7 +156,7 @@ impl From<ModelConfig> for ModelTable {
             image_size: config.image_size,
             in_channels: config.in_channels,
             num_classes: config.num_classes,
-            embed_dims: Widths::One(0),
+            embed_dims: EmbedDims::One(0),
             num_heads: config.num_heads,
             mlp_ratio: config.mlp_ratio,
             depths: None,
@@ -188,7 +188,7 @@ impl ModelTable {
             | Architecture::Spikingformer {
                 embed_dims, depths, ..
             } => {
-                self.embed_dims = Widths::One(embed_dims);
+                self.embed_dims = EmbedDims::One(embed_dims);
                 self.depths = Some(depths);
             }
             Architecture::QkFormer {
@@ -197,7 +197,7 @@ impl ModelTable {
                 batch_leak,
                 ..
             } => {
-                self.embed_dims = Widths::One(embed_dims);
+                self.embed_dims = EmbedDims::One(embed_dims);
                 self.depths = Some(depths);
                 self.batch_leak = Some(batch_leak);
             }
@@ -207,7 +207,7 @@ impl ModelTable {
                 pooling,
                 ..
             } => {
-                self.embed_dims = Widths::One(embed_dims);
+                self.embed_dims = EmbedDims::One(embed_dims);
                 self.depths = Some(depths);
                 self.pooling = Some(pooling.map(|p| if p { '1' } else { '0' }).iter().collect());
             }
@@ -217,7 +217,7 @@ impl ModelTable {
                 kd,
                 merge_repconv,
             } => {
-                self.embed_dims = Widths::Several(embed_dims.to_vec());
+                self.embed_dims = EmbedDims::Several(embed_dims.to_vec());
                 self.strides = Some(strides.to_vec());
                 self.kd = Some(kd);
                 self.merge_repconv = Some(merge_repconv);
@@ -227,7 +227,7 @@ impl ModelTable {
                 strides,
                 max_spike,
             } => {
-                self.embed_dims = Widths::Several(embed_dims.to_vec());
+                self.embed_dims = EmbedDims::Several(embed_dims.to_vec());
                 self.strides = Some(strides.to_vec());
                 self.size = Some(Size::Base);
                 self.max_spike = Some(max_spike);
@@ -239,7 +239,7 @@ impl ModelTable {
                 kd,
                 max_spike,
             } => {
-                self.embed_dims = Widths::Several(embed_dims.to_vec());
+                self.embed_dims = EmbedDims::Several(embed_dims.to_vec());
                 self.strides = Some(strides.to_vec());
                 self.depths = Some(depths);
                 self.size = Some(Size::Large);

@@ -162,7 +162,8 @@ fn sizes_too_large_together_are_refused() {
     );
 }
 
-/// One architecture of every code path, as small as it can be, with the smallest image that it takes.
+/// One architecture of every code path, as small as it can be, with the smallest image that it
+/// takes.
 fn smallest() -> Vec<(Architecture, usize)> {
     let mut all = Vec::new();
     for (layout, image) in [(Layout::Cifar, 4), (Layout::Imagenet, 16), (DVS, 16)] {

@@ -11,12 +11,18 @@ mod spikingformer;
 
 use super::{Architecture, Graph, ModelConfig, ModelError};
 
-/// Builds the graph of a configuration.
-///
-/// # Errors
-/// [`ModelError`] names the size that does not fit.
-pub fn build(config: &ModelConfig) -> Result<Graph, ModelError> {
-    config.check()?;
+impl ModelConfig {
+    /// The graph of the family's network with all shapes inferred.
+    ///
+    /// # Errors
+    /// [`ModelError`] names the size that does not fit.
+    pub fn graph(&self) -> Result<Graph, ModelError> {
+        self.check()?;
+        build(self)
+    }
+}
+
+fn build(config: &ModelConfig) -> Result<Graph, ModelError> {
     match config.architecture {
         Architecture::Spikformer {
             layout,

@@ -82,8 +82,9 @@ pub(super) struct SelfAttention {
 }
 
 impl SelfAttention {
-    /// From the input of q, k and v to the projection's batch norm: units q, k and v, their product, a neuron of threshold
-    /// 1/2, the projection. `nn.Linear` keeps its bias on q, k and v; the convolutions have none.
+    /// From the input of q, k and v to the projection's batch norm: units q, k and v, their
+    /// product, a neuron of threshold 1/2, the projection. `nn.Linear` keeps its bias on q, k and
+    /// v; the convolutions have none.
     pub(super) fn build(self, b: &mut GraphBuilder, x: NodeId, name: &str) -> NodeId {
         let conv = Conv::one(self.width, self.form).bias(self.form == Form::Matrix);
         let qkv = ["q", "k", "v"].map(|part| unit(b, x, &format!("{name}.{part}"), conv, self.tau));
@@ -146,9 +147,9 @@ pub(super) fn head(b: &mut GraphBuilder, x: NodeId, classes: usize) {
     b.linear(x, "head", classes);
 }
 
-/// The stage `head` of the families with a neuron in front of it: the mean over tokens, the neuron, then a fully
-/// connected layer whose outputs are averaged over time steps (here its inputs, which is the same). With `kd` there are
-/// two such layers, whose outputs are averaged.
+/// The stage `head` of the families with a neuron in front of it: the mean over tokens, the neuron,
+/// then a fully connected layer whose outputs are averaged over time steps (here its inputs, which
+/// is the same). With `kd` there are two such layers, whose outputs are averaged.
 pub(super) fn spiking_head(
     b: &mut GraphBuilder,
     x: NodeId,

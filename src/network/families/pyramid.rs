@@ -1,5 +1,5 @@
-//! The skeleton that `sdt-v2` and `sdt-v3` share: downsamplings, stages 1 and 2 of convolution blocks, then stages of
-//! attention blocks. Membrane shortcuts everywhere.
+//! The skeleton that `sdt-v2` and `sdt-v3` share: downsamplings, stages 1 and 2 of convolution
+//! blocks, then stages of attention blocks. Membrane shortcuts everywhere.
 
 use super::super::builder::{Conv, GraphBuilder};
 use super::super::{BlockLayout, ModelConfig, Neuron, NodeId};
@@ -16,7 +16,8 @@ pub(super) struct Pyramid<'a> {
     pub spike: &'a str,
     /// The neuron.
     pub neuron: Neuron,
-    /// How the authors' code lays out the maps of downsamplings and convolution blocks, and the attention blocks.
+    /// How the authors' code lays out the maps of downsamplings and convolution blocks, and the
+    /// attention blocks.
     pub layouts: [BlockLayout; 2],
 }
 
@@ -24,7 +25,8 @@ pub(super) struct Pyramid<'a> {
 pub(super) type BlockFn<'f> = &'f mut dyn FnMut(&mut GraphBuilder, NodeId, &str, usize) -> NodeId;
 
 impl Pyramid<'_> {
-    /// Builds everything up to the head: `block3.i`, `block4.i` by `attention_block`, the others by `conv_block`.
+    /// Builds everything up to the head: `block3.i`, `block4.i` by `attention_block`, the others by
+    /// `conv_block`.
     pub(super) fn build(
         &self,
         b: &mut GraphBuilder,
@@ -84,7 +86,8 @@ impl Pyramid<'_> {
         x
     }
 
-    /// A strided convolution with bias and its batch norm, led by a neuron but for the first, which sees the image.
+    /// A strided convolution with bias and its batch norm, led by a neuron but for the first, which
+    /// sees the image.
     fn downsample(&self, b: &mut GraphBuilder, x: NodeId, name: &str, conv: Conv) -> NodeId {
         b.block(name);
         let mut y = x;

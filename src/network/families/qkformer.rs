@@ -1,10 +1,10 @@
 //! QKFormer (Zhou et al., arXiv 2403.16552; github.com/zhouchenlin2096/QKFormer): stages of growing
-//! width and shrinking maps; the last attends by spiking self-attention, the others by token masks (QKTA); residuals
-//! add spikes to spikes. `cifar` and `imagenet` have three stages, `dvs` two.
+//! width and shrinking maps; the last attends by spiking self-attention, the others by token masks
+//! (QKTA); residuals add spikes to spikes. `cifar` and `imagenet` have three stages, `dvs` two.
 //!
-//! With `batch_leak` the last stage's `proj_lif` keeps its state from image to image of a batch, as the authors' code
-//! does (it sees time steps and images as one axis); their published accuracies are of such batches. Without, every
-//! image is by itself, as everywhere else.
+//! With `batch_leak` the last stage's `proj_lif` keeps its state from image to image of a batch, as
+//! the authors' code does (it sees time steps and images as one axis); their published accuracies
+//! are of such batches. Without, every image is by itself, as everywhere else.
 
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_depths;
@@ -19,7 +19,8 @@ pub(super) fn build(
     depths: usize,
     batch_leak: bool,
 ) -> Result<Graph, ModelError> {
-    // Blocks of the stages with token masks, how often the map is halved, what the widths are divided by.
+    // Blocks of the stages with token masks, how often the map is halved, what the widths are
+    // divided by.
     let (token_blocks, halvings, divisor): (&[usize], _, _) = match layout {
         Layout::Cifar => (&[1, 1], 2, 8),
         Layout::Imagenet => (&[1, 2], 4, 8),
@@ -125,8 +126,8 @@ impl QkFormer<'_> {
         self.b.add(main, side)
     }
 
-    /// The later embeddings: half the size, twice the width, with a 1x1 residual. The layouts pool at different
-    /// convolutions.
+    /// The later embeddings: half the size, twice the width, with a 1x1 residual. The layouts pool
+    /// at different convolutions.
     fn embed(&mut self, x: NodeId, name: &str, width: usize) -> NodeId {
         let first = match self.layout {
             Layout::Dvs { .. } => format!("{name}.proj"),
@@ -149,8 +150,8 @@ impl QkFormer<'_> {
         self.b.add(main, side)
     }
 
-    /// QK token attention (`tssa`): the spikes of q, summed over each head's channels, decide by a neuron of
-    /// threshold 1/2 which tokens of k pass.
+    /// QK token attention (`tssa`): the spikes of q, summed over each head's channels, decide by a
+    /// neuron of threshold 1/2 which tokens of k pass.
     fn token_attention(&mut self, x: NodeId, name: &str, width: usize) -> NodeId {
         let heads = self.config.num_heads;
         let conv = Conv::one(width, Form::Sequence);

@@ -1,9 +1,11 @@
-//! Spike-driven Transformer (Yao et al., arXiv 2307.01694; github.com/BICLab/Spike-Driven-Transformer): membrane
-//! shortcuts, and an attention of masks and sums alone (SDSA): over all tokens, the spikes of k and v that coincide
-//! decide channel by channel, by a neuron of threshold 1/2, whether q's spikes pass.
+//! Spike-driven Transformer (Yao et al., arXiv 2307.01694;
+//! github.com/BICLab/Spike-Driven-Transformer): membrane shortcuts, and an attention of masks and
+//! sums alone (SDSA): over all tokens, the spikes of k and v that coincide decide channel by
+//! channel, by a neuron of threshold 1/2, whether q's spikes pass.
 //!
-//! The heads do not change the result, but for event cameras (`dvs_mode`), where `Erode`, a 3x3 maximum, acts on the
-//! maps of k and v, and on `k v` and on the masked q as tensors of tokens and channels within a head.
+//! The heads do not change the result, but for event cameras (`dvs_mode`), where `Erode`, a 3x3
+//! maximum, acts on the maps of k and v, and on `k v` and on the masked q as tensors of tokens and
+//! channels within a head.
 
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_depths;
@@ -57,7 +59,8 @@ struct SdtV1<'a> {
 }
 
 impl SdtV1<'_> {
-    /// Four 3x3 convolutions, of which the last is pooled before its neuron, then a residual one of its spikes.
+    /// Four 3x3 convolutions, of which the last is pooled before its neuron, then a residual one of
+    /// its spikes.
     fn patch_embed(&mut self, pooling: [bool; 4]) -> NodeId {
         let lif = parts::lif(self.tau);
         let mut x = self.b.input(self.config.frames().is_some());
@@ -116,7 +119,7 @@ impl SdtV1<'_> {
         parts::layer(self.b, y, &format!("{name}.proj"), conv.bias(true))
     }
 
-    /// With a hidden layer as wide as the block, each of the two layers has a shortcut of its own.
+    /// With a hidden layer as wide as the block, each of the two layers has a shortcut.
     fn mlp(&mut self, x: NodeId, block: &str) -> NodeId {
         let mlp = Mlp {
             width: self.width,

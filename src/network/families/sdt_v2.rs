@@ -1,10 +1,10 @@
 //! Spike-driven Transformer V2, Meta-SpikeFormer (Yao et al., arXiv 2404.03663;
-//! github.com/BICLab/Spike-Driven-Transformer-V2): two stages of convolution blocks, two of attention (SDSA-3) whose
-//! projections are RepConv chains.
+//! github.com/BICLab/Spike-Driven-Transformer-V2): two stages of convolution blocks, two of
+//! attention (SDSA-3) whose projections are RepConv chains.
 //!
-//! A RepConv chain is linear: 1x1 convolution, batch norm, depthwise 3x3, 1x1, two batch norms. It is kept as it is
-//! (`2 C^2 + 9 C` weights, two real-valued values inside) or merged into one dense 3x3 convolution (`9 C^2` weights,
-//! which read spikes).
+//! A RepConv chain is linear: 1x1 convolution, batch norm, depthwise 3x3, 1x1, two batch norms. It
+//! is kept as it is (`2 C^2 + 9 C` weights, two real-valued values inside) or merged into one dense
+//! 3x3 convolution (`9 C^2` weights, which read spikes).
 
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_strides;
@@ -75,8 +75,8 @@ pub(super) fn check_widths(config: &ModelConfig, widths: &[usize]) -> Result<(),
     Ok(())
 }
 
-/// A separable convolution (whose depthwise part has neither neuron nor batch norm behind it), then two 3x3
-/// convolutions, each part with a shortcut.
+/// A separable convolution (whose depthwise part has neither neuron nor batch norm behind it), then
+/// two 3x3 convolutions, each part with a shortcut.
 fn conv_block(b: &mut GraphBuilder, x: NodeId, name: &str, width: usize, ratio: usize) -> NodeId {
     let lif = parts::lif(TAU);
     let part = |part: &str| format!("{name}.Conv.{part}");
@@ -98,7 +98,8 @@ fn conv_block(b: &mut GraphBuilder, x: NodeId, name: &str, width: usize, ratio: 
     b.add(x, y)
 }
 
-/// SDSA-3: q, k, v and the projection are RepConv chains; the scale is 1/8 whatever the head's width.
+/// SDSA-3: q, k, v and the projection are RepConv chains; the scale is 1/8 whatever the head's
+/// width.
 fn attention(
     b: &mut GraphBuilder,
     x: NodeId,
@@ -117,8 +118,8 @@ fn attention(
     repconv(b, x, &format!("{name}.proj_conv"), width, merge)
 }
 
-/// A RepConv chain. The authors pad behind the first batch norm with what it makes of 0: the same as padding the input
-/// with 0, for the first convolution has no bias.
+/// A RepConv chain. The authors pad behind the first batch norm with what it makes of 0: the same
+/// as padding the input with 0, for the first convolution has no bias.
 fn repconv(b: &mut GraphBuilder, x: NodeId, name: &str, width: usize, merge: bool) -> NodeId {
     let chain = RepConv::of(name);
     if merge {

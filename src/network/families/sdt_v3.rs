@@ -1,14 +1,15 @@
 //! Spike-driven Transformer V3, E-SpikeFormer (Yao et al., arXiv 2411.16061;
-//! github.com/BICLab/Spike-Driven-Transformer-V3): the skeleton of `sdt-v2` with integer neurons. One pass over
-//! integers from 0 to `max_spike` stands for `max_spike` time steps of spikes.
+//! github.com/BICLab/Spike-Driven-Transformer-V3): the skeleton of `sdt-v2` with integer neurons.
+//! One pass over integers from 0 to `max_spike` stands for `max_spike` time steps of spikes.
 //!
-//! `Model_Base` rounds halves to even, `Model_Large` up. The large model as released has defects, and no parity with it
-//! is claimed:
-//! - its 83M variant (widths 128, 256, 512) cannot run: the branch `rep_conv` of every block raises a NameError. A
-//!   published file of it holds `rep_conv` tensors that fit no working branch, so that branch cannot have been trained as
-//!   it stands. Here it is left out and its tensors are dead.
-//! - its head reads the mean over tokens without the final neuron, only the distillation head reads that neuron's
-//!   integers. This is kept as it is.
+//! `Model_Base` rounds halves to even, `Model_Large` up. The large model as released has defects,
+//! and no parity with it is claimed:
+//! - its 83M variant (widths 128, 256, 512) cannot run: the branch `rep_conv` of every block raises
+//!   a NameError. A published file of it holds `rep_conv` tensors that fit no working branch, so
+//!   that branch cannot have been trained as it stands. Here it is left out and its tensors are
+//!   dead.
+//! - its head reads the mean over tokens without the final neuron, only the distillation head reads
+//!   that neuron's integers. This is kept as it is.
 
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::{check_depths, check_max_spike, check_strides};
@@ -202,7 +203,8 @@ pub(super) fn build_large(
 struct Large<'a> {
     neuron: Neuron,
     config: &'a ModelConfig,
-    /// Whether the blocks hold the tensors of the branch that does not run (the authors' `choice = "base"`).
+    /// Whether the blocks hold the tensors of the branch that does not run (the authors' `choice =
+    /// "base"`).
     unused_branch: bool,
 }
 
@@ -261,7 +263,8 @@ impl Large<'_> {
     }
 }
 
-/// Two 1x1 convolutions with their batch norms, through a width of one and a half, and a third batch norm.
+/// Two 1x1 convolutions with their batch norms, through a width of one and a half, and a third
+/// batch norm.
 fn chain(b: &mut GraphBuilder, x: NodeId, name: &str, width: usize) -> NodeId {
     let mut y = x;
     for (i, out) in [(1, width + width / 2), (2, width)] {

@@ -1,9 +1,10 @@
 //! Spikformer (Zhou et al., arXiv 2209.15425; github.com/ZK-Zhou/spikformer): a convolutional patch
 //! embedding, then blocks of spiking self-attention and MLP whose residuals add spikes to spikes.
 //!
-//! The layouts differ in where the embedding pools, in the attention's scale (1/8; 1/4 in `dvs`) and in how the blocks'
-//! weights are stored: `imagenet` has `[C, H, W]` maps and convolutions, `dvs` `[C, N]` and 1-D convolutions, `cifar`
-//! `[N, C]` tokens and `nn.Linear`. `dvs` also has a position embedding and a final norm that nothing uses.
+//! The layouts differ in where the embedding pools, in the attention's scale (1/8; 1/4 in `dvs`)
+//! and in how the blocks' weights are stored: `imagenet` has `[C, H, W]` maps and convolutions,
+//! `dvs` `[C, N]` and 1-D convolutions, `cifar` `[N, C]` tokens and `nn.Linear`. `dvs` also has a
+//! position embedding and a final norm that nothing uses.
 
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_depths;
@@ -58,8 +59,8 @@ pub(super) fn build(
     builder.finish()
 }
 
-/// Spiking patch splitting: four 3x3 convolutions, some with a pooling of their spikes, then a residual one as relative
-/// position encoding.
+/// Spiking patch splitting: four 3x3 convolutions, some with a pooling of their spikes, then a
+/// residual one as relative position encoding.
 fn patch_embed(
     b: &mut GraphBuilder,
     image: NodeId,

@@ -1,8 +1,9 @@
-//! Spikingformer (Zhou et al., arXiv 2304.11954; github.com/zhouchenlin2096/Spikingformer): Spikformer with membrane
-//! shortcuts. A neuron leads every convolution, residuals add real numbers, and the head reads them without a neuron.
+//! Spikingformer (Zhou et al., arXiv 2304.11954; github.com/zhouchenlin2096/Spikingformer):
+//! Spikformer with membrane shortcuts. A neuron leads every convolution, residuals add real
+//! numbers, and the head reads them without a neuron.
 //!
-//! The layouts differ in the embedding: `cifar` pools in its last two parts only and names them otherwise; `dvs` is the
-//! `imagenet` code with another time constant (1.5 in the authors' code).
+//! The layouts differ in the embedding: `cifar` pools in its last two parts only and names them
+//! otherwise; `dvs` is the `imagenet` code with another time constant (1.5 in the authors' code).
 
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_depths;
@@ -43,7 +44,8 @@ pub(super) fn build(
     builder.finish()
 }
 
-/// A 3x3 convolution of the image, then four more, each led by a neuron and perhaps a pooling of its spikes.
+/// A 3x3 convolution of the image, then four more, each led by a neuron and perhaps a pooling of
+/// its spikes.
 fn patch_embed(
     b: &mut GraphBuilder,
     image: NodeId,

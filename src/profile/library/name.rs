@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// The name of a saved profile: letters, digits, `-`, `_` and `.`, beginning with a letter or digit.
+/// The name of a saved profile: letters, digits, `-`, `_` and `.`, beginning with a letter or
+/// digit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProfileName(pub(super) String);
 

@@ -86,12 +86,8 @@ fn shipped_profiles_build_the_published_networks() {
     assert_eq!(names, published.map(|(n, _)| n));
     for (name, parameters) in published {
         let resolved = library.resolve(name, &Overrides::none()).unwrap();
-        assert_eq!(resolved.origin, Origin::Shipped(name));
-        assert_eq!(
-            resolved.profile.graph().unwrap().parameters(),
-            parameters,
-            "{name}"
-        );
+        assert_eq!(resolved.origin, ProfileOrigin::Shipped(name));
+        assert_eq!(resolved.profile.graph().parameters(), parameters, "{name}");
         // The comment at the top says the same.
         let text = resolved.text.replace(',', "");
         assert!(
@@ -153,7 +149,8 @@ fn the_reference_has_every_key_and_every_default() {
         .collect();
     assert_eq!(keys_of(text), known);
 
-    // Every key that a typed setting is written with is in the table of known keys, and the other way round.
+    // Every key that a typed setting is written with is in the table of known keys, and the other
+    // way round.
     let source = |keys: &str| demo().replace("source = \"builtin:fashion-mnist\"", keys);
     let everything = [
         demo(),
@@ -254,7 +251,7 @@ fn the_demo_is_the_default_and_as_documented() {
 fn files_come_first_then_saved_then_shipped() {
     let (_folder, library) = library();
     let origin = |name: &str| library.find(name).unwrap();
-    assert_eq!(origin("demo"), Origin::Shipped("demo"));
+    assert_eq!(origin("demo"), ProfileOrigin::Shipped("demo"));
 
     let name: ProfileName = "demo".parse().unwrap();
     fs::write(
@@ -262,7 +259,7 @@ fn files_come_first_then_saved_then_shipped() {
         demo().replace("qkformer on", "mine on"),
     )
     .unwrap();
-    assert_eq!(origin("demo"), Origin::Saved(library.path(&name)));
+    assert_eq!(origin("demo"), ProfileOrigin::Saved(library.path(&name)));
     let resolved = library.resolve("demo", &Overrides::none()).unwrap();
     assert!(resolved.hides_shipped);
     assert_eq!(resolved.profile.name, "mine on fashion-mnist");
@@ -272,10 +269,10 @@ fn files_come_first_then_saved_then_shipped() {
     // A folder is no profile; a file is.
     let here = library.current.join("demo");
     fs::create_dir(&here).unwrap();
-    assert_eq!(origin("demo"), Origin::Saved(library.path(&name)));
+    assert_eq!(origin("demo"), ProfileOrigin::Saved(library.path(&name)));
     fs::remove_dir(&here).unwrap();
     fs::write(&here, demo()).unwrap();
-    assert_eq!(origin("demo"), Origin::File(here));
+    assert_eq!(origin("demo"), ProfileOrigin::File(here));
 
     let error = |name: &str| library.find(name).unwrap_err().to_string();
     assert_eq!(

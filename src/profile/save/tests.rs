@@ -42,10 +42,8 @@ fn width(bits: u8) -> BitWidth {
 }
 
 fn graph() -> Graph {
-    Profile::parse(TEXT, Path::new("x.toml"))
-        .unwrap()
-        .graph()
-        .unwrap()
+    let profile = Profile::parse(TEXT, Path::new("x.toml")).unwrap();
+    Graph::clone(&profile.graph())
 }
 
 #[test]
@@ -285,7 +283,7 @@ proptest! {
         target in prop::sample::select(vec!["/home/me/net/p.toml", "/home/me/net/data/p.toml", "/home/me/p.toml", "/x/y.toml"]),
     ) {
         let source = Profile::parse(&text, Path::new("/home/me/net/source.toml")).unwrap();
-        let graph = source.graph().unwrap();
+        let graph = source.graph();
         let names = layer_names(&graph);
         let allocation = Allocation(widths.into_iter().take(names.len()).map(width).collect());
         let save = Save {

@@ -83,7 +83,11 @@ fn layer(step: &Step) -> Option<LayerId> {
 /// number.
 fn cost(graph: &Graph, step: &Step) -> f64 {
     let node = graph.node(step.node);
-    let steps = if node.is_static { 1 } else { graph.time_steps };
+    let steps = if node.time_invariant {
+        1
+    } else {
+        graph.time_steps
+    };
     let numbers = steps * node.shape.channels * node.shape.height * node.shape.width;
     numbers as f64 + layer(step).map_or(0.0, |l| graph.layer(l).macs as f64)
 }

@@ -3,7 +3,7 @@
 use tch::{Device, Kind};
 
 use crate::kernels::{FromBits, ToBits, launch};
-use crate::network::Range;
+use crate::network::ValueRange;
 use crate::torch::TorchError;
 use crate::torch::buffer::Buffer;
 use crate::torch::slices::{numbers, numbers_mut};
@@ -28,13 +28,13 @@ enum Data {
 
 impl CachedValue {
     /// The storage of a value of such numbers; none in f64 and on other devices than the CPU.
-    pub(super) fn of(value: &Value, range: Range) -> Result<Option<CachedValue>, TorchError> {
+    pub(super) fn of(value: &Value, range: ValueRange) -> Result<Option<CachedValue>, TorchError> {
         let tensor = value.tensor();
         if tensor.device() != Device::Cpu {
             return Ok(None);
         }
         let data = match (tensor.kind(), range) {
-            (Kind::Uint8, Range::Integer(1)) => {
+            (Kind::Uint8, ValueRange::Integer(1)) => {
                 let input: &[u8] = numbers(tensor)?;
                 let mut out = vec![0; input.len().div_ceil(8)].into_boxed_slice();
                 launch(ToBits {
@@ -43,7 +43,7 @@ impl CachedValue {
                 });
                 Data::Bits(out)
             }
-            (Kind::Float, Range::Integer(1)) => {
+            (Kind::Float, ValueRange::Integer(1)) => {
                 let input: &[f32] = numbers(tensor)?;
                 let mut out = vec![0; input.len().div_ceil(8)].into_boxed_slice();
                 launch(ToBits {
@@ -53,7 +53,7 @@ impl CachedValue {
                 Data::Bits(out)
             }
             (Kind::Uint8, _) => Data::Bytes(numbers::<u8>(tensor)?.into()),
-            (Kind::Float, Range::Integer(..=255)) => {
+            (Kind::Float, ValueRange::Integer(..=255)) => {
                 let counts = value.to_bytes()?;
                 let data = Data::Bytes(numbers::<u8>(counts.tensor())?.into());
                 counts.data.recycle();

@@ -7,7 +7,7 @@ use super::native::{NativeKernels, geometry};
 use super::parameters::{Accumulation, AffineTensors, Parameters, Squares};
 use super::repconv;
 use super::tensors::{Tensors, Weight, WeightAndBias};
-use crate::network::{Layer, Range, WeightSource};
+use crate::network::{Layer, ValueRange, WeightSource};
 use crate::quant::{BitWidth, ChannelAffine, Normalization, Quantized, quantize};
 use crate::torch::convolution::Convolution;
 use crate::torch::error::Context;
@@ -120,7 +120,7 @@ impl Maker<'_> {
             false => self.floats(layer, &values, None, None)?,
         };
         if let Accumulation::Libtorch(convolution) = &mut accumulation {
-            let small = matches!(layer.input, Range::Integer(most) if most <= TF32_WHOLE);
+            let small = matches!(layer.input, ValueRange::Integer(most) if most <= TF32_WHOLE);
             convolution.tf32 = small && width.bits() <= 8 && layer.exact_at(width);
         }
         Ok(accumulation)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::parameters::Accumulation;
 use crate::kernels::{ByteConv, FloatConv, Packed, Window};
-use crate::network::{Layer, LayerKind, Range};
+use crate::network::{Layer, LayerKind, ValueRange};
 use crate::quant::BitWidth;
 
 /// The native convolutions that this processor can run.
@@ -36,7 +36,7 @@ impl NativeKernels {
         values: &[i16],
     ) -> Option<Accumulation> {
         let kernel = self.bytes?;
-        let Range::Integer(most) = layer.input else {
+        let ValueRange::Integer(most) = layer.input else {
             return None;
         };
         let (window, groups) = geometry(layer);

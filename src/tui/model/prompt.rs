@@ -2,7 +2,7 @@
 //! pattern.
 
 use crate::profile::{
-    AccuracyDrop, Constraint, ConstraintChange, Pin, Widths, parse_size, size_text,
+    AccuracyDrop, AllowedWidths, Constraint, ConstraintChange, Pin, parse_size, size_text,
 };
 use crate::quant::BitWidth;
 use crate::search::{Command, Tree};
@@ -162,7 +162,7 @@ impl FieldPrompt {
             }
             return Ok(Some(Command::Unpin { pattern }));
         }
-        let Ok(widths) = text.parse::<Widths>() else {
+        let Ok(widths) = text.parse::<AllowedWidths>() else {
             return Err("bit-widths: write 8, or 4-8, or 4/8, or any".into());
         };
         let pin = Pin { pattern, widths };

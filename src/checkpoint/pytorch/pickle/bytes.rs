@@ -16,7 +16,7 @@ impl<R: BufRead> Machine<'_, R> {
         Ok(bytes)
     }
 
-    /// Exactly so many bytes; memory grows with those that come, not with those that are promised.
+    /// Exactly `length` bytes; memory grows with the bytes read, not with the announced number.
     fn exactly(&mut self, length: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let read = self.input.by_ref().take(length).read_to_end(&mut bytes)?;

@@ -1,4 +1,5 @@
-//! Objects: globals, calls and persistent names, of which only tensors, storages and dicts are built.
+//! Objects: globals, calls and persistent names, of which only tensors, storages and dicts are
+//! built.
 
 use std::io::BufRead;
 
@@ -114,8 +115,8 @@ impl<R: BufRead> Machine<'_, R> {
         })
     }
 
-    /// The storage of `("storage", class, key, location, count)`, to which old versions may add a part of it:
-    /// `(key, first, count)`.
+    /// The storage of `("storage", class, key, location, count)`, to which old versions may add a
+    /// part of it: `(key, first, count)`.
     fn storage(&self, id: Id) -> Option<Storage> {
         let [tag, class, key, _location, count, rest @ ..] = self.arena.tuple(id)? else {
             return None;

@@ -2,7 +2,7 @@
 
 use super::super::row::Literal::{Number, Text};
 use super::super::row::{Row, Size, Stored};
-use super::{CLASSES, EIGHT_HEADS, IMAGENET_IMAGE, channels, published, ratio, told, untold};
+use super::{CLASSES, EIGHT_HEADS, IMAGENET_IMAGE, channels, otherwise, ratio, told, untold};
 
 /// Sizes that `sdt-v2` and `sdt-v3` share.
 const PYRAMID_CHANNELS: Size = channels(&[("downsample1_1.encode_conv.weight", 1)]);
@@ -19,15 +19,11 @@ const PYRAMID_RATIO: Size = ratio("block3.0.mlp.fc1_conv.weight");
 const KD: Size = told("kd", Stored::Present("head_kd.weight"));
 const ONE_STEP: Size = untold(
     "time_steps",
-    &[published(&[], Number(1), "this family has no time axis")],
+    &[otherwise(Number(1), "this family has no time axis")],
 );
 const SPIKE_LEVELS: Size = untold(
     "max_spike",
-    &[published(
-        &[],
-        Number(4),
-        "as published; 8 for files named 1x8",
-    )],
+    &[otherwise(Number(4), "as published; 8 for files named 1x8")],
 );
 
 pub(super) const SDT_V2: Row = Row {
@@ -43,8 +39,7 @@ pub(super) const SDT_V2: Row = Row {
         PYRAMID_RATIO,
         untold(
             "time_steps",
-            &[published(
-                &[],
+            &[otherwise(
                 Number(4),
                 "published with 4 and, 55M_kd.pth, with 1",
             )],

@@ -4,7 +4,7 @@ use super::super::row::Literal::Number;
 use super::super::row::{Row, Size, Stored};
 use super::{
     CIFAR, CIFAR_IMAGE, CLASSES, DVS, EIGHT_HEADS, FOUR_STEPS, FRAMES, FRAMES_IMAGE, IMAGENET,
-    IMAGENET_IMAGE, SIXTEEN_HEADS, channels, published, ratio, told, untold,
+    IMAGENET_IMAGE, SIXTEEN_HEADS, channels, otherwise, published, ratio, told, untold,
 };
 
 const QKFORMER_CHANNELS: Size = channels(&[("patch_embed1.proj_conv.weight", 1)]);
@@ -50,7 +50,7 @@ pub(super) const QKFORMER_IMAGENET: Row = Row {
                     Number(12),
                     "as published for 10-768",
                 ),
-                published(&[], Number(6), "none is published for this width"),
+                otherwise(Number(6), "none is published for this width"),
             ],
         ),
         ratio("stage1.0.mlp.fc1_conv.weight"),

@@ -3,14 +3,16 @@
 use super::super::row::Literal::{Number, Text};
 use super::super::row::{Row, Size, Stored};
 use super::spikformer::SPIKFORMER_WIDTH;
-use super::{BLOCKS, CLASSES, DVS, FOUR_STEPS, channels, published, ratio, told, untold};
+use super::{
+    BLOCKS, CLASSES, DVS, FOUR_STEPS, channels, otherwise, published, ratio, told, untold,
+};
 
 const SDT_V1_CHANNELS: Size = channels(&[("patch_embed.proj_conv.weight", 1)]);
 /// The heads change nothing but the shape of a tensor that is never used.
 const SDT_V1_HEADS: Size = Size {
     key: "num_heads",
     stored: Stored::Dimension(&[("block.0.attn.talking_heads.weight", 0)]),
-    assumed: &[published(&[], Number(8), "as published")],
+    assumed: &[otherwise(Number(8), "as published")],
 };
 
 pub(super) const SDT_V1: Row = Row {
@@ -26,11 +28,7 @@ pub(super) const SDT_V1: Row = Row {
                     Number(32),
                     "the CIFAR networks have 2 blocks",
                 ),
-                published(
-                    &[],
-                    Number(224),
-                    "the ImageNet networks have 6 to 10 blocks",
-                ),
+                otherwise(Number(224), "the ImageNet networks have 6 to 10 blocks"),
             ],
         ),
         SDT_V1_CHANNELS,
@@ -47,11 +45,7 @@ pub(super) const SDT_V1: Row = Row {
                     Text("0011"),
                     "the CIFAR networks have 2 blocks",
                 ),
-                published(
-                    &[],
-                    Text("1111"),
-                    "the ImageNet networks have 6 to 10 blocks",
-                ),
+                otherwise(Text("1111"), "the ImageNet networks have 6 to 10 blocks"),
             ],
         ),
         FOUR_STEPS,
@@ -72,7 +66,7 @@ pub(super) const SDT_V1_DVS: Row = Row {
                     Number(128),
                     "as published for DVS128 Gesture",
                 ),
-                published(&[], Number(64), "as published for CIFAR10-DVS"),
+                otherwise(Number(64), "as published for CIFAR10-DVS"),
             ],
         ),
         SDT_V1_CHANNELS,
@@ -89,7 +83,7 @@ pub(super) const SDT_V1_DVS: Row = Row {
                     Text("0111"),
                     "as published for DVS128 Gesture",
                 ),
-                published(&[], Text("0011"), "as published for CIFAR10-DVS"),
+                otherwise(Text("0011"), "as published for CIFAR10-DVS"),
             ],
         ),
         untold(
@@ -100,7 +94,7 @@ pub(super) const SDT_V1_DVS: Row = Row {
                     Number(16),
                     "published with 16 and with 10 frames",
                 ),
-                published(&[], Number(10), "as published for CIFAR10-DVS"),
+                otherwise(Number(10), "as published for CIFAR10-DVS"),
             ],
         ),
     ],

@@ -4,7 +4,7 @@ use super::super::row::Literal::Number;
 use super::super::row::{Row, Size, Stored};
 use super::{
     BLOCKS, CIFAR, CIFAR_IMAGE, CLASSES, DVS, EIGHT_HEADS, FOUR_STEPS, FRAMES, FRAMES_IMAGE,
-    IMAGENET, IMAGENET_IMAGE, SIXTEEN_HEADS, channels, published, ratio, told, untold,
+    IMAGENET, IMAGENET_IMAGE, SIXTEEN_HEADS, channels, otherwise, published, ratio, told, untold,
 };
 
 pub(super) const SPIKFORMER_CIFAR: Row = Row {
@@ -24,7 +24,7 @@ pub(super) const SPIKFORMER_CIFAR: Row = Row {
                     Number(12),
                     "the authors' cifar10.yml",
                 ),
-                published(&[], Number(8), "none is published for this width"),
+                otherwise(Number(8), "none is published for this width"),
             ],
         ),
         ratio("block.0.mlp.fc1_linear.weight"),
@@ -53,7 +53,7 @@ pub(super) const SPIKFORMER_IMAGENET: Row = Row {
                     Number(8),
                     "the authors' code for 8-512",
                 ),
-                published(&[], Number(8), "of 8-512; none is published for this width"),
+                otherwise(Number(8), "of 8-512; none is published for this width"),
             ],
         ),
         ratio("block.0.mlp.fc1_conv.weight"),
@@ -70,7 +70,7 @@ pub(super) const SPIKFORMER_DVS: Row = Row {
         Size {
             key: "image_size",
             stored: Stored::Side("pos_embed", 1, 16),
-            assumed: &[published(&[], Number(128), "the authors' frames")],
+            assumed: &[otherwise(Number(128), "the authors' frames")],
         },
         channels(&[("patch_embed.proj_conv.weight", 1)]),
         CLASSES,
@@ -107,7 +107,7 @@ pub(super) const SPIKINGFORMER_CIFAR: Row = Row {
                     Number(12),
                     "the authors' cifar10.yml",
                 ),
-                published(&[], Number(8), "none is published for these classes"),
+                otherwise(Number(8), "none is published for these classes"),
             ],
         ),
         ratio("block.0.mlp.mlp1_conv.weight"),

@@ -1,7 +1,8 @@
-//! From the table to a configuration: which keys belong together, and what is assumed of those that are not there.
+//! From the table to a configuration: which keys belong together, and what is assumed of those that
+//! are not there.
 
 use super::super::{Architecture, Family, Layout, ModelConfig, ModelError};
-use super::{LayoutName, ModelTable, Size, Widths};
+use super::{EmbedDims, LayoutName, ModelTable, Size};
 
 impl TryFrom<ModelTable> for ModelConfig {
     type Error = ModelError;
@@ -164,8 +165,8 @@ impl ModelTable {
 
     fn width(&self) -> Result<usize, ModelError> {
         match &self.embed_dims {
-            Widths::One(width) => Ok(*width),
-            Widths::Several(widths) => Err(ModelError::Size {
+            EmbedDims::One(width) => Ok(*width),
+            EmbedDims::Several(widths) => Err(ModelError::Size {
                 key: "embed_dims",
                 value: format!("{widths:?}"),
                 why: format!("family {} has one number", self.family),
@@ -175,8 +176,10 @@ impl ModelTable {
 
     fn widths<const N: usize>(&self) -> Result<[usize; N], ModelError> {
         let (widths, value) = match &self.embed_dims {
-            Widths::One(width) => (None, width.to_string()),
-            Widths::Several(widths) => (widths.as_slice().try_into().ok(), format!("{widths:?}")),
+            EmbedDims::One(width) => (None, width.to_string()),
+            EmbedDims::Several(widths) => {
+                (widths.as_slice().try_into().ok(), format!("{widths:?}"))
+            }
         };
         widths.ok_or_else(|| ModelError::Size {
             key: "embed_dims",
@@ -196,8 +199,8 @@ impl ModelTable {
         })
     }
 
-    /// Whether a pooling follows each of the four convolutions. Published: `0011` for CIFAR, `1111` for ImageNet; the
-    /// event-camera models differ.
+    /// Whether a pooling follows each of the four convolutions. Published: `0011` for CIFAR, `1111`
+    /// for ImageNet; the event-camera models differ.
     fn pooling(&self) -> Result<[bool; 4], ModelError> {
         let why = "four digits, 1 where a pooling follows the convolution, such as \"0011\"";
         let text = match (&self.pooling, self.layout) {

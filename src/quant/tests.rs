@@ -1,5 +1,5 @@
-//! The quantizer against a reference that is nothing but its formulas, one weight at a time, and facts
-//! that hold for every input.
+//! The quantizer against a reference that is nothing but its formulas, one weight at a time, and
+//! facts that hold for every input.
 
 use proptest::prelude::*;
 

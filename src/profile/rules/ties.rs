@@ -1,85 +1,16 @@
-//! `[ties]`: layers that always have the same width.
+//! The ties of a network: `[ties]` resolved to layers.
 
-use serde::{Deserialize, Serialize};
+use wildmatch::WildMatch;
 
-use super::glob;
-use super::pins::layer_hint;
-
-/// Layers that always have the same width: one group at the level of layers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tie {
-    /// Its name.
-    pub name: String,
-    /// Its layers.
-    pub layers: Vec<String>,
-}
-
-/// The name of the ready-made tie.
-pub(super) const QKV: &str = "qkv";
-
-/// A line of `[ties]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tied {
-    /// `qkv = true`: query, key and value of every attention (where it has only two of these, both).
-    Qkv,
-    /// `name = ["layer", "glob*"]`.
-    Own {
-        /// Its name.
-        name: String,
-        /// Names and globs of its layers.
-        patterns: Vec<String>,
-    },
-}
-
-/// Why a line of `[ties]` means nothing.
-#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TieError {
-    /// A pattern matches no layer.
-    #[error("tie \"{tie}\" names \"{pattern}\", which matches no layer of the network{hint}")]
-    NoLayer {
-        /// The tie.
-        tie: String,
-        /// The pattern.
-        pattern: String,
-        /// What may have been meant, as the end of the sentence.
-        hint: String,
-    },
-    /// Nothing to tie.
-    #[error("tie \"{0}\" names fewer than two layers of the network")]
-    TooFew(String),
-    /// Two ties of one name.
-    #[error("two ties are called \"{0}\": \"qkv\" makes one of that name, call yours otherwise")]
-    Name(String),
-    /// A layer of two ties.
-    #[error(
-        "layer \"{layer}\" is in two ties, \"{first}\" and \"{second}\"; put all their layers into one"
-    )]
-    Twice {
-        /// The layer.
-        layer: String,
-        /// One tie.
-        first: String,
-        /// The other.
-        second: String,
-    },
-}
-
-impl TieError {
-    /// The key of `[ties]` to look at.
-    pub fn key(&self) -> &str {
-        match self {
-            TieError::NoLayer { tie, .. } | TieError::TooFew(tie) | TieError::Name(tie) => tie,
-            TieError::Twice { second, .. } => second,
-        }
-    }
-}
+use super::super::nearest::layer_hint;
+use super::super::tie::{Tie, Tied};
+use super::TieError;
 
 /// The ties of a network, each with its layers in the network's order.
 ///
 /// # Errors
 /// [`TieError`].
-pub(super) fn ties(lines: &[Tied], names: &[&str]) -> Result<Vec<Tie>, TieError> {
+pub(in crate::profile) fn ties(lines: &[Tied], names: &[&str]) -> Result<Vec<Tie>, TieError> {
     let mut all: Vec<Tie> = Vec::new();
     for line in lines {
         let more = match line {
@@ -106,7 +37,7 @@ pub(super) fn ties(lines: &[Tied], names: &[&str]) -> Result<Vec<Tie>, TieError>
 }
 
 fn own(name: &str, patterns: &[String], names: &[&str]) -> Result<Tie, TieError> {
-    let matches = |pattern: &String, layer: &str| glob::matches(pattern, layer);
+    let matches = |pattern: &String, layer: &str| WildMatch::new(pattern).matches(layer);
     if let Some(pattern) = patterns
         .iter()
         .find(|p| !names.iter().any(|n| matches(p, n)))
@@ -132,8 +63,9 @@ fn own(name: &str, patterns: &[String], names: &[&str]) -> Result<Tie, TieError>
     }
 }
 
-/// Layers whose names differ only in `q_`, `k_` or `v_` at the beginning of one part, as all families name them. Where a
-/// projection is a chain of layers (SDT v2), each layer of the chain is tied to those at its place in the others.
+/// Layers whose names differ only in `q_`, `k_` or `v_` at the beginning of one part, as all
+/// families name them. Where a projection is a chain of layers (SDT v2), each layer of the chain is
+/// tied to those at its place in the others.
 fn qkv(names: &[&str]) -> Vec<Tie> {
     let mut found: Vec<(String, String, Tie)> = Vec::new();
     for name in names {
@@ -228,7 +160,7 @@ mod tests {
                 .find(|(n, _)| *n == profile)
                 .unwrap();
             let profile = crate::profile::Profile::parse(text, "p.toml".as_ref()).unwrap();
-            let graph = profile.graph().unwrap();
+            let graph = profile.graph();
             let names = crate::profile::settings::layer_names(&graph);
             let found = ties(&[Tied::Qkv], &names).unwrap();
             let is_of = |n: &&&str| {

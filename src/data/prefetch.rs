@@ -1,4 +1,4 @@
-//! Samples read and decoded by threads of their own, ahead of who asks for them in order.
+//! Prefetching: samples are read and decoded by background threads before they are requested.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,8 +20,8 @@ pub(super) enum Sample {
     Floats(Vec<f32>),
 }
 
-/// Where samples come from one by one.
-pub(super) trait Store: Send + Sync + fmt::Debug {
+/// The random access to stored samples.
+pub(super) trait SampleSource: Send + Sync + fmt::Debug {
     /// Reads the sample at a place of the source.
     fn read(&self, index: u32) -> Result<Sample, DataError>;
     /// The number of bytes a sample takes.
@@ -39,18 +39,18 @@ const SAMPLES: usize = 64;
 /// The most threads that read.
 const THREADS: usize = 8;
 
-/// The samples of a set in its order. Memory is bounded by the samples read ahead, never by the set.
+/// The prefetched samples of a set in its order. Memory is bounded by the window, never by the set.
 #[derive(Debug)]
-pub(super) struct ReadAhead {
+pub(super) struct Prefetcher {
     shared: Arc<Shared>,
     /// How many places ahead.
     window: usize,
-    orders: Mutex<Option<Sender<usize>>>,
+    requests: Mutex<Option<Sender<usize>>>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    store: Arc<dyn Store>,
+    store: Arc<dyn SampleSource>,
     indices: Arc<Vec<u32>>,
     slots: Mutex<BTreeMap<usize, Slot>>,
     filled: Condvar,
@@ -59,15 +59,15 @@ struct Shared {
 #[derive(Debug)]
 enum Slot {
     /// A thread reads it or will.
-    Ordered,
+    Requested,
     /// It is there.
     Filled(Result<Sample, DataError>),
 }
 
-impl ReadAhead {
+impl Prefetcher {
     /// Samples `indices` of a store. No thread runs before the first is asked for.
-    pub(super) fn new(store: Arc<dyn Store>, indices: Arc<Vec<u32>>) -> ReadAhead {
-        ReadAhead {
+    pub(super) fn new(store: Arc<dyn SampleSource>, indices: Arc<Vec<u32>>) -> Prefetcher {
+        Prefetcher {
             window: (BYTES / store.sample_bytes().max(1)).clamp(1, SAMPLES),
             shared: Arc::new(Shared {
                 store,
@@ -75,18 +75,18 @@ impl ReadAhead {
                 slots: Mutex::new(BTreeMap::new()),
                 filled: Condvar::new(),
             }),
-            orders: Mutex::new(None),
+            requests: Mutex::new(None),
         }
     }
 
-    /// The sample at `place`, and orders those behind it.
+    /// The sample at `place`, and requests those behind it.
     ///
     /// # Errors
-    /// Why it cannot be read.
+    /// The error of reading it.
     pub(super) fn get(&self, place: usize) -> Result<Sample, DataError> {
         let mut slots = self.shared.lock();
         let near = place.saturating_sub(self.window)..=place + self.window;
-        // Samples that nobody asks for any more; threads fill only what is still ordered.
+        // Samples out of the window are dropped; threads fill only what is still requested.
         let before = slots.len();
         slots.retain(|at, _| near.contains(at));
         if slots.len() < before {
@@ -94,15 +94,15 @@ impl ReadAhead {
             self.shared.filled.notify_all();
         }
         for next in place + 1..=(place + self.window).min(self.last()) {
-            if !slots.contains_key(&next) && self.order(next) {
-                slots.insert(next, Slot::Ordered);
+            if !slots.contains_key(&next) && self.request(next) {
+                slots.insert(next, Slot::Requested);
             }
         }
         loop {
             match slots.remove(&place) {
                 Some(Slot::Filled(sample)) => return sample,
-                Some(Slot::Ordered) => {
-                    slots.insert(place, Slot::Ordered);
+                Some(Slot::Requested) => {
+                    slots.insert(place, Slot::Requested);
                     slots = self
                         .shared
                         .filled
@@ -121,20 +121,20 @@ impl ReadAhead {
     }
 
     /// Gives a place to the threads, which are started here; false when there are none.
-    fn order(&self, place: usize) -> bool {
-        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        let orders = orders.get_or_insert_with(|| self.start());
-        orders.send(place).is_ok()
+    fn request(&self, place: usize) -> bool {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let requests = requests.get_or_insert_with(|| self.start());
+        requests.send(place).is_ok()
     }
 
     fn start(&self) -> Sender<usize> {
-        let (sender, orders) = unbounded();
+        let (sender, requests) = unbounded();
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         for _ in 0..cores.clamp(1, THREADS) {
-            let (shared, orders) = (Arc::clone(&self.shared), orders.clone());
+            let (shared, requests) = (Arc::clone(&self.shared), requests.clone());
             let thread = thread::Builder::new().name("images".to_owned());
             // Without a thread nothing is read ahead, and the next order fails.
-            let _ = thread.spawn(move || shared.work(&orders));
+            let _ = thread.spawn(move || shared.work(&requests));
         }
         sender
     }
@@ -153,9 +153,9 @@ impl Shared {
     }
 
     /// A thread's work, until the set is dropped.
-    fn work(&self, orders: &Receiver<usize>) {
-        for place in orders {
-            if !matches!(self.lock().get(&place), Some(Slot::Ordered)) {
+    fn work(&self, requests: &Receiver<usize>) {
+        for place in requests {
+            if !matches!(self.lock().get(&place), Some(Slot::Requested)) {
                 continue;
             }
             // Whoever waits for it must hear something.
@@ -183,7 +183,7 @@ mod tests {
         bytes: usize,
     }
 
-    impl Store for Numbers {
+    impl SampleSource for Numbers {
         fn read(&self, index: u32) -> Result<Sample, DataError> {
             self.reads.fetch_add(1, Ordering::Relaxed);
             assert!(index != 14, "a panic");
@@ -203,13 +203,13 @@ mod tests {
         }
     }
 
-    fn ahead(count: u32, bytes: usize) -> (Arc<Numbers>, ReadAhead) {
+    fn ahead(count: u32, bytes: usize) -> (Arc<Numbers>, Prefetcher) {
         let store = Arc::new(Numbers {
             bytes,
             ..Numbers::default()
         });
         let indices = Arc::new((0..count).rev().collect());
-        (Arc::clone(&store), ReadAhead::new(store, indices))
+        (Arc::clone(&store), Prefetcher::new(store, indices))
     }
 
     fn byte(sample: Result<Sample, DataError>) -> Option<u8> {

@@ -1,10 +1,11 @@
-//! Drawing images without replacement, stratified by class.
+//! Stratified sampling of images by class, without replacement.
 //!
-//! Every image has a key, a hash of the seed and its index; a class is a queue of its images by key, which is a
-//! seeded shuffle. A draw takes from the queues such that *every prefix* of it mirrors the pool: after m images each
-//! class has come within one image of its share of m. So the first images of a split, on which a screening decides,
-//! are a small copy of the whole. The order is earliest deadline first: an image is eligible when taking it puts its
-//! class less than one image ahead of its share, and due when leaving it would put the class a whole image behind
+//! Every image has a key, a hash of the seed and its index; a class is a queue of its images by
+//! key, which is a seeded shuffle. A sample takes from the queues such that *every prefix* of it
+//! mirrors the pool: after m images each class has come within one image of its share of m. So the
+//! first images of a split, on which a screening decides, are a small copy of the whole. The order
+//! is earliest deadline first: an image is eligible when taking it puts its class less than one
+//! image ahead of its share, and due when leaving it would put the class a whole image behind
 //! (Tijdeman's chairman assignment problem, solved as by Steiner and Yeomans).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,14 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 struct Queue(Vec<(u64, u32)>);
 
 /// The images that are not drawn yet.
-pub(super) struct Pool {
+pub(super) struct StratifiedPool {
     queues: Vec<Queue>,
 }
 
-impl Pool {
-    /// The images `0..labels.len()` with their classes, but those left out. Who is left out changes nothing about the
-    /// keys of the others.
-    pub(super) fn without(labels: &[u32], seed: u64, left_out: &BTreeSet<u32>) -> Pool {
+impl StratifiedPool {
+    /// The images `0..labels.len()` with their classes, but those left out. Who is left out changes
+    /// nothing about the keys of the others.
+    pub(super) fn without(labels: &[u32], seed: u64, left_out: &BTreeSet<u32>) -> StratifiedPool {
         let mut classes: BTreeMap<u32, Vec<(u64, u32)>> = BTreeMap::new();
         for (index, &label) in (0_u32..).zip(labels) {
             if left_out.contains(&index) {
@@ -35,13 +36,13 @@ impl Pool {
             images.sort_unstable_by(|a, b| b.cmp(a));
             Queue(images)
         });
-        Pool {
+        StratifiedPool {
             queues: queues.collect(),
         }
     }
 
     /// Takes `count` images, or all that are left when those are fewer.
-    pub(super) fn draw(&mut self, count: usize) -> Vec<u32> {
+    pub(super) fn sample(&mut self, count: usize) -> Vec<u32> {
         let sizes: Vec<u64> = self
             .queues
             .iter()
@@ -73,7 +74,8 @@ impl Pool {
     }
 }
 
-/// The shuffle key of an image: two rounds of SplitMix64 (Steele, Lea, Flood 2014), keyed by the seed.
+/// The shuffle key of an image: two rounds of SplitMix64 (Steele, Lea, Flood 2014), keyed by the
+/// seed.
 fn key(seed: u64, index: u32) -> u64 {
     let mix = |state: u64| {
         let z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -90,9 +92,9 @@ mod tests {
 
     use super::*;
 
-    impl Pool {
-        fn new(labels: &[u32], seed: u64) -> Pool {
-            Pool::without(labels, seed, &BTreeSet::new())
+    impl StratifiedPool {
+        fn new(labels: &[u32], seed: u64) -> StratifiedPool {
+            StratifiedPool::without(labels, seed, &BTreeSet::new())
         }
     }
 
@@ -124,12 +126,12 @@ mod tests {
     proptest! {
         #[test]
         fn draws_are_disjoint_complete_and_stratified(labels in labels(), seed: u64, first in 0..120_usize, second in 0..120_usize) {
-            let mut pool = Pool::new(&labels, seed);
-            let calibration = pool.draw(first);
+            let mut pool = StratifiedPool::new(&labels, seed);
+            let calibration = pool.sample(first);
             prop_assert_eq!(calibration.len(), first.min(labels.len()));
-            let search = pool.draw(second);
+            let search = pool.sample(second);
             prop_assert_eq!(search.len(), second.min(labels.len() - calibration.len()));
-            let rest = pool.draw(1000);
+            let rest = pool.sample(1000);
 
             let all: Vec<u32> = (0..labels.len() as u32).collect();
             assert_stratified(&calibration, &all, &labels);
@@ -144,22 +146,22 @@ mod tests {
         #[test]
         fn who_is_left_out_is_not_drawn_and_moves_nobody_of_another_class(labels in labels(), seed: u64, out: u32) {
             let out = out % labels.len() as u32;
-            let order = |pool: &mut Pool, class: u32| -> Vec<u32> {
-                let drawn = pool.draw(labels.len());
+            let order = |pool: &mut StratifiedPool, class: u32| -> Vec<u32> {
+                let drawn = pool.sample(labels.len());
                 drawn.into_iter().filter(|i| labels[*i as usize] == class && *i != out).collect()
             };
             for class in 0..11 {
-                let mut left = Pool::without(&labels, seed, &BTreeSet::from([out]));
-                let mut all = Pool::new(&labels, seed);
+                let mut left = StratifiedPool::without(&labels, seed, &BTreeSet::from([out]));
+                let mut all = StratifiedPool::new(&labels, seed);
                 prop_assert_eq!(order(&mut left, class), order(&mut all, class));
             }
-            let mut left = Pool::without(&labels, seed, &BTreeSet::from([out]));
-            prop_assert!(!left.draw(labels.len()).contains(&out));
+            let mut left = StratifiedPool::without(&labels, seed, &BTreeSet::from([out]));
+            prop_assert!(!left.sample(labels.len()).contains(&out));
         }
 
         #[test]
         fn the_seed_and_nothing_else_decides(labels in labels(), seed: u64) {
-            let draw = |seed| Pool::new(&labels, seed).draw(labels.len());
+            let draw = |seed| StratifiedPool::new(&labels, seed).sample(labels.len());
             prop_assert_eq!(draw(seed), draw(seed));
         }
     }
@@ -167,7 +169,7 @@ mod tests {
     #[test]
     fn seeds_differ() {
         let labels: Vec<u32> = (0..100).map(|i| i % 4).collect();
-        let draw = |seed| Pool::new(&labels, seed).draw(40);
+        let draw = |seed| StratifiedPool::new(&labels, seed).sample(40);
         let draws: Vec<_> = (0..20).map(draw).collect();
         for (i, a) in draws.iter().enumerate() {
             assert!(draws.iter().skip(i + 1).all(|b| a != b));
@@ -177,7 +179,7 @@ mod tests {
     #[test]
     fn even_classes_come_round_by_round_in_changing_order() {
         let labels: Vec<u32> = (0..400).map(|i| i % 4).collect();
-        let drawn = Pool::new(&labels, 0).draw(200);
+        let drawn = StratifiedPool::new(&labels, 0).sample(200);
         let rounds: Vec<Vec<u32>> = drawn
             .chunks(4)
             .map(|round| round.iter().map(|i| labels[*i as usize]).collect())
@@ -190,13 +192,14 @@ mod tests {
         assert!(rounds.iter().any(|round| round != &rounds[0]));
     }
 
-    /// Every class is as likely as any other to have an image at a place, and every image to be drawn.
+    /// Every class is as likely as any other to have an image at a place, and every image to be
+    /// drawn.
     #[test]
     fn the_draw_is_fair() {
         let labels: Vec<u32> = (0..50).map(|i| i % 5).collect();
         let mut drawn = [0_u32; 50];
         for seed in 0..2000 {
-            for index in Pool::new(&labels, seed).draw(10) {
+            for index in StratifiedPool::new(&labels, seed).sample(10) {
                 drawn[index as usize] += 1;
             }
         }
