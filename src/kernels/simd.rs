@@ -88,6 +88,10 @@ impl<S: Simd> BlockSums<'_, S> {
 pub(super) struct Tiles<'a, S: Simd, const M: usize, const V: usize>(pub BlockSums<'a, S>);
 
 impl<S: Simd, const M: usize, const V: usize> Kernel for Tiles<'_, S, M, V> {
+    #[allow(
+        clippy::needless_range_loop,
+        reason = "unrolled, so that sums stay in registers"
+    )]
     #[inline(always)]
     fn run(self) {
         let BlockSums {
