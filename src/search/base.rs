@@ -21,7 +21,14 @@ impl Engine {
             (Phase::Plan | Phase::Test(StopReason::Complete), None)
                 if self.starts_without_base() =>
             {
-                self.open_strategy(0);
+                match self.tree.base {
+                    Some(_) => self.open_strategy(0),
+                    // What failed to start may pass within the new pins.
+                    None => {
+                        self.phase = Phase::Plan;
+                        self.open_start();
+                    }
+                }
             }
             // The base is settled before anything else is asked.
             (_, None) => {}
