@@ -14,6 +14,17 @@ pub struct Avx512Vnni(());
 #[derive(Clone, Copy, Debug)]
 pub struct Avx512(());
 
+/// The sums of a block, in tiles that fit the 32 vector registers.
+#[inline(always)]
+fn accumulate<S: Simd>(simd: S, block: BlockSums<'_, S>) {
+    match block.vectors() {
+        4 => simd.launch(Tiles::<_, 6, 4>(block)),
+        3 => simd.launch(Tiles::<_, 8, 3>(block)),
+        2 => simd.launch(Tiles::<_, 8, 2>(block)),
+        _ => simd.launch(Tiles::<_, 12, 1>(block)),
+    }
+}
+
 impl Simd for Avx512Vnni {
     type Operands = Bytes;
     type Sums = __m512i;
@@ -34,12 +45,7 @@ impl Simd for Avx512Vnni {
     }
     #[inline(always)]
     fn accumulate(self, block: BlockSums<'_, Self>) {
-        match block.vectors() {
-            4 => self.launch(Tiles::<_, 6, 4>(block)),
-            3 => self.launch(Tiles::<_, 8, 3>(block)),
-            2 => self.launch(Tiles::<_, 8, 2>(block)),
-            _ => self.launch(Tiles::<_, 12, 1>(block)),
-        }
+        accumulate(self, block);
     }
     #[inline]
     #[target_feature(enable = "avx512f")]
@@ -85,12 +91,7 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn accumulate(self, block: BlockSums<'_, Self>) {
-        match block.vectors() {
-            4 => self.launch(Tiles::<_, 6, 4>(block)),
-            3 => self.launch(Tiles::<_, 8, 3>(block)),
-            2 => self.launch(Tiles::<_, 8, 2>(block)),
-            _ => self.launch(Tiles::<_, 12, 1>(block)),
-        }
+        accumulate(self, block);
     }
     #[inline]
     #[target_feature(enable = "avx512f")]
