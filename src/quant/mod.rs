@@ -33,11 +33,13 @@
 
 mod affine;
 mod allocation;
+pub mod calibrated;
 mod domains;
 mod exact;
 mod memory;
 mod packing;
 mod quantize;
+mod quantizer;
 mod rounding;
 mod scale;
 mod scheme;
@@ -51,4 +53,7 @@ pub use domains::Domains;
 pub use memory::{MemoryModel, saving_percent};
 pub use packing::{PackError, pack, packed_bytes, unpack};
 pub use quantize::{QuantError, Quantized, quantize};
-pub use scheme::{Affine, Granularity, Rounding, ScaleRule, Scheme};
+pub use quantizer::{LayerWeights, Nearest, Quantizer};
+pub use scheme::{
+    Affine, Correction, DAMPING, Granularity, Method, Rounding, ScaleRule, Scheme, Weighting,
+};

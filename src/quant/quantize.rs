@@ -49,6 +49,24 @@ pub enum QuantError {
         /// Number of channels given.
         channels: usize,
     },
+    /// A method that needs the statistics of the layer's input has none.
+    #[error("layer {layer}: this quantizer needs calibration images, and there are none")]
+    NoStatistics {
+        /// The layer.
+        layer: String,
+    },
+    /// Statistics of another layer.
+    #[error("layer {layer} has {fan_in} inputs, the statistics have {inputs} in {groups} groups")]
+    Statistics {
+        /// The layer.
+        layer: String,
+        /// Inputs of one output channel.
+        fan_in: usize,
+        /// Inputs in the statistics.
+        inputs: usize,
+        /// Groups in the statistics.
+        groups: usize,
+    },
     /// Float weights stay as they are.
     #[error("layer {layer}: float is not an integer width; float layers are used unquantized")]
     Float {

@@ -5,7 +5,7 @@ use super::{BitWidth, ScaleRule};
 
 /// The clipping ratios of [`ScaleRule::Mse`], largest first: 1.000, 0.975 … 0.300, each the f64
 /// nearest to its decimal value.
-fn ratios() -> impl Iterator<Item = f64> {
+pub(super) fn ratios() -> impl Iterator<Item = f64> {
     (0..29u32).rev().map(|i| f64::from(300 + 25 * i) / 1000.0)
 }
 
@@ -60,7 +60,7 @@ fn least(scales: impl IntoIterator<Item = f64>, error: impl Fn(f64, f64) -> f64)
 
 /// The largest power of two that is at most `x`, a positive normal number: its exponent without its
 /// mantissa.
-fn power_of_two_below(x: f64) -> f64 {
+pub(super) fn power_of_two_below(x: f64) -> f64 {
     f64::from_bits(x.to_bits() & !((1 << 52) - 1))
 }
 

@@ -50,10 +50,62 @@ pub enum Affine {
     F16,
 }
 
-/// How weights become integers.
+/// The method that makes the integers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Integers that keep the layer's output over the calibration images.
+    Calibrated,
+    /// Every weight to its nearest grid point.
+    #[default]
+    Nearest,
+}
+
+/// How the two numbers per channel behind a layer's integers are fitted again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Correction {
+    /// Not at all: scale, bias and batch norm as they are.
+    #[default]
+    None,
+    /// To the mean and the spread of the float layer on the float network's inputs.
+    Local,
+    /// To the same on the inputs of the quantized network, layer after layer.
+    Sequential,
+}
+
+/// How the inputs of the calibration images weigh.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weighting {
+    /// All alike.
+    #[default]
+    None,
+    /// By how near the neurons behind the layer are to their threshold.
+    Threshold,
+}
+
+/// The share of the mean input variance that is added to every variance.
+pub const DAMPING: f64 = 0.01;
+
+/// How weights become integers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Scheme {
+    /// The method.
+    // Left out where they are those of rounding to the nearest, so that fingerprints of earlier
+    // versions' runs stay what they were; here and below.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub method: Method,
+    /// The correction of the affine.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub correction: Correction,
+    /// The weights of the inputs.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub weighting: Weighting,
+    /// The damping of the inputs' covariance.
+    #[serde(skip_serializing_if = "is_usual_damping")]
+    pub damping: f64,
     /// One scale per channel or per tensor.
     pub granularity: Granularity,
     /// How the scale is chosen.
@@ -64,4 +116,29 @@ pub struct Scheme {
     pub affine: Affine,
     /// Key of stochastic rounding; not changed by `--seed`.
     pub rounding_seed: u64,
+}
+
+fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn is_usual_damping(damping: &f64) -> bool {
+    *damping == DAMPING
+}
+
+impl Default for Scheme {
+    /// Rounding to the nearest, without correction.
+    fn default() -> Self {
+        Scheme {
+            method: Method::default(),
+            correction: Correction::default(),
+            weighting: Weighting::default(),
+            damping: DAMPING,
+            granularity: Granularity::default(),
+            scale: ScaleRule::default(),
+            rounding: Rounding::default(),
+            affine: Affine::default(),
+            rounding_seed: 0,
+        }
+    }
 }

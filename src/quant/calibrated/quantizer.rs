@@ -1,0 +1,287 @@
+//! [`Calibrated`]: a layer's channels, solved on several threads.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::gptq::{Candidate, Grid};
+use super::hessian::Hessian;
+use super::row::{Channels, Scales};
+use super::statistics::InputStatistics;
+use crate::quant::scale::{power_of_two_below, ratios};
+use crate::quant::{
+    BitWidth, Granularity, LayerWeights, Nearest, QuantError, Quantized, Quantizer, ScaleRule,
+    Scheme,
+};
+
+/// Raised when the same weights and statistics may give other integers than before.
+const VERSION: u32 = 1;
+/// Channels that are solved together. A constant, so that nothing depends on the number of threads.
+const CHANNELS: usize = 16;
+/// 1 bit: scales in mean magnitudes, largest first.
+const SIGN_RATIOS: [f64; 11] = [1.75, 1.5, 1.35, 1.2, 1.1, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5];
+/// One scale for a tensor: how often it is fitted again.
+const REFITS: usize = 3;
+
+/// Integers that keep the layer's output over the calibration images; see the module's page. Of the
+/// scheme it reads granularity, scale rule and damping (by way of the statistics). 16 bits are
+/// rounded to the nearest: their error is far below that of the statistics.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Calibrated(pub Scheme);
+
+impl Quantizer for Calibrated {
+    fn id(&self) -> String {
+        let Scheme {
+            granularity,
+            scale,
+            damping,
+            weighting,
+            ..
+        } = self.0;
+        format!("calibrated {VERSION} {granularity:?} {scale:?} {damping} {weighting:?}")
+    }
+
+    fn needs_statistics(&self, width: BitWidth) -> bool {
+        width.bits() <= 8
+    }
+
+    fn quantize(
+        &self,
+        layer: LayerWeights<'_>,
+        width: BitWidth,
+        statistics: Option<&InputStatistics>,
+        threads: usize,
+    ) -> Result<Quantized, QuantError> {
+        let nearest = Nearest(self.0).quantize(layer, width, None, threads)?;
+        if !self.needs_statistics(width) {
+            return Ok(nearest);
+        }
+        let statistics = statistics.ok_or_else(|| QuantError::NoStatistics {
+            layer: layer.name.to_owned(),
+        })?;
+        let fits = statistics.fan_in() == nearest.fan_in
+            && layer.channels.is_multiple_of(statistics.groups());
+        if !fits {
+            return Err(QuantError::Statistics {
+                layer: layer.name.to_owned(),
+                fan_in: nearest.fan_in,
+                inputs: statistics.fan_in(),
+                groups: statistics.groups(),
+            });
+        }
+        let problem = Problem {
+            weights: layer.values,
+            statistics,
+            grid: match width.bits() {
+                1 => Grid::Sign,
+                _ => Grid::UpTo(width.q_max().map_or(1.0, f64::from)),
+            },
+            rule: self.0.scale,
+            nearest: &nearest,
+            threads,
+        };
+        Ok(match self.0.granularity {
+            Granularity::Channel => problem.per_channel(),
+            Granularity::Tensor => problem.per_tensor(),
+        })
+    }
+}
+
+/// A layer at one width.
+struct Problem<'a> {
+    weights: &'a [f32],
+    statistics: &'a InputStatistics,
+    grid: Grid,
+    rule: ScaleRule,
+    /// Rounded to the nearest.
+    nearest: &'a Quantized,
+    threads: usize,
+}
+
+impl Problem<'_> {
+    /// A scale for every channel.
+    fn per_channel(&self) -> Quantized {
+        self.solved(|channels, rows| {
+            let solve = |(local, row): (usize, usize)| {
+                let weights = channels.row(local);
+                let scales = self.scales(weights)?;
+                Some(channels.solve(local, &scales, &[self.rounded(row)]))
+            };
+            rows.enumerate().map(solve).collect()
+        })
+    }
+
+    /// One scale for all channels.
+    fn per_tensor(&self) -> Quantized {
+        let weights: Vec<f64> = self.weights.iter().map(|&w| f64::from(w)).collect();
+        let Some(scales) = self.scales(&weights) else {
+            return self.nearest.clone();
+        };
+        let candidates = scales.candidates.as_slice();
+        let errors = self.each(|channels, rows| {
+            let all = (0..rows.len()).map(|local| channels.errors(local, candidates));
+            all.fold(vec![0.0; candidates.len()], |sum: Vec<f64>, errors| {
+                sum.iter().zip(errors).map(|(a, b)| a + b).collect()
+            })
+        });
+        let total = |at: usize| errors.iter().filter_map(|e| e.get(at)).sum::<f64>();
+        let best = (0..candidates.len()).min_by(|&a, &b| total(a).total_cmp(&total(b)));
+        let first = best.and_then(|at| candidates.get(at)).copied();
+        let rounded = self.nearest.scales.first().copied();
+        let tried = first.into_iter().chain(rounded).map(|scale| self.at(scale));
+        let least = |a: (f64, Quantized, f64), b: (f64, Quantized, f64)| match b.0 < a.0 {
+            true => b,
+            false => a,
+        };
+        let Some(mut best) = tried.reduce(least) else {
+            return self.nearest.clone();
+        };
+        for _ in 0..REFITS {
+            if !scales.refit || !(best.2 > 0.0 && best.2.is_finite()) {
+                break;
+            }
+            let next = self.at(best.2);
+            if next.0 >= best.0 {
+                break;
+            }
+            best = next;
+        }
+        best.1
+    }
+
+    /// The integers at one scale for all channels: their error, and the scale that fits them best.
+    fn at(&self, scale: f64) -> (f64, Quantized, f64) {
+        let scales = Scales {
+            candidates: vec![scale],
+            refit: false,
+        };
+        let sums = Mutex::new(std::collections::BTreeMap::new());
+        let quantized = self.solved(|channels, rows| {
+            let first = rows.start;
+            let mut sum = (0.0, 0.0, 0.0);
+            let solve = |(local, row): (usize, usize)| {
+                let rounded = match self.rounded(row) {
+                    known if known.scale == scale => vec![known],
+                    _ => Vec::new(),
+                };
+                let solved = channels.solve(local, &scales, &rounded);
+                let (qhw, qhq) = channels.products_of(local, &solved.codes);
+                sum.0 += solved.error;
+                sum.1 += qhw;
+                sum.2 += qhq;
+                Some(solved)
+            };
+            let solved = rows.enumerate().map(solve).collect();
+            sums.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(first, sum);
+            solved
+        });
+        // In the order of channels: sums do not depend on threads.
+        let sums = sums.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let total = sums
+            .values()
+            .fold((0.0, 0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1, a.2 + b.2));
+        (total.0, quantized, total.1 / total.2)
+    }
+
+    /// The candidate scales of some weights; none where all are 0.
+    fn scales(&self, weights: &[f64]) -> Option<Scales> {
+        let largest = weights.iter().fold(0f64, |most, w| most.max(w.abs()));
+        if largest == 0.0 {
+            return None;
+        }
+        let full = match self.grid {
+            Grid::Sign => weights.iter().map(|w| w.abs()).sum::<f64>() / weights.len() as f64,
+            Grid::UpTo(most) => largest / most,
+        };
+        let of = |candidates: Vec<f64>, refit| Some(Scales { candidates, refit });
+        match (self.rule, self.grid) {
+            (ScaleRule::PowerOfTwo, _) => {
+                let below = power_of_two_below(full);
+                of(vec![2.0 * below, below, below / 2.0], false)
+            }
+            (ScaleRule::Mse | ScaleRule::Max, Grid::Sign) => {
+                of(SIGN_RATIOS.map(|r| r * full).to_vec(), true)
+            }
+            (ScaleRule::Mse, Grid::UpTo(most)) => {
+                of(ratios().map(|r| r * largest / most).collect(), true)
+            }
+            (ScaleRule::Max, Grid::UpTo(_)) => of(vec![full], false),
+        }
+    }
+
+    /// A channel as it is rounded to the nearest; its error is not computed.
+    fn rounded(&self, channel: usize) -> Candidate {
+        let n = self.nearest.fan_in;
+        let codes = self.nearest.values.get(channel * n..(channel + 1) * n);
+        Candidate {
+            scale: self.nearest.scales.get(channel).copied().unwrap_or(1.0),
+            codes: codes.unwrap_or(&[]).to_vec(),
+            error: f64::INFINITY,
+        }
+    }
+
+    /// Solves all channels; those for which nothing is found stay rounded to the nearest.
+    fn solved(
+        &self,
+        solve: impl Fn(&Channels<'_>, Range<usize>) -> Vec<Option<Candidate>> + Sync,
+    ) -> Quantized {
+        let pieces = self.each(|channels, rows| (rows.start, solve(channels, rows)));
+        let mut quantized = self.nearest.clone();
+        let n = quantized.fan_in;
+        for (first, solved) in pieces {
+            for (row, candidate) in (first..).zip(solved) {
+                let place = quantized.values.get_mut(row * n..(row + 1) * n);
+                let scale = quantized.scales.get_mut(row);
+                if let (Some(candidate), Some(place), Some(scale)) = (candidate, place, scale) {
+                    place.copy_from_slice(&candidate.codes);
+                    *scale = candidate.scale;
+                }
+            }
+        }
+        quantized
+    }
+
+    /// Works on all channels of groups whose input varies, some at a time, side by side; answers in
+    /// the order of channels.
+    fn each<R: Send>(&self, work: impl Fn(&Channels<'_>, Range<usize>) -> R + Sync) -> Vec<R> {
+        let groups = self.statistics.groups();
+        let per_group = self.nearest.channels / groups.max(1);
+        let pieces: Vec<(usize, Range<usize>)> = (0..groups)
+            .flat_map(|group| {
+                let rows = group * per_group..(group + 1) * per_group;
+                let starts = rows.clone().step_by(CHANNELS);
+                starts.map(move |start| (group, start..(start + CHANNELS).min(rows.end)))
+            })
+            .collect();
+        let run = |(group, rows): &(usize, Range<usize>)| -> Option<R> {
+            let hessian: &Hessian = self.statistics.hessian(*group)?;
+            let n = self.nearest.fan_in;
+            let weights = self.weights.get(rows.start * n..rows.end * n)?;
+            let of = self.statistics.group(*group);
+            let channels = Channels::new(of, hessian, self.grid, weights);
+            Some(work(&channels, rows.clone()))
+        };
+        let threads = self.threads.clamp(1, pieces.len().max(1));
+        if threads == 1 {
+            return pieces.iter().filter_map(run).collect();
+        }
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while let Some(piece) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let answer = run(piece).map(|r| (piece.1.start, r));
+                        let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                        done.extend(answer);
+                    }
+                });
+            }
+        });
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.sort_by_key(|(start, _)| *start);
+        done.into_iter().map(|(_, r)| r).collect()
+    }
+}

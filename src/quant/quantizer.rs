@@ -1,0 +1,85 @@
+//! The seam between a network and the method that makes its integers.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::calibrated::{Calibrated, InputStatistics};
+use super::{BitWidth, Method, QuantError, Quantized, Scheme, quantize};
+
+/// A layer's float weights.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerWeights<'a> {
+    /// The layer's name.
+    pub name: &'a str,
+    /// Number of output channels.
+    pub channels: usize,
+    /// Row-major `[channels, fan_in]`.
+    pub values: &'a [f32],
+}
+
+/// A method that turns float weights into integers and one scale per output channel.
+///
+/// A method is a pure function: the same weights, statistics and width give the same integers, on
+/// any number of threads. What it makes is kept by [`Quantizer::id`], weights and calibration
+/// images, in memory and on disk.
+pub trait Quantizer: Debug + Send + Sync {
+    /// A name that changes with everything but the arguments of [`Quantizer::quantize`] that its
+    /// integers depend on: method, version, options.
+    fn id(&self) -> String;
+
+    /// Whether a width needs the statistics of the layer's input.
+    fn needs_statistics(&self, width: BitWidth) -> bool;
+
+    /// Quantizes a layer to an integer width, on at most `threads` threads.
+    ///
+    /// # Errors
+    /// [`QuantError`] names the layer and what is wrong with it.
+    fn quantize(
+        &self,
+        layer: LayerWeights<'_>,
+        width: BitWidth,
+        statistics: Option<&InputStatistics>,
+        threads: usize,
+    ) -> Result<Quantized, QuantError>;
+}
+
+/// Rounding to the nearest grid point: [`quantize`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Nearest(pub Scheme);
+
+impl Quantizer for Nearest {
+    fn id(&self) -> String {
+        let Scheme {
+            granularity,
+            scale,
+            rounding,
+            rounding_seed,
+            ..
+        } = self.0;
+        format!("nearest 1 {granularity:?} {scale:?} {rounding:?} {rounding_seed}")
+    }
+
+    fn needs_statistics(&self, _: BitWidth) -> bool {
+        false
+    }
+
+    fn quantize(
+        &self,
+        layer: LayerWeights<'_>,
+        width: BitWidth,
+        _: Option<&InputStatistics>,
+        _: usize,
+    ) -> Result<Quantized, QuantError> {
+        quantize(layer.values, layer.channels, width, &self.0, layer.name)
+    }
+}
+
+impl Scheme {
+    /// The quantizer of the scheme's method.
+    pub fn quantizer(&self) -> Arc<dyn Quantizer> {
+        match self.method {
+            Method::Nearest => Arc::new(Nearest(*self)),
+            Method::Calibrated => Arc::new(Calibrated(*self)),
+        }
+    }
+}
