@@ -109,8 +109,11 @@ pub enum DataSource {
 pub struct DataConfig {
     /// The source of the images; the default is the built-in Fashion-MNIST.
     pub source: DataSource,
-    /// Images of the calibration split (default 64).
+    /// Images of the calibration split: 64, and 256 for a quantizer that is calibrated, where a
+    /// profile says nothing.
     pub calibration: usize,
+    /// Whether it is so by default: then fewer are taken where a pool has no more.
+    pub calibration_by_default: bool,
     /// Images of the search split (default 2000).
     pub search: usize,
     /// Key of the draw of both (default 0).
@@ -124,6 +127,12 @@ pub struct DataConfig {
     pub std: Option<Vec<f64>>,
 }
 
+/// Calibration images that drift is measured on, the first ones.
+pub const DRIFT_IMAGES: usize = 64;
+/// Calibration images of a calibrated quantizer (more change little:
+/// `docs/figures.md`).
+const FOR_CALIBRATION: usize = 256;
+
 impl Default for DataConfig {
     fn default() -> Self {
         DataConfig::with_source(DataSource::Builtin(Builtin::FashionMnist))
@@ -135,12 +144,40 @@ impl DataConfig {
     pub fn with_source(source: DataSource) -> DataConfig {
         DataConfig {
             source,
-            calibration: 64,
+            calibration: DRIFT_IMAGES,
+            calibration_by_default: true,
             search: 2000,
             split_seed: 0,
             recipe: None,
             mean: None,
             std: None,
+        }
+    }
+
+    /// The same with the calibration images that a quantizer needs which is calibrated or not.
+    pub fn for_quantizer(self, calibrated: bool) -> DataConfig {
+        let images = match calibrated {
+            true => FOR_CALIBRATION,
+            false => DRIFT_IMAGES,
+        };
+        DataConfig {
+            calibration: match self.calibration_by_default {
+                true => images,
+                false => self.calibration,
+            },
+            ..self
+        }
+    }
+
+    /// The calibration images to draw from a pool. Where a profile says nothing, the search images
+    /// come first, as long as there are enough for drift.
+    pub(super) fn calibration_of(&self, pool: usize) -> usize {
+        match self.calibration_by_default {
+            true => {
+                let left = pool.saturating_sub(self.search).max(DRIFT_IMAGES);
+                self.calibration.min(left)
+            }
+            false => self.calibration,
         }
     }
 

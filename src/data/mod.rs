@@ -49,8 +49,8 @@ mod tensors;
 
 pub(crate) use config::DataTable;
 pub use config::{
-    Builtin, CifarFiles, DataConfig, DataConfigError, DataSource, IdxFiles, ImageFolders,
-    OnCorrupt, TensorFiles,
+    Builtin, CifarFiles, DRIFT_IMAGES, DataConfig, DataConfigError, DataSource, IdxFiles,
+    ImageFolders, OnCorrupt, TensorFiles,
 };
 pub use error::DataError;
 pub use files::Corrupt;

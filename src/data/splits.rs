@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::network::ModelConfig;
 
-use super::config::{DataConfig, DataSource, OnCorrupt};
+use super::config::{DRIFT_IMAGES, DataConfig, DataSource, OnCorrupt};
 use super::error::DataError;
 use super::expected::Expected;
 use super::files::Corrupt;
@@ -32,8 +32,9 @@ pub struct Splits {
 /// Loads the data of a profile for a model. Relative paths are meant from `folder`, the profile's.
 ///
 /// Calibration and search images are drawn from the source's training images, disjoint, keyed by
-/// `split_seed`, such that every prefix of a split has each class within one image of its share (of
-/// the pool for calibration, of what that leaves for search).
+/// `split_seed`: first [`DRIFT_IMAGES`] for calibration, then those of the search, then the other
+/// calibration images. Every prefix of each of the three has each class within one image of its
+/// share of what was left.
 ///
 /// # Errors
 /// [`DataError`] names the file, the number or the key that does not fit.
@@ -89,17 +90,23 @@ fn sample(
     let mut left_out = BTreeSet::new();
     loop {
         let images = pool.labels.len() - left_out.len();
-        if config.calibration.saturating_add(config.search) > images {
+        let calibration = config.calibration_of(images);
+        if calibration.saturating_add(config.search) > images {
             return Err(DataError::TooFew {
                 file: pool.place.clone(),
                 pool: images,
-                calibration: config.calibration,
+                calibration,
                 search: config.search,
             });
         }
         let mut left = StratifiedPool::without(&pool.labels, config.split_seed, &left_out);
-        let calibration = left.sample(config.calibration);
+        // The images of the drift, then those of the search, then the other calibration images: so
+        // drift and search have the same images whatever the quantizer takes.
+        let for_drift = calibration.min(DRIFT_IMAGES);
+        let mut drawn_first = left.sample(for_drift);
         let search = left.sample(config.search);
+        drawn_first.extend(left.sample(calibration - for_drift));
+        let calibration = drawn_first;
         let drawn = [&calibration[..], &search[..]].concat();
         let damaged = pool.check(&drawn, config.on_corrupt(), loading)?;
         if damaged.is_empty() {

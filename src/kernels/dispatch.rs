@@ -41,6 +41,22 @@ pub fn launch(kernel: impl Kernel) {
     kernel.run();
 }
 
+/// [`launch`] for a loop that counts bits, which some processors do for whole vectors.
+pub fn launch_counting(kernel: impl Kernel) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq")]
+        fn with_vector_counts(kernel: impl Kernel) {
+            kernel.run();
+        }
+        if has_avx512() && std::is_x86_feature_detected!("avx512vpopcntdq") {
+            // SAFETY: the processor has these parts of AVX-512, as was just asked.
+            return unsafe { with_vector_counts(kernel) };
+        }
+    }
+    launch(kernel);
+}
+
 #[cfg(target_arch = "x86_64")]
 fn has_avx512() -> bool {
     std::is_x86_feature_detected!("avx512f")

@@ -115,6 +115,13 @@ impl Layer {
         keys.extend(self.absorbed.iter().flat_map(PerChannel::keys));
         keys
     }
+    /// Number of groups that inputs and outputs are divided among.
+    pub fn groups(&self) -> usize {
+        match self.kind {
+            LayerKind::Conv { groups, .. } => groups.max(1),
+            LayerKind::Linear => 1,
+        }
+    }
     /// Number of weights.
     pub fn weights(&self) -> usize {
         self.weight_shape.iter().product()

@@ -24,7 +24,7 @@ use super::target::Target;
 use super::tie::Tied;
 use crate::data::{DataConfig, DataTable};
 use crate::network::{Family, ModelConfig, ModelError, ModelTable};
-use crate::quant::{BitWidth, Scheme};
+use crate::quant::{BitWidth, Correction, Method, Rounding, Scheme, Weighting};
 
 impl Profile {
     /// Reads a profile. `origin` is its path: messages name it, and paths inside start from its
@@ -99,6 +99,7 @@ impl Reading<'_> {
         let name = self.document.get("name").and_then(Item::as_str);
         let menu = self.menu();
         let target = self.target()?;
+        let scheme = self.scheme(target.as_ref(), data.is_some())?;
         let constraint = Constraint {
             max_memory: self.item("constraint", "max_memory").and_then(bytes),
             ..self.table("constraint", &["max_memory", "target"])?
@@ -111,8 +112,8 @@ impl Reading<'_> {
             published: self.table("published", &[])?,
             checkpoint: self.item("model", "checkpoint").and_then(checkpoint),
             search: self.search(data.as_ref())?,
-            data,
-            scheme: self.scheme(target.as_ref())?,
+            data: data.map(|data| data.for_quantizer(scheme.needs_images())),
+            scheme,
             constraint: constraint.on(target.as_ref()),
             target,
             gate: self.table("gate", &[])?,
@@ -134,9 +135,39 @@ impl Reading<'_> {
         name.map(|name| Target::find(name, &place)).transpose()
     }
 
-    /// `[quantizer]` without the menu; the scale is the target's where it needs one.
-    fn scheme(&self, target: Option<&Target>) -> Result<Scheme, ProfileError> {
-        let scheme: Scheme = self.table("quantizer", &["bits"])?;
+    /// `[quantizer]` without the menu. Method and correction are the defaults for a profile with or
+    /// without images, and the scale is the target's where it needs one.
+    fn scheme(&self, target: Option<&Target>, images: bool) -> Result<Scheme, ProfileError> {
+        let mut scheme: Scheme = self.table("quantizer", &["bits"])?;
+        if self.item("quantizer", "method").is_none() && images {
+            scheme.method = Method::Calibrated;
+        }
+        let calibrated = scheme.method == Method::Calibrated;
+        if self.item("quantizer", "correction").is_none() && calibrated {
+            scheme.correction = Correction::Local;
+        }
+        let refused = |name: &str, why: &str| Err(self.wrong("quantizer", name, why.to_owned()));
+        if !images && calibrated {
+            let why = "\"nearest\" in a profile without [data]: a calibrated quantizer needs images; add [data]";
+            return refused("method", why);
+        }
+        if !images && scheme.correction != Correction::None {
+            return refused(
+                "correction",
+                "\"none\" in a profile without [data]: a correction needs images; add [data]",
+            );
+        }
+        if calibrated && scheme.rounding != Rounding::Nearest {
+            let why = "\"nearest\" with quantizer.method = \"calibrated\", which chooses every integer by the layer's \
+                       output; other roundings need quantizer.method = \"nearest\"";
+            return refused("rounding", why);
+        }
+        if !calibrated && scheme.weighting != Weighting::None {
+            return refused(
+                "weighting",
+                "\"none\" without quantizer.method = \"calibrated\"",
+            );
+        }
         let Some((target, scale)) = target.and_then(|t| Some((t, t.scale?))) else {
             return Ok(scheme);
         };
@@ -321,7 +352,7 @@ impl Reading<'_> {
 
 /// The bit menu where a profile gives none.
 pub(crate) fn default_menu() -> Vec<BitWidth> {
-    let widths = [2, 3, 4, 5, 6, 8].into_iter();
+    let widths = [1, 2, 3, 4, 5, 6, 8].into_iter();
     widths.filter_map(|b| BitWidth::new(b).ok()).collect()
 }
 

@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::calibrated::{Calibrated, InputStatistics};
-use super::{BitWidth, Method, QuantError, Quantized, Scheme, quantize};
+use super::calibrated::{Calibrated, InputStatistics, OutputMoments};
+use super::{BitWidth, ChannelAffine, Method, QuantError, Quantized, Scheme, quantize};
 
 /// A layer's float weights.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,27 @@ pub trait Quantizer: Debug + Send + Sync {
         statistics: Option<&InputStatistics>,
         threads: usize,
     ) -> Result<Quantized, QuantError>;
+}
+
+/// A layer's integers, and what the affine behind them is corrected by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantizedLayer {
+    /// The integers and scales.
+    pub quantized: Quantized,
+    /// Of every channel, over the calibration images; empty where there are none.
+    pub moments: Vec<OutputMoments>,
+    /// The affine behind the sums of integers, where it is fixed; else it follows from the float
+    /// affine, the scales and the correction.
+    pub affine: Option<ChannelAffine>,
+}
+
+impl QuantizedLayer {
+    /// Bytes of memory.
+    pub fn bytes(&self) -> u64 {
+        let integers = 2 * self.quantized.values.len();
+        let numbers = self.quantized.scales.len() + 5 * self.moments.len();
+        (integers + 8 * numbers) as u64
+    }
 }
 
 /// Rounding to the nearest grid point: [`quantize`].

@@ -118,6 +118,13 @@ pub struct Scheme {
     pub rounding_seed: u64,
 }
 
+impl Scheme {
+    /// Whether integers or affines depend on calibration images.
+    pub fn needs_images(&self) -> bool {
+        self.method == Method::Calibrated || self.correction != Correction::None
+    }
+}
+
 fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

@@ -10,6 +10,8 @@ use crate::data::Splits;
 use crate::evaluate::{Cancel, Evaluator, Optimizations, Progress, Split, Statistics};
 use crate::journal::Fingerprint;
 use crate::quant::Allocation;
+#[cfg(feature = "torch")]
+use crate::search::Settings;
 
 /// How to evaluate. None of it changes a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,14 +64,17 @@ impl EvaluatorOptions {
     }
 
     #[cfg(feature = "torch")]
-    fn torch(&self, proxy_images: usize) -> crate::torch::TorchOptions {
+    fn torch(&self, settings: &Settings) -> crate::torch::TorchOptions {
         crate::torch::TorchOptions {
             device: self.device.clone(),
             threads: self.threads,
             others: 0,
             optimizations: self.optimizations,
             cache_memory: self.cache_memory,
-            proxy_images,
+            proxy_images: settings.gate.proxy_images,
+            drift_images: Some(settings.calibration_images),
+            quantizer: None,
+            quantized: None,
         }
     }
 }
@@ -135,7 +140,7 @@ fn torch_evaluators(
     options: &EvaluatorOptions,
 ) -> Result<Vec<Box<dyn Evaluator>>, RunError> {
     use crate::torch::TorchEvaluator;
-    let proxy_images = prepared.settings.gate.proxy_images;
+    let settings = prepared.settings.clone();
     let (model, splits) = parts(prepared);
     let all = options.of_workers();
     let on_cpu = |o: &&EvaluatorOptions| o.device == "cpu";
@@ -152,7 +157,7 @@ fn torch_evaluators(
                 let alike = all.iter().filter(|o| o.device == worker.device).count();
                 let options = crate::torch::TorchOptions {
                     others: alike.saturating_sub(1),
-                    ..worker.torch(proxy_images)
+                    ..worker.torch(&settings)
                 };
                 TorchEvaluator::new(model.clone(), splits.clone(), options)?
             }
@@ -169,9 +174,8 @@ fn torch_evaluator(
     options: &EvaluatorOptions,
 ) -> Result<crate::torch::TorchEvaluator, RunError> {
     use crate::torch::TorchEvaluator;
-    let proxy_images = prepared.settings.gate.proxy_images;
+    let options = options.torch(&prepared.settings);
     let (model, splits) = parts(prepared);
-    let options = options.torch(proxy_images);
     Ok(TorchEvaluator::new(model, splits, options)?)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::RunError;
 use super::results::{Contents, hash};
 use crate::checkpoint::StateDict;
-use crate::data::{self, Loading, Splits};
+use crate::data::{self, DRIFT_IMAGES, Loading, Splits};
 use crate::journal::Fingerprint;
 use crate::network::Graph;
 use crate::profile::{Paths, Profile, Target};
@@ -75,7 +75,13 @@ impl Prepared {
             model: hash(&(GRAPH_VERSION, &self.profile.model)),
             weights: self.weights.fingerprint(&self.graph)[..16].to_owned(),
             data: hash(&data),
-            quantizer: hash(&(&self.profile.scheme, &self.profile.menu)),
+            quantizer: {
+                let Profile { scheme, menu, .. } = &self.profile;
+                match scheme.needs_images() {
+                    true => hash(&(scheme, menu, scheme.quantizer().id())),
+                    false => hash(&(scheme, menu)),
+                }
+            },
             search: {
                 let of_search = (&s.constraint, &s.search, &s.gate, &s.pins, &s.start);
                 match (&s.target, s.space.ties.is_empty()) {
@@ -105,7 +111,14 @@ impl Prepared {
         let Profile { model, scheme, .. } = &self.profile;
         let [calibration, search, test] = self.images();
         Contents {
-            network: hash(&(GRAPH_VERSION, model, weights, scheme)),
+            network: match scheme.needs_images() {
+                // With calibrated weights every answer depends on the calibration images.
+                true => {
+                    let quantizer = (scheme.quantizer().id(), &calibration);
+                    hash(&(GRAPH_VERSION, model, weights, scheme, quantizer))
+                }
+                false => hash(&(GRAPH_VERSION, model, weights, scheme)),
+            },
             // What is measured beside a drift depends on how many of its images are compared.
             images: [
                 hash(&(calibration, self.settings.gate.proxy_images)),
@@ -135,7 +148,7 @@ fn settings(profile: &Profile, graph: &Graph, splits: &Splits) -> Settings {
         pins: profile.pins.clone(),
         target: profile.target.as_ref().map(Target::without_folder),
         start: profile.allocation(graph),
-        calibration_images: splits.calibration.len(),
+        calibration_images: splits.calibration.len().min(DRIFT_IMAGES),
         search_images: splits.search.len(),
         test_images: splits.test.as_ref().map_or(0, |t| t.len()),
     }

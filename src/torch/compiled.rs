@@ -1,6 +1,8 @@
 //! A model prepared for libtorch.
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
+
 use tch::Kind;
 
 use super::executor::Executor;
@@ -9,7 +11,7 @@ use super::weights::Weights;
 use super::{Device, Model, TorchError};
 use crate::evaluate::CacheUse;
 use crate::network::Graph;
-use crate::quant::Allocation;
+use crate::quant::{Allocation, QuantizedLayer};
 
 /// A model planned for one number format and device; it makes executors for allocations.
 pub(super) struct Compiled<M> {
@@ -17,6 +19,12 @@ pub(super) struct Compiled<M> {
     plan: Plan,
     weights: Weights,
     static_stem: bool,
+}
+
+impl<M> std::fmt::Debug for Compiled<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compiled").finish_non_exhaustive()
+    }
 }
 
 impl<M: std::borrow::Borrow<Model>> Compiled<M> {
@@ -76,21 +84,34 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         &self.model.borrow().graph
     }
 
-    /// The relative quantization error of all layers' weights together: the norm of what changes
-    /// over the norm of the float weights.
-    pub(super) fn weight_error(&self, allocation: &Allocation) -> Result<f64, TorchError> {
-        self.weights
-            .error(self.model.borrow(), &self.plan, allocation)
+    pub(super) fn model(&self) -> &Model {
+        self.model.borrow()
     }
 
-    /// An executor for the calling thread; weights are shared.
-    pub(super) fn executor(&self, allocation: &Allocation) -> Result<Executor<'_>, TorchError> {
+    /// The relative quantization error of all layers' weights together: the norm of what changes
+    /// over the norm of the float weights.
+    pub(super) fn weight_error(
+        &self,
+        allocation: &Allocation,
+        layers: &[Option<Arc<QuantizedLayer>>],
+    ) -> Result<f64, TorchError> {
+        self.weights
+            .error(self.model.borrow(), &self.plan, (allocation, layers))
+    }
+
+    /// An executor for the calling thread; weights are shared. `layers` are the quantized layers
+    /// where they depend on calibration images.
+    pub(super) fn executor(
+        &self,
+        allocation: &Allocation,
+        layers: &[Option<Arc<QuantizedLayer>>],
+    ) -> Result<Executor<'_>, TorchError> {
         let model = self.model.borrow();
         let (got, want) = (allocation.len(), model.graph.layers.len());
         if got != want {
             return Err(TorchError::Layers { got, want });
         }
-        let parameters = self.weights.of(model, &self.plan, allocation)?;
+        let parameters = self.weights.of(model, &self.plan, (allocation, layers))?;
         let backend = self.weights.backend;
         Ok(Executor::new(&model.graph, &self.plan, parameters, backend)
             .with_static_stem(self.static_stem))

@@ -14,6 +14,7 @@ use tch::Kind;
 
 use super::batches::{batch_size, leaks};
 use super::cache::Values;
+use super::calibration::{Calibrator, QuantizedLayers, QuantizedStore};
 use super::compiled::Compiled;
 use super::drift::Means;
 use super::footprint::{self, Fit, Footprint};
@@ -27,7 +28,10 @@ use crate::evaluate::{
     Question, Split, Work,
 };
 use crate::network::Graph;
-use crate::quant::Allocation;
+use crate::quant::{Allocation, Quantizer};
+
+/// The least memory for quantized layers, in bytes.
+const LEAST_FOR_LAYERS: u64 = 64 << 20;
 
 /// The options of an evaluator. None changes an outcome, except that another device is another
 /// [`Evaluator::numerics`].
@@ -48,6 +52,12 @@ pub struct TorchOptions {
     /// Calibration images on which spikes and class probabilities are compared with the float
     /// network's, as far as its spikes fit a quarter of a GiB: a part of every drift's answer.
     pub proxy_images: usize,
+    /// Calibration images that drift is measured on, the first ones; none: all.
+    pub drift_images: Option<usize>,
+    /// The quantizer; none: that of the model's scheme.
+    pub quantizer: Option<Arc<dyn Quantizer>>,
+    /// Where quantized layers that depend on calibration images are kept between runs.
+    pub quantized: Option<Arc<dyn QuantizedStore>>,
 }
 
 /// The evaluator on libtorch: batches side by side on several threads.
@@ -58,12 +68,16 @@ pub struct TorchEvaluator {
     options: TorchOptions,
     batch: usize,
     threads: usize,
+    /// Calibration images that drift is measured on.
+    drift_images: usize,
     /// Proxy images whose spikes fit.
     proxies: usize,
     /// Options that were not met, and why.
     notes: Vec<String>,
     /// The float network on the calibration images.
     float: Arc<Mutex<Option<Arc<Means>>>>,
+    /// Makes quantized layers from calibration images; none where they need none.
+    calibrator: Option<Arc<Calibrator>>,
     /// Cached values inside the network; none where they are not cached.
     values: Option<Arc<Values>>,
     /// Work for the job at hand, wasted or not.
@@ -131,7 +145,9 @@ impl TorchEvaluator {
             Device::CPU => footprint::available(),
             _ => None,
         };
-        let asked = options.proxy_images.min(splits.calibration.len());
+        let drift_images = options.drift_images.unwrap_or(usize::MAX);
+        let drift_images = drift_images.min(splits.calibration.len());
+        let asked = options.proxy_images.min(drift_images);
         let proxies = spikes::comparable(network.graph(), asked);
         let mut footprint = Footprint::of(network.graph(), network.plan());
         footprint.weights += spikes::bytes(network.graph(), proxies);
@@ -151,10 +167,25 @@ impl TorchEvaluator {
             .with_integer_kernels(optimizations.integer_kernels)
             .with_weight_cache(for_weights);
         // Weights that do not fit are an error here and not in the middle of a run.
-        network.executor(&float(network.graph()))?;
+        network.executor(&float(network.graph()), &[])?;
+        let network = Arc::new(network);
+        let threads = (fit.threads / (1 + options.others)).max(1);
+        let own = options.quantizer.clone();
+        let needed = own.is_some() || network.model().scheme.needs_images();
+        let calibrator = needed.then(|| {
+            Arc::new(Calibrator::new(
+                Arc::clone(&network),
+                own.unwrap_or_else(|| network.model().scheme.quantizer()),
+                splits.calibration.clone(),
+                (fit.batch, fit.threads),
+                for_weights.max(LEAST_FOR_LAYERS),
+                options.quantized.clone(),
+            ))
+        });
         Ok(TorchEvaluator {
             batch: fit.batch,
-            threads: (fit.threads / (1 + options.others)).max(1),
+            threads,
+            drift_images,
             proxies,
             notes,
             values: (optimizations.prefix_cache && fit.cache > 0).then(|| {
@@ -162,10 +193,11 @@ impl TorchEvaluator {
                 Arc::new(Values::new(network.graph(), network.plan(), budget))
             }),
             device,
-            network: Arc::new(network),
+            network,
             splits,
             options,
             float: Arc::default(),
+            calibrator,
             ran: Ran::default(),
         })
     }
@@ -180,9 +212,11 @@ impl TorchEvaluator {
             options: self.options.clone(),
             batch: self.batch,
             threads: threads.unwrap_or(self.threads).clamp(1, self.threads),
+            drift_images: self.drift_images,
             proxies: self.proxies,
             notes: Vec::new(),
             float: Arc::clone(&self.float),
+            calibrator: self.calibrator.clone(),
             values: self.values.clone(),
             ran: Ran::default(),
         }
@@ -191,6 +225,18 @@ impl TorchEvaluator {
     /// Images that run together.
     pub fn batch(&self) -> usize {
         self.batch
+    }
+
+    /// The quantized layers of an allocation, where they depend on calibration images.
+    fn layers(
+        &self,
+        allocation: &Allocation,
+        cancel: &Cancel,
+    ) -> Result<QuantizedLayers, EvaluateError> {
+        match &self.calibrator {
+            Some(calibrator) => calibrator.layers(allocation, cancel),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Refuses the allocation of another network.

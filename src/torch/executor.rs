@@ -165,6 +165,9 @@ impl<'g> Executor<'g> {
             let value = node.and_then(|n| values.get(n.index())?.as_ref());
             value.ok_or_else(|| missing(step))
         };
+        if let Source::Layer { layer, .. } = step.source {
+            record.input(layer, read(step.inputs.first())?, images)?;
+        }
         let mut shape = step.shape;
         let mut affine = parameters.affine.as_ref();
         let residual = step.residual.as_ref().map(|r| read(Some(r))).transpose()?;

@@ -28,6 +28,7 @@ mod batches;
 mod buffer;
 mod buffer_pool;
 mod cache;
+mod calibration;
 mod check;
 mod compiled;
 mod convolution;
@@ -54,6 +55,7 @@ mod testing;
 mod value;
 mod weights;
 
+pub use calibration::QuantizedStore;
 pub use device::Device;
 pub use error::TorchError;
 pub use evaluator::{TorchEvaluator, TorchOptions};

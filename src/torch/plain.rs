@@ -248,7 +248,7 @@ fn note(
 ) -> Result<(), TchError> {
     let site = population.site.index();
     match record {
-        Record::Nothing => {}
+        Record::Nothing | Record::Inputs(_) => {}
         Record::Channels(sums) => {
             let wide = potential.f_to_kind(Kind::Double)?;
             let wide = match clamp(population.neuron) {

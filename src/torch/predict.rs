@@ -137,7 +137,7 @@ pub fn predict(
     };
     tch::set_num_threads(i32::try_from(options.threads.max(1)).unwrap_or(i32::MAX));
     let compiled = Compiled::new(model, kind, options.device)?;
-    let executor = compiled.executor(allocation)?;
+    let executor = compiled.executor(allocation, &[])?;
     let mut blocks = Vec::new();
     let mut record = if options.trace {
         Record::steps(graph)

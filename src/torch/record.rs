@@ -6,10 +6,11 @@ mod recorders;
 pub(super) mod spikes;
 
 use super::TorchError;
+use super::calibration::InputRecord;
 use super::error::Context;
 use super::value::Value;
 use crate::evaluate::Potentials;
-use crate::network::{Graph, NodeId};
+use crate::network::{Graph, LayerId, NodeId};
 pub(super) use activity::Activity;
 pub(super) use recorders::{
     ChannelRecorder, Counted, HistogramRecorder, LeakRecorder, StepRecorder, StepSums, clamp,
@@ -80,6 +81,8 @@ pub(super) enum Record {
     Histograms(Histograms),
     /// For the statistics of an evaluation.
     Activity(Activity),
+    /// For the calibration of the quantizer.
+    Inputs(InputRecord),
 }
 
 impl Record {
@@ -89,6 +92,19 @@ impl Record {
             vec![StepSums::default(); graph.time_steps];
             graph.sites.len()
         ])
+    }
+
+    /// Records a layer's input, of a batch of `batch` images.
+    pub(super) fn input(
+        &mut self,
+        layer: LayerId,
+        x: &Value,
+        batch: usize,
+    ) -> Result<(), TorchError> {
+        match self {
+            Record::Inputs(inputs) => inputs.add(layer, x, batch),
+            _ => Ok(()),
+        }
     }
 
     /// Records a node's value, of a batch of `batch` images.

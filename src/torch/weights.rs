@@ -12,7 +12,7 @@ mod repconv;
 mod tensors;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tch::Kind;
 
@@ -20,10 +20,11 @@ use super::cache::Store;
 use super::plan::{Plan, Source, Step};
 use super::{Device, Model, TorchError};
 use crate::evaluate::CacheUse;
-use crate::quant::{Allocation, BitWidth};
-pub(super) use maker::Backend;
+use crate::quant::{Allocation, BitWidth, QuantizedLayer};
 use maker::Maker;
+pub(super) use maker::{Backend, layer_weights};
 use native::NativeKernels;
+pub(super) use native::geometry;
 use parameters::Squares;
 pub(super) use parameters::{Accumulation, AffineTensors, Parameters};
 
@@ -94,7 +95,7 @@ impl Weights {
         &self,
         model: &Model,
         plan: &Plan,
-        allocation: &Allocation,
+        (allocation, layers): (&Allocation, &[Option<Arc<QuantizedLayer>>]),
     ) -> Result<Vec<Parameters>, TorchError> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         let backend = self.backend;
@@ -104,12 +105,17 @@ impl Weights {
         steps
             .map(|(i, step)| {
                 let width = width(step, allocation);
+                let quantized = quantized(step, layers);
+                let fixed = |shared: Parameters| match quantized.and_then(|q| q.affine.as_ref()) {
+                    Some(affine) => maker.with_affine(shared, affine),
+                    None => Ok(shared),
+                };
                 if let Some(known) = cache.get(&(i, width)) {
-                    return Ok(known.share());
+                    return fixed(known.share());
                 }
-                let made = maker.make(step, width)?;
+                let made = maker.make(step, width, quantized)?;
                 errors.insert((i, width), made.squares);
-                let shared = made.share();
+                let shared = fixed(made.share())?;
                 let bytes = made.bytes();
                 cache.insert((i, width), made, bytes, made_in(bytes, width));
                 Ok(shared)
@@ -126,7 +132,7 @@ impl Weights {
         &self,
         model: &Model,
         plan: &Plan,
-        allocation: &Allocation,
+        (allocation, layers): (&Allocation, &[Option<Arc<QuantizedLayer>>]),
     ) -> Result<f64, TorchError> {
         let steps = || plan.steps.iter().enumerate();
         let known = || -> Option<Squares> {
@@ -142,7 +148,7 @@ impl Weights {
         let sum = match known() {
             Some(sum) => sum,
             None => {
-                self.of(model, plan, allocation)?;
+                self.of(model, plan, (allocation, layers))?;
                 known().unwrap_or_default()
             }
         };
@@ -158,6 +164,17 @@ fn width(step: &Step, allocation: &Allocation) -> BitWidth {
     match step.source {
         Source::Layer { layer, .. } => allocation.get(layer),
         _ => BitWidth::FLOAT,
+    }
+}
+
+/// A step's layer as it was quantized, where that depends on calibration images.
+fn quantized<'a>(
+    step: &Step,
+    layers: &'a [Option<Arc<QuantizedLayer>>],
+) -> Option<&'a QuantizedLayer> {
+    match step.source {
+        Source::Layer { layer, .. } => layers.get(layer.index())?.as_deref(),
+        _ => None,
     }
 }
 
@@ -179,7 +196,7 @@ mod tests {
         let allocation = Allocation::uniform(model.graph.layers.len(), four);
         let made = |budget| {
             let weights = Weights::new(Kind::Float, Device::CPU).with_budget(budget);
-            let parameters = weights.of(&model, &plan, &allocation).unwrap();
+            let parameters = weights.of(&model, &plan, (&allocation, &[])).unwrap();
             let all: u64 = parameters.iter().map(Parameters::bytes).sum();
             let kept = weights.cache.lock().unwrap().size();
             (all, kept)

@@ -190,6 +190,7 @@ impl TryFrom<DataTable> for DataConfig {
             recipe: section.take_recipe()?,
             source: default.source,
             calibration: section.calibration.unwrap_or(default.calibration),
+            calibration_by_default: section.calibration.is_none(),
             search: section.search.unwrap_or(default.search),
             split_seed: section.split_seed.unwrap_or(default.split_seed),
             mean: section.mean,
@@ -226,7 +227,7 @@ impl TryFrom<DataTable> for DataConfig {
 impl From<DataConfig> for DataTable {
     fn from(config: DataConfig) -> DataTable {
         let mut section = DataTable {
-            calibration: Some(config.calibration),
+            calibration: (!config.calibration_by_default).then_some(config.calibration),
             search: Some(config.search),
             split_seed: Some(config.split_seed),
             recipe: config.recipe.map(|r| r.name.to_owned()),

@@ -16,6 +16,7 @@
 
 mod descent;
 mod gptq;
+mod gram;
 mod hessian;
 mod linear;
 mod moments;
@@ -25,6 +26,7 @@ mod statistics;
 #[cfg(test)]
 mod tests;
 
+pub use gram::Gram;
 pub use moments::OutputMoments;
 pub use quantizer::Calibrated;
 pub use statistics::{InputMoments, InputStatistics, StatisticsError};

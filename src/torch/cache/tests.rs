@@ -73,7 +73,7 @@ fn sites(record: Record) -> Vec<Vec<f64>> {
 fn float_spikes(compiled: &Compiled<&Model>, batch: usize) -> Arc<Packed> {
     let graph = compiled.graph();
     let float = Allocation::uniform(graph.layers.len(), BitWidth::FLOAT);
-    let executor = compiled.executor(&float).unwrap();
+    let executor = compiled.executor(&float, &[]).unwrap();
     let sums = ChannelSums::new(graph, IMAGES).with(Spikes::packed(graph, PROXIES));
     let mut record = Record::Channels(sums);
     let pixels = pixels(graph, batch);
@@ -134,7 +134,7 @@ fn any_order_of_questions_under_any_budget_gives_the_same_bits() {
             for (layer, width, batch, sums) in walk {
                 let sums = sums.then_some(&float[batch]);
                 allocation.0[layer] = BitWidth::new([2, 4, 32][width]).unwrap();
-                let executor = compiled.executor(&allocation).unwrap();
+                let executor = compiled.executor(&allocation, &[]).unwrap();
                 let contents = values.contents(&allocation);
                 let (logits, recorded, ran) =
                     run(&executor, (&values, &contents), &compiled, batch, sums);
@@ -167,7 +167,7 @@ fn only_what_a_change_leads_to_is_run() {
         let float = float_spikes(&compiled, 0);
         let layers = |allocation: &Allocation, sums: bool| {
             let sums = sums.then_some(&float);
-            let executor = compiled.executor(allocation).unwrap();
+            let executor = compiled.executor(allocation, &[]).unwrap();
             let contents = values.contents(allocation);
             run(&executor, (&values, &contents), &compiled, 0, sums).2
         };

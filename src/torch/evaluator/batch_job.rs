@@ -9,6 +9,7 @@ use crate::evaluate::{Cancel, EvaluateError, Split};
 use crate::quant::Allocation;
 use crate::torch::batches::{Batches, run};
 use crate::torch::cache::{ContentHash, Place};
+use crate::torch::calibration::QuantizedLayers;
 use crate::torch::executor::Executor;
 use crate::torch::record::Record;
 
@@ -56,6 +57,7 @@ impl TorchEvaluator {
         finish: impl Fn(&Batch, Record, Vec<f64>) -> Result<R, EvaluateError> + Sync,
         mut commit: impl FnMut(&Batch, R) -> ControlFlow<()>,
     ) -> Result<(), EvaluateError> {
+        let layers = self.layers(job.allocation, cancel)?;
         let batches = Batches::new(self.network.graph(), self.batch, job.images, job.wanted);
         // Nothing is asked twice of the test split.
         let cached = job.cached && job.split != Split::Test;
@@ -70,7 +72,7 @@ impl TorchEvaluator {
             batches.numbers(),
             self.threads,
             cancel,
-            || self.worker(job.allocation),
+            || self.worker(job.allocation, &layers),
             |executor, index| {
                 let batch = batch(index);
                 let mut record = record(&batch);
@@ -87,11 +89,15 @@ impl TorchEvaluator {
         )
     }
 
-    fn worker(&self, allocation: &Allocation) -> Result<Executor<'_>, EvaluateError> {
+    fn worker(
+        &self,
+        allocation: &Allocation,
+        layers: &QuantizedLayers,
+    ) -> Result<Executor<'_>, EvaluateError> {
         // Batches run side by side instead of operations splitting themselves up: that is faster
         // for small networks, and sums do not depend on the number of threads.
         tch::set_num_threads(1);
-        Ok(self.network.executor(allocation)?)
+        Ok(self.network.executor(allocation, layers)?)
     }
 
     /// Runs a batch from its cached values on, and counts the work.

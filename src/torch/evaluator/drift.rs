@@ -11,7 +11,7 @@ use crate::torch::drift::Means;
 use crate::torch::record::{ChannelSums, Record, Spikes};
 
 impl TorchEvaluator {
-    /// The means over all calibration images, compared with `float`; without it this is the float
+    /// The means over the calibration images of the drift, compared with `float`; without it this is the float
     /// network. `before` of `total` images are done when it starts.
     fn means(
         &self,
@@ -29,7 +29,7 @@ impl TorchEvaluator {
             allocation,
             split: Split::Calibration,
             images,
-            wanted: 0..images.len(),
+            wanted: 0..self.drift_images,
             cached: true,
         };
         self.run_batches(
@@ -75,7 +75,7 @@ impl TorchEvaluator {
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Outcome, EvaluateError> {
-        let images = self.splits.calibration.len();
+        let images = self.drift_images;
         // The first evaluator that needs it measures it; the others wait.
         let mut known = self.float.lock().unwrap_or_else(PoisonError::into_inner);
         let runs = usize::from(known.is_none()) + usize::from(!allocation.is_float());
@@ -101,7 +101,9 @@ impl TorchEvaluator {
         let (divergence, spike_flips) = means.proxies(&float, graph, self.proxies);
         let proxies = Proxies {
             max_drift: sites.iter().copied().fold(0.0, f64::max),
-            weight_error: self.network.weight_error(allocation)?,
+            weight_error: self
+                .network
+                .weight_error(allocation, &self.layers(allocation, cancel)?)?,
             divergence,
             spike_flips,
         };

@@ -21,7 +21,7 @@ impl Prober for TorchEvaluator {
             allocation,
             split: Split::Calibration,
             images,
-            wanted: 0..images.len(),
+            wanted: 0..self.drift_images,
             cached: false,
         };
         let mut all = Potentials::new(graph);
@@ -39,7 +39,7 @@ impl Prober for TorchEvaluator {
         )?;
         for (site, seen) in graph.sites.iter().zip(&mut all.sites) {
             let shape = site.shape;
-            let neurons = shape.channels * shape.height * shape.width * images.len();
+            let neurons = shape.channels * shape.height * shape.width * self.drift_images;
             let neurons = neurons.max(1) as f64;
             let threshold = site.neuron.threshold();
             seen.means

@@ -35,8 +35,11 @@ fn kernels_and_plain_tensor_operations_agree() {
             for kind in [Kind::Float, Kind::Double] {
                 let compiled = Compiled::new(&model, kind, Device::CPU).unwrap();
                 let compiled = compiled.without(true, true);
-                let native = compiled.executor(&allocation).unwrap();
-                let plain = compiled.executor(&allocation).unwrap().with_plain_ops();
+                let native = compiled.executor(&allocation, &[]).unwrap();
+                let plain = compiled
+                    .executor(&allocation, &[])
+                    .unwrap()
+                    .with_plain_ops();
                 let steps = || Record::steps(&model.graph);
                 let (logits, blocks, record) = run(&native, steps());
                 let (plain_logits, plain_blocks, plain_record) = run(&plain, steps());
@@ -70,8 +73,8 @@ fn without_a_static_stem_it_runs_at_every_time_step_and_gives_the_same() {
         let compiled = || Compiled::new(&model, Kind::Float, Device::CPU).unwrap();
         let (with, without) = (compiled(), compiled().with_static_stem(false));
         let (fast, slow) = (
-            with.executor(&allocation).unwrap(),
-            without.executor(&allocation).unwrap(),
+            with.executor(&allocation, &[]).unwrap(),
+            without.executor(&allocation, &[]).unwrap(),
         );
         let times = |executor: &Executor<'_>| -> Vec<usize> {
             let layers = executor.plan.steps.iter();
@@ -118,8 +121,8 @@ fn integers_agree_bit_for_bit_as_bytes_as_floats_and_by_libtorch() {
             .iter()
             .flat_map(|allocation| others.iter().map(move |other| (allocation, other)));
         for (allocation, floats) in cases {
-            let bytes = bytes.executor(allocation).unwrap();
-            let floats = floats.executor(allocation).unwrap();
+            let bytes = bytes.executor(allocation, &[]).unwrap();
+            let floats = floats.executor(allocation, &[]).unwrap();
             let steps = || Record::steps(&model.graph);
             let (a, b) = (run(&bytes, steps()), run(&floats, steps()));
             assert_eq!((&a.0, &a.1), (&b.0, &b.1), "{config:?}");
@@ -185,7 +188,7 @@ fn images_that_do_not_fit_are_refused() {
     let model = model(&all().remove(0), 2);
     let compiled = Compiled::new(&model, Kind::Float, Device::CPU).unwrap();
     let float = Allocation::uniform(model.graph.layers.len(), BitWidth::FLOAT);
-    let executor = compiled.executor(&float).unwrap();
+    let executor = compiled.executor(&float, &[]).unwrap();
     for (numbers, images) in [(0, 0), (10, 1), (3 * 16 * 16, 2)] {
         let pixels = vec![0.0; numbers];
         let result = executor.run(&pixels, images, &mut Record::Nothing, &mut |_, _| Ok(()));
@@ -193,7 +196,7 @@ fn images_that_do_not_fit_are_refused() {
     }
     let short = Allocation::uniform(3, BitWidth::FLOAT);
     assert!(matches!(
-        compiled.executor(&short),
+        compiled.executor(&short, &[]),
         Err(TorchError::Layers { got: 3, .. })
     ));
 }
@@ -209,6 +212,6 @@ fn weights_that_do_not_fit_are_named() {
     state.insert(key.to_owned(), tensor);
     let float = Allocation::uniform(model.graph.layers.len(), BitWidth::FLOAT);
     let compiled = Compiled::new(&model, Kind::Float, Device::CPU).unwrap();
-    let error = compiled.executor(&float).map(|_| ()).unwrap_err();
+    let error = compiled.executor(&float, &[]).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains(key), "{error}");
 }

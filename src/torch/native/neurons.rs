@@ -102,7 +102,7 @@ pub(super) fn recorded<F: Float + Element, O: Stored<F> + Element, U: EpilogueUs
             };
             leaking::<F, O, _, _>(out, population, Counted { images, inner }, user)
         }
-        Record::Nothing => leaking::<F, O, _, _>(out, population, (), user),
+        Record::Nothing | Record::Inputs(_) => leaking::<F, O, _, _>(out, population, (), user),
     }
 }
 

@@ -8,7 +8,9 @@ use super::parameters::{Accumulation, AffineTensors, Parameters, Squares};
 use super::repconv;
 use super::tensors::{Tensors, Weight, WeightAndBias};
 use crate::network::{Layer, ValueRange, WeightSource};
-use crate::quant::{BitWidth, ChannelAffine, Normalization, Quantized, quantize};
+use crate::quant::{
+    BitWidth, ChannelAffine, Correction, Normalization, Quantized, QuantizedLayer, quantize,
+};
 use crate::torch::convolution::Convolution;
 use crate::torch::error::Context;
 use crate::torch::plan::{Source, Step};
@@ -25,6 +27,21 @@ pub(in crate::torch) struct Backend {
     pub native: NativeKernels,
 }
 
+/// A layer's float weight and bias.
+///
+/// # Errors
+/// [`TorchError`] for tensors that are missing or misshapen.
+pub(in crate::torch) fn layer_weights<'a>(
+    model: &'a Model,
+    layer: &Layer,
+) -> Result<WeightAndBias<'a>, TorchError> {
+    let tensors = Tensors(&model.weights);
+    match layer.source {
+        WeightSource::Stored => tensors.stored(layer),
+        WeightSource::MergedRepConv => repconv::merged(tensors, layer),
+    }
+}
+
 /// The maker of a step's parameters.
 pub(super) struct Maker<'a> {
     pub model: &'a Model,
@@ -33,7 +50,12 @@ pub(super) struct Maker<'a> {
 
 impl Maker<'_> {
     /// The parameters of a step at a bit-width.
-    pub(super) fn make(&self, step: &Step, width: BitWidth) -> Result<Parameters, TorchError> {
+    pub(super) fn make(
+        &self,
+        step: &Step,
+        width: BitWidth,
+        quantized: Option<&QuantizedLayer>,
+    ) -> Result<Parameters, TorchError> {
         let tensors = Tensors(&self.model.weights);
         let channels = step.shape.channels;
         let absorbed = step.channelwise.iter();
@@ -46,14 +68,35 @@ impl Maker<'_> {
             });
         };
         let layer = self.model.graph.layer(layer);
-        let weights = match layer.source {
-            WeightSource::Stored => tensors.stored(layer)?,
-            WeightSource::MergedRepConv => repconv::merged(tensors, layer)?,
-        };
-        match width.is_float() {
-            true => self.float(layer, unit, weights, &absorbed),
-            false => self.quantized(layer, (width, unit), weights, &absorbed),
+        let weights = layer_weights(self.model, layer)?;
+        match (width.is_float(), quantized) {
+            (true, _) => self.float(layer, unit, weights, &absorbed),
+            (false, Some(known)) => self.quantized(layer, (known, unit), weights, &absorbed),
+            (false, None) => {
+                let (channels, scheme) = (layer.channels(), &self.model.scheme);
+                let values = weights.0.rounded();
+                let made = QuantizedLayer {
+                    quantized: quantize(&values, channels, width, scheme, &layer.name)?,
+                    moments: Vec::new(),
+                    affine: None,
+                };
+                drop(values);
+                self.quantized(layer, (&made, unit), weights, &absorbed)
+            }
         }
+    }
+
+    /// The same parameters with another affine.
+    pub(super) fn with_affine(
+        &self,
+        parameters: Parameters,
+        affine: &ChannelAffine,
+    ) -> Result<Parameters, TorchError> {
+        let affine = Some(self.affine(affine)?);
+        Ok(Parameters {
+            affine,
+            ..parameters
+        })
     }
 
     /// A float layer: the weight and the bias as they are. `unit`: what the numbers of the input
@@ -85,23 +128,35 @@ impl Maker<'_> {
     fn quantized(
         &self,
         layer: &Layer,
-        (width, unit): (BitWidth, Option<f64>),
+        (known, unit): (&QuantizedLayer, Option<f64>),
         (weight, bias): WeightAndBias<'_>,
         absorbed: &[Normalization],
     ) -> Result<Parameters, TorchError> {
         let rounded = weight.rounded();
-        let scheme = &self.model.scheme;
-        let quantized = quantize(&rounded, layer.channels(), width, scheme, &layer.name)?;
+        let quantized = &known.quantized;
         let squares = Squares {
             changed: quantized.squared_error(&rounded),
             float: weight.square(),
         };
-        let accumulation = self.integers(layer, &quantized)?;
-        let affine = ChannelAffine::new(quantized.scales, bias);
-        let affine = absorbed.iter().fold(affine, ChannelAffine::then);
+        let accumulation = self.integers(layer, quantized)?;
+        let unit = unit.unwrap_or(1.0);
+        let corrects = self.model.scheme.correction == Correction::Local;
+        let merge = |scales: Vec<f64>| {
+            let affine = ChannelAffine::new(scales, bias);
+            absorbed
+                .iter()
+                .fold(affine, ChannelAffine::then)
+                .of_unit(unit)
+        };
+        let affine = match corrects && !known.moments.is_empty() {
+            true => {
+                merge(vec![1.0; quantized.channels]).corrected(&quantized.scales, &known.moments)
+            }
+            false => merge(quantized.scales.clone()),
+        };
         Ok(Parameters {
             accumulation: Some(accumulation),
-            affine: Some(self.affine(&affine.of_unit(unit.unwrap_or(1.0)))?),
+            affine: Some(self.affine(&affine)?),
             squares,
         })
     }

@@ -74,7 +74,7 @@ impl NativeKernels {
 }
 
 /// The window of a layer, and its groups.
-pub(super) fn geometry(layer: &Layer) -> (Window, usize) {
+pub(in crate::torch) fn geometry(layer: &Layer) -> (Window, usize) {
     let (kernel, stride, padding, groups) = match layer.kind {
         LayerKind::Linear => (1, 1, 0, 1),
         LayerKind::Conv {

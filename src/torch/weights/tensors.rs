@@ -7,10 +7,10 @@ use crate::quant::Normalization;
 use crate::torch::TorchError;
 
 /// A layer's weight and bias.
-pub(super) type WeightAndBias<'a> = (Weight<'a>, Option<Vec<f64>>);
+pub(in crate::torch) type WeightAndBias<'a> = (Weight<'a>, Option<Vec<f64>>);
 
 /// A layer's weight.
-pub(super) enum Weight<'a> {
+pub(in crate::torch) enum Weight<'a> {
     /// As the checkpoint has it.
     Stored(&'a [f32]),
     /// Made of several tensors.
@@ -27,7 +27,7 @@ impl Weight<'_> {
     }
 
     /// The weight, rounded to f32 where it was computed.
-    pub(super) fn rounded(&self) -> std::borrow::Cow<'_, [f32]> {
+    pub(in crate::torch) fn rounded(&self) -> std::borrow::Cow<'_, [f32]> {
         match self {
             Weight::Stored(w) => (*w).into(),
             Weight::Computed(w) => w.iter().map(|&x| x as f32).collect(),

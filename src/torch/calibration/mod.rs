@@ -1,0 +1,298 @@
+//! Integers that depend on calibration images, and the statistics that they are made with.
+#![forbid(unsafe_code)]
+
+mod inputs;
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::batches::{Batches, run};
+use super::cache::Store;
+use super::compiled::Compiled;
+use super::record::Record;
+use super::weights::layer_weights;
+use super::{Model, TorchError};
+use crate::data::ImageSet;
+use crate::evaluate::{Cancel, EvaluateError};
+use crate::network::LayerId;
+use crate::quant::calibrated::{Gram, InputStatistics, OutputMoments};
+use crate::quant::{Allocation, BitWidth, LayerWeights, QuantizedLayer, Quantizer};
+pub(super) use inputs::InputRecord;
+use inputs::{Sums, empty};
+
+/// Bytes of statistics that are kept at a time; one layer's may exceed it.
+const STATISTICS_MEMORY: u64 = 1 << 30;
+
+/// The quantized layers of an allocation, by layer; none for float layers, and where rounding needs
+/// no images. An empty list has none at all.
+pub(super) type QuantizedLayers = Vec<Option<Arc<QuantizedLayer>>>;
+
+/// Where quantized layers are kept between runs.
+pub trait QuantizedStore: Send + Sync + std::fmt::Debug {
+    /// What was kept.
+    fn load(&self, layer: &str, width: BitWidth) -> Option<QuantizedLayer>;
+    /// Keeps a layer.
+    fn keep(&self, layer: &str, quantized: &QuantizedLayer);
+}
+
+/// The maker of quantized layers from calibration images. What it makes is a function of weights,
+/// images and quantizer.
+#[derive(Debug)]
+pub(super) struct Calibrator {
+    network: Arc<Compiled<Model>>,
+    quantizer: Arc<dyn Quantizer>,
+    images: ImageSet,
+    batch: usize,
+    threads: usize,
+    store: Option<Arc<dyn QuantizedStore>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    statistics: HashMap<usize, Arc<InputStatistics>>,
+    layers: Store<(usize, BitWidth), Arc<QuantizedLayer>>,
+}
+
+impl Calibrator {
+    /// A calibrator that keeps quantized layers within `memory` bytes.
+    pub(super) fn new(
+        network: Arc<Compiled<Model>>,
+        quantizer: Arc<dyn Quantizer>,
+        images: ImageSet,
+        (batch, threads): (usize, usize),
+        memory: u64,
+        store: Option<Arc<dyn QuantizedStore>>,
+    ) -> Self {
+        Calibrator {
+            network,
+            quantizer,
+            images,
+            batch,
+            threads,
+            store,
+            state: Mutex::new(State {
+                statistics: HashMap::new(),
+                layers: Store::new(memory),
+            }),
+        }
+    }
+
+    /// The quantized layers of an allocation. What is missing is computed; others that ask
+    /// meanwhile wait.
+    ///
+    /// # Errors
+    /// [`EvaluateError`]: cancelled, images that cannot be read, activations that are not finite.
+    pub(super) fn layers(
+        &self,
+        allocation: &Allocation,
+        cancel: &Cancel,
+    ) -> Result<QuantizedLayers, EvaluateError> {
+        let mut state = self.lock();
+        let mut layers: QuantizedLayers = vec![None; allocation.len()];
+        let mut missing = Vec::new();
+        for (layer, (place, &width)) in layers.iter_mut().zip(&allocation.0).enumerate() {
+            if width.is_float() {
+                continue;
+            }
+            *place = self.known(&mut state, layer, width);
+            if place.is_none() {
+                missing.push(layer);
+            }
+        }
+        for chunk in self.chunks(&missing) {
+            self.measure(&mut state, &chunk, cancel)?;
+            for layer in chunk {
+                if cancel.is_cancelled() {
+                    return Err(EvaluateError::Cancelled);
+                }
+                let width = allocation.get(LayerId(layer as u32));
+                let made = self.make(&mut state, layer, width)?;
+                if let Some(place) = layers.get_mut(layer) {
+                    *place = Some(made);
+                }
+            }
+        }
+        Ok(layers)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Maps are whole between their methods.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A layer from memory, or from the store.
+    fn known(
+        &self,
+        state: &mut State,
+        layer: usize,
+        width: BitWidth,
+    ) -> Option<Arc<QuantizedLayer>> {
+        if let Some(known) = state.layers.get(&(layer, width)) {
+            return Some(Arc::clone(known));
+        }
+        let graph = self.network.graph();
+        let named = graph.layers.get(layer)?;
+        let loaded = self.store.as_ref()?.load(&named.name, width)?;
+        let quantized = &loaded.quantized;
+        let fits = quantized.width == width
+            && quantized.channels == named.channels()
+            && quantized.values.len() == named.weights();
+        fits.then(|| keep(state, layer, loaded))
+    }
+
+    /// Makes a layer, whose statistics are at hand where the quantizer needs them.
+    fn make(
+        &self,
+        state: &mut State,
+        layer: usize,
+        width: BitWidth,
+    ) -> Result<Arc<QuantizedLayer>, EvaluateError> {
+        let model = self.network.model();
+        let named = model.graph.layer(LayerId(layer as u32));
+        let statistics = state.statistics.get(&layer).map(Arc::as_ref);
+        let (weights, _) = layer_weights(model, named)?;
+        let values = weights.rounded();
+        let weights = LayerWeights {
+            name: &named.name,
+            channels: named.channels(),
+            values: &values,
+        };
+        let quantized = self
+            .quantizer
+            .quantize(weights, width, statistics, self.threads);
+        let quantized = quantized.map_err(TorchError::from)?;
+        let moments = statistics.map(|s| OutputMoments::of(s, &values, &quantized));
+        let made = QuantizedLayer {
+            quantized,
+            moments: moments.unwrap_or_default(),
+            affine: None,
+        };
+        if let Some(store) = &self.store {
+            store.keep(&named.name, &made);
+        }
+        Ok(keep(state, layer, made))
+    }
+
+    /// Layers in pieces whose statistics fit the memory; all in one where those of the whole network
+    /// do.
+    fn chunks(&self, layers: &[usize]) -> Vec<Vec<usize>> {
+        let graph = self.network.graph();
+        let size = |layer: usize| {
+            let layer = graph.layers.get(layer);
+            let (groups, inputs) = layer.map_or((0, 0), |l| (l.groups(), l.fan_in()));
+            Gram::bytes(groups, inputs) + InputStatistics::bytes(inputs, groups)
+        };
+        let mut chunks: Vec<Vec<usize>> = Vec::new();
+        let mut filled = u64::MAX;
+        for &layer in layers {
+            let bytes = size(layer);
+            if filled.saturating_add(bytes) > STATISTICS_MEMORY {
+                chunks.push(Vec::new());
+                filled = 0;
+            }
+            filled += bytes;
+            if let Some(chunk) = chunks.last_mut() {
+                chunk.push(layer);
+            }
+        }
+        chunks
+    }
+
+    /// Sees to the statistics of some layers. Where all layers' fit the memory, all are measured in
+    /// the one pass; else those of other layers are given up.
+    fn measure(
+        &self,
+        state: &mut State,
+        layers: &[usize],
+        cancel: &Cancel,
+    ) -> Result<(), EvaluateError> {
+        if layers
+            .iter()
+            .all(|layer| state.statistics.contains_key(layer))
+        {
+            return Ok(());
+        }
+        let all: Vec<usize> = (0..self.network.graph().layers.len()).collect();
+        let chunks = self.chunks(&all);
+        let wanted = match chunks.len() {
+            1 => &all,
+            _ => layers,
+        };
+        state.statistics.clear();
+        let measured = self.statistics(wanted, cancel)?;
+        state.statistics.extend(measured);
+        Ok(())
+    }
+
+    /// The statistics of some layers' inputs, in one pass of the float network over the images.
+    fn statistics(
+        &self,
+        layers: &[usize],
+        cancel: &Cancel,
+    ) -> Result<Vec<(usize, Arc<InputStatistics>)>, EvaluateError> {
+        let graph = self.network.graph();
+        let wanted = |layer: usize| layers.contains(&layer).then_some(LayerId(layer as u32));
+        let all = (0..graph.layers.len()).map(|layer| empty(graph, wanted(layer)?));
+        let sums: Arc<Sums> = Arc::new(all.map(|gram| gram.map(Mutex::new)).collect());
+        let float = Allocation::uniform(graph.layers.len(), BitWidth::FLOAT);
+        let batches = Batches::new(graph, self.batch, &self.images, 0..self.images.len());
+        run(
+            batches.numbers(),
+            self.threads,
+            cancel,
+            || {
+                tch::set_num_threads(1);
+                Ok(self.network.executor(&float, &[])?)
+            },
+            |executor, index| {
+                let counted = batches.places(index).len();
+                let mut record = Record::Inputs(InputRecord::new(Arc::clone(&sums), counted));
+                let (pixels, images) = (batches.pixels(index)?, batches.images(index));
+                executor.run(&pixels, images, &mut record, &mut |_, _: &_| Ok(()))?;
+                Ok(match record {
+                    Record::Inputs(inputs) => inputs.reals,
+                    _ => Vec::new(),
+                })
+            },
+            |_, reals| {
+                for (layer, gram) in reals {
+                    if let Some(Some(sums)) = sums.get(layer.index()) {
+                        sums.lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .add(&gram);
+                    }
+                }
+                ControlFlow::Continue(())
+            },
+        )?;
+        let damping = self.network.model().scheme.damping;
+        let mut measured = Vec::new();
+        for (layer, gram) in sums.iter().enumerate() {
+            let Some(gram) = gram else { continue };
+            let gram = gram.lock().unwrap_or_else(PoisonError::into_inner);
+            let of = InputStatistics::new(gram.moments(None), damping);
+            let of = of.map_err(|_| EvaluateError::NotFinite {
+                place: format!(
+                    "the inputs of layer {} on the calibration images are",
+                    graph.layer(LayerId(layer as u32)).name
+                ),
+            })?;
+            measured.push((layer, Arc::new(of)));
+        }
+        Ok(measured)
+    }
+}
+
+/// Puts a layer into memory.
+fn keep(state: &mut State, layer: usize, made: QuantizedLayer) -> Arc<QuantizedLayer> {
+    let made = Arc::new(made);
+    let (bytes, width) = (made.bytes(), made.quantized.width);
+    // GPTQ takes the inputs of a channel squared for every channel.
+    let cost = made.quantized.values.len() as f64 * made.quantized.fan_in as f64;
+    state
+        .layers
+        .insert((layer, width), Arc::clone(&made), bytes, cost);
+    made
+}
