@@ -72,7 +72,8 @@ impl fmt::Display for Family {
 }
 
 /// The published code layout of a family.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(tag = "layout", rename_all = "kebab-case")]
 pub enum Layout {
     /// The CIFAR code.
     Cifar,
@@ -103,12 +104,14 @@ impl Layout {
     }
 }
 
-/// A family with its sizes.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A family with its sizes, written as the keys of `[model]` that it has of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(tag = "family", rename_all = "kebab-case")]
 pub enum Architecture {
     /// Spikformer.
     Spikformer {
         /// The layout.
+        #[serde(flatten)]
         layout: Layout,
         /// Embedding width.
         embed_dims: usize,
@@ -118,6 +121,7 @@ pub enum Architecture {
     /// Spikingformer.
     Spikingformer {
         /// The layout.
+        #[serde(flatten)]
         layout: Layout,
         /// Embedding width.
         embed_dims: usize,
@@ -125,8 +129,10 @@ pub enum Architecture {
         depths: usize,
     },
     /// QKFormer.
+    #[serde(rename = "qkformer")]
     QkFormer {
         /// The layout.
+        #[serde(flatten)]
         layout: Layout,
         /// Embedding width of the last stage.
         embed_dims: usize,
@@ -137,18 +143,22 @@ pub enum Architecture {
         batch_leak: bool,
     },
     /// Spike-driven Transformer.
+    #[serde(rename = "sdt-v1")]
     SdtV1 {
         /// Embedding width.
         embed_dims: usize,
         /// Blocks.
         depths: usize,
         /// Which of the embedding's four convolutions are followed by a pooling.
+        #[serde(serialize_with = "table::digits")]
         pooling: [bool; 4],
         /// The authors' `dvs_mode` (frames, eroding attention) with this membrane time constant;
         /// none for images.
+        #[serde(flatten, serialize_with = "table::dvs_layout")]
         dvs: Option<f64>,
     },
     /// Spike-driven Transformer V2 (Meta-SpikeFormer).
+    #[serde(rename = "sdt-v2")]
     SdtV2 {
         /// Widths of the four stages.
         embed_dims: [usize; 4],
@@ -160,6 +170,7 @@ pub enum Architecture {
         merge_repconv: bool,
     },
     /// Spike-driven Transformer V3 (E-SpikeFormer), `Model_Base` of the authors' code.
+    #[serde(rename = "sdt-v3")]
     SdtV3Base {
         /// Widths of the four stages.
         embed_dims: [usize; 4],
@@ -169,6 +180,7 @@ pub enum Architecture {
         max_spike: u64,
     },
     /// Spike-driven Transformer V3, `Model_Large` of the authors' code.
+    #[serde(rename = "sdt-v3")]
     SdtV3Large {
         /// Widths of the three stages.
         embed_dims: [usize; 3],
@@ -184,8 +196,8 @@ pub enum Architecture {
 }
 
 /// A model's family and sizes: everything that its graph depends on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "ModelTable", into = "ModelTable")]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "ModelTable")]
 pub struct ModelConfig {
     /// The family with its sizes.
     pub architecture: Architecture,

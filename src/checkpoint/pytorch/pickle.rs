@@ -64,7 +64,7 @@ struct Machine<'a, R> {
     stack: Vec<Id>,
     /// The height of the stack at every mark.
     marks: Vec<usize>,
-    memo: HashMap<u32, Id>,
+    memo: HashMap<u64, Id>,
 }
 
 impl<R: BufRead> Machine<'_, R> {
@@ -84,12 +84,8 @@ impl<R: BufRead> Machine<'_, R> {
 
     fn step(&mut self, operation: u8) -> Result<()> {
         match operation {
-            op::PROTO => {
-                self.byte()?;
-            }
-            op::FRAME => {
-                self.array::<8>()?;
-            }
+            op::PROTO => self.skip::<1>()?,
+            op::FRAME => self.skip::<8>()?,
             op::MARK => self.marks.push(self.stack.len()),
             op::POP => {
                 if self.marks.last() == Some(&self.stack.len()) {
@@ -110,54 +106,24 @@ impl<R: BufRead> Machine<'_, R> {
             op::NEWTRUE => self.stack.push(Arena::TRUE),
             op::NEWFALSE => self.stack.push(Arena::FALSE),
             op::BINFLOAT => {
-                self.array::<8>()?;
+                self.skip::<8>()?;
                 self.stack.push(Arena::FRACTION);
             }
             op::BININT => {
                 let number = i32::from_le_bytes(self.array()?);
                 self.push(Value::Int(number.into()));
             }
-            op::BININT1 => {
-                let number = self.byte()?;
-                self.push(Value::Int(number.into()));
-            }
-            op::BININT2 => {
-                let number = u16::from_le_bytes(self.array()?);
-                self.push(Value::Int(number.into()));
-            }
-            op::LONG1 => {
-                let length = self.byte()?;
-                self.long(length.into())?;
-            }
-            op::LONG4 => {
-                let length = u32::from_le_bytes(self.array()?);
-                self.long(length.into())?;
-            }
+            op::BININT1 => self.whole::<1>()?,
+            op::BININT2 => self.whole::<2>()?,
+            op::LONG1 => self.long::<1>()?,
+            op::LONG4 => self.long::<4>()?,
 
-            op::SHORT_BINUNICODE | op::SHORT_BINSTRING => {
-                let length = self.byte()?;
-                self.text(length.into())?;
-            }
-            op::BINUNICODE | op::BINSTRING => {
-                let length = u32::from_le_bytes(self.array()?);
-                self.text(length.into())?;
-            }
-            op::BINUNICODE8 => {
-                let length = u64::from_le_bytes(self.array()?);
-                self.text(length)?;
-            }
-            op::SHORT_BINBYTES => {
-                let length = self.byte()?;
-                self.bytes(length.into())?;
-            }
-            op::BINBYTES => {
-                let length = u32::from_le_bytes(self.array()?);
-                self.bytes(length.into())?;
-            }
-            op::BINBYTES8 | op::BYTEARRAY8 => {
-                let length = u64::from_le_bytes(self.array()?);
-                self.bytes(length)?;
-            }
+            op::SHORT_BINUNICODE | op::SHORT_BINSTRING => self.text::<1>()?,
+            op::BINUNICODE | op::BINSTRING => self.text::<4>()?,
+            op::BINUNICODE8 => self.text::<8>()?,
+            op::SHORT_BINBYTES => self.bytes::<1>()?,
+            op::BINBYTES => self.bytes::<4>()?,
+            op::BINBYTES8 | op::BYTEARRAY8 => self.bytes::<8>()?,
             _ => self.step_of_collections(operation)?,
         }
         Ok(())
@@ -208,25 +174,16 @@ impl<R: BufRead> Machine<'_, R> {
             }
 
             op::BINPUT => {
-                let place = self.byte()?;
-                self.remember(place.into())?;
+                let place = self.number::<1>()?;
+                self.remember(place)?;
             }
             op::LONG_BINPUT => {
-                let place = u32::from_le_bytes(self.array()?);
+                let place = self.number::<4>()?;
                 self.remember(place)?;
             }
-            op::MEMOIZE => {
-                let place = self.memo.len() as u32;
-                self.remember(place)?;
-            }
-            op::BINGET => {
-                let place = self.byte()?;
-                self.recall(place.into())?;
-            }
-            op::LONG_BINGET => {
-                let place = u32::from_le_bytes(self.array()?);
-                self.recall(place)?;
-            }
+            op::MEMOIZE => self.remember(self.memo.len() as u64)?,
+            op::BINGET => self.recall::<1>()?,
+            op::LONG_BINGET => self.recall::<4>()?,
             _ => self.step_of_objects(operation)?,
         }
         Ok(())
@@ -282,13 +239,15 @@ impl<R: BufRead> Machine<'_, R> {
         Ok(self.stack.split_off(mark.min(self.stack.len())))
     }
 
-    fn remember(&mut self, place: u32) -> Result<()> {
+    fn remember(&mut self, place: u64) -> Result<()> {
         let top = self.top()?;
         self.memo.insert(place, top);
         Ok(())
     }
 
-    fn recall(&mut self, place: u32) -> Result<()> {
+    /// Pushes what is remembered at a place that `N` bytes tell.
+    fn recall<const N: usize>(&mut self) -> Result<()> {
+        let place = self.number::<N>()?;
         let found = self.memo.get(&place);
         let found = found.ok_or(PickleError::Malformed("it recalls what it has not kept"))?;
         self.stack.push(*found);

@@ -14,8 +14,8 @@ use super::Mismatch;
 use super::differences::{Found, Tensors, differences};
 use crate::network::{Graph, ModelConfig, ModelError};
 pub(super) use advice::advice;
+use row::Row;
 pub use row::Shapes;
-use row::{Assumed, Row, Size};
 
 /// A network whose tensors a checkpoint may hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,47 +121,36 @@ fn candidate(row: &Row, shapes: &Shapes) -> Option<Candidate> {
         value: row.family.into(),
         known: Evidence::Names,
     }];
-    settings.extend(row.fixed.iter().map(|(key, value)| Setting {
+    settings.extend(row.fixed.iter().map(|(key, text)| Setting {
         key,
-        value: value.value(),
+        value: (*text).into(),
         known: Evidence::Names,
     }));
-    let told = row.sizes.iter().map(|size| size.stored.find(shapes));
-    let told: Vec<_> = told.collect();
+    let sizes = row.sizes().into_iter();
+    let told: Vec<_> = sizes
+        .map(|(key, size)| (key, size, size.stored.find(shapes)))
+        .collect();
     let has = |key: &str, number: i64| {
-        let mut sizes = row.sizes.iter().zip(&told);
-        let found = sizes.find(|(size, _)| size.key == key);
-        found.and_then(|(_, told)| told.as_ref()?.0.as_integer()) == Some(number)
+        let found = told.iter().find(|(of, ..)| *of == key);
+        found.and_then(|(.., told)| told.as_ref()?.0.as_integer()) == Some(number)
     };
-    let channels = row.channels.and_then(|n| i64::try_from(n).ok());
-    if channels.is_some_and(|n| !has("in_channels", n)) {
+    if row.two_channels && !has("in_channels", 2) {
         return None;
     }
-    for (size, told) in row.sizes.iter().zip(&told) {
-        settings.push(setting(size, told.as_ref(), &has)?);
+    for (key, size, told) in &told {
+        let (value, known) = match told {
+            Some((value, tensor)) => (value.clone(), Evidence::Tensor(tensor.clone())),
+            None => {
+                let published = size.published.iter();
+                let holds = published.filter(|(key, number, _)| has(key, *number));
+                let mut assumed = holds.map(|(.., assumed)| *assumed).chain(size.otherwise);
+                let (value, because) = assumed.next()?;
+                (value.value(), Evidence::Assumed(because.into()))
+            }
+        };
+        settings.push(Setting { key, value, known });
     }
     build(settings)
-}
-
-fn setting(
-    size: &Size,
-    told: Option<&(toml::Value, String)>,
-    has: &impl Fn(&str, i64) -> bool,
-) -> Option<Setting> {
-    let (value, known) = match told {
-        Some((value, tensor)) => (value.clone(), Evidence::Tensor(tensor.clone())),
-        None => {
-            let holds = |a: &&Assumed| a.when.iter().all(|(key, number)| has(key, *number));
-            let assumed = size.assumed.iter().find(holds)?;
-            let because = assumed.because.into();
-            (assumed.value.value(), Evidence::Assumed(because))
-        }
-    };
-    Some(Setting {
-        key: size.key,
-        value,
-        known,
-    })
 }
 
 /// Heads to be assumed where the published number does not divide a width.

@@ -12,30 +12,99 @@ pub(super) struct Row {
     /// `model.family`.
     pub family: &'static str,
     /// `model.layout`, and other keys that the layout alone decides.
-    pub fixed: &'static [(&'static str, Literal)],
-    /// Input channels without which it is not considered (two: event cameras), where the tensors
-    /// fit another layout as well.
-    pub channels: Option<usize>,
-    /// The sizes, in the order in which profiles write them.
-    pub sizes: &'static [Size],
+    pub fixed: &'static [(&'static str, &'static str)],
+    /// True where it is only considered with the two input channels of event cameras, because the
+    /// tensors fit another layout as well.
+    pub two_channels: bool,
+    /// `model.image_size`.
+    pub image: Size,
+    /// The weight of the first layer, whose second dimension is `model.in_channels`.
+    pub first_layer: &'static str,
+    /// `model.embed_dims`.
+    pub width: Stored,
+    /// `model.num_heads`.
+    pub heads: Size,
+    /// The weight of an MLP's first layer, whose shape tells `model.mlp_ratio`.
+    pub mlp: &'static str,
+    /// The other sizes, in the order in which profiles write them.
+    pub others: &'static [(&'static str, Size)],
 }
 
-/// A key of `[model]`.
-#[derive(Debug)]
+impl Row {
+    /// The sizes by their keys, in the order in which profiles write them.
+    pub(super) fn sizes(&self) -> Vec<(&'static str, Size)> {
+        let head = Stored::Dimension(&[("head.weight", 0), ("head.bias", 0)]);
+        let channels = Stored::Axis(self.first_layer, 1);
+        let ratio = Stored::Ratio(self.mlp);
+        let common = [
+            ("image_size", self.image),
+            ("in_channels", channels.or(3, "the first layer is missing")),
+            ("num_classes", head.or(1000, "there is no head")),
+            ("embed_dims", Size::told(self.width)),
+            ("num_heads", self.heads),
+            ("mlp_ratio", ratio.or(4, "the first MLP is missing")),
+        ];
+        common
+            .into_iter()
+            .chain(self.others.iter().copied())
+            .collect()
+    }
+}
+
+/// A size of a network.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
-    pub key: &'static str,
     pub stored: Stored,
     /// What it is where the tensors do not tell: the first that holds.
-    pub assumed: &'static [Assumed],
+    pub published: &'static [Published],
+    /// What it is where none holds.
+    pub otherwise: Option<Assumed>,
 }
 
+impl Size {
+    /// A size that the tensors tell.
+    pub(super) const fn told(stored: Stored) -> Self {
+        Size {
+            stored,
+            published: &[],
+            otherwise: None,
+        }
+    }
+
+    /// A size that the tensors do not tell, with what is published for some of the other sizes.
+    pub(super) const fn published(
+        published: &'static [Published],
+        otherwise: Literal,
+        because: &'static str,
+    ) -> Self {
+        Size {
+            stored: Stored::No,
+            published,
+            otherwise: Some((otherwise, because)),
+        }
+    }
+
+    /// A number that the tensors do not tell.
+    pub(super) const fn assumed(number: i64, because: &'static str) -> Self {
+        Stored::No.or(number, because)
+    }
+}
+
+/// A value that the tensors do not tell, and why it is assumed.
+pub(super) type Assumed = (Literal, &'static str);
+
+/// A size that a tensor tells, by its key and number, and what is assumed with it.
+pub(super) type Published = (&'static str, i64, Assumed);
+
 /// The place of a size in the tensors.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Stored {
     /// Nowhere.
     No,
-    /// A dimension of a tensor's shape: of the first tensor that is there.
+    /// A dimension of the shape of the first of these tensors that is there.
     Dimension(&'static [(&'static str, usize)]),
+    /// A dimension of a tensor's shape.
+    Axis(&'static str, usize),
     /// The same for a list of sizes, all of which must be there.
     Dimensions(&'static [(&'static str, usize)]),
     /// A tensor's first dimension over its second.
@@ -46,16 +115,6 @@ pub(super) enum Stored {
     Side(&'static str, usize, usize),
     /// Whether there is a tensor.
     Present(&'static str),
-}
-
-/// A value that the tensors do not tell.
-#[derive(Debug)]
-pub(super) struct Assumed {
-    /// Sizes, told by tensors, for which it is published; none for all others.
-    pub when: &'static [(&'static str, i64)],
-    pub value: Literal,
-    /// By whom.
-    pub because: &'static str,
 }
 
 /// A value as profiles write it.
@@ -78,11 +137,21 @@ impl Literal {
 const MAX_BLOCKS: usize = 1000;
 
 impl Stored {
+    /// The size with this place, and with what is assumed where it is not there.
+    pub(super) const fn or(self, number: i64, because: &'static str) -> Size {
+        Size {
+            stored: self,
+            published: &[],
+            otherwise: Some((Literal::Number(number), because)),
+        }
+    }
+
     /// The size in these tensors, and the key of the tensor that tells it.
     pub(super) fn find(&self, shapes: &Shapes) -> Option<(toml::Value, String)> {
         let dimension = |(key, at): &(&str, usize)| shapes.get(*key)?.get(*at).copied();
         let (size, told) = match self {
             Stored::No => return None,
+            Stored::Axis(key, at) => (dimension(&(*key, *at))?, *key),
             Stored::Dimension(places) => places
                 .iter()
                 .find_map(|place| Some((dimension(place)?, place.0)))?,

@@ -5,104 +5,34 @@ mod qkformer;
 mod sdt_v1;
 mod spikformer;
 
-use super::row::{Assumed, Literal, Row, Size, Stored};
-use Literal::{Number, Text};
+use super::row::Literal::Number;
+use super::row::{Row, Size, Stored};
 
-const fn told(key: &'static str, stored: Stored) -> Size {
-    let assumed = &[];
-    Size {
-        key,
-        stored,
-        assumed,
-    }
-}
-
-const fn untold(key: &'static str, assumed: &'static [Assumed]) -> Size {
-    let stored = Stored::No;
-    Size {
-        key,
-        stored,
-        assumed,
-    }
-}
-
-const fn published(
-    when: &'static [(&'static str, i64)],
-    value: Literal,
-    because: &'static str,
-) -> Assumed {
-    Assumed {
-        when,
-        value,
-        because,
-    }
-}
-
-const fn otherwise(value: Literal, because: &'static str) -> Assumed {
-    published(&[], value, because)
-}
-
-const NO_FIRST_LAYER: &[Assumed] = &[otherwise(Number(3), "the first layer is missing")];
-const NO_MLP: &[Assumed] = &[otherwise(Number(4), "the first MLP is missing")];
-
-/// Input channels, from the weight of the first layer.
-const fn channels(weight: &'static [(&'static str, usize)]) -> Size {
-    Size {
-        key: "in_channels",
-        stored: Stored::Dimension(weight),
-        assumed: NO_FIRST_LAYER,
-    }
-}
-
-/// The ratio of an MLP, from the weight of its first layer.
-const fn ratio(weight: &'static str) -> Size {
-    Size {
-        key: "mlp_ratio",
-        stored: Stored::Ratio(weight),
-        assumed: NO_MLP,
-    }
-}
-
-const CIFAR_IMAGE: Size = untold(
-    "image_size",
-    &[
-        published(
-            &[("in_channels", 1)],
-            Number(28),
-            "one channel, as (Fashion-)MNIST images",
-        ),
-        otherwise(Number(32), "CIFAR images"),
-    ],
-);
-const IMAGENET_IMAGE: Size = untold(
-    "image_size",
-    &[otherwise(Number(224), "the authors' ImageNet images")],
-);
-const FRAMES_IMAGE: Size = untold(
-    "image_size",
-    &[otherwise(Number(128), "the authors' frames")],
-);
-const FOUR_STEPS: Size = untold("time_steps", &[otherwise(Number(4), "as published")]);
-const FRAMES: Size = untold(
-    "time_steps",
-    &[otherwise(
-        Number(16),
-        "published with 16 and with 10 frames",
+const CIFAR_IMAGE: Size = Size::published(
+    &[(
+        "in_channels",
+        1,
+        (Number(28), "one channel, as (Fashion-)MNIST images"),
     )],
+    Number(32),
+    "CIFAR images",
 );
-const EIGHT_HEADS: Size = untold("num_heads", &[otherwise(Number(8), "as published")]);
-const SIXTEEN_HEADS: Size = untold("num_heads", &[otherwise(Number(16), "as published")]);
-const CLASSES: Size = Size {
-    key: "num_classes",
-    stored: Stored::Dimension(&[("head.weight", 0), ("head.bias", 0)]),
-    assumed: &[otherwise(Number(1000), "there is no head")],
-};
-/// The key of the event-camera layouts.
-const DVS: &[(&str, Literal)] = &[("layout", Text("dvs"))];
-const CIFAR: &[(&str, Literal)] = &[("layout", Text("cifar"))];
-const IMAGENET: &[(&str, Literal)] = &[("layout", Text("imagenet"))];
+const IMAGENET_IMAGE: Size = Size::assumed(224, "the authors' ImageNet images");
+const FRAMES_IMAGE: Size = Size::assumed(128, "the authors' frames");
+const EIGHT_HEADS: Size = Size::assumed(8, "as published");
+const SIXTEEN_HEADS: Size = Size::assumed(16, "as published");
 
-const BLOCKS: Size = told("depths", Stored::Blocks("block.", 0));
+const FOUR_STEPS: (&str, Size) = ("time_steps", Size::assumed(4, "as published"));
+const FRAMES: (&str, Size) = (
+    "time_steps",
+    Size::assumed(16, "published with 16 and with 10 frames"),
+);
+const BLOCKS: (&str, Size) = ("depths", Size::told(Stored::Blocks("block.", 0)));
+
+const CIFAR: &[(&str, &str)] = &[("layout", "cifar")];
+const IMAGENET: &[(&str, &str)] = &[("layout", "imagenet")];
+/// The key of the event-camera layouts.
+const DVS: &[(&str, &str)] = &[("layout", "dvs")];
 
 /// Every layout.
 pub(super) const ROWS: &[Row] = &[

@@ -1,20 +1,14 @@
 //! `[model]` as it is written: one flat table of which every family has some keys.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use toml::Value;
 
 use super::keys::MODEL_KEYS;
-use super::{Family, ModelError};
+use super::{Architecture, Family, Layout, ModelConfig, ModelError};
 
 /// The table: keys of [`MODEL_KEYS`] with their values.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ModelTable(toml::Table);
-
-impl Serialize for ModelTable {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.names().map(|name| (name, &self.0[name])))
-    }
-}
 
 impl<'de> Deserialize<'de> for ModelTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -30,24 +24,6 @@ impl<'de> Deserialize<'de> for ModelTable {
 }
 
 impl ModelTable {
-    /// Sets a key.
-    pub(in crate::network) fn set(&mut self, key: &str, value: impl Into<Value>) {
-        self.0.insert(key.to_owned(), value.into());
-    }
-
-    /// Sets a key to a whole number.
-    pub(in crate::network) fn set_whole(&mut self, key: &str, number: usize) {
-        self.set(key, whole(number));
-    }
-
-    /// Sets a key to a list of whole numbers.
-    pub(in crate::network) fn set_list(&mut self, key: &str, numbers: &[usize]) {
-        self.set(
-            key,
-            numbers.iter().copied().map(whole).collect::<Vec<i64>>(),
-        );
-    }
-
     /// Names of the keys that are given, in the order of [`MODEL_KEYS`].
     pub(in crate::network) fn names(&self) -> impl Iterator<Item = &'static str> {
         let names = MODEL_KEYS.iter().map(|key| key.name);
@@ -140,8 +116,37 @@ fn size(value: &Value) -> Option<usize> {
     usize::try_from(value.as_integer()?).ok()
 }
 
-fn whole(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
+impl Serialize for ModelConfig {
+    /// As one flat table, in the order of [`MODEL_KEYS`].
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut table = toml::Table::try_from(self.architecture).map_err(ser::Error::custom)?;
+        let size = match self.architecture {
+            Architecture::SdtV3Base { .. } => Some("base"),
+            Architecture::SdtV3Large { .. } => Some("large"),
+            _ => None,
+        };
+        table.extend(size.map(|size| ("size".to_owned(), size.into())));
+        for (key, size) in self.common_sizes() {
+            let size = Value::try_from(size).map_err(ser::Error::custom)?;
+            table.insert(key.to_owned(), size);
+        }
+        let written = MODEL_KEYS.iter().map(|key| (key.name, table.get(key.name)));
+        serializer.collect_map(written.filter_map(|(name, value)| Some((name, value?))))
+    }
+}
+
+/// Writes a flag for each convolution as a text of digits.
+pub(super) fn digits<S: Serializer>(flags: &[bool; 4], serializer: S) -> Result<S::Ok, S::Error> {
+    let digits = flags.map(|flag| if flag { '1' } else { '0' });
+    serializer.serialize_str(&String::from_iter(digits))
+}
+
+/// Writes the time constant of event cameras as their layout.
+pub(super) fn dvs_layout<S: Serializer>(
+    tau: &Option<f64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    tau.map(|tau| Layout::Dvs { tau }).serialize(serializer)
 }
 
 /// The error of a key with a value that it cannot have.

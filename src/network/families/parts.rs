@@ -1,7 +1,8 @@
 //! What several families have in common.
 
 use super::super::builder::{Conv, Form, GraphBuilder};
-use super::super::{ModelConfig, Neuron, NodeId, Shape};
+use super::super::config::check_depths;
+use super::super::{BlockLayout, ModelConfig, ModelError, Neuron, NodeId, Shape};
 
 /// The neuron of every site but the one after attention.
 pub(super) fn lif(tau: f64) -> Neuron {
@@ -69,6 +70,67 @@ pub(super) fn reversed_unit(
 ) -> NodeId {
     let x = b.neuron(x, &format!("{name}_lif"), lif(tau));
     layer(b, x, name, conv)
+}
+
+/// Neuron, layer and batch norm of these names.
+pub(super) fn led(
+    b: &mut GraphBuilder,
+    x: NodeId,
+    [neuron_name, layer_name, norm_name]: [String; 3],
+    neuron: Neuron,
+    conv: Conv,
+) -> NodeId {
+    let x = b.neuron(x, &neuron_name, neuron);
+    let x = b.conv(x, &layer_name, conv);
+    b.batch_norm(x, &norm_name)
+}
+
+/// The embedding and the blocks of a network whose blocks all have one width.
+pub(super) struct Isotropic<'a> {
+    pub config: &'a ModelConfig,
+    pub width: usize,
+    pub depths: usize,
+    /// Which of the embedding's convolutions are followed by a pooling.
+    pub pooled: [bool; 4],
+    /// How the authors' code lays the outputs of the blocks out.
+    pub output: BlockLayout,
+}
+
+impl Isotropic<'_> {
+    /// How often the embedding halves the image.
+    pub(super) fn halvings(&self) -> usize {
+        self.pooled.iter().filter(|&&pooled| pooled).count()
+    }
+
+    /// Checks the sizes.
+    pub(super) fn check(&self) -> Result<(), ModelError> {
+        self.config.check_width(self.width, 8)?;
+        self.config.check_heads(self.width, "embed_dims")?;
+        self.config.check_halvings(self.halvings())?;
+        check_depths(self.depths, 1)
+    }
+
+    /// Builds the stages `patch_embed`, of the image, and `block`.
+    pub(super) fn build(
+        &self,
+        b: &mut GraphBuilder,
+        patch_embed: impl FnOnce(&mut GraphBuilder, NodeId) -> NodeId,
+        mut block: impl FnMut(&mut GraphBuilder, NodeId, &str) -> NodeId,
+    ) -> NodeId {
+        b.stage("patch_embed");
+        b.block("patch_embed");
+        let image = b.input(self.config.frames().is_some());
+        let mut x = patch_embed(b, image);
+        b.block_output(x, self.output);
+        b.stage("block");
+        for i in 0..self.depths {
+            let name = format!("block.{i}");
+            b.block(&name);
+            x = block(b, x, &name);
+            b.block_output(x, self.output);
+        }
+        x
+    }
 }
 
 /// A spiking self-attention branch.

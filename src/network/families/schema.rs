@@ -1,9 +1,9 @@
-//! From `[model]` to a configuration and back: which keys a family has, and what is assumed of
+//! From `[model]` to a configuration: which keys a family has, and what is assumed of
 //! those not given.
 
 use super::super::config::{ModelTable, foreign, missing, wrong};
 use super::super::{Architecture, Family, Layout, MODEL_KEYS, ModelConfig, ModelError};
-use super::{schema_of, write};
+use super::schema_of;
 
 /// The keys of a family's own, and how they are read.
 pub(super) struct Schema {
@@ -57,24 +57,6 @@ impl TryFrom<ModelTable> for ModelConfig {
             mlp_ratio: whole("mlp_ratio")?,
             time_steps: whole("time_steps")?,
         })
-    }
-}
-
-impl From<ModelConfig> for ModelTable {
-    fn from(config: ModelConfig) -> Self {
-        let mut table = ModelTable::default();
-        table.set("family", config.family().name());
-        if let Some(layout) = config.layout() {
-            table.set("layout", layout.name());
-            if let Layout::Dvs { tau } = layout {
-                table.set("tau", tau);
-            }
-        }
-        for (key, size) in config.common_sizes() {
-            table.set_whole(key, size);
-        }
-        write(config.architecture, &mut table);
-        table
     }
 }
 

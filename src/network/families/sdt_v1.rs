@@ -8,9 +8,9 @@
 //! channels within a head.
 
 use super::super::builder::{Conv, Form, GraphBuilder};
-use super::super::config::{ModelTable, check_depths, missing, wrong};
+use super::super::config::{ModelTable, missing, wrong};
 use super::super::{Architecture, BlockLayout, Family, Graph, ModelConfig, ModelError, NodeId};
-use super::parts::{self, Mlp};
+use super::parts::{self, Isotropic, Mlp};
 use super::schema::{self, Schema};
 
 /// The keys of `[model]`.
@@ -53,38 +53,32 @@ pub(super) fn build(
     pooling: [bool; 4],
     dvs: Option<f64>,
 ) -> Result<Graph, ModelError> {
-    config.check_width(width, 8)?;
-    config.check_heads(width, "embed_dims")?;
-    config.check_halvings(pooling.iter().filter(|&&p| p).count())?;
-    check_depths(depths, 1)?;
-
+    let network = Isotropic {
+        config,
+        width,
+        depths,
+        pooled: pooling,
+        output: BlockLayout::Map,
+    };
+    network.check()?;
     let mut builder = parts::builder(config);
-    let tau = dvs.unwrap_or(2.0);
-    let mut family = SdtV1 {
-        b: &mut builder,
+    let family = SdtV1 {
         config,
         width,
         erodes: dvs.is_some(),
-        tau,
+        tau: dvs.unwrap_or(2.0),
     };
-    family.b.stage("patch_embed");
-    family.b.block("patch_embed");
-    let mut x = family.patch_embed(pooling);
-    family.b.block_output(x, BlockLayout::Map);
-    family.b.stage("block");
-    for i in 0..depths {
-        let name = format!("block.{i}");
-        family.b.block(&name);
-        x = family.block(x, &name);
-        family.b.block_output(x, BlockLayout::Map);
-    }
-    let neuron = ("head_lif", parts::lif(tau));
+    let x = network.build(
+        &mut builder,
+        |b, image| family.patch_embed(b, image, pooling),
+        |b, x, name| family.block(b, x, name),
+    );
+    let neuron = ("head_lif", parts::lif(family.tau));
     parts::spiking_head(&mut builder, x, neuron, config.num_classes, false);
     builder.finish()
 }
 
 struct SdtV1<'a> {
-    b: &'a mut GraphBuilder,
     config: &'a ModelConfig,
     width: usize,
     erodes: bool,
@@ -94,66 +88,60 @@ struct SdtV1<'a> {
 impl SdtV1<'_> {
     /// Four 3x3 convolutions, of which the last is pooled before its neuron, then a residual one of
     /// its spikes.
-    fn patch_embed(&mut self, pooling: [bool; 4]) -> NodeId {
+    fn patch_embed(&self, b: &mut GraphBuilder, image: NodeId, pooling: [bool; 4]) -> NodeId {
         let lif = parts::lif(self.tau);
-        let mut x = self.b.input(self.config.frames().is_some());
-        let mut membrane = x;
+        let (mut x, mut membrane) = (image, image);
         for (i, pool) in pooling.into_iter().enumerate() {
             let number = if i == 0 { String::new() } else { i.to_string() };
             let name = |part: &str| format!("patch_embed.proj_{part}{number}");
-            x = self
-                .b
-                .conv(x, &name("conv"), Conv::three(self.width >> (3 - i)));
-            x = self.b.batch_norm(x, &name("bn"));
+            x = b.conv(x, &name("conv"), Conv::three(self.width >> (3 - i)));
+            x = b.batch_norm(x, &name("bn"));
             if pool && i == 3 {
-                x = parts::halve(self.b, x);
+                x = parts::halve(b, x);
             }
             membrane = x;
-            x = self.b.neuron(x, &name("lif"), lif);
+            x = b.neuron(x, &name("lif"), lif);
             if pool && i < 3 {
-                x = parts::halve(self.b, x);
+                x = parts::halve(b, x);
             }
         }
-        let position = parts::layer(self.b, x, "patch_embed.rpe", Conv::three(self.width));
-        self.b.add(position, membrane)
+        let position = parts::layer(b, x, "patch_embed.rpe", Conv::three(self.width));
+        b.add(position, membrane)
     }
 
-    fn block(&mut self, x: NodeId, name: &str) -> NodeId {
-        let y = self.attention(x, &format!("{name}.attn"));
-        let x = self.b.add(x, y);
-        self.mlp(x, name)
+    fn block(&self, b: &mut GraphBuilder, x: NodeId, name: &str) -> NodeId {
+        let y = self.attention(b, x, &format!("{name}.attn"));
+        let x = b.add(x, y);
+        self.mlp(b, x, name)
     }
 
-    fn attention(&mut self, x: NodeId, name: &str) -> NodeId {
+    fn attention(&self, b: &mut GraphBuilder, x: NodeId, name: &str) -> NodeId {
         let heads = self.config.num_heads;
         let conv = Conv::one(self.width, Form::Map);
         let shortcut = format!("{name}.shortcut_lif");
-        let s = self.b.neuron(x, &shortcut, parts::lif(self.tau));
+        let s = b.neuron(x, &shortcut, parts::lif(self.tau));
         let [q, mut k, mut v] = ["q", "k", "v"]
-            .map(|part| parts::unit(self.b, s, &format!("{name}.{part}"), conv, self.tau));
+            .map(|part| parts::unit(b, s, &format!("{name}.{part}"), conv, self.tau));
         if self.erodes {
-            [k, v] = [k, v].map(|x| self.b.max_pool(x, 3, 1, 1));
+            [k, v] = [k, v].map(|x| b.max_pool(x, 3, 1, 1));
         }
-        let mut kv = self.b.multiply(k, v);
+        let mut kv = b.multiply(k, v);
         if self.erodes {
-            kv = self.b.head_erode(kv, heads);
+            kv = b.head_erode(kv, heads);
         }
-        let sum = self.b.token_sum(kv);
-        self.b
-            .dead(format!("{name}.talking_heads.weight"), &[heads, heads, 1]);
+        let sum = b.token_sum(kv);
+        b.dead(format!("{name}.talking_heads.weight"), &[heads, heads, 1]);
         let neuron = parts::attention_lif(self.tau);
-        let mask = self
-            .b
-            .neuron(sum, &format!("{name}.talking_heads_lif"), neuron);
-        let mut y = self.b.channel_mask(mask, q);
+        let mask = b.neuron(sum, &format!("{name}.talking_heads_lif"), neuron);
+        let mut y = b.channel_mask(mask, q);
         if self.erodes {
-            y = self.b.head_erode(y, heads);
+            y = b.head_erode(y, heads);
         }
-        parts::layer(self.b, y, &format!("{name}.proj"), conv.bias(true))
+        parts::layer(b, y, &format!("{name}.proj"), conv.bias(true))
     }
 
     /// With a hidden layer as wide as the block, each of the two layers has a shortcut.
-    fn mlp(&mut self, x: NodeId, block: &str) -> NodeId {
+    fn mlp(&self, b: &mut GraphBuilder, x: NodeId, block: &str) -> NodeId {
         let mlp = Mlp {
             width: self.width,
             hidden: self.width * self.config.mlp_ratio,
@@ -162,12 +150,12 @@ impl SdtV1<'_> {
         };
         let [first, second] = mlp.layers();
         let mut identity = x;
-        let mut y = parts::reversed_unit(self.b, x, &format!("{block}.mlp.fc1"), first, self.tau);
+        let mut y = parts::reversed_unit(b, x, &format!("{block}.mlp.fc1"), first, self.tau);
         if self.config.mlp_ratio == 1 {
-            y = self.b.add(identity, y);
+            y = b.add(identity, y);
             identity = y;
         }
-        let y = parts::reversed_unit(self.b, y, &format!("{block}.mlp.fc2"), second, self.tau);
-        self.b.add(y, identity)
+        let y = parts::reversed_unit(b, y, &format!("{block}.mlp.fc2"), second, self.tau);
+        b.add(y, identity)
     }
 }

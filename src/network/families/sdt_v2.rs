@@ -102,9 +102,8 @@ fn conv_block(b: &mut GraphBuilder, x: NodeId, name: &str, width: usize, ratio: 
     let lif = parts::lif(TAU);
     let part = |part: &str| format!("{name}.Conv.{part}");
     let wide = 2 * width;
-    let y = b.neuron(x, &part("lif1"), lif);
-    let y = b.conv(y, &part("pwconv1"), Conv::one(wide, Form::Map));
-    let y = b.batch_norm(y, &part("bn1"));
+    let first = Conv::one(wide, Form::Map);
+    let y = parts::led(b, x, ["lif1", "pwconv1", "bn1"].map(part), lif, first);
     let y = b.neuron(y, &part("lif2"), lif);
     let y = b.conv(y, &part("dwconv"), Conv::depthwise(wide, 7));
     let y = b.conv(y, &part("pwconv2"), Conv::one(width, Form::Map));
@@ -112,9 +111,8 @@ fn conv_block(b: &mut GraphBuilder, x: NodeId, name: &str, width: usize, ratio: 
     let x = b.add(x, y);
     let mut y = x;
     for (i, out) in [(1, ratio * width), (2, width)] {
-        y = b.neuron(y, &format!("{name}.lif{i}"), lif);
-        y = b.conv(y, &format!("{name}.conv{i}"), Conv::three(out));
-        y = b.batch_norm(y, &format!("{name}.bn{i}"));
+        let names = ["lif", "conv", "bn"].map(|part| format!("{name}.{part}{i}"));
+        y = parts::led(b, y, names, lif, Conv::three(out));
     }
     b.add(x, y)
 }

@@ -111,19 +111,6 @@ struct Base<'a> {
 }
 
 impl Base<'_> {
-    /// Neuron `<spike>`, convolution `<conv>`, batch norm `<norm>`.
-    fn part(
-        &self,
-        b: &mut GraphBuilder,
-        x: NodeId,
-        [spike, conv, norm]: [String; 3],
-        how: Conv,
-    ) -> NodeId {
-        let x = b.neuron(x, &spike, self.neuron);
-        let x = b.conv(x, &conv, how);
-        b.batch_norm(x, &norm)
-    }
-
     /// A separable convolution with a neuron in front of each of its three parts.
     fn separable(
         &self,
@@ -146,7 +133,7 @@ impl Base<'_> {
                 format!("{name}.{part}.0"),
                 format!("{name}.{part}.1"),
             ];
-            y = self.part(b, y, names, conv);
+            y = parts::led(b, y, names, self.neuron, conv);
         }
         b.add(x, y)
     }
@@ -156,7 +143,7 @@ impl Base<'_> {
         let mut y = x;
         for (i, out) in [(1, self.config.mlp_ratio * width), (2, width)] {
             let names = ["spike", "conv", "bn"].map(|part| format!("{name}.{part}{i}"));
-            y = self.part(b, y, names, Conv::three(out));
+            y = parts::led(b, y, names, self.neuron, Conv::three(out));
         }
         b.add(x, y)
     }
@@ -168,7 +155,8 @@ impl Base<'_> {
         let mut y = x;
         for (i, out) in [(1, self.config.mlp_ratio * width), (2, width)] {
             let names = ["spike", "conv", "bn"].map(|part| format!("{name}.mlp.fc{i}_{part}"));
-            y = self.part(b, y, names, Conv::one(out, Form::Sequence).bias(true));
+            let conv = Conv::one(out, Form::Sequence).bias(true);
+            y = parts::led(b, y, names, self.neuron, conv);
         }
         b.add(x, y)
     }
@@ -187,7 +175,7 @@ impl Base<'_> {
         let x = b.attention(qkv, heads, scale);
         let names =
             ["attn_spike", "proj_conv.0", "proj_conv.1"].map(|part| format!("{name}.{part}"));
-        self.part(b, x, names, Conv::one(width, Form::Map))
+        parts::led(b, x, names, self.neuron, Conv::one(width, Form::Map))
     }
 }
 
@@ -252,13 +240,12 @@ impl Large<'_> {
     fn conv_block(&self, b: &mut GraphBuilder, x: NodeId, name: &str, width: usize) -> NodeId {
         let mut y = x;
         for (i, out) in [(1, self.config.mlp_ratio * width), (2, width)] {
-            y = b.neuron(y, &format!("{name}.neuron{i}"), self.neuron);
-            y = b.conv(
-                y,
-                &format!("{name}.conv{i}.0.0"),
-                Conv::three(out).bias(true),
-            );
-            y = b.batch_norm(y, &format!("{name}.conv{i}.0.1"));
+            let names = [
+                format!("{name}.neuron{i}"),
+                format!("{name}.conv{i}.0.0"),
+                format!("{name}.conv{i}.0.1"),
+            ];
+            y = parts::led(b, y, names, self.neuron, Conv::three(out).bias(true));
         }
         b.add(x, y)
     }
@@ -282,10 +269,9 @@ impl Large<'_> {
         let x = b.add(x, y);
         let mut y = x;
         for (i, out) in [(1, self.config.mlp_ratio * width), (2, width)] {
-            let name = |part: &str| format!("{name}.mlp.fc{i}_{part}");
-            y = b.neuron(y, &name("lif"), self.neuron);
-            y = b.conv(y, &name("conv"), Conv::one(out, Form::Sequence).bias(true));
-            y = b.batch_norm(y, &name("bn"));
+            let names = ["lif", "conv", "bn"].map(|part| format!("{name}.mlp.fc{i}_{part}"));
+            let conv = Conv::one(out, Form::Sequence).bias(true);
+            y = parts::led(b, y, names, self.neuron, conv);
         }
         let y = b.channel_scale(y, &scales[1]);
         b.add(x, y)

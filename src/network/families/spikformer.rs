@@ -7,11 +7,10 @@
 //! position embedding and a final norm that nothing uses.
 
 use super::super::builder::{Conv, Form, GraphBuilder};
-use super::super::config::check_depths;
 use super::super::{
     Architecture, BlockLayout, Family, Graph, Layout, ModelConfig, ModelError, NodeId,
 };
-use super::parts::{self, Mlp, SelfAttention};
+use super::parts::{self, Isotropic, Mlp, SelfAttention};
 use super::schema::{self, Schema};
 
 /// The keys of `[model]`.
@@ -34,40 +33,33 @@ pub(super) fn build(
     width: usize,
     depths: usize,
 ) -> Result<Graph, ModelError> {
-    let pooled = match layout {
-        Layout::Cifar => [false, false, true, true],
-        Layout::Imagenet | Layout::Dvs { .. } => [true; 4],
+    let network = Isotropic {
+        config,
+        width,
+        depths,
+        pooled: match layout {
+            Layout::Cifar => [false, false, true, true],
+            Layout::Imagenet | Layout::Dvs { .. } => [true; 4],
+        },
+        output: match layout {
+            Layout::Cifar => BlockLayout::Tokens,
+            Layout::Imagenet => BlockLayout::Map,
+            Layout::Dvs { .. } => BlockLayout::ChannelTokens,
+        },
     };
-    let halvings = pooled.iter().filter(|&&p| p).count();
-    config.check_width(width, 8)?;
-    config.check_heads(width, "embed_dims")?;
-    config.check_halvings(halvings)?;
-    check_depths(depths, 1)?;
-
+    network.check()?;
     let mut builder = parts::builder(config);
     let b = &mut builder;
-    let output = match layout {
-        Layout::Cifar => BlockLayout::Tokens,
-        Layout::Imagenet => BlockLayout::Map,
-        Layout::Dvs { .. } => BlockLayout::ChannelTokens,
-    };
     let has_unused = matches!(layout, Layout::Dvs { .. });
     if has_unused {
-        let side = config.image_size >> halvings;
+        let side = config.image_size >> network.halvings();
         b.dead("pos_embed".to_owned(), &[1, side * side, width]);
     }
-    b.stage("patch_embed");
-    b.block("patch_embed");
-    let image = b.input(config.frames().is_some());
-    let mut x = patch_embed(b, image, width, pooled, layout.tau());
-    b.block_output(x, output);
-    b.stage("block");
-    for i in 0..depths {
-        let name = format!("block.{i}");
-        b.block(&name);
-        x = block(b, x, &name, config, layout, width);
-        b.block_output(x, output);
-    }
+    let x = network.build(
+        b,
+        |b, image| patch_embed(b, image, width, network.pooled, layout.tau()),
+        |b, x, name| block(b, x, name, config, layout, width),
+    );
     if has_unused {
         parts::unused_norm(b, "norm", width);
     }

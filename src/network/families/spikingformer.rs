@@ -6,11 +6,10 @@
 //! otherwise; `dvs` is the `imagenet` code with another time constant (1.5 in the authors' code).
 
 use super::super::builder::{Conv, Form, GraphBuilder};
-use super::super::config::check_depths;
 use super::super::{
     Architecture, BlockLayout, Family, Graph, Layout, ModelConfig, ModelError, NodeId,
 };
-use super::parts::{self, Mlp, SelfAttention};
+use super::parts::{self, Isotropic, Mlp, SelfAttention};
 use super::schema::{self, Schema};
 
 /// The keys of `[model]`.
@@ -33,30 +32,24 @@ pub(super) fn build(
     width: usize,
     depths: usize,
 ) -> Result<Graph, ModelError> {
-    let pooled = match layout {
-        Layout::Cifar => [false, false, true, true],
-        Layout::Imagenet | Layout::Dvs { .. } => [true; 4],
+    let network = Isotropic {
+        config,
+        width,
+        depths,
+        pooled: match layout {
+            Layout::Cifar => [false, false, true, true],
+            Layout::Imagenet | Layout::Dvs { .. } => [true; 4],
+        },
+        output: BlockLayout::Map,
     };
-    config.check_width(width, 8)?;
-    config.check_heads(width, "embed_dims")?;
-    config.check_halvings(pooled.iter().filter(|&&p| p).count())?;
-    check_depths(depths, 1)?;
-
+    network.check()?;
     let mut builder = parts::builder(config);
-    let b = &mut builder;
-    b.stage("patch_embed");
-    b.block("patch_embed");
-    let image = b.input(config.frames().is_some());
-    let mut x = patch_embed(b, image, layout, width, pooled);
-    b.block_output(x, BlockLayout::Map);
-    b.stage("block");
-    for i in 0..depths {
-        let name = format!("block.{i}");
-        b.block(&name);
-        x = block(b, x, &name, config, layout, width);
-        b.block_output(x, BlockLayout::Map);
-    }
-    parts::head(b, x, config.num_classes);
+    let x = network.build(
+        &mut builder,
+        |b, image| patch_embed(b, image, layout, width, network.pooled),
+        |b, x, name| block(b, x, name, config, layout, width),
+    );
+    parts::head(&mut builder, x, config.num_classes);
     builder.finish()
 }
 

@@ -16,6 +16,23 @@ impl<R: BufRead> Machine<'_, R> {
         Ok(bytes)
     }
 
+    /// A whole number of `N` bytes, the last one highest.
+    pub(super) fn number<const N: usize>(&mut self) -> Result<u64> {
+        let bytes = self.array::<N>()?;
+        let digits = bytes.iter().rev();
+        Ok(digits.fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    }
+
+    pub(super) fn skip<const N: usize>(&mut self) -> Result<()> {
+        self.array::<N>().map(drop)
+    }
+
+    pub(super) fn whole<const N: usize>(&mut self) -> Result<()> {
+        let number = self.number::<N>()?;
+        self.push(Value::Int(number.into()));
+        Ok(())
+    }
+
     /// Exactly `length` bytes; memory grows with the bytes read, not with the announced number.
     fn exactly(&mut self, length: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
@@ -26,7 +43,9 @@ impl<R: BufRead> Machine<'_, R> {
         }
     }
 
-    pub(super) fn text(&mut self, length: u64) -> Result<()> {
+    /// A text, of which `N` bytes tell the length.
+    pub(super) fn text<const N: usize>(&mut self) -> Result<()> {
+        let length = self.number::<N>()?;
         let bytes = self.exactly(length)?;
         match String::from_utf8(bytes) {
             Ok(text) => self.push(Value::Text(text.into())),
@@ -36,21 +55,28 @@ impl<R: BufRead> Machine<'_, R> {
         Ok(())
     }
 
-    /// Steps over bytes: no tensor needs any.
-    pub(super) fn bytes(&mut self, length: u64) -> Result<()> {
-        let passed = io::copy(&mut self.input.by_ref().take(length), &mut io::sink())?;
+    /// Bytes, of which `N` bytes tell the length. No tensor needs any.
+    pub(super) fn bytes<const N: usize>(&mut self) -> Result<()> {
+        let length = self.number::<N>()?;
+        self.step_over(length)?;
         self.stack.push(Arena::BYTES);
+        Ok(())
+    }
+
+    fn step_over(&mut self, length: u64) -> Result<()> {
+        let passed = io::copy(&mut self.input.by_ref().take(length), &mut io::sink())?;
         match passed == length {
             true => Ok(()),
             false => Err(PickleError::Ended),
         }
     }
 
-    /// A whole number in two's complement, the last byte highest.
-    pub(super) fn long(&mut self, length: u64) -> Result<()> {
+    /// A whole number in two's complement, the last byte highest, of which `N` bytes tell the
+    /// length.
+    pub(super) fn long<const N: usize>(&mut self) -> Result<()> {
+        let length = self.number::<N>()?;
         if length > 16 {
-            self.bytes(length)?;
-            self.pop()?;
+            self.step_over(length)?;
             self.stack.push(Arena::LARGE_INT);
             return Ok(());
         }

@@ -1,48 +1,36 @@
-//! Rows of the families with four widths: Spike-driven Transformer V2 and V3.
+//! Rows of the families with several widths: Spike-driven Transformer V2 and V3.
 
-use super::super::row::Literal::{Number, Text};
 use super::super::row::{Row, Size, Stored};
-use super::{CLASSES, EIGHT_HEADS, IMAGENET_IMAGE, channels, otherwise, ratio, told, untold};
+use super::{EIGHT_HEADS, IMAGENET_IMAGE};
 
-/// Sizes that `sdt-v2` and `sdt-v3` share.
-const PYRAMID_CHANNELS: Size = channels(&[("downsample1_1.encode_conv.weight", 1)]);
-const PYRAMID_WIDTHS: Size = told(
-    "embed_dims",
-    Stored::Dimensions(&[
-        ("downsample1_2.encode_conv.weight", 0),
-        ("downsample2.encode_conv.weight", 0),
-        ("downsample3.encode_conv.weight", 0),
-        ("downsample4.encode_conv.weight", 0),
-    ]),
-);
-const PYRAMID_RATIO: Size = ratio("block3.0.mlp.fc1_conv.weight");
-const KD: Size = told("kd", Stored::Present("head_kd.weight"));
-const ONE_STEP: Size = untold(
+const KD: (&str, Size) = ("kd", Size::told(Stored::Present("head_kd.weight")));
+const ONE_STEP: (&str, Size) = (
     "time_steps",
-    &[otherwise(Number(1), "this family has no time axis")],
+    Size::assumed(1, "this family has no time axis"),
 );
-const SPIKE_LEVELS: Size = untold(
+const SPIKE_LEVELS: (&str, Size) = (
     "max_spike",
-    &[otherwise(Number(4), "as published; 8 for files named 1x8")],
+    Size::assumed(4, "as published; 8 for files named 1x8"),
 );
 
 pub(super) const SDT_V2: Row = Row {
     family: "sdt-v2",
     fixed: &[],
-    channels: None,
-    sizes: &[
-        IMAGENET_IMAGE,
-        PYRAMID_CHANNELS,
-        CLASSES,
-        PYRAMID_WIDTHS,
-        EIGHT_HEADS,
-        PYRAMID_RATIO,
-        untold(
+    two_channels: false,
+    image: IMAGENET_IMAGE,
+    first_layer: "downsample1_1.encode_conv.weight",
+    width: Stored::Dimensions(&[
+        ("downsample1_2.encode_conv.weight", 0),
+        ("downsample2.encode_conv.weight", 0),
+        ("downsample3.encode_conv.weight", 0),
+        ("downsample4.encode_conv.weight", 0),
+    ]),
+    heads: EIGHT_HEADS,
+    mlp: "block3.0.mlp.fc1_conv.weight",
+    others: &[
+        (
             "time_steps",
-            &[otherwise(
-                Number(4),
-                "published with 4 and, 55M_kd.pth, with 1",
-            )],
+            Size::assumed(4, "published with 4 and, 55M_kd.pth, with 1"),
         ),
         KD,
     ],
@@ -50,41 +38,23 @@ pub(super) const SDT_V2: Row = Row {
 
 pub(super) const SDT_V3: Row = Row {
     family: "sdt-v3",
-    fixed: &[("size", Text("base"))],
-    channels: None,
-    sizes: &[
-        IMAGENET_IMAGE,
-        PYRAMID_CHANNELS,
-        CLASSES,
-        PYRAMID_WIDTHS,
-        EIGHT_HEADS,
-        PYRAMID_RATIO,
-        ONE_STEP,
-        SPIKE_LEVELS,
-    ],
+    fixed: &[("size", "base")],
+    others: &[ONE_STEP, SPIKE_LEVELS],
+    ..SDT_V2
 };
 
 pub(super) const SDT_V3_LARGE: Row = Row {
-    family: "sdt-v3",
-    fixed: &[("size", Text("large"))],
-    channels: None,
-    sizes: &[
-        IMAGENET_IMAGE,
-        PYRAMID_CHANNELS,
-        CLASSES,
-        told(
-            "embed_dims",
-            Stored::Dimensions(&[
-                ("downsample1_2.encode_conv.weight", 0),
-                ("downsample2.encode_conv.weight", 0),
-                ("downsample3.encode_conv.weight", 0),
-            ]),
-        ),
-        EIGHT_HEADS,
-        PYRAMID_RATIO,
-        told("depths", Stored::Blocks("block3.", 0)),
+    fixed: &[("size", "large")],
+    width: Stored::Dimensions(&[
+        ("downsample1_2.encode_conv.weight", 0),
+        ("downsample2.encode_conv.weight", 0),
+        ("downsample3.encode_conv.weight", 0),
+    ]),
+    others: &[
+        ("depths", Size::told(Stored::Blocks("block3.", 0))),
         ONE_STEP,
         SPIKE_LEVELS,
         KD,
     ],
+    ..SDT_V3
 };

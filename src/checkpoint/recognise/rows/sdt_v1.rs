@@ -2,100 +2,71 @@
 
 use super::super::row::Literal::{Number, Text};
 use super::super::row::{Row, Size, Stored};
-use super::spikformer::SPIKFORMER_WIDTH;
-use super::{
-    BLOCKS, CLASSES, DVS, FOUR_STEPS, channels, otherwise, published, ratio, told, untold,
-};
+use super::spikformer::SPIKFORMER_CIFAR;
+use super::{BLOCKS, DVS, FOUR_STEPS};
 
-const SDT_V1_CHANNELS: Size = channels(&[("patch_embed.proj_conv.weight", 1)]);
-/// The heads change nothing but the shape of a tensor that is never used.
-const SDT_V1_HEADS: Size = Size {
-    key: "num_heads",
-    stored: Stored::Dimension(&[("block.0.attn.talking_heads.weight", 0)]),
-    assumed: &[otherwise(Number(8), "as published")],
-};
+const TWO_BLOCKS: &str = "the CIFAR networks have 2 blocks";
+const MORE_BLOCKS: &str = "the ImageNet networks have 6 to 10 blocks";
+const OF_GESTURE: &str = "as published for DVS128 Gesture";
+const OF_CIFAR_DVS: &str = "as published for CIFAR10-DVS";
 
 pub(super) const SDT_V1: Row = Row {
     family: "sdt-v1",
     fixed: &[],
-    channels: None,
-    sizes: &[
-        untold(
-            "image_size",
-            &[
-                published(
-                    &[("depths", 2)],
-                    Number(32),
-                    "the CIFAR networks have 2 blocks",
-                ),
-                otherwise(Number(224), "the ImageNet networks have 6 to 10 blocks"),
-            ],
-        ),
-        SDT_V1_CHANNELS,
-        CLASSES,
-        told("embed_dims", SPIKFORMER_WIDTH),
-        SDT_V1_HEADS,
-        ratio("block.0.mlp.fc1_conv.weight"),
+    image: Size::published(
+        &[("depths", 2, (Number(32), TWO_BLOCKS))],
+        Number(224),
+        MORE_BLOCKS,
+    ),
+    // The heads change nothing but the shape of a tensor that is never used.
+    heads: Stored::Axis("block.0.attn.talking_heads.weight", 0).or(8, "as published"),
+    mlp: "block.0.mlp.fc1_conv.weight",
+    others: &[
         BLOCKS,
-        untold(
+        (
             "pooling",
-            &[
-                published(
-                    &[("depths", 2)],
-                    Text("0011"),
-                    "the CIFAR networks have 2 blocks",
-                ),
-                otherwise(Text("1111"), "the ImageNet networks have 6 to 10 blocks"),
-            ],
+            Size::published(
+                &[("depths", 2, (Text("0011"), TWO_BLOCKS))],
+                Text("1111"),
+                MORE_BLOCKS,
+            ),
         ),
         FOUR_STEPS,
     ],
+    ..SPIKFORMER_CIFAR
 };
 
 /// The same tensors as for images.
 pub(super) const SDT_V1_DVS: Row = Row {
-    family: "sdt-v1",
     fixed: DVS,
-    channels: Some(2),
-    sizes: &[
-        untold(
-            "image_size",
-            &[
-                published(
-                    &[("num_classes", 11)],
-                    Number(128),
-                    "as published for DVS128 Gesture",
-                ),
-                otherwise(Number(64), "as published for CIFAR10-DVS"),
-            ],
-        ),
-        SDT_V1_CHANNELS,
-        CLASSES,
-        told("embed_dims", SPIKFORMER_WIDTH),
-        SDT_V1_HEADS,
-        ratio("block.0.mlp.fc1_conv.weight"),
+    two_channels: true,
+    image: Size::published(
+        &[("num_classes", 11, (Number(128), OF_GESTURE))],
+        Number(64),
+        OF_CIFAR_DVS,
+    ),
+    others: &[
         BLOCKS,
-        untold(
+        (
             "pooling",
-            &[
-                published(
-                    &[("num_classes", 11)],
-                    Text("0111"),
-                    "as published for DVS128 Gesture",
-                ),
-                otherwise(Text("0011"), "as published for CIFAR10-DVS"),
-            ],
+            Size::published(
+                &[("num_classes", 11, (Text("0111"), OF_GESTURE))],
+                Text("0011"),
+                OF_CIFAR_DVS,
+            ),
         ),
-        untold(
+        (
             "time_steps",
-            &[
-                published(
-                    &[("num_classes", 11)],
-                    Number(16),
-                    "published with 16 and with 10 frames",
-                ),
-                otherwise(Number(10), "as published for CIFAR10-DVS"),
-            ],
+            Size::published(
+                &[(
+                    "num_classes",
+                    11,
+                    (Number(16), "published with 16 and with 10 frames"),
+                )],
+                Number(10),
+                OF_CIFAR_DVS,
+            ),
         ),
     ],
+    ..SDT_V1
 };
