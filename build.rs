@@ -1,13 +1,23 @@
-//! Lets the program and its tests find libtorch where it was linked, without LD_LIBRARY_PATH.
+//! Lists the shipped profiles and targets for the program, and lets it and its tests find libtorch
+//! where it was linked, without LD_LIBRARY_PATH.
 
-use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
 
 /// Written by `scripts/setup-libtorch.sh` when it links another libtorch.
 const CHOSEN: &str = ".libtorch/chosen";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    for (list, folder) in [
+        ("profiles.rs", "profiles"),
+        ("targets.rs", "profiles/targets"),
+    ] {
+        println!("cargo::rerun-if-changed={folder}");
+        if let Err(error) = embed(list, folder) {
+            println!("cargo::error=cannot list {folder}: {error}");
+        }
+    }
     println!("cargo::rerun-if-env-changed=LIBTORCH");
     if env::var_os("CARGO_FEATURE_TORCH").is_none() {
         return;
@@ -42,4 +52,26 @@ fn main() {
     if let Ok(cuda) = lib.join("../../nvidia/cu13/lib").canonicalize() {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{}", cuda.display());
     }
+}
+
+/// Writes the Rust list of a folder's TOML files, each with its name and text, into the output
+/// folder: the demo and the reference, whose names have no hyphen, then all others by name.
+fn embed(list: &str, folder: &str) -> io::Result<()> {
+    let folder = fs::canonicalize(folder)?;
+    let files: io::Result<Vec<PathBuf>> = fs::read_dir(folder)?
+        .map(|entry| entry.map(|e| e.path()))
+        .collect();
+    let mut files = files?;
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
+    let name = |file: &Path| {
+        file.file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    files.sort_by_key(|file| (name(file).contains('-'), name(file)));
+    let row = |file: &PathBuf| format!("({:?}, include_str!({file:?})),\n", name(file));
+    let rows: String = files.iter().map(row).collect();
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    fs::write(out.join(list), format!("&[\n{rows}]\n"))
 }

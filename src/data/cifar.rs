@@ -1,10 +1,9 @@
 //! The binary version of CIFAR-10 and CIFAR-100: records of a label (CIFAR-100: a coarse and a fine
 //! one) and 32x32 red, green and blue bytes, without any header.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::bounded::read_at_most;
 use super::error::DataError;
 
 /// Rows and columns of an image.
@@ -64,11 +63,14 @@ pub(super) fn read(files: &[PathBuf], classes: usize) -> Result<Records, DataErr
     let mut records = Records::default();
     let mut first: Option<(&Path, Version)> = None;
     for file in files {
-        let wrong = |what: String| DataError::Format {
-            file: file.clone(),
-            what,
+        let wrong = |what: String| DataError::format(file, what);
+        let bytes = read_at_most(file, MAX_BYTES).map_err(DataError::read(file))?;
+        let too_long = || {
+            wrong(format!(
+                "longer than this program reads ({MAX_BYTES} bytes)"
+            ))
         };
-        let bytes = read_file(file)?;
+        let bytes = bytes.ok_or_else(too_long)?;
         let version = version(&bytes, classes).map_err(wrong)?;
         match first {
             Some((other, before)) if before != version => {
@@ -123,25 +125,6 @@ fn version(bytes: &[u8], classes: usize) -> Result<Version, String> {
         Version::Ten.record(),
         Version::Hundred.record()
     ))
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
-    let failed = |source| DataError::Read {
-        file: path.to_owned(),
-        source,
-    };
-    let file = File::open(path).map_err(failed)?;
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(DataError::Format {
-            file: path.to_owned(),
-            what: format!("longer than this program reads ({MAX_BYTES} bytes)"),
-        });
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

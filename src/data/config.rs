@@ -6,14 +6,14 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub(crate) use self::section::DataTable;
 use super::recipe::Recipe;
 use crate::network::ModelConfig;
 
 /// The four files of an IDX data set (the format of MNIST), gzip or not.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct IdxFiles {
     /// Training images. *All* of them are the pool that calibration and search images are drawn
     /// from, so this should be a file of images that the model was not trained on.
@@ -21,15 +21,27 @@ pub struct IdxFiles {
     /// Their labels.
     pub train_labels: PathBuf,
     /// Test images and their labels, if there are any.
+    #[serde(flatten, serialize_with = "test_keys")]
     pub test: Option<(PathBuf, PathBuf)>,
 }
 
+/// Writes the files of a test split, each with its key.
+fn test_keys<S: Serializer>(
+    test: &Option<(PathBuf, PathBuf)>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let keys = ["test_images", "test_labels"];
+    let files = test.iter().flat_map(|(images, labels)| [images, labels]);
+    serializer.collect_map(keys.into_iter().zip(files))
+}
+
 /// The files of a CIFAR data set in its official binary version.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CifarFiles {
     /// Files that calibration and search images are drawn from.
     pub train: Vec<PathBuf>,
     /// Files of the test split; none: there is no test split.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub test: Vec<PathBuf>,
 }
 
@@ -45,17 +57,20 @@ pub enum OnCorrupt {
 }
 
 /// Folders of image files.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ImageFolders {
     /// The folder that calibration and search images are drawn from: a folder for each class, or
     /// images alone.
     pub path: PathBuf,
     /// The file that tells the classes of its images or of its folders. Without it folders are
     /// classes in sorted order.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<PathBuf>,
     /// The folder of the test split.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub test_path: Option<PathBuf>,
     /// Its file of classes; default: `labels`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub test_labels: Option<PathBuf>,
     /// The handling of images that cannot be decoded.
     pub on_corrupt: OnCorrupt,
@@ -64,18 +79,21 @@ pub struct ImageFolders {
 }
 
 /// `.safetensors` files with tensors `images` and `labels`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TensorFiles {
     /// The file that calibration and search images are sampled from.
     pub file: PathBuf,
     /// The test split.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub test_file: Option<PathBuf>,
 }
 
 /// A data set inside the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "source")]
 pub enum Builtin {
     /// Fashion-MNIST: the 10,000 test images, and the last 5,000 training images as the pool.
+    #[serde(rename = "builtin:fashion-mnist")]
     FashionMnist,
 }
 
@@ -89,23 +107,27 @@ impl Builtin {
 }
 
 /// The source of the images.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum DataSource {
-    /// `source = "builtin:..."`.
-    Builtin(Builtin),
     /// `kind = "idx"`.
     Idx(IdxFiles),
     /// `kind = "cifar"`.
     Cifar(CifarFiles),
     /// `kind = "image-folder"`.
+    #[serde(rename = "image-folder")]
     Folders(ImageFolders),
     /// `kind = "safetensors"`.
+    #[serde(rename = "safetensors")]
     Tensors(TensorFiles),
+    /// `source = "builtin:..."`.
+    #[serde(untagged)]
+    Builtin(Builtin),
 }
 
 /// `[data]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "DataTable", into = "DataTable")]
+#[serde(try_from = "DataTable", into = "section::Written")]
 pub struct DataConfig {
     /// The source of the images; the default is the built-in Fashion-MNIST.
     pub source: DataSource,

@@ -1,7 +1,7 @@
 //! What can be wrong with data.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The error of data that cannot be loaded. `file` is a path or the name of a built-in data set.
 #[derive(Debug, thiserror::Error)]
@@ -130,4 +130,23 @@ pub enum DataError {
     /// An image was asked for that is not there, or that a thread failed on.
     #[error("image {0} of the set cannot be read")]
     Place(usize),
+}
+
+impl DataError {
+    /// The error of reading a file.
+    pub(super) fn read(file: &Path) -> impl Fn(io::Error) -> Self {
+        let file = file.to_owned();
+        move |source| DataError::Read {
+            file: file.clone(),
+            source,
+        }
+    }
+
+    /// The error of a file that is not what it should be.
+    pub(super) fn format(file: &Path, what: impl Into<String>) -> Self {
+        DataError::Format {
+            file: file.to_owned(),
+            what: what.into(),
+        }
+    }
 }

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +11,7 @@ use std::thread;
 
 use blake3::Hash;
 
+use super::bounded::read_at_most;
 use super::cache::{Cache, Index, Stamp};
 use super::decode::decode;
 use super::error::DataError;
@@ -227,13 +227,6 @@ impl SampleSource for ImageFiles {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
-    let file = File::open(path).map_err(Trouble::Read)?;
-    let mut bytes = Vec::new();
-    let mut limited = file.take(MAX_FILE + 1);
-    limited.read_to_end(&mut bytes).map_err(Trouble::Read)?;
-    if bytes.len() as u64 > MAX_FILE {
-        let why = format!("the file is longer than {MAX_FILE} bytes");
-        return Err(Trouble::Corrupt(why));
-    }
-    Ok(bytes)
+    let bytes = read_at_most(path, MAX_FILE).map_err(Trouble::Read)?;
+    bytes.ok_or_else(|| Trouble::Corrupt(format!("the file is longer than {MAX_FILE} bytes")))
 }

@@ -40,17 +40,11 @@ pub(super) struct Input<'a> {
 impl<'a> Input<'a> {
     /// Opens a file.
     pub(super) fn open(path: &Path) -> Result<Input<'static>, DataError> {
-        let failed = |source| DataError::Read {
-            file: path.to_owned(),
-            source,
-        };
-        let file = File::open(path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
+        let failed = DataError::read(path);
+        let file = File::open(path).map_err(&failed)?;
+        let metadata = file.metadata().map_err(&failed)?;
         if !metadata.is_file() {
-            return Err(DataError::Format {
-                file: path.to_owned(),
-                what: "not a regular file".to_owned(),
-            });
+            return Err(DataError::format(path, "not a regular file"));
         }
         Input::new(path, metadata.len(), BufReader::new(file))
     }
@@ -62,22 +56,17 @@ impl<'a> Input<'a> {
 
     fn new(name: &Path, len: u64, mut reader: impl BufRead + 'a) -> Result<Input<'a>, DataError> {
         let name = name.to_owned();
-        let start = match reader.fill_buf() {
-            Ok(start) => start,
-            Err(source) => return Err(DataError::Read { file: name, source }),
+        let start = reader.fill_buf().map_err(DataError::read(&name))?;
+        let packed = start.starts_with(&[0x1f, 0x8b]);
+        let reader: Box<dyn Read + 'a> = match packed {
+            true => Box::new(MultiGzDecoder::new(reader)),
+            false => Box::new(reader),
         };
-        Ok(if start.starts_with(&[0x1f, 0x8b]) {
-            Input {
-                name,
-                reader: Box::new(MultiGzDecoder::new(reader)),
-                limit: len.saturating_mul(MAX_EXPANSION),
-            }
-        } else {
-            Input {
-                name,
-                reader: Box::new(reader),
-                limit: len,
-            }
+        let limit = len.saturating_mul(if packed { MAX_EXPANSION } else { 1 });
+        Ok(Input {
+            name,
+            reader,
+            limit,
         })
     }
 
@@ -97,18 +86,8 @@ impl<'a> Input<'a> {
         self.items::<1>("labels").map(|(_, labels)| labels)
     }
 
-    fn wrong(&self, what: String) -> DataError {
-        DataError::Format {
-            file: self.name.clone(),
-            what,
-        }
-    }
-
-    fn failed(&self, source: std::io::Error) -> DataError {
-        DataError::Read {
-            file: self.name.clone(),
-            source,
-        }
+    fn wrong(&self, what: impl Into<String>) -> DataError {
+        DataError::format(&self.name, what)
     }
 
     fn header(&mut self) -> Result<[u8; 4], DataError> {
@@ -116,9 +95,9 @@ impl<'a> Input<'a> {
         match self.reader.read_exact(&mut word) {
             Ok(()) => Ok(word),
             Err(e) if e.kind() == ErrorKind::UnexpectedEof => {
-                Err(self.wrong("truncated: it ends inside its IDX header".to_owned()))
+                Err(self.wrong("truncated: it ends inside its IDX header"))
             }
-            Err(e) => Err(self.failed(e)),
+            Err(e) => Err(DataError::read(&self.name)(e)),
         }
     }
 
@@ -126,9 +105,7 @@ impl<'a> Input<'a> {
     fn items<const N: usize>(mut self, what: &str) -> Result<([usize; N], Vec<u8>), DataError> {
         let [zero, zero_too, kind, dimensions] = self.header()?;
         if (zero, zero_too) != (0, 0) {
-            return Err(
-                self.wrong("not an IDX file (it does not begin with two zero bytes)".to_owned())
-            );
+            return Err(self.wrong("not an IDX file (it does not begin with two zero bytes)"));
         }
         if kind != UNSIGNED_BYTE {
             return Err(self.wrong(format!(
@@ -166,9 +143,8 @@ impl<'a> Input<'a> {
         }
         let mut items = Vec::new();
         // One byte more than wanted shows whether there is more, and makes gzip check its sum.
-        if let Err(e) = (&mut self.reader).take(bytes + 1).read_to_end(&mut items) {
-            return Err(self.failed(e));
-        }
+        let read = (&mut self.reader).take(bytes + 1).read_to_end(&mut items);
+        read.map_err(DataError::read(&self.name))?;
         let found = items.len() as u64;
         if found < bytes {
             return Err(self.wrong(format!(

@@ -108,13 +108,10 @@ impl Labelled {
             channels, height, ..
         } = expected.shape;
         if ![1, 3].contains(&channels) || expected.frames.is_some() {
-            return Err(DataError::Format {
-                file: folder.to_owned(),
-                what: format!(
-                    "images of a folder are colour or grey, but the model takes {}",
-                    words(expected.shape, expected.frames)
-                ),
-            });
+            let taken = words(expected.shape, expected.frames);
+            let what =
+                format!("images of a folder are colour or grey, but the model takes {taken}");
+            return Err(DataError::format(folder, what));
         }
         let listing = list(folder, labels.0, labels.1, expected.classes)?;
         let preparation = Preparation::new(expected.recipe, height, channels);

@@ -3,10 +3,9 @@
 //! validation labels have it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::bounded::read_at_most;
 use super::error::DataError;
 
 /// The longest file read.
@@ -45,20 +44,10 @@ pub(super) enum LabelFile {
 impl LabelFile {
     /// Reads a file.
     pub(super) fn read(path: &Path) -> Result<LabelFile, DataError> {
-        let failed = |source| DataError::Read {
-            file: path.to_owned(),
-            source,
-        };
-        let mut bytes = Vec::new();
-        let file = File::open(path).map_err(failed)?;
-        file.take(MAX_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
-        let text = match String::from_utf8(bytes) {
-            Ok(text) if text.len() as u64 <= MAX_BYTES => text,
-            Ok(_) => return Err(wrong(path, format!("longer than {MAX_BYTES} bytes"))),
-            Err(_) => return Err(wrong(path, "not a text file".to_owned())),
-        };
+        let bytes = read_at_most(path, MAX_BYTES).map_err(DataError::read(path))?;
+        let too_long = || DataError::format(path, format!("longer than {MAX_BYTES} bytes"));
+        let text = String::from_utf8(bytes.ok_or_else(too_long)?);
+        let text = text.map_err(|_| DataError::format(path, "not a text file"))?;
         parse(path, text.trim_start_matches('\u{feff}'))
     }
 
@@ -69,8 +58,22 @@ impl LabelFile {
         }
     }
 
+    /// The classes of images or folders (`what` they are).
+    pub(super) fn classes_of(
+        &self,
+        names: &[PathBuf],
+        what: &str,
+    ) -> Result<Vec<Class>, DataError> {
+        let class = |name: &PathBuf| {
+            let missing = || format!("it has no line for the {what} {}", name.display());
+            let class = self.class_of(name).cloned();
+            class.ok_or_else(|| DataError::format(self.path(), missing()))
+        };
+        names.iter().map(class).collect()
+    }
+
     /// The class of an image or folder, by its path, its name or its name without ending.
-    pub(super) fn class_of(&self, name: &Path) -> Option<&Class> {
+    fn class_of(&self, name: &Path) -> Option<&Class> {
         match self {
             LabelFile::ByName { classes, .. } => called(name).find_map(|n| classes.get(&n)),
             LabelFile::InOrder { .. } => None,
@@ -96,7 +99,7 @@ impl LabelFile {
         if !words.is_empty() && words.len() < given.len() {
             let word = words.first().copied().unwrap_or_default();
             let what = format!("some of its classes are numbers and some are names ({word:?})");
-            return Err(wrong(self.path(), what));
+            return Err(DataError::format(self.path(), what));
         }
         if !words.is_empty() && numbers.len() != classes {
             let what = format!(
@@ -104,7 +107,7 @@ impl LabelFile {
                  names are numbered in sorted order, which takes them all; write class numbers from 0 instead",
                 numbers.len()
             );
-            return Err(wrong(self.path(), what));
+            return Err(DataError::format(self.path(), what));
         }
         let number = |(i, class): (usize, &Class)| match class {
             Class::Word(word) => Ok(numbers.get(word.as_str()).copied().unwrap_or(0)),
@@ -112,7 +115,7 @@ impl LabelFile {
             Class::Number(number) => {
                 let what = name(i).map_or(String::new(), |n| format!(" of {}", n.display()));
                 let hint = self.hint(given, classes);
-                Err(wrong(
+                Err(DataError::format(
                     self.path(),
                     format!(
                         "class {number}{what} is out of range: the model has {classes} classes (model.num_classes), \
@@ -147,13 +150,6 @@ fn number_of(class: &Class) -> Option<u64> {
     }
 }
 
-fn wrong(file: &Path, what: String) -> DataError {
-    DataError::Format {
-        file: file.to_owned(),
-        what,
-    }
-}
-
 fn clean(text: &str) -> &str {
     text.trim().trim_matches('"')
 }
@@ -180,12 +176,12 @@ fn parse(path: &Path, text: &str) -> Result<LabelFile, DataError> {
     let mut lines = lines.filter(|(_, line)| !line.trim().is_empty()).peekable();
     let file = path.to_owned();
     let Some((_, first)) = lines.peek() else {
-        return Err(wrong(path, "it holds no labels".to_owned()));
+        return Err(DataError::format(path, "it holds no labels"));
     };
     if columns(first).1.is_none() {
         let one = |(number, line): (usize, &str)| match columns(line) {
             (class, None) => Ok(Class::parse(class)),
-            _ => Err(wrong(
+            _ => Err(DataError::format(
                 path,
                 format!(
                     "line {}: expected one class, as on the lines above",
@@ -201,13 +197,13 @@ fn parse(path: &Path, text: &str) -> Result<LabelFile, DataError> {
         let (name, class) = columns(line);
         let Some(class) = class.filter(|c| !c.is_empty()) else {
             let what = format!("line {}: expected a name and its class", number + 1);
-            return Err(wrong(path, what));
+            return Err(DataError::format(path, what));
         };
         let class = Class::parse(class);
         let before = classes.insert(name.to_owned(), class.clone());
         if before.is_some_and(|before| before != class) {
             let what = format!("line {}: {name} has another class than above", number + 1);
-            return Err(wrong(path, what));
+            return Err(DataError::format(path, what));
         }
     }
     Ok(LabelFile::ByName { file, classes })

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::DataError;
-use super::labels::{Class, LabelFile};
+use super::labels::LabelFile;
 
 /// Endings of the images that are read.
 const IMAGES: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
@@ -54,14 +54,7 @@ pub(super) fn list(
         },
         (true, false) => return by_folder(folder, &folders, file.as_ref(), key, classes),
     };
-    listing.map_err(|what| wrong(folder, what))
-}
-
-fn wrong(file: &Path, what: String) -> DataError {
-    DataError::Format {
-        file: file.to_owned(),
-        what,
-    }
+    listing.map_err(|what| DataError::format(folder, what))
 }
 
 fn first(names: &[PathBuf]) -> String {
@@ -73,20 +66,17 @@ fn first(names: &[PathBuf]) -> String {
 /// Images directly in a folder, and its subfolders; both sorted. Hidden ones do not count, nor do
 /// links to folders unless `linked`.
 fn entries(folder: &Path, linked: bool) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DataError> {
-    let failed = |source| DataError::Read {
-        file: folder.to_owned(),
-        source,
-    };
+    let failed = DataError::read(folder);
     let (mut files, mut folders) = (Vec::new(), Vec::new());
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
+    for entry in fs::read_dir(folder).map_err(&failed)? {
+        let entry = entry.map_err(&failed)?;
         let name = PathBuf::from(entry.file_name());
         if name.as_os_str().as_encoded_bytes().starts_with(b".") {
             continue;
         }
         // A link counts as what it leads to; one that leads nowhere is left to the reading, which
         // names it.
-        let is_folder = match entry.file_type().map_err(failed)? {
+        let is_folder = match entry.file_type().map_err(&failed)? {
             kind if kind.is_symlink() && entry.path().is_dir() => {
                 if !linked {
                     continue;
@@ -100,7 +90,7 @@ fn entries(folder: &Path, linked: bool) -> Result<(Vec<PathBuf>, Vec<PathBuf>), 
             false if has_ending(&name, &IMAGES) => files.push(name),
             false if has_ending(&name, &OTHER_IMAGES) => {
                 let what = "an image of a kind that this program does not read: convert it to JPEG, PNG or WebP, or move it away";
-                return Err(wrong(&entry.path(), what.to_owned()));
+                return Err(DataError::format(&entry.path(), what));
             }
             false => {}
         }
@@ -132,14 +122,7 @@ fn flat(
             });
         }
         LabelFile::InOrder { classes, .. } => classes.clone(),
-        LabelFile::ByName { .. } => {
-            let class = |name: &PathBuf| {
-                let missing = || format!("it has no line for the image {}", name.display());
-                let class = file.class_of(name).cloned();
-                class.ok_or_else(|| wrong(file.path(), missing()))
-            };
-            names.iter().map(class).collect::<Result<_, _>>()?
-        }
+        LabelFile::ByName { .. } => file.classes_of(&names, "image")?,
     };
     let labels = file.numbers(&given, classes, |i| names.get(i).map(PathBuf::as_path))?;
     Ok(Listing { names, labels })
@@ -158,15 +141,10 @@ fn by_folder(
             .collect(),
         Some(file @ LabelFile::InOrder { .. }) => {
             let what = "it must name each class folder and its class number, one a line";
-            return Err(wrong(file.path(), what.to_owned()));
+            return Err(DataError::format(file.path(), what));
         }
         Some(file) => {
-            let class = |name: &PathBuf| {
-                let missing = || format!("it has no line for the class folder {}", name.display());
-                let class = file.class_of(name).cloned();
-                class.ok_or_else(|| wrong(file.path(), missing()))
-            };
-            let given: Vec<Class> = folders.iter().map(class).collect::<Result<_, _>>()?;
+            let given = file.classes_of(folders, "class folder")?;
             file.numbers(&given, classes, |i| folders.get(i).map(PathBuf::as_path))?
         }
     };
@@ -180,7 +158,7 @@ fn by_folder(
         if listing.names.len() == before {
             let what =
                 "the class folder holds no image (.jpg, .jpeg, .png, .webp): fill it or remove it";
-            return Err(wrong(&folder.join(name), what.to_owned()));
+            return Err(DataError::format(&folder.join(name), what));
         }
         listing.labels.resize(listing.names.len(), label);
     }
@@ -198,7 +176,7 @@ fn sorted_classes(
 ) -> Result<usize, DataError> {
     let count = folders.len();
     if count != classes {
-        return Err(wrong(
+        return Err(DataError::format(
             folder,
             format!(
                 "it holds {count} class folders, but the model has {classes} classes (model.num_classes): \
@@ -211,7 +189,7 @@ fn sorted_classes(
         .map(|name| name.to_str()?.parse().ok())
         .collect();
     match numbers {
-        Some(numbers) if !numbers.is_sorted() => Err(wrong(
+        Some(numbers) if !numbers.is_sorted() => Err(DataError::format(
             folder,
             format!(
                 "its class folders are numbers whose order as names (1, 10, 2: torchvision's) is not their order as \
@@ -234,7 +212,7 @@ fn search(
     enough(root, found.len())?;
     if depth == 0 && !folders.is_empty() {
         let what = format!("its folders are more than {DEPTH} deep");
-        return Err(wrong(&root.join(folder), what));
+        return Err(DataError::format(&root.join(folder), what));
     }
     for name in folders {
         search(root, &folder.join(name), depth - 1, found)?;
@@ -244,7 +222,10 @@ fn search(
 
 fn enough(folder: &Path, images: usize) -> Result<(), DataError> {
     if images > MANY {
-        return Err(wrong(folder, format!("more than {MANY} images")));
+        return Err(DataError::format(
+            folder,
+            format!("more than {MANY} images"),
+        ));
     }
     Ok(())
 }

@@ -24,6 +24,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod bounded;
 mod builtin;
 mod cache;
 mod cifar;
@@ -47,6 +48,7 @@ mod source;
 mod splits;
 mod tensors;
 
+pub(crate) use bounded::read_at_most;
 pub(crate) use config::DataTable;
 pub use config::{
     Builtin, CifarFiles, DRIFT_IMAGES, DataConfig, DataConfigError, DataSource, IdxFiles,

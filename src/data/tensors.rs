@@ -47,20 +47,14 @@ pub(super) struct Opened {
 
 /// Opens a file for a model of `classes` classes.
 pub(super) fn open(path: &Path, classes: usize) -> Result<Opened, DataError> {
-    let failed = |source| DataError::Read {
-        file: path.to_owned(),
-        source,
-    };
-    let wrong = |what: String| DataError::Format {
-        file: path.to_owned(),
-        what,
-    };
-    let mut file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
+    let failed = DataError::read(path);
+    let wrong = |what: String| DataError::format(path, what);
+    let mut file = File::open(path).map_err(&failed)?;
+    let metadata = file.metadata().map_err(&failed)?;
     if !metadata.is_file() {
         return Err(wrong("not a regular file".to_owned()));
     }
-    let (header, start) = header(&mut file, metadata.len())?.map_err(wrong)?;
+    let (header, start) = header(&mut file, metadata.len()).map_err(wrong)?;
     let images = tensor(&header, "images").map_err(wrong)?;
     let labels = tensor(&header, "labels").map_err(wrong)?;
     let (shape, frames) = sample_shape(&images.shape).map_err(wrong)?;
@@ -90,7 +84,7 @@ pub(super) fn open(path: &Path, classes: usize) -> Result<Opened, DataError> {
         return Err(wrong(what));
     }
     let labels = read_labels(&mut file, start, labels)
-        .map_err(failed)?
+        .map_err(&failed)?
         .map_err(wrong)?;
     let outside = |label: &i64| !(0..classes as i64).contains(label);
     if let Some(index) = labels.iter().position(outside) {
@@ -117,33 +111,28 @@ pub(super) fn open(path: &Path, classes: usize) -> Result<Opened, DataError> {
 }
 
 /// The header, and where the data begins; what is wrong with it, in words.
-fn header(file: &mut File, length: u64) -> Result<Result<(Metadata, u64), String>, DataError> {
+fn header(file: &mut File, length: u64) -> Result<(Metadata, u64), String> {
     let mut prefix = [0; PREFIX as usize];
     if length < PREFIX || file.read_exact(&mut prefix).is_err() {
-        return Ok(Err(format!(
-            "it has only {length} bytes: no safetensors file"
-        )));
+        return Err(format!("it has only {length} bytes: no safetensors file"));
     }
     let size = u64::from_le_bytes(prefix);
     if size > MAX_HEADER || size > length - PREFIX {
-        return Ok(Err("it does not start with a safetensors header".to_owned()));
+        return Err("it does not start with a safetensors header".to_owned());
     }
     let mut header = vec![0; size as usize];
-    if let Err(error) = file.read_exact(&mut header) {
-        return Ok(Err(format!("its header cannot be read: {error}")));
-    }
-    let metadata: Metadata = match serde_json::from_slice(&header) {
-        Ok(metadata) => metadata,
-        Err(error) => return Ok(Err(format!("its safetensors header is invalid: {error}"))),
-    };
+    let read = file.read_exact(&mut header);
+    read.map_err(|error| format!("its header cannot be read: {error}"))?;
+    let metadata: Metadata = serde_json::from_slice(&header)
+        .map_err(|error| format!("its safetensors header is invalid: {error}"))?;
     let start = PREFIX + size;
     let expected = start.saturating_add(metadata.data_len() as u64);
-    if expected != length {
-        return Ok(Err(format!(
+    match expected == length {
+        true => Ok((metadata, start)),
+        false => Err(format!(
             "truncated or damaged: its header tells {expected} bytes, it has {length}"
-        )));
+        )),
     }
-    Ok(Ok((metadata, start)))
 }
 
 /// A tensor's entry, checked to lie within the file and to be as long as its shape.
@@ -235,12 +224,10 @@ impl TensorFile {
             if self.floats {
                 let values = numbers(&bytes, f32::from_le_bytes);
                 if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
-                    return Err(DataError::Format {
-                        file: self.path.clone(),
-                        what: format!(
-                            "image {index} of tensor images holds {bad}: every number must be finite"
-                        ),
-                    });
+                    let what = format!(
+                        "image {index} of tensor images holds {bad}: every number must be finite"
+                    );
+                    return Err(DataError::format(&self.path, what));
                 }
             }
             let mut digests = self.digests.write().unwrap_or_else(PoisonError::into_inner);
@@ -258,13 +245,7 @@ impl TensorFile {
         let read = file
             .seek(SeekFrom::Start(place))
             .and_then(|_| file.read_exact(&mut bytes));
-        match read {
-            Ok(()) => Ok(bytes),
-            Err(source) => Err(DataError::Read {
-                file: self.path.clone(),
-                source,
-            }),
-        }
+        read.map_err(DataError::read(&self.path)).map(|()| bytes)
     }
 }
 

@@ -1,13 +1,12 @@
 //! A profile's text with the places of its settings.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, Item};
 
 use super::error::{ProfileError, SourceLocation};
 use super::overrides::Overrides;
+use crate::data::read_at_most;
 
 /// More than any profile needs; what is larger is some other file.
 const LARGEST: u64 = 4 << 20;
@@ -18,15 +17,14 @@ const LARGEST: u64 = 4 << 20;
 /// [`ProfileError::Read`], [`ProfileError::NotAProfile`].
 pub(crate) fn read_text(path: &Path) -> Result<String, ProfileError> {
     let path = path.to_owned();
-    let mut bytes = Vec::new();
-    let read = File::open(&path).and_then(|f| f.take(LARGEST + 1).read_to_end(&mut bytes));
-    if let Err(source) = read {
-        return Err(ProfileError::Read { path, source });
-    }
-    if bytes.len() as u64 > LARGEST {
-        let why = "it is larger than 4 MiB (weights go into model.checkpoint of a profile)";
-        return Err(ProfileError::NotAProfile { path, why });
-    }
+    let bytes = match read_at_most(&path, LARGEST) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => {
+            let why = "it is larger than 4 MiB (weights go into model.checkpoint of a profile)";
+            return Err(ProfileError::NotAProfile { path, why });
+        }
+        Err(source) => return Err(ProfileError::Read { path, source }),
+    };
     String::from_utf8(bytes).map_err(|_| ProfileError::NotAProfile {
         path,
         why: "it is not text (weights go into model.checkpoint of a profile)",

@@ -6,17 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::quant::{BitWidth, ScaleRule};
 
-macro_rules! shipped {
-    ($($name:literal),* $(,)?) => {
-        /// The targets that come with the program: name and text.
-        pub const TARGETS: &[(&str, &str)] = &[$((
-            $name,
-            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/profiles/targets/", $name, ".toml")),
-        )),*];
-    };
-}
-
-shipped!("akd1000", "gap9", "loihi-1");
+/// The targets that come with the program: name and text of every file in `profiles/targets/`, as
+/// `build.rs` lists them.
+pub const TARGETS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/targets.rs"));
 
 /// A chip, as far as it restricts an allocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// One path or several.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(untagged)]
 enum Paths {
     One(PathBuf),
@@ -28,47 +28,29 @@ impl Paths {
 }
 
 /// The table.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct DataTable {
-    #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     train_images: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     train_labels: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     test_images: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     test_labels: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     train: Option<Paths>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     test: Option<Paths>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     labels: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     test_path: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     on_corrupt: Option<OnCorrupt>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     test_file: Option<PathBuf>,
     calibration: Option<usize>,
     search: Option<usize>,
     split_seed: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     recipe: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     mean: Option<Vec<f64>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     std: Option<Vec<f64>>,
 }
 
@@ -224,48 +206,33 @@ impl TryFrom<DataTable> for DataConfig {
     }
 }
 
-impl From<DataConfig> for DataTable {
-    fn from(config: DataConfig) -> DataTable {
-        let mut section = DataTable {
+/// The section as it is written: without the calibration images that are a default.
+#[derive(Serialize)]
+pub(super) struct Written {
+    #[serde(flatten)]
+    source: DataSource,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calibration: Option<usize>,
+    search: usize,
+    split_seed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipe: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean: Option<Vec<f64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    std: Option<Vec<f64>>,
+}
+
+impl From<DataConfig> for Written {
+    fn from(config: DataConfig) -> Self {
+        Written {
+            source: config.source,
             calibration: (!config.calibration_by_default).then_some(config.calibration),
-            search: Some(config.search),
-            split_seed: Some(config.split_seed),
-            recipe: config.recipe.map(|r| r.name.to_owned()),
+            search: config.search,
+            split_seed: config.split_seed,
+            recipe: config.recipe.map(|recipe| recipe.name),
             mean: config.mean,
             std: config.std,
-            ..DataTable::default()
-        };
-        match config.source {
-            DataSource::Builtin(builtin) => section.source = Some(builtin.name().to_owned()),
-            DataSource::Idx(files) => {
-                section.kind = Some("idx".to_owned());
-                section.train_images = Some(files.train_images);
-                section.train_labels = Some(files.train_labels);
-                if let Some((images, labels)) = files.test {
-                    section.test_images = Some(images);
-                    section.test_labels = Some(labels);
-                }
-            }
-            DataSource::Cifar(files) => {
-                section.kind = Some("cifar".to_owned());
-                section.train = Some(Paths::Several(files.train));
-                section.test = (!files.test.is_empty()).then_some(Paths::Several(files.test));
-            }
-            DataSource::Folders(folders) => {
-                section.kind = Some("image-folder".to_owned());
-                section.path = Some(folders.path);
-                section.labels = folders.labels;
-                section.test_path = folders.test_path;
-                section.test_labels = folders.test_labels;
-                section.on_corrupt = Some(folders.on_corrupt);
-                section.cache = Some(folders.cache);
-            }
-            DataSource::Tensors(files) => {
-                section.kind = Some("safetensors".to_owned());
-                section.file = Some(files.file);
-                section.test_file = files.test_file;
-            }
         }
-        section
     }
 }
