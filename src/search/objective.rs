@@ -54,8 +54,20 @@ impl Engine {
         }
     }
 
-    /// Makes the best confirmed allocation within the pins and the memory limit the incumbent.
+    /// Makes the best confirmed allocation within the pins and the memory limit the incumbent. Where
+    /// a worse one takes its place, what failed to beat the old one is judged again: the best may
+    /// then be among that.
     pub(super) fn update_incumbent(&mut self) {
+        loop {
+            let candidate = self.best_confirmed();
+            if candidate == self.tree.incumbent {
+                return;
+            }
+            self.emit(Event::IncumbentChanged { candidate });
+        }
+    }
+
+    fn best_confirmed(&self) -> Option<CandidateId> {
         let tree = &self.tree;
         let confirmed = tree.candidates.iter().filter(|c| {
             let within = self.domains.allows(&c.allocation) && tree.constraint.fits(c.bytes);
@@ -65,10 +77,7 @@ impl Engine {
             let loss = self.seeks_accuracy().then(|| tree.loss(c)).flatten();
             (loss, c.bytes, tree.incumbent != Some(c.id), c.id)
         };
-        let candidate = confirmed.min_by_key(order).map(|c| c.id);
-        if candidate != tree.incumbent {
-            self.emit(Event::IncumbentChanged { candidate });
-        }
+        confirmed.min_by_key(order).map(|c| c.id)
     }
 
     /// For the highest accuracy the base is what may be expanded and has the least loss; a start
