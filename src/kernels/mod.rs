@@ -40,7 +40,7 @@ pub use number::{Convert, Float, Stored};
 pub use packed::{Bytes, Floats, Operands, Packed, Window};
 pub use pool::MaxPool;
 pub use recorder::Recorder;
-pub use reduce::TokenTimeSum;
+pub use reduce::{ChannelSums, TokenTimeSum};
 
 /// A loop that may be compiled for several instruction sets.
 pub trait Kernel {

@@ -45,3 +45,30 @@ impl<F: Float, X: Stored<F>> Kernel for TokenTimeSum<'_, F, X> {
         }
     }
 }
+
+/// Per channel the sum and the sum of squares of rows `[positions, channels]`, in f64 and in the order
+/// of memory.
+#[derive(Debug)]
+pub struct ChannelSums<'a> {
+    /// The numbers.
+    pub input: &'a [f32],
+    /// `[channels]`, added to.
+    pub sums: &'a mut [f64],
+    /// `[channels]`, added to.
+    pub squares: &'a mut [f64],
+}
+
+impl Kernel for ChannelSums<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let channels = self.sums.len().max(1);
+        for position in self.input.chunks_exact(channels) {
+            let pairs = self.sums.iter_mut().zip(self.squares.iter_mut());
+            for ((sum, square), &x) in pairs.zip(position) {
+                let x = f64::from(x);
+                *sum += x;
+                *square += x * x;
+            }
+        }
+    }
+}

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use tch::Kind;
 
 use super::executor::Executor;
-use super::plan::Plan;
+use super::plan::{Plan, Step};
 use super::weights::Weights;
 use super::{Device, Model, TorchError};
 use crate::evaluate::CacheUse;
 use crate::network::Graph;
-use crate::quant::{Allocation, QuantizedLayer};
+use crate::quant::{Allocation, ChannelAffine, QuantizedLayer};
 
 /// A model planned for one number format and device; it makes executors for allocations.
 pub(super) struct Compiled<M> {
@@ -97,6 +97,11 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
     ) -> Result<f64, TorchError> {
         self.weights
             .error(self.model.borrow(), &self.plan, (allocation, layers))
+    }
+
+    /// The affine behind a layer's float sums over what its input counts.
+    pub(super) fn float_affine(&self, step: &Step) -> Result<ChannelAffine, TorchError> {
+        self.weights.float_affine(self.model.borrow(), step)
     }
 
     /// An executor for the calling thread; weights are shared. `layers` are the quantized layers

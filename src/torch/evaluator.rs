@@ -28,7 +28,7 @@ use crate::evaluate::{
     Question, Split, Work,
 };
 use crate::network::Graph;
-use crate::quant::{Allocation, Quantizer};
+use crate::quant::{Allocation, Correction, Quantizer};
 
 /// The least memory for quantized layers, in bytes.
 const LEAST_FOR_LAYERS: u64 = 64 << 20;
@@ -233,9 +233,16 @@ impl TorchEvaluator {
         allocation: &Allocation,
         cancel: &Cancel,
     ) -> Result<QuantizedLayers, EvaluateError> {
-        match &self.calibrator {
-            Some(calibrator) => calibrator.layers(allocation, cancel),
-            None => Ok(Vec::new()),
+        let Some(calibrator) = &self.calibrator else {
+            return Ok(Vec::new());
+        };
+        let layers = calibrator.layers(allocation, cancel)?;
+        match self.network.model().scheme.correction {
+            Correction::Sequential => {
+                let (values, ran) = (self.values.as_deref(), &self.ran.layer_forwards);
+                calibrator.sequential(allocation, layers, values, (cancel, ran))
+            }
+            Correction::None | Correction::Local => Ok(layers),
         }
     }
 

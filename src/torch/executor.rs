@@ -12,9 +12,11 @@ use super::ops::{Native, Ops, Plain, Population};
 use super::pairs::{erode, pair, token_sum};
 use super::plan::{Plan, Source, Step};
 use super::record::Record;
+use super::slices::numbers;
 use super::value::{Operand, Value};
 use super::weights::{Accumulation, Backend, Parameters};
 use super::{Device, TorchError};
+use crate::kernels::{ChannelSums, launch};
 use crate::network::{BlockId, Graph, NodeId, ValueRange};
 
 /// One network under one allocation, ready to run. Each thread has its own.
@@ -104,10 +106,7 @@ impl<'g> Executor<'g> {
                 Origin::Cache(value) => Some(value),
                 Origin::Computation => {
                     let value = match step.source {
-                        Source::Image => {
-                            let data = Buffer::new(self.image(pixels, images)?);
-                            Value::new(data, self.graph.frames().unwrap_or(1))
-                        }
+                        Source::Image => self.image_value(pixels, images)?,
                         _ => self.step(step, parameters, images, &mut values, record)?,
                     };
                     record.value(step.node, &value, images)?;
@@ -130,6 +129,61 @@ impl<'g> Executor<'g> {
             Some(logits) => floats(logits.tensor()),
             None => Err(TorchError::Input("the network has no output".to_owned())),
         }
+    }
+
+    /// The value of one step of the plan, from those that it reads.
+    pub(super) fn value(
+        &self,
+        i: usize,
+        pixels: &[f32],
+        images: usize,
+        values: &mut [Option<Value>],
+        record: &mut Record,
+    ) -> Result<Value, TorchError> {
+        let _no_grad = tch::no_grad_guard();
+        let (step, parameters) = self.planned(i)?;
+        match step.source {
+            Source::Image => self.image_value(pixels, images),
+            _ => self.step(step, parameters, images, values, record),
+        }
+    }
+
+    /// The sums of a step's layer, before the affine.
+    pub(super) fn accumulate(
+        &self,
+        i: usize,
+        values: &[Option<Value>],
+    ) -> Result<Value, TorchError> {
+        let _no_grad = tch::no_grad_guard();
+        let (step, parameters) = self.planned(i)?;
+        let input = step
+            .inputs
+            .first()
+            .and_then(|n| values.get(n.index())?.as_ref());
+        let x = input.ok_or_else(|| missing(step))?;
+        match &parameters.accumulation {
+            Some(Accumulation::Libtorch(convolution)) => {
+                let data = convolve(x.wide()?.tensor, convolution).context(|| step.name.clone())?;
+                Ok(Value::new(Buffer::new(data), x.steps))
+            }
+            Some(sums) => {
+                let narrow = matches!(sums, Accumulation::Bytes(..)) && !x.is_bytes();
+                let narrow = narrow.then(|| x.to_bytes()).transpose()?;
+                let x = narrow.as_ref().unwrap_or(x);
+                layer(x, sums, step.shape, None, None)?.ok_or_else(|| missing(step))
+            }
+            None => Err(missing(step)),
+        }
+    }
+
+    fn planned(&self, i: usize) -> Result<(&Step, &Parameters), TorchError> {
+        let planned = self.plan.steps.get(i).zip(self.parameters.get(i));
+        planned.ok_or_else(|| TorchError::Input(format!("the network has no step {i}")))
+    }
+
+    fn image_value(&self, pixels: &[f32], images: usize) -> Result<Value, TorchError> {
+        let data = Buffer::new(self.image(pixels, images)?);
+        Ok(Value::new(data, self.graph.frames().unwrap_or(1)))
     }
 
     fn image(&self, pixels: &[f32], images: usize) -> Result<Tensor, TorchError> {
@@ -323,6 +377,34 @@ fn put(values: &mut [Option<Value>], node: NodeId, value: Option<Value>) {
 /// Whether numbers fit bytes.
 fn is_bytes(range: ValueRange) -> bool {
     matches!(range, ValueRange::Integer(..=255))
+}
+
+/// Per channel the sum and the sum of squares of a value of `images` images, over time steps,
+/// positions and the first `counted` images, in f64 and in the order of memory; and their number.
+pub(super) fn channel_sums(
+    x: &Value,
+    images: usize,
+    counted: usize,
+) -> Result<(Vec<f64>, Vec<f64>, u64), TorchError> {
+    let size = x.tensor().size();
+    let channels = size.last().map_or(0, |&n| n as usize);
+    let (mut sums, mut squares) = (vec![0.0; channels], vec![0.0; channels]);
+    let mut samples = 0;
+    let wide = x.wide()?.tensor;
+    let values: &[f32] = numbers(wide)?;
+    let row = values.len() / size.first().map_or(1, |&n| n as usize).max(1);
+    for (i, row) in values.chunks_exact(row.max(1)).enumerate() {
+        if i % images.max(1) >= counted {
+            continue;
+        }
+        launch(ChannelSums {
+            input: row,
+            sums: &mut sums,
+            squares: &mut squares,
+        });
+        samples += (row.len() / channels.max(1)) as u64;
+    }
+    Ok((sums, squares, samples))
 }
 
 fn missing(step: &Step) -> TorchError {

@@ -20,7 +20,7 @@ use super::cache::Store;
 use super::plan::{Plan, Source, Step};
 use super::{Device, Model, TorchError};
 use crate::evaluate::CacheUse;
-use crate::quant::{Allocation, BitWidth, QuantizedLayer};
+use crate::quant::{Allocation, BitWidth, ChannelAffine, QuantizedLayer};
 use maker::Maker;
 pub(super) use maker::{Backend, layer_weights};
 use native::NativeKernels;
@@ -121,6 +121,20 @@ impl Weights {
                 Ok(shared)
             })
             .collect()
+    }
+
+    /// The affine behind a layer's float sums over what its input counts: bias, batch norms and
+    /// scales merged.
+    ///
+    /// # Errors
+    /// As [`Weights::of`].
+    pub(super) fn float_affine(
+        &self,
+        model: &Model,
+        step: &Step,
+    ) -> Result<ChannelAffine, TorchError> {
+        let backend = self.backend;
+        Maker { model, backend }.float_affine(step)
     }
 
     /// The relative quantization error of all layers' weights together: the norm of what changes

@@ -7,7 +7,7 @@ use crate::torch::plan::{Plan, Source, Step};
 /// The dependencies of every step of a plan: the layers that its value depends on, its own
 /// included, and the cost of computing it from the image.
 #[derive(Debug)]
-pub(super) struct Dependencies {
+pub(in crate::torch) struct Dependencies {
     steps: Vec<Ancestry>,
 }
 
@@ -51,7 +51,7 @@ impl Dependencies {
     }
 
     /// The hashes of all steps under an allocation.
-    pub(super) fn contents(&self, allocation: &Allocation) -> Vec<ContentHash> {
+    pub(in crate::torch) fn contents(&self, allocation: &Allocation) -> Vec<ContentHash> {
         let steps = self.steps.iter().enumerate();
         let content = steps.map(|(i, step)| {
             let mut hasher = blake3::Hasher::new();

@@ -18,6 +18,7 @@ mod store;
 mod tests;
 mod value;
 
-pub(super) use dependencies::ContentHash;
+pub(super) use dependencies::{ContentHash, Dependencies};
 pub(super) use recall::{Origin, Place, Recall, Values};
 pub(super) use store::Store;
+pub(super) use value::CachedValue;

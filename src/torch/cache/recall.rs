@@ -30,6 +30,17 @@ struct Key {
     sums_of: Option<usize>,
 }
 
+impl Key {
+    fn of_calibration(content: &ContentHash, batch: usize) -> Self {
+        Key {
+            content: *content,
+            split: Split::Calibration as u8,
+            batch,
+            sums_of: None,
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Item {
     Value(Arc<CachedValue>),
@@ -98,6 +109,33 @@ impl Values {
     /// The hashes of all steps under an allocation, for [`Values::recall`].
     pub(in crate::torch) fn contents(&self, allocation: &Allocation) -> Vec<ContentHash> {
         self.dependencies.contents(allocation)
+    }
+
+    /// A step's value of a batch of calibration images.
+    pub(in crate::torch) fn calibration(
+        &self,
+        content: &ContentHash,
+        batch: usize,
+    ) -> Option<Arc<CachedValue>> {
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        match store.get(&Key::of_calibration(content, batch)) {
+            Some(Item::Value(value)) => Some(Arc::clone(value)),
+            _ => None,
+        }
+    }
+
+    /// Keeps a step's value of a batch of calibration images.
+    pub(in crate::torch) fn keep_calibration(
+        &self,
+        step: usize,
+        content: &ContentHash,
+        batch: usize,
+        value: &Arc<CachedValue>,
+    ) {
+        let (bytes, cost) = (value.bytes(), self.dependencies.cost(step));
+        let (key, value) = (Key::of_calibration(content, batch), Arc::clone(value));
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        store.insert(key, Item::Value(value), bytes, cost);
     }
 
     /// Looks back from what is wanted: the logits, and where sums of potentials are recorded those

@@ -11,7 +11,7 @@ use crate::torch::value::Value;
 
 /// A cached value, from which the same bits are made again.
 #[derive(Debug)]
-pub(super) struct CachedValue {
+pub(in crate::torch) struct CachedValue {
     data: Data,
     /// The number format it had.
     kind: Kind,
@@ -28,7 +28,10 @@ enum Data {
 
 impl CachedValue {
     /// The storage of a value of such numbers; none in f64 and on other devices than the CPU.
-    pub(super) fn of(value: &Value, range: ValueRange) -> Result<Option<CachedValue>, TorchError> {
+    pub(in crate::torch) fn of(
+        value: &Value,
+        range: ValueRange,
+    ) -> Result<Option<CachedValue>, TorchError> {
         let tensor = value.tensor();
         if tensor.device() != Device::Cpu {
             return Ok(None);
@@ -71,7 +74,7 @@ impl CachedValue {
     }
 
     /// The value, in memory of its own.
-    pub(super) fn value(&self) -> Result<Value, TorchError> {
+    pub(in crate::torch) fn value(&self) -> Result<Value, TorchError> {
         let mut fresh = Buffer::of_size(&self.size, self.kind)?;
         match (&self.data, self.kind) {
             (Data::Bits(input), Kind::Uint8) => launch(FromBits {

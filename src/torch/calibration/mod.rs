@@ -2,13 +2,14 @@
 #![forbid(unsafe_code)]
 
 mod inputs;
+mod sequential;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::batches::{Batches, run};
-use super::cache::Store;
+use super::cache::{Dependencies, Store};
 use super::compiled::Compiled;
 use super::record::Record;
 use super::weights::layer_weights;
@@ -20,6 +21,7 @@ use crate::quant::calibrated::{Gram, InputStatistics, OutputMoments};
 use crate::quant::{Allocation, BitWidth, LayerWeights, QuantizedLayer, Quantizer};
 pub(super) use inputs::InputRecord;
 use inputs::{Sums, empty};
+use sequential::Fitted;
 
 /// Bytes of statistics that are kept at a time; one layer's may exceed it.
 const STATISTICS_MEMORY: u64 = 1 << 30;
@@ -47,6 +49,7 @@ pub(super) struct Calibrator {
     threads: usize,
     store: Option<Arc<dyn QuantizedStore>>,
     state: Mutex<State>,
+    fitted: Fitted,
 }
 
 #[derive(Debug)]
@@ -65,7 +68,9 @@ impl Calibrator {
         memory: u64,
         store: Option<Arc<dyn QuantizedStore>>,
     ) -> Self {
+        let dependencies = Dependencies::new(network.graph(), network.plan());
         Calibrator {
+            fitted: Fitted::new(dependencies),
             network,
             quantizer,
             images,

@@ -56,11 +56,8 @@ impl Maker<'_> {
         width: BitWidth,
         quantized: Option<&QuantizedLayer>,
     ) -> Result<Parameters, TorchError> {
-        let tensors = Tensors(&self.model.weights);
         let channels = step.shape.channels;
-        let absorbed = step.channelwise.iter();
-        let absorbed = absorbed.map(|operation| tensors.per_channel(operation, channels));
-        let absorbed: Vec<Normalization> = absorbed.collect::<Result<_, _>>()?;
+        let absorbed = self.absorbed(step)?;
         let Source::Layer { layer, unit } = step.source else {
             return Ok(Parameters {
                 affine: self.merged(&absorbed, channels)?,
@@ -84,6 +81,30 @@ impl Maker<'_> {
                 self.quantized(layer, (&made, unit), weights, &absorbed)
             }
         }
+    }
+
+    /// What a step does channel by channel after its source.
+    fn absorbed(&self, step: &Step) -> Result<Vec<Normalization>, TorchError> {
+        let tensors = Tensors(&self.model.weights);
+        let operations = step.channelwise.iter();
+        operations
+            .map(|operation| tensors.per_channel(operation, step.shape.channels))
+            .collect()
+    }
+
+    /// The affine behind a layer's float sums over what its input counts.
+    pub(super) fn float_affine(&self, step: &Step) -> Result<ChannelAffine, TorchError> {
+        let absorbed = self.absorbed(step)?;
+        let (bias, unit) = match step.source {
+            Source::Layer { layer, unit } => (
+                layer_weights(self.model, self.model.graph.layer(layer))?.1,
+                unit,
+            ),
+            _ => (None, None),
+        };
+        let affine = ChannelAffine::new(vec![1.0; step.shape.channels], bias);
+        let merged = absorbed.iter().fold(affine, ChannelAffine::then);
+        Ok(merged.of_unit(unit.unwrap_or(1.0)))
     }
 
     /// The same parameters with another affine.
