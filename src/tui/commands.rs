@@ -99,7 +99,7 @@ fn moves(action: &Action) -> bool {
 
 fn actions(model: &Model, typed: &str) -> Vec<Entry> {
     // What the list itself lies over: the scope of the focused pane.
-    let scope = panes::list(model.focus).scope();
+    let scope = panes::list(model.focus).about().scope();
     let mut all: Vec<Entry> = Vec::new();
     for available in model.keymap.available(scope) {
         let name = available.action.name().replace('_', " ");

@@ -148,7 +148,7 @@ pub fn bindings() -> &'static [Binding] {
             let (keys, help) = (view.keys(), view.help());
             bind(Scope::Main, LOOK, Action::View(view), keys, "", help)
         };
-        let pane = |pane| panes::component(pane).keys().iter().cloned();
+        let pane = |pane| panes::component(pane).about().keys.iter().cloned();
         let mut all = FIRST.to_vec();
         all.extend(View::all().map(view));
         all.extend_from_slice(AFTER_VIEWS);
@@ -235,8 +235,8 @@ mod tests {
     fn every_pane_finds_its_keys() {
         let keymap = Keymap::standard();
         for pane in Pane::ALL {
-            let scope = panes::component(pane).scope();
-            for binding in panes::component(pane).keys() {
+            let scope = panes::component(pane).about().scope();
+            for binding in panes::component(pane).about().keys {
                 assert_eq!(binding.scope, scope, "{pane:?}");
                 let listed = keymap.available(scope);
                 assert!(listed.iter().any(|a| a.action == binding.action));

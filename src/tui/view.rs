@@ -9,10 +9,11 @@ mod toast;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
-use ratatui::text::Line;
+use ratatui::text::{Line, Text};
 
 use super::layout::{Layout, MIN_SIZE};
 use super::model::Model;
+use super::widgets::below;
 use super::{panes, text};
 
 pub use footer::hints_line;
@@ -47,11 +48,10 @@ pub fn ground(model: &Model, frame: &mut Frame) {
         return;
     }
     for cell in &mut frame.buffer_mut().content {
-        if cell.fg == Color::Reset {
-            cell.fg = ground.fg.unwrap_or(Color::Reset);
-        }
-        if cell.bg == Color::Reset {
-            cell.bg = ground.bg.unwrap_or(Color::Reset);
+        for (own, under) in [(&mut cell.fg, ground.fg), (&mut cell.bg, ground.bg)] {
+            if *own == Color::Reset {
+                *own = under.unwrap_or(Color::Reset);
+            }
         }
     }
 }
@@ -65,19 +65,7 @@ fn too_small(model: &Model, frame: &mut Frame, area: Rect) {
     );
     let lines = text::wrap(&message, usize::from(area.width.saturating_sub(2)));
     let top = area.height.saturating_sub(lines.len() as u16) / 2;
-    for (i, line) in lines.iter().enumerate() {
-        let y = area.y + top + i as u16;
-        if y >= area.bottom() {
-            break;
-        }
-        let line = Line::styled(line.as_str(), model.theme.palette.text).centered();
-        frame.render_widget(
-            line,
-            Rect {
-                y,
-                height: 1,
-                ..area
-            },
-        );
-    }
+    let lines: Text = lines.into_iter().map(Line::from).collect();
+    let lines = lines.style(model.theme.palette.text).centered();
+    frame.render_widget(lines, below(area, top));
 }

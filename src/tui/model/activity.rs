@@ -10,6 +10,7 @@ use crate::run::Totals;
 use crate::search::{
     CandidateId, Command, Counters, Event, Group, Instruction, Ledger, Request, Tree,
 };
+use crate::text::numbers::large;
 
 /// A running job.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -144,6 +145,21 @@ impl Activity {
     /// The counts of the events shown.
     pub fn counters(&self) -> Counters {
         self.ledger.counters()
+    }
+
+    /// The layer-forwards that optimizations avoided, as a number and as text.
+    pub fn avoided(&self) -> (u64, String) {
+        let Totals {
+            layer_forwards,
+            layer_forwards_plain: plain,
+            ..
+        } = self.totals;
+        let avoided = plain.saturating_sub(layer_forwards);
+        let share = 100.0 * avoided as f64 / plain.max(1) as f64;
+        (
+            avoided,
+            format!("{} avoided ({share:.0} %)", large(avoided)),
+        )
     }
 
     /// Grows with every measurement.

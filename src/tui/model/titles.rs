@@ -1,4 +1,4 @@
-//! The names of candidates.
+//! The names of candidates, levels and times.
 
 use super::Model;
 use crate::search::{Candidate, CandidateId};
@@ -46,6 +46,29 @@ impl Model {
                 )
             }
             _ => text::fit(&whole, columns, ellipsis),
+        }
+    }
+
+    /// The level being searched.
+    pub fn level(&self) -> Option<String> {
+        let level = self.tree.level?;
+        Some(format!("{} level", text::level(level)))
+    }
+
+    /// The round of the search, once there is one.
+    pub fn round(&self) -> Option<String> {
+        let round = self.tree.round;
+        (round > 0).then(|| format!("round {round}"))
+    }
+
+    /// A time of an entry as the time of day.
+    pub fn time_of_day(&self, time: &str) -> String {
+        match time.parse::<jiff::Timestamp>() {
+            Ok(at) => {
+                let zoned = at.to_zoned(self.zone.clone());
+                zoned.strftime("%H:%M:%S").to_string()
+            }
+            Err(_) => String::from("--:--:--"),
         }
     }
 

@@ -6,7 +6,7 @@ mod details;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::component::Component;
+use super::component::{About, Component};
 use crate::quant::{Allocation, BitWidth};
 use crate::search::{Candidate, Settings};
 use crate::tui::action::Action;
@@ -37,12 +37,8 @@ const KEYS: &[Binding] = &[
 pub struct AllocationList;
 
 impl Component for AllocationList {
-    fn id(&self) -> Pane {
-        Pane::Allocation
-    }
-
-    fn title(&self) -> &'static str {
-        "Allocation"
+    fn about(&self) -> About {
+        About::list(Pane::Allocation, "Allocation", KEYS)
     }
 
     fn info(&self, model: &Model, columns: usize) -> String {
@@ -53,10 +49,6 @@ impl Component for AllocationList {
             (Some(node), _) => format!("of {}", model.title_in(node.id, columns.saturating_sub(3))),
             (None, _) => String::new(),
         }
-    }
-
-    fn keys(&self) -> &'static [Binding] {
-        KEYS
     }
 
     fn act(&self, model: &mut Model, action: &Action) {

@@ -2,7 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
-use super::component::Component;
+use super::component::{About, Component};
 use super::gate;
 use crate::evaluate::{Verdict, wilson_95};
 use crate::quant::saving_percent;
@@ -15,12 +15,8 @@ use crate::tui::widgets::{Sentence, labelled};
 pub struct Details;
 
 impl Component for Details {
-    fn id(&self) -> Pane {
-        Pane::Details
-    }
-
-    fn title(&self) -> &'static str {
-        "Node"
+    fn about(&self) -> About {
+        About::text(Pane::Details, "Node")
     }
 
     fn info(&self, model: &Model, _columns: usize) -> String {

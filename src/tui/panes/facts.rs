@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ratatui::text::{Line, Span};
 
-use super::component::Component;
+use super::component::{About, Component};
 use crate::evaluate::CacheUse;
 use crate::tui::model::{Model, Pane, Task, Worker};
 use crate::tui::text::{self, bytes, count, duration, durations, large};
@@ -14,12 +14,8 @@ use crate::tui::widgets::{Sentence, bar, cell, labelled, number};
 pub struct Facts;
 
 impl Component for Facts {
-    fn id(&self) -> Pane {
-        Pane::Facts
-    }
-
-    fn title(&self) -> &'static str {
-        "Run"
+    fn about(&self) -> About {
+        About::text(Pane::Facts, "Run")
     }
 
     fn info(&self, model: &Model, _columns: usize) -> String {
@@ -68,23 +64,13 @@ fn lines(model: &Model, columns: u16) -> Vec<Line<'static>> {
 
 fn search(model: &Model, room: u16) -> Line<'static> {
     let settings = model.tree.settings.as_deref();
+    let nodes = count(model.tree.candidates.len() as u64);
     Sentence::new(model, room)
-        .add(Line::styled(
-            model.status().text(),
-            model.theme.palette.strong,
-        ))
+        .styled(model.status().text(), model.theme.palette.strong)
         .maybe(settings.map(|s| s.search.strategy.name()))
-        .maybe(
-            model
-                .tree
-                .level
-                .map(|l| format!("{} level", text::level(l))),
-        )
-        .maybe((model.tree.round > 0).then(|| format!("round {}", model.tree.round)))
-        .add(format!(
-            "{} nodes",
-            count(model.tree.candidates.len() as u64)
-        ))
+        .maybe(model.level())
+        .maybe(model.round())
+        .add(format!("{nodes} nodes"))
         .line()
 }
 
@@ -222,13 +208,9 @@ fn cache_hits(model: &Model, room: u16) -> Line<'static> {
 
 fn work(model: &Model, room: u16) -> Line<'static> {
     let totals = model.activity.totals;
-    let avoided = totals
-        .layer_forwards_plain
-        .saturating_sub(totals.layer_forwards);
-    let share = 100.0 * avoided as f64 / totals.layer_forwards_plain.max(1) as f64;
     Sentence::new(model, room)
         .add(format!("{} layer-forwards", large(totals.layer_forwards)))
-        .add(format!("{} avoided ({share:.0} %)", large(avoided)))
+        .add(model.activity.avoided().1)
         .add(format!("{} images", large(totals.images)))
         .line()
 }

@@ -3,7 +3,7 @@
 use ratatui::Frame;
 use ratatui::text::{Line, Span};
 
-use super::component::{Area, Component};
+use super::component::{About, Area, Component};
 use crate::tui::model::{Model, Pane, Point};
 use crate::tui::text::{bytes, points};
 use crate::tui::widgets::{Axes, Axis, Plot, Sentence};
@@ -12,12 +12,8 @@ use crate::tui::widgets::{Axes, Axis, Plot, Sentence};
 pub struct Front;
 
 impl Component for Front {
-    fn id(&self) -> Pane {
-        Pane::Front
-    }
-
-    fn title(&self) -> &'static str {
-        "Accuracy and memory"
+    fn about(&self) -> About {
+        About::plot(Pane::Front, "Accuracy and memory", Pane::Points)
     }
 
     fn info(&self, model: &Model, _columns: usize) -> String {
@@ -25,14 +21,6 @@ impl Component for Front {
         let best = all.iter().filter(|p| p.best).count();
         let dot = model.theme.symbols.separator;
         format!("{} evaluated {dot} {best} on the front", all.len())
-    }
-
-    fn list(&self) -> Pane {
-        Pane::Points
-    }
-
-    fn fixed(&self, height: u16) -> u16 {
-        height
     }
 
     fn draw(&self, model: &Model, frame: &mut Frame, area: Area) {

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::component::Component;
+use super::component::{About, Component};
 use crate::evaluate::Verdict;
 use crate::profile::GateMode;
 use crate::search::{Candidate, GateDecision, GateEvidence, GateReason, Proxy};
@@ -47,12 +47,8 @@ const KEYS: &[Binding] = &[
 pub struct Gate;
 
 impl Component for Gate {
-    fn id(&self) -> Pane {
-        Pane::Gate
-    }
-
-    fn title(&self) -> &'static str {
-        "Gate decisions"
+    fn about(&self) -> About {
+        About::list(Pane::Gate, "Gate decisions", KEYS)
     }
 
     fn info(&self, model: &Model, _columns: usize) -> String {
@@ -72,10 +68,6 @@ impl Component for Gate {
             }
             GateMode::Off => String::from("off"),
         }
-    }
-
-    fn keys(&self) -> &'static [Binding] {
-        KEYS
     }
 
     fn act(&self, model: &mut Model, action: &Action) {

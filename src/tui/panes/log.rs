@@ -2,7 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
-use super::component::Component;
+use super::component::{About, Component};
 use crate::text::Importance;
 use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
@@ -19,20 +19,12 @@ const KEYS: &[Binding] = &[
 pub struct Log;
 
 impl Component for Log {
-    fn id(&self) -> Pane {
-        Pane::Log
-    }
-
-    fn title(&self) -> &'static str {
-        "Log"
+    fn about(&self) -> About {
+        About::list(Pane::Log, "Log", KEYS)
     }
 
     fn info(&self, model: &Model, _columns: usize) -> String {
         model.log.level().to_owned()
-    }
-
-    fn keys(&self) -> &'static [Binding] {
-        KEYS
     }
 
     fn act(&self, model: &mut Model, action: &Action) {

@@ -2,10 +2,10 @@
 //!
 //! A new pane touches three files:
 //!
-//! 1. `panes/NAME.rs`: a unit struct that implements [`Component`]: at least its `id`, its `title`,
-//!    and `lines` (a text), or `rows`, `row` and `texts` (a list), or `fixed` and `draw` (a plot).
-//!    Keys of its own are rows of [`Component::keys`]; footer, help, list of commands and
-//!    documentation take them from there.
+//! 1. `panes/NAME.rs`: a unit struct that implements [`Component`]: at least `about`, and
+//!    `lines` (a text), or `rows`, `row` and `texts` (a list), or `draw` (a plot). Keys of its own
+//!    are rows of its `About`; footer, help, list of commands and documentation take them from
+//!    there.
 //! 2. `panes/mod.rs`: its `mod` line and its row in [`component`].
 //! 3. `views.rs`: its name in `Pane` (and `Pane::ALL`), and its place in the layouts of a view.
 //!
@@ -35,6 +35,7 @@ use super::keys::Scope;
 use super::layout::Layout;
 use super::model::{Model, Overlay};
 use super::views::Pane;
+use super::widgets::below;
 
 /// The heading of the keys of lists.
 const LISTS: &str = "In the other lists";
@@ -58,7 +59,7 @@ pub fn component(pane: Pane) -> &'static dyn Component {
 
 /// The component whose rows a pane shows: its own, or for a plot those of the list beside it.
 pub fn list(pane: Pane) -> &'static dyn Component {
-    component(component(pane).list())
+    component(component(pane).about().list)
 }
 
 /// The inside of a pane, if it is shown.
@@ -70,12 +71,8 @@ pub fn area(model: &Model, layout: &Layout, pane: Pane) -> Option<Area> {
             height: above,
             ..inside
         },
-        list: Rect {
-            y: inside.y + above,
-            height: inside.height - above,
-            ..inside
-        },
-        focused: component(model.focus).list() == component(pane).list(),
+        list: below(inside, above),
+        focused: component(model.focus).about().list == component(pane).about().list,
     })
 }
 
@@ -109,7 +106,7 @@ impl Model {
             (Some(Overlay::Save(_) | Overlay::Find(_)), _) => Scope::Prompt,
             (Some(Overlay::Fields(_)), _) => Scope::Form,
             (None, Some(_)) => Scope::Edit,
-            (None, None) => list(self.focus).scope(),
+            (None, None) => list(self.focus).about().scope(),
         }
     }
 }

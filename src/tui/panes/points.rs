@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::component::Component;
+use super::component::{About, Component};
 use super::front::float_accuracy;
 use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
@@ -28,20 +28,12 @@ const KEYS: &[Binding] = &[
 pub struct Points;
 
 impl Component for Points {
-    fn id(&self) -> Pane {
-        Pane::Points
-    }
-
-    fn title(&self) -> &'static str {
-        "Evaluated nodes"
+    fn about(&self) -> About {
+        About::list(Pane::Points, "Evaluated nodes", KEYS)
     }
 
     fn info(&self, model: &Model, _columns: usize) -> String {
         format!("{} evaluated", model.front.points.len())
-    }
-
-    fn keys(&self) -> &'static [Binding] {
-        KEYS
     }
 
     fn act(&self, model: &mut Model, action: &Action) {

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::component::{Area, Component};
+use super::component::{About, Area, Component};
 use crate::evaluate::SitePotentials;
 use crate::tui::model::{Model, Pane};
 use crate::tui::text;
@@ -16,25 +16,13 @@ use crate::tui::widgets::{Sentence, cell, line_area, number, spinner};
 pub struct PotentialsPlot;
 
 impl Component for PotentialsPlot {
-    fn id(&self) -> Pane {
-        Pane::Potentials
-    }
-
-    fn title(&self) -> &'static str {
-        "Potentials"
+    fn about(&self) -> About {
+        About::plot(Pane::Potentials, "Potentials", Pane::Sites)
     }
 
     fn info(&self, model: &Model, columns: usize) -> String {
         let site = model.site().map_or("", |(_, name)| name);
         text::fit(site, columns, model.theme.symbols.ellipsis)
-    }
-
-    fn list(&self) -> Pane {
-        Pane::Sites
-    }
-
-    fn fixed(&self, height: u16) -> u16 {
-        height
     }
 
     fn draw(&self, model: &Model, frame: &mut Frame, area: Area) {

@@ -3,7 +3,7 @@
 use ratatui::Frame;
 use ratatui::text::{Line, Span};
 
-use super::component::{Area, Component};
+use super::component::{About, Area, Component};
 use crate::evaluate::Verdict;
 use crate::profile::GateMode;
 use crate::search::{Candidate, GateDecision, Proxy};
@@ -15,24 +15,12 @@ use crate::tui::widgets::{Axes, Axis, Plot, Sentence};
 pub struct Scatter;
 
 impl Component for Scatter {
-    fn id(&self) -> Pane {
-        Pane::Scatter
-    }
-
-    fn title(&self) -> &'static str {
-        "Drift and drop"
+    fn about(&self) -> About {
+        About::plot(Pane::Scatter, "Drift and drop", Pane::Gate)
     }
 
     fn info(&self, model: &Model, _columns: usize) -> String {
         format!("{} evaluated", model.gate.evidence.evaluated)
-    }
-
-    fn list(&self) -> Pane {
-        Pane::Gate
-    }
-
-    fn fixed(&self, height: u16) -> u16 {
-        height
     }
 
     fn draw(&self, model: &Model, frame: &mut Frame, area: Area) {

@@ -2,7 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
-use super::component::Component;
+use super::component::{About, Component};
 use crate::search::Candidate;
 use crate::tui::action::{Action, Effect};
 use crate::tui::keys::{Binding, Scope, bind};
@@ -23,12 +23,8 @@ const KEYS: &[Binding] = &[
 pub struct Sites;
 
 impl Component for Sites {
-    fn id(&self) -> Pane {
-        Pane::Sites
-    }
-
-    fn title(&self) -> &'static str {
-        "Drift by site"
+    fn about(&self) -> About {
+        About::list(Pane::Sites, "Drift by site", KEYS)
     }
 
     fn info(&self, model: &Model, columns: usize) -> String {
@@ -36,10 +32,6 @@ impl Component for Sites {
         model
             .shown()
             .map_or(String::new(), |node| format!("of {}", of(node)))
-    }
-
-    fn keys(&self) -> &'static [Binding] {
-        KEYS
     }
 
     fn act(&self, model: &mut Model, action: &Action) {

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::component::Component;
+use super::component::{About, Component};
 use crate::search::Candidate;
 use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
@@ -42,12 +42,8 @@ const KEYS: &[Binding] = &[
 pub struct Tree;
 
 impl Component for Tree {
-    fn id(&self) -> Pane {
-        Pane::Tree
-    }
-
-    fn title(&self) -> &'static str {
-        "Search tree"
+    fn about(&self) -> About {
+        About::list(Pane::Tree, "Search tree", KEYS)
     }
 
     fn info(&self, model: &Model, _columns: usize) -> String {
@@ -62,10 +58,6 @@ impl Component for Tree {
             parts.push(String::from("following"));
         }
         parts.join(&format!(" {} ", model.theme.symbols.separator))
-    }
-
-    fn keys(&self) -> &'static [Binding] {
-        KEYS
     }
 
     fn act(&self, model: &mut Model, action: &Action) {

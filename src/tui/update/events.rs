@@ -99,7 +99,7 @@ pub fn event(model: &mut Model, entry: &Entry) {
     }
     model.nodes.stale = true;
     let (importance, text) = text::event(&model.tree, &entry.event, model.theme.symbols.marks());
-    let time = time_of_day(model, &entry.time);
+    let time = model.time_of_day(&entry.time);
     model.log.push(LogLine {
         time,
         importance,
@@ -114,16 +114,6 @@ fn answered(model: &mut Model, id: Option<&CommandId>) -> bool {
         .awaiting
         .retain(|sent| id.is_none() || sent.id.as_ref() != id);
     model.awaiting.len() != before
-}
-
-fn time_of_day(model: &Model, time: &str) -> String {
-    match time.parse::<jiff::Timestamp>() {
-        Ok(at) => at
-            .to_zoned(model.zone.clone())
-            .strftime("%H:%M:%S")
-            .to_string(),
-        Err(_) => String::from("--:--:--"),
-    }
 }
 
 fn problem(model: &mut Model, text: String) {

@@ -32,12 +32,8 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
         .partition(|h| matches!(h.action, Action::Help | Action::Quit));
     let right = spans(model, &right, usize::from(area.width));
     let right_width = right.iter().map(Span::width).sum::<usize>();
-    let left = spans(
-        model,
-        &left,
-        usize::from(area.width).saturating_sub(right_width),
-    );
-    frame.render_widget(Line::from(left), area);
+    let room = usize::from(area.width).saturating_sub(right_width);
+    frame.render_widget(Line::from(spans(model, &left, room)), area);
     frame.render_widget(Line::from(right).right_aligned(), area);
 }
 

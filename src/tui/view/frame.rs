@@ -43,86 +43,57 @@ pub fn borders(model: &Model, focused: bool) -> border::Set<'static> {
 pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout, pane: Pane, area: Rect) {
     let palette = &model.theme.palette;
     let focused = model.focus == pane;
-    let sides = if layout.flat {
-        Borders::TOP
-    } else {
-        Borders::ALL
+    let sides = match layout.flat {
+        true => Borders::TOP,
+        false => Borders::ALL,
     };
-    let style = if focused {
-        palette.border_focused
-    } else {
-        palette.border
+    let (border, info_style) = match focused {
+        true => (palette.border_focused, palette.title),
+        false => (palette.border, palette.dim),
     };
-    let block = Block::new()
-        .borders(sides)
-        .border_set(borders(model, focused))
-        .border_style(style);
-    frame.render_widget(block, area);
+    let set = borders(model, focused);
+    let block = Block::new().borders(sides).border_set(set);
+    frame.render_widget(block.border_style(border), area);
 
     let room = area.width.saturating_sub(4);
     let title = match layout.tabbed {
         Some(tabbed) if tabbed == pane => tabs(model, pane, focused),
-        _ => Line::from(vec![title(model, pane, focused, false)]),
+        _ => Line::from(title(model, pane, focused, false)),
     };
     let title_width = (title.width() as u16).min(room);
-    let line = Rect {
-        x: area.x + 2,
-        y: area.y,
-        width: room,
-        height: 1,
-    };
     let info_room = room.saturating_sub(title_width + 3);
     let columns = usize::from(info_room).saturating_sub(2);
     let info = component(pane).info(model, columns);
     let info = text::cut(&info, columns, model.theme.symbols.ellipsis);
-    frame.render_widget(
-        title,
-        Rect {
-            width: title_width,
-            ..line
-        },
-    );
+    let line = Rect::new(area.x + 2, area.y, room, 1);
+    frame.render_widget(title, line);
     if !info.is_empty() && info_room > 8 {
-        let info = format!(" {info} ");
-        let width = text::width(&info) as u16;
-        let style = if focused { palette.title } else { palette.dim };
-        let at = Rect {
-            x: line.right() - width,
-            width,
-            ..line
-        };
-        frame.render_widget(Span::styled(info, style), at);
+        let info = Span::styled(format!(" {info} "), info_style);
+        frame.render_widget(info.into_right_aligned_line(), line);
     }
 }
 
 fn title(model: &Model, pane: Pane, focused: bool, shown: bool) -> Span<'static> {
     let palette = &model.theme.palette;
-    let style = if focused {
-        palette.title_focused
-    } else if shown {
-        palette.strong
-    } else {
-        palette.title
+    let style = match (focused, shown) {
+        (true, _) => palette.title_focused,
+        (false, true) => palette.strong,
+        (false, false) => palette.title,
     };
-    let name = component(pane).title();
-    Span::styled(
-        match shown {
-            true => format!("[{name}]"),
-            false => format!(" {name} "),
-        },
-        style,
-    )
+    let name = component(pane).about().title;
+    let name = if shown {
+        format!("[{name}]")
+    } else {
+        format!(" {name} ")
+    };
+    Span::styled(name, style)
 }
 
 /// The panes that share a place: the one shown in brackets.
 fn tabs(model: &Model, shown: Pane, focused: bool) -> Line<'static> {
-    let tab = |pane: Pane| {
-        if pane == shown {
-            title(model, pane, focused, true)
-        } else {
-            let name = format!(" {} ", component(pane).title());
-            Span::styled(name, model.theme.palette.dim)
-        }
+    let tab = |pane: Pane| match pane == shown {
+        true => title(model, pane, focused, true),
+        false => title(model, pane, false, false).style(model.theme.palette.dim),
     };
     let others = model.view.panes().iter().skip(1);
     Line::from(others.copied().map(tab).collect::<Vec<_>>())

@@ -3,45 +3,39 @@
 mod result;
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
+use ratatui::text::{Line, Span, Text};
 
-use crate::evaluate::Progress;
+use crate::evaluate::{Progress, percent};
+use crate::search::StopReason;
 use crate::tui::layout::{Layout, SLIDER_TEXT};
 use crate::tui::model::{Model, Status, Task, Work};
 use crate::tui::text::{self, count, large, points};
-use crate::tui::widgets::{Sentence, bar, labelled, line_area, spinner};
+use crate::tui::widgets::{Sentence, bar, below, labelled, line_area, spinner};
 
 const LABEL: u16 = 10;
 
 /// Draws the header: three lines, or five with labels where there is room.
 pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
-    let inside = Rect {
-        x: area.x + 1,
-        width: area.width.saturating_sub(2),
-        ..area
-    };
+    let inside = area.inner(Margin::new(1, 0));
     let columns = inside.width;
     let room = columns.saturating_sub(LABEL);
     let large = area.height > 3;
     title(model, frame, line_area(inside, 0), large);
     let lines = if large {
-        vec![
-            labelled(model, "accuracy", LABEL, result::accuracy(model, room)),
-            labelled(model, "memory", LABEL, result::memory(model, room)),
-            labelled(model, "now", LABEL, now(model, room, true)),
-            labelled(model, "work", LABEL, work(model, room)),
-        ]
+        let lines = [
+            ("accuracy", result::accuracy(model, room)),
+            ("memory", result::memory(model, room)),
+            ("now", now(model, room, true)),
+            ("work", work(model, room)),
+        ];
+        Text::from_iter(lines.map(|(label, line)| labelled(model, label, LABEL, line)))
     } else {
-        vec![
-            result::short_result(model, columns),
-            now(model, columns, false),
-        ]
+        let now = now(model, columns, false);
+        Text::from_iter([result::short_result(model, columns), now])
     };
-    for (i, line) in lines.into_iter().enumerate() {
-        frame.render_widget(line, line_area(inside, i + 1));
-    }
+    frame.render_widget(lines, below(inside, 1));
 }
 
 /// How much of a watched journal is shown.
@@ -51,31 +45,19 @@ pub fn slider(model: &Model, frame: &mut Frame, layout: &Layout) {
     };
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
     let share = replay.shown as f64 / replay.len().max(1) as f64;
-    frame.render_widget(
-        Line::from(bar(model, share, usize::from(area.width), palette.bar)),
-        area,
-    );
-    let time = replay
-        .time()
-        .and_then(|t| t.parse::<jiff::Timestamp>().ok());
-    let time = time.map_or(String::from("--:--:--"), |at| {
-        let zoned = at.to_zoned(model.zone.clone());
-        zoned.strftime("%H:%M:%S").to_string()
-    });
+    let bar = bar(model, share, usize::from(area.width), palette.bar);
+    frame.render_widget(Line::from(bar), area);
+    let time = model.time_of_day(replay.time().unwrap_or_default());
     let speed = match replay.is_live() {
         true => String::from("live"),
         false => format!("{}x", replay.speed),
     };
-    let sign = if replay.playing {
-        symbols.running
-    } else {
-        symbols.paused
+    let sign = match replay.playing {
+        true => symbols.running,
+        false => symbols.paused,
     };
-    let text = format!(
-        " {sign} {time} {}/{} {speed}",
-        count(replay.shown as u64),
-        count(replay.len() as u64)
-    );
+    let (shown, all) = (count(replay.shown as u64), count(replay.len() as u64));
+    let text = format!(" {sign} {time} {shown}/{all} {speed}");
     let at = Rect {
         x: area.right(),
         width: SLIDER_TEXT,
@@ -108,17 +90,14 @@ fn title(model: &Model, frame: &mut Frame, area: Rect, large: bool) {
         None => model.theme.symbols.none.to_owned(),
     };
     let (symbol, style) = status_look(model);
-    let status = Span::styled(format!("{symbol} {}", model.status().text()), style);
     let mut right = vec![
-        status,
+        Span::styled(format!("{symbol} {}", model.status().text()), style),
         Span::styled("  elapsed ", palette.dim),
         Span::raw(elapsed),
     ];
-    let dropped = model.activity.dropped;
-    if dropped > 0 {
-        let text = format!("  ! {} dropped", count(dropped));
-        right.push(Span::styled(text, palette.bad));
-    }
+    let dropped = Some(model.activity.dropped).filter(|n| *n > 0);
+    let dropped = dropped.map(|n| format!("  ! {} dropped", count(n)));
+    right.extend(dropped.map(|text| Span::styled(text, palette.bad)));
     if model.is_live() {
         right.extend([Span::styled("  ETA ", palette.dim), Span::raw(left)]);
     }
@@ -128,16 +107,13 @@ fn title(model: &Model, frame: &mut Frame, area: Rect, large: bool) {
     let settings = model.tree.settings.as_deref();
     let name = settings.map_or("waiting for the run", |s| s.name.as_str());
     let name = text::cut(name, usize::from(room), model.theme.symbols.ellipsis);
-    let mut left = Sentence::new(model, room).add(Line::styled(name, palette.strong));
-    if large {
-        left = left.maybe(settings.map(|s| format!("{} search", s.search.strategy.name())));
-    }
-    left = left.add(model.run.device.clone());
-    if large {
-        left = left
-            .maybe(settings.map(|s| format!("seed {}", s.search.seed)))
-            .add(format!("run {}", model.run.id));
-    }
+    let shown = settings.filter(|_| large);
+    let left = Sentence::new(model, room)
+        .styled(name, palette.strong)
+        .maybe(shown.map(|s| format!("{} search", s.search.strategy.name())))
+        .add(model.run.device.clone())
+        .maybe(shown.map(|s| format!("seed {}", s.search.seed)))
+        .maybe(large.then(|| format!("run {}", model.run.id)));
     frame.render_widget(left.line(), area);
     frame.render_widget(right.right_aligned(), area);
 }
@@ -169,90 +145,73 @@ fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
         return Line::styled(format!("run failed: {message}"), palette.bad);
     }
     if let Some(reason) = model.tree.finished {
-        let test = model.tree.tested().map(|(images, float, correct)| {
-            let share = |n: usize| points(100.0 * n as f64 / images.max(1) as f64);
-            format!("test split {} %, float {} %", share(correct), share(float))
-        });
-        // A search that is over at once looks broken to who does not know why.
-        let recalled = model.activity.counters().reused;
-        let recalled =
-            (recalled > 0).then(|| format!("{} cached results of earlier runs", count(recalled)));
-        return Sentence::new(model, columns)
-            .add(Line::styled(text::stop(reason), palette.strong))
-            .maybe(test)
-            .maybe(recalled)
-            .add(Line::styled(
-                "s saves the selected node, q quits",
-                palette.dim,
-            ))
-            .line();
+        return finished(model, reason, columns);
     }
-    let level = model
-        .tree
-        .level
-        .map(|l| format!("{} level", text::level(l)));
-    let round = (model.tree.round > 0).then(|| format!("round {}", model.tree.round));
-    let start = Sentence::new(model, columns).maybe(level).maybe(round);
+    let start = Sentence::new(model, columns)
+        .maybe(model.level())
+        .maybe(model.round());
     let Some(job) = model.activity.work else {
         return match model.status() {
-            Status::Paused => start
-                .add(Line::styled("paused: p resumes", palette.base))
-                .line(),
+            Status::Paused => start.styled("paused: p resumes", palette.base).line(),
             Status::Starting => Line::raw("waiting for the first event"),
             _ => start.line(),
         };
     };
-    let used = start.line();
-    let gap = if used.spans.is_empty() { 0 } else { 3 };
-    let room = usize::from(columns).saturating_sub(used.width() + gap);
-    let mut line = used;
-    if gap > 0 {
-        line.spans.push(Span::styled(
-            format!(" {} ", model.theme.symbols.separator),
-            palette.dim,
-        ));
-    }
-    line.spans.extend(job_spans(model, &job, room, large));
-    line
+    let room = start.room();
+    start.add(job_line(model, &job, room, large)).line()
 }
 
-fn job_spans(model: &Model, job: &Work, room: usize, large: bool) -> Vec<Span<'static>> {
+/// How the search ended.
+fn finished(model: &Model, reason: StopReason, columns: u16) -> Line<'static> {
     let palette = &model.theme.palette;
-    let done = job
-        .progress
-        .map(|p| progress(job, &p, large))
-        .unwrap_or_default();
-    let columns: usize = if large { 24 } else { 10 };
-    let left = room.saturating_sub(columns + text::width(&done) + 2);
-    let task = if large {
-        job.task.text()
-    } else {
-        job.task.word()
+    let test = model.tree.tested().map(|(images, float, correct)| {
+        let share = |n| points(percent(n, images));
+        format!("test split {} %, float {} %", share(correct), share(float))
+    });
+    // A search that is over at once looks broken to who does not know why.
+    let recalled = model.activity.counters().reused;
+    let recalled =
+        (recalled > 0).then(|| format!("{} cached results of earlier runs", count(recalled)));
+    Sentence::new(model, columns)
+        .styled(text::stop(reason), palette.strong)
+        .maybe(test)
+        .maybe(recalled)
+        .styled("s saves the selected node, q quits", palette.dim)
+        .line()
+}
+
+fn job_line(model: &Model, job: &Work, room: usize, large: bool) -> Line<'static> {
+    let palette = &model.theme.palette;
+    let done = job.progress.map(|p| progress(job, &p, large));
+    let done = done.unwrap_or_default();
+    let (columns, task) = match large {
+        true => (24, job.task.text()),
+        false => (10, job.task.word()),
     };
+    let left = room.saturating_sub(columns + text::width(&done) + 2);
     let what = match job.candidate {
-        Some(id) => format!(
-            "{task} {}",
-            model.title_in(id, left.saturating_sub(task.len() + 1))
-        ),
+        Some(id) => {
+            let title = model.title_in(id, left.saturating_sub(task.len() + 1));
+            format!("{task} {title}")
+        }
         None => text::cut(task, left, model.theme.symbols.ellipsis),
     };
-    let share = job
-        .progress
-        .map_or(0.0, |p| p.done as f64 / p.total.max(1) as f64);
+    let share = job.progress.map(|p| p.done as f64 / p.total.max(1) as f64);
     let mut spans = vec![Span::styled(what, palette.busy), Span::raw(" ")];
-    spans.extend(bar(model, share, columns.min(room), palette.bar));
+    let bar = bar(model, share.unwrap_or(0.0), columns.min(room), palette.bar);
+    spans.extend(bar);
     spans.push(Span::raw(format!(" {done}")));
-    spans
+    Line::from(spans)
 }
 
 fn progress(job: &Work, p: &Progress, large: bool) -> String {
     let (done, total) = (count(p.done as u64), count(p.total as u64));
     match (large, job.task) {
         (true, Task::Drift) => format!("{done} of {total} images"),
-        (true, _) => format!(
-            "{done} of {total} images, {} correct",
-            count(p.correct as u64)
-        ),
+        (true, _) => {
+            let correct = count(p.correct as u64);
+            format!("{done} of {total} images, {correct} correct")
+        }
         (false, _) => format!("{done}/{total}"),
     }
 }
@@ -262,21 +221,17 @@ fn work(model: &Model, columns: u16) -> Line<'static> {
     let counters = activity.counters();
     let named =
         |n: u64, one: &str, many: &str| format!("{} {}", count(n), if n == 1 { one } else { many });
-    let totals = activity.totals;
-    let saved = totals
-        .layer_forwards_plain
-        .saturating_sub(totals.layer_forwards);
-    let share = 100.0 * saved as f64 / totals.layer_forwards_plain.max(1) as f64;
+    let (saved, avoided) = activity.avoided();
     // A journal does not say what had been done at an earlier moment.
     let of_now = model.replay.as_ref().is_none_or(|r| r.is_live());
-    let forwards = format!("{} layer-forwards", large(totals.layer_forwards));
+    let forwards = format!("{} layer-forwards", large(activity.totals.layer_forwards));
     Sentence::new(model, columns)
         .add(named(counters.evaluations, "evaluation", "evaluations"))
         .add(named(counters.drift_evaluations, "drift", "drifts"))
         .add(format!("{} rejected", count(counters.gated)))
         .add(format!("{} audited", count(counters.audited)))
         .maybe(of_now.then_some(forwards))
-        .maybe((of_now && saved > 0).then(|| format!("{} avoided ({share:.0} %)", large(saved))))
+        .maybe((of_now && saved > 0).then_some(avoided))
         .maybe((counters.cached > 0).then(|| named(counters.cached, "cache hit", "cache hits")))
         .line()
 }

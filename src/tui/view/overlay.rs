@@ -4,13 +4,13 @@ mod commands;
 mod fields;
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
-use ratatui::text::{Line, Span};
+use ratatui::layout::{Margin, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Block, Clear};
 
 use super::frame::borders;
-use crate::search::State;
+use crate::search::{CandidateId, State};
 use crate::tui::help;
 use crate::tui::model::{Confirm, Model, Overlay, SavePrompt};
 use crate::tui::text::{self, bytes, points};
@@ -22,9 +22,7 @@ pub fn draw(model: &Model, frame: &mut Frame) {
         Some(Overlay::Help { offset }) => show_help(model, frame, *offset),
         Some(Overlay::Confirm(confirm)) => question(model, frame, confirm),
         Some(Overlay::Save(prompt)) => save(model, frame, prompt),
-        Some(Overlay::Failure { message, candidate }) => {
-            failure(model, frame, message, *candidate);
-        }
+        Some(Overlay::Failure { message, candidate }) => failure(model, frame, message, *candidate),
         Some(Overlay::Fields(prompt)) => fields::draw(model, frame, prompt),
         Some(Overlay::Commands(prompt)) => commands::draw(model, frame, prompt),
         // Typed in the line of keys.
@@ -42,10 +40,8 @@ fn window(
     style: Style,
 ) -> Rect {
     let area = frame.area();
-    let (width, height) = (
-        columns.min(area.width.saturating_sub(2)),
-        rows.min(area.height.saturating_sub(2)),
-    );
+    let width = columns.min(area.width.saturating_sub(2));
+    let height = rows.min(area.height.saturating_sub(2));
     let area = Rect {
         x: area.x + (area.width - width) / 2,
         y: area.y + (area.height - height) / 2,
@@ -56,30 +52,17 @@ fn window(
     let block = Block::bordered()
         .border_set(borders(model, true))
         .border_style(style)
-        .title(Span::styled(
-            format!(" {title} "),
-            style.add_modifier(Modifier::BOLD),
-        ));
+        .title(Line::styled(format!(" {title} "), style.bold()));
     let inside = block.inner(area);
     frame.render_widget(block, area);
-    Rect {
-        x: inside.x + 1,
-        width: inside.width.saturating_sub(2),
-        ..inside
-    }
+    inside.inner(Margin::new(1, 0))
 }
 
 /// A window with lines of text, as high as they need.
 fn dialog(model: &Model, frame: &mut Frame, title: &str, lines: Vec<Line<'static>>, style: Style) {
     let rows = lines.len() as u16 + 2;
     let inside = window(model, frame, title, DIALOG, rows, style);
-    for (i, line) in lines
-        .into_iter()
-        .take(usize::from(inside.height))
-        .enumerate()
-    {
-        frame.render_widget(line, line_area(inside, i));
-    }
+    frame.render_widget(Text::from(lines), inside);
 }
 
 const DIALOG: u16 = 76;
@@ -110,10 +93,8 @@ fn show_help(model: &Model, frame: &mut Frame, offset: usize) {
     let palette = &model.theme.palette;
     let (columns, rows) = help::size(model);
     let inside = window(model, frame, "Keys", columns, rows, palette.border_focused);
-    let lines = help::lines(model).into_iter().skip(offset);
-    for (i, line) in lines.take(usize::from(inside.height)).enumerate() {
-        frame.render_widget(line, line_area(inside, i));
-    }
+    let lines: Text = help::lines(model).into_iter().skip(offset).collect();
+    frame.render_widget(lines, inside);
     let last = help::last_offset(model);
     if last > 0 {
         let more = if offset < last {
@@ -121,13 +102,8 @@ fn show_help(model: &Model, frame: &mut Frame, offset: usize) {
         } else {
             " end "
         };
-        let at = Rect {
-            x: inside.right().saturating_sub(more.len() as u16),
-            y: inside.bottom(),
-            width: more.len() as u16,
-            height: 1,
-        };
-        frame.render_widget(Span::styled(more, palette.dim), at);
+        let more = Span::styled(more, palette.dim).into_right_aligned_line();
+        frame.render_widget(more, line_area(inside, usize::from(inside.height)));
     }
 }
 
@@ -197,15 +173,11 @@ fn save(model: &Model, frame: &mut Frame, prompt: &SavePrompt) {
         let (_, word, style) = model.theme.state(node.state());
         let drop = node
             .judgement()
-            .map_or(String::new(), |j| format!(", drop {}", points(j.drop())));
-        lines.push(Line::from(vec![
-            Span::raw(format!(
-                "{}, {}{drop}, ",
-                model.title(node.id),
-                bytes(node.bytes)
-            )),
-            Span::styled(word, style),
-        ]));
+            .map(|j| format!(", drop {}", points(j.drop())));
+        let drop = drop.unwrap_or_default();
+        let (title, size) = (model.title(node.id), bytes(node.bytes));
+        let node_line = Span::raw(format!("{title}, {size}{drop}, "));
+        lines.push(Line::from(vec![node_line, Span::styled(word, style)]));
         if node.state() != State::Confirmed {
             let mut warning = String::from(
                 "Not confirmed: it may miss the constraint on the whole search split.",
@@ -217,35 +189,19 @@ fn save(model: &Model, frame: &mut Frame, prompt: &SavePrompt) {
         }
     }
     lines.push(Line::default());
-    lines.push(input_line(
-        model,
-        "name  ",
-        &prompt.name,
-        dialog_columns(model),
-    ));
+    let columns = dialog_columns(model);
+    lines.push(input_line(model, "name  ", &prompt.name, columns));
     lines.push(Line::default());
     if let Some(error) = &prompt.error {
         lines.extend(paragraph(model, &format!("! {error}"), palette.bad));
     }
-    lines.push(keys(
-        model,
-        &[("enter", "save"), ("esc", "cancel"), ("ctrl-u", "clear")],
-    ));
-    dialog(
-        model,
-        frame,
-        "Save as a profile",
-        lines,
-        palette.border_focused,
-    );
+    let can = [("enter", "save"), ("esc", "cancel"), ("ctrl-u", "clear")];
+    lines.push(keys(model, &can));
+    let style = palette.border_focused;
+    dialog(model, frame, "Save as a profile", lines, style);
 }
 
-fn failure(
-    model: &Model,
-    frame: &mut Frame,
-    message: &str,
-    candidate: Option<crate::search::CandidateId>,
-) {
+fn failure(model: &Model, frame: &mut Frame, message: &str, candidate: Option<CandidateId>) {
     let palette = &model.theme.palette;
     let mut lines = paragraph(model, message, palette.bad);
     lines.push(Line::default());
@@ -256,10 +212,8 @@ fn failure(
     );
     lines.extend(paragraph(model, &advice, palette.text));
     if let Some(id) = candidate {
-        let skip = format!(
-            "{} was being evaluated: skipping it prunes it.",
-            model.title(id)
-        );
+        let title = model.title(id);
+        let skip = format!("{title} was being evaluated: skipping it prunes it.");
         lines.extend(paragraph(model, &skip, palette.text));
     }
     lines.push(Line::default());

@@ -3,7 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
-use ratatui::text::Line;
+use ratatui::text::{Line, Text};
 use ratatui::widgets::Clear;
 
 use crate::tui::model::{Model, ToastKind};
@@ -40,14 +40,8 @@ pub fn draw(model: &Model, frame: &mut Frame, footer: Rect) {
             height,
         };
         frame.render_widget(Clear, area);
-        for (i, line) in lines.iter().enumerate() {
-            let line = Line::styled(text::pad(&format!(" {line}"), width, false), style);
-            let at = Rect {
-                y: area.y + i as u16,
-                height: 1,
-                ..area
-            };
-            frame.render_widget(line, at);
-        }
+        let line = |line: &String| Line::raw(text::pad(&format!(" {line}"), width, false));
+        let lines: Text = lines.iter().map(line).collect();
+        frame.render_widget(lines.style(style), area);
     }
 }

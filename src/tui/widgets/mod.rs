@@ -5,5 +5,5 @@ mod pieces;
 mod plot;
 
 pub use input::{FIELD_NAME, field_line, input_line};
-pub use pieces::{Sentence, bar, cell, indented, labelled, line_area, number, row, spinner};
+pub use pieces::{Sentence, bar, below, cell, indented, labelled, line_area, number, row, spinner};
 pub use plot::{Axes, Axis, Plot};

@@ -1,5 +1,7 @@
 //! Lines, rows and cells.
 
+use std::borrow::Cow;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -22,6 +24,9 @@ pub fn bar(model: &Model, share: f64, columns: usize, style: Style) -> Vec<Span<
         Span::styled(symbols.bar_rest.repeat(columns - filled), palette.bar_rest),
     ]
 }
+
+/// The columns of a separator.
+const GAP: usize = 3;
 
 /// Parts of a sentence, as many as fit, separated by dots.
 pub struct Sentence<'a> {
@@ -46,25 +51,36 @@ impl<'a> Sentence<'a> {
     /// Adds a part, unless it or an earlier one does not fit.
     pub fn add(mut self, part: impl Into<Line<'static>>) -> Self {
         let part = part.into();
-        let separator = format!(" {} ", self.model.theme.symbols.separator);
-        let gap = if self.spans.is_empty() { 0 } else { 3 };
-        self.full |= self.used + gap + part.width() > self.columns;
+        self.full |= self.used + self.gap() + part.width() > self.columns;
         if self.full {
             return self;
         }
-        if gap > 0 {
-            self.spans
-                .push(Span::styled(separator, self.model.theme.palette.dim));
+        if !self.spans.is_empty() {
+            let theme = &self.model.theme;
+            let separator = format!(" {} ", theme.symbols.separator);
+            self.spans.push(Span::styled(separator, theme.palette.dim));
+            self.used += GAP;
         }
-        self.used += gap + part.width();
+        self.used += part.width();
         let style = part.style;
-        self.spans.extend(
-            part.spans
-                .into_iter()
-                .map(|s| Span::styled(s.content, style.patch(s.style))),
-        );
+        let spans = part.spans.into_iter();
+        let patched = spans.map(|s| Span::styled(s.content, style.patch(s.style)));
+        self.spans.extend(patched);
         self
     }
+    /// Adds a part of one style.
+    pub fn styled(self, part: impl Into<Cow<'static, str>>, style: Style) -> Self {
+        self.add(Line::styled(part, style))
+    }
+    /// The columns left for another part.
+    pub fn room(&self) -> usize {
+        self.columns.saturating_sub(self.used + self.gap())
+    }
+
+    fn gap(&self) -> usize {
+        if self.spans.is_empty() { 0 } else { GAP }
+    }
+
     /// Adds a part where there is one.
     pub fn maybe(self, part: Option<impl Into<Line<'static>>>) -> Self {
         match part {
@@ -105,6 +121,16 @@ pub fn row(
         line = line.patch_style(palette.selected_unfocused);
     }
     frame.render_widget(line, area);
+}
+
+/// The part of an area from a line on.
+pub fn below(area: Rect, line: u16) -> Rect {
+    let line = line.min(area.height);
+    Rect {
+        y: area.y + line,
+        height: area.height - line,
+        ..area
+    }
 }
 
 /// The line at a position of a list's area.

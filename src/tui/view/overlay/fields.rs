@@ -17,9 +17,8 @@ pub fn draw(model: &Model, frame: &mut Frame, prompt: &FieldPrompt) {
         let current = prompt.current(&model.tree, field);
         let current = current.map_or(String::new(), |text| format!("  {text}"));
         let columns = dialog_columns(model).saturating_sub(FIELD_NAME + text::width(&current));
-        let mut line = field_line(model, field, at == prompt.fields.at, columns);
-        line.spans.push(Span::styled(current, palette.dim));
-        lines.push(line);
+        let line = field_line(model, field, at == prompt.fields.at, columns);
+        lines.push(line + Span::styled(current, palette.dim));
     }
     lines.push(Line::default());
     let help = prompt.fields.active().map_or("", |field| field.help);
@@ -35,13 +34,11 @@ pub fn draw(model: &Model, frame: &mut Frame, prompt: &FieldPrompt) {
         Err(why) => paragraph(model, &format!("! {why}"), palette.bad),
     });
     lines.push(Line::default());
-    let pairs = [
-        ("enter", "apply"),
-        ("tab", "next field"),
-        ("ctrl-u", "clear"),
-        ("esc", "cancel"),
-    ];
-    lines.push(keys(model, &pairs));
+    let (apply, next) = (("enter", "apply"), ("tab", "next field"));
+    lines.push(keys(
+        model,
+        &[apply, next, ("ctrl-u", "clear"), ("esc", "cancel")],
+    ));
     let title = match prompt.asked {
         Asked::Limits => "Limits",
         Asked::Pin => "Pin by pattern",
