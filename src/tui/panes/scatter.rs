@@ -1,15 +1,17 @@
 //! Drift against measured drop: how well the gate's proxy ranks, and where the limits lie.
 
 use ratatui::Frame;
-use ratatui::text::{Line, Span};
+use ratatui::layout::Rect;
+use ratatui::text::Line;
 
 use super::component::{About, Area, Component};
+use super::front::mark;
 use crate::evaluate::Verdict;
 use crate::profile::GateMode;
-use crate::search::{Candidate, GateDecision, Proxy};
+use crate::search::{Candidate, GateDecision, GateReason, Proxy};
 use crate::tui::model::{Model, Pane};
 use crate::tui::text::{self, points};
-use crate::tui::widgets::{Axes, Axis, Plot, Sentence};
+use crate::tui::widgets::{Axis, Plot, Sentence, draw_title};
 
 /// The plot of drift against accuracy drop.
 pub struct Scatter;
@@ -24,8 +26,8 @@ impl Component for Scatter {
     }
 
     fn draw(&self, model: &Model, frame: &mut Frame, area: Area) {
-        if let Some(axes) = Axes::of(area.fixed) {
-            plot(model, frame, &axes);
+        if Plot::fits(area.fixed) {
+            plot(model, frame, area.fixed);
         }
     }
 }
@@ -59,92 +61,43 @@ fn limit(model: &Model) -> Option<f64> {
         GateMode::Off => None,
         GateMode::Fixed => Some(settings.gate.limit),
         GateMode::Adaptive => {
-            let gated = model.gate.decisions.iter().rev();
-            gated
-                .filter_map(|id| model.tree.get(*id)?.gate?.limit)
-                .next()
+            let mut gated = model.gate.decisions.iter().rev();
+            gated.find_map(|id| model.tree.get(*id)?.gate?.limit)
         }
     }
 }
 
-fn plot(model: &Model, frame: &mut Frame, axes: &Axes) {
+fn plot(model: &Model, frame: &mut Frame, inside: Rect) {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
     let dots = dots(model);
-    let columns = axes.area.width;
     if dots.is_empty() {
-        axes.title(frame, Line::styled("no node is evaluated yet", palette.dim));
-        return;
+        let none = Line::styled("no node is evaluated yet", palette.dim);
+        return draw_title(frame, inside, none);
     }
-    let allowed = model.tree.max_drop();
+    let (allowed, limit) = (model.tree.max_drop(), limit(model));
     let range = |of: fn(&Dot) -> f64| {
         let values = || dots.iter().map(of).filter(|v| v.is_finite());
-        (
-            values().fold(f64::INFINITY, f64::min),
-            values().fold(f64::NEG_INFINITY, f64::max),
-        )
+        let least = values().fold(f64::INFINITY, f64::min);
+        (least, values().fold(f64::NEG_INFINITY, f64::max))
     };
     let (least, most) = range(|d| d.drift);
     // As with drops below: what lies far beyond the limit would press the rest together.
-    let far = limit(model).map_or(most, |limit| 3.0 * limit);
+    let far = limit.map_or(most, |limit| 3.0 * limit);
     let x = Axis::log(least.max(1e-4).min(far), most.clamp(least, far.max(least)));
     let (low, high) = range(|d| d.drop);
     // A drop of 70 points next to one of 1 would press everything that matters into one line.
     let ceiling = (6.0 * allowed).max(1.0);
-    let y = Axis::linear(
-        low.min(0.0),
-        high.clamp(allowed * 1.2, ceiling.max(allowed * 1.2)),
-    );
-    let mut plot = Plot::new(model, axes.area, x, y);
+    let highest = high.clamp(allowed * 1.2, ceiling.max(allowed * 1.2));
+    let mut plot = Plot::new(model, inside, x, Axis::linear(low.min(0.0), highest));
     plot.across(allowed, palette.warn);
-    if let Some(limit) = limit(model) {
+    if let Some(limit) = limit {
         plot.down(limit, palette.warn);
     }
-    for dot in dots.iter().filter(|d| !d.met) {
-        plot.dot(dot.drift, dot.drop, palette.bad);
-    }
-    for dot in dots.iter().filter(|d| d.met) {
-        plot.sign(dot.drift, dot.drop, symbols.trunk, palette.good);
-    }
-    for dot in &dots {
-        let audited = dot
-            .node
-            .gate
-            .is_some_and(|g| g.decision == GateDecision::Audited);
-        let sign = if model.nodes.selected == Some(dot.node.id) {
-            Some((symbols.cursor, palette.selected))
-        } else if model.tree.incumbent == Some(dot.node.id) {
-            Some((symbols.incumbent, palette.incumbent))
-        } else if model.tree.base == Some(dot.node.id) {
-            Some((symbols.base, palette.base))
-        } else if audited {
-            Some((symbols.audited, palette.busy))
-        } else {
-            None
-        };
-        if let Some((sign, style)) = sign {
-            plot.sign(dot.drift, dot.drop, sign, style);
-        }
-    }
-    plot.draw(frame);
-    let legend = Sentence::new(model, columns)
-        .add(Line::styled(format!("{} met", symbols.trunk), palette.good))
-        .add(Line::from(vec![
-            Span::styled(if symbols.ascii { "." } else { "⠂" }, palette.bad),
-            Span::styled(" not met", palette.bad),
-        ]))
-        .add(Line::styled(
-            format!("{} audited", symbols.audited),
-            palette.busy,
-        ))
-        .maybe(
-            (model.gate.evidence.correlation(Proxy::Drift))
-                .map(|rho| format!("rank correlation {:.2}", rho.value)),
-        );
-    axes.title(frame, legend.line());
-    let top = if high > ceiling {
-        format!("{} {}", symbols.at_least, points(ceiling))
-    } else {
-        points(high)
+    draw_dots(model, &mut plot, &dots);
+    let at_least = |shown: String| format!("{} {shown}", symbols.at_least);
+    let top = match high > ceiling {
+        true => at_least(points(ceiling)),
+        false => points(high),
     };
     let y_labels = [
         (allowed, format!("{} {}", symbols.at_most, points(allowed))),
@@ -152,21 +105,47 @@ fn plot(model: &Model, frame: &mut Frame, axes: &Axes) {
         (high.min(ceiling), top),
         (0.0, points(0.0)),
     ];
-    axes.y_labels(frame, model, y, &y_labels);
-    let last = if most > far {
-        (far, format!("{} {}", symbols.at_least, text::drift(far)))
-    } else {
-        (most, text::drift(most))
+    let last = match most > far {
+        true => (far, at_least(text::drift(far))),
+        false => (most, text::drift(most)),
     };
-    let mut x_labels = vec![(least, text::drift(least)), last];
-    if let Some(limit) = limit(model) {
-        x_labels.insert(0, (limit, format!("limit {}", text::drift(limit))));
+    let marked = limit.map(|limit| (limit, format!("limit {}", text::drift(limit))));
+    let ends = [(least, text::drift(least)), last];
+    let x_labels: Vec<_> = marked.into_iter().chain(ends).collect();
+    let legend = legend(model, Plot::columns(inside));
+    let name = "drift (log); vertical: measured drop in pp";
+    plot.draw(frame, legend, &x_labels, &y_labels, name);
+}
+
+fn draw_dots(model: &Model, plot: &mut Plot, dots: &[Dot]) {
+    let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+    for dot in dots.iter().filter(|d| !d.met) {
+        plot.dot(dot.drift, dot.drop, palette.bad);
     }
-    axes.x_labels(
-        frame,
-        model,
-        x,
-        &x_labels,
-        "drift (log); vertical: measured drop in pp",
-    );
+    for dot in dots.iter().filter(|d| d.met) {
+        plot.sign(dot.drift, dot.drop, symbols.trunk, palette.good);
+    }
+    for dot in dots {
+        let is_audited = |g: GateReason| g.decision == GateDecision::Audited;
+        let sign = match mark(model, dot.node.id) {
+            None if model.tree.base == Some(dot.node.id) => Some((symbols.base, palette.base)),
+            None if dot.node.gate.is_some_and(is_audited) => Some((symbols.audited, palette.busy)),
+            mark => mark,
+        };
+        if let Some((sign, style)) = sign {
+            plot.sign(dot.drift, dot.drop, sign, style);
+        }
+    }
+}
+
+fn legend(model: &Model, columns: u16) -> Line<'static> {
+    let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+    let dot = if symbols.ascii { "." } else { "⠂" };
+    let rho = model.gate.evidence.correlation(Proxy::Drift);
+    Sentence::new(model, columns)
+        .styled(format!("{} met", symbols.trunk), palette.good)
+        .styled(format!("{dot} not met"), palette.bad)
+        .styled(format!("{} audited", symbols.audited), palette.busy)
+        .maybe(rho.map(|rho| format!("rank correlation {:.2}", rho.value)))
+        .line()
 }

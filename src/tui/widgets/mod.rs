@@ -6,4 +6,4 @@ mod plot;
 
 pub use input::{FIELD_NAME, field_line, input_line};
 pub use pieces::{Sentence, bar, below, cell, indented, labelled, line_area, number, row, spinner};
-pub use plot::{Axes, Axis, Plot};
+pub use plot::{Axis, Plot, draw_title};

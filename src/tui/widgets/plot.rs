@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::Span;
+use ratatui::text::{Line, Span};
 
 use crate::tui::model::Model;
 use crate::tui::text;
@@ -30,16 +30,10 @@ impl Axis {
 
     /// An axis of powers; values at or below zero are put at its lower end.
     pub fn log(from: f64, to: f64) -> Self {
-        let from = if from.is_finite() {
-            from.max(1e-9)
-        } else {
-            1e-9
-        };
-        let to = if to.is_finite() {
-            to.max(from * 1.01)
-        } else {
-            from * 10.0
-        };
+        let from = Some(from).filter(|f| f.is_finite());
+        let from = from.map_or(1e-9, |f| f.max(1e-9));
+        let to = Some(to).filter(|t| t.is_finite());
+        let to = to.map_or(from * 10.0, |t| t.max(from * 1.01));
         let log = true;
         Axis { from, to, log }
     }
@@ -62,6 +56,9 @@ impl Axis {
 /// Dots, lines and signs on two axes. The y axis grows upward.
 pub struct Plot<'a> {
     model: &'a Model,
+    /// The inside of the pane.
+    inside: Rect,
+    /// The place for the dots.
     area: Rect,
     x: Axis,
     y: Axis,
@@ -72,12 +69,34 @@ pub struct Plot<'a> {
 /// Bits of the eight dots of a Braille cell, by column and row.
 const BRAILLE: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 
+/// Columns that the labels of the y axis take.
+const LABELS: u16 = 8;
+
+/// A value and the label at its place on an axis.
+pub type Label = (f64, String);
+
 impl<'a> Plot<'a> {
-    /// An empty plot.
-    pub fn new(model: &'a Model, area: Rect, x: Axis, y: Axis) -> Self {
+    /// True where a pane has room for a plot.
+    pub fn fits(inside: Rect) -> bool {
+        inside.width >= LABELS + 12 && inside.height >= 5
+    }
+
+    /// The columns for the dots.
+    pub fn columns(inside: Rect) -> u16 {
+        inside.width.saturating_sub(LABELS)
+    }
+
+    /// An empty plot inside a pane that it fits.
+    pub fn new(model: &'a Model, inside: Rect, x: Axis, y: Axis) -> Self {
         Plot {
             model,
-            area,
+            inside,
+            area: Rect {
+                x: inside.x + LABELS,
+                y: inside.y + 1,
+                width: Self::columns(inside),
+                height: inside.height.saturating_sub(3),
+            },
             x,
             y,
             dots: BTreeMap::new(),
@@ -85,201 +104,131 @@ impl<'a> Plot<'a> {
         }
     }
 
-    /// The cell of a point, and the dot within it.
-    fn place(&self, x: f64, y: f64) -> ((u16, u16), (usize, usize)) {
-        let fine = |share: f64, cells: u16, per: u16| {
-            let last = (cells * per).saturating_sub(1);
-            (share * f64::from(last)).round() as u16
-        };
-        let dx = fine(self.x.share(x), self.area.width, 2);
-        let dy = fine(1.0 - self.y.share(y), self.area.height, 4);
-        ((dx / 2, dy / 4), (usize::from(dx % 2), usize::from(dy % 4)))
+    /// The column and row of a point in dots.
+    fn place(&self, x: f64, y: f64) -> (u16, u16) {
+        let at = |share: f64, dots: u16| (share * f64::from(dots.saturating_sub(1))).round() as u16;
+        let Rect { width, height, .. } = self.area;
+        (
+            at(self.x.share(x), 2 * width),
+            at(1.0 - self.y.share(y), 4 * height),
+        )
+    }
+
+    /// Sets a dot; a cell keeps its first style.
+    fn set(&mut self, (x, y): (u16, u16), style: Style) -> &mut Style {
+        let dots = self.dots.entry((x / 2, y / 4)).or_insert((0, style));
+        dots.0 |= BRAILLE[usize::from(x % 2)][usize::from(y % 4)];
+        &mut dots.1
     }
 
     /// A dot.
     pub fn dot(&mut self, x: f64, y: f64, style: Style) {
-        let (cell, (column, row)) = self.place(x, y);
-        let dots = self.dots.entry(cell).or_insert((0, style));
-        dots.0 |= BRAILLE[column][row];
-        dots.1 = style;
+        *self.set(self.place(x, y), style) = style;
     }
 
     /// A sign in the middle of its cell; a later one covers an earlier one.
     pub fn sign(&mut self, x: f64, y: f64, sign: &'static str, style: Style) {
-        let (cell, _) = self.place(x, y);
-        self.signs.insert(cell, (sign, style));
+        let (x, y) = self.place(x, y);
+        self.signs.insert((x / 2, y / 4), (sign, style));
     }
 
     /// A dotted line across at a height.
     pub fn across(&mut self, y: f64, style: Style) {
-        let (cell, (_, row)) = self.place(self.x.from, y);
+        let (_, y) = self.place(self.x.from, y);
         for x in 0..self.area.width {
-            let dots = self.dots.entry((x, cell.1)).or_insert((0, style));
-            dots.0 |= BRAILLE[0][row];
+            self.set((2 * x, y), style);
         }
     }
 
     /// A dotted line down at a value of x.
     pub fn down(&mut self, x: f64, style: Style) {
-        let (cell, (column, _)) = self.place(x, self.y.from);
-        for y in 0..self.area.height {
-            let dots = self.dots.entry((cell.0, y)).or_insert((0, style));
-            dots.0 |= BRAILLE[column][0] | BRAILLE[column][2];
+        let (x, _) = self.place(x, self.y.from);
+        for y in 0..2 * self.area.height {
+            self.set((x, 2 * y), style);
         }
     }
 
     /// A step line through points: across to the next x, then to its y.
     pub fn steps(&mut self, points: &[(f64, f64)], style: Style) {
-        for pair in points.windows(2) {
-            let [(x0, y0), (x1, y1)] = pair else { continue };
-            let (a, b) = (self.x.share(*x0), self.x.share(*x1));
-            let columns = ((b - a) * f64::from(self.area.width) * 2.0).ceil() as usize;
-            for i in 0..=columns {
-                let share = i as f64 / columns.max(1) as f64;
-                self.dot(self.between(self.x, *x0, *x1, share), *y0, style);
-            }
-            let (a, b) = (self.y.share(*y0), self.y.share(*y1));
-            let rows = ((b - a).abs() * f64::from(self.area.height) * 4.0).ceil() as usize;
-            for i in 0..=rows {
-                let share = i as f64 / rows.max(1) as f64;
-                self.dot(*x1, self.between(self.y, *y0, *y1, share), style);
-            }
-        }
-    }
-
-    fn between(&self, axis: Axis, a: f64, b: f64, share: f64) -> f64 {
-        if axis.log && a > 0.0 && b > 0.0 {
-            a * (b / a).powf(share)
-        } else {
-            a + (b - a) * share
-        }
-    }
-
-    /// Draws it.
-    pub fn draw(self, frame: &mut Frame) {
-        let ascii = self.model.theme.symbols.ascii;
-        let at = |(x, y): (u16, u16)| Rect {
-            x: self.area.x + x,
-            y: self.area.y + y,
-            width: 1,
-            height: 1,
-        };
-        for (cell, (bits, style)) in &self.dots {
-            let dot = if ascii {
-                String::from(".")
-            } else {
-                char::from_u32(0x2800 + u32::from(*bits)).map_or(String::new(), String::from)
+        let places: Vec<_> = points.iter().map(|(x, y)| self.place(*x, *y)).collect();
+        for pair in places.windows(2) {
+            let [(x0, y0), (x1, y1)] = *pair else {
+                continue;
             };
-            frame.render_widget(Span::styled(dot, *style), at(*cell));
-        }
-        for (cell, (sign, style)) in &self.signs {
-            frame.render_widget(Span::styled(*sign, *style), at(*cell));
+            let across = (x0..=x1).map(|x| (x, y0));
+            let down = (y0.min(y1)..=y0.max(y1)).map(|y| (x1, y));
+            for place in across.chain(down) {
+                *self.set(place, style) = style;
+            }
         }
     }
-}
 
-/// Columns that the labels of the y axis take.
-const LABELS: u16 = 8;
-
-/// The place for the dots inside a pane, with labels at the left and below: of each axis the lower
-/// end, the upper end and (where it lies apart from both) a marked value.
-pub struct Axes {
-    /// For the dots.
-    pub area: Rect,
-    inside: Rect,
-}
-
-impl Axes {
-    /// Divides a pane's inside; none where there is no room for a plot.
-    pub fn of(inside: Rect) -> Option<Self> {
-        if inside.width < LABELS + 12 || inside.height < 5 {
-            return None;
+    /// Draws it with a line above it and labels on its axes, of which earlier ones take the place
+    /// of later ones; below the x axis stands what it is.
+    pub fn draw(self, frame: &mut Frame, title: Line, x: &[Label], y: &[Label], name: &str) {
+        draw_title(frame, self.inside, title);
+        let ascii = self.model.theme.symbols.ascii;
+        let buffer = frame.buffer_mut();
+        let (left, top) = (self.area.x, self.area.y);
+        for ((x, y), (bits, style)) in &self.dots {
+            let braille = char::from_u32(0x2800 + u32::from(*bits)).filter(|_| !ascii);
+            let dot = braille.unwrap_or('.').to_string();
+            buffer.set_string(left + x, top + y, dot, *style);
         }
-        let area = Rect {
-            x: inside.x + LABELS,
-            y: inside.y + 1,
-            width: inside.width - LABELS,
-            height: inside.height - 3,
-        };
-        Some(Axes { area, inside })
+        for ((x, y), (sign, style)) in &self.signs {
+            buffer.set_string(left + x, top + y, sign, *style);
+        }
+        self.label_y(frame, y);
+        self.label_x(frame, x, name);
     }
 
-    /// A line of text above the plot.
-    pub fn title(&self, frame: &mut Frame, line: ratatui::text::Line<'static>) {
-        let at = Rect {
-            x: self.inside.x + 1,
-            width: self.inside.width.saturating_sub(1),
-            height: 1,
-            ..self.inside
-        };
-        frame.render_widget(line, at);
-    }
-
-    /// Labels of the y axis, by value.
-    pub fn y_labels(&self, frame: &mut Frame, model: &Model, axis: Axis, labels: &[(f64, String)]) {
+    fn label_y(&self, frame: &mut Frame, labels: &[Label]) {
         let mut taken: Vec<u16> = Vec::new();
+        let last = f64::from(self.area.height.saturating_sub(1));
         for (value, label) in labels {
-            let last = f64::from(self.area.height.saturating_sub(1));
-            let y = self.area.y + ((1.0 - axis.share(*value)) * last).round() as u16;
+            let y = self.area.y + ((1.0 - self.y.share(*value)) * last).round() as u16;
             if taken.contains(&y) {
                 continue;
             }
             taken.push(y);
-            let at = Rect {
-                x: self.inside.x,
-                y,
-                width: LABELS - 1,
-                height: 1,
-            };
-            let text = text::pad(
-                &text::cut(label, usize::from(LABELS - 1), ""),
-                usize::from(LABELS - 1),
-                true,
-            );
-            frame.render_widget(Span::styled(text, model.theme.palette.dim), at);
+            let label = text::cut(label, usize::from(LABELS - 1), "");
+            let label = Line::styled(label, self.model.theme.palette.dim).right_aligned();
+            frame.render_widget(label, Rect::new(self.inside.x, y, LABELS - 1, 1));
         }
     }
 
-    /// Labels of the x axis, by value, and below them what it is.
-    pub fn x_labels(
-        &self,
-        frame: &mut Frame,
-        model: &Model,
-        axis: Axis,
-        labels: &[(f64, String)],
-        name: &str,
-    ) {
-        let y = self.area.bottom();
+    fn label_x(&self, frame: &mut Frame, labels: &[Label], name: &str) {
+        let (area, dim) = (self.area, self.model.theme.palette.dim);
         let mut taken: Vec<(u16, u16)> = Vec::new();
+        let last = f64::from(area.width.saturating_sub(1));
         for (value, label) in labels {
             let width = text::width(label) as u16;
-            let last = f64::from(self.area.width.saturating_sub(1));
-            let middle = self.area.x + (axis.share(*value) * last).round() as u16;
-            let most = self.area.right().saturating_sub(width).max(self.area.x);
-            let x = middle.saturating_sub(width / 2).clamp(self.area.x, most);
+            let middle = area.x + (self.x.share(*value) * last).round() as u16;
+            let most = area.right().saturating_sub(width).max(area.x);
+            let x = middle.saturating_sub(width / 2).clamp(area.x, most);
             if taken.iter().any(|(a, b)| x < *b + 1 && *a < x + width + 1) {
                 continue;
             }
             taken.push((x, x + width));
-            let at = Rect {
-                x,
-                y,
-                width,
-                height: 1,
-            }
-            .intersection(self.inside);
-            frame.render_widget(Span::styled(label.clone(), model.theme.palette.dim), at);
+            let at = Rect::new(x, area.bottom(), width, 1).intersection(self.inside);
+            frame.render_widget(Span::styled(label.clone(), dim), at);
         }
-        let at = Rect {
-            x: self.area.x,
-            y: y + 1,
-            width: self.area.width,
-            height: 1,
-        };
-        let name = text::cut(name, usize::from(at.width), model.theme.symbols.ellipsis);
-        let line = ratatui::text::Line::styled(name, model.theme.palette.dim).centered();
-        frame.render_widget(line, at);
+        let ellipsis = self.model.theme.symbols.ellipsis;
+        let name = text::cut(name, usize::from(area.width), ellipsis);
+        let at = Rect::new(area.x, area.bottom() + 1, area.width, 1);
+        frame.render_widget(Line::styled(name, dim).centered(), at);
     }
+}
+
+/// Draws the line above a plot.
+pub fn draw_title(frame: &mut Frame, inside: Rect, line: Line) {
+    let at = Rect {
+        x: inside.x + 1,
+        width: inside.width.saturating_sub(1),
+        height: 1,
+        ..inside
+    };
+    frame.render_widget(line, at);
 }
 
 #[cfg(test)]
