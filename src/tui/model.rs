@@ -32,7 +32,7 @@ pub use front::{FrontPane, Point};
 pub use gate::GatePane;
 pub use log::{LogLine, LogPane};
 pub use overlay::{CommandPrompt, Confirm, FindPrompt, Overlay, SavePrompt};
-pub use parts::Part;
+pub use parts::{Part, mean};
 pub use prompt::{Asked, FieldPrompt};
 pub use replay::Replay;
 pub use scroll::{Page, Scroll};

@@ -28,16 +28,21 @@ impl Part {
     }
     /// How far its potentials moved: the mean over its sites; over all of them for the network.
     pub fn drift(&self, candidate: &Candidate) -> Option<f64> {
-        if self.group == Group::Network {
-            return candidate.drift;
-        }
-        let known: Vec<f64> = self
-            .sites
-            .iter()
-            .filter_map(|site| candidate.site_drift.get(*site).copied())
-            .collect();
-        (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+        self.mean(&candidate.site_drift, candidate.drift)
     }
+    /// The mean of a value of each site over those of the part; of the network it is `all`.
+    pub fn mean(&self, sites: &[f64], all: Option<f64>) -> Option<f64> {
+        if self.group == Group::Network {
+            return all;
+        }
+        let own = self.sites.iter().filter_map(|site| sites.get(*site));
+        mean(&own.copied().collect::<Vec<_>>())
+    }
+}
+
+/// The mean of some values; none of none.
+pub fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 /// All parts of a network. A stage or block with the same layers as something finer has no row of
@@ -53,66 +58,47 @@ pub fn parts(space: &Space) -> Vec<Part> {
     }];
     for stage in space.groups(Level::Stage) {
         let members = space.members(&stage);
-        let blocks: Vec<Group> = space
-            .groups(Level::Block)
-            .into_iter()
-            .filter(|block| space.members(block).iter().all(|m| members.contains(m)))
-            .collect();
-        let stage_at = (blocks.len() > 1).then(|| {
+        let within = |block: &Group| space.members(block).iter().all(|m| members.contains(m));
+        let blocks = space.groups(Level::Block).into_iter();
+        let blocks: Vec<Group> = blocks.filter(within).collect();
+        let mut above = 0;
+        if blocks.len() > 1 {
             let sites = blocks.iter().flat_map(|b| block_sites(space, b)).collect();
-            push(
-                &mut parts,
-                stage.to_string(),
-                stage.clone(),
-                members,
-                sites,
-                0,
-            )
-        });
+            above = push(&mut parts, stage.to_string(), stage, (members, sites), 0);
+        }
         for block in blocks {
-            let members = space.members(&block);
-            let above = stage_at.unwrap_or(0);
-            let block_at = if members.len() > 1 {
-                let sites = block_sites(space, &block);
-                push(
-                    &mut parts,
-                    block.to_string(),
-                    block,
-                    members.clone(),
-                    sites,
-                    above,
-                )
-            } else {
-                above
-            };
-            for member in members {
-                let layer = &space.layers[member];
-                let label = match (
-                    members_below(&parts, block_at),
-                    layer.name.strip_prefix(&layer.block),
-                ) {
-                    (true, Some(rest)) => rest.trim_start_matches('.').to_owned(),
-                    _ => layer.name.clone(),
-                };
-                let sites = layer_site(space, member).into_iter().collect();
-                let group = Group::Layer(layer.name.clone());
-                push(&mut parts, label, group, vec![member], sites, block_at);
-            }
+            push_block(&mut parts, space, block, above);
         }
     }
     parts
 }
 
-fn members_below(parts: &[Part], part: usize) -> bool {
-    matches!(parts.get(part).map(|p| &p.group), Some(Group::Block(_)))
+/// Adds a block and its layers below a part.
+fn push_block(parts: &mut Vec<Part>, space: &Space, block: Group, mut above: usize) {
+    let members = space.members(&block);
+    if members.len() > 1 {
+        let both = (members.clone(), block_sites(space, &block));
+        above = push(parts, block.to_string(), block, both, above);
+    }
+    let below_block = matches!(parts[above].group, Group::Block(_));
+    for member in members {
+        let layer = &space.layers[member];
+        let label = match layer.name.strip_prefix(&layer.block) {
+            Some(rest) if below_block => rest.trim_start_matches('.').to_owned(),
+            _ => layer.name.clone(),
+        };
+        let sites = layer_site(space, member).into_iter().collect();
+        let group = Group::Layer(layer.name.clone());
+        push(parts, label, group, (vec![member], sites), above);
+    }
 }
 
+/// Adds a part below another one, and returns its position.
 fn push(
     parts: &mut Vec<Part>,
     label: String,
     group: Group,
-    members: Vec<usize>,
-    sites: Vec<usize>,
+    (members, sites): (Vec<usize>, Vec<usize>),
     parent: usize,
 ) -> usize {
     parts.push(Part {
@@ -133,14 +119,11 @@ fn block_sites(space: &Space, block: &Group) -> Vec<usize> {
     let own: Vec<usize> = (0..space.sites.len())
         .filter(|i| space.sites[*i].starts_with(&prefix))
         .collect();
-    let is_last = space
-        .layers
-        .last()
-        .is_some_and(|l| l.block == block.to_string());
-    if own.is_empty() && is_last {
-        vec![space.sites.len()]
-    } else {
-        own
+    let last = space.layers.last();
+    let is_last = last.is_some_and(|l| l.block == block.to_string());
+    match own.is_empty() && is_last {
+        true => vec![space.sites.len()],
+        false => own,
     }
 }
 

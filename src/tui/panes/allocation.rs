@@ -11,8 +11,8 @@ use crate::quant::{Allocation, BitWidth};
 use crate::search::{Candidate, Settings};
 use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
-use crate::tui::model::{Model, Pane, Part, Scroll};
-use crate::tui::text::{self, bytes, bytes_change};
+use crate::tui::model::{Model, Pane, Part, Scroll, mean};
+use crate::tui::text::{self, bytes_change};
 use crate::tui::widgets::{cell, indented, number};
 
 const BAR: usize = 8;
@@ -55,12 +55,8 @@ impl Component for AllocationList {
         let pane = &mut model.allocation;
         match action {
             Action::Left if !pane.fold(false) => pane.to_parent(),
-            Action::Right => {
-                pane.fold(true);
-            }
-            Action::Toggle if !pane.fold(true) => {
-                pane.fold(false);
-            }
+            Action::Right => drop(pane.fold(true)),
+            Action::Toggle if !pane.fold(true) => drop(pane.fold(false)),
             _ => {}
         }
     }
@@ -78,13 +74,8 @@ impl Component for AllocationList {
             return vec![Line::styled("  no node yet", model.theme.palette.dim)];
         };
         let titles = titles(model, &Columns::of(model, columns));
-        indented(details::lines(
-            model,
-            columns.saturating_sub(1),
-            height,
-            node,
-            titles,
-        ))
+        let columns = columns.saturating_sub(1);
+        indented(details::lines(model, columns, height, node, titles))
     }
 
     fn rows(&self, model: &Model) -> usize {
@@ -102,17 +93,17 @@ impl Component for AllocationList {
             None => (&node.allocation, parent.map(|p| &p.allocation)),
         };
         let columns = Columns::of(model, columns);
-        let view = PartView {
-            settings,
-            part,
-            index,
-            node,
-            now,
-            before,
-            other: columns.other,
-            rates: columns.rates.as_deref(),
-        };
-        Some(part_row(model, &view, columns.name))
+        let mut spans = name(model, index, part, columns.name);
+        spans.extend(numbers(model, settings, part, (now, before), &columns));
+        let drift = part.drift(node).filter(|_| model.edit.is_none());
+        let drift = drift.map_or(String::new(), text::drift);
+        spans.push(number(&drift, DRIFT, drift_style(model, part, node)));
+        if let Some(rates) = &columns.rates {
+            let rate = part.mean(rates, mean(rates));
+            let rate = rate.map_or(String::new(), |r| format!("{r:.3}"));
+            spans.push(number(&rate, RATE, model.theme.palette.text));
+        }
+        Some(Line::from(spans))
     }
 
     fn texts(&self, model: &Model) -> Vec<String> {
@@ -166,29 +157,26 @@ const BESIDE: usize = BITS + 1 + BAR + 3;
 
 fn titles(model: &Model, columns: &Columns) -> Line<'static> {
     let dim = model.theme.palette.dim;
-    let other = columns.other;
-    let mut line = Line::from(vec![cell("layer", columns.name, dim)]);
-    if let Some(other) = other {
-        let id = other.id.to_string();
-        line.spans.push(cell(&id, BAR + 1, dim));
-        line.spans.push(number("bits", BITS, dim));
-        line.spans.push(cell("", 2, dim));
+    let mut spans = vec![cell("layer", columns.name, dim)];
+    let mut own = String::new();
+    if let (Some(other), Some(node)) = (columns.other, model.shown()) {
+        own = node.id.to_string();
+        spans.push(cell(&other.id.to_string(), BAR + 1, dim));
+        spans.push(number("bits", BITS, dim));
+        spans.push(cell("", 2, dim));
     }
-    line.spans.extend([
-        cell(&node_name(model, other), BAR + 1, dim),
+    let memory = columns.other.map_or("memory", |_| "change");
+    spans.extend([
+        cell(&own, BAR + 1, dim),
         number("bits", BITS, dim),
         cell("", 2, dim),
-        number(
-            if other.is_some() { "change" } else { "memory" },
-            MEMORY,
-            dim,
-        ),
+        number(memory, MEMORY, dim),
         number("drift", DRIFT, dim),
     ]);
     if columns.rates.is_some() {
-        line.spans.push(number("spikes", RATE, dim));
+        spans.push(number("spikes", RATE, dim));
     }
-    line
+    Line::from(spans)
 }
 
 /// Spikes per neuron and time step of every site of the node shown, where somebody has looked
@@ -197,123 +185,78 @@ fn rates(model: &Model) -> Option<Vec<f64>> {
     let Some(Ok(seen)) = model.potentials().filter(|_| model.edit.is_none()) else {
         return None;
     };
-    let mean = |rates: &Vec<f64>| rates.iter().sum::<f64>() / rates.len().max(1) as f64;
-    Some(seen.1.sites.iter().map(|site| mean(&site.rates)).collect())
+    let sites = seen.1.sites.iter();
+    Some(sites.map(|s| mean(&s.rates).unwrap_or(0.0)).collect())
 }
 
-/// The mean firing rate of a part's sites; none for the logits, which do not fire.
-fn rate(rates: &[f64], part: &Part) -> Option<f64> {
-    let known: Vec<f64> = match part.parent {
-        None => rates.to_vec(),
-        Some(_) => part
-            .sites
-            .iter()
-            .filter_map(|s| rates.get(*s).copied())
-            .collect(),
-    };
-    (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
-}
-
-fn node_name(model: &Model, other: Option<&Candidate>) -> String {
-    match (other, model.shown()) {
-        (Some(_), Some(node)) => node.id.to_string(),
-        _ => String::new(),
-    }
-}
-
-/// What a row needs to know.
-struct PartView<'a> {
-    settings: &'a Settings,
-    part: &'a Part,
-    index: usize,
-    node: &'a Candidate,
-    now: &'a Allocation,
-    before: Option<&'a Allocation>,
-    other: Option<&'a Candidate>,
-    /// Firing rates by site, where they are shown.
-    rates: Option<&'a [f64]>,
-}
-
-fn part_row(model: &Model, view: &PartView, room: usize) -> Line<'static> {
+/// The name of a part below what it belongs to, and whether its own parts are shown.
+fn name(model: &Model, index: usize, part: &Part, room: usize) -> Vec<Span<'static>> {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
-    let (part, node) = (view.part, view.node);
-    let fold = match (
-        model.allocation.has_parts(view.index),
-        model.allocation.is_folded(view.index),
-    ) {
+    let pane = &model.allocation;
+    let fold = match (pane.has_parts(index), pane.is_folded(index)) {
         (false, _) => String::from(" "),
         (true, true) => format!("{} ", symbols.fold_closed),
         (true, false) => format!("{} ", symbols.fold_open),
     };
     let indent = " ".repeat(part.depth) + &fold;
-    let label_room = room.saturating_sub(text::width(&indent));
-    let label = text::fit(&part.label, label_room.saturating_sub(1), symbols.ellipsis);
-    let name_style = if part.is_layer() {
-        palette.text
-    } else {
-        palette.strong
+    let room = room.saturating_sub(text::width(&indent));
+    let label = text::fit(&part.label, room.saturating_sub(1), symbols.ellipsis);
+    let style = match part.is_layer() {
+        true => palette.text,
+        false => palette.strong,
     };
+    vec![Span::styled(indent, palette.dim), cell(&label, room, style)]
+}
 
-    let widths = Widths::of(view.settings, part, view.now);
-    let before = view.before.map(|b| Widths::of(view.settings, part, b));
-    let compared = view
-        .other
-        .map(|o| Widths::of(view.settings, part, &o.allocation));
-    let changed = compared.or(before).is_some_and(|b| b != widths);
-    let bits = match before.filter(|_| changed && part.is_layer() && compared.is_none()) {
-        Some(before) => format!("{}{}{}", before.short(), symbols.arrow, widths.short()),
-        None => widths.text(),
-    };
-    let bits_style = if changed {
+/// Bit-widths and memory of a part, beside those of the node that is compared with.
+fn numbers(
+    model: &Model,
+    settings: &Settings,
+    part: &Part,
+    (now, before): (&Allocation, Option<&Allocation>),
+    columns: &Columns,
+) -> Vec<Span<'static>> {
+    let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+    let widths = |of| Widths::of(settings, part, of);
+    let bytes_of = |of| memory(settings, part, of);
+    let (own, mut bytes) = (widths(now), text::bytes(bytes_of(now)));
+    let mut text = own.text();
+    let mut changed = false;
+    let mut spans = Vec::new();
+    if let Some(other) = columns.other.map(|node| &node.allocation) {
+        let theirs = widths(other);
+        changed = theirs != own;
+        bytes = match changed {
+            true => bytes_change(bytes_of(other), bytes_of(now)),
+            false => String::new(),
+        };
+        let sign = if changed { symbols.differs } else { " " };
+        spans.extend(heat_bar(model, theirs));
+        spans.push(number(&theirs.text(), BITS, palette.text));
+        spans.push(cell(&format!(" {sign}"), 2, palette.changed));
+    } else if let Some(before) = before.map(widths).filter(|b| *b != own) {
+        changed = true;
+        if part.is_layer() {
+            text = format!("{}{}{}", before.short(), symbols.arrow, own.short());
+        }
+    }
+    let style = if changed {
         palette.changed
     } else {
         palette.text
     };
-    let pinned = pin(model, view.settings, part);
-    let known = model.edit.is_none();
-    let drift = part
-        .drift(node)
-        .filter(|_| known)
-        .map_or(String::new(), text::drift);
-    let memory = memory(view.settings, part, view.now);
-
-    let mut line = Line::from(vec![
-        Span::styled(indent, palette.dim),
-        cell(&label, label_room, name_style),
+    let pin = if is_pinned(model, settings, part) {
+        symbols.pin
+    } else {
+        " "
+    };
+    spans.extend(heat_bar(model, own));
+    spans.extend([
+        number(&text, BITS, style),
+        cell(&format!(" {pin}"), 2, palette.base),
+        number(&bytes, MEMORY, palette.text),
     ]);
-    let mut memory = bytes(memory);
-    if let Some(other) = view.other {
-        let beside = Widths::of(view.settings, part, &other.allocation);
-        let differs = beside != widths;
-        line.spans.extend(heat_bar(model, beside));
-        line.spans.push(number(&beside.text(), BITS, palette.text));
-        let sign = if differs { symbols.differs } else { " " };
-        line.spans
-            .push(cell(&format!(" {sign}"), 2, palette.changed));
-        let theirs = self::memory(view.settings, part, &other.allocation);
-        let ours = self::memory(view.settings, part, view.now);
-        memory = if differs {
-            bytes_change(theirs, ours)
-        } else {
-            String::new()
-        };
-    }
-    line.spans.extend(heat_bar(model, widths));
-    line.spans.extend([
-        number(&bits, BITS, bits_style),
-        cell(
-            &format!(" {}", if pinned { symbols.pin } else { " " }),
-            2,
-            palette.base,
-        ),
-        number(&memory, MEMORY, palette.text),
-        number(&drift, DRIFT, drift_style(model, part, node)),
-    ]);
-    if let Some(rates) = view.rates {
-        let rate = rate(rates, part).map_or(String::new(), |r| format!("{r:.3}"));
-        line.spans.push(number(&rate, RATE, palette.text));
-    }
-    line
+    spans
 }
 
 fn heat_bar(model: &Model, widths: Widths) -> [Span<'static>; 3] {
@@ -337,33 +280,26 @@ struct Widths {
 
 impl Widths {
     fn of(settings: &Settings, part: &Part, allocation: &Allocation) -> Self {
-        let (mut min, mut max) = (BitWidth::FLOAT, None);
-        let (mut bits, mut weights) = (0.0, 0.0);
-        for member in &part.members {
-            let width = allocation
-                .0
-                .get(*member)
-                .copied()
-                .unwrap_or(BitWidth::FLOAT);
-            min = min.min(width);
-            max = max.max(Some(width));
-            let count = settings.space.layers.get(*member).map_or(0, |l| l.weights) as f64;
-            bits += f64::from(width.bits()) * count;
-            weights += count;
-        }
-        let max = max.unwrap_or(min);
-        let mean = if weights > 0.0 {
-            bits / weights
-        } else {
-            f64::from(max.bits())
+        let layers = &settings.space.layers;
+        let members = part.members.iter();
+        let all: Vec<(BitWidth, f64)> = members
+            .filter_map(|m| Some((*allocation.0.get(*m)?, layers.get(*m)?.weights as f64)))
+            .collect();
+        let widths = || all.iter().map(|(width, _)| *width);
+        let min = widths().min().unwrap_or(BitWidth::FLOAT);
+        let max = widths().max().unwrap_or(min);
+        let bits = all.iter().map(|(w, weights)| f64::from(w.bits()) * weights);
+        let weights: f64 = all.iter().map(|(_, weights)| weights).sum();
+        let mean = match weights > 0.0 {
+            true => bits.sum::<f64>() / weights,
+            false => f64::from(max.bits()),
         };
         Widths { min, max, mean }
     }
     fn text(self) -> String {
-        if self.min == self.max {
-            self.min.to_string()
-        } else {
-            format!("{}-{}", self.min.bits(), self.max.bits())
+        match self.min == self.max {
+            true => self.min.to_string(),
+            false => format!("{}-{}", self.min.bits(), self.max.bits()),
         }
     }
     /// In at most two columns.
@@ -379,16 +315,12 @@ fn memory(settings: &Settings, part: &Part, allocation: &Allocation) -> u64 {
         let width = allocation.0.get(*member)?;
         Some(space.layer_bytes(layer, *width))
     };
-    let fixed = if part.parent.is_none() {
-        space.fixed_bytes
-    } else {
-        0
-    };
-    part.members.iter().filter_map(layer).sum::<u64>() + fixed
+    let fixed = part.parent.is_none().then_some(space.fixed_bytes);
+    part.members.iter().filter_map(layer).chain(fixed).sum()
 }
 
 /// True when pins hold every layer of a part.
-fn pin(model: &Model, settings: &Settings, part: &Part) -> bool {
+fn is_pinned(model: &Model, settings: &Settings, part: &Part) -> bool {
     let pins = &model.tree.pins;
     !part.members.is_empty()
         && part.members.iter().all(|member| {

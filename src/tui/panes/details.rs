@@ -1,15 +1,16 @@
 //! The facts about the selected node.
 
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::component::{About, Component};
 use super::gate;
-use crate::evaluate::{Verdict, wilson_95};
+use crate::evaluate::{Verdict, percent, wilson_95};
 use crate::quant::saving_percent;
-use crate::search::{Candidate, GateDecision, Judgement, State};
+use crate::search::{Candidate, CandidateId, GateDecision, Judgement, State};
 use crate::tui::model::{Model, Pane, ancestors};
 use crate::tui::text::{self, bytes, bytes_change, count, points};
-use crate::tui::widgets::{Sentence, labelled};
+use crate::tui::widgets::{Sentence, cell, labelled};
 
 /// The facts about the selected node.
 pub struct Details;
@@ -41,6 +42,8 @@ fn lines(model: &Model, node: &Candidate, columns: u16) -> Vec<Line<'static>> {
     let room = columns.saturating_sub(LABEL);
     let mut lines = vec![standing(model, node, columns)];
     let mut add = |label, content| lines.push(labelled(model, label, LABEL, content));
+    // The first line of several has the label.
+    let once = |label: &'static str| std::iter::once(label).chain(std::iter::repeat(""));
     add("origin", made(model, node, room));
     add("memory", memory(model, node, room));
     add("drift", drift(model, node, room));
@@ -51,17 +54,17 @@ fn lines(model: &Model, node: &Candidate, columns: u16) -> Vec<Line<'static>> {
     if let Some(reason) = &node.gate {
         let text = text::gate(reason, model.theme.symbols.marks());
         let (_, _, style) = gate::decision(model, reason.decision);
-        for (i, line) in text::wrap(&text, usize::from(room)).into_iter().enumerate() {
-            let mut line = Line::styled(line, style);
-            line.spans.iter_mut().for_each(|span| span.style = style);
-            line.style = ratatui::style::Style::new();
-            add(if i == 0 { "gate" } else { "" }, line);
-        }
+        let lines = text::wrap(&text, usize::from(room)).into_iter();
+        let lines = lines.map(|line| Line::from(Span::styled(line, style)));
+        once("gate")
+            .zip(lines)
+            .for_each(|(label, line)| add(label, line));
     }
-    for (label, judgement) in [
+    let judged = [
         ("screening", node.screening),
         ("confirmed", node.confirmation),
-    ] {
+    ];
+    for (label, judgement) in judged {
         if let Some(judgement) = judgement {
             add(label, accuracy(model, &judgement, room));
             add("", loss(model, &judgement, room));
@@ -70,20 +73,16 @@ fn lines(model: &Model, node: &Candidate, columns: u16) -> Vec<Line<'static>> {
     if let Some((images, correct)) = node.tested {
         add("test", share(model, correct, images, room));
     }
-    for (i, line) in text::wrap(&why(model, node), usize::from(room))
-        .into_iter()
-        .enumerate()
-    {
-        add(if i == 0 { "verdict" } else { "" }, Line::raw(line));
-    }
+    let why = text::wrap(&why(model, node), usize::from(room)).into_iter();
+    once("verdict")
+        .zip(why)
+        .for_each(|(label, line)| add(label, Line::raw(line)));
     let mut above: Vec<_> = ancestors(&model.tree, node.id).collect();
     above.reverse();
-    for (i, id) in above.iter().enumerate() {
-        add(
-            if i == 0 { "lineage" } else { "" },
-            ancestor(model, *id, room),
-        );
-    }
+    let above = above.into_iter().map(|id| ancestor(model, id, room));
+    once("lineage")
+        .zip(above)
+        .for_each(|(label, line)| add(label, line));
     lines
 }
 
@@ -93,15 +92,15 @@ fn standing(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
     let role = |is: bool, symbol: &str, word: &str, style| {
         is.then(|| Line::styled(format!("{symbol} {word}"), style))
     };
-    let is_base = model.tree.base == Some(node.id);
-    let is_incumbent = model.tree.incumbent == Some(node.id);
+    let is = |id| id == Some(node.id);
+    let (base, incumbent) = (is(model.tree.base), is(model.tree.incumbent));
     let title = model.title_in(node.id, usize::from(columns).saturating_sub(14));
     Sentence::new(model, columns)
-        .add(Line::styled(title, palette.strong))
-        .add(Line::styled(format!("{symbol} {word}"), style))
-        .maybe(role(is_base, symbols.base, "base", palette.base))
+        .styled(title, palette.strong)
+        .styled(format!("{symbol} {word}"), style)
+        .maybe(role(base, symbols.base, "base", palette.base))
         .maybe(role(
-            is_incumbent,
+            incumbent,
             symbols.incumbent,
             "incumbent",
             palette.incumbent,
@@ -127,29 +126,37 @@ fn made(model: &Model, node: &Candidate, room: u16) -> Line<'static> {
 }
 
 fn memory(model: &Model, node: &Candidate, room: u16) -> Line<'static> {
-    let parent = node.parent.and_then(|id| model.tree.get(id));
     let settings = model.tree.settings.as_deref();
-    let saved = settings.map(|s| {
-        let saved = saving_percent(node.bytes, s.space.float_bytes());
-        format!("{saved:.1} % smaller")
-    });
+    let saved = settings.map(|s| saving_percent(node.bytes, s.space.float_bytes()));
     Sentence::new(model, room)
         .add(bytes(node.bytes))
-        .maybe(parent.map(|p| format!("{} vs {}", bytes_change(p.bytes, node.bytes), p.id)))
-        .maybe(saved)
+        .maybe(versus_parent(model, node))
+        .maybe(saved.map(|saved| format!("{saved:.1} % smaller")))
         .line()
 }
 
+/// The memory against that of the parent.
+pub fn versus_parent(model: &Model, node: &Candidate) -> Option<String> {
+    let parent = model.tree.get(node.parent?)?;
+    let change = bytes_change(parent.bytes, node.bytes);
+    Some(format!("{change} vs {}", parent.id))
+}
+
+/// The drift, and how much of it the change added.
+pub fn drift_text(node: &Candidate) -> Option<String> {
+    let added = node.added_drift.filter(|_| node.parent.is_some());
+    let added = added.map_or(String::new(), |a| format!(" ({})", text::drift_change(a)));
+    Some(text::drift(node.drift?) + &added)
+}
+
 fn drift(model: &Model, node: &Candidate, room: u16) -> Line<'static> {
-    let Some(drift) = node.drift else {
+    let Some(drift) = drift_text(node) else {
         return Line::styled("not measured", model.theme.palette.dim);
     };
-    let added = node.added_drift.filter(|_| node.parent.is_some());
-    let change = added.map_or(String::new(), |a| format!(" ({})", text::drift_change(a)));
-    let mean = node.parent.and_then(|id| model.tree.get(id)?.drift);
+    let before = node.parent.and_then(|id| model.tree.get(id)?.drift);
     Sentence::new(model, room)
-        .add(format!("{}{change}", text::drift(drift)))
-        .maybe(mean.map(|d| format!("{} before", text::drift(d))))
+        .add(drift)
+        .maybe(before.map(|d| format!("{} before", text::drift(d))))
         .line()
 }
 
@@ -167,14 +174,9 @@ fn most_moved(model: &Model, node: &Candidate) -> Option<String> {
 fn share(model: &Model, correct: usize, images: usize, room: u16) -> Line<'static> {
     // A journal may say anything.
     let (low, high) = wilson_95(correct.min(images), images);
-    let share = 100.0 * correct as f64 / images.max(1) as f64;
+    let (share, low, high) = (points(percent(correct, images)), 100.0 * low, 100.0 * high);
     Sentence::new(model, room)
-        .add(format!(
-            "{} % [{:.1}, {:.1}]",
-            points(share),
-            100.0 * low,
-            100.0 * high
-        ))
+        .add(format!("{share} % [{low:.1}, {high:.1}]"))
         .add(format!("{} images", count(images as u64)))
         .line()
 }
@@ -185,17 +187,10 @@ fn accuracy(model: &Model, judgement: &Judgement, room: u16) -> Line<'static> {
         Verdict::Met => ("met", palette.good),
         Verdict::NotMet => ("not met", palette.bad),
     };
-    let mut line = Line::from(vec![Span::styled(word, style)]);
-    let rest = share(
-        model,
-        judgement.correct,
-        judgement.images,
-        room.saturating_sub(word.len() as u16 + 3),
-    );
-    let separator = format!(" {} ", model.theme.symbols.separator);
-    line.spans.push(Span::styled(separator, palette.dim));
-    line.spans.extend(rest.spans);
-    line
+    let (images, correct) = (judgement.images, judgement.correct);
+    let verdict = Sentence::new(model, room).styled(word, style);
+    let room = verdict.room() as u16;
+    verdict.add(share(model, correct, images, room)).line()
 }
 
 fn loss(model: &Model, judgement: &Judgement, room: u16) -> Line<'static> {
@@ -205,63 +200,50 @@ fn loss(model: &Model, judgement: &Judgement, room: u16) -> Line<'static> {
 
 /// Why the node stands where it stands, in a sentence.
 fn why(model: &Model, node: &Candidate) -> String {
-    let lost = |j: &Judgement| j.float_correct as i64 - j.correct as i64;
     if node.pruned {
-        let top = ancestors(&model.tree, node.id)
-            .take_while(|id| model.tree.get(*id).is_some_and(|c| c.pruned))
-            .last();
+        let is_pruned = |id: &CandidateId| model.tree.get(*id).is_some_and(|c| c.pruned);
+        let top = ancestors(&model.tree, node.id).take_while(is_pruned).last();
         return match top {
             Some(top) => format!("Pruned with {top}: not expanded until that is resumed."),
             None => String::from("Pruned: not expanded until it is resumed."),
         };
     }
-    match (node.state(), node.judgement()) {
-        (State::Proposed, _) => String::from("Waiting for its drift measurement."),
-        (State::Measured, _) => {
-            String::from("Waiting: candidates of its round are ranked before it.")
+    let text = match (node.state(), node.judgement()) {
+        (State::Proposed, _) => "Waiting for its drift measurement.",
+        (State::Measured, _) => "Waiting: candidates of its round are ranked before it.",
+        (State::HeldBack, _) => "Rejected by the gate: it is not expected to meet the constraint.",
+        (State::Passed, _) => "Passed screening: not yet confirmed on the whole search split.",
+        (State::Confirmed, _) => match node.gate.map(|gate| gate.decision) {
+            Some(GateDecision::Audited) => {
+                "Meets the constraint on all search images. The gate had rejected it: a false \
+                 rejection."
+            }
+            _ => "Meets the constraint on all search images.",
+        },
+        (State::Failed | State::Refuted, Some(j)) => {
+            let (images, of) = (count(j.images as u64), count(j.of as u64));
+            return format!(
+                "Failed: {} of {images} evaluated images lost, at most {} of {of} may be.",
+                j.float_correct as i64 - j.correct as i64,
+                j.allowed_loss
+            );
         }
-        (State::HeldBack, _) => {
-            String::from("Rejected by the gate: it is not expected to meet the constraint.")
-        }
-        (State::Failed | State::Refuted, Some(j)) => format!(
-            "Failed: {} of {} evaluated images lost, at most {} of {} may be.",
-            lost(j),
-            count(j.images as u64),
-            j.allowed_loss,
-            count(j.of as u64)
-        ),
-        (State::Passed, _) => {
-            String::from("Passed screening: not yet confirmed on the whole search split.")
-        }
-        (State::Confirmed, _) => {
-            let audit = node
-                .gate
-                .is_some_and(|g| g.decision == GateDecision::Audited);
-            let wrong = if audit {
-                " The gate had rejected it: a false rejection."
-            } else {
-                ""
-            };
-            format!("Meets the constraint on all search images.{wrong}")
-        }
-        (_, None) => String::new(),
-    }
+        (State::Failed | State::Refuted, None) => "",
+    };
+    text.to_owned()
 }
 
-fn ancestor(model: &Model, id: crate::search::CandidateId, room: u16) -> Line<'static> {
+fn ancestor(model: &Model, id: CandidateId, room: u16) -> Line<'static> {
     let Some(node) = model.tree.get(id) else {
         return Line::raw(id.to_string());
     };
     let (symbol, _, style) = model.theme.state(node.state());
-    let numbers = format!(
-        " {} {}",
-        bytes(node.bytes),
-        node.drift.map_or(String::new(), text::drift)
-    );
+    let drift = node.drift.map_or(String::new(), text::drift);
+    let numbers = format!(" {} {drift}", bytes(node.bytes));
     let left = usize::from(room).saturating_sub(text::width(&numbers) + 2);
     Line::from(vec![
         Span::styled(format!("{symbol} "), style),
-        Span::raw(text::pad(&model.title_in(id, left), left, false)),
+        cell(&model.title_in(id, left), left, Style::new()),
         Span::styled(numbers, model.theme.palette.dim),
     ])
 }

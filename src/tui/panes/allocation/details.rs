@@ -4,6 +4,7 @@ use ratatui::text::{Line, Span};
 
 use crate::search::Candidate;
 use crate::tui::model::{Edit, Model};
+use crate::tui::panes::details::{drift_text, versus_parent};
 use crate::tui::panes::gate;
 use crate::tui::text::{self, bytes, bytes_change, points};
 use crate::tui::widgets::Sentence;
@@ -17,21 +18,28 @@ pub fn lines(
     node: &Candidate,
     titles: Line<'static>,
 ) -> Vec<Line<'static>> {
-    let first = match (&model.edit, model.other()) {
-        (Some(edit), _) if height < 3 => Sentence::new(model, columns)
-            .add(edited_memory(model, edit, node))
-            .add(edited_drop(model, edit))
-            .add(edited(model, edit))
-            .line(),
-        (Some(edit), _) => edit_line(model, edit, node, columns),
-        (None, Some(other)) => comparison(model, node, other, columns),
+    let (first, second) = match (&model.edit, model.other()) {
+        (Some(edit), _) => {
+            let memory = edited_memory(model, edit, node);
+            let sentence = Sentence::new(model, columns);
+            let first = match height < 3 {
+                true => sentence
+                    .add(memory)
+                    .add(edited_drop(model, edit))
+                    .add(edited(model, edit)),
+                false => sentence.add(edited(model, edit)).add(memory),
+            };
+            (first.line(), changes(model, edit, columns))
+        }
+        (None, Some(other)) => (
+            comparison(model, node, other, columns),
+            difference(model, node, other, columns),
+        ),
         // Where there is a second line, that says what the gate said.
-        (None, None) => short_details(model, node, columns, height < 3),
-    };
-    let second = match (&model.edit, model.other()) {
-        (Some(edit), _) => changes(model, edit, columns),
-        (None, Some(other)) => difference(model, node, other, columns),
-        (None, None) => gate_line(model, node, columns),
+        (None, None) => (
+            short_details(model, node, columns, height < 3),
+            gate_line(model, node, columns),
+        ),
     };
     match height {
         1 => vec![first],
@@ -44,39 +52,26 @@ pub fn lines(
 fn comparison(model: &Model, node: &Candidate, other: &Candidate, columns: u16) -> Line<'static> {
     let side = |c: &Candidate| {
         let drop = c.judgement().filter(|j| j.images > 0);
-        let drop = drop.map_or(String::new(), |j| {
-            format!(", drop {}", text::points(j.drop()))
-        });
-        let drift = c
-            .drift
-            .map_or(String::new(), |d| format!(", drift {}", text::drift(d)));
+        let drop = drop.map(|j| format!(", drop {}", points(j.drop())));
+        let drift = c.drift.map(|d| format!(", drift {}", text::drift(d)));
+        let (drift, drop) = (drift.unwrap_or_default(), drop.unwrap_or_default());
         format!("{} {}{drift}{drop}", c.id, bytes(c.bytes))
     };
     Sentence::new(model, columns)
-        .add(Line::styled(side(node), model.theme.palette.strong))
+        .styled(side(node), model.theme.palette.strong)
         .add(side(other))
         .line()
 }
 
 fn difference(model: &Model, node: &Candidate, other: &Candidate, columns: u16) -> Line<'static> {
     let widths = node.allocation.0.iter().zip(&other.allocation.0);
-    let differ = widths.filter(|(a, b)| a != b).count();
-    let layers = if differ == 1 {
-        "1 layer differs"
-    } else {
-        "layers differ"
+    let layers = match widths.filter(|(a, b)| a != b).count() {
+        1 => String::from("1 layer differs"),
+        n => format!("{n} layers differ"),
     };
-    Sentence::new(model, columns)
-        .add(match differ {
-            1 => layers.to_owned(),
-            n => format!("{n} {layers}"),
-        })
-        .add(format!(
-            "{} vs {}",
-            bytes_change(other.bytes, node.bytes),
-            other.id
-        ))
-        .line()
+    let change = bytes_change(other.bytes, node.bytes);
+    let change = format!("{change} vs {}", other.id);
+    Sentence::new(model, columns).add(layers).add(change).line()
 }
 
 /// What the change would lose, and what is being changed, group by group.
@@ -87,30 +82,16 @@ fn changes(model: &Model, edit: &Edit, columns: u16) -> Line<'static> {
     let plural = if layers == 1 { "" } else { "s" };
     let mut line = Sentence::new(model, columns)
         .add(edited_drop(model, edit))
-        .add(Line::styled(
-            format!("{layers} layer{plural} changed"),
-            palette.dim,
-        ));
+        .styled(format!("{layers} layer{plural} changed"), palette.dim);
     for change in edit.moves.iter().rev() {
         let text = format!("{} {arrow} {}", change.group, change.bits);
-        line = line.add(Line::styled(text, palette.changed));
+        line = line.styled(text, palette.changed);
     }
     line.line()
 }
 
 fn gate_line(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
-    let added = node.added_drift.filter(|_| node.parent.is_some());
-    let drift = match (node.drift, added) {
-        (Some(drift), Some(added)) => {
-            format!(
-                "drift {} ({})",
-                text::drift(drift),
-                text::drift_change(added)
-            )
-        }
-        (Some(drift), None) => format!("drift {}", text::drift(drift)),
-        (None, _) => String::from("drift not measured"),
-    };
+    let drift = drift_text(node).unwrap_or_else(|| String::from("not measured"));
     let gate = node.gate.map(|g| {
         let (_, word, style) = gate::decision(model, g.decision);
         Line::from(vec![
@@ -119,26 +100,20 @@ fn gate_line(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
             Span::raw(format!(", {}", gate::numbers(model, &g))),
         ])
     });
-    Sentence::new(model, columns).add(drift).maybe(gate).line()
+    let sentence = Sentence::new(model, columns).add(format!("drift {drift}"));
+    sentence.maybe(gate).line()
 }
 
 fn short_details(model: &Model, node: &Candidate, columns: u16, with_gate: bool) -> Line<'static> {
-    let symbols = &model.theme.symbols;
+    let marks = model.theme.symbols.marks();
     let (_, word, style) = model.theme.state(node.state());
-    let parent = node.parent.and_then(|id| model.tree.get(id));
+    let gate = node.gate.filter(|_| with_gate);
     Sentence::new(model, columns)
         .add(bytes(node.bytes))
-        .maybe(parent.map(|p| format!("{} vs {}", bytes_change(p.bytes, node.bytes), p.id)))
-        .add(Line::styled(word, style))
-        .maybe(
-            node.judgement()
-                .map(|j| text::judgement(j, symbols.marks())),
-        )
-        .maybe(
-            node.gate
-                .filter(|_| with_gate)
-                .map(|g| format!("gate {}", gate::numbers(model, &g))),
-        )
+        .maybe(versus_parent(model, node))
+        .styled(word, style)
+        .maybe(node.judgement().map(|j| text::judgement(j, marks)))
+        .maybe(gate.map(|g| format!("gate {}", gate::numbers(model, &g))))
         .line()
 }
 
@@ -159,17 +134,13 @@ fn edited_memory(model: &Model, edit: &Edit, node: &Candidate) -> Line<'static> 
     let palette = &model.theme.palette;
     let change = bytes_change(node.bytes, edit.bytes);
     let limit = model.tree.constraint.max_memory;
-    let over = limit.is_some_and(|limit| edit.bytes > limit);
+    let (before, arrow) = (bytes(node.bytes), model.theme.symbols.arrow);
     let mut line = Line::from(vec![
-        Span::raw(format!(
-            "{} {} ",
-            bytes(node.bytes),
-            model.theme.symbols.arrow
-        )),
+        Span::raw(format!("{before} {arrow} ")),
         Span::styled(bytes(edit.bytes), palette.strong),
         Span::raw(format!(" ({change})")),
     ]);
-    if over {
+    if limit.is_some_and(|limit| edit.bytes > limit) {
         line.push_span(Span::styled(" exceeds the memory limit", palette.bad));
     }
     line
@@ -179,11 +150,8 @@ fn edited_memory(model: &Model, edit: &Edit, node: &Candidate) -> Line<'static> 
 /// spread that nine of ten measurements of the run keep to, or unknown.
 fn edited_drop(model: &Model, edit: &Edit) -> Line<'static> {
     let palette = &model.theme.palette;
-    let Some(forecast) = model
-        .forecast
-        .as_ref()
-        .filter(|f| f.allocation == edit.preview)
-    else {
+    let forecast = model.forecast.as_ref();
+    let Some(forecast) = forecast.filter(|f| f.allocation == edit.preview) else {
         return Line::styled("drop: predicting", palette.dim);
     };
     let limit = model.tree.max_drop();
@@ -193,44 +161,20 @@ fn edited_drop(model: &Model, edit: &Edit) -> Line<'static> {
         (false, false) => palette.good,
     };
     if let Some(measured) = forecast.measured.filter(|m| m.whole) {
-        let text = format!(
-            "drop {} measured at {}",
-            points(measured.drop),
-            measured.candidate
-        );
-        return Line::styled(text, style(measured.drop, measured.drop));
+        let (drop, node) = (measured.drop, measured.candidate);
+        let text = format!("drop {} measured at {node}", points(drop));
+        return Line::styled(text, style(drop, drop));
     }
     let Some(estimate) = forecast.predicted else {
         return Line::styled("drop unknown: no evaluation yet", palette.dim);
     };
     let drop = points(estimate.drop);
-    match estimate.low.zip(estimate.high) {
-        Some((low, high)) => {
-            let text = format!(
-                "drop {drop} predicted ({} to {})",
-                points(low),
-                points(high)
-            );
-            Line::styled(text, style(low, high))
-        }
-        None => {
-            let n = forecast.measurements;
-            let few = if n == 1 {
-                "measurement"
-            } else {
-                "measurements"
-            };
-            Line::styled(
-                format!("drop about {drop}: from {n} {few} only"),
-                palette.dim,
-            )
-        }
-    }
-}
-
-fn edit_line(model: &Model, edit: &Edit, node: &Candidate, columns: u16) -> Line<'static> {
-    Sentence::new(model, columns)
-        .add(edited(model, edit))
-        .add(edited_memory(model, edit, node))
-        .line()
+    let Some((low, high)) = estimate.low.zip(estimate.high) else {
+        let n = forecast.measurements;
+        let plural = if n == 1 { "" } else { "s" };
+        let text = format!("drop about {drop}: from {n} measurement{plural} only");
+        return Line::styled(text, palette.dim);
+    };
+    let range = format!("{} to {}", points(low), points(high));
+    Line::styled(format!("drop {drop} predicted ({range})"), style(low, high))
 }
