@@ -162,6 +162,11 @@ pub trait Component: Sync {
             let lines = self.lines(model, list.width.saturating_sub(1));
             model.page_mut(self.about().id).lines = lines;
         }
+        self.settle_scroll(model, list);
+    }
+
+    /// Makes cursor and window fit the rows.
+    fn settle_scroll(&self, model: &mut Model, list: Option<Rect>) {
         let rows = self.rows(model);
         let height = list.map_or(1, |list| usize::from(list.height));
         self.scroll_mut(model).settle(rows, height);

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::component::{About, Component};
 use crate::evaluate::CacheUse;
-use crate::tui::model::{Model, Pane, Task, Worker};
+use crate::tui::model::{Model, Pane, Task, Work, Worker};
 use crate::tui::text::{self, bytes, count, duration, durations, large};
 use crate::tui::widgets::{Sentence, bar, cell, labelled, number};
 
@@ -76,81 +76,72 @@ fn search(model: &Model, room: u16) -> Line<'static> {
 
 fn time(model: &Model, room: u16) -> Line<'static> {
     let elapsed = duration(model.elapsed());
-    let left = model.activity.time_left(&model.tree);
-    let left = match (left, model.tree.finished) {
+    let left = match (model.activity.time_left(&model.tree), model.tree.finished) {
         (Some((least, most)), _) => format!("{} left", durations(least, most)),
         (None, Some(_)) => String::from("finished"),
         (None, None) => String::from("time left unknown"),
     };
-    Sentence::new(model, room)
-        .add(format!("{elapsed} searching"))
-        .add(left)
-        .line()
+    let elapsed = format!("{elapsed} searching");
+    Sentence::new(model, room).add(elapsed).add(left).line()
 }
 
-/// What every evaluator does, and since when. Of the one that the search waits for it is known how
-/// far it is.
+/// What every evaluator does, and since when.
 fn workers(model: &Model, columns: u16) -> Vec<Line<'static>> {
-    let palette = &model.theme.palette;
-    let activity = &model.activity;
-    let heading = |room: usize| {
-        Line::from(vec![
-            cell("worker", WORKER, palette.dim),
-            cell("task", room, palette.dim),
-            number("images", IMAGES, palette.dim),
-            number("for", SINCE, palette.dim),
-            number("jobs", JOBS, palette.dim),
-        ])
-    };
-    let room = usize::from(columns).saturating_sub(WORKER + IMAGES + SINCE + JOBS);
-    if activity.workers.is_empty() {
+    let dim = model.theme.palette.dim;
+    let workers = &model.activity.workers;
+    if workers.is_empty() {
         let text = match &model.replay {
             Some(_) => "in another process: the journal does not say what they do",
             None => "none at work yet",
         };
-        let first = cell("worker", WORKER, palette.dim);
-        return vec![Line::from(vec![first, Span::styled(text, palette.dim)])];
+        return vec![labelled(model, "worker", LABEL, Line::styled(text, dim))];
     }
-    let row = |(number_, worker): (usize, &Worker)| {
-        let since = duration(model.clock.saturating_sub(worker.since));
-        let awaited = activity.work.filter(|work| {
-            let request = worker.request.as_ref();
-            request.is_some_and(|r| {
-                r.candidate == work.candidate && Task::of(&r.job, &model.tree) == work.task
-            })
-        });
-        let done = awaited.and_then(|w| w.progress);
-        let done = done.map_or(String::new(), |p| {
-            format!("{}/{}", count(p.done as u64), count(p.total as u64))
-        });
-        let (what, style) = match &worker.request {
-            None => (String::from("idle"), palette.dim),
-            Some(request) => {
-                let task = Task::of(&request.job, &model.tree);
-                let left = room.saturating_sub(text::width(task.word()) + 2);
-                let who = match (request.candidate, task) {
-                    (Some(id), _) => model.title_in(id, left),
-                    (None, Task::Baseline | Task::Test) => String::new(),
-                    (None, _) => String::from("ahead of time"),
-                };
-                (format!("{} {who}", task.word()), palette.busy)
-            }
+    let room = usize::from(columns).saturating_sub(WORKER + IMAGES + SINCE + JOBS);
+    let heading = Line::from(vec![
+        cell("worker", WORKER, dim),
+        cell("task", room, dim),
+        number("images", IMAGES, dim),
+        number("for", SINCE, dim),
+        number("jobs", JOBS, dim),
+    ]);
+    let rows = workers.iter().enumerate();
+    let rows = rows.map(|(at, worker)| worker_row(model, at + 1, worker, room));
+    [heading].into_iter().chain(rows).collect()
+}
+
+/// A row of a worker; of the one that the search waits for it is known how far it is.
+fn worker_row(model: &Model, name: usize, worker: &Worker, room: usize) -> Line<'static> {
+    let palette = &model.theme.palette;
+    let since = duration(model.clock.saturating_sub(worker.since));
+    let (mut what, mut done, mut style) = (String::from("idle"), String::new(), palette.dim);
+    if let Some(request) = &worker.request {
+        let task = Task::of(&request.job, &model.tree);
+        let left = room.saturating_sub(text::width(task.word()) + 2);
+        let who = match (request.candidate, task) {
+            (Some(id), _) => model.title_in(id, left),
+            (None, Task::Baseline | Task::Test) => String::new(),
+            (None, _) => String::from("ahead of time"),
         };
-        let what = text::cut(
-            what.trim_end(),
-            room.saturating_sub(1),
-            model.theme.symbols.ellipsis,
-        );
-        Line::from(vec![
-            cell(&(number_ + 1).to_string(), WORKER, palette.text),
-            cell(&what, room, style),
-            number(&done, IMAGES, palette.text),
-            number(&since, SINCE, palette.text),
-            number(&count(u64::from(worker.jobs)), JOBS, palette.text),
-        ])
-    };
-    let rows = activity.workers.iter().enumerate().map(row);
-    std::iter::once(heading(room)).chain(rows).collect()
+        what = format!("{} {who}", task.word());
+        style = palette.busy;
+        let is_awaited = |w: &Work| w.candidate == request.candidate && w.task == task;
+        let progress = model
+            .activity
+            .work
+            .filter(is_awaited)
+            .and_then(|w| w.progress);
+        let progress = progress.map(|p| (count(p.done as u64), count(p.total as u64)));
+        done = progress.map_or(done, |(done, total)| format!("{done}/{total}"));
+    }
+    let ellipsis = model.theme.symbols.ellipsis;
+    let what = text::cut(what.trim_end(), room.saturating_sub(1), ellipsis);
+    Line::from(vec![
+        cell(&name.to_string(), WORKER, palette.text),
+        cell(&what, room, style),
+        number(&done, IMAGES, palette.text),
+        number(&since, SINCE, palette.text),
+        number(&count(u64::from(worker.jobs)), JOBS, palette.text),
+    ])
 }
 
 /// The use of a cache and its hit rate.
@@ -160,26 +151,23 @@ fn cache(model: &Model, used: Option<CacheUse>, room: u16) -> Line<'static> {
     };
     let lookups = used.hits + used.misses;
     let rate = 100.0 * used.hits as f64 / lookups.max(1) as f64;
-    Sentence::new(model, room)
-        .add(format!(
-            "{} of {} used",
-            bytes(used.bytes),
-            bytes(used.budget)
-        ))
-        .add(match lookups {
-            0 => String::from("no lookup yet"),
-            _ => format!("hit rate {rate:.0} % of {} lookups", large(lookups)),
-        })
-        .line()
-}
-
-fn per_second(n: u64, seconds: f64) -> Option<String> {
-    (seconds > 0.0).then(|| large((n as f64 / seconds) as u64))
+    let hits = match lookups {
+        0 => String::from("no lookup yet"),
+        _ => format!("hit rate {rate:.0} % of {} lookups", large(lookups)),
+    };
+    let used = format!("{} of {} used", bytes(used.bytes), bytes(used.budget));
+    Sentence::new(model, room).add(used).add(hits).line()
 }
 
 fn speed(model: &Model, room: u16) -> Line<'static> {
     let totals = model.activity.totals;
-    let rate = |n, what: &str| per_second(n, totals.seconds).map(|r| format!("{r} {what}/s"));
+    let rate = |n: u64, what: &str| match totals.seconds > 0.0 {
+        true => Some(format!(
+            "{} {what}/s",
+            large((n as f64 / totals.seconds) as u64)
+        )),
+        false => None,
+    };
     Sentence::new(model, room)
         .add(rate(totals.images, "images").unwrap_or_else(|| String::from("unknown yet")))
         .maybe(rate(totals.layer_forwards, "layer-forwards"))
@@ -217,49 +205,43 @@ fn work(model: &Model, room: u16) -> Line<'static> {
 
 fn process(model: &Model, room: u16) -> Line<'static> {
     let palette = &model.theme.palette;
-    let resident = model
-        .activity
-        .resident
-        .map(|b| format!("{} in memory", bytes(b)));
-    let dropped = model.activity.dropped;
-    let dropped = (dropped > 0).then(|| {
-        let text = format!("{} progress reports dropped", count(dropped));
-        Line::styled(text, palette.bad)
-    });
+    let resident = model.activity.resident;
+    let dropped = Some(model.activity.dropped).filter(|n| *n > 0);
+    let dropped = dropped.map(|n| format!("{} progress reports dropped", count(n)));
     Sentence::new(model, room)
         .add(model.run.device.clone())
-        .maybe(resident)
-        .maybe(dropped)
+        .maybe(resident.map(|b| format!("{} in memory", bytes(b))))
+        .maybe(dropped.map(|text| Line::styled(text, palette.bad)))
         .line()
 }
 
 /// Where the time went, by what was done.
 fn phases(model: &Model, columns: u16) -> Vec<Line<'static>> {
+    const WIDTHS: [usize; 4] = [16, 7, 10, 9];
     let palette = &model.theme.palette;
-    let all: Duration = Task::ALL.iter().map(|t| model.activity.timing(*t).1).sum();
-    let room = usize::from(columns).saturating_sub(16 + 7 + 10 + 9 + 1);
-    let heading = Line::from(vec![
-        cell("time by phase", 16, palette.dim),
-        number("jobs", 7, palette.dim),
-        number("time", 10, palette.dim),
-        number("each", 9, palette.dim),
-    ]);
+    let timing = |task: &Task| model.activity.timing(*task);
+    let all: Duration = Task::ALL.iter().map(|task| timing(task).1).sum();
+    let room = usize::from(columns).saturating_sub(WIDTHS.iter().sum::<usize>() + 1);
+    let line = |[phase, jobs, time, each]: [&str; 4], style| {
+        let [first, rest @ ..] = WIDTHS;
+        let numbers = [jobs, time, each].into_iter().zip(rest);
+        let numbers = numbers.map(|(text, width)| number(text, width, style));
+        Line::from_iter([cell(phase, first, style)].into_iter().chain(numbers))
+    };
     let row = |task: &Task| {
-        let (jobs, time) = model.activity.timing(*task);
-        let each = time.checked_div(jobs).filter(|_| jobs > 0);
+        let (jobs, time) = timing(task);
+        let each = time.checked_div(jobs);
         let each = each.map_or(String::new(), |t| format!("{:.2} s", t.as_secs_f64()));
         let share = time.as_secs_f64() / all.as_secs_f64().max(f64::MIN_POSITIVE);
-        let mut spans = vec![
-            cell(task.word(), 16, palette.text),
-            number(&count(u64::from(jobs)), 7, palette.text),
-            number(&duration(time), 10, palette.text),
-            number(&each, 9, palette.text),
-            Span::raw(" "),
-        ];
-        spans.extend(bar(model, share, room.min(24), palette.bar));
-        Line::from(spans)
+        let (jobs, time) = (count(u64::from(jobs)), duration(time));
+        let mut line = line([task.word(), &jobs, &time, &each], palette.text);
+        line.push_span(Span::raw(" "));
+        line.extend(bar(model, share, room.min(24), palette.bar));
+        line
     };
-    std::iter::once(heading)
+    let heading = line(["time by phase", "jobs", "time", "each"], palette.dim);
+    [heading]
+        .into_iter()
         .chain(Task::ALL.iter().map(row))
         .collect()
 }

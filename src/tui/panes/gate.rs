@@ -13,6 +13,7 @@ use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
 use crate::tui::model::{Model, Pane, Scroll};
 use crate::tui::text;
+use crate::tui::theme::Symbols;
 use crate::tui::widgets::{Sentence, cell, indented, number};
 
 const DRIFT: usize = 6;
@@ -52,22 +53,26 @@ impl Component for Gate {
     }
 
     fn info(&self, model: &Model, _columns: usize) -> String {
-        let symbols = &model.theme.symbols;
-        let dot = symbols.separator;
-        let Some(gate) = model.tree.settings.as_ref().map(|s| s.gate) else {
-            return String::new();
-        };
-        match gate.mode {
+        let Symbols {
+            separator: dot,
+            at_least,
+            at_most,
+            ..
+        } = model.theme.symbols;
+        let gate = model.tree.settings.as_ref().map(|s| s.gate);
+        gate.map_or(String::new(), |gate| match gate.mode {
             GateMode::Adaptive => {
-                let (at_least, chance) = (symbols.at_least, gate.min_chance);
-                format!("adaptive {dot} passes: chance {at_least} {chance:.2}")
+                format!(
+                    "adaptive {dot} passes: chance {at_least} {:.2}",
+                    gate.min_chance
+                )
             }
             GateMode::Fixed => {
-                let (at_most, limit) = (symbols.at_most, text::drift(gate.limit));
+                let limit = text::drift(gate.limit);
                 format!("fixed {dot} passes: drift {at_most} {limit}")
             }
             GateMode::Off => String::from("off"),
-        }
+        })
     }
 
     fn act(&self, model: &mut Model, action: &Action) {
@@ -121,8 +126,7 @@ impl Component for Gate {
             model.gate.evidence = GateEvidence::of(&model.tree);
             model.gate.stale = false;
         }
-        let (rows, height) = (self.rows(model), list.map_or(1, |l| usize::from(l.height)));
-        model.gate.scroll.settle(rows, height);
+        self.settle_scroll(model, list);
     }
 }
 
@@ -136,16 +140,15 @@ fn columns_of(columns: u16) -> (bool, usize) {
 fn heading(model: &Model, columns: u16, height: u16) -> Vec<Line<'static>> {
     let (evidence, dim) = (&model.gate.evidence, model.theme.palette.dim);
     let wrong = evidence.audited.met;
-    let wrong_style = if wrong > 0 {
-        model.theme.palette.bad
-    } else {
-        model.theme.palette.text
+    let wrong_style = match wrong {
+        0 => model.theme.palette.text,
+        _ => model.theme.palette.bad,
     };
     let counts = Sentence::new(model, columns)
         .add(format!("{} passed", evidence.passed.all()))
         .add(format!("{} rejected", evidence.held_back))
         .add(format!("{} audited", evidence.audited.all()))
-        .add(Line::styled(format!("{wrong} false"), wrong_style));
+        .styled(format!("{wrong} false"), wrong_style);
     let correlation = correlation(evidence, columns);
     if height == 1 {
         let line = counts.add(false_rejections(evidence)).maybe(correlation);
@@ -191,10 +194,7 @@ fn proxies(model: &Model, columns: u16) -> Vec<Line<'static>> {
     let titles = ["proxy", "n", "Spearman, 95 %", "Kendall, 95 %"];
     let mut lines = vec![line(titles, palette.dim)];
     lines.extend(model.gate.evidence.proxies.iter().map(|p| {
-        let (rho, tau) = (
-            gate_text::correlation(p.spearman),
-            gate_text::correlation(p.kendall),
-        );
+        let [rho, tau] = [p.spearman, p.kendall].map(gate_text::correlation);
         let cells = [p.proxy.name(), &p.n.to_string(), &rho, &tau];
         line(cells, palette.text)
     }));
@@ -221,72 +221,53 @@ fn decision_row(
     let palette = &model.theme.palette;
     let (symbol, word, style) = decision(model, reason.decision);
     let title = model.title_in(node.id, room.saturating_sub(1));
-    let (verdict_symbol, verdict, verdict_style) = verdict(model, node, reason);
+    let verdict = verdict(model, node, reason);
+    let numbers = format!("  {}", numbers(model, reason));
     let mut spans = vec![
         cell(&title, room, palette.text),
         number(&text::drift(reason.drift), DRIFT, palette.text),
-        cell(
-            &format!("  {}", numbers(model, reason)),
-            NUMBERS,
-            palette.dim,
-        ),
+        cell(&numbers, NUMBERS, palette.dim),
     ];
     // Where there is room for one of them only, what came out says more than what was decided.
-    let verdict_known = !verdict.is_empty();
-    if wide || !verdict_known {
+    if wide || verdict.is_none() {
         spans.extend([cell(symbol, 2, style), cell(word, DECISION - 2, style)]);
     }
-    if verdict_known {
-        spans.push(Span::styled(
-            format!("{verdict_symbol} {verdict}"),
-            verdict_style,
-        ));
-    }
+    spans.extend(verdict);
     Line::from(spans)
 }
 
 /// What was compared, in a column.
 pub fn numbers(model: &Model, reason: &GateReason) -> String {
     let symbols = &model.theme.symbols;
-    let through = reason.decision == GateDecision::Passed;
-    match (reason.mode, reason.decision) {
-        (_, GateDecision::Exempt) => String::from("manual"),
-        (GateMode::Off, _) => String::from("gate off"),
-        (GateMode::Fixed, _) => match reason.limit {
-            Some(limit) => {
-                format!(
-                    "{} {}",
-                    if through { symbols.at_most } else { ">" },
-                    text::drift(limit)
-                )
-            }
-            None => String::new(),
-        },
-        (GateMode::Adaptive, _) => match (reason.chance, reason.min_chance) {
-            (Some(chance), Some(least)) => {
-                format!(
-                    "{chance:.2} {} {least:.2}",
-                    if through { symbols.at_least } else { "<" }
-                )
-            }
-            _ => format!("warm-up {}", reason.verdicts),
+    let (at_most, at_least) = match reason.decision {
+        GateDecision::Exempt => return String::from("manual"),
+        GateDecision::Passed => (symbols.at_most, symbols.at_least),
+        GateDecision::HeldBack | GateDecision::Audited => (">", "<"),
+    };
+    match reason.mode {
+        GateMode::Off => String::from("gate off"),
+        GateMode::Fixed => {
+            let limit = reason
+                .limit
+                .map(|limit| format!("{at_most} {}", text::drift(limit)));
+            limit.unwrap_or_default()
+        }
+        GateMode::Adaptive => match reason.chance.zip(reason.min_chance) {
+            Some((chance, least)) => format!("{chance:.2} {at_least} {least:.2}"),
+            None => format!("warm-up {}", reason.verdicts),
         },
     }
 }
 
 /// What came out, and whether the gate was wrong.
-fn verdict(
-    model: &Model,
-    node: &Candidate,
-    reason: &GateReason,
-) -> (&'static str, &'static str, Style) {
+fn verdict(model: &Model, node: &Candidate, reason: &GateReason) -> Option<Span<'static>> {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
-    let met = node.screening.map(|j| j.verdict == Verdict::Met);
-    match (met, reason.decision) {
-        (None, _) => ("", "", palette.text),
-        (Some(true), GateDecision::Audited) => ("!", "false rej.", palette.bad),
-        (Some(false), GateDecision::Audited) => (symbols.failed, "audit: ok", palette.good),
-        (Some(true), _) => (symbols.passed, "met", palette.good),
-        (Some(false), _) => (symbols.failed, "not met", palette.bad),
-    }
+    let met = node.screening?.verdict == Verdict::Met;
+    let (symbol, word, style) = match (met, reason.decision) {
+        (true, GateDecision::Audited) => ("!", "false rej.", palette.bad),
+        (false, GateDecision::Audited) => (symbols.failed, "audit: ok", palette.good),
+        (true, _) => (symbols.passed, "met", palette.good),
+        (false, _) => (symbols.failed, "not met", palette.bad),
+    };
+    Some(Span::styled(format!("{symbol} {word}"), style))
 }

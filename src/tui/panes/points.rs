@@ -55,18 +55,16 @@ impl Component for Points {
     fn heading(&self, model: &Model, columns: u16, _height: u16) -> Vec<Line<'static>> {
         let columns = Columns::of(columns);
         let dim = model.theme.palette.dim;
-        let mut line = vec![
-            cell("   node", columns.name + 3, dim),
-            number("memory", MEMORY, dim),
-        ];
-        line.extend(match columns.wide {
-            true => vec![
-                number("accuracy", ACCURACY + 1, dim),
-                number("drop", DROP - 1, dim),
-                cell(" state", STATE, dim),
-            ],
-            false => vec![number("drop", DROP, dim), cell("", 2, dim)],
-        });
+        let node = cell("   node", columns.name + 3, dim);
+        let mut line = vec![node, number("memory", MEMORY, dim)];
+        if columns.wide {
+            line.push(number("accuracy", ACCURACY + 1, dim));
+            line.push(number("drop", DROP - 1, dim));
+            line.push(cell(" state", STATE, dim));
+        } else {
+            line.push(number("drop", DROP, dim));
+            line.push(cell("", 2, dim));
+        }
         vec![Line::from(line)]
     }
 
@@ -84,17 +82,15 @@ impl Component for Points {
         let Columns { name, wide } = Columns::of(columns);
         let point = model.front.points.get(row)?;
         let node = model.tree.get(point.id)?;
-        let mark = if model.tree.incumbent == Some(point.id) {
-            Span::styled(format!("{} ", symbols.incumbent), palette.incumbent)
-        } else if point.best {
-            Span::styled(format!("{} ", symbols.trunk), palette.bar)
-        } else {
-            Span::raw("  ")
+        let (mark, mark_style) = match model.tree.incumbent == Some(point.id) {
+            true => (symbols.incumbent, palette.incumbent),
+            false if point.best => (symbols.trunk, palette.bar),
+            false => (" ", palette.text),
         };
         let (symbol, word, style) = model.theme.state(node.state());
         let title = model.title_in(point.id, name.saturating_sub(1));
         let mut spans = vec![
-            mark,
+            cell(mark, 2, mark_style),
             cell(&title, name, palette.text),
             number(&bytes(point.bytes), MEMORY, palette.text),
         ];
@@ -142,8 +138,7 @@ impl Component for Points {
         if let Some(row) = selected.and_then(|id| model.front.row(id)) {
             model.front.scroll.cursor = row;
         }
-        let (rows, height) = (self.rows(model), list.map_or(1, |l| usize::from(l.height)));
-        model.front.scroll.settle(rows, height);
+        self.settle_scroll(model, list);
     }
 }
 

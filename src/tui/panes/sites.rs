@@ -28,10 +28,9 @@ impl Component for Sites {
     }
 
     fn info(&self, model: &Model, columns: usize) -> String {
-        let of = |node: &Candidate| model.title_in(node.id, columns.saturating_sub(3));
-        model
-            .shown()
-            .map_or(String::new(), |node| format!("of {}", of(node)))
+        let title = |node: &Candidate| model.title_in(node.id, columns.saturating_sub(3));
+        let title = model.shown().map(|node| format!("of {}", title(node)));
+        title.unwrap_or_default()
     }
 
     fn act(&self, model: &mut Model, action: &Action) {
@@ -73,19 +72,20 @@ impl Component for Sites {
         let columns = Columns::of(columns);
         let drift = node.site_drift.get(row).copied();
         let other = before(model).and_then(|p| p.site_drift.get(row)).copied();
-        let change = drift
-            .zip(other)
-            .map(|(now, before)| text::drift_change(now - before));
-        let far = drift
-            .zip(node.drift)
-            .is_some_and(|(own, mean)| own > 2.0 * mean);
+        let change = drift.zip(other).map(|(now, before)| now - before);
+        let far = drift.zip(node.drift);
+        let far = far.is_some_and(|(own, mean)| own > 2.0 * mean);
         let style = if far { palette.warn } else { palette.text };
         let name = text::fit(name, columns.name.saturating_sub(1), symbols.ellipsis);
         let shown = drift.map_or(String::from(symbols.none), text::drift);
         let mut spans = vec![
             cell(&name, columns.name, palette.text),
             number(&shown, DRIFT, style),
-            number(&change.unwrap_or_default(), CHANGE, palette.dim),
+            number(
+                &change.map_or(String::new(), text::drift_change),
+                CHANGE,
+                palette.dim,
+            ),
             Span::raw(if far { "!" } else { " " }),
         ];
         let most = node.site_drift.iter().copied().fold(0.0, f64::max);

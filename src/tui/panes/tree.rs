@@ -88,19 +88,16 @@ impl Component for Tree {
     fn heading(&self, model: &Model, columns: u16, _height: u16) -> Vec<Line<'static>> {
         let columns = Columns::of(columns);
         let dim = model.theme.palette.dim;
-        let or_blank = |shown: bool, text| if shown { text } else { "" };
+        let state = if columns.state == STATE { " state" } else { "" };
+        let note = if columns.note > 0 { "  evidence" } else { "" };
         vec![Line::from(vec![
             cell("", 4, dim),
             cell("node", columns.node, dim),
-            cell(
-                or_blank(columns.state == STATE, " state"),
-                columns.state,
-                dim,
-            ),
+            cell(state, columns.state, dim),
             number("drift", DRIFT, dim),
             number("drop", DROP, dim),
             number("memory", MEMORY, dim),
-            cell(or_blank(columns.note > 0, "  evidence"), columns.note, dim),
+            cell(note, columns.note, dim),
         ])]
     }
 
@@ -178,51 +175,22 @@ impl Columns {
 }
 
 fn node_row(model: &Model, tree_row: &Row, node: &Candidate, columns: Columns) -> Line<'static> {
-    let room = columns.node;
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+    let is = |id| id == Some(node.id);
+    let mark = |is: bool, symbol, style| match is {
+        true => Span::styled(symbol, style),
+        false => Span::raw(" "),
+    };
     let mut spans = vec![
-        if model.tree.base == Some(node.id) {
-            Span::styled(symbols.base, palette.base)
-        } else {
-            Span::raw(" ")
-        },
-        if model.tree.incumbent == Some(node.id) {
-            Span::styled(symbols.incumbent, palette.incumbent)
-        } else {
-            Span::raw(" ")
-        },
+        mark(is(model.tree.base), symbols.base, palette.base),
+        mark(
+            is(model.tree.incumbent),
+            symbols.incumbent,
+            palette.incumbent,
+        ),
         Span::raw(" "),
     ];
-    let rails = rails(model, tree_row);
-    let id = format!("{} ", node.id);
-    let hidden = match tree_row.fold {
-        Fold::Closed(n) => format!(" +{n}"),
-        _ => String::new(),
-    };
-    let tag = text::origin(node.origin).tag;
-    let origin = match tag.is_empty() {
-        true => String::new(),
-        false => format!(" {tag}"),
-    };
-    let taken = [&rails, &id, &hidden, &origin]
-        .map(|t| text::width(t))
-        .iter()
-        .sum::<usize>();
-    let change = model.change_in(node, room.saturating_sub(taken));
-    let left = room.saturating_sub(taken + text::width(&change));
-    let name = if node.pruned {
-        palette.pruned
-    } else {
-        palette.text
-    };
-    spans.extend([
-        Span::styled(rails, palette.rail),
-        Span::styled(id, palette.dim),
-        Span::styled(change, name),
-        Span::styled(origin, palette.changed),
-        Span::styled(hidden, palette.dim),
-        Span::raw(" ".repeat(left)),
-    ]);
+    spans.extend(name(model, tree_row, node, columns.node));
     spans.extend(state(model, node, columns.state));
     let quiet = if node.pruned {
         palette.dim
@@ -245,6 +213,37 @@ fn node_row(model: &Model, tree_row: &Row, node: &Candidate, columns: Columns) -
     Line::from(spans)
 }
 
+/// Where a node hangs, its number, its change, its origin, and how many children are hidden.
+fn name(model: &Model, tree_row: &Row, node: &Candidate, room: usize) -> Vec<Span<'static>> {
+    let palette = &model.theme.palette;
+    let hidden = match tree_row.fold {
+        Fold::Closed(n) => format!(" +{n}"),
+        _ => String::new(),
+    };
+    let tag = match text::origin(node.origin).tag {
+        "" => String::new(),
+        tag => format!(" {tag}"),
+    };
+    let (rails, id) = (rails(model, tree_row), format!("{} ", node.id));
+    let taken = [&rails, &id, &hidden, &tag].map(|t| text::width(t));
+    let room = room.saturating_sub(taken.iter().sum());
+    let change = model.change_in(node, room);
+    let left = room.saturating_sub(text::width(&change));
+    let style = if node.pruned {
+        palette.pruned
+    } else {
+        palette.text
+    };
+    vec![
+        Span::styled(rails, palette.rail),
+        Span::styled(id, palette.dim),
+        Span::styled(change, style),
+        Span::styled(tag, palette.changed),
+        Span::styled(hidden, palette.dim),
+        Span::raw(" ".repeat(left)),
+    ]
+}
+
 /// What a node's state rests on: the images looked at, or what the gate compared.
 fn note(model: &Model, node: &Candidate) -> String {
     let symbols = &model.theme.symbols;
@@ -257,30 +256,24 @@ fn note(model: &Model, node: &Candidate) -> String {
 
 fn rails(model: &Model, tree_row: &Row) -> String {
     let symbols = &model.theme.symbols;
-    let mut text = String::new();
     let deep = tree_row.depth.saturating_sub(1).min(DEEPEST);
-    for depth in 0..deep {
-        text.push_str(if tree_row.rails >> depth & 1 == 1 {
-            symbols.rail
-        } else {
-            " "
-        });
-        text.push(' ');
-    }
-    if tree_row.depth > 0 {
-        text.push_str(match tree_row.joint {
-            Joint::Onward => symbols.onward,
-            Joint::Branch => symbols.branch,
-            Joint::LastBranch => symbols.last_branch,
-        });
-    }
-    text.push_str(match (tree_row.fold, tree_row.depth) {
+    let rail = |depth| match tree_row.rails >> depth & 1 {
+        1 => format!("{} ", symbols.rail),
+        _ => String::from("  "),
+    };
+    let joint = match tree_row.joint {
+        _ if tree_row.depth == 0 => "",
+        Joint::Onward => symbols.onward,
+        Joint::Branch => symbols.branch,
+        Joint::LastBranch => symbols.last_branch,
+    };
+    let fold = match (tree_row.fold, tree_row.depth) {
         (Fold::Open, _) => symbols.fold_open,
         (Fold::Closed(_), _) => symbols.fold_closed,
         (Fold::Leaf, 0) => symbols.trunk,
         (Fold::Leaf, _) => symbols.leaf,
-    });
-    text
+    };
+    (0..deep).map(rail).collect::<String>() + joint + fold
 }
 
 /// Symbol and word of where the node stands, or of what is being done to it.
