@@ -4,13 +4,13 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
+use ratatui::text::{Line, Span, Text};
 
 use super::component::{About, Area, Component};
 use crate::evaluate::SitePotentials;
 use crate::tui::model::{Model, Pane};
 use crate::tui::text;
-use crate::tui::widgets::{Sentence, cell, line_area, number, spinner};
+use crate::tui::widgets::{Sentence, below, cell, line_area, number, spinner};
 
 /// The potentials of the selected node at the chosen site.
 pub struct PotentialsPlot;
@@ -46,18 +46,7 @@ const TABLE: u16 = 6;
 fn draw(model: &Model, frame: &mut Frame, inside: Rect) {
     let palette = &model.theme.palette;
     let (Some(node), Some((at, name))) = (model.shown(), model.site()) else {
-        frame.render_widget(
-            Line::styled("no node yet", palette.dim),
-            line_area(inside, 0),
-        );
-        return;
-    };
-    let say = |frame: &mut Frame, from: usize, content: &str, style: Style| {
-        let lines = text::wrap(content, usize::from(inside.width));
-        let room = usize::from(inside.height).saturating_sub(from);
-        for (i, line) in lines.into_iter().take(room).enumerate() {
-            frame.render_widget(Line::styled(line, style), line_area(inside, from + i));
-        }
+        return frame.render_widget(Line::styled("no node yet", palette.dim), inside);
     };
     let moved = match node.site_drift.get(at) {
         Some(drift) => format!("{} thresholds from float", text::drift(*drift)),
@@ -66,55 +55,51 @@ fn draw(model: &Model, frame: &mut Frame, inside: Rect) {
     let first = Sentence::new(model, inside.width).add(moved);
     if model.looking.as_ref() == Some(&node.allocation) {
         let line = first.add(format!("{} measuring", spinner(model))).line();
-        frame.render_widget(line, line_area(inside, 0));
-        return;
+        return frame.render_widget(line, inside);
     }
-    match model.potentials() {
+    let mut lines = vec![Line::default()];
+    let (text, style) = match model.potentials() {
         None => {
-            frame.render_widget(first.line(), line_area(inside, 0));
+            lines.insert(0, first.line());
             let todo = "Not measured yet: enter measures the potentials of this node on the calibration images, in a \
                         background thread. The search does not use them.";
-            say(frame, 2, todo, palette.dim);
+            (String::from(todo), palette.dim)
         }
         Some(Err(why)) => {
-            frame.render_widget(first.line(), line_area(inside, 0));
-            say(frame, 2, &format!("! {why}"), palette.bad);
+            lines.insert(0, first.line());
+            (format!("! {why}"), palette.bad)
         }
-        Some(Ok(both)) => match (both.0.sites.get(at), both.1.sites.get(at)) {
-            (Some(float), Some(own)) => {
+        Some(Ok(both)) => match both.0.sites.get(at).zip(both.1.sites.get(at)) {
+            Some(sites) => {
+                let (full, edge) = (model.theme.symbols.full, model.theme.symbols.edge);
                 let legend = first
-                    .add(Line::styled(
-                        format!("{} {}", model.theme.symbols.full, node.id),
-                        palette.bar,
-                    ))
-                    .add(Line::styled(
-                        format!("{} float", model.theme.symbols.edge),
-                        palette.strong,
-                    ))
-                    .line();
-                frame.render_widget(legend, line_area(inside, 0));
-                let table = TABLE.min(inside.height.saturating_sub(6));
-                let area = Rect {
-                    y: inside.y + 1,
-                    height: inside.height.saturating_sub(1 + table),
-                    ..inside
-                };
-                histogram(model, frame, area, float, own);
-                let below = Rect {
-                    y: area.bottom(),
-                    height: table,
-                    ..inside
-                };
-                steps(model, frame, below, float, own);
+                    .styled(format!("{full} {}", node.id), palette.bar)
+                    .styled(format!("{edge} float"), palette.strong);
+                frame.render_widget(legend.line(), inside);
+                return draw_sites(model, frame, below(inside, 1), sites);
             }
-            _ => say(
-                frame,
-                1,
-                &format!("{name} has no neurons: no potentials."),
+            None => (
+                format!("{name} has no neurons: no potentials."),
                 palette.dim,
             ),
         },
-    }
+    };
+    let text = text::wrap(&text, usize::from(inside.width)).into_iter();
+    lines.extend(text.map(|line| Line::styled(line, style)));
+    frame.render_widget(Text::from(lines), inside);
+}
+
+/// Draws the potentials of a site: the float network's and the node's.
+fn draw_sites(
+    model: &Model,
+    frame: &mut Frame,
+    area: Rect,
+    (float, own): (&SitePotentials, &SitePotentials),
+) {
+    let table = TABLE.min(area.height.saturating_sub(5));
+    let height = area.height.saturating_sub(table);
+    histogram(model, frame, Rect { height, ..area }, float, own);
+    steps(model, frame, below(area, height), float, own);
 }
 
 /// Eighths of a cell, from below.
@@ -147,60 +132,46 @@ fn histogram(
         return;
     }
     let root = |site: &SitePotentials, x| column(site, x, area.width).sqrt();
-    let most = (0..area.width)
-        .flat_map(|x| [root(float, x), root(own, x)])
-        .fold(1.0, f64::max);
+    let roots = (0..area.width).flat_map(|x| [root(float, x), root(own, x)]);
+    let most = roots.fold(1.0, f64::max);
     let eighths = |value: f64| (value / most * f64::from(height) * 8.0).round() as u32;
     let threshold = (1.0 - own.from) / (own.to - own.from) * f64::from(area.width);
     let threshold = threshold as u16;
+    let symbols = &model.theme.symbols;
+    let buffer = frame.buffer_mut();
     for x in 0..area.width {
-        let (own, float) = (eighths(root(own, x)), eighths(root(float, x)));
+        let (filled, edge) = (eighths(root(own, x)), eighths(root(float, x)));
         for y in 0..height {
-            let below = u32::from(height - 1 - y) * 8;
-            let fill = own.saturating_sub(below).min(8);
-            let is_edge = float > below && float <= below + 8;
-            let (sign, style) = if is_edge {
-                (model.theme.symbols.edge, palette.strong)
-            } else if fill == 8 {
-                (model.theme.symbols.full, palette.bar)
-            } else if fill > 0 {
-                let part = if model.theme.symbols.ascii {
-                    if fill > 3 { "#" } else { "." }
-                } else {
-                    EIGHTHS[fill as usize]
-                };
-                (part, palette.bar)
-            } else if x == threshold {
-                (model.theme.symbols.rail, palette.warn)
-            } else {
-                continue;
+            let under = u32::from(height - 1 - y) * 8;
+            let (sign, style) = match filled.saturating_sub(under).min(8) {
+                _ if edge > under && edge <= under + 8 => (symbols.edge, palette.strong),
+                0 if x == threshold => (symbols.rail, palette.warn),
+                0 => continue,
+                8 => (symbols.full, palette.bar),
+                4.. if symbols.ascii => ("#", palette.bar),
+                _ if symbols.ascii => (".", palette.bar),
+                fill => (EIGHTHS[fill as usize], palette.bar),
             };
-            let at = Rect {
-                x: area.x + x,
-                y: area.y + y,
-                width: 1,
-                height: 1,
-            };
-            frame.render_widget(Span::styled(sign, style), at);
+            buffer.set_string(area.x + x, area.y + y, sign, style);
         }
     }
-    let mut axis = vec![' '; usize::from(area.width)];
-    let mut put = |at: usize, label: &str| {
-        let at = at.min(axis.len().saturating_sub(label.chars().count()));
-        for (cell, c) in axis.iter_mut().skip(at).zip(label.chars()) {
-            *cell = c;
-        }
-    };
-    put(0, &format!("{:.0}", own.from));
-    put(usize::MAX, &format!("{:.0}", own.to));
-    put(usize::from(threshold), "threshold 1");
-    let axis: String = axis.into_iter().collect();
-    let at = Rect {
-        y: area.y + height,
-        height: 1,
-        ..area
-    };
-    frame.render_widget(Line::styled(axis, palette.dim), at);
+    let labels = [
+        (0, format!("{:.0}", own.from)),
+        (u16::MAX, format!("{:.0}", own.to)),
+        (threshold, String::from("threshold 1")),
+    ];
+    let axis = line_area(area, usize::from(height));
+    buffer.set_style(axis, palette.dim);
+    for (at, label) in labels {
+        let at = at.min(axis.width.saturating_sub(label.len() as u16));
+        buffer.set_stringn(
+            axis.x + at,
+            axis.y,
+            label,
+            usize::from(axis.width),
+            palette.dim,
+        );
+    }
 }
 
 /// Means and spikes per time step, and where in time the potentials moved.
@@ -223,14 +194,9 @@ fn steps(
         let shown = values.iter().take(count);
         shown.map(|v| format!("{v:.3}")).collect::<Vec<_>>()
     };
-    let moved: Vec<f64> = own
-        .means
-        .iter()
-        .zip(&float.means)
-        .map(|(own, float)| (own - float).abs())
-        .collect();
+    let pairs = own.means.iter().zip(&float.means);
+    let moved: Vec<f64> = pairs.map(|(own, float)| (own - float).abs()).collect();
     let most = moved.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-    let mut line = row("moved", numbers(&moved), palette.text);
     let spark = moved.iter().take(count).map(|m| {
         let eighth = (m / most * 8.0).round().clamp(0.0, 8.0) as usize;
         match (model.theme.symbols.ascii, eighth) {
@@ -239,19 +205,15 @@ fn steps(
             (false, n) => EIGHTHS[n],
         }
     });
-    line.spans.push(Span::raw("  "));
-    line.spans
-        .push(Span::styled(spark.collect::<String>(), palette.changed));
+    let spark = Span::styled(spark.collect::<String>(), palette.changed);
     let heading = (1..=count).map(|i| i.to_string()).collect();
     let lines = [
         row("time step", heading, palette.dim),
         row("mean", numbers(&own.means), palette.text),
         row("  of float", numbers(&float.means), palette.dim),
-        line,
+        row("moved", numbers(&moved), palette.text) + Span::raw("  ") + spark,
         row("spikes", numbers(&own.rates), palette.text),
         row("  of float", numbers(&float.rates), palette.dim),
     ];
-    for (i, line) in lines.into_iter().take(usize::from(area.height)).enumerate() {
-        frame.render_widget(line, line_area(area, i));
-    }
+    frame.render_widget(Text::from_iter(lines), area);
 }
