@@ -13,6 +13,7 @@ use super::output::{is_gone, line};
 use super::signals::Signals;
 use crate::profile::{Library, Paths, Save};
 use crate::run::{self, EvaluatorOptions, Handle, PROFILE};
+use crate::tui::model::RunInfo;
 use crate::tui::{self, Ends, Outcome, SaveError, Session};
 
 /// Shows a run until the user leaves or it ends; then prints its outcome.
@@ -26,8 +27,7 @@ pub(crate) fn watch(
     let argument = run::argument(&paths.runs(), &folder);
     let config = tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?;
     let save = saver(&handle.folder, handle.layers.clone())?;
-    let probe = handle.probe.clone();
-    let (commands, updates) = (handle.commands.clone(), handle.updates.clone());
+    let first = ends(&handle);
     // One at a time: the journal belongs to whoever has it open.
     let handle = Rc::new(RefCell::new(handle));
     let retry = {
@@ -36,28 +36,22 @@ pub(crate) fn watch(
             handle.borrow_mut().stop();
             let again = run::resume(&folder, &options, run::Script::default())
                 .map_err(|e| e.to_string())?;
-            let ends = Ends {
-                commands: again.commands.clone(),
-                updates: again.updates.clone(),
-                probe: again.probe.clone(),
-            };
+            let ends = ends(&again);
             handle.replace(again);
             Ok(ends)
         }
     };
     let session = Session {
-        run_id: folder
-            .file_name()
-            .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
-        argument: argument.clone(),
-        folder: folder.clone(),
-        device: options.device.clone(),
-        commands,
-        updates,
+        run: RunInfo {
+            id: run::id(&folder),
+            argument: argument.clone(),
+            folder: folder.clone(),
+            device: options.device.clone(),
+        },
+        ends: first,
         save,
         retry: Box::new(retry),
         config,
-        probe,
         watching: false,
         signals: signals.watch(),
     };
@@ -84,6 +78,14 @@ pub(crate) fn watch(
         "not finished; everything so far is safe: continue with `aq4svit resume {argument}`"
     ))?;
     Ok(ExitCode::from(INTERRUPTED))
+}
+
+fn ends(handle: &Handle) -> Ends {
+    Ends {
+        commands: handle.commands.clone(),
+        updates: handle.updates.clone(),
+        probe: handle.probe.clone(),
+    }
 }
 
 /// Saves allocations of the run as profiles of the user's library.

@@ -46,18 +46,13 @@ pub(crate) fn run(signals: Signals) -> Result<ExitCode> {
 }
 
 fn run_entry(folder: &std::path::Path, summary: &Result<Summary, RunError>) -> RunEntry {
-    let id = folder.file_name();
-    let id = id.map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let (condition, result) = match summary {
         Err(error) => ("damaged", error.to_string()),
-        Ok(summary) => {
-            let condition = summary.condition.name();
-            (condition, result(summary))
-        }
+        Ok(summary) => (summary.condition.name(), result(summary)),
     };
     RunEntry {
         folder: folder.into(),
-        id,
+        id: run::id(folder),
         condition: condition.to_owned(),
         result: result.lines().next().unwrap_or_default().to_owned(),
         is_open: condition == "running",

@@ -12,7 +12,8 @@ use super::output::line;
 use super::signals::Signals;
 use crate::profile::Paths;
 use crate::run::{self, Summary};
-use crate::tui::{self, Session};
+use crate::tui::model::RunInfo;
+use crate::tui::{self, Ends, Session};
 
 /// Follow a run without changing it: one that is active elsewhere, or one that has ended
 ///
@@ -38,20 +39,23 @@ pub(crate) fn open(folder: &Path, signals: &Signals) -> Result<ExitCode> {
     let layers = settings.map_or(Vec::new(), |s| {
         s.space.layers.iter().map(|l| l.name.clone()).collect()
     });
-    let updates = run::follow(folder)?;
     // The interface sends no commands.
     let (commands, _) = unbounded();
     let session = Session {
-        run_id: summary.header.run.clone(),
-        argument: run::argument(&paths.runs(), folder),
-        folder: folder.to_owned(),
-        device: format!("on {}", summary.header.host),
-        commands,
-        updates,
+        run: RunInfo {
+            id: summary.header.run.clone(),
+            argument: run::argument(&paths.runs(), folder),
+            folder: folder.to_owned(),
+            device: format!("on {}", summary.header.host),
+        },
+        ends: Ends {
+            commands,
+            updates: run::follow(folder)?,
+            probe: None,
+        },
         save: saver(folder, layers)?,
         retry: Box::new(|| Err(String::from("this screen only watches"))),
         config: tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?,
-        probe: None,
         watching: true,
         signals: signals.watch(),
     };

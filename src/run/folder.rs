@@ -123,9 +123,14 @@ fn began(run: &Result<Summary, RunError>, folder: &Path) -> String {
         Ok(run) => Some(run.header.time.clone()),
         Err(_) => Journal::header(folder).ok().map(|h| h.time),
     };
-    let name = || folder.file_name().map(|n| n.to_string_lossy().into_owned());
-    let text = header.or_else(name).unwrap_or_default();
+    let text = header.unwrap_or_else(|| id(folder));
     text.chars().filter(char::is_ascii_digit).take(14).collect()
+}
+
+/// The id of a run: the name of its folder.
+pub fn id(folder: &Path) -> String {
+    let name = folder.file_name();
+    name.map_or_else(String::new, |n| n.to_string_lossy().into_owned())
 }
 
 /// The folder of a run: a path, an id below `root`, or (none given) the latest run.

@@ -37,7 +37,7 @@ pub use error::RunError;
 pub use evaluators::{CACHE_MEMORY, EvaluatorOptions, Evaluators, statistics};
 pub use files::{BEST, PROFILE};
 pub use finished::Finished;
-pub use folder::{RunStatus, Summary, argument, find, list};
+pub use folder::{RunStatus, Summary, argument, find, id, list};
 pub use follow::follow;
 pub use location::{RunLocation, slug};
 pub use open::{Parts, Source, create, launch, relaunch, resume};

@@ -7,7 +7,7 @@ use super::best::{BestProfile, read_profile};
 use super::drive::{Driver, Handle};
 use super::evaluators::{EvaluatorOptions, Evaluators};
 use super::files::PROFILE;
-use super::folder::now;
+use super::folder::{id, now};
 use super::location::{RunDirGuard, RunLocation, absolute};
 use super::prepare::Prepared;
 use super::results::Stores;
@@ -114,13 +114,12 @@ pub fn launch(folder: &Path, parts: Parts) -> Result<Handle, RunError> {
 /// takes to resume.
 fn begin(mut claim: RunDirGuard, parts: Parts, script: Script) -> Result<Handle, RunError> {
     let mut engine = Engine::new(parts.settings.clone())?;
-    let id = claim.folder.file_name();
     let batch = parts.evaluator.batch();
     let header = Header {
         kind: HeaderKind::Journal,
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").into(),
-        run: id.map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+        run: id(&claim.folder),
         time: now(),
         host: host(),
         profile: parts.origin,

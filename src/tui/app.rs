@@ -12,14 +12,15 @@ use super::action::{Action, Effect, Signal};
 use super::export;
 use super::forecast::Forecaster;
 use super::keymap::Keymap;
-use super::model::{Model, Outcome, Replay, RunInfo};
+use super::model::{Model, Outcome, Replay};
 use super::screen::Screen;
 use super::session::{Ending, Ends, Retry, Save, Session};
 use super::terminal::{Input, PanicGuard, Tty};
 use super::theme::Theme;
 use super::update::update_at;
-use crate::run::Probed;
-use crate::search::Command;
+use crate::quant::Allocation;
+use crate::run::{Probed, Update};
+use crate::search::{CandidateId, Command};
 
 /// The least time between frames: at most 30 a second, drawn at once after a key.
 const FRAME: Duration = Duration::from_millis(33);
@@ -55,30 +56,26 @@ pub fn run_on(
     theme: Theme,
     session: Session,
 ) -> io::Result<Ending> {
-    let info = RunInfo {
-        id: session.run_id,
-        argument: session.argument,
-        folder: session.folder,
-        device: session.device,
-    };
     // Read and checked by whoever made the session.
     let keymap = session.config.keymap();
     let keymap = keymap.unwrap_or_else(|_| Keymap::standard());
-    let mut model = Model::new(info, theme, keymap, TimeZone::system(), screen.size()?);
+    let (zone, size) = (TimeZone::system(), screen.size()?);
+    let mut model = Model::new(session.run, theme, keymap, zone, size);
     model.replay = session.watching.then(Replay::new);
+    let now = Instant::now();
     let mut app = App {
         screen,
         model,
-        ends: Ends {
-            commands: session.commands,
-            updates: session.updates,
-            probe: session.probe,
-        },
+        ends: session.ends,
         save: session.save,
         retry: session.retry,
         forecaster: None,
         pressed: false,
-        started: Instant::now(),
+        started: now,
+        next_frame: now,
+        next_quiet_frame: now,
+        next_tick: now + TICK,
+        next_look: now,
     };
     app.run(input, panics, session.signals)?;
     Ok(Ending {
@@ -101,6 +98,10 @@ struct App<'a, S: Screen> {
     /// True when there was input since the last frame.
     pressed: bool,
     started: Instant,
+    next_frame: Instant,
+    next_quiet_frame: Instant,
+    next_tick: Instant,
+    next_look: Instant,
 }
 
 impl<S: Screen> App<'_, S> {
@@ -110,33 +111,13 @@ impl<S: Screen> App<'_, S> {
         panics: &Receiver<String>,
         mut signals: Receiver<Signal>,
     ) -> io::Result<()> {
-        let (mut next_frame, mut next_quiet_frame) = (Instant::now(), Instant::now());
-        let mut next_tick = Instant::now() + TICK;
-        let mut next_look = Instant::now();
         while self.model.outcome.is_none() {
-            let now = Instant::now();
-            let due = if self.pressed {
-                next_frame
-            } else {
-                next_quiet_frame
-            };
-            if self.model.changed && now >= due {
-                if std::mem::take(&mut self.pressed) {
-                    next_frame = now + FRAME;
-                }
-                next_quiet_frame = now + QUIET_FRAME;
-                self.screen.draw(&self.model)?;
-                self.model.changed = false;
-            }
-            let frame = if self.model.changed { at(due) } else { never() };
-            let tick = at(next_tick);
-            let probed = self
-                .ends
-                .probe
-                .as_ref()
-                .map_or(never(), |p| p.answers.clone());
-            let forecast = self.forecaster.as_ref();
-            let forecast = forecast.map_or(never(), |f| f.answers.clone());
+            let frame = self.draw_when_due()?.map_or(never(), at);
+            let tick = at(self.next_tick);
+            let probe = self.ends.probe.as_ref();
+            let probed = probe.map_or(never(), |p| p.answers.clone());
+            let forecaster = self.forecaster.as_ref();
+            let forecast = forecaster.map_or(never(), |f| f.answers.clone());
             select! {
                 recv(input) -> event => match event {
                     Ok(event) => {
@@ -152,17 +133,7 @@ impl<S: Screen> App<'_, S> {
                     for message in panics.try_iter() {
                         self.act(Action::Panicked(message))?;
                     }
-                    match update {
-                        Ok(first) => {
-                            let mut burst = vec![first];
-                            burst.extend(self.ends.updates.try_iter().take(BURST));
-                            self.act(Action::Updates(burst))?;
-                        }
-                        Err(_) => {
-                            self.ends.updates = never();
-                            self.act(Action::Disconnected)?;
-                        }
-                    }
+                    self.updated(update.ok())?;
                 },
                 recv(signals) -> signal => match signal {
                     Ok(signal) => self.act(Action::Signal(signal))?,
@@ -183,16 +154,53 @@ impl<S: Screen> App<'_, S> {
                     Err(_) => self.forecaster = None,
                 },
                 recv(frame) -> _ => {},
-                recv(tick) -> _ => {
-                    next_tick = Instant::now() + TICK;
-                    self.act(Action::Tick(self.started.elapsed()))?;
-                    if next_look <= Instant::now() {
-                        next_look = Instant::now() + LOOK;
-                        if let Some(bytes) = crate::procfs::resident_memory() {
-                            self.act(Action::Resident(bytes))?;
-                        }
-                    }
-                },
+                recv(tick) -> _ => self.tick()?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Draws what has changed, or says when it is time to.
+    fn draw_when_due(&mut self) -> io::Result<Option<Instant>> {
+        if !self.model.changed {
+            return Ok(None);
+        }
+        let now = Instant::now();
+        let due = match self.pressed {
+            true => self.next_frame,
+            false => self.next_quiet_frame,
+        };
+        if now < due {
+            return Ok(Some(due));
+        }
+        if std::mem::take(&mut self.pressed) {
+            self.next_frame = now + FRAME;
+        }
+        self.next_quiet_frame = now + QUIET_FRAME;
+        self.screen.draw(&self.model)?;
+        self.model.changed = false;
+        Ok(None)
+    }
+
+    /// Folds in an update and those that wait behind it; without one the run is gone.
+    fn updated(&mut self, first: Option<Update>) -> io::Result<()> {
+        let Some(first) = first else {
+            self.ends.updates = never();
+            return self.act(Action::Disconnected);
+        };
+        let mut burst = vec![first];
+        burst.extend(self.ends.updates.try_iter().take(BURST));
+        self.act(Action::Updates(burst))
+    }
+
+    fn tick(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        self.next_tick = now + TICK;
+        self.act(Action::Tick(self.started.elapsed()))?;
+        if self.next_look <= now {
+            self.next_look = now + LOOK;
+            if let Some(bytes) = crate::procfs::resident_memory() {
+                self.act(Action::Resident(bytes))?;
             }
         }
         Ok(())
@@ -228,34 +236,18 @@ impl<S: Screen> App<'_, S> {
                     self.act(Action::Copied(copied.map_err(|e| e.to_string())))?;
                 }
                 Effect::Probe(allocation) => {
-                    let asked = self.ends.probe.as_ref();
-                    let asked = asked.is_some_and(|p| p.ask.send(allocation.clone()).is_ok());
-                    if !asked {
+                    let probe = self.ends.probe.as_ref();
+                    if !probe.is_some_and(|p| p.ask.send(allocation.clone()).is_ok()) {
                         let seen = Err(String::from("there is no network here to look into"));
                         self.act(Action::Probed(Probed { allocation, seen }))?;
                     }
                 }
-                Effect::Forecast(allocation) => {
-                    if self.forecaster.is_none() {
-                        self.forecaster = Some(Forecaster::start()?);
-                    }
-                    let version = self.model.activity.measured();
-                    if let Some(forecaster) = &mut self.forecaster {
-                        forecaster.ask(&self.model.tree, version, allocation);
-                    }
-                }
+                Effect::Forecast(allocation) => self.forecast(allocation)?,
                 Effect::Export => {
                     let written = export::write(&self.model, &self.model.run.folder);
                     self.act(Action::Exported(written.map_err(|e| e.to_string())))?;
                 }
-                Effect::Retry { skip } => {
-                    let opened = (self.retry)().map(|ends| self.ends = ends);
-                    let went_on = opened.is_ok();
-                    self.act(Action::Retried(opened))?;
-                    if let Some(candidate) = skip.filter(|_| went_on) {
-                        let _ = self.ends.commands.send(Command::Prune { candidate }.into());
-                    }
-                }
+                Effect::Retry { skip } => self.retry(skip)?,
                 Effect::Suspend => {
                     self.screen.suspend()?;
                     let (columns, rows) = self.screen.size()?;
@@ -263,6 +255,27 @@ impl<S: Screen> App<'_, S> {
                 }
                 Effect::Redraw => self.screen.clear()?,
             }
+        }
+        Ok(())
+    }
+
+    fn forecast(&mut self, allocation: Allocation) -> io::Result<()> {
+        let mut forecaster = match self.forecaster.take() {
+            Some(forecaster) => forecaster,
+            None => Forecaster::start()?,
+        };
+        let version = self.model.activity.measured();
+        forecaster.ask(&self.model.tree, version, allocation);
+        self.forecaster = Some(forecaster);
+        Ok(())
+    }
+
+    fn retry(&mut self, skip: Option<CandidateId>) -> io::Result<()> {
+        let opened = (self.retry)().map(|ends| self.ends = ends);
+        let skip = skip.filter(|_| opened.is_ok());
+        self.act(Action::Retried(opened))?;
+        if let Some(candidate) = skip {
+            let _ = self.ends.commands.send(Command::Prune { candidate }.into());
         }
         Ok(())
     }

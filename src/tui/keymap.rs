@@ -145,8 +145,15 @@ pub fn steers(action: &Action) -> bool {
 pub fn bindings() -> &'static [Binding] {
     static ALL: LazyLock<Vec<Binding>> = LazyLock::new(|| {
         let view = |view: View| {
-            let (keys, help) = (view.keys(), view.help());
-            bind(Scope::Main, LOOK, Action::View(view), keys, "", help)
+            let row = view.row();
+            bind(
+                Scope::Main,
+                LOOK,
+                Action::View(view),
+                row.keys,
+                "",
+                row.help,
+            )
         };
         let pane = |pane| panes::component(pane).about().keys.iter().cloned();
         let mut all = FIRST.to_vec();

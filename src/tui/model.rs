@@ -52,15 +52,15 @@ use crate::run::Probed;
 use crate::search::{Candidate, CandidateId, Instruction, Tree};
 
 /// What is known of the run beside its events.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunInfo {
-    /// The id.
+    /// The id: the name of its folder.
     pub id: String,
-    /// The run as an argument of `aq4svit resume`.
+    /// The run as an argument of `aq4svit resume`, in quotes where a shell needs them.
     pub argument: String,
     /// The folder.
     pub folder: PathBuf,
-    /// Where the network runs.
+    /// Where the network runs, such as `cpu`.
     pub device: String,
 }
 

@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::action::{SaveError, Signal};
 use super::config::Config;
-use super::model::Outcome;
+use super::model::{Outcome, RunInfo};
 use crate::profile::{Constraint, Pin};
 use crate::quant::Allocation;
 use crate::run::{Probe, Update};
@@ -35,24 +35,14 @@ pub type Retry = Box<dyn FnMut() -> Result<Ends, String>>;
 
 /// A run to show and to steer.
 pub struct Session {
-    /// The run's id: the name of its folder.
-    pub run_id: String,
-    /// The run as an argument of `aq4svit resume`, in quotes where a shell needs them.
-    pub argument: String,
-    /// The run's folder.
-    pub folder: PathBuf,
-    /// Where the network runs, such as `cpu`.
-    pub device: String,
-    /// Where steering commands go.
-    pub commands: Sender<Instruction>,
-    /// What the run tells.
-    pub updates: Receiver<Update>,
+    /// The run.
+    pub run: RunInfo,
+    /// Where commands go, and where updates come from.
+    pub ends: Ends,
     /// Saves a profile.
     pub save: Save,
     /// Opens the run again after it failed.
     pub retry: Retry,
-    /// As [`Ends::probe`].
-    pub probe: Option<Probe>,
     /// True for a run of another program, which cannot be steered from here.
     pub watching: bool,
     /// The user's own keys and colours.

@@ -101,12 +101,7 @@ impl StartModel {
         theme: Theme,
         size: (u16, u16),
     ) -> Self {
-        let nothing = RunInfo {
-            id: String::new(),
-            argument: String::new(),
-            folder: PathBuf::new(),
-            device: String::new(),
-        };
+        let (nothing, keymap) = (RunInfo::default(), Keymap::standard());
         StartModel {
             runs,
             profiles,
@@ -114,7 +109,7 @@ impl StartModel {
             form: None,
             error: None,
             chosen: None,
-            blank: Model::new(nothing, theme, Keymap::standard(), TimeZone::UTC, size),
+            blank: Model::new(nothing, theme, keymap, TimeZone::UTC, size),
         }
     }
 

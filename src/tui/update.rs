@@ -58,17 +58,14 @@ fn apply(model: &mut Model, action: Action) {
             model.toast(ToastKind::Bad, "the search no longer takes commands");
         }
         Action::Saved(result) => overlay::saved(model, result),
-        Action::Exported(result) => match result {
-            Ok(path) => {
-                let text = format!("wrote {}.txt and .svg", path.display());
-                model.toast(ToastKind::Good, text);
-            }
-            Err(why) => model.toast(ToastKind::Bad, format!("not written: {why}")),
-        },
-        Action::Copied(result) => match result {
-            Ok(what) => model.toast(ToastKind::Good, format!("copied {what}")),
-            Err(why) => model.toast(ToastKind::Bad, format!("not copied: {why}")),
-        },
+        Action::Exported(result) => {
+            let text = result.map(|path| format!("wrote {}.txt and .svg", path.display()));
+            done(model, text.map_err(|why| format!("not written: {why}")));
+        }
+        Action::Copied(result) => {
+            let text = result.map(|what| format!("copied {what}"));
+            done(model, text.map_err(|why| format!("not copied: {why}")));
+        }
         Action::Retried(result) => match result {
             Ok(()) => model.restart(),
             Err(why) => events::failed(model, why),
@@ -85,6 +82,14 @@ fn apply(model: &mut Model, action: Action) {
         action if model.overlay.is_some() => overlay::key(model, action),
         action if model.edit.is_some() => edit::key(model, action),
         action => main_key(model, action),
+    }
+}
+
+/// Says what was done, or what was not and why.
+fn done(model: &mut Model, result: Result<String, String>) {
+    match result {
+        Ok(what) => model.toast(ToastKind::Good, what),
+        Err(why) => model.toast(ToastKind::Bad, why),
     }
 }
 

@@ -70,11 +70,13 @@ pub enum View {
 }
 
 /// A row of the table of views.
-struct Row {
+pub struct Row {
     view: View,
     name: &'static str,
-    key: &'static [&'static str],
-    help: &'static str,
+    /// The keys that open it.
+    pub keys: &'static [&'static str],
+    /// The line of the help.
+    pub help: &'static str,
     /// The panes, the main one first.
     panes: &'static [Pane],
     /// The layouts, from the one for the largest terminal to the one for any.
@@ -117,7 +119,7 @@ const RUN: &[Pane] = &[Facts, Log];
 #[rustfmt::skip]
 const VIEWS: &[Row] = &[
     Row {
-        view: View::Search, name: "Search", key: &["1"],
+        view: View::Search, name: "Search", keys: &["1"],
         help: "search: the tree and its selected node",
         panes: SEARCH,
         layouts: &[
@@ -142,7 +144,7 @@ const VIEWS: &[Row] = &[
         ],
     },
     Row {
-        view: View::Allocation, name: "Allocation", key: &["2"],
+        view: View::Allocation, name: "Allocation", keys: &["2"],
         help: "allocation: the network layer by layer",
         panes: ALLOCATION,
         layouts: &[
@@ -154,7 +156,7 @@ const VIEWS: &[Row] = &[
         ],
     },
     Row {
-        view: View::Gate, name: "Gate", key: &["3"],
+        view: View::Gate, name: "Gate", keys: &["3"],
         help: "gate: drift against measured drop, and all decisions",
         panes: GATE,
         layouts: &[
@@ -163,7 +165,7 @@ const VIEWS: &[Row] = &[
         ],
     },
     Row {
-        view: View::Front, name: "Front", key: &["4"],
+        view: View::Front, name: "Front", keys: &["4"],
         help: "front: accuracy against memory",
         panes: FRONT,
         layouts: &[
@@ -172,7 +174,7 @@ const VIEWS: &[Row] = &[
         ],
     },
     Row {
-        view: View::Membranes, name: "Membranes", key: &["5"],
+        view: View::Membranes, name: "Membranes", keys: &["5"],
         help: "membranes: drift by site, and the potentials",
         panes: MEMBRANES,
         layouts: &[
@@ -181,7 +183,7 @@ const VIEWS: &[Row] = &[
         ],
     },
     Row {
-        view: View::Run, name: "Run", key: &["6"],
+        view: View::Run, name: "Run", keys: &["6"],
         help: "run: workers, work, time, log",
         panes: RUN,
         layouts: &[
@@ -200,7 +202,8 @@ impl View {
         VIEWS.iter().map(|row| row.view)
     }
 
-    fn row(self) -> &'static Row {
+    /// The row of the table of views.
+    pub fn row(self) -> &'static Row {
         &VIEWS[self.index()]
     }
 
@@ -214,16 +217,6 @@ impl View {
         self.row().name
     }
 
-    /// The keys that open it.
-    pub fn keys(self) -> &'static [&'static str] {
-        self.row().key
-    }
-
-    /// The line of the help.
-    pub fn help(self) -> &'static str {
-        self.row().help
-    }
-
     /// The panes, the main one first.
     pub fn panes(self) -> &'static [Pane] {
         self.row().panes
@@ -234,10 +227,8 @@ impl View {
         let layouts = self.row().layouts;
         let fits = |a: &&Arrangement| size.0 >= a.from.0 && size.1 >= a.from.1;
         // The last layout is for any size.
-        layouts
-            .iter()
-            .find(fits)
-            .unwrap_or(&layouts[layouts.len() - 1])
+        let last = &layouts[layouts.len() - 1];
+        layouts.iter().find(fits).unwrap_or(last)
     }
 }
 
@@ -255,7 +246,7 @@ mod tests {
                 "{}",
                 row.name
             );
-            assert!(!row.panes.is_empty() && !row.key.is_empty());
+            assert!(!row.panes.is_empty() && !row.keys.is_empty());
         }
         for (at, pane) in Pane::ALL.into_iter().enumerate() {
             assert_eq!(pane as usize, at);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aq4svit::run::Update;
 use aq4svit::search::{Command, Instruction};
+use aq4svit::tui::model::RunInfo;
 use aq4svit::tui::theme::Theme;
 use aq4svit::tui::{Ending, Model, Outcome, SaveError, Screen, Session, Signal, run_on};
 use crossbeam_channel::{Receiver, Sender, never, unbounded};
@@ -53,19 +54,23 @@ fn ends() -> Ends {
     let (updates, receive_update) = unbounded();
     let (signals, receive_signal) = unbounded();
     let session = Session {
-        run_id: "r".into(),
-        argument: "r".into(),
-        folder: "/tmp/r".into(),
-        device: "cpu".into(),
-        commands: send_command,
-        updates: receive_update,
+        run: RunInfo {
+            id: "r".into(),
+            argument: "r".into(),
+            folder: "/tmp/r".into(),
+            device: "cpu".into(),
+        },
+        ends: aq4svit::tui::Ends {
+            commands: send_command,
+            updates: receive_update,
+            probe: None,
+        },
         save: Box::new(|name, _, _, _| match name {
             "full" => Err(SaveError::Other("the disk is full".into())),
             name => Ok(format!("/p/{name}.toml").into()),
         }),
         retry: Box::new(|| Err("nothing to go on with".into())),
         config: Default::default(),
-        probe: None,
         watching: false,
         signals: receive_signal,
     };
@@ -111,7 +116,7 @@ fn a_profile_is_saved_through_the_caller() {
     // The keys wait until the news are in: they come from a thread that sends them after.
     let (send, input) = unbounded();
     let (news, receive) = unbounded();
-    ends.session.updates = receive;
+    ends.session.ends.updates = receive;
     let ending = thread::scope(|scope| {
         scope.spawn(|| {
             updates.into_iter().for_each(|u| news.send(u).unwrap());

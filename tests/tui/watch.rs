@@ -9,6 +9,7 @@ use std::time::Duration;
 use aq4svit::evaluate::Progress;
 use aq4svit::run::Update;
 use aq4svit::search::Instruction;
+use aq4svit::tui::model::RunInfo;
 use aq4svit::tui::{Ends, SaveError, Session, Signal, run};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
@@ -97,12 +98,17 @@ fn watch() {
     let again = mode.clone();
     let mut names: Vec<String> = vec![];
     let ending = run(Session {
-        run_id: "2026-05-04-demo".into(),
-        argument: "2026-05-04-demo".into(),
-        folder: "/tmp/runs/2026-05-04-demo".into(),
-        device: "cpu".into(),
-        commands,
-        updates,
+        run: RunInfo {
+            id: "2026-05-04-demo".into(),
+            argument: "2026-05-04-demo".into(),
+            folder: "/tmp/runs/2026-05-04-demo".into(),
+            device: "cpu".into(),
+        },
+        ends: Ends {
+            commands,
+            updates,
+            probe: None,
+        },
         save: Box::new(move |name, _, _, overwrite| {
             assert_ne!(mode, "panic while saving", "the profile lost its mind");
             let path = PathBuf::from(format!("/tmp/profiles/{name}.toml"));
@@ -114,7 +120,6 @@ fn watch() {
         }),
         retry: Box::new(move || retry(&again)),
         config: Default::default(),
-        probe: None,
         watching: false,
         signals,
     });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::journal::Entry;
 use crate::run::{Probed, Update};
-use crate::search::{CommandId, Event, Origin};
+use crate::search::{Event, Origin};
 use crate::text::{self, Importance};
 use crate::tui::model::{AllocationPane, LogLine, Model, Overlay, Status, ToastKind};
 
@@ -45,12 +45,8 @@ pub fn event(model: &mut Model, entry: &Entry) {
     let base = model.tree.base;
     model.tree.apply(&entry.event);
     model.activity.apply(entry, &model.tree);
-    let own = match &entry.event {
-        Event::CommandAccepted { id, .. } | Event::CommandRefused { id, .. } => {
-            answered(model, id.as_ref())
-        }
-        _ => false,
-    };
+    let own = answered(model, &entry.event);
+    let marks = model.theme.symbols.marks();
     // A replayed journal brings old news; those need no message.
     let live = model.activity.work.is_some();
     match &entry.event {
@@ -73,20 +69,14 @@ pub fn event(model: &mut Model, entry: &Entry) {
             model.nodes.select(&model.tree, *candidate);
         }
         Event::CommandAccepted { command, note, .. } if own => {
-            let text = if note.is_empty() {
-                text::command(command, model.theme.symbols.marks())
-            } else {
-                note.clone()
-            };
-            model.toast(ToastKind::Good, text);
+            let said = Some(note.clone()).filter(|note| !note.is_empty());
+            let said = said.unwrap_or_else(|| text::command(command, marks));
+            model.toast(ToastKind::Good, said);
         }
         Event::CommandRefused { command, why, .. } if own => {
             model.expecting = None;
-            let text = format!(
-                "{}: {why}",
-                text::command(command, model.theme.symbols.marks())
-            );
-            model.toast(ToastKind::Bad, text);
+            let command = text::command(command, marks);
+            model.toast(ToastKind::Bad, format!("{command}: {why}"));
         }
         Event::IncumbentChanged {
             candidate: Some(id),
@@ -98,7 +88,7 @@ pub fn event(model: &mut Model, entry: &Entry) {
         _ => {}
     }
     model.nodes.stale = true;
-    let (importance, text) = text::event(&model.tree, &entry.event, model.theme.symbols.marks());
+    let (importance, text) = text::event(&model.tree, &entry.event, marks);
     let time = model.time_of_day(&entry.time);
     model.log.push(LogLine {
         time,
@@ -107,22 +97,23 @@ pub fn event(model: &mut Model, entry: &Entry) {
     });
 }
 
-/// True when the identifier is that of a command of this interface, which is then answered.
-fn answered(model: &mut Model, id: Option<&CommandId>) -> bool {
+/// True for the answer to a command of this interface, which is then no longer waited for.
+fn answered(model: &mut Model, event: &Event) -> bool {
+    let (Event::CommandAccepted { id, .. } | Event::CommandRefused { id, .. }) = event else {
+        return false;
+    };
     let before = model.awaiting.len();
-    model
-        .awaiting
-        .retain(|sent| id.is_none() || sent.id.as_ref() != id);
+    model.awaiting.retain(|sent| id.is_none() || sent.id != *id);
     model.awaiting.len() != before
 }
 
 fn problem(model: &mut Model, text: String) {
-    let line = LogLine {
-        time: String::from("--:--:--"),
-        importance: Importance::Problem,
+    let (time, importance) = (model.time_of_day(""), Importance::Problem);
+    model.log.push(LogLine {
+        time,
+        importance,
         text,
-    };
-    model.log.push(line);
+    });
 }
 
 /// Records that the run cannot continue.

@@ -31,16 +31,13 @@ pub fn click(model: &mut Model, column: u16, row: u16) {
         return;
     }
     model.focus_on(pane);
-    let Some(list) = panes::area(model, &layout, pane).map(|area| area.list) else {
-        return;
-    };
-    if row < list.y || row >= list.bottom() {
-        return;
-    }
-    let component = panes::component(pane);
-    let rows = component.window(model, usize::from(list.height));
-    if let Some(at) = rows.get(usize::from(row - list.y)) {
-        component.select(model, *at);
+    let list = panes::area(model, &layout, pane).map(|area| area.list);
+    if let Some(list) = list.filter(|list| (list.y..list.bottom()).contains(&row)) {
+        let component = panes::component(pane);
+        let rows = component.window(model, usize::from(list.height));
+        if let Some(at) = rows.get(usize::from(row - list.y)) {
+            component.select(model, *at);
+        }
     }
 }
 

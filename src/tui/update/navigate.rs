@@ -45,13 +45,12 @@ fn compare(model: &mut Model) {
     let Some(id) = model.nodes.selected else {
         return model.note("no node to compare yet");
     };
-    if model.compared == Some(id) {
-        model.compared = None;
-        model.note(format!("{id} is no longer compared"));
-    } else {
-        model.compared = Some(id);
-        model.note(format!("{id} is marked: select another node to compare it"));
-    }
+    let marked = model.compared != Some(id);
+    model.compared = marked.then_some(id);
+    model.note(match marked {
+        true => format!("{id} is marked: select another node to compare it"),
+        false => format!("{id} is no longer compared"),
+    });
 }
 
 /// The rows of a page of the focused pane.

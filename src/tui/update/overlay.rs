@@ -75,21 +75,13 @@ pub fn ask_name(model: &mut Model) {
     let Some(node) = model.nodes.selected.and_then(|id| model.tree.get(id)) else {
         return model.note("no node to save yet");
     };
-    let profile = model
-        .tree
-        .settings
-        .as_ref()
-        .map_or("profile", |s| s.name.as_str());
-    let mut slug = String::new();
-    for c in profile.chars() {
-        match c {
-            c if c.is_alphanumeric() => slug.extend(c.to_lowercase()),
-            _ if !slug.is_empty() && !slug.ends_with('-') => slug.push('-'),
-            _ => {}
-        }
-    }
-    let kib = node.bytes.div_ceil(1024);
-    let name = format!("{}-{kib}k", slug.trim_end_matches('-'));
+    let settings = model.tree.settings.as_deref();
+    let profile = settings
+        .map_or("profile", |s| s.name.as_str())
+        .to_lowercase();
+    let words = profile.split(|c: char| !c.is_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let name = format!("{}-{}k", words.join("-"), node.bytes.div_ceil(1024));
     model.overlay = Some(Overlay::Save(SavePrompt {
         candidate: node.id,
         allocation: node.allocation.clone(),
@@ -100,23 +92,20 @@ pub fn ask_name(model: &mut Model) {
 
 fn save(model: &mut Model, mut prompt: SavePrompt, overwrite: bool) {
     let name = prompt.name.text().trim().to_owned();
-    let error = match name.parse::<ProfileName>() {
+    prompt.error = match name.parse::<ProfileName>() {
         _ if name.is_empty() => Some(String::from("give the profile a name")),
         Ok(_) => None,
         Err(error) => Some(error.to_string()),
     };
-    if error.is_some() {
-        prompt.error = error;
-        model.overlay = Some(Overlay::Save(prompt));
-        return;
+    if prompt.error.is_none() {
+        let allocation = prompt.allocation.clone();
+        model.effect(Effect::Save {
+            name,
+            allocation,
+            overwrite,
+        });
     }
-    let allocation = prompt.allocation.clone();
     model.overlay = Some(Overlay::Save(prompt));
-    model.effect(Effect::Save {
-        name,
-        allocation,
-        overwrite,
-    });
 }
 
 /// A profile was saved, or not.

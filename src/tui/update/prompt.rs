@@ -9,11 +9,10 @@ use crate::tui::model::{FieldPrompt, Model, Overlay};
 
 /// Asks for other limits.
 pub fn limits(model: &mut Model) {
-    if is_over(model) {
-        return;
+    if !is_over(model) {
+        let prompt = FieldPrompt::limits(&model.tree.constraint);
+        model.overlay = Some(Overlay::Fields(prompt));
     }
-    let prompt = FieldPrompt::limits(&model.tree.constraint);
-    model.overlay = Some(Overlay::Fields(prompt));
 }
 
 /// Asks for a pin, beginning with the row chosen in the allocation.
@@ -24,13 +23,11 @@ pub fn pin(model: &mut Model) {
     let space = model.tree.settings.as_deref().map(|s| &s.space);
     let (pattern, width) = match (space, model.part()) {
         (Some(space), Some(part)) => {
-            let widths = part
-                .members
-                .iter()
-                .map(|m| model.shown()?.allocation.0.get(*m));
-            let widths: Option<Vec<&BitWidth>> = widths.collect();
+            let members = part.members.iter();
+            let widths = members.map(|m| model.shown()?.allocation.0.get(*m).copied());
+            let widths: Option<Vec<BitWidth>> = widths.collect();
             let same = widths.filter(|w| w.windows(2).all(|w| w[0] == w[1]));
-            let width = same.and_then(|w| w.first().copied().copied());
+            let width = same.and_then(|w| w.first().copied());
             (pattern(space, &part.members), width)
         }
         _ => (String::new(), None),

@@ -65,25 +65,16 @@ fn seek(model: &mut Model, entries: usize) {
     let Some(replay) = &mut model.replay else {
         return;
     };
-    let from = model.told;
     replay.show(entries);
-    let to = replay.shown;
-    let from = if to < from {
-        let (scroll, selected) = (model.allocation.scroll, model.nodes.selected);
+    let is_earlier = replay.shown < model.told;
+    let from = if is_earlier { 0 } else { model.told };
+    let again = replay.entries(from, replay.shown);
+    let scroll = model.allocation.scroll;
+    if is_earlier {
         let totals = model.activity.totals;
         model.restart();
         model.activity.counted(totals, model.clock);
-        model.allocation.scroll = scroll;
-        model.nodes.selected = selected;
-        0
-    } else {
-        from
-    };
-    let again = model
-        .replay
-        .as_ref()
-        .map_or(Vec::new(), |r| r.entries(from, to));
-    let scroll = model.allocation.scroll;
+    }
     for entry in &again {
         events::event(model, entry);
     }

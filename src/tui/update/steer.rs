@@ -52,20 +52,12 @@ pub fn prune(model: &mut Model, prune: bool) {
     let (candidate, pruned) = (node.id, node.pruned);
     // Who acts on a node wants to see what becomes of it.
     model.nodes.follow = false;
-    if pruned == prune {
-        let word = if prune {
-            "pruned already"
-        } else {
-            "not pruned"
-        };
-        return model.note(format!("{candidate} is {word}"));
+    match (prune, pruned) {
+        (true, true) => model.note(format!("{candidate} is pruned already")),
+        (true, false) => send(model, Command::Prune { candidate }),
+        (false, true) => send(model, Command::ResumeBranch { candidate }),
+        (false, false) => model.note(format!("{candidate} is not pruned")),
     }
-    let command = if prune {
-        Command::Prune { candidate }
-    } else {
-        Command::ResumeBranch { candidate }
-    };
-    send(model, command);
 }
 
 /// Pins the row chosen in the allocation at the width it has on the selected node, or removes the
@@ -86,11 +78,8 @@ pub fn pin(model: &mut Model) {
     let holding = model.tree.pins.iter().filter(holds);
     let (wider, own): (Vec<&Pin>, Vec<&Pin>) = holding.partition(holds_others);
     let commands: Vec<Command> = if !own.is_empty() {
-        let pattern = |pin: &Pin| pin.pattern.clone();
-        let unpin = |pin: &&Pin| Command::Unpin {
-            pattern: pattern(pin),
-        };
-        own.iter().map(unpin).collect()
+        let patterns = own.iter().map(|pin| pin.pattern.clone());
+        patterns.map(|pattern| Command::Unpin { pattern }).collect()
     } else if !wider.is_empty() {
         let names: Vec<String> = wider.iter().map(|p| format!("\"{}\"", p.pattern)).collect();
         let text = format!(
@@ -113,9 +102,7 @@ fn pins_at(space: &Space, members: &[usize], allocation: &Allocation) -> Vec<Pin
     let pins = |(pattern, members): (String, Vec<usize>)| {
         let widths: Vec<BitWidth> = members.iter().filter_map(width).collect();
         match widths.first() {
-            Some(first) if widths.iter().all(|w| w == first) => {
-                vec![Pin::fixed(pattern, *first)]
-            }
+            Some(first) if widths.iter().all(|w| w == first) => vec![Pin::fixed(pattern, *first)],
             _ => {
                 let one = |m: &usize| Some(Pin::fixed(&*space.layers[*m].name, width(m)?));
                 members.iter().filter_map(one).collect()

@@ -58,13 +58,10 @@ pub struct Division<P: 'static> {
 }
 
 /// Two parts side by side.
-pub const fn columns<P: 'static>(
-    index: usize,
-    share: u16,
-    parts: &'static [Plan<P>; 2],
-) -> Plan<P> {
+pub const fn columns<P>(index: usize, share: u16, parts: &'static [Plan<P>; 2]) -> Plan<P> {
+    let columns = true;
     Plan::Two(Division {
-        columns: true,
+        columns,
         index,
         share,
         parts,
@@ -72,9 +69,10 @@ pub const fn columns<P: 'static>(
 }
 
 /// Two parts one above the other.
-pub const fn rows<P: 'static>(index: usize, share: u16, parts: &'static [Plan<P>; 2]) -> Plan<P> {
+pub const fn rows<P>(index: usize, share: u16, parts: &'static [Plan<P>; 2]) -> Plan<P> {
+    let columns = false;
     Plan::Two(Division {
-        columns: false,
+        columns,
         index,
         share,
         parts,
@@ -102,36 +100,33 @@ impl<P: Copy + 'static> Plan<P> {
         flat: bool,
         shares: &[Option<u16>; MOST_BORDERS],
     ) -> Placed<P> {
-        let mut placed = Placed {
-            panes: Vec::new(),
-            borders: Vec::new(),
-            has_companion: false,
-        };
-        self.put(area, companion, flat, shares, &mut placed);
-        placed
-    }
-
-    fn put(
-        &self,
-        area: Rect,
-        companion: P,
-        flat: bool,
-        shares: &[Option<u16>; MOST_BORDERS],
-        placed: &mut Placed<P>,
-    ) {
         let division = match self {
-            Plan::One(pane) => return placed.panes.push((*pane, area)),
+            Plan::One(pane) => return Placed::one(*pane, area),
             Plan::Companion => {
-                placed.has_companion = true;
-                return placed.panes.push((companion, area));
+                return Placed {
+                    has_companion: true,
+                    ..Placed::one(companion, area)
+                };
             }
             Plan::Two(division) => division,
         };
         let share = shares.get(division.index).copied().flatten();
-        let (border, parts) = division.cut(area, flat, share.unwrap_or(division.share));
-        placed.borders.push(border);
-        for (plan, area) in division.parts.iter().zip(parts) {
-            plan.put(area, companion, flat, shares, placed);
+        let (border, areas) = division.cut(area, flat, share.unwrap_or(division.share));
+        let [a, b] = [0, 1].map(|i| division.parts[i].place(areas[i], companion, flat, shares));
+        Placed {
+            panes: [a.panes, b.panes].concat(),
+            borders: [vec![border], a.borders, b.borders].concat(),
+            has_companion: a.has_companion || b.has_companion,
+        }
+    }
+}
+
+impl<P> Placed<P> {
+    fn one(pane: P, area: Rect) -> Self {
+        Placed {
+            panes: vec![(pane, area)],
+            borders: Vec::new(),
+            has_companion: false,
         }
     }
 }
@@ -147,20 +142,15 @@ impl<P: 'static> Division<P> {
         let first = (u32::from(length) * u32::from(share) / 100) as u16;
         let first = first.clamp(least, length - least);
         let cut = [Constraint::Length(first), Constraint::Min(0)];
-        let [a, b] = if self.columns {
-            let gap = u16::from(flat);
-            Split::horizontal(cut).spacing(gap).areas(area)
-        } else {
-            Split::vertical(cut).areas(area)
+        let gap = u16::from(flat && self.columns);
+        let split = match self.columns {
+            true => Split::horizontal(cut),
+            false => Split::vertical(cut),
         };
-        let line = if self.columns {
-            Rect {
-                x: b.x.saturating_sub(1),
-                width: 2,
-                ..b
-            }
-        } else {
-            Rect { height: 1, ..b }
+        let [a, b] = split.spacing(gap).areas(area);
+        let line = match self.columns {
+            true => Rect::new(b.x.saturating_sub(1), b.y, 2, b.height),
+            false => Rect { height: 1, ..b },
         };
         let border = Border {
             index: self.index,
