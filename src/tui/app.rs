@@ -237,7 +237,7 @@ impl<S: Screen> App<'_, S> {
                 }
                 Effect::Probe(allocation) => {
                     let probe = self.ends.probe.as_ref();
-                    if !probe.is_some_and(|p| p.ask.send(allocation.clone()).is_ok()) {
+                    if probe.is_none_or(|p| p.ask.send(allocation.clone()).is_err()) {
                         let seen = Err(String::from("there is no network here to look into"));
                         self.act(Action::Probed(Probed { allocation, seen }))?;
                     }

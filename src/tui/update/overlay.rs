@@ -76,11 +76,10 @@ pub fn ask_name(model: &mut Model) {
         return model.note("no node to save yet");
     };
     let settings = model.tree.settings.as_deref();
-    let profile = settings
-        .map_or("profile", |s| s.name.as_str())
-        .to_lowercase();
+    let profile = settings.map_or("profile", |s| s.name.as_str());
     let words = profile.split(|c: char| !c.is_alphanumeric());
-    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let words = words.filter(|word| !word.is_empty()).map(str::to_lowercase);
+    let words: Vec<String> = words.collect();
     let name = format!("{}-{}k", words.join("-"), node.bytes.div_ceil(1024));
     model.overlay = Some(Overlay::Save(SavePrompt {
         candidate: node.id,
