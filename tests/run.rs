@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crate::common::landscape::{settings, width};
 use aq4svit::evaluate::{
-    Cancel, EvaluateError, Evaluator, Job, Landscape, Outcome, Progress, Work,
+    Cancel, EvaluateError, Evaluator, Job, Landscape, Outcome, Progress, Provenance, Work,
 };
 use aq4svit::journal::{Fingerprint, Journal, JournalError, Writer};
 use aq4svit::profile::{Pin, Profile};
 use aq4svit::report::Report;
 use aq4svit::run::{self, Command, Finished, Handle, Parts, RunError, RunStatus, Summary, Update};
-use aq4svit::search::{CandidateId, Counters, Engine, Event, Settings, Tree};
+use aq4svit::search::{CandidateId, Engine, Event, Ledger, Settings, Tree};
 use proptest::prelude::*;
 
 const TEXT: &str = include_str!("../profiles/demo.toml");
@@ -658,31 +658,23 @@ fn counts_are_the_same_whether_folded_or_told_at_the_end() {
     let told = updates.iter().find_map(|u| match u {
         Update::Event(entry) => match entry.event {
             Event::Finished {
-                evaluations,
-                cached,
-                drift_evaluations,
-                gated,
-                audited,
+                counters,
                 plain_images,
                 ..
-            } => Some(Counters {
-                evaluations,
-                cached,
-                reused: 0,
-                drift_evaluations,
-                gated,
-                audited,
-                plain_images,
-            }),
+            } => Some((counters, plain_images)),
             _ => None,
         },
         _ => None,
     });
     // Of an evaluator that runs image by image.
-    assert_eq!(
-        Some(Summary::read(root.path()).expect("a run").counters),
-        told
-    );
+    let (mut tree, mut ledger) = (Tree::default(), Ledger::new(1));
+    for event in journal_without_time(root.path()) {
+        tree.apply(&event);
+        ledger.apply(&event, &tree, Provenance::Computed);
+    }
+    assert_eq!(Some((ledger.counters(), ledger.plain_images())), told);
+    let counters = Summary::read(root.path()).expect("a run").counters;
+    assert_eq!(Some(counters), told.map(|(counters, _)| counters));
     // And before the end, too: what the events so far say.
     let text = std::fs::read_to_string(root.path().join("journal.jsonl")).expect("a journal");
     let lines: Vec<&str> = text.split_inclusive('\n').collect();

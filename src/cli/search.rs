@@ -16,7 +16,7 @@ use super::source::{SetArgs, library, resolve};
 use crate::checkpoint::recognise;
 use crate::profile::{Checkpoint, DEFAULT, Paths, ResolvedProfile};
 use crate::run::{self, EvaluatorOptions, RunError, RunLocation, Source};
-use crate::search::Impossible;
+use crate::search::Unsearchable;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -125,7 +125,7 @@ fn start(
     };
     match run::possible(&profile.profile) {
         // Reported now; the result of the run is the closest infeasible candidate.
-        Err(RunError::Impossible(Impossible::Memory(why))) if front != Front::Interactive => {
+        Err(RunError::Unsearchable(Unsearchable::Memory(why))) if front != Front::Interactive => {
             note(&format!("no allocation meets this constraint: {why}"));
         }
         possible => possible.with_context(|| format!("profile {}", source.origin))?,

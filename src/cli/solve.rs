@@ -19,7 +19,7 @@ use crate::quant::saving_percent;
 use crate::report::{Bits, FrontLine, basis, bits};
 use crate::run::{self, PROFILE, Summary};
 use crate::search::{
-    FrontPoint, Impossible, Prediction, Predictor, Settings, Solution, Unsolved, Wanted,
+    FrontPoint, Prediction, Predictor, Settings, Solution, Unsearchable, Unsolved, Wanted,
 };
 
 /// What if: the best allocation predicted from a run's measurements, at once
@@ -114,7 +114,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     };
     let held = tree.pins_with(pins);
     match settings.restricted(&held, wanted.max_memory).check() {
-        Err(Impossible::Memory(why)) => note(&why.to_string()),
+        Err(Unsearchable::Memory(why)) => note(&why.to_string()),
         possible => possible?,
     }
     let solution = match predictor.solve(wanted, pins) {

@@ -57,6 +57,10 @@ impl CorrectBits {
             .get(from.min(to)..to)
             .map_or(0, |b| b.iter().filter(|c| **c).count())
     }
+    /// The images `from..to` (clipped to what there is).
+    pub fn slice(&self, from: usize, to: usize) -> CorrectBits {
+        self.iter().take(to).skip(from).collect()
+    }
     /// The bits.
     pub fn iter(&self) -> impl Iterator<Item = bool> + '_ {
         self.bits.iter().copied()
@@ -218,7 +222,7 @@ impl StopRule {
         }
         StopRule {
             lost_before: self.lost_before + float as i64 - known.correct() as i64,
-            float: self.float.iter().skip(known.len()).collect(),
+            float: self.float.slice(known.len(), self.float.len()),
             sequential,
             ..*self
         }

@@ -21,6 +21,9 @@ pub enum Split {
 }
 
 impl Split {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Split; 3] = [Split::Calibration, Split::Search, Split::Test];
+
     /// Its name, as on the command line.
     pub fn name(self) -> &'static str {
         match self {

@@ -31,9 +31,8 @@ pub struct Landscape {
     accuracy: f64,
     flips: f64,
     sampled: bool,
-    calibration: usize,
-    search: usize,
-    test: usize,
+    /// Images of the calibration, the search and the test split.
+    images: [usize; 3],
 }
 
 impl Landscape {
@@ -58,9 +57,7 @@ impl Landscape {
             accuracy: 0.87,
             flips: 0.02,
             sampled: true,
-            calibration,
-            search,
-            test,
+            images: [calibration, search, test],
         }
     }
 
@@ -200,7 +197,7 @@ impl Evaluator for Landscape {
                     sites,
                     proxies,
                 };
-                Ok((outcome, work(self.calibration)))
+                Ok((outcome, work(self.images[Split::Calibration as usize])))
             }
             Question::Accuracy {
                 split,
@@ -208,11 +205,7 @@ impl Evaluator for Landscape {
                 to,
                 stop,
             } => {
-                let len = match split {
-                    Split::Calibration => self.calibration,
-                    Split::Search => self.search,
-                    Split::Test => self.test,
-                };
+                let len = self.images[*split as usize];
                 if from > to || *to > len {
                     return Err(EvaluateError::OutOfRange {
                         split: *split,

@@ -100,11 +100,11 @@ impl Report {
             f,
             "Effort: {} evaluations ({} more cached), {} drift measurements, {} candidates rejected by the gate, {} audited; \
              {} layer-forwards ({} without optimizations), {:.1} seconds.\n",
-            count(done.evaluations),
-            count(done.cached),
-            count(done.drift_evaluations),
-            count(done.gated),
-            count(done.audited),
+            count(done.counters.evaluations),
+            count(done.counters.cached),
+            count(done.counters.drift_evaluations),
+            count(done.counters.gated),
+            count(done.counters.audited),
             count(done.layer_forwards),
             count(done.layer_forwards_plain),
             done.seconds

@@ -139,18 +139,14 @@ impl Report {
     /// before the first event of the run.
     ///
     /// # Errors
-    /// [`RunError::Measurements`] for a file that cannot be read.
+    /// [`RunError::Io`] for a file that cannot be read.
     pub fn new(
         summary: &Summary,
         entries: &[Entry],
         sensitivity: Option<&Path>,
     ) -> Result<Option<Self>, RunError> {
-        let curves = sensitivity.map(|file| {
-            Curves::read(file).map_err(|source| RunError::Measurements {
-                path: file.to_owned(),
-                source,
-            })
-        });
+        let read = |file| Curves::read(file).map_err(RunError::io("read", file));
+        let curves = sensitivity.map(read);
         let curves = curves.transpose()?.flatten();
         let curves = curves.filter(|c| c.are_of(&summary.header.fingerprint, &summary.tree.float));
         Ok(Self::of(summary, given(entries), curves))

@@ -48,14 +48,12 @@ impl BestProfile {
     /// Writes the incumbent with the pins and the constraint now in force; removes the file where
     /// there is none. On disk when this returns.
     pub fn keep(&mut self, tree: &Tree) -> Result<(), RunError> {
-        match tree.incumbent.and_then(|i| tree.get(i)) {
+        match tree.best() {
             Some(incumbent) => self.write(&incumbent.allocation, tree),
             None if self.own => match fs::remove_file(&self.target) {
-                Err(source) if source.kind() != ErrorKind::NotFound => Err(RunError::Io {
-                    action: "remove",
-                    path: self.target.clone(),
-                    source,
-                }),
+                Err(source) if source.kind() != ErrorKind::NotFound => {
+                    Err(RunError::io("remove", &self.target)(source))
+                }
                 _ => Ok(()),
             },
             None => Ok(()),
@@ -97,9 +95,5 @@ pub fn restore_best(summary: &Summary) -> Result<(), RunError> {
 /// The profile that a run was started with.
 pub(super) fn read_profile(folder: &Path) -> Result<String, RunError> {
     let path = folder.join(PROFILE);
-    fs::read_to_string(&path).map_err(|source| RunError::Io {
-        action: "read the run's profile",
-        path,
-        source,
-    })
+    fs::read_to_string(&path).map_err(RunError::io("read the run's profile", &path))
 }

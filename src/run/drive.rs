@@ -104,15 +104,11 @@ impl Driver {
         let (stop, stop_in) = bounded(0);
         let history = self.history.len();
         let layers = self.best.layers().to_vec();
-        let io = |source| RunError::Io {
-            action: "start a thread for",
-            path: folder.clone(),
-            source,
-        };
+        let io = RunError::io("start a thread for", &folder);
         let notes = evaluators.iter().flat_map(|e| e.notes()).collect();
         let prober = evaluators.first().and_then(|e| e.prober());
-        let probe = prober.map(Probe::spawn).transpose().map_err(io)?;
-        let pool = WorkerPool::spawn(evaluators).map_err(io)?;
+        let probe = prober.map(Probe::spawn).transpose().map_err(&io)?;
+        let pool = WorkerPool::spawn(evaluators).map_err(&io)?;
         let loop_ = Loop {
             folder: folder.clone(),
             driver: self,
@@ -130,7 +126,7 @@ impl Driver {
         let thread = thread::Builder::new()
             .name("search".into())
             .spawn(move || loop_.run(commands_in, stop_in))
-            .map_err(io)?;
+            .map_err(&io)?;
         Ok(Handle {
             folder,
             commands,

@@ -1,14 +1,13 @@
 //! What can go wrong with a run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::checkpoint::CheckpointError;
 use crate::data::DataError;
 use crate::evaluate::EvaluateError;
 use crate::journal::JournalError;
-use crate::network::ModelError;
-use crate::profile::{PinError, ProfileError, SaveError};
-use crate::search::{Impossible, ReplayError, Unsearchable};
+use crate::profile::{ProfileError, SaveError};
+use crate::search::{ReplayError, Unsearchable};
 
 /// Why a run cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -17,24 +16,15 @@ pub enum RunError {
     /// The profile.
     #[error(transparent)]
     Profile(#[from] ProfileError),
-    /// The model's sizes.
-    #[error(transparent)]
-    Model(#[from] ModelError),
     /// The weights.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// The images.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The pins.
-    #[error(transparent)]
-    Pins(#[from] PinError),
     /// What there is to search.
     #[error(transparent)]
     Unsearchable(#[from] Unsearchable),
-    /// Rules that no allocation keeps.
-    #[error(transparent)]
-    Impossible(#[from] Impossible),
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -77,14 +67,6 @@ pub enum RunError {
         profile: PathBuf,
         /// The folder.
         folder: PathBuf,
-    },
-    /// A file of measurements cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Measurements {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
     },
     /// The latest run cannot be read.
     #[error("the latest run, {}, cannot be read: {source}\nto continue another one, name it: `aq4svit resume RUN` (`aq4svit runs` lists them)", folder.display())]
@@ -131,6 +113,18 @@ pub enum RunError {
         "this program was built without libtorch and cannot evaluate networks: build it with the default features (`make build`)"
     )]
     NoTorch,
+}
+
+impl RunError {
+    /// The file system's refusal.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl Fn(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| RunError::Io {
+            action,
+            path: path.clone(),
+            source,
+        }
+    }
 }
 
 fn offer(reusable: usize) -> String {

@@ -33,16 +33,9 @@ pub struct Finished {
     pub memory_saving_percent: Option<f64>,
     /// Memory of packed weights saved, affines left out.
     pub weights_saving_percent: Option<f64>,
-    /// Screenings and confirmations started.
-    pub evaluations: u64,
-    /// Answered by an earlier result.
-    pub cached: u64,
-    /// Drift measurements started.
-    pub drift_evaluations: u64,
-    /// Held back and not audited.
-    pub gated: u64,
-    /// Held back but evaluated anyway.
-    pub audited: u64,
+    /// What was counted.
+    #[serde(flatten)]
+    pub counters: Counters,
     /// How well the gate's decisions hold, and how every proxy goes with the measured drop.
     pub gate: GateEvidence,
     /// Layers run on one image over all time steps.
@@ -114,7 +107,7 @@ impl Finished {
     pub fn new(tree: &Tree, counters: Counters, totals: Totals, folder: &Path) -> Option<Self> {
         let stop_reason = tree.finished?;
         let space = &tree.settings.as_ref()?.space;
-        let incumbent = tree.incumbent.and_then(|i| tree.get(i));
+        let incumbent = tree.best();
         let confirmed = incumbent.and_then(|c| c.confirmation);
         let float = Allocation::uniform(space.layers.len(), BitWidth::FLOAT);
         let saving = |of: fn(&crate::search::Space, &Allocation) -> u64| {
@@ -135,11 +128,7 @@ impl Finished {
             memory_bytes: incumbent.map(|c| c.bytes),
             memory_saving_percent: saving(crate::search::Space::bytes),
             weights_saving_percent: saving(crate::search::Space::weight_bytes),
-            evaluations: counters.evaluations,
-            cached: counters.cached,
-            drift_evaluations: counters.drift_evaluations,
-            gated: counters.gated,
-            audited: counters.audited,
+            counters,
             gate: GateEvidence::of(tree),
             layer_forwards: totals.layer_forwards,
             layer_forwards_plain: totals.layer_forwards_plain,
@@ -213,10 +202,11 @@ impl fmt::Display for Finished {
                 "            no test split: how it does on unseen images was not measured"
             )?,
         }
+        let c = &self.counters;
         writeln!(
             f,
             "  work      {} evaluations, {} drift measurements, {} held back, {} audited, {:.0} s",
-            self.evaluations, self.drift_evaluations, self.gated, self.audited, self.seconds
+            c.evaluations, c.drift_evaluations, c.gated, c.audited, self.seconds
         )?;
         if let Some(sequential) = &self.sequential {
             writeln!(f, "  screening {sequential}")?;

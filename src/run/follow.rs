@@ -42,11 +42,7 @@ pub fn follow(folder: &Path) -> Result<Receiver<Update>, RunError> {
                 thread::sleep(LOOK);
             }
         });
-    spawned.map_err(|source| RunError::Io {
-        action: "start a thread for",
-        path: folder.into(),
-        source,
-    })?;
+    spawned.map_err(RunError::io("start a thread for", folder))?;
     Ok(receiver)
 }
 

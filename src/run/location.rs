@@ -72,14 +72,7 @@ impl RunLocation {
             written: false,
             kept: false,
         };
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| RunError::Io {
-                action: "make the run folder",
-                path,
-                source,
-            }
-        };
+        let io = |path: &Path| RunError::io("make the run folder", path);
         match self {
             RunLocation::Folder(folder) => {
                 let folder = absolute(folder);

@@ -11,7 +11,7 @@ use crate::journal::Fingerprint;
 use crate::network::Graph;
 use crate::profile::{Paths, Profile, Target};
 use crate::quant::MemoryModel;
-use crate::search::{Restricted, Settings, Space};
+use crate::search::{Restricted, Settings, Space, Unsearchable};
 
 /// Raised when a graph or an executor changes what a run's numbers mean.
 const GRAPH_VERSION: u32 = 1;
@@ -57,7 +57,9 @@ impl Prepared {
         let folder = Path::new("/");
         let splits = data::load_with(profile.need_data()?, folder, &profile.model, loading)?;
         let settings = settings(&profile, &graph, &splits);
-        settings.domains(&settings.pins)?;
+        settings
+            .domains(&settings.pins)
+            .map_err(Unsearchable::from)?;
         Ok(Prepared {
             profile,
             graph,
@@ -164,7 +166,7 @@ pub fn space(profile: &Profile, graph: &Graph) -> Space {
 /// weights nor images.
 ///
 /// # Errors
-/// [`RunError::Impossible`] names what excludes what.
+/// [`RunError::Unsearchable`] names what excludes what.
 pub fn possible(profile: &Profile) -> Result<(), RunError> {
     let graph = profile.graph();
     let restricted = Restricted {

@@ -100,14 +100,11 @@ impl Engine {
         };
         let candidate = request.candidate.and_then(|c| self.tree.get(c));
         match ask {
-            Ask::Drift(_) => {
-                let parent = candidate.and_then(|c| self.tree.get(c.parent?));
-                Outcome::Drift {
-                    drift: parent.and_then(|p| p.drift).unwrap_or(0.0),
-                    sites: Vec::new(),
-                    proxies: None,
-                }
-            }
+            Ask::Drift(id) => Outcome::Drift {
+                drift: self.tree.parent_drift(id).unwrap_or(0.0),
+                sites: Vec::new(),
+                proxies: None,
+            },
             Ask::Screen(_) => {
                 let chance = candidate.and_then(|c| c.gate?.chance);
                 all(chance.is_some_and(|chance| chance > 0.5))

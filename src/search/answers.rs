@@ -11,32 +11,27 @@ impl Engine {
     /// The job that answers a question; none where it is answered already.
     pub(super) fn request(&self, ask: Ask) -> Option<Request> {
         let layers = self.settings.space.layers.len();
-        let accuracy = |split, from, to, stop| Question::Accuracy {
+        let whole = |split, images| Question::Accuracy {
             split,
-            from,
-            to,
-            stop,
+            from: 0,
+            to: images,
+            stop: None,
         };
+        let (search, test) = (self.settings.search_images, self.settings.test_images);
         let (candidate, question) = match ask {
-            Ask::Baseline => (
-                None,
-                accuracy(Split::Search, 0, self.settings.search_images, None),
-            ),
-            Ask::TestFloat => (
-                None,
-                accuracy(Split::Test, 0, self.settings.test_images, None),
-            ),
-            Ask::Test(c) => (
-                Some(c),
-                accuracy(Split::Test, 0, self.settings.test_images, None),
-            ),
+            Ask::Baseline => (None, whole(Split::Search, search)),
+            Ask::TestFloat => (None, whole(Split::Test, test)),
+            Ask::Test(c) => (Some(c), whole(Split::Test, test)),
             Ask::Drift(c) => (Some(c), Question::Drift),
             Ask::Screen(c) | Ask::Confirm(c) => {
-                let needed = self.judge(ask, c)?.err()?;
-                (
-                    Some(c),
-                    accuracy(Split::Search, needed.from, needed.to, Some(needed.stop)),
-                )
+                let Needed { from, to, stop } = self.judge(ask, c)?.err()?;
+                let question = Question::Accuracy {
+                    split: Split::Search,
+                    from,
+                    to,
+                    stop: Some(stop),
+                };
+                (Some(c), question)
             }
         };
         let allocation = match candidate {
@@ -69,31 +64,24 @@ impl Engine {
     pub(super) fn recalled(&mut self, ask: Ask) -> bool {
         match ask {
             Ask::Drift(c) => {
-                let Some(allocation) = self.tree.get(c).map(|c| c.allocation.clone()) else {
-                    return false;
-                };
-                if let Some(drift) = self.measurements.drift(&allocation) {
+                let allocation = self.tree.get(c).map(|c| &c.allocation);
+                let known = allocation.and_then(|a| self.measurements.drift(a));
+                let is_known = known.is_some();
+                if let Some(drift) = known {
                     self.commit_drift(c, drift, true);
-                    return true;
                 }
+                is_known
             }
             Ask::Screen(c) | Ask::Confirm(c) => {
-                if let Some(Ok((judgement, bits))) = self.judge(ask, c) {
-                    self.commit_judgement(
-                        ask,
-                        c,
-                        Judgement {
-                            cached: true,
-                            ..judgement
-                        },
-                        bits,
-                    );
-                    return true;
-                }
+                let Some(Ok((mut judgement, bits))) = self.judge(ask, c) else {
+                    return false;
+                };
+                judgement.cached = true;
+                self.commit_judgement(ask, c, judgement, bits);
+                true
             }
-            Ask::Baseline | Ask::TestFloat | Ask::Test(_) => {}
+            Ask::Baseline | Ask::TestFloat | Ask::Test(_) => false,
         }
-        false
     }
 
     /// Commits a question's answer if it has arrived.
@@ -165,12 +153,7 @@ impl Engine {
         (drift, sites, proxies): Drift,
         cached: bool,
     ) {
-        let parent = self
-            .tree
-            .get(candidate)
-            .and_then(|c| c.parent)
-            .and_then(|p| self.tree.get(p));
-        let added = drift - parent.and_then(|p| p.drift).unwrap_or(0.0);
+        let added = drift - self.tree.parent_drift(candidate).unwrap_or(0.0);
         self.emit(Event::Measured {
             candidate,
             drift,
@@ -201,16 +184,12 @@ impl Engine {
             },
         };
         self.emit(event);
-        if matches!(ask, Ask::Confirm(_)) {
-            self.refuted = match judgement.verdict {
-                Verdict::Met => 0,
-                Verdict::NotMet => self.refuted + 1,
-            };
-            self.update_incumbent();
+        let met = judgement.verdict == Verdict::Met;
+        if !matches!(ask, Ask::Confirm(_)) {
+            return self.learn(candidate, met);
         }
-        if matches!(ask, Ask::Screen(_)) {
-            self.learn(candidate, judgement.verdict == Verdict::Met);
-        }
+        self.refuted = if met { 0 } else { self.refuted + 1 };
+        self.update_incumbent();
     }
 
     /// Lets the gate learn a screening verdict, once per allocation.

@@ -50,7 +50,7 @@ impl Engine {
         if !at_work || self.eligible_base().is_some() {
             return;
         }
-        let Some(base) = self.tree.base.and_then(|b| self.tree.get(b)).cloned() else {
+        let Some(base) = self.tree.expanded().cloned() else {
             return;
         };
         let refuted = matches!(base.state(), State::Failed | State::Refuted);
@@ -73,7 +73,7 @@ impl Engine {
                 self.emit(Event::BaseChanged { candidate, reason });
                 // A level whose base is refuted is over: the next one opens on what is confirmed in
                 // its place. Any other strategy goes on above what was refuted.
-                let ended = self.plan.current().is_some_and(|s| s.ends_when_refuted());
+                let ended = self.plan.current().is_some_and(|s| s.follows_a_line());
                 if reason != BaseReason::WalkedBack || !ended {
                     self.reopen(true);
                 }
@@ -143,7 +143,7 @@ impl Engine {
         let allocation = self.clamped(&base.allocation);
         let Some(duplicate) = self.duplicate(&allocation) else {
             let child = self.propose(Some(base.id), None, Origin::Pin, allocation);
-            self.manual.put_first(child);
+            self.judge_first(child);
             return true;
         };
         let (id, pruned, state) = (duplicate.id, duplicate.pruned, duplicate.state());
@@ -155,7 +155,7 @@ impl Engine {
                 true
             }
             State::Proposed | State::Measured | State::HeldBack => {
-                self.manual.put_first(id);
+                self.judge_first(id);
                 true
             }
             State::Failed | State::Refuted => false,
@@ -281,7 +281,7 @@ impl Engine {
             return self.open_strategy(0);
         }
         let lowest = self.domains.lowest();
-        let base = self.tree.base.and_then(|b| self.tree.get(b));
+        let base = self.tree.expanded();
         if base.is_some_and(|b| b.allocation == lowest) {
             self.phase = Phase::Confirm(After::Lowest);
             return;

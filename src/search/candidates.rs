@@ -75,7 +75,7 @@ impl Engine {
 
     /// The base, where it may be expanded.
     pub(super) fn eligible_base(&self) -> Option<&Candidate> {
-        let base = self.tree.base.and_then(|b| self.tree.get(b))?;
+        let base = self.tree.expanded()?;
         self.eligible(base).then_some(base)
     }
 

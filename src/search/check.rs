@@ -115,7 +115,7 @@ impl Engine {
             Inverse::Withdraw { candidate, made } => {
                 let note = match made {
                     true => format!("took {candidate} back: it will not be expanded"),
-                    false if self.manual.contains(*candidate) => {
+                    false if self.manual.contains(candidate) => {
                         format!("{candidate} is not waiting any more")
                     }
                     false => format!("{candidate} was judged already: that stands"),
@@ -276,7 +276,7 @@ impl Engine {
                 "that is {}, which is pruned: resume it first",
                 duplicate.id
             )),
-            Some(duplicate) if self.manual.contains(duplicate.id) => {
+            Some(duplicate) if self.manual.contains(&duplicate.id) => {
                 Err(format!("that is {}, already waiting", duplicate.id))
             }
             Some(duplicate) => self.check_duplicate(duplicate),

@@ -6,18 +6,21 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::{CandidateId, Event, GateDecision, Judgement, Tree};
 use crate::evaluate::Provenance;
 use crate::quant::Allocation;
 
 /// Counts of requests to the evaluator and of the gate's decisions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Screenings and confirmations evaluated.
     pub evaluations: u64,
     /// Requests answered by an earlier result, of this run or of an earlier one.
     pub cached: u64,
     /// Those of `cached` that an earlier run had answered.
+    #[serde(skip)]
     pub reused: u64,
     /// Drifts measured.
     pub drift_evaluations: u64,
@@ -25,8 +28,6 @@ pub struct Counters {
     pub gated: u64,
     /// Candidates rejected by the gate, but evaluated anyway.
     pub audited: u64,
-    /// Images that the requests take when nothing stops early; what is known is not run again.
-    pub plain_images: u64,
 }
 
 /// The counters of a search and what they are folded from.
@@ -35,6 +36,8 @@ pub struct Ledger {
     /// Images per batch.
     batch: usize,
     counters: Counters,
+    /// Images that the requests take when nothing stops early; what is known is not run again.
+    plain_images: u64,
     /// Images run when every request is answered in full, from the first image on.
     images_from_scratch: u64,
     /// Images of the search split whose answers are known, by allocation.
@@ -55,6 +58,7 @@ impl Ledger {
         Ledger {
             batch: batch.max(1),
             counters: Counters::default(),
+            plain_images: 0,
             images_from_scratch: 0,
             known: HashMap::new(),
             gated: HashSet::new(),
@@ -137,6 +141,11 @@ impl Ledger {
         self.counters
     }
 
+    /// Images that the requests take when nothing stops early.
+    pub fn plain_images(&self) -> u64 {
+        self.plain_images
+    }
+
     /// Layer-forwards that the same run does with every optimization off.
     pub fn layer_forwards_plain(&self, tree: &Tree) -> u64 {
         let layers = tree.settings.as_ref().map_or(0, |s| s.space.layers.len());
@@ -151,8 +160,7 @@ impl Ledger {
         let first = from / self.batch * self.batch;
         let last = to.checked_next_multiple_of(self.batch).unwrap_or(to);
         let last = last.min(len.max(to)) as u64;
-        let plain = &mut self.counters.plain_images;
-        *plain = plain.saturating_add(last - first as u64);
+        self.plain_images = self.plain_images.saturating_add(last - first as u64);
         self.images_from_scratch = self.images_from_scratch.saturating_add(last);
     }
 }
@@ -166,7 +174,7 @@ mod tests {
         let images = |from, to, len| {
             let mut ledger = Ledger::new(8);
             ledger.run(from, to, len);
-            (ledger.images_from_scratch, ledger.counters.plain_images)
+            (ledger.images_from_scratch, ledger.plain_images)
         };
         assert_eq!(images(0, 150, 400), (152, 152));
         assert_eq!(images(150, 400, 400), (400, 256));

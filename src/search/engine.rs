@@ -3,13 +3,12 @@
 //! Everything that happens goes through [`Engine::emit`], which folds the event into the [`Tree`];
 //! decisions read the tree, the measurements and the open level, nothing else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::gate::Gate;
 use super::measurements::Measurements;
 use super::phase::Phase;
 use super::plan::Plan;
-use super::queues::{ManualQueue, ResumedBranches};
 use super::step::{Ask, Step};
 use super::strategy::Strategy;
 use super::{
@@ -42,8 +41,12 @@ pub struct Engine {
     pub(super) refuted: u32,
     /// What the last strategy expanded beside its base: a beam goes on from these, too.
     pub(super) expanded: Vec<CandidateId>,
-    pub(super) manual: ManualQueue,
-    pub(super) resumed: ResumedBranches,
+    /// Candidates that the user (or a pin) asked for, judged before queued work.
+    pub(super) manual: VecDeque<CandidateId>,
+    /// Tops of resumed branches: their candidates join the next round.
+    pub(super) resumed: VecDeque<CandidateId>,
+    /// Undecided candidates of resumed branches that hang elsewhere than on the base.
+    pub(super) undecided: VecDeque<CandidateId>,
     /// Widths closed by failure, by layer set: equal sets of later levels are not proposed again.
     pub(super) closed: HashMap<Vec<usize>, (BitWidth, CloseReason)>,
     /// Where the search stood when it was stopped.
@@ -52,7 +55,7 @@ pub struct Engine {
     /// Numbers of the events whose answers an earlier run had given, counted from 1.
     pub(super) reused: HashSet<u64>,
     asking: Option<Ask>,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     events: Vec<Event>,
     /// Events emitted since the search began.
     emitted: u64,
@@ -119,8 +122,9 @@ impl Engine {
             plan: Plan::new(&settings.search, objective, given),
             refuted: 0,
             expanded: Vec::new(),
-            manual: ManualQueue::default(),
-            resumed: ResumedBranches::default(),
+            manual: VecDeque::new(),
+            resumed: VecDeque::new(),
+            undecided: VecDeque::new(),
             closed: HashMap::new(),
             before_stop: None,
             arrived: HashMap::new(),
@@ -208,6 +212,12 @@ impl Engine {
             true => Provenance::EarlierRun,
             false => Provenance::Computed,
         }
+    }
+
+    /// Has a candidate judged before all others.
+    pub(super) fn judge_first(&mut self, candidate: CandidateId) {
+        self.manual.retain(|c| *c != candidate);
+        self.manual.push_front(candidate);
     }
 
     pub(super) fn take_events(&mut self) -> Vec<Event> {

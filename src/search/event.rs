@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CandidateId, Command, CommandId, Group, Instruction, Judgement, Move, Settings};
+use super::{
+    CandidateId, Command, CommandId, Counters, Group, Instruction, Judgement, Move, Settings,
+};
 use crate::evaluate::{CorrectBits, Proxies};
 use crate::profile::{GateMode, Level};
 use crate::quant::{Allocation, BitWidth};
@@ -301,16 +303,9 @@ pub enum Event {
         reason: StopReason,
         /// The result, if anything met the constraint.
         incumbent: Option<CandidateId>,
-        /// Screenings and confirmations started.
-        evaluations: u64,
-        /// Questions answered by an earlier result.
-        cached: u64,
-        /// Drift measurements started.
-        drift_evaluations: u64,
-        /// Held back and not audited.
-        gated: u64,
-        /// Held back but evaluated anyway.
-        audited: u64,
+        /// What was counted.
+        #[serde(flatten)]
+        counters: Counters,
         /// Images that the same questions cost when nothing stops early.
         plain_images: u64,
     },
@@ -326,30 +321,6 @@ impl Event {
                 command: command.clone(),
             }),
             _ => None,
-        }
-    }
-
-    /// The `type` it is written with.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Event::Started { .. } => "started",
-            Event::Baseline { .. } => "baseline",
-            Event::LevelOpened { .. } => "level_opened",
-            Event::Proposed { .. } => "proposed",
-            Event::Measured { .. } => "measured",
-            Event::RoundOpened { .. } => "round_opened",
-            Event::Gated { .. } => "gated",
-            Event::Screened { .. } => "screened",
-            Event::Confirmed { .. } => "confirmed",
-            Event::BaseChanged { .. } => "base_changed",
-            Event::BeamKept { .. } => "beam_kept",
-            Event::GroupClosed { .. } => "group_closed",
-            Event::LevelClosed { .. } => "level_closed",
-            Event::IncumbentChanged { .. } => "incumbent_changed",
-            Event::CommandAccepted { .. } => "command_accepted",
-            Event::CommandRefused { .. } => "command_refused",
-            Event::Tested { .. } => "tested",
-            Event::Finished { .. } => "finished",
         }
     }
 }

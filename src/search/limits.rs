@@ -50,12 +50,12 @@ impl Engine {
         if let Some(expanded) = expanded {
             self.expanded = expanded;
         }
-        let Some(base) = self.tree.base.and_then(|b| self.tree.get(b)).cloned() else {
+        let Some(base) = self.tree.expanded().cloned() else {
             return self.open_start();
         };
         let open = matches!(base.state(), State::Proposed | State::Measured);
         if open && !base.pruned && self.domains.allows(&base.allocation) {
-            self.manual.put_first(base.id);
+            self.judge_first(base.id);
         }
         if self.seeks_accuracy() {
             return match self.tree.incumbent {

@@ -71,7 +71,7 @@ impl Measurements {
             .get(allocation)
             .map_or(&none, |m| &m.bits);
         let judgement = judged(known, &self.float, bar)?;
-        Ok((judgement, slice(known, 0, judgement.images)))
+        Ok((judgement, known.slice(0, judgement.images)))
     }
 
     /// True when the allocation is known to fail.
@@ -94,10 +94,6 @@ pub struct AcceptanceCriterion {
     pub test: Option<PairedTest>,
 }
 
-fn slice(bits: &CorrectBits, from: usize, to: usize) -> CorrectBits {
-    bits.iter().take(to).skip(from).collect()
-}
-
 /// The verdict that the known bits of an allocation give, or what is needed for it.
 pub fn judged(
     known: &CorrectBits,
@@ -110,11 +106,11 @@ pub fn judged(
     let all = StopRule {
         lost_before: 0,
         allowed_loss,
-        float: slice(float, 0, of),
+        float: float.slice(0, of),
         stop_when_met: !bar.whole,
         sequential: bar.test.map(|test| Box::new(Sequential::new(test))),
     };
-    if let Some(decided) = all.decided(&slice(known, 0, of)) {
+    if let Some(decided) = all.decided(&known.slice(0, of)) {
         return Ok(Judgement {
             verdict: decided.verdict,
             images: decided.images,
@@ -130,7 +126,7 @@ pub fn judged(
     Err(Needed {
         from,
         to: of,
-        stop: all.after(&slice(known, 0, from)),
+        stop: all.after(&known.slice(0, from)),
     })
 }
 
@@ -176,11 +172,11 @@ mod tests {
             let test = PairedTest::new(0.05, 0.05, of, allowed, 1);
             let bar = AcceptanceCriterion { test: sequential.then_some(test), ..screening(of, allowed) };
             let judgement = judged(&candidate, &float, &bar).expect("all images decide");
-            let mut known = slice(&candidate, 0, (cut * judgement.images as f64) as usize);
+            let mut known = candidate.slice(0, (cut * judgement.images as f64) as usize);
             if let Err(needed) = judged(&known, &float, &bar) {
-                let rest = slice(&candidate, needed.from, needed.to);
+                let rest = candidate.slice(needed.from, needed.to);
                 let decided = needed.stop.decided(&rest).expect("all images decide");
-                known.extend(&slice(&rest, 0, decided.images));
+                known.extend(&rest.slice(0, decided.images));
             }
             prop_assert_eq!(known.len(), judgement.images);
             prop_assert_eq!(judged(&known, &float, &bar).ok(), Some(judgement));

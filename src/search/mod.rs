@@ -75,7 +75,6 @@ mod phase;
 mod plan;
 mod possible;
 mod predict;
-mod queues;
 mod replay;
 mod rules;
 mod settings;
@@ -96,7 +95,7 @@ pub use group::{Group, Move};
 pub use judgement::{CandidateId, Judgement};
 pub use measurements::allowed_loss;
 pub use nearest::{Basis, ClosestInfeasible};
-pub use possible::{Impossible, MOST_ALLOCATIONS, Restricted, TooSmall, Unsearchable};
+pub use possible::{MOST_ALLOCATIONS, Restricted, TooSmall, Unsearchable};
 pub use predict::{
     Estimate, FrontPoint, Measured, Prediction, Predictor, Solution, Unsolved, Wanted,
 };

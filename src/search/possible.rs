@@ -21,18 +21,6 @@ pub struct TooSmall {
     pins: String,
 }
 
-/// Why a search cannot begin.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Impossible {
-    /// The rules for widths.
-    #[error(transparent)]
-    Widths(#[from] PinError),
-    /// The limit on memory.
-    #[error(transparent)]
-    Memory(#[from] TooSmall),
-}
-
 /// What restricts the allocations of a network.
 #[derive(Clone, Copy, Debug)]
 pub struct Restricted<'a> {
@@ -50,8 +38,8 @@ impl Restricted<'_> {
     /// Checks that some allocation satisfies all of it.
     ///
     /// # Errors
-    /// [`Impossible`] names the rules, and what each pin costs.
-    pub fn check(&self) -> Result<(), Impossible> {
+    /// [`Unsearchable`] names the rules, and what each pin costs.
+    pub fn check(&self) -> Result<(), Unsearchable> {
         let least = self.least(self.pins)?;
         let Some(limit) = self.max_memory.filter(|limit| *limit < least) else {
             return Ok(());
@@ -124,6 +112,9 @@ pub enum Unsearchable {
     /// The pins.
     #[error(transparent)]
     Pins(#[from] PinError),
+    /// The limit on memory.
+    #[error(transparent)]
+    Memory(#[from] TooSmall),
     /// Too many allocations to try them all.
     #[error("an exhaustive search would try {} allocations ({groups} groups at the finest level), and tries at most {MOST_ALLOCATIONS}: pin layers in [pins], take widths out of quantizer.bits or the finest level out of search.levels; or choose another search.strategy", shown(*.count))]
     TooMany {

@@ -114,17 +114,14 @@ impl Event {
 
 /// Two events in words: their types, or the first field that differs between two of a type.
 fn difference(found: &Event, expected: Option<&Event>) -> (String, String) {
-    let Some(expected) = expected else {
-        return (found.name().to_owned(), "nothing".to_owned());
-    };
-    let (a, b) = (serde_json::to_value(found), serde_json::to_value(expected));
-    let field = match (&a, &b) {
-        (Ok(a), Ok(b)) if found.name() == expected.name() => {
-            first_difference(found.name().to_owned(), a, b)
-        }
-        _ => None,
-    };
-    field.unwrap_or_else(|| (found.name().to_owned(), expected.name().to_owned()))
+    let written = |event| serde_json::to_value(event).unwrap_or_default();
+    let (found, expected) = (written(Some(found)), written(expected));
+    let kind = |event: &Value| event["type"].as_str().unwrap_or("nothing").to_owned();
+    let kinds = (kind(&found), kind(&expected));
+    match kinds.0 == kinds.1 {
+        true => first_difference(kinds.0.clone(), &found, &expected).unwrap_or(kinds),
+        false => kinds,
+    }
 }
 
 /// `path = value` on both sides, where two values first differ.

@@ -35,21 +35,21 @@ impl Engine {
     fn obey(&mut self, effect: Effect) {
         match effect {
             Effect::Nothing => {}
-            Effect::Judge(candidate) => self.manual.push(candidate),
+            Effect::Judge(candidate) => self.manual.push_back(candidate),
             Effect::Make(parent, change, allocation) => {
                 let candidate = self.propose(Some(parent), change, Origin::Manual, allocation);
-                self.manual.push(candidate);
+                self.manual.push_back(candidate);
             }
             Effect::LeaveBranch => self.leave_branch(),
             Effect::Withdraw(candidate) => {
-                self.manual.remove(candidate);
+                self.manual.retain(|c| *c != candidate);
                 self.leave_branch();
             }
             Effect::TakeUp(top) => {
-                self.resumed.push(top);
+                self.resumed.push_back(top);
                 // Where it does not join what is open, that opens again for it.
                 let open = self.plan.current().filter(|_| self.is_open());
-                if !open.is_some_and(|s| s.joins_resumed()) {
+                if !open.is_some_and(|s| s.follows_a_line()) {
                     self.reopen(false);
                 }
             }
@@ -76,6 +76,7 @@ impl Engine {
         }
         self.manual.retain(alive);
         self.resumed.retain(alive);
+        self.undecided.retain(alive);
     }
 
     /// Judges a candidate that the user asked for; the gate has no say.
@@ -83,7 +84,7 @@ impl Engine {
         if let Judged::Open(next) = self.judging(id, Trial::Exempt) {
             return next;
         }
-        self.manual.judged();
+        self.manual.pop_front();
         if self.replaces_base(id) {
             let forget = self.eligible_base().is_none();
             self.accept(id);
@@ -95,40 +96,33 @@ impl Engine {
     /// One step of what resumed branches brought, before the stage goes on; none when nothing is
     /// left of that.
     pub(super) fn step_resumed(&mut self) -> Option<Step> {
-        if let Some(top) = self.resumed.next_branch() {
+        if let Some(top) = self.resumed.pop_front() {
             self.take_up(top);
             return Some(Step::Again);
         }
-        self.resumed
-            .next_undecided()
-            .map(|id| self.step_undecided(id))
+        let next = self.undecided.front().copied();
+        next.map(|id| self.step_undecided(id))
     }
 
     /// Judges an undecided candidate of a resumed branch; the gate decides as for any other.
     fn step_undecided(&mut self, id: CandidateId) -> Step {
-        let base_bytes = self
-            .tree
-            .base
-            .and_then(|b| self.tree.get(b))
-            .map_or(u64::MAX, |b| b.bytes);
+        let base_bytes = self.tree.expanded().map_or(u64::MAX, |b| b.bytes);
         let candidate = self.tree.get(id);
         let takes_part = |c: &&Candidate| {
             !c.pruned && c.bytes < base_bytes && self.domains.allows(&c.allocation)
         };
         if candidate.filter(takes_part).is_none() {
-            self.resumed.decided();
+            self.undecided.pop_front();
             return Step::Again;
         }
         match self.judging(id, Trial::Screened) {
             Judged::Open(next) => return next,
             Judged::Passed => {
-                self.resumed.decided();
+                self.undecided.pop_front();
                 self.accept(id);
                 self.reopen(true);
             }
-            Judged::Failed | Judged::Rejected => {
-                self.resumed.decided();
-            }
+            Judged::Failed | Judged::Rejected => drop(self.undecided.pop_front()),
         }
         Step::Again
     }
@@ -144,7 +138,7 @@ impl Engine {
             .filter_map(|c| self.tree.get(*c))
             .cloned()
             .collect();
-        let base = self.tree.base.and_then(|b| self.tree.get(b));
+        let base = self.tree.expanded();
         let (base, base_bytes) = (base.map(|b| b.id), base.map_or(u64::MAX, |b| b.bytes));
         let passed = |c: &&Candidate| matches!(c.state(), State::Passed | State::Confirmed);
         let best = branch
@@ -167,8 +161,7 @@ impl Engine {
             .iter()
             .filter(|c| !c.pruned && (base.is_none() || c.parent != base))
             .filter(undecided);
-        let elsewhere: Vec<CandidateId> = elsewhere.map(|c| c.id).collect();
-        self.resumed.add_undecided(elsewhere.into_iter());
+        self.undecided.extend(elsewhere.map(|c| c.id));
         if self.is_open() {
             self.with_strategy_open(|strategy, search| strategy.resumed(search));
         }

@@ -17,7 +17,7 @@ impl Engine {
         if started
             && !self.is_finished()
             && !self.is_ending()
-            && let Some(candidate) = self.manual.next()
+            && let Some(candidate) = self.manual.front().copied()
         {
             return self.step_manual(candidate);
         }
@@ -113,13 +113,13 @@ impl Engine {
         act: impl FnOnce(&mut dyn Strategy, &mut Context<'_>) -> T,
     ) -> Option<T> {
         let mut strategy = self.plan.take()?;
-        let done = act(strategy.as_mut(), &mut Context(self));
+        let done = act(strategy.as_mut(), &mut Context { engine: self });
         self.plan.put_back(strategy);
         Some(done)
     }
 
     fn step_confirm(&mut self, after: After) -> Step {
-        let Some(base) = self.tree.base.and_then(|b| self.tree.get(b)) else {
+        let Some(base) = self.tree.expanded() else {
             return Step::Wait;
         };
         let Some(judgement) = base.confirmation else {
@@ -139,7 +139,7 @@ impl Engine {
     }
 
     fn step_test(&mut self, reason: StopReason) -> Step {
-        let Some(incumbent) = self.tree.incumbent.and_then(|i| self.tree.get(i)) else {
+        let Some(incumbent) = self.tree.best() else {
             self.finish(if reason.is_early() {
                 reason
             } else {
@@ -160,17 +160,12 @@ impl Engine {
     }
 
     fn finish(&mut self, reason: StopReason) {
-        let c = self.counters();
         self.phase = Phase::Finished;
         self.emit(Event::Finished {
             reason,
             incumbent: self.tree.incumbent,
-            evaluations: c.evaluations,
-            cached: c.cached,
-            drift_evaluations: c.drift_evaluations,
-            gated: c.gated,
-            audited: c.audited,
-            plain_images: c.plain_images,
+            counters: self.counters(),
+            plain_images: self.ledger.plain_images(),
         });
     }
 }

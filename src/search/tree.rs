@@ -151,11 +151,26 @@ impl Tree {
         self.candidates.get(id.index())
     }
 
+    /// The drift of the candidate that another was made from, where it is known.
+    pub(super) fn parent_drift(&self, candidate: CandidateId) -> Option<f64> {
+        self.get(self.get(candidate)?.parent?)?.drift
+    }
+
+    /// The base as a candidate.
+    pub fn expanded(&self) -> Option<&Candidate> {
+        self.get(self.base?)
+    }
+
+    /// The incumbent as a candidate.
+    pub fn best(&self) -> Option<&Candidate> {
+        self.get(self.incumbent?)
+    }
+
     /// The incumbent on the test split: images, correct by float, correct by the incumbent; none
     /// until both are known.
     pub fn tested(&self) -> Option<(usize, usize, usize)> {
         let (images, float) = self.tested_float?;
-        let (_, correct) = self.get(self.incumbent?)?.tested?;
+        let (_, correct) = self.best()?.tested?;
         Some((images, float, correct))
     }
 
@@ -345,7 +360,7 @@ impl Tree {
     }
 
     fn incumbent_loss(&self) -> Option<i64> {
-        self.loss(self.get(self.incumbent?)?)
+        self.loss(self.best()?)
     }
 
     /// Where the highest accuracy is looked for: the largest loss with which so many bytes beat the

@@ -8,8 +8,8 @@ use aq4svit::profile::{GateMode, Level};
 use aq4svit::quant::{Allocation, BitWidth};
 use aq4svit::run::{Probed, Totals, Update};
 use aq4svit::search::{
-    BaseReason, CandidateId, Command, Event, GateDecision, GateReason, Group, Judgement, Move,
-    Origin, StopReason,
+    BaseReason, CandidateId, Command, Counters, Event, GateDecision, GateReason, Group, Judgement,
+    Move, Origin, StopReason,
 };
 use aq4svit::tui::keymap::{Keymap, bindings};
 use aq4svit::tui::model::{Model, Replay, View};
@@ -208,12 +208,15 @@ fn wild() -> impl Strategy<Value = Step> {
         Just(Event::Finished {
             reason: StopReason::Complete,
             incumbent: None,
-            evaluations: 1,
-            cached: 1,
-            drift_evaluations: 1,
-            gated: 1,
+            counters: Counters {
+                evaluations: 1,
+                cached: 1,
+                reused: 0,
+                drift_evaluations: 1,
+                gated: 1,
+                audited: 1,
+            },
             plain_images: 1,
-            audited: 1,
         }),
         Just(Event::Started {
             settings: Box::new(demo_settings())

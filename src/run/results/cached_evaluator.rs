@@ -5,37 +5,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Contexts, Store};
 use crate::evaluate::{
-    Caches, Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Prober, Progress,
-    Provenance, Question, Split, StopRule, Work,
+    Caches, Cancel, EvaluateError, Evaluator, Job, Outcome, Prober, Progress, Provenance, Question,
+    Split, StopRule, Work,
 };
 
 /// Stores of all splits, shared by all evaluators of a run.
 #[derive(Clone, Debug)]
-pub struct Stores {
-    calibration: Arc<Mutex<Store>>,
-    search: Arc<Mutex<Store>>,
-    test: Arc<Mutex<Store>>,
-}
+pub struct Stores([Arc<Mutex<Store>>; 3]);
 
 impl Stores {
     /// Opens the files of some contexts in a folder.
     pub fn open(folder: &Path, contexts: &Contexts) -> Self {
         let open = |split| Arc::new(Mutex::new(Store::open(folder, contexts.of(split))));
-        Stores {
-            calibration: open(Split::Calibration),
-            search: open(Split::Search),
-            test: open(Split::Test),
-        }
+        Stores(Split::ALL.map(open))
     }
 
     /// The answers about a split.
     pub fn of(&self, split: Split) -> MutexGuard<'_, Store> {
-        let store = match split {
-            Split::Calibration => &self.calibration,
-            Split::Search => &self.search,
-            Split::Test => &self.test,
-        };
-        // A store is whole between its methods, whatever became of the thread that used it last.
+        let store = &self.0[split as usize];
         store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -75,7 +62,7 @@ impl CachedEvaluator {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(Outcome, Work), EvaluateError> {
         let known = self.stores.of(split).correct(&job.allocation, to);
-        let mut correct: CorrectBits = known.iter().take(to).skip(from).collect();
+        let mut correct = known.slice(from, to);
         if let Some(decided) = stop.and_then(|s| s.decided(&correct)) {
             correct.truncate(decided.images);
             return Ok((Outcome::Accuracy { correct }, CACHE_HIT));

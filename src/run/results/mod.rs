@@ -20,11 +20,7 @@ const VERSION: u32 = 2;
 
 /// Content hashes of all that answers depend on beside their job, for each split.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contexts {
-    calibration: String,
-    search: String,
-    test: String,
-}
+pub struct Contexts([String; 3]);
 
 /// What a network and its images are told apart by.
 #[derive(Clone, Debug)]
@@ -39,24 +35,15 @@ impl Contexts {
     /// The contexts of some contents, computed with the given arithmetic
     /// ([`crate::evaluate::Evaluator::numerics`]).
     pub fn new(contents: Contents, numerics: &str) -> Self {
-        let Contents { network, images } = contents;
-        let [calibration, search, test] = images;
-        let of = |split: Split, images: String| {
-            hash(&(VERSION, &network, numerics, split.name(), images))
+        let of = |split: Split| {
+            let images = &contents.images[split as usize];
+            hash(&(VERSION, &contents.network, numerics, split.name(), images))
         };
-        Contexts {
-            calibration: of(Split::Calibration, calibration),
-            search: of(Split::Search, search),
-            test: of(Split::Test, test),
-        }
+        Contexts(Split::ALL.map(of))
     }
 
     /// The context of questions about a split.
     pub fn of(&self, split: Split) -> &str {
-        match split {
-            Split::Calibration => &self.calibration,
-            Split::Search => &self.search,
-            Split::Test => &self.test,
-        }
+        &self.0[split as usize]
     }
 }

@@ -106,7 +106,7 @@ impl Strategy for Allocate {
 /// The front below the base, down to what is known to fail.
 fn bisecting(search: &Context<'_>, drifts: &GroupDrifts) -> Work {
     let tree = search.tree();
-    let bytes = tree.base.and_then(|b| tree.get(b)).map_or(0, |b| b.bytes);
+    let bytes = tree.expanded().map_or(0, |b| b.bytes);
     let mut front = drifts.front(search);
     front.retain(|(of, a)| *of < bytes && search.satisfies_pins(a));
     let refuted = |(_, a): &(u64, Allocation)| {
@@ -171,7 +171,7 @@ fn trade(search: &mut Context<'_>, drifts: &GroupDrifts, mut work: Trading) -> (
 }
 
 fn trading(search: &Context<'_>, drifts: &GroupDrifts) -> Work {
-    let base = search.tree().base.and_then(|b| search.tree().get(b));
+    let base = search.tree().expanded();
     let queue = base.map(|b| drifts.trades(search, &b.allocation));
     let mut queue = queue.unwrap_or_default();
     queue.retain(|a| search.satisfies_pins(a) && search.closed(a).is_none());
@@ -189,7 +189,7 @@ fn try_out(search: &mut Context<'_>, allocation: Allocation, trial: Trial) -> Tr
     }
     let Some(candidate) = search.duplicate(&allocation).map(|c| c.id) else {
         search.propose_as(Origin::Allocated, None, allocation);
-        search.freeze_gate();
+        search.engine.gate.open_round();
         return Tried::Open(Step::Again);
     };
     match search.judge(candidate, trial) {

@@ -49,7 +49,9 @@ impl GroupDrifts {
                 of_group.push(duplicate.unwrap_or_else(|| {
                     let group = group.clone();
                     let change = Some(Move { group, bits });
-                    search.propose_from(Some(around), change, Origin::Probe, allocation)
+                    search
+                        .engine
+                        .propose(Some(around), change, Origin::Probe, allocation)
                 }));
             }
             groups.push(choices);

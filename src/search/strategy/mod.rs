@@ -36,7 +36,7 @@ use crate::profile::{self, Objective, SearchConfig};
 ///   them. A base in a pruned branch has been replaced by the engine, and the strategy is opened
 ///   again on the new one.
 /// * **Resume.** The undecided candidates of a resumed branch are judged by the engine where
-///   [`Strategy::takes_resumed`]; a strategy that [`Strategy::joins_resumed`] goes on as it is and
+///   [`Strategy::takes_resumed`]; a strategy that [`Strategy::follows_a_line`] goes on as it is and
 ///   is told by [`Strategy::resumed`], any other one is opened again.
 /// * **Constraint.** A changed constraint starts the plan again from its first strategy.
 /// * **Base.** A strategy that [`Strategy::needs_base`] is only stepped while there is one.
@@ -53,14 +53,9 @@ pub trait Strategy: CloneStrategy + std::fmt::Debug + Send + Sync {
     }
 
     /// True where accepted moves form one line from the start to the base. When a confirmation
-    /// fails, the engine walks back along that line; else among all that passed.
+    /// fails, the engine walks back along that line and the strategy ends; else it looks among all
+    /// that passed, and the strategy is opened again on the base that takes its place.
     fn follows_a_line(&self) -> bool {
-        false
-    }
-
-    /// True where a base that fails its confirmation ends the strategy; else it is opened again on
-    /// the base that takes its place.
-    fn ends_when_refuted(&self) -> bool {
         false
     }
 
@@ -69,12 +64,7 @@ pub trait Strategy: CloneStrategy + std::fmt::Debug + Send + Sync {
         true
     }
 
-    /// True where a resumed branch joins a strategy that is open.
-    fn joins_resumed(&self) -> bool {
-        false
-    }
-
-    /// A resumed branch joins.
+    /// A resumed branch joins a strategy that follows a line.
     fn resumed(&mut self, _search: &mut Context<'_>) {}
 
     /// Branches were cut off; `alive` says what was not.
@@ -112,13 +102,13 @@ pub(super) fn plan(search: &SearchConfig, objective: Objective) -> Vec<Box<dyn S
     use profile::Strategy::{Allocate, Beam, Exhaustive, Greedy, Random};
     let beam = search.beam();
     match (search.strategy, objective) {
-        (Greedy, SmallestMemory) => levels::plan(&search.levels, beam),
-        (Beam, SmallestMemory) if beam > 1 => {
+        (Greedy | Beam, SmallestMemory) => {
             let mut plan = levels::plan(&search.levels, beam);
-            plan.push(Box::new(allocate::Allocate::default()));
+            if beam > 1 {
+                plan.push(Box::new(allocate::Allocate::default()));
+            }
             plan
         }
-        (Beam, SmallestMemory) => levels::plan(&search.levels, beam),
         (Allocate, SmallestMemory) => vec![Box::new(allocate::Allocate::default())],
         (Exhaustive, SmallestMemory) => vec![Box::new(enumerate::Ascending::default())],
         (Random, SmallestMemory) => vec![Box::new(random::RandomSampling::default())],

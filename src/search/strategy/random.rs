@@ -38,7 +38,7 @@ impl Strategy for RandomSampling {
         };
         match search.judge(candidate, Trial::Whole) {
             Judged::Open(next) => return next,
-            Judged::Passed => search.accept(candidate),
+            Judged::Passed => search.engine.accept(candidate),
             Judged::Failed | Judged::Rejected => {}
         }
         self.drawn = None;
@@ -59,7 +59,7 @@ impl RandomSampling {
         let Some(allocation) = left.then(|| draw(search, drawn, smaller)).flatten() else {
             return Step::Done;
         };
-        search.freeze_gate();
+        search.engine.gate.open_round();
         self.drawn = Some(search.propose_as(Origin::Drawn, None, allocation));
         Step::Again
     }

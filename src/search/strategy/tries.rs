@@ -101,7 +101,7 @@ impl Strategy for TryAll {
 
 /// What resumed branches left undecided: it comes first.
 pub(super) fn undecided(search: &mut Context<'_>) -> Tries {
-    let tops = search.take_resumed();
+    let tops = std::mem::take(&mut search.engine.resumed);
     let tree = search.tree();
     let branches = tops.iter().flat_map(|top| tree.branch(*top));
     let undecided = branches.filter_map(|id| tree.get(id)).filter(|c| {

@@ -34,7 +34,7 @@ impl OneLevel {
         pool.sort_by(|a, b| {
             b.greedy
                 .cmp(&a.greedy)
-                .then(search.order(a.candidate, b.candidate))
+                .then(search.engine.order(a.candidate, b.candidate))
         });
         pool.truncate(self.beam);
         let unconfirmed = |f: &&Found| {

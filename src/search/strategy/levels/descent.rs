@@ -23,10 +23,12 @@ pub struct Descent {
 
 /// The candidate of the largest widths that the rules allow.
 pub fn widest(search: &mut Context<'_>) -> CandidateId {
-    let widest = search.clamped(&search.domains().highest());
+    let widest = search.engine.clamped(&search.domains().highest());
     match search.duplicate(&widest).map(|c| c.id) {
         Some(duplicate) => duplicate,
-        None => search.propose_from(search.tree().base, None, Origin::Search, widest),
+        None => search
+            .engine
+            .propose(search.tree().base, None, Origin::Search, widest),
     }
 }
 

@@ -59,7 +59,7 @@ impl Strategy for OneLevel {
             return Step::Done;
         };
         let mut bases = vec![base];
-        for other in search.take_expanded() {
+        for other in std::mem::take(&mut search.engine.expanded) {
             let candidate = search.tree().get(other);
             let eligible = candidate.is_some_and(|c| search.eligible(c));
             if eligible && !bases.contains(&other) && bases.len() < self.beam {
@@ -79,7 +79,7 @@ impl Strategy for OneLevel {
             .map(|(i, base)| OpenState::of(*base, groups.clone(), true, i == 0))
             .collect();
         self.leaves.clear();
-        search.emit(Event::LevelOpened {
+        search.engine.emit(Event::LevelOpened {
             level: self.level,
             groups: open,
         });
@@ -99,14 +99,8 @@ impl Strategy for OneLevel {
     fn follows_a_line(&self) -> bool {
         true
     }
-    fn ends_when_refuted(&self) -> bool {
-        true
-    }
     fn takes_resumed(&self, _: &Context<'_>) -> bool {
         !self.states.iter().any(|s| s.opening)
-    }
-    fn joins_resumed(&self) -> bool {
-        true
     }
 
     /// Groups that were closed because of the pruning open again.
@@ -138,7 +132,7 @@ impl OneLevel {
         let groups = search.space().groups(self.level).into_iter();
         let fresh = groups.map(|group| {
             let members = search.space().members(&group);
-            let closed = search.closed_at(&members);
+            let closed = search.engine.closed.get(&members).copied();
             OpenGroup::of(group, members, closed)
         });
         fresh.collect()
@@ -263,12 +257,15 @@ impl OneLevel {
             .map(|f| self.states[f.state].child(f.candidate, f.group, f.greedy));
         self.states = states.collect();
         let bases: Vec<CandidateId> = self.states.iter().map(|s| s.base).collect();
-        let smallest = bases.iter().copied().min_by(|a, b| search.order(*a, *b));
+        let smallest = bases
+            .iter()
+            .copied()
+            .min_by(|a, b| search.engine.order(*a, *b));
         if let Some(smallest) = smallest {
             search.take(smallest);
         }
         if self.beam > 1 {
-            search.emit(Event::BeamKept { states: bases });
+            search.engine.emit(Event::BeamKept { states: bases });
         }
         self.open_round(search);
         Step::Again
@@ -277,13 +274,13 @@ impl OneLevel {
     fn close_level(&mut self, search: &mut Context<'_>) -> Step {
         let mut leaves = std::mem::take(&mut self.leaves);
         self.states.clear();
-        leaves.sort_by(|a, b| search.order(*a, *b));
+        leaves.sort_by(|a, b| search.engine.order(*a, *b));
         leaves.dedup();
         if let Some(smallest) = leaves.first() {
             search.take(*smallest);
         }
-        search.leave_expanded(leaves);
-        search.emit(Event::LevelClosed { level: self.level });
+        search.engine.expanded = leaves;
+        search.engine.emit(Event::LevelClosed { level: self.level });
         Step::Done
     }
 
@@ -301,9 +298,10 @@ impl OneLevel {
         // Under the other reasons the same widths may do on another base.
         let failed = !matches!(reason, CloseReason::Pruned | CloseReason::CannotBeat);
         if failed && state.greedy {
-            search.close(group.members.clone(), bits, reason);
+            let closed = &mut search.engine.closed;
+            closed.insert(group.members.clone(), (bits, reason));
         }
-        search.emit(Event::GroupClosed {
+        search.engine.emit(Event::GroupClosed {
             base: state.base,
             group: group.group.clone(),
             at: bits,
@@ -319,8 +317,8 @@ impl OneLevel {
         if open == 0 {
             return;
         }
-        search.freeze_gate();
-        search.emit(Event::RoundOpened {
+        search.engine.gate.open_round();
+        search.engine.emit(Event::RoundOpened {
             round: search.tree().round + 1,
             level: self.level,
             base,

@@ -107,7 +107,9 @@ impl OpenGroup {
         }
         let (group, bits) = (self.group.clone(), step.bits);
         let change = Some(Move { group, bits });
-        search.propose_from(Some(base), change, Origin::Search, step.allocation)
+        search
+            .engine
+            .propose(Some(base), change, Origin::Search, step.allocation)
     }
 
     /// Its next step on a base, unless it is closed there.
