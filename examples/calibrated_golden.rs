@@ -1,11 +1,12 @@
 //! The calibrated quantizer against layers that another implementation has quantized.
 //!
-//! `cargo run --release --example calibrated_golden -- FILE...` reads safetensors files with `weight`
-//! `[O, I]` (f32), `mean` `[I]`, `gram` `[I, I]`, `a` and `b` `[O]` (f64), and for every width N
-//! `codes.N` `[O, I]` (i8), `scale.N`, `error.N`, `multiplier.N` and `shift.N` `[O]` (f64), made with a
-//! damping of 1 %. For each width it prints the largest ratio of a row's error to the stored one, the
-//! share of equal integers, and the largest difference between the stored affine and the one that is
-//! fitted to the stored integers. It exits with 1 where a ratio exceeds 1.001 or a difference 1e-9.
+//! `cargo run --release --example calibrated_golden -- FILE...` reads safetensors files with
+//! `weight` `[O, I]` (f32), `mean` `[I]`, `gram` `[I, I]`, `a` and `b` `[O]` (f64), and for every
+//! width N `codes.N` `[O, I]` (i8), `scale.N`, `error.N`, `multiplier.N` and `shift.N` `[O]` (f64),
+//! made with a damping of 1 %. For each width it prints the largest ratio of a row's error to the
+//! stored one, the share of equal integers, and the largest difference between the stored affine
+//! and the one that is fitted to the stored integers. It exits with 1 where a ratio exceeds 1.001
+//! or a difference 1e-9.
 
 use std::process::ExitCode;
 

@@ -103,8 +103,8 @@ impl Kernel for PackColumns<'_> {
     }
 }
 
-/// The products of pairs of inputs, `sums[i, j] += weight * (samples in which a_i and b_j are 1)`, in
-/// tiles on and above the diagonal.
+/// The products of pairs of inputs, `sums[i, j] += weight * (samples in which a_i and b_j are 1)`,
+/// in tiles on and above the diagonal.
 #[derive(Debug)]
 pub struct CountPairs<'a> {
     /// `[words, stride]`.

@@ -46,8 +46,8 @@ impl<F: Float, X: Stored<F>> Kernel for TokenTimeSum<'_, F, X> {
     }
 }
 
-/// Per channel the sum and the sum of squares of rows `[positions, channels]`, in f64 and in the order
-/// of memory.
+/// Per channel the sum and the sum of squares of rows `[positions, channels]`, in f64 and in the
+/// order of memory.
 #[derive(Debug)]
 pub struct ChannelSums<'a> {
     /// The numbers.

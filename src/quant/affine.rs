@@ -12,6 +12,10 @@
 //! with the quantizer scale s (1 for float weights), and a bias of 0 where there is none. Several
 //! batch norms follow one another. All is computed in f64; [`ChannelAffine::rounded`] rounds once.
 
+use half::f16;
+
+use super::Affine;
+
 /// The eps of every batch norm.
 const EPS: f64 = 1e-5;
 
@@ -86,6 +90,22 @@ impl ChannelAffine {
         self
     }
 
+    /// The affine as a number format holds it; none where it cannot hold a number.
+    pub fn stored_as(&self, format: Affine) -> Option<Self> {
+        if format == Affine::F32 {
+            return Some(self.clone());
+        }
+        let round = |x: &f64| f16::from_f64(*x).to_f64();
+        let rounded = |numbers: &[f64]| {
+            let rounded: Vec<f64> = numbers.iter().map(round).collect();
+            rounded.iter().all(|x| x.is_finite()).then_some(rounded)
+        };
+        Some(ChannelAffine {
+            scale: rounded(&self.scale)?,
+            shift: rounded(&self.shift)?,
+        })
+    }
+
     /// Factors and summands as a deployment stores them, rounded once to f32.
     pub fn rounded(&self) -> (Vec<f32>, Vec<f32>) {
         let round = |x: &[f64]| x.iter().map(|&x| x as f32).collect();
@@ -115,6 +135,19 @@ mod tests {
             scaled.of_unit(0.25).rounded(),
             (vec![0.25, 0.75], vec![12.0, -0.5])
         );
+    }
+
+    #[test]
+    fn number_formats() {
+        let affine = ChannelAffine::new(vec![0.1, 1e-7], Some(vec![2.0, -3.3]));
+        assert_eq!(affine.stored_as(Affine::F32), Some(affine.clone()));
+        let stored = affine.stored_as(Affine::F16).unwrap();
+        let near = |a: f64, b: f64| (a - b).abs() <= 5e-4 * b.abs() + 6e-8;
+        let all = stored.scale.iter().chain(&stored.shift);
+        let of = affine.scale.iter().chain(&affine.shift);
+        assert!(all.zip(of).all(|(a, b)| near(*a, *b)) && stored.scale[0] != 0.1);
+        let large = ChannelAffine::new(vec![1e5], None);
+        assert_eq!(large.stored_as(Affine::F16), None);
     }
 
     /// A merged affine is the layer, then its operations, one after the other.

@@ -43,6 +43,11 @@ pub enum TorchError {
     /// Weights that cannot be quantized.
     #[error(transparent)]
     Quantize(#[from] QuantError),
+    /// An affine that its number format cannot hold.
+    #[error(
+        "the affine of a quantized layer has numbers above 65504, the largest of f16: choose quantizer.affine = \"f32\""
+    )]
+    Affine,
     /// The images do not fit the network.
     #[error("input: {0}")]
     Input(String),

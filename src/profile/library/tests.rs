@@ -5,6 +5,7 @@ use toml_edit::DocumentMut;
 use super::*;
 use crate::profile::keys::{KEYS, dotted};
 use crate::profile::kind::Kind;
+use crate::quant::{Correction, Method};
 
 /// A library in a folder of its own.
 fn library() -> (tempfile::TempDir, Library) {
@@ -180,6 +181,9 @@ fn the_reference_has_every_key_and_every_default() {
         "data.std=[0.5]",
         "published.weights=nowhere",
         "published.accuracy=none",
+        "quantizer.weighting=threshold",
+        "quantizer.damping=0.5",
+        "quantizer.correction=sequential",
     ];
     // The demo with another family's network.
     let with_model = |own: &str| {
@@ -241,10 +245,12 @@ fn the_demo_is_the_default_and_as_documented() {
     let drop = crate::profile::AccuracyDrop::Points(1.5);
     assert_eq!(demo.constraint.max_accuracy_drop, drop);
     assert_eq!((demo.search.screen, demo.search.seed), (500, 0));
-    assert_eq!(demo.menu.len(), 6);
+    assert_eq!(demo.menu.len(), 7);
     assert!(demo.pins.is_empty() && demo.bits.is_empty());
     let data = demo.data.unwrap();
-    assert_eq!((data.calibration, data.search), (64, 2000));
+    assert_eq!((data.calibration, data.search), (256, 2000));
+    assert_eq!(demo.scheme.method, Method::Calibrated);
+    assert_eq!(demo.scheme.correction, Correction::Local);
 }
 
 #[test]

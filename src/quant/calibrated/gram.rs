@@ -11,8 +11,8 @@ const WORDS: usize = 32;
 /// Samples of real inputs that are multiplied at a time.
 const SAMPLES: usize = 512;
 
-/// Sums over samples, where a sample is an output position of an image at a time step. Sums of whole
-/// numbers are exact in whatever order they are added; those of real numbers depend on it.
+/// Sums over samples, where a sample is an output position of an image at a time step. Sums of
+/// whole numbers are exact in whatever order they are added; those of real numbers depend on it.
 #[derive(Clone, Debug)]
 pub struct Gram {
     patches: Patches,

@@ -117,7 +117,8 @@ impl InputStatistics {
         &self.group(group).mean
     }
 
-    /// The covariance of a group's input, row-major `[I, I]`; of the last group for a larger number.
+    /// The covariance of a group's input, row-major `[I, I]`; of the last group for a larger
+    /// number.
     pub fn covariance(&self, group: usize) -> &[f64] {
         self.group(group).covariance.as_slice().unwrap_or(&[])
     }

@@ -16,7 +16,7 @@ pub use store::Store;
 use crate::evaluate::Split;
 
 /// Raised when answers mean something else than before or say more.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Content hashes of all that answers depend on beside their job, for each split.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -180,8 +180,8 @@ impl Calibrator {
         Ok(keep(state, layer, made))
     }
 
-    /// Layers in pieces whose statistics fit the memory; all in one where those of the whole network
-    /// do.
+    /// Layers in pieces whose statistics fit the memory; all in one where those of the whole
+    /// network do.
     fn chunks(&self, layers: &[usize]) -> Vec<Vec<usize>> {
         let graph = self.network.graph();
         let size = |layer: usize| {

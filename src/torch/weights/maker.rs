@@ -113,7 +113,7 @@ impl Maker<'_> {
         parameters: Parameters,
         affine: &ChannelAffine,
     ) -> Result<Parameters, TorchError> {
-        let affine = Some(self.affine(affine)?);
+        let affine = Some(self.stored_affine(affine)?);
         Ok(Parameters {
             affine,
             ..parameters
@@ -177,7 +177,7 @@ impl Maker<'_> {
         };
         Ok(Parameters {
             accumulation: Some(accumulation),
-            affine: Some(self.affine(&affine)?),
+            affine: Some(self.stored_affine(&affine)?),
             squares,
         })
     }
@@ -266,6 +266,14 @@ impl Maker<'_> {
             input_factor,
             tf32: false,
         }))
+    }
+
+    /// The affine behind a quantized layer's sums, in the number format that is stored.
+    fn stored_affine(&self, affine: &ChannelAffine) -> Result<AffineTensors, TorchError> {
+        match affine.stored_as(self.model.scheme.affine) {
+            Some(stored) => self.affine(&stored),
+            None => Err(TorchError::Affine),
+        }
     }
 
     fn affine(&self, affine: &ChannelAffine) -> Result<AffineTensors, TorchError> {
