@@ -83,7 +83,6 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         images as u64,
         "[{bar:24}] {pos}/{len} images, {msg}, {eta} left",
     );
-    let start = std::time::Instant::now();
     let options = args.device.options();
     let counted = run::statistics(
         prepared,
@@ -104,8 +103,10 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         }
         Err(e) => return Err(e.into()),
     };
-    let seconds = start.elapsed().as_secs_f64();
+    let (float_correct, seconds) = (counted.float_correct, counted.seconds);
+    let counted = counted.counted;
     let mut evaluation = Evaluation::new(&graph, affine, &allocation, (split, seconds), &counted);
+    evaluation.compare(float_correct);
     evaluation.skipped = skipped;
     show(args.json, &evaluation, || evaluation.text())?;
     Ok(ExitCode::SUCCESS)

@@ -189,7 +189,19 @@ fn parts(prepared: Prepared) -> (crate::torch::Model, std::sync::Arc<Splits>) {
     (model, std::sync::Arc::new(prepared.splits))
 }
 
-/// Runs all images of a split through a prepared network and counts what it does.
+/// What a network does on all images of a split.
+#[derive(Clone, Debug)]
+pub struct SplitStatistics {
+    /// Under the allocation.
+    pub counted: Statistics,
+    /// Images that the float network classifies correctly.
+    pub float_correct: usize,
+    /// Seconds of the allocation's pass, without the float network's.
+    pub seconds: f64,
+}
+
+/// Runs all images of a split through a prepared network, counts what it does, and has the float
+/// network classify them too, unless the answers of earlier runs say how.
 ///
 /// # Errors
 /// As [`Evaluators::of`], and [`RunError::Evaluate`] for what goes wrong on the way.
@@ -197,12 +209,57 @@ fn parts(prepared: Prepared) -> (crate::torch::Model, std::sync::Arc<Splits>) {
 pub fn statistics(
     prepared: Prepared,
     options: &EvaluatorOptions,
-    job: (&Allocation, Split),
+    (allocation, split): (&Allocation, Split),
     cancel: &Cancel,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Statistics, RunError> {
-    let evaluator = torch_evaluator(prepared, options)?;
-    Ok(evaluator.statistics(job.0, job.1, cancel, progress)?)
+) -> Result<SplitStatistics, RunError> {
+    use crate::evaluate::{Job, Outcome, Question};
+    use crate::quant::BitWidth;
+    let contents = prepared.contents();
+    let mut evaluator = torch_evaluator(prepared, options)?;
+    let contexts = Contexts::new(contents, &evaluator.numerics());
+    let start = std::time::Instant::now();
+    let counted = evaluator.statistics(allocation, split, cancel, progress)?;
+    let seconds = start.elapsed().as_secs_f64();
+    if allocation.is_float() {
+        let float_correct = counted.correct();
+        return Ok(SplitStatistics {
+            counted,
+            float_correct,
+            seconds,
+        });
+    }
+    let stores = options
+        .results
+        .as_deref()
+        .map(|folder| Stores::open(folder, &contexts));
+    let float = Allocation::uniform(allocation.len(), BitWidth::FLOAT);
+    let (split, from, to) = (split, 0, counted.images);
+    let job = Job {
+        allocation: float,
+        question: Question::Accuracy {
+            split,
+            from,
+            to,
+            stop: None,
+        },
+    };
+    let mut quiet = |_: Progress| {};
+    let (outcome, _) = match stores {
+        Some(stores) => {
+            CachedEvaluator::new(Box::new(evaluator), stores).evaluate(&job, cancel, &mut quiet)?
+        }
+        None => evaluator.evaluate(&job, cancel, &mut quiet)?,
+    };
+    let float_correct = match outcome {
+        Outcome::Accuracy { correct } => correct.correct(),
+        Outcome::Drift { .. } => 0,
+    };
+    Ok(SplitStatistics {
+        counted,
+        float_correct,
+        seconds,
+    })
 }
 
 /// Runs all images of a split through a prepared network: not in this build.
@@ -216,7 +273,7 @@ pub fn statistics(
     _job: (&Allocation, Split),
     _cancel: &Cancel,
     _progress: &mut dyn FnMut(Progress),
-) -> Result<Statistics, RunError> {
+) -> Result<SplitStatistics, RunError> {
     Err(RunError::NoTorch)
 }
 
