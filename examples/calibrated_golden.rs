@@ -37,7 +37,7 @@ fn main() -> Result<ExitCode> {
 }
 
 /// Whether all widths of a file keep to the bounds.
-fn compare(file: &str) -> Result<bool> {
+pub fn compare(file: &str) -> Result<bool> {
     let bytes = std::fs::read(file)?;
     let tensors = SafeTensors::deserialize(&bytes)?;
     let weight = tensors.tensor("weight")?;

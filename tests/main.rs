@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests unwrap, too")]
 
 mod architecture;
+mod calibrated;
 mod checkpoint;
 mod cli;
 mod common;

@@ -222,6 +222,21 @@ impl TorchEvaluator {
         }
     }
 
+    /// The quantized layers of an allocation, by layer: integers, scales, moments of the output and,
+    /// with the sequential correction, affines. None for float layers, and an empty list where the
+    /// quantizer needs no calibration images. What is missing is computed.
+    ///
+    /// # Errors
+    /// [`EvaluateError`].
+    pub fn quantized_layers(
+        &self,
+        allocation: &Allocation,
+        cancel: &Cancel,
+    ) -> Result<QuantizedLayers, EvaluateError> {
+        self.check(allocation)?;
+        self.layers(allocation, cancel)
+    }
+
     /// Images that run together.
     pub fn batch(&self) -> usize {
         self.batch

@@ -65,6 +65,9 @@ pub(super) fn gptq(
     bound: f64,
 ) -> Vec<Candidate> {
     let n = weights.len();
+    if scales.is_empty() {
+        return Vec::new();
+    }
     let mut lanes = Lanes::new(hessian, weights, scales);
     for start in (0..n).step_by(BLOCK) {
         let end = (start + BLOCK).min(n);

@@ -28,7 +28,7 @@ const STATISTICS_MEMORY: u64 = 1 << 30;
 
 /// The quantized layers of an allocation, by layer; none for float layers, and where rounding needs
 /// no images. An empty list has none at all.
-pub(super) type QuantizedLayers = Vec<Option<Arc<QuantizedLayer>>>;
+pub type QuantizedLayers = Vec<Option<Arc<QuantizedLayer>>>;
 
 /// Where quantized layers are kept between runs.
 pub trait QuantizedStore: Send + Sync + std::fmt::Debug {
