@@ -18,9 +18,7 @@ use crate::profile::{AccuracyDrop, Constraint, Library, Paths, Pin, Save, parse_
 use crate::quant::saving_percent;
 use crate::report::{Bits, FrontLine, basis, bits};
 use crate::run::{self, PROFILE, Summary};
-use crate::search::{
-    FrontPoint, Prediction, Predictor, Settings, Solution, Unsearchable, Unsolved, Wanted,
-};
+use crate::search::{Prediction, Predictor, Settings, Solution, Unsearchable, Unsolved, Wanted};
 
 /// What if: the best allocation predicted from a run's measurements, at once
 ///
@@ -175,7 +173,7 @@ fn answer(
     })
 }
 
-fn show_front(args: &Args, settings: &Settings, front: &[FrontPoint]) -> Result<ExitCode> {
+fn show_front(args: &Args, settings: &Settings, front: &[Solution]) -> Result<ExitCode> {
     match args.json {
         true => {
             for point in front {

@@ -86,60 +86,6 @@ impl ImageFiles {
         contents.get(&index).copied()
     }
 
-    /// Reads and decodes images, side by side, into the cache where there is one, and notes their
-    /// contents. Those that the cache knows are not even opened. `progress` hears of each that is
-    /// done.
-    ///
-    /// Returns the images that cannot be decoded, by place.
-    pub(super) fn check(
-        &self,
-        indices: &[u32],
-        progress: &(dyn Fn() + Sync),
-    ) -> Result<Vec<(u32, Corrupt)>, DataError> {
-        let index = Mutex::new(Index::open(self.cache.as_ref(), &self.folder));
-        let next = AtomicUsize::new(0);
-        let found = Mutex::new((Vec::new(), None::<(u32, DataError)>));
-        let work = || {
-            while let Some(&image) = indices.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let result = self.check_one(image, &index);
-                progress();
-                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-                let file = || self.path(image);
-                match result {
-                    Ok(()) => {}
-                    Err(Trouble::Corrupt(why)) => {
-                        found.0.push((image, Corrupt { file: file(), why }));
-                    }
-                    Err(trouble) => {
-                        // The first in order is told, whichever thread met one first.
-                        if found.1.as_ref().is_none_or(|(first, _)| image < *first) {
-                            found.1 = Some((image, self.error(image, trouble)));
-                        }
-                        next.store(indices.len(), Ordering::Relaxed);
-                    }
-                }
-            }
-        };
-        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        thread::scope(|scope| {
-            for _ in 1..cores.min(indices.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        index
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-            .save();
-        match found.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            (_, Some((_, error))) => Err(error),
-            (mut corrupt, None) => {
-                corrupt.sort_by_key(|(image, _)| *image);
-                Ok(corrupt)
-            }
-        }
-    }
-
     fn check_one(&self, image: u32, index: &Mutex<Index>) -> Result<(), Trouble> {
         let path = self.path(image);
         let name = self.names.get(image as usize).and_then(|n| n.to_str());
@@ -208,6 +154,57 @@ impl ImageFiles {
 }
 
 impl SampleSource for ImageFiles {
+    /// Reads and decodes images, side by side, into the cache where there is one, and notes their
+    /// contents. Those that the cache knows are not even opened.
+    fn check(
+        &self,
+        indices: &[u32],
+        progress: &(dyn Fn() + Sync),
+    ) -> Result<Vec<(u32, Corrupt)>, DataError> {
+        let index = Mutex::new(Index::open(self.cache.as_ref(), &self.folder));
+        let next = AtomicUsize::new(0);
+        let found = Mutex::new((Vec::new(), None::<(u32, DataError)>));
+        let work = || {
+            while let Some(&image) = indices.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let result = self.check_one(image, &index);
+                progress();
+                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                let file = || self.path(image);
+                match result {
+                    Ok(()) => {}
+                    Err(Trouble::Corrupt(why)) => {
+                        found.0.push((image, Corrupt { file: file(), why }));
+                    }
+                    Err(trouble) => {
+                        // The first in order is told, whichever thread met one first.
+                        if found.1.as_ref().is_none_or(|(first, _)| image < *first) {
+                            found.1 = Some((image, self.error(image, trouble)));
+                        }
+                        next.store(indices.len(), Ordering::Relaxed);
+                    }
+                }
+            }
+        };
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        thread::scope(|scope| {
+            for _ in 1..cores.min(indices.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        index
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .save();
+        match found.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            (_, Some((_, error))) => Err(error),
+            (mut corrupt, None) => {
+                corrupt.sort_by_key(|(image, _)| *image);
+                Ok(corrupt)
+            }
+        }
+    }
+
     fn read(&self, index: u32) -> Result<Sample, DataError> {
         let pixels = self.read_again(index);
         pixels.map(Sample::Bytes).map_err(|t| self.error(index, t))

@@ -14,17 +14,8 @@ use super::images::{ImageSet, Images};
 use super::listing::list;
 use super::loading::Loading;
 use super::preparation::Preparation;
-use super::tensors::{self, TensorFile};
+use super::tensors;
 use crate::network::Shape;
-
-/// The check of images on disk.
-#[derive(Clone, Debug)]
-enum Check {
-    /// They are in memory.
-    None,
-    Files(Arc<ImageFiles>),
-    Tensors(Arc<TensorFile>),
-}
 
 /// Images with their labels, as a source gives them.
 #[derive(Clone, Debug)]
@@ -37,7 +28,6 @@ pub(super) struct Labelled {
     /// What 1 is stored as.
     unit: f32,
     images: Images,
-    check: Check,
     pub(super) labels: Arc<Vec<u32>>,
 }
 
@@ -68,7 +58,6 @@ impl Labelled {
             frames: None,
             unit: 255.0,
             images: Images::Memory(Arc::new(images.pixels)),
-            check: Check::None,
             labels: Arc::new(labels.into_iter().map(u32::from).collect()),
         })
     }
@@ -93,7 +82,6 @@ impl Labelled {
             frames: None,
             unit: 255.0,
             images: Images::Memory(Arc::new(records.pixels)),
-            check: Check::None,
             labels: Arc::new(records.labels),
         })
     }
@@ -115,22 +103,21 @@ impl Labelled {
         }
         let listing = list(folder, labels.0, labels.1, expected.classes)?;
         let preparation = Preparation::new(expected.recipe, height, channels);
-        let files = Arc::new(ImageFiles::new(folder, listing.names, preparation, cache));
+        let files = ImageFiles::new(folder, listing.names, preparation, cache);
         Ok(Labelled {
             place: folder.to_owned(),
             labels_file: folder.to_owned(),
             shape: expected.shape,
             frames: None,
             unit: 255.0,
-            images: Images::Stored(Arc::clone(&files) as _),
-            check: Check::Files(files),
+            images: Images::Stored(Arc::new(files)),
             labels: Arc::new(listing.labels),
         })
     }
 
     pub(super) fn tensors(file: &Path, classes: usize) -> Result<Labelled, DataError> {
         let opened = tensors::open(file, classes)?;
-        let samples = Arc::new(opened.samples);
+        let samples = opened.samples;
         // Pixels are on the scale 0 to 255; counts of events and floating-point numbers mean
         // themselves.
         let pixels = samples.is_bytes() && opened.frames.is_none();
@@ -140,8 +127,7 @@ impl Labelled {
             shape: opened.shape,
             frames: opened.frames,
             unit: if pixels { 255.0 } else { 1.0 },
-            images: Images::Stored(Arc::clone(&samples) as _),
-            check: Check::Tensors(samples),
+            images: Images::Stored(Arc::new(samples)),
             labels: Arc::new(opened.labels),
         })
     }
@@ -190,13 +176,9 @@ impl Labelled {
                 progress(done, indices.len());
             }
         };
-        let corrupt = match &self.check {
-            Check::None => Vec::new(),
-            Check::Tensors(samples) => {
-                samples.check(indices, &progress)?;
-                Vec::new()
-            }
-            Check::Files(files) => files.check(indices, &progress)?,
+        let corrupt = match &self.images {
+            Images::Memory(_) => Vec::new(),
+            Images::Stored(samples) => samples.check(indices, &progress)?,
         };
         if corrupt.is_empty() || on_corrupt == OnCorrupt::Skip {
             return Ok(corrupt);

@@ -10,6 +10,7 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::error::DataError;
+use super::files::Corrupt;
 
 /// One sample's numbers as they are stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +25,15 @@ pub(super) enum Sample {
 pub(super) trait SampleSource: Send + Sync + fmt::Debug {
     /// Reads the sample at a place of the source.
     fn read(&self, index: u32) -> Result<Sample, DataError>;
+    /// Reads samples once, before anything begins; `progress` hears of each. Returns those that
+    /// cannot be decoded, by place.
+    fn check(
+        &self,
+        _indices: &[u32],
+        _progress: &(dyn Fn() + Sync),
+    ) -> Result<Vec<(u32, Corrupt)>, DataError> {
+        Ok(Vec::new())
+    }
     /// The number of bytes a sample takes.
     fn sample_bytes(&self) -> usize;
     /// What a checked sample was made from, by content; none for one that was not checked.

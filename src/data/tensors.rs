@@ -12,6 +12,7 @@ use blake3::Hash;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
 use super::error::DataError;
+use super::files::Corrupt;
 use super::prefetch::{Sample, SampleSource};
 use crate::network::Shape;
 
@@ -210,13 +211,29 @@ fn numbers<const N: usize, T>(bytes: &[u8], number: impl Fn([u8; N]) -> T) -> Ve
 }
 
 impl TensorFile {
+    /// True when the samples are bytes.
+    pub(super) fn is_bytes(&self) -> bool {
+        !self.floats
+    }
+
+    fn bytes(&self, index: u32) -> Result<Vec<u8>, DataError> {
+        let mut bytes = vec![0; self.sample_bytes()];
+        let place = self.start + u64::from(index) * self.sample_bytes() as u64;
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = file
+            .seek(SeekFrom::Start(place))
+            .and_then(|_| file.read_exact(&mut bytes));
+        read.map_err(DataError::read(&self.path)).map(|()| bytes)
+    }
+}
+
+impl SampleSource for TensorFile {
     /// Reads samples once: their digests are noted, and numbers that are none are refused.
-    /// `progress` hears of each.
-    pub(super) fn check(
+    fn check(
         &self,
         indices: &[u32],
         progress: &(dyn Fn() + Sync),
-    ) -> Result<(), DataError> {
+    ) -> Result<Vec<(u32, Corrupt)>, DataError> {
         let mut sorted = indices.to_vec();
         sorted.sort_unstable();
         for index in sorted {
@@ -235,21 +252,9 @@ impl TensorFile {
             drop(digests);
             progress();
         }
-        Ok(())
+        Ok(Vec::new())
     }
 
-    fn bytes(&self, index: u32) -> Result<Vec<u8>, DataError> {
-        let mut bytes = vec![0; self.sample_bytes()];
-        let place = self.start + u64::from(index) * self.sample_bytes() as u64;
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = file
-            .seek(SeekFrom::Start(place))
-            .and_then(|_| file.read_exact(&mut bytes));
-        read.map_err(DataError::read(&self.path)).map(|()| bytes)
-    }
-}
-
-impl SampleSource for TensorFile {
     fn read(&self, index: u32) -> Result<Sample, DataError> {
         let bytes = self.bytes(index)?;
         Ok(match self.floats {
@@ -269,12 +274,5 @@ impl SampleSource for TensorFile {
 
     fn preparation(&self) -> String {
         if self.floats { "f32" } else { "u8" }.to_owned()
-    }
-}
-
-impl TensorFile {
-    /// True when the samples are bytes.
-    pub(super) fn is_bytes(&self) -> bool {
-        !self.floats
     }
 }

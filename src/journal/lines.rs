@@ -38,8 +38,26 @@ impl JsonLines {
     /// # Errors
     /// As the file system's; [`io::ErrorKind::WouldBlock`] while another program has it.
     pub fn sole(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).append(true).open(path)?;
-        Self::sole_of(file)
+        loop {
+            let file = OpenOptions::new().read(true).append(true).open(path)?;
+            let lines = Self::sole_of(file)?;
+            if lines.is_at(path)? {
+                return Ok(lines);
+            }
+        }
+    }
+
+    /// True where the file is still the one of its name: before it was locked, another program may
+    /// have put a new one in its place.
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let (own, named) = (self.file.metadata()?, std::fs::metadata(path)?);
+            Ok((own.dev(), own.ino()) == (named.dev(), named.ino()))
+        }
+        #[cfg(not(unix))]
+        path.try_exists()
     }
 
     /// Takes over a file that was opened for appending, as its only writer.
@@ -167,5 +185,22 @@ mod tests {
         assert_eq!(std::fs::read(&path).expect("there"), b"1\n2\n");
         let again = JsonLines::sole(&path).map(|_| ());
         assert_eq!(again.map_err(|e| e.kind()), Err(io::ErrorKind::WouldBlock));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_another_took_the_place_of_is_not_taken_for_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, new) = (folder.path().join("f"), folder.path().join("new"));
+        std::fs::write(&path, "1\n").expect("space");
+        // Opened, and before it is locked another program upgrades it.
+        let file = OpenOptions::new().read(true).append(true).open(&path);
+        std::fs::write(&new, "2\n").expect("space");
+        std::fs::rename(&new, &path).expect("space");
+        let old = JsonLines::sole_of(file.expect("there")).expect("free");
+        assert!(!old.is_at(&path).expect("there"));
+        let mut now = JsonLines::sole(&path).expect("free");
+        assert!(now.is_at(&path).expect("there"));
+        assert_eq!(now.read().expect("there"), b"2\n");
     }
 }

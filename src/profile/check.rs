@@ -99,19 +99,16 @@ fn wrong(source: &ProfileText, path: &[&str], item: &Item, expected: String) -> 
 
 fn check_value(source: &ProfileText, key: &Key, item: &Item) -> Result<(), ProfileError> {
     let path = path_of(key.table, key.name);
-    match key.kind {
-        Kind::Bits => check_bits(source, item),
-        Kind::Pins => check_pins(source, item),
-        Kind::Ties => check_ties(source, item),
-        kind if fits(kind, item) => Ok(()),
-        kind => Err(wrong(source, &path, item, expected(kind))),
+    match (key.kind, item.as_table_like()) {
+        (kind, _) if !fits(kind, item) => Err(wrong(source, &path, item, expected(kind))),
+        (Kind::Bits, Some(table)) => check_bits(source, table),
+        (Kind::Pins, Some(table)) => check_pins(source, table),
+        (Kind::Ties, Some(table)) => check_ties(source, table),
+        _ => Ok(()),
     }
 }
 
-fn check_bits(source: &ProfileText, item: &Item) -> Result<(), ProfileError> {
-    let table = item
-        .as_table_like()
-        .ok_or_else(|| wrong(source, &["bits"], item, expected(Kind::Bits)))?;
+fn check_bits(source: &ProfileText, table: &dyn TableLike) -> Result<(), ProfileError> {
     for (name, item) in table.iter() {
         if item.as_value().and_then(width_of).is_none() {
             let why = match item.as_table_like() {
@@ -124,10 +121,7 @@ fn check_bits(source: &ProfileText, item: &Item) -> Result<(), ProfileError> {
     Ok(())
 }
 
-fn check_pins(source: &ProfileText, item: &Item) -> Result<(), ProfileError> {
-    let table = item
-        .as_table_like()
-        .ok_or_else(|| wrong(source, &["pins"], item, expected(Kind::Pins)))?;
+fn check_pins(source: &ProfileText, table: &dyn TableLike) -> Result<(), ProfileError> {
     for (pattern, item) in table.iter() {
         let bounds = match item.as_table_like() {
             None if item.as_value().and_then(width_of).is_some() => continue,
@@ -156,10 +150,7 @@ fn check_pins(source: &ProfileText, item: &Item) -> Result<(), ProfileError> {
     Ok(())
 }
 
-fn check_ties(source: &ProfileText, item: &Item) -> Result<(), ProfileError> {
-    let table = item
-        .as_table_like()
-        .ok_or_else(|| wrong(source, &["ties"], item, expected(Kind::Ties)))?;
+fn check_ties(source: &ProfileText, table: &dyn TableLike) -> Result<(), ProfileError> {
     for (name, item) in table.iter() {
         let is_list = item
             .as_array()

@@ -4,9 +4,6 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::rules::{PinError, TieError};
-use crate::network::ModelError;
-
 /// The location of a setting: a line of the profile's file, or the `--set` that gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceLocation {
@@ -88,7 +85,7 @@ pub enum ProfileError {
         /// The expected value.
         expected: String,
     },
-    /// Values that say nothing together; the message names them.
+    /// Values that do not fit each other or the network; the message names them.
     #[error("{place}: {message}")]
     Section {
         /// The location.
@@ -123,30 +120,6 @@ pub enum ProfileError {
         name: String,
         /// The nearest layers, as the end of the sentence.
         hint: String,
-    },
-    /// The pins do not fit the network or the menu.
-    #[error("{place}: {source}")]
-    Pins {
-        /// The location.
-        place: SourceLocation,
-        /// The cause.
-        source: Box<PinError>,
-    },
-    /// A tie that ties nothing.
-    #[error("{place}: {source}")]
-    Ties {
-        /// The location.
-        place: SourceLocation,
-        /// The cause.
-        source: Box<TieError>,
-    },
-    /// The sizes in `[model]` describe no network.
-    #[error("{place}: {source}")]
-    Model {
-        /// The location.
-        place: SourceLocation,
-        /// The cause.
-        source: ModelError,
     },
     /// Neither a file nor the name of a profile.
     #[error("there is no profile \"{name}\", neither as a file nor saved or shipped{hint}")]

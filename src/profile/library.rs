@@ -214,14 +214,28 @@ impl Library {
     ) -> Result<ResolvedProfile, ProfileError> {
         let origin = self.find(wanted)?;
         let source = self.text(&origin)?;
+        let hides_shipped = matches!(origin, ProfileOrigin::Saved(_)) && shipped(wanted).is_some();
+        Ok(ResolvedProfile {
+            hides_shipped,
+            ..self.read(origin, &source, overrides)?
+        })
+    }
+
+    /// Reads and checks the text of a profile.
+    pub(super) fn read(
+        &self,
+        origin: ProfileOrigin,
+        source: &str,
+        overrides: &Overrides,
+    ) -> Result<ResolvedProfile, ProfileError> {
         let file = self.file(&origin);
-        let (profile, text) = Profile::parse_with(&source, &file, overrides)?;
+        let (profile, text) = Profile::parse_with(source, &file, overrides)?;
         Ok(ResolvedProfile {
             profile,
             text,
             folder: file.parent().unwrap_or(Path::new("/")).to_owned(),
-            hides_shipped: matches!(origin, ProfileOrigin::Saved(_)) && shipped(wanted).is_some(),
             origin,
+            hides_shipped: false,
         })
     }
 

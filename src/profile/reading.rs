@@ -182,7 +182,6 @@ impl Reading<'_> {
     }
 
     fn ties(&self) -> Vec<Tied> {
-        let table = self.document.get("ties").and_then(Item::as_table_like);
         let line = |(name, item): (&str, &Item)| match item.as_array() {
             None => item.as_bool().unwrap_or(false).then_some(Tied::Qkv),
             Some(list) => Some(Tied::Own {
@@ -193,26 +192,27 @@ impl Reading<'_> {
                     .collect(),
             }),
         };
-        table
-            .into_iter()
-            .flat_map(|t| t.iter())
-            .filter_map(line)
-            .collect()
+        self.entries("ties").filter_map(line).collect()
+    }
+
+    /// The entries of a table.
+    fn entries(&self, table: &str) -> impl Iterator<Item = (&str, &Item)> {
+        let table = self.document.get(table).and_then(Item::as_table_like);
+        table.into_iter().flat_map(|t| t.iter())
     }
 
     fn item(&self, table: &str, name: &str) -> Option<&Item> {
         self.document
             .get(table)
-            .and_then(Item::as_table_like)
-            .and_then(|t| t.get(name))
+            .and_then(Item::as_table_like)?
+            .get(name)
     }
 
     /// A table read by serde, without the keys that are read otherwise. Its keys and the kinds of
     /// their values have been checked before.
     fn table<T: DeserializeOwned>(&self, name: &str, except: &[&str]) -> Result<T, ProfileError> {
         let mut table = InlineTable::new();
-        let items = self.document.get(name).and_then(Item::as_table_like);
-        for (key, item) in items.into_iter().flat_map(|t| t.iter()) {
+        for (key, item) in self.entries(name) {
             if !except.contains(&key) {
                 table.extend(item.as_value().map(|value| (key, value.clone())));
             }
@@ -220,8 +220,8 @@ impl Reading<'_> {
         T::deserialize(Value::InlineTable(table).into_deserializer()).map_err(|error| {
             let at = error.span().map(|span| span.start);
             let holds = |item: &Item| item.span().zip(at).is_some_and(|(s, at)| s.contains(&at));
-            let mut items = items.into_iter().flat_map(|t| t.iter());
-            let key = items.find(|(_, item)| holds(item)).map(|(key, _)| key);
+            let key = self.entries(name).find(|(_, item)| holds(item));
+            let key = key.map(|(key, _)| key);
             self.section(name, key, error.message().trim())
         })
     }
@@ -249,10 +249,8 @@ impl Reading<'_> {
     }
 
     /// The error of sizes that make no network.
-    fn no_network(&self, source: ModelError) -> ProfileError {
-        let path: Vec<&str> = ["model"].into_iter().chain(source.key()).collect();
-        let place = self.source.place(&path);
-        ProfileError::Model { place, source }
+    fn no_network(&self, error: ModelError) -> ProfileError {
+        self.section("model", error.key(), error)
     }
 
     fn data(&self) -> Result<Option<DataConfig>, ProfileError> {
@@ -317,9 +315,9 @@ impl Reading<'_> {
     }
 
     fn pins(&self) -> Result<Vec<Pin>, ProfileError> {
-        let table = self.document.get("pins").and_then(Item::as_table_like);
-        let pairs = table.into_iter().flat_map(|t| t.iter());
-        let pins = pairs.filter_map(|(pattern, item)| pin(pattern, item));
+        let pins = self
+            .entries("pins")
+            .filter_map(|(pattern, item)| pin(pattern, item));
         pins.map(|pin| match pin.widths {
             AllowedWidths::Range(min, max) if min > max => {
                 let why = format!("min = {min} is above max = {max}");
@@ -331,9 +329,8 @@ impl Reading<'_> {
     }
 
     fn bits(&self, menu: &[BitWidth]) -> Result<BTreeMap<String, BitWidth>, ProfileError> {
-        let table = self.document.get("bits").and_then(Item::as_table_like);
         let mut bits = BTreeMap::new();
-        for (name, item) in table.into_iter().flat_map(|t| t.iter()) {
+        for (name, item) in self.entries("bits") {
             let Some(width) = item.as_value().and_then(width_of) else {
                 continue;
             };

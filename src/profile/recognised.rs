@@ -1,6 +1,6 @@
 //! Profiles of checkpoints that were recognised.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use toml_edit::{DocumentMut, Item, Table, Value};
 
@@ -23,43 +23,23 @@ impl Library {
         checkpoint: &Checkpoint,
         overrides: &Overrides,
     ) -> Result<ResolvedProfile, ProfileError> {
-        let (origin, text, file) = match wanted {
-            Some(name) => {
-                let origin = self.find(name)?;
-                let text = self.text(&origin)?;
-                let file = self.file(&origin);
-                (origin, text, file)
-            }
-            None => {
-                let name = Value::from(stem(checkpoint)).to_string();
-                let text = format!("format = 1\nname = {name}\n");
-                let origin = ProfileOrigin::Checkpoint(checkpoint.to_string());
-                let file = self.file(&origin);
-                (origin, text, file)
-            }
+        let origin = match wanted {
+            Some(name) => self.find(name)?,
+            None => ProfileOrigin::Checkpoint(checkpoint.to_string()),
         };
-        // Read as it is first, so that what is wrong with it is told with its place.
-        let mut document: DocumentMut = match wanted {
-            Some(_) => Profile::parse_with(&text, &file, &Overrides::none())?.1,
-            None => text,
-        }
-        .parse()
-        .map_err(|_| ProfileError::NotAProfile {
-            path: file.clone(),
+        let file = self.file(&origin);
+        // What is wrong with the profile itself is told before its model is another one.
+        let text = match wanted {
+            Some(_) => Profile::parse_with(&self.text(&origin)?, &file, &Overrides::none())?.1,
+            None => format!("format = 1\nname = {}\n", Value::from(stem(checkpoint))),
+        };
+        let mut document: DocumentMut = text.parse().map_err(|_| ProfileError::NotAProfile {
+            path: file,
             why: "it is not TOML",
         })?;
-        document.insert(
-            "model",
-            Item::Table(section(candidate, checkpoint, overrides)?),
-        );
-        let (profile, text) = Profile::parse_with(&document.to_string(), &file, overrides)?;
-        Ok(ResolvedProfile {
-            profile,
-            text,
-            folder: file.parent().unwrap_or(Path::new("/")).to_owned(),
-            hides_shipped: false,
-            origin,
-        })
+        let section = section(candidate, checkpoint, overrides)?;
+        document.insert("model", Item::Table(section));
+        self.read(origin, &document.to_string(), overrides)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use toml_edit::ser::Error as SerializeError;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
@@ -289,6 +290,16 @@ fn write_ties(document: &mut DocumentMut, ties: &[Tied]) {
     }
 }
 
+fn write_section(
+    document: &mut DocumentMut,
+    name: &str,
+    section: &impl Serialize,
+) -> Result<(), SerializeError> {
+    let section = toml_edit::ser::to_document(section)?;
+    document.insert(name, Item::Table(section.into_table()));
+    Ok(())
+}
+
 fn width_value(width: BitWidth) -> Value {
     match width.is_float() {
         true => Value::from("float"),
@@ -328,37 +339,28 @@ impl Profile {
     /// # Errors
     /// For a path that is not Unicode, or a number that TOML cannot hold.
     pub fn to_toml(&self) -> Result<String, SerializeError> {
-        let section = |name: &str, from: DocumentMut, into: &mut DocumentMut| {
-            into.insert(name, Item::Table(from.into_table()));
-        };
         let mut document = DocumentMut::new();
         document.insert("format", toml_edit::value(1));
         document.insert("name", toml_edit::value(&self.name));
         if self.published != Published::default() {
-            let published = toml_edit::ser::to_document(&self.published)?;
-            section("published", published, &mut document);
+            write_section(&mut document, "published", &self.published)?;
         }
-        let mut model = toml_edit::ser::to_document(&self.model)?;
+        write_section(&mut document, "model", &self.model)?;
         if let Some(checkpoint) = &self.checkpoint {
-            model.insert("checkpoint", toml_edit::value(checkpoint.to_text()?));
+            document["model"]["checkpoint"] = toml_edit::value(checkpoint.to_text()?);
         }
-        section("model", model, &mut document);
         if let Some(data) = &self.data {
-            section("data", toml_edit::ser::to_document(data)?, &mut document);
+            write_section(&mut document, "data", data)?;
         }
-        let mut quantizer = toml_edit::ser::to_document(&self.scheme)?;
+        write_section(&mut document, "quantizer", &self.scheme)?;
         let menu: toml_edit::Array = self.menu.iter().map(|w| width_value(*w)).collect();
-        quantizer.insert("bits", toml_edit::value(menu));
-        section("quantizer", quantizer, &mut document);
-        let mut constraint = toml_edit::ser::to_document(&self.constraint)?;
+        document["quantizer"]["bits"] = toml_edit::value(menu);
+        write_section(&mut document, "constraint", &self.constraint)?;
         if let Some(target) = &self.target {
-            constraint.insert("target", toml_edit::value(&target.name));
+            document["constraint"]["target"] = toml_edit::value(&target.name);
         }
-        section("constraint", constraint, &mut document);
-        let search = toml_edit::ser::to_document(&self.search)?;
-        section("search", search, &mut document);
-        let gate = toml_edit::ser::to_document(&self.gate)?;
-        section("gate", gate, &mut document);
+        write_section(&mut document, "search", &self.search)?;
+        write_section(&mut document, "gate", &self.gate)?;
         write_pins(&mut document, &self.pins);
         write_ties(&mut document, &self.ties);
         if !self.bits.is_empty() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::quant::{Allocation, BitWidth, saving_percent};
-use crate::search::{FrontPoint, Prediction, Settings};
+use crate::search::{Prediction, Settings, Solution};
 
 /// The bit-width of every layer by name.
 pub type Bits = BTreeMap<String, BitWidth>;
@@ -43,7 +43,7 @@ pub struct FrontLine {
 
 impl FrontLine {
     /// The line for a point of the front of a run.
-    pub fn new(point: &FrontPoint, settings: &Settings) -> Self {
+    pub fn new(point: &Solution, settings: &Settings) -> Self {
         let prediction = point.prediction;
         let float = settings.space.float_bytes();
         FrontLine {

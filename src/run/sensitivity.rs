@@ -46,24 +46,11 @@ impl Point {
     /// from the largest width down.
     pub fn all(layers: usize, menu: &[BitWidth]) -> Vec<Point> {
         let widths = || menu.iter().rev().copied().filter(|w| !w.is_float());
-        let joint = widths().map(|bits| Point {
-            curve: Curve::Joint,
-            layer: None,
-            bits,
-        });
-        let of_curve = |curve| {
-            (0..layers).flat_map(move |layer| {
-                widths().map(move |bits| Point {
-                    curve,
-                    layer: Some(layer),
-                    bits,
-                })
-            })
-        };
-        joint
-            .chain(of_curve(Curve::Lowered))
-            .chain(of_curve(Curve::Kept))
-            .collect()
+        let point = |curve, layer| widths().map(move |bits| Point { curve, layer, bits });
+        let alone = [Curve::Lowered, Curve::Kept].into_iter();
+        let alone =
+            alone.flat_map(|curve| (0..layers).flat_map(move |layer| point(curve, Some(layer))));
+        point(Curve::Joint, None).chain(alone).collect()
     }
 
     /// The bit-widths of all layers.

@@ -96,9 +96,7 @@ pub use judgement::{CandidateId, Judgement};
 pub use measurements::allowed_loss;
 pub use nearest::{Basis, ClosestInfeasible};
 pub use possible::{MOST_ALLOCATIONS, Restricted, TooSmall, Unsearchable};
-pub use predict::{
-    Estimate, FrontPoint, Measured, Prediction, Predictor, Solution, Unsolved, Wanted,
-};
+pub use predict::{Estimate, Measured, Prediction, Predictor, Solution, Unsolved, Wanted};
 pub use replay::ReplayError;
 pub use settings::Settings;
 pub use space::{Space, SpaceLayer};

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::quant::saving_percent;
-use crate::search::{FrontPoint, Prediction, Predictor, Settings, Solution};
+use crate::search::{Prediction, Predictor, Settings, Solution};
 use crate::text::numbers::{bytes_in_full as bytes, count};
 use crate::text::table::columns;
 
@@ -68,8 +68,8 @@ fn drop(prediction: &Prediction) -> String {
 }
 
 /// The table of a front.
-pub(super) fn front(settings: &Settings, front: &[FrontPoint]) -> String {
-    let row = |point: &FrontPoint| {
+pub(super) fn front(settings: &Settings, front: &[Solution]) -> String {
+    let row = |point: &Solution| {
         let memory = point.prediction.memory_bytes;
         let saved = saving_percent(memory, settings.space.float_bytes());
         vec![

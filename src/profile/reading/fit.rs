@@ -15,18 +15,15 @@ impl Reading<'_> {
     pub(super) fn fits(&self, profile: &Profile) -> Result<(), ProfileError> {
         let graph = profile.graph();
         let names = layer_names(&graph);
-        let ties = ties(&profile.ties, &names).map_err(|source| ProfileError::Ties {
-            place: self.source.place(&["ties", source.key()]),
-            source: Box::new(source),
-        })?;
+        let ties = ties(&profile.ties, &names)
+            .map_err(|error| self.section("ties", Some(error.key()), &error))?;
         self.level_of_ties(profile, &graph, &ties)?;
-        profile.bounds(&graph).map_err(|source| {
-            let place = match source {
-                PinError::Target { .. } => self.source.place(&["constraint", "target"]),
-                _ => self.source.place(&["pins", source.pattern()]),
+        profile.bounds(&graph).map_err(|error| {
+            let (table, key) = match error {
+                PinError::Target { .. } => ("constraint", "target"),
+                _ => ("pins", error.pattern()),
             };
-            let source = Box::new(source);
-            ProfileError::Pins { place, source }
+            self.section(table, Some(key), &error)
         })?;
         let is_unknown = |name: &&String| !names.contains(&name.as_str());
         match profile.bits.keys().find(is_unknown) {

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{CandidateId, Tree};
 use crate::quant::Allocation;
 pub(super) use costs::Costs;
-pub use solve::{FrontPoint, Solution, Unsolved, Wanted};
+pub use solve::{Solution, Unsolved, Wanted};
 use trend::Trend;
 
 /// Predicts accuracy drops from a run's measurements. A snapshot: make it anew when more has been

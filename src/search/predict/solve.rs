@@ -21,12 +21,13 @@ pub struct Wanted {
     pub max_drop: Option<f64>,
 }
 
-/// An answer.
-#[derive(Clone, Debug, PartialEq)]
+/// An answer, or a point of a front.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Solution {
     /// All bit-widths.
     pub allocation: Allocation,
     /// What is known of it.
+    #[serde(flatten)]
     pub prediction: Prediction,
 }
 
@@ -35,16 +36,6 @@ impl Solution {
     pub fn is_measured(&self) -> bool {
         self.prediction.measured.is_some_and(|m| m.whole)
     }
-}
-
-/// A point of the front, most bytes first.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct FrontPoint {
-    /// All bit-widths.
-    pub allocation: Allocation,
-    /// What is known of it.
-    #[serde(flatten)]
-    pub prediction: Prediction,
 }
 
 /// Why there is no answer.
@@ -118,7 +109,7 @@ impl Predictor<'_> {
     ///
     /// # Errors
     /// [`Unsolved`].
-    pub fn front(&self, more: &[Pin], most: usize) -> Result<Vec<FrontPoint>, Unsolved> {
+    pub fn front(&self, more: &[Pin], most: usize) -> Result<Vec<Solution>, Unsolved> {
         let all = self.candidates(more)?;
         let (mut measured, predicted): (Vec<Solution>, Vec<Solution>) =
             all.into_iter().partition(Solution::is_measured);
@@ -145,20 +136,9 @@ impl Predictor<'_> {
             .enumerate()
             .filter(|(i, _)| i % step == 0 || *i == last)
             .map(|(_, s)| s);
-        let mut points: Vec<FrontPoint> = measured
-            .into_iter()
-            .chain(thinned)
-            .map(|s| FrontPoint {
-                allocation: s.allocation,
-                prediction: s.prediction,
-            })
-            .collect();
-        points.sort_by(|a, b| {
-            let bytes = |p: &FrontPoint| p.prediction.memory_bytes;
-            bytes(b)
-                .cmp(&bytes(a))
-                .then(a.allocation.cmp(&b.allocation))
-        });
+        let mut points: Vec<Solution> = measured.into_iter().chain(thinned).collect();
+        let bytes = |p: &Solution| p.prediction.memory_bytes;
+        points.sort_by(|a, b| (bytes(b).cmp(&bytes(a))).then(a.allocation.cmp(&b.allocation)));
         Ok(points)
     }
 

@@ -199,40 +199,15 @@ fn try_out(search: &mut Context<'_>, allocation: Allocation, trial: Trial) -> Tr
     }
 }
 
-/// The strategy for the highest accuracy: the allocations within the memory that are predicted to
-/// be best.
-#[derive(Clone, Debug, Default)]
-pub struct Predicted {
-    drifts: Option<GroupDrifts>,
-    tries: Option<Tries>,
-}
-
-impl Strategy for Predicted {
-    fn open(&mut self, search: &mut Context<'_>) -> Step {
-        let widest = super::levels::widest(search);
-        *self = Predicted {
-            drifts: GroupDrifts::around(search, widest),
-            tries: None,
-        };
-        match self.drifts {
-            Some(_) => Step::Again,
-            None => Step::Done,
-        }
+/// For the highest accuracy: the allocations within the memory that are predicted to be best, once
+/// the drifts around the widest one are measured.
+pub(super) fn predicted(search: &mut Context<'_>) -> Result<Tries, Step> {
+    let widest = super::levels::widest(search);
+    let drifts = GroupDrifts::around(search, widest).ok_or(Step::Done)?;
+    if let Some(ask) = drifts.unmeasured(search) {
+        return Err(Step::Ask(ask));
     }
-
-    fn step(&mut self, search: &mut Context<'_>) -> Step {
-        if let Some(tries) = &mut self.tries {
-            return tries.step(search);
-        }
-        let Some(drifts) = &self.drifts else {
-            return Step::Done;
-        };
-        if let Some(ask) = drifts.unmeasured(search) {
-            return Step::Ask(ask);
-        }
-        let front = drifts.front(search).into_iter().map(|(_, a)| a);
-        let within = front.filter(|a| search.fits(a) && search.satisfies_pins(a));
-        self.tries = Some(Tries::all(within.take(PREDICTED).collect()));
-        Step::Again
-    }
+    let front = drifts.front(search).into_iter().map(|(_, a)| a);
+    let within = front.filter(|a| search.fits(a) && search.satisfies_pins(a));
+    Ok(Tries::all(within.take(PREDICTED).collect()))
 }

@@ -87,9 +87,11 @@ impl Strategy for Ascending {
 }
 
 /// For the highest accuracy: all that fits in the memory, most bytes first, without drifts.
-pub(super) fn descending(search: &mut Context<'_>) -> Tries {
+pub(super) fn descending(search: &mut Context<'_>) -> Result<Tries, Step> {
     let all = All::of(search);
     let order = all.order.iter().rev();
     let fit = order.filter(|(bytes, _)| search.tree().constraint.fits(*bytes));
-    Tries::undrifted(fit.map(|(_, code)| all.allocation(*code)).collect())
+    Ok(Tries::undrifted(
+        fit.map(|(_, code)| all.allocation(*code)).collect(),
+    ))
 }

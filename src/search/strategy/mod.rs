@@ -119,7 +119,7 @@ pub(super) fn plan(search: &SearchConfig, objective: Objective) -> Vec<Box<dyn S
                 plan.push(Box::new(levels::Descent::default()));
             }
             if strategy == Allocate || (strategy == Beam && beam > 1) {
-                plan.push(Box::new(allocate::Predicted::default()));
+                plan.push(Box::new(tries::TryAll::of(allocate::predicted)));
             }
             plan.push(match strategy {
                 Exhaustive => Box::new(tries::TryAll::of(enumerate::descending)),

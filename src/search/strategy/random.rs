@@ -66,10 +66,10 @@ impl RandomSampling {
 }
 
 /// For the highest accuracy: all draws at once, within the memory.
-pub(super) fn draws(search: &mut Context<'_>) -> Tries {
+pub(super) fn draws(search: &mut Context<'_>) -> Result<Tries, Step> {
     let draws = 0..search.settings().search.draws;
     let drawn = draws.filter_map(|n| draw(search, n, |a| search.fits(a)));
-    Tries::all(drawn.collect())
+    Ok(Tries::all(drawn.collect()))
 }
 
 /// The n-th draw among what is wanted and new: a function of the seed, of n, of the pins and of

@@ -74,33 +74,49 @@ impl Tries {
     }
 }
 
-/// A strategy that tries all of some allocations, which are made when it opens.
+/// Makes the allocations to be tried, or says what comes first.
+type Make = fn(&mut Context<'_>) -> Result<Tries, Step>;
+
+/// A strategy that tries all of some allocations, which are made when it opens, or as soon as they
+/// can be.
 #[derive(Clone, Debug)]
 pub(super) struct TryAll {
-    make: fn(&mut Context<'_>) -> Tries,
-    tries: Tries,
+    make: Make,
+    tries: Option<Tries>,
 }
 
 impl TryAll {
     /// The strategy that tries what is made so.
-    pub fn of(make: fn(&mut Context<'_>) -> Tries) -> Self {
-        let tries = Tries::default();
-        TryAll { make, tries }
+    pub fn of(make: Make) -> Self {
+        TryAll { make, tries: None }
+    }
+
+    fn made(&mut self, search: &mut Context<'_>) -> Result<&mut Tries, Step> {
+        if self.tries.is_none() {
+            self.tries = Some((self.make)(search)?);
+        }
+        self.tries.as_mut().ok_or(Step::Done)
     }
 }
 
 impl Strategy for TryAll {
     fn open(&mut self, search: &mut Context<'_>) -> Step {
-        self.tries = (self.make)(search);
-        Step::Again
+        self.tries = None;
+        match self.made(search) {
+            Err(Step::Done) => Step::Done,
+            _ => Step::Again,
+        }
     }
     fn step(&mut self, search: &mut Context<'_>) -> Step {
-        self.tries.step(search)
+        match self.made(search) {
+            Ok(tries) => tries.step(search),
+            Err(first) => first,
+        }
     }
 }
 
 /// What resumed branches left undecided: it comes first.
-pub(super) fn undecided(search: &mut Context<'_>) -> Tries {
+pub(super) fn undecided(search: &mut Context<'_>) -> Result<Tries, Step> {
     let tops = std::mem::take(&mut search.engine.resumed);
     let tree = search.tree();
     let branches = tops.iter().flat_map(|top| tree.branch(*top));
@@ -108,7 +124,9 @@ pub(super) fn undecided(search: &mut Context<'_>) -> Tries {
         let open = matches!(c.state(), State::Proposed | State::Measured);
         open && !c.pruned && c.origin != Origin::Probe
     });
-    Tries::all(undecided.map(|c| c.allocation.clone()).collect())
+    Ok(Tries::all(
+        undecided.map(|c| c.allocation.clone()).collect(),
+    ))
 }
 
 /// Exchanges around the best that is found, in the order of their predicted cost, until a number
