@@ -104,15 +104,15 @@ fn parts(seed: u64, fail_at: Option<(usize, Failure)>) -> Parts {
         origin: "test".into(),
         settings,
         fingerprint,
-        evaluator,
-        others: Vec::new(),
+        evaluators: vec![evaluator],
     }
 }
 
 /// As [`parts`], with several evaluators.
 fn team(seed: u64, workers: usize) -> Parts {
     let mut of_all = parts(seed, None);
-    of_all.others = (1..workers).map(|_| parts(seed, None).evaluator).collect();
+    let others = (1..workers).flat_map(|_| parts(seed, None).evaluators);
+    of_all.evaluators.extend(others);
     of_all
 }
 
@@ -328,7 +328,9 @@ fn a_fault_matters_when_the_search_comes_to_it() {
     // found out.
     let root = tempfile::tempdir().expect("a folder");
     let mut of_two = team(20, 1);
-    of_two.others = vec![parts(20, Some((1, Failure::Error))).evaluator];
+    of_two
+        .evaluators
+        .extend(parts(20, Some((1, Failure::Error))).evaluators);
     let handle = run::launch(root.path(), of_two).expect("starts");
     let (tree, updates) = to_end(&handle);
     let why = failure(&updates).expect("the front end is told");

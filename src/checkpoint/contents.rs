@@ -84,11 +84,11 @@ impl<'a> Contents<'a> {
         } else if pytorch::starts_pickle(&start) {
             pytorch::list_legacy(&mut input, &origin)
         } else if pytorch::starts_tar(&start) {
-            Err(CheckpointError::Unsupported {
-                origin: origin.clone(),
-                what: "a tar archive".to_owned(),
-                instead: "unpack it and name the file inside (.pth.tar files of PyTorch are no archives)",
-            })
+            Err(CheckpointError::unsupported(
+                &origin,
+                "a tar archive",
+                "unpack it and name the file inside (.pth.tar files of PyTorch are no archives)",
+            ))
         } else {
             let reason = "it begins like neither a .safetensors nor a PyTorch file";
             Err(CheckpointError::corrupt(&origin, Format::Any, reason))

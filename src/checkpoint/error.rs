@@ -148,6 +148,19 @@ impl CheckpointError {
         }
     }
 
+    /// A file that is not of the kind that is read.
+    pub(super) fn unsupported(
+        origin: &str,
+        what: impl Into<String>,
+        instead: &'static str,
+    ) -> Self {
+        CheckpointError::Unsupported {
+            origin: origin.to_owned(),
+            what: what.into(),
+            instead,
+        }
+    }
+
     /// A damaged file.
     pub(super) fn corrupt(origin: &str, format: Format, reason: &str) -> Self {
         CheckpointError::Corrupt {

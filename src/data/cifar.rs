@@ -14,37 +14,32 @@ const MAX_BYTES: u64 = 4 << 30;
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Version {
-    Ten,
-    Hundred,
+struct Version {
+    name: &'static str,
+    /// Bytes of labels before the pixels; the last one is the class.
+    labels: usize,
 }
 
+const TEN: Version = Version {
+    name: "CIFAR-10",
+    labels: 1,
+};
+const HUNDRED: Version = Version {
+    name: "CIFAR-100",
+    labels: 2,
+};
+
 impl Version {
-    fn name(self) -> &'static str {
-        match self {
-            Version::Ten => "CIFAR-10",
-            Version::Hundred => "CIFAR-100",
-        }
-    }
-
-    /// Bytes of labels before the pixels; the last one is the class.
-    fn labels(self) -> usize {
-        match self {
-            Version::Ten => 1,
-            Version::Hundred => 2,
-        }
-    }
-
     fn record(self) -> usize {
-        self.labels() + PIXELS
+        self.labels + PIXELS
     }
 
     /// The version whose records a file is full of. Where both fit, the model's classes decide.
     fn of(length: usize, classes: usize) -> Option<Version> {
         let both = if classes > 10 {
-            [Version::Hundred, Version::Ten]
+            [HUNDRED, TEN]
         } else {
-            [Version::Ten, Version::Hundred]
+            [TEN, HUNDRED]
         };
         both.into_iter().find(|v| length.is_multiple_of(v.record()))
     }
@@ -76,15 +71,15 @@ pub(super) fn read(files: &[PathBuf], classes: usize) -> Result<Records, DataErr
             Some((other, before)) if before != version => {
                 return Err(wrong(format!(
                     "it is {}, but {} is {}: a data set is one of them",
-                    version.name(),
+                    version.name,
                     other.display(),
-                    before.name()
+                    before.name
                 )));
             }
             _ => first = Some((file, version)),
         }
         for (i, record) in bytes.chunks_exact(version.record()).enumerate() {
-            let (labels, pixels) = record.split_at(version.labels());
+            let (labels, pixels) = record.split_at(version.labels);
             let label = labels.last().copied().unwrap_or(0);
             if usize::from(label) >= classes {
                 return Err(DataError::Label {
@@ -122,8 +117,8 @@ fn version(bytes: &[u8], classes: usize) -> Result<Version, String> {
         "{} bytes are no whole number of CIFAR-10 or CIFAR-100 records ({} or {} bytes each): truncated, or another \
          format",
         bytes.len(),
-        Version::Ten.record(),
-        Version::Hundred.record()
+        TEN.record(),
+        HUNDRED.record()
     ))
 }
 
@@ -182,9 +177,9 @@ mod tests {
 
     #[test]
     fn a_length_that_fits_both_is_told_by_the_classes() {
-        let length = Version::Ten.record() * Version::Hundred.record();
-        assert_eq!(Version::of(length, 10), Some(Version::Ten));
-        assert_eq!(Version::of(length, 100), Some(Version::Hundred));
+        let length = TEN.record() * HUNDRED.record();
+        assert_eq!(Version::of(length, 10), Some(TEN));
+        assert_eq!(Version::of(length, 100), Some(HUNDRED));
     }
 
     #[test]

@@ -22,23 +22,20 @@ pub struct Optimizations {
 
 impl Optimizations {
     /// All of them.
-    pub const ALL: Optimizations = Optimizations {
-        prefix_cache: true,
-        weight_cache: true,
-        static_stem: true,
-        integer_kernels: true,
-        early_stop: true,
-        stored_bits: true,
-    };
+    pub const ALL: Optimizations = Optimizations::all(true);
     /// None: `--plain`.
-    pub const NONE: Optimizations = Optimizations {
-        prefix_cache: false,
-        weight_cache: false,
-        static_stem: false,
-        integer_kernels: false,
-        early_stop: false,
-        stored_bits: false,
-    };
+    pub const NONE: Optimizations = Optimizations::all(false);
+
+    const fn all(on: bool) -> Self {
+        Optimizations {
+            prefix_cache: on,
+            weight_cache: on,
+            static_stem: on,
+            integer_kernels: on,
+            early_stop: on,
+            stored_bits: on,
+        }
+    }
 }
 
 impl Default for Optimizations {

@@ -6,74 +6,83 @@ use toml_edit::{Item, TableLike};
 
 use super::document::ProfileText;
 use super::error::ProfileError;
-use super::keys::{KEYS, Key, TABLES, dotted};
+use super::keys::{Key, dotted};
 use super::kind::{Kind, WIDTH, expected, fits, shown, width_of};
 use super::nearest::{did_you_mean, one_of};
 use super::tie::QKV;
 
-/// Checks that a document has only known keys, each with a value of its kind.
-///
-/// # Errors
-/// The first thing found, with its place.
-pub(crate) fn check(source: &ProfileText, document: &toml_edit::Table) -> Result<(), ProfileError> {
-    check_table(source, "", document)?;
-    for name in TABLES {
-        let Some(item) = document.get(name) else {
-            continue;
-        };
-        let table = item
-            .as_table_like()
-            .ok_or_else(|| wrong(source, &[name], item, "expected a table".to_owned()))?;
-        check_table(source, name, table)?;
-    }
-    Ok(())
+/// The keys and tables that a document may have.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) keys: &'a [Key],
+    pub(crate) tables: &'a [&'static str],
 }
 
-fn check_table(
-    source: &ProfileText,
-    name: &str,
-    table: &dyn TableLike,
-) -> Result<(), ProfileError> {
-    // Values in the order of KEYS: an unknown family is named before the keys it brings along.
-    for key in KEYS.iter().filter(|k| k.table == name) {
-        if let Some(item) = table.get(key.name) {
-            check_value(source, key, item)?;
+impl Known<'_> {
+    /// Checks that a document has only known keys, each with a value of its kind.
+    ///
+    /// # Errors
+    /// The first thing found, with its place.
+    pub(crate) fn check(
+        &self,
+        source: &ProfileText,
+        document: &toml_edit::Table,
+    ) -> Result<(), ProfileError> {
+        self.check_table(source, "", document)?;
+        for name in self.tables {
+            let Some(item) = document.get(name) else {
+                continue;
+            };
+            let table = item
+                .as_table_like()
+                .ok_or_else(|| wrong(source, &[name], item, "expected a table".to_owned()))?;
+            self.check_table(source, name, table)?;
         }
+        Ok(())
     }
-    for (found, _) in table.iter() {
-        check_name(source, name, found)?;
-    }
-    Ok(())
-}
 
-fn check_name(source: &ProfileText, table: &str, name: &str) -> Result<(), ProfileError> {
-    let known = |k: &&Key| k.table == table && k.name == name;
-    if KEYS.iter().any(|k| known(&k)) || (table.is_empty() && TABLES.contains(&name)) {
-        return Ok(());
+    fn check_table(
+        &self,
+        source: &ProfileText,
+        name: &str,
+        table: &dyn TableLike,
+    ) -> Result<(), ProfileError> {
+        for key in self.keys.iter().filter(|k| k.table == name) {
+            if let Some(item) = table.get(key.name) {
+                check_value(source, key, item)?;
+            }
+        }
+        let mut names = table.iter().map(|(found, _)| found);
+        names.try_for_each(|found| self.check_name(source, name, found))
     }
-    let path: Vec<&str> = path_of(table, name);
-    let place = source.place(&path);
-    let here = KEYS.iter().filter(|k| k.table == table).map(|k| k.name);
-    let mut candidates: Vec<&str> = here.collect();
-    if table.is_empty() {
-        candidates.extend(TABLES);
+
+    fn check_name(
+        &self,
+        source: &ProfileText,
+        table: &str,
+        name: &str,
+    ) -> Result<(), ProfileError> {
+        let here = self.keys.iter().filter(|k| k.table == table);
+        let tables = self.tables.iter().filter(|_| table.is_empty());
+        let candidates: Vec<&str> = here.map(|k| k.name).chain(tables.copied()).collect();
+        if candidates.contains(&name) {
+            return Ok(());
+        }
+        let elsewhere = self.keys.iter().filter(|k| k.name == name);
+        let elsewhere: Vec<String> = elsewhere.map(|k| dotted(k.table, k.name)).collect();
+        let mut hint = did_you_mean(name, candidates.iter().copied());
+        if !elsewhere.is_empty() {
+            hint = format!("; did you mean {}?", one_of(&elsewhere));
+        } else if hint.is_empty() {
+            hint = format!("; known here: {}", candidates.join(", "));
+        }
+        let key = match table {
+            "" => format!("key `{name}` at the top"),
+            _ => format!("key `{name}` in [{table}]"),
+        };
+        let place = source.place(&path_of(table, name));
+        Err(ProfileError::UnknownKey { place, key, hint })
     }
-    let elsewhere: Vec<String> = KEYS
-        .iter()
-        .filter(|k| k.name == name && k.table != table)
-        .map(|k| dotted(k.table, k.name))
-        .collect();
-    let mut hint = did_you_mean(name, candidates.iter().copied());
-    if !elsewhere.is_empty() {
-        hint = format!("; did you mean {}?", one_of(&elsewhere));
-    } else if hint.is_empty() {
-        hint = format!("; known here: {}", candidates.join(", "));
-    }
-    let key = match table {
-        "" => format!("key `{name}` at the top"),
-        _ => format!("key `{name}` in [{table}]"),
-    };
-    Err(ProfileError::UnknownKey { place, key, hint })
 }
 
 fn path_of<'a>(table: &'a str, name: &'a str) -> Vec<&'a str> {

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml_edit::{Document, InlineTable, Item, TableLike, Value};
 
-use super::check::check;
+use super::check::Known;
 use super::config::SearchConfig;
 use super::constraint::Constraint;
 use super::document::{ProfileText, read_text};
 use super::error::ProfileError;
 use super::files::{self, BUILTIN};
-use super::keys::{KEYS, dotted};
+use super::keys::{KEYS, TABLES, dotted};
 use super::kind::{bytes, expected, shown, width_of};
 use super::overrides::Overrides;
 use super::pin::{AllowedWidths, Pin, widths_text};
@@ -66,7 +66,11 @@ fn read(
     let source = ProfileText::parse(text, origin, overrides)?;
     let mut document = source.edited()?;
     let edited = document.to_string();
-    check(&source, document.as_table())?;
+    let known = Known {
+        keys: &KEYS,
+        tables: TABLES,
+    };
+    known.check(&source, document.as_table())?;
     let file = std::path::absolute(origin).unwrap_or_else(|_| origin.to_owned());
     let folder = file.parent().unwrap_or(Path::new("/"));
     files::rewrite_all(&mut document, &|p| files::absolute(folder, p)).map_err(|e| {

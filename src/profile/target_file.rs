@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::Item;
 
+use super::check::Known;
 use super::document::{ProfileText, read_text};
 use super::error::{ProfileError, SourceLocation};
-use super::keys::{Key, dotted, key};
-use super::kind::{Kind, bytes, expected, fits, shown, width_of};
+use super::keys::{Key, key};
+use super::kind::{Kind, bytes, expected, width_of};
 use super::nearest::did_you_mean;
 use super::overrides::Overrides;
 use super::target::{TARGETS, Target};
@@ -65,17 +66,11 @@ impl Target {
         let none = Overrides::none();
         let source = ProfileText::parse(text, origin, &none)?;
         let document = source.edited()?;
-        for (table, item) in document.iter() {
-            let inner = item.as_table_like().filter(|_| table == "weights");
-            match inner {
-                Some(inner) => {
-                    for (name, item) in inner.iter() {
-                        check(&source, "weights", name, item)?;
-                    }
-                }
-                None => check(&source, "", table, item)?,
-            }
-        }
+        let known = Known {
+            keys: KEYS,
+            tables: &["weights"],
+        };
+        known.check(&source, document.as_table())?;
         let item = |name: &str| document.get("weights").and_then(|w| w.get(name));
         let widths = |name: &str| -> Option<Vec<BitWidth>> {
             let list = item(name)?.as_array()?.iter();
@@ -108,41 +103,6 @@ impl Target {
             }),
         })
     }
-}
-
-/// Checks one key of a target file and its value.
-fn check(source: &ProfileText, table: &str, name: &str, item: &Item) -> Result<(), ProfileError> {
-    let path: Vec<&str> = [table, name]
-        .into_iter()
-        .filter(|p| !p.is_empty())
-        .collect();
-    let Some(known) = KEYS.iter().find(|k| k.table == table && k.name == name) else {
-        let all = KEYS.iter().map(|k| dotted(k.table, k.name));
-        let all = all.collect::<Vec<_>>().join(", ");
-        return Err(ProfileError::UnknownKey {
-            place: source.place(&path),
-            key: format!("key `{}` of a target", dotted(table, name)),
-            hint: format!("; a target has {all}"),
-        });
-    };
-    if fits(known.kind, item) {
-        return Ok(());
-    }
-    let unknown = item.as_array().filter(|_| matches!(known.kind, Kind::Menu));
-    let unknown = unknown.and_then(|a| a.iter().find(|v| width_of(v).is_none()));
-    let expected = match unknown {
-        Some(value) => format!(
-            "{} is no width of this program; known widths are 1 to 8, 16 and \"float\"",
-            value.to_string().trim()
-        ),
-        None => expected(known.kind),
-    };
-    Err(ProfileError::Value {
-        place: source.place(&path),
-        key: dotted(table, name),
-        found: shown(item),
-        expected,
-    })
 }
 
 #[cfg(test)]
@@ -191,7 +151,7 @@ mod tests {
     fn what_is_wrong_is_named_with_its_file_and_key() {
         assert_eq!(
             parse("[weights]\nwidths = [4, 12]\n").unwrap_err(),
-            "chips/mine.toml:2: weights.widths = [4, 12]: 12 is no width of this program; known widths are 1 to 8, 16 and \"float\""
+            "chips/mine.toml:2: weights.widths = [4, 12]: expected a list of bit-widths: 1 to 8, 16, \"float\""
         );
         let missing = parse("[weights]\nmemory = 5\n").unwrap_err();
         assert!(
@@ -199,9 +159,9 @@ mod tests {
             "{missing}"
         );
         let unknown = parse("[weights]\nwidth = [4]\n").unwrap_err();
-        assert!(
-            unknown.contains("weights.width") && unknown.contains("weights.widths"),
-            "{unknown}"
+        assert_eq!(
+            unknown,
+            "chips/mine.toml:2: unknown key `width` in [weights]; did you mean `widths`?"
         );
         assert!(parse("weights = 4\n").unwrap_err().contains("weights"));
     }

@@ -41,10 +41,8 @@ pub struct Parts {
     pub settings: Settings,
     /// What the run's numbers depend on.
     pub fingerprint: Fingerprint,
-    /// The primary evaluator.
-    pub evaluator: Box<dyn Evaluator>,
-    /// Further evaluators that work at the same time and give the very same answers.
-    pub others: Vec<Box<dyn Evaluator>>,
+    /// Evaluators that work at the same time and give the very same answers; at least one.
+    pub evaluators: Vec<Box<dyn Evaluator>>,
 }
 
 impl Parts {
@@ -56,22 +54,15 @@ impl Parts {
     ) -> Result<(Self, Option<Stores>), RunError> {
         let settings = prepared.settings.clone();
         let made = Evaluators::of(prepared, options, None)?;
-        let mut all = made.all.into_iter();
         let parts = Parts {
             text,
             origin,
             settings,
             fingerprint: made.fingerprint,
-            evaluator: all.next().ok_or(RunError::NoTorch)?,
-            others: all.collect(),
+            evaluators: made.all,
         };
         Ok((parts, made.stores))
     }
-}
-
-/// All evaluators.
-fn team(evaluator: Box<dyn Evaluator>, others: Vec<Box<dyn Evaluator>>) -> Vec<Box<dyn Evaluator>> {
-    std::iter::once(evaluator).chain(others).collect()
 }
 
 /// Starts a new run in a folder of its own.
@@ -114,7 +105,7 @@ pub fn launch(folder: &Path, parts: Parts) -> Result<Handle, RunError> {
 /// takes to resume.
 fn begin(mut claim: RunDirGuard, parts: Parts, script: Script) -> Result<Handle, RunError> {
     let mut engine = Engine::new(parts.settings.clone())?;
-    let batch = parts.evaluator.batch();
+    let batch = parts.evaluators.first().map_or(1, |e| e.batch());
     let header = Header {
         kind: HeaderKind::Journal,
         format: FORMAT,
@@ -141,7 +132,7 @@ fn begin(mut claim: RunDirGuard, parts: Parts, script: Script) -> Result<Handle,
         history: Vec::new(),
         missing,
     }
-    .spawn(folder, team(parts.evaluator, parts.others))
+    .spawn(folder, parts.evaluators)
 }
 
 /// Continues a run from its folder.
@@ -215,7 +206,7 @@ fn go_on(
         history: journal.entries,
         missing,
     }
-    .spawn(folder, team(parts.evaluator, parts.others))
+    .spawn(folder, parts.evaluators)
 }
 
 /// How many measurements of a run answer questions of the evaluator whose answers these are.

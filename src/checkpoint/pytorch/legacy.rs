@@ -9,7 +9,7 @@ use super::arena::{Arena, Id, Value};
 use super::globals::Global;
 use super::pickle::{self, PickleError};
 use super::tensors::{self, Location};
-use super::{MAX_PICKLE, SAVE_ANEW, corrupt};
+use super::{MAX_PICKLE, SAVE_ANEW, SAVE_ELSEWHERE, corrupt};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::input::{Input, Metered};
 use crate::checkpoint::listing::Listing;
@@ -39,11 +39,8 @@ pub(in crate::checkpoint) fn list(
     };
     let magic = next(&mut arena)?;
     if *arena.get(magic) != Value::Int(MAGIC) {
-        return Err(CheckpointError::Unsupported {
-            origin: origin.to_owned(),
-            what: "a pickle that torch.save did not write".to_owned(),
-            instead: SAVE_ANEW,
-        });
+        let what = "a pickle that torch.save did not write";
+        return Err(CheckpointError::unsupported(origin, what, SAVE_ANEW));
     }
     let protocol = next(&mut arena)?;
     if *arena.get(protocol) != Value::Int(PROTOCOL) {
@@ -74,11 +71,10 @@ pub(in crate::checkpoint) fn list(
 fn check_machine(arena: &Arena, machine: Id, origin: &str) -> Result<(), CheckpointError> {
     match arena.under(machine, "little_endian") {
         Some(Arena::TRUE) => Ok(()),
-        Some(_) => Err(CheckpointError::Unsupported {
-            origin: origin.to_owned(),
-            what: "a file of a big-endian machine".to_owned(),
-            instead: "save it anew on a little-endian machine",
-        }),
+        Some(_) => {
+            let what = "a file of a big-endian machine";
+            Err(CheckpointError::unsupported(origin, what, SAVE_ELSEWHERE))
+        }
         None => Err(corrupt(origin, "it does not say its byte order")),
     }
 }

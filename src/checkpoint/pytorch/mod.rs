@@ -27,6 +27,9 @@ const MAX_PICKLE: u64 = 32 << 20;
 /// What to do with a file that only Python can read.
 const SAVE_ANEW: &str = "load it in Python and save its weights by torch.save({\"state_dict\": model.state_dict()}, FILE)";
 
+/// What to do with a file whose numbers stand the other way round.
+const SAVE_ELSEWHERE: &str = "save it anew on a little-endian machine";
+
 fn corrupt(origin: &str, reason: &str) -> CheckpointError {
     CheckpointError::corrupt(origin, Format::PyTorch, reason)
 }

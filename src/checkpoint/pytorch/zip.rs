@@ -14,7 +14,7 @@ use ::zip::{CompressionMethod, read::ZipFile};
 
 use super::arena::Arena;
 use super::tensors::{self, Location};
-use super::{MAX_PICKLE, SAVE_ANEW, corrupt, pickle};
+use super::{MAX_PICKLE, SAVE_ANEW, SAVE_ELSEWHERE, corrupt, pickle};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::element::Element;
 use crate::checkpoint::error::printable;
@@ -89,17 +89,14 @@ impl<R: Read + Seek> Archive<'_, R> {
         let mut folders: Vec<String> = names.iter().filter_map(|n| folder(&n)).collect();
         folders.sort_by_key(String::len);
         match folders.into_iter().next() {
-            None => Err(CheckpointError::Unsupported {
-                origin: self.origin.to_owned(),
-                what: "a zip archive without data.pkl, so not one that torch.save wrote".to_owned(),
-                instead: "unpack it if the checkpoint is inside",
-            }),
+            None => Err(CheckpointError::unsupported(
+                self.origin,
+                "a zip archive without data.pkl, so not one that torch.save wrote",
+                "unpack it if the checkpoint is inside",
+            )),
             Some(folder) if names.contains(format!("{folder}constants.pkl").as_bytes()) => {
-                Err(CheckpointError::Unsupported {
-                    origin: self.origin.to_owned(),
-                    what: "a TorchScript program".to_owned(),
-                    instead: SAVE_ANEW,
-                })
+                let what = "a TorchScript program";
+                Err(CheckpointError::unsupported(self.origin, what, SAVE_ANEW))
             }
             Some(folder) => Ok(folder),
         }
@@ -119,14 +116,11 @@ impl<R: Read + Seek> Archive<'_, R> {
             .map_err(|error| of_io(origin, error))?;
         match order.trim_ascii() {
             b"little" => Ok(()),
-            other => Err(CheckpointError::Unsupported {
-                origin: origin.to_owned(),
-                what: format!(
-                    "a file of byte order {}",
-                    printable(&String::from_utf8_lossy(other), 16)
-                ),
-                instead: "save it anew on a little-endian machine",
-            }),
+            other => {
+                let order = printable(&String::from_utf8_lossy(other), 16);
+                let what = format!("a file of byte order {order}");
+                Err(CheckpointError::unsupported(origin, what, SAVE_ELSEWHERE))
+            }
         }
     }
 
@@ -164,12 +158,8 @@ impl<R: Read + Seek> Archive<'_, R> {
         let file = self.zip.by_index_raw(index);
         let file = file.map_err(|error| of_zip(origin, name, error))?;
         if file.compression() != CompressionMethod::Stored || file.encrypted() {
-            return Err(CheckpointError::Unsupported {
-                origin: origin.to_owned(),
-                what: "a zip archive of compressed or encrypted files, as PyTorch does not write"
-                    .to_owned(),
-                instead: SAVE_ANEW,
-            });
+            let what = "a zip archive of compressed or encrypted files, as PyTorch does not write";
+            return Err(CheckpointError::unsupported(origin, what, SAVE_ANEW));
         }
         let bytes = file.size();
         if bytes != file.compressed_size() {
