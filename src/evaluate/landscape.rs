@@ -137,6 +137,9 @@ impl Landscape {
             weight_error: (errors / self.layers().max(1) as f64).sqrt(),
             divergence: Some(noisy(self.drop(allocation).abs() / 100.0, "divergence")),
             spike_flips: Some(noisy(drift / 4.0, "flips").min(1.0)),
+            image_drift: None,
+            wide_divergence: None,
+            output_error: None,
         }
     }
 

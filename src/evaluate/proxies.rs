@@ -21,4 +21,16 @@ pub struct Proxies {
     /// time step on the same image: the mean over the neuron sites. None without proxy images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spike_flips: Option<f64>,
+    /// The drift of every image by itself, in thresholds: as the drift, with the root mean square
+    /// over images and channels of the shift of an image's mean. Here and below none where the
+    /// quantizer needs no calibration images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_drift: Option<f64>,
+    /// As `divergence`, over all images of the drift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wide_divergence: Option<f64>,
+    /// The sum over quantized layers of the error of the layer's output on the float network's
+    /// inputs, relative to the output's variance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_error: Option<f64>,
 }

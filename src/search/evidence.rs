@@ -23,17 +23,32 @@ pub enum Proxy {
     Divergence,
     /// Relative error of the weights.
     WeightError,
+    /// The drift of every image by itself.
+    ImageDrift,
+    /// Kullback-Leibler divergence of the outputs on all images of the drift.
+    WideDivergence,
+    /// Sum of the relative errors of the layers' outputs.
+    OutputError,
 }
 
 impl Proxy {
     /// All of them, the gate's own first.
-    pub const ALL: [Proxy; 5] = [
+    pub const ALL: [Proxy; 8] = [
         Proxy::Drift,
         Proxy::MaxDrift,
         Proxy::SpikeFlips,
         Proxy::Divergence,
         Proxy::WeightError,
+        Proxy::ImageDrift,
+        Proxy::WideDivergence,
+        Proxy::OutputError,
     ];
+
+    /// Whether it is measured under a calibrated quantizer alone.
+    fn is_of_calibration(self) -> bool {
+        use Proxy::{ImageDrift, OutputError, WideDivergence};
+        matches!(self, ImageDrift | WideDivergence | OutputError)
+    }
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -43,6 +58,9 @@ impl Proxy {
             Proxy::SpikeFlips => "spike flips",
             Proxy::Divergence => "output KL",
             Proxy::WeightError => "weight error",
+            Proxy::ImageDrift => "image drift",
+            Proxy::WideDivergence => "KL, all",
+            Proxy::OutputError => "output error",
         }
     }
 
@@ -55,6 +73,9 @@ impl Proxy {
             Proxy::SpikeFlips => proxies?.spike_flips,
             Proxy::Divergence => proxies?.divergence,
             Proxy::WeightError => proxies.map(|p| p.weight_error),
+            Proxy::ImageDrift => proxies?.image_drift,
+            Proxy::WideDivergence => proxies?.wide_divergence,
+            Proxy::OutputError => proxies?.output_error,
         }
     }
 }
@@ -156,7 +177,8 @@ impl GateEvidence {
                 kendall: kendall(&pairs),
             }
         };
-        evidence.proxies = Proxy::ALL.map(of).to_vec();
+        let measured = |p: &ProxyEvidence| p.n > 0 || !p.proxy.is_of_calibration();
+        evidence.proxies = Proxy::ALL.map(of).into_iter().filter(measured).collect();
         evidence
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::proxies::{divergence, flip_rate};
 use super::record::ChannelSums;
 use super::record::spikes::{Packed, Spikes};
-use crate::network::Graph;
+use crate::network::{Graph, Site};
 
 /// Sums over calibration images, to which images are added in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +24,8 @@ pub(super) struct Means {
     logits: Vec<f64>,
     /// All logits, image by image.
     all_logits: Vec<f64>,
+    /// Per site: the sums of every image, `[images, channels]`.
+    by_image: Vec<Vec<f64>>,
     /// Per site: spikes of the proxy images that are others than in the float network.
     flips: Vec<u64>,
     /// Of the float network: the spikes of the proxy images, batch by batch.
@@ -37,6 +39,7 @@ impl Means {
             sites: sites.map(|s| vec![0.0; s.shape.channels]).collect(),
             logits: vec![0.0; graph.classes],
             all_logits: Vec::new(),
+            by_image: vec![Vec::new(); graph.sites.len()],
             flips: vec![0; graph.sites.len()],
             spikes: Vec::new(),
         }
@@ -46,6 +49,9 @@ impl Means {
     pub(super) fn add(&mut self, batch: ChannelSums, logits: &[f64]) {
         for (total, sums) in self.sites.iter_mut().zip(&batch.sites) {
             add_rows(total, sums);
+        }
+        for (all, sums) in self.by_image.iter_mut().zip(&batch.sites) {
+            all.extend_from_slice(sums);
         }
         add_rows(&mut self.logits, logits);
         self.all_logits.extend_from_slice(logits);
@@ -79,6 +85,25 @@ impl Means {
         )
     }
 
+    /// Output divergence from the float network on all images.
+    pub(super) fn divergence(&self, float: &Means, graph: &Graph) -> Option<f64> {
+        divergence(&float.all_logits, &self.all_logits, graph.classes)
+    }
+
+    /// The drift of every image by itself: the mean over sites, the logits among them, of the root
+    /// mean square over images and channels of the shift of an image's mean, in thresholds.
+    pub(super) fn image_drift(&self, float: &Means, graph: &Graph) -> f64 {
+        let site = |(site, (here, there)): (&Site, (&Vec<f64>, &Vec<f64>))| {
+            let positions = site.shape.height * site.shape.width * graph.time_steps;
+            root_mean_square_shift(here, there) / positions as f64 / site.neuron.threshold()
+        };
+        let pairs = self.by_image.iter().zip(&float.by_image);
+        let sites: f64 = graph.sites.iter().zip(pairs).map(site).sum();
+        let logits = root_mean_square_shift(&self.all_logits, &float.all_logits);
+        let spread = spread_of(&float.all_logits);
+        (sites + logits / spread) / (graph.sites.len() + 1) as f64
+    }
+
     fn images(&self) -> usize {
         self.all_logits.len() / self.logits.len().max(1)
     }
@@ -96,12 +121,17 @@ impl Means {
                 root_mean_square_shift(here, there) / samples / site.neuron.threshold()
             })
             .collect();
-        let spread = match standard_deviation(&float.all_logits) {
-            s if s > 0.0 => s,
-            _ => 1.0,
-        };
+        let spread = spread_of(&float.all_logits);
         drifts.push(root_mean_square_shift(&self.logits, &float.logits) / images / spread);
         drifts
+    }
+}
+
+/// The standard deviation of logits; 1 where they are all equal.
+fn spread_of(logits: &[f64]) -> f64 {
+    match standard_deviation(logits) {
+        s if s > 0.0 => s,
+        _ => 1.0,
     }
 }
 

@@ -80,6 +80,7 @@ fn with_proxies(
         optimizations,
         cache_memory,
         proxy_images,
+        ..TorchOptions::default()
     };
     TorchEvaluator::new(model.clone(), Arc::clone(splits), options).unwrap()
 }

@@ -1,5 +1,6 @@
 //! The libtorch evaluator and `predict`.
 
+mod calibration;
 mod evaluator;
 mod naive;
 mod predict;

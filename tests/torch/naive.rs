@@ -16,19 +16,19 @@ use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
 
 /// A value at one time step for one image, `[channels, height, width]`.
-type Map = Vec<f64>;
+pub(super) type Map = Vec<f64>;
 
 /// Every node's value as `[node][step][image]`, and every site's pre-reset potentials alike.
-struct Naive<'a> {
-    model: &'a Model,
-    allocation: &'a Allocation,
-    values: Vec<Vec<Vec<Map>>>,
-    potentials: Vec<Vec<Vec<Map>>>,
+pub(super) struct Naive<'a> {
+    pub model: &'a Model,
+    pub allocation: &'a Allocation,
+    pub values: Vec<Vec<Vec<Map>>>,
+    pub potentials: Vec<Vec<Vec<Map>>>,
 }
 
 impl Naive<'_> {
     /// `images` are `[image][frame]`; of a network without frames the one frame is every step's.
-    fn run(&mut self, images: &[Vec<Map>]) {
+    pub(super) fn run(&mut self, images: &[Vec<Map>]) {
         let graph = &self.model.graph;
         for node in &graph.nodes {
             let value = match node.op {
@@ -259,7 +259,7 @@ impl Naive<'_> {
 }
 
 impl Naive<'_> {
-    fn weight_and_bias(&self, layer: &Layer) -> (Vec<f64>, Vec<f64>) {
+    pub(super) fn weight_and_bias(&self, layer: &Layer) -> (Vec<f64>, Vec<f64>) {
         if layer.source == WeightSource::MergedRepConv {
             return self.merged(layer);
         }
@@ -370,10 +370,10 @@ fn neuron(site: &Site, x: &[Vec<Map>]) -> (Vec<Vec<Map>>, Vec<Vec<Map>>) {
 }
 
 /// Pseudo-random numbers (splitmix64) between two others.
-struct Random(u64);
+pub(super) struct Random(pub u64);
 
 impl Random {
-    fn many(&mut self, count: usize, low: f32, high: f32) -> Vec<f32> {
+    pub(super) fn many(&mut self, count: usize, low: f32, high: f32) -> Vec<f32> {
         let mut next = || {
             self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -384,7 +384,7 @@ impl Random {
     }
 }
 
-fn weights(graph: &Graph, random: &mut Random) -> StateDict {
+pub(super) fn weights(graph: &Graph, random: &mut Random) -> StateDict {
     let mut state = StateDict::new("random");
     let is_norm = |name: &str| {
         let mean = format!("{name}.running_mean");
@@ -590,7 +590,7 @@ proptest! {
 }
 
 /// Images of random numbers as a data set, of which five are for calibration.
-fn splits(config: &ModelConfig, shape: Shape, random: &mut Random) -> Splits {
+pub(super) fn splits(config: &ModelConfig, shape: Shape, random: &mut Random) -> Splits {
     let folder = tempfile::tempdir().unwrap();
     let count = 8;
     let numbers = random.many(
@@ -778,6 +778,9 @@ fn proxies_are_those_of_plain_loops() {
             weight_error: 0.0,
             divergence: Some(0.0),
             spike_flips: Some(0.0),
+            image_drift: None,
+            wide_divergence: None,
+            output_error: None,
         };
         assert_eq!(ask(&float).1, nothing);
     }

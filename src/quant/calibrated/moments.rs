@@ -119,6 +119,23 @@ impl OutputMoments {
         (multiplier, a * self.float_mean + b - multiplier * self.mean)
     }
 
+    /// The mean squared error of a layer's corrected output, relative to the variance of the float
+    /// one: over all channels, where channel c counts by the variance of `a[c]` times its float sum.
+    /// 0 where nothing varies.
+    pub fn layer_error(moments: &[Self], a: &[f64]) -> f64 {
+        let (mut error, mut variance) = (0.0, 0.0);
+        for (moments, a) in moments.iter().zip(a) {
+            let of_channel = (a * moments.float_spread).powi(2);
+            error += of_channel * moments.relative_error();
+            variance += of_channel;
+        }
+        if variance > 0.0 {
+            error / variance
+        } else {
+            0.0
+        }
+    }
+
     /// The mean squared error of the corrected output, relative to the variance of the float one:
     /// `2 (1 - correlation)`.
     pub fn relative_error(&self) -> f64 {

@@ -11,6 +11,9 @@ use super::statistics::GroupStatistics;
 /// Every how many scales are tried first, so that the others can be given up early.
 const FIRST_SCALES: usize = 4;
 
+/// GPTQ's results that coordinate descent begins with, beside rounding to the nearest.
+const STARTS: usize = 3;
+
 /// Scales to try.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scales {
@@ -68,7 +71,7 @@ impl<'a> Channels<'a> {
     /// The integers of a channel: the best of GPTQ at all scales and of `others` (rounding to the
     /// nearest), each improved by coordinate descent.
     pub(super) fn solve(&self, channel: usize, scales: &Scales, others: &[Candidate]) -> Candidate {
-        let mut starts = self.best_of_gptq(channel, scales);
+        let mut starts = self.gptq_starts(channel, scales);
         starts.extend_from_slice(others);
         let products = self.products(&starts);
         let objective = self.objective(channel, scales.refit);
@@ -104,13 +107,13 @@ impl<'a> Channels<'a> {
         all.into_iter().map(|c| c.error).collect()
     }
 
-    /// The candidate of least error over all scales; of equal ones that of the smaller scale.
-    fn best_of_gptq(&self, channel: usize, scales: &Scales) -> Vec<Candidate> {
+    /// The candidates of least error over all scales; of equal ones that of the smaller scale first.
+    fn gptq_starts(&self, channel: usize, scales: &Scales) -> Vec<Candidate> {
         let weights = self.row(channel);
         let run = |scales: &[f64], bound| gptq(self.hessian, weights, self.grid, scales, bound);
         if self.grid == Grid::Sign && scales.refit {
             let all = run(&scales.candidates, f64::INFINITY);
-            return least(self.refitted(channel, all)).into_iter().collect();
+            return least(self.refitted(channel, all));
         }
         let pick = |first: bool| -> Vec<f64> {
             let all = scales.candidates.iter().copied().enumerate();
@@ -119,9 +122,14 @@ impl<'a> Channels<'a> {
                 .collect()
         };
         let mut all = run(&pick(true), f64::INFINITY);
-        let bound = all.iter().map(|c| c.error).fold(f64::INFINITY, f64::min);
+        // Of the others those count that are among the best so far.
+        all = least(all);
+        let bound = match all.get(STARTS - 1) {
+            Some(last) => last.error,
+            None => f64::INFINITY,
+        };
         all.extend(run(&pick(false), bound));
-        least(all).into_iter().collect()
+        least(all)
     }
 
     /// Candidates with the scales of least error.
@@ -176,11 +184,13 @@ fn row(matrix: &Array2<f64>, row: usize) -> &[f64] {
     all.get(row * n..(row + 1) * n).unwrap_or(&[])
 }
 
-fn least(candidates: Vec<Candidate>) -> Option<Candidate> {
-    let order = |a: &Candidate, b: &Candidate| {
+/// The best of some candidates, in order.
+fn least(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    candidates.sort_by(|a, b| {
         a.error
             .total_cmp(&b.error)
             .then(a.scale.total_cmp(&b.scale))
-    };
-    candidates.into_iter().min_by(order)
+    });
+    candidates.truncate(STARTS);
+    candidates
 }

@@ -221,6 +221,9 @@ mod tests {
                 weight_error: drift / 7.0,
                 divergence: Some(1.0 / 3.0),
                 spike_flips: None,
+                image_drift: Some(drift / 11.0),
+                wide_divergence: None,
+                output_error: None,
             }),
         }
     }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::batches::{Batches, run};
 use super::cache::{Dependencies, Store};
 use super::compiled::Compiled;
+use super::plan::Source;
 use super::record::Record;
 use super::weights::layer_weights;
 use super::{Model, TorchError};
@@ -120,6 +121,24 @@ impl Calibrator {
             }
         }
         Ok(layers)
+    }
+
+    /// The sum over quantized layers of the error of the layer's output on the float network's inputs,
+    /// relative to the output's variance.
+    ///
+    /// # Errors
+    /// [`TorchError`] for tensors that are missing or misshapen.
+    pub(super) fn output_error(&self, layers: &QuantizedLayers) -> Result<f64, TorchError> {
+        let mut sum = 0.0;
+        for step in &self.network.plan().steps {
+            if let Source::Layer { layer, .. } = step.source
+                && let Some(Some(known)) = layers.get(layer.index())
+            {
+                let float = self.network.float_affine(step)?;
+                sum += OutputMoments::layer_error(&known.moments, &float.scale);
+            }
+        }
+        Ok(sum)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -99,13 +99,16 @@ impl TorchEvaluator {
         let graph = self.network.graph();
         let sites = means.drift(&float, graph);
         let (divergence, spike_flips) = means.proxies(&float, graph, self.proxies);
+        let layers = self.layers(allocation, cancel)?;
+        let calibrator = self.calibrator.as_ref();
         let proxies = Proxies {
             max_drift: sites.iter().copied().fold(0.0, f64::max),
-            weight_error: self
-                .network
-                .weight_error(allocation, &self.layers(allocation, cancel)?)?,
+            weight_error: self.network.weight_error(allocation, &layers)?,
             divergence,
             spike_flips,
+            image_drift: calibrator.map(|_| means.image_drift(&float, graph)),
+            wide_divergence: calibrator.and_then(|_| means.divergence(&float, graph)),
+            output_error: calibrator.map(|c| c.output_error(&layers)).transpose()?,
         };
         let outcome = Outcome::Drift {
             drift: sites.iter().sum::<f64>() / sites.len() as f64,

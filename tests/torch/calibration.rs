@@ -1,0 +1,352 @@
+//! Calibrated quantization of whole networks, against plain loops over the graph's definition.
+
+use std::sync::Arc;
+
+use aq4svit::data::Splits;
+use aq4svit::evaluate::{Cancel, Evaluator, Job, Optimizations, Outcome, Question, Split};
+use aq4svit::network::{Architecture, Layer, LayerId, Layout, ModelConfig, Op};
+use aq4svit::quant::calibrated::{InputMoments, InputStatistics, OutputMoments};
+use aq4svit::quant::{Allocation, BitWidth, Correction, DAMPING, LayerWeights, Method, Scheme};
+use aq4svit::torch::{Model, TorchEvaluator, TorchOptions};
+
+use super::naive::{Map, Naive, Random, splits, weights};
+
+fn calibrated(correction: Correction) -> Scheme {
+    Scheme {
+        method: Method::Calibrated,
+        correction,
+        ..Scheme::default()
+    }
+}
+
+/// Small networks of all kinds of layers: depthwise, dense from a chain, on images, on levels.
+fn networks() -> Vec<ModelConfig> {
+    let sdt_v2 = |merge_repconv| Architecture::SdtV2 {
+        embed_dims: [4, 6, 8, 12],
+        strides: [2, 1, 2, 1, 1],
+        kd: true,
+        merge_repconv,
+    };
+    let layout = Layout::Cifar;
+    let all = [
+        Architecture::Spikformer {
+            layout,
+            embed_dims: 16,
+            depths: 1,
+        },
+        Architecture::QkFormer {
+            layout,
+            embed_dims: 16,
+            depths: 4,
+            batch_leak: false,
+        },
+        sdt_v2(false),
+        sdt_v2(true),
+        Architecture::SdtV3Base {
+            embed_dims: [4, 6, 8, 12],
+            strides: [2, 1, 2, 1, 1],
+            max_spike: 4,
+        },
+    ];
+    let config = |architecture: Architecture| ModelConfig {
+        time_steps: match architecture {
+            Architecture::SdtV3Base { .. } => 1,
+            _ => 3,
+        },
+        architecture,
+        image_size: 16,
+        in_channels: 2,
+        num_classes: 3,
+        num_heads: 2,
+        mlp_ratio: 2,
+    };
+    all.map(config).to_vec()
+}
+
+fn random_network(config: &ModelConfig, seed: u64, scheme: Scheme) -> (Model, Arc<Splits>) {
+    let graph = config.graph().unwrap();
+    let mut random = Random(seed);
+    let model = Model {
+        weights: weights(&graph, &mut random),
+        graph,
+        scheme,
+    };
+    let splits = splits(config, model.graph.input, &mut random);
+    (model, Arc::new(splits))
+}
+
+fn evaluator(model: &Model, splits: &Arc<Splits>, threads: usize, cached: bool) -> TorchEvaluator {
+    let options = TorchOptions {
+        threads: Some(threads),
+        optimizations: match cached {
+            true => Optimizations::ALL,
+            false => Optimizations::NONE,
+        },
+        cache_memory: 64 << 20,
+        proxy_images: 3,
+        ..TorchOptions::default()
+    };
+    TorchEvaluator::new(model.clone(), Arc::clone(splits), options).unwrap()
+}
+
+/// Every layer another width, float among them.
+fn mixed(layers: usize) -> Allocation {
+    let widths = [3, 2, 32, 4, 1, 8].into_iter().cycle().take(layers);
+    Allocation(widths.map(|b| BitWidth::new(b).unwrap()).collect())
+}
+
+/// The moments of a layer's input by their definition, in the order of the weights.
+fn moments(
+    layer: &Layer,
+    from: (usize, usize),
+    to: (usize, usize),
+    x: &[&Map],
+) -> Vec<InputMoments> {
+    use aq4svit::network::LayerKind;
+    let (kernel, stride, padding, groups) = match layer.kind {
+        LayerKind::Linear => (1, 1, 0, 1),
+        LayerKind::Conv {
+            kernel,
+            stride,
+            padding,
+            groups,
+        } => (kernel, stride, padding, groups),
+    };
+    let n = layer.fan_in();
+    let share = n / (kernel * kernel);
+    let samples = (x.len() * to.0 * to.1) as f64;
+    let mut all = Vec::new();
+    for group in 0..groups {
+        let (mut mean, mut gram) = (vec![0.0; n], vec![0.0; n * n]);
+        for map in x {
+            for at in 0..to.0 * to.1 {
+                let column: Vec<f64> = (0..n)
+                    .map(|i| {
+                        let (c, ky, kx) = (i / (kernel * kernel), i / kernel % kernel, i % kernel);
+                        let y = (at / to.1 * stride + ky).checked_sub(padding);
+                        let x = (at % to.1 * stride + kx).checked_sub(padding);
+                        match (y, x) {
+                            (Some(y), Some(x)) if y < from.0 && x < from.1 => {
+                                map[((group * share + c) * from.0 + y) * from.1 + x]
+                            }
+                            _ => 0.0,
+                        }
+                    })
+                    .collect();
+                for i in 0..n {
+                    mean[i] += column[i] / samples;
+                    for j in 0..n {
+                        gram[i * n + j] += column[i] * column[j] / samples;
+                    }
+                }
+            }
+        }
+        all.push(InputMoments { mean, gram });
+    }
+    all
+}
+
+/// Integers, scales and moments of every layer follow from the inputs that plain loops compute.
+#[test]
+fn layers_are_quantized_by_the_inputs_of_the_definition() {
+    for (seed, config) in networks().iter().enumerate() {
+        let (model, splits) =
+            random_network(config, seed as u64 + 5, calibrated(Correction::Local));
+        let graph = &model.graph;
+        let layers = graph.layers.len();
+        let images: Vec<Vec<Map>> = (0..splits.calibration.len())
+            .map(|i| {
+                let mut pixels = vec![0.0; splits.calibration.numbers()];
+                splits.calibration.fill(i, &mut pixels).unwrap();
+                vec![pixels.iter().map(|&x| f64::from(x)).collect()]
+            })
+            .collect();
+        let float = Allocation::uniform(layers, BitWidth::FLOAT);
+        let mut naive = Naive {
+            model: &model,
+            allocation: &float,
+            values: Vec::new(),
+            potentials: Vec::new(),
+        };
+        naive.run(&images);
+        let evaluator = evaluator(&model, &splits, 2, true);
+        let allocation = mixed(layers);
+        let found = evaluator
+            .quantized_layers(&allocation, &Cancel::default())
+            .unwrap();
+        for node in &graph.nodes {
+            let Op::Layer(id) = node.op else { continue };
+            let (layer, width) = (graph.layer(id), allocation.get(id));
+            let Some(found) = found[id.index()].as_deref() else {
+                assert!(width.is_float());
+                continue;
+            };
+            let input = graph.node(node.inputs[0]);
+            let steps = if input.time_invariant {
+                1
+            } else {
+                graph.time_steps
+            };
+            let values = &naive.values[node.inputs[0].index()];
+            let x: Vec<&Map> = values.iter().take(steps).flatten().collect();
+            let sizes = |s: aq4svit::network::Shape| (s.height, s.width);
+            let moments = moments(layer, sizes(input.shape), sizes(node.shape), &x);
+            let statistics = InputStatistics::new(moments, DAMPING).unwrap();
+            let weight: Vec<f32> = naive
+                .weight_and_bias(layer)
+                .0
+                .iter()
+                .map(|&w| w as f32)
+                .collect();
+            let weights = LayerWeights {
+                name: &layer.name,
+                channels: layer.channels(),
+                values: &weight,
+            };
+            let quantizer = model.scheme.quantizer();
+            let expected = quantizer
+                .quantize(weights, width, Some(&statistics), 1)
+                .unwrap();
+            let text = format!("{:?} {} {width}", config.architecture, layer.name);
+            // Rounding in the last digit may turn single integers where inputs are equally good.
+            let error = |q| statistics.errors(&weight, q).iter().sum::<f64>();
+            let (ours, theirs) = (error(&found.quantized), error(&expected));
+            assert!(
+                (ours - theirs).abs() <= 0.05 * theirs + 1e-12,
+                "{text}: {ours} {theirs}"
+            );
+            let expected = OutputMoments::of(&statistics, &weight, &found.quantized);
+            for (a, b) in found.moments.iter().zip(&expected) {
+                let near = |a: f64, b: f64| (a - b).abs() <= 1e-5 * (1.0 + b.abs());
+                assert!(
+                    near(a.float_mean, b.float_mean) && near(a.mean, b.mean),
+                    "{text}"
+                );
+                assert!(near(a.float_spread, b.float_spread), "{text}");
+                assert!(near(a.spread, b.spread), "{text}");
+            }
+        }
+    }
+}
+
+fn ask(evaluator: &mut TorchEvaluator, allocation: &Allocation) -> [Outcome; 2] {
+    let accuracy = Question::Accuracy {
+        split: Split::Search,
+        from: 0,
+        to: 3,
+        stop: None,
+    };
+    [Question::Drift, accuracy].map(|question| {
+        let job = Job {
+            allocation: allocation.clone(),
+            question,
+        };
+        evaluator
+            .evaluate(&job, &Cancel::default(), &mut |_| ())
+            .unwrap()
+            .0
+    })
+}
+
+/// Threads and caches change nothing, whatever was asked before.
+#[test]
+fn answers_depend_on_the_allocation_alone() {
+    for (seed, config) in networks().iter().enumerate() {
+        for correction in [Correction::None, Correction::Local, Correction::Sequential] {
+            let scheme = calibrated(correction);
+            let (model, splits) = random_network(config, seed as u64 + 50, scheme);
+            let layers = model.graph.layers.len();
+            let mut other = mixed(layers);
+            other.set(LayerId(layers as u32 / 2), BitWidth::new(5).unwrap());
+            let mut warm = evaluator(&model, &splits, 3, true);
+            let warmed = [ask(&mut warm, &other), ask(&mut warm, &mixed(layers))];
+            let mut cold = evaluator(&model, &splits, 1, false);
+            let answers = [ask(&mut cold, &mixed(layers)), ask(&mut cold, &other)];
+            assert_eq!(warmed[0], answers[1], "{config:?} {correction:?}");
+            assert_eq!(warmed[1], answers[0], "{config:?} {correction:?}");
+        }
+    }
+}
+
+/// The first layer sees the same input in both networks; behind it the corrections differ.
+#[test]
+fn the_sequential_correction_begins_like_the_local_one() {
+    let config = &networks()[1];
+    let layers = config.graph().unwrap().layers.len();
+    let two = Allocation::uniform(layers, BitWidth::new(2).unwrap());
+    let (model, splits) = random_network(config, 9, calibrated(Correction::Sequential));
+    let evaluator = evaluator(&model, &splits, 2, true);
+    let found = evaluator
+        .quantized_layers(&two, &Cancel::default())
+        .unwrap();
+    let first = found[0].as_deref().unwrap();
+    let local = aq4svit::quant::ChannelAffine::identity(first.quantized.channels);
+    let local = local.corrected(&first.quantized.scales, &first.moments);
+    let fitted = first.affine.as_ref().unwrap();
+    // Both are relative to the float affine, whose factor divides out.
+    let ratio = |i: usize| fitted.scale[i] / local.scale[i];
+    let norm = "patch_embed1.proj_bn";
+    let of = |part: &str| {
+        model
+            .weights
+            .get(&format!("{norm}.{part}"))
+            .unwrap()
+            .values
+            .clone()
+    };
+    let (gamma, variance) = (of("weight"), of("running_var"));
+    for i in 0..first.quantized.channels {
+        let a = f64::from(gamma[i]) / (f64::from(variance[i]) + 1e-5).sqrt();
+        assert!((ratio(i) - a).abs() < 1e-5 * a.abs(), "{} {a}", ratio(i));
+    }
+    assert!(found.iter().flatten().all(|layer| layer.affine.is_some()));
+}
+
+/// Layers that never see a spike, weights that are all zero: everything stays finite.
+#[test]
+fn dead_layers_are_evaluated() {
+    let config = &networks()[0];
+    for correction in [Correction::Local, Correction::Sequential] {
+        let (mut model, splits) = random_network(config, 3, calibrated(correction));
+        let layers = model.graph.layers.len();
+        for (i, layer) in model.graph.layers.clone().iter().enumerate() {
+            let key = format!("{}.weight", layer.name);
+            let mut tensor = model.weights.get(&key).unwrap().clone();
+            if i % 3 == 1 {
+                tensor.values.fill(0.0);
+            }
+            model.weights.insert(key, tensor);
+        }
+        for bits in [1, 2, 8] {
+            let width = BitWidth::new(bits).unwrap();
+            let mut evaluator = evaluator(&model, &splits, 2, true);
+            let [drift, _] = ask(&mut evaluator, &Allocation::uniform(layers, width));
+            let Outcome::Drift { drift, .. } = drift else {
+                unreachable!()
+            };
+            assert!(drift.is_finite());
+        }
+    }
+}
+
+/// Activations that are not finite are named, not quantized.
+#[test]
+fn activations_that_are_not_finite_are_an_error() {
+    let config = &networks()[0];
+    let (mut model, splits) = random_network(config, 3, calibrated(Correction::Local));
+    let layer = model.graph.layers[0].name.clone();
+    let key = format!("{layer}.weight");
+    let mut tensor = model.weights.get(&key).unwrap().clone();
+    tensor.values[0] = f32::NAN;
+    model.weights.insert(key, tensor);
+    let layers = model.graph.layers.len();
+    let four = Allocation::uniform(layers, BitWidth::new(4).unwrap());
+    let evaluator = evaluator(&model, &splits, 1, true);
+    let error = evaluator
+        .quantized_layers(&four, &Cancel::default())
+        .unwrap_err();
+    assert!(
+        error.to_string().contains(&layer) || error.to_string().contains("finite"),
+        "{error}"
+    );
+}
