@@ -9,7 +9,7 @@ use super::output::{is_gone, message};
 use super::signals::Signals;
 use super::source::{SetArgs, library, resolve};
 use super::{INTERRUPTED, resume, search, watch};
-use crate::profile::{DEFAULT, GateMode, Paths, Pin, Profile, ProfileOrigin, size_text};
+use crate::profile::{DEFAULT, Paths, Pin, Profile, ProfileOrigin, size_text};
 use crate::report::Incumbent;
 use crate::run::{self, RunError, Summary};
 use crate::text;
@@ -124,12 +124,7 @@ fn values(profile: &Profile) -> Values {
             .max_memory
             .map_or(String::new(), size_text),
         strategy: profile.search.strategy.name().to_owned(),
-        gate: match profile.gate.mode {
-            GateMode::Adaptive => "adaptive",
-            GateMode::Fixed => "fixed",
-            GateMode::Off => "off",
-        }
-        .to_owned(),
+        gate: profile.gate.mode.to_string(),
         limit: profile.gate.limit.to_string(),
         pins: profile
             .pins

@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
+use strum::VariantNames;
+
 use super::kind::{Kind, MANY};
+use super::strategies::Strategy;
 use crate::data::RECIPE_NAMES;
 use crate::network::MODEL_KEYS;
 
@@ -86,7 +89,7 @@ const OTHER_KEYS: &[Key] = &[
     key("constraint", "target", Kind::Target),
     key("constraint", "max_evaluations", Kind::Whole(1, MANY)),
     key("constraint", "max_seconds", Kind::Number(0.0, f64::MAX)),
-    choice("search", "strategy", &super::strategies::STRATEGY_NAMES),
+    choice("search", "strategy", Strategy::VARIANTS),
     key(
         "search",
         "levels",

@@ -4,8 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 /// The search strategy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Strategy {
     /// Hierarchical greedy search.
     #[default]
@@ -67,17 +70,6 @@ pub const STRATEGIES: [StrategyRow; 5] = [
     },
 ];
 
-/// The names of all strategies.
-pub const STRATEGY_NAMES: [&str; STRATEGIES.len()] = {
-    let mut names = [""; STRATEGIES.len()];
-    let mut i = 0;
-    while i < names.len() {
-        names[i] = STRATEGIES[i].name;
-        i += 1;
-    }
-    names
-};
-
 impl Strategy {
     /// Its row.
     pub fn row(self) -> &'static StrategyRow {
@@ -92,6 +84,8 @@ impl Strategy {
 
 #[cfg(test)]
 mod tests {
+    use strum::VariantNames;
+
     use super::*;
 
     #[test]
@@ -100,6 +94,7 @@ mod tests {
             assert_eq!(row.strategy.row().strategy, row.strategy);
             let written = serde_json::to_value(row.strategy).expect("a name");
             assert_eq!(written, row.name);
+            assert_eq!(Strategy::VARIANTS[row.strategy as usize], row.name);
         }
     }
 }

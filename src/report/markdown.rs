@@ -114,15 +114,15 @@ impl Report {
     fn how(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "## Search settings\n")?;
         let search = &self.search;
-        let levels: Vec<&str> = search.levels.iter().map(|l| text::level(*l)).collect();
+        let levels: Vec<String> = search.levels.iter().map(ToString::to_string).collect();
         writeln!(f, "- Constraint: {}.", self.constraint)?;
         if let Some(chip) = &self.target {
             writeln!(f, "- Target: {} ({}).", chip.name, chip.title)?;
         }
         writeln!(
             f,
-            "- Strategy: {}, levels {}, seed {}; screening on {} images, {}.",
-            search.strategy.name(),
+            "- Strategy {}; levels {}, seed {}; screening on {} images, {}.",
+            text::strategy(search.strategy),
             levels.join(", "),
             search.seed,
             count(search.screen as u64),

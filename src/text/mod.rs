@@ -11,7 +11,7 @@ pub mod table;
 pub use commands::command;
 
 use crate::evaluate::{Verdict, percent};
-use crate::profile::{GateMode, Level, Screening, SearchConfig};
+use crate::profile::{GateMode, Screening, SearchConfig, Strategy};
 use crate::search::{
     Candidate, CandidateId, CloseReason, Event, GateDecision, GateReason, Group, Judgement, Origin,
     Settings, StopReason, Tree,
@@ -108,16 +108,8 @@ pub fn group(group: &Group) -> String {
 
 /// The sentence for an event, and its importance. `tree` has applied the event already.
 pub fn event(tree: &Tree, event: &Event, marks: Marks) -> (Importance, String) {
-    let sentence = match event {
-        Event::Proposed { .. }
-        | Event::Measured { .. }
-        | Event::Gated { .. }
-        | Event::Screened { .. }
-        | Event::Confirmed { .. }
-        | Event::BaseChanged { .. }
-        | Event::IncumbentChanged { .. } => of_candidate(tree, event, marks),
-        _ => of_search(event, marks),
-    };
+    let of_candidate = of_candidate(tree, event, marks);
+    let sentence = of_candidate.unwrap_or_else(|| of_search(event, marks));
     (importance(event), sentence)
 }
 
@@ -149,10 +141,16 @@ fn importance(event: &Event) -> Importance {
 }
 
 /// The sentence for an event about one candidate.
-fn of_candidate(tree: &Tree, event: &Event, marks: Marks) -> String {
+fn of_candidate(tree: &Tree, event: &Event, marks: Marks) -> Option<String> {
     let title = |id: &CandidateId| title(tree, *id, marks);
-    let judged = |id, text, j| format!("{} {text}: {}", title(id), judgement(j, marks));
-    match event {
+    let judged = |id, j: &Judgement, met, not_met| {
+        let text = match j.verdict {
+            Verdict::Met => met,
+            Verdict::NotMet => not_met,
+        };
+        format!("{} {text}: {}", title(id), judgement(j, marks))
+    };
+    Some(match event {
         Event::Proposed {
             candidate,
             parent,
@@ -187,18 +185,12 @@ fn of_candidate(tree: &Tree, event: &Event, marks: Marks) -> String {
             candidate,
             judgement: j,
             ..
-        } => match j.verdict {
-            Verdict::Met => judged(candidate, "passed screening", j),
-            _ => judged(candidate, "failed screening", j),
-        },
+        } => judged(candidate, j, "passed screening", "failed screening"),
         Event::Confirmed {
             candidate,
             judgement: j,
             ..
-        } => match j.verdict {
-            Verdict::Met => judged(candidate, "confirmed", j),
-            _ => judged(candidate, "failed confirmation", j),
-        },
+        } => judged(candidate, j, "confirmed", "failed confirmation"),
         Event::BaseChanged { candidate, reason } => {
             format!("{} is the new base: {}", title(candidate), reason.text())
         }
@@ -208,8 +200,8 @@ fn of_candidate(tree: &Tree, event: &Event, marks: Marks) -> String {
             let size = tree.get(*id).map_or(0, |c| c.bytes);
             format!("{} is the new incumbent, {}", title(id), bytes(size))
         }
-        _ => String::from("no incumbent: no confirmed allocation satisfies the pins"),
-    }
+        _ => return None,
+    })
 }
 
 /// The sentence for an event about the search as a whole.
@@ -219,11 +211,10 @@ fn of_search(event: &Event, marks: Marks) -> String {
         Event::Baseline { correct } => {
             accuracy("the float network", correct.correct(), correct.len(), "")
         }
-        Event::LevelOpened {
-            level: opened,
-            groups,
-        } => format!("{} level opened: {} groups", level(*opened), groups.len()),
-        Event::LevelClosed { level: closed } => format!("{} level closed", level(*closed)),
+        Event::LevelOpened { level, groups } => {
+            format!("{level} level opened: {} groups", groups.len())
+        }
+        Event::LevelClosed { level } => format!("{level} level closed"),
         Event::RoundOpened {
             round, base, open, ..
         } => format!("round {round} on {base}: {open} groups open"),
@@ -242,13 +233,13 @@ fn of_search(event: &Event, marks: Marks) -> String {
         }
         Event::CommandAccepted {
             command: c, note, ..
-        } => match note.is_empty() {
-            true => command(c, marks),
-            false => note.clone(),
-        },
+        } if note.is_empty() => command(c, marks),
+        Event::CommandAccepted { note, .. } => note.clone(),
         Event::CommandRefused {
             command: c, why, ..
-        } => format!("{}: refused, {why}", command(c, marks)),
+        } => {
+            format!("{}: refused, {why}", command(c, marks))
+        }
         Event::Tested {
             candidate,
             images,
@@ -259,7 +250,7 @@ fn of_search(event: &Event, marks: Marks) -> String {
             accuracy(&whose, *correct, *images, "test ")
         }
         Event::Finished { reason, .. } => format!("search finished: {}", stop(*reason)),
-        _ => String::new(),
+        _ => String::from("no incumbent: no confirmed allocation satisfies the pins"),
     }
 }
 
@@ -307,12 +298,12 @@ pub fn gate_numbers(reason: &GateReason, marks: Marks) -> String {
             Some(limit) => format!("limit {} > {}", drift(reason.drift), drift(limit)),
             None => String::from("no limit"),
         },
-        (GateMode::Adaptive, _) => match (reason.chance, reason.min_chance) {
-            (Some(chance), Some(least)) if through => {
-                format!("chance {chance:.2} {} {least:.2}", marks.at_least)
+        (GateMode::Adaptive, _) => match reason.chance.zip(reason.min_chance) {
+            Some((chance, least)) => {
+                let relation = if through { marks.at_least } else { "<" };
+                format!("chance {chance:.2} {relation} {least:.2}")
             }
-            (Some(chance), Some(least)) => format!("chance {chance:.2} < {least:.2}"),
-            _ => format!("warming up, {} verdicts", reason.verdicts),
+            None => format!("warming up, {} verdicts", reason.verdicts),
         },
     }
 }
@@ -327,12 +318,8 @@ pub fn judgement(j: &Judgement, marks: Marks) -> String {
     } else {
         ""
     };
-    format!(
-        "drop {} on {looked} ({} {}{likely}{known})",
-        points(j.drop()),
-        marks.at_most,
-        points(allowed)
-    )
+    let (drop, at_most, allowed) = (points(j.drop()), marks.at_most, points(allowed));
+    format!("drop {drop} on {looked} ({at_most} {allowed}{likely}{known})")
 }
 
 /// The error probabilities of sequential screening; none for an exact one.
@@ -347,22 +334,17 @@ pub fn screening(search: &SearchConfig) -> Option<String> {
 
 /// The number of images behind a verdict: `471 of 500 images`.
 pub fn images(j: &Judgement) -> String {
-    let of = count(j.of as u64);
-    if j.images == j.of {
-        format!("{of} images")
-    } else {
-        format!("{} of {of} images", count(j.images as u64))
+    let (images, of) = (count(j.images as u64), count(j.of as u64));
+    match j.images == j.of {
+        true => format!("{of} images"),
+        false => format!("{images} of {of} images"),
     }
 }
 
-/// The name of a level.
-pub fn level(level: Level) -> &'static str {
-    match level {
-        Level::Network => "network",
-        Level::Stage => "stage",
-        Level::Block => "block",
-        Level::Layer => "layer",
-    }
+/// The sentence about a strategy: what it does, and what it costs.
+pub fn strategy(strategy: Strategy) -> String {
+    let row = strategy.row();
+    format!("{}: {} ({})", row.name, row.doc, row.cost)
 }
 
 /// The reason why the search ended.

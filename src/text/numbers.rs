@@ -2,25 +2,29 @@
 
 use std::time::Duration;
 
+use indicatif::HumanCount;
+
 /// Bytes in three or four digits, so that a step of the search shows: `812 B`, `4.41 KiB`,
 /// `136.2 KiB`.
 pub fn bytes(bytes: u64) -> String {
     if bytes < 1000 {
         return format!("{bytes} B");
     }
-    let mut value = bytes as f64;
-    let mut unit = "B";
-    for next in ["KiB", "MiB", "GiB", "TiB"] {
+    let (value, unit) = scaled(bytes, 1024.0, &["KiB", "MiB", "GiB", "TiB"]);
+    let decimals = if value < 9.995 { 2 } else { 1 };
+    format!("{value:.decimals$} {unit}")
+}
+
+/// A number in the unit in which it has at most three digits before the point.
+fn scaled(n: u64, step: f64, units: &[&'static str]) -> (f64, &'static str) {
+    let (mut value, mut unit) = (n as f64, "");
+    for next in units {
         if value < 999.5 {
             break;
         }
-        value /= 1024.0;
-        unit = next;
+        (value, unit) = (value / step, next);
     }
-    match value {
-        v if v < 9.995 => format!("{v:.2} {unit}"),
-        v => format!("{v:.1} {unit}"),
-    }
+    (value, unit)
 }
 
 /// A change in bytes with its sign.
@@ -50,15 +54,7 @@ pub fn durations(least: Duration, most: Duration) -> String {
 
 /// A number with commas: `12,345`.
 pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(n).to_string()
 }
 
 /// A large number in three digits: `9,999`, `12.3 k`, `4.56 M`.
@@ -66,20 +62,13 @@ pub fn large(n: u64) -> String {
     if n < 10_000 {
         return count(n);
     }
-    let mut value = n as f64;
-    let mut unit = "";
-    for next in ["k", "M", "G", "T", "P", "E"] {
-        if value < 999.5 {
-            break;
-        }
-        value /= 1000.0;
-        unit = next;
-    }
-    match value {
-        v if v < 9.995 => format!("{v:.2} {unit}"),
-        v if v < 99.95 => format!("{v:.1} {unit}"),
-        v => format!("{v:.0} {unit}"),
-    }
+    let (value, unit) = scaled(n, 1000.0, &["k", "M", "G", "T", "P", "E"]);
+    let decimals = match value {
+        v if v < 9.995 => 2,
+        v if v < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.decimals$} {unit}")
 }
 
 /// A large number in at most five characters, with three digits or more: `9216`, `36.9k`, `28.9M`.

@@ -3,6 +3,8 @@
 
 use std::sync::LazyLock;
 
+use strum::VariantArray;
+
 pub use super::keys::*;
 use super::views::{Pane, View};
 use super::{Action, panes};
@@ -155,11 +157,11 @@ pub fn bindings() -> &'static [Binding] {
                 row.help,
             )
         };
-        let pane = |pane| panes::component(pane).about().keys.iter().cloned();
+        let pane = |pane: &Pane| panes::component(*pane).about().keys.iter().cloned();
         let mut all = FIRST.to_vec();
         all.extend(View::all().map(view));
         all.extend_from_slice(AFTER_VIEWS);
-        all.extend(Pane::ALL.into_iter().flat_map(pane));
+        all.extend(Pane::VARIANTS.iter().flat_map(pane));
         all.extend_from_slice(AFTER_PANES);
         all
     });
@@ -241,9 +243,9 @@ mod tests {
     #[test]
     fn every_pane_finds_its_keys() {
         let keymap = Keymap::standard();
-        for pane in Pane::ALL {
-            let scope = panes::component(pane).about().scope();
-            for binding in panes::component(pane).about().keys {
+        for pane in Pane::VARIANTS {
+            let scope = panes::component(*pane).about().scope();
+            for binding in panes::component(*pane).about().keys {
                 assert_eq!(binding.scope, scope, "{pane:?}");
                 let listed = keymap.available(scope);
                 assert!(listed.iter().any(|a| a.action == binding.action));

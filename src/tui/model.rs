@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use strum::VariantArray;
 
 pub use activity::{Activity, Work, Worker};
 pub use allocation::AllocationPane;
@@ -92,7 +93,7 @@ pub struct Model {
     /// Accuracy against memory as shown.
     pub front: FrontPane,
     /// The cursors of the panes that keep nothing else, and the lines of those of text.
-    pub pages: [Page; Pane::ALL.len()],
+    pub pages: [Page; Pane::VARIANTS.len()],
     /// Potentials seen, the latest last.
     pub seen: VecDeque<Probed>,
     /// The allocation being looked at.

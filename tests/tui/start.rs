@@ -152,15 +152,12 @@ fn a_search_is_set_up_in_a_form() {
         &[Action::EraseLine, Action::Insert('2'), Action::Down],
     );
     act(&mut form, &[Action::Paste("96 KiB".into()), Action::Down]);
+    act(&mut form, &[Action::CursorRight]);
+    let strategy = "beam: lowers groups of several allocations side by side (5-7 times";
+    assert!(screen(&form).contains(strategy), "what the chosen one does");
     act(
         &mut form,
-        &[
-            Action::CursorRight,
-            Action::Down,
-            Action::CursorLeft,
-            Action::Down,
-            Action::Down,
-        ],
+        &[Action::Down, Action::CursorLeft, Action::Down, Action::Down],
     );
     act(
         &mut form,

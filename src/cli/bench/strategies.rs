@@ -3,18 +3,20 @@
 use std::fmt;
 
 use anyhow::{Context, Result, bail};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use strum::VariantArray;
 
 use super::run::{Measured, search};
 use crate::cli::output::note;
-use crate::profile::{Objective, Profile, Strategy};
+use crate::profile::{Objective, Profile, STRATEGIES, Strategy};
 use crate::quant::saving_percent;
 use crate::search::{MOST_ALLOCATIONS, Settings, StopReason};
+use crate::text;
 use crate::text::numbers::count;
 use crate::text::table::{markdown, or_dash};
 
 /// The searches that are compared, in the order of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantArray)]
 #[serde(rename_all = "snake_case")]
 enum Contestant {
     Greedy,
@@ -24,15 +26,6 @@ enum Contestant {
     RandomAsBeam,
     Exhaustive,
 }
-
-const CONTESTANTS: [Contestant; 6] = [
-    Contestant::Greedy,
-    Contestant::Beam,
-    Contestant::Allocate,
-    Contestant::RandomAsGreedy,
-    Contestant::RandomAsBeam,
-    Contestant::Exhaustive,
-];
 
 impl Contestant {
     /// The value of `search.strategy`.
@@ -68,10 +61,11 @@ impl Contestant {
 /// The number of random allocations: more than the evaluations, which end the search.
 const DRAWS: u32 = 1_000_000;
 
-/// The figures of one search (`N` is a whole number) or their means.
+/// The figures of one search, or their means.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct Figures<N> {
-    memory_bytes: Option<N>,
+struct Figures {
+    #[serde(serialize_with = "whole")]
+    memory_bytes: Option<f64>,
     memory_saving_percent: Option<f64>,
     /// Bytes beyond greedy's result with the same seed.
     above_greedy_percent: Option<f64>,
@@ -80,10 +74,21 @@ struct Figures<N> {
     /// Accuracy drops in points; none where nothing met the constraint, or without a test split.
     drop: Option<f64>,
     drop_test: Option<f64>,
-    evaluations: N,
-    drift_evaluations: N,
-    layer_forwards: N,
-    seconds: f64,
+    #[serde(serialize_with = "whole")]
+    evaluations: Option<f64>,
+    #[serde(serialize_with = "whole")]
+    drift_evaluations: Option<f64>,
+    #[serde(serialize_with = "whole")]
+    layer_forwards: Option<f64>,
+    seconds: Option<f64>,
+}
+
+/// Writes a count as an integer; only a mean can have a fraction.
+fn whole<S: Serializer>(number: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match number {
+        Some(n) if n.fract() == 0.0 => serializer.serialize_u64(*n as u64),
+        number => number.serialize(serializer),
+    }
 }
 
 /// One search, as a line of JSON.
@@ -93,7 +98,7 @@ struct Row {
     strategy: Contestant,
     seed: u64,
     #[serde(flatten)]
-    figures: Figures<u64>,
+    figures: Figures,
 }
 
 /// The means of a strategy over the seeds, as a line of JSON; a figure that one seed lacks has no
@@ -103,7 +108,7 @@ struct Row {
 struct Mean {
     strategy: Contestant,
     #[serde(flatten)]
-    figures: Figures<f64>,
+    figures: Figures,
 }
 
 /// The searches with one seed.
@@ -139,16 +144,16 @@ impl Round {
                 strategy: *strategy,
                 seed: self.seed,
                 figures: Figures {
-                    memory_bytes: run.memory_bytes,
+                    memory_bytes: run.memory_bytes.map(|b| b as f64),
                     memory_saving_percent: saving(run),
                     above_greedy_percent: above(greedy),
                     above_optimum_percent: above(self.optimum()),
                     drop: run.drop(),
                     drop_test: run.drop_test(),
-                    evaluations: run.evaluations,
-                    drift_evaluations: run.drift_evaluations,
-                    layer_forwards: run.layer_forwards,
-                    seconds: run.seconds,
+                    evaluations: Some(run.evaluations as f64),
+                    drift_evaluations: Some(run.drift_evaluations as f64),
+                    layer_forwards: Some(run.layer_forwards as f64),
+                    seconds: Some(run.seconds),
                 },
             }
         })
@@ -191,7 +196,7 @@ impl Comparison {
                 seed,
                 runs: Vec::new(),
             };
-            for contestant in CONTESTANTS {
+            for &contestant in Contestant::VARIANTS {
                 if contestant == Contestant::Exhaustive && !found.can_be_enumerated() {
                     continue;
                 }
@@ -227,12 +232,12 @@ impl Comparison {
     }
 
     fn means(&self) -> Vec<Mean> {
-        let of = |strategy| {
-            let rows: Vec<_> = self.rows_of(strategy).map(|r| r.figures.real()).collect();
+        let of = |&strategy: &Contestant| {
+            let rows: Vec<_> = self.rows_of(strategy).map(|r| r.figures).collect();
             let figures = Figures::mean(&rows)?;
             Some(Mean { strategy, figures })
         };
-        CONTESTANTS.into_iter().filter_map(of).collect()
+        Contestant::VARIANTS.iter().filter_map(of).collect()
     }
 }
 
@@ -267,56 +272,36 @@ fn flags(profile: &Profile, contestant: Contestant, round: &Round) -> Vec<String
     flags
 }
 
-impl Figures<u64> {
-    fn real(self) -> Figures<f64> {
-        Figures {
-            memory_bytes: self.memory_bytes.map(|b| b as f64),
-            memory_saving_percent: self.memory_saving_percent,
-            above_greedy_percent: self.above_greedy_percent,
-            above_optimum_percent: self.above_optimum_percent,
-            drop: self.drop,
-            drop_test: self.drop_test,
-            evaluations: self.evaluations as f64,
-            drift_evaluations: self.drift_evaluations as f64,
-            layer_forwards: self.layer_forwards as f64,
-            seconds: self.seconds,
-        }
-    }
-}
-
-impl Figures<f64> {
+impl Figures {
     /// The mean of each figure; none without rows.
     fn mean(rows: &[Self]) -> Option<Self> {
-        let all = |figure: fn(&Self) -> Option<f64>| {
+        let mean = |figure: fn(&Self) -> Option<f64>| {
             let figures: Option<Vec<f64>> = rows.iter().map(figure).collect();
-            Some(figures?.iter().sum::<f64>() / rows.len() as f64)
+            figures.map(|f| f.iter().sum::<f64>() / f.len() as f64)
         };
-        if rows.is_empty() {
-            return None;
-        }
-        Some(Figures {
-            memory_bytes: all(|r| r.memory_bytes),
-            memory_saving_percent: all(|r| r.memory_saving_percent),
-            above_greedy_percent: all(|r| r.above_greedy_percent),
-            above_optimum_percent: all(|r| r.above_optimum_percent),
-            drop: all(|r| r.drop),
-            drop_test: all(|r| r.drop_test),
-            evaluations: all(|r| Some(r.evaluations))?,
-            drift_evaluations: all(|r| Some(r.drift_evaluations))?,
-            layer_forwards: all(|r| Some(r.layer_forwards))?,
-            seconds: all(|r| Some(r.seconds))?,
+        (!rows.is_empty()).then(|| Figures {
+            memory_bytes: mean(|r| r.memory_bytes),
+            memory_saving_percent: mean(|r| r.memory_saving_percent),
+            above_greedy_percent: mean(|r| r.above_greedy_percent),
+            above_optimum_percent: mean(|r| r.above_optimum_percent),
+            drop: mean(|r| r.drop),
+            drop_test: mean(|r| r.drop_test),
+            evaluations: mean(|r| r.evaluations),
+            drift_evaluations: mean(|r| r.drift_evaluations),
+            layer_forwards: mean(|r| r.layer_forwards),
+            seconds: mean(|r| r.seconds),
         })
     }
 
     /// The row of a table.
     fn cells(&self, name: String, with_optimum: bool) -> Vec<String> {
-        let number = |x: f64| count(x.round() as u64);
+        let number = |x| or_dash(x, |x: f64| count(x.round() as u64));
         let points = |x| or_dash(x, |x: f64| format!("{x:.2}"));
         let percent = |x| or_dash(x, |x: f64| format!("{x:.2} %"));
         let signed = |x| or_dash(x, |x: f64| format!("{x:+.2} %"));
         let mut cells = vec![
             name,
-            or_dash(self.memory_bytes, number),
+            number(self.memory_bytes),
             signed(self.above_greedy_percent),
         ];
         cells.extend(with_optimum.then(|| percent(self.above_optimum_percent)));
@@ -327,7 +312,7 @@ impl Figures<f64> {
             number(self.evaluations),
             number(self.drift_evaluations),
             number(self.layer_forwards),
-            format!("{:.0}", self.seconds),
+            or_dash(self.seconds, |s| format!("{s:.0}")),
         ]);
         cells
     }
@@ -359,6 +344,10 @@ impl fmt::Display for Comparison {
                 count(allocations)
             )?;
         }
+        for row in &STRATEGIES {
+            writeln!(f, "- {}", text::strategy(row.strategy))?;
+        }
+        writeln!(f)?;
         let plural = if self.seeds == 1 { "" } else { "s" };
         let title = format!("mean of {} seed{plural} | {head}", self.seeds);
         let means = self.means();
@@ -369,10 +358,10 @@ impl fmt::Display for Comparison {
         if self.seeds < 2 {
             return Ok(());
         }
-        let rows = CONTESTANTS.into_iter().flat_map(|c| self.rows_of(c));
+        let rows = Contestant::VARIANTS.iter().flat_map(|c| self.rows_of(*c));
         let rows = rows.map(|row| {
             let name = format!("{}: {}", row.strategy.name(), row.seed);
-            row.figures.real().cells(name, with_optimum)
+            row.figures.cells(name, with_optimum)
         });
         let head = format!("strategy, seed | {head}");
         write!(f, "\n{}", markdown(&head, rows))
@@ -452,7 +441,7 @@ mod tests {
         };
         assert_eq!(greedy.figures.memory_bytes, Some(1050.0));
         assert_eq!(beam.figures.memory_bytes, None);
-        assert_eq!(beam.figures.evaluations, 20.0);
+        assert_eq!(beam.figures.evaluations, Some(20.0));
     }
 
     #[test]

@@ -7,44 +7,26 @@ use crate::quant::BitWidth;
 use crate::text::numbers::compact;
 use crate::text::table::{columns, or_dash};
 
-/// Whether something that a profile names is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Local {
-    /// It comes with the program.
-    Inside,
-    Found,
-    Missing,
-    /// The profile names none.
-    NotNamed,
+/// Whether the weights that a profile names are there.
+fn weights(profile: &Profile) -> &'static str {
+    match &profile.checkpoint {
+        None => "-",
+        Some(Checkpoint::Builtin(_)) => "inside",
+        Some(Checkpoint::File(path)) if path.is_file() => "found",
+        Some(Checkpoint::File(_)) => "missing",
+    }
 }
 
-impl Local {
-    fn word(self) -> &'static str {
-        match self {
-            Local::Inside => "inside",
-            Local::Found => "found",
-            Local::Missing => "missing",
-            Local::NotNamed => "-",
-        }
-    }
-    fn weights(profile: &Profile) -> Local {
-        match &profile.checkpoint {
-            None => Local::NotNamed,
-            Some(Checkpoint::Builtin(_)) => Local::Inside,
-            Some(Checkpoint::File(path)) if path.is_file() => Local::Found,
-            Some(Checkpoint::File(_)) => Local::Missing,
-        }
-    }
-    fn data(profile: &Profile) -> Local {
-        let Some(mut data) = profile.data.clone() else {
-            return Local::NotNamed;
-        };
-        let paths = data.paths_mut();
-        match (paths.is_empty(), paths.iter().all(|(_, p)| p.exists())) {
-            (true, _) => Local::Inside,
-            (false, true) => Local::Found,
-            (false, false) => Local::Missing,
-        }
+/// Whether the images that a profile names are there.
+fn data(profile: &Profile) -> &'static str {
+    let Some(mut data) = profile.data.clone() else {
+        return "-";
+    };
+    let paths = data.paths_mut();
+    match (paths.is_empty(), paths.iter().all(|(_, p)| p.exists())) {
+        (true, _) => "inside",
+        (false, true) => "found",
+        (false, false) => "missing",
     }
 }
 
@@ -72,8 +54,8 @@ pub(super) fn list(library: &Library) -> String {
             }
             Ok(profile) => {
                 row[2] = compact(profile.graph().parameters());
-                row[3] = Local::weights(&profile).word().to_owned();
-                row[4] = Local::data(&profile).word().to_owned();
+                row[3] = weights(&profile).to_owned();
+                row[4] = data(&profile).to_owned();
                 row[5] = remarks(&profile, name, is_hidden);
             }
         }

@@ -1,7 +1,8 @@
 //! The scopes in which keys are looked up.
 
 /// The place where a key means something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Scope {
     /// Everywhere.
     Always,
@@ -32,16 +33,7 @@ impl Scope {
     pub fn name(self) -> &'static str {
         match self {
             Scope::Pane(name) => name,
-            Scope::Always => "always",
-            Scope::Main => "main",
-            Scope::Edit => "edit",
-            Scope::Help => "help",
-            Scope::Confirm => "confirm",
-            Scope::Prompt => "prompt",
-            Scope::Commands => "commands",
-            Scope::Failure => "failure",
-            Scope::Start => "start",
-            Scope::Form => "form",
+            other => other.into(),
         }
     }
 

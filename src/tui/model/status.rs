@@ -1,10 +1,13 @@
 //! The state of a run and the tasks of its workers, as text.
 
+use strum::{Display, VariantArray};
+
 use crate::evaluate::{Job, Question, Split};
 use crate::search::{StopReason, Tree};
 
 /// The state of the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display)]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum Status {
     /// No event yet.
     Starting,
@@ -25,29 +28,12 @@ pub enum Status {
     /// The run of another process, as far as it is.
     Watching,
     /// An earlier moment of a run.
+    #[strum(serialize = "REPLAY")]
     Replaying,
 }
 
-impl Status {
-    /// The text.
-    pub fn text(self) -> &'static str {
-        match self {
-            Status::Starting => "STARTING",
-            Status::Running => "RUNNING",
-            Status::Pausing => "PAUSING",
-            Status::Paused => "PAUSED",
-            Status::Resuming => "RESUMING",
-            Status::Stopping => "STOPPING",
-            Status::Finished => "FINISHED",
-            Status::Failed => "FAILED",
-            Status::Watching => "WATCHING",
-            Status::Replaying => "REPLAY",
-        }
-    }
-}
-
-/// What is being evaluated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// What is being evaluated, in the order in which a search comes to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray)]
 pub enum Task {
     /// The float network on the search split.
     Baseline,
@@ -77,14 +63,6 @@ impl Task {
             Question::Accuracy { .. } => Task::Screening,
         }
     }
-    /// In the order in which a search comes to them.
-    pub const ALL: [Task; 5] = [
-        Task::Baseline,
-        Task::Drift,
-        Task::Screening,
-        Task::Confirmation,
-        Task::Test,
-    ];
     /// What is done, as a verb.
     pub fn text(self) -> &'static str {
         match self {

@@ -52,7 +52,7 @@ impl Model {
     /// The level being searched.
     pub fn level(&self) -> Option<String> {
         let level = self.tree.level?;
-        Some(format!("{} level", text::level(level)))
+        Some(format!("{level} level"))
     }
 
     /// The round of the search, once there is one.

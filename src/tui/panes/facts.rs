@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ratatui::text::{Line, Span};
+use strum::VariantArray;
 
 use super::component::{About, Component};
 use crate::evaluate::CacheUse;
@@ -66,7 +67,7 @@ fn search(model: &Model, room: u16) -> Line<'static> {
     let settings = model.tree.settings.as_deref();
     let nodes = count(model.tree.candidates.len() as u64);
     Sentence::new(model, room)
-        .styled(model.status().text(), model.theme.palette.strong)
+        .styled(model.status().to_string(), model.theme.palette.strong)
         .maybe(settings.map(|s| s.search.strategy.name()))
         .maybe(model.level())
         .maybe(model.round())
@@ -220,7 +221,7 @@ fn phases(model: &Model, columns: u16) -> Vec<Line<'static>> {
     const WIDTHS: [usize; 4] = [16, 7, 10, 9];
     let palette = &model.theme.palette;
     let timing = |task: &Task| model.activity.timing(*task);
-    let all: Duration = Task::ALL.iter().map(|task| timing(task).1).sum();
+    let all: Duration = Task::VARIANTS.iter().map(|task| timing(task).1).sum();
     let room = usize::from(columns).saturating_sub(WIDTHS.iter().sum::<usize>() + 1);
     let line = |[phase, jobs, time, each]: [&str; 4], style| {
         let [first, rest @ ..] = WIDTHS;
@@ -242,6 +243,6 @@ fn phases(model: &Model, columns: u16) -> Vec<Line<'static>> {
     let heading = line(["time by phase", "jobs", "time", "each"], palette.dim);
     [heading]
         .into_iter()
-        .chain(Task::ALL.iter().map(row))
+        .chain(Task::VARIANTS.iter().map(row))
         .collect()
 }

@@ -7,7 +7,7 @@
 //!    are rows of its `About`; footer, help, list of commands and documentation take them from
 //!    there.
 //! 2. `panes/mod.rs`: its `mod` line and its row in [`component`].
-//! 3. `views.rs`: its name in `Pane` (and `Pane::ALL`), and its place in the layouts of a view.
+//! 3. `views.rs`: its name in `Pane`, and its place in the layouts of a view.
 //!
 //! A new view of existing panes touches `views.rs` only: its name in `View`, and a row of the table
 //! with its key, its help and its layouts. What a pane shows is computed from the model; only a
@@ -28,6 +28,7 @@ mod tree;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use strum::VariantArray;
 
 pub use component::{Area, Component};
 
@@ -89,9 +90,9 @@ pub fn settle(model: &mut Model) {
         model.focus_on(Pane::Tree);
     }
     let layout = Layout::of(model);
-    for pane in Pane::ALL {
-        let area = layout.as_ref().and_then(|l| area(model, l, pane));
-        component(pane).settle(model, area.map(|a| a.list));
+    for pane in Pane::VARIANTS {
+        let area = layout.as_ref().and_then(|l| area(model, l, *pane));
+        component(*pane).settle(model, area.map(|a| a.list));
     }
 }
 

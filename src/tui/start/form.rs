@@ -1,7 +1,11 @@
 //! The form before a search starts: the settings of the profile that are changed most often.
 
+use strum::VariantNames;
+
 use super::Profiles;
-use crate::profile::{Pin, STRATEGY_NAMES, pins_as_toml};
+
+use crate::profile::{GateMode, Pin, STRATEGIES, Strategy, pins_as_toml};
+use crate::text;
 use crate::tui::Action;
 use crate::tui::fields::{Field, Fields};
 
@@ -33,8 +37,6 @@ pub struct Form {
     pub error: Option<String>,
 }
 
-const GATES: &[&str] = &["adaptive", "fixed", "off"];
-
 impl Form {
     /// The form as the profile has it.
     pub fn new(profile: &str, values: Values) -> Self {
@@ -51,8 +53,8 @@ impl Form {
                 "no limit",
                 values.memory,
             ),
-            Field::choice("strategy", &STRATEGY_NAMES, values.strategy),
-            Field::choice("gate", GATES, values.gate),
+            Field::choice("strategy", Strategy::VARIANTS, values.strategy),
+            Field::choice("gate", GateMode::VARIANTS, values.gate),
             Field::new(
                 "drift limit",
                 "of a fixed gate, in thresholds",
@@ -70,6 +72,21 @@ impl Form {
             profile: profile.to_owned(),
             fields: Fields { all, at: 0 },
             error: None,
+        }
+    }
+
+    /// The meaning of the active field; of the strategy what the chosen one does.
+    pub fn help(&self) -> String {
+        let Some(field) = self.fields.active() else {
+            return String::new();
+        };
+        let input = field.input();
+        match STRATEGIES
+            .iter()
+            .find(|s| field.name == "strategy" && s.name == input)
+        {
+            Some(row) => format!("{}; {}", field.help, text::strategy(row.strategy)),
+            None => field.help.to_owned(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use ratatui::text::{Line, Span, Text};
 
 use super::{Form, StartModel};
 use crate::tui::layout::MIN_SIZE;
@@ -159,10 +159,12 @@ fn draw_form(model: &StartModel, frame: &mut Frame, inside: Rect, form: &Form) {
         frame.render_widget(line, line_area(inside, usize::from(TOP) + 1 + i));
     }
     let below = usize::from(TOP) + 2 + form.fields.all.len();
-    if let Some(field) = form.fields.active() {
-        let help = Line::styled(field.help, palette.dim);
-        frame.render_widget(help, line_area(inside, below));
-    }
+    let help = text::wrap(&form.help(), usize::from(inside.width));
+    let help: Text = help.into_iter().map(Line::from).collect();
+    frame.render_widget(
+        help.style(palette.dim),
+        crate::tui::widgets::below(inside, below as u16),
+    );
     error(model, frame, inside, form.error.as_deref());
 }
 

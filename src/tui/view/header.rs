@@ -91,7 +91,7 @@ fn title(model: &Model, frame: &mut Frame, area: Rect, large: bool) {
     };
     let (symbol, style) = status_look(model);
     let mut right = vec![
-        Span::styled(format!("{symbol} {}", model.status().text()), style),
+        Span::styled(format!("{symbol} {}", model.status()), style),
         Span::styled("  elapsed ", palette.dim),
         Span::raw(elapsed),
     ];
