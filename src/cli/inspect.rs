@@ -61,11 +61,8 @@ fn inspect_profile(args: &Args, library: &Library) -> Result<ExitCode> {
     let resolved = library.resolve(&args.target, &args.set.overrides()?)?;
     let graph = resolved.profile.graph();
     // The table needs no weights; weights that exist must be the network's.
-    let checked = resolved
-        .profile
-        .checkpoint
-        .as_ref()
-        .map(|c| check(c, &graph));
+    let checkpoint = resolved.profile.checkpoint.as_ref();
+    let checked = checkpoint.map(|c| check(c, &graph));
     let missing = matches!(checked, Some(Err(CheckpointError::NotFound { .. })));
     let report = report::Inspection {
         checkpoint_missing: missing,
@@ -111,22 +108,19 @@ fn inspect_bare(args: &Args, library: &Library, checkpoint: &Checkpoint) -> Resu
     print(&match args.json {
         true => bare.json(Some(&report))?,
         false => {
-            let list = if args.wide {
-                bare.list()
-            } else {
-                String::new()
-            };
+            let model = resolved.text.find("[model]").unwrap_or(0);
             format!(
                 "{}Network: {}; every key and shape fits.\n{}\n{}\n{}{}",
                 bare.head(),
                 only.name(),
                 bare.profiles(),
-                resolved
-                    .text
-                    .get(resolved.text.find("[model]").unwrap_or(0)..)
-                    .unwrap_or_default(),
+                &resolved.text[model..],
                 table::text(&report, args.wide),
-                list
+                if args.wide {
+                    bare.list()
+                } else {
+                    String::new()
+                }
             )
         }
     })?;
@@ -144,10 +138,8 @@ fn undecided(
     let mut text = format!("{}\n{}\n", bare.head(), bare.list());
     text.push_str(&bare.undecided(recognition, left));
     for candidate in left {
-        text.push_str(&format!(
-            "\n{}\n",
-            model_section(candidate, checkpoint)?.trim_end()
-        ));
+        let section = model_section(candidate, checkpoint)?;
+        text.push_str(&format!("\n{}\n", section.trim_end()));
     }
     Ok(text)
 }

@@ -191,6 +191,9 @@ impl Comparison {
             seeds: u64::from(seeds),
             allocations: None,
         };
+        for row in &STRATEGIES {
+            note(&text::strategy(row.strategy));
+        }
         for seed in 0..u64::from(seeds) {
             let mut round = Round {
                 seed,
@@ -344,10 +347,6 @@ impl fmt::Display for Comparison {
                 count(allocations)
             )?;
         }
-        for row in &STRATEGIES {
-            writeln!(f, "- {}", text::strategy(row.strategy))?;
-        }
-        writeln!(f)?;
         let plural = if self.seeds == 1 { "" } else { "s" };
         let title = format!("mean of {} seed{plural} | {head}", self.seeds);
         let means = self.means();

@@ -9,6 +9,7 @@ use crate::checkpoint::{Candidate, Contents, Evidence, Recognition, Setting, Sha
 use crate::cli::recognised;
 use crate::profile::{Checkpoint, Profile, SHIPPED};
 use crate::text::numbers::count;
+use crate::text::table::columns;
 
 /// The inspection of a checkpoint: the object of `inspect --json`.
 #[derive(Debug, Serialize)]
@@ -123,17 +124,9 @@ impl Bare {
 
     /// All tensors, one a line.
     pub fn list(&self) -> String {
-        let keys = self
-            .tensors
-            .iter()
-            .map(|t| t.key.escape_debug().to_string());
-        let keys: Vec<String> = keys.collect();
-        let width = keys.iter().map(|k| k.chars().count()).max().unwrap_or(0);
-        let lines = keys.iter().zip(&self.tensors);
-        lines.fold(String::new(), |mut out, (key, tensor)| {
-            let _ = writeln!(out, "{key:<width$}  {:?}", tensor.shape);
-            out
-        })
+        let tensors = self.tensors.iter();
+        let row = |t: &Tensor| vec![t.key.escape_debug().to_string(), format!("{:?}", t.shape)];
+        columns(&tensors.map(row).collect::<Vec<_>>(), "  ", |_| false)
     }
 
     /// The shipped profiles of these tensors, as a line; empty without one.
@@ -190,13 +183,12 @@ impl Told {
 
 /// The shipped profiles with these tensors, without `reference`, which repeats the demo's network.
 fn matching(contents: &Contents) -> Vec<&'static str> {
-    let fits = |text: &str, name: &str| {
+    let fits = |text: &str, name: &'static str| {
         let graph = Profile::parse(text, name.as_ref()).ok()?.graph();
-        contents.check(&graph).ok()
+        contents.check(&graph).ok().map(|()| name)
     };
     let shipped = SHIPPED.iter().filter(|(name, _)| *name != "reference");
     shipped
-        .filter(|(name, text)| fits(text, name).is_some())
-        .map(|(name, _)| *name)
+        .filter_map(|(name, text)| fits(text, name))
         .collect()
 }

@@ -88,14 +88,11 @@ impl RepConvChains {
             let total = |w: &BitWidth| memory.total(&Allocation::uniform(graph.layers.len(), *w));
             Some(widths.iter().map(|w| (w.to_string(), total(w))).collect())
         };
+        let Architecture::SdtV2 { merge_repconv, .. } = profile.model.architecture else {
+            return None;
+        };
         Some(RepConvChains {
-            merged: matches!(
-                profile.model.architecture,
-                Architecture::SdtV2 {
-                    merge_repconv: true,
-                    ..
-                }
-            ),
+            merged: merge_repconv,
             factored_bytes: bytes(false)?,
             merged_bytes: bytes(true)?,
         })
@@ -215,10 +212,11 @@ fn row(
 ) -> LayerRow {
     let layer = graph.layer(id);
     let all: u64 = graph.layers.iter().map(parameters).sum();
+    let stage = &graph.stages[graph.stage_of(layer.block).index()];
+    let bytes = |w: &BitWidth| (w.to_string(), memory.layer_bytes(id, *w));
+    let exact = widths.iter().filter(|w| layer.exact_at(**w));
     LayerRow {
-        stage: graph.stages[graph.stage_of(layer.block).index()]
-            .name
-            .clone(),
+        stage: stage.name.clone(),
         block: graph.blocks[layer.block.index()].name.clone(),
         layer: layer.name.clone(),
         kind: match layer.kind {
@@ -230,15 +228,8 @@ fn row(
         parameters: parameters(layer),
         share_percent: 100.0 * parameters(layer) as f64 / all.max(1) as f64,
         macs: layer.macs,
-        bytes: widths
-            .iter()
-            .map(|w| (w.to_string(), memory.layer_bytes(id, *w)))
-            .collect(),
-        integer_exact: widths
-            .iter()
-            .filter(|w| layer.exact_at(**w))
-            .map(|w| w.bits())
-            .collect(),
+        bytes: widths.iter().map(bytes).collect(),
+        integer_exact: exact.map(|w| w.bits()).collect(),
         bits: allocation.map(|a| a.get(id)),
     }
 }

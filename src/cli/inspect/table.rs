@@ -27,18 +27,14 @@ pub fn text(report: &Inspection, wide: bool) -> String {
 
 fn header(out: &mut String, report: &Inspection) {
     let [channels, rows, columns] = report.input;
-    let channels = match channels {
-        1 => "1 channel".to_owned(),
-        n => format!("{n} channels"),
-    };
-    let layout = match report.layout {
-        Some(layout) => format!(", layout {layout}"),
-        None => String::new(),
-    };
+    let plural = if channels == 1 { "" } else { "s" };
+    let layout = report
+        .layout
+        .map_or(String::new(), |l| format!(", layout {l}"));
     let _ = writeln!(out, "{} ({})", report.profile, report.origin);
     let _ = writeln!(
         out,
-        "{}{layout}: {rows}x{columns} pixels, {channels}, {} classes, T = {}",
+        "{}{layout}: {rows}x{columns} pixels, {channels} channel{plural}, {} classes, T = {}",
         report.family, report.classes, report.time_steps
     );
     let _ = writeln!(
@@ -49,12 +45,16 @@ fn header(out: &mut String, report: &Inspection) {
         report.layers.len(),
         compact(report.macs)
     );
-    let checkpoint = match (&report.checkpoint, report.checkpoint_fits) {
-        (Some(path), _) if report.checkpoint_missing => format!("{path}, not there"),
-        (None, _) => "none given".to_owned(),
-        (Some(path), true) => format!("{path}, has this network's tensors"),
-        (Some(path), false) => format!("{path}, not usable"),
+    let remark = match (report.checkpoint_missing, report.checkpoint_fits) {
+        (true, _) => ", not there",
+        (false, true) => ", has this network's tensors",
+        (false, false) => ", not usable",
     };
+    let checkpoint = report
+        .checkpoint
+        .as_ref()
+        .map(|path| format!("{path}{remark}"));
+    let checkpoint = checkpoint.as_deref().unwrap_or("none given");
     let _ = writeln!(out, "checkpoint: {checkpoint}");
 }
 
@@ -68,11 +68,8 @@ fn fitting(report: &Inspection) -> Vec<BitWidth> {
     };
     while widths.len() > 2 && too_wide(&widths) {
         let last = widths.len() - 1;
-        let at = match widths[last].is_float() {
-            true => last,
-            false => widths.len() / 2,
-        };
-        widths.remove(at);
+        let is_float = widths[last].is_float();
+        widths.remove(if is_float { last } else { widths.len() / 2 });
     }
     widths
 }
@@ -101,11 +98,27 @@ impl<'a> Column<'a> {
 }
 
 fn layers(report: &Inspection, wide: bool, widths: &[BitWidth]) -> String {
-    let number = |n: u64| if wide { count(n) } else { compact(n) };
-    let titles = match wide {
-        true => ["parameters", "share", "MACs"],
-        false => ["par.", "%", "MACs"],
-    };
+    let (all, left) = layer_columns(report, wide, widths);
+    let mut rows = vec![all.iter().map(|c| c.title.clone()).collect()];
+    for layers in report.layers.chunk_by(|a, b| a.block == b.block) {
+        let first = layers.first().filter(|_| !wide);
+        rows.extend(first.map(|layer| vec![block_title(layer)]));
+        let cells = |layer| all.iter().map(|c| (c.cell)(layer)).collect();
+        rows.extend(layers.iter().map(cells));
+    }
+    let mut totals: Vec<String> = all.into_iter().map(|c| c.total).collect();
+    totals[0] = "all layers".to_owned();
+    rows.push(totals);
+    columns(&rows, " ", |column| column >= left)
+}
+
+/// The columns of the table of layers, and how many of them are aligned to the left.
+fn layer_columns<'a>(
+    report: &'a Inspection,
+    wide: bool,
+    widths: &'a [BitWidth],
+) -> (Vec<Column<'a>>, usize) {
+    let number = move |n: u64| if wide { count(n) } else { compact(n) };
     let mut all = match wide {
         true => vec![
             Column::name("stage", |l| l.stage.clone()),
@@ -122,56 +135,40 @@ fn layers(report: &Inspection, wide: bool, widths: &[BitWidth]) -> String {
         shape.join("x")
     }));
     let left = all.len();
-    let parameters = report.layers.iter().map(|l| l.parameters).sum();
-    let share = |l: &LayerRow| match wide {
-        true => format!("{:.2} %", l.share_percent),
-        false => format!("{:.1}", l.share_percent),
-    };
-    let whole = String::from(if wide { "100 %" } else { "100" });
-    all.push(Column::new(
-        titles[0],
-        |l| number(l.parameters),
-        number(parameters),
-    ));
-    all.push(Column::new(titles[1], share, whole));
-    all.push(Column::new(
-        titles[2],
-        |l| number(l.macs),
-        number(report.macs),
-    ));
+    let parameters = number(report.layers.iter().map(|l| l.parameters).sum());
+    let macs = number(report.macs);
+    let own = move |l: &LayerRow| number(l.parameters);
+    all.extend(match wide {
+        true => [
+            Column::new("parameters", own, parameters),
+            Column::new(
+                "share",
+                |l| format!("{:.2} %", l.share_percent),
+                "100 %".into(),
+            ),
+        ],
+        false => [
+            Column::new("par.", own, parameters),
+            Column::new("%", |l| format!("{:.1}", l.share_percent), "100".into()),
+        ],
+    });
+    all.push(Column::new("MACs", move |l| number(l.macs), macs));
     if report.allocation.is_some() {
-        let bits = |l: &LayerRow| l.bits.map_or_else(String::new, |b| b.to_string());
-        all.push(Column::name("bits", bits));
+        all.push(Column::name("bits", |l| {
+            l.bits.map_or_else(String::new, |b| b.to_string())
+        }));
     }
     for width in widths {
         let title = width.to_string();
         let of = move |bytes: &ByWidth| number(bytes.get(&width.to_string()).copied().unwrap_or(0));
-        let exact = |l: &LayerRow| {
-            if l.integer_exact.contains(&width.bits()) {
-                ' '
-            } else {
-                '~'
-            }
+        let cell = move |l: &LayerRow| {
+            let is_exact = l.integer_exact.contains(&width.bits());
+            of(&l.bytes) + if is_exact { " " } else { "~" }
         };
-        let cell = move |l: &LayerRow| format!("{}{}", of(&l.bytes), exact(l));
-        let total = format!("{} ", of(&report.uniform_bytes));
+        let total = of(&report.uniform_bytes) + " ";
         all.push(Column::new(&title, cell, total));
     }
-    let mut rows = vec![all.iter().map(|c| c.title.clone()).collect()];
-    for layers in report.layers.chunk_by(|a, b| a.block == b.block) {
-        rows.extend(
-            layers
-                .first()
-                .filter(|_| !wide)
-                .map(|l| vec![block_title(l)]),
-        );
-        let cells = |layer| all.iter().map(|c| (c.cell)(layer)).collect();
-        rows.extend(layers.iter().map(cells));
-    }
-    let mut totals: Vec<String> = all.into_iter().map(|c| c.total).collect();
-    totals[0] = "all layers".to_owned();
-    rows.push(totals);
-    columns(&rows, " ", |column| column >= left)
+    (all, left)
 }
 
 /// The name of a part within its block.
@@ -203,18 +200,12 @@ fn footer(out: &mut String, report: &Inspection, wide: bool, left_out: usize) {
         };
         let _ = writeln!(out, "k = 1000; --wide shows full numbers and names{more}");
     }
-    let float = report.uniform_bytes.get("float").copied().unwrap_or(0);
-    let weights = report
-        .uniform_weight_bytes
-        .get("float")
-        .copied()
-        .unwrap_or(0);
-    let _ = writeln!(
-        out,
-        "\nfloat: {}, weights alone {}",
-        bytes(float),
-        bytes(weights)
+    let float = |by_width: &ByWidth| bytes(by_width.get("float").copied().unwrap_or(0));
+    let (all, weights) = (
+        float(&report.uniform_bytes),
+        float(&report.uniform_weight_bytes),
     );
+    let _ = writeln!(out, "\nfloat: {all}, weights alone {weights}");
     if report.fixed_bytes > 0 {
         let fixed = bytes(report.fixed_bytes);
         let _ = writeln!(
@@ -239,17 +230,21 @@ fn footer(out: &mut String, report: &Inspection, wide: bool, left_out: usize) {
         true => wide_sites(out, report),
         false => narrow_sites(out, report),
     }
+    dead_tensors(out, &report.dead, wide);
+}
+
+fn dead_tensors(out: &mut String, dead: &[String], wide: bool) {
+    let all = dead.len();
     let _ = writeln!(
         out,
-        "dead tensors (in the state dict, never used, not counted): {}",
-        report.dead.len()
+        "dead tensors (in the state dict, never used, not counted): {all}"
     );
-    let shown = if wide { report.dead.len() } else { 4 };
-    for key in report.dead.iter().take(shown) {
+    let shown = if wide { all } else { all.min(4) };
+    for key in dead.iter().take(shown) {
         let _ = writeln!(out, "  {key}");
     }
-    if report.dead.len() > shown {
-        let _ = writeln!(out, "  and {} more", report.dead.len() - shown);
+    if all > shown {
+        let _ = writeln!(out, "  and {} more", all - shown);
     }
 }
 
@@ -278,12 +273,8 @@ fn repconv(out: &mut String, chains: &RepConvChains, report: &Inspection, wide: 
 
 fn wide_sites(out: &mut String, report: &Inspection) {
     for site in &report.sites {
-        let [c, h, w] = site.shape;
-        let _ = writeln!(
-            out,
-            "  {}  {c}x{h}x{w}  threshold {}",
-            site.site, site.threshold
-        );
+        let ([c, h, w], name) = (site.shape, &site.site);
+        let _ = writeln!(out, "  {name}  {c}x{h}x{w}  threshold {}", site.threshold);
     }
 }
 
