@@ -153,8 +153,15 @@ fn a_search_is_set_up_in_a_form() {
     );
     act(&mut form, &[Action::Paste("96 KiB".into()), Action::Down]);
     act(&mut form, &[Action::CursorRight]);
-    let strategy = "beam: lowers groups of several allocations side by side (5-7 times";
-    assert!(screen(&form).contains(strategy), "what the chosen one does");
+    for said in [
+        "beam: lowers groups of several",
+        "(5-7 times greedy's evaluations",
+    ] {
+        assert!(
+            screen(&form).contains(said),
+            "what the chosen one does and costs"
+        );
+    }
     act(
         &mut form,
         &[Action::Down, Action::CursorLeft, Action::Down, Action::Down],
