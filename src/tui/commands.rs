@@ -4,6 +4,7 @@ use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher};
 
 use super::action::Action;
+use super::keys::Bound;
 use super::model::Model;
 use super::panes;
 use crate::search::{CandidateId, Command};
@@ -36,13 +37,18 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn wrong(name: &str, why: String) -> Self {
+    fn new(choice: Choice, name: &str, help: String) -> Self {
+        let (name, keys) = (name.to_owned(), String::new());
         Entry {
-            choice: Choice::Wrong(why.clone()),
-            name: name.to_owned(),
-            help: why,
-            keys: String::new(),
+            choice,
+            name,
+            help,
+            keys,
         }
+    }
+
+    fn wrong(name: &str, why: String) -> Self {
+        Entry::new(Choice::Wrong(why.clone()), name, why)
     }
 }
 
@@ -59,32 +65,26 @@ pub fn entries(model: &Model, typed: &str) -> Vec<Entry> {
 /// A command as JSON, as `--commands` takes it.
 fn json(model: &Model, typed: &str) -> Entry {
     match serde_json::from_str::<Command>(typed) {
-        Ok(command) => Entry {
-            help: text::command(&command, model.theme.symbols.marks()),
-            choice: Choice::Send(command),
-            name: String::from("command"),
-            keys: String::new(),
-        },
+        Ok(command) => {
+            let help = text::command(&command, model.theme.symbols.marks());
+            Entry::new(Choice::Send(command), "command", help)
+        }
         Err(error) => Entry::wrong("command", error.to_string()),
     }
 }
 
 /// `#12`: to that node.
 fn node(model: &Model, number: &str) -> Entry {
-    let last = model.tree.candidates.len();
-    let there = match last {
-        0 => String::from("there is no node yet"),
-        n => format!("nodes are numbered from 0 to {}", n - 1),
-    };
     let id = number.parse().map(CandidateId).ok();
     match id.filter(|id| model.tree.get(*id).is_some()) {
-        Some(id) => Entry {
-            choice: Choice::Goto(id),
-            name: String::from("go to"),
-            help: model.title(id),
-            keys: String::new(),
-        },
-        None => Entry::wrong("go to", there),
+        Some(id) => Entry::new(Choice::Goto(id), "go to", model.title(id)),
+        None => Entry::wrong(
+            "go to",
+            match model.tree.candidates.len() {
+                0 => String::from("there is no node yet"),
+                n => format!("nodes are numbered from 0 to {}", n - 1),
+            },
+        ),
     }
 }
 
@@ -101,16 +101,15 @@ fn actions(model: &Model, typed: &str) -> Vec<Entry> {
     // What the list itself lies over: the scope of the focused pane.
     let scope = panes::list(model.focus).about().scope();
     let mut all: Vec<Entry> = Vec::new();
-    for available in model.keymap.available(scope) {
-        let name = available.action.name().replace('_', " ");
-        if available.action == Action::Commands || all.iter().any(|e| e.name == name) {
+    for Bound { binding, keys } in model.keymap.available(scope) {
+        let name = binding.action.name().replace('_', " ");
+        if binding.action == Action::Commands || all.iter().any(|e| e.name == name) {
             continue;
         }
+        let choice = Choice::Act(binding.action.clone());
         all.push(Entry {
-            choice: Choice::Act(available.action),
-            name,
-            help: available.help.to_owned(),
-            keys: available.keys.join(" "),
+            keys: keys.join(" "),
+            ..Entry::new(choice, &name, binding.help.to_owned())
         });
     }
     if typed.is_empty() {
@@ -125,15 +124,12 @@ fn actions(model: &Model, typed: &str) -> Vec<Entry> {
         let text = nucleo_matcher::Utf32Str::new(text, &mut buffer);
         pattern.score(text, &mut matcher)
     };
-    let mut scored: Vec<(u32, Entry)> = all
-        .into_iter()
-        .filter_map(|entry| {
-            // A match of the name counts more than one of the explanation.
-            let name = score(&entry.name).map(|s| s.saturating_mul(3));
-            let help = score(&entry.help);
-            Some((name.max(help)?, entry))
-        })
-        .collect();
+    let scored = all.into_iter().filter_map(|entry| {
+        // A match of the name counts more than one of the explanation.
+        let name = score(&entry.name).map(|s| s.saturating_mul(3));
+        Some((name.max(score(&entry.help))?, entry))
+    });
+    let mut scored: Vec<(u32, Entry)> = scored.collect();
     scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
     let found: Vec<Entry> = scored.into_iter().map(|(_, entry)| entry).collect();
     if found.is_empty() {

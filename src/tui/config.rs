@@ -42,21 +42,13 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file is no TOML of this kind.
+    /// The file is no TOML of this kind, or its keys make no keymap.
     #[error("{}: {source}", .path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
         /// Where and why.
-        source: Box<toml::de::Error>,
-    },
-    /// The keys make no keymap.
-    #[error("{}: {source}", .path.display())]
-    Keys {
-        /// The file.
-        path: PathBuf,
-        /// Which.
-        source: KeymapError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
@@ -70,20 +62,16 @@ impl Config {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Config::default()),
             Err(source) => {
-                return Err(ConfigError::Unreadable {
-                    path: path.into(),
-                    source,
-                });
+                let path = path.into();
+                return Err(ConfigError::Unreadable { path, source });
             }
         };
-        let config: Config = toml::from_str(&text).map_err(|source| ConfigError::Malformed {
-            path: path.into(),
-            source: Box::new(source),
-        })?;
-        config.keymap().map_err(|source| ConfigError::Keys {
+        let malformed = |source| ConfigError::Malformed {
             path: path.into(),
             source,
-        })?;
+        };
+        let config: Config = toml::from_str(&text).map_err(|e| malformed(e.into()))?;
+        config.keymap().map_err(|e| malformed(e.into()))?;
         Ok(config)
     }
 
@@ -97,15 +85,15 @@ impl Config {
     /// # Errors
     /// [`KeymapError`] where a key is none, is given twice, or a name means nothing.
     pub fn keymap(&self) -> Result<Keymap, KeymapError> {
-        let list = |keys: &Keys| match keys {
-            Keys::One(key) => vec![key.clone()],
-            Keys::Many(keys) => keys.clone(),
+        let action = |(name, keys): (&String, &Keys)| {
+            let keys = match keys {
+                Keys::One(key) => vec![key.clone()],
+                Keys::Many(keys) => keys.clone(),
+            };
+            (name.clone(), keys)
         };
         let scope = |(scope, actions): (&String, &BTreeMap<String, Keys>)| {
-            let actions = actions
-                .iter()
-                .map(|(name, keys)| (name.clone(), list(keys)));
-            (scope.clone(), actions.collect())
+            (scope.clone(), actions.iter().map(action).collect())
         };
         Keymap::with(bindings(), &self.keys.iter().map(scope).collect())
     }

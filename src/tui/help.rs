@@ -15,10 +15,8 @@ const KEYS: usize = 18;
 /// The columns and rows of the window.
 pub fn size(model: &Model) -> (u16, u16) {
     let (columns, rows) = model.size;
-    (
-        COLUMNS.min(columns.saturating_sub(2)),
-        rows.saturating_sub(2),
-    )
+    let columns = COLUMNS.min(columns.saturating_sub(2));
+    (columns, rows.saturating_sub(2))
 }
 
 /// The first line shown when the help is scrolled to its end.
@@ -32,10 +30,8 @@ pub fn lines(model: &Model) -> Vec<Line<'static>> {
     let palette = &model.theme.palette;
     let columns = usize::from(size(model).0.saturating_sub(4));
     let entry = |keys: &str, style, help: String| {
-        Line::from(vec![
-            cell(keys, KEYS, style),
-            Span::styled(help, palette.text),
-        ])
+        let keys = cell(keys, KEYS, style);
+        Line::from(vec![keys, Span::styled(help, palette.text)])
     };
     let heading = |title| Line::styled(title, palette.title_focused);
     let mut lines = Vec::new();
@@ -75,7 +71,7 @@ pub fn lines(model: &Model) -> Vec<Line<'static>> {
 /// The symbols of nodes with their styles and meanings.
 fn symbols(model: &Model) -> Vec<(&'static str, Style, &'static str)> {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
-    let mut all = vec![
+    let roles = [
         (
             symbols.base,
             palette.base,
@@ -107,9 +103,9 @@ fn symbols(model: &Model) -> Vec<(&'static str, Style, &'static str)> {
             "confirmed: meets the constraint on all search images",
         ),
     ];
-    all.extend(states.map(|(state, meaning)| {
+    let states = states.map(|(state, meaning)| {
         let (symbol, _, style) = model.theme.state(state);
         (symbol, style, meaning)
-    }));
-    all
+    });
+    roles.into_iter().chain(states).collect()
 }

@@ -5,11 +5,11 @@ mod help;
 mod key;
 mod scope;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crossterm::event::{Event, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 
-pub use help::{Available, HelpLine, Hint};
+pub use help::{HelpLine, Hint};
 pub use key::Key;
 pub use scope::Scope;
 
@@ -95,9 +95,11 @@ pub enum KeymapError {
 
 /// A binding with the keys that it has now.
 #[derive(Clone, Debug, PartialEq)]
-struct Bound {
-    binding: Binding,
-    keys: Vec<String>,
+pub struct Bound {
+    /// The row of the table.
+    pub binding: Binding,
+    /// The keys.
+    pub keys: Vec<String>,
 }
 
 /// Keys looked up by scope, and the words for them.
@@ -121,32 +123,8 @@ impl Keymap {
     ///
     /// # Errors
     /// As [`Keymap::new`], and for scopes and actions that there are not.
-    pub fn with(
-        bindings: &[Binding],
-        overrides: &BTreeMap<String, BTreeMap<String, Vec<String>>>,
-    ) -> Result<Self, KeymapError> {
-        let mut scopes: Vec<Scope> = bindings.iter().map(|b| b.scope).collect();
-        scopes.sort();
-        scopes.dedup();
-        for (scope, actions) in overrides {
-            if !scopes.iter().any(|known| known.name() == scope) {
-                let known: Vec<&str> = scopes.iter().map(|known| known.name()).collect();
-                return Err(KeymapError::UnknownScope {
-                    scope: scope.clone(),
-                    known: known.join(", "),
-                });
-            }
-            let there = bindings.iter().filter(|b| b.scope.name() == scope);
-            let mut names: Vec<String> = there.map(|b| b.action.name()).collect();
-            names.dedup();
-            if let Some(action) = actions.keys().find(|action| !names.contains(action)) {
-                return Err(KeymapError::UnknownAction {
-                    scope: scope.clone(),
-                    action: action.clone(),
-                    known: names.join(", "),
-                });
-            }
-        }
+    pub fn with(bindings: &[Binding], overrides: &Overrides) -> Result<Self, KeymapError> {
+        check_names(bindings, overrides)?;
         let bind = |binding: &Binding| {
             let chosen = overrides.get(binding.scope.name());
             let chosen = chosen.and_then(|actions| actions.get(&binding.action.name()));
@@ -203,18 +181,40 @@ impl Keymap {
     /// The action of a key in a scope. In a prompt, any other character is typed.
     pub fn action(&self, scope: Scope, event: KeyEvent) -> Option<Action> {
         let key = Key::from_event(event)?;
-        let bound = scope
-            .chain()
-            .find_map(|scope| self.keys.get(&(scope, key)))
-            .cloned();
-        match (bound, scope, key.typed()) {
-            (Some(action), _, _) => Some(action),
-            (None, Scope::Prompt | Scope::Commands | Scope::Form, Some(c)) => {
-                Some(Action::Insert(c))
-            }
+        let bound = scope.chain().find_map(|scope| self.keys.get(&(scope, key)));
+        let typed = match scope {
+            Scope::Prompt | Scope::Commands | Scope::Form => key.typed().map(Action::Insert),
             _ => None,
+        };
+        bound.cloned().or(typed)
+    }
+}
+
+/// Keys by the names of scopes and actions.
+pub type Overrides = BTreeMap<String, BTreeMap<String, Vec<String>>>;
+
+/// Checks that the scopes and actions of overrides exist.
+fn check_names(bindings: &[Binding], overrides: &Overrides) -> Result<(), KeymapError> {
+    let scopes: BTreeSet<Scope> = bindings.iter().map(|b| b.scope).collect();
+    let scopes: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
+    for (scope, actions) in overrides {
+        if !scopes.contains(&scope.as_str()) {
+            let known = scopes.join(", ");
+            let scope = scope.clone();
+            return Err(KeymapError::UnknownScope { scope, known });
+        }
+        let there = bindings.iter().filter(|b| b.scope.name() == scope);
+        let mut names: Vec<String> = there.map(|b| b.action.name()).collect();
+        names.dedup();
+        if let Some(action) = actions.keys().find(|action| !names.contains(action)) {
+            return Err(KeymapError::UnknownAction {
+                scope: scope.clone(),
+                action: action.clone(),
+                known: names.join(", "),
+            });
         }
     }
+    Ok(())
 }
 
 fn duplicate(key: Key, first: &Action, second: &Action) -> KeymapError {

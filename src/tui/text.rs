@@ -1,6 +1,7 @@
 //! Text for a terminal: the room `text`, and widths in columns.
 
 use ratatui::text::Span;
+use unicode_truncate::{Alignment, UnicodeTruncateStr};
 
 pub use crate::text::numbers::*;
 pub use crate::text::*;
@@ -13,53 +14,32 @@ pub fn width(text: &str) -> usize {
 /// The text in at most `columns` columns; what does not fit is cut from its middle, because the
 /// names of layers tell themselves apart at both ends.
 pub fn fit(text: &str, columns: usize, ellipsis: &str) -> String {
-    if width(text) <= columns {
-        return text.to_owned();
-    }
     let room = columns.saturating_sub(width(ellipsis));
-    if room == 0 {
-        return take(text.chars(), columns).0;
+    if width(text) <= columns || room == 0 {
+        return text.unicode_truncate(columns).0.to_owned();
     }
-    let (head, used) = take(text.chars(), room / 2);
-    let (tail, _) = take(text.chars().rev(), room - used);
-    let tail: String = tail.chars().rev().collect();
+    let (head, used) = text.unicode_truncate(room / 2);
+    let (tail, _) = text.unicode_truncate_start(room - used);
     format!("{head}{ellipsis}{tail}")
 }
 
 /// The text in at most `columns` columns, cut at its end.
 pub fn cut(text: &str, columns: usize, ellipsis: &str) -> String {
-    if width(text) <= columns {
-        return text.to_owned();
-    }
     let room = columns.saturating_sub(width(ellipsis));
-    if room == 0 {
-        return take(text.chars(), columns).0;
+    if width(text) <= columns || room == 0 {
+        return text.unicode_truncate(columns).0.to_owned();
     }
-    take(text.chars(), room).0 + ellipsis
-}
-
-/// The characters that fit, and the columns they take.
-fn take(chars: impl Iterator<Item = char>, columns: usize) -> (String, usize) {
-    let (mut text, mut used) = (String::new(), 0);
-    for c in chars {
-        let w = width(c.encode_utf8(&mut [0; 4]));
-        if used + w > columns {
-            break;
-        }
-        used += w;
-        text.push(c);
-    }
-    (text, used)
+    text.unicode_truncate(room).0.to_owned() + ellipsis
 }
 
 /// The text filled with blanks to `columns` columns, at its right or (for numbers) at its left.
 pub fn pad(text: &str, columns: usize, left: bool) -> String {
-    let blanks = " ".repeat(columns.saturating_sub(width(text)));
-    if left {
-        blanks + text
+    let side = if left {
+        Alignment::Right
     } else {
-        text.to_owned() + &blanks
-    }
+        Alignment::Left
+    };
+    text.unicode_pad(columns, side, false).into_owned()
 }
 
 /// Breaks a text into lines of at most `columns` columns, at blanks where possible; line breaks and
@@ -80,16 +60,16 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
             } else if gap == 1 {
                 line.push(' ');
             }
-            let mut rest = word.to_owned();
-            while width(&rest) > columns {
-                let (head, _) = take(rest.chars(), columns);
+            let mut rest = word;
+            while width(rest) > columns {
+                let (head, _) = rest.unicode_truncate(columns);
                 if head.is_empty() {
                     break;
                 }
-                rest = rest[head.len()..].to_owned();
-                lines.push(head);
+                lines.push(head.to_owned());
+                rest = &rest[head.len()..];
             }
-            line.push_str(&rest);
+            line.push_str(rest);
         }
         lines.push(line);
         for line in &mut lines[from..] {

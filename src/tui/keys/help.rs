@@ -27,17 +27,6 @@ pub struct Hint {
     pub section: &'static str,
 }
 
-/// Something that can be done now: for the list of commands.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Available {
-    /// What happens.
-    pub action: Action,
-    /// The keys.
-    pub keys: Vec<String>,
-    /// What it does.
-    pub help: &'static str,
-}
-
 impl Keymap {
     /// The help, in the table's order; neighbours that say the same are one line.
     pub fn help(&self) -> Vec<HelpLine> {
@@ -78,15 +67,8 @@ impl Keymap {
     }
 
     /// All that can be done in a scope, by its help.
-    pub fn available(&self, scope: Scope) -> Vec<Available> {
-        self.of(scope)
-            .filter(|b| !b.binding.section.is_empty())
-            .map(|Bound { binding, keys }| Available {
-                action: binding.action.clone(),
-                keys: keys.clone(),
-                help: binding.help,
-            })
-            .collect()
+    pub fn available(&self, scope: Scope) -> impl Iterator<Item = &Bound> {
+        self.of(scope).filter(|b| !b.binding.section.is_empty())
     }
 
     fn of(&self, scope: Scope) -> impl Iterator<Item = &Bound> {

@@ -76,12 +76,8 @@ impl Activity {
             return Status::Finished;
         }
         let idle = self.work.is_none();
-        match awaiting
-            .iter()
-            .rev()
-            .map(|sent| &sent.command)
-            .find(|c| matches!(c, Command::Pause | Command::Resume | Command::Stop))
-        {
+        let ends = |c: &&Command| matches!(c, Command::Pause | Command::Resume | Command::Stop);
+        match awaiting.iter().rev().map(|sent| &sent.command).find(ends) {
             Some(Command::Stop) => Status::Stopping,
             Some(Command::Resume) => Status::Resuming,
             Some(_) => Status::Pausing,
@@ -124,11 +120,8 @@ impl Activity {
     pub fn elapsed(&self, now: Duration) -> Duration {
         let reported = Duration::try_from_secs_f64(self.totals.seconds).unwrap_or_default();
         let since = now.saturating_sub(self.totals_at);
-        reported.saturating_add(if self.work.is_some() {
-            since
-        } else {
-            Duration::ZERO
-        })
+        let unreported = self.work.map_or(Duration::ZERO, |_| since);
+        reported.saturating_add(unreported)
     }
 
     /// Folds an event in. `tree` knows it already.
@@ -202,10 +195,8 @@ impl Activity {
         // What can still be tried in a group, were nothing else lowered.
         let steps = |group: &Group| {
             let members = settings.space.members(group);
-            let widest = members
-                .iter()
-                .filter_map(|m| base.allocation.0.get(*m))
-                .max();
+            let widths = members.iter().filter_map(|m| base.allocation.0.get(*m));
+            let widest = widths.max();
             let below = |w: &&_| widest.is_some_and(|widest| *w < widest);
             settings.space.menu.iter().filter(below).count()
         };

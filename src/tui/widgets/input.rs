@@ -2,6 +2,7 @@
 
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
+use unicode_truncate::UnicodeTruncateStr;
 
 use super::cell;
 use crate::tui::fields::Field;
@@ -16,10 +17,7 @@ pub const FIELD_NAME: usize = 16;
 pub fn field_line(model: &Model, field: &Field, active: bool, columns: usize) -> Line<'static> {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
     let mark = if active { symbols.selected } else { " " };
-    let style = match field.changed() {
-        Some(_) => palette.changed,
-        None => palette.text,
-    };
+    let style = field.changed().map_or(palette.text, |_| palette.changed);
     let mut line = Line::from(vec![
         Span::styled(mark, palette.busy),
         cell(field.name, FIELD_NAME - 1, style),
@@ -56,20 +54,13 @@ pub fn input_line(
     let palette = &model.theme.palette;
     let room = columns.saturating_sub(text::width(label) + 2);
     let (mut before, after) = typed.parts();
-    while text::width(before) > room {
-        before = before
-            .char_indices()
-            .nth(1)
-            .map_or("", |(at, _)| &before[at..]);
+    if text::width(before) > room {
+        before = before.unicode_truncate_start(room).0;
     }
     let mut after = after.chars();
     let at = after.next().map_or(String::from(" "), |c| c.to_string());
     let left = room.saturating_sub(text::width(before));
-    let after = text::cut(
-        &after.collect::<String>(),
-        left,
-        model.theme.symbols.ellipsis,
-    );
+    let after = text::cut(after.as_str(), left, model.theme.symbols.ellipsis);
     Line::from(vec![
         Span::styled(label, palette.dim),
         Span::styled(before.to_owned(), palette.strong),

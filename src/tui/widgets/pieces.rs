@@ -13,11 +13,8 @@ use crate::tui::text;
 /// A horizontal bar of `columns` cells, filled to a share of 0 to 1.
 pub fn bar(model: &Model, share: f64, columns: usize, style: Style) -> Vec<Span<'static>> {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
-    let share = if share.is_finite() {
-        share.clamp(0.0, 1.0)
-    } else {
-        0.0
-    };
+    let share = Some(share).filter(|s| s.is_finite());
+    let share = share.map_or(0.0, |s| s.clamp(0.0, 1.0));
     let filled = (share * columns as f64).round() as usize;
     vec![
         Span::styled(symbols.bar.repeat(filled), style),
@@ -176,8 +173,5 @@ pub fn indented(mut lines: Vec<Line<'static>>) -> Vec<Line<'static>> {
 pub fn spinner(model: &Model) -> &'static str {
     let frames = model.theme.symbols.spinner;
     let turn = (model.clock.as_millis() / 125) as usize;
-    frames
-        .get(turn % frames.len().max(1))
-        .copied()
-        .unwrap_or(" ")
+    frames.get(turn % frames.len().max(1)).unwrap_or(&" ")
 }
