@@ -60,14 +60,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     // Errors of the profile are reported here and not by every child.
     let resolved = resolve(profile, &args.set)?;
     let mut common = vec![profile.to_owned()];
-    common.extend(
-        args.set
-            .set
-            .iter()
-            .flat_map(|s| ["--set".to_owned(), s.clone()]),
-    );
-    let threads = args.threads.iter();
-    common.extend(threads.flat_map(|n| ["--threads".to_owned(), n.to_string()]));
+    common.extend(args.set.set.iter().map(|set| format!("--set={set}")));
+    common.extend(args.threads.map(|n| format!("--threads={n}")));
     if args.gate {
         return compare_gate(&common, args.json);
     }

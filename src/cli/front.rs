@@ -110,13 +110,9 @@ impl Front {
     /// Prints the result of a finished run and returns the exit code it stands for.
     pub fn report(self, summary: &Summary) -> Result<ExitCode> {
         let Summary {
-            tree,
-            counters,
-            totals,
-            folder,
-            ..
-        } = summary;
-        let Some(finished) = Finished::new(tree, *counters, *totals, folder) else {
+            counters, totals, ..
+        } = *summary;
+        let Some(finished) = Finished::new(&summary.tree, counters, totals, &summary.folder) else {
             bail!("the run has not finished")
         };
         match self {

@@ -1,7 +1,7 @@
 //! A run in the terminal interface.
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -63,21 +63,24 @@ pub(crate) fn watch(
         Err(error) if is_gone(&error) => (Vec::new(), Outcome::Terminated),
         Err(error) => return Err(error).context("the terminal interface failed"),
     };
-    for path in &saved {
-        line(&format!("saved {}", path.display()))?;
-    }
+    saved_lines(&saved)?;
     line(&format!("run {}", folder.display()))?;
+    let again = format!("continue with `aq4svit resume {argument}`");
     if let Outcome::Failed(why) = outcome {
-        bail!("{why}\nwhat was computed is safe: continue with `aq4svit resume {argument}`");
+        bail!("{why}\nwhat was computed is safe: {again}");
     }
     let summary = handle.borrow_mut().summary()?;
     if summary.tree.finished.is_some() {
         return Front::Interactive.report(&summary);
     }
-    line(&format!(
-        "not finished; everything so far is safe: continue with `aq4svit resume {argument}`"
-    ))?;
+    line(&format!("not finished; everything so far is safe: {again}"))?;
     Ok(ExitCode::from(INTERRUPTED))
+}
+
+/// Prints the profiles that were saved from the interface.
+pub(crate) fn saved_lines(saved: &[PathBuf]) -> Result<()> {
+    let mut saved = saved.iter();
+    saved.try_for_each(|path| line(&format!("saved {}", path.display())))
 }
 
 fn ends(handle: &Handle) -> Ends {

@@ -70,17 +70,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         weights,
         scheme: profile.scheme,
     };
-    let prediction = predict(
-        &model,
-        &allocation,
-        &images,
-        PredictOptions {
-            precision,
-            trace: args.trace,
-            device,
-            threads: args.device.threads.map_or(1, usize::from),
-        },
-    )?;
+    let options = PredictOptions {
+        precision,
+        trace: args.trace,
+        device,
+        threads: args.device.threads.map_or(1, usize::from),
+    };
+    let prediction = predict(&model, &allocation, &images, options)?;
     let bytes = write_prediction(&prediction)?;
     std::fs::write(&args.output, bytes)
         .with_context(|| format!("cannot write --output {}", args.output.display()))?;

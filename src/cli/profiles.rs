@@ -114,19 +114,19 @@ fn settings(profile: &Profile) -> Result<Vec<(String, String)>> {
     let table: toml::Table = text.parse()?;
     let mut settings = Vec::new();
     for (name, value) in table {
-        match value {
-            toml::Value::Table(inner) => {
-                let one = |(key, value): (String, toml::Value)| {
-                    let key = match name.as_str() {
-                        "bits" | "pins" => format!("{name}.\"{key}\""),
-                        _ => format!("{name}.{key}"),
-                    };
-                    (key, value.to_string())
-                };
-                settings.extend(inner.into_iter().map(one));
-            }
-            value => settings.push((name, value.to_string())),
-        }
+        let toml::Value::Table(inner) = value else {
+            settings.push((name, value.to_string()));
+            continue;
+        };
+        let quote = if matches!(name.as_str(), "bits" | "pins") {
+            "\""
+        } else {
+            ""
+        };
+        let one = |(key, value): (String, toml::Value)| {
+            (format!("{name}.{quote}{key}{quote}"), value.to_string())
+        };
+        settings.extend(inner.into_iter().map(one));
     }
     Ok(settings)
 }

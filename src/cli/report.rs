@@ -43,12 +43,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         (None, None) => None,
     };
     let measured = measured.map(|folder| folder.join(SENSITIVITY));
-    let report = Report::new(&summary, &entries, measured.as_deref())?.with_context(|| {
-        format!(
-            "{} has no events yet: let the search begin first",
-            folder.display()
-        )
-    })?;
+    let folder = folder.display();
+    let report = Report::new(&summary, &entries, measured.as_deref())?;
+    let begun = || format!("{folder} has no events yet: let the search begin first");
+    let report = report.with_context(begun)?;
     if let (Some(file), Some(_), None) = (&measured, &args.sensitivity, &report.sensitivity) {
         bail!(
             "{} holds no measurements of this run's network, data and quantizer; `aq4svit sensitivity PROFILE --run-dir DIR` makes them",

@@ -51,14 +51,16 @@ pub(crate) fn demo(signals: Signals) -> Result<ExitCode> {
 /// A search in the interface.
 pub(crate) fn begin(profile: &str, set: &SetArgs, signals: Signals) -> Result<ExitCode> {
     Front::Interactive.check()?;
+    let options = EvaluatorOptions {
+        results: ResultArgs::default().folder(),
+        ..EvaluatorOptions::default()
+    };
+    let (profile, commands) = (resolve(profile, set)?, CommandArgs::default());
     start(
-        resolve(profile, set)?,
+        profile,
         None,
-        &CommandArgs::default(),
-        &EvaluatorOptions {
-            results: ResultArgs::default().folder(),
-            ..EvaluatorOptions::default()
-        },
+        &commands,
+        &options,
         Front::Interactive,
         signals,
     )
@@ -74,11 +76,12 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         None => resolve(args.profile.as_deref().unwrap_or(DEFAULT), &set)?,
         Some(checkpoint) => with_model(args.profile.as_deref(), checkpoint, &set)?,
     };
+    let (folder, options) = (args.run_dir.clone(), args.shown.options());
     start(
         profile,
-        args.run_dir.clone(),
+        folder,
         &args.shown.commands,
-        &args.shown.options(),
+        &options,
         front,
         signals,
     )

@@ -38,10 +38,9 @@ impl Signals {
                         // from under them.
                         signal_hook::low_level::exit(i32::from(INTERRUPTED));
                     }
-                    let signal = if signal == SIGINT {
-                        Signal::Interrupt
-                    } else {
-                        Signal::Terminate
+                    let signal = match signal {
+                        SIGINT => Signal::Interrupt,
+                        _ => Signal::Terminate,
                     };
                     if sender.send(signal).is_err() {
                         break;

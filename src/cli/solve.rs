@@ -6,7 +6,7 @@ mod text;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::device::DeviceArgs;
@@ -15,10 +15,9 @@ use super::results::ResultArgs;
 use super::signals::Signals;
 use super::{INTERRUPTED, exit_code};
 use crate::profile::{AccuracyDrop, Constraint, Library, Paths, Pin, Save, parse_size};
-use crate::quant::saving_percent;
-use crate::report::{Bits, FrontLine, basis, bits};
+use crate::report::{FrontLine, Predicted};
 use crate::run::{self, PROFILE, Summary};
-use crate::search::{Prediction, Predictor, Settings, Solution, Unsearchable, Unsolved, Wanted};
+use crate::search::{Predictor, Settings, Solution, Unsearchable, Unsolved, Wanted};
 
 /// What if: the best allocation predicted from a run's measurements, at once
 ///
@@ -79,14 +78,9 @@ fn accuracy_drop(text: &str) -> Result<AccuracyDrop, String> {
 #[serde(tag = "type", rename = "solution")]
 struct Answer {
     #[serde(flatten)]
-    prediction: Prediction,
-    /// `measured` or `predicted`: where the drop comes from.
-    basis: &'static str,
-    accuracy_drop: Option<f64>,
-    memory_saving_percent: f64,
+    line: Predicted,
     /// The number of accuracies behind the prediction.
     measurements: usize,
-    bits: Bits,
 }
 
 pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
@@ -127,13 +121,8 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     };
     answer(args, settings, &predictor, &solution)?;
     if let Some(name) = &args.save {
-        let path = save(
-            &folder,
-            settings,
-            &solution,
-            name,
-            &[&tree.pins[..], pins].concat(),
-        )?;
+        let all = [&tree.pins[..], pins].concat();
+        let path = save(&folder, settings, &solution, name, &all)?;
         note(&format!("saved {}", path.display()));
     }
     if !args.confirm {
@@ -158,16 +147,11 @@ fn answer(
     predictor: &Predictor<'_>,
     solution: &Solution,
 ) -> Result<()> {
-    let prediction = solution.prediction;
-    let saved = saving_percent(prediction.memory_bytes, settings.space.float_bytes());
     let object = Answer {
-        prediction,
-        basis: basis(&prediction),
-        accuracy_drop: prediction.drop(),
-        memory_saving_percent: saved,
+        line: Predicted::new(solution, settings),
         measurements: predictor.measurements(),
-        bits: bits(settings, &solution.allocation),
     };
+    let saved = object.line.memory_saving_percent;
     show(args.json, &object, || {
         text::answer(settings, predictor, solution, saved)
     })
@@ -175,11 +159,9 @@ fn answer(
 
 fn show_front(args: &Args, settings: &Settings, front: &[Solution]) -> Result<ExitCode> {
     match args.json {
-        true => {
-            for point in front {
-                json_line(&FrontLine::new(point, settings))?;
-            }
-        }
+        true => front
+            .iter()
+            .try_for_each(|p| json_line(&FrontLine::new(p, settings)))?,
         false => print(&text::front(settings, front))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -204,9 +186,7 @@ fn save(
         pins,
         constraint: None,
     };
-    if let Err(error) = save.write(&target, false) {
-        bail!(error);
-    }
+    save.write(&target, false)?;
     Ok(target)
 }
 

@@ -25,9 +25,8 @@ pub(crate) fn run(signals: Signals) -> Result<ExitCode> {
         .collect();
     runs.reverse();
     let all = library()?.list();
-    let saved = all
-        .iter()
-        .any(|(_, origin)| matches!(origin, ProfileOrigin::Saved(_)));
+    let is_saved = |(_, origin): &(_, _)| matches!(origin, ProfileOrigin::Saved(_));
+    let saved = all.iter().any(is_saved);
     if runs.is_empty() && !saved {
         return search::demo(signals);
     }
@@ -81,15 +80,16 @@ fn profiles(all: &[(String, ProfileOrigin)]) -> Vec<ProfileEntry> {
     };
     let mut sorted: Vec<&(String, ProfileOrigin)> = all.iter().collect();
     sorted.sort_by_key(|entry| rank(entry));
-    let entry = |(name, origin): &(String, ProfileOrigin)| ProfileEntry {
-        name: name.clone(),
-        about: match origin {
+    let entry = |(name, origin): &(String, ProfileOrigin)| {
+        let about = match origin {
             ProfileOrigin::Shipped(_) if name == DEFAULT => {
-                String::from("the demo: a trained network and images inside the program")
+                "the demo: a trained network and images inside the program"
             }
-            ProfileOrigin::Saved(_) => String::from("saved"),
-            _ => String::from("shipped; its weights have to be fetched"),
-        },
+            ProfileOrigin::Saved(_) => "saved",
+            _ => "shipped; its weights have to be fetched",
+        };
+        let (name, about) = (name.clone(), about.to_owned());
+        ProfileEntry { name, about }
     };
     sorted.into_iter().map(entry).collect()
 }
@@ -117,20 +117,14 @@ impl Profiles for Library {
 }
 
 fn values(profile: &Profile) -> Values {
+    let memory = profile.constraint.max_memory;
+    let pins: Vec<String> = profile.pins.iter().map(Pin::to_string).collect();
     Values {
         drop: profile.constraint.max_accuracy_drop.to_string(),
-        memory: profile
-            .constraint
-            .max_memory
-            .map_or(String::new(), size_text),
+        memory: memory.map_or(String::new(), size_text),
         strategy: profile.search.strategy.name().to_owned(),
         gate: profile.gate.mode.to_string(),
         limit: profile.gate.limit.to_string(),
-        pins: profile
-            .pins
-            .iter()
-            .map(Pin::to_string)
-            .collect::<Vec<_>>()
-            .join(", "),
+        pins: pins.join(", "),
     }
 }

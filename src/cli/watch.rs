@@ -7,8 +7,7 @@ use anyhow::{Context, Result};
 use crossbeam_channel::unbounded;
 
 use super::front::Front;
-use super::interactive::saver;
-use super::output::line;
+use super::interactive::{saved_lines, saver};
 use super::signals::Signals;
 use crate::profile::Paths;
 use crate::run::{self, Summary};
@@ -60,8 +59,6 @@ pub(crate) fn open(folder: &Path, signals: &Signals) -> Result<ExitCode> {
         signals: signals.watch(),
     };
     let ending = tui::run(session).context("the terminal interface failed")?;
-    for path in &ending.saved {
-        line(&format!("saved {}", path.display()))?;
-    }
+    saved_lines(&ending.saved)?;
     Ok(ExitCode::SUCCESS)
 }

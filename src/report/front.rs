@@ -16,18 +16,9 @@ pub fn bits(settings: &Settings, allocation: &Allocation) -> Bits {
     names.zip(allocation.0.iter().copied()).collect()
 }
 
-/// The basis of a drop: `measured` or `predicted`.
-pub fn basis(prediction: &Prediction) -> &'static str {
-    match prediction.measured {
-        Some(measured) if measured.whole => "measured",
-        _ => "predicted",
-    }
-}
-
-/// One point of a front.
+/// An allocation with what is measured or predicted of it.
 #[derive(Clone, Debug, Serialize)]
-#[serde(tag = "type", rename = "front")]
-pub struct FrontLine {
+pub struct Predicted {
     /// The measurement or prediction.
     #[serde(flatten)]
     pub prediction: Prediction,
@@ -41,17 +32,35 @@ pub struct FrontLine {
     pub bits: Bits,
 }
 
+impl Predicted {
+    /// What there is to say of a solution.
+    pub fn new(solution: &Solution, settings: &Settings) -> Self {
+        let prediction = solution.prediction;
+        let float = settings.space.float_bytes();
+        let is_measured = prediction.measured.is_some_and(|m| m.whole);
+        Predicted {
+            prediction,
+            basis: if is_measured { "measured" } else { "predicted" },
+            accuracy_drop: prediction.drop(),
+            memory_saving_percent: saving_percent(prediction.memory_bytes, float),
+            bits: bits(settings, &solution.allocation),
+        }
+    }
+}
+
+/// One point of a front, as a line of JSON.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename = "front")]
+pub struct FrontLine {
+    /// The allocation.
+    #[serde(flatten)]
+    pub point: Predicted,
+}
+
 impl FrontLine {
     /// The line for a point of the front of a run.
     pub fn new(point: &Solution, settings: &Settings) -> Self {
-        let prediction = point.prediction;
-        let float = settings.space.float_bytes();
-        FrontLine {
-            prediction,
-            basis: basis(&prediction),
-            accuracy_drop: prediction.drop(),
-            memory_saving_percent: saving_percent(prediction.memory_bytes, float),
-            bits: bits(settings, &point.allocation),
-        }
+        let point = Predicted::new(point, settings);
+        FrontLine { point }
     }
 }

@@ -72,11 +72,8 @@ impl Report {
         let finished = self.finished.as_ref();
         let mut rows = vec![found.row(self.images[1])];
         rows.extend(finished.and_then(|finished| test_row(finished, self.images[2])));
-        table(
-            f,
-            "split | images> | float> | quantized> | 95 % interval> | drop, points>",
-            rows,
-        )?;
+        let head = "split | images> | float> | quantized> | 95 % interval> | drop, points>";
+        table(f, head, rows)?;
         writeln!(
             f,
             "Memory {} bytes: {:.2} % saved{}.\n",
@@ -132,10 +129,8 @@ impl Report {
             writeln!(f, "- Screenings, {sequential}.")?;
         }
         writeln!(f, "- Gate: {}.", gate::rule(&self.gate))?;
-        let pins = self.pins.iter();
-        let pins: Vec<String> = pins
-            .map(|pin: &Pin| format!("`{}` {}", pin.pattern, pin.describe()))
-            .collect();
+        let pin = |pin: &Pin| format!("`{}` {}", pin.pattern, pin.describe());
+        let pins: Vec<String> = self.pins.iter().map(pin).collect();
         if !pins.is_empty() {
             writeln!(f, "- Pins: {}.", pins.join("; "))?;
         }
@@ -181,12 +176,8 @@ impl Report {
             "The allocations that no other one is measured or predicted to dominate. The predictions are ours; their bounds hold \
              for nine of ten of this run's measurements.\n"
         )?;
-        let rows = self.front.iter().map(row_of_front);
-        table(
-            f,
-            "bytes> | saved> | drop, points> | likely | basis | candidate",
-            rows,
-        )
+        let head = "bytes> | saved> | drop, points> | likely | basis | candidate";
+        table(f, head, self.front.iter().map(row_of_front))
     }
 
     fn steering(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -241,19 +232,18 @@ fn test_row(finished: &Finished, images: usize) -> Option<[String; 6]> {
     ])
 }
 
-fn row_of_front(point: &FrontLine) -> [String; 6] {
+fn row_of_front(line: &FrontLine) -> [String; 6] {
+    let point = &line.point;
     let measured = point.prediction.measured.filter(|m| m.whole);
     let bounds = point.prediction.predicted.and_then(|p| p.low.zip(p.high));
+    let bounds = or_dash(bounds, |(low, high)| {
+        format!("{} to {}", points(low), points(high))
+    });
     [
         count(point.prediction.memory_bytes),
         format!("{:.2} %", point.memory_saving_percent),
         or_dash(point.accuracy_drop, points),
-        match measured {
-            Some(_) => String::new(),
-            None => or_dash(bounds, |(low, high)| {
-                format!("{} to {}", points(low), points(high))
-            }),
-        },
+        measured.map_or(bounds, |_| String::new()),
         point.basis.to_owned(),
         measured.map_or_else(String::new, |m| m.candidate.to_string()),
     ]

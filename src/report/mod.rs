@@ -11,7 +11,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-pub use front::{Bits, FrontLine, basis, bits};
+pub use front::{Bits, FrontLine, Predicted, bits};
 
 use crate::evaluate::{percent, wilson_95};
 use crate::journal::{Entry, Fingerprint};
@@ -158,9 +158,7 @@ impl Report {
         let predictor = Predictor::new(tree);
         let front = predictor.and_then(|p| p.front(&[], FRONT).ok());
         let front = front.unwrap_or_default();
-        let Summary {
-            counters, totals, ..
-        } = summary;
+        let (counters, totals) = (summary.counters, summary.totals);
         Some(Report {
             run: header.run.clone(),
             started: header.time.clone(),
@@ -182,7 +180,7 @@ impl Report {
                 settings.test_images,
             ],
             incumbent: Incumbent::of(tree),
-            finished: Finished::new(tree, *counters, *totals, &summary.folder),
+            finished: Finished::new(tree, counters, totals, &summary.folder),
             allocation: allocation(tree, settings),
             front: front.iter().map(|p| FrontLine::new(p, settings)).collect(),
             evidence: GateEvidence::of(tree),

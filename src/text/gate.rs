@@ -27,11 +27,8 @@ pub fn false_rejections(evidence: &GateEvidence) -> String {
     let percent = |x: f64| format!("{:.1}", 100.0 * x);
     let bounds = share.low.zip(share.high);
     let bounds = bounds.map(|(low, high)| format!(" ({} to {})", percent(low), percent(high)));
-    format!(
-        "false rejections {} %{}",
-        percent(share.value),
-        bounds.unwrap_or_default()
-    )
+    let bounds = bounds.unwrap_or_default();
+    format!("false rejections {} %{bounds}", percent(share.value))
 }
 
 /// The counts of verdicts: `12 met, 11 not met`, and how many are open.
@@ -56,38 +53,27 @@ pub fn correlation(found: Option<Bounded>) -> String {
 
 /// The whole evidence, as the last lines of a search.
 pub fn report(evidence: &GateEvidence) -> String {
-    let GateEvidence {
-        passed,
-        audited,
-        held_back,
-        evaluated,
-        ..
-    } = evidence;
+    let (passed, audited) = (evidence.passed, evidence.audited);
+    let row = |[proxy, n, rho, tau]: [&str; 4]| format!("  {proxy:<13} {n:>5}  {rho:<18} {tau}");
     let mut lines = vec![
         format!(
-            "gate: {} passed ({}), {held_back} rejected, {} audited ({})",
+            "gate: {} passed ({}), {} rejected, {} audited ({})",
             passed.all(),
-            verdicts(*passed),
+            verdicts(passed),
+            evidence.held_back,
             audited.all(),
-            verdicts(*audited),
+            verdicts(audited),
         ),
         format!("  {}", false_rejections(evidence)),
         format!(
-            "  rank correlation with the measured drop of {evaluated} allocations, and its 95 % interval:"
+            "  rank correlation with the measured drop of {} allocations, and its 95 % interval:",
+            evidence.evaluated
         ),
-        format!(
-            "  {:<13} {:>5}  {:<18} {}",
-            "proxy", "n", "Spearman", "Kendall"
-        ),
+        row(["proxy", "n", "Spearman", "Kendall"]),
     ];
     lines.extend(evidence.proxies.iter().map(|p| {
-        format!(
-            "  {:<13} {:>5}  {:<18} {}",
-            p.proxy.name(),
-            p.n,
-            correlation(p.spearman),
-            correlation(p.kendall)
-        )
+        let [rho, tau] = [p.spearman, p.kendall].map(correlation);
+        row([p.proxy.name(), &p.n.to_string(), &rho, &tau])
     }));
     lines.join("\n")
 }

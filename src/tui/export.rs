@@ -100,16 +100,15 @@ fn run(svg: &mut String, cells: &[Cell], column: usize, row: usize) {
     if text.trim().is_empty() {
         return;
     }
-    let mut look = String::new();
-    for (modifier, attribute) in [
+    let attributes = [
         (Modifier::BOLD, " font-weight=\"bold\""),
         (Modifier::DIM, " opacity=\"0.6\""),
         (Modifier::CROSSED_OUT, " text-decoration=\"line-through\""),
-    ] {
-        if first.modifier.contains(modifier) {
-            look.push_str(attribute);
-        }
-    }
+    ];
+    let has = attributes
+        .iter()
+        .filter(|(modifier, _)| first.modifier.contains(*modifier));
+    let look: String = has.map(|(_, attribute)| *attribute).collect();
     let escaped = text
         .replace('&', "&amp;")
         .replace('<', "&lt;")

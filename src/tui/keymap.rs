@@ -146,12 +146,12 @@ pub fn steers(action: &Action) -> bool {
 /// All bindings.
 pub fn bindings() -> &'static [Binding] {
     static ALL: LazyLock<Vec<Binding>> = LazyLock::new(|| {
-        let view = |view: View| {
+        let view = |view: &View| {
             let row = view.row();
             bind(
                 Scope::Main,
                 LOOK,
-                Action::View(view),
+                Action::View(*view),
                 row.keys,
                 "",
                 row.help,
@@ -159,7 +159,7 @@ pub fn bindings() -> &'static [Binding] {
         };
         let pane = |pane: &Pane| panes::component(*pane).about().keys.iter().cloned();
         let mut all = FIRST.to_vec();
-        all.extend(View::all().map(view));
+        all.extend(View::VARIANTS.iter().map(view));
         all.extend_from_slice(AFTER_VIEWS);
         all.extend(Pane::VARIANTS.iter().flat_map(pane));
         all.extend_from_slice(AFTER_PANES);

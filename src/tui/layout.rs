@@ -2,6 +2,7 @@
 //! the update (scrolling, mouse) and the drawing agree.
 
 use ratatui::layout::{Constraint, Layout as Split, Position, Rect};
+use strum::VariantArray;
 
 use super::model::Model;
 use super::views::{Border, LARGE, Pane, View};
@@ -115,11 +116,11 @@ fn at<T: Copy>(areas: &[(T, Rect)], column: u16, row: u16) -> Option<T> {
 /// ` 1 Search ` and so on, side by side.
 fn tab_areas(line: Rect) -> Vec<(View, Rect)> {
     let mut x = line.x;
-    let tab = |view: View| {
+    let tab = |view: &View| {
         let width = view.name().len() as u16 + 4;
         let area = Rect { x, width, ..line }.intersection(line);
         x += width;
-        (view, area)
+        (*view, area)
     };
-    View::all().map(tab).collect()
+    View::VARIANTS.iter().map(tab).collect()
 }

@@ -174,11 +174,7 @@ impl Model {
             log: LogPane::default(),
             view: View::default(),
             focus: Pane::Tree,
-            places: std::array::from_fn(|view| {
-                View::all()
-                    .nth(view)
-                    .map_or(Pane::Tree, |view| view.panes()[0])
-            }),
+            places: std::array::from_fn(|view| View::VARIANTS[view].panes()[0]),
             shares: Default::default(),
             dragging: None,
             find: Find::default(),
@@ -274,12 +270,8 @@ impl Model {
 
     /// The candidate whose allocation is shown: the selected one, or the one being changed.
     pub fn shown(&self) -> Option<&Candidate> {
-        let id = self
-            .edit
-            .as_ref()
-            .map(|e| e.candidate)
-            .or(self.nodes.selected)?;
-        self.tree.get(id)
+        let edited = self.edit.as_ref().map(|e| e.candidate);
+        self.tree.get(edited.or(self.nodes.selected)?)
     }
 
     /// The part of the network that the cursor of the allocation is on.

@@ -148,16 +148,12 @@ impl StartModel {
     fn start(&mut self, form: Form, profiles: &dyn Profiles) {
         match form.checked(profiles) {
             Ok(set) => {
-                self.chosen = Some(Chosen::Search {
-                    profile: form.profile,
-                    set,
-                });
+                let profile = form.profile;
+                self.chosen = Some(Chosen::Search { profile, set });
             }
             Err(why) => {
-                self.form = Some(Form {
-                    error: Some(why),
-                    ..form
-                });
+                let error = Some(why);
+                self.form = Some(Form { error, ..form });
             }
         }
     }

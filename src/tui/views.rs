@@ -37,7 +37,7 @@ pub enum Pane {
 }
 
 /// A view: a few panes that belong together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray)]
 pub enum View {
     /// The search tree and its selected node.
     #[default]
@@ -54,9 +54,8 @@ pub enum View {
     Run,
 }
 
-/// A row of the table of views.
+/// A row of the table of views, in the order of their identities.
 pub struct Row {
-    view: View,
     name: &'static str,
     /// The keys that open it.
     pub keys: &'static [&'static str],
@@ -104,7 +103,7 @@ const RUN: &[Pane] = &[Facts, Log];
 #[rustfmt::skip]
 const VIEWS: &[Row] = &[
     Row {
-        view: View::Search, name: "Search", keys: &["1"],
+        name: "Search", keys: &["1"],
         help: "search: the tree and its selected node",
         panes: SEARCH,
         layouts: &[
@@ -129,7 +128,7 @@ const VIEWS: &[Row] = &[
         ],
     },
     Row {
-        view: View::Allocation, name: "Allocation", keys: &["2"],
+        name: "Allocation", keys: &["2"],
         help: "allocation: the network layer by layer",
         panes: ALLOCATION,
         layouts: &[
@@ -141,7 +140,7 @@ const VIEWS: &[Row] = &[
         ],
     },
     Row {
-        view: View::Gate, name: "Gate", keys: &["3"],
+        name: "Gate", keys: &["3"],
         help: "gate: drift against measured drop, and all decisions",
         panes: GATE,
         layouts: &[
@@ -150,7 +149,7 @@ const VIEWS: &[Row] = &[
         ],
     },
     Row {
-        view: View::Front, name: "Front", keys: &["4"],
+        name: "Front", keys: &["4"],
         help: "front: accuracy against memory",
         panes: FRONT,
         layouts: &[
@@ -159,7 +158,7 @@ const VIEWS: &[Row] = &[
         ],
     },
     Row {
-        view: View::Membranes, name: "Membranes", keys: &["5"],
+        name: "Membranes", keys: &["5"],
         help: "membranes: drift by site, and the potentials",
         panes: MEMBRANES,
         layouts: &[
@@ -168,7 +167,7 @@ const VIEWS: &[Row] = &[
         ],
     },
     Row {
-        view: View::Run, name: "Run", keys: &["6"],
+        name: "Run", keys: &["6"],
         help: "run: workers, work, time, log",
         panes: RUN,
         layouts: &[
@@ -180,12 +179,7 @@ const VIEWS: &[Row] = &[
 
 impl View {
     /// The number of views.
-    pub const COUNT: usize = VIEWS.len();
-
-    /// All views, in the order of their keys.
-    pub fn all() -> impl Iterator<Item = View> {
-        VIEWS.iter().map(|row| row.view)
-    }
+    pub const COUNT: usize = View::VARIANTS.len();
 
     /// The row of the table of views.
     pub fn row(self) -> &'static Row {
@@ -194,7 +188,7 @@ impl View {
 
     /// The position among all views.
     pub fn index(self) -> usize {
-        VIEWS.iter().position(|row| row.view == self).unwrap_or(0)
+        self as usize
     }
 
     /// The name.
@@ -223,8 +217,9 @@ mod tests {
 
     #[test]
     fn the_table_is_complete() {
-        for (at, row) in VIEWS.iter().enumerate() {
-            assert_eq!(row.view.index(), at, "{}", row.name);
+        assert_eq!(VIEWS.len(), View::COUNT);
+        for (row, view) in VIEWS.iter().zip(View::VARIANTS) {
+            assert_eq!(row.name, format!("{view:?}"));
             assert_eq!(
                 row.layouts.last().map(|a| a.from),
                 Some((0, 0)),

@@ -30,9 +30,8 @@ pub(super) fn run(common: &[String], rounds: u8, json: bool) -> Result<()> {
     for round in 1..=rounds {
         for ((name, flags), runs) in SEARCHES.iter().zip(&mut all) {
             note(&format!("round {round} of {rounds}: {name}"));
-            let measured =
-                search(common, flags).with_context(|| format!("the search with {name}"))?;
-            runs.push(measured);
+            let measured = search(common, flags);
+            runs.push(measured.with_context(|| format!("the search with {name}"))?);
         }
     }
     let rows: Vec<Row> = SEARCHES
@@ -120,10 +119,7 @@ fn table(rows: &[Row]) -> String {
 fn breakdown(run: &Measured) -> String {
     let share = |part: u64| 100.0 * part as f64 / run.layer_forwards.max(1) as f64;
     let requests = run.requests;
-    let (test, baseline) = (
-        requests.test.layer_forwards,
-        requests.baseline.layer_forwards,
-    );
+    let [test, baseline] = [requests.test, requests.baseline].map(|cost| cost.layer_forwards);
     let rest = run.layer_forwards.saturating_sub(test + baseline);
     let kinds = [
         ("drifts", requests.drifts),

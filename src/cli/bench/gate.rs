@@ -103,11 +103,8 @@ impl std::fmt::Display for Comparison {
         let [with, without] = &self.searches;
         let change = |a: u64, b: u64, what: &str| {
             let share = 100.0 * (a as f64 - b as f64) / b.max(1) as f64;
-            format!(
-                "{what} {} instead of {} ({share:+.1} %)",
-                count(a),
-                count(b)
-            )
+            let (a, b) = (count(a), count(b));
+            format!("{what} {a} instead of {b} ({share:+.1} %)")
         };
         let of = |number: fn(&Row) -> u64, what| change(number(with), number(without), what);
         let mut changes = vec![

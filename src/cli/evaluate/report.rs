@@ -192,37 +192,31 @@ impl Evaluation {
     }
 
     fn write_classes(&self, out: &mut String) {
-        let mut shown: Vec<(f64, &Class)> = self
-            .classes
-            .iter()
-            .filter_map(|c| Some((c.accuracy?, c)))
-            .collect();
-        let all = shown.len();
-        let note = if all > CLASSES {
+        let known = self.classes.iter().filter_map(|c| Some((c.accuracy?, c)));
+        let mut shown: Vec<(f64, &Class)> = known.collect();
+        let (all, mut note) = (shown.len(), String::new());
+        if all > CLASSES {
             shown.sort_by(|a, b| a.0.total_cmp(&b.0));
             shown.truncate(LOWEST);
-            format!(" (the {LOWEST} lowest of {all}; --json has all)")
-        } else {
-            String::new()
-        };
+            note = format!(" (the {LOWEST} lowest of {all}; --json has all)");
+        }
         let _ = writeln!(out, "\nclass  images  correct   accuracy{note}");
         for (accuracy, class) in shown {
-            let _ = writeln!(
-                out,
-                "{:>5} {:>7} {:>8} {:>8.2} %",
-                class.class, class.images, class.correct, accuracy
-            );
+            let Class {
+                class,
+                images,
+                correct,
+                ..
+            } = class;
+            let _ = writeln!(out, "{class:>5} {images:>7} {correct:>8} {accuracy:>8.2} %");
         }
     }
 
     fn write_sites(&self, out: &mut String) {
         let lengths = self.sites.iter().map(|s| s.site.chars().count());
         let width = lengths.max().unwrap_or(0).max("neurons".len());
-        let _ = writeln!(
-            out,
-            "\n{:<width$}  spikes per neuron and time step",
-            "neurons"
-        );
+        let title = "spikes per neuron and time step";
+        let _ = writeln!(out, "\n{:<width$}  {title}", "neurons");
         for site in &self.sites {
             let _ = writeln!(out, "{:<width$}  {:.4}", site.site, site.firing_rate);
         }

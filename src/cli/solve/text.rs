@@ -16,11 +16,8 @@ pub(super) fn answer(
 ) -> String {
     let mut text = String::new();
     let prediction = &solution.prediction;
-    let _ = writeln!(
-        text,
-        "memory  {}: {saved:.2} % saved",
-        bytes(prediction.memory_bytes)
-    );
+    let memory = bytes(prediction.memory_bytes);
+    let _ = writeln!(text, "memory  {memory}: {saved:.2} % saved");
     let _ = writeln!(text, "drop    {}", drop(prediction));
     if let Some(part) = prediction.measured.filter(|m| !m.whole) {
         let _ = writeln!(
@@ -29,22 +26,14 @@ pub(super) fn answer(
             part.images, part.drop, part.candidate
         );
     }
+    let measured = predictor.measurements();
     let _ = writeln!(
         text,
-        "basis   {} accuracies that the run has measured",
-        predictor.measurements()
+        "basis   {measured} accuracies that the run has measured"
     );
-    let layers = &settings.space.layers;
-    let width = layers.iter().map(|l| l.name.chars().count()).max();
-    for (layer, bits) in layers.iter().zip(&solution.allocation.0) {
-        let _ = writeln!(
-            text,
-            "  {:width$}  {bits}",
-            layer.name,
-            width = width.unwrap_or(0)
-        );
-    }
-    text
+    let layers = settings.space.layers.iter().zip(&solution.allocation.0);
+    let rows = layers.map(|(layer, bits)| vec![format!("  {}", layer.name), bits.to_string()]);
+    text + &columns(&rows.collect::<Vec<_>>(), "  ", |_| false)
 }
 
 /// The text of a drop, with its basis.
@@ -55,16 +44,14 @@ fn drop(prediction: &Prediction) -> String {
             measured.drop, measured.candidate
         );
     }
-    match prediction.predicted {
-        Some(p) => match p.low.zip(p.high) {
-            Some((low, high)) => format!(
-                "{:.2} points predicted, {low:.2} to {high:.2} likely",
-                p.drop
-            ),
-            None => format!("{:.2} points predicted, uncertainty unknown", p.drop),
-        },
-        None => "unknown".to_owned(),
-    }
+    let Some(predicted) = prediction.predicted else {
+        return "unknown".to_owned();
+    };
+    let spread = match predicted.low.zip(predicted.high) {
+        Some((low, high)) => format!("{low:.2} to {high:.2} likely"),
+        None => "uncertainty unknown".to_owned(),
+    };
+    format!("{:.2} points predicted, {spread}", predicted.drop)
 }
 
 /// The table of a front.

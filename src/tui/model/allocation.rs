@@ -27,11 +27,11 @@ impl AllocationPane {
         };
         pane.show();
         // The first layer: what the user most likely came to change.
-        pane.scroll.cursor = pane
+        let first = pane
             .rows
             .iter()
-            .position(|part| pane.parts[*part].is_layer())
-            .unwrap_or(0);
+            .position(|part| pane.parts[*part].is_layer());
+        pane.scroll.cursor = first.unwrap_or(0);
         pane
     }
     /// The part under the cursor.
@@ -40,9 +40,8 @@ impl AllocationPane {
     }
     /// True when a part has parts of its own.
     pub fn has_parts(&self, part: usize) -> bool {
-        self.parts
-            .get(part + 1)
-            .is_some_and(|p| p.parent == Some(part))
+        let next = self.parts.get(part + 1);
+        next.is_some_and(|p| p.parent == Some(part))
     }
     /// True when its parts are hidden.
     pub fn is_folded(&self, part: usize) -> bool {

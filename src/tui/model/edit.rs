@@ -41,15 +41,14 @@ impl Edit {
         let wanted = self.moves.iter().rev().find(|m| m.group == *group);
         let members = settings.space.members(group);
         let widths = members.iter().filter_map(|m| self.preview.0.get(*m));
-        let now = wanted
-            .map(|m| m.bits)
-            .or(if raise { widths.min() } else { widths.max() }.copied());
-        let Some(now) = now else { return };
-        let menu = &settings.space.menu;
-        let next = if raise {
-            menu.iter().find(|w| **w > now)
-        } else {
-            menu.iter().rev().find(|w| **w < now)
+        let extreme = if raise { widths.min() } else { widths.max() };
+        let Some(now) = wanted.map(|m| m.bits).or(extreme.copied()) else {
+            return;
+        };
+        let mut menu = settings.space.menu.iter();
+        let next = match raise {
+            true => menu.find(|w| **w > now),
+            false => menu.rfind(|w| **w < now),
         };
         self.set(tree, group, next.copied().unwrap_or(now));
     }

@@ -30,30 +30,27 @@ pub struct FieldPrompt {
 impl FieldPrompt {
     /// The prompt for other limits than those in force.
     pub fn limits(constraint: &Constraint) -> Self {
+        let drop = "percentage points below float (1.0), percent of float (2 %), or any";
+        let memory = "the largest size, such as 80 KiB; empty for no limit";
+        let evaluations = "the evaluation budget; empty for no limit";
+        let seconds = "the time limit without pauses; empty for no limit";
+        let now = constraint;
         let field = |name, help, now: Option<String>| {
             Field::new(name, help, "no limit", now.unwrap_or_default())
         };
         let all = vec![
             field(
                 "accuracy drop",
-                "percentage points below float (1.0), percent of float (2 %), or any",
-                Some(constraint.max_accuracy_drop.to_string()),
+                drop,
+                Some(now.max_accuracy_drop.to_string()),
             ),
-            field(
-                "memory",
-                "the largest size, such as 80 KiB; empty for no limit",
-                constraint.max_memory.map(size_text),
-            ),
+            field("memory", memory, now.max_memory.map(size_text)),
             field(
                 "evaluations",
-                "the evaluation budget; empty for no limit",
-                constraint.max_evaluations.map(|n| n.to_string()),
+                evaluations,
+                now.max_evaluations.map(|n| n.to_string()),
             ),
-            field(
-                "seconds",
-                "the time limit without pauses; empty for no limit",
-                constraint.max_seconds.map(|n| n.to_string()),
-            ),
+            field("seconds", seconds, now.max_seconds.map(|n| n.to_string())),
         ];
         FieldPrompt {
             asked: Asked::Limits,
@@ -65,12 +62,8 @@ impl FieldPrompt {
     pub fn pin(tree: &Tree, pattern: &str, width: Option<BitWidth>) -> Self {
         let held = tree.pins.iter().find(|p| p.pattern == pattern);
         let now = held.map_or_else(|| String::from("any"), |p| p.widths.to_string());
-        let layers = Field::new(
-            "layers",
-            "a layer's name, or a pattern such as stage1.* or *.q_conv",
-            "none",
-            pattern.to_owned(),
-        );
+        let help = "a layer's name, or a pattern such as stage1.* or *.q_conv";
+        let layers = Field::new("layers", help, "none", pattern.to_owned());
         let help = "8, or 4-8; any removes the pin of this pattern";
         let mut widths = Field::new("bit-widths", help, "none", now);
         if let (None, Some(width)) = (held, width) {
@@ -125,13 +118,10 @@ impl FieldPrompt {
         let limit = |name: &str| self.changed(name).map(|t| (!is_any(&t)).then_some(t));
         let mut change = ConstraintChange::default();
         if let Some(text) = self.changed("accuracy drop") {
-            let drop = match text.is_empty() {
-                true => Some(AccuracyDrop::Any),
-                false => AccuracyDrop::parse(&text),
-            };
+            let text = if text.is_empty() { "any" } else { &text };
             let wrong =
                 "accuracy drop: write percentage points such as 1.0, percent such as 2 %, or any";
-            change.max_accuracy_drop = Some(drop.ok_or(wrong)?);
+            change.max_accuracy_drop = Some(AccuracyDrop::parse(text).ok_or(wrong)?);
         }
         change.max_memory = parsed(limit("memory"), parse_size)
             .ok_or("memory: write a size such as 80 KiB, or leave it empty")?;

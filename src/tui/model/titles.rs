@@ -39,11 +39,8 @@ impl Model {
             Some(change) if text::width(&whole) > columns => {
                 let to = format!(" {} {}", self.theme.symbols.arrow, change.bits);
                 let left = columns.saturating_sub(text::width(&to));
-                text::cut(
-                    &(text::fit(&change.group.to_string(), left, ellipsis) + &to),
-                    columns,
-                    "",
-                )
+                let group = text::fit(&change.group.to_string(), left, ellipsis);
+                text::cut(&(group + &to), columns, "")
             }
             _ => text::fit(&whole, columns, ellipsis),
         }

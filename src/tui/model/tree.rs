@@ -146,14 +146,9 @@ impl TreePane {
         // Nothing goes on from the base yet: after a walk back or a pruning, what did is one of its
         // fan.
         self.onward.remove(&to);
-        let reading_there = || {
-            let parent = self.selected.and_then(|id| tree.get(id)?.parent);
-            parent.is_some() && parent == from
-        };
-        if let Some(from) = from
-            && !self.follow
-            && reading_there()
-        {
+        // Who reads the fan of the former base goes on reading.
+        let parent = self.selected.and_then(|id| tree.get(id)?.parent);
+        if let Some(from) = from.filter(|_| !self.follow && parent == from) {
             self.open.entry(from).or_insert(true);
         }
         self.stale = true;
@@ -166,9 +161,8 @@ impl TreePane {
         }
         self.follow = false;
         self.selected = Some(id);
-        let hiding: Vec<CandidateId> = self.hiding(tree, id).collect();
-        self.open
-            .extend(hiding.into_iter().map(|parent| (parent, true)));
+        let hiding: Vec<_> = self.hiding(tree, id).map(|parent| (parent, true)).collect();
+        self.open.extend(hiding);
         if tree.get(id).is_some_and(|c| !self.filter.shows(c.state())) {
             self.filter = Filter::All;
         }
@@ -176,11 +170,7 @@ impl TreePane {
     }
 
     /// The nodes whose fans have to be open for a node to have a row.
-    fn hiding<'a>(
-        &'a self,
-        tree: &'a Tree,
-        id: CandidateId,
-    ) -> impl Iterator<Item = CandidateId> + 'a {
+    fn hiding(&self, tree: &Tree, id: CandidateId) -> impl Iterator<Item = CandidateId> {
         let mut child = id;
         ancestors(tree, id).filter(move |parent| {
             let below = std::mem::replace(&mut child, *parent);
@@ -230,10 +220,8 @@ impl TreePane {
         }
         self.scroll.cursor = self.selected_row(tree).unwrap_or(0);
         self.selected = self.rows.get(self.scroll.cursor).map(|row| row.id);
-        let at_work = working
-            .filter(|_| self.follow)
-            .and_then(|id| self.row_of(id));
-        match at_work {
+        let at_work = working.filter(|_| self.follow);
+        match at_work.and_then(|id| self.row_of(id)) {
             Some(row) => self.scroll_to(row, height),
             None => self.scroll.settle(self.rows.len(), height),
         }
@@ -256,12 +244,10 @@ impl TreePane {
     pub fn window(&self, height: usize) -> Vec<usize> {
         let window = self.scroll.window(self.rows.len(), height);
         let mut rows: Vec<usize> = window.clone().collect();
-        let edge = if self.scroll.cursor < window.start {
-            rows.first_mut()
-        } else if self.scroll.cursor >= window.end {
-            rows.last_mut()
-        } else {
-            None
+        let edge = match self.scroll.cursor {
+            above if above < window.start => rows.first_mut(),
+            below if below >= window.end => rows.last_mut(),
+            _ => None,
         };
         if let Some(edge) = edge {
             *edge = self.scroll.cursor;
@@ -300,15 +286,12 @@ impl TreePane {
         while let Some((id, depth, rails, joint)) = todo.pop() {
             let Some(node) = tree.get(id) else { continue };
             let onward = self.onward.get(&id).copied();
-            let shown = |child: &&CandidateId| {
-                Some(**child) != onward
-                    && tree.get(**child).is_some_and(|c| {
-                        self.filter.shows(c.state())
-                            || !c.children.is_empty()
-                            || Some(c.id) == working
-                    })
-            };
-            let fan: Vec<CandidateId> = node.children.iter().filter(shown).copied().collect();
+            let fan = node.children.iter().filter(|child| Some(**child) != onward);
+            let fan = fan.filter_map(|child| tree.get(*child)).filter(|child| {
+                let is_working = Some(child.id) == working;
+                self.filter.shows(child.state()) || !child.children.is_empty() || is_working
+            });
+            let fan: Vec<CandidateId> = fan.map(|child| child.id).collect();
             let open = is_open(id);
             self.rows.push(Row {
                 id,
@@ -329,13 +312,10 @@ impl TreePane {
             }
             let rail = 1u64.checked_shl(depth as u32).unwrap_or(0);
             for (i, child) in fan.iter().enumerate().rev() {
-                let more = i + 1 < fan.len() || onward.is_some();
-                let joint = if more {
-                    Joint::Branch
-                } else {
-                    Joint::LastBranch
+                let (joint, rails) = match i + 1 < fan.len() || onward.is_some() {
+                    true => (Joint::Branch, rails | rail),
+                    false => (Joint::LastBranch, rails & !rail),
                 };
-                let rails = if more { rails | rail } else { rails & !rail };
                 todo.push((*child, depth + 1, rails, joint));
             }
         }

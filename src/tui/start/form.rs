@@ -40,6 +40,9 @@ pub struct Form {
 impl Form {
     /// The form as the profile has it.
     pub fn new(profile: &str, values: Values) -> Self {
+        let memory = "the largest size, such as 96 KiB; empty for no limit";
+        let limit = "of a fixed gate, in thresholds";
+        let pins = "layer=bits, from-to or 4/8, with * and commas";
         let all = vec![
             Field::new(
                 "accuracy drop",
@@ -47,26 +50,11 @@ impl Form {
                 "",
                 values.drop,
             ),
-            Field::new(
-                "memory",
-                "the largest size, such as 96 KiB; empty for no limit",
-                "no limit",
-                values.memory,
-            ),
+            Field::new("memory", memory, "no limit", values.memory),
             Field::choice("strategy", Strategy::VARIANTS, values.strategy),
             Field::choice("gate", GateMode::VARIANTS, values.gate),
-            Field::new(
-                "drift limit",
-                "of a fixed gate, in thresholds",
-                "",
-                values.limit,
-            ),
-            Field::new(
-                "pins",
-                "layer=bits, from-to or 4/8, with * and commas",
-                "none",
-                values.pins,
-            ),
+            Field::new("drift limit", limit, "", values.limit),
+            Field::new("pins", pins, "none", values.pins),
         ];
         Form {
             profile: profile.to_owned(),
