@@ -24,7 +24,7 @@ use super::target::Target;
 use super::tie::Tied;
 use crate::data::{DataConfig, DataTable};
 use crate::network::{Family, ModelConfig, ModelError, ModelTable};
-use crate::quant::{BitWidth, Correction, Method, Rounding, Scheme, Weighting};
+use crate::quant::{Affine, BitWidth, Correction, Method, Rounding, Scheme, Weighting};
 
 impl Profile {
     /// Reads a profile. `origin` is its path: messages name it, and paths inside start from its
@@ -139,8 +139,8 @@ impl Reading<'_> {
         name.map(|name| Target::find(name, &place)).transpose()
     }
 
-    /// `[quantizer]` without the menu. Method and correction are the defaults for a profile with or
-    /// without images, and the scale is the target's where it needs one.
+    /// `[quantizer]` without the menu. Method, correction and affine are the defaults for a profile
+    /// with or without images, and the scale is the target's where it needs one.
     fn scheme(&self, target: Option<&Target>, images: bool) -> Result<Scheme, ProfileError> {
         let mut scheme: Scheme = self.table("quantizer", &["bits"])?;
         if self.item("quantizer", "method").is_none() && images {
@@ -149,6 +149,9 @@ impl Reading<'_> {
         let calibrated = scheme.method == Method::Calibrated;
         if self.item("quantizer", "correction").is_none() && calibrated {
             scheme.correction = Correction::Local;
+        }
+        if self.item("quantizer", "affine").is_none() && calibrated {
+            scheme.affine = Affine::F16;
         }
         let refused = |name: &str, why: &str| Err(self.wrong("quantizer", name, why.to_owned()));
         if !images && calibrated {

@@ -249,6 +249,19 @@ fn note(
     let site = population.site.index();
     match record {
         Record::Nothing | Record::Inputs(_) => {}
+        Record::Nearness(nearness) => {
+            let scaled = potential.f_div_scalar(population.neuron.threshold())?;
+            let near = scaled
+                .f_sub_scalar(1.0)?
+                .f_mul_scalar(std::f64::consts::PI)?;
+            let near = near.f_square()?.f_add_scalar(1.0)?.f_reciprocal()?;
+            let near = near.f_mean_dim([3].as_slice(), false, Kind::Double)?;
+            let near = Vec::<f64>::try_from(&near.f_reshape([-1])?)?;
+            if let Some(values) = nearness.sites.get_mut(site) {
+                let to = values.iter_mut().skip(step * near.len());
+                to.zip(near).for_each(|(to, x)| *to = x);
+            }
+        }
         Record::Channels(sums) => {
             let wide = potential.f_to_kind(Kind::Double)?;
             let wide = match clamp(population.neuron) {

@@ -6,7 +6,7 @@ mod recorders;
 pub(super) mod spikes;
 
 use super::TorchError;
-use super::calibration::InputRecord;
+use super::calibration::{InputRecord, NearnessRecord};
 use super::error::Context;
 use super::value::Value;
 use crate::evaluate::Potentials;
@@ -83,6 +83,8 @@ pub(super) enum Record {
     Activity(Activity),
     /// For the calibration of the quantizer.
     Inputs(InputRecord),
+    /// For the weights of its samples.
+    Nearness(NearnessRecord),
 }
 
 impl Record {

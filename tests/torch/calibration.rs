@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use aq4svit::data::Splits;
 use aq4svit::evaluate::{Cancel, Evaluator, Job, Optimizations, Outcome, Question, Split};
-use aq4svit::network::{Architecture, Layer, LayerId, Layout, ModelConfig, Op};
+use aq4svit::network::{
+    Architecture, Graph, Layer, LayerId, Layout, ModelConfig, Neuron, NodeId, Op,
+};
 use aq4svit::quant::calibrated::{InputMoments, InputStatistics, OutputMoments};
-use aq4svit::quant::{Allocation, BitWidth, Correction, DAMPING, LayerWeights, Method, Scheme};
+use aq4svit::quant::{
+    Allocation, BitWidth, Correction, DAMPING, LayerWeights, Method, Scheme, Weighting,
+};
 use aq4svit::torch::{Model, TorchEvaluator, TorchOptions};
 
 use super::naive::{Map, Naive, Random, splits, weights};
@@ -95,12 +99,60 @@ fn mixed(layers: usize) -> Allocation {
     Allocation(widths.map(|b| BitWidth::new(b).unwrap()).collect())
 }
 
+/// By sample the weight of how near the neurons are that directly follow a layer; none where there
+/// are none.
+fn nearness(graph: &Graph, naive: &Naive<'_>, layer: NodeId, steps: usize) -> Option<Vec<f64>> {
+    let to = graph.node(layer).shape;
+    let mut at = layer;
+    let site = loop {
+        let mut readers = graph.consumers(at);
+        let (Some(next), None) = (readers.next(), readers.next()) else {
+            return None;
+        };
+        match graph.node(next).op {
+            Op::BatchNorm(_) | Op::ChannelScale(_) | Op::MaxPool { .. } => at = next,
+            Op::Neuron(site) => break site,
+            _ => return None,
+        }
+    };
+    let from = graph.site(site).shape;
+    let Neuron::Lif { threshold, .. } = graph.site(site).neuron else {
+        return None;
+    };
+    let potentials = &naive.potentials[site.index()];
+    let of = |step: usize, image: usize, y: usize, x: usize| {
+        let at = y * from.height / to.height * from.width + x * from.width / to.width;
+        let positions = from.height * from.width;
+        let near = |c: usize| {
+            let u = potentials[step][image][c * positions + at] / threshold;
+            1.0 / (1.0 + (std::f64::consts::PI * (u - 1.0)).powi(2))
+        };
+        (0..from.channels).map(near).sum::<f64>() / from.channels as f64
+    };
+    let mut weights = Vec::new();
+    for step in 0..steps {
+        for image in 0..potentials[0].len() {
+            for (y, x) in (0..to.height).flat_map(|y| (0..to.width).map(move |x| (y, x))) {
+                weights.push(match steps {
+                    1 => {
+                        let all = (0..potentials.len()).map(|step| of(step, image, y, x));
+                        all.sum::<f64>() / potentials.len() as f64
+                    }
+                    _ => of(step, image, y, x),
+                });
+            }
+        }
+    }
+    Some(weights)
+}
+
 /// The moments of a layer's input by their definition, in the order of the weights.
 fn moments(
     layer: &Layer,
     from: (usize, usize),
     to: (usize, usize),
     x: &[&Map],
+    sample_weights: Option<&[f64]>,
 ) -> Vec<InputMoments> {
     use aq4svit::network::LayerKind;
     let (kernel, stride, padding, groups) = match layer.kind {
@@ -114,12 +166,16 @@ fn moments(
     };
     let n = layer.fan_in();
     let share = n / (kernel * kernel);
-    let samples = (x.len() * to.0 * to.1) as f64;
+    let samples = match sample_weights {
+        Some(weights) => weights.iter().sum(),
+        None => (x.len() * to.0 * to.1) as f64,
+    };
     let mut all = Vec::new();
     for group in 0..groups {
         let (mut mean, mut gram) = (vec![0.0; n], vec![0.0; n * n]);
-        for map in x {
+        for (row, map) in x.iter().enumerate() {
             for at in 0..to.0 * to.1 {
+                let weight = sample_weights.map_or(1.0, |w| w[row * to.0 * to.1 + at]) / samples;
                 let column: Vec<f64> = (0..n)
                     .map(|i| {
                         let (c, ky, kx) = (i / (kernel * kernel), i / kernel % kernel, i % kernel);
@@ -134,9 +190,9 @@ fn moments(
                     })
                     .collect();
                 for i in 0..n {
-                    mean[i] += column[i] / samples;
+                    mean[i] += weight * column[i];
                     for j in 0..n {
-                        gram[i * n + j] += column[i] * column[j] / samples;
+                        gram[i * n + j] += weight * column[i] * column[j];
                     }
                 }
             }
@@ -149,9 +205,21 @@ fn moments(
 /// Integers, scales and moments of every layer follow from the inputs that plain loops compute.
 #[test]
 fn layers_are_quantized_by_the_inputs_of_the_definition() {
+    let kinds = [Weighting::None, Weighting::Threshold];
     for (seed, config) in networks().iter().enumerate() {
-        let (model, splits) =
-            random_network(config, seed as u64 + 5, calibrated(Correction::Local));
+        for weighting in kinds {
+            compare(config, seed as u64 + 5, weighting);
+        }
+    }
+}
+
+fn compare(config: &ModelConfig, seed: u64, weighting: Weighting) {
+    {
+        let scheme = Scheme {
+            weighting,
+            ..calibrated(Correction::Local)
+        };
+        let (model, splits) = random_network(config, seed, scheme);
         let graph = &model.graph;
         let layers = graph.layers.len();
         let images: Vec<Vec<Map>> = (0..splits.calibration.len())
@@ -174,7 +242,7 @@ fn layers_are_quantized_by_the_inputs_of_the_definition() {
         let found = evaluator
             .quantized_layers(&allocation, &Cancel::default())
             .unwrap();
-        for node in &graph.nodes {
+        for (at, node) in graph.nodes.iter().enumerate() {
             let Op::Layer(id) = node.op else { continue };
             let (layer, width) = (graph.layer(id), allocation.get(id));
             let Some(found) = found[id.index()].as_deref() else {
@@ -190,7 +258,12 @@ fn layers_are_quantized_by_the_inputs_of_the_definition() {
             let values = &naive.values[node.inputs[0].index()];
             let x: Vec<&Map> = values.iter().take(steps).flatten().collect();
             let sizes = |s: aq4svit::network::Shape| (s.height, s.width);
-            let moments = moments(layer, sizes(input.shape), sizes(node.shape), &x);
+            let near = match weighting {
+                Weighting::None => None,
+                Weighting::Threshold => nearness(graph, &naive, NodeId(at as u32), steps),
+            };
+            let sizes = (sizes(input.shape), sizes(node.shape));
+            let moments = moments(layer, sizes.0, sizes.1, &x, near.as_deref());
             let statistics = InputStatistics::new(moments, DAMPING).unwrap();
             let weight: Vec<f32> = naive
                 .weight_and_bias(layer)
@@ -222,8 +295,12 @@ fn layers_are_quantized_by_the_inputs_of_the_definition() {
                     near(a.float_mean, b.float_mean) && near(a.mean, b.mean),
                     "{text}"
                 );
-                assert!(near(a.float_spread, b.float_spread), "{text}");
-                assert!(near(a.spread, b.spread), "{text}");
+                // A spread is a difference of squares.
+                let near = |a: f64, b: f64, mean: f64| {
+                    (a * a - b * b).abs() <= 1e-6 * (1.0 + b * b + mean * mean)
+                };
+                assert!(near(a.float_spread, b.float_spread, b.float_mean), "{text}");
+                assert!(near(a.spread, b.spread, b.mean), "{text}");
             }
         }
     }

@@ -21,7 +21,8 @@ pub struct Gram {
     inputs: usize,
     /// Inputs padded to whole vectors.
     padded: usize,
-    samples: u64,
+    /// The sum of the samples' weights.
+    total: f64,
     /// Of every group, `[padded]`; inputs in the order taps, channels.
     sums: Vec<Vec<f64>>,
     /// Of every group, `[padded, padded]`; only tiles on and above the diagonal.
@@ -39,7 +40,7 @@ impl Gram {
             groups,
             inputs,
             padded,
-            samples: 0,
+            total: 0.0,
             sums: vec![vec![0.0; padded]; groups],
             products: vec![vec![0.0; padded * padded]; groups],
         }
@@ -59,7 +60,7 @@ impl Gram {
     /// Adds rows `[height, width, channels]` of whole numbers; exact.
     pub fn add_bytes(&mut self, rows: &[&[u8]]) {
         let samples = rows.len() * self.patches.positions();
-        self.samples += samples as u64;
+        self.total += samples as f64;
         let largest = rows
             .iter()
             .flat_map(|row| row.iter())
@@ -134,7 +135,10 @@ impl Gram {
     pub fn add_reals(&mut self, rows: &[&[f32]], weights: Option<&[f64]>) {
         let positions = self.patches.positions();
         let (samples, all) = (rows.len() * positions, self.patches.inputs());
-        self.samples += samples as u64;
+        self.total += match weights {
+            Some(weights) => weights.iter().take(samples).sum::<f64>(),
+            None => samples as f64,
+        };
         let mut columns = vec![0.0; all];
         for first in (0..samples).step_by(SAMPLES) {
             let count = SAMPLES.min(samples - first);
@@ -213,7 +217,7 @@ impl Gram {
 
     /// Adds the sums of later samples of the same layer.
     pub fn add(&mut self, later: &Gram) {
-        self.samples += later.samples;
+        self.total += later.total;
         let own = self.sums.iter_mut().chain(&mut self.products);
         for (own, later) in own.zip(later.sums.iter().chain(&later.products)) {
             own.iter_mut().zip(later).for_each(|(sum, x)| *sum += x);
@@ -221,11 +225,13 @@ impl Gram {
     }
 
     /// The moments of every group's input, with the inputs in the order of the weights: channels,
-    /// kernel rows, kernel columns. `total` is the sum of the weights of all samples; none where
-    /// they count alike.
-    pub fn moments(&self, total: Option<f64>) -> Vec<InputMoments> {
-        let total = total.unwrap_or(self.samples as f64);
-        let per = if total > 0.0 { 1.0 / total } else { 0.0 };
+    /// kernel rows, kernel columns.
+    pub fn moments(&self) -> Vec<InputMoments> {
+        let per = if self.total > 0.0 {
+            1.0 / self.total
+        } else {
+            0.0
+        };
         let taps = self.patches.window.kernel * self.patches.window.kernel;
         let share = self.inputs / taps.max(1);
         // From the order of the weights to the order here.
@@ -337,7 +343,7 @@ mod tests {
                 let mut whole = Gram::new(patches, groups);
                 whole.add_bytes(&slices);
                 assert!(
-                    near(&whole.moments(None), &want),
+                    near(&whole.moments(), &want),
                     "{kernel} {channels} {groups}"
                 );
                 let mut parts = Gram::new(patches, groups);
@@ -346,13 +352,13 @@ mod tests {
                 parts.add_reals(&slices[..4], None);
                 rest.add_reals(&slices[4..], None);
                 parts.add(&rest);
-                assert!(near(&parts.moments(None), &want));
+                assert!(near(&parts.moments(), &want));
                 // Whole numbers are exact, in whatever pieces.
-                assert_eq!(parts.moments(None), whole.moments(None));
+                assert_eq!(parts.moments(), whole.moments());
                 let samples = 9 * patches.positions();
                 let mut weighted = Gram::new(patches, groups);
                 weighted.add_reals(&slices, Some(&vec![0.5; samples]));
-                assert!(near(&weighted.moments(Some(0.5 * samples as f64)), &want));
+                assert!(near(&weighted.moments(), &want));
             }
         }
     }

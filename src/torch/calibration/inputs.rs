@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tch::Kind;
 
+use super::nearness::LayerNearness;
 use crate::kernels::Patches;
 use crate::network::{Graph, LayerId, Op};
 use crate::quant::calibrated::Gram;
@@ -43,15 +44,18 @@ pub(in crate::torch) struct InputRecord {
     sums: Arc<Sums>,
     /// Images of the batch that count.
     images: usize,
-    /// Layers with real inputs.
+    /// By layer, the weights of its output positions; none where all count alike.
+    weights: Option<LayerNearness>,
+    /// Layers with real inputs or weights.
     pub reals: Vec<(LayerId, Gram)>,
 }
 
 impl InputRecord {
-    pub(super) fn new(sums: Arc<Sums>, images: usize) -> Self {
+    pub(super) fn new(sums: Arc<Sums>, images: usize, weights: Option<LayerNearness>) -> Self {
         InputRecord {
             sums,
             images,
+            weights,
             reals: Vec::new(),
         }
     }
@@ -69,7 +73,11 @@ impl InputRecord {
         let lock = || sums.lock().unwrap_or_else(PoisonError::into_inner);
         let local = x.tensor().f_to_device(tch::Device::Cpu);
         let local = local.context(|| "copying a layer's input from the device".to_owned())?;
-        if local.kind() == Kind::Uint8 {
+        let weights = self
+            .weights
+            .as_ref()
+            .and_then(|w| w.get(layer.index())?.as_ref());
+        if local.kind() == Kind::Uint8 && weights.is_none() {
             let rows = self.rows(numbers::<u8>(&local)?, x.steps, batch);
             lock().add_bytes(&rows);
             return Ok(());
@@ -78,7 +86,8 @@ impl InputRecord {
         let wide = wide.context(|| "reading a layer's input".to_owned())?;
         let rows = self.rows(numbers::<f32>(&wide)?, x.steps, batch);
         let mut own = lock().like();
-        own.add_reals(&rows, None);
+        let weights = weights.map(|w| w.of_samples(x.steps, batch, self.images));
+        own.add_reals(&rows, weights.as_deref());
         self.reals.push((layer, own));
         Ok(())
     }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod inputs;
+mod nearness;
 mod sequential;
 
 use std::collections::HashMap;
@@ -19,9 +20,10 @@ use crate::data::ImageSet;
 use crate::evaluate::{Cancel, EvaluateError};
 use crate::network::LayerId;
 use crate::quant::calibrated::{Gram, InputStatistics, OutputMoments};
-use crate::quant::{Allocation, BitWidth, LayerWeights, QuantizedLayer, Quantizer};
+use crate::quant::{Allocation, BitWidth, LayerWeights, QuantizedLayer, Quantizer, Weighting};
 pub(super) use inputs::InputRecord;
 use inputs::{Sums, empty};
+pub(super) use nearness::NearnessRecord;
 use sequential::Fitted;
 
 /// Bytes of statistics that are kept at a time; one layer's may exceed it.
@@ -272,8 +274,22 @@ impl Calibrator {
             },
             |executor, index| {
                 let counted = batches.places(index).len();
-                let mut record = Record::Inputs(InputRecord::new(Arc::clone(&sums), counted));
                 let (pixels, images) = (batches.pixels(index)?, batches.images(index));
+                let weights = match self.network.model().scheme.weighting {
+                    Weighting::None => None,
+                    Weighting::Threshold => {
+                        let mut record = Record::Nearness(NearnessRecord::new(graph, images));
+                        executor.run(&pixels, images, &mut record, &mut |_, _: &_| Ok(()))?;
+                        match record {
+                            Record::Nearness(nearness) => {
+                                Some(nearness.of_layers(graph, self.network.plan()))
+                            }
+                            _ => None,
+                        }
+                    }
+                };
+                let inputs = InputRecord::new(Arc::clone(&sums), counted, weights);
+                let mut record = Record::Inputs(inputs);
                 executor.run(&pixels, images, &mut record, &mut |_, _: &_| Ok(()))?;
                 Ok(match record {
                     Record::Inputs(inputs) => inputs.reals,
@@ -296,7 +312,7 @@ impl Calibrator {
         for (layer, gram) in sums.iter().enumerate() {
             let Some(gram) = gram else { continue };
             let gram = gram.lock().unwrap_or_else(PoisonError::into_inner);
-            let of = InputStatistics::new(gram.moments(None), damping);
+            let of = InputStatistics::new(gram.moments(), damping);
             let of = of.map_err(|_| EvaluateError::NotFinite {
                 place: format!(
                     "the inputs of layer {} on the calibration images are",

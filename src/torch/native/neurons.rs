@@ -102,6 +102,15 @@ pub(super) fn recorded<F: Float + Element, O: Stored<F> + Element, U: EpilogueUs
             };
             leaking::<F, O, _, _>(out, population, Counted { images, inner }, user)
         }
+        Record::Nearness(nearness) => {
+            let recorder = nearness.recorder(
+                site,
+                channels,
+                neuron,
+                (population.steps, population.batch_leak),
+            );
+            leaking::<F, O, _, _>(out, population, recorder, user)
+        }
         Record::Nothing | Record::Inputs(_) => leaking::<F, O, _, _>(out, population, (), user),
     }
 }
