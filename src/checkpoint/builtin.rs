@@ -3,7 +3,7 @@
 use super::{CheckpointError, Contents, StateDict};
 
 /// Name and file of each.
-static BUILTIN: &[(&str, &[u8])] = &[(
+static BUILTIN: [(&str, &[u8]); 1] = [(
     "qkformer-fashion-mnist",
     include_bytes!("../../assets/qkformer-fashion-mnist.safetensors"),
 )];
@@ -12,18 +12,14 @@ impl Contents<'static> {
     /// Opens a checkpoint that comes with the program, as in `checkpoint = "builtin:NAME"`.
     ///
     /// # Errors
-    /// [`CheckpointError::NoBuiltin`] with the names there are.
+    /// [`CheckpointError`] names the checkpoints there are.
     pub fn builtin(name: &str) -> Result<Self, CheckpointError> {
         match BUILTIN.iter().find(|(known, _)| *known == name) {
             Some((known, bytes)) => Contents::of_bytes(bytes, &format!("builtin:{known}")),
-            None => Err(CheckpointError::NoBuiltin {
-                name: name.to_owned(),
-                known: BUILTIN
-                    .iter()
-                    .map(|(known, _)| *known)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            }),
+            None => Err(CheckpointError::Unusable(format!(
+                "there is no built-in checkpoint {name:?}: the program comes with {}",
+                BUILTIN.map(|(known, _)| known).join(", ")
+            ))),
         }
     }
 }
@@ -31,7 +27,7 @@ impl Contents<'static> {
 /// Reads a checkpoint that comes with the program.
 ///
 /// # Errors
-/// [`CheckpointError::NoBuiltin`] with the names there are.
+/// [`CheckpointError`] names the checkpoints there are.
 pub fn builtin(name: &str) -> Result<StateDict, CheckpointError> {
     Contents::builtin(name)?.read()
 }

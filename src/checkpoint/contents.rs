@@ -47,16 +47,18 @@ impl Contents<'static> {
         // Before opening: opening a pipe would wait for its writer.
         let information = path.metadata().map_err(read_error)?;
         if !information.is_file() {
-            return Err(CheckpointError::NotAFile {
-                path: path.to_owned(),
-            });
+            return Err(CheckpointError::Unusable(format!(
+                "the checkpoint {} is not a file: give the path of a .safetensors, .pth or .pth.tar file",
+                path.display()
+            )));
         }
         if information.len() > MAX_FILE_BYTES {
-            return Err(CheckpointError::TooLarge {
-                path: path.to_owned(),
-                bytes: information.len(),
-                limit: MAX_FILE_BYTES,
-            });
+            return Err(CheckpointError::Unusable(format!(
+                "the checkpoint {} has {} bytes, more than the {MAX_FILE_BYTES} that the largest network takes: is \
+                 it the right file?",
+                path.display(),
+                information.len()
+            )));
         }
         let file = File::open(path).map_err(read_error)?;
         Contents::new(Input::File(file), path.display().to_string())

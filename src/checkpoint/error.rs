@@ -9,14 +9,6 @@ use super::Mismatch;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
-    /// The program comes with no such checkpoint.
-    #[error("there is no built-in checkpoint {name:?}: the program comes with {known}")]
-    NoBuiltin {
-        /// The name.
-        name: String,
-        /// The names there are.
-        known: String,
-    },
     /// There is no such file.
     #[error(
         "there is no checkpoint at {}: correct model.checkpoint in the profile (a relative path starts at \
@@ -24,12 +16,6 @@ pub enum CheckpointError {
         path.display()
     )]
     NotFound {
-        /// The path.
-        path: PathBuf,
-    },
-    /// A folder, a device or the like.
-    #[error("the checkpoint {} is not a file: give the path of a .safetensors, .pth or .pth.tar file", path.display())]
-    NotAFile {
         /// The path.
         path: PathBuf,
     },
@@ -41,33 +27,6 @@ pub enum CheckpointError {
         /// The reason.
         source: std::io::Error,
     },
-    /// More than any network of this program takes.
-    #[error(
-        "the checkpoint {} has {bytes} bytes, more than the {limit} that the largest network takes: is it \
-         the right file?",
-        path.display()
-    )]
-    TooLarge {
-        /// The path.
-        path: PathBuf,
-        /// Its length.
-        bytes: u64,
-        /// The most that is read.
-        limit: u64,
-    },
-    /// The file ends too early, or goes on after its end.
-    #[error(
-        "{origin} has {found} bytes where its header tells of {expected}: it is truncated or damaged, copy \
-         or download it again"
-    )]
-    Length {
-        /// The file.
-        origin: String,
-        /// The length that the header promises.
-        expected: u64,
-        /// The length.
-        found: u64,
-    },
     /// Not a checkpoint, or a damaged one.
     #[error("{origin} is not a readable {format} ({reason}): {}", format.remedy())]
     Corrupt {
@@ -78,27 +37,9 @@ pub enum CheckpointError {
         /// The value found.
         reason: String,
     },
-    /// A file of PyTorch that is sound, as far as is known, but is not of the kind that is read.
-    #[error("{origin} is {what}: {instead}")]
-    Unsupported {
-        /// The file.
-        origin: String,
-        /// What it is.
-        what: String,
-        /// What to do.
-        instead: &'static str,
-    },
-    /// A file of PyTorch without weights where they are looked for.
-    #[error(
-        "{origin} has no tensors under `model`, `state_dict`, `state_dict_ema` or `model_ema`, nor at its root \
-         ({found}): save them in Python by torch.save({{\"state_dict\": model.state_dict()}}, FILE)"
-    )]
-    NoWeights {
-        /// The file.
-        origin: String,
-        /// What is there.
-        found: String,
-    },
+    /// A name or a file that cannot be used; the message says why and what to do.
+    #[error("{0}")]
+    Unusable(String),
     /// Tensors that are not those of the model.
     #[error(transparent)]
     Mismatch(Box<Mismatch>),
@@ -148,17 +89,17 @@ impl CheckpointError {
         }
     }
 
-    /// A file that is not of the kind that is read.
-    pub(super) fn unsupported(
-        origin: &str,
-        what: impl Into<String>,
-        instead: &'static str,
-    ) -> Self {
-        CheckpointError::Unsupported {
-            origin: origin.to_owned(),
-            what: what.into(),
-            instead,
-        }
+    /// A file of PyTorch that is sound, as far as is known, but is not of the kind that is read.
+    pub(super) fn unsupported(origin: &str, what: impl fmt::Display, instead: &str) -> Self {
+        CheckpointError::Unusable(format!("{origin} is {what}: {instead}"))
+    }
+
+    /// The file ends before what its header promises, or goes on after it.
+    pub(super) fn length(origin: &str, expected: u64, found: u64) -> Self {
+        CheckpointError::Unusable(format!(
+            "{origin} has {found} bytes where its header tells of {expected}: it is truncated or damaged, copy or \
+             download it again"
+        ))
     }
 
     /// A damaged file.

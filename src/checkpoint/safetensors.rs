@@ -40,16 +40,11 @@ pub(super) fn list(input: &mut Input, origin: &str) -> Result<Listing, Checkpoin
     };
     let header_length = u64::from_le_bytes(prefix);
     let start = header_length.saturating_add(PREFIX);
-    let length_error = |expected: u64| CheckpointError::Length {
-        origin: origin.to_owned(),
-        expected,
-        found,
-    };
     if header_length > MAX_HEADER {
         return Err(corrupt("it does not start with a header"));
     }
     if start > found {
-        return Err(length_error(start));
+        return Err(CheckpointError::length(origin, start, found));
     }
     let mut header = Vec::new();
     input.seek(SeekFrom::Start(PREFIX)).map_err(read_error)?;
@@ -65,7 +60,7 @@ pub(super) fn list(input: &mut Input, origin: &str) -> Result<Listing, Checkpoin
         .map_err(|e| corrupt(&format!("its header is invalid: {e}")))?;
     let expected = start.saturating_add(metadata.data_len() as u64);
     if expected != found {
-        return Err(length_error(expected));
+        return Err(CheckpointError::length(origin, expected, found));
     }
     listing(&metadata, start).map_err(|reason| corrupt(&reason))
 }

@@ -80,16 +80,11 @@ pub(super) fn read(files: &[PathBuf], classes: usize) -> Result<Records, DataErr
         }
         for (i, record) in bytes.chunks_exact(version.record()).enumerate() {
             let (labels, pixels) = record.split_at(version.labels);
-            let label = labels.last().copied().unwrap_or(0);
-            if usize::from(label) >= classes {
-                return Err(DataError::Label {
-                    file: file.clone(),
-                    index: i,
-                    label: u32::from(label),
-                    classes,
-                });
+            let label = u32::from(labels.last().copied().unwrap_or(0));
+            if label as usize >= classes {
+                return Err(DataError::label(file, i, label, classes));
             }
-            records.labels.push(u32::from(label));
+            records.labels.push(label);
             records.pixels.extend_from_slice(pixels);
         }
     }

@@ -277,57 +277,10 @@ impl DataConfig {
 
 /// The error of a `[data]` section.
 #[derive(Debug, thiserror::Error, PartialEq)]
-#[non_exhaustive]
-pub enum DataConfigError {
-    /// A `source` that is not built in.
-    #[error(
-        "data.source = \"{0}\": the only built-in data set is \"builtin:fashion-mnist\"; for your own files use `kind`"
-    )]
-    Source(String),
-    /// An unknown kind.
-    #[error(
-        "data.kind = \"{0}\" is unknown; it is \"idx\", \"cifar\", \"image-folder\" or \"safetensors\""
-    )]
-    Kind(String),
-    /// An unknown recipe.
-    #[error("data.recipe = \"{0}\" is unknown; the recipes are {1}")]
-    Recipe(String, String),
-    /// `source` and `kind` together.
-    #[error("data has both `source` and `kind`: remove one")]
-    Both,
-    /// A key that this kind of data needs.
-    #[error("data.{0} is missing: {1}")]
-    Missing(&'static str, &'static str),
-    /// A key of another kind of data.
-    #[error("data.{key} does not belong to {source_kind}")]
-    Foreign {
-        /// The key.
-        key: &'static str,
-        /// The kind of data given.
-        source_kind: &'static str,
-    },
-    /// A number out of range.
-    #[error("data.{key} = {value}: {why}")]
-    Value {
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        value: String,
-        /// The expected value.
-        why: &'static str,
-    },
-}
-
-impl DataConfigError {
+#[error("data{message}")]
+pub struct DataConfigError {
     /// The key in `[data]` to look at.
-    pub fn key(&self) -> &str {
-        match self {
-            DataConfigError::Source(_) => "source",
-            DataConfigError::Kind(_) | DataConfigError::Both => "kind",
-            DataConfigError::Recipe(..) => "recipe",
-            DataConfigError::Missing(key, _)
-            | DataConfigError::Foreign { key, .. }
-            | DataConfigError::Value { key, .. } => key,
-        }
-    }
+    pub key: &'static str,
+    /// The problem, after the section's name.
+    pub(super) message: String,
 }

@@ -23,110 +23,9 @@ pub enum DataError {
         /// The problem.
         what: String,
     },
-    /// The labels belong to other images.
-    #[error(
-        "{} holds {images} images, but {} holds {labels} labels: take the two files of one split",
-        images_file.display(),
-        labels_file.display()
-    )]
-    Count {
-        /// The file of images.
-        images_file: PathBuf,
-        /// The count.
-        images: usize,
-        /// The file of labels.
-        labels_file: PathBuf,
-        /// The count.
-        labels: usize,
-    },
-    /// A label that the model has no class for.
-    #[error(
-        "{}: label {label} of image {index} is out of range: the model has {classes} classes (model.num_classes), 0 to {}: \
-         correct the file, or the profile",
-        file.display(),
-        classes.saturating_sub(1)
-    )]
-    Label {
-        /// The file of labels.
-        file: PathBuf,
-        /// The image, from 0.
-        index: usize,
-        /// The label.
-        label: u32,
-        /// The model's number of classes.
-        classes: usize,
-    },
-    /// Images that the model does not take.
-    #[error(
-        "{}: the images have {found}, but the model takes {expected} (model.in_channels, model.image_size)",
-        file.display()
-    )]
-    Shape {
-        /// The file of images.
-        file: PathBuf,
-        /// Channels, rows and columns of the images, in words.
-        found: String,
-        /// Channels, rows and columns of the model's input, in words.
-        expected: String,
-    },
-    /// `mean` or `std` has another length than the images have channels.
-    #[error(
-        "data.{key} has {found} numbers, but the images have {channels} channel(s): give one number per channel"
-    )]
-    Channels {
-        /// `mean` or `std`.
-        key: &'static str,
-        /// Its length.
-        found: usize,
-        /// The images' channels.
-        channels: usize,
-    },
-    /// Fewer training images than the profile wants.
-    #[error(
-        "data.calibration = {calibration} and data.search = {search} need {} training images, but {} holds {pool}: \
-         lower one of them",
-        calibration.saturating_add(*search),
-        file.display()
-    )]
-    TooFew {
-        /// The file of images.
-        file: PathBuf,
-        /// Its number of images.
-        pool: usize,
-        /// Wanted for calibration.
-        calibration: usize,
-        /// Wanted for search.
-        search: usize,
-    },
-    /// Images of a folder that cannot be decoded.
-    #[error(
-        "{}: {count} of {checked} images cannot be decoded; replace or remove them, or leave them out with \
-         --set data.on_corrupt=skip:\n{examples}",
-        folder.display()
-    )]
-    Corrupt {
-        /// The folder.
-        folder: PathBuf,
-        /// The number found.
-        count: usize,
-        /// Of how many that were looked at.
-        checked: usize,
-        /// The first of them with their reasons, one a line.
-        examples: String,
-    },
-    /// The recipe is of images with other channels.
-    #[error(
-        "recipe \"{recipe}\" has mean and deviation of {found} channels, but the model takes {channels} \
-         (model.in_channels): give data.mean and data.std, or data.recipe = \"none\""
-    )]
-    Recipe {
-        /// The recipe.
-        recipe: &'static str,
-        /// Its channels.
-        found: usize,
-        /// The model's.
-        channels: usize,
-    },
+    /// Files, profile and model that do not fit each other; the message names them.
+    #[error("{0}")]
+    Mismatch(String),
     /// An image was asked for that is not there, or that a thread failed on.
     #[error("image {0} of the set cannot be read")]
     Place(usize),
@@ -148,5 +47,26 @@ impl DataError {
             file: file.to_owned(),
             what: what.into(),
         }
+    }
+
+    /// The labels belong to other images.
+    pub(super) fn count(images: (&Path, usize), labels: (&Path, usize)) -> Self {
+        DataError::Mismatch(format!(
+            "{} holds {} images, but {} holds {} labels: take the two files of one split",
+            images.0.display(),
+            images.1,
+            labels.0.display(),
+            labels.1
+        ))
+    }
+
+    /// The label of an image, counted from 0, that the model has no class for.
+    pub(super) fn label(file: &Path, index: usize, label: u32, classes: usize) -> Self {
+        let last = classes.saturating_sub(1);
+        let what = format!(
+            "label {label} of image {index} is out of range: the model has {classes} classes \
+             (model.num_classes), 0 to {last}: correct the file, or the profile"
+        );
+        DataError::format(file, what)
     }
 }

@@ -45,19 +45,21 @@ impl Expected {
                 None if recipe.is_empty() => vec![plain; channels],
                 None => recipe.to_vec(),
             };
-            match (values.len() == channels, own) {
-                (true, _) => Ok(values.into_iter().map(|v| v as f32).collect()),
-                (false, Some(_)) => Err(DataError::Channels {
-                    key,
-                    found: values.len(),
-                    channels,
-                }),
-                (false, None) => Err(DataError::Recipe {
-                    recipe: self.recipe.name,
-                    found: values.len(),
-                    channels,
-                }),
+            let found = values.len();
+            if found == channels {
+                return Ok(values.into_iter().map(|v| v as f32).collect());
             }
+            Err(DataError::Mismatch(match own {
+                Some(_) => format!(
+                    "data.{key} has {found} numbers, but the images have {channels} channel(s): give one number \
+                     per channel"
+                ),
+                None => format!(
+                    "recipe \"{}\" has mean and deviation of {found} channels, but the model takes {channels} \
+                     (model.in_channels): give data.mean and data.std, or data.recipe = \"none\"",
+                    self.recipe.name
+                ),
+            }))
         };
         Ok(Normalisation {
             unit,

@@ -40,12 +40,10 @@ impl Labelled {
         labels: Vec<u8>,
     ) -> Result<Labelled, DataError> {
         if images.count != labels.len() {
-            return Err(DataError::Count {
-                images_file,
-                images: images.count,
-                labels_file,
-                labels: labels.len(),
-            });
+            return Err(DataError::count(
+                (&images_file, images.count),
+                (&labels_file, labels.len()),
+            ));
         }
         Ok(Labelled {
             place: images_file,
@@ -141,22 +139,23 @@ impl Labelled {
     /// are of their channels.
     pub(super) fn fits(&self, expected: &Expected) -> Result<(), DataError> {
         if (self.shape, self.frames) != (expected.shape, expected.frames) {
-            return Err(DataError::Shape {
-                file: self.place.clone(),
-                found: words(self.shape, self.frames),
-                expected: words(expected.shape, expected.frames),
-            });
+            let found = words(self.shape, self.frames);
+            let taken = words(expected.shape, expected.frames);
+            let what = format!(
+                "the images have {found}, but the model takes {taken} (model.in_channels, model.image_size)"
+            );
+            return Err(DataError::format(&self.place, what));
         }
         expected.normalisation(self.unit)?;
         let classes = expected.classes;
         let outside = |label: &u32| *label as usize >= classes;
         match self.labels.iter().position(outside) {
-            Some(index) => Err(DataError::Label {
-                file: self.labels_file.clone(),
-                index,
-                label: self.labels[index],
+            Some(i) => Err(DataError::label(
+                &self.labels_file,
+                i,
+                self.labels[i],
                 classes,
-            }),
+            )),
             None => Ok(()),
         }
     }
@@ -188,12 +187,14 @@ impl Labelled {
         if corrupt.len() > examples.len() {
             examples.push(format!("  and {} more", corrupt.len() - examples.len()));
         }
-        Err(DataError::Corrupt {
-            folder: self.place.clone(),
-            count: corrupt.len(),
-            checked: indices.len(),
-            examples: examples.join("\n"),
-        })
+        let what = format!(
+            "{} of {} images cannot be decoded; replace or remove them, or leave them out with \
+             --set data.on_corrupt=skip:\n{}",
+            corrupt.len(),
+            indices.len(),
+            examples.join("\n")
+        );
+        Err(DataError::format(&self.place, what))
     }
 
     /// A set of these images.

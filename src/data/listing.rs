@@ -114,12 +114,10 @@ fn flat(
     enough(folder, names.len())?;
     let given = match file {
         LabelFile::InOrder { file, classes } if classes.len() != names.len() => {
-            return Err(DataError::Count {
-                images_file: folder.to_owned(),
-                images: names.len(),
-                labels_file: file.clone(),
-                labels: classes.len(),
-            });
+            return Err(DataError::count(
+                (folder, names.len()),
+                (file, classes.len()),
+            ));
         }
         LabelFile::InOrder { classes, .. } => classes.clone(),
         LabelFile::ByName { .. } => file.classes_of(&names, "image")?,

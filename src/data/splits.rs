@@ -92,12 +92,13 @@ fn sample(
         let images = pool.labels.len() - left_out.len();
         let calibration = config.calibration_of(images);
         if calibration.saturating_add(config.search) > images {
-            return Err(DataError::TooFew {
-                file: pool.place.clone(),
-                pool: images,
-                calibration,
-                search: config.search,
-            });
+            return Err(DataError::Mismatch(format!(
+                "data.calibration = {calibration} and data.search = {} need {} training images, but {} holds \
+                 {images}: lower one of them",
+                config.search,
+                calibration.saturating_add(config.search),
+                pool.place.display()
+            )));
         }
         let mut left = StratifiedPool::without(&pool.labels, config.split_seed, &left_out);
         // The images of the drift, then those of the search, then the other calibration images: so

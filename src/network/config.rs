@@ -217,59 +217,12 @@ pub struct ModelConfig {
 
 /// The error of a [`ModelConfig`] that describes no network.
 #[derive(Debug, thiserror::Error, PartialEq)]
-#[non_exhaustive]
-pub enum ModelError {
-    /// A size that the family cannot have.
-    #[error("model.{key} = {value}: {why}")]
-    Size {
-        /// The key in `[model]`.
-        key: &'static str,
-        /// The value given.
-        value: String,
-        /// The expected value.
-        why: String,
-    },
-    /// A key that this family needs.
-    #[error("model.{key} is missing: {why}")]
-    Missing {
-        /// The key in `[model]`.
-        key: &'static str,
-        /// The expected value.
-        why: String,
-    },
-    /// A key that this family does not have.
-    #[error("model.{key}: {why}")]
-    Foreign {
-        /// The key in `[model]`.
-        key: &'static str,
-        /// The families or sizes that have the key.
-        why: String,
-    },
-    /// Sizes that fit one by one, but not together.
-    #[error(
-        "the sizes in [model] make a network of {value} {what}, more than {limit}: check embed_dims, \
-         mlp_ratio, image_size, depths and time_steps"
-    )]
-    TooLarge {
-        /// The counted quantity.
-        what: &'static str,
-        /// How many there would be (the largest u64 where it is more).
-        value: u64,
-        /// How many there may be.
-        limit: u64,
-    },
-}
-
-impl ModelError {
+#[error("{message}")]
+pub struct ModelError {
     /// The key in `[model]` to look at; none where several sizes are wrong together.
-    pub fn key(&self) -> Option<&'static str> {
-        match self {
-            ModelError::Size { key, .. }
-            | ModelError::Missing { key, .. }
-            | ModelError::Foreign { key, .. } => Some(key),
-            ModelError::TooLarge { .. } => None,
-        }
-    }
+    pub key: Option<&'static str>,
+    /// The problem.
+    pub message: String,
 }
 
 /// The most parameters a network may have: 16 GiB of them in f32.

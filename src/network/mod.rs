@@ -29,7 +29,7 @@
 //!
 //! // Sizes that make no network are named.
 //! let error = ModelConfig { num_heads: 7, ..config }.graph().unwrap_err();
-//! assert_eq!(error.key(), Some("num_heads"));
+//! assert_eq!(error.key, Some("num_heads"));
 //! # Ok(())
 //! # }
 //! ```

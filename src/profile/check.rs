@@ -81,7 +81,8 @@ impl Known<'_> {
             _ => format!("key `{name}` in [{table}]"),
         };
         let place = source.place(&path_of(table, name));
-        Err(ProfileError::UnknownKey { place, key, hint })
+        let message = format!("unknown {key}{hint}");
+        Err(ProfileError::Section { place, message })
     }
 }
 

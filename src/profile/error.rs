@@ -63,16 +63,6 @@ pub enum ProfileError {
         /// The line.
         text: String,
     },
-    /// A key or table that no profile has.
-    #[error("{place}: unknown {key}{hint}")]
-    UnknownKey {
-        /// The location.
-        place: SourceLocation,
-        /// The key and its table, as in ``key `scren` in [search]``.
-        key: String,
-        /// The nearest known keys, as the end of the sentence.
-        hint: String,
-    },
     /// A value of the wrong type, out of range, or not allowed with the others.
     #[error("{place}: {key} = {found}: {expected}")]
     Value {
@@ -85,7 +75,8 @@ pub enum ProfileError {
         /// The expected value.
         expected: String,
     },
-    /// Values that do not fit each other or the network; the message names them.
+    /// A key that no profile has, or values that do not fit each other or the network; the message
+    /// names them.
     #[error("{place}: {message}")]
     Section {
         /// The location.
@@ -110,16 +101,6 @@ pub enum ProfileError {
         text: String,
         /// The problem.
         why: String,
-    },
-    /// A layer in `[bits]` that the network does not have.
-    #[error("{place}: [bits] names a layer \"{name}\" that the network does not have{hint}")]
-    NoLayer {
-        /// The location.
-        place: SourceLocation,
-        /// The name.
-        name: String,
-        /// The nearest layers, as the end of the sentence.
-        hint: String,
     },
     /// Neither a file nor the name of a profile.
     #[error("there is no profile \"{name}\", neither as a file nor saved or shipped{hint}")]

@@ -257,7 +257,7 @@ impl Reading<'_> {
 
     /// The error of sizes that make no network.
     fn no_network(&self, error: ModelError) -> ProfileError {
-        self.section("model", error.key(), error)
+        self.section("model", error.key, error)
     }
 
     fn data(&self) -> Result<Option<DataConfig>, ProfileError> {
@@ -267,7 +267,7 @@ impl Reading<'_> {
         let table: DataTable = self.table("data", &[])?;
         let data = DataConfig::try_from(table);
         data.map(Some)
-            .map_err(|error| self.section("data", Some(error.key()), &error))
+            .map_err(|error| self.section("data", Some(error.key), &error))
     }
 
     /// A key of `[model]` that is not there.

@@ -108,11 +108,7 @@ fn layout<'a>(
         layout.insert(name, at);
         at = at.saturating_add(8).saturating_add(bytes);
         if at > length {
-            return Err(CheckpointError::Length {
-                origin: origin.to_owned(),
-                expected: at,
-                found: length,
-            });
+            return Err(CheckpointError::length(origin, at, length));
         }
     }
     Ok(layout)

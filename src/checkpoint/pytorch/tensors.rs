@@ -26,9 +26,11 @@ pub(super) fn list(
     origin: &str,
     locate: impl FnMut(&str, &Element, u64) -> Result<Location, CheckpointError>,
 ) -> Result<Listing, CheckpointError> {
-    let mut found = root::find(arena, root).map_err(|found| CheckpointError::NoWeights {
-        origin: origin.to_owned(),
-        found,
+    let mut found = root::find(arena, root).map_err(|found| {
+        CheckpointError::Unusable(format!(
+            "{origin} has no tensors under `model`, `state_dict`, `state_dict_ema` or `model_ema`, nor at its root \
+             ({found}): save them in Python by torch.save({{\"state_dict\": model.state_dict()}}, FILE)"
+        ))
     })?;
     let chosen = found.remove(0);
     let unused = found.into_iter().filter(|other| other.dict != chosen.dict);

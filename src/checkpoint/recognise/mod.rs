@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use super::Mismatch;
 use super::differences::{Found, Tensors, differences};
-use crate::network::{Graph, ModelConfig, ModelError};
+use crate::network::{Graph, ModelConfig};
 pub(super) use advice::advice;
 use row::Row;
 pub use row::Shapes;
@@ -169,9 +169,7 @@ fn build(mut settings: Vec<Setting>) -> Option<Candidate> {
                     graph,
                 });
             }
-            Err(ModelError::Size {
-                key: "num_heads", ..
-            }) => {
+            Err(error) if error.key == Some("num_heads") => {
                 let heads = settings.iter_mut().find(|s| s.key == "num_heads")?;
                 heads.value = (*others.next()?).into();
                 heads.known =

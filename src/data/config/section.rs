@@ -1,5 +1,6 @@
 //! `[data]` as it is written: one flat table, of which every kind of data has some keys.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -59,16 +60,27 @@ impl DataTable {
     fn take_source(&mut self) -> Result<DataSource, DataConfigError> {
         let builtin = DataSource::Builtin(Builtin::FashionMnist);
         let (source, source_kind) = match (self.source.take(), self.kind.take().as_deref()) {
-            (Some(_), Some(_)) => return Err(DataConfigError::Both),
+            (Some(_), Some(_)) => {
+                return Err(wrong(
+                    "kind",
+                    " has both `source` and `kind`: remove one".to_owned(),
+                ));
+            }
             (Some(name), None) if name == Builtin::FashionMnist.name() => {
                 (builtin, "a built-in data set")
             }
-            (Some(name), None) => return Err(DataConfigError::Source(name)),
+            (Some(name), None) => {
+                let why = "the only built-in data set is \"builtin:fashion-mnist\"; for your own files use `kind`";
+                return Err(bad("source", format_args!("\"{name}\""), why));
+            }
             (None, Some("idx")) => (self.take_idx()?, "kind = \"idx\""),
             (None, Some("cifar")) => (self.take_cifar()?, "kind = \"cifar\""),
             (None, Some("image-folder")) => (self.take_folders()?, "kind = \"image-folder\""),
             (None, Some("safetensors")) => (self.take_tensors()?, "kind = \"safetensors\""),
-            (None, Some(kind)) => return Err(DataConfigError::Kind(kind.to_owned())),
+            (None, Some(kind)) => {
+                let known = "it is \"idx\", \"cifar\", \"image-folder\" or \"safetensors\"";
+                return Err(unknown("kind", kind, known));
+            }
             (None, None) => (
                 builtin,
                 "the built-in data set (for your own files say `kind = \"idx\"` or another)",
@@ -90,7 +102,10 @@ impl DataTable {
             ("test_file", self.test_file.is_some()),
         ];
         match foreign.into_iter().find(|(_, given)| *given) {
-            Some((key, _)) => Err(DataConfigError::Foreign { key, source_kind }),
+            Some((key, _)) => {
+                let message = format!(".{key} does not belong to {source_kind}");
+                Err(wrong(key, message))
+            }
             None => Ok(source),
         }
     }
@@ -104,8 +119,8 @@ impl DataTable {
             test: match (self.test_images.take(), self.test_labels.take()) {
                 (Some(images), Some(labels)) => Some((images, labels)),
                 (None, None) => None,
-                (Some(_), None) => return Err(DataConfigError::Missing("test_labels", pair)),
-                (None, Some(_)) => return Err(DataConfigError::Missing("test_images", pair)),
+                (Some(_), None) => return Err(missing("test_labels", pair)),
+                (None, Some(_)) => return Err(missing("test_images", pair)),
             },
         }))
     }
@@ -131,7 +146,7 @@ impl DataTable {
         };
         if folders.test_labels.is_some() && folders.test_path.is_none() {
             let why = "data.test_labels tells the classes of its images";
-            return Err(DataConfigError::Missing("test_path", why));
+            return Err(missing("test_path", why));
         }
         Ok(DataSource::Folders(folders))
     }
@@ -149,9 +164,10 @@ impl DataTable {
             return Ok(None);
         };
         let recipe = Recipe::named(&name);
-        recipe
-            .map(Some)
-            .ok_or_else(|| DataConfigError::Recipe(name, RECIPE_NAMES.join(", ")))
+        recipe.map(Some).ok_or_else(|| {
+            let known = format!("the recipes are {}", RECIPE_NAMES.join(", "));
+            unknown("recipe", &name, &known)
+        })
     }
 }
 
@@ -160,7 +176,23 @@ fn need<T>(
     key: &'static str,
     needed: &'static str,
 ) -> Result<T, DataConfigError> {
-    value.ok_or(DataConfigError::Missing(key, needed))
+    value.ok_or_else(|| missing(key, needed))
+}
+
+fn wrong(key: &'static str, message: String) -> DataConfigError {
+    DataConfigError { key, message }
+}
+
+fn bad(key: &'static str, value: impl Display, why: &str) -> DataConfigError {
+    wrong(key, format!(".{key} = {value}: {why}"))
+}
+
+fn missing(key: &'static str, why: &str) -> DataConfigError {
+    wrong(key, format!(".{key} is missing: {why}"))
+}
+
+fn unknown(key: &'static str, value: &str, known: &str) -> DataConfigError {
+    wrong(key, format!(".{key} = \"{value}\" is unknown; {known}"))
 }
 
 impl TryFrom<DataTable> for DataConfig {
@@ -183,24 +215,16 @@ impl TryFrom<DataTable> for DataConfig {
             ("search", config.search),
         ] {
             if images == 0 {
-                let why = "it must be at least 1";
-                let value = images.to_string();
-                return Err(DataConfigError::Value { key, value, why });
+                return Err(bad(key, images, "it must be at least 1"));
             }
         }
-        if let Some(bad) = config.mean.iter().flatten().find(|mean| !mean.is_finite()) {
-            let why = "each number must be finite";
-            let value = bad.to_string();
-            let key = "mean";
-            return Err(DataConfigError::Value { key, value, why });
+        if let Some(mean) = config.mean.iter().flatten().find(|mean| !mean.is_finite()) {
+            return Err(bad("mean", mean, "each number must be finite"));
         }
         // What divides is the number rounded to f32.
         let divides = |std: &f64| std.is_finite() && (*std as f32) > 0.0;
-        if let Some(bad) = config.std.iter().flatten().find(|std| !divides(std)) {
-            let why = "each number must be finite and above 0";
-            let value = bad.to_string();
-            let key = "std";
-            return Err(DataConfigError::Value { key, value, why });
+        if let Some(std) = config.std.iter().flatten().find(|std| !divides(std)) {
+            return Err(bad("std", std, "each number must be finite and above 0"));
         }
         Ok(config)
     }

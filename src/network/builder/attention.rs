@@ -36,21 +36,10 @@ impl GraphBuilder {
         self.push(Op::HeadSum { heads }, &[x], sum)
     }
 
-    /// Each head's channels of `value` times the head's channel of `mask`.
-    pub(in crate::network) fn head_mask(
-        &mut self,
-        mask: NodeId,
-        value: NodeId,
-        heads: usize,
-    ) -> NodeId {
-        let masked = self.both(mask, value, u64::saturating_mul);
-        self.push(Op::HeadMask { heads }, &[mask, value], masked)
-    }
-
-    /// The product of two values of one shape.
-    pub(in crate::network) fn multiply(&mut self, a: NodeId, b: NodeId) -> NodeId {
+    /// A product of two values, the second of which has the product's shape.
+    pub(in crate::network) fn product(&mut self, op: Op, a: NodeId, b: NodeId) -> NodeId {
         let product = self.both(a, b, u64::saturating_mul);
-        self.push(Op::Multiply, &[a, b], product)
+        self.push(op, &[a, b], product)
     }
 
     /// The sum over positions at every time step.
@@ -62,12 +51,6 @@ impl GraphBuilder {
             ..value
         };
         self.push(Op::TokenSum, &[x], sum)
-    }
-
-    /// Each channel of `value` times the channel of `mask`, which has one position.
-    pub(in crate::network) fn channel_mask(&mut self, mask: NodeId, value: NodeId) -> NodeId {
-        let masked = self.both(mask, value, u64::saturating_mul);
-        self.push(Op::ChannelMask, &[mask, value], masked)
     }
 
     /// The largest number of a 3x3 window over tokens and a head's channels.

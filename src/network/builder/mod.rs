@@ -223,7 +223,7 @@ impl GraphBuilder {
     /// The finished graph.
     ///
     /// # Errors
-    /// [`ModelError::TooLarge`] beyond [`MAX_PARAMETERS`] or [`MAX_MACS`].
+    /// [`ModelError`] beyond [`MAX_PARAMETERS`] or [`MAX_MACS`].
     pub(super) fn finish(self) -> Result<Graph, ModelError> {
         let checks = [
             ("parameters", self.graph.parameters(), MAX_PARAMETERS),
@@ -235,7 +235,11 @@ impl GraphBuilder {
         ];
         for (what, value, limit) in checks {
             if value > limit {
-                return Err(ModelError::TooLarge { what, value, limit });
+                let message = format!(
+                    "the sizes in [model] make a network of {value} {what}, more than {limit}: check embed_dims, \
+                     mlp_ratio, image_size, depths and time_steps"
+                );
+                return Err(ModelError { key: None, message });
             }
         }
         Ok(self.graph)

@@ -1,6 +1,9 @@
 //! Bounds of sizes, and what families ask of them.
 
+use std::fmt::Display;
+
 use super::keys::bounds;
+use super::table::wrong;
 use super::{Layout, ModelConfig, ModelError};
 
 impl ModelConfig {
@@ -99,15 +102,11 @@ fn within(key: &'static str, value: usize) -> Result<(), ModelError> {
 fn require(
     holds: bool,
     key: &'static str,
-    value: impl ToString,
+    value: impl Display,
     why: impl FnOnce() -> String,
 ) -> Result<(), ModelError> {
-    if holds {
-        return Ok(());
+    match holds {
+        true => Ok(()),
+        false => Err(wrong(key, value, &why())),
     }
-    Err(ModelError::Size {
-        key,
-        value: value.to_string(),
-        why: why(),
-    })
 }

@@ -1,5 +1,7 @@
 //! `[model]` as it is written: one flat table of which every family has some keys.
 
+use std::fmt::Display;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use toml::Value;
 
@@ -107,7 +109,7 @@ impl ModelTable {
         let Some(value) = self.0.get(key) else {
             return Ok(None);
         };
-        let wrong = || wrong(key, value.to_string(), why);
+        let wrong = || wrong(key, value, why);
         read(value).map(Some).ok_or_else(wrong)
     }
 }
@@ -149,20 +151,22 @@ pub(super) fn dvs_layout<S: Serializer>(
     tau.map(|tau| Layout::Dvs { tau }).serialize(serializer)
 }
 
+fn error(key: &'static str, message: String) -> ModelError {
+    let key = Some(key);
+    ModelError { key, message }
+}
+
 /// The error of a key with a value that it cannot have.
-pub(in crate::network) fn wrong(key: &'static str, value: String, why: &str) -> ModelError {
-    let why = why.to_owned();
-    ModelError::Size { key, value, why }
+pub(in crate::network) fn wrong(key: &'static str, value: impl Display, why: &str) -> ModelError {
+    error(key, format!("model.{key} = {value}: {why}"))
 }
 
 /// The error of a key that is not given.
 pub(in crate::network) fn missing(key: &'static str, why: &str) -> ModelError {
-    let why = why.to_owned();
-    ModelError::Missing { key, why }
+    error(key, format!("model.{key} is missing: {why}"))
 }
 
 /// The error of a key that the family or layout does not have.
 pub(in crate::network) fn foreign(key: &'static str, why: &str) -> ModelError {
-    let why = why.to_owned();
-    ModelError::Foreign { key, why }
+    error(key, format!("model.{key}: {why}"))
 }

@@ -9,7 +9,7 @@
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_depths;
 use super::super::{
-    Architecture, BlockLayout, Family, Graph, Layout, ModelConfig, ModelError, NodeId,
+    Architecture, BlockLayout, Family, Graph, Layout, ModelConfig, ModelError, NodeId, Op,
 };
 use super::parts::{self, Mlp, SelfAttention};
 use super::schema::{self, Schema};
@@ -176,7 +176,7 @@ impl QkFormer<'_> {
         let sum = self.b.head_sum(q, heads);
         let neuron = parts::attention_lif(self.layout.tau());
         let mask = self.b.neuron(sum, &format!("{name}.attn_lif"), neuron);
-        let masked = self.b.head_mask(mask, k, heads);
+        let masked = self.b.product(Op::HeadMask { heads }, mask, k);
         self.unit(masked, &format!("{name}.proj"), conv.bias(true))
     }
 

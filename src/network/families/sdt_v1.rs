@@ -9,7 +9,7 @@
 
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::{ModelTable, missing, wrong};
-use super::super::{Architecture, BlockLayout, Family, Graph, ModelConfig, ModelError, NodeId};
+use super::super::{Architecture, BlockLayout, Family, Graph, ModelConfig, ModelError, NodeId, Op};
 use super::parts::{self, Isotropic, Mlp};
 use super::schema::{self, Schema};
 
@@ -125,7 +125,7 @@ impl SdtV1<'_> {
         if self.erodes {
             [k, v] = [k, v].map(|x| b.max_pool(x, 3, 1, 1));
         }
-        let mut kv = b.multiply(k, v);
+        let mut kv = b.product(Op::Multiply, k, v);
         if self.erodes {
             kv = b.head_erode(kv, heads);
         }
@@ -133,7 +133,7 @@ impl SdtV1<'_> {
         b.dead(format!("{name}.talking_heads.weight"), &[heads, heads, 1]);
         let neuron = parts::attention_lif(self.tau);
         let mask = b.neuron(sum, &format!("{name}.talking_heads_lif"), neuron);
-        let mut y = b.channel_mask(mask, q);
+        let mut y = b.product(Op::ChannelMask, mask, q);
         if self.erodes {
             y = b.head_erode(y, heads);
         }

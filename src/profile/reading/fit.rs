@@ -16,7 +16,7 @@ impl Reading<'_> {
         let graph = profile.graph();
         let names = layer_names(&graph);
         let ties = ties(&profile.ties, &names)
-            .map_err(|error| self.section("ties", Some(error.key()), &error))?;
+            .map_err(|error| self.section("ties", Some(&error.key), &error))?;
         self.level_of_ties(profile, &graph, &ties)?;
         profile.bounds(&graph).map_err(|error| {
             let (table, key) = match error {
@@ -28,10 +28,12 @@ impl Reading<'_> {
         let is_unknown = |name: &&String| !names.contains(&name.as_str());
         match profile.bits.keys().find(is_unknown) {
             None => Ok(()),
-            Some(name) => Err(ProfileError::NoLayer {
+            Some(name) => Err(ProfileError::Section {
                 place: self.source.place(&["bits", name]),
-                name: name.clone(),
-                hint: layer_hint(name, &names),
+                message: format!(
+                    "[bits] names a layer \"{name}\" that the network does not have{}",
+                    layer_hint(name, &names)
+                ),
             }),
         }
     }

@@ -135,44 +135,10 @@ impl PinError {
 
 /// The error of a line of `[ties]`.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TieError {
-    /// A pattern matches no layer.
-    #[error("tie \"{tie}\" names \"{pattern}\", which matches no layer of the network{hint}")]
-    NoLayer {
-        /// The tie.
-        tie: String,
-        /// The pattern.
-        pattern: String,
-        /// The nearest known names, as the end of the sentence.
-        hint: String,
-    },
-    /// Nothing to tie.
-    #[error("tie \"{0}\" names fewer than two layers of the network")]
-    TooFew(String),
-    /// Two ties of one name.
-    #[error("two ties are called \"{0}\": \"qkv\" makes one of that name, call yours otherwise")]
-    Name(String),
-    /// A layer of two ties.
-    #[error(
-        "layer \"{layer}\" is in two ties, \"{first}\" and \"{second}\"; put all their layers into one"
-    )]
-    Twice {
-        /// The layer.
-        layer: String,
-        /// One tie.
-        first: String,
-        /// The other.
-        second: String,
-    },
-}
-
-impl TieError {
+#[error("{message}")]
+pub struct TieError {
     /// The key of `[ties]` to look at.
-    pub fn key(&self) -> &str {
-        match self {
-            TieError::NoLayer { tie, .. } | TieError::TooFew(tie) | TieError::Name(tie) => tie,
-            TieError::Twice { second, .. } => second,
-        }
-    }
+    pub key: String,
+    /// The problem.
+    pub message: String,
 }

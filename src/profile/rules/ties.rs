@@ -19,16 +19,24 @@ pub(in crate::profile) fn ties(lines: &[Tied], names: &[&str]) -> Result<Vec<Tie
         };
         for tie in more {
             if all.iter().any(|other| other.name == tie.name) {
-                return Err(TieError::Name(tie.name));
+                let message = format!(
+                    "two ties are called \"{0}\": \"qkv\" makes one of that name, call yours otherwise",
+                    tie.name
+                );
+                let key = tie.name;
+                return Err(TieError { key, message });
             }
             let of_both = |other: &&Tie| tie.layers.iter().any(|l| other.layers.contains(l));
             if let Some(other) = all.iter().find(of_both) {
                 let layer = tie.layers.iter().find(|l| other.layers.contains(l));
-                return Err(TieError::Twice {
-                    layer: layer.cloned().unwrap_or_default(),
-                    first: other.name.clone(),
-                    second: tie.name,
-                });
+                let message = format!(
+                    "layer \"{}\" is in two ties, \"{}\" and \"{}\"; put all their layers into one",
+                    layer.map_or("", String::as_str),
+                    other.name,
+                    tie.name
+                );
+                let key = tie.name;
+                return Err(TieError { key, message });
             }
             all.push(tie);
         }
@@ -37,16 +45,19 @@ pub(in crate::profile) fn ties(lines: &[Tied], names: &[&str]) -> Result<Vec<Tie
 }
 
 fn own(name: &str, patterns: &[String], names: &[&str]) -> Result<Tie, TieError> {
+    let wrong = |message| TieError {
+        key: name.to_owned(),
+        message,
+    };
     let matches = |pattern: &String, layer: &str| WildMatch::new(pattern).matches(layer);
     if let Some(pattern) = patterns
         .iter()
         .find(|p| !names.iter().any(|n| matches(p, n)))
     {
-        return Err(TieError::NoLayer {
-            tie: name.to_owned(),
-            pattern: pattern.clone(),
-            hint: layer_hint(pattern, names),
-        });
+        let hint = layer_hint(pattern, names);
+        return Err(wrong(format!(
+            "tie \"{name}\" names \"{pattern}\", which matches no layer of the network{hint}"
+        )));
     }
     let member = |n: &&&str| patterns.iter().any(|p| matches(p, n));
     let layers: Vec<String> = names
@@ -55,7 +66,9 @@ fn own(name: &str, patterns: &[String], names: &[&str]) -> Result<Tie, TieError>
         .map(|n| (*n).to_owned())
         .collect();
     match layers.len() {
-        0 | 1 => Err(TieError::TooFew(name.to_owned())),
+        0 | 1 => Err(wrong(format!(
+            "tie \"{name}\" names fewer than two layers of the network"
+        ))),
         _ => Ok(Tie {
             name: name.to_owned(),
             layers,
