@@ -3,7 +3,7 @@
 use crate::run::EvaluatorOptions;
 
 /// Where and how to evaluate.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct DeviceArgs {
     /// Where the network runs: `cpu` or `cuda:N`; a search also on several, as `cuda:0,cuda:1`
     /// (CUDA was never run)

@@ -4,17 +4,23 @@ mod bare;
 mod report;
 mod table;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
+use super::device::DeviceArgs;
 use super::output::{note, print};
+use super::prepared::prepared;
 use super::recognised;
+use super::signals::Signals;
 use super::source::{SetArgs, library};
 use crate::checkpoint::{Candidate, CheckpointError, Recognition, recognise};
 use crate::network::Graph;
-use crate::profile::{Checkpoint, Library, model_section};
+use crate::profile::{Checkpoint, Library, Profile, model_section};
+use crate::quant::BitWidth;
+use crate::run::output_errors as output_errors_of;
 
 /// Show the layers of a network: shapes, sizes, bytes at each bit-width
 #[derive(Clone, Debug, clap::Args)]
@@ -28,6 +34,12 @@ pub struct Args {
     /// Print everything, however wide
     #[arg(long)]
     pub wide: bool,
+    /// Calibrate the quantizer on the profile's images, and show the relative error of each layer's
+    /// output at each bit-width
+    #[arg(long)]
+    pub calibrated: bool,
+    #[command(flatten)]
+    pub device: DeviceArgs,
     /// Overrides of the profile.
     #[command(flatten)]
     pub set: SetArgs,
@@ -38,12 +50,18 @@ pub struct Args {
 /// # Errors
 /// For a profile or checkpoint that cannot be read, and for a checkpoint that is not the profile's
 /// network.
-pub fn run(args: &Args) -> Result<ExitCode> {
+pub fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let library = library()?;
     if let Some(checkpoint) = bare_checkpoint(&args.target) {
+        if args.calibrated {
+            bail!(
+                "--calibrated needs the images of a profile; {} has none",
+                args.target
+            );
+        }
         return inspect_bare(args, &library, &checkpoint);
     }
-    inspect_profile(args, &library)
+    inspect_profile(args, &library, signals)
 }
 
 /// The checkpoint that an argument names instead of a profile, by its extension.
@@ -57,17 +75,46 @@ pub(super) fn bare_checkpoint(target: &str) -> Option<Checkpoint> {
     named.then(|| Checkpoint::File(Path::new(target).to_owned()))
 }
 
-fn inspect_profile(args: &Args, library: &Library) -> Result<ExitCode> {
+/// The relative errors of the layers' outputs at every integer bit-width up to 8 of the menu.
+fn output_errors(
+    profile: &Profile,
+    device: &DeviceArgs,
+    signals: Signals,
+) -> Result<Vec<BTreeMap<String, Option<f64>>>> {
+    profile.need_data()?;
+    if !profile.scheme.needs_images() {
+        bail!(
+            "--calibrated needs quantizer.method = \"calibrated\" or a quantizer.correction; the profile has neither"
+        );
+    }
+    let widths = profile.menu.iter().copied().filter(|w| w.bits() <= 8);
+    let widths: Vec<BitWidth> = widths.collect();
+    let prepared = prepared(profile.clone(), true)?;
+    let errors = output_errors_of(prepared, &device.options(), &widths, &signals.cancel())?;
+    let names = || widths.iter().map(ToString::to_string);
+    Ok(errors
+        .into_iter()
+        .map(|layer| names().zip(layer).collect())
+        .collect())
+}
+
+fn inspect_profile(args: &Args, library: &Library, signals: Signals) -> Result<ExitCode> {
     let resolved = library.resolve(&args.target, &args.set.overrides()?)?;
     let graph = resolved.profile.graph();
     // The table needs no weights; weights that exist must be the network's.
     let checkpoint = resolved.profile.checkpoint.as_ref();
     let checked = checkpoint.map(|c| check(c, &graph));
     let missing = matches!(checked, Some(Err(CheckpointError::NotFound { .. })));
-    let report = report::Inspection {
+    let mut report = report::Inspection {
         checkpoint_missing: missing,
         ..report::Inspection::of(&resolved, &graph, matches!(checked, Some(Ok(()))))
     };
+    if args.calibrated {
+        let errors = output_errors(&resolved.profile, &args.device, signals)?;
+        for (layer, errors) in report.layers.iter_mut().zip(errors) {
+            layer.output_error = Some(errors);
+        }
+    }
     let text = match (args.json, args.wide) {
         (true, _) => format!("{}\n", serde_json::to_string(&report)?),
         (false, wide) => table::text(&report, wide),

@@ -109,7 +109,7 @@ fn run(command: Option<Commands>, signals: Signals) -> Result<ExitCode> {
         Some(Commands::Report(args)) => report::run(&args),
         Some(Commands::Solve(args)) => solve::run(&args, signals),
         Some(Commands::Predict(args)) => predict::run(&args),
-        Some(Commands::Inspect(args)) => inspect::run(&args),
+        Some(Commands::Inspect(args)) => inspect::run(&args, signals),
         Some(Commands::Profiles(args)) => profiles::run(&args),
         Some(Commands::Completions(args)) => completions::run(&args, Cli::command()),
     }

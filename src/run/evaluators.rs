@@ -9,7 +9,7 @@ use super::results::{CachedEvaluator, Contexts, Stores};
 use crate::data::Splits;
 use crate::evaluate::{Cancel, Evaluator, Optimizations, Progress, Split, Statistics};
 use crate::journal::Fingerprint;
-use crate::quant::Allocation;
+use crate::quant::{Allocation, BitWidth};
 #[cfg(feature = "torch")]
 use crate::search::Settings;
 
@@ -189,6 +189,46 @@ fn parts(prepared: Prepared) -> (crate::torch::Model, std::sync::Arc<Splits>) {
     (model, std::sync::Arc::new(prepared.splits))
 }
 
+/// Of every layer and bit-width, the root mean square error of the layer's output on the float
+/// network's inputs over the calibration images, relative to the output's standard deviation.
+///
+/// # Errors
+/// As [`Evaluators::of`], and [`RunError::Evaluate`] for what goes wrong on the way.
+#[cfg(feature = "torch")]
+pub fn output_errors(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+    widths: &[BitWidth],
+    cancel: &Cancel,
+) -> Result<Vec<Vec<Option<f64>>>, RunError> {
+    let layers = prepared.graph.layers.len();
+    let evaluator = torch_evaluator(prepared, options)?;
+    let of =
+        |width: &BitWidth| evaluator.output_errors(&Allocation::uniform(layers, *width), cancel);
+    let by_width: Vec<Vec<Option<f64>>> = widths.iter().map(of).collect::<Result<_, _>>()?;
+    let layer = |i: usize| {
+        by_width
+            .iter()
+            .map(|e| e.get(i).copied().flatten().map(f64::sqrt))
+            .collect()
+    };
+    Ok((0..layers).map(layer).collect())
+}
+
+/// Of every layer and bit-width, the error of the layer's output: not in this build.
+///
+/// # Errors
+/// [`RunError::NoTorch`] always.
+#[cfg(not(feature = "torch"))]
+pub fn output_errors(
+    _prepared: Prepared,
+    _options: &EvaluatorOptions,
+    _widths: &[BitWidth],
+    _cancel: &Cancel,
+) -> Result<Vec<Vec<Option<f64>>>, RunError> {
+    Err(RunError::NoTorch)
+}
+
 /// What a network does on all images of a split.
 #[derive(Clone, Debug)]
 pub struct SplitStatistics {
@@ -214,7 +254,6 @@ pub fn statistics(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SplitStatistics, RunError> {
     use crate::evaluate::{Job, Outcome, Question};
-    use crate::quant::BitWidth;
     let contents = prepared.contents();
     let mut evaluator = torch_evaluator(prepared, options)?;
     let contexts = Contexts::new(contents, &evaluator.numerics());

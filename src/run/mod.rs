@@ -34,7 +34,9 @@ pub use crate::search::{Command, Instruction};
 pub use best::restore_best;
 pub use drive::Handle;
 pub use error::RunError;
-pub use evaluators::{CACHE_MEMORY, EvaluatorOptions, Evaluators, SplitStatistics, statistics};
+pub use evaluators::{
+    CACHE_MEMORY, EvaluatorOptions, Evaluators, SplitStatistics, output_errors, statistics,
+};
 pub use files::{BEST, PROFILE};
 pub use finished::Finished;
 pub use folder::{RunStatus, Summary, argument, find, id, list};

@@ -222,9 +222,9 @@ impl TorchEvaluator {
         }
     }
 
-    /// The quantized layers of an allocation, by layer: integers, scales, moments of the output and,
-    /// with the sequential correction, affines. None for float layers, and an empty list where the
-    /// quantizer needs no calibration images. What is missing is computed.
+    /// The quantized layers of an allocation, by layer: integers, scales, moments of the output
+    /// and, with the sequential correction, affines. None for float layers, and an empty list where
+    /// the quantizer needs no calibration images. What is missing is computed.
     ///
     /// # Errors
     /// [`EvaluateError`].
@@ -235,6 +235,24 @@ impl TorchEvaluator {
     ) -> Result<QuantizedLayers, EvaluateError> {
         self.check(allocation)?;
         self.layers(allocation, cancel)
+    }
+
+    /// Of every layer, the error of its output on the float network's inputs over the calibration
+    /// images, relative to the output's variance; none for float layers, and an empty list where
+    /// the quantizer needs no calibration images.
+    ///
+    /// # Errors
+    /// [`EvaluateError`].
+    pub fn output_errors(
+        &self,
+        allocation: &Allocation,
+        cancel: &Cancel,
+    ) -> Result<Vec<Option<f64>>, EvaluateError> {
+        let layers = self.quantized_layers(allocation, cancel)?;
+        match &self.calibrator {
+            Some(calibrator) => Ok(calibrator.output_errors(&layers)?),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Images that run together.

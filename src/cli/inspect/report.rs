@@ -135,6 +135,10 @@ pub struct LayerRow {
     pub integer_exact: Vec<u8>,
     /// The bit-width in the profile's `[bits]`.
     pub bits: Option<BitWidth>,
+    /// The root mean square error of the layer's output over the calibration images at each
+    /// bit-width, relative to the output's standard deviation; where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_error: Option<BTreeMap<String, Option<f64>>>,
 }
 
 /// A neuron site.
@@ -231,6 +235,7 @@ fn row(
         bytes: widths.iter().map(bytes).collect(),
         integer_exact: exact.map(|w| w.bits()).collect(),
         bits: allocation.map(|a| a.get(id)),
+        output_error: None,
     }
 }
 

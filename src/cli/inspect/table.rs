@@ -22,7 +22,34 @@ pub fn text(report: &Inspection, wide: bool) -> String {
     out.push('\n');
     out.push_str(&layers(report, wide, &widths));
     footer(&mut out, report, wide, report.widths.len() - widths.len());
-    out
+    out + &output_errors(report)
+}
+
+/// The relative errors of the layers' outputs, where they were asked for.
+fn output_errors(report: &Inspection) -> String {
+    let widths: Vec<&String> = match report.layers.first().and_then(|l| l.output_error.as_ref()) {
+        Some(errors) => errors.keys().collect(),
+        None => return String::new(),
+    };
+    let title = ["layer".to_owned()].into_iter();
+    let mut rows = vec![
+        title
+            .chain(widths.iter().map(|w| (*w).clone()))
+            .collect::<Vec<_>>(),
+    ];
+    for layer in &report.layers {
+        let error = |width: &&String| {
+            let known = layer.output_error.as_ref().and_then(|e| *e.get(*width)?);
+            known.map_or("-".to_owned(), |e| format!("{:.1}", 100.0 * e))
+        };
+        let name = [layer.layer.clone()].into_iter();
+        rows.push(name.chain(widths.iter().map(error)).collect());
+    }
+    format!(
+        "\nError of each layer's output over the calibration images at each bit-width, in % of the output's\n\
+         standard deviation (root mean square; calibrated integers, corrected affine):\n{}",
+        columns(&rows, " ", |column| column >= 1)
+    )
 }
 
 fn header(out: &mut String, report: &Inspection) {

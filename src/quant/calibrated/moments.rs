@@ -120,8 +120,8 @@ impl OutputMoments {
     }
 
     /// The mean squared error of a layer's corrected output, relative to the variance of the float
-    /// one: over all channels, where channel c counts by the variance of `a[c]` times its float sum.
-    /// 0 where nothing varies.
+    /// one: over all channels, where channel c counts by the variance of `a[c]` times its float
+    /// sum. 0 where nothing varies.
     pub fn layer_error(moments: &[Self], a: &[f64]) -> f64 {
         let (mut error, mut variance) = (0.0, 0.0);
         for (moments, a) in moments.iter().zip(a) {

@@ -107,7 +107,8 @@ impl<'a> Channels<'a> {
         all.into_iter().map(|c| c.error).collect()
     }
 
-    /// The candidates of least error over all scales; of equal ones that of the smaller scale first.
+    /// The candidates of least error over all scales; of equal ones that of the smaller scale
+    /// first.
     fn gptq_starts(&self, channel: usize, scales: &Scales) -> Vec<Candidate> {
         let weights = self.row(channel);
         let run = |scales: &[f64], bound| gptq(self.hessian, weights, self.grid, scales, bound);

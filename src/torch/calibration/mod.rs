@@ -125,22 +125,26 @@ impl Calibrator {
         Ok(layers)
     }
 
-    /// The sum over quantized layers of the error of the layer's output on the float network's inputs,
-    /// relative to the output's variance.
+    /// Of every layer, the error of its output on the float network's inputs, relative to the
+    /// output's variance; none for float layers.
     ///
     /// # Errors
     /// [`TorchError`] for tensors that are missing or misshapen.
-    pub(super) fn output_error(&self, layers: &QuantizedLayers) -> Result<f64, TorchError> {
-        let mut sum = 0.0;
+    pub(super) fn output_errors(
+        &self,
+        layers: &QuantizedLayers,
+    ) -> Result<Vec<Option<f64>>, TorchError> {
+        let mut errors = vec![None; layers.len()];
         for step in &self.network.plan().steps {
             if let Source::Layer { layer, .. } = step.source
                 && let Some(Some(known)) = layers.get(layer.index())
+                && let Some(place) = errors.get_mut(layer.index())
             {
                 let float = self.network.float_affine(step)?;
-                sum += OutputMoments::layer_error(&known.moments, &float.scale);
+                *place = Some(OutputMoments::layer_error(&known.moments, &float.scale));
             }
         }
-        Ok(sum)
+        Ok(errors)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -11,8 +11,8 @@ use crate::torch::drift::Means;
 use crate::torch::record::{ChannelSums, Record, Spikes};
 
 impl TorchEvaluator {
-    /// The means over the calibration images of the drift, compared with `float`; without it this is the float
-    /// network. `before` of `total` images are done when it starts.
+    /// The means over the calibration images of the drift, compared with `float`; without it this
+    /// is the float network. `before` of `total` images are done when it starts.
     fn means(
         &self,
         allocation: &Allocation,
@@ -108,7 +108,10 @@ impl TorchEvaluator {
             spike_flips,
             image_drift: calibrator.map(|_| means.image_drift(&float, graph)),
             wide_divergence: calibrator.and_then(|_| means.divergence(&float, graph)),
-            output_error: calibrator.map(|c| c.output_error(&layers)).transpose()?,
+            output_error: match calibrator {
+                Some(calibrator) => Some(calibrator.output_errors(&layers)?.iter().flatten().sum()),
+                None => None,
+            },
         };
         let outcome = Outcome::Drift {
             drift: sites.iter().sum::<f64>() / sites.len() as f64,
