@@ -105,6 +105,7 @@ fn parts(seed: u64, fail_at: Option<(usize, Failure)>) -> Parts {
         settings,
         fingerprint,
         evaluators: vec![evaluator],
+        side_files: None,
     }
 }
 

@@ -12,7 +12,7 @@ use super::INTERRUPTED;
 use super::bits::{Bits, allocation};
 use super::device::DeviceArgs;
 use super::output::{note, show};
-use super::prepared::prepared;
+use super::prepared::prepared_for;
 use super::progress::bar;
 use super::signals::Signals;
 use super::source::{SetArgs, resolve};
@@ -66,8 +66,8 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         (Some(SplitArg::Test) | None, true) => Split::Test,
         (Some(SplitArg::Search) | None, _) => Split::Search,
     };
-    let prepared = prepared(profile.profile, split != Split::Test)?;
-    let allocation = allocation(&prepared.profile, &prepared.graph, &args.bits)?;
+    let allocation = allocation(&profile.profile, &profile.profile.graph(), &args.bits)?;
+    let prepared = prepared_for(profile.profile, (&allocation, split))?;
     let splits = &prepared.splits;
     let images = match split {
         Split::Calibration => splits.calibration.len(),

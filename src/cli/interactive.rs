@@ -11,8 +11,8 @@ use super::INTERRUPTED;
 use super::front::Front;
 use super::output::{is_gone, line};
 use super::signals::Signals;
-use crate::profile::{Library, Paths, Save};
-use crate::run::{self, EvaluatorOptions, Handle, PROFILE};
+use crate::profile::{Library, Paths, Save, codes_file};
+use crate::run::{self, EvaluatorOptions, Handle, PROFILE, SideFiles};
 use crate::tui::model::RunInfo;
 use crate::tui::{self, Ends, Outcome, SaveError, Session};
 
@@ -26,7 +26,11 @@ pub(crate) fn watch(
     let paths = Paths::from_env()?;
     let argument = run::argument(&paths.runs(), &folder);
     let config = tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?;
-    let save = saver(&handle.folder, handle.layers.clone())?;
+    let save = saver(
+        &handle.folder,
+        handle.layers.clone(),
+        handle.side_files.clone(),
+    )?;
     let first = ends(&handle);
     // One at a time: the journal belongs to whoever has it open.
     let handle = Rc::new(RefCell::new(handle));
@@ -92,7 +96,11 @@ fn ends(handle: &Handle) -> Ends {
 }
 
 /// Saves allocations of the run as profiles of the user's library.
-pub(crate) fn saver(folder: &Path, layers: Vec<String>) -> Result<tui::Save> {
+pub(crate) fn saver(
+    folder: &Path,
+    layers: Vec<String>,
+    side_files: Option<SideFiles>,
+) -> Result<tui::Save> {
     let library = Library::new(&Paths::from_env()?);
     let folder = folder.to_owned();
     let text = std::fs::read_to_string(folder.join(PROFILE)).context("the run's profile")?;
@@ -101,6 +109,11 @@ pub(crate) fn saver(folder: &Path, layers: Vec<String>) -> Result<tui::Save> {
             let other = |e: &dyn std::fmt::Display| SaveError::Other(e.to_string());
             let target = library.path(&name.parse().map_err(|e| other(&e))?);
             let names: Vec<&str> = layers.iter().map(String::as_str).collect();
+            // Without the file the profile is calibrated anew where it is evaluated.
+            let codes = side_files.as_ref().and_then(|files| {
+                let content = files.content(allocation, &codes_file(&target));
+                content.ok().flatten()
+            });
             let save = Save {
                 text: &text,
                 folder: &folder,
@@ -109,6 +122,7 @@ pub(crate) fn saver(folder: &Path, layers: Vec<String>) -> Result<tui::Save> {
                 allocation,
                 pins,
                 constraint: Some(constraint),
+                codes: codes.as_deref(),
             };
             match save.write(&target, overwrite) {
                 Ok(()) => Ok(target),

@@ -5,8 +5,10 @@ use anyhow::Result;
 use super::output::note;
 use super::progress::bar;
 use crate::data::Loading;
+use crate::evaluate::Split;
 use crate::profile::{Paths, Profile};
-use crate::run::{Prepared, RunError};
+use crate::quant::Allocation;
+use crate::run::{Prepared, RunError, SideFileError};
 
 /// The most skipped images that are named.
 const NAMED: usize = 10;
@@ -14,20 +16,43 @@ const NAMED: usize = 10;
 /// Reads the files of a profile, the test split unless it is not needed. Images that are skipped
 /// are named on standard error.
 pub(crate) fn prepared(profile: Profile, without_test: bool) -> Result<Prepared, RunError> {
+    loaded(|loading| {
+        let loading = Loading {
+            without_test,
+            ..loading
+        };
+        Prepared::load(profile, loading)
+    })
+}
+
+/// Reads what it takes to evaluate an allocation on a split. Why a file of quantized layers is not
+/// used is said on standard error.
+pub(crate) fn prepared_for(
+    profile: Profile,
+    job: (&Allocation, Split),
+) -> Result<Prepared, RunError> {
+    let mut say = |why: &SideFileError| {
+        note(&format!(
+            "note: {why}; its layers are calibrated again from the images at hand"
+        ));
+    };
+    loaded(|loading| Prepared::load_for(profile, loading, job, &mut say))
+}
+
+fn loaded(
+    load: impl FnOnce(Loading<'_>) -> Result<Prepared, RunError>,
+) -> Result<Prepared, RunError> {
     let bar = bar(0, "[{bar:24}] {pos}/{len} images checked, {eta} left");
     let progress = |done: usize, of: usize| {
         bar.set_length(of as u64);
         bar.set_position(done as u64);
     };
     let cache = Paths::from_env().ok().map(|paths| paths.cache());
-    let prepared = Prepared::load(
-        profile,
-        Loading {
-            cache: cache.as_deref(),
-            without_test,
-            progress: Some(&progress),
-        },
-    );
+    let prepared = load(Loading {
+        cache: cache.as_deref(),
+        progress: Some(&progress),
+        ..Loading::default()
+    });
     bar.finish_and_clear();
     let prepared = prepared?;
     let skipped = &prepared.splits.skipped;

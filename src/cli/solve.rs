@@ -185,6 +185,7 @@ fn save(
         allocation: &solution.allocation,
         pins,
         constraint: None,
+        codes: None,
     };
     save.write(&target, false)?;
     Ok(target)

@@ -52,7 +52,7 @@ pub(crate) fn open(folder: &Path, signals: &Signals) -> Result<ExitCode> {
             updates: run::follow(folder)?,
             probe: None,
         },
-        save: saver(folder, layers)?,
+        save: saver(folder, layers, None)?,
         retry: Box::new(|| Err(String::from("this screen only watches"))),
         config: tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?,
         watching: true,

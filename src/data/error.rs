@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
+    /// The test split alone was asked for, and there is none.
+    #[error("the data has no test split")]
+    NoTest,
     /// The operating system or gzip says no.
     #[error("cannot read {}: {source}", file.display())]
     Read {

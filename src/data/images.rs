@@ -102,6 +102,14 @@ impl ImageSet {
         }
     }
 
+    /// A set of no image of the same source.
+    pub(super) fn without_images(&self) -> ImageSet {
+        ImageSet {
+            indices: Arc::default(),
+            ..self.clone()
+        }
+    }
+
     /// Number of images.
     pub fn len(&self) -> usize {
         self.indices.len()

@@ -9,6 +9,9 @@ pub struct Loading<'a> {
     pub cache: Option<&'a Path>,
     /// True where the test split is left out.
     pub without_test: bool,
+    /// True where only the test split is loaded: the other two are empty, and their files need not
+    /// be there.
+    pub only_test: bool,
     /// The callback with the number of checked images on disk and their total.
     pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
 }
@@ -18,6 +21,7 @@ impl std::fmt::Debug for Loading<'_> {
         f.debug_struct("Loading")
             .field("cache", &self.cache)
             .field("without_test", &self.without_test)
+            .field("only_test", &self.only_test)
             .finish_non_exhaustive()
     }
 }

@@ -13,7 +13,7 @@ use super::images::ImageSet;
 use super::labelled::Labelled;
 use super::loading::Loading;
 use super::sampling::StratifiedPool;
-use super::source::open;
+use super::source;
 
 /// The images of a run.
 #[derive(Clone, Debug)]
@@ -55,10 +55,21 @@ pub fn load_with(
 ) -> Result<Splits, DataError> {
     let config = config.resolved(folder);
     let expected = Expected::new(&config, model);
-    let (pool, test) = open(&config, &expected, loading)?;
-    pool.fits(&expected)?;
     let mut skipped = Vec::new();
-    let (calibration, search) = sample(&pool, &config, loading, &mut skipped)?;
+    let drawn = match loading.only_test {
+        true => None,
+        false => {
+            let pool = source::pool(&config, &expected, loading)?;
+            pool.fits(&expected)?;
+            let (calibration, search) = sample(&pool, &config, loading, &mut skipped)?;
+            let set = |indices| pool.set(&expected, indices);
+            Some((set(calibration)?, set(search)?))
+        }
+    };
+    let test = match loading.without_test {
+        true => None,
+        false => source::test(&config, &expected, loading)?,
+    };
     let test = match test {
         Some(test) => {
             test.fits(&expected)?;
@@ -71,9 +82,14 @@ pub fn load_with(
         }
         None => None,
     };
+    let (calibration, search) = match (drawn, &test) {
+        (Some(drawn), _) => drawn,
+        (None, Some(test)) => (test.without_images(), test.without_images()),
+        (None, None) => return Err(DataError::NoTest),
+    };
     Ok(Splits {
-        calibration: pool.set(&expected, calibration)?,
-        search: pool.set(&expected, search)?,
+        calibration,
+        search,
         test,
         skipped,
     })

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 
 use super::{CorrectBits, Prober, Proxies, StopRule};
-use crate::quant::Allocation;
+use crate::quant::{Allocation, QuantizedLayer};
 
 /// Which images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -234,6 +234,19 @@ pub enum EvaluateError {
     Backend(String),
 }
 
+/// A source of the quantized layers of allocations, as an evaluator uses them.
+pub trait LayerSource: Send + Sync {
+    /// The layers in the network's order, their affines fixed; none for float layers.
+    ///
+    /// # Errors
+    /// [`EvaluateError`].
+    fn quantized(
+        &self,
+        allocation: &Allocation,
+        cancel: &Cancel,
+    ) -> Result<Vec<Option<QuantizedLayer>>, EvaluateError>;
+}
+
 /// Answers jobs. One job at a time; parallelism inside is the evaluator's own affair and never
 /// changes an outcome.
 pub trait Evaluator: Send {
@@ -272,6 +285,12 @@ pub trait Evaluator: Send {
     /// A prober of the same network for display, beside this evaluator; none where
     /// there is nothing to see.
     fn prober(&self) -> Option<Box<dyn Prober>> {
+        None
+    }
+
+    /// The quantized layers behind this evaluator's answers, for their export; none where they do
+    /// not depend on calibration images.
+    fn layers(&self) -> Option<Arc<dyn LayerSource>> {
         None
     }
 

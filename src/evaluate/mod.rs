@@ -19,8 +19,8 @@ mod statistics;
 pub use accuracy::{CorrectBits, Decided, Sequential, StopRule, Verdict, percent};
 pub use energy::{AC_JOULES, EnergyEstimate, LayerWork, MAC_JOULES};
 pub use job::{
-    CacheUse, Caches, Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Provenance,
-    Question, Split, Work,
+    CacheUse, Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Outcome, Progress,
+    Provenance, Question, Split, Work,
 };
 pub use landscape::Landscape;
 pub use optimizations::Optimizations;

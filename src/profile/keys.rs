@@ -84,6 +84,8 @@ const OTHER_KEYS: &[Key] = &[
     ),
     choice("quantizer", "affine", &["f32", "f16"]),
     key("quantizer", "rounding_seed", Kind::Whole(0, i64::MAX)),
+    key("quantizer", "codes", Kind::Path),
+    key("quantizer", "calibration_hash", Kind::Text),
     key("constraint", "max_accuracy_drop", Kind::Drop),
     key("constraint", "max_memory", Kind::Size),
     key("constraint", "target", Kind::Target),

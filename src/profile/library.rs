@@ -15,7 +15,7 @@ use super::error::ProfileError;
 use super::nearest::did_you_mean;
 use super::overrides::{Overrides, replace};
 use super::paths::Paths;
-use super::save::{SaveError, write_text};
+use super::save::{CODES, SaveError, codes_file, write_file, write_text, write_text_key};
 use super::settings::Profile;
 pub use name::{NameError, ProfileName};
 pub use shipped::SHIPPED;
@@ -274,10 +274,21 @@ impl Library {
             move |source| LibraryError::Io { what, path, source }
         };
         let mut text = fs::read_to_string(&old).map_err(io("read", &old))?;
-        if let Ok(mut document) = text.parse::<DocumentMut>()
-            && document.get("name").and_then(Item::as_str) == Some(from)
-        {
-            replace(document.as_table_mut(), "name", Value::from(to.0.as_str()));
+        let codes = own_codes(&text, &old);
+        if new.exists() {
+            return Err(LibraryError::Taken(to.clone()));
+        }
+        if let Ok(mut document) = text.parse::<DocumentMut>() {
+            if document.get("name").and_then(Item::as_str) == Some(from) {
+                replace(document.as_table_mut(), "name", Value::from(to.0.as_str()));
+            }
+            if let Some(codes) = &codes {
+                let moved = codes_file(&new);
+                let bytes = fs::read(codes).map_err(io("read", codes))?;
+                write_file(&moved, &bytes, true)?;
+                let name = moved.file_name().and_then(|name| name.to_str());
+                write_text_key(&mut document, CODES, name);
+            }
             text = document.to_string();
         }
         // Both stand in one folder, so relative paths keep their meaning.
@@ -285,21 +296,27 @@ impl Library {
             Err(SaveError::Exists(_)) => return Err(LibraryError::Taken(to.clone())),
             written => written?,
         }
-        fs::remove_file(&old).map_err(io("delete", &old))?;
+        for file in [Some(&old), codes.as_ref()].into_iter().flatten() {
+            fs::remove_file(file).map_err(io("delete", file))?;
+        }
         Ok(new)
     }
 
-    /// Deletes a saved profile.
+    /// Deletes a saved profile and the file of quantized layers that belongs to it.
     ///
     /// # Errors
     /// [`LibraryError`].
     pub fn delete(&self, name: &str) -> Result<PathBuf, LibraryError> {
         let path = self.existing(name)?;
-        fs::remove_file(&path).map_err(|source| LibraryError::Io {
-            what: "delete",
-            path: path.clone(),
-            source,
-        })?;
+        let codes = fs::read_to_string(&path).ok();
+        let codes = codes.and_then(|text| own_codes(&text, &path));
+        for file in [Some(&path), codes.as_ref()].into_iter().flatten() {
+            fs::remove_file(file).map_err(|source| LibraryError::Io {
+                what: "delete",
+                path: file.clone(),
+                source,
+            })?;
+        }
         Ok(path)
     }
 
@@ -317,6 +334,16 @@ impl Library {
             }
         }
     }
+}
+
+/// The file of quantized layers that belongs to a profile alone: the profile names it, it has the
+/// profile's name, and it is there.
+fn own_codes(text: &str, profile: &Path) -> Option<PathBuf> {
+    let document: DocumentMut = text.parse().ok()?;
+    let named = document.get("quantizer")?.as_table_like()?.get(CODES)?;
+    let own = codes_file(profile);
+    let is_own = own.file_name()?.to_str()? == named.as_str()?;
+    (is_own && own.is_file()).then_some(own)
 }
 
 #[cfg(test)]

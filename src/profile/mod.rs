@@ -59,7 +59,7 @@ pub use paths::{NoHome, Paths};
 pub use pin::{AllowedWidths, Pin};
 pub use recognised::model_section;
 pub use rules::{PinError, Rule, Rules, TieError};
-pub use save::{Save, SaveError, pins_as_toml, relocated, write_text};
+pub use save::{Save, SaveError, calibrated_text, codes_file, pins_as_toml, relocated, write_text};
 pub use settings::{Checkpoint, Profile};
 pub use size::{parse as parse_size, text as size_text};
 pub use strategies::{STRATEGIES, Strategy, StrategyRow};

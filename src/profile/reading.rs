@@ -89,6 +89,9 @@ fn read(
     Ok((profile, edited))
 }
 
+/// Keys of `[quantizer]` that are no part of the scheme.
+const NOT_OF_SCHEME: &[&str] = &["bits", "codes", "calibration_hash"];
+
 /// A checked document on its way to a [`Profile`].
 struct Reading<'a> {
     source: ProfileText<'a>,
@@ -118,6 +121,8 @@ impl Reading<'_> {
             search: self.search(data.as_ref())?,
             data: data.map(|data| data.for_quantizer(scheme.needs_images())),
             scheme,
+            codes: self.text("codes").map(PathBuf::from),
+            calibration_hash: self.text("calibration_hash").map(str::to_owned),
             constraint: constraint.on(target.as_ref()),
             target,
             gate: self.table("gate", &[])?,
@@ -142,7 +147,7 @@ impl Reading<'_> {
     /// `[quantizer]` without the menu. Method, correction and affine are the defaults for a profile
     /// with or without images, and the scale is the target's where it needs one.
     fn scheme(&self, target: Option<&Target>, images: bool) -> Result<Scheme, ProfileError> {
-        let mut scheme: Scheme = self.table("quantizer", &["bits"])?;
+        let mut scheme: Scheme = self.table("quantizer", NOT_OF_SCHEME)?;
         if self.item("quantizer", "method").is_none() && images {
             scheme.method = Method::Calibrated;
         }
@@ -186,6 +191,12 @@ impl Reading<'_> {
             return Err(self.wrong("quantizer", "scale", why));
         }
         Ok(Scheme { scale, ..scheme })
+    }
+
+    /// A string of `[quantizer]`; none for an empty one.
+    fn text(&self, name: &str) -> Option<&str> {
+        let text = self.item("quantizer", name).and_then(Item::as_str);
+        text.filter(|text| !text.is_empty())
     }
 
     fn ties(&self) -> Vec<Tied> {

@@ -64,6 +64,8 @@ pub struct Save<'a> {
     pub pins: &'a [Pin],
     /// The constraint as it is now; none to leave the text's.
     pub constraint: Option<&'a Constraint>,
+    /// The content of the file of quantized layers beside the profile; none without one.
+    pub codes: Option<&'a [u8]>,
 }
 
 impl Save<'_> {
@@ -85,6 +87,11 @@ impl Save<'_> {
         }
         write_pins(&mut document, self.pins);
         write_bits(&mut document, self.layers, self.allocation);
+        let codes = self.codes.map(|_| codes_file(target));
+        let name = codes.as_deref().and_then(Path::file_name);
+        let name = name.map(|name| name.to_str().ok_or(name)).transpose();
+        let name = name.map_err(|name| SaveError::NotUnicode(name.into()))?;
+        write_text_key(&mut document, CODES, name);
         let text = document.to_string();
         Profile::parse(&text, target).map_err(|source| invalid(target, source))?;
         Ok(text)
@@ -100,8 +107,65 @@ impl Save<'_> {
         if !overwrite && target.exists() {
             return Err(SaveError::Exists(target.to_owned()));
         }
-        write_text(target, &self.text_for(target)?, overwrite)
+        let text = self.text_for(target)?;
+        if let Some(codes) = self.codes {
+            // First, so that the profile never names a file that is not there. One of an earlier
+            // profile of this name answers no longer: its bit-widths are compared.
+            write_file(&codes_file(target), codes, true)?;
+        }
+        write_text(target, &text, overwrite)
     }
+}
+
+/// Keys of `[quantizer]` that name what an allocation was quantized with.
+pub(super) const CODES: &str = "codes";
+const CALIBRATION: &str = "calibration_hash";
+
+/// The file of quantized layers that belongs to a profile's file: `NAME.codes.safetensors` beside
+/// `NAME.toml`.
+pub fn codes_file(profile: &Path) -> PathBuf {
+    profile.with_extension("codes.safetensors")
+}
+
+/// Writes or removes a string of `[quantizer]`.
+pub(super) fn write_text_key(document: &mut DocumentMut, key: &str, text: Option<&str>) {
+    match text {
+        Some(text) => {
+            if let Some(quantizer) = table(document, "quantizer") {
+                replace(quantizer, key, Value::from(text));
+            }
+        }
+        None => {
+            let quantizer = document.get_mut("quantizer");
+            if let Some(quantizer) = quantizer.and_then(Item::as_table_like_mut) {
+                quantizer.remove(key);
+            }
+        }
+    }
+}
+
+/// The text of a profile that is to be calibrated with the images of a content hash, none where it
+/// needs no images. It names no quantized layers.
+///
+/// # Errors
+/// [`SaveError`] for a text that is no profile; `target` names it.
+pub fn calibrated_text(
+    text: &str,
+    target: &Path,
+    calibration_hash: Option<&str>,
+) -> Result<String, SaveError> {
+    let mut document = parse(text, target)?;
+    write_text_key(&mut document, CODES, None);
+    write_text_key(&mut document, CALIBRATION, calibration_hash);
+    Ok(document.to_string())
+}
+
+fn parse(text: &str, target: &Path) -> Result<DocumentMut, SaveError> {
+    text.parse().map_err(|_| {
+        let path = target.to_owned();
+        let why = "it is not TOML";
+        invalid(target, ProfileError::NotAProfile { path, why })
+    })
 }
 
 /// A profile's text moved to `target`: relative paths, which started from `folder`, resolve from
@@ -131,15 +195,7 @@ fn moved(text: &str, folder: &Path, target: &Path) -> Result<DocumentMut, SaveEr
     // seen from its folder.
     let here = from.join(file.file_name().unwrap_or(file.as_os_str()));
     Profile::parse(text, &here).map_err(|source| invalid(target, source))?;
-    let mut document: DocumentMut = text.parse().map_err(|_| {
-        invalid(
-            target,
-            ProfileError::NotAProfile {
-                path: target.to_owned(),
-                why: "it is not TOML",
-            },
-        )
-    })?;
+    let mut document = parse(text, target)?;
     files::rewrite_all(&mut document, &|p| {
         files::relative(to, &files::absolute(&from, p))
     })
@@ -147,11 +203,19 @@ fn moved(text: &str, folder: &Path, target: &Path) -> Result<DocumentMut, SaveEr
     Ok(document)
 }
 
+/// Writes a text file as [`write_file`] does.
+///
+/// # Errors
+/// As [`write_file`].
+pub fn write_text(target: &Path, text: &str, overwrite: bool) -> Result<(), SaveError> {
+    write_file(target, text.as_bytes(), overwrite)
+}
+
 /// Writes a file wholly or not at all: into a new file beside it, which then takes its place.
 ///
 /// # Errors
 /// [`SaveError::Exists`], [`SaveError::Write`].
-pub fn write_text(target: &Path, text: &str, overwrite: bool) -> Result<(), SaveError> {
+pub fn write_file(target: &Path, content: &[u8], overwrite: bool) -> Result<(), SaveError> {
     // A link stays a link: what it points to is replaced.
     let linked = target.is_symlink().then(|| fs::canonicalize(target).ok());
     let path = linked.flatten().unwrap_or_else(|| target.to_owned());
@@ -177,7 +241,7 @@ pub fn write_text(target: &Path, text: &str, overwrite: bool) -> Result<(), Save
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder).map_err(fail)?;
-    file.write_all(text.as_bytes()).map_err(fail)?;
+    file.write_all(content).map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
     let placed = match overwrite {
         true => file.persist(&path),
@@ -355,6 +419,12 @@ impl Profile {
         write_section(&mut document, "quantizer", &self.scheme)?;
         let menu: toml_edit::Array = self.menu.iter().map(|w| width_value(*w)).collect();
         document["quantizer"]["bits"] = toml_edit::value(menu);
+        if let Some(codes) = &self.codes {
+            document["quantizer"][CODES] = toml_edit::value(unicode(codes)?);
+        }
+        if let Some(hash) = &self.calibration_hash {
+            document["quantizer"][CALIBRATION] = toml_edit::value(hash);
+        }
         write_section(&mut document, "constraint", &self.constraint)?;
         if let Some(target) = &self.target {
             document["constraint"]["target"] = toml_edit::value(&target.name);
@@ -376,12 +446,15 @@ impl Checkpoint {
     /// As a profile writes it.
     pub(super) fn to_text(&self) -> Result<String, SerializeError> {
         match self {
-            Checkpoint::File(path) => path.to_str().map(str::to_owned).ok_or_else(|| {
-                serde::ser::Error::custom(format!("{} is not Unicode", path.display()))
-            }),
+            Checkpoint::File(path) => unicode(path).map(str::to_owned),
             builtin => Ok(builtin.to_string()),
         }
     }
+}
+
+fn unicode(path: &Path) -> Result<&str, SerializeError> {
+    path.to_str()
+        .ok_or_else(|| serde::ser::Error::custom(format!("{} is not Unicode", path.display())))
 }
 
 #[cfg(test)]

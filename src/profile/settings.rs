@@ -65,6 +65,10 @@ pub struct Profile {
     pub scheme: Scheme,
     /// `quantizer.bits`: the allowed widths, ascending, each once.
     pub menu: Vec<BitWidth>,
+    /// `quantizer.codes`: the file of quantized layers of `bits`; absolute.
+    pub codes: Option<PathBuf>,
+    /// `quantizer.calibration_hash`: the content hash of the calibration images.
+    pub calibration_hash: Option<String>,
     /// `[constraint]`, its memory no larger than the target's.
     pub constraint: Constraint,
     /// `constraint.target`, read.

@@ -64,6 +64,16 @@ impl QuantizedLayer {
     }
 }
 
+/// The store of quantized layers between runs, of one network, its calibration images and one
+/// quantizer. What it loses is made again.
+pub trait QuantizedStore: Debug + Send + Sync {
+    /// A layer that was kept, at a width.
+    fn load(&self, layer: &str, width: BitWidth) -> Option<QuantizedLayer>;
+
+    /// Keeps a layer.
+    fn keep(&self, layer: &str, quantized: &QuantizedLayer);
+}
+
 /// Rounding to the nearest grid point: [`quantize`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Nearest(pub Scheme);

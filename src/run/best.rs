@@ -5,8 +5,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::files::{BEST, PROFILE};
+use super::side_file::SideFiles;
 use super::{RunError, Summary};
-use crate::profile::Save;
+use crate::profile::{Save, codes_file};
 use crate::quant::Allocation;
 use crate::search::{Settings, Tree};
 
@@ -21,6 +22,8 @@ pub(super) struct BestProfile {
     layers: Vec<String>,
     /// True once this run has written the file: only then is it replaced or removed.
     own: bool,
+    /// Makes the file of quantized layers beside it.
+    side_files: Option<SideFiles>,
 }
 
 impl BestProfile {
@@ -32,7 +35,18 @@ impl BestProfile {
             target: folder.join(BEST),
             layers: layers.map(|l| l.name.clone()).collect(),
             own: false,
+            side_files: None,
         }
+    }
+
+    /// With the maker of the file of quantized layers beside it.
+    pub fn with_side_files(self, side_files: Option<SideFiles>) -> Self {
+        BestProfile { side_files, ..self }
+    }
+
+    /// The maker of files of quantized layers.
+    pub fn side_files(&self) -> Option<&SideFiles> {
+        self.side_files.as_ref()
     }
 
     /// Of a run that goes on: the folder is its own.
@@ -50,18 +64,30 @@ impl BestProfile {
     pub fn keep(&mut self, tree: &Tree) -> Result<(), RunError> {
         match tree.best() {
             Some(incumbent) => self.write(&incumbent.allocation, tree),
-            None if self.own => match fs::remove_file(&self.target) {
-                Err(source) if source.kind() != ErrorKind::NotFound => {
-                    Err(RunError::io("remove", &self.target)(source))
-                }
-                _ => Ok(()),
-            },
+            None if self.own => {
+                remove(&self.target)?;
+                remove(&codes_file(&self.target))
+            }
             None => Ok(()),
         }
     }
 
+    /// The content of the file of quantized layers, once the search has ended: while it goes on,
+    /// every incumbent's would be written for nothing.
+    fn codes(&self, allocation: &Allocation, tree: &Tree) -> Option<Vec<u8>> {
+        tree.finished?;
+        let path = codes_file(&self.target);
+        // Without the file the profile is calibrated anew where it is evaluated.
+        let content = self.side_files.as_ref()?.content(allocation, &path);
+        content.ok().flatten()
+    }
+
     fn write(&mut self, allocation: &Allocation, tree: &Tree) -> Result<(), RunError> {
         let layers: Vec<&str> = self.layers.iter().map(String::as_str).collect();
+        let codes = self.codes(allocation, tree);
+        if codes.is_none() && self.own {
+            remove(&codes_file(&self.target))?;
+        }
         let save = Save {
             text: &self.text,
             folder: self.target.parent().unwrap_or(Path::new("/")),
@@ -70,10 +96,21 @@ impl BestProfile {
             allocation,
             pins: &tree.pins,
             constraint: Some(&tree.constraint),
+            codes: codes.as_deref(),
         };
         save.write(&self.target, self.own)?;
         self.own = true;
         Ok(())
+    }
+}
+
+/// Removes a file, if there is one.
+fn remove(path: &Path) -> Result<(), RunError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            Err(RunError::io("remove", path)(source))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, unbound
 use super::best::BestProfile;
 use super::probe::Probe;
 use super::script::{ScheduledCommand, Script};
+use super::side_file::SideFiles;
 use super::work::WorkLog;
 use super::worker::Report;
 use super::worker_pool::WorkerPool;
@@ -35,6 +36,8 @@ pub struct Handle {
     pub history: usize,
     /// What of the evaluator is not as it was asked for, and why.
     pub notes: Vec<String>,
+    /// Makes the files of quantized layers beside saved profiles; none where they need none.
+    pub side_files: Option<SideFiles>,
     /// The view into the network for display; none where there is nothing to see.
     pub probe: Option<Probe>,
     /// Orders that the search ended without; known once it has been stopped.
@@ -105,6 +108,7 @@ impl Driver {
         let history = self.history.len();
         let layers = self.best.layers().to_vec();
         let io = RunError::io("start a thread for", &folder);
+        let side_files = self.best.side_files().cloned();
         let notes = evaluators.iter().flat_map(|e| e.notes()).collect();
         let prober = evaluators.first().and_then(|e| e.prober());
         let probe = prober.map(Probe::spawn).transpose().map_err(&io)?;
@@ -134,6 +138,7 @@ impl Driver {
             layers,
             history,
             notes,
+            side_files,
             probe,
             unobeyed: Vec::new(),
             summary: None,
@@ -417,7 +422,8 @@ impl Loop {
 /// True for an event after which the profile of the incumbent reads otherwise.
 fn changes_best(event: &Event) -> bool {
     match event {
-        Event::IncumbentChanged { .. } => true,
+        // With the end of the search comes the file of quantized layers.
+        Event::IncumbentChanged { .. } | Event::Finished { .. } => true,
         Event::CommandAccepted { command, .. } => {
             matches!(
                 command,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::side_file::SideFileError;
 use crate::checkpoint::CheckpointError;
 use crate::data::DataError;
 use crate::evaluate::EvaluateError;
@@ -41,6 +42,31 @@ pub enum RunError {
         folder: PathBuf,
         /// Where it does not follow.
         source: ReplayError,
+    },
+    /// The calibration images are not those that the profile names.
+    #[error(
+        "profile {profile} was calibrated with other images than those at hand: quantizer.calibration_hash is {claimed}…, the {images} calibration images at hand have {found}…\nput the images back (training files, data.calibration, data.split_seed and preprocessing as they were), or calibrate anew with --set quantizer.calibration_hash=\"\""
+    )]
+    Calibration {
+        /// The profile.
+        profile: String,
+        /// The beginning of the profile's content hash.
+        claimed: String,
+        /// The beginning of that of the images at hand.
+        found: String,
+        /// The number of them.
+        images: usize,
+    },
+    /// A file of quantized layers.
+    #[error(transparent)]
+    SideFile(#[from] SideFileError),
+    /// A file of quantized layers cannot be used, and they cannot be made again.
+    #[error("{file}\nand its layers cannot be calibrated again: {source}")]
+    Uncalibrated {
+        /// What is wrong with the file.
+        file: SideFileError,
+        /// What is wrong with the calibration.
+        source: Box<RunError>,
     },
     /// The run was made with something else than what is there now.
     #[error("the run in {} cannot be continued, because what it rests on has changed:\n{differences}\nput back what it was made with, or start a new run{}", folder.display(), offer(*.reusable))]

@@ -1,10 +1,15 @@
 //! The evaluators of a run or of single measurements: the one place that makes them.
 
 use std::path::{Path, PathBuf};
+#[cfg(feature = "torch")]
+use std::sync::Arc;
 
 use super::RunError;
 use super::prepare::Prepared;
-use super::results::{CachedEvaluator, Contexts, Stores};
+#[cfg(feature = "torch")]
+use super::results::LayerFolder;
+use super::results::{CachedEvaluator, Contents, Contexts, Stores};
+use super::side_file::{SideFileOrigin, SideFiles};
 #[cfg(feature = "torch")]
 use crate::data::Splits;
 use crate::evaluate::{Cancel, Evaluator, Optimizations, Progress, Split, Statistics};
@@ -74,7 +79,6 @@ impl EvaluatorOptions {
             proxy_images: settings.gate.proxy_images,
             drift_images: Some(settings.calibration_images),
             quantizer: None,
-            quantized: None,
         }
     }
 }
@@ -88,6 +92,8 @@ pub struct Evaluators {
     pub fingerprint: Fingerprint,
     /// The answers of earlier runs; none where everything is computed anew.
     pub(super) stores: Option<Stores>,
+    /// Makes the files of quantized layers; none where these need no calibration images.
+    pub side_files: Option<SideFiles>,
 }
 
 impl Evaluators {
@@ -104,9 +110,12 @@ impl Evaluators {
     ) -> Result<Self, RunError> {
         let mut fingerprint = prepared.fingerprint(String::new());
         let contents = prepared.contents();
-        let mut all = torch_evaluators(prepared, options)?;
+        let origin = SideFileOrigin::of(&prepared);
+        let mut all = torch_evaluators(prepared, options, &contents)?;
         let first = all.first().ok_or(RunError::NoTorch)?;
         fingerprint.numerics = first.numerics();
+        let side_files = origin.zip(first.layers());
+        let side_files = side_files.map(|(o, source)| o.files(source, &fingerprint.numerics));
         let contexts = Contexts::new(contents, &fingerprint.numerics);
         let open = |folder: &Path| Stores::open(folder, &contexts);
         let stores = options.results.as_deref().map(open);
@@ -120,6 +129,7 @@ impl Evaluators {
             all,
             fingerprint,
             stores,
+            side_files,
         })
     }
 
@@ -138,6 +148,7 @@ impl Evaluators {
 fn torch_evaluators(
     prepared: Prepared,
     options: &EvaluatorOptions,
+    contents: &Contents,
 ) -> Result<Vec<Box<dyn Evaluator>>, RunError> {
     use crate::torch::TorchEvaluator;
     let settings = prepared.settings.clone();
@@ -150,6 +161,7 @@ fn torch_evaluators(
     }
     // On one device they share weights and what is kept.
     let mut made: Vec<(&str, TorchEvaluator)> = Vec::new();
+    let results = options.results.as_deref();
     for worker in &all {
         let evaluator = match made.iter().find(|(device, _)| *device == worker.device) {
             Some((_, known)) => known.another(worker.threads),
@@ -159,7 +171,14 @@ fn torch_evaluators(
                     others: alike.saturating_sub(1),
                     ..worker.torch(&settings)
                 };
-                TorchEvaluator::new(model.clone(), splits.clone(), options)?
+                let evaluator = TorchEvaluator::new(model.clone(), splits.clone(), options)?;
+                let contexts = Contexts::new(contents.clone(), &evaluator.numerics());
+                match (results, contexts.layers()) {
+                    (Some(folder), Some(context)) => {
+                        evaluator.with_store(Arc::new(LayerFolder::open(folder, context)))
+                    }
+                    _ => evaluator,
+                }
             }
         };
         made.push((&worker.device, evaluator));
@@ -175,18 +194,23 @@ fn torch_evaluator(
 ) -> Result<crate::torch::TorchEvaluator, RunError> {
     use crate::torch::TorchEvaluator;
     let options = options.torch(&prepared.settings);
+    let fixed = prepared.fixed.clone();
     let (model, splits) = parts(prepared);
-    Ok(TorchEvaluator::new(model, splits, options)?)
+    let evaluator = TorchEvaluator::new(model, splits, options)?;
+    Ok(match fixed {
+        Some(fixed) => evaluator.with_layers(fixed.allocation, fixed.layers),
+        None => evaluator,
+    })
 }
 
 #[cfg(feature = "torch")]
-fn parts(prepared: Prepared) -> (crate::torch::Model, std::sync::Arc<Splits>) {
+fn parts(prepared: Prepared) -> (crate::torch::Model, Arc<Splits>) {
     let model = crate::torch::Model {
         graph: prepared.graph,
         weights: prepared.weights,
         scheme: prepared.profile.scheme,
     };
-    (model, std::sync::Arc::new(prepared.splits))
+    (model, Arc::new(prepared.splits))
 }
 
 /// Of every layer and bit-width, the root mean square error of the layer's output on the float
@@ -320,6 +344,7 @@ pub fn statistics(
 fn torch_evaluators(
     _prepared: Prepared,
     _options: &EvaluatorOptions,
+    _contents: &Contents,
 ) -> Result<Vec<Box<dyn Evaluator>>, RunError> {
     Err(RunError::NoTorch)
 }

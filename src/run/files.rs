@@ -4,5 +4,7 @@
 pub const PROFILE: &str = "profile.toml";
 /// The profile that holds the smallest confirmed allocation so far.
 pub const BEST: &str = "best.toml";
+/// The quantized layers of that allocation.
+pub(super) const BEST_CODES: &str = "best.codes.safetensors";
 /// What the evaluations cost.
 pub(super) const WORK: &str = "work.jsonl";

@@ -22,6 +22,7 @@ mod probe;
 mod results;
 mod script;
 mod sensitivity;
+mod side_file;
 mod work;
 mod worker;
 mod worker_pool;
@@ -45,11 +46,12 @@ pub use location::{RunLocation, slug};
 pub use open::{Parts, Source, create, launch, relaunch, resume};
 pub use prepare::{Prepared, load_weights, possible, space};
 pub use probe::{Probe, Probed};
-pub use results::{CachedEvaluator, Contents, Contexts, Store, Stores};
+pub use results::{CachedEvaluator, Contents, Contexts, LayerFolder, Store, Stores};
 pub use script::{ScheduledCommand, Script};
 pub use sensitivity::{
     Baseline, Curve, Curves, Interaction, Measuring, Point, SENSITIVITY, Sensitivity,
 };
+pub use side_file::{FixedLayers, SideFileError, SideFiles};
 
 /// What a run tells those who watch it. Events and errors are never dropped, progress may be.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,10 +12,11 @@ use super::location::{RunDirGuard, RunLocation, absolute};
 use super::prepare::Prepared;
 use super::results::Stores;
 use super::script::Script;
+use super::side_file::SideFiles;
 use super::work::WorkLog;
 use crate::evaluate::{Evaluator, Split};
 use crate::journal::{FORMAT, Fingerprint, Header, HeaderKind, Journal, Writer};
-use crate::profile::{Profile, relocated};
+use crate::profile::{Profile, calibrated_text, relocated};
 use crate::search::{Candidate, Engine, Ledger, Settings, Tree};
 
 /// The text a profile came from.
@@ -43,6 +44,8 @@ pub struct Parts {
     pub fingerprint: Fingerprint,
     /// Evaluators that work at the same time and give the very same answers; at least one.
     pub evaluators: Vec<Box<dyn Evaluator>>,
+    /// Makes the file of quantized layers beside the result; none where it needs none.
+    pub side_files: Option<SideFiles>,
 }
 
 impl Parts {
@@ -60,6 +63,7 @@ impl Parts {
             settings,
             fingerprint: made.fingerprint,
             evaluators: made.all,
+            side_files: made.side_files,
         };
         Ok((parts, made.stores))
     }
@@ -77,6 +81,7 @@ pub fn create(
     script: Script,
 ) -> Result<Handle, RunError> {
     prepared.settings.searchable()?;
+    let calibration = prepared.calibration_hash();
     place.check(source.file.as_deref())?;
     let (mut parts, _) = Parts::new(
         prepared,
@@ -85,7 +90,9 @@ pub fn create(
         options,
     )?;
     let claim = place.claim()?;
-    parts.text = relocated(&source.text, &source.folder, &claim.folder.join(PROFILE))?;
+    let target = claim.folder.join(PROFILE);
+    let text = relocated(&source.text, &source.folder, &target)?;
+    parts.text = calibrated_text(&text, &target, calibration.as_deref())?;
     begin(claim, parts, script)
 }
 
@@ -126,7 +133,8 @@ fn begin(mut claim: RunDirGuard, parts: Parts, script: Script) -> Result<Handle,
         writer,
         work: WorkLog::open(&folder, 0),
         ledger: Ledger::new(batch),
-        best: BestProfile::new(&folder, parts.text, &parts.settings),
+        best: BestProfile::new(&folder, parts.text, &parts.settings)
+            .with_side_files(parts.side_files),
         script,
         header,
         history: Vec::new(),
@@ -200,7 +208,9 @@ fn go_on(
         writer,
         work,
         ledger,
-        best: BestProfile::new(&folder, parts.text, &parts.settings).resumed(),
+        best: BestProfile::new(&folder, parts.text, &parts.settings)
+            .with_side_files(parts.side_files)
+            .resumed(),
         script,
         header: journal.header,
         history: journal.entries,

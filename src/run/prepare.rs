@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use super::RunError;
 use super::results::{Contents, hash};
+use super::side_file::{FixedLayers, SideFileError, fixed_layers};
 use crate::checkpoint::StateDict;
 use crate::data::{self, DRIFT_IMAGES, Loading, Splits};
+use crate::evaluate::Split;
 use crate::journal::Fingerprint;
 use crate::network::Graph;
 use crate::profile::{Paths, Profile, Target};
-use crate::quant::MemoryModel;
+use crate::quant::{Affine, Allocation, Correction, MemoryModel, Scheme};
 use crate::search::{Restricted, Settings, Space, Unsearchable};
 
 /// Raised when a graph or an executor changes what a run's numbers mean.
@@ -29,6 +31,8 @@ pub struct Prepared {
     pub splits: Splits,
     /// What the search depends on.
     pub settings: Settings,
+    /// The quantized layers of the one allocation that can be evaluated; none where all can.
+    pub fixed: Option<FixedLayers>,
 }
 
 impl Prepared {
@@ -49,10 +53,67 @@ impl Prepared {
     /// Reads everything that a profile refers to.
     ///
     /// # Errors
-    /// [`RunError`] for the first thing that is missing or does not fit.
+    /// [`RunError`] for the first thing that is missing or does not fit;
+    /// [`RunError::Calibration`] for other calibration images than the profile names.
     pub fn load(profile: Profile, loading: Loading<'_>) -> Result<Self, RunError> {
         let graph = Arc::unwrap_or_clone(profile.graph());
         let weights = load_weights(&profile, &graph)?;
+        let prepared = Prepared::of(profile, graph, weights, loading)?;
+        prepared.check_calibration()?;
+        Ok(prepared)
+    }
+
+    /// Reads what it takes to evaluate one allocation on one split. Where the profile's file of
+    /// quantized layers holds the allocation, these are taken, and no calibration images are
+    /// needed; where it cannot be used, `note` is told why.
+    ///
+    /// # Errors
+    /// As [`Prepared::load`]; [`RunError::Uncalibrated`] where neither the file nor the calibration
+    /// images can be used.
+    pub fn load_for(
+        profile: Profile,
+        loading: Loading<'_>,
+        (allocation, split): (&Allocation, Split),
+        note: &mut dyn FnMut(&SideFileError),
+    ) -> Result<Self, RunError> {
+        let graph = Arc::unwrap_or_clone(profile.graph());
+        let weights = load_weights(&profile, &graph)?;
+        let (fixed, unusable) = match fixed_layers(&profile, &graph, &weights, allocation) {
+            Ok(fixed) => (fixed, None),
+            Err(error) => (None, Some(error)),
+        };
+        let loading = Loading {
+            without_test: split != Split::Test,
+            only_test: split == Split::Test && fixed.is_some(),
+            ..loading
+        };
+        if fixed.is_some() {
+            let prepared = Prepared::of(profile, graph, weights, loading)?;
+            return Ok(Prepared { fixed, ..prepared });
+        }
+        let calibrated = Prepared::of(profile, graph, weights, loading).and_then(|prepared| {
+            prepared.check_calibration()?;
+            Ok(prepared)
+        });
+        match (calibrated, unusable) {
+            (Ok(prepared), unusable) => {
+                unusable.iter().for_each(note);
+                Ok(prepared)
+            }
+            (Err(source), None) => Err(source),
+            (Err(source), Some(file)) => Err(RunError::Uncalibrated {
+                file,
+                source: Box::new(source),
+            }),
+        }
+    }
+
+    fn of(
+        profile: Profile,
+        graph: Graph,
+        weights: StateDict,
+        loading: Loading<'_>,
+    ) -> Result<Self, RunError> {
         // All paths of a profile that was read are absolute.
         let folder = Path::new("/");
         let splits = data::load_with(profile.need_data()?, folder, &profile.model, loading)?;
@@ -66,6 +127,32 @@ impl Prepared {
             weights,
             splits,
             settings,
+            fixed: None,
+        })
+    }
+
+    /// The content hash of the calibration images; none where quantized layers need none.
+    pub fn calibration_hash(&self) -> Option<String> {
+        let needed = self.profile.scheme.needs_images();
+        needed.then(|| self.splits.calibration.fingerprint().to_hex().to_string())
+    }
+
+    /// Refuses other calibration images than the profile names.
+    fn check_calibration(&self) -> Result<(), RunError> {
+        let hashes = self
+            .profile
+            .calibration_hash
+            .as_ref()
+            .zip(self.calibration_hash());
+        let Some((claimed, found)) = hashes.filter(|(claimed, found)| *claimed != found) else {
+            return Ok(());
+        };
+        let beginning = |hash: &str| hash.chars().take(16).collect();
+        Err(RunError::Calibration {
+            profile: self.profile.name.clone(),
+            claimed: beginning(claimed),
+            found: beginning(&found),
+            images: self.splits.calibration.len(),
         })
     }
 
@@ -74,7 +161,7 @@ impl Prepared {
         let data = self.images().to_vec();
         let s = &self.settings;
         Fingerprint {
-            model: hash(&(GRAPH_VERSION, &self.profile.model)),
+            model: model_hash(&self.profile),
             weights: self.weights.fingerprint(&self.graph)[..16].to_owned(),
             data: hash(&data),
             quantizer: {
@@ -117,10 +204,20 @@ impl Prepared {
                 // With calibrated weights every answer depends on the calibration images.
                 true => {
                     let quantizer = (scheme.quantizer().id(), &calibration);
-                    hash(&(GRAPH_VERSION, model, weights, scheme, quantizer))
+                    hash(&(GRAPH_VERSION, model, &weights, scheme, quantizer))
                 }
-                false => hash(&(GRAPH_VERSION, model, weights, scheme)),
+                false => hash(&(GRAPH_VERSION, model, &weights, scheme)),
             },
+            layers: scheme.needs_images().then(|| {
+                // Correction and stored affine come after the integers and what is known of them.
+                let made_by = Scheme {
+                    correction: Correction::default(),
+                    affine: Affine::default(),
+                    ..*scheme
+                };
+                let quantizer = (scheme.quantizer().id(), made_by, &calibration);
+                hash(&(GRAPH_VERSION, model, &weights, quantizer))
+            }),
             // What is measured beside a drift depends on how many of its images are compared.
             images: [
                 hash(&(calibration, self.settings.gate.proxy_images)),
@@ -129,6 +226,11 @@ impl Prepared {
             ],
         }
     }
+}
+
+/// The content hash of a profile's network without its weights.
+pub(super) fn model_hash(profile: &Profile) -> String {
+    hash(&(GRAPH_VERSION, &profile.model))
 }
 
 /// Reads a profile's weights and checks them against its graph.

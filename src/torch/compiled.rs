@@ -104,6 +104,15 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         self.weights.float_affine(self.model.borrow(), step)
     }
 
+    /// Quantized layers with the affines behind their sums; nothing else is needed to compute with
+    /// them.
+    pub(super) fn fixed(
+        &self,
+        layers: &[Option<Arc<QuantizedLayer>>],
+    ) -> Result<Vec<Option<QuantizedLayer>>, TorchError> {
+        self.weights.fixed(self.model.borrow(), &self.plan, layers)
+    }
+
     /// An executor for the calling thread; weights are shared. `layers` are the quantized layers
     /// where they depend on calibration images.
     pub(super) fn executor(

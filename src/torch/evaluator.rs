@@ -14,7 +14,7 @@ use tch::Kind;
 
 use super::batches::{batch_size, leaks};
 use super::cache::Values;
-use super::calibration::{Calibrator, QuantizedLayers, QuantizedStore};
+use super::calibration::{Calibrator, QuantizedLayers};
 use super::compiled::Compiled;
 use super::drift::Means;
 use super::footprint::{self, Fit, Footprint};
@@ -24,11 +24,11 @@ use super::record::spikes;
 use super::{Device, Model, TorchError};
 use crate::data::{ImageSet, Splits};
 use crate::evaluate::{
-    Caches, Cancel, EvaluateError, Evaluator, Job, Optimizations, Outcome, Prober, Progress,
-    Question, Split, Work,
+    Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Optimizations, Outcome, Prober,
+    Progress, Question, Split, Work,
 };
 use crate::network::Graph;
-use crate::quant::{Allocation, Correction, Quantizer};
+use crate::quant::{Allocation, Correction, QuantizedLayer, QuantizedStore, Quantizer};
 
 /// The least memory for quantized layers, in bytes.
 const LEAST_FOR_LAYERS: u64 = 64 << 20;
@@ -56,8 +56,6 @@ pub struct TorchOptions {
     pub drift_images: Option<usize>,
     /// The quantizer; none: that of the model's scheme.
     pub quantizer: Option<Arc<dyn Quantizer>>,
-    /// Where quantized layers that depend on calibration images are kept between runs.
-    pub quantized: Option<Arc<dyn QuantizedStore>>,
 }
 
 /// The evaluator on libtorch: batches side by side on several threads.
@@ -78,6 +76,8 @@ pub struct TorchEvaluator {
     float: Arc<Mutex<Option<Arc<Means>>>>,
     /// Makes quantized layers from calibration images; none where they need none.
     calibrator: Option<Arc<Calibrator>>,
+    /// The only allocation that can be evaluated, and its layers; none where any can.
+    fixed: Option<(Allocation, QuantizedLayers)>,
     /// Cached values inside the network; none where they are not cached.
     values: Option<Arc<Values>>,
     /// Work for the job at hand, wasted or not.
@@ -179,7 +179,6 @@ impl TorchEvaluator {
                 splits.calibration.clone(),
                 (fit.batch, fit.threads),
                 for_weights.max(LEAST_FOR_LAYERS),
-                options.quantized.clone(),
             ))
         });
         Ok(TorchEvaluator {
@@ -198,8 +197,31 @@ impl TorchEvaluator {
             options,
             float: Arc::default(),
             calibrator,
+            fixed: None,
             ran: Ran::default(),
         })
+    }
+
+    /// The same evaluator with a store of quantized layers that depend on calibration images; asked
+    /// before any [`TorchEvaluator::another`] is made. No outcome depends on it.
+    pub fn with_store(mut self, store: Arc<dyn QuantizedStore>) -> Self {
+        if let Some(calibrator) = self.calibrator.as_mut().and_then(Arc::get_mut) {
+            calibrator.keep_in(store);
+        }
+        self
+    }
+
+    /// The same evaluator with given quantized layers, their affines fixed, of the one allocation
+    /// that it evaluates from now on beside the float network. It needs no calibration images.
+    pub fn with_layers(
+        mut self,
+        allocation: Allocation,
+        layers: Vec<Option<QuantizedLayer>>,
+    ) -> Self {
+        let layers = layers.into_iter().map(|layer| layer.map(Arc::new));
+        self.fixed = Some((allocation, layers.collect()));
+        self.calibrator = None;
+        self
     }
 
     /// Another evaluator on the same device, which gives the same answers and may work at the same
@@ -217,6 +239,7 @@ impl TorchEvaluator {
             notes: Vec::new(),
             float: Arc::clone(&self.float),
             calibrator: self.calibrator.clone(),
+            fixed: self.fixed.clone(),
             values: self.values.clone(),
             ran: Ran::default(),
         }
@@ -266,6 +289,15 @@ impl TorchEvaluator {
         allocation: &Allocation,
         cancel: &Cancel,
     ) -> Result<QuantizedLayers, EvaluateError> {
+        if let Some((fixed, layers)) = &self.fixed {
+            return match (allocation == fixed, allocation.is_float()) {
+                (true, _) => Ok(layers.clone()),
+                (false, true) => Ok(Vec::new()),
+                (false, false) => Err(EvaluateError::Setup(String::from(
+                    "quantized layers are known of another allocation alone",
+                ))),
+            };
+        }
         let Some(calibrator) = &self.calibrator else {
             return Ok(Vec::new());
         };
@@ -376,6 +408,11 @@ impl Evaluator for TorchEvaluator {
         Some(Box::new(self.another(Some(1))))
     }
 
+    fn layers(&self) -> Option<Arc<dyn LayerSource>> {
+        self.calibrator.as_ref()?;
+        Some(Arc::new(self.another(None)))
+    }
+
     fn numerics(&self) -> String {
         format!(
             "kernels 2, {}libtorch 2.13, {}, {}, f32, batch {}",
@@ -387,6 +424,18 @@ impl Evaluator for TorchEvaluator {
             self.device,
             self.batch
         )
+    }
+}
+
+impl LayerSource for TorchEvaluator {
+    fn quantized(
+        &self,
+        allocation: &Allocation,
+        cancel: &Cancel,
+    ) -> Result<Vec<Option<QuantizedLayer>>, EvaluateError> {
+        self.check(allocation)?;
+        let layers = self.layers(allocation, cancel)?;
+        Ok(self.network.fixed(&layers)?)
     }
 }
 

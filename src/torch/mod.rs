@@ -55,7 +55,7 @@ mod testing;
 mod value;
 mod weights;
 
-pub use calibration::{QuantizedLayers, QuantizedStore};
+pub use calibration::QuantizedLayers;
 pub use device::Device;
 pub use error::TorchError;
 pub use evaluator::{TorchEvaluator, TorchOptions};

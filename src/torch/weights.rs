@@ -137,6 +137,31 @@ impl Weights {
         Maker { model, backend }.float_affine(step)
     }
 
+    /// Quantized layers with the affines behind their sums; nothing else is needed to compute with
+    /// them.
+    ///
+    /// # Errors
+    /// As [`Weights::of`].
+    pub(super) fn fixed(
+        &self,
+        model: &Model,
+        plan: &Plan,
+        layers: &[Option<Arc<QuantizedLayer>>],
+    ) -> Result<Vec<Option<QuantizedLayer>>, TorchError> {
+        let backend = self.backend;
+        let maker = Maker { model, backend };
+        let mut fixed: Vec<Option<QuantizedLayer>> = vec![None; model.graph.layers.len()];
+        for step in &plan.steps {
+            if let Source::Layer { layer, .. } = step.source
+                && let Some(known) = quantized(step, layers)
+                && let Some(place) = fixed.get_mut(layer.index())
+            {
+                *place = Some(maker.fixed(step, known)?);
+            }
+        }
+        Ok(fixed)
+    }
+
     /// The relative quantization error of all layers' weights together: the norm of what changes
     /// over the norm of the float weights; 0 where these are all 0.
     ///

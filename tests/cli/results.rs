@@ -1,6 +1,7 @@
 //! Answers of earlier runs, used by later ones: `--no-result-cache`.
 
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use crate::common::demo::Demo;
 use serde_json::Value;
@@ -86,6 +87,80 @@ fn no_question_is_computed_twice_and_no_journal_shows_it() {
     ];
     let plain = search(&demo, &levels);
     assert_eq!(plain["layer_forwards"], plain["layer_forwards_plain"]);
+}
+
+/// The files of an ending in the folder of results.
+fn results(demo: &Demo, ending: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(demo.path("data/results")).expect("results");
+    let paths = entries.flatten().map(|entry| entry.path());
+    let mut paths: Vec<PathBuf> = paths
+        .filter(|p| p.extension().is_some_and(|e| e == ending))
+        .collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn kept_layers_change_no_journal_whatever_became_of_them() {
+    let demo = Demo::new();
+    let run = |name: &str, more: &[&str]| {
+        let levels = ["--set", "search.levels=[\"network\"]", "--run-dir", name];
+        search(&demo, &[&levels[..], more].concat());
+        events(&demo.path(name))
+    };
+    let forget = || {
+        for file in results(&demo, "answers") {
+            std::fs::remove_file(file).expect("a file");
+        }
+    };
+    let files = || -> Vec<(PathBuf, u64)> {
+        let id = |p: &PathBuf| std::fs::metadata(p).expect("a file").ino();
+        let layers = results(&demo, "layer").into_iter();
+        layers.map(|path| (path.clone(), id(&path))).collect()
+    };
+    let empty = run("empty", &[]);
+    let made = files();
+    assert!(made.len() > 20, "{} layers", made.len());
+    forget();
+    assert_eq!(run("full", &[]), empty);
+    assert_eq!(files(), made, "nothing was made again");
+    for (path, _) in &made {
+        let mut bytes = std::fs::read(path).expect("a file");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(path, bytes).expect("space");
+    }
+    forget();
+    assert_eq!(run("damaged", &[]), empty);
+    assert!(files().iter().zip(&made).all(|(now, then)| now.1 != then.1));
+    assert_eq!(run("absent", &["--no-result-cache"]), empty);
+}
+
+#[test]
+fn other_calibration_images_or_another_quantizer_get_no_earlier_answers() {
+    let demo = Demo::new();
+    // Beyond the first 64 calibration images the others, and those of the search, stay the same.
+    let run = |set: &str, more: &[&str]| {
+        let mut arguments = vec!["--set", "search.levels=[\"network\"]"];
+        arguments.extend(["--set", "data.calibration=70", "--set", set]);
+        let name = format!("{set}{}", more.len());
+        arguments.extend(["--run-dir", &name]);
+        let finished = search(&demo, &[&arguments[..], more].concat());
+        (number(&finished, "cached"), events(&demo.path(&name)))
+    };
+    run("search.seed=0", &[]);
+    for set in [
+        "data.calibration=90",
+        "quantizer.damping=0.3",
+        "quantizer.correction=none",
+        "quantizer.correction=sequential",
+        "quantizer.method=nearest",
+    ] {
+        let (cached, with) = run(set, &[]);
+        assert_eq!(cached, 0, "{set}");
+        assert_eq!(with, run(set, &["--no-result-cache"]).1, "{set}");
+    }
+    assert!(run("search.seed=1", &[]).0 > 0);
 }
 
 #[test]

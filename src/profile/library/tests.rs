@@ -184,6 +184,8 @@ fn the_reference_has_every_key_and_every_default() {
         "quantizer.weighting=threshold",
         "quantizer.damping=0.5",
         "quantizer.correction=sequential",
+        "quantizer.codes=p.codes.safetensors",
+        "quantizer.calibration_hash=abc",
     ];
     // The demo with another family's network.
     let with_model = |own: &str| {

@@ -64,6 +64,7 @@ fn comments_stay_and_paths_resolve_from_the_new_place() {
         allocation: &allocation,
         pins: &pins,
         constraint: None,
+        codes: None,
     };
     let text = save
         .text_for(Path::new("/home/me/net/data/p.toml"))
@@ -94,6 +95,7 @@ fn comments_stay_and_paths_resolve_from_the_new_place() {
         allocation: &allocation,
         pins: &pins,
         constraint: None,
+        codes: None,
     };
     assert_eq!(
         again
@@ -161,6 +163,7 @@ fn a_changed_constraint_is_saved_and_an_unchanged_one_left_as_written() {
             allocation: &allocation,
             pins: &[],
             constraint: Some(&constraint),
+            codes: None,
         };
         save.text_for(Path::new("/b/p.toml")).unwrap()
     };
@@ -211,6 +214,7 @@ fn what_would_not_load_again_is_not_saved() {
         allocation: &allocation,
         pins: &[],
         constraint: None,
+        codes: None,
     };
     let error = save.write(&target, false).unwrap_err().to_string();
     assert!(error.contains("would not load again"), "{error}");
@@ -294,6 +298,7 @@ proptest! {
             allocation: &allocation,
             pins: &pins,
         constraint: None,
+        codes: None,
         };
         let Ok(saved) = save.text_for(Path::new(target)) else {
             let fits = Profile { pins: pins.clone(), ..source }.bounds(&graph);

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Contexts, Store};
 use crate::evaluate::{
-    Caches, Cancel, EvaluateError, Evaluator, Job, Outcome, Prober, Progress, Provenance, Question,
-    Split, StopRule, Work,
+    Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Outcome, Prober, Progress,
+    Provenance, Question, Split, StopRule, Work,
 };
 
 /// Stores of all splits, shared by all evaluators of a run.
@@ -149,6 +149,10 @@ impl Evaluator for CachedEvaluator {
         self.inner.prober()
     }
 
+    fn layers(&self) -> Option<Arc<dyn LayerSource>> {
+        self.inner.layers()
+    }
+
     fn wasted_work(&mut self) -> Work {
         self.inner.wasted_work()
     }
@@ -171,6 +175,7 @@ mod tests {
         let contents = Contents {
             network: network.into(),
             images: ["a", "b", "c"].map(String::from),
+            layers: None,
         };
         Stores::open(folder, &Contexts::new(contents, "numerics"))
     }

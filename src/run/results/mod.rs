@@ -3,24 +3,34 @@
 //!
 //! An answer is a function of its job and of what the evaluator was made with. So answers are kept
 //! by content: one file for each network, quantizer, arithmetic and split ([`Contexts`]), one line
-//! for each answer ([`Store`]). [`CachedEvaluator`] puts that before any evaluator.
+//! for each answer ([`Store`]). [`CachedEvaluator`] puts that before any evaluator. Quantized layers
+//! that depend on calibration images lie beside them ([`LayerFolder`]).
 
 mod cached_evaluator;
+mod folder;
 mod hash;
+mod layers;
 mod store;
 
 pub use cached_evaluator::{CachedEvaluator, Stores};
 pub(in crate::run) use hash::hash;
+pub use layers::LayerFolder;
 pub use store::Store;
 
 use crate::evaluate::Split;
 
 /// Raised when answers mean something else than before or say more.
 const VERSION: u32 = 3;
+/// Raised when kept layers mean something else than before, or statistics are made otherwise.
+const LAYERS_VERSION: u32 = 1;
 
-/// Content hashes of all that answers depend on beside their job, for each split.
+/// Content hashes of all that answers depend on beside their job, for each split, and of all that
+/// quantized layers depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contexts([String; 3]);
+pub struct Contexts {
+    answers: [String; 3],
+    layers: Option<String>,
+}
 
 /// What a network and its images are told apart by.
 #[derive(Clone, Debug)]
@@ -29,6 +39,8 @@ pub struct Contents {
     pub(super) network: String,
     /// Of calibration, search and test images.
     pub(super) images: [String; 3],
+    /// Of what quantized layers are made from; none where they need no images.
+    pub(super) layers: Option<String>,
 }
 
 impl Contexts {
@@ -39,11 +51,20 @@ impl Contexts {
             let images = &contents.images[split as usize];
             hash(&(VERSION, &contents.network, numerics, split.name(), images))
         };
-        Contexts(Split::ALL.map(of))
+        let layers = contents.layers.as_ref();
+        Contexts {
+            answers: Split::ALL.map(of),
+            layers: layers.map(|layers| hash(&(LAYERS_VERSION, layers, numerics))),
+        }
+    }
+
+    /// The context of quantized layers that depend on calibration images; none where they do not.
+    pub fn layers(&self) -> Option<&str> {
+        self.layers.as_deref()
     }
 
     /// The context of questions about a split.
     pub fn of(&self, split: Split) -> &str {
-        &self.0[split as usize]
+        &self.answers[split as usize]
     }
 }

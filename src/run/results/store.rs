@@ -6,12 +6,12 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::folder::{make_room, replace};
 use crate::evaluate::{CorrectBits, Outcome};
 use crate::journal::JsonLines;
 use crate::quant::Allocation;
@@ -61,7 +61,7 @@ impl Store {
         if fs::metadata(&path).is_ok_and(|m| m.len() > largest_file) {
             shorten(&path, largest_file / 2);
         }
-        make_room(folder, &path, largest_folder);
+        make_room((folder, ENDING), &path, largest_folder);
         let mut store = Store {
             lines: JsonLines::shared(&path).ok(),
             known: HashMap::new(),
@@ -158,38 +158,7 @@ fn shorten(path: &Path, to: u64) {
     let kept = line
         .and_then(|i| bytes.get(from + i + 1..))
         .unwrap_or_default();
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(kept)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    let _ = write();
-}
-
-/// Removes the files that were used longest ago until the folder is small enough; never `kept`.
-fn make_room(folder: &Path, kept: &Path, largest: u64) {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let ours = entries
-        .map(|e| e.path())
-        .filter(|p| p.extension().is_some_and(|e| e == ENDING));
-    let mut files: Vec<(SystemTime, u64, PathBuf)> = ours
-        .filter_map(|path| {
-            let about = fs::metadata(&path).ok()?;
-            Some((about.modified().ok()?, about.len(), path))
-        })
-        .collect();
-    files.sort();
-    let mut total: u64 = files.iter().map(|f| f.1).sum();
-    for (_, len, path) in files.iter().filter(|f| f.2 != kept) {
-        if total <= largest {
-            return;
-        }
-        if fs::remove_file(path).is_ok() {
-            total -= len;
-        }
-    }
+    let _ = replace(path, kept);
 }
 
 #[cfg(test)]
@@ -197,6 +166,7 @@ mod tests {
     use super::*;
     use crate::evaluate::Proxies;
     use crate::quant::BitWidth;
+    use std::path::PathBuf;
 
     fn allocation(bits: u8) -> Allocation {
         Allocation::uniform(3, BitWidth::new(bits).expect("a width"))

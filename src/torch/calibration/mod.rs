@@ -20,7 +20,9 @@ use crate::data::ImageSet;
 use crate::evaluate::{Cancel, EvaluateError};
 use crate::network::LayerId;
 use crate::quant::calibrated::{Gram, InputStatistics, OutputMoments};
-use crate::quant::{Allocation, BitWidth, LayerWeights, QuantizedLayer, Quantizer, Weighting};
+use crate::quant::{
+    Allocation, BitWidth, LayerWeights, QuantizedLayer, QuantizedStore, Quantizer, Weighting,
+};
 pub(super) use inputs::InputRecord;
 use inputs::{Sums, empty};
 pub(super) use nearness::NearnessRecord;
@@ -32,14 +34,6 @@ const STATISTICS_MEMORY: u64 = 1 << 30;
 /// The quantized layers of an allocation, by layer; none for float layers, and where rounding needs
 /// no images. An empty list has none at all.
 pub type QuantizedLayers = Vec<Option<Arc<QuantizedLayer>>>;
-
-/// Where quantized layers are kept between runs.
-pub trait QuantizedStore: Send + Sync + std::fmt::Debug {
-    /// What was kept.
-    fn load(&self, layer: &str, width: BitWidth) -> Option<QuantizedLayer>;
-    /// Keeps a layer.
-    fn keep(&self, layer: &str, quantized: &QuantizedLayer);
-}
 
 /// The maker of quantized layers from calibration images. What it makes is a function of weights,
 /// images and quantizer.
@@ -69,7 +63,6 @@ impl Calibrator {
         images: ImageSet,
         (batch, threads): (usize, usize),
         memory: u64,
-        store: Option<Arc<dyn QuantizedStore>>,
     ) -> Self {
         let dependencies = Dependencies::new(network.graph(), network.plan());
         Calibrator {
@@ -79,12 +72,17 @@ impl Calibrator {
             images,
             batch,
             threads,
-            store,
+            store: None,
             state: Mutex::new(State {
                 statistics: HashMap::new(),
                 layers: Store::new(memory),
             }),
         }
+    }
+
+    /// Keeps what it makes in a store as well, and asks that first.
+    pub(super) fn keep_in(&mut self, store: Arc<dyn QuantizedStore>) {
+        self.store = Some(store);
     }
 
     /// The quantized layers of an allocation. What is missing is computed; others that ask

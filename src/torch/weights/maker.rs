@@ -95,13 +95,7 @@ impl Maker<'_> {
     /// The affine behind a layer's float sums over what its input counts.
     pub(super) fn float_affine(&self, step: &Step) -> Result<ChannelAffine, TorchError> {
         let absorbed = self.absorbed(step)?;
-        let (bias, unit) = match step.source {
-            Source::Layer { layer, unit } => (
-                layer_weights(self.model, self.model.graph.layer(layer))?.1,
-                unit,
-            ),
-            _ => (None, None),
-        };
+        let (bias, unit) = self.bias_and_unit(step)?;
         let affine = ChannelAffine::new(vec![1.0; step.shape.channels], bias);
         let merged = absorbed.iter().fold(affine, ChannelAffine::then);
         Ok(merged.of_unit(unit.unwrap_or(1.0)))
@@ -160,25 +154,63 @@ impl Maker<'_> {
             float: weight.square(),
         };
         let accumulation = self.integers(layer, quantized)?;
-        let unit = unit.unwrap_or(1.0);
-        let corrects = self.model.scheme.correction == Correction::Local;
-        let merge = |scales: Vec<f64>| {
-            let affine = ChannelAffine::new(scales, bias);
-            absorbed
-                .iter()
-                .fold(affine, ChannelAffine::then)
-                .of_unit(unit)
-        };
-        let affine = match corrects && !known.moments.is_empty() {
-            true => {
-                merge(vec![1.0; quantized.channels]).corrected(&quantized.scales, &known.moments)
-            }
-            false => merge(quantized.scales.clone()),
-        };
+        let affine = self.fixed_affine((known, unit), bias, absorbed);
         Ok(Parameters {
             accumulation: Some(accumulation),
             affine: Some(self.stored_affine(&affine)?),
             squares,
+        })
+    }
+
+    /// The affine behind the sums of a quantized layer's integers.
+    fn fixed_affine(
+        &self,
+        (known, unit): (&QuantizedLayer, Option<f64>),
+        bias: Option<Vec<f64>>,
+        absorbed: &[Normalization],
+    ) -> ChannelAffine {
+        if let Some(fixed) = &known.affine {
+            return fixed.clone();
+        }
+        let quantized = &known.quantized;
+        let merge = |scales: Vec<f64>| {
+            let affine = ChannelAffine::new(scales, bias);
+            let merged = absorbed.iter().fold(affine, ChannelAffine::then);
+            merged.of_unit(unit.unwrap_or(1.0))
+        };
+        let corrects = self.model.scheme.correction == Correction::Local;
+        match corrects && !known.moments.is_empty() {
+            true => {
+                merge(vec![1.0; quantized.channels]).corrected(&quantized.scales, &known.moments)
+            }
+            false => merge(quantized.scales.clone()),
+        }
+    }
+
+    /// A quantized layer with the affine behind its sums, which a step runs; nothing else is needed
+    /// to compute with it.
+    pub(super) fn fixed(
+        &self,
+        step: &Step,
+        known: &QuantizedLayer,
+    ) -> Result<QuantizedLayer, TorchError> {
+        let (bias, unit) = self.bias_and_unit(step)?;
+        let affine = self.fixed_affine((known, unit), bias, &self.absorbed(step)?);
+        Ok(QuantizedLayer {
+            quantized: known.quantized.clone(),
+            moments: Vec::new(),
+            affine: Some(affine),
+        })
+    }
+
+    /// The bias of a step's layer, and what the numbers of its input count.
+    fn bias_and_unit(&self, step: &Step) -> Result<(Option<Vec<f64>>, Option<f64>), TorchError> {
+        Ok(match step.source {
+            Source::Layer { layer, unit } => (
+                layer_weights(self.model, self.model.graph.layer(layer))?.1,
+                unit,
+            ),
+            _ => (None, None),
         })
     }
 
