@@ -44,18 +44,28 @@ enum PrecisionArg {
 
 #[cfg(feature = "torch")]
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    use std::sync::Arc;
+
     use anyhow::Context;
 
     use super::bits::allocation;
     use super::source::resolve;
-    use crate::run::load_weights;
+    use crate::run::{fixed_layers, load_weights};
 
-    use crate::torch::{Model, Precision, PredictOptions, predict, read_images, write_prediction};
+    use crate::torch::{
+        Model, Precision, PredictOptions, predict_with, read_images, write_prediction,
+    };
 
     let profile = resolve(&args.profile, &args.set)?.profile;
-    let graph = std::sync::Arc::unwrap_or_clone(profile.graph());
+    let graph = Arc::unwrap_or_clone(profile.graph());
     let weights = load_weights(&profile, &graph)?;
     let allocation = allocation(&profile, &graph, &args.bits)?;
+    let fixed = fixed_layers(&profile, &graph, &weights, &allocation)?;
+    let layers = fixed.map_or(Vec::new(), |fixed| fixed.layers);
+    let layers: Vec<_> = layers
+        .into_iter()
+        .map(|layer| layer.map(Arc::new))
+        .collect();
     let device = args.device.device.parse()?;
     let input = args.input.display();
     let bytes =
@@ -76,7 +86,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         device,
         threads: args.device.threads.map_or(1, usize::from),
     };
-    let prediction = predict(&model, &allocation, &images, options)?;
+    let prediction = predict_with(&model, (&allocation, &layers), &images, options)?;
     let bytes = write_prediction(&prediction)?;
     std::fs::write(&args.output, bytes)
         .with_context(|| format!("cannot write --output {}", args.output.display()))?;

@@ -51,7 +51,7 @@ pub use script::{ScheduledCommand, Script};
 pub use sensitivity::{
     Baseline, Curve, Curves, Interaction, Measuring, Point, SENSITIVITY, Sensitivity,
 };
-pub use side_file::{FixedLayers, SideFileError, SideFiles};
+pub use side_file::{FixedLayers, SideFileError, SideFiles, fixed_layers};
 
 /// What a run tells those who watch it. Events and errors are never dropped, progress may be.
 #[derive(Clone, Debug, PartialEq)]

@@ -179,7 +179,7 @@ impl SideFileOrigin {
 ///
 /// # Errors
 /// [`SideFileError`] for a file that cannot be used.
-pub(super) fn fixed_layers(
+pub fn fixed_layers(
     profile: &Profile,
     graph: &Graph,
     weights: &StateDict,

@@ -62,5 +62,6 @@ pub use evaluator::{TorchEvaluator, TorchOptions};
 pub use model::Model;
 pub use predict::{
     BlockTrace, Images, Precision, PredictOptions, Prediction, SiteTrace, Trace, predict,
+    predict_with,
 };
 pub use predict_file::{PredictFileError, read_images, write_prediction};

@@ -1,6 +1,8 @@
 //! One forward pass over a given input, traced on demand.
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
+
 use tch::Kind;
 
 use super::compiled::Compiled;
@@ -9,7 +11,7 @@ use super::record::{Record, StepSums};
 use super::value::Value;
 use super::{Device, Model, TorchError};
 use crate::network::{Block, BlockLayout, Graph, Shape};
-use crate::quant::Allocation;
+use crate::quant::{Allocation, QuantizedLayer};
 
 /// The number format of a prediction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,6 +131,19 @@ pub fn predict(
     images: &Images,
     options: PredictOptions,
 ) -> Result<Prediction, TorchError> {
+    predict_with(model, (allocation, &[]), images, options)
+}
+
+/// As [`predict`], with the quantized layers of the allocation, by layer.
+///
+/// # Errors
+/// As [`predict`].
+pub fn predict_with(
+    model: &Model,
+    (allocation, layers): (&Allocation, &[Option<Arc<QuantizedLayer>>]),
+    images: &Images,
+    options: PredictOptions,
+) -> Result<Prediction, TorchError> {
     let graph = &model.graph;
     takes(graph, images.frames, images.shape)?;
     let kind = match options.precision {
@@ -137,7 +152,7 @@ pub fn predict(
     };
     tch::set_num_threads(i32::try_from(options.threads.max(1)).unwrap_or(i32::MAX));
     let compiled = Compiled::new(model, kind, options.device)?;
-    let executor = compiled.executor(allocation, &[])?;
+    let executor = compiled.executor(allocation, layers)?;
     let mut blocks = Vec::new();
     let mut record = if options.trace {
         Record::steps(graph)

@@ -21,4 +21,6 @@ mod search;
 #[cfg(feature = "torch")]
 mod sensitivity;
 #[cfg(feature = "torch")]
+mod side_file;
+#[cfg(feature = "torch")]
 mod terminal;

@@ -371,6 +371,37 @@ fn saved_profiles_are_renamed_and_deleted() {
 }
 
 #[test]
+fn the_file_of_quantized_layers_follows_its_profile() {
+    let (_folder, library) = library();
+    let name = |n: &str| n.parse::<ProfileName>().unwrap();
+    let file = |n: &str| codes_file(&library.path(&name(n)));
+    let text = |codes: &str| format!("name = \"old\"\n[quantizer]\ncodes = \"{codes}\" # its\n");
+    let own = text("old.codes.safetensors");
+    fs::write(library.path(&name("old")), &own).unwrap();
+    fs::write(file("old"), "layers").unwrap();
+
+    library.rename("old", &name("new")).unwrap();
+    let renamed = own.replace("old", "new");
+    assert_eq!(
+        fs::read_to_string(library.path(&name("new"))).unwrap(),
+        renamed
+    );
+    assert_eq!(fs::read_to_string(file("new")).unwrap(), "layers");
+    assert!(!file("old").exists());
+    library.delete("new").unwrap();
+    assert!(!file("new").exists());
+
+    // Another profile's file stays where it is, whoever names it; one that is gone is no error.
+    fs::write(file("other"), "layers").unwrap();
+    fs::write(library.path(&name("old")), text("other.codes.safetensors")).unwrap();
+    library.rename("old", &name("new")).unwrap();
+    library.delete("new").unwrap();
+    assert!(file("other").exists());
+    fs::write(library.path(&name("old")), &own).unwrap();
+    library.delete("old").unwrap();
+}
+
+#[test]
 fn names_stay_in_their_folder() {
     for bad in [
         "",

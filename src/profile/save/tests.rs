@@ -109,6 +109,47 @@ fn comments_stay_and_paths_resolve_from_the_new_place() {
 }
 
 #[test]
+fn quantized_layers_are_saved_beside_the_profile() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("small.toml");
+    let graph = graph();
+    let names: Vec<&str> = graph.layers.iter().map(|l| l.name.as_str()).collect();
+    let allocation = Allocation::uniform(names.len(), width(8));
+    let save = |text: &str, codes: Option<&[u8]>| {
+        let save = Save {
+            text,
+            folder: folder.path(),
+            name: None,
+            layers: &names,
+            allocation: &allocation,
+            pins: &[],
+            constraint: None,
+            codes,
+        };
+        save.write(&target, true).unwrap();
+        fs::read_to_string(&target).unwrap()
+    };
+    let with = save(TEXT, Some(b"layers"));
+    let file = codes_file(&target);
+    assert_eq!(fs::read(&file).unwrap(), b"layers");
+    let profile = Profile::load(&target).unwrap();
+    assert_eq!(profile.codes, Some(file));
+    // Another allocation without them does not claim them.
+    let without = save(&with, None);
+    assert!(with.contains("codes = \"small.codes.safetensors\"") && !without.contains("codes"));
+
+    // What is to be calibrated anew names the images and no layers.
+    let anew = calibrated_text(&with, &target, Some("abc")).unwrap();
+    let anew = Profile::parse(&anew, &target).unwrap();
+    let named = (anew.codes, anew.calibration_hash.as_deref());
+    assert_eq!(named, (None, Some("abc")));
+    // A profile elsewhere finds the file where it was.
+    let moved = relocated(&with, folder.path(), Path::new("/elsewhere/p.toml")).unwrap();
+    let moved = Profile::parse(&moved, Path::new("/elsewhere/p.toml")).unwrap();
+    assert_eq!(moved.codes, Some(codes_file(&target)));
+}
+
+#[test]
 fn writing_is_all_or_nothing_and_asks_before_replacing() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("new/p.toml");

@@ -151,13 +151,13 @@ mod tests {
     #[test]
     fn folders_stay_small_and_a_missing_one_is_no_error() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = LayerFolder::bounded(folder.path(), "c", 2500);
+        let store = LayerFolder::bounded(folder.path(), "c", 1500);
         for bits in 1..=8 {
             store.keep("a/b", &layer(bits));
         }
         let sizes = fs::read_dir(folder.path()).expect("a folder").flatten();
         let total: u64 = sizes.map(|e| e.metadata().map_or(0, |m| m.len())).sum();
-        assert!(total <= 2500 && total > 0, "{total}");
+        assert!(total <= 1500 && total > 0, "{total}");
         assert_eq!(store.load("a/b", width(8)), Some(layer(8)));
         assert!((1..8).any(|bits| store.load("a/b", width(bits)).is_none()));
         let blocked = LayerFolder::open(&folder.path().join("x\0y"), "c");
