@@ -104,8 +104,9 @@ fn results(demo: &Demo, ending: &str) -> Vec<PathBuf> {
 fn kept_layers_change_no_journal_whatever_became_of_them() {
     let demo = Demo::new();
     let run = |name: &str, more: &[&str]| {
-        let levels = ["--set", "search.levels=[\"network\"]", "--run-dir", name];
-        search(&demo, &[&levels[..], more].concat());
+        let few = ["--set", "search.levels=[\"network\"]", "--set"];
+        let few = [&few[..], &["quantizer.bits=[3, 8]", "--run-dir", name]].concat();
+        search(&demo, &[&few[..], more].concat());
         events(&demo.path(name))
     };
     let forget = || {
@@ -142,6 +143,7 @@ fn other_calibration_images_or_another_quantizer_get_no_earlier_answers() {
     // Beyond the first 64 calibration images the others, and those of the search, stay the same.
     let run = |set: &str, more: &[&str]| {
         let mut arguments = vec!["--set", "search.levels=[\"network\"]"];
+        arguments.extend(["--set", "quantizer.bits=[3, 8]"]);
         arguments.extend(["--set", "data.calibration=70", "--set", set]);
         let name = format!("{set}{}", more.len());
         arguments.extend(["--run-dir", &name]);

@@ -22,6 +22,8 @@ fn search(demo: &Demo, run: &str, more: &[&str]) -> Value {
         "--json",
         "--set",
         "search.levels=[\"network\"]",
+        "--set",
+        "quantizer.bits=[3, 8]",
         "--run-dir",
         run,
     ];
