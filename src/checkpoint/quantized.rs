@@ -6,8 +6,8 @@
 //! |---|---|---|---|
 //! | `NAME.codes` | `I8`; `I16` above 8 bits | `[C, F]` | the integers |
 //! | `NAME.scales` | `F64` | `[C]` | a weight is its integer times this |
-//! | `NAME.multiplier`, `NAME.shift` | `F64` | `[C]` | the affine behind the sums, where it is fixed |
-//! | `NAME.moments` | `F64` | `[C, 5]` | means and spreads over the calibration images, where known |
+//! | `NAME.multiplier`, `NAME.shift` | `F64` | `[C]` | the affine behind the sums, if fixed |
+//! | `NAME.moments` | `F64` | `[C, 5]` | means and spreads over the calibration images, if known |
 //!
 //! The metadata hold the format's version, the bit-widths as JSON, what the caller adds, and a
 //! BLAKE3 hash of all of it and of all tensors. The same content always gives the same bytes.
