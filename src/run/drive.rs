@@ -350,7 +350,7 @@ impl Loop {
                 };
                 self.moved = true;
                 self.driver.work.add(work);
-                match answer.and_then(|outcome| self.finite(outcome)) {
+                match (*answer).and_then(|outcome| self.finite(outcome)) {
                     Ok(outcome) => {
                         let engine = &mut self.driver.engine;
                         let events = engine.answer(&job, outcome, work.provenance);

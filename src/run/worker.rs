@@ -14,7 +14,7 @@ pub(super) enum Report {
     /// How far it is.
     Progress(Progress),
     /// The answer, or why there is none; and what it cost either way.
-    Done(Result<Outcome, EvaluateError>, Work, Caches),
+    Done(Box<Result<Outcome, EvaluateError>>, Work, Caches),
 }
 
 /// An evaluator in its thread. It works on one job at a time.
@@ -53,7 +53,7 @@ impl Worker {
                     });
                     let caches = evaluator.caches();
                     if reports
-                        .send((number, Report::Done(answer, work, caches)))
+                        .send((number, Report::Done(Box::new(answer), work, caches)))
                         .is_err()
                     {
                         break;

@@ -112,7 +112,8 @@ impl Kernel for Descent<'_> {
                     Grid::Sign => -2.0 * q,
                     Grid::UpTo(_) => grid.nearest(q + step) - q,
                 };
-                if d == 0.0 || !(d * step - d * d / 2.0 > LEAST_GAIN) {
+                let gains = d * step - d * d / 2.0 > LEAST_GAIN;
+                if d == 0.0 || !gains {
                     continue;
                 }
                 self.q[j] = q + d;

@@ -325,7 +325,7 @@ mod tests {
                     out_height: out(height),
                     out_width: out(width),
                 };
-                let random = |i: usize| (i * 2_654_435_761 >> 7) % 11;
+                let random = |i: usize| ((i * 2_654_435_761) >> 7) % 11;
                 let numbers = height * width * channels;
                 let bytes: Vec<Vec<u8>> = (0..9)
                     .map(|r| {

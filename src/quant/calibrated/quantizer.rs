@@ -137,7 +137,8 @@ impl Problem<'_> {
             return self.nearest.clone();
         };
         for _ in 0..REFITS {
-            if !scales.refit || !(best.2 > 0.0 && best.2.is_finite()) {
+            let fits = scales.refit && best.2 > 0.0 && best.2.is_finite();
+            if !fits {
                 break;
             }
             let next = self.at(best.2);
