@@ -156,7 +156,10 @@ pub fn resume(
     let folder = absolute(folder);
     let opened = Writer::resume(&folder)?;
     let (path, text) = (folder.join(PROFILE), read_profile(&folder)?);
-    let prepared = Prepared::new(Profile::parse(&text, &path)?)?;
+    let mut profile = Profile::parse(&text, &path)?;
+    // The journal's fingerprint covers the calibration images, and its error says more.
+    profile.calibration_hash = None;
+    let prepared = Prepared::new(profile)?;
     let (parts, stores) = Parts::new(prepared, text, path.display().to_string(), options)?;
     go_on(&folder, opened, parts, stores, script)
 }

@@ -108,7 +108,7 @@ fn without_the_file_the_images_must_be_those_that_the_profile_names() {
     let (told, _) = evaluate(&demo, best, "test", &others);
     assert_eq!(told["accuracy"], finished["accuracy_test"]);
     let words = ["quantizer.calibration_hash", "data.calibration"];
-    let other_bits = [&["evaluate", best, "--bits", "all=3"], &others[..]].concat();
+    let other_bits = [&["evaluate", best, "--bits", "all=8"], &others[..]].concat();
     refused(&demo, &other_bits, &words);
     let again = [&["search", best, "--headless"], &others[..]].concat();
     refused(&demo, &again, &words);
@@ -117,10 +117,10 @@ fn without_the_file_the_images_must_be_those_that_the_profile_names() {
         &demo,
         best,
         "test",
-        &[&["--bits", "all=3"], &others[..], &anyway].concat(),
+        &[&["--bits", "all=8"], &others[..], &anyway].concat(),
     );
     // The same images: other widths are calibrated, and a search starts from the profile's.
-    evaluate(&demo, best, "test", &["--bits", "all=3"]);
+    evaluate(&demo, best, "test", &["--bits", "all=8"]);
     let stopped = [
         "--set",
         "constraint.max_evaluations=1",

@@ -55,7 +55,9 @@ pub(super) fn confirm(
     options: &EvaluatorOptions,
     signals: Signals,
 ) -> Result<Option<Confirmed>> {
-    let profile = Profile::load(&summary.folder.join(PROFILE))?;
+    let mut profile = Profile::load(&summary.folder.join(PROFILE))?;
+    // The fingerprints that are compared below cover the calibration images.
+    profile.calibration_hash = None;
     let prepared = prepared(profile, true)?;
     let images = prepared.settings.search_images;
     let layers = prepared.graph.layers.len();

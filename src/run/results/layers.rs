@@ -1,5 +1,5 @@
-//! Quantized layers of earlier runs, which depend on calibration images: one file for each layer and
-//! bit-width.
+//! Quantized layers of earlier runs, which depend on calibration images: one file for each layer
+//! and bit-width.
 //!
 //! Several programs may use the folder at once. A file that is missing, damaged or another layer's
 //! is passed over; the layer is made again. Nothing that goes wrong with a file is an error.

@@ -3,8 +3,8 @@
 //!
 //! An answer is a function of its job and of what the evaluator was made with. So answers are kept
 //! by content: one file for each network, quantizer, arithmetic and split ([`Contexts`]), one line
-//! for each answer ([`Store`]). [`CachedEvaluator`] puts that before any evaluator. Quantized layers
-//! that depend on calibration images lie beside them ([`LayerFolder`]).
+//! for each answer ([`Store`]). [`CachedEvaluator`] puts that before any evaluator. Quantized
+//! layers that depend on calibration images lie beside them ([`LayerFolder`]).
 
 mod cached_evaluator;
 mod folder;
