@@ -25,7 +25,8 @@ fn main() {
     if Path::new(CHOSEN).exists() {
         println!("cargo::rerun-if-changed={CHOSEN}");
     }
-    // Without LIBTORCH (outside this folder, where .cargo/config.toml sets it) `tch` looks for itself.
+    // Without LIBTORCH (outside this folder, where .cargo/config.toml sets it) `tch` looks for
+    // itself.
     let Some(libtorch) = env::var_os("LIBTORCH") else {
         return;
     };

@@ -54,9 +54,9 @@ impl Engine {
         }
     }
 
-    /// Makes the best confirmed allocation within the pins and the memory limit the incumbent. Where
-    /// a worse one takes its place, what failed to beat the old one is judged again: the best may
-    /// then be among that.
+    /// Makes the best confirmed allocation within the pins and the memory limit the incumbent.
+    /// Where a worse one takes its place, what failed to beat the old one is judged again: the best
+    /// may then be among that.
     pub(super) fn update_incumbent(&mut self) {
         loop {
             let candidate = self.best_confirmed();

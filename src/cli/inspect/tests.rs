@@ -60,8 +60,8 @@ fn the_json_object_has_the_promised_columns() {
     assert!((shares - 100.0).abs() < 1e-9 && share(head) > 0.3 && share(head) < 0.4);
     assert_eq!(json["sites"].as_array().unwrap().len(), 35);
     assert_eq!(head["bits"], 4);
-    // 640 weights of 4 bits and ten affines of two f32.
-    assert_eq!(head["bytes"]["4"], 320 + 80);
+    // 640 weights of 4 bits and ten affines of two f16; float layers have f32.
+    assert_eq!(head["bytes"]["4"], 320 + 40);
     assert_eq!(head["bytes"]["float"], 2560 + 80);
     // The first layer sees real pixels, the head counts spikes.
     assert_eq!(json["layers"][0]["integer_exact"], serde_json::json!([]));

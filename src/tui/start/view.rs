@@ -33,7 +33,8 @@ fn entries(model: &StartModel) -> Vec<Entry> {
     all
 }
 
-/// The part of the screen with the lists, and the first line shown, so that the chosen one is in it.
+/// The part of the screen with the lists, and the first line shown, so that the chosen one is in
+/// it.
 fn window(model: &StartModel) -> (u16, usize) {
     let height = model.blank.size.1.saturating_sub(TOP + 3);
     let is_chosen = |e: &Entry| matches!(e, Entry::Item(i) if *i == model.scroll.cursor);
