@@ -1,10 +1,11 @@
 //! Seconds of calibrated quantization:
 //!
-//! `cargo bench --bench calibration -- [layers] [demo] [spikformer] [sdt-v2] [spikformer-8-768] [--images 256] [--threads 2] [--bits 4,3,2,1]`
+//! `cargo bench --bench calibration -- [WHAT ...] [--images 256] [--threads 2] [--bits 4,3,2,1]`
 //!
-//! `layers`: single layers of growing size, from their statistics on: the factor of the Hessian,
-//! and the integers of one width. A network: random weights and images; the statistics of all
-//! layers with the first width, then each further width alone.
+//! WHAT is `layers`: single layers of growing size, from their statistics on (the factor of the
+//! Hessian, and the integers of one width). Or a network: `demo` (`spikformer`, `sdt-v2`,
+//! `spikformer-8-768`), with random weights and images: the statistics of all layers with the first
+//! width, then each further width alone.
 
 mod networks;
 
