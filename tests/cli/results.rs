@@ -102,7 +102,7 @@ fn results(demo: &Demo, ending: &str) -> Vec<PathBuf> {
 
 #[test]
 fn kept_layers_change_no_journal_whatever_became_of_them() {
-    let demo = Demo::new();
+    let demo = Demo::calibrated();
     let run = |name: &str, more: &[&str]| {
         let few = ["--set", "search.levels=[\"network\"]", "--set"];
         let few = [&few[..], &["quantizer.bits=[3, 8]", "--run-dir", name]].concat();
@@ -139,7 +139,7 @@ fn kept_layers_change_no_journal_whatever_became_of_them() {
 
 #[test]
 fn other_calibration_images_or_another_quantizer_get_no_earlier_answers() {
-    let demo = Demo::new();
+    let demo = Demo::calibrated();
     // Beyond the first 64 calibration images the others, and those of the search, stay the same.
     let run = |set: &str, more: &[&str]| {
         let mut arguments = vec!["--set", "search.levels=[\"network\"]"];

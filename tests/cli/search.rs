@@ -248,3 +248,54 @@ fn what_a_run_rests_on_must_not_change() {
         "{err}"
     );
 }
+
+/// Threads, caches and an interruption change nothing where the integers depend on calibration
+/// images.
+#[test]
+fn a_calibrated_search_gives_the_same_journal_whatever_the_threads_and_tricks() {
+    let demo = Demo::calibrated();
+    let few = ["search.levels=[\"network\"]", "quantizer.bits=[3, 8]"];
+    let few: Vec<&str> = few.iter().flat_map(|set| ["--set", *set]).collect();
+    for correction in ["local", "sequential"] {
+        let key = format!("quantizer.correction={correction}");
+        let flags = |folder: &str, more: &[&str]| -> Vec<String> {
+            let set = ["--set", &key, "--run-dir", folder];
+            let all = [SEARCH, &few, &set, more].concat();
+            all.into_iter().map(str::to_owned).collect()
+        };
+        let run = |name: &str, more: &[&str]| {
+            let folder = format!("{correction}-{name}");
+            let flags = flags(&folder, more);
+            let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+            let result = last(&demo.expect(0, &flags).0);
+            (events(&demo.path(&folder)), result["memory_bytes"].clone())
+        };
+        let whole = run("two", &["--threads", "2"]);
+        assert_eq!(
+            run("plain", &["--plain", "--threads", "1"]),
+            whole,
+            "{correction}"
+        );
+        let folder = format!("{correction}-killed");
+        let flags = flags(&folder, &[]);
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let mut child = demo
+            .command(&flags)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        assert_eq!(lines.take(5).count(), 5);
+        child.kill().expect("SIGKILL");
+        child.wait().expect("it is dead");
+        let arguments = [
+            "resume",
+            &folder,
+            "--headless",
+            "--json",
+            "--no-result-cache",
+        ];
+        let resumed = last(&demo.expect(0, &arguments).0);
+        assert_eq!(resumed["memory_bytes"], whole.1, "{correction}");
+    }
+}

@@ -61,7 +61,7 @@ fn move_to(demo: &Demo, run: &str, folder: &str) {
 
 #[test]
 fn a_result_evaluates_to_the_same_accuracy_elsewhere_and_without_calibration_images() {
-    let demo = Demo::new();
+    let demo = Demo::calibrated();
     for (run, set) in [
         ("local", "quantizer.correction=local"),
         ("sequential", "quantizer.correction=sequential"),
@@ -97,7 +97,7 @@ fn a_result_evaluates_to_the_same_accuracy_elsewhere_and_without_calibration_ima
 
 #[test]
 fn without_the_file_the_images_must_be_those_that_the_profile_names() {
-    let demo = Demo::new();
+    let demo = Demo::calibrated();
     let finished = search(&demo, "run", &[]);
     let best = "run/best.toml";
     let codes = demo.path("run/best.codes.safetensors");

@@ -40,6 +40,17 @@ pub fn first_items(idx: &[u8], count: u32) -> Vec<u8> {
 }
 
 impl Demo {
+    /// Makes the folder, for a calibrated quantizer. (The others round to the nearest, because
+    /// calibration takes seconds in a program that is compiled for tests.)
+    pub fn calibrated() -> Self {
+        let demo = Demo::new();
+        let path = demo.path("small.toml");
+        let text = std::fs::read_to_string(path).expect("just written");
+        let text = text.replace("method = \"nearest\"", "method = \"calibrated\"");
+        demo.write("small.toml", text.as_bytes());
+        demo
+    }
+
     /// Makes the folder.
     pub fn new() -> Self {
         let demo = Demo {
@@ -85,6 +96,7 @@ std = [0.353]
 max_accuracy_drop = 4.0
 
 [quantizer]
+method = "nearest"
 bits = [2, 3, 4, 8]
 
 [search]
