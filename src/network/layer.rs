@@ -46,6 +46,21 @@ pub enum PerChannel {
     Scale(String),
 }
 
+impl LayerKind {
+    /// Kernel, stride, padding and groups; a linear layer is a 1x1 convolution of one position.
+    pub fn window(self) -> (usize, usize, usize, usize) {
+        match self {
+            LayerKind::Linear => (1, 1, 0, 1),
+            LayerKind::Conv {
+                kernel,
+                stride,
+                padding,
+                groups,
+            } => (kernel, stride, padding, groups),
+        }
+    }
+}
+
 impl PerChannel {
     /// The state-dict keys of its numbers.
     pub fn keys(&self) -> Vec<String> {
@@ -117,10 +132,7 @@ impl Layer {
     }
     /// Number of groups that inputs and outputs are divided among.
     pub fn groups(&self) -> usize {
-        match self.kind {
-            LayerKind::Conv { groups, .. } => groups.max(1),
-            LayerKind::Linear => 1,
-        }
+        self.kind.window().3.max(1)
     }
     /// Number of weights.
     pub fn weights(&self) -> usize {

@@ -10,7 +10,8 @@ use super::Rounding;
 const MAGIC: f64 = 6_755_399_441_055_744.0;
 
 /// To the nearest integer, ties to even. `|x| < 2^51`.
-fn nearest(x: f64) -> f64 {
+#[inline(always)]
+pub(super) fn nearest(x: f64) -> f64 {
     (x + MAGIC) - MAGIC
 }
 

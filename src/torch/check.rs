@@ -1,7 +1,7 @@
 //! The consistency of a graph: ids that exist, shapes and units that agree.
 #![forbid(unsafe_code)]
 
-use crate::network::{Graph, LayerKind, Op, Shape, WeightSource};
+use crate::network::{Graph, Op, Shape, WeightSource};
 
 /// Checks one node.
 pub(super) fn check(graph: &Graph, index: usize) -> Result<(), String> {
@@ -127,15 +127,7 @@ fn masked(mask: Shape, wanted: Shape, value: Shape) -> Result<Shape, String> {
 }
 
 fn layer_shape(layer: &crate::network::Layer, from: Shape) -> Result<Shape, String> {
-    let (kernel, stride, padding, groups) = match layer.kind {
-        LayerKind::Linear => (1, 1, 0, 1),
-        LayerKind::Conv {
-            kernel,
-            stride,
-            padding,
-            groups,
-        } => (kernel, stride, padding, groups),
-    };
+    let (kernel, stride, padding, groups) = layer.kind.window();
     let divides = |channels: usize| channels.is_multiple_of(groups);
     if groups == 0 || !divides(from.channels) || !divides(layer.channels()) {
         return Err(format!("{groups} groups do not divide the channels"));

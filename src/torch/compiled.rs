@@ -100,7 +100,7 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
     }
 
     /// The affine behind a layer's float sums over what its input counts.
-    pub(super) fn float_affine(&self, step: &Step) -> Result<ChannelAffine, TorchError> {
+    pub(super) fn float_affine(&self, step: &Step) -> Result<Arc<ChannelAffine>, TorchError> {
         self.weights.float_affine(self.model.borrow(), step)
     }
 

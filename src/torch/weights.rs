@@ -20,6 +20,7 @@ use super::cache::Store;
 use super::plan::{Plan, Source, Step};
 use super::{Device, Model, TorchError};
 use crate::evaluate::CacheUse;
+use crate::network::NodeId;
 use crate::quant::{Allocation, BitWidth, ChannelAffine, QuantizedLayer};
 use maker::Maker;
 pub(super) use maker::{Backend, layer_weights};
@@ -36,6 +37,8 @@ pub(super) struct Weights {
     cache: Mutex<Store<(usize, BitWidth), Parameters>>,
     /// By step and width, once made.
     errors: Mutex<HashMap<(usize, BitWidth), Squares>>,
+    /// By the node of a layer's step, once made: a merged RepConv chain takes long.
+    float_affines: Mutex<HashMap<NodeId, Arc<ChannelAffine>>>,
 }
 
 impl Weights {
@@ -52,6 +55,7 @@ impl Weights {
             },
             cache: Mutex::new(Store::new(u64::MAX)),
             errors: Mutex::default(),
+            float_affines: Mutex::default(),
         }
     }
 
@@ -132,9 +136,16 @@ impl Weights {
         &self,
         model: &Model,
         step: &Step,
-    ) -> Result<ChannelAffine, TorchError> {
+    ) -> Result<Arc<ChannelAffine>, TorchError> {
+        let lock = self.float_affines.lock();
+        let mut known = lock.unwrap_or_else(PoisonError::into_inner);
+        if let Some(affine) = known.get(&step.node) {
+            return Ok(Arc::clone(affine));
+        }
         let backend = self.backend;
-        Maker { model, backend }.float_affine(step)
+        let made = Arc::new(Maker { model, backend }.float_affine(step)?);
+        known.insert(step.node, Arc::clone(&made));
+        Ok(made)
     }
 
     /// Quantized layers with the affines behind their sums; nothing else is needed to compute with

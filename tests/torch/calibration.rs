@@ -154,16 +154,7 @@ fn moments(
     x: &[&Map],
     sample_weights: Option<&[f64]>,
 ) -> Vec<InputMoments> {
-    use aq4svit::network::LayerKind;
-    let (kernel, stride, padding, groups) = match layer.kind {
-        LayerKind::Linear => (1, 1, 0, 1),
-        LayerKind::Conv {
-            kernel,
-            stride,
-            padding,
-            groups,
-        } => (kernel, stride, padding, groups),
-    };
+    let (kernel, stride, padding, groups) = layer.kind.window();
     let n = layer.fan_in();
     let share = n / (kernel * kernel);
     let samples = match sample_weights {

@@ -10,14 +10,12 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use super::hessian::Hessian;
 use super::linear::{add_product, part};
 use crate::kernels::{Kernel, launch};
+use crate::quant::rounding::nearest;
 
 /// Inputs whose updates of the later weights are made at once.
 const BLOCK: usize = 64;
 /// Scales that share vector instructions.
 const LANES: usize = 8;
-
-/// Adding and subtracting `1.5 * 2^52` rounds to the nearest integer, ties to even.
-const MAGIC: f64 = 6_755_399_441_055_744.0;
 
 /// The grid of integers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,7 +38,7 @@ impl Grid {
                     -1.0
                 }
             }
-            Grid::UpTo(most) => (x.max(-most).min(most) + MAGIC) - MAGIC,
+            Grid::UpTo(most) => nearest(x.max(-most).min(most)),
         }
     }
 }

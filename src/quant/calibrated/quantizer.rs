@@ -98,6 +98,15 @@ struct Problem<'a> {
     threads: usize,
 }
 
+/// A layer's integers at one scale for all channels.
+struct TensorCandidate {
+    /// The sum of the channels' errors.
+    error: f64,
+    quantized: Quantized,
+    /// The scale of least error for these integers.
+    refitted: f64,
+}
+
 impl Problem<'_> {
     /// A scale for every channel.
     fn per_channel(&self) -> Quantized {
@@ -107,8 +116,9 @@ impl Problem<'_> {
                 let scales = self.scales(weights)?;
                 Some(channels.solve(local, &scales, &[self.rounded(row)]))
             };
-            rows.enumerate().map(solve).collect()
+            (rows.enumerate().map(solve).collect(), ())
         })
+        .0
     }
 
     /// One scale for all channels.
@@ -129,37 +139,32 @@ impl Problem<'_> {
         let first = best.and_then(|at| candidates.get(at)).copied();
         let rounded = self.nearest.scales.first().copied();
         let tried = first.into_iter().chain(rounded).map(|scale| self.at(scale));
-        let least = |a: (f64, Quantized, f64), b: (f64, Quantized, f64)| match b.0 < a.0 {
-            true => b,
-            false => a,
-        };
-        let Some(mut best) = tried.reduce(least) else {
+        let least = tried.min_by(|a, b| a.error.total_cmp(&b.error));
+        let Some(mut best) = least else {
             return self.nearest.clone();
         };
         for _ in 0..REFITS {
-            let fits = scales.refit && best.2 > 0.0 && best.2.is_finite();
+            let fits = scales.refit && best.refitted > 0.0 && best.refitted.is_finite();
             if !fits {
                 break;
             }
-            let next = self.at(best.2);
-            if next.0 >= best.0 {
+            let next = self.at(best.refitted);
+            if next.error >= best.error {
                 break;
             }
             best = next;
         }
-        best.1
+        best.quantized
     }
 
-    /// The integers at one scale for all channels: their error, and the scale that fits them best.
-    fn at(&self, scale: f64) -> (f64, Quantized, f64) {
+    /// The integers at one scale for all channels.
+    fn at(&self, scale: f64) -> TensorCandidate {
         let scales = Scales {
             candidates: vec![scale],
             refit: false,
         };
-        let sums = Mutex::new(std::collections::BTreeMap::new());
-        let quantized = self.solved(|channels, rows| {
-            let first = rows.start;
-            let mut sum = (0.0, 0.0, 0.0);
+        let (quantized, sums) = self.solved(|channels, rows| {
+            let mut sum = [0.0; 3];
             let solve = |(local, row): (usize, usize)| {
                 let rounded = match self.rounded(row) {
                     known if known.scale == scale => vec![known],
@@ -167,23 +172,19 @@ impl Problem<'_> {
                 };
                 let solved = channels.solve(local, &scales, &rounded);
                 let (qhw, qhq) = channels.products_of(local, &solved.codes);
-                sum.0 += solved.error;
-                sum.1 += qhw;
-                sum.2 += qhq;
+                let own = sum.iter_mut().zip([solved.error, qhw, qhq]);
+                own.for_each(|(sum, x)| *sum += x);
                 Some(solved)
             };
-            let solved = rows.enumerate().map(solve).collect();
-            sums.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(first, sum);
-            solved
+            (rows.enumerate().map(solve).collect(), sum)
         });
         // In the order of channels: sums do not depend on threads.
-        let sums = sums.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let total = sums
-            .values()
-            .fold((0.0, 0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1, a.2 + b.2));
-        (total.0, quantized, total.1 / total.2)
+        let total = |at: usize| sums.iter().fold(0.0, |total, sum| total + sum[at]);
+        TensorCandidate {
+            error: total(0),
+            quantized,
+            refitted: total(1) / total(2),
+        }
     }
 
     /// The candidate scales of some weights; none where all are 0.
@@ -223,15 +224,18 @@ impl Problem<'_> {
         }
     }
 
-    /// Solves all channels; those for which nothing is found stay rounded to the nearest.
-    fn solved(
+    /// Solves all channels; those for which nothing is found stay rounded to the nearest. Also
+    /// returns what `solve` says beside, in the order of channels.
+    fn solved<R: Send>(
         &self,
-        solve: impl Fn(&Channels<'_>, Range<usize>) -> Vec<Option<Candidate>> + Sync,
-    ) -> Quantized {
+        solve: impl Fn(&Channels<'_>, Range<usize>) -> (Vec<Option<Candidate>>, R) + Sync,
+    ) -> (Quantized, Vec<R>) {
         let pieces = self.each(|channels, rows| (rows.start, solve(channels, rows)));
         let mut quantized = self.nearest.clone();
         let n = quantized.fan_in;
-        for (first, solved) in pieces {
+        let mut beside = Vec::with_capacity(pieces.len());
+        for (first, (solved, own)) in pieces {
+            beside.push(own);
             for (row, candidate) in (first..).zip(solved) {
                 let place = quantized.values.get_mut(row * n..(row + 1) * n);
                 let scale = quantized.scales.get_mut(row);
@@ -241,7 +245,7 @@ impl Problem<'_> {
                 }
             }
         }
-        quantized
+        (quantized, beside)
     }
 
     /// Works on all channels of groups whose input varies, some at a time, side by side; answers in

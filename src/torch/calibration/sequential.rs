@@ -241,6 +241,7 @@ impl Pass<'_> {
             return Err(EvaluateError::NotFinite { place });
         }
         let float = self.calibrator.network.float_affine(step)?;
+        let float = ChannelAffine::clone(&float);
         let affine = Arc::new(float.corrected(&known.quantized.scales, &moments));
         if let Some(content) = self.contents.get(i) {
             self.calibrator.fitted.keep(*content, Arc::clone(&affine));

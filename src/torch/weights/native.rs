@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::parameters::Accumulation;
 use crate::kernels::{ByteConv, FloatConv, Packed, Window};
-use crate::network::{Layer, LayerKind, ValueRange};
+use crate::network::{Layer, ValueRange};
 use crate::quant::BitWidth;
 
 /// The native convolutions that this processor can run.
@@ -75,15 +75,7 @@ impl NativeKernels {
 
 /// The window of a layer, and its groups.
 pub(in crate::torch) fn geometry(layer: &Layer) -> (Window, usize) {
-    let (kernel, stride, padding, groups) = match layer.kind {
-        LayerKind::Linear => (1, 1, 0, 1),
-        LayerKind::Conv {
-            kernel,
-            stride,
-            padding,
-            groups,
-        } => (kernel, stride, padding, groups),
-    };
+    let (kernel, stride, padding, groups) = layer.kind.window();
     let window = Window {
         kernel,
         stride,
