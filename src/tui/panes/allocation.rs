@@ -61,7 +61,7 @@ impl Component for AllocationList {
         }
     }
 
-    fn fixed(&self, height: u16) -> u16 {
+    fn fixed(&self, _model: &Model, height: u16) -> u16 {
         match height {
             14.. => 3,
             8.. => 2,

@@ -86,7 +86,7 @@ pub trait Component: Sync {
     fn act(&self, _model: &mut Model, _action: &Action) {}
 
     /// The number of lines that stay in place, of `height` lines.
-    fn fixed(&self, height: u16) -> u16 {
+    fn fixed(&self, _model: &Model, height: u16) -> u16 {
         let about = self.about();
         if about.list == about.id { 0 } else { height }
     }

@@ -23,8 +23,13 @@ const OUTCOME: usize = 12;
 const PROXY: usize = 12;
 const COUNT: usize = 4;
 const CORRELATION: usize = 19;
-/// From so many lines on above the list, all evidence is shown.
-const TALL: u16 = 10;
+/// Lines above the list that are no proxies where all evidence is shown: three of counts and rates,
+/// and two of titles.
+const WITHOUT_PROXIES: usize = 5;
+/// Lines of proxies that are kept free before any is measured: those of every quantizer.
+const PROXIES: usize = 5;
+/// Lines of decisions below, without which not all evidence is shown.
+const DECISIONS: u16 = 7;
 const OTHERS: usize = 1 + DRIFT + NUMBERS + DECISION + OUTCOME;
 
 /// Symbol, word and style of a decision.
@@ -82,9 +87,10 @@ impl Component for Gate {
         }
     }
 
-    fn fixed(&self, height: u16) -> u16 {
+    fn fixed(&self, model: &Model, height: u16) -> u16 {
+        let tall = tall(model);
         match height {
-            17.. => TALL,
+            _ if height >= tall + DECISIONS => tall,
             8.. => 3,
             _ => 1,
         }
@@ -156,7 +162,7 @@ fn heading(model: &Model, columns: u16, height: u16) -> Vec<Line<'static>> {
     }
     let mut lines = vec![counts.line()];
     let rates = Sentence::new(model, columns).add(false_rejections(evidence));
-    if height >= TALL {
+    if height >= tall(model) {
         let verdicts = Sentence::new(model, columns)
             .add(format!("passed: {}", gate_text::verdicts(evidence.passed)))
             .add(format!("audits: {}", gate_text::verdicts(evidence.audited)));
@@ -174,6 +180,12 @@ fn heading(model: &Model, columns: u16, height: u16) -> Vec<Line<'static>> {
         cell(if wide { "verdict" } else { "" }, OUTCOME, dim),
     ]));
     lines
+}
+
+/// The lines above the list that show all evidence.
+fn tall(model: &Model) -> u16 {
+    let proxies = model.gate.evidence.proxies.len().max(PROXIES);
+    (WITHOUT_PROXIES + proxies) as u16
 }
 
 /// How every proxy goes with the drop that was measured.

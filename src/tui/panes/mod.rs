@@ -66,7 +66,9 @@ pub fn list(pane: Pane) -> &'static dyn Component {
 /// The inside of a pane, if it is shown.
 pub fn area(model: &Model, layout: &Layout, pane: Pane) -> Option<Area> {
     let inside = layout.inside(pane)?;
-    let above = component(pane).fixed(inside.height).min(inside.height);
+    let above = component(pane)
+        .fixed(model, inside.height)
+        .min(inside.height);
     Some(Area {
         fixed: Rect {
             height: above,

@@ -48,7 +48,7 @@ impl Component for Points {
         }
     }
 
-    fn fixed(&self, height: u16) -> u16 {
+    fn fixed(&self, _model: &Model, height: u16) -> u16 {
         u16::from(height > 4)
     }
 

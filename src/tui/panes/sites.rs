@@ -39,7 +39,7 @@ impl Component for Sites {
         }
     }
 
-    fn fixed(&self, height: u16) -> u16 {
+    fn fixed(&self, _model: &Model, height: u16) -> u16 {
         u16::from(height > 4)
     }
 
