@@ -87,6 +87,20 @@ fn every_pane_of_a_small_terminal() {
     insta::assert_snapshot!("pane_log_zoomed", screen(&play));
 }
 
+/// The proxies of a calibrated quantizer leave room for the decisions and their titles.
+#[test]
+fn all_evidence_of_a_calibrated_quantizer_is_shown() {
+    let mut play = Play::new(LARGE);
+    play.story.calibrated = true;
+    play.finish();
+    play.act(Action::View(View::Gate));
+    let shown = screen(&play);
+    let proxies = aq4svit::search::Proxy::ALL.map(|proxy| proxy.name());
+    for words in proxies.into_iter().chain(["criterion"]) {
+        assert!(shown.contains(words), "{words}:\n{shown}");
+    }
+}
+
 #[test]
 fn a_change_in_the_making() {
     for size in [SMALL, LARGE] {

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use aq4svit::evaluate::{CacheUse, Caches, Cancel, Evaluator, Landscape, Progress, Provenance};
+use aq4svit::evaluate::{
+    CacheUse, Caches, Cancel, Evaluator, Landscape, Outcome, Progress, Provenance,
+};
 use aq4svit::journal::Entry;
 use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, SearchConfig};
 use aq4svit::quant::{Affine, BitWidth, MemoryModel};
@@ -62,6 +64,8 @@ pub struct Story {
     totals: Totals,
     /// Where the answers come from.
     pub provenance: Provenance,
+    /// Whether drifts come with the proxies of a calibrated quantizer.
+    pub calibrated: bool,
 }
 
 impl Story {
@@ -74,6 +78,7 @@ impl Story {
             seq: 0,
             totals: Totals::default(),
             provenance: Provenance::Computed,
+            calibrated: false,
         }
     }
 
@@ -133,10 +138,17 @@ impl Story {
             return vec![];
         };
         let cancel = Cancel::default();
-        let (outcome, work) = self
+        let (mut outcome, work) = self
             .landscape
             .evaluate(&request.job, &cancel, &mut |_| {})
             .unwrap();
+        if let (true, Outcome::Drift { proxies, drift, .. }) = (self.calibrated, &mut outcome)
+            && let Some(proxies) = proxies
+        {
+            proxies.image_drift = Some(2.0 * *drift);
+            proxies.wide_divergence = proxies.divergence;
+            proxies.output_error = Some(drift.sqrt());
+        }
         self.totals.layer_forwards += work.layer_forwards;
         self.totals.layer_forwards_plain += work.layer_forwards * 3;
         self.totals.images += work.images;
