@@ -17,7 +17,7 @@ mod common {
 }
 
 use aq4svit::evaluate::Landscape;
-use aq4svit::profile::{GateMode, Strategy};
+use aq4svit::profile::{GateMode, StrategyName};
 use aq4svit::quant::{Allocation, BitWidth};
 use aq4svit::search::Settings;
 use common::driver::Driver;
@@ -138,7 +138,7 @@ fn main() {
             let searches = (0..).zip(&optima).zip(like);
             let same = searches.map(|((seed, optimum), like)| {
                 let mut settings = base.clone();
-                settings.search.strategy = Strategy::Random;
+                settings.search.strategy = StrategyName::Random;
                 settings.search.draws = 5000;
                 settings.search.seed = seed;
                 settings.gate.mode = gate;
@@ -147,13 +147,13 @@ fn main() {
             });
             same.collect()
         };
-        let greedy = with(Strategy::Greedy, 1);
-        let beam = with(Strategy::Beam, 4);
-        let allocate = with(Strategy::Allocate, 1);
+        let greedy = with(StrategyName::Greedy, 1);
+        let beam = with(StrategyName::Beam, 4);
+        let allocate = with(StrategyName::Allocate, 1);
         row("greedy", gate, &greedy);
-        row("beam, width 2", gate, &with(Strategy::Beam, 2));
+        row("beam, width 2", gate, &with(StrategyName::Beam, 2));
         row("beam, width 4", gate, &beam);
-        row("beam, width 8", gate, &with(Strategy::Beam, 8));
+        row("beam, width 8", gate, &with(StrategyName::Beam, 8));
         row("allocate", gate, &allocate);
         row(
             "random, as many evaluations as greedy",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::strategies::Strategy;
+use super::strategies::StrategyName;
 
 /// `[published]`: what the authors of a network say of it. Nothing is computed from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ fn is_usual_indifference(points: &f64) -> bool {
 #[serde(deny_unknown_fields, default)]
 pub struct SearchConfig {
     /// The strategy.
-    pub strategy: Strategy,
+    pub strategy: StrategyName,
     /// Levels, coarse to fine.
     pub levels: Vec<Level>,
     /// Beam: allocations that go on at every step; 1 is greedy.
@@ -103,7 +103,7 @@ fn is_default_draws(draws: &usize) -> bool {
 impl Default for SearchConfig {
     fn default() -> Self {
         SearchConfig {
-            strategy: Strategy::Greedy,
+            strategy: StrategyName::Greedy,
             levels: vec![Level::Network, Level::Stage, Level::Block, Level::Layer],
             beam_width: 4,
             draws: DRAWS,
@@ -121,7 +121,7 @@ impl SearchConfig {
     /// Allocations that go on at every step: the beam's width, 1 for the other strategies.
     pub fn beam(&self) -> usize {
         match self.strategy {
-            Strategy::Beam => self.beam_width.max(1),
+            StrategyName::Beam => self.beam_width.max(1),
             _ => 1,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use strum::VariantNames;
 
 use super::kind::{Kind, MANY};
-use super::strategies::Strategy;
+use super::strategies::StrategyName;
 use crate::data::RECIPE_NAMES;
 use crate::network::MODEL_KEYS;
 
@@ -91,7 +91,7 @@ const OTHER_KEYS: &[Key] = &[
     key("constraint", "target", Kind::Target),
     key("constraint", "max_evaluations", Kind::Whole(1, MANY)),
     key("constraint", "max_seconds", Kind::Number(0.0, f64::MAX)),
-    choice("search", "strategy", Strategy::VARIANTS),
+    choice("search", "strategy", StrategyName::VARIANTS),
     key(
         "search",
         "levels",

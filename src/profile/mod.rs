@@ -62,6 +62,6 @@ pub use rules::{PinError, Rule, Rules, TieError};
 pub use save::{Save, SaveError, calibrated_text, codes_file, pins_as_toml, relocated, write_text};
 pub use settings::{Checkpoint, Profile};
 pub use size::{parse as parse_size, text as size_text};
-pub use strategies::{STRATEGIES, Strategy, StrategyRow};
+pub use strategies::{STRATEGIES, StrategyName, StrategyRow};
 pub use target::{TARGETS, Target};
 pub use tie::{Tie, Tied};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Strategy {
+pub enum StrategyName {
     /// Hierarchical greedy search.
     #[default]
     Greedy,
@@ -27,7 +27,7 @@ pub enum Strategy {
 #[derive(Clone, Copy, Debug)]
 pub struct StrategyRow {
     /// The strategy.
-    pub strategy: Strategy,
+    pub strategy: StrategyName,
     /// Its name in profiles, and in the interface.
     pub name: &'static str,
     /// What it does, in a sentence.
@@ -39,38 +39,38 @@ pub struct StrategyRow {
 /// One row for each strategy.
 pub const STRATEGIES: [StrategyRow; 5] = [
     StrategyRow {
-        strategy: Strategy::Greedy,
+        strategy: StrategyName::Greedy,
         name: "greedy",
         doc: "lowers one group at a time, level by level",
         cost: "the fewest evaluations",
     },
     StrategyRow {
-        strategy: Strategy::Beam,
+        strategy: StrategyName::Beam,
         name: "beam",
         doc: "lowers groups of several allocations side by side",
         cost: "5-7 times greedy's evaluations, about 6 % smaller",
     },
     StrategyRow {
-        strategy: Strategy::Allocate,
+        strategy: StrategyName::Allocate,
         name: "allocate",
         doc: "tries what the drifts of single groups predict to be best",
         cost: "a drift for each group and width, few evaluations",
     },
     StrategyRow {
-        strategy: Strategy::Exhaustive,
+        strategy: StrategyName::Exhaustive,
         name: "exhaustive",
         doc: "tries every allocation, smallest first: the true optimum",
         cost: "at most 65,536 allocations",
     },
     StrategyRow {
-        strategy: Strategy::Random,
+        strategy: StrategyName::Random,
         name: "random",
         doc: "draws allocations at random: a baseline",
         cost: "search.draws allocations",
     },
 ];
 
-impl Strategy {
+impl StrategyName {
     /// Its row.
     pub fn row(self) -> &'static StrategyRow {
         &STRATEGIES[self as usize]
@@ -94,7 +94,7 @@ mod tests {
             assert_eq!(row.strategy.row().strategy, row.strategy);
             let written = serde_json::to_value(row.strategy).expect("a name");
             assert_eq!(written, row.name);
-            assert_eq!(Strategy::VARIANTS[row.strategy as usize], row.name);
+            assert_eq!(StrategyName::VARIANTS[row.strategy as usize], row.name);
         }
     }
 }

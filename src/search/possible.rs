@@ -2,7 +2,7 @@
 
 use super::choices::count;
 use super::{Settings, Space};
-use crate::profile::{Pin, PinError, Rules, Strategy, Target};
+use crate::profile::{Pin, PinError, Rules, StrategyName, Target};
 use crate::quant::Domains;
 
 /// A memory limit that nothing meets.
@@ -142,7 +142,7 @@ impl Settings {
 
     /// Refuses an exhaustive search of a large space.
     pub(super) fn few_enough(&self, domains: &Domains) -> Result<(), Unsearchable> {
-        if self.search.strategy != Strategy::Exhaustive {
+        if self.search.strategy != StrategyName::Exhaustive {
             return Ok(());
         }
         let choices = self.choices(domains);

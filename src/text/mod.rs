@@ -11,7 +11,7 @@ pub mod table;
 pub use commands::command;
 
 use crate::evaluate::{Verdict, percent};
-use crate::profile::{GateMode, Screening, SearchConfig, Strategy};
+use crate::profile::{GateMode, Screening, SearchConfig, StrategyName};
 use crate::search::{
     Candidate, CandidateId, CloseReason, Event, GateDecision, GateReason, Group, Judgement, Origin,
     Settings, StopReason, Tree,
@@ -342,7 +342,7 @@ pub fn images(j: &Judgement) -> String {
 }
 
 /// The sentence about a strategy: what it does, and what it costs.
-pub fn strategy(strategy: Strategy) -> String {
+pub fn strategy(strategy: StrategyName) -> String {
     let row = strategy.row();
     format!("{}: {} ({})", row.name, row.doc, row.cost)
 }

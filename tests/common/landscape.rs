@@ -1,7 +1,7 @@
 //! A small synthetic network, its settings and its evaluator.
 
 use aq4svit::evaluate::Landscape;
-use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, Level, SearchConfig, Strategy};
+use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, Level, SearchConfig, StrategyName};
 use aq4svit::quant::BitWidth;
 use aq4svit::search::{Settings, Space, SpaceLayer};
 
@@ -47,7 +47,7 @@ pub fn settings() -> Settings {
             ..Constraint::default()
         },
         search: SearchConfig {
-            strategy: Strategy::Greedy,
+            strategy: StrategyName::Greedy,
             levels: vec![Level::Network, Level::Stage, Level::Block, Level::Layer],
             screen: 200,
             ..SearchConfig::default()
@@ -63,21 +63,21 @@ pub fn settings() -> Settings {
 }
 
 /// Every strategy.
-pub const STRATEGIES: [Strategy; 5] = [
-    Strategy::Greedy,
-    Strategy::Beam,
-    Strategy::Allocate,
-    Strategy::Exhaustive,
-    Strategy::Random,
+pub const STRATEGIES: [StrategyName; 5] = [
+    StrategyName::Greedy,
+    StrategyName::Beam,
+    StrategyName::Allocate,
+    StrategyName::Exhaustive,
+    StrategyName::Random,
 ];
 
 /// [`settings`] for a strategy, with a space small enough for it.
-pub fn settings_for(strategy: Strategy) -> Settings {
+pub fn settings_for(strategy: StrategyName) -> Settings {
     let mut settings = settings();
     settings.search.strategy = strategy;
     settings.search.beam_width = 3;
     settings.search.draws = 40;
-    if strategy == Strategy::Exhaustive {
+    if strategy == StrategyName::Exhaustive {
         settings.search.levels.truncate(3);
     }
     settings

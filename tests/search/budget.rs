@@ -2,11 +2,11 @@
 
 use crate::common::driver::{Driver, Forced};
 use crate::common::landscape::{LAYERS, landscape, settings_for, width};
-use aq4svit::profile::{AccuracyDrop, Constraint, Strategy};
+use aq4svit::profile::{AccuracyDrop, Constraint, StrategyName};
 use aq4svit::quant::Allocation;
 use aq4svit::search::{Settings, State, StopReason};
 
-fn budgeted(strategy: Strategy, budget: u64) -> Settings {
+fn budgeted(strategy: StrategyName, budget: u64) -> Settings {
     let mut settings = settings_for(strategy);
     settings.constraint = Constraint {
         max_accuracy_drop: AccuracyDrop::Any,
@@ -31,7 +31,11 @@ fn lost(driver: &Driver) -> i64 {
 #[test]
 fn every_strategy_looks_for_accuracy_instead_of_taking_the_first_that_fits() {
     let mut better = 0;
-    for strategy in [Strategy::Greedy, Strategy::Beam, Strategy::Allocate] {
+    for strategy in [
+        StrategyName::Greedy,
+        StrategyName::Beam,
+        StrategyName::Allocate,
+    ] {
         for seed in 0..6 {
             let settings = budgeted(strategy, 4200);
             let space = settings.space.clone();
@@ -56,8 +60,12 @@ fn every_strategy_looks_for_accuracy_instead_of_taking_the_first_that_fits() {
 #[test]
 fn the_exhaustive_search_finds_what_no_other_beats() {
     for seed in 0..3 {
-        let best = finished(budgeted(Strategy::Exhaustive, 4200), seed);
-        for strategy in [Strategy::Greedy, Strategy::Allocate, Strategy::Random] {
+        let best = finished(budgeted(StrategyName::Exhaustive, 4200), seed);
+        for strategy in [
+            StrategyName::Greedy,
+            StrategyName::Allocate,
+            StrategyName::Random,
+        ] {
             let mut settings = budgeted(strategy, 4200);
             settings.search.levels.truncate(3);
             let other = finished(settings, seed);
@@ -68,8 +76,8 @@ fn the_exhaustive_search_finds_what_no_other_beats() {
 
 #[test]
 fn a_limit_on_evaluations_returns_the_best_found_by_then() {
-    let all = finished(budgeted(Strategy::Greedy, 4200), 3);
-    let mut settings = budgeted(Strategy::Greedy, 4200);
+    let all = finished(budgeted(StrategyName::Greedy, 4200), 3);
+    let mut settings = budgeted(StrategyName::Greedy, 4200);
     settings.constraint.max_evaluations = Some(1);
     let one = finished(settings.clone(), 3);
     assert_eq!(one.tree().finished, Some(StopReason::MaxEvaluations));
@@ -81,7 +89,7 @@ fn a_limit_on_evaluations_returns_the_best_found_by_then() {
 
 #[test]
 fn both_limits_ask_for_the_smallest_that_meets_both() {
-    let mut settings = settings_for(Strategy::Allocate);
+    let mut settings = settings_for(StrategyName::Allocate);
     let free = finished(settings.clone(), 1);
     let bytes = free.incumbent().bytes;
     settings.constraint.max_memory = Some(bytes);
@@ -113,7 +121,7 @@ fn both_limits_ask_for_the_smallest_that_meets_both() {
 
 #[test]
 fn where_everything_fails_the_smallest_drop_is_shown() {
-    let mut settings = settings_for(Strategy::Greedy);
+    let mut settings = settings_for(StrategyName::Greedy);
     settings.constraint.max_accuracy_drop = AccuracyDrop::Points(1.5);
     let fails = |a: &Allocation| (!a.is_float()).then_some(Forced::Fails);
     let mut driver = Driver::forced(settings, landscape(1), Box::new(fails));
@@ -126,7 +134,7 @@ fn where_everything_fails_the_smallest_drop_is_shown() {
 
 #[test]
 fn a_budget_cut_in_mid_run_leaves_no_result_that_is_too_large() {
-    let mut driver = Driver::new(budgeted(Strategy::Beam, 5000), landscape(4));
+    let mut driver = Driver::new(budgeted(StrategyName::Beam, 5000), landscape(4));
     driver.until("a few are confirmed", |d| {
         d.engine.counters().evaluations > 6
     });

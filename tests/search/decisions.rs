@@ -5,7 +5,7 @@ use crate::common::landscape::{
     LAYERS, MAX_DROP, STRATEGIES, landscape, settings, settings_for, width,
 };
 use aq4svit::evaluate::{Cancel, Evaluator, Job, Landscape, Outcome, Question, Split};
-use aq4svit::profile::{AccuracyDrop, GateMode, Level, Pin, Screening, Strategy};
+use aq4svit::profile::{AccuracyDrop, GateMode, Level, Pin, Screening, StrategyName};
 use aq4svit::quant::{Allocation, BitWidth};
 use aq4svit::search::{
     Candidate, CandidateId, CloseReason, ClosestInfeasible, Engine, Event, Judgement, Origin,
@@ -57,8 +57,8 @@ fn beam_and_allocate_come_nearer_to_the_optimum_than_greedy() {
         };
         (0..24).map(ratio).sum::<f64>() / 24.0
     };
-    let (greedy, beam) = (mean(Strategy::Greedy), mean(Strategy::Beam));
-    let allocate = mean(Strategy::Allocate);
+    let (greedy, beam) = (mean(StrategyName::Greedy), mean(StrategyName::Beam));
+    let allocate = mean(StrategyName::Allocate);
     assert!(beam < 1.06 && beam < greedy, "{beam}, greedy {greedy}");
     assert!(
         allocate < 1.06 && allocate < greedy,
@@ -82,7 +82,7 @@ fn with_optimum(settings: &Settings, seed: u64) -> (Landscape, u64) {
 fn exhaustive_finds_the_optimum_whatever_the_gate_and_the_screening_say() {
     for seed in 0..12 {
         let mut settings = small(4);
-        settings.search.strategy = Strategy::Exhaustive;
+        settings.search.strategy = StrategyName::Exhaustive;
         settings.search.screen = 50;
         settings.gate.mode = GateMode::Fixed;
         settings.gate.limit = 0.0;
@@ -109,7 +109,7 @@ fn exhaustive_finds_the_optimum_whatever_the_gate_and_the_screening_say() {
 
 #[test]
 fn a_space_too_large_to_try_is_refused_with_its_size_and_a_way_out() {
-    let mut large = settings_for(Strategy::Exhaustive);
+    let mut large = settings_for(StrategyName::Exhaustive);
     large.search.levels.push(Level::Layer);
     let why = Engine::new(large.clone()).expect_err("5^8").to_string();
     assert!(why.contains("390625") && why.contains("[pins]"), "{why}");
@@ -127,7 +127,7 @@ fn a_space_too_large_to_try_is_refused_with_its_size_and_a_way_out() {
 fn random_draws_as_often_as_asked_each_smaller_than_what_it_would_improve() {
     let mut sizes = Vec::new();
     for draws in [5, 40, 160] {
-        let mut settings = settings_for(Strategy::Random);
+        let mut settings = settings_for(StrategyName::Random);
         settings.search.draws = draws;
         let mut driver = Driver::new(settings, landscape(4));
         driver.finish();
@@ -151,7 +151,7 @@ fn random_draws_as_often_as_asked_each_smaller_than_what_it_would_improve() {
 #[test]
 fn another_seed_draws_other_allocations() {
     let drawn = |seed| {
-        let mut settings = settings_for(Strategy::Random);
+        let mut settings = settings_for(StrategyName::Random);
         settings.search.seed = seed;
         let (engine, _) = finished(settings, 4);
         let all = engine.tree().candidates.clone();
@@ -166,7 +166,7 @@ fn another_seed_draws_other_allocations() {
 fn a_beam_of_one_is_greedy() {
     for seed in 0..6 {
         let mut narrow = settings();
-        narrow.search.strategy = Strategy::Beam;
+        narrow.search.strategy = StrategyName::Beam;
         narrow.search.beam_width = 1;
         let (_, beam) = finished(narrow, seed);
         let (_, greedy) = finished(settings(), seed);
@@ -331,7 +331,7 @@ fn where_nothing_fits_in_a_budget_only_the_smallest_is_looked_at() {
 
 #[test]
 fn what_tries_allocations_goes_on_where_no_uniform_width_passes() {
-    for strategy in [Strategy::Exhaustive, Strategy::Random] {
+    for strategy in [StrategyName::Exhaustive, StrategyName::Random] {
         let mut settings = small(3);
         settings.search.levels = vec![Level::Layer];
         settings.search.strategy = strategy;
@@ -350,7 +350,7 @@ fn what_tries_allocations_goes_on_where_no_uniform_width_passes() {
         let mut driver = Driver::forced(settings, landscape, Box::new(force));
         driver.finish();
         assert_eq!(driver.tree().finished, Some(StopReason::Complete));
-        if strategy == Strategy::Exhaustive {
+        if strategy == StrategyName::Exhaustive {
             assert_eq!(Some(driver.incumbent().bytes), best);
         }
     }
@@ -360,7 +360,7 @@ fn what_tries_allocations_goes_on_where_no_uniform_width_passes() {
 fn where_every_allocation_fails_all_are_tried_and_that_is_said() {
     let mut settings = small(2);
     settings.search.levels = vec![Level::Layer];
-    settings.search.strategy = Strategy::Exhaustive;
+    settings.search.strategy = StrategyName::Exhaustive;
     let count = every_allocation(&settings).len();
     let landscape = Landscape::new(1, 2, 16, 800, 300);
     let mut driver = Driver::forced(
@@ -472,7 +472,11 @@ fn turns(settings: &Settings, seed: u64, workers: usize) -> usize {
 
 #[test]
 fn several_evaluators_take_fewer_turns() {
-    for strategy in [Strategy::Greedy, Strategy::Beam, Strategy::Allocate] {
+    for strategy in [
+        StrategyName::Greedy,
+        StrategyName::Beam,
+        StrategyName::Allocate,
+    ] {
         let mut settings = settings();
         settings.search.strategy = strategy;
         let all = |workers| -> usize { (0..10).map(|seed| turns(&settings, seed, workers)).sum() };
@@ -501,7 +505,11 @@ fn sequential_screening_runs_fewer_images_and_what_it_finds_is_confirmed_on_all(
     let mean = |of: &[Judgement]| {
         of.iter().map(|j| j.images).sum::<usize>() as f64 / of.len().max(1) as f64
     };
-    for strategy in [Strategy::Greedy, Strategy::Beam, Strategy::Allocate] {
+    for strategy in [
+        StrategyName::Greedy,
+        StrategyName::Beam,
+        StrategyName::Allocate,
+    ] {
         let (mut exact, mut sequential) = (Vec::new(), Vec::new());
         for seed in 0..10 {
             let mut settings = settings();
@@ -605,7 +613,7 @@ fn closings(events: &[Event], why: CloseReason) -> Vec<(Tree, CandidateId)> {
 fn what_cannot_beat_the_incumbent_is_not_expanded_and_that_is_said() {
     let mut closed = 0;
     for seed in 0..24 {
-        let mut settings = settings_for(Strategy::Beam);
+        let mut settings = settings_for(StrategyName::Beam);
         settings.search.levels = vec![Level::Layer];
         let (engine, events) = finished(settings, seed);
         for (then, base) in closings(&events, CloseReason::CannotBeat) {
@@ -630,7 +638,7 @@ fn what_cannot_beat_the_incumbent_is_not_expanded_and_that_is_said() {
 fn a_beam_does_not_try_what_failed_wider_in_every_layer() {
     let mut closed = 0;
     for seed in 0..12 {
-        let (_, events) = finished(settings_for(Strategy::Beam), seed);
+        let (_, events) = finished(settings_for(StrategyName::Beam), seed);
         closed += closings(&events, CloseReason::WiderFailed).len();
         let (_, events) = finished(settings(), seed);
         assert!(

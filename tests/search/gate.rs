@@ -4,7 +4,7 @@
 use crate::common::driver::Driver;
 use crate::common::landscape::{LAYERS, landscape, settings, width};
 use aq4svit::evaluate::{Outcome, Verdict, kendall, spearman};
-use aq4svit::profile::{AccuracyDrop, ConstraintChange, GateConfig, GateMode, Strategy as Search};
+use aq4svit::profile::{AccuracyDrop, ConstraintChange, GateConfig, GateMode, StrategyName};
 use aq4svit::search::{
     CandidateId, Command, Engine, Event, GateDecision, GateEvidence, Group, Move, Proxy, Settings,
 };
@@ -54,9 +54,9 @@ fn without_proxies(mut outcome: Outcome) -> Outcome {
 #[test]
 fn no_decision_reads_what_is_measured_beside_the_drift() {
     for (seed, strategy) in [
-        (1, Search::Greedy),
-        (2, Search::Beam),
-        (3, Search::Allocate),
+        (1, StrategyName::Greedy),
+        (2, StrategyName::Beam),
+        (3, StrategyName::Allocate),
     ] {
         let mut settings = gated(GateMode::Adaptive, 0.1, 0.05);
         settings.search.strategy = strategy;

@@ -3,11 +3,11 @@
 use crate::common::driver::Driver;
 use crate::common::landscape::{LAYERS, landscape, settings, width};
 use aq4svit::evaluate::{Verdict, spearman};
-use aq4svit::profile::{Pin, Strategy};
+use aq4svit::profile::{Pin, StrategyName};
 use aq4svit::quant::{Allocation, BitWidth};
 use aq4svit::search::{Predictor, Settings, Unsolved, Wanted};
 
-fn searched(seed: u64, strategy: Strategy) -> Driver {
+fn searched(seed: u64, strategy: StrategyName) -> Driver {
     let mut settings = settings();
     settings.search.strategy = strategy;
     let mut driver = Driver::new(settings, landscape(seed));
@@ -31,7 +31,7 @@ fn spread(count: u64, menu: &[BitWidth]) -> Vec<Allocation> {
 
 #[test]
 fn predictions_go_with_the_truth_and_intervals_mostly_hold_it() {
-    for (strategy, least) in [(Strategy::Allocate, 0.9), (Strategy::Greedy, 0.75)] {
+    for (strategy, least) in [(StrategyName::Allocate, 0.9), (StrategyName::Greedy, 0.75)] {
         let (mut held, mut asked) = (0, 0);
         for seed in 0..6 {
             let driver = searched(seed, strategy);
@@ -63,7 +63,7 @@ fn predictions_go_with_the_truth_and_intervals_mostly_hold_it() {
 
 #[test]
 fn solving_is_exact_by_its_own_prediction_and_keeps_what_is_asked() {
-    let driver = searched(3, Strategy::Allocate);
+    let driver = searched(3, StrategyName::Allocate);
     let predictor = Predictor::new(driver.tree()).expect("a search has run");
     let space = settings().space;
     let pin = Pin::range("stage0.*", width(3), width(6));
@@ -110,7 +110,7 @@ fn solving_is_exact_by_its_own_prediction_and_keeps_what_is_asked() {
 
 #[test]
 fn what_was_measured_is_taken_as_measured() {
-    let driver = searched(1, Strategy::Greedy);
+    let driver = searched(1, StrategyName::Greedy);
     let tree = driver.tree();
     let predictor = Predictor::new(tree).expect("a search has run");
     let incumbent = driver.incumbent();

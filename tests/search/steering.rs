@@ -7,8 +7,8 @@ use crate::common::landscape::{
 };
 use aq4svit::evaluate::{Question, Split};
 use aq4svit::profile::{
-    AccuracyDrop, ConstraintChange, GateConfig, GateMode, Level, Pin, Screening, Strategy, Target,
-    Tie,
+    AccuracyDrop, ConstraintChange, GateConfig, GateMode, Level, Pin, Screening, StrategyName,
+    Target, Tie,
 };
 use aq4svit::quant::Allocation;
 use aq4svit::search::{
@@ -824,7 +824,7 @@ proptest! {
         let mut settings = settings_for(strategy);
         // At a coarser level than layers a tie may not join groups: a profile that says so is
         // refused.
-        if strategy != Strategy::Exhaustive {
+        if strategy != StrategyName::Exhaustive {
             settings.space.ties = tied;
         }
         settings.gate.mode = gate;

@@ -1,6 +1,6 @@
 //! Limits, pins by pattern and undo, as a person types them.
 
-use aq4svit::profile::{AccuracyDrop, ConstraintChange, Pin, Strategy};
+use aq4svit::profile::{AccuracyDrop, ConstraintChange, Pin, StrategyName};
 use aq4svit::quant::BitWidth;
 use aq4svit::search::{Command, State};
 use aq4svit::tui::Action;
@@ -122,7 +122,7 @@ fn a_prompt_refuses_what_the_search_would_refuse() {
     play.jobs(40);
     // Every layer is pinned: few enough to try them all only as long as that holds.
     let settings = play.model.tree.settings.as_mut().unwrap();
-    settings.search.strategy = Strategy::Exhaustive;
+    settings.search.strategy = StrategyName::Exhaustive;
     let eight = BitWidth::new(8).unwrap();
     play.model.tree.pins = vec![Pin::fixed("*", eight)];
     play.act(Action::PinPattern);

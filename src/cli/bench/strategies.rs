@@ -8,7 +8,7 @@ use strum::VariantArray;
 
 use super::run::{Measured, search};
 use crate::cli::output::note;
-use crate::profile::{Objective, Profile, STRATEGIES, Strategy};
+use crate::profile::{Objective, Profile, STRATEGIES, StrategyName};
 use crate::quant::saving_percent;
 use crate::search::{MOST_ALLOCATIONS, Settings, StopReason};
 use crate::text;
@@ -31,11 +31,11 @@ impl Contestant {
     /// The value of `search.strategy`.
     fn strategy(self) -> &'static str {
         let strategy = match self {
-            Contestant::Greedy => Strategy::Greedy,
-            Contestant::Beam => Strategy::Beam,
-            Contestant::Allocate => Strategy::Allocate,
-            Contestant::RandomAsGreedy | Contestant::RandomAsBeam => Strategy::Random,
-            Contestant::Exhaustive => Strategy::Exhaustive,
+            Contestant::Greedy => StrategyName::Greedy,
+            Contestant::Beam => StrategyName::Beam,
+            Contestant::Allocate => StrategyName::Allocate,
+            Contestant::RandomAsGreedy | Contestant::RandomAsBeam => StrategyName::Random,
+            Contestant::Exhaustive => StrategyName::Exhaustive,
         };
         strategy.name()
     }

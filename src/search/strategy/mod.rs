@@ -99,7 +99,7 @@ impl Clone for Box<dyn Strategy> {
 /// The plan of a strategy's name: what runs, in order. (One row for each strategy and objective.)
 pub(super) fn plan(search: &SearchConfig, objective: Objective) -> Vec<Box<dyn Strategy>> {
     use Objective::{HighestAccuracy, SmallestMemory};
-    use profile::Strategy::{Allocate, Beam, Exhaustive, Greedy, Random};
+    use profile::StrategyName::{Allocate, Beam, Exhaustive, Greedy, Random};
     let beam = search.beam();
     match (search.strategy, objective) {
         (Greedy | Beam, SmallestMemory) => {

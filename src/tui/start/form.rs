@@ -4,7 +4,7 @@ use strum::VariantNames;
 
 use super::Profiles;
 
-use crate::profile::{GateMode, Pin, STRATEGIES, Strategy, pins_as_toml};
+use crate::profile::{GateMode, Pin, STRATEGIES, StrategyName, pins_as_toml};
 use crate::text;
 use crate::tui::Action;
 use crate::tui::fields::{Field, Fields};
@@ -51,7 +51,7 @@ impl Form {
                 values.drop,
             ),
             Field::new("memory", memory, "no limit", values.memory),
-            Field::choice("strategy", Strategy::VARIANTS, values.strategy),
+            Field::choice("strategy", StrategyName::VARIANTS, values.strategy),
             Field::choice("gate", GateMode::VARIANTS, values.gate),
             Field::new("drift limit", limit, "", values.limit),
             Field::new("pins", pins, "none", values.pins),
