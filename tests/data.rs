@@ -309,6 +309,18 @@ fn images_that_are_none_are_named_or_left_out() {
         skipped.iter().any(|s| s.contains("a/00.png: not a JPEG")),
         "{skipped:?}"
     );
+    // Of the certificate's draw damaged ones are replaced: all five good ones are found.
+    let text = text.replace("calibration = 2", "calibration = 1\ncertify = 1\nproxy = 9");
+    let splits = data::load(&config(&text), photos.path(), &model(16, 3, 2)).unwrap();
+    let certify = splits.certify.as_ref().unwrap();
+    assert_eq!(
+        (certify.len(), splits.proxy.len(), splits.shared),
+        (1, 1, 1)
+    );
+    let mut found = all(&splits);
+    found.push(seen(certify, 0));
+    found.sort();
+    assert_eq!(found, [(0, 1), (1, 0), (2, 0), (3, 0), (3, 1)]);
 }
 
 #[test]

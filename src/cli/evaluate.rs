@@ -52,13 +52,22 @@ enum SplitArg {
     Search,
     Test,
     Calibration,
+    Proxy,
+    Certify,
 }
 
 pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let profile = resolve(&args.profile, &args.set)?;
-    let has_test = profile.profile.need_data()?.has_test();
+    let data = profile.profile.need_data()?;
+    let (has_test, certify) = (data.has_test(), data.certify);
     let split = match (args.split, has_test) {
         (Some(SplitArg::Calibration), _) => Split::Calibration,
+        (Some(SplitArg::Proxy), _) => Split::Proxy,
+        (Some(SplitArg::Certify), _) if certify.is_none() => bail!(
+            "{}: the data has no split to certify results on; set data.certify to a number of images",
+            profile.origin
+        ),
+        (Some(SplitArg::Certify), _) => Split::Certify,
         (Some(SplitArg::Test), false) => bail!(
             "{}: the data has no test split; use --split search",
             profile.origin
@@ -69,11 +78,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let allocation = allocation(&profile.profile, &profile.profile.graph(), &args.bits)?;
     let prepared = prepared_for(profile.profile, (&allocation, split))?;
     let splits = &prepared.splits;
-    let images = match split {
-        Split::Calibration => splits.calibration.len(),
-        Split::Search => splits.search.len(),
-        Split::Test => splits.test.as_ref().map_or(0, |t| t.len()),
-    };
+    let images = split.images(splits).map_or(0, |images| images.len());
     let graph = prepared.graph.clone();
     let affine = prepared.profile.scheme.affine;
     let skipped = splits.skipped.len();

@@ -138,7 +138,11 @@ pub struct DataConfig {
     pub calibration_by_default: bool,
     /// Images of the search split (default 2000).
     pub search: usize,
-    /// Key of the draw of both (default 0).
+    /// Images of the proxy split, for evidence about candidates beside their drift (default 256).
+    pub proxy: usize,
+    /// Images that certify the result; none: there is no certificate.
+    pub certify: Option<usize>,
+    /// Key of the draw of all these (default 0).
     pub split_seed: u64,
     /// How images are prepared; default: [`DataConfig::recipe_for`].
     pub recipe: Option<&'static Recipe>,
@@ -154,6 +158,8 @@ pub const DRIFT_IMAGES: usize = 64;
 /// Calibration images of a calibrated quantizer (more change little:
 /// `docs/figures.md`).
 const FOR_CALIBRATION: usize = 256;
+/// Images of the proxy split where a profile says nothing.
+pub(super) const PROXY_IMAGES: usize = 256;
 
 impl Default for DataConfig {
     fn default() -> Self {
@@ -169,6 +175,8 @@ impl DataConfig {
             calibration: DRIFT_IMAGES,
             calibration_by_default: true,
             search: 2000,
+            proxy: PROXY_IMAGES,
+            certify: None,
             split_seed: 0,
             recipe: None,
             mean: None,
@@ -191,12 +199,13 @@ impl DataConfig {
         }
     }
 
-    /// The calibration images to draw from a pool. Where a profile says nothing, the search images
-    /// come first, as long as there are enough for drift.
+    /// The calibration images to draw from a pool. Where a profile says nothing, the images of the
+    /// search and of the certificate come first, as long as there are enough for drift.
     pub(super) fn calibration_of(&self, pool: usize) -> usize {
         match self.calibration_by_default {
             true => {
-                let left = pool.saturating_sub(self.search).max(DRIFT_IMAGES);
+                let others = self.search.saturating_add(self.certify.unwrap_or(0));
+                let left = pool.saturating_sub(others).max(DRIFT_IMAGES);
                 self.calibration.min(left)
             }
             false => self.calibration,

@@ -41,6 +41,11 @@ impl StratifiedPool {
         }
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.queues.iter().map(|queue| queue.0.len()).sum()
+    }
+
     /// Takes `count` images, or all that are left when those are fewer.
     pub(super) fn sample(&mut self, count: usize) -> Vec<u32> {
         let sizes: Vec<u64> = self

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 
 use super::{CorrectBits, Prober, Proxies, StopRule};
+use crate::data::{ImageSet, Splits};
 use crate::quant::{Allocation, QuantizedLayer};
 
 /// Which images.
@@ -18,11 +19,21 @@ pub enum Split {
     Search,
     /// Never seen by the search; reported once at the end.
     Test,
+    /// Where evidence about candidates beside their drift is measured.
+    Proxy,
+    /// Never seen by the search; certifies the result.
+    Certify,
 }
 
 impl Split {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Split; 3] = [Split::Calibration, Split::Search, Split::Test];
+    pub const ALL: [Split; 5] = [
+        Split::Calibration,
+        Split::Search,
+        Split::Test,
+        Split::Proxy,
+        Split::Certify,
+    ];
 
     /// Its name, as on the command line.
     pub fn name(self) -> &'static str {
@@ -30,6 +41,19 @@ impl Split {
             Split::Calibration => "calibration",
             Split::Search => "search",
             Split::Test => "test",
+            Split::Proxy => "proxy",
+            Split::Certify => "certify",
+        }
+    }
+
+    /// Its images, if there is such a split.
+    pub fn images(self, splits: &Splits) -> Option<&ImageSet> {
+        match self {
+            Split::Calibration => Some(&splits.calibration),
+            Split::Search => Some(&splits.search),
+            Split::Test => splits.test.as_ref(),
+            Split::Proxy => Some(&splits.proxy),
+            Split::Certify => splits.certify.as_ref(),
         }
     }
 }

@@ -31,8 +31,8 @@ pub struct Landscape {
     accuracy: f64,
     flips: f64,
     sampled: bool,
-    /// Images of the calibration, the search and the test split.
-    images: [usize; 3],
+    /// Images of each split.
+    images: [usize; Split::ALL.len()],
 }
 
 impl Landscape {
@@ -57,8 +57,14 @@ impl Landscape {
             accuracy: 0.87,
             flips: 0.02,
             sampled: true,
-            images: [calibration, search, test],
+            images: [calibration, search, test, 0, 0],
         }
+    }
+
+    /// The same landscape with so many images to certify a result.
+    pub fn with_certify(mut self, images: usize) -> Self {
+        self.images[Split::Certify as usize] = images;
+        self
     }
 
     /// The same landscape without the luck of a sample: difficulties are spread evenly (multiples
@@ -154,8 +160,8 @@ impl Landscape {
         }
         let right = difficulty < self.accuracy - self.drop(allocation) / 100.0;
         let near = (difficulty - self.accuracy).abs() < 0.1;
-        let flip =
-            near && self.draw("flip", allocation, index[1] * 4 + index[0]) < 5.0 * self.flips;
+        let key = index[1] * 4 + index[0] % 4 + ((index[0] / 4) << 48);
+        let flip = near && self.draw("flip", allocation, key) < 5.0 * self.flips;
         right != flip
     }
 }

@@ -66,6 +66,8 @@ const OTHER_KEYS: &[Key] = &[
     key("data", "test_file", Kind::Path),
     key("data", "calibration", Kind::Whole(1, MANY)),
     key("data", "search", Kind::Whole(1, MANY)),
+    key("data", "proxy", Kind::Whole(1, MANY)),
+    key("data", "certify", Kind::Whole(1, MANY)),
     key("data", "split_seed", Kind::Whole(0, i64::MAX)),
     choice("data", "recipe", &RECIPE_NAMES),
     key("data", "mean", Kind::Numbers),

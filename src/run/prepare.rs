@@ -158,7 +158,10 @@ impl Prepared {
 
     /// Content hashes of everything that the run's numbers depend on.
     pub fn fingerprint(&self, numerics: String) -> Fingerprint {
-        let data = self.images().to_vec();
+        let mut data = self.images().to_vec();
+        if self.splits.certify.is_none() {
+            data.pop();
+        }
         let s = &self.settings;
         Fingerprint {
             model: model_hash(&self.profile),
@@ -183,22 +186,20 @@ impl Prepared {
         }
     }
 
-    /// Fingerprints of the calibration, the search and the test images.
-    fn images(&self) -> [String; 3] {
-        let splits = &self.splits;
-        let sets = [
-            Some(&splits.calibration),
-            Some(&splits.search),
-            splits.test.as_ref(),
-        ];
-        sets.map(|s| s.map_or("none".to_owned(), |s| s.fingerprint().to_hex().to_string()))
+    /// Fingerprints of the images of each split.
+    fn images(&self) -> [String; Split::ALL.len()] {
+        let of = |split: Split| match split.images(&self.splits) {
+            Some(images) => images.fingerprint().to_hex().to_string(),
+            None => "none".to_owned(),
+        };
+        Split::ALL.map(of)
     }
 
     /// What answers depend on: not the search's settings, nor the menu of widths.
     pub fn contents(&self) -> Contents {
         let weights = self.weights.fingerprint(&self.graph);
         let Profile { model, scheme, .. } = &self.profile;
-        let [calibration, search, test] = self.images();
+        let [calibration, search, test, proxy, certify] = self.images();
         Contents {
             network: match scheme.needs_images() {
                 // With calibrated weights every answer depends on the calibration images.
@@ -223,6 +224,8 @@ impl Prepared {
                 hash(&(calibration, self.settings.gate.proxy_images)),
                 search,
                 test,
+                proxy,
+                certify,
             ],
         }
     }

@@ -120,14 +120,7 @@ impl TorchEvaluator {
             name => name.parse()?,
         };
         let graph = &model.graph;
-        for images in [
-            Some(&splits.calibration),
-            Some(&splits.search),
-            splits.test.as_ref(),
-        ]
-        .into_iter()
-        .flatten()
-        {
+        for images in Split::ALL.iter().filter_map(|split| split.images(&splits)) {
             takes(graph, images.frames(), images.shape())?;
         }
         share_heap();
@@ -152,6 +145,13 @@ impl TorchEvaluator {
         let mut footprint = Footprint::of(network.graph(), network.plan());
         footprint.weights += spikes::bytes(network.graph(), proxies);
         let (fit, mut notes) = footprint.fit(wanted, leaks(network.graph()), free)?;
+        if splits.shared > 0 {
+            notes.push(format!(
+                "proxy split: {} of its {} images are calibration images, because the source has no others left",
+                splits.shared,
+                splits.proxy.len()
+            ));
+        }
         if proxies < asked {
             notes.push(format!(
                 "proxy images: {proxies} instead of {asked}: the float network's spikes on more would not fit"
@@ -320,14 +320,6 @@ impl TorchEvaluator {
         }
     }
 
-    fn split(&self, split: Split) -> Option<&ImageSet> {
-        match split {
-            Split::Calibration => Some(&self.splits.calibration),
-            Split::Search => Some(&self.splits.search),
-            Split::Test => self.splits.test.as_ref(),
-        }
-    }
-
     /// The work since the last call.
     fn work(&self) -> Work {
         Work {
@@ -358,7 +350,7 @@ impl Evaluator for TorchEvaluator {
                 to,
                 ref stop,
             } => {
-                let images = self.split(split);
+                let images = split.images(&self.splits);
                 let len = images.map_or(0, ImageSet::len);
                 let out_of_range = EvaluateError::OutOfRange {
                     split,

@@ -213,6 +213,14 @@ fn cifar_records() {
         "{}",
         told.out
     );
+    let sized = ["--set", "data.proxy=30", "--set", "data.certify=40"];
+    for (split, images) in [("proxy", 30), ("certify", 40)] {
+        let json = home.json(&[&sized[..], &["--split", split]].concat());
+        assert_eq!(
+            (&json["split"], &json["images"]),
+            (&split.into(), &images.into())
+        );
+    }
 }
 
 /// Event frames: the network's own layout reads them, is evaluated on them and searched with them.
@@ -307,6 +315,11 @@ fn a_folder_of_photographs() {
     let other = home.json(&["--bits", "all=4", "--set", "data.recipe=imagenet-224"]);
     assert_ne!(other["sites"], json["sites"]);
 
+    let message = home.refused(&["--split", "certify"]);
+    assert!(
+        message.contains("set data.certify to a number"),
+        "{message}"
+    );
     let message = home.refused(&["--split", "test"]);
     assert!(
         message.contains("no test split; use --split search"),

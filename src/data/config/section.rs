@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::recipe::{RECIPE_NAMES, Recipe};
 use super::{
     Builtin, CifarFiles, DataConfig, DataConfigError, DataSource, IdxFiles, ImageFolders,
-    OnCorrupt, TensorFiles,
+    OnCorrupt, PROXY_IMAGES, TensorFiles,
 };
 
 /// One path or several.
@@ -49,6 +49,8 @@ pub(crate) struct DataTable {
     test_file: Option<PathBuf>,
     calibration: Option<usize>,
     search: Option<usize>,
+    proxy: Option<usize>,
+    certify: Option<usize>,
     split_seed: Option<u64>,
     recipe: Option<String>,
     mean: Option<Vec<f64>>,
@@ -206,6 +208,8 @@ impl TryFrom<DataTable> for DataConfig {
             calibration: section.calibration.unwrap_or(default.calibration),
             calibration_by_default: section.calibration.is_none(),
             search: section.search.unwrap_or(default.search),
+            proxy: section.proxy.unwrap_or(default.proxy),
+            certify: section.certify,
             split_seed: section.split_seed.unwrap_or(default.split_seed),
             mean: section.mean,
             std: section.std,
@@ -213,6 +217,8 @@ impl TryFrom<DataTable> for DataConfig {
         for (key, images) in [
             ("calibration", config.calibration),
             ("search", config.search),
+            ("proxy", config.proxy),
+            ("certify", config.certify.unwrap_or(1)),
         ] {
             if images == 0 {
                 return Err(bad(key, images, "it must be at least 1"));
@@ -238,6 +244,10 @@ pub(super) struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     calibration: Option<usize>,
     search: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certify: Option<usize>,
     split_seed: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     recipe: Option<&'static str>,
@@ -253,6 +263,8 @@ impl From<DataConfig> for Written {
             source: config.source,
             calibration: (!config.calibration_by_default).then_some(config.calibration),
             search: config.search,
+            proxy: (config.proxy != PROXY_IMAGES).then_some(config.proxy),
+            certify: config.certify,
             split_seed: config.split_seed,
             recipe: config.recipe.map(|recipe| recipe.name),
             mean: config.mean,

@@ -45,6 +45,7 @@ fn sections_survive_writing() {
     for text in [
         "",
         "search = 7\nsplit_seed = 3\nmean = [0.5]",
+        "proxy = 9\ncertify = 4",
         "kind = 'idx'\ntrain_images = 'a'\ntrain_labels = 'b'\ntest_images = 'c'\ntest_labels = 'd'\nstd = [0.25]",
         "kind = 'cifar'\ntrain = ['a', 'b']\nrecipe = 'cifar100'",
         "kind = 'cifar'\ntrain = ['a']\ntest = ['b']",
@@ -165,6 +166,8 @@ fn mistakes_are_named() {
         ),
         ("calibration = 0", "data.calibration = 0"),
         ("search = 0", "data.search = 0"),
+        ("proxy = 0", "data.proxy = 0"),
+        ("certify = 0", "data.certify = 0"),
         ("std = [0.0]", "data.std = 0"),
         ("std = [1e-60]", "above 0"),
         ("std = [nan]", "data.std = NaN"),

@@ -63,6 +63,70 @@ fn the_demo_splits_never_change() {
     );
 }
 
+fn indices(set: &ImageSet) -> Vec<usize> {
+    (0..set.len()).map(|i| set.source_index(i)).collect()
+}
+
+/// Proxy and certify images are drawn behind the others, so that these stay as they are.
+#[test]
+fn proxy_and_certify_images_are_disjoint_from_all_others() {
+    let wide = DataConfig {
+        calibration: 256,
+        calibration_by_default: false,
+        certify: Some(2400),
+        ..DataConfig::default()
+    };
+    let splits = load(&wide, Path::new("."), &model()).unwrap();
+    let certify = splits.certify.as_ref().unwrap();
+    assert_eq!((splits.proxy.len(), certify.len()), (256, 2400));
+    assert_eq!(splits.shared, 0);
+    let sets = [&splits.calibration, &splits.search, &splits.proxy, certify];
+    let all: HashSet<usize> = sets.into_iter().flat_map(indices).collect();
+    assert_eq!(all.len(), 256 + 2000 + 256 + 2400);
+    let plain = demo();
+    assert_eq!(plain.search.fingerprint(), splits.search.fingerprint());
+    assert_eq!(
+        indices(&plain.calibration),
+        indices(&splits.calibration)[..64]
+    );
+    assert!(plain.certify.is_none());
+    // More for the proxies changes neither; fewer images of the certificate are its first ones.
+    let fewer = DataConfig {
+        certify: Some(100),
+        ..wide
+    };
+    let fewer = load(&fewer, Path::new("."), &model()).unwrap();
+    assert_eq!(fewer.proxy.fingerprint(), splits.proxy.fingerprint());
+    assert_eq!(indices(&fewer.certify.unwrap()), indices(certify)[..100]);
+}
+
+#[test]
+fn too_few_images_for_the_proxies_are_completed_from_calibration() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "train", &[0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
+    let of = |proxy, certify| {
+        let config = DataConfig {
+            calibration_by_default: false,
+            proxy,
+            certify,
+            ..config(false)
+        };
+        load(&config, folder.path(), &small())
+    };
+    let enough = of(4, None).unwrap();
+    assert_eq!((enough.proxy.len(), enough.shared), (4, 0));
+    let short = of(256, Some(3)).unwrap();
+    assert_eq!((short.proxy.len(), short.shared), (1 + 2, 2));
+    let calibration = indices(&short.calibration);
+    assert_eq!(indices(&short.proxy)[1..], [calibration[1], calibration[0]]);
+    assert_eq!(short.certify.unwrap().len(), 3);
+    let error = of(256, Some(5)).unwrap_err().to_string();
+    assert!(
+        error.contains("data.certify = 5") && error.contains("holds 4 images"),
+        "{error}"
+    );
+}
+
 #[test]
 fn another_split_seed_gives_other_images() {
     let other = DataConfig {

@@ -11,7 +11,7 @@ use crate::evaluate::{
 
 /// Stores of all splits, shared by all evaluators of a run.
 #[derive(Clone, Debug)]
-pub struct Stores([Arc<Mutex<Store>>; 3]);
+pub struct Stores([Arc<Mutex<Store>>; Split::ALL.len()]);
 
 impl Stores {
     /// Opens the files of some contexts in a folder.
@@ -174,7 +174,7 @@ mod tests {
     fn stores(folder: &Path, network: &str) -> Stores {
         let contents = Contents {
             network: network.into(),
-            images: ["a", "b", "c"].map(String::from),
+            images: ["a", "b", "c", "d", "e"].map(String::from),
             layers: None,
         };
         Stores::open(folder, &Contexts::new(contents, "numerics"))

@@ -28,7 +28,7 @@ const LAYERS_VERSION: u32 = 1;
 /// quantized layers depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contexts {
-    answers: [String; 3],
+    answers: [String; Split::ALL.len()],
     layers: Option<String>,
 }
 
@@ -37,8 +37,8 @@ pub struct Contexts {
 pub struct Contents {
     /// Of the network with its weights, and of how they are quantized.
     pub(super) network: String,
-    /// Of calibration, search and test images.
-    pub(super) images: [String; 3],
+    /// Of the images of each split.
+    pub(super) images: [String; Split::ALL.len()],
     /// Of what quantized layers are made from; none where they need no images.
     pub(super) layers: Option<String>,
 }

@@ -59,8 +59,8 @@ impl TorchEvaluator {
     ) -> Result<(), EvaluateError> {
         let layers = self.layers(job.allocation, cancel)?;
         let batches = Batches::new(self.network.graph(), self.batch, job.images, job.wanted);
-        // Nothing is asked twice of the test split.
-        let cached = job.cached && job.split != Split::Test;
+        // Nothing is asked twice of the test split, and hardly anything of the certificate's.
+        let cached = job.cached && !matches!(job.split, Split::Test | Split::Certify);
         let values = self.values.as_ref().filter(|_| cached);
         let contents = values.map(|values| values.contents(job.allocation));
         let batch = |index| Batch {

@@ -25,7 +25,7 @@ impl TorchEvaluator {
     ) -> Result<Statistics, EvaluateError> {
         let graph = self.network.graph();
         self.check(allocation)?;
-        let images = self.split(split);
+        let images = split.images(&self.splits);
         let total = images.map_or(0, ImageSet::len);
         let images = images.ok_or(EvaluateError::OutOfRange {
             split,
