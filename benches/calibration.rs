@@ -133,7 +133,7 @@ fn measure(name: &str, options: &Options) -> Result<(), Box<dyn Error>> {
     let splits = Arc::new(images(&config, &graph, (options.images, 1), folder.path())?);
     let model = Model {
         weights: weights(&graph),
-        graph,
+        graph: graph.into(),
         scheme: scheme(),
     };
     let torch = TorchOptions {

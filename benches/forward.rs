@@ -85,7 +85,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let splits = Arc::new(images(&config, &graph, (1, most), folder.path())?);
         let model = Model {
             weights: weights(&graph),
-            graph,
+            graph: graph.into(),
             scheme: Scheme::default(),
         };
         let torch = TorchOptions {

@@ -26,19 +26,19 @@
 //! ```
 //! use aq4svit::evaluate::{Cancel, Evaluator, Landscape};
 //! use aq4svit::profile::{Profile, SHIPPED};
+//! use aq4svit::run::SearchProblem;
 //! use aq4svit::search::{Engine, Event, Settings, Tree};
 //! use aq4svit::text::{self, Importance, Marks};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // A profile names a network and what is wanted of it. The graph is the network as data; the
-//! // space is what the search may choose from, and what each choice costs in bytes.
+//! // A profile names a network and what is wanted of it. The space is what the search may choose
+//! // from, and what each choice costs in bytes.
 //! let (_, text) = SHIPPED[0];
 //! let profile = Profile::parse(text, "demo.toml".as_ref())?;
-//! let graph = profile.graph();
-//! let space = aq4svit::run::space(&profile, &graph);
+//! let SearchProblem { profile, space } = profile.into();
 //! let (calibration_images, search_images, test_images) = (16, 800, 300);
 //! let mut evaluator = Landscape::new(
-//!     1, graph.layers.len(), calibration_images, search_images, test_images,
+//!     1, space.layers.len(), calibration_images, search_images, test_images,
 //! );
 //! let settings = Settings {
 //!     name: profile.name.clone(),
@@ -48,7 +48,7 @@
 //!     gate: profile.gate,
 //!     pins: profile.pins.clone(),
 //!     target: profile.target.clone(),
-//!     start: profile.allocation(&graph),
+//!     start: profile.allocation(&profile.graph()),
 //!     calibration_images,
 //!     search_images,
 //!     test_images,

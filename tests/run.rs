@@ -10,7 +10,9 @@ use aq4svit::evaluate::{
 use aq4svit::journal::{Fingerprint, Journal, JournalError, Writer};
 use aq4svit::profile::{Pin, Profile};
 use aq4svit::report::Report;
-use aq4svit::run::{self, Command, Finished, Handle, Parts, RunError, RunStatus, Summary, Update};
+use aq4svit::run::{
+    self, Command, Finished, Handle, Parts, RunError, RunStatus, SearchProblem, Summary, Update,
+};
 use aq4svit::search::{CandidateId, Engine, Event, Ledger, Settings, Tree};
 use proptest::prelude::*;
 
@@ -80,9 +82,8 @@ impl Evaluator for Slow {
 fn demo_settings() -> Settings {
     // The best profile is written with the demo's text, so the layers must be the demo's.
     let profile = Profile::parse(TEXT, "demo.toml".as_ref()).expect("it is shipped");
-    let graph = profile.graph();
     let mut settings = settings();
-    settings.space = run::space(&profile, &graph);
+    settings.space = SearchProblem::from(profile).space;
     settings
 }
 

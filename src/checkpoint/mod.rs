@@ -4,8 +4,9 @@
 //! what kind of file it is is seen from its content, not from its name. [`Contents::read_for`] then
 //! reads the tensors of a [`Graph`](crate::network::Graph) into a [`StateDict`], and
 //! [`StateDict::check`] says everything in which one differs from a graph. [`load`] reads all
-//! tensors at once. [`recognise`] finds the network that has such tensors. [`QuantizedFile`] is the
-//! content of a file of quantized layers.
+//! tensors at once. [`StateDict::weight_and_bias`] is a layer's float weight, that of a merged
+//! RepConv chain among them. [`recognise`] finds the network that has such tensors.
+//! [`QuantizedFile`] is the content of a file of quantized layers.
 //!
 //! Files are hostile until proven otherwise: any content gives a [`CheckpointError`] at worst.
 //! Tables and pickles are read within fixed bounds, and tensors only from bytes that the file
@@ -22,10 +23,12 @@ mod input;
 mod listing;
 mod mapped;
 mod mismatch;
+mod parameters;
 mod pytorch;
 mod quantized;
 mod read;
 mod recognise;
+mod repconv;
 mod safetensors;
 mod state_dict;
 
@@ -35,6 +38,7 @@ pub use builtin::builtin;
 pub use contents::Contents;
 pub use error::{CheckpointError, Format};
 pub use mismatch::{Mismatch, WrongShape, WrongValues};
+pub use parameters::{Weight, WeightAndBias, WrongTensor};
 pub use quantized::{QuantizedFile, QuantizedFileError};
 pub use recognise::{Candidate, Evidence, Recognition, Setting, Shapes, recognise};
 pub use state_dict::{StateDict, TensorData};

@@ -54,12 +54,14 @@ pub(crate) fn allocation(profile: &Profile, graph: &Graph, bits: &[Bits]) -> Res
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
-    fn demo() -> (Profile, Graph) {
+    fn demo() -> (Profile, Arc<Graph>) {
         let text = include_str!("../../profiles/demo.toml");
         let profile = Profile::parse(text, "demo.toml".as_ref()).expect("it is shipped");
-        let graph = std::sync::Arc::unwrap_or_clone(profile.graph());
+        let graph = profile.graph();
         (profile, graph)
     }
 

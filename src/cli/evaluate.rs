@@ -79,7 +79,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let prepared = prepared_for(profile.profile, (&allocation, split))?;
     let splits = &prepared.splits;
     let images = split.images(splits).map_or(0, |images| images.len());
-    let graph = prepared.graph.clone();
+    let graph = prepared.profile.graph();
     let affine = prepared.profile.scheme.affine;
     let skipped = splits.skipped.len();
 

@@ -89,7 +89,7 @@ fn output_errors(
     }
     let widths = profile.menu.iter().copied().filter(|w| w.bits() <= 8);
     let widths: Vec<BitWidth> = widths.collect();
-    let prepared = prepared(profile.clone(), true)?;
+    let prepared = prepared(profile.clone().into(), true)?;
     let errors = output_errors_of(prepared, &device.options(), &widths, &signals.cancel())?;
     let names = || widths.iter().map(ToString::to_string);
     Ok(errors

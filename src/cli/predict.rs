@@ -57,10 +57,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
 
     let profile = resolve(&args.profile, &args.set)?.profile;
-    let graph = Arc::unwrap_or_clone(profile.graph());
-    let weights = load_weights(&profile, &graph)?;
+    let graph = profile.graph();
+    let weights = load_weights(&profile)?;
     let allocation = allocation(&profile, &graph, &args.bits)?;
-    let fixed = fixed_layers(&profile, &graph, &weights, &allocation)?;
+    let fixed = fixed_layers(&profile, &weights, &allocation)?;
     let layers = fixed.map_or(Vec::new(), |fixed| fixed.layers);
     let layers: Vec<_> = layers
         .into_iter()

@@ -8,20 +8,20 @@ use crate::data::Loading;
 use crate::evaluate::Split;
 use crate::profile::{Paths, Profile};
 use crate::quant::Allocation;
-use crate::run::{Prepared, RunError, SideFileError};
+use crate::run::{Prepared, RunError, SearchProblem, SideFileError};
 
 /// The most skipped images that are named.
 const NAMED: usize = 10;
 
 /// Reads the files of a profile, the test split unless it is not needed. Images that are skipped
 /// are named on standard error.
-pub(crate) fn prepared(profile: Profile, without_test: bool) -> Result<Prepared, RunError> {
+pub(crate) fn prepared(problem: SearchProblem, without_test: bool) -> Result<Prepared, RunError> {
     loaded(|loading| {
         let loading = Loading {
             without_test,
             ..loading
         };
-        Prepared::load(profile, loading)
+        Prepared::load(problem, loading)
     })
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn prepared_for(
             "note: {why}; its layers are calibrated again from the images at hand"
         ));
     };
-    loaded(|loading| Prepared::load_for(profile, loading, job, &mut say))
+    loaded(|loading| Prepared::load_for(profile.into(), loading, job, &mut say))
 }
 
 fn loaded(

@@ -15,7 +15,7 @@ use super::signals::Signals;
 use super::source::{SetArgs, library, resolve};
 use crate::checkpoint::recognise;
 use crate::profile::{Checkpoint, DEFAULT, Paths, ResolvedProfile};
-use crate::run::{self, EvaluatorOptions, RunError, RunLocation, Source};
+use crate::run::{self, EvaluatorOptions, RunError, RunLocation, SearchProblem, Source};
 use crate::search::Unsearchable;
 
 #[derive(Debug, clap::Args)]
@@ -126,7 +126,8 @@ fn start(
             name,
         },
     };
-    match run::possible(&profile.profile) {
+    let problem = SearchProblem::from(profile.profile);
+    match problem.check() {
         // Reported now; the result of the run is the closest infeasible candidate.
         Err(RunError::Unsearchable(Unsearchable::Memory(why))) if front != Front::Interactive => {
             note(&format!("no allocation meets this constraint: {why}"));
@@ -134,7 +135,7 @@ fn start(
         possible => possible.with_context(|| format!("profile {}", source.origin))?,
     }
     let prepared =
-        prepared(profile.profile, false).with_context(|| format!("profile {}", source.origin))?;
+        prepared(problem, false).with_context(|| format!("profile {}", source.origin))?;
     let (script, script_errors) = commands.open()?;
     let handle = run::create(prepared, &source, &place, options, script)?;
     front.watch(handle, script_errors, options, signals)

@@ -11,7 +11,7 @@ use super::source::{SetArgs, library, resolve};
 use super::{INTERRUPTED, resume, search, watch};
 use crate::profile::{DEFAULT, Paths, Pin, Profile, ProfileOrigin, size_text};
 use crate::report::Incumbent;
-use crate::run::{self, RunError, Summary};
+use crate::run::{self, RunError, SearchProblem, Summary};
 use crate::text;
 use crate::tui;
 use crate::tui::start::{Chosen, ProfileEntry, Profiles, RunEntry, Values, ask};
@@ -112,7 +112,9 @@ impl Profiles for Library {
                 |text: &String| Some(why.strip_prefix(&format!("--set {text}: "))?.to_owned());
             set.iter().find_map(place).unwrap_or(why)
         })?;
-        run::possible(&resolved.profile).map_err(|e| e.to_string())
+        SearchProblem::from(resolved.profile)
+            .check()
+            .map_err(|e| e.to_string())
     }
 }
 

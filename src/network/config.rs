@@ -195,6 +195,16 @@ pub enum Architecture {
     },
 }
 
+impl Architecture {
+    /// Whether RepConv chains are merged; none for families without such chains.
+    pub fn merge_repconv(&mut self) -> Option<&mut bool> {
+        match self {
+            Architecture::SdtV2 { merge_repconv, .. } => Some(merge_repconv),
+            _ => None,
+        }
+    }
+}
+
 /// A model's family and sizes: everything that its graph depends on.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "ModelTable")]

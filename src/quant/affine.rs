@@ -61,7 +61,7 @@ pub struct ChannelAffine {
 }
 
 impl ChannelAffine {
-    /// The identity on so many channels.
+    /// The identity on `channels` channels.
     pub fn identity(channels: usize) -> Self {
         ChannelAffine::new(vec![1.0; channels], None)
     }

@@ -206,7 +206,7 @@ fn torch_evaluator(
 #[cfg(feature = "torch")]
 fn parts(prepared: Prepared) -> (crate::torch::Model, Arc<Splits>) {
     let model = crate::torch::Model {
-        graph: prepared.graph,
+        graph: prepared.profile.graph(),
         weights: prepared.weights,
         scheme: prepared.profile.scheme,
     };
@@ -225,7 +225,7 @@ pub fn output_errors(
     widths: &[BitWidth],
     cancel: &Cancel,
 ) -> Result<Vec<Vec<Option<f64>>>, RunError> {
-    let layers = prepared.graph.layers.len();
+    let layers = prepared.settings.space.layers.len();
     let evaluator = torch_evaluator(prepared, options)?;
     let of =
         |width: &BitWidth| evaluator.output_errors(&Allocation::uniform(layers, *width), cancel);

@@ -19,6 +19,7 @@ mod location;
 mod open;
 mod prepare;
 mod probe;
+mod problem;
 mod results;
 mod script;
 mod sensitivity;
@@ -44,8 +45,9 @@ pub use folder::{RunStatus, Summary, argument, find, id, list};
 pub use follow::follow;
 pub use location::{RunLocation, slug};
 pub use open::{Parts, Source, create, launch, relaunch, resume};
-pub use prepare::{Prepared, load_weights, possible, space};
+pub use prepare::{Prepared, load_weights};
 pub use probe::{Probe, Probed};
+pub use problem::SearchProblem;
 pub use results::{CachedEvaluator, Contents, Contexts, LayerFolder, Store, Stores};
 pub use script::{ScheduledCommand, Script};
 pub use sensitivity::{
@@ -68,7 +70,7 @@ pub enum Update {
     },
     /// How far the job is that the search waits for.
     Progress(Progress),
-    /// So many progress reports were dropped so far, because earlier ones were not read in time.
+    /// The number of progress reports dropped so far, because earlier ones were not read in time.
     Dropped(u64),
     /// Nothing is being evaluated.
     Idle,

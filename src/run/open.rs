@@ -159,7 +159,7 @@ pub fn resume(
     let mut profile = Profile::parse(&text, &path)?;
     // The journal's fingerprint covers the calibration images, and its error says more.
     profile.calibration_hash = None;
-    let prepared = Prepared::new(profile)?;
+    let prepared = Prepared::new(profile.into())?;
     let (parts, stores) = Parts::new(prepared, text, path.display().to_string(), options)?;
     go_on(&folder, opened, parts, stores, script)
 }

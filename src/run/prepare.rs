@@ -1,30 +1,27 @@
 //! From a profile to everything a search needs: graph, weights, images, settings, fingerprint.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use super::RunError;
+use super::problem::SearchProblem;
 use super::results::{Contents, hash};
 use super::side_file::{FixedLayers, SideFileError, fixed_layers};
 use crate::checkpoint::StateDict;
 use crate::data::{self, DRIFT_IMAGES, Loading, Splits};
 use crate::evaluate::Split;
 use crate::journal::Fingerprint;
-use crate::network::Graph;
 use crate::profile::{Paths, Profile, Target};
-use crate::quant::{Affine, Allocation, Correction, MemoryModel, Scheme};
-use crate::search::{Restricted, Settings, Space, Unsearchable};
+use crate::quant::{Affine, Allocation, Correction, Scheme};
+use crate::search::{Settings, Space, Unsearchable};
 
 /// Raised when a graph or an executor changes what a run's numbers mean.
 const GRAPH_VERSION: u32 = 1;
 
-/// A profile with all it refers to, read and checked.
+/// A search problem with all that its profile refers to, read and checked.
 #[derive(Debug)]
 pub struct Prepared {
     /// The profile.
     pub profile: Profile,
-    /// The network.
-    pub graph: Graph,
     /// Its weights.
     pub weights: StateDict,
     /// Its images.
@@ -41,13 +38,13 @@ impl Prepared {
     ///
     /// # Errors
     /// [`RunError`] for the first thing that is missing or does not fit.
-    pub fn new(profile: Profile) -> Result<Self, RunError> {
+    pub fn new(problem: SearchProblem) -> Result<Self, RunError> {
         let cache = Paths::from_env().ok().map(|paths| paths.cache());
         let loading = Loading {
             cache: cache.as_deref(),
             ..Loading::default()
         };
-        Prepared::load(profile, loading)
+        Prepared::load(problem, loading)
     }
 
     /// Reads everything that a profile refers to.
@@ -55,10 +52,9 @@ impl Prepared {
     /// # Errors
     /// [`RunError`] for the first thing that is missing or does not fit;
     /// [`RunError::Calibration`] for other calibration images than the profile names.
-    pub fn load(profile: Profile, loading: Loading<'_>) -> Result<Self, RunError> {
-        let graph = Arc::unwrap_or_clone(profile.graph());
-        let weights = load_weights(&profile, &graph)?;
-        let prepared = Prepared::of(profile, graph, weights, loading)?;
+    pub fn load(problem: SearchProblem, loading: Loading<'_>) -> Result<Self, RunError> {
+        let weights = load_weights(&problem.profile)?;
+        let prepared = Prepared::of(problem, weights, loading)?;
         prepared.check_calibration()?;
         Ok(prepared)
     }
@@ -71,14 +67,13 @@ impl Prepared {
     /// As [`Prepared::load`]; [`RunError::Uncalibrated`] where neither the file nor the calibration
     /// images can be used.
     pub fn load_for(
-        profile: Profile,
+        problem: SearchProblem,
         loading: Loading<'_>,
         (allocation, split): (&Allocation, Split),
         note: &mut dyn FnMut(&SideFileError),
     ) -> Result<Self, RunError> {
-        let graph = Arc::unwrap_or_clone(profile.graph());
-        let weights = load_weights(&profile, &graph)?;
-        let (fixed, unusable) = match fixed_layers(&profile, &graph, &weights, allocation) {
+        let weights = load_weights(&problem.profile)?;
+        let (fixed, unusable) = match fixed_layers(&problem.profile, &weights, allocation) {
             Ok(fixed) => (fixed, None),
             Err(error) => (None, Some(error)),
         };
@@ -88,10 +83,10 @@ impl Prepared {
             ..loading
         };
         if fixed.is_some() {
-            let prepared = Prepared::of(profile, graph, weights, loading)?;
+            let prepared = Prepared::of(problem, weights, loading)?;
             return Ok(Prepared { fixed, ..prepared });
         }
-        let calibrated = Prepared::of(profile, graph, weights, loading).and_then(|prepared| {
+        let calibrated = Prepared::of(problem, weights, loading).and_then(|prepared| {
             prepared.check_calibration()?;
             Ok(prepared)
         });
@@ -109,21 +104,20 @@ impl Prepared {
     }
 
     fn of(
-        profile: Profile,
-        graph: Graph,
+        problem: SearchProblem,
         weights: StateDict,
         loading: Loading<'_>,
     ) -> Result<Self, RunError> {
         // All paths of a profile that was read are absolute.
         let folder = Path::new("/");
+        let SearchProblem { profile, space } = problem;
         let splits = data::load_with(profile.need_data()?, folder, &profile.model, loading)?;
-        let settings = settings(&profile, &graph, &splits);
+        let settings = settings(&profile, space, &splits);
         settings
             .domains(&settings.pins)
             .map_err(Unsearchable::from)?;
         Ok(Prepared {
             profile,
-            graph,
             weights,
             splits,
             settings,
@@ -165,7 +159,7 @@ impl Prepared {
         let s = &self.settings;
         Fingerprint {
             model: model_hash(&self.profile),
-            weights: self.weights.fingerprint(&self.graph)[..16].to_owned(),
+            weights: self.weights.fingerprint(&self.profile.graph())[..16].to_owned(),
             data: hash(&data),
             quantizer: {
                 let Profile { scheme, menu, .. } = &self.profile;
@@ -197,7 +191,7 @@ impl Prepared {
 
     /// What answers depend on: not the search's settings, nor the menu of widths.
     pub fn contents(&self) -> Contents {
-        let weights = self.weights.fingerprint(&self.graph);
+        let weights = self.weights.fingerprint(&self.profile.graph());
         let Profile { model, scheme, .. } = &self.profile;
         let [calibration, search, test, proxy, certify] = self.images();
         Contents {
@@ -240,45 +234,24 @@ pub(super) fn model_hash(profile: &Profile) -> String {
 ///
 /// # Errors
 /// [`RunError::Checkpoint`] with every mismatch.
-pub fn load_weights(profile: &Profile, graph: &Graph) -> Result<StateDict, RunError> {
-    Ok(profile.need_checkpoint()?.open()?.read_for(graph)?)
+pub fn load_weights(profile: &Profile) -> Result<StateDict, RunError> {
+    let contents = profile.need_checkpoint()?.open()?;
+    Ok(contents.read_for(&profile.graph())?)
 }
 
 /// What the search depends on, from a profile and what it refers to.
-fn settings(profile: &Profile, graph: &Graph, splits: &Splits) -> Settings {
+fn settings(profile: &Profile, space: Space, splits: &Splits) -> Settings {
     Settings {
         name: profile.name.clone(),
-        space: space(profile, graph),
+        space,
         constraint: profile.constraint,
         search: profile.search.clone(),
         gate: profile.gate,
         pins: profile.pins.clone(),
         target: profile.target.as_ref().map(Target::without_folder),
-        start: profile.allocation(graph),
+        start: profile.allocation(&profile.graph()),
         calibration_images: splits.calibration.len().min(DRIFT_IMAGES),
         search_images: splits.search.len(),
         test_images: splits.test.as_ref().map_or(0, |t| t.len()),
     }
-}
-
-/// A graph as the search sees it.
-pub fn space(profile: &Profile, graph: &Graph) -> Space {
-    let memory = MemoryModel::of(graph, profile.scheme.affine);
-    Space::of(graph, &memory, &profile.menu, profile.ties(graph))
-}
-
-/// Checks that some allocation keeps to everything that a profile says of a search; needs neither
-/// weights nor images.
-///
-/// # Errors
-/// [`RunError::Unsearchable`] names what excludes what.
-pub fn possible(profile: &Profile) -> Result<(), RunError> {
-    let graph = profile.graph();
-    let restricted = Restricted {
-        space: &space(profile, &graph),
-        pins: &profile.pins,
-        target: profile.target.as_ref(),
-        max_memory: profile.constraint.max_memory,
-    };
-    Ok(restricted.check()?)
 }

@@ -10,7 +10,6 @@ use super::prepare::{Prepared, model_hash};
 use crate::checkpoint::{QuantizedFile, QuantizedFileError, StateDict};
 use crate::data::read_at_most;
 use crate::evaluate::{Cancel, LayerSource};
-use crate::network::Graph;
 use crate::profile::Profile;
 use crate::quant::{Allocation, BitWidth, QuantizedLayer, Scheme};
 
@@ -136,17 +135,17 @@ impl SideFileOrigin {
     pub(super) fn of(prepared: &Prepared) -> Option<Self> {
         let Prepared {
             profile,
-            graph,
             weights,
             splits,
             ..
         } = prepared;
         let hash = prepared.calibration_hash()?;
+        let graph = profile.graph();
         let seed = profile.data.as_ref().map_or(0, |data| data.split_seed);
         let about = [
             ("program", format!("aq4svit {}", env!("CARGO_PKG_VERSION"))),
             (MODEL, model_hash(profile)),
-            (WEIGHTS, weights.fingerprint(graph)),
+            (WEIGHTS, weights.fingerprint(&graph)),
             ("quantizer", profile.scheme.quantizer().id()),
             (SCHEME, scheme_text(&profile.scheme)),
             (CALIBRATION, hash),
@@ -181,7 +180,6 @@ impl SideFileOrigin {
 /// [`SideFileError`] for a file that cannot be used.
 pub fn fixed_layers(
     profile: &Profile,
-    graph: &Graph,
     weights: &StateDict,
     allocation: &Allocation,
 ) -> Result<Option<FixedLayers>, SideFileError> {
@@ -192,6 +190,7 @@ pub fn fixed_layers(
     else {
         return Ok(None);
     };
+    let graph = profile.graph();
     let mut file = read(path)?;
     let about = |key: &str| file.about.get(key).map_or("", String::as_str);
     let same = |field: &'static str, key: &str, expected: &str| match about(key) == expected {
@@ -204,7 +203,7 @@ pub fn fixed_layers(
         }),
     };
     same("model", MODEL, &model_hash(profile))?;
-    same("checkpoint", WEIGHTS, &weights.fingerprint(graph))?;
+    same("checkpoint", WEIGHTS, &weights.fingerprint(&graph))?;
     if let Some(hash) = &profile.calibration_hash {
         same("calibration set", CALIBRATION, hash)?;
     }

@@ -126,7 +126,7 @@ fn at_once(threads: usize) -> usize {
 
 /// Runs pieces of work on `threads` threads and commits their results in the order of the pieces,
 /// on the calling thread, until `commit` breaks. Each thread makes its own worker. At most
-/// [`at_once`] pieces are started and not yet committed, so that little is run in vain, and nothing
+/// [`at_once`] pieces are started and not yet committed, so that little work is wasted, and nothing
 /// by a single thread. When this returns, nothing runs any more.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! The errors of this room.
 #![forbid(unsafe_code)]
 
+use crate::checkpoint::WrongTensor;
 use crate::evaluate::EvaluateError;
 use crate::quant::QuantError;
 
@@ -25,13 +26,8 @@ pub enum TorchError {
         why: String,
     },
     /// A tensor of the checkpoint is missing or has another shape than the graph says.
-    #[error("weights: {key} {why}")]
-    Weights {
-        /// The state-dict key.
-        key: String,
-        /// What is wrong.
-        why: String,
-    },
+    #[error(transparent)]
+    Weights(#[from] WrongTensor),
     /// An allocation of another network.
     #[error("the allocation has {got} layers, the network {want}")]
     Layers {

@@ -1,6 +1,8 @@
 //! A trained network.
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
+
 use crate::checkpoint::StateDict;
 use crate::network::Graph;
 use crate::quant::Scheme;
@@ -9,7 +11,7 @@ use crate::quant::Scheme;
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The graph.
-    pub graph: Graph,
+    pub graph: Arc<Graph>,
     /// The weights; [`StateDict::check`] says everything that does not fit the graph, the executor
     /// only the first.
     pub weights: StateDict,

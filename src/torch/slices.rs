@@ -29,7 +29,7 @@ pub(super) fn numbers<F: Element>(tensor: &Tensor) -> Result<&[F], TorchError> {
         return Ok(&[]);
     }
     // SAFETY: the tensor is on the CPU, contiguous and of this kind, so `numel` numbers lie at its
-    // pointer; they stay there as long as the tensor is borrowed. Nobody writes meanwhile: this
+    // pointer; they stay there as long as the tensor is borrowed. Nothing writes meanwhile: this
     // file is the only writer (libtorch is only asked for operations that make new tensors) and
     // writes through `numbers_mut` alone.
     Ok(unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<F>(), tensor.numel()) })

@@ -108,7 +108,7 @@ pub(super) fn model(config: &ModelConfig, seed: u64) -> Model {
     let graph = config.graph().unwrap();
     Model {
         weights: weights(&graph, seed),
-        graph,
+        graph: graph.into(),
         scheme: Scheme::default(),
     }
 }

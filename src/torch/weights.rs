@@ -8,8 +8,6 @@
 mod maker;
 mod native;
 mod parameters;
-mod repconv;
-mod tensors;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,8 +20,8 @@ use super::{Device, Model, TorchError};
 use crate::evaluate::CacheUse;
 use crate::network::NodeId;
 use crate::quant::{Allocation, BitWidth, ChannelAffine, QuantizedLayer};
+pub(super) use maker::Backend;
 use maker::Maker;
-pub(super) use maker::{Backend, layer_weights};
 use native::NativeKernels;
 pub(super) use native::geometry;
 use parameters::Squares;

@@ -98,7 +98,7 @@ impl Home {
         };
         let model = Model {
             weights: checkpoint::load(&self.folder.path().join("weights.safetensors")).unwrap(),
-            graph: graph.as_ref().clone(),
+            graph,
             scheme: Scheme::default(),
         };
         let options = PredictOptions {

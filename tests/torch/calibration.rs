@@ -72,7 +72,7 @@ fn random_network(config: &ModelConfig, seed: u64, scheme: Scheme) -> (Model, Ar
     let mut random = Random(seed);
     let model = Model {
         weights: weights(&graph, &mut random),
-        graph,
+        graph: graph.into(),
         scheme,
     };
     let splits = splits(config, model.graph.input, &mut random);

@@ -31,7 +31,7 @@ fn demo() -> &'static (Model, Arc<Splits>) {
             ..profile.data.clone().unwrap()
         };
         let model = Model {
-            graph: profile.graph().as_ref().clone(),
+            graph: profile.graph(),
             weights: checkpoint::builtin("qkformer-fashion-mnist").unwrap(),
             scheme: Scheme::default(),
         };
@@ -463,7 +463,7 @@ fn what_cannot_be_answered_is_an_error() {
     let error = refuse(model.clone(), "gpu").to_string();
     assert!(error.contains("cpu or cuda:N"), "{error}");
     let mut other = model.clone();
-    other.graph.input.channels = 3;
+    std::sync::Arc::make_mut(&mut other.graph).input.channels = 3;
     assert!(matches!(refuse(other, "cpu"), EvaluateError::Setup(_)));
 
     let mut evaluator = evaluator(1, false);
@@ -500,7 +500,7 @@ fn a_batch_leak_has_fixed_batches() {
     *batch_leak = true;
     let (plain, splits) = demo();
     let model = Model {
-        graph: config.graph().unwrap(),
+        graph: config.graph().unwrap().into(),
         ..plain.clone()
     };
     let data = DataConfig {
@@ -577,7 +577,7 @@ fn a_batch_leak_has_fixed_batches() {
         ..config
     };
     let model = Model {
-        graph: frames.graph().unwrap(),
+        graph: frames.graph().unwrap().into(),
         ..plain.clone()
     };
     let refused = TorchEvaluator::new(model, Arc::clone(splits), TorchOptions::default());

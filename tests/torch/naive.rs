@@ -520,7 +520,7 @@ proptest! {
     ) {
         let graph = config.graph().unwrap();
         let mut random = Random(seed);
-        let model = Model { weights: weights(&graph, &mut random), graph, scheme: Scheme::default() };
+        let model = Model { weights: weights(&graph, &mut random), graph: graph.into(), scheme: Scheme::default() };
         let graph = &model.graph;
         let widths = widths.iter().cycle().take(graph.layers.len());
         let allocation = Allocation(widths.map(|&b| BitWidth::new(b).unwrap()).collect());
@@ -664,7 +664,7 @@ fn proxies_are_those_of_plain_loops() {
         let mut random = Random(seed as u64 + 11);
         let model = Model {
             weights: weights(&graph, &mut random),
-            graph,
+            graph: graph.into(),
             scheme: Scheme::default(),
         };
         let graph = &model.graph;

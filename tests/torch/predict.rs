@@ -33,7 +33,7 @@ fn model_with(name: &str, set: &[&str]) -> Model {
     let weights = checkpoint::load(&folder(name).join("weights.safetensors")).unwrap();
     weights.check(&graph).unwrap();
     Model {
-        graph: graph.as_ref().clone(),
+        graph,
         weights,
         scheme: Scheme::default(),
     }

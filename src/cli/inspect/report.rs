@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::network::{Architecture, Family, Graph, Layer, LayerId, LayerKind, Layout};
+use crate::network::{Family, Graph, Layer, LayerId, LayerKind, Layout};
 use crate::profile::{Profile, ResolvedProfile};
 use crate::quant::{Allocation, BitWidth, MemoryModel, saving_percent};
 
@@ -77,22 +77,17 @@ pub struct RepConvChains {
 
 impl RepConvChains {
     fn of(profile: &Profile, widths: &[BitWidth]) -> Option<Self> {
-        let bytes = |merge: bool| -> Option<ByWidth> {
-            let mut model = profile.model.clone();
-            let Architecture::SdtV2 { merge_repconv, .. } = &mut model.architecture else {
-                return None;
-            };
-            *merge_repconv = merge;
+        let mut model = profile.model.clone();
+        let merged = *model.architecture.merge_repconv()?;
+        let mut bytes = |merge: bool| -> Option<ByWidth> {
+            *model.architecture.merge_repconv()? = merge;
             let graph = model.graph().ok()?;
             let memory = MemoryModel::of(&graph, profile.scheme.affine);
             let total = |w: &BitWidth| memory.total(&Allocation::uniform(graph.layers.len(), *w));
             Some(widths.iter().map(|w| (w.to_string(), total(w))).collect())
         };
-        let Architecture::SdtV2 { merge_repconv, .. } = profile.model.architecture else {
-            return None;
-        };
         Some(RepConvChains {
-            merged: merge_repconv,
+            merged,
             factored_bytes: bytes(false)?,
             merged_bytes: bytes(true)?,
         })

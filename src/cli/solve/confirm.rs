@@ -58,9 +58,9 @@ pub(super) fn confirm(
     let mut profile = Profile::load(&summary.folder.join(PROFILE))?;
     // The fingerprints that are compared below cover the calibration images.
     profile.calibration_hash = None;
-    let prepared = prepared(profile, true)?;
+    let prepared = prepared(profile.into(), true)?;
     let images = prepared.settings.search_images;
-    let layers = prepared.graph.layers.len();
+    let layers = prepared.settings.space.layers.len();
     // What the search was told to do, and on which machine, does not matter here.
     let then = &summary.header.fingerprint;
     let now = Fingerprint {
@@ -118,7 +118,7 @@ fn correct(
     };
     match evaluator.evaluate(&job, cancel, &mut |_| ()) {
         Ok((Outcome::Accuracy { correct }, _)) => Ok(Some(correct)),
-        Ok((Outcome::Drift { .. }, _)) => bail!("the evaluator answered another question"),
+        Ok((Outcome::Drift { .. }, _)) => bail!("the evaluator gave the outcome of another job"),
         Err(EvaluateError::Cancelled) => Ok(None),
         Err(e) => Err(e.into()),
     }

@@ -51,7 +51,7 @@ impl Gram {
         Gram::new(self.patches, self.groups)
     }
 
-    /// Bytes of memory of the sums of a layer of so many groups and inputs of each.
+    /// Bytes of memory of the sums of a layer of `groups` groups and `inputs` inputs of each.
     pub fn bytes(groups: usize, inputs: usize) -> u64 {
         let padded = inputs.next_multiple_of(INPUTS) as u64;
         8 * groups as u64 * padded * (padded + 1)

@@ -14,7 +14,6 @@ use super::cache::{Dependencies, Store};
 use super::compiled::Compiled;
 use super::plan::Source;
 use super::record::Record;
-use super::weights::layer_weights;
 use super::{Model, TorchError};
 use crate::data::ImageSet;
 use crate::evaluate::{Cancel, EvaluateError};
@@ -180,7 +179,8 @@ impl Calibrator {
         let model = self.network.model();
         let named = model.graph.layer(LayerId(layer as u32));
         let statistics = state.statistics.get(&layer).map(Arc::as_ref);
-        let (weights, _) = layer_weights(model, named)?;
+        let weights = model.weights.weight_and_bias(named);
+        let (weights, _) = weights.map_err(TorchError::from)?;
         let values = weights.rounded();
         let weights = LayerWeights {
             name: &named.name,

@@ -5,9 +5,8 @@ use tch::{Kind, Tensor};
 
 use super::native::{NativeKernels, geometry};
 use super::parameters::{Accumulation, AffineTensors, Parameters, Squares};
-use super::repconv;
-use super::tensors::{Tensors, Weight, WeightAndBias};
-use crate::network::{Layer, ValueRange, WeightSource};
+use crate::checkpoint::{Weight, WeightAndBias};
+use crate::network::{Layer, ValueRange};
 use crate::quant::{
     BitWidth, ChannelAffine, Correction, Normalization, Quantized, QuantizedLayer, quantize,
 };
@@ -25,21 +24,6 @@ pub(in crate::torch) struct Backend {
     pub kind: Kind,
     pub device: Device,
     pub native: NativeKernels,
-}
-
-/// A layer's float weight and bias.
-///
-/// # Errors
-/// [`TorchError`] for tensors that are missing or misshapen.
-pub(in crate::torch) fn layer_weights<'a>(
-    model: &'a Model,
-    layer: &Layer,
-) -> Result<WeightAndBias<'a>, TorchError> {
-    let tensors = Tensors(&model.weights);
-    match layer.source {
-        WeightSource::Stored => tensors.stored(layer),
-        WeightSource::MergedRepConv => repconv::merged(tensors, layer),
-    }
 }
 
 /// The maker of a step's parameters.
@@ -65,7 +49,7 @@ impl Maker<'_> {
             });
         };
         let layer = self.model.graph.layer(layer);
-        let weights = layer_weights(self.model, layer)?;
+        let weights = self.model.weights.weight_and_bias(layer)?;
         match (width.is_float(), quantized) {
             (true, _) => self.float(layer, unit, weights, &absorbed),
             (false, Some(known)) => self.quantized(layer, (known, unit), weights, &absorbed),
@@ -85,11 +69,10 @@ impl Maker<'_> {
 
     /// What a step does channel by channel after its source.
     fn absorbed(&self, step: &Step) -> Result<Vec<Normalization>, TorchError> {
-        let tensors = Tensors(&self.model.weights);
         let operations = step.channelwise.iter();
-        operations
-            .map(|operation| tensors.per_channel(operation, step.shape.channels))
-            .collect()
+        let weights = &self.model.weights;
+        let absorbed = operations.map(|o| weights.normalization(o, step.shape.channels));
+        Ok(absorbed.collect::<Result<_, _>>()?)
     }
 
     /// The affine behind a layer's float sums over what its input counts.
@@ -206,10 +189,10 @@ impl Maker<'_> {
     /// The bias of a step's layer, and what the numbers of its input count.
     fn bias_and_unit(&self, step: &Step) -> Result<(Option<Vec<f64>>, Option<f64>), TorchError> {
         Ok(match step.source {
-            Source::Layer { layer, unit } => (
-                layer_weights(self.model, self.model.graph.layer(layer))?.1,
-                unit,
-            ),
+            Source::Layer { layer, unit } => {
+                let Model { graph, weights, .. } = self.model;
+                (weights.bias(graph.layer(layer))?, unit)
+            }
             _ => (None, None),
         })
     }
