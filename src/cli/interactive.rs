@@ -25,26 +25,10 @@ pub(crate) fn watch(
     let folder = handle.folder.clone();
     let paths = Paths::from_env()?;
     let argument = run::argument(&paths.runs(), &folder);
-    let config = tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?;
-    let save = saver(
-        &handle.folder,
-        handle.layers.clone(),
-        handle.side_files.clone(),
-    )?;
+    let save = saver(&folder, handle.layers.clone(), handle.side_files.clone())?;
     let first = ends(&handle);
     // One at a time: the journal belongs to whoever has it open.
     let handle = Rc::new(RefCell::new(handle));
-    let retry = {
-        let (handle, folder, options) = (Rc::clone(&handle), folder.clone(), options.clone());
-        move || {
-            handle.borrow_mut().stop();
-            let again = run::resume(&folder, &options, run::Script::default())
-                .map_err(|e| e.to_string())?;
-            let ends = ends(&again);
-            handle.replace(again);
-            Ok(ends)
-        }
-    };
     let session = Session {
         run: RunInfo {
             id: run::id(&folder),
@@ -54,8 +38,8 @@ pub(crate) fn watch(
         },
         ends: first,
         save,
-        retry: Box::new(retry),
-        config,
+        retry: retry(Rc::clone(&handle), &folder, options),
+        config: tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?,
         watching: false,
         signals: signals.watch(),
     };
@@ -69,11 +53,29 @@ pub(crate) fn watch(
     };
     saved_lines(&saved)?;
     line(&format!("run {}", folder.display()))?;
+    report(&mut handle.borrow_mut(), &argument, outcome)
+}
+
+/// The way to go on after a failure: the run is stopped and resumed.
+fn retry(handle: Rc<RefCell<Handle>>, folder: &Path, options: &EvaluatorOptions) -> tui::Retry {
+    let (folder, options) = (folder.to_owned(), options.clone());
+    Box::new(move || {
+        handle.borrow_mut().stop();
+        let again =
+            run::resume(&folder, &options, run::Script::default()).map_err(|e| e.to_string())?;
+        let ends = ends(&again);
+        handle.replace(again);
+        Ok(ends)
+    })
+}
+
+/// Prints what became of a run whose interface was closed.
+fn report(handle: &mut Handle, argument: &str, outcome: Outcome) -> Result<ExitCode> {
     let again = format!("continue with `aq4svit resume {argument}`");
     if let Outcome::Failed(why) = outcome {
         bail!("{why}\nwhat was computed is safe: {again}");
     }
-    let summary = handle.borrow_mut().summary()?;
+    let summary = handle.summary()?;
     if summary.tree.finished.is_some() {
         return Front::Interactive.report(&summary);
     }

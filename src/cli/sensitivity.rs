@@ -2,9 +2,7 @@
 
 mod table;
 
-use std::fs::File;
-use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -77,12 +75,20 @@ impl Lines {
         self.text += &(serde_json::to_string(line)? + "\n");
         Ok(!self.json || offer_json(line)? == Reader::There)
     }
+
+    /// Writes all lines into the folder's file; its path.
+    fn write(&self, folder: &Path) -> Result<PathBuf> {
+        let file = folder.join(SENSITIVITY);
+        std::fs::write(&file, &self.text)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(file)
+    }
 }
 
 pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let profile = resolve(&args.profile, &args.set)?;
     let name = profile.profile.name.clone();
-    let prepared = prepared(profile.profile, true)?;
+    let prepared = prepared(profile.profile.into(), true)?;
     let settings = prepared.settings.clone();
     let space = &settings.space;
     let images = args.images.map_or(settings.screen(), |n| n as usize);
@@ -91,12 +97,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         results: args.results.folder(),
         ..args.device.options()
     };
-    let folder = match &args.run_dir {
-        Some(folder) => std::path::absolute(folder)?,
-        None => Paths::from_env()?.sensitivity().join(run::slug(&name)),
-    };
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot make {}", folder.display()))?;
+    let folder = args.folder(&name)?;
     let evaluators = Evaluators::of(prepared, &options, Some(&folder))?;
     let fingerprint = evaluators.fingerprint.clone();
     let mut evaluator = evaluators.first()?;
@@ -131,10 +132,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     for interaction in &interactions {
         let _ = lines.add(interaction)?;
     }
-    let file = folder.join(SENSITIVITY);
-    File::create(&file)
-        .and_then(|mut f| f.write_all(lines.text.as_bytes()))
-        .with_context(|| format!("cannot write {}", file.display()))?;
+    let file = lines.write(&folder)?;
     match args.json {
         true => {
             let _ = lines.add(&Finished {
@@ -147,6 +145,19 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         false => print(&table::text(space, images, &measured, &interactions, &file))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+impl Args {
+    /// The folder of the measurements, which is made where it is missing.
+    fn folder(&self, profile: &str) -> Result<PathBuf> {
+        let folder = match &self.run_dir {
+            Some(folder) => std::path::absolute(folder)?,
+            None => Paths::from_env()?.sensitivity().join(run::slug(profile)),
+        };
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+        Ok(folder)
+    }
 }
 
 /// The measurements of all points; none after an interruption or when the reader is gone.

@@ -17,7 +17,7 @@ use super::{INTERRUPTED, exit_code};
 use crate::profile::{AccuracyDrop, Constraint, Library, Paths, Pin, Save, parse_size};
 use crate::report::{FrontLine, Predicted};
 use crate::run::{self, PROFILE, Summary};
-use crate::search::{Predictor, Settings, Solution, Unsearchable, Unsolved, Wanted};
+use crate::search::{Predictor, Settings, Solution, Tree, Unsearchable, Unsolved, Wanted};
 
 /// What if: the best allocation predicted from a run's measurements, at once
 ///
@@ -63,6 +63,22 @@ pub(crate) struct Args {
     results: ResultArgs,
 }
 
+impl Args {
+    /// The limits on memory, the chip's among them, and on the drop in percentage points.
+    fn wanted(&self, tree: &Tree, settings: &Settings) -> Wanted {
+        let asked = Constraint {
+            max_memory: self.max_memory,
+            ..Constraint::default()
+        };
+        let float = &tree.float;
+        let points = |drop: AccuracyDrop| drop.points(float.correct(), float.len());
+        Wanted {
+            max_memory: asked.on(settings.target.as_ref()).max_memory,
+            max_drop: self.max_drop.map(points),
+        }
+    }
+}
+
 fn size(text: &str) -> Result<u64, String> {
     parse_size(text).ok_or_else(|| "expected a size, such as 80KiB or 81920".to_owned())
 }
@@ -94,16 +110,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     if args.front {
         return show_front(args, settings, &predictor.front(pins, args.points)?);
     }
-    let asked = Constraint {
-        max_memory: args.max_memory,
-        ..Constraint::default()
-    };
-    let wanted = Wanted {
-        max_memory: asked.on(settings.target.as_ref()).max_memory,
-        max_drop: args
-            .max_drop
-            .map(|drop| drop.points(tree.float.correct(), tree.float.len())),
-    };
+    let wanted = args.wanted(tree, settings);
     let held = tree.pins_with(pins);
     match settings.restricted(&held, wanted.max_memory).check() {
         Err(Unsearchable::Memory(why)) => note(&why.to_string()),
@@ -125,14 +132,25 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         let path = save(&folder, settings, &solution, name, &all)?;
         note(&format!("saved {}", path.display()));
     }
-    if !args.confirm {
-        return Ok(ExitCode::SUCCESS);
+    match args.confirm {
+        true => confirm(args, &summary, &solution, wanted, signals),
+        false => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Evaluates the answer and prints the evaluation.
+fn confirm(
+    args: &Args,
+    summary: &Summary,
+    solution: &Solution,
+    wanted: Wanted,
+    signals: Signals,
+) -> Result<ExitCode> {
     let options = run::EvaluatorOptions {
         results: args.results.folder(),
         ..args.device.options()
     };
-    let confirmed = confirm::confirm(&summary, &solution, wanted, &options, signals)?;
+    let confirmed = confirm::confirm(summary, solution, wanted, &options, signals)?;
     let Some(confirmed) = confirmed else {
         note("interrupted");
         return Ok(ExitCode::from(INTERRUPTED));

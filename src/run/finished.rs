@@ -160,22 +160,18 @@ impl fmt::Display for Finished {
             self.memory_saving_percent,
             self.weights_saving_percent,
         ) else {
+            let float = self.accuracy_float;
             write!(
                 f,
-                "nothing met the constraint; float has {:.2} % on the search split",
-                self.accuracy_float
+                "nothing met the constraint; the float network has {float:.2} % on the search split"
             )?;
-            for miss in &self.nearest {
-                write!(f, "\n  nearest   {miss}")?;
-            }
-            return Ok(());
+            let mut closest = self.nearest.iter();
+            return closest.try_for_each(|miss| write!(f, "\n  closest   {miss}"));
         };
         let title = match self.stop_reason {
             StopReason::Stopped => "stopped; the best confirmed so far",
-            StopReason::MaxEvaluations => {
-                "as many evaluations as allowed; the best confirmed by then"
-            }
-            StopReason::MaxSeconds => "the time is over; the best confirmed by then",
+            StopReason::MaxEvaluations => "evaluation budget exhausted; the best confirmed by then",
+            StopReason::MaxSeconds => "time limit reached; the best confirmed by then",
             StopReason::Complete | StopReason::LowestPasses | StopReason::NothingMet => "done",
         };
         writeln!(f, "{title}:")?;
@@ -184,28 +180,28 @@ impl fmt::Display for Finished {
             "  memory    {bytes} of {} bytes: {saving:.2} % saved (weights alone {weights:.2} %)",
             self.memory_float_bytes
         )?;
-        writeln!(
-            f,
-            "  accuracy  {accuracy:.2} % of {:.2} % on the search split: drop {drop:.2} points",
-            self.accuracy_float
-        )?;
-        match self.accuracy_test.zip(self.accuracy_test_float) {
-            Some((test, float)) => {
-                writeln!(
-                    f,
-                    "            {test:.2} % of {float:.2} % on the test split: drop {:.2} points",
-                    float - test
-                )?;
-            }
-            None => writeln!(
-                f,
-                "            no test split: how it does on unseen images was not measured"
-            )?,
-        }
+        let split = |accuracy, float, split, drop| {
+            format!(
+                "{accuracy:.2} % (float {float:.2} %) on the {split} split: drop {drop:.2} percentage points"
+            )
+        };
+        let search = split(accuracy, self.accuracy_float, "search", drop);
+        let test = self.accuracy_test.zip(self.accuracy_test_float);
+        let test = test.map(|(test, float)| split(test, float, "test", float - test));
+        let none = "no test split: accuracy on unseen images was not measured";
+        writeln!(f, "  accuracy  {search}")?;
+        writeln!(f, "            {}", test.as_deref().unwrap_or(none))?;
+        self.write_work(f)
+    }
+}
+
+impl Finished {
+    /// Writes what the search took, and where its result is.
+    fn write_work(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let c = &self.counters;
         writeln!(
             f,
-            "  work      {} evaluations, {} drift measurements, {} held back, {} audited, {:.0} s",
+            "  work      {} evaluations, {} drift measurements, {} rejected by the gate, {} audited, {:.0} s",
             c.evaluations, c.drift_evaluations, c.gated, c.audited, self.seconds
         )?;
         if let Some(sequential) = &self.sequential {
