@@ -121,6 +121,37 @@ fn the_key_table_is_the_keymap() {
     );
 }
 
+/// Pages and recipes name files of the repository in backticks; `NAME` and `*` stand for any.
+#[test]
+fn files_that_pages_name_exist() {
+    let folders = [
+        "src/",
+        "tests/",
+        "examples/",
+        "benches/",
+        "scripts/",
+        "profiles/",
+        "docs/",
+    ];
+    let mut missing = Vec::new();
+    for page in pages() {
+        for (line, text) in page.prose() {
+            for name in text.split('`').skip(1).step_by(2) {
+                let placeholder = name.contains("NAME") || name.contains(['*', ' ']);
+                let is_file = folders.iter().any(|folder| name.starts_with(folder));
+                if is_file && !placeholder && !root().join(name).exists() {
+                    missing.push(format!("{}:{line}: {name}", page.path.display()));
+                }
+            }
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "files that are not there:\n{}",
+        missing.join("\n")
+    );
+}
+
 #[test]
 fn links_lead_somewhere() {
     let mut broken = Vec::new();
