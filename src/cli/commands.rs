@@ -142,7 +142,7 @@ impl Source {
     }
 }
 
-/// A thread that reads until there is no more. Nobody waits for it: it may be waiting for input for
+/// A thread that reads until there is no more. It is not joined: it may be waiting for input for
 /// ever.
 fn reading(read: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
     let named = thread::Builder::new().name("commands".into());

@@ -162,7 +162,7 @@ impl Watcher {
         if self.history > 0 {
             self.history -= 1;
             if self.history == 0 && self.tree.paused {
-                // It was left paused, and there is nobody here to press a key. A run that is gone
+                // It was left paused, and no key can be pressed here. A run that is gone
                 // has said why.
                 let _ = self.commands.send(Command::Resume.into());
             }

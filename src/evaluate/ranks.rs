@@ -19,9 +19,9 @@ const Z: f64 = 1.959_963_984_540_054;
 pub struct Bounded {
     /// The estimate.
     pub value: f64,
-    /// The interval's ends; none where there is too little for one.
+    /// The interval's lower end; none where there is too little for one.
     pub low: Option<f64>,
-    /// Likewise.
+    /// The interval's upper end.
     pub high: Option<f64>,
 }
 

@@ -75,7 +75,7 @@ impl Evidence {
         let lost = i64::from(float) - i64::from(candidate);
         let share = |total: i64| total.saturating_sub(self.lost) as f64 / left;
         let (good, bad) = (share(test.good), share(test.bad));
-        // Outside of these bounds the verdict is certain, and nobody bets.
+        // Outside of these bounds the verdict is certain: there is nothing to bet on.
         if good > -1.0 {
             bet(&mut self.against_good, lost as f64 - good, 1.0 + good);
         }
@@ -189,7 +189,7 @@ mod tests {
                         let errors = (0..TRIALS).filter(is_wrong).count();
                         let rate = errors as f64 / TRIALS as f64;
                         most = most.max(rate / alpha);
-                        // Three standard errors of so many trials.
+                        // Three standard errors of that number of trials.
                         let bound = alpha + 3.0 * (alpha * (1.0 - alpha) / TRIALS as f64).sqrt();
                         assert!(rate <= bound, "{test:?}, {won} won, {wrong:?}: {rate}");
                     }

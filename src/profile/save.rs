@@ -102,7 +102,7 @@ impl Save<'_> {
     /// # Errors
     /// [`SaveError`]; [`SaveError::Exists`] for a file that exists, unless `overwrite`.
     pub fn write(&self, target: &Path, overwrite: bool) -> Result<(), SaveError> {
-        // Looked at again when the file is put in place; here it spares the person the other
+        // Looked at again when the file is put in place; here it spares the user the other
         // errors.
         if !overwrite && target.exists() {
             return Err(SaveError::Exists(target.to_owned()));

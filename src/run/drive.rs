@@ -18,7 +18,7 @@ use crate::evaluate::{EvaluateError, Evaluator, Job, Outcome, Provenance, Work};
 use crate::journal::{Entry, Header, Writer};
 use crate::search::{Command, Engine, Event, Instruction, Ledger, Request, Tree};
 
-/// Progress is dropped while so many updates wait to be read.
+/// The number of unread updates above which progress is dropped.
 const CROWDED: usize = 256;
 
 /// A running search, as a front end holds it. Dropping it stops the search; the journal is intact.
@@ -32,7 +32,7 @@ pub struct Handle {
     pub updates: Receiver<Update>,
     /// Names of the network's layers.
     pub layers: Vec<String>,
-    /// So many of the first updates are events of earlier sessions, read from the journal.
+    /// The number of first updates that are events of earlier sessions, read from the journal.
     pub history: usize,
     /// What of the evaluator is not as it was asked for, and why.
     pub notes: Vec<String>,

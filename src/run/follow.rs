@@ -14,8 +14,8 @@ use crate::search::{Ledger, Tree};
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// The updates of a run, read from its journal as it grows. The thread ends when nobody listens any
-/// more.
+/// The updates of a run, read from its journal as it grows. The thread ends when the receiver is
+/// gone.
 ///
 /// # Errors
 /// [`RunError`] for a journal that cannot be read to its end, or no thread to read it.
@@ -59,7 +59,7 @@ struct Follower {
 }
 
 impl Follower {
-    /// Sends events that were folded, and the totals behind them; none when nobody listens.
+    /// Sends events that were folded, and the totals behind them; none when the receiver is gone.
     fn send(&self, entries: Vec<Entry>) -> Option<()> {
         let totals = self.work.logged.totals(&self.ledger, &self.tree);
         entries
@@ -70,7 +70,8 @@ impl Follower {
             .ok()
     }
 
-    /// Sends what has been written since; none when nobody listens or the journal is no longer one.
+    /// Sends what has been written since; none when the receiver is gone or the journal is none any
+    /// more.
     fn look(&mut self) -> Option<()> {
         let mut entries = match self.read() {
             Ok(entries) => entries,
@@ -80,7 +81,7 @@ impl Follower {
             }
         };
         if entries.is_empty() {
-            // Only a channel that is used tells that nobody listens.
+            // Only a channel that is used tells that the receiver is gone.
             return self.updates.send(Update::Idle).ok();
         }
         self.work.refresh(&self.folder);

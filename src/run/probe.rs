@@ -30,7 +30,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// Starts the thread; it ends when nobody asks any more.
+    /// Starts the thread; it ends when its senders are gone.
     ///
     /// # Errors
     /// When there is no thread.

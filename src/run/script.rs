@@ -13,8 +13,8 @@ use crate::search::{Command, CommandId, Instruction};
 pub struct ScheduledCommand {
     /// The line it was given on, from 1.
     pub line: usize,
-    /// Obeyed once the journal holds so many events, before any further answer is taken; 0 for at
-    /// once.
+    /// The number of events in the journal from which on it is obeyed, before any further outcome;
+    /// 0 for at once.
     pub after: u64,
     /// What is to be done.
     pub command: Instruction,
@@ -70,7 +70,7 @@ const EXAMPLE: &str = r#"{"command":"pause"}"#;
 pub struct Script {
     waiting: VecDeque<ScheduledCommand>,
     more: Option<Receiver<ScheduledCommand>>,
-    /// True where nobody else gives commands.
+    /// True where commands come from nowhere else.
     alone: bool,
 }
 
@@ -124,7 +124,7 @@ impl Script {
         self.waiting.front().map(|order| order.after)
     }
 
-    /// True when nobody is left who could let a paused search go on.
+    /// True when no command can resume a paused search any more.
     pub(super) fn is_over(&self) -> bool {
         self.alone && self.more.is_none() && self.waiting.is_empty()
     }

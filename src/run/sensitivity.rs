@@ -42,7 +42,7 @@ pub struct Point {
 }
 
 impl Point {
-    /// All points of a network of so many layers: all layers together first, then layer by layer,
+    /// All points of a network of `layers` layers: all together first, then layer by layer,
     /// from the largest width down.
     pub fn all(layers: usize, menu: &[BitWidth]) -> Vec<Point> {
         let widths = || menu.iter().rev().copied().filter(|w| !w.is_float());
@@ -304,7 +304,7 @@ impl Measuring<'_> {
 }
 
 fn mixed_up() -> EvaluateError {
-    EvaluateError::Backend("the evaluator answered another question".into())
+    EvaluateError::Backend("the evaluator gave the outcome of another job".into())
 }
 
 #[cfg(test)]

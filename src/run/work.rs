@@ -134,7 +134,7 @@ pub(super) struct WorkLog {
 }
 
 impl WorkLog {
-    /// Reads what there is and goes on from there, behind so many events of the journal. A line
+    /// Reads what there is and continues behind `events` events of the journal. A line
     /// that cannot be read or written never stops a run.
     pub fn open(folder: &Path, events: usize) -> Self {
         let mut lines = JsonLines::shared(&folder.join(WORK)).ok();

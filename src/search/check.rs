@@ -33,7 +33,7 @@ pub(super) enum Effect {
 }
 
 impl Engine {
-    /// What a command will do, with a note for the person; or why not.
+    /// The effect of a command, with a note for the user; or why it is refused.
     pub(super) fn check(&self, command: &Command) -> Result<(String, Effect), String> {
         if self.is_finished() {
             return Err("the search has finished; start a new one with the changed profile".into());
@@ -51,7 +51,7 @@ impl Engine {
             Command::Pause if self.tree.paused => Err("already paused".into()),
             Command::Pause => Ok(("paused".into(), Effect::Nothing)),
             Command::Resume if !self.tree.paused => Err("not paused".into()),
-            Command::Resume => Ok(("going on".into(), Effect::Nothing)),
+            Command::Resume => Ok(("resumed".into(), Effect::Nothing)),
             Command::Prune { candidate } => self.check_prune(*candidate),
             Command::ResumeBranch { candidate } => self.check_resume_branch(*candidate),
             Command::SetBits { candidate, change } => self.check_set_bits(*candidate, change),
@@ -74,7 +74,7 @@ impl Engine {
                 Effect::Finish(StopReason::Stopped),
             )),
             Command::TimeUp => Ok((
-                "the time is over: finishing with the best confirmed allocation".into(),
+                "the time limit is reached: finishing with the best confirmed allocation".into(),
                 Effect::Finish(StopReason::MaxSeconds),
             )),
         }
@@ -94,7 +94,7 @@ impl Engine {
                 Ok(())
             }
             (StopReason::MaxEvaluations | StopReason::MaxSeconds, _) => Err(
-                "the search has spent what the constraint allows and is finishing: raise that to go on"
+                "the search has spent what the constraint allows and is finishing: raise that to continue"
                     .into(),
             ),
             _ => Ok(()),
@@ -111,14 +111,14 @@ impl Engine {
                 Ok((note, Effect::Rejudge))
             }
             Inverse::Command(inverse) => self.check(inverse),
-            Inverse::GoOn { .. } => Ok(("going on: not stopped".into(), Effect::GoOn)),
+            Inverse::GoOn { .. } => Ok(("resumed: not stopped".into(), Effect::GoOn)),
             Inverse::Withdraw { candidate, made } => {
                 let note = match made {
                     true => format!("took {candidate} back: it will not be expanded"),
                     false if self.manual.contains(candidate) => {
                         format!("{candidate} is not waiting any more")
                     }
-                    false => format!("{candidate} was judged already: that stands"),
+                    false => format!("{candidate} was evaluated already: that stands"),
                 };
                 Ok((note, Effect::Withdraw(*candidate)))
             }
@@ -143,7 +143,7 @@ impl Engine {
             ));
         }
         if self.tree.base.is_none() {
-            return Err("the start is not judged yet: try again in a moment".into());
+            return Err("the start is not evaluated yet: try again in a moment".into());
         }
         let branch = self.tree.branch(id);
         let fresh = branch
@@ -214,7 +214,7 @@ impl Engine {
                 let (other, before) = *of_ties.entry(&tie.name).or_insert((name, *width));
                 if before != *width {
                     return Err(format!(
-                        "{other} and {name} are tied ({}): give them the same width",
+                        "{other} and {name} are tied ({}): give them the same bit-width",
                         tie.name
                     ));
                 }
@@ -222,7 +222,7 @@ impl Engine {
             allocation = self.domains.with(&allocation, &space.tied(i), *width);
         }
         if allocation == parent.allocation {
-            return Err(format!("that is {id} itself: choose other widths"));
+            return Err(format!("that is {id} itself: choose other bit-widths"));
         }
         self.check_child(parent, None, allocation)
     }
@@ -234,7 +234,7 @@ impl Engine {
             return Err(format!("{id} is in a pruned branch: resume it first"));
         }
         if self.tree.base.is_none() {
-            return Err("the start is not judged yet: try again in a moment".into());
+            return Err("the start is not evaluated yet: try again in a moment".into());
         }
         Ok(parent)
     }
@@ -282,7 +282,7 @@ impl Engine {
             Some(duplicate) => self.check_duplicate(duplicate),
             None => {
                 let note = format!(
-                    "made #{} from {id}: judged at once",
+                    "made #{} from {id}: evaluated at once",
                     self.tree.candidates.len()
                 );
                 Ok((note, Effect::Make(id, change, allocation)))
@@ -293,9 +293,10 @@ impl Engine {
     fn check_duplicate(&self, duplicate: &Candidate) -> Result<(String, Effect), String> {
         let id = duplicate.id;
         match (duplicate.state(), self.eligible_base()) {
-            (State::Proposed | State::Measured | State::HeldBack, _) => {
-                Ok((format!("that is {id}: judged at once"), Effect::Judge(id)))
-            }
+            (State::Proposed | State::Measured | State::HeldBack, _) => Ok((
+                format!("that is {id}: evaluated at once"),
+                Effect::Judge(id),
+            )),
             (State::Failed | State::Refuted, _) => {
                 Err(format!("that is {id}, which does not meet the constraint"))
             }
@@ -309,7 +310,7 @@ impl Engine {
                 ))
             }
             (State::Passed | State::Confirmed, _) => Ok((
-                format!("that is {id}, which passed already: the search goes on from there"),
+                format!("that is {id}, which passed already: the search continues from there"),
                 Effect::Judge(id),
             )),
         }

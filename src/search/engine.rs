@@ -59,7 +59,7 @@ pub struct Engine {
     events: Vec<Event>,
     /// Events emitted since the search began.
     emitted: u64,
-    /// From so many events on, answers that arrive wait.
+    /// The number of events from which on outcomes that arrive wait.
     pub(super) hold: Option<u64>,
 }
 
@@ -188,9 +188,10 @@ impl Engine {
         std::mem::take(&mut self.events)
     }
 
-    /// From so many events on, counted from the search's beginning, answers that arrive are kept
-    /// and not committed, until this is called again: so that a command can be given at a moment
-    /// that does not depend on who answers how fast. Goes on at once as far as that allows.
+    /// Sets the number of events, counted from the search's beginning, from which on outcomes are
+    /// kept and not committed, until this is called again: so that a command can be given at a
+    /// moment that does not depend on the speed of workers. Continues at once as far as that
+    /// allows.
     pub fn hold_at(&mut self, events: Option<u64>) -> Vec<Event> {
         if std::mem::replace(&mut self.hold, events) != events
             && !self.tree.paused

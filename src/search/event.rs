@@ -118,7 +118,7 @@ pub enum StopReason {
     LowestPasses,
     /// Nothing met the constraint.
     NothingMet,
-    /// A person asked.
+    /// The user asked.
     Stopped,
     /// As many evaluations as the constraint allows.
     MaxEvaluations,

@@ -118,7 +118,7 @@ pub struct ProxyEvidence {
     pub n: usize,
     /// Spearman's rank correlation; none for fewer than three, and where one side does not vary.
     pub spearman: Option<Bounded>,
-    /// Kendall's tau-b, likewise.
+    /// Kendall's tau-b of the same pairs.
     pub kendall: Option<Bounded>,
 }
 

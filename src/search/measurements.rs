@@ -83,7 +83,7 @@ impl Measurements {
 /// The acceptance criterion of a verdict.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AcceptanceCriterion {
-    /// The first so many images of the search split.
+    /// The first `n` images of the search split.
     pub of: usize,
     /// Most correct images that may be lost among them.
     pub allowed_loss: i64,

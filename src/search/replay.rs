@@ -17,7 +17,7 @@ pub struct ReplayError {
     pub at: usize,
     /// Its type; and the field that differs, where the engine emits the same type.
     pub found: String,
-    /// What the engine does instead, likewise.
+    /// The engine's event instead, in the same form.
     pub expected: String,
 }
 

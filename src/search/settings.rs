@@ -41,7 +41,7 @@ impl Settings {
     pub fn screen(&self) -> usize {
         self.search.screen.clamp(1, self.search_images.max(1))
     }
-    /// The acceptance criterion of a screening where accuracy may drop by so many points.
+    /// The acceptance criterion of a screening where accuracy may drop by `points`.
     pub(super) fn screening(&self, max_drop: f64) -> AcceptanceCriterion {
         let (of, search) = (self.screen(), &self.search);
         let allowed = allowed_loss(max_drop, of);

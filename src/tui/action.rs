@@ -143,7 +143,7 @@ pub enum Action {
     /// Bytes of this process in memory.
     #[serde(skip)]
     Resident(u64),
-    /// [`Effect::Send`] found nobody listening.
+    /// [`Effect::Send`] found the channel closed.
     #[serde(skip)]
     Undelivered(Instruction),
     /// Another thread panicked; its message.
@@ -202,7 +202,7 @@ pub enum Effect {
         name: String,
         /// What to save.
         allocation: Allocation,
-        /// The person agreed to replace a profile of that name.
+        /// The user agreed to replace a profile of that name.
         overwrite: bool,
     },
     /// Put a text into the clipboard, and say what it is; answered by [`Action::Copied`].

@@ -54,7 +54,7 @@ pub enum Chosen {
     Search {
         /// The profile's name.
         profile: String,
-        /// What the person set, as `--set` takes it.
+        /// The user's settings, as `--set` takes it.
         set: Vec<String>,
     },
     /// Leave.

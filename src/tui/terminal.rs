@@ -128,7 +128,7 @@ fn enter() -> io::Result<()> {
     quiet::begin()
 }
 
-/// Gives the terminal back. Every step is tried: there is nobody to tell of an error.
+/// Gives the terminal back. Every step is tried: errors cannot be shown any more.
 fn leave() {
     let said = quiet::end();
     let _ = execute!(

@@ -44,7 +44,7 @@ fn pause_prune_lower_a_layer_save_quit_and_the_profile_loads_again() {
         .press("jjj")
         .press("-")
         .see("evaluate it now");
-    terminal.press("\r").see("judged at once");
+    terminal.press("\r").see("evaluated at once");
     terminal.press("p").see("RUNNING");
     terminal.press("s").see("Save as a profile");
     terminal
@@ -212,7 +212,7 @@ fn views_commands_and_potentials_of_the_real_network() {
         .press("\x1b[<0;20;4M\x1b[<0;20;4m")
         .see("[2 Allocation]");
     terminal.press("-").press("jj").press("-").see("2 changes");
-    terminal.press("\r").see("judged at once");
+    terminal.press("\r").see("evaluated at once");
     terminal.press("p").see("FINISHED");
     terminal.press("q");
     assert_eq!(terminal.end().0, 0);

@@ -24,7 +24,7 @@ fn pause_prune_change_save_and_quit() {
     pty.press("p").see("PAUSED");
     pty.press("G").press("x").see("pruned #");
     pty.press("b").press("2").press("-").see("evaluate it now");
-    pty.press("\r").see("judged at once");
+    pty.press("\r").see("evaluated at once");
     pty.press("p").see("RUNNING");
     pty.press("s").see("Save as a profile");
     pty.press("\x15")

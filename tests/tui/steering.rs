@@ -121,7 +121,7 @@ fn a_refusal_is_shown_with_its_reason() {
 }
 
 #[test]
-fn bits_are_changed_with_a_preview_and_judged_at_once() {
+fn bits_are_changed_with_a_preview_and_evaluated_at_once() {
     let mut play = Play::new(SIZE);
     play.jobs(40);
     play.act(Action::JumpBase);

@@ -15,9 +15,9 @@ use crate::search::knapsack::Choice;
 /// one of least drop.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Wanted {
-    /// At most so many bytes.
+    /// The largest memory in bytes.
     pub max_memory: Option<u64>,
-    /// At most so many percentage points below float.
+    /// The largest accuracy drop in percentage points.
     pub max_drop: Option<f64>,
 }
 
@@ -46,7 +46,7 @@ pub enum Unsolved {
     #[error(transparent)]
     Pins(#[from] PinError),
     /// Nothing has been measured.
-    #[error("the run has measured too little to predict anything: let it go on first")]
+    #[error("the run has too few measurements to predict anything: continue it first")]
     TooEarly,
     /// Nothing meets what is wanted.
     #[error("nothing that this run knows or predicts meets that; the nearest has {} bytes and a drop of {}", .0.prediction.memory_bytes, points(&.0.prediction))]
@@ -103,7 +103,7 @@ impl Predictor<'_> {
         }
     }
 
-    /// Accuracy against memory: the allocations that no other is predicted to beat, at most so many
+    /// Accuracy against memory: the allocations that no other is predicted to beat, at most `most`
     /// of them evenly over the bytes, and everything measured on the whole search split that
     /// nothing measured beats. Most bytes first.
     ///

@@ -30,7 +30,7 @@ pub struct FieldPrompt {
 impl FieldPrompt {
     /// The prompt for other limits than those in force.
     pub fn limits(constraint: &Constraint) -> Self {
-        let drop = "percentage points below float (1.0), percent of float (2 %), or any";
+        let drop = "percentage points (1.0), percent of float (2 %), or any";
         let memory = "the largest size, such as 80 KiB; empty for no limit";
         let evaluations = "the evaluation budget; empty for no limit";
         let seconds = "the time limit without pauses; empty for no limit";

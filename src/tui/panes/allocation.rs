@@ -20,7 +20,7 @@ const BITS: usize = 5;
 const MEMORY: usize = 10;
 const DRIFT: usize = 6;
 const RATE: usize = 8;
-/// From so many columns on there is room for firing rates.
+/// Columns from which on there is room for firing rates.
 const RATED: u16 = 64;
 const OTHERS: usize = 1 + BAR + 1 + BITS + 2 + MEMORY + DRIFT;
 

@@ -44,12 +44,7 @@ impl Form {
         let limit = "of a fixed gate, in thresholds";
         let pins = "layer=bits, from-to or 4/8, with * and commas";
         let all = vec![
-            Field::new(
-                "accuracy drop",
-                "percentage points below float",
-                "",
-                values.drop,
-            ),
+            Field::new("accuracy drop", "percentage points", "", values.drop),
             Field::new("memory", memory, "no limit", values.memory),
             Field::choice("strategy", StrategyName::VARIANTS, values.strategy),
             Field::choice("gate", GateMode::VARIANTS, values.gate),

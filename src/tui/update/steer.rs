@@ -6,7 +6,7 @@ use crate::search::{Command, CommandId, Instruction, Space};
 use crate::tui::action::Effect;
 use crate::tui::model::{Model, Status, ToastKind};
 
-/// Sends a command and waits for its answer; says so when nobody would answer.
+/// Sends a command and waits for its answer; says so when there is no search to answer.
 pub fn send(model: &mut Model, command: Command) {
     if !is_over(model) {
         // Unlike any of an earlier session, whose journal is shorter.
