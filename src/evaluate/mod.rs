@@ -10,6 +10,7 @@ mod energy;
 mod job;
 mod landscape;
 mod optimizations;
+mod paired;
 mod potentials;
 mod proxies;
 mod ranks;
@@ -24,6 +25,7 @@ pub use job::{
 };
 pub use landscape::Landscape;
 pub use optimizations::Optimizations;
+pub use paired::PairedDrop;
 pub use potentials::{BINS, Potentials, Prober, SitePotentials};
 pub use proxies::Proxies;
 pub use ranks::{Bounded, kendall, spearman};
