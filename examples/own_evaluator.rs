@@ -106,6 +106,7 @@ fn settings() -> Settings {
         start: None,
         calibration_images: 1,
         search_images: IMAGES,
+        certify_images: 0,
         test_images: 0,
     }
 }

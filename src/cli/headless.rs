@@ -138,6 +138,10 @@ impl Watcher {
                     Question::Accuracy {
                         split: Split::Test, ..
                     } => "test",
+                    Question::Accuracy {
+                        split: Split::Certify,
+                        ..
+                    } => "certificate",
                     Question::Accuracy { to, .. } if *to < self.tree.float.len() => "screening",
                     Question::Accuracy { .. } => "accuracy",
                 };

@@ -41,6 +41,15 @@ impl PairedDrop {
         100.0 * (self.lost as f64 - self.won as f64) / self.images.max(1) as f64
     }
 
+    /// The standard error of the measured drop in percentage points, with half an image more on
+    /// either side: where nothing differs it is not certain that nothing ever will.
+    pub fn standard_error(self) -> f64 {
+        let n = self.images.max(1) as f64;
+        let (lost, won) = (self.lost as f64 + 0.5, self.won as f64 + 0.5);
+        let mean = (lost - won) / n;
+        100.0 * (((lost + won) / n - mean * mean).max(0.0) / n).sqrt()
+    }
+
     /// The upper confidence bound of the drop on unseen images, in percentage points: the true one
     /// is larger with a probability of at most about `error`. 100 where there are no images.
     ///

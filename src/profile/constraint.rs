@@ -92,6 +92,10 @@ impl<'de> Deserialize<'de> for AccuracyDrop {
 pub struct Constraint {
     /// Largest accuracy drop against float on the search split.
     pub max_accuracy_drop: AccuracyDrop,
+    /// The confidence with which the result's drop on unseen images is at most that, in 0..1; none:
+    /// the result is not certified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
     /// Largest memory in bytes, if limited.
     pub max_memory: Option<u64>,
     /// Most screenings and confirmations, if limited: the search ends with the best found by then.
@@ -140,6 +144,7 @@ impl Default for Constraint {
     fn default() -> Self {
         Constraint {
             max_accuracy_drop: AccuracyDrop::Points(1.5),
+            confidence: None,
             max_memory: None,
             max_evaluations: None,
             max_seconds: None,
@@ -158,6 +163,9 @@ impl fmt::Display for Constraint {
             )?,
             AccuracyDrop::Any => f.write_str("any accuracy drop")?,
         }
+        if let Some(confidence) = self.confidence {
+            write!(f, " with {} % confidence", in_percent(confidence))?;
+        }
         if let Some(most) = self.max_memory {
             write!(f, ", memory at most {most} bytes")?;
         }
@@ -169,6 +177,11 @@ impl fmt::Display for Constraint {
         }
         Ok(())
     }
+}
+
+/// A share in percent, without the digits that only binary fractions have.
+fn in_percent(share: f64) -> f64 {
+    (share * 1e6).round() / 1e4
 }
 
 /// What to change of a constraint: what is left out stays. A limit that is `null` (in a command:
@@ -215,6 +228,7 @@ impl ConstraintChange {
             max_accuracy_drop: self
                 .max_accuracy_drop
                 .unwrap_or(constraint.max_accuracy_drop),
+            confidence: constraint.confidence,
             max_memory: self.max_memory.unwrap_or(constraint.max_memory),
             max_evaluations: self.max_evaluations.unwrap_or(constraint.max_evaluations),
             max_seconds: self.max_seconds.unwrap_or(constraint.max_seconds),
@@ -293,6 +307,16 @@ mod tests {
         let after = change(r#"{"max_memory": null, "max_accuracy_drop": "3 %"}"#).of(before);
         assert_eq!(after.max_memory, None);
         assert_eq!(after.max_accuracy_drop, AccuracyDrop::Relative(3.0));
+        let certified = Constraint {
+            confidence: Some(0.95),
+            ..before
+        };
+        let after_all = ConstraintChange::from(after).of(certified);
+        assert_eq!(after_all.confidence, Some(0.95));
+        assert!(
+            certified.to_string().contains("with 95 % confidence"),
+            "{certified}"
+        );
         let back = ConstraintChange::from(before);
         assert_eq!(back.of(after), before);
         let text = serde_json::to_string(&back).expect("plain data");

@@ -89,6 +89,7 @@ const OTHER_KEYS: &[Key] = &[
     key("quantizer", "codes", Kind::Path),
     key("quantizer", "calibration_hash", Kind::Text),
     key("constraint", "max_accuracy_drop", Kind::Drop),
+    key("constraint", "confidence", Kind::Number(0.5, 0.9999)),
     key("constraint", "max_memory", Kind::Size),
     key("constraint", "target", Kind::Target),
     key("constraint", "max_evaluations", Kind::Whole(1, MANY)),

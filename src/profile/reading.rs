@@ -111,6 +111,12 @@ impl Reading<'_> {
             max_memory: self.item("constraint", "max_memory").and_then(bytes),
             ..self.table("constraint", &["max_memory", "target"])?
         };
+        let certify = data.as_ref().and_then(|data| data.certify);
+        if constraint.confidence.is_some() && certify.is_none() {
+            let why = "the result is certified on images that neither calibration nor search sees: \
+                       set data.certify to their number, such as 2000";
+            return Err(self.wrong("constraint", "confidence", why.to_owned()));
+        }
         let profile = Profile {
             name: name
                 .map(str::to_owned)

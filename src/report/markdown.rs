@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 use super::{FrontLine, Incumbent, Report};
 use crate::profile::Pin;
-use crate::run::{Curve, Curves, Finished};
+use crate::run::{CertificateSummary, Curve, Curves, Finished};
 use crate::text::numbers::{count, points};
 use crate::text::table::{markdown, or_dash};
 use crate::text::{self, gate};
@@ -83,6 +83,9 @@ impl Report {
                 .and_then(|f| f.weights_saving_percent)
                 .map_or_else(String::new, |w| format!(" (weights alone {w:.2} %)"))
         )?;
+        if let Some(done) = finished.filter(|f| !f.certification.ladder.is_empty()) {
+            certificate(f, &done.certification)?;
+        }
         writeln!(
             f,
             "The search chose this result on the search split, so its accuracy there is optimistic; the test split took no \
@@ -138,9 +141,12 @@ impl Report {
             writeln!(f, "- Tied, `{}`: {}.", tie.name, tie.layers.join(", "))?;
         }
         let [calibration, search, test] = self.images.map(|n| count(n as u64));
+        let certify = self.certify_images.map_or_else(String::new, |images| {
+            format!(" {} for the certificate,", count(images as u64))
+        });
         writeln!(
             f,
-            "- Images: {calibration} for calibration, {search} for the search, {test} for the test.\n"
+            "- Images: {calibration} for calibration, {search} for the search,{certify} {test} for the test.\n"
         )
     }
 
@@ -247,6 +253,46 @@ fn row_of_front(line: &FrontLine) -> [String; 6] {
         point.basis.to_owned(),
         measured.map_or_else(String::new, |m| m.candidate.to_string()),
     ]
+}
+
+/// The ladder of a certificate, and the incumbent beside it.
+fn certificate(f: &mut fmt::Formatter<'_>, of: &CertificateSummary) -> fmt::Result {
+    if let Some(c) = &of.certified {
+        writeln!(
+            f,
+            "Certificate: on unseen images the drop is at most {} points, with the confidence of the constraint. \
+             {} allocations were tested on {} images that neither calibration nor search had seen, in an order that was fixed \
+             beforehand, until one failed.\n",
+            points(c.bound),
+            c.rungs,
+            count(c.images as u64)
+        )?;
+    }
+    table(
+        f,
+        "tested | bytes> | drop, points> | bound, points> | holds",
+        of.ladder.iter().map(|rung| {
+            [
+                rung.candidate.to_string(),
+                count(rung.memory_bytes),
+                points(rung.accuracy_drop),
+                points(rung.bound),
+                if rung.held { "yes" } else { "no" }.to_owned(),
+            ]
+        }),
+    )?;
+    let Some(beside) = &of.incumbent else {
+        return Ok(());
+    };
+    writeln!(
+        f,
+        "Beside it stands the incumbent, which is not certified: {} bytes, drop {} points on the search split (interval {} to \
+         {}, as if that split had not chosen it).\n",
+        count(beside.memory_bytes),
+        points(beside.accuracy_drop),
+        points(beside.interval[0]),
+        points(beside.interval[1])
+    )
 }
 
 fn sensitivity(f: &mut fmt::Formatter<'_>, curves: &Curves) -> fmt::Result {

@@ -61,6 +61,9 @@ pub struct Report {
     pub target: Option<Target>,
     /// The numbers of images of the calibration, the search and the test split.
     pub images: [usize; 3],
+    /// The images of the certify split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certify_images: Option<usize>,
     /// The incumbent; of a finished run its result.
     pub incumbent: Option<Incumbent>,
     /// The `finished` line of the run; none before its end.
@@ -179,6 +182,7 @@ impl Report {
                 settings.search_images,
                 settings.test_images,
             ],
+            certify_images: (settings.certify_images > 0).then_some(settings.certify_images),
             incumbent: Incumbent::of(tree),
             finished: Finished::new(tree, counters, totals, &summary.folder),
             allocation: allocation(tree, settings),
@@ -191,11 +195,12 @@ impl Report {
 }
 
 impl Incumbent {
-    /// The incumbent of a search tree; none before a confirmation is met.
+    /// The incumbent of a search tree, or what is certified in its place; none before a
+    /// confirmation is met.
     pub fn of(tree: &Tree) -> Option<Self> {
-        let candidate = tree.get(tree.incumbent?)?;
+        let candidate = tree.result()?;
         let float = tree.settings.as_ref()?.space.float_bytes();
-        let confirmed = candidate.confirmation?;
+        let confirmed = candidate.judgement()?;
         let (low, high) = wilson_95(confirmed.correct, confirmed.images);
         Some(Incumbent {
             candidate: candidate.id,
@@ -211,7 +216,7 @@ impl Incumbent {
 }
 
 fn allocation(tree: &Tree, settings: &Settings) -> Vec<LayerLine> {
-    let Some(incumbent) = tree.incumbent.and_then(|i| tree.get(i)) else {
+    let Some(incumbent) = tree.result() else {
         return Vec::new();
     };
     let layers = settings.space.layers.iter().zip(&incumbent.allocation.0);

@@ -1,29 +1,53 @@
-//! `RUN/best.toml`: the incumbent as a profile.
+//! `RUN/best.toml`: the result as a profile, and `RUN/incumbent.toml` beside it.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::files::{BEST, PROFILE};
+use super::files::{BEST, INCUMBENT, PROFILE};
 use super::side_file::SideFiles;
 use super::{RunError, Summary};
 use crate::profile::{Save, codes_file};
 use crate::quant::Allocation;
-use crate::search::{Settings, Tree};
+use crate::search::{Candidate, Settings, Tree};
 
-/// Keeps the file as the search wants it.
+/// Keeps the files as the search wants them.
 #[derive(Debug)]
 pub(super) struct BestProfile {
     /// The profile's text; its relative paths start from the run's folder.
     text: String,
-    /// The file.
-    target: PathBuf,
+    /// The file of the result.
+    result: Target,
+    /// The file of the incumbent, once the result is what could be certified.
+    incumbent: Target,
     /// Names of the layers.
     layers: Vec<String>,
+    /// Makes the files of quantized layers beside them.
+    side_files: Option<SideFiles>,
+}
+
+/// A file that holds a profile.
+#[derive(Clone, Debug)]
+struct Target {
+    path: PathBuf,
     /// True once this run has written the file: only then is it replaced or removed.
     own: bool,
-    /// Makes the file of quantized layers beside it.
-    side_files: Option<SideFiles>,
+}
+
+impl Target {
+    fn new(path: PathBuf) -> Self {
+        Target { path, own: false }
+    }
+
+    fn remove(&self) -> Result<(), RunError> {
+        match self.own {
+            true => {
+                remove(&self.path)?;
+                remove(&codes_file(&self.path))
+            }
+            false => Ok(()),
+        }
+    }
 }
 
 impl BestProfile {
@@ -32,9 +56,9 @@ impl BestProfile {
         let layers = settings.space.layers.iter();
         BestProfile {
             text,
-            target: folder.join(BEST),
+            result: Target::new(folder.join(BEST)),
+            incumbent: Target::new(folder.join(INCUMBENT)),
             layers: layers.map(|l| l.name.clone()).collect(),
-            own: false,
             side_files: None,
         }
     }
@@ -50,8 +74,10 @@ impl BestProfile {
     }
 
     /// Of a run that goes on: the folder is its own.
-    pub fn resumed(self) -> Self {
-        BestProfile { own: true, ..self }
+    pub fn resumed(mut self) -> Self {
+        self.result.own = true;
+        self.incumbent.own = true;
+        self
     }
 
     /// Names of the layers.
@@ -59,38 +85,53 @@ impl BestProfile {
         &self.layers
     }
 
-    /// Writes the incumbent with the pins and the constraint now in force; removes the file where
-    /// there is none. On disk when this returns.
+    /// Writes the result, and beside a certified one the incumbent, with the pins and the
+    /// constraint now in force; removes a file where there is none. On disk when this returns.
     pub fn keep(&mut self, tree: &Tree) -> Result<(), RunError> {
-        match tree.best() {
-            Some(incumbent) => self.write(&incumbent.allocation, tree),
-            None if self.own => {
-                remove(&self.target)?;
-                remove(&codes_file(&self.target))
-            }
-            None => Ok(()),
+        let result = self.kept(tree.result(), tree, self.result.clone())?;
+        self.result = result;
+        let is_beside = tree.certification.outcome.is_some();
+        let incumbent = tree.best().filter(|_| is_beside);
+        self.incumbent = self.kept(incumbent, tree, self.incumbent.clone())?;
+        Ok(())
+    }
+
+    fn kept(
+        &self,
+        candidate: Option<&Candidate>,
+        tree: &Tree,
+        target: Target,
+    ) -> Result<Target, RunError> {
+        match candidate {
+            Some(candidate) => self.write(&candidate.allocation, tree, target),
+            None => target.remove().map(|()| target),
         }
     }
 
     /// The content of the file of quantized layers, once the search has ended: while it goes on,
     /// every incumbent's would be written for nothing.
-    fn codes(&self, allocation: &Allocation, tree: &Tree) -> Option<Vec<u8>> {
+    fn codes(&self, allocation: &Allocation, tree: &Tree, target: &Path) -> Option<Vec<u8>> {
         tree.finished?;
-        let path = codes_file(&self.target);
+        let path = codes_file(target);
         // Without the file the profile is calibrated anew where it is evaluated.
         let content = self.side_files.as_ref()?.content(allocation, &path);
         content.ok().flatten()
     }
 
-    fn write(&mut self, allocation: &Allocation, tree: &Tree) -> Result<(), RunError> {
+    fn write(
+        &self,
+        allocation: &Allocation,
+        tree: &Tree,
+        target: Target,
+    ) -> Result<Target, RunError> {
         let layers: Vec<&str> = self.layers.iter().map(String::as_str).collect();
-        let codes = self.codes(allocation, tree);
-        if codes.is_none() && self.own {
-            remove(&codes_file(&self.target))?;
+        let codes = self.codes(allocation, tree, &target.path);
+        if codes.is_none() && target.own {
+            remove(&codes_file(&target.path))?;
         }
         let save = Save {
             text: &self.text,
-            folder: self.target.parent().unwrap_or(Path::new("/")),
+            folder: target.path.parent().unwrap_or(Path::new("/")),
             name: None,
             layers: &layers,
             allocation,
@@ -98,9 +139,11 @@ impl BestProfile {
             constraint: Some(&tree.constraint),
             codes: codes.as_deref(),
         };
-        save.write(&self.target, self.own)?;
-        self.own = true;
-        Ok(())
+        save.write(&target.path, target.own)?;
+        Ok(Target {
+            own: true,
+            ..target
+        })
     }
 }
 
@@ -122,7 +165,7 @@ pub fn restore_best(summary: &Summary) -> Result<(), RunError> {
     let Some(settings) = &summary.tree.settings else {
         return Ok(());
     };
-    if summary.tree.incumbent.is_none() || summary.folder.join(BEST).exists() {
+    if summary.tree.result().is_none() || summary.folder.join(BEST).exists() {
         return Ok(());
     }
     let text = read_profile(&summary.folder)?;

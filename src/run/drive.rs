@@ -423,7 +423,7 @@ impl Loop {
 fn changes_best(event: &Event) -> bool {
     match event {
         // With the end of the search comes the file of quantized layers.
-        Event::IncumbentChanged { .. } | Event::Finished { .. } => true,
+        Event::IncumbentChanged { .. } | Event::Certified { .. } | Event::Finished { .. } => true,
         Event::CommandAccepted { command, .. } => {
             matches!(
                 command,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::Totals;
+use super::certified::CertificateSummary;
 use super::files::BEST;
 use crate::evaluate::percent;
 use crate::quant::{Allocation, BitWidth, saving_percent};
@@ -17,7 +18,8 @@ use crate::search::{ClosestInfeasible, Counters, GateEvidence, StopReason, Tree}
 pub struct Finished {
     /// Float accuracy on the search split.
     pub accuracy_float: f64,
-    /// The result's accuracy on the search split, from its confirmation.
+    /// The result's accuracy on the search split, from its confirmation (from its screening where
+    /// what was certified was not confirmed).
     pub accuracy: Option<f64>,
     /// Their difference in percentage points.
     pub accuracy_drop: Option<f64>,
@@ -33,6 +35,9 @@ pub struct Finished {
     pub memory_saving_percent: Option<f64>,
     /// Memory of packed weights saved, affines left out.
     pub weights_saving_percent: Option<f64>,
+    /// The certificate of the result.
+    #[serde(flatten)]
+    pub certification: CertificateSummary,
     /// What was counted.
     #[serde(flatten)]
     pub counters: Counters,
@@ -107,17 +112,17 @@ impl Finished {
     pub fn new(tree: &Tree, counters: Counters, totals: Totals, folder: &Path) -> Option<Self> {
         let stop_reason = tree.finished?;
         let space = &tree.settings.as_ref()?.space;
-        let incumbent = tree.best();
-        let confirmed = incumbent.and_then(|c| c.confirmation);
+        let result = tree.result();
+        let judged = result.and_then(|c| c.judgement());
         let float = Allocation::uniform(space.layers.len(), BitWidth::FLOAT);
         let saving = |of: fn(&crate::search::Space, &Allocation) -> u64| {
-            incumbent.map(|c| saving_percent(of(space, &c.allocation), of(space, &float)))
+            result.map(|c| saving_percent(of(space, &c.allocation), of(space, &float)))
         };
         let best = folder.join(BEST);
         Some(Finished {
             accuracy_float: percent(tree.float.correct(), tree.float.len()),
-            accuracy: confirmed.map(|j| j.accuracy()),
-            accuracy_drop: confirmed.map(|j| j.drop()),
+            accuracy: judged.map(|j| j.accuracy()),
+            accuracy_drop: judged.map(|j| j.drop()),
             accuracy_test_float: tree
                 .tested_float
                 .map(|(images, correct)| percent(correct, images)),
@@ -125,9 +130,10 @@ impl Finished {
                 .tested()
                 .map(|(images, _, correct)| percent(correct, images)),
             memory_float_bytes: space.float_bytes(),
-            memory_bytes: incumbent.map(|c| c.bytes),
+            memory_bytes: result.map(|c| c.bytes),
             memory_saving_percent: saving(crate::search::Space::bytes),
             weights_saving_percent: saving(crate::search::Space::weight_bytes),
+            certification: CertificateSummary::of(tree, folder),
             counters,
             gate: GateEvidence::of(tree),
             layer_forwards: totals.layer_forwards,
@@ -135,12 +141,12 @@ impl Finished {
             sequential: SequentialScreening::of(tree),
             seconds: totals.seconds,
             stop_reason,
-            met: incumbent.is_some(),
-            nearest: match incumbent {
+            met: result.is_some(),
+            nearest: match tree.best() {
                 Some(_) => Vec::new(),
                 None => tree.closest_infeasible(),
             },
-            profile: incumbent.map(|_| std::path::absolute(&best).unwrap_or(best)),
+            profile: result.map(|_| std::path::absolute(&best).unwrap_or(best)),
         })
     }
 
@@ -160,6 +166,9 @@ impl fmt::Display for Finished {
             self.memory_saving_percent,
             self.weights_saving_percent,
         ) else {
+            if !self.certification.ladder.is_empty() {
+                return write!(f, "{}", self.certification);
+            }
             let float = self.accuracy_float;
             write!(
                 f,
@@ -191,6 +200,9 @@ impl fmt::Display for Finished {
         let none = "no test split: accuracy on unseen images was not measured";
         writeln!(f, "  accuracy  {search}")?;
         writeln!(f, "            {}", test.as_deref().unwrap_or(none))?;
+        if self.certification.certified.is_some() {
+            writeln!(f, "{}", self.certification)?;
+        }
         self.write_work(f)
     }
 }

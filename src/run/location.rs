@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::RunError;
-use super::files::{BEST, BEST_CODES, PROFILE, WORK};
+use super::files::{BEST, BEST_CODES, INCUMBENT, INCUMBENT_CODES, PROFILE, WORK};
 use crate::journal::{self, JournalError};
 use crate::profile::write_text;
 
@@ -134,7 +134,7 @@ fn check_free(folder: &Path) -> Result<(), RunError> {
     if holds(journal::FILE_NAME) {
         return Err(JournalError::Exists(folder.into()).into());
     }
-    match [PROFILE, BEST, BEST_CODES, WORK]
+    match [PROFILE, BEST, BEST_CODES, INCUMBENT, INCUMBENT_CODES, WORK]
         .into_iter()
         .find(|name| holds(name))
     {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod best;
+mod certified;
 mod drive;
 mod error;
 mod evaluators;
@@ -34,12 +35,13 @@ use crate::search::{CandidateId, Request};
 pub use crate::search::{Command, Instruction};
 
 pub use best::restore_best;
+pub use certified::{Certificate, CertificateSummary, RungLine, Uncertified};
 pub use drive::Handle;
 pub use error::RunError;
 pub use evaluators::{
     CACHE_MEMORY, EvaluatorOptions, Evaluators, SplitStatistics, output_errors, statistics,
 };
-pub use files::{BEST, PROFILE};
+pub use files::{BEST, INCUMBENT, PROFILE};
 pub use finished::Finished;
 pub use folder::{RunStatus, Summary, argument, find, id, list};
 pub use follow::follow;

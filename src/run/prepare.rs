@@ -252,6 +252,7 @@ fn settings(profile: &Profile, space: Space, splits: &Splits) -> Settings {
         start: profile.allocation(&profile.graph()),
         calibration_images: splits.calibration.len().min(DRIFT_IMAGES),
         search_images: splits.search.len(),
+        certify_images: splits.certify.as_ref().map_or(0, |c| c.len()),
         test_images: splits.test.as_ref().map_or(0, |t| t.len()),
     }
 }

@@ -45,7 +45,8 @@ impl Guessed {
             Ask::Screen(_) | Ask::Confirm(_) => {
                 self.bits.insert(request.job.allocation.clone());
             }
-            Ask::Drift(_) | Ask::TestFloat | Ask::Test(_) => {}
+            Ask::Drift(_) | Ask::CertifyFloat | Ask::Certify(_) | Ask::TestFloat | Ask::Test(_) => {
+            }
         }
     }
 }
@@ -87,7 +88,8 @@ impl Engine {
     }
 
     /// A measured drift adds nothing, so that what is measured next is screened next; a screening
-    /// fails, unless the gate sees a better chance; a confirmation succeeds.
+    /// fails, unless the gate sees a better chance; a confirmation and a
+    /// rung of the ladder succeed.
     fn guess(&self, ask: Ask, request: &Request) -> Outcome {
         let all = |right: bool| {
             let images = match request.job.question {
@@ -109,7 +111,7 @@ impl Engine {
                 let chance = candidate.and_then(|c| c.gate?.chance);
                 all(chance.is_some_and(|chance| chance > 0.5))
             }
-            Ask::Baseline | Ask::Confirm(_) => all(true),
+            Ask::Baseline | Ask::Confirm(_) | Ask::CertifyFloat | Ask::Certify(_) => all(true),
             Ask::TestFloat | Ask::Test(_) => all(false),
         }
     }

@@ -18,8 +18,11 @@ impl Engine {
             stop: None,
         };
         let (search, test) = (self.settings.search_images, self.settings.test_images);
+        let certify = self.settings.certify_images;
         let (candidate, question) = match ask {
             Ask::Baseline => (None, whole(Split::Search, search)),
+            Ask::CertifyFloat => (None, whole(Split::Certify, certify)),
+            Ask::Certify(c) => (Some(c), whole(Split::Certify, certify)),
             Ask::TestFloat => (None, whole(Split::Test, test)),
             Ask::Test(c) => (Some(c), whole(Split::Test, test)),
             Ask::Drift(c) => (Some(c), Question::Drift),
@@ -80,7 +83,15 @@ impl Engine {
                 self.commit_judgement(ask, c, judgement, bits);
                 true
             }
-            Ask::Baseline | Ask::TestFloat | Ask::Test(_) => false,
+            Ask::Certify(c) => {
+                let known = self.tree.get(c).and_then(|c| c.certify.clone());
+                let is_known = known.is_some();
+                if let Some(bits) = known {
+                    self.commit_rung(c, bits, true);
+                }
+                is_known
+            }
+            Ask::Baseline | Ask::CertifyFloat | Ask::TestFloat | Ask::Test(_) => false,
         }
     }
 
@@ -130,6 +141,12 @@ impl Engine {
                     return false;
                 };
                 self.commit_judgement(ask, c, judgement, bits);
+            }
+            (Ask::CertifyFloat, Outcome::Accuracy { correct }) => {
+                self.emit(Event::CertifyBaseline { correct });
+            }
+            (Ask::Certify(c), Outcome::Accuracy { correct }) => {
+                self.commit_rung(c, correct, false);
             }
             (Ask::TestFloat, Outcome::Accuracy { correct }) => self.commit_test(None, correct),
             (Ask::Test(c), Outcome::Accuracy { correct }) => self.commit_test(Some(c), correct),

@@ -111,6 +111,14 @@ impl Ledger {
                     self.judged(allocation, judgement, bits.len(), settings.search_images);
                 }
             }
+            Event::CertifyBaseline { correct } => {
+                self.run(0, correct.len(), settings.certify_images);
+            }
+            Event::RungTested {
+                bits,
+                cached: false,
+                ..
+            } => self.run(0, bits.len(), settings.certify_images),
             Event::Tested { images, .. } => self.run(0, *images, settings.test_images),
             _ => {}
         }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CandidateId, Command, CommandId, Counters, Group, Instruction, Judgement, Move, Settings,
+    CandidateId, Command, CommandId, Counters, Group, Instruction, Judgement, Move, RungTest,
+    Settings,
 };
 use crate::evaluate::{CorrectBits, Proxies};
 use crate::profile::{GateMode, Level};
@@ -286,9 +287,44 @@ pub enum Event {
         /// Why, and what to do.
         why: String,
     },
+    /// The allocations that a certificate tests, in this order until one fails: fixed before
+    /// anything of them is seen on the certify split.
+    LadderFixed {
+        /// The allocations, safest first; the last one is the incumbent.
+        rungs: Vec<CandidateId>,
+        /// The largest drop, in percentage points.
+        limit: f64,
+        /// The probability with which this ladder may certify an allocation wrongly.
+        error: f64,
+        /// Images of the certify split.
+        images: usize,
+    },
+    /// The float network's results on the certify split.
+    CertifyBaseline {
+        /// One bit per image.
+        correct: CorrectBits,
+    },
+    /// A rung of the ladder was tested.
+    RungTested {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Counts, bound and verdict.
+        #[serde(flatten)]
+        test: RungTest,
+        /// True when an earlier ladder had asked for the same results.
+        cached: bool,
+        /// One bit per image of the certify split.
+        bits: CorrectBits,
+    },
+    /// The ladder came to its end.
+    Certified {
+        /// The smallest allocation that held, in sequence: the result; none where not even the
+        /// first one did.
+        candidate: Option<CandidateId>,
+    },
     /// Results on the test split, which the search never saw.
     Tested {
-        /// The incumbent; none for the float network.
+        /// The result; none for the float network.
         candidate: Option<CandidateId>,
         /// Images of the test split.
         images: usize,

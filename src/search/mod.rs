@@ -29,6 +29,7 @@
 //!     start: None,
 //!     calibration_images: 16,
 //!     search_images: 300,
+//!     certify_images: 0,
 //!     test_images: 0,
 //! };
 //! // A synthetic evaluator; the real one is behind the same trait.
@@ -54,6 +55,8 @@ mod ahead;
 mod answers;
 mod base;
 mod candidates;
+mod certificate;
+mod certify;
 mod check;
 mod choices;
 mod command;
@@ -67,6 +70,7 @@ mod isotonic;
 mod judge;
 mod judgement;
 mod knapsack;
+mod ladder;
 mod limits;
 mod measurements;
 mod nearest;
@@ -86,6 +90,7 @@ mod strategy;
 mod tree;
 mod undo;
 
+pub use certificate::{Certification, Certified, Ladder, RungTest};
 pub use command::{Command, CommandId, Instruction};
 pub use counters::{Counters, Ledger};
 pub use engine::{Engine, Request};

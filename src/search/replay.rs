@@ -68,7 +68,9 @@ impl Engine {
             correct: bits.iter().skip(from).collect(),
         };
         let outcome = match (self.asking(), event) {
-            (Some(Ask::Baseline), Event::Baseline { correct }) => tail(correct),
+            (Some(Ask::Baseline), Event::Baseline { correct })
+            | (Some(Ask::CertifyFloat), Event::CertifyBaseline { correct }) => tail(correct),
+            (Some(Ask::Certify(_)), Event::RungTested { bits, .. }) => tail(bits),
             (
                 Some(Ask::Drift(_)),
                 Event::Measured {

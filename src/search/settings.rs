@@ -32,8 +32,16 @@ pub struct Settings {
     pub calibration_images: usize,
     /// Images of the search split.
     pub search_images: usize,
+    /// Images of the certify split; 0 for none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub certify_images: usize,
     /// Images of the test split; 0 for none.
     pub test_images: usize,
+}
+
+/// Not written: runs that were begun before there was such a split have none.
+fn is_none(images: &usize) -> bool {
+    *images == 0
 }
 
 impl Settings {

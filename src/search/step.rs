@@ -13,9 +13,13 @@ pub enum Ask {
     Screen(CandidateId),
     /// A candidate on the whole search split.
     Confirm(CandidateId),
+    /// The float network on the certify split.
+    CertifyFloat,
+    /// A rung of the ladder on the certify split.
+    Certify(CandidateId),
     /// The float network on the test split.
     TestFloat,
-    /// The incumbent on the test split.
+    /// The result on the test split.
     Test(CandidateId),
 }
 

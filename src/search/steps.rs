@@ -139,20 +139,25 @@ impl Engine {
     }
 
     fn step_test(&mut self, reason: StopReason) -> Step {
-        let Some(incumbent) = self.tree.best() else {
+        if self.tree.best().is_none() {
             self.finish(if reason.is_early() {
                 reason
             } else {
                 StopReason::NothingMet
             });
             return Step::Again;
-        };
-        if self.settings.test_images > 0 {
+        }
+        if let Some(step) = self.step_certificate() {
+            return step;
+        }
+        if let Some(result) = self.tree.result()
+            && self.settings.test_images > 0
+        {
             if self.tree.tested_float.is_none() {
                 return Step::Ask(Ask::TestFloat);
             }
-            if incumbent.tested.is_none() {
-                return Step::Ask(Ask::Test(incumbent.id));
+            if result.tested.is_none() {
+                return Step::Ask(Ask::Test(result.id));
             }
         }
         self.finish(reason);

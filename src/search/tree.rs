@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::certificate::{Certification, Certified, Ladder};
 use super::measurements::judged;
 use super::undo::{Inverse, Undoable};
 use super::{
@@ -67,6 +68,8 @@ pub struct Candidate {
     pub confirmation: Option<Judgement>,
     /// Correct images known, from the search split's first image on.
     pub bits: CorrectBits,
+    /// Its results on the certify split.
+    pub certify: Option<CorrectBits>,
     /// Test split: images, and how many are correct.
     pub tested: Option<(usize, usize)>,
     /// Pruned, itself or with an ancestor.
@@ -131,6 +134,8 @@ pub struct Tree {
     pub undoable: Vec<Undoable>,
     /// True between an accepted pause and resume.
     pub paused: bool,
+    /// The certification of the result.
+    pub certification: Certification,
     /// Test split: images and how many the float network gets right.
     pub tested_float: Option<(usize, usize)>,
     /// Why the search ended.
@@ -166,11 +171,20 @@ impl Tree {
         self.get(self.incumbent?)
     }
 
-    /// The incumbent on the test split: images, correct by float, correct by the incumbent; none
-    /// until both are known.
+    /// The result: the incumbent, or what was certified in its place.
+    pub fn result(&self) -> Option<&Candidate> {
+        match self.certification.outcome {
+            None => self.best(),
+            Some(Certified::Nothing) => None,
+            Some(Certified::Allocation(id)) => self.get(id),
+        }
+    }
+
+    /// The result on the test split: images, correct by float, correct by the result; none until
+    /// both are known.
     pub fn tested(&self) -> Option<(usize, usize, usize)> {
         let (images, float) = self.tested_float?;
-        let (_, correct) = self.best()?.tested?;
+        let (_, correct) = self.result()?.tested?;
         Some((images, float, correct))
     }
 
@@ -237,6 +251,7 @@ impl Tree {
                     screening: None,
                     confirmation: None,
                     bits: CorrectBits::new(),
+                    certify: None,
                     tested: None,
                     pruned,
                     cut: false,
@@ -279,6 +294,7 @@ impl Tree {
             }),
             Event::BaseChanged { candidate, reason } => self.set_base(*candidate, *reason),
             Event::IncumbentChanged { candidate } => {
+                self.certification.outcome = None;
                 let before = self.incumbent_loss();
                 self.incumbent = *candidate;
                 // What did not beat the old one may beat the new one.
@@ -294,7 +310,40 @@ impl Tree {
             Event::GroupClosed { .. } | Event::CommandRefused { .. } => {}
             Event::CommandAccepted {
                 command, candidate, ..
-            } => self.accept(command, *candidate),
+            } => {
+                // Where the search goes on, the result may become another one.
+                if !matches!(command, Command::Pause | Command::Resume) {
+                    self.certification.outcome = None;
+                }
+                self.accept(command, *candidate);
+            }
+            Event::LadderFixed {
+                rungs,
+                limit,
+                error,
+                ..
+            } => self.certification.ladders.push(Ladder {
+                rungs: rungs.clone(),
+                limit: *limit,
+                error: *error,
+                tests: Vec::new(),
+            }),
+            Event::CertifyBaseline { correct } => self.certification.float.clone_from(correct),
+            Event::RungTested {
+                candidate,
+                test,
+                bits,
+                ..
+            } => {
+                if let Some(ladder) = self.certification.ladders.last_mut() {
+                    ladder.tests.push(*test);
+                }
+                self.edit(*candidate, |c| c.certify = Some(bits.clone()));
+            }
+            Event::Certified { candidate } => {
+                let allocation = candidate.map(Certified::Allocation);
+                self.certification.outcome = Some(allocation.unwrap_or(Certified::Nothing));
+            }
             Event::Tested {
                 candidate: None,
                 images,

@@ -2,6 +2,7 @@
 //! reports.
 #![forbid(unsafe_code)]
 
+pub mod certificate;
 mod commands;
 pub mod gate;
 pub mod glossary;
@@ -134,6 +135,10 @@ fn importance(event: &Event) -> Importance {
         | Event::Confirmed { .. }
         | Event::IncumbentChanged { .. }
         | Event::CommandAccepted { .. }
+        | Event::LadderFixed { .. }
+        | Event::CertifyBaseline { .. }
+        | Event::RungTested { .. }
+        | Event::Certified { .. }
         | Event::Tested { .. }
         | Event::Finished { .. } => Importance::Milestone,
         Event::CommandRefused { .. } => Importance::Problem,
@@ -200,6 +205,24 @@ fn of_candidate(tree: &Tree, event: &Event, marks: Marks) -> Option<String> {
             let size = tree.get(*id).map_or(0, |c| c.bytes);
             format!("{} is the new incumbent, {}", title(id), bytes(size))
         }
+        Event::RungTested {
+            candidate, test, ..
+        } => {
+            let limit = tree.certification.ladder().map_or(0.0, |l| l.limit);
+            let held = match test.verdict {
+                Verdict::Met => "holds",
+                Verdict::NotMet => "does not hold",
+            };
+            let numbers = certificate::rung(test, limit, marks);
+            format!("{} {held}: {numbers}", title(candidate))
+        }
+        Event::Certified { candidate } => {
+            let outcome = certificate::outcome(tree, marks).unwrap_or_default();
+            match candidate {
+                Some(id) => format!("{} is the result: {outcome}", title(id)),
+                None => outcome,
+            }
+        }
         _ => return None,
     })
 }
@@ -210,6 +233,16 @@ fn of_search(event: &Event, marks: Marks) -> String {
         Event::Started { settings } => started(settings),
         Event::Baseline { correct } => {
             accuracy("the float network", correct.correct(), correct.len(), "")
+        }
+        Event::LadderFixed {
+            rungs,
+            limit,
+            error,
+            images,
+        } => certificate::ladder(rungs, *limit, *error, *images),
+        Event::CertifyBaseline { correct } => {
+            let (correct, images) = (correct.correct(), correct.len());
+            accuracy("the float network", correct, images, "unseen ")
         }
         Event::LevelOpened { level, groups } => {
             format!("{level} level opened: {} groups", groups.len())

@@ -7,8 +7,8 @@ use aq4svit::evaluate::{
 use aq4svit::profile::Objective;
 use aq4svit::quant::Allocation;
 use aq4svit::search::{
-    Candidate, CandidateId, Command, Engine, Event, GateDecision, Request, Settings, State,
-    StopReason, Tree,
+    Candidate, CandidateId, Certification, Command, Engine, Event, GateDecision, Ladder, Request,
+    Settings, State, StopReason, Tree,
 };
 
 /// What a forced allocation does on the search split.
@@ -228,8 +228,49 @@ impl Driver {
             best,
             "the incumbent is the best that is confirmed"
         );
+        self.check_certificate();
         if tree.finished.is_some() && !stopped {
             self.check_end();
+        }
+    }
+
+    /// Every ladder leads to smaller allocations and stops at its first failure; the ladders that
+    /// failed share the error probability; a search that has ended has a verdict on its result.
+    fn check_certificate(&self) {
+        let tree = self.tree();
+        let Some(confidence) = tree.constraint.confidence else {
+            assert_eq!(tree.certification, Certification::default());
+            return;
+        };
+        let failed = |ladder: &Ladder| {
+            let tests = ladder.tests.iter();
+            tests.clone().any(|test| test.verdict == Verdict::NotMet)
+        };
+        let ladders = &tree.certification.ladders;
+        let spent: f64 = ladders.iter().filter(|l| failed(l)).map(|l| l.error).sum();
+        assert!(spent < 1.0 - confidence, "{spent} of the error is spent");
+        for ladder in ladders {
+            let bytes: Vec<u64> = ladder
+                .rungs
+                .iter()
+                .map(|id| self.candidate(*id).bytes)
+                .collect();
+            assert!(bytes.is_sorted_by(|a, b| a > b), "{bytes:?}");
+            let before_last = ladder.tests.len().saturating_sub(1);
+            let all_held = ladder.tests[..before_last]
+                .iter()
+                .all(|test| test.verdict == Verdict::Met);
+            assert!(all_held, "nothing is tested behind a failure");
+        }
+        if tree.finished.is_none() || tree.incumbent.is_none() {
+            return;
+        }
+        let ladder = tree.certification.ladder().expect("a ladder");
+        assert_eq!(ladder.rungs.last().copied(), tree.incumbent);
+        let held = ladder.held().map(|(id, _)| id);
+        assert_eq!(tree.result().map(|c| c.id), held);
+        if let Some(result) = tree.result() {
+            assert!(self.conforms(&result.allocation) && tree.constraint.fits(result.bytes));
         }
     }
 

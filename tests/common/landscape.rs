@@ -58,7 +58,20 @@ pub fn settings() -> Settings {
         start: None,
         calibration_images: 16,
         search_images: 800,
+        certify_images: 0,
         test_images: 300,
+    }
+}
+
+/// Settings whose result is certified with 95 % confidence on so many images; as they are for none.
+pub fn certified(settings: Settings, images: usize) -> Settings {
+    Settings {
+        constraint: Constraint {
+            confidence: (images > 0).then_some(0.95),
+            ..settings.constraint
+        },
+        certify_images: images,
+        ..settings
     }
 }
 

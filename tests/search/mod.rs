@@ -1,6 +1,7 @@
 //! The search on synthetic landscapes.
 
 mod budget;
+mod certificate;
 mod decisions;
 mod examples;
 mod gate;

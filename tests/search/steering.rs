@@ -3,7 +3,7 @@
 
 use crate::common::driver::{Driver, Forced};
 use crate::common::landscape::{
-    LAYERS, MAX_DROP, STRATEGIES, landscape, settings, settings_for, width,
+    LAYERS, MAX_DROP, STRATEGIES, certified, landscape, settings, settings_for, width,
 };
 use aq4svit::evaluate::{Question, Split};
 use aq4svit::profile::{
@@ -818,6 +818,7 @@ proptest! {
         screening in prop::sample::select(vec![Screening::Exact, Screening::Sequential]),
         tied in ties(),
         budget in prop::option::weighted(0.3, 3u64..9),
+        certify in prop::sample::select(vec![0usize, 400, 1200]),
         steering in prop::collection::vec((when(), commands()), 0..10),
         cut in 0.0f64..1.0,
     ) {
@@ -834,7 +835,9 @@ proptest! {
             settings.constraint.max_accuracy_drop = AccuracyDrop::Any;
             settings.constraint.max_memory = Some(budget * 1000);
         }
-        let mut unsteered = Driver::new(settings.clone(), landscape(seed));
+        let settings = certified(settings, certify);
+        let landscape = landscape(seed).with_certify(certify);
+        let mut unsteered = Driver::new(settings.clone(), landscape.clone());
         let mut steps = 0usize;
         while unsteered.step() {
             steps += 1;
@@ -846,7 +849,7 @@ proptest! {
         };
         let mut steering: Vec<(usize, Command)> = steering.iter().map(|(when, c)| (at(when), c.clone())).collect();
         steering.sort_by_key(|s| s.0);
-        let mut driver = Driver::new(settings.clone(), landscape(seed));
+        let mut driver = Driver::new(settings.clone(), landscape);
         let mut step = 0;
         for (at, command) in steering {
             while step < at && driver.step() {
@@ -896,6 +899,7 @@ proptest! {
         drop in prop::sample::select(vec![0.3, 1.5, 1.5, 100.0]),
         strategy in prop::sample::select(STRATEGIES.to_vec()),
         screening in prop::sample::select(vec![Screening::Exact, Screening::Sequential]),
+        certify in prop::sample::select(vec![0usize, 400, 1200]),
         mut steering in prop::collection::vec((0usize..120, commands()), 0..8),
         order in prop::collection::vec(0usize..60, 200),
     ) {
@@ -903,7 +907,9 @@ proptest! {
         settings.gate.mode = gate;
         settings.constraint.max_accuracy_drop = AccuracyDrop::Points(drop);
         settings.search.screening = screening;
-        let mut driver = Driver::new(settings.clone(), landscape(seed));
+        let settings = certified(settings, certify);
+        let landscape = landscape(seed).with_certify(certify);
+        let mut driver = Driver::new(settings.clone(), landscape);
         steering.sort_by_key(|s| std::cmp::Reverse(s.0));
         let mut under_way: Vec<Request> = Vec::new();
         for (step, pick) in order.into_iter().cycle().enumerate() {

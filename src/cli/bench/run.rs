@@ -48,7 +48,7 @@ pub(super) struct Requests {
     pub met: Cost,
     pub not_met: Cost,
     pub confirmations: Cost,
-    /// The test split, in float and for the result.
+    /// The test split and the certificate's, in float and for results.
     pub test: Cost,
     /// The float network on the search split.
     pub baseline: Cost,
@@ -66,6 +66,9 @@ impl Requests {
                 (&mut self.confirmations, j.images)
             }
             Event::Tested { images, .. } => (&mut self.test, *images),
+            Event::CertifyBaseline { correct: bits } | Event::RungTested { bits, .. } => {
+                (&mut self.test, bits.len())
+            }
             Event::Baseline { correct } => (&mut self.baseline, correct.len()),
             _ => return,
         };
@@ -139,7 +142,7 @@ impl Measured {
             images: totals.images,
             evaluations: counters.evaluations,
             drift_evaluations: counters.drift_evaluations,
-            memory_bytes: tree.incumbent.and_then(|id| Some(tree.get(id)?.bytes)),
+            memory_bytes: tree.result().map(|c| c.bytes),
             peak_bytes,
             decisions,
             tree,

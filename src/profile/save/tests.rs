@@ -214,6 +214,7 @@ fn a_changed_constraint_is_saved_and_an_unchanged_one_left_as_written() {
     assert!(saved(said).contains("max_memory = \"2 KiB\" # of the chip\n"));
     let changed = Constraint {
         max_accuracy_drop: AccuracyDrop::Any,
+        confidence: None,
         max_memory: Some(1000),
         max_evaluations: None,
         max_seconds: Some(5.0),

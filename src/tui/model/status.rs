@@ -43,6 +43,8 @@ pub enum Task {
     Screening,
     /// A candidate on the whole search split.
     Confirmation,
+    /// A rung of the ladder on the certify split.
+    Certificate,
     /// The result on the test split.
     Test,
 }
@@ -58,6 +60,10 @@ impl Task {
             Question::Accuracy {
                 split: Split::Test, ..
             } => Task::Test,
+            Question::Accuracy {
+                split: Split::Certify,
+                ..
+            } => Task::Certificate,
             Question::Accuracy { .. } if is_float => Task::Baseline,
             Question::Accuracy { to, .. } if *to > screen => Task::Confirmation,
             Question::Accuracy { .. } => Task::Screening,
@@ -70,6 +76,7 @@ impl Task {
             Task::Drift => "measuring drift of",
             Task::Screening => "screening",
             Task::Confirmation => "confirming",
+            Task::Certificate => "certifying",
             Task::Test => "evaluating the test split",
         }
     }
@@ -77,6 +84,7 @@ impl Task {
     pub fn word(self) -> &'static str {
         match self {
             Task::Baseline => "float network",
+            Task::Certificate => "certifying",
             Task::Test => "testing",
             Task::Drift => "drift",
             Task::Screening => "screening",

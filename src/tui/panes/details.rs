@@ -70,6 +70,13 @@ fn lines(model: &Model, node: &Candidate, columns: u16) -> Vec<Line<'static>> {
             add("", loss(model, &judgement, room));
         }
     }
+    let marks = model.theme.symbols.marks();
+    if let Some(test) = text::certificate::of_candidate(&model.tree, node.id, marks) {
+        let lines = text::wrap(&test, usize::from(room)).into_iter();
+        once("certify")
+            .zip(lines)
+            .for_each(|(label, line)| add(label, Line::raw(line)));
+    }
     if let Some((images, correct)) = node.tested {
         add("test", share(model, correct, images, room));
     }

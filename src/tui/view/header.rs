@@ -172,8 +172,10 @@ fn finished(model: &Model, reason: StopReason, columns: u16) -> Line<'static> {
     let recalled = model.activity.counters().reused;
     let recalled =
         (recalled > 0).then(|| format!("{} cached results of earlier runs", count(recalled)));
+    let certified = text::certificate::outcome(&model.tree, model.theme.symbols.marks());
     Sentence::new(model, columns)
         .styled(text::stop(reason), palette.strong)
+        .maybe(certified)
         .maybe(test)
         .maybe(recalled)
         .styled("s saves the selected node, q quits", palette.dim)

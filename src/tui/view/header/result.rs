@@ -103,9 +103,11 @@ pub fn memory(model: &Model, columns: u16) -> Line<'static> {
     });
     let allowed = model.tree.constraint.max_memory;
     let base = model.tree.base.and_then(|id| model.tree.get(id));
+    let certified = text::certificate::outcome(&model.tree, model.theme.symbols.marks());
     let padded = text::pad(&bytes(float), 7, false);
     Sentence::new(model, columns)
         .add(from_float(model, padded, node.map(|n| bytes(n.bytes))))
+        .maybe(certified)
         .maybe(saved)
         .maybe(allowed.map(|most| format!("at most {} allowed", bytes(most))))
         .maybe(base.map(|b| format!("base {}", bytes(b.bytes))))
