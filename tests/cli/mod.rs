@@ -2,6 +2,8 @@
 
 #[cfg(feature = "torch")]
 mod bench;
+#[cfg(all(feature = "torch", unix))]
+mod certificate;
 mod checkpoints;
 #[cfg(feature = "torch")]
 mod commands;

@@ -70,6 +70,29 @@ fn a_search_that_is_done() {
     }
 }
 
+/// The certified memory and the bound of its drop stand where the result is shown.
+#[test]
+fn a_certified_result_says_so() {
+    for size in [SMALL, LARGE] {
+        let mut settings = demo_settings();
+        settings.constraint.confidence = Some(0.95);
+        settings.certify_images = 3000;
+        let mut play = Play::with(Theme::colour(), settings, size);
+        play.finish();
+        let certification = &play.model.tree.certification;
+        let held = certification.ladder().and_then(|ladder| ladder.held());
+        let (_, test) = held.expect("something is certified");
+        let shown = screen(&play);
+        let words = [
+            String::from("certified "),
+            format!("drop ≤ {:.2}", test.bound),
+        ];
+        for words in words {
+            assert!(shown.contains(&words), "{words}:\n{shown}");
+        }
+    }
+}
+
 #[test]
 fn every_pane_of_a_small_terminal() {
     let mut play = Play::new(SMALL);

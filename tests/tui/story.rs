@@ -72,7 +72,8 @@ pub struct Story {
 impl Story {
     pub fn new(settings: Settings) -> Self {
         let layers = settings.space.layers.len();
-        let landscape = Landscape::new(7, layers, 64, settings.search_images, settings.test_images);
+        let landscape = Landscape::new(7, layers, 64, settings.search_images, settings.test_images)
+            .with_certify(settings.certify_images);
         Story {
             engine: Engine::new(settings).unwrap(),
             landscape,

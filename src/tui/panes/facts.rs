@@ -120,7 +120,7 @@ fn worker_row(model: &Model, name: usize, worker: &Worker, room: usize) -> Line<
         let left = room.saturating_sub(text::width(task.word()) + 2);
         let who = match (request.candidate, task) {
             (Some(id), _) => model.title_in(id, left),
-            (None, Task::Baseline | Task::Test) => String::new(),
+            (None, Task::Baseline | Task::Certificate | Task::Test) => String::new(),
             (None, _) => String::from("ahead of time"),
         };
         what = format!("{} {who}", task.word());
@@ -241,8 +241,10 @@ fn phases(model: &Model, columns: u16) -> Vec<Line<'static>> {
         line
     };
     let heading = line(["time by phase", "jobs", "time", "each"], palette.dim);
+    let is_certified = model.tree.constraint.confidence.is_some();
+    let has = |task: &&Task| **task != Task::Certificate || is_certified;
     [heading]
         .into_iter()
-        .chain(Task::VARIANTS.iter().map(row))
+        .chain(Task::VARIANTS.iter().filter(has).map(row))
         .collect()
 }
