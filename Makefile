@@ -1,5 +1,7 @@
 # Everything begins with scripts/setup-libtorch.sh, which says what is missing and gets libtorch when there is none.
 CARGO ?= cargo
+# Tests that libtorch may change, so that they run with it, too; tests/sources.rs checks that these are all.
+WITH_LIBTORCH := cli:: docs:: procfs:: run::evaluators:: torch::
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/release/aq4svit
 
 .PHONY: build run test check libtorch clean help
@@ -10,9 +12,10 @@ build: libtorch ## build the program: target/release/aq4svit
 run: build ## build, then open the demo
 	@$(PROGRAM)
 
-test: libtorch ## run the whole test suite, with and without libtorch
-	$(CARGO) test --locked --no-default-features
-	$(CARGO) test --locked
+test: libtorch ## run the whole test suite: without libtorch, then with it what it may change
+	$(CARGO) test --locked --no-default-features --lib --examples --test all
+	$(CARGO) test --locked --lib --test all -- $(WITH_LIBTORCH)
+	$(CARGO) test --locked --doc
 
 check: ## format, clippy and the quick tests, without libtorch: what to run before each commit
 	$(CARGO) fmt --check

@@ -69,3 +69,40 @@ fn comments_are_at_most_100_columns_wide() {
         }
     }
 }
+
+/// `make test` runs everything without libtorch, and with it only the modules of `WITH_LIBTORCH`:
+/// where the feature changes what is compiled, the module must be among them.
+#[test]
+fn libtorch_changes_only_what_is_tested_with_it() {
+    let makefile = fs::read_to_string(root().join("Makefile")).expect("text");
+    let list = makefile
+        .lines()
+        .find_map(|l| l.strip_prefix("WITH_LIBTORCH := "));
+    let list: Vec<&str> = list.expect("the list").split(' ').collect();
+    // Declarations of modules, and lints of helpers.
+    let harmless = ["src/lib.rs", "tests/main.rs", "tests/common/mod.rs"];
+    let mut found = 0;
+    for file in ["src", "tests"].into_iter().flat_map(files) {
+        let text = fs::read_to_string(&file).expect("text");
+        let file = file.strip_prefix(root()).expect("below the root");
+        if !text.contains(concat!("feature = ", "\"torch\""))
+            || harmless.iter().any(|h| file == Path::new(h))
+        {
+            continue;
+        }
+        found += 1;
+        let module = file.with_extension("");
+        let module: Vec<_> = module
+            .iter()
+            .skip(1)
+            .map(|part| part.to_string_lossy())
+            .collect();
+        let module = format!("{}::", module.join("::"));
+        assert!(
+            list.iter().any(|tested| module.starts_with(tested)),
+            "{}: not among WITH_LIBTORCH of the Makefile",
+            file.display()
+        );
+    }
+    assert!(found > 3, "{found} files");
+}
