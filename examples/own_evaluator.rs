@@ -46,6 +46,9 @@ impl Evaluator for Margins {
         let sites = Margins::errors(&job.allocation);
         let total: f64 = sites.iter().sum();
         let outcome = match &job.question {
+            Question::LayerErrors => Outcome::LayerErrors {
+                errors: vec![0.0; job.allocation.len()],
+            },
             Question::Drift => Outcome::Drift {
                 drift: total / sites.len() as f64,
                 sites,
@@ -105,6 +108,7 @@ fn settings() -> Settings {
         target: None,
         start: None,
         calibration_images: 1,
+        evidence_images: 0,
         search_images: IMAGES,
         certify_images: 0,
         test_images: 0,

@@ -124,6 +124,7 @@ fn settings() -> Settings {
         target: None,
         start: None,
         calibration_images: 16,
+        evidence_images: 0,
         search_images: 800,
         certify_images: 0,
         test_images: 0,

@@ -50,6 +50,7 @@
 //!     target: profile.target.clone(),
 //!     start: profile.allocation(&profile.graph()),
 //!     calibration_images,
+//!     evidence_images: 0,
 //!     search_images,
 //!     test_images,
 //! };

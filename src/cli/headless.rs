@@ -135,6 +135,7 @@ impl Watcher {
             Update::Working { job, candidate } => {
                 let what = match &job.question {
                     Question::Drift => "drift",
+                    Question::LayerErrors => "layer errors",
                     Question::Accuracy {
                         split: Split::Test, ..
                     } => "test",

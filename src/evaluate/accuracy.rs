@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Evidence, PairedTest};
+use super::{Evidence, ScreeningTest};
 
 /// Met or not met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,14 +118,14 @@ impl<'de> Deserialize<'de> for CorrectBits {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sequential {
     /// The test.
-    pub test: PairedTest,
+    pub test: ScreeningTest,
     /// The images before.
     pub before: Evidence,
 }
 
 impl Sequential {
     /// A test before its first image.
-    pub fn new(test: PairedTest) -> Self {
+    pub fn new(test: ScreeningTest) -> Self {
         Sequential {
             test,
             before: Evidence::default(),

@@ -64,6 +64,8 @@ impl Split {
 pub enum Question {
     /// How far the membrane potentials move, over all calibration images.
     Drift,
+    /// How large the error of every layer's output is at its width, by itself.
+    LayerErrors,
     /// Which of the images `from..to` of a split (in the split's fixed order) are classified
     /// correctly.
     Accuracy {
@@ -76,6 +78,16 @@ pub enum Question {
         /// Stop as soon as the verdict is certain.
         stop: Option<StopRule>,
     },
+}
+
+impl Question {
+    /// True for what a search decides by; false for what is asked of its result.
+    pub fn is_of_search(&self) -> bool {
+        match self {
+            Question::Accuracy { split, .. } => !matches!(split, Split::Test | Split::Certify),
+            Question::Drift | Question::LayerErrors => true,
+        }
+    }
 }
 
 /// A question about an allocation.
@@ -102,6 +114,13 @@ pub enum Outcome {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proxies: Option<Proxies>,
     },
+    /// Answer to [`Question::LayerErrors`].
+    LayerErrors {
+        /// By layer: the squared error of its output on the float network's inputs, relative to
+        /// the output's variance; of its weights, relative to their squares, where the quantizer
+        /// knows no inputs. 0 for a float layer.
+        errors: Vec<f64>,
+    },
     /// Answer to [`Question::Accuracy`].
     Accuracy {
         /// One bit per image from the job's `from` on, in order: as many as asked, or up to and
@@ -120,13 +139,13 @@ impl Outcome {
         self,
         sites: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, EvaluateError> {
-        let Outcome::Drift {
-            drift,
-            sites: drifts,
-            ..
-        } = &self
-        else {
-            return Ok(self);
+        let (drift, drifts) = match &self {
+            Outcome::Drift { drift, sites, .. } => (drift, sites),
+            Outcome::LayerErrors { errors } if errors.iter().any(|e| !e.is_finite()) => {
+                let place = String::from("the errors of the layers' outputs are");
+                return Err(EvaluateError::NotFinite { place });
+            }
+            Outcome::LayerErrors { .. } | Outcome::Accuracy { .. } => return Ok(self),
         };
         let bad = drifts.iter().position(|d| !d.is_finite());
         let place = match bad.map(|i| sites.into_iter().nth(i)) {

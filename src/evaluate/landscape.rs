@@ -146,6 +146,8 @@ impl Landscape {
             image_drift: None,
             wide_divergence: None,
             output_error: None,
+            loss_increase: None,
+            disagreement: None,
         }
     }
 
@@ -207,6 +209,15 @@ impl Evaluator for Landscape {
                     proxies,
                 };
                 Ok((outcome, work(self.images[Split::Calibration as usize])))
+            }
+            Question::LayerErrors => {
+                let layers = job.allocation.0.iter().enumerate();
+                let error = |(l, width): (usize, &BitWidth)| {
+                    let noise = 0.5 + unit(self.seed, "error", &[l as u64, width.bits().into()]);
+                    self.cost(l, *width) / 100.0 * noise
+                };
+                let errors = layers.map(error).collect();
+                Ok((Outcome::LayerErrors { errors }, Work::default()))
             }
             Question::Accuracy {
                 split,

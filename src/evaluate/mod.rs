@@ -16,6 +16,7 @@ mod proxies;
 mod ranks;
 mod sequential;
 mod statistics;
+mod two_sided;
 
 pub use accuracy::{CorrectBits, Decided, Sequential, StopRule, Verdict, percent};
 pub use energy::{AC_JOULES, EnergyEstimate, LayerWork, MAC_JOULES};
@@ -29,5 +30,6 @@ pub use paired::PairedDrop;
 pub use potentials::{BINS, Potentials, Prober, SitePotentials};
 pub use proxies::Proxies;
 pub use ranks::{Bounded, kendall, spearman};
-pub use sequential::{Evidence, PairedTest};
+pub use sequential::{Evidence, PairedTest, ScreeningTest};
 pub use statistics::{ClassCount, Statistics, wilson_95};
+pub use two_sided::{LOOK, TwoSidedTest};

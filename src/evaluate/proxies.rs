@@ -26,11 +26,18 @@ pub struct Proxies {
     /// quantizer needs no calibration images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_drift: Option<f64>,
-    /// As `divergence`, over all images of the drift.
+    /// As `divergence`, over all images of the evidence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wide_divergence: Option<f64>,
     /// The sum over quantized layers of the error of the layer's output on the float network's
     /// inputs, relative to the output's variance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_error: Option<f64>,
+    /// How much more the labels' cross-entropy is than the float network's, in nats: the mean over
+    /// the images of `wide_divergence`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_increase: Option<f64>,
+    /// Share of those images that get another class than by the float network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disagreement: Option<f64>,
 }

@@ -22,7 +22,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CorrectBits, Verdict};
+use super::{CorrectBits, TwoSidedTest, Verdict};
 
 /// Shares of the bet: the largest λ of each.
 const BETS: [f64; 4] = [0.125, 0.25, 0.5, 1.0];
@@ -58,11 +58,23 @@ impl PairedTest {
     }
 }
 
+/// A test that may decide a screening before its verdict is certain.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScreeningTest {
+    /// By bets, looked at after every image.
+    Paired(PairedTest),
+    /// By standard errors, at fixed looks.
+    TwoSided(TwoSidedTest),
+}
+
 /// What the images seen so far say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     seen: usize,
     lost: i64,
+    /// Images that the candidate answers otherwise than float, right or wrong.
+    changed: usize,
     /// Factors by which the shares of the stakes have grown, less one.
     against_good: [f64; BETS.len()],
     against_bad: [f64; BETS.len()],
@@ -70,9 +82,18 @@ pub struct Evidence {
 
 impl Evidence {
     /// Adds the next image.
-    pub fn add(&mut self, test: &PairedTest, float: bool, candidate: bool) {
-        let left = test.images.saturating_sub(self.seen).max(1) as f64;
+    pub fn add(&mut self, test: &ScreeningTest, float: bool, candidate: bool) {
         let lost = i64::from(float) - i64::from(candidate);
+        if let ScreeningTest::Paired(test) = test {
+            self.bet(test, lost);
+        }
+        self.seen += 1;
+        self.lost += lost;
+        self.changed += usize::from(lost != 0);
+    }
+
+    fn bet(&mut self, test: &PairedTest, lost: i64) {
+        let left = test.images.saturating_sub(self.seen).max(1) as f64;
         let share = |total: i64| total.saturating_sub(self.lost) as f64 / left;
         let (good, bad) = (share(test.good), share(test.bad));
         // Outside of these bounds the verdict is certain: there is nothing to bet on.
@@ -82,19 +103,23 @@ impl Evidence {
         if bad < 1.0 {
             bet(&mut self.against_bad, bad - lost as f64, 1.0 - bad);
         }
-        self.seen += 1;
-        self.lost += lost;
     }
 
     /// Adds the images that both speak of.
-    pub fn extend(&mut self, test: &PairedTest, float: &CorrectBits, candidate: &CorrectBits) {
+    pub fn extend(&mut self, test: &ScreeningTest, float: &CorrectBits, candidate: &CorrectBits) {
         for (float, candidate) in float.iter().zip(candidate.iter()) {
             self.add(test, float, candidate);
         }
     }
 
     /// The verdict, once it is likely enough.
-    pub fn verdict(&self, test: &PairedTest) -> Option<Verdict> {
+    pub fn verdict(&self, test: &ScreeningTest) -> Option<Verdict> {
+        let test = match test {
+            ScreeningTest::Paired(test) => test,
+            ScreeningTest::TwoSided(test) => {
+                return test.verdict(self.seen, self.lost, self.changed);
+            }
+        };
         let stake = |grown: &[f64]| 1.0 + grown.iter().sum::<f64>() / grown.len() as f64;
         if stake(&self.against_good) * test.alpha >= 1.0 {
             Some(Verdict::NotMet)
@@ -163,6 +188,7 @@ mod tests {
     /// The verdict, and after how many images; none where all images do not suffice.
     fn run(test: &PairedTest, losses: &[i64]) -> Option<(usize, Verdict)> {
         let mut evidence = Evidence::default();
+        let test = &ScreeningTest::Paired(*test);
         losses.iter().enumerate().find_map(|(i, lost)| {
             evidence.add(test, *lost == 1, *lost == -1);
             evidence.verdict(test).map(|verdict| (i + 1, verdict))

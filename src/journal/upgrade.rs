@@ -3,7 +3,7 @@
 //! Everything behind this file sees the current format alone. A journal of a newer format is
 //! refused.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -12,8 +12,16 @@ use super::FORMAT;
 /// The state of upgrading one journal, line by line.
 #[derive(Debug, Default)]
 pub(super) struct Upgrade {
+    /// The format of the journal.
+    from: u64,
     /// Candidates that the gate rejected so far.
     gated: HashSet<u64>,
+    /// The allocation of each candidate.
+    allocations: HashMap<u64, Value>,
+    /// Images of the search split whose answers are known, by allocation as text.
+    known: HashMap<String, u64>,
+    /// Images evaluated in screenings and confirmations.
+    images: u64,
 }
 
 impl Upgrade {
@@ -24,7 +32,10 @@ impl Upgrade {
     pub fn of(header: &Value) -> Result<Option<Self>, String> {
         match header.get("format").and_then(Value::as_u64) {
             Some(format) if format == u64::from(FORMAT) => Ok(None),
-            Some(1) => Ok(Some(Upgrade::default())),
+            Some(from @ 1..=2) => Ok(Some(Upgrade {
+                from,
+                ..Upgrade::default()
+            })),
             Some(format) if format > u64::from(FORMAT) => Err(format!(
                 "it is of format {format}, which a newer aq4svit wrote: update this one"
             )),
@@ -41,9 +52,41 @@ impl Upgrade {
         }
     }
 
+    /// The steps from the journal's format on.
+    pub fn line(&mut self, line: &mut Value) {
+        if self.from < 2 {
+            self.to_2(line);
+        }
+        to_3(line);
+        self.count_images(line);
+    }
+
+    /// Format 2 to 3: `finished` counts the images of screenings and confirmations.
+    fn count_images(&mut self, line: &mut Value) {
+        let candidate = line.get("candidate").and_then(Value::as_u64);
+        match line.get("type").and_then(Value::as_str) {
+            Some("proposed") => {
+                let allocation = line.get("allocation").cloned();
+                self.allocations.extend(candidate.zip(allocation));
+            }
+            Some("screened" | "confirmed") if line.get("cached") != Some(&json!(true)) => {
+                let bits = line.get("bits").and_then(Value::as_str);
+                let len: Option<u64> = bits.and_then(|bits| bits.split_once(':')?.0.parse().ok());
+                let of = candidate.and_then(|c| self.allocations.get(&c));
+                if let Some((len, allocation)) = len.zip(of) {
+                    let known = self.known.entry(allocation.to_string()).or_default();
+                    self.images += len - len.min(*known);
+                    *known = len.max(*known);
+                }
+            }
+            Some("finished") => line["images"] = self.images.into(),
+            _ => {}
+        }
+    }
+
     /// Format 1 to 2: some versions counted a candidate in `gated` as often as the gate rejected
     /// it.
-    pub fn line(&mut self, line: &mut Value) {
+    fn to_2(&mut self, line: &mut Value) {
         let held_back = line.get("decision").and_then(Value::as_str) == Some("held_back");
         match line.get("type").and_then(Value::as_str) {
             Some("gated") if held_back => {
@@ -55,6 +98,30 @@ impl Upgrade {
             }
             _ => {}
         }
+    }
+}
+
+/// Format 2 to 3: the gate that is called `drift` now was called `adaptive`, and a screening was
+/// exact unless it said otherwise.
+fn to_3(line: &mut Value) {
+    let rename = |mode: &mut Value| {
+        if mode == "adaptive" {
+            *mode = json!("drift");
+        }
+    };
+    match line.get("type").and_then(Value::as_str) {
+        Some("started") => {
+            if let Some(search) = line.pointer_mut("/settings/search")
+                && let Some(search) = search.as_object_mut()
+            {
+                search.entry("screening").or_insert_with(|| json!("exact"));
+            }
+            line.pointer_mut("/settings/gate/mode").map(rename);
+        }
+        Some("gated") => {
+            line.pointer_mut("/mode").map(rename);
+        }
+        _ => {}
     }
 }
 
@@ -77,6 +144,24 @@ mod tests {
         let mut header = json!({"format": 1});
         Upgrade::header(&mut header);
         assert_eq!(header, json!({"format": FORMAT, "batch": 1}));
+    }
+
+    #[test]
+    fn the_gate_on_drift_and_exact_screening_have_their_names() {
+        let mut upgrade = Upgrade::of(&json!({"format": 2}))
+            .expect("known")
+            .expect("older");
+        let mut started =
+            json!({"type": "started", "settings": {"search": {}, "gate": {"mode": "adaptive"}}});
+        upgrade.line(&mut started);
+        let settings = json!({"search": {"screening": "exact"}, "gate": {"mode": "drift"}});
+        assert_eq!(started["settings"], settings);
+        let mut gated = json!({"type": "gated", "mode": "adaptive"});
+        upgrade.line(&mut gated);
+        assert_eq!(gated["mode"], "drift");
+        let mut fixed = json!({"type": "gated", "mode": "fixed"});
+        upgrade.line(&mut fixed);
+        assert_eq!(fixed["mode"], "fixed");
     }
 
     #[test]

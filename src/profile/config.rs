@@ -33,22 +33,47 @@ pub enum Level {
     Layer,
 }
 
+/// How many images a screening looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Screen {
+    /// The first so many of the search split.
+    First(usize),
+    /// All of it.
+    All(All),
+}
+
+/// The word for all images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum All {
+    /// The only one.
+    #[serde(rename = "all")]
+    All,
+}
+
+impl Screen {
+    /// The number of images, of a split of so many.
+    pub fn of(self, split: usize) -> usize {
+        match self {
+            Screen::First(images) => images.clamp(1, split.max(1)),
+            Screen::All(All::All) => split,
+        }
+    }
+}
+
 /// When a screening may stop early.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Screening {
     /// When its verdict is certain.
-    #[default]
     Exact,
-    /// When its verdict is likely enough, by a sequential paired test; a confirmation stays exact.
+    /// When the mean loss of the images seen is 2.5 standard errors from the limit, looked at every
+    /// 250 images. It speaks of the whole search split.
+    #[default]
+    TwoSided,
+    /// When its verdict is likely enough, by a sequential paired test on the images of a screening.
+    /// (A confirmation is exact, whatever the screening.)
     Sequential,
-}
-
-impl Screening {
-    /// True for exact screening.
-    pub fn is_exact(&self) -> bool {
-        *self == Screening::Exact
-    }
 }
 
 const USUAL_ERROR: f64 = 0.05;
@@ -74,10 +99,9 @@ pub struct SearchConfig {
     /// Random: allocations that are drawn.
     #[serde(skip_serializing_if = "is_default_draws")]
     pub draws: usize,
-    /// Images of a screening: the first of the search split's fixed order.
-    pub screen: usize,
+    /// Images of an exact or sequential screening: the first of the search split's fixed order.
+    pub screen: Screen,
     /// When a screening may stop early.
-    #[serde(skip_serializing_if = "Screening::is_exact")]
     pub screening: Screening,
     /// Sequential: largest probability that a screening rejects what meets the constraint.
     #[serde(skip_serializing_if = "is_usual_error")]
@@ -103,12 +127,12 @@ fn is_default_draws(draws: &usize) -> bool {
 impl Default for SearchConfig {
     fn default() -> Self {
         SearchConfig {
-            strategy: StrategyName::Greedy,
+            strategy: StrategyName::Front,
             levels: vec![Level::Network, Level::Stage, Level::Block, Level::Layer],
             beam_width: 4,
             draws: DRAWS,
-            screen: 500,
-            screening: Screening::Exact,
+            screen: Screen::First(500),
+            screening: Screening::TwoSided,
             alpha: USUAL_ERROR,
             beta: USUAL_ERROR,
             indifference: USUAL_INDIFFERENCE,
@@ -143,9 +167,11 @@ impl SearchConfig {
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum GateMode {
-    /// From an isotonic fit of the verdicts seen so far on drift.
+    /// By a model of the accuracy drop over all the evidence, where it is trusted.
     #[default]
     Adaptive,
+    /// By an isotonic fit of the verdicts seen so far on drift.
+    Drift,
     /// By a given limit on drift.
     Fixed,
     /// Everything is evaluated.
@@ -160,24 +186,17 @@ pub struct GateConfig {
     pub mode: GateMode,
     /// `fixed`: the largest drift that passes, in thresholds.
     pub limit: f64,
-    /// `adaptive`: the smallest fitted chance of meeting the constraint that passes.
+    /// `adaptive` and `drift`: the smallest chance of meeting the constraint that passes.
     pub min_chance: f64,
-    /// `adaptive`: verdicts needed before anything is held back.
+    /// `adaptive` and `drift`: verdicts needed before anything is held back.
     pub warm_up: usize,
     /// Share of held-back candidates that are evaluated anyway.
     pub audit: f64,
-    /// Calibration images on which spikes and class probabilities are compared with the float
-    /// network's. No decision depends on it.
-    // Left out where it is the default, so that fingerprints of earlier versions' runs stay what
-    // they were.
-    #[serde(skip_serializing_if = "is_default_proxy_images")]
-    pub proxy_images: usize,
-}
-
-const PROXY_IMAGES: usize = 16;
-
-fn is_default_proxy_images(images: &usize) -> bool {
-    *images == PROXY_IMAGES
+    /// Images of the proxy split (of the calibration split where rounding is to the nearest) on
+    /// which the evidence beside the drift is measured.
+    /// None: 256 of the proxy split, 16 of the calibration split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_images: Option<usize>,
 }
 
 impl Default for GateConfig {
@@ -188,7 +207,7 @@ impl Default for GateConfig {
             min_chance: 0.1,
             warm_up: 12,
             audit: 0.05,
-            proxy_images: PROXY_IMAGES,
+            proxy_images: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use strum::VariantNames;
 
+use super::config::GateMode;
 use super::kind::{Kind, MANY};
 use super::strategies::StrategyName;
 use crate::data::RECIPE_NAMES;
@@ -100,15 +101,15 @@ const OTHER_KEYS: &[Key] = &[
         "levels",
         Kind::Choices(&["network", "stage", "block", "layer"]),
     ),
-    key("search", "screen", Kind::Whole(1, MANY)),
-    choice("search", "screening", &["exact", "sequential"]),
+    key("search", "screen", Kind::WholeOrAll(1, MANY)),
+    choice("search", "screening", &["exact", "two-sided", "sequential"]),
     key("search", "alpha", Kind::Number(1e-6, 0.5)),
     key("search", "beta", Kind::Number(1e-6, 0.5)),
     key("search", "indifference", Kind::Number(0.0, 100.0)),
     key("search", "beam_width", Kind::Whole(1, 4096)),
     key("search", "draws", Kind::Whole(1, MANY)),
     key("search", "seed", Kind::Whole(0, i64::MAX)),
-    choice("gate", "mode", &["adaptive", "fixed", "off"]),
+    choice("gate", "mode", GateMode::VARIANTS),
     key("gate", "limit", Kind::Number(0.0, f64::MAX)),
     key("gate", "min_chance", Kind::Number(0.0, 1.0)),
     key("gate", "warm_up", Kind::Whole(0, MANY)),

@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     PathOrBuiltin,
     /// A whole number from the first to the second, both included.
     Whole(i64, i64),
+    /// Such a number, or the word "all".
+    WholeOrAll(i64, i64),
     /// A non-empty list of such numbers.
     Wholes(i64, i64),
     /// Such a number, or a non-empty list of them.
@@ -96,6 +98,7 @@ pub(crate) fn expected(kind: Kind) -> String {
         Kind::Whole(a, b) if a == b => format!("expected {a}"),
         Kind::Whole(a, b) if b >= MANY => format!("expected a whole number, {a} or more"),
         Kind::Whole(a, b) => format!("expected a whole number from {a} to {b}"),
+        Kind::WholeOrAll(a, _) => format!("expected a whole number, {a} or more, or \"all\""),
         Kind::Wholes(a, b) => format!("expected a list of whole numbers from {a} to {b}"),
         Kind::WholeOrMany(a, b) => {
             format!("expected a whole number from {a} to {b}, or a list of such")
@@ -138,6 +141,9 @@ pub(crate) fn fits(kind: Kind, item: &Item) -> bool {
             None => item.as_str().is_some_and(|s| !s.is_empty()),
         },
         Kind::Whole(min, max) => is_whole(item.as_integer(), min, max),
+        Kind::WholeOrAll(min, max) => {
+            is_whole(item.as_integer(), min, max) || item.as_str() == Some("all")
+        }
         Kind::Wholes(min, max) => are_whole(min, max),
         Kind::WholeOrMany(min, max) => is_whole(item.as_integer(), min, max) || are_whole(min, max),
         Kind::Number(min, max) => item

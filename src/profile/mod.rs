@@ -48,7 +48,7 @@ mod target;
 mod target_file;
 mod tie;
 
-pub use config::{GateConfig, GateMode, Level, Published, Screening, SearchConfig};
+pub use config::{GateConfig, GateMode, Level, Published, Screen, Screening, SearchConfig};
 pub use constraint::{AccuracyDrop, Constraint, ConstraintChange, Objective};
 pub use error::{ProfileError, SourceLocation};
 pub use library::{

@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml_edit::{Document, InlineTable, Item, TableLike, Value};
 
 use super::check::Known;
-use super::config::SearchConfig;
+use super::config::{Screen, SearchConfig};
 use super::constraint::Constraint;
 use super::document::{ProfileText, read_text};
 use super::error::ProfileError;
@@ -317,11 +317,10 @@ impl Reading<'_> {
             };
             return Err(self.wrong("search", "levels", why.to_owned()));
         }
-        if let Some(images) = data.map(|d| d.search) {
+        if let (Some(images), Screen::First(screen)) = (data.map(|d| d.search), search.screen) {
             if self.item("search", "screen").is_none() {
-                search.screen = search.screen.min(images);
-            }
-            if search.screen > images {
+                search.screen = Screen::First(screen.min(images));
+            } else if screen > images {
                 let why = format!("the search split (data.search) has {images} images");
                 return Err(self.wrong("search", "screen", why));
             }

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum StrategyName {
-    /// Hierarchical greedy search.
+    /// Points of predicted fronts, bisected in bytes, then single steps down.
     #[default]
+    Front,
+    /// Hierarchical greedy search.
     Greedy,
     /// Hierarchical beam search: the best few allocations go on at every step.
     Beam,
@@ -37,12 +39,18 @@ pub struct StrategyRow {
 }
 
 /// One row for each strategy.
-pub const STRATEGIES: [StrategyRow; 5] = [
+pub const STRATEGIES: [StrategyRow; 6] = [
+    StrategyRow {
+        strategy: StrategyName::Front,
+        name: "front",
+        doc: "bisects predicted fronts, then lowers one group at a time",
+        cost: "the fewest evaluations",
+    },
     StrategyRow {
         strategy: StrategyName::Greedy,
         name: "greedy",
         doc: "lowers one group at a time, level by level",
-        cost: "the fewest evaluations",
+        cost: "an evaluation for nearly every step",
     },
     StrategyRow {
         strategy: StrategyName::Beam,

@@ -125,7 +125,7 @@ impl Report {
             text::strategy(search.strategy),
             levels.join(", "),
             search.seed,
-            count(search.screen as u64),
+            count(self.screened_images as u64),
             self.screening.as_deref().unwrap_or("exact")
         )?;
         if let Some(sequential) = self.finished.as_ref().and_then(|f| f.sequential.as_ref()) {

@@ -47,7 +47,9 @@ pub struct Report {
     /// The settings of the search; `alpha`, `beta` and `indifference` where they are not the
     /// defaults.
     pub search: SearchConfig,
-    /// The error probabilities of sequential screening; none where screenings are exact.
+    /// Images that the verdict of a screening speaks of.
+    pub screened_images: usize,
+    /// How a screening may stop before its verdict is certain; none where screenings are exact.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub screening: Option<String>,
     /// The gate's settings.
@@ -173,6 +175,7 @@ impl Report {
             constraint: tree.constraint,
             search: settings.search.clone(),
             screening: text::screening(&settings.search),
+            screened_images: settings.screen(),
             gate: settings.gate,
             pins: tree.pins.clone(),
             ties: settings.space.ties.clone(),

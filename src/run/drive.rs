@@ -14,7 +14,7 @@ use super::work::WorkLog;
 use super::worker::Report;
 use super::worker_pool::WorkerPool;
 use super::{RunError, RunStatus, Summary, Totals, Update};
-use crate::evaluate::{EvaluateError, Evaluator, Job, Outcome, Provenance, Work};
+use crate::evaluate::{EvaluateError, Evaluator, Job, Outcome, Provenance};
 use crate::journal::{Entry, Header, Writer};
 use crate::search::{Command, Engine, Event, Instruction, Ledger, Request, Tree};
 
@@ -312,19 +312,18 @@ impl Loop {
             self.driver.work.restart();
         }
         self.pool.assign(&[]);
-        let mut work = Work::default();
         while !self.pool.is_idle() {
             match self.pool.reports.recv() {
                 Ok((number, Report::Done(_, spent, _))) => {
-                    self.pool.done(number);
-                    work.layer_forwards += spent.layer_forwards;
-                    work.images += spent.images;
+                    if let Some(job) = self.pool.done(number) {
+                        self.driver.work.add(&job, spent);
+                    }
                 }
                 Ok((_, Report::Progress(_))) => {}
                 Err(_) => break,
             }
         }
-        self.driver.work.add(work);
+        self.driver.work.elapse();
         self.tell_doing();
     }
 
@@ -349,7 +348,7 @@ impl Loop {
                     return Ok(());
                 };
                 self.moved = true;
-                self.driver.work.add(work);
+                self.driver.work.add(&job, work);
                 match (*answer).and_then(|outcome| self.finite(outcome)) {
                     Ok(outcome) => {
                         let engine = &mut self.driver.engine;

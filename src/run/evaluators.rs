@@ -316,7 +316,7 @@ pub fn statistics(
     };
     let float_correct = match outcome {
         Outcome::Accuracy { correct } => correct.correct(),
-        Outcome::Drift { .. } => 0,
+        Outcome::Drift { .. } | Outcome::LayerErrors { .. } => 0,
     };
     Ok(SplitStatistics {
         counted,

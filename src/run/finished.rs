@@ -9,6 +9,7 @@ use super::Totals;
 use super::certified::CertificateSummary;
 use super::files::BEST;
 use crate::evaluate::percent;
+use crate::profile::Screening;
 use crate::quant::{Allocation, BitWidth, saving_percent};
 use crate::search::{ClosestInfeasible, Counters, GateEvidence, StopReason, Tree};
 
@@ -45,12 +46,18 @@ pub struct Finished {
     pub gate: GateEvidence,
     /// Layers run on one image over all time steps.
     pub layer_forwards: u64,
+    /// All of them but those of the test split and of the certificate.
+    pub layer_forwards_search: u64,
     /// What the same run does with every optimization off.
     pub layer_forwards_plain: u64,
     /// What a sequential screening was allowed to get wrong, and how often it decided; none where
     /// it is exact.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequential: Option<SequentialScreening>,
+    /// How often a two-sided screening decided before its verdict was certain; none where it is
+    /// something else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub two_sided: Option<DecidedEarly>,
     /// Seconds of searching.
     pub seconds: f64,
     /// Why it ended.
@@ -74,25 +81,49 @@ pub struct SequentialScreening {
     pub beta: f64,
     /// How far from the largest drop "clearly" begins, in points.
     pub indifference: f64,
+    /// How it went.
+    #[serde(flatten)]
+    pub early: DecidedEarly,
+}
+
+/// Screenings, and how many of them a test ended before their verdict was certain.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct DecidedEarly {
     /// Screenings that were judged.
     pub screenings: usize,
     /// Those that ended before their verdict was certain.
     pub decided_early: usize,
 }
 
-impl SequentialScreening {
-    fn of(tree: &Tree) -> Option<Self> {
-        let search = &tree.settings.as_ref()?.search;
-        if search.screening.is_exact() {
+impl DecidedEarly {
+    /// Counts over a search's candidates; none where they were screened in another way.
+    fn of(tree: &Tree, screening: Screening) -> Option<Self> {
+        if tree.settings.as_ref()?.search.screening != screening {
             return None;
         }
         let screened = || tree.candidates.iter().filter_map(|c| c.screening);
+        Some(DecidedEarly {
+            screenings: screened().count(),
+            decided_early: screened().filter(|judgement| judgement.sequential).count(),
+        })
+    }
+}
+
+impl fmt::Display for DecidedEarly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (early, all) = (self.decided_early, self.screenings);
+        write!(f, "{early} of {all} decided before certain")
+    }
+}
+
+impl SequentialScreening {
+    fn of(tree: &Tree) -> Option<Self> {
+        let search = &tree.settings.as_ref()?.search;
         Some(SequentialScreening {
             alpha: search.alpha,
             beta: search.beta,
             indifference: search.indifference,
-            screenings: screened().count(),
-            decided_early: screened().filter(|judgement| judgement.sequential).count(),
+            early: DecidedEarly::of(tree, Screening::Sequential)?,
         })
     }
 }
@@ -101,8 +132,8 @@ impl fmt::Display for SequentialScreening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "sequential: {} of {} decided before certain (alpha {}, beta {}, indifferent within {} points)",
-            self.decided_early, self.screenings, self.alpha, self.beta, self.indifference
+            "sequential: {} (alpha {}, beta {}, indifferent within {} points)",
+            self.early, self.alpha, self.beta, self.indifference
         )
     }
 }
@@ -137,8 +168,10 @@ impl Finished {
             counters,
             gate: GateEvidence::of(tree),
             layer_forwards: totals.layer_forwards,
+            layer_forwards_search: totals.layer_forwards_search,
             layer_forwards_plain: totals.layer_forwards_plain,
             sequential: SequentialScreening::of(tree),
+            two_sided: DecidedEarly::of(tree, Screening::TwoSided),
             seconds: totals.seconds,
             stop_reason,
             met: result.is_some(),
@@ -218,6 +251,9 @@ impl Finished {
         )?;
         if let Some(sequential) = &self.sequential {
             writeln!(f, "  screening {sequential}")?;
+        }
+        if let Some(two_sided) = &self.two_sided {
+            writeln!(f, "  screening two-sided: {two_sided}")?;
         }
         match &self.profile {
             Some(profile) => write!(f, "  profile   {}", profile.display()),

@@ -91,6 +91,8 @@ pub enum Update {
 pub struct Totals {
     /// Layers run on one image over all time steps.
     pub layer_forwards: u64,
+    /// All of them but those of the test split and of the certificate.
+    pub layer_forwards_search: u64,
     /// What the same run does with every optimization off.
     pub layer_forwards_plain: u64,
     /// Images run through the network.

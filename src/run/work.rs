@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Totals;
 use super::files::WORK;
-use crate::evaluate::{Provenance, Work};
+use crate::evaluate::{Job, Provenance, Work};
 use crate::journal::{Journal, JsonLines};
 use crate::search::{Ledger, Tree};
 
@@ -17,8 +17,15 @@ use crate::search::{Ledger, Tree};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Spent {
     pub layer_forwards: u64,
+    /// Those of `layer_forwards` that are of no decision: of the test split and the certificate.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub layer_forwards_after: u64,
     pub images: u64,
     pub seconds: f64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Spent {
@@ -26,6 +33,9 @@ impl Spent {
     fn plus(self, more: Spent) -> Spent {
         Spent {
             layer_forwards: self.layer_forwards.saturating_add(more.layer_forwards),
+            layer_forwards_after: self
+                .layer_forwards_after
+                .saturating_add(more.layer_forwards_after),
             images: self.images.saturating_add(more.images),
             seconds: (self.seconds + more.seconds).min(f64::MAX),
         }
@@ -92,6 +102,10 @@ impl Logged {
     pub fn totals(&self, ledger: &Ledger, tree: &Tree) -> Totals {
         Totals {
             layer_forwards: self.spent.layer_forwards,
+            layer_forwards_search: self
+                .spent
+                .layer_forwards
+                .saturating_sub(self.spent.layer_forwards_after),
             layer_forwards_plain: ledger.layer_forwards_plain(tree),
             images: self.spent.images,
             seconds: self.spent.seconds,
@@ -157,15 +171,26 @@ impl WorkLog {
     }
 
     /// Adds the costs of a job, and the time since the last call.
-    pub fn add(&mut self, work: Work) {
+    pub fn add(&mut self, job: &Job, work: Work) {
+        let after = !job.question.is_of_search();
+        self.spend(Spent {
+            layer_forwards: work.layer_forwards,
+            layer_forwards_after: if after { work.layer_forwards } else { 0 },
+            images: work.images,
+            seconds: 0.0,
+        });
+    }
+
+    /// Adds the time since the last call.
+    pub fn elapse(&mut self) {
+        self.spend(Spent::default());
+    }
+
+    fn spend(&mut self, spent: Spent) {
         let now = Instant::now();
         let seconds = now.duration_since(self.last).as_secs_f64();
         self.last = now;
-        let spent = Spent {
-            layer_forwards: work.layer_forwards,
-            images: work.images,
-            seconds,
-        };
+        let spent = Spent { seconds, ..spent };
         self.logged.spent = self.logged.spent.plus(spent);
         self.write(Line::Spent(spent));
     }
@@ -198,17 +223,57 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::evaluate::{Question, Split};
+    use crate::quant::Allocation;
+
+    fn job() -> Job {
+        Job {
+            allocation: Allocation(Vec::new()),
+            question: Question::Drift,
+        }
+    }
+
+    #[test]
+    fn work_for_the_test_split_is_not_of_the_search() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut log = WorkLog::open(folder.path(), 0);
+        let test = Job {
+            question: Question::Accuracy {
+                split: Split::Test,
+                from: 0,
+                to: 1,
+                stop: None,
+            },
+            ..job()
+        };
+        for (job, layer_forwards) in [(job(), 5), (test, 7)] {
+            let work = Work {
+                layer_forwards,
+                ..Work::default()
+            };
+            log.add(&job, work);
+        }
+        let logged = WorkReader::open(folder.path()).logged;
+        let totals = logged.totals(&Ledger::default(), &Tree::default());
+        assert_eq!(
+            (totals.layer_forwards, totals.layer_forwards_search),
+            (12, 5)
+        );
+    }
 
     #[test]
     fn what_is_read_again_is_what_was_added() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut log = WorkLog::open(folder.path(), 8);
         for images in [3, 4] {
-            log.add(Work {
-                layer_forwards: 10 * images,
-                images,
-                ..Work::default()
-            });
+            log.add(
+                &job(),
+                Work {
+                    layer_forwards: 10 * images,
+                    images,
+                    ..Work::default()
+                },
+            );
         }
         log.reused(8);
         let logged = WorkReader::open(folder.path()).logged;
@@ -244,11 +309,14 @@ mod tests {
         bytes.extend([0xff, b'\n', b'{']);
         fs::write(folder.path().join(WORK), bytes).expect("space");
         let mut log = WorkLog::open(folder.path(), 8);
-        log.add(Work {
-            layer_forwards: 1,
-            images: 1,
-            ..Work::default()
-        });
+        log.add(
+            &job(),
+            Work {
+                layer_forwards: 1,
+                images: 1,
+                ..Work::default()
+            },
+        );
         let total = log.logged.spent;
         assert_eq!((total.layer_forwards, total.images), (most, most));
         assert_eq!(total.seconds, f64::MAX);

@@ -45,8 +45,12 @@ impl Guessed {
             Ask::Screen(_) | Ask::Confirm(_) => {
                 self.bits.insert(request.job.allocation.clone());
             }
-            Ask::Drift(_) | Ask::CertifyFloat | Ask::Certify(_) | Ask::TestFloat | Ask::Test(_) => {
-            }
+            Ask::Drift(_)
+            | Ask::LayerErrors(_)
+            | Ask::CertifyFloat
+            | Ask::Certify(_)
+            | Ask::TestFloat
+            | Ask::Test(_) => {}
         }
     }
 }
@@ -94,7 +98,7 @@ impl Engine {
         let all = |right: bool| {
             let images = match request.job.question {
                 Question::Accuracy { from, to, .. } => to.saturating_sub(from),
-                Question::Drift => 0,
+                Question::Drift | Question::LayerErrors => 0,
             };
             Outcome::Accuracy {
                 correct: std::iter::repeat_n(right, images).collect::<CorrectBits>(),
@@ -106,6 +110,10 @@ impl Engine {
                 drift: self.tree.parent_drift(id).unwrap_or(0.0),
                 sites: Vec::new(),
                 proxies: None,
+            },
+            // Half of the menu tells little: all of it is asked for one after the other.
+            Ask::LayerErrors(width) => Outcome::LayerErrors {
+                errors: vec![4f64.powi(-i32::from(width.bits())); request.job.allocation.len()],
             },
             Ask::Screen(_) => {
                 let chance = candidate.and_then(|c| c.gate?.chance);

@@ -26,6 +26,7 @@ impl Engine {
             Ask::TestFloat => (None, whole(Split::Test, test)),
             Ask::Test(c) => (Some(c), whole(Split::Test, test)),
             Ask::Drift(c) => (Some(c), Question::Drift),
+            Ask::LayerErrors(_) => (None, Question::LayerErrors),
             Ask::Screen(c) | Ask::Confirm(c) => {
                 let Needed { from, to, stop } = self.judge(ask, c)?.err()?;
                 let question = Question::Accuracy {
@@ -37,9 +38,10 @@ impl Engine {
                 (Some(c), question)
             }
         };
-        let allocation = match candidate {
-            Some(c) => self.tree.get(c)?.allocation.clone(),
-            None => Allocation::uniform(layers, BitWidth::FLOAT),
+        let allocation = match (candidate, ask) {
+            (Some(c), _) => self.tree.get(c)?.allocation.clone(),
+            (None, Ask::LayerErrors(width)) => Allocation::uniform(layers, width),
+            (None, _) => Allocation::uniform(layers, BitWidth::FLOAT),
         };
         Some(Request {
             candidate,
@@ -91,7 +93,11 @@ impl Engine {
                 }
                 is_known
             }
-            Ask::Baseline | Ask::CertifyFloat | Ask::TestFloat | Ask::Test(_) => false,
+            Ask::Baseline
+            | Ask::LayerErrors(_)
+            | Ask::CertifyFloat
+            | Ask::TestFloat
+            | Ask::Test(_) => false,
         }
     }
 
@@ -147,6 +153,9 @@ impl Engine {
             }
             (Ask::Certify(c), Outcome::Accuracy { correct }) => {
                 self.commit_rung(c, correct, false);
+            }
+            (Ask::LayerErrors(bits), Outcome::LayerErrors { errors }) => {
+                self.emit(Event::LayerErrors { bits, errors });
             }
             (Ask::TestFloat, Outcome::Accuracy { correct }) => self.commit_test(None, correct),
             (Ask::Test(c), Outcome::Accuracy { correct }) => self.commit_test(Some(c), correct),
@@ -227,7 +236,8 @@ impl Engine {
 /// constraint, and goes on too long or stops too early.
 fn fitting(job: &Job, outcome: Outcome) -> Option<Outcome> {
     match (&job.question, outcome) {
-        (Question::Drift, outcome @ Outcome::Drift { .. }) => Some(outcome),
+        (Question::Drift, outcome @ Outcome::Drift { .. })
+        | (Question::LayerErrors, outcome @ Outcome::LayerErrors { .. }) => Some(outcome),
         (Question::Accuracy { from, to, stop, .. }, Outcome::Accuracy { mut correct }) => {
             let asked = to.saturating_sub(*from);
             correct.truncate(asked);

@@ -17,6 +17,9 @@ use crate::quant::Allocation;
 pub struct Counters {
     /// Screenings and confirmations evaluated.
     pub evaluations: u64,
+    /// Images evaluated in them.
+    #[serde(default)]
+    pub images: u64,
     /// Requests answered by an earlier result, of this run or of an earlier one.
     pub cached: u64,
     /// Those of `cached` that an earlier run had answered.
@@ -70,12 +73,13 @@ impl Ledger {
         let Some(settings) = &tree.settings else {
             return;
         };
-        let calibration = settings.calibration_images;
+        let (calibration, evidence) = (settings.calibration_images, settings.evidence_images);
         match event {
             Event::Baseline { correct } => {
                 // The float network's potentials are measured once, too.
                 self.run(0, correct.len(), settings.search_images);
                 self.run(0, calibration, calibration);
+                self.run(0, evidence, evidence);
             }
             Event::Measured { cached, .. } => {
                 if self.answered(*cached, provenance) {
@@ -83,6 +87,7 @@ impl Ledger {
                 }
                 if !cached {
                     self.run(0, calibration, calibration);
+                    self.run(0, evidence, evidence);
                 }
             }
             Event::Gated { candidate, reason } => match reason.decision {
@@ -103,12 +108,13 @@ impl Ledger {
                 judgement,
                 bits,
             } => {
-                if self.answered(judgement.cached, provenance) {
-                    self.counters.evaluations += 1;
-                }
+                let computed = self.answered(judgement.cached, provenance);
+                self.counters.evaluations += u64::from(computed);
                 if let Some(candidate) = tree.get(*candidate).filter(|_| !judgement.cached) {
                     let allocation = candidate.allocation.clone();
-                    self.judged(allocation, judgement, bits.len(), settings.search_images);
+                    let new =
+                        self.judged(allocation, judgement, bits.len(), settings.search_images);
+                    self.counters.images += if computed { new } else { 0 };
                 }
             }
             Event::CertifyBaseline { correct } => {
@@ -132,8 +138,15 @@ impl Ledger {
         !cached && !reused
     }
 
-    /// The images that a judgement takes beyond those whose answers are known.
-    fn judged(&mut self, allocation: Allocation, judgement: &Judgement, bits: usize, split: usize) {
+    /// Counts the images that a judgement takes beyond those whose answers are known; returns how
+    /// many were looked at.
+    fn judged(
+        &mut self,
+        allocation: Allocation,
+        judgement: &Judgement,
+        bits: usize,
+        split: usize,
+    ) -> u64 {
         let known = self.known.entry(allocation).or_default();
         let from = std::mem::replace(known, bits.max(*known));
         // Where a sequential test stops is a decision.
@@ -142,6 +155,7 @@ impl Ledger {
             false => judgement.of,
         };
         self.run(from, to, split);
+        bits.saturating_sub(from) as u64
     }
 
     /// The counts so far.

@@ -66,6 +66,7 @@ pub struct Engine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Drift,
+    LayerErrors,
     Accuracy {
         split: Split,
         from: usize,
@@ -77,6 +78,7 @@ impl Kind {
     pub(super) fn of(question: &Question) -> Self {
         match question {
             Question::Drift => Kind::Drift,
+            Question::LayerErrors => Kind::LayerErrors,
             Question::Accuracy {
                 split, from, to, ..
             } => Kind::Accuracy {

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CandidateId, Command, CommandId, Counters, Group, Instruction, Judgement, Move, RungTest,
-    Settings,
+    CandidateId, Command, CommandId, Counters, Estimate, Group, Instruction, Judgement, Move,
+    RungTest, Settings,
 };
 use crate::evaluate::{CorrectBits, Proxies};
 use crate::profile::{GateMode, Level};
@@ -27,12 +27,30 @@ pub enum Origin {
     Allocated,
     /// The next smallest of all allocations.
     Enumerated,
+    /// A point of a predicted front.
+    Front,
     /// Drawn at random.
     Drawn,
     /// Made by hand.
     Manual,
     /// The base or the start brought within a pin that was set during the run.
     Pin,
+}
+
+/// What the cost of a group's width is predicted from, for a front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CostSource {
+    /// The errors of the layers' outputs, each by itself.
+    OutputError,
+    /// The Kullback-Leibler divergence of the outputs where a group is lowered alone.
+    Divergence,
+    /// The share of spikes that are others.
+    SpikeFlips,
+    /// The increase of the labels' cross-entropy.
+    LossIncrease,
+    /// The squared drift.
+    Drift,
 }
 
 /// What the gate decided.
@@ -58,14 +76,21 @@ pub struct GateReason {
     pub mode: GateMode,
     /// The candidate's drift.
     pub drift: f64,
-    /// `fixed`: the limit. `adaptive`: the largest drift seen to pass so far, for orientation.
+    /// `fixed`: the limit. `drift`: the largest drift seen to pass so far, for orientation.
     pub limit: Option<f64>,
-    /// `adaptive`, after the warm-up: the fitted chance of meeting the constraint at this drift.
+    /// The chance of meeting the constraint. `adaptive`: by the model of the drop, once there is
+    /// one. `drift`: the one fitted at this drift, after the warm-up.
     pub chance: Option<f64>,
-    /// `adaptive`: the smallest chance that passes.
+    /// `adaptive` and `drift`: the smallest chance that passes.
     pub min_chance: Option<f64>,
     /// Verdicts the gate knew.
     pub verdicts: usize,
+    /// `adaptive`: the drop that the model predicts, with its 90 % interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted: Option<Estimate>,
+    /// `adaptive`: the model is not trusted yet, and has no say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untrusted: bool,
 }
 
 /// Why the base changed.
@@ -189,6 +214,24 @@ pub enum Event {
         proxies: Option<Proxies>,
         /// True when an earlier measurement of the same allocation answers it.
         cached: bool,
+    },
+    /// The error of every layer's output at a width, by itself.
+    LayerErrors {
+        /// The width.
+        bits: BitWidth,
+        /// By layer, as [`Outcome::LayerErrors`](crate::evaluate::Outcome::LayerErrors) has them.
+        errors: Vec<f64>,
+    },
+    /// A predicted front of allocations is tried.
+    FrontOpened {
+        /// What its costs are predicted from.
+        costs: CostSource,
+        /// Points that no other beats in bytes and predicted cost.
+        points: usize,
+        /// Bytes of the largest of them.
+        most: u64,
+        /// Bytes of the smallest.
+        least: u64,
     },
     /// A round begins; the gate stays as it is until the next one.
     RoundOpened {

@@ -1,11 +1,12 @@
 //! What speaks for the gate and against it, counted over a search tree: the same for the interface,
 //! the result and a report.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use serde::Serialize;
 
-use super::{Candidate, GateDecision, Tree};
+use super::{Candidate, Estimate, GateDecision, Tree};
 use crate::evaluate::{Bounded, Verdict, kendall, spearman, wilson_95};
 
 /// A number that may say beforehand how much accuracy a candidate loses. The gate reads the drift
@@ -29,11 +30,15 @@ pub enum Proxy {
     WideDivergence,
     /// Sum of the relative errors of the layers' outputs.
     OutputError,
+    /// Increase of the labels' cross-entropy.
+    LossIncrease,
+    /// Share of images that get another class.
+    Disagreement,
 }
 
 impl Proxy {
     /// All of them, the gate's own first.
-    pub const ALL: [Proxy; 8] = [
+    pub const ALL: [Proxy; 10] = [
         Proxy::Drift,
         Proxy::MaxDrift,
         Proxy::SpikeFlips,
@@ -42,12 +47,17 @@ impl Proxy {
         Proxy::ImageDrift,
         Proxy::WideDivergence,
         Proxy::OutputError,
+        Proxy::LossIncrease,
+        Proxy::Disagreement,
     ];
 
     /// Whether it is measured under a calibrated quantizer alone.
     fn is_of_calibration(self) -> bool {
-        use Proxy::{ImageDrift, OutputError, WideDivergence};
-        matches!(self, ImageDrift | WideDivergence | OutputError)
+        use Proxy::{Disagreement, ImageDrift, LossIncrease, OutputError, WideDivergence};
+        matches!(
+            self,
+            ImageDrift | WideDivergence | OutputError | LossIncrease | Disagreement
+        )
     }
 
     /// Its name.
@@ -61,6 +71,8 @@ impl Proxy {
             Proxy::ImageDrift => "image drift",
             Proxy::WideDivergence => "KL, all",
             Proxy::OutputError => "output error",
+            Proxy::LossIncrease => "loss increase",
+            Proxy::Disagreement => "disagreement",
         }
     }
 
@@ -76,6 +88,8 @@ impl Proxy {
             Proxy::ImageDrift => proxies?.image_drift,
             Proxy::WideDivergence => proxies?.wide_divergence,
             Proxy::OutputError => proxies?.output_error,
+            Proxy::LossIncrease => proxies?.loss_increase,
+            Proxy::Disagreement => proxies?.disagreement,
         }
     }
 }
@@ -136,8 +150,33 @@ pub struct GateEvidence {
     pub false_rejection: Option<Bounded>,
     /// Allocations that were evaluated, with a drift that is known.
     pub evaluated: usize,
+    /// What the model of the drop said before verdicts were known.
+    #[serde(skip_serializing_if = "Forecasts::is_empty")]
+    pub forecasts: Forecasts,
     /// Of each proxy.
     pub proxies: Vec<ProxyEvidence>,
+}
+
+/// How well the forecasts hold that the model of the drop made before the verdicts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Forecasts {
+    /// Candidates with a forecast and a verdict.
+    pub n: usize,
+    /// The chance that of two of them, one that met the constraint and one that did not, the former
+    /// had the larger forecast chance: the area under the receiver's curve. None while there are
+    /// fewer than [`Forecasts::ENOUGH`] pairs of such.
+    pub area: Option<f64>,
+    /// Share of the measured drops within their 90 % interval.
+    pub covered: Option<f64>,
+}
+
+impl Forecasts {
+    /// With fewer pairs the area would be a guess.
+    pub const ENOUGH: usize = 8;
+
+    fn is_empty(&self) -> bool {
+        self.n == 0
+    }
 }
 
 impl GateEvidence {
@@ -165,6 +204,7 @@ impl GateEvidence {
             }
         }
         evidence.evaluated = evaluated.len();
+        evidence.forecasts = Self::forecasts(tree);
         let share = tree.settings.as_ref().map_or(0.0, |s| s.gate.audit);
         evidence.false_rejection = false_rejection(evidence.passed, evidence.audited, share);
         let of = |proxy: Proxy| {
@@ -180,6 +220,38 @@ impl GateEvidence {
         let measured = |p: &ProxyEvidence| p.n > 0 || !p.proxy.is_of_calibration();
         evidence.proxies = Proxy::ALL.map(of).into_iter().filter(measured).collect();
         evidence
+    }
+
+    /// The forecasts that a search's candidates were gated with.
+    pub fn forecasts(tree: &Tree) -> Forecasts {
+        let judged = tree.candidates.iter().filter_map(|c| {
+            let (reason, judgement) = (c.gate?, c.screening?);
+            let met = judgement.verdict == Verdict::Met;
+            Some((reason.chance?, reason.predicted?, met, judgement.drop()))
+        });
+        let judged: Vec<(f64, Estimate, bool, f64)> = judged.collect();
+        let chances = |of: bool| judged.iter().filter(move |j| j.2 == of).map(|j| j.0);
+        let pairs = chances(true).count() * chances(false).count();
+        let order = |met: f64| -> f64 {
+            let ahead = |not_met: f64| match met.total_cmp(&not_met) {
+                Ordering::Greater => 1.0,
+                Ordering::Equal => 0.5,
+                Ordering::Less => 0.0,
+            };
+            chances(false).map(ahead).sum()
+        };
+        let area = chances(true).map(order).sum::<f64>() / pairs.max(1) as f64;
+        let within = |(_, predicted, _, drop): &&(f64, Estimate, bool, f64)| {
+            let bounds = predicted.low.zip(predicted.high);
+            bounds.is_some_and(|(low, high)| low <= *drop && *drop <= high)
+        };
+        let n = judged.len();
+        let covered = judged.iter().filter(within).count() as f64 / n.max(1) as f64;
+        Forecasts {
+            n,
+            area: (pairs >= Forecasts::ENOUGH).then_some(area),
+            covered: (n > 0).then_some(covered),
+        }
     }
 
     /// Spearman's rank correlation of a proxy.

@@ -1,8 +1,13 @@
-//! The gate: from drift alone, does a candidate deserve an accuracy evaluation? (Ours, not the
+//! The gate: from cheap evidence, does a candidate deserve an accuracy evaluation? (Ours, not the
 //! paper's: its gate equations are not public.)
+//!
+//! `adaptive`: by a model of the drop over all the evidence, once what it said before verdicts
+//! tells those that met the constraint from those that did not; until then everything is evaluated.
+//! `drift`: by an isotonic fit of the verdicts on drift alone, the idea of the paper.
 
+use super::drop_model::{DropModel, Forecast};
 use super::isotonic::pools;
-use super::{GateDecision, GateReason};
+use super::{Candidate, GateDecision, GateEvidence, GateReason, Tree};
 use crate::profile::{GateConfig, GateMode};
 use crate::quant::Allocation;
 
@@ -18,7 +23,13 @@ pub struct Gate {
     known: usize,
     largest_pass: Option<f64>,
     fit: Isotonic,
+    /// `adaptive`: the model, and whether its forecasts have told verdicts apart.
+    model: Option<DropModel>,
+    trusted: bool,
 }
+
+/// The area under the curve from which on the model is trusted. 0.5 is chance.
+const TRUSTED: f64 = 0.7;
 
 impl Gate {
     /// A gate that knows no verdict.
@@ -30,6 +41,8 @@ impl Gate {
             known: 0,
             largest_pass: None,
             fit: Isotonic::default(),
+            model: None,
+            trusted: false,
         }
     }
     /// Learns one screening verdict.
@@ -37,27 +50,52 @@ impl Gate {
         self.verdicts.push((drift, met));
     }
     /// Knows these verdicts instead of all it learned, in a new round.
-    pub fn relearn(&mut self, verdicts: Vec<(f64, bool)>) {
+    pub fn relearn(&mut self, verdicts: Vec<(f64, bool)>, tree: &Tree) {
         self.verdicts = verdicts;
-        self.open_round();
+        self.open_round(tree);
     }
     /// Opens a round: what was learned counts from now on.
-    pub fn open_round(&mut self) {
+    pub fn open_round(&mut self, tree: &Tree) {
         let passes = self.verdicts.iter().filter(|v| v.1).map(|v| v.0);
         self.largest_pass = passes.max_by(f64::total_cmp);
         self.known = self.verdicts.len();
-        self.fit = Isotonic::new(&self.verdicts);
-    }
-    /// The reason recorded for a candidate that the user asked for.
-    pub fn exempt(&self, drift: f64, allocation: &Allocation) -> GateReason {
-        GateReason {
-            decision: GateDecision::Exempt,
-            ..self.decide(drift, allocation)
+        match self.config.mode {
+            GateMode::Drift => self.fit = Isotonic::new(&self.verdicts),
+            GateMode::Adaptive => {
+                self.model = DropModel::fit(tree, tree.max_drop());
+                let area = GateEvidence::forecasts(tree).area;
+                self.trusted =
+                    self.known >= self.config.warm_up && area.is_some_and(|a| a >= TRUSTED);
+            }
+            GateMode::Fixed | GateMode::Off => {}
         }
     }
-    /// Decides on a candidate by its drift; the audit share is drawn from the seed and the
-    /// allocation, so it does not depend on order.
-    pub fn decide(&self, drift: f64, allocation: &Allocation) -> GateReason {
+    /// What the model that the round opened with says of a candidate where at most `limit` points
+    /// may be lost; none in other modes, and before enough was evaluated.
+    pub fn forecast(&self, candidate: &Candidate, limit: f64) -> Option<Forecast> {
+        let model = self.model.as_ref()?;
+        Some(model.forecast(candidate, limit))
+    }
+    /// The reason recorded for a candidate that the user asked for.
+    pub fn exempt(
+        &self,
+        drift: f64,
+        allocation: &Allocation,
+        forecast: Option<Forecast>,
+    ) -> GateReason {
+        GateReason {
+            decision: GateDecision::Exempt,
+            ..self.decide(drift, allocation, forecast)
+        }
+    }
+    /// Decides on a candidate by its drift, or by what the model says of it; the audit share is
+    /// drawn from the seed and the allocation, so it does not depend on order.
+    pub fn decide(
+        &self,
+        drift: f64,
+        allocation: &Allocation,
+        forecast: Option<Forecast>,
+    ) -> GateReason {
         let mut reason = GateReason {
             decision: GateDecision::Passed,
             mode: self.config.mode,
@@ -66,6 +104,8 @@ impl Gate {
             chance: None,
             min_chance: None,
             verdicts: self.known,
+            predicted: forecast.map(|f| f.drop),
+            untrusted: false,
         };
         let hold_back = match self.config.mode {
             GateMode::Off => false,
@@ -74,6 +114,12 @@ impl Gate {
                 drift > self.config.limit
             }
             GateMode::Adaptive => {
+                reason.min_chance = Some(self.config.min_chance);
+                reason.chance = forecast.map(|f| f.chance);
+                reason.untrusted = forecast.is_some() && !self.trusted;
+                self.trusted && reason.chance.is_some_and(|c| c < self.config.min_chance)
+            }
+            GateMode::Drift => {
                 reason.limit = self.largest_pass;
                 reason.min_chance = Some(self.config.min_chance);
                 if self.known >= self.config.warm_up {
@@ -178,9 +224,10 @@ mod tests {
         )
     }
 
-    fn adaptive(warm_up: usize, audit: f64) -> Gate {
+    fn isotonic(warm_up: usize, audit: f64) -> Gate {
         Gate::new(
             GateConfig {
+                mode: GateMode::Drift,
                 warm_up,
                 audit,
                 ..GateConfig::default()
@@ -191,38 +238,38 @@ mod tests {
 
     #[test]
     fn nothing_is_held_back_before_the_warm_up() {
-        let mut gate = adaptive(6, 0.0);
+        let mut gate = isotonic(6, 0.0);
         for drift in [0.1, 0.2, 0.25, 0.26, 0.27] {
             gate.learn(drift, false);
         }
-        gate.open_round();
+        gate.open_round(&Tree::default());
         assert_eq!(
-            gate.decide(9.0, &allocation(&[4])).decision,
+            gate.decide(9.0, &allocation(&[4]), None).decision,
             GateDecision::Passed
         );
         gate.learn(0.3, false);
-        gate.open_round();
+        gate.open_round(&Tree::default());
         assert_eq!(
-            gate.decide(9.0, &allocation(&[4])).decision,
+            gate.decide(9.0, &allocation(&[4]), None).decision,
             GateDecision::HeldBack
         );
     }
 
     #[test]
     fn the_gate_of_a_round_does_not_learn() {
-        let mut gate = adaptive(0, 0.0);
+        let mut gate = isotonic(0, 0.0);
         gate.learn(0.1, true);
-        gate.open_round();
+        gate.open_round(&Tree::default());
         for _ in 0..5 {
             gate.learn(0.2, false);
         }
         assert_eq!(
-            gate.decide(0.5, &allocation(&[4])).decision,
+            gate.decide(0.5, &allocation(&[4]), None).decision,
             GateDecision::Passed
         );
-        gate.open_round();
+        gate.open_round(&Tree::default());
         assert_eq!(
-            gate.decide(0.5, &allocation(&[4])).decision,
+            gate.decide(0.5, &allocation(&[4]), None).decision,
             GateDecision::HeldBack
         );
     }
@@ -237,11 +284,11 @@ mod tests {
         };
         let gate = Gate::new(config, 0);
         assert_eq!(
-            gate.decide(0.1, &allocation(&[4])).decision,
+            gate.decide(0.1, &allocation(&[4]), None).decision,
             GateDecision::Passed
         );
         assert_eq!(
-            gate.decide(0.1000001, &allocation(&[4])).decision,
+            gate.decide(0.1000001, &allocation(&[4]), None).decision,
             GateDecision::HeldBack
         );
     }
@@ -263,6 +310,7 @@ mod tests {
                 gate.decide(
                     1.0,
                     &allocation(&[&bits[..], &[1 + (i % 8) as u8]].concat()),
+                    None,
                 )
                 .decision
                     == GateDecision::Audited

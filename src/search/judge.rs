@@ -7,6 +7,11 @@ use super::{Candidate, CandidateId, Event, GateDecision};
 use crate::evaluate::Verdict;
 
 impl Engine {
+    /// Opens a round: what the gate has learned counts from now on.
+    pub(super) fn open_round(&mut self) {
+        self.gate.open_round(&self.tree);
+    }
+
     /// One step of judging a candidate. What has a judgement already is not gated.
     pub(super) fn judging(&mut self, id: CandidateId, trial: Trial) -> Judged {
         let Some(candidate) = self.tree.get(id) else {
@@ -43,9 +48,11 @@ impl Engine {
     /// Lets the gate of the round decide and records it; of what the user asked for it only
     /// records what it knows.
     fn decide(&mut self, candidate: &Candidate, drift: f64, trial: Trial) {
+        let forecast = self.gate.forecast(candidate, self.tree.max_drop());
+        let allocation = &candidate.allocation;
         let reason = match trial {
-            Trial::Exempt => self.gate.exempt(drift, &candidate.allocation),
-            Trial::Screened | Trial::Whole => self.gate.decide(drift, &candidate.allocation),
+            Trial::Exempt => self.gate.exempt(drift, allocation, forecast),
+            Trial::Screened | Trial::Whole => self.gate.decide(drift, allocation, forecast),
         };
         self.emit(Event::Gated {
             candidate: candidate.id,

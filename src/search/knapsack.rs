@@ -85,6 +85,78 @@ pub fn front(groups: &[Vec<Choice>]) -> Vec<Point> {
     points
 }
 
+/// The points of the lower convex hull of bytes and cost, most bytes first: from the cheapest
+/// choice of every group on, one group goes to a smaller choice at a time, always the one that
+/// costs least for the bytes it saves. Each is optimal for its bytes; between them the exact front
+/// has more. A group without a choice leaves no points.
+pub fn hull(groups: &[Vec<Choice>]) -> Vec<Point> {
+    let edges: Vec<Vec<usize>> = groups.iter().map(|choices| hull_of(choices)).collect();
+    let Some(start) = edges.iter().map(|edge| edge.first().copied()).collect() else {
+        return Vec::new();
+    };
+    let mut steps: Vec<(f64, usize, usize)> = Vec::new();
+    for (group, (edge, choices)) in edges.iter().zip(groups).enumerate() {
+        for pair in edge.windows(2) {
+            let (from, to) = (choices[pair[0]], choices[pair[1]]);
+            let slope = (to.cost - from.cost) / from.bytes.saturating_sub(to.bytes).max(1) as f64;
+            steps.push((slope, group, pair[1]));
+        }
+    }
+    // Within a group slopes ascend already; a stable sort keeps that.
+    steps.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let mut choices: Vec<usize> = start;
+    let point = |choices: &[usize]| {
+        let chosen = choices.iter().zip(groups).map(|(c, group)| group[*c]);
+        let add =
+            |(bytes, cost): (u64, f64), c: Choice| (bytes.saturating_add(c.bytes), cost + c.cost);
+        let (bytes, cost) = chosen.fold((0, 0.0), add);
+        Point {
+            bytes,
+            cost,
+            choices: choices.to_vec(),
+        }
+    };
+    let mut points = vec![point(&choices)];
+    for (_, group, choice) in steps {
+        choices[group] = choice;
+        points.push(point(&choices));
+    }
+    points
+}
+
+/// Positions of a group's choices on the lower convex hull, from the cheapest one down to that of
+/// fewest bytes.
+fn hull_of(choices: &[Choice]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..choices.len()).collect();
+    order.sort_by(|a, b| {
+        let (a, b) = (choices[*a], choices[*b]);
+        a.bytes.cmp(&b.bytes).then(a.cost.total_cmp(&b.cost))
+    });
+    let mut cheapest = f64::INFINITY;
+    order.retain(|i| {
+        let better = choices[*i].cost < cheapest;
+        cheapest = cheapest.min(choices[*i].cost);
+        better
+    });
+    let slope = |from: usize, to: usize| {
+        let (from, to) = (choices[from], choices[to]);
+        (from.cost - to.cost) / to.bytes.saturating_sub(from.bytes).max(1) as f64
+    };
+    let mut edge: Vec<usize> = Vec::new();
+    for next in order {
+        while let [.., before, last] = edge[..] {
+            // Savings of cost for a byte shrink as bytes grow.
+            if slope(before, last) > slope(last, next) {
+                break;
+            }
+            edge.pop();
+        }
+        edge.push(next);
+    }
+    edge.reverse();
+    edge
+}
+
 /// Fewest bytes first, each cheaper than all before it.
 fn undominated(mut partials: Vec<Partial>) -> Vec<Partial> {
     partials.sort_by(|a, b| a.bytes.cmp(&b.bytes).then(a.cost.total_cmp(&b.cost)));
@@ -156,6 +228,23 @@ mod tests {
             ),
         ) {
             let points = front(&groups);
+            // The hull's points are of the front, and no point of the front lies below a line
+            // between two of them.
+            let hull = hull(&groups);
+            for point in &hull {
+                prop_assert!(points.iter().any(|p| (p.bytes, p.cost) == (point.bytes, point.cost)));
+            }
+            for pair in hull.windows(2) {
+                let (wide, narrow) = (&pair[0], &pair[1]);
+                prop_assert!(wide.bytes > narrow.bytes && wide.cost < narrow.cost);
+                for p in points.iter().filter(|p| p.bytes > narrow.bytes && p.bytes < wide.bytes) {
+                    let share = (wide.bytes - p.bytes) as f64 / (wide.bytes - narrow.bytes) as f64;
+                    let line = wide.cost + share * (narrow.cost - wide.cost);
+                    prop_assert!(p.cost >= line - 1e-9);
+                }
+            }
+            let ends = |points: &[Point]| points.first().zip(points.last()).map(|(a, b)| (a.bytes, b.bytes));
+            prop_assert_eq!(ends(&hull), ends(&points));
             let found: Vec<(u64, f64)> = points.iter().map(|p| (p.bytes, p.cost)).collect();
             prop_assert_eq!(found, brute_force(&groups));
             for point in &points {

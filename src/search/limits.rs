@@ -45,7 +45,8 @@ impl Engine {
         }
         self.refuted = 0;
         self.closed.clear();
-        self.gate.relearn(self.verdicts());
+        let verdicts = self.verdicts();
+        self.gate.relearn(verdicts, &self.tree);
         self.update_incumbent();
         if let Some(expanded) = expanded {
             self.expanded = expanded;

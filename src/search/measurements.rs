@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Judgement;
-use crate::evaluate::{CorrectBits, PairedTest, Proxies, Sequential, StopRule, Verdict};
+use crate::evaluate::{CorrectBits, Proxies, ScreeningTest, Sequential, StopRule, Verdict};
 use crate::quant::Allocation;
 
 /// A drift, its sites, and what was measured beside it.
@@ -91,7 +91,7 @@ pub struct AcceptanceCriterion {
     /// them.
     pub whole: bool,
     /// A test that may decide before the verdict is certain.
-    pub test: Option<PairedTest>,
+    pub test: Option<ScreeningTest>,
 }
 
 /// The verdict that the known bits of an allocation give, or what is needed for it.
@@ -141,6 +141,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::evaluate::{PairedTest, TwoSidedTest};
     use crate::quant::BitWidth;
 
     fn bits(text: &str) -> CorrectBits {
@@ -161,16 +162,20 @@ mod tests {
         /// going from the first.
         #[test]
         fn a_verdict_does_not_depend_on_where_a_job_began(
-            images in prop::collection::vec((prop::bool::weighted(0.8), prop::bool::weighted(0.1)), 1..300),
+            images in prop::collection::vec((prop::bool::weighted(0.8), prop::bool::weighted(0.1)), 1..900),
             allowed in 0i64..12,
             cut in 0.0f64..1.0,
             sequential: bool,
+            tested: bool,
         ) {
             let float: CorrectBits = images.iter().map(|(float, _)| *float).collect();
             let candidate: CorrectBits = images.iter().map(|(float, flip)| float != flip).collect();
             let of = images.len();
-            let test = PairedTest::new(0.05, 0.05, of, allowed, 1);
-            let bar = AcceptanceCriterion { test: sequential.then_some(test), ..screening(of, allowed) };
+            let test = match sequential {
+                true => ScreeningTest::Paired(PairedTest::new(0.05, 0.05, of, allowed, 1)),
+                false => ScreeningTest::TwoSided(TwoSidedTest { images: of, allowed_loss: allowed }),
+            };
+            let bar = AcceptanceCriterion { test: tested.then_some(test), ..screening(of, allowed) };
             let judgement = judged(&candidate, &float, &bar).expect("all images decide");
             let mut known = candidate.slice(0, (cut * judgement.images as f64) as usize);
             if let Err(needed) = judged(&known, &float, &bar) {

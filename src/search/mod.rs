@@ -28,6 +28,7 @@
 //!     target: None,
 //!     start: None,
 //!     calibration_images: 16,
+//!     evidence_images: 0,
 //!     search_images: 300,
 //!     certify_images: 0,
 //!     test_images: 0,
@@ -61,6 +62,7 @@ mod check;
 mod choices;
 mod command;
 mod counters;
+mod drop_model;
 mod engine;
 mod event;
 mod evidence;
@@ -94,8 +96,10 @@ pub use certificate::{Certification, Certified, Ladder, RungTest};
 pub use command::{Command, CommandId, Instruction};
 pub use counters::{Counters, Ledger};
 pub use engine::{Engine, Request};
-pub use event::{BaseReason, CloseReason, Event, GateDecision, GateReason, Origin, StopReason};
-pub use evidence::{GateEvidence, Proxy, ProxyEvidence, Verdicts};
+pub use event::{
+    BaseReason, CloseReason, CostSource, Event, GateDecision, GateReason, Origin, StopReason,
+};
+pub use evidence::{Forecasts, GateEvidence, Proxy, ProxyEvidence, Verdicts};
 pub use group::{Group, Move};
 pub use judgement::{CandidateId, Judgement};
 pub use measurements::allowed_loss;

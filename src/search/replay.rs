@@ -62,7 +62,7 @@ impl Engine {
         };
         let from = match request.job.question {
             Question::Accuracy { from, .. } => from,
-            Question::Drift => 0,
+            Question::Drift | Question::LayerErrors => 0,
         };
         let tail = |bits: &CorrectBits| Outcome::Accuracy {
             correct: bits.iter().skip(from).collect(),
@@ -84,6 +84,11 @@ impl Engine {
                 sites: sites.clone(),
                 proxies: *proxies,
             },
+            (Some(Ask::LayerErrors(_)), Event::LayerErrors { errors, .. }) => {
+                Outcome::LayerErrors {
+                    errors: errors.clone(),
+                }
+            }
             (Some(Ask::Screen(_)), Event::Screened { bits, .. })
             | (Some(Ask::Confirm(_)), Event::Confirmed { bits, .. })
             | (Some(Ask::TestFloat | Ask::Test(_)), Event::Tested { bits, .. }) => tail(bits),

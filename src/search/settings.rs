@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Space;
 use super::measurements::{AcceptanceCriterion, allowed_loss};
-use crate::evaluate::PairedTest;
+use crate::evaluate::{PairedTest, ScreeningTest, TwoSidedTest};
 use crate::profile::{Constraint, GateConfig, Pin, PinError, Screening, SearchConfig, Target};
 use crate::quant::{Allocation, Domains};
 
@@ -30,36 +30,54 @@ pub struct Settings {
     pub start: Option<Allocation>,
     /// Images of the calibration split.
     pub calibration_images: usize,
+    /// Images of the proxy split that the evidence beside the drift is measured on; 0 where it is
+    /// measured on the images of the drift.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub evidence_images: usize,
     /// Images of the search split.
     pub search_images: usize,
     /// Images of the certify split; 0 for none.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub certify_images: usize,
     /// Images of the test split; 0 for none.
     pub test_images: usize,
 }
 
 /// Not written: runs that were begun before there was such a split have none.
-fn is_none(images: &usize) -> bool {
+fn is_zero(images: &usize) -> bool {
     *images == 0
 }
 
 impl Settings {
-    /// Images of a screening: no more than the search split has.
+    /// Images that the verdict of a screening speaks of: no more than the search split has.
     pub fn screen(&self) -> usize {
-        self.search.screen.clamp(1, self.search_images.max(1))
+        match self.search.screening {
+            Screening::Exact | Screening::Sequential => self.search.screen.of(self.search_images),
+            Screening::TwoSided => self.search_images,
+        }
     }
     /// The acceptance criterion of a screening where accuracy may drop by `points`.
     pub(super) fn screening(&self, max_drop: f64) -> AcceptanceCriterion {
-        let (of, search) = (self.screen(), &self.search);
+        let search = &self.search;
+        let of = self.screen();
         let allowed = allowed_loss(max_drop, of);
         let indifferent = allowed_loss(search.indifference, of);
-        let test = || PairedTest::new(search.alpha, search.beta, of, allowed, indifferent);
+        let test = match search.screening {
+            Screening::Exact => None,
+            Screening::TwoSided => Some(ScreeningTest::TwoSided(TwoSidedTest {
+                images: of,
+                allowed_loss: allowed,
+            })),
+            Screening::Sequential => {
+                let test = PairedTest::new(search.alpha, search.beta, of, allowed, indifferent);
+                Some(ScreeningTest::Paired(test))
+            }
+        };
         AcceptanceCriterion {
             of,
             allowed_loss: allowed,
             whole: false,
-            test: (search.screening == Screening::Sequential).then(test),
+            test,
         }
     }
     /// The acceptance criterion of a confirmation.

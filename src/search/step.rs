@@ -1,6 +1,7 @@
 //! What a step of a search comes to: questions, and where the judging of a candidate stands.
 
 use super::CandidateId;
+use crate::quant::BitWidth;
 
 /// A question of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,7 +10,9 @@ pub enum Ask {
     Baseline,
     /// A candidate's drift.
     Drift(CandidateId),
-    /// A candidate on the first `screen` images.
+    /// The error of every layer's output at a width.
+    LayerErrors(BitWidth),
+    /// A candidate on the images of a screening.
     Screen(CandidateId),
     /// A candidate on the whole search split.
     Confirm(CandidateId),

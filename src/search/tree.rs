@@ -1,7 +1,7 @@
 //! The search tree, folded from events: what the engine decides on, the interface draws and a
 //! report reads.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::certificate::{Certification, Certified, Ladder};
 use super::measurements::judged;
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::evaluate::{CorrectBits, Proxies, Verdict};
 use crate::profile::{Constraint, ConstraintChange, Level, Objective, Pin};
-use crate::quant::Allocation;
+use crate::quant::{Allocation, BitWidth};
 
 /// Where a candidate stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,6 +110,8 @@ pub struct Tree {
     pub settings: Option<Box<Settings>>,
     /// The float network's results on the search split.
     pub float: CorrectBits,
+    /// The errors of the layers' outputs, by width.
+    pub layer_errors: BTreeMap<BitWidth, Vec<f64>>,
     /// All candidates; a [`CandidateId`] is an index.
     pub candidates: Vec<Candidate>,
     /// The allocation being expanded.
@@ -307,7 +309,12 @@ impl Tree {
                     self.rejudge();
                 }
             }
-            Event::GroupClosed { .. } | Event::CommandRefused { .. } => {}
+            Event::LayerErrors { bits, errors } => {
+                self.layer_errors.insert(*bits, errors.clone());
+            }
+            Event::GroupClosed { .. }
+            | Event::FrontOpened { .. }
+            | Event::CommandRefused { .. } => {}
             Event::CommandAccepted {
                 command, candidate, ..
             } => {

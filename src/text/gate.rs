@@ -2,14 +2,18 @@
 
 use crate::evaluate::Bounded;
 use crate::profile::{GateConfig, GateMode};
-use crate::search::{GateEvidence, Verdicts};
+use crate::search::{Forecasts, GateEvidence, Verdicts};
 
 /// The rule by which the gate decides.
 pub fn rule(gate: &GateConfig) -> String {
     let audited = format!("a share of {} of the rejected is audited", gate.audit);
     match gate.mode {
         GateMode::Adaptive => format!(
-            "adaptive: rejected below a fitted chance of {} to meet the constraint, after {} verdicts; {audited}",
+            "adaptive: rejected below a chance of {} to meet the constraint by a model of the drop, once it is trusted and {} verdicts are known; {audited}",
+            gate.min_chance, gate.warm_up
+        ),
+        GateMode::Drift => format!(
+            "drift: rejected below a fitted chance of {} to meet the constraint, after {} verdicts; {audited}",
             gate.min_chance, gate.warm_up
         ),
         GateMode::Fixed => format!("fixed: rejected above a drift of {}; {audited}", gate.limit),
@@ -29,6 +33,21 @@ pub fn false_rejections(evidence: &GateEvidence) -> String {
     let bounds = bounds.map(|(low, high)| format!(" ({} to {})", percent(low), percent(high)));
     let bounds = bounds.unwrap_or_default();
     format!("false rejections {} %{bounds}", percent(share.value))
+}
+
+/// How well the model of the drop did: `model: 24 forecasts, area under the curve 0.84, 88 % within
+/// their 90 % interval`.
+pub fn forecasts(of: &Forecasts) -> String {
+    let area = of
+        .area
+        .map_or(String::from("unknown"), |area| format!("{area:.2}"));
+    let covered = of.covered.map_or(String::new(), |covered| {
+        format!(", {:.0} % within their 90 % interval", 100.0 * covered)
+    });
+    format!(
+        "model of the drop: {} forecasts, area under the curve {area}{covered}",
+        of.n
+    )
 }
 
 /// The counts of verdicts: `12 met, 11 not met`, and how many are open.
@@ -65,6 +84,7 @@ pub fn report(evidence: &GateEvidence) -> String {
             verdicts(audited),
         ),
         format!("  {}", false_rejections(evidence)),
+        format!("  {}", forecasts(&evidence.forecasts)),
         format!(
             "  rank correlation with the measured drop of {} allocations, and its 95 % interval:",
             evidence.evaluated

@@ -14,8 +14,8 @@ pub use commands::command;
 use crate::evaluate::{Verdict, percent};
 use crate::profile::{GateMode, Screening, SearchConfig, StrategyName};
 use crate::search::{
-    Candidate, CandidateId, CloseReason, Event, GateDecision, GateReason, Group, Judgement, Origin,
-    Settings, StopReason, Tree,
+    Candidate, CandidateId, CloseReason, CostSource, Estimate, Event, GateDecision, GateReason,
+    Group, Judgement, Origin, Settings, StopReason, Tree,
 };
 use numbers::{bytes, count, drift, drift_change, points};
 
@@ -91,12 +91,24 @@ pub fn origin(origin: Origin) -> OriginText {
             "predicted",
             "predicted from single-group drifts",
         ),
+        Origin::Front => ("front", "predicted", "a point of a predicted front"),
         Origin::Enumerated => ("enumerated", "", "the next one in order of bytes"),
         Origin::Drawn => ("random draw", "drawn", "drawn at random"),
         Origin::Manual => ("several layers", "manual", "set by the user"),
         Origin::Pin => ("clamped to pins", "pin", "clamped to satisfy a pin"),
     };
     OriginText { title, tag, phrase }
+}
+
+/// What the costs of a front are predicted from.
+pub fn cost_source(costs: CostSource) -> &'static str {
+    match costs {
+        CostSource::OutputError => "output error",
+        CostSource::Divergence => "output divergence",
+        CostSource::SpikeFlips => "spike flips",
+        CostSource::LossIncrease => "increase of the loss",
+        CostSource::Drift => "drift",
+    }
 }
 
 /// The name of a group in a sentence.
@@ -122,10 +134,12 @@ fn importance(event: &Event) -> Importance {
         } => Importance::Milestone,
         Event::Proposed { .. }
         | Event::Measured { .. }
+        | Event::LayerErrors { .. }
         | Event::RoundOpened { .. }
         | Event::BeamKept { .. }
         | Event::GroupClosed { .. } => Importance::Detail,
         Event::LevelOpened { .. }
+        | Event::FrontOpened { .. }
         | Event::LevelClosed { .. }
         | Event::Gated { .. }
         | Event::Screened { .. }
@@ -247,6 +261,21 @@ fn of_search(event: &Event, marks: Marks) -> String {
         Event::LevelOpened { level, groups } => {
             format!("{level} level opened: {} groups", groups.len())
         }
+        Event::LayerErrors { bits, errors } => {
+            let sum: f64 = errors.iter().sum();
+            format!("errors of the layers' outputs at {bits} bits: {sum:.3} in all")
+        }
+        Event::FrontOpened {
+            costs,
+            points,
+            most,
+            least,
+        } => format!(
+            "front by {}: {points} allocations from {} down to {}",
+            cost_source(*costs),
+            bytes(*most),
+            bytes(*least)
+        ),
         Event::LevelClosed { level } => format!("{level} level closed"),
         Event::RoundOpened {
             round, base, open, ..
@@ -331,7 +360,11 @@ pub fn gate_numbers(reason: &GateReason, marks: Marks) -> String {
             Some(limit) => format!("limit {} > {}", drift(reason.drift), drift(limit)),
             None => String::from("no limit"),
         },
-        (GateMode::Adaptive, _) => match reason.chance.zip(reason.min_chance) {
+        (GateMode::Adaptive, _) if reason.untrusted => match reason.predicted {
+            Some(predicted) => format!("model not trusted yet, {}", estimate(&predicted)),
+            None => String::from("no model yet"),
+        },
+        (GateMode::Adaptive | GateMode::Drift, _) => match reason.chance.zip(reason.min_chance) {
             Some((chance, least)) => {
                 let relation = if through { marks.at_least } else { "<" };
                 format!("chance {chance:.2} {relation} {least:.2}")
@@ -341,28 +374,39 @@ pub fn gate_numbers(reason: &GateReason, marks: Marks) -> String {
     }
 }
 
+/// A predicted drop: `predicted drop 1.20 (0.40 to 3.10)`.
+pub fn estimate(of: &Estimate) -> String {
+    let bounds = of.low.zip(of.high);
+    let bounds = bounds.map(|(low, high)| format!(" ({} to {})", points(low), points(high)));
+    format!(
+        "predicted drop {}{}",
+        points(of.drop),
+        bounds.unwrap_or_default()
+    )
+}
+
 /// The numbers of a verdict: `drop 1.20 on 500 of 500 images`.
 pub fn judgement(j: &Judgement, marks: Marks) -> String {
     let looked = images(j);
     let allowed = 100.0 * j.allowed_loss as f64 / j.of.max(1) as f64;
     let known = if j.cached { ", cached" } else { "" };
-    let likely = if j.sequential {
-        ", sequential test"
-    } else {
-        ""
-    };
+    let likely = if j.sequential { ", early verdict" } else { "" };
     let (drop, at_most, allowed) = (points(j.drop()), marks.at_most, points(allowed));
     format!("drop {drop} on {looked} ({at_most} {allowed}{likely}{known})")
 }
 
-/// The error probabilities of sequential screening; none for an exact one.
+/// How a screening may stop before its verdict is certain; none for an exact one.
 pub fn screening(search: &SearchConfig) -> Option<String> {
-    (search.screening == Screening::Sequential).then(|| {
-        format!(
+    match search.screening {
+        Screening::Exact => None,
+        Screening::TwoSided => Some(String::from(
+            "two-sided screening (2.5 standard errors from the limit, looked at every 250 images)",
+        )),
+        Screening::Sequential => Some(format!(
             "sequential screening (false rejection at most {}, false acceptance at most {}, outside an indifference zone of {} points)",
             search.alpha, search.beta, search.indifference
-        )
-    })
+        )),
+    }
 }
 
 /// The number of images behind a verdict: `471 of 500 images`.

@@ -99,6 +99,16 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
             .error(self.model.borrow(), &self.plan, (allocation, layers))
     }
 
+    /// The squared error of every layer's weights, relative to the squares of the float ones.
+    pub(super) fn layer_errors(
+        &self,
+        allocation: &Allocation,
+        layers: &[Option<Arc<QuantizedLayer>>],
+    ) -> Result<Vec<f64>, TorchError> {
+        self.weights
+            .layer_errors(self.model.borrow(), &self.plan, (allocation, layers))
+    }
+
     /// The affine behind a layer's float sums over what its input counts.
     pub(super) fn float_affine(&self, step: &Step) -> Result<Arc<ChannelAffine>, TorchError> {
         self.weights.float_affine(self.model.borrow(), step)

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use super::proxies::{divergence, flip_rate};
+use super::proxies::{cross_entropy, disagreement, divergence, flip_rate};
 use super::record::ChannelSums;
 use super::record::spikes::{Packed, Spikes};
 use crate::network::{Graph, Site};
@@ -88,6 +88,17 @@ impl Means {
     /// Output divergence from the float network on all images.
     pub(super) fn divergence(&self, float: &Means, graph: &Graph) -> Option<f64> {
         divergence(&float.all_logits, &self.all_logits, graph.classes)
+    }
+
+    /// The mean cross-entropy of the labels over all images, in nats; none without images, and
+    /// where the numbers are too large for it.
+    pub(super) fn cross_entropy(&self, graph: &Graph, label: impl Fn(usize) -> u32) -> Option<f64> {
+        cross_entropy(&self.all_logits, graph.classes, label)
+    }
+
+    /// The share of all images that get another class than by the float network.
+    pub(super) fn disagreement(&self, float: &Means, graph: &Graph) -> Option<f64> {
+        disagreement(&float.all_logits, &self.all_logits, graph.classes)
     }
 
     /// The drift of every image by itself: the mean over sites, the logits among them, of the root

@@ -16,13 +16,12 @@ use super::batches::{batch_size, leaks};
 use super::cache::Values;
 use super::calibration::{Calibrator, QuantizedLayers};
 use super::compiled::Compiled;
-use super::drift::Means;
 use super::footprint::{self, Fit, Footprint};
 use super::heap::share_heap;
 use super::predict::takes;
 use super::record::spikes;
 use super::{Device, Model, TorchError};
-use crate::data::{ImageSet, Splits};
+use crate::data::{EVIDENCE_IMAGES, ImageSet, Splits};
 use crate::evaluate::{
     Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Optimizations, Outcome, Prober,
     Progress, Question, Split, Work,
@@ -30,6 +29,8 @@ use crate::evaluate::{
 use crate::network::Graph;
 use crate::quant::{Allocation, Correction, QuantizedLayer, QuantizedStore, Quantizer};
 
+/// Images of the drift whose spikes and class probabilities are compared with float's, unless told.
+const COMPARED_IMAGES: usize = 16;
 /// The least memory for quantized layers, in bytes.
 const LEAST_FOR_LAYERS: u64 = 64 << 20;
 
@@ -49,9 +50,10 @@ pub struct TorchOptions {
     /// Bytes of the caches: at most a quarter for quantized weights, the rest for values inside the
     /// network.
     pub cache_memory: u64,
-    /// Calibration images on which spikes and class probabilities are compared with the float
-    /// network's, as far as its spikes fit a quarter of a GiB: a part of every drift's answer.
-    pub proxy_images: usize,
+    /// Images on which spikes and class probabilities are compared with the float network's, as far
+    /// as its spikes fit a quarter of a GiB: a part of every drift's answer. Of the proxy split
+    /// where the quantizer needs calibration images, else of these.
+    pub proxy_images: Option<usize>,
     /// Calibration images that drift is measured on, the first ones; none: all.
     pub drift_images: Option<usize>,
     /// The quantizer; none: that of the model's scheme.
@@ -68,12 +70,15 @@ pub struct TorchEvaluator {
     threads: usize,
     /// Calibration images that drift is measured on.
     drift_images: usize,
-    /// Proxy images whose spikes fit.
+    /// Images of the proxy split that the evidence beside the drift is measured on; 0 where it is
+    /// measured on the images of the drift.
+    evidence_images: usize,
+    /// Of the images of the evidence those whose spikes fit.
     proxies: usize,
     /// Options that were not met, and why.
     notes: Vec<String>,
     /// The float network on the calibration images.
-    float: Arc<Mutex<Option<Arc<Means>>>>,
+    float: Arc<Mutex<Option<drift::Sums>>>,
     /// Makes quantized layers from calibration images; none where they need none.
     calibrator: Option<Arc<Calibrator>>,
     /// The only allocation that can be evaluated, and its layers; none where any can.
@@ -140,7 +145,22 @@ impl TorchEvaluator {
         };
         let drift_images = options.drift_images.unwrap_or(usize::MAX);
         let drift_images = drift_images.min(splits.calibration.len());
-        let asked = options.proxy_images.min(drift_images);
+        let calibrated = options.quantizer.is_some() || network.model().scheme.needs_images();
+        let evidence_images = match calibrated {
+            // Calibration has seen its own images.
+            true => options
+                .proxy_images
+                .unwrap_or(EVIDENCE_IMAGES)
+                .min(splits.proxy.len()),
+            false => 0,
+        };
+        let asked = match evidence_images {
+            0 => options
+                .proxy_images
+                .unwrap_or(COMPARED_IMAGES)
+                .min(drift_images),
+            images => images,
+        };
         let proxies = spikes::comparable(network.graph(), asked);
         let mut footprint = Footprint::of(network.graph(), network.plan());
         footprint.weights += spikes::bytes(network.graph(), proxies);
@@ -185,6 +205,7 @@ impl TorchEvaluator {
             batch: fit.batch,
             threads,
             drift_images,
+            evidence_images,
             proxies,
             notes,
             values: (optimizations.prefix_cache && fit.cache > 0).then(|| {
@@ -235,6 +256,7 @@ impl TorchEvaluator {
             batch: self.batch,
             threads: threads.unwrap_or(self.threads).clamp(1, self.threads),
             drift_images: self.drift_images,
+            evidence_images: self.evidence_images,
             proxies: self.proxies,
             notes: Vec::new(),
             float: Arc::clone(&self.float),
@@ -276,6 +298,25 @@ impl TorchEvaluator {
             Some(calibrator) => Ok(calibrator.output_errors(&layers)?),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// The error of every layer's output at its width, relative to the output's variance; where
+    /// the quantizer knows no inputs, of its weights relative to their squares.
+    fn layer_errors(
+        &self,
+        allocation: &Allocation,
+        cancel: &Cancel,
+    ) -> Result<Vec<f64>, EvaluateError> {
+        let layers = self.layers(allocation, cancel)?;
+        let weights = self.network.layer_errors(allocation, &layers)?;
+        let Some(calibrator) = &self.calibrator else {
+            return Ok(weights);
+        };
+        let outputs = calibrator.output_errors(&layers)?;
+        let both = weights.into_iter().zip(outputs);
+        Ok(both
+            .map(|(weights, output)| output.unwrap_or(weights))
+            .collect())
     }
 
     /// Images that run together.
@@ -343,6 +384,10 @@ impl Evaluator for TorchEvaluator {
             Question::Drift => {
                 let outcome = self.drift(&job.allocation, cancel, progress)?;
                 Ok((outcome, self.work()))
+            }
+            Question::LayerErrors => {
+                let errors = self.layer_errors(&job.allocation, cancel)?;
+                Ok((Outcome::LayerErrors { errors }, self.work()))
             }
             &Question::Accuracy {
                 split,

@@ -35,6 +35,48 @@ pub(super) fn divergence(float: &[f64], logits: &[f64], classes: usize) -> Optio
     (count > 0 && sum.is_finite()).then(|| (sum / count as f64).max(0.0))
 }
 
+/// The mean over images of the cross-entropy of the labels' class probabilities, in nats, from
+/// logits `[images, classes]`. None without images, and where the numbers are too large for it.
+pub(super) fn cross_entropy(
+    logits: &[f64],
+    classes: usize,
+    label: impl Fn(usize) -> u32,
+) -> Option<f64> {
+    let images = logits.chunks_exact(classes.max(1));
+    let count = images.len();
+    let of_image = |(i, logits): (usize, &[f64])| {
+        let probabilities = log_softmax(logits);
+        let class = usize::try_from(label(i)).ok();
+        -class
+            .and_then(|c| probabilities.get(c))
+            .copied()
+            .unwrap_or(0.0)
+    };
+    let sum: f64 = images.enumerate().map(of_image).sum();
+    (count > 0 && sum.is_finite()).then(|| sum / count as f64)
+}
+
+/// The share of images that get another class, both as logits, `[images, classes]`. None without
+/// images.
+pub(super) fn disagreement(float: &[f64], logits: &[f64], classes: usize) -> Option<f64> {
+    let float = float.chunks_exact(classes.max(1));
+    let pairs = float.zip(logits.chunks_exact(classes.max(1)));
+    let count = pairs.len();
+    let others = pairs.filter(|(a, b)| argmax(a) != argmax(b)).count();
+    (count > 0).then(|| others as f64 / count as f64)
+}
+
+/// The class of the largest logit; the first of equals.
+pub(super) fn argmax(logits: &[f64]) -> usize {
+    let mut best = 0;
+    for (i, x) in logits.iter().enumerate() {
+        if logits.get(best).is_some_and(|b| x > b) {
+            best = i;
+        }
+    }
+    best
+}
+
 fn log_softmax(logits: &[f64]) -> Vec<f64> {
     let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = logits.iter().map(|x| (x - most).exp()).sum();

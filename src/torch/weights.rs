@@ -182,28 +182,54 @@ impl Weights {
         plan: &Plan,
         (allocation, layers): (&Allocation, &[Option<Arc<QuantizedLayer>>]),
     ) -> Result<f64, TorchError> {
-        let steps = || plan.steps.iter().enumerate();
-        let known = || -> Option<Squares> {
+        let mut sum = Squares::default();
+        for squares in self.squares(model, plan, (allocation, layers))? {
+            sum.changed += squares.changed;
+            sum.float += squares.float;
+        }
+        Ok(sum.relative().sqrt())
+    }
+
+    /// The squared error of every layer's weights, relative to the squares of the float ones.
+    ///
+    /// # Errors
+    /// As [`Weights::of`].
+    pub(super) fn layer_errors(
+        &self,
+        model: &Model,
+        plan: &Plan,
+        (allocation, layers): (&Allocation, &[Option<Arc<QuantizedLayer>>]),
+    ) -> Result<Vec<f64>, TorchError> {
+        let squares = self.squares(model, plan, (allocation, layers))?;
+        let mut errors = vec![0.0; allocation.len()];
+        for (step, squares) in plan.steps.iter().zip(squares) {
+            if let Source::Layer { layer, .. } = step.source
+                && let Some(error) = errors.get_mut(layer.index())
+            {
+                *error = squares.relative();
+            }
+        }
+        Ok(errors)
+    }
+
+    /// By step of the plan.
+    fn squares(
+        &self,
+        model: &Model,
+        plan: &Plan,
+        (allocation, layers): (&Allocation, &[Option<Arc<QuantizedLayer>>]),
+    ) -> Result<Vec<Squares>, TorchError> {
+        let known = || -> Option<Vec<Squares>> {
             let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut sum = Squares::default();
-            for (i, step) in steps() {
-                let squares = errors.get(&(i, width(step, allocation)))?;
-                sum.changed += squares.changed;
-                sum.float += squares.float;
-            }
-            Some(sum)
+            let steps = plan.steps.iter().enumerate();
+            let of = |(i, step)| errors.get(&(i, width(step, allocation))).copied();
+            steps.map(of).collect()
         };
-        let sum = match known() {
-            Some(sum) => sum,
-            None => {
-                self.of(model, plan, (allocation, layers))?;
-                known().unwrap_or_default()
-            }
-        };
-        Ok(match sum.float > 0.0 {
-            true => (sum.changed / sum.float).sqrt(),
-            false => 0.0,
-        })
+        if let Some(known) = known() {
+            return Ok(known);
+        }
+        self.of(model, plan, (allocation, layers))?;
+        Ok(known().unwrap_or_default())
     }
 }
 

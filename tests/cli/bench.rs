@@ -3,13 +3,15 @@
 use crate::common::demo::Demo;
 use serde_json::Value;
 
-const STRATEGIES: [&str; 6] = [
+const STRATEGIES: [&str; 8] = [
+    "front",
     "greedy",
     "beam",
     "allocate",
     "random_as_greedy",
     "random_as_beam",
     "exhaustive",
+    "as_published",
 ];
 
 /// Two widths of four stages: 16 allocations.

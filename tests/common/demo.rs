@@ -100,10 +100,13 @@ method = "nearest"
 bits = [2, 3, 4, 8]
 
 [search]
+strategy = "greedy"
 levels = ["network", "stage", "block"]
 screen = 150
+screening = "exact"
 
 [gate]
+mode = "drift"
 warm_up = 6
 "#;
         demo.write("small.toml", text.as_bytes());

@@ -1,7 +1,10 @@
 //! A small synthetic network, its settings and its evaluator.
 
 use aq4svit::evaluate::Landscape;
-use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, Level, SearchConfig, StrategyName};
+use aq4svit::profile::{
+    AccuracyDrop, Constraint, GateConfig, GateMode, Level, Screen, Screening, SearchConfig,
+    StrategyName,
+};
 use aq4svit::quant::BitWidth;
 use aq4svit::search::{Settings, Space, SpaceLayer};
 
@@ -49,14 +52,19 @@ pub fn settings() -> Settings {
         search: SearchConfig {
             strategy: StrategyName::Greedy,
             levels: vec![Level::Network, Level::Stage, Level::Block, Level::Layer],
-            screen: 200,
+            screen: Screen::First(200),
+            screening: Screening::Exact,
             ..SearchConfig::default()
         },
-        gate: GateConfig::default(),
+        gate: GateConfig {
+            mode: GateMode::Drift,
+            ..GateConfig::default()
+        },
         pins: Vec::new(),
         target: None,
         start: None,
         calibration_images: 16,
+        evidence_images: 0,
         search_images: 800,
         certify_images: 0,
         test_images: 300,
@@ -76,7 +84,8 @@ pub fn certified(settings: Settings, images: usize) -> Settings {
 }
 
 /// Every strategy.
-pub const STRATEGIES: [StrategyName; 5] = [
+pub const STRATEGIES: [StrategyName; 6] = [
+    StrategyName::Front,
     StrategyName::Greedy,
     StrategyName::Beam,
     StrategyName::Allocate,
@@ -90,6 +99,10 @@ pub fn settings_for(strategy: StrategyName) -> Settings {
     settings.search.strategy = strategy;
     settings.search.beam_width = 3;
     settings.search.draws = 40;
+    if strategy == StrategyName::Front {
+        settings.search.screening = Screening::TwoSided;
+        settings.gate.mode = GateMode::Adaptive;
+    }
     if strategy == StrategyName::Exhaustive {
         settings.search.levels.truncate(3);
     }

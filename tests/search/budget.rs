@@ -32,6 +32,7 @@ fn lost(driver: &Driver) -> i64 {
 fn every_strategy_looks_for_accuracy_instead_of_taking_the_first_that_fits() {
     let mut better = 0;
     for strategy in [
+        StrategyName::Front,
         StrategyName::Greedy,
         StrategyName::Beam,
         StrategyName::Allocate,

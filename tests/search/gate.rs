@@ -58,7 +58,7 @@ fn no_decision_reads_what_is_measured_beside_the_drift() {
         (2, StrategyName::Beam),
         (3, StrategyName::Allocate),
     ] {
-        let mut settings = gated(GateMode::Adaptive, 0.1, 0.05);
+        let mut settings = gated(GateMode::Drift, 0.1, 0.05);
         settings.search.strategy = strategy;
         let with = events(&settings, seed, |outcome| outcome);
         let mut bare = with.clone();
@@ -137,7 +137,7 @@ fn false_rejections_are_those_that_everything_audited_shows() {
 
 #[test]
 fn every_proxy_is_compared_once_for_each_allocation() {
-    let mut driver = Driver::new(gated(GateMode::Adaptive, 0.1, 0.05), landscape(4));
+    let mut driver = Driver::new(gated(GateMode::Drift, 0.1, 0.05), landscape(4));
     driver.finish();
     let tree = driver.tree();
     let mut pairs: Vec<(Vec<u8>, f64, f64, f64)> = Vec::new();
@@ -194,7 +194,7 @@ proptest! {
     #[test]
     fn what_a_person_asks_for_is_never_held_back(
         seed in 0u64..1000,
-        mode in prop::sample::select(vec![GateMode::Fixed, GateMode::Adaptive]),
+        mode in prop::sample::select(vec![GateMode::Fixed, GateMode::Drift]),
         limit in prop::sample::select(vec![0.0, 0.02, 0.1]),
         audit in prop::sample::select(vec![0.0, 0.3]),
         mut commands in prop::collection::vec(steering(), 1..12),
@@ -250,4 +250,47 @@ fn what_a_changed_constraint_has_decided_again_counts_once() {
         again += decisions - held_back;
     }
     assert!(again > 0, "nothing was decided again");
+}
+
+/// The model of the drop on searches of several landscapes: what it says before verdicts tells
+/// those that meet the constraint from the others, and its intervals hold what is measured.
+#[test]
+fn the_model_of_the_drop_knows_what_it_does_not_know() {
+    let (mut forecasts, mut covered, mut areas) = (0, 0.0, Vec::new());
+    for seed in 0..8 {
+        let mut settings = gated(GateMode::Adaptive, 0.1, 1.0);
+        settings.gate.warm_up = 12;
+        let mut driver = Driver::new(settings, landscape(seed));
+        driver.finish();
+        let of = GateEvidence::forecasts(driver.tree());
+        forecasts += of.n;
+        covered += of.covered.unwrap_or_default() * of.n as f64;
+        areas.extend(of.area);
+        for candidate in &driver.tree().candidates {
+            let Some(reason) = candidate.gate else {
+                continue;
+            };
+            if let Some(predicted) = reason.predicted {
+                let (low, high) = predicted.low.zip(predicted.high).expect("an interval");
+                assert!(
+                    low <= predicted.drop && predicted.drop <= high,
+                    "{reason:?}"
+                );
+                assert!(
+                    (0.0..=1.0).contains(&reason.chance.expect("a chance")),
+                    "{reason:?}"
+                );
+            }
+            let rejected = matches!(
+                reason.decision,
+                GateDecision::HeldBack | GateDecision::Audited
+            );
+            assert!(!(rejected && reason.untrusted), "{reason:?}");
+        }
+    }
+    assert!(forecasts > 60, "{forecasts}");
+    let covered = covered / forecasts as f64;
+    assert!(covered > 0.8, "{covered}");
+    let area = areas.iter().sum::<f64>() / areas.len().max(1) as f64;
+    assert!(areas.len() > 4 && area > 0.65, "{areas:?}");
 }

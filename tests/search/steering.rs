@@ -812,7 +812,7 @@ proptest! {
     #[test]
     fn steering_keeps_the_invariants_and_replays(
         seed in 0u64..1000,
-        gate in prop::sample::select(vec![GateMode::Adaptive, GateMode::Off]),
+        gate in prop::sample::select(vec![GateMode::Drift, GateMode::Off]),
         drop in prop::sample::select(vec![0.3, 1.5, 1.5, 1.5, 100.0]),
         strategy in prop::sample::select(STRATEGIES.to_vec()),
         screening in prop::sample::select(vec![Screening::Exact, Screening::Sequential]),
@@ -895,7 +895,7 @@ proptest! {
     fn several_workers_decide_as_one(
         seed in 0u64..1000,
         workers in 2usize..6,
-        gate in prop::sample::select(vec![GateMode::Adaptive, GateMode::Fixed, GateMode::Off]),
+        gate in prop::sample::select(vec![GateMode::Drift, GateMode::Fixed, GateMode::Off]),
         drop in prop::sample::select(vec![0.3, 1.5, 1.5, 100.0]),
         strategy in prop::sample::select(STRATEGIES.to_vec()),
         screening in prop::sample::select(vec![Screening::Exact, Screening::Sequential]),

@@ -87,7 +87,7 @@ fn evaluator(model: &Model, splits: &Arc<Splits>, threads: usize, cached: bool) 
             false => Optimizations::NONE,
         },
         cache_memory: 64 << 20,
-        proxy_images: 3,
+        proxy_images: Some(3),
         ..TorchOptions::default()
     };
     TorchEvaluator::new(model.clone(), Arc::clone(splits), options).unwrap()

@@ -79,7 +79,7 @@ fn with_proxies(
         others: 0,
         optimizations,
         cache_memory,
-        proxy_images,
+        proxy_images: Some(proxy_images),
         ..TorchOptions::default()
     };
     TorchEvaluator::new(model.clone(), Arc::clone(splits), options).unwrap()

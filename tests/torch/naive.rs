@@ -743,7 +743,7 @@ fn proxies_are_those_of_plain_loops() {
         }
         let options = TorchOptions {
             threads: Some(2),
-            proxy_images: PROXIES,
+            proxy_images: Some(PROXIES),
             ..TorchOptions::default()
         };
         let mut evaluator = TorchEvaluator::new(model.clone(), splits.into(), options).unwrap();

@@ -7,7 +7,9 @@ use aq4svit::evaluate::{
     CacheUse, Caches, Cancel, Evaluator, Landscape, Outcome, Progress, Provenance,
 };
 use aq4svit::journal::Entry;
-use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, SearchConfig};
+use aq4svit::profile::{
+    AccuracyDrop, Constraint, GateConfig, GateMode, Screen, Screening, SearchConfig, StrategyName,
+};
 use aq4svit::quant::{Affine, BitWidth, MemoryModel};
 use aq4svit::run::{Totals, Update};
 use aq4svit::search::{Command, Engine, Event, Instruction, Settings, Space};
@@ -43,14 +45,20 @@ pub fn demo_settings() -> Settings {
             ..Constraint::default()
         },
         search: SearchConfig {
-            screen: 500,
+            strategy: StrategyName::Greedy,
+            screen: Screen::First(500),
+            screening: Screening::Exact,
             ..SearchConfig::default()
         },
-        gate: GateConfig::default(),
+        gate: GateConfig {
+            mode: GateMode::Drift,
+            ..GateConfig::default()
+        },
         pins: vec![],
         target: None,
         start: None,
         calibration_images: 64,
+        evidence_images: 0,
         search_images: 2000,
         certify_images: 0,
         test_images: 1000,
@@ -116,6 +124,7 @@ impl Story {
         };
         let total = match &request.job.question {
             aq4svit::evaluate::Question::Drift => 64,
+            aq4svit::evaluate::Question::LayerErrors => 1,
             aq4svit::evaluate::Question::Accuracy { from, to, .. } => to - from,
         };
         let progress = Progress {
@@ -150,6 +159,8 @@ impl Story {
             proxies.image_drift = Some(2.0 * *drift);
             proxies.wide_divergence = proxies.divergence;
             proxies.output_error = Some(drift.sqrt());
+            proxies.loss_increase = proxies.divergence;
+            proxies.disagreement = Some(drift.min(1.0));
         }
         self.totals.layer_forwards += work.layer_forwards;
         self.totals.layer_forwards_plain += work.layer_forwards * 3;

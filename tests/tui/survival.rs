@@ -82,6 +82,7 @@ fn outside() -> impl Strategy<Value = Step> {
         any::<f64>().prop_map(|seconds| {
             let totals = Totals {
                 layer_forwards: 9,
+                layer_forwards_search: 8,
                 layer_forwards_plain: 7,
                 images: 1,
                 seconds,
@@ -163,6 +164,8 @@ fn wild() -> impl Strategy<Value = Step> {
         (id(), any::<f64>(), 0usize..4).prop_map(|(candidate, drift, kind)| Event::Gated {
             candidate,
             reason: GateReason {
+                predicted: None,
+                untrusted: false,
                 decision: [
                     GateDecision::Passed,
                     GateDecision::HeldBack,
@@ -210,6 +213,7 @@ fn wild() -> impl Strategy<Value = Step> {
             incumbent: None,
             counters: Counters {
                 evaluations: 1,
+                images: 3,
                 cached: 1,
                 reused: 0,
                 drift_evaluations: 1,

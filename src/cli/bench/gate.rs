@@ -160,6 +160,8 @@ mod tests {
                     chance: None,
                     min_chance: None,
                     verdicts: 0,
+                    predicted: None,
+                    untrusted: false,
                 },
             });
             if let Some(verdict) = *verdict {

@@ -19,7 +19,11 @@ use crate::search::{Event, Tree};
 pub(super) struct Measured {
     pub seconds: f64,
     pub layer_forwards: u64,
+    /// But for the test split and the certificate.
+    pub layer_forwards_search: u64,
     pub images: u64,
+    /// Of screenings and confirmations.
+    pub evaluated_images: u64,
     pub evaluations: u64,
     pub drift_evaluations: u64,
     pub memory_bytes: Option<u64>,
@@ -139,7 +143,9 @@ impl Measured {
         Ok(Measured {
             seconds: totals.seconds,
             layer_forwards: totals.layer_forwards,
+            layer_forwards_search: totals.layer_forwards_search,
             images: totals.images,
+            evaluated_images: counters.images,
             evaluations: counters.evaluations,
             drift_evaluations: counters.drift_evaluations,
             memory_bytes: tree.result().map(|c| c.bytes),

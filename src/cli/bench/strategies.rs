@@ -19,19 +19,22 @@ use crate::text::table::{markdown, or_dash};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantArray)]
 #[serde(rename_all = "snake_case")]
 enum Contestant {
+    Front,
     Greedy,
     Beam,
     Allocate,
     RandomAsGreedy,
     RandomAsBeam,
     Exhaustive,
+    AsPublished,
 }
 
 impl Contestant {
     /// The value of `search.strategy`.
     fn strategy(self) -> &'static str {
         let strategy = match self {
-            Contestant::Greedy => StrategyName::Greedy,
+            Contestant::Front => StrategyName::Front,
+            Contestant::Greedy | Contestant::AsPublished => StrategyName::Greedy,
             Contestant::Beam => StrategyName::Beam,
             Contestant::Allocate => StrategyName::Allocate,
             Contestant::RandomAsGreedy | Contestant::RandomAsBeam => StrategyName::Random,
@@ -52,11 +55,23 @@ impl Contestant {
     fn name(self) -> String {
         let strategy = self.strategy();
         match self.budget_of() {
+            None if self == Contestant::AsPublished => {
+                format!("{strategy}, as published methods evaluate")
+            }
             Some(other) => format!("{strategy}, as many evaluations as {}", other.strategy()),
             None => strategy.to_owned(),
         }
     }
 }
+
+/// Every candidate on all search images, with float kernels, without a gate, early ends and caches:
+/// how published methods evaluate.
+const AS_PUBLISHED: [&str; 4] = [
+    "--plain",
+    "--set=search.screening=exact",
+    "--set=search.screen=all",
+    "--set=gate.mode=off",
+];
 
 /// The number of random allocations: more than the evaluations, which end the search.
 const DRAWS: u32 = 1_000_000;
@@ -78,6 +93,10 @@ struct Figures {
     evaluations: Option<f64>,
     #[serde(serialize_with = "whole")]
     drift_evaluations: Option<f64>,
+    /// Evaluated in screenings and confirmations.
+    #[serde(serialize_with = "whole")]
+    images: Option<f64>,
+    /// But for the test split.
     #[serde(serialize_with = "whole")]
     layer_forwards: Option<f64>,
     seconds: Option<f64>,
@@ -152,7 +171,8 @@ impl Round {
                     drop_test: run.drop_test(),
                     evaluations: Some(run.evaluations as f64),
                     drift_evaluations: Some(run.drift_evaluations as f64),
-                    layer_forwards: Some(run.layer_forwards as f64),
+                    images: Some(run.evaluated_images as f64),
+                    layer_forwards: Some(run.layer_forwards_search as f64),
                     seconds: Some(run.seconds),
                 },
             }
@@ -266,6 +286,9 @@ fn flags(profile: &Profile, contestant: Contestant, round: &Round) -> Vec<String
         set("search.seed", &seed),
         set("data.split_seed", &split_seed.saturating_add(round.seed)),
     ];
+    if contestant == Contestant::AsPublished {
+        flags.extend(AS_PUBLISHED.map(str::to_owned));
+    }
     if let Some(other) = contestant.budget_of() {
         flags.push(set("search.draws", &DRAWS));
         // A search that ended without an evaluation leaves nothing to compare with.
@@ -291,6 +314,7 @@ impl Figures {
             drop_test: mean(|r| r.drop_test),
             evaluations: mean(|r| r.evaluations),
             drift_evaluations: mean(|r| r.drift_evaluations),
+            images: mean(|r| r.images),
             layer_forwards: mean(|r| r.layer_forwards),
             seconds: mean(|r| r.seconds),
         })
@@ -314,6 +338,7 @@ impl Figures {
             points(self.drop_test),
             number(self.evaluations),
             number(self.drift_evaluations),
+            number(self.images),
             number(self.layer_forwards),
             or_dash(self.seconds, |s| format!("{s:.0}")),
         ]);
@@ -331,7 +356,7 @@ impl fmt::Display for Comparison {
             ""
         };
         let head = format!(
-            "bytes> | vs greedy> | {optimum}saved> | drop, search> | drop, test> | evaluations> | drifts> | \
+            "bytes> | vs greedy> | {optimum}saved> | drop, search> | drop, test> | evaluations> | drifts> | images> | \
              layer-forwards> | seconds>"
         );
         writeln!(
@@ -375,7 +400,8 @@ mod tests {
         let mut run = Measured {
             memory_bytes: Some(bytes),
             evaluations,
-            layer_forwards: 1000 * evaluations,
+            layer_forwards_search: 1000 * evaluations,
+            evaluated_images: 100 * evaluations,
             seconds: 1.0,
             ..Measured::default()
         };
@@ -409,7 +435,7 @@ mod tests {
         for line in [
             "smallest of 81 allocations",
             "| mean of 2 seeds | bytes | vs greedy | above the optimum |",
-            "| greedy | 1,050 | +0.00 % | 17.50 % | - | - | - | 10 | 0 | 10,000 | 1 |",
+            "| greedy | 1,050 | +0.00 % | 17.50 % | - | - | - | 10 | 0 | 1,000 | 10,000 | 1 |",
             "| beam | 1,000 | -4.77 % | 11.88 % |",
             "| exhaustive | 900 | -14.55 % | 0.00 % |",
             "| beam: 1 | 1,050 | -4.55 % | 5.00 % |",

@@ -118,7 +118,9 @@ fn correct(
     };
     match evaluator.evaluate(&job, cancel, &mut |_| ()) {
         Ok((Outcome::Accuracy { correct }, _)) => Ok(Some(correct)),
-        Ok((Outcome::Drift { .. }, _)) => bail!("the evaluator gave the outcome of another job"),
+        Ok((Outcome::Drift { .. } | Outcome::LayerErrors { .. }, _)) => {
+            bail!("the evaluator gave the outcome of another job")
+        }
         Err(EvaluateError::Cancelled) => Ok(None),
         Err(e) => Err(e.into()),
     }

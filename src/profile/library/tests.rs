@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use toml_edit::DocumentMut;
 
 use super::*;
+use crate::profile::Screen;
 use crate::profile::keys::{KEYS, dotted};
 use crate::profile::kind::Kind;
 use crate::quant::{Correction, Method};
@@ -249,7 +250,10 @@ fn the_demo_is_the_default_and_as_documented() {
         .profile;
     let drop = crate::profile::AccuracyDrop::Points(1.5);
     assert_eq!(demo.constraint.max_accuracy_drop, drop);
-    assert_eq!((demo.search.screen, demo.search.seed), (500, 0));
+    assert_eq!(
+        (demo.search.screen, demo.search.seed),
+        (Screen::First(500), 0)
+    );
     assert_eq!(demo.menu.len(), 7);
     assert!(demo.pins.is_empty() && demo.bits.is_empty());
     let data = demo.data.unwrap();
@@ -303,7 +307,7 @@ fn overrides_are_in_the_text_that_is_saved() {
     let sets = ["search.screen=250", "model.checkpoint=w.safetensors"];
     let overrides = Overrides::parse(sets, library.current.clone()).unwrap();
     let resolved = library.resolve("demo", &overrides).unwrap();
-    assert_eq!(resolved.profile.search.screen, 250);
+    assert_eq!(resolved.profile.search.screen, Screen::First(250));
     let again = Profile::parse(&resolved.text, Path::new("/elsewhere/demo.toml")).unwrap();
     assert_eq!(again, resolved.profile);
     let error = |set: &str| {

@@ -117,6 +117,8 @@ impl Evaluator for CachedEvaluator {
                 store.keep(&job.allocation, 0, outcome.clone());
                 Ok((outcome, work))
             }
+            // Quantized layers are kept, and their errors with them.
+            Question::LayerErrors => self.inner.evaluate(job, cancel, progress),
             Question::Accuracy {
                 split,
                 from,
@@ -164,7 +166,7 @@ mod tests {
 
     use super::super::Contents;
     use super::*;
-    use crate::evaluate::{Landscape, PairedTest, Sequential};
+    use crate::evaluate::{Landscape, PairedTest, ScreeningTest, Sequential};
     use crate::quant::{Allocation, BitWidth};
 
     fn landscape() -> Landscape {
@@ -193,7 +195,7 @@ mod tests {
             stop_when_met: allowed_loss % 2 == 0,
             sequential: sequential.then(|| {
                 let test = PairedTest::new(0.3, 0.3, to - from, allowed_loss, 0);
-                Box::new(Sequential::new(test))
+                Box::new(Sequential::new(ScreeningTest::Paired(test)))
             }),
         });
         let question = match to {

@@ -131,6 +131,7 @@ impl Store {
                 }
             }
             drift @ Outcome::Drift { .. } => known.drift = Some(drift),
+            Outcome::LayerErrors { .. } => {}
         }
     }
 }
@@ -194,6 +195,8 @@ mod tests {
                 image_drift: Some(drift / 11.0),
                 wide_divergence: None,
                 output_error: None,
+                loss_increase: None,
+                disagreement: None,
             }),
         }
     }

@@ -10,7 +10,7 @@ mod trend;
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{CandidateId, Tree};
 use crate::quant::Allocation;
@@ -29,7 +29,7 @@ pub struct Predictor<'a> {
 }
 
 /// An accuracy drop that was not measured, in percentage points.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// What the trend says.
     pub drop: f64,

@@ -189,7 +189,7 @@ fn try_out(search: &mut Context<'_>, allocation: Allocation, trial: Trial) -> Tr
     }
     let Some(candidate) = search.duplicate(&allocation).map(|c| c.id) else {
         search.propose_as(Origin::Allocated, None, allocation);
-        search.engine.gate.open_round();
+        search.engine.open_round();
         return Tried::Open(Step::Again);
     };
     match search.judge(candidate, trial) {

@@ -64,7 +64,7 @@ impl Context<'_> {
         if let Some(duplicate) = self.duplicate(&allocation) {
             return duplicate.id;
         }
-        self.engine.gate.open_round();
+        self.engine.open_round();
         self.propose_as(Origin::Search, None, allocation)
     }
 

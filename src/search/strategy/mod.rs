@@ -9,6 +9,7 @@ mod allocate;
 mod context;
 mod drifts;
 mod enumerate;
+mod front;
 mod levels;
 mod random;
 mod tries;
@@ -99,9 +100,10 @@ impl Clone for Box<dyn Strategy> {
 /// The plan of a strategy's name: what runs, in order. (One row for each strategy and objective.)
 pub(super) fn plan(search: &SearchConfig, objective: Objective) -> Vec<Box<dyn Strategy>> {
     use Objective::{HighestAccuracy, SmallestMemory};
-    use profile::StrategyName::{Allocate, Beam, Exhaustive, Greedy, Random};
+    use profile::StrategyName::{Allocate, Beam, Exhaustive, Front, Greedy, Random};
     let beam = search.beam();
     match (search.strategy, objective) {
+        (Front, SmallestMemory) => vec![Box::new(front::Front::default())],
         (Greedy | Beam, SmallestMemory) => {
             let mut plan = levels::plan(&search.levels, beam);
             if beam > 1 {
@@ -118,13 +120,16 @@ pub(super) fn plan(search: &SearchConfig, objective: Objective) -> Vec<Box<dyn S
             if matches!(strategy, Greedy | Beam) {
                 plan.push(Box::new(levels::Descent::default()));
             }
+            if strategy == Front {
+                plan.push(Box::new(tries::TryAll::of(front::predicted)));
+            }
             if strategy == Allocate || (strategy == Beam && beam > 1) {
                 plan.push(Box::new(tries::TryAll::of(allocate::predicted)));
             }
             plan.push(match strategy {
                 Exhaustive => Box::new(tries::TryAll::of(enumerate::descending)),
                 Random => Box::new(tries::TryAll::of(random::draws)),
-                Greedy | Beam | Allocate => Box::new(tries::Exchanges::default()),
+                Front | Greedy | Beam | Allocate => Box::new(tries::Exchanges::default()),
             });
             plan
         }

@@ -59,7 +59,7 @@ impl RandomSampling {
         let Some(allocation) = left.then(|| draw(search, drawn, smaller)).flatten() else {
             return Step::Done;
         };
-        search.engine.gate.open_round();
+        search.engine.open_round();
         self.drawn = Some(search.propose_as(Origin::Drawn, None, allocation));
         Step::Again
     }

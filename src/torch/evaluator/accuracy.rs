@@ -7,6 +7,7 @@ use super::batch_job::BatchJob;
 use crate::data::ImageSet;
 use crate::evaluate::{Cancel, CorrectBits, Decided, EvaluateError, Progress, Split, StopRule};
 use crate::quant::Allocation;
+use crate::torch::proxies::argmax;
 use crate::torch::record::Record;
 
 impl TorchEvaluator {
@@ -86,15 +87,4 @@ pub(super) fn finite(image: usize, logits: &[f64]) -> Result<&[f64], EvaluateErr
             place: format!("the logits of image {image} of the split are"),
         }),
     }
-}
-
-/// The class of the largest logit; the first of equals.
-fn argmax(logits: &[f64]) -> usize {
-    let mut best = 0;
-    for (i, x) in logits.iter().enumerate() {
-        if logits.get(best).is_some_and(|b| x > b) {
-            best = i;
-        }
-    }
-    best
 }

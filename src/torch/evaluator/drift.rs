@@ -1,52 +1,115 @@
-//! Drift and the evidence beside it, on the calibration images.
+//! Drift on the calibration images, and the evidence beside it.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
 
 use super::batch_job::BatchJob;
 use super::{TorchEvaluator, float};
+use crate::data::ImageSet;
 use crate::evaluate::{Cancel, EvaluateError, Outcome, Progress, Proxies, Split};
 use crate::quant::Allocation;
 use crate::torch::drift::Means;
 use crate::torch::record::{ChannelSums, Record, Spikes};
 
+/// The sums of a network over the images of the drift, and over those of the evidence.
+#[derive(Clone, Debug)]
+pub(super) struct Sums {
+    drift: Arc<Means>,
+    /// The same where the evidence is measured on the images of the drift.
+    evidence: Arc<Means>,
+}
+
+/// Images to take sums over.
+#[derive(Clone, Copy)]
+struct Images<'a> {
+    split: Split,
+    set: &'a ImageSet,
+    /// The first so many of the split.
+    count: usize,
+    /// Of these the first so many are compared spike by spike.
+    spikes: usize,
+}
+
+/// Images done before a pass, and to be done in all.
+struct Done<'a> {
+    images: usize,
+    total: usize,
+    progress: &'a mut dyn FnMut(Progress),
+}
+
 impl TorchEvaluator {
-    /// The means over the calibration images of the drift, compared with `float`; without it this
-    /// is the float network. `before` of `total` images are done when it starts.
+    /// The images of the drift, and those of the evidence where they are others.
+    fn measured_on(&self) -> (Images<'_>, Option<Images<'_>>) {
+        let own = self.evidence_images > 0;
+        let drift = Images {
+            split: Split::Calibration,
+            set: &self.splits.calibration,
+            count: self.drift_images,
+            spikes: if own { 0 } else { self.proxies },
+        };
+        let evidence = Images {
+            split: Split::Proxy,
+            set: &self.splits.proxy,
+            count: self.evidence_images,
+            spikes: self.proxies,
+        };
+        (drift, own.then_some(evidence))
+    }
+
+    /// The sums over both kinds of images, compared with those of `float`; without it this is the
+    /// float network.
+    fn sums(
+        &self,
+        allocation: &Allocation,
+        float: Option<&Sums>,
+        cancel: &Cancel,
+        done: &mut Done<'_>,
+    ) -> Result<Sums, EvaluateError> {
+        let (drift, evidence) = self.measured_on();
+        let with = float.map(|f| &*f.drift);
+        let drift = Arc::new(self.means(allocation, drift, with, cancel, done)?);
+        let evidence = match evidence {
+            None => Arc::clone(&drift),
+            Some(images) => {
+                let with = float.map(|f| &*f.evidence);
+                Arc::new(self.means(allocation, images, with, cancel, done)?)
+            }
+        };
+        Ok(Sums { drift, evidence })
+    }
+
     fn means(
         &self,
         allocation: &Allocation,
+        images: Images<'_>,
         float: Option<&Means>,
         cancel: &Cancel,
-        (before, total): (usize, usize),
-        progress: &mut dyn FnMut(Progress),
+        done: &mut Done<'_>,
     ) -> Result<Means, EvaluateError> {
-        let images = &self.splits.calibration;
         let graph = self.network.graph();
         let mut means = Means::new(graph);
-        let mut done = before;
         let job = BatchJob {
             allocation,
-            split: Split::Calibration,
-            images,
-            wanted: 0..self.drift_images,
+            split: images.split,
+            images: images.set,
+            wanted: 0..images.count,
             cached: true,
         };
         self.run_batches(
             job,
             cancel,
             |batch| {
-                let images = batch.places.len();
-                let proxies = self.proxies.saturating_sub(batch.first).min(images);
+                let count = batch.places.len();
+                let compared = images.spikes.saturating_sub(batch.first).min(count);
                 let spikes = match float {
-                    _ if proxies == 0 => Spikes::Ignored,
-                    None => Spikes::packed(graph, proxies),
+                    _ if compared == 0 => Spikes::Ignored,
+                    None => Spikes::packed(graph, compared),
                     Some(float) => match float.spikes(batch.index) {
                         Some(known) => Spikes::compared(Arc::clone(known)),
                         None => Spikes::Ignored,
                     },
                 };
-                Record::Channels(ChannelSums::new(graph, images).with(spikes))
+                Record::Channels(ChannelSums::new(graph, count).with(spikes))
             },
             |batch, record, mut logits| {
                 logits.truncate(batch.places.len() * graph.classes);
@@ -54,12 +117,12 @@ impl TorchEvaluator {
             },
             |_, (record, logits)| {
                 if let Record::Channels(sums) = record {
-                    done += sums.images;
+                    done.images += sums.images;
                     means.add(sums, &logits);
                 }
-                progress(Progress {
-                    done,
-                    total,
+                (done.progress)(Progress {
+                    done: done.images,
+                    total: done.total,
                     correct: 0,
                 });
                 ControlFlow::Continue(())
@@ -75,44 +138,30 @@ impl TorchEvaluator {
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Outcome, EvaluateError> {
-        let images = self.drift_images;
-        // The first evaluator that needs it measures it; the others wait.
+        // The first evaluator that needs it measures the float network; the others wait.
         let mut known = self.float.lock().unwrap_or_else(PoisonError::into_inner);
         let runs = usize::from(known.is_none()) + usize::from(!allocation.is_float());
-        let total = images * runs;
+        let mut done = Done {
+            images: 0,
+            total: (self.drift_images + self.evidence_images) * runs,
+            progress,
+        };
         let float = match &*known {
-            Some(known) => Arc::clone(known),
+            Some(known) => known.clone(),
             None => {
                 let float = float(self.network.graph());
-                let means = self.means(&float, None, cancel, (0, total), progress)?;
-                Arc::clone(known.insert(Arc::new(means)))
+                let sums = self.sums(&float, None, cancel, &mut done)?;
+                known.insert(sums).clone()
             }
         };
         drop(known);
-        let means = match allocation.is_float() {
-            true => Arc::clone(&float),
-            false => {
-                let done = (total - images, total);
-                Arc::new(self.means(allocation, Some(&float), cancel, done, progress)?)
-            }
+        let sums = match allocation.is_float() {
+            true => float.clone(),
+            false => self.sums(allocation, Some(&float), cancel, &mut done)?,
         };
         let graph = self.network.graph();
-        let sites = means.drift(&float, graph);
-        let (divergence, spike_flips) = means.proxies(&float, graph, self.proxies);
-        let layers = self.layers(allocation, cancel)?;
-        let calibrator = self.calibrator.as_ref();
-        let proxies = Proxies {
-            max_drift: sites.iter().copied().fold(0.0, f64::max),
-            weight_error: self.network.weight_error(allocation, &layers)?,
-            divergence,
-            spike_flips,
-            image_drift: calibrator.map(|_| means.image_drift(&float, graph)),
-            wide_divergence: calibrator.and_then(|_| means.divergence(&float, graph)),
-            output_error: match calibrator {
-                Some(calibrator) => Some(calibrator.output_errors(&layers)?.iter().flatten().sum()),
-                None => None,
-            },
-        };
+        let sites = sums.drift.drift(&float.drift, graph);
+        let proxies = self.evidence(allocation, (&sums, &float), &sites, cancel)?;
         let outcome = Outcome::Drift {
             drift: sites.iter().sum::<f64>() / sites.len() as f64,
             sites,
@@ -120,5 +169,40 @@ impl TorchEvaluator {
         };
         let names = graph.sites.iter().map(|s| s.name.as_str());
         outcome.finite(names)
+    }
+
+    fn evidence(
+        &self,
+        allocation: &Allocation,
+        (sums, float): (&Sums, &Sums),
+        drifts: &[f64],
+        cancel: &Cancel,
+    ) -> Result<Proxies, EvaluateError> {
+        let graph = self.network.graph();
+        let (drift, evidence) = self.measured_on();
+        let images = evidence.unwrap_or(drift);
+        let layers = self.layers(allocation, cancel)?;
+        let calibrator = self.calibrator.as_ref();
+        let (divergence, spike_flips) = sums.evidence.proxies(&float.evidence, graph, self.proxies);
+        let loss = |sums: &Sums| {
+            let label = |image| images.set.label(image);
+            sums.evidence.cross_entropy(graph, label)
+        };
+        Ok(Proxies {
+            max_drift: drifts.iter().copied().fold(0.0, f64::max),
+            weight_error: self.network.weight_error(allocation, &layers)?,
+            divergence,
+            spike_flips,
+            image_drift: calibrator.map(|_| sums.drift.image_drift(&float.drift, graph)),
+            wide_divergence: calibrator
+                .and_then(|_| sums.evidence.divergence(&float.evidence, graph)),
+            output_error: match calibrator {
+                Some(calibrator) => Some(calibrator.output_errors(&layers)?.iter().flatten().sum()),
+                None => None,
+            },
+            loss_increase: calibrator.and_then(|_| Some(loss(sums)? - loss(float)?)),
+            disagreement: calibrator
+                .and_then(|_| sums.evidence.disagreement(&float.evidence, graph)),
+        })
     }
 }

@@ -81,3 +81,13 @@ pub(super) struct Squares {
     /// Of the float weights.
     pub float: f64,
 }
+
+impl Squares {
+    /// What is changed relative to the float weights; 0 where these are all zero.
+    pub fn relative(self) -> f64 {
+        match self.float > 0.0 {
+            true => self.changed / self.float,
+            false => 0.0,
+        }
+    }
+}

@@ -89,8 +89,8 @@ impl Activity {
     }
 
     /// A job began.
-    pub fn began(&mut self, job: &Job, candidate: Option<CandidateId>, tree: &Tree, now: Duration) {
-        let task = Task::of(job, tree);
+    pub fn began(&mut self, job: &Job, candidate: Option<CandidateId>, now: Duration) {
+        let task = Task::of(job);
         self.ended(now);
         self.work = Some(Work {
             task,
@@ -212,8 +212,7 @@ impl Activity {
         };
         let (drift, screening) = (mean(Task::Drift)?, mean(Task::Screening)?);
         // The end of every level is confirmed on the whole split; the last one's always.
-        let whole =
-            screening * settings.search_images as f64 / settings.search.screen.max(1) as f64;
+        let whole = screening * settings.search_images as f64 / settings.screen().max(1) as f64;
         // At least: every open group fails at its next step, and the gate holds back every group of
         // the levels to come.
         let least = groups(&open) * screening + groups(&later) * drift + whole;

@@ -3,7 +3,7 @@
 use strum::{Display, VariantArray};
 
 use crate::evaluate::{Job, Question, Split};
-use crate::search::{StopReason, Tree};
+use crate::search::StopReason;
 
 /// The state of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display)]
@@ -39,6 +39,8 @@ pub enum Task {
     Baseline,
     /// Drift of a candidate.
     Drift,
+    /// The errors of the layers' outputs at a width.
+    LayerErrors,
     /// A candidate's screening.
     Screening,
     /// A candidate on the whole search split.
@@ -51,12 +53,11 @@ pub enum Task {
 
 impl Task {
     /// What a job does.
-    pub fn of(job: &Job, tree: &Tree) -> Self {
-        let settings = tree.settings.as_ref();
-        let screen = settings.map_or(usize::MAX, |s| s.search.screen);
+    pub fn of(job: &Job) -> Self {
         let is_float = job.allocation.0.iter().all(|w| w.is_float());
         match &job.question {
             Question::Drift => Task::Drift,
+            Question::LayerErrors => Task::LayerErrors,
             Question::Accuracy {
                 split: Split::Test, ..
             } => Task::Test,
@@ -65,7 +66,9 @@ impl Task {
                 ..
             } => Task::Certificate,
             Question::Accuracy { .. } if is_float => Task::Baseline,
-            Question::Accuracy { to, .. } if *to > screen => Task::Confirmation,
+            Question::Accuracy {
+                stop: Some(rule), ..
+            } if !rule.stop_when_met => Task::Confirmation,
             Question::Accuracy { .. } => Task::Screening,
         }
     }
@@ -74,6 +77,7 @@ impl Task {
         match self {
             Task::Baseline => "evaluating the float network",
             Task::Drift => "measuring drift of",
+            Task::LayerErrors => "measuring output errors of the layers",
             Task::Screening => "screening",
             Task::Confirmation => "confirming",
             Task::Certificate => "certifying",
@@ -87,6 +91,7 @@ impl Task {
             Task::Certificate => "certifying",
             Task::Test => "testing",
             Task::Drift => "drift",
+            Task::LayerErrors => "output errors",
             Task::Screening => "screening",
             Task::Confirmation => "confirming",
         }

@@ -116,7 +116,7 @@ fn worker_row(model: &Model, name: usize, worker: &Worker, room: usize) -> Line<
     let since = duration(model.clock.saturating_sub(worker.since));
     let (mut what, mut done, mut style) = (String::from("idle"), String::new(), palette.dim);
     if let Some(request) = &worker.request {
-        let task = Task::of(&request.job, &model.tree);
+        let task = Task::of(&request.job);
         let left = room.saturating_sub(text::width(task.word()) + 2);
         let who = match (request.candidate, task) {
             (Some(id), _) => model.title_in(id, left),
@@ -242,9 +242,14 @@ fn phases(model: &Model, columns: u16) -> Vec<Line<'static>> {
     };
     let heading = line(["time by phase", "jobs", "time", "each"], palette.dim);
     let is_certified = model.tree.constraint.confidence.is_some();
-    let has = |task: &&Task| **task != Task::Certificate || is_certified;
+    let shown = |task: &&Task| match task {
+        Task::Certificate => is_certified,
+        // Only some strategies ask for it.
+        Task::LayerErrors => timing(task).0 > 0,
+        _ => true,
+    };
     [heading]
         .into_iter()
-        .chain(Task::VARIANTS.iter().filter(has).map(row))
+        .chain(Task::VARIANTS.iter().filter(shown).map(row))
         .collect()
 }

@@ -66,9 +66,9 @@ impl Component for Gate {
         } = model.theme.symbols;
         let gate = model.tree.settings.as_ref().map(|s| s.gate);
         gate.map_or(String::new(), |gate| match gate.mode {
-            GateMode::Adaptive => {
+            mode @ (GateMode::Adaptive | GateMode::Drift) => {
                 format!(
-                    "adaptive {dot} passes: chance {at_least} {:.2}",
+                    "{mode} {dot} passes: chance {at_least} {:.2}",
                     gate.min_chance
                 )
             }
@@ -264,7 +264,8 @@ pub fn numbers(model: &Model, reason: &GateReason) -> String {
                 .map(|limit| format!("{at_most} {}", text::drift(limit)));
             limit.unwrap_or_default()
         }
-        GateMode::Adaptive => match reason.chance.zip(reason.min_chance) {
+        GateMode::Adaptive | GateMode::Drift if reason.untrusted => String::from("untrusted"),
+        GateMode::Adaptive | GateMode::Drift => match reason.chance.zip(reason.min_chance) {
             Some((chance, least)) => format!("{chance:.2} {at_least} {least:.2}"),
             None => format!("warm-up {}", reason.verdicts),
         },

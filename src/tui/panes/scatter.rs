@@ -60,7 +60,9 @@ fn limit(model: &Model) -> Option<f64> {
     match settings.gate.mode {
         GateMode::Off => None,
         GateMode::Fixed => Some(settings.gate.limit),
-        GateMode::Adaptive => {
+        // The model has no limit on drift alone.
+        GateMode::Adaptive => None,
+        GateMode::Drift => {
             let mut gated = model.gate.decisions.iter().rev();
             gated.find_map(|id| model.tree.get(*id)?.gate?.limit)
         }

@@ -18,7 +18,7 @@ pub fn fold(model: &mut Model, update: Update) {
         }
         Update::Working { job, candidate } => {
             let now = model.clock;
-            model.activity.began(&job, candidate, &model.tree, now);
+            model.activity.began(&job, candidate, now);
             model.nodes.stale = true;
         }
         Update::Progress(progress) => {

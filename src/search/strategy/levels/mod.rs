@@ -317,7 +317,7 @@ impl OneLevel {
         if open == 0 {
             return;
         }
-        search.engine.gate.open_round();
+        search.engine.open_round();
         search.engine.emit(Event::RoundOpened {
             round: search.tree().round + 1,
             level: self.level,

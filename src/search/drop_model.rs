@@ -1,0 +1,314 @@
+//! A model of the accuracy drop, fitted while a search runs: what does the cheap evidence of a
+//! candidate say about the drop that its evaluation will show? (Ours.)
+//!
+//! *Features* of an allocation are the logarithms of drift, output divergence, spike-flip rate and
+//! summed output error, and the signed square root of the increase of the labels' cross-entropy,
+//! each standardised over what has been measured. The *response* is asinh(drop / u), where u is
+//! the largest drop allowed: linear near the limit, logarithmic far from it. The model is a
+//! Bayesian linear regression (ridge): every observation has the sampling error of its drop, and
+//! all share a misfit whose size is the one of greatest marginal likelihood. A candidate is
+//! *anchored* at its parent: half of the parent's misfit is taken to be the candidate's, as far as
+//! the parent's drop is known. Standard errors are scaled by what leaving one observation out
+//! misses.
+//!
+//! Logarithms and the like come from the crate `libm`: the same bits on every machine, so that a
+//! journal can be replayed elsewhere.
+
+use std::collections::HashMap;
+
+use libm::{asinh, erfc, log, sinh, sqrt};
+
+use super::predict::Estimate;
+use super::{Candidate, CandidateId, Proxy, Tree};
+use crate::quant::Allocation;
+
+/// What the drop is predicted from.
+const FEATURES: [Proxy; 5] = [
+    Proxy::Drift,
+    Proxy::Divergence,
+    Proxy::SpikeFlips,
+    Proxy::OutputError,
+    Proxy::LossIncrease,
+];
+/// Weights: one for each feature, and a constant.
+const WEIGHTS: usize = FEATURES.len() + 1;
+/// Fewer observations make no model.
+const ENOUGH: usize = 6;
+/// Variance of the prior of the weights; the constant is nearly free.
+const PRIOR: [f64; 2] = [1.0, 100.0];
+/// Sizes of the misfit that are tried.
+const MISFITS: [f64; 6] = [0.05, 0.1, 0.2, 0.4, 0.8, 1.6];
+/// Share of the parent's misfit that a candidate is taken to have.
+const SHARED: f64 = 0.5;
+/// Two-sided 90 % of a normal distribution, in standard deviations.
+const NINETY: f64 = 1.644_853_626_951_472_7;
+
+type Row = [f64; WEIGHTS];
+
+/// An allocation with the evidence and the drop that were measured.
+#[derive(Clone, Debug)]
+struct Observation {
+    candidate: CandidateId,
+    features: [Option<f64>; FEATURES.len()],
+    /// The response.
+    response: f64,
+    /// Its sampling variance.
+    variance: f64,
+}
+
+/// The fitted model.
+#[derive(Clone, Debug)]
+pub(super) struct DropModel {
+    /// The largest drop allowed, in points.
+    unit: f64,
+    means: [f64; FEATURES.len()],
+    deviations: [f64; FEATURES.len()],
+    weights: Row,
+    covariance: [Row; WEIGHTS],
+    /// Variance of the misfit.
+    misfit: f64,
+    /// Mean sampling variance of what was observed.
+    sampling: f64,
+    /// What standard errors are multiplied by.
+    scale: f64,
+    /// By candidate: how far its response lies from the fit, and its sampling variance.
+    residuals: HashMap<CandidateId, (f64, f64)>,
+}
+
+/// What the model says of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Forecast {
+    /// The drop in points with its 90 % interval.
+    pub drop: Estimate,
+    /// The chance that it is at most what is allowed.
+    pub chance: f64,
+}
+
+impl DropModel {
+    /// The model of everything that has been evaluated, where at most `limit` points may be lost;
+    /// none while that is too little.
+    pub fn fit(tree: &Tree, limit: f64) -> Option<Self> {
+        let unit = match limit.is_finite() && limit > 0.1 {
+            true => limit.min(100.0),
+            false => 1.0,
+        };
+        let observations = observations(tree, unit);
+        if observations.len() < ENOUGH {
+            return None;
+        }
+        let (means, deviations) = standards(&observations);
+        let rows: Vec<(Row, &Observation)> = observations
+            .iter()
+            .map(|o| (row(&o.features, &means, &deviations), o))
+            .collect();
+        let fits = MISFITS
+            .iter()
+            .filter_map(|size| Posterior::of(&rows, size * size));
+        let best = fits.max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
+        let residual = |(row, o): &(Row, &Observation)| {
+            (
+                o.candidate,
+                (o.response - dot(row, &best.weights), o.variance),
+            )
+        };
+        let sampling = observations.iter().map(|o| o.variance).sum::<f64>();
+        Some(DropModel {
+            unit,
+            means,
+            deviations,
+            scale: best.scale(&rows),
+            residuals: rows.iter().map(residual).collect(),
+            sampling: sampling / observations.len() as f64,
+            weights: best.weights,
+            covariance: best.covariance,
+            misfit: best.misfit,
+        })
+    }
+
+    /// What is to be expected of a candidate whose evidence is known, where at most `limit` points
+    /// may be lost.
+    pub fn forecast(&self, candidate: &Candidate, limit: f64) -> Forecast {
+        let row = row(&features(candidate), &self.means, &self.deviations);
+        let mut mean = dot(&row, &self.weights);
+        let mut variance = self.misfit;
+        let parent = candidate.parent.and_then(|p| self.residuals.get(&p));
+        if let Some((residual, sampling)) = parent {
+            let known = self.misfit / (self.misfit + sampling);
+            mean += SHARED * known * residual;
+            variance *= 1.0 - SHARED * SHARED * known;
+        }
+        let times = |row: &Row, by: &[Row; WEIGHTS]| -> f64 {
+            let terms = by.iter().zip(row).map(|(line, x)| x * dot(line, row));
+            terms.sum()
+        };
+        variance += times(&row, &self.covariance) + self.sampling;
+        let deviation = self.scale * sqrt(variance.max(1e-12));
+        let points = |response: f64| (self.unit * sinh(response)).clamp(-100.0, 100.0);
+        let drop = Estimate {
+            drop: points(mean),
+            low: Some(points(mean - NINETY * deviation)),
+            high: Some(points(mean + NINETY * deviation)),
+        };
+        let away = (asinh(limit / self.unit) - mean) / deviation;
+        Forecast {
+            drop,
+            chance: erfc(-away / std::f64::consts::SQRT_2) / 2.0,
+        }
+    }
+}
+
+/// What has been evaluated and has evidence: every allocation once, the one with the most images.
+fn observations(tree: &Tree, unit: f64) -> Vec<Observation> {
+    let mut best: HashMap<&Allocation, &Candidate> = HashMap::new();
+    for candidate in &tree.candidates {
+        if candidate.bits.is_empty() || candidate.drift.is_none() {
+            continue;
+        }
+        let known = best.entry(&candidate.allocation).or_insert(candidate);
+        if known.bits.len() < candidate.bits.len() {
+            *known = candidate;
+        }
+    }
+    let mut chosen: Vec<&Candidate> = best.into_values().collect();
+    chosen.sort_by_key(|c| c.id);
+    let of = tree.float.len() as f64;
+    let observation = |c: &Candidate| {
+        let n = c.bits.len() as f64;
+        let pairs = || tree.float.iter().zip(c.bits.iter());
+        let lost: i64 = pairs().map(|(f, c)| i64::from(f) - i64::from(c)).sum();
+        let changed = pairs().filter(|(f, c)| f != c).count();
+        let mean = lost as f64 / n;
+        let drop = 100.0 * mean;
+        // One more that changed: a run of equal answers is no certainty.
+        let of_image = ((changed + 1) as f64 / n - mean * mean).max(0.0);
+        let sampled = 1e4 * of_image / n * (1.0 - n / of).max(0.0);
+        Observation {
+            candidate: c.id,
+            features: features(c),
+            response: asinh(drop / unit),
+            // To first order the variance of a function of the drop.
+            variance: sampled / (unit * unit + drop * drop) + 1e-6,
+        }
+    };
+    chosen.into_iter().map(observation).collect()
+}
+
+/// The features of a candidate, before they are standardised.
+fn features(candidate: &Candidate) -> [Option<f64>; FEATURES.len()] {
+    FEATURES.map(|proxy| {
+        let value = proxy.of(candidate).filter(|v| v.is_finite())?;
+        Some(match proxy {
+            Proxy::LossIncrease => sqrt(value.abs()).copysign(value),
+            _ => log(value.max(1e-9)),
+        })
+    })
+}
+
+fn standards(observations: &[Observation]) -> ([f64; FEATURES.len()], [f64; FEATURES.len()]) {
+    let of = |feature: usize| {
+        let values = || observations.iter().filter_map(|o| o.features[feature]);
+        let n = values().count().max(1) as f64;
+        let mean = values().sum::<f64>() / n;
+        let variance = values().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n;
+        let deviation = sqrt(variance);
+        (mean, if deviation > 1e-9 { deviation } else { 1.0 })
+    };
+    let all: [(f64, f64); FEATURES.len()] = std::array::from_fn(of);
+    (
+        all.map(|(mean, _)| mean),
+        all.map(|(_, deviation)| deviation),
+    )
+}
+
+/// Standardised features and a one; what is not known is average.
+fn row(
+    features: &[Option<f64>; FEATURES.len()],
+    means: &[f64; FEATURES.len()],
+    deviations: &[f64; FEATURES.len()],
+) -> Row {
+    let standard = |i: usize| features[i].map_or(0.0, |v| (v - means[i]) / deviations[i]);
+    std::array::from_fn(|i| if i < FEATURES.len() { standard(i) } else { 1.0 })
+}
+
+fn dot(a: &Row, b: &Row) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// The weights after the observations, for one size of the misfit.
+struct Posterior {
+    weights: Row,
+    covariance: [Row; WEIGHTS],
+    misfit: f64,
+    /// The logarithm of the marginal likelihood, but for a constant.
+    evidence: f64,
+}
+
+impl Posterior {
+    fn of(rows: &[(Row, &Observation)], misfit: f64) -> Option<Self> {
+        let prior = |i: usize| 1.0 / PRIOR[usize::from(i == FEATURES.len())];
+        let mut precision: [Row; WEIGHTS] =
+            std::array::from_fn(|i| std::array::from_fn(|j| if i == j { prior(i) } else { 0.0 }));
+        let mut pull: Row = [0.0; WEIGHTS];
+        let mut evidence = 0.0;
+        for (row, o) in rows {
+            let weight = 1.0 / (o.variance + misfit);
+            for (i, line) in precision.iter_mut().enumerate() {
+                for (entry, x) in line.iter_mut().zip(row) {
+                    *entry += weight * row[i] * x;
+                }
+                pull[i] += weight * row[i] * o.response;
+            }
+            evidence += log(weight) - weight * o.response * o.response;
+        }
+        let (covariance, log_determinant) = inverse(&precision)?;
+        let weights: Row = std::array::from_fn(|i| dot(&covariance[i], &pull));
+        evidence += dot(&weights, &pull) - log_determinant;
+        Some(Posterior {
+            weights,
+            covariance,
+            misfit,
+            evidence,
+        })
+    }
+
+    /// The root mean square, in standard errors, of what the fit of all others misses.
+    fn scale(&self, rows: &[(Row, &Observation)]) -> f64 {
+        let missed = rows.iter().map(|(row, o)| {
+            let noise = o.variance + self.misfit;
+            let line: Row = std::array::from_fn(|i| dot(&self.covariance[i], row));
+            let leverage = (dot(&line, row) / noise).min(0.99);
+            let residual = (o.response - dot(row, &self.weights)) / (1.0 - leverage);
+            residual * residual * (1.0 - leverage) / noise
+        });
+        let mean = missed.sum::<f64>() / rows.len().max(1) as f64;
+        sqrt(mean).clamp(0.8, 3.0)
+    }
+}
+
+/// The inverse of a symmetric positive definite matrix and the logarithm of its determinant, by
+/// Gauss-Jordan elimination; none where it is singular.
+fn inverse(matrix: &[Row; WEIGHTS]) -> Option<([Row; WEIGHTS], f64)> {
+    let mut left = *matrix;
+    let mut right: [Row; WEIGHTS] =
+        std::array::from_fn(|i| std::array::from_fn(|j| f64::from(u8::from(i == j))));
+    let mut log_determinant = 0.0;
+    for i in 0..WEIGHTS {
+        let pivot = left[i][i];
+        if !pivot.is_finite() || pivot <= 1e-12 {
+            return None;
+        }
+        log_determinant += log(pivot);
+        for j in 0..WEIGHTS {
+            left[i][j] /= pivot;
+            right[i][j] /= pivot;
+        }
+        for k in (0..WEIGHTS).filter(|k| *k != i) {
+            let factor = left[k][i];
+            for j in 0..WEIGHTS {
+                left[k][j] -= factor * left[i][j];
+                right[k][j] -= factor * right[i][j];
+            }
+        }
+    }
+    Some((right, log_determinant))
+}

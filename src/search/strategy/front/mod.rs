@@ -1,0 +1,241 @@
+//! Front: the smallest allocation of predicted fronts that passes, then single steps down. (Ours.)
+//!
+//! What a layer's width costs is predicted, and costs add up; the allocations of least cost for
+//! their bytes are a front, the lower convex hull of a knapsack problem. Its smallest point that
+//! passes is found by bisection, with few evaluations. Several fronts are tried, because no
+//! prediction is the best on every network; then groups go down by single steps.
+
+mod bisection;
+mod costs;
+mod probes;
+mod steps;
+
+use self::bisection::Bisection;
+use self::costs::LayerCosts;
+use self::probes::Probes;
+use self::steps::Steps;
+use super::tries::Tries;
+use super::{Context, Step, Strategy};
+use crate::quant::Allocation;
+use crate::search::step::{Ask, Judged, Trial};
+use crate::search::{CandidateId, CostSource, Event, Move, Origin};
+
+/// A front beside the first is tried where the model gives its largest point such a chance.
+const LEAST_CHANCE: f64 = 0.35;
+/// How many of the allocations that are predicted to be most accurate are tried for the highest
+/// accuracy.
+const PREDICTED: usize = 4;
+
+/// What fronts are predicted from, in the order in which they are tried.
+const SOURCES: [CostSource; 4] = [
+    CostSource::OutputError,
+    CostSource::LossIncrease,
+    CostSource::Divergence,
+    CostSource::SpikeFlips,
+];
+
+/// The strategy for the smallest memory.
+#[derive(Clone, Debug, Default)]
+pub struct Front {
+    work: Work,
+    /// Sources that were tried.
+    tried: usize,
+    /// The errors of the layers' outputs, and the costs of the front that led to the base.
+    errors: LayerCosts,
+    best: LayerCosts,
+    probes: Option<Probes>,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Work {
+    /// Asking for the errors of the layers' outputs.
+    #[default]
+    Measuring,
+    /// Bisecting a front.
+    Bisecting(LayerCosts, Bisection),
+    /// Measuring single groups.
+    Probing,
+    /// Lowering single groups.
+    Stepping(Steps),
+    /// Nothing is left to try.
+    Done,
+}
+
+impl Strategy for Front {
+    fn open(&mut self, search: &mut Context<'_>) -> Step {
+        *self = Front::default();
+        match search.base() {
+            Some(_) => Step::Again,
+            None => Step::Done,
+        }
+    }
+
+    fn step(&mut self, search: &mut Context<'_>) -> Step {
+        let (next, work) = match std::mem::take(&mut self.work) {
+            Work::Measuring => match unmeasured(search) {
+                Some(ask) => (Step::Ask(ask), Work::Measuring),
+                None => {
+                    self.errors = LayerCosts::of_errors(search);
+                    self.best = self.errors.clone();
+                    (Step::Again, self.next_front(search))
+                }
+            },
+            Work::Bisecting(costs, bisection) => self.bisect(search, costs, bisection),
+            Work::Probing => match self.probes.as_ref().and_then(|p| p.unmeasured(search)) {
+                Some(probe) => (Step::Ask(Ask::Drift(probe)), Work::Probing),
+                None => (Step::Again, self.next_front(search)),
+            },
+            Work::Stepping(steps) => match steps.step(search) {
+                (next, Some(steps)) => (next, Work::Stepping(steps)),
+                (next, None) => (next, Work::Done),
+            },
+            Work::Done => (Step::Done, Work::Done),
+        };
+        self.work = work;
+        match self.work {
+            Work::Done => Step::Done,
+            _ => next,
+        }
+    }
+
+    fn takes_resumed(&self, _: &Context<'_>) -> bool {
+        !matches!(self.work, Work::Measuring | Work::Probing)
+    }
+}
+
+impl Front {
+    /// The front by the next source, below the base; behind the last one the steps.
+    fn next_front(&mut self, search: &mut Context<'_>) -> Work {
+        while let Some(source) = SOURCES.get(self.tried).copied() {
+            self.tried += 1;
+            let costs = match source {
+                CostSource::OutputError => Some(self.errors.clone()),
+                _ => {
+                    let probes = self.probes.as_ref();
+                    probes.and_then(|p| p.costs(search, &self.errors, source))
+                }
+            };
+            let Some(costs) = costs else { continue };
+            let doubtful = self.probes.is_some();
+            let bytes = search.tree().expanded().map_or(0, |base| base.bytes);
+            // A front that is no better by a little is not worth its evaluations.
+            let bound = if doubtful { bytes - bytes / 50 } else { bytes };
+            let mut front = costs.front(search);
+            front.retain(|(of, allocation)| *of < bound && search.satisfies_pins(allocation));
+            let (Some((most, _)), Some((least, _))) = (front.first(), front.last()) else {
+                continue;
+            };
+            search.engine.emit(Event::FrontOpened {
+                costs: source,
+                points: front.len(),
+                most: *most,
+                least: *least,
+            });
+            return Work::Bisecting(costs, Bisection::new(front, bytes, doubtful));
+        }
+        Work::Stepping(Steps::new(self.best.clone()))
+    }
+
+    fn bisect(
+        &mut self,
+        search: &mut Context<'_>,
+        costs: LayerCosts,
+        mut bisection: Bisection,
+    ) -> (Step, Work) {
+        let Some(allocation) = bisection.point().cloned() else {
+            // A result that holds comes before more is tried.
+            let base = search.base().filter(|base| base.confirmation.is_none());
+            if let Some(base) = base.map(|base| base.id) {
+                let confirm = Step::Ask(Ask::Confirm(base));
+                return (confirm, Work::Bisecting(costs, bisection));
+            }
+            if self.probes.is_none() {
+                let beyond = bisection.beyond().cloned();
+                self.probes = beyond.and_then(|narrow| Probes::of(search, &narrow));
+                return (Step::Again, Work::Probing);
+            }
+            return (Step::Again, self.next_front(search));
+        };
+        let next = match tried(search, Origin::Front, None, allocation) {
+            Tried::Open(_, candidate) if bisection.is_first() && hopeless(search, candidate) => {
+                return (Step::Again, self.next_front(search));
+            }
+            Tried::Open(next, _) => next,
+            Tried::Passed(candidate) => {
+                bisection.passed();
+                self.best = costs.clone();
+                search.take_smaller(candidate);
+                Step::Again
+            }
+            Tried::Failed => {
+                // One failure says enough of a front that would have to be better than another.
+                let doubtful = bisection.is_first();
+                bisection.failed();
+                if doubtful {
+                    return (Step::Again, self.next_front(search));
+                }
+                Step::Again
+            }
+        };
+        (next, Work::Bisecting(costs, bisection))
+    }
+}
+
+/// True where the model gives a candidate whose evidence is known little chance.
+fn hopeless(search: &Context<'_>, candidate: CandidateId) -> bool {
+    let candidate = search.tree().get(candidate);
+    let measured = candidate.filter(|c| c.drift.is_some() && c.screening.is_none());
+    let limit = search.tree().max_drop();
+    let forecast = measured.and_then(|c| search.engine.gate.forecast(c, limit));
+    forecast.is_some_and(|f| f.chance < LEAST_CHANCE)
+}
+
+/// The first width whose errors are not known yet.
+fn unmeasured(search: &Context<'_>) -> Option<Ask> {
+    let known = &search.tree().layer_errors;
+    let mut menu = search.space().menu.iter();
+    let missing = menu.find(|width| !width.is_float() && !known.contains_key(width));
+    missing.map(|width| Ask::LayerErrors(*width))
+}
+
+/// What became of a proposal.
+enum Tried {
+    /// This comes first, for a candidate that is under way by now.
+    Open(Step, CandidateId),
+    Passed(CandidateId),
+    Failed,
+}
+
+/// Makes an allocation, in a round of its own, and judges it.
+fn tried(
+    search: &mut Context<'_>,
+    origin: Origin,
+    change: Option<Move>,
+    allocation: Allocation,
+) -> Tried {
+    if search.closed(&allocation).is_some() {
+        return Tried::Failed;
+    }
+    let Some(candidate) = search.duplicate(&allocation).map(|c| c.id) else {
+        search.engine.open_round();
+        let candidate = search.propose_as(origin, change, allocation);
+        return Tried::Open(Step::Again, candidate);
+    };
+    match search.judge(candidate, Trial::Screened) {
+        Judged::Open(next) => Tried::Open(next, candidate),
+        Judged::Passed => Tried::Passed(candidate),
+        Judged::Failed | Judged::Rejected => Tried::Failed,
+    }
+}
+
+/// For the highest accuracy: the allocations within the memory that are predicted to be best, once
+/// the errors of the layers' outputs are known.
+pub(super) fn predicted(search: &mut Context<'_>) -> Result<Tries, Step> {
+    if let Some(ask) = unmeasured(search) {
+        return Err(Step::Ask(ask));
+    }
+    let front = LayerCosts::of_errors(search).front(search).into_iter();
+    let within = front.map(|(_, allocation)| allocation);
+    let within = within.filter(|a| search.fits(a) && search.satisfies_pins(a));
+    Ok(Tries::all(within.take(PREDICTED).collect()))
+}

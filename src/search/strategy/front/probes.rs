@@ -1,0 +1,140 @@
+//! Single groups lowered alone: how much each matters by other evidence than its layers' errors.
+
+use std::collections::HashMap;
+
+use super::costs::LayerCosts;
+use crate::quant::{Allocation, BitWidth};
+use crate::search::strategy::Context;
+use crate::search::{Candidate, CandidateId, CostSource, Move, Origin, Proxy};
+
+/// A group's factor is at least this share of the mean: no evidence says that it costs nothing.
+const LEAST: f64 = 0.02;
+
+/// Every group of the finest level lowered alone, around the allocation that the search started
+/// from.
+#[derive(Clone, Debug)]
+pub(super) struct Probes {
+    around: CandidateId,
+    groups: Vec<Probed>,
+}
+
+/// A group with the candidates in which it is lowered alone.
+#[derive(Clone, Debug)]
+struct Probed {
+    members: Vec<usize>,
+    /// The width that it is lowered to, and the candidate.
+    lowered: Vec<(BitWidth, CandidateId)>,
+}
+
+impl Probes {
+    /// Makes the candidates: each group at the width that it has in `narrow`, an allocation that is
+    /// near to the limit or beyond it, and at its smallest. From the back of the network forward,
+    /// so that what is kept of the layers before them is of use.
+    pub fn of(search: &mut Context<'_>, narrow: &Allocation) -> Option<Self> {
+        let tree = search.tree();
+        let mut first = tree.accepted.iter().copied().chain(tree.base);
+        let eligible = |id: &CandidateId| tree.get(*id).is_some_and(|c| search.eligible(c));
+        let around = first.find(eligible)?;
+        let start = tree.get(around)?.allocation.clone();
+        let level = *search.settings().search.levels.last()?;
+        let lowest = search.domains().lowest();
+        let mut groups = Vec::new();
+        for group in search.space().groups(level).into_iter().rev() {
+            let members = search.space().members(&group);
+            let mut lowered: Vec<(BitWidth, CandidateId)> = Vec::new();
+            for to in [narrow, &lowest] {
+                let widths = members.iter().filter_map(|l| to.0.get(*l).copied());
+                let Some(bits) = widths.max() else { continue };
+                let allocation = search.domains().lowered(&start, &members, bits);
+                if allocation == start || lowered.iter().any(|(known, _)| *known == bits) {
+                    continue;
+                }
+                let duplicate = search.duplicate(&allocation).map(|c| c.id);
+                let candidate = duplicate.unwrap_or_else(|| {
+                    let group = group.clone();
+                    let change = Some(Move { group, bits });
+                    search
+                        .engine
+                        .propose(Some(around), change, Origin::Probe, allocation)
+                });
+                lowered.push((bits, candidate));
+            }
+            groups.push(Probed { members, lowered });
+        }
+        Some(Probes { around, groups })
+    }
+
+    /// The first candidate whose evidence is not known yet.
+    pub fn unmeasured(&self, search: &Context<'_>) -> Option<CandidateId> {
+        let lowered = self.groups.iter().flat_map(|g| &g.lowered);
+        let mut all = std::iter::once(self.around).chain(lowered.map(|(_, id)| *id));
+        all.find(|id| {
+            let candidate = search.tree().get(*id);
+            candidate.is_some_and(|c| c.drift.is_none() && !c.pruned)
+        })
+    }
+
+    /// The costs by a kind of evidence: the layers' errors, those of each group multiplied so that
+    /// the group lowered alone costs what was measured, at other widths as at the nearest one that
+    /// was. None where nothing was measured, or it cost nothing.
+    pub fn costs(
+        &self,
+        search: &Context<'_>,
+        errors: &LayerCosts,
+        source: CostSource,
+    ) -> Option<LayerCosts> {
+        let tree = search.tree();
+        let start = tree.get(self.around)?;
+        let zero = value(start, source)?;
+        let mut factors: HashMap<usize, Vec<(BitWidth, f64)>> = HashMap::new();
+        for group in &self.groups {
+            let error = |a: &Allocation| -> f64 {
+                let widths = group
+                    .members
+                    .iter()
+                    .filter_map(|l| Some((*l, *a.0.get(*l)?)));
+                widths.map(|(layer, width)| errors.of(layer, width)).sum()
+            };
+            for (bits, id) in &group.lowered {
+                let candidate = tree.get(*id);
+                let measured =
+                    candidate.and_then(|c| Some((error(&c.allocation), value(c, source)?)));
+                let Some((error_of_it, value)) = measured else {
+                    continue;
+                };
+                let added = error_of_it - error(&start.allocation);
+                if added <= 0.0 {
+                    continue;
+                }
+                let factor = (value - zero).max(0.0) / added;
+                for layer in &group.members {
+                    factors.entry(*layer).or_default().push((*bits, factor));
+                }
+            }
+        }
+        let all = || factors.values().flatten().map(|(_, factor)| *factor);
+        let mean = all().sum::<f64>() / all().count().max(1) as f64;
+        (mean > 0.0).then(|| {
+            errors.scaled(|layer, width| {
+                let known = factors.get(&layer).map(Vec::as_slice).unwrap_or_default();
+                let away = |(bits, _): &&(BitWidth, f64)| bits.bits().abs_diff(width.bits());
+                let nearest = known
+                    .iter()
+                    .min_by_key(away)
+                    .map_or(mean, |(_, factor)| *factor);
+                nearest.max(LEAST * mean)
+            })
+        })
+    }
+}
+
+/// What the evidence of a candidate is, where it was measured.
+fn value(candidate: &Candidate, source: CostSource) -> Option<f64> {
+    match source {
+        CostSource::OutputError => Proxy::OutputError.of(candidate),
+        CostSource::Divergence => Proxy::Divergence.of(candidate),
+        CostSource::SpikeFlips => Proxy::SpikeFlips.of(candidate),
+        CostSource::LossIncrease => Proxy::LossIncrease.of(candidate),
+        CostSource::Drift => candidate.drift.map(|drift| drift * drift),
+    }
+}

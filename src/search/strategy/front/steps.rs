@@ -1,0 +1,148 @@
+//! Steps down from a base: groups lowered by one width, the one of least predicted cost for the
+//! bytes it saves first.
+//!
+//! Several go down together, as many as save a few percent of the memory: near the limit every
+//! evaluation takes nearly all images, whatever it saves. Where they fail together half of them are
+//! tried; a group that fails alone is not tried again.
+
+use std::collections::HashSet;
+
+use super::costs::LayerCosts;
+use super::{Tried, tried};
+use crate::quant::{Allocation, BitWidth};
+use crate::search::step::Step;
+use crate::search::strategy::Context;
+use crate::search::{CandidateId, Group, Move, Origin};
+
+/// Share of the bytes that steps taken together save at first.
+const TOGETHER: f64 = 0.03;
+/// A group that saves a smaller share of the bytes is not worth an evaluation.
+const WORTH: f64 = 0.0025;
+/// Evaluations that fail one after the other before no more steps are tried.
+const PATIENCE: usize = 3;
+/// Evaluations of steps in all.
+const MOST: usize = 12;
+
+/// The steps.
+#[derive(Clone, Debug)]
+pub(super) struct Steps {
+    costs: LayerCosts,
+    /// Groups that failed alone.
+    failed: HashSet<Group>,
+    /// Share of the bytes that the next ones save together.
+    together: f64,
+    failures: usize,
+    evaluated: usize,
+    /// Those under way.
+    under_way: Option<(Bundle, CandidateId)>,
+}
+
+/// Steps that are taken together.
+#[derive(Clone, Debug)]
+struct Bundle {
+    moves: Vec<Move>,
+    allocation: Allocation,
+}
+
+impl Steps {
+    /// Steps down from the base there is, by some costs.
+    pub fn new(costs: LayerCosts) -> Self {
+        Steps {
+            costs,
+            failed: HashSet::new(),
+            together: TOGETHER,
+            failures: 0,
+            evaluated: 0,
+            under_way: None,
+        }
+    }
+
+    /// One step of the search; none behind the last one.
+    pub fn step(mut self, search: &mut Context<'_>) -> (Step, Option<Self>) {
+        let under_way = self.under_way.take();
+        let under_way =
+            under_way.filter(|(_, id)| search.tree().get(*id).is_some_and(|c| !c.pruned));
+        let bundle = under_way.map(|(bundle, _)| bundle);
+        let Some(bundle) = bundle.or_else(|| self.cheapest(search)) else {
+            return (Step::Done, None);
+        };
+        let alone = (bundle.moves.len() == 1).then(|| bundle.moves[0].clone());
+        let allocation = bundle.allocation.clone();
+        let next = match tried(search, Origin::Search, alone, allocation) {
+            Tried::Open(next, candidate) => {
+                self.under_way = Some((bundle, candidate));
+                next
+            }
+            Tried::Passed(candidate) => {
+                self.evaluated += 1;
+                self.failures = 0;
+                search.take_smaller(candidate);
+                Step::Again
+            }
+            Tried::Failed => {
+                self.evaluated += 1;
+                self.failures += 1;
+                match bundle.moves.as_slice() {
+                    [alone] => drop(self.failed.insert(alone.group.clone())),
+                    _ => self.together /= 2.0,
+                }
+                Step::Again
+            }
+        };
+        (next, Some(self))
+    }
+
+    /// The steps down from the base of least predicted cost for the bytes they save.
+    fn cheapest(&self, search: &Context<'_>) -> Option<Bundle> {
+        if self.failures >= PATIENCE || self.evaluated >= MOST {
+            return None;
+        }
+        let base = search.base()?;
+        let level = *search.settings().search.levels.last()?;
+        let cost = self.costs.of_allocation(&base.allocation);
+        let saved = |allocation: &Allocation| {
+            let bytes = search.space().bytes(allocation);
+            base.bytes.saturating_sub(bytes)
+        };
+        let worth = (WORTH * base.bytes as f64) as u64;
+        let open = search.space().groups(level).into_iter();
+        let open = open.filter(|group| !self.failed.contains(group));
+        let steps = open.filter_map(|group| {
+            let (bits, allocation) = lowered(search, &base.allocation, &group)?;
+            let added = self.costs.of_allocation(&allocation) - cost;
+            let saved = Some(saved(&allocation)).filter(|saved| *saved > worth)?;
+            Some((added / saved as f64, Move { group, bits }))
+        });
+        let mut steps: Vec<(f64, Move)> = steps.collect();
+        steps.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut bundle = Bundle {
+            moves: Vec::new(),
+            allocation: base.allocation.clone(),
+        };
+        let enough = (self.together * base.bytes as f64) as u64;
+        for (_, step) in steps {
+            let members = search.space().members(&step.group);
+            let domains = search.domains();
+            bundle.allocation = domains.lowered(&bundle.allocation, &members, step.bits);
+            bundle.moves.push(step);
+            if saved(&bundle.allocation) >= enough {
+                break;
+            }
+        }
+        (!bundle.moves.is_empty()).then_some(bundle)
+    }
+}
+
+/// An allocation with a group a step lower.
+fn lowered(
+    search: &Context<'_>,
+    from: &Allocation,
+    group: &Group,
+) -> Option<(BitWidth, Allocation)> {
+    let members = search.space().members(group);
+    let mut lower = search.space().menu.iter().rev().map(|bits| {
+        let allocation = search.domains().lowered(from, &members, *bits);
+        (*bits, allocation)
+    });
+    lower.find(|(_, allocation)| allocation != from)
+}
