@@ -17,7 +17,7 @@ mod common {
 }
 
 use aq4svit::evaluate::Landscape;
-use aq4svit::profile::{GateMode, StrategyName};
+use aq4svit::profile::{GateMode, Screen, StrategyName};
 use aq4svit::quant::{Allocation, BitWidth};
 use aq4svit::search::Settings;
 use common::driver::Driver;
@@ -32,7 +32,7 @@ fn settings() -> Settings {
         let bytes = |w: &BitWidth| (layer.weights * u64::from(w.bits())).div_ceil(8);
         layer.bytes = settings.space.menu.iter().map(bytes).collect();
     }
-    settings.search.screen = 500;
+    settings.search.screen = Screen::First(500);
     settings.search_images = IMAGES;
     settings.test_images = 0;
     settings

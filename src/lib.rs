@@ -52,6 +52,7 @@
 //!     calibration_images,
 //!     evidence_images: 0,
 //!     search_images,
+//!     certify_images: 0,
 //!     test_images,
 //! };
 //!
