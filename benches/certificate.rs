@@ -100,6 +100,9 @@ impl Evaluator for Drawn<'_> {
         _progress: &mut dyn FnMut(Progress),
     ) -> Result<(Outcome, Work), EvaluateError> {
         let outcome = match &job.question {
+            Question::LayerErrors => Outcome::LayerErrors {
+                errors: vec![0.0; job.allocation.len()],
+            },
             Question::Drift => Outcome::Drift {
                 drift: 0.0,
                 sites: Vec::new(),
@@ -179,6 +182,7 @@ fn settings() -> Result<Settings, Failure> {
         target: None,
         start: None,
         calibration_images: 64,
+        evidence_images: 0,
         search_images: SEARCH,
         certify_images: CERTIFY,
         test_images: 0,

@@ -55,9 +55,9 @@ impl Upgrade {
     /// The steps from the journal's format on.
     pub fn line(&mut self, line: &mut Value) {
         if self.from < 2 {
-            self.to_2(line);
+            self.upgrade_to_2(line);
         }
-        to_3(line);
+        upgrade_to_3(line);
         self.count_images(line);
     }
 
@@ -86,7 +86,7 @@ impl Upgrade {
 
     /// Format 1 to 2: some versions counted a candidate in `gated` as often as the gate rejected
     /// it.
-    fn to_2(&mut self, line: &mut Value) {
+    fn upgrade_to_2(&mut self, line: &mut Value) {
         let held_back = line.get("decision").and_then(Value::as_str) == Some("held_back");
         match line.get("type").and_then(Value::as_str) {
             Some("gated") if held_back => {
@@ -103,7 +103,7 @@ impl Upgrade {
 
 /// Format 2 to 3: the gate that is called `drift` now was called `adaptive`, and a screening was
 /// exact unless it said otherwise.
-fn to_3(line: &mut Value) {
+fn upgrade_to_3(line: &mut Value) {
     let rename = |mode: &mut Value| {
         if mode == "adaptive" {
             *mode = json!("drift");

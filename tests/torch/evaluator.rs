@@ -125,7 +125,7 @@ fn ask(
 fn bits(outcome: Outcome) -> CorrectBits {
     match outcome {
         Outcome::Accuracy { correct } => correct,
-        Outcome::Drift { .. } => panic!("not an accuracy"),
+        Outcome::Drift { .. } | Outcome::LayerErrors { .. } => panic!("not an accuracy"),
     }
 }
 

@@ -755,7 +755,7 @@ fn proxies_are_those_of_plain_loops() {
             let answer = evaluator.evaluate(&job, &Cancel::default(), &mut |_| ());
             match answer.unwrap().0 {
                 Outcome::Drift { sites, proxies, .. } => (sites, proxies.unwrap()),
-                Outcome::Accuracy { .. } => panic!("not a drift"),
+                Outcome::Accuracy { .. } | Outcome::LayerErrors { .. } => panic!("not a drift"),
             }
         };
         let (sites, found) = ask(&allocation);
@@ -781,6 +781,8 @@ fn proxies_are_those_of_plain_loops() {
             image_drift: None,
             wide_divergence: None,
             output_error: None,
+            loss_increase: None,
+            disagreement: None,
         };
         assert_eq!(ask(&float).1, nothing);
     }
