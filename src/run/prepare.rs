@@ -15,7 +15,7 @@ use crate::quant::{Affine, Allocation, Correction, Scheme};
 use crate::search::{Settings, Space, Unsearchable};
 
 /// Raised when a graph or an executor changes what a run's numbers mean.
-const GRAPH_VERSION: u32 = 1;
+const GRAPH_VERSION: u32 = 2;
 
 /// A search problem with all that its profile refers to, read and checked.
 #[derive(Debug)]
