@@ -7,7 +7,9 @@ use super::isotonic::pools;
 use crate::evaluate::PairedDrop;
 
 /// The share of the largest drop below which a cautious estimate counts as safe.
-const SAFE: f64 = 0.4;
+const SAFE: f64 = 0.2;
+/// The standard errors that an estimate is above the drop that is expected.
+const CAUTION: f64 = 1.5;
 /// The share of the largest drop by which the estimates of two rungs differ at least.
 const RISE: f64 = 0.03;
 /// The share of a rung's memory that the next one has at most.
@@ -41,23 +43,30 @@ struct Estimated {
 /// The rungs towards the last one, in the order in which they are tested: fewer bytes and a larger
 /// estimated drop each. What is not larger than the last one is passed over.
 ///
-/// The first rung is the one of least estimate; the next one is the smallest whose estimate is
-/// safe. None of this bears on the error of a certificate, only on what becomes of it.
+/// The first rung is the largest point, which hardly ever fails; the next one is the smallest whose
+/// estimate is safe. None of this bears on the error of a certificate, only on what becomes of it.
 pub fn rungs(mut points: Vec<Point>, last: CandidateId, limit: f64) -> Vec<CandidateId> {
     let Some(end) = points.iter().find(|p| p.id == last).copied() else {
         return Vec::new();
     };
     points.retain(|p| p.bytes > end.bytes || p.id == last);
     points.sort_by_key(|p| (Reverse(p.bytes), p.id));
-    let front = undominated(estimated(&points));
+    let estimated = estimated(&points);
+    // The largest point may seem worse than it is: what follows is not compared with that.
+    let largest = estimated.first().map(|largest| Estimated {
+        drop: f64::NEG_INFINITY,
+        ..*largest
+    });
+    let mut rungs: Vec<Estimated> = largest.into_iter().collect();
+    let front = undominated(estimated);
     let is_safe = |e: &Estimated| e.drop <= SAFE * limit;
     let first = front.iter().rposition(is_safe).unwrap_or(0);
-    let mut rungs: Vec<Estimated> = front.first().copied().into_iter().collect();
-    for next in front.into_iter().skip(first.max(1)) {
-        let far = rungs.last().is_none_or(|before| {
-            let smaller = next.point.bytes as f64 <= SMALLER * before.point.bytes as f64;
-            smaller && next.drop - before.drop >= RISE * limit
-        });
+    for next in front.into_iter().skip(first) {
+        let Some(before) = rungs.last().filter(|r| r.point.id != next.point.id) else {
+            continue;
+        };
+        let smaller = next.point.bytes as f64 <= SMALLER * before.point.bytes as f64;
+        let far = smaller && next.drop - before.drop >= RISE * limit;
         let is_last = next.point.id == last;
         // The end of the ladder takes the place of a rung too near to it.
         if is_last && !far && rungs.len() > 1 {
@@ -70,10 +79,10 @@ pub fn rungs(mut points: Vec<Point>, last: CandidateId, limit: f64) -> Vec<Candi
     rungs.into_iter().map(|rung| rung.point.id).collect()
 }
 
-/// Cautious estimates of the drops of points in falling order of bytes: the larger of the measured
-/// drop and its isotonic regression on bytes, and one standard error. Fewer bytes hardly ever lose
-/// less, so a point that seems better than all larger ones probably only seems so; and what was
-/// screened on few images is less certain than what was confirmed.
+/// Cautious estimates of the drops of points in falling order of bytes: the measured drop and some
+/// standard errors. Fewer bytes seldom lose less: where the isotonic regression of the drops on
+/// bytes is above a measured one, their mean takes its place. What was screened on few images is
+/// less certain than what was confirmed.
 fn estimated(points: &[Point]) -> Vec<Estimated> {
     let alone = points.iter().map(|point| Pool {
         points: 1,
@@ -92,9 +101,13 @@ fn estimated(points: &[Point]) -> Vec<Estimated> {
     let fitted = fitted
         .into_iter()
         .flat_map(|pool| std::iter::repeat_n(pool.drop.points(), pool.points));
-    let estimate = |(point, fitted): (&Point, f64)| Estimated {
-        point: *point,
-        drop: fitted.max(point.drop.points()) + point.drop.standard_error(),
+    let estimate = |(point, fitted): (&Point, f64)| {
+        let measured = point.drop.points();
+        let expected = measured.max((measured + fitted) / 2.0);
+        Estimated {
+            point: *point,
+            drop: expected + CAUTION * point.drop.standard_error(),
+        }
     };
     points.iter().zip(fitted).map(estimate).collect()
 }
