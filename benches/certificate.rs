@@ -19,7 +19,10 @@ use aq4svit::evaluate::{
     Split, Work,
 };
 use aq4svit::journal::Journal;
-use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, GateMode, Profile, SHIPPED};
+use aq4svit::profile::{
+    AccuracyDrop, Constraint, GateConfig, GateMode, Profile, SHIPPED, Screen, Screening,
+    SearchConfig,
+};
 use aq4svit::quant::{Allocation, BitWidth, MemoryModel};
 use aq4svit::search::{
     CandidateId, Context, Engine, Event, Judged, Settings, Space, Step, Strategy, Tree, Trial,
@@ -173,7 +176,11 @@ fn settings() -> Result<Settings, Failure> {
             confidence: Some(0.95),
             ..Constraint::default()
         },
-        search: profile.search.clone(),
+        search: SearchConfig {
+            screen: Screen::First(500),
+            screening: Screening::Exact,
+            ..profile.search.clone()
+        },
         gate: GateConfig {
             mode: GateMode::Off,
             ..profile.gate
