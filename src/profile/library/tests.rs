@@ -257,7 +257,7 @@ fn the_demo_is_the_default_and_as_documented() {
     assert_eq!(demo.menu.len(), 7);
     assert!(demo.pins.is_empty() && demo.bits.is_empty());
     let data = demo.data.unwrap();
-    assert_eq!((data.calibration, data.search), (256, 2000));
+    assert_eq!((data.calibration, data.search), (256, 1700));
     assert_eq!(demo.scheme.method, Method::Calibrated);
     assert_eq!(demo.scheme.correction, Correction::Local);
 }
