@@ -3,4 +3,6 @@
 mod calibration;
 mod evaluator;
 mod naive;
+mod networks;
 mod predict;
+mod training;
