@@ -15,7 +15,9 @@ use std::time::Instant;
 
 use aq4svit::evaluate::Cancel;
 use aq4svit::quant::calibrated::{InputMoments, InputStatistics};
-use aq4svit::quant::{Allocation, BitWidth, Correction, DAMPING, LayerWeights, Method, Scheme};
+use aq4svit::quant::{
+    Allocation, BitWidth, Correction, DAMPING, LayerWeights, Method, Resources, Scheme,
+};
 use aq4svit::torch::{Model, TorchEvaluator, TorchOptions};
 use networks::{Random, config, images, weights};
 
@@ -97,9 +99,12 @@ fn layers(options: &Options) -> Result<(), Box<dyn Error>> {
             };
             let begin = Instant::now();
             let width = BitWidth::new(bits)?;
-            scheme()
-                .quantizer()
-                .quantize(layer, width, Some(&statistics), options.threads)?;
+            scheme().quantizer().quantize(
+                layer,
+                width,
+                Some(&statistics),
+                Resources::threads(options.threads),
+            )?;
             println!(
                 "{inputs} {CHANNELS} {bits} {:.3}",
                 begin.elapsed().as_secs_f64()

@@ -12,7 +12,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use aq4svit::quant::calibrated::{InputMoments, InputStatistics, OutputMoments};
-use aq4svit::quant::{BitWidth, ChannelAffine, DAMPING, LayerWeights, Method, Quantized, Scheme};
+use aq4svit::quant::{
+    BitWidth, ChannelAffine, DAMPING, LayerWeights, Method, Quantized, Resources, Scheme,
+};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 /// The largest ratio of errors.
@@ -89,9 +91,12 @@ pub fn compare(file: &str) -> Result<bool> {
             channels,
             values: &values,
         };
-        let ours = scheme
-            .quantizer()
-            .quantize(layer, width, Some(&statistics), threads)?;
+        let ours = scheme.quantizer().quantize(
+            layer,
+            width,
+            Some(&statistics),
+            Resources::threads(threads),
+        )?;
         let errors = statistics.errors(&values, &ours);
         let stored = get(&format!("error.{bits}"), channels)?;
         let ratio = |(ours, golden): (&f64, &f64)| match *ours <= *golden {

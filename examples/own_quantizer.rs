@@ -6,7 +6,7 @@
 
 use aq4svit::quant::calibrated::{InputMoments, InputStatistics};
 use aq4svit::quant::{
-    BitWidth, DAMPING, LayerWeights, Method, QuantError, Quantized, Quantizer, Scheme,
+    BitWidth, DAMPING, LayerWeights, Method, QuantError, Quantized, Quantizer, Resources, Scheme,
 };
 
 /// Rounds to the nearest at every scale of a grid, and keeps for each channel the scale whose
@@ -28,9 +28,9 @@ impl Quantizer for LeastOutputError {
         layer: LayerWeights<'_>,
         width: BitWidth,
         statistics: Option<&InputStatistics>,
-        threads: usize,
+        resources: Resources<'_>,
     ) -> Result<Quantized, QuantError> {
-        let nearest = quantizer(Method::Nearest).quantize(layer, width, None, threads)?;
+        let nearest = quantizer(Method::Nearest).quantize(layer, width, None, resources)?;
         let Some(statistics) = statistics else {
             return Ok(nearest);
         };
@@ -104,7 +104,7 @@ pub fn run() -> Result<[f64; 3], Box<dyn std::error::Error>> {
     ];
     let mut errors = [0.0; 3];
     for (quantizer, error) in all.iter().zip(&mut errors) {
-        let made = quantizer.quantize(layer, width, Some(&statistics), 1)?;
+        let made = quantizer.quantize(layer, width, Some(&statistics), Resources::threads(1))?;
         *error = statistics.errors(&weights, &made).iter().sum();
     }
     Ok(errors)

@@ -1,17 +1,23 @@
 //! Runs on a synthetic landscape: threads, journal, kill and resume, pause, faults, locks.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::common::landscape::{settings, width};
 use aq4svit::evaluate::{
-    Cancel, EvaluateError, Evaluator, Job, Landscape, Outcome, Progress, Provenance, Work,
+    Cancel, EvaluateError, Evaluator, Job, Landscape, LayerSource, Outcome, OutputError, Progress,
+    Provenance, Work,
 };
 use aq4svit::journal::{Fingerprint, Journal, JournalError, Writer};
 use aq4svit::profile::{Pin, Profile};
+use aq4svit::quant::{Allocation, BitWidth, QuantizedLayer};
 use aq4svit::report::Report;
 use aq4svit::run::{
-    self, Command, Finished, Handle, Parts, RunError, RunStatus, SearchProblem, Summary, Update,
+    self, BEST, Command, Finished, Handle, Parts, RunError, RunStatus, SearchProblem, Summary,
+    Update,
 };
 use aq4svit::search::{CandidateId, Engine, Event, Ledger, Settings, Tree};
 use proptest::prelude::*;
@@ -644,6 +650,134 @@ fn the_profile_of_a_finished_run_is_restored() {
     assert_eq!(std::fs::read_to_string(&path).expect("there"), "mine");
 }
 
+/// An evaluator that has so much to do ahead of its jobs, and says what it has done.
+struct Ahead {
+    inner: Slow,
+    pieces: usize,
+    done: Arc<AtomicUsize>,
+    errors: Vec<OutputError>,
+}
+
+impl Evaluator for Ahead {
+    fn evaluate(
+        &mut self,
+        job: &Job,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(Outcome, Work), EvaluateError> {
+        self.inner.evaluate(job, cancel, progress)
+    }
+    fn numerics(&self) -> String {
+        self.inner.numerics()
+    }
+    fn work_ahead(&mut self, cancel: &Cancel) -> bool {
+        if self.pieces == 0 || cancel.is_cancelled() {
+            return false;
+        }
+        self.pieces -= 1;
+        let layer = self.done.fetch_add(1, Ordering::SeqCst);
+        self.errors.push(OutputError {
+            layer,
+            width: BitWidth::FLOAT,
+            error: 0.5,
+        });
+        true
+    }
+    fn latest_output_errors(&mut self) -> Vec<OutputError> {
+        std::mem::take(&mut self.errors)
+    }
+}
+
+/// Evaluators work ahead while nothing is to be evaluated, and what they find is told; the journal
+/// stays the same.
+#[test]
+fn work_is_done_ahead_in_a_pause_and_changes_nothing() {
+    let root = tempfile::tempdir().expect("a folder");
+    let plain = root.path().join("plain");
+    to_end(&run::launch(&plain, parts(18, None)).expect("starts"));
+    let done = Arc::new(AtomicUsize::new(0));
+    let mut ahead = parts(18, None);
+    ahead.evaluators = vec![Box::new(Ahead {
+        inner: Slow {
+            inner: Landscape::new(18, ahead.settings.space.layers.len(), 16, 800, 300),
+            jobs: 0,
+            fail_at: None,
+            spent: 0,
+        },
+        pieces: 5,
+        done: Arc::clone(&done),
+        errors: Vec::new(),
+    })];
+    let folder = root.path().join("ahead");
+    let handle = run::launch(&folder, ahead).expect("starts");
+    follow(&handle, |tree, _| tree.candidates.len() > 2);
+    handle
+        .commands
+        .send(Command::Pause.into())
+        .expect("it listens");
+    let mut told = Vec::new();
+    follow(&handle, |_, update| {
+        if let Update::OutputErrors(errors) = update {
+            told.extend(errors.iter().map(|e| e.layer));
+        }
+        told.len() == 5
+    });
+    assert_eq!(told, [0, 1, 2, 3, 4]);
+    handle
+        .commands
+        .send(Command::Resume.into())
+        .expect("it listens");
+    let (tree, _) = to_end(&handle);
+    assert!(tree.finished.is_some());
+    assert_eq!(done.load(Ordering::SeqCst), 5);
+    let but_commands = |folder: &Path| -> Vec<Event> {
+        let events = journal_without_time(folder).into_iter();
+        let of_search = |e: &Event| !matches!(e, Event::CommandAccepted { .. });
+        events.filter(of_search).collect()
+    };
+    assert_eq!(but_commands(&folder), but_commands(&plain));
+}
+
+/// Layers that cannot be calibrated.
+struct NoLayers;
+
+impl LayerSource for NoLayers {
+    fn quantized(
+        &self,
+        _: &Allocation,
+        _: &Cancel,
+    ) -> Result<Vec<Option<QuantizedLayer>>, EvaluateError> {
+        Err(EvaluateError::Data("the images are gone".into()))
+    }
+}
+
+/// A result without its file of quantized layers is told of; it is a result all the same.
+#[test]
+fn quantized_layers_that_cannot_be_saved_are_told_of() {
+    let root = tempfile::tempdir().expect("a folder");
+    let mut parts = parts(19, None);
+    let names = parts.settings.space.layers.iter().map(|l| l.name.clone());
+    let files = run::SideFiles::new(Arc::new(NoLayers), BTreeMap::new(), names.collect());
+    parts.side_files = Some(files);
+    let (tree, updates) = to_end(&run::launch(root.path(), parts).expect("starts"));
+    assert!(tree.finished.is_some() && tree.incumbent.is_some());
+    let notes: Vec<&String> = updates
+        .iter()
+        .filter_map(|u| match u {
+            Update::Note(note) => Some(note),
+            _ => None,
+        })
+        .collect();
+    let [note] = notes.as_slice() else {
+        panic!("{notes:?}")
+    };
+    assert!(
+        note.contains("the images are gone") && note.contains("best.toml"),
+        "{note}"
+    );
+    Profile::load(&root.path().join(BEST)).expect("it loads without the file");
+}
+
 #[test]
 fn the_work_of_a_cancelled_job_counts() {
     let root = tempfile::tempdir().expect("a folder");
@@ -779,7 +913,7 @@ fn a_report_holds_what_was_found_and_how() {
     let (tree, _) = to_end(&handle);
     let journal = Journal::read(&folder).expect("a journal");
     let (summary, entries) = Summary::of(&folder, journal).expect("a run");
-    let report = Report::new(&summary, &entries, None)
+    let report = Report::new(&summary, &entries, None, None)
         .expect("no file")
         .expect("begun");
     let incumbent = tree.incumbent.and_then(|i| tree.get(i)).expect("a result");

@@ -13,6 +13,7 @@
 //! BLAKE3 hash of all of it and of all tensors. The same content always gives the same bytes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -313,13 +314,13 @@ impl Reading<'_> {
             .unwrap_or_default();
         let known = known.as_chunks::<MOMENTS>().0.iter();
         Ok(QuantizedLayer {
-            quantized: Quantized {
+            quantized: Arc::new(Quantized {
                 width,
                 channels,
                 fan_in,
                 values,
                 scales,
-            },
+            }),
             moments: known.map(|m| moments(*m)).collect(),
             affine,
         })
@@ -369,13 +370,13 @@ mod tests {
         let q = width.q_max().map_or(1, |q| q as i16);
         let of = |x: f64| vec![x, -x];
         QuantizedLayer {
-            quantized: Quantized {
+            quantized: Arc::new(Quantized {
                 width,
                 channels: 2,
                 fan_in: 3,
                 values: vec![q, -q, q, -q, -q, q],
                 scales: of(0.125),
-            },
+            }),
             moments: match affine {
                 true => Vec::new(),
                 false => vec![moments([1.0, 2.0, 3.0, 4.0, 0.5]); 2],
@@ -423,11 +424,18 @@ mod tests {
                 assert!(text.contains(word), "{word}: {text}");
             }
         };
-        refused(&|l| l.quantized.values[1] = 2, &["codes", "2 bits"]);
-        refused(&|l| l.quantized.scales[0] = f64::NAN, &["scales", "finite"]);
+        refused(
+            &|l| Arc::make_mut(&mut l.quantized).values[1] = 2,
+            &["codes", "2 bits"],
+        );
+        refused(
+            &|l| Arc::make_mut(&mut l.quantized).scales[0] = f64::NAN,
+            &["scales", "finite"],
+        );
         refused(&|l| l.moments[1].mean = f64::INFINITY, &["moments"]);
         let mut one = file();
-        one.layers.get_mut("l1").expect("a layer").quantized.values[0] = 0;
+        let l1 = one.layers.get_mut("l1").expect("a layer");
+        Arc::make_mut(&mut l1.quantized).values[0] = 0;
         let bytes = one.to_bytes("f").expect("small");
         assert!(QuantizedFile::from_bytes(&bytes, "f").is_err());
     }

@@ -14,10 +14,11 @@ use super::device::DeviceArgs;
 use super::output::{note, show};
 use super::prepared::prepared_for;
 use super::progress::bar;
+use super::results::ResultArgs;
 use super::signals::Signals;
 use super::source::{SetArgs, resolve};
 use crate::evaluate::{EvaluateError, Split, percent};
-use crate::run::{self, RunError};
+use crate::run::{self, EvaluatorOptions, RunError};
 
 /// Measure a profile's allocation: accuracy, firing rates, energy
 ///
@@ -45,6 +46,8 @@ pub(crate) struct Args {
     set: SetArgs,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    results: ResultArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -88,7 +91,10 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         images as u64,
         "[{bar:24}] {pos}/{len} images, {msg}, {eta} left",
     );
-    let options = args.device.options();
+    let options = EvaluatorOptions {
+        results: args.results.folder(),
+        ..args.device.options()
+    };
     let counted = run::statistics(
         prepared,
         &options,

@@ -14,13 +14,14 @@ use super::device::DeviceArgs;
 use super::output::{note, print};
 use super::prepared::prepared;
 use super::recognised;
+use super::results::ResultArgs;
 use super::signals::Signals;
 use super::source::{SetArgs, library};
 use crate::checkpoint::{Candidate, CheckpointError, Recognition, recognise};
 use crate::network::Graph;
 use crate::profile::{Checkpoint, Library, Profile, model_section};
 use crate::quant::BitWidth;
-use crate::run::output_errors as output_errors_of;
+use crate::run::{EvaluatorOptions, output_errors as output_errors_of};
 
 /// Show the layers of a network: shapes, sizes, bytes at each bit-width
 #[derive(Clone, Debug, clap::Args)]
@@ -40,6 +41,8 @@ pub struct Args {
     pub calibrated: bool,
     #[command(flatten)]
     pub device: DeviceArgs,
+    #[command(flatten)]
+    pub results: ResultArgs,
     /// Overrides of the profile.
     #[command(flatten)]
     pub set: SetArgs,
@@ -78,7 +81,7 @@ pub(super) fn bare_checkpoint(target: &str) -> Option<Checkpoint> {
 /// The relative errors of the layers' outputs at every integer bit-width up to 8 of the menu.
 fn output_errors(
     profile: &Profile,
-    device: &DeviceArgs,
+    options: &EvaluatorOptions,
     signals: Signals,
 ) -> Result<Vec<BTreeMap<String, Option<f64>>>> {
     profile.need_data()?;
@@ -90,7 +93,7 @@ fn output_errors(
     let widths = profile.menu.iter().copied().filter(|w| w.bits() <= 8);
     let widths: Vec<BitWidth> = widths.collect();
     let prepared = prepared(profile.clone().into(), true)?;
-    let errors = output_errors_of(prepared, &device.options(), &widths, &signals.cancel())?;
+    let errors = output_errors_of(prepared, options, &widths, &signals.cancel())?;
     let names = || widths.iter().map(ToString::to_string);
     Ok(errors
         .into_iter()
@@ -110,7 +113,11 @@ fn inspect_profile(args: &Args, library: &Library, signals: Signals) -> Result<E
         ..report::Inspection::of(&resolved, &graph, matches!(checked, Some(Ok(()))))
     };
     if args.calibrated {
-        let errors = output_errors(&resolved.profile, &args.device, signals)?;
+        let options = EvaluatorOptions {
+            results: args.results.folder(),
+            ..args.device.options()
+        };
+        let errors = output_errors(&resolved.profile, &options, signals)?;
         for (layer, errors) in report.layers.iter_mut().zip(errors) {
             layer.output_error = Some(errors);
         }

@@ -10,9 +10,10 @@ use anyhow::{Context, Result, bail};
 use super::INTERRUPTED;
 use super::front::Front;
 use super::output::{is_gone, line};
+use super::saving::{Saver, SideFilesOf};
 use super::signals::Signals;
-use crate::profile::{Library, Paths, Save, codes_file};
-use crate::run::{self, EvaluatorOptions, Handle, PROFILE, SideFiles};
+use crate::profile::Paths;
+use crate::run::{self, EvaluatorOptions, Handle};
 use crate::tui::model::RunInfo;
 use crate::tui::{self, Ends, Outcome, SaveError, Session};
 
@@ -25,7 +26,9 @@ pub(crate) fn watch(
     let folder = handle.folder.clone();
     let paths = Paths::from_env()?;
     let argument = run::argument(&paths.runs(), &folder);
-    let save = saver(&folder, handle.layers.clone(), handle.side_files.clone())?;
+    let side_files = handle.side_files.clone();
+    let side_files: SideFilesOf = Box::new(move || Ok(side_files.clone()));
+    let save = saver(&folder, handle.layers.clone(), side_files)?;
     let first = ends(&handle);
     // One at a time: the journal belongs to whoever has it open.
     let handle = Rc::new(RefCell::new(handle));
@@ -101,36 +104,17 @@ fn ends(handle: &Handle) -> Ends {
 pub(crate) fn saver(
     folder: &Path,
     layers: Vec<String>,
-    side_files: Option<SideFiles>,
+    side_files: SideFilesOf,
 ) -> Result<tui::Save> {
-    let library = Library::new(&Paths::from_env()?);
-    let folder = folder.to_owned();
-    let text = std::fs::read_to_string(folder.join(PROFILE)).context("the run's profile")?;
-    Ok(Box::new(
-        move |name, allocation, (pins, constraint), overwrite| {
-            let other = |e: &dyn std::fmt::Display| SaveError::Other(e.to_string());
-            let target = library.path(&name.parse().map_err(|e| other(&e))?);
-            let names: Vec<&str> = layers.iter().map(String::as_str).collect();
-            // Without the file the profile is calibrated anew where it is evaluated.
-            let codes = side_files.as_ref().and_then(|files| {
-                let content = files.content(allocation, &codes_file(&target));
-                content.ok().flatten()
-            });
-            let save = Save {
-                text: &text,
-                folder: &folder,
-                name: Some(name),
-                layers: &names,
-                allocation,
-                pins,
-                constraint: Some(constraint),
-                codes: codes.as_deref(),
-            };
-            match save.write(&target, overwrite) {
-                Ok(()) => Ok(target),
-                Err(crate::profile::SaveError::Exists(path)) => Err(SaveError::Exists(path)),
-                Err(e) => Err(other(&e)),
-            }
-        },
-    ))
+    let mut saver = Saver::new(folder, layers, side_files)?;
+    Ok(Box::new(move |asked| {
+        let other = |e: &dyn std::fmt::Display| SaveError::Other(e.to_string());
+        let name = asked.name.parse().map_err(|e| other(&e))?;
+        let rules = (asked.pins.as_slice(), Some(&asked.constraint));
+        match saver.save(&name, &asked.allocation, rules, asked.overwrite) {
+            Ok(saved) => Ok(saved),
+            Err(crate::profile::SaveError::Exists(path)) => Err(SaveError::Exists(path)),
+            Err(e) => Err(other(&e)),
+        }
+    }))
 }

@@ -22,6 +22,7 @@ mod report;
 mod results;
 mod resume;
 mod runs;
+mod saving;
 mod search;
 mod sensitivity;
 mod signals;
@@ -106,9 +107,9 @@ fn run(command: Option<Commands>, signals: Signals) -> Result<ExitCode> {
         Some(Commands::Bench(args)) => bench::run(&args),
         Some(Commands::Evaluate(args)) => evaluate::run(&args, signals),
         Some(Commands::Sensitivity(args)) => sensitivity::run(&args, signals),
-        Some(Commands::Report(args)) => report::run(&args),
+        Some(Commands::Report(args)) => report::run(&args, &signals),
         Some(Commands::Solve(args)) => solve::run(&args, signals),
-        Some(Commands::Predict(args)) => predict::run(&args),
+        Some(Commands::Predict(args)) => predict::run(&args, &signals),
         Some(Commands::Inspect(args)) => inspect::run(&args, signals),
         Some(Commands::Profiles(args)) => profiles::run(&args),
         Some(Commands::Completions(args)) => completions::run(&args, Cli::command()),

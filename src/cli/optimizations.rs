@@ -27,6 +27,9 @@ pub(crate) struct OptimizationArgs {
     /// Run a confirmation from the first image, also those that the screening has run
     #[arg(long)]
     no_stored_bits: bool,
+    /// Quantize no layer before it is needed, also while nothing is to be evaluated
+    #[arg(long)]
+    no_quantize_ahead: bool,
     /// Memory of the caches: activations, and at most a quarter of it quantized weights
     #[arg(long, value_name = "SIZE", default_value = "2 GiB", value_parser = size)]
     pub cache_memory: u64,
@@ -42,6 +45,7 @@ impl OptimizationArgs {
             integer_kernels: on(self.no_integer_kernels),
             early_stop: on(self.no_early_stop),
             stored_bits: on(self.no_stored_bits),
+            quantize_ahead: on(self.no_quantize_ahead),
         }
     }
 }
@@ -83,6 +87,7 @@ mod tests {
             "--no-static-stem",
             "--no-integer-kernels",
             "--no-stored-bits",
+            "--no-quantize-ahead",
         ];
         let only_stop = Optimizations {
             early_stop: true,

@@ -2,13 +2,28 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+#[cfg(feature = "torch")]
+use std::sync::Arc;
 
+#[cfg(feature = "torch")]
+use anyhow::Context;
 use anyhow::Result;
 use clap::ValueEnum;
 
 use super::bits::Bits;
 use super::device::DeviceArgs;
+#[cfg(feature = "torch")]
+use super::prepared::prepared_for;
+use super::results::ResultArgs;
+use super::signals::Signals;
 use super::source::SetArgs;
+#[cfg(feature = "torch")]
+use crate::{
+    checkpoint::StateDict,
+    evaluate::Split,
+    profile::Profile,
+    quant::{Allocation, QuantizedLayer},
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -34,6 +49,8 @@ pub(crate) struct Args {
     set: SetArgs,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    results: ResultArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -43,14 +60,10 @@ enum PrecisionArg {
 }
 
 #[cfg(feature = "torch")]
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    use std::sync::Arc;
-
-    use anyhow::Context;
-
+pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
     use super::bits::allocation;
     use super::source::resolve;
-    use crate::run::{fixed_layers, load_weights};
+    use crate::run::load_weights;
 
     use crate::torch::{
         Model, Precision, PredictOptions, predict_with, read_images, write_prediction,
@@ -60,12 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let graph = profile.graph();
     let weights = load_weights(&profile)?;
     let allocation = allocation(&profile, &graph, &args.bits)?;
-    let fixed = fixed_layers(&profile, &weights, &allocation)?;
-    let layers = fixed.map_or(Vec::new(), |fixed| fixed.layers);
-    let layers: Vec<_> = layers
-        .into_iter()
-        .map(|layer| layer.map(Arc::new))
-        .collect();
+    let layers = layers(args, &profile, &weights, &allocation, signals)?;
     let device = args.device.device.parse()?;
     let input = args.input.display();
     let bytes =
@@ -93,7 +101,40 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The quantized layers to predict with where they depend on calibration images: those of the
+/// profile's file if it holds the allocation, else calibrated with the profile's images. Nothing is
+/// rounded to the nearest instead.
+#[cfg(feature = "torch")]
+fn layers(
+    args: &Args,
+    profile: &Profile,
+    weights: &StateDict,
+    allocation: &Allocation,
+    signals: &Signals,
+) -> Result<Vec<Option<Arc<QuantizedLayer>>>> {
+    use crate::run::{EvaluatorOptions, fixed_layers, quantized_layers};
+
+    if !profile.scheme.needs_images() || allocation.is_float() {
+        return Ok(Vec::new());
+    }
+    let fixed = fixed_layers(profile, weights, allocation);
+    let layers = match fixed.ok().flatten() {
+        Some(fixed) => fixed.layers,
+        None => {
+            // Says why the file is not used, where there is one.
+            let prepared = prepared_for(profile.clone(), (allocation, Split::Calibration))
+                .context("the bit-widths are quantized with the calibration images of [data]")?;
+            let options = EvaluatorOptions {
+                results: args.results.folder(),
+                ..args.device.options()
+            };
+            quantized_layers(prepared, &options, allocation, &signals.cancel())?
+        }
+    };
+    Ok(layers.into_iter().map(|l| l.map(Arc::new)).collect())
+}
+
 #[cfg(not(feature = "torch"))]
-pub(crate) fn run(_args: &Args) -> Result<ExitCode> {
+pub(crate) fn run(_args: &Args, _signals: &Signals) -> Result<ExitCode> {
     Err(crate::run::RunError::NoTorch.into())
 }

@@ -3,20 +3,22 @@
 mod confirm;
 mod text;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
 
 use super::device::DeviceArgs;
 use super::output::{json_line, note, print, show};
+use super::prepared::prepared;
 use super::results::ResultArgs;
+use super::saving::Saver;
 use super::signals::Signals;
 use super::{INTERRUPTED, exit_code};
-use crate::profile::{AccuracyDrop, Constraint, Library, Paths, Pin, Save, parse_size};
+use crate::profile::{AccuracyDrop, Constraint, Paths, Pin, parse_size};
 use crate::report::{FrontLine, Predicted};
-use crate::run::{self, PROFILE, Summary};
+use crate::run::{self, Summary};
 use crate::search::{Predictor, Settings, Solution, Tree, Unsearchable, Unsolved, Wanted};
 
 /// What if: the best allocation predicted from a run's measurements, at once
@@ -127,13 +129,17 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         solution => solution?,
     };
     answer(args, settings, &predictor, &solution)?;
+    let options = run::EvaluatorOptions {
+        results: args.results.folder(),
+        ..args.device.options()
+    };
     if let Some(name) = &args.save {
         let all = [&tree.pins[..], pins].concat();
-        let path = save(&folder, settings, &solution, name, &all)?;
-        note(&format!("saved {}", path.display()));
+        let with = (settings, options.clone());
+        save(&folder, &solution, (name, &all), with)?;
     }
     match args.confirm {
-        true => confirm(args, &summary, &solution, wanted, signals),
+        true => confirm(args, &summary, (&solution, wanted), &options, signals),
         false => Ok(ExitCode::SUCCESS),
     }
 }
@@ -142,15 +148,11 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
 fn confirm(
     args: &Args,
     summary: &Summary,
-    solution: &Solution,
-    wanted: Wanted,
+    (solution, wanted): (&Solution, Wanted),
+    options: &run::EvaluatorOptions,
     signals: Signals,
 ) -> Result<ExitCode> {
-    let options = run::EvaluatorOptions {
-        results: args.results.folder(),
-        ..args.device.options()
-    };
-    let confirmed = confirm::confirm(summary, solution, wanted, &options, signals)?;
+    let confirmed = confirm::confirm(summary, solution, wanted, options, signals)?;
     let Some(confirmed) = confirmed else {
         note("interrupted");
         return Ok(ExitCode::from(INTERRUPTED));
@@ -187,26 +189,21 @@ fn show_front(args: &Args, settings: &Settings, front: &[Solution]) -> Result<Ex
 
 fn save(
     folder: &Path,
-    settings: &Settings,
     solution: &Solution,
-    name: &str,
-    pins: &[Pin],
-) -> Result<PathBuf> {
-    let text = std::fs::read_to_string(folder.join(PROFILE)).context("the run's profile")?;
-    let target = Library::new(&Paths::from_env()?).path(&name.parse()?);
-    let layers = settings.space.layers.iter().map(|l| l.name.as_str());
-    let save = Save {
-        text: &text,
-        folder,
-        name: Some(name),
-        layers: &layers.collect::<Vec<_>>(),
-        allocation: &solution.allocation,
-        pins,
-        constraint: None,
-        codes: None,
-    };
-    save.write(&target, false)?;
-    Ok(target)
+    (name, pins): (&str, &[Pin]),
+    (settings, options): (&Settings, run::EvaluatorOptions),
+) -> Result<()> {
+    let layers = settings.space.layers.iter().map(|l| l.name.clone());
+    let run = folder.to_owned();
+    let side_files = move || run::side_files(&run, &options, |profile| prepared(profile, false));
+    let mut saver = Saver::new(folder, layers.collect(), Box::new(side_files))?;
+    let rules = (pins, None);
+    let saved = saver.save(&name.parse()?, &solution.allocation, rules, false)?;
+    if let Some(why) = &saved.note {
+        note(&format!("note: {why}"));
+    }
+    note(&format!("saved {}", saved.path.display()));
+    Ok(())
 }
 
 #[cfg(test)]

@@ -8,9 +8,11 @@ use crossbeam_channel::unbounded;
 
 use super::front::Front;
 use super::interactive::{saved_lines, saver};
+use super::results::ResultArgs;
+use super::saving::SideFilesOf;
 use super::signals::Signals;
 use crate::profile::Paths;
-use crate::run::{self, Summary};
+use crate::run::{self, EvaluatorOptions, Prepared, Summary};
 use crate::tui::model::RunInfo;
 use crate::tui::{self, Ends, Session};
 
@@ -28,6 +30,24 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     Front::Interactive.check()?;
     let folder = run::find(&Paths::from_env()?.runs(), args.run.as_deref())?;
     open(&folder, &signals)
+}
+
+/// The quantized layers of a run that is evaluated elsewhere: what it was made with is read when
+/// the first profile is saved.
+fn quantized_again(folder: &Path) -> SideFilesOf {
+    let folder = folder.to_owned();
+    let mut known = None;
+    Box::new(move || {
+        if let Some(known) = &known {
+            return Ok(Option::clone(known));
+        }
+        let options = EvaluatorOptions {
+            results: ResultArgs::default().folder(),
+            ..EvaluatorOptions::default()
+        };
+        let files = run::side_files(&folder, &options, Prepared::new)?;
+        Ok(known.insert(files).clone())
+    })
 }
 
 /// Shows a run that cannot be steered from this screen.
@@ -52,7 +72,7 @@ pub(crate) fn open(folder: &Path, signals: &Signals) -> Result<ExitCode> {
             updates: run::follow(folder)?,
             probe: None,
         },
-        save: saver(folder, layers, None)?,
+        save: saver(folder, layers, quantized_again(folder))?,
         retry: Box::new(|| Err(String::from("this screen only watches"))),
         config: tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?,
         watching: true,

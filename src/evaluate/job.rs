@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CorrectBits, Prober, Proxies, StopRule};
 use crate::data::{ImageSet, Splits};
-use crate::quant::{Allocation, QuantizedLayer};
+use crate::quant::{Allocation, BitWidth, QuantizedLayer};
 
 /// Which images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -176,6 +176,8 @@ pub struct Work {
     /// Images run through the network, those included that only share a batch with images asked
     /// for. Copies that fill a split's last batch are none.
     pub images: u64,
+    /// Seconds of quantizing with calibration images, statistics included.
+    pub calibration_seconds: f64,
     /// Where the answer came from.
     pub provenance: Provenance,
 }
@@ -277,6 +279,18 @@ pub enum EvaluateError {
     Backend(String),
 }
 
+/// The error of a layer's output at a bit-width, on the float network's inputs over the calibration
+/// images: the root mean square, relative to the output's standard deviation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OutputError {
+    /// The layer.
+    pub layer: usize,
+    /// The bit-width.
+    pub width: BitWidth,
+    /// The relative error.
+    pub error: f64,
+}
+
 /// A source of the quantized layers of allocations, as an evaluator uses them.
 pub trait LayerSource: Send + Sync {
     /// The layers in the network's order, their affines fixed; none for float layers.
@@ -314,6 +328,12 @@ pub trait Evaluator: Send {
         1
     }
 
+    /// Calibration images that the affines of an allocation's quantized layers are fitted on, front
+    /// to back; 0 where they are not.
+    fn correction_images(&self) -> usize {
+        0
+    }
+
     /// What is not as it was asked for, and why: less memory or fewer threads, so that it fits the
     /// machine.
     fn notes(&self) -> Vec<String> {
@@ -337,9 +357,50 @@ pub trait Evaluator: Send {
         None
     }
 
+    /// Does a piece of work that the next jobs may need, until it is cancelled; false where there
+    /// is none left. No outcome depends on it.
+    fn work_ahead(&mut self, cancel: &Cancel) -> bool {
+        let _ = cancel;
+        false
+    }
+
+    /// The errors of layers' outputs that became known since they were last asked for; for display.
+    fn latest_output_errors(&mut self) -> Vec<OutputError> {
+        Vec::new()
+    }
+
     /// What the last job cost that ended without an answer, cancelled or failed. Asked once, it is
     /// forgotten.
     fn wasted_work(&mut self) -> Work {
         Work::default()
+    }
+}
+
+/// Which of the first `images` of a split an allocation classifies correctly, and what that cost.
+///
+/// # Errors
+/// [`EvaluateError`].
+pub fn correct(
+    evaluator: &mut dyn Evaluator,
+    allocation: Allocation,
+    (split, images): (Split, usize),
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(CorrectBits, Work), EvaluateError> {
+    let question = Question::Accuracy {
+        split,
+        from: 0,
+        to: images,
+        stop: None,
+    };
+    let job = Job {
+        allocation,
+        question,
+    };
+    match evaluator.evaluate(&job, cancel, progress)? {
+        (Outcome::Accuracy { correct }, work) => Ok((correct, work)),
+        (Outcome::Drift { .. } | Outcome::LayerErrors { .. }, _) => Err(EvaluateError::Backend(
+            "the evaluator answered another question".into(),
+        )),
     }
 }

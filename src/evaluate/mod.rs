@@ -21,8 +21,8 @@ mod two_sided;
 pub use accuracy::{CorrectBits, Decided, Sequential, StopRule, Verdict, percent};
 pub use energy::{AC_JOULES, EnergyEstimate, LayerWork, MAC_JOULES};
 pub use job::{
-    CacheUse, Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Outcome, Progress,
-    Provenance, Question, Split, Work,
+    CacheUse, Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Outcome, OutputError,
+    Progress, Provenance, Question, Split, Work, correct,
 };
 pub use landscape::Landscape;
 pub use optimizations::Optimizations;

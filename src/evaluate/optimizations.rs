@@ -18,6 +18,9 @@ pub struct Optimizations {
     /// A confirmation goes on where the screening stopped; otherwise it runs from the first image
     /// on.
     pub stored_bits: bool,
+    /// While nothing is to be evaluated, layers are quantized at the bit-widths next to those in
+    /// use.
+    pub quantize_ahead: bool,
 }
 
 impl Optimizations {
@@ -34,6 +37,7 @@ impl Optimizations {
             integer_kernels: on,
             early_stop: on,
             stored_bits: on,
+            quantize_ahead: on,
         }
     }
 }

@@ -279,6 +279,7 @@ mod tests {
             host: "here".into(),
             profile: "demo".into(),
             batch: 8,
+            correction_images: 0,
             fingerprint: Fingerprint::default(),
         }
     }

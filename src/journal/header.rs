@@ -62,8 +62,15 @@ pub struct Header {
     pub profile: String,
     /// Images that the evaluator runs together: what a question costs is counted in whole batches.
     pub batch: usize,
+    /// Calibration images that the evaluator corrects every allocation on; they are counted, too.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub correction_images: usize,
     /// What the numbers depend on.
     pub fingerprint: Fingerprint,
+}
+
+fn is_none(images: &usize) -> bool {
+    *images == 0
 }
 
 /// The `type` of a header line.

@@ -53,7 +53,7 @@ pub use domains::Domains;
 pub use memory::{MemoryModel, saving_percent};
 pub use packing::{PackError, pack, packed_bytes, unpack};
 pub use quantize::{QuantError, Quantized, quantize};
-pub use quantizer::{LayerWeights, Nearest, QuantizedLayer, QuantizedStore, Quantizer};
+pub use quantizer::{LayerWeights, Nearest, QuantizedLayer, QuantizedStore, Quantizer, Resources};
 pub use scheme::{
     Affine, Correction, DAMPING, Granularity, Method, Rounding, ScaleRule, Scheme, Weighting,
 };

@@ -55,6 +55,9 @@ pub enum QuantError {
         /// The layer.
         layer: String,
     },
+    /// The quantization was given up.
+    #[error("cancelled")]
+    Cancelled,
     /// Statistics of another layer.
     #[error("layer {layer} has {fan_in} inputs, the statistics have {inputs} in {groups} groups")]
     Statistics {

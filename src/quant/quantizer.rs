@@ -17,6 +17,36 @@ pub struct LayerWeights<'a> {
     pub values: &'a [f32],
 }
 
+/// The resources of a quantization. What it makes does not depend on them.
+#[derive(Clone, Copy)]
+pub struct Resources<'a> {
+    /// The largest number of threads.
+    pub threads: usize,
+    /// Whether to give up; asked now and then, by any thread.
+    pub cancelled: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl std::fmt::Debug for Resources<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Resources")
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Resources<'static> {
+    /// So many threads, to the end.
+    pub const fn threads(threads: usize) -> Self {
+        const fn never() -> bool {
+            false
+        }
+        Resources {
+            threads,
+            cancelled: &(never as fn() -> bool),
+        }
+    }
+}
+
 /// A method that turns float weights into integers and one scale per output channel.
 ///
 /// A method is a pure function: the same weights, statistics and width give the same integers, on
@@ -30,24 +60,25 @@ pub trait Quantizer: Debug + Send + Sync {
     /// Whether a width needs the statistics of the layer's input.
     fn needs_statistics(&self, width: BitWidth) -> bool;
 
-    /// Quantizes a layer to an integer width, on at most `threads` threads.
+    /// Quantizes a layer to an integer width.
     ///
     /// # Errors
-    /// [`QuantError`] names the layer and what is wrong with it.
+    /// [`QuantError`] names the layer and what is wrong with it; [`QuantError::Cancelled`] where it
+    /// was given up.
     fn quantize(
         &self,
         layer: LayerWeights<'_>,
         width: BitWidth,
         statistics: Option<&InputStatistics>,
-        threads: usize,
+        resources: Resources<'_>,
     ) -> Result<Quantized, QuantError>;
 }
 
 /// A layer's integers, and what the affine behind them is corrected by.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedLayer {
-    /// The integers and scales.
-    pub quantized: Quantized,
+    /// The integers and scales, shared by what differs in the affine alone.
+    pub quantized: Arc<Quantized>,
     /// Of every channel, over the calibration images; empty where there are none.
     pub moments: Vec<OutputMoments>,
     /// The affine behind the sums of integers, where it is fixed; else it follows from the float
@@ -99,7 +130,7 @@ impl Quantizer for Nearest {
         layer: LayerWeights<'_>,
         width: BitWidth,
         _: Option<&InputStatistics>,
-        _: usize,
+        _: Resources<'_>,
     ) -> Result<Quantized, QuantError> {
         quantize(layer.values, layer.channels, width, &self.0, layer.name)
     }

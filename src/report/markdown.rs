@@ -86,6 +86,12 @@ impl Report {
         if let Some(done) = finished.filter(|f| !f.certification.ladder.is_empty()) {
             certificate(f, &done.certification)?;
         }
+        if let Some(nearest) = self.quantizer.as_ref().and_then(|q| q.nearest.as_ref()) {
+            writeln!(
+                f,
+                "The same bit-widths rounded to the nearest, without correction: accuracy drop {nearest}.\n"
+            )?;
+        }
         writeln!(
             f,
             "The search chose this result on the search split, so its accuracy there is optimistic; the test split took no \
@@ -132,6 +138,9 @@ impl Report {
             writeln!(f, "- Screenings, {sequential}.")?;
         }
         writeln!(f, "- Gate: {}.", gate::rule(&self.gate))?;
+        if let Some(quantizer) = &self.quantizer {
+            write!(f, "{quantizer}")?;
+        }
         let pin = |pin: &Pin| format!("`{}` {}", pin.pattern, pin.describe());
         let pins: Vec<String> = self.pins.iter().map(pin).collect();
         if !pins.is_empty() {
@@ -146,7 +155,7 @@ impl Report {
         });
         writeln!(
             f,
-            "- Images: {calibration} for calibration, {search} for the search,{certify} {test} for the test.\n"
+            "- Images: {calibration} for drift, {search} for the search,{certify} {test} for the test.\n"
         )
     }
 

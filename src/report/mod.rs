@@ -1,17 +1,19 @@
 //! The report of a run: its result, settings and evidence, as data and as Markdown.
 //!
-//! Everything comes from the journal of the run (and a file of sensitivity measurements); nothing
-//! is evaluated.
+//! Everything comes from the journal of the run, its profile and a file of sensitivity
+//! measurements. Nothing is evaluated here: the drop with rounding to the nearest is given.
 #![forbid(unsafe_code)]
 
 mod front;
 mod markdown;
+mod quantizer;
 
 use std::path::Path;
 
 use serde::Serialize;
 
 pub use front::{Bits, FrontLine, Predicted, bits};
+pub use quantizer::{Baseline, CalibrationReport, QuantizerReport};
 
 use crate::evaluate::{percent, wilson_95};
 use crate::journal::{Entry, Fingerprint};
@@ -61,6 +63,9 @@ pub struct Report {
     /// The target chip.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
+    /// The quantizer; none where the profile of the run cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantizer: Option<QuantizerReport>,
     /// The numbers of images of the calibration, the search and the test split.
     pub images: [usize; 3],
     /// The images of the certify split.
@@ -140,8 +145,8 @@ pub struct Given {
 
 impl Report {
     /// The report of a run from its summary and the entries of its journal, with the measurements
-    /// in the file `sensitivity` where they are of the same network, data and quantizer. None
-    /// before the first event of the run.
+    /// in the file `sensitivity` where they are of the same network, data and quantizer, and its
+    /// quantizer. None before the first event of the run.
     ///
     /// # Errors
     /// [`RunError::Io`] for a file that cannot be read.
@@ -149,12 +154,17 @@ impl Report {
         summary: &Summary,
         entries: &[Entry],
         sensitivity: Option<&Path>,
+        quantizer: Option<QuantizerReport>,
     ) -> Result<Option<Self>, RunError> {
         let read = |file| Curves::read(file).map_err(RunError::io("read", file));
         let curves = sensitivity.map(read);
         let curves = curves.transpose()?.flatten();
         let curves = curves.filter(|c| c.are_of(&summary.header.fingerprint, &summary.tree.float));
-        Ok(Self::of(summary, given(entries), curves))
+        let report = Self::of(summary, given(entries), curves);
+        Ok(report.map(|report| Report {
+            quantizer,
+            ..report
+        }))
     }
 
     fn of(summary: &Summary, commands: Vec<Given>, sensitivity: Option<Curves>) -> Option<Self> {
@@ -180,6 +190,7 @@ impl Report {
             pins: tree.pins.clone(),
             ties: settings.space.ties.clone(),
             target: settings.target.clone(),
+            quantizer: None,
             images: [
                 settings.calibration_images,
                 settings.search_images,

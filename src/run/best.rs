@@ -1,5 +1,6 @@
 //! `RUN/best.toml`: the result as a profile, and `RUN/incumbent.toml` beside it.
 
+use std::fmt::Display;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ pub(super) struct BestProfile {
     layers: Vec<String>,
     /// Makes the files of quantized layers beside them.
     side_files: Option<SideFiles>,
+    /// Why there is no such file, where there should be.
+    note: Option<String>,
 }
 
 /// A file that holds a profile.
@@ -60,6 +63,7 @@ impl BestProfile {
             incumbent: Target::new(folder.join(INCUMBENT)),
             layers: layers.map(|l| l.name.clone()).collect(),
             side_files: None,
+            note: None,
         }
     }
 
@@ -97,7 +101,7 @@ impl BestProfile {
     }
 
     fn kept(
-        &self,
+        &mut self,
         candidate: Option<&Candidate>,
         tree: &Tree,
         target: Target,
@@ -110,22 +114,31 @@ impl BestProfile {
 
     /// The content of the file of quantized layers, once the search has ended: while it goes on,
     /// every incumbent's would be written for nothing.
-    fn codes(&self, allocation: &Allocation, tree: &Tree, target: &Path) -> Option<Vec<u8>> {
+    fn codes(&mut self, allocation: &Allocation, tree: &Tree, target: &Path) -> Option<Vec<u8>> {
         tree.finished?;
         let path = codes_file(target);
-        // Without the file the profile is calibrated anew where it is evaluated.
-        let content = self.side_files.as_ref()?.content(allocation, &path);
-        content.ok().flatten()
+        match self.side_files.as_ref()?.content(allocation, &path) {
+            Ok(content) => content,
+            Err(error) => {
+                self.note = Some(without_file(target, &error));
+                None
+            }
+        }
+    }
+
+    /// What is to be said of the last file that was written, once.
+    pub fn take_note(&mut self) -> Option<String> {
+        self.note.take()
     }
 
     fn write(
-        &self,
+        &mut self,
         allocation: &Allocation,
         tree: &Tree,
         target: Target,
     ) -> Result<Target, RunError> {
-        let layers: Vec<&str> = self.layers.iter().map(String::as_str).collect();
         let codes = self.codes(allocation, tree, &target.path);
+        let layers: Vec<&str> = self.layers.iter().map(String::as_str).collect();
         if codes.is_none() && target.own {
             remove(&codes_file(&target.path))?;
         }
@@ -145,6 +158,14 @@ impl BestProfile {
             ..target
         })
     }
+}
+
+/// What it means for a profile that its file of quantized layers cannot be made.
+pub fn without_file(profile: &Path, why: &dyn Display) -> String {
+    format!(
+        "the quantized layers of {} were not saved ({why}); they are calibrated anew where it is evaluated, which takes the calibration images",
+        profile.display()
+    )
 }
 
 /// Removes a file, if there is one.

@@ -319,7 +319,7 @@ impl Loop {
                         self.driver.work.add(&job, spent);
                     }
                 }
-                Ok((_, Report::Progress(_))) => {}
+                Ok((_, Report::Progress(_) | Report::OutputErrors(_))) => {}
                 Err(_) => break,
             }
         }
@@ -362,6 +362,10 @@ impl Loop {
                 self.tell(Update::Totals(self.totals()));
                 Ok(())
             }
+            Some((_, Report::OutputErrors(errors))) => {
+                self.tell(Update::OutputErrors(errors));
+                Ok(())
+            }
             None => Err(EvaluateError::Backend("the evaluators' threads have ended".into()).into()),
         }
     }
@@ -400,7 +404,11 @@ impl Loop {
     }
 
     fn keep_best(&mut self) -> Result<(), RunError> {
-        self.driver.best.keep(self.driver.engine.tree())
+        self.driver.best.keep(self.driver.engine.tree())?;
+        if let Some(note) = self.driver.best.take_note() {
+            self.tell(Update::Note(note));
+        }
+        Ok(())
     }
 
     fn tree(&self) -> &Tree {

@@ -78,6 +78,14 @@ pub enum RunError {
         /// How many of its measurements a new run would find in the cache of results.
         reusable: usize,
     },
+    /// What a run was made with is not what is there now.
+    #[error("{parts} changed since the run in {}: restore what the run used", folder.display())]
+    Altered {
+        /// The run's folder.
+        folder: PathBuf,
+        /// The parts of the fingerprint that differ.
+        parts: String,
+    },
     /// A file in the folder for a new run is in the way.
     #[error("{} already holds a {file}, and a run keeps a file of that name in its folder: choose another folder, or move that file away", folder.display())]
     Occupied {

@@ -14,6 +14,8 @@ use super::side_file::{SideFileOrigin, SideFiles};
 use crate::data::Splits;
 use crate::evaluate::{Cancel, Evaluator, Optimizations, Progress, Split, Statistics};
 use crate::journal::Fingerprint;
+#[cfg(feature = "torch")]
+use crate::quant::QuantizedLayer;
 use crate::quant::{Allocation, BitWidth};
 #[cfg(feature = "torch")]
 use crate::search::Settings;
@@ -79,6 +81,7 @@ impl EvaluatorOptions {
             proxy_images: settings.gate.proxy_images,
             drift_images: Some(settings.calibration_images),
             quantizer: None,
+            menu: settings.space.menu.clone(),
         }
     }
 }
@@ -172,13 +175,7 @@ fn torch_evaluators(
                     ..worker.torch(&settings)
                 };
                 let evaluator = TorchEvaluator::new(model.clone(), splits.clone(), options)?;
-                let contexts = Contexts::new(contents.clone(), &evaluator.numerics());
-                match (results, contexts.layers()) {
-                    (Some(folder), Some(context)) => {
-                        evaluator.with_store(Arc::new(LayerFolder::open(folder, context)))
-                    }
-                    _ => evaluator,
-                }
+                with_layer_folder(evaluator, contents, results)
             }
         };
         made.push((&worker.device, evaluator));
@@ -193,14 +190,30 @@ fn torch_evaluator(
     options: &EvaluatorOptions,
 ) -> Result<crate::torch::TorchEvaluator, RunError> {
     use crate::torch::TorchEvaluator;
-    let options = options.torch(&prepared.settings);
-    let fixed = prepared.fixed.clone();
+    let torch = options.torch(&prepared.settings);
+    let (fixed, contents) = (prepared.fixed.clone(), prepared.contents());
     let (model, splits) = parts(prepared);
-    let evaluator = TorchEvaluator::new(model, splits, options)?;
+    let evaluator = TorchEvaluator::new(model, splits, torch)?;
     Ok(match fixed {
         Some(fixed) => evaluator.with_layers(fixed.allocation, fixed.layers),
-        None => evaluator,
+        None => with_layer_folder(evaluator, &contents, options.results.as_deref()),
     })
+}
+
+/// An evaluator that keeps quantized layers in the folder of results, if there is one.
+#[cfg(feature = "torch")]
+fn with_layer_folder(
+    evaluator: crate::torch::TorchEvaluator,
+    contents: &Contents,
+    results: Option<&Path>,
+) -> crate::torch::TorchEvaluator {
+    let contexts = Contexts::new(contents.clone(), &evaluator.numerics());
+    match (results, contexts.layers()) {
+        (Some(folder), Some(context)) => {
+            evaluator.with_store(Arc::new(LayerFolder::open(folder, context)))
+        }
+        _ => evaluator,
+    }
 }
 
 #[cfg(feature = "torch")]
@@ -211,6 +224,23 @@ fn parts(prepared: Prepared) -> (crate::torch::Model, Arc<Splits>) {
         scheme: prepared.profile.scheme,
     };
     (model, Arc::new(prepared.splits))
+}
+
+/// The quantized layers of an allocation, their affines fixed; none for float layers. Those of
+/// earlier runs are taken.
+///
+/// # Errors
+/// As [`Evaluators::of`], and [`RunError::Evaluate`] for what goes wrong on the way.
+#[cfg(feature = "torch")]
+pub fn quantized_layers(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+    allocation: &Allocation,
+    cancel: &Cancel,
+) -> Result<Vec<Option<QuantizedLayer>>, RunError> {
+    use crate::evaluate::LayerSource;
+    let evaluator = torch_evaluator(prepared, options)?;
+    Ok(evaluator.quantized(allocation, cancel)?)
 }
 
 /// Of every layer and bit-width, the root mean square error of the layer's output on the float
@@ -277,9 +307,9 @@ pub fn statistics(
     cancel: &Cancel,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SplitStatistics, RunError> {
-    use crate::evaluate::{Job, Outcome, Question};
+    use crate::evaluate::correct;
     let contents = prepared.contents();
-    let mut evaluator = torch_evaluator(prepared, options)?;
+    let evaluator = torch_evaluator(prepared, options)?;
     let contexts = Contexts::new(contents, &evaluator.numerics());
     let start = std::time::Instant::now();
     let counted = evaluator.statistics(allocation, split, cancel, progress)?;
@@ -297,27 +327,13 @@ pub fn statistics(
         .as_deref()
         .map(|folder| Stores::open(folder, &contexts));
     let float = Allocation::uniform(allocation.len(), BitWidth::FLOAT);
-    let (split, from, to) = (split, 0, counted.images);
-    let job = Job {
-        allocation: float,
-        question: Question::Accuracy {
-            split,
-            from,
-            to,
-            stop: None,
-        },
+    let mut evaluator: Box<dyn Evaluator> = match stores {
+        Some(stores) => Box::new(CachedEvaluator::new(Box::new(evaluator), stores)),
+        None => Box::new(evaluator),
     };
-    let mut quiet = |_: Progress| {};
-    let (outcome, _) = match stores {
-        Some(stores) => {
-            CachedEvaluator::new(Box::new(evaluator), stores).evaluate(&job, cancel, &mut quiet)?
-        }
-        None => evaluator.evaluate(&job, cancel, &mut quiet)?,
-    };
-    let float_correct = match outcome {
-        Outcome::Accuracy { correct } => correct.correct(),
-        Outcome::Drift { .. } | Outcome::LayerErrors { .. } => 0,
-    };
+    let images = (split, counted.images);
+    let (bits, _) = correct(&mut *evaluator, float, images, cancel, &mut |_| ())?;
+    let float_correct = bits.correct();
     Ok(SplitStatistics {
         counted,
         float_correct,

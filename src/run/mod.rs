@@ -21,6 +21,7 @@ mod open;
 mod prepare;
 mod probe;
 mod problem;
+mod reopen;
 mod results;
 mod script;
 mod sensitivity;
@@ -29,15 +30,17 @@ mod work;
 mod worker;
 mod worker_pool;
 
-use crate::evaluate::{Caches, Job, Progress};
+use crate::evaluate::{Caches, Job, OutputError, Progress};
 use crate::journal::Entry;
 use crate::search::{CandidateId, Request};
 pub use crate::search::{Command, Instruction};
 
-pub use best::restore_best;
+pub use best::{restore_best, without_file};
 pub use certified::{Certificate, CertificateSummary, RungLine, Uncertified};
 pub use drive::Handle;
 pub use error::RunError;
+#[cfg(feature = "torch")]
+pub use evaluators::quantized_layers;
 pub use evaluators::{
     CACHE_MEMORY, EvaluatorOptions, Evaluators, SplitStatistics, output_errors, statistics,
 };
@@ -50,6 +53,7 @@ pub use open::{Parts, Source, create, launch, relaunch, resume};
 pub use prepare::{Prepared, load_weights};
 pub use probe::{Probe, Probed};
 pub use problem::SearchProblem;
+pub use reopen::{SearchAccuracy, reopen, rounded_to_nearest, side_files};
 pub use results::{CachedEvaluator, Contents, Contexts, LayerFolder, Store, Stores};
 pub use script::{ScheduledCommand, Script};
 pub use sensitivity::{
@@ -80,6 +84,10 @@ pub enum Update {
     Workers(Vec<Option<Request>>),
     /// What is kept between jobs.
     Caches(Caches),
+    /// The errors of layers' outputs that became known.
+    OutputErrors(Vec<OutputError>),
+    /// What of the run's files is not as it should be, and why; the run goes on.
+    Note(String),
     /// What the evaluators have done so far over the whole run, resumes included.
     Totals(Totals),
     /// The run cannot go on; the journal is intact.
@@ -99,4 +107,6 @@ pub struct Totals {
     pub images: u64,
     /// Seconds of searching, resumes included.
     pub seconds: f64,
+    /// Those of quantizing with calibration images, statistics included.
+    pub calibration_seconds: f64,
 }

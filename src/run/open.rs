@@ -112,7 +112,9 @@ pub fn launch(folder: &Path, parts: Parts) -> Result<Handle, RunError> {
 /// takes to resume.
 fn begin(mut claim: RunDirGuard, parts: Parts, script: Script) -> Result<Handle, RunError> {
     let mut engine = Engine::new(parts.settings.clone())?;
-    let batch = parts.evaluators.first().map_or(1, |e| e.batch());
+    let first = parts.evaluators.first();
+    let batch = first.map_or(1, |e| e.batch());
+    let correction_images = first.map_or(0, |e| e.correction_images());
     let header = Header {
         kind: HeaderKind::Journal,
         format: FORMAT,
@@ -122,6 +124,7 @@ fn begin(mut claim: RunDirGuard, parts: Parts, script: Script) -> Result<Handle,
         host: host(),
         profile: parts.origin,
         batch,
+        correction_images,
         fingerprint: parts.fingerprint,
     };
     claim.write_profile(&parts.text)?;
@@ -132,7 +135,7 @@ fn begin(mut claim: RunDirGuard, parts: Parts, script: Script) -> Result<Handle,
         engine,
         writer,
         work: WorkLog::open(&folder, 0),
-        ledger: Ledger::new(batch),
+        ledger: Ledger::new(batch).with_corrections(correction_images),
         best: BestProfile::new(&folder, parts.text, &parts.settings)
             .with_side_files(parts.side_files),
         script,

@@ -88,6 +88,19 @@ impl std::fmt::Debug for SideFiles {
 }
 
 impl SideFiles {
+    /// A maker of files that tell `about` of their origin, with the names of the network's layers.
+    pub fn new(
+        source: Arc<dyn LayerSource>,
+        about: BTreeMap<String, String>,
+        layers: Vec<String>,
+    ) -> Self {
+        SideFiles {
+            source,
+            about,
+            layers,
+        }
+    }
+
     /// The content of the file of an allocation, which is to lie at `path`; none where no layer is
     /// quantized. What lies there already and is of that allocation is taken.
     ///
@@ -165,11 +178,7 @@ impl SideFileOrigin {
     pub(super) fn files(mut self, source: Arc<dyn LayerSource>, numerics: &str) -> SideFiles {
         self.about
             .insert("numerics".to_owned(), numerics.to_owned());
-        SideFiles {
-            source,
-            about: self.about,
-            layers: self.layers,
-        }
+        SideFiles::new(source, self.about, self.layers)
     }
 }
 

@@ -22,6 +22,13 @@ pub(super) struct Spent {
     pub layer_forwards_after: u64,
     pub images: u64,
     pub seconds: f64,
+    /// Of quantizing with calibration images.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub calibration: f64,
+}
+
+fn is_nothing(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 fn is_zero(count: &u64) -> bool {
@@ -38,6 +45,7 @@ impl Spent {
                 .saturating_add(more.layer_forwards_after),
             images: self.images.saturating_add(more.images),
             seconds: (self.seconds + more.seconds).min(f64::MAX),
+            calibration: (self.calibration + more.calibration).min(f64::MAX),
         }
     }
 }
@@ -70,7 +78,9 @@ impl Logged {
         let lines = lines.split(|b| *b == b'\n');
         for line in lines.filter_map(|line| serde_json::from_slice(line).ok()) {
             match line {
-                Line::Spent(spent) if spent.seconds >= 0.0 => self.spent = self.spent.plus(spent),
+                Line::Spent(spent) if spent.seconds >= 0.0 && spent.calibration >= 0.0 => {
+                    self.spent = self.spent.plus(spent)
+                }
                 Line::Spent(_) => {}
                 Line::Reused { recalled } => drop(self.reused.insert(recalled)),
                 Line::Computed { computed } => drop(self.reused.remove(&computed)),
@@ -89,7 +99,8 @@ impl Logged {
     /// The state and the counts of a journal, whose entries learn where their answers came from.
     pub fn fold(&self, journal: &mut Journal) -> (Tree, Ledger) {
         let mut tree = Tree::default();
-        let mut ledger = Ledger::new(journal.header.batch);
+        let header = &journal.header;
+        let mut ledger = Ledger::new(header.batch).with_corrections(header.correction_images);
         for entry in &mut journal.entries {
             entry.provenance = self.provenance(entry.seq);
             tree.apply(&entry.event);
@@ -109,6 +120,7 @@ impl Logged {
             layer_forwards_plain: ledger.layer_forwards_plain(tree),
             images: self.spent.images,
             seconds: self.spent.seconds,
+            calibration_seconds: self.spent.calibration,
         }
     }
 }
@@ -178,6 +190,7 @@ impl WorkLog {
             layer_forwards_after: if after { work.layer_forwards } else { 0 },
             images: work.images,
             seconds: 0.0,
+            calibration: work.calibration_seconds,
         });
     }
 

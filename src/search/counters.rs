@@ -43,6 +43,10 @@ pub struct Ledger {
     plain_images: u64,
     /// Images run when every request is answered in full, from the first image on.
     images_from_scratch: u64,
+    /// Calibration images that the affines of every request's layers are fitted on; 0 for none.
+    correction_images: usize,
+    /// Layer-forwards of that.
+    corrections: u64,
     /// Images of the search split whose answers are known, by allocation.
     known: HashMap<Allocation, usize>,
     /// Candidates that the gate rejected.
@@ -63,8 +67,19 @@ impl Ledger {
             counters: Counters::default(),
             plain_images: 0,
             images_from_scratch: 0,
+            correction_images: 0,
+            corrections: 0,
             known: HashMap::new(),
             gated: HashSet::new(),
+        }
+    }
+
+    /// The same of an evaluator that fits the affines of an allocation's quantized layers front to
+    /// back over so many calibration images ([`crate::evaluate::Evaluator::correction_images`]).
+    pub fn with_corrections(self, images: usize) -> Self {
+        Ledger {
+            correction_images: images,
+            ..self
         }
     }
 
@@ -81,13 +96,16 @@ impl Ledger {
                 self.run(0, calibration, calibration);
                 self.run(0, evidence, evidence);
             }
-            Event::Measured { cached, .. } => {
+            Event::Measured {
+                candidate, cached, ..
+            } => {
                 if self.answered(*cached, provenance) {
                     self.counters.drift_evaluations += 1;
                 }
                 if !cached {
                     self.run(0, calibration, calibration);
                     self.run(0, evidence, evidence);
+                    self.corrected(tree, *candidate);
                 }
             }
             Event::Gated { candidate, reason } => match reason.decision {
@@ -112,20 +130,33 @@ impl Ledger {
                 self.counters.evaluations += u64::from(computed);
                 if let Some(candidate) = tree.get(*candidate).filter(|_| !judgement.cached) {
                     let allocation = candidate.allocation.clone();
-                    let new =
+                    let id = candidate.id;
+                    let (runs, new) =
                         self.judged(allocation, judgement, bits.len(), settings.search_images);
                     self.counters.images += if computed { new } else { 0 };
+                    if runs {
+                        self.corrected(tree, id);
+                    }
                 }
             }
             Event::CertifyBaseline { correct } => {
                 self.run(0, correct.len(), settings.certify_images);
             }
             Event::RungTested {
+                candidate,
                 bits,
                 cached: false,
                 ..
-            } => self.run(0, bits.len(), settings.certify_images),
-            Event::Tested { images, .. } => self.run(0, *images, settings.test_images),
+            } => {
+                self.run(0, bits.len(), settings.certify_images);
+                self.corrected(tree, *candidate);
+            }
+            Event::Tested {
+                candidate, images, ..
+            } => {
+                self.run(0, *images, settings.test_images);
+                candidate.iter().for_each(|id| self.corrected(tree, *id));
+            }
             _ => {}
         }
     }
@@ -138,15 +169,29 @@ impl Ledger {
         !cached && !reused
     }
 
-    /// Counts the images that a judgement takes beyond those whose answers are known; returns how
-    /// many were looked at.
+    /// Fits the affines of a candidate's quantized layers: the sums of each, and the value of every
+    /// layer before the last one.
+    fn corrected(&mut self, tree: &Tree, candidate: CandidateId) {
+        let Some(candidate) = tree.get(candidate) else {
+            return;
+        };
+        let widths = &candidate.allocation.0;
+        let last = widths.iter().rposition(|w| !w.is_float());
+        let fitted = widths.iter().filter(|w| !w.is_float()).count();
+        let layers = (fitted + last.unwrap_or(0)) as u64;
+        let all = (self.correction_images as u64).saturating_mul(layers);
+        self.corrections = self.corrections.saturating_add(all);
+    }
+
+    /// Counts the images that a judgement takes beyond those whose answers are known. Whether there
+    /// are any where nothing ends early, and how many were looked at.
     fn judged(
         &mut self,
         allocation: Allocation,
         judgement: &Judgement,
         bits: usize,
         split: usize,
-    ) -> u64 {
+    ) -> (bool, u64) {
         let known = self.known.entry(allocation).or_default();
         let from = std::mem::replace(known, bits.max(*known));
         // Where a sequential test stops is a decision.
@@ -155,7 +200,7 @@ impl Ledger {
             false => judgement.of,
         };
         self.run(from, to, split);
-        bits.saturating_sub(from) as u64
+        (from < to, bits.saturating_sub(from) as u64)
     }
 
     /// The counts so far.
@@ -171,7 +216,8 @@ impl Ledger {
     /// Layer-forwards that the same run does with every optimization off.
     pub fn layer_forwards_plain(&self, tree: &Tree) -> u64 {
         let layers = tree.settings.as_ref().map_or(0, |s| s.space.layers.len());
-        self.images_from_scratch.saturating_mul(layers as u64)
+        let images = self.images_from_scratch.saturating_mul(layers as u64);
+        images.saturating_add(self.corrections)
     }
 
     /// Images `from..to` of a split of `len` images, run by whole batches.

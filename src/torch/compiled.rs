@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tch::Kind;
 
-use super::executor::Executor;
+use super::executor::{Executor, StepExecutor};
 use super::plan::{Plan, Step};
-use super::weights::Weights;
+use super::weights::{Parameters, Weights};
 use super::{Device, Model, TorchError};
 use crate::evaluate::CacheUse;
 use crate::network::Graph;
@@ -136,8 +136,30 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
             return Err(TorchError::Layers { got, want });
         }
         let parameters = self.weights.of(model, &self.plan, (allocation, layers))?;
+        Ok(self.executor_with(parameters))
+    }
+
+    /// An executor of one step of the plan, for the calling thread; as [`Compiled::executor`].
+    pub(super) fn step_executor<'a>(
+        &'a self,
+        i: usize,
+        step: &'a Step,
+        (allocation, layers): (&Allocation, &[Option<Arc<QuantizedLayer>>]),
+    ) -> Result<StepExecutor<'a>, TorchError> {
+        let model = self.model.borrow();
+        let parameters = self
+            .weights
+            .of_step(model, &self.plan, i, (allocation, layers))?;
+        Ok(StepExecutor::new(
+            self.executor_with(Vec::new()),
+            step,
+            parameters,
+        ))
+    }
+
+    fn executor_with(&self, parameters: Vec<Parameters>) -> Executor<'_> {
         let backend = self.weights.backend;
-        Ok(Executor::new(&model.graph, &self.plan, parameters, backend)
-            .with_static_stem(self.static_stem))
+        Executor::new(self.graph(), &self.plan, parameters, backend)
+            .with_static_stem(self.static_stem)
     }
 }

@@ -76,6 +76,7 @@ impl From<TorchError> for EvaluateError {
     fn from(error: TorchError) -> Self {
         match error {
             TorchError::Layers { got, want } => EvaluateError::WrongLayers { got, want },
+            TorchError::Quantize(QuantError::Cancelled) => EvaluateError::Cancelled,
             error => EvaluateError::Backend(error.to_string()),
         }
     }

@@ -23,11 +23,11 @@ use super::record::spikes;
 use super::{Device, Model, TorchError};
 use crate::data::{EVIDENCE_IMAGES, ImageSet, Splits};
 use crate::evaluate::{
-    Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Optimizations, Outcome, Prober,
-    Progress, Question, Split, Work,
+    Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Optimizations, Outcome,
+    OutputError, Prober, Progress, Question, Split, Work,
 };
 use crate::network::Graph;
-use crate::quant::{Allocation, Correction, QuantizedLayer, QuantizedStore, Quantizer};
+use crate::quant::{Allocation, BitWidth, Correction, QuantizedLayer, QuantizedStore, Quantizer};
 
 /// Images of the drift whose spikes and class probabilities are compared with float's, unless told.
 const COMPARED_IMAGES: usize = 16;
@@ -58,6 +58,9 @@ pub struct TorchOptions {
     pub drift_images: Option<usize>,
     /// The quantizer; none: that of the model's scheme.
     pub quantizer: Option<Arc<dyn Quantizer>>,
+    /// The bit-widths of a search: layers are quantized ahead of need at those next to the ones in
+    /// use.
+    pub menu: Vec<BitWidth>,
 }
 
 /// The evaluator on libtorch: batches side by side on several threads.
@@ -85,6 +88,8 @@ pub struct TorchEvaluator {
     fixed: Option<(Allocation, QuantizedLayers)>,
     /// Cached values inside the network; none where they are not cached.
     values: Option<Arc<Values>>,
+    /// The allocation that was last evaluated.
+    latest: Option<Allocation>,
     /// Work for the job at hand, wasted or not.
     ran: Ran,
 }
@@ -219,6 +224,7 @@ impl TorchEvaluator {
             float: Arc::default(),
             calibrator,
             fixed: None,
+            latest: None,
             ran: Ran::default(),
         })
     }
@@ -263,6 +269,7 @@ impl TorchEvaluator {
             calibrator: self.calibrator.clone(),
             fixed: self.fixed.clone(),
             values: self.values.clone(),
+            latest: None,
             ran: Ran::default(),
         }
     }
@@ -346,7 +353,8 @@ impl TorchEvaluator {
         match self.network.model().scheme.correction {
             Correction::Sequential => {
                 let (values, ran) = (self.values.as_deref(), &self.ran.layer_forwards);
-                calibrator.sequential(allocation, layers, values, (cancel, ran))
+                let reuse = self.options.optimizations.prefix_cache;
+                calibrator.sequential(allocation, layers, (values, reuse), (cancel, ran))
             }
             Correction::None | Correction::Local => Ok(layers),
         }
@@ -366,6 +374,7 @@ impl TorchEvaluator {
         Work {
             layer_forwards: self.ran.layer_forwards.swap(0, Ordering::Relaxed),
             images: self.ran.images.swap(0, Ordering::Relaxed),
+            calibration_seconds: self.calibrator.as_ref().map_or(0.0, |c| c.take_seconds()),
             ..Work::default()
         }
     }
@@ -379,7 +388,8 @@ impl Evaluator for TorchEvaluator {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(Outcome, Work), EvaluateError> {
         self.check(&job.allocation)?;
-        self.work();
+        self.ran = Ran::default();
+        self.latest = Some(job.allocation.clone()).filter(|a| !a.is_float());
         match &job.question {
             Question::Drift => {
                 let outcome = self.drift(&job.allocation, cancel, progress)?;
@@ -424,6 +434,13 @@ impl Evaluator for TorchEvaluator {
         self.batch
     }
 
+    fn correction_images(&self) -> usize {
+        match self.network.model().scheme.correction {
+            Correction::Sequential if self.calibrator.is_some() => self.splits.calibration.len(),
+            _ => 0,
+        }
+    }
+
     fn caches(&self) -> Caches {
         let weights = self.options.optimizations.weight_cache;
         Caches {
@@ -438,6 +455,20 @@ impl Evaluator for TorchEvaluator {
 
     fn wasted_work(&mut self) -> Work {
         self.work()
+    }
+
+    fn work_ahead(&mut self, cancel: &Cancel) -> bool {
+        let (Some(calibrator), Some(latest)) = (&self.calibrator, &self.latest) else {
+            return false;
+        };
+        let wanted = (latest, self.options.menu.as_slice());
+        self.options.optimizations.quantize_ahead
+            && calibrator.make_ahead(wanted, self.threads, cancel)
+    }
+
+    fn latest_output_errors(&mut self) -> Vec<OutputError> {
+        let calibrator = self.calibrator.as_ref();
+        calibrator.map_or(Vec::new(), |c| c.take_errors())
     }
 
     fn prober(&self) -> Option<Box<dyn Prober>> {
@@ -484,7 +515,7 @@ fn threads(options: &TorchOptions) -> usize {
 
 /// The float network's allocation.
 fn float(graph: &Graph) -> Allocation {
-    Allocation::uniform(graph.layers.len(), crate::quant::BitWidth::FLOAT)
+    Allocation::uniform(graph.layers.len(), BitWidth::FLOAT)
 }
 
 /// The widest instruction set that libtorch may choose its kernels by.

@@ -131,56 +131,6 @@ impl<'g> Executor<'g> {
         }
     }
 
-    /// The value of one step of the plan, from those that it reads.
-    pub(super) fn value(
-        &self,
-        i: usize,
-        pixels: &[f32],
-        images: usize,
-        values: &mut [Option<Value>],
-        record: &mut Record,
-    ) -> Result<Value, TorchError> {
-        let _no_grad = tch::no_grad_guard();
-        let (step, parameters) = self.planned(i)?;
-        match step.source {
-            Source::Image => self.image_value(pixels, images),
-            _ => self.step(step, parameters, images, values, record),
-        }
-    }
-
-    /// The sums of a step's layer, before the affine.
-    pub(super) fn accumulate(
-        &self,
-        i: usize,
-        values: &[Option<Value>],
-    ) -> Result<Value, TorchError> {
-        let _no_grad = tch::no_grad_guard();
-        let (step, parameters) = self.planned(i)?;
-        let input = step
-            .inputs
-            .first()
-            .and_then(|n| values.get(n.index())?.as_ref());
-        let x = input.ok_or_else(|| missing(step))?;
-        match &parameters.accumulation {
-            Some(Accumulation::Libtorch(convolution)) => {
-                let data = convolve(x.wide()?.tensor, convolution).context(|| step.name.clone())?;
-                Ok(Value::new(Buffer::new(data), x.steps))
-            }
-            Some(sums) => {
-                let narrow = matches!(sums, Accumulation::Bytes(..)) && !x.is_bytes();
-                let narrow = narrow.then(|| x.to_bytes()).transpose()?;
-                let x = narrow.as_ref().unwrap_or(x);
-                layer(x, sums, step.shape, None, None)?.ok_or_else(|| missing(step))
-            }
-            None => Err(missing(step)),
-        }
-    }
-
-    fn planned(&self, i: usize) -> Result<(&Step, &Parameters), TorchError> {
-        let planned = self.plan.steps.get(i).zip(self.parameters.get(i));
-        planned.ok_or_else(|| TorchError::Input(format!("the network has no step {i}")))
-    }
-
     fn image_value(&self, pixels: &[f32], images: usize) -> Result<Value, TorchError> {
         let data = Buffer::new(self.image(pixels, images)?);
         Ok(Value::new(data, self.graph.frames().unwrap_or(1)))
@@ -353,6 +303,65 @@ impl<'g> Executor<'g> {
     fn in_stem(&self, id: NodeId) -> bool {
         let node = self.graph.node(id);
         node.time_invariant && node.inputs.iter().all(|&i| self.in_stem(i))
+    }
+}
+
+/// One step of a plan with its own parameters, ready to run.
+pub(super) struct StepExecutor<'a> {
+    /// Has no parameters.
+    executor: Executor<'a>,
+    step: &'a Step,
+    parameters: Parameters,
+}
+
+impl<'a> StepExecutor<'a> {
+    /// The executor of a step; what runs it needs no parameters of its own.
+    pub(super) fn new(executor: Executor<'a>, step: &'a Step, parameters: Parameters) -> Self {
+        StepExecutor {
+            executor,
+            step,
+            parameters,
+        }
+    }
+
+    /// The value of the step, from those that it reads.
+    pub(super) fn value(
+        &self,
+        pixels: &[f32],
+        images: usize,
+        values: &mut [Option<Value>],
+        record: &mut Record,
+    ) -> Result<Value, TorchError> {
+        let _no_grad = tch::no_grad_guard();
+        let (executor, step) = (&self.executor, self.step);
+        match step.source {
+            Source::Image => executor.image_value(pixels, images),
+            _ => executor.step(step, &self.parameters, images, values, record),
+        }
+    }
+
+    /// The sums of the step's layer, before the affine.
+    pub(super) fn accumulate(&self, values: &[Option<Value>]) -> Result<Value, TorchError> {
+        let _no_grad = tch::no_grad_guard();
+        let step = self.step;
+        let input = step
+            .inputs
+            .first()
+            .and_then(|n| values.get(n.index())?.as_ref());
+        let x = input.ok_or_else(|| missing(step))?;
+        match &self.parameters.accumulation {
+            Some(Accumulation::Libtorch(convolution)) => {
+                let data = convolve(x.wide()?.tensor, convolution).context(|| step.name.clone())?;
+                Ok(Value::new(Buffer::new(data), x.steps))
+            }
+            Some(sums) => {
+                let narrow = matches!(sums, Accumulation::Bytes(..)) && !x.is_bytes();
+                let narrow = narrow.then(|| x.to_bytes()).transpose()?;
+                let x = narrow.as_ref().unwrap_or(x);
+                layer(x, sums, step.shape, None, None)?.ok_or_else(|| missing(step))
+            }
+            None => Err(missing(step)),
+        }
     }
 }
 

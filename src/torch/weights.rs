@@ -99,30 +99,46 @@ impl Weights {
         plan: &Plan,
         (allocation, layers): (&Allocation, &[Option<Arc<QuantizedLayer>>]),
     ) -> Result<Vec<Parameters>, TorchError> {
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let steps = 0..plan.steps.len();
+        steps
+            .map(|i| self.of_step(model, plan, i, (allocation, layers)))
+            .collect()
+    }
+
+    /// The parameters of one step, by its number; none of its own beyond the last step.
+    ///
+    /// # Errors
+    /// As [`Weights::of`].
+    pub(super) fn of_step(
+        &self,
+        model: &Model,
+        plan: &Plan,
+        i: usize,
+        (allocation, layers): (&Allocation, &[Option<Arc<QuantizedLayer>>]),
+    ) -> Result<Parameters, TorchError> {
+        let Some(step) = plan.steps.get(i) else {
+            return Ok(Parameters::default());
+        };
         let backend = self.backend;
         let maker = Maker { model, backend };
-        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        let steps = plan.steps.iter().enumerate();
-        steps
-            .map(|(i, step)| {
-                let width = width(step, allocation);
-                let quantized = quantized(step, layers);
-                let fixed = |shared: Parameters| match quantized.and_then(|q| q.affine.as_ref()) {
-                    Some(affine) => maker.with_affine(shared, affine),
-                    None => Ok(shared),
-                };
-                if let Some(known) = cache.get(&(i, width)) {
-                    return fixed(known.share());
-                }
-                let made = maker.make(step, width, quantized)?;
-                errors.insert((i, width), made.squares);
-                let shared = fixed(made.share())?;
-                let bytes = made.bytes();
-                cache.insert((i, width), made, bytes, made_in(bytes, width));
-                Ok(shared)
-            })
-            .collect()
+        let (width, quantized) = (width(step, allocation), quantized(step, layers));
+        let fixed = |shared: Parameters| match quantized.and_then(|q| q.affine.as_ref()) {
+            Some(affine) => maker.with_affine(shared, affine),
+            None => Ok(shared),
+        };
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = cache.get(&(i, width)) {
+            return fixed(known.share());
+        }
+        // Made once: others wait.
+        let made = maker.make(step, width, quantized)?;
+        let errors = self.errors.lock();
+        let mut errors = errors.unwrap_or_else(PoisonError::into_inner);
+        errors.insert((i, width), made.squares);
+        let shared = fixed(made.share())?;
+        let bytes = made.bytes();
+        cache.insert((i, width), made, bytes, made_in(bytes, width));
+        Ok(shared)
     }
 
     /// The affine behind a layer's float sums over what its input counts: bias, batch norms and

@@ -124,7 +124,7 @@ pub enum Action {
     Signal(Signal),
     /// Answer to [`Effect::Save`].
     #[serde(skip)]
-    Saved(Result<PathBuf, SaveError>),
+    Saved(Result<Saved, SaveError>),
     /// Answer to [`Effect::Export`]: the file, without its ending.
     #[serde(skip)]
     Exported(Result<PathBuf, String>),
@@ -178,6 +178,15 @@ pub enum Signal {
     Terminate,
     /// As Ctrl-C: ask first, leave at the second.
     Interrupt,
+}
+
+/// A profile that was saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Its file.
+    pub path: PathBuf,
+    /// What of it is not as it should be, and why.
+    pub note: Option<String>,
 }
 
 /// The reason why a profile was not saved.

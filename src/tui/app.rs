@@ -13,8 +13,9 @@ use super::export;
 use super::forecast::Forecaster;
 use super::keymap::Keymap;
 use super::model::{Model, Outcome, Replay};
+use super::saver::Saver;
 use super::screen::Screen;
-use super::session::{Ending, Ends, Retry, Save, Session};
+use super::session::{Ending, Ends, Retry, SaveRequest, Session};
 use super::terminal::{Input, PanicGuard, Tty};
 use super::theme::Theme;
 use super::update::update_at;
@@ -67,7 +68,7 @@ pub fn run_on(
         screen,
         model,
         ends: session.ends,
-        save: session.save,
+        saver: Saver::start(session.save)?,
         retry: session.retry,
         forecaster: None,
         pressed: false,
@@ -77,7 +78,8 @@ pub fn run_on(
         next_tick: now + TICK,
         next_look: now,
     };
-    app.run(input, panics, session.signals)?;
+    app.run(input, panics, &session.signals)?;
+    app.finish_saving(input, &session.signals)?;
     Ok(Ending {
         outcome: app.model.outcome.unwrap_or(Outcome::Terminated),
         saved: app.model.saved,
@@ -92,7 +94,7 @@ struct App<'a, S: Screen> {
     screen: &'a mut S,
     model: Model,
     ends: Ends,
-    save: Save,
+    saver: Saver,
     retry: Retry,
     forecaster: Option<Forecaster>,
     /// True when there was input since the last frame.
@@ -109,8 +111,9 @@ impl<S: Screen> App<'_, S> {
         &mut self,
         input: &Receiver<Event>,
         panics: &Receiver<String>,
-        mut signals: Receiver<Signal>,
+        signals: &Receiver<Signal>,
     ) -> io::Result<()> {
+        let mut signals = signals.clone();
         while self.model.outcome.is_none() {
             let frame = self.draw_when_due()?.map_or(never(), at);
             let tick = at(self.next_tick);
@@ -153,11 +156,53 @@ impl<S: Screen> App<'_, S> {
                     // The next question starts another.
                     Err(_) => self.forecaster = None,
                 },
+                recv(self.saver.answers.clone()) -> answer => match answer {
+                    Ok(answer) => self.act(Action::Saved(answer))?,
+                    // Not reached: it lives as long as this.
+                    Err(_) => self.saver.answers = never(),
+                },
                 recv(frame) -> _ => {},
                 recv(tick) -> _ => self.tick()?,
             }
         }
         Ok(())
+    }
+
+    /// Waits for a profile that is being saved, unless the person or the system will not.
+    fn finish_saving(
+        &mut self,
+        input: &Receiver<Event>,
+        signals: &Receiver<Signal>,
+    ) -> io::Result<()> {
+        if self.model.saving.is_none() || self.model.outcome == Some(Outcome::Terminated) {
+            return Ok(());
+        }
+        let name = self.model.saving.as_ref().map(|s| s.prompt.name.text());
+        let name = name.unwrap_or_default().to_owned();
+        self.model
+            .note(format!("leaving when {name} is saved; ctrl-c leaves now"));
+        self.screen.draw(&self.model)?;
+        let (mut input, mut signals) = (input.clone(), signals.clone());
+        loop {
+            select! {
+                recv(self.saver.answers.clone()) -> answer => {
+                    return answer.map_or(Ok(()), |answer| self.act(Action::Saved(answer)));
+                },
+                recv(signals) -> signal => match signal {
+                    Ok(_) => return Ok(()),
+                    Err(_) => signals = never(),
+                },
+                recv(input) -> event => match event {
+                    Ok(event) => {
+                        let action = self.model.keymap.of_event(self.model.scope(), event);
+                        if action == Some(Action::Interrupt) {
+                            return Ok(());
+                        }
+                    }
+                    Err(_) => input = never(),
+                },
+            }
+        }
     }
 
     /// Draws what has changed, or says when it is time to.
@@ -227,9 +272,13 @@ impl<S: Screen> App<'_, S> {
                     overwrite,
                 } => {
                     let tree = &self.model.tree;
-                    let rules = (tree.pins.as_slice(), &tree.constraint);
-                    let result = (self.save)(&name, &allocation, rules, overwrite);
-                    self.act(Action::Saved(result))?;
+                    self.saver.save(SaveRequest {
+                        name,
+                        allocation,
+                        pins: tree.pins.clone(),
+                        constraint: tree.constraint,
+                        overwrite,
+                    });
                 }
                 Effect::Copy { text, what } => {
                     let copied = self.screen.copy(&text).map(|()| what);

@@ -8,6 +8,7 @@ mod front;
 mod gate;
 mod log;
 mod navigate;
+mod output_errors;
 mod overlay;
 mod parts;
 mod prompt;
@@ -32,7 +33,8 @@ pub use find::Find;
 pub use front::{FrontPane, Point};
 pub use gate::GatePane;
 pub use log::{LogLine, LogPane};
-pub use overlay::{CommandPrompt, Confirm, FindPrompt, Overlay, SavePrompt};
+pub use output_errors::{Neighbours, OutputErrors};
+pub use overlay::{CommandPrompt, Confirm, FindPrompt, Overlay, SavePrompt, Saving};
 pub use parts::{Part, mean};
 pub use prompt::{Asked, FieldPrompt};
 pub use replay::Replay;
@@ -88,6 +90,8 @@ pub struct Model {
     pub nodes: TreePane,
     /// The selected node's allocation as shown.
     pub allocation: AllocationPane,
+    /// The errors of layers' outputs.
+    pub output_errors: OutputErrors,
     /// The gate as shown.
     pub gate: GatePane,
     /// Accuracy against memory as shown.
@@ -136,6 +140,8 @@ pub struct Model {
     pub sent: u64,
     /// A change by hand has been sent from this node; its child is to be shown.
     pub expecting: Option<CandidateId>,
+    /// The profile that is being saved.
+    pub saving: Option<Saving>,
     /// Profiles saved.
     pub saved: Vec<PathBuf>,
     /// Set when the interface is to be left.
@@ -166,6 +172,7 @@ impl Model {
             activity: Activity::default(),
             nodes: TreePane::default(),
             allocation: AllocationPane::default(),
+            output_errors: OutputErrors::default(),
             gate: GatePane::default(),
             front: FrontPane::default(),
             pages: Default::default(),
@@ -190,6 +197,7 @@ impl Model {
             awaiting: Vec::new(),
             sent: 0,
             expecting: None,
+            saving: None,
             saved: Vec::new(),
             outcome: None,
             effects: Vec::new(),

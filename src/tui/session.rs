@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::action::{SaveError, Signal};
+use super::action::{SaveError, Saved, Signal};
 use super::config::Config;
 use super::model::{Outcome, RunInfo};
 use crate::profile::{Constraint, Pin};
@@ -12,12 +12,23 @@ use crate::quant::Allocation;
 use crate::run::{Probe, Update};
 use crate::search::{Instruction, Tree};
 
-/// Saves an allocation under a name, with the pins now in force; the last argument is true when the
-/// person agreed to overwrite.
-pub type Save = Box<dyn FnMut(&str, &Allocation, Rules<'_>, bool) -> Result<PathBuf, SaveError>>;
+/// An allocation to be saved as a profile, with what is in force.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SaveRequest {
+    /// The profile's name.
+    pub name: String,
+    /// The allocation.
+    pub allocation: Allocation,
+    /// The pins.
+    pub pins: Vec<Pin>,
+    /// The constraint.
+    pub constraint: Constraint,
+    /// True when the person agreed to overwrite.
+    pub overwrite: bool,
+}
 
-/// What is in force when an allocation is saved.
-pub type Rules<'a> = (&'a [Pin], &'a Constraint);
+/// Saves profiles, in a thread of its own.
+pub type Save = Box<dyn FnMut(SaveRequest) -> Result<Saved, SaveError> + Send>;
 
 /// Where commands go, and where updates come from.
 #[derive(Debug, Clone)]

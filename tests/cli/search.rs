@@ -268,7 +268,12 @@ fn a_calibrated_search_gives_the_same_journal_whatever_the_threads_and_tricks() 
             let flags = flags(&folder, more);
             let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
             let result = last(&demo.expect(0, &flags).0);
-            (events(&demo.path(&folder)), result["memory_bytes"].clone())
+            let plain = result["layer_forwards_plain"].clone();
+            if name == "plain" {
+                assert_eq!(result["layer_forwards"], plain, "{correction}");
+            }
+            let events = events(&demo.path(&folder));
+            (events, result["memory_bytes"].clone(), plain)
         };
         let whole = run("two", &["--threads", "2"]);
         assert_eq!(

@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::Path;
 
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 use serde_json::Value;
 
 use crate::common::demo::Demo;
@@ -177,5 +179,170 @@ fn check_whole(demo: &Demo, codes: &Path, whole: &[u8], best: &str, finished: &V
         demo,
         &["evaluate", best, "--split", "search"],
         &[TRAINING[0]],
+    );
+}
+
+/// `predict` takes the layers of the profile's file, else those that the calibration images give;
+/// it never rounds to the nearest instead.
+#[test]
+fn predictions_are_of_calibrated_layers_at_any_bit_width() {
+    let demo = Demo::calibrated();
+    search(&demo, "run", &[]);
+    let pixels: Vec<u8> = (0..784u32)
+        .flat_map(|i| (i as f32 / 784.0).to_le_bytes())
+        .collect();
+    let view = TensorView::new(Dtype::F32, vec![1, 1, 28, 28], &pixels).expect("its size");
+    let input = safetensors::serialize([("input", view)], None).expect("small");
+    demo.write("input.safetensors", &input);
+    let predict = |more: &[&str]| -> (i32, Vec<u8>, String) {
+        let arguments = ["predict", "run/best.toml", "--input", "input.safetensors"];
+        let output = demo.run(&[&arguments[..], &["--output", "out"], more].concat());
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        let logits = fs::read(demo.path("out")).unwrap_or_default();
+        let _ = fs::remove_file(demo.path("out"));
+        (output.status.code().unwrap_or(-1), logits, err)
+    };
+    let (code, of_file, err) = predict(&[]);
+    assert!(code == 0 && err.is_empty(), "{err}");
+    let (_, nearest, _) = predict(&[
+        "--set",
+        "quantizer.method=nearest",
+        "--set",
+        "quantizer.correction=none",
+    ]);
+    assert_ne!(nearest, of_file);
+    let (code, others, err) = predict(&["--bits", "all=4"]);
+    assert!(code == 0 && !others.is_empty(), "{err}");
+    // The same layers, made from the images.
+    let codes = demo.path("run/best.codes.safetensors");
+    fs::rename(&codes, demo.path("codes")).expect("a file of the result");
+    let (code, made_again, err) = predict(&[]);
+    assert!(code == 0 && err.contains("best.codes.safetensors"), "{err}");
+    assert_eq!(made_again, of_file);
+    fs::rename(demo.path("codes"), &codes).expect("a file");
+
+    remove_training_images(&demo);
+    assert_eq!(predict(&[]).1, of_file);
+    let (code, logits, err) = predict(&["--bits", "all=4"]);
+    assert!(code == 1 && logits.is_empty(), "nothing is rounded instead");
+    assert!(
+        err.contains(TRAINING[0]) && err.contains("calibration images"),
+        "{err}"
+    );
+    let float = predict(&["--bits", "all=float"]);
+    assert!(float.0 == 0 && !float.1.is_empty(), "{}", float.2);
+}
+
+/// `solve` confirms on a run with a test split, and saves its quantized layers with the profile.
+#[test]
+fn a_solution_is_confirmed_and_saved_with_its_layers() {
+    let demo = Demo::calibrated();
+    search(&demo, "run", &[]);
+    let solve = ["solve", "run", "--max-drop", "any", "--json"];
+    let more = ["--pin", "head=8", "--save", "solved", "--confirm"];
+    let output = demo.run(&[&solve[..], &more].concat());
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && !err.contains("note"), "{err}");
+    let confirmed = last(&String::from_utf8_lossy(&output.stdout));
+    assert_eq!(confirmed["type"], "confirmed");
+    let codes = demo.path("config/profiles/solved.codes.safetensors");
+    assert!(codes.exists(), "{err}");
+    let (told, err) = evaluate(&demo, "solved", "search", &[]);
+    assert_eq!(told["accuracy"], confirmed["accuracy"]);
+    assert!(!err.contains("note"), "{err}");
+
+    // Without the images it is saved all the same, and what is missing is said.
+    remove_training_images(&demo);
+    let output = demo.run(&[&solve[..], &["--pin", "head=8", "--save", "bare"]].concat());
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success() && err.contains(TRAINING[0]),
+        "{err}"
+    );
+    assert!(demo.path("config/profiles/bare.toml").exists());
+    assert!(!demo.path("config/profiles/bare.codes.safetensors").exists());
+}
+
+/// A report says how the result was quantized and what rounding to the nearest would have cost.
+#[test]
+fn a_report_compares_the_result_with_rounding_to_the_nearest() {
+    let demo = Demo::calibrated();
+    search(&demo, "run", &[]);
+    let report = |more: &[&str]| {
+        last(
+            &demo
+                .expect(0, &[&["report", "run", "--json"], more].concat())
+                .0,
+        )
+    };
+    let set = [
+        "--set",
+        "quantizer.method=nearest",
+        "--set",
+        "quantizer.correction=none",
+        "--set",
+        "quantizer.affine=f16",
+    ];
+    let (nearest, _) = evaluate(&demo, "run/best.toml", "search", &set);
+    let quantizer = &report(&[])["quantizer"];
+    assert_eq!(quantizer["method"], "calibrated");
+    assert_eq!(quantizer["correction"], "local");
+    assert_eq!(quantizer["calibration"]["images"], 20);
+    let text = fs::read_to_string(demo.path("run/best.toml")).expect("a result");
+    let hash = quantizer["calibration"]["hash"].as_str().expect("a hash");
+    assert!(
+        text.contains(&format!("calibration_hash = \"{hash}\"")),
+        "{text}"
+    );
+    let seconds = quantizer["calibration"]["seconds"].as_f64();
+    assert!(seconds.is_some_and(|s| s > 0.0), "{quantizer}");
+    for field in ["images", "correct", "accuracy", "accuracy_drop"] {
+        assert_eq!(quantizer["nearest"][field], nearest[field], "{field}");
+    }
+    let (text, _) = demo.expect(0, &["report", "run"]);
+    assert!(
+        text.contains("rounded to the nearest") && text.contains(hash),
+        "{text}"
+    );
+
+    // Layers that an earlier run has made took no time.
+    search(&demo, "again", &[]);
+    let (again, _) = demo.expect(0, &["report", "again", "--json", "--no-evaluation"]);
+    let quantizer = &last(&again)["quantizer"];
+    assert_eq!(quantizer["nearest"]["not_measured"], "--no-evaluation");
+
+    remove_training_images(&demo);
+    let quantizer = &report(&[])["quantizer"];
+    let why = quantizer["nearest"]["not_measured"]
+        .as_str()
+        .expect("a reason");
+    assert!(why.contains(TRAINING[0]), "{why}");
+}
+
+/// `evaluate` takes the layers that earlier commands have made, and keeps its own.
+#[test]
+fn an_evaluation_takes_and_keeps_quantized_layers() {
+    let demo = Demo::calibrated();
+    let kept = || {
+        let files = fs::read_dir(demo.path("data/results"))
+            .into_iter()
+            .flatten();
+        let layers = files
+            .flatten()
+            .filter(|f| f.path().extension().is_some_and(|e| e == "layer"));
+        layers.count()
+    };
+    let bits = ["--bits", "all=3"];
+    let alone = ["--bits", "all=3", "--no-result-cache"];
+    let (without, _) = evaluate(&demo, "small.toml", "test", &alone);
+    assert_eq!(kept(), 0);
+    let (first, _) = evaluate(&demo, "small.toml", "test", &bits);
+    let layers = first["layers"].as_array().expect("a list").len();
+    assert_eq!(kept(), layers);
+    let (second, _) = evaluate(&demo, "small.toml", "test", &bits);
+    assert_eq!(kept(), layers);
+    assert_eq!(
+        [&without["accuracy"], &first["accuracy"]],
+        [&second["accuracy"]; 2]
     );
 }

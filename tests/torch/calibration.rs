@@ -1,15 +1,18 @@
 //! Calibrated quantization of whole networks, against plain loops over the graph's definition.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aq4svit::data::Splits;
-use aq4svit::evaluate::{Cancel, Evaluator, Job, Optimizations, Outcome, Question, Split};
+use aq4svit::evaluate::{
+    Cancel, EvaluateError, Evaluator, Job, Optimizations, Outcome, OutputError, Question, Split,
+};
 use aq4svit::network::{
     Architecture, Graph, Layer, LayerId, Layout, ModelConfig, Neuron, NodeId, Op,
 };
 use aq4svit::quant::calibrated::{InputMoments, InputStatistics, OutputMoments};
 use aq4svit::quant::{
-    Allocation, BitWidth, Correction, DAMPING, LayerWeights, Method, Scheme, Weighting,
+    Allocation, BitWidth, Correction, DAMPING, LayerWeights, Method, Nearest, QuantError,
+    Quantized, QuantizedLayer, QuantizedStore, Quantizer, Resources, Scheme, Weighting,
 };
 use aq4svit::torch::{Model, TorchEvaluator, TorchOptions};
 
@@ -269,7 +272,7 @@ fn compare(config: &ModelConfig, seed: u64, weighting: Weighting) {
             };
             let quantizer = model.scheme.quantizer();
             let expected = quantizer
-                .quantize(weights, width, Some(&statistics), 1)
+                .quantize(weights, width, Some(&statistics), Resources::threads(1))
                 .unwrap();
             let text = format!("{:?} {} {width}", config.architecture, layer.name);
             // Rounding in the last digit may turn single integers where inputs are equally good.
@@ -418,5 +421,153 @@ fn activations_that_are_not_finite_are_an_error() {
     assert!(
         error.to_string().contains(&layer) || error.to_string().contains("finite"),
         "{error}"
+    );
+}
+
+/// A store that counts what is kept, and forgets it.
+#[derive(Debug, Default)]
+struct Kept(Mutex<Vec<(String, u8)>>);
+
+impl QuantizedStore for Kept {
+    fn load(&self, _: &str, _: BitWidth) -> Option<QuantizedLayer> {
+        None
+    }
+    fn keep(&self, layer: &str, quantized: &QuantizedLayer) {
+        let kept = (layer.to_owned(), quantized.quantized.width.bits());
+        self.0.lock().unwrap().push(kept);
+    }
+}
+
+/// Ahead of need every layer is quantized at the widths next to its own, once and until it is
+/// cancelled; answers stay the same, and the errors that are told are those of the layers.
+#[test]
+fn layers_are_quantized_ahead_of_need() {
+    let config = &networks()[1];
+    let (model, splits) = random_network(config, 21, calibrated(Correction::Local));
+    let layers = model.graph.layers.len();
+    let menu = [1, 3, 4, 8].map(|b| BitWidth::new(b).unwrap());
+    let uniform = |bits| Allocation::uniform(layers, BitWidth::new(bits).unwrap());
+    let of = |ahead| {
+        let optimizations = Optimizations {
+            quantize_ahead: ahead,
+            ..Optimizations::ALL
+        };
+        let options = TorchOptions {
+            threads: Some(2),
+            optimizations,
+            cache_memory: 64 << 20,
+            menu: menu.to_vec(),
+            ..TorchOptions::default()
+        };
+        let store = Arc::new(Kept::default());
+        let made = TorchEvaluator::new(model.clone(), Arc::clone(&splits), options).unwrap();
+        (made.with_store(Arc::clone(&store) as _), store)
+    };
+    let go_on = Cancel::default();
+    let (mut plain, store) = of(false);
+    let expected = [3, 1, 4].map(|bits| ask(&mut plain, &uniform(bits)));
+    assert!(!plain.work_ahead(&go_on));
+    assert_eq!(store.0.lock().unwrap().len(), 3 * layers);
+
+    let (mut ahead, store) = of(true);
+    assert!(!ahead.work_ahead(&go_on), "nothing is in use yet");
+    assert_eq!(ask(&mut ahead, &uniform(3)), expected[0]);
+    let told = ahead.latest_output_errors();
+    assert_eq!(told.len(), layers);
+    let cancelled = Cancel::default();
+    cancelled.cancel();
+    assert!(!ahead.work_ahead(&cancelled));
+    assert_eq!(store.0.lock().unwrap().len(), layers);
+    while ahead.work_ahead(&go_on) {}
+    let kept = store.0.lock().unwrap().clone();
+    let mut bits: Vec<u8> = kept.iter().map(|(_, bits)| *bits).collect();
+    bits.dedup();
+    assert_eq!(
+        (kept.len(), bits),
+        (3 * layers, vec![3, 1, 4]),
+        "narrower ones first"
+    );
+
+    let told = ahead.latest_output_errors();
+    let errors = ahead.output_errors(&uniform(4), &go_on).unwrap();
+    for (layer, error) in errors.iter().enumerate() {
+        let of_layer = |e: &&OutputError| e.layer == layer && e.width.bits() == 4;
+        let told = told.iter().find(of_layer).unwrap();
+        assert_eq!(Some(told.error), error.map(f64::sqrt));
+    }
+    for (bits, expected) in [1, 4].into_iter().zip(&expected[1..]) {
+        assert_eq!(&ask(&mut ahead, &uniform(bits)), expected);
+    }
+    assert_eq!(
+        store.0.lock().unwrap().len(),
+        3 * layers,
+        "nothing is made twice"
+    );
+}
+
+/// Rounds to the nearest, and refuses statistics that it does not need.
+#[derive(Debug)]
+struct WithoutImages;
+
+impl Quantizer for WithoutImages {
+    fn id(&self) -> String {
+        "without images".to_owned()
+    }
+    fn needs_statistics(&self, _: BitWidth) -> bool {
+        false
+    }
+    fn quantize(
+        &self,
+        layer: LayerWeights<'_>,
+        width: BitWidth,
+        statistics: Option<&InputStatistics>,
+        _: Resources<'_>,
+    ) -> Result<Quantized, QuantError> {
+        assert!(statistics.is_none(), "nothing is to be measured");
+        Nearest(Scheme::default()).quantize(layer, width, None, Resources::threads(1))
+    }
+}
+
+/// A quantizer that needs no statistics is given none; its answers are those of rounding.
+#[test]
+fn statistics_are_measured_only_where_they_are_needed() {
+    let config = &networks()[0];
+    let (model, splits) = random_network(config, 22, Scheme::default());
+    let layers = model.graph.layers.len();
+    let options = TorchOptions {
+        quantizer: Some(Arc::new(WithoutImages)),
+        ..TorchOptions::default()
+    };
+    let mut own = TorchEvaluator::new(model.clone(), Arc::clone(&splits), options).unwrap();
+    let plain = TorchOptions::default();
+    let mut plain = TorchEvaluator::new(model, splits, plain).unwrap();
+    let allocation = mixed(layers);
+    let [own_drift, own_accuracy] = ask(&mut own, &allocation);
+    let [drift, accuracy] = ask(&mut plain, &allocation);
+    assert_eq!(own_accuracy, accuracy);
+    let sites = |outcome| match outcome {
+        Outcome::Drift { sites, .. } => sites,
+        Outcome::Accuracy { .. } | Outcome::LayerErrors { .. } => Vec::new(),
+    };
+    assert_eq!(sites(own_drift), sites(drift));
+    assert_eq!(own.latest_output_errors(), []);
+}
+
+/// Who cancels does not wait for a layer to be solved.
+#[test]
+fn calibration_is_given_up_at_once() {
+    let config = &networks()[1];
+    let (model, splits) = random_network(config, 23, calibrated(Correction::Local));
+    let layers = model.graph.layers.len();
+    let evaluator = evaluator(&model, &splits, 2, true);
+    let cancelled = Cancel::default();
+    cancelled.cancel();
+    let three = Allocation::uniform(layers, BitWidth::new(3).unwrap());
+    let given_up = evaluator.quantized_layers(&three, &cancelled);
+    assert_eq!(given_up, Err(EvaluateError::Cancelled));
+    assert!(
+        evaluator
+            .quantized_layers(&three, &Cancel::default())
+            .is_ok()
     );
 }

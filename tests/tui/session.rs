@@ -8,7 +8,7 @@ use aq4svit::run::Update;
 use aq4svit::search::{Command, Instruction};
 use aq4svit::tui::model::RunInfo;
 use aq4svit::tui::theme::Theme;
-use aq4svit::tui::{Ending, Model, Outcome, SaveError, Screen, Session, Signal, run_on};
+use aq4svit::tui::{Ending, Model, Outcome, SaveError, Saved, Screen, Session, Signal, run_on};
 use crossbeam_channel::{Receiver, Sender, never, unbounded};
 use crossterm::event::{Event, KeyCode, KeyEvent};
 
@@ -49,6 +49,13 @@ struct Ends {
     signals: Sender<Signal>,
 }
 
+fn saved(name: &str) -> Saved {
+    Saved {
+        path: format!("/p/{name}.toml").into(),
+        note: None,
+    }
+}
+
 fn ends() -> Ends {
     let (send_command, commands) = unbounded();
     let (updates, receive_update) = unbounded();
@@ -65,9 +72,9 @@ fn ends() -> Ends {
             updates: receive_update,
             probe: None,
         },
-        save: Box::new(|name, _, _, _| match name {
+        save: Box::new(|asked| match asked.name.as_str() {
             "full" => Err(SaveError::Other("the disk is full".into())),
-            name => Ok(format!("/p/{name}.toml").into()),
+            name => Ok(saved(name)),
         }),
         retry: Box::new(|| Err("nothing to go on with".into())),
         config: Default::default(),
@@ -103,6 +110,50 @@ fn keys_become_commands_and_an_ending() {
             .collect::<Vec<_>>(),
         [Command::Pause]
     );
+}
+
+/// A profile whose layers are quantized first takes long: keys are obeyed meanwhile, and who leaves
+/// waits for it.
+#[test]
+fn saving_does_not_keep_keys_waiting() {
+    let mut ends = ends();
+    let mut story = Story::new(demo_settings());
+    let mut updates = story.start();
+    for _ in 0..8 {
+        updates.extend(story.answer());
+    }
+    let tell = |update| ends.updates.send(update).unwrap();
+    updates.into_iter().for_each(tell);
+    let (go_on, wait) = unbounded::<()>();
+    let (began, saving) = unbounded();
+    ends.session.save = Box::new(move |asked| {
+        began.send(()).unwrap();
+        wait.recv_timeout(Duration::from_secs(60)).unwrap();
+        Ok(saved(&asked.name))
+    });
+    let (send, input) = unbounded();
+    let ending = thread::scope(|scope| {
+        scope.spawn(|| {
+            let press = |keys: &[KeyCode]| {
+                for key in keys {
+                    send.send(Event::Key(KeyEvent::from(*key))).unwrap();
+                }
+            };
+            thread::sleep(Duration::from_millis(100));
+            press(&[KeyCode::Char('s'), KeyCode::Enter]);
+            saving.recv_timeout(Duration::from_secs(60)).unwrap();
+            press(&[KeyCode::Char('p')]);
+            let paused = ends.commands.recv_timeout(Duration::from_secs(60));
+            assert_eq!(paused.unwrap().command, Command::Pause);
+            press(&[KeyCode::Char('q'), KeyCode::Char('y')]);
+            thread::sleep(Duration::from_millis(50));
+            go_on.send(()).unwrap();
+        });
+        let screen = &mut Counter::default();
+        run_on(screen, &input, &never(), Theme::colour(), ends.session).unwrap()
+    });
+    assert_eq!(ending.outcome, Outcome::Quit);
+    assert_eq!(ending.saved.len(), 1);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use aq4svit::quant::BitWidth;
 use aq4svit::run::Update;
 use aq4svit::search::{CandidateId, Command, Event, Group, Origin, State};
 use aq4svit::tui::model::{Confirm, Fold, Overlay, Pane, Status, ToastKind, View};
-use aq4svit::tui::{Action, Effect, Outcome, SaveError, Signal, update};
+use aq4svit::tui::{Action, Effect, Outcome, SaveError, Saved, Signal, update};
 
 use super::story::{Play, sent};
 
@@ -310,8 +310,19 @@ fn a_profile_is_saved_under_a_name_typed_and_pasted() {
     ))));
     assert_eq!(name(&play), "mychip");
     assert_eq!(play.act(Action::Submit), [save(false)]);
-    play.act(Action::Saved(Ok("/p/mychip.toml".into())));
-    assert!(play.model.overlay.is_none());
+    assert!(
+        play.model.overlay.is_none(),
+        "keys are for the search meanwhile"
+    );
+    play.act(Action::Save);
+    assert!(play.model.overlay.is_none(), "one at a time");
+    play.act(Action::Saved(Ok(Saved {
+        path: "/p/mychip.toml".into(),
+        note: Some("without its layers".into()),
+    })));
+    assert!(play.model.overlay.is_none() && play.model.saving.is_none());
+    let shown = super::screens::screen(&play);
+    assert!(shown.contains("without its layers"), "{shown}");
     assert_eq!(
         play.model.saved,
         [std::path::PathBuf::from("/p/mychip.toml")]

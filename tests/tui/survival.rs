@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aq4svit::evaluate::{CorrectBits, Progress, Provenance, Verdict};
+use aq4svit::evaluate::{CorrectBits, OutputError, Progress, Provenance, Verdict};
 use aq4svit::journal::Entry;
 use aq4svit::profile::{GateMode, Level};
 use aq4svit::quant::{Allocation, BitWidth};
@@ -14,7 +14,7 @@ use aq4svit::search::{
 use aq4svit::tui::keymap::{Keymap, bindings};
 use aq4svit::tui::model::{Model, Replay, View};
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
-use aq4svit::tui::{Action, SaveError, Signal, update};
+use aq4svit::tui::{Action, SaveError, Saved, Signal, update};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::prelude::*;
 
@@ -68,7 +68,10 @@ fn outside() -> impl Strategy<Value = Step> {
         Just(Action::Signal(Signal::Interrupt)),
         "\\PC{0,200}".prop_map(Action::Panicked),
         Just(Action::Undelivered(Command::Pause.into())),
-        Just(Action::Saved(Ok("/a/profile.toml".into()))),
+        Just(Action::Saved(Ok(Saved {
+            path: "/a/profile.toml".into(),
+            note: None
+        }))),
         Just(Action::Saved(Err(SaveError::Exists("/a".into())))),
         "\\PC{0,200}".prop_map(|e| Action::Saved(Err(SaveError::Other(e)))),
         Just(Action::Updates(vec![Update::Idle])),
@@ -86,9 +89,20 @@ fn outside() -> impl Strategy<Value = Step> {
                 layer_forwards_plain: 7,
                 images: 1,
                 seconds,
+                calibration_seconds: seconds,
             };
             Action::Updates(vec![Update::Totals(totals)])
         }),
+        (0usize..99, 1u8..=16, any::<f64>()).prop_map(|(layer, bits, error)| {
+            let width = BitWidth::new(bits).unwrap_or(BitWidth::FLOAT);
+            let error = OutputError {
+                layer,
+                width,
+                error,
+            };
+            Action::Updates(vec![Update::OutputErrors(vec![error])])
+        }),
+        "\\PC{0,300}".prop_map(|why| Action::Updates(vec![Update::Note(why)])),
         "\\PC{0,300}".prop_map(|why| Action::Updates(vec![Update::Failed(why)])),
     ]
     .prop_map(Step::Act)

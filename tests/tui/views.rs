@@ -1,6 +1,7 @@
 //! Every view at every size, and what can be done in them.
 
-use aq4svit::evaluate::{BINS, Potentials, Provenance, SitePotentials};
+use aq4svit::evaluate::{BINS, OutputError, Potentials, Provenance, SitePotentials};
+use aq4svit::quant::BitWidth;
 use aq4svit::run::{Probed, Update};
 use aq4svit::search::{CandidateId, Command, Group, Origin, State};
 use aq4svit::text::Importance;
@@ -753,5 +754,41 @@ fn colours_of_every_view() {
         let drawn = super::screens::draw(&play.model, play.model.size);
         let picture = aq4svit::tui::as_svg(drawn.backend().buffer());
         insta::assert_snapshot!(format!("colours_{name}"), picture);
+    }
+}
+
+/// Errors of layers' outputs that an evaluator has told: at 80 columns with the bit-widths next to
+/// the layer's own, at 120 the layer's own; unknown ones are blank.
+#[test]
+fn output_errors_stand_beside_the_layers() {
+    for size in [(80, 24), (120, 40)] {
+        let mut play = Play::new(size);
+        play.jobs(40);
+        play.act(Action::View(View::Allocation));
+        let without = screen(&play);
+        assert!(!without.contains("error"), "{without}");
+        let layers = demo_settings().space.layers.len();
+        let known = |(layer, bits): (usize, u8)| OutputError {
+            layer,
+            width: BitWidth::new(bits).unwrap(),
+            error: (1.0 + layer as f64 / 9.0) * 0.9 / f64::from(1u32 << bits),
+        };
+        // Of every third layer nothing is known, of the next one its own width alone.
+        let all = (0..layers).filter(|layer| layer % 3 > 0);
+        let all = all.flat_map(|layer| {
+            let widths: &[u8] = if layer % 3 == 1 { &[8] } else { &[5, 6, 8] };
+            widths.iter().map(move |bits| (layer, *bits))
+        });
+        let errors = all.map(known).collect();
+        play.tell(vec![Update::OutputErrors(errors)]);
+        let shown = screen(&play);
+        assert!(shown.contains("error %"), "{shown}");
+        insta::assert_snapshot!(format!("output_errors_{}x{}", size.0, size.1), shown);
+        // A change in the making is shown at its bit-widths.
+        play.act(Action::Down);
+        play.act(Action::Down);
+        play.act(Action::LowerBits);
+        let edited = screen(&play);
+        insta::assert_snapshot!(format!("output_errors_edit_{}x{}", size.0, size.1), edited);
     }
 }

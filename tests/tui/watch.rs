@@ -10,7 +10,7 @@ use aq4svit::evaluate::Progress;
 use aq4svit::run::Update;
 use aq4svit::search::Instruction;
 use aq4svit::tui::model::RunInfo;
-use aq4svit::tui::{Ends, SaveError, Session, Signal, run};
+use aq4svit::tui::{Ends, SaveError, Saved, Session, Signal, run};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::story::{Story, demo_settings};
@@ -46,7 +46,7 @@ fn work(news: &Sender<Update>, steering: &Receiver<Instruction>, mode: &str) -> 
         let answer = story.answer();
         send(answer)?;
         jobs += 1;
-        if mode == "panic in the worker" && jobs == 5 {
+        if mode.starts_with("panic in the worker") && jobs == 5 {
             panic!("the evaluator lost its mind");
         }
     }
@@ -61,6 +61,10 @@ fn retry(mode: &str) -> Result<Ends, String> {
     if mode == "nothing to go on with" {
         return Err("the journal is gone".into());
     }
+    assert!(
+        !mode.contains("and in the interface"),
+        "the interface lost its mind"
+    );
     let (commands, steering) = unbounded();
     let (news, updates) = unbounded();
     thread::spawn(move || work(&news, &steering, ""));
@@ -109,14 +113,14 @@ fn watch() {
             updates,
             probe: None,
         },
-        save: Box::new(move |name, _, _, overwrite| {
+        save: Box::new(move |asked| {
             assert_ne!(mode, "panic while saving", "the profile lost its mind");
-            let path = PathBuf::from(format!("/tmp/profiles/{name}.toml"));
-            if names.contains(&name.to_owned()) && !overwrite {
+            let path = PathBuf::from(format!("/tmp/profiles/{}.toml", asked.name));
+            if names.contains(&asked.name) && !asked.overwrite {
                 return Err(SaveError::Exists(path));
             }
-            names.push(name.to_owned());
-            Ok(path)
+            names.push(asked.name);
+            Ok(Saved { path, note: None })
         }),
         retry: Box::new(move || retry(&again)),
         config: Default::default(),

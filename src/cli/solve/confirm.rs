@@ -2,18 +2,14 @@
 
 use std::fmt;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde::Serialize;
 
 use crate::cli::prepared::prepared;
 use crate::cli::signals::Signals;
-use crate::evaluate::{
-    Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Question, Split, percent,
-};
-use crate::journal::Fingerprint;
-use crate::profile::Profile;
+use crate::evaluate::{EvaluateError, Split, correct, percent};
 use crate::quant::{Allocation, BitWidth};
-use crate::run::{EvaluatorOptions, Evaluators, PROFILE, Summary};
+use crate::run::{EvaluatorOptions, Evaluators, Summary, reopen};
 use crate::search::{Solution, Wanted};
 
 /// The result, as a line of JSON.
@@ -55,31 +51,20 @@ pub(super) fn confirm(
     options: &EvaluatorOptions,
     signals: Signals,
 ) -> Result<Option<Confirmed>> {
-    let mut profile = Profile::load(&summary.folder.join(PROFILE))?;
-    // The fingerprints that are compared below cover the calibration images.
-    profile.calibration_hash = None;
-    let prepared = prepared(profile.into(), true)?;
+    let prepared = reopen(summary, |problem| prepared(problem, false))?;
     let images = prepared.settings.search_images;
     let layers = prepared.settings.space.layers.len();
-    // What the search was told to do, and on which machine, does not matter here.
-    let then = &summary.header.fingerprint;
-    let now = Fingerprint {
-        search: then.search.clone(),
-        ..prepared.fingerprint(then.numerics.clone())
-    };
-    let differences = then.differences(&now);
-    if !differences.is_empty() {
-        let parts: Vec<&str> = differences.iter().map(|(part, ..)| *part).collect();
-        bail!(
-            "{} changed since the run in {}, so its answer cannot be confirmed: restore what the run used",
-            parts.join(", "),
-            summary.folder.display()
-        );
-    }
     let mut evaluator = Evaluators::of(prepared, options, None)?.first()?;
     let cancel = signals.cancel();
     let float = Allocation::uniform(layers, BitWidth::FLOAT);
-    let mut correct = |allocation| correct(&mut *evaluator, allocation, images, &cancel);
+    let mut correct = |allocation| {
+        let split = (Split::Search, images);
+        match correct(&mut *evaluator, allocation, split, &cancel, &mut |_| ()) {
+            Ok((bits, _)) => Ok(Some(bits)),
+            Err(EvaluateError::Cancelled) => Ok(None),
+            Err(e) => Err(e),
+        }
+    };
     let (Some(float), Some(bits)) = (correct(float)?, correct(solution.allocation.clone())?) else {
         return Ok(None);
     };
@@ -98,30 +83,4 @@ pub(super) fn confirm(
         met: wanted.max_drop.is_none_or(|max| accuracy_drop <= max)
             && wanted.max_memory.is_none_or(|max| memory_bytes <= max),
     }))
-}
-
-fn correct(
-    evaluator: &mut dyn Evaluator,
-    allocation: Allocation,
-    images: usize,
-    cancel: &Cancel,
-) -> Result<Option<CorrectBits>> {
-    let question = Question::Accuracy {
-        split: Split::Search,
-        from: 0,
-        to: images,
-        stop: None,
-    };
-    let job = Job {
-        allocation,
-        question,
-    };
-    match evaluator.evaluate(&job, cancel, &mut |_| ()) {
-        Ok((Outcome::Accuracy { correct }, _)) => Ok(Some(correct)),
-        Ok((Outcome::Drift { .. } | Outcome::LayerErrors { .. }, _)) => {
-            bail!("the evaluator gave the outcome of another job")
-        }
-        Err(EvaluateError::Cancelled) => Ok(None),
-        Err(e) => Err(e.into()),
-    }
 }

@@ -1,7 +1,7 @@
 //! [`Calibrated`]: a layer's channels, solved on several threads.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::gptq::{Candidate, Grid};
@@ -10,8 +10,8 @@ use super::row::{Channels, Scales};
 use super::statistics::InputStatistics;
 use crate::quant::scale::{power_of_two_below, ratios};
 use crate::quant::{
-    BitWidth, Granularity, LayerWeights, Nearest, QuantError, Quantized, Quantizer, ScaleRule,
-    Scheme,
+    BitWidth, Granularity, LayerWeights, Nearest, QuantError, Quantized, Quantizer, Resources,
+    ScaleRule, Scheme,
 };
 
 /// Raised when the same weights and statistics may give other integers than before.
@@ -50,9 +50,9 @@ impl Quantizer for Calibrated {
         layer: LayerWeights<'_>,
         width: BitWidth,
         statistics: Option<&InputStatistics>,
-        threads: usize,
+        resources: Resources<'_>,
     ) -> Result<Quantized, QuantError> {
-        let nearest = Nearest(self.0).quantize(layer, width, None, threads)?;
+        let nearest = Nearest(self.0).quantize(layer, width, None, resources)?;
         if !self.needs_statistics(width) {
             return Ok(nearest);
         }
@@ -78,12 +78,12 @@ impl Quantizer for Calibrated {
             },
             rule: self.0.scale,
             nearest: &nearest,
-            threads,
+            resources,
         };
-        Ok(match self.0.granularity {
+        match self.0.granularity {
             Granularity::Channel => problem.per_channel(),
             Granularity::Tensor => problem.per_tensor(),
-        })
+        }
     }
 }
 
@@ -95,7 +95,7 @@ struct Problem<'a> {
     rule: ScaleRule,
     /// Rounded to the nearest.
     nearest: &'a Quantized,
-    threads: usize,
+    resources: Resources<'a>,
 }
 
 /// A layer's integers at one scale for all channels.
@@ -109,23 +109,23 @@ struct TensorCandidate {
 
 impl Problem<'_> {
     /// A scale for every channel.
-    fn per_channel(&self) -> Quantized {
-        self.solved(|channels, rows| {
+    fn per_channel(&self) -> Result<Quantized, QuantError> {
+        let (quantized, _) = self.solved(|channels, rows| {
             let solve = |(local, row): (usize, usize)| {
                 let weights = channels.row(local);
                 let scales = self.scales(weights)?;
                 Some(channels.solve(local, &scales, &[self.rounded(row)]))
             };
             (rows.enumerate().map(solve).collect(), ())
-        })
-        .0
+        })?;
+        Ok(quantized)
     }
 
     /// One scale for all channels.
-    fn per_tensor(&self) -> Quantized {
+    fn per_tensor(&self) -> Result<Quantized, QuantError> {
         let weights: Vec<f64> = self.weights.iter().map(|&w| f64::from(w)).collect();
         let Some(scales) = self.scales(&weights) else {
-            return self.nearest.clone();
+            return Ok(self.nearest.clone());
         };
         let candidates = scales.candidates.as_slice();
         let errors = self.each(|channels, rows| {
@@ -133,32 +133,33 @@ impl Problem<'_> {
             all.fold(vec![0.0; candidates.len()], |sum: Vec<f64>, errors| {
                 sum.iter().zip(errors).map(|(a, b)| a + b).collect()
             })
-        });
+        })?;
         let total = |at: usize| errors.iter().filter_map(|e| e.get(at)).sum::<f64>();
         let best = (0..candidates.len()).min_by(|&a, &b| total(a).total_cmp(&total(b)));
         let first = best.and_then(|at| candidates.get(at)).copied();
         let rounded = self.nearest.scales.first().copied();
         let tried = first.into_iter().chain(rounded).map(|scale| self.at(scale));
-        let least = tried.min_by(|a, b| a.error.total_cmp(&b.error));
+        let tried: Vec<TensorCandidate> = tried.collect::<Result<_, _>>()?;
+        let least = tried.into_iter().min_by(|a, b| a.error.total_cmp(&b.error));
         let Some(mut best) = least else {
-            return self.nearest.clone();
+            return Ok(self.nearest.clone());
         };
         for _ in 0..REFITS {
             let fits = scales.refit && best.refitted > 0.0 && best.refitted.is_finite();
             if !fits {
                 break;
             }
-            let next = self.at(best.refitted);
+            let next = self.at(best.refitted)?;
             if next.error >= best.error {
                 break;
             }
             best = next;
         }
-        best.quantized
+        Ok(best.quantized)
     }
 
     /// The integers at one scale for all channels.
-    fn at(&self, scale: f64) -> TensorCandidate {
+    fn at(&self, scale: f64) -> Result<TensorCandidate, QuantError> {
         let scales = Scales {
             candidates: vec![scale],
             refit: false,
@@ -177,14 +178,14 @@ impl Problem<'_> {
                 Some(solved)
             };
             (rows.enumerate().map(solve).collect(), sum)
-        });
+        })?;
         // In the order of channels: sums do not depend on threads.
         let total = |at: usize| sums.iter().fold(0.0, |total, sum| total + sum[at]);
-        TensorCandidate {
+        Ok(TensorCandidate {
             error: total(0),
             quantized,
             refitted: total(1) / total(2),
-        }
+        })
     }
 
     /// The candidate scales of some weights; none where all are 0.
@@ -229,8 +230,8 @@ impl Problem<'_> {
     fn solved<R: Send>(
         &self,
         solve: impl Fn(&Channels<'_>, Range<usize>) -> (Vec<Option<Candidate>>, R) + Sync,
-    ) -> (Quantized, Vec<R>) {
-        let pieces = self.each(|channels, rows| (rows.start, solve(channels, rows)));
+    ) -> Result<(Quantized, Vec<R>), QuantError> {
+        let pieces = self.each(|channels, rows| (rows.start, solve(channels, rows)))?;
         let mut quantized = self.nearest.clone();
         let n = quantized.fan_in;
         let mut beside = Vec::with_capacity(pieces.len());
@@ -245,12 +246,15 @@ impl Problem<'_> {
                 }
             }
         }
-        (quantized, beside)
+        Ok((quantized, beside))
     }
 
     /// Works on all channels of groups whose input varies, some at a time, side by side; answers in
     /// the order of channels.
-    fn each<R: Send>(&self, work: impl Fn(&Channels<'_>, Range<usize>) -> R + Sync) -> Vec<R> {
+    fn each<R: Send>(
+        &self,
+        work: impl Fn(&Channels<'_>, Range<usize>) -> R + Sync,
+    ) -> Result<Vec<R>, QuantError> {
         let groups = self.statistics.groups();
         let per_group = self.nearest.channels / groups.max(1);
         let pieces: Vec<(usize, Range<usize>)> = (0..groups)
@@ -268,25 +272,33 @@ impl Problem<'_> {
             let channels = Channels::new(of, hessian, self.grid, weights);
             Some(work(&channels, rows.clone()))
         };
-        let threads = self.threads.clamp(1, pieces.len().max(1));
-        if threads == 1 {
-            return pieces.iter().filter_map(run).collect();
-        }
         let next = AtomicUsize::new(0);
+        let given_up = AtomicBool::new(false);
         let done = Mutex::new(Vec::new());
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| {
-                    while let Some(piece) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let answer = run(piece).map(|r| (piece.1.start, r));
-                        let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                        done.extend(answer);
-                    }
-                });
+        let work = || {
+            while let Some(piece) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if (self.resources.cancelled)() {
+                    given_up.store(true, Ordering::Relaxed);
+                    break;
+                }
+                let answer = run(piece).map(|r| (piece.1.start, r));
+                let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                done.extend(answer);
             }
-        });
+        };
+        match self.resources.threads.clamp(1, pieces.len().max(1)) {
+            1 => work(),
+            threads => std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(work);
+                }
+            }),
+        }
+        if given_up.into_inner() {
+            return Err(QuantError::Cancelled);
+        }
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.sort_by_key(|(start, _)| *start);
-        done.into_iter().map(|(_, r)| r).collect()
+        Ok(done.into_iter().map(|(_, r)| r).collect())
     }
 }

@@ -4,7 +4,7 @@
 use super::*;
 use crate::quant::{
     BitWidth, DAMPING, Granularity, LayerWeights, Method, Nearest, QuantError, Quantized,
-    Quantizer, ScaleRule, Scheme,
+    Quantizer, Resources, ScaleRule, Scheme,
 };
 
 /// Pseudo-random numbers (splitmix64).
@@ -76,7 +76,7 @@ fn run(
     };
     let width = BitWidth::new(bits).unwrap();
     Calibrated(scheme)
-        .quantize(layer, width, Some(statistics), threads)
+        .quantize(layer, width, Some(statistics), Resources::threads(threads))
         .unwrap()
 }
 
@@ -156,7 +156,9 @@ fn the_error_is_never_above_that_of_the_nearest_integers() {
                         values: &weights,
                     };
                     let width = BitWidth::new(bits).unwrap();
-                    let nearest = Nearest(scheme).quantize(layer, width, None, 1).unwrap();
+                    let nearest = Nearest(scheme)
+                        .quantize(layer, width, None, Resources::threads(1))
+                        .unwrap();
                     let ours = statistics.errors(&weights, &made);
                     let theirs = statistics.errors(&weights, &nearest);
                     let (all, all_of_them) = (ours.iter().sum::<f64>(), theirs.iter().sum::<f64>());
@@ -282,7 +284,7 @@ fn degenerate_inputs_are_defined() {
                         },
                         BitWidth::new(bits).unwrap(),
                         None,
-                        1,
+                        Resources::threads(1),
                     );
                     assert_eq!(made, nearest.unwrap());
                 }
@@ -337,10 +339,10 @@ fn bad_statistics_are_refused() {
         values: &[0.5; 3],
     };
     let width = BitWidth::new(4).unwrap();
-    let none = Calibrated(scheme()).quantize(layer, width, None, 1);
+    let none = Calibrated(scheme()).quantize(layer, width, None, Resources::threads(1));
     assert!(matches!(none, Err(QuantError::NoStatistics { .. })));
     let other = InputStatistics::new(vec![moments(0.0)], DAMPING).unwrap();
-    let other = Calibrated(scheme()).quantize(layer, width, Some(&other), 1);
+    let other = Calibrated(scheme()).quantize(layer, width, Some(&other), Resources::threads(1));
     assert!(matches!(
         other,
         Err(QuantError::Statistics {

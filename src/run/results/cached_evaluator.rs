@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Contexts, Store};
 use crate::evaluate::{
-    Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Outcome, Prober, Progress,
-    Provenance, Question, Split, StopRule, Work,
+    Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Outcome, OutputError, Prober,
+    Progress, Provenance, Question, Split, StopRule, Work,
 };
 
 /// Stores of all splits, shared by all evaluators of a run.
@@ -44,6 +44,7 @@ impl std::fmt::Debug for CachedEvaluator {
 const CACHE_HIT: Work = Work {
     layer_forwards: 0,
     images: 0,
+    calibration_seconds: 0.0,
     provenance: Provenance::EarlierRun,
 };
 
@@ -153,6 +154,18 @@ impl Evaluator for CachedEvaluator {
 
     fn layers(&self) -> Option<Arc<dyn LayerSource>> {
         self.inner.layers()
+    }
+
+    fn correction_images(&self) -> usize {
+        self.inner.correction_images()
+    }
+
+    fn work_ahead(&mut self, cancel: &Cancel) -> bool {
+        self.inner.work_ahead(cancel)
+    }
+
+    fn latest_output_errors(&mut self) -> Vec<OutputError> {
+        self.inner.latest_output_errors()
     }
 
     fn wasted_work(&mut self) -> Work {

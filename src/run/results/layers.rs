@@ -87,7 +87,9 @@ impl QuantizedStore for LayerFolder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quant::{LayerWeights, Nearest, Quantizer, Scheme};
+    use std::sync::Arc;
+
+    use crate::quant::{LayerWeights, Nearest, Quantizer, Resources, Scheme};
 
     fn width(bits: u8) -> BitWidth {
         BitWidth::new(bits).expect("a width")
@@ -99,9 +101,10 @@ mod tests {
             channels: 2,
             values: &[0.5, -0.25, 1.0, 0.125],
         };
-        let nearest = Nearest(Scheme::default()).quantize(weights, width(bits), None, 1);
+        let nearest =
+            Nearest(Scheme::default()).quantize(weights, width(bits), None, Resources::threads(1));
         QuantizedLayer {
-            quantized: nearest.expect("finite weights"),
+            quantized: Arc::new(nearest.expect("finite weights")),
             moments: Vec::new(),
             affine: None,
         }

@@ -82,7 +82,6 @@ impl<K: Hash + Eq + Ord + Clone, V> Store<K, V> {
     }
 
     /// True where something is kept; no use of it.
-    #[cfg(test)]
     pub fn contains(&self, key: &K) -> bool {
         self.entries.contains_key(key)
     }
@@ -130,6 +129,11 @@ impl<K: Hash + Eq + Ord + Clone, V> Store<K, V> {
             number,
         };
         self.entries.insert(key, entry);
+    }
+
+    /// True where a value of `size` bytes fits beside what is kept.
+    pub fn has_room(&self, size: u64) -> bool {
+        self.size.saturating_add(size) <= self.budget
     }
 
     fn remove(&mut self, key: &K) {

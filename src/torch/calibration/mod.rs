@@ -1,26 +1,30 @@
 //! Integers that depend on calibration images, and the statistics that they are made with.
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod inputs;
 mod nearness;
 mod sequential;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use super::batches::{Batches, run};
 use super::cache::{Dependencies, Store};
 use super::compiled::Compiled;
-use super::plan::Source;
+use super::plan::{Source, Step};
 use super::record::Record;
 use super::{Model, TorchError};
 use crate::data::ImageSet;
-use crate::evaluate::{Cancel, EvaluateError};
+use crate::evaluate::{Cancel, EvaluateError, OutputError};
 use crate::network::LayerId;
 use crate::quant::calibrated::{Gram, InputStatistics, OutputMoments};
 use crate::quant::{
-    Allocation, BitWidth, LayerWeights, QuantizedLayer, QuantizedStore, Quantizer, Weighting,
+    Allocation, BitWidth, Correction, LayerWeights, QuantizedLayer, QuantizedStore, Quantizer,
+    Resources, Weighting,
 };
 pub(super) use inputs::InputRecord;
 use inputs::{Sums, empty};
@@ -46,12 +50,16 @@ pub(super) struct Calibrator {
     store: Option<Arc<dyn QuantizedStore>>,
     state: Mutex<State>,
     fitted: Fitted,
+    /// Nanoseconds of work that nobody has asked for yet.
+    nanoseconds: AtomicU64,
 }
 
 #[derive(Debug)]
 struct State {
     statistics: HashMap<usize, Arc<InputStatistics>>,
     layers: Store<(usize, BitWidth), Arc<QuantizedLayer>>,
+    /// The errors of layers' outputs that nobody has asked for yet.
+    errors: Vec<OutputError>,
 }
 
 impl Calibrator {
@@ -75,7 +83,9 @@ impl Calibrator {
             state: Mutex::new(State {
                 statistics: HashMap::new(),
                 layers: Store::new(memory),
+                errors: Vec::new(),
             }),
+            nanoseconds: AtomicU64::new(0),
         }
     }
 
@@ -95,6 +105,7 @@ impl Calibrator {
         cancel: &Cancel,
     ) -> Result<QuantizedLayers, EvaluateError> {
         let mut state = self.lock();
+        let begin = Instant::now();
         let mut layers: QuantizedLayers = vec![None; allocation.len()];
         let mut missing = Vec::new();
         for (layer, (place, &width)) in layers.iter_mut().zip(&allocation.0).enumerate() {
@@ -106,24 +117,67 @@ impl Calibrator {
                 missing.push(layer);
             }
         }
-        for chunk in self.chunks(&missing) {
-            self.measure(&mut state, &chunk, cancel)?;
+        let made = self.make_all(&mut state, (&missing, allocation), &mut layers, cancel);
+        if !missing.is_empty() {
+            self.spent(begin);
+        }
+        made.map(|()| layers)
+    }
+
+    /// Makes missing layers of an allocation.
+    fn make_all(
+        &self,
+        state: &mut State,
+        (missing, allocation): (&[usize], &Allocation),
+        layers: &mut QuantizedLayers,
+        cancel: &Cancel,
+    ) -> Result<(), EvaluateError> {
+        let resources = Resources {
+            threads: self.threads,
+            cancelled: &|| cancel.is_cancelled(),
+        };
+        for chunk in self.chunks(missing) {
+            let width = |layer: usize| allocation.get(LayerId(layer as u32));
+            let measured = chunk.iter().copied().filter(|&l| self.measures(width(l)));
+            self.measure(state, &measured.collect::<Vec<_>>(), cancel)?;
             for layer in chunk {
-                if cancel.is_cancelled() {
-                    return Err(EvaluateError::Cancelled);
-                }
-                let width = allocation.get(LayerId(layer as u32));
-                let made = self.make(&mut state, layer, width)?;
+                let statistics = state.statistics.get(&layer).map(Arc::clone);
+                let made = self.make((layer, width(layer)), statistics.as_deref(), resources)?;
                 if let Some(place) = layers.get_mut(layer) {
-                    *place = Some(made);
+                    *place = Some(self.keep(state, layer, made)?);
                 }
             }
         }
-        Ok(layers)
+        Ok(())
+    }
+
+    /// Whether the layers of a width are made from, or corrected by, the statistics of their input.
+    fn measures(&self, width: BitWidth) -> bool {
+        let corrects = self.network.model().scheme.correction != Correction::None;
+        corrects || self.quantizer.needs_statistics(width)
+    }
+
+    /// Seconds of calibrating since they were last asked for.
+    pub(super) fn take_seconds(&self) -> f64 {
+        self.nanoseconds.swap(0, Ordering::Relaxed) as f64 / 1e9
+    }
+
+    fn spent(&self, begin: Instant) {
+        let nanoseconds = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    /// The errors of layers' outputs that became known since they were last asked for.
+    pub(super) fn take_errors(&self) -> Vec<OutputError> {
+        match self.state.try_lock() {
+            Ok(mut state) => std::mem::take(&mut state.errors),
+            // Somebody is calibrating; they are told the next time.
+            Err(_) => Vec::new(),
+        }
     }
 
     /// Of every layer, the error of its output on the float network's inputs, relative to the
-    /// output's variance; none for float layers.
+    /// output's variance; none for float layers, and where it was made without statistics.
     ///
     /// # Errors
     /// [`TorchError`] for tensors that are missing or misshapen.
@@ -131,17 +185,29 @@ impl Calibrator {
         &self,
         layers: &QuantizedLayers,
     ) -> Result<Vec<Option<f64>>, TorchError> {
-        let mut errors = vec![None; layers.len()];
-        for step in &self.network.plan().steps {
-            if let Source::Layer { layer, .. } = step.source
-                && let Some(Some(known)) = layers.get(layer.index())
-                && let Some(place) = errors.get_mut(layer.index())
-            {
-                let float = self.network.float_affine(step)?;
-                *place = Some(OutputMoments::layer_error(&known.moments, &float.scale));
-            }
-        }
-        Ok(errors)
+        let error = |(layer, known): (usize, &Option<Arc<QuantizedLayer>>)| match known {
+            Some(known) => self.output_error(layer, known),
+            None => Ok(None),
+        };
+        layers.iter().enumerate().map(error).collect()
+    }
+
+    fn output_error(
+        &self,
+        layer: usize,
+        known: &QuantizedLayer,
+    ) -> Result<Option<f64>, TorchError> {
+        let runs = |step: &&Step| match step.source {
+            Source::Layer { layer: l, .. } => l.index() == layer,
+            _ => false,
+        };
+        let step = self.network.plan().steps.iter().find(runs);
+        let Some(step) = step.filter(|_| !known.moments.is_empty()) else {
+            return Ok(None);
+        };
+        let float = self.network.float_affine(step)?;
+        let error = OutputMoments::layer_error(&known.moments, &float.scale);
+        Ok(Some(error))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -161,24 +227,30 @@ impl Calibrator {
         }
         let graph = self.network.graph();
         let named = graph.layers.get(layer)?;
-        let loaded = self.store.as_ref()?.load(&named.name, width)?;
+        let mut loaded = self.store.as_ref()?.load(&named.name, width)?;
         let quantized = &loaded.quantized;
         let fits = quantized.width == width
             && quantized.channels == named.channels()
             && quantized.values.len() == named.weights();
-        fits.then(|| keep(state, layer, loaded))
+        match self.measures(width) {
+            true if loaded.moments.is_empty() => return None,
+            true => {}
+            // Others may have kept more than this quantizer looks at.
+            false => loaded.moments.clear(),
+        }
+        fits.then(|| self.keep(state, layer, loaded).ok()).flatten()
     }
 
-    /// Makes a layer, whose statistics are at hand where the quantizer needs them.
+    /// Makes a layer at a width; with the statistics of its input where it takes them.
     fn make(
         &self,
-        state: &mut State,
-        layer: usize,
-        width: BitWidth,
-    ) -> Result<Arc<QuantizedLayer>, EvaluateError> {
+        (layer, width): (usize, BitWidth),
+        statistics: Option<&InputStatistics>,
+        resources: Resources<'_>,
+    ) -> Result<QuantizedLayer, TorchError> {
         let model = self.network.model();
         let named = model.graph.layer(LayerId(layer as u32));
-        let statistics = state.statistics.get(&layer).map(Arc::as_ref);
+        let statistics = statistics.filter(|_| self.measures(width));
         let weights = model.weights.weight_and_bias(named);
         let (weights, _) = weights.map_err(TorchError::from)?;
         let values = weights.rounded();
@@ -189,18 +261,42 @@ impl Calibrator {
         };
         let quantized = self
             .quantizer
-            .quantize(weights, width, statistics, self.threads);
-        let quantized = quantized.map_err(TorchError::from)?;
+            .quantize(weights, width, statistics, resources)?;
         let moments = statistics.map(|s| OutputMoments::of(s, &values, &quantized));
         let made = QuantizedLayer {
-            quantized,
+            quantized: Arc::new(quantized),
             moments: moments.unwrap_or_default(),
             affine: None,
         };
         if let Some(store) = &self.store {
             store.keep(&named.name, &made);
         }
-        Ok(keep(state, layer, made))
+        Ok(made)
+    }
+
+    /// Puts a layer into memory.
+    fn keep(
+        &self,
+        state: &mut State,
+        layer: usize,
+        made: QuantizedLayer,
+    ) -> Result<Arc<QuantizedLayer>, TorchError> {
+        let width = made.quantized.width;
+        if let Some(variance) = self.output_error(layer, &made)? {
+            state.errors.push(OutputError {
+                layer,
+                width,
+                error: variance.sqrt(),
+            });
+        }
+        let bytes = made.bytes();
+        let made = Arc::new(made);
+        // GPTQ takes the inputs of a channel squared for every channel.
+        let cost = made.quantized.values.len() as f64 * made.quantized.fan_in as f64;
+        state
+            .layers
+            .insert((layer, width), Arc::clone(&made), bytes, cost);
+        Ok(made)
     }
 
     /// Layers in pieces whose statistics fit the memory; all in one where those of the whole
@@ -325,16 +421,4 @@ impl Calibrator {
         }
         Ok(measured)
     }
-}
-
-/// Puts a layer into memory.
-fn keep(state: &mut State, layer: usize, made: QuantizedLayer) -> Arc<QuantizedLayer> {
-    let made = Arc::new(made);
-    let (bytes, width) = (made.bytes(), made.quantized.width);
-    // GPTQ takes the inputs of a channel squared for every channel.
-    let cost = made.quantized.values.len() as f64 * made.quantized.fan_in as f64;
-    state
-        .layers
-        .insert((layer, width), Arc::clone(&made), bytes, cost);
-    made
 }

@@ -17,7 +17,7 @@ use crate::quant::{Allocation, ChannelAffine, QuantizedLayer};
 use crate::torch::TorchError;
 use crate::torch::batches::{Batches, run};
 use crate::torch::cache::{CachedValue, ContentHash, Dependencies, Values};
-use crate::torch::executor::{Executor, channel_sums};
+use crate::torch::executor::{StepExecutor, channel_sums};
 use crate::torch::plan::{Source, Step};
 use crate::torch::record::Record;
 use crate::torch::value::Value;
@@ -68,6 +68,8 @@ struct Pass<'a> {
     contents: Vec<ContentHash>,
     batches: Batches<'a>,
     values: Option<&'a Values>,
+    /// Whether affines that were fitted before are used again.
+    reuse: bool,
     /// Of every batch.
     live: Vec<Mutex<Live>>,
     cancel: &'a Cancel,
@@ -76,12 +78,13 @@ struct Pass<'a> {
 
 impl Calibrator {
     /// The layers of an allocation with their affines fitted front to back. Layers that run are
-    /// added to `ran`, once for each image.
+    /// added to `ran`, once for each image. With `reuse`, affines that were fitted before are used
+    /// again.
     pub(in crate::torch) fn sequential(
         &self,
         allocation: &Allocation,
         layers: QuantizedLayers,
-        values: Option<&Values>,
+        (values, reuse): (Option<&Values>, bool),
         (cancel, ran): (&Cancel, &AtomicU64),
     ) -> Result<QuantizedLayers, EvaluateError> {
         let graph = self.network.graph();
@@ -97,6 +100,7 @@ impl Calibrator {
             live: live.collect(),
             batches,
             values,
+            reuse,
             cancel,
             ran,
         };
@@ -135,7 +139,8 @@ impl Pass<'_> {
         for (i, (step, work)) in steps.iter().zip(&mut work).enumerate() {
             let content = self.contents.get(i).copied().unwrap_or_default();
             if let Some(layer) = self.quantized(step) {
-                match self.calibrator.fitted.get(&content) {
+                let known = self.calibrator.fitted.get(&content);
+                match known.filter(|_| self.reuse) {
                     Some(affine) => self.set_affine(layer, &affine),
                     None => work.fit = true,
                 }
@@ -203,11 +208,11 @@ impl Pass<'_> {
         let channels = step.shape.channels;
         let (mut sums, mut squares, mut samples) = (vec![0.0; channels], vec![0.0; channels], 0.0);
         self.each_batch(
-            step,
+            (i, step),
             |executor, batch, values| {
                 let images = self.batches.images(batch);
                 let counted = self.batches.places(batch).len();
-                let x = executor.accumulate(i, values)?;
+                let x = executor.accumulate(values)?;
                 Ok(channel_sums(&x, images, counted)?)
             },
             |_, of: (Vec<f64>, Vec<f64>, u64)| {
@@ -255,14 +260,14 @@ impl Pass<'_> {
         let graph = self.calibrator.network.graph();
         let range = graph.node(step.node).range;
         self.each_batch(
-            step,
+            (i, step),
             |executor, batch, values| {
                 let images = self.batches.images(batch);
                 let pixels = match step.source {
                     Source::Image => self.batches.pixels(batch)?,
                     _ => Vec::new(),
                 };
-                let value = executor.value(i, &pixels, images, values, &mut Record::Nothing)?;
+                let value = executor.value(&pixels, images, values, &mut Record::Nothing)?;
                 let packed = CachedValue::of(&value, range)?;
                 packed.ok_or_else(|| not_on_a_cpu().into())
             },
@@ -286,8 +291,8 @@ impl Pass<'_> {
     /// Works on a step of every batch, on all threads, and commits in the order of batches.
     fn each_batch<R: Send>(
         &self,
-        step: &Step,
-        work: impl Fn(&Executor<'_>, usize, &mut [Option<Value>]) -> Result<R, EvaluateError> + Sync,
+        (i, step): (usize, &Step),
+        work: impl Fn(&StepExecutor<'_>, usize, &mut [Option<Value>]) -> Result<R, EvaluateError> + Sync,
         mut commit: impl FnMut(usize, R) -> Result<(), EvaluateError>,
     ) -> Result<(), EvaluateError> {
         let network = &self.calibrator.network;
@@ -298,7 +303,7 @@ impl Pass<'_> {
             self.cancel,
             || {
                 tch::set_num_threads(1);
-                Ok(network.executor(self.allocation, &self.layers)?)
+                Ok(network.step_executor(i, step, (self.allocation, &self.layers))?)
             },
             |executor, batch| {
                 let mut values = self.read(step, batch)?;

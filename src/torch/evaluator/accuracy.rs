@@ -36,8 +36,10 @@ impl TorchEvaluator {
         if stops(decided) {
             return Ok(bits);
         }
+        let layers = self.layers(allocation, cancel)?;
         let job = BatchJob {
             allocation,
+            layers: &layers,
             split,
             images,
             wanted: from..wanted.end,

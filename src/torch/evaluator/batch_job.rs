@@ -16,6 +16,8 @@ use crate::torch::record::Record;
 /// Images to run under an allocation.
 pub(super) struct BatchJob<'a> {
     pub allocation: &'a Allocation,
+    /// The allocation's quantized layers.
+    pub layers: &'a QuantizedLayers,
     pub split: Split,
     pub images: &'a ImageSet,
     /// The images that count.
@@ -57,7 +59,6 @@ impl TorchEvaluator {
         finish: impl Fn(&Batch, Record, Vec<f64>) -> Result<R, EvaluateError> + Sync,
         mut commit: impl FnMut(&Batch, R) -> ControlFlow<()>,
     ) -> Result<(), EvaluateError> {
-        let layers = self.layers(job.allocation, cancel)?;
         let batches = Batches::new(self.network.graph(), self.batch, job.images, job.wanted);
         // Nothing is asked twice of the test split, and hardly anything of the certificate's.
         let cached = job.cached && !matches!(job.split, Split::Test | Split::Certify);
@@ -72,7 +73,7 @@ impl TorchEvaluator {
             batches.numbers(),
             self.threads,
             cancel,
-            || self.worker(job.allocation, &layers),
+            || self.worker(job.allocation, job.layers),
             |executor, index| {
                 let batch = batch(index);
                 let mut record = record(&batch);

@@ -8,6 +8,7 @@ use super::{TorchEvaluator, float};
 use crate::data::ImageSet;
 use crate::evaluate::{Cancel, EvaluateError, Outcome, Progress, Proxies, Split};
 use crate::quant::Allocation;
+use crate::torch::calibration::QuantizedLayers;
 use crate::torch::drift::Means;
 use crate::torch::record::{ChannelSums, Record, Spikes};
 
@@ -60,19 +61,19 @@ impl TorchEvaluator {
     /// float network.
     fn sums(
         &self,
-        allocation: &Allocation,
+        network: (&Allocation, &QuantizedLayers),
         float: Option<&Sums>,
         cancel: &Cancel,
         done: &mut Done<'_>,
     ) -> Result<Sums, EvaluateError> {
         let (drift, evidence) = self.measured_on();
         let with = float.map(|f| &*f.drift);
-        let drift = Arc::new(self.means(allocation, drift, with, cancel, done)?);
+        let drift = Arc::new(self.means(network, drift, with, cancel, done)?);
         let evidence = match evidence {
             None => Arc::clone(&drift),
             Some(images) => {
                 let with = float.map(|f| &*f.evidence);
-                Arc::new(self.means(allocation, images, with, cancel, done)?)
+                Arc::new(self.means(network, images, with, cancel, done)?)
             }
         };
         Ok(Sums { drift, evidence })
@@ -80,7 +81,7 @@ impl TorchEvaluator {
 
     fn means(
         &self,
-        allocation: &Allocation,
+        (allocation, layers): (&Allocation, &QuantizedLayers),
         images: Images<'_>,
         float: Option<&Means>,
         cancel: &Cancel,
@@ -90,6 +91,7 @@ impl TorchEvaluator {
         let mut means = Means::new(graph);
         let job = BatchJob {
             allocation,
+            layers,
             split: images.split,
             images: images.set,
             wanted: 0..images.count,
@@ -150,18 +152,20 @@ impl TorchEvaluator {
             Some(known) => known.clone(),
             None => {
                 let float = float(self.network.graph());
-                let sums = self.sums(&float, None, cancel, &mut done)?;
+                let layers = self.layers(&float, cancel)?;
+                let sums = self.sums((&float, &layers), None, cancel, &mut done)?;
                 known.insert(sums).clone()
             }
         };
         drop(known);
+        let layers = self.layers(allocation, cancel)?;
         let sums = match allocation.is_float() {
             true => float.clone(),
-            false => self.sums(allocation, Some(&float), cancel, &mut done)?,
+            false => self.sums((allocation, &layers), Some(&float), cancel, &mut done)?,
         };
         let graph = self.network.graph();
         let sites = sums.drift.drift(&float.drift, graph);
-        let proxies = self.evidence(allocation, (&sums, &float), &sites, cancel)?;
+        let proxies = self.evidence((allocation, &layers), (&sums, &float), &sites)?;
         let outcome = Outcome::Drift {
             drift: sites.iter().sum::<f64>() / sites.len() as f64,
             sites,
@@ -173,15 +177,13 @@ impl TorchEvaluator {
 
     fn evidence(
         &self,
-        allocation: &Allocation,
+        (allocation, layers): (&Allocation, &QuantizedLayers),
         (sums, float): (&Sums, &Sums),
         drifts: &[f64],
-        cancel: &Cancel,
     ) -> Result<Proxies, EvaluateError> {
         let graph = self.network.graph();
         let (drift, evidence) = self.measured_on();
         let images = evidence.unwrap_or(drift);
-        let layers = self.layers(allocation, cancel)?;
         let calibrator = self.calibrator.as_ref();
         let (divergence, spike_flips) = sums.evidence.proxies(&float.evidence, graph, self.proxies);
         let loss = |sums: &Sums| {
@@ -190,14 +192,14 @@ impl TorchEvaluator {
         };
         Ok(Proxies {
             max_drift: drifts.iter().copied().fold(0.0, f64::max),
-            weight_error: self.network.weight_error(allocation, &layers)?,
+            weight_error: self.network.weight_error(allocation, layers)?,
             divergence,
             spike_flips,
             image_drift: calibrator.map(|_| sums.drift.image_drift(&float.drift, graph)),
             wide_divergence: calibrator
                 .and_then(|_| sums.evidence.divergence(&float.evidence, graph)),
             output_error: match calibrator {
-                Some(calibrator) => Some(calibrator.output_errors(&layers)?.iter().flatten().sum()),
+                Some(calibrator) => Some(calibrator.output_errors(layers)?.iter().flatten().sum()),
                 None => None,
             },
             loss_increase: calibrator.and_then(|_| Some(loss(sums)? - loss(float)?)),

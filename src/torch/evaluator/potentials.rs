@@ -17,8 +17,10 @@ impl Prober for TorchEvaluator {
         let graph = self.network.graph();
         self.check(allocation)?;
         let images = &self.splits.calibration;
+        let layers = self.layers(allocation, cancel)?;
         let job = BatchJob {
             allocation,
+            layers: &layers,
             split: Split::Calibration,
             images,
             wanted: 0..self.drift_images,

@@ -33,8 +33,10 @@ impl TorchEvaluator {
             to: 0,
             len: 0,
         })?;
+        let layers = self.layers(allocation, cancel)?;
         let job = BatchJob {
             allocation,
+            layers: &layers,
             split,
             images,
             wanted: 0..total,

@@ -1,6 +1,8 @@
 //! From a checkpoint's tensors to the parameters of a step.
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
+
 use tch::{Kind, Tensor};
 
 use super::native::{NativeKernels, geometry};
@@ -57,7 +59,7 @@ impl Maker<'_> {
                 let (channels, scheme) = (layer.channels(), &self.model.scheme);
                 let values = weights.0.rounded();
                 let made = QuantizedLayer {
-                    quantized: quantize(&values, channels, width, scheme, &layer.name)?,
+                    quantized: Arc::new(quantize(&values, channels, width, scheme, &layer.name)?),
                     moments: Vec::new(),
                     affine: None,
                 };
@@ -180,7 +182,7 @@ impl Maker<'_> {
         let (bias, unit) = self.bias_and_unit(step)?;
         let affine = self.fixed_affine((known, unit), bias, &self.absorbed(step)?);
         Ok(QuantizedLayer {
-            quantized: known.quantized.clone(),
+            quantized: Arc::clone(&known.quantized),
             moments: Vec::new(),
             affine: Some(affine),
         })

@@ -1,6 +1,7 @@
 //! The dialogs over the panes, which take all keys.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::prompt::FieldPrompt;
 use crate::quant::Allocation;
@@ -83,4 +84,15 @@ pub struct SavePrompt {
     pub name: TextInput,
     /// What was wrong with the last try.
     pub error: Option<String>,
+}
+
+/// A profile that is being saved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saving {
+    /// What the person asked for.
+    pub prompt: SavePrompt,
+    /// When.
+    pub since: Duration,
+    /// Whether it was said that it takes a while.
+    pub said: bool,
 }

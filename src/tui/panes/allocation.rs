@@ -1,11 +1,13 @@
-//! The allocation of the selected node: the network's parts with bits, bytes and drift; and the
-//! change in the making.
+//! The allocation of the selected node: the network's parts with bits, bytes, drift and output
+//! error; and the change in the making.
 
 mod details;
+mod errors;
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use self::errors::Errors;
 use super::component::{About, Component};
 use crate::quant::{Allocation, BitWidth};
 use crate::search::{Candidate, Settings};
@@ -98,6 +100,7 @@ impl Component for AllocationList {
         let drift = part.drift(node).filter(|_| model.edit.is_none());
         let drift = drift.map_or(String::new(), text::drift);
         spans.push(number(&drift, DRIFT, drift_style(model, part, node)));
+        spans.extend(columns.errors.cells(model, settings, part, now));
         if let Some(rates) = &columns.rates {
             let rate = part.mean(rates, mean(rates));
             let rate = rate.map_or(String::new(), |r| format!("{r:.3}"));
@@ -131,6 +134,8 @@ struct Columns<'a> {
     name: usize,
     /// The node that is compared with.
     other: Option<&'a Candidate>,
+    /// The errors of layers' outputs.
+    errors: Errors,
     /// The firing rates by site.
     rates: Option<Vec<f64>>,
 }
@@ -138,15 +143,24 @@ struct Columns<'a> {
 impl<'a> Columns<'a> {
     fn of(model: &'a Model, columns: u16) -> Self {
         let other = model.other().filter(|_| model.edit.is_none());
+        let mut left = columns;
         let rates = rates(model).filter(|_| other.is_none() && columns >= RATED);
+        if rates.is_some() {
+            left = left.saturating_sub(RATE as u16);
+        }
+        let errors = match other {
+            Some(_) => Errors::Nothing,
+            None => Errors::of(model, left),
+        };
         let others = match (other, &rates) {
             (Some(_), _) => OTHERS + BESIDE,
             (None, Some(_)) => OTHERS + RATE,
             (None, None) => OTHERS,
         };
         Columns {
-            name: usize::from(columns).saturating_sub(others),
+            name: usize::from(columns).saturating_sub(others + errors.columns()),
             other,
+            errors,
             rates,
         }
     }
@@ -173,6 +187,7 @@ fn titles(model: &Model, columns: &Columns) -> Line<'static> {
         number(memory, MEMORY, dim),
         number("drift", DRIFT, dim),
     ]);
+    spans.extend(columns.errors.title(model));
     if columns.rates.is_some() {
         spans.push(number("spikes", RATE, dim));
     }

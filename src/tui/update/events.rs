@@ -33,6 +33,11 @@ pub fn fold(model: &mut Model, update: Update) {
             model.nodes.stale = true;
         }
         Update::Workers(doing) => model.activity.busy(doing, model.clock),
+        Update::OutputErrors(errors) => model.output_errors.extend(&errors),
+        Update::Note(text) => {
+            problem(model, text.clone());
+            model.toast(ToastKind::Bad, text);
+        }
         Update::Caches(caches) => model.activity.caches = caches,
         Update::Totals(totals) => model.activity.counted(totals, model.clock),
         Update::Failed(message) => failed(model, message),
@@ -153,6 +158,7 @@ pub fn tick(model: &mut Model, now: Duration) {
     const SPINNER: u128 = 125;
     let before = std::mem::replace(&mut model.clock, now);
     super::replay::advance(model, now.saturating_sub(before));
+    super::overlay::still_saving(model, now);
     let turned = now.as_millis() / SPINNER != before.as_millis() / SPINNER;
     let second = now.as_secs() != before.as_secs();
     let working = model.activity.work.is_some();

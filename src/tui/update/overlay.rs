@@ -1,14 +1,17 @@
 //! Questions, prompts, help and leaving.
 
-use std::path::PathBuf;
+use std::time::Duration;
 
 use super::steer::send;
 use crate::profile::ProfileName;
 use crate::search::Command;
-use crate::tui::action::{Action, Effect, SaveError};
+use crate::tui::action::{Action, Effect, SaveError, Saved};
 use crate::tui::help;
 use crate::tui::input::TextInput;
-use crate::tui::model::{Confirm, Model, Outcome, Overlay, SavePrompt, ToastKind};
+use crate::tui::model::{Confirm, Model, Outcome, Overlay, SavePrompt, Saving, ToastKind};
+
+/// How long saving takes before something is said.
+const LONG: Duration = Duration::from_secs(1);
 
 /// A key while something lies over the panes.
 pub fn key(model: &mut Model, action: Action) {
@@ -72,6 +75,10 @@ fn name_key(model: &mut Model, mut prompt: SavePrompt, action: Action) {
 
 /// Asks for the name of a profile of the selected node.
 pub fn ask_name(model: &mut Model) {
+    if let Some(saving) = &model.saving {
+        let name = saving.prompt.name.text();
+        return model.note(format!("{name} is still being saved"));
+    }
     let Some(node) = model.nodes.selected.and_then(|id| model.tree.get(id)) else {
         return model.note("no node to save yet");
     };
@@ -96,38 +103,58 @@ fn save(model: &mut Model, mut prompt: SavePrompt, overwrite: bool) {
         Ok(_) => None,
         Err(error) => Some(error.to_string()),
     };
-    if prompt.error.is_none() {
-        let allocation = prompt.allocation.clone();
-        model.effect(Effect::Save {
-            name,
-            allocation,
-            overwrite,
-        });
+    if prompt.error.is_some() {
+        model.overlay = Some(Overlay::Save(prompt));
+        return;
     }
-    model.overlay = Some(Overlay::Save(prompt));
+    model.effect(Effect::Save {
+        name,
+        allocation: prompt.allocation.clone(),
+        overwrite,
+    });
+    model.saving = Some(Saving {
+        prompt,
+        since: model.clock,
+        said: false,
+    });
 }
 
-/// A profile was saved, or not.
-pub fn saved(model: &mut Model, result: Result<PathBuf, SaveError>) {
-    let overlay = model.overlay.take();
-    match (result, overlay) {
-        (Ok(path), overlay) => {
+/// Says that saving takes a while, once it does.
+pub fn still_saving(model: &mut Model, now: Duration) {
+    let Some(saving) = model.saving.as_mut().filter(|saving| !saving.said) else {
+        return;
+    };
+    if now.saturating_sub(saving.since) >= LONG {
+        saving.said = true;
+        let name = saving.prompt.name.text();
+        let text = format!("saving {name}: its layers are quantized first");
+        model.note(text);
+        model.changed = true;
+    }
+}
+
+/// A profile was saved, or not. Where that takes an answer, it is asked for, unless something else
+/// is being asked.
+pub fn saved(model: &mut Model, result: Result<Saved, SaveError>) {
+    let prompt = model.saving.take().map(|saving| saving.prompt);
+    match (result, prompt.filter(|_| model.overlay.is_none())) {
+        (Ok(saved), _) => {
+            let path = saved.path;
             model.toast(ToastKind::Good, format!("saved {}", path.display()));
+            if let Some(note) = saved.note {
+                model.toast(ToastKind::Bad, note);
+            }
             model.saved.retain(|p| *p != path);
             model.saved.push(path);
-            model.overlay = overlay.filter(|o| !matches!(o, Overlay::Save(_)));
         }
-        (Err(SaveError::Exists(path)), Some(Overlay::Save(prompt))) => {
+        (Err(SaveError::Exists(path)), Some(prompt)) => {
             model.overlay = Some(Overlay::Confirm(Confirm::Overwrite { path, prompt }));
         }
-        (Err(error), Some(Overlay::Save(mut prompt))) => {
+        (Err(error), Some(mut prompt)) => {
             prompt.error = Some(error.to_string());
             model.overlay = Some(Overlay::Save(prompt));
         }
-        (Err(error), overlay) => {
-            model.toast(ToastKind::Bad, format!("not saved: {error}"));
-            model.overlay = overlay;
-        }
+        (Err(error), None) => model.toast(ToastKind::Bad, format!("not saved: {error}")),
     }
 }
 
