@@ -79,7 +79,7 @@ impl Logged {
         for line in lines.filter_map(|line| serde_json::from_slice(line).ok()) {
             match line {
                 Line::Spent(spent) if spent.seconds >= 0.0 && spent.calibration >= 0.0 => {
-                    self.spent = self.spent.plus(spent)
+                    self.spent = self.spent.plus(spent);
                 }
                 Line::Spent(_) => {}
                 Line::Reused { recalled } => drop(self.reused.insert(recalled)),

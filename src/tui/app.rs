@@ -178,7 +178,7 @@ impl<S: Screen> App<'_, S> {
             return Ok(());
         }
         let name = self.model.saving.as_ref().map(|s| s.prompt.name.text());
-        let name = name.unwrap_or_default().to_owned();
+        let name = name.unwrap_or_default();
         self.model
             .note(format!("leaving when {name} is saved; ctrl-c leaves now"));
         self.screen.draw(&self.model)?;
