@@ -123,7 +123,7 @@ fn layers(
         None => {
             // Says why the file is not used, where there is one.
             let prepared = prepared_for(profile.clone(), (allocation, Split::Calibration))
-                .context("the bit-widths are quantized with the calibration images of [data]")?;
+                .context("the bit-widths are quantized with the calibration images of [data] (without them: --set quantizer.method=nearest)")?;
             let options = EvaluatorOptions {
                 results: args.results.folder(),
                 ..args.device.options()

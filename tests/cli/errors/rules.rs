@@ -133,7 +133,7 @@ fn targets_are_checked_before_anything_starts() {
         &[&["search", "small.toml", "--headless"], &small[..]].concat(),
     );
     says(&err, &["9 bytes (target ", "chip.toml)"]);
-    says(&out, &["nearest", "bytes too many"]);
+    says(&out, &["closest", "bytes too many"]);
     says(
         &refused(&demo, &["constraint.target=akd1000", "pins.head=8"]),
         &["\"head\" (8)", "target akd1000 (1, 2 or 4)"],
