@@ -146,7 +146,7 @@ pub fn run(args: &Args) -> Result<Trained> {
     let graph = profile.graph();
     let one_step = ModelConfig {
         time_steps: 1,
-        ..profile.model.clone()
+        ..profile.model
     };
     let store = nn::VarStore::new(tch::Device::Cpu);
     let weights = Weights::fresh(&graph, &store);
