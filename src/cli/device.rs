@@ -1,5 +1,6 @@
 //! `--device` and `--threads`, on every command that evaluates.
 
+use super::results::ResultArgs;
 use crate::run::EvaluatorOptions;
 
 /// Where and how to evaluate.
@@ -15,9 +16,11 @@ pub(crate) struct DeviceArgs {
 }
 
 impl DeviceArgs {
-    /// The options of an evaluator, with every optimization.
-    pub fn options(&self) -> EvaluatorOptions {
+    /// The options of an evaluator with every optimization, which may reuse results of earlier
+    /// runs.
+    pub fn options(&self, results: ResultArgs) -> EvaluatorOptions {
         EvaluatorOptions {
+            results: results.folder(),
             device: self.device.clone(),
             threads: self.threads.map(usize::from),
             ..EvaluatorOptions::default()

@@ -18,7 +18,7 @@ use super::results::ResultArgs;
 use super::signals::Signals;
 use super::source::{SetArgs, resolve};
 use crate::evaluate::{EvaluateError, Split, percent};
-use crate::run::{self, EvaluatorOptions, RunError};
+use crate::run::{self, RunError};
 
 /// Measure a profile's allocation: accuracy, firing rates, energy
 ///
@@ -91,10 +91,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         images as u64,
         "[{bar:24}] {pos}/{len} images, {msg}, {eta} left",
     );
-    let options = EvaluatorOptions {
-        results: args.results.folder(),
-        ..args.device.options()
-    };
+    let options = args.device.options(args.results);
     let counted = run::statistics(
         prepared,
         &options,

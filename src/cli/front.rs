@@ -54,7 +54,7 @@ impl RunArgs {
             workers: self.workers.map(usize::from),
             optimizations: self.optimizations.optimizations(),
             cache_memory: self.optimizations.cache_memory,
-            ..self.device.options()
+            ..self.device.options(self.results)
         }
     }
 

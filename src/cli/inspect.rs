@@ -113,10 +113,7 @@ fn inspect_profile(args: &Args, library: &Library, signals: Signals) -> Result<E
         ..report::Inspection::of(&resolved, &graph, matches!(checked, Some(Ok(()))))
     };
     if args.calibrated {
-        let options = EvaluatorOptions {
-            results: args.results.folder(),
-            ..args.device.options()
-        };
+        let options = args.device.options(args.results);
         let errors = output_errors(&resolved.profile, &options, signals)?;
         for (layer, errors) in report.layers.iter_mut().zip(errors) {
             layer.output_error = Some(errors);

@@ -112,7 +112,7 @@ fn layers(
     allocation: &Allocation,
     signals: &Signals,
 ) -> Result<Vec<Option<Arc<QuantizedLayer>>>> {
-    use crate::run::{EvaluatorOptions, fixed_layers, quantized_layers};
+    use crate::run::{fixed_layers, quantized_layers};
 
     if !profile.scheme.needs_images() || allocation.is_float() {
         return Ok(Vec::new());
@@ -124,10 +124,7 @@ fn layers(
             // Says why the file is not used, where there is one.
             let prepared = prepared_for(profile.clone(), (allocation, Split::Calibration))
                 .context("the bit-widths are quantized with the calibration images of [data] (without them: --set quantizer.method=nearest)")?;
-            let options = EvaluatorOptions {
-                results: args.results.folder(),
-                ..args.device.options()
-            };
+            let options = args.device.options(args.results);
             quantized_layers(prepared, &options, allocation, &signals.cancel())?
         }
     };

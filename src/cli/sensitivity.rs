@@ -21,8 +21,7 @@ use crate::evaluate::{EvaluateError, percent};
 use crate::journal::Fingerprint;
 use crate::profile::Paths;
 use crate::run::{
-    self, Baseline, EvaluatorOptions, Evaluators, Interaction, Measuring, Point, SENSITIVITY,
-    Sensitivity,
+    self, Baseline, Evaluators, Interaction, Measuring, Point, SENSITIVITY, Sensitivity,
 };
 
 /// Measure how sensitive each layer is: lowered alone, and kept as float alone
@@ -93,10 +92,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let space = &settings.space;
     let images = args.images.map_or(settings.screen(), |n| n as usize);
     let images = images.min(settings.search_images);
-    let options = EvaluatorOptions {
-        results: args.results.folder(),
-        ..args.device.options()
-    };
+    let options = args.device.options(args.results);
     let folder = args.folder(&name)?;
     let evaluators = Evaluators::of(prepared, &options, Some(&folder))?;
     let fingerprint = evaluators.fingerprint.clone();

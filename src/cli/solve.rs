@@ -129,10 +129,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         solution => solution?,
     };
     answer(args, settings, &predictor, &solution)?;
-    let options = run::EvaluatorOptions {
-        results: args.results.folder(),
-        ..args.device.options()
-    };
+    let options = args.device.options(args.results);
     if let Some(name) = &args.save {
         let all = [&tree.pins[..], pins].concat();
         let with = (settings, options.clone());

@@ -156,7 +156,7 @@ pub struct DataConfig {
 /// Calibration images that drift is measured on, the first ones.
 pub const DRIFT_IMAGES: usize = 64;
 /// Images of the proxy split that the evidence beside the drift is measured on, unless told.
-pub const EVIDENCE_IMAGES: usize = 256;
+pub(super) const EVIDENCE_IMAGES: usize = 256;
 /// Calibration images of a calibrated quantizer (more change little:
 /// `docs/figures.md`).
 const FOR_CALIBRATION: usize = 256;

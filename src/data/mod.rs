@@ -51,8 +51,8 @@ mod tensors;
 pub(crate) use bounded::read_at_most;
 pub(crate) use config::DataTable;
 pub use config::{
-    Builtin, CifarFiles, DRIFT_IMAGES, DataConfig, DataConfigError, DataSource, EVIDENCE_IMAGES,
-    IdxFiles, ImageFolders, OnCorrupt, TensorFiles,
+    Builtin, CifarFiles, DRIFT_IMAGES, DataConfig, DataConfigError, DataSource, IdxFiles,
+    ImageFolders, OnCorrupt, TensorFiles,
 };
 pub use error::DataError;
 pub use files::Corrupt;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::network::ModelConfig;
 
-use super::config::{DRIFT_IMAGES, DataConfig, DataSource, OnCorrupt};
+use super::config::{DRIFT_IMAGES, DataConfig, DataSource, EVIDENCE_IMAGES, OnCorrupt};
 use super::error::DataError;
 use super::expected::Expected;
 use super::files::Corrupt;
@@ -111,6 +111,12 @@ pub fn load_with(
 }
 
 impl Splits {
+    /// How many images of the proxy split the evidence beside the drift is measured on: as many as
+    /// wanted, or the usual number.
+    pub fn evidence_images(&self, wanted: Option<usize>) -> usize {
+        wanted.unwrap_or(EVIDENCE_IMAGES).min(self.proxy.len())
+    }
+
     /// No images of the kind of others.
     fn empty(like: &ImageSet) -> Self {
         Splits {

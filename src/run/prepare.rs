@@ -7,7 +7,7 @@ use super::problem::SearchProblem;
 use super::results::{Contents, hash};
 use super::side_file::{FixedLayers, SideFileError, fixed_layers};
 use crate::checkpoint::StateDict;
-use crate::data::{self, DRIFT_IMAGES, EVIDENCE_IMAGES, Loading, Splits};
+use crate::data::{self, DRIFT_IMAGES, Loading, Splits};
 use crate::evaluate::Split;
 use crate::journal::Fingerprint;
 use crate::profile::{Paths, Profile, Target};
@@ -243,18 +243,6 @@ pub fn load_weights(profile: &Profile) -> Result<StateDict, RunError> {
     Ok(contents.read_for(&profile.graph())?)
 }
 
-/// Images of the proxy split that a candidate's evidence is measured on; 0 where it is measured on
-/// the images of the drift.
-fn evidence_images(profile: &Profile, splits: &Splits) -> usize {
-    match profile.scheme.needs_images() {
-        true => {
-            let wanted = profile.gate.proxy_images.unwrap_or(EVIDENCE_IMAGES);
-            wanted.min(splits.proxy.len())
-        }
-        false => 0,
-    }
-}
-
 /// What the search depends on, from a profile and what it refers to.
 fn settings(profile: &Profile, space: Space, splits: &Splits) -> Settings {
     Settings {
@@ -267,7 +255,10 @@ fn settings(profile: &Profile, space: Space, splits: &Splits) -> Settings {
         target: profile.target.as_ref().map(Target::without_folder),
         start: profile.allocation(&profile.graph()),
         calibration_images: splits.calibration.len().min(DRIFT_IMAGES),
-        evidence_images: evidence_images(profile, splits),
+        evidence_images: match profile.scheme.needs_images() {
+            true => splits.evidence_images(profile.gate.proxy_images),
+            false => 0,
+        },
         search_images: splits.search.len(),
         certify_images: splits.certify.as_ref().map_or(0, |c| c.len()),
         test_images: splits.test.as_ref().map_or(0, |t| t.len()),

@@ -20,6 +20,7 @@ use libm::{asinh, erfc, log, sinh, sqrt};
 
 use super::predict::Estimate;
 use super::{Candidate, CandidateId, Proxy, Tree};
+use crate::evaluate::PairedDrop;
 use crate::quant::Allocation;
 
 /// What the drop is predicted from.
@@ -173,14 +174,13 @@ fn observations(tree: &Tree, unit: f64) -> Vec<Observation> {
     chosen.sort_by_key(|c| c.id);
     let of = tree.float.len() as f64;
     let observation = |c: &Candidate| {
-        let n = c.bits.len() as f64;
-        let pairs = || tree.float.iter().zip(c.bits.iter());
-        let lost: i64 = pairs().map(|(f, c)| i64::from(f) - i64::from(c)).sum();
-        let changed = pairs().filter(|(f, c)| f != c).count();
-        let mean = lost as f64 / n;
+        let counted = PairedDrop::of(&tree.float, &c.bits);
+        let n = counted.images as f64;
+        let mean = (counted.lost as f64 - counted.won as f64) / n;
         let drop = 100.0 * mean;
         // One more that changed: a run of equal answers is no certainty.
-        let of_image = ((changed + 1) as f64 / n - mean * mean).max(0.0);
+        let changed = (counted.lost + counted.won + 1) as f64;
+        let of_image = (changed / n - mean * mean).max(0.0);
         let sampled = 1e4 * of_image / n * (1.0 - n / of).max(0.0);
         Observation {
             candidate: c.id,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CandidateId, Command, CommandId, Counters, Estimate, Group, Instruction, Judgement, Move,
-    RungTest, Settings,
+    Proxy, RungTest, Settings,
 };
 use crate::evaluate::{CorrectBits, Proxies};
 use crate::profile::{GateMode, Level};
@@ -35,22 +35,6 @@ pub enum Origin {
     Manual,
     /// The base or the start brought within a pin that was set during the run.
     Pin,
-}
-
-/// What the cost of a group's width is predicted from, for a front.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CostSource {
-    /// The errors of the layers' outputs, each by itself.
-    OutputError,
-    /// The Kullback-Leibler divergence of the outputs where a group is lowered alone.
-    Divergence,
-    /// The share of spikes that are others.
-    SpikeFlips,
-    /// The increase of the labels' cross-entropy.
-    LossIncrease,
-    /// The squared drift.
-    Drift,
 }
 
 /// What the gate decided.
@@ -225,7 +209,7 @@ pub enum Event {
     /// A predicted front of allocations is tried.
     FrontOpened {
         /// What its costs are predicted from.
-        costs: CostSource,
+        costs: Proxy,
         /// Points that no other beats in bytes and predicted cost.
         points: usize,
         /// Bytes of the largest of them.

@@ -4,14 +4,14 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Candidate, Estimate, GateDecision, Tree};
 use crate::evaluate::{Bounded, Verdict, kendall, spearman, wilson_95};
 
 /// A number that may say beforehand how much accuracy a candidate loses. The gate reads the drift
 /// alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Proxy {
     /// The drift: the mean over sites.
@@ -71,7 +71,7 @@ impl Proxy {
             Proxy::ImageDrift => "image drift",
             Proxy::WideDivergence => "KL, all",
             Proxy::OutputError => "output error",
-            Proxy::LossIncrease => "loss increase",
+            Proxy::LossIncrease => "label loss",
             Proxy::Disagreement => "disagreement",
         }
     }

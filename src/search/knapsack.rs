@@ -127,23 +127,18 @@ pub fn hull(groups: &[Vec<Choice>]) -> Vec<Point> {
 /// Positions of a group's choices on the lower convex hull, from the cheapest one down to that of
 /// fewest bytes.
 fn hull_of(choices: &[Choice]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..choices.len()).collect();
-    order.sort_by(|a, b| {
-        let (a, b) = (choices[*a], choices[*b]);
-        a.bytes.cmp(&b.bytes).then(a.cost.total_cmp(&b.cost))
-    });
-    let mut cheapest = f64::INFINITY;
-    order.retain(|i| {
-        let better = choices[*i].cost < cheapest;
-        cheapest = cheapest.min(choices[*i].cost);
-        better
+    let alone = choices.iter().enumerate().map(|(choice, c)| Partial {
+        bytes: c.bytes,
+        cost: c.cost,
+        from: 0,
+        choice,
     });
     let slope = |from: usize, to: usize| {
         let (from, to) = (choices[from], choices[to]);
         (from.cost - to.cost) / to.bytes.saturating_sub(from.bytes).max(1) as f64
     };
     let mut edge: Vec<usize> = Vec::new();
-    for next in order {
+    for Partial { choice: next, .. } in undominated(alone.collect()) {
         while let [.., before, last] = edge[..] {
             // Savings of cost for a byte shrink as bytes grow.
             if slope(before, last) > slope(last, next) {

@@ -96,9 +96,7 @@ pub use certificate::{Certification, Certified, Ladder, RungTest};
 pub use command::{Command, CommandId, Instruction};
 pub use counters::{Counters, Ledger};
 pub use engine::{Engine, Request};
-pub use event::{
-    BaseReason, CloseReason, CostSource, Event, GateDecision, GateReason, Origin, StopReason,
-};
+pub use event::{BaseReason, CloseReason, Event, GateDecision, GateReason, Origin, StopReason};
 pub use evidence::{Forecasts, GateEvidence, Proxy, ProxyEvidence, Verdicts};
 pub use group::{Group, Move};
 pub use judgement::{CandidateId, Judgement};

@@ -14,8 +14,8 @@ pub use commands::command;
 use crate::evaluate::{Verdict, percent};
 use crate::profile::{GateMode, Screening, SearchConfig, StrategyName};
 use crate::search::{
-    Candidate, CandidateId, CloseReason, CostSource, Estimate, Event, GateDecision, GateReason,
-    Group, Judgement, Origin, Settings, StopReason, Tree,
+    Candidate, CandidateId, CloseReason, Estimate, Event, GateDecision, GateReason, Group,
+    Judgement, Origin, Settings, StopReason, Tree,
 };
 use numbers::{bytes, count, drift, drift_change, points};
 
@@ -98,17 +98,6 @@ pub fn origin(origin: Origin) -> OriginText {
         Origin::Pin => ("clamped to pins", "pin", "clamped to satisfy a pin"),
     };
     OriginText { title, tag, phrase }
-}
-
-/// What the costs of a front are predicted from.
-pub fn cost_source(costs: CostSource) -> &'static str {
-    match costs {
-        CostSource::OutputError => "output error",
-        CostSource::Divergence => "output divergence",
-        CostSource::SpikeFlips => "spike flips",
-        CostSource::LossIncrease => "increase of the loss",
-        CostSource::Drift => "drift",
-    }
 }
 
 /// The name of a group in a sentence.
@@ -272,7 +261,7 @@ fn of_search(event: &Event, marks: Marks) -> String {
             least,
         } => format!(
             "front by {}: {points} allocations from {} down to {}",
-            cost_source(*costs),
+            costs.name(),
             bytes(*most),
             bytes(*least)
         ),

@@ -21,7 +21,7 @@ use super::heap::share_heap;
 use super::predict::takes;
 use super::record::spikes;
 use super::{Device, Model, TorchError};
-use crate::data::{EVIDENCE_IMAGES, ImageSet, Splits};
+use crate::data::{ImageSet, Splits};
 use crate::evaluate::{
     Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Optimizations, Outcome,
     OutputError, Prober, Progress, Question, Split, Work,
@@ -153,10 +153,7 @@ impl TorchEvaluator {
         let calibrated = options.quantizer.is_some() || network.model().scheme.needs_images();
         let evidence_images = match calibrated {
             // Calibration has seen its own images.
-            true => options
-                .proxy_images
-                .unwrap_or(EVIDENCE_IMAGES)
-                .min(splits.proxy.len()),
+            true => splits.evidence_images(options.proxy_images),
             false => 0,
         };
         let asked = match evidence_images {
@@ -300,9 +297,13 @@ impl TorchEvaluator {
         allocation: &Allocation,
         cancel: &Cancel,
     ) -> Result<Vec<Option<f64>>, EvaluateError> {
-        let layers = self.quantized_layers(allocation, cancel)?;
+        self.check(allocation)?;
         match &self.calibrator {
-            Some(calibrator) => Ok(calibrator.output_errors(&layers)?),
+            Some(calibrator) => {
+                // They do not depend on the affines.
+                let layers = calibrator.layers(allocation, cancel)?;
+                Ok(calibrator.output_errors(&layers)?)
+            }
             None => Ok(Vec::new()),
         }
     }
@@ -314,13 +315,19 @@ impl TorchEvaluator {
         allocation: &Allocation,
         cancel: &Cancel,
     ) -> Result<Vec<f64>, EvaluateError> {
+        let outputs = self.output_errors(allocation, cancel)?;
+        let widths = allocation.0.iter().enumerate();
+        let known = widths.map(|(layer, width)| match width.is_float() {
+            true => Some(0.0),
+            false => outputs.get(layer).copied().flatten(),
+        });
+        let known: Vec<Option<f64>> = known.collect();
+        if let Some(all) = known.iter().copied().collect() {
+            return Ok(all);
+        }
         let layers = self.layers(allocation, cancel)?;
         let weights = self.network.layer_errors(allocation, &layers)?;
-        let Some(calibrator) = &self.calibrator else {
-            return Ok(weights);
-        };
-        let outputs = calibrator.output_errors(&layers)?;
-        let both = weights.into_iter().zip(outputs);
+        let both = weights.into_iter().zip(known);
         Ok(both
             .map(|(weights, output)| output.unwrap_or(weights))
             .collect())

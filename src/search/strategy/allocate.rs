@@ -12,16 +12,15 @@ use std::collections::VecDeque;
 
 use super::drifts::GroupDrifts;
 use super::tries::Tries;
+use super::try_out::{Tried, try_out};
 use super::{Context, Step, Strategy};
 use crate::quant::Allocation;
-use crate::search::step::{Ask, Judged, Trial};
+use crate::search::step::{Ask, Trial};
 use crate::search::{CandidateId, Origin, State};
 
 /// Trades that fail one after the other before no more are tried, as a multiple of the number of
 /// layers.
 const PATIENCE: usize = 2;
-/// How many of the allocations that are predicted to be most accurate are tried.
-const PREDICTED: usize = 4;
 
 /// The strategy for the smallest memory.
 #[derive(Clone, Debug, Default)]
@@ -57,13 +56,6 @@ struct Trading {
     base: CandidateId,
     queue: VecDeque<Allocation>,
     failed: usize,
-}
-
-/// What became of a proposal.
-enum Tried {
-    Open(Step),
-    Passed(CandidateId),
-    Failed,
 }
 
 impl Strategy for Allocate {
@@ -126,8 +118,13 @@ fn bisect(search: &mut Context<'_>, drifts: &GroupDrifts, mut work: Bisecting) -
     let Some(allocation) = open.map(|(_, a)| a.clone()) else {
         return (Step::Again, trading(search, drifts));
     };
-    let next = match try_out(search, allocation, Trial::Screened) {
-        Tried::Open(next) => next,
+    let next = match try_out(
+        search,
+        (Origin::Allocated, None),
+        allocation,
+        Trial::Screened,
+    ) {
+        Tried::Open(next, _) => next,
         Tried::Passed(candidate) => {
             work.low = middle + 1;
             search.take_smaller(candidate);
@@ -156,8 +153,8 @@ fn trade(search: &mut Context<'_>, drifts: &GroupDrifts, mut work: Trading) -> (
     if !unmoved {
         return (Step::Again, trading(search, drifts));
     }
-    match try_out(search, allocation, Trial::Whole) {
-        Tried::Open(next) => (next, Work::Trading(work)),
+    match try_out(search, (Origin::Allocated, None), allocation, Trial::Whole) {
+        Tried::Open(next, _) => (next, Work::Trading(work)),
         Tried::Passed(candidate) => {
             search.take_smaller(candidate);
             (Step::Again, trading(search, drifts))
@@ -182,23 +179,6 @@ fn trading(search: &Context<'_>, drifts: &GroupDrifts) -> Work {
     })
 }
 
-/// Makes an allocation, in a round of its own, and judges it.
-fn try_out(search: &mut Context<'_>, allocation: Allocation, trial: Trial) -> Tried {
-    if search.closed(&allocation).is_some() {
-        return Tried::Failed;
-    }
-    let Some(candidate) = search.duplicate(&allocation).map(|c| c.id) else {
-        search.propose_as(Origin::Allocated, None, allocation);
-        search.engine.open_round();
-        return Tried::Open(Step::Again);
-    };
-    match search.judge(candidate, trial) {
-        Judged::Open(next) => Tried::Open(next),
-        Judged::Passed => Tried::Passed(candidate),
-        Judged::Failed | Judged::Rejected => Tried::Failed,
-    }
-}
-
 /// For the highest accuracy: the allocations within the memory that are predicted to be best, once
 /// the drifts around the widest one are measured.
 pub(super) fn predicted(search: &mut Context<'_>) -> Result<Tries, Step> {
@@ -207,7 +187,5 @@ pub(super) fn predicted(search: &mut Context<'_>) -> Result<Tries, Step> {
     if let Some(ask) = drifts.unmeasured(search) {
         return Err(Step::Ask(ask));
     }
-    let front = drifts.front(search).into_iter().map(|(_, a)| a);
-    let within = front.filter(|a| search.fits(a) && search.satisfies_pins(a));
-    Ok(Tries::all(within.take(PREDICTED).collect()))
+    Ok(Tries::predicted(search, drifts.front(search)))
 }

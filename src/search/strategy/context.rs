@@ -3,7 +3,7 @@
 use crate::profile::Objective;
 use crate::quant::{Allocation, Domains};
 use crate::search::engine::Engine;
-use crate::search::step::{Judged, Trial};
+use crate::search::step::{Ask, Judged, Trial};
 use crate::search::{Candidate, CandidateId, CloseReason, Move, Origin, Settings, Space, Tree};
 
 /// The view of a search that a strategy gets: it proposes, judges and takes through it.
@@ -101,6 +101,38 @@ impl Context<'_> {
         let parent = self.tree().base.unwrap_or(CandidateId(0));
         self.engine
             .propose(Some(parent), change, origin, allocation)
+    }
+    /// The allocation that the search started from: the first of those that led to the base which
+    /// may still be expanded.
+    pub(super) fn start(&self) -> Option<CandidateId> {
+        let tree = self.tree();
+        let mut first = tree.accepted.iter().copied().chain(tree.base);
+        first.find(|id| tree.get(*id).is_some_and(|c| self.eligible(c)))
+    }
+    /// The candidate with a group lowered alone: one that exists, or a new one.
+    pub(super) fn probe(
+        &mut self,
+        around: CandidateId,
+        change: Move,
+        allocation: Allocation,
+    ) -> CandidateId {
+        let duplicate = self.duplicate(&allocation).map(|c| c.id);
+        duplicate.unwrap_or_else(|| {
+            let change = Some(change);
+            self.engine
+                .propose(Some(around), change, Origin::Probe, allocation)
+        })
+    }
+    /// The question about the first candidate whose drift is not known yet.
+    pub(super) fn unmeasured(
+        &self,
+        candidates: impl IntoIterator<Item = CandidateId>,
+    ) -> Option<Ask> {
+        let unmeasured = |id: &CandidateId| {
+            let candidate = self.tree().get(*id);
+            candidate.is_some_and(|c| c.drift.is_none() && !c.pruned)
+        };
+        candidates.into_iter().find(unmeasured).map(Ask::Drift)
     }
     /// True for what the memory limit has room for.
     pub(super) fn fits(&self, allocation: &Allocation) -> bool {

@@ -10,7 +10,7 @@ use crate::quant::Allocation;
 use crate::search::choices::{Choices, undominated};
 use crate::search::knapsack::Choice;
 use crate::search::step::Ask;
-use crate::search::{CandidateId, Move, Origin};
+use crate::search::{CandidateId, Move};
 
 /// The single-group moves from an allocation, with the candidates that measure their drifts.
 #[derive(Clone, Debug)]
@@ -25,10 +25,7 @@ pub(super) struct GroupDrifts {
 impl GroupDrifts {
     /// Makes the candidates around the allocation that the search started from.
     pub fn of_start(search: &mut Context<'_>) -> Option<Self> {
-        let tree = search.tree();
-        let mut first = tree.accepted.iter().copied().chain(tree.base);
-        let eligible = |id: &CandidateId| tree.get(*id).is_some_and(|c| search.eligible(c));
-        let around = first.find(eligible)?;
+        let around = search.start()?;
         Self::around(search, around)
     }
 
@@ -45,14 +42,8 @@ impl GroupDrifts {
                 if !choices.add(&allocation) {
                     continue;
                 }
-                let duplicate = search.duplicate(&allocation).map(|c| c.id);
-                of_group.push(duplicate.unwrap_or_else(|| {
-                    let group = group.clone();
-                    let change = Some(Move { group, bits });
-                    search
-                        .engine
-                        .propose(Some(around), change, Origin::Probe, allocation)
-                }));
+                let group = group.clone();
+                of_group.push(search.probe(around, Move { group, bits }, allocation));
             }
             groups.push(choices);
             candidates.push(of_group);
@@ -66,12 +57,7 @@ impl GroupDrifts {
 
     /// The first drift that is still to be measured.
     pub fn unmeasured(&self, search: &Context<'_>) -> Option<Ask> {
-        let mut candidates = self.candidates.iter().flatten();
-        let unmeasured = candidates.find(|id| {
-            let candidate = search.tree().get(**id);
-            candidate.is_some_and(|c| c.drift.is_none() && !c.pruned)
-        });
-        unmeasured.map(|id| Ask::Drift(*id))
+        search.unmeasured(self.candidates.iter().flatten().copied())
     }
 
     /// What every choice of every group costs; none for what was pruned before it was measured.

@@ -13,6 +13,7 @@ mod front;
 mod levels;
 mod random;
 mod tries;
+mod try_out;
 
 pub use context::Context;
 

@@ -11,6 +11,8 @@ use crate::search::{CandidateId, Origin, State};
 
 /// Tries in a row that beat nothing before exchanges end, as a multiple of the number of groups.
 const PATIENCE: usize = 2;
+/// How many of the allocations that are predicted to be most accurate are tried.
+const PREDICTED: usize = 4;
 
 /// A queue of allocations.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +35,14 @@ impl Tries {
             asked: None,
             measured: true,
         }
+    }
+
+    /// The first few of a front that fit in the memory: those of most bytes and least predicted
+    /// cost.
+    pub fn predicted(search: &Context<'_>, front: Vec<(u64, Allocation)>) -> Self {
+        let within = front.into_iter().map(|(_, allocation)| allocation);
+        let within = within.filter(|a| search.fits(a) && search.satisfies_pins(a));
+        Tries::all(within.take(PREDICTED).collect())
     }
 
     /// All of some allocations, without their drifts.

@@ -1,6 +1,7 @@
 //! What a layer's width is predicted to cost, and the front of allocations that follows.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::quant::{Allocation, BitWidth};
 use crate::search::choices::Choices;
@@ -8,9 +9,9 @@ use crate::search::knapsack::{Choice, hull};
 use crate::search::strategy::Context;
 
 /// The predicted cost of every layer at every width. Costs add up over layers; only their ratios
-/// matter.
+/// matter. Copies share them: the engine looks ahead with a copy of its strategy.
 #[derive(Clone, Debug, Default)]
-pub(super) struct LayerCosts(HashMap<(usize, BitWidth), f64>);
+pub(super) struct LayerCosts(Arc<HashMap<(usize, BitWidth), f64>>);
 
 impl LayerCosts {
     /// The errors of the layers' outputs, each by itself.
@@ -20,7 +21,7 @@ impl LayerCosts {
             let layers = errors.iter().enumerate();
             layers.map(|(layer, error)| ((layer, *width), error.max(0.0)))
         });
-        LayerCosts(costs.collect())
+        LayerCosts(Arc::new(costs.collect()))
     }
 
     /// These costs, each multiplied by a factor of its layer and width.
@@ -29,7 +30,7 @@ impl LayerCosts {
             let place = (*layer, *width);
             (place, cost * factor(*layer, *width))
         });
-        LayerCosts(scaled.collect())
+        LayerCosts(Arc::new(scaled.collect()))
     }
 
     /// A layer at a width; float costs nothing.

@@ -15,23 +15,20 @@ use self::costs::LayerCosts;
 use self::probes::Probes;
 use self::steps::Steps;
 use super::tries::Tries;
+use super::try_out::{Tried, try_out};
 use super::{Context, Step, Strategy};
-use crate::quant::Allocation;
-use crate::search::step::{Ask, Judged, Trial};
-use crate::search::{CandidateId, CostSource, Event, Move, Origin};
+use crate::search::step::{Ask, Trial};
+use crate::search::{CandidateId, Event, Origin, Proxy};
 
 /// A front beside the first is tried where the model gives its largest point such a chance.
 const LEAST_CHANCE: f64 = 0.35;
-/// How many of the allocations that are predicted to be most accurate are tried for the highest
-/// accuracy.
-const PREDICTED: usize = 4;
 
 /// What fronts are predicted from, in the order in which they are tried.
-const SOURCES: [CostSource; 4] = [
-    CostSource::OutputError,
-    CostSource::LossIncrease,
-    CostSource::Divergence,
-    CostSource::SpikeFlips,
+const SOURCES: [Proxy; 4] = [
+    Proxy::OutputError,
+    Proxy::LossIncrease,
+    Proxy::Divergence,
+    Proxy::SpikeFlips,
 ];
 
 /// The strategy for the smallest memory.
@@ -82,7 +79,7 @@ impl Strategy for Front {
             },
             Work::Bisecting(costs, bisection) => self.bisect(search, costs, bisection),
             Work::Probing => match self.probes.as_ref().and_then(|p| p.unmeasured(search)) {
-                Some(probe) => (Step::Ask(Ask::Drift(probe)), Work::Probing),
+                Some(ask) => (Step::Ask(ask), Work::Probing),
                 None => (Step::Again, self.next_front(search)),
             },
             Work::Stepping(steps) => match steps.step(search) {
@@ -109,7 +106,7 @@ impl Front {
         while let Some(source) = SOURCES.get(self.tried).copied() {
             self.tried += 1;
             let costs = match source {
-                CostSource::OutputError => Some(self.errors.clone()),
+                Proxy::OutputError => Some(self.errors.clone()),
                 _ => {
                     let probes = self.probes.as_ref();
                     probes.and_then(|p| p.costs(search, &self.errors, source))
@@ -156,7 +153,7 @@ impl Front {
             }
             return (Step::Again, self.next_front(search));
         };
-        let next = match tried(search, Origin::Front, None, allocation) {
+        let next = match try_out(search, (Origin::Front, None), allocation, Trial::Screened) {
             Tried::Open(_, candidate) if bisection.is_first() && hopeless(search, candidate) => {
                 return (Step::Again, self.next_front(search));
             }
@@ -198,44 +195,12 @@ fn unmeasured(search: &Context<'_>) -> Option<Ask> {
     missing.map(|width| Ask::LayerErrors(*width))
 }
 
-/// What became of a proposal.
-enum Tried {
-    /// This comes first, for a candidate that is under way by now.
-    Open(Step, CandidateId),
-    Passed(CandidateId),
-    Failed,
-}
-
-/// Makes an allocation, in a round of its own, and judges it.
-fn tried(
-    search: &mut Context<'_>,
-    origin: Origin,
-    change: Option<Move>,
-    allocation: Allocation,
-) -> Tried {
-    if search.closed(&allocation).is_some() {
-        return Tried::Failed;
-    }
-    let Some(candidate) = search.duplicate(&allocation).map(|c| c.id) else {
-        search.engine.open_round();
-        let candidate = search.propose_as(origin, change, allocation);
-        return Tried::Open(Step::Again, candidate);
-    };
-    match search.judge(candidate, Trial::Screened) {
-        Judged::Open(next) => Tried::Open(next, candidate),
-        Judged::Passed => Tried::Passed(candidate),
-        Judged::Failed | Judged::Rejected => Tried::Failed,
-    }
-}
-
 /// For the highest accuracy: the allocations within the memory that are predicted to be best, once
 /// the errors of the layers' outputs are known.
 pub(super) fn predicted(search: &mut Context<'_>) -> Result<Tries, Step> {
     if let Some(ask) = unmeasured(search) {
         return Err(Step::Ask(ask));
     }
-    let front = LayerCosts::of_errors(search).front(search).into_iter();
-    let within = front.map(|(_, allocation)| allocation);
-    let within = within.filter(|a| search.fits(a) && search.satisfies_pins(a));
-    Ok(Tries::all(within.take(PREDICTED).collect()))
+    let front = LayerCosts::of_errors(search).front(search);
+    Ok(Tries::predicted(search, front))
 }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::costs::LayerCosts;
 use crate::quant::{Allocation, BitWidth};
+use crate::search::step::Ask;
 use crate::search::strategy::Context;
-use crate::search::{Candidate, CandidateId, CostSource, Move, Origin, Proxy};
+use crate::search::{CandidateId, Move, Proxy};
 
 /// A group's factor is at least this share of the mean: no evidence says that it costs nothing.
 const LEAST: f64 = 0.02;
@@ -31,11 +32,8 @@ impl Probes {
     /// near to the limit or beyond it, and at its smallest. From the back of the network forward,
     /// so that what is kept of the layers before them is of use.
     pub fn of(search: &mut Context<'_>, narrow: &Allocation) -> Option<Self> {
-        let tree = search.tree();
-        let mut first = tree.accepted.iter().copied().chain(tree.base);
-        let eligible = |id: &CandidateId| tree.get(*id).is_some_and(|c| search.eligible(c));
-        let around = first.find(eligible)?;
-        let start = tree.get(around)?.allocation.clone();
+        let around = search.start()?;
+        let start = search.tree().get(around)?.allocation.clone();
         let level = *search.settings().search.levels.last()?;
         let lowest = search.domains().lowest();
         let mut groups = Vec::new();
@@ -49,14 +47,8 @@ impl Probes {
                 if allocation == start || lowered.iter().any(|(known, _)| *known == bits) {
                     continue;
                 }
-                let duplicate = search.duplicate(&allocation).map(|c| c.id);
-                let candidate = duplicate.unwrap_or_else(|| {
-                    let group = group.clone();
-                    let change = Some(Move { group, bits });
-                    search
-                        .engine
-                        .propose(Some(around), change, Origin::Probe, allocation)
-                });
+                let group = group.clone();
+                let candidate = search.probe(around, Move { group, bits }, allocation);
                 lowered.push((bits, candidate));
             }
             groups.push(Probed { members, lowered });
@@ -64,14 +56,11 @@ impl Probes {
         Some(Probes { around, groups })
     }
 
-    /// The first candidate whose evidence is not known yet.
-    pub fn unmeasured(&self, search: &Context<'_>) -> Option<CandidateId> {
+    /// The question about the first candidate whose evidence is not known yet.
+    pub fn unmeasured(&self, search: &Context<'_>) -> Option<Ask> {
         let lowered = self.groups.iter().flat_map(|g| &g.lowered);
-        let mut all = std::iter::once(self.around).chain(lowered.map(|(_, id)| *id));
-        all.find(|id| {
-            let candidate = search.tree().get(*id);
-            candidate.is_some_and(|c| c.drift.is_none() && !c.pruned)
-        })
+        let all = std::iter::once(self.around).chain(lowered.map(|(_, id)| *id));
+        search.unmeasured(all)
     }
 
     /// The costs by a kind of evidence: the layers' errors, those of each group multiplied so that
@@ -81,11 +70,11 @@ impl Probes {
         &self,
         search: &Context<'_>,
         errors: &LayerCosts,
-        source: CostSource,
+        source: Proxy,
     ) -> Option<LayerCosts> {
         let tree = search.tree();
         let start = tree.get(self.around)?;
-        let zero = value(start, source)?;
+        let zero = source.of(start)?;
         let mut factors: HashMap<usize, Vec<(BitWidth, f64)>> = HashMap::new();
         for group in &self.groups {
             let error = |a: &Allocation| -> f64 {
@@ -97,8 +86,7 @@ impl Probes {
             };
             for (bits, id) in &group.lowered {
                 let candidate = tree.get(*id);
-                let measured =
-                    candidate.and_then(|c| Some((error(&c.allocation), value(c, source)?)));
+                let measured = candidate.and_then(|c| Some((error(&c.allocation), source.of(c)?)));
                 let Some((error_of_it, value)) = measured else {
                     continue;
                 };
@@ -125,16 +113,5 @@ impl Probes {
                 nearest.max(LEAST * mean)
             })
         })
-    }
-}
-
-/// What the evidence of a candidate is, where it was measured.
-fn value(candidate: &Candidate, source: CostSource) -> Option<f64> {
-    match source {
-        CostSource::OutputError => Proxy::OutputError.of(candidate),
-        CostSource::Divergence => Proxy::Divergence.of(candidate),
-        CostSource::SpikeFlips => Proxy::SpikeFlips.of(candidate),
-        CostSource::LossIncrease => Proxy::LossIncrease.of(candidate),
-        CostSource::Drift => candidate.drift.map(|drift| drift * drift),
     }
 }

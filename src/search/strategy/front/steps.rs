@@ -8,10 +8,11 @@
 use std::collections::HashSet;
 
 use super::costs::LayerCosts;
-use super::{Tried, tried};
-use crate::quant::{Allocation, BitWidth};
-use crate::search::step::Step;
+use crate::quant::Allocation;
+use crate::search::step::{Step, Trial};
 use crate::search::strategy::Context;
+use crate::search::strategy::levels::{GroupStep, lower};
+use crate::search::strategy::try_out::{Tried, try_out};
 use crate::search::{CandidateId, Group, Move, Origin};
 
 /// Share of the bytes that steps taken together save at first.
@@ -68,7 +69,7 @@ impl Steps {
         };
         let alone = (bundle.moves.len() == 1).then(|| bundle.moves[0].clone());
         let allocation = bundle.allocation.clone();
-        let next = match tried(search, Origin::Search, alone, allocation) {
+        let next = match try_out(search, (Origin::Search, alone), allocation, Trial::Screened) {
             Tried::Open(next, candidate) => {
                 self.under_way = Some((bundle, candidate));
                 next
@@ -108,7 +109,13 @@ impl Steps {
         let open = search.space().groups(level).into_iter();
         let open = open.filter(|group| !self.failed.contains(group));
         let steps = open.filter_map(|group| {
-            let (bits, allocation) = lowered(search, &base.allocation, &group)?;
+            let members = search.space().members(&group);
+            let GroupStep { bits, allocation } = lower(
+                &base.allocation,
+                &members,
+                search.domains(),
+                &search.space().menu,
+            )?;
             let added = self.costs.of_allocation(&allocation) - cost;
             let saved = Some(saved(&allocation)).filter(|saved| *saved > worth)?;
             Some((added / saved as f64, Move { group, bits }))
@@ -131,18 +138,4 @@ impl Steps {
         }
         (!bundle.moves.is_empty()).then_some(bundle)
     }
-}
-
-/// An allocation with a group a step lower.
-fn lowered(
-    search: &Context<'_>,
-    from: &Allocation,
-    group: &Group,
-) -> Option<(BitWidth, Allocation)> {
-    let members = search.space().members(group);
-    let mut lower = search.space().menu.iter().rev().map(|bits| {
-        let allocation = search.domains().lowered(from, &members, *bits);
-        (*bits, allocation)
-    });
-    lower.find(|(_, allocation)| allocation != from)
 }

@@ -13,6 +13,7 @@ mod descent;
 mod state;
 
 pub use descent::{Descent, widest};
+pub use state::{GroupStep, lower};
 
 use self::state::{OpenGroup, OpenState, Ranked};
 use super::{Context, Step, Strategy};

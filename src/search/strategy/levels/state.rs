@@ -65,7 +65,7 @@ pub struct Ranked {
 /// One lower step: the largest menu width below the group's largest current one; members already
 /// there or lower stay, and no member goes below its own smallest allowed width. None when nothing
 /// would change.
-fn lower(
+pub fn lower(
     base: &Allocation,
     members: &[usize],
     domains: &Domains,
