@@ -16,7 +16,7 @@ use crate::journal::Journal;
 use crate::profile::{Paths, Profile, write_text};
 use crate::quant::Method;
 use crate::report::{Baseline, QuantizerReport, Report};
-use crate::run::{self, EvaluatorOptions, PROFILE, RunError, RunStatus, SENSITIVITY, Summary};
+use crate::run::{self, PROFILE, RunError, RunStatus, SENSITIVITY, Summary};
 
 /// Report the result, settings and evidence of a run: as Markdown, or as one object of JSON
 ///
@@ -102,7 +102,7 @@ fn quantizer(args: &Args, summary: &Summary, signals: &Signals) -> Option<Quanti
     let not_measured = |why: &str| Baseline::NotMeasured {
         not_measured: why.to_owned(),
     };
-    if !comparable || summary.tree.best().is_none() {
+    if !comparable || summary.tree.result().is_none() {
         return report(None, None);
     }
     if args.no_evaluation {
@@ -134,10 +134,7 @@ fn rounded(
         prepared.settings.search_images as u64,
         "rounded to the nearest [{bar:24}] {pos}/{len} images, {msg}, {eta} left",
     );
-    let options = EvaluatorOptions {
-        results: args.results.folder(),
-        ..args.device.options()
-    };
+    let options = args.device.options(args.results);
     let cancel = signals.cancel();
     let nearest = run::rounded_to_nearest(summary, prepared, &options, &cancel, &mut |p| {
         bar.set_position(p.done as u64);

@@ -87,7 +87,7 @@ pub fn rounded_to_nearest(
     cancel: &Cancel,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<SearchAccuracy>, RunError> {
-    let Some(result) = summary.tree.best() else {
+    let Some(result) = summary.tree.result() else {
         return Ok(None);
     };
     let Scheme {
