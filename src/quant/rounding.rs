@@ -15,6 +15,13 @@ pub(super) fn nearest(x: f64) -> f64 {
     (x + MAGIC) - MAGIC
 }
 
+/// An integral number as an integer, which is in the low bits of the sum: unlike a cast this is
+/// vectorised. `|x| < 2^15`.
+#[inline(always)]
+pub(super) fn small_integer(x: f64) -> i16 {
+    (x + MAGIC).to_bits() as i16
+}
+
 /// Down to an integer. `|x| < 2^51`.
 fn floor(x: f64) -> f64 {
     let near = nearest(x);

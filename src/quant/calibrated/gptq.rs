@@ -1,21 +1,22 @@
-//! GPTQ of one output channel at several scales side by side.
+//! GPTQ of some output channels at several scales side by side.
 //!
 //! At scale s, with the inputs in the Hessian's order, `q_j = clamp(round_half_even(w_j / s))`,
 //! `e_j = (w_j - s q_j) / U_jj`, and every later weight takes its part of the error, `w_i -= e_j
 //! U_ji`. Since `w - s q = Uᵀ e` in the end, the output error is `Σ e_j²`: it is known while the
-//! integers are made, and a scale whose sum exceeds the best one's is given up.
+//! integers are made, and a trial whose sum exceeds a bound is given up. All trials of all channels
+//! are columns of one matrix, so that a factor of U is read once for all of them.
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 use super::hessian::Hessian;
 use super::linear::{add_product, part};
 use crate::kernels::{Kernel, launch};
-use crate::quant::rounding::nearest;
+use crate::quant::rounding::{nearest, small_integer};
 
 /// Inputs whose updates of the later weights are made at once.
 const BLOCK: usize = 64;
-/// Scales that share vector instructions.
-const LANES: usize = 8;
+/// Trials that share vector instructions.
+const LANES: usize = 16;
 
 /// The grid of integers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,113 +54,213 @@ pub(super) struct Candidate {
     pub error: f64,
 }
 
-/// GPTQ of a channel's weights, in natural order, at every scale: candidates in the order of
-/// `scales`; some whose error exceeds `bound` may be missing.
-pub(super) fn gptq(
-    hessian: &Hessian,
-    weights: &[f64],
-    grid: Grid,
-    scales: &[f64],
-    bound: f64,
-) -> Vec<Candidate> {
-    let n = weights.len();
-    if scales.is_empty() {
-        return Vec::new();
+impl Candidate {
+    /// The integers as numbers to compute with.
+    pub(super) fn numbers(&self) -> Vec<f64> {
+        self.codes.iter().map(|&q| f64::from(q)).collect()
     }
-    let mut lanes = Lanes::new(hessian, weights, scales);
+}
+
+/// A channel's weights at one scale.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Trial {
+    /// The row of the weights.
+    pub channel: usize,
+    pub scale: f64,
+    /// The error beyond which the trial is given up.
+    pub bound: f64,
+}
+
+/// The results of GPTQ, in the order of the trials.
+pub(super) struct Trials<'a> {
+    hessian: &'a Hessian,
+    trials: &'a [Trial],
+    errors: Vec<Option<f64>>,
+    blocks: Vec<Codes>,
+}
+
+/// The integers of a block of inputs.
+struct Codes {
+    /// The trials that were still worked on, ascending.
+    ids: Vec<usize>,
+    /// `[inputs, width]`; the first columns belong to those trials.
+    values: Vec<i16>,
+    width: usize,
+}
+
+impl Trials<'_> {
+    /// The errors; none of a trial that was given up.
+    pub(super) fn errors(&self) -> &[Option<f64>] {
+        &self.errors
+    }
+
+    /// The integers of a trial that was not given up.
+    pub(super) fn candidate(&self, trial: usize) -> Option<Candidate> {
+        let error = (*self.errors.get(trial)?)?;
+        let mut codes = vec![0; self.hessian.order.len()];
+        let mut places = self.hessian.order.iter();
+        for block in &self.blocks {
+            let lane = block.ids.binary_search(&trial).ok()?;
+            let own = block.values.chunks_exact(block.width);
+            for (code, &place) in own.filter_map(|row| row.get(lane)).zip(&mut places) {
+                *codes.get_mut(place)? = *code;
+            }
+        }
+        Some(Candidate {
+            scale: self.trials.get(trial)?.scale,
+            codes,
+            error,
+        })
+    }
+}
+
+/// GPTQ of some channels' weights, `[channels, n]` in natural order, of every trial.
+pub(super) fn gptq<'a>(
+    hessian: &'a Hessian,
+    weights: &Array2<f64>,
+    grid: Grid,
+    trials: &'a [Trial],
+) -> Trials<'a> {
+    let n = weights.ncols();
+    let mut lanes = Lanes::new(hessian, weights, trials);
+    let mut blocks = Vec::with_capacity(n.div_ceil(BLOCK));
     for start in (0..n).step_by(BLOCK) {
-        let end = (start + BLOCK).min(n);
-        let width = lanes.width;
-        let mut errors = vec![0.0; (end - start) * width];
-        launch(Block {
-            upper: hessian.upper.view(),
-            grid,
-            start,
-            end,
-            lanes: &mut lanes,
-            errors: &mut errors,
-        });
-        lanes.keep_below(bound, end, &mut errors);
         if lanes.ids.is_empty() {
             break;
         }
+        let end = (start + BLOCK).min(n);
+        let width = lanes.width;
+        let mut errors = vec![0.0; (end - start) * width];
+        let mut values = vec![0; (end - start) * width];
+        let factors = factors(hessian, start, end);
+        launch(Block {
+            factors: &factors,
+            grid,
+            scales: &lanes.scales,
+            work: lanes.work.get(start * width..end * width).unwrap_or(&[]),
+            sums: &mut lanes.sums,
+            errors: &mut errors,
+            codes: &mut values,
+        });
+        blocks.push(Codes {
+            ids: lanes.ids.clone(),
+            values,
+            width,
+        });
+        lanes.keep_below_bounds(end, &mut errors);
         lanes.update_later(hessian, &errors, start, end);
     }
-    lanes.candidates(hessian, scales)
+    let mut errors = vec![None; trials.len()];
+    for (&id, &sum) in lanes.ids.iter().zip(&lanes.sums) {
+        if let Some(error) = errors.get_mut(id) {
+            *error = Some(sum);
+        }
+    }
+    Trials {
+        hessian,
+        trials,
+        errors,
+        blocks,
+    }
 }
 
-/// Copies of a channel's weights, one a scale.
-struct Lanes {
-    /// Scales that are still worked on, by their place in the list.
+/// The factors among the inputs of a block: for each the inverse of its own, then those by which
+/// the errors of the ones before reach it.
+fn factors(hessian: &Hessian, start: usize, end: usize) -> Vec<[f64; BLOCK]> {
+    let upper = part(&hessian.upper, start..end, start..end);
+    let columns = upper.columns().into_iter().enumerate();
+    let of_input = columns.map(|(j, column)| {
+        let mut factors = [0.0; BLOCK];
+        factors.iter_mut().zip(column).for_each(|(to, u)| *to = *u);
+        // The own one is the last: below it U is 0.
+        factors[j] = 1.0 / factors[j];
+        factors
+    });
+    of_input.collect()
+}
+
+/// Copies of channels' weights, one a trial.
+struct Lanes<'a> {
+    trials: &'a [Trial],
+    /// Trials that are still worked on.
     ids: Vec<usize>,
     /// Lanes in memory: a multiple of [`LANES`].
     width: usize,
-    /// Of every lane; 1 where no scale belongs to it.
+    /// Of every lane; 1 where no trial belongs to it.
     scales: Vec<f64>,
     /// The weights, `[n, width]`, in the Hessian's order.
     work: Vec<f64>,
-    /// The sum of the errors so far.
+    /// The sum of the squared errors so far.
     sums: Vec<f64>,
-    /// The integers, `[all scales, n]`, in the Hessian's order.
-    codes: Vec<i16>,
     n: usize,
 }
 
-impl Lanes {
-    fn new(hessian: &Hessian, weights: &[f64], scales: &[f64]) -> Self {
-        let width = scales.len().next_multiple_of(LANES);
-        let mut padded = scales.to_vec();
-        padded.resize(width, 1.0);
-        let mut work = Vec::with_capacity(weights.len() * width);
-        for &i in &hessian.order {
-            let weight = weights.get(i).copied().unwrap_or(0.0);
-            work.resize(work.len() + width, weight);
+impl<'a> Lanes<'a> {
+    fn new(hessian: &Hessian, weights: &Array2<f64>, trials: &'a [Trial]) -> Self {
+        let width = trials.len().next_multiple_of(LANES);
+        let mut scales: Vec<f64> = trials.iter().map(|trial| trial.scale).collect();
+        scales.resize(width, 1.0);
+        let n = weights.ncols();
+        let mut work = Vec::with_capacity(n * width);
+        for (done, &input) in (1..).zip(&hessian.order) {
+            let of_trial = |t: &Trial| weights.get((t.channel, input)).copied().unwrap_or(0.0);
+            work.extend(trials.iter().map(of_trial));
+            work.resize(done * width, 0.0);
         }
         Lanes {
-            ids: (0..scales.len()).collect(),
+            trials,
+            ids: (0..trials.len()).collect(),
             width,
-            scales: padded,
+            scales,
             work,
             sums: vec![0.0; width],
-            codes: vec![0; scales.len() * weights.len()],
-            n: weights.len(),
+            n,
         }
     }
 
-    /// Gives up the scales whose error exceeds a bound, where that leaves fewer vectors. The inputs
-    /// up to `done` are finished; `errors` are those of the last of them, `[inputs, width]`.
-    fn keep_below(&mut self, bound: f64, done: usize, errors: &mut Vec<f64>) {
-        let kept: Vec<usize> = (0..self.ids.len())
-            .filter(|&lane| self.sums.get(lane).is_some_and(|sum| *sum <= bound))
-            .collect();
+    /// Gives up the trials whose error exceeds their bound, where that leaves clearly fewer lanes
+    /// or the weights are finished. The inputs up to `done` are; `errors` are those of the last of
+    /// them, `[inputs, width]`.
+    fn keep_below_bounds(&mut self, done: usize, errors: &mut Vec<f64>) {
+        let meets = |lane: &usize| {
+            let trial = self.ids.get(*lane).and_then(|&id| self.trials.get(id));
+            let sum = self.sums.get(*lane);
+            trial.zip(sum).is_some_and(|(t, sum)| *sum <= t.bound)
+        };
+        let kept: Vec<usize> = (0..self.ids.len()).filter(meets).collect();
         let width = kept.len().next_multiple_of(LANES);
-        if kept.len() == self.ids.len() || (width == self.width && !kept.is_empty()) {
+        if kept.len() == self.ids.len() || (8 * width > 7 * self.width && done < self.n) {
             return;
         }
-        let pick = |from: &[f64]| {
-            let mut to: Vec<f64> = kept.iter().filter_map(|&i| from.get(i).copied()).collect();
-            to.resize(width, 1.0);
-            to
+        let pick = |from: &[f64], rest: f64, to: &mut Vec<f64>| {
+            let begin = to.len();
+            to.extend(kept.iter().filter_map(|&lane| from.get(lane)));
+            to.resize(begin + width, rest);
         };
-        *errors = errors.chunks_exact(self.width).flat_map(pick).collect();
+        let pick_rows = |rows: &[f64], to: &mut Vec<f64>| {
+            let rows = rows.chunks_exact(self.width);
+            rows.for_each(|row| pick(row, 0.0, to));
+        };
+        let mut fewer = Vec::with_capacity(errors.len());
+        pick_rows(errors, &mut fewer);
+        *errors = fewer;
         let (finished, later) = self.work.split_at(done * self.width);
-        let mut work = vec![0.0; finished.len() / self.width * width];
-        work.extend(later.chunks_exact(self.width).flat_map(pick));
-        self.scales = pick(&self.scales);
-        self.sums = pick(&self.sums);
-        self.ids = kept
-            .iter()
-            .filter_map(|&i| self.ids.get(i).copied())
-            .collect();
-        (self.work, self.width) = (work, width);
+        let mut work = vec![0.0; finished.len() / self.width.max(1) * width];
+        pick_rows(later, &mut work);
+        let (mut scales, mut sums) = (Vec::new(), Vec::new());
+        pick(&self.scales, 1.0, &mut scales);
+        pick(&self.sums, 0.0, &mut sums);
+        let ids = kept.iter().filter_map(|&lane| self.ids.get(lane).copied());
+        self.ids = ids.collect();
+        (self.work, self.scales, self.sums, self.width) = (work, scales, sums, width);
     }
 
     /// Hands the errors of a block, `[end - start, width]`, on to the weights after it.
     fn update_later(&mut self, hessian: &Hessian, errors: &[f64], start: usize, end: usize) {
-        if end == self.n {
+        let width = self.width;
+        if end == self.n || width == 0 {
             return;
         }
-        let width = self.width;
         let later = self.work.split_at_mut(end * width).1;
         let sizes = ((end - start, width), (self.n - end, width));
         let (Ok(errors), Ok(later)) = (
@@ -171,73 +272,55 @@ impl Lanes {
         let upper = part(&hessian.upper, start..end, end..self.n);
         add_product(-1.0, &upper.t(), &errors, later);
     }
-
-    fn candidates(self, hessian: &Hessian, scales: &[f64]) -> Vec<Candidate> {
-        let finished = self.ids.iter().zip(&self.sums);
-        finished
-            .filter_map(|(&id, &error)| {
-                let mut codes = vec![0; self.n];
-                let own = self.codes.get(id * self.n..)?;
-                for (&at, &code) in hessian.order.iter().zip(own) {
-                    *codes.get_mut(at)? = code;
-                }
-                let scale = *scales.get(id)?;
-                Some(Candidate {
-                    scale,
-                    codes,
-                    error,
-                })
-            })
-            .collect()
-    }
 }
 
-/// The integers of the inputs `start .. end`, and the updates among them.
+/// The integers of a block of inputs, and the updates among them.
 struct Block<'a> {
-    upper: ArrayView2<'a, f64>,
+    /// [`factors`] of each input.
+    factors: &'a [[f64; BLOCK]],
     grid: Grid,
-    start: usize,
-    end: usize,
-    lanes: &'a mut Lanes,
-    /// `[end - start, width]`.
+    /// Of each lane, a multiple of [`LANES`] of them.
+    scales: &'a [f64],
+    /// The weights, `[inputs, lanes]`, which the errors of earlier blocks have reached.
+    work: &'a [f64],
+    /// Of each lane.
+    sums: &'a mut [f64],
+    /// `[inputs, lanes]`.
     errors: &'a mut [f64],
+    /// `[inputs, lanes]`.
+    codes: &'a mut [i16],
 }
 
 impl Kernel for Block<'_> {
     #[inline(always)]
     fn run(self) {
-        let Lanes {
-            ids,
-            width,
-            scales,
-            work,
-            sums,
-            codes,
-            n,
-        } = self.lanes;
-        let (width, n) = (*width, *n);
-        for j in self.start..self.end {
-            let factors = self.upper.row(j);
-            let Some(factors) = factors.as_slice() else {
-                return;
-            };
-            let (row, later) = work[j * width..self.end * width].split_at_mut(width);
-            let errors = &mut self.errors[(j - self.start) * width..][..width];
-            let pivot = 1.0 / factors[j];
-            let numbers = row.iter().zip(scales.iter()).zip(errors.iter_mut());
-            for (((&w, &s), e), sum) in numbers.zip(sums.iter_mut()) {
-                let q = self.grid.nearest(w / s);
-                *e = (w - s * q) * pivot;
-                *sum += *e * *e;
-            }
-            for ((lane, &id), &w) in ids.iter().enumerate().zip(row.iter()) {
-                codes[id * n + j] = self.grid.nearest(w / scales[lane]) as i16;
-            }
-            let factors = &factors[j + 1..self.end];
-            for (row, &u) in later.chunks_exact_mut(width).zip(factors) {
-                for (w, e) in row.iter_mut().zip(errors.iter()) {
-                    *w -= u * e;
+        let width = self.scales.len();
+        let scales = self.scales.as_chunks::<LANES>().0;
+        let sums = self.sums.as_chunks_mut::<LANES>().0;
+        for (tile, (scales, sums)) in scales.iter().zip(sums).enumerate() {
+            let place = |input: usize| input * width + tile * LANES..;
+            // Of the inputs so far: in the first-level cache.
+            let mut known = [[0.0; LANES]; BLOCK];
+            for (j, factors) in self.factors.iter().enumerate() {
+                let Some(work) = self.work[place(j)].first_chunk::<LANES>() else {
+                    return;
+                };
+                let mut w = *work;
+                for (u, before) in factors.iter().zip(&known).take(j) {
+                    for (w, e) in w.iter_mut().zip(before) {
+                        *w -= u * e;
+                    }
                 }
+                let mut codes = [0; LANES];
+                let numbers = w.iter().zip(scales).zip(&mut known[j]);
+                for (((w, s), e), (sum, code)) in numbers.zip(sums.iter_mut().zip(&mut codes)) {
+                    let q = self.grid.nearest(w / s);
+                    *e = (w - s * q) * factors[j];
+                    *sum += *e * *e;
+                    *code = small_integer(q);
+                }
+                self.errors[place(j)][..LANES].copy_from_slice(&known[j]);
+                self.codes[place(j)][..LANES].copy_from_slice(&codes);
             }
         }
     }

@@ -14,6 +14,7 @@
 //! [`InputStatistics`] holds what is measured of a layer's input, [`moments`] what the correction
 //! of the affine needs of float and quantized outputs ([`OutputMoments`]).
 
+mod channels;
 mod descent;
 mod gptq;
 mod gram;
@@ -21,7 +22,6 @@ mod hessian;
 mod linear;
 mod moments;
 mod quantizer;
-mod row;
 mod statistics;
 #[cfg(test)]
 mod tests;

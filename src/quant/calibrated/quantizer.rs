@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::channels::{Channels, Start};
 use super::gptq::{Candidate, Grid};
 use super::hessian::Hessian;
-use super::row::{Channels, Scales};
 use super::statistics::InputStatistics;
 use crate::quant::scale::{power_of_two_below, ratios};
 use crate::quant::{
@@ -111,12 +111,17 @@ impl Problem<'_> {
     /// A scale for every channel.
     fn per_channel(&self) -> Result<Quantized, QuantError> {
         let (quantized, _) = self.solved(|channels, rows| {
-            let solve = |(local, row): (usize, usize)| {
-                let weights = channels.row(local);
-                let scales = self.scales(weights)?;
-                Some(channels.solve(local, &scales, &[self.rounded(row)]))
-            };
-            (rows.enumerate().map(solve).collect(), ())
+            let scales: Vec<Vec<f64>> = (0..rows.len())
+                .map(|channel| self.scales(channels.row(channel)))
+                .collect();
+            let rounded = rows
+                .enumerate()
+                .filter(|(channel, _)| !scales[*channel].is_empty());
+            let rounded = rounded.map(|(channel, row)| (channel, self.rounded(row)));
+            (
+                channels.solve(&scales, self.refits(), rounded.collect()),
+                (),
+            )
         })?;
         Ok(quantized)
     }
@@ -124,28 +129,25 @@ impl Problem<'_> {
     /// One scale for all channels.
     fn per_tensor(&self) -> Result<Quantized, QuantError> {
         let weights: Vec<f64> = self.weights.iter().map(|&w| f64::from(w)).collect();
-        let Some(scales) = self.scales(&weights) else {
-            return Ok(self.nearest.clone());
-        };
-        let candidates = scales.candidates.as_slice();
-        let errors = self.each(|channels, rows| {
-            let all = (0..rows.len()).map(|local| channels.errors(local, candidates));
-            all.fold(vec![0.0; candidates.len()], |sum: Vec<f64>, errors| {
-                sum.iter().zip(errors).map(|(a, b)| a + b).collect()
-            })
-        })?;
+        let candidates = self.scales(&weights);
+        let errors = self.each(|channels, _| channels.errors(&candidates))?;
         let total = |at: usize| errors.iter().filter_map(|e| e.get(at)).sum::<f64>();
         let best = (0..candidates.len()).min_by(|&a, &b| total(a).total_cmp(&total(b)));
-        let first = best.and_then(|at| candidates.get(at)).copied();
+        let Some(first) = best.and_then(|at| candidates.get(at)).copied() else {
+            return Ok(self.nearest.clone());
+        };
         let rounded = self.nearest.scales.first().copied();
-        let tried = first.into_iter().chain(rounded).map(|scale| self.at(scale));
+        let tried = [first]
+            .into_iter()
+            .chain(rounded)
+            .map(|scale| self.at(scale));
         let tried: Vec<TensorCandidate> = tried.collect::<Result<_, _>>()?;
         let least = tried.into_iter().min_by(|a, b| a.error.total_cmp(&b.error));
         let Some(mut best) = least else {
             return Ok(self.nearest.clone());
         };
         for _ in 0..REFITS {
-            let fits = scales.refit && best.refitted > 0.0 && best.refitted.is_finite();
+            let fits = self.refits() && best.refitted > 0.0 && best.refitted.is_finite();
             if !fits {
                 break;
             }
@@ -160,24 +162,13 @@ impl Problem<'_> {
 
     /// The integers at one scale for all channels.
     fn at(&self, scale: f64) -> Result<TensorCandidate, QuantError> {
-        let scales = Scales {
-            candidates: vec![scale],
-            refit: false,
-        };
         let (quantized, sums) = self.solved(|channels, rows| {
-            let mut sum = [0.0; 3];
-            let solve = |(local, row): (usize, usize)| {
-                let rounded = match self.rounded(row) {
-                    known if known.scale == scale => vec![known],
-                    _ => Vec::new(),
-                };
-                let solved = channels.solve(local, &scales, &rounded);
-                let (qhw, qhq) = channels.products_of(local, &solved.codes);
-                let own = sum.iter_mut().zip([solved.error, qhw, qhq]);
-                own.for_each(|(sum, x)| *sum += x);
-                Some(solved)
-            };
-            (rows.enumerate().map(solve).collect(), sum)
+            let scales = vec![vec![scale]; rows.len()];
+            let rounded = rows.map(|row| self.rounded(row)).enumerate();
+            let rounded: Vec<Start> = rounded.filter(|(_, known)| known.scale == scale).collect();
+            let solved = channels.solve(&scales, false, rounded);
+            let sums = channels.sums(&solved);
+            (solved, sums)
         })?;
         // In the order of channels: sums do not depend on threads.
         let total = |at: usize| sums.iter().fold(0.0, |total, sum| total + sum[at]);
@@ -188,29 +179,33 @@ impl Problem<'_> {
         })
     }
 
-    /// The candidate scales of some weights; none where all are 0.
-    fn scales(&self, weights: &[f64]) -> Option<Scales> {
+    /// The candidate scales of some weights, largest first; none where all are 0.
+    fn scales(&self, weights: &[f64]) -> Vec<f64> {
         let largest = weights.iter().fold(0f64, |most, w| most.max(w.abs()));
         if largest == 0.0 {
-            return None;
+            return Vec::new();
         }
         let full = match self.grid {
             Grid::Sign => weights.iter().map(|w| w.abs()).sum::<f64>() / weights.len() as f64,
             Grid::UpTo(most) => largest / most,
         };
-        let of = |candidates: Vec<f64>, refit| Some(Scales { candidates, refit });
         match (self.rule, self.grid) {
             (ScaleRule::PowerOfTwo, _) => {
                 let below = power_of_two_below(full);
-                of(vec![2.0 * below, below, below / 2.0], false)
+                vec![2.0 * below, below, below / 2.0]
             }
-            (ScaleRule::Mse | ScaleRule::Max, Grid::Sign) => {
-                of(SIGN_RATIOS.map(|r| r * full).to_vec(), true)
-            }
-            (ScaleRule::Mse, Grid::UpTo(most)) => {
-                of(ratios().map(|r| r * largest / most).collect(), true)
-            }
-            (ScaleRule::Max, Grid::UpTo(_)) => of(vec![full], false),
+            (ScaleRule::Mse | ScaleRule::Max, Grid::Sign) => SIGN_RATIOS.map(|r| r * full).to_vec(),
+            (ScaleRule::Mse, Grid::UpTo(most)) => ratios().map(|r| r * largest / most).collect(),
+            (ScaleRule::Max, Grid::UpTo(_)) => vec![full],
+        }
+    }
+
+    /// Whether the best of the candidate scales is fitted further.
+    fn refits(&self) -> bool {
+        match self.rule {
+            ScaleRule::Mse => true,
+            ScaleRule::Max => self.grid == Grid::Sign,
+            ScaleRule::PowerOfTwo => false,
         }
     }
 

@@ -206,6 +206,25 @@ fn threads_change_nothing() {
     }
 }
 
+/// Channels share matrix products, which must not mix them, whichever trials are given up early.
+#[test]
+fn channels_are_solved_by_themselves() {
+    let mut random = Random(7);
+    let (n, channels) = (150, 20);
+    let statistics = InputStatistics::new(vec![random.moments(n, 500)], DAMPING).unwrap();
+    let mut weights = random.weights(n * channels);
+    weights[3 * n..4 * n].fill(0.0);
+    for bits in [1, 2, 5] {
+        let together = run(scheme(), &weights, channels, bits, &statistics, 1);
+        for (channel, own) in weights.chunks(n).enumerate() {
+            let alone = run(scheme(), own, 1, bits, &statistics, 1);
+            let place = channel * n..(channel + 1) * n;
+            assert_eq!(together.values[place], alone.values, "{bits}: {channel}");
+            assert_eq!(together.scales[channel], alone.scales[0]);
+        }
+    }
+}
+
 /// A group is a layer of its own.
 #[test]
 fn groups_are_solved_by_themselves() {
