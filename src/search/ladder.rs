@@ -10,10 +10,10 @@ use crate::evaluate::PairedDrop;
 const SAFE: f64 = 0.2;
 /// The standard errors that an estimate is above the drop that is expected.
 const CAUTION: f64 = 1.5;
-/// The share of the largest drop by which the estimates of two rungs differ at least.
-const RISE: f64 = 0.03;
+/// The share of the largest drop by which an estimate is clearly above that of a smaller point.
+const ABOVE: f64 = 0.2;
 /// The share of a rung's memory that the next one has at most.
-const SMALLER: f64 = 0.97;
+const SMALLER: f64 = 0.95;
 
 /// A measured allocation that may become a rung.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,8 +40,8 @@ struct Estimated {
     drop: f64,
 }
 
-/// The rungs towards the last one, in the order in which they are tested: fewer bytes and a larger
-/// estimated drop each. What is not larger than the last one is passed over.
+/// The rungs towards the last one, in the order in which they are tested: fewer bytes each. What
+/// clearly seems worse than a smaller one, and what is not larger than the last one, is passed over.
 ///
 /// The first rung is the largest point, which hardly ever fails; the next one is the smallest whose
 /// estimate is safe. None of this bears on the error of a certificate, only on what becomes of it.
@@ -58,21 +58,21 @@ pub fn rungs(mut points: Vec<Point>, last: CandidateId, limit: f64) -> Vec<Candi
         ..*largest
     });
     let mut rungs: Vec<Estimated> = largest.into_iter().collect();
-    let front = undominated(estimated);
+    let front = not_clearly_worse(estimated, ABOVE * limit);
     let is_safe = |e: &Estimated| e.drop <= SAFE * limit;
     let first = front.iter().rposition(is_safe).unwrap_or(0);
     for next in front.into_iter().skip(first) {
         let Some(before) = rungs.last().filter(|r| r.point.id != next.point.id) else {
             continue;
         };
-        let smaller = next.point.bytes as f64 <= SMALLER * before.point.bytes as f64;
-        let far = smaller && next.drop - before.drop >= RISE * limit;
-        let is_last = next.point.id == last;
-        // The end of the ladder takes the place of a rung too near to it.
-        if is_last && !far && rungs.len() > 1 {
+        let far = next.point.bytes as f64 <= SMALLER * before.point.bytes as f64;
+        // Of two rungs too near to each other stays the one that seems better; the end of the
+        // ladder does in any case.
+        let is_better = next.point.id == last || next.drop < before.drop;
+        if !far && is_better && rungs.len() > 1 {
             rungs.pop();
         }
-        if far || is_last {
+        if far || is_better {
             rungs.push(next);
         }
     }
@@ -112,13 +112,15 @@ fn estimated(points: &[Point]) -> Vec<Estimated> {
     points.iter().zip(fitted).map(estimate).collect()
 }
 
-/// The points that none with fewer bytes has a smaller estimate than; the last one always.
-fn undominated(points: Vec<Estimated>) -> Vec<Estimated> {
+/// The points that none with fewer bytes has a smaller estimate than, by more than so much.
+fn not_clearly_worse(points: Vec<Estimated>, by: f64) -> Vec<Estimated> {
     let mut front: Vec<Estimated> = Vec::new();
+    let mut least = f64::INFINITY;
     for point in points.into_iter().rev() {
-        if front.last().is_none_or(|least| point.drop < least.drop) {
+        if point.drop <= least + by {
             front.push(point);
         }
+        least = least.min(point.drop);
     }
     front.reverse();
     front
