@@ -40,8 +40,8 @@ struct Estimated {
     drop: f64,
 }
 
-/// The rungs towards the last one, in the order in which they are tested: fewer bytes each. What
-/// clearly seems worse than a smaller one, and what is not larger than the last one, is passed over.
+/// The rungs towards the last one, in the order in which they are tested: fewer bytes each. What is
+/// not larger than the last one is passed over, and what clearly seems worse than a smaller one.
 ///
 /// The first rung is the largest point, which hardly ever fails; the next one is the smallest whose
 /// estimate is safe. None of this bears on the error of a certificate, only on what becomes of it.
