@@ -31,6 +31,8 @@ pub struct Landscape {
     accuracy: f64,
     flips: f64,
     sampled: bool,
+    /// A bit-width that is as bad as another one.
+    unlucky: Option<(BitWidth, BitWidth)>,
     /// Images of each split.
     images: [usize; Split::ALL.len()],
 }
@@ -57,6 +59,7 @@ impl Landscape {
             accuracy: 0.87,
             flips: 0.02,
             sampled: true,
+            unlucky: None,
             images: [calibration, search, test, 0, 0],
         }
     }
@@ -78,12 +81,23 @@ impl Landscape {
         }
     }
 
+    /// The same landscape with one bit-width as bad as another: accuracy is not monotone in bits,
+    /// as under rounding to the nearest, where 5 bits may lose more than 4.
+    pub fn with_unlucky(self, width: BitWidth, as_bad_as: BitWidth) -> Self {
+        Landscape {
+            unlucky: Some((width, as_bad_as)),
+            ..self
+        }
+    }
+
     /// Number of layers.
     pub fn layers(&self) -> usize {
         self.sensitivity.len()
     }
 
     fn cost(&self, layer: usize, width: BitWidth) -> f64 {
+        let unlucky = self.unlucky.filter(|(unlucky, _)| *unlucky == width);
+        let width = unlucky.map_or(width, |(_, as_bad_as)| as_bad_as);
         match width.is_float() {
             true => 0.0,
             false => self.sensitivity[layer] * 4f64.powi(2 - i32::from(width.bits())),

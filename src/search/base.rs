@@ -18,7 +18,7 @@ impl Engine {
             (_, Some(_)) => self.reopen(true),
             (Phase::Start(_), None) => self.open_start(),
             // Under the new pins there may be more to try.
-            (Phase::Plan | Phase::Test(StopReason::Complete), None)
+            (Phase::Plan | Phase::Narrower(_) | Phase::Test(StopReason::Complete), None)
                 if self.starts_without_base() =>
             {
                 match self.tree.base {
@@ -43,7 +43,7 @@ impl Engine {
             return self.settle_on_most_accurate();
         }
         let at_work = match self.phase {
-            Phase::Lowest(_) | Phase::Confirm(_) | Phase::Plan => true,
+            Phase::Lowest(_) | Phase::Confirm(_) | Phase::Plan | Phase::Narrower(_) => true,
             Phase::Test(reason) => !reason.is_early(),
             Phase::Baseline | Phase::Start(_) | Phase::Finished => false,
         };
@@ -176,6 +176,7 @@ impl Engine {
             // For the highest accuracy the whole plan begins anew.
             Phase::Plan
             | Phase::Confirm(After::Strategy)
+            | Phase::Narrower(_)
             | Phase::Test(StopReason::Complete | StopReason::NothingMet) => {
                 let at = self.plan.at();
                 self.open_strategy(if self.seeks_accuracy() { 0 } else { at });
@@ -193,10 +194,11 @@ impl Engine {
         self.plan.current().filter(|_| self.is_open())?.expanded()
     }
 
-    /// Opens a strategy of the plan on the current base; behind the last one the search is done.
+    /// Opens a strategy of the plan on the current base; behind the last one narrower widths are
+    /// tried.
     pub(super) fn open_strategy(&mut self, at: usize) {
         if !self.plan.go_to(at) {
-            self.phase = Phase::Test(StopReason::Complete);
+            self.open_narrower();
             return;
         }
         self.phase = Phase::Plan;

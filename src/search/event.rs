@@ -279,6 +279,14 @@ pub enum Event {
         /// Why.
         reason: CloseReason,
     },
+    /// Groups were not tried at widths below the one that they failed at: some of them failed there
+    /// one after the other.
+    NotTried {
+        /// The allocation that they would have been lowered in.
+        base: CandidateId,
+        /// The groups with these widths, the next one to be tried first.
+        moves: Vec<Move>,
+    },
     /// No group of the level is open.
     LevelClosed {
         /// The level.

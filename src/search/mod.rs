@@ -75,6 +75,7 @@ mod knapsack;
 mod ladder;
 mod limits;
 mod measurements;
+mod narrower;
 mod nearest;
 mod objective;
 mod phase;

@@ -12,6 +12,16 @@ pub(super) enum After {
     Strategy,
 }
 
+/// Where the tries of narrower widths stand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Narrowing {
+    /// The candidate under way, and whether it is a uniform width.
+    pub under_way: Option<CandidateId>,
+    pub uniform: bool,
+    /// Groups that failed one after the other.
+    pub failures: u32,
+}
+
 /// Where the search stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Phase {
@@ -25,6 +35,8 @@ pub(super) enum Phase {
     Plan,
     /// Confirming the base on the whole search split, walking back where it fails.
     Confirm(After),
+    /// Trying what the plan left untried: narrower widths.
+    Narrower(Narrowing),
     /// Testing the result.
     Test(StopReason),
     /// Done.

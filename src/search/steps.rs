@@ -1,5 +1,5 @@
 //! The steps of a search in its phases: baseline, start, smallest widths, the plan's strategies,
-//! each confirmed, and the test.
+//! each confirmed, narrower widths, and the test.
 
 use super::engine::Engine;
 use super::phase::{After, Phase};
@@ -27,6 +27,7 @@ impl Engine {
             Phase::Lowest(candidate) => self.step_lowest(candidate),
             Phase::Plan => self.step_plan(),
             Phase::Confirm(after) => self.step_confirm(after),
+            Phase::Narrower(at) => self.step_narrower(at),
             Phase::Test(reason) => self.step_test(reason),
             Phase::Finished => Step::Wait,
         }

@@ -313,6 +313,7 @@ impl Tree {
                 self.layer_errors.insert(*bits, errors.clone());
             }
             Event::GroupClosed { .. }
+            | Event::NotTried { .. }
             | Event::FrontOpened { .. }
             | Event::CommandRefused { .. } => {}
             Event::CommandAccepted {

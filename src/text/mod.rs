@@ -15,7 +15,7 @@ use crate::evaluate::{Verdict, percent};
 use crate::profile::{GateMode, Screening, SearchConfig, StrategyName};
 use crate::search::{
     Candidate, CandidateId, CloseReason, Estimate, Event, GateDecision, GateReason, Group,
-    Judgement, Origin, Settings, StopReason, Tree,
+    Judgement, Move, Origin, Settings, StopReason, Tree,
 };
 use numbers::{bytes, count, drift, drift_change, points};
 
@@ -129,6 +129,7 @@ fn importance(event: &Event) -> Importance {
         | Event::GroupClosed { .. } => Importance::Detail,
         Event::LevelOpened { .. }
         | Event::FrontOpened { .. }
+        | Event::NotTried { .. }
         | Event::LevelClosed { .. }
         | Event::Gated { .. }
         | Event::Screened { .. }
@@ -265,6 +266,7 @@ fn of_search(event: &Event, marks: Marks) -> String {
             bytes(*most),
             bytes(*least)
         ),
+        Event::NotTried { base, moves } => not_tried(*base, moves, marks),
         Event::LevelClosed { level } => format!("{level} level closed"),
         Event::RoundOpened {
             round, base, open, ..
@@ -303,6 +305,18 @@ fn of_search(event: &Event, marks: Marks) -> String {
         Event::Finished { reason, .. } => format!("search finished: {}", stop(*reason)),
         _ => String::from("no incumbent: no confirmed allocation satisfies the pins"),
     }
+}
+
+/// The first of some moves that were not tried, and how many they are.
+fn not_tried(base: CandidateId, moves: &[Move], marks: Marks) -> String {
+    let named = moves.iter().take(3);
+    let named = named.map(|m| format!("{} {} {}", m.group, marks.arrow, m.bits));
+    let more = if moves.len() > 3 { ", ..." } else { "" };
+    format!(
+        "not tried on {base}: {} moves below a bit-width that failed ({}{more})",
+        moves.len(),
+        named.collect::<Vec<_>>().join(", ")
+    )
 }
 
 fn started(settings: &Settings) -> String {

@@ -5,5 +5,6 @@ mod certificate;
 mod decisions;
 mod examples;
 mod gate;
+mod narrower;
 mod predicted_drop;
 mod steering;

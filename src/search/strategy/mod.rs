@@ -3,7 +3,8 @@
 //! A search runs a *plan*: strategies one after the other ([`plan`] is the registry). The engine
 //! judges a start, tries the smallest width everywhere, opens the plan's first strategy and steps
 //! it until it is [`Step::Done`]; then it confirms the base on the whole search split (walking
-//! back where that fails) and opens the next one. Behind the last one the result is tested.
+//! back where that fails) and opens the next one. Behind the last one narrower bit-widths are tried,
+//! and the result is tested.
 
 mod allocate;
 mod context;
@@ -16,6 +17,7 @@ mod tries;
 mod try_out;
 
 pub use context::Context;
+pub(super) use levels::{GroupStep, lower};
 
 use super::CandidateId;
 pub use super::step::Step;
@@ -116,8 +118,10 @@ pub(super) fn plan(search: &SearchConfig, objective: Objective) -> Vec<Box<dyn S
         (Exhaustive, SmallestMemory) => vec![Box::new(enumerate::Ascending::default())],
         (Random, SmallestMemory) => vec![Box::new(random::RandomSampling::default())],
         (strategy, HighestAccuracy) => {
-            let mut plan: Vec<Box<dyn Strategy>> =
-                vec![Box::new(tries::TryAll::of(tries::undecided))];
+            let mut plan: Vec<Box<dyn Strategy>> = vec![
+                Box::new(tries::TryAll::of(tries::undecided)),
+                Box::new(tries::TryAll::of(tries::uniform)),
+            ];
             if matches!(strategy, Greedy | Beam) {
                 plan.push(Box::new(levels::Descent::default()));
             }

@@ -139,6 +139,16 @@ pub(super) fn undecided(search: &mut Context<'_>) -> Result<Tries, Step> {
     ))
 }
 
+/// The uniform bit-widths, largest first: accuracy is not monotone in bits, so that the widest one
+/// that fits need not be the most accurate.
+pub(super) fn uniform(search: &mut Context<'_>) -> Result<Tries, Step> {
+    let layers = search.space().layers.len();
+    let widths = search.space().menu.iter().rev();
+    let uniform = widths.map(|bits| Allocation::uniform(layers, *bits));
+    let within = uniform.map(|allocation| search.engine.clamped(&allocation));
+    Ok(Tries::all(within.collect()))
+}
+
 /// Exchanges around the best that is found, in the order of their predicted cost, until a number
 /// of them in a row beats nothing.
 #[derive(Clone, Debug, Default)]
