@@ -45,12 +45,17 @@ const SHARED: f64 = 0.5;
 const NINETY: f64 = 1.644_853_626_951_472_7;
 
 type Row = [f64; WEIGHTS];
+/// What a drop is predicted from; none for what is not known.
+pub(super) type Features = [Option<f64>; FEATURE_COUNT];
+/// How many features there are.
+pub(super) const FEATURE_COUNT: usize = FEATURES.len();
 
 /// An allocation with the evidence and the drop that were measured.
 #[derive(Clone, Debug)]
 struct Observation {
-    candidate: CandidateId,
-    features: [Option<f64>; FEATURES.len()],
+    /// None for float, which loses nothing.
+    candidate: Option<CandidateId>,
+    features: Features,
     /// The response.
     response: f64,
     /// Its sampling variance.
@@ -72,6 +77,8 @@ pub(super) struct DropModel {
     sampling: f64,
     /// What standard errors are multiplied by.
     scale: f64,
+    /// The logarithm of its marginal likelihood, but for a constant.
+    evidence: f64,
     /// By candidate: how far its response lies from the fit, and its sampling variance.
     residuals: HashMap<CandidateId, (f64, f64)>,
 }
@@ -89,11 +96,32 @@ impl DropModel {
     /// The model of everything that has been evaluated, where at most `limit` points may be lost;
     /// none while that is too little.
     pub fn fit(tree: &Tree, limit: f64) -> Option<Self> {
-        let unit = match limit.is_finite() && limit > 0.1 {
-            true => limit.min(100.0),
-            false => 1.0,
-        };
-        let observations = observations(tree, unit);
+        let measured = |c: &Candidate| c.drift.is_some().then(|| features(c));
+        Self::of(observations(tree, unit(limit), measured), limit)
+    }
+
+    /// The model by other features than the evidence; float has `of_float` and loses nothing.
+    pub fn fit_by(
+        tree: &Tree,
+        limit: f64,
+        features: impl Fn(&Allocation) -> Features,
+        of_float: Features,
+    ) -> Option<Self> {
+        let of = |c: &Candidate| Some(features(&c.allocation));
+        let mut observations = observations(tree, unit(limit), of);
+        if observations.len() < ENOUGH {
+            return None;
+        }
+        observations.push(Observation {
+            candidate: None,
+            features: of_float,
+            response: 0.0,
+            variance: 1e-6,
+        });
+        Self::of(observations, limit)
+    }
+
+    fn of(observations: Vec<Observation>, limit: f64) -> Option<Self> {
         if observations.len() < ENOUGH {
             return None;
         }
@@ -107,18 +135,17 @@ impl DropModel {
             .filter_map(|size| Posterior::of(&rows, size * size));
         let best = fits.max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
         let residual = |(row, o): &(Row, &Observation)| {
-            (
-                o.candidate,
-                (o.response - dot(row, &best.weights), o.variance),
-            )
+            let residual = o.response - dot(row, &best.weights);
+            Some((o.candidate?, (residual, o.variance)))
         };
         let sampling = observations.iter().map(|o| o.variance).sum::<f64>();
         Some(DropModel {
-            unit,
+            unit: unit(limit),
+            evidence: best.evidence,
             means,
             deviations,
             scale: best.scale(&rows),
-            residuals: rows.iter().map(residual).collect(),
+            residuals: rows.iter().filter_map(residual).collect(),
             sampling: sampling / observations.len() as f64,
             weights: best.weights,
             covariance: best.covariance,
@@ -129,10 +156,27 @@ impl DropModel {
     /// What is to be expected of a candidate whose evidence is known, where at most `limit` points
     /// may be lost.
     pub fn forecast(&self, candidate: &Candidate, limit: f64) -> Forecast {
-        let row = row(&features(candidate), &self.means, &self.deviations);
+        self.at(&features(candidate), candidate.parent, limit)
+    }
+
+    /// The logarithm of its marginal likelihood, but for a constant that models of the same
+    /// evaluations share.
+    pub fn evidence(&self) -> f64 {
+        self.evidence
+    }
+
+    /// True where the drop grows with a feature.
+    pub fn grows(&self, feature: usize) -> bool {
+        self.weights.get(feature).is_some_and(|w| *w > 0.0)
+    }
+
+    /// What is to be expected where some features are known, and the candidate that it is anchored
+    /// at.
+    pub fn at(&self, features: &Features, parent: Option<CandidateId>, limit: f64) -> Forecast {
+        let row = row(features, &self.means, &self.deviations);
         let mut mean = dot(&row, &self.weights);
         let mut variance = self.misfit;
-        let parent = candidate.parent.and_then(|p| self.residuals.get(&p));
+        let parent = parent.and_then(|p| self.residuals.get(&p));
         if let Some((residual, sampling)) = parent {
             let known = self.misfit / (self.misfit + sampling);
             mean += SHARED * known * residual;
@@ -158,11 +202,23 @@ impl DropModel {
     }
 }
 
-/// What has been evaluated and has evidence: every allocation once, the one with the most images.
-fn observations(tree: &Tree, unit: f64) -> Vec<Observation> {
+/// The unit of the response where at most `limit` points may be lost.
+fn unit(limit: f64) -> f64 {
+    match limit.is_finite() && limit > 0.1 {
+        true => limit.min(100.0),
+        false => 1.0,
+    }
+}
+
+/// What has been evaluated and has features: every allocation once, the one with the most images.
+fn observations(
+    tree: &Tree,
+    unit: f64,
+    features: impl Fn(&Candidate) -> Option<Features>,
+) -> Vec<Observation> {
     let mut best: HashMap<&Allocation, &Candidate> = HashMap::new();
     for candidate in &tree.candidates {
-        if candidate.bits.is_empty() || candidate.drift.is_none() {
+        if candidate.bits.is_empty() || features(candidate).is_none() {
             continue;
         }
         let known = best.entry(&candidate.allocation).or_insert(candidate);
@@ -182,19 +238,19 @@ fn observations(tree: &Tree, unit: f64) -> Vec<Observation> {
         let changed = (counted.lost + counted.won + 1) as f64;
         let of_image = (changed / n - mean * mean).max(0.0);
         let sampled = 1e4 * of_image / n * (1.0 - n / of).max(0.0);
-        Observation {
-            candidate: c.id,
-            features: features(c),
+        Some(Observation {
+            candidate: Some(c.id),
+            features: features(c)?,
             response: asinh(drop / unit),
             // To first order the variance of a function of the drop.
             variance: sampled / (unit * unit + drop * drop) + 1e-6,
-        }
+        })
     };
-    chosen.into_iter().map(observation).collect()
+    chosen.into_iter().filter_map(observation).collect()
 }
 
 /// The features of a candidate, before they are standardised.
-fn features(candidate: &Candidate) -> [Option<f64>; FEATURES.len()] {
+fn features(candidate: &Candidate) -> Features {
     FEATURES.map(|proxy| {
         let value = proxy.of(candidate).filter(|v| v.is_finite())?;
         Some(match proxy {
@@ -222,7 +278,7 @@ fn standards(observations: &[Observation]) -> ([f64; FEATURES.len()], [f64; FEAT
 
 /// Standardised features and a one; what is not known is average.
 fn row(
-    features: &[Option<f64>; FEATURES.len()],
+    features: &Features,
     means: &[f64; FEATURES.len()],
     deviations: &[f64; FEATURES.len()],
 ) -> Row {

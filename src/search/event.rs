@@ -47,7 +47,7 @@ pub enum GateDecision {
     HeldBack,
     /// Held back, but evaluated anyway to check the gate.
     Audited,
-    /// Asked for by the user: the gate has no say.
+    /// Asked for by the user, or a uniform width tried behind the plan: the gate has no say.
     Exempt,
 }
 

@@ -4,9 +4,9 @@
 //! The strategies close a group below the width at which it failed, because there it mostly fails,
 //! too. Behind the last of them two kinds of allocations are left, each smaller than the base: the
 //! uniform bit-widths, smallest first, and each closed group at a width below the one it failed at,
-//! the nearest such width first. All uniform ones are tried, so that no search ends larger than one
-//! that would have passed; where there is no result yet neither the gate nor a screening has a say
-//! about them. Of the groups as many are tried until some fail one after the other; what is left is
+//! the nearest such width first. All uniform ones are tried, whatever the gate says, so that no
+//! search ends larger than one that would have passed; where there is no result yet a screening has
+//! no say either. Of the groups as many are tried until some fail one after the other; what is left is
 //! told. What passes on the whole search split is the base, and the plan begins again on it. A
 //! search that finds nothing here has spent a few evaluations, and all before is as it was.
 
@@ -30,9 +30,10 @@ struct Narrower {
 impl Engine {
     /// Goes on behind the last strategy of the plan.
     pub(super) fn open_narrower(&mut self) {
-        self.phase = match self.seeks_accuracy() {
-            true => Phase::Test(StopReason::Complete),
-            false => Phase::Narrower(Narrowing::default()),
+        let tried = self.settings.search.narrower && !self.seeks_accuracy();
+        self.phase = match tried {
+            true => Phase::Narrower(Narrowing::default()),
+            false => Phase::Test(StopReason::Complete),
         };
     }
 
@@ -42,8 +43,8 @@ impl Engine {
         let Some(candidate) = under_way.filter(|c| !c.pruned).cloned() else {
             return self.next_narrower(at);
         };
-        let judged = match at.uniform && self.tree.best().is_none() {
-            true => judging_start(&candidate),
+        let judged = match at.uniform {
+            true => self.judging_uniform(&candidate),
             false => self.judging(candidate.id, Trial::Whole),
         };
         match judged {
@@ -115,7 +116,7 @@ impl Engine {
         });
         uniform.find(|n| {
             let smaller = self.settings.space.bytes(&n.allocation) < base;
-            smaller && self.is_left(&n.allocation, self.tree.best().is_none())
+            smaller && self.is_left(&n.allocation, true)
         })
     }
 
@@ -169,9 +170,10 @@ impl Engine {
         steps.filter(|step| step.bits < failed).collect()
     }
 
-    /// True while an allocation may be tried: nothing decides about it. `whole`: nothing but the
-    /// whole search split does.
-    fn is_left(&self, allocation: &Allocation, whole: bool) -> bool {
+    /// True while an allocation may be tried: nothing decides about it. About a uniform width the
+    /// gate decides nothing, and where there is no result yet nothing but the whole search split.
+    fn is_left(&self, allocation: &Allocation, uniform: bool) -> bool {
+        let whole = uniform && self.tree.best().is_none();
         let closed = self.closed_by(allocation);
         let Some(known) = self.duplicate(allocation) else {
             return closed.is_none() || whole;
@@ -179,24 +181,29 @@ impl Engine {
         if whole {
             return known.confirmation.is_none() && closed != Some(CloseReason::Pruned);
         }
-        let open = matches!(
-            known.state(),
-            State::Proposed | State::Measured | State::Passed
-        );
+        let open = match known.state() {
+            State::Proposed | State::Measured | State::Passed => true,
+            State::HeldBack => uniform,
+            State::Failed | State::Refuted | State::Confirmed => false,
+        };
         open && closed.is_none()
     }
-}
 
-/// Where nothing met the constraint yet a uniform width is judged as a start is: on the whole
-/// search split at once.
-fn judging_start(candidate: &Candidate) -> Judged {
-    let ask = match candidate.drift {
-        None => Ask::Drift(candidate.id),
-        Some(_) => Ask::Confirm(candidate.id),
-    };
-    match candidate.state() {
-        State::Confirmed => Judged::Passed,
-        State::Refuted => Judged::Failed,
-        _ => Judged::Open(Step::Ask(ask)),
+    /// A uniform width is exempt from the gate. Where there is no result yet it is judged as a
+    /// start is: on the whole search split at once.
+    fn judging_uniform(&mut self, candidate: &Candidate) -> Judged {
+        let confirm = Judged::Open(Step::Ask(Ask::Confirm(candidate.id)));
+        if self.tree.best().is_some() {
+            return match self.judging(candidate.id, Trial::Exempt) {
+                Judged::Passed if candidate.confirmation.is_none() => confirm,
+                judged => judged,
+            };
+        }
+        match candidate.state() {
+            State::Confirmed => Judged::Passed,
+            State::Refuted => Judged::Failed,
+            _ if candidate.drift.is_none() => Judged::Open(Step::Ask(Ask::Drift(candidate.id))),
+            _ => confirm,
+        }
     }
 }

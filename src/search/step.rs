@@ -46,7 +46,8 @@ pub enum Trial {
     Screened,
     /// By the gate and a screening; what passes must hold on the whole search split, too.
     Whole,
-    /// By a screening alone: the user asked for it, the gate has no say.
+    /// By a screening alone: the gate has no say, because the user asked for it or nothing may be
+    /// missed.
     Exempt,
 }
 

@@ -112,6 +112,8 @@ pub struct Tree {
     pub float: CorrectBits,
     /// The errors of the layers' outputs, by width.
     pub layer_errors: BTreeMap<BitWidth, Vec<f64>>,
+    /// Predicted fronts that were opened.
+    pub fronts: usize,
     /// All candidates; a [`CandidateId`] is an index.
     pub candidates: Vec<Candidate>,
     /// The allocation being expanded.
@@ -312,10 +314,8 @@ impl Tree {
             Event::LayerErrors { bits, errors } => {
                 self.layer_errors.insert(*bits, errors.clone());
             }
-            Event::GroupClosed { .. }
-            | Event::NotTried { .. }
-            | Event::FrontOpened { .. }
-            | Event::CommandRefused { .. } => {}
+            Event::FrontOpened { .. } => self.fronts += 1,
+            Event::GroupClosed { .. } | Event::NotTried { .. } | Event::CommandRefused { .. } => {}
             Event::CommandAccepted {
                 command, candidate, ..
             } => {

@@ -348,7 +348,7 @@ pub fn gate(reason: &GateReason, marks: Marks) -> String {
         GateDecision::Audited => {
             format!("rejected by the gate at drift {d}, evaluated as an audit: {numbers}")
         }
-        GateDecision::Exempt => format!("exempt from the gate: set by the user (drift {d})"),
+        GateDecision::Exempt => format!("exempt from the gate (drift {d})"),
     }
 }
 
@@ -356,7 +356,7 @@ pub fn gate(reason: &GateReason, marks: Marks) -> String {
 pub fn gate_numbers(reason: &GateReason, marks: Marks) -> String {
     let through = reason.decision == GateDecision::Passed;
     match (reason.mode, reason.decision) {
-        (_, GateDecision::Exempt) => String::from("set by the user"),
+        (_, GateDecision::Exempt) => String::from("exempt"),
         (GateMode::Off, _) => String::from("the gate is off"),
         (GateMode::Fixed, _) => match reason.limit {
             Some(limit) if through => format!("limit {} {}", marks.at_most, drift(limit)),

@@ -41,7 +41,7 @@ pub use replay::Replay;
 pub use scroll::{Page, Scroll};
 pub use status::{Outcome, Status, Task};
 pub use toast::{Toast, ToastKind, Toasts};
-pub use tree::{Filter, Fold, Joint, Row, TreePane, ancestors};
+pub use tree::{Filter, Fold, Joint, Row, TreePane, ancestors, is_probe};
 
 use super::action::Effect;
 use super::forecast::Forecast;

@@ -804,22 +804,22 @@ fn when() -> impl Generator<Value = When> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 144, ..ProptestConfig::default() })]
 
     /// Whatever people command and whenever: the search ends, pruned candidates are not evaluated,
     /// the incumbent meets the constraint and the pins, and the journal replays to the same state
-    /// from any point.
+    /// from any point. (144 searches of some nine commands: over 200 moments for each strategy.)
     #[test]
     fn steering_keeps_the_invariants_and_replays(
         seed in 0u64..1000,
-        gate in prop::sample::select(vec![GateMode::Drift, GateMode::Off]),
+        gate in prop::sample::select(vec![GateMode::Drift, GateMode::Adaptive, GateMode::Off]),
         drop in prop::sample::select(vec![0.3, 1.5, 1.5, 1.5, 100.0]),
         strategy in prop::sample::select(STRATEGIES.to_vec()),
-        screening in prop::sample::select(vec![Screening::Exact, Screening::Sequential]),
+        screening in prop::sample::select(vec![Screening::Exact, Screening::Sequential, Screening::TwoSided]),
         tied in ties(),
         budget in prop::option::weighted(0.3, 3u64..9),
         certify in prop::sample::select(vec![0usize, 400, 1200]),
-        steering in prop::collection::vec((when(), commands()), 0..10),
+        steering in prop::collection::vec((when(), commands()), 3..15),
         cut in 0.0f64..1.0,
     ) {
         let mut settings = settings_for(strategy);
@@ -895,10 +895,10 @@ proptest! {
     fn several_workers_decide_as_one(
         seed in 0u64..1000,
         workers in 2usize..6,
-        gate in prop::sample::select(vec![GateMode::Drift, GateMode::Fixed, GateMode::Off]),
+        gate in prop::sample::select(vec![GateMode::Drift, GateMode::Adaptive, GateMode::Fixed, GateMode::Off]),
         drop in prop::sample::select(vec![0.3, 1.5, 1.5, 100.0]),
         strategy in prop::sample::select(STRATEGIES.to_vec()),
-        screening in prop::sample::select(vec![Screening::Exact, Screening::Sequential]),
+        screening in prop::sample::select(vec![Screening::Exact, Screening::Sequential, Screening::TwoSided]),
         certify in prop::sample::select(vec![0usize, 400, 1200]),
         mut steering in prop::collection::vec((0usize..120, commands()), 0..8),
         order in prop::collection::vec(0usize..60, 200),

@@ -45,13 +45,12 @@ fn drop(prediction: &Prediction) -> String {
         );
     }
     let Some(predicted) = prediction.predicted else {
-        return "unknown".to_owned();
+        return "not known yet".to_owned();
     };
-    let spread = match predicted.low.zip(predicted.high) {
-        Some((low, high)) => format!("{low:.2} to {high:.2} likely"),
-        None => "uncertainty unknown".to_owned(),
-    };
-    format!("{:.2} points predicted, {spread}", predicted.drop)
+    let bounds = predicted.low.zip(predicted.high);
+    let bounds = bounds.map(|(low, high)| format!(" ({low:.2} to {high:.2})"));
+    let bounds = bounds.unwrap_or_default();
+    format!("{:.2} points predicted{bounds}", predicted.drop)
 }
 
 /// The table of a front.

@@ -1,4 +1,5 @@
-//! What every layer's width costs, from the drifts that a run has measured. (Ours.)
+//! What every layer's width costs: the error of the layer's output where a run has asked for it,
+//! else from the drifts that it has measured. (Ours.)
 //!
 //! Where the run has lowered every group of the finest level alone (as allocating does), a choice
 //! costs the square of the drift that it adds alone. Elsewhere costs are fitted: the squared drift
@@ -7,7 +8,7 @@
 //! of least squared relative error over all measured drifts, drawn a little toward their common
 //! mean where the measurements do not tell layers apart.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::quant::{Allocation, BitWidth};
 use crate::search::choices::widths_of;
@@ -24,6 +25,8 @@ pub(in crate::search) enum Costs {
     Probed(Vec<Probed>),
     /// By layer: its sensitivity.
     Fitted(Vec<f64>),
+    /// By layer and width: the error of the layer's output.
+    Errors(BTreeMap<BitWidth, Vec<f64>>),
 }
 
 /// A group with the cost of each of its measured choices.
@@ -42,12 +45,29 @@ impl Costs {
         })
     }
 
+    /// All that costs may be taken from: drifts, and the errors of the layers' outputs where they
+    /// are known at every width.
+    pub fn sources(tree: &Tree, settings: &Settings) -> Vec<Self> {
+        let mut menu = settings.space.menu.iter().filter(|width| !width.is_float());
+        let known = menu.all(|width| tree.layer_errors.contains_key(width));
+        let errors = known.then(|| Costs::Errors(tree.layer_errors.clone()));
+        Self::of(tree, settings).into_iter().chain(errors).collect()
+    }
+
     /// The cost of some layers' widths together.
     pub fn of_allocation(&self, allocation: &Allocation) -> f64 {
         match self {
             Costs::Fitted(sensitivities) => {
                 let layers = sensitivities.iter().zip(&allocation.0);
                 layers.map(|(s, width)| s * grid_error(*width)).sum()
+            }
+            Costs::Errors(by_width) => {
+                let layers = allocation.0.iter().enumerate();
+                let error = |(layer, width): (usize, &BitWidth)| {
+                    let errors = by_width.get(width)?;
+                    errors.get(layer).copied()
+                };
+                layers.filter_map(error).map(|error| error.max(0.0)).sum()
             }
             Costs::Probed(groups) => {
                 let cost = |g: &Probed| g.cost(&widths_of(allocation, &g.members));

@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::{Prediction, Predictor};
 use crate::profile::{Pin, PinError};
 use crate::quant::{Allocation, Domains};
-use crate::search::Settings;
 use crate::search::choices::{Choices, undominated};
 use crate::search::knapsack::Choice;
+use crate::search::{Candidate, Settings};
 
 /// What an allocation must meet. With a drop given the smallest such allocation is wanted, else the
 /// one of least drop.
@@ -142,18 +142,20 @@ impl Predictor<'_> {
         Ok(points)
     }
 
-    /// What is best by prediction at some number of bytes, and all that has been measured on the
-    /// whole search split; all within the pins.
+    /// What is best by costs at some number of bytes, and all that has been measured on the whole
+    /// search split or has evidence of its own; all within the pins.
     fn candidates(&self, more: &[Pin]) -> Result<Vec<Solution>, Unsolved> {
         let Some(settings) = &self.tree.settings else {
             return Err(Unsolved::TooEarly);
         };
         let domains = settings.domains(&self.tree.pins_with(more))?;
         let tree = self.tree;
+        // What has evidence of its own may be better than what is best by costs.
+        let is_known = |c: &Candidate| c.drift.is_some() || c.bits.len() >= tree.float.len();
         let mut all: HashMap<Allocation, Solution> = tree
             .candidates
             .iter()
-            .filter(|c| domains.allows(&c.allocation) && c.bits.len() >= tree.float.len())
+            .filter(|c| domains.allows(&c.allocation) && is_known(c))
             .map(|c| (c.allocation.clone(), self.solution(c.allocation.clone())))
             .collect();
         let mut solutions: Vec<Solution> = Vec::new();

@@ -8,7 +8,7 @@ use crate::evaluate::{Caches, Job, Progress};
 use crate::journal::Entry;
 use crate::run::Totals;
 use crate::search::{
-    CandidateId, Command, Counters, Event, Group, Instruction, Ledger, Request, Tree,
+    CandidateId, Command, Counters, Event, Group, Instruction, Ledger, Remaining, Request, Tree,
 };
 use crate::text::numbers::large;
 
@@ -179,11 +179,14 @@ impl Activity {
     }
 
     /// Bounds on the time left, once enough jobs were timed to know what a step takes: of a search
-    /// by levels, and of the test split. No more than the steps of the open groups and of those of
+    /// by levels or by fronts, and of the test split. No more than the steps of the open groups and of those of
     /// the levels to come can follow; the longer these levels are, the wider the range.
     pub fn time_left(&self, tree: &Tree) -> Option<(Duration, Duration)> {
         if let Some(work) = self.work.filter(|w| w.task == Task::Test) {
             return self.test_left(&work, tree);
+        }
+        if let Some(remaining) = tree.remaining().filter(|_| !tree.paused) {
+            return self.remaining_left(remaining);
         }
         let settings = tree.settings.as_deref()?;
         let levels = &settings.search.levels;
@@ -206,11 +209,7 @@ impl Activity {
         let later: Vec<usize> = later.map(|group| steps(&group)).collect();
         let groups = |steps: &[usize]| steps.iter().filter(|s| **s > 0).count() as f64;
         let all = open.iter().chain(&later).sum::<usize>() * settings.search.beam();
-        let mean = |task| {
-            let (jobs, time) = self.timings.get(&task)?;
-            (*jobs >= 3).then(|| time.as_secs_f64() / f64::from(*jobs))
-        };
-        let (drift, screening) = (mean(Task::Drift)?, mean(Task::Screening)?);
+        let (drift, screening) = (self.mean(Task::Drift)?, self.mean(Task::Screening)?);
         // The end of every level is confirmed on the whole split; the last one's always.
         let whole = screening * settings.search_images as f64 / settings.screen().max(1) as f64;
         // At least: every open group fails at its next step, and the gate holds back every group of
@@ -219,6 +218,29 @@ impl Activity {
         let most = all as f64 * (drift + screening) + whole * (levels.len() - at) as f64;
         let least = Duration::try_from_secs_f64(least).ok()?;
         Some((least, Duration::try_from_secs_f64(most).ok()?))
+    }
+
+    /// The seconds that a job of a kind takes, once enough of them were timed.
+    fn mean(&self, task: Task) -> Option<f64> {
+        let (jobs, time) = self.timings.get(&task)?;
+        (*jobs >= 3).then(|| time.as_secs_f64() / f64::from(*jobs))
+    }
+
+    /// The bounds for questions that are counted.
+    fn remaining_left(&self, remaining: Remaining) -> Option<(Duration, Duration)> {
+        let (drift, screening) = (self.mean(Task::Drift)?, self.mean(Task::Screening)?);
+        let seconds = |drifts: usize, evaluations: usize| {
+            let seconds = drifts as f64 * drift + evaluations as f64 * screening;
+            Duration::try_from_secs_f64(seconds).ok()
+        };
+        let Remaining {
+            drifts,
+            evaluations,
+        } = remaining;
+        Some((
+            seconds(drifts.0, evaluations.0)?,
+            seconds(drifts.1, evaluations.1)?,
+        ))
     }
 
     /// The bounds for the test split: what is left of this job at its pace, and as much again for

@@ -9,14 +9,14 @@
 use std::collections::{HashMap, HashSet};
 
 use super::scroll::Scroll;
-use crate::search::{CandidateId, State, Tree};
+use crate::search::{Candidate, CandidateId, Origin, State, Tree};
 
 /// Which nodes are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Filter {
-    /// All.
+    /// All but the probes that nothing came of: a search by fronts makes two for each group.
     #[default]
-    All,
+    Searched,
     /// Those that were decided on: rejected by the gate or evaluated.
     Decided,
     /// Those that passed screening or confirmation.
@@ -25,15 +25,18 @@ pub enum Filter {
     Failed,
     /// Those that the gate rejected.
     Rejected,
+    /// All.
+    All,
 }
 
 impl Filter {
-    const ALL: [(Filter, &str); 5] = [
-        (Filter::All, "all nodes"),
+    const ALL: [(Filter, &str); 6] = [
+        (Filter::Searched, "without probes"),
         (Filter::Decided, "decided nodes only"),
         (Filter::Passed, "passed nodes only"),
         (Filter::Failed, "failed nodes only"),
         (Filter::Rejected, "rejected nodes only"),
+        (Filter::All, "all nodes"),
     ];
 
     /// The next one; after the last the first.
@@ -46,15 +49,23 @@ impl Filter {
         Self::ALL[self as usize].1
     }
 
-    fn shows(self, state: State) -> bool {
+    fn shows(self, node: &Candidate) -> bool {
+        let state = node.state();
         match self {
             Filter::All => true,
+            Filter::Searched => !is_probe(node),
             Filter::Decided => !matches!(state, State::Proposed | State::Measured),
             Filter::Passed => matches!(state, State::Passed | State::Confirmed),
             Filter::Failed => matches!(state, State::Failed | State::Refuted),
             Filter::Rejected => state == State::HeldBack,
         }
     }
+}
+
+/// True for a probe that nothing came of.
+pub fn is_probe(node: &Candidate) -> bool {
+    let open = matches!(node.state(), State::Proposed | State::Measured);
+    node.origin == Origin::Probe && open
 }
 
 /// How a row hangs on what is above it.
@@ -163,7 +174,7 @@ impl TreePane {
         self.selected = Some(id);
         let hiding: Vec<_> = self.hiding(tree, id).map(|parent| (parent, true)).collect();
         self.open.extend(hiding);
-        if tree.get(id).is_some_and(|c| !self.filter.shows(c.state())) {
+        if tree.get(id).is_some_and(|c| !self.filter.shows(c)) {
             self.filter = Filter::All;
         }
         self.stale = true;
@@ -289,7 +300,7 @@ impl TreePane {
             let fan = node.children.iter().filter(|child| Some(**child) != onward);
             let fan = fan.filter_map(|child| tree.get(*child)).filter(|child| {
                 let is_working = Some(child.id) == working;
-                self.filter.shows(child.state()) || !child.children.is_empty() || is_working
+                self.filter.shows(child) || !child.children.is_empty() || is_working
             });
             let fan: Vec<CandidateId> = fan.map(|child| child.id).collect();
             let open = is_open(id);

@@ -7,7 +7,7 @@ use super::component::{About, Component};
 use crate::search::Candidate;
 use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
-use crate::tui::model::{Filter, Fold, Joint, Model, Pane, Row, Scroll};
+use crate::tui::model::{Filter, Fold, Joint, Model, Pane, Row, Scroll, is_probe};
 use crate::tui::text;
 use crate::tui::widgets::{cell, number, spinner};
 
@@ -51,8 +51,13 @@ impl Component for Tree {
             1 => String::from("1 node"),
             n => format!("{n} nodes"),
         }];
-        if model.nodes.filter != Filter::All {
-            parts.push(model.nodes.filter.text().to_owned());
+        let probes = || model.tree.candidates.iter().filter(|c| is_probe(c)).count();
+        match model.nodes.filter {
+            Filter::Searched => {
+                let hidden = Some(probes()).filter(|n| *n > 0);
+                parts.extend(hidden.map(|n| format!("{n} probes hidden")));
+            }
+            filter => parts.push(filter.text().to_owned()),
         }
         if model.nodes.follow {
             parts.push(String::from("following"));
@@ -198,8 +203,10 @@ fn node_row(model: &Model, tree_row: &Row, node: &Candidate, columns: Columns) -
         palette.text
     };
     let drift = node.drift.map_or(String::new(), text::drift);
-    let drop = node.judgement().filter(|j| j.images > 0);
-    let drop = drop.map_or(String::new(), |j| text::points(j.drop()));
+    let measured = node.judgement().filter(|j| j.images > 0);
+    let measured = measured.map(|j| text::points(j.drop()));
+    let predicted = || Some(format!("~{:.1}", node.gate?.predicted?.drop));
+    let drop = measured.or_else(predicted).unwrap_or_default();
     spans.extend([
         number(&drift, DRIFT, quiet),
         number(&drop, DROP, quiet),

@@ -146,8 +146,8 @@ fn edited_memory(model: &Model, edit: &Edit, node: &Candidate) -> Line<'static> 
     line
 }
 
-/// The accuracy drop of the change: measured on the whole search split, or predicted with the
-/// spread that nine of ten measurements of the run keep to, or unknown.
+/// The accuracy drop of the change: measured on the whole search split, or predicted with its 90 %
+/// interval, or not known yet.
 fn edited_drop(model: &Model, edit: &Edit) -> Line<'static> {
     let palette = &model.theme.palette;
     let forecast = model.forecast.as_ref();
@@ -166,15 +166,12 @@ fn edited_drop(model: &Model, edit: &Edit) -> Line<'static> {
         return Line::styled(text, style(drop, drop));
     }
     let Some(estimate) = forecast.predicted else {
-        return Line::styled("drop unknown: no evaluation yet", palette.dim);
-    };
-    let drop = points(estimate.drop);
-    let Some((low, high)) = estimate.low.zip(estimate.high) else {
         let n = forecast.measurements;
         let plural = if n == 1 { "" } else { "s" };
-        let text = format!("drop about {drop}: from {n} measurement{plural} only");
+        let text = format!("drop not known yet: {n} evaluation{plural}");
         return Line::styled(text, palette.dim);
     };
-    let range = format!("{} to {}", points(low), points(high));
-    Line::styled(format!("drop {drop} predicted ({range})"), style(low, high))
+    let bounds = estimate.low.zip(estimate.high);
+    let (low, high) = bounds.unwrap_or((estimate.drop, estimate.drop));
+    Line::styled(text::estimate(&estimate), style(low, high))
 }
