@@ -356,7 +356,7 @@ pub fn gate(reason: &GateReason, marks: Marks) -> String {
 pub fn gate_numbers(reason: &GateReason, marks: Marks) -> String {
     let through = reason.decision == GateDecision::Passed;
     match (reason.mode, reason.decision) {
-        (_, GateDecision::Exempt) => String::from("exempt"),
+        (_, GateDecision::Exempt) => String::from("not asked"),
         (GateMode::Off, _) => String::from("the gate is off"),
         (GateMode::Fixed, _) => match reason.limit {
             Some(limit) if through => format!("limit {} {}", marks.at_most, drift(limit)),

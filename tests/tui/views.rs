@@ -280,7 +280,7 @@ fn failures_are_visited_one_after_the_other() {
     }
     seen.dedup();
     assert_eq!(seen.len(), 3);
-    assert_eq!(play.model.nodes.filter, Filter::All);
+    assert_eq!(play.model.nodes.filter, Filter::Searched);
 }
 
 #[test]

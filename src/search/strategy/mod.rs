@@ -118,10 +118,11 @@ pub(super) fn plan(search: &SearchConfig, objective: Objective) -> Vec<Box<dyn S
         (Exhaustive, SmallestMemory) => vec![Box::new(enumerate::Ascending::default())],
         (Random, SmallestMemory) => vec![Box::new(random::RandomSampling::default())],
         (strategy, HighestAccuracy) => {
-            let mut plan: Vec<Box<dyn Strategy>> = vec![
-                Box::new(tries::TryAll::of(tries::undecided)),
-                Box::new(tries::TryAll::of(tries::uniform)),
-            ];
+            let mut plan: Vec<Box<dyn Strategy>> =
+                vec![Box::new(tries::TryAll::of(tries::undecided))];
+            if search.narrower {
+                plan.push(Box::new(tries::TryAll::of(tries::uniform)));
+            }
             if matches!(strategy, Greedy | Beam) {
                 plan.push(Box::new(levels::Descent::default()));
             }

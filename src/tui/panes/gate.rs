@@ -252,7 +252,7 @@ fn decision_row(
 pub fn numbers(model: &Model, reason: &GateReason) -> String {
     let symbols = &model.theme.symbols;
     let (at_most, at_least) = match reason.decision {
-        GateDecision::Exempt => return String::from("manual"),
+        GateDecision::Exempt => return String::from("not asked"),
         GateDecision::Passed => (symbols.at_most, symbols.at_least),
         GateDecision::HeldBack | GateDecision::Audited => (">", "<"),
     };
