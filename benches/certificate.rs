@@ -190,6 +190,7 @@ fn settings() -> Result<Settings, Failure> {
         start: None,
         calibration_images: 64,
         evidence_images: 0,
+        narrower: true,
         search_images: SEARCH,
         certify_images: CERTIFY,
         test_images: 0,

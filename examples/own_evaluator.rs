@@ -109,6 +109,7 @@ fn settings() -> Settings {
         start: None,
         calibration_images: 1,
         evidence_images: 0,
+        narrower: true,
         search_images: IMAGES,
         certify_images: 0,
         test_images: 0,

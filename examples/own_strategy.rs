@@ -125,6 +125,7 @@ fn settings() -> Settings {
         start: None,
         calibration_images: 16,
         evidence_images: 0,
+        narrower: true,
         search_images: 800,
         certify_images: 0,
         test_images: 0,

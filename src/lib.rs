@@ -51,6 +51,7 @@
 //!     start: profile.allocation(&profile.graph()),
 //!     calibration_images,
 //!     evidence_images: 0,
+//!     narrower: true,
 //!     search_images,
 //!     certify_images: 0,
 //!     test_images,

@@ -114,14 +114,6 @@ pub struct SearchConfig {
     pub indifference: f64,
     /// Key of everything that is drawn (the audit share, random allocations).
     pub seed: u64,
-    /// Whether narrower bit-widths are tried behind the strategy. Runs that were begun before there
-    /// was this do not.
-    #[serde(default = "not_tried")]
-    pub narrower: bool,
-}
-
-fn not_tried() -> bool {
-    false
 }
 
 /// Random allocations that are drawn unless asked otherwise.
@@ -145,7 +137,6 @@ impl Default for SearchConfig {
             beta: USUAL_ERROR,
             indifference: USUAL_INDIFFERENCE,
             seed: 0,
-            narrower: true,
         }
     }
 }

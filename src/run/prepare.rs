@@ -255,6 +255,7 @@ fn settings(profile: &Profile, space: Space, splits: &Splits) -> Settings {
         target: profile.target.as_ref().map(Target::without_folder),
         start: profile.allocation(&profile.graph()),
         calibration_images: splits.calibration.len().min(DRIFT_IMAGES),
+        narrower: true,
         evidence_images: match profile.scheme.needs_images() {
             true => splits.evidence_images(profile.gate.proxy_images),
             false => 0,

@@ -121,7 +121,7 @@ impl Engine {
             gate: Gate::new(settings.gate, settings.search.seed),
             domains,
             phase: Phase::Baseline,
-            plan: Plan::new(&settings.search, objective, given),
+            plan: Plan::new(&settings, objective, given),
             refuted: 0,
             expanded: Vec::new(),
             manual: VecDeque::new(),

@@ -39,7 +39,7 @@ impl Engine {
     /// smallest width everywhere is tried again, and then the plan from its first stage on.
     pub(super) fn rejudge(&mut self) {
         let expanded = self.expanded_now();
-        self.plan.follow(&self.settings.search, self.objective());
+        self.plan.follow(&self.settings, self.objective());
         if matches!(self.phase, Phase::Baseline | Phase::Finished) {
             return;
         }

@@ -29,6 +29,7 @@
 //!     start: None,
 //!     calibration_images: 16,
 //!     evidence_images: 0,
+//!     narrower: true,
 //!     search_images: 300,
 //!     certify_images: 0,
 //!     test_images: 0,

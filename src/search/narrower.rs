@@ -6,8 +6,8 @@
 //! uniform bit-widths, smallest first, and each closed group at a width below the one it failed at,
 //! the nearest such width first. All uniform ones are tried, whatever the gate says, so that no
 //! search ends larger than one that would have passed; where there is no result yet a screening has
-//! no say either. Of the groups as many are tried until some fail one after the other; what is left is
-//! told. What passes on the whole search split is the base, and the plan begins again on it. A
+//! no say either. Of the groups as many are tried until some fail one after the other; what is left
+//! is told. What passes on the whole search split is the base, and the plan begins again on it. A
 //! search that finds nothing here has spent a few evaluations, and all before is as it was.
 
 use super::engine::Engine;
@@ -30,7 +30,7 @@ struct Narrower {
 impl Engine {
     /// Goes on behind the last strategy of the plan.
     pub(super) fn open_narrower(&mut self) {
-        let tried = self.settings.search.narrower && !self.seeks_accuracy();
+        let tried = self.settings.narrower && !self.seeks_accuracy();
         self.phase = match tried {
             true => Phase::Narrower(Narrowing::default()),
             false => Phase::Test(StopReason::Complete),

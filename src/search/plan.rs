@@ -1,7 +1,8 @@
 //! The plan of a search: its strategies in order, and which of them is open.
 
+use super::Settings;
 use super::strategy::{self, Strategy};
-use crate::profile::{Objective, SearchConfig};
+use crate::profile::Objective;
 
 /// The strategies of a search. They depend on the objective, which a changed constraint may change.
 #[derive(Clone, Debug)]
@@ -19,12 +20,12 @@ pub(super) struct Plan {
 impl Plan {
     /// The profile's strategies, or the one that is given.
     pub fn new(
-        search: &SearchConfig,
+        settings: &Settings,
         objective: Objective,
         given: Option<Box<dyn Strategy>>,
     ) -> Self {
         Plan {
-            strategies: made(search, objective, given.as_deref()),
+            strategies: made(settings, objective, given.as_deref()),
             objective,
             given,
             at: 0,
@@ -33,11 +34,11 @@ impl Plan {
     }
 
     /// Makes the strategies anew where the objective is another one.
-    pub fn follow(&mut self, search: &SearchConfig, objective: Objective) {
+    pub fn follow(&mut self, settings: &Settings, objective: Objective) {
         if objective == self.objective {
             return;
         }
-        self.strategies = made(search, objective, self.given.as_deref());
+        self.strategies = made(settings, objective, self.given.as_deref());
         self.objective = objective;
         if objective == Objective::SmallestMemory && self.begun {
             self.at = 0;
@@ -92,13 +93,13 @@ impl Plan {
 }
 
 fn made(
-    search: &SearchConfig,
+    settings: &Settings,
     objective: Objective,
     given: Option<&dyn Strategy>,
 ) -> Vec<Option<Box<dyn Strategy>>> {
     let plan = match given {
         Some(given) => vec![given.boxed()],
-        None => strategy::plan(search, objective),
+        None => strategy::plan(settings, objective),
     };
     plan.into_iter().map(Some).collect()
 }

@@ -34,6 +34,10 @@ pub struct Settings {
     /// measured on the images of the drift.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub evidence_images: usize,
+    /// Whether narrower bit-widths are tried behind the strategy. Runs that were begun before there
+    /// was this do not.
+    #[serde(default)]
+    pub narrower: bool,
     /// Images of the search split.
     pub search_images: usize,
     /// Images of the certify split; 0 for none.

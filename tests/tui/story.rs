@@ -59,6 +59,7 @@ pub fn demo_settings() -> Settings {
         start: None,
         calibration_images: 64,
         evidence_images: 0,
+        narrower: true,
         search_images: 2000,
         certify_images: 0,
         test_images: 1000,

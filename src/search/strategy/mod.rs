@@ -19,9 +19,9 @@ mod try_out;
 pub use context::Context;
 pub(super) use levels::{GroupStep, lower};
 
-use super::CandidateId;
 pub use super::step::Step;
-use crate::profile::{self, Objective, SearchConfig};
+use super::{CandidateId, Settings};
+use crate::profile::{self, Objective};
 
 /// The contract of a search strategy: a state machine that proposes candidates and has them judged.
 ///
@@ -101,7 +101,8 @@ impl Clone for Box<dyn Strategy> {
 }
 
 /// The plan of a strategy's name: what runs, in order. (One row for each strategy and objective.)
-pub(super) fn plan(search: &SearchConfig, objective: Objective) -> Vec<Box<dyn Strategy>> {
+pub(super) fn plan(settings: &Settings, objective: Objective) -> Vec<Box<dyn Strategy>> {
+    let search = &settings.search;
     use Objective::{HighestAccuracy, SmallestMemory};
     use profile::StrategyName::{Allocate, Beam, Exhaustive, Front, Greedy, Random};
     let beam = search.beam();
@@ -120,7 +121,7 @@ pub(super) fn plan(search: &SearchConfig, objective: Objective) -> Vec<Box<dyn S
         (strategy, HighestAccuracy) => {
             let mut plan: Vec<Box<dyn Strategy>> =
                 vec![Box::new(tries::TryAll::of(tries::undecided))];
-            if search.narrower {
+            if settings.narrower {
                 plan.push(Box::new(tries::TryAll::of(tries::uniform)));
             }
             if matches!(strategy, Greedy | Beam) {
