@@ -24,10 +24,10 @@ use crate::search::{Predictor, Settings, Solution, Tree, Unsearchable, Unsolved,
 /// What if: the best allocation predicted from a run's measurements, at once
 ///
 /// Nothing is evaluated: every bit-width of a layer gets a cost from the errors of layers' outputs
-/// or the drifts that the run has measured, costs add up, and a model of the accuracy drop is fitted
-/// to their sum over all evaluated allocations. The answer is the exact optimum of that prediction,
-/// or an allocation that was measured where that is better. With --confirm it is then evaluated.
-/// The pins of the run apply. The method of prediction is ours.
+/// or the drifts that the run has measured, costs add up, and a model of the accuracy drop is
+/// fitted to their sum over all evaluated allocations. The answer is the exact optimum of that
+/// prediction, or an allocation that was measured where that is better. With --confirm it is then
+/// evaluated. The pins of the run apply. The method of prediction is ours.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("wanted").args(["max_memory", "max_drop", "front"]).multiple(true).required(true)))]
 pub(crate) struct Args {

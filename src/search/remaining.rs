@@ -8,7 +8,7 @@ const FRONTS: usize = 4;
 /// Evaluations of steps down: about as many are made at least and at most.
 const STEPS: (usize, usize) = (3, 12);
 /// The share of the bytes to which a front is bisected.
-const NEAR: f64 = 0.06;
+const NEAR: f64 = 0.08;
 
 /// Questions that are still to come, at least and at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

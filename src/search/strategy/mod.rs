@@ -3,8 +3,8 @@
 //! A search runs a *plan*: strategies one after the other ([`plan`] is the registry). The engine
 //! judges a start, tries the smallest width everywhere, opens the plan's first strategy and steps
 //! it until it is [`Step::Done`]; then it confirms the base on the whole search split (walking
-//! back where that fails) and opens the next one. Behind the last one narrower bit-widths are tried,
-//! and the result is tested.
+//! back where that fails) and opens the next one. Behind the last one narrower bit-widths are
+//! tried, and the result is tested.
 
 mod allocate;
 mod context;

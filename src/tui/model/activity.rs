@@ -179,8 +179,8 @@ impl Activity {
     }
 
     /// Bounds on the time left, once enough jobs were timed to know what a step takes: of a search
-    /// by levels or by fronts, and of the test split. No more than the steps of the open groups and of those of
-    /// the levels to come can follow; the longer these levels are, the wider the range.
+    /// by levels or by fronts, and of the test split. No more than the steps of the open groups and
+    /// of those of the levels to come can follow; the longer these levels are, the wider the range.
     pub fn time_left(&self, tree: &Tree) -> Option<(Duration, Duration)> {
         if let Some(work) = self.work.filter(|w| w.task == Task::Test) {
             return self.test_left(&work, tree);
@@ -209,7 +209,7 @@ impl Activity {
         let later: Vec<usize> = later.map(|group| steps(&group)).collect();
         let groups = |steps: &[usize]| steps.iter().filter(|s| **s > 0).count() as f64;
         let all = open.iter().chain(&later).sum::<usize>() * settings.search.beam();
-        let (drift, screening) = (self.mean(Task::Drift)?, self.mean(Task::Screening)?);
+        let (drift, screening) = (self.mean(Task::Drift, 3)?, self.mean(Task::Screening, 3)?);
         // The end of every level is confirmed on the whole split; the last one's always.
         let whole = screening * settings.search_images as f64 / settings.screen().max(1) as f64;
         // At least: every open group fails at its next step, and the gate holds back every group of
@@ -220,15 +220,16 @@ impl Activity {
         Some((least, Duration::try_from_secs_f64(most).ok()?))
     }
 
-    /// The seconds that a job of a kind takes, once enough of them were timed.
-    fn mean(&self, task: Task) -> Option<f64> {
+    /// The seconds that a job of a kind takes, once at least so many of them were timed.
+    fn mean(&self, task: Task, least: u32) -> Option<f64> {
         let (jobs, time) = self.timings.get(&task)?;
-        (*jobs >= 3).then(|| time.as_secs_f64() / f64::from(*jobs))
+        (*jobs >= least).then(|| time.as_secs_f64() / f64::from(*jobs))
     }
 
-    /// The bounds for questions that are counted.
+    /// The bounds for questions that are counted. A search by fronts has screened one or two
+    /// candidates only while it measures single groups.
     fn remaining_left(&self, remaining: Remaining) -> Option<(Duration, Duration)> {
-        let (drift, screening) = (self.mean(Task::Drift)?, self.mean(Task::Screening)?);
+        let (drift, screening) = (self.mean(Task::Drift, 1)?, self.mean(Task::Screening, 1)?);
         let seconds = |drifts: usize, evaluations: usize| {
             let seconds = drifts as f64 * drift + evaluations as f64 * screening;
             Duration::try_from_secs_f64(seconds).ok()
