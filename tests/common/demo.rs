@@ -88,6 +88,7 @@ train_labels = "train-last5000-labels.idx"
 test_images = "test-images.idx"
 test_labels = "test-labels.idx"
 calibration = 20
+proxy = 40
 search = 400   # a comment to keep
 mean = [0.286]
 std = [0.353]
