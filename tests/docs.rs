@@ -360,8 +360,8 @@ fn commands_run() {
         let folder = demo.folder.path().to_str().expect("Unicode");
         let small = small
             .replace("= \"t", &format!("= \"{folder}/t"))
-            .replace("search = 400 ", "search = 120 ")
-            .replace("screen = 150", "screen = 60")
+            .replace("search = 240 ", "search = 120 ")
+            .replace("screen = 100", "screen = 60")
             .replace("\"network\", \"stage\", \"block\"", "\"network\"");
         for name in ["config/profiles", "bin"] {
             fs::create_dir_all(demo.path(name)).expect("a folder");

@@ -263,14 +263,14 @@ fn note(
             }
         }
         Record::Channels(sums) => {
-            let wide = potential.f_to_kind(Kind::Double)?;
-            let wide = match clamp(population.neuron) {
-                None => wide,
-                Some(max) => wide.f_clamp(0.0, max)?,
-            };
-            let new = wide.f_sum_dim_intlist([1, 2].as_slice(), false, Kind::Double)?;
-            let new = Vec::<f64>::try_from(&new.f_reshape([-1])?)?;
-            if let Some(site) = sums.sites.get_mut(site) {
+            if let Some(site) = sums.sites.get_mut(site).filter(|s| !s.is_empty()) {
+                let wide = potential.f_to_kind(Kind::Double)?;
+                let wide = match clamp(population.neuron) {
+                    None => wide,
+                    Some(max) => wide.f_clamp(0.0, max)?,
+                };
+                let new = wide.f_sum_dim_intlist([1, 2].as_slice(), false, Kind::Double)?;
+                let new = Vec::<f64>::try_from(&new.f_reshape([-1])?)?;
                 site.iter_mut().zip(new).for_each(|(sum, x)| *sum += x);
             }
             if !matches!(sums.spikes, Spikes::Ignored) {

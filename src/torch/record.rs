@@ -24,7 +24,7 @@ pub(super) use spikes::Spikes;
 pub(super) struct ChannelSums {
     /// Images of the batch that count; those after them are padding.
     pub images: usize,
-    /// Per site `[images, channels]`.
+    /// Per site `[images, channels]`; empty where the potentials are not wanted.
     pub sites: Vec<Vec<f64>>,
     /// The use of the spikes.
     pub spikes: Spikes,
@@ -39,6 +39,14 @@ impl ChannelSums {
                 .map(|s| vec![0.0; images * s.shape.channels])
                 .collect(),
             spikes: Spikes::Ignored,
+        }
+    }
+    /// No sums: only a use of the spikes.
+    pub(super) fn spikes_only(graph: &Graph, images: usize, spikes: Spikes) -> Self {
+        ChannelSums {
+            images,
+            sites: vec![Vec::new(); graph.sites.len()],
+            spikes,
         }
     }
     /// The same with a use of the spikes.

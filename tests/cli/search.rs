@@ -88,7 +88,7 @@ fn a_search_ends_in_a_profile_that_evaluates_to_the_very_same_accuracy() {
     let evaluation = last(&out);
     assert_eq!(evaluation["type"], "evaluation");
     assert_eq!(evaluation["split"], "search");
-    assert_eq!(evaluation["images"], 400);
+    assert_eq!(evaluation["images"], 240);
     assert_eq!(evaluation["accuracy"], finished["accuracy"]);
     assert_eq!(evaluation["memory_bytes"], finished["memory_bytes"]);
     let (out, _) = demo.expect(0, &["evaluate", profile, "--json", "--bits", "all=float"]);

@@ -89,7 +89,7 @@ test_images = "test-images.idx"
 test_labels = "test-labels.idx"
 calibration = 20
 proxy = 40
-search = 400   # a comment to keep
+search = 240   # a comment to keep
 mean = [0.286]
 std = [0.353]
 
@@ -103,7 +103,7 @@ bits = [2, 3, 4, 8]
 [search]
 strategy = "greedy"
 levels = ["network", "stage", "block"]
-screen = 150
+screen = 100
 screening = "exact"
 
 [gate]

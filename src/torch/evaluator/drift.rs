@@ -29,6 +29,8 @@ struct Images<'a> {
     count: usize,
     /// Of these the first so many are compared spike by spike.
     spikes: usize,
+    /// Whether the sums of potentials are wanted, for the drift.
+    potentials: bool,
 }
 
 /// Images done before a pass, and to be done in all.
@@ -47,12 +49,14 @@ impl TorchEvaluator {
             set: &self.splits.calibration,
             count: self.drift_images,
             spikes: if own { 0 } else { self.proxies },
+            potentials: true,
         };
         let evidence = Images {
             split: Split::Proxy,
             set: &self.splits.proxy,
             count: self.evidence_images,
             spikes: self.proxies,
+            potentials: false,
         };
         (drift, own.then_some(evidence))
     }
@@ -111,7 +115,10 @@ impl TorchEvaluator {
                         None => Spikes::Ignored,
                     },
                 };
-                Record::Channels(ChannelSums::new(graph, count).with(spikes))
+                Record::Channels(match images.potentials {
+                    true => ChannelSums::new(graph, count).with(spikes),
+                    false => ChannelSums::spikes_only(graph, count, spikes),
+                })
             },
             |batch, record, mut logits| {
                 logits.truncate(batch.places.len() * graph.classes);
