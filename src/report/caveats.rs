@@ -67,7 +67,7 @@ impl Report {
         let [calibration, search, test] = self.images.map(|n| count(n as u64));
         let one = 100.0 / self.images[1].max(1) as f64;
         all.push(format!(
-            "Split sizes: {calibration} calibration, {search} search and {test} test images. One image of the search split is \
+            "Split sizes: {calibration} images for drift, {search} for the search, {test} for the test. One image of the search split is \
              {one:.3} points; a difference smaller than the 95 % intervals is no finding."
         ));
     }

@@ -14,6 +14,7 @@ mod effort;
 pub mod figure;
 mod front;
 mod html;
+mod incumbent;
 mod quantizer;
 mod records;
 mod sections;
@@ -29,15 +30,14 @@ pub use compare::ComparedRun;
 pub use effort::{MemoryReport, Savings, StoppedEarly};
 pub use figure::Figure;
 pub use front::{Bits, FrontLine, Predicted, bits};
+pub use incumbent::{Incumbent, LayerLine};
 pub use quantizer::{Baseline, CalibrationReport, QuantizerReport};
 pub use records::{CandidateRecord, CoursePoint, LayerRecord, Records};
 
-use crate::evaluate::{percent, wilson_95};
 use crate::journal::{Entry, Fingerprint};
 use crate::profile::{Constraint, Evidence, GateConfig, Pin, Profile, SearchConfig, Target, Tie};
-use crate::quant::{BitWidth, saving_percent};
 use crate::run::{BEST, Curves, Finished, RunError, Summary};
-use crate::search::{CandidateId, Event, GateEvidence, Predictor, Settings, Tree};
+use crate::search::{Event, GateEvidence, Predictor};
 use crate::text::{self, Marks};
 
 /// The largest number of predicted points of the front.
@@ -137,46 +137,6 @@ pub struct StoredEvidence {
     /// The evidence.
     #[serde(flatten)]
     pub evidence: Evidence,
-}
-
-/// The incumbent of a run.
-#[derive(Clone, Debug, Serialize)]
-pub struct Incumbent {
-    /// The candidate.
-    pub candidate: CandidateId,
-    /// The memory in bytes.
-    pub memory_bytes: u64,
-    /// The saving against the float network.
-    pub memory_saving_percent: f64,
-    /// The accuracy on the search split, in percent.
-    pub accuracy: f64,
-    /// The 95 % interval of the accuracy by Wilson.
-    pub accuracy_interval: [f64; 2],
-    /// The float accuracy on the same images.
-    pub accuracy_float: f64,
-    /// The accuracy drop in percentage points.
-    pub accuracy_drop: f64,
-    /// The drift in thresholds.
-    pub drift: Option<f64>,
-}
-
-/// One layer of the incumbent.
-#[derive(Clone, Debug, Serialize)]
-pub struct LayerLine {
-    /// The stage.
-    pub stage: String,
-    /// The block.
-    pub block: String,
-    /// The name of the layer.
-    pub layer: String,
-    /// The bit-width.
-    pub bits: BitWidth,
-    /// The number of weights.
-    pub weights: u64,
-    /// The memory: packed weights and affine.
-    pub memory_bytes: u64,
-    /// The memory as float.
-    pub memory_float_bytes: u64,
 }
 
 /// A command and its answer, as text.
@@ -321,7 +281,7 @@ impl Report {
             certify_images: (settings.certify_images > 0).then_some(settings.certify_images),
             incumbent: Incumbent::of(tree),
             finished: Finished::new(tree, counters, totals, &summary.folder),
-            allocation: allocation(tree, settings),
+            allocation: incumbent::allocation(tree, settings),
             front: front.iter().map(|p| FrontLine::new(p, settings)).collect(),
             evidence: GateEvidence::of(tree),
             commands,
@@ -355,44 +315,6 @@ fn stored(summary: &Summary) -> Option<StoredEvidence> {
     let valid = profile.valid_evidence().is_some();
     let evidence = profile.evidence?;
     Some(StoredEvidence { valid, evidence })
-}
-
-impl Incumbent {
-    /// The incumbent of a search tree, or what is certified in its place; none before a
-    /// confirmation is met.
-    pub fn of(tree: &Tree) -> Option<Self> {
-        let candidate = tree.result()?;
-        let float = tree.settings.as_ref()?.space.float_bytes();
-        let confirmed = candidate.judgement()?;
-        let (low, high) = wilson_95(confirmed.correct, confirmed.images);
-        Some(Incumbent {
-            candidate: candidate.id,
-            memory_bytes: candidate.bytes,
-            memory_saving_percent: saving_percent(candidate.bytes, float),
-            accuracy: confirmed.accuracy(),
-            accuracy_interval: [100.0 * low, 100.0 * high],
-            accuracy_float: percent(confirmed.float_correct, confirmed.images),
-            accuracy_drop: confirmed.drop(),
-            drift: candidate.drift,
-        })
-    }
-}
-
-fn allocation(tree: &Tree, settings: &Settings) -> Vec<LayerLine> {
-    let Some(incumbent) = tree.result() else {
-        return Vec::new();
-    };
-    let layers = settings.space.layers.iter().zip(&incumbent.allocation.0);
-    let line = |(layer, bits): (&crate::search::SpaceLayer, &BitWidth)| LayerLine {
-        stage: layer.stage.clone(),
-        block: layer.block.clone(),
-        layer: layer.name.clone(),
-        bits: *bits,
-        weights: layer.weights,
-        memory_bytes: settings.space.layer_bytes(layer, *bits),
-        memory_float_bytes: layer.float_bytes,
-    };
-    layers.map(line).collect()
 }
 
 fn given(entries: &[Entry]) -> Vec<Given> {

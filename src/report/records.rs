@@ -35,8 +35,8 @@ pub struct Records {
     pub site_drift: Vec<f64>,
     /// The error of each layer's output at a bit-width by itself, as the run measured it.
     pub layer_errors: BTreeMap<BitWidth, Vec<f64>>,
-    /// What a single group changed from the start was measured to drift: the group as text, its
-    /// bit-width, and the drift beyond the start's.
+    /// The drift that a single group added to the allocation it was changed in: the group as text,
+    /// its bit-width, and the drift beyond.
     pub single_groups: Vec<(String, BitWidth, f64)>,
 }
 
@@ -198,16 +198,26 @@ impl Records {
     }
 }
 
-/// The drift of one group changed from the start, beyond the start's.
+/// The drift that groups added alone, of the finest level of which there is any.
 fn single_groups(tree: &Tree) -> Vec<(String, BitWidth, f64)> {
-    let of = |candidate: &Candidate| {
-        let parent = tree.get(candidate.parent?)?;
-        let change = candidate.change.as_ref()?;
-        let is_single = parent.origin == Origin::Start && change.group != Group::Network;
-        let added = candidate.added_drift.filter(|_| is_single)?;
-        Some((change.group.to_string(), change.bits, added))
+    let rank = |group: &Group| match group {
+        Group::Network => 0,
+        Group::Stage(_) => 1,
+        Group::Block(_) => 2,
+        Group::Layer(_) | Group::Tie(_) => 3,
     };
-    tree.candidates.iter().filter_map(of).collect()
+    let of = |candidate: &Candidate| {
+        let change = candidate.change.as_ref()?;
+        let added = candidate.added_drift.filter(|added| added.is_finite())?;
+        let level = rank(&change.group);
+        (level > 0).then(|| (level, change.group.to_string(), change.bits, added))
+    };
+    let all: Vec<_> = tree.candidates.iter().filter_map(of).collect();
+    let finest = all.iter().map(|(level, ..)| *level).max();
+    let of_finest = all.into_iter().filter(|(level, ..)| Some(*level) == finest);
+    of_finest
+        .map(|(_, group, bits, added)| (group, bits, added))
+        .collect()
 }
 
 /// How the incumbent changed, how many evaluations there were, and the seconds of the clock.

@@ -97,7 +97,13 @@ pub(super) fn strip(report: &Report) -> Option<Figure> {
                 let (x, wide) = (LEFT + from as f64 * step, (to - from) as f64 * step);
                 canvas.line((x + 1.5, y - 12.5), (x + wide - 1.5, y - 12.5), colour);
                 let short = shortened(&name, characters(wide - 2.0));
-                canvas.text((x + wide / 2.0, y), Anchor::Middle, &colour.hex(), &short);
+                let is_last = to == row.len();
+                let (at, anchor, label) = match short.is_empty() && is_last {
+                    // Where it is short it may reach to the left.
+                    true => (x + wide, Anchor::End, shortened(&name, 6)),
+                    false => (x + wide / 2.0, Anchor::Middle, short),
+                };
+                canvas.text((at, y), anchor, &colour.hex(), &label);
             }
         }
     }

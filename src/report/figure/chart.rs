@@ -1,6 +1,7 @@
 //! Charts: axes with titles and a grid by `plotters`, marks and lines upon them, legends above.
 
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -9,10 +10,16 @@ use super::palette::{Colour, GRID, INK, PAPER, SOFT};
 use super::svg::width;
 use super::{TEXT, WIDTH};
 
+/// The back end of `plotters` writes text smaller than it is told, by this factor.
+const SMALLER: f64 = 1.24;
+
 /// A drawing under way.
 pub(super) type Root<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// Drawing into a text does not fail; the types of `plotters` say it might.
 pub(super) type Drawn<T = ()> = Result<T, DrawingAreaErrorKind<std::io::Error>>;
+
+/// The pixels to the left of the inside of a chart.
+pub(super) const LEFT: i32 = 66;
 
 /// The shape of a mark, which alone tells kinds apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +53,12 @@ pub(super) fn svg(height: u32, draw: impl FnOnce(&Root<'_>) -> Drawn) -> Option<
     Some(text)
 }
 
+/// The style of text.
+fn font(colour: Colour) -> TextStyle<'static> {
+    let size = f64::from(TEXT) * SMALLER;
+    ("sans-serif", size).into_font().color(&colour.rgb())
+}
+
 /// Text at a pixel.
 pub(super) fn text(
     root: &Root<'_>,
@@ -54,7 +67,7 @@ pub(super) fn text(
     colour: Colour,
     content: &str,
 ) -> Drawn {
-    let style = ("sans-serif", TEXT).into_font().color(&colour.rgb());
+    let style = font(colour);
     let style = style.pos(Pos::new(anchor, VPos::Center));
     root.draw(&Text::new(content.to_owned(), at, style))
 }
@@ -122,6 +135,54 @@ pub(super) fn legend(
     Ok(y + ROW / 2 - top)
 }
 
+/// An axis as `plotters` takes it: shares from 0 to 1, with labelled ticks.
+#[derive(Clone, Debug)]
+struct Scale(Vec<(f64, String)>);
+
+impl Scale {
+    fn of(axis: &Axis) -> Self {
+        let tick = |tick: f64| (axis.share(tick), axis.label(tick));
+        Scale(axis.ticks().into_iter().map(tick).collect())
+    }
+
+    /// Without the labels that would touch the one before, on an axis of so many pixels.
+    fn apart(mut self, wide: u32) -> Self {
+        let mut end = f64::NEG_INFINITY;
+        for (share, label) in &mut self.0 {
+            let (at, half) = (*share * f64::from(wide), width(label) / 2.0);
+            match at - half > end {
+                true => end = at + half,
+                false => label.clear(),
+            }
+        }
+        self
+    }
+}
+
+impl Ranged for Scale {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, share: &f64, (from, to): (i32, i32)) -> i32 {
+        (f64::from(from) + share * f64::from(to - from)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _hint: Hint) -> Vec<f64> {
+        self.0.iter().map(|(share, _)| *share).collect()
+    }
+
+    fn range(&self) -> std::ops::Range<f64> {
+        0.0..1.0
+    }
+}
+
+impl ValueFormatter<f64> for Scale {
+    fn format_ext(&self, share: &f64) -> String {
+        let found = self.0.iter().find(|(tick, _)| tick == share);
+        found.map_or_else(String::new, |(_, label)| label.clone())
+    }
+}
+
 /// The inside of a chart: where values are in pixels.
 pub(super) struct Panel<'a, 'b> {
     pub root: &'a Root<'b>,
@@ -139,9 +200,9 @@ impl<'a, 'b> Panel<'a, 'b> {
         title: &str,
         (x, y): (Axis, Axis),
     ) -> Drawn<Self> {
-        let above = if title.is_empty() { 8 } else { 24 };
-        let columns = (left + 62, right - 14);
-        let rows = (top + above, bottom - 46);
+        let above = if title.is_empty() { 8 } else { 30 };
+        let columns = (left + LEFT, right - 14);
+        let rows = (top + above, bottom - 44);
         let panel = Panel {
             root,
             x,
@@ -150,9 +211,9 @@ impl<'a, 'b> Panel<'a, 'b> {
             rows,
         };
         if !title.is_empty() {
-            text(root, (columns.0, top + 10), HPos::Left, INK, title)?;
+            text(root, (columns.0, top + 16), HPos::Left, INK, title)?;
         }
-        panel.axes((left, bottom))?;
+        panel.axes((left + 6, bottom - 2))?;
         Ok(panel)
     }
 
@@ -160,23 +221,13 @@ impl<'a, 'b> Panel<'a, 'b> {
     fn axes(&self, (left, bottom): (i32, i32)) -> Drawn {
         let (columns, rows) = (self.columns, self.rows);
         let size = |from: i32, to: i32| (to - from).max(1) as u32;
-        let (width, height) = (size(left, columns.1), size(rows.0, bottom));
-        let area = self.root.clone().shrink((left, rows.0), (width, height));
-        let ticks =
-            |axis: &Axis| -> Vec<f64> { axis.ticks().iter().map(|t| axis.share(*t)).collect() };
+        let (wide, high) = (size(columns.0, columns.1), size(rows.0, bottom));
+        let all = size(left, columns.1);
+        let area = self.root.clone().shrink((left, rows.0), (all, high));
         let mut chart = ChartBuilder::on(&area)
             .x_label_area_size(size(rows.1, bottom))
             .y_label_area_size(size(left, columns.0))
-            .build_cartesian_2d(
-                (0.0..1.0).with_key_points(ticks(&self.x)),
-                (0.0..1.0).with_key_points(ticks(&self.y)),
-            )?;
-        let label = |axis: &Axis, share: f64| {
-            let near = |t: &f64| (axis.share(*t) - share).abs() < 1e-9;
-            let tick = axis.ticks().into_iter().find(near);
-            tick.map_or_else(String::new, |t| axis.label(t))
-        };
-        let font = |colour: Colour| ("sans-serif", TEXT).into_font().color(&colour.rgb());
+            .build_cartesian_2d(Scale::of(&self.x).apart(wide), Scale::of(&self.y))?;
         chart
             .configure_mesh()
             .max_light_lines(0)
@@ -187,8 +238,6 @@ impl<'a, 'b> Panel<'a, 'b> {
             .axis_desc_style(font(INK))
             .x_desc(self.x.title.clone())
             .y_desc(self.y.title.clone())
-            .x_label_formatter(&|share| label(&self.x, *share))
-            .y_label_formatter(&|share| label(&self.y, *share))
             .draw()
     }
 
@@ -228,13 +277,13 @@ impl<'a, 'b> Panel<'a, 'b> {
         self.line(corners.chain(points.last().copied()), colour)
     }
 
-    /// A broken line from side to side at a value, with a text upon its right end.
-    pub fn level(&self, y: f64, colour: Colour, content: &str) -> Drawn {
-        let (left, right) = (self.x.range().0, self.x.range().1);
-        let ends = [self.at(left, y), self.at(right, y)];
-        dashed(self.root, &ends, colour)?;
-        let at = (ends[1].0 - 4, (ends[1].1 - 9).max(self.rows.0 + 6));
-        text(self.root, at, HPos::Right, colour, content)
+    /// A broken line from side to side at a value, where it is in the chart.
+    pub fn level(&self, y: f64, colour: Colour) -> Drawn {
+        if !(0.0..=1.0).contains(&self.y.share(y)) {
+            return Ok(());
+        }
+        let (left, right) = self.x.range();
+        dashed(self.root, &[self.at(left, y), self.at(right, y)], colour)
     }
 
     /// A broken line from bottom to top at a value, where it is in the chart.

@@ -51,7 +51,7 @@ pub(super) fn figure(report: &Report) -> Option<Figure> {
                 panel.mark(*x, *y, Mark::Dot, BLUE)?;
             }
             if let Some(most) = report.constraint.max_memory {
-                panel.level(most as f64 / scale, INK, "limit")?;
+                panel.level(most as f64 / scale, INK)?;
             }
         }
         Ok(())

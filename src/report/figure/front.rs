@@ -1,7 +1,7 @@
 //! Accuracy against memory: what was measured, what was predicted, and the limit.
 
 use super::axis::Axis;
-use super::chart::{Drawn, Entry, Mark, Panel, Root, dashed, legend, svg};
+use super::chart::{Drawn, Entry, LEFT, Mark, Panel, Root, dashed, legend, svg};
 use super::palette::{BLUE, Colour, GREEN, GREY, INK, ORANGE, PURPLE, SERIES};
 use super::{Figure, WIDTH};
 use crate::report::Report;
@@ -87,16 +87,23 @@ fn is_rejected(candidate: &CandidateRecord) -> bool {
     candidate.state == crate::search::State::HeldBack
 }
 
-/// The predicted front: memory and drop.
+/// The predicted front: memory and drop, without what another prediction dominates. (What was
+/// measured has marks of its own.)
 fn predicted(report: &Report) -> Vec<(u64, f64)> {
     let point = |line: &crate::report::FrontLine| {
-        Some((
-            line.point.prediction.memory_bytes,
-            line.point.accuracy_drop?,
-        ))
+        let prediction = line.point.prediction;
+        let is_measured = prediction.measured.is_some_and(|measured| measured.whole);
+        let predicted = prediction.predicted.filter(|_| !is_measured)?;
+        Some((prediction.memory_bytes, predicted.drop))
     };
     let mut points: Vec<(u64, f64)> = report.front.iter().filter_map(point).collect();
     points.sort_by_key(|(bytes, _)| *bytes);
+    let mut least = f64::INFINITY;
+    points.retain(|(_, drop)| {
+        let is_on_front = *drop < least;
+        least = least.min(*drop);
+        is_on_front
+    });
     points
 }
 
@@ -111,14 +118,25 @@ pub(super) fn figure(report: &Report) -> Option<Figure> {
     let bytes: Vec<u64> = at().map(|(bytes, _)| *bytes).collect();
     let (x, scale) = memory_axis(bytes);
     let y = drop_axis(&drops, records.limit);
-    let above = beyond(&y, &drops);
+    let caption = caption(records, beyond(&y, &drops));
+    let figure = Figure::new("front", "Accuracy drop against memory", caption);
+    let draw = |root: &Root<'_>| draw(root, report, (&all, &front), (x, y, scale));
+    figure.drawn(svg(HEIGHT, draw))
+}
+
+fn caption(records: &Records, above: usize) -> String {
     let mut caption = String::from(
         "Each mark is a candidate at its memory and its drop on the search images looked at; a screening that stopped early \
-         looked at few. The line is the front: measured where there is a mark, else predicted.",
+         looked at few.",
     );
+    let candidates = |n: usize| match n {
+        1 => String::from("1 candidate"),
+        n => format!("{n} candidates"),
+    };
     if above > 0 {
         caption.push_str(&format!(
-            " {above} candidates lie above the range and are drawn at its upper edge."
+            " {} above the range: drawn at its upper edge.",
+            candidates(above)
         ));
     }
     let unknown = records.candidates.iter().filter(|c| {
@@ -127,12 +145,11 @@ pub(super) fn figure(report: &Report) -> Option<Figure> {
     match unknown.count() {
         0 => {}
         n => caption.push_str(&format!(
-            " {n} rejected candidates are left out: nothing is known of their drop."
+            " {} rejected by the gate and not drawn: nothing is known of the drop.",
+            candidates(n)
         )),
     }
-    let figure = Figure::new("front", "Accuracy drop against memory", caption);
-    let draw = |root: &Root<'_>| draw(root, report, (&all, &front), (x, y, scale));
-    figure.drawn(svg(HEIGHT, draw))
+    caption
 }
 
 fn draw(
@@ -147,13 +164,15 @@ fn draw(
         .map(|s| s.entry)
         .collect();
     if !front.is_empty() {
-        entries.push((Mark::Line, PURPLE, "front, predicted"));
+        entries.push((Mark::Line, PURPLE, "predicted front"));
     }
     let result = report.records.result();
     if result.is_some() {
         entries.push((Mark::Ring, GREEN, "the result"));
     }
-    let top = legend(root, (62, 4), &entries)?;
+    let told = limit_text(report.records.limit);
+    entries.extend(told.as_deref().map(|told| (Mark::Dashes, INK, told)));
+    let top = legend(root, (LEFT, 4), &entries)?;
     let corners = [(0, top + 4), (WIDTH as i32, HEIGHT as i32)];
     let panel = Panel::new(root, corners, "", (x, y))?;
     limit(&panel, report.records.limit)?;
@@ -177,9 +196,15 @@ fn draw(
 /// The line of the limit, where there is one.
 fn limit(panel: &Panel<'_, '_>, limit: f64) -> Drawn {
     match limit.is_finite() {
-        true => panel.level(limit, INK, &format!("limit {}", points(limit))),
+        true => panel.level(limit, INK),
         false => Ok(()),
     }
+}
+
+/// The limit in a legend, where there is one.
+pub(super) fn limit_text(limit: f64) -> Option<String> {
+    let told = || format!("limit: {} points", points(limit));
+    limit.is_finite().then(told)
 }
 
 /// The fronts of several runs in one chart.
@@ -204,7 +229,7 @@ pub(super) fn compared(runs: &[Compared<'_>]) -> Option<Figure> {
     let figure = Figure::new(
         "compared-front",
         "Fronts of the runs",
-        "The front of each run, measured or predicted, and a ring at its result.",
+        "The front that each run predicts, a ring at its result, and the limit of each as a level broken line.",
     );
     let draw = |root: &Root<'_>| {
         let colour = |i: usize| SERIES[i % SERIES.len()];
@@ -214,8 +239,8 @@ pub(super) fn compared(runs: &[Compared<'_>]) -> Option<Figure> {
             .enumerate()
             .map(|(i, label)| (shape(i), colour(i), label.as_str()))
             .collect();
-        let top = legend(root, (62, 4), &entries)?;
-        let corners = [(0, top + 4), (WIDTH as i32, HEIGHT as i32 + top)];
+        let top = legend(root, (LEFT, 4), &entries)?;
+        let corners = [(0, top + 4), (WIDTH as i32, HEIGHT as i32 + 20)];
         let panel = Panel::new(root, corners, "", (x, y))?;
         for (i, (front, result)) in fronts.iter().zip(&results).enumerate() {
             limit(
@@ -239,7 +264,7 @@ pub(super) fn compared(runs: &[Compared<'_>]) -> Option<Figure> {
         }
         Ok(())
     };
-    figure.drawn(svg(HEIGHT + 20 * runs.len() as u32, draw))
+    figure.drawn(svg(HEIGHT + 20, draw))
 }
 
 /// Lines of every other run are broken.

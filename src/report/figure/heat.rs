@@ -85,7 +85,7 @@ fn errors(report: &Report) -> Option<Map> {
     })
 }
 
-/// From the candidates that changed a single group of the start.
+/// From the candidates that changed a single group.
 fn groups(report: &Report) -> Option<Map> {
     let single = &report.records.single_groups;
     let mut rows: Vec<String> = Vec::new();
@@ -104,8 +104,8 @@ fn groups(report: &Report) -> Option<Map> {
     Some(Map {
         title: "Drift that each group adds alone",
         caption: String::from(
-            "Thresholds beyond the drift of the start, from the journal: the candidates that changed one group of the start. \
-             `aq4svit sensitivity` measures the drop of each layer alone.",
+            "Thresholds beyond the drift of the allocation that the group was changed in, from the journal: evidence of the \
+             search, no accuracy. `aq4svit sensitivity` measures the drop of each layer alone.",
         ),
         values: fill(&rows, &columns, &value)?,
         rows,

@@ -1,7 +1,7 @@
 //! Histograms of membrane potentials at the sites that drifted most.
 
 use super::axis::Axis;
-use super::chart::{Drawn, Entry, Mark, Panel, Root, legend, svg};
+use super::chart::{Drawn, Entry, LEFT, Mark, Panel, Root, legend, svg};
 use super::palette::{BLUE, INK, ORANGE};
 use super::svg::{characters, shortened};
 use super::{Figure, WIDTH};
@@ -11,7 +11,7 @@ use crate::report::Report;
 /// Sites that are shown.
 const SITES: usize = 6;
 const COLUMNS: usize = 2;
-const HEIGHT: i32 = 220;
+const HEIGHT: i32 = 230;
 
 /// A site: its name, its drift, and its potentials in the float network and under the result.
 struct Site<'a> {
@@ -41,7 +41,7 @@ pub(super) fn figure(report: &Report) -> Option<Figure> {
             (Mark::Line, BLUE, "float network"),
             (Mark::Line, ORANGE, "the result"),
         ];
-        let top = legend(root, (62, 4), &entries)?;
+        let top = legend(root, (LEFT, 4), &entries)?;
         for (i, site) in sites.iter().enumerate() {
             let (column, row) = ((i % COLUMNS) as i32, (i / COLUMNS) as i32);
             let wide = WIDTH as i32 / COLUMNS as i32;
@@ -58,13 +58,15 @@ fn sites(report: &Report) -> Option<Vec<Site<'_>>> {
     let activity = report.activity.as_ref()?.measured.as_ref()?;
     let records = &report.records;
     let pairs = activity.float.sites.iter().zip(&activity.result.sites);
-    let site = |(i, (float, result)): (usize, (&'_ _, &'_ _))| Site {
-        name: records.sites.get(i).map_or("", String::as_str),
-        drift: records.site_drift.get(i).copied(),
-        float,
-        result,
-    };
-    let mut sites: Vec<Site<'_>> = pairs.enumerate().map(site).collect();
+    let mut sites: Vec<Site<'_>> = Vec::new();
+    for (i, (float, result)) in pairs.enumerate() {
+        sites.push(Site {
+            name: records.sites.get(i).map_or("", String::as_str),
+            drift: records.site_drift.get(i).copied(),
+            float,
+            result,
+        });
+    }
     let drift = |site: &Site<'_>| site.drift.unwrap_or(0.0);
     sites.sort_by(|a, b| drift(b).total_cmp(&drift(a)));
     sites.truncate(SITES);

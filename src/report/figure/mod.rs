@@ -1,6 +1,6 @@
 //! The figures of a report, each one SVG that needs no fonts and no files.
 //!
-//! Charts are drawn by `plotters`, strips and maps of cells by [`Canvas`]. Colours are written as in
+//! Charts are drawn by `plotters`, strips and maps of cells by `svg::Canvas`. Colours are written as in
 //! light surroundings; the style of a figure exchanges them where a screen is dark.
 
 mod axis;
@@ -18,7 +18,6 @@ use super::Report;
 use super::compare::Compared;
 use super::html::escape;
 pub(super) use palette::style;
-use svg::Canvas;
 
 /// The width of every figure in pixels.
 const WIDTH: u32 = 760;

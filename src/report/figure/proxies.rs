@@ -1,8 +1,8 @@
 //! Every proxy against the measured accuracy drop.
 
 use super::axis::Axis;
-use super::chart::{Drawn, Entry, Mark, Panel, Root, legend, svg};
-use super::front::drop_axis;
+use super::chart::{Drawn, Entry, LEFT, Mark, Panel, Root, legend, svg};
+use super::front::{drop_axis, limit_text};
 use super::palette::{BLUE, INK, ORANGE};
 use super::{Figure, WIDTH};
 use crate::evaluate::Bounded;
@@ -12,7 +12,7 @@ use crate::report::records::{CandidateRecord, Records};
 use crate::search::Proxy;
 
 const COLUMNS: usize = 2;
-const HEIGHT: i32 = 250;
+const HEIGHT: i32 = 256;
 /// With fewer points a chart says nothing.
 const ENOUGH: usize = 3;
 
@@ -55,11 +55,13 @@ pub(super) fn figure(report: &Report) -> Option<Figure> {
     let figure = Figure::new("proxies", "Proxies against the measured drop", caption);
     let rows = charts.len().div_ceil(COLUMNS) as i32;
     let draw = |root: &Root<'_>| -> Drawn {
-        let entries: [Entry<'_>; 2] = [
+        let mut entries: Vec<Entry<'_>> = vec![
             (Mark::Dot, BLUE, "constraint met"),
             (Mark::Cross, ORANGE, "constraint not met"),
         ];
-        let top = legend(root, (62, 4), &entries)?;
+        let told = limit_text(records.limit);
+        entries.extend(told.as_deref().map(|told| (Mark::Dashes, INK, told)));
+        let top = legend(root, (LEFT, 4), &entries)?;
         for (i, chart) in charts.iter().enumerate() {
             let (column, row) = ((i % COLUMNS) as i32, (i / COLUMNS) as i32);
             let wide = WIDTH as i32 / COLUMNS as i32;
@@ -78,7 +80,7 @@ impl Chart {
         let x = Axis::wide(self.axis.clone(), values.iter().copied());
         let panel = Panel::new(root, corners, &self.title, (x, y))?;
         if limit.is_finite() {
-            panel.level(limit, INK, "limit")?;
+            panel.level(limit, INK)?;
         }
         if let Some(limit) = self.limit {
             panel.upright(limit, INK)?;
