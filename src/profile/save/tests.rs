@@ -127,6 +127,7 @@ fn quantized_layers_are_saved_beside_the_profile() {
             pins: &[],
             constraint: None,
             codes,
+            evidence: None,
         };
         save.write(&target, true).unwrap();
         fs::read_to_string(&target).unwrap()
