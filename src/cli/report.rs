@@ -28,9 +28,9 @@ const FIGURES: &str = "figures";
 /// predicted), the course of the search, the gate's errors, the effort and the commands; and the
 /// curves of `aq4svit sensitivity` where they were measured for the same network, data and
 /// quantizer. The result of a calibrated quantizer is compared with the same bit-widths rounded to
-/// the nearest: that takes one evaluation on the search split, whose answer is kept. With --activity
-/// synaptic operations, energy and membrane potentials are measured on the calibration images.
-/// Nothing else is evaluated; an active run can be reported as well.
+/// the nearest: that takes one evaluation on the search split, whose answer is kept. With
+/// --activity synaptic operations, energy and membrane potentials are measured on the calibration
+/// images. Nothing else is evaluated; an active run can be reported as well.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A run: its id or its folder (the latest when not given)

@@ -70,8 +70,8 @@ impl<'a> ProfileText<'a> {
         Ok(document)
     }
 
-    /// The document of a profile brought to the current format, with the overrides applied, comments
-    /// kept.
+    /// The document of a profile brought to the current format, with the overrides applied,
+    /// comments kept.
     ///
     /// # Errors
     /// [`ProfileError::Value`] for a format that this version cannot read,

@@ -20,8 +20,7 @@ pub(super) fn check(source: &ProfileText, document: &DocumentMut) -> Result<(), 
     };
     let expected = match format > FORMAT {
         true => format!(
-            "a newer aq4svit wrote this profile; this one ({}) reads formats up to {FORMAT}: update it",
-            env!("CARGO_PKG_VERSION")
+            "a newer aq4svit wrote this profile; this one reads formats up to {FORMAT}: update it"
         ),
         false => format!("there is no such format; the current one is {FORMAT}"),
     };

@@ -1,5 +1,5 @@
-//! The report of a run: its result, settings and evidence, as data, as Markdown, as one page of HTML
-//! with figures, and as tables.
+//! The report of a run: its result, settings and evidence, as data, as Markdown, as one page of
+//! HTML with figures, and as tables.
 //!
 //! Everything comes from the journal of the run, its profiles and a file of sensitivity
 //! measurements. Nothing is evaluated here: the drop with rounding to the nearest and the activity

@@ -325,7 +325,7 @@ fn earlier_formats_are_upgraded_with_a_sentence_and_newer_ones_refused() {
     );
     let diff = home.run(&["profiles", "diff", "new.toml", "old.toml"]);
     assert!(
-        diff.out.contains("\"nearest\"") && diff.out.contains("\"drift\""),
+        diff.out.contains("(not set)") && diff.out.contains("\"drift\""),
         "{}",
         diff.out
     );
