@@ -128,10 +128,7 @@ fn write(report: &Report, out: &Path) -> Result<()> {
     let json = serde_json::to_string_pretty(report).context("the report as JSON")? + "\n";
     let mut files = vec![
         (PathBuf::from("report.html"), report.html(&figures)),
-        (
-            PathBuf::from("report.md"),
-            report.markdown(&figures, FIGURES),
-        ),
+        (PathBuf::from("report.md"), report.to_string()),
         (PathBuf::from("report.json"), json),
         (PathBuf::from("candidates.csv"), report.candidates_csv()?),
         (PathBuf::from("layers.csv"), report.layers_csv()?),

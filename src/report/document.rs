@@ -29,7 +29,7 @@ pub(super) enum Part {
     Wide(String, Vec<Vec<String>>),
     /// Text with its own line breaks and spacing.
     Code(String),
-    /// The figure of a name, where it was drawn.
+    /// The figure of a name, where it was drawn; Markdown has none.
     Figure(&'static str),
 }
 
@@ -59,30 +59,32 @@ impl Document {
         self.parts.push(Part::Figure(name));
     }
 
-    /// The document as Markdown. `figure` gives the title and the path of a figure's file; a figure
-    /// without one is left out.
-    pub fn markdown(&self, figure: &dyn Fn(&str) -> Option<(String, String)>) -> String {
+    /// The document as Markdown, without figures and without sections of nothing else.
+    pub fn markdown(&self) -> String {
         let mut text = format!("# {}\n\n", self.title);
-        for part in &self.parts {
+        for (i, part) in self.parts.iter().enumerate() {
             // Writing to a string cannot fail.
             let _ = match part {
+                Part::Heading(_) if self.is_empty_behind(i) => Ok(()),
                 Part::Heading(title) => writeln!(text, "## {title}\n"),
                 Part::Text(paragraph) => writeln!(text, "{paragraph}\n"),
                 Part::List(items) => {
-                    items.iter().for_each(|item| {
-                        let _ = writeln!(text, "- {item}");
-                    });
-                    writeln!(text)
+                    let items: String = items.iter().map(|item| format!("- {item}\n")).collect();
+                    writeln!(text, "{items}")
                 }
                 Part::Table(head, rows) => writeln!(text, "{}", markdown(head, rows.clone())),
                 Part::Wide(head, rows) => writeln!(text, "{}", markdown(head, rows.clone())),
                 Part::Code(code) => writeln!(text, "```\n{code}\n```\n"),
-                Part::Figure(name) => match figure(name) {
-                    Some((title, path)) => writeln!(text, "![{title}]({path})\n"),
-                    None => Ok(()),
-                },
+                Part::Figure(_) => Ok(()),
             };
         }
         text
+    }
+
+    /// True where nothing but figures stands between a heading and the next one.
+    fn is_empty_behind(&self, heading: usize) -> bool {
+        let behind = self.parts.iter().skip(heading + 1);
+        let mut section = behind.take_while(|part| !matches!(part, Part::Heading(_)));
+        section.all(|part| matches!(part, Part::Figure(_)))
     }
 }

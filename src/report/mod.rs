@@ -215,14 +215,6 @@ impl Report {
         figures
     }
 
-    /// The report as Markdown beside the files of figures in a folder.
-    pub fn markdown(&self, figures: &[Figure], folder: &str) -> String {
-        self.document().markdown(&|name| {
-            let found = figures.iter().find(|figure| figure.name == name)?;
-            Some((found.title.clone(), format!("{folder}/{name}.svg")))
-        })
-    }
-
     /// The report as one page of HTML, which fetches nothing.
     pub fn html(&self, figures: &[Figure]) -> String {
         html::page(&self.document(), figures)
@@ -303,7 +295,7 @@ impl Report {
 impl Display for Report {
     /// As Markdown, without figures.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.document().markdown(&|_| None);
+        let text = self.document().markdown();
         f.write_str(text.trim_end())?;
         writeln!(f, "\n")
     }
