@@ -15,6 +15,7 @@ mod journal;
 mod network;
 mod profile;
 mod quant;
+mod report;
 mod run;
 mod search;
 mod sources;

@@ -22,6 +22,7 @@ use crate::profile::{DEFAULT, Profile};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A profile: a file, or the name of a saved or shipped one (the shipped `demo` when not given)
+    #[arg(add = super::complete::profiles())]
     profile: Option<String>,
     #[command(flatten)]
     set: SetArgs,

@@ -2,14 +2,17 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap_complete::Shell;
+use clap_complete::env::Shells;
 
+use super::complete::VARIABLE;
 use super::output::print;
 
 /// Print a completion script for a shell
 ///
-/// For bash: aq4svit completions bash > ~/.local/share/bash-completion/completions/aq4svit
+/// It completes commands, flags, names of profiles and ids of runs: the script asks the program.
+/// For bash: echo 'source <(aq4svit completions bash)' >> ~/.bashrc
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// The shell
@@ -20,9 +23,21 @@ pub struct Args {
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub fn run(args: &Args, mut command: clap::Command) -> Result<ExitCode> {
+pub fn run(args: &Args, command: &clap::Command) -> Result<ExitCode> {
+    let shell = args.shell.to_string();
+    let shells = Shells::builtins();
+    let completer = shells
+        .completer(&shell)
+        .with_context(|| format!("{shell} has no completion script"))?;
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command, "aq4svit", &mut script);
-    print(&String::from_utf8_lossy(&script))?;
+    completer.write_registration(VARIABLE, "aq4svit", "aq4svit", "aq4svit", &mut script)?;
+    let names: Vec<&str> = command
+        .get_subcommands()
+        .map(clap::Command::get_name)
+        .collect();
+    let script = String::from_utf8_lossy(&script).into_owned();
+    // The first line of a script for zsh has a meaning of its own.
+    let about = format!("# aq4svit: {}\n", names.join(", "));
+    print(&format!("{}\n{about}", script.trim_end()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -32,6 +32,7 @@ use crate::run::{self, RunError};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A profile: a file, or the name of a saved or shipped one
+    #[arg(add = super::complete::profiles())]
     profile: String,
     /// Which images (the test split where there is one, else the search split)
     #[arg(long)]

@@ -16,7 +16,7 @@ use super::prepared::prepared;
 use super::recognised;
 use super::results::ResultArgs;
 use super::signals::Signals;
-use super::source::{SetArgs, library};
+use super::source::{SetArgs, library, say};
 use crate::checkpoint::{Candidate, CheckpointError, Recognition, recognise};
 use crate::network::Graph;
 use crate::profile::{Checkpoint, Library, Profile, model_section};
@@ -27,7 +27,7 @@ use crate::run::{EvaluatorOptions, output_errors as output_errors_of};
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// A profile (a path or a name), or a file of weights
-    #[arg(value_name = "PROFILE|CHECKPOINT")]
+    #[arg(value_name = "PROFILE|CHECKPOINT", add = super::complete::profiles())]
     pub target: String,
     /// Print one JSON object
     #[arg(long)]
@@ -103,6 +103,7 @@ fn output_errors(
 
 fn inspect_profile(args: &Args, library: &Library, signals: Signals) -> Result<ExitCode> {
     let resolved = library.resolve(&args.target, &args.set.overrides()?)?;
+    say(&resolved);
     let graph = resolved.profile.graph();
     // The table needs no weights; weights that exist must be the network's.
     let checkpoint = resolved.profile.checkpoint.as_ref();

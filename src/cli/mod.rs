@@ -4,6 +4,7 @@
 mod bench;
 mod bits;
 mod commands;
+mod complete;
 mod completions;
 mod device;
 mod evaluate;
@@ -81,6 +82,9 @@ enum Commands {
 
 /// Parses the command line and runs the command it names.
 pub fn main() -> ExitCode {
+    clap_complete::CompleteEnv::with_factory(Cli::command)
+        .var(complete::VARIABLE)
+        .complete();
     let cli = Cli::parse();
     let done = Signals::catch().and_then(|signals| run(cli.command, signals));
     done.unwrap_or_else(|error| {
@@ -112,6 +116,6 @@ fn run(command: Option<Commands>, signals: Signals) -> Result<ExitCode> {
         Some(Commands::Predict(args)) => predict::run(&args, &signals),
         Some(Commands::Inspect(args)) => inspect::run(&args, signals),
         Some(Commands::Profiles(args)) => profiles::run(&args),
-        Some(Commands::Completions(args)) => completions::run(&args, Cli::command()),
+        Some(Commands::Completions(args)) => completions::run(&args, &Cli::command()),
     }
 }

@@ -28,6 +28,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A profile: a file, or the name of a saved or shipped one
+    #[arg(add = super::complete::profiles())]
     profile: String,
     /// A .safetensors file with the tensor `input` [B,C,H,W] f32, already normalised (event frames
     /// [B,T,C,H,W])

@@ -1,17 +1,19 @@
 //! `aq4svit profiles list|show|path|diff|rename|delete`.
 
+mod diff;
+mod layers;
 mod list;
+mod show;
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
+use super::complete;
 use super::output::print;
-use super::source::{SetArgs, library};
-use crate::profile::{Library, Overrides, Profile, ProfileName};
-use crate::text::table::columns;
+use super::source::library;
+use crate::profile::{Library, Profile, ProfileName};
 
 /// List, show, compare, rename and delete profiles
 #[derive(Clone, Debug, clap::Args)]
@@ -26,29 +28,24 @@ pub struct Args {
 pub enum Action {
     /// List saved and shipped profiles: size, what is missing here, what their authors report
     List,
-    /// Print a profile's text
-    Show {
-        /// A path, or the name of a saved or shipped profile
-        profile: String,
-        /// Overrides.
-        #[command(flatten)]
-        set: SetArgs,
-    },
+    /// Print a profile: as tables on a terminal, as its text on a pipe or into a file
+    ///
+    /// Tables hold every setting with its default, then the layers with bit-widths and bytes where
+    /// there are `[bits]`, and what was measured of them. (The text of `reference`, which explains
+    /// every key, is printed on a terminal as well.)
+    Show(show::Args),
     /// Print the file of a profile, or the folder of saved profiles
     Path {
         /// The name of a saved profile
+        #[arg(add = complete::saved_profiles())]
         profile: Option<String>,
     },
-    /// Print the settings in which two profiles differ
-    Diff {
-        /// A path or name
-        a: String,
-        /// Another
-        b: String,
-    },
+    /// Print the settings in which two profiles differ, and their layers with bit-widths and bytes
+    Diff(diff::Args),
     /// Rename a saved profile
     Rename {
         /// Its name
+        #[arg(add = complete::saved_profiles())]
         from: String,
         /// Its new name
         to: String,
@@ -56,6 +53,7 @@ pub enum Action {
     /// Delete a saved profile
     Delete {
         /// Its name
+        #[arg(add = complete::saved_profiles())]
         profile: String,
     },
 }
@@ -68,12 +66,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let library = library()?;
     let text = match &args.action {
         Action::List => list::list(&library),
-        Action::Show { profile, set } => show(&library, profile, &set.overrides()?)?,
+        Action::Show(args) => show::show(&library, args)?,
         Action::Path { profile: None } => format!("{}\n", library.folder().display()),
         Action::Path {
             profile: Some(name),
         } => path(&library, name)?,
-        Action::Diff { a, b } => diff(&library, a, b)?,
+        Action::Diff(args) => diff::diff(&library, args)?,
         Action::Rename { from, to } => {
             let to: ProfileName = to.parse()?;
             let file = library.rename(from, &to)?;
@@ -86,14 +84,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     print(&text)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn show(library: &Library, name: &str, overrides: &Overrides) -> Result<String> {
-    if overrides.is_empty() {
-        // As it stands in the file, right or wrong.
-        return Ok(library.text(&library.find(name)?)?);
-    }
-    Ok(library.resolve(name, overrides)?.text)
 }
 
 fn path(library: &Library, name: &str) -> Result<String> {
@@ -129,27 +119,4 @@ fn settings(profile: &Profile) -> Result<Vec<(String, String)>> {
         settings.extend(inner.into_iter().map(one));
     }
     Ok(settings)
-}
-
-fn diff(library: &Library, a: &str, b: &str) -> Result<String> {
-    let read = |name: &str| -> Result<Vec<(String, String)>> {
-        settings(&library.resolve(name, &Overrides::none())?.profile)
-    };
-    let (left, right) = (read(a)?, read(b)?);
-    let find = |list: &[(String, String)], key: &str| {
-        let found = list.iter().find(|(k, _)| k == key);
-        found.map_or_else(|| "(not set)".to_owned(), |(_, v)| v.clone())
-    };
-    let keys: BTreeSet<&String> = left.iter().chain(&right).map(|(k, _)| k).collect();
-    let mut rows = vec![vec![String::new(), a.to_owned(), b.to_owned()]];
-    for key in keys {
-        let (x, y) = (find(&left, key), find(&right, key));
-        if x != y {
-            rows.push(vec![key.clone(), x, y]);
-        }
-    }
-    if rows.len() == 1 {
-        return Ok(format!("{a} and {b} are equal\n"));
-    }
-    Ok(columns(&rows, "  ", |_| false))
 }

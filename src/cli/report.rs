@@ -1,6 +1,6 @@
 //! `aq4svit report`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -12,26 +12,37 @@ use super::progress::bar;
 use super::results::ResultArgs;
 use super::signals::Signals;
 use crate::evaluate::percent;
-use crate::journal::Journal;
+use crate::journal::{Entry, Journal};
 use crate::profile::{Paths, Profile, write_text};
 use crate::quant::Method;
-use crate::report::{Baseline, QuantizerReport, Report};
+use crate::report::{ActivityReport, Baseline, QuantizerReport, Report};
 use crate::run::{self, PROFILE, RunError, RunStatus, SENSITIVITY, Summary};
 
-/// Report the result, settings and evidence of a run: as Markdown, or as one object of JSON
+/// The folder of figures beside a report.
+const FIGURES: &str = "figures";
+
+/// Report the result, settings and evidence of a run: as Markdown, as one object of JSON, or as a
+/// folder with a page of HTML, figures and tables
 ///
-/// The result with its interval, settings, bit-widths, the front (measured and predicted), the
-/// gate's errors and the commands; and the curves of `aq4svit sensitivity` where they were measured
-/// for the same network, data and quantizer. The result of a calibrated quantizer is compared with
-/// the same bit-widths rounded to the nearest: that takes one evaluation on the search split, whose
-/// answer is kept. Nothing else is evaluated; an active run can be reported as well.
+/// The result with its interval, every caveat, settings, bit-widths, the front (measured and
+/// predicted), the course of the search, the gate's errors, the effort and the commands; and the
+/// curves of `aq4svit sensitivity` where they were measured for the same network, data and
+/// quantizer. The result of a calibrated quantizer is compared with the same bit-widths rounded to
+/// the nearest: that takes one evaluation on the search split, whose answer is kept. With
+/// --activity synaptic operations, energy and membrane potentials are measured on the calibration
+/// images. Nothing else is evaluated; an active run can be reported as well.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A run: its id or its folder (the latest when not given)
+    #[arg(add = super::complete::runs())]
     run: Option<String>,
-    /// Write report.md and report.json into this folder
+    /// Write report.html, report.md, report.json, candidates.csv, layers.csv and figures/*.svg into
+    /// this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Put other runs beside it: ids or folders
+    #[arg(long, value_name = "RUN", num_args = 1.., add = super::complete::runs())]
+    compare: Vec<String>,
     /// Print an object of JSON
     #[arg(long, conflicts_with = "out")]
     json: bool,
@@ -39,6 +50,10 @@ pub(crate) struct Args {
     /// one when not given)
     #[arg(long, value_name = "DIR")]
     sensitivity: Option<PathBuf>,
+    /// Run the float network and the result on the calibration images: synaptic operations, energy,
+    /// histograms of membrane potentials
+    #[arg(long, conflicts_with = "no_evaluation")]
+    activity: bool,
     /// Evaluate nothing: leave out what the result loses when it is rounded to the nearest
     #[arg(long)]
     no_evaluation: bool,
@@ -50,40 +65,127 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
     let paths = Paths::from_env()?;
-    let folder = run::find(&paths.runs(), args.run.as_deref())?;
-    let (summary, entries) = Summary::of(&folder, Journal::read(&folder)?)?;
-    let measured = match (&args.sensitivity, &summary.tree.settings) {
-        (Some(given), _) => Some(given.clone()),
-        (None, Some(settings)) => Some(paths.sensitivity().join(run::slug(&settings.name))),
-        (None, None) => None,
-    };
-    let measured = measured.map(|folder| folder.join(SENSITIVITY));
+    let (summary, entries) = read(&paths, args.run.as_deref())?;
+    let measured = measurements(&paths, args.sensitivity.as_ref(), &summary);
+    // What other runs are is known before anything is evaluated.
+    let others: Result<Vec<Report>> = args.compare.iter().map(|run| other(&paths, run)).collect();
+    let others = others?;
     let quantizer = quantizer(args, &summary, signals);
-    let folder = folder.display();
     let report = Report::new(&summary, &entries, measured.as_deref(), quantizer)?;
-    let begun = || format!("{folder} has no events yet: let the search begin first");
-    let report = report.with_context(begun)?;
+    let report = report.with_context(|| not_begun(&summary.folder))?;
     if let (Some(file), Some(_), None) = (&measured, &args.sensitivity, &report.sensitivity) {
         bail!(
             "{} holds no measurements of this run's network, data and quantizer; `aq4svit sensitivity PROFILE --run-dir DIR` makes them",
             file.display()
         );
     }
-    if args.json {
-        json_line(&report)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let Some(out) = &args.out else {
-        print(&report.to_string())?;
-        return Ok(ExitCode::SUCCESS);
+    let report = match args.activity {
+        true => report.with_activity(activity(args, &summary, signals)),
+        false => report,
     };
-    let json = serde_json::to_string_pretty(&report).context("the report as JSON")? + "\n";
-    for (name, text) in [("report.md", report.to_string()), ("report.json", json)] {
+    let report = report.compared_with(others);
+    match &args.out {
+        _ if args.json => json_line(&report)?,
+        Some(out) => write(&report, out)?,
+        None => print(&report.to_string())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A run with the entries of its journal.
+fn read(paths: &Paths, wanted: Option<&str>) -> Result<(Summary, Vec<Entry>)> {
+    let folder = run::find(&paths.runs(), wanted)?;
+    Ok(Summary::of(&folder, Journal::read(&folder)?)?)
+}
+
+fn not_begun(folder: &Path) -> String {
+    format!(
+        "{} has no events yet: let the search begin first",
+        folder.display()
+    )
+}
+
+/// The file of sensitivity measurements that may be of a run.
+fn measurements(paths: &Paths, given: Option<&PathBuf>, summary: &Summary) -> Option<PathBuf> {
+    let folder = match (given, &summary.tree.settings) {
+        (Some(given), _) => Some(given.clone()),
+        (None, Some(settings)) => Some(paths.sensitivity().join(run::slug(&settings.name))),
+        (None, None) => None,
+    };
+    folder.map(|folder| folder.join(SENSITIVITY))
+}
+
+/// The report of a run that another one is compared with; nothing is evaluated for it.
+fn other(paths: &Paths, wanted: &str) -> Result<Report> {
+    let (summary, entries) = read(paths, Some(wanted))?;
+    let report = Report::new(&summary, &entries, None, None)?;
+    report.with_context(|| not_begun(&summary.folder))
+}
+
+/// Writes all files of a report into a folder.
+fn write(report: &Report, out: &Path) -> Result<()> {
+    let figures = report.figures();
+    let json = serde_json::to_string_pretty(report).context("the report as JSON")? + "\n";
+    let mut files = vec![
+        (PathBuf::from("report.html"), report.html(&figures)),
+        (PathBuf::from("report.md"), report.to_string()),
+        (PathBuf::from("report.json"), json),
+        (PathBuf::from("candidates.csv"), report.candidates_csv()?),
+        (PathBuf::from("layers.csv"), report.layers_csv()?),
+    ];
+    files.extend(figures.iter().map(|figure| {
+        let name = format!("{}.svg", figure.name);
+        (Path::new(FIGURES).join(name), figure.file())
+    }));
+    for (name, text) in files {
         let file = out.join(name);
         write_text(&file, &text, true)?;
         note(&format!("wrote {}", file.display()));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
+}
+
+/// Operations, energy and potentials of the float network and of the result, or why they are not
+/// known.
+fn activity(args: &Args, summary: &Summary, signals: &Signals) -> ActivityReport {
+    let Some(result) = summary.tree.result() else {
+        return ActivityReport::not_measured("there is no result");
+    };
+    let measured = || -> Result<ActivityReport, RunError> {
+        let prepared = run::reopen(summary, |profile| prepared(profile, false))?;
+        let graph = prepared.profile.graph();
+        let images = 2 * prepared.splits.calibration.len() as u64;
+        let bar = bar(images, "activity [{bar:24}] {pos}/{len} images, {eta} left");
+        let options = args.device.options(args.results);
+        let mut done = Passes::default();
+        let measured = run::activity(
+            prepared,
+            &options,
+            &result.allocation,
+            &signals.cancel(),
+            &mut |progress| bar.set_position(done.add(progress.done as u64)),
+        );
+        bar.finish_and_clear();
+        Ok(ActivityReport::new(&graph, measured?))
+    };
+    measured().unwrap_or_else(|error| ActivityReport::not_measured(error.to_string()))
+}
+
+/// Images over passes that each count from zero.
+#[derive(Default)]
+struct Passes {
+    earlier: u64,
+    last: u64,
+}
+
+impl Passes {
+    fn add(&mut self, done: u64) -> u64 {
+        if done < self.last {
+            self.earlier += self.last;
+        }
+        self.last = done;
+        self.earlier + done
+    }
 }
 
 /// The quantizer of a run, with the accuracy of its result rounded to the nearest.

@@ -14,6 +14,7 @@ use crate::run::{self, EvaluatorOptions, RunStatus, Summary};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A run: its id or its folder (the latest when not given)
+    #[arg(add = super::complete::runs())]
     run: Option<String>,
     #[command(flatten)]
     shown: RunArgs,

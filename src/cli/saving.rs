@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::profile::{Constraint, Library, Paths, Pin, ProfileName, Save, SaveError, codes_file};
 use crate::quant::Allocation;
-use crate::run::{PROFILE, RunError, SideFiles, without_file};
+use crate::run::{PROFILE, RunError, SideFiles, Summary, evidence, without_file};
 use crate::tui::Saved;
 
 /// Gives the maker of files of quantized layers, once it is needed; none where they need none.
@@ -46,6 +46,7 @@ impl Saver {
         overwrite: bool,
     ) -> Result<Saved, SaveError> {
         let target = self.library.path(name);
+        name.unreserved()?;
         // Looked at again when it is written; here it spares the quantizing.
         if !overwrite && target.exists() {
             return Err(SaveError::Exists(target));
@@ -61,6 +62,11 @@ impl Saver {
         };
         let name = name.to_string();
         let layers: Vec<&str> = self.layers.iter().map(String::as_str).collect();
+        // The journal on disk knows all that has been measured so far.
+        let summary = Summary::read(&self.folder).ok();
+        let evidence = summary
+            .as_ref()
+            .and_then(|run| evidence(&run.tree, &run.header, allocation));
         let save = Save {
             text: &self.text,
             folder: &self.folder,
@@ -70,6 +76,7 @@ impl Saver {
             pins,
             constraint,
             codes: codes.as_deref(),
+            evidence: evidence.as_ref(),
         };
         save.write(&target, overwrite)?;
         Ok(Saved { path: target, note })

@@ -24,6 +24,7 @@ pub(crate) struct Args {
     ///
     /// Without one, the shipped demo (with --model-from: a profile of nothing but the checkpoint's
     /// network).
+    #[arg(add = super::complete::profiles())]
     profile: Option<String>,
     /// Take the network from this checkpoint, instead of the profile's [model]
     ///

@@ -34,6 +34,7 @@ use crate::run::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A profile: a file, or the name of a saved or shipped one
+    #[arg(add = super::complete::profiles())]
     profile: String,
     /// Print a line of JSON for every measurement
     #[arg(long)]

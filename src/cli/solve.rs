@@ -32,6 +32,7 @@ use crate::search::{Predictor, Settings, Solution, Tree, Unsearchable, Unsolved,
 #[command(group(clap::ArgGroup::new("wanted").args(["max_memory", "max_drop", "front"]).multiple(true).required(true)))]
 pub(crate) struct Args {
     /// A run: its id or its folder (the latest when not given)
+    #[arg(add = super::complete::runs())]
     run: Option<String>,
     /// The largest memory, such as 80KiB
     #[arg(long, value_name = "SIZE", value_parser = size)]

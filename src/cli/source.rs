@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::output::note;
 use crate::profile::{Library, Overrides, Paths, ProfileError, ResolvedProfile};
 
 /// `--set`, on every command that takes a profile.
@@ -36,11 +37,29 @@ pub fn library() -> Result<Library> {
     Ok(Library::new(&Paths::from_env()?))
 }
 
-/// Reads the profile that a command names, with its overrides.
+/// Reads the profile that a command names, with its overrides. What the user ought to know of it is
+/// said on standard error.
 ///
 /// # Errors
 /// For a profile that is not there or not right.
 pub fn resolve(name: &str, set: &SetArgs) -> Result<ResolvedProfile> {
+    let resolved = resolve_quietly(name, set)?;
+    say(&resolved);
+    Ok(resolved)
+}
+
+/// Says on standard error what the user ought to know of a profile.
+pub fn say(resolved: &ResolvedProfile) {
+    for sentence in resolved.notes() {
+        note(&format!("note: {sentence}"));
+    }
+}
+
+/// Reads a profile as [`resolve`] does, and says nothing: for what draws on the screen.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_quietly(name: &str, set: &SetArgs) -> Result<ResolvedProfile> {
     Ok(library()?.resolve(name, &set.overrides()?)?)
 }
 

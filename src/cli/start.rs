@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::front::Front;
 use super::output::{is_gone, message};
 use super::signals::Signals;
-use super::source::{SetArgs, library, resolve};
+use super::source::{SetArgs, library, resolve_quietly};
 use super::{INTERRUPTED, resume, search, watch};
 use crate::profile::{DEFAULT, Paths, Pin, Profile, ProfileOrigin, size_text};
 use crate::report::Incumbent;
@@ -99,13 +99,13 @@ struct Library;
 
 impl Profiles for Library {
     fn values(&self, profile: &str) -> Result<Values, String> {
-        let resolved = resolve(profile, &SetArgs::default()).map_err(|e| message(&e))?;
+        let resolved = resolve_quietly(profile, &SetArgs::default()).map_err(|e| message(&e))?;
         Ok(values(&resolved.profile))
     }
 
     fn check(&self, profile: &str, set: &[String]) -> Result<(), String> {
         let given = SetArgs { set: set.to_vec() };
-        let resolved = resolve(profile, &given).map_err(|e| {
+        let resolved = resolve_quietly(profile, &given).map_err(|e| {
             let why = message(&e);
             // The form shows the field, not the flag made of it.
             let place =

@@ -23,6 +23,7 @@ use crate::tui::{self, Ends, Session};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A run: its id or its folder (the latest when not given)
+    #[arg(add = super::complete::runs())]
     run: Option<String>,
 }
 

@@ -6,6 +6,7 @@ use toml_edit::{Document, Item};
 
 use super::error::{ProfileError, SourceLocation};
 use super::overrides::Overrides;
+use super::upgrade;
 use crate::data::read_at_most;
 
 /// More than any profile needs; what is larger is some other file.
@@ -65,6 +66,20 @@ impl<'a> ProfileText<'a> {
     /// [`ProfileError::Override`].
     pub(crate) fn edited(&self) -> Result<toml_edit::DocumentMut, ProfileError> {
         let mut document = self.document.clone().into_mut();
+        self.overrides.apply(&mut document)?;
+        Ok(document)
+    }
+
+    /// The document of a profile brought to the current format, with the overrides applied,
+    /// comments kept.
+    ///
+    /// # Errors
+    /// [`ProfileError::Value`] for a format that this version cannot read,
+    /// [`ProfileError::Override`].
+    pub(crate) fn upgraded(&self) -> Result<toml_edit::DocumentMut, ProfileError> {
+        let mut document = self.document.clone().into_mut();
+        upgrade::check(self, &document)?;
+        upgrade::upgrade(&mut document);
         self.overrides.apply(&mut document)?;
         Ok(document)
     }

@@ -7,6 +7,7 @@ use strum::VariantNames;
 use super::config::GateMode;
 use super::kind::{Kind, MANY};
 use super::strategies::StrategyName;
+use super::upgrade::FORMAT;
 use crate::data::RECIPE_NAMES;
 use crate::network::MODEL_KEYS;
 
@@ -41,7 +42,7 @@ pub(crate) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
 /// `profiles/reference.toml`. `data.kind` stands first in its table: what other keys mean depends
 /// on it.
 const OTHER_KEYS: &[Key] = &[
-    key("", "format", Kind::Whole(1, 1)),
+    key("", "format", Kind::Whole(FORMAT, FORMAT)),
     key("", "name", Kind::Text),
     key("published", "weights", Kind::Text),
     key("published", "accuracy", Kind::Text),
@@ -118,6 +119,20 @@ const OTHER_KEYS: &[Key] = &[
     key("", "pins", Kind::Pins),
     key("", "ties", Kind::Ties),
     key("", "bits", Kind::Bits),
+    key("evidence", "run", Kind::Text),
+    key("evidence", "version", Kind::Text),
+    key("evidence", "model", Kind::Text),
+    key("evidence", "weights", Kind::Text),
+    key("evidence", "data", Kind::Text),
+    key("evidence", "quantizer", Kind::Text),
+    key("evidence", "numerics", Kind::Text),
+    key("evidence", "memory_bytes", Kind::Whole(0, i64::MAX)),
+    key("evidence", "memory_float_bytes", Kind::Whole(0, i64::MAX)),
+    key("evidence", "search", Kind::Counts),
+    key("evidence", "test", Kind::Counts),
+    key("evidence", "certify", Kind::Counts),
+    key("evidence", "bound", Kind::Number(-100.0, 100.0)),
+    key("evidence", "hash", Kind::Text),
 ];
 
 /// Names of the tables, in order.
@@ -129,6 +144,7 @@ pub(crate) const TABLES: &[&str] = &[
     "constraint",
     "search",
     "gate",
+    "evidence",
 ];
 
 /// `table.name`, or the name alone at the top; names that are not bare TOML keys are quoted.

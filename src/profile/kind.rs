@@ -50,6 +50,8 @@ pub(crate) enum Kind {
     Ties,
     /// The name of a shipped target, or a file.
     Target,
+    /// Images and correct ones among them, with the accuracy and its interval.
+    Counts,
 }
 
 impl Kind {
@@ -118,6 +120,11 @@ pub(crate) fn expected(kind: Kind) -> String {
         Kind::Menu => "expected a list of bit-widths: 1 to 8, 16, \"float\"".to_owned(),
         Kind::Bits | Kind::Pins | Kind::Ties => "expected a table".to_owned(),
         Kind::Target => "expected the name of a target or the path of a file, in quotes".to_owned(),
+        Kind::Counts => {
+            "expected what the program writes there: { images, correct, float_correct, accuracy, low, high }; \
+             leave [evidence] out where it was changed by hand"
+                .to_owned()
+        }
     }
 }
 
@@ -171,7 +178,27 @@ pub(crate) fn fits(kind: Kind, item: &Item) -> bool {
             .as_array()
             .is_some_and(|a| !a.is_empty() && a.iter().all(|v| width_of(v).is_some())),
         Kind::Bits | Kind::Pins | Kind::Ties => item.is_table_like(),
+        Kind::Counts => item.as_inline_table().is_some_and(are_counts),
     }
+}
+
+/// True for the counts of a split that can be.
+fn are_counts(table: &toml_edit::InlineTable) -> bool {
+    let count = |name: &str| table.get(name).and_then(toml_edit::Value::as_integer);
+    let percent = |name: &str| {
+        let value = table.get(name)?;
+        value.as_float().or(value.as_integer().map(|n| n as f64))
+    };
+    let images = count("images").filter(|images| *images >= 0);
+    let within = |n: Option<i64>| {
+        n.zip(images)
+            .is_some_and(|(n, most)| (0..=most).contains(&n))
+    };
+    let is_share = |name| percent(name).is_some_and(|p| (0.0..=100.0).contains(&p));
+    table.len() == 6
+        && within(count("correct"))
+        && within(count("float_correct"))
+        && ["accuracy", "low", "high"].into_iter().all(is_share)
 }
 
 /// A size in bytes: a number, or a string with a unit.

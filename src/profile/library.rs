@@ -1,6 +1,7 @@
 //! The profile library: shipped and saved profiles by name.
 
 mod name;
+mod reserved;
 mod shipped;
 
 use std::fmt;
@@ -17,7 +18,9 @@ use super::overrides::{Overrides, replace};
 use super::paths::Paths;
 use super::save::{CODES, SaveError, codes_file, write_file, write_text, write_text_key};
 use super::settings::Profile;
+use super::upgrade;
 pub use name::{NameError, ProfileName};
+pub use reserved::ReservedName;
 pub use shipped::SHIPPED;
 use shipped::shipped;
 
@@ -72,6 +75,8 @@ pub struct ResolvedProfile {
     pub origin: ProfileOrigin,
     /// True for a saved profile that hides a shipped one of the same name.
     pub hides_shipped: bool,
+    /// How it was brought to the current format, in a sentence; none where it is of that.
+    pub upgraded: Option<String>,
 }
 
 impl ResolvedProfile {
@@ -80,6 +85,28 @@ impl ResolvedProfile {
         match self.hides_shipped {
             true => format!("{}, saved, instead of the shipped one", self.origin),
             false => self.origin.to_string(),
+        }
+    }
+
+    /// What the user ought to know of it: sentences.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let (true, Some(name)) = (self.hides_shipped, self.saved_name()) {
+            notes.push(format!(
+                "{} hides the shipped profile {name}; `aq4svit profiles rename {name} my-{name}` gives it a name of its own",
+                self.origin
+            ));
+        }
+        if let Some(upgraded) = &self.upgraded {
+            notes.push(format!("{}: {upgraded}", self.origin));
+        }
+        notes
+    }
+
+    fn saved_name(&self) -> Option<&str> {
+        match &self.origin {
+            ProfileOrigin::Saved(path) => path.file_stem()?.to_str(),
+            _ => None,
         }
     }
 }
@@ -109,6 +136,9 @@ pub enum LibraryError {
         /// The cause.
         source: io::Error,
     },
+    /// The new name is that of a shipped profile.
+    #[error(transparent)]
+    Reserved(#[from] ReservedName),
     /// The profile with its new name was not written.
     #[error(transparent)]
     Save(#[from] SaveError),
@@ -236,6 +266,7 @@ impl Library {
             folder: file.parent().unwrap_or(Path::new("/")).to_owned(),
             origin,
             hides_shipped: false,
+            upgraded: upgrade::sentence(source),
         })
     }
 
@@ -269,6 +300,7 @@ impl Library {
     /// [`LibraryError`]; the old profile is still there then.
     pub fn rename(&self, from: &str, to: &ProfileName) -> Result<PathBuf, LibraryError> {
         let (old, new) = (self.existing(from)?, self.path(to));
+        to.unreserved()?;
         let io = |what, path: &Path| {
             let path = path.to_owned();
             move |source| LibraryError::Io { what, path, source }

@@ -29,6 +29,7 @@ mod config;
 mod constraint;
 mod document;
 mod error;
+mod evidence;
 mod files;
 mod keys;
 mod kind;
@@ -47,12 +48,15 @@ mod strategies;
 mod target;
 mod target_file;
 mod tie;
+mod upgrade;
 
 pub use config::{GateConfig, GateMode, Level, Published, Screen, Screening, SearchConfig};
 pub use constraint::{AccuracyDrop, Constraint, ConstraintChange, Objective};
 pub use error::{ProfileError, SourceLocation};
+pub use evidence::{Evidence, SplitEvidence};
 pub use library::{
-    DEFAULT, Library, LibraryError, NameError, ProfileName, ProfileOrigin, ResolvedProfile, SHIPPED,
+    DEFAULT, Library, LibraryError, NameError, ProfileName, ProfileOrigin, ReservedName,
+    ResolvedProfile, SHIPPED,
 };
 pub use overrides::Overrides;
 pub use paths::{NoHome, Paths};
@@ -65,3 +69,4 @@ pub use size::{parse as parse_size, text as size_text};
 pub use strategies::{STRATEGIES, StrategyName, StrategyRow};
 pub use target::{TARGETS, Target};
 pub use tie::{Tie, Tied};
+pub use upgrade::FORMAT;

@@ -14,6 +14,7 @@ use super::config::{Screen, SearchConfig};
 use super::constraint::Constraint;
 use super::document::{ProfileText, read_text};
 use super::error::ProfileError;
+use super::evidence::Evidence;
 use super::files::{self, BUILTIN};
 use super::keys::{KEYS, TABLES, dotted};
 use super::kind::{bytes, expected, shown, width_of};
@@ -64,7 +65,7 @@ fn read(
     overrides: &Overrides,
 ) -> Result<(Profile, String), ProfileError> {
     let source = ProfileText::parse(text, origin, overrides)?;
-    let mut document = source.edited()?;
+    let mut document = source.upgraded()?;
     let edited = document.to_string();
     let known = Known {
         keys: &KEYS,
@@ -135,6 +136,7 @@ impl Reading<'_> {
             pins: self.pins()?,
             ties: self.ties(),
             bits: self.bits(&menu)?,
+            evidence: self.evidence()?,
             menu,
             graph: Arc::new(model.graph().map_err(|error| self.no_network(error))?),
             model,
@@ -203,6 +205,11 @@ impl Reading<'_> {
     fn text(&self, name: &str) -> Option<&str> {
         let text = self.item("quantizer", name).and_then(Item::as_str);
         text.filter(|text| !text.is_empty())
+    }
+
+    fn evidence(&self) -> Result<Option<Evidence>, ProfileError> {
+        let is_there = self.document.contains_key("evidence");
+        is_there.then(|| self.table("evidence", &[])).transpose()
     }
 
     fn ties(&self) -> Vec<Tied> {

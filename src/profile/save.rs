@@ -11,12 +11,15 @@ use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 use super::config::Published;
 use super::constraint::{AccuracyDrop, Constraint};
 use super::error::ProfileError;
+use super::evidence::{EVIDENCE, Evidence};
 use super::files;
+use super::library::ReservedName;
 use super::overrides::replace;
 use super::pin::{AllowedWidths, Pin};
 use super::reading::pin;
 use super::settings::{Checkpoint, Profile};
 use super::tie::{QKV, Tied};
+use super::upgrade::{self, FORMAT};
 use crate::quant::{Allocation, BitWidth};
 
 /// The error of saving a profile. An existing file is left as it was.
@@ -37,6 +40,9 @@ pub enum SaveError {
     /// A path that TOML cannot express.
     #[error("cannot save a profile that refers to {}: the path is not Unicode", .0.display())]
     NotUnicode(PathBuf),
+    /// The name is that of a shipped profile.
+    #[error(transparent)]
+    Reserved(#[from] ReservedName),
     /// The text to be written cannot be read again.
     #[error("cannot save to {}: the profile would not load again: {source}", .path.display())]
     Invalid {
@@ -66,6 +72,8 @@ pub struct Save<'a> {
     pub constraint: Option<&'a Constraint>,
     /// The content of the file of quantized layers beside the profile; none without one.
     pub codes: Option<&'a [u8]>,
+    /// What was measured of the allocation; what the text says of another one is left out.
+    pub evidence: Option<&'a Evidence>,
 }
 
 impl Save<'_> {
@@ -92,6 +100,16 @@ impl Save<'_> {
         let name = name.map(|name| name.to_str().ok_or(name)).transpose();
         let name = name.map_err(|name| SaveError::NotUnicode(name.into()))?;
         write_text_key(&mut document, CODES, name);
+        document.remove(EVIDENCE);
+        let text = document.to_string();
+        let profile = Profile::parse(&text, target).map_err(|source| invalid(target, source))?;
+        let evidence = self.evidence.map(|evidence| evidence.clone().of(&profile));
+        let Some(Ok(evidence)) = evidence else {
+            return Ok(text);
+        };
+        evidence
+            .write(&mut document)
+            .map_err(|_| SaveError::NotUnicode(target.to_owned()))?;
         let text = document.to_string();
         Profile::parse(&text, target).map_err(|source| invalid(target, source))?;
         Ok(text)
@@ -145,7 +163,7 @@ pub(super) fn write_text_key(document: &mut DocumentMut, key: &str, text: Option
 }
 
 /// The text of a profile that is to be calibrated with the images of a content hash, none where it
-/// needs no images. It names no quantized layers.
+/// needs no images. It names no quantized layers and has no evidence.
 ///
 /// # Errors
 /// [`SaveError`] for a text that is no profile; `target` names it.
@@ -157,15 +175,18 @@ pub fn calibrated_text(
     let mut document = parse(text, target)?;
     write_text_key(&mut document, CODES, None);
     write_text_key(&mut document, CALIBRATION, calibration_hash);
+    document.remove(EVIDENCE);
     Ok(document.to_string())
 }
 
 fn parse(text: &str, target: &Path) -> Result<DocumentMut, SaveError> {
-    text.parse().map_err(|_| {
+    let mut document = text.parse().map_err(|_| {
         let path = target.to_owned();
         let why = "it is not TOML";
         invalid(target, ProfileError::NotAProfile { path, why })
-    })
+    })?;
+    upgrade::upgrade(&mut document);
+    Ok(document)
 }
 
 /// A profile's text moved to `target`: relative paths, which started from `folder`, resolve from
@@ -354,7 +375,7 @@ fn write_ties(document: &mut DocumentMut, ties: &[Tied]) {
     }
 }
 
-fn write_section(
+pub(super) fn write_section(
     document: &mut DocumentMut,
     name: &str,
     section: &impl Serialize,
@@ -404,7 +425,7 @@ impl Profile {
     /// For a path that is not Unicode, or a number that TOML cannot hold.
     pub fn to_toml(&self) -> Result<String, SerializeError> {
         let mut document = DocumentMut::new();
-        document.insert("format", toml_edit::value(1));
+        document.insert("format", toml_edit::value(FORMAT));
         document.insert("name", toml_edit::value(&self.name));
         if self.published != Published::default() {
             write_section(&mut document, "published", &self.published)?;
@@ -437,6 +458,9 @@ impl Profile {
             let names: Vec<&str> = self.bits.keys().map(String::as_str).collect();
             let widths = Allocation(self.bits.values().copied().collect());
             write_bits(&mut document, &names, &widths);
+        }
+        if let Some(evidence) = &self.evidence {
+            evidence.write(&mut document)?;
         }
         Ok(document.to_string())
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::config::{GateConfig, Published, SearchConfig};
 use super::constraint::Constraint;
 use super::error::ProfileError;
+use super::evidence::Evidence;
 use super::files::BUILTIN;
 use super::pin::Pin;
 use super::rules::{PinError, Rules, ties};
@@ -83,6 +84,8 @@ pub struct Profile {
     pub ties: Vec<Tied>,
     /// `[bits]`: layer → width; empty where nothing is given.
     pub bits: BTreeMap<String, BitWidth>,
+    /// `[evidence]`: what was measured of an allocation, of this one or of an earlier one.
+    pub evidence: Option<Evidence>,
     /// The graph of `model`, built once.
     pub(super) graph: Arc<Graph>,
 }
@@ -121,6 +124,13 @@ impl Profile {
         let width = |name: &String| self.bits.get(name).copied().unwrap_or(largest);
         (!self.bits.is_empty())
             .then(|| Allocation(graph.layers.iter().map(|l| width(&l.name)).collect()))
+    }
+
+    /// The evidence where it is of what the profile says now; none where it is stale.
+    pub fn valid_evidence(&self) -> Option<&Evidence> {
+        self.evidence
+            .as_ref()
+            .filter(|evidence| evidence.is_of(self))
     }
 
     /// The checkpoint, for what cannot do without.

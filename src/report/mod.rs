@@ -1,26 +1,43 @@
-//! The report of a run: its result, settings and evidence, as data and as Markdown.
+//! The report of a run: its result, settings and evidence, as data, as Markdown, as one page of
+//! HTML with figures, and as tables.
 //!
-//! Everything comes from the journal of the run, its profile and a file of sensitivity
-//! measurements. Nothing is evaluated here: the drop with rounding to the nearest is given.
+//! Everything comes from the journal of the run, its profiles and a file of sensitivity
+//! measurements. Nothing is evaluated here: the drop with rounding to the nearest and the activity
+//! of the networks are given.
 #![forbid(unsafe_code)]
 
+mod activity;
+mod caveats;
+mod compare;
+mod document;
+mod effort;
+pub mod figure;
 mod front;
-mod markdown;
+mod html;
+mod incumbent;
 mod quantizer;
+mod records;
+mod sections;
+mod tables;
 
+use std::fmt::{self, Display};
 use std::path::Path;
 
 use serde::Serialize;
 
+pub use activity::{ActivityReport, Energy, EnergyComparison, LayerEnergy, Seen};
+pub use compare::ComparedRun;
+pub use effort::{MemoryReport, Savings, StoppedEarly};
+pub use figure::Figure;
 pub use front::{Bits, FrontLine, Predicted, bits};
+pub use incumbent::{Incumbent, LayerLine};
 pub use quantizer::{Baseline, CalibrationReport, QuantizerReport};
+pub use records::{CandidateRecord, CoursePoint, LayerRecord, Records};
 
-use crate::evaluate::{percent, wilson_95};
 use crate::journal::{Entry, Fingerprint};
-use crate::profile::{Constraint, GateConfig, Pin, SearchConfig, Target, Tie};
-use crate::quant::{BitWidth, saving_percent};
-use crate::run::{Curves, Finished, RunError, Summary};
-use crate::search::{CandidateId, Event, GateEvidence, Predictor, Settings, Tree};
+use crate::profile::{Constraint, Evidence, GateConfig, Pin, Profile, SearchConfig, Target, Tie};
+use crate::run::{BEST, Curves, Finished, RunError, Summary};
+use crate::search::{Event, GateEvidence, Predictor};
 use crate::text::{self, Marks};
 
 /// The largest number of predicted points of the front.
@@ -86,46 +103,40 @@ pub struct Report {
     /// The sensitivity curves, where they were measured for this network, data and quantizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sensitivity: Option<Curves>,
+    /// The memory of the result, counted both ways; none without a result.
+    pub memory: Option<MemoryReport>,
+    /// What the run spent and what it was spared.
+    pub savings: Savings,
+    /// Screenings and confirmations that were computed.
+    pub evaluations: u64,
+    /// Seconds of searching, resumes included.
+    pub seconds: f64,
+    /// Operations, energy and potentials; none where nobody asked for them.
+    pub activity: Option<ActivityReport>,
+    /// The evidence in the saved result; none where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stored: Option<StoredEvidence>,
+    /// What is to be known before believing the numbers.
+    pub caveats: Vec<String>,
+    /// The runs beside each other, this one first; empty where it stands alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub comparison: Vec<ComparedRun>,
+    /// The reports of the runs that this one is compared with.
+    #[serde(skip)]
+    pub others: Vec<Report>,
+    /// Every candidate and the course of the search, for tables and figures.
+    #[serde(skip)]
+    pub records: Records,
 }
 
-/// The incumbent of a run.
+/// The evidence in the profile of a saved result.
 #[derive(Clone, Debug, Serialize)]
-pub struct Incumbent {
-    /// The candidate.
-    pub candidate: CandidateId,
-    /// The memory in bytes.
-    pub memory_bytes: u64,
-    /// The saving against the float network.
-    pub memory_saving_percent: f64,
-    /// The accuracy on the search split, in percent.
-    pub accuracy: f64,
-    /// The 95 % interval of the accuracy by Wilson.
-    pub accuracy_interval: [f64; 2],
-    /// The float accuracy on the same images.
-    pub accuracy_float: f64,
-    /// The accuracy drop in percentage points.
-    pub accuracy_drop: f64,
-    /// The drift in thresholds.
-    pub drift: Option<f64>,
-}
-
-/// One layer of the incumbent.
-#[derive(Clone, Debug, Serialize)]
-pub struct LayerLine {
-    /// The stage.
-    pub stage: String,
-    /// The block.
-    pub block: String,
-    /// The name of the layer.
-    pub layer: String,
-    /// The bit-width.
-    pub bits: BitWidth,
-    /// The number of weights.
-    pub weights: u64,
-    /// The memory: packed weights and affine.
-    pub memory_bytes: u64,
-    /// The memory as float.
-    pub memory_float_bytes: u64,
+pub struct StoredEvidence {
+    /// True where it is of what the profile says now.
+    pub valid: bool,
+    /// The evidence.
+    #[serde(flatten)]
+    pub evidence: Evidence,
 }
 
 /// A command and its answer, as text.
@@ -160,14 +171,77 @@ impl Report {
         let curves = sensitivity.map(read);
         let curves = curves.transpose()?.flatten();
         let curves = curves.filter(|c| c.are_of(&summary.header.fingerprint, &summary.tree.float));
-        let report = Self::of(summary, given(entries), curves);
-        Ok(report.map(|report| Report {
-            quantizer,
-            ..report
+        let records = Records::of(summary, entries);
+        let report = Self::of(summary, given(entries), curves, records);
+        Ok(report.map(|report| {
+            Report {
+                quantizer,
+                ..report
+            }
+            .with_caveats()
         }))
     }
 
-    fn of(summary: &Summary, commands: Vec<Given>, sensitivity: Option<Curves>) -> Option<Self> {
+    /// The report with what was measured of its networks' activity.
+    pub fn with_activity(self, activity: ActivityReport) -> Self {
+        let report = Report {
+            activity: Some(activity),
+            ..self
+        };
+        report.with_caveats()
+    }
+
+    /// The report with those of other runs beside it.
+    pub fn compared_with(self, others: Vec<Report>) -> Self {
+        let report = Report { others, ..self };
+        let comparison = compare::rows(&report);
+        Report {
+            comparison,
+            ..report
+        }
+    }
+
+    fn with_caveats(self) -> Self {
+        let caveats = self.find_caveats();
+        Report { caveats, ..self }
+    }
+
+    /// The figures, each one SVG.
+    pub fn figures(&self) -> Vec<Figure> {
+        let mut figures = figure::figures(self);
+        if !self.others.is_empty() {
+            figures.extend(figure::compared(&compare::all(self)));
+        }
+        figures
+    }
+
+    /// The report as one page of HTML, which fetches nothing.
+    pub fn html(&self, figures: &[Figure]) -> String {
+        html::page(&self.document(), figures)
+    }
+
+    /// Every candidate as CSV: a row for each.
+    ///
+    /// # Errors
+    /// Any [`csv::Error`]; writing into memory gives none.
+    pub fn candidates_csv(&self) -> Result<String, csv::Error> {
+        tables::candidates(self)
+    }
+
+    /// Every layer as CSV: a row for each.
+    ///
+    /// # Errors
+    /// Any [`csv::Error`]; writing into memory gives none.
+    pub fn layers_csv(&self) -> Result<String, csv::Error> {
+        tables::layers(self)
+    }
+
+    fn of(
+        summary: &Summary,
+        commands: Vec<Given>,
+        sensitivity: Option<Curves>,
+        records: Records,
+    ) -> Option<Self> {
         let (tree, header) = (&summary.tree, &summary.header);
         let settings = tree.settings.as_deref()?;
         let predictor = Predictor::new(tree);
@@ -199,51 +273,40 @@ impl Report {
             certify_images: (settings.certify_images > 0).then_some(settings.certify_images),
             incumbent: Incumbent::of(tree),
             finished: Finished::new(tree, counters, totals, &summary.folder),
-            allocation: allocation(tree, settings),
+            allocation: incumbent::allocation(tree, settings),
             front: front.iter().map(|p| FrontLine::new(p, settings)).collect(),
             evidence: GateEvidence::of(tree),
             commands,
             sensitivity,
+            memory: MemoryReport::of(summary, &records),
+            savings: Savings::of(summary, &records),
+            evaluations: counters.evaluations,
+            seconds: totals.seconds,
+            activity: None,
+            stored: stored(summary),
+            caveats: Vec::new(),
+            comparison: Vec::new(),
+            others: Vec::new(),
+            records,
         })
     }
 }
 
-impl Incumbent {
-    /// The incumbent of a search tree, or what is certified in its place; none before a
-    /// confirmation is met.
-    pub fn of(tree: &Tree) -> Option<Self> {
-        let candidate = tree.result()?;
-        let float = tree.settings.as_ref()?.space.float_bytes();
-        let confirmed = candidate.judgement()?;
-        let (low, high) = wilson_95(confirmed.correct, confirmed.images);
-        Some(Incumbent {
-            candidate: candidate.id,
-            memory_bytes: candidate.bytes,
-            memory_saving_percent: saving_percent(candidate.bytes, float),
-            accuracy: confirmed.accuracy(),
-            accuracy_interval: [100.0 * low, 100.0 * high],
-            accuracy_float: percent(confirmed.float_correct, confirmed.images),
-            accuracy_drop: confirmed.drop(),
-            drift: candidate.drift,
-        })
+impl Display for Report {
+    /// As Markdown, without figures.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.document().markdown();
+        f.write_str(text.trim_end())?;
+        writeln!(f, "\n")
     }
 }
 
-fn allocation(tree: &Tree, settings: &Settings) -> Vec<LayerLine> {
-    let Some(incumbent) = tree.result() else {
-        return Vec::new();
-    };
-    let layers = settings.space.layers.iter().zip(&incumbent.allocation.0);
-    let line = |(layer, bits): (&crate::search::SpaceLayer, &BitWidth)| LayerLine {
-        stage: layer.stage.clone(),
-        block: layer.block.clone(),
-        layer: layer.name.clone(),
-        bits: *bits,
-        weights: layer.weights,
-        memory_bytes: settings.space.layer_bytes(layer, *bits),
-        memory_float_bytes: layer.float_bytes,
-    };
-    layers.map(line).collect()
+/// The evidence in the saved result of a run.
+fn stored(summary: &Summary) -> Option<StoredEvidence> {
+    let profile = Profile::load(&summary.folder.join(BEST)).ok()?;
+    let valid = profile.valid_evidence().is_some();
+    let evidence = profile.evidence?;
+    Some(StoredEvidence { valid, evidence })
 }
 
 fn given(entries: &[Entry]) -> Vec<Given> {

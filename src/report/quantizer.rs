@@ -85,36 +85,33 @@ impl QuantizerReport {
     }
 }
 
-impl fmt::Display for QuantizerReport {
-    /// Lines of a Markdown list.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "- Quantizer: {}, correction {}, weighting {}; a scale per {}, rule {}; affine {}.",
+impl QuantizerReport {
+    /// The quantizer in a few sentences.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        let quantizer = format!(
+            "Quantizer: {}, correction {}, weighting {}; a scale per {}, rule {}; affine {}.",
             word(&self.method),
             word(&self.correction),
             word(&self.weighting),
             word(&self.granularity),
             word(&self.scale),
             word(&self.affine)
-        )?;
-        if let Some(calibration) = &self.calibration {
-            write!(f, "- {calibration}")?;
-        }
-        Ok(())
+        );
+        let calibration = self.calibration.as_ref().map(ToString::to_string);
+        [quantizer].into_iter().chain(calibration).collect()
     }
 }
 
 impl fmt::Display for CalibrationReport {
-    /// A line of a Markdown list.
+    /// A sentence.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Calibrated with {} images", count(self.images as u64))?;
         if let Some(hash) = &self.hash {
             write!(f, ", content hash `{hash}`")?;
         }
         match self.seconds {
-            Some(seconds) => writeln!(f, ", in {seconds:.1} seconds."),
-            None => writeln!(f, "."),
+            Some(seconds) => write!(f, ", in {seconds:.1} seconds."),
+            None => write!(f, "."),
         }
     }
 }
@@ -134,8 +131,8 @@ impl fmt::Display for Baseline {
     }
 }
 
-/// The word of a setting in profiles.
-fn word(setting: &impl Serialize) -> String {
+/// The word of a setting in profiles, and of a variant in journals.
+pub(super) fn word(setting: &impl Serialize) -> String {
     // Unit variants always serialise to a word.
     match serde_json::to_value(setting) {
         Ok(serde_json::Value::String(word)) => word,

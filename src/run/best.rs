@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::files::{BEST, INCUMBENT, PROFILE};
 use super::side_file::SideFiles;
-use super::{RunError, Summary};
+use super::{RunError, Summary, evidence};
+use crate::journal::Header;
 use crate::profile::{Save, codes_file};
 use crate::quant::Allocation;
 use crate::search::{Candidate, Settings, Tree};
@@ -23,6 +24,8 @@ pub(super) struct BestProfile {
     incumbent: Target,
     /// Names of the layers.
     layers: Vec<String>,
+    /// The first line of the journal: what the evidence of a result is of.
+    header: Header,
     /// Makes the files of quantized layers beside them.
     side_files: Option<SideFiles>,
     /// Why there is no such file, where there should be.
@@ -55,13 +58,14 @@ impl Target {
 
 impl BestProfile {
     /// Of a run that begins: no such file is its own yet.
-    pub fn new(folder: &Path, text: String, settings: &Settings) -> Self {
+    pub fn new(folder: &Path, text: String, settings: &Settings, header: &Header) -> Self {
         let layers = settings.space.layers.iter();
         BestProfile {
             text,
             result: Target::new(folder.join(BEST)),
             incumbent: Target::new(folder.join(INCUMBENT)),
             layers: layers.map(|l| l.name.clone()).collect(),
+            header: header.clone(),
             side_files: None,
             note: None,
         }
@@ -142,6 +146,7 @@ impl BestProfile {
         if codes.is_none() && target.own {
             remove(&codes_file(&target.path))?;
         }
+        let evidence = evidence(tree, &self.header, allocation);
         let save = Save {
             text: &self.text,
             folder: target.path.parent().unwrap_or(Path::new("/")),
@@ -151,6 +156,7 @@ impl BestProfile {
             pins: &tree.pins,
             constraint: Some(&tree.constraint),
             codes: codes.as_deref(),
+            evidence: evidence.as_ref(),
         };
         save.write(&target.path, target.own)?;
         Ok(Target {
@@ -190,7 +196,7 @@ pub fn restore_best(summary: &Summary) -> Result<(), RunError> {
         return Ok(());
     }
     let text = read_profile(&summary.folder)?;
-    BestProfile::new(&summary.folder, text, settings).keep(&summary.tree)
+    BestProfile::new(&summary.folder, text, settings, &summary.header).keep(&summary.tree)
 }
 
 /// The profile that a run was started with.

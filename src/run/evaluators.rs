@@ -12,7 +12,7 @@ use super::results::{CachedEvaluator, Contents, Contexts, Stores};
 use super::side_file::{SideFileOrigin, SideFiles};
 #[cfg(feature = "torch")]
 use crate::data::Splits;
-use crate::evaluate::{Cancel, Evaluator, Optimizations, Progress, Split, Statistics};
+use crate::evaluate::{Cancel, Evaluator, Optimizations, Potentials, Progress, Split, Statistics};
 use crate::journal::Fingerprint;
 #[cfg(feature = "torch")]
 use crate::quant::QuantizedLayer;
@@ -339,6 +339,64 @@ pub fn statistics(
         float_correct,
         seconds,
     })
+}
+
+/// What the float network and a quantized one do on the calibration images.
+#[derive(Clone, Debug)]
+pub struct Activity {
+    /// Counts of the float network.
+    pub float: Statistics,
+    /// Counts of the quantized one.
+    pub result: Statistics,
+    /// The potentials of both; none where the evaluator shows none.
+    pub potentials: Option<(Potentials, Potentials)>,
+}
+
+/// Runs the calibration images through the float network and through a quantized one, and counts
+/// what they do.
+///
+/// # Errors
+/// As [`Evaluators::of`], and [`RunError::Evaluate`] for what goes wrong on the way.
+#[cfg(feature = "torch")]
+pub fn activity(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+    allocation: &Allocation,
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Activity, RunError> {
+    let evaluator = torch_evaluator(prepared, options)?;
+    let float = Allocation::uniform(allocation.len(), BitWidth::FLOAT);
+    let mut count =
+        |of: &Allocation| evaluator.statistics(of, Split::Calibration, cancel, progress);
+    let (of_float, of_result) = (count(&float)?, count(allocation)?);
+    let potentials = match Evaluator::prober(&evaluator) {
+        Some(mut prober) => {
+            let mut see = |of: &Allocation| prober.potentials(of, cancel);
+            Some((see(&float)?, see(allocation)?))
+        }
+        None => None,
+    };
+    Ok(Activity {
+        float: of_float,
+        result: of_result,
+        potentials,
+    })
+}
+
+/// Runs the calibration images through both networks: not in this build.
+///
+/// # Errors
+/// [`RunError::NoTorch`] always.
+#[cfg(not(feature = "torch"))]
+pub fn activity(
+    _prepared: Prepared,
+    _options: &EvaluatorOptions,
+    _allocation: &Allocation,
+    _cancel: &Cancel,
+    _progress: &mut dyn FnMut(Progress),
+) -> Result<Activity, RunError> {
+    Err(RunError::NoTorch)
 }
 
 /// Runs all images of a split through a prepared network: not in this build.

@@ -10,6 +10,7 @@ mod certified;
 mod drive;
 mod error;
 mod evaluators;
+mod evidence;
 #[cfg(debug_assertions)]
 mod fault;
 mod files;
@@ -42,8 +43,10 @@ pub use error::RunError;
 #[cfg(feature = "torch")]
 pub use evaluators::quantized_layers;
 pub use evaluators::{
-    CACHE_MEMORY, EvaluatorOptions, Evaluators, SplitStatistics, output_errors, statistics,
+    Activity, CACHE_MEMORY, EvaluatorOptions, Evaluators, SplitStatistics, activity, output_errors,
+    statistics,
 };
+pub use evidence::evidence;
 pub use files::{BEST, INCUMBENT, PROFILE};
 pub use finished::Finished;
 pub use folder::{RunStatus, Summary, argument, find, id, list};

@@ -136,7 +136,7 @@ fn begin(mut claim: RunDirGuard, parts: Parts, script: Script) -> Result<Handle,
         writer,
         work: WorkLog::open(&folder, 0),
         ledger: Ledger::new(batch).with_corrections(correction_images),
-        best: BestProfile::new(&folder, parts.text, &parts.settings)
+        best: BestProfile::new(&folder, parts.text, &parts.settings, &header)
             .with_side_files(parts.side_files),
         script,
         header,
@@ -214,7 +214,7 @@ fn go_on(
         writer,
         work,
         ledger,
-        best: BestProfile::new(&folder, parts.text, &parts.settings)
+        best: BestProfile::new(&folder, parts.text, &parts.settings, &journal.header)
             .with_side_files(parts.side_files)
             .resumed(),
         script,

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::{Candidate, Estimate, GateDecision, Tree};
-use crate::evaluate::{Bounded, Verdict, kendall, spearman, wilson_95};
+use crate::evaluate::{Bounded, Proxies, Verdict, kendall, spearman, wilson_95};
 
 /// A number that may say beforehand how much accuracy a candidate loses. The gate reads the drift
 /// alone.
@@ -78,9 +78,13 @@ impl Proxy {
 
     /// Its value for a candidate, where it was measured.
     pub fn of(self, candidate: &Candidate) -> Option<f64> {
-        let proxies = candidate.proxies;
+        self.among(candidate.drift, candidate.proxies)
+    }
+
+    /// Its value among the drift and what was measured beside it.
+    pub fn among(self, drift: Option<f64>, proxies: Option<Proxies>) -> Option<f64> {
         match self {
-            Proxy::Drift => candidate.drift,
+            Proxy::Drift => drift,
             Proxy::MaxDrift => proxies.map(|p| p.max_drift),
             Proxy::SpikeFlips => proxies?.spike_flips,
             Proxy::Divergence => proxies?.divergence,

@@ -15,6 +15,8 @@ mod evaluate;
 mod large;
 mod profiles;
 #[cfg(feature = "torch")]
+mod report;
+#[cfg(feature = "torch")]
 mod results;
 #[cfg(all(feature = "torch", unix))]
 mod runs;

@@ -274,6 +274,10 @@ fn a_profile_is_saved_under_a_name_typed_and_pasted() {
     );
     play.act(Action::EraseLine);
     assert_eq!(play.act(Action::Submit), [], "a name is needed");
+    play.act(Action::Paste("demo".into()));
+    assert_eq!(play.act(Action::Submit), [], "shipped names are reserved");
+    assert!(super::screens::screen(&play).contains("comes with the program"));
+    play.act(Action::EraseLine);
     play.act(Action::Paste("my\nchip".into()));
     play.act(Action::Insert('!'));
     let effects = play.act(Action::Submit);

@@ -190,6 +190,12 @@ fn the_reference_has_every_key_and_every_default() {
         "quantizer.correction=sequential",
         "quantizer.codes=p.codes.safetensors",
         "quantizer.calibration_hash=abc",
+        "evidence.run=r",
+        "evidence.search={ images = 4, correct = 3, float_correct = 4, accuracy = 75.0, low = 30.1, high = 95.4 }",
+        "evidence.test={ images = 4, correct = 3, float_correct = 4, accuracy = 75.0, low = 30.1, high = 95.4 }",
+        "evidence.certify={ images = 4, correct = 3, float_correct = 4, accuracy = 75.0, low = 30.1, high = 95.4 }",
+        "evidence.bound=1.5",
+        "evidence.hash=abc",
     ];
     // The demo with another family's network.
     let with_model = |own: &str| {

@@ -65,6 +65,7 @@ fn comments_stay_and_paths_resolve_from_the_new_place() {
         pins: &pins,
         constraint: None,
         codes: None,
+        evidence: None,
     };
     let text = save
         .text_for(Path::new("/home/me/net/data/p.toml"))
@@ -96,6 +97,7 @@ fn comments_stay_and_paths_resolve_from_the_new_place() {
         pins: &pins,
         constraint: None,
         codes: None,
+        evidence: None,
     };
     assert_eq!(
         again
@@ -125,6 +127,7 @@ fn quantized_layers_are_saved_beside_the_profile() {
             pins: &[],
             constraint: None,
             codes,
+            evidence: None,
         };
         save.write(&target, true).unwrap();
         fs::read_to_string(&target).unwrap()
@@ -205,6 +208,7 @@ fn a_changed_constraint_is_saved_and_an_unchanged_one_left_as_written() {
             pins: &[],
             constraint: Some(&constraint),
             codes: None,
+            evidence: None,
         };
         save.text_for(Path::new("/b/p.toml")).unwrap()
     };
@@ -257,6 +261,7 @@ fn what_would_not_load_again_is_not_saved() {
         pins: &[],
         constraint: None,
         codes: None,
+        evidence: None,
     };
     let error = save.write(&target, false).unwrap_err().to_string();
     assert!(error.contains("would not load again"), "{error}");
@@ -341,6 +346,7 @@ proptest! {
             pins: &pins,
         constraint: None,
         codes: None,
+        evidence: None,
         };
         let Ok(saved) = save.text_for(Path::new(target)) else {
             let fits = Profile { pins: pins.clone(), ..source }.bounds(&graph);

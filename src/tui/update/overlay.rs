@@ -100,7 +100,7 @@ fn save(model: &mut Model, mut prompt: SavePrompt, overwrite: bool) {
     let name = prompt.name.text().trim().to_owned();
     prompt.error = match name.parse::<ProfileName>() {
         _ if name.is_empty() => Some(String::from("give the profile a name")),
-        Ok(_) => None,
+        Ok(name) => name.unreserved().err().map(|error| error.to_string()),
         Err(error) => Some(error.to_string()),
     };
     if prompt.error.is_some() {
