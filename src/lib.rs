@@ -87,6 +87,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod data;
 pub mod evaluate;
+pub mod export;
 pub mod journal;
 pub mod kernels;
 pub mod network;
