@@ -101,3 +101,4 @@ pub mod text;
 #[cfg(feature = "torch")]
 pub mod torch;
 pub mod tui;
+pub mod verify;

@@ -35,9 +35,9 @@
 //!   each head) and a value: their product. *Head-erode*: the largest number of a window of 3
 //!   tokens by 3 channels of the same head, around the number; what lies outside never wins.
 //! * *Token-sum*: the sum over positions. *Channel-mask* of a mask (one position) and a value:
-//!   their product. *Token-mean*: the sum over positions in f64, in order, divided by their number and
-//!   rounded to f32. *Token-time-sum*: the sum over time steps and, within each, positions, in f64,
-//!   rounded to f32.
+//!   their product. *Token-mean*: the sum over positions in f64, in order, divided by their number
+//!   and rounded to f32. *Token-time-sum*: the sum over time steps and, within each, positions, in
+//!   f64, rounded to f32.
 //!
 //! # Packing
 //!

@@ -262,6 +262,11 @@ fn note(
                 to.zip(near).for_each(|(to, x)| *to = x);
             }
         }
+        Record::Golden(golden) => {
+            let seen = potential.f_to_kind(Kind::Float)?.f_contiguous()?;
+            let values = Vec::<f32>::try_from(&seen.f_reshape([-1])?)?;
+            golden.recorder(site, population.neuron).note(step, &values);
+        }
         Record::Channels(sums) => {
             let wide = potential.f_to_kind(Kind::Double)?;
             let wide = match clamp(population.neuron) {
