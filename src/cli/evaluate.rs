@@ -1,5 +1,6 @@
 //! `aq4svit evaluate`.
 
+mod package;
 mod report;
 
 use std::process::ExitCode;
@@ -12,12 +13,12 @@ use super::INTERRUPTED;
 use super::bits::{Bits, allocation};
 use super::device::DeviceArgs;
 use super::output::{note, show};
-use super::prepared::prepared_for;
+use super::prepared::{prepared_for, prepared_with};
 use super::progress::bar;
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::source::{SetArgs, resolve};
-use crate::evaluate::{EvaluateError, Split, percent};
+use crate::evaluate::{EvaluateError, Progress, Split, percent};
 use crate::run::{self, RunError};
 
 /// Measure a profile's allocation: accuracy, firing rates, energy
@@ -31,7 +32,8 @@ use crate::run::{self, RunError};
 /// not enter.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A profile: a file, or the name of a saved or shipped one
+    /// A profile: a file, or the name of a saved or shipped one; or the folder of a package that
+    /// `aq4svit export` wrote
     profile: String,
     /// Which images (the test split where there is one, else the search split)
     #[arg(long)]
@@ -60,7 +62,16 @@ enum SplitArg {
 }
 
 pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
-    let profile = resolve(&args.profile, &args.set)?;
+    let package = package::folder(&args.profile);
+    let package = package.map(|folder| package::read(&folder, &args.set));
+    let package = package.transpose()?;
+    if package.is_some() && !args.bits.is_empty() {
+        bail!("--bits: a package has the bit-widths that it was exported with");
+    }
+    let profile = match &package {
+        Some(package) => package.profile.clone(),
+        None => resolve(&args.profile, &args.set)?,
+    };
     let data = profile.profile.need_data()?;
     let (has_test, certify) = (data.has_test(), data.certify);
     let split = match (args.split, has_test) {
@@ -78,8 +89,21 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         (Some(SplitArg::Test) | None, true) => Split::Test,
         (Some(SplitArg::Search) | None, _) => Split::Search,
     };
-    let allocation = allocation(&profile.profile, &profile.profile.graph(), &args.bits)?;
-    let prepared = prepared_for(profile.profile, (&allocation, split))?;
+    let (allocation, prepared) = match &package {
+        Some(package) => {
+            let given = (package.weights.clone(), package.fixed.clone());
+            (
+                package.fixed.allocation.clone(),
+                prepared_with(profile.profile, given, split)?,
+            )
+        }
+        None => {
+            let graph = profile.profile.graph();
+            let allocation = allocation(&profile.profile, &graph, &args.bits)?;
+            let prepared = prepared_for(profile.profile, (&allocation, split))?;
+            (allocation, prepared)
+        }
+    };
     let splits = &prepared.splits;
     let images = split.images(splits).map_or(0, |images| images.len());
     let graph = prepared.profile.graph();
@@ -92,18 +116,24 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         "[{bar:24}] {pos}/{len} images, {msg}, {eta} left",
     );
     let options = args.device.options(args.results);
-    let counted = run::statistics(
-        prepared,
-        &options,
-        (&allocation, split),
-        &cancel,
-        &mut |p| {
-            bar.set_position(p.done as u64);
-            bar.set_message(format!("{:.2} %", percent(p.correct, p.done)));
-        },
-    );
+    let mut progress = |p: Progress| {
+        bar.set_position(p.done as u64);
+        bar.set_message(format!("{:.2} %", percent(p.correct, p.done)));
+    };
+    let job = (&allocation, split);
+    let counted = match &package {
+        Some(package) => {
+            let done = run::statistics_alone(prepared, &options, job, &cancel, &mut progress);
+            done.map(|(counted, seconds)| {
+                let float_correct = package.float_correct(split, counted.images);
+                (counted, float_correct, seconds)
+            })
+        }
+        None => run::statistics(prepared, &options, job, &cancel, &mut progress)
+            .map(|done| (done.counted, Some(done.float_correct), done.seconds)),
+    };
     bar.finish_and_clear();
-    let counted = match counted {
+    let (counted, float_correct, seconds) = match counted {
         Ok(counted) => counted,
         Err(RunError::Evaluate(EvaluateError::Cancelled)) => {
             note("interrupted");
@@ -111,8 +141,6 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         }
         Err(e) => return Err(e.into()),
     };
-    let (float_correct, seconds) = (counted.float_correct, counted.seconds);
-    let counted = counted.counted;
     let mut evaluation = Evaluation::new(&graph, affine, &allocation, (split, seconds), &counted);
     evaluation.compare(float_correct);
     evaluation.skipped = skipped;

@@ -8,7 +8,7 @@ use super::error::ExportError;
 use super::layers::{MadeLayer, make};
 use super::manifest::facts::{Input, Network, Payload, Preprocessing, Program, Resize};
 use super::manifest::{
-    Accuracy, FORMAT, Golden, GoldenSource, Manifest, Provenance, Span, TensorRef,
+    Accuracy, FORMAT, Golden, GoldenSource, Manifest, Number, Provenance, Span, TensorRef,
 };
 use super::operations::{Flow, flow};
 use super::tensors::{Tensor, serialize};
@@ -17,7 +17,7 @@ use crate::profile::Profile;
 use crate::quant::{Affine, Allocation, MemoryModel, QuantizedLayer};
 
 /// What a package is made of.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Source<'a> {
     /// The profile.
     pub profile: &'a Profile,
@@ -196,6 +196,19 @@ impl Package {
                 *place.ok_or_else(|| ExportError::Tensors(format!("{} is lost", tensor.tensor)))?;
         }
         Ok(())
+    }
+
+    /// The layers that do not sum integers alone, each with the reason.
+    pub fn real_layers(&self) -> Vec<String> {
+        let reason = |layer: &super::manifest::Layer| match (layer.bits, layer.input) {
+            (32, Number::Real) => Some("its weights are float, and it reads real numbers"),
+            (32, Number::Integer(_)) => Some("its weights are float"),
+            (_, Number::Real) => Some("it reads real numbers"),
+            _ => None,
+        };
+        let layers = self.manifest.layers.iter();
+        let named = layers.filter_map(|l| Some(format!("{}: {}", l.name, reason(l)?)));
+        named.collect()
     }
 
     /// Adds what a golden image shows of accumulators and potentials to the manifest.

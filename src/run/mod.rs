@@ -43,6 +43,7 @@ pub use error::RunError;
 pub use evaluators::quantized_layers;
 pub use evaluators::{
     CACHE_MEMORY, EvaluatorOptions, Evaluators, SplitStatistics, output_errors, statistics,
+    statistics_alone,
 };
 pub use files::{BEST, INCUMBENT, PROFILE};
 pub use finished::Finished;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tch::Kind;
 
 use super::compiled::Compiled;
+use super::evaluator::numerics;
 use super::record::{GoldenRecord, Record};
 use super::{Device, Model, TorchError};
 use crate::network::{Graph, Shape};
@@ -17,6 +18,7 @@ pub struct GoldenNetwork<'a> {
     compiled: Compiled<&'a Model>,
     allocation: Allocation,
     layers: Vec<Option<Arc<QuantizedLayer>>>,
+    device: Device,
 }
 
 impl std::fmt::Debug for GoldenNetwork<'_> {
@@ -59,7 +61,13 @@ impl<'a> GoldenNetwork<'a> {
             compiled: Compiled::new(model, Kind::Float, device)?,
             allocation,
             layers,
+            device,
         })
+    }
+
+    /// A name of everything that the numbers depend on: kernels, instruction set, device.
+    pub fn numerics(&self) -> String {
+        numerics(self.compiled.has_native_floats(), self.device, 1)
     }
 
     /// The margin of every site on an image, `[C, H, W]` (`[T, C, H, W]` for frames).
