@@ -21,8 +21,8 @@ use crate::export::Format;
 
 /// Write a network as a package: packed integers, everything that follows them, and golden outputs
 ///
-/// The folder holds a manifest with a published schema, the bit-packed integers, scales, affines and
-/// thresholds, and what the network does on some inputs: accumulators, spikes, logits. Another
+/// The folder holds a manifest with a published schema, the bit-packed integers, scales, affines
+/// and thresholds, and what the network does on some inputs: accumulators, spikes, logits. Another
 /// program can run it without this one; `aq4svit verify DIR` checks it, `aq4svit evaluate DIR`
 /// measures its accuracy. Golden inputs are the images of the search split whose first potentials
 /// keep the widest distance from their thresholds, a file's, or drawn numbers where the profile has
@@ -70,7 +70,6 @@ pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
     use super::bits::allocation;
     use super::output::{line, note};
     use crate::export::{Conversion, ExportError, Package, PackageFolder, Source};
-    use crate::profile::Save;
 
     let target = target::resolve(&args.target, &args.set, args.bits.is_empty())?;
     let resolved = target.profile;
@@ -78,18 +77,7 @@ pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
     let allocation = allocation(&resolved.profile, &graph, &args.bits)?;
     // Says what is there before anything is computed.
     let folder = PackageFolder::begin(&args.out, args.force)?;
-    let names: Vec<&str> = graph.layers.iter().map(|l| l.name.as_str()).collect();
-    let profile_text = Save {
-        text: &resolved.text,
-        folder: &resolved.folder,
-        name: None,
-        layers: &names,
-        allocation: &allocation,
-        pins: &resolved.profile.pins,
-        constraint: None,
-        codes: None,
-    }
-    .text_for(&folder.target().join("profile.toml"))?;
+    let profile_text = target::profile_text(&resolved, &allocation, folder.target())?;
     let material = material::read(args, &resolved.profile, &allocation, signals)?;
     let source = Source {
         profile: &resolved.profile,

@@ -1,11 +1,14 @@
 //! What is exported: the result of a run, or a profile.
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
 
 use crate::cli::source::{SetArgs, resolve as resolve_profile};
 use crate::evaluate::{percent, wilson_95};
 use crate::export::manifest::{Accuracy, facts::Counted};
-use crate::profile::{Paths, ResolvedProfile};
+use crate::profile::{Overrides, Paths, Profile, ResolvedProfile, Save};
+use crate::quant::{Allocation, BitWidth};
 use crate::run::{self, BEST, Summary};
 use crate::search::Tree;
 
@@ -44,6 +47,46 @@ pub(super) fn resolve(name: &str, set: &SetArgs, as_it_is: bool) -> Result<Targe
             false => Vec::new(),
         },
     })
+}
+
+/// The text of the package's profile: the profile with the allocation as its `[bits]`, the menu wide
+/// enough for it, and paths that start from the package.
+pub(super) fn profile_text(
+    resolved: &ResolvedProfile,
+    allocation: &Allocation,
+    package: &Path,
+) -> Result<String> {
+    let profile = &resolved.profile;
+    let mut menu: Vec<BitWidth> = profile.menu.iter().chain(&allocation.0).copied().collect();
+    menu.sort_unstable();
+    menu.dedup();
+    let text = match menu == profile.menu {
+        true => resolved.text.clone(),
+        false => {
+            let width = |w: &BitWidth| match w.is_float() {
+                true => "\"float\"".to_owned(),
+                false => w.to_string(),
+            };
+            let menu: Vec<String> = menu.iter().map(width).collect();
+            let menu = format!("quantizer.bits=[{}]", menu.join(", "));
+            let overrides = Overrides::parse([menu.as_str()], resolved.folder.clone())?;
+            let here = resolved.folder.join("profile.toml");
+            Profile::parse_with(&resolved.text, &here, &overrides)?.1
+        }
+    };
+    let graph = profile.graph();
+    let layers: Vec<&str> = graph.layers.iter().map(|l| l.name.as_str()).collect();
+    let save = Save {
+        text: &text,
+        folder: &resolved.folder,
+        name: None,
+        layers: &layers,
+        allocation,
+        pins: &profile.pins,
+        constraint: None,
+        codes: None,
+    };
+    Ok(save.text_for(&package.join("profile.toml"))?)
 }
 
 /// What a run measured of its result.
