@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -195,16 +195,27 @@ fn sums(folder: &Path) -> Result<String, ExportError> {
     let mut sums = String::new();
     for name in files(folder).map_err(io("read", folder))? {
         let path = folder.join(&name);
-        let mut file = File::open(&path).map_err(io("read", &path))?;
-        let mut hasher = Sha256::new();
-        io::copy(&mut file, &mut hasher).map_err(io("read", &path))?;
-        let hash = hasher.finalize();
+        let hash = hash(&path).map_err(io("read", &path))?;
         sums.extend(hash.iter().map(|byte| format!("{byte:02x}")));
         sums.push_str("  ");
         sums.push_str(&name);
         sums.push('\n');
     }
     Ok(sums)
+}
+
+/// The SHA-256 of a file.
+fn hash(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let count = file.read(&mut buffer)?;
+        match buffer.get(..count) {
+            Some([]) | None => return Ok(hasher.finalize().to_vec()),
+            Some(read) => hasher.update(read),
+        }
+    }
 }
 
 #[cfg(test)]

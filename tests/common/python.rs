@@ -8,8 +8,8 @@ use std::sync::Mutex;
 /// Installing is for one test at a time.
 static INSTALLING: Mutex<()> = Mutex::new(());
 
-/// The folder of the packages that a file of `scripts/` lists, installed by pip on first use; or why
-/// there is none.
+/// The folder of the packages that a file of `scripts/` lists, installed by pip on first use; or
+/// why there is none.
 pub fn packages(list: &str) -> Result<PathBuf, String> {
     let _one = INSTALLING.lock().map_err(|e| e.to_string())?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -197,3 +197,53 @@ fn python_reads_and_runs_packages() {
     let (agrees, text) = read(&root.path().join("sdt-v1"));
     assert!(!agrees, "{text}");
 }
+
+/// The published schema takes what is written, and nothing else.
+#[test]
+fn manifests_are_of_the_published_schema() {
+    let packages = match python::packages("python-packages.txt") {
+        Ok(packages) => packages,
+        Err(why) => return println!("not run, because packages cannot be installed: {why}"),
+    };
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/package.schema.json");
+    let program = "import fastjsonschema, json, sys; \
+        fastjsonschema.compile(json.load(open(sys.argv[1])))(json.load(open(sys.argv[2])))";
+    let is_valid = |manifest: &Path| {
+        let mut python = std::process::Command::new("python3");
+        python
+            .args(["-B", "-c", program])
+            .arg(&schema)
+            .arg(manifest);
+        let output = python.env("PYTHONPATH", &packages).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            output.status.success() || error.contains("ValueException"),
+            "{error}"
+        );
+        (output.status.success(), error)
+    };
+    let root = tempfile::tempdir().unwrap();
+    for name in ["qkformer-dvs", "sdt-v2", "sdt-v3-large"] {
+        let folder = root.path().join(name);
+        export(
+            name,
+            &[4, 32, 16, 1],
+            &["quantizer.scale=power-of-two"],
+            &folder,
+        );
+        let manifest = folder.join("manifest.json");
+        let (valid, error) = is_valid(&manifest);
+        assert!(valid, "{name}: {error}");
+        let text = fs::read_to_string(&manifest).unwrap();
+        for (from, to) in [
+            ("\"format\": 1", "\"format\": \"1\""),
+            ("\"bits\": 4", "\"bits\": 4, \"more\": 1"),
+            ("\"time_steps\"", "\"steps\""),
+        ] {
+            let bad = text.replacen(from, to, 1);
+            assert!(bad != text, "{from}");
+            fs::write(&manifest, bad).unwrap();
+            assert!(!is_valid(&manifest).0, "{name}: {to}");
+        }
+    }
+}

@@ -49,8 +49,8 @@ pub(super) fn resolve(name: &str, set: &SetArgs, as_it_is: bool) -> Result<Targe
     })
 }
 
-/// The text of the package's profile: the profile with the allocation as its `[bits]`, the menu wide
-/// enough for it, and paths that start from the package.
+/// The text of the package's profile: the profile with the allocation as its `[bits]`, the menu
+/// wide enough for it, and paths that start from the package.
 pub(super) fn profile_text(
     resolved: &ResolvedProfile,
     allocation: &Allocation,
