@@ -89,7 +89,7 @@ fn example(entry: &Layer, layer: &PackageLayer, package: &Package) -> Option<Str
     };
     let bits = usize::from(entry.bits);
     // A negative one says more, and one that does not begin with its byte.
-    let shows = |n: &usize| codes.get(*n).is_some_and(|&q| q < 0) && (n * bits) % 8 != 0;
+    let shows = |n: &usize| codes.get(*n).is_some_and(|&q| q < 0) && !(n * bits).is_multiple_of(8);
     let n = (0..codes.len())
         .find(shows)
         .or_else(|| codes.iter().position(|&q| q != 0))?;

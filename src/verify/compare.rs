@@ -72,8 +72,9 @@ impl Comparison {
         let mut note = |at: usize, a: f64, b: f64, allowed: f64| {
             let difference = (a - b).abs();
             layer.largest_difference = layer.largest_difference.max(difference);
-            // Not `>`: what is no number differs.
-            if !(difference <= allowed) {
+            // What is no number does not agree.
+            let agrees = difference <= allowed;
+            if !agrees {
                 layer.differ += 1;
                 first = first.or(Some((at, a, b)));
             }
@@ -179,7 +180,8 @@ impl Comparison {
                 false => TOLERANCE * f64::from(b.abs()).max(1.0),
             };
             self.logits.largest_difference = self.logits.largest_difference.max(difference);
-            if !(difference <= allowed) {
+            let agrees = difference <= allowed;
+            if !agrees {
                 self.logits.differ += 1;
                 first = first.or(Some((at, a, b)));
             }
