@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
+use self::package::ReadPackage;
 use self::report::Evaluation;
 use super::INTERRUPTED;
 use super::bits::{Bits, allocation};
@@ -19,7 +20,9 @@ use super::results::ResultArgs;
 use super::signals::Signals;
 use super::source::{SetArgs, resolve};
 use crate::evaluate::{EvaluateError, Progress, Split, percent};
-use crate::run::{self, RunError};
+use crate::profile::ResolvedProfile;
+use crate::quant::Allocation;
+use crate::run::{self, Prepared, RunError};
 
 /// Measure a profile's allocation: accuracy, firing rates, energy
 ///
@@ -72,38 +75,8 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         Some(package) => package.profile.clone(),
         None => resolve(&args.profile, &args.set)?,
     };
-    let data = profile.profile.need_data()?;
-    let (has_test, certify) = (data.has_test(), data.certify);
-    let split = match (args.split, has_test) {
-        (Some(SplitArg::Calibration), _) => Split::Calibration,
-        (Some(SplitArg::Proxy), _) => Split::Proxy,
-        (Some(SplitArg::Certify), _) if certify.is_none() => bail!(
-            "{}: the data has no split to certify results on; set data.certify to a number of images",
-            profile.origin
-        ),
-        (Some(SplitArg::Certify), _) => Split::Certify,
-        (Some(SplitArg::Test), false) => bail!(
-            "{}: the data has no test split; use --split search",
-            profile.origin
-        ),
-        (Some(SplitArg::Test) | None, true) => Split::Test,
-        (Some(SplitArg::Search) | None, _) => Split::Search,
-    };
-    let (allocation, prepared) = match &package {
-        Some(package) => {
-            let given = (package.weights.clone(), package.fixed.clone());
-            (
-                package.fixed.allocation.clone(),
-                prepared_with(profile.profile, given, split)?,
-            )
-        }
-        None => {
-            let graph = profile.profile.graph();
-            let allocation = allocation(&profile.profile, &graph, &args.bits)?;
-            let prepared = prepared_for(profile.profile, (&allocation, split))?;
-            (allocation, prepared)
-        }
-    };
+    let split = split(args, &profile)?;
+    let (allocation, prepared) = prepare(args, profile, package.as_ref(), split)?;
     let splits = &prepared.splits;
     let images = split.images(splits).map_or(0, |images| images.len());
     let graph = prepared.profile.graph();
@@ -146,4 +119,43 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     evaluation.skipped = skipped;
     show(args.json, &evaluation, || evaluation.text())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The split that is asked for.
+fn split(args: &Args, profile: &ResolvedProfile) -> Result<Split> {
+    let data = profile.profile.need_data()?;
+    let (has_test, certify) = (data.has_test(), data.certify);
+    Ok(match (args.split, has_test) {
+        (Some(SplitArg::Calibration), _) => Split::Calibration,
+        (Some(SplitArg::Proxy), _) => Split::Proxy,
+        (Some(SplitArg::Certify), _) if certify.is_none() => bail!(
+            "{}: the data has no split to certify results on; set data.certify to a number of images",
+            profile.origin
+        ),
+        (Some(SplitArg::Certify), _) => Split::Certify,
+        (Some(SplitArg::Test), false) => bail!(
+            "{}: the data has no test split; use --split search",
+            profile.origin
+        ),
+        (Some(SplitArg::Test) | None, true) => Split::Test,
+        (Some(SplitArg::Search) | None, _) => Split::Search,
+    })
+}
+
+/// The allocation, and what it takes to evaluate it on a split.
+fn prepare(
+    args: &Args,
+    profile: ResolvedProfile,
+    package: Option<&ReadPackage>,
+    split: Split,
+) -> Result<(Allocation, Prepared)> {
+    let Some(package) = package else {
+        let graph = profile.profile.graph();
+        let allocation = allocation(&profile.profile, &graph, &args.bits)?;
+        let prepared = prepared_for(profile.profile, (&allocation, split))?;
+        return Ok((allocation, prepared));
+    };
+    let given = (package.weights.clone(), package.fixed.clone());
+    let allocation = package.fixed.allocation.clone();
+    Ok((allocation, prepared_with(profile.profile, given, split)?))
 }

@@ -128,17 +128,10 @@ impl Package {
             layers.push(layer);
             entries.push(entry);
         }
-        for site in &mut sites {
-            let layer = site.input_layer.as_ref();
-            let layer = layer.and_then(|name| layers.iter().find(|l| l.name == *name));
-            if let Some(tensor) = layer.and_then(|layer| super::layers::units(site, layer)) {
-                payload.thresholds += tensor.bytes.len() as u64;
-                site.accumulator_units = Some(super::manifest::Units {
-                    tensor: tensor.reference(),
-                });
-                tensors.push(tensor);
-            }
-        }
+        let thresholds = thresholds(&mut sites, &layers);
+        let bytes = thresholds.iter().map(|t| t.bytes.len() as u64);
+        payload.thresholds = bytes.sum();
+        tensors.extend(thresholds);
         let memory = MemoryModel::of(&graph, profile.scheme.affine);
         let (counted, stored) = (memory.total(source.allocation), payload.stored());
         if counted != stored {
@@ -253,6 +246,23 @@ impl Payload {
     pub fn stored(&self) -> u64 {
         self.codes + self.float_weights + self.affines
     }
+}
+
+/// The thresholds and offsets of sites in units of the accumulators that feed them.
+fn thresholds(sites: &mut [super::manifest::Site], layers: &[PackageLayer]) -> Vec<Tensor> {
+    let mut tensors = Vec::new();
+    for site in sites {
+        let layer = site.input_layer.as_ref();
+        let layer = layer.and_then(|name| layers.iter().find(|l| l.name == *name));
+        let Some(tensor) = layer.and_then(|layer| super::layers::units(site, layer)) else {
+            continue;
+        };
+        site.accumulator_units = Some(super::manifest::Units {
+            tensor: tensor.reference(),
+        });
+        tensors.push(tensor);
+    }
+    tensors
 }
 
 /// All references to tensors.
