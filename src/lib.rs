@@ -19,7 +19,9 @@
 //! 11. [`run`]: threads, channels, resume.
 //! 12. [`text`]: events, numbers and terms as text.
 //! 13. [`report`]: the report of a run: result, method and evidence.
-//! 14. [`tui`] and [`cli`]: what the user sees.
+//! 14. [`export`]: packages: a quantized network as files that others can run.
+//! 15. [`verify`]: an engine that runs a package from its manifest alone.
+//! 16. [`tui`] and [`cli`]: what the user sees.
 //!
 //! A whole search, on a synthetic landscape instead of a network (so it needs no libtorch):
 //!
@@ -87,6 +89,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod data;
 pub mod evaluate;
+pub mod export;
 pub mod journal;
 pub mod kernels;
 pub mod network;
@@ -100,3 +103,4 @@ pub mod text;
 #[cfg(feature = "torch")]
 pub mod torch;
 pub mod tui;
+pub mod verify;

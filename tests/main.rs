@@ -11,6 +11,7 @@ mod cli;
 mod common;
 mod data;
 mod docs;
+mod export;
 mod journal;
 mod network;
 mod profile;

@@ -70,6 +70,24 @@ fn comments_are_at_most_100_columns_wide() {
     }
 }
 
+/// The engine that verifies packages is independent: of this program it takes the types of the
+/// manifest, and for its tests what it is compared with.
+#[test]
+fn the_verifying_engine_shares_no_arithmetic() {
+    for file in files("src/verify") {
+        let text = fs::read_to_string(&file).expect("text");
+        let own = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in own.lines().filter(|l| !l.trim_start().starts_with("//")) {
+            let uses = line.contains("crate::");
+            assert!(
+                !uses || line.contains("crate::export::manifest"),
+                "{}: {line}",
+                file.display()
+            );
+        }
+    }
+}
+
 /// `make test` runs everything without libtorch, and with it only the modules of `WITH_LIBTORCH`:
 /// where the feature changes what is compiled, the module must be among them.
 #[test]

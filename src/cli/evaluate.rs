@@ -1,5 +1,6 @@
 //! `aq4svit evaluate`.
 
+mod package;
 mod report;
 
 use std::process::ExitCode;
@@ -7,18 +8,21 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
+use self::package::ReadPackage;
 use self::report::Evaluation;
 use super::INTERRUPTED;
 use super::bits::{Bits, allocation};
 use super::device::DeviceArgs;
 use super::output::{note, show};
-use super::prepared::prepared_for;
+use super::prepared::{prepared_for, prepared_with};
 use super::progress::bar;
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::source::{SetArgs, resolve};
-use crate::evaluate::{EvaluateError, Split, percent};
-use crate::run::{self, RunError};
+use crate::evaluate::{EvaluateError, Progress, Split, percent};
+use crate::profile::ResolvedProfile;
+use crate::quant::Allocation;
+use crate::run::{self, Prepared, RunError};
 
 /// Measure a profile's allocation: accuracy, firing rates, energy
 ///
@@ -31,7 +35,8 @@ use crate::run::{self, RunError};
 /// not enter.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A profile: a file, or the name of a saved or shipped one
+    /// A profile: a file, or the name of a saved or shipped one; or the folder of a package that
+    /// `aq4svit export` wrote
     #[arg(add = super::complete::profiles())]
     profile: String,
     /// Which images (the test split where there is one, else the search split)
@@ -61,10 +66,67 @@ enum SplitArg {
 }
 
 pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
-    let profile = resolve(&args.profile, &args.set)?;
+    let package = package::folder(&args.profile);
+    let package = package.map(|folder| package::read(&folder, &args.set));
+    let package = package.transpose()?;
+    if package.is_some() && !args.bits.is_empty() {
+        bail!("--bits: a package has the bit-widths that it was exported with");
+    }
+    let profile = match &package {
+        Some(package) => package.profile.clone(),
+        None => resolve(&args.profile, &args.set)?,
+    };
+    let split = split(args, &profile)?;
+    let (allocation, prepared) = prepare(args, profile, package.as_ref(), split)?;
+    let splits = &prepared.splits;
+    let images = split.images(splits).map_or(0, |images| images.len());
+    let graph = prepared.profile.graph();
+    let affine = prepared.profile.scheme.affine;
+    let skipped = splits.skipped.len();
+
+    let cancel = signals.cancel();
+    let bar = bar(
+        images as u64,
+        "[{bar:24}] {pos}/{len} images, {msg}, {eta} left",
+    );
+    let options = args.device.options(args.results);
+    let mut progress = |p: Progress| {
+        bar.set_position(p.done as u64);
+        bar.set_message(format!("{:.2} %", percent(p.correct, p.done)));
+    };
+    let job = (&allocation, split);
+    let counted = match &package {
+        Some(package) => {
+            let done = run::statistics_alone(prepared, &options, job, &cancel, &mut progress);
+            done.map(|(counted, seconds)| {
+                let float_correct = package.float_correct(split, counted.images);
+                (counted, float_correct, seconds)
+            })
+        }
+        None => run::statistics(prepared, &options, job, &cancel, &mut progress)
+            .map(|done| (done.counted, Some(done.float_correct), done.seconds)),
+    };
+    bar.finish_and_clear();
+    let (counted, float_correct, seconds) = match counted {
+        Ok(counted) => counted,
+        Err(RunError::Evaluate(EvaluateError::Cancelled)) => {
+            note("interrupted");
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        Err(e) => return Err(e.into()),
+    };
+    let mut evaluation = Evaluation::new(&graph, affine, &allocation, (split, seconds), &counted);
+    evaluation.compare(float_correct);
+    evaluation.skipped = skipped;
+    show(args.json, &evaluation, || evaluation.text())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The split that is asked for.
+fn split(args: &Args, profile: &ResolvedProfile) -> Result<Split> {
     let data = profile.profile.need_data()?;
     let (has_test, certify) = (data.has_test(), data.certify);
-    let split = match (args.split, has_test) {
+    Ok(match (args.split, has_test) {
         (Some(SplitArg::Calibration), _) => Split::Calibration,
         (Some(SplitArg::Proxy), _) => Split::Proxy,
         (Some(SplitArg::Certify), _) if certify.is_none() => bail!(
@@ -78,45 +140,23 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         ),
         (Some(SplitArg::Test) | None, true) => Split::Test,
         (Some(SplitArg::Search) | None, _) => Split::Search,
-    };
-    let allocation = allocation(&profile.profile, &profile.profile.graph(), &args.bits)?;
-    let prepared = prepared_for(profile.profile, (&allocation, split))?;
-    let splits = &prepared.splits;
-    let images = split.images(splits).map_or(0, |images| images.len());
-    let graph = prepared.profile.graph();
-    let affine = prepared.profile.scheme.affine;
-    let skipped = splits.skipped.len();
+    })
+}
 
-    let cancel = signals.cancel();
-    let bar = bar(
-        images as u64,
-        "[{bar:24}] {pos}/{len} images, {msg}, {eta} left",
-    );
-    let options = args.device.options(args.results);
-    let counted = run::statistics(
-        prepared,
-        &options,
-        (&allocation, split),
-        &cancel,
-        &mut |p| {
-            bar.set_position(p.done as u64);
-            bar.set_message(format!("{:.2} %", percent(p.correct, p.done)));
-        },
-    );
-    bar.finish_and_clear();
-    let counted = match counted {
-        Ok(counted) => counted,
-        Err(RunError::Evaluate(EvaluateError::Cancelled)) => {
-            note("interrupted");
-            return Ok(ExitCode::from(INTERRUPTED));
-        }
-        Err(e) => return Err(e.into()),
+/// The allocation, and what it takes to evaluate it on a split.
+fn prepare(
+    args: &Args,
+    profile: ResolvedProfile,
+    package: Option<&ReadPackage>,
+    split: Split,
+) -> Result<(Allocation, Prepared)> {
+    let Some(package) = package else {
+        let graph = profile.profile.graph();
+        let allocation = allocation(&profile.profile, &graph, &args.bits)?;
+        let prepared = prepared_for(profile.profile, (&allocation, split))?;
+        return Ok((allocation, prepared));
     };
-    let (float_correct, seconds) = (counted.float_correct, counted.seconds);
-    let counted = counted.counted;
-    let mut evaluation = Evaluation::new(&graph, affine, &allocation, (split, seconds), &counted);
-    evaluation.compare(float_correct);
-    evaluation.skipped = skipped;
-    show(args.json, &evaluation, || evaluation.text())?;
-    Ok(ExitCode::SUCCESS)
+    let given = (package.weights.clone(), package.fixed.clone());
+    let allocation = package.fixed.allocation.clone();
+    Ok((allocation, prepared_with(profile.profile, given, split)?))
 }

@@ -8,6 +8,7 @@ mod complete;
 mod completions;
 mod device;
 mod evaluate;
+mod export;
 mod front;
 mod headless;
 mod inspect;
@@ -30,6 +31,7 @@ mod signals;
 mod solve;
 mod source;
 mod start;
+mod verify;
 mod watch;
 
 use std::process::ExitCode;
@@ -73,6 +75,8 @@ enum Commands {
     Sensitivity(sensitivity::Args),
     Solve(solve::Args),
     Report(report::Args),
+    Export(export::Args),
+    Verify(verify::Args),
     /// Run a network on given images and write its logits
     Predict(predict::Args),
     Inspect(inspect::Args),
@@ -114,6 +118,8 @@ fn run(command: Option<Commands>, signals: Signals) -> Result<ExitCode> {
         Some(Commands::Report(args)) => report::run(&args, &signals),
         Some(Commands::Solve(args)) => solve::run(&args, signals),
         Some(Commands::Predict(args)) => predict::run(&args, &signals),
+        Some(Commands::Export(args)) => export::run(&args, &signals),
+        Some(Commands::Verify(args)) => verify::run(&args, &signals),
         Some(Commands::Inspect(args)) => inspect::run(&args, signals),
         Some(Commands::Profiles(args)) => profiles::run(&args),
         Some(Commands::Completions(args)) => completions::run(&args, &Cli::command()),

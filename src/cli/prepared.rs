@@ -4,11 +4,12 @@ use anyhow::Result;
 
 use super::output::note;
 use super::progress::bar;
+use crate::checkpoint::StateDict;
 use crate::data::Loading;
 use crate::evaluate::Split;
 use crate::profile::{Paths, Profile};
 use crate::quant::Allocation;
-use crate::run::{Prepared, RunError, SearchProblem, SideFileError};
+use crate::run::{FixedLayers, Prepared, RunError, SearchProblem, SideFileError};
 
 /// The most skipped images that are named.
 const NAMED: usize = 10;
@@ -37,6 +38,15 @@ pub(crate) fn prepared_for(
         ));
     };
     loaded(|loading| Prepared::load_for(profile.into(), loading, job, &mut say))
+}
+
+/// Reads what it takes to evaluate given quantized layers on a split.
+pub(crate) fn prepared_with(
+    profile: Profile,
+    (weights, layers): (StateDict, FixedLayers),
+    split: Split,
+) -> Result<Prepared, RunError> {
+    loaded(|loading| Prepared::with_layers(profile.into(), weights, layers, (loading, split)))
 }
 
 fn loaded(

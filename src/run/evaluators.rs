@@ -399,6 +399,40 @@ pub fn activity(
     Err(RunError::NoTorch)
 }
 
+/// Runs all images of a split through a prepared network and counts what it does, and nothing else;
+/// with the seconds that it takes.
+///
+/// # Errors
+/// As [`statistics`].
+#[cfg(feature = "torch")]
+pub fn statistics_alone(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+    (allocation, split): (&Allocation, Split),
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Statistics, f64), RunError> {
+    let evaluator = torch_evaluator(prepared, options)?;
+    let start = std::time::Instant::now();
+    let counted = evaluator.statistics(allocation, split, cancel, progress)?;
+    Ok((counted, start.elapsed().as_secs_f64()))
+}
+
+/// Runs all images of a split through a prepared network: not in this build.
+///
+/// # Errors
+/// [`RunError::NoTorch`] always.
+#[cfg(not(feature = "torch"))]
+pub fn statistics_alone(
+    _prepared: Prepared,
+    _options: &EvaluatorOptions,
+    _job: (&Allocation, Split),
+    _cancel: &Cancel,
+    _progress: &mut dyn FnMut(Progress),
+) -> Result<(Statistics, f64), RunError> {
+    Err(RunError::NoTorch)
+}
+
 /// Runs all images of a split through a prepared network: not in this build.
 ///
 /// # Errors

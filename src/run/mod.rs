@@ -44,7 +44,7 @@ pub use error::RunError;
 pub use evaluators::quantized_layers;
 pub use evaluators::{
     Activity, CACHE_MEMORY, EvaluatorOptions, Evaluators, SplitStatistics, activity, output_errors,
-    statistics,
+    statistics, statistics_alone,
 };
 pub use evidence::evidence;
 pub use files::{BEST, INCUMBENT, PROFILE};

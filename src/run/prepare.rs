@@ -1,5 +1,6 @@
 //! From a profile to everything a search needs: graph, weights, images, settings, fingerprint.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::RunError;
@@ -103,6 +104,29 @@ impl Prepared {
         }
     }
 
+    /// Reads the images to evaluate given quantized layers on one split; the weights stand for
+    /// what the layers do not say.
+    ///
+    /// # Errors
+    /// [`RunError`] for images that are missing or do not fit.
+    pub fn with_layers(
+        problem: SearchProblem,
+        weights: StateDict,
+        fixed: FixedLayers,
+        (loading, split): (Loading<'_>, Split),
+    ) -> Result<Self, RunError> {
+        let loading = Loading {
+            without_test: split != Split::Test,
+            only_test: split == Split::Test,
+            ..loading
+        };
+        let prepared = Prepared::of(problem, weights, loading)?;
+        Ok(Prepared {
+            fixed: Some(fixed),
+            ..prepared
+        })
+    }
+
     fn of(
         problem: SearchProblem,
         weights: StateDict,
@@ -178,6 +202,18 @@ impl Prepared {
             },
             numerics,
         }
+    }
+
+    /// Content hashes of the images by split; none of splits that are empty or not there.
+    pub fn image_hashes(&self) -> BTreeMap<String, String> {
+        let known = |split: &Split| {
+            let images = split
+                .images(&self.splits)
+                .filter(|images| !images.is_empty())?;
+            let hash = images.fingerprint().to_hex().to_string();
+            Some((split.name().to_owned(), hash))
+        };
+        Split::ALL.iter().filter_map(known).collect()
     }
 
     /// Fingerprints of the images of each split.

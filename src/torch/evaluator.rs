@@ -489,16 +489,7 @@ impl Evaluator for TorchEvaluator {
     }
 
     fn numerics(&self) -> String {
-        format!(
-            "kernels 2, {}libtorch 2.13, {}, {}, f32, batch {}",
-            match self.network.has_native_floats() {
-                true => "own f32 sums, ",
-                false => "",
-            },
-            instruction_set(),
-            self.device,
-            self.batch
-        )
+        numerics(self.network.has_native_floats(), self.device, self.batch)
     }
 }
 
@@ -523,6 +514,13 @@ fn threads(options: &TorchOptions) -> usize {
 /// The float network's allocation.
 fn float(graph: &Graph) -> Allocation {
     Allocation::uniform(graph.layers.len(), BitWidth::FLOAT)
+}
+
+/// A name of everything that numbers depend on.
+pub(super) fn numerics(own_floats: bool, device: Device, batch: usize) -> String {
+    let floats = if own_floats { "own f32 sums, " } else { "" };
+    let instructions = instruction_set();
+    format!("kernels 2, {floats}libtorch 2.13, {instructions}, {device}, f32, batch {batch}")
 }
 
 /// The widest instruction set that libtorch may choose its kernels by.

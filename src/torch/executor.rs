@@ -170,7 +170,12 @@ impl<'g> Executor<'g> {
             value.ok_or_else(|| missing(step))
         };
         if let Source::Layer { layer, .. } = step.source {
-            record.input(layer, read(step.inputs.first())?, images)?;
+            let x = read(step.inputs.first())?;
+            record.input(layer, x, images)?;
+            if record.wants_sums() {
+                // Once more, and the same: here they are not kept from what follows them.
+                record.sums(layer, &accumulate(step, parameters, x)?)?;
+            }
         }
         let mut shape = step.shape;
         let mut affine = parameters.affine.as_ref();
@@ -349,19 +354,24 @@ impl<'a> StepExecutor<'a> {
             .first()
             .and_then(|n| values.get(n.index())?.as_ref());
         let x = input.ok_or_else(|| missing(step))?;
-        match &self.parameters.accumulation {
-            Some(Accumulation::Libtorch(convolution)) => {
-                let data = convolve(x.wide()?.tensor, convolution).context(|| step.name.clone())?;
-                Ok(Value::new(Buffer::new(data), x.steps))
-            }
-            Some(sums) => {
-                let narrow = matches!(sums, Accumulation::Bytes(..)) && !x.is_bytes();
-                let narrow = narrow.then(|| x.to_bytes()).transpose()?;
-                let x = narrow.as_ref().unwrap_or(x);
-                layer(x, sums, step.shape, None, None)?.ok_or_else(|| missing(step))
-            }
-            None => Err(missing(step)),
+        accumulate(step, &self.parameters, x)
+    }
+}
+
+/// The sums of a step's layer over its input, before the affine.
+fn accumulate(step: &Step, parameters: &Parameters, x: &Value) -> Result<Value, TorchError> {
+    match &parameters.accumulation {
+        Some(Accumulation::Libtorch(convolution)) => {
+            let data = convolve(x.wide()?.tensor, convolution).context(|| step.name.clone())?;
+            Ok(Value::new(Buffer::new(data), x.steps))
         }
+        Some(sums) => {
+            let narrow = matches!(sums, Accumulation::Bytes(..)) && !x.is_bytes();
+            let narrow = narrow.then(|| x.to_bytes()).transpose()?;
+            let x = narrow.as_ref().unwrap_or(x);
+            layer(x, sums, step.shape, None, None)?.ok_or_else(|| missing(step))
+        }
+        None => Err(missing(step)),
     }
 }
 

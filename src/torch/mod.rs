@@ -38,6 +38,7 @@ mod error;
 mod evaluator;
 mod executor;
 mod footprint;
+mod golden;
 mod heap;
 mod model;
 mod native;
@@ -59,6 +60,7 @@ pub use calibration::QuantizedLayers;
 pub use device::Device;
 pub use error::TorchError;
 pub use evaluator::{TorchEvaluator, TorchOptions};
+pub use golden::{GoldenNetwork, GoldenTrace};
 pub use model::Model;
 pub use predict::{
     BlockTrace, Images, Precision, PredictOptions, Prediction, SiteTrace, Trace, predict,

@@ -262,6 +262,11 @@ fn note(
                 to.zip(near).for_each(|(to, x)| *to = x);
             }
         }
+        Record::Golden(golden) => {
+            let seen = potential.f_to_kind(Kind::Float)?.f_contiguous()?;
+            let values = Vec::<f32>::try_from(&seen.f_reshape([-1])?)?;
+            golden.recorder(site, population.neuron).note(step, &values);
+        }
         Record::Channels(sums) => {
             if let Some(site) = sums.sites.get_mut(site).filter(|s| !s.is_empty()) {
                 let wide = potential.f_to_kind(Kind::Double)?;

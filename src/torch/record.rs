@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod activity;
+mod golden;
 mod recorders;
 pub(super) mod spikes;
 
@@ -12,6 +13,7 @@ use super::value::Value;
 use crate::evaluate::Potentials;
 use crate::network::{Graph, LayerId, NodeId};
 pub(super) use activity::Activity;
+pub(super) use golden::GoldenRecord;
 pub(super) use recorders::{
     ChannelRecorder, Counted, HistogramRecorder, LeakRecorder, StepRecorder, StepSums, clamp,
 };
@@ -93,6 +95,8 @@ pub(super) enum Record {
     Inputs(InputRecord),
     /// For the weights of its samples.
     Nearness(NearnessRecord),
+    /// For golden data: everything, of one image.
+    Golden(GoldenRecord),
 }
 
 impl Record {
@@ -113,6 +117,19 @@ impl Record {
     ) -> Result<(), TorchError> {
         match self {
             Record::Inputs(inputs) => inputs.add(layer, x, batch),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the sums of layers are wanted before what follows them.
+    pub(super) fn wants_sums(&self) -> bool {
+        matches!(self, Record::Golden(golden) if golden.wants_sums())
+    }
+
+    /// Records a layer's sums.
+    pub(super) fn sums(&mut self, layer: LayerId, sums: &Value) -> Result<(), TorchError> {
+        match self {
+            Record::Golden(golden) => golden.add_sums(layer, sums),
             _ => Ok(()),
         }
     }

@@ -12,6 +12,8 @@ mod errors;
 #[cfg(feature = "torch")]
 mod evaluate;
 #[cfg(feature = "torch")]
+mod export;
+#[cfg(feature = "torch")]
 mod large;
 mod profiles;
 #[cfg(feature = "torch")]

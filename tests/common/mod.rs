@@ -9,4 +9,6 @@ pub mod demo;
 pub mod driver;
 pub mod landscape;
 pub mod network;
+#[cfg(feature = "torch")]
+pub mod python;
 pub mod terminal;

@@ -2,6 +2,7 @@
 
 mod calibration;
 mod evaluator;
+mod export;
 mod naive;
 mod networks;
 mod predict;

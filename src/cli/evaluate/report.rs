@@ -28,10 +28,10 @@ pub(super) struct Evaluation {
     /// Wilson interval at 95 %, in percent.
     accuracy_low: f64,
     accuracy_high: f64,
-    /// The float network's on the same images, in percent.
-    accuracy_float: f64,
+    /// The float network's on the same images, in percent; null where it is not known.
+    accuracy_float: Option<f64>,
     /// How much lower than that the accuracy is, in percentage points.
-    accuracy_drop: f64,
+    accuracy_drop: Option<f64>,
     top5_correct: usize,
     top5_accuracy: f64,
     memory_bytes: u64,
@@ -121,8 +121,8 @@ impl Evaluation {
             accuracy: percent(correct, images),
             accuracy_low: 100.0 * low,
             accuracy_high: 100.0 * high,
-            accuracy_float: percent(correct, images),
-            accuracy_drop: 0.0,
+            accuracy_float: Some(percent(correct, images)),
+            accuracy_drop: Some(0.0),
             top5_correct: counted.top5,
             top5_accuracy: percent(counted.top5, images),
             memory_bytes,
@@ -142,10 +142,11 @@ impl Evaluation {
         }
     }
 
-    /// Sets the float network's accuracy, from how many of the images it classifies correctly.
-    pub(super) fn compare(&mut self, float_correct: usize) {
-        self.accuracy_float = percent(float_correct, self.images);
-        self.accuracy_drop = self.accuracy_float - self.accuracy;
+    /// Sets the float network's accuracy, from how many of the images it classifies correctly; none
+    /// where that is not known.
+    pub(super) fn compare(&mut self, float_correct: Option<usize>) {
+        self.accuracy_float = float_correct.map(|correct| percent(correct, self.images));
+        self.accuracy_drop = self.accuracy_float.map(|float| float - self.accuracy);
     }
 
     pub(super) fn text(&self) -> String {
@@ -154,14 +155,17 @@ impl Evaluation {
         let _ = writeln!(
             out,
             "{:.2} % of {} images of the {split} split correct ({}); 95 % interval {:.2} to {:.2} %\n\
-             float: {:.2} %, so a drop of {:.2} points; top-5: {:.2} % ({})",
+             {}; top-5: {:.2} % ({})",
             self.accuracy,
             self.images,
             self.correct,
             self.accuracy_low,
             self.accuracy_high,
-            self.accuracy_float,
-            self.accuracy_drop,
+            match self.accuracy_float.zip(self.accuracy_drop) {
+                Some((float, drop)) =>
+                    format!("float: {float:.2} %, so a drop of {drop:.2} points"),
+                None => "float: not known".to_owned(),
+            },
             self.top5_accuracy,
             self.top5_correct,
         );

@@ -111,6 +111,10 @@ pub(super) fn recorded<F: Float + Element, O: Stored<F> + Element, U: EpilogueUs
             );
             leaking::<F, O, _, _>(out, population, recorder, user)
         }
+        Record::Golden(golden) => {
+            let recorder = golden.recorder(site, neuron);
+            leaking::<F, O, _, _>(out, population, recorder, user)
+        }
         Record::Nothing | Record::Inputs(_) => leaking::<F, O, _, _>(out, population, (), user),
     }
 }

@@ -1,0 +1,128 @@
+//! The manifest of a package, format 1.
+//!
+//! # Values and their order
+//!
+//! A value is `[S, C, H, W]` in numbers: S is 1 where it is the same at every time step
+//! (`time_invariant`), else the time steps T; C channels; H rows and W columns, whose positions in
+//! row-major order are a transformer's tokens. Every value is made by one operation
+//! ([`Operation`]), from values of operations before it. Operation 0 is the input, the last one
+//! the logits.
+//!
+//! # Arithmetic
+//!
+//! f32 and f64 are IEEE 754; every single operation is rounded to nearest, ties to even, and none
+//! are fused. Numbers that count something are stored as integers: the value is `unit` times the
+//! number. `unit` is for information only: affines and the scale of attention take it into
+//! account.
+//!
+//! * *Layer*: `acc[o, y, x]` is the sum over inputs i of the group, rows j and columns k of the
+//!   kernel of `w[o, i, j, k] * v[i, y * stride + j - padding, x * stride + k - padding]`, where
+//!   what lies outside counts as 0. A layer with `exact` sums integers without rounding. Otherwise
+//!   the products are f64, added one after the other from 0 on in the order i, j, k (k fastest),
+//!   and the sum is rounded to f32; other orders agree to about 1e-6 of it. Then
+//!   `y = a[o] * f32(acc) + b[o]` in f32: one product, one sum.
+//! * *Neuron, leaky integrate-and-fire*: the state v begins with 0 and at every time step is
+//!   `v + (x - v) * k` with `k = 1 / tau` where tau is a power of two, else `v + (x - v) / tau`, in
+//!   f32. It fires, 1, where `v >= threshold`, else 0; where it fires, v becomes 0.
+//! * *Neuron, integer*: x clamped to 0 and `max`, then rounded: to the nearest with halves to even,
+//!   or `floor(x + 0.5)`. There is no state.
+//! * *Max-pool*: the largest number of the window; what lies outside never wins.
+//! * *Add* `a + b`, *average* `(a + b) * 0.5`, *multiply* `a * b`, in f32.
+//! * *Attention* of q, k, v: channels are split into `heads` runs of equal length; in each head
+//!   `scale * sum_j q[n, j] * (sum_m k[m, j] * v[m, c])` for token n and channel c of v. The sums
+//!   are of integers; the result is f32 and multiplied by f32(scale).
+//! * *Head-sum*: the sum over the channels of each head. *Head-mask* of a mask (one channel for
+//!   each head) and a value: their product. *Head-erode*: the largest number of a window of 3
+//!   tokens by 3 channels of the same head, around the number; what lies outside never wins.
+//! * *Token-sum*: the sum over positions. *Channel-mask* of a mask (one position) and a value:
+//!   their product. *Token-mean*: the sum over positions in f64, in order, divided by their number
+//!   and rounded to f32. *Token-time-sum*: the sum over time steps and, within each, positions, in
+//!   f64, rounded to f32.
+//!
+//! # Packing
+//!
+//! Integer weights are in the order `[out, in / groups, rows, columns]` of
+//! [`Layer::shape`](layer::Layer::shape). Each takes `bits` bits in two's complement, least
+//! significant bit first, filling bytes from their least significant bit up; the end is filled up
+//! to a byte with zeros. 1 bit: 1 is +1 and 0 is -1. So weight n begins at bit `n * bits`, bit m of
+//! the tensor is bit `m % 8` of byte `m / 8`.
+
+pub mod facts;
+pub mod golden;
+pub mod layer;
+pub mod operation;
+
+use serde::{Deserialize, Serialize};
+
+pub use facts::{
+    Accuracy, Counted, Input, Network, Payload, Preprocessing, Program, Provenance, Resize,
+};
+pub use golden::{Golden, GoldenEntry, GoldenSource, SiteMargin};
+pub use layer::{Accumulator, Layer, Scale, Span, TensorRef, Units};
+pub use operation::{Number, Operation, OperationKind, Site, SiteNeuron};
+
+/// The version of the format that this program writes and reads.
+pub const FORMAT: u32 = 1;
+/// Potentials of a golden image that are nearer to a threshold than this (relative to it) can flip
+/// a spike when a sum of real numbers is rounded otherwise.
+pub const SAFE_MARGIN: f64 = 1e-4;
+/// How far an accumulator of real numbers may be from the stored one: this times the larger of 1
+/// and the stored one's magnitude.
+pub const TOLERANCE: f64 = 1e-4;
+/// The name of the file of the manifest.
+pub const MANIFEST: &str = "manifest.json";
+/// The name of the file of the tensors.
+pub const WEIGHTS: &str = "weights.safetensors";
+
+/// Everything that a reader of a package needs besides the tensors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The version of the format: 1.
+    pub format: u32,
+    /// The program that wrote it.
+    pub program: Program,
+    /// The network.
+    pub network: Network,
+    /// How images were prepared; null where the profile has no data.
+    pub preprocessing: Option<Preprocessing>,
+    /// The profile's section `[data]`, its paths as in `profile.toml`; null where it has none.
+    pub data: Option<serde_json::Value>,
+    /// All operations in execution order; the first is the input, the last the logits.
+    pub operations: Vec<Operation>,
+    /// All layers in execution order.
+    pub layers: Vec<Layer>,
+    /// All populations of neurons in execution order.
+    pub sites: Vec<Site>,
+    /// The bytes of the package's tensors.
+    pub payload: Payload,
+    /// What the network does on some inputs.
+    pub golden: Golden,
+    /// Accuracies that were measured.
+    pub accuracy: Vec<Accuracy>,
+    /// Where all this comes from.
+    pub provenance: Provenance,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The published schema is that of these types, their documentation included.
+    #[test]
+    fn the_schema_is_published() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/package.schema.json");
+        let mut schema = schemars::schema_for!(Manifest);
+        schema.insert("title".to_owned(), "Package of aq4svit, format 1".into());
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, &text).unwrap();
+        }
+        let published = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            published == text,
+            "run UPDATE_DOCS=1 cargo test --no-default-features --lib export::manifest"
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! From a graph to the operations and sites of a manifest.
+
+use std::collections::HashMap;
+
+use super::error::ExportError;
+use super::layers::number;
+use super::manifest::operation::{Halves, Number, Operation, OperationKind, Site, SiteNeuron};
+use crate::network::{self, Graph, LayerId, Neuron, NodeId, Op, Shape};
+use crate::quant::Allocation;
+
+/// Sums of integers below this are exact in f32.
+const EXACT: u128 = 1 << 24;
+
+/// The operations of a network.
+pub(super) struct Flow {
+    pub operations: Vec<Operation>,
+    /// In the graph's order, without what depends on tensors.
+    pub sites: Vec<Site>,
+    /// By layer, what the numbers of its input count.
+    pub units: Vec<f64>,
+}
+
+/// Reads a graph; batch norms and scales become part of the layers before them.
+pub(super) fn flow(graph: &Graph, allocation: &Allocation) -> Result<Flow, ExportError> {
+    let (got, want) = (allocation.len(), graph.layers.len());
+    if got != want {
+        return Err(ExportError::Layers { got, want });
+    }
+    if let Some(site) = graph.sites.iter().find(|s| s.batch_leak) {
+        let site = site.name.clone();
+        return Err(ExportError::BatchLeak { site });
+    }
+    let absorbed = absorbed(graph);
+    let mut operations: Vec<Operation> = Vec::new();
+    let mut place: Vec<usize> = Vec::new();
+    let mut rounding: Vec<bool> = Vec::new();
+    let mut sites: Vec<Option<Site>> = vec![None; graph.sites.len()];
+    let mut units = vec![1.0; graph.layers.len()];
+    for (i, node) in graph.nodes.iter().enumerate() {
+        let inputs = node.inputs.iter().map(|n| place[n.index()]);
+        let inputs: Vec<usize> = inputs.collect();
+        if let Op::BatchNorm(key) | Op::ChannelScale(key) = &node.op {
+            let before = inputs.first().copied();
+            let layer = before.filter(|_| absorbed.contains_key(&NodeId(i as u32)));
+            let key = key.clone();
+            place.push(layer.ok_or(ExportError::NotAbsorbed { key })?);
+            continue;
+        }
+        let exact = |layer: LayerId| graph.layer(layer).exact_at(allocation.get(layer));
+        let from_inputs = inputs.iter().any(|&i| rounding[i]);
+        let rounds = match node.op {
+            Op::Layer(layer) => !exact(layer),
+            Op::Neuron(_) => false,
+            Op::Attention { heads, .. } => {
+                let sums = attention_bound(graph, &node.inputs, heads);
+                from_inputs || sums.is_none_or(|most| most >= EXACT)
+            }
+            _ => from_inputs,
+        };
+        if let Op::Layer(layer) = node.op
+            && let Some(unit) = units.get_mut(layer.index())
+        {
+            *unit = node.inputs.first().map_or(1.0, |&n| graph.node(n).scale);
+        }
+        if let Op::Neuron(id) = node.op
+            && let Some(slot) = sites.get_mut(id.index())
+        {
+            let input = inputs.first().and_then(|&i| operations.get(i));
+            let layer = input.and_then(|o| match &o.op {
+                OperationKind::Layer(name) => Some(name.clone()),
+                _ => None,
+            });
+            *slot = Some(site(graph, graph.site(id), layer, from_inputs));
+        }
+        place.push(operations.len());
+        rounding.push(rounds);
+        operations.push(operation(graph, node, inputs));
+    }
+    Ok(Flow {
+        operations,
+        sites: sites.into_iter().flatten().collect(),
+        units,
+    })
+}
+
+/// The batch norms and scales that layers absorb: those directly behind them that nothing else
+/// comes between.
+fn absorbed(graph: &Graph) -> HashMap<NodeId, LayerId> {
+    let mut found = HashMap::new();
+    for (i, node) in graph.nodes.iter().enumerate() {
+        let Op::Layer(layer) = node.op else {
+            continue;
+        };
+        let mut at = NodeId(i as u32);
+        for _ in &graph.layer(layer).absorbed {
+            let mut readers = graph.consumers(at);
+            let (Some(next), None) = (readers.next(), readers.next()) else {
+                break;
+            };
+            found.insert(next, layer);
+            at = next;
+        }
+    }
+    found
+}
+
+/// The largest sum inside an attention; none where its inputs are not whole numbers.
+fn attention_bound(graph: &Graph, inputs: &[NodeId], heads: usize) -> Option<u128> {
+    let mut largest = 1u128;
+    for &input in inputs {
+        let Number::Integer(most) = number(graph.node(input).range) else {
+            return None;
+        };
+        largest = largest.checked_mul(u128::from(most))?;
+    }
+    let shape = graph.node(*inputs.first()?).shape;
+    let terms = shape.height * shape.width * shape.channels / heads.max(1);
+    largest.checked_mul(terms as u128)
+}
+
+fn sizes(shape: Shape) -> [usize; 3] {
+    [shape.channels, shape.height, shape.width]
+}
+
+fn operation(graph: &Graph, node: &network::Node, inputs: Vec<usize>) -> Operation {
+    let block = &graph.blocks[node.block.index()];
+    Operation {
+        op: kind(graph, &node.op),
+        inputs,
+        shape: sizes(node.shape),
+        time_invariant: node.time_invariant,
+        numbers: number(node.range),
+        unit: node.scale,
+        stage: graph.stages[block.stage.index()].name.clone(),
+        block: block.name.clone(),
+    }
+}
+
+fn kind(graph: &Graph, op: &Op) -> OperationKind {
+    match *op {
+        // Those two are never asked for: layers take them in.
+        Op::Input | Op::BatchNorm(_) | Op::ChannelScale(_) => OperationKind::Input,
+        Op::Layer(layer) => OperationKind::Layer(graph.layer(layer).name.clone()),
+        Op::Neuron(site) => OperationKind::Neuron(graph.site(site).name.clone()),
+        Op::MaxPool {
+            kernel,
+            stride,
+            padding,
+        } => OperationKind::MaxPool {
+            kernel,
+            stride,
+            padding,
+        },
+        Op::Add => OperationKind::Add,
+        Op::Average => OperationKind::Average,
+        Op::Multiply => OperationKind::Multiply,
+        Op::Attention { heads, scale } => OperationKind::Attention { heads, scale },
+        Op::HeadSum { heads } => OperationKind::HeadSum { heads },
+        Op::HeadMask { heads } => OperationKind::HeadMask { heads },
+        Op::HeadErode { heads } => OperationKind::HeadErode { heads },
+        Op::TokenSum => OperationKind::TokenSum,
+        Op::ChannelMask => OperationKind::ChannelMask,
+        Op::TokenMean => OperationKind::TokenMean,
+        Op::TokenTimeSum => OperationKind::TokenTimeSum,
+    }
+}
+
+fn site(graph: &Graph, site: &network::Site, layer: Option<String>, rounding: bool) -> Site {
+    Site {
+        name: site.name.clone(),
+        block: graph.blocks[site.block.index()].name.clone(),
+        shape: sizes(site.shape),
+        neuron: match site.neuron {
+            Neuron::Lif { tau, threshold } => SiteNeuron::Lif {
+                tau,
+                threshold,
+                reset: 0.0,
+            },
+            Neuron::Integer { max, norm, halves } => SiteNeuron::Integer {
+                max,
+                norm,
+                halves: match halves {
+                    network::Halves::ToEven => Halves::ToEven,
+                    network::Halves::Up => Halves::Up,
+                },
+            },
+        },
+        input_layer: layer,
+        accumulator_units: None,
+        depends_on_rounding: rounding,
+        potential: None,
+    }
+}

@@ -1,0 +1,297 @@
+//! The engine: operations one after the other, values until their last reader.
+
+use super::compare::Comparison;
+use super::convolution::{Sums, integer_sums, real_sums};
+use super::error::VerifyError;
+use super::golden::{Golden, Stored};
+use super::operations::{
+    attention, channel_mask, head_erode, head_mask, head_sum, max_pool, neurons, token_mean,
+    token_sum, token_time_sum,
+};
+use crate::export::manifest::MANIFEST;
+use crate::export::manifest::operation::SiteNeuron;
+
+/// Channels, rows, columns.
+pub(super) type Shape = [usize; 3];
+
+/// A checked network.
+#[derive(Debug)]
+pub(super) struct Network {
+    pub steps: Vec<Step>,
+    pub layers: Vec<LayerNumbers>,
+    pub neurons: Vec<SiteNeuron>,
+    pub time_steps: usize,
+}
+
+/// A checked operation.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub kind: Kind,
+    pub inputs: Vec<usize>,
+    pub shape: Shape,
+    /// Time steps of its value: 1 or all.
+    pub times: usize,
+    /// The largest number, where they are whole.
+    pub most: Option<u64>,
+    /// Values without readers after it.
+    pub release: Vec<usize>,
+}
+
+/// What an operation does; layers and sites by their place in the manifest.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Input,
+    Layer(usize),
+    Neuron(usize),
+    MaxPool {
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+    },
+    Add,
+    Average,
+    Multiply,
+    Attention {
+        heads: usize,
+        scale: f64,
+    },
+    HeadSum {
+        heads: usize,
+    },
+    HeadMask {
+        heads: usize,
+    },
+    HeadErode {
+        heads: usize,
+    },
+    TokenSum,
+    ChannelMask,
+    TokenMean,
+    TokenTimeSum,
+}
+
+/// A layer's numbers.
+#[derive(Debug)]
+pub(super) struct LayerNumbers {
+    /// `[out, in / groups, rows, columns]`.
+    pub shape: [usize; 4],
+    pub stride: usize,
+    pub padding: usize,
+    pub groups: usize,
+    pub weights: Weights,
+    pub factor: Vec<f32>,
+    pub summand: Vec<f32>,
+    pub exact: bool,
+    /// Whether its input is whole numbers.
+    pub whole_input: bool,
+}
+
+/// A layer's weights.
+#[derive(Debug)]
+pub(super) enum Weights {
+    Integers(Vec<i16>),
+    Floats(Vec<f32>),
+}
+
+/// A value: `[times, channels, rows, columns]`.
+#[derive(Debug)]
+pub(super) struct Value {
+    pub times: usize,
+    pub shape: Shape,
+    pub numbers: Vec<f32>,
+}
+
+impl Value {
+    /// The numbers at a time step.
+    pub(super) fn at(&self, time: usize) -> &[f32] {
+        let one = self.numbers.len() / self.times.max(1);
+        let from = if self.times == 1 { 0 } else { time * one };
+        self.numbers.get(from..from + one).unwrap_or(&[])
+    }
+}
+
+/// Runs one golden image and compares it.
+pub(super) fn run(
+    network: &Network,
+    golden: &Golden,
+    comparison: &mut Comparison,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<(), VerifyError> {
+    let mut values: Vec<Option<Value>> = Vec::new();
+    values.resize_with(network.steps.len(), || None);
+    for (i, step) in network.steps.iter().enumerate() {
+        if cancelled() {
+            return Err(VerifyError::Cancelled);
+        }
+        let value = {
+            let inputs: Option<Vec<&Value>> = step
+                .inputs
+                .iter()
+                .map(|&n| values.get(n).and_then(Option::as_ref))
+                .collect();
+            let inputs = inputs.ok_or_else(|| wrong(i, "it reads a value that is gone"))?;
+            compute(network, step, &inputs, golden, comparison)
+        };
+        let value = Value {
+            times: step.times,
+            shape: step.shape,
+            numbers: value,
+        };
+        in_range(i, step, &value)?;
+        if let Some(place) = values.get_mut(i) {
+            *place = Some(value);
+        }
+        for &unread in &step.release {
+            values.get_mut(unread).map(Option::take);
+        }
+    }
+    let logits = values.pop().flatten();
+    comparison.logits(golden, logits.as_ref().map_or(&[], |v| &v.numbers));
+    Ok(())
+}
+
+fn wrong(operation: usize, why: impl Into<String>) -> VerifyError {
+    VerifyError::wrong(MANIFEST, format!("operations[{operation}]"), why)
+}
+
+/// Whole numbers that are said to be in a range are.
+fn in_range(i: usize, step: &Step, value: &Value) -> Result<(), VerifyError> {
+    let Some(most) = step.most else {
+        let finite = value.numbers.iter().all(|x| x.is_finite());
+        return match finite {
+            true => Ok(()),
+            false => Err(wrong(i, "its value is not finite on a golden image")),
+        };
+    };
+    let fits = |x: &f32| *x >= 0.0 && x.fract() == 0.0 && f64::from(*x) <= most as f64;
+    match value.numbers.iter().find(|x| !fits(x)) {
+        None => Ok(()),
+        Some(x) => Err(wrong(
+            i,
+            format!("numbers: {x} is no integer from 0 to {most}"),
+        )),
+    }
+}
+
+/// The numbers of an operation's value.
+fn compute(
+    network: &Network,
+    step: &Step,
+    inputs: &[&Value],
+    golden: &Golden,
+    comparison: &mut Comparison,
+) -> Vec<f32> {
+    let pair = |f: fn(f32, f32) -> f32| each_pair(step, inputs, |a, b, _| two(a, b, f));
+    let shape = step.shape;
+    match (step.kind, inputs) {
+        (Kind::Input, _) => golden.input.clone(),
+        (Kind::Layer(layer), [x]) => layer_value(network, layer, (step, x), golden, comparison),
+        (Kind::Neuron(site), [x]) => {
+            let mut range = (f64::INFINITY, f64::NEG_INFINITY);
+            let neuron = network.neurons.get(site).copied();
+            let spikes = neuron.map(|n| neurons(n, x, network.time_steps, &mut range));
+            let spikes = spikes.unwrap_or_default();
+            comparison.spikes(site, golden, &spikes, range);
+            spikes
+        }
+        (
+            Kind::MaxPool {
+                kernel,
+                stride,
+                padding,
+            },
+            [x],
+        ) => each(step, x, |x, from| {
+            max_pool(x, from, shape, (kernel, stride, padding))
+        }),
+        (Kind::Add, _) => pair(|a, b| a + b),
+        (Kind::Average, _) => pair(|a, b| (a + b) * 0.5),
+        (Kind::Multiply, _) => pair(|a, b| a * b),
+        (Kind::Attention { heads, scale }, [q, k, v]) => {
+            let at = |t| {
+                attention(
+                    [q.at(t), k.at(t), v.at(t)],
+                    (q.shape, v.shape),
+                    heads,
+                    scale,
+                )
+            };
+            (0..step.times).flat_map(at).collect()
+        }
+        (Kind::HeadSum { heads }, [x]) => each(step, x, |x, from| head_sum(x, from, heads)),
+        (Kind::HeadMask { heads }, _) => each_pair(step, inputs, |mask, x, from| {
+            head_mask(mask, x, from, heads)
+        }),
+        (Kind::HeadErode { heads }, [x]) => each(step, x, |x, from| head_erode(x, from, heads)),
+        (Kind::TokenSum, [x]) => each(step, x, token_sum),
+        (Kind::ChannelMask, _) => each_pair(step, inputs, channel_mask),
+        (Kind::TokenMean, [x]) => each(step, x, token_mean),
+        (Kind::TokenTimeSum, [x]) => token_time_sum(x),
+        // The number of inputs was checked.
+        _ => Vec::new(),
+    }
+}
+
+/// An operation at every time step.
+fn each(step: &Step, x: &Value, f: impl Fn(&[f32], Shape) -> Vec<f32>) -> Vec<f32> {
+    (0..step.times).flat_map(|t| f(x.at(t), x.shape)).collect()
+}
+
+/// An operation on two values at every time step; the shape is the second one's.
+fn each_pair(
+    step: &Step,
+    inputs: &[&Value],
+    f: impl Fn(&[f32], &[f32], Shape) -> Vec<f32>,
+) -> Vec<f32> {
+    let [a, b] = inputs else {
+        return Vec::new();
+    };
+    let at = |t| f(a.at(t), b.at(t), b.shape);
+    (0..step.times).flat_map(at).collect()
+}
+
+fn two(a: &[f32], b: &[f32], f: fn(f32, f32) -> f32) -> Vec<f32> {
+    a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect()
+}
+
+/// The value of a layer: its sums, compared, then its affine.
+fn layer_value(
+    network: &Network,
+    index: usize,
+    (step, x): (&Step, &Value),
+    golden: &Golden,
+    comparison: &mut Comparison,
+) -> Vec<f32> {
+    let Some(layer) = network.layers.get(index) else {
+        return Vec::new();
+    };
+    let sums = match (&layer.weights, layer.whole_input) {
+        (Weights::Integers(codes), true) => {
+            Sums::Integers(integer_sums(layer, codes, x, step.shape))
+        }
+        (Weights::Integers(codes), false) => {
+            let weights: Vec<f64> = codes.iter().map(|&q| f64::from(q)).collect();
+            real_sums(layer, &weights, x, step.shape)
+        }
+        (Weights::Floats(weights), _) => {
+            let weights: Vec<f64> = weights.iter().map(|&w| f64::from(w)).collect();
+            real_sums(layer, &weights, x, step.shape)
+        }
+    };
+    comparison.sums(index, golden, &sums);
+    let positions = (step.shape[1] * step.shape[2]).max(1);
+    let stored = golden
+        .sums
+        .get(index)
+        .filter(|_| golden.from_stored && !layer.exact);
+    let rounded: Vec<f32> = match (stored, sums) {
+        (Some(Stored::Reals(stored)), _) => stored.iter().map(|&x| x as f32).collect(),
+        (_, Sums::Integers(own)) => own.iter().map(|&x| x as f32).collect(),
+        (_, Sums::Reals { sums, .. }) => sums.iter().map(|&x| x as f32).collect(),
+    };
+    let channels = layer.factor.iter().zip(&layer.summand).cycle();
+    let channels = channels.zip(rounded.chunks(positions));
+    channels
+        .flat_map(|((&a, &b), plane)| plane.iter().map(move |&acc| a * acc + b))
+        .collect()
+}

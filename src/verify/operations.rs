@@ -1,0 +1,290 @@
+//! Everything between layers.
+
+use super::engine::{Shape, Value};
+use crate::export::manifest::operation::{Halves, SiteNeuron};
+
+/// Neurons over all time steps: what they emit. `range` takes in the potentials before reset (of
+/// integer neurons: the inputs).
+pub(super) fn neurons(
+    neuron: SiteNeuron,
+    x: &Value,
+    time_steps: usize,
+    range: &mut (f64, f64),
+) -> Vec<f32> {
+    let mut emitted = Vec::with_capacity(x.at(0).len() * time_steps);
+    let mut note = |v: f32| *range = (range.0.min(f64::from(v)), range.1.max(f64::from(v)));
+    match neuron {
+        SiteNeuron::Lif { tau, threshold, .. } => {
+            let leak = Leak::of(tau);
+            let threshold = threshold as f32;
+            let mut potentials = vec![0f32; x.at(0).len()];
+            for time in 0..time_steps {
+                for (v, &x) in potentials.iter_mut().zip(x.at(time)) {
+                    *v = match leak {
+                        Leak::Times(k) => *v + (x - *v) * k,
+                        Leak::Over(tau) => *v + (x - *v) / tau,
+                    };
+                    note(*v);
+                    let fires = *v >= threshold;
+                    emitted.push(if fires { 1.0 } else { 0.0 });
+                    if fires {
+                        *v = 0.0;
+                    }
+                }
+            }
+        }
+        SiteNeuron::Integer { max, halves, .. } => {
+            let max = max as f32;
+            for time in 0..time_steps {
+                for &x in x.at(time) {
+                    note(x);
+                    let clamped = x.clamp(0.0, max);
+                    emitted.push(match halves {
+                        Halves::ToEven => clamped.round_ties_even(),
+                        Halves::Up => (clamped + 0.5).floor(),
+                    });
+                }
+            }
+        }
+    }
+    emitted
+}
+
+/// The leak per time step.
+#[derive(Clone, Copy)]
+enum Leak {
+    /// By the inverse of a power of two.
+    Times(f32),
+    /// By anything else.
+    Over(f32),
+}
+
+impl Leak {
+    fn of(tau: f64) -> Self {
+        let fraction = tau.to_bits() << 12;
+        match fraction == 0 && tau.is_normal() {
+            true => Leak::Times((1.0 / tau) as f32),
+            false => Leak::Over(tau as f32),
+        }
+    }
+}
+
+pub(super) fn max_pool(
+    x: &[f32],
+    [_, height, width]: Shape,
+    to: Shape,
+    (kernel, stride, padding): (usize, usize, usize),
+) -> Vec<f32> {
+    let window = |o: usize, length: usize| {
+        let from = (o * stride).saturating_sub(padding);
+        from..(o * stride + kernel).saturating_sub(padding).min(length)
+    };
+    let mut out = Vec::with_capacity(to.iter().product());
+    for map in x.chunks_exact((height * width).max(1)) {
+        for oy in 0..to[1] {
+            for ox in 0..to[2] {
+                let columns = window(ox, width);
+                let rows = window(oy, height);
+                let lines = rows.filter_map(|y| map.get(y * width..(y + 1) * width));
+                let numbers = lines.flat_map(|line| line.get(columns.clone()).unwrap_or(&[]));
+                let largest = numbers.copied().reduce(|a, b| if b > a { b } else { a });
+                out.push(largest.unwrap_or(0.0));
+            }
+        }
+    }
+    out
+}
+
+/// `scale * q (k^T v)` of each head, for q and k of one shape and v of another.
+pub(super) fn attention(
+    [q, k, v]: [&[f32]; 3],
+    (shape, v_shape): (Shape, Shape),
+    heads: usize,
+    scale: f64,
+) -> Vec<f32> {
+    let tokens = shape[1] * shape[2];
+    let (d, vd) = (shape[0] / heads, v_shape[0] / heads);
+    let whole = |x: &[f32]| -> Vec<i64> { x.iter().map(|&x| x as i64).collect() };
+    let (q, k, v) = (whole(q), whole(k), whole(v));
+    let scale = scale as f32;
+    let mut out = Vec::with_capacity(v.len());
+    let rows = |x: &'_ [i64], from: usize, count: usize| -> Vec<Vec<i64>> {
+        let rows = x.chunks_exact(tokens.max(1)).skip(from).take(count);
+        rows.map(<[i64]>::to_vec).collect()
+    };
+    for head in 0..heads {
+        let (q, k) = (rows(&q, head * d, d), rows(&k, head * d, d));
+        for v in rows(&v, head * vd, vd) {
+            // How much each channel of k has in common with this channel of v.
+            let common = |k: &Vec<i64>| k.iter().zip(&v).map(|(k, v)| k * v).sum::<i64>();
+            let state: Vec<i64> = k.iter().map(common).collect();
+            let mut sums = vec![0i64; tokens];
+            for (q, &state) in q.iter().zip(&state).filter(|(_, s)| **s != 0) {
+                sums.iter_mut()
+                    .zip(q)
+                    .for_each(|(sum, q)| *sum += q * state);
+            }
+            out.extend(sums.iter().map(|&sum| sum as f32 * scale));
+        }
+    }
+    out
+}
+
+pub(super) fn head_sum(x: &[f32], [channels, height, width]: Shape, heads: usize) -> Vec<f32> {
+    let positions = height * width;
+    let mut out = Vec::with_capacity(heads * positions);
+    for head in x.chunks_exact((channels / heads * positions).max(1)) {
+        let mut sums = vec![0f32; positions];
+        for channel in head.chunks_exact(positions.max(1)) {
+            sums.iter_mut().zip(channel).for_each(|(sum, x)| *sum += x);
+        }
+        out.extend(sums);
+    }
+    out
+}
+
+pub(super) fn head_mask(
+    mask: &[f32],
+    x: &[f32],
+    [channels, height, width]: Shape,
+    heads: usize,
+) -> Vec<f32> {
+    let positions = (height * width).max(1);
+    let masks = mask.chunks_exact(positions);
+    let values = x.chunks_exact((channels / heads * positions).max(1));
+    let masked = masks.zip(values).flat_map(|(mask, x)| {
+        let pairs = x.iter().zip(mask.iter().cycle());
+        pairs.map(|(x, mask)| x * mask)
+    });
+    masked.collect()
+}
+
+pub(super) fn head_erode(x: &[f32], [channels, height, width]: Shape, heads: usize) -> Vec<f32> {
+    let (tokens, d) = (height * width, channels / heads);
+    let mut out = Vec::with_capacity(x.len());
+    let around = |at: usize, length: usize| at.saturating_sub(1)..(at + 2).min(length);
+    for head in x.chunks_exact((d * tokens).max(1)) {
+        for channel in 0..d {
+            for token in 0..tokens {
+                let lines = around(channel, d).filter_map(|c| head.get(c * tokens..));
+                let window = around(token, tokens);
+                let numbers = lines.flat_map(|line| line.get(window.clone()).unwrap_or(&[]));
+                let largest = numbers.copied().reduce(|a, b| if b > a { b } else { a });
+                out.push(largest.unwrap_or(0.0));
+            }
+        }
+    }
+    out
+}
+
+pub(super) fn token_sum(x: &[f32], [_, height, width]: Shape) -> Vec<f32> {
+    let maps = x.chunks_exact((height * width).max(1));
+    maps.map(|map| map.iter().sum()).collect()
+}
+
+pub(super) fn channel_mask(mask: &[f32], x: &[f32], [_, height, width]: Shape) -> Vec<f32> {
+    let maps = x.chunks_exact((height * width).max(1)).zip(mask);
+    maps.flat_map(|(map, &mask)| map.iter().map(move |&x| x * mask))
+        .collect()
+}
+
+pub(super) fn token_mean(x: &[f32], [_, height, width]: Shape) -> Vec<f32> {
+    let positions = height * width;
+    let maps = x.chunks_exact(positions.max(1));
+    let sum = |map: &[f32]| map.iter().fold(0f64, |sum, &x| sum + f64::from(x));
+    maps.map(|map| (sum(map) / positions as f64) as f32)
+        .collect()
+}
+
+pub(super) fn token_time_sum(x: &Value) -> Vec<f32> {
+    let [channels, height, width] = x.shape;
+    let mut sums = vec![0f64; channels];
+    for time in 0..x.times {
+        let maps = x.at(time).chunks_exact((height * width).max(1));
+        for (sum, map) in sums.iter_mut().zip(maps) {
+            map.iter().for_each(|&x| *sum += f64::from(x));
+        }
+    }
+    sums.iter().map(|&sum| sum as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(times: usize, shape: Shape, numbers: &[f32]) -> Value {
+        Value {
+            times,
+            shape,
+            numbers: numbers.to_vec(),
+        }
+    }
+
+    #[test]
+    fn neurons_by_hand() {
+        let lif = |tau| SiteNeuron::Lif {
+            tau,
+            threshold: 1.0,
+            reset: 0.0,
+        };
+        let mut range = (f64::INFINITY, f64::NEG_INFINITY);
+        // 0.75, 1.125 fires, 0.75, ...
+        let same = value(1, [1, 1, 1], &[1.5]);
+        assert_eq!(
+            neurons(lif(2.0), &same, 4, &mut range),
+            [0.0, 1.0, 0.0, 1.0]
+        );
+        assert_eq!(range, (0.75, 1.125));
+        let steps = value(2, [1, 1, 1], &[3.0, 0.0]);
+        assert_eq!(neurons(lif(3.0), &steps, 2, &mut range), [1.0, 0.0]);
+        let integer = |halves| SiteNeuron::Integer {
+            max: 4,
+            norm: 4,
+            halves,
+        };
+        let x = value(1, [1, 1, 5], &[-1.0, 0.5, 1.5, 2.5, 9.0]);
+        let even = neurons(integer(Halves::ToEven), &x, 1, &mut range);
+        assert_eq!(even, [0.0, 0.0, 2.0, 2.0, 4.0]);
+        let up = neurons(integer(Halves::Up), &x, 1, &mut range);
+        assert_eq!(up, [0.0, 1.0, 2.0, 3.0, 4.0]);
+    }
+
+    #[test]
+    fn attention_by_hand() {
+        // Two tokens, one head of two channels: q = [[1, 0], [1, 1]] and so on, by token.
+        let (q, k, v) = (
+            [1.0, 1.0, 0.0, 1.0],
+            [1.0, 0.0, 1.0, 1.0],
+            [1.0, 1.0, 0.0, 1.0],
+        );
+        // k^T v = [[1, 0], [2, 1]]; q (k^T v) = [[1, 0], [3, 1]].
+        let shape = [2, 1, 2];
+        let out = attention([&q, &k, &v], (shape, shape), 1, 0.5);
+        assert_eq!(out, [0.5, 1.5, 0.0, 0.5]);
+    }
+
+    #[test]
+    fn windows_by_hand() {
+        let x = [1.0, 2.0, 3.0, 4.0];
+        assert_eq!(max_pool(&x, [1, 2, 2], [1, 1, 1], (3, 2, 1)), [4.0]);
+        assert_eq!(
+            max_pool(&[-1.0, -2.0], [1, 1, 2], [1, 1, 1], (3, 2, 1)),
+            [-1.0]
+        );
+        // Two heads of one channel each: nothing comes from the other head.
+        assert_eq!(head_erode(&x, [2, 1, 2], 2), [2.0, 2.0, 4.0, 4.0]);
+        assert_eq!(head_erode(&x, [2, 1, 2], 1), [4.0; 4]);
+        assert_eq!(head_sum(&x, [2, 1, 2], 1), [4.0, 6.0]);
+        assert_eq!(
+            head_mask(&[1.0, 0.0], &x, [2, 1, 2], 1),
+            [1.0, 0.0, 3.0, 0.0]
+        );
+        assert_eq!(
+            channel_mask(&[0.0, 1.0], &x, [2, 1, 2]),
+            [0.0, 0.0, 3.0, 4.0]
+        );
+        assert_eq!(token_sum(&x, [2, 1, 2]), [3.0, 7.0]);
+        assert_eq!(token_mean(&x, [2, 1, 2]), [1.5, 3.5]);
+        assert_eq!(token_time_sum(&value(2, [1, 1, 2], &x)), [10.0]);
+    }
+}

@@ -1,0 +1,195 @@
+//! From a search to a package that verifies and evaluates.
+
+use std::fs;
+
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use serde_json::Value;
+
+use crate::common::demo::Demo;
+
+fn last(out: &str) -> Value {
+    serde_json::from_str(out.lines().last().expect("lines")).expect("JSON")
+}
+
+fn manifest(demo: &Demo, folder: &str) -> Value {
+    let text = fs::read_to_string(demo.path(folder).join("manifest.json")).expect("a manifest");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// Verifies a package; the report.
+fn verified(demo: &Demo, folder: &str) -> Value {
+    let report = last(
+        &demo
+            .expect(0, &["verify", folder, "--accumulator", "16", "--json"])
+            .0,
+    );
+    assert_eq!(
+        (&report["type"], &report["agrees"]),
+        (&"verification".into(), &true.into())
+    );
+    assert_eq!(report["accumulator_bits"], 16);
+    report
+}
+
+#[test]
+fn a_result_becomes_a_package_that_verifies_and_evaluates_to_the_same() {
+    let demo = Demo::calibrated();
+    let levels = "search.levels=[\"network\"]";
+    let search = [
+        "search",
+        "small.toml",
+        "--json",
+        "--run-dir",
+        "run",
+        "--set",
+        levels,
+    ];
+    let finished = last(&demo.expect(0, &search).0);
+    let export = ["export", "run", "--out", "package"];
+    let (out, _) = demo.expect(0, &export);
+    assert!(out.contains(&finished["memory_bytes"].to_string()), "{out}");
+    let manifest = manifest(&demo, "package");
+    assert_eq!(
+        manifest["payload"]["memory_bytes"],
+        finished["memory_bytes"]
+    );
+    assert_eq!(
+        manifest["golden"]["images"]
+            .as_array()
+            .expect("images")
+            .len(),
+        4
+    );
+    assert_eq!(manifest["golden"]["source"]["split"], "search");
+    for (i, (split, float, accuracy)) in [
+        ("search", "accuracy_float", "accuracy"),
+        ("test", "accuracy_test_float", "accuracy_test"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let known = &manifest["accuracy"][i];
+        assert_eq!(known["split"], split);
+        assert_eq!(known["float"]["percent"], finished[float]);
+        assert_eq!(known["quantized"]["percent"], finished[accuracy]);
+    }
+    let report = verified(&demo, "package");
+    assert_eq!(report["images"], 4);
+
+    // To the last image, without the calibration images and without the checkpoint's folder.
+    let evaluate = |name: &str, split: &str| {
+        last(
+            &demo
+                .expect(0, &["evaluate", name, "--json", "--split", split])
+                .0,
+        )
+    };
+    let expected = evaluate("run/best.toml", "test");
+    let found = evaluate("package", "test");
+    for key in [
+        "correct",
+        "images",
+        "accuracy",
+        "accuracy_float",
+        "memory_bytes",
+        "top5_correct",
+    ] {
+        assert_eq!(found[key], expected[key], "{key}");
+    }
+    for file in ["train-last5000-images.idx", "train-last5000-labels.idx"] {
+        fs::remove_file(demo.path(file)).expect("a file");
+    }
+    assert_eq!(evaluate("package", "test")["correct"], expected["correct"]);
+    let (_, err) = demo.expect(1, &["evaluate", "package", "--bits", "all=4"]);
+    assert!(err.contains("--bits"), "{err}");
+
+    // Nothing is written over, unless it is a package and that is wanted.
+    let (_, err) = demo.expect(1, &export);
+    assert!(err.contains("exists already"), "{err}");
+    let (_, err) = demo.expect(1, &["export", "run", "--out", "run", "--force"]);
+    assert!(err.contains("is no package"), "{err}");
+    fs::write(demo.path("package/notes.txt"), "mine").expect("space");
+    let again = ["export", "run", "--out", "package", "--force"];
+    let (_, err) = demo.expect(1, &again);
+    assert!(err.contains("is no package"), "{err}");
+    fs::remove_file(demo.path("package/notes.txt")).expect("a file");
+    let first = fs::read(demo.path("package/SHA256SUMS")).expect("a list");
+    // Its own calibrated layers lie beside the run's result.
+    let numbers: Vec<u8> = (0..2 * 28 * 28)
+        .flat_map(|i| (((i * 37) % 101) as f32 / 50.0 - 1.0).to_le_bytes())
+        .collect();
+    let input = TensorView::new(Dtype::F32, vec![2, 1, 28, 28], &numbers).expect("a tensor");
+    let input = safetensors::serialize([("input", input)], None).expect("a file");
+    demo.write("inputs.safetensors", &input);
+    let given = ["--golden", "inputs.safetensors"];
+    demo.expect(0, &[&again[..], &given[..]].concat());
+    let text = fs::read_to_string(demo.path("package/manifest.json")).expect("a manifest");
+    assert!(text.contains("\"source\": \"file\""), "{text}");
+    verified(&demo, "package");
+    assert!(fs::read(demo.path("package/SHA256SUMS")).expect("a list") != first);
+    let left = fs::read_dir(demo.folder.path()).expect("a folder");
+    let left = left.map(|e| {
+        e.expect("an entry")
+            .file_name()
+            .to_string_lossy()
+            .into_owned()
+    });
+    assert!(left.into_iter().all(|name| !name.contains("package-")));
+}
+
+#[test]
+fn profiles_are_exported_with_what_is_not_integer_said() {
+    let demo = Demo::new();
+    let bits = [
+        "export",
+        "small.toml",
+        "--bits",
+        "all=4,head=float",
+        "--out",
+    ];
+    let (_, err) = demo.expect(0, &[&bits[..], &["a", "--golden-images", "2"]].concat());
+    assert!(
+        err.contains("1 layer(s) are not quantized") && err.contains("head"),
+        "{err}"
+    );
+    verified(&demo, "a");
+    let evaluate = |arguments: &[&str]| {
+        let more = ["--json", "--split", "test"];
+        last(
+            &demo
+                .expect(0, &[&["evaluate"][..], arguments, &more[..]].concat())
+                .0,
+        )
+    };
+    let expected = evaluate(&["small.toml", "--bits", "all=4,head=float"]);
+    let found = evaluate(&["a"]);
+    assert_eq!(found["correct"], expected["correct"]);
+    assert_eq!(found["accuracy_float"], Value::Null);
+    let (_, err) = demo.expect(1, &[&bits[..], &["b", "--integer-only"]].concat());
+    assert!(err.contains("head: its weights are float"), "{err}");
+    assert!(
+        err.contains("patch_embed1.proj_conv: it reads real numbers"),
+        "{err}"
+    );
+    let leak = ["b", "--set", "model.batch_leak=true"];
+    let (_, err) = demo.expect(1, &[&bits[..], &leak[..]].concat());
+    assert!(err.contains("model.batch_leak = false"), "{err}");
+    assert!(!demo.path("b").exists());
+    // Golden inputs of another network, and none at all.
+    let fixture = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/sdt-v1/reference.safetensors"
+    );
+    let (_, err) = demo.expect(1, &[&bits[..], &["b", "--golden", fixture]].concat());
+    assert!(err.contains("--golden") && err.contains("shape"), "{err}");
+    let profile = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/sdt-v1/profile.toml"
+    );
+    demo.expect(0, &["export", profile, "--bits", "all=4", "--out", "c"]);
+    assert_eq!(manifest(&demo, "c")["golden"]["source"]["seed"], 0);
+    verified(&demo, "c");
+    let (_, err) = demo.expect(1, &["verify", "nowhere"]);
+    assert!(err.contains("SHA256SUMS"), "{err}");
+}
