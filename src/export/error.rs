@@ -58,6 +58,17 @@ pub enum ExportError {
         /// Bytes stored.
         stored: u64,
     },
+    /// A file that would be too large for its format.
+    #[error("{file} would take {bytes} bytes, and protobuf allows 2147483647; choose another --format")]
+    TooLarge {
+        /// The file.
+        file: &'static str,
+        /// Its bytes.
+        bytes: usize,
+    },
+    /// A manifest that does not fit its layers.
+    #[error("the manifest does not fit the network: {0}")]
+    Unfit(String),
     /// Tensors that cannot be written.
     #[error("writing safetensors: {0}")]
     Tensors(String),

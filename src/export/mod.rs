@@ -14,6 +14,7 @@ mod format;
 mod golden;
 mod layers;
 pub mod manifest;
+pub mod onnx;
 mod operations;
 mod package;
 mod readme;
