@@ -258,7 +258,8 @@ impl Builder {
 
     /// The graph with its inputs and outputs.
     pub(super) fn finish(mut self, name: &str, input: &Value, outputs: &[Value]) -> GraphProto {
-        let is_output = |v: &ValueInfoProto| outputs.iter().any(|o| Some(&o.name) == v.name.as_ref());
+        let is_output =
+            |v: &ValueInfoProto| outputs.iter().any(|o| Some(&o.name) == v.name.as_ref());
         self.graph.value_info.retain(|v| !is_output(v));
         self.graph.name = Some(name.to_owned());
         self.graph.input = vec![info(input)];

@@ -75,7 +75,11 @@ impl Flavour {
 ///
 /// # Errors
 /// [`ExportError`]: a file larger than protobuf allows, or a manifest that does not fit its layers.
-pub fn write(package: &Package, flavour: Flavour, outputs: Outputs) -> Result<Vec<u8>, ExportError> {
+pub fn write(
+    package: &Package,
+    flavour: Flavour,
+    outputs: Outputs,
+) -> Result<Vec<u8>, ExportError> {
     let model = model(package, flavour, outputs)?;
     let bytes = model.encoded_len();
     if bytes > LARGEST {

@@ -124,12 +124,7 @@ impl Context<'_> {
     /// The largest number of a 3x3 window over a head's channels and tokens.
     pub(super) fn head_erode(self, x: &Value, heads: usize) -> Value {
         let [times, channels, rows, columns] = four(&x.dims);
-        let dims = [
-            times * heads,
-            1,
-            channels / heads.max(1),
-            rows * columns,
-        ];
+        let dims = [times * heads, 1, channels / heads.max(1), rows * columns];
         let name = self.inner("heads");
         let split = self.builder.reshape(x, &dims, name);
         let kind = op("MaxPool")
@@ -143,8 +138,7 @@ impl Context<'_> {
 
     /// The sum over positions.
     pub(super) fn token_sum(self, x: &Value) -> Value {
-        self.builder
-            .reduce_sum(x, &[2, 3], (self.name, &self.dims))
+        self.builder.reduce_sum(x, &[2, 3], (self.name, &self.dims))
     }
 
     /// The mean over positions: whole numbers exactly summed, others in f64.
