@@ -43,7 +43,10 @@ pub fn write_formats(
     package: &Package,
     folder: &PackageFolder,
 ) -> Result<(), ExportError> {
-    for (format, flavour) in [(Format::Qonnx, Flavour::Qonnx), (Format::Onnx, Flavour::Qdq)] {
+    for (format, flavour) in [
+        (Format::Qonnx, Flavour::Qonnx),
+        (Format::Onnx, Flavour::Qdq),
+    ] {
         if formats.contains(&format) {
             let bytes = onnx::write(package, flavour, options.outputs)?;
             folder.write(flavour.file(), &bytes)?;
