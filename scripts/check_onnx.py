@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx import numpy_helper
 from safetensors.numpy import load_file
 
 SAFE_MARGIN = 1e-4
@@ -54,6 +55,12 @@ def given(model, names):
     for value in [shapes[name] for name in names]:
         graph.value_info.remove(value)
     return model
+
+
+def scale_of(model, layer):
+    """The powers of two that the accumulators of a layer are multiplied by in the QDQ file."""
+    scales = [t for t in model.graph.initializer if t.name == f"scale.{layer}"]
+    return numpy_helper.to_array(scales[0])[None, :, None, None] if scales else np.float32(1)
 
 
 def and_accumulators(model, names):
@@ -115,9 +122,10 @@ class Check:
             model = without_quantizers(onnx.load(self.folder / "network.qonnx.onnx"))
             model = and_accumulators(given(model, stored), accumulators)
             return by_onnxruntime(model, feed, False), golden, stored
-        # Its accumulators are scaled by powers of two: stored ones would have to be, too.
         model = onnx.load(self.folder / "network.qdq.onnx")
-        return by_onnxruntime(model, {"input": x}, True), golden, []
+        for name in stored:
+            feed[name] = feed[name] * scale_of(model, name.partition(".")[2])
+        return by_onnxruntime(given(model, stored), feed, True), golden, stored
 
     def compare(self, tool, image):
         """Prints how far a tool agrees on an image; whether it does."""
