@@ -83,6 +83,7 @@ def by_onnxruntime(model, feed, optimized):
     """The outputs of a model, computed by ONNX Runtime."""
     import onnxruntime
 
+    onnx.checker.check_model(model, full_check=True)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if not optimized:

@@ -73,7 +73,6 @@ pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
     use super::bits::allocation;
     use super::output::{line, note};
     use crate::export::{Conversion, ExportError, Package, PackageFolder, Source, write_formats};
-    use crate::profile::Save;
 
     let target = target::resolve(&args.target, &args.set, args.bits.is_empty())?;
     let resolved = target.profile;
