@@ -10,7 +10,7 @@ use aq4svit::profile::{Overrides, Profile};
 use aq4svit::quant::{Affine, Allocation, BitWidth, MemoryModel, unpack};
 
 /// The folders of all fixtures that are networks.
-fn fixtures() -> Vec<PathBuf> {
+pub(crate) fn fixtures() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let entries = fs::read_dir(root).unwrap().map(|e| e.unwrap().path());
     let mut folders: Vec<PathBuf> = entries
@@ -22,7 +22,7 @@ fn fixtures() -> Vec<PathBuf> {
 }
 
 /// The package of a fixture, its layers at widths that repeat.
-fn package(folder: &Path, widths: &[u8], set: &[&str]) -> Result<Package, ExportError> {
+pub(crate) fn package(folder: &Path, widths: &[u8], set: &[&str]) -> Result<Package, ExportError> {
     let path = folder.join("profile.toml");
     let text = fs::read_to_string(&path).unwrap();
     let overrides = Overrides::parse(set, folder.to_owned()).unwrap();

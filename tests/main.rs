@@ -12,6 +12,7 @@ mod common;
 mod data;
 mod docs;
 mod export;
+mod formats;
 mod journal;
 mod network;
 mod profile;

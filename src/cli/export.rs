@@ -1,5 +1,6 @@
 //! `aq4svit export`.
 
+mod formats;
 #[cfg(feature = "torch")]
 mod golden;
 #[cfg(feature = "torch")]
@@ -41,6 +42,8 @@ pub(crate) struct Args {
     /// Formats, with commas between them; the package is always written
     #[arg(long, value_delimiter = ',', default_value = "package")]
     format: Vec<Format>,
+    #[command(flatten)]
+    words: formats::FormatArgs,
     /// Refuse layers that read real numbers or have float weights
     #[arg(long)]
     integer_only: bool,
@@ -69,7 +72,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
     use super::bits::allocation;
     use super::output::{line, note};
-    use crate::export::{Conversion, ExportError, Package, PackageFolder, Source};
+    use crate::export::{Conversion, ExportError, Package, PackageFolder, Source, write_formats};
 
     let target = target::resolve(&args.target, &args.set, args.bits.is_empty())?;
     let resolved = target.profile;
@@ -105,9 +108,7 @@ pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
         (&material, &folder),
         signals,
     )?;
-    for format in &args.format {
-        format.write(&package, &folder)?;
-    }
+    write_formats(&args.format, args.words.options(), &package, &folder)?;
     let shown = args.out.display().to_string();
     folder.finish(&package)?;
     for text in golden::notes(&package) {

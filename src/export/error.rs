@@ -58,6 +58,27 @@ pub enum ExportError {
         /// Bytes stored.
         stored: u64,
     },
+    /// A file that would be too large for its format.
+    #[error(
+        "{file} would take {bytes} bytes, and protobuf allows 2147483647; choose another --format"
+    )]
+    TooLarge {
+        /// The file.
+        file: &'static str,
+        /// Its bytes.
+        bytes: usize,
+    },
+    /// Words that a layer does not fit into.
+    #[error("{layer}: {why}")]
+    Words {
+        /// The layer.
+        layer: String,
+        /// What does not fit, and what does.
+        why: String,
+    },
+    /// A manifest that does not fit its layers.
+    #[error("the manifest does not fit the network: {0}")]
+    Unfit(String),
     /// Tensors that cannot be written.
     #[error("writing safetensors: {0}")]
     Tensors(String),
@@ -91,7 +112,4 @@ pub enum ExportError {
         /// The cause.
         source: std::io::Error,
     },
-    /// A format that this build does not write.
-    #[error("--format {0}: not available in this build")]
-    Format(&'static str),
 }

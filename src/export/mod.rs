@@ -9,19 +9,23 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod file;
 mod folder;
 mod format;
 mod golden;
 mod layers;
 pub mod manifest;
+pub mod onnx;
 mod operations;
 mod package;
 mod readme;
+pub mod rtl;
 mod tensors;
 
 pub use error::ExportError;
+pub use file::ExportFile;
 pub use folder::PackageFolder;
-pub use format::Format;
+pub use format::{Format, FormatOptions, write_formats};
 pub use golden::{Candidate, Candidates, Conversion, drawn, margin, widest};
 pub use layers::CHECKPOINT;
 pub use manifest::Manifest;

@@ -14,6 +14,8 @@ mod evaluate;
 #[cfg(feature = "torch")]
 mod export;
 #[cfg(feature = "torch")]
+mod formats;
+#[cfg(feature = "torch")]
 mod large;
 mod profiles;
 #[cfg(feature = "torch")]

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Checks the memories and C headers of `aq4svit export --format mem,header` in other people's tools.
+
+    python3 scripts/check_rtl.py DIR [--with iverilog] [--with cc] [--layer NAME] [--image N]
+
+DIR is the package that holds them.
+  iverilog  simulates scripts/layer_tb.v, which reads `layers/L.mem` and the golden spikes before the
+            layer and sums them: all accumulators must be the golden ones;
+  cc        compiles all headers with -std=c99 -Wall -Werror, and scripts/layer_check.c, which sums one
+            output channel.
+Without --layer: the first layer that sums integers and reads spikes of neurons directly. Needs
+nothing but Python, and Icarus Verilog or a C compiler ($CC). Exits with 1 where something differs.
+"""
+
+import argparse
+import csv
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def tensors(path):
+    """The U8 and I32 tensors of a safetensors file: name -> list of numbers."""
+    data = path.read_bytes()
+    (length,) = struct.unpack_from("<Q", data)
+    header = json.loads(data[8 : 8 + length])
+    found = {}
+    for name, entry in header.items():
+        code = {"U8": "B", "I32": "i"}.get(entry.get("dtype"))
+        if code is not None:
+            begin, end = (8 + length + offset for offset in entry["data_offsets"])
+            found[name] = struct.unpack(f"<{(end - begin) // struct.calcsize(code)}{code}", data[begin:end])
+    return found
+
+
+class Layer:
+    """A layer that can be checked: its shapes, the spikes that it reads, its accumulators."""
+
+    def __init__(self, folder, wanted, image):
+        manifest = json.loads((folder / "manifest.json").read_text())
+        with open(folder / "layers" / "layers.tsv", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+        operations = manifest["operations"]
+        layers = dict(zip((layer["name"] for layer in manifest["layers"]), zip(manifest["layers"], rows)))
+        golden = tensors(folder / manifest["golden"]["images"][image]["file"])
+        for operation in operations:
+            name = self.argument(operation, "layer")
+            if name is None or wanted not in (None, name):
+                continue
+            layer, self.row = layers[name]
+            before = operations[operation["inputs"][0]]
+            site = self.argument(before, "neuron")
+            if layer["exact"] and site is not None:
+                break
+        else:
+            sys.exit(f"{wanted or folder}: no such layer that sums integers and reads neurons directly")
+        self.name, self.bits = name, layer["bits"]
+        self.spikes = golden[f"spikes.{site}"]
+        self.accumulators = golden[f"accumulator.{name}"]
+        self.out, self.inputs, rows, columns = layer["shape"]
+        self.sizes = {
+            "OUT": self.out, "IN": self.inputs, "ROWS": rows, "COLUMNS": columns,
+            "STRIDE": layer["stride"], "PADDING": layer["padding"], "GROUPS": layer["groups"],
+            "HEIGHT": before["shape"][1], "WIDTH": before["shape"][2],
+            "OUT_HEIGHT": operation["shape"][1], "OUT_WIDTH": operation["shape"][2],
+            "STEPS": manifest["network"]["time_steps"],
+        }  # fmt: skip
+
+    @staticmethod
+    def argument(operation, kind):
+        return operation["op"].get(kind) if isinstance(operation["op"], dict) else None
+
+
+def words(path, numbers, digits):
+    """A file for $readmemh."""
+    mask = (1 << 4 * digits) - 1
+    path.write_text("".join(f"{n & mask:0{digits}x}\n" for n in numbers))
+
+
+def run(command):
+    """The output of a command that must succeed."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+    return done.stdout.strip()
+
+
+def iverilog(folder, layer, scratch):
+    sizes = layer.sizes | {"WORD": layer.row["word_bits"], "LANES": layer.row["lanes"]}
+    program = scratch / "layer_tb.vvp"
+    parameters = [f"-Player_tb.{name}={value}" for name, value in sizes.items()]
+    run(["iverilog", "-g2005", "-o", program, *parameters, HERE / "layer_tb.v"])
+    words(scratch / "spikes.mem", layer.spikes, 2)
+    words(scratch / "accumulators.mem", layer.accumulators, 8)
+    return run([
+        "vvp", "-n", program, f"+weights={folder / 'layers' / (layer.row['file'] + '.mem')}",
+        f"+spikes={scratch / 'spikes.mem'}", f"+accumulators={scratch / 'accumulators.mem'}",
+    ])  # fmt: skip
+
+
+def cc(folder, layer, scratch):
+    channel = layer.out // 2
+    positions = layer.sizes["OUT_HEIGHT"] * layer.sizes["OUT_WIDTH"]
+    steps = range(layer.sizes["STEPS"])
+    begins = [(t * layer.out + channel) * positions for t in steps]
+    golden = [n for begin in begins for n in layer.accumulators[begin : begin + positions]]
+    identifier = layer.row["identifier"]
+    header = (folder / "layers" / f"{layer.row['file']}.h").read_text()
+    packed = f"{identifier}_weight(" in header
+    weight = f"{identifier}_weight(n)" if packed else f"{identifier}_weights[n]"
+    sizes = "".join(f"#define {name} {value}\n" for name, value in layer.sizes.items())
+    listed = {"uint8_t spikes": layer.spikes, "int32_t golden": golden}
+    arrays = "".join(
+        f"static const {name}[{len(n)}] = {{{', '.join(map(str, n))}}};\n" for name, n in listed.items()
+    )
+    text = f"{sizes}#define CHANNEL {channel}\n#define WEIGHT(n) {weight}\n{arrays}"
+    (scratch / "golden.h").write_text(text)
+    program = scratch / "layer_check"
+    compiler = os.environ.get("CC", "cc")
+    flags = ["-std=c99", "-Wall", "-Werror", f"-I{folder / 'layers'}", f"-I{scratch}"]
+    run([compiler, *flags, "-o", program, HERE / "layer_check.c"])
+    return run([program])
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Checks memories and headers of a package elsewhere.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--with", dest="tools", choices=("iverilog", "cc"), action="append")
+    parser.add_argument("--layer")
+    parser.add_argument("--image", type=int, default=0)
+    args = parser.parse_args()
+    layer = Layer(args.folder, args.layer, args.image)
+    agrees = True
+    for tool in args.tools or ("iverilog", "cc"):
+        with tempfile.TemporaryDirectory() as scratch:
+            check = iverilog if tool == "iverilog" else cc
+            result = check(args.folder, layer, Path(scratch))
+        print(f"{tool}: {layer.name}, {layer.bits} bits: {result}")
+        agrees &= result.endswith(" 0 differ")
+    return 0 if agrees else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+//! C headers.
+
+use std::fmt::Write;
+
+use super::names::shown;
+use crate::export::error::ExportError;
+use crate::export::file::ExportFile;
+use crate::export::manifest::Layer;
+use crate::export::manifest::operation::{Site, SiteNeuron};
+use crate::export::package::{Codes, PackageLayer};
+use crate::quant::{BitWidth, pack};
+
+/// Numbers in a line.
+const A_LINE: usize = 16;
+
+/// One layer as a C header, C99.
+pub(super) fn header(
+    (entry, layer): (&Layer, &PackageLayer),
+    site: Option<&Site>,
+    (stem, identifier): (&str, &str),
+    packed: bool,
+) -> Result<ExportFile, ExportError> {
+    let capitals = identifier.to_ascii_uppercase();
+    let [out, inputs, rows, columns] = entry.shape;
+    let mut text = format!(
+        "/* {}: weights [out][in][row][column], then y = factor[out] * accumulator + summand[out]. */\n\
+         #ifndef AQ4SVIT_{capitals}_H\n#define AQ4SVIT_{capitals}_H\n\n#include <stdint.h>\n\n",
+        shown(&entry.name)
+    );
+    for (what, number) in [
+        ("BITS", usize::from(entry.bits)),
+        ("OUT", out),
+        ("IN", inputs),
+        ("ROWS", rows),
+        ("COLUMNS", columns),
+        ("STRIDE", entry.stride),
+        ("PADDING", entry.padding),
+        ("GROUPS", entry.groups),
+    ] {
+        let _ = writeln!(text, "#define {capitals}_{what} {number}");
+    }
+    match &layer.codes {
+        Codes::Integers(codes) if packed => packed_weights(&mut text, entry, identifier, codes)?,
+        Codes::Integers(codes) => {
+            let kind = if entry.bits > 8 { "int16_t" } else { "int8_t" };
+            array(
+                &mut text,
+                kind,
+                (identifier, "weights"),
+                codes,
+                i16::to_string,
+            );
+        }
+        Codes::Floats(weights) => {
+            floats(&mut text, entry, (identifier, "weights"), weights)?;
+        }
+    }
+    floats(&mut text, entry, (identifier, "factor"), &layer.factor)?;
+    floats(&mut text, entry, (identifier, "summand"), &layer.summand)?;
+    if let Some(site) = site {
+        neurons(&mut text, site, identifier, &capitals);
+    }
+    text.push_str("\n#endif\n");
+    Ok(ExportFile::text(format!("layers/{stem}.h"), text))
+}
+
+/// A header that includes those of all layers in execution order.
+pub(super) fn all(stems: &[String]) -> ExportFile {
+    let includes = stems.iter().map(|stem| format!("#include \"{stem}.h\"\n"));
+    let text: String = includes.collect();
+    let text = format!("/* All layers in execution order. */\n{text}");
+    ExportFile::text("layers/layers.h".to_owned(), text)
+}
+
+/// The neurons that the layer feeds directly.
+fn neurons(text: &mut String, site: &Site, identifier: &str, capitals: &str) {
+    let name = shown(&site.name);
+    match site.neuron {
+        SiteNeuron::Lif { tau, threshold, .. } => {
+            let _ = write!(
+                text,
+                "\n/* Neurons {name}: v += (y - v) / tau; where v >= threshold a spike, and v = 0. */\n\
+                 static const float {identifier}_tau = {}f;\n\
+                 static const float {identifier}_threshold = {}f;\n",
+                literal(tau as f32),
+                literal(threshold as f32)
+            );
+        }
+        SiteNeuron::Integer { max, norm, .. } => {
+            let _ = write!(
+                text,
+                "\n/* Neurons {name}: y clamped to 0..MAX and rounded; a level stands for level / NORM. */\n\
+                 #define {capitals}_MAX {max}\n#define {capitals}_NORM {norm}\n"
+            );
+        }
+    }
+}
+
+/// Packed integers and a function that reads one.
+fn packed_weights(
+    text: &mut String,
+    entry: &Layer,
+    identifier: &str,
+    codes: &[i16],
+) -> Result<(), ExportError> {
+    let width = BitWidth::new(entry.bits).map_err(|e| ExportError::Unfit(e.to_string()))?;
+    let bytes = pack(codes, width).map_err(|source| ExportError::Pack {
+        layer: entry.name.clone(),
+        source,
+    })?;
+    let bits = entry.bits;
+    let number = |b: &u8| format!("0x{b:02x}");
+    array(text, "uint8_t", (identifier, "packed"), &bytes, number);
+    let value = match bits {
+        1 => "code ? 1 : -1".to_owned(),
+        _ => format!("(int)code - (int)((code >> {}) << {bits})", bits - 1),
+    };
+    let _ = write!(
+        text,
+        "\n/* Weight n in the order [out][in][row][column]: {bits} bits from bit n * {bits} on. */\n\
+         static inline int {identifier}_weight(uint32_t n)\n{{\n    \
+         uint32_t code = 0;\n    \
+         for (uint32_t i = 0; i < {bits}; i++) {{\n        \
+         uint64_t bit = (uint64_t)n * {bits} + i;\n        \
+         code |= (uint32_t)({identifier}_packed[bit / 8] >> (bit % 8) & 1) << i;\n    \
+         }}\n    \
+         return {value};\n}}\n"
+    );
+    Ok(())
+}
+
+fn floats(
+    text: &mut String,
+    entry: &Layer,
+    name: (&str, &str),
+    numbers: &[f32],
+) -> Result<(), ExportError> {
+    if let Some(x) = numbers.iter().find(|x| !x.is_finite()) {
+        return Err(ExportError::Unfit(format!("{}: it holds {x}", entry.name)));
+    }
+    array(text, "float", name, numbers, |&x| literal(x) + "f");
+    Ok(())
+}
+
+/// The shortest number that reads back as this one.
+fn literal(x: f32) -> String {
+    format!("{x:?}")
+}
+
+fn array<T>(
+    text: &mut String,
+    kind: &str,
+    (identifier, what): (&str, &str),
+    numbers: &[T],
+    show: impl Fn(&T) -> String,
+) {
+    let _ = writeln!(
+        text,
+        "\nstatic const {kind} {identifier}_{what}[{}] = {{",
+        numbers.len()
+    );
+    for line in numbers.chunks(A_LINE) {
+        let line: Vec<String> = line.iter().map(&show).collect();
+        let _ = writeln!(text, "    {},", line.join(", "));
+    }
+    text.push_str("};\n");
+}

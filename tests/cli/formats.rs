@@ -1,0 +1,193 @@
+//! Formats of `export` in other people's tools.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use aq4svit::profile::Profile;
+
+use crate::common::demo::Demo;
+use crate::common::python;
+
+const ALL: &str = "qonnx,onnx,mem,coe,header";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Exports a fixture with its own input as golden, its layers at widths that repeat.
+fn export(demo: &Demo, name: &str, widths: &[u8], more: &[&str]) -> PathBuf {
+    let folder = root().join("tests/fixtures").join(name);
+    let path = folder.join("profile.toml");
+    let profile = path.to_str().expect("Unicode");
+    let text = std::fs::read_to_string(&path).expect("a profile");
+    let graph = Profile::parse(&text, &path).expect("a profile").graph();
+    let layers = graph.layers.iter().zip(widths.iter().cycle());
+    let bits: Vec<String> = layers.map(|(l, b)| format!("{}={b}", l.name)).collect();
+    let golden = folder.join("reference.safetensors");
+    let golden = golden.to_str().expect("Unicode");
+    let bits = bits.join(",");
+    let fixed = [
+        "export",
+        profile,
+        "--bits",
+        &bits,
+        "--golden",
+        golden,
+        "--golden-images",
+        "1",
+        "--out",
+        name,
+    ];
+    demo.expect(0, &[&fixed, more].concat());
+    demo.path(name)
+}
+
+/// Runs a script of `scripts/`; whether it succeeded, and what it printed.
+fn script(name: &str, arguments: &[&str], packages: Option<&Path>) -> (bool, String) {
+    let mut python = Command::new("python3");
+    python.arg("-B").arg(root().join("scripts").join(name));
+    python.args(arguments);
+    if let Some(packages) = packages {
+        python.env("PYTHONPATH", packages);
+    }
+    let output = python.output().expect("python3");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.success(), text + &error)
+}
+
+fn shown(folder: &Path) -> &str {
+    folder.to_str().expect("Unicode")
+}
+
+fn is_there(program: &str) -> bool {
+    let version = Command::new(program).arg("--version").output();
+    // Icarus Verilog knows `-V` only, and says so.
+    version.is_ok()
+}
+
+#[test]
+fn onnx_files_give_the_golden_outputs_elsewhere() {
+    let packages = match python::packages("onnx-packages.txt") {
+        Ok(packages) => packages,
+        Err(why) => return println!("not run, because packages cannot be installed: {why}"),
+    };
+    let demo = Demo::new();
+    let mixed = [&[4u8, 8, 1, 5, 3][..], &[32, 4, 16, 2, 6]];
+    for (folder, widths) in crate::export::fixtures().iter().zip(mixed.iter().cycle()) {
+        let name = folder
+            .file_name()
+            .expect("a name")
+            .to_str()
+            .expect("Unicode");
+        let folder = export(&demo, name, widths, &["--format", "qonnx,onnx"]);
+        let (agrees, text) = script("check_onnx.py", &[shown(&folder)], Some(&packages));
+        assert!(agrees, "{name} {widths:?}: {text}");
+        assert_eq!(text.matches(": agrees\n").count(), 3, "{name}: {text}");
+    }
+    // It does compare.
+    let golden = demo.path("sdt-v1/golden/0.safetensors");
+    let mut bytes = std::fs::read(&golden).expect("a file");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(golden, bytes).expect("space");
+    let (agrees, text) = script(
+        "check_onnx.py",
+        &[shown(&demo.path("sdt-v1"))],
+        Some(&packages),
+    );
+    assert!(!agrees && text.contains("spikes."), "{text}");
+}
+
+#[test]
+fn memories_give_the_golden_accumulators_in_a_simulator() {
+    if !is_there("iverilog") {
+        return println!(
+            "not run, because there is no iverilog (Debian: apt-get install iverilog)"
+        );
+    }
+    let demo = Demo::new();
+    let check =
+        |folder: &Path| script("check_rtl.py", &[shown(folder), "--with", "iverilog"], None);
+    for (name, widths, more) in [
+        ("qkformer-cifar", [4u8], &[][..]),
+        ("sdt-v3", [1], &["--lanes", "5"]),
+        ("sdt-v2", [3], &["--word-bits", "8", "--lanes", "4"]),
+        ("spikformer-cifar", [1], &["--word-bits", "2"]),
+        ("spikingformer-cifar", [8], &["--lanes", "16"]),
+    ] {
+        let folder = export(&demo, name, &widths, &[&["--format", "mem"], more].concat());
+        let (agrees, text) = check(&folder);
+        assert!(agrees, "{name}: {text}");
+    }
+    // It does compare.
+    let folder = demo.path("qkformer-cifar");
+    for entry in std::fs::read_dir(folder.join("layers")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("text");
+        if shown(&path).ends_with(".mem") && !shown(&path).ends_with(".affine.mem") {
+            std::fs::write(&path, text.replace("\n1\n", "\n2\n")).expect("space");
+        }
+    }
+    let (agrees, text) = check(&folder);
+    assert!(!agrees, "{text}");
+}
+
+#[test]
+fn headers_compile_and_give_the_golden_accumulators() {
+    if !is_there("cc") {
+        return println!("not run, because there is no cc");
+    }
+    let demo = Demo::new();
+    for (i, name) in ["qkformer-cifar", "sdt-v3", "spikformer-dvs"]
+        .iter()
+        .enumerate()
+    {
+        for more in [
+            &["--format", "header", "--force"][..],
+            &["--format", "header", "--force", "--packed"],
+        ] {
+            for widths in [&[5u8, 1, 32, 16, 3][i..], &[1][..], &[16, 8]] {
+                let folder = export(&demo, name, widths, more);
+                let arguments = [shown(&folder), "--with", "cc"];
+                let (agrees, text) = script("check_rtl.py", &arguments, None);
+                assert!(agrees, "{name} {widths:?} {more:?}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_format_that_cannot_be_written_leaves_nothing() {
+    let demo = Demo::new();
+    let arguments = [
+        "export",
+        "small.toml",
+        "--bits",
+        "all=8",
+        "--golden-images",
+        "1",
+        "--out",
+        "out",
+        "--format",
+        ALL,
+    ];
+    let narrow = [&arguments[..], &["--word-bits", "4"]].concat();
+    let (_, error) = demo.expect(1, &narrow);
+    assert!(
+        error.contains("--word-bits 4: it has 8 bits; choose 8 to 32"),
+        "{error}"
+    );
+    assert!(!demo.path("out").exists());
+    demo.expect(0, &arguments);
+    for file in [
+        "network.qonnx.onnx",
+        "network.qdq.onnx",
+        "layers/layers.h",
+        "layers/layers.tsv",
+    ] {
+        assert!(demo.path("out").join(file).exists(), "{file}");
+    }
+    // All of them are listed with their hashes.
+    demo.expect(0, &["verify", "out"]);
+}
