@@ -1,7 +1,7 @@
 //! Upgrades of profiles of earlier formats, one step for each format, applied when a profile is
 //! read. The file stays as it is; what is saved from it is of the current format.
 
-use toml_edit::{DocumentMut, Item, TableLike, Value, value};
+use toml_edit::{DocumentMut, Item, TableLike, Value};
 
 use super::document::ProfileText;
 use super::error::ProfileError;
@@ -92,15 +92,8 @@ fn text_of(document: &DocumentMut, table: &str, key: &str) -> Option<String> {
 /// A table, made where there is none; none where something else has its name, which is found wrong
 /// later.
 fn table_of<'a>(document: &'a mut DocumentMut, name: &str) -> Option<&'a mut dyn TableLike> {
-    let made = || {
-        value(toml_edit::InlineTable::new())
-            .into_table()
-            .map(Item::Table)
-    };
-    if !document.contains_key(name)
-        && let Ok(table) = made()
-    {
-        document.insert(name, table);
+    if !document.contains_key(name) {
+        document.insert(name, toml_edit::table());
     }
     document.get_mut(name)?.as_table_like_mut()
 }

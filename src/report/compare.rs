@@ -106,7 +106,7 @@ impl ComparedRun {
 
     /// True where accuracies are of the same network, weights and images.
     pub fn is_comparable(&self) -> bool {
-        let matters = |part: &&str| matches!(*part, "model" | "weights" | "data");
-        !self.differs.iter().any(|part| matters(&part))
+        let matters = |part: &&'static str| matches!(*part, "model" | "weights" | "data");
+        !self.differs.iter().any(matters)
     }
 }

@@ -54,7 +54,7 @@ impl Axis {
     }
 
     /// The axis from zero on, where it is linear and holds no negative value.
-    pub fn from_zero(self) -> Self {
+    pub fn down_to_zero(self) -> Self {
         match self.is_log || self.high <= 0.0 {
             true => self,
             false => Axis {

@@ -14,9 +14,9 @@ const HEIGHT: u32 = 300;
 pub(super) fn figure(report: &Report) -> Option<Figure> {
     let records = &report.records;
     let points = || records.course.iter().filter_map(|p| Some((p, p.bytes?)));
-    let (_, last) = points().last()?;
+    let (_, last) = points().next_back()?;
     let (y, scale) = memory_axis(points().map(|(_, bytes)| bytes).collect::<Vec<u64>>());
-    let y = y.from_zero();
+    let y = y.down_to_zero();
     // Until the end of the run the last one stays.
     let over = |of: &dyn Fn(&crate::report::records::CoursePoint) -> f64, end: f64| {
         let mut line: Vec<(f64, f64)> = points()

@@ -137,7 +137,7 @@ fn fill(
 /// A number in three digits.
 fn short(value: f64) -> String {
     match value.abs() {
-        v if v == 0.0 => String::from("0"),
+        0.0 => String::from("0"),
         v if v >= 100.0 => format!("{value:.0}"),
         v if v >= 10.0 => format!("{value:.1}"),
         v if v >= 0.1 => format!("{value:.2}"),
