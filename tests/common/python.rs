@@ -1,6 +1,7 @@
 //! Python with the packages of a list, where they can be had.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -46,4 +47,10 @@ pub fn packages(list: &str) -> Result<PathBuf, String> {
     }
     File::create(done).map_err(|e| e.to_string())?;
     Ok(folder)
+}
+
+/// Says why a test does not run, past the capture of a test's output.
+pub fn not_run(test: &str, why: &str) {
+    let text = format!("{test}: not run, because Python packages cannot be installed: {why}\n");
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }

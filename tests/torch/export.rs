@@ -170,7 +170,7 @@ fn overflow_of_a_narrow_accumulator_is_counted() {
 fn python_reads_and_runs_packages() {
     let packages = match python::packages("python-packages.txt") {
         Ok(packages) => packages,
-        Err(why) => return println!("not run, because packages cannot be installed: {why}"),
+        Err(why) => return python::not_run("read_package.py", &why),
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/read_package.py");
     let read = |folder: &Path| {
@@ -207,7 +207,7 @@ fn python_reads_and_runs_packages() {
 fn manifests_are_of_the_published_schema() {
     let packages = match python::packages("python-packages.txt") {
         Ok(packages) => packages,
-        Err(why) => return println!("not run, because packages cannot be installed: {why}"),
+        Err(why) => return python::not_run("the JSON Schema", &why),
     };
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/package.schema.json");
     let program = "import fastjsonschema, json, sys; \

@@ -76,6 +76,8 @@ pub(super) fn profile_text(
     };
     let graph = profile.graph();
     let layers: Vec<&str> = graph.layers.iter().map(|l| l.name.as_str()).collect();
+    // What was measured is of the profile's own allocation.
+    let is_own = profile.allocation(&graph).as_ref() == Some(allocation);
     let save = Save {
         text: &text,
         folder: &resolved.folder,
@@ -85,6 +87,7 @@ pub(super) fn profile_text(
         pins: &profile.pins,
         constraint: None,
         codes: None,
+        evidence: profile.evidence.as_ref().filter(|_| is_own),
     };
     Ok(save.text_for(&package.join("profile.toml"))?)
 }
