@@ -87,7 +87,7 @@ pub(super) fn profile_text(
         pins: &profile.pins,
         constraint: None,
         codes: None,
-        evidence: profile.evidence.as_ref().filter(|_| is_own),
+        evidence: profile.valid_evidence().filter(|_| is_own),
     };
     Ok(save.text_for(&package.join("profile.toml"))?)
 }
