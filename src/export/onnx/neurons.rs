@@ -54,8 +54,8 @@ fn steps(builder: &mut Builder, site: &Site, x: &Value, time_steps: usize) -> Ve
     if times == 1 {
         return vec![x.clone(); time_steps];
     }
-    let mut dims = x.dims.clone();
-    dims[0] = 1;
+    let rest = x.dims.iter().skip(1).copied();
+    let dims: Vec<usize> = [1].into_iter().chain(rest).collect();
     let values: Vec<Value> = (0..times)
         .map(|t| Value {
             name: format!("t{t}.input.{}", site.name),
