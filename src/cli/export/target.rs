@@ -76,6 +76,9 @@ pub(super) fn profile_text(
     };
     let graph = profile.graph();
     let layers: Vec<&str> = graph.layers.iter().map(|l| l.name.as_str()).collect();
+    // What was measured of the very allocation holds for the package.
+    let is_own = profile.allocation(&graph).as_ref() == Some(allocation);
+    let evidence = profile.valid_evidence().filter(|_| is_own).cloned();
     let save = Save {
         text: &text,
         folder: &resolved.folder,
@@ -85,6 +88,7 @@ pub(super) fn profile_text(
         pins: &profile.pins,
         constraint: None,
         codes: None,
+        evidence: evidence.as_ref(),
     };
     Ok(save.text_for(&package.join("profile.toml"))?)
 }
