@@ -1,7 +1,7 @@
 //! The figures of a report, each one SVG that needs no fonts and no files.
 //!
-//! Charts are drawn by `plotters`, strips and maps of cells by `svg::Canvas`. Colours are written as
-//! in light surroundings; the style of a figure exchanges them where a screen is dark.
+//! Charts are drawn by `plotters`, strips and maps of cells by `svg::Canvas`. Colours are written
+//! as in light surroundings; the style of a figure exchanges them where a screen is dark.
 
 mod axis;
 mod bits;
