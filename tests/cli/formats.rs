@@ -114,9 +114,8 @@ fn onnx_files_give_the_golden_outputs_elsewhere() {
 #[test]
 fn memories_give_the_golden_accumulators_in_a_simulator() {
     if !is_there("iverilog") {
-        return println!(
-            "not run, because there is no iverilog (Debian: apt-get install iverilog)"
-        );
+        let why = "no iverilog (Debian: apt-get install iverilog)";
+        return python::not_run("check_rtl.py", why);
     }
     let demo = Demo::new();
     let check =
