@@ -70,7 +70,7 @@ fn is_there(program: &str) -> bool {
 fn onnx_files_give_the_golden_outputs_elsewhere() {
     let packages = match python::packages("onnx-packages.txt") {
         Ok(packages) => packages,
-        Err(why) => return println!("not run, because packages cannot be installed: {why}"),
+        Err(why) => return python::not_run("check_onnx.py", &why),
     };
     let demo = Demo::new();
     let mixed = [&[4u8, 8, 1, 5, 3][..], &[32, 4, 16, 2, 6]];
@@ -114,9 +114,8 @@ fn onnx_files_give_the_golden_outputs_elsewhere() {
 #[test]
 fn memories_give_the_golden_accumulators_in_a_simulator() {
     if !is_there("iverilog") {
-        return println!(
-            "not run, because there is no iverilog (Debian: apt-get install iverilog)"
-        );
+        let why = "no iverilog (Debian: apt-get install iverilog)";
+        return python::not_run("check_rtl.py", why);
     }
     let demo = Demo::new();
     let check =
@@ -150,7 +149,7 @@ fn memories_give_the_golden_accumulators_in_a_simulator() {
 #[test]
 fn headers_compile_and_give_the_golden_accumulators() {
     if !is_there("cc") {
-        return println!("not run, because there is no cc");
+        return python::not_run("check_rtl.py", "no cc");
     }
     let demo = Demo::new();
     for (i, name) in ["qkformer-cifar", "sdt-v3", "spikformer-dvs"]

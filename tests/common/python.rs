@@ -51,6 +51,6 @@ pub fn packages(list: &str) -> Result<PathBuf, String> {
 
 /// Says why a test does not run, past the capture of a test's output.
 pub fn not_run(test: &str, why: &str) {
-    let text = format!("{test}: not run, because Python packages cannot be installed: {why}\n");
+    let text = format!("{test}: not run: {why}\n");
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
