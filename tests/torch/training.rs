@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aq4svit::checkpoint;
 use aq4svit::profile::Profile;
@@ -51,6 +52,7 @@ fn arguments(folder: &Path, family: &str) -> train::Args {
 /// Untrained networks, so that the graph's operations are those of the program's executor.
 #[test]
 fn the_trainers_logits_are_the_programs_for_every_family() {
+    let _alone = alone();
     for family in FAMILIES {
         let folder = tempfile::tempdir().unwrap();
         let trained = train::run(&arguments(folder.path(), family)).unwrap();
@@ -60,8 +62,15 @@ fn the_trainers_logits_are_the_programs_for_every_family() {
     }
 }
 
+/// libtorch has one generator of random numbers for all threads, so one training runs at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static TRAINING: Mutex<()> = Mutex::new(());
+    TRAINING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn the_loss_falls_and_what_is_written_is_what_was_trained() {
+    let _alone = alone();
     for family in [FAMILIES[0], FAMILIES[3]] {
         let folder = tempfile::tempdir().unwrap();
         let arguments = train::Args {
@@ -84,6 +93,7 @@ fn the_loss_falls_and_what_is_written_is_what_was_trained() {
 
 #[test]
 fn the_seed_decides_the_weights() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let weights = |seed| {
         let arguments = train::Args {
@@ -101,6 +111,7 @@ fn the_seed_decides_the_weights() {
 
 #[test]
 fn too_few_images_are_refused() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let arguments = train::Args {
         held_back: 4990,
