@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::evaluate::{percent, wilson_95};
 use crate::quant::{BitWidth, saving_percent};
 use crate::search::{CandidateId, Settings, SpaceLayer, Tree};
+use crate::text::numbers::count;
 
 /// The incumbent of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -27,8 +28,8 @@ pub struct Incumbent {
     pub drift: Option<f64>,
 }
 
-/// One layer of the incumbent.
-#[derive(Clone, Debug, Serialize)]
+/// One layer of an allocation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LayerLine {
     /// The stage.
     pub stage: String,
@@ -44,6 +45,21 @@ pub struct LayerLine {
     pub memory_bytes: u64,
     /// The memory as float.
     pub memory_float_bytes: u64,
+}
+
+impl LayerLine {
+    /// The cells of its row in a table, in the order of the fields.
+    pub(crate) fn cells(&self) -> [String; 7] {
+        [
+            self.stage.clone(),
+            self.block.clone(),
+            self.layer.clone(),
+            self.bits.to_string(),
+            count(self.weights),
+            count(self.memory_bytes),
+            count(self.memory_float_bytes),
+        ]
+    }
 }
 
 impl Incumbent {

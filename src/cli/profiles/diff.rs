@@ -6,12 +6,13 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::layers::{Layer, layers};
+use super::layers::layers;
 use super::settings;
 use super::show::is_setting;
 use crate::cli::source::say;
 use crate::profile::{Library, Overrides, Profile};
 use crate::quant::BitWidth;
+use crate::report::LayerLine;
 use crate::text::numbers::count;
 use crate::text::table::{columns, or_dash};
 
@@ -104,14 +105,14 @@ fn differing(left: Vec<(String, String)>, right: Vec<(String, String)>) -> Vec<S
 }
 
 /// The layers of both that differ, in the order of the first one's network.
-fn pairs(left: &[Layer], right: &[Layer]) -> Vec<LayerPair> {
-    let find = |layers: &[Layer], name: &str| {
+fn pairs(left: &[LayerLine], right: &[LayerLine]) -> Vec<LayerPair> {
+    let find = |layers: &[LayerLine], name: &str| {
         let found = layers.iter().find(|line| line.layer == name);
         found.map(|line| (line.bits, line.memory_bytes))
     };
-    let own = |line: &&Layer| find(left, &line.layer).is_none();
+    let own = |line: &&LayerLine| find(left, &line.layer).is_none();
     let all = left.iter().chain(right.iter().filter(own));
-    let of = |line: &Layer| {
+    let of = |line: &LayerLine| {
         let (a, b) = (find(left, &line.layer), find(right, &line.layer));
         (a != b).then(|| LayerPair {
             layer: line.layer.clone(),

@@ -5,25 +5,7 @@ use serde::Serialize;
 use crate::network::LayerId;
 use crate::profile::Profile;
 use crate::quant::{BitWidth, MemoryModel, saving_percent};
-
-/// A layer of a profile's network under its `[bits]`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Layer {
-    /// The stage.
-    pub stage: String,
-    /// The block.
-    pub block: String,
-    /// The name.
-    pub layer: String,
-    /// The bit-width.
-    pub bits: BitWidth,
-    /// The number of weights.
-    pub weights: u64,
-    /// The memory: packed weights and affine.
-    pub memory_bytes: u64,
-    /// The memory as float.
-    pub memory_float_bytes: u64,
-}
+use crate::report::LayerLine;
 
 /// The memory of a profile's network under its `[bits]`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -39,7 +21,7 @@ pub(super) struct Memory {
 }
 
 /// The layers of a profile and its memory; none where it has no `[bits]`.
-pub(super) fn layers(profile: &Profile) -> Option<(Vec<Layer>, Memory)> {
+pub(super) fn layers(profile: &Profile) -> Option<(Vec<LayerLine>, Memory)> {
     let graph = profile.graph();
     let allocation = profile.allocation(&graph)?;
     let memory = MemoryModel::of(&graph, profile.scheme.affine);
@@ -48,7 +30,7 @@ pub(super) fn layers(profile: &Profile) -> Option<(Vec<Layer>, Memory)> {
         let bits = allocation.get(id);
         let block = graph.blocks.get(layer.block.index());
         let stage = block.and_then(|block| graph.stages.get(block.stage.index()));
-        Layer {
+        LayerLine {
             stage: stage.map_or_else(String::new, |stage| stage.name.clone()),
             block: block.map_or_else(String::new, |block| block.name.clone()),
             layer: layer.name.clone(),

@@ -6,10 +6,11 @@ use std::io::IsTerminal;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::layers::{Layer, Memory, layers};
+use super::layers::{Memory, layers};
 use super::settings;
 use crate::cli::source::{SetArgs, say};
 use crate::profile::{Evidence, Library, ProfileOrigin, ResolvedProfile};
+use crate::report::LayerLine;
 use crate::text::numbers::count;
 use crate::text::table::columns;
 
@@ -40,7 +41,7 @@ struct Shown<'a> {
     settings: serde_json::Map<String, serde_json::Value>,
     #[serde(flatten)]
     memory: Option<Memory>,
-    layers: Vec<Layer>,
+    layers: Vec<LayerLine>,
     /// None without evidence.
     evidence: Option<ShownEvidence<'a>>,
 }
@@ -129,7 +130,7 @@ fn tables(resolved: &ResolvedProfile) -> Result<String> {
     Ok(text)
 }
 
-fn layer_table(layers: &[Layer]) -> String {
+fn layer_table(layers: &[LayerLine]) -> String {
     let head = [
         "stage",
         "block",
@@ -140,17 +141,7 @@ fn layer_table(layers: &[Layer]) -> String {
         "float bytes",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    rows.extend(layers.iter().map(|line| {
-        vec![
-            line.stage.clone(),
-            line.block.clone(),
-            line.layer.clone(),
-            line.bits.to_string(),
-            count(line.weights),
-            count(line.memory_bytes),
-            count(line.memory_float_bytes),
-        ]
-    }));
+    rows.extend(layers.iter().map(|line| line.cells().to_vec()));
     columns(&rows, "  ", |column| column > 2)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::profile::Pin;
 use crate::report::document::{Document, Part};
-use crate::report::{FrontLine, Report};
+use crate::report::{FrontLine, LayerLine, Report};
 use crate::text::numbers::{count, points};
 use crate::text::table::or_dash;
 use crate::text::{self, gate};
@@ -60,17 +60,7 @@ impl Report {
         document.figure("bits-by-stage");
         document.table(
             "stage | block | layer | bits> | weights> | bytes> | float bytes>",
-            self.allocation.iter().map(|line| {
-                [
-                    line.stage.clone(),
-                    line.block.clone(),
-                    line.layer.clone(),
-                    line.bits.to_string(),
-                    count(line.weights),
-                    count(line.memory_bytes),
-                    count(line.memory_float_bytes),
-                ]
-            }),
+            self.allocation.iter().map(LayerLine::cells),
         );
     }
 
