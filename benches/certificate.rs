@@ -192,6 +192,7 @@ fn settings() -> Result<Settings, Failure> {
         evidence_images: 0,
         narrower: true,
         search_images: SEARCH,
+        search_order: Default::default(),
         certify_images: CERTIFY,
         test_images: 0,
     })

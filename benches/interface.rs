@@ -77,6 +77,7 @@ fn journal() -> (Vec<Update>, usize) {
                 correct: 440 - lost,
                 float_correct: 440,
                 allowed_loss: 7,
+                expected_loss: None,
                 cached: false,
                 sequential: false,
             },

@@ -111,6 +111,7 @@ fn settings() -> Settings {
         evidence_images: 0,
         narrower: true,
         search_images: IMAGES,
+        search_order: Default::default(),
         certify_images: 0,
         test_images: 0,
     }

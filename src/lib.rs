@@ -55,6 +55,7 @@
 //!     evidence_images: 0,
 //!     narrower: true,
 //!     search_images,
+//!     search_order: Default::default(),
 //!     certify_images: 0,
 //!     test_images,
 //! };

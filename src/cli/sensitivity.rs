@@ -17,7 +17,7 @@ use super::progress::bar;
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::source::{SetArgs, resolve};
-use crate::evaluate::{EvaluateError, percent};
+use crate::evaluate::{EvaluateError, ImageOrder, percent};
 use crate::journal::Fingerprint;
 use crate::profile::Paths;
 use crate::run::{
@@ -88,7 +88,9 @@ impl Lines {
 pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let profile = resolve(&args.profile, &args.set)?;
     let name = profile.profile.name.clone();
-    let prepared = prepared(profile.profile.into(), true)?;
+    let mut prepared = prepared(profile.profile.into(), true)?;
+    // Where some of the images are to stand for all they must be a random sample.
+    prepared.settings.search_order = ImageOrder::Stratified;
     let settings = prepared.settings.clone();
     let space = &settings.space;
     let images = args.images.map_or(settings.screen(), |n| n as usize);

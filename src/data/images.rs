@@ -102,6 +102,27 @@ impl ImageSet {
         }
     }
 
+    /// The same images in another order: `order` has the place of each in this set.
+    ///
+    /// # Panics
+    /// When a place is not below [`ImageSet::len`].
+    pub fn reordered(&self, order: &[usize]) -> ImageSet {
+        let indices = order.iter().map(|place| self.indices[*place]);
+        let indices: Arc<Vec<u32>> = Arc::new(indices.collect());
+        let source = match &self.source {
+            PixelSource::Memory(pixels) => PixelSource::Memory(Arc::clone(pixels)),
+            PixelSource::Stored { store, .. } => PixelSource::Stored {
+                store: Arc::clone(store),
+                ahead: Arc::new(Prefetcher::new(Arc::clone(store), Arc::clone(&indices))),
+            },
+        };
+        ImageSet {
+            source,
+            indices,
+            ..self.clone()
+        }
+    }
+
     /// A set of no image of the same source.
     pub(super) fn without_images(&self) -> ImageSet {
         ImageSet {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod accuracy;
+mod by_margin;
 mod energy;
 mod job;
 mod landscape;
@@ -19,6 +20,7 @@ mod statistics;
 mod two_sided;
 
 pub use accuracy::{CorrectBits, Decided, Sequential, StopRule, Verdict, percent};
+pub use by_margin::{Extrapolated, ImageOrder, MarginEvidence, MarginTest, extrapolated};
 pub use energy::{AC_JOULES, EnergyEstimate, LayerWork, MAC_JOULES};
 pub use job::{
     CacheUse, Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Outcome, OutputError,

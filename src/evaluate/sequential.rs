@@ -22,7 +22,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CorrectBits, TwoSidedTest, Verdict};
+use super::{CorrectBits, MarginEvidence, MarginTest, TwoSidedTest, Verdict};
 
 /// Shares of the bet: the largest λ of each.
 const BETS: [f64; 4] = [0.125, 0.25, 0.5, 1.0];
@@ -66,6 +66,8 @@ pub enum ScreeningTest {
     Paired(PairedTest),
     /// By standard errors, at fixed looks.
     TwoSided(TwoSidedTest),
+    /// On images ordered by margin, at fixed looks.
+    Margin(MarginTest),
 }
 
 /// What the images seen so far say.
@@ -75,6 +77,9 @@ pub struct Evidence {
     lost: i64,
     /// Images that the candidate answers otherwise than float, right or wrong.
     changed: usize,
+    /// On images ordered by margin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by_margin: Option<MarginEvidence>,
     /// Factors by which the shares of the stakes have grown, less one.
     against_good: [f64; BETS.len()],
     against_bad: [f64; BETS.len()],
@@ -84,8 +89,13 @@ impl Evidence {
     /// Adds the next image.
     pub fn add(&mut self, test: &ScreeningTest, float: bool, candidate: bool) {
         let lost = i64::from(float) - i64::from(candidate);
-        if let ScreeningTest::Paired(test) = test {
-            self.bet(test, lost);
+        match test {
+            ScreeningTest::Paired(test) => self.bet(test, lost),
+            ScreeningTest::TwoSided(_) => {}
+            ScreeningTest::Margin(_) => {
+                let by_margin = self.by_margin.get_or_insert_default();
+                by_margin.add(float, candidate);
+            }
         }
         self.seen += 1;
         self.lost += lost;
@@ -119,6 +129,7 @@ impl Evidence {
             ScreeningTest::TwoSided(test) => {
                 return test.verdict(self.seen, self.lost, self.changed);
             }
+            ScreeningTest::Margin(test) => return self.by_margin?.verdict(test),
         };
         let stake = |grown: &[f64]| 1.0 + grown.iter().sum::<f64>() / grown.len() as f64;
         if stake(&self.against_good) * test.alpha >= 1.0 {

@@ -82,6 +82,7 @@ impl EvaluatorOptions {
             drift_images: Some(settings.calibration_images),
             quantizer: None,
             menu: settings.space.menu.clone(),
+            search_order: settings.search_order,
         }
     }
 }

@@ -9,9 +9,9 @@ use super::results::{Contents, hash};
 use super::side_file::{FixedLayers, SideFileError, fixed_layers};
 use crate::checkpoint::StateDict;
 use crate::data::{self, DRIFT_IMAGES, Loading, Splits};
-use crate::evaluate::Split;
+use crate::evaluate::{ImageOrder, Split};
 use crate::journal::Fingerprint;
-use crate::profile::{Paths, Profile, Target};
+use crate::profile::{Paths, Profile, Screening, Target};
 use crate::quant::{Affine, Allocation, Correction, Scheme};
 use crate::search::{Settings, Space, Unsearchable};
 
@@ -297,6 +297,10 @@ fn settings(profile: &Profile, space: Space, splits: &Splits) -> Settings {
             false => 0,
         },
         search_images: splits.search.len(),
+        search_order: match profile.search.screening {
+            Screening::TwoSided => ImageOrder::Margin,
+            Screening::Exact | Screening::Sequential => ImageOrder::Stratified,
+        },
         certify_images: splits.certify.as_ref().map_or(0, |c| c.len()),
         test_images: splits.test.as_ref().map_or(0, |t| t.len()),
     }

@@ -20,7 +20,6 @@ use libm::{asinh, erfc, log, sinh, sqrt};
 
 use super::predict::Estimate;
 use super::{Candidate, CandidateId, Proxy, Tree};
-use crate::evaluate::PairedDrop;
 use crate::quant::Allocation;
 
 /// What the drop is predicted from.
@@ -228,16 +227,8 @@ fn observations(
     }
     let mut chosen: Vec<&Candidate> = best.into_values().collect();
     chosen.sort_by_key(|c| c.id);
-    let of = tree.float.len() as f64;
     let observation = |c: &Candidate| {
-        let counted = PairedDrop::of(&tree.float, &c.bits);
-        let n = counted.images as f64;
-        let mean = (counted.lost as f64 - counted.won as f64) / n;
-        let drop = 100.0 * mean;
-        // One more that changed: a run of equal answers is no certainty.
-        let changed = (counted.lost + counted.won + 1) as f64;
-        let of_image = (changed / n - mean * mean).max(0.0);
-        let sampled = 1e4 * of_image / n * (1.0 - n / of).max(0.0);
+        let (drop, sampled) = tree.measured_drop(&c.bits);
         Some(Observation {
             candidate: Some(c.id),
             features: features(c)?,

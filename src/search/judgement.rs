@@ -39,6 +39,10 @@ pub struct Judgement {
     pub allowed_loss: i64,
     /// True when no evaluation was needed: an earlier result answers it.
     pub cached: bool,
+    /// The net loss of correct images to be expected over all of `of`, where those looked at are no
+    /// random sample of them: the split is ordered by margin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_loss: Option<f64>,
     /// True where a sequential test found the verdict likely enough; false where it is certain.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sequential: bool,
@@ -49,8 +53,12 @@ impl Judgement {
     pub fn accuracy(&self) -> f64 {
         100.0 * self.correct as f64 / self.images.max(1) as f64
     }
-    /// Accuracy drop against float on the same images, in percentage points.
+    /// Accuracy drop against float on the same images, in percentage points; where they are no
+    /// random sample, what is to be expected of all.
     pub fn drop(&self) -> f64 {
+        if let Some(lost) = self.expected_loss {
+            return 100.0 * lost / self.of.max(1) as f64;
+        }
         100.0 * (self.float_correct as f64 - self.correct as f64) / self.images.max(1) as f64
     }
 }

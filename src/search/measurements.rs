@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use super::Judgement;
-use crate::evaluate::{CorrectBits, Proxies, ScreeningTest, Sequential, StopRule, Verdict};
+use crate::evaluate::{
+    CorrectBits, ImageOrder, Proxies, ScreeningTest, Sequential, StopRule, Verdict, extrapolated,
+};
 use crate::quant::Allocation;
 
 /// A drift, its sites, and what was measured beside it.
@@ -90,6 +92,8 @@ pub struct AcceptanceCriterion {
     /// All images are looked at where the constraint is met, so that the accuracy is of all of
     /// them.
     pub whole: bool,
+    /// The order of the images.
+    pub order: ImageOrder,
     /// A test that may decide before the verdict is certain.
     pub test: Option<ScreeningTest>,
 }
@@ -111,9 +115,11 @@ pub fn judged(
         sequential: bar.test.map(|test| Box::new(Sequential::new(test))),
     };
     if let Some(decided) = all.decided(&known.slice(0, of)) {
+        let seen = known.slice(0, decided.images);
         return Ok(Judgement {
             verdict: decided.verdict,
             images: decided.images,
+            expected_loss: expected_loss(&seen, &all.float, bar.order),
             of,
             correct: known.correct_in(0, decided.images),
             float_correct: float.correct_in(0, decided.images),
@@ -128,6 +134,15 @@ pub fn judged(
         to: of,
         stop: all.after(&known.slice(0, from)),
     })
+}
+
+/// The net loss of correct images to be expected over all of them, where those seen are no random
+/// sample; none where they are, or all were seen.
+fn expected_loss(seen: &CorrectBits, float: &CorrectBits, order: ImageOrder) -> Option<f64> {
+    match order {
+        ImageOrder::Margin if seen.len() < float.len() => Some(extrapolated(float, seen).lost),
+        ImageOrder::Stratified | ImageOrder::Margin => None,
+    }
 }
 
 /// Most correct images that may be lost: `floor(max_drop · images / 100)`, where an exact product
@@ -153,6 +168,7 @@ mod tests {
             of,
             allowed_loss,
             whole: false,
+            order: ImageOrder::Stratified,
             test: None,
         }
     }

@@ -31,6 +31,7 @@
 //!     evidence_images: 0,
 //!     narrower: true,
 //!     search_images: 300,
+//!     search_order: Default::default(),
 //!     certify_images: 0,
 //!     test_images: 0,
 //! };

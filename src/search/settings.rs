@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Space;
 use super::measurements::{AcceptanceCriterion, allowed_loss};
-use crate::evaluate::{PairedTest, ScreeningTest, TwoSidedTest};
+use crate::evaluate::{ImageOrder, MarginTest, PairedTest, ScreeningTest, TwoSidedTest};
 use crate::profile::{Constraint, GateConfig, Pin, PinError, Screening, SearchConfig, Target};
 use crate::quant::{Allocation, Domains};
 
@@ -40,6 +40,9 @@ pub struct Settings {
     pub narrower: bool,
     /// Images of the search split.
     pub search_images: usize,
+    /// The order of these images.
+    #[serde(default, skip_serializing_if = "ImageOrder::is_stratified")]
+    pub search_order: ImageOrder,
     /// Images of the certify split; 0 for none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub certify_images: usize,
@@ -68,10 +71,16 @@ impl Settings {
         let indifferent = allowed_loss(search.indifference, of);
         let test = match search.screening {
             Screening::Exact => None,
-            Screening::TwoSided => Some(ScreeningTest::TwoSided(TwoSidedTest {
-                images: of,
-                allowed_loss: allowed,
-            })),
+            Screening::TwoSided => Some(match self.search_order {
+                ImageOrder::Stratified => ScreeningTest::TwoSided(TwoSidedTest {
+                    images: of,
+                    allowed_loss: allowed,
+                }),
+                ImageOrder::Margin => ScreeningTest::Margin(MarginTest {
+                    images: of,
+                    allowed_loss: allowed,
+                }),
+            }),
             Screening::Sequential => {
                 let test = PairedTest::new(search.alpha, search.beta, of, allowed, indifferent);
                 Some(ScreeningTest::Paired(test))
@@ -81,6 +90,7 @@ impl Settings {
             of,
             allowed_loss: allowed,
             whole: false,
+            order: self.search_order,
             test,
         }
     }
@@ -91,6 +101,7 @@ impl Settings {
             of,
             allowed_loss: allowed_loss(max_drop, of),
             whole: true,
+            order: self.search_order,
             test: None,
         }
     }

@@ -10,7 +10,7 @@ use super::{
     BaseReason, CandidateId, Command, Event, GateDecision, GateReason, Judgement, Move, Origin,
     Settings, StopReason,
 };
-use crate::evaluate::{CorrectBits, Proxies, Verdict};
+use crate::evaluate::{CorrectBits, ImageOrder, PairedDrop, Proxies, Verdict, extrapolated};
 use crate::profile::{Constraint, ConstraintChange, Level, Objective, Pin};
 use crate::quant::{Allocation, BitWidth};
 
@@ -443,6 +443,25 @@ impl Tree {
     pub fn max_drop(&self) -> f64 {
         let drop = self.constraint.max_accuracy_drop;
         drop.points(self.float.correct(), self.float.len())
+    }
+
+    /// The accuracy drop over the search split by the correct images among its first ones, and its
+    /// sampling variance: percentage points, and their square. At least one image is known.
+    pub(super) fn measured_drop(&self, bits: &CorrectBits) -> (f64, f64) {
+        let order = self.settings.as_ref().map(|s| s.search_order);
+        let of = self.float.len() as f64;
+        if order == Some(ImageOrder::Margin) {
+            let all = extrapolated(&self.float, bits);
+            let points = 100.0 / of.max(1.0);
+            return (points * all.lost, points * points * all.variance);
+        }
+        let counted = PairedDrop::of(&self.float, bits);
+        let n = counted.images as f64;
+        let mean = (counted.lost as f64 - counted.won as f64) / n;
+        // One more that changed: a run of equal answers is no certainty.
+        let changed = (counted.lost + counted.won + 1) as f64;
+        let of_image = (changed / n - mean * mean).max(0.0);
+        (100.0 * mean, 1e4 * of_image / n * (1.0 - n / of).max(0.0))
     }
 
     /// Decides again what was decided under another constraint, from the results of every image; a

@@ -403,7 +403,7 @@ pub fn screening(search: &SearchConfig) -> Option<String> {
     match search.screening {
         Screening::Exact => None,
         Screening::TwoSided => Some(String::from(
-            "two-sided screening (2.5 standard errors from the limit, looked at every 250 images)",
+            "two-sided screening (images by margin; not met is certain, met is 2.5 standard errors from the limit, looked at every 250 images)",
         )),
         Screening::Sequential => Some(format!(
             "sequential screening (false rejection at most {}, false acceptance at most {}, outside an indifference zone of {} points)",

@@ -4,6 +4,7 @@
 mod accuracy;
 mod batch_job;
 mod drift;
+mod order;
 mod potentials;
 mod statistics;
 
@@ -23,7 +24,7 @@ use super::record::spikes;
 use super::{Device, Model, TorchError};
 use crate::data::{ImageSet, Splits};
 use crate::evaluate::{
-    Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Optimizations, Outcome,
+    Caches, Cancel, EvaluateError, Evaluator, ImageOrder, Job, LayerSource, Optimizations, Outcome,
     OutputError, Prober, Progress, Question, Split, Work,
 };
 use crate::network::Graph;
@@ -58,6 +59,8 @@ pub struct TorchOptions {
     pub drift_images: Option<usize>,
     /// The quantizer; none: that of the model's scheme.
     pub quantizer: Option<Arc<dyn Quantizer>>,
+    /// The order in which the images of the search split are asked for.
+    pub search_order: ImageOrder,
     /// The bit-widths of a search: layers are quantized ahead of need at those next to the ones in
     /// use.
     pub menu: Vec<BitWidth>,
@@ -82,6 +85,8 @@ pub struct TorchEvaluator {
     notes: Vec<String>,
     /// The float network on the calibration images.
     float: Arc<Mutex<Option<drift::Sums>>>,
+    /// The search split in the order of the float network's margin, once it is known.
+    ordered: Arc<Mutex<Option<Arc<order::Ordered>>>>,
     /// Makes quantized layers from calibration images; none where they need none.
     calibrator: Option<Arc<Calibrator>>,
     /// The only allocation that can be evaluated, and its layers; none where any can.
@@ -219,6 +224,7 @@ impl TorchEvaluator {
             splits,
             options,
             float: Arc::default(),
+            ordered: Arc::default(),
             calibrator,
             fixed: None,
             latest: None,
@@ -263,6 +269,7 @@ impl TorchEvaluator {
             proxies: self.proxies,
             notes: Vec::new(),
             float: Arc::clone(&self.float),
+            ordered: Arc::clone(&self.ordered),
             calibrator: self.calibrator.clone(),
             fixed: self.fixed.clone(),
             values: self.values.clone(),
@@ -489,7 +496,11 @@ impl Evaluator for TorchEvaluator {
     }
 
     fn numerics(&self) -> String {
-        numerics(self.network.has_native_floats(), self.device, self.batch)
+        let of = numerics(self.network.has_native_floats(), self.device, self.batch);
+        match self.options.search_order {
+            ImageOrder::Stratified => of,
+            ImageOrder::Margin => format!("{of}, search images by margin"),
+        }
     }
 }
 

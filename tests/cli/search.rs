@@ -88,7 +88,7 @@ fn a_search_ends_in_a_profile_that_evaluates_to_the_very_same_accuracy() {
     let evaluation = last(&out);
     assert_eq!(evaluation["type"], "evaluation");
     assert_eq!(evaluation["split"], "search");
-    assert_eq!(evaluation["images"], 240);
+    assert_eq!(evaluation["images"], 140);
     assert_eq!(evaluation["accuracy"], finished["accuracy"]);
     assert_eq!(evaluation["memory_bytes"], finished["memory_bytes"]);
     let (out, _) = demo.expect(0, &["evaluate", profile, "--json", "--bits", "all=float"]);
@@ -254,7 +254,11 @@ fn what_a_run_rests_on_must_not_change() {
 #[test]
 fn a_calibrated_search_gives_the_same_journal_whatever_the_threads_and_tricks() {
     let demo = Demo::calibrated();
-    let few = ["search.levels=[\"network\"]", "quantizer.bits=[3, 8]"];
+    let few = [
+        "search.levels=[\"network\"]",
+        "quantizer.bits=[3, 8]",
+        "search.screening=two-sided",
+    ];
     let few: Vec<&str> = few.iter().flat_map(|set| ["--set", *set]).collect();
     for correction in ["local", "sequential"] {
         let key = format!("quantizer.correction={correction}");

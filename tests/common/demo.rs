@@ -56,7 +56,7 @@ impl Demo {
         let demo = Demo {
             folder: tempfile::tempdir().expect("a folder"),
         };
-        for (name, count) in [("train-last5000", 700), ("test", 200)] {
+        for (name, count) in [("train-last5000", 700), ("test", 120)] {
             for kind in ["images", "labels"] {
                 let idx = first_items(
                     &asset(&format!("fashion-mnist-{name}-{kind}.idx.gz")),
@@ -79,7 +79,7 @@ embed_dims = 64
 num_heads = 8
 mlp_ratio = 4
 depths = 4
-time_steps = 4
+time_steps = 2
 
 [data]
 kind = "idx"
@@ -89,7 +89,7 @@ test_images = "test-images.idx"
 test_labels = "test-labels.idx"
 calibration = 20
 proxy = 40
-search = 240   # a comment to keep
+search = 140   # a comment to keep
 mean = [0.286]
 std = [0.353]
 
@@ -103,7 +103,7 @@ bits = [2, 3, 4, 8]
 [search]
 strategy = "greedy"
 levels = ["network", "stage", "block"]
-screen = 100
+screen = 70
 screening = "exact"
 
 [gate]

@@ -67,6 +67,7 @@ pub fn settings() -> Settings {
         evidence_images: 0,
         narrower: true,
         search_images: 800,
+        search_order: Default::default(),
         certify_images: 0,
         test_images: 300,
     }

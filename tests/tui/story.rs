@@ -61,6 +61,7 @@ pub fn demo_settings() -> Settings {
         evidence_images: 0,
         narrower: true,
         search_images: 2000,
+        search_order: Default::default(),
         certify_images: 0,
         test_images: 1000,
     }

@@ -119,6 +119,7 @@ fn wild() -> impl Strategy<Value = Step> {
             correct,
             float_correct: 400,
             allowed_loss: 7,
+            expected_loss: None,
             cached: !met,
         });
     let bits = || {

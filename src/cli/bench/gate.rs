@@ -172,6 +172,7 @@ mod tests {
                     correct: 8,
                     float_correct: 9,
                     allowed_loss: 1,
+                    expected_loss: None,
                     cached: false,
                     sequential: false,
                 };

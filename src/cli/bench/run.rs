@@ -184,6 +184,7 @@ mod tests {
             correct: 0,
             float_correct: 0,
             allowed_loss: 0,
+            expected_loss: None,
             cached,
             sequential: false,
         };

@@ -177,12 +177,11 @@ fn measured(tree: &Tree) -> HashMap<&Allocation, Measured> {
     let mut measured: HashMap<&Allocation, Measured> = HashMap::new();
     for c in tree.candidates.iter().filter(|c| !c.bits.is_empty()) {
         let images = c.bits.len();
-        let lost = tree.float.correct_in(0, images) as f64 - c.bits.correct() as f64;
         let of_this = Measured {
             candidate: c.id,
             images,
             whole: images >= tree.float.len(),
-            drop: 100.0 * lost / images as f64,
+            drop: tree.measured_drop(&c.bits).0,
         };
         let known = measured.entry(&c.allocation).or_insert(of_this);
         if known.images < images {

@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use super::TorchEvaluator;
 use super::batch_job::BatchJob;
 use crate::data::ImageSet;
-use crate::evaluate::{Cancel, CorrectBits, Decided, EvaluateError, Progress, Split, StopRule};
+use crate::evaluate::{
+    Cancel, CorrectBits, Decided, EvaluateError, ImageOrder, Progress, Split, StopRule,
+};
 use crate::quant::Allocation;
 use crate::torch::proxies::argmax;
 use crate::torch::record::Record;
@@ -35,6 +37,17 @@ impl TorchEvaluator {
         let stops = |decided: Option<Decided>| decided.is_some_and(|d| early_stop || !d.certain);
         if stops(decided) {
             return Ok(bits);
+        }
+        let ordered = match (split, self.options.search_order) {
+            (Split::Search, ImageOrder::Margin) => Some(self.ordered(cancel, progress)?),
+            _ => None,
+        };
+        let images = ordered.as_ref().map_or(images, |o| &o.images);
+        if let (Some(ordered), true) = (&ordered, allocation.is_float()) {
+            let known = ordered.float.slice(first, wanted.end);
+            let decided = stop.and_then(|s| s.decided(&known));
+            let images = decided.map_or(known.len(), |d| d.images);
+            return Ok(known.slice(0, images));
         }
         let layers = self.layers(allocation, cancel)?;
         let job = BatchJob {

@@ -93,6 +93,7 @@ mod tests {
                     correct: 90 - lost,
                     float_correct: 90,
                     allowed_loss: 5,
+                    expected_loss: None,
                     cached: false,
                 },
                 bits: CorrectBits::new(),

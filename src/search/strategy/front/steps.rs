@@ -20,7 +20,7 @@ const TOGETHER: f64 = 0.03;
 /// A group that saves a smaller share of the bytes is not worth an evaluation.
 const WORTH: f64 = 0.0025;
 /// Evaluations that fail one after the other before no more steps are tried.
-const PATIENCE: usize = 2;
+const PATIENCE: usize = 3;
 /// Evaluations of steps in all.
 const MOST: usize = 12;
 
