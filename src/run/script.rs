@@ -72,6 +72,8 @@ pub struct Script {
     more: Option<Receiver<ScheduledCommand>>,
     /// True where commands come from nowhere else.
     alone: bool,
+    /// True where somebody steers who may open the search again once it has finished.
+    stays: bool,
 }
 
 impl Script {
@@ -82,7 +84,23 @@ impl Script {
             waiting: known.into(),
             more: Some(more),
             alone: true,
+            stays: false,
         }
+    }
+
+    /// No orders; but somebody holds the run's [`Handle`](super::Handle) and steers: a run that has
+    /// finished waits for what opens it again, until it is stopped.
+    pub fn interactive() -> Self {
+        Script {
+            stays: true,
+            ..Script::default()
+        }
+    }
+
+    /// True where a run that has finished waits for commands. One that had finished before it was
+    /// resumed also waits for those that are still being read.
+    pub(super) fn stays(&self, resumed_finished: bool) -> bool {
+        self.stays || (resumed_finished && self.more.is_some())
     }
 
     /// Where new scheduled arrive; none once they have ended.

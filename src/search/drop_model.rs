@@ -217,7 +217,7 @@ fn observations(
     features: impl Fn(&Candidate) -> Option<Features>,
 ) -> Vec<Observation> {
     let mut best: HashMap<&Allocation, &Candidate> = HashMap::new();
-    for candidate in &tree.candidates {
+    for candidate in tree.active() {
         if candidate.bits.is_empty() || features(candidate).is_none() {
             continue;
         }
@@ -227,7 +227,7 @@ fn observations(
         }
     }
     let mut chosen: Vec<&Candidate> = best.into_values().collect();
-    chosen.sort_by_key(|c| c.id);
+    chosen.sort_by_key(|c| c.turn);
     let of = tree.float.len() as f64;
     let observation = |c: &Candidate| {
         let counted = PairedDrop::of(&tree.float, &c.bits);

@@ -97,6 +97,21 @@ pub enum BaseReason {
     Constrained,
 }
 
+impl BaseReason {
+    /// A few words.
+    pub fn text(self) -> &'static str {
+        match self {
+            BaseReason::Start => "the search starts here",
+            BaseReason::Accepted => "passed screening",
+            BaseReason::WalkedBack => "a later base failed its confirmation",
+            BaseReason::Pruned => "the old base was pruned",
+            BaseReason::Pinned => "the old base breaks a pin",
+            BaseReason::Resumed => "back in a resumed branch",
+            BaseReason::Constrained => "the smallest that meets the changed constraint",
+        }
+    }
+}
+
 /// Why a group is proposed no further at this level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

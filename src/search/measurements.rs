@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Judgement;
-use crate::evaluate::{CorrectBits, Proxies, ScreeningTest, Sequential, StopRule, Verdict};
+use crate::evaluate::{CorrectBits, Proxies, ScreeningTest, Sequential, StopRule};
 use crate::quant::Allocation;
 
 /// A drift, its sites, and what was measured beside it.
@@ -73,11 +73,6 @@ impl Measurements {
         let judgement = judged(known, &self.float, bar)?;
         Ok((judgement, known.slice(0, judgement.images)))
     }
-
-    /// True when the allocation is known to fail.
-    pub fn fails(&self, allocation: &Allocation, bar: &AcceptanceCriterion) -> bool {
-        matches!(self.judge(allocation, bar), Ok((j, _)) if j.verdict == Verdict::NotMet)
-    }
 }
 
 /// The acceptance criterion of a verdict.
@@ -141,7 +136,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::evaluate::{PairedTest, TwoSidedTest};
+    use crate::evaluate::{PairedTest, TwoSidedTest, Verdict};
     use crate::quant::BitWidth;
 
     fn bits(text: &str) -> CorrectBits {
