@@ -117,7 +117,11 @@ impl Engine {
         let Some(last) = self.tree.undoable.last() else {
             return Err("there is nothing to undo".into());
         };
-        Ok((format!("undone: {}", last.command.title()), Effect::Return))
+        let note = match &last.command {
+            Command::Constrain { .. } => format!("undone: {}", last.constraint_before()),
+            command => format!("undone: {}", command.title()),
+        };
+        Ok((note, Effect::Return))
     }
 
     fn check_redo(&self) -> Result<(String, Effect), String> {

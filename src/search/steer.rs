@@ -25,6 +25,7 @@ impl Engine {
                 if steers {
                     self.note_position();
                 }
+                let before = (self.tree.base, self.tree.incumbent);
                 self.emit(Event::CommandAccepted {
                     id,
                     command,
@@ -34,11 +35,29 @@ impl Engine {
                 if steers {
                     self.reopen_finished();
                 }
+                if matches!(effect, Effect::Return) {
+                    self.tell_restored(before);
+                }
                 self.obey(effect);
                 self.advance();
             }
         }
         self.take_events()
+    }
+
+    /// Tells base and incumbent where an undo restored others: for those who read the events
+    /// without folding them.
+    fn tell_restored(&mut self, before: (Option<CandidateId>, Option<CandidateId>)) {
+        let (base, incumbent) = (self.tree.base, self.tree.incumbent);
+        if let Some(candidate) = base.filter(|_| base != before.0) {
+            let reason = BaseReason::Undone;
+            self.emit(Event::BaseChanged { candidate, reason });
+        }
+        if incumbent != before.1 {
+            self.emit(Event::IncumbentChanged {
+                candidate: incumbent,
+            });
+        }
     }
 
     /// Opens a search again that had finished: it stands where it did before its end.

@@ -67,6 +67,13 @@ struct Standing {
     cut: bool,
 }
 
+impl Undoable {
+    /// The constraint that an undo puts in force again.
+    pub(super) fn constraint_before(&self) -> Constraint {
+        self.before.constraint
+    }
+}
+
 impl Standing {
     fn of(candidate: &Candidate) -> Self {
         Standing {

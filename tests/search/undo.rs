@@ -3,7 +3,7 @@
 
 use crate::common::driver::Driver;
 use crate::common::landscape::{STRATEGIES, certified, landscape, settings_for};
-use crate::search::steering::{as_written, commands};
+use crate::search::steering::{as_written, commands, to_drop};
 use aq4svit::evaluate::{Landscape, Question, Split};
 use aq4svit::profile::{AccuracyDrop, GateMode, Screening, StrategyName};
 use aq4svit::quant::Allocation;
@@ -213,6 +213,38 @@ proptest! {
         driver.finish();
         never.finish();
         prop_assert_eq!(decided(driver.tree()), decided(never.tree()));
+        replays(&settings, &driver);
+    }
+}
+
+/// What is measured between a command and its undo is used when the search comes to it, and what was
+/// proposed in between takes part again under its number.
+#[test]
+fn what_was_measured_before_an_undo_is_not_measured_again() {
+    for strategy in STRATEGIES {
+        let settings = settings_for(strategy);
+        let mut never = Driver::new(settings.clone(), landscape(5));
+        let mut driver = Driver::new(settings.clone(), landscape(5));
+        let half = steps(&settings, &landscape(5)) / 2;
+        run(&mut never, half);
+        run(&mut driver, half);
+        // A limit so near the old one that much of what is tried is the same.
+        driver.accepted(to_drop(1.4));
+        run(&mut driver, half / 2);
+        driver.accepted(Command::Undo);
+        let undone = |d: &Driver| d.tree().candidates.iter().filter(|c| c.undone).count();
+        let (taken_out, spent) = (undone(&driver), driver.engine.counters());
+        driver.finish();
+        never.finish();
+        assert_eq!(decided(driver.tree()), decided(never.tree()));
+        let (all, alone) = (driver.engine.counters(), never.engine.counters());
+        assert!(all.cached >= spent.cached, "{strategy:?}");
+        let asked = |c: aq4svit::search::Counters| c.evaluations + c.drift_evaluations;
+        assert!(
+            asked(all) < asked(alone) + half as u64 / 2,
+            "{strategy:?}: {all:?} {alone:?}"
+        );
+        assert!(undone(&driver) <= taken_out);
         replays(&settings, &driver);
     }
 }

@@ -27,6 +27,18 @@ fn limits_are_checked_as_they_are_typed_and_taken_back() {
         play.jobs(70);
         let before = play.model.tree.constraint;
         let incumbent = play.model.tree.incumbent;
+        let stands = |play: &Play| {
+            let nodes = play.model.tree.active();
+            let nodes: Vec<_> = nodes
+                .map(|c| (c.id, c.screening, c.confirmation, c.drift))
+                .collect();
+            (
+                nodes,
+                play.model.tree.base,
+                play.model.tree.accepted.clone(),
+            )
+        };
+        let stood = stands(&play);
         play.act(Action::Limits);
         insta::assert_snapshot!(format!("limits_{}x{}", size.0, size.1), screen(&play));
         typed(&mut play, "1.0 points");
@@ -52,6 +64,7 @@ fn limits_are_checked_as_they_are_typed_and_taken_back() {
         assert_eq!(sent(&play.act(Action::Undo)), [Command::Undo]);
         assert_eq!(play.model.tree.constraint, before);
         assert_eq!(play.model.tree.incumbent, incumbent);
+        assert_eq!(stands(&play), stood, "base and verdicts are as before");
         // Nothing typed, nothing sent.
         play.act(Action::Limits);
         assert_eq!(play.act(Action::Submit), []);

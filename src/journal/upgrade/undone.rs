@@ -1,6 +1,6 @@
-//! Format 3 to 4: an undo was the opposite of the last command, given as another command, and pauses
-//! could be undone, too. Now it puts the search back to where it was. In an earlier journal the
-//! opposite takes the place of the undo, so that it means what it did.
+//! Format 3 to 4: an undo was the opposite of the last command, given as another command, and
+//! pauses could be undone, too. Now it puts the search back to where it was. In an earlier journal
+//! the opposite takes the place of the undo, so that it means what it did.
 
 use serde_json::{Value, json};
 

@@ -136,6 +136,11 @@ impl Activity {
         match &entry.event {
             Event::LevelOpened { groups, .. } => self.open.clone_from(groups),
             Event::LevelClosed { .. } => self.open.clear(),
+            // Which groups were open then is not known here.
+            Event::CommandAccepted {
+                command: Command::Undo,
+                ..
+            } => self.open.clear(),
             Event::GroupClosed { group, .. } => self.open.retain(|g| g != group),
             _ => {}
         }

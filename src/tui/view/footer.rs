@@ -25,8 +25,12 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
         true => !steers(&h.action),
         false => !slides(h) && means_something(model, h),
     });
-    // Who watches moves in time first of all.
-    hints.sort_by_key(|h| !(watching && (slides(h) || pauses(h))));
+    // Who watches moves in time first of all; what has ended is saved.
+    let ended = model.tree.finished.is_some();
+    hints.sort_by_key(|h| {
+        let first = watching && (slides(h) || pauses(h));
+        !(first || (ended && h.action == Action::Save))
+    });
     let (right, left): (Vec<Hint>, Vec<Hint>) = hints
         .into_iter()
         .partition(|h| matches!(h.action, Action::Help | Action::Quit));
