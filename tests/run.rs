@@ -1043,7 +1043,7 @@ fn a_script_opens_a_finished_run_again() {
     };
     // One is known, one is still to be read.
     let (late, receiver) = crossbeam_channel::unbounded();
-    let script = Script::new(vec![order(1, 0, Command::Pause)], receiver);
+    let script = Script::new(vec![order(1, 0, Command::Pause)], receiver).awaited();
     let handle = resumed(&folder, 4, script);
     late.send(order(2, 0, to_drop(6.0))).expect("it is read");
     late.send(order(3, 1_000_000, Command::Stop))

@@ -107,6 +107,8 @@ impl CommandArgs {
         };
         let told = format!("--commands {}", path.display());
         let source = Source::of(path).with_context(|| told.clone())?;
+        // A file has no end that could be waited for.
+        let awaited = !matches!(source, Source::File(_));
         let reading = match source {
             Source::Input => reading(move || lines.read(io::stdin().lock(), false)),
             Source::Pipe(path) => reading(move || {
@@ -127,7 +129,9 @@ impl CommandArgs {
         };
         reading.context(told)?;
         let known = orders_out.try_iter().collect();
-        Ok((Script::new(known, orders_out), script_errors_out))
+        let script = Script::new(known, orders_out);
+        let script = if awaited { script.awaited() } else { script };
+        Ok((script, script_errors_out))
     }
 }
 

@@ -72,6 +72,8 @@ pub struct Script {
     more: Option<Receiver<ScheduledCommand>>,
     /// True where commands come from nowhere else.
     alone: bool,
+    /// True where commands are waited for before a run is taken to stay finished.
+    awaited: bool,
     /// True where somebody steers who may open the search again once it has finished.
     stays: bool,
 }
@@ -84,7 +86,16 @@ impl Script {
             waiting: known.into(),
             more: Some(more),
             alone: true,
-            stays: false,
+            ..Script::default()
+        }
+    }
+
+    /// The same where a run that had finished before it was resumed waits for the orders that may
+    /// come, until one of them opens it again or they have ended.
+    pub fn awaited(self) -> Self {
+        Script {
+            awaited: true,
+            ..self
         }
     }
 
@@ -97,10 +108,9 @@ impl Script {
         }
     }
 
-    /// True where a run that has finished waits for commands. One that had finished before it was
-    /// resumed also waits for those that are still being read.
+    /// True where a run that has finished waits for commands.
     pub(super) fn stays(&self, resumed_finished: bool) -> bool {
-        self.stays || (resumed_finished && self.more.is_some())
+        self.stays || (resumed_finished && self.awaited && self.more.is_some())
     }
 
     /// Where new scheduled arrive; none once they have ended.

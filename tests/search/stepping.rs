@@ -1,4 +1,4 @@
-//! Steps: one candidate is evaluated, and the search pauses again; and what is asked for in a pause.
+//! Steps: one candidate is evaluated, and the search pauses again. What is asked for in a pause.
 
 use crate::common::driver::Driver;
 use crate::common::landscape::{STRATEGIES, landscape, settings, settings_for};

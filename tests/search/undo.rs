@@ -7,7 +7,7 @@ use crate::search::steering::{as_written, commands, to_drop};
 use aq4svit::evaluate::{Landscape, Question, Split};
 use aq4svit::profile::{AccuracyDrop, GateMode, Screening, StrategyName};
 use aq4svit::quant::Allocation;
-use aq4svit::search::{CandidateId, Command, Engine, Event, Judgement, Settings, Tree};
+use aq4svit::search::{CandidateId, Command, Counters, Engine, Event, Judgement, Settings, Tree};
 use proptest::prelude::*;
 
 /// Everything that is decided in a search, candidates by their place among those that take part:
@@ -217,10 +217,11 @@ proptest! {
     }
 }
 
-/// What is measured between a command and its undo is used when the search comes to it, and what was
+/// What is measured between a command and its undo is used when the search comes to it; what was
 /// proposed in between takes part again under its number.
 #[test]
 fn what_was_measured_before_an_undo_is_not_measured_again() {
+    let mut saved = 0;
     for strategy in STRATEGIES {
         let settings = settings_for(strategy);
         let mut never = Driver::new(settings.clone(), landscape(5));
@@ -233,20 +234,19 @@ fn what_was_measured_before_an_undo_is_not_measured_again() {
         run(&mut driver, half / 2);
         driver.accepted(Command::Undo);
         let undone = |d: &Driver| d.tree().candidates.iter().filter(|c| c.undone).count();
-        let (taken_out, spent) = (undone(&driver), driver.engine.counters());
+        let taken_out = undone(&driver);
         driver.finish();
         never.finish();
         assert_eq!(decided(driver.tree()), decided(never.tree()));
         let (all, alone) = (driver.engine.counters(), never.engine.counters());
-        assert!(all.cached >= spent.cached, "{strategy:?}");
-        let asked = |c: aq4svit::search::Counters| c.evaluations + c.drift_evaluations;
-        assert!(
-            asked(all) < asked(alone) + half as u64 / 2,
-            "{strategy:?}: {all:?} {alone:?}"
-        );
-        assert!(undone(&driver) <= taken_out);
+        let asked = |c: Counters| c.evaluations + c.drift_evaluations;
+        let most = asked(alone) + half as u64 / 2;
+        assert!(asked(all) <= most, "{strategy:?}: {all:?} {alone:?}");
+        saved += most - asked(all);
+        assert!(undone(&driver) <= taken_out, "{strategy:?}");
         replays(&settings, &driver);
     }
+    assert!(saved > 10, "{saved} answers were used again");
 }
 
 fn some_settings(

@@ -31,8 +31,8 @@ use crate::profile::{self, Objective};
 ///
 /// * **Open.** [`Strategy::open`] begins anew on the base that is there now. The engine calls it
 ///   when the strategy's turn comes, and again when base, pins, constraint or a resumed branch put
-///   what it did in question: after a pin and its removal, after a smaller base was set by hand. Measurements are kept by the engine: a question that was answered is
-///   not asked twice.
+///   what it did in question: after a pin and its removal, after a smaller base was set by hand.
+///   Measurements are kept by the engine: a question that was answered is not asked twice.
 /// * **Step.** [`Strategy::step`] does one thing: propose, judge, or take a base. It returns
 ///   whatever [`Context::judge`] wants first, and is stepped again afterwards.
 /// * **Prune.** [`Strategy::pruned`] tells that candidates were cut off: drop what is queued of

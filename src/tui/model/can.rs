@@ -5,7 +5,8 @@ use crate::search::Command;
 use crate::text;
 
 impl Model {
-    /// True while commands are taken: also once the search has finished, because they open it again.
+    /// True while commands are taken: also once the search has finished, because they open it
+    /// again.
     pub fn can_steer(&self) -> bool {
         self.activity.failed.is_none() && self.replay.is_none()
     }
