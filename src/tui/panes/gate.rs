@@ -276,9 +276,13 @@ pub fn numbers(model: &Model, reason: &GateReason) -> String {
 fn verdict(model: &Model, node: &Candidate, reason: &GateReason) -> Option<Span<'static>> {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
     let met = node.screening?.verdict == Verdict::Met;
-    if met && node.state() == State::Refuted {
-        let (symbol, _, style) = model.theme.state(State::Refuted);
-        return Some(Span::styled(format!("{symbol} refuted"), style));
+    // What met the screening and failed the confirmation is no success.
+    let refuted = node
+        .confirmation
+        .is_some_and(|j| j.verdict == Verdict::NotMet);
+    if met && refuted {
+        let (sign, word, style) = model.theme.state(State::Refuted);
+        return Some(Span::styled(format!("{sign} {word}"), style));
     }
     let (symbol, word, style) = match (met, reason.decision) {
         (true, GateDecision::Audited) => ("!", "false rej.", palette.bad),
