@@ -12,12 +12,12 @@ use aq4svit::evaluate::{
     Provenance, Work,
 };
 use aq4svit::journal::{Fingerprint, Journal, JournalError, Writer};
-use aq4svit::profile::{Pin, Profile};
+use aq4svit::profile::{AccuracyDrop, ConstraintChange, Pin, Profile};
 use aq4svit::quant::{Allocation, BitWidth, QuantizedLayer};
 use aq4svit::report::Report;
 use aq4svit::run::{
-    self, BEST, Command, Finished, Handle, Parts, RunError, RunStatus, SearchProblem, Summary,
-    Update,
+    self, BEST, Command, Finished, Handle, Parts, RunError, RunStatus, ScheduledCommand, Script,
+    SearchProblem, Summary, Update,
 };
 use aq4svit::search::{CandidateId, Engine, Event, Ledger, Settings, Tree};
 use proptest::prelude::*;
@@ -956,4 +956,109 @@ fn a_report_holds_what_was_found_and_how() {
         .windows(2)
         .filter(|w| w.iter().all(|l| l.starts_with('|')) && columns(w[0]) != columns(w[1]));
     assert_eq!(uneven.count(), 0, "{text}");
+}
+
+fn to_drop(points: f64) -> Command {
+    Command::Constrain {
+        change: ConstraintChange {
+            max_accuracy_drop: Some(AccuracyDrop::Points(points)),
+            ..ConstraintChange::default()
+        },
+    }
+}
+
+fn resumed(folder: &Path, seed: u64, script: Script) -> Handle {
+    let opened = Writer::resume(folder).expect("a journal");
+    run::relaunch_with(folder, opened, parts(seed, None), script).expect("it goes on")
+}
+
+fn finishes(folder: &Path) -> usize {
+    let events = journal_without_time(folder);
+    let finished = |e: &&Event| matches!(e, Event::Finished { .. });
+    events.iter().filter(finished).count()
+}
+
+/// Somebody steers a finished run; the program is killed in the middle of that, and the run ends as
+/// one that was not.
+#[test]
+fn a_finished_run_is_steered_again_and_survives_a_kill() {
+    let root = tempfile::tempdir().expect("a folder");
+    let steered = |folder: &Path, kill: bool| {
+        drop(to_end(
+            &run::launch(folder, parts(4, None)).expect("starts"),
+        ));
+        let result = Summary::read(folder).expect("a run").tree;
+        let handle = resumed(folder, 4, Script::interactive());
+        let (tree, _) = follow(&handle, |tree, _| tree.finished.is_some());
+        assert_eq!(tree.incumbent, result.incumbent);
+        handle.commands.send(to_drop(6.0).into()).expect("it waits");
+        let told = std::cell::Cell::new(0);
+        let (tree, _) = follow(&handle, |_, update| match kill {
+            true => {
+                told.set(told.get() + usize::from(matches!(update, Update::Event(_))));
+                told.get() > 12
+            }
+            false => {
+                matches!(update, Update::Event(e) if matches!(e.event, Event::Finished { .. }))
+            }
+        });
+        drop((tree, handle));
+        if kill {
+            assert_eq!(
+                Summary::read(folder).expect("a run").condition,
+                RunStatus::Unfinished
+            );
+            drop(to_end(&resumed(folder, 4, Script::default())));
+        }
+        let summary = Summary::read(folder).expect("a run");
+        assert_eq!(summary.condition, RunStatus::Finished);
+        let bytes = |tree: &Tree| tree.best().expect("an incumbent").bytes;
+        assert!(bytes(&summary.tree) < bytes(&result));
+        let finished = Finished::new(&summary.tree, summary.counters, summary.totals, folder);
+        let finished = finished.expect("it has ended");
+        assert!(finished.test_seen);
+        assert!(finished.to_string().contains("no longer unseen"));
+        assert_eq!(finishes(folder), 2);
+        journal_without_time(folder)
+    };
+    let (undisturbed, killed) = (root.path().join("a"), root.path().join("b"));
+    assert_eq!(steered(&undisturbed, false), steered(&killed, true));
+}
+
+/// Commands from a file open a finished run again, and without any it stays as it is.
+#[test]
+fn a_script_opens_a_finished_run_again() {
+    let root = tempfile::tempdir().expect("a folder");
+    let folder = root.path().join("run");
+    drop(to_end(
+        &run::launch(&folder, parts(4, None)).expect("starts"),
+    ));
+    let before = journal_without_time(&folder);
+    drop(to_end(&resumed(&folder, 4, Script::default())));
+    assert_eq!(journal_without_time(&folder), before);
+    let order = |line, after, command: Command| ScheduledCommand {
+        line,
+        after,
+        command: command.into(),
+    };
+    // One is known, one is still to be read.
+    let (late, receiver) = crossbeam_channel::unbounded();
+    let script = Script::new(vec![order(1, 0, Command::Pause)], receiver).awaited();
+    let handle = resumed(&folder, 4, script);
+    late.send(order(2, 0, to_drop(6.0))).expect("it is read");
+    late.send(order(3, 1_000_000, Command::Stop))
+        .expect("it is read");
+    drop(late);
+    let mut handle = handle;
+    drop(to_end(&handle));
+    handle.stop();
+    let unobeyed: Vec<usize> = handle.unobeyed.iter().map(|order| order.line).collect();
+    assert_eq!(unobeyed, [3], "the search never came to that event");
+    let after = journal_without_time(&folder);
+    assert!(
+        matches!(after[before.len()], Event::CommandRefused { .. }),
+        "nothing to pause"
+    );
+    assert_eq!(finishes(&folder), 2);
+    assert!(Summary::read(&folder).expect("a run").tree.test_seen);
 }

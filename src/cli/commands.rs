@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde::Serialize;
 
+use super::front::Front;
 use crate::run::{ScheduledCommand, Script};
 
 /// The largest length of a command in bytes.
@@ -39,7 +40,9 @@ Empty lines and lines that begin with # are passed over. One line for each form:
 {\"command\":\"unpin\",\"pattern\":\"patch_embed1.*\"}
 {\"command\":\"constrain\",\"max_accuracy_drop\":2.0,\"max_memory\":\"96KiB\"}
 {\"command\":\"constrain\",\"max_memory\":null}
+{\"command\":\"step\"}
 {\"command\":\"undo\"}
+{\"command\":\"redo\"}
 {\"command\":\"time_up\"}
 {\"command\":\"stop\",\"after\":120}";
 
@@ -77,15 +80,24 @@ impl fmt::Display for ScriptError {
 }
 
 impl CommandArgs {
+    /// True where commands are given.
+    pub fn is_given(&self) -> bool {
+        self.commands.is_some()
+    }
+
     /// The script with the commands in the file now, the errors of its lines, and a thread that
-    /// reads on. Both are empty without `--commands`.
+    /// reads on. Without `--commands` both are empty; in the interface somebody steers.
     ///
     /// # Errors
     /// When there is no such file, or it cannot be read.
-    pub fn open(&self) -> Result<(Script, Receiver<ScriptError>)> {
+    pub fn open(&self, front: Front) -> Result<(Script, Receiver<ScriptError>)> {
         let (script_errors, script_errors_out) = unbounded();
         let Some(path) = &self.commands else {
-            return Ok((Script::default(), script_errors_out));
+            let script = match front {
+                Front::Interactive => Script::interactive(),
+                Front::Lines | Front::Json => Script::default(),
+            };
+            return Ok((script, script_errors_out));
         };
         let (orders, orders_out) = unbounded();
         let mut lines = Lines {
@@ -95,6 +107,8 @@ impl CommandArgs {
         };
         let told = format!("--commands {}", path.display());
         let source = Source::of(path).with_context(|| told.clone())?;
+        // A file has no end that could be waited for.
+        let awaited = !matches!(source, Source::File(_));
         let reading = match source {
             Source::Input => reading(move || lines.read(io::stdin().lock(), false)),
             Source::Pipe(path) => reading(move || {
@@ -115,7 +129,9 @@ impl CommandArgs {
         };
         reading.context(told)?;
         let known = orders_out.try_iter().collect();
-        Ok((Script::new(known, orders_out), script_errors_out))
+        let script = Script::new(known, orders_out);
+        let script = if awaited { script.awaited() } else { script };
+        Ok((script, script_errors_out))
     }
 }
 

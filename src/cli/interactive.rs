@@ -64,8 +64,8 @@ fn retry(handle: Rc<RefCell<Handle>>, folder: &Path, options: &EvaluatorOptions)
     let (folder, options) = (folder.to_owned(), options.clone());
     Box::new(move || {
         handle.borrow_mut().stop();
-        let again =
-            run::resume(&folder, &options, run::Script::default()).map_err(|e| e.to_string())?;
+        let again = run::resume(&folder, &options, run::Script::interactive())
+            .map_err(|e| e.to_string())?;
         let ends = ends(&again);
         handle.replace(again);
         Ok(ends)

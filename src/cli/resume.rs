@@ -23,7 +23,7 @@ pub(crate) struct Args {
 /// Continues a run in the interface.
 pub(crate) fn open(folder: &Path, signals: Signals) -> Result<ExitCode> {
     let options = EvaluatorOptions::default();
-    let (script, script_errors) = CommandArgs::default().open()?;
+    let (script, script_errors) = CommandArgs::default().open(Front::Interactive)?;
     let handle = run::resume(folder, &options, script)?;
     Front::Interactive.watch(handle, script_errors, &options, signals)
 }
@@ -31,8 +31,8 @@ pub(crate) fn open(folder: &Path, signals: Signals) -> Result<ExitCode> {
 pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let folder = run::find(&Paths::from_env()?.runs(), args.run.as_deref())?;
     let front = args.shown.front();
-    // A finished run shows its result again; the interface opens on it, to look around and to save.
-    if front != Front::Interactive {
+    // A finished run shows its result again. Commands and the interface can open it again.
+    if front != Front::Interactive && !args.shown.commands.is_given() {
         let summary = Summary::read(&folder)?;
         if summary.condition == RunStatus::Finished {
             run::restore_best(&summary)?;
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     }
     front.check()?;
     let options = args.shown.options();
-    let (script, script_errors) = args.shown.commands.open()?;
+    let (script, script_errors) = args.shown.commands.open(front)?;
     let handle = run::resume(&folder, &options, script)?;
     front.watch(handle, script_errors, &options, signals)
 }

@@ -137,7 +137,7 @@ fn start(
     }
     let prepared =
         prepared(problem, false).with_context(|| format!("profile {}", source.origin))?;
-    let (script, script_errors) = commands.open()?;
+    let (script, script_errors) = commands.open(front)?;
     let handle = run::create(prepared, &source, &place, options, script)?;
     front.watch(handle, script_errors, options, signals)
 }

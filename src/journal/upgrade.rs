@@ -8,6 +8,9 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Value, json};
 
 use super::FORMAT;
+use undone::Undone;
+
+mod undone;
 
 /// The state of upgrading one journal, line by line.
 #[derive(Debug, Default)]
@@ -22,6 +25,8 @@ pub(super) struct Upgrade {
     known: HashMap<String, u64>,
     /// Images evaluated in screenings and confirmations.
     images: u64,
+    /// What an undo took back.
+    undone: Undone,
 }
 
 impl Upgrade {
@@ -32,7 +37,7 @@ impl Upgrade {
     pub fn of(header: &Value) -> Result<Option<Self>, String> {
         match header.get("format").and_then(Value::as_u64) {
             Some(format) if format == u64::from(FORMAT) => Ok(None),
-            Some(from @ 1..=2) => Ok(Some(Upgrade {
+            Some(from @ 1..=3) => Ok(Some(Upgrade {
                 from,
                 ..Upgrade::default()
             })),
@@ -57,8 +62,11 @@ impl Upgrade {
         if self.from < 2 {
             self.upgrade_to_2(line);
         }
-        upgrade_to_3(line);
-        self.count_images(line);
+        if self.from < 3 {
+            upgrade_to_3(line);
+            self.count_images(line);
+        }
+        self.undone.upgrade_to_4(line);
     }
 
     /// Format 2 to 3: `finished` counts the images of screenings and confirmations.

@@ -29,6 +29,11 @@ impl Report {
         all.push(match (self.images[2], tested) {
             (0, _) => "No test split: accuracy on images that the search never saw was not measured.".to_owned(),
             (_, None) => "The test split was not evaluated: the run did not come to its end.".to_owned(),
+            (_, Some(_)) if self.finished.as_ref().is_some_and(|f| f.test_seen) => {
+                "The test split is no longer unseen: the search was steered on after a result on it was known, so the accuracy on \
+                 it may be optimistic."
+                    .to_owned()
+            }
             (_, Some(_)) => "The accuracy on the test split is unbiased only while nobody chooses between runs by it.".to_owned(),
         });
         let certified = self.finished.as_ref().map(|f| &f.certification);

@@ -125,7 +125,7 @@ impl Driver {
             doing: Vec::new(),
             dropped: 0,
             dropped_said: 0,
-            time_over: None,
+            resumed_finished: false,
         };
         let thread = thread::Builder::new()
             .name("search".into())
@@ -165,8 +165,8 @@ struct Loop {
     /// Progress reports dropped, and how many of them the front end knows of.
     dropped: u64,
     dropped_said: u64,
-    /// The limit in seconds that the engine was told to be over.
-    time_over: Option<f64>,
+    /// True for a run that had finished before, until a command opens it again.
+    resumed_finished: bool,
 }
 
 impl Loop {
@@ -180,13 +180,14 @@ impl Loop {
         }
         self.tell(Update::Totals(self.totals()));
         let missing = std::mem::take(&mut self.driver.missing);
+        self.resumed_finished = self.driver.engine.is_finished();
         let mut outcome = self.publish(missing).and_then(|()| self.keep_best());
         while outcome.is_ok() {
             outcome = self.obey_script();
             if outcome.is_ok() && std::mem::take(&mut self.moved) {
                 outcome = self.dispatch();
             }
-            if outcome.is_err() || self.driver.engine.is_finished() && self.pool.is_idle() {
+            if outcome.is_err() || self.is_over() {
                 break;
             }
             let reports = self.pool.reports.clone();
@@ -202,7 +203,6 @@ impl Loop {
                 recv(orders) -> order => self.driver.script.take(order.ok()),
                 recv(reports) -> report => outcome = self.report(report.ok()),
                 recv(self.alarm()) -> _ => {
-                    self.time_over = self.tree().constraint.max_seconds;
                     let events = self.driver.engine.command(Command::TimeUp);
                     outcome = self.publish(events);
                 }
@@ -229,6 +229,13 @@ impl Loop {
         (summary, self.driver.script.rest())
     }
 
+    /// True once the search has finished and nobody can open it again.
+    fn is_over(&mut self) -> bool {
+        let finished = self.driver.engine.is_finished();
+        self.resumed_finished &= finished;
+        finished && self.pool.is_idle() && !self.driver.script.stays(self.resumed_finished)
+    }
+
     /// Obeys the orders that are due.
     fn obey_script(&mut self) -> Result<(), RunError> {
         self.driver.script.refill();
@@ -237,11 +244,11 @@ impl Loop {
             let events = self.driver.engine.hold_at(next);
             self.publish(events)?;
             let Driver { engine, script, .. } = &mut self.driver;
-            if engine.is_finished() {
-                return Ok(());
-            }
             let paused = engine.tree().paused;
+            let finished = engine.is_finished();
             let waits = paused || (self.pool.is_idle() && engine.wanted(1).is_empty());
+            // A search that has finished waits for nothing: what was to come later, never will.
+            let waits = waits && !finished;
             let due = script.due(engine.emitted(), waits);
             let left = (paused && script.is_over()).then(|| Command::Resume.into());
             let Some(command) = due.or(left) else {
@@ -252,11 +259,12 @@ impl Loop {
         }
     }
 
-    /// Rings when the time that the constraint allows is over, once for each limit. A pause is no
-    /// time of searching.
+    /// Rings when the time that the constraint allows is over, while the search is at work. A pause
+    /// is no time of searching.
     fn alarm(&self) -> Receiver<std::time::Instant> {
         let most = self.tree().constraint.max_seconds;
-        match most.filter(|_| !self.idle_said && most != self.time_over) {
+        let searching = !self.idle_said && self.driver.engine.is_searching();
+        match most.filter(|_| searching) {
             Some(most) => {
                 let left = (most - self.driver.work.seconds()).clamp(0.0, 1e9);
                 after(Duration::from_secs_f64(left))
@@ -434,7 +442,7 @@ fn changes_best(event: &Event) -> bool {
         Event::CommandAccepted { command, .. } => {
             matches!(
                 command,
-                Command::Pin { .. } | Command::Unpin { .. } | Command::Undo
+                Command::Pin { .. } | Command::Unpin { .. } | Command::Undo | Command::Redo
             )
         }
         _ => false,

@@ -28,6 +28,10 @@ pub struct Finished {
     pub accuracy_test_float: Option<f64>,
     /// The result's accuracy on the test split.
     pub accuracy_test: Option<f64>,
+    /// True where the search was steered on after a result on the test split was known: these
+    /// images are no longer unseen.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub test_seen: bool,
     /// Memory of the float network.
     pub memory_float_bytes: u64,
     /// Memory of the result.
@@ -160,6 +164,7 @@ impl Finished {
             accuracy_test: tree
                 .tested()
                 .map(|(images, _, correct)| percent(correct, images)),
+            test_seen: tree.test_seen,
             memory_float_bytes: space.float_bytes(),
             memory_bytes: result.map(|c| c.bytes),
             memory_saving_percent: saving(crate::search::Space::bytes),
@@ -233,6 +238,12 @@ impl fmt::Display for Finished {
         let none = "no test split: accuracy on unseen images was not measured";
         writeln!(f, "  accuracy  {search}")?;
         writeln!(f, "            {}", test.as_deref().unwrap_or(none))?;
+        if test.is_some() && self.test_seen {
+            writeln!(
+                f,
+                "            the test split is no longer unseen: the search was steered after its result was known"
+            )?;
+        }
         if self.certification.certified.is_some() {
             writeln!(f, "{}", self.certification)?;
         }

@@ -52,7 +52,7 @@ pub use finished::Finished;
 pub use folder::{RunStatus, Summary, argument, find, id, list};
 pub use follow::follow;
 pub use location::{RunLocation, slug};
-pub use open::{Parts, Source, create, launch, relaunch, resume};
+pub use open::{Parts, Source, create, launch, relaunch, relaunch_with, resume};
 pub use prepare::{Prepared, load_weights};
 pub use probe::{Probe, Probed};
 pub use problem::SearchProblem;

@@ -176,7 +176,20 @@ pub fn relaunch(
     opened: (Journal, Writer),
     parts: Parts,
 ) -> Result<Handle, RunError> {
-    go_on(folder, opened, parts, None, Script::default())
+    relaunch_with(folder, opened, parts, Script::default())
+}
+
+/// As [`relaunch`], with orders.
+///
+/// # Errors
+/// As [`resume`].
+pub fn relaunch_with(
+    folder: &Path,
+    opened: (Journal, Writer),
+    parts: Parts,
+    script: Script,
+) -> Result<Handle, RunError> {
+    go_on(folder, opened, parts, None, script)
 }
 
 fn go_on(

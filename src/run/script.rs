@@ -72,6 +72,10 @@ pub struct Script {
     more: Option<Receiver<ScheduledCommand>>,
     /// True where commands come from nowhere else.
     alone: bool,
+    /// True where commands are waited for before a run is taken to stay finished.
+    awaited: bool,
+    /// True where somebody steers who may open the search again once it has finished.
+    stays: bool,
 }
 
 impl Script {
@@ -82,7 +86,31 @@ impl Script {
             waiting: known.into(),
             more: Some(more),
             alone: true,
+            ..Script::default()
         }
+    }
+
+    /// The same where a run that had finished before it was resumed waits for the orders that may
+    /// come, until one of them opens it again or they have ended.
+    pub fn awaited(self) -> Self {
+        Script {
+            awaited: true,
+            ..self
+        }
+    }
+
+    /// No orders; but somebody holds the run's [`Handle`](super::Handle) and steers: a run that has
+    /// finished waits for what opens it again, until it is stopped.
+    pub fn interactive() -> Self {
+        Script {
+            stays: true,
+            ..Script::default()
+        }
+    }
+
+    /// True where a run that has finished waits for commands.
+    pub(super) fn stays(&self, resumed_finished: bool) -> bool {
+        self.stays || (resumed_finished && self.awaited && self.more.is_some())
     }
 
     /// Where new scheduled arrive; none once they have ended.

@@ -61,6 +61,9 @@ impl Engine {
     pub(super) fn ahead(&self, most: usize) -> Vec<Request> {
         let mut copy = self.clone();
         copy.hold = None;
+        // Nothing is taken back there: what it decides need not be noted.
+        copy.positions.clear();
+        copy.tree.undoable.clear();
         let mut guessed = Guessed::default();
         let mut requests: Vec<Request> = Vec::new();
         for _ in 0..most.saturating_mul(GUESSES) {

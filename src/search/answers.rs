@@ -226,7 +226,7 @@ impl Engine {
         let again = |c: &Candidate| {
             c.id != candidate && c.screening.is_some() && c.allocation == judged.allocation
         };
-        if let (Some(drift), false) = (judged.drift, self.tree.candidates.iter().any(again)) {
+        if let (Some(drift), false) = (judged.drift, self.tree.active().any(again)) {
             self.gate.learn(drift, met);
         }
     }

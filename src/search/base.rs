@@ -13,7 +13,7 @@ impl Engine {
         self.update_incumbent();
         let tree = &self.tree;
         let made_for_pin = |c: &CandidateId| tree.get(*c).is_some_and(|c| c.origin == Origin::Pin);
-        self.manual.retain(|c| !made_for_pin(c));
+        self.first.retain(|c| !made_for_pin(c));
         match (&self.phase, self.eligible_base()) {
             (_, Some(_)) => self.reopen(true),
             (Phase::Start(_), None) => self.open_start(),
@@ -45,7 +45,7 @@ impl Engine {
         let at_work = match self.phase {
             Phase::Lowest(_) | Phase::Confirm(_) | Phase::Plan | Phase::Narrower(_) => true,
             Phase::Test(reason) => !reason.is_early(),
-            Phase::Baseline | Phase::Start(_) | Phase::Finished => false,
+            Phase::Baseline | Phase::Start(_) | Phase::Finished(_) => false,
         };
         if !at_work || self.eligible_base().is_some() {
             return;
@@ -111,7 +111,7 @@ impl Engine {
         if self.plan.follows_a_line() {
             return self.tree.accepted.iter().rev().copied().find(eligible);
         }
-        let all = self.tree.candidates.iter().map(|c| c.id);
+        let all = self.tree.active().map(|c| c.id);
         let mut all: Vec<CandidateId> = all.filter(eligible).collect();
         all.sort_by(|a, b| self.order(*a, *b));
         let confirmed = |id: &CandidateId| {
@@ -185,7 +185,7 @@ impl Engine {
             Phase::Start(_) => self.open_strategy(0),
             // The smallest width is tried whatever the base; once confirmed, the plan begins.
             Phase::Lowest(_) | Phase::Confirm(After::Lowest) => {}
-            Phase::Baseline | Phase::Test(_) | Phase::Finished => {}
+            Phase::Baseline | Phase::Test(_) | Phase::Finished(_) => {}
         }
     }
 
@@ -239,17 +239,17 @@ impl Engine {
                     Some(duplicate) if nothing_fits && duplicate.confirmation.is_some() => None,
                     Some(duplicate) => Some((bits, within, Some(duplicate.id))),
                 });
-        let first = self.tree.candidates.is_empty();
+        let start = self.tree.active.first().copied();
         self.phase = match next {
             Some((_, _, Some(duplicate))) => Phase::Start(duplicate),
-            Some((_, within, None)) if first => {
+            Some((_, within, None)) if start.is_none() => {
                 Phase::Start(self.propose(None, None, Origin::Start, within))
             }
             Some((bits, within, None)) => {
                 let group = Group::Network;
                 let change = bits.map(|bits| Move { group, bits });
                 let origin = change.as_ref().map_or(Origin::Pin, |_| Origin::Start);
-                Phase::Start(self.propose(Some(CandidateId(0)), change, origin, within))
+                Phase::Start(self.propose(start, change, origin, within))
             }
             // An allocation of several widths may pass where no uniform one does.
             None if self.starts_without_base() && !matches!(self.phase, Phase::Test(_)) => {

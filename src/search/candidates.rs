@@ -4,7 +4,9 @@
 use std::cmp::Ordering;
 
 use super::engine::Engine;
+use super::measurements::judged;
 use super::{BaseReason, Candidate, CandidateId, CloseReason, Event, Move, Origin, State};
+use crate::evaluate::Verdict;
 use crate::quant::Allocation;
 
 impl Engine {
@@ -15,7 +17,7 @@ impl Engine {
         origin: Origin,
         allocation: Allocation,
     ) -> CandidateId {
-        let candidate = CandidateId(self.tree.candidates.len() as u32);
+        let candidate = self.tree.number(&allocation);
         let bytes = self.settings.space.bytes(&allocation);
         self.emit(Event::Proposed {
             candidate,
@@ -31,7 +33,7 @@ impl Engine {
     /// The candidate with an allocation: one that is not pruned before one that is.
     pub(super) fn duplicate(&self, allocation: &Allocation) -> Option<&Candidate> {
         let duplicates = self.tree.with(allocation);
-        duplicates.min_by_key(|c| (c.pruned, c.id))
+        duplicates.min_by_key(|c| (c.pruned, c.turn))
     }
 
     /// Why an allocation need not be proposed, if so.
@@ -39,7 +41,13 @@ impl Engine {
         if self.tree.with(allocation).any(|c| c.pruned) {
             return Some(CloseReason::Pruned);
         }
-        let fails = |criterion| self.measurements.fails(allocation, &criterion);
+        // Of what an undo took out nothing is known here, as if it had never been asked.
+        let known = self.tree.with(allocation).map(|c| &c.bits);
+        let known = known.max_by_key(|bits| bits.len());
+        let fails = |criterion| {
+            let judged = known.map(|bits| judged(bits, &self.tree.float, &criterion));
+            matches!(judged, Some(Ok(judgement)) if judgement.verdict == Verdict::NotMet)
+        };
         let screening = self.settings.screening(self.tree.max_drop());
         (fails(screening) || fails(self.confirmation(allocation)))
             .then_some(CloseReason::AlreadyFailed)

@@ -80,9 +80,11 @@ impl Ladder {
 pub struct Certification {
     /// The float network's results on the certify split.
     pub float: CorrectBits,
-    /// The ladders that were fixed; the last one counts.
+    /// The ladders that were fixed, in order.
     pub ladders: Vec<Ladder>,
-    /// What the last ladder came to, once it is decided and until the search goes on.
+    /// The one that counts: the last one, unless an undo went back to an earlier one.
+    pub(super) current: Option<usize>,
+    /// What that ladder came to, once it is decided and until the search goes on.
     pub outcome: Option<Certified>,
 }
 
@@ -98,7 +100,21 @@ pub enum Certified {
 impl Certification {
     /// The ladder that counts.
     pub fn ladder(&self) -> Option<&Ladder> {
-        self.ladders.last()
+        self.ladders.get(self.current?)
+    }
+
+    /// Fixes the next ladder: it counts from now on.
+    pub(super) fn fix(&mut self, ladder: Ladder) {
+        self.current = Some(self.ladders.len());
+        self.ladders.push(ladder);
+    }
+
+    /// Adds the test of the next rung.
+    pub(super) fn add(&mut self, test: RungTest) {
+        let current = self.current.and_then(|at| self.ladders.get_mut(at));
+        if let Some(ladder) = current {
+            ladder.tests.push(test);
+        }
     }
 
     /// The error probability of the next ladder, of `error` for the whole run: most of what earlier

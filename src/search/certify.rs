@@ -57,7 +57,7 @@ impl Engine {
         let first = |c: &&Candidate| {
             let mut others = tree.with(&c.allocation);
             let ours = tree.incumbent == Some(c.id);
-            ours || others.all(|o| o.id >= c.id && tree.incumbent != Some(o.id))
+            ours || others.all(|o| o.turn >= c.turn && tree.incumbent != Some(o.id))
         };
         let met = |c: &&Candidate| {
             matches!(c.state(), State::Passed | State::Confirmed) && self.may_be_result(c)
@@ -67,7 +67,7 @@ impl Engine {
             bytes: c.bytes,
             drop: PairedDrop::of(&tree.float, &c.bits),
         };
-        let all = tree.candidates.iter().filter(met).filter(first);
+        let all = tree.active().filter(met).filter(first);
         all.map(point).collect()
     }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::engine::Engine;
 use super::phase::Phase;
-use super::undo::Inverse;
 use super::{Candidate, CandidateId, Command, Move, State, StopReason};
 use crate::quant::{Allocation, BitWidth, Domains};
 
@@ -26,32 +25,25 @@ pub(super) enum Effect {
     Rejudge,
     /// Finish with the incumbent.
     Finish(StopReason),
-    /// Go on as if it had not been stopped.
-    GoOn,
-    /// Judge a candidate that was asked for no more.
-    Withdraw(CandidateId),
+    /// Go back to where the search stood before the last command.
+    Return,
 }
 
 impl Engine {
     /// The effect of a command, with a note for the user; or why it is refused.
     pub(super) fn check(&self, command: &Command) -> Result<(String, Effect), String> {
-        if self.is_finished() {
-            return Err("the search has finished; start a new one with the changed profile".into());
-        }
-        let inverse = match command {
-            Command::Undo => self.tree.undoable.last().map(|u| &u.inverse),
-            _ => None,
-        };
-        self.check_ending(match inverse {
-            Some(Inverse::Command(inverse)) => inverse,
-            _ => command,
-        })?;
+        self.check_moment(command)?;
         match command {
             Command::Undo => self.check_undo(),
+            Command::Redo => self.check_redo(),
             Command::Pause if self.tree.paused => Err("already paused".into()),
             Command::Pause => Ok(("paused".into(), Effect::Nothing)),
-            Command::Resume if !self.tree.paused => Err("not paused".into()),
+            Command::Resume if !self.tree.paused && !self.tree.stepping => Err("not paused".into()),
             Command::Resume => Ok(("resumed".into(), Effect::Nothing)),
+            Command::Step => Ok((
+                "until the next candidate is evaluated".into(),
+                Effect::Nothing,
+            )),
             Command::Prune { candidate } => self.check_prune(*candidate),
             Command::ResumeBranch { candidate } => self.check_resume_branch(*candidate),
             Command::SetBits { candidate, change } => self.check_set_bits(*candidate, change),
@@ -80,56 +72,77 @@ impl Engine {
         }
     }
 
-    /// Refuses what comes too late for a search that is finishing before it is done.
-    fn check_ending(&self, command: &Command) -> Result<(), String> {
-        let Phase::Test(reason) = self.phase else {
+    /// Refuses what comes too late for a search that is finishing before it is done, or has
+    /// finished. One that has finished is opened again by what changes what it looks for.
+    fn check_moment(&self, command: &Command) -> Result<(), String> {
+        let finished = matches!(self.phase, Phase::Finished(_));
+        let (Phase::Test(reason) | Phase::Finished(reason)) = self.phase else {
             return Ok(());
         };
-        match (reason, command) {
-            (_, Command::Pause | Command::Resume) => Ok(()),
-            (_, Command::TimeUp) => Err("the search is finishing already".into()),
-            (StopReason::Stopped, Command::Undo) => Ok(()),
-            (StopReason::Stopped, _) => Err("the search was stopped and is finishing".into()),
-            (StopReason::MaxEvaluations | StopReason::MaxSeconds, Command::Constrain { .. }) => {
-                Ok(())
-            }
-            (StopReason::MaxEvaluations | StopReason::MaxSeconds, _) => Err(
-                "the search has spent what the constraint allows and is finishing: raise that to continue"
+        let waits = matches!(command, Command::Pause | Command::Resume | Command::Step);
+        let ends = matches!(command, Command::Stop | Command::TimeUp);
+        if finished && (waits || ends) {
+            return Err(
+                "the search has finished: change the limits, set bits or resume a branch to continue it"
                     .into(),
-            ),
-            _ => Ok(()),
+            );
+        }
+        let of_limits = match command {
+            Command::Undo => self.tree.undoable.last().map(|u| &u.command),
+            Command::Redo => self.tree.redoable.last(),
+            command => Some(command),
+        };
+        let of_limits = matches!(of_limits, Some(Command::Constrain { .. }));
+        match reason {
+            _ if *command == Command::TimeUp => Err("the search is finishing already".into()),
+            _ if waits => Ok(()),
+            StopReason::Complete | StopReason::LowestPasses | StopReason::NothingMet => Ok(()),
+            StopReason::Stopped if finished || *command == Command::Undo => Ok(()),
+            StopReason::Stopped => Err("the search was stopped and is finishing".into()),
+            StopReason::MaxEvaluations | StopReason::MaxSeconds if of_limits => Ok(()),
+            StopReason::MaxEvaluations | StopReason::MaxSeconds => {
+                let now = if finished {
+                    "has finished"
+                } else {
+                    "is finishing"
+                };
+                Err(format!(
+                    "the search has spent what the constraint allows and {now}: raise that to continue"
+                ))
+            }
         }
     }
 
     fn check_undo(&self) -> Result<(String, Effect), String> {
         let Some(last) = self.tree.undoable.last() else {
-            return Err("there is nothing to take back".into());
+            return Err("there is nothing to undo".into());
         };
-        match &last.inverse {
-            Inverse::Command(Command::Constrain { change }) => {
-                let note = format!("back to: {}", self.tree.changed(change));
-                Ok((note, Effect::Rejudge))
-            }
-            Inverse::Command(inverse) => self.check(inverse),
-            Inverse::GoOn { .. } => Ok(("resumed: not stopped".into(), Effect::GoOn)),
-            Inverse::Withdraw { candidate, made } => {
-                let note = match made {
-                    true => format!("took {candidate} back: it will not be expanded"),
-                    false if self.manual.contains(candidate) => {
-                        format!("{candidate} is not waiting any more")
-                    }
-                    false => format!("{candidate} was evaluated already: that stands"),
-                };
-                Ok((note, Effect::Withdraw(*candidate)))
-            }
-        }
+        let note = match &last.command {
+            Command::Constrain { .. } => format!("undone: {}", last.constraint_before()),
+            command => format!("undone: {}", command.title()),
+        };
+        Ok((note, Effect::Return))
+    }
+
+    fn check_redo(&self) -> Result<(String, Effect), String> {
+        let Some(again) = self.tree.redoable.last() else {
+            return Err("there is nothing to redo".into());
+        };
+        let (note, effect) = self.check(again)?;
+        Ok((format!("redone: {note}"), effect))
     }
 
     fn known_candidate(&self, id: CandidateId) -> Result<&Candidate, String> {
         let last = self.tree.candidates.len();
-        self.tree.get(id).ok_or_else(|| {
-            format!("there is no candidate {id}: the tree has {last}, numbered from 0")
-        })
+        match self.tree.get(id) {
+            Some(candidate) if candidate.undone => Err(format!(
+                "{id} was taken out of the search by an undo: redo that, or choose another"
+            )),
+            Some(candidate) => Ok(candidate),
+            None => Err(format!(
+                "there is no candidate {id}: the tree has {last}, numbered from 0"
+            )),
+        }
     }
 
     fn check_prune(&self, id: CandidateId) -> Result<(String, Effect), String> {
@@ -276,15 +289,15 @@ impl Engine {
                 "that is {}, which is pruned: resume it first",
                 duplicate.id
             )),
-            Some(duplicate) if self.manual.contains(&duplicate.id) => {
+            Some(duplicate)
+                if self.manual.contains(&duplicate.id) || self.first.contains(&duplicate.id) =>
+            {
                 Err(format!("that is {}, already waiting", duplicate.id))
             }
             Some(duplicate) => self.check_duplicate(duplicate),
             None => {
-                let note = format!(
-                    "made #{} from {id}: evaluated at once",
-                    self.tree.candidates.len()
-                );
+                let made = self.tree.number(&allocation);
+                let note = format!("made {made} from {id}: evaluated at once");
                 Ok((note, Effect::Make(id, change, allocation)))
             }
         }

@@ -36,10 +36,12 @@ impl From<Command> for Instruction {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
-    /// Ask for nothing more until [`Command::Resume`].
+    /// Ask for nothing more until [`Command::Resume`]; what is asked for by hand is evaluated.
     Pause,
     /// Go on.
     Resume,
+    /// Go on until one candidate has been evaluated, and pause then.
+    Step,
     /// Never expand this candidate or anything below it; drop its queued work.
     Prune {
         /// The branch's top.
@@ -85,8 +87,12 @@ pub enum Command {
         #[serde(flatten)]
         change: ConstraintChange,
     },
-    /// Take the last command back that was accepted and not yet taken back.
+    /// Take the last command back that was accepted and not yet taken back, but for pausing,
+    /// resuming and stepping: the search is where it was before, and what was measured since is
+    /// kept.
     Undo,
+    /// Give the command again that was taken back last.
+    Redo,
     /// Finish with the incumbent: no more candidates.
     Stop,
     /// The time that the constraint allows is over: finish with the incumbent. Sent by whoever

@@ -216,7 +216,7 @@ fn observations(
     features: impl Fn(&Candidate) -> Option<Features>,
 ) -> Vec<Observation> {
     let mut best: HashMap<&Allocation, &Candidate> = HashMap::new();
-    for candidate in &tree.candidates {
+    for candidate in tree.active() {
         if candidate.bits.is_empty() || features(candidate).is_none() {
             continue;
         }
@@ -226,7 +226,7 @@ fn observations(
         }
     }
     let mut chosen: Vec<&Candidate> = best.into_values().collect();
-    chosen.sort_by_key(|c| c.id);
+    chosen.sort_by_key(|c| c.turn);
     let observation = |c: &Candidate| {
         let (drop, sampled) = tree.measured_drop(&c.bits);
         Some(Observation {

@@ -4,11 +4,13 @@
 //! decisions read the tree, the measurements and the open level, nothing else.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use super::gate::Gate;
 use super::measurements::Measurements;
 use super::phase::Phase;
 use super::plan::Plan;
+use super::position::Position;
 use super::step::{Ask, Step};
 use super::strategy::Strategy;
 use super::{
@@ -41,8 +43,11 @@ pub struct Engine {
     pub(super) refuted: u32,
     /// What the last strategy expanded beside its base: a beam goes on from these, too.
     pub(super) expanded: Vec<CandidateId>,
-    /// Candidates that the user (or a pin) asked for, judged before queued work.
+    /// Candidates that the user asked for, judged before queued work, also while the search is
+    /// paused.
     pub(super) manual: VecDeque<CandidateId>,
+    /// Candidates that a pin or a changed constraint asks for, judged before all others.
+    pub(super) first: VecDeque<CandidateId>,
     /// Tops of resumed branches: their candidates join the next round.
     pub(super) resumed: VecDeque<CandidateId>,
     /// Undecided candidates of resumed branches that hang elsewhere than on the base.
@@ -51,6 +56,8 @@ pub struct Engine {
     pub(super) closed: HashMap<Vec<usize>, (BitWidth, CloseReason)>,
     /// Where the search stood when it was stopped.
     pub(super) before_stop: Option<Phase>,
+    /// Where it stood before each command that may be taken back.
+    pub(super) positions: Vec<Arc<Position>>,
     pub(super) arrived: HashMap<(Allocation, Kind), (Outcome, Provenance)>,
     /// Numbers of the events whose answers an earlier run had given, counted from 1.
     pub(super) reused: HashSet<u64>,
@@ -125,10 +132,12 @@ impl Engine {
             refuted: 0,
             expanded: Vec::new(),
             manual: VecDeque::new(),
+            first: VecDeque::new(),
             resumed: VecDeque::new(),
             undecided: VecDeque::new(),
             closed: HashMap::new(),
             before_stop: None,
+            positions: Vec::new(),
             arrived: HashMap::new(),
             reused: HashSet::new(),
             asking: None,
@@ -157,17 +166,16 @@ impl Engine {
     pub fn counters(&self) -> Counters {
         self.ledger.counters()
     }
-    /// True once nothing more will happen.
+    /// True once nothing more will happen unless a command opens the search again.
     pub fn is_finished(&self) -> bool {
-        matches!(self.phase, Phase::Finished)
+        matches!(self.phase, Phase::Finished(_))
     }
 
     /// What is wanted now: at most `most` questions. The first one is what the search waits for;
-    /// the others will probably come next, and never change what is decided. Empty while paused and
-    /// when finished.
+    /// the others will probably come next, and never change what is decided. Empty when finished,
+    /// and while paused but for what was asked for by hand.
     pub fn wanted(&self, most: usize) -> Vec<Request> {
-        let waiting = !self.tree.paused && !self.is_finished();
-        match self.asking.filter(|_| waiting) {
+        match self.asking {
             None => Vec::new(),
             Some(ask) if most == 1 => self.request(ask).into_iter().collect(),
             Some(_) => self.ahead(most),
@@ -184,9 +192,7 @@ impl Engine {
     pub fn answer(&mut self, job: &Job, outcome: Outcome, provenance: Provenance) -> Vec<Event> {
         let key = (job.allocation.clone(), Kind::of(&job.question));
         self.arrived.insert(key, (outcome, provenance));
-        if !self.tree.paused {
-            self.advance();
-        }
+        self.advance();
         std::mem::take(&mut self.events)
     }
 
@@ -195,10 +201,7 @@ impl Engine {
     /// moment that does not depend on the speed of workers. Continues at once as far as that
     /// allows.
     pub fn hold_at(&mut self, events: Option<u64>) -> Vec<Event> {
-        if std::mem::replace(&mut self.hold, events) != events
-            && !self.tree.paused
-            && !self.is_finished()
-        {
+        if std::mem::replace(&mut self.hold, events) != events {
             self.advance();
         }
         self.take_events()
@@ -219,8 +222,9 @@ impl Engine {
 
     /// Has a candidate judged before all others.
     pub(super) fn judge_first(&mut self, candidate: CandidateId) {
+        self.first.retain(|c| *c != candidate);
         self.manual.retain(|c| *c != candidate);
-        self.manual.push_front(candidate);
+        self.first.push_front(candidate);
     }
 
     pub(super) fn take_events(&mut self) -> Vec<Event> {
@@ -244,10 +248,11 @@ impl Engine {
         self.asking = None;
         loop {
             self.settle();
-            if self.tree.paused {
-                return;
-            }
-            match self.step() {
+            let step = match self.tree.paused {
+                false => self.step(),
+                true => self.step_while_paused(),
+            };
+            match step {
                 Step::Again | Step::Done => {}
                 Step::Wait => return,
                 Step::Ask(ask) => {

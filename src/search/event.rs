@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CandidateId, Command, CommandId, Counters, Estimate, Group, Instruction, Judgement, Move,
-    Proxy, RungTest, Settings,
+    BaseReason, CandidateId, CloseReason, Command, CommandId, Counters, Estimate, Group,
+    Instruction, Judgement, Move, Proxy, RungTest, Settings, StopReason,
 };
 use crate::evaluate::{CorrectBits, Proxies};
 use crate::profile::{GateMode, Level};
@@ -77,75 +77,6 @@ pub struct GateReason {
     pub untrusted: bool,
 }
 
-/// Why the base changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BaseReason {
-    /// The search starts here.
-    Start,
-    /// Passed screening.
-    Accepted,
-    /// A later base failed its confirmation.
-    WalkedBack,
-    /// The old base was pruned.
-    Pruned,
-    /// The old base breaks a pin, and so does all that could be made of it.
-    Pinned,
-    /// Back in an unpruned branch.
-    Resumed,
-    /// The smallest that meets a changed constraint.
-    Constrained,
-}
-
-/// Why a group is proposed no further at this level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CloseReason {
-    /// At its smallest allowed width.
-    Lowest,
-    /// Failed screening.
-    Failed,
-    /// Held back by the gate.
-    HeldBack,
-    /// The candidate lies in a pruned branch.
-    Pruned,
-    /// Already judged as not meeting the constraint.
-    AlreadyFailed,
-    /// Beam: something at least as wide in every layer failed at this level.
-    WiderFailed,
-    /// Nothing that the allocation can still become is smaller than the incumbent, or than what a
-    /// beam's level has come to already.
-    CannotBeat,
-}
-
-/// Why the search ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopReason {
-    /// All levels are done.
-    Complete,
-    /// The smallest width everywhere passes.
-    LowestPasses,
-    /// Nothing met the constraint.
-    NothingMet,
-    /// The user asked.
-    Stopped,
-    /// As many evaluations as the constraint allows.
-    MaxEvaluations,
-    /// The time that the constraint allows is over.
-    MaxSeconds,
-}
-
-impl StopReason {
-    /// True where the search ends before it is done.
-    pub fn is_early(self) -> bool {
-        match self {
-            StopReason::Stopped | StopReason::MaxEvaluations | StopReason::MaxSeconds => true,
-            StopReason::Complete | StopReason::LowestPasses | StopReason::NothingMet => false,
-        }
-    }
-}
-
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -169,7 +100,8 @@ pub enum Event {
     },
     /// A new candidate.
     Proposed {
-        /// Its number: one more than the last.
+        /// Its number: one more than the last; where an undo took a candidate with this allocation
+        /// out of the search, the number of that one.
         candidate: CandidateId,
         /// The candidate it was made from; none for the start.
         parent: Option<CandidateId>,

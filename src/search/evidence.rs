@@ -228,7 +228,7 @@ impl GateEvidence {
 
     /// The forecasts that a search's candidates were gated with.
     pub fn forecasts(tree: &Tree) -> Forecasts {
-        let judged = tree.candidates.iter().filter_map(|c| {
+        let judged = tree.active().filter_map(|c| {
             let (reason, judgement) = (c.gate?, c.screening?);
             let met = judgement.verdict == Verdict::Met;
             Some((reason.chance?, reason.predicted?, met, judgement.drop()))

@@ -29,6 +29,11 @@ impl Engine {
         (left == 1).then_some(last)
     }
 
+    /// True until the search finishes, by itself or before it is done.
+    pub fn is_searching(&self) -> bool {
+        !matches!(self.phase, Phase::Test(_) | Phase::Finished(_))
+    }
+
     /// True while the search finishes before it is done.
     pub(super) fn is_ending(&self) -> bool {
         matches!(self.phase, Phase::Test(reason) if reason.is_early())
@@ -40,7 +45,7 @@ impl Engine {
     pub(super) fn rejudge(&mut self) {
         let expanded = self.expanded_now();
         self.plan.follow(&self.settings, self.objective());
-        if matches!(self.phase, Phase::Baseline | Phase::Finished) {
+        if matches!(self.phase, Phase::Baseline | Phase::Finished(_)) {
             return;
         }
         self.refuted = 0;
@@ -77,7 +82,7 @@ impl Engine {
     }
 
     fn smallest_eligible(&self) -> Option<CandidateId> {
-        let eligible = self.tree.candidates.iter().filter(|c| self.eligible(c));
+        let eligible = self.tree.active().filter(|c| self.eligible(c));
         eligible.map(|c| c.id).min_by(|a, b| self.order(*a, *b))
     }
 
@@ -88,7 +93,7 @@ impl Engine {
             let met = c.screening?.verdict == Verdict::Met;
             Some((c.drift?, met))
         };
-        let candidates = self.tree.candidates.iter();
+        let candidates = self.tree.active();
         let known = candidates.filter_map(|c| Some((&c.allocation, verdict(c)?)));
         let first = known.filter(|(allocation, _)| seen.insert(*allocation));
         first.map(|(_, verdict)| verdict).collect()

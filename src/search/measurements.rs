@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Judgement;
 use crate::evaluate::{
-    CorrectBits, ImageOrder, Proxies, ScreeningTest, Sequential, StopRule, Verdict, extrapolated,
+    CorrectBits, ImageOrder, Proxies, ScreeningTest, Sequential, StopRule, extrapolated,
 };
 use crate::quant::Allocation;
 
@@ -74,11 +74,6 @@ impl Measurements {
             .map_or(&none, |m| &m.bits);
         let judgement = judged(known, &self.float, bar)?;
         Ok((judgement, known.slice(0, judgement.images)))
-    }
-
-    /// True when the allocation is known to fail.
-    pub fn fails(&self, allocation: &Allocation, bar: &AcceptanceCriterion) -> bool {
-        matches!(self.judge(allocation, bar), Ok((j, _)) if j.verdict == Verdict::NotMet)
     }
 }
 
@@ -156,7 +151,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::evaluate::{PairedTest, TwoSidedTest};
+    use crate::evaluate::{PairedTest, TwoSidedTest, Verdict};
     use crate::quant::BitWidth;
 
     fn bits(text: &str) -> CorrectBits {

@@ -7,7 +7,8 @@
 //!
 //! Where things happen: a candidate is rejected by the gate in `judge.rs`, from what `gate.rs` has
 //! learned; what counts as better is in `objective.rs`; a base that may no longer be expanded is
-//! replaced in `base.rs`; what a command does is decided in `check.rs` and done in `steer.rs`.
+//! replaced in `base.rs`; what a command does is decided in `check.rs` and done in `steer.rs`, and
+//! taken back in `undo.rs`.
 //!
 //! ```
 //! use aq4svit::evaluate::{Cancel, Evaluator, Landscape};
@@ -79,11 +80,14 @@ mod limits;
 mod measurements;
 mod narrower;
 mod nearest;
+mod node;
 mod objective;
 mod phase;
 mod plan;
+mod position;
 mod possible;
 mod predict;
+mod reason;
 mod remaining;
 mod replay;
 mod rules;
@@ -95,24 +99,27 @@ mod steps;
 mod strategy;
 mod tree;
 mod undo;
+mod verdicts;
 
 pub use certificate::{Certification, Certified, Ladder, RungTest};
 pub use command::{Command, CommandId, Instruction};
 pub use counters::{Counters, Ledger};
 pub use engine::{Engine, Request};
-pub use event::{BaseReason, CloseReason, Event, GateDecision, GateReason, Origin, StopReason};
+pub use event::{Event, GateDecision, GateReason, Origin};
 pub use evidence::{Forecasts, GateEvidence, Proxy, ProxyEvidence, Verdicts};
 pub use group::{Group, Move};
 pub use judgement::{CandidateId, Judgement};
 pub use measurements::allowed_loss;
 pub use nearest::{Basis, ClosestInfeasible};
+pub use node::{Candidate, State};
 pub use possible::{MOST_ALLOCATIONS, Restricted, TooSmall, Unsearchable};
 pub use predict::{Estimate, Measured, Prediction, Predictor, Solution, Unsolved, Wanted};
+pub use reason::{BaseReason, CloseReason, StopReason};
 pub use remaining::Remaining;
 pub use replay::ReplayError;
 pub use settings::Settings;
 pub use space::{Space, SpaceLayer};
 pub use step::{Ask, Judged, Step, Trial};
 pub use strategy::{CloneStrategy, Context, Strategy};
-pub use tree::{Candidate, State, Tree};
+pub use tree::Tree;
 pub use undo::Undoable;

@@ -68,7 +68,7 @@ impl Tree {
             let domains = domains.as_ref();
             domains.is_none_or(|domains| domains.allows(&c.allocation))
         };
-        let judged = self.candidates.iter().filter(conforms);
+        let judged = self.active().filter(conforms);
         let judged: Vec<(ClosestInfeasible, Verdict)> = judged
             .filter_map(|c| {
                 let judgement = c.judgement().filter(|j| j.images > 0)?;

@@ -69,13 +69,13 @@ impl Engine {
 
     fn best_confirmed(&self) -> Option<CandidateId> {
         let tree = &self.tree;
-        let confirmed = tree.candidates.iter().filter(|c| {
+        let confirmed = tree.active().filter(|c| {
             let within = self.domains.allows(&c.allocation) && tree.constraint.fits(c.bytes);
             within && c.state() == State::Confirmed
         });
         let order = |c: &&Candidate| {
             let loss = self.seeks_accuracy().then(|| tree.loss(c)).flatten();
-            (loss, c.bytes, tree.incumbent != Some(c.id), c.id)
+            (loss, c.bytes, tree.incumbent != Some(c.id), c.turn)
         };
         confirmed.min_by_key(order).map(|c| c.id)
     }
@@ -96,8 +96,8 @@ impl Engine {
             let met = c.confirmation.is_some_and(|j| j.verdict == Verdict::Met);
             met && self.eligible(c) && tree.constraint.fits(c.bytes)
         };
-        let best = tree.candidates.iter().filter(met);
-        let best = best.min_by_key(|c| (tree.loss(c), c.bytes, c.id));
+        let best = tree.active().filter(met);
+        let best = best.min_by_key(|c| (tree.loss(c), c.bytes, c.turn));
         match best.map(|c| c.id) {
             Some(best) => self.take(best),
             None => self.open_start(),

@@ -39,6 +39,6 @@ pub(super) enum Phase {
     Narrower(Narrowing),
     /// Testing the result.
     Test(StopReason),
-    /// Done.
-    Finished,
+    /// Done, for this reason of the test; a command may open the search again.
+    Finished(StopReason),
 }

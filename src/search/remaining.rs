@@ -29,7 +29,7 @@ impl Tree {
         if settings.search.strategy != StrategyName::Front || self.finished.is_some() {
             return None;
         }
-        let probes = || self.candidates.iter().filter(|c| c.origin == Origin::Probe);
+        let probes = || self.active().filter(|c| c.origin == Origin::Probe);
         let level = settings.search.levels.last();
         let groups = level.map_or(0, |level| settings.space.groups(*level).len());
         let unmeasured = |c: &&Candidate| c.drift.is_none() && !c.pruned;
@@ -42,12 +42,12 @@ impl Tree {
         };
         // A bisection halves the logarithm of the bytes between what passes and what fails.
         let failed = |c: &&Candidate| matches!(c.state(), State::Failed | State::Refuted);
-        let smaller = self.candidates.iter().filter(|c| c.bytes < base.bytes);
+        let smaller = self.active().filter(|c| c.bytes < base.bytes);
         let fails = smaller.filter(failed).map(|c| c.bytes).max();
         let range = (base.bytes as f64 / fails.unwrap_or(1).max(1) as f64).ln();
         let halvings = (range / NEAR.ln_1p()).max(1.0).log2().ceil() as usize;
         let stepped = |c: &&Candidate| c.origin == Origin::Search && c.judgement().is_some();
-        let steps = self.candidates.iter().filter(stepped).count();
+        let steps = self.active().filter(stepped).count();
         let fronts = FRONTS.saturating_sub(self.fronts);
         Some(Remaining {
             drifts,

@@ -5,7 +5,9 @@ use super::check::Effect;
 use super::engine::Engine;
 use super::phase::Phase;
 use super::step::{Judged, Step, Trial};
-use super::{BaseReason, Candidate, CandidateId, Event, Instruction, Origin, State};
+use super::{
+    BaseReason, Candidate, CandidateId, Command, Event, Instruction, Origin, State, StopReason,
+};
 
 impl Engine {
     /// Obeys or refuses a command; either way the first event returned says so.
@@ -14,22 +16,57 @@ impl Engine {
         match self.check(&command) {
             Err(why) => self.emit(Event::CommandRefused { id, command, why }),
             Ok((note, effect)) => {
-                let candidate = match effect {
-                    Effect::Judge(candidate) | Effect::Withdraw(candidate) => Some(candidate),
-                    Effect::Make(..) => Some(CandidateId(self.tree.candidates.len() as u32)),
+                let candidate = match &effect {
+                    Effect::Judge(candidate) => Some(*candidate),
+                    Effect::Make(_, _, allocation) => Some(self.tree.number(allocation)),
                     _ => None,
                 };
+                let steers = command.is_undoable() || command == Command::Redo;
+                if steers {
+                    self.note_position();
+                }
+                let before = (self.tree.base, self.tree.incumbent);
                 self.emit(Event::CommandAccepted {
                     id,
                     command,
                     note,
                     candidate,
                 });
+                if steers {
+                    self.reopen_finished();
+                }
+                if matches!(effect, Effect::Return) {
+                    self.tell_restored(before);
+                }
                 self.obey(effect);
                 self.advance();
             }
         }
         self.take_events()
+    }
+
+    /// Tells base and incumbent where an undo restored others: for those who read the events
+    /// without folding them.
+    fn tell_restored(&mut self, before: (Option<CandidateId>, Option<CandidateId>)) {
+        let (base, incumbent) = (self.tree.base, self.tree.incumbent);
+        if let Some(candidate) = base.filter(|_| base != before.0) {
+            let reason = BaseReason::Undone;
+            self.emit(Event::BaseChanged { candidate, reason });
+        }
+        if incumbent != before.1 {
+            self.emit(Event::IncumbentChanged {
+                candidate: incumbent,
+            });
+        }
+    }
+
+    /// Opens a search again that had finished: it stands where it did before its end.
+    fn reopen_finished(&mut self) {
+        let Phase::Finished(reason) = self.phase else {
+            return;
+        };
+        let stopped = self.before_stop.filter(|_| reason == StopReason::Stopped);
+        self.phase = stopped.unwrap_or(Phase::Test(reason));
     }
 
     fn obey(&mut self, effect: Effect) {
@@ -41,10 +78,6 @@ impl Engine {
                 self.manual.push_back(candidate);
             }
             Effect::LeaveBranch => self.leave_branch(),
-            Effect::Withdraw(candidate) => {
-                self.manual.retain(|c| *c != candidate);
-                self.leave_branch();
-            }
             Effect::TakeUp(top) => {
                 self.resumed.push_back(top);
                 // Where it does not join what is open, that opens again for it.
@@ -59,11 +92,7 @@ impl Engine {
                 let phase = std::mem::replace(&mut self.phase, Phase::Test(reason));
                 self.before_stop = Some(phase);
             }
-            Effect::GoOn => {
-                if let Some(phase) = self.before_stop.take() {
-                    self.phase = phase;
-                }
-            }
+            Effect::Return => self.return_to_position(),
         }
     }
 
@@ -75,6 +104,7 @@ impl Engine {
             strategy.pruned(&|id| alive(&id));
         }
         self.manual.retain(alive);
+        self.first.retain(alive);
         self.resumed.retain(alive);
         self.undecided.retain(alive);
     }
@@ -84,7 +114,8 @@ impl Engine {
         if let Judged::Open(next) = self.judging(id, Trial::Exempt) {
             return next;
         }
-        self.manual.pop_front();
+        self.manual.retain(|c| *c != id);
+        self.first.retain(|c| *c != id);
         if self.replaces_base(id) {
             let forget = self.eligible_base().is_none();
             self.accept(id);
@@ -146,7 +177,7 @@ impl Engine {
             .filter(|c| !c.pruned && self.domains.allows(&c.allocation))
             .filter(passed);
         if let Some(best) = best
-            .min_by_key(|c| (c.bytes, c.id))
+            .min_by_key(|c| (c.bytes, c.turn))
             .filter(|c| c.bytes < base_bytes)
         {
             self.emit(Event::BaseChanged {

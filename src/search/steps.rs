@@ -9,15 +9,27 @@ use super::{BaseReason, CandidateId, Event, StopReason};
 use crate::evaluate::Verdict;
 
 impl Engine {
-    pub(super) fn step(&mut self) -> Step {
-        // Until there is a base, only what was asked for of a search that needs none.
+    /// True where candidates that were asked for are judged: once there is a base or a search that
+    /// needs none, and until the search finishes.
+    fn judges_what_was_asked_for(&self) -> bool {
         let started = self.tree.base.is_some()
             || matches!(self.phase, Phase::Test(_))
             || (self.is_open() && self.needs_no_base());
-        if started
-            && !self.is_finished()
-            && !self.is_ending()
-            && let Some(candidate) = self.manual.front().copied()
+        started && !self.is_finished() && !self.is_ending()
+    }
+
+    /// While the search is paused, only what the user asked for is judged.
+    pub(super) fn step_while_paused(&mut self) -> Step {
+        match self.manual.front().copied() {
+            Some(candidate) if self.judges_what_was_asked_for() => self.step_manual(candidate),
+            _ => Step::Wait,
+        }
+    }
+
+    pub(super) fn step(&mut self) -> Step {
+        let asked_for = self.first.front().or(self.manual.front()).copied();
+        if let Some(candidate) = asked_for
+            && self.judges_what_was_asked_for()
         {
             return self.step_manual(candidate);
         }
@@ -29,7 +41,7 @@ impl Engine {
             Phase::Confirm(after) => self.step_confirm(after),
             Phase::Narrower(at) => self.step_narrower(at),
             Phase::Test(reason) => self.step_test(reason),
-            Phase::Finished => Step::Wait,
+            Phase::Finished(_) => Step::Wait,
         }
     }
 
@@ -141,11 +153,7 @@ impl Engine {
 
     fn step_test(&mut self, reason: StopReason) -> Step {
         if self.tree.best().is_none() {
-            self.finish(if reason.is_early() {
-                reason
-            } else {
-                StopReason::NothingMet
-            });
+            self.finish(reason);
             return Step::Again;
         }
         if let Some(step) = self.step_certificate() {
@@ -166,9 +174,13 @@ impl Engine {
     }
 
     fn finish(&mut self, reason: StopReason) {
-        self.phase = Phase::Finished;
+        self.phase = Phase::Finished(reason);
+        let found = self.tree.best().is_some();
         self.emit(Event::Finished {
-            reason,
+            reason: match found || reason.is_early() {
+                true => reason,
+                false => StopReason::NothingMet,
+            },
             incumbent: self.tree.incumbent,
             counters: self.counters(),
             plain_images: self.ledger.plain_images(),

@@ -4,104 +4,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::certificate::{Certification, Certified, Ladder};
-use super::measurements::judged;
-use super::undo::{Inverse, Undoable};
+use super::undo::Undoable;
 use super::{
-    BaseReason, CandidateId, Command, Event, GateDecision, GateReason, Judgement, Move, Origin,
-    Settings, StopReason,
+    BaseReason, Candidate, CandidateId, Command, Event, GateDecision, Settings, StopReason,
 };
-use crate::evaluate::{CorrectBits, ImageOrder, PairedDrop, Proxies, Verdict, extrapolated};
-use crate::profile::{Constraint, ConstraintChange, Level, Objective, Pin};
+use crate::evaluate::CorrectBits;
+use crate::profile::{Constraint, Level, Objective, Pin};
 use crate::quant::{Allocation, BitWidth};
-
-/// Where a candidate stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
-    /// Made, nothing known yet.
-    Proposed,
-    /// Drift known, no accuracy.
-    Measured,
-    /// The gate saw no chance.
-    HeldBack,
-    /// Failed screening.
-    Failed,
-    /// Passed screening.
-    Passed,
-    /// Passed screening, failed on the whole search split.
-    Refuted,
-    /// Meets the constraint on the whole search split.
-    Confirmed,
-}
-
-/// A node of the search tree.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Candidate {
-    /// Its number.
-    pub id: CandidateId,
-    /// What it was made from.
-    pub parent: Option<CandidateId>,
-    /// What was made from it.
-    pub children: Vec<CandidateId>,
-    /// What was changed.
-    pub change: Option<Move>,
-    /// Why it was made.
-    pub origin: Origin,
-    /// All bit-widths.
-    pub allocation: Allocation,
-    /// Memory in bytes.
-    pub bytes: u64,
-    /// Mean drift in thresholds.
-    pub drift: Option<f64>,
-    /// Drift beyond the parent's.
-    pub added_drift: Option<f64>,
-    /// Drift per site, logits last; empty while unknown.
-    pub site_drift: Vec<f64>,
-    /// What was measured beside the drift.
-    pub proxies: Option<Proxies>,
-    /// The gate's last decision; [`GateDecision::Exempt`] once the user asked for the candidate.
-    pub gate: Option<GateReason>,
-    /// True once the gate held it back, also where the user asked for it later.
-    pub held_back: bool,
-    /// The screening.
-    pub screening: Option<Judgement>,
-    /// The confirmation.
-    pub confirmation: Option<Judgement>,
-    /// Correct images known, from the search split's first image on.
-    pub bits: CorrectBits,
-    /// Its results on the certify split.
-    pub certify: Option<CorrectBits>,
-    /// Test split: images, and how many are correct.
-    pub tested: Option<(usize, usize)>,
-    /// Pruned, itself or with an ancestor.
-    pub pruned: bool,
-    /// True for the top of a branch that was pruned.
-    pub cut: bool,
-}
-
-impl Candidate {
-    /// Where it stands.
-    pub fn state(&self) -> State {
-        match (self.confirmation, self.screening) {
-            (Some(j), _) if j.verdict == Verdict::Met => State::Confirmed,
-            (Some(_), _) => State::Refuted,
-            (None, Some(j)) if j.verdict == Verdict::Met => State::Passed,
-            (None, Some(_)) => State::Failed,
-            (None, None)
-                if self
-                    .gate
-                    .is_some_and(|g| g.decision == GateDecision::HeldBack) =>
-            {
-                State::HeldBack
-            }
-            (None, None) if self.drift.is_some() => State::Measured,
-            (None, None) => State::Proposed,
-        }
-    }
-    /// The best judgement there is: the confirmation, else the screening.
-    pub fn judgement(&self) -> Option<&Judgement> {
-        self.confirmation.as_ref().or(self.screening.as_ref())
-    }
-}
 
 /// The state of a search, folded from its events.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -114,7 +23,8 @@ pub struct Tree {
     pub layer_errors: BTreeMap<BitWidth, Vec<f64>>,
     /// Predicted fronts that were opened.
     pub fronts: usize,
-    /// All candidates; a [`CandidateId`] is an index.
+    /// All candidates; a [`CandidateId`] is an index. Those that an undo took out are among them:
+    /// [`Tree::active`] has the others.
     pub candidates: Vec<Candidate>,
     /// The allocation being expanded.
     pub base: Option<CandidateId>,
@@ -136,23 +46,47 @@ pub struct Tree {
     pub constraint: Constraint,
     /// Accepted commands that may be taken back, the last one first to be.
     pub undoable: Vec<Undoable>,
-    /// True between an accepted pause and resume.
+    /// Commands that were taken back and may be given again, the last one first.
+    pub redoable: Vec<Command>,
+    /// True between an accepted pause and resume, and once a step was done.
     pub paused: bool,
+    /// True from an accepted step until a candidate has been evaluated.
+    pub stepping: bool,
     /// The certification of the result.
     pub certification: Certification,
     /// Test split: images and how many the float network gets right.
     pub tested_float: Option<(usize, usize)>,
-    /// Why the search ended.
+    /// Why the search ended; none while it goes on, also where it was opened again.
     pub finished: Option<StopReason>,
+    /// True where the search was steered on after a result on the test split was known: that split
+    /// is no longer unseen.
+    pub test_seen: bool,
+    /// The candidates that take part, in the order in which they were proposed.
+    pub(super) active: Vec<CandidateId>,
     /// The candidates with each allocation.
     duplicates: HashMap<Allocation, Vec<CandidateId>>,
 }
 
 impl Tree {
-    /// The candidates with an allocation, in the order they were proposed.
+    /// The candidates that take part in the search, in the order in which they were proposed: all
+    /// but those that an undo took out.
+    pub fn active(&self) -> impl DoubleEndedIterator<Item = &Candidate> {
+        self.active.iter().filter_map(|id| self.get(*id))
+    }
+
+    /// The candidates with an allocation that take part.
     pub fn with(&self, allocation: &Allocation) -> impl Iterator<Item = &Candidate> {
         let ids = self.duplicates.get(allocation).into_iter().flatten();
-        ids.filter_map(|id| self.get(*id))
+        ids.filter_map(|id| self.get(*id)).filter(|c| !c.undone)
+    }
+
+    /// The number that a candidate with an allocation gets when it is proposed: that of one that an
+    /// undo took out, else the next one.
+    pub(super) fn number(&self, allocation: &Allocation) -> CandidateId {
+        let ids = self.duplicates.get(allocation).into_iter().flatten();
+        let mut undone = ids.filter(|id| self.get(**id).is_some_and(|c| c.undone));
+        let next = CandidateId(self.candidates.len() as u32);
+        undone.next().copied().unwrap_or(next)
     }
 
     /// A candidate, if there.
@@ -192,16 +126,14 @@ impl Tree {
         Some((images, float, correct))
     }
 
-    /// A candidate and everything below it, parents first.
+    /// A candidate and everything below it that takes part, parents first.
     pub fn branch(&self, top: CandidateId) -> Vec<CandidateId> {
         let mut branch = vec![top];
         let mut next = 0;
         while let Some(id) = branch.get(next).copied() {
-            branch.extend(
-                self.get(id)
-                    .map(|c| c.children.as_slice())
-                    .unwrap_or_default(),
-            );
+            let children = self.get(id).map(|c| c.children.as_slice());
+            let takes_part = |c: &&CandidateId| self.get(**c).is_some_and(|c| !c.undone);
+            branch.extend(children.unwrap_or_default().iter().filter(takes_part));
             next += 1;
         }
         branch
@@ -229,37 +161,13 @@ impl Tree {
                 allocation,
                 bytes,
             } => {
-                if candidate.index() != self.candidates.len() {
-                    return;
-                }
-                let pruned = parent.and_then(|p| self.get(p)).is_some_and(|p| p.pruned);
-                if let Some(parent) = parent.and_then(|p| self.candidates.get_mut(p.index())) {
-                    parent.children.push(*candidate);
-                }
-                let duplicates = self.duplicates.entry(allocation.clone()).or_default();
-                duplicates.push(*candidate);
-                self.candidates.push(Candidate {
-                    id: *candidate,
+                let candidate = Candidate {
                     parent: *parent,
-                    children: Vec::new(),
                     change: change.clone(),
                     origin: *origin,
-                    allocation: allocation.clone(),
-                    bytes: *bytes,
-                    drift: None,
-                    added_drift: None,
-                    site_drift: Vec::new(),
-                    proxies: None,
-                    gate: None,
-                    held_back: false,
-                    screening: None,
-                    confirmation: None,
-                    bits: CorrectBits::new(),
-                    certify: None,
-                    tested: None,
-                    pruned,
-                    cut: false,
-                });
+                    ..Candidate::new(*candidate, allocation.clone(), *bytes)
+                };
+                self.propose(candidate);
             }
             Event::RoundOpened { round, .. } => self.round = *round,
             Event::BeamKept { states } => self.beam.clone_from(states),
@@ -284,19 +192,26 @@ impl Tree {
                 candidate,
                 judgement,
                 bits,
-            } => self.edit(*candidate, |c| {
-                c.screening = Some(*judgement);
-                c.bits.clone_from(bits);
-            }),
+            } => {
+                self.edit(*candidate, |c| {
+                    c.screening = Some(*judgement);
+                    c.learn(bits);
+                });
+                self.stepped(judgement.cached);
+            }
             Event::Confirmed {
                 candidate,
                 judgement,
                 bits,
-            } => self.edit(*candidate, |c| {
-                c.confirmation = Some(*judgement);
-                c.bits.clone_from(bits);
-            }),
+            } => {
+                self.edit(*candidate, |c| {
+                    c.confirmation = Some(*judgement);
+                    c.learn(bits);
+                });
+                self.stepped(judgement.cached);
+            }
             Event::BaseChanged { candidate, reason } => self.set_base(*candidate, *reason),
+            Event::IncumbentChanged { candidate } if *candidate == self.incumbent => {}
             Event::IncumbentChanged { candidate } => {
                 self.certification.outcome = None;
                 let before = self.incumbent_loss();
@@ -308,7 +223,7 @@ impl Tree {
                     (None, _) => false,
                 };
                 if is_worse && self.constraint.objective() == Objective::HighestAccuracy {
-                    self.rejudge();
+                    self.rejudge(|_| true);
                 }
             }
             Event::LayerErrors { bits, errors } => {
@@ -318,19 +233,13 @@ impl Tree {
             Event::GroupClosed { .. } | Event::NotTried { .. } | Event::CommandRefused { .. } => {}
             Event::CommandAccepted {
                 command, candidate, ..
-            } => {
-                // Where the search goes on, the result may become another one.
-                if !matches!(command, Command::Pause | Command::Resume) {
-                    self.certification.outcome = None;
-                }
-                self.accept(command, *candidate);
-            }
+            } => self.accept(command, *candidate),
             Event::LadderFixed {
                 rungs,
                 limit,
                 error,
                 ..
-            } => self.certification.ladders.push(Ladder {
+            } => self.certification.fix(Ladder {
                 rungs: rungs.clone(),
                 limit: *limit,
                 error: *error,
@@ -341,12 +250,13 @@ impl Tree {
                 candidate,
                 test,
                 bits,
-                ..
+                cached,
             } => {
-                if let Some(ladder) = self.certification.ladders.last_mut() {
-                    ladder.tests.push(*test);
+                self.certification.add(*test);
+                if let Some(candidate) = self.candidates.get_mut(candidate.index()) {
+                    candidate.certify = Some(bits.clone());
                 }
-                self.edit(*candidate, |c| c.certify = Some(bits.clone()));
+                self.stepped(*cached);
             }
             Event::Certified { candidate } => {
                 let allocation = candidate.map(Certified::Allocation);
@@ -365,34 +275,80 @@ impl Tree {
                 images,
                 correct,
                 ..
-            } => self.edit(*candidate, |c| c.tested = Some((*images, *correct))),
-            Event::Finished { reason, .. } => self.finished = Some(*reason),
+            } => {
+                if let Some(candidate) = self.candidates.get_mut(candidate.index()) {
+                    candidate.tested = Some((*images, *correct));
+                }
+                self.stepped(false);
+            }
+            Event::Finished { reason, .. } => {
+                self.finished = Some(*reason);
+                self.stepping = false;
+            }
         }
     }
 
-    fn accept(&mut self, command: &Command, candidate: Option<CandidateId>) {
-        if *command == Command::Undo {
-            return match self.undoable.pop().map(|u| u.inverse) {
-                Some(Inverse::Command(inverse)) => self.apply_command(&inverse),
-                Some(Inverse::GoOn { paused }) => self.paused = paused,
-                Some(Inverse::Withdraw {
-                    candidate,
-                    made: true,
-                }) => self.cut(candidate, true),
-                Some(Inverse::Withdraw { made: false, .. }) | None => {}
-            };
+    /// Adds a candidate, or lets one take part again that an undo took out.
+    fn propose(&mut self, candidate: Candidate) {
+        let id = candidate.id;
+        let known = self.candidates.get(id.index());
+        let again = known.is_some_and(|c| c.undone && c.allocation == candidate.allocation);
+        if !again && id.index() != self.candidates.len() {
+            return;
         }
-        if let Some(inverse) = self.inverse(command, candidate) {
-            let command = command.clone();
-            self.undoable.push(Undoable { command, inverse });
+        if let Some(from) = known.and_then(|c| c.parent)
+            && let Some(from) = self.candidates.get_mut(from.index())
+        {
+            from.children.retain(|child| *child != id);
         }
-        self.apply_command(command);
+        // Only what takes part has children, so that no journal makes a circle of ancestors.
+        let parent = candidate.parent.and_then(|parent| self.get(parent));
+        let parent = parent.filter(|parent| !parent.undone);
+        let (parent, pruned) = (parent.map(|p| p.id), parent.is_some_and(|p| p.pruned));
+        if let Some(parent) = parent.and_then(|p| self.candidates.get_mut(p.index())) {
+            parent.children.push(id);
+        }
+        let turn = self.active.len();
+        self.active.push(id);
+        match self.candidates.get_mut(id.index()) {
+            Some(known) => {
+                *known = Candidate {
+                    parent,
+                    children: std::mem::take(&mut known.children),
+                    certify: known.certify.take(),
+                    tested: known.tested,
+                    pruned,
+                    turn,
+                    ..candidate
+                }
+            }
+            None => {
+                let duplicates = self.duplicates.entry(candidate.allocation.clone());
+                duplicates.or_default().push(id);
+                self.candidates.push(Candidate {
+                    parent,
+                    pruned,
+                    turn,
+                    ..candidate
+                });
+            }
+        }
     }
 
-    fn apply_command(&mut self, command: &Command) {
+    /// A candidate was evaluated: a step is done, unless an earlier result answered it.
+    fn stepped(&mut self, cached: bool) {
+        if self.stepping && !cached {
+            self.stepping = false;
+            self.paused = true;
+        }
+    }
+
+    pub(super) fn apply_command(&mut self, command: &Command) {
         match command {
-            Command::Pause => self.paused = true,
-            Command::Resume => self.paused = false,
+            Command::Pause | Command::Resume | Command::Step | Command::Stop | Command::TimeUp => {
+                self.paused = *command == Command::Pause;
+                self.stepping = *command == Command::Step;
+            }
             Command::Prune { candidate } => self.cut(*candidate, true),
             Command::ResumeBranch { candidate } => self.cut(*candidate, false),
             Command::Pin { pin } => {
@@ -402,90 +358,9 @@ impl Tree {
             Command::Unpin { pattern } => self.pins.retain(|p| &p.pattern != pattern),
             Command::Constrain { change } => {
                 self.constraint = self.changed(change);
-                self.rejudge();
+                self.rejudge(|_| true);
             }
-            Command::Stop | Command::TimeUp => self.paused = false,
-            Command::SetBits { .. } | Command::SetLayers { .. } | Command::Undo => {}
-        }
-    }
-
-    /// Correct images that a candidate loses against float over the whole search split; none where
-    /// it is not known of every image.
-    pub(super) fn loss(&self, candidate: &Candidate) -> Option<i64> {
-        let whole = !self.float.is_empty() && candidate.bits.len() == self.float.len();
-        whole.then(|| self.float.correct() as i64 - candidate.bits.correct() as i64)
-    }
-
-    fn incumbent_loss(&self) -> Option<i64> {
-        self.loss(self.best()?)
-    }
-
-    /// Where the highest accuracy is looked for: the largest loss with which so many bytes beat the
-    /// incumbent.
-    pub(super) fn to_beat(&self, bytes: u64) -> Option<i64> {
-        let looked_for = self.constraint.objective() == Objective::HighestAccuracy;
-        let incumbent = self.get(self.incumbent.filter(|_| looked_for)?)?;
-        let loss = self.loss(incumbent)?;
-        let smaller = bytes < incumbent.bytes;
-        self.constraint
-            .fits(bytes)
-            .then_some(loss - i64::from(!smaller))
-    }
-
-    /// The constraint that a change makes of the one in force: never more memory than the target
-    /// has.
-    pub fn changed(&self, change: &ConstraintChange) -> Constraint {
-        let target = self.settings.as_ref().and_then(|s| s.target.as_ref());
-        change.of(self.constraint).on(target)
-    }
-
-    /// The largest accuracy drop that the constraint in force allows, in percentage points.
-    pub fn max_drop(&self) -> f64 {
-        let drop = self.constraint.max_accuracy_drop;
-        drop.points(self.float.correct(), self.float.len())
-    }
-
-    /// The accuracy drop over the search split by the correct images among its first ones, and its
-    /// sampling variance: percentage points, and their square. At least one image is known.
-    pub(super) fn measured_drop(&self, bits: &CorrectBits) -> (f64, f64) {
-        let order = self.settings.as_ref().map(|s| s.search_order);
-        let of = self.float.len() as f64;
-        if order == Some(ImageOrder::Margin) {
-            let all = extrapolated(&self.float, bits);
-            let points = 100.0 / of.max(1.0);
-            return (points * all.lost, points * points * all.variance);
-        }
-        let counted = PairedDrop::of(&self.float, bits);
-        let n = counted.images as f64;
-        let mean = (counted.lost as f64 - counted.won as f64) / n;
-        // One more that changed: a run of equal answers is no certainty.
-        let changed = (counted.lost + counted.won + 1) as f64;
-        let of_image = (changed / n - mean * mean).max(0.0);
-        (100.0 * mean, 1e4 * of_image / n * (1.0 - n / of).max(0.0))
-    }
-
-    /// Decides again what was decided under another constraint, from the results of every image; a
-    /// verdict that these leave open is taken back, and so is what the gate held back.
-    fn rejudge(&mut self) {
-        let Some(settings) = &self.settings else {
-            return;
-        };
-        let max_drop = self.max_drop();
-        let (screening, confirmation) = (
-            settings.screening(max_drop),
-            settings.confirmation(max_drop),
-        );
-        for c in &mut self.candidates {
-            let again = |bar| judged(&c.bits, &self.float, bar).ok();
-            let cached = |j: Judgement| Judgement { cached: true, ..j };
-            c.screening = c.screening.and_then(|_| again(&screening));
-            c.confirmation = c.confirmation.and_then(|_| again(&confirmation));
-            c.screening = c.screening.map(cached);
-            c.confirmation = c.confirmation.map(cached);
-            if c.judgement().is_none()
-                && c.gate.is_some_and(|g| g.decision == GateDecision::HeldBack)
-            {
-                c.gate = None;
+            Command::SetBits { .. } | Command::SetLayers { .. } | Command::Undo | Command::Redo => {
             }
         }
     }
@@ -495,6 +370,8 @@ impl Tree {
             BaseReason::Start | BaseReason::Accepted | BaseReason::Resumed => {
                 self.accepted.extend(self.base);
             }
+            // The whole way was restored with it.
+            BaseReason::Undone => {}
             BaseReason::WalkedBack
             | BaseReason::Pruned
             | BaseReason::Pinned
@@ -518,23 +395,9 @@ impl Tree {
     }
 
     fn edit(&mut self, id: CandidateId, change: impl FnOnce(&mut Candidate)) {
+        self.note_standing(id);
         if let Some(candidate) = self.candidates.get_mut(id.index()) {
             change(candidate);
-        }
-    }
-}
-
-impl BaseReason {
-    /// A few words.
-    pub fn text(self) -> &'static str {
-        match self {
-            BaseReason::Start => "the search starts here",
-            BaseReason::Accepted => "passed screening",
-            BaseReason::WalkedBack => "a later base failed its confirmation",
-            BaseReason::Pruned => "the old base was pruned",
-            BaseReason::Pinned => "the old base breaks a pin",
-            BaseReason::Resumed => "back in a resumed branch",
-            BaseReason::Constrained => "the smallest that meets the changed constraint",
         }
     }
 }

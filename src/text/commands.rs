@@ -25,7 +25,9 @@ pub fn command(command: &Command, marks: Marks) -> String {
         Command::Pin { pin } => format!("pin {} at {}", pin.pattern, pin.describe()),
         Command::Unpin { pattern } => format!("unpin {pattern}"),
         Command::Constrain { change } => constrain(change),
+        Command::Step => String::from("step"),
         Command::Undo => String::from("undo"),
+        Command::Redo => String::from("redo"),
         Command::Stop => String::from("stop"),
         Command::TimeUp => String::from("time limit reached"),
     }

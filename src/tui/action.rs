@@ -66,6 +66,8 @@ pub enum Action {
     Prune,
     ResumeBranch,
     Undo,
+    Redo,
+    Step,
     Limits,
     PinPattern,
     TimeUp,

@@ -20,12 +20,14 @@ const PROGRAM: &str = "Program";
 #[rustfmt::skip]
 const FIRST: &[Binding] = &[
     bind(Scope::Main, STEER, Action::Pause, &["p"], "pause", "pause or resume the run; on a second screen, play it from the start"),
+    bind(Scope::Main, STEER, Action::Step, &["."], "step", "evaluate one candidate, then pause; on a second screen, one event on"),
     bind(Scope::Main, STEER, Action::LowerBits, &["-"], "bits", "lower the bits of the selected row of the allocation; enter makes it a child of the node"),
     bind(Scope::Main, STEER, Action::RaiseBits, &["+", "="], "bits", "raise the bits of the selected row of the allocation"),
     bind(Scope::Main, STEER, Action::Pin, &["P"], "pin", "pin the selected row of the allocation at its bit-width, or unpin it"),
     bind(Scope::Main, STEER, Action::Prune, &["x"], "prune", "prune the selected node's branch: never expand it"),
     bind(Scope::Main, STEER, Action::ResumeBranch, &["X"], "", "resume a pruned branch"),
-    bind(Scope::Main, STEER, Action::Undo, &["u"], "undo", "undo the last command; again for the one before"),
+    bind(Scope::Main, STEER, Action::Undo, &["u"], "undo", "undo the last command: the search is where it was before; again for the one before"),
+    bind(Scope::Main, STEER, Action::Redo, &["U"], "redo", "redo the command that was undone last"),
     bind(Scope::Main, STEER, Action::Limits, &["c"], "limits", "change the constraint and the limits of the search"),
     bind(Scope::Main, STEER, Action::PinPattern, &["w"], "", "pin layers by a pattern to bit-widths, or remove such a pin"),
     bind(Scope::Main, STEER, Action::Save, &["s"], "save", "save the selected node as a profile"),
@@ -78,7 +80,7 @@ const AFTER_PANES: &[Binding] = &[
     bind(Scope::Edit, EDIT, Action::Cancel, &["esc", "q"], "cancel", "discard the changes"),
 
     bind(Scope::Main, WATCH, Action::Earlier, &["<", ","], "event", "one event back"),
-    bind(Scope::Main, WATCH, Action::Later, &[">", "."], "event", "one event on"),
+    bind(Scope::Main, WATCH, Action::Later, &[">"], "event", "one event on"),
     bind(Scope::Main, WATCH, Action::MuchEarlier, &["["], "time", "a twentieth back"),
     bind(Scope::Main, WATCH, Action::MuchLater, &["]"], "time", "a twentieth on"),
     bind(Scope::Main, WATCH, Action::Slower, &["("], "speed", "play half as fast"),

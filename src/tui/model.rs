@@ -2,6 +2,7 @@
 
 mod activity;
 mod allocation;
+mod can;
 mod edit;
 mod find;
 mod front;

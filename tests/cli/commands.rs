@@ -158,6 +158,37 @@ fn a_pipe_and_a_growing_file_are_read_on_and_resumed_runs_are_steered_too() {
     let all = lines(&out);
     assert_eq!(of_type(&all, "command_accepted")[0]["command"], "stop");
     assert_eq!(all.last().expect("lines")["stop_reason"], "stopped");
+
+    // A finished run is steered on by commands alone.
+    let resume = ["resume", "pipe-run", "--json"];
+    let (again, _) = demo.expect(3, &resume);
+    assert_eq!(again, out.lines().last().expect("lines").to_owned() + "\n");
+    demo.write("script", b"{\"command\":\"pause\"}");
+    let steered = [&resume[..], &["--commands", "script"]].concat();
+    let (out, _) = demo.expect(3, &steered);
+    assert_eq!(of_type(&lines(&out), "command_refused").len(), 1);
+    demo.write("script", b"{\"command\":\"undo\"}");
+    let (out, _) = demo.expect(0, &steered);
+    let finished = lines(&out).pop().expect("lines");
+    assert_eq!(finished["stop_reason"], "complete");
+    assert!(finished.get("test_seen").is_none(), "{finished}");
+    let mut child = demo
+        .command(&[&resume[..], &["--commands", "-"]].concat())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("runs");
+    let mut input = child.stdin.take().expect("piped");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    input
+        .write_all(b"{\"command\":\"constrain\",\"max_accuracy_drop\":30.0}")
+        .expect("it waits");
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    let looser = lines(&out).pop().expect("lines");
+    assert_eq!(looser["test_seen"], true, "{looser}");
+    assert!(looser["memory_bytes"].as_u64() <= finished["memory_bytes"].as_u64());
 }
 
 #[test]

@@ -200,10 +200,7 @@ impl Driver {
                 assert!(j.drop() <= self.tree().max_drop() + 1e-9);
             }
         }
-        let confirmed = tree
-            .candidates
-            .iter()
-            .filter(|c| c.state() == State::Confirmed);
+        let confirmed = tree.active().filter(|c| c.state() == State::Confirmed);
         let stopped = tree.finished.is_some_and(StopReason::is_early);
         let fitting =
             confirmed.filter(|c| self.conforms(&c.allocation) && tree.constraint.fits(c.bytes));
@@ -291,7 +288,7 @@ impl Driver {
             None => {
                 let domains = self.settings.domains(&tree.pins);
                 let largest = domains.expect("pins that hold").highest();
-                let mut tried = tree.candidates.iter();
+                let mut tried = tree.active();
                 let tried = tried
                     .find(|c| c.allocation == largest)
                     .expect("the largest width was tried");

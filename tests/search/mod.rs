@@ -7,4 +7,7 @@ mod examples;
 mod gate;
 mod narrower;
 mod predicted_drop;
+mod reopened;
 mod steering;
+mod stepping;
+mod undo;

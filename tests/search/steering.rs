@@ -18,7 +18,7 @@ use aq4svit::search::{
 use proptest::prelude::{Strategy as Generator, *};
 
 /// Events as they are read from a journal again.
-fn as_written(events: &[Event]) -> Vec<Event> {
+pub(super) fn as_written(events: &[Event]) -> Vec<Event> {
     let read = events.iter().map(|event| {
         let line = serde_json::to_string(event).expect("plain data");
         serde_json::from_str(&line).expect("an event as the journal has it")
@@ -26,11 +26,11 @@ fn as_written(events: &[Event]) -> Vec<Event> {
     read.collect()
 }
 
-fn pin(pattern: &str, min: u8, max: u8) -> Pin {
+pub(super) fn pin(pattern: &str, min: u8, max: u8) -> Pin {
     Pin::range(pattern, width(min), width(max))
 }
 
-fn set(candidate: CandidateId, group: Group, bits: u8) -> Command {
+pub(super) fn set(candidate: CandidateId, group: Group, bits: u8) -> Command {
     let bits = width(bits);
     Command::SetBits {
         candidate,
@@ -38,11 +38,11 @@ fn set(candidate: CandidateId, group: Group, bits: u8) -> Command {
     }
 }
 
-fn stage(i: usize) -> Group {
+pub(super) fn stage(i: usize) -> Group {
     Group::Stage(format!("stage{i}"))
 }
 
-fn layer(i: usize) -> Group {
+pub(super) fn layer(i: usize) -> Group {
     Group::Layer(format!("stage{}.{}.layer{i}", i / 4, i / 2))
 }
 
@@ -476,55 +476,6 @@ fn after_stop_nothing_but_pausing_is_taken() {
     assert_eq!(driver.tree().finished, Some(StopReason::Stopped));
 }
 
-/// What of a tree a person steers by, and what has to be as before once it is taken back.
-fn steered(driver: &Driver) -> impl PartialEq + std::fmt::Debug + use<> {
-    let tree = driver.tree();
-    let mut pins = tree.pins.clone();
-    pins.sort_by(|a, b| a.pattern.cmp(&b.pattern));
-    let pruned = tree.candidates.iter().filter(|c| c.pruned).map(|c| c.id);
-    let pruned: Vec<CandidateId> = pruned.collect();
-    (pins, tree.constraint, tree.paused, pruned)
-}
-
-#[test]
-fn undo_takes_commands_back_one_after_the_other() {
-    let mut driver = Driver::new(settings(), landscape(7));
-    driver.until("a few bases", |d| d.tree().accepted.len() > 3);
-    assert!(driver.refused(Command::Undo).contains("nothing"));
-    let base = driver.base();
-    let (low, high) = (base.id, base.parent.expect("accepted"));
-    let mut before = vec![steered(&driver)];
-    let given = [
-        Command::Pause,
-        Command::Pin {
-            pin: pin("stage0.*", 4, 8),
-        },
-        Command::Pin {
-            pin: pin("stage0.*", 3, 8),
-        },
-        Command::Unpin {
-            pattern: "stage0.*".into(),
-        },
-        Command::Prune { candidate: low },
-        Command::Prune { candidate: high },
-        Command::ResumeBranch { candidate: high },
-        to_drop(3.0),
-        Command::Resume,
-    ];
-    for command in given {
-        driver.accepted(command);
-        before.push(steered(&driver));
-    }
-    assert!(driver.candidate(low).pruned && !driver.candidate(high).pruned);
-    driver.accepted(Command::Pause);
-    for state in before.iter().rev() {
-        driver.accepted(Command::Undo);
-        assert_eq!(&steered(&driver), state);
-    }
-    assert!(driver.refused(Command::Undo).contains("nothing"));
-    driver.finish();
-}
-
 #[test]
 fn an_undone_stop_goes_on_where_the_search_was() {
     let mut free = Driver::new(settings(), landscape(2));
@@ -539,21 +490,6 @@ fn an_undone_stop_goes_on_where_the_search_was() {
     driver.finish();
     assert_eq!(driver.tree().finished, Some(StopReason::Complete));
     assert_eq!(driver.incumbent().allocation, free.incumbent().allocation);
-}
-
-#[test]
-fn undoing_set_bits_takes_the_child_back() {
-    let mut driver = Driver::new(settings(), landscape(6));
-    driver.until("a base", |d| d.tree().base.is_some());
-    let base = driver.base().id;
-    driver.accepted(set(base, layer(7), 6));
-    let made = driver.tree().candidates.last().expect("made").id;
-    driver.accepted(Command::Undo);
-    assert!(driver.candidate(made).pruned);
-    assert_ne!(driver.wanted().and_then(|r| r.candidate), Some(made));
-    driver.finish();
-    assert_eq!(driver.candidate(made).state(), State::Proposed);
-    assert!(driver.refused(Command::Undo).contains("finished"));
 }
 
 #[test]
@@ -694,7 +630,7 @@ fn a_constraint_that_says_nothing_new_or_nothing_possible_is_refused() {
     assert!(why.contains("10 bytes") && why.contains("take"), "{why}");
 }
 
-fn commands() -> impl Generator<Value = Command> {
+pub(super) fn commands() -> impl Generator<Value = Command> {
     let candidate = (0u32..40).prop_map(CandidateId);
     let bits = prop::sample::select(vec![2u8, 3, 4, 5, 6, 8]).prop_map(width);
     let group = prop_oneof![
@@ -759,11 +695,13 @@ fn commands() -> impl Generator<Value = Command> {
         }),
         Just(Command::Undo),
         Just(Command::Undo),
+        Just(Command::Redo),
+        Just(Command::Step),
         Just(Command::Stop),
     ]
 }
 
-fn to_drop(points: f64) -> Command {
+pub(super) fn to_drop(points: f64) -> Command {
     Command::Constrain {
         change: ConstraintChange {
             max_accuracy_drop: Some(AccuracyDrop::Points(points)),

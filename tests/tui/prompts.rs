@@ -4,7 +4,7 @@ use aq4svit::profile::{AccuracyDrop, ConstraintChange, Pin, StrategyName};
 use aq4svit::quant::BitWidth;
 use aq4svit::search::{Command, State};
 use aq4svit::tui::Action;
-use aq4svit::tui::model::{Overlay, Pane, View};
+use aq4svit::tui::model::{Pane, View};
 
 use super::screens::screen;
 use super::story::{Play, sent};
@@ -27,6 +27,18 @@ fn limits_are_checked_as_they_are_typed_and_taken_back() {
         play.jobs(70);
         let before = play.model.tree.constraint;
         let incumbent = play.model.tree.incumbent;
+        let stands = |play: &Play| {
+            let nodes = play.model.tree.active();
+            let nodes: Vec<_> = nodes
+                .map(|c| (c.id, c.screening, c.confirmation, c.drift))
+                .collect();
+            (
+                nodes,
+                play.model.tree.base,
+                play.model.tree.accepted.clone(),
+            )
+        };
+        let stood = stands(&play);
         play.act(Action::Limits);
         insta::assert_snapshot!(format!("limits_{}x{}", size.0, size.1), screen(&play));
         typed(&mut play, "1.0 points");
@@ -52,6 +64,7 @@ fn limits_are_checked_as_they_are_typed_and_taken_back() {
         assert_eq!(sent(&play.act(Action::Undo)), [Command::Undo]);
         assert_eq!(play.model.tree.constraint, before);
         assert_eq!(play.model.tree.incumbent, incumbent);
+        assert_eq!(stands(&play), stood, "base and verdicts are as before");
         // Nothing typed, nothing sent.
         play.act(Action::Limits);
         assert_eq!(play.act(Action::Submit), []);
@@ -69,11 +82,33 @@ fn every_command_can_be_taken_back_by_a_key() {
     play.act(Action::Prune);
     let id = play.model.nodes.selected.unwrap();
     assert!(play.model.tree.get(id).unwrap().pruned);
+    assert!(screen(&play).contains(&format!("undo prune {id}")));
     play.act(Action::Undo);
     assert!(!play.model.tree.get(id).unwrap().pruned);
+    assert!(screen(&play).contains(&format!("redo prune {id}")));
+    play.act(Action::Redo);
+    assert!(play.model.tree.get(id).unwrap().pruned);
     play.act(Action::Pause);
     play.act(Action::Undo);
-    assert!(!play.model.tree.paused);
+    assert!(play.model.tree.paused, "a pause is no change of the search");
+    assert!(!play.model.tree.get(id).unwrap().pruned);
+}
+
+#[test]
+fn a_step_evaluates_one_candidate() {
+    let mut play = Play::new((160, 48));
+    play.jobs(40);
+    play.act(Action::Pause);
+    let judged = |play: &Play| {
+        let all = play.model.tree.candidates.iter();
+        all.map(|c| usize::from(c.screening.is_some()) + usize::from(c.confirmation.is_some()))
+            .sum::<usize>()
+    };
+    let before = judged(&play);
+    assert_eq!(sent(&play.act(Action::Step)), [Command::Step]);
+    play.jobs(200);
+    assert_eq!(judged(&play), before + 1);
+    assert!(play.model.tree.paused);
 }
 
 #[test]
@@ -179,17 +214,21 @@ fn every_command_of_the_search_has_an_entry_or_a_key() {
 }
 
 #[test]
-fn a_finished_search_asks_for_nothing() {
+fn a_finished_search_is_steered_again() {
     let mut play = Play::new((80, 24));
     play.finish();
-    for action in [
-        Action::Limits,
-        Action::PinPattern,
-        Action::Undo,
-        Action::TimeUp,
-    ] {
+    for action in [Action::Pause, Action::Step] {
         assert_eq!(play.act(action), []);
-        assert!(!matches!(play.model.overlay, Some(Overlay::Fields(_))));
-        assert!(toast(&play).contains("the search is over"));
+        assert!(toast(&play).contains("the search has finished"));
     }
+    assert_eq!(play.act(Action::TimeUp), []);
+    assert!(toast(&play).contains("the search is over"));
+    play.act(Action::Limits);
+    typed(&mut play, "3.0");
+    let effects = play.act(Action::Submit);
+    assert!(matches!(sent(&effects)[..], [Command::Constrain { .. }]));
+    assert_eq!(play.model.tree.finished, None);
+    assert!(play.model.is_live());
+    play.act(Action::Undo);
+    assert!(play.model.tree.finished.is_some());
 }

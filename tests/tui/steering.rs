@@ -1,12 +1,15 @@
 //! What keys do, without a terminal.
 
+use aq4svit::evaluate::{Provenance, Verdict};
+use aq4svit::journal::Entry;
 use aq4svit::profile::Pin;
 use aq4svit::quant::BitWidth;
 use aq4svit::run::Update;
-use aq4svit::search::{CandidateId, Command, Event, Group, Origin, State};
+use aq4svit::search::{CandidateId, Command, Event, Group, Judgement, Origin, State};
 use aq4svit::tui::model::{Confirm, Fold, Overlay, Pane, Status, ToastKind, View};
 use aq4svit::tui::{Action, Effect, Outcome, SaveError, Saved, Signal, update};
 
+use super::screens::screen;
 use super::story::{Play, sent};
 
 const SIZE: (u16, u16) = (160, 48);
@@ -366,7 +369,7 @@ fn the_second_interrupt_leaves_at_once() {
 }
 
 #[test]
-fn a_finished_search_is_left_without_a_question_and_takes_no_commands() {
+fn a_finished_search_is_left_without_a_question() {
     let mut play = Play::new(SIZE);
     play.finish();
     play.tell(vec![Update::Idle]);
@@ -376,16 +379,9 @@ fn a_finished_search_is_left_without_a_question_and_takes_no_commands() {
         play.model.overlay, None,
         "the end of the channel is no failure then"
     );
-    for action in [
-        Action::Pause,
-        Action::Prune,
-        Action::Pin,
-        Action::LowerBits,
-        Action::Stop,
-    ] {
+    for action in [Action::Pause, Action::Step, Action::Stop] {
         assert_eq!(sent(&play.act(action)), []);
     }
-    assert!(play.model.edit.is_none());
     play.act(Action::Quit);
     assert_eq!(
         play.model.outcome,
@@ -651,4 +647,94 @@ fn what_a_worker_said_before_it_failed_is_part_of_the_message() {
         message,
         "the evaluator thread has ended: no such kernel (src/x.rs:1)"
     );
+}
+
+#[test]
+fn what_is_asked_for_in_a_pause_is_a_step() {
+    let mut play = Play::new(SIZE);
+    play.jobs(40);
+    play.act(Action::Pause);
+    play.tell(vec![Update::Idle]);
+    play.act(Action::View(View::Allocation));
+    choose(&mut play, &layer("head"));
+    play.act(Action::LowerBits);
+    play.act(Action::Submit);
+    let begun = play.story.begin();
+    play.tell(begun);
+    assert_eq!(play.model.status(), Status::Stepping);
+    assert_eq!(sent(&play.act(Action::Pause)), [Command::Resume]);
+    play.act(Action::Pause);
+    play.act(Action::Step);
+    assert!(play.model.tree.stepping);
+    assert_eq!(play.model.status(), Status::Stepping);
+}
+
+#[test]
+fn what_an_undo_took_out_is_shown_where_it_was_evaluated() {
+    for evaluated in [false, true] {
+        let mut play = Play::new(SIZE);
+        play.jobs(40);
+        play.act(Action::Pause);
+        play.act(Action::View(View::Allocation));
+        choose(&mut play, &layer("head"));
+        play.act(Action::LowerBits);
+        play.act(Action::Submit);
+        let made = play.model.tree.candidates.last().unwrap().id;
+        assert_eq!(play.model.nodes.selected, Some(made));
+        if evaluated {
+            play.jobs(3);
+        }
+        play.act(Action::Undo);
+        let node = play.model.tree.get(made).unwrap();
+        assert!(node.undone && !node.pruned);
+        assert_eq!(node.bits.is_empty(), !evaluated);
+        play.act(Action::View(View::Search));
+        let rows = &play.model.nodes.rows;
+        assert_eq!(rows.iter().any(|row| row.id == made), evaluated);
+        let text = screen(&play);
+        assert_eq!(text.contains("╳ undone"), evaluated, "{text}");
+    }
+}
+
+#[test]
+fn a_verdict_that_was_refuted_later_is_shown_so() {
+    let mut play = Play::new(SIZE);
+    play.jobs(70);
+    play.act(Action::View(View::Gate));
+    let passed = |id: &&CandidateId| {
+        let node = play.model.tree.get(**id).unwrap();
+        node.state() == State::Passed
+    };
+    let id = *play.model.gate.decisions.iter().rfind(passed).unwrap();
+    play.model.gate.scroll.cursor = play
+        .model
+        .gate
+        .decisions
+        .iter()
+        .position(|d| *d == id)
+        .unwrap();
+    let row = |play: &Play| {
+        let text = screen(play);
+        let row = text.lines().find(|line| line.contains(&format!("│ {id} ")));
+        row.unwrap_or_default().to_owned()
+    };
+    assert!(row(&play).contains("met"), "{}", screen(&play));
+    let node = play.model.tree.get(id).unwrap();
+    let judgement = Judgement {
+        verdict: Verdict::NotMet,
+        ..node.screening.unwrap()
+    };
+    let bits = node.bits.clone();
+    let entry = Entry {
+        seq: 9_000,
+        time: "2026-05-04T09:10:00Z".into(),
+        event: Event::Confirmed {
+            candidate: id,
+            judgement,
+            bits,
+        },
+        provenance: Provenance::Computed,
+    };
+    play.tell(vec![Update::Event(Box::new(entry))]);
+    assert!(row(&play).contains("failed conf"), "{}", screen(&play));
 }

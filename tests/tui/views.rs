@@ -7,11 +7,11 @@ use aq4svit::search::{CandidateId, Command, Group, Origin, State};
 use aq4svit::text::Importance;
 use aq4svit::tui::model::{Filter, Overlay, Pane, Replay, View};
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
-use aq4svit::tui::{Action, Effect};
+use aq4svit::tui::{Action, Effect, update};
 use ratatui::style::{Color, Modifier};
 
 use super::screens::screen;
-use super::story::{Play, demo_settings, sent};
+use super::story::{Play, Story, demo_settings, model, sent};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
@@ -790,5 +790,61 @@ fn output_errors_stand_beside_the_layers() {
         play.act(Action::LowerBits);
         let edited = screen(&play);
         insta::assert_snapshot!(format!("output_errors_edit_{}x{}", size.0, size.1), edited);
+    }
+}
+
+/// At every moment of a replay the counters are those that the run had then, whatever earlier runs
+/// answered.
+#[test]
+fn counters_of_a_replay_are_those_of_the_run_at_that_moment() {
+    let mut live = Play::new((160, 48));
+    let mut watching = model(Theme::colour(), (160, 48));
+    watching.replay = Some(Replay::new());
+    let mut moments = Vec::new();
+    let mut told = Vec::new();
+    for job in 0..60 {
+        live.story.provenance = match job % 3 {
+            0 => Provenance::EarlierRun,
+            _ => Provenance::Computed,
+        };
+        let answered = live.story.answer();
+        live.tell(answered.clone());
+        told.extend(answered);
+        moments.push((live.model.told, live.model.activity.counters()));
+    }
+    // The first events were told when it began.
+    let begun = moments[0].0
+        - told
+            .iter()
+            .take_while(|u| matches!(u, Update::Event(_)))
+            .count();
+    let mut story = Story::new(demo_settings());
+    update(&mut watching, Action::Updates(story.start()));
+    assert_eq!(watching.told, begun);
+    update(&mut watching, Action::Updates(told));
+    let last = moments.last().unwrap();
+    assert_eq!((watching.told, watching.activity.counters()), *last);
+    assert!(last.1.reused > 5 && last.1.evaluations > 5);
+    update(&mut watching, Action::ToStart);
+    for (events, counters) in &moments {
+        while watching.told < *events {
+            update(&mut watching, Action::Later);
+        }
+        assert_eq!(
+            watching.activity.counters(),
+            *counters,
+            "after {events} events"
+        );
+    }
+    update(&mut watching, Action::ToEnd);
+    for (events, counters) in moments.iter().rev() {
+        while watching.told > *events {
+            update(&mut watching, Action::Earlier);
+        }
+        assert_eq!(
+            watching.activity.counters(),
+            *counters,
+            "back at {events} events"
+        );
     }
 }

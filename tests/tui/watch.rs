@@ -21,7 +21,14 @@ fn work(news: &Sender<Update>, steering: &Receiver<Instruction>, mode: &str) -> 
     let send = |all: Vec<Update>| all.into_iter().try_for_each(|u| news.send(u)).ok();
     send(story.start())?;
     let mut jobs = 0;
-    while !story.engine.is_finished() {
+    loop {
+        if story.engine.is_finished() {
+            send(vec![Update::Idle])?;
+            // Commands may open it again.
+            let answer = story.command(steering.recv().ok()?);
+            send(answer)?;
+            continue;
+        }
         let begun = story.begin();
         let idle = begun == [Update::Idle];
         send(begun)?;
@@ -50,10 +57,6 @@ fn work(news: &Sender<Update>, steering: &Receiver<Instruction>, mode: &str) -> 
             panic!("the evaluator lost its mind");
         }
     }
-    send(vec![Update::Idle])?;
-    // Nobody sends any more once the interface is left.
-    while steering.recv().is_ok() {}
-    Some(())
 }
 
 /// The search from its start, in another thread.

@@ -104,8 +104,7 @@ fn grid_error(width: BitWidth) -> f64 {
 /// lowered alone.
 fn probed(tree: &Tree, settings: &Settings) -> Option<Vec<Probed>> {
     let around = tree
-        .candidates
-        .iter()
+        .active()
         .find(|c| c.origin == Origin::Probe)?
         .parent
         .and_then(|p| tree.get(p))?;
@@ -117,8 +116,7 @@ fn probed(tree: &Tree, settings: &Settings) -> Option<Vec<Probed>> {
         apart.map(|(i, _)| i).collect()
     };
     let measured: Vec<(Vec<usize>, &Candidate, f64)> = tree
-        .candidates
-        .iter()
+        .active()
         .filter_map(|c| Some((differing(c), c, c.drift?)))
         .collect();
     let of_group = |group| {
@@ -147,7 +145,7 @@ fn probed(tree: &Tree, settings: &Settings) -> Option<Vec<Probed>> {
 fn fitted(tree: &Tree, layers: usize) -> Option<Vec<f64>> {
     let mut by_allocation: HashMap<&Allocation, f64> = HashMap::new();
     let mut rows: Vec<(&Allocation, f64)> = Vec::new();
-    for c in &tree.candidates {
+    for c in tree.active() {
         if let (Some(drift), false) = (c.drift, by_allocation.contains_key(&c.allocation)) {
             by_allocation.insert(&c.allocation, drift);
             rows.push((&c.allocation, drift * drift));

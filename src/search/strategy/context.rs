@@ -98,9 +98,9 @@ impl Context<'_> {
         change: Option<Move>,
         allocation: Allocation,
     ) -> CandidateId {
-        let parent = self.tree().base.unwrap_or(CandidateId(0));
-        self.engine
-            .propose(Some(parent), change, origin, allocation)
+        let tree = self.tree();
+        let parent = tree.base.or(tree.active.first().copied());
+        self.engine.propose(parent, change, origin, allocation)
     }
     /// The allocation that the search started from: the first of those that led to the base which
     /// may still be expanded.

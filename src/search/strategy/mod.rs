@@ -31,9 +31,8 @@ use crate::profile::{self, Objective};
 ///
 /// * **Open.** [`Strategy::open`] begins anew on the base that is there now. The engine calls it
 ///   when the strategy's turn comes, and again when base, pins, constraint or a resumed branch put
-///   what it did in question: after a pin and its removal, after undo of either, after a smaller
-///   base was set by hand. Measurements are kept by the engine: a question that was answered is
-///   not asked twice.
+///   what it did in question: after a pin and its removal, after a smaller base was set by hand.
+///   Measurements are kept by the engine: a question that was answered is not asked twice.
 /// * **Step.** [`Strategy::step`] does one thing: propose, judge, or take a base. It returns
 ///   whatever [`Context::judge`] wants first, and is stepped again afterwards.
 /// * **Prune.** [`Strategy::pruned`] tells that candidates were cut off: drop what is queued of
@@ -43,6 +42,8 @@ use crate::profile::{self, Objective};
 ///   [`Strategy::takes_resumed`]; a strategy that [`Strategy::follows_a_line`] goes on as it is and
 ///   is told by [`Strategy::resumed`], any other one is opened again.
 /// * **Constraint.** A changed constraint starts the plan again from its first strategy.
+/// * **Undo.** The engine keeps a copy of the strategy from before each command, and goes on with
+///   that when the command is undone. What was asked since is not asked again.
 /// * **Base.** A strategy that [`Strategy::needs_base`] is only stepped while there is one.
 pub trait Strategy: CloneStrategy + std::fmt::Debug + Send + Sync {
     /// Begins anew; [`Step::Done`] where there is nothing to do.
@@ -82,7 +83,7 @@ pub trait Strategy: CloneStrategy + std::fmt::Debug + Send + Sync {
 }
 
 /// The copying of a strategy behind a pointer: whatever is `Clone` has it. The engine looks ahead
-/// with a copy, to give several evaluators something to do.
+/// with a copy, to give several evaluators something to do, and keeps one for an undo.
 pub trait CloneStrategy {
     /// A copy.
     fn boxed(&self) -> Box<dyn Strategy>;

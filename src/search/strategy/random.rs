@@ -51,7 +51,7 @@ impl Strategy for RandomSampling {
 
 impl RandomSampling {
     fn next_draw(&mut self, search: &mut Context<'_>) -> Step {
-        let drawn = search.tree().candidates.iter();
+        let drawn = search.tree().active();
         let drawn = drawn.filter(|c| c.origin == Origin::Drawn).count();
         let bound = search.base().map_or(u64::MAX, |base| base.bytes);
         let smaller = |a: &Allocation| search.space().bytes(a) < bound;

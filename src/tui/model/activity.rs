@@ -58,6 +58,8 @@ pub struct Activity {
     pub failed: Option<String>,
     /// The last thing another thread said before it panicked.
     pub panicked: Option<String>,
+    /// True where the running job began in a pause: it was asked for by hand.
+    pub in_pause: bool,
     /// The counts of the events shown.
     ledger: Ledger,
     /// Groups that may still be lowered at this level.
@@ -76,12 +78,16 @@ impl Activity {
             return Status::Finished;
         }
         let idle = self.work.is_none();
-        let ends = |c: &&Command| matches!(c, Command::Pause | Command::Resume | Command::Stop);
+        let ends = |c: &&Command| {
+            use Command::{Pause, Resume, Step, Stop};
+            matches!(c, Pause | Resume | Step | Stop)
+        };
         match awaiting.iter().rev().map(|sent| &sent.command).find(ends) {
             Some(Command::Stop) => Status::Stopping,
-            Some(Command::Resume) => Status::Resuming,
+            Some(Command::Resume | Command::Step) => Status::Resuming,
             Some(_) => Status::Pausing,
             None if tree.paused && idle => Status::Paused,
+            None if tree.stepping || (tree.paused && self.in_pause) => Status::Stepping,
             None if tree.paused => Status::Pausing,
             None if tree.settings.is_none() => Status::Starting,
             None => Status::Running,
@@ -130,6 +136,11 @@ impl Activity {
         match &entry.event {
             Event::LevelOpened { groups, .. } => self.open.clone_from(groups),
             Event::LevelClosed { .. } => self.open.clear(),
+            // Which groups were open then is not known here.
+            Event::CommandAccepted {
+                command: Command::Undo,
+                ..
+            } => self.open.clear(),
             Event::GroupClosed { group, .. } => self.open.retain(|g| g != group),
             _ => {}
         }

@@ -19,6 +19,8 @@ pub enum Status {
     Paused,
     /// Resuming was requested.
     Resuming,
+    /// Evaluating one candidate, then paused again: a step, or one that was asked for in a pause.
+    Stepping,
     /// Stopping was requested.
     Stopping,
     /// The search has ended.

@@ -68,6 +68,12 @@ pub fn is_probe(node: &Candidate) -> bool {
     node.origin == Origin::Probe && open
 }
 
+/// True for what takes part, and for what an undo took out and was evaluated, or has children: of
+/// the rest there is nothing to see.
+fn is_drawn(node: &Candidate) -> bool {
+    !node.undone || !node.bits.is_empty() || !node.children.is_empty()
+}
+
 /// How a row hangs on what is above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Joint {
@@ -139,10 +145,9 @@ impl Default for TreePane {
     }
 }
 
-/// A candidate's parent, its parent and so on. A parent is older than its child; a journal that
-/// says otherwise is not believed.
+/// A candidate's parent, its parent and so on.
 pub fn ancestors(tree: &Tree, id: CandidateId) -> impl Iterator<Item = CandidateId> + '_ {
-    let parent = |id: CandidateId| tree.get(id)?.parent.filter(|p| *p < id);
+    let parent = |id: CandidateId| tree.get(id)?.parent;
     std::iter::successors(parent(id), move |id| parent(*id))
 }
 
@@ -163,6 +168,14 @@ impl TreePane {
             self.open.entry(from).or_insert(true);
         }
         self.stale = true;
+    }
+
+    /// An undo went back to an earlier base: the way to that one is drawn straight.
+    pub fn base_restored(&mut self, tree: &Tree) {
+        self.onward.clear();
+        if let Some(base) = tree.base {
+            self.base_changed(tree, None, base);
+        }
     }
 
     /// Selects a node by hand: unfolds what hides it and stops following.
@@ -291,15 +304,21 @@ impl TreePane {
         let roots = tree
             .candidates
             .iter()
-            .filter(|c| c.parent.is_none_or(|p| p >= c.id));
+            .filter(|c| c.parent.is_none() && is_drawn(c));
         let mut todo: Vec<(CandidateId, usize, u64, Joint)> =
             roots.rev().map(|c| (c.id, 0, 0, Joint::Onward)).collect();
         while let Some((id, depth, rails, joint)) = todo.pop() {
             let Some(node) = tree.get(id) else { continue };
             let onward = self.onward.get(&id).copied();
+            // It may have been proposed again elsewhere since.
+            let onward =
+                onward.filter(|id| tree.get(*id).is_some_and(|c| c.parent == Some(node.id)));
             let fan = node.children.iter().filter(|child| Some(**child) != onward);
             let fan = fan.filter_map(|child| tree.get(*child)).filter(|child| {
                 let is_working = Some(child.id) == working;
+                if child.undone && self.filter != Filter::All {
+                    return is_drawn(child);
+                }
                 self.filter.shows(child) || !child.children.is_empty() || is_working
             });
             let fan: Vec<CandidateId> = fan.map(|child| child.id).collect();

@@ -113,6 +113,7 @@ fn standing(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
             palette.incumbent,
         ))
         .maybe(role(node.pruned, symbols.pruned, "pruned", palette.dim))
+        .maybe(role(node.undone, symbols.pruned, "undone", palette.dim))
         .line()
 }
 
@@ -207,6 +208,11 @@ fn loss(model: &Model, judgement: &Judgement, room: u16) -> Line<'static> {
 
 /// Why the node stands where it stands, in a sentence.
 fn why(model: &Model, node: &Candidate) -> String {
+    if node.undone {
+        return String::from(
+            "Undone: it takes part again when the search proposes it, or by redo. What was measured is kept.",
+        );
+    }
     if node.pruned {
         let is_pruned = |id: &CandidateId| model.tree.get(*id).is_some_and(|c| c.pruned);
         let top = ancestors(&model.tree, node.id).take_while(is_pruned).last();

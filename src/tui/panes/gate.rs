@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use super::component::{About, Component};
 use crate::evaluate::Verdict;
 use crate::profile::GateMode;
-use crate::search::{Candidate, GateDecision, GateEvidence, GateReason, Proxy};
+use crate::search::{Candidate, GateDecision, GateEvidence, GateReason, Proxy, State};
 use crate::text::gate::{self as gate_text, false_rejections};
 use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
@@ -276,6 +276,14 @@ pub fn numbers(model: &Model, reason: &GateReason) -> String {
 fn verdict(model: &Model, node: &Candidate, reason: &GateReason) -> Option<Span<'static>> {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
     let met = node.screening?.verdict == Verdict::Met;
+    // What met the screening and failed the confirmation is no success.
+    let refuted = node
+        .confirmation
+        .is_some_and(|j| j.verdict == Verdict::NotMet);
+    if met && refuted {
+        let (sign, word, style) = model.theme.state(State::Refuted);
+        return Some(Span::styled(format!("{sign} {word}"), style));
+    }
     let (symbol, word, style) = match (met, reason.decision) {
         (true, GateDecision::Audited) => ("!", "false rej.", palette.bad),
         (false, GateDecision::Audited) => (symbols.failed, "audit: ok", palette.good),

@@ -197,7 +197,7 @@ fn node_row(model: &Model, tree_row: &Row, node: &Candidate, columns: Columns) -
     ];
     spans.extend(name(model, tree_row, node, columns.node));
     spans.extend(state(model, node, columns.state));
-    let quiet = if node.pruned {
+    let quiet = if node.pruned || node.undone {
         palette.dim
     } else {
         palette.text
@@ -289,6 +289,7 @@ fn state(model: &Model, node: &Candidate, columns: usize) -> [Span<'static>; 3] 
     let work = model.activity.work.filter(|w| w.candidate == Some(node.id));
     let (symbol, word, style) = match work {
         Some(work) => (spinner(model), work.task.word(), palette.busy),
+        None if node.undone => (symbols.pruned, "undone", palette.dim),
         None if node.pruned => (symbols.pruned, "pruned", palette.dim),
         None => model.theme.state(node.state()),
     };

@@ -9,8 +9,8 @@ use crate::tui::panes;
 
 /// Starts a change of the row chosen in the allocation, on the selected node.
 pub fn start(model: &mut Model, raise: bool) {
-    if !model.is_live() {
-        return model.note("the search is over: there is nothing to change");
+    if super::steer::is_over(model) {
+        return;
     }
     let group = model.part().map(|part| part.group.clone());
     let (Some(node), Some(group)) = (model.shown(), group) else {

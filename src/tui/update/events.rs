@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::journal::Entry;
 use crate::run::{Probed, Update};
-use crate::search::{Event, Origin};
+use crate::search::{Command, Event, Origin};
 use crate::text::{self, Importance};
 use crate::tui::model::{AllocationPane, LogLine, Model, Overlay, Status, ToastKind};
 
@@ -19,6 +19,7 @@ pub fn fold(model: &mut Model, update: Update) {
         Update::Working { job, candidate } => {
             let now = model.clock;
             model.activity.began(&job, candidate, now);
+            model.activity.in_pause = model.tree.paused;
             model.nodes.stale = true;
         }
         Update::Progress(progress) => {
@@ -91,6 +92,17 @@ pub fn event(model: &mut Model, entry: &Entry) {
         }
         Event::Finished { .. } => model.awaiting.clear(),
         _ => {}
+    }
+    if matches!(
+        &entry.event,
+        Event::CommandAccepted {
+            command: Command::Undo,
+            ..
+        }
+    ) {
+        model.nodes.base_restored(&model.tree);
+        model.gate.stale = true;
+        model.front.stale = true;
     }
     model.nodes.stale = true;
     let (importance, text) = text::event(&model.tree, &entry.event, marks);

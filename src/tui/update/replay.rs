@@ -21,7 +21,7 @@ pub fn key(model: &mut Model, action: &Action) -> bool {
             seek(model, shown);
         }
         Action::Earlier => stop_at(model, shown.saturating_sub(1)),
-        Action::Later => stop_at(model, shown + 1),
+        Action::Later | Action::Step => stop_at(model, shown + 1),
         Action::MuchEarlier => stop_at(model, shown.saturating_sub(twentieth)),
         Action::MuchLater => stop_at(model, shown + twentieth),
         Action::ToStart => stop_at(model, 1),

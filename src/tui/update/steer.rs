@@ -21,11 +21,11 @@ pub fn send(model: &mut Model, command: Command) {
     }
 }
 
-/// True, and said so, when there is nothing to steer any more.
+/// True, and said so, when the run takes no commands any more.
 pub fn is_over(model: &mut Model) -> bool {
-    let over = !model.is_live();
+    let over = !model.can_steer();
     if over {
-        model.note("the search is over: there is nothing to steer");
+        model.note("the run has failed: there is nothing to steer");
     }
     over
 }
@@ -35,13 +35,29 @@ pub fn only_watches(model: &mut Model) {
     model.note("this screen only watches: steer where the run is open");
 }
 
-/// Pauses, or goes on.
+/// Pauses, or resumes.
 pub fn pause(model: &mut Model) {
     let command = match model.status() {
         Status::Paused | Status::Pausing => Command::Resume,
+        _ if model.tree.paused => Command::Resume,
         _ => Command::Pause,
     };
-    send(model, command);
+    send_to_work(model, command);
+}
+
+/// Goes on until one candidate has been evaluated.
+pub fn step(model: &mut Model) {
+    send_to_work(model, Command::Step);
+}
+
+/// Sends what means something only while there is something to do.
+fn send_to_work(model: &mut Model, command: Command) {
+    match model.tree.finished {
+        Some(_) => model.note(
+            "the search has finished: set bits (-), change the limits (c) or undo (u) to continue it",
+        ),
+        None => send(model, command),
+    }
 }
 
 /// Prunes the selected branch, or takes that back.

@@ -23,10 +23,14 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let slides = |h: &Hint| h.section == WATCH;
     hints.retain(|h| match watching {
         true => !steers(&h.action),
-        false => !slides(h) && (model.is_live() || !(steers(&h.action) || pauses(h))),
+        false => !slides(h) && means_something(model, h),
     });
-    // Who watches moves in time first of all.
-    hints.sort_by_key(|h| !(watching && (slides(h) || pauses(h))));
+    // Who watches moves in time first of all; what has ended is saved.
+    let ended = model.tree.finished.is_some();
+    hints.sort_by_key(|h| {
+        let first = watching && (slides(h) || pauses(h));
+        !(first || (ended && h.action == Action::Save))
+    });
     let (right, left): (Vec<Hint>, Vec<Hint>) = hints
         .into_iter()
         .partition(|h| matches!(h.action, Action::Help | Action::Quit));
@@ -35,6 +39,33 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let room = usize::from(area.width).saturating_sub(right_width);
     frame.render_widget(Line::from(spans(model, &left, room)), area);
     frame.render_widget(Line::from(right).right_aligned(), area);
+}
+
+/// True for a key that does something now, on a run of one's own.
+fn means_something(model: &Model, hint: &Hint) -> bool {
+    match hint.action {
+        Action::Pause | Action::Stop | Action::TimeUp => model.is_live(),
+        Action::Step => model.is_live() && model.tree.paused,
+        Action::Redo => model.can_steer() && !model.tree.redoable.is_empty(),
+        _ => model.can_steer() || !steers(&hint.action),
+    }
+}
+
+/// The word of a key, with what it is about where that changes.
+fn words(model: &Model, hint: &Hint) -> String {
+    let with = |of: Option<String>| of.map(|of| format!("{} {of}", hint.text));
+    let named = match hint.action {
+        Action::Undo => with(model.undone_next()),
+        Action::Redo => with(model.redone_next()),
+        _ => None,
+    };
+    match (&hint.action, model.status()) {
+        (Action::Pause, Status::Paused | Status::Pausing) => String::from("resume"),
+        (Action::Pause, _) if model.replay.as_ref().is_some_and(|r| !r.playing) => {
+            String::from("play")
+        }
+        _ => named.unwrap_or_else(|| hint.text.to_owned()),
+    }
 }
 
 /// The keys of a scope, as many as fit.
@@ -46,13 +77,9 @@ fn spans(model: &Model, hints: &[Hint], columns: usize) -> Vec<Span<'static>> {
     let palette = &model.theme.palette;
     let (mut spans, mut used) = (Vec::new(), 0);
     for hint in hints {
-        let text = match (&hint.action, model.status()) {
-            (Action::Pause, Status::Paused | Status::Pausing) => "resume",
-            (Action::Pause, _) if model.replay.as_ref().is_some_and(|r| !r.playing) => "play",
-            _ => hint.text,
-        };
+        let text = words(model, hint);
         let keys = hint.keys.join("/");
-        let width = text::width(&keys) + text::width(text) + 3;
+        let width = text::width(&keys) + text::width(&text) + 3;
         if used + width > columns {
             break;
         }

@@ -123,7 +123,7 @@ fn status_look(model: &Model) -> (&'static str, Style) {
     match model.status() {
         Status::Running if model.activity.work.is_some() => (spinner(model), palette.incumbent),
         Status::Running => (symbols.running, palette.incumbent),
-        Status::Starting | Status::Resuming => (spinner(model), palette.busy),
+        Status::Starting | Status::Resuming | Status::Stepping => (spinner(model), palette.busy),
         Status::Pausing | Status::Stopping => (symbols.pausing, palette.base),
         Status::Paused => (symbols.paused, palette.base),
         Status::Finished => (symbols.finished, palette.incumbent),

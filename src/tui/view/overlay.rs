@@ -123,13 +123,13 @@ fn question(model: &Model, frame: &mut Frame, confirm: &Confirm) {
             "Stop searching",
             match model.tree.incumbent.and_then(|id| model.tree.get(id)) {
                 Some(node) => format!(
-                    "End the search now with the incumbent {} of {}? A stopped run cannot be resumed.",
+                    "End the search now with the incumbent {} of {}? Undo (u) lets it continue.",
                     model.title(node.id),
                     bytes(node.bytes)
                 ),
                 None => String::from(
-                    "End the search now? Nothing is confirmed yet, so the run would end without a result, and a \
-                     stopped run cannot be resumed.",
+                    "End the search now? Nothing is confirmed yet, so the run would end without a result. Undo (u) \
+                     lets it continue.",
                 ),
             },
             "stop",
@@ -139,7 +139,7 @@ fn question(model: &Model, frame: &mut Frame, confirm: &Confirm) {
             "End as if the time limit were reached",
             String::from(
                 "The search finishes with what is confirmed by then, as at its time limit. This cannot be undone; \
-                 only other limits, set before it has finished, let it continue.",
+                 only other limits let it continue.",
             ),
             "end it",
             "continue",

@@ -139,7 +139,7 @@ impl OneLevel {
         if self.states[at].greedy {
             return None;
         }
-        let of_level = search.tree().candidates.iter().skip(self.since);
+        let of_level = search.tree().active().skip(self.since);
         let has_failed = |c: &&Candidate| matches!(c.state(), State::Failed | State::Refuted);
         let mut failed = of_level.filter(|c| has_failed(c) && !c.pruned);
         let wider = |a: &Allocation| a.0.iter().zip(&allocation.0).all(|(a, b)| a >= b);

@@ -46,7 +46,7 @@ pub struct OneLevel {
     beam: usize,
     /// True for the last level.
     finest: bool,
-    /// Candidates that existed when it opened.
+    /// Candidates that took part when it opened.
     since: usize,
     /// The states that are expanded.
     states: Vec<OpenState>,
@@ -84,7 +84,7 @@ impl Strategy for OneLevel {
             level: self.level,
             groups: open,
         });
-        self.since = search.tree().candidates.len();
+        self.since = search.tree().active().count();
         Step::Again
     }
 
