@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use super::INTERRUPTED;
 use super::front::Front;
 use super::output::{is_gone, line};
+use super::{outside, start};
 use super::saving::{Saver, SideFilesOf};
 use super::signals::Signals;
 use crate::profile::Paths;
@@ -30,6 +31,7 @@ pub(crate) fn watch(
     let side_files: SideFilesOf = Box::new(move || Ok(side_files.clone()));
     let save = saver(&folder, handle.layers.clone(), side_files)?;
     let first = ends(&handle);
+    let config = tui::Config::read(&outside::config(&paths))?;
     // One at a time: the journal belongs to whoever has it open.
     let handle = Rc::new(RefCell::new(handle));
     let session = Session {
@@ -42,7 +44,9 @@ pub(crate) fn watch(
         ends: first,
         save,
         retry: retry(Rc::clone(&handle), &folder, options),
-        config: tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?,
+        outside: outside::outside(&folder, &paths),
+        welcome: config.welcome.unwrap_or_else(|| is_first(&paths)),
+        config,
         watching: false,
         signals: signals.watch(),
     };
@@ -55,8 +59,18 @@ pub(crate) fn watch(
         Err(error) => return Err(error).context("the terminal interface failed"),
     };
     saved_lines(&saved)?;
+    if let Outcome::Elsewhere(to) = outcome {
+        signals.unwatch();
+        drop(handle);
+        return start::go_on(to, signals);
+    }
     line(&format!("run {}", folder.display()))?;
     report(&mut handle.borrow_mut(), &argument, outcome)
+}
+
+/// True where no other run was ever made here.
+fn is_first(paths: &Paths) -> bool {
+    std::fs::read_dir(paths.runs()).is_ok_and(|runs| runs.count() <= 1)
 }
 
 /// The way to go on after a failure: the run is stopped and resumed.

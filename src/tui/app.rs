@@ -13,6 +13,7 @@ use super::export;
 use super::forecast::Forecaster;
 use super::keymap::Keymap;
 use super::model::{Model, Outcome, Replay};
+use super::outside::Asker;
 use super::saver::Saver;
 use super::screen::Screen;
 use super::session::{Ending, Ends, Retry, SaveRequest, Session};
@@ -63,12 +64,14 @@ pub fn run_on(
     let (zone, size) = (TimeZone::system(), screen.size()?);
     let mut model = Model::new(session.run, theme, keymap, zone, size);
     model.replay = session.watching.then(Replay::new);
+    model.welcome = session.welcome;
     let now = Instant::now();
     let mut app = App {
         screen,
         model,
         ends: session.ends,
         saver: Saver::start(session.save)?,
+        asker: Asker::start(session.outside)?,
         retry: session.retry,
         forecaster: None,
         pressed: false,
@@ -95,6 +98,7 @@ struct App<'a, S: Screen> {
     model: Model,
     ends: Ends,
     saver: Saver,
+    asker: Asker,
     retry: Retry,
     forecaster: Option<Forecaster>,
     /// True when there was input since the last frame.
@@ -160,6 +164,11 @@ impl<S: Screen> App<'_, S> {
                     Ok(answer) => self.act(Action::Saved(answer))?,
                     // Not reached: it lives as long as this.
                     Err(_) => self.saver.answers = never(),
+                },
+                recv(self.asker.answers.clone()) -> answer => match answer {
+                    Ok(answer) => self.act(Action::Answered(answer))?,
+                    // Not reached: it lives as long as this.
+                    Err(_) => self.asker.answers = never(),
                 },
                 recv(frame) -> _ => {},
                 recv(tick) -> _ => self.tick()?,
@@ -253,8 +262,11 @@ impl<S: Screen> App<'_, S> {
 
     fn input(&mut self, event: Event) -> io::Result<()> {
         self.pressed = true;
+        let is_key = matches!(&event, Event::Key(key) if key.is_press());
         let action = self.model.keymap.of_event(self.model.scope(), event);
-        action.map_or(Ok(()), |action| self.act(action))
+        // Any key closes the card of a first run.
+        let begin = (is_key && self.model.welcome).then_some(Action::Begin);
+        action.or(begin).map_or(Ok(()), |action| self.act(action))
     }
 
     fn act(&mut self, action: Action) -> io::Result<()> {
@@ -291,6 +303,7 @@ impl<S: Screen> App<'_, S> {
                         self.act(Action::Probed(Probed { allocation, seen }))?;
                     }
                 }
+                Effect::Ask(asked) => self.asker.ask(asked),
                 Effect::Forecast(allocation) => self.forecast(allocation)?,
                 Effect::Export => {
                     let written = export::write(&self.model, &self.model.run.folder);

@@ -148,7 +148,8 @@ impl Keymap {
                 }
             }
         }
-        for ((scope, key), action) in &keys {
+        let covers = |scope: Scope| scope == Scope::Result;
+        for ((scope, key), action) in keys.iter().filter(|((scope, _), _)| !covers(*scope)) {
             for outer in scope.chain().skip(1) {
                 if let Some(other) = keys.get(&(outer, *key)) {
                     return Err(duplicate(*key, action, other));

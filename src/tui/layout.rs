@@ -44,7 +44,7 @@ impl Layout {
         let large = columns >= LARGE.0 && rows >= LARGE.1;
         let watching = model.replay.is_some();
         let [header, slider, tabs, body, footer] = Split::vertical([
-            Constraint::Length(if large { 5 } else { 3 }),
+            Constraint::Length(if large { 6 } else { 3 }),
             Constraint::Length(u16::from(watching)),
             Constraint::Length(1),
             Constraint::Min(0),

@@ -2,11 +2,14 @@
 
 mod activity;
 mod allocation;
+mod can;
 mod edit;
 mod find;
 mod front;
 mod gate;
+mod history;
 mod log;
+mod measured;
 mod navigate;
 mod output_errors;
 mod overlay;
@@ -32,20 +35,23 @@ pub use edit::Edit;
 pub use find::Find;
 pub use front::{FrontPane, Point};
 pub use gate::GatePane;
+pub use history::{Evaluated, History};
 pub use log::{LogLine, LogPane};
+pub use measured::MeasuredDrop;
 pub use output_errors::{Neighbours, OutputErrors};
 pub use overlay::{CommandPrompt, Confirm, FindPrompt, Overlay, SavePrompt, Saving};
 pub use parts::{Part, mean};
 pub use prompt::{Asked, FieldPrompt};
 pub use replay::Replay;
 pub use scroll::{Page, Scroll};
-pub use status::{Outcome, Status, Task};
+pub use status::{Destination, Outcome, Status, Task};
 pub use toast::{Toast, ToastKind, Toasts};
 pub use tree::{Filter, Fold, Joint, Row, TreePane, ancestors, is_probe};
 
 use super::action::Effect;
 use super::forecast::Forecast;
 use super::keys::Keymap;
+use super::session::OtherRun;
 use super::theme::Theme;
 use super::views::{Border, MOST_BORDERS};
 pub use super::views::{Pane, View};
@@ -102,6 +108,8 @@ pub struct Model {
     pub seen: VecDeque<Probed>,
     /// The allocation being looked at.
     pub looking: Option<Allocation>,
+    /// The course of the search.
+    pub history: History,
     /// The log as shown.
     pub log: LogPane,
     /// What the screen shows.
@@ -144,6 +152,10 @@ pub struct Model {
     pub saving: Option<Saving>,
     /// Profiles saved.
     pub saved: Vec<PathBuf>,
+    /// True while the card of a first run is shown.
+    pub welcome: bool,
+    /// Another run that is compared with this one.
+    pub other_run: Option<Box<OtherRun>>,
     /// Set when the interface is to be left.
     pub outcome: Option<Outcome>,
     /// What has to be done outside, until [`Model::take_effects`].
@@ -178,6 +190,7 @@ impl Model {
             pages: Default::default(),
             seen: VecDeque::new(),
             looking: None,
+            history: History::default(),
             log: LogPane::default(),
             view: View::default(),
             focus: Pane::Tree,
@@ -199,6 +212,8 @@ impl Model {
             expecting: None,
             saving: None,
             saved: Vec::new(),
+            welcome: false,
+            other_run: None,
             outcome: None,
             effects: Vec::new(),
             changed: true,
@@ -244,6 +259,7 @@ impl Model {
         self.allocation = AllocationPane::default();
         self.gate = GatePane::default();
         self.front = FrontPane::default();
+        self.history = History::default();
         self.log = LogPane::default();
         self.overlay = None;
         self.edit = None;
@@ -258,7 +274,9 @@ impl Model {
     /// The state of the run.
     pub fn status(&self) -> Status {
         match &self.replay {
-            Some(_) if self.tree.finished.is_some() => Status::Finished,
+            Some(_) if self.tree.finished.is_some() => Status::ended(&self.tree),
+            // What is shown is as paused as the run is.
+            Some(replay) if replay.is_live() && self.tree.paused => Status::Paused,
             Some(replay) if replay.is_live() => Status::Watching,
             Some(_) => Status::Replaying,
             None => self.activity.status(&self.tree, &self.awaiting),

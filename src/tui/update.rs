@@ -10,14 +10,16 @@ mod navigate;
 mod overlay;
 mod prompt;
 mod replay;
+mod result;
 mod steer;
 
 use std::time::Duration;
 
 use super::action::{Action, Effect, Signal};
-use super::model::{Confirm, Model, Outcome, Overlay, ToastKind};
+use super::model::{ancestors, Confirm, Destination, Model, Outcome, Overlay, ToastKind};
 use super::panes;
-use crate::search::Command;
+use super::session::Asked;
+use crate::search::{Candidate, Command};
 
 /// Folds an action in and says what has to be done outside. Afterwards the model is consistent: the
 /// selection is valid and in view.
@@ -34,7 +36,25 @@ pub fn update_at(model: &mut Model, now: Duration, action: Action) -> Vec<Effect
     update(model, action)
 }
 
+/// Closes the card of a first run at the first thing that the user does; true for a key that means
+/// no more than that.
+fn close_welcome(model: &mut Model, action: &Action) -> bool {
+    if !model.welcome || model.overlay.is_some() || !action.is_users() {
+        return false;
+    }
+    model.welcome = false;
+    model.effect(Effect::Ask(Asked::Welcomed));
+    matches!(
+        action,
+        Action::Begin | Action::Cancel | Action::Submit | Action::Toggle
+    )
+}
+
 fn apply(model: &mut Model, action: Action) {
+    if close_welcome(model, &action) {
+        model.changed = true;
+        return;
+    }
     match action {
         Action::Tick(now) => return events::tick(model, now),
         Action::Updates(updates) if updates.is_empty() => return,
@@ -70,6 +90,7 @@ fn apply(model: &mut Model, action: Action) {
             Ok(()) => model.restart(),
             Err(why) => events::failed(model, why),
         },
+        Action::Answered(answer) => result::answered(model, answer),
         Action::Probed(seen) => events::probed(model, seen),
         Action::Forecast(forecast) => model.forecast = Some(forecast),
         Action::Resident(bytes) => model.activity.resident = Some(bytes),
@@ -82,6 +103,28 @@ fn apply(model: &mut Model, action: Action) {
         action if model.overlay.is_some() => overlay::key(model, action),
         action if model.edit.is_some() => edit::key(model, action),
         action => main_key(model, action),
+    }
+}
+
+/// True for what a user presses to have a failed run go on.
+fn retries(action: &Action) -> bool {
+    matches!(action, Action::Retry | Action::Pause | Action::JumpRunning)
+}
+
+/// Prunes the selected branch; asks first where the search loses its base by that.
+fn prune(model: &mut Model) {
+    let selected = model.nodes.selected.and_then(|id| model.tree.get(id));
+    let holds_base = |id| {
+        let base = model.tree.base;
+        base == Some(id) || base.is_some_and(|base| ancestors(&model.tree, base).any(|a| a == id))
+    };
+    // The start is never pruned: the search says so.
+    let asks = |node: &&Candidate| {
+        !node.pruned && node.parent.is_some() && model.can_steer() && holds_base(node.id)
+    };
+    match selected.filter(asks) {
+        Some(node) => model.overlay = Some(Overlay::Confirm(Confirm::Prune(node.id))),
+        None => steer::prune(model, true),
     }
 }
 
@@ -98,9 +141,16 @@ fn main_key(model: &mut Model, action: Action) {
     if model.replay.is_some() && replay::key(model, &action) {
         return;
     }
+    // What failed is tried again from the dialog, whichever of its keys is looked for.
+    let failed = model.activity.failed.clone();
+    if let (Some(message), true) = (failed, retries(&action)) {
+        let candidate = model.activity.failed_at;
+        model.overlay = Some(Overlay::Failure { message, candidate });
+        return;
+    }
     match action {
         Action::Pause => steer::pause(model),
-        Action::Prune => steer::prune(model, true),
+        Action::Prune => prune(model),
         Action::ResumeBranch => steer::prune(model, false),
         Action::Pin => steer::pin(model),
         Action::Undo => steer::send(model, Command::Undo),
@@ -120,12 +170,16 @@ fn main_key(model: &mut Model, action: Action) {
         Action::FindNext => find::again(model, false),
         Action::FindPrevious => find::again(model, true),
         Action::Commands => model.overlay = Some(Overlay::Commands(Default::default())),
+        Action::Result => result::open(model),
+        Action::Report => result::report(model),
+        Action::ExportCommand => result::export_command(model),
+        Action::NewRun => result::new_run(model),
+        Action::Runs => result::elsewhere(model, Destination::Start),
         Action::Copy => overlay::copy(model),
         Action::Export => model.effect(Effect::Export),
         Action::NextTheme => {
             model.theme.set(model.theme.name.next());
-            let name = model.theme.name.text();
-            model.note(format!("theme \"{name}\": set it in tui.toml to keep it"));
+            model.effect(Effect::Ask(Asked::Theme(model.theme.name)));
         }
         Action::Zoom => model.zoomed = !model.zoomed,
         other => navigate::key(model, &other),

@@ -78,6 +78,8 @@ fn ends() -> Ends {
         }),
         retry: Box::new(|| Err("nothing to go on with".into())),
         config: Default::default(),
+        outside: Box::new(|_| aq4svit::tui::Answer::Kept(Ok(String::new()))),
+        welcome: false,
         watching: false,
         signals: receive_signal,
     };

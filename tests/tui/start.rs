@@ -25,6 +25,9 @@ impl Profiles for Fake {
                 gate: "adaptive".into(),
                 limit: "0.1".into(),
                 pins: "head=8".into(),
+                seed: "0".into(),
+                bits: "2 3 4 8".into(),
+                ..Values::default()
             }),
         }
     }
@@ -41,12 +44,17 @@ fn model(size: (u16, u16), theme: Theme) -> StartModel {
         folder: format!("/runs/{id}").into(),
         id: id.into(),
         condition: condition.into(),
-        result: "41 nodes, 136.6 KiB, 81.6 % saved, drop 0.85".into(),
+        result: "136.6 KiB, -81.6 %, drop 0.85".into(),
         is_open,
+        when: "2 min ago".into(),
+        bytes: Some(139_879),
+        facts: vec![("profile", "the demo, front search".into())],
+        chart: None,
     };
     let profile = |name: &str, about: &str| ProfileEntry {
         name: name.into(),
         about: about.into(),
+        ..ProfileEntry::default()
     };
     StartModel::new(
         vec![
@@ -83,9 +91,9 @@ fn runs_and_profiles_are_offered() {
         insta::assert_snapshot!(format!("start_{}x{}", size.0, size.1), screen(&model));
     }
     let mut small = model((40, 10), Theme::colour());
-    assert!(screen(&small).contains("Please enlarge it"));
+    assert!(screen(&small).contains("please enlarge it"));
     act(&mut small, &[Action::Resize(80, 24)]);
-    assert!(screen(&small).contains("Continue a run"));
+    assert!(screen(&small).contains("Runs, latest first"));
 }
 
 #[test]
@@ -113,7 +121,7 @@ fn a_run_is_continued_or_watched() {
     assert_eq!(choose(&[Action::Bottom, terminate]), Some(Chosen::Nothing));
     // The second row of the list is the first run.
     let mut clicked = model((80, 24), Theme::colour());
-    act(&mut clicked, &[Action::Click(3, 5), Action::Submit]);
+    act(&mut clicked, &[Action::Click(3, 4), Action::Submit]);
     assert_eq!(
         clicked.chosen,
         Some(Chosen::Resume("/runs/2026-05-04-demo".into()))
@@ -151,7 +159,7 @@ fn a_search_is_set_up_in_a_form() {
         &mut form,
         &[Action::EraseLine, Action::Insert('2'), Action::Down],
     );
-    act(&mut form, &[Action::Paste("96 KiB".into()), Action::Down]);
+    act(&mut form, &[Action::Paste("96 KiB".into()), Action::Down, Action::Down]);
     act(&mut form, &[Action::CursorRight]);
     for said in [
         "beam: lowers groups of several",
@@ -164,8 +172,9 @@ fn a_search_is_set_up_in_a_form() {
     }
     act(
         &mut form,
-        &[Action::Down, Action::CursorLeft, Action::Down, Action::Down],
+        &[Action::Down, Action::Down, Action::CursorLeft],
     );
+    act(&mut form, &[Action::Up, Action::Up, Action::Up, Action::Up, Action::Up, Action::Up]);
     act(
         &mut form,
         &[
@@ -200,10 +209,11 @@ fn what_the_form_sets_is_what_a_profile_takes() {
             Action::Down,
             Action::Paste("96 KiB".into()),
             Action::Down,
+            Action::Down,
             Action::CursorRight,
         ],
     );
-    act(&mut form, &[Action::Up, Action::Up, Action::Up]);
+    act(&mut form, &[Action::Up, Action::Up, Action::Up, Action::Up]);
     act(
         &mut form,
         &[
@@ -284,7 +294,8 @@ proptest! {
     #[test]
     fn whatever_is_done_it_stands(steps in proptest::collection::vec(prop_oneof![
         proptest::sample::select(vec![
-            Action::Up, Action::Down, Action::Top, Action::Bottom, Action::Submit, Action::Cancel, Action::Watch,
+            Action::Up, Action::Down, Action::Top, Action::Bottom, Action::Submit, Action::Cancel, Action::Watch, Action::Find,
+            Action::Sort, Action::Rename, Action::Delete, Action::Help, Action::NewRun, Action::PageDown,
             Action::CursorLeft, Action::CursorRight, Action::EraseBefore, Action::EraseWord, Action::EraseLine,
         ]),
         "\\PC{0,12}".prop_map(Action::Paste),
@@ -298,6 +309,7 @@ proptest! {
             model.chosen = None;
             screen(&model);
             prop_assert!(model.scroll.cursor < 5);
+            model.dialog = None;
         }
     }
 }

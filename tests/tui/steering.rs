@@ -373,7 +373,8 @@ fn a_finished_search_is_left_without_a_question_and_takes_no_commands() {
     play.act(Action::Disconnected);
     assert_eq!(play.model.status(), Status::Finished);
     assert_eq!(
-        play.model.overlay, None,
+        play.model.overlay,
+        Some(Overlay::Result),
         "the end of the channel is no failure then"
     );
     for action in [
@@ -488,6 +489,8 @@ fn a_pruned_base_is_no_longer_on_the_way() {
     play.jobs(60);
     let before = play.model.tree.base.unwrap();
     play.act(Action::Prune);
+    assert_eq!(play.model.tree.base, Some(before), "it asks first");
+    play.act(Action::Submit);
     let base = play.model.tree.base.unwrap();
     assert_ne!(base, before);
     let depth = |id| {
@@ -604,9 +607,9 @@ fn clicks_and_the_wheel() {
     let mut play = Play::new(SIZE);
     play.jobs(60);
     play.act(Action::Top);
-    play.act(Action::Click(5, 10));
+    play.act(Action::Click(5, 11));
     assert_eq!(play.model.nodes.selected, Some(play.model.nodes.rows[2].id));
-    play.act(Action::Click(5, 8));
+    play.act(Action::Click(5, 9));
     assert_eq!(play.model.nodes.selected, Some(CandidateId(0)));
     play.act(Action::Wheel(5, 8, 1));
     assert_eq!(play.model.nodes.selected, Some(play.model.nodes.rows[1].id));

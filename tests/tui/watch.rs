@@ -124,6 +124,8 @@ fn watch() {
         }),
         retry: Box::new(move || retry(&again)),
         config: Default::default(),
+        outside: Box::new(|_| aq4svit::tui::Answer::Kept(Ok(String::new()))),
+        welcome: false,
         watching: false,
         signals,
     });

@@ -20,6 +20,8 @@ pub enum Scope {
     Prompt,
     /// While a command is chosen from the list.
     Commands,
+    /// On the card of the result.
+    Result,
     /// After the run failed.
     Failure,
     /// On the start screen.
@@ -41,7 +43,8 @@ impl Scope {
     fn outer(self) -> Option<Scope> {
         match self {
             Scope::Always => None,
-            Scope::Pane(_) => Some(Scope::Main),
+            // The keys of the panes go on, but for those that the card has.
+            Scope::Pane(_) | Scope::Result => Some(Scope::Main),
             Scope::Form | Scope::Commands => Some(Scope::Prompt),
             _ => Some(Scope::Always),
         }

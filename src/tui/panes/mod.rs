@@ -104,6 +104,7 @@ impl Model {
         match (&self.overlay, &self.edit) {
             (Some(Overlay::Failure { .. }), _) => Scope::Failure,
             (Some(Overlay::Help { .. }), _) => Scope::Help,
+            (Some(Overlay::Result), _) => Scope::Result,
             (Some(Overlay::Confirm(_)), _) => Scope::Confirm,
             (Some(Overlay::Commands(_)), _) => Scope::Commands,
             (Some(Overlay::Save(_) | Overlay::Find(_)), _) => Scope::Prompt,

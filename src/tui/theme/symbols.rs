@@ -11,6 +11,8 @@ macro_rules! symbols {
         pub struct Symbols {
             pub ascii: bool,
             pub spinner: &'static [&'static str],
+            /// Columns of a sparkline, lowest first.
+            pub columns: &'static str,
             $(pub $name: &'static str,)*
         }
 
@@ -20,6 +22,7 @@ macro_rules! symbols {
                 Symbols {
                     ascii: false,
                     spinner: &["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧"],
+                    columns: "▁▂▃▄▅▆▇█",
                     $($name: $unicode,)*
                 }
             }
@@ -29,6 +32,7 @@ macro_rules! symbols {
                 Symbols {
                     ascii: true,
                     spinner: &["|", "/", "-", "\\"],
+                    columns: "_.-=*#",
                     $($name: $ascii,)*
                 }
             }

@@ -50,6 +50,7 @@ pub fn event(model: &mut Model, entry: &Entry) {
     let base = model.tree.base;
     model.tree.apply(&entry.event);
     model.activity.apply(entry, &model.tree);
+    model.history.apply(&entry.event, &model.tree);
     let own = answered(model, &entry.event);
     let marks = model.theme.symbols.marks();
     // A replayed journal brings old news; those need no message.
@@ -89,7 +90,10 @@ pub fn event(model: &mut Model, entry: &Entry) {
             let text = format!("new incumbent {}", model.title(*id));
             model.toast(ToastKind::Good, text);
         }
-        Event::Finished { .. } => model.awaiting.clear(),
+        Event::Finished { .. } => {
+            model.awaiting.clear();
+            super::result::finished(model);
+        }
         _ => {}
     }
     model.nodes.stale = true;
@@ -133,6 +137,7 @@ pub fn failed(model: &mut Model, message: String) {
     model.awaiting.clear();
     problem(model, message.clone());
     model.activity.failed = Some(message.clone());
+    model.activity.failed_at = candidate;
     model.overlay = Some(Overlay::Failure { message, candidate });
 }
 

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use super::result;
 use super::steer::send;
 use crate::profile::ProfileName;
 use crate::search::Command;
 use crate::tui::action::{Action, Effect, SaveError, Saved};
 use crate::tui::help;
 use crate::tui::input::TextInput;
-use crate::tui::model::{Confirm, Model, Outcome, Overlay, SavePrompt, Saving, ToastKind};
+use crate::tui::model::{
+    Confirm, Model, Outcome, Overlay, SavePrompt, Saving, ToastKind, View,
+};
+use crate::tui::session::OtherRun;
 
 /// How long saving takes before something is said.
 const LONG: Duration = Duration::from_secs(1);
@@ -17,6 +21,7 @@ const LONG: Duration = Duration::from_secs(1);
 pub fn key(model: &mut Model, action: Action) {
     match model.overlay.take() {
         Some(Overlay::Help { offset }) => scroll_help(model, offset, &action),
+        Some(Overlay::Result) => result::key(model, action),
         Some(Overlay::Confirm(confirm)) => answer(model, confirm, &action),
         Some(Overlay::Save(prompt)) => name_key(model, prompt, action),
         Some(Overlay::Fields(prompt)) => super::prompt::key(model, prompt, action),
@@ -52,6 +57,11 @@ fn answer(model: &mut Model, confirm: Confirm, action: &Action) {
     match (action, confirm) {
         (Action::Submit, Confirm::Quit) => model.outcome = Some(Outcome::Quit),
         (Action::Submit, Confirm::Discard) => model.edit = None,
+        (Action::Submit, Confirm::Leave(to)) => model.outcome = Some(Outcome::Elsewhere(to)),
+        (Action::Submit, Confirm::Prune(id)) => {
+            model.nodes.select(&model.tree, id);
+            super::steer::prune(model, true);
+        }
         (Action::Submit, Confirm::Stop) => send(model, Command::Stop),
         (Action::Submit, Confirm::TimeUp) => send(model, Command::TimeUp),
         (Action::Submit, Confirm::Overwrite { prompt, .. }) => save(model, prompt, true),
@@ -155,6 +165,18 @@ pub fn saved(model: &mut Model, result: Result<Saved, SaveError>) {
             model.overlay = Some(Overlay::Save(prompt));
         }
         (Err(error), None) => model.toast(ToastKind::Bad, format!("not saved: {error}")),
+    }
+}
+
+/// Another run was read, to be compared with this one.
+pub fn other_run(model: &mut Model, result: Result<Box<OtherRun>, String>) {
+    match result {
+        Ok(other) => {
+            model.note(format!("compared with run {}: view 4", other.id));
+            model.other_run = Some(other);
+            model.open(View::Front);
+        }
+        Err(why) => model.toast(ToastKind::Bad, why),
     }
 }
 

@@ -10,23 +10,41 @@ use crate::tui::model::{Model, Overlay, Status};
 use crate::tui::text;
 use crate::tui::widgets::input_line;
 
-/// Draws the keys that mean something now. Help and quit keep their place at the right.
+/// Draws the keys that mean something here, those that can do nothing now dimmed. Help and quit keep
+/// their place at the right.
 pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     if let Some(Overlay::Find(prompt)) = &model.overlay {
         let line = input_line(model, "/", &prompt.text, usize::from(area.width));
         frame.render_widget(line, area);
         return;
     }
-    let mut hints = model.keymap.hints(model.scope());
+    let mut hints = match model.scope() {
+        // The other keys of the panes are not of the card.
+        Scope::Result => model.keymap.own_hints(Scope::Result),
+        scope => model.keymap.hints(scope),
+    };
     let watching = model.replay.is_some();
+    let failed = model.activity.failed.is_some();
     let pauses = |h: &Hint| h.action == Action::Pause;
     let slides = |h: &Hint| h.section == WATCH;
-    hints.retain(|h| match watching {
-        true => !steers(&h.action),
-        false => !slides(h) && (model.is_live() || !(steers(&h.action) || pauses(h))),
+    let ended = model.tree.finished.is_some();
+    hints.retain(|h| match (watching, &h.action) {
+        (_, Action::Retry) => failed,
+        (_, Action::Result) => ended,
+        (true, action) => !steers(action),
+        (false, action) => {
+            !slides(h) && !(ended && (pauses(h) || model.cannot(action).is_some() && steers(action)))
+        }
     });
-    // Who watches moves in time first of all.
-    hints.sort_by_key(|h| !(watching && (slides(h) || pauses(h))));
+    // Who watches moves in time first of all; what has ended is looked at, what failed tried again.
+    hints.sort_by_key(|h| {
+        let first = match &h.action {
+            Action::Result => true,
+            Action::Retry => true,
+            _ => watching && (slides(h) || pauses(h)),
+        };
+        !first
+    });
     let (right, left): (Vec<Hint>, Vec<Hint>) = hints
         .into_iter()
         .partition(|h| matches!(h.action, Action::Help | Action::Quit));
@@ -42,25 +60,55 @@ pub fn hints_line(model: &Model, scope: Scope, columns: usize) -> Line<'static> 
     Line::from(spans(model, &model.keymap.hints(scope), columns))
 }
 
+/// Keys in as many lines as they need.
+pub fn hint_lines(model: &Model, hints: &[Hint], columns: usize) -> Vec<Line<'static>> {
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    for hint in hints {
+        let spans = spans(model, std::slice::from_ref(hint), columns);
+        let width: usize = spans.iter().map(Span::width).sum();
+        match lines.last_mut() {
+            Some(line) if line.width() + width <= columns => line.spans.extend(spans),
+            _ => lines.push(Line::from(spans)),
+        }
+    }
+    lines
+}
+
 fn spans(model: &Model, hints: &[Hint], columns: usize) -> Vec<Span<'static>> {
     let palette = &model.theme.palette;
     let (mut spans, mut used) = (Vec::new(), 0);
     for hint in hints {
-        let text = match (&hint.action, model.status()) {
-            (Action::Pause, Status::Paused | Status::Pausing) => "resume",
-            (Action::Pause, _) if model.replay.as_ref().is_some_and(|r| !r.playing) => "play",
-            _ => hint.text,
-        };
+        let text = words(model, hint);
         let keys = hint.keys.join("/");
-        let width = text::width(&keys) + text::width(text) + 3;
+        let width = text::width(&keys) + text::width(&text) + 3;
         if used + width > columns {
             break;
         }
         used += width;
+        let (key, said) = match model.cannot(&hint.action) {
+            Some(_) => (palette.dim, palette.dim),
+            None => (palette.key, palette.text),
+        };
         spans.extend([
-            Span::styled(format!(" {keys}"), palette.key),
-            Span::styled(format!(" {text} "), palette.text),
+            Span::styled(format!(" {keys}"), key),
+            Span::styled(format!(" {text} "), said),
         ]);
     }
     spans
+}
+
+/// The words of a key, with what it would do now.
+fn words(model: &Model, hint: &Hint) -> String {
+    match (&hint.action, model.status()) {
+        (Action::Pause, Status::Paused | Status::Pausing) => String::from("resume"),
+        (Action::Pause, _) if model.replay.as_ref().is_some_and(|r| !r.playing) => {
+            String::from("play")
+        }
+        (Action::Prune, _) => match model.nodes.selected {
+            Some(id) if model.overlay.is_none() => format!("{} {id}", hint.text),
+            _ => hint.text.to_owned(),
+        },
+        (Action::Follow, _) if !model.nodes.follow => format!("{} again", hint.text),
+        _ => hint.text.to_owned(),
+    }
 }

@@ -1,10 +1,14 @@
 //! The header: what is searched, how far it got, what it is doing.
 
+mod goal;
 mod result;
+mod smallest;
+
+pub use smallest::draw as smallest;
 
 use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span, Text};
 
 use crate::evaluate::{Progress, percent};
@@ -25,6 +29,7 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     title(model, frame, line_area(inside, 0), large);
     let lines = if large {
         let lines = [
+            ("goal", goal::line(model, room)),
             ("accuracy", result::accuracy(model, room)),
             ("memory", result::memory(model, room)),
             ("now", now(model, room, true)),
@@ -33,7 +38,11 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
         Text::from_iter(lines.map(|(label, line)| labelled(model, label, LABEL, line)))
     } else {
         let now = now(model, columns, false);
-        Text::from_iter([result::short_result(model, columns), now])
+        let result = match model.tree.incumbent {
+            Some(_) => result::short_result(model, columns),
+            None => goal::short(model, columns),
+        };
+        Text::from_iter([result, now])
     };
     frame.render_widget(lines, below(inside, 1));
 }
@@ -118,7 +127,7 @@ fn title(model: &Model, frame: &mut Frame, area: Rect, large: bool) {
     frame.render_widget(right.right_aligned(), area);
 }
 
-fn status_look(model: &Model) -> (&'static str, Style) {
+pub fn status_look(model: &Model) -> (&'static str, Style) {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
     match model.status() {
         Status::Running if model.activity.work.is_some() => (spinner(model), palette.incumbent),
@@ -126,7 +135,9 @@ fn status_look(model: &Model) -> (&'static str, Style) {
         Status::Starting | Status::Resuming => (spinner(model), palette.busy),
         Status::Pausing | Status::Stopping => (symbols.pausing, palette.base),
         Status::Paused => (symbols.paused, palette.base),
+        Status::Testing => (spinner(model), palette.busy),
         Status::Finished => (symbols.finished, palette.incumbent),
+        Status::NotMet => (symbols.failed, palette.bad.add_modifier(Modifier::BOLD)),
         Status::Failed => ("!", palette.bad),
         Status::Watching => (symbols.running, palette.busy),
         Status::Replaying if model.replay.as_ref().is_some_and(|r| r.playing) => {
@@ -140,8 +151,9 @@ fn status_look(model: &Model) -> (&'static str, Style) {
 fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
     let palette = &model.theme.palette;
     if let Some(message) = &model.activity.failed {
+        // What went wrong stands at both ends: the place first, the reason last.
         let room = usize::from(columns).saturating_sub(12);
-        let message = text::cut(message, room, model.theme.symbols.ellipsis);
+        let message = text::fit(message, room, model.theme.symbols.ellipsis);
         return Line::styled(format!("run failed: {message}"), palette.bad);
     }
     if let Some(reason) = model.tree.finished {
@@ -174,11 +186,12 @@ fn finished(model: &Model, reason: StopReason, columns: u16) -> Line<'static> {
         (recalled > 0).then(|| format!("{} cached results of earlier runs", count(recalled)));
     let certified = text::certificate::outcome(&model.tree, model.theme.symbols.marks());
     Sentence::new(model, columns)
+        .maybe(model.tree.result().is_none().then(|| Line::styled("NOT MET", palette.bad)))
         .styled(text::stop(reason), palette.strong)
+        .styled("v: result", palette.key)
         .maybe(certified)
         .maybe(test)
         .maybe(recalled)
-        .styled("s saves the selected node, q quits", palette.dim)
         .line()
 }
 

@@ -2,6 +2,7 @@
 
 mod commands;
 mod fields;
+mod result;
 
 use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
@@ -20,6 +21,7 @@ use crate::tui::widgets::{input_line, line_area};
 pub fn draw(model: &Model, frame: &mut Frame) {
     match &model.overlay {
         Some(Overlay::Help { offset }) => show_help(model, frame, *offset),
+        Some(Overlay::Result) => result::draw(model, frame),
         Some(Overlay::Confirm(confirm)) => question(model, frame, confirm),
         Some(Overlay::Save(prompt)) => save(model, frame, prompt),
         Some(Overlay::Failure { message, candidate }) => failure(model, frame, message, *candidate),
@@ -119,6 +121,16 @@ fn question(model: &Model, frame: &mut Frame, confirm: &Confirm) {
             "quit",
             "stay",
         ),
+        Confirm::Leave(_) => (
+            "Leave this run",
+            format!(
+                "The search is still running and would end here. Its journal is safe: it goes on where it was with\n  aq4svit resume {}",
+                model.run.argument
+            ),
+            "leave",
+            "stay",
+        ),
+        Confirm::Prune(id) => ("Prune", prune_text(model, *id), "prune", "keep"),
         Confirm::Stop => (
             "Stop searching",
             match model.tree.incumbent.and_then(|id| model.tree.get(id)) {
@@ -166,6 +178,22 @@ fn question(model: &Model, frame: &mut Frame, confirm: &Confirm) {
     dialog(model, frame, title, lines, palette.base);
 }
 
+/// What pruning a branch does.
+fn prune_text(model: &Model, id: CandidateId) -> String {
+    let below = model.tree.branch(id).len().saturating_sub(1);
+    let below = match below {
+        0 => String::new(),
+        1 => String::from(" and the node below it"),
+        n => format!(" and the {n} nodes below it"),
+    };
+    format!(
+        "Prune {}{below}? The base {} lies in this branch: the search goes back to the nearest node that is not \
+         pruned. Measurements and the incumbent stay; u takes it back.",
+        model.title(id),
+        model.tree.base.map_or(String::new(), |base| base.to_string())
+    )
+}
+
 fn save(model: &Model, frame: &mut Frame, prompt: &SavePrompt) {
     let palette = &model.theme.palette;
     let mut lines = Vec::new();
@@ -211,6 +239,8 @@ fn failure(model: &Model, frame: &mut Frame, message: &str, candidate: Option<Ca
         model.run.argument
     );
     lines.extend(paragraph(model, &advice, palette.text));
+    // What cannot be written is no fault of a node.
+    let candidate = candidate.filter(|_| !message.starts_with("cannot write"));
     if let Some(id) = candidate {
         let title = model.title(id);
         let skip = format!("{title} was being evaluated: skipping it prunes it.");

@@ -1,0 +1,60 @@
+//! What the interface has done and read outside the run: reports, other runs, what it keeps.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::output::message;
+use super::report;
+use crate::profile::Paths;
+use crate::run::{self, Summary};
+use crate::tui::{self, Answer, Asked, OtherRun, Outside};
+
+/// The folder of the report in the folder of a run.
+const REPORT: &str = "report";
+
+/// Answers what the interface of a run asks for.
+pub(crate) fn outside(folder: &Path, paths: &Paths) -> Outside {
+    let (folder, runs, config) = (folder.to_owned(), paths.runs(), config(paths));
+    Box::new(move |asked| match asked {
+        Asked::Report => Answer::Report(write_report(&folder).map_err(|e| message(&e))),
+        Asked::Run(wanted) => Answer::Run(other(&runs, &wanted).map_err(|e| message(&e))),
+        Asked::Theme(theme) => {
+            let said = format!("theme \"{}\", kept for the next time", theme.text());
+            let kept = tui::Config::keep(&config, "theme", theme.text());
+            Answer::Kept(kept.map(|()| said).map_err(|e| e.to_string()))
+        }
+        Asked::Welcomed => {
+            let kept = tui::Config::keep(&config, "welcome", false);
+            Answer::Kept(kept.map(|()| String::new()).map_err(|e| e.to_string()))
+        }
+    })
+}
+
+/// The user's own keys and colours.
+pub(crate) fn config(paths: &Paths) -> PathBuf {
+    paths.config.join(tui::config::FILE_NAME)
+}
+
+/// Writes the report of a run into its folder, without evaluating anything.
+fn write_report(folder: &Path) -> Result<PathBuf> {
+    let out = folder.join(REPORT);
+    report::write_without_evaluation(folder, &out)?;
+    Ok(out)
+}
+
+fn other(runs: &Path, wanted: &str) -> Result<Box<OtherRun>> {
+    let folder = run::find(runs, Some(wanted))?;
+    let summary = Summary::read(&folder)?;
+    let settings = summary.tree.settings.is_some();
+    settings
+        .then(|| {
+            Box::new(OtherRun {
+                id: run::id(&folder),
+                counters: summary.counters,
+                seconds: summary.totals.seconds,
+                tree: summary.tree,
+            })
+        })
+        .with_context(|| format!("{} has no events yet", folder.display()))
+}
