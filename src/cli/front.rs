@@ -81,6 +81,12 @@ pub(crate) enum Front {
 impl Front {
     /// The interface needs a terminal on both sides.
     pub fn check(self) -> Result<()> {
+        let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
+        if self == Front::Interactive && dumb {
+            bail!(
+                "TERM=dumb: this terminal cannot show the interface; use --headless (or --json), or set TERM to what the terminal is"
+            );
+        }
         let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
         if self == Front::Interactive && !terminal {
             bail!(

@@ -10,11 +10,12 @@ use anyhow::{Context, Result, bail};
 use super::INTERRUPTED;
 use super::front::Front;
 use super::output::{is_gone, line};
-use super::{outside, start};
 use super::saving::{Saver, SideFilesOf};
 use super::signals::Signals;
+use super::{outside, start};
 use crate::profile::Paths;
 use crate::run::{self, EvaluatorOptions, Handle};
+use crate::text::numbers::{bytes, points};
 use crate::tui::model::RunInfo;
 use crate::tui::{self, Ends, Outcome, SaveError, Session};
 
@@ -40,6 +41,7 @@ pub(crate) fn watch(
             argument: argument.clone(),
             folder: folder.clone(),
             device: options.device.clone(),
+            classes: outside::classes(&folder),
         },
         ends: first,
         save,
@@ -94,7 +96,22 @@ fn report(handle: &mut Handle, argument: &str, outcome: Outcome) -> Result<ExitC
     }
     let summary = handle.summary()?;
     if summary.tree.finished.is_some() {
-        return Front::Interactive.report(&summary);
+        let code = Front::Interactive.report(&summary)?;
+        line(&format!(
+            "  next      aq4svit report {argument}; aq4svit resume {argument} opens it again"
+        ))?;
+        return Ok(code);
+    }
+    if let Some(found) = summary.tree.best() {
+        let drop = found
+            .judgement()
+            .map(|j| format!(", drop {} pp", points(j.drop())));
+        line(&format!(
+            "incumbent so far: {}, {}{}",
+            found.id,
+            bytes(found.bytes),
+            drop.unwrap_or_default()
+        ))?;
     }
     line(&format!("not finished; everything so far is safe: {again}"))?;
     Ok(ExitCode::from(INTERRUPTED))

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::output::message;
 use super::report;
-use crate::profile::Paths;
+use crate::profile::{Paths, Profile};
 use crate::run::{self, Summary};
 use crate::tui::{self, Answer, Asked, OtherRun, Outside};
 
@@ -57,4 +57,12 @@ fn other(runs: &Path, wanted: &str) -> Result<Box<OtherRun>> {
             })
         })
         .with_context(|| format!("{} has no events yet", folder.display()))
+}
+
+/// The number of classes of a run's network, where its profile tells.
+pub(crate) fn classes(folder: &Path) -> Option<usize> {
+    let file = folder.join(run::PROFILE);
+    let text = std::fs::read_to_string(&file).ok()?;
+    let profile = Profile::parse(&text, &file).ok()?;
+    Some(profile.graph().classes)
 }

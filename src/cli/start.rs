@@ -91,9 +91,9 @@ impl Profiles for Offered {
     fn of_run(&self, run: &Path) -> Result<String, String> {
         let files = [run::BEST, run::PROFILE].map(|name| run.join(name));
         let found = files.into_iter().find(|file| file.is_file());
-        found.map(|file| file.display().to_string()).ok_or_else(|| {
-            format!("{} holds no profile", run.display())
-        })
+        found
+            .map(|file| file.display().to_string())
+            .ok_or_else(|| format!("{} holds no profile", run.display()))
     }
 
     fn rename(&self, what: &Subject, name: &str) -> Result<(), String> {
@@ -102,7 +102,10 @@ impl Profiles for Offered {
             Subject::Profile(old) => {
                 new.unreserved().map_err(|e| e.to_string())?;
                 let library = library().map_err(|e| message(&e))?;
-                library.rename(old, &new).map(drop).map_err(|e| e.to_string())
+                library
+                    .rename(old, &new)
+                    .map(drop)
+                    .map_err(|e| e.to_string())
             }
             Subject::Run(folder) => {
                 let to = folder.with_file_name(name);

@@ -8,10 +8,10 @@ use crossbeam_channel::unbounded;
 
 use super::front::Front;
 use super::interactive::{saved_lines, saver};
-use super::{outside, start};
 use super::results::ResultArgs;
 use super::saving::SideFilesOf;
 use super::signals::Signals;
+use super::{outside, start};
 use crate::profile::Paths;
 use crate::run::{self, EvaluatorOptions, Prepared, Summary};
 use crate::tui::model::RunInfo;
@@ -68,6 +68,7 @@ pub(crate) fn open(folder: &Path, signals: Signals) -> Result<ExitCode> {
             argument: run::argument(&paths.runs(), folder),
             folder: folder.to_owned(),
             device: format!("on {}", summary.header.host),
+            classes: outside::classes(folder),
         },
         ends: Ends {
             commands,

@@ -249,7 +249,7 @@ fn of_search(event: &Event, marks: Marks) -> String {
             accuracy("the float network", correct, images, "unseen ")
         }
         Event::LevelOpened { level, groups } => {
-            format!("{level} level opened: {} groups", groups.len())
+            format!("{level} level opened: {}", plural(groups.len(), "group"))
         }
         Event::LayerErrors { bits, errors } => {
             let sum: f64 = errors.iter().sum();
@@ -270,7 +270,7 @@ fn of_search(event: &Event, marks: Marks) -> String {
         Event::LevelClosed { level } => format!("{level} level closed"),
         Event::RoundOpened {
             round, base, open, ..
-        } => format!("round {round} on {base}: {open} groups open"),
+        } => format!("round {round} on {base}: {} open", plural(*open, "group")),
         Event::BeamKept { states } => {
             let titles: Vec<String> = states.iter().map(ToString::to_string).collect();
             format!("the beam keeps {}", titles.join(", "))
@@ -305,6 +305,12 @@ fn of_search(event: &Event, marks: Marks) -> String {
         Event::Finished { reason, .. } => format!("search finished: {}", stop(*reason)),
         _ => String::from("no incumbent: no confirmed allocation satisfies the pins"),
     }
+}
+
+/// A number of things: `1 group`, `2 groups`.
+fn plural(n: usize, what: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{} {what}{s}", count(n as u64))
 }
 
 /// The first of some moves that were not tried, and how many they are.

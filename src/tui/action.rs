@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::forecast::Forecast;
+use super::forecast::{Change, Forecast, PredictedFront};
 use super::session::{Answer, Asked};
 use super::views::View;
 use crate::quant::Allocation;
@@ -158,6 +158,9 @@ pub enum Action {
     /// Answer to [`Effect::Forecast`].
     #[serde(skip)]
     Forecast(Forecast),
+    /// Answer to [`Effect::PredictFront`].
+    #[serde(skip)]
+    PredictedFront(PredictedFront),
     /// Bytes of this process in memory.
     #[serde(skip)]
     Resident(u64),
@@ -177,8 +180,9 @@ impl Action {
     /// bring.
     pub fn is_users(&self) -> bool {
         use Action::{
-            Answered, Copied, Disconnected, Drag, Exported, Forecast, InputLost, Panicked, Probed,
-            Release, Resident, Resize, Retried, Saved, Signal, Tick, Undelivered, Updates,
+            Answered, Copied, Disconnected, Drag, Exported, Forecast, InputLost, Panicked,
+            PredictedFront, Probed, Release, Resident, Resize, Retried, Saved, Signal, Tick,
+            Undelivered, Updates,
         };
         let brought = matches!(
             self,
@@ -188,6 +192,7 @@ impl Action {
                 | Drag(..)
                 | Exported(_)
                 | Forecast(_)
+                | PredictedFront(_)
                 | InputLost
                 | Panicked(_)
                 | Probed(_)
@@ -275,7 +280,9 @@ pub enum Effect {
     /// Look at the potentials under an allocation; answered by [`Action::Probed`].
     Probe(Allocation),
     /// Predict what an allocation would lose; answered by [`Action::Forecast`].
-    Forecast(Allocation),
+    Forecast(Change),
+    /// Predict the front; answered by [`Action::PredictedFront`].
+    PredictFront,
     /// Open the run again from its journal; answered by [`Action::Retried`].
     Retry {
         /// Prune this node at once.

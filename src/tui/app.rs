@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::action::{Action, Effect, Signal};
 use super::export;
-use super::forecast::Forecaster;
+use super::forecast::{Change, Forecaster, Prophecy};
 use super::keymap::Keymap;
 use super::model::{Model, Outcome, Replay};
 use super::outside::Asker;
@@ -20,7 +20,6 @@ use super::session::{Ending, Ends, Retry, SaveRequest, Session};
 use super::terminal::{Input, PanicGuard, Tty};
 use super::theme::Theme;
 use super::update::update_at;
-use crate::quant::Allocation;
 use crate::run::{Probed, Update};
 use crate::search::{CandidateId, Command};
 
@@ -156,7 +155,8 @@ impl<S: Screen> App<'_, S> {
                     Err(_) => self.ends.probe = None,
                 },
                 recv(forecast) -> answer => match answer {
-                    Ok(answer) => self.act(Action::Forecast(answer))?,
+                    Ok(Prophecy::Of(answer)) => self.act(Action::Forecast(answer))?,
+                    Ok(Prophecy::Front(answer)) => self.act(Action::PredictedFront(answer))?,
                     // The next question starts another.
                     Err(_) => self.forecaster = None,
                 },
@@ -304,7 +304,8 @@ impl<S: Screen> App<'_, S> {
                     }
                 }
                 Effect::Ask(asked) => self.asker.ask(asked),
-                Effect::Forecast(allocation) => self.forecast(allocation)?,
+                Effect::Forecast(change) => self.forecast(Some(change))?,
+                Effect::PredictFront => self.forecast(None)?,
                 Effect::Export => {
                     let written = export::write(&self.model, &self.model.run.folder);
                     self.act(Action::Exported(written.map_err(|e| e.to_string())))?;
@@ -321,13 +322,13 @@ impl<S: Screen> App<'_, S> {
         Ok(())
     }
 
-    fn forecast(&mut self, allocation: Allocation) -> io::Result<()> {
+    fn forecast(&mut self, change: Option<Change>) -> io::Result<()> {
         let mut forecaster = match self.forecaster.take() {
             Some(forecaster) => forecaster,
             None => Forecaster::start()?,
         };
         let version = self.model.activity.measured();
-        forecaster.ask(&self.model.tree, version, allocation);
+        forecaster.ask(&self.model.tree, version, change);
         self.forecaster = Some(forecaster);
         Ok(())
     }

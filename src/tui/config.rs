@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::keymap::{Keymap, KeymapError, bindings};
-use crate::profile::write_text;
 use super::theme::{SymbolSet, Theme, ThemeName};
+use crate::profile::write_text;
 
 /// The file's name.
 pub const FILE_NAME: &str = "tui.toml";
@@ -90,7 +90,11 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError`] naming the file and what is wrong with it.
-    pub fn keep(path: &Path, key: &str, value: impl Into<toml_edit::Value>) -> Result<(), ConfigError> {
+    pub fn keep(
+        path: &Path,
+        key: &str,
+        value: impl Into<toml_edit::Value>,
+    ) -> Result<(), ConfigError> {
         let unreadable = |source| ConfigError::Unreadable {
             path: path.into(),
             source,
@@ -182,7 +186,10 @@ mod tests {
         assert!(kept.starts_with("# mine\ntheme = \"light\""), "{kept}");
         assert!(kept.contains("[keys.main]\npause = \"f2\""), "{kept}");
         let config = Config::read(&path).unwrap();
-        assert_eq!((config.theme, config.welcome), (Some(ThemeName::Light), Some(false)));
+        assert_eq!(
+            (config.theme, config.welcome),
+            (Some(ThemeName::Light), Some(false))
+        );
         std::fs::write(&path, "theme = ").unwrap();
         assert!(Config::keep(&path, "theme", "light").is_err());
     }

@@ -57,6 +57,8 @@ const AFTER_VIEWS: &[Binding] = &[
     bind(Scope::Main, LOOK, Action::FindNext, &["n"], "", "the next match"),
     bind(Scope::Main, LOOK, Action::FindPrevious, &["N"], "", "the previous match"),
     bind(Scope::Main, LOOK, Action::Compare, &["m"], "", "mark the node to compare other nodes with it"),
+    bind(Scope::Main, LOOK, Action::Sort, &["O"], "", "order the list by its next column: nodes, decisions, sites, layers"),
+    bind(Scope::Main, LOOK, Action::OnlyChanges, &["D"], "", "allocation: only what differs from the marked node, or from the parent"),
     bind(Scope::Main, LOOK, Action::Follow, &["f"], "follow", "follow the search: the base is selected, the node being evaluated in view"),
 ];
 
@@ -103,6 +105,13 @@ const AFTER_PANES: &[Binding] = &[
     bind(Scope::Always, PROGRAM, Action::Suspend, &["ctrl-z"], "", "back to the shell until fg; the search waits too"),
     bind(Scope::Always, PROGRAM, Action::Redraw, &["ctrl-l"], "", "redraw the screen"),
 
+    bind(Scope::Budget, "", Action::Left, &["left", "h"], "budget", "a smaller budget"),
+    bind(Scope::Budget, "", Action::Right, &["right", "l"], "budget", "a larger budget"),
+    bind(Scope::Budget, "", Action::PageUp, &["pgup", "H"], "", "a much smaller budget"),
+    bind(Scope::Budget, "", Action::PageDown, &["pgdn", "L"], "", "a much larger budget"),
+    bind(Scope::Budget, "", Action::Submit, &["enter"], "evaluate it", "have the allocation evaluated"),
+    bind(Scope::Budget, "", Action::Cancel, &["esc", "B"], "leave", "leave the budget"),
+
     bind(Scope::Result, "", Action::Save, &["s"], "save", "save the result as a profile"),
     bind(Scope::Result, "", Action::Report, &["R"], "report", "write the report"),
     bind(Scope::Result, "", Action::ExportCommand, &["E"], "export", "copy the command for the chip's files"),
@@ -118,6 +127,7 @@ const AFTER_PANES: &[Binding] = &[
     bind(Scope::Help, "", Action::PageUp, &["pgup", "ctrl-b"], "", "scroll"),
     bind(Scope::Help, "", Action::Top, &["g", "home"], "", "scroll"),
     bind(Scope::Help, "", Action::Bottom, &["G", "end"], "", "scroll"),
+    bind(Scope::Help, "", Action::Find, &["/"], "search", "search"),
     bind(Scope::Help, "", Action::Cancel, &["esc", "q", "?", "f1", "enter"], "close", "close"),
 
     bind(Scope::Confirm, "", Action::Submit, &["y", "enter"], "yes", "yes"),
@@ -167,7 +177,8 @@ const AFTER_PANES: &[Binding] = &[
 /// journal is watched, and saving, which changes nothing.
 pub fn steers(action: &Action) -> bool {
     let steers = |b: &&Binding| b.section == STEER && b.action == *action;
-    !matches!(action, Action::Pause | Action::Save | Action::Retry) && bindings().iter().any(|b| steers(&b))
+    !matches!(action, Action::Pause | Action::Save | Action::Retry)
+        && bindings().iter().any(|b| steers(&b))
 }
 
 /// All bindings.

@@ -44,7 +44,7 @@ impl Layout {
         let large = columns >= LARGE.0 && rows >= LARGE.1;
         let watching = model.replay.is_some();
         let [header, slider, tabs, body, footer] = Split::vertical([
-            Constraint::Length(if large { 6 } else { 3 }),
+            Constraint::Length(if large { 6 } else { 3 } + u16::from(model.banner().is_some())),
             Constraint::Length(u16::from(watching)),
             Constraint::Length(1),
             Constraint::Min(0),
@@ -71,10 +71,10 @@ impl Layout {
         }
         let plan = &model.view.arrangement(model.size).plan;
         let shares = &model.shares[model.view.index()];
-        let placed = plan.place(body, model.companion, layout.flat, shares);
+        let placed = plan.place(body, model.companion(), layout.flat, shares);
         layout.panes = placed.panes;
         layout.borders = placed.borders;
-        layout.tabbed = placed.has_companion.then_some(model.companion);
+        layout.tabbed = placed.has_companion.then(|| model.companion());
         Some(layout)
     }
 

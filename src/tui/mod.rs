@@ -57,7 +57,7 @@ pub use action::{Action, Effect, SaveError, Saved, Signal};
 pub use app::{run, run_on};
 pub use config::Config;
 pub use export::{as_svg, as_text};
-pub use forecast::Forecast;
+pub use forecast::{Change, Forecast, PredictedFront};
 pub use model::{Destination, Model, Outcome};
 pub use screen::Screen;
 pub use session::{

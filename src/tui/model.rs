@@ -2,11 +2,13 @@
 
 mod activity;
 mod allocation;
+mod banner;
 mod can;
 mod edit;
 mod find;
 mod front;
 mod gate;
+mod heat;
 mod history;
 mod log;
 mod measured;
@@ -21,6 +23,7 @@ mod status;
 mod titles;
 mod toast;
 mod tree;
+mod what_if;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -33,8 +36,9 @@ pub use activity::{Activity, Work, Worker};
 pub use allocation::AllocationPane;
 pub use edit::Edit;
 pub use find::Find;
-pub use front::{FrontPane, Point};
-pub use gate::GatePane;
+pub use front::{FrontPane, Point, PointOrder, points as points_of};
+pub use gate::{GateOrder, GatePane};
+pub use heat::{HeatPane, Measure};
 pub use history::{Evaluated, History};
 pub use log::{LogLine, LogPane};
 pub use measured::MeasuredDrop;
@@ -47,6 +51,7 @@ pub use scroll::{Page, Scroll};
 pub use status::{Destination, Outcome, Status, Task};
 pub use toast::{Toast, ToastKind, Toasts};
 pub use tree::{Filter, Fold, Joint, Row, TreePane, ancestors, is_probe};
+pub use what_if::WhatIf;
 
 use super::action::Effect;
 use super::forecast::Forecast;
@@ -71,6 +76,8 @@ pub struct RunInfo {
     pub folder: PathBuf,
     /// Where the network runs, such as `cpu`.
     pub device: String,
+    /// The number of classes, where it is known.
+    pub classes: Option<usize>,
 }
 
 /// Everything that is shown.
@@ -108,6 +115,12 @@ pub struct Model {
     pub seen: VecDeque<Probed>,
     /// The allocation being looked at.
     pub looking: Option<Allocation>,
+    /// The sensitivity of the layers as shown.
+    pub heat: HeatPane,
+    /// The neuron sites in the order in which they are shown; empty for that of the network.
+    pub site_order: Vec<usize>,
+    /// True where the site that moved most is shown first.
+    pub worst_sites: bool,
     /// The course of the search.
     pub history: History,
     /// The log as shown.
@@ -130,8 +143,8 @@ pub struct Model {
     pub replay: Option<Replay>,
     /// The node that the selected one is compared with.
     pub compared: Option<CandidateId>,
-    /// The pane shown below the tree where there is room for two only.
-    pub companion: Pane,
+    /// By view, the pane that was chosen beside its main one where there is room for two only.
+    pub companions: [Option<Pane>; View::COUNT],
     /// True when the focused pane has the screen to itself.
     pub zoomed: bool,
     /// A dialog over the panes.
@@ -154,6 +167,10 @@ pub struct Model {
     pub saved: Vec<PathBuf>,
     /// True while the card of a first run is shown.
     pub welcome: bool,
+    /// True where the allocation shows only what differs.
+    pub only_changes: bool,
+    /// A memory budget that is moved along the predicted front.
+    pub what_if: Option<WhatIf>,
     /// Another run that is compared with this one.
     pub other_run: Option<Box<OtherRun>>,
     /// Set when the interface is to be left.
@@ -190,6 +207,9 @@ impl Model {
             pages: Default::default(),
             seen: VecDeque::new(),
             looking: None,
+            heat: HeatPane::default(),
+            site_order: Vec::new(),
+            worst_sites: false,
             history: History::default(),
             log: LogPane::default(),
             view: View::default(),
@@ -201,7 +221,7 @@ impl Model {
             told: 0,
             replay: None,
             compared: None,
-            companion: Pane::Details,
+            companions: [None; View::COUNT],
             zoomed: false,
             overlay: None,
             edit: None,
@@ -213,6 +233,8 @@ impl Model {
             saving: None,
             saved: Vec::new(),
             welcome: false,
+            only_changes: false,
+            what_if: None,
             other_run: None,
             outcome: None,
             effects: Vec::new(),
@@ -259,6 +281,7 @@ impl Model {
         self.allocation = AllocationPane::default();
         self.gate = GatePane::default();
         self.front = FrontPane::default();
+        self.heat.measured = None;
         self.history = History::default();
         self.log = LogPane::default();
         self.overlay = None;
@@ -326,8 +349,10 @@ impl Model {
         self.site_at(self.page(Pane::Sites).scroll.cursor)
     }
 
-    /// A position in a candidate's drifts, and the name of the site: the logits after the last one.
-    pub fn site_at(&self, at: usize) -> Option<(usize, &str)> {
+    /// The position in a candidate's drifts of the site in a row, and its name: the logits after the
+    /// last site of the network.
+    pub fn site_at(&self, row: usize) -> Option<(usize, &str)> {
+        let at = self.site_order.get(row).copied().unwrap_or(row);
         let settings = self.tree.settings.as_deref()?;
         let name = settings.space.sites.get(at);
         Some((at, name.map_or("logits", String::as_str)))

@@ -12,11 +12,16 @@ mod prompt;
 mod replay;
 mod result;
 mod steer;
+mod what_if;
 
 use std::time::Duration;
 
 use super::action::{Action, Effect, Signal};
-use super::model::{ancestors, Confirm, Destination, Model, Outcome, Overlay, ToastKind};
+use super::input::TextInput;
+use super::keymap::Scope;
+use super::model::{
+    Confirm, Destination, Model, Outcome, Overlay, Pane, ToastKind, View, ancestors,
+};
 use super::panes;
 use super::session::Asked;
 use crate::search::{Candidate, Command};
@@ -27,6 +32,7 @@ pub fn update(model: &mut Model, action: Action) -> Vec<Effect> {
     apply(model, action);
     panes::settle(model);
     edit::forecast(model);
+    what_if::refresh(model);
     model.take_effects()
 }
 
@@ -93,6 +99,7 @@ fn apply(model: &mut Model, action: Action) {
         Action::Answered(answer) => result::answered(model, answer),
         Action::Probed(seen) => events::probed(model, seen),
         Action::Forecast(forecast) => model.forecast = Some(forecast),
+        Action::PredictedFront(front) => what_if::predicted(model, front),
         Action::Resident(bytes) => model.activity.resident = Some(bytes),
         Action::Suspend => model.effect(Effect::Suspend),
         Action::Redraw => model.effect(Effect::Redraw),
@@ -104,6 +111,27 @@ fn apply(model: &mut Model, action: Action) {
         action if model.edit.is_some() => edit::key(model, action),
         action => main_key(model, action),
     }
+}
+
+/// True where the row that a key would change is shown; else it is shown now, and said which it is.
+/// The layer of the chosen neuron site becomes that row.
+fn row_shown(model: &mut Model) -> bool {
+    if model.focus == Pane::Sites
+        && let Some(part) = model.layer_of_site()
+    {
+        model.allocation.reveal(part);
+        return true;
+    }
+    if model.row_is_shown() {
+        return true;
+    }
+    if let Some(part) = model.part() {
+        let text = format!("the keys change this row: {}; press again", part.group);
+        model.focus_in(Pane::Allocation, View::Allocation);
+        model.note(text);
+        return false;
+    }
+    true
 }
 
 /// True for what a user presses to have a failed run go on.
@@ -141,6 +169,9 @@ fn main_key(model: &mut Model, action: Action) {
     if model.replay.is_some() && replay::key(model, &action) {
         return;
     }
+    if model.scope() == Scope::Budget && what_if::key(model, &action) {
+        return;
+    }
     // What failed is tried again from the dialog, whichever of its keys is looked for.
     let failed = model.activity.failed.clone();
     if let (Some(message), true) = (failed, retries(&action)) {
@@ -152,6 +183,12 @@ fn main_key(model: &mut Model, action: Action) {
         Action::Pause => steer::pause(model),
         Action::Prune => prune(model),
         Action::ResumeBranch => steer::prune(model, false),
+        Action::OnlyChanges => {
+            model.only_changes = !model.only_changes;
+            model.focus_in(Pane::Allocation, View::Allocation);
+        }
+        // What cannot be seen is shown first, and changed by the next press.
+        Action::RaiseBits | Action::LowerBits | Action::Pin if !row_shown(model) => {}
         Action::Pin => steer::pin(model),
         Action::Undo => steer::send(model, Command::Undo),
         Action::Limits => prompt::limits(model),
@@ -161,7 +198,14 @@ fn main_key(model: &mut Model, action: Action) {
         Action::LowerBits => edit::start(model, false),
         Action::Stop => overlay::ask_end(model, Confirm::Stop),
         Action::Save => overlay::ask_name(model),
-        Action::Help => model.overlay = Some(Overlay::Help { offset: 0 }),
+        Action::Help => {
+            let (offset, find, typing) = (0, TextInput::default(), false);
+            model.overlay = Some(Overlay::Help {
+                offset,
+                find,
+                typing,
+            });
+        }
         Action::Quit => overlay::quit(model),
         Action::FocusNext => model.focus_step(true),
         Action::FocusPrevious => model.focus_step(false),

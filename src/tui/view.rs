@@ -40,9 +40,10 @@ pub fn view(model: &Model, frame: &mut Frame) {
         panes::draw(model, frame, &layout, *pane);
     }
     footer::draw(model, frame, layout.footer);
-    overlay::draw(model, frame);
     welcome::draw(model, frame);
+    // What is asked is never covered.
     toast::draw(model, frame, layout.footer);
+    overlay::draw(model, frame);
     ground(model, frame);
 }
 

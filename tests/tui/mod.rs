@@ -1,5 +1,6 @@
 //! The terminal interface, driven by the real engine on a synthetic landscape.
 
+mod findings;
 mod forecasts;
 #[cfg(target_os = "linux")]
 mod memory;

@@ -66,6 +66,7 @@ fn ends() -> Ends {
             argument: "r".into(),
             folder: "/tmp/r".into(),
             device: "cpu".into(),
+            classes: None,
         },
         ends: aq4svit::tui::Ends {
             commands: send_command,

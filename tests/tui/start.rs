@@ -159,7 +159,10 @@ fn a_search_is_set_up_in_a_form() {
         &mut form,
         &[Action::EraseLine, Action::Insert('2'), Action::Down],
     );
-    act(&mut form, &[Action::Paste("96 KiB".into()), Action::Down, Action::Down]);
+    act(
+        &mut form,
+        &[Action::Paste("96 KiB".into()), Action::Down, Action::Down],
+    );
     act(&mut form, &[Action::CursorRight]);
     for said in [
         "beam: lowers groups of several",
@@ -170,11 +173,18 @@ fn a_search_is_set_up_in_a_form() {
             "what the chosen one does and costs"
         );
     }
+    act(&mut form, &[Action::Down, Action::Down, Action::CursorLeft]);
     act(
         &mut form,
-        &[Action::Down, Action::Down, Action::CursorLeft],
+        &[
+            Action::Up,
+            Action::Up,
+            Action::Up,
+            Action::Up,
+            Action::Up,
+            Action::Up,
+        ],
     );
-    act(&mut form, &[Action::Up, Action::Up, Action::Up, Action::Up, Action::Up, Action::Up]);
     act(
         &mut form,
         &[

@@ -107,6 +107,7 @@ fn watch() {
             argument: "2026-05-04-demo".into(),
             folder: "/tmp/runs/2026-05-04-demo".into(),
             device: "cpu".into(),
+            classes: None,
         },
         ends: Ends {
             commands,

@@ -70,7 +70,11 @@ fn facts(summary: &Summary, found: Option<&Incumbent>) -> Vec<Fact> {
     let tree = &summary.tree;
     let mut facts: Vec<Fact> = Vec::new();
     if let Some(settings) = tree.settings.as_deref() {
-        let what = format!("{}, {} search", settings.name, settings.search.strategy.name());
+        let what = format!(
+            "{}, {} search",
+            settings.name,
+            settings.search.strategy.name()
+        );
         facts.push(("profile", what));
         facts.push(("constraint", tree.constraint.to_string()));
         if let Some(found) = found {
@@ -84,7 +88,10 @@ fn facts(summary: &Summary, found: Option<&Incumbent>) -> Vec<Fact> {
     }
     if let Some((images, float, correct)) = tree.tested() {
         let (float, correct) = (percent(float, images), percent(correct, images));
-        facts.push(("test", format!("{} % (float {} %)", points(correct), points(float))));
+        facts.push((
+            "test",
+            format!("{} % (float {} %)", points(correct), points(float)),
+        ));
     }
     let spent = std::time::Duration::try_from_secs_f64(summary.totals.seconds).unwrap_or_default();
     let (nodes, evaluations) = (tree.candidates.len(), summary.counters.evaluations);
@@ -196,7 +203,10 @@ fn profile_facts(profile: &Profile) -> Vec<Fact> {
         graph.layers.len(),
         compact(graph.parameters())
     );
-    let mut facts = vec![("network", size), ("constraint", profile.constraint.to_string())];
+    let mut facts = vec![
+        ("network", size),
+        ("constraint", profile.constraint.to_string()),
+    ];
     let published = &profile.published;
     facts.extend(published.accuracy.clone().map(|text| ("reported", text)));
     facts.extend(published.weights.clone().map(|text| ("weights", text)));
@@ -213,7 +223,10 @@ pub(super) fn missing(profile: &Profile) -> Option<String> {
         files.push(path.display().to_string());
     }
     if let Some(mut data) = profile.data.clone() {
-        let missing = data.paths_mut().into_iter().filter(|(_, path)| !path.exists());
+        let missing = data
+            .paths_mut()
+            .into_iter()
+            .filter(|(_, path)| !path.exists());
         files.extend(missing.map(|(_, path)| path.display().to_string()));
     }
     if files.is_empty() {

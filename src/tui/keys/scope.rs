@@ -20,6 +20,8 @@ pub enum Scope {
     Prompt,
     /// While a command is chosen from the list.
     Commands,
+    /// While a memory budget is moved along the predicted front.
+    Budget,
     /// On the card of the result.
     Result,
     /// After the run failed.
@@ -44,7 +46,7 @@ impl Scope {
         match self {
             Scope::Always => None,
             // The keys of the panes go on, but for those that the card has.
-            Scope::Pane(_) | Scope::Result => Some(Scope::Main),
+            Scope::Pane(_) | Scope::Result | Scope::Budget => Some(Scope::Main),
             Scope::Form | Scope::Commands => Some(Scope::Prompt),
             _ => Some(Scope::Always),
         }

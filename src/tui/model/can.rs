@@ -19,17 +19,22 @@ impl Model {
         let pruned = || self.tree.candidates.iter().any(|c| c.pruned);
         let node = self.shown().is_some();
         match action {
-            Action::Pause if self.replay.is_none() => {
-                without(self.is_live(), "nothing is running: there is nothing to pause")
-            }
+            Action::Pause if self.replay.is_none() => without(
+                self.is_live(),
+                "nothing is running: there is nothing to pause",
+            ),
             Action::Stop | Action::TimeUp => without(self.is_live(), "the search is over already"),
             Action::Undo => without(!self.tree.undoable.is_empty(), "nothing to undo"),
             Action::Prune => without(node, "no node is selected"),
             Action::ResumeBranch => without(pruned(), "no branch is pruned"),
             Action::Save | Action::Copy => without(node, "no node yet"),
             Action::Result => without(self.tree.finished.is_some(), "the search goes on"),
-            Action::ExportCommand => without(self.tree.result().is_some(), "nothing is confirmed yet"),
-            Action::JumpIncumbent => without(self.tree.incumbent.is_some(), "nothing is confirmed yet"),
+            Action::ExportCommand => {
+                without(self.tree.result().is_some(), "nothing is confirmed yet")
+            }
+            Action::JumpIncumbent => {
+                without(self.tree.incumbent.is_some(), "nothing is confirmed yet")
+            }
             Action::JumpBase => without(self.tree.base.is_some(), "there is no base yet"),
             Action::JumpRunning => {
                 let running = self.activity.work.and_then(|w| w.candidate);
@@ -40,14 +45,22 @@ impl Model {
                     let judged = c.judgement();
                     judged.is_some_and(|j| j.verdict == crate::evaluate::Verdict::NotMet)
                 };
-                without(self.tree.candidates.iter().any(failed), "no node has failed")
+                without(
+                    self.tree.candidates.iter().any(failed),
+                    "no node has failed",
+                )
             }
             Action::FindNext | Action::FindPrevious => {
                 without(!self.find.text.is_empty(), "nothing was searched for")
             }
-            Action::LowerBits | Action::RaiseBits | Action::Pin => {
-                without(self.row_is_shown(), "its row is not shown: 2 shows the allocation")
-            }
+            Action::LowerBits | Action::RaiseBits | Action::Pin => without(
+                self.row_is_shown(),
+                "its row is not shown: 2 shows the allocation",
+            ),
+            Action::Probe => without(
+                self.replay.is_none(),
+                "there is no network here to look into",
+            ),
             Action::Retry => without(self.activity.failed.is_some(), "the run has not failed"),
             _ => None,
         }

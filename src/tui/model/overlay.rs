@@ -16,7 +16,13 @@ pub enum Overlay {
     Help {
         /// First line shown.
         offset: usize,
+        /// What is searched for.
+        find: TextInput,
+        /// True while that is typed.
+        typing: bool,
     },
+    /// This run and another one beside each other.
+    Runs,
     /// The result of a search that has ended.
     Result,
     /// A question.

@@ -54,7 +54,10 @@ fn lines(model: &Model, node: &Candidate, columns: u16) -> Vec<Line<'static>> {
         let before = node.parent.and_then(|id| model.tree.get(id));
         let before = before.map(|parent| &parent.allocation);
         let columns = usize::from(room).min(settings.space.layers.len());
-        add("bits", Line::from(strip(model, &node.allocation, before, columns)));
+        add(
+            "bits",
+            Line::from(strip(model, &node.allocation, before, columns)),
+        );
     }
     add("drift", drift(model, node, room));
     if let Some(most) = most_moved(model, node) {

@@ -7,17 +7,17 @@ use ratatui::text::{Line, Span};
 use super::component::{About, Component};
 use crate::evaluate::Verdict;
 use crate::profile::GateMode;
-use crate::search::{Candidate, GateDecision, GateEvidence, GateReason, Proxy};
+use crate::search::{Candidate, GateDecision, GateEvidence, GateReason, Proxy, State};
 use crate::text::gate::{self as gate_text, false_rejections};
 use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
-use crate::tui::model::{Model, Pane, Scroll};
+use crate::tui::model::{GateOrder, Model, Pane, Scroll};
 use crate::tui::text;
 use crate::tui::theme::Symbols;
 use crate::tui::widgets::{Sentence, cell, indented, number};
 
 const DRIFT: usize = 6;
-const NUMBERS: usize = 14;
+const NUMBERS: usize = 15;
 const DECISION: usize = 12;
 const OUTCOME: usize = 12;
 const PROXY: usize = 12;
@@ -81,9 +81,13 @@ impl Component for Gate {
     }
 
     fn act(&self, model: &mut Model, action: &Action) {
-        if *action == Action::ShowNode {
-            let id = model.gate.decisions.get(model.gate.scroll.cursor).copied();
-            model.jump(id, "no decision yet");
+        match action {
+            Action::ShowNode => {
+                let id = model.gate.shown.get(model.gate.scroll.cursor).copied();
+                model.jump(id, "no decision yet");
+            }
+            Action::Sort => model.gate.next_order(),
+            _ => {}
         }
     }
 
@@ -101,21 +105,21 @@ impl Component for Gate {
     }
 
     fn waiting(&self, model: &Model) -> Option<&'static str> {
-        let empty = model.gate.decisions.is_empty();
+        let empty = model.gate.shown.is_empty();
         empty.then_some("  no decision yet")
     }
 
     fn rows(&self, model: &Model) -> usize {
-        model.gate.decisions.len()
+        model.gate.shown.len()
     }
 
     fn row(&self, model: &Model, row: usize, columns: u16) -> Option<Line<'static>> {
-        let node = model.tree.get(*model.gate.decisions.get(row)?)?;
+        let node = model.tree.get(*model.gate.shown.get(row)?)?;
         Some(decision_row(model, node, &node.gate?, columns))
     }
 
     fn texts(&self, model: &Model) -> Vec<String> {
-        let decisions = model.gate.decisions.iter();
+        let decisions = model.gate.shown.iter();
         decisions.map(|id| model.title_and_state(*id)).collect()
     }
 
@@ -128,6 +132,7 @@ impl Component for Gate {
     }
 
     fn settle(&self, model: &mut Model, list: Option<Rect>) {
+        model.gate.arrange(&model.tree);
         if model.gate.stale {
             model.gate.evidence = GateEvidence::of(&model.tree);
             model.gate.stale = false;
@@ -172,12 +177,22 @@ fn heading(model: &Model, columns: u16, height: u16) -> Vec<Line<'static>> {
         lines.push(rates.maybe(correlation).line());
     }
     let (wide, name) = columns_of(columns + 1);
+    let order = model.gate.order;
+    let title = |name: &str, is: GateOrder| match order == is {
+        true => format!("{name}{}", model.theme.symbols.fold_open),
+        false => name.to_owned(),
+    };
+    let verdict = if wide {
+        title("verdict", GateOrder::Drop)
+    } else {
+        String::new()
+    };
     lines.push(Line::from(vec![
-        cell("node", name, dim),
-        number("drift", DRIFT, dim),
+        cell(&title("node", GateOrder::Time), name, dim),
+        number(&title("drift", GateOrder::Drift), DRIFT, dim),
         cell("  criterion", NUMBERS, dim),
         cell("decision", if wide { DECISION } else { OUTCOME }, dim),
-        cell(if wide { "verdict" } else { "" }, OUTCOME, dim),
+        cell(&verdict, OUTCOME, dim),
     ]));
     lines
 }
@@ -276,6 +291,14 @@ pub fn numbers(model: &Model, reason: &GateReason) -> String {
 fn verdict(model: &Model, node: &Candidate, reason: &GateReason) -> Option<Span<'static>> {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
     let met = node.screening?.verdict == Verdict::Met;
+    // What met the screening and failed the confirmation is no success.
+    let refuted = node
+        .confirmation
+        .is_some_and(|j| j.verdict == Verdict::NotMet);
+    if met && refuted {
+        let (sign, word, style) = model.theme.state(State::Refuted);
+        return Some(Span::styled(format!("{sign} {word}"), style));
+    }
     let (symbol, word, style) = match (met, reason.decision) {
         (true, GateDecision::Audited) => ("!", "false rej.", palette.bad),
         (false, GateDecision::Audited) => (symbols.failed, "audit: ok", palette.good),

@@ -4,12 +4,10 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::component::{About, Component};
-use crate::search::{Candidate, State};
+use crate::search::{Candidate, Origin, State};
 use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
-use crate::tui::model::{
-    Filter, Fold, Joint, MeasuredDrop, Model, Pane, Row, Scroll, is_probe,
-};
+use crate::tui::model::{Filter, Fold, Joint, MeasuredDrop, Model, Pane, Row, Scroll, is_probe};
 use crate::tui::text;
 use crate::tui::widgets::{LEAST_STRIP, Sentence, cell, number, spinner, strip};
 
@@ -53,7 +51,7 @@ impl Component for Tree {
     fn info(&self, model: &Model, _columns: usize) -> String {
         let mut parts = vec![match model.tree.candidates.len() {
             1 => String::from("1 node"),
-            n => format!("{n} nodes"),
+            n => format!("{} nodes", text::count(n as u64)),
         }];
         let probes = || model.tree.candidates.iter().filter(|c| is_probe(c)).count();
         match model.nodes.filter {
@@ -102,7 +100,10 @@ impl Component for Tree {
         ];
         let legend = Sentence::new(model, columns)
             .styled(format!("{} base", symbols.base), palette.base)
-            .styled(format!("{} incumbent", symbols.incumbent), palette.incumbent);
+            .styled(
+                format!("{} incumbent", symbols.incumbent),
+                palette.incumbent,
+            );
         let all = states.into_iter().fold(legend, |line, state| {
             let (sign, word, style) = model.theme.state(state);
             line.styled(format!("{sign} {word}"), style)
@@ -118,7 +119,11 @@ impl Component for Tree {
         let columns = Columns::of(model, columns);
         let dim = model.theme.palette.dim;
         let state = if columns.state == STATE { " state" } else { "" };
-        let bits = if columns.strip > 0 { "  bits by layer" } else { "" };
+        let bits = if columns.strip > 0 {
+            "  bits by layer"
+        } else {
+            ""
+        };
         let note = if columns.note > 0 { "  evidence" } else { "" };
         vec![Line::from(vec![
             cell("", 4, dim),
@@ -201,7 +206,11 @@ impl Columns {
     fn of(model: &Model, width: u16) -> Self {
         let state = if width < 66 { SIGN } else { STATE };
         let room = usize::from(width).saturating_sub(OTHERS - (STATE - state));
-        let layers = model.tree.settings.as_deref().map_or(0, |s| s.space.layers.len());
+        let layers = model
+            .tree
+            .settings
+            .as_deref()
+            .map_or(0, |s| s.space.layers.len());
         let spare = room.saturating_sub(LEAST_NODE + 2);
         let strip = match layers.min(spare) {
             cells if cells >= LEAST_STRIP.min(layers) && cells > 0 => cells + 2,
@@ -281,7 +290,13 @@ fn name(model: &Model, tree_row: &Row, node: &Candidate, room: usize) -> Vec<Spa
         Fold::Closed(n) => format!(" +{n}"),
         _ => String::new(),
     };
+    // The name says already that it was drawn or allocated.
+    let said = matches!(
+        node.origin,
+        Origin::Drawn | Origin::Front | Origin::Allocated | Origin::Pin
+    );
     let tag = match text::origin(node.origin).tag {
+        _ if said && node.change.is_none() => String::new(),
         "" => String::new(),
         tag => format!(" {tag}"),
     };
@@ -334,7 +349,9 @@ fn rails(model: &Model, tree_row: &Row) -> String {
         (Fold::Leaf, 0) => symbols.trunk,
         (Fold::Leaf, _) => symbols.leaf,
     };
-    (0..deep).map(rail).collect::<String>() + joint + fold
+    // Letters would run into the number.
+    let gap = if symbols.ascii { " " } else { "" };
+    (0..deep).map(rail).collect::<String>() + joint + fold + gap
 }
 
 /// Symbol and word of where the node stands, or of what is being done to it.

@@ -78,17 +78,28 @@ impl Form {
             _ => values.chip,
         };
         let mut chip = Field::choice("chip", chips(), chip);
-        chip.help = "a deployment target: its memory and its bit-widths are limits; left and right choose";
+        chip.help =
+            "a deployment target: its memory and its bit-widths are limits; left and right choose";
         let all = vec![
             Field::new("accuracy drop", "percentage points", "", values.drop),
             Field::new("memory", memory, "no limit", values.memory),
             chip,
             Field::choice("strategy", StrategyName::VARIANTS, values.strategy),
-            Field::new("beam width", "allocations kept at every step", "", values.beam_width),
+            Field::new(
+                "beam width",
+                "allocations kept at every step",
+                "",
+                values.beam_width,
+            ),
             Field::choice("gate", GateMode::VARIANTS, values.gate),
             Field::new("drift limit", limit, "", values.limit),
             Field::new("bit menu", bits, "", values.bits),
-            Field::new("evaluations", "the most; empty for no limit", "no limit", values.evaluations),
+            Field::new(
+                "evaluations",
+                "the most; empty for no limit",
+                "no limit",
+                values.evaluations,
+            ),
             Field::new("time limit", seconds, "no limit", values.seconds),
             Field::new("calibration", images, "", values.calibration),
             Field::new("seed", "of all random choices", "", values.seed),
@@ -115,7 +126,8 @@ impl Form {
             _ => true,
         };
         let all = self.fields.all.iter().enumerate();
-        all.filter(move |(_, field)| means(field.name)).map(|(at, _)| at)
+        all.filter(move |(_, field)| means(field.name))
+            .map(|(at, _)| at)
     }
 
     /// The meaning of the active field, in paragraphs, with whether it is about what is chosen; of
@@ -164,7 +176,9 @@ impl Form {
         let shown: Vec<usize> = self.shown().collect();
         let mut set = Vec::new();
         for at in shown {
-            let Some(field) = self.fields.all.get(at) else { continue };
+            let Some(field) = self.fields.all.get(at) else {
+                continue;
+            };
             if let Some(value) = field.changed() {
                 set.extend(setting(field, value)?);
             }
@@ -185,7 +199,9 @@ fn setting(field: &Field, value: String) -> Result<Option<String>, String> {
         "memory" if value.is_empty() => ("constraint.max_memory", or_none(value)),
         "memory" => ("constraint.max_memory", format!("{value:?}")),
         "chip" if value == NO_CHIP => {
-            return Err(String::from("chip: the profile names one, which can be changed but not removed here"));
+            return Err(String::from(
+                "chip: the profile names one, which can be changed but not removed here",
+            ));
         }
         "chip" => ("constraint.target", format!("{value:?}")),
         "strategy" => ("search.strategy", format!("{value:?}")),

@@ -72,7 +72,8 @@ impl StartModel {
         match self.order {
             Order::Newest => {}
             Order::Smallest => {
-                shown.sort_by_key(|at| self.runs.get(*at).and_then(|r| r.bytes).unwrap_or(u64::MAX));
+                shown
+                    .sort_by_key(|at| self.runs.get(*at).and_then(|r| r.bytes).unwrap_or(u64::MAX));
             }
             Order::Name => shown.sort_by_key(|at| self.runs.get(*at).map(|r| r.id.clone())),
         }

@@ -23,13 +23,17 @@ pub fn draw(model: &StartModel, frame: &mut Frame, area: Rect) {
     let mut chart = None;
     match model.item() {
         Some(Item::Run(at)) => {
-            let Some(run) = model.runs.get(at) else { return };
+            let Some(run) = model.runs.get(at) else {
+                return;
+            };
             lines.push(Line::styled(run.id.clone(), palette.strong));
             lines.extend(facts(blank, &run.facts, columns));
             chart = run.chart.as_deref();
         }
         Some(Item::Profile(at)) => {
-            let Some(profile) = model.profiles.get(at) else { return };
+            let Some(profile) = model.profiles.get(at) else {
+                return;
+            };
             lines.push(Line::styled(profile.name.clone(), palette.strong));
             lines.extend(facts(blank, &profile.facts, columns));
             if profile.readiness == Readiness::Missing {
@@ -77,7 +81,11 @@ fn facts(blank: &Model, facts: &[Fact], columns: usize) -> Vec<Line<'static>> {
 fn plot(blank: &Model, frame: &mut Frame, area: Rect, chart: &Chart) {
     let palette = &blank.theme.palette;
     let symbols = &blank.theme.symbols;
-    let limit = if chart.limit.is_finite() { chart.limit } else { 1.0 };
+    let limit = if chart.limit.is_finite() {
+        chart.limit
+    } else {
+        1.0
+    };
     let most = (3.0 * limit).max(1.0);
     let shown = || chart.points.iter().filter(|(_, drop, _)| *drop <= most);
     let sizes = || shown().map(|(bytes, ..)| *bytes);
@@ -100,6 +108,16 @@ fn plot(blank: &Model, frame: &mut Frame, area: Rect, chart: &Chart) {
         plot.sign(*bytes as f64, *drop, sign, style);
     }
     let x = [least, largest].map(|n| (n as f64, bytes(n)));
-    let y = [(limit, points(limit)), (most, points(most)), (low, points(low))];
-    plot.draw(frame, Line::default(), &x, &y, "drop (pp) against memory (log)");
+    let y = [
+        (limit, points(limit)),
+        (most, points(most)),
+        (low, points(low)),
+    ];
+    plot.draw(
+        frame,
+        Line::default(),
+        &x,
+        &y,
+        "drop (pp) against memory (log)",
+    );
 }

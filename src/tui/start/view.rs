@@ -26,7 +26,12 @@ const PREVIEW: u16 = 8;
 /// The places of list and preview.
 fn areas(model: &StartModel) -> (Rect, Option<Rect>) {
     let (columns, rows) = model.blank.size;
-    let body = Rect::new(1, TOP, columns.saturating_sub(2), rows.saturating_sub(TOP + 2));
+    let body = Rect::new(
+        1,
+        TOP,
+        columns.saturating_sub(2),
+        rows.saturating_sub(TOP + 2),
+    );
     if columns >= BESIDE {
         let left = Rect {
             width: body.width * 11 / 20,
@@ -107,7 +112,10 @@ pub fn view(model: &StartModel, frame: &mut Frame) {
         }
         _ => {
             let mut hints = blank.keymap.hints(model.scope());
-            for hint in hints.iter_mut().filter(|h| model.form.is_some() && h.action == Action::Submit) {
+            for hint in hints
+                .iter_mut()
+                .filter(|h| model.form.is_some() && h.action == Action::Submit)
+            {
                 hint.text = "start";
             }
             // Starting and leaving first.
@@ -124,8 +132,11 @@ fn too_small(model: &StartModel, frame: &mut Frame) {
     let area = frame.area();
     let (columns, rows) = MIN_SIZE;
     let (width, height) = (area.width, area.height);
-    let text = format!("aq4svit\nplease enlarge it:\n{width}x{height} of {columns}x{rows}\nq quits");
-    let lines = text::wrap(&text, usize::from(width)).into_iter().map(Line::from);
+    let text =
+        format!("aq4svit\nplease enlarge it:\n{width}x{height} of {columns}x{rows}\nq quits");
+    let lines = text::wrap(&text, usize::from(width))
+        .into_iter()
+        .map(Line::from);
     frame.render_widget(Text::from_iter(lines), area);
     ground(&model.blank, frame);
 }
@@ -137,7 +148,10 @@ fn draw_list(model: &StartModel, frame: &mut Frame, inside: Rect) {
     let height = usize::from(list.height);
     let first = first(model, height);
     let rows = model.rows();
-    let before = rows.iter().take(first).filter(|r| matches!(r, Row::Item(_)));
+    let before = rows
+        .iter()
+        .take(first)
+        .filter(|r| matches!(r, Row::Item(_)));
     let mut item = before.count();
     let hidden = rows.len().saturating_sub(first + height);
     for (entry, at) in rows.into_iter().skip(first).zip(list.rows()) {
@@ -160,16 +174,22 @@ fn draw_list(model: &StartModel, frame: &mut Frame, inside: Rect) {
             true => Borders::LEFT,
             false => Borders::TOP,
         };
-        let block = Block::new().borders(sides).border_set(borders(blank, false));
+        let block = Block::new()
+            .borders(sides)
+            .border_set(borders(blank, false));
         let block = block.border_style(palette.border);
         let within = block.inner(area);
         frame.render_widget(block, area);
         let gap = u16::from(sides == Borders::LEFT);
-        preview::draw(model, frame, Rect {
-            x: within.x + gap,
-            width: within.width.saturating_sub(gap),
-            ..within
-        });
+        preview::draw(
+            model,
+            frame,
+            Rect {
+                x: within.x + gap,
+                width: within.width.saturating_sub(gap),
+                ..within
+            },
+        );
     }
     if !model.filter.is_empty() {
         let filter = format!("filter: {}", model.filter);
@@ -187,7 +207,11 @@ fn item_line(model: &StartModel, item: Item, columns: usize) -> Line<'static> {
         let name = text::fit(name, names.saturating_sub(2), symbols.ellipsis);
         let mut line = vec![cell(&format!(" {name}"), names, palette.text)];
         line.extend(rest);
-        crate::tui::widgets::cut_line(Line::from(line), columns.saturating_sub(1), symbols.ellipsis)
+        crate::tui::widgets::cut_line(
+            Line::from(line),
+            columns.saturating_sub(1),
+            symbols.ellipsis,
+        )
     };
     match item {
         Item::Run(at) => model.runs.get(at).map_or_else(Line::default, |run| {
@@ -197,21 +221,33 @@ fn item_line(model: &StartModel, item: Item, columns: usize) -> Line<'static> {
                 "unfinished" => palette.warn,
                 _ => palette.bad,
             };
-            named(&run.id, vec![
-                cell(&run.condition, 11, style),
-                Span::raw(run.result.clone()),
-                Span::styled(format!("  {}", run.when), palette.dim),
-            ])
+            named(
+                &run.id,
+                vec![
+                    cell(&run.condition, 11, style),
+                    Span::raw(run.result.clone()),
+                    Span::styled(format!("  {}", run.when), palette.dim),
+                ],
+            )
         }),
-        Item::Profile(at) => model.profiles.get(at).map_or_else(Line::default, |profile| {
-            named(&profile.name, vec![Span::styled(profile.about.clone(), palette.dim)])
-        }),
+        Item::Profile(at) => model
+            .profiles
+            .get(at)
+            .map_or_else(Line::default, |profile| {
+                named(
+                    &profile.name,
+                    vec![Span::styled(profile.about.clone(), palette.dim)],
+                )
+            }),
         Item::Missing => {
             let sign = match model.shows_missing() {
                 true => symbols.fold_open,
                 false => symbols.fold_closed,
             };
-            let text = format!("{sign} {} more need weights or images first", model.missing());
+            let text = format!(
+                "{sign} {} more need weights or images first",
+                model.missing()
+            );
             Line::styled(text, palette.strong)
         }
     }
@@ -221,7 +257,11 @@ fn draw_form(model: &StartModel, frame: &mut Frame, inside: Rect, form: &Form) {
     let blank = &model.blank;
     let palette = &blank.theme.palette;
     let heading = format!("Start a search with profile {}", form.profile);
-    let heading = text::fit(&heading, usize::from(inside.width), blank.theme.symbols.ellipsis);
+    let heading = text::fit(
+        &heading,
+        usize::from(inside.width),
+        blank.theme.symbols.ellipsis,
+    );
     frame.render_widget(Line::styled(heading, palette.strong), line_area(inside, 1));
     let columns = usize::from(inside.width).saturating_sub(FIELD_NAME);
     let shown: Vec<usize> = form.shown().collect();
@@ -240,7 +280,11 @@ fn draw_form(model: &StartModel, frame: &mut Frame, inside: Rect, form: &Form) {
     let mut help: Vec<Line<'static>> = Vec::new();
     for (text, chosen) in form.help() {
         let style = if chosen { palette.strong } else { palette.dim };
-        help.extend(text::wrap(&text, width).into_iter().map(|l| Line::styled(l, style)));
+        help.extend(
+            text::wrap(&text, width)
+                .into_iter()
+                .map(|l| Line::styled(l, style)),
+        );
     }
     frame.render_widget(Text::from(help), below(inside, rows + 1));
     error(model, frame, inside, form.error.as_deref());

@@ -65,7 +65,7 @@ symbols! {
     paused: "■", "=";
     finished: "●", "#";
     fold_open: "▾", "v";
-    fold_closed: "▸", "+";
+    fold_closed: "▸", ">";
     leaf: "╴", "-";
     trunk: "•", "o";
     rail: "│", "|";
@@ -76,7 +76,7 @@ symbols! {
     bar_rest: "─", "-";
     bit: "■", "#";
     bit_rest: "·", ".";
-    audited: "◐", "?";
+    audited: "◐", "A";
     exempt: "◇", "!";
     arrow: "→", "->";
     separator: "·", "|";

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::evaluate::Verdict;
 use crate::journal::Entry;
 use crate::run::{Probed, Update};
 use crate::search::{Event, Origin};
@@ -98,12 +99,43 @@ pub fn event(model: &mut Model, entry: &Entry) {
     }
     model.nodes.stale = true;
     let (importance, text) = text::event(&model.tree, &entry.event, marks);
+    let text = judged(model, &entry.event).unwrap_or(text);
     let time = model.time_of_day(&entry.time);
     model.log.push(LogLine {
         time,
         importance,
         text,
     });
+}
+
+/// A judgement for the log: the number first, the name last, which may be cut.
+fn judged(model: &Model, event: &Event) -> Option<String> {
+    let (id, j, word) = match event {
+        Event::Screened {
+            candidate,
+            judgement,
+            ..
+        } => (candidate, judgement, "screening"),
+        Event::Confirmed {
+            candidate,
+            judgement,
+            ..
+        } => (candidate, judgement, "confirmation"),
+        _ => return None,
+    };
+    let passed = match j.verdict {
+        Verdict::Met => "passed",
+        Verdict::NotMet => "failed",
+    };
+    let node = model.tree.get(*id)?;
+    let (sign, ..) = model.theme.state(node.state());
+    Some(format!(
+        "{id} {sign} {passed} {word}: {} pp, {}{}; {}",
+        text::numbers::points(j.drop()),
+        text::images(j),
+        if j.cached { ", cached" } else { "" },
+        model.change(node)
+    ))
 }
 
 /// True for the answer to a command of this interface, which is then no longer waited for.

@@ -9,9 +9,7 @@ use crate::search::Command;
 use crate::tui::action::{Action, Effect, SaveError, Saved};
 use crate::tui::help;
 use crate::tui::input::TextInput;
-use crate::tui::model::{
-    Confirm, Model, Outcome, Overlay, SavePrompt, Saving, ToastKind, View,
-};
+use crate::tui::model::{Confirm, Model, Outcome, Overlay, SavePrompt, Saving, ToastKind, View};
 use crate::tui::session::OtherRun;
 
 /// How long saving takes before something is said.
@@ -20,7 +18,15 @@ const LONG: Duration = Duration::from_secs(1);
 /// A key while something lies over the panes.
 pub fn key(model: &mut Model, action: Action) {
     match model.overlay.take() {
-        Some(Overlay::Help { offset }) => scroll_help(model, offset, &action),
+        Some(Overlay::Help {
+            offset,
+            find,
+            typing,
+        }) => help_key(model, offset, find, typing, &action),
+        Some(Overlay::Runs) => match action {
+            Action::Cancel => {}
+            _ => model.overlay = Some(Overlay::Runs),
+        },
         Some(Overlay::Result) => result::key(model, action),
         Some(Overlay::Confirm(confirm)) => answer(model, confirm, &action),
         Some(Overlay::Save(prompt)) => name_key(model, prompt, action),
@@ -38,19 +44,33 @@ pub fn key(model: &mut Model, action: Action) {
     }
 }
 
-fn scroll_help(model: &mut Model, offset: usize, action: &Action) {
-    let offset = match action {
-        Action::Cancel => return,
-        Action::Down => offset + 1,
-        Action::Up => offset.saturating_sub(1),
-        Action::PageDown => offset + 10,
-        Action::PageUp => offset.saturating_sub(10),
-        Action::Top => 0,
-        Action::Bottom => usize::MAX / 2,
-        _ => offset,
-    };
-    let offset = offset.min(help::last_offset(model));
-    model.overlay = Some(Overlay::Help { offset });
+fn help_key(model: &mut Model, offset: usize, mut find: TextInput, typing: bool, action: &Action) {
+    let (mut offset, mut typing) = (offset, typing);
+    match (typing, action) {
+        (true, Action::Submit) => typing = false,
+        (true, Action::Cancel) => (typing, find) = (false, TextInput::default()),
+        (true, action) => {
+            find.key(action);
+            offset = 0;
+        }
+        // What was searched for goes first, then the help.
+        (false, Action::Cancel) if !find.text().is_empty() => find = TextInput::default(),
+        (false, Action::Cancel) => return,
+        (false, Action::Find) => typing = true,
+        (false, Action::Down) => offset += 1,
+        (false, Action::Up) => offset = offset.saturating_sub(1),
+        (false, Action::PageDown) => offset += 10,
+        (false, Action::PageUp) => offset = offset.saturating_sub(10),
+        (false, Action::Top) => offset = 0,
+        (false, Action::Bottom) => offset = usize::MAX / 2,
+        (false, _) => {}
+    }
+    let offset = offset.min(help::last_offset(model, &find.text()));
+    model.overlay = Some(Overlay::Help {
+        offset,
+        find,
+        typing,
+    });
 }
 
 fn answer(model: &mut Model, confirm: Confirm, action: &Action) {
@@ -172,9 +192,9 @@ pub fn saved(model: &mut Model, result: Result<Saved, SaveError>) {
 pub fn other_run(model: &mut Model, result: Result<Box<OtherRun>, String>) {
     match result {
         Ok(other) => {
-            model.note(format!("compared with run {}: view 4", other.id));
             model.other_run = Some(other);
             model.open(View::Front);
+            model.overlay = Some(Overlay::Runs);
         }
         Err(why) => model.toast(ToastKind::Bad, why),
     }

@@ -20,7 +20,7 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     }
     let mut hints = match model.scope() {
         // The other keys of the panes are not of the card.
-        Scope::Result => model.keymap.own_hints(Scope::Result),
+        scope @ (Scope::Result | Scope::Budget) => model.keymap.own_hints(scope),
         scope => model.keymap.hints(scope),
     };
     let watching = model.replay.is_some();
@@ -33,7 +33,8 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
         (_, Action::Result) => ended,
         (true, action) => !steers(action),
         (false, action) => {
-            !slides(h) && !(ended && (pauses(h) || model.cannot(action).is_some() && steers(action)))
+            !slides(h)
+                && !(ended && (pauses(h) || model.cannot(action).is_some() && steers(action)))
         }
     });
     // Who watches moves in time first of all; what has ended is looked at, what failed tried again.

@@ -100,7 +100,7 @@ fn title(model: &Model, pane: Pane, focused: bool, shown: bool) -> Span<'static>
 fn tabs(model: &Model, shown: Pane, focused: bool) -> Line<'static> {
     let tab = |pane: Pane| match pane == shown {
         true => title(model, pane, focused, true),
-        false => title(model, pane, false, false).style(model.theme.palette.dim),
+        false => title(model, pane, false, false).style(model.theme.palette.text),
     };
     let others = model.view.panes().iter().skip(1);
     Line::from(others.copied().map(tab).collect::<Vec<_>>())

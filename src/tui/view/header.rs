@@ -16,7 +16,7 @@ use crate::search::StopReason;
 use crate::tui::layout::{Layout, SLIDER_TEXT};
 use crate::tui::model::{Model, Status, Task, Work};
 use crate::tui::text::{self, count, large, points};
-use crate::tui::widgets::{Sentence, bar, below, labelled, line_area, spinner};
+use crate::tui::widgets::{Sentence, bar, below, cut_line, labelled, line_area, spinner};
 
 const LABEL: u16 = 10;
 
@@ -25,8 +25,20 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let inside = area.inner(Margin::new(1, 0));
     let columns = inside.width;
     let room = columns.saturating_sub(LABEL);
-    let large = area.height > 3;
+    let banner = model.banner();
+    let under = u16::from(banner.is_some());
+    let large = area.height > 3 + under;
     title(model, frame, line_area(inside, 0), large);
+    if let Some(banner) = banner {
+        let plain = if model.theme.symbols.ascii {
+            banner.replace('\u{b1}', "+-")
+        } else {
+            banner
+        };
+        let line = Line::styled(format!("! {plain}"), model.theme.palette.bad);
+        let line = cut_line(line, usize::from(columns), model.theme.symbols.ellipsis);
+        frame.render_widget(line, line_area(inside, 1));
+    }
     let lines = if large {
         let lines = [
             ("goal", goal::line(model, room)),
@@ -44,7 +56,7 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
         };
         Text::from_iter([result, now])
     };
-    frame.render_widget(lines, below(inside, 1));
+    frame.render_widget(lines, below(inside, 1 + under));
 }
 
 /// How much of a watched journal is shown.
@@ -159,6 +171,11 @@ fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
     if let Some(reason) = model.tree.finished {
         return finished(model, reason, columns);
     }
+    // What is evaluated elsewhere is told by the journal: its last entry.
+    let last = || {
+        let last = model.log.iter().last().map(|line| line.text.clone());
+        last.filter(|_| model.replay.is_some())
+    };
     let start = Sentence::new(model, columns)
         .maybe(model.level())
         .maybe(model.round());
@@ -166,7 +183,7 @@ fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
         return match model.status() {
             Status::Paused => start.styled("paused: p resumes", palette.base).line(),
             Status::Starting => Line::raw("waiting for the first event"),
-            _ => start.line(),
+            _ => start.maybe(last()).line(),
         };
     };
     let room = start.room();
@@ -186,7 +203,13 @@ fn finished(model: &Model, reason: StopReason, columns: u16) -> Line<'static> {
         (recalled > 0).then(|| format!("{} cached results of earlier runs", count(recalled)));
     let certified = text::certificate::outcome(&model.tree, model.theme.symbols.marks());
     Sentence::new(model, columns)
-        .maybe(model.tree.result().is_none().then(|| Line::styled("NOT MET", palette.bad)))
+        .maybe(
+            model
+                .tree
+                .result()
+                .is_none()
+                .then(|| Line::styled("NOT MET", palette.bad)),
+        )
         .styled(text::stop(reason), palette.strong)
         .styled("v: result", palette.key)
         .maybe(certified)

@@ -25,11 +25,18 @@ pub fn draw(model: &Model, frame: &mut Frame) {
          candidate: {} is the base it works on, {} the smallest confirmed one, the result if it ended now.",
         symbols.base, symbols.incumbent
     );
-    let mut lines: Vec<Line<'static>> = text::wrap(&see, room).into_iter().map(Line::from).collect();
+    let mut lines: Vec<Line<'static>> =
+        text::wrap(&see, room).into_iter().map(Line::from).collect();
     let tries = [
-        ("arrows, 1-6", "look at candidates, and at them from six sides"),
+        (
+            "arrows, 1-6",
+            "look at candidates, and at them from six sides",
+        ),
         ("p", "pause, look, resume: everything can be undone with u"),
-        ("2, then - +", "change the bits of a layer by hand; enter evaluates it"),
+        (
+            "2, then - +",
+            "change the bits of a layer by hand; enter evaluates it",
+        ),
         ("c", "tighten or relax the limit while it runs"),
         ("?", "keys of this view, symbols, terms"),
     ];
@@ -52,7 +59,10 @@ pub fn draw(model: &Model, frame: &mut Frame) {
     let block = Block::bordered()
         .border_set(borders(model, true))
         .border_style(palette.border_focused)
-        .title(Line::styled(" What you see, what to try ", palette.title_focused))
+        .title(Line::styled(
+            " What you see, what to try ",
+            palette.title_focused,
+        ))
         .title_bottom(Line::styled(" any key ", palette.dim).right_aligned());
     let inside = block.inner(at).inner(Margin::new(1, 0));
     frame.render_widget(block, at);

@@ -17,10 +17,13 @@ pub fn line(model: &Model, columns: u16) -> Line<'static> {
     };
     let palette = &model.theme.palette;
     let constraint = &model.tree.constraint;
-    let least = limit(model).filter(|_| !model.tree.float.is_empty()).map(|limit| {
-        let float = crate::evaluate::percent(model.tree.float.correct(), model.tree.float.len());
-        format!("at least {} %", points(float - limit))
-    });
+    let least = limit(model)
+        .filter(|_| !model.tree.float.is_empty())
+        .map(|limit| {
+            let float =
+                crate::evaluate::percent(model.tree.float.correct(), model.tree.float.len());
+            format!("at least {} %", points(float - limit))
+        });
     let pins = model.tree.pins.len();
     let chip = settings.target.as_ref();
     let seconds = constraint.max_seconds;
@@ -31,9 +34,17 @@ pub fn line(model: &Model, columns: u16) -> Line<'static> {
         .maybe(least)
         .maybe(chip.map(|chip| format!("chip {}", chip.name)))
         .maybe((pins > 0).then(|| Line::styled(plural(pins, "pin"), palette.base)))
-        .maybe(constraint.max_evaluations.map(|n| format!("at most {} evaluations", count(n))))
+        .maybe(
+            constraint
+                .max_evaluations
+                .map(|n| format!("at most {} evaluations", count(n))),
+        )
         .maybe(seconds.map(|time| format!("at most {}", duration(time))))
-        .maybe(constraint.confidence.map(|c| format!("{:.0} % confidence", 100.0 * c)))
+        .maybe(
+            constraint
+                .confidence
+                .map(|c| format!("{:.0} % confidence", 100.0 * c)),
+        )
         .line()
 }
 
@@ -48,7 +59,11 @@ pub fn short(model: &Model, columns: u16) -> Line<'static> {
     Sentence::new(model, columns)
         .add(goal)
         .maybe(memory(model))
-        .add(format!("float {}, {}", float_accuracy(model), bytes(settings.space.float_bytes())))
+        .add(format!(
+            "float {}, {}",
+            float_accuracy(model),
+            bytes(settings.space.float_bytes())
+        ))
         .line()
 }
 
@@ -57,7 +72,10 @@ fn wanted(model: &Model) -> Line<'static> {
     let at_most = model.theme.symbols.at_most;
     let (what, within) = match (model.tree.constraint.objective(), limit(model)) {
         (Objective::HighestAccuracy, _) => ("highest accuracy", String::new()),
-        (_, Some(limit)) => ("smallest memory", format!(", drop {at_most} {} pp", points(limit))),
+        (_, Some(limit)) => (
+            "smallest memory",
+            format!(", drop {at_most} {} pp", points(limit)),
+        ),
         (_, None) => match model.tree.constraint.max_accuracy_drop {
             AccuracyDrop::Any => ("smallest memory", String::new()),
             drop => ("smallest memory", format!(", drop {at_most} {drop}")),
@@ -68,7 +86,11 @@ fn wanted(model: &Model) -> Line<'static> {
 
 fn memory(model: &Model) -> Option<String> {
     let most = model.tree.constraint.max_memory?;
-    Some(format!("memory {} {}", model.theme.symbols.at_most, bytes(most)))
+    Some(format!(
+        "memory {} {}",
+        model.theme.symbols.at_most,
+        bytes(most)
+    ))
 }
 
 fn plural(n: usize, what: &str) -> String {

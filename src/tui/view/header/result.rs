@@ -109,7 +109,9 @@ pub fn memory(model: &Model, columns: u16) -> Line<'static> {
     let base = model.tree.base.and_then(|id| model.tree.get(id));
     let course = model.history.incumbents(SPARK);
     let course = (course.len() > 2).then(|| Line::from(sparkline(model, &course, palette.bar)));
-    let gauge = allowed.zip(node.or(base)).map(|(most, node)| gauge(model, node.bytes, most));
+    let gauge = allowed
+        .zip(node.or(base))
+        .map(|(most, node)| gauge(model, node.bytes, most));
     let certified = text::certificate::outcome(&model.tree, model.theme.symbols.marks());
     let padded = text::pad(&bytes(float), 7, false);
     Sentence::new(model, columns)
@@ -125,11 +127,24 @@ pub fn memory(model: &Model, columns: u16) -> Line<'static> {
 /// How much of the memory allowed is taken, and whose limit it is.
 fn gauge(model: &Model, bytes_now: u64, most: u64) -> Line<'static> {
     let palette = &model.theme.palette;
-    let target = model.tree.settings.as_deref().and_then(|s| s.target.as_ref());
-    let of_chip = target.filter(|t| t.memory == Some(most)).map(|t| t.name.as_str());
+    let target = model
+        .tree
+        .settings
+        .as_deref()
+        .and_then(|s| s.target.as_ref());
+    let of_chip = target
+        .filter(|t| t.memory == Some(most))
+        .map(|t| t.name.as_str());
     let share = bytes_now as f64 / most.max(1) as f64;
-    let style = if bytes_now > most { palette.bad } else { palette.good };
-    let mut spans = vec![Span::styled(format!("{} ", of_chip.unwrap_or("limit")), palette.dim)];
+    let style = if bytes_now > most {
+        palette.bad
+    } else {
+        palette.good
+    };
+    let mut spans = vec![Span::styled(
+        format!("{} ", of_chip.unwrap_or("limit")),
+        palette.dim,
+    )];
     spans.extend(bar(model, share, 10, style));
     spans.push(Span::styled(format!(" {:.0} %", 100.0 * share), style));
     spans.push(Span::styled(format!(" of {}", bytes(most)), palette.dim));

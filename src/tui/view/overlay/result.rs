@@ -21,7 +21,9 @@ const COLUMNS: u16 = 100;
 /// Draws the card.
 pub fn draw(model: &Model, frame: &mut Frame) {
     let palette = &model.theme.palette;
-    let columns = COLUMNS.min(model.size.0.saturating_sub(2)).saturating_sub(4);
+    let columns = COLUMNS
+        .min(model.size.0.saturating_sub(2))
+        .saturating_sub(4);
     let (title, style) = match model.tree.result() {
         Some(_) => ("Result", palette.incumbent),
         None => ("NOT MET", palette.bad.add_modifier(Modifier::BOLD)),
@@ -55,7 +57,11 @@ fn row(model: &Model, label: &str, content: Line<'static>) -> Line<'static> {
 fn met(model: &Model, result: &Candidate, columns: u16) -> Vec<Line<'static>> {
     let palette = &model.theme.palette;
     let room = columns.saturating_sub(LABEL);
-    let float = model.tree.settings.as_deref().map_or(0, |s| s.space.float_bytes());
+    let float = model
+        .tree
+        .settings
+        .as_deref()
+        .map_or(0, |s| s.space.float_bytes());
     let factor = float as f64 / result.bytes.max(1) as f64;
     let arrow = model.theme.symbols.arrow;
     let size = Sentence::new(model, columns)
@@ -74,7 +80,9 @@ fn met(model: &Model, result: &Candidate, columns: u16) -> Vec<Line<'static>> {
     lines.push(row(model, "test", test_accuracy(model, room)));
     let marks = model.theme.symbols.marks();
     let certified = text::certificate::outcome(&model.tree, marks);
-    lines.extend(certified.map(|c| row(model, "certified", Sentence::new(model, room).add(c).line())));
+    lines.extend(
+        certified.map(|c| row(model, "certified", Sentence::new(model, room).add(c).line())),
+    );
     lines.push(row(model, "uniform", uniform(model, result, room)));
     let strip = strip(model, &result.allocation, None, usize::from(room));
     lines.push(row(model, "bits", Line::from(strip)));
@@ -105,7 +113,10 @@ fn search_accuracy(model: &Model, result: &Candidate, room: u16) -> Vec<Line<'st
     };
     let accuracy = Sentence::new(model, room)
         .styled(share(found.correct, found.images), palette.strong)
-        .add(format!("float {} %", points(percent(found.float_correct, found.images))))
+        .add(format!(
+            "float {} %",
+            points(percent(found.float_correct, found.images))
+        ))
         .add(format!("search split, {}", text::images(found)));
     let mut drop = vec![Span::styled(
         format!("{} pp ", points(found.drop())),
@@ -113,10 +124,18 @@ fn search_accuracy(model: &Model, result: &Candidate, room: u16) -> Vec<Line<'st
     )];
     if limit.is_finite() {
         drop.push(Span::raw(format!("of {} pp allowed  ", points(limit))));
-        drop.extend(bar(model, found.drop() / limit.max(f64::MIN_POSITIVE), 20, style));
+        drop.extend(bar(
+            model,
+            found.drop() / limit.max(f64::MIN_POSITIVE),
+            20,
+            style,
+        ));
     }
     let drop = Sentence::new(model, room).add(Line::from(drop));
-    vec![row(model, "accuracy", accuracy.line()), row(model, "drop", drop.line())]
+    vec![
+        row(model, "accuracy", accuracy.line()),
+        row(model, "drop", drop.line()),
+    ]
 }
 
 /// The accuracy on images that no decision has read.
@@ -145,17 +164,25 @@ fn best_uniform(model: &Model) -> Option<&Candidate> {
 fn uniform(model: &Model, result: &Candidate, room: u16) -> Line<'static> {
     let Some(best) = best_uniform(model) else {
         let none = "no uniform bit-width that this run evaluated meets the constraint";
-        return Sentence::new(model, room).styled(none, model.theme.palette.dim).line();
+        return Sentence::new(model, room)
+            .styled(none, model.theme.palette.dim)
+            .line();
     };
     let bits = best.allocation.0.first().map_or(0, |w| w.bits());
     let smaller = 100.0 * (1.0 - result.bytes as f64 / best.bytes.max(1) as f64);
     Sentence::new(model, room)
-        .add(format!("best evaluated: {bits} bits, {}", bytes(best.bytes)))
+        .add(format!(
+            "best evaluated: {bits} bits, {}",
+            bytes(best.bytes)
+        ))
         .styled(
             format!("the result is {smaller:.0} % smaller"),
             model.theme.palette.good,
         )
-        .maybe(best.judgement().map(|j| format!("drop {} pp", points(j.drop()))))
+        .maybe(
+            best.judgement()
+                .map(|j| format!("drop {} pp", points(j.drop()))),
+        )
         .line()
 }
 
@@ -180,7 +207,11 @@ fn not_met(model: &Model, columns: u16) -> Vec<Line<'static>> {
     let memory = model.tree.constraint.max_memory;
     let asked = Sentence::new(model, columns)
         .styled("Nothing met the constraint", palette.bad)
-        .maybe(limit.is_finite().then(|| format!("drop {at_most} {} pp", points(limit))))
+        .maybe(
+            limit
+                .is_finite()
+                .then(|| format!("drop {at_most} {} pp", points(limit))),
+        )
         .maybe(memory.map(|most| format!("memory {at_most} {}", bytes(most))));
     let mut lines = vec![asked.line(), Line::default()];
     let room = columns.saturating_sub(LABEL);
@@ -205,11 +236,21 @@ fn not_met(model: &Model, columns: u16) -> Vec<Line<'static>> {
 fn closest_line(model: &Model, miss: &ClosestInfeasible, room: u16) -> Line<'static> {
     let palette = &model.theme.palette;
     let over = |is: bool| if is { palette.bad } else { palette.good };
-    let over_drop = (miss.over_drop > 0.0).then(|| format!(", {} too much", points(miss.over_drop)));
-    let over_bytes = (miss.over_bytes > 0).then(|| format!(", {} too much", bytes(miss.over_bytes)));
+    let over_drop =
+        (miss.over_drop > 0.0).then(|| format!(", {} too much", points(miss.over_drop)));
+    let over_bytes =
+        (miss.over_bytes > 0).then(|| format!(", {} too much", bytes(miss.over_bytes)));
     let title = model.title_in(miss.candidate, usize::from(room) / 3);
-    let drop = format!("drop {} pp{}", points(miss.accuracy_drop), over_drop.unwrap_or_default());
-    let memory = format!("{}{}", bytes(miss.memory_bytes), over_bytes.unwrap_or_default());
+    let drop = format!(
+        "drop {} pp{}",
+        points(miss.accuracy_drop),
+        over_drop.unwrap_or_default()
+    );
+    let memory = format!(
+        "{}{}",
+        bytes(miss.memory_bytes),
+        over_bytes.unwrap_or_default()
+    );
     Sentence::new(model, room)
         .styled(title, palette.strong)
         .styled(drop, over(miss.over_drop > 0.0))
@@ -222,9 +263,8 @@ fn closest_line(model: &Model, miss: &ClosestInfeasible, room: u16) -> Line<'sta
 fn cost(model: &Model, columns: u16) -> Vec<Line<'static>> {
     let room = columns.saturating_sub(LABEL);
     let counters = model.activity.counters();
-    let number = |n: u64, one: &str, many: &str| {
-        format!("{} {}", count(n), if n == 1 { one } else { many })
-    };
+    let number =
+        |n: u64, one: &str, many: &str| format!("{} {}", count(n), if n == 1 { one } else { many });
     let reason = model.tree.finished.map_or("", text::stop);
     let (avoided, text) = model.activity.avoided();
     let reused = (counters.reused > 0)
@@ -240,7 +280,13 @@ fn cost(model: &Model, columns: u16) -> Vec<Line<'static>> {
         .add(format!("{forwards} layer-forwards"))
         .maybe((avoided > 0).then_some(text));
     vec![
-        row(model, "ended", Sentence::new(model, room).styled(reason, Style::new()).line()),
+        row(
+            model,
+            "ended",
+            Sentence::new(model, room)
+                .styled(reason, Style::new())
+                .line(),
+        ),
         row(model, "cost", work.line()),
         row(model, "", forwards.line()),
     ]
