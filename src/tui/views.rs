@@ -141,7 +141,7 @@ const VIEWS: &[Row] = &[
                 One(Allocation),
                 rows(1, 30, &[One(Tree), rows(3, 58, &[One(Heat), One(Details)])]),
             ])),
-            from(120, 0, ALLOCATION, columns(0, 54, &[One(Allocation), Companion])),
+            from(120, 0, ALLOCATION, columns(0, 58, &[One(Allocation), Companion])),
             from(0, 0, ALLOCATION, rows(2, 60, &[One(Allocation), Companion])),
         ],
     },
@@ -179,7 +179,7 @@ const VIEWS: &[Row] = &[
         layouts: &[
             from(120, LARGE.1, RUN, columns(0, 50, &[One(Facts), rows(1, 58, &[One(History), One(Log)])])),
             from(120, 0, RUN, columns(0, 50, &[One(Facts), Companion])),
-            from(0, 0, RUN, rows(1, 50, &[One(Facts), Companion])),
+            from(0, 0, RUN, rows(1, 62, &[One(Facts), Companion])),
         ],
     },
 ];

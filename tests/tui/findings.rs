@@ -297,10 +297,8 @@ fn finding_8_the_front_is_what_meets_the_constraint() {
         .lines()
         .find(|line| line.contains('≥'))
         .expect("a label of the limit");
-    assert!(
-        row.contains('⠒') || row.contains('⣀') || row.contains('⠉') || row.contains('⠤'),
-        "{row}"
-    );
+    let dots = row.chars().filter(|c| ('\u{2801}'..'\u{28ff}').contains(c));
+    assert!(dots.count() > 20, "{row}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod pty;
 mod screens;
 mod session;
 mod start;
+mod states;
 mod steering;
 mod story;
 mod survival;

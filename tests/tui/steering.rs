@@ -179,7 +179,10 @@ fn a_width_outside_the_menu_or_without_effect_is_not_sent() {
         "nothing would change: choose another bit-width"
     );
     play.act(Action::Width(7));
-    assert_eq!(last_toast(&play), "7 bits are not in this search's menu");
+    assert_eq!(
+        last_toast(&play),
+        "7 is not in this search's menu: 2 3 4 5 6 8"
+    );
     assert!(play.model.edit.is_some());
     play.act(Action::Cancel);
     assert!(play.model.edit.is_none());
@@ -613,7 +616,7 @@ fn clicks_and_the_wheel() {
     assert_eq!(play.model.nodes.selected, Some(CandidateId(0)));
     play.act(Action::Wheel(5, 8, 1));
     assert_eq!(play.model.nodes.selected, Some(play.model.nodes.rows[1].id));
-    play.act(Action::Click(120, 26));
+    play.act(Action::Click(120, 27));
     assert_eq!(play.model.focus, Pane::Allocation);
     assert_eq!(play.model.allocation.scroll.cursor, 1);
     play.act(Action::Click(159, 47));

@@ -24,7 +24,7 @@ const VIEWS: [(&str, Action); 6] = [
     ("run", Action::View(View::Run)),
 ];
 
-fn ascii() -> Theme {
+pub fn ascii() -> Theme {
     Theme {
         name: ThemeName::None,
         symbols: Symbols::ascii(),
@@ -79,7 +79,7 @@ fn every_view_when_the_terminal_is_too_small() {
 }
 
 /// Every cell's look as a letter, and what each letter stands for; a dot for the terminal's own.
-fn painted(play: &Play) -> String {
+pub fn painted(play: &Play) -> String {
     let size = play.model.size;
     let drawn = super::screens::draw(&play.model, size);
     let buffer = drawn.backend().buffer().clone();

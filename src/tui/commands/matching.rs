@@ -20,7 +20,11 @@ pub fn best(all: Vec<Entry>, typed: &str) -> Vec<Entry> {
         .into_iter()
         .filter_map(|entry| Some((score(&entry)?, entry)))
         .collect();
-    scored.sort_by_key(|(score, entry)| (entry.cannot.is_some(), std::cmp::Reverse(*score)));
+    // What is named exactly is meant, whether it can be done now or not.
+    scored.sort_by_key(|(score, entry)| {
+        let cannot = entry.cannot.is_some() && entry.name.to_lowercase() != typed.trim();
+        (cannot, std::cmp::Reverse(*score))
+    });
     scored.into_iter().map(|(_, entry)| entry).collect()
 }
 

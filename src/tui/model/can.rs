@@ -61,6 +61,7 @@ impl Model {
                 self.replay.is_none(),
                 "there is no network here to look into",
             ),
+            Action::Skip => without(self.activity.failed_at.is_some(), "no node was at work"),
             Action::Retry => without(self.activity.failed.is_some(), "the run has not failed"),
             _ => None,
         }

@@ -145,8 +145,8 @@ fn plot(model: &Model, frame: &mut Frame, inside: Rect) {
         .into_iter();
     x_labels.extend(ticks.map(|v| (v * unit, bytes((v * unit).round() as u64))));
     let name = match model.front.whole {
-        true => "accuracy (%) vs memory (log); a: the band around the limit",
-        false => "accuracy (%) vs memory (log), around the limit; a: everything",
+        true => "accuracy (%) vs memory (log); a: zoom",
+        false => "accuracy (%) vs memory (log); a: all",
     };
     plot.draw(
         frame,

@@ -46,6 +46,7 @@ pub fn decision(model: &Model, decision: GateDecision) -> (&'static str, &'stati
 const SCOPE: Scope = Scope::Pane("gate");
 #[rustfmt::skip]
 const KEYS: &[Binding] = &[
+    bind(SCOPE, super::LISTS, Action::Axes, &["a"], "axes", "gate: the axes around the limit, or over everything"),
     bind(SCOPE, super::LISTS, Action::ShowNode, &["enter", "space"], "show node", "gate: show the decision's node in the tree"),
 ];
 
@@ -87,6 +88,7 @@ impl Component for Gate {
                 model.jump(id, "no decision yet");
             }
             Action::Sort => model.gate.next_order(),
+            Action::Axes => model.front.whole = !model.front.whole,
             _ => {}
         }
     }

@@ -106,14 +106,15 @@ impl Component for Sites {
     }
 
     fn settle(&self, model: &mut Model, list: Option<Rect>) {
-        let drifts = model.shown().map(|node| node.site_drift.clone());
-        let drifts = drifts.filter(|d| model.worst_sites && d.len() == self.rows(model));
-        model.site_order = drifts.map_or(Vec::new(), |drifts| {
-            let mut order: Vec<usize> = (0..drifts.len()).collect();
-            let drift = |at: &usize| drifts.get(*at).copied().unwrap_or(0.0);
+        let rows = self.rows(model);
+        let drifts = model.shown().filter(|_| model.worst_sites);
+        let order = drifts.map(|node| {
+            let drift = |at: &usize| node.site_drift.get(*at).copied().unwrap_or(0.0);
+            let mut order: Vec<usize> = (0..rows).collect();
             order.sort_by(|a, b| drift(b).total_cmp(&drift(a)));
             order
         });
+        model.site_order = order.unwrap_or_default();
         self.settle_scroll(model, list);
     }
 

@@ -140,7 +140,12 @@ impl Form {
         if field.name == "strategy" {
             let input = field.input();
             let all = STRATEGIES.iter();
-            help.extend(all.map(|row| (text::strategy(row.strategy), row.name == input)));
+            let mut all: Vec<_> = all
+                .map(|row| (text::strategy(row.strategy), row.name == input))
+                .collect();
+            // The chosen one is seen on every terminal.
+            all.sort_by_key(|(_, chosen)| !chosen);
+            help.extend(all);
         }
         help
     }

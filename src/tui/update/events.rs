@@ -163,7 +163,13 @@ pub fn failed(model: &mut Model, message: String) {
         Some(said) => format!("{message}: {said}"),
         None => message,
     };
-    let candidate = model.activity.work.and_then(|w| w.candidate);
+    // What cannot be written is no fault of the node that was at work.
+    let is_fault = !message.starts_with("cannot write");
+    let candidate = model
+        .activity
+        .work
+        .and_then(|w| w.candidate)
+        .filter(|_| is_fault);
     model.activity.ended(model.clock);
     model.edit = None;
     model.awaiting.clear();

@@ -30,6 +30,7 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let ended = model.tree.finished.is_some();
     hints.retain(|h| match (watching, &h.action) {
         (_, Action::Retry) => failed,
+        (_, Action::Skip) => model.activity.failed_at.is_some(),
         (_, Action::Result) => ended,
         (true, action) => !steers(action),
         (false, action) => {

@@ -258,8 +258,6 @@ fn failure(model: &Model, frame: &mut Frame, message: &str, candidate: Option<Ca
         model.run.argument
     );
     lines.extend(paragraph(model, &advice, palette.text));
-    // What cannot be written is no fault of a node.
-    let candidate = candidate.filter(|_| !message.starts_with("cannot write"));
     if let Some(id) = candidate {
         let title = model.title(id);
         let skip = format!("{title} was being evaluated: skipping it prunes it.");

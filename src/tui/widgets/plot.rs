@@ -91,7 +91,7 @@ pub struct Plot<'a> {
 const BRAILLE: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 
 /// Columns that the labels of the y axis take.
-const LABELS: u16 = 9;
+const LABELS: u16 = 10;
 
 /// A value and the label at its place on an axis.
 pub type Label = (f64, String);
@@ -219,7 +219,9 @@ impl<'a> Plot<'a> {
         for (value, label) in labels {
             // The row in which a dot of that value is drawn.
             let y = self.area.y + self.place(self.x.from, *value).1 / 4;
-            if taken.contains(&y) {
+            // Labels one below the other read as one where there is room to keep them apart.
+            let apart = if self.area.height >= 10 { 1 } else { 0 };
+            if taken.iter().any(|t| t.abs_diff(y) <= apart) {
                 continue;
             }
             taken.push(y);
