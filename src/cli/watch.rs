@@ -29,7 +29,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
-    Front::Interactive.check()?;
+    Front::Interactive.check_or("`aq4svit report` prints what a run came to")?;
     let folder = run::find(&Paths::from_env()?.runs(), args.run.as_deref())?;
     open(&folder, signals)
 }

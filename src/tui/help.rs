@@ -129,6 +129,26 @@ fn this_view(model: &Model) -> Section {
     }
 }
 
+/// The states of nodes and their meanings.
+const STATES: [(State, &str); 7] = [
+    (State::Proposed, "proposed: its drift is not measured yet"),
+    (
+        State::Measured,
+        "drift only: its drift is measured, its accuracy is not",
+    ),
+    (State::HeldBack, "rejected by the gate: not evaluated"),
+    (State::Failed, "failed screening"),
+    (State::Passed, "passed screening"),
+    (
+        State::Refuted,
+        "failed confirmation: passed screening, misses the constraint on all search images",
+    ),
+    (
+        State::Confirmed,
+        "confirmed: meets the constraint on all search images",
+    ),
+];
+
 /// The symbols of nodes with their styles and meanings.
 fn symbols(model: &Model) -> Section {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
@@ -158,25 +178,7 @@ fn symbols(model: &Model) -> Section {
             "exempt from the gate: set by the user",
         ),
     ];
-    let states = [
-        (State::Proposed, "proposed: its drift is not measured yet"),
-        (
-            State::Measured,
-            "drift only: its drift is measured, its accuracy is not",
-        ),
-        (State::HeldBack, "rejected by the gate: not evaluated"),
-        (State::Failed, "failed screening"),
-        (State::Passed, "passed screening"),
-        (
-            State::Refuted,
-            "failed confirmation: passed screening, misses the constraint on all search images",
-        ),
-        (
-            State::Confirmed,
-            "confirmed: meets the constraint on all search images",
-        ),
-    ];
-    let states = states.map(|(state, meaning)| {
+    let states = STATES.map(|(state, meaning)| {
         let (symbol, _, style) = model.theme.state(state);
         (symbol, style, meaning)
     });

@@ -113,13 +113,17 @@ fn at<T: Copy>(areas: &[(T, Rect)], column: u16, row: u16) -> Option<T> {
     areas.iter().find(|(_, r)| r.contains(at)).map(|(t, _)| *t)
 }
 
-/// ` 1 Search ` and so on, side by side.
+/// ` 1 Search ` and so on, side by side; on a narrow terminal neighbours share the blank between
+/// them.
 fn tab_areas(line: Rect) -> Vec<(View, Rect)> {
+    let width = |view: &View| view.name().len() as u16 + 4;
+    let all: u16 = View::VARIANTS.iter().map(width).sum();
+    let shared = u16::from(all > line.width);
     let mut x = line.x;
     let tab = |view: &View| {
-        let width = view.name().len() as u16 + 4;
+        let width = width(view);
         let area = Rect { x, width, ..line }.intersection(line);
-        x += width;
+        x += width - shared;
         (*view, area)
     };
     View::VARIANTS.iter().map(tab).collect()

@@ -349,8 +349,8 @@ impl Model {
         self.site_at(self.page(Pane::Sites).scroll.cursor)
     }
 
-    /// The position in a candidate's drifts of the site in a row, and its name: the logits after the
-    /// last site of the network.
+    /// The position in a candidate's drifts of the site in a row, and its name: the logits after
+    /// the last site of the network.
     pub fn site_at(&self, row: usize) -> Option<(usize, &str)> {
         let at = self.site_order.get(row).copied().unwrap_or(row);
         let settings = self.tree.settings.as_deref()?;

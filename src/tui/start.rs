@@ -1,25 +1,23 @@
 //! The start screen: continue a run, look at one, or set up a new search. It only asks; whoever
 //! called it does what was chosen.
 
+mod ask;
 mod entry;
 mod form;
 mod list;
 mod preview;
 mod view;
 
-use std::io;
 use std::path::PathBuf;
 
-use crossbeam_channel::{Receiver, select};
 use jiff::tz::TimeZone;
 
-use super::config::Config;
+use super::Action;
 use super::input::TextInput;
 use super::keymap::{Keymap, Scope};
 use super::model::{Model, RunInfo, Scroll};
-use super::terminal::{Input, PanicGuard, Tty};
 use super::theme::Theme;
-use super::{Action, Screen, Signal};
+pub use ask::ask;
 pub use entry::{Chart, Fact, Item, Order, ProfileEntry, Readiness, RunEntry, Subject};
 pub use form::{Form, Values};
 pub use view::view;
@@ -350,52 +348,6 @@ impl StartModel {
                 self.form = Some(form);
             }
             Err(why) => self.error = Some(why),
-        }
-    }
-}
-
-/// Asks what to do, in this process's terminal. The terminal is restored whatever happens. With a
-/// profile given its form is open.
-///
-/// # Errors
-/// When the terminal does not obey.
-pub fn ask(
-    (runs, entries): (Vec<RunEntry>, Vec<ProfileEntry>),
-    profile: Option<&str>,
-    profiles: &dyn Profiles,
-    config: &Config,
-    signals: &Receiver<Signal>,
-) -> io::Result<Chosen> {
-    let _panics = PanicGuard::new();
-    let mut screen = Tty::open()?;
-    let input = Input::start()?;
-    let keymap = config.keymap().unwrap_or_else(|_| Keymap::standard());
-    let mut model = StartModel::new(runs, entries, config.theme(), screen.size()?);
-    model.blank.keymap = keymap;
-    if let Some(profile) = profile {
-        model.set_up(profile, profiles);
-    }
-    loop {
-        screen.show(|frame| view(&model, frame))?;
-        let action = select! {
-            recv(input.events) -> event => match event {
-                Ok(event) => model.blank.keymap.of_event(model.scope(), event),
-                Err(_) => Some(Action::InputLost),
-            },
-            recv(signals) -> signal => signal.ok().map(Action::Signal),
-        };
-        match action {
-            Some(Action::Suspend) => {
-                screen.suspend()?;
-                let (columns, rows) = screen.size()?;
-                model.update(Action::Resize(columns, rows), profiles);
-            }
-            Some(Action::Redraw) => screen.clear()?,
-            Some(action) => model.update(action, profiles),
-            None => {}
-        }
-        if let Some(chosen) = model.chosen.take() {
-            return Ok(chosen);
         }
     }
 }

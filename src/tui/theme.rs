@@ -212,6 +212,21 @@ mod tests {
     }
 
     #[test]
+    fn unicode_needs_a_locale_and_a_font_that_have_it() {
+        assert!(
+            with(&[("TERM", "linux"), ("LANG", "C.UTF-8")])
+                .symbols
+                .ascii
+        );
+        assert!(
+            !with(&[("TERM", "xterm"), ("LANG", "C.UTF-8")])
+                .symbols
+                .ascii
+        );
+        assert!(with(&[("TERM", "xterm"), ("LANG", "C")]).symbols.ascii);
+    }
+
+    #[test]
     fn a_chosen_theme_gives_way_to_no_color_and_to_few_colours() {
         let with = |variables: &[(&str, &str)]| {
             Theme::chosen(Some(ThemeName::Light), Some(SymbolSet::Ascii), |name| {

@@ -214,6 +214,14 @@ fn main_key(model: &mut Model, action: Action) {
         Action::FindNext => find::again(model, false),
         Action::FindPrevious => find::again(model, true),
         Action::Commands => model.overlay = Some(Overlay::Commands(Default::default())),
+        Action::Zoom => model.zoomed = !model.zoomed,
+        other => program_key(model, other),
+    }
+}
+
+/// Does what a key means that is about the program: its result, its files, its looks.
+fn program_key(model: &mut Model, action: Action) {
+    match action {
         Action::Result => result::open(model),
         Action::Report => result::report(model),
         Action::ExportCommand => result::export_command(model),
@@ -225,7 +233,6 @@ fn main_key(model: &mut Model, action: Action) {
             model.theme.set(model.theme.name.next());
             model.effect(Effect::Ask(Asked::Theme(model.theme.name)));
         }
-        Action::Zoom => model.zoomed = !model.zoomed,
         other => navigate::key(model, &other),
     }
 }

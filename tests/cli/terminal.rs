@@ -158,7 +158,10 @@ fn the_start_screen_continues_runs_and_sets_up_searches() {
     first.end();
 
     let mut again = start(&demo, &[]);
-    again.see("Continue a run").see("unfinished").see("my-chip");
+    again
+        .see("Runs, latest first")
+        .see("unfinished")
+        .see("my-chip");
     again
         .press("\r")
         .see("Search tree")
@@ -168,7 +171,7 @@ fn the_start_screen_continues_runs_and_sets_up_searches() {
     assert_eq!(again.end().0, 0);
 
     let mut form = start(&demo, &[]);
-    form.see("Continue a run").see("finished");
+    form.see("Runs, latest first").see("finished");
     // The run, the demo, then what was saved.
     form.press("jj\r").see("profile my-chip");
     form.press("\x15-1").see("!").press("\x15").press("9");
@@ -180,7 +183,7 @@ fn the_start_screen_continues_runs_and_sets_up_searches() {
     let (runs, _) = demo.expect(0, &["runs", "--json"]);
     assert_eq!(runs.lines().count(), 2, "{runs}");
     let mut left = start(&demo, &[]);
-    left.see("Continue a run").press("q");
+    left.see("Runs, latest first").press("q");
     assert_eq!(left.end().0, 130);
 }
 

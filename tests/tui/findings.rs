@@ -795,7 +795,7 @@ fn finding_compare_two_runs_stand_beside_each_other() {
         let shown = screen(&play);
         for words in [
             "2026-05-03-demo",
-            "1 of 32 layer differs",
+            "1 of 32 layers differs",
             "1:01",
             "evaluations",
         ] {

@@ -3,7 +3,8 @@
 use aq4svit::profile::{Overrides, Pin, Profile};
 use aq4svit::quant::BitWidth;
 use aq4svit::tui::start::{
-    Chosen, Form, ProfileEntry, Profiles, RunEntry, StartModel, Values, view,
+    Chosen, Dialog, Form, ProfileEntry, Profiles, Readiness, RunEntry, StartModel, Subject, Values,
+    view,
 };
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
 use aq4svit::tui::{Action, Signal, as_text};
@@ -12,7 +13,10 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 /// Profiles of which one cannot be used, and none with a negative drop or an unknown layer.
-struct Fake;
+#[derive(Default)]
+struct Fake {
+    done: std::cell::RefCell<Vec<String>>,
+}
 
 impl Profiles for Fake {
     fn values(&self, profile: &str) -> Result<Values, String> {
@@ -31,7 +35,25 @@ impl Profiles for Fake {
             }),
         }
     }
-    fn check(&self, _: &str, set: &[String]) -> Result<(), String> {
+    fn rename(&self, what: &Subject, name: &str) -> Result<(), String> {
+        match name {
+            "taken" => Err("taken exists already".into()),
+            _ => {
+                self.done
+                    .borrow_mut()
+                    .push(format!("rename {what:?} {name}"));
+                Ok(())
+            }
+        }
+    }
+    fn delete(&self, what: &Subject) -> Result<(), String> {
+        self.done.borrow_mut().push(format!("delete {what:?}"));
+        Ok(())
+    }
+    fn check(&self, profile: &str, set: &[String]) -> Result<(), String> {
+        if profile == "imagenet" {
+            return Err("not there: weights.pth; weights: https://example.org/weights".into());
+        }
         let wrong = set
             .iter()
             .find(|s| s.contains("=-") || s.contains("nothing"));
@@ -80,7 +102,7 @@ fn screen(model: &StartModel) -> String {
 
 fn act(model: &mut StartModel, actions: &[Action]) {
     for action in actions {
-        model.update(action.clone(), &Fake);
+        model.update(action.clone(), &Fake::default());
     }
 }
 
@@ -274,6 +296,157 @@ fn without_unicode_there_is_none() {
     assert!(screen(&ascii).is_ascii());
 }
 
+/// The start screen with a profile whose weights are not there.
+fn with_missing(size: (u16, u16)) -> StartModel {
+    let mut model = model(size, Theme::colour());
+    model.profiles.push(ProfileEntry {
+        name: "imagenet".into(),
+        about: "77.2 %".into(),
+        readiness: Readiness::Missing,
+        facts: vec![("weights", "https://example.org/weights".into())],
+    });
+    model
+}
+
+#[test]
+fn finding_9_escape_never_leaves_the_start_screen() {
+    let mut model = model((80, 24), Theme::colour());
+    act(&mut model, &[Action::Help]);
+    assert!(screen(&model).contains("watch the run without steering it"));
+    act(
+        &mut model,
+        &[Action::Cancel, Action::Cancel, Action::Cancel],
+    );
+    assert_eq!(model.chosen, None);
+    act(&mut model, &[Action::Quit]);
+    assert_eq!(model.chosen, Some(Chosen::Nothing));
+}
+
+#[test]
+fn finding_9_what_needs_files_is_collapsed() {
+    let mut model = with_missing((80, 24));
+    assert!(screen(&model).contains("1 more need weights or images first"));
+    assert!(!screen(&model).contains("imagenet"));
+    act(&mut model, &[Action::Bottom, Action::Submit, Action::Down]);
+    let shown = screen(&model);
+    assert!(shown.contains("imagenet"), "{shown}");
+    assert!(shown.contains("https://example.org/weights"), "{shown}");
+    // The filter finds it without.
+    let mut model = with_missing((80, 24));
+    act(&mut model, &[Action::Find]);
+    "imagenet"
+        .chars()
+        .for_each(|c| act(&mut model, &[Action::Insert(c)]));
+    act(&mut model, &[Action::Submit]);
+    let shown = screen(&model);
+    assert!(
+        shown.contains("imagenet") && !shown.contains("my-chip"),
+        "{shown}"
+    );
+    act(&mut model, &[Action::Cancel]);
+    assert!(screen(&model).contains("my-chip"));
+}
+
+#[test]
+fn finding_9_what_is_chosen_is_previewed() {
+    for size in [(80, 24), (120, 40)] {
+        let mut model = model(size, Theme::colour());
+        assert!(screen(&model).contains("the demo, front search"));
+        act(&mut model, &[Action::Sort]);
+        assert!(screen(&model).contains("smallest first"));
+    }
+}
+
+#[test]
+fn finding_9_runs_are_renamed_and_deleted_after_a_question() {
+    let fake = Fake::default();
+    let mut model = model((80, 24), Theme::colour());
+    let keys = |model: &mut StartModel, actions: &[Action]| {
+        for action in actions {
+            model.update(action.clone(), &fake);
+        }
+    };
+    keys(&mut model, &[Action::Delete]);
+    assert_eq!(
+        model.error.as_deref(),
+        Some("another program has this run open")
+    );
+    keys(&mut model, &[Action::Down, Action::Delete]);
+    assert!(screen(&model).contains("That cannot be undone"));
+    keys(&mut model, &[Action::Cancel]);
+    assert!(fake.done.borrow().is_empty(), "no is no");
+    keys(
+        &mut model,
+        &[
+            Action::Delete,
+            Action::Submit,
+            Action::Rename,
+            Action::EraseLine,
+        ],
+    );
+    keys(&mut model, &[Action::Paste("taken".into()), Action::Submit]);
+    assert!(matches!(
+        model.dialog,
+        Some(Dialog::Rename { error: Some(_), .. })
+    ));
+    keys(
+        &mut model,
+        &[
+            Action::EraseLine,
+            Action::Paste("best".into()),
+            Action::Submit,
+        ],
+    );
+    assert_eq!(model.dialog, None);
+    let done = fake.done.borrow();
+    assert_eq!(
+        *done,
+        [
+            "delete Run(\"/runs/2026-05-04-demo\")",
+            "rename Run(\"/runs/2026-05-04-demo\") best"
+        ]
+    );
+}
+
+#[test]
+fn finding_9_errors_stay_in_the_form() {
+    let mut model = with_missing((80, 24));
+    act(
+        &mut model,
+        &[Action::Bottom, Action::Submit, Action::Down, Action::Submit],
+    );
+    let shown = screen(&model);
+    assert!(
+        shown.contains("! not there: weights.pth"),
+        "said at once: {shown}"
+    );
+    act(&mut model, &[Action::Submit]);
+    assert_eq!(model.chosen, None);
+    assert!(model.form.is_some());
+}
+
+#[test]
+fn finding_9_fields_that_mean_nothing_are_not_shown() {
+    let mut model = model((80, 24), Theme::colour());
+    act(&mut model, &[Action::Bottom, Action::Up, Action::Submit]);
+    let shown = screen(&model);
+    assert!(
+        !shown.contains("drift limit") && !shown.contains("beam width"),
+        "{shown}"
+    );
+    // greedy, then beam: its width is shown.
+    act(
+        &mut model,
+        &[
+            Action::Down,
+            Action::Down,
+            Action::Down,
+            Action::CursorRight,
+        ],
+    );
+    assert!(screen(&model).contains("beam width"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
@@ -288,9 +461,9 @@ proptest! {
         let values = Values { pins: "head=7".into(), ..Values::default() };
         let mut form = Form::new("demo", values);
         for action in [Action::Up, Action::EraseLine, Action::Paste(texts.join(", "))] {
-            form.key(&action, &Fake);
+            form.key(&action, &Fake::default());
         }
-        let mut set = form.checked(&Fake).unwrap();
+        let mut set = form.checked(&Fake::default()).unwrap();
         set.push("quantizer.bits=[1, 2, 3, 4, 5, 6, 7, 8, 16, \"float\"]".into());
         let overrides = Overrides::parse(&set, "/".into()).unwrap();
         let text = concat!(include_str!("../../profiles/demo.toml"), "\n[pins]\nhead = 7\n");
@@ -312,7 +485,7 @@ proptest! {
     ], 1..40)) {
         let mut model = model((80, 24), Theme::colour());
         for step in steps {
-            model.update(step, &Fake);
+            model.update(step, &Fake::default());
             model.chosen = None;
             screen(&model);
             prop_assert!(model.scroll.cursor < 5);

@@ -28,7 +28,9 @@ impl Model {
             Some(candidate) if left >= LEAST_CHANGE.min(text::width(&self.change(candidate))) => {
                 format!("{number} {}", self.change_in(candidate, left))
             }
-            _ => text::cut(&number, columns, ""),
+            // A part of a number is another number.
+            _ if number.len() > columns => String::new(),
+            _ => number,
         }
     }
 

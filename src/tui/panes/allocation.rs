@@ -3,14 +3,16 @@
 
 mod details;
 mod errors;
+mod widths;
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use self::errors::Errors;
+use self::widths::Widths;
 use super::component::{About, Component};
-use crate::quant::{Allocation, BitWidth};
+use crate::quant::Allocation;
 use crate::search::{Candidate, Settings};
 use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
@@ -198,7 +200,9 @@ impl<'a> Columns<'a> {
             (None, None) => OTHERS,
         };
         Columns {
-            name: usize::from(columns).saturating_sub(others + errors.columns()),
+            name: usize::from(columns)
+                .saturating_sub(others + errors.columns())
+                .min(MOST_NAME),
             other,
             bars,
             errors,
@@ -207,6 +211,8 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// The most columns of a name: beyond, its bits would be too far from it to be read as its own.
+const MOST_NAME: usize = 48;
 /// Columns from which on two nodes beside each other have bars.
 const BARS: u16 = 74;
 /// Columns of the node that is compared with: its bar, its bits, and whether they differ.
@@ -344,45 +350,6 @@ fn heat_bar(model: &Model, widths: Widths) -> [Span<'static>; 3] {
         Span::styled(symbols.bit_rest.repeat(BAR - filled), palette.bar_rest),
         Span::raw(" "),
     ]
-}
-
-/// The bit-widths of a part.
-#[derive(Clone, Copy, PartialEq)]
-struct Widths {
-    min: BitWidth,
-    max: BitWidth,
-    /// The mean over its weights.
-    mean: f64,
-}
-
-impl Widths {
-    fn of(settings: &Settings, part: &Part, allocation: &Allocation) -> Self {
-        let layers = &settings.space.layers;
-        let members = part.members.iter();
-        let all: Vec<(BitWidth, f64)> = members
-            .filter_map(|m| Some((*allocation.0.get(*m)?, layers.get(*m)?.weights as f64)))
-            .collect();
-        let widths = || all.iter().map(|(width, _)| *width);
-        let min = widths().min().unwrap_or(BitWidth::FLOAT);
-        let max = widths().max().unwrap_or(min);
-        let bits = all.iter().map(|(w, weights)| f64::from(w.bits()) * weights);
-        let weights: f64 = all.iter().map(|(_, weights)| weights).sum();
-        let mean = match weights > 0.0 {
-            true => bits.sum::<f64>() / weights,
-            false => f64::from(max.bits()),
-        };
-        Widths { min, max, mean }
-    }
-    fn text(self) -> String {
-        match self.min == self.max {
-            true => self.min.to_string(),
-            false => format!("{}-{}", self.min.bits(), self.max.bits()),
-        }
-    }
-    /// In at most two columns.
-    fn short(self) -> String {
-        self.max.bits().to_string()
-    }
 }
 
 fn memory(settings: &Settings, part: &Part, allocation: &Allocation) -> u64 {

@@ -90,7 +90,10 @@ pub fn slider(model: &Model, frame: &mut Frame, layout: &Layout) {
 /// The names of the views; the one shown in brackets.
 pub fn tabs(model: &Model, frame: &mut Frame, layout: &Layout) {
     let palette = &model.theme.palette;
-    for (view, area) in &layout.tabs {
+    // The one shown last: its brackets may lie on blanks of its neighbours.
+    let mut tabs: Vec<_> = layout.tabs.iter().collect();
+    tabs.sort_by_key(|(view, _)| *view == model.view);
+    for (view, area) in tabs {
         let name = format!("{} {}", view.index() + 1, view.name());
         let tab = if *view == model.view {
             Span::styled(format!("[{name}]"), palette.title_focused)
@@ -183,7 +186,12 @@ fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
         return match model.status() {
             Status::Paused => start.styled("paused: p resumes", palette.base).line(),
             Status::Starting => Line::raw("waiting for the first event"),
-            _ => start.maybe(last()).line(),
+            _ => {
+                let (room, ellipsis) = (start.room(), model.theme.symbols.ellipsis);
+                start
+                    .maybe(last().map(|text| text::cut(&text, room, ellipsis)))
+                    .line()
+            }
         };
     };
     let room = start.room();

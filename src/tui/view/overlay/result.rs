@@ -233,28 +233,29 @@ fn not_met(model: &Model, columns: u16) -> Vec<Line<'static>> {
     lines
 }
 
+/// What came closest: what it misses first.
 fn closest_line(model: &Model, miss: &ClosestInfeasible, room: u16) -> Line<'static> {
     let palette = &model.theme.palette;
-    let over = |is: bool| if is { palette.bad } else { palette.good };
-    let over_drop =
-        (miss.over_drop > 0.0).then(|| format!(", {} too much", points(miss.over_drop)));
-    let over_bytes =
-        (miss.over_bytes > 0).then(|| format!(", {} too much", bytes(miss.over_bytes)));
-    let title = model.title_in(miss.candidate, usize::from(room) / 3);
-    let drop = format!(
-        "drop {} pp{}",
-        points(miss.accuracy_drop),
-        over_drop.unwrap_or_default()
-    );
-    let memory = format!(
-        "{}{}",
-        bytes(miss.memory_bytes),
-        over_bytes.unwrap_or_default()
-    );
+    let look = |missed: bool| if missed { palette.bad } else { palette.good };
+    let over = |is: bool, much: String| match is {
+        true => format!(", {much} too much"),
+        false => String::new(),
+    };
+    let over_drop = over(miss.over_drop > 0.0, points(miss.over_drop));
+    let over_bytes = over(miss.over_bytes > 0, bytes(miss.over_bytes));
+    let title = model.title_in(miss.candidate, usize::from(room) / 4);
+    let drop = format!("drop {} pp{over_drop}", points(miss.accuracy_drop));
+    let drop = (drop, look(miss.over_drop > 0.0));
+    let memory = format!("{}{over_bytes}", bytes(miss.memory_bytes));
+    let memory = (memory, look(miss.over_bytes > 0));
+    let [first, second] = match miss.over_bytes > 0 {
+        true => [memory, drop],
+        false => [drop, memory],
+    };
     Sentence::new(model, room)
         .styled(title, palette.strong)
-        .styled(drop, over(miss.over_drop > 0.0))
-        .styled(memory, over(miss.over_bytes > 0))
+        .styled(first.0, first.1)
+        .styled(second.0, second.1)
         .add(format!("{} images", count(miss.images as u64)))
         .line()
 }

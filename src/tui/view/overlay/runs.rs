@@ -75,7 +75,12 @@ fn lines(model: &Model, sides: &[Side; 2], columns: usize) -> Vec<Line<'static>>
             let settings = side.tree.settings.as_deref();
             settings.map_or_else(none, |s| s.search.strategy.name().to_owned())
         }),
-        row("constraint", &|side| side.tree.constraint.to_string()),
+        row("limits", &|side| {
+            let drop = side.tree.constraint.max_accuracy_drop;
+            let memory = side.tree.constraint.max_memory;
+            let memory = memory.map_or(String::new(), |most| format!(", {}", bytes(most)));
+            format!("drop {drop}{memory}")
+        }),
         Line::default(),
         row("memory", &|side| {
             result(side).map_or_else(none, |c| bytes(c.bytes))
@@ -122,8 +127,8 @@ fn bits(model: &Model, sides: &[Side; 2], columns: usize) -> Vec<Line<'static>> 
     let text = match differ {
         Some((a, b)) => {
             let n = a.0.iter().zip(&b.0).filter(|(a, b)| a != b).count();
-            let (plural, verb) = if n == 1 { ("", "s") } else { ("s", "") };
-            format!("{n} of {} layer{plural} differ{verb}", a.len())
+            let verb = if n == 1 { "differs" } else { "differ" };
+            format!("{n} of {} layers {verb}", a.len())
         }
         None if own.is_some() && other.is_some() => String::from("networks of different layers"),
         None => String::from("no result to compare"),
