@@ -8,14 +8,16 @@ pub mod gate;
 pub mod glossary;
 pub mod numbers;
 pub mod table;
+mod titles;
 
 pub use commands::command;
+pub use titles::change;
 
 use crate::evaluate::{Verdict, percent};
 use crate::profile::{GateMode, Screening, SearchConfig, StrategyName};
 use crate::search::{
-    Candidate, CandidateId, CloseReason, Estimate, Event, GateDecision, GateReason, Group,
-    Judgement, Move, Origin, Settings, StopReason, Tree,
+    CandidateId, CloseReason, Estimate, Event, GateDecision, GateReason, Group, Judgement, Move,
+    Origin, Settings, StopReason, Tree,
 };
 use numbers::{bytes, count, drift, drift_change, points};
 
@@ -55,16 +57,8 @@ impl Marks {
 /// The title of a candidate: `#12 stage2 -> 4`.
 pub fn title(tree: &Tree, id: CandidateId, marks: Marks) -> String {
     match tree.get(id) {
-        Some(candidate) => format!("{id} {}", change(candidate, marks)),
+        Some(candidate) => format!("{id} {}", change(tree, candidate, marks)),
         None => id.to_string(),
-    }
-}
-
-/// The change that made a candidate: `stage2 -> 4`; for other than single moves, its origin.
-pub fn change(candidate: &Candidate, marks: Marks) -> String {
-    match &candidate.change {
-        Some(change) => format!("{} {} {}", change.group, marks.arrow, change.bits),
-        None => origin(candidate.origin).title.to_owned(),
     }
 }
 

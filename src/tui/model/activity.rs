@@ -182,7 +182,7 @@ impl Activity {
         self.timings.get(&task).copied().unwrap_or_default()
     }
 
-    /// Bounds on the time left, where there are any: once enough jobs were timed to know what a step takes: of a search
+    /// Bounds on the time left: once enough jobs were timed to know what a step takes: of a search
     /// by levels or by fronts, and of the test split. No more than the steps of the open groups and
     /// of those of the levels to come can follow; the longer these levels are, the wider the range.
     pub fn time_left(&self, tree: &Tree) -> Option<(Duration, Duration)> {

@@ -4,9 +4,9 @@ use super::Model;
 use crate::evaluate::percent;
 use crate::tui::text::{count, points};
 
-/// The share of images on which two networks of nearly equal accuracy differ, in percent: on it rests
+/// The share of images on which two networks of nearly equal accuracy differ, in percent: it says
 /// how finely a drop can be measured.
-const DIFFER: f64 = 10.0;
+const DIFFER: f64 = 6.0;
 
 impl Model {
     /// The most doubtful thing about the run, if there is any: the float network guesses, or the

@@ -55,7 +55,10 @@ impl GatePane {
 
     /// Puts the decisions in order where any came.
     pub fn arrange(&mut self, tree: &Tree) {
-        if !std::mem::take(&mut self.unordered) && !(self.stale && self.order == GateOrder::Drop) {
+        let came = std::mem::take(&mut self.unordered);
+        // A drop may have been measured since.
+        let measured = self.stale && self.order == GateOrder::Drop;
+        if !came && !measured {
             return;
         }
         self.shown = self.decisions.iter().copied().collect();

@@ -238,9 +238,10 @@ fn loss(model: &Model, measured: &MeasuredDrop, room: u16) -> Line<'static> {
         let open = "open at the limit in force";
         return sentence.add(images).styled(open, palette.warn).line();
     };
-    let allowed = 100.0 * j.allowed_loss as f64 / j.of.max(1) as f64;
+    let allowed = model.tree.max_drop();
+    let allowed = allowed.is_finite().then(|| points(allowed));
     sentence
-        .add(format!("{at_most} {} allowed", points(allowed)))
+        .maybe(allowed.map(|limit| format!("{at_most} {limit} allowed")))
         .add(text::images(&j))
         .maybe(j.sequential.then_some("early verdict"))
         .maybe(j.cached.then_some("cached"))

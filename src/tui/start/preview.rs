@@ -97,7 +97,7 @@ fn plot(blank: &Model, frame: &mut Frame, area: Rect, chart: &Chart) {
         blank,
         area,
         Axis::log(least as f64, largest as f64),
-        Axis::linear(most, low),
+        Axis::linear(low, most),
     );
     plot.across(limit, palette.warn);
     for (bytes, drop, met) in shown() {

@@ -106,14 +106,16 @@ fn gate_line(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
 }
 
 fn short_details(model: &Model, node: &Candidate, columns: u16, with_gate: bool) -> Line<'static> {
-    let marks = model.theme.symbols.marks();
     let (_, word, style) = model.theme.state(node.state());
     let gate = node.gate.filter(|_| with_gate);
     Sentence::new(model, columns)
         .add(bytes(node.bytes))
         .maybe(versus_parent(model, node))
         .styled(word, style)
-        .maybe(node.judgement().map(|j| text::judgement(j, marks)))
+        .maybe(node.judgement().map(|j| {
+            let drop = points(j.drop());
+            format!("drop {drop} pp on {}", text::images(j))
+        }))
         .maybe(gate.map(|g| format!("gate {}", gate::numbers(model, &g))))
         .line()
 }

@@ -193,8 +193,8 @@ fn widths(model: &Model, result: &Candidate, room: u16) -> Line<'static> {
     let mut sentence = Sentence::new(model, room);
     for group in all.chunk_by(|a, b| a == b) {
         let Some(width) = group.first() else { continue };
-        let plural = if group.len() == 1 { "" } else { "s" };
-        sentence = sentence.add(format!("{} layer{plural} of {width} bits", group.len()));
+        let plural = if width.bits() == 1 { "" } else { "s" };
+        sentence = sentence.add(format!("{} at {width} bit{plural}", group.len()));
     }
     sentence.line()
 }
