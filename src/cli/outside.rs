@@ -66,3 +66,38 @@ pub(crate) fn classes(folder: &Path) -> Option<usize> {
     let profile = Profile::parse(&text, &file).ok()?;
     Some(profile.graph().classes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The journal of an earlier program is as good as any.
+    fn stored() -> tempfile::TempDir {
+        let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journals/format-1");
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["journal.jsonl", "work.jsonl"] {
+            std::fs::copy(stored.join(file), folder.path().join(file)).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn a_report_is_written_into_the_folder_of_the_run() {
+        let folder = stored();
+        let out = write_report(folder.path()).unwrap();
+        assert_eq!(out, folder.path().join(REPORT));
+        for file in ["report.html", "report.md", "layers.csv"] {
+            assert!(out.join(file).is_file(), "{file}");
+        }
+    }
+
+    #[test]
+    fn another_run_is_read_to_compare_with() {
+        let folder = stored();
+        let found = other(Path::new("/nowhere"), folder.path().to_str().unwrap()).unwrap();
+        assert!(found.tree.settings.is_some() && !found.tree.candidates.is_empty());
+        assert!(other(Path::new("/nowhere"), "no-such-run").is_err());
+        // It has no profile beside it.
+        assert_eq!(classes(folder.path()), None);
+    }
+}

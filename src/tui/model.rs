@@ -3,7 +3,7 @@
 mod activity;
 mod allocation;
 mod banner;
-mod can;
+mod cannot;
 mod edit;
 mod find;
 mod front;

@@ -24,9 +24,10 @@ pub fn lines(
             let memory = edited_memory(model, edit, node);
             let sentence = Sentence::new(model, columns);
             let first = match height < 3 {
+                // The drop first: it is what the change is made for or not.
                 true => sentence
-                    .add(memory)
                     .add(edited_drop(model, edit))
+                    .add(memory)
                     .add(edited(model, edit)),
                 false => sentence.add(edited(model, edit)).add(memory),
             };
