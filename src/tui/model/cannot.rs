@@ -72,8 +72,8 @@ impl Model {
         self.is_live()
     }
 
-    /// True where the row that bit-widths and pins are changed in can be seen: in the allocation, or
-    /// as the layer of the chosen neuron site.
+    /// True where the row that bit-widths and pins are changed in can be seen: in the allocation,
+    /// or as the layer of the chosen neuron site.
     pub fn row_is_shown(&self) -> bool {
         let shown = |pane| Layout::of(self).is_some_and(|l| l.inside(pane).is_some());
         shown(Pane::Allocation) || (self.focus == Pane::Sites && self.layer_of_site().is_some())
