@@ -128,8 +128,9 @@ impl Theme {
         theme
     }
 
-    /// What the environment asks for: `NO_COLOR` (no colours), a terminal that is
-    /// dumb, the Linux console or a locale that is not UTF-8 (ASCII). An unset locale counts as UTF-8, as in most containers.
+    /// What the environment asks for: `NO_COLOR` (no colours), a terminal that is dumb, the Linux
+    /// console or a locale that is not UTF-8 (ASCII). An unset locale counts as UTF-8, as in most
+    /// containers.
     pub fn from_environment(get: impl Fn(&str) -> Option<String>) -> Self {
         let get = |name: &str| get(name).filter(|value| !value.is_empty());
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(&get);

@@ -20,7 +20,8 @@ pub use frame::borders;
 /// Draws everything.
 pub fn view(model: &Model, frame: &mut Frame) {
     let area = frame.area();
-    // Between a resize and its event the model remembers another size: what is drawn fits the frame.
+    // Between a resize and its event the model remembers another size: what is drawn fits the
+    // frame.
     let resized;
     let model = match (area.width, area.height) == model.size {
         true => model,

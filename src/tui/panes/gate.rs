@@ -19,7 +19,7 @@ use crate::tui::widgets::{Sentence, cell, indented, number};
 const DRIFT: usize = 6;
 const NUMBERS: usize = 15;
 const DECISION: usize = 12;
-const OUTCOME: usize = 12;
+const OUTCOME: usize = 14;
 const PROXY: usize = 12;
 const COUNT: usize = 4;
 const CORRELATION: usize = 19;

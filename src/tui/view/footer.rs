@@ -10,8 +10,8 @@ use crate::tui::model::{Model, Overlay, Status};
 use crate::tui::text;
 use crate::tui::widgets::input_line;
 
-/// Draws the keys that mean something here, those that can do nothing now dimmed. Help and quit keep
-/// their place at the right.
+/// Draws the keys that mean something here, those that can do nothing now dimmed. Help and quit
+/// keep their place at the right.
 pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     if let Some(Overlay::Find(prompt)) = &model.overlay {
         let line = input_line(model, "/", &prompt.text, usize::from(area.width));
