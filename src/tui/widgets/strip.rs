@@ -10,8 +10,8 @@ use crate::tui::model::Model;
 pub const LEAST_STRIP: usize = 8;
 
 /// A cell for each layer with its bit-width as a digit (`h` for 16 bits, `F` for float); where
-/// there are more layers than columns, a cell shows the mean of its neighbours. Cells in which it differs
-/// from `before` are underlined.
+/// there are more layers than columns, a cell shows the mean of its neighbours. Cells in which it
+/// differs from `before` are underlined.
 pub fn strip(
     model: &Model,
     allocation: &Allocation,
