@@ -202,7 +202,7 @@ fn draw_list(model: &StartModel, frame: &mut Frame, inside: Rect) {
 fn item_line(model: &StartModel, item: Item, columns: usize) -> Line<'static> {
     let blank = &model.blank;
     let (palette, symbols) = (&blank.theme.palette, &blank.theme.symbols);
-    let names = (columns * 2 / 5).clamp(18, 36);
+    let names = (columns / 3).clamp(18, 36);
     let named = |name: &str, rest: Vec<Span<'static>>| {
         let name = text::fit(name, names.saturating_sub(2), symbols.ellipsis);
         let mut line = vec![cell(&format!(" {name}"), names, palette.text)];
@@ -286,7 +286,10 @@ fn draw_form(model: &StartModel, frame: &mut Frame, inside: Rect, form: &Form) {
                 .map(|l| Line::styled(l, style)),
         );
     }
-    frame.render_widget(Text::from(help), below(inside, rows + 1));
+    // Not over the line of keys.
+    let under = below(inside, rows + 1);
+    let height = under.height.saturating_sub(1);
+    frame.render_widget(Text::from(help), Rect { height, ..under });
     error(model, frame, inside, form.error.as_deref());
 }
 
