@@ -81,13 +81,20 @@ pub(crate) enum Front {
 impl Front {
     /// The interface needs a terminal on both sides.
     pub fn check(self) -> Result<()> {
-        let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
-        if self == Front::Interactive && !terminal {
-            bail!(
-                "standard input and output must be a terminal for the interface; use --headless (or --json) otherwise"
-            );
+        self.check_or("use --headless (or --json) otherwise")
+    }
+
+    /// [`Front::check`] with the advice for where there is none.
+    pub fn check_or(self, otherwise: &str) -> Result<()> {
+        if self != Front::Interactive {
+            return Ok(());
         }
-        Ok(())
+        let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+        let term = std::env::var("TERM").ok();
+        match unable(term.as_deref(), terminal) {
+            Some(why) => bail!("{why}; {otherwise}"),
+            None => Ok(()),
+        }
     }
 
     /// Shows a run to its end, or until it is left; `script_errors` are of lines of `--commands`.
@@ -124,5 +131,28 @@ impl Front {
             }
         }
         Ok(exit_code(finished.is_met()))
+    }
+}
+
+/// Why the interface cannot be shown; none where it can.
+fn unable(term: Option<&str>, terminal: bool) -> Option<&'static str> {
+    if term == Some("dumb") {
+        return Some("TERM=dumb: a terminal that only prints lines cannot show the interface");
+    }
+    (!terminal).then_some("standard input and output must be a terminal for the interface")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dumb_terminal_is_refused_with_advice() {
+        let dumb = unable(Some("dumb"), true);
+        assert!(dumb.is_some_and(|why| why.contains("TERM=dumb")));
+        let piped = unable(Some("xterm-256color"), false);
+        assert!(piped.is_some_and(|why| why.contains("must be a terminal")));
+        assert_eq!(unable(Some("linux"), true), None);
+        assert_eq!(unable(None, true), None);
     }
 }

@@ -12,8 +12,10 @@ use super::front::Front;
 use super::output::{is_gone, line};
 use super::saving::{Saver, SideFilesOf};
 use super::signals::Signals;
+use super::{outside, start};
 use crate::profile::Paths;
 use crate::run::{self, EvaluatorOptions, Handle};
+use crate::text::numbers::{bytes, points};
 use crate::tui::model::RunInfo;
 use crate::tui::{self, Ends, Outcome, SaveError, Session};
 
@@ -30,6 +32,7 @@ pub(crate) fn watch(
     let side_files: SideFilesOf = Box::new(move || Ok(side_files.clone()));
     let save = saver(&folder, handle.layers.clone(), side_files)?;
     let first = ends(&handle);
+    let config = tui::Config::read(&outside::config(&paths))?;
     // One at a time: the journal belongs to whoever has it open.
     let handle = Rc::new(RefCell::new(handle));
     let session = Session {
@@ -38,11 +41,14 @@ pub(crate) fn watch(
             argument: argument.clone(),
             folder: folder.clone(),
             device: options.device.clone(),
+            classes: outside::classes(&folder),
         },
         ends: first,
         save,
         retry: retry(Rc::clone(&handle), &folder, options),
-        config: tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?,
+        outside: outside::outside(&folder, &paths),
+        welcome: config.welcome.unwrap_or_else(|| is_first(&paths)),
+        config,
         watching: false,
         signals: signals.watch(),
     };
@@ -55,8 +61,18 @@ pub(crate) fn watch(
         Err(error) => return Err(error).context("the terminal interface failed"),
     };
     saved_lines(&saved)?;
+    if let Outcome::Elsewhere(to) = outcome {
+        signals.unwatch();
+        drop(handle);
+        return start::go_on(to, signals);
+    }
     line(&format!("run {}", folder.display()))?;
     report(&mut handle.borrow_mut(), &argument, outcome)
+}
+
+/// True where no other run was ever made here.
+fn is_first(paths: &Paths) -> bool {
+    std::fs::read_dir(paths.runs()).is_ok_and(|runs| runs.count() <= 1)
 }
 
 /// The way to go on after a failure: the run is stopped and resumed.
@@ -80,7 +96,22 @@ fn report(handle: &mut Handle, argument: &str, outcome: Outcome) -> Result<ExitC
     }
     let summary = handle.summary()?;
     if summary.tree.finished.is_some() {
-        return Front::Interactive.report(&summary);
+        let code = Front::Interactive.report(&summary)?;
+        line(&format!(
+            "  next      aq4svit report {argument}; aq4svit resume {argument} opens it again"
+        ))?;
+        return Ok(code);
+    }
+    if let Some(found) = summary.tree.best() {
+        let drop = found
+            .judgement()
+            .map(|j| format!(", drop {} pp", points(j.drop())));
+        line(&format!(
+            "incumbent so far: {}, {}{}",
+            found.id,
+            bytes(found.bytes),
+            drop.unwrap_or_default()
+        ))?;
     }
     line(&format!("not finished; everything so far is safe: {again}"))?;
     Ok(ExitCode::from(INTERRUPTED))

@@ -15,6 +15,7 @@ mod inspect;
 mod interactive;
 mod optimizations;
 mod output;
+mod outside;
 mod predict;
 mod prepared;
 mod profiles;

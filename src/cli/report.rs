@@ -122,8 +122,24 @@ fn other(paths: &Paths, wanted: &str) -> Result<Report> {
     report.with_context(|| not_begun(&summary.folder))
 }
 
-/// Writes all files of a report into a folder.
+/// Writes all files of the report of a run into a folder, from its journal alone, and says nothing.
+pub(crate) fn write_without_evaluation(folder: &Path, out: &Path) -> Result<()> {
+    let (summary, entries) = Summary::of(folder, Journal::read(folder)?)?;
+    let measured = measurements(&Paths::from_env()?, None, &summary);
+    let report = Report::new(&summary, &entries, measured.as_deref(), None)?;
+    let report = report.with_context(|| not_begun(folder))?;
+    write_files(&report, out).map(drop)
+}
+
+/// Writes all files of a report into a folder, and says which.
 fn write(report: &Report, out: &Path) -> Result<()> {
+    for file in write_files(report, out)? {
+        note(&format!("wrote {}", file.display()));
+    }
+    Ok(())
+}
+
+fn write_files(report: &Report, out: &Path) -> Result<Vec<PathBuf>> {
     let figures = report.figures();
     let json = serde_json::to_string_pretty(report).context("the report as JSON")? + "\n";
     let mut files = vec![
@@ -137,12 +153,12 @@ fn write(report: &Report, out: &Path) -> Result<()> {
         let name = format!("{}.svg", figure.name);
         (Path::new(FIGURES).join(name), figure.file())
     }));
-    for (name, text) in files {
+    let write = |(name, text): (PathBuf, String)| -> Result<PathBuf> {
         let file = out.join(name);
         write_text(&file, &text, true)?;
-        note(&format!("wrote {}", file.display()));
-    }
-    Ok(())
+        Ok(file)
+    };
+    files.into_iter().map(write).collect()
 }
 
 /// Operations, energy and potentials of the float network and of the result, or why they are not

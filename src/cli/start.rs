@@ -1,5 +1,8 @@
 //! `aq4svit` alone: the start screen where there is something to choose from, else the demo.
 
+mod entries;
+
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -8,96 +11,61 @@ use super::front::Front;
 use super::output::{is_gone, message};
 use super::signals::Signals;
 use super::source::{SetArgs, library, resolve_quietly};
-use super::{INTERRUPTED, resume, search, watch};
-use crate::profile::{DEFAULT, Paths, Pin, Profile, ProfileOrigin, size_text};
-use crate::report::Incumbent;
-use crate::run::{self, RunError, SearchProblem, Summary};
-use crate::text;
+use super::{INTERRUPTED, outside, resume, search, watch};
+use crate::journal::{self, is_open_elsewhere};
+use crate::profile::{Paths, Pin, Profile, ProfileName, ProfileOrigin, size_text};
+use crate::run::{self, SearchProblem};
 use crate::tui;
-use crate::tui::start::{Chosen, ProfileEntry, Profiles, RunEntry, Values, ask};
+use crate::tui::Destination;
+use crate::tui::start::{Chosen, ProfileEntry, Profiles, RunEntry, Subject, Values, ask};
 
 pub(crate) fn run(signals: Signals) -> Result<ExitCode> {
     Front::Interactive.check()?;
     let paths = Paths::from_env()?;
-    let mut runs: Vec<RunEntry> = run::list(&paths.runs())
-        .into_iter()
-        .map(|(folder, summary)| run_entry(&folder, &summary))
-        .collect();
-    runs.reverse();
-    let all = library()?.list();
     let is_saved = |(_, origin): &(_, _)| matches!(origin, ProfileOrigin::Saved(_));
-    let saved = all.iter().any(is_saved);
-    if runs.is_empty() && !saved {
-        return search::demo(signals);
+    let saved = library()?.list().iter().any(is_saved);
+    match run::list(&paths.runs()).is_empty() && !saved {
+        true => search::demo(signals),
+        false => choose(None, signals),
     }
-    let config = tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?;
-    let chosen = match ask(runs, profiles(&all), &Library, &config, &signals.watch()) {
+}
+
+/// Goes on where the interface of a run was left for.
+pub(crate) fn go_on(to: Destination, signals: Signals) -> Result<ExitCode> {
+    match to {
+        Destination::Start => choose(None, signals),
+        Destination::Run(folder) if is_open_elsewhere(&folder) => watch::open(&folder, signals),
+        Destination::Run(folder) => resume::open(&folder, signals),
+        Destination::Profile(profile) => choose(Some(&profile), signals),
+    }
+}
+
+/// Shows the start screen, with the form of a profile open where one is given, and does what is
+/// chosen there.
+fn choose(profile: Option<&str>, signals: Signals) -> Result<ExitCode> {
+    let paths = Paths::from_env()?;
+    let config = tui::Config::read(&outside::config(&paths))?;
+    let offered = entries::all(&paths)?;
+    let library = Offered { paths };
+    let chosen = match ask(offered, profile, &library, &config, &signals.watch()) {
         Err(error) if is_gone(&error) => Chosen::Nothing,
         chosen => chosen.context("the terminal interface failed")?,
     };
     signals.unwatch();
     match chosen {
         Chosen::Resume(folder) => resume::open(&folder, signals),
-        Chosen::Watch(folder) => watch::open(&folder, &signals),
+        Chosen::Watch(folder) => watch::open(&folder, signals),
         Chosen::Search { profile, set } => search::begin(&profile, &SetArgs { set }, signals),
         Chosen::Nothing => Ok(ExitCode::from(INTERRUPTED)),
     }
 }
 
-fn run_entry(folder: &std::path::Path, summary: &Result<Summary, RunError>) -> RunEntry {
-    let (condition, result) = match summary {
-        Err(error) => ("damaged", error.to_string()),
-        Ok(summary) => (summary.condition.name(), result(summary)),
-    };
-    RunEntry {
-        folder: folder.into(),
-        id: run::id(folder),
-        condition: condition.to_owned(),
-        result: result.lines().next().unwrap_or_default().to_owned(),
-        is_open: condition == "running",
-    }
+/// The runs and profiles behind the start screen.
+struct Offered {
+    paths: Paths,
 }
 
-fn result(summary: &Summary) -> String {
-    let nodes = summary.tree.candidates.len();
-    match Incumbent::of(&summary.tree) {
-        Some(found) => format!(
-            "{}, {:.1} % saved, drop {}, {nodes} nodes",
-            text::numbers::bytes(found.memory_bytes),
-            found.memory_saving_percent,
-            text::numbers::points(found.accuracy_drop)
-        ),
-        None => format!("{nodes} nodes, nothing confirmed"),
-    }
-}
-
-/// The demo first, then saved profiles, then the other shipped ones.
-fn profiles(all: &[(String, ProfileOrigin)]) -> Vec<ProfileEntry> {
-    let rank = |(name, origin): &(String, ProfileOrigin)| match origin {
-        ProfileOrigin::Shipped(_) if name == DEFAULT => 0,
-        ProfileOrigin::Saved(_) | ProfileOrigin::File(_) | ProfileOrigin::Checkpoint(_) => 1,
-        ProfileOrigin::Shipped(_) => 2,
-    };
-    let mut sorted: Vec<&(String, ProfileOrigin)> = all.iter().collect();
-    sorted.sort_by_key(|entry| rank(entry));
-    let entry = |(name, origin): &(String, ProfileOrigin)| {
-        let about = match origin {
-            ProfileOrigin::Shipped(_) if name == DEFAULT => {
-                "the demo: a trained network and images inside the program"
-            }
-            ProfileOrigin::Saved(_) => "saved",
-            _ => "shipped; its weights have to be fetched",
-        };
-        let (name, about) = (name.clone(), about.to_owned());
-        ProfileEntry { name, about }
-    };
-    sorted.into_iter().map(entry).collect()
-}
-
-/// The library of profiles behind the form.
-struct Library;
-
-impl Profiles for Library {
+impl Profiles for Offered {
     fn values(&self, profile: &str) -> Result<Values, String> {
         let resolved = resolve_quietly(profile, &SetArgs::default()).map_err(|e| message(&e))?;
         Ok(values(&resolved.profile))
@@ -112,21 +80,93 @@ impl Profiles for Library {
                 |text: &String| Some(why.strip_prefix(&format!("--set {text}: "))?.to_owned());
             set.iter().find_map(place).unwrap_or(why)
         })?;
+        if let Some(missing) = entries::missing(&resolved.profile) {
+            return Err(missing);
+        }
         SearchProblem::from(resolved.profile)
             .check()
             .map_err(|e| e.to_string())
     }
+
+    fn of_run(&self, run: &Path) -> Result<String, String> {
+        let files = [run::BEST, run::PROFILE].map(|name| run.join(name));
+        let found = files.into_iter().find(|file| file.is_file());
+        found
+            .map(|file| file.display().to_string())
+            .ok_or_else(|| format!("{} holds no profile", run.display()))
+    }
+
+    fn rename(&self, what: &Subject, name: &str) -> Result<(), String> {
+        let new: ProfileName = name.parse().map_err(|e| format!("{e}"))?;
+        match what {
+            Subject::Profile(old) => {
+                new.unreserved().map_err(|e| e.to_string())?;
+                let library = library().map_err(|e| message(&e))?;
+                library
+                    .rename(old, &new)
+                    .map(drop)
+                    .map_err(|e| e.to_string())
+            }
+            Subject::Run(folder) => {
+                let to = folder.with_file_name(name);
+                if to.exists() {
+                    return Err(format!("{} exists already", to.display()));
+                }
+                closed(folder)?;
+                std::fs::rename(folder, &to).map_err(|e| e.to_string())
+            }
+        }
+    }
+
+    fn delete(&self, what: &Subject) -> Result<(), String> {
+        match what {
+            Subject::Profile(name) => {
+                let library = library().map_err(|e| message(&e))?;
+                library.delete(name).map(drop).map_err(|e| e.to_string())
+            }
+            Subject::Run(folder) => {
+                closed(folder)?;
+                std::fs::remove_dir_all(folder)
+                    .map_err(|e| format!("cannot delete {}: {e}", folder.display()))
+            }
+        }
+    }
+
+    fn list(&self) -> Option<(Vec<RunEntry>, Vec<ProfileEntry>)> {
+        entries::all(&self.paths).ok()
+    }
+}
+
+/// Checks that a folder is that of a run which nobody has open.
+fn closed(folder: &Path) -> Result<(), String> {
+    if !folder.join(journal::FILE_NAME).is_file() {
+        return Err(format!("{} is no folder of a run", folder.display()));
+    }
+    match is_open_elsewhere(folder) {
+        true => Err(String::from("another program has this run open")),
+        false => Ok(()),
+    }
 }
 
 fn values(profile: &Profile) -> Values {
-    let memory = profile.constraint.max_memory;
+    let constraint = &profile.constraint;
+    let memory = constraint.max_memory;
     let pins: Vec<String> = profile.pins.iter().map(Pin::to_string).collect();
+    let menu: Vec<String> = profile.menu.iter().map(ToString::to_string).collect();
+    let some = |n: Option<String>| n.unwrap_or_default();
     Values {
-        drop: profile.constraint.max_accuracy_drop.to_string(),
+        drop: constraint.max_accuracy_drop.to_string(),
         memory: memory.map_or(String::new(), size_text),
+        chip: some(profile.target.as_ref().map(|t| t.name.clone())),
         strategy: profile.search.strategy.name().to_owned(),
+        beam_width: profile.search.beam_width.to_string(),
         gate: profile.gate.mode.to_string(),
         limit: profile.gate.limit.to_string(),
+        bits: menu.join(" "),
+        evaluations: some(constraint.max_evaluations.map(|n| n.to_string())),
+        seconds: some(constraint.max_seconds.map(|n| n.to_string())),
+        calibration: some(profile.data.as_ref().map(|d| d.calibration.to_string())),
+        seed: profile.search.seed.to_string(),
         pins: pins.join(", "),
     }
 }

@@ -11,10 +11,11 @@ use super::interactive::{saved_lines, saver};
 use super::results::ResultArgs;
 use super::saving::SideFilesOf;
 use super::signals::Signals;
+use super::{outside, start};
 use crate::profile::Paths;
 use crate::run::{self, EvaluatorOptions, Prepared, Summary};
 use crate::tui::model::RunInfo;
-use crate::tui::{self, Ends, Session};
+use crate::tui::{self, Ends, Outcome, Session};
 
 /// Follow a run without changing it: one that is active elsewhere, or one that has ended
 ///
@@ -28,9 +29,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
-    Front::Interactive.check()?;
+    Front::Interactive.check_or("`aq4svit report` prints what a run came to")?;
     let folder = run::find(&Paths::from_env()?.runs(), args.run.as_deref())?;
-    open(&folder, &signals)
+    open(&folder, signals)
 }
 
 /// The quantized layers of a run that is evaluated elsewhere: what it was made with is read when
@@ -52,7 +53,7 @@ fn quantized_again(folder: &Path) -> SideFilesOf {
 }
 
 /// Shows a run that cannot be steered from this screen.
-pub(crate) fn open(folder: &Path, signals: &Signals) -> Result<ExitCode> {
+pub(crate) fn open(folder: &Path, signals: Signals) -> Result<ExitCode> {
     let paths = Paths::from_env()?;
     let summary = Summary::read(folder)?;
     let settings = summary.tree.settings.as_ref();
@@ -67,6 +68,7 @@ pub(crate) fn open(folder: &Path, signals: &Signals) -> Result<ExitCode> {
             argument: run::argument(&paths.runs(), folder),
             folder: folder.to_owned(),
             device: format!("on {}", summary.header.host),
+            classes: outside::classes(folder),
         },
         ends: Ends {
             commands,
@@ -75,11 +77,17 @@ pub(crate) fn open(folder: &Path, signals: &Signals) -> Result<ExitCode> {
         },
         save: saver(folder, layers, quantized_again(folder))?,
         retry: Box::new(|| Err(String::from("this screen only watches"))),
-        config: tui::Config::read(&paths.config.join(tui::config::FILE_NAME))?,
+        outside: outside::outside(folder, &paths),
+        welcome: false,
+        config: tui::Config::read(&outside::config(&paths))?,
         watching: true,
         signals: signals.watch(),
     };
     let ending = tui::run(session).context("the terminal interface failed")?;
     saved_lines(&ending.saved)?;
+    if let Outcome::Elsewhere(to) = ending.outcome {
+        signals.unwatch();
+        return start::go_on(to, signals);
+    }
     Ok(ExitCode::SUCCESS)
 }

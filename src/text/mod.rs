@@ -8,14 +8,16 @@ pub mod gate;
 pub mod glossary;
 pub mod numbers;
 pub mod table;
+mod titles;
 
 pub use commands::command;
+pub use titles::change;
 
 use crate::evaluate::{Verdict, percent};
 use crate::profile::{GateMode, Screening, SearchConfig, StrategyName};
 use crate::search::{
-    Candidate, CandidateId, CloseReason, Estimate, Event, GateDecision, GateReason, Group,
-    Judgement, Move, Origin, Settings, StopReason, Tree,
+    CandidateId, CloseReason, Estimate, Event, GateDecision, GateReason, Group, Judgement, Move,
+    Origin, Settings, StopReason, Tree,
 };
 use numbers::{bytes, count, drift, drift_change, points};
 
@@ -55,16 +57,8 @@ impl Marks {
 /// The title of a candidate: `#12 stage2 -> 4`.
 pub fn title(tree: &Tree, id: CandidateId, marks: Marks) -> String {
     match tree.get(id) {
-        Some(candidate) => format!("{id} {}", change(candidate, marks)),
+        Some(candidate) => format!("{id} {}", change(tree, candidate, marks)),
         None => id.to_string(),
-    }
-}
-
-/// The change that made a candidate: `stage2 -> 4`; for other than single moves, its origin.
-pub fn change(candidate: &Candidate, marks: Marks) -> String {
-    match &candidate.change {
-        Some(change) => format!("{} {} {}", change.group, marks.arrow, change.bits),
-        None => origin(candidate.origin).title.to_owned(),
     }
 }
 
@@ -249,7 +243,7 @@ fn of_search(event: &Event, marks: Marks) -> String {
             accuracy("the float network", correct, images, "unseen ")
         }
         Event::LevelOpened { level, groups } => {
-            format!("{level} level opened: {} groups", groups.len())
+            format!("{level} level opened: {}", plural(groups.len(), "group"))
         }
         Event::LayerErrors { bits, errors } => {
             let sum: f64 = errors.iter().sum();
@@ -270,7 +264,7 @@ fn of_search(event: &Event, marks: Marks) -> String {
         Event::LevelClosed { level } => format!("{level} level closed"),
         Event::RoundOpened {
             round, base, open, ..
-        } => format!("round {round} on {base}: {open} groups open"),
+        } => format!("round {round} on {base}: {} open", plural(*open, "group")),
         Event::BeamKept { states } => {
             let titles: Vec<String> = states.iter().map(ToString::to_string).collect();
             format!("the beam keeps {}", titles.join(", "))
@@ -305,6 +299,12 @@ fn of_search(event: &Event, marks: Marks) -> String {
         Event::Finished { reason, .. } => format!("search finished: {}", stop(*reason)),
         _ => String::from("no incumbent: no confirmed allocation satisfies the pins"),
     }
+}
+
+/// A number of things: `1 group`, `2 groups`.
+fn plural(n: usize, what: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{} {what}{s}", count(n as u64))
 }
 
 /// The first of some moves that were not tried, and how many they are.

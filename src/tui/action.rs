@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::forecast::Forecast;
+use super::forecast::{Change, Forecast, PredictedFront};
+use super::session::{Answer, Asked};
 use super::views::View;
 use crate::quant::Allocation;
 use crate::run::{Probed, Update};
@@ -53,6 +54,20 @@ pub enum Action {
     NextTheme,
     Retry,
     Skip,
+    Result,
+    Report,
+    ExportCommand,
+    NewRun,
+    Runs,
+    Sort,
+    Rename,
+    Delete,
+    Axes,
+    WhatIf,
+    OnlyChanges,
+    /// A key that means nothing else.
+    #[serde(skip)]
+    Begin,
     Watch,
     Probe,
     ShowNode,
@@ -136,12 +151,18 @@ pub enum Action {
     /// Answer to [`Effect::Retry`]: the run begins anew from its journal, or why it does not.
     #[serde(skip)]
     Retried(Result<(), String>),
+    /// Answer to [`Effect::Ask`].
+    #[serde(skip)]
+    Answered(Answer),
     /// Answer to [`Effect::Probe`].
     #[serde(skip)]
     Probed(Probed),
     /// Answer to [`Effect::Forecast`].
     #[serde(skip)]
     Forecast(Forecast),
+    /// Answer to [`Effect::PredictFront`].
+    #[serde(skip)]
+    PredictedFront(PredictedFront),
     /// Bytes of this process in memory.
     #[serde(skip)]
     Resident(u64),
@@ -157,6 +178,36 @@ pub enum Action {
 }
 
 impl Action {
+    /// True for what the user does: a key, a click; not for what the run, time and other threads
+    /// bring.
+    pub fn is_users(&self) -> bool {
+        use Action::{
+            Answered, Copied, Disconnected, Drag, Exported, Forecast, InputLost, Panicked,
+            PredictedFront, Probed, Release, Resident, Resize, Retried, Saved, Signal, Tick,
+            Undelivered, Updates,
+        };
+        let brought = matches!(
+            self,
+            Answered(_)
+                | Copied(_)
+                | Disconnected
+                | Drag(..)
+                | Exported(_)
+                | Forecast(_)
+                | PredictedFront(_)
+                | InputLost
+                | Panicked(_)
+                | Probed(_)
+                | Release
+                | Resident(_)
+        );
+        let others = matches!(
+            self,
+            Resize(..) | Retried(_) | Saved(_) | Signal(_) | Tick(_) | Undelivered(_) | Updates(_)
+        );
+        !(brought || others)
+    }
+
     /// The name, as in the keymap and its file.
     pub fn name(&self) -> String {
         if let Action::View(view) = self {
@@ -225,10 +276,15 @@ pub enum Effect {
     },
     /// Write what the screen shows; answered by [`Action::Exported`].
     Export,
+    /// Have something done or read outside, in a thread of its own; answered by
+    /// [`Action::Answered`].
+    Ask(Asked),
     /// Look at the potentials under an allocation; answered by [`Action::Probed`].
     Probe(Allocation),
     /// Predict what an allocation would lose; answered by [`Action::Forecast`].
-    Forecast(Allocation),
+    Forecast(Change),
+    /// Predict the front; answered by [`Action::PredictedFront`].
+    PredictFront,
     /// Open the run again from its journal; answered by [`Action::Retried`].
     Retry {
         /// Prune this node at once.

@@ -10,16 +10,16 @@ use jiff::tz::TimeZone;
 
 use super::action::{Action, Effect, Signal};
 use super::export;
-use super::forecast::Forecaster;
+use super::forecast::{Change, Forecaster, Prophecy};
 use super::keymap::Keymap;
 use super::model::{Model, Outcome, Replay};
+use super::outside::Asker;
 use super::saver::Saver;
 use super::screen::Screen;
 use super::session::{Ending, Ends, Retry, SaveRequest, Session};
 use super::terminal::{Input, PanicGuard, Tty};
 use super::theme::Theme;
 use super::update::update_at;
-use crate::quant::Allocation;
 use crate::run::{Probed, Update};
 use crate::search::{CandidateId, Command};
 
@@ -63,12 +63,14 @@ pub fn run_on(
     let (zone, size) = (TimeZone::system(), screen.size()?);
     let mut model = Model::new(session.run, theme, keymap, zone, size);
     model.replay = session.watching.then(Replay::new);
+    model.welcome = session.welcome;
     let now = Instant::now();
     let mut app = App {
         screen,
         model,
         ends: session.ends,
         saver: Saver::start(session.save)?,
+        asker: Asker::start(session.outside)?,
         retry: session.retry,
         forecaster: None,
         pressed: false,
@@ -95,6 +97,7 @@ struct App<'a, S: Screen> {
     model: Model,
     ends: Ends,
     saver: Saver,
+    asker: Asker,
     retry: Retry,
     forecaster: Option<Forecaster>,
     /// True when there was input since the last frame.
@@ -152,7 +155,8 @@ impl<S: Screen> App<'_, S> {
                     Err(_) => self.ends.probe = None,
                 },
                 recv(forecast) -> answer => match answer {
-                    Ok(answer) => self.act(Action::Forecast(answer))?,
+                    Ok(Prophecy::Of(answer)) => self.act(Action::Forecast(answer))?,
+                    Ok(Prophecy::Front(answer)) => self.act(Action::PredictedFront(answer))?,
                     // The next question starts another.
                     Err(_) => self.forecaster = None,
                 },
@@ -160,6 +164,11 @@ impl<S: Screen> App<'_, S> {
                     Ok(answer) => self.act(Action::Saved(answer))?,
                     // Not reached: it lives as long as this.
                     Err(_) => self.saver.answers = never(),
+                },
+                recv(self.asker.answers.clone()) -> answer => match answer {
+                    Ok(answer) => self.act(Action::Answered(answer))?,
+                    // Not reached: it lives as long as this.
+                    Err(_) => self.asker.answers = never(),
                 },
                 recv(frame) -> _ => {},
                 recv(tick) -> _ => self.tick()?,
@@ -253,8 +262,11 @@ impl<S: Screen> App<'_, S> {
 
     fn input(&mut self, event: Event) -> io::Result<()> {
         self.pressed = true;
+        let is_key = matches!(&event, Event::Key(key) if key.is_press());
         let action = self.model.keymap.of_event(self.model.scope(), event);
-        action.map_or(Ok(()), |action| self.act(action))
+        // Any key closes the card of a first run.
+        let begin = (is_key && self.model.welcome).then_some(Action::Begin);
+        action.or(begin).map_or(Ok(()), |action| self.act(action))
     }
 
     fn act(&mut self, action: Action) -> io::Result<()> {
@@ -291,7 +303,9 @@ impl<S: Screen> App<'_, S> {
                         self.act(Action::Probed(Probed { allocation, seen }))?;
                     }
                 }
-                Effect::Forecast(allocation) => self.forecast(allocation)?,
+                Effect::Ask(asked) => self.asker.ask(asked),
+                Effect::Forecast(change) => self.forecast(Some(change))?,
+                Effect::PredictFront => self.forecast(None)?,
                 Effect::Export => {
                     let written = export::write(&self.model, &self.model.run.folder);
                     self.act(Action::Exported(written.map_err(|e| e.to_string())))?;
@@ -308,13 +322,13 @@ impl<S: Screen> App<'_, S> {
         Ok(())
     }
 
-    fn forecast(&mut self, allocation: Allocation) -> io::Result<()> {
+    fn forecast(&mut self, change: Option<Change>) -> io::Result<()> {
         let mut forecaster = match self.forecaster.take() {
             Some(forecaster) => forecaster,
             None => Forecaster::start()?,
         };
         let version = self.model.activity.measured();
-        forecaster.ask(&self.model.tree, version, allocation);
+        forecaster.ask(&self.model.tree, version, change);
         self.forecaster = Some(forecaster);
         Ok(())
     }

@@ -1,14 +1,16 @@
 //! The list of commands: what can be done now, by what was typed.
 
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher};
+mod matching;
+mod targets;
 
 use super::action::Action;
 use super::keys::Bound;
-use super::model::Model;
+use super::model::{Destination, Model};
 use super::panes;
+use super::theme::ThemeName;
 use crate::search::{CandidateId, Command};
 use crate::text;
+pub use matching::highlighted;
 
 /// What an entry of the list does.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,8 +19,16 @@ pub enum Choice {
     Act(Action),
     /// Selects a node.
     Goto(CandidateId),
+    /// Selects a part of the network in the allocation, by its position.
+    Part(usize),
     /// Sends a command to the search, as a line of `--commands` does.
     Send(Command),
+    /// Takes a theme.
+    Theme(ThemeName),
+    /// Reads another run to compare with.
+    Compare(String),
+    /// Leaves this run for another place.
+    Leave(Destination),
     /// Does nothing: the reason why the input cannot be done.
     Wrong(String),
 }
@@ -28,22 +38,25 @@ pub enum Choice {
 pub struct Entry {
     /// What it does.
     pub choice: Choice,
-    /// The name, as in the keymap's file.
+    /// The name.
     pub name: String,
     /// What it does, in words.
     pub help: String,
     /// The keys.
     pub keys: String,
+    /// Why it can do nothing now.
+    pub cannot: Option<&'static str>,
 }
 
 impl Entry {
     fn new(choice: Choice, name: &str, help: String) -> Self {
-        let (name, keys) = (name.to_owned(), String::new());
+        let (name, keys, cannot) = (name.to_owned(), String::new(), None);
         Entry {
             choice,
             name,
             help,
             keys,
+            cannot,
         }
     }
 
@@ -58,7 +71,8 @@ pub fn entries(model: &Model, typed: &str) -> Vec<Entry> {
     match typed.strip_prefix('#') {
         Some(number) => vec![node(model, number)],
         None if typed.starts_with('{') => vec![json(model, typed)],
-        None => actions(model, typed),
+        None if typed.is_empty() => without_moves(actions(model)),
+        None => matching(model, typed),
     }
 }
 
@@ -97,44 +111,64 @@ fn moves(action: &Action) -> bool {
     )
 }
 
-fn actions(model: &Model, typed: &str) -> Vec<Entry> {
+/// Who asks for the commands by name does not look for the arrows, nor for what cannot be done.
+fn without_moves(mut all: Vec<Entry>) -> Vec<Entry> {
+    all.sort_by_key(|entry| {
+        let moves = matches!(&entry.choice, Choice::Act(action) if moves(action));
+        (moves, entry.cannot.is_some())
+    });
+    all
+}
+
+/// The name in the list: that of the keymap's file, but for two that would be looked for otherwise.
+fn name(action: &Action) -> String {
+    match action {
+        Action::Export => String::from("screenshot"),
+        Action::ExportCommand => String::from("export"),
+        other => other.name().replace('_', " "),
+    }
+}
+
+/// Everything that a key or the list can cause where the list was opened.
+fn actions(model: &Model) -> Vec<Entry> {
     // What the list itself lies over: the scope of the focused pane.
     let scope = panes::list(model.focus).about().scope();
     let mut all: Vec<Entry> = Vec::new();
     for Bound { binding, keys } in model.keymap.available(scope) {
-        let name = binding.action.name().replace('_', " ");
+        let name = name(&binding.action);
         if binding.action == Action::Commands || all.iter().any(|e| e.name == name) {
             continue;
         }
         let choice = Choice::Act(binding.action.clone());
         all.push(Entry {
             keys: keys.join(" "),
+            cannot: model.cannot(&binding.action),
             ..Entry::new(choice, &name, binding.help.to_owned())
         });
     }
-    if typed.is_empty() {
-        // Who asks for the commands by name does not look for the arrows.
-        all.sort_by_key(|entry| matches!(&entry.choice, Choice::Act(action) if moves(action)));
-        return all;
+    all
+}
+
+fn matching(model: &Model, typed: &str) -> Vec<Entry> {
+    let mut all = actions(model);
+    all.extend(targets::themes());
+    let mut found = matching::best(all.clone(), typed);
+    found.extend(targets::places(model, typed));
+    if !found.is_empty() {
+        return found;
     }
-    let mut matcher = Matcher::new(Config::DEFAULT);
-    let pattern = Pattern::parse(typed, CaseMatching::Ignore, Normalization::Smart);
-    let mut buffer = Vec::new();
-    let mut score = |text: &str| {
-        let text = nucleo_matcher::Utf32Str::new(text, &mut buffer);
-        pattern.score(text, &mut matcher)
+    let near = matching::nearest(&all, typed);
+    let words = match near.as_slice() {
+        [] => String::from("no command is called like that; #12 goes to node 12"),
+        near => {
+            let names: Vec<&str> = near.iter().map(|e| e.name.as_str()).collect();
+            format!(
+                "no command is called like that; nearest: {}",
+                names.join(", ")
+            )
+        }
     };
-    let scored = all.into_iter().filter_map(|entry| {
-        // A match of the name counts more than one of the explanation.
-        let name = score(&entry.name).map(|s| s.saturating_mul(3));
-        Some((name.max(score(&entry.help))?, entry))
-    });
-    let mut scored: Vec<(u32, Entry)> = scored.collect();
-    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-    let found: Vec<Entry> = scored.into_iter().map(|(_, entry)| entry).collect();
-    if found.is_empty() {
-        let why = "no command is called like that; #12 goes to node 12";
-        return vec![Entry::wrong("?", why.to_owned())];
-    }
+    let mut found = vec![Entry::wrong("?", words)];
+    found.extend(near);
     found
 }

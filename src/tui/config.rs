@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::keymap::{Keymap, KeymapError, bindings};
 use super::theme::{SymbolSet, Theme, ThemeName};
+use crate::profile::write_text;
 
 /// The file's name.
 pub const FILE_NAME: &str = "tui.toml";
@@ -17,6 +18,8 @@ pub const FILE_NAME: &str = "tui.toml";
 pub struct Config {
     /// The colours.
     pub theme: Option<ThemeName>,
+    /// False once the card of a first run was read.
+    pub welcome: Option<bool>,
     /// The signs.
     pub symbols: Option<SymbolSet>,
     /// Keys by scope and action: `[keys.main] pause = ["p", "f2"]`.
@@ -41,6 +44,14 @@ pub enum ConfigError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// The file cannot be written.
+    #[error("cannot write {}: {why}", .path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
     },
     /// The file is no TOML of this kind, or its keys make no keymap.
     #[error("{}: {source}", .path.display())]
@@ -73,6 +84,35 @@ impl Config {
         let config: Config = toml::from_str(&text).map_err(|e| malformed(e.into()))?;
         config.keymap().map_err(|e| malformed(e.into()))?;
         Ok(config)
+    }
+
+    /// Keeps a setting in the file; everything else in it stays, comments too.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the file and what is wrong with it.
+    pub fn keep(
+        path: &Path,
+        key: &str,
+        value: impl Into<toml_edit::Value>,
+    ) -> Result<(), ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable {
+            path: path.into(),
+            source,
+        };
+        let text = match std::fs::read_to_string(path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+            text => text.map_err(unreadable)?,
+        };
+        let document = text.parse::<toml_edit::DocumentMut>();
+        let mut document = document.map_err(|e| ConfigError::Malformed {
+            path: path.into(),
+            source: e.into(),
+        })?;
+        document[key] = toml_edit::value(value);
+        write_text(path, &document.to_string(), true).map_err(|e| ConfigError::Unwritable {
+            path: path.into(),
+            why: e.to_string(),
+        })
     }
 
     /// The theme for this process's terminal.
@@ -131,6 +171,27 @@ mod tests {
             Config::read(Path::new("/no/such/file")).unwrap(),
             Config::default()
         );
+    }
+
+    #[test]
+    fn what_is_kept_leaves_the_rest_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        Config::keep(&path, "theme", "light").unwrap();
+        let text = "# mine\ntheme = \"dark\" # at night\n\n[keys.main]\npause = \"f2\"\n";
+        std::fs::write(&path, text).unwrap();
+        Config::keep(&path, "theme", "light").unwrap();
+        Config::keep(&path, "welcome", false).unwrap();
+        let kept = std::fs::read_to_string(&path).unwrap();
+        assert!(kept.starts_with("# mine\ntheme = \"light\""), "{kept}");
+        assert!(kept.contains("[keys.main]\npause = \"f2\""), "{kept}");
+        let config = Config::read(&path).unwrap();
+        assert_eq!(
+            (config.theme, config.welcome),
+            (Some(ThemeName::Light), Some(false))
+        );
+        std::fs::write(&path, "theme = ").unwrap();
+        assert!(Config::keep(&path, "theme", "light").is_err());
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct Field {
     pub text: TextInput,
     /// The current value, before any change.
     pub current: String,
+    /// True while what it holds was not touched: what is typed first takes its place.
+    pub fresh: bool,
 }
 
 impl Field {
@@ -35,6 +37,7 @@ impl Field {
             empty,
             text: TextInput::new(&current),
             current,
+            fresh: true,
         }
     }
 
@@ -58,6 +61,10 @@ impl Field {
 
     fn key(&mut self, action: &Action) {
         let len = self.choices.len();
+        let fresh = std::mem::take(&mut self.fresh);
+        if fresh && len == 0 && matches!(action, Action::Insert(_) | Action::Paste(_)) {
+            self.text = TextInput::default();
+        }
         let by = match action {
             _ if len == 0 => {
                 self.text.key(action);

@@ -7,7 +7,7 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::quant::Allocation;
-use crate::search::{Estimate, Measured, Predictor, Tree};
+use crate::search::{Estimate, Measured, Predictor, Solution, Tree, Unsolved};
 
 /// The forecast for an allocation that is not submitted yet.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Forecast {
     /// The accuracy drop that the measurements of others speak for; none before anything was
     /// measured.
     pub predicted: Option<Estimate>,
+    /// The same for the allocation that it was made from, whose drop may be measured.
+    pub parent: Option<Estimate>,
     /// What was measured of itself, if anything.
     pub measured: Option<Measured>,
     /// How many accuracies the prediction rests on.
@@ -24,34 +26,85 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// The forecast of a run for an allocation.
-    pub fn of(tree: &Tree, allocation: Allocation) -> Self {
-        Self::by(Predictor::new(tree).as_ref(), allocation)
+    /// The forecast of a run for an allocation made from another one.
+    pub fn of(tree: &Tree, change: Change) -> Self {
+        Self::by(Predictor::new(tree).as_ref(), change)
     }
 
-    fn by(predictor: Option<&Predictor<'_>>, allocation: Allocation) -> Self {
-        let said = predictor.map(|p| p.predict(&allocation));
+    fn by(predictor: Option<&Predictor<'_>>, change: Change) -> Self {
+        let said = predictor.map(|p| p.predict(&change.allocation));
+        let parent = predictor.map(|p| p.predict(&change.from));
         Forecast {
             predicted: said.and_then(|p| p.predicted),
+            parent: parent.and_then(|p| p.predicted),
             measured: said.and_then(|p| p.measured),
             measurements: predictor.map_or(0, Predictor::measurements),
-            allocation,
+            allocation: change.allocation,
         }
     }
 }
 
-/// A question; with the run where it has measured more since the last one.
+/// An allocation, and the one that it is made from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The allocation.
+    pub allocation: Allocation,
+    /// The one that it is made from.
+    pub from: Allocation,
+}
+
+/// The predicted front of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PredictedFront {
+    /// Its points, or why there are none.
+    pub front: Result<Vec<Solution>, String>,
+    /// How many accuracies it rests on.
+    pub measurements: usize,
+}
+
+impl PredictedFront {
+    /// The most predicted points.
+    const MOST: usize = 60;
+
+    /// The predicted front of a run.
+    pub fn of(tree: &Tree) -> Self {
+        Self::by(Predictor::new(tree).as_ref())
+    }
+
+    fn by(predictor: Option<&Predictor<'_>>) -> Self {
+        let early = || Unsolved::TooEarly.to_string();
+        let front = predictor.ok_or_else(early);
+        let front = front.and_then(|p| p.front(&[], Self::MOST).map_err(|e| e.to_string()));
+        PredictedFront {
+            front,
+            measurements: predictor.map_or(0, Predictor::measurements),
+        }
+    }
+}
+
+/// What the thread predicts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Prophecy {
+    /// The drop of an allocation.
+    Of(Forecast),
+    /// The front.
+    Front(PredictedFront),
+}
+
+/// Questions; with the run where it has measured more since the last one.
+#[derive(Default)]
 struct Ask {
     run: Option<Box<Tree>>,
-    allocation: Allocation,
+    change: Option<Change>,
+    front: bool,
 }
 
 /// The thread that predicts. It ends with this.
 #[derive(Debug)]
 pub struct Forecaster {
     ask: Sender<Ask>,
-    /// Answers. Of several questions that wait, only the last is answered.
-    pub answers: Receiver<Forecast>,
+    /// Answers. Of several questions of a kind that wait, only the last is answered.
+    pub answers: Receiver<Prophecy>,
     /// What the thread knows of the run.
     version: Option<u64>,
 }
@@ -74,45 +127,50 @@ impl Forecaster {
         })
     }
 
-    /// Asks about an allocation. `version` changes whenever the run has measured more.
-    pub fn ask(&mut self, tree: &Tree, version: u64, allocation: Allocation) {
+    /// Asks about an allocation, or (without one) for the front. `version` changes whenever the run
+    /// has measured more.
+    pub fn ask(&mut self, tree: &Tree, version: u64, change: Option<Change>) {
         let known = self.version == Some(version);
         let run = (!known).then(|| Box::new(tree.clone()));
         self.version = Some(version);
-        let _ = self.ask.send(Ask { run, allocation });
+        let front = change.is_none();
+        let _ = self.ask.send(Ask { run, change, front });
     }
 }
 
-fn answer_all(asked: &Receiver<Ask>, answers: &Sender<Forecast>) {
+fn answer_all(asked: &Receiver<Ask>, answers: &Sender<Prophecy>) {
     let mut waiting = asked.recv().ok();
-    while let Some(Ask {
-        run: Some(tree),
-        mut allocation,
-    }) = waiting.take()
-    {
+    while let Some(mut ask) = waiting.take() {
+        let Some(tree) = ask.run.take() else { return };
         let predictor = Predictor::new(&tree);
         loop {
-            let forecast = Forecast::by(predictor.as_ref(), allocation);
-            if answers.send(forecast).is_err() {
-                return;
+            let change = ask.change.take();
+            let forecast = change.map(|c| Prophecy::Of(Forecast::by(predictor.as_ref(), c)));
+            let front = || Prophecy::Front(PredictedFront::by(predictor.as_ref()));
+            let front = ask.front.then(front);
+            for answer in forecast.into_iter().chain(front) {
+                if answers.send(answer).is_err() {
+                    return;
+                }
             }
             let Some(next) = next(asked) else { return };
             if next.run.is_some() {
                 waiting = Some(next);
                 break;
             }
-            allocation = next.allocation;
+            ask = next;
         }
     }
 }
 
-/// The last question that waits, with the latest run that any of them brought.
+/// The last questions that wait, with the latest run that any of them brought.
 fn next(asked: &Receiver<Ask>) -> Option<Ask> {
     let mut last = asked.recv().ok()?;
     for later in asked.try_iter() {
         last = Ask {
             run: later.run.or(last.run),
-            allocation: later.allocation,
+            change: later.change.or(last.change),
+            front: later.front || last.front,
         };
     }
     Some(last)
@@ -128,12 +186,19 @@ mod tests {
         let mut forecaster = Forecaster::start().unwrap();
         let uniform = |bits| Allocation::uniform(3, BitWidth::new(bits).unwrap());
         let tree = Tree::default();
+        let change = |bits| Change {
+            allocation: uniform(bits),
+            from: uniform(8),
+        };
         for (version, bits) in [(1, 2), (1, 3), (2, 4), (2, 8)] {
-            forecaster.ask(&tree, version, uniform(bits));
+            forecaster.ask(&tree, version, Some(change(bits)));
         }
-        let answers = forecaster.answers.iter();
-        let mut answers = answers.skip_while(|a| a.allocation != uniform(8));
-        assert_eq!(answers.next().unwrap().predicted, None);
+        let is_last = |a: &Prophecy| matches!(a, Prophecy::Of(f) if f.allocation == uniform(8));
+        let mut answers = forecaster.answers.iter().skip_while(|a| !is_last(a));
+        assert!(matches!(answers.next(), Some(Prophecy::Of(f)) if f.predicted.is_none()));
         assert!(forecaster.answers.is_empty());
+        forecaster.ask(&tree, 2, None);
+        let front = forecaster.answers.recv().unwrap();
+        assert!(matches!(front, Prophecy::Front(f) if f.front.is_err()));
     }
 }

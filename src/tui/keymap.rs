@@ -16,6 +16,7 @@ const EDIT: &str = "While changing bit-widths";
 pub const WATCH: &str = "On a second screen (aq4svit watch)";
 const START: &str = "On the start screen";
 const PROGRAM: &str = "Program";
+const RESULT: &str = "On the result";
 
 #[rustfmt::skip]
 const FIRST: &[Binding] = &[
@@ -33,6 +34,8 @@ const FIRST: &[Binding] = &[
     bind(Scope::Main, STEER, Action::Save, &["s"], "save", "save the selected node as a profile"),
     bind(Scope::Main, STEER, Action::Stop, &["S"], "", "stop searching and finish with the incumbent"),
     bind(Scope::Main, STEER, Action::TimeUp, &[], "", "end the search as if its time limit were reached"),
+
+    bind(Scope::Main, STEER, Action::Retry, &["!"], "try again", "after a failure: try again, or without the node that failed"),
 
     bind(Scope::Main, LOOK, Action::Commands, &[":", "ctrl-p"], "commands", "all commands by name; #12 goes to that node, JSON as in --commands is sent to the search"),
     bind(Scope::Main, LOOK, Action::FocusNext, &["tab"], "pane", "next pane"),
@@ -56,11 +59,15 @@ const AFTER_VIEWS: &[Binding] = &[
     bind(Scope::Main, LOOK, Action::FindNext, &["n"], "", "the next match"),
     bind(Scope::Main, LOOK, Action::FindPrevious, &["N"], "", "the previous match"),
     bind(Scope::Main, LOOK, Action::Compare, &["m"], "", "mark the node to compare other nodes with it"),
+    bind(Scope::Main, LOOK, Action::Sort, &["O"], "", "order the list by its next column: nodes, decisions, sites, layers"),
+    bind(Scope::Main, LOOK, Action::OnlyChanges, &["D"], "", "allocation: only what differs from the marked node, or from the parent"),
     bind(Scope::Main, LOOK, Action::Follow, &["f"], "follow", "follow the search: the base is selected, the node being evaluated in view"),
 ];
 
 #[rustfmt::skip]
 const AFTER_PANES: &[Binding] = &[
+    bind(Scope::Edit, EDIT, Action::Submit, &["enter"], "evaluate it now", "make one child of all changes and evaluate it at once"),
+    bind(Scope::Edit, EDIT, Action::Cancel, &["esc", "q"], "cancel", "discard the changes"),
     bind(Scope::Edit, EDIT, Action::Up, &["up", "k"], "row", "another row, to change it as well"),
     bind(Scope::Edit, EDIT, Action::Down, &["down", "j"], "row", "another row, to change it as well"),
     bind(Scope::Edit, EDIT, Action::PageUp, &["pgup"], "", "one page up"),
@@ -76,8 +83,6 @@ const AFTER_PANES: &[Binding] = &[
     bind(Scope::Edit, EDIT, Action::Width(7), &["7"], "", "that many bits"),
     bind(Scope::Edit, EDIT, Action::Width(8), &["8"], "", "that many bits"),
     bind(Scope::Edit, EDIT, Action::Revert, &["backspace", "u"], "revert", "revert the change of the row"),
-    bind(Scope::Edit, EDIT, Action::Submit, &["enter"], "evaluate it now", "make one child of all changes and evaluate it at once"),
-    bind(Scope::Edit, EDIT, Action::Cancel, &["esc", "q"], "cancel", "discard the changes"),
 
     bind(Scope::Main, WATCH, Action::Earlier, &["<", ","], "event", "one event back"),
     bind(Scope::Main, WATCH, Action::Later, &[">"], "event", "one event on"),
@@ -88,6 +93,11 @@ const AFTER_PANES: &[Binding] = &[
     bind(Scope::Main, WATCH, Action::ToStart, &["{"], "", "to the start of the run"),
     bind(Scope::Main, WATCH, Action::ToEnd, &["}"], "", "to its end, and follow it there"),
 
+    bind(Scope::Main, RESULT, Action::Result, &["v"], "result", "the card of the result"),
+    bind(Scope::Main, RESULT, Action::Report, &["R"], "", "write the report into the run's folder: HTML, Markdown, figures, tables"),
+    bind(Scope::Main, RESULT, Action::ExportCommand, &["E"], "", "copy the command that writes integers and scales for a chip"),
+    bind(Scope::Main, RESULT, Action::NewRun, &["ctrl-n"], "", "a new search that starts from the result"),
+    bind(Scope::Main, PROGRAM, Action::Runs, &["ctrl-o"], "", "other runs and profiles, without leaving"),
     bind(Scope::Main, PROGRAM, Action::Copy, &["y"], "", "copy the selected node's allocation as TOML into the clipboard"),
     bind(Scope::Main, PROGRAM, Action::Export, &["o"], "", "write what the screen shows into the run's folder, as text and as SVG"),
     bind(Scope::Main, PROGRAM, Action::NextTheme, &["t"], "", "the next theme: the terminal's own, dark, light, high contrast, no colours"),
@@ -97,12 +107,29 @@ const AFTER_PANES: &[Binding] = &[
     bind(Scope::Always, PROGRAM, Action::Suspend, &["ctrl-z"], "", "back to the shell until fg; the search waits too"),
     bind(Scope::Always, PROGRAM, Action::Redraw, &["ctrl-l"], "", "redraw the screen"),
 
+    bind(Scope::Budget, "", Action::Left, &["left", "h"], "budget", "a smaller budget"),
+    bind(Scope::Budget, "", Action::Right, &["right", "l"], "budget", "a larger budget"),
+    bind(Scope::Budget, "", Action::PageUp, &["pgup", "H"], "", "a much smaller budget"),
+    bind(Scope::Budget, "", Action::PageDown, &["pgdn", "L"], "", "a much larger budget"),
+    bind(Scope::Budget, "", Action::Submit, &["enter"], "evaluate it", "have the allocation evaluated"),
+    bind(Scope::Budget, "", Action::Cancel, &["esc", "B"], "leave", "leave the budget"),
+
+    bind(Scope::Result, "", Action::Save, &["s"], "save", "save the result as a profile"),
+    bind(Scope::Result, "", Action::Report, &["R"], "report", "write the report"),
+    bind(Scope::Result, "", Action::ExportCommand, &["E"], "export", "copy the command for the chip's files"),
+    bind(Scope::Result, "", Action::Copy, &["y"], "copy", "copy the allocation"),
+    bind(Scope::Result, "", Action::Limits, &["c"], "change the limit, go on", "change the limit and go on"),
+    bind(Scope::Result, "", Action::NewRun, &["n"], "new run", "a new search from here"),
+    bind(Scope::Result, "", Action::Quit, &["q"], "quit", "quit"),
+    bind(Scope::Result, "", Action::Cancel, &["esc", "enter", "v"], "close", "close"),
+
     bind(Scope::Help, "", Action::Down, &["down", "j"], "scroll", "scroll"),
     bind(Scope::Help, "", Action::Up, &["up", "k"], "", "scroll"),
     bind(Scope::Help, "", Action::PageDown, &["pgdn", "space", "ctrl-f"], "", "scroll"),
     bind(Scope::Help, "", Action::PageUp, &["pgup", "ctrl-b"], "", "scroll"),
     bind(Scope::Help, "", Action::Top, &["g", "home"], "", "scroll"),
     bind(Scope::Help, "", Action::Bottom, &["G", "end"], "", "scroll"),
+    bind(Scope::Help, "", Action::Find, &["/"], "search", "search"),
     bind(Scope::Help, "", Action::Cancel, &["esc", "q", "?", "f1", "enter"], "close", "close"),
 
     bind(Scope::Confirm, "", Action::Submit, &["y", "enter"], "yes", "yes"),
@@ -122,13 +149,23 @@ const AFTER_PANES: &[Binding] = &[
     bind(Scope::Commands, "", Action::Up, &["up", "ctrl-k"], "", "one up"),
     bind(Scope::Commands, "", Action::Down, &["down", "ctrl-j", "tab"], "choose", "one down"),
 
+    bind(Scope::Start, START, Action::Submit, &["enter"], "open", "resume the run, or set up a search with the profile"),
     bind(Scope::Start, START, Action::Up, &["up", "k"], "choose", "one up"),
     bind(Scope::Start, START, Action::Down, &["down", "j", "tab"], "choose", "one down"),
+    bind(Scope::Start, START, Action::PageUp, &["pgup", "ctrl-b"], "", "one page up"),
+    bind(Scope::Start, START, Action::PageDown, &["pgdn", "ctrl-f"], "", "one page down"),
     bind(Scope::Start, START, Action::Top, &["g", "home"], "", "to the first one"),
     bind(Scope::Start, START, Action::Bottom, &["G", "end"], "", "to the last one"),
-    bind(Scope::Start, START, Action::Submit, &["enter"], "open", "resume the run, or set up a search with the profile"),
     bind(Scope::Start, START, Action::Watch, &["w"], "watch", "watch the run without steering it"),
-    bind(Scope::Start, START, Action::Quit, &["q", "esc"], "quit", "quit"),
+    bind(Scope::Start, START, Action::NewRun, &["n"], "new run", "set up a search that starts from the run's result"),
+    bind(Scope::Start, START, Action::Find, &["/"], "filter", "show only what has these words"),
+    bind(Scope::Start, START, Action::Sort, &["o"], "order", "order the runs: latest, smallest result, name"),
+    bind(Scope::Start, START, Action::Rename, &["r"], "", "rename the run or the saved profile"),
+    bind(Scope::Start, START, Action::Delete, &["d", "delete"], "", "delete the run or the saved profile; asks first"),
+    bind(Scope::Start, START, Action::NextTheme, &["t"], "", "the next theme"),
+    bind(Scope::Start, START, Action::Cancel, &["esc"], "", "close, or clear the filter"),
+    bind(Scope::Start, START, Action::Help, &["?", "f1"], "help", "the keys of this screen"),
+    bind(Scope::Start, START, Action::Quit, &["q"], "quit", "quit"),
     bind(Scope::Form, "", Action::Up, &["up", "shift-tab"], "field", "the field above"),
     bind(Scope::Form, "", Action::Down, &["down", "tab"], "field", "the field below"),
 
@@ -142,7 +179,8 @@ const AFTER_PANES: &[Binding] = &[
 /// journal is watched, and saving, which changes nothing.
 pub fn steers(action: &Action) -> bool {
     let steers = |b: &&Binding| b.section == STEER && b.action == *action;
-    !matches!(action, Action::Pause | Action::Save) && bindings().iter().any(|b| steers(&b))
+    !matches!(action, Action::Pause | Action::Save | Action::Retry)
+        && bindings().iter().any(|b| steers(&b))
 }
 
 /// All bindings.

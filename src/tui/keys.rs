@@ -148,7 +148,9 @@ impl Keymap {
                 }
             }
         }
-        for ((scope, key), action) in &keys {
+        // What covers keys of the panes says so where it is drawn.
+        let covers = |scope| matches!(scope, Scope::Result | Scope::Budget);
+        for ((scope, key), action) in keys.iter().filter(|((scope, _), _)| !covers(*scope)) {
             for outer in scope.chain().skip(1) {
                 if let Some(other) = keys.get(&(outer, *key)) {
                     return Err(duplicate(*key, action, other));

@@ -44,7 +44,7 @@ impl Layout {
         let large = columns >= LARGE.0 && rows >= LARGE.1;
         let watching = model.replay.is_some();
         let [header, slider, tabs, body, footer] = Split::vertical([
-            Constraint::Length(if large { 5 } else { 3 }),
+            Constraint::Length(if large { 6 } else { 3 } + u16::from(model.banner().is_some())),
             Constraint::Length(u16::from(watching)),
             Constraint::Length(1),
             Constraint::Min(0),
@@ -71,10 +71,10 @@ impl Layout {
         }
         let plan = &model.view.arrangement(model.size).plan;
         let shares = &model.shares[model.view.index()];
-        let placed = plan.place(body, model.companion, layout.flat, shares);
+        let placed = plan.place(body, model.companion(), layout.flat, shares);
         layout.panes = placed.panes;
         layout.borders = placed.borders;
-        layout.tabbed = placed.has_companion.then_some(model.companion);
+        layout.tabbed = placed.has_companion.then(|| model.companion());
         Some(layout)
     }
 
@@ -113,13 +113,17 @@ fn at<T: Copy>(areas: &[(T, Rect)], column: u16, row: u16) -> Option<T> {
     areas.iter().find(|(_, r)| r.contains(at)).map(|(t, _)| *t)
 }
 
-/// ` 1 Search ` and so on, side by side.
+/// ` 1 Search ` and so on, side by side; on a narrow terminal neighbours share the blank between
+/// them.
 fn tab_areas(line: Rect) -> Vec<(View, Rect)> {
+    let width = |view: &View| view.name().len() as u16 + 4;
+    let all: u16 = View::VARIANTS.iter().map(width).sum();
+    let shared = u16::from(all > line.width);
     let mut x = line.x;
     let tab = |view: &View| {
-        let width = view.name().len() as u16 + 4;
+        let width = width(view);
         let area = Rect { x, width, ..line }.intersection(line);
-        x += width;
+        x += width - shared;
         (*view, area)
     };
     View::VARIANTS.iter().map(tab).collect()

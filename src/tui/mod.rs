@@ -22,7 +22,7 @@
 //! | `view` | the drawing of header, frames, footer and dialogs |
 //! | `export` | a frame as text and SVG |
 //! | `screen`, `terminal` | the trait of a screen; the terminal and its threads |
-//! | `forecast`, `saver` | what takes long, in threads of their own |
+//! | `forecast`, `saver`, `outside` | what takes long, in threads of their own |
 //! | `start`, `session`, `app` | the start screen; what the caller gives and gets; the loop |
 #![forbid(unsafe_code)]
 
@@ -39,6 +39,7 @@ pub mod keymap;
 mod keys;
 mod layout;
 pub mod model;
+mod outside;
 mod panes;
 mod saver;
 mod screen;
@@ -56,9 +57,11 @@ pub use action::{Action, Effect, SaveError, Saved, Signal};
 pub use app::{run, run_on};
 pub use config::Config;
 pub use export::{as_svg, as_text};
-pub use forecast::Forecast;
-pub use model::{Model, Outcome};
+pub use forecast::{Change, Forecast, PredictedFront};
+pub use model::{Destination, Model, Outcome};
 pub use screen::Screen;
-pub use session::{Ending, Ends, Retry, Save, SaveRequest, Session};
+pub use session::{
+    Answer, Asked, Ending, Ends, OtherRun, Outside, Retry, Save, SaveRequest, Session,
+};
 pub use update::update;
 pub use view::view;

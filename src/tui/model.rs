@@ -2,12 +2,17 @@
 
 mod activity;
 mod allocation;
+mod banner;
 mod can;
+mod cannot;
 mod edit;
 mod find;
 mod front;
 mod gate;
+mod heat;
+mod history;
 mod log;
+mod measured;
 mod navigate;
 mod output_errors;
 mod overlay;
@@ -19,6 +24,7 @@ mod status;
 mod titles;
 mod toast;
 mod tree;
+mod what_if;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -31,22 +37,27 @@ pub use activity::{Activity, Work, Worker};
 pub use allocation::AllocationPane;
 pub use edit::Edit;
 pub use find::Find;
-pub use front::{FrontPane, Point};
-pub use gate::GatePane;
+pub use front::{FrontPane, Point, PointOrder, points as points_of};
+pub use gate::{GateOrder, GatePane};
+pub use heat::{HeatPane, Measure};
+pub use history::{Evaluated, History};
 pub use log::{LogLine, LogPane};
+pub use measured::MeasuredDrop;
 pub use output_errors::{Neighbours, OutputErrors};
 pub use overlay::{CommandPrompt, Confirm, FindPrompt, Overlay, SavePrompt, Saving};
 pub use parts::{Part, mean};
 pub use prompt::{Asked, FieldPrompt};
 pub use replay::Replay;
 pub use scroll::{Page, Scroll};
-pub use status::{Outcome, Status, Task};
+pub use status::{Destination, Outcome, Status, Task};
 pub use toast::{Toast, ToastKind, Toasts};
 pub use tree::{Filter, Fold, Joint, Row, TreePane, ancestors, is_probe};
+pub use what_if::WhatIf;
 
 use super::action::Effect;
 use super::forecast::Forecast;
 use super::keys::Keymap;
+use super::session::OtherRun;
 use super::theme::Theme;
 use super::views::{Border, MOST_BORDERS};
 pub use super::views::{Pane, View};
@@ -66,6 +77,8 @@ pub struct RunInfo {
     pub folder: PathBuf,
     /// Where the network runs, such as `cpu`.
     pub device: String,
+    /// The number of classes, where it is known.
+    pub classes: Option<usize>,
 }
 
 /// Everything that is shown.
@@ -103,6 +116,14 @@ pub struct Model {
     pub seen: VecDeque<Probed>,
     /// The allocation being looked at.
     pub looking: Option<Allocation>,
+    /// The sensitivity of the layers as shown.
+    pub heat: HeatPane,
+    /// The neuron sites in the order in which they are shown; empty for that of the network.
+    pub site_order: Vec<usize>,
+    /// True where the site that moved most is shown first.
+    pub worst_sites: bool,
+    /// The course of the search.
+    pub history: History,
     /// The log as shown.
     pub log: LogPane,
     /// What the screen shows.
@@ -123,8 +144,8 @@ pub struct Model {
     pub replay: Option<Replay>,
     /// The node that the selected one is compared with.
     pub compared: Option<CandidateId>,
-    /// The pane shown below the tree where there is room for two only.
-    pub companion: Pane,
+    /// By view, the pane that was chosen beside its main one where there is room for two only.
+    pub companions: [Option<Pane>; View::COUNT],
     /// True when the focused pane has the screen to itself.
     pub zoomed: bool,
     /// A dialog over the panes.
@@ -145,6 +166,14 @@ pub struct Model {
     pub saving: Option<Saving>,
     /// Profiles saved.
     pub saved: Vec<PathBuf>,
+    /// True while the card of a first run is shown.
+    pub welcome: bool,
+    /// True where the allocation shows only what differs.
+    pub only_changes: bool,
+    /// A memory budget that is moved along the predicted front.
+    pub what_if: Option<WhatIf>,
+    /// Another run that is compared with this one.
+    pub other_run: Option<Box<OtherRun>>,
     /// Set when the interface is to be left.
     pub outcome: Option<Outcome>,
     /// What has to be done outside, until [`Model::take_effects`].
@@ -179,6 +208,10 @@ impl Model {
             pages: Default::default(),
             seen: VecDeque::new(),
             looking: None,
+            heat: HeatPane::default(),
+            site_order: Vec::new(),
+            worst_sites: false,
+            history: History::default(),
             log: LogPane::default(),
             view: View::default(),
             focus: Pane::Tree,
@@ -189,7 +222,7 @@ impl Model {
             told: 0,
             replay: None,
             compared: None,
-            companion: Pane::Details,
+            companions: [None; View::COUNT],
             zoomed: false,
             overlay: None,
             edit: None,
@@ -200,6 +233,10 @@ impl Model {
             expecting: None,
             saving: None,
             saved: Vec::new(),
+            welcome: false,
+            only_changes: false,
+            what_if: None,
+            other_run: None,
             outcome: None,
             effects: Vec::new(),
             changed: true,
@@ -245,6 +282,8 @@ impl Model {
         self.allocation = AllocationPane::default();
         self.gate = GatePane::default();
         self.front = FrontPane::default();
+        self.heat.measured = None;
+        self.history = History::default();
         self.log = LogPane::default();
         self.overlay = None;
         self.edit = None;
@@ -259,7 +298,9 @@ impl Model {
     /// The state of the run.
     pub fn status(&self) -> Status {
         match &self.replay {
-            Some(_) if self.tree.finished.is_some() => Status::Finished,
+            Some(_) if self.tree.finished.is_some() => Status::ended(&self.tree),
+            // What is shown is as paused as the run is.
+            Some(replay) if replay.is_live() && self.tree.paused => Status::Paused,
             Some(replay) if replay.is_live() => Status::Watching,
             Some(_) => Status::Replaying,
             None => self.activity.status(&self.tree, &self.awaiting),
@@ -309,8 +350,10 @@ impl Model {
         self.site_at(self.page(Pane::Sites).scroll.cursor)
     }
 
-    /// A position in a candidate's drifts, and the name of the site: the logits after the last one.
-    pub fn site_at(&self, at: usize) -> Option<(usize, &str)> {
+    /// The position in a candidate's drifts of the site in a row, and its name: the logits after
+    /// the last site of the network.
+    pub fn site_at(&self, row: usize) -> Option<(usize, &str)> {
+        let at = self.site_order.get(row).copied().unwrap_or(row);
         let settings = self.tree.settings.as_deref()?;
         let name = settings.space.sites.get(at);
         Some((at, name.map_or("logits", String::as_str)))

@@ -7,10 +7,11 @@ use crossbeam_channel::{Receiver, Sender};
 use super::action::{SaveError, Saved, Signal};
 use super::config::Config;
 use super::model::{Outcome, RunInfo};
+use super::theme::ThemeName;
 use crate::profile::{Constraint, Pin};
 use crate::quant::Allocation;
 use crate::run::{Probe, Update};
-use crate::search::{Instruction, Tree};
+use crate::search::{Counters, Instruction, Tree};
 
 /// An allocation to be saved as a profile, with what is in force.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,46 @@ pub struct SaveRequest {
 
 /// Saves profiles, in a thread of its own.
 pub type Save = Box<dyn FnMut(SaveRequest) -> Result<Saved, SaveError> + Send>;
+
+/// Something that is done or read outside the interface, in a thread of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Write the report of the run.
+    Report,
+    /// Read another run, by its id or folder, to compare with it.
+    Run(String),
+    /// Keep the theme for the next time.
+    Theme(ThemeName),
+    /// Keep that the first card was read.
+    Welcomed,
+}
+
+/// The answer to [`Asked`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// The folder of the report, or why there is none.
+    Report(Result<PathBuf, String>),
+    /// Another run, or why it cannot be read.
+    Run(Result<Box<OtherRun>, String>),
+    /// What is kept, to be said where it is not empty; or why it is not.
+    Kept(Result<String, String>),
+}
+
+/// Another run, to compare with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OtherRun {
+    /// The id.
+    pub id: String,
+    /// Its search.
+    pub tree: Tree,
+    /// What was counted.
+    pub counters: Counters,
+    /// Seconds of searching.
+    pub seconds: f64,
+}
+
+/// Answers what is asked for outside.
+pub type Outside = Box<dyn FnMut(Asked) -> Answer + Send>;
 
 /// Where commands go, and where updates come from.
 #[derive(Debug, Clone)]
@@ -54,6 +95,10 @@ pub struct Session {
     pub save: Save,
     /// Opens the run again after it failed.
     pub retry: Retry,
+    /// Does and reads what lies outside the run.
+    pub outside: Outside,
+    /// True where the card of a first run is to be shown.
+    pub welcome: bool,
     /// True for a run of another program, which cannot be steered from here.
     pub watching: bool,
     /// The user's own keys and colours.

@@ -1,47 +1,26 @@
 //! The start screen: continue a run, look at one, or set up a new search. It only asks; whoever
 //! called it does what was chosen.
 
+mod ask;
+mod entry;
 mod form;
+mod list;
+mod preview;
 mod view;
 
-use std::io;
 use std::path::PathBuf;
 
-use crossbeam_channel::{Receiver, select};
 use jiff::tz::TimeZone;
 
-use super::config::Config;
+use super::Action;
+use super::input::TextInput;
 use super::keymap::{Keymap, Scope};
 use super::model::{Model, RunInfo, Scroll};
-use super::terminal::{Input, PanicGuard, Tty};
 use super::theme::Theme;
-use super::{Action, Screen, Signal};
+pub use ask::ask;
+pub use entry::{Chart, Fact, Item, Order, ProfileEntry, Readiness, RunEntry, Subject};
 pub use form::{Form, Values};
 pub use view::view;
-
-/// A run that can be chosen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunEntry {
-    /// The folder.
-    pub folder: PathBuf,
-    /// The id.
-    pub id: String,
-    /// `running`, `unfinished`, `finished`, or why it cannot be read.
-    pub condition: String,
-    /// The result so far, in a few words.
-    pub result: String,
-    /// True when another program has it open: it can be watched only.
-    pub is_open: bool,
-}
-
-/// A profile that can be chosen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProfileEntry {
-    /// The name.
-    pub name: String,
-    /// Where it comes from, and what there is to say of it.
-    pub about: String,
-}
 
 /// What was chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +52,51 @@ pub trait Profiles {
     /// # Errors
     /// Why not.
     fn check(&self, profile: &str, set: &[String]) -> Result<(), String>;
+    /// The profile that a new search takes to start from the result of a run.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn of_run(&self, _run: &std::path::Path) -> Result<String, String> {
+        Err(String::from("runs cannot be started from here"))
+    }
+    /// Gives a run or profile another name.
+    ///
+    /// # Errors
+    /// Why not.
+    fn rename(&self, _what: &Subject, _name: &str) -> Result<(), String> {
+        Err(String::from("nothing can be renamed here"))
+    }
+    /// Deletes a run or profile.
+    ///
+    /// # Errors
+    /// Why not.
+    fn delete(&self, _what: &Subject) -> Result<(), String> {
+        Err(String::from("nothing can be deleted here"))
+    }
+    /// What there is now; none where that does not change.
+    fn list(&self) -> Option<(Vec<RunEntry>, Vec<ProfileEntry>)> {
+        None
+    }
+}
+
+/// What lies over the list.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Dialog {
+    /// The keys.
+    Help,
+    /// The text that entries are filtered by is typed.
+    Filter(TextInput),
+    /// Another name is asked for.
+    Rename {
+        /// Of what.
+        what: Subject,
+        /// The name so far.
+        name: TextInput,
+        /// What was wrong with the last try.
+        error: Option<String>,
+    },
+    /// Whether something shall be deleted.
+    Delete(Subject),
 }
 
 /// Everything that is shown.
@@ -81,8 +105,16 @@ pub struct StartModel {
     pub runs: Vec<RunEntry>,
     /// The profiles.
     pub profiles: Vec<ProfileEntry>,
-    /// Cursor and window over runs, then profiles.
+    /// Cursor and window over what can be chosen.
     pub scroll: Scroll,
+    /// The order of the runs.
+    pub order: Order,
+    /// What entries are filtered by.
+    pub filter: String,
+    /// True where the profiles that need something are shown.
+    pub missing_open: bool,
+    /// What lies over the list.
+    pub dialog: Option<Dialog>,
     /// The form, once a profile is chosen.
     pub form: Option<Form>,
     /// What was wrong with the last choice.
@@ -106,6 +138,10 @@ impl StartModel {
             runs,
             profiles,
             scroll: Scroll::default(),
+            order: Order::default(),
+            filter: String::new(),
+            missing_open: false,
+            dialog: None,
             form: None,
             error: None,
             chosen: None,
@@ -115,128 +151,203 @@ impl StartModel {
 
     /// Where keys are looked up now.
     pub fn scope(&self) -> Scope {
-        match self.form {
-            Some(_) => Scope::Form,
-            None => Scope::Start,
+        match (&self.dialog, &self.form) {
+            (Some(Dialog::Help), _) => Scope::Help,
+            (Some(Dialog::Filter(_) | Dialog::Rename { .. }), _) => Scope::Prompt,
+            (Some(Dialog::Delete(_)), _) => Scope::Confirm,
+            (None, Some(_)) => Scope::Form,
+            (None, None) => Scope::Start,
         }
-    }
-
-    fn len(&self) -> usize {
-        self.runs.len() + self.profiles.len()
     }
 
     /// Folds an action in.
     pub fn update(&mut self, action: Action, profiles: &dyn Profiles) {
-        match (action, self.form.take()) {
-            (Action::Resize(columns, rows), form) => {
-                self.blank.size = (columns, rows);
-                self.form = form;
-            }
-            (Action::Interrupt | Action::Signal(_) | Action::InputLost, _) => {
+        match action {
+            Action::Resize(columns, rows) => self.blank.size = (columns, rows),
+            Action::Interrupt | Action::Signal(_) | Action::InputLost => {
                 self.chosen = Some(Chosen::Nothing);
             }
-            (Action::Cancel, Some(_)) => {}
-            (Action::Submit, Some(form)) => self.start(form, profiles),
-            (action, Some(mut form)) => {
-                form.key(&action, profiles);
+            action => match (self.dialog.take(), self.form.take()) {
+                (Some(dialog), form) => {
+                    self.form = form;
+                    self.dialog_key(dialog, action, profiles);
+                }
+                (None, Some(form)) => self.form_key(form, &action, profiles),
+                (None, None) => self.list_key(&action, profiles),
+            },
+        }
+        let last = self.items().len().saturating_sub(1);
+        self.scroll.cursor = self.scroll.cursor.min(last);
+    }
+
+    fn form_key(&mut self, mut form: Form, action: &Action, profiles: &dyn Profiles) {
+        match action {
+            Action::Cancel => {}
+            Action::Submit => match form.checked(profiles) {
+                Ok(set) => {
+                    let profile = form.profile;
+                    self.chosen = Some(Chosen::Search { profile, set });
+                }
+                Err(why) => {
+                    let error = Some(why);
+                    self.form = Some(Form { error, ..form });
+                }
+            },
+            action => {
+                form.key(action, profiles);
                 self.form = Some(form);
             }
-            (action, None) => self.list_key(&action, profiles),
         }
     }
 
-    fn start(&mut self, form: Form, profiles: &dyn Profiles) {
-        match form.checked(profiles) {
-            Ok(set) => {
-                let profile = form.profile;
-                self.chosen = Some(Chosen::Search { profile, set });
+    fn dialog_key(&mut self, dialog: Dialog, action: Action, profiles: &dyn Profiles) {
+        match (dialog, action) {
+            (Dialog::Help, _) => {}
+            (Dialog::Filter(_), Action::Submit) => {}
+            (Dialog::Filter(_), Action::Cancel) => self.filter.clear(),
+            (Dialog::Filter(mut text), action) => {
+                text.key(&action);
+                self.filter = text.text();
+                self.scroll.cursor = 0;
+                self.dialog = Some(Dialog::Filter(text));
             }
-            Err(why) => {
-                let error = Some(why);
-                self.form = Some(Form { error, ..form });
+            (Dialog::Delete(what), Action::Submit) => {
+                self.error = profiles.delete(&what).err();
+                self.relist(profiles);
             }
+            (Dialog::Delete(_), Action::Cancel) => {}
+            (dialog @ Dialog::Delete(_), _) => self.dialog = Some(dialog),
+            (Dialog::Rename { .. }, Action::Cancel) => {}
+            (Dialog::Rename { what, name, .. }, Action::Submit) => {
+                match profiles.rename(&what, name.text().trim()) {
+                    Ok(()) => self.relist(profiles),
+                    Err(why) => {
+                        let error = Some(why);
+                        self.dialog = Some(Dialog::Rename { what, name, error });
+                    }
+                }
+            }
+            (Dialog::Rename { what, mut name, .. }, action) => {
+                name.key(&action);
+                let error = None;
+                self.dialog = Some(Dialog::Rename { what, name, error });
+            }
+        }
+    }
+
+    fn relist(&mut self, profiles: &dyn Profiles) {
+        if let Some((runs, profiles)) = profiles.list() {
+            (self.runs, self.profiles) = (runs, profiles);
         }
     }
 
     fn list_key(&mut self, action: &Action, profiles: &dyn Profiles) {
-        let len = self.len();
+        let len = self.items().len();
+        let page = view::page(self);
         self.error = None;
         match action {
             Action::Up => self.scroll.step(-1, len),
             Action::Down => self.scroll.step(1, len),
+            Action::PageUp => self.scroll.step(-page, len),
+            Action::PageDown => self.scroll.step(page, len),
             Action::Top => self.scroll.step(isize::MIN, len),
             Action::Bottom => self.scroll.step(isize::MAX, len),
             Action::Wheel(_, _, by) => self.scroll.step(isize::from(*by), len),
-            Action::Click(_, row) => {
-                if let Some(at) = view::entry_at(self, *row) {
+            Action::Click(column, row) => {
+                if let Some(at) = view::item_at(self, *column, *row) {
                     self.scroll.cursor = at;
                 }
             }
             Action::Quit => self.chosen = Some(Chosen::Nothing),
-            Action::Submit | Action::Watch => self.open(*action == Action::Watch, profiles),
+            Action::Cancel if !self.filter.is_empty() => self.filter.clear(),
+            Action::Cancel => self.error = Some(String::from("q quits")),
+            Action::Help => self.dialog = Some(Dialog::Help),
+            Action::Find => self.dialog = Some(Dialog::Filter(TextInput::new(&self.filter))),
+            Action::Sort => self.order = self.order.next(),
+            Action::NextTheme => self.blank.theme.set(self.blank.theme.name.next()),
+            action => self.item_key(action, profiles),
+        }
+    }
+
+    /// A key that does something with what is chosen.
+    fn item_key(&mut self, action: &Action, profiles: &dyn Profiles) {
+        let Some(item) = self.item() else { return };
+        match action {
+            Action::Submit if item == Item::Missing => self.missing_open = !self.missing_open,
+            Action::Submit | Action::Watch => self.open(item, *action == Action::Watch, profiles),
+            Action::NewRun => self.new_run(item, profiles),
+            Action::Rename | Action::Delete => match self.changeable(item) {
+                Ok((what, name)) if *action == Action::Rename => {
+                    let (name, error) = (TextInput::new(&name), None);
+                    self.dialog = Some(Dialog::Rename { what, name, error });
+                }
+                Ok((what, _)) => self.dialog = Some(Dialog::Delete(what)),
+                Err(why) => self.error = Some(why.to_owned()),
+            },
             _ => {}
         }
     }
 
-    fn open(&mut self, watch: bool, profiles: &dyn Profiles) {
-        let at = self.scroll.cursor;
-        if let Some(run) = self.runs.get(at) {
-            let folder = run.folder.clone();
-            self.chosen = Some(match watch || run.is_open {
-                true => Chosen::Watch(folder),
-                false => Chosen::Resume(folder),
-            });
-        } else if let Some(profile) = self.profiles.get(at - self.runs.len()) {
-            if watch {
-                self.error = Some(String::from("only a run can be watched"));
-                return;
-            }
-            match profiles.values(&profile.name) {
-                Ok(values) => self.form = Some(Form::new(&profile.name, values)),
-                Err(why) => self.error = Some(why),
-            }
+    /// What can be renamed and deleted, with its name.
+    fn changeable(&self, item: Item) -> Result<(Subject, String), &'static str> {
+        match item {
+            Item::Run(at) => match self.runs.get(at) {
+                Some(run) if run.is_open => Err("another program has this run open"),
+                Some(run) => Ok((Subject::Run(run.folder.clone()), run.id.clone())),
+                None => Err("nothing is chosen"),
+            },
+            Item::Profile(at) => match self.profiles.get(at) {
+                Some(p) if p.readiness == Readiness::Saved => {
+                    Ok((Subject::Profile(p.name.clone()), p.name.clone()))
+                }
+                _ => Err("this profile is part of the program"),
+            },
+            Item::Missing => Err("choose one of them"),
         }
     }
-}
 
-/// Asks what to do, in this process's terminal. The terminal is restored whatever happens.
-///
-/// # Errors
-/// When the terminal does not obey.
-pub fn ask(
-    runs: Vec<RunEntry>,
-    entries: Vec<ProfileEntry>,
-    profiles: &dyn Profiles,
-    config: &Config,
-    signals: &Receiver<Signal>,
-) -> io::Result<Chosen> {
-    let _panics = PanicGuard::new();
-    let mut screen = Tty::open()?;
-    let input = Input::start()?;
-    let keymap = config.keymap().unwrap_or_else(|_| Keymap::standard());
-    let mut model = StartModel::new(runs, entries, config.theme(), screen.size()?);
-    model.blank.keymap = keymap;
-    loop {
-        screen.show(|frame| view(&model, frame))?;
-        let action = select! {
-            recv(input.events) -> event => match event {
-                Ok(event) => model.blank.keymap.of_event(model.scope(), event),
-                Err(_) => Some(Action::InputLost),
-            },
-            recv(signals) -> signal => signal.ok().map(Action::Signal),
-        };
-        match action {
-            Some(Action::Suspend) => {
-                screen.suspend()?;
-                let (columns, rows) = screen.size()?;
-                model.update(Action::Resize(columns, rows), profiles);
+    fn open(&mut self, item: Item, watch: bool, profiles: &dyn Profiles) {
+        match item {
+            Item::Run(at) => {
+                let Some(run) = self.runs.get(at) else { return };
+                let folder = run.folder.clone();
+                self.chosen = Some(match watch || run.is_open {
+                    true => Chosen::Watch(folder),
+                    false => Chosen::Resume(folder),
+                });
             }
-            Some(Action::Redraw) => screen.clear()?,
-            Some(action) => model.update(action, profiles),
+            _ if watch => self.error = Some(String::from("only a run can be watched")),
+            Item::Profile(at) => {
+                if let Some(name) = self.profiles.get(at).map(|p| p.name.clone()) {
+                    self.set_up(&name, profiles);
+                }
+            }
+            Item::Missing => {}
+        }
+    }
+
+    fn new_run(&mut self, item: Item, profiles: &dyn Profiles) {
+        let Item::Run(at) = item else {
+            return self.open(item, false, profiles);
+        };
+        let profile = self.runs.get(at).map(|run| profiles.of_run(&run.folder));
+        match profile {
+            Some(Ok(profile)) => self.set_up(&profile, profiles),
+            Some(Err(why)) => self.error = Some(why),
             None => {}
         }
-        if let Some(chosen) = model.chosen.take() {
-            return Ok(chosen);
+    }
+
+    /// Opens the form of a profile; where a search cannot start with it as it is, that is said at
+    /// once.
+    pub fn set_up(&mut self, profile: &str, profiles: &dyn Profiles) {
+        match profiles.values(profile) {
+            Ok(values) => {
+                let mut form = Form::new(profile, values);
+                form.error = form.checked(profiles).err();
+                self.form = Some(form);
+            }
+            Err(why) => self.error = Some(why),
         }
     }
 }

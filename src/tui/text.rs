@@ -63,6 +63,10 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
             let mut rest = word;
             while width(rest) > columns {
                 let (head, _) = rest.unicode_truncate(columns);
+                // A path is broken behind one of its folders, a name behind one of its dots.
+                let at = head.rfind(['/', '.']).map(|at| at + 1);
+                let at = at.filter(|at| *at > head.len() / 3).unwrap_or(head.len());
+                let head = head.get(..at).unwrap_or(head);
                 if head.is_empty() {
                     break;
                 }
@@ -97,6 +101,10 @@ mod tests {
         assert_eq!(wrap("one two three\nfour", 8), ["one two", "three", "four"]);
         assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
         assert_eq!(wrap("a\n  bc de", 6), ["a", "  bc", "  de"]);
+        assert_eq!(
+            wrap("see /home/ada/runs", 11),
+            ["see", "/home/ada/", "runs"]
+        );
         assert_eq!(wrap("", 10), Vec::<String>::new());
     }
 

@@ -49,6 +49,11 @@ impl ThemeName {
         at.unwrap_or(0)
     }
 
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = ThemeName> {
+        Self::ALL.iter().map(|(name, ..)| *name)
+    }
+
     /// The name in files.
     pub fn text(self) -> &'static str {
         Self::ALL[self.index()].1
@@ -123,8 +128,9 @@ impl Theme {
         theme
     }
 
-    /// What the environment asks for: `NO_COLOR` (no colours), `TERM=dumb` or a locale that is not
-    /// UTF-8 (ASCII). An unset locale counts as UTF-8, as in most containers.
+    /// What the environment asks for: `NO_COLOR` (no colours), a terminal that is dumb, the Linux
+    /// console or a locale that is not UTF-8 (ASCII). An unset locale counts as UTF-8, as in most
+    /// containers.
     pub fn from_environment(get: impl Fn(&str) -> Option<String>) -> Self {
         let get = |name: &str| get(name).filter(|value| !value.is_empty());
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(&get);
@@ -137,7 +143,9 @@ impl Theme {
         if get("NO_COLOR").is_some() || dumb {
             theme.set(ThemeName::None);
         }
-        if !utf8 || dumb {
+        // The fonts of the Linux console have no Braille and no heavy lines.
+        let console = get("TERM").is_some_and(|term| term == "linux");
+        if !utf8 || dumb || console {
             theme.symbols = Symbols::ascii();
         }
         theme
@@ -202,6 +210,21 @@ mod tests {
         let dumb = with(&[("TERM", "dumb")]);
         assert!(dumb.symbols.ascii);
         assert_eq!(dumb.palette, Palette::monochrome());
+    }
+
+    #[test]
+    fn unicode_needs_a_locale_and_a_font_that_have_it() {
+        assert!(
+            with(&[("TERM", "linux"), ("LANG", "C.UTF-8")])
+                .symbols
+                .ascii
+        );
+        assert!(
+            !with(&[("TERM", "xterm"), ("LANG", "C.UTF-8")])
+                .symbols
+                .ascii
+        );
+        assert!(with(&[("TERM", "xterm"), ("LANG", "C")]).symbols.ascii);
     }
 
     #[test]

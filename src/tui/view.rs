@@ -5,28 +5,33 @@ mod frame;
 mod header;
 mod overlay;
 mod toast;
+mod welcome;
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
-use ratatui::text::{Line, Text};
 
-use super::layout::{Layout, MIN_SIZE};
+use super::layout::Layout;
 use super::model::Model;
-use super::widgets::below;
-use super::{panes, text};
+use super::panes;
 
-pub use footer::hints_line;
+pub use footer::{hint_lines, hints_line};
+pub use frame::borders;
 
 /// Draws everything.
 pub fn view(model: &Model, frame: &mut Frame) {
     let area = frame.area();
-    // Between a resize and its event the model may remember another size; never draw outside the
+    // Between a resize and its event the model remembers another size: what is drawn fits the
     // frame.
-    let layout = Layout::of(model).filter(|_| (area.width, area.height) == model.size);
-    let Some(layout) = layout else {
-        too_small(model, frame, area);
-        return;
+    let resized;
+    let model = match (area.width, area.height) == model.size {
+        true => model,
+        false => {
+            resized = resized_to(model, (area.width, area.height));
+            &resized
+        }
+    };
+    let Some(layout) = Layout::of(model) else {
+        return header::smallest(model, frame, area);
     };
     header::draw(model, frame, layout.header);
     header::slider(model, frame, &layout);
@@ -36,9 +41,17 @@ pub fn view(model: &Model, frame: &mut Frame) {
         panes::draw(model, frame, &layout, *pane);
     }
     footer::draw(model, frame, layout.footer);
-    overlay::draw(model, frame);
+    welcome::draw(model, frame);
+    // What is asked is never covered.
     toast::draw(model, frame, layout.footer);
+    overlay::draw(model, frame);
     ground(model, frame);
+}
+
+fn resized_to(model: &Model, size: (u16, u16)) -> Model {
+    let mut model = model.clone();
+    model.size = size;
+    model
 }
 
 /// Puts the theme's own colours under everything that has none.
@@ -54,18 +67,4 @@ pub fn ground(model: &Model, frame: &mut Frame) {
             }
         }
     }
-}
-
-/// A polite message that goes away when the terminal grows.
-fn too_small(model: &Model, frame: &mut Frame, area: Rect) {
-    let (columns, rows) = MIN_SIZE;
-    let message = format!(
-        "This terminal is {}x{}.\naq4svit needs {columns}x{rows}.\nPlease enlarge it.\nThe search continues.",
-        area.width, area.height
-    );
-    let lines = text::wrap(&message, usize::from(area.width.saturating_sub(2)));
-    let top = area.height.saturating_sub(lines.len() as u16) / 2;
-    let lines: Text = lines.into_iter().map(Line::from).collect();
-    let lines = lines.style(model.theme.palette.text).centered();
-    frame.render_widget(lines, below(area, top));
 }

@@ -34,6 +34,10 @@ pub enum Pane {
     Facts,
     /// The log.
     Log,
+    /// The sensitivity of the layers.
+    Heat,
+    /// The course of the search.
+    History,
 }
 
 /// A view: a few panes that belong together.
@@ -86,7 +90,8 @@ const fn from(columns: u16, rows: u16, order: &'static [Pane], plan: Plan<Pane>)
 }
 
 use Pane::{
-    Allocation, Details, Facts, Front, Gate, Log, Points, Potentials, Scatter, Sites, Tree,
+    Allocation, Details, Facts, Front, Gate, Heat, History, Log, Points, Potentials, Scatter,
+    Sites, Tree,
 };
 
 /// The least columns and rows of a terminal with boxes around panes and labels in the header.
@@ -94,11 +99,11 @@ pub const LARGE: (u16, u16) = (110, 32);
 
 const SEARCH: &[Pane] = &[Tree, Details, Allocation, Log];
 const WALL: &[Pane] = &[Tree, Details, Allocation, Scatter, Gate, Log];
-const ALLOCATION: &[Pane] = &[Allocation, Tree, Details];
+const ALLOCATION: &[Pane] = &[Allocation, Tree, Heat, Details];
 const GATE: &[Pane] = &[Scatter, Gate];
 const FRONT: &[Pane] = &[Front, Points];
 const MEMBRANES: &[Pane] = &[Sites, Potentials];
-const RUN: &[Pane] = &[Facts, Log];
+const RUN: &[Pane] = &[Facts, Log, History];
 
 #[rustfmt::skip]
 const VIEWS: &[Row] = &[
@@ -132,11 +137,12 @@ const VIEWS: &[Row] = &[
         help: "allocation: the network layer by layer",
         panes: ALLOCATION,
         layouts: &[
-            from(120, 0, ALLOCATION, columns(0, 58, &[
+            from(150, LARGE.1, ALLOCATION, columns(0, 54, &[
                 One(Allocation),
-                rows(1, 55, &[One(Tree), One(Details)]),
+                rows(1, 30, &[One(Tree), rows(3, 58, &[One(Heat), One(Details)])]),
             ])),
-            from(0, 0, ALLOCATION, rows(2, 66, &[One(Allocation), One(Tree)])),
+            from(120, 0, ALLOCATION, columns(0, 58, &[One(Allocation), Companion])),
+            from(0, 0, ALLOCATION, rows(2, 60, &[One(Allocation), Companion])),
         ],
     },
     Row {
@@ -171,8 +177,9 @@ const VIEWS: &[Row] = &[
         help: "run: workers, work, time, log",
         panes: RUN,
         layouts: &[
-            from(120, 0, RUN, columns(0, 50, &[One(Facts), One(Log)])),
-            from(0, 0, RUN, rows(1, 62, &[One(Facts), One(Log)])),
+            from(120, LARGE.1, RUN, columns(0, 50, &[One(Facts), rows(1, 58, &[One(History), One(Log)])])),
+            from(120, 0, RUN, columns(0, 50, &[One(Facts), Companion])),
+            from(0, 0, RUN, rows(1, 62, &[One(Facts), Companion])),
         ],
     },
 ];

@@ -2,7 +2,7 @@
 
 use aq4svit::search::{Predictor, Tree};
 use aq4svit::tui::model::View;
-use aq4svit::tui::{Action, Effect, Forecast, update};
+use aq4svit::tui::{Action, Change, Effect, Forecast, update};
 
 use super::screens::screen;
 use super::story::Play;
@@ -30,13 +30,21 @@ fn every_change_is_predicted_at_once() {
             assert_eq!(predicted.memory_bytes, edit.bytes);
             last = predicted.predicted;
         }
+        // Told from what was measured of the node that it is made of.
         let estimate = last.unwrap();
-        let text = format!(
-            "predicted drop {:.2} ({:.2} to {:.2})",
-            estimate.drop,
-            estimate.low.unwrap(),
-            estimate.high.unwrap()
-        );
+        let parent = play.model.forecast.as_ref().unwrap().parent.unwrap();
+        let measured = play.model.shown().unwrap().judgement().unwrap().drop();
+        let shift = measured - parent.drop;
+        let (low, high) = (estimate.low.unwrap(), estimate.high.unwrap());
+        let text = match (high - low) / 2.0 > play.model.tree.max_drop() {
+            true => String::from("cannot tell yet ("),
+            false => format!(
+                "predicted drop {:.2} ({:.2} to {:.2})",
+                estimate.drop + shift,
+                low + shift,
+                high + shift
+            ),
+        };
         assert!(screen(&play).contains(&text), "{text}\n{}", screen(&play));
         insta::assert_snapshot!(format!("forecast_{}x{}", size.0, size.1), screen(&play));
         // Taken back, it is the node itself, which was measured.
@@ -55,7 +63,9 @@ fn what_is_not_known_is_not_predicted() {
     play.act(Action::View(View::Allocation));
     play.act(Action::LowerBits);
     assert!(screen(&play).contains("drop not known yet: 0 evaluations"));
-    let nothing = Forecast::of(&Tree::default(), play.model.edit.clone().unwrap().preview);
+    let allocation = play.model.edit.clone().unwrap().preview;
+    let from = allocation.clone();
+    let nothing = Forecast::of(&Tree::default(), Change { allocation, from });
     assert_eq!(
         (nothing.predicted, nothing.measured, nothing.measurements),
         (None, None, 0)

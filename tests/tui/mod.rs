@@ -1,5 +1,6 @@
 //! The terminal interface, driven by the real engine on a synthetic landscape.
 
+mod findings;
 mod forecasts;
 #[cfg(target_os = "linux")]
 mod memory;
@@ -9,6 +10,7 @@ mod pty;
 mod screens;
 mod session;
 mod start;
+mod states;
 mod steering;
 mod story;
 mod survival;

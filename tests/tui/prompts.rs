@@ -119,7 +119,6 @@ fn a_pin_by_pattern_says_what_it_holds() {
     assert_eq!(play.model.focus, Pane::Allocation);
     play.act(Action::PinPattern);
     insta::assert_snapshot!("pin_of_a_row", screen(&play));
-    play.act(Action::Up);
     typed(&mut play, "stage3.*");
     play.act(Action::Down);
     typed(&mut play, "7");
@@ -139,7 +138,6 @@ fn a_pin_by_pattern_says_what_it_holds() {
     assert_eq!(play.model.tree.pins, [pin]);
     // The same prompt takes it back.
     play.act(Action::PinPattern);
-    play.act(Action::Up);
     typed(&mut play, "stage3.*");
     play.act(Action::Down);
     typed(&mut play, "any");
@@ -161,7 +159,6 @@ fn a_prompt_refuses_what_the_search_would_refuse() {
     let eight = BitWidth::new(8).unwrap();
     play.model.tree.pins = vec![Pin::fixed("*", eight)];
     play.act(Action::PinPattern);
-    play.act(Action::Up);
     typed(&mut play, "*");
     play.act(Action::Down);
     for widths in ["2-8", "any"] {
@@ -186,10 +183,12 @@ fn a_prompt_refuses_what_the_search_would_refuse() {
 fn every_command_of_the_search_has_an_entry_or_a_key() {
     let mut play = Play::new((160, 48));
     play.jobs(40);
+    // There is something to undo; without it the list would say so.
+    play.act(Action::Pin);
     for (name, expected) in [
+        ("pause", Command::Pause),
         ("undo", Command::Undo),
         ("time up", Command::TimeUp),
-        ("pause", Command::Pause),
     ] {
         play.act(Action::Commands);
         name.chars().for_each(|c| {

@@ -32,7 +32,7 @@ fn pause_prune_change_save_and_quit() {
         .see("mychip")
         .press("\r")
         .see("saved /tmp/profiles/mychip.toml");
-    pty.resize(8, 40).see("Please enlarge it");
+    pty.resize(8, 40).see("please enlarge it");
     pty.resize(30, 100).see("Search tree");
     pty.press("q").see("aq4svit resume").press("y");
     let after = end(&mut pty);

@@ -66,6 +66,7 @@ fn ends() -> Ends {
             argument: "r".into(),
             folder: "/tmp/r".into(),
             device: "cpu".into(),
+            classes: None,
         },
         ends: aq4svit::tui::Ends {
             commands: send_command,
@@ -78,6 +79,8 @@ fn ends() -> Ends {
         }),
         retry: Box::new(|| Err("nothing to go on with".into())),
         config: Default::default(),
+        outside: Box::new(|_| aq4svit::tui::Answer::Kept(Ok(String::new()))),
+        welcome: false,
         watching: false,
         signals: receive_signal,
     };

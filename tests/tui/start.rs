@@ -3,7 +3,8 @@
 use aq4svit::profile::{Overrides, Pin, Profile};
 use aq4svit::quant::BitWidth;
 use aq4svit::tui::start::{
-    Chosen, Form, ProfileEntry, Profiles, RunEntry, StartModel, Values, view,
+    Chosen, Dialog, Form, ProfileEntry, Profiles, Readiness, RunEntry, StartModel, Subject, Values,
+    view,
 };
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
 use aq4svit::tui::{Action, Signal, as_text};
@@ -12,7 +13,10 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 /// Profiles of which one cannot be used, and none with a negative drop or an unknown layer.
-struct Fake;
+#[derive(Default)]
+struct Fake {
+    done: std::cell::RefCell<Vec<String>>,
+}
 
 impl Profiles for Fake {
     fn values(&self, profile: &str) -> Result<Values, String> {
@@ -25,10 +29,31 @@ impl Profiles for Fake {
                 gate: "adaptive".into(),
                 limit: "0.1".into(),
                 pins: "head=8".into(),
+                seed: "0".into(),
+                bits: "2 3 4 8".into(),
+                ..Values::default()
             }),
         }
     }
-    fn check(&self, _: &str, set: &[String]) -> Result<(), String> {
+    fn rename(&self, what: &Subject, name: &str) -> Result<(), String> {
+        match name {
+            "taken" => Err("taken exists already".into()),
+            _ => {
+                self.done
+                    .borrow_mut()
+                    .push(format!("rename {what:?} {name}"));
+                Ok(())
+            }
+        }
+    }
+    fn delete(&self, what: &Subject) -> Result<(), String> {
+        self.done.borrow_mut().push(format!("delete {what:?}"));
+        Ok(())
+    }
+    fn check(&self, profile: &str, set: &[String]) -> Result<(), String> {
+        if profile == "imagenet" {
+            return Err("not there: weights.pth; weights: https://example.org/weights".into());
+        }
         let wrong = set
             .iter()
             .find(|s| s.contains("=-") || s.contains("nothing"));
@@ -41,12 +66,17 @@ fn model(size: (u16, u16), theme: Theme) -> StartModel {
         folder: format!("/runs/{id}").into(),
         id: id.into(),
         condition: condition.into(),
-        result: "41 nodes, 136.6 KiB, 81.6 % saved, drop 0.85".into(),
+        result: "136.6 KiB, -81.6 %, drop 0.85".into(),
         is_open,
+        when: "2 min ago".into(),
+        bytes: Some(139_879),
+        facts: vec![("profile", "the demo, front search".into())],
+        chart: None,
     };
     let profile = |name: &str, about: &str| ProfileEntry {
         name: name.into(),
         about: about.into(),
+        ..ProfileEntry::default()
     };
     StartModel::new(
         vec![
@@ -72,7 +102,7 @@ fn screen(model: &StartModel) -> String {
 
 fn act(model: &mut StartModel, actions: &[Action]) {
     for action in actions {
-        model.update(action.clone(), &Fake);
+        model.update(action.clone(), &Fake::default());
     }
 }
 
@@ -83,9 +113,9 @@ fn runs_and_profiles_are_offered() {
         insta::assert_snapshot!(format!("start_{}x{}", size.0, size.1), screen(&model));
     }
     let mut small = model((40, 10), Theme::colour());
-    assert!(screen(&small).contains("Please enlarge it"));
+    assert!(screen(&small).contains("please enlarge it"));
     act(&mut small, &[Action::Resize(80, 24)]);
-    assert!(screen(&small).contains("Continue a run"));
+    assert!(screen(&small).contains("Runs, latest first"));
 }
 
 #[test]
@@ -113,7 +143,7 @@ fn a_run_is_continued_or_watched() {
     assert_eq!(choose(&[Action::Bottom, terminate]), Some(Chosen::Nothing));
     // The second row of the list is the first run.
     let mut clicked = model((80, 24), Theme::colour());
-    act(&mut clicked, &[Action::Click(3, 5), Action::Submit]);
+    act(&mut clicked, &[Action::Click(3, 4), Action::Submit]);
     assert_eq!(
         clicked.chosen,
         Some(Chosen::Resume("/runs/2026-05-04-demo".into()))
@@ -151,20 +181,28 @@ fn a_search_is_set_up_in_a_form() {
         &mut form,
         &[Action::EraseLine, Action::Insert('2'), Action::Down],
     );
-    act(&mut form, &[Action::Paste("96 KiB".into()), Action::Down]);
+    act(
+        &mut form,
+        &[Action::Paste("96 KiB".into()), Action::Down, Action::Down],
+    );
     act(&mut form, &[Action::CursorRight]);
-    for said in [
-        "beam: lowers groups of several",
-        "(5-7 times greedy's evaluations",
-    ] {
+    for said in ["beam: lowers groups of several", "5-7 times greedy's"] {
         assert!(
             screen(&form).contains(said),
             "what the chosen one does and costs"
         );
     }
+    act(&mut form, &[Action::Down, Action::Down, Action::CursorLeft]);
     act(
         &mut form,
-        &[Action::Down, Action::CursorLeft, Action::Down, Action::Down],
+        &[
+            Action::Up,
+            Action::Up,
+            Action::Up,
+            Action::Up,
+            Action::Up,
+            Action::Up,
+        ],
     );
     act(
         &mut form,
@@ -200,10 +238,11 @@ fn what_the_form_sets_is_what_a_profile_takes() {
             Action::Down,
             Action::Paste("96 KiB".into()),
             Action::Down,
+            Action::Down,
             Action::CursorRight,
         ],
     );
-    act(&mut form, &[Action::Up, Action::Up, Action::Up]);
+    act(&mut form, &[Action::Up, Action::Up, Action::Up, Action::Up]);
     act(
         &mut form,
         &[
@@ -257,6 +296,157 @@ fn without_unicode_there_is_none() {
     assert!(screen(&ascii).is_ascii());
 }
 
+/// The start screen with a profile whose weights are not there.
+fn with_missing(size: (u16, u16)) -> StartModel {
+    let mut model = model(size, Theme::colour());
+    model.profiles.push(ProfileEntry {
+        name: "imagenet".into(),
+        about: "77.2 %".into(),
+        readiness: Readiness::Missing,
+        facts: vec![("weights", "https://example.org/weights".into())],
+    });
+    model
+}
+
+#[test]
+fn finding_9_escape_never_leaves_the_start_screen() {
+    let mut model = model((80, 24), Theme::colour());
+    act(&mut model, &[Action::Help]);
+    assert!(screen(&model).contains("watch the run without steering it"));
+    act(
+        &mut model,
+        &[Action::Cancel, Action::Cancel, Action::Cancel],
+    );
+    assert_eq!(model.chosen, None);
+    act(&mut model, &[Action::Quit]);
+    assert_eq!(model.chosen, Some(Chosen::Nothing));
+}
+
+#[test]
+fn finding_9_what_needs_files_is_collapsed() {
+    let mut model = with_missing((80, 24));
+    assert!(screen(&model).contains("1 more need weights or images first"));
+    assert!(!screen(&model).contains("imagenet"));
+    act(&mut model, &[Action::Bottom, Action::Submit, Action::Down]);
+    let shown = screen(&model);
+    assert!(shown.contains("imagenet"), "{shown}");
+    assert!(shown.contains("https://example.org/weights"), "{shown}");
+    // The filter finds it without.
+    let mut model = with_missing((80, 24));
+    act(&mut model, &[Action::Find]);
+    "imagenet"
+        .chars()
+        .for_each(|c| act(&mut model, &[Action::Insert(c)]));
+    act(&mut model, &[Action::Submit]);
+    let shown = screen(&model);
+    assert!(
+        shown.contains("imagenet") && !shown.contains("my-chip"),
+        "{shown}"
+    );
+    act(&mut model, &[Action::Cancel]);
+    assert!(screen(&model).contains("my-chip"));
+}
+
+#[test]
+fn finding_9_what_is_chosen_is_previewed() {
+    for size in [(80, 24), (120, 40)] {
+        let mut model = model(size, Theme::colour());
+        assert!(screen(&model).contains("the demo, front search"));
+        act(&mut model, &[Action::Sort]);
+        assert!(screen(&model).contains("smallest first"));
+    }
+}
+
+#[test]
+fn finding_9_runs_are_renamed_and_deleted_after_a_question() {
+    let fake = Fake::default();
+    let mut model = model((80, 24), Theme::colour());
+    let keys = |model: &mut StartModel, actions: &[Action]| {
+        for action in actions {
+            model.update(action.clone(), &fake);
+        }
+    };
+    keys(&mut model, &[Action::Delete]);
+    assert_eq!(
+        model.error.as_deref(),
+        Some("another program has this run open")
+    );
+    keys(&mut model, &[Action::Down, Action::Delete]);
+    assert!(screen(&model).contains("That cannot be undone"));
+    keys(&mut model, &[Action::Cancel]);
+    assert!(fake.done.borrow().is_empty(), "no is no");
+    keys(
+        &mut model,
+        &[
+            Action::Delete,
+            Action::Submit,
+            Action::Rename,
+            Action::EraseLine,
+        ],
+    );
+    keys(&mut model, &[Action::Paste("taken".into()), Action::Submit]);
+    assert!(matches!(
+        model.dialog,
+        Some(Dialog::Rename { error: Some(_), .. })
+    ));
+    keys(
+        &mut model,
+        &[
+            Action::EraseLine,
+            Action::Paste("best".into()),
+            Action::Submit,
+        ],
+    );
+    assert_eq!(model.dialog, None);
+    let done = fake.done.borrow();
+    assert_eq!(
+        *done,
+        [
+            "delete Run(\"/runs/2026-05-04-demo\")",
+            "rename Run(\"/runs/2026-05-04-demo\") best"
+        ]
+    );
+}
+
+#[test]
+fn finding_9_errors_stay_in_the_form() {
+    let mut model = with_missing((80, 24));
+    act(
+        &mut model,
+        &[Action::Bottom, Action::Submit, Action::Down, Action::Submit],
+    );
+    let shown = screen(&model);
+    assert!(
+        shown.contains("! not there: weights.pth"),
+        "said at once: {shown}"
+    );
+    act(&mut model, &[Action::Submit]);
+    assert_eq!(model.chosen, None);
+    assert!(model.form.is_some());
+}
+
+#[test]
+fn finding_9_fields_that_mean_nothing_are_not_shown() {
+    let mut model = model((80, 24), Theme::colour());
+    act(&mut model, &[Action::Bottom, Action::Up, Action::Submit]);
+    let shown = screen(&model);
+    assert!(
+        !shown.contains("drift limit") && !shown.contains("beam width"),
+        "{shown}"
+    );
+    // greedy, then beam: its width is shown.
+    act(
+        &mut model,
+        &[
+            Action::Down,
+            Action::Down,
+            Action::Down,
+            Action::CursorRight,
+        ],
+    );
+    assert!(screen(&model).contains("beam width"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
@@ -271,9 +461,9 @@ proptest! {
         let values = Values { pins: "head=7".into(), ..Values::default() };
         let mut form = Form::new("demo", values);
         for action in [Action::Up, Action::EraseLine, Action::Paste(texts.join(", "))] {
-            form.key(&action, &Fake);
+            form.key(&action, &Fake::default());
         }
-        let mut set = form.checked(&Fake).unwrap();
+        let mut set = form.checked(&Fake::default()).unwrap();
         set.push("quantizer.bits=[1, 2, 3, 4, 5, 6, 7, 8, 16, \"float\"]".into());
         let overrides = Overrides::parse(&set, "/".into()).unwrap();
         let text = concat!(include_str!("../../profiles/demo.toml"), "\n[pins]\nhead = 7\n");
@@ -284,7 +474,8 @@ proptest! {
     #[test]
     fn whatever_is_done_it_stands(steps in proptest::collection::vec(prop_oneof![
         proptest::sample::select(vec![
-            Action::Up, Action::Down, Action::Top, Action::Bottom, Action::Submit, Action::Cancel, Action::Watch,
+            Action::Up, Action::Down, Action::Top, Action::Bottom, Action::Submit, Action::Cancel, Action::Watch, Action::Find,
+            Action::Sort, Action::Rename, Action::Delete, Action::Help, Action::NewRun, Action::PageDown,
             Action::CursorLeft, Action::CursorRight, Action::EraseBefore, Action::EraseWord, Action::EraseLine,
         ]),
         "\\PC{0,12}".prop_map(Action::Paste),
@@ -294,10 +485,11 @@ proptest! {
     ], 1..40)) {
         let mut model = model((80, 24), Theme::colour());
         for step in steps {
-            model.update(step, &Fake);
+            model.update(step, &Fake::default());
             model.chosen = None;
             screen(&model);
             prop_assert!(model.scroll.cursor < 5);
+            model.dialog = None;
         }
     }
 }

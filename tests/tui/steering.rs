@@ -182,7 +182,10 @@ fn a_width_outside_the_menu_or_without_effect_is_not_sent() {
         "nothing would change: choose another bit-width"
     );
     play.act(Action::Width(7));
-    assert_eq!(last_toast(&play), "7 bits are not in this search's menu");
+    assert_eq!(
+        last_toast(&play),
+        "7 is not in this search's menu: 2 3 4 5 6 8"
+    );
     assert!(play.model.edit.is_some());
     play.act(Action::Cancel);
     assert!(play.model.edit.is_none());
@@ -376,7 +379,8 @@ fn a_finished_search_is_left_without_a_question() {
     play.act(Action::Disconnected);
     assert_eq!(play.model.status(), Status::Finished);
     assert_eq!(
-        play.model.overlay, None,
+        play.model.overlay,
+        Some(Overlay::Result),
         "the end of the channel is no failure then"
     );
     for action in [Action::Pause, Action::Step, Action::Stop] {
@@ -484,6 +488,8 @@ fn a_pruned_base_is_no_longer_on_the_way() {
     play.jobs(60);
     let before = play.model.tree.base.unwrap();
     play.act(Action::Prune);
+    assert_eq!(play.model.tree.base, Some(before), "it asks first");
+    play.act(Action::Submit);
     let base = play.model.tree.base.unwrap();
     assert_ne!(base, before);
     let depth = |id| {
@@ -600,13 +606,13 @@ fn clicks_and_the_wheel() {
     let mut play = Play::new(SIZE);
     play.jobs(60);
     play.act(Action::Top);
-    play.act(Action::Click(5, 10));
+    play.act(Action::Click(5, 11));
     assert_eq!(play.model.nodes.selected, Some(play.model.nodes.rows[2].id));
-    play.act(Action::Click(5, 8));
+    play.act(Action::Click(5, 9));
     assert_eq!(play.model.nodes.selected, Some(CandidateId(0)));
     play.act(Action::Wheel(5, 8, 1));
     assert_eq!(play.model.nodes.selected, Some(play.model.nodes.rows[1].id));
-    play.act(Action::Click(120, 26));
+    play.act(Action::Click(120, 27));
     assert_eq!(play.model.focus, Pane::Allocation);
     assert_eq!(play.model.allocation.scroll.cursor, 1);
     play.act(Action::Click(159, 47));

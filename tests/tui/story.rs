@@ -205,6 +205,7 @@ pub fn model(theme: Theme, size: (u16, u16)) -> Model {
         argument: "2026-05-04-demo".into(),
         folder: "/home/ada/.local/share/aq4svit/runs/2026-05-04-demo".into(),
         device: "cpu".into(),
+        classes: None,
     };
     Model::new(run, theme, Keymap::standard(), TimeZone::UTC, size)
 }
@@ -269,8 +270,8 @@ impl Play {
             .into_iter()
             .partition::<Vec<_>, _>(|e| matches!(e, Effect::Forecast(_)));
         for effect in asked {
-            if let Effect::Forecast(allocation) = effect {
-                let forecast = Forecast::of(&self.model.tree, allocation);
+            if let Effect::Forecast(change) = effect {
+                let forecast = Forecast::of(&self.model.tree, change);
                 update(&mut self.model, Action::Forecast(forecast));
             }
         }

@@ -7,7 +7,7 @@ use aq4svit::search::{CandidateId, Command, Group, Origin, State};
 use aq4svit::text::Importance;
 use aq4svit::tui::model::{Filter, Overlay, Pane, Replay, View};
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
-use aq4svit::tui::{Action, Effect, update};
+use aq4svit::tui::{Action, Asked, Effect, update};
 use ratatui::style::{Color, Modifier};
 
 use super::screens::screen;
@@ -24,7 +24,7 @@ const VIEWS: [(&str, Action); 6] = [
     ("run", Action::View(View::Run)),
 ];
 
-fn ascii() -> Theme {
+pub fn ascii() -> Theme {
     Theme {
         name: ThemeName::None,
         symbols: Symbols::ascii(),
@@ -79,7 +79,7 @@ fn every_view_when_the_terminal_is_too_small() {
 }
 
 /// Every cell's look as a letter, and what each letter stands for; a dot for the terminal's own.
-fn painted(play: &Play) -> String {
+pub fn painted(play: &Play) -> String {
     let size = play.model.size;
     let drawn = super::screens::draw(&play.model, size);
     let buffer = drawn.backend().buffer().clone();
@@ -442,6 +442,7 @@ fn an_allocation_is_copied_as_a_profile_holds_it() {
 fn themes_change_colours_and_nothing_else() {
     let mut play = Play::new((120, 40));
     play.finish();
+    play.act(Action::Cancel);
     play.wait(20_000);
     let before = screen(&play);
     let mut seen = vec![];
@@ -451,9 +452,9 @@ fn themes_change_colours_and_nothing_else() {
         assert_eq!(aq4svit::tui::as_text(&buffer), before);
         assert!(!seen.contains(&buffer), "{:?}", play.model.theme.name);
         seen.push(buffer);
-        play.act(Action::NextTheme);
-        assert!(screen(&play).contains("tui.toml"));
-        play.wait(10_000);
+        let effects = play.act(Action::NextTheme);
+        let theme = Asked::Theme(play.model.theme.name);
+        assert_eq!(effects, [Effect::Ask(theme)], "it is kept");
     }
 }
 

@@ -110,6 +110,7 @@ fn watch() {
             argument: "2026-05-04-demo".into(),
             folder: "/tmp/runs/2026-05-04-demo".into(),
             device: "cpu".into(),
+            classes: None,
         },
         ends: Ends {
             commands,
@@ -127,6 +128,8 @@ fn watch() {
         }),
         retry: Box::new(move || retry(&again)),
         config: Default::default(),
+        outside: Box::new(|_| aq4svit::tui::Answer::Kept(Ok(String::new()))),
+        welcome: false,
         watching: false,
         signals,
     });

@@ -49,21 +49,12 @@ impl Keymap {
 
     /// The footer of a scope, most useful first; neighbours with the same words are one hint.
     pub fn hints(&self, scope: Scope) -> Vec<Hint> {
-        let mut hints: Vec<Hint> = Vec::new();
-        for Bound { binding, keys } in self.of(scope) {
-            let first = keys.first().cloned();
-            match hints.last_mut() {
-                _ if binding.hint.is_empty() || keys.is_empty() => {}
-                Some(last) if last.text == binding.hint => last.keys.extend(first),
-                _ => hints.push(Hint {
-                    keys: first.into_iter().collect(),
-                    action: binding.action.clone(),
-                    text: binding.hint,
-                    section: binding.section,
-                }),
-            }
-        }
-        hints
+        hints(self.of(scope))
+    }
+
+    /// [`Keymap::hints`] of a scope alone, without those it is looked up in next.
+    pub fn own_hints(&self, scope: Scope) -> Vec<Hint> {
+        hints(self.of(scope).filter(|b| b.binding.scope == scope))
     }
 
     /// All that can be done in a scope, by its help.
@@ -75,4 +66,22 @@ impl Keymap {
         let of_one = |scope| self.bound.iter().filter(move |b| b.binding.scope == scope);
         scope.chain().flat_map(of_one)
     }
+}
+
+fn hints<'a>(bound: impl Iterator<Item = &'a Bound>) -> Vec<Hint> {
+    let mut hints: Vec<Hint> = Vec::new();
+    for Bound { binding, keys } in bound {
+        let first = keys.first().cloned();
+        match hints.last_mut() {
+            _ if binding.hint.is_empty() || keys.is_empty() => {}
+            Some(last) if last.text == binding.hint => last.keys.extend(first),
+            _ => hints.push(Hint {
+                keys: first.into_iter().collect(),
+                action: binding.action.clone(),
+                text: binding.hint,
+                section: binding.section,
+            }),
+        }
+    }
+    hints
 }

@@ -20,6 +20,10 @@ pub enum Scope {
     Prompt,
     /// While a command is chosen from the list.
     Commands,
+    /// While a memory budget is moved along the predicted front.
+    Budget,
+    /// On the card of the result.
+    Result,
     /// After the run failed.
     Failure,
     /// On the start screen.
@@ -41,7 +45,8 @@ impl Scope {
     fn outer(self) -> Option<Scope> {
         match self {
             Scope::Always => None,
-            Scope::Pane(_) => Some(Scope::Main),
+            // The keys of the panes go on, but for those that the card has.
+            Scope::Pane(_) | Scope::Result | Scope::Budget => Some(Scope::Main),
             Scope::Form | Scope::Commands => Some(Scope::Prompt),
             _ => Some(Scope::Always),
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::status::{Status, Task};
 use crate::evaluate::{Caches, Job, Progress};
 use crate::journal::Entry;
+use crate::profile::StrategyName;
 use crate::run::Totals;
 use crate::search::{
     CandidateId, Command, Counters, Event, Group, Instruction, Ledger, Remaining, Request, Tree,
@@ -56,6 +57,8 @@ pub struct Activity {
     pub dropped: u64,
     /// Why the run cannot go on.
     pub failed: Option<String>,
+    /// The node that was at work then.
+    pub failed_at: Option<CandidateId>,
     /// The last thing another thread said before it panicked.
     pub panicked: Option<String>,
     /// True where the running job began in a pause: it was asked for by hand.
@@ -75,7 +78,7 @@ impl Activity {
             return Status::Failed;
         }
         if tree.finished.is_some() {
-            return Status::Finished;
+            return Status::ended(tree);
         }
         let idle = self.work.is_none();
         let ends = |c: &&Command| {
@@ -90,6 +93,7 @@ impl Activity {
             None if tree.stepping || (tree.paused && self.in_pause) => Status::Stepping,
             None if tree.paused => Status::Pausing,
             None if tree.settings.is_none() => Status::Starting,
+            None if self.work.is_some_and(|w| w.task == Task::Test) => Status::Testing,
             None => Status::Running,
         }
     }
@@ -189,13 +193,22 @@ impl Activity {
         self.timings.get(&task).copied().unwrap_or_default()
     }
 
-    /// Bounds on the time left, once enough jobs were timed to know what a step takes: of a search
+    /// Bounds on the time left: once enough jobs were timed to know what a step takes: of a search
     /// by levels or by fronts, and of the test split. No more than the steps of the open groups and
     /// of those of the levels to come can follow; the longer these levels are, the wider the range.
     pub fn time_left(&self, tree: &Tree) -> Option<(Duration, Duration)> {
         if let Some(work) = self.work.filter(|w| w.task == Task::Test) {
             return self.test_left(&work, tree);
         }
+        // A beam is done when nothing in it can be lowered: nobody knows when that is.
+        if tree.settings.as_ref()?.search.strategy == StrategyName::Beam {
+            return None;
+        }
+        self.search_left(tree)
+    }
+
+    /// Bounds on the time left of a search.
+    fn search_left(&self, tree: &Tree) -> Option<(Duration, Duration)> {
         if let Some(remaining) = tree.remaining().filter(|_| !tree.paused) {
             return self.remaining_left(remaining);
         }
@@ -255,7 +268,7 @@ impl Activity {
         ))
     }
 
-    /// The bounds for the test split: what is left of this job at its pace, and as much again for
+    /// The time left on the test split: what is left of this job at its pace, and as much again for
     /// the other network where that is still to come.
     fn test_left(&self, work: &Work, tree: &Tree) -> Option<(Duration, Duration)> {
         let spent = self.heard.saturating_sub(work.since);
@@ -266,7 +279,7 @@ impl Activity {
             Some(_) => 0.0,
             None => each * progress.total as f64,
         };
-        let least = Duration::try_from_secs_f64(rest).ok()?;
-        Some((least, Duration::try_from_secs_f64(rest + other).ok()?))
+        let left = Duration::try_from_secs_f64(rest + other).ok()?;
+        Some((left, left))
     }
 }

@@ -16,6 +16,8 @@ pub struct AllocationPane {
     /// Cursor and window.
     pub scroll: Scroll,
     folded: BTreeSet<usize>,
+    /// Only parts with these layers are shown.
+    only: Option<Vec<usize>>,
 }
 
 impl AllocationPane {
@@ -47,6 +49,25 @@ impl AllocationPane {
     pub fn is_folded(&self, part: usize) -> bool {
         self.folded.contains(&part)
     }
+    /// Shows only the parts with one of some layers; all without them.
+    pub fn show_only(&mut self, layers: Option<Vec<usize>>) {
+        if self.only != layers {
+            self.only = layers;
+            self.show();
+        }
+    }
+    /// Moves the window up to what the row under the cursor belongs to, where both fit.
+    pub fn show_parents(&mut self, height: usize) {
+        let above = |row: usize| {
+            let parent = self.parts.get(*self.rows.get(row)?)?.parent?;
+            self.rows.iter().position(|part| *part == parent)
+        };
+        let top = std::iter::successors(Some(self.scroll.cursor), |row| above(*row)).last();
+        let top = top.unwrap_or(0);
+        if top < self.scroll.offset && self.scroll.cursor - top < height {
+            self.scroll.offset = top;
+        }
+    }
     /// Shows or hides the parts of the row under the cursor; true when that changed anything.
     pub fn fold(&mut self, open: bool) -> bool {
         let Some(part) = self.rows.get(self.scroll.cursor).copied() else {
@@ -63,6 +84,16 @@ impl AllocationPane {
         }
         changed
     }
+    /// Puts the cursor on a part, with all it belongs to unfolded.
+    pub fn reveal(&mut self, part: usize) {
+        let parent = |part: &usize| self.parts.get(*part)?.parent;
+        let above: Vec<usize> = std::iter::successors(parent(&part), parent).collect();
+        self.folded.retain(|folded| !above.contains(folded));
+        self.show();
+        if let Some(row) = self.rows.iter().position(|shown| *shown == part) {
+            self.scroll.cursor = row;
+        }
+    }
     /// Moves the cursor to what the row under it belongs to.
     pub fn to_parent(&mut self) {
         let parent = self.current().and_then(|part| part.parent);
@@ -76,8 +107,13 @@ impl AllocationPane {
             let parent = |part: &usize| self.parts.get(*part)?.parent;
             std::iter::successors(parent(&part), parent).any(|p| self.folded.contains(&p))
         };
+        let wanted = |part: &usize| match (&self.only, self.parts.get(*part)) {
+            (Some(layers), Some(part)) => part.members.iter().any(|m| layers.contains(m)),
+            _ => true,
+        };
         self.rows = (0..self.parts.len())
             .filter(|part| !hidden(*part))
+            .filter(wanted)
             .collect();
         self.scroll.cursor = self.scroll.cursor.min(self.rows.len().saturating_sub(1));
     }

@@ -14,9 +14,19 @@ impl Model {
     pub fn focus_on(&mut self, pane: Pane) {
         self.focus = pane;
         self.places[self.view.index()] = pane;
-        if self.view == View::Search && View::Search.panes()[1..].contains(&pane) {
-            self.companion = pane;
+        if self.view.panes().iter().skip(1).any(|p| *p == pane)
+            && let Some(companion) = self.companions.get_mut(self.view.index())
+        {
+            *companion = Some(pane);
         }
+    }
+
+    /// The pane of the view that is shown beside its main one where there is room for two only: the
+    /// last one that had the keys.
+    pub fn companion(&self) -> Pane {
+        let chosen = self.companions.get(self.view.index()).copied().flatten();
+        let first = self.view.panes().get(1).copied();
+        chosen.or(first).unwrap_or(Pane::Details)
     }
 
     /// Gives the keys to the next pane, or to the one before.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::prompt::FieldPrompt;
+use super::status::Destination;
 use crate::quant::Allocation;
 use crate::search::CandidateId;
 use crate::tui::input::TextInput;
@@ -15,7 +16,15 @@ pub enum Overlay {
     Help {
         /// First line shown.
         offset: usize,
+        /// What is searched for.
+        find: TextInput,
+        /// True while that is typed.
+        typing: bool,
     },
+    /// This run and another one beside each other.
+    Runs,
+    /// The result of a search that has ended.
+    Result,
     /// A question.
     Confirm(Confirm),
     /// A profile's name is asked for.
@@ -58,6 +67,10 @@ pub struct FindPrompt {
 pub enum Confirm {
     /// Leave a running search?
     Quit,
+    /// Go on somewhere else, away from a running search?
+    Leave(Destination),
+    /// Prune a branch that holds the base?
+    Prune(CandidateId),
     /// Give up changes in the making?
     Discard,
     /// End the search now?

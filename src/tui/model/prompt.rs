@@ -72,7 +72,7 @@ impl FieldPrompt {
         let all = vec![layers, widths];
         FieldPrompt {
             asked: Asked::Pin,
-            fields: Fields { all, at: 1 },
+            fields: Fields { all, at: 0 },
         }
     }
 

@@ -1,9 +1,11 @@
 //! The state of a run and the tasks of its workers, as text.
 
+use std::path::PathBuf;
+
 use strum::{Display, VariantArray};
 
 use crate::evaluate::{Job, Question, Split};
-use crate::search::StopReason;
+use crate::search::{StopReason, Tree};
 
 /// The state of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display)]
@@ -23,8 +25,13 @@ pub enum Status {
     Stepping,
     /// Stopping was requested.
     Stopping,
-    /// The search has ended.
+    /// The result is evaluated on the test split.
+    Testing,
+    /// The search has ended with a result.
     Finished,
+    /// The search has ended without one.
+    #[strum(serialize = "NOT MET")]
+    NotMet,
     /// The run cannot continue.
     Failed,
     /// The run of another process, as far as it is.
@@ -32,6 +39,16 @@ pub enum Status {
     /// An earlier moment of a run.
     #[strum(serialize = "REPLAY")]
     Replaying,
+}
+
+impl Status {
+    /// The state of a search that has ended: with a result or without.
+    pub fn ended(tree: &Tree) -> Self {
+        match tree.result() {
+            Some(_) => Status::Finished,
+            None => Status::NotMet,
+        }
+    }
 }
 
 /// What is being evaluated, in the order in which a search comes to it.
@@ -100,6 +117,17 @@ impl Task {
     }
 }
 
+/// Where the user goes on without leaving the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// The start screen: runs and profiles.
+    Start,
+    /// Another run.
+    Run(PathBuf),
+    /// A new search with a profile: its name or its file.
+    Profile(String),
+}
+
 /// The way in which the interface was left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -107,6 +135,8 @@ pub enum Outcome {
     Finished(StopReason),
     /// The user left an unfinished run.
     Quit,
+    /// The user goes on somewhere else.
+    Elsewhere(Destination),
     /// The run could not continue.
     Failed(String),
     /// A signal, or the terminal went away.

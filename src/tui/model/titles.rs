@@ -23,13 +23,16 @@ impl Model {
             Some(candidate) if left >= LEAST_CHANGE.min(text::width(&self.change(candidate))) => {
                 format!("{number} {}", self.change_in(candidate, left))
             }
-            _ => text::cut(&number, columns, ""),
+            // A part of a number is another number.
+            _ if number.len() > columns => String::new(),
+            _ => number,
         }
     }
 
-    /// What a candidate changed: `stage2 → 4`, or `start`.
+    /// What a candidate changed: `stage2 → 4`, `3 layers: stage1 6→4..5`, `allocation 77.8 KiB`, or
+    /// `start`.
     pub fn change(&self, candidate: &Candidate) -> String {
-        text::change(candidate, self.theme.symbols.marks())
+        text::change(&self.tree, candidate, self.theme.symbols.marks())
     }
 
     /// [`Model::change`] in at most `columns` columns: `stage1…1_conv → 4`.

@@ -30,7 +30,7 @@ pub struct Toast {
 pub struct Toasts(VecDeque<Toast>);
 
 impl Toasts {
-    const MOST: usize = 3;
+    const MOST: usize = 2;
 
     /// Shows a message; bad news stay longer.
     pub fn push(&mut self, kind: ToastKind, text: impl Into<String>, now: Duration) {
@@ -72,8 +72,8 @@ mod tests {
         }
         toasts.push(ToastKind::Bad, "4", at(4));
         let texts: Vec<_> = toasts.iter().map(|t| t.text.as_str()).collect();
-        assert_eq!(texts, ["2", "3", "4"]);
-        assert!(!toasts.expire(at(6)));
+        assert_eq!(texts, ["3", "4"]);
+        assert!(!toasts.expire(at(7)));
         assert!(toasts.expire(at(9)));
         assert_eq!(toasts.iter().count(), 1);
         assert!(toasts.expire(at(12)) && toasts.is_empty());

@@ -3,13 +3,16 @@
 
 mod details;
 mod errors;
+mod widths;
 
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use self::errors::Errors;
+use self::widths::Widths;
 use super::component::{About, Component};
-use crate::quant::{Allocation, BitWidth};
+use crate::quant::Allocation;
 use crate::search::{Candidate, Settings};
 use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
@@ -44,6 +47,13 @@ impl Component for AllocationList {
     }
 
     fn info(&self, model: &Model, columns: usize) -> String {
+        if model.only_changes && model.edit.is_none() {
+            let other = model.other().map(|o| o.id);
+            let parent = || model.shown().and_then(|node| node.parent);
+            if let Some(other) = other.or_else(parent) {
+                return format!("only what differs from {other} (D: all)");
+            }
+        }
         match (model.shown(), model.other()) {
             (Some(node), Some(other)) if model.edit.is_none() => {
                 format!("{} compared with {}", node.id, other.id)
@@ -126,6 +136,33 @@ impl Component for AllocationList {
     fn is_selected(&self, model: &Model, row: usize) -> bool {
         row == model.allocation.scroll.cursor
     }
+
+    fn settle(&self, model: &mut Model, list: Option<Rect>) {
+        let differ = model.only_changes.then(|| differing(model)).flatten();
+        model.allocation.show_only(differ);
+        self.settle_scroll(model, list);
+        let height = list.map_or(1, |list| usize::from(list.height));
+        model.allocation.show_parents(height);
+    }
+}
+
+/// The layers in which the node shown differs from the one it is compared with: the marked one, or
+/// its parent; none where there is no other.
+fn differing(model: &Model) -> Option<Vec<usize>> {
+    let node = model.shown()?;
+    let parent = || model.tree.get(node.parent?);
+    let other = model.other().or_else(parent)?;
+    let now = match &model.edit {
+        Some(edit) => &edit.preview,
+        None => &node.allocation,
+    };
+    let pairs = now.0.iter().zip(&other.allocation.0).enumerate();
+    Some(
+        pairs
+            .filter(|(_, (a, b))| a != b)
+            .map(|(at, _)| at)
+            .collect(),
+    )
 }
 
 /// What has columns of its own.
@@ -134,6 +171,8 @@ struct Columns<'a> {
     name: usize,
     /// The node that is compared with.
     other: Option<&'a Candidate>,
+    /// Whether bit-widths are drawn as bars.
+    bars: bool,
     /// The errors of layers' outputs.
     errors: Errors,
     /// The firing rates by site.
@@ -152,20 +191,30 @@ impl<'a> Columns<'a> {
             Some(_) => Errors::Nothing,
             None => Errors::of(model, left),
         };
+        // Names before bars: the bars repeat the numbers.
+        let bars = other.is_none() || columns >= BARS;
         let others = match (other, &rates) {
+            (Some(_), _) if !bars => OTHERS + BESIDE - 2 * (BAR + 1),
             (Some(_), _) => OTHERS + BESIDE,
             (None, Some(_)) => OTHERS + RATE,
             (None, None) => OTHERS,
         };
         Columns {
-            name: usize::from(columns).saturating_sub(others + errors.columns()),
+            name: usize::from(columns)
+                .saturating_sub(others + errors.columns())
+                .min(MOST_NAME),
             other,
+            bars,
             errors,
             rates,
         }
     }
 }
 
+/// The most columns of a name: beyond, its bits would be too far from it to be read as its own.
+const MOST_NAME: usize = 48;
+/// Columns from which on two nodes beside each other have bars.
+const BARS: u16 = 74;
 /// Columns of the node that is compared with: its bar, its bits, and whether they differ.
 const BESIDE: usize = BITS + 1 + BAR + 3;
 
@@ -175,14 +224,21 @@ fn titles(model: &Model, columns: &Columns) -> Line<'static> {
     let mut own = String::new();
     if let (Some(other), Some(node)) = (columns.other, model.shown()) {
         own = node.id.to_string();
-        spans.push(cell(&other.id.to_string(), BAR + 1, dim));
-        spans.push(number("bits", BITS, dim));
+        match columns.bars {
+            true => {
+                spans.push(cell(&other.id.to_string(), BAR + 1, dim));
+                spans.push(number("bits", BITS, dim));
+            }
+            false => spans.push(number(&other.id.to_string(), BITS, dim)),
+        }
         spans.push(cell("", 2, dim));
     }
     let memory = columns.other.map_or("memory", |_| "change");
+    match columns.bars {
+        true => spans.extend([cell(&own, BAR + 1, dim), number("bits", BITS, dim)]),
+        false => spans.push(number(&own, BITS, dim)),
+    }
     spans.extend([
-        cell(&own, BAR + 1, dim),
-        number("bits", BITS, dim),
         cell("", 2, dim),
         number(memory, MEMORY, dim),
         number("drift", DRIFT, dim),
@@ -246,7 +302,13 @@ fn numbers(
             false => String::new(),
         };
         let sign = if changed { symbols.differs } else { " " };
-        spans.extend(heat_bar(model, theirs));
+        spans.extend(
+            columns
+                .bars
+                .then(|| heat_bar(model, theirs))
+                .into_iter()
+                .flatten(),
+        );
         spans.push(number(&theirs.text(), BITS, palette.text));
         spans.push(cell(&format!(" {sign}"), 2, palette.changed));
     } else if let Some(before) = before.map(widths).filter(|b| *b != own) {
@@ -265,7 +327,13 @@ fn numbers(
     } else {
         " "
     };
-    spans.extend(heat_bar(model, own));
+    spans.extend(
+        columns
+            .bars
+            .then(|| heat_bar(model, own))
+            .into_iter()
+            .flatten(),
+    );
     spans.extend([
         number(&text, BITS, style),
         cell(&format!(" {pin}"), 2, palette.base),
@@ -282,45 +350,6 @@ fn heat_bar(model: &Model, widths: Widths) -> [Span<'static>; 3] {
         Span::styled(symbols.bit_rest.repeat(BAR - filled), palette.bar_rest),
         Span::raw(" "),
     ]
-}
-
-/// The bit-widths of a part.
-#[derive(Clone, Copy, PartialEq)]
-struct Widths {
-    min: BitWidth,
-    max: BitWidth,
-    /// The mean over its weights.
-    mean: f64,
-}
-
-impl Widths {
-    fn of(settings: &Settings, part: &Part, allocation: &Allocation) -> Self {
-        let layers = &settings.space.layers;
-        let members = part.members.iter();
-        let all: Vec<(BitWidth, f64)> = members
-            .filter_map(|m| Some((*allocation.0.get(*m)?, layers.get(*m)?.weights as f64)))
-            .collect();
-        let widths = || all.iter().map(|(width, _)| *width);
-        let min = widths().min().unwrap_or(BitWidth::FLOAT);
-        let max = widths().max().unwrap_or(min);
-        let bits = all.iter().map(|(w, weights)| f64::from(w.bits()) * weights);
-        let weights: f64 = all.iter().map(|(_, weights)| weights).sum();
-        let mean = match weights > 0.0 {
-            true => bits.sum::<f64>() / weights,
-            false => f64::from(max.bits()),
-        };
-        Widths { min, max, mean }
-    }
-    fn text(self) -> String {
-        match self.min == self.max {
-            true => self.min.to_string(),
-            false => format!("{}-{}", self.min.bits(), self.max.bits()),
-        }
-    }
-    /// In at most two columns.
-    fn short(self) -> String {
-        self.max.bits().to_string()
-    }
 }
 
 fn memory(settings: &Settings, part: &Part, allocation: &Allocation) -> u64 {

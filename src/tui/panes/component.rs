@@ -82,6 +82,11 @@ pub trait Component: Sync {
         String::new()
     }
 
+    /// What the lower line of its frame says.
+    fn footnote(&self, _model: &Model, _columns: u16) -> Option<Line<'static>> {
+        None
+    }
+
     /// Does what one of its keys means.
     fn act(&self, _model: &mut Model, _action: &Action) {}
 

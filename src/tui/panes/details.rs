@@ -1,6 +1,6 @@
 //! The facts about the selected node.
 
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::component::{About, Component};
@@ -8,9 +8,9 @@ use super::gate;
 use crate::evaluate::{Verdict, percent, wilson_95};
 use crate::quant::saving_percent;
 use crate::search::{Candidate, CandidateId, GateDecision, Judgement, State};
-use crate::tui::model::{Model, Pane, ancestors};
+use crate::tui::model::{MeasuredDrop, Model, Pane, ancestors};
 use crate::tui::text::{self, bytes, bytes_change, count, points};
-use crate::tui::widgets::{Sentence, cell, labelled};
+use crate::tui::widgets::{Sentence, cell, labelled, strip};
 
 /// The facts about the selected node.
 pub struct Details;
@@ -36,16 +36,29 @@ impl Component for Details {
 
 const LABEL: u16 = 11;
 
-/// What is known of the node, its drift and accuracy, why it stands where it stands, and what it
-/// was made from.
+/// What is known of the node, the most important first: its accuracy and verdict, its memory and
+/// drift, what the gate said, and what it was made from.
 fn lines(model: &Model, node: &Candidate, columns: u16) -> Vec<Line<'static>> {
     let room = columns.saturating_sub(LABEL);
     let mut lines = vec![standing(model, node, columns)];
+    lines.extend(accuracies(model, node, room));
     let mut add = |label, content| lines.push(labelled(model, label, LABEL, content));
     // The first line of several has the label.
     let once = |label: &'static str| std::iter::once(label).chain(std::iter::repeat(""));
-    add("origin", made(model, node, room));
+    let why = text::wrap(&why(model, node), usize::from(room)).into_iter();
+    once("verdict")
+        .zip(why)
+        .for_each(|(label, line)| add(label, Line::raw(line)));
     add("memory", memory(model, node, room));
+    if let Some(settings) = model.tree.settings.as_deref().filter(|_| room >= 24) {
+        let before = node.parent.and_then(|id| model.tree.get(id));
+        let before = before.map(|parent| &parent.allocation);
+        let columns = usize::from(room).min(settings.space.layers.len());
+        add(
+            "bits",
+            Line::from(strip(model, &node.allocation, before, columns)),
+        );
+    }
     add("drift", drift(model, node, room));
     if let Some(most) = most_moved(model, node) {
         let most = text::fit(&most, usize::from(room), model.theme.symbols.ellipsis);
@@ -60,36 +73,41 @@ fn lines(model: &Model, node: &Candidate, columns: u16) -> Vec<Line<'static>> {
             .zip(lines)
             .for_each(|(label, line)| add(label, line));
     }
-    let judged = [
-        ("screening", node.screening),
-        ("confirmed", node.confirmation),
-    ];
-    for (label, judgement) in judged {
-        if let Some(judgement) = judgement {
-            add(label, accuracy(model, &judgement, room));
-            add("", loss(model, &judgement, room));
-        }
-    }
-    let marks = model.theme.symbols.marks();
-    if let Some(test) = text::certificate::of_candidate(&model.tree, node.id, marks) {
-        let lines = text::wrap(&test, usize::from(room)).into_iter();
-        once("certify")
-            .zip(lines)
-            .for_each(|(label, line)| add(label, Line::raw(line)));
-    }
-    if let Some((images, correct)) = node.tested {
-        add("test", share(model, correct, images, room));
-    }
-    let why = text::wrap(&why(model, node), usize::from(room)).into_iter();
-    once("verdict")
-        .zip(why)
-        .for_each(|(label, line)| add(label, Line::raw(line)));
+    add("origin", made(model, node, room));
     let mut above: Vec<_> = ancestors(&model.tree, node.id).collect();
     above.reverse();
     let above = above.into_iter().map(|id| ancestor(model, id, room));
     once("lineage")
         .zip(above)
         .for_each(|(label, line)| add(label, line));
+    lines
+}
+
+/// The drop that counts, then every judgement of the node.
+fn accuracies(model: &Model, node: &Candidate, room: u16) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    let mut add = |label: &str, content| lines.push(labelled(model, label, LABEL, content));
+    if let Some(measured) = model.measured_drop(node) {
+        add("drop", loss(model, &measured, room));
+    }
+    if let Some((images, correct)) = node.tested {
+        add("test", share(model, correct, images, room));
+    }
+    let judged = [
+        ("confirmed", node.confirmation),
+        ("screening", node.screening),
+    ];
+    for (label, judgement) in judged {
+        if let Some(judgement) = judgement {
+            add(label, accuracy(model, &judgement, room));
+        }
+    }
+    let marks = model.theme.symbols.marks();
+    if let Some(test) = text::certificate::of_candidate(&model.tree, node.id, marks) {
+        for (at, line) in text::wrap(&test, usize::from(room)).into_iter().enumerate() {
+            add(if at == 0 { "certify" } else { "" }, Line::raw(line));
+        }
+    }
     lines
 }
 
@@ -196,14 +214,39 @@ fn accuracy(model: &Model, judgement: &Judgement, room: u16) -> Line<'static> {
         Verdict::NotMet => ("not met", palette.bad),
     };
     let (images, correct) = (judgement.images, judgement.correct);
-    let verdict = Sentence::new(model, room).styled(word, style);
-    let room = verdict.room() as u16;
-    verdict.add(share(model, correct, images, room)).line()
+    let (low, high) = wilson_95(correct.min(images), images);
+    let share = points(percent(correct, images));
+    Sentence::new(model, room)
+        .styled(word, style)
+        .add(format!("{share} %"))
+        .add(text::images(judgement))
+        .add(format!("[{:.1}, {:.1}]", 100.0 * low, 100.0 * high))
+        .line()
 }
 
-fn loss(model: &Model, judgement: &Judgement, room: u16) -> Line<'static> {
-    let text = text::judgement(judgement, model.theme.symbols.marks());
-    Sentence::new(model, room).add(text).line()
+/// The measured drop: the number first, what it rests on last.
+fn loss(model: &Model, measured: &MeasuredDrop, room: u16) -> Line<'static> {
+    let (palette, at_most) = (&model.theme.palette, model.theme.symbols.at_most);
+    let style = match measured.judgement.map(|j| j.verdict) {
+        Some(Verdict::Met) => palette.good,
+        Some(Verdict::NotMet) => palette.bad,
+        None => palette.text,
+    };
+    let drop = format!("{} pp", points(measured.drop));
+    let sentence = Sentence::new(model, room).styled(drop, style.add_modifier(Modifier::BOLD));
+    let Some(j) = measured.judgement else {
+        let images = format!("{} images", count(measured.images as u64));
+        let open = "open at the limit in force";
+        return sentence.add(images).styled(open, palette.warn).line();
+    };
+    let allowed = model.tree.max_drop();
+    let allowed = allowed.is_finite().then(|| points(allowed));
+    sentence
+        .maybe(allowed.map(|limit| format!("{at_most} {limit} allowed")))
+        .add(text::images(&j))
+        .maybe(j.sequential.then_some("early verdict"))
+        .maybe(j.cached.then_some("cached"))
+        .line()
 }
 
 /// Why the node stands where it stands, in a sentence.
@@ -220,6 +263,19 @@ fn why(model: &Model, node: &Candidate) -> String {
             Some(top) => format!("Pruned with {top}: not expanded until that is resumed."),
             None => String::from("Pruned: not expanded until it is resumed."),
         };
+    }
+    let work = model.activity.work.filter(|w| w.candidate == Some(node.id));
+    if let Some(work) = work {
+        return format!("Being evaluated now: {}.", work.task.word());
+    }
+    let most = model.tree.constraint.max_memory;
+    let exceeds = most.filter(|most| node.bytes > *most);
+    if let (Some(most), Some(_)) = (exceeds, node.judgement()) {
+        let over = bytes(node.bytes - most);
+        return format!("Exceeds the memory limit of {} by {over}.", bytes(most));
+    }
+    if node.judgement().is_none() && !node.bits.is_empty() {
+        return String::from("Open: the images evaluated so far do not decide the limit in force.");
     }
     let text = match (node.state(), node.judgement()) {
         (State::Proposed, _) => "Waiting for its drift measurement.",

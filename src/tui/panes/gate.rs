@@ -11,15 +11,15 @@ use crate::search::{Candidate, GateDecision, GateEvidence, GateReason, Proxy, St
 use crate::text::gate::{self as gate_text, false_rejections};
 use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
-use crate::tui::model::{Model, Pane, Scroll};
+use crate::tui::model::{GateOrder, Model, Pane, Scroll};
 use crate::tui::text;
 use crate::tui::theme::Symbols;
 use crate::tui::widgets::{Sentence, cell, indented, number};
 
 const DRIFT: usize = 6;
-const NUMBERS: usize = 14;
+const NUMBERS: usize = 15;
 const DECISION: usize = 12;
-const OUTCOME: usize = 12;
+const OUTCOME: usize = 14;
 const PROXY: usize = 12;
 const COUNT: usize = 4;
 const CORRELATION: usize = 19;
@@ -46,6 +46,7 @@ pub fn decision(model: &Model, decision: GateDecision) -> (&'static str, &'stati
 const SCOPE: Scope = Scope::Pane("gate");
 #[rustfmt::skip]
 const KEYS: &[Binding] = &[
+    bind(SCOPE, super::LISTS, Action::Axes, &["a"], "axes", "gate: the axes around the limit, or over everything"),
     bind(SCOPE, super::LISTS, Action::ShowNode, &["enter", "space"], "show node", "gate: show the decision's node in the tree"),
 ];
 
@@ -81,9 +82,14 @@ impl Component for Gate {
     }
 
     fn act(&self, model: &mut Model, action: &Action) {
-        if *action == Action::ShowNode {
-            let id = model.gate.decisions.get(model.gate.scroll.cursor).copied();
-            model.jump(id, "no decision yet");
+        match action {
+            Action::ShowNode => {
+                let id = model.gate.shown.get(model.gate.scroll.cursor).copied();
+                model.jump(id, "no decision yet");
+            }
+            Action::Sort => model.gate.next_order(),
+            Action::Axes => model.front.whole = !model.front.whole,
+            _ => {}
         }
     }
 
@@ -101,21 +107,21 @@ impl Component for Gate {
     }
 
     fn waiting(&self, model: &Model) -> Option<&'static str> {
-        let empty = model.gate.decisions.is_empty();
+        let empty = model.gate.shown.is_empty();
         empty.then_some("  no decision yet")
     }
 
     fn rows(&self, model: &Model) -> usize {
-        model.gate.decisions.len()
+        model.gate.shown.len()
     }
 
     fn row(&self, model: &Model, row: usize, columns: u16) -> Option<Line<'static>> {
-        let node = model.tree.get(*model.gate.decisions.get(row)?)?;
+        let node = model.tree.get(*model.gate.shown.get(row)?)?;
         Some(decision_row(model, node, &node.gate?, columns))
     }
 
     fn texts(&self, model: &Model) -> Vec<String> {
-        let decisions = model.gate.decisions.iter();
+        let decisions = model.gate.shown.iter();
         decisions.map(|id| model.title_and_state(*id)).collect()
     }
 
@@ -128,6 +134,7 @@ impl Component for Gate {
     }
 
     fn settle(&self, model: &mut Model, list: Option<Rect>) {
+        model.gate.arrange(&model.tree);
         if model.gate.stale {
             model.gate.evidence = GateEvidence::of(&model.tree);
             model.gate.stale = false;
@@ -172,12 +179,22 @@ fn heading(model: &Model, columns: u16, height: u16) -> Vec<Line<'static>> {
         lines.push(rates.maybe(correlation).line());
     }
     let (wide, name) = columns_of(columns + 1);
+    let order = model.gate.order;
+    let title = |name: &str, is: GateOrder| match order == is {
+        true => format!("{name}{}", model.theme.symbols.fold_open),
+        false => name.to_owned(),
+    };
+    let verdict = if wide {
+        title("verdict", GateOrder::Drop)
+    } else {
+        String::new()
+    };
     lines.push(Line::from(vec![
-        cell("node", name, dim),
-        number("drift", DRIFT, dim),
+        cell(&title("node", GateOrder::Time), name, dim),
+        number(&title("drift", GateOrder::Drift), DRIFT, dim),
         cell("  criterion", NUMBERS, dim),
         cell("decision", if wide { DECISION } else { OUTCOME }, dim),
-        cell(if wide { "verdict" } else { "" }, OUTCOME, dim),
+        cell(&verdict, OUTCOME, dim),
     ]));
     lines
 }

@@ -12,6 +12,7 @@ use crate::tui::text;
 const SCOPE: Scope = Scope::Pane("log");
 #[rustfmt::skip]
 const KEYS: &[Binding] = &[
+    bind(SCOPE, super::LISTS, Action::ShowNode, &["enter", "space"], "in full", "log: the whole line as a message"),
     bind(SCOPE, super::LISTS, Action::Filter, &["F"], "filter", "log: all events, or only decisions, milestones or problems"),
 ];
 
@@ -28,8 +29,18 @@ impl Component for Log {
     }
 
     fn act(&self, model: &mut Model, action: &Action) {
-        if *action == Action::Filter {
-            model.log.next_level();
+        match action {
+            Action::Filter => model.log.next_level(),
+            Action::ShowNode => {
+                let text = model
+                    .log
+                    .get(model.log.scroll.cursor)
+                    .map(|line| line.text.clone());
+                if let Some(text) = text {
+                    model.note(text);
+                }
+            }
+            _ => {}
         }
     }
 

@@ -19,23 +19,27 @@ mod details;
 mod facts;
 mod front;
 mod gate;
+mod heat;
+mod history;
 mod log;
 mod points;
 mod potentials;
 mod scatter;
 mod sites;
 mod tree;
+pub mod what_if;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use strum::VariantArray;
 
 pub use component::{Area, Component};
+pub use gate::decision;
 
 use super::keys::Scope;
 use super::layout::Layout;
 use super::model::{Model, Overlay};
-use super::views::Pane;
+use super::views::{Pane, View};
 use super::widgets::below;
 
 /// The heading of the keys of lists.
@@ -54,6 +58,8 @@ pub fn component(pane: Pane) -> &'static dyn Component {
         Pane::Scatter => &scatter::Scatter,
         Pane::Gate => &gate::Gate,
         Pane::Facts => &facts::Facts,
+        Pane::Heat => &heat::Heat,
+        Pane::History => &history::Course,
         Pane::Log => &log::Log,
     }
 }
@@ -103,12 +109,15 @@ impl Model {
     pub fn scope(&self) -> Scope {
         match (&self.overlay, &self.edit) {
             (Some(Overlay::Failure { .. }), _) => Scope::Failure,
-            (Some(Overlay::Help { .. }), _) => Scope::Help,
+            (Some(Overlay::Help { typing: true, .. }), _) => Scope::Prompt,
+            (Some(Overlay::Help { .. } | Overlay::Runs), _) => Scope::Help,
+            (Some(Overlay::Result), _) => Scope::Result,
             (Some(Overlay::Confirm(_)), _) => Scope::Confirm,
             (Some(Overlay::Commands(_)), _) => Scope::Commands,
             (Some(Overlay::Save(_) | Overlay::Find(_)), _) => Scope::Prompt,
             (Some(Overlay::Fields(_)), _) => Scope::Form,
             (None, Some(_)) => Scope::Edit,
+            (None, None) if self.what_if.is_some() && self.view == View::Front => Scope::Budget,
             (None, None) => list(self.focus).about().scope(),
         }
     }

@@ -5,9 +5,10 @@ use ratatui::text::{Line, Span};
 
 use super::component::{About, Component};
 use super::front::float_accuracy;
+use super::what_if;
 use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
-use crate::tui::model::{Model, Pane, Scroll};
+use crate::tui::model::{Model, Pane, PointOrder, Scroll};
 use crate::tui::text::{bytes, points};
 use crate::tui::widgets::{cell, number};
 
@@ -21,6 +22,8 @@ const SCOPE: Scope = Scope::Pane("front");
 const KEYS: &[Binding] = &[
     bind(SCOPE, super::LISTS, Action::Left, &["left", "h"], "", "front: the next smaller node"),
     bind(SCOPE, super::LISTS, Action::Right, &["right", "l"], "", "front: the next larger one"),
+    bind(SCOPE, super::LISTS, Action::WhatIf, &["B"], "what if", "front: what if the memory were limited: left and right move the budget, enter evaluates the allocation"),
+    bind(SCOPE, super::LISTS, Action::Axes, &["a"], "axes", "front: the axes around the limit, or over everything"),
     bind(SCOPE, super::LISTS, Action::ShowNode, &["enter", "space"], "show node", "front: show the node in the tree"),
 ];
 
@@ -33,6 +36,9 @@ impl Component for Points {
     }
 
     fn info(&self, model: &Model, _columns: usize) -> String {
+        if model.what_if.is_some() {
+            return String::from("the allocation within the budget");
+        }
         format!("{} evaluated", model.front.points.len())
     }
 
@@ -44,6 +50,12 @@ impl Component for Points {
                 let point = model.front.points.get(model.front.scroll.cursor);
                 model.jump(point.map(|p| p.id), "no node is evaluated yet");
             }
+            Action::Axes => model.front.whole = !model.front.whole,
+            Action::WhatIf => super::what_if::start(model),
+            Action::Sort => {
+                model.front.order = model.front.order.next();
+                model.front.stale = true;
+            }
             _ => {}
         }
     }
@@ -53,16 +65,29 @@ impl Component for Points {
     }
 
     fn heading(&self, model: &Model, columns: u16, _height: u16) -> Vec<Line<'static>> {
+        if let Some(line) = what_if::heading(model) {
+            return vec![line];
+        }
         let columns = Columns::of(columns);
         let dim = model.theme.palette.dim;
-        let node = cell("   node", columns.name + 3, dim);
-        let mut line = vec![node, number("memory", MEMORY, dim)];
+        let order = model.front.order;
+        let title = |name: &str, is: PointOrder| match order == is {
+            true => format!("{name}{}", model.theme.symbols.fold_open),
+            false => name.to_owned(),
+        };
+        let (node, memory, drop) = (
+            title("   node", PointOrder::Latest),
+            title("memory", PointOrder::Memory),
+            title("drop", PointOrder::Drop),
+        );
+        let node = cell(&node, columns.name + 3, dim);
+        let mut line = vec![node, number(&memory, MEMORY, dim)];
         if columns.wide {
             line.push(number("accuracy", ACCURACY + 1, dim));
-            line.push(number("drop", DROP - 1, dim));
+            line.push(number(&drop, DROP - 1, dim));
             line.push(cell(" state", STATE, dim));
         } else {
-            line.push(number("drop", DROP, dim));
+            line.push(number(&drop, DROP, dim));
             line.push(cell("", 2, dim));
         }
         vec![Line::from(line)]
@@ -74,10 +99,16 @@ impl Component for Points {
     }
 
     fn rows(&self, model: &Model) -> usize {
+        if let Some(rows) = what_if::rows(model) {
+            return rows;
+        }
         model.front.points.len()
     }
 
     fn row(&self, model: &Model, row: usize, columns: u16) -> Option<Line<'static>> {
+        if model.what_if.is_some() {
+            return what_if::row(model, row, columns);
+        }
         let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
         let Columns { name, wide } = Columns::of(columns);
         let point = model.front.points.get(row)?;
@@ -122,19 +153,27 @@ impl Component for Points {
 
     fn select(&self, model: &mut Model, row: usize) {
         model.front.scroll.cursor = row;
+        if model.what_if.is_some() {
+            return;
+        }
         if let Some(point) = model.front.points.get(row) {
             model.nodes.select(&model.tree, point.id);
         }
     }
 
     fn is_selected(&self, model: &Model, row: usize) -> bool {
-        let point = model.front.points.get(row);
+        let point = model
+            .front
+            .points
+            .get(row)
+            .filter(|_| model.what_if.is_none());
         point.is_some_and(|p| model.nodes.selected == Some(p.id))
     }
 
     fn settle(&self, model: &mut Model, list: Option<Rect>) {
         model.front.refresh(&model.tree);
         let selected = model.nodes.selected;
+        let selected = selected.filter(|_| model.what_if.is_none());
         if let Some(row) = selected.and_then(|id| model.front.row(id)) {
             model.front.scroll.cursor = row;
         }

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span, Text};
 
 use super::component::{About, Area, Component};
 use crate::evaluate::SitePotentials;
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::{Model, Pane, mean};
 use crate::tui::text;
 use crate::tui::widgets::{Sentence, below, cell, line_area, number, spinner};
 
@@ -74,7 +74,8 @@ fn draw(model: &Model, frame: &mut Frame, inside: Rect) {
                 let (full, edge) = (model.theme.symbols.full, model.theme.symbols.edge);
                 let legend = first
                     .styled(format!("{full} {}", node.id), palette.bar)
-                    .styled(format!("{edge} float"), palette.strong);
+                    .styled(format!("{edge} float"), palette.strong)
+                    .styled(means(model, sites), palette.text);
                 frame.render_widget(legend.line(), inside);
                 return draw_sites(model, frame, below(inside, 1), sites);
             }
@@ -87,6 +88,13 @@ fn draw(model: &Model, frame: &mut Frame, inside: Rect) {
     let text = text::wrap(&text, usize::from(inside.width)).into_iter();
     lines.extend(text.map(|line| Line::styled(line, style)));
     frame.render_widget(Text::from(lines), inside);
+}
+
+/// The mean over the time steps, of the float network and of the node.
+fn means(model: &Model, (float, own): (&SitePotentials, &SitePotentials)) -> String {
+    let mean = |site: &SitePotentials| mean(&site.means).unwrap_or(0.0);
+    let arrow = model.theme.symbols.arrow;
+    format!("mean {:.3} {arrow} {:.3}", mean(float), mean(own))
 }
 
 /// Draws the potentials of a site: the float network's and the node's.

@@ -88,9 +88,13 @@ fn plot(model: &Model, frame: &mut Frame, inside: Rect) {
     let x = Axis::log(least.max(1e-4).min(far), most.clamp(least, far.max(least)));
     let (low, high) = range(|d| d.drop);
     // A drop of 70 points next to one of 1 would press everything that matters into one line.
-    let ceiling = (6.0 * allowed).max(1.0);
+    let ceiling = match model.front.whole {
+        true => f64::INFINITY,
+        false => (2.5 * allowed).max(1.0),
+    };
     let highest = high.clamp(allowed * 1.2, ceiling.max(allowed * 1.2));
-    let mut plot = Plot::new(model, inside, x, Axis::linear(low.min(0.0), highest));
+    let axis = Axis::linear(low.min(0.0), highest);
+    let mut plot = Plot::new(model, inside, x, axis);
     plot.across(allowed, palette.warn);
     if let Some(limit) = limit {
         plot.down(limit, palette.warn);
@@ -101,12 +105,15 @@ fn plot(model: &Model, frame: &mut Frame, inside: Rect) {
         true => at_least(points(ceiling)),
         false => points(high),
     };
-    let y_labels = [
-        (allowed, format!("{} {}", symbols.at_most, points(allowed))),
-        (low.min(0.0), points(low.min(0.0))),
+    let mut y_labels = vec![
+        (allowed, format!("{}{}", symbols.at_most, points(allowed))),
         (high.min(ceiling), top),
-        (0.0, points(0.0)),
+        (low.min(0.0), points(low.min(0.0))),
     ];
+    let ticks = axis
+        .ticks(usize::from(inside.height / 5).clamp(2, 6))
+        .into_iter();
+    y_labels.extend(ticks.map(|v| (v, format!("{v:.1}"))));
     let last = match most > far {
         true => (far, at_least(text::drift(far))),
         false => (most, text::drift(most)),
@@ -115,17 +122,17 @@ fn plot(model: &Model, frame: &mut Frame, inside: Rect) {
     let ends = [(least, text::drift(least)), last];
     let x_labels: Vec<_> = marked.into_iter().chain(ends).collect();
     let legend = legend(model, Plot::columns(inside));
-    let name = "drift (log); vertical: measured drop in pp";
+    let name = "drop (pp) vs drift (log); a: all or zoom";
     plot.draw(frame, legend, &x_labels, &y_labels, name);
 }
 
 fn draw_dots(model: &Model, plot: &mut Plot, dots: &[Dot]) {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
     for dot in dots.iter().filter(|d| !d.met) {
-        plot.dot(dot.drift, dot.drop, palette.bad);
+        plot.sign(dot.drift, dot.drop, symbols.failed, palette.bad);
     }
     for dot in dots.iter().filter(|d| d.met) {
-        plot.sign(dot.drift, dot.drop, symbols.trunk, palette.good);
+        plot.sign(dot.drift, dot.drop, symbols.confirmed, palette.good);
     }
     for dot in dots {
         let is_audited = |g: GateReason| g.decision == GateDecision::Audited;
@@ -142,11 +149,10 @@ fn draw_dots(model: &Model, plot: &mut Plot, dots: &[Dot]) {
 
 fn legend(model: &Model, columns: u16) -> Line<'static> {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
-    let dot = if symbols.ascii { "." } else { "⠂" };
     let rho = model.gate.evidence.correlation(Proxy::Drift);
     Sentence::new(model, columns)
-        .styled(format!("{} met", symbols.trunk), palette.good)
-        .styled(format!("{dot} not met"), palette.bad)
+        .styled(format!("{} met", symbols.confirmed), palette.good)
+        .styled(format!("{} not met", symbols.failed), palette.bad)
         .styled(format!("{} audited", symbols.audited), palette.busy)
         .maybe(rho.map(|rho| format!("rank correlation {:.2}", rho.value)))
         .line()

@@ -1,5 +1,6 @@
 //! The drift of the selected node by neuron site.
 
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::component::{About, Component};
@@ -30,12 +31,17 @@ impl Component for Sites {
     fn info(&self, model: &Model, columns: usize) -> String {
         let title = |node: &Candidate| model.title_in(node.id, columns.saturating_sub(3));
         let title = model.shown().map(|node| format!("of {}", title(node)));
-        title.unwrap_or_default()
+        match model.worst_sites {
+            true => format!("largest first, {}", title.unwrap_or_default()),
+            false => title.unwrap_or_default(),
+        }
     }
 
     fn act(&self, model: &mut Model, action: &Action) {
-        if *action == Action::Probe {
-            probe(model);
+        match action {
+            Action::Probe => probe(model),
+            Action::Sort => model.worst_sites = !model.worst_sites,
+            _ => {}
         }
     }
 
@@ -68,7 +74,7 @@ impl Component for Sites {
     fn row(&self, model: &Model, row: usize, columns: u16) -> Option<Line<'static>> {
         let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
         let node = model.shown()?;
-        let (_, name) = model.site_at(row)?;
+        let (row, name) = model.site_at(row)?;
         let columns = Columns::of(columns);
         let drift = node.site_drift.get(row).copied();
         let other = before(model).and_then(|p| p.site_drift.get(row)).copied();
@@ -97,6 +103,19 @@ impl Component for Sites {
     fn texts(&self, model: &Model) -> Vec<String> {
         let sites = (0..self.rows(model)).filter_map(|row| model.site_at(row));
         sites.map(|(_, name)| name.to_owned()).collect()
+    }
+
+    fn settle(&self, model: &mut Model, list: Option<Rect>) {
+        let rows = self.rows(model);
+        let drifts = model.shown().filter(|_| model.worst_sites);
+        let order = drifts.map(|node| {
+            let drift = |at: &usize| node.site_drift.get(*at).copied().unwrap_or(0.0);
+            let mut order: Vec<usize> = (0..rows).collect();
+            order.sort_by(|a, b| drift(b).total_cmp(&drift(a)));
+            order
+        });
+        model.site_order = order.unwrap_or_default();
+        self.settle_scroll(model, list);
     }
 
     fn is_selected(&self, model: &Model, row: usize) -> bool {

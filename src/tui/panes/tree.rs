@@ -4,12 +4,12 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::component::{About, Component};
-use crate::search::Candidate;
+use crate::search::{Candidate, Origin, State};
 use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
-use crate::tui::model::{Filter, Fold, Joint, Model, Pane, Row, Scroll, is_probe};
+use crate::tui::model::{Filter, Fold, Joint, MeasuredDrop, Model, Pane, Row, Scroll, is_probe};
 use crate::tui::text;
-use crate::tui::widgets::{cell, number, spinner};
+use crate::tui::widgets::{LEAST_STRIP, Sentence, cell, number, spinner, strip};
 
 const STATE: usize = 15;
 /// The columns of a state's sign between blanks.
@@ -23,6 +23,8 @@ const OTHERS: usize = 1 + 3 + STATE + DRIFT + DROP + MEMORY;
 /// The columns that are enough for a node; what a wide pane has beyond is better used than left
 /// between a name and its numbers.
 const NODE: usize = 46;
+/// The columns of a node beside which its bit-widths are shown.
+const LEAST_NODE: usize = 32;
 /// The columns that a note needs.
 const NOTE: usize = 24;
 /// The depth from which on nodes are drawn no further to the right.
@@ -49,7 +51,7 @@ impl Component for Tree {
     fn info(&self, model: &Model, _columns: usize) -> String {
         let mut parts = vec![match model.tree.candidates.len() {
             1 => String::from("1 node"),
-            n => format!("{n} nodes"),
+            n => format!("{} nodes", text::count(n as u64)),
         }];
         let probes = || model.tree.candidates.iter().filter(|c| is_probe(c)).count();
         match model.nodes.filter {
@@ -86,14 +88,42 @@ impl Component for Tree {
         }
     }
 
+    fn footnote(&self, model: &Model, columns: u16) -> Option<Line<'static>> {
+        let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
+        let states = [
+            State::Passed,
+            State::Confirmed,
+            State::Failed,
+            State::Refuted,
+            State::HeldBack,
+            State::Measured,
+        ];
+        let legend = Sentence::new(model, columns)
+            .styled(format!("{} base", symbols.base), palette.base)
+            .styled(
+                format!("{} incumbent", symbols.incumbent),
+                palette.incumbent,
+            );
+        let all = states.into_iter().fold(legend, |line, state| {
+            let (sign, word, style) = model.theme.state(state);
+            line.styled(format!("{sign} {word}"), style)
+        });
+        Some(all.line())
+    }
+
     fn fixed(&self, _model: &Model, height: u16) -> u16 {
         u16::from(height > 4)
     }
 
     fn heading(&self, model: &Model, columns: u16, _height: u16) -> Vec<Line<'static>> {
-        let columns = Columns::of(columns);
+        let columns = Columns::of(model, columns);
         let dim = model.theme.palette.dim;
         let state = if columns.state == STATE { " state" } else { "" };
+        let bits = if columns.strip > 0 {
+            "  bits by layer"
+        } else {
+            ""
+        };
         let note = if columns.note > 0 { "  evidence" } else { "" };
         vec![Line::from(vec![
             cell("", 4, dim),
@@ -102,6 +132,7 @@ impl Component for Tree {
             number("drift", DRIFT, dim),
             number("drop", DROP, dim),
             number("memory", MEMORY, dim),
+            cell(bits, columns.strip, dim),
             cell(note, columns.note, dim),
         ])]
     }
@@ -118,7 +149,7 @@ impl Component for Tree {
     fn row(&self, model: &Model, row: usize, columns: u16) -> Option<Line<'static>> {
         let row = model.nodes.rows.get(row)?;
         let node = model.tree.get(row.id)?;
-        Some(node_row(model, row, node, Columns::of(columns)))
+        Some(node_row(model, row, node, Columns::of(model, columns)))
     }
 
     fn texts(&self, model: &Model) -> Vec<String> {
@@ -163,19 +194,39 @@ struct Columns {
     node: usize,
     /// Where it stands: in a narrow pane by its sign alone.
     state: usize,
+    /// Its bit-widths as a strip; nothing where there is no room.
+    strip: usize,
     /// What its state rests on; nothing where there is no room.
     note: usize,
 }
 
 impl Columns {
-    fn of(width: u16) -> Self {
+    /// The strip takes the place of what a wide pane has beyond the node, down to a node of
+    /// `LEAST_NODE` columns; the note what is left.
+    fn of(model: &Model, width: u16) -> Self {
         let state = if width < 66 { SIGN } else { STATE };
         let room = usize::from(width).saturating_sub(OTHERS - (STATE - state));
+        let layers = model
+            .tree
+            .settings
+            .as_deref()
+            .map_or(0, |s| s.space.layers.len());
+        let spare = room.saturating_sub(LEAST_NODE + 2);
+        let strip = match layers.min(spare) {
+            cells if cells >= LEAST_STRIP.min(layers) && cells > 0 => cells + 2,
+            _ => 0,
+        };
+        let room = room - strip;
         let (node, note) = match room.checked_sub(NODE) {
             Some(note) if note >= NOTE => (NODE, note),
             _ => (room, 0),
         };
-        Columns { node, state, note }
+        Columns {
+            node,
+            state,
+            strip,
+            note,
+        }
     }
 }
 
@@ -203,15 +254,27 @@ fn node_row(model: &Model, tree_row: &Row, node: &Candidate, columns: Columns) -
         palette.text
     };
     let drift = node.drift.map_or(String::new(), text::drift);
-    let measured = node.judgement().filter(|j| j.images > 0);
-    let measured = measured.map(|j| text::points(j.drop()));
+    let measured = model.measured_drop(node);
+    let drop_style = match measured {
+        Some(MeasuredDrop {
+            judgement: None, ..
+        }) => palette.warn,
+        _ => quiet,
+    };
+    let measured = measured.map(|m| text::points(m.drop));
     let predicted = || Some(format!("~{:.1}", node.gate?.predicted?.drop));
     let drop = measured.or_else(predicted).unwrap_or_default();
     spans.extend([
         number(&drift, DRIFT, quiet),
-        number(&drop, DROP, quiet),
+        number(&drop, DROP, drop_style),
         number(&text::bytes(node.bytes), MEMORY, quiet),
     ]);
+    if columns.strip > 0 {
+        let before = node.parent.and_then(|id| model.tree.get(id));
+        let before = before.map(|parent| &parent.allocation);
+        spans.push(Span::raw("  "));
+        spans.extend(strip(model, &node.allocation, before, columns.strip - 2));
+    }
     if columns.note > 0 {
         let note = note(model, node);
         let note = text::cut(&note, columns.note.saturating_sub(2), symbols.ellipsis);
@@ -227,7 +290,13 @@ fn name(model: &Model, tree_row: &Row, node: &Candidate, room: usize) -> Vec<Spa
         Fold::Closed(n) => format!(" +{n}"),
         _ => String::new(),
     };
+    // The name says already that it was drawn or allocated.
+    let said = matches!(
+        node.origin,
+        Origin::Drawn | Origin::Front | Origin::Allocated | Origin::Pin
+    );
     let tag = match text::origin(node.origin).tag {
+        _ if said && node.change.is_none() => String::new(),
         "" => String::new(),
         tag => format!(" {tag}"),
     };
@@ -280,7 +349,9 @@ fn rails(model: &Model, tree_row: &Row) -> String {
         (Fold::Leaf, 0) => symbols.trunk,
         (Fold::Leaf, _) => symbols.leaf,
     };
-    (0..deep).map(rail).collect::<String>() + joint + fold
+    // Letters would run into the number.
+    let gap = if symbols.ascii { " " } else { "" };
+    (0..deep).map(rail).collect::<String>() + joint + fold + gap
 }
 
 /// Symbol and word of where the node stands, or of what is being done to it.

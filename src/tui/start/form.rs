@@ -1,27 +1,42 @@
 //! The form before a search starts: the settings of the profile that are changed most often.
 
+use std::sync::LazyLock;
+
 use strum::VariantNames;
 
 use super::Profiles;
-
-use crate::profile::{GateMode, Pin, STRATEGIES, StrategyName, pins_as_toml};
+use crate::profile::{GateMode, Pin, STRATEGIES, StrategyName, TARGETS, pins_as_toml};
 use crate::text;
 use crate::tui::Action;
 use crate::tui::fields::{Field, Fields};
 
-/// What a profile says of the form's fields, as text.
+/// What a profile says of the form's fields, as text; empty for what it does not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Values {
     /// Largest accuracy drop, in points.
     pub drop: String,
     /// Largest memory, such as `96 KiB`; empty for no limit.
     pub memory: String,
+    /// The chip: the name of a shipped target, or none.
+    pub chip: String,
     /// The strategy.
     pub strategy: String,
+    /// The allocations that a beam keeps.
+    pub beam_width: String,
     /// The gate's mode.
     pub gate: String,
     /// The gate's fixed limit.
     pub limit: String,
+    /// The bit menu, such as `2 3 4 8 float`.
+    pub bits: String,
+    /// Largest number of evaluations.
+    pub evaluations: String,
+    /// Time limit in seconds.
+    pub seconds: String,
+    /// Calibration images.
+    pub calibration: String,
+    /// The seed.
+    pub seed: String,
     /// Pins, such as `head=8, patch_embed1.*=4-8`.
     pub pins: String,
 }
@@ -37,18 +52,57 @@ pub struct Form {
     pub error: Option<String>,
 }
 
+/// What is written for no chip.
+const NO_CHIP: &str = "none";
+
+/// The shipped chips, after none.
+fn chips() -> &'static [&'static str] {
+    static ALL: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+        let names = TARGETS.iter().map(|(name, _)| *name);
+        std::iter::once(NO_CHIP).chain(names).collect()
+    });
+    &ALL
+}
+
 impl Form {
     /// The form as the profile has it.
     pub fn new(profile: &str, values: Values) -> Self {
         let memory = "the largest size, such as 96 KiB; empty for no limit";
         let limit = "of a fixed gate, in thresholds";
+        let bits = "the bit-widths to choose from, with blanks between them; float is allowed";
+        let seconds = "in seconds; empty for no limit";
         let pins = "layer=bits, from-to or 4/8, with * and commas";
+        let images = "images that the quantizer is calibrated on";
+        let chip = match values.chip.as_str() {
+            "" => String::from(NO_CHIP),
+            _ => values.chip,
+        };
+        let mut chip = Field::choice("chip", chips(), chip);
+        chip.help =
+            "a deployment target: its memory and its bit-widths are limits; left and right choose";
         let all = vec![
             Field::new("accuracy drop", "percentage points", "", values.drop),
             Field::new("memory", memory, "no limit", values.memory),
+            chip,
             Field::choice("strategy", StrategyName::VARIANTS, values.strategy),
+            Field::new(
+                "beam width",
+                "allocations kept at every step",
+                "",
+                values.beam_width,
+            ),
             Field::choice("gate", GateMode::VARIANTS, values.gate),
             Field::new("drift limit", limit, "", values.limit),
+            Field::new("bit menu", bits, "", values.bits),
+            Field::new(
+                "evaluations",
+                "the most; empty for no limit",
+                "no limit",
+                values.evaluations,
+            ),
+            Field::new("time limit", seconds, "no limit", values.seconds),
+            Field::new("calibration", images, "", values.calibration),
+            Field::new("seed", "of all random choices", "", values.seed),
             Field::new("pins", pins, "none", values.pins),
         ];
         Form {
@@ -58,24 +112,58 @@ impl Form {
         }
     }
 
-    /// The meaning of the active field; of the strategy what the chosen one does.
-    pub fn help(&self) -> String {
-        let Some(field) = self.fields.active() else {
-            return String::new();
+    fn input(&self, name: &str) -> String {
+        let field = self.fields.all.iter().find(|f| f.name == name);
+        field.map_or_else(String::new, Field::input)
+    }
+
+    /// The positions of the fields that mean something with the other ones as they are.
+    pub fn shown(&self) -> impl Iterator<Item = usize> + '_ {
+        let (strategy, gate) = (self.input("strategy"), self.input("gate"));
+        let means = move |name: &str| match name {
+            "beam width" => strategy == "beam",
+            "drift limit" => gate == "fixed",
+            _ => true,
         };
-        let input = field.input();
-        match STRATEGIES
-            .iter()
-            .find(|s| field.name == "strategy" && s.name == input)
-        {
-            Some(row) => format!("{}; {}", field.help, text::strategy(row.strategy)),
-            None => field.help.to_owned(),
+        let all = self.fields.all.iter().enumerate();
+        all.filter(move |(_, field)| means(field.name))
+            .map(|(at, _)| at)
+    }
+
+    /// The meaning of the active field, in paragraphs, with whether it is about what is chosen; of
+    /// the strategy what every one does and costs.
+    pub fn help(&self) -> Vec<(String, bool)> {
+        let Some(field) = self.fields.active() else {
+            return Vec::new();
+        };
+        let mut help = vec![(field.help.to_owned(), false)];
+        if field.name == "strategy" {
+            let input = field.input();
+            let all = STRATEGIES.iter();
+            let mut all: Vec<_> = all
+                .map(|row| (text::strategy(row.strategy), row.name == input))
+                .collect();
+            // The chosen one is seen on every terminal.
+            all.sort_by_key(|(_, chosen)| !chosen);
+            help.extend(all);
         }
+        help
     }
 
     /// Edits by an action; what is typed is checked at once.
     pub fn key(&mut self, action: &Action, profiles: &dyn Profiles) {
         self.fields.key(action);
+        // Fields that mean nothing now are passed over.
+        for _ in 0..self.fields.all.len() {
+            if self.shown().any(|at| at == self.fields.at) {
+                break;
+            }
+            let onward = match action {
+                Action::Up => Action::Up,
+                _ => Action::Down,
+            };
+            self.fields.key(&onward);
+        }
         self.error = self.checked(profiles).err();
     }
 
@@ -90,28 +178,62 @@ impl Form {
 
     /// What differs from the profile, as `--set` takes it.
     fn set(&self) -> Result<Vec<String>, String> {
-        let changed = |i: usize| self.fields.all.get(i).and_then(Field::changed);
+        let shown: Vec<usize> = self.shown().collect();
         let mut set = Vec::new();
-        let mut add = |key: &str, value: Option<String>| {
-            set.extend(value.map(|value| format!("{key}={value}")));
-        };
-        add("constraint.max_accuracy_drop", changed(0));
-        // A profile says that there is no limit by saying nothing: the largest number says the
-        // same.
-        let memory = changed(1).map(|m| match m.is_empty() {
-            true => i64::MAX.to_string(),
-            false => format!("{m:?}"),
-        });
-        add("constraint.max_memory", memory);
-        add("search.strategy", changed(2).map(|s| format!("{s:?}")));
-        add("gate.mode", changed(3).map(|s| format!("{s:?}")));
-        add("gate.limit", changed(4));
-        // All at once: a pin that the text no longer has is gone.
-        if let Some(text) = changed(5) {
-            set.push(format!("pins={}", pins_as_toml(&pins(&text)?)));
+        for at in shown {
+            let Some(field) = self.fields.all.get(at) else {
+                continue;
+            };
+            if let Some(value) = field.changed() {
+                set.extend(setting(field, value)?);
+            }
         }
         Ok(set)
     }
+}
+
+/// A changed field as `--set` takes it.
+fn setting(field: &Field, value: String) -> Result<Option<String>, String> {
+    // A profile says that there is no limit by saying nothing: the largest number says the same.
+    let or_none = |value: String| match value.is_empty() {
+        true => i64::MAX.to_string(),
+        false => value,
+    };
+    let (key, value) = match field.name {
+        "accuracy drop" => ("constraint.max_accuracy_drop", value),
+        "memory" if value.is_empty() => ("constraint.max_memory", or_none(value)),
+        "memory" => ("constraint.max_memory", format!("{value:?}")),
+        "chip" if value == NO_CHIP => {
+            return Err(String::from(
+                "chip: the profile names one, which can be changed but not removed here",
+            ));
+        }
+        "chip" => ("constraint.target", format!("{value:?}")),
+        "strategy" => ("search.strategy", format!("{value:?}")),
+        "beam width" => ("search.beam_width", value),
+        "gate" => ("gate.mode", format!("{value:?}")),
+        "drift limit" => ("gate.limit", value),
+        "bit menu" => ("quantizer.bits", menu(&value)),
+        "evaluations" => ("constraint.max_evaluations", or_none(value)),
+        "time limit" if value.is_empty() => ("constraint.max_seconds", String::from("1e12")),
+        "time limit" => ("constraint.max_seconds", value),
+        "calibration" => ("data.calibration", value),
+        "seed" => ("search.seed", value),
+        // All at once: a pin that the text no longer has is gone.
+        "pins" => ("pins", pins_as_toml(&pins(&value)?)),
+        _ => return Ok(None),
+    };
+    Ok(Some(format!("{key}={value}")))
+}
+
+/// `2 3 4 float` as a list of TOML.
+fn menu(text: &str) -> String {
+    let words = text.split([' ', ',']).filter(|word| !word.is_empty());
+    let words = words.map(|word| match word.parse::<u8>() {
+        Ok(bits) => bits.to_string(),
+        Err(_) => format!("{word:?}"),
+    });
+    format!("[{}]", words.collect::<Vec<_>>().join(", "))
 }
 
 /// `head=8, patch_embed1.*=4-8, *.q_conv=4/8`.

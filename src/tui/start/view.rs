@@ -1,55 +1,84 @@
-//! Draws the start screen.
+//! Draws the start screen: the list, the preview of what is chosen, the form, dialogs.
 
 use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
 use ratatui::text::{Line, Span, Text};
+use ratatui::widgets::{Block, Borders, Clear};
 
-use super::{Form, StartModel};
+use super::entry::Item;
+use super::list::Row;
+use super::{Dialog, Form, StartModel, Subject, preview};
+use crate::tui::Action;
+use crate::tui::keymap::Scope;
 use crate::tui::layout::MIN_SIZE;
 use crate::tui::text;
-use crate::tui::view::{ground, hints_line};
-use crate::tui::widgets::{FIELD_NAME, below, cell, field_line, line_area, row};
+use crate::tui::view::{borders, ground, hint_lines, hints_line};
+use crate::tui::widgets::{FIELD_NAME, below, cell, field_line, input_line, line_area, row};
 
-/// Rows above the lists.
-const TOP: u16 = 3;
+/// Rows above the list.
+const TOP: u16 = 2;
+/// From so many columns on the preview stands beside the list, else below it from so many rows on.
+const BESIDE: u16 = 100;
+const BELOW: u16 = 22;
+/// Rows of the preview below the list.
+const PREVIEW: u16 = 8;
 
-/// A line of the lists: a heading, or the entry of that number.
-enum Entry {
-    Blank,
-    Heading(&'static str),
-    Item(usize),
-}
-
-fn entries(model: &StartModel) -> Vec<Entry> {
-    let mut all = Vec::new();
-    let runs = model.runs.len();
-    if runs > 0 {
-        all.push(Entry::Heading("Continue a run"));
-        all.extend((0..runs).map(Entry::Item));
-        all.push(Entry::Blank);
+/// The places of list and preview.
+fn areas(model: &StartModel) -> (Rect, Option<Rect>) {
+    let (columns, rows) = model.blank.size;
+    let body = Rect::new(
+        1,
+        TOP,
+        columns.saturating_sub(2),
+        rows.saturating_sub(TOP + 2),
+    );
+    if columns >= BESIDE {
+        let left = Rect {
+            width: body.width * 11 / 20,
+            ..body
+        };
+        let right = Rect {
+            x: left.right() + 1,
+            width: body.width.saturating_sub(left.width + 1),
+            ..body
+        };
+        (left, Some(right))
+    } else if rows >= BELOW {
+        let upper = Rect {
+            height: body.height.saturating_sub(PREVIEW),
+            ..body
+        };
+        (upper, Some(below(body, upper.height)))
+    } else {
+        (body, None)
     }
-    all.push(Entry::Heading("Start a search"));
-    all.extend((runs..runs + model.profiles.len()).map(Entry::Item));
-    all
 }
 
-/// The part of the screen with the lists, and the first line shown, so that the chosen one is in
-/// it.
-fn window(model: &StartModel) -> (u16, usize) {
-    let height = model.blank.size.1.saturating_sub(TOP + 3);
-    let is_chosen = |e: &Entry| matches!(e, Entry::Item(i) if *i == model.scroll.cursor);
-    let at = entries(model).iter().position(is_chosen).unwrap_or(0);
-    (height, (at + 1).saturating_sub(usize::from(height)))
+/// The first line shown, so that the chosen one is in it, its heading too where there is room.
+fn first(model: &StartModel, height: usize) -> usize {
+    let rows = model.rows();
+    let is_item = |row: &&Row| matches!(row, Row::Item(_));
+    let mut items = rows.iter().enumerate().filter(|(_, row)| is_item(row));
+    let at = items.nth(model.scroll.cursor).map_or(0, |(at, _)| at);
+    (at + 1).saturating_sub(height)
 }
 
-/// The entry in a row of the screen.
-pub fn entry_at(model: &StartModel, line: u16) -> Option<usize> {
-    let (height, first) = window(model);
-    let line = line.checked_sub(TOP).filter(|l| *l < height)?;
-    match entries(model).get(first + usize::from(line)) {
-        Some(Entry::Item(item)) => Some(*item),
-        _ => None,
+/// The rows of a page.
+pub fn page(model: &StartModel) -> isize {
+    (areas(model).0.height as isize - 1).max(1)
+}
+
+/// The item at a column and row of the screen.
+pub fn item_at(model: &StartModel, column: u16, line: u16) -> Option<usize> {
+    let (list, _) = areas(model);
+    if !(list.y..list.bottom()).contains(&line) || column >= list.right() {
+        return None;
     }
+    let at = first(model, usize::from(list.height)) + usize::from(line - list.y);
+    let rows = model.rows();
+    let is_item = |row: &&Row| matches!(row, Row::Item(_));
+    rows.get(at).filter(is_item)?;
+    Some(rows.iter().take(at).filter(is_item).count())
 }
 
 /// Draws everything.
@@ -58,7 +87,7 @@ pub fn view(model: &StartModel, frame: &mut Frame) {
     let blank = &model.blank;
     let palette = &blank.theme.palette;
     if area.width < MIN_SIZE.0 || area.height < MIN_SIZE.1 {
-        crate::tui::view::view(blank, frame);
+        too_small(model, frame);
         return;
     }
     let inside = area.inner(Margin::new(1, 0));
@@ -68,75 +97,199 @@ pub fn view(model: &StartModel, frame: &mut Frame) {
         Span::styled(about, palette.dim),
     ]);
     frame.render_widget(title, line_area(inside, 0));
+    // Between a resize and its event the frame has another size than the model.
+    if (area.width, area.height) != blank.size {
+        return;
+    }
     match &model.form {
         Some(form) => draw_form(model, frame, inside, form),
-        None => draw_lists(model, frame, inside),
+        None => draw_list(model, frame, inside),
     }
-    let hints = hints_line(blank, model.scope(), usize::from(area.width));
-    frame.render_widget(hints, below(area, area.height - 1));
+    let line = below(area, area.height - 1);
+    match &model.dialog {
+        Some(Dialog::Filter(text)) => {
+            frame.render_widget(input_line(blank, "/", text, usize::from(area.width)), line);
+        }
+        _ => {
+            let mut hints = blank.keymap.hints(model.scope());
+            for hint in hints
+                .iter_mut()
+                .filter(|h| model.form.is_some() && h.action == Action::Submit)
+            {
+                hint.text = "start";
+            }
+            // Starting and leaving first.
+            hints.sort_by_key(|h| !matches!(h.action, Action::Submit | Action::Cancel));
+            let mut lines = hint_lines(blank, &hints, usize::from(area.width)).into_iter();
+            frame.render_widget(lines.next().unwrap_or_default(), line);
+        }
+    }
+    dialog(model, frame);
     ground(blank, frame);
 }
 
-fn draw_lists(model: &StartModel, frame: &mut Frame, inside: Rect) {
+fn too_small(model: &StartModel, frame: &mut Frame) {
+    let area = frame.area();
+    let (columns, rows) = MIN_SIZE;
+    let (width, height) = (area.width, area.height);
+    let text =
+        format!("aq4svit\nplease enlarge it:\n{width}x{height} of {columns}x{rows}\nq quits");
+    let lines = text::wrap(&text, usize::from(width))
+        .into_iter()
+        .map(Line::from);
+    frame.render_widget(Text::from_iter(lines), area);
+    ground(&model.blank, frame);
+}
+
+fn draw_list(model: &StartModel, frame: &mut Frame, inside: Rect) {
     let blank = &model.blank;
     let palette = &blank.theme.palette;
-    let (height, first) = window(model);
-    let list = below(inside, TOP);
-    let columns = usize::from(list.width).saturating_sub(1);
-    let names = (columns / 2).min(44);
-    let ellipsis = blank.theme.symbols.ellipsis;
-    let all = entries(model);
-    let hidden = all.len().saturating_sub(first + usize::from(height));
-    let shown = all.into_iter().skip(first).take(usize::from(height));
-    for (entry, at) in shown.zip(list.rows()) {
-        let item = match entry {
-            Entry::Blank => continue,
-            Entry::Heading(text) => {
-                frame.render_widget(Line::styled(text, palette.strong), at);
-                continue;
+    let (list, preview) = areas(model);
+    let height = usize::from(list.height);
+    let first = first(model, height);
+    let rows = model.rows();
+    let before = rows
+        .iter()
+        .take(first)
+        .filter(|r| matches!(r, Row::Item(_)));
+    let mut item = before.count();
+    let hidden = rows.len().saturating_sub(first + height);
+    for (entry, at) in rows.into_iter().skip(first).zip(list.rows()) {
+        match entry {
+            Row::Blank => {}
+            Row::Heading(text) => frame.render_widget(Line::styled(text, palette.strong), at),
+            Row::Item(what) => {
+                let line = item_line(model, what, usize::from(at.width));
+                row(blank, frame, at, line, item == model.scroll.cursor, true);
+                item += 1;
             }
-            Entry::Item(item) => item,
-        };
-        let run = model.runs.get(item).map(|run| {
-            let about = format!("{:<11} {}", run.condition, run.result);
-            (run.id.as_str(), about)
-        });
-        let profile = || {
-            let profile = model.profiles.get(item - model.runs.len())?;
-            Some((profile.name.as_str(), profile.about.clone()))
-        };
-        let Some((name, about)) = run.or_else(profile) else {
-            continue;
-        };
-        let name = text::fit(name, names.saturating_sub(2), ellipsis);
-        let about = text::cut(&about, columns.saturating_sub(names), ellipsis);
-        let line = Line::from(vec![
-            cell(&format!(" {name}"), names, palette.text),
-            Span::styled(about, palette.dim),
-        ]);
-        row(blank, frame, at, line, item == model.scroll.cursor, true);
+        }
     }
-    if hidden > 0 && model.error.is_none() {
-        let more = Line::styled(format!("   {hidden} more below"), palette.dim);
-        frame.render_widget(more, line_area(list, usize::from(height)));
+    if hidden > 0 {
+        let more = Span::styled(format!(" {hidden} more below "), palette.dim);
+        frame.render_widget(more, line_area(list, height));
+    }
+    if let Some(area) = preview {
+        let sides = match area.x > list.x {
+            true => Borders::LEFT,
+            false => Borders::TOP,
+        };
+        let block = Block::new()
+            .borders(sides)
+            .border_set(borders(blank, false));
+        let block = block.border_style(palette.border);
+        let within = block.inner(area);
+        frame.render_widget(block, area);
+        let gap = u16::from(sides == Borders::LEFT);
+        preview::draw(
+            model,
+            frame,
+            Rect {
+                x: within.x + gap,
+                width: within.width.saturating_sub(gap),
+                ..within
+            },
+        );
+    }
+    if !model.filter.is_empty() {
+        let filter = format!("filter: {}", model.filter);
+        let at = line_area(inside, usize::from(TOP) - 1);
+        frame.render_widget(Span::styled(filter, palette.warn), at);
     }
     error(model, frame, inside, model.error.as_deref());
+}
+
+fn item_line(model: &StartModel, item: Item, columns: usize) -> Line<'static> {
+    let blank = &model.blank;
+    let (palette, symbols) = (&blank.theme.palette, &blank.theme.symbols);
+    let names = (columns / 3).clamp(18, 36);
+    let named = |name: &str, rest: Vec<Span<'static>>| {
+        let name = text::fit(name, names.saturating_sub(2), symbols.ellipsis);
+        let mut line = vec![cell(&format!(" {name}"), names, palette.text)];
+        line.extend(rest);
+        crate::tui::widgets::cut_line(
+            Line::from(line),
+            columns.saturating_sub(1),
+            symbols.ellipsis,
+        )
+    };
+    match item {
+        Item::Run(at) => model.runs.get(at).map_or_else(Line::default, |run| {
+            let style = match run.condition.as_str() {
+                "running" => palette.busy,
+                "finished" => palette.good,
+                "unfinished" => palette.warn,
+                _ => palette.bad,
+            };
+            named(
+                &run.id,
+                vec![
+                    cell(&run.condition, 11, style),
+                    Span::raw(run.result.clone()),
+                    Span::styled(format!("  {}", run.when), palette.dim),
+                ],
+            )
+        }),
+        Item::Profile(at) => model
+            .profiles
+            .get(at)
+            .map_or_else(Line::default, |profile| {
+                named(
+                    &profile.name,
+                    vec![Span::styled(profile.about.clone(), palette.dim)],
+                )
+            }),
+        Item::Missing => {
+            let sign = match model.shows_missing() {
+                true => symbols.fold_open,
+                false => symbols.fold_closed,
+            };
+            let text = format!(
+                "{sign} {} more need weights or images first",
+                model.missing()
+            );
+            Line::styled(text, palette.strong)
+        }
+    }
 }
 
 fn draw_form(model: &StartModel, frame: &mut Frame, inside: Rect, form: &Form) {
     let blank = &model.blank;
     let palette = &blank.theme.palette;
     let heading = format!("Start a search with profile {}", form.profile);
-    frame.render_widget(Line::styled(heading, palette.strong), line_area(inside, 2));
+    let heading = text::fit(
+        &heading,
+        usize::from(inside.width),
+        blank.theme.symbols.ellipsis,
+    );
+    frame.render_widget(Line::styled(heading, palette.strong), line_area(inside, 1));
     let columns = usize::from(inside.width).saturating_sub(FIELD_NAME);
-    for (i, field) in form.fields.all.iter().enumerate() {
-        let line = field_line(blank, field, i == form.fields.at, columns);
-        frame.render_widget(line, line_area(inside, usize::from(TOP) + 1 + i));
+    let shown: Vec<usize> = form.shown().collect();
+    let room = usize::from(inside.height).saturating_sub(8).max(3);
+    let active = shown.iter().position(|i| *i == form.fields.at).unwrap_or(0);
+    let first = (active + 1).saturating_sub(room);
+    let mut rows = TOP;
+    for i in shown.into_iter().skip(first).take(room) {
+        if let Some(field) = form.fields.all.get(i) {
+            let line = field_line(blank, field, i == form.fields.at, columns);
+            frame.render_widget(line, line_area(inside, usize::from(rows)));
+            rows += 1;
+        }
     }
-    let rows = TOP + form.fields.all.len() as u16;
-    let help = text::wrap(&form.help(), usize::from(inside.width));
-    let help: Text = help.into_iter().map(Line::from).collect();
-    frame.render_widget(help.style(palette.dim), below(inside, rows + 2));
+    let width = usize::from(inside.width);
+    let mut help: Vec<Line<'static>> = Vec::new();
+    for (text, chosen) in form.help() {
+        let style = if chosen { palette.strong } else { palette.dim };
+        help.extend(
+            text::wrap(&text, width)
+                .into_iter()
+                .map(|l| Line::styled(l, style)),
+        );
+    }
+    // Not over the line of keys.
+    let under = below(inside, rows + 1);
+    let height = under.height.saturating_sub(1);
+    frame.render_widget(Text::from(help), Rect { height, ..under });
     error(model, frame, inside, form.error.as_deref());
 }
 
@@ -145,7 +298,7 @@ fn error(model: &StartModel, frame: &mut Frame, inside: Rect, error: Option<&str
     let Some(error) = error else { return };
     let palette = &model.blank.theme.palette;
     let lines = text::wrap(&format!("! {error}"), usize::from(inside.width));
-    let lines: Text = lines.into_iter().take(4).map(Line::from).collect();
+    let lines: Text = lines.into_iter().take(6).map(Line::from).collect();
     let height = lines.height() as u16;
     let y = inside.bottom().saturating_sub(1 + height);
     let area = Rect {
@@ -153,6 +306,69 @@ fn error(model: &StartModel, frame: &mut Frame, inside: Rect, error: Option<&str
         height,
         ..inside
     };
-    frame.render_widget(ratatui::widgets::Clear, area);
+    frame.render_widget(Clear, area);
     frame.render_widget(lines.style(palette.bad), area);
+}
+
+/// A box over the list.
+fn dialog(model: &StartModel, frame: &mut Frame) {
+    let palette = &model.blank.theme.palette;
+    let (title, lines) = match &model.dialog {
+        None | Some(Dialog::Filter(_)) => return,
+        Some(Dialog::Help) => ("Keys", help(model)),
+        Some(Dialog::Delete(what)) => {
+            let what = match what {
+                Subject::Run(folder) => format!(
+                    "Delete the run {} with its journal, profiles and reports? That cannot be undone.",
+                    folder.display()
+                ),
+                Subject::Profile(name) => {
+                    format!("Delete the saved profile {name}? That cannot be undone.")
+                }
+            };
+            let mut lines: Vec<Line<'static>> =
+                text::wrap(&what, 70).into_iter().map(Line::from).collect();
+            lines.push(Line::default());
+            lines.push(hints_line(&model.blank, Scope::Confirm, 70));
+            ("Delete", lines)
+        }
+        Some(Dialog::Rename { name, error, .. }) => {
+            let mut lines = vec![input_line(&model.blank, "name  ", name, 70)];
+            let wrong = error.iter().flat_map(|e| text::wrap(&format!("! {e}"), 70));
+            lines.extend(wrong.map(|line| Line::styled(line, palette.bad)));
+            lines.push(Line::default());
+            lines.push(hints_line(&model.blank, Scope::Prompt, 70));
+            ("Rename", lines)
+        }
+    };
+    let area = frame.area();
+    let width = 76.min(area.width.saturating_sub(2));
+    let height = (lines.len() as u16 + 2).min(area.height.saturating_sub(2));
+    let at = Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    };
+    frame.render_widget(Clear, at);
+    let block = Block::bordered()
+        .border_set(borders(&model.blank, true))
+        .border_style(palette.border_focused)
+        .title(Line::styled(format!(" {title} "), palette.title_focused));
+    let within = block.inner(at).inner(Margin::new(1, 0));
+    frame.render_widget(block, at);
+    frame.render_widget(Text::from(lines), within);
+}
+
+fn help(model: &StartModel) -> Vec<Line<'static>> {
+    let palette = &model.blank.theme.palette;
+    let bound = model.blank.keymap.available(Scope::Start);
+    let own = bound.filter(|b| b.binding.scope == Scope::Start && !b.keys.is_empty());
+    own.map(|b| {
+        Line::from(vec![
+            cell(&b.keys.join(" "), 16, palette.key),
+            Span::raw(b.binding.help),
+        ])
+    })
+    .collect()
 }

@@ -49,6 +49,7 @@ impl Palette {
             ground,
             Some([110, 114, 174, 179, 80, 176, 240].map(Color::Indexed)),
         )
+        .dimmed(Color::Indexed(246))
     }
 
     /// Dark on light, of the 256 colours.
@@ -56,8 +57,9 @@ impl Palette {
         let ground = Style::new().fg(Color::Indexed(235)).bg(Color::Indexed(255));
         Self::of(
             ground,
-            Some([25, 28, 124, 94, 30, 90, 248].map(Color::Indexed)),
+            Some([25, 28, 124, 94, 30, 90, 244].map(Color::Indexed)),
         )
+        .dimmed(Color::Indexed(240))
     }
 
     /// White on black and the brightest colours; nothing is dimmed.
@@ -76,6 +78,16 @@ impl Palette {
     /// No colours: weight, reversal and the symbols carry everything.
     pub fn monochrome() -> Self {
         Self::of(Style::new(), None)
+    }
+
+    /// The palette with a colour for what matters less: dimming is not seen on every ground.
+    fn dimmed(self, colour: Color) -> Self {
+        let dim = Style::new().fg(colour);
+        Palette {
+            dim,
+            pruned: dim.add_modifier(Modifier::CROSSED_OUT),
+            ..self
+        }
     }
 
     /// The palette of a ground and the colours of accent, good, bad, warning, work, change and

@@ -11,6 +11,8 @@ macro_rules! symbols {
         pub struct Symbols {
             pub ascii: bool,
             pub spinner: &'static [&'static str],
+            /// Columns of a sparkline, lowest first.
+            pub columns: &'static str,
             $(pub $name: &'static str,)*
         }
 
@@ -20,6 +22,7 @@ macro_rules! symbols {
                 Symbols {
                     ascii: false,
                     spinner: &["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧"],
+                    columns: "▁▂▃▄▅▆▇█",
                     $($name: $unicode,)*
                 }
             }
@@ -29,6 +32,7 @@ macro_rules! symbols {
                 Symbols {
                     ascii: true,
                     spinner: &["|", "/", "-", "\\"],
+                    columns: "_.-=*#",
                     $($name: $ascii,)*
                 }
             }
@@ -61,7 +65,7 @@ symbols! {
     paused: "■", "=";
     finished: "●", "#";
     fold_open: "▾", "v";
-    fold_closed: "▸", "+";
+    fold_closed: "▸", ">";
     leaf: "╴", "-";
     trunk: "•", "o";
     rail: "│", "|";
@@ -72,7 +76,7 @@ symbols! {
     bar_rest: "─", "-";
     bit: "■", "#";
     bit_rest: "·", ".";
-    audited: "◐", "?";
+    audited: "◐", "A";
     exempt: "◇", "!";
     arrow: "→", "->";
     separator: "·", "|";

@@ -1,9 +1,10 @@
 //! The list of commands.
 
 use super::{apply, steer};
-use crate::tui::action::Action;
+use crate::tui::action::{Action, Effect};
 use crate::tui::commands::{Choice, entries};
-use crate::tui::model::{CommandPrompt, Model, Overlay};
+use crate::tui::model::{CommandPrompt, Model, Overlay, Pane, View};
+use crate::tui::session::Asked;
 
 /// A key while a command is chosen.
 pub fn key(model: &mut Model, mut prompt: CommandPrompt, action: Action) {
@@ -12,6 +13,8 @@ pub fn key(model: &mut Model, mut prompt: CommandPrompt, action: Action) {
     match action {
         Action::Cancel => return,
         Action::Submit => match all.into_iter().nth(prompt.chosen) {
+            // Said in the list why not.
+            Some(entry) if entry.cannot.is_some() => {}
             Some(entry) => return choose(model, prompt, entry.choice),
             None => return,
         },
@@ -32,6 +35,16 @@ fn choose(model: &mut Model, prompt: CommandPrompt, choice: Choice) {
         Choice::Act(action) => apply(model, action),
         Choice::Send(_) if model.replay.is_some() => steer::only_watches(model),
         Choice::Send(command) => steer::send(model, command),
+        Choice::Part(part) => {
+            model.allocation.reveal(part);
+            model.focus_in(Pane::Allocation, View::Allocation);
+        }
+        Choice::Theme(theme) => {
+            model.theme.set(theme);
+            model.effect(Effect::Ask(Asked::Theme(theme)));
+        }
+        Choice::Compare(run) => model.effect(Effect::Ask(Asked::Run(run))),
+        Choice::Leave(to) => super::result::elsewhere(model, to),
         Choice::Goto(id) => model.jump(Some(id), "there is no such node"),
         Choice::Wrong(_) => model.overlay = Some(Overlay::Commands(prompt)),
     }

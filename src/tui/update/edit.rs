@@ -4,6 +4,7 @@ use super::navigate::page;
 use super::steer::send;
 use crate::search::Group;
 use crate::tui::action::{Action, Effect};
+use crate::tui::forecast::Change;
 use crate::tui::model::{Confirm, Edit, Model, Overlay, Pane, View};
 use crate::tui::panes;
 
@@ -39,7 +40,12 @@ pub fn key(model: &mut Model, action: Action) {
         Action::RaiseBits => edit.step(&model.tree, &group, true),
         Action::LowerBits => edit.step(&model.tree, &group, false),
         Action::Width(bits) if !edit.choose(&model.tree, &group, bits) => {
-            model.note(format!("{bits} bits are not in this search's menu"));
+            let menu = model.tree.settings.iter().flat_map(|s| &s.space.menu);
+            let menu: Vec<String> = menu.map(ToString::to_string).collect();
+            model.note(format!(
+                "{bits} is not in this search's menu: {}",
+                menu.join(" ")
+            ));
         }
         Action::Revert if !edit.revert(&model.tree, &group) => {
             model.note("this row was not changed");
@@ -61,8 +67,10 @@ pub fn forecast(model: &mut Model) {
     let asked = Some((edit.preview.clone(), measured));
     if edit.asked != asked {
         edit.asked = asked;
-        let preview = edit.preview.clone();
-        model.effect(Effect::Forecast(preview));
+        let allocation = edit.preview.clone();
+        let parent = model.tree.get(edit.candidate);
+        let from = parent.map_or_else(|| allocation.clone(), |p| p.allocation.clone());
+        model.effect(Effect::Forecast(Change { allocation, from }));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::evaluate::Verdict;
 use crate::journal::Entry;
 use crate::run::{Probed, Update};
 use crate::search::{Command, Event, Origin};
@@ -51,6 +52,7 @@ pub fn event(model: &mut Model, entry: &Entry) {
     let base = model.tree.base;
     model.tree.apply(&entry.event);
     model.activity.apply(entry, &model.tree);
+    model.history.apply(&entry.event, &model.tree);
     let own = answered(model, &entry.event);
     let marks = model.theme.symbols.marks();
     // A replayed journal brings old news; those need no message.
@@ -90,7 +92,10 @@ pub fn event(model: &mut Model, entry: &Entry) {
             let text = format!("new incumbent {}", model.title(*id));
             model.toast(ToastKind::Good, text);
         }
-        Event::Finished { .. } => model.awaiting.clear(),
+        Event::Finished { .. } => {
+            model.awaiting.clear();
+            super::result::finished(model);
+        }
         _ => {}
     }
     if matches!(
@@ -106,12 +111,43 @@ pub fn event(model: &mut Model, entry: &Entry) {
     }
     model.nodes.stale = true;
     let (importance, text) = text::event(&model.tree, &entry.event, marks);
+    let text = judged(model, &entry.event).unwrap_or(text);
     let time = model.time_of_day(&entry.time);
     model.log.push(LogLine {
         time,
         importance,
         text,
     });
+}
+
+/// A judgement for the log: the number first, the name last, which may be cut.
+fn judged(model: &Model, event: &Event) -> Option<String> {
+    let (id, j, word) = match event {
+        Event::Screened {
+            candidate,
+            judgement,
+            ..
+        } => (candidate, judgement, "screening"),
+        Event::Confirmed {
+            candidate,
+            judgement,
+            ..
+        } => (candidate, judgement, "confirmation"),
+        _ => return None,
+    };
+    let passed = match j.verdict {
+        Verdict::Met => "passed",
+        Verdict::NotMet => "failed",
+    };
+    let node = model.tree.get(*id)?;
+    let (sign, ..) = model.theme.state(node.state());
+    Some(format!(
+        "{id} {sign} {passed} {word}: {} pp, {}{}; {}",
+        text::numbers::points(j.drop()),
+        text::images(j),
+        if j.cached { ", cached" } else { "" },
+        model.change(node)
+    ))
 }
 
 /// True for the answer to a command of this interface, which is then no longer waited for.
@@ -139,12 +175,19 @@ pub fn failed(model: &mut Model, message: String) {
         Some(said) => format!("{message}: {said}"),
         None => message,
     };
-    let candidate = model.activity.work.and_then(|w| w.candidate);
+    // What cannot be written is no fault of the node that was at work.
+    let is_fault = !message.starts_with("cannot write");
+    let candidate = model
+        .activity
+        .work
+        .and_then(|w| w.candidate)
+        .filter(|_| is_fault);
     model.activity.ended(model.clock);
     model.edit = None;
     model.awaiting.clear();
     problem(model, message.clone());
     model.activity.failed = Some(message.clone());
+    model.activity.failed_at = candidate;
     model.overlay = Some(Overlay::Failure { message, candidate });
 }
 

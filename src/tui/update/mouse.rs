@@ -27,6 +27,7 @@ pub fn click(model: &mut Model, column: u16, row: u16) {
     let Some(pane) = layout.pane_at(column, row) else {
         return;
     };
+    let pane = tab_at(model, &layout, pane, (column, row)).unwrap_or(pane);
     if model.edit.is_some() && pane != Pane::Allocation {
         return;
     }
@@ -41,6 +42,19 @@ pub fn click(model: &mut Model, column: u16, row: u16) {
     }
 }
 
+/// The pane whose name among those that share an area was clicked.
+fn tab_at(model: &Model, layout: &Layout, pane: Pane, (column, row): (u16, u16)) -> Option<Pane> {
+    let (_, frame) = layout.panes.iter().find(|(p, _)| *p == pane)?;
+    if layout.tabbed != Some(pane) || frame.y != row {
+        return None;
+    }
+    let mut end = frame.x + 2;
+    model.view.panes().iter().skip(1).copied().find(|other| {
+        end += panes::component(*other).about().title.len() as u16 + 2;
+        column < end && column >= frame.x + 2
+    })
+}
+
 /// The mouse moved with the left button down.
 pub fn drag(model: &mut Model, column: u16, row: u16) {
     if let Some(border) = model.dragging {
@@ -53,7 +67,7 @@ pub fn drag(model: &mut Model, column: u16, row: u16) {
 pub fn wheel(model: &mut Model, column: u16, row: u16, by: i8) {
     let by = isize::from(by);
     match &mut model.overlay {
-        Some(Overlay::Help { offset }) => *offset = offset.saturating_add_signed(by),
+        Some(Overlay::Help { offset, .. }) => *offset = offset.saturating_add_signed(by),
         Some(_) => {}
         None => {
             if let Some(pane) = Layout::of(model).and_then(|l| l.pane_at(column, row)) {

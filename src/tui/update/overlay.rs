@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use super::result;
 use super::steer::send;
 use crate::profile::ProfileName;
 use crate::search::Command;
 use crate::tui::action::{Action, Effect, SaveError, Saved};
 use crate::tui::help;
 use crate::tui::input::TextInput;
-use crate::tui::model::{Confirm, Model, Outcome, Overlay, SavePrompt, Saving, ToastKind};
+use crate::tui::model::{Confirm, Model, Outcome, Overlay, SavePrompt, Saving, ToastKind, View};
+use crate::tui::session::OtherRun;
 
 /// How long saving takes before something is said.
 const LONG: Duration = Duration::from_secs(1);
@@ -16,7 +18,16 @@ const LONG: Duration = Duration::from_secs(1);
 /// A key while something lies over the panes.
 pub fn key(model: &mut Model, action: Action) {
     match model.overlay.take() {
-        Some(Overlay::Help { offset }) => scroll_help(model, offset, &action),
+        Some(Overlay::Help {
+            offset,
+            find,
+            typing,
+        }) => help_key(model, offset, find, typing, &action),
+        Some(Overlay::Runs) => match action {
+            Action::Cancel => {}
+            _ => model.overlay = Some(Overlay::Runs),
+        },
+        Some(Overlay::Result) => result::key(model, action),
         Some(Overlay::Confirm(confirm)) => answer(model, confirm, &action),
         Some(Overlay::Save(prompt)) => name_key(model, prompt, action),
         Some(Overlay::Fields(prompt)) => super::prompt::key(model, prompt, action),
@@ -33,25 +44,44 @@ pub fn key(model: &mut Model, action: Action) {
     }
 }
 
-fn scroll_help(model: &mut Model, offset: usize, action: &Action) {
-    let offset = match action {
-        Action::Cancel => return,
-        Action::Down => offset + 1,
-        Action::Up => offset.saturating_sub(1),
-        Action::PageDown => offset + 10,
-        Action::PageUp => offset.saturating_sub(10),
-        Action::Top => 0,
-        Action::Bottom => usize::MAX / 2,
-        _ => offset,
-    };
-    let offset = offset.min(help::last_offset(model));
-    model.overlay = Some(Overlay::Help { offset });
+fn help_key(model: &mut Model, offset: usize, mut find: TextInput, typing: bool, action: &Action) {
+    let (mut offset, mut typing) = (offset, typing);
+    match (typing, action) {
+        (true, Action::Submit) => typing = false,
+        (true, Action::Cancel) => (typing, find) = (false, TextInput::default()),
+        (true, action) => {
+            find.key(action);
+            offset = 0;
+        }
+        // What was searched for goes first, then the help.
+        (false, Action::Cancel) if !find.text().is_empty() => find = TextInput::default(),
+        (false, Action::Cancel) => return,
+        (false, Action::Find) => typing = true,
+        (false, Action::Down) => offset += 1,
+        (false, Action::Up) => offset = offset.saturating_sub(1),
+        (false, Action::PageDown) => offset += 10,
+        (false, Action::PageUp) => offset = offset.saturating_sub(10),
+        (false, Action::Top) => offset = 0,
+        (false, Action::Bottom) => offset = usize::MAX / 2,
+        (false, _) => {}
+    }
+    let offset = offset.min(help::last_offset(model, &find.text()));
+    model.overlay = Some(Overlay::Help {
+        offset,
+        find,
+        typing,
+    });
 }
 
 fn answer(model: &mut Model, confirm: Confirm, action: &Action) {
     match (action, confirm) {
         (Action::Submit, Confirm::Quit) => model.outcome = Some(Outcome::Quit),
         (Action::Submit, Confirm::Discard) => model.edit = None,
+        (Action::Submit, Confirm::Leave(to)) => model.outcome = Some(Outcome::Elsewhere(to)),
+        (Action::Submit, Confirm::Prune(id)) => {
+            model.nodes.select(&model.tree, id);
+            super::steer::prune(model, true);
+        }
         (Action::Submit, Confirm::Stop) => send(model, Command::Stop),
         (Action::Submit, Confirm::TimeUp) => send(model, Command::TimeUp),
         (Action::Submit, Confirm::Overwrite { prompt, .. }) => save(model, prompt, true),
@@ -155,6 +185,18 @@ pub fn saved(model: &mut Model, result: Result<Saved, SaveError>) {
             model.overlay = Some(Overlay::Save(prompt));
         }
         (Err(error), None) => model.toast(ToastKind::Bad, format!("not saved: {error}")),
+    }
+}
+
+/// Another run was read, to be compared with this one.
+pub fn other_run(model: &mut Model, result: Result<Box<OtherRun>, String>) {
+    match result {
+        Ok(other) => {
+            model.other_run = Some(other);
+            model.open(View::Front);
+            model.overlay = Some(Overlay::Runs);
+        }
+        Err(why) => model.toast(ToastKind::Bad, why),
     }
 }
 

@@ -10,26 +10,39 @@ use crate::tui::model::{Model, Overlay, Status};
 use crate::tui::text;
 use crate::tui::widgets::input_line;
 
-/// Draws the keys that mean something now. Help and quit keep their place at the right.
+/// Draws the keys that mean something here, those that can do nothing now dimmed. Help and quit
+/// keep their place at the right.
 pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     if let Some(Overlay::Find(prompt)) = &model.overlay {
         let line = input_line(model, "/", &prompt.text, usize::from(area.width));
         frame.render_widget(line, area);
         return;
     }
-    let mut hints = model.keymap.hints(model.scope());
+    let mut hints = match model.scope() {
+        // The other keys of the panes are not of the card.
+        scope @ (Scope::Result | Scope::Budget) => model.keymap.own_hints(scope),
+        scope => model.keymap.hints(scope),
+    };
     let watching = model.replay.is_some();
+    let failed = model.activity.failed.is_some();
     let pauses = |h: &Hint| h.action == Action::Pause;
     let slides = |h: &Hint| h.section == WATCH;
-    hints.retain(|h| match watching {
-        true => !steers(&h.action),
-        false => !slides(h) && means_something(model, h),
-    });
-    // Who watches moves in time first of all; what has ended is saved.
     let ended = model.tree.finished.is_some();
+    hints.retain(|h| match (watching, &h.action) {
+        (_, Action::Retry) => failed,
+        (_, Action::Skip) => model.activity.failed_at.is_some(),
+        (_, Action::Result) => ended,
+        (true, action) => !steers(action),
+        (false, _) => !slides(h) && means_something(model, h),
+    });
+    // Who watches moves in time first of all; what has ended is looked at, what failed tried again.
     hints.sort_by_key(|h| {
-        let first = watching && (slides(h) || pauses(h));
-        !(first || (ended && h.action == Action::Save))
+        let first = match &h.action {
+            Action::Result | Action::Retry => true,
+            Action::Save => ended,
+            _ => watching && (slides(h) || pauses(h)),
+        };
+        !first
     });
     let (right, left): (Vec<Hint>, Vec<Hint>) = hints
         .into_iter()
@@ -51,26 +64,23 @@ fn means_something(model: &Model, hint: &Hint) -> bool {
     }
 }
 
-/// The word of a key, with what it is about where that changes.
-fn words(model: &Model, hint: &Hint) -> String {
-    let with = |of: Option<String>| of.map(|of| format!("{} {of}", hint.text));
-    let named = match hint.action {
-        Action::Undo => with(model.undone_next()),
-        Action::Redo => with(model.redone_next()),
-        _ => None,
-    };
-    match (&hint.action, model.status()) {
-        (Action::Pause, Status::Paused | Status::Pausing) => String::from("resume"),
-        (Action::Pause, _) if model.replay.as_ref().is_some_and(|r| !r.playing) => {
-            String::from("play")
-        }
-        _ => named.unwrap_or_else(|| hint.text.to_owned()),
-    }
-}
-
 /// The keys of a scope, as many as fit.
 pub fn hints_line(model: &Model, scope: Scope, columns: usize) -> Line<'static> {
     Line::from(spans(model, &model.keymap.hints(scope), columns))
+}
+
+/// Keys in as many lines as they need.
+pub fn hint_lines(model: &Model, hints: &[Hint], columns: usize) -> Vec<Line<'static>> {
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    for hint in hints {
+        let spans = spans(model, std::slice::from_ref(hint), columns);
+        let width: usize = spans.iter().map(Span::width).sum();
+        match lines.last_mut() {
+            Some(line) if line.width() + width <= columns => line.spans.extend(spans),
+            _ => lines.push(Line::from(spans)),
+        }
+    }
+    lines
 }
 
 fn spans(model: &Model, hints: &[Hint], columns: usize) -> Vec<Span<'static>> {
@@ -84,10 +94,33 @@ fn spans(model: &Model, hints: &[Hint], columns: usize) -> Vec<Span<'static>> {
             break;
         }
         used += width;
+        let (key, said) = match model.cannot(&hint.action) {
+            Some(_) => (palette.dim, palette.dim),
+            None => (palette.key, palette.text),
+        };
         spans.extend([
-            Span::styled(format!(" {keys}"), palette.key),
-            Span::styled(format!(" {text} "), palette.text),
+            Span::styled(format!(" {keys}"), key),
+            Span::styled(format!(" {text} "), said),
         ]);
     }
     spans
+}
+
+/// The words of a key, with what it would do now.
+fn words(model: &Model, hint: &Hint) -> String {
+    let with = |of: Option<String>| of.map(|of| format!("{} {of}", hint.text));
+    let named = match (&hint.action, model.status()) {
+        (Action::Pause, Status::Paused | Status::Pausing) => Some(String::from("resume")),
+        (Action::Pause, _) if model.replay.as_ref().is_some_and(|r| !r.playing) => {
+            Some(String::from("play"))
+        }
+        (Action::Undo, _) => with(model.undone_next()),
+        (Action::Redo, _) => with(model.redone_next()),
+        (Action::Prune, _) if model.overlay.is_none() => {
+            with(model.nodes.selected.map(|id| id.to_string()))
+        }
+        (Action::Follow, _) if !model.nodes.follow => with(Some(String::from("again"))),
+        _ => None,
+    };
+    named.unwrap_or_else(|| hint.text.to_owned())
 }

@@ -67,6 +67,13 @@ pub fn draw(model: &Model, frame: &mut Frame, layout: &Layout, pane: Pane, area:
     let info = text::cut(&info, columns, model.theme.symbols.ellipsis);
     let line = Rect::new(area.x + 2, area.y, room, 1);
     frame.render_widget(title, line);
+    let low = Rect::new(area.x + 2, area.bottom().saturating_sub(1), room, 1);
+    let note = component(pane).footnote(model, room.saturating_sub(2));
+    if let Some(mut note) = note.filter(|note| !layout.flat && note.width() > 0 && room > 20) {
+        note.spans.insert(0, Span::raw(" "));
+        note.spans.push(Span::raw(" "));
+        frame.render_widget(note, low);
+    }
     if !info.is_empty() && info_room > 8 {
         let info = Span::styled(format!(" {info} "), info_style);
         frame.render_widget(info.into_right_aligned_line(), line);
@@ -93,7 +100,7 @@ fn title(model: &Model, pane: Pane, focused: bool, shown: bool) -> Span<'static>
 fn tabs(model: &Model, shown: Pane, focused: bool) -> Line<'static> {
     let tab = |pane: Pane| match pane == shown {
         true => title(model, pane, focused, true),
-        false => title(model, pane, false, false).style(model.theme.palette.dim),
+        false => title(model, pane, false, false).style(model.theme.palette.text),
     };
     let others = model.view.panes().iter().skip(1);
     Line::from(others.copied().map(tab).collect::<Vec<_>>())

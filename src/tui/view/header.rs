@@ -1,10 +1,14 @@
 //! The header: what is searched, how far it got, what it is doing.
 
+mod goal;
 mod result;
+mod smallest;
+
+pub use smallest::draw as smallest;
 
 use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span, Text};
 
 use crate::evaluate::{Progress, percent};
@@ -12,7 +16,7 @@ use crate::search::StopReason;
 use crate::tui::layout::{Layout, SLIDER_TEXT};
 use crate::tui::model::{Model, Status, Task, Work};
 use crate::tui::text::{self, count, large, points};
-use crate::tui::widgets::{Sentence, bar, below, labelled, line_area, spinner};
+use crate::tui::widgets::{Sentence, bar, below, cut_line, labelled, line_area, spinner};
 
 const LABEL: u16 = 10;
 
@@ -21,10 +25,23 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let inside = area.inner(Margin::new(1, 0));
     let columns = inside.width;
     let room = columns.saturating_sub(LABEL);
-    let large = area.height > 3;
+    let banner = model.banner();
+    let under = u16::from(banner.is_some());
+    let large = area.height > 3 + under;
     title(model, frame, line_area(inside, 0), large);
+    if let Some(banner) = banner {
+        let plain = if model.theme.symbols.ascii {
+            banner.replace('\u{b1}', "+-")
+        } else {
+            banner
+        };
+        let line = Line::styled(format!("! {plain}"), model.theme.palette.bad);
+        let line = cut_line(line, usize::from(columns), model.theme.symbols.ellipsis);
+        frame.render_widget(line, line_area(inside, 1));
+    }
     let lines = if large {
         let lines = [
+            ("goal", goal::line(model, room)),
             ("accuracy", result::accuracy(model, room)),
             ("memory", result::memory(model, room)),
             ("now", now(model, room, true)),
@@ -33,9 +50,13 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
         Text::from_iter(lines.map(|(label, line)| labelled(model, label, LABEL, line)))
     } else {
         let now = now(model, columns, false);
-        Text::from_iter([result::short_result(model, columns), now])
+        let result = match model.tree.incumbent {
+            Some(_) => result::short_result(model, columns),
+            None => goal::short(model, columns),
+        };
+        Text::from_iter([result, now])
     };
-    frame.render_widget(lines, below(inside, 1));
+    frame.render_widget(lines, below(inside, 1 + under));
 }
 
 /// How much of a watched journal is shown.
@@ -69,7 +90,10 @@ pub fn slider(model: &Model, frame: &mut Frame, layout: &Layout) {
 /// The names of the views; the one shown in brackets.
 pub fn tabs(model: &Model, frame: &mut Frame, layout: &Layout) {
     let palette = &model.theme.palette;
-    for (view, area) in &layout.tabs {
+    // The one shown last: its brackets may lie on blanks of its neighbours.
+    let mut tabs: Vec<_> = layout.tabs.iter().collect();
+    tabs.sort_by_key(|(view, _)| *view == model.view);
+    for (view, area) in tabs {
         let name = format!("{} {}", view.index() + 1, view.name());
         let tab = if *view == model.view {
             Span::styled(format!("[{name}]"), palette.title_focused)
@@ -118,7 +142,7 @@ fn title(model: &Model, frame: &mut Frame, area: Rect, large: bool) {
     frame.render_widget(right.right_aligned(), area);
 }
 
-fn status_look(model: &Model) -> (&'static str, Style) {
+pub fn status_look(model: &Model) -> (&'static str, Style) {
     let (symbols, palette) = (&model.theme.symbols, &model.theme.palette);
     match model.status() {
         Status::Running if model.activity.work.is_some() => (spinner(model), palette.incumbent),
@@ -126,7 +150,9 @@ fn status_look(model: &Model) -> (&'static str, Style) {
         Status::Starting | Status::Resuming | Status::Stepping => (spinner(model), palette.busy),
         Status::Pausing | Status::Stopping => (symbols.pausing, palette.base),
         Status::Paused => (symbols.paused, palette.base),
+        Status::Testing => (spinner(model), palette.busy),
         Status::Finished => (symbols.finished, palette.incumbent),
+        Status::NotMet => (symbols.failed, palette.bad.add_modifier(Modifier::BOLD)),
         Status::Failed => ("!", palette.bad),
         Status::Watching => (symbols.running, palette.busy),
         Status::Replaying if model.replay.as_ref().is_some_and(|r| r.playing) => {
@@ -140,13 +166,19 @@ fn status_look(model: &Model) -> (&'static str, Style) {
 fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
     let palette = &model.theme.palette;
     if let Some(message) = &model.activity.failed {
+        // What went wrong stands at both ends: the place first, the reason last.
         let room = usize::from(columns).saturating_sub(12);
-        let message = text::cut(message, room, model.theme.symbols.ellipsis);
+        let message = text::fit(message, room, model.theme.symbols.ellipsis);
         return Line::styled(format!("run failed: {message}"), palette.bad);
     }
     if let Some(reason) = model.tree.finished {
         return finished(model, reason, columns);
     }
+    // What is evaluated elsewhere is told by the journal: its last entry.
+    let last = || {
+        let last = model.log.iter().last().map(|line| line.text.clone());
+        last.filter(|_| model.replay.is_some())
+    };
     let start = Sentence::new(model, columns)
         .maybe(model.level())
         .maybe(model.round());
@@ -154,7 +186,12 @@ fn now(model: &Model, columns: u16, large: bool) -> Line<'static> {
         return match model.status() {
             Status::Paused => start.styled("paused: p resumes", palette.base).line(),
             Status::Starting => Line::raw("waiting for the first event"),
-            _ => start.line(),
+            _ => {
+                let (room, ellipsis) = (start.room(), model.theme.symbols.ellipsis);
+                start
+                    .maybe(last().map(|text| text::cut(&text, room, ellipsis)))
+                    .line()
+            }
         };
     };
     let room = start.room();
@@ -174,11 +211,18 @@ fn finished(model: &Model, reason: StopReason, columns: u16) -> Line<'static> {
         (recalled > 0).then(|| format!("{} cached results of earlier runs", count(recalled)));
     let certified = text::certificate::outcome(&model.tree, model.theme.symbols.marks());
     Sentence::new(model, columns)
+        .maybe(
+            model
+                .tree
+                .result()
+                .is_none()
+                .then(|| Line::styled("NOT MET", palette.bad)),
+        )
         .styled(text::stop(reason), palette.strong)
+        .styled("v: result", palette.key)
         .maybe(certified)
         .maybe(test)
         .maybe(recalled)
-        .styled("s saves the selected node, q quits", palette.dim)
         .line()
 }
 

@@ -2,6 +2,8 @@
 
 mod commands;
 mod fields;
+mod result;
+mod runs;
 
 use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
@@ -12,6 +14,7 @@ use ratatui::widgets::{Block, Clear};
 use super::frame::borders;
 use crate::search::{CandidateId, State};
 use crate::tui::help;
+use crate::tui::input::TextInput;
 use crate::tui::model::{Confirm, Model, Overlay, SavePrompt};
 use crate::tui::text::{self, bytes, points};
 use crate::tui::widgets::{input_line, line_area};
@@ -19,7 +22,13 @@ use crate::tui::widgets::{input_line, line_area};
 /// Draws what lies over the panes.
 pub fn draw(model: &Model, frame: &mut Frame) {
     match &model.overlay {
-        Some(Overlay::Help { offset }) => show_help(model, frame, *offset),
+        Some(Overlay::Help {
+            offset,
+            find,
+            typing,
+        }) => show_help(model, frame, *offset, (find, *typing)),
+        Some(Overlay::Runs) => runs::draw(model, frame),
+        Some(Overlay::Result) => result::draw(model, frame),
         Some(Overlay::Confirm(confirm)) => question(model, frame, confirm),
         Some(Overlay::Save(prompt)) => save(model, frame, prompt),
         Some(Overlay::Failure { message, candidate }) => failure(model, frame, message, *candidate),
@@ -89,13 +98,22 @@ fn keys(model: &Model, pairs: &[(&'static str, &'static str)]) -> Line<'static> 
     Line::from(spans.collect::<Vec<_>>())
 }
 
-fn show_help(model: &Model, frame: &mut Frame, offset: usize) {
+fn show_help(model: &Model, frame: &mut Frame, offset: usize, (find, typing): (&TextInput, bool)) {
     let palette = &model.theme.palette;
     let (columns, rows) = help::size(model);
-    let inside = window(model, frame, "Keys", columns, rows, palette.border_focused);
-    let lines: Text = help::lines(model).into_iter().skip(offset).collect();
+    let text = find.text();
+    let title = match text.as_str() {
+        "" => String::from("Help: keys, symbols, terms; / searches"),
+        text => format!("Help with \"{text}\""),
+    };
+    let inside = window(model, frame, &title, columns, rows, palette.border_focused);
+    let lines: Text = help::lines(model, &text).into_iter().skip(offset).collect();
     frame.render_widget(lines, inside);
-    let last = help::last_offset(model);
+    let last = help::last_offset(model, &text);
+    if typing {
+        let input = input_line(model, " / ", find, usize::from(inside.width) / 2);
+        frame.render_widget(input, line_area(inside, usize::from(inside.height)));
+    }
     if last > 0 {
         let more = if offset < last {
             " more below "
@@ -119,6 +137,16 @@ fn question(model: &Model, frame: &mut Frame, confirm: &Confirm) {
             "quit",
             "stay",
         ),
+        Confirm::Leave(_) => (
+            "Leave this run",
+            format!(
+                "The search is still running and would end here. Its journal is safe: it goes on where it was with\n  aq4svit resume {}",
+                model.run.argument
+            ),
+            "leave",
+            "stay",
+        ),
+        Confirm::Prune(id) => ("Prune", prune_text(model, *id), "prune", "keep"),
         Confirm::Stop => (
             "Stop searching",
             match model.tree.incumbent.and_then(|id| model.tree.get(id)) {
@@ -164,6 +192,25 @@ fn question(model: &Model, frame: &mut Frame, confirm: &Confirm) {
     lines.push(Line::default());
     lines.push(keys(model, &[("y", yes), ("n", no)]));
     dialog(model, frame, title, lines, palette.base);
+}
+
+/// What pruning a branch does.
+fn prune_text(model: &Model, id: CandidateId) -> String {
+    let below = model.tree.branch(id).len().saturating_sub(1);
+    let below = match below {
+        0 => String::new(),
+        1 => String::from(" and the node below it"),
+        n => format!(" and the {n} nodes below it"),
+    };
+    format!(
+        "Prune {}{below}? The base {} lies in this branch: the search goes back to the nearest node that is not \
+         pruned. Measurements and the incumbent stay; u takes it back.",
+        model.title(id),
+        model
+            .tree
+            .base
+            .map_or(String::new(), |base| base.to_string())
+    )
 }
 
 fn save(model: &Model, frame: &mut Frame, prompt: &SavePrompt) {

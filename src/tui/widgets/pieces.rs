@@ -25,7 +25,8 @@ pub fn bar(model: &Model, share: f64, columns: usize, style: Style) -> Vec<Span<
 /// The columns of a separator.
 const GAP: usize = 3;
 
-/// Parts of a sentence, as many as fit, separated by dots.
+/// Parts of a sentence in the order of their importance, separated by dots. What does not fit is
+/// shortened: the first part is cut with an ellipsis, and an ellipsis stands for parts left out.
 pub struct Sentence<'a> {
     model: &'a Model,
     columns: usize,
@@ -47,10 +48,16 @@ impl<'a> Sentence<'a> {
     }
     /// Adds a part, unless it or an earlier one does not fit.
     pub fn add(mut self, part: impl Into<Line<'static>>) -> Self {
-        let part = part.into();
-        self.full |= self.used + self.gap() + part.width() > self.columns;
-        if self.full {
+        let mut part = part.into();
+        if self.full || part.width() == 0 {
             return self;
+        }
+        if self.used + self.gap() + part.width() > self.columns {
+            self.full = true;
+            if !self.spans.is_empty() {
+                return self.left_out();
+            }
+            part = cut_line(part, self.columns, self.model.theme.symbols.ellipsis);
         }
         if !self.spans.is_empty() {
             let theme = &self.model.theme;
@@ -63,6 +70,16 @@ impl<'a> Sentence<'a> {
         let spans = part.spans.into_iter();
         let patched = spans.map(|s| Span::styled(s.content, style.patch(s.style)));
         self.spans.extend(patched);
+        self
+    }
+    /// Says that something is left out, where there is room for that.
+    fn left_out(mut self) -> Self {
+        let theme = &self.model.theme;
+        let sign = format!(" {}", theme.symbols.ellipsis);
+        if self.used + text::width(&sign) <= self.columns {
+            self.used += text::width(&sign);
+            self.spans.push(Span::styled(sign, theme.palette.dim));
+        }
         self
     }
     /// Adds a part of one style.
@@ -88,6 +105,32 @@ impl<'a> Sentence<'a> {
     /// The line.
     pub fn line(self) -> Line<'static> {
         Line::from(self.spans)
+    }
+}
+
+/// A line in at most `columns` columns, cut at its end with an ellipsis.
+pub fn cut_line(line: Line<'static>, columns: usize, ellipsis: &str) -> Line<'static> {
+    if line.width() <= columns {
+        return line;
+    }
+    let mut left = columns;
+    let mut spans = Vec::new();
+    for span in line.spans {
+        let width = span.width();
+        // The last column is the ellipsis's: more is to come.
+        if width < left {
+            left -= width;
+            spans.push(span);
+            continue;
+        }
+        let cut = text::cut(&format!("{} ", span.content), left, ellipsis);
+        spans.push(Span::styled(cut, span.style));
+        break;
+    }
+    Line {
+        spans,
+        style: line.style,
+        alignment: line.alignment,
     }
 }
 

@@ -38,6 +38,27 @@ impl Axis {
         Axis { from, to, log }
     }
 
+    /// Round values on the axis, about `most` of them: steps of 1, 2 or 5 times a power of ten.
+    pub fn ticks(self, most: usize) -> Vec<f64> {
+        let (low, high) = (self.from.min(self.to), self.from.max(self.to));
+        let rough = (high - low) / most.max(1) as f64;
+        if !rough.is_finite() || rough <= 0.0 {
+            return Vec::new();
+        }
+        let power = 10f64.powf(rough.log10().floor());
+        let steps = [1.0, 2.0, 5.0, 10.0].map(|n| n * power);
+        let step = steps
+            .into_iter()
+            .find(|s| *s >= rough)
+            .unwrap_or(10.0 * power);
+        let first = (low / step).ceil() as i64;
+        let values = (first..).map(|n| n as f64 * step);
+        values
+            .take_while(|v| *v <= high + step * 1e-9)
+            .take(most * 3 + 3)
+            .collect()
+    }
+
     /// 0 at the lower end, 1 at the upper one.
     fn share(self, value: f64) -> f64 {
         let share = if self.log {
@@ -70,7 +91,7 @@ pub struct Plot<'a> {
 const BRAILLE: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 
 /// Columns that the labels of the y axis take.
-const LABELS: u16 = 8;
+const LABELS: u16 = 10;
 
 /// A value and the label at its place on an axis.
 pub type Label = (f64, String);
@@ -148,6 +169,17 @@ impl<'a> Plot<'a> {
         }
     }
 
+    /// Dotted lines through a point, to both axes.
+    pub fn cross(&mut self, x: f64, y: f64, style: Style) {
+        let (column, row) = self.place(x, y);
+        for x in (0..column / 2).step_by(2) {
+            self.set((2 * x, row), style);
+        }
+        for y in (row / 4 + 1)..self.area.height {
+            self.set((column, 4 * y), style);
+        }
+    }
+
     /// A step line through points: across to the next x, then to its y.
     pub fn steps(&mut self, points: &[(f64, f64)], style: Style) {
         let places: Vec<_> = points.iter().map(|(x, y)| self.place(*x, *y)).collect();
@@ -184,10 +216,12 @@ impl<'a> Plot<'a> {
 
     fn label_y(&self, frame: &mut Frame, labels: &[Label]) {
         let mut taken: Vec<u16> = Vec::new();
-        let last = f64::from(self.area.height.saturating_sub(1));
         for (value, label) in labels {
-            let y = self.area.y + ((1.0 - self.y.share(*value)) * last).round() as u16;
-            if taken.contains(&y) {
+            // The row in which a dot of that value is drawn.
+            let y = self.area.y + self.place(self.x.from, *value).1 / 4;
+            // Labels one below the other read as one where there is room to keep them apart.
+            let apart = if self.area.height >= 10 { 1 } else { 0 };
+            if taken.iter().any(|t| t.abs_diff(y) <= apart) {
                 continue;
             }
             taken.push(y);
@@ -200,10 +234,9 @@ impl<'a> Plot<'a> {
     fn label_x(&self, frame: &mut Frame, labels: &[Label], name: &str) {
         let (area, dim) = (self.area, self.model.theme.palette.dim);
         let mut taken: Vec<(u16, u16)> = Vec::new();
-        let last = f64::from(area.width.saturating_sub(1));
         for (value, label) in labels {
             let width = text::width(label) as u16;
-            let middle = area.x + (self.x.share(*value) * last).round() as u16;
+            let middle = area.x + self.place(*value, self.y.from).0 / 2;
             let most = area.right().saturating_sub(width).max(area.x);
             let x = middle.saturating_sub(width / 2).clamp(area.x, most);
             if taken.iter().any(|(a, b)| x < *b + 1 && *a < x + width + 1) {
@@ -234,6 +267,27 @@ pub fn draw_title(frame: &mut Frame, inside: Rect, line: Line) {
 #[cfg(test)]
 mod tests {
     use super::Axis;
+
+    #[test]
+    fn ticks_are_round_and_few() {
+        let rounded = |axis: Axis, most| -> Vec<f64> {
+            let round = |v: f64| (v * 1e6).round() / 1e6;
+            axis.ticks(most).into_iter().map(round).collect()
+        };
+        assert_eq!(
+            rounded(Axis::linear(84.3, 88.1), 4),
+            [85.0, 86.0, 87.0, 88.0]
+        );
+        assert_eq!(rounded(Axis::linear(0.0, 1.0), 4), [0.0, 0.5, 1.0]);
+        assert_eq!(rounded(Axis::log(76.0, 196.0), 3), [100.0, 150.0]);
+        for wild in [
+            Axis::linear(f64::NAN, 1.0),
+            Axis::log(f64::NAN, 0.0),
+            Axis::linear(0.0, 1e300),
+        ] {
+            assert!(wild.ticks(4).len() < 16, "{wild:?}");
+        }
+    }
 
     #[test]
     fn axes_hold_whatever_comes() {

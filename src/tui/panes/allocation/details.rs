@@ -2,10 +2,11 @@
 
 use ratatui::text::{Line, Span};
 
-use crate::search::Candidate;
+use crate::search::{Candidate, Estimate};
+use crate::tui::forecast::Forecast;
 use crate::tui::model::{Edit, Model};
 use crate::tui::panes::details::{drift_text, versus_parent};
-use crate::tui::panes::gate;
+use crate::tui::panes::{gate, what_if};
 use crate::tui::text::{self, bytes, bytes_change, points};
 use crate::tui::widgets::Sentence;
 
@@ -23,9 +24,10 @@ pub fn lines(
             let memory = edited_memory(model, edit, node);
             let sentence = Sentence::new(model, columns);
             let first = match height < 3 {
+                // The drop first: it is what the change is made for or not.
                 true => sentence
-                    .add(memory)
                     .add(edited_drop(model, edit))
+                    .add(memory)
                     .add(edited(model, edit)),
                 false => sentence.add(edited(model, edit)).add(memory),
             };
@@ -105,14 +107,16 @@ fn gate_line(model: &Model, node: &Candidate, columns: u16) -> Line<'static> {
 }
 
 fn short_details(model: &Model, node: &Candidate, columns: u16, with_gate: bool) -> Line<'static> {
-    let marks = model.theme.symbols.marks();
     let (_, word, style) = model.theme.state(node.state());
     let gate = node.gate.filter(|_| with_gate);
     Sentence::new(model, columns)
         .add(bytes(node.bytes))
         .maybe(versus_parent(model, node))
         .styled(word, style)
-        .maybe(node.judgement().map(|j| text::judgement(j, marks)))
+        .maybe(node.judgement().map(|j| {
+            let drop = points(j.drop());
+            format!("drop {drop} pp on {}", text::images(j))
+        }))
         .maybe(gate.map(|g| format!("gate {}", gate::numbers(model, &g))))
         .line()
 }
@@ -165,13 +169,46 @@ fn edited_drop(model: &Model, edit: &Edit) -> Line<'static> {
         let text = format!("drop {} measured at {node}", points(drop));
         return Line::styled(text, style(drop, drop));
     }
-    let Some(estimate) = forecast.predicted else {
-        let n = forecast.measurements;
-        let plural = if n == 1 { "" } else { "s" };
+    let n = forecast.measurements;
+    let plural = if n == 1 { "" } else { "s" };
+    let Some(estimate) = anchored(model, edit, forecast) else {
         let text = format!("drop not known yet: {n} evaluation{plural}");
         return Line::styled(text, palette.dim);
     };
+    if !what_if::tells(model, &estimate) {
+        let than = forecast.parent.map_or(String::new(), |parent| {
+            let words = match estimate_change(forecast, &parent) {
+                change if change > 0.0 => "higher",
+                _ => "no higher",
+            };
+            format!("; predicted {words} than {}", edit.candidate)
+        });
+        let text = format!("cannot tell yet ({n} evaluation{plural}){than}");
+        return Line::styled(text, palette.dim);
+    }
     let bounds = estimate.low.zip(estimate.high);
     let (low, high) = bounds.unwrap_or((estimate.drop, estimate.drop));
     Line::styled(text::estimate(&estimate), style(low, high))
+}
+
+/// What is predicted to change against the node that the change is made of.
+fn estimate_change(forecast: &Forecast, parent: &Estimate) -> f64 {
+    forecast.predicted.map_or(0.0, |own| own.drop - parent.drop)
+}
+
+/// The predicted drop, from the measured one of the node that the change is made of where that is
+/// known: what a model gets wrong about both of them alike does not count then.
+fn anchored(model: &Model, edit: &Edit, forecast: &Forecast) -> Option<Estimate> {
+    let estimate = forecast.predicted?;
+    let node = model.tree.get(edit.candidate)?;
+    let Some((measured, parent)) = model.measured_drop(node).zip(forecast.parent) else {
+        return Some(estimate);
+    };
+    let shift = measured.drop - parent.drop;
+    let shifted = |bound: f64| bound + shift;
+    Some(Estimate {
+        drop: shifted(estimate.drop),
+        low: estimate.low.map(shifted),
+        high: estimate.high.map(shifted),
+    })
 }

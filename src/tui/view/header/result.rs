@@ -9,14 +9,17 @@ use crate::quant::{Allocation, BitWidth, saving_percent};
 use crate::search::{Candidate, Settings};
 use crate::tui::model::Model;
 use crate::tui::text::{self, bytes, points};
-use crate::tui::widgets::{Sentence, bar};
+use crate::tui::widgets::{Sentence, bar, sparkline};
+
+/// The columns of the course of the incumbent.
+const SPARK: usize = 20;
 
 fn incumbent(model: &Model) -> Option<&Candidate> {
     model.tree.get(model.tree.incumbent?)
 }
 
 /// The float network's accuracy in percent; a dash before it is known.
-fn float_accuracy(model: &Model) -> String {
+pub fn float_accuracy(model: &Model) -> String {
     let float = &model.tree.float;
     match float.is_empty() {
         true => model.theme.symbols.none.to_owned(),
@@ -24,7 +27,8 @@ fn float_accuracy(model: &Model) -> String {
     }
 }
 
-fn limit(model: &Model) -> Option<f64> {
+/// The largest accuracy drop in points, once it is known.
+pub fn limit(model: &Model) -> Option<f64> {
     let tree = &model.tree;
     tree.settings.as_ref()?;
     match tree.constraint.max_accuracy_drop {
@@ -103,15 +107,48 @@ pub fn memory(model: &Model, columns: u16) -> Line<'static> {
     });
     let allowed = model.tree.constraint.max_memory;
     let base = model.tree.base.and_then(|id| model.tree.get(id));
+    let course = model.history.incumbents(SPARK);
+    let course = (course.len() > 2).then(|| Line::from(sparkline(model, &course, palette.bar)));
+    let gauge = allowed
+        .zip(node.or(base))
+        .map(|(most, node)| gauge(model, node.bytes, most));
     let certified = text::certificate::outcome(&model.tree, model.theme.symbols.marks());
     let padded = text::pad(&bytes(float), 7, false);
     Sentence::new(model, columns)
         .add(from_float(model, padded, node.map(|n| bytes(n.bytes))))
         .maybe(certified)
         .maybe(saved)
-        .maybe(allowed.map(|most| format!("at most {} allowed", bytes(most))))
+        .maybe(gauge)
+        .maybe(course)
         .maybe(base.map(|b| format!("base {}", bytes(b.bytes))))
         .line()
+}
+
+/// How much of the memory allowed is taken, and whose limit it is.
+fn gauge(model: &Model, bytes_now: u64, most: u64) -> Line<'static> {
+    let palette = &model.theme.palette;
+    let target = model
+        .tree
+        .settings
+        .as_deref()
+        .and_then(|s| s.target.as_ref());
+    let of_chip = target
+        .filter(|t| t.memory == Some(most))
+        .map(|t| t.name.as_str());
+    let share = bytes_now as f64 / most.max(1) as f64;
+    let style = if bytes_now > most {
+        palette.bad
+    } else {
+        palette.good
+    };
+    let mut spans = vec![Span::styled(
+        format!("{} ", of_chip.unwrap_or("limit")),
+        palette.dim,
+    )];
+    spans.extend(bar(model, share, 10, style));
+    spans.push(Span::styled(format!(" {:.0} %", 100.0 * share), style));
+    spans.push(Span::styled(format!(" of {}", bytes(most)), palette.dim));
+    Line::from(spans)
 }
 
 fn saving(float: u64, now: u64) -> String {
@@ -140,18 +177,7 @@ pub fn short_result(model: &Model, columns: u16) -> Line<'static> {
     let node = incumbent(model);
     let sentence = Sentence::new(model, columns);
     let Some((node, found)) = node.and_then(|n| Some((n, n.judgement()?))) else {
-        return sentence
-            .add(Line::from(vec![
-                Span::styled("accuracy ", palette.dim),
-                Span::raw(float),
-                Span::styled(format!(" may drop by {allowed}"), palette.dim),
-            ]))
-            .add(Line::from(vec![
-                Span::styled("memory ", palette.dim),
-                Span::raw(bytes(total)),
-            ]))
-            .add("nothing confirmed yet")
-            .line();
+        return sentence.add("nothing confirmed yet").line();
     };
     let (accuracy, drop) = (points(found.accuracy()), found.drop());
     sentence

@@ -1,0 +1,103 @@
+//! What the interface has done and read outside the run: reports, other runs, what it keeps.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::output::message;
+use super::report;
+use crate::profile::{Paths, Profile};
+use crate::run::{self, Summary};
+use crate::tui::{self, Answer, Asked, OtherRun, Outside};
+
+/// The folder of the report in the folder of a run.
+const REPORT: &str = "report";
+
+/// Answers what the interface of a run asks for.
+pub(crate) fn outside(folder: &Path, paths: &Paths) -> Outside {
+    let (folder, runs, config) = (folder.to_owned(), paths.runs(), config(paths));
+    Box::new(move |asked| match asked {
+        Asked::Report => Answer::Report(write_report(&folder).map_err(|e| message(&e))),
+        Asked::Run(wanted) => Answer::Run(other(&runs, &wanted).map_err(|e| message(&e))),
+        Asked::Theme(theme) => {
+            let said = format!("theme \"{}\", kept for the next time", theme.text());
+            let kept = tui::Config::keep(&config, "theme", theme.text());
+            Answer::Kept(kept.map(|()| said).map_err(|e| e.to_string()))
+        }
+        Asked::Welcomed => {
+            let kept = tui::Config::keep(&config, "welcome", false);
+            Answer::Kept(kept.map(|()| String::new()).map_err(|e| e.to_string()))
+        }
+    })
+}
+
+/// The user's own keys and colours.
+pub(crate) fn config(paths: &Paths) -> PathBuf {
+    paths.config.join(tui::config::FILE_NAME)
+}
+
+/// Writes the report of a run into its folder, without evaluating anything.
+fn write_report(folder: &Path) -> Result<PathBuf> {
+    let out = folder.join(REPORT);
+    report::write_without_evaluation(folder, &out)?;
+    Ok(out)
+}
+
+fn other(runs: &Path, wanted: &str) -> Result<Box<OtherRun>> {
+    let folder = run::find(runs, Some(wanted))?;
+    let summary = Summary::read(&folder)?;
+    let settings = summary.tree.settings.is_some();
+    settings
+        .then(|| {
+            Box::new(OtherRun {
+                id: run::id(&folder),
+                counters: summary.counters,
+                seconds: summary.totals.seconds,
+                tree: summary.tree,
+            })
+        })
+        .with_context(|| format!("{} has no events yet", folder.display()))
+}
+
+/// The number of classes of a run's network, where its profile tells.
+pub(crate) fn classes(folder: &Path) -> Option<usize> {
+    let file = folder.join(run::PROFILE);
+    let text = std::fs::read_to_string(&file).ok()?;
+    let profile = Profile::parse(&text, &file).ok()?;
+    Some(profile.graph().classes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The journal of an earlier program is as good as any.
+    fn stored() -> tempfile::TempDir {
+        let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journals/format-1");
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["journal.jsonl", "work.jsonl"] {
+            std::fs::copy(stored.join(file), folder.path().join(file)).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn a_report_is_written_into_the_folder_of_the_run() {
+        let folder = stored();
+        let out = write_report(folder.path()).unwrap();
+        assert_eq!(out, folder.path().join(REPORT));
+        for file in ["report.html", "report.md", "layers.csv"] {
+            assert!(out.join(file).is_file(), "{file}");
+        }
+    }
+
+    #[test]
+    fn another_run_is_read_to_compare_with() {
+        let folder = stored();
+        let found = other(Path::new("/nowhere"), folder.path().to_str().unwrap()).unwrap();
+        assert!(found.tree.settings.is_some() && !found.tree.candidates.is_empty());
+        assert!(other(Path::new("/nowhere"), "no-such-run").is_err());
+        // It has no profile beside it.
+        assert_eq!(classes(folder.path()), None);
+    }
+}
