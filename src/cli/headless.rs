@@ -162,9 +162,6 @@ impl Watcher {
 
     fn event(&mut self, entry: &Entry) -> Result<Reader> {
         self.tree.apply(&entry.event);
-        if let Event::Finished { .. } = entry.event {
-            return Ok(Reader::There);
-        }
         if self.history > 0 {
             self.history -= 1;
             if self.history == 0 && self.tree.paused {
@@ -172,6 +169,10 @@ impl Watcher {
                 // has said why.
                 let _ = self.commands.send(Command::Resume.into());
             }
+            return Ok(Reader::There);
+        }
+        // The result is the last line.
+        if let Event::Finished { .. } = entry.event {
             return Ok(Reader::There);
         }
         if self.json {

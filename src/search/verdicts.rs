@@ -73,8 +73,10 @@ impl Tree {
         let Some((screening, confirmation)) = self.settings.as_deref().map(criteria) else {
             return;
         };
-        let ids = (0..self.candidates.len() as u32).map(CandidateId);
-        ids.for_each(|id| self.note_standing(id));
+        let changing = self.candidates.iter().filter(|c| of(c)).map(|c| c.id);
+        for id in changing.collect::<Vec<CandidateId>>() {
+            self.note_standing(id);
+        }
         for c in self.candidates.iter_mut().filter(|c| of(c)) {
             let again = |bar| judged(&c.bits, &self.float, bar).ok();
             let cached = |j: Judgement| Judgement { cached: true, ..j };
