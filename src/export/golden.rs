@@ -83,12 +83,12 @@ impl Conversion {
 
     /// The sums of a layer as they are stored: of integers as they are; of a float layer over the
     /// numbers of its input, without its bias.
-    pub fn sums(&self, package: &Package, layer: usize, sums: &[f32]) -> Numbers {
+    pub fn sums(&self, package: &Package, layer: usize, sums: &[f64]) -> Numbers {
         let entry = package.manifest.layers.get(layer);
         if entry.is_some_and(|l| l.exact) {
             return Numbers::Integers(sums.iter().map(|&x| x as i32).collect());
         }
-        let wide = sums.iter().map(|&x| f64::from(x));
+        let wide = sums.iter().copied();
         let Some(Some(float)) = self.float.get(layer) else {
             return Numbers::Reals(wide.collect());
         };

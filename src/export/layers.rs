@@ -195,10 +195,11 @@ fn stored(
     let named = match format {
         Affine::F32 => "f32",
         Affine::F16 => "f16",
+        Affine::Fixed => "fixed",
     };
     let numbers = affine.scale.iter().chain(&affine.shift).enumerate();
     let held = |x: f64| match format {
-        Affine::F32 => x as f32,
+        Affine::F32 | Affine::Fixed => x as f32,
         Affine::F16 => f16::from_f64(x).to_f32(),
     };
     let channels = affine.scale.len();
@@ -216,7 +217,7 @@ fn stored(
     let (factor, summand) = (all(&affine.scale), all(&affine.shift));
     let both = factor.iter().chain(&summand);
     let (dtype, bytes) = match format {
-        Affine::F32 => (Dtype::F32, both.flat_map(|x| x.to_le_bytes()).collect()),
+        Affine::F32 | Affine::Fixed => (Dtype::F32, both.flat_map(|x| x.to_le_bytes()).collect()),
         Affine::F16 => {
             let bytes = both.flat_map(|&x| f16::from_f32(x).to_le_bytes());
             (Dtype::F16, bytes.collect())

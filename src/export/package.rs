@@ -298,6 +298,7 @@ fn network(profile: &Profile) -> Network {
         affine: match profile.scheme.affine {
             Affine::F32 => "f32",
             Affine::F16 => "f16",
+            Affine::Fixed => "fixed",
         }
         .to_owned(),
     }

@@ -217,7 +217,8 @@ impl TorchEvaluator {
             notes,
             values: (optimizations.prefix_cache && fit.cache > 0).then(|| {
                 let budget = fit.cache - fit.cache / 4;
-                Arc::new(Values::new(network.graph(), network.plan(), budget))
+                let values = Values::new(network.graph(), network.plan(), budget);
+                Arc::new(values.under(&network.model().scheme))
             }),
             device,
             network,
