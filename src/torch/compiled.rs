@@ -79,14 +79,14 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
     ///
     /// # Errors
     /// [`TorchError::Fixed`] where they do not fit the network.
-    pub(super) fn with_grids(self, grids: &[Grid]) -> Result<Self, TorchError> {
+    pub(super) fn set_grids(&self, grids: &[Grid]) -> Result<(), TorchError> {
         let model = self.model.borrow();
         if let Some(bits) = model.scheme.fixed() {
             let network = FixedNetwork::new(&model.graph, bits, grids)?;
-            // Nothing else has been computed.
+            // The first ones count: parameters may have been made with them.
             let _ = self.fixed.set(network);
         }
-        Ok(self)
+        Ok(())
     }
 
     /// The fixed-point arithmetic that a network of this allocation is computed in; none for f32

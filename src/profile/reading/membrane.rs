@@ -7,7 +7,7 @@ pub(super) fn wrong(scheme: &Scheme) -> Option<(&'static str, &'static str)> {
     match (scheme.affine, scheme.membrane_bits) {
         (Affine::Fixed, None) => Some((
             "affine",
-            "\"fixed\" needs quantizer.membrane_bits = 4 to 16, such as 12: the bits of results and of membrane potentials",
+            "it needs quantizer.membrane_bits = 4 to 16, such as 12: the bits of results and of membrane potentials",
         )),
         (Affine::F32 | Affine::F16, Some(_)) => Some((
             "membrane_bits",

@@ -22,7 +22,7 @@ mod network;
 
 pub use affine::{FixedAffine, FixedAffineError, OFFSET_BITS, SHIFTS, Word};
 pub use leak::Leak;
-pub use network::{FRAMES, FixedError, FixedNetwork, Form, IMAGE, LOGIT_BITS, Part};
+pub use network::{FRAMES, FixedError, FixedNetwork, Form, IMAGE, LOGIT_BITS, Part, SiteGrid};
 
 /// Widths of a membrane that a profile may choose.
 pub const MEMBRANE_BITS: std::ops::RangeInclusive<u8> = 4..=16;
