@@ -7,28 +7,16 @@
 use super::epilogue::{Epilogue, Series, Target, Tiled};
 use super::lif::fire;
 use super::{Float, Kernel, Recorder, Stored, tile_positions};
-use crate::quant::fixed::{Grid, Leak};
 
-/// A grid's numbers, ready to compute with.
+/// The numbers of a grid: whole numbers of steps within limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Steps {
-    /// What a number of 1 stands for.
-    step: f64,
-    /// One over it.
-    per_one: f64,
-    least: f64,
-    most: f64,
-}
-
-impl From<Grid> for Steps {
-    fn from(grid: Grid) -> Self {
-        Steps {
-            step: grid.step(),
-            per_one: 1.0 / grid.step(),
-            least: grid.least() as f64,
-            most: grid.most() as f64,
-        }
-    }
+    /// What a number of 1 stands for, a power of two.
+    pub step: f64,
+    /// The least number of steps.
+    pub least: f64,
+    /// The largest number of steps.
+    pub most: f64,
 }
 
 impl Steps {
@@ -59,7 +47,7 @@ pub struct FixedRows<'a> {
     /// One summand per channel.
     pub shift: &'a [f64],
     /// The grid.
-    pub grid: Grid,
+    pub grid: Steps,
 }
 
 /// [`FixedRows`], each repeated over several positions.
@@ -73,7 +61,7 @@ impl FixedRows<'_> {
     pub(super) fn tiled(self, positions: usize) -> TiledFixed {
         TiledFixed {
             rows: (self.scale.repeat(positions), self.shift.repeat(positions)),
-            steps: self.grid.into(),
+            steps: self.grid,
         }
     }
 }
@@ -110,13 +98,13 @@ impl TiledFixed {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FixedDynamics {
     /// The grid of the potential.
-    pub grid: Grid,
-    /// The leak.
-    pub leak: Leak,
+    pub grid: Steps,
+    /// The part of the difference that is taken at a time step; exact in f64.
+    pub leak: f64,
     /// Firing threshold; potentials of the grid are compared with it as it is.
     pub threshold: f64,
     /// The grid that spikes and residual are added on, where the residual is on one.
-    pub sum: Option<Grid>,
+    pub sum: Option<Steps>,
 }
 
 /// Leaky integrate-and-fire on a grid: `v += floor((x - v) * leak)` in grid steps, spike where
@@ -139,15 +127,15 @@ pub struct FixedLif<'a, F, O, R> {
 impl<'a, F: Float, O: Copy, R> FixedLif<'a, F, O, R> {
     /// Neurons of some dynamics.
     pub fn new(target: Target<'a, F, O>, dynamics: FixedDynamics, recorder: R) -> Self {
-        let steps = Steps::from(dynamics.grid);
+        let steps = dynamics.grid;
         FixedLif {
             inputs: target.scratch(),
             potential: target.scratch(),
             target,
-            factor: dynamics.leak.factor() * steps.per_one,
+            factor: dynamics.leak / steps.step,
             steps,
             threshold: F::of(dynamics.threshold),
-            sum: dynamics.sum.map(Steps::from),
+            sum: dynamics.sum,
             recorder,
         }
     }
@@ -211,133 +199,6 @@ impl Kernel for Requantize<'_> {
             let rows = affine.rows.0.iter().zip(&affine.rows.1);
             for ((out, &x), (&a, &b)) in out.iter_mut().zip(x).zip(rows) {
                 *out = affine.steps.nearest(x * a + b) as f32;
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::kernels::{AffineEpilogue, Elementwise, Extent, Signal, launch};
-    use crate::quant::ChannelAffine;
-    use crate::quant::fixed::FixedAffine;
-
-    /// Potentials in the order of time steps.
-    struct Kept<'a>(&'a mut Vec<f32>);
-
-    impl Recorder<f32> for Kept<'_> {
-        fn tile(&mut self, _: usize, _: usize, potentials: &[f32]) {
-            self.0.extend_from_slice(potentials);
-        }
-        fn end_of_image(&mut self, _: usize) {}
-    }
-
-    fn grid() -> impl Strategy<Value = Grid> {
-        (4u8..=16, 0i32..14).prop_map(|(bits, fraction)| Grid { bits, fraction })
-    }
-
-    fn affine(grid: Grid, factors: &[f64], summands: &[f64]) -> Option<FixedAffine> {
-        let affine = ChannelAffine::new(factors.to_vec(), Some(summands.to_vec()));
-        FixedAffine::new(&affine, grid).ok()
-    }
-
-    /// Runs an epilogue over one image of 3 channels, one position and as many steps as there are.
-    fn run(sums: &[f32], steps: usize, epilogue: impl Epilogue<f32>) {
-        launch(Elementwise {
-            images: 1,
-            image: sums.len() / steps,
-            channels: 3,
-            input: Some(Signal::Varying(sums)),
-            epilogue,
-        });
-    }
-
-    proptest! {
-        /// Neurons against integers alone: saturation, rounding, leak, threshold, reset, and the
-        /// sum with a residual on a grid.
-        #[test]
-        fn neurons_are_those_of_integers(
-            grid in grid(),
-            factors in prop::collection::vec(-0.3f64..0.3, 3),
-            summands in prop::collection::vec(-3.0f64..3.0, 3),
-            tau in prop_oneof![Just(2.0), Just(1.0), Just(4.0), 1.0f64..9.0],
-            threshold in 0.05f64..2.0,
-            sums in prop::collection::vec(-300i32..300, 3 * 6),
-            residual in prop::collection::vec(-9000i64..9000, 3 * 6),
-            is_stream: bool,
-        ) {
-            let Some(affine) = affine(grid, &factors, &summands) else {
-                return Ok(());
-            };
-            let (scale, shift) = affine.numbers();
-            let rows = FixedRows { scale: &scale, shift: &shift, grid };
-            let leak = Leak::of(tau).unwrap();
-            let dynamics = FixedDynamics {
-                grid,
-                leak,
-                threshold,
-                sum: is_stream.then_some(grid),
-            };
-            let residual: Vec<i64> = residual.into_iter().map(|n| grid.saturate(n)).collect();
-            let real = |n: i64| (n as f64 * grid.step()) as f32;
-            let stream: Vec<f32> = residual.iter().map(|&n| real(n)).collect();
-            let in_f32: Vec<f32> = sums.iter().map(|&x| x as f32).collect();
-            let (mut out, mut potentials) = (vec![0f32; sums.len()], Vec::new());
-            let extent = Extent { steps: 6, images: 1, channels: 3 };
-            let added = is_stream.then_some(Signal::Varying(&stream[..]));
-            let target = Target::new(extent, None, added, &mut out).onto(Some(rows));
-            run(&in_f32, 6, FixedLif::new(target, dynamics, Kept(&mut potentials)));
-            let mut v = [0i64; 3];
-            for (i, &sum) in sums.iter().enumerate() {
-                let c = i % 3;
-                v[c] = leak.step(v[c], affine.apply(c, i64::from(sum)));
-                prop_assert_eq!(potentials[i], real(v[c]));
-                let fires = v[c] >= grid.threshold(threshold);
-                let one = i64::from(fires) << grid.fraction;
-                let expected = match is_stream {
-                    false => if fires { 1.0 } else { 0.0 },
-                    true => real(grid.saturate(residual[i] + one)),
-                };
-                prop_assert_eq!(out[i], expected);
-                if fires {
-                    v[c] = 0;
-                }
-            }
-        }
-
-        /// Streams, and sums of f64.
-        #[test]
-        fn affines_and_shortcuts_are_those_of_integers(
-            grid in grid(),
-            factors in prop::collection::vec(-0.3f64..0.3, 3),
-            summands in prop::collection::vec(-3.0f64..3.0, 3),
-            sums in prop::collection::vec(-3000i32..3000, 3 * 5),
-            residual in prop::collection::vec(-40_000i64..40_000, 3 * 5),
-        ) {
-            let Some(affine) = affine(grid, &factors, &summands) else {
-                return Ok(());
-            };
-            let (scale, shift) = affine.numbers();
-            let rows = FixedRows { scale: &scale, shift: &shift, grid };
-            let real = |n: i64| (n as f64 * grid.step()) as f32;
-            let residual: Vec<i64> = residual.into_iter().map(|n| grid.saturate(n)).collect();
-            let stream: Vec<f32> = residual.iter().map(|&n| real(n)).collect();
-            let in_f32: Vec<f32> = sums.iter().map(|&x| x as f32).collect();
-            let extent = Extent { steps: 5, images: 1, channels: 3 };
-            let mut out = vec![0f32; sums.len()];
-            let added = Some(Signal::Varying(&stream[..]));
-            let target = Target::new(extent, None, added, &mut out).onto(Some(rows));
-            run(&in_f32, 5, AffineEpilogue(target));
-            let wide: Vec<f64> = sums.iter().map(|&x| f64::from(x)).collect();
-            let mut alone = vec![0f32; sums.len()];
-            launch(Requantize { channels: 3, rows, input: &wide, out: &mut alone });
-            for (i, &sum) in sums.iter().enumerate() {
-                let own = affine.apply(i % 3, sum.into());
-                prop_assert_eq!(alone[i], real(own));
-                prop_assert_eq!(out[i], real(grid.saturate(own + residual[i])));
             }
         }
     }

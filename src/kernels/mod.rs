@@ -34,7 +34,7 @@ pub use bits::{FromBits, ToBits};
 pub use conv::{Conv, ConvInput};
 pub use dispatch::{ByteConv, FloatConv, launch, launch_counting};
 pub use epilogue::{AffineRows, Elementwise, Epilogue, Extent, Series, Signal, Target};
-pub use fixed::{FixedDynamics, FixedLif, FixedRows, Requantize};
+pub use fixed::{FixedDynamics, FixedLif, FixedRows, Requantize, Steps};
 pub use gram::{CountPairs, INPUTS, PackColumns, Patches, WORD};
 pub use levels::{Level, Levels};
 pub use lif::Lif;

@@ -14,10 +14,10 @@ use super::plan::{Plan, Source, Step};
 use super::record::Record;
 use super::slices::numbers;
 use super::value::{Operand, Value};
-use super::weights::{Accumulation, Backend, Parameters};
+use super::weights::{Accumulation, Backend, FixedStep, Parameters};
 use super::{Device, TorchError};
-use crate::kernels::{ChannelSums, launch};
-use crate::network::{BlockId, Graph, NodeId, ValueRange};
+use crate::kernels::{ChannelSums, FixedDynamics, launch};
+use crate::network::{BlockId, Graph, Neuron, NodeId, ValueRange};
 
 /// One network under one allocation, ready to run. Each thread has its own.
 pub(super) struct Executor<'a> {
@@ -195,7 +195,7 @@ impl<'g> Executor<'g> {
             let known = self.graph.site(site);
             Population {
                 site,
-                neuron: known.neuron,
+                neuron: on_grid(known.neuron, parameters.fixed),
                 batch_leak: known.batch_leak,
                 steps: self.graph.time_steps,
                 images,
@@ -402,6 +402,16 @@ fn accumulate(step: &Step, parameters: &Parameters, x: &Value) -> Result<Value, 
             layer(x, sums, step.shape, None, None)?.ok_or_else(|| missing(step))
         }
         None => Err(missing(step)),
+    }
+}
+
+/// Neurons with the threshold that they have on their grid.
+fn on_grid(neuron: Neuron, fixed: Option<FixedStep>) -> Neuron {
+    match (neuron, fixed.and_then(|f| f.dynamics)) {
+        (Neuron::Lif { tau, .. }, Some(FixedDynamics { threshold, .. })) => {
+            Neuron::Lif { tau, threshold }
+        }
+        _ => neuron,
     }
 }
 

@@ -79,7 +79,7 @@ fn fixed_rows(affine: Option<&AffineTensors>) -> Result<Option<FixedRows<'_>>, T
     Ok(Some(FixedRows {
         scale: numbers(&affine.scale)?,
         shift: numbers(&affine.shift)?,
-        grid,
+        grid: grid.steps(),
     }))
 }
 

@@ -14,6 +14,7 @@ use super::record::Spikes;
 use super::record::{Record, clamp};
 use super::value::{Operand, Value};
 use super::weights::AffineTensors;
+use crate::kernels::Steps;
 use crate::network::{Halves, Neuron, Shape};
 use crate::quant::fixed::Grid;
 
@@ -41,13 +42,10 @@ fn apply(x: &Tensor, affine: Option<&AffineTensors>) -> Result<Tensor, TchError>
 }
 
 /// Numbers of a grid, saturated; as they are without one.
-fn saturated(x: Tensor, grid: Option<Grid>) -> Result<Tensor, TchError> {
+fn saturated(x: Tensor, grid: Option<Steps>) -> Result<Tensor, TchError> {
     match grid {
         None => Ok(x),
-        Some(grid) => {
-            let (least, most) = (grid.least() as f64, grid.most() as f64);
-            x.f_clamp(least * grid.step(), most * grid.step())
-        }
+        Some(grid) => x.f_clamp(grid.least * grid.step, grid.most * grid.step),
     }
 }
 
@@ -78,7 +76,10 @@ impl Ops for Plain {
                 let sum = pair(Pairing::Sum, y.wide()?, residual.wide()?);
                 let sum = sum.context(|| "adding a residual".to_owned())?;
                 let (steps, sum) = (sum.steps, sum.data.into_tensor());
-                value(saturated(sum, affine.and_then(|a| a.grid)), steps)
+                value(
+                    saturated(sum, affine.and_then(|a| a.grid).map(Grid::steps)),
+                    steps,
+                )
             }
         }
     }
@@ -264,9 +265,9 @@ impl Lif<'_> {
         let potential = match self.population.fixed {
             None => v.f_add(&x.f_sub(v)?.f_div(tau)?)?,
             Some(fixed) => {
-                let step = fixed.grid.step();
+                let step = fixed.grid.step;
                 let part = x.f_sub(v)?.f_to_kind(Kind::Double)?;
-                let part = part.f_mul_scalar(fixed.leak.factor() / step)?;
+                let part = part.f_mul_scalar(fixed.leak / step)?;
                 let taken = part.f_floor()?.f_mul_scalar(step)?;
                 v.f_add(&taken.f_to_kind(x.kind())?)?
             }

@@ -22,6 +22,7 @@ use crate::evaluate::CacheUse;
 use crate::network::NodeId;
 use crate::quant::fixed::FixedNetwork;
 use crate::quant::{Allocation, BitWidth, ChannelAffine, QuantizedLayer};
+pub(super) use fixed::FixedStep;
 pub(super) use maker::Backend;
 use maker::Maker;
 use native::NativeKernels;

@@ -17,12 +17,20 @@
 //! are on which grid.
 
 mod affine;
+mod error;
 mod leak;
 mod network;
+mod parts;
+#[cfg(test)]
+mod tests;
 
 pub use affine::{FixedAffine, FixedAffineError, OFFSET_BITS, SHIFTS, Word};
+pub use error::FixedError;
 pub use leak::Leak;
-pub use network::{FRAMES, FixedError, FixedNetwork, Form, IMAGE, LOGIT_BITS, Part, SiteGrid};
+pub use network::{FRAMES, FixedNetwork, Form, IMAGE, SiteGrid};
+pub use parts::{LOGIT_BITS, Part};
+
+use crate::kernels::Steps;
 
 /// Widths of a membrane that a profile may choose.
 pub const MEMBRANE_BITS: std::ops::RangeInclusive<u8> = 4..=16;
@@ -61,6 +69,15 @@ impl Grid {
         two_to(-self.fraction)
     }
 
+    /// The same for kernels.
+    pub fn steps(self) -> Steps {
+        Steps {
+            step: self.step(),
+            least: self.least() as f64,
+            most: self.most() as f64,
+        }
+    }
+
     /// A number that is limited to the grid's.
     pub fn saturate(self, n: i64) -> i64 {
         n.clamp(self.least(), self.most())
@@ -88,7 +105,7 @@ pub(crate) fn two_to(n: i32) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
+mod grid_tests {
     use super::*;
 
     #[test]

@@ -232,7 +232,10 @@ fn fixed_point_numbers_are_the_same_in_every_mode() {
         let allocation = Allocation(mixed.collect());
         let compiled = |kind| Compiled::new(&model, kind, Device::CPU).unwrap();
         let own = compiled(Kind::Float);
-        let expected = run(&own.executor(&allocation, &[]).unwrap(), Record::steps(&model.graph));
+        let expected = run(
+            &own.executor(&allocation, &[]).unwrap(),
+            Record::steps(&model.graph),
+        );
         let is_silent = |b: &Vec<f64>| b.iter().all(|&x| x == 0.0);
         assert!(!expected.1.iter().any(is_silent), "{config:?}");
         for other in [
@@ -244,7 +247,11 @@ fn fixed_point_numbers_are_the_same_in_every_mode() {
         ] {
             for plain in [false, true] {
                 let executor = other.executor(&allocation, &[]).unwrap();
-                let executor = if plain { executor.with_plain_ops() } else { executor };
+                let executor = if plain {
+                    executor.with_plain_ops()
+                } else {
+                    executor
+                };
                 let (logits, blocks, record) = run(&executor, Record::steps(&model.graph));
                 assert_eq!(logits, expected.0, "{config:?}, {bits} bits");
                 assert!(blocks == expected.1, "{config:?}, {bits} bits");

@@ -210,11 +210,14 @@ impl Maker<'_> {
         let Neuron::Lif { threshold, .. } = self.model.graph.site(site).neuron else {
             return None;
         };
-        let sum = step.residual.and_then(|_| network.grid(step.node));
+        let sum = step
+            .residual
+            .and_then(|_| network.grid(step.node))
+            .map(Grid::steps);
         Some(FixedDynamics {
-            grid: known.grid,
-            leak: known.leak?,
-            threshold,
+            grid: known.grid.steps(),
+            leak: known.leak?.factor(),
+            threshold: known.grid.threshold(threshold) as f64 * known.grid.step(),
             sum,
         })
     }
