@@ -5,8 +5,9 @@
 //! channel need no particular order of lanes. No operation is contracted or reassociated: results
 //! do not depend on the instruction set.
 //!
-//! * [`Conv`] accumulates; an [`Epilogue`] ([`AffineEpilogue`], [`Lif`], [`FixedLif`], [`Levels`]) follows while
-//!   the sums are in the cache. [`Elementwise`] applies an epilogue to a value in memory.
+//! * [`Conv`] accumulates; an [`Epilogue`] ([`AffineEpilogue`], [`Lif`], [`FixedLif`], [`Levels`])
+//!   follows while the sums are in the cache. [`Elementwise`] applies an epilogue to a value in
+//!   memory.
 //! * [`ByteConv`] and [`FloatConv`] are the convolutions that this processor can run; [`launch`]
 //!   runs every other [`Kernel`] with the widest instruction set at hand.
 //! * [`Recorder`] observes the membrane potentials of a population while they are computed.

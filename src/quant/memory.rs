@@ -9,10 +9,10 @@ use crate::network::{Graph, Layer, LayerId, TensorSpec};
 ///
 /// A layer stores its packed weights (rounded up to a byte) and one affine of two numbers per
 /// output channel, into which scale, bias and batch norm merge: of 32 or 16 bits each; fixed-point
-/// ones of 16, a multiplier of 11 bits with its shift of 5, and a summand. A float layer stores 32-bit weights
-/// and a 32-bit affine, merged in the same way, so the float network is the allocation of float
-/// everywhere. Live tensors that belong to no layer are stored at 32 bits a number; dead ones are
-/// not stored.
+/// ones of 16, a multiplier of 11 bits with its shift of 5, and a summand. A float layer stores
+/// 32-bit weights and a 32-bit affine, merged in the same way, so the float network is the
+/// allocation of float everywhere. Live tensors that belong to no layer are stored at 32 bits a
+/// number; dead ones are not stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemoryModel {
     layers: Vec<LayerSize>,

@@ -33,8 +33,8 @@ pub(super) use parameters::{Accumulation, AffineTensors, Parameters};
 /// The parameters of every step at every bit-width, made on demand and cached.
 pub(super) struct Weights {
     pub backend: Backend,
-    /// By step, width and whether in fixed-point arithmetic. Tensors may change threads but not be shared between them: hence the
-    /// lock.
+    /// By step, width and whether in fixed-point arithmetic. Tensors may change threads but not be
+    /// shared between them: hence the lock.
     cache: Mutex<Store<(usize, BitWidth, bool), Parameters>>,
     /// By step and width, once made.
     errors: Mutex<HashMap<(usize, BitWidth), Squares>>,

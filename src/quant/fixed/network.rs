@@ -1,8 +1,8 @@
 //! Which values of a network are on which grid, and what the others are made of.
 //!
 //! Outputs of layers, and sums and maxima of them, are *on a grid*: fixed-point numbers that
-//! saturate. Values that are added to each other, pooled or normalised share one grid; together they
-//! are a [`Part`]. Everything else (spikes, attention, sums over positions) is made of integers by
+//! saturate. Values that are added to each other, pooled or normalised share one grid; together
+//! they are a [`Part`]. Everything else (spikes, attention, sums over positions) is made of integers by
 //! exact sums and products. Where neurons read such a value, a multiplier and a shift bring it onto
 //! the neurons' own grid.
 
