@@ -58,13 +58,12 @@ pub enum ExportError {
     Float(Vec<String>),
     /// Sums that 32 bits do not hold.
     #[error(
-        "{layer}: its sums may take {bits} bits, and golden accumulators have 32; take fewer quantizer.membrane_bits"
+        "{layer}: its sums on a golden image take more than the 32 bits of golden accumulators; take fewer \
+         quantizer.membrane_bits"
     )]
     Accumulator {
         /// The layer.
         layer: String,
-        /// Bits of its worst sum.
-        bits: u32,
     },
     /// A format that cannot hold integer arithmetic.
     #[error("--format {format}: {why}")]

@@ -97,7 +97,7 @@ fn integers(
             tensor: scale.reference(),
             power_of_two: quantized.scales.iter().map(|&s| exponent(s)).collect(),
         }),
-        accumulator: accumulator(layer, &quantized.values, fixed_layer)?,
+        accumulator: accumulator(layer, &quantized.values, fixed_layer),
         ..entry(layer, width, &affine)
     };
     let entry = match (fixed_layer, &behind) {
@@ -252,15 +252,9 @@ fn stored(
 }
 
 /// The sums that any input can make; none where it reads real numbers.
-fn accumulator(
-    layer: &Layer,
-    codes: &[i16],
-    fixed: Option<FixedLayer>,
-) -> Result<Option<Accumulator>, ExportError> {
+fn accumulator(layer: &Layer, codes: &[i16], fixed: Option<FixedLayer>) -> Option<Accumulator> {
     let input = fixed.map_or(number(layer.input), |fixed| fixed.input);
-    let Some([least, most]) = super::fixed::ends(input) else {
-        return Ok(None);
-    };
+    let [least, most] = super::fixed::ends(input)?;
     let mut worst = Span { min: 0, max: 0 };
     for channel in codes.chunks(layer.fan_in().max(1)) {
         let (mut min, mut max) = (0i64, 0i64);
@@ -277,16 +271,12 @@ fn accumulator(
         };
         worst = worst.with(span);
     }
-    if fixed.is_some() && worst.bits() > i32::BITS {
-        let (layer, bits) = (layer.name.clone(), worst.bits());
-        return Err(ExportError::Accumulator { layer, bits });
-    }
-    Ok(Some(Accumulator {
+    Some(Accumulator {
         worst,
         worst_bits: worst.bits(),
         observed: None,
         observed_bits: None,
-    }))
+    })
 }
 
 pub(super) fn number(range: ValueRange) -> Number {
