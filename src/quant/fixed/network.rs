@@ -2,9 +2,9 @@
 //!
 //! Outputs of layers, and sums and maxima of them, are *on a grid*: fixed-point numbers that
 //! saturate. Values that are added to each other, pooled or normalised share one grid; together
-//! they are a [`Part`]. Everything else (spikes, attention, sums over positions) is made of integers by
-//! exact sums and products. Where neurons read such a value, a multiplier and a shift bring it onto
-//! the neurons' own grid.
+//! they are a [`Part`]. Everything else (spikes, attention, sums over positions) is made of
+//! integers by exact sums and products. Where neurons read such a value, a multiplier and a shift
+//! bring it onto the neurons' own grid.
 
 use super::parts::range;
 use super::{FixedError, Grid, Leak, Part, Word, two_to};
