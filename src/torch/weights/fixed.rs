@@ -60,7 +60,7 @@ impl Maker<'_> {
                     &self.model.graph,
                     layer,
                     input,
-                    known.quantized.width.q_max().unwrap_or(1).into(),
+                    known.quantized.width.q_max().unwrap_or(1),
                 );
                 let (accumulation, squares) = self.exactly(layer, &known, largest)?;
                 let affine = affine.unwrap_or_else(|| ChannelAffine::identity(0));
