@@ -5,7 +5,8 @@
 
 Unpacks the integers from the bits, runs every golden input and compares accumulators, spikes and
 logits with what the package says. Exits with 1 where they differ. It follows docs/export.md and
-shares nothing with the program that wrote the package.
+shares nothing with the program that wrote the package. Packages in integer arithmetic (format 2)
+are those of read_fixed_package.py.
 """
 
 import json
@@ -110,10 +111,12 @@ def in_order(x, axes):
 
 
 class Package:
+    FORMAT = 1
+
     def __init__(self, folder):
         self.folder = Path(folder)
         self.manifest = json.loads((self.folder / "manifest.json").read_text())
-        assert self.manifest["format"] == 1, "another format"
+        assert self.manifest["format"] == self.FORMAT, "another format (2 is that of read_fixed_package.py)"
         self.tensors = load_file(self.folder / "weights.safetensors")
         self.layers = {layer["name"]: layer for layer in self.manifest["layers"]}
         self.sites = {site["name"]: site for site in self.manifest["sites"]}

@@ -19,6 +19,7 @@ mod contents;
 mod differences;
 mod element;
 mod error;
+mod grids;
 mod input;
 mod listing;
 mod mapped;

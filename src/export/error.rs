@@ -50,6 +50,29 @@ pub enum ExportError {
         /// The format.
         format: &'static str,
     },
+    /// A network or an affine without integer arithmetic.
+    #[error(transparent)]
+    Fixed(#[from] crate::quant::fixed::FixedError),
+    /// Float layers in integer arithmetic.
+    #[error("quantizer.affine = \"fixed\" computes in integers, and these layers are not quantized: {}; give them bits", .0.join(", "))]
+    Float(Vec<String>),
+    /// Sums that 32 bits do not hold.
+    #[error(
+        "{layer}: its sums on a golden image take more than the 32 bits of golden accumulators; take fewer \
+         quantizer.membrane_bits"
+    )]
+    Accumulator {
+        /// The layer.
+        layer: String,
+    },
+    /// A format that cannot hold integer arithmetic.
+    #[error("--format {format}: {why}")]
+    Format {
+        /// The format.
+        format: &'static str,
+        /// The reason.
+        why: &'static str,
+    },
     /// Bytes that the memory accounting does not count, or the other way round.
     #[error("the package would hold {stored} bytes where the memory accounting counts {counted}")]
     Memory {

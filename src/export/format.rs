@@ -2,6 +2,7 @@
 
 use super::error::ExportError;
 use super::folder::PackageFolder;
+use super::manifest::FIXED_FORMAT;
 use super::onnx::{self, Flavour, Outputs};
 use super::package::Package;
 use super::rtl::{self, TextFormat, Words};
@@ -48,6 +49,13 @@ pub fn write_formats(
         (Format::Onnx, Flavour::Qdq),
     ] {
         if formats.contains(&format) {
+            if package.manifest.format == FIXED_FORMAT {
+                return Err(ExportError::Format {
+                    format: flavour.name(),
+                    why: "ONNX has no integer arithmetic of shifts and saturating membranes that its tools run; \
+                          take package, mem, coe or header, or quantizer.affine = \"f32\"",
+                });
+            }
             let bytes = onnx::write(package, flavour, options.outputs)?;
             folder.write(flavour.file(), &bytes)?;
         }

@@ -83,12 +83,16 @@ impl Conversion {
 
     /// The sums of a layer as they are stored: of integers as they are; of a float layer over the
     /// numbers of its input, without its bias.
-    pub fn sums(&self, package: &Package, layer: usize, sums: &[f32]) -> Numbers {
+    pub fn sums(&self, package: &Package, layer: usize, sums: &[f64]) -> Numbers {
         let entry = package.manifest.layers.get(layer);
         if entry.is_some_and(|l| l.exact) {
-            return Numbers::Integers(sums.iter().map(|&x| x as i32).collect());
+            let fits = |x: &f64| x.abs() <= f64::from(i32::MAX);
+            return match sums.iter().all(fits) {
+                true => Numbers::Integers(sums.iter().map(|&x| x as i32).collect()),
+                false => Numbers::Reals(sums.to_vec()),
+            };
         }
-        let wide = sums.iter().map(|&x| f64::from(x));
+        let wide = sums.iter().copied();
         let Some(Some(float)) = self.float.get(layer) else {
             return Numbers::Reals(wide.collect());
         };
@@ -151,12 +155,19 @@ impl Package {
     /// Adds a golden image: to the manifest, and as the name and the bytes of its file.
     ///
     /// # Errors
-    /// [`ExportError::Tensors`].
+    /// [`ExportError::Tensors`], and [`ExportError::Accumulator`] for sums beyond 32 bits.
     pub fn add_golden(
         &mut self,
         candidate: &Candidate,
         image: &GoldenImage,
     ) -> Result<(PathBuf, Vec<u8>), ExportError> {
+        let pairs = self.manifest.layers.iter().zip(&image.accumulators);
+        for (layer, numbers) in pairs {
+            if let (true, Numbers::Reals(_)) = (layer.exact, numbers) {
+                let layer = layer.name.clone();
+                return Err(ExportError::Accumulator { layer });
+            }
+        }
         let file = format!("golden/{}.safetensors", self.manifest.golden.images.len());
         let bytes = serialize(&self.golden_tensors(image))?;
         self.observe(image);

@@ -4,6 +4,7 @@ use half::f16;
 use safetensors::Dtype;
 
 use super::error::ExportError;
+use super::fixed::{FixedLayer, fixed_tensor};
 use super::manifest::layer::{Accumulator, Scale, Span};
 use super::manifest::operation::{Number, SiteNeuron};
 use super::manifest::{Layer as Entry, Site};
@@ -29,13 +30,13 @@ pub(super) fn make(
     source: &Source<'_>,
     (graph, layer): (&Graph, &Layer),
     (index, known): (usize, Option<&QuantizedLayer>),
-    unit: f64,
+    (unit, fixed): (f64, Option<FixedLayer>),
 ) -> Result<MadeLayer, ExportError> {
     let width = source.allocation.0.get(index).copied();
     let width = width.unwrap_or(BitWidth::FLOAT);
     let mut made = match width.is_float() {
         true => float(source, layer, unit)?,
-        false => integers(source, layer, (width, known), unit)?,
+        false => integers(source, layer, (width, known), (unit, fixed))?,
     };
     let block = &graph.blocks[layer.block.index()];
     made.entry.block.clone_from(&block.name);
@@ -49,7 +50,7 @@ fn integers(
     source: &Source<'_>,
     layer: &Layer,
     (width, known): (BitWidth, Option<&QuantizedLayer>),
-    unit: f64,
+    (unit, fixed_layer): (f64, Option<FixedLayer>),
 ) -> Result<MadeLayer, ExportError> {
     let scheme = &source.profile.scheme;
     let made;
@@ -70,7 +71,18 @@ fn integers(
         Some(fixed) => fixed.clone(),
         None => merged(source, layer, quantized.scales.clone(), unit)?,
     };
-    let (factor, summand, affine) = stored(&affine, scheme.affine, &layer.name)?;
+    let (behind, factor, summand, affine) = match fixed_layer {
+        None => {
+            let (factor, summand, affine) = stored(&affine, scheme.affine, &layer.name)?;
+            (None, factor, summand, affine)
+        }
+        Some(fixed) => {
+            let behind = fixed.affine(affine, &layer.name)?;
+            let (factor, summand) = behind.real().rounded();
+            let tensor = fixed_tensor(&behind, &layer.name);
+            (Some(behind), factor, summand, tensor)
+        }
+    };
     let packed = pack(&quantized.values, width).map_err(|source| ExportError::Pack {
         layer: layer.name.clone(),
         source,
@@ -85,8 +97,17 @@ fn integers(
             tensor: scale.reference(),
             power_of_two: quantized.scales.iter().map(|&s| exponent(s)).collect(),
         }),
-        accumulator: accumulator(layer, &quantized.values),
+        accumulator: accumulator(layer, &quantized.values, fixed_layer),
         ..entry(layer, width, &affine)
+    };
+    let entry = match (fixed_layer, &behind) {
+        (Some(fixed), Some(behind)) => Entry {
+            input: fixed.input,
+            exact: true,
+            guard: Some(behind.guard),
+            ..entry
+        },
+        _ => entry,
     };
     Ok(MadeLayer {
         entry,
@@ -96,6 +117,7 @@ fn integers(
             scales: quantized.scales.clone(),
             factor,
             summand,
+            fixed: behind,
         },
         tensors: vec![codes, affine, scale],
     })
@@ -133,6 +155,7 @@ fn float(source: &Source<'_>, layer: &Layer, unit: f64) -> Result<MadeLayer, Exp
             scales: Vec::new(),
             factor,
             summand,
+            fixed: None,
         },
         tensors,
     })
@@ -161,6 +184,7 @@ fn entry(layer: &Layer, width: BitWidth, affine: &Tensor) -> Entry {
         weight: None,
         scale: None,
         affine: affine.reference(),
+        guard: None,
         input: number(layer.input),
         exact: layer.exact_at(width),
         accumulator: None,
@@ -195,10 +219,11 @@ fn stored(
     let named = match format {
         Affine::F32 => "f32",
         Affine::F16 => "f16",
+        Affine::Fixed => "fixed",
     };
     let numbers = affine.scale.iter().chain(&affine.shift).enumerate();
     let held = |x: f64| match format {
-        Affine::F32 => x as f32,
+        Affine::F32 | Affine::Fixed => x as f32,
         Affine::F16 => f16::from_f64(x).to_f32(),
     };
     let channels = affine.scale.len();
@@ -216,7 +241,7 @@ fn stored(
     let (factor, summand) = (all(&affine.scale), all(&affine.shift));
     let both = factor.iter().chain(&summand);
     let (dtype, bytes) = match format {
-        Affine::F32 => (Dtype::F32, both.flat_map(|x| x.to_le_bytes()).collect()),
+        Affine::F32 | Affine::Fixed => (Dtype::F32, both.flat_map(|x| x.to_le_bytes()).collect()),
         Affine::F16 => {
             let bytes = both.flat_map(|&x| f16::from_f32(x).to_le_bytes());
             (Dtype::F16, bytes.collect())
@@ -227,11 +252,9 @@ fn stored(
 }
 
 /// The sums that any input can make; none where it reads real numbers.
-fn accumulator(layer: &Layer, codes: &[i16]) -> Option<Accumulator> {
-    let ValueRange::Integer(most) = layer.input else {
-        return None;
-    };
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
+fn accumulator(layer: &Layer, codes: &[i16], fixed: Option<FixedLayer>) -> Option<Accumulator> {
+    let input = fixed.map_or(number(layer.input), |fixed| fixed.input);
+    let [least, most] = super::fixed::ends(input)?;
     let mut worst = Span { min: 0, max: 0 };
     for channel in codes.chunks(layer.fan_in().max(1)) {
         let (mut min, mut max) = (0i64, 0i64);
@@ -241,9 +264,10 @@ fn accumulator(layer: &Layer, codes: &[i16]) -> Option<Accumulator> {
                 false => max += i64::from(code),
             }
         }
+        let times = |a: i64, b: i64| a.saturating_mul(b);
         let span = Span {
-            min: min.saturating_mul(most),
-            max: max.saturating_mul(most),
+            min: times(min, most).saturating_add(times(max, least)),
+            max: times(max, most).saturating_add(times(min, least)),
         };
         worst = worst.with(span);
     }

@@ -1,4 +1,5 @@
-//! The manifest of a package, format 1.
+//! The manifest of a package, format 1; format 2 where everything is computed in integers
+//! ([below](#integer-arithmetic-format-2)).
 //!
 //! # Values and their order
 //!
@@ -39,6 +40,29 @@
 //!   and rounded to f32. *Token-time-sum*: the sum over time steps and, within each, positions, in
 //!   f64, rounded to f32.
 //!
+//! # Integer arithmetic (format 2)
+//!
+//! With `network.affine = "fixed"` no real number is computed. Every value is made of integers;
+//! `numbers` says what they stand for. `>>` is an arithmetic shift, which rounds down; products and
+//! sums before it are exact; to saturate is to limit to the integers of the result's bits.
+//!
+//! * *Input*: `floor(x * 2^fraction + 1/2)`, saturated, of every number x of the image (f64 holds
+//!   it exactly).
+//! * *Layer*: `acc` as above, over integers. Row 0 of the affine holds words: the lowest 5 bits are
+//!   the shift s plus 8, the upper 11 the multiplier m in two's complement. Row 1 holds offsets o;
+//!   g is `guard`. The result is `m acc / 2^s + o / 2^g`, rounded once to the nearest integer,
+//!   halves up, and saturated: with `t = max(s, g, 0)` it is
+//!   `((m acc << (t - s)) + (o << (t - g)) + h) >> t`, h being `2^(t-1)`, 0 for t = 0.
+//! * *Neurons* of input n: first, where `fixed.input` is given, its `m n / 2^s`, rounded and
+//!   saturated likewise. Leaky integrate-and-fire: `v + (((x - v) K) >> r)` with multiplier K and
+//!   shift r of `fixed.leak`; it fires where `v >= fixed.threshold`; where it fires, v becomes 0.
+//!   Integer neurons: x clamped to 0 and `max * 2^fraction`, divided by `2^fraction` and rounded as
+//!   `halves` says.
+//! * *Add*: where the result is fixed-point, its sum, saturated (spikes count `2^fraction` there).
+//!   *Average*: `(a + b + 1) >> 1`. *Attention*: without its scale, *token-mean*: the sum over
+//!   positions; whoever reads them takes scale and number of positions into account. All others as
+//!   above, over integers.
+//!
 //! # Packing
 //!
 //! Integer weights are in the order `[out, in / groups, rows, columns]` of
@@ -59,10 +83,14 @@ pub use facts::{
 };
 pub use golden::{Golden, GoldenEntry, GoldenSource, SiteMargin};
 pub use layer::{Accumulator, Layer, Scale, Span, TensorRef, Units};
-pub use operation::{Number, Operation, OperationKind, Site, SiteNeuron};
+pub use operation::{Factor, Number, Operation, OperationKind, Site, SiteFixed, SiteNeuron};
 
 /// The version of the format that this program writes and reads.
 pub const FORMAT: u32 = 1;
+/// The version of packages in integer arithmetic.
+pub const FIXED_FORMAT: u32 = 2;
+/// The name of their affines' number format.
+pub const FIXED: &str = "fixed";
 /// Potentials of a golden image that are nearer to a threshold than this (relative to it) can flip
 /// a spike when a sum of real numbers is rounded otherwise.
 pub const SAFE_MARGIN: f64 = 1e-4;
@@ -79,7 +107,7 @@ pub const WEIGHTS: &str = "weights.safetensors";
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// The version of the format: 1.
+    /// The version of the format: 1, or 2 for integer arithmetic.
     pub format: u32,
     /// The program that wrote it.
     pub program: Program,

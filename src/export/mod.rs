@@ -10,6 +10,7 @@
 
 mod error;
 mod file;
+mod fixed;
 mod folder;
 mod format;
 mod golden;

@@ -4,9 +4,12 @@ use std::collections::HashMap;
 
 use super::error::ExportError;
 use super::layers::number;
-use super::manifest::operation::{Halves, Number, Operation, OperationKind, Site, SiteNeuron};
+use super::manifest::operation::{
+    Factor, Halves, Number, Operation, OperationKind, Site, SiteFixed, SiteNeuron,
+};
 use crate::network::{self, Graph, LayerId, Neuron, NodeId, Op, Shape};
 use crate::quant::Allocation;
+use crate::quant::fixed::{FixedNetwork, Form, Grid, SiteGrid};
 
 /// Sums of integers below this are exact in f32.
 const EXACT: u128 = 1 << 24;
@@ -21,7 +24,11 @@ pub(super) struct Flow {
 }
 
 /// Reads a graph; batch norms and scales become part of the layers before them.
-pub(super) fn flow(graph: &Graph, allocation: &Allocation) -> Result<Flow, ExportError> {
+pub(super) fn flow(
+    graph: &Graph,
+    allocation: &Allocation,
+    fixed: Option<&FixedNetwork>,
+) -> Result<Flow, ExportError> {
     let (got, want) = (allocation.len(), graph.layers.len());
     if got != want {
         return Err(ExportError::Layers { got, want });
@@ -49,6 +56,7 @@ pub(super) fn flow(graph: &Graph, allocation: &Allocation) -> Result<Flow, Expor
         let exact = |layer: LayerId| graph.layer(layer).exact_at(allocation.get(layer));
         let from_inputs = inputs.iter().any(|&i| rounding[i]);
         let rounds = match node.op {
+            _ if fixed.is_some() => false,
             Op::Layer(layer) => !exact(layer),
             Op::Neuron(_) => false,
             Op::Attention { heads, .. } => {
@@ -60,7 +68,8 @@ pub(super) fn flow(graph: &Graph, allocation: &Allocation) -> Result<Flow, Expor
         if let Op::Layer(layer) = node.op
             && let Some(unit) = units.get_mut(layer.index())
         {
-            *unit = node.inputs.first().map_or(1.0, |&n| graph.node(n).scale);
+            let read = node.inputs.first().copied();
+            *unit = read.map_or(1.0, |n| graph.node(n).scale);
         }
         if let Op::Neuron(id) = node.op
             && let Some(slot) = sites.get_mut(id.index())
@@ -70,17 +79,65 @@ pub(super) fn flow(graph: &Graph, allocation: &Allocation) -> Result<Flow, Expor
                 OperationKind::Layer(name) => Some(name.clone()),
                 _ => None,
             });
-            *slot = Some(site(graph, graph.site(id), layer, from_inputs));
+            let made = site(graph, graph.site(id), layer, from_inputs);
+            *slot = Some(match fixed {
+                None => made,
+                Some(network) => in_integers(made, network.site(id)),
+            });
         }
         place.push(operations.len());
         rounding.push(rounds);
-        operations.push(operation(graph, node, inputs));
+        let mut made = operation(graph, node, inputs);
+        if let Some(network) = fixed {
+            let id = NodeId(i as u32);
+            (made.numbers, made.unit) = integers(node, (network.grid(id), network.form(id)));
+        }
+        operations.push(made);
     }
     Ok(Flow {
         operations,
         sites: sites.into_iter().flatten().collect(),
         units,
     })
+}
+
+/// What a value's integers stand for.
+fn integers(node: &network::Node, (grid, form): (Option<Grid>, Form)) -> (Number, f64) {
+    let unit = node.scale * form.factor;
+    let number = match (grid, &node.op, node.range) {
+        (Some(Grid { bits, fraction }), ..) => Number::Fixed { bits, fraction },
+        (None, Op::Input, _) => Number::Fixed {
+            bits: (form.most.log2() + 1.0) as u8,
+            fraction: form.fraction,
+        },
+        (None, _, network::ValueRange::Integer(most)) => Number::Integer(most),
+        (None, ..) => Number::Sum {
+            most: form.most as u64,
+            fraction: form.fraction,
+        },
+    };
+    (number, unit)
+}
+
+/// A site with its dynamics in integers.
+fn in_integers(site: Site, known: Option<SiteGrid>) -> Site {
+    let fixed = known.map(|known| SiteFixed {
+        bits: known.grid.bits,
+        fraction: known.grid.fraction,
+        input: known.input.map(|word| Factor {
+            multiplier: word.multiplier.into(),
+            shift: word.shift.into(),
+        }),
+        leak: known.leak.map(|leak| Factor {
+            multiplier: leak.multiplier.into(),
+            shift: leak.shift.into(),
+        }),
+        threshold: match site.neuron {
+            SiteNeuron::Lif { threshold, .. } => Some(known.grid.threshold(threshold)),
+            SiteNeuron::Integer { .. } => None,
+        },
+    });
+    Site { fixed, ..site }
 }
 
 /// The batch norms and scales that layers absorb: those directly behind them that nothing else
@@ -187,6 +244,7 @@ fn site(graph: &Graph, site: &network::Site, layer: Option<String>, rounding: bo
         },
         input_layer: layer,
         accumulator_units: None,
+        fixed: None,
         depends_on_rounding: rounding,
         potential: None,
     }

@@ -5,15 +5,19 @@ use std::collections::BTreeMap;
 use safetensors::SafeTensors;
 
 use super::error::ExportError;
+use super::fixed::FixedLayer;
 use super::layers::{MadeLayer, make};
 use super::manifest::facts::{Input, Network, Payload, Preprocessing, Program, Resize};
 use super::manifest::{
-    Accuracy, FORMAT, Golden, GoldenSource, Manifest, Number, Provenance, Span, TensorRef,
+    Accuracy, FIXED, FIXED_FORMAT, FORMAT, Golden, GoldenSource, Manifest, Number, Operation,
+    OperationKind, Provenance, Span, TensorRef,
 };
 use super::operations::{Flow, flow};
 use super::tensors::{Tensor, serialize};
 use crate::checkpoint::StateDict;
+use crate::network::{Graph, LayerId};
 use crate::profile::Profile;
+use crate::quant::fixed::{FixedAffine, FixedNetwork};
 use crate::quant::{Affine, Allocation, MemoryModel, QuantizedLayer};
 
 /// What a package is made of.
@@ -62,6 +66,9 @@ pub struct PackageLayer {
     pub factor: Vec<f32>,
     /// The summand b by output channel.
     pub summand: Vec<f32>,
+    /// The affine in integers, of which `factor` and `summand` are what it stands for; none in f32
+    /// and f16.
+    pub fixed: Option<FixedAffine>,
 }
 
 /// A layer's weights.
@@ -107,28 +114,36 @@ impl Package {
     /// [`ExportError`] names the layer, site or operation that the format cannot hold.
     pub fn new(source: Source<'_>) -> Result<Self, ExportError> {
         let (profile, graph) = (source.profile, source.profile.graph());
+        let fixed = in_integers(&source, &graph)?;
         let Flow {
             operations,
             mut sites,
             units,
-        } = flow(&graph, source.allocation)?;
+        } = flow(&graph, source.allocation, fixed.as_ref())?;
         let mut tensors = Vec::new();
         let (mut layers, mut entries) = (Vec::new(), Vec::new());
         let mut payload = Payload::default();
         for (i, layer) in graph.layers.iter().enumerate() {
             let known = source.layers.get(i).and_then(Option::as_ref);
             let unit = units.get(i).copied().unwrap_or(1.0);
+            let around = fixed.as_ref().and_then(|network| {
+                let read = input_of(&operations, &layer.name)?;
+                FixedLayer::of((&graph, network), LayerId(i as u32), read)
+            });
             let MadeLayer {
                 entry,
                 layer,
                 tensors: own,
-            } = make(&source, (&graph, layer), (i, known), unit)?;
+            } = make(&source, (&graph, layer), (i, known), (unit, around))?;
             payload.add(&entry, &own);
             tensors.extend(own);
             layers.push(layer);
             entries.push(entry);
         }
-        let thresholds = thresholds(&mut sites, &layers);
+        let thresholds = match fixed {
+            None => thresholds(&mut sites, &layers),
+            Some(_) => Vec::new(),
+        };
         let bytes = thresholds.iter().map(|t| t.bytes.len() as u64);
         payload.thresholds = bytes.sum();
         tensors.extend(thresholds);
@@ -141,12 +156,16 @@ impl Package {
         let weights = serialize(&tensors)?;
         let mut package = Package {
             manifest: Manifest {
-                format: FORMAT,
+                format: if fixed.is_some() {
+                    FIXED_FORMAT
+                } else {
+                    FORMAT
+                },
                 program: Program {
                     name: env!("CARGO_PKG_NAME").to_owned(),
                     version: env!("CARGO_PKG_VERSION").to_owned(),
                 },
-                network: network(profile),
+                network: network(profile, fixed.is_some()),
                 preprocessing: preprocessing(profile),
                 data: data(&source.profile_text),
                 operations,
@@ -283,7 +302,30 @@ pub(super) fn span<T: PartialOrd + Copy>(mut numbers: impl Iterator<Item = T>) -
     Some(numbers.fold(one(first), |all, x| all.with(one(x))))
 }
 
-fn network(profile: &Profile) -> Network {
+/// The integer arithmetic of a network that is computed in it.
+fn in_integers(source: &Source<'_>, graph: &Graph) -> Result<Option<FixedNetwork>, ExportError> {
+    let bits = source.profile.scheme.fixed();
+    let Some(bits) = bits.filter(|_| !source.allocation.is_float()) else {
+        return Ok(None);
+    };
+    let layers = graph.layers.iter().zip(&source.allocation.0);
+    let float = layers.filter(|(_, width)| width.is_float());
+    let float: Vec<String> = float.map(|(layer, _)| layer.name.clone()).collect();
+    if !float.is_empty() {
+        return Err(ExportError::Float(float));
+    }
+    let grids = source.weights.grids(graph, bits)?;
+    Ok(Some(FixedNetwork::new(graph, bits, &grids)?))
+}
+
+/// The numbers that a layer reads.
+fn input_of(operations: &[Operation], layer: &str) -> Option<Number> {
+    let is_own = |o: &&Operation| matches!(&o.op, OperationKind::Layer(name) if name == layer);
+    let own = operations.iter().find(is_own)?;
+    Some(operations.get(*own.inputs.first()?)?.numbers)
+}
+
+fn network(profile: &Profile, fixed: bool) -> Network {
     let graph = profile.graph();
     let input = graph.input;
     Network {
@@ -296,10 +338,12 @@ fn network(profile: &Profile) -> Network {
         time_steps: graph.time_steps,
         classes: graph.classes,
         affine: match profile.scheme.affine {
-            Affine::F32 => "f32",
+            Affine::Fixed if fixed => FIXED,
+            Affine::F32 | Affine::Fixed => "f32",
             Affine::F16 => "f16",
         }
         .to_owned(),
+        membrane_bits: profile.scheme.fixed().filter(|_| fixed),
     }
 }
 

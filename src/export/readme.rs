@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::manifest::{Layer, SAFE_MARGIN};
+use super::manifest::{FIXED_FORMAT, Layer, SAFE_MARGIN};
 use super::package::{Codes, Package, PackageLayer};
 
 /// The text of `README.md`.
@@ -39,19 +39,13 @@ pub(super) fn readme(package: &Package) -> String {
     text.push_str(
         &example.unwrap_or_else(|| "No layer of this package is quantized.\n\n".to_owned()),
     );
+    text.push_str("## Running it\n\n");
+    text.push_str(&match manifest.format {
+        FIXED_FORMAT => running_in_integers(),
+        _ => running(),
+    });
     text.push_str(
-        "## Running it\n\n\
-         Behind the sum of a layer's products comes one affine per output channel, `a * sum + b` (`NAME.affine`: \
-         row 0 is a, row 1 is b): scale, bias and batch norms are in it. Then what `operations` says. Sums of a \
-         layer with `exact` are integers and must be equal in every implementation; the others are sums of real \
-         numbers.\n\n",
-    );
-    let _ = writeln!(
-        text,
-        "Of every golden image the `margin` says how near a potential that depends on such a sum comes to its \
-         threshold. Below {SAFE_MARGIN} another order of summing may flip a spike: start from the stored \
-         accumulators of the layers that are not exact there.\n\n\
-         `aq4svit verify DIR` checks all of it; `aq4svit evaluate DIR` measures the accuracy.\n"
+        "`aq4svit verify DIR` checks all of it; `aq4svit evaluate DIR` measures the accuracy.\n\n",
     );
     let float = manifest.layers.iter().filter(|l| l.bits == 32);
     let float: Vec<&str> = float.map(|l| l.name.as_str()).collect();
@@ -63,6 +57,29 @@ pub(super) fn readme(package: &Package) -> String {
         );
     }
     text
+}
+
+fn running() -> String {
+    format!(
+        "Behind the sum of a layer's products comes one affine per output channel, `a * sum + b` (`NAME.affine`: \
+         row 0 is a, row 1 is b): scale, bias and batch norms are in it. Then what `operations` says. Sums of a \
+         layer with `exact` are integers and must be equal in every implementation; the others are sums of real \
+         numbers.\n\n\
+         Of every golden image the `margin` says how near a potential that depends on such a sum comes to its \
+         threshold. Below {SAFE_MARGIN} another order of summing may flip a spike: start from the stored \
+         accumulators of the layers that are not exact there.\n\n"
+    )
+}
+
+fn running_in_integers() -> String {
+    "Everything is computed in integers (`numbers` of an operation says what they stand for). The image is \
+     rounded to the grid of operation 0. Behind the sum of a layer's products comes one affine per output channel, \
+     `m * sum / 2^s + o / 2^g`, rounded to the nearest integer, halves up, and saturated to the bits of the result \
+     (`NAME.affine`: row 0 holds words of m, the upper 11 bits, and s + 8, the lower 5; row 1 is o; g is `guard`): \
+     scale, bias and batch norms are in it. Neurons leak by `v + (((x - v) * multiplier) >> shift)` and fire from the \
+     integer `threshold` on (`fixed` of a site). Every accumulator, spike and logit must be equal in every \
+     implementation.\n\n"
+        .to_owned()
 }
 
 fn sizes(package: &Package) -> String {

@@ -4,7 +4,8 @@
 use super::Float;
 use super::epilogue::{Epilogue, Series, Target};
 
-/// The affine of a [`Target`], if it has one, and its residual; nothing between them.
+/// The affine of a [`Target`], if it has one, and its residual; nothing between them. Onto a grid,
+/// the sum is on it, too.
 #[derive(Debug)]
 pub struct AffineEpilogue<'a, F>(pub Target<'a, F, F>);
 
@@ -15,6 +16,16 @@ impl<F: Float> Epilogue<F> for AffineEpilogue<'_, F> {
         let (first, step, residual) = target.place(image, start);
         for t in 0..target.extent.steps {
             let out = &mut target.out[t * step + first..][..length];
+            if let Some(fixed) = &target.fixed {
+                match x {
+                    None => fixed.apply_in_place(out),
+                    Some(x) => fixed.apply::<F, F>(x.at(t, length), out),
+                }
+                if let Some(residual) = &residual {
+                    fixed.add(out, residual.at(t, length));
+                }
+                continue;
+            }
             match (x, &target.affine) {
                 (None, None) => {}
                 (None, Some((a, b))) => {

@@ -2,6 +2,7 @@
 //! first-level cache.
 #![forbid(unsafe_code)]
 
+use super::fixed::{FixedRows, TiledFixed};
 use super::{Float, Kernel, tile_positions};
 
 /// A value over time.
@@ -135,6 +136,7 @@ pub struct Target<'a, F, O> {
     /// Numbers of an image at one time step.
     image: usize,
     pub(super) affine: Option<Tiled<F>>,
+    pub(super) fixed: Option<TiledFixed>,
     residual: Option<Signal<'a, O>>,
     pub(super) out: &'a mut [O],
 }
@@ -152,8 +154,18 @@ impl<'a, F: Float, O: Copy> Target<'a, F, O> {
             extent,
             image: out.len() / (extent.steps * extent.images).max(1),
             affine: affine.map(|a| a.tiled(tile_positions(extent.channels))),
+            fixed: None,
             residual,
             out,
+        }
+    }
+
+    /// The same with an affine onto a grid, where there is one, in place of any other.
+    pub fn onto(self, fixed: Option<FixedRows<'_>>) -> Self {
+        let positions = tile_positions(self.extent.channels);
+        Target {
+            fixed: fixed.map(|rows| rows.tiled(positions)),
+            ..self
         }
     }
 

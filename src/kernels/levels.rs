@@ -62,7 +62,9 @@ impl<F: Float, O: Stored<F>, R: Recorder<F>> Epilogue<F> for Levels<'_, F, O, R>
                 Some(x) => inputs.copy_from_slice(x.at(t, length)),
                 None => inputs.iter_mut().zip(&*out).for_each(|(i, x)| *i = x.get()),
             }
-            if let Some((a, b)) = &target.affine {
+            if let Some(fixed) = &target.fixed {
+                fixed.apply_in_place(inputs);
+            } else if let Some((a, b)) = &target.affine {
                 for ((x, &a), &b) in inputs.iter_mut().zip(a).zip(b) {
                     *x = *x * a + b;
                 }

@@ -98,7 +98,12 @@ fn integrate<F: Float, X: Stored<F>>(
 }
 
 #[inline(always)]
-fn fire<F: Float, O: Stored<F>>(v: &mut [F], threshold: F, residual: Option<&[O]>, out: &mut [O]) {
+pub(super) fn fire<F: Float, O: Stored<F>>(
+    v: &mut [F],
+    threshold: F,
+    residual: Option<&[O]>,
+    out: &mut [O],
+) {
     let spike = |v: &mut F| {
         let fires = *v >= threshold;
         *v = *v * (F::ONE - F::spike(fires));

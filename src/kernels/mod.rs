@@ -5,8 +5,9 @@
 //! channel need no particular order of lanes. No operation is contracted or reassociated: results
 //! do not depend on the instruction set.
 //!
-//! * [`Conv`] accumulates; an [`Epilogue`] ([`AffineEpilogue`], [`Lif`], [`Levels`]) follows while
-//!   the sums are in the cache. [`Elementwise`] applies an epilogue to a value in memory.
+//! * [`Conv`] accumulates; an [`Epilogue`] ([`AffineEpilogue`], [`Lif`], [`FixedLif`], [`Levels`])
+//!   follows while the sums are in the cache. [`Elementwise`] applies an epilogue to a value in
+//!   memory.
 //! * [`ByteConv`] and [`FloatConv`] are the convolutions that this processor can run; [`launch`]
 //!   runs every other [`Kernel`] with the widest instruction set at hand.
 //! * [`Recorder`] observes the membrane potentials of a population while they are computed.
@@ -17,6 +18,7 @@ mod bits;
 mod conv;
 mod dispatch;
 mod epilogue;
+mod fixed;
 mod gram;
 mod levels;
 mod lif;
@@ -33,6 +35,7 @@ pub use bits::{FromBits, ToBits};
 pub use conv::{Conv, ConvInput};
 pub use dispatch::{ByteConv, FloatConv, launch, launch_counting};
 pub use epilogue::{AffineRows, Elementwise, Epilogue, Extent, Series, Signal, Target};
+pub use fixed::{FixedDynamics, FixedLif, FixedRows, Requantize, Steps};
 pub use gram::{CountPairs, INPUTS, PackColumns, Patches, WORD};
 pub use levels::{Level, Levels};
 pub use lif::Lif;

@@ -1,6 +1,7 @@
 //! From a document to a [`Profile`].
 
 mod fit;
+mod membrane;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -187,6 +188,9 @@ impl Reading<'_> {
                 "weighting",
                 "\"none\" without quantizer.method = \"calibrated\"",
             );
+        }
+        if let Some((key, why)) = membrane::wrong(&scheme) {
+            return refused(key, why);
         }
         let Some((target, scale)) = target.and_then(|t| Some((t, t.scale?))) else {
             return Ok(scheme);

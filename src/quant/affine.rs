@@ -90,9 +90,10 @@ impl ChannelAffine {
         self
     }
 
-    /// The affine as a number format holds it; none where it cannot hold a number.
+    /// The affine as a floating-point format holds it; none where it cannot hold a number. What
+    /// [`Affine::Fixed`] holds depends on the grid behind it ([`FixedAffine`](super::fixed)).
     pub fn stored_as(&self, format: Affine) -> Option<Self> {
-        if format == Affine::F32 {
+        if format != Affine::F16 {
             return Some(self.clone());
         }
         let round = |x: &f64| f16::from_f64(*x).to_f64();

@@ -8,10 +8,11 @@ use crate::network::{Graph, Layer, LayerId, TensorSpec};
 /// The memory of a network under any allocation, in bytes.
 ///
 /// A layer stores its packed weights (rounded up to a byte) and one affine of two numbers per
-/// output channel, into which scale, bias and batch norm merge. A float layer stores 32-bit weights
-/// and a 32-bit affine, merged in the same way, so the float network is the allocation of float
-/// everywhere. Live tensors that belong to no layer are stored at 32 bits a number; dead ones are
-/// not stored.
+/// output channel, into which scale, bias and batch norm merge: of 32 or 16 bits each; fixed-point
+/// ones of 16, a multiplier of 11 bits with its shift of 5, and a summand. A float layer stores
+/// 32-bit weights and a 32-bit affine, merged in the same way, so the float network is the
+/// allocation of float everywhere. Live tensors that belong to no layer are stored at 32 bits a
+/// number; dead ones are not stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemoryModel {
     layers: Vec<LayerSize>,
@@ -94,8 +95,8 @@ impl MemoryModel {
     }
     fn affine_bytes(&self, layer: LayerSize, width: BitWidth) -> u64 {
         let number = match self.affine {
-            Affine::F16 if !width.is_float() => 2,
-            Affine::F16 | Affine::F32 => 4,
+            Affine::F16 | Affine::Fixed if !width.is_float() => 2,
+            Affine::F16 | Affine::F32 | Affine::Fixed => 4,
         };
         2 * number * layer.channels
     }
@@ -211,7 +212,15 @@ mod tests {
 
     #[test]
     fn half_precision_affines_belong_to_quantized_layers() {
-        let [single, half] = [Affine::F32, Affine::F16].map(|a| MemoryModel::of(&graph(), a));
+        let all = [Affine::F32, Affine::F16, Affine::Fixed];
+        let [single, half, fixed] = all.map(|a| MemoryModel::of(&graph(), a));
+        assert_eq!(
+            half,
+            MemoryModel {
+                affine: Affine::F16,
+                ..fixed
+            }
+        );
         assert_eq!(half.layer_bytes(CONV, width(3)), 11 + 12);
         assert_eq!(
             half.layer_bytes(CONV, BitWidth::FLOAT),

@@ -36,6 +36,7 @@ mod allocation;
 pub mod calibrated;
 mod domains;
 mod exact;
+pub mod fixed;
 mod memory;
 mod packing;
 mod quantize;

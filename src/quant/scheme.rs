@@ -48,6 +48,9 @@ pub enum Affine {
     F32,
     /// 16-bit floating point.
     F16,
+    /// An integer multiplier with a shift, and an integer summand, of 16 bits each; what follows is
+    /// fixed-point as well ([`fixed`](super::fixed)).
+    Fixed,
 }
 
 /// The method that makes the integers.
@@ -114,6 +117,10 @@ pub struct Scheme {
     pub rounding: Rounding,
     /// The stored affine.
     pub affine: Affine,
+    /// Bits of membrane potentials and of whatever else is no integer by itself; none: f32. Given
+    /// with [`Affine::Fixed`] and only with it.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub membrane_bits: Option<u8>,
     /// Key of stochastic rounding; not changed by `--seed`.
     pub rounding_seed: u64,
 }
@@ -122,6 +129,11 @@ impl Scheme {
     /// Whether integers or affines depend on calibration images.
     pub fn needs_images(&self) -> bool {
         self.method == Method::Calibrated || self.correction != Correction::None
+    }
+
+    /// The bits of membrane potentials where everything is computed in integers.
+    pub fn fixed(&self) -> Option<u8> {
+        self.membrane_bits.filter(|_| self.affine == Affine::Fixed)
     }
 }
 
@@ -145,6 +157,7 @@ impl Default for Scheme {
             scale: ScaleRule::default(),
             rounding: Rounding::default(),
             affine: Affine::default(),
+            membrane_bits: None,
             rounding_seed: 0,
         }
     }

@@ -24,6 +24,9 @@ pub struct QuantizerReport {
     pub scale: ScaleRule,
     /// The number format of the stored affine.
     pub affine: Affine,
+    /// Bits of membrane potentials; none for f32.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub membrane_bits: Option<u8>,
     /// What it was calibrated with; none where it needs no images.
     pub calibration: Option<CalibrationReport>,
     /// The accuracy of the result rounded to the nearest; none where that is how it was quantized,
@@ -75,6 +78,7 @@ impl QuantizerReport {
             granularity: scheme.granularity,
             scale: scheme.scale,
             affine: scheme.affine,
+            membrane_bits: scheme.membrane_bits,
             calibration: data.map(|data| CalibrationReport {
                 images: images.unwrap_or(data.calibration),
                 hash: profile.calibration_hash.clone(),
@@ -89,13 +93,17 @@ impl QuantizerReport {
     /// The quantizer in a few sentences.
     pub(super) fn sentences(&self) -> Vec<String> {
         let quantizer = format!(
-            "Quantizer: {}, correction {}, weighting {}; a scale per {}, rule {}; affine {}.",
+            "Quantizer: {}, correction {}, weighting {}; a scale per {}, rule {}; affine {}{}.",
             word(&self.method),
             word(&self.correction),
             word(&self.weighting),
             word(&self.granularity),
             word(&self.scale),
-            word(&self.affine)
+            word(&self.affine),
+            match self.membrane_bits {
+                None => String::new(),
+                Some(bits) => format!(", membranes of {bits} bits"),
+            }
         );
         let calibration = self.calibration.as_ref().map(ToString::to_string);
         [quantizer].into_iter().chain(calibration).collect()

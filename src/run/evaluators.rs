@@ -196,7 +196,13 @@ fn torch_evaluator(
     let (model, splits) = parts(prepared);
     let evaluator = TorchEvaluator::new(model, splits, torch)?;
     Ok(match fixed {
-        Some(fixed) => evaluator.with_layers(fixed.allocation, fixed.layers),
+        Some(fixed) => {
+            let evaluator = match &fixed.grids {
+                Some(grids) => evaluator.with_grids(grids)?,
+                None => evaluator,
+            };
+            evaluator.with_layers(fixed.allocation, fixed.layers)
+        }
         None => with_layer_folder(evaluator, &contents, options.results.as_deref()),
     })
 }

@@ -244,6 +244,7 @@ impl Prepared {
                 let made_by = Scheme {
                     correction: Correction::default(),
                     affine: Affine::default(),
+                    membrane_bits: None,
                     ..*scheme
                 };
                 let quantizer = (scheme.quantizer().id(), made_by, &calibration);

@@ -92,12 +92,14 @@ pub fn rounded_to_nearest(
     };
     let Scheme {
         affine,
+        membrane_bits,
         granularity,
         scale,
         ..
     } = prepared.profile.scheme;
     prepared.profile.scheme = Scheme {
         affine,
+        membrane_bits,
         granularity,
         scale,
         ..Scheme::default()

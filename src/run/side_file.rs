@@ -11,6 +11,7 @@ use crate::checkpoint::{QuantizedFile, QuantizedFileError, StateDict};
 use crate::data::read_at_most;
 use crate::evaluate::{Cancel, LayerSource};
 use crate::profile::Profile;
+use crate::quant::fixed::Grid;
 use crate::quant::{Allocation, BitWidth, QuantizedLayer, Scheme};
 
 /// More than the largest network takes at 16 bits.
@@ -28,6 +29,8 @@ pub struct FixedLayers {
     pub allocation: Allocation,
     /// Its layers; none for float layers.
     pub layers: Vec<Option<QuantizedLayer>>,
+    /// The grids of fixed-point arithmetic, where they do not follow from the weights.
+    pub grids: Option<Vec<Grid>>,
 }
 
 /// The error of a file of quantized layers that does not answer for its profile.
@@ -240,6 +243,7 @@ pub fn fixed_layers(
     Ok(Some(FixedLayers {
         allocation: allocation.clone(),
         layers,
+        grids: None,
     }))
 }
 

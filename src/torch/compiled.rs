@@ -1,7 +1,7 @@
 //! A model prepared for libtorch.
 #![forbid(unsafe_code)]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tch::Kind;
 
@@ -11,6 +11,7 @@ use super::weights::{Parameters, Weights};
 use super::{Device, Model, TorchError};
 use crate::evaluate::CacheUse;
 use crate::network::Graph;
+use crate::quant::fixed::{FixedNetwork, Grid};
 use crate::quant::{Allocation, ChannelAffine, QuantizedLayer};
 
 /// A model planned for one number format and device; it makes executors for allocations.
@@ -19,6 +20,8 @@ pub(super) struct Compiled<M> {
     plan: Plan,
     weights: Weights,
     static_stem: bool,
+    /// Once made, where quantized networks are computed in fixed-point arithmetic.
+    fixed: OnceLock<FixedNetwork>,
 }
 
 impl<M> std::fmt::Debug for Compiled<M> {
@@ -34,6 +37,7 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
             model,
             weights: Weights::new(kind, device),
             static_stem: true,
+            fixed: OnceLock::new(),
         })
     }
 
@@ -71,6 +75,38 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         self.weights.backend.native.floats.is_some()
     }
 
+    /// The grids of fixed-point arithmetic, where they do not follow from the weights.
+    ///
+    /// # Errors
+    /// [`TorchError::Fixed`] where they do not fit the network.
+    pub(super) fn set_grids(&self, grids: &[Grid]) -> Result<(), TorchError> {
+        let model = self.model.borrow();
+        if let Some(bits) = model.scheme.fixed() {
+            let network = FixedNetwork::new(&model.graph, bits, grids)?;
+            // The first ones count: parameters may have been made with them.
+            let _ = self.fixed.set(network);
+        }
+        Ok(())
+    }
+
+    /// The fixed-point arithmetic that a network of this allocation is computed in; none for f32
+    /// and for the float network.
+    pub(super) fn fixed_network(
+        &self,
+        allocation: &Allocation,
+    ) -> Result<Option<&FixedNetwork>, TorchError> {
+        let model = self.model.borrow();
+        let Some(bits) = model.scheme.fixed().filter(|_| !allocation.is_float()) else {
+            return Ok(None);
+        };
+        if let Some(known) = self.fixed.get() {
+            return Ok(Some(known));
+        }
+        let grids = model.weights.grids(&model.graph, bits)?;
+        let made = FixedNetwork::new(&model.graph, bits, &grids)?;
+        Ok(Some(self.fixed.get_or_init(|| made)))
+    }
+
     /// The size and the hit rate of the cache of quantized weights.
     pub(super) fn weight_cache(&self) -> CacheUse {
         self.weights.usage()
@@ -95,8 +131,9 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         allocation: &Allocation,
         layers: &[Option<Arc<QuantizedLayer>>],
     ) -> Result<f64, TorchError> {
+        let plan = (&self.plan, self.fixed_network(allocation)?);
         self.weights
-            .error(self.model.borrow(), &self.plan, (allocation, layers))
+            .error(self.model.borrow(), plan, (allocation, layers))
     }
 
     /// The squared error of every layer's weights, relative to the squares of the float ones.
@@ -105,8 +142,9 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         allocation: &Allocation,
         layers: &[Option<Arc<QuantizedLayer>>],
     ) -> Result<Vec<f64>, TorchError> {
+        let plan = (&self.plan, self.fixed_network(allocation)?);
         self.weights
-            .layer_errors(self.model.borrow(), &self.plan, (allocation, layers))
+            .layer_errors(self.model.borrow(), plan, (allocation, layers))
     }
 
     /// The affine behind a layer's float sums over what its input counts.
@@ -135,7 +173,8 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         if got != want {
             return Err(TorchError::Layers { got, want });
         }
-        let parameters = self.weights.of(model, &self.plan, (allocation, layers))?;
+        let plan = (&self.plan, self.fixed_network(allocation)?);
+        let parameters = self.weights.of(model, plan, (allocation, layers))?;
         Ok(self.executor_with(parameters))
     }
 
@@ -147,9 +186,8 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         (allocation, layers): (&Allocation, &[Option<Arc<QuantizedLayer>>]),
     ) -> Result<StepExecutor<'a>, TorchError> {
         let model = self.model.borrow();
-        let parameters = self
-            .weights
-            .of_step(model, &self.plan, i, (allocation, layers))?;
+        let plan = (&self.plan, self.fixed_network(allocation)?);
+        let parameters = self.weights.of_step(model, plan, i, (allocation, layers))?;
         Ok(StepExecutor::new(
             self.executor_with(Vec::new()),
             step,

@@ -22,7 +22,11 @@ pub(super) struct Convolution {
 /// Runs a convolution with the channels innermost throughout (measured: the fastest layout of
 /// libtorch's CPU kernels).
 pub(super) fn convolve(x: &Tensor, c: &Convolution) -> Result<Tensor, TchError> {
-    let mut x = x.f_permute([0, 3, 1, 2])?;
+    // Sums that f32 would round are of f64.
+    let mut x = match c.weight.kind() == x.kind() {
+        true => x.f_permute([0, 3, 1, 2])?,
+        false => x.f_to_kind(c.weight.kind())?.f_permute([0, 3, 1, 2])?,
+    };
     if let Some(factor) = c.input_factor {
         x = x.f_mul_scalar(factor)?;
     }

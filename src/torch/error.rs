@@ -4,6 +4,7 @@
 use crate::checkpoint::WrongTensor;
 use crate::evaluate::EvaluateError;
 use crate::quant::QuantError;
+use crate::quant::fixed::FixedError;
 
 /// Why the executor cannot be made or run.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,9 @@ pub enum TorchError {
         "the affine of a quantized layer has numbers above 65504, the largest of f16: choose quantizer.affine = \"f32\""
     )]
     Affine,
+    /// A network or an affine without fixed-point arithmetic.
+    #[error(transparent)]
+    Fixed(#[from] FixedError),
     /// The images do not fit the network.
     #[error("input: {0}")]
     Input(String),

@@ -28,6 +28,7 @@ use crate::evaluate::{
     OutputError, Prober, Progress, Question, Split, Work,
 };
 use crate::network::Graph;
+use crate::quant::fixed::Grid;
 use crate::quant::{Allocation, BitWidth, Correction, QuantizedLayer, QuantizedStore, Quantizer};
 
 /// Images of the drift whose spikes and class probabilities are compared with float's, unless told.
@@ -217,7 +218,8 @@ impl TorchEvaluator {
             notes,
             values: (optimizations.prefix_cache && fit.cache > 0).then(|| {
                 let budget = fit.cache - fit.cache / 4;
-                Arc::new(Values::new(network.graph(), network.plan(), budget))
+                let values = Values::new(network.graph(), network.plan(), budget);
+                Arc::new(values.under(&network.model().scheme))
             }),
             device,
             network,
@@ -252,6 +254,17 @@ impl TorchEvaluator {
         self.fixed = Some((allocation, layers.collect()));
         self.calibrator = None;
         self
+    }
+
+    /// The same evaluator with the grids of fixed-point arithmetic, where they are not to follow
+    /// from the weights; before anything is evaluated.
+    ///
+    /// # Errors
+    /// [`EvaluateError::Setup`] where they do not fit the network.
+    pub fn with_grids(self, grids: &[Grid]) -> Result<Self, EvaluateError> {
+        let set = self.network.set_grids(grids);
+        set.map_err(|e| EvaluateError::Setup(e.to_string()))?;
+        Ok(self)
     }
 
     /// Another evaluator on the same device, which gives the same answers and may work at the same

@@ -7,17 +7,17 @@ use super::buffer::Buffer;
 use super::cache::{Origin, Recall};
 use super::convolution::convolve;
 use super::error::Context;
-use super::native::{firing_layer, layer};
+use super::native::{firing_layer, layer, requantize};
 use super::ops::{Native, Ops, Plain, Population};
 use super::pairs::{erode, pair, token_sum};
 use super::plan::{Plan, Source, Step};
 use super::record::Record;
 use super::slices::numbers;
 use super::value::{Operand, Value};
-use super::weights::{Accumulation, Backend, Parameters};
+use super::weights::{Accumulation, Backend, FixedStep, Parameters};
 use super::{Device, TorchError};
-use crate::kernels::{ChannelSums, launch};
-use crate::network::{BlockId, Graph, NodeId, ValueRange};
+use crate::kernels::{ChannelSums, FixedDynamics, launch};
+use crate::network::{BlockId, Graph, Neuron, NodeId, ValueRange};
 
 /// One network under one allocation, ready to run. Each thread has its own.
 pub(super) struct Executor<'a> {
@@ -106,7 +106,7 @@ impl<'g> Executor<'g> {
                 Origin::Cache(value) => Some(value),
                 Origin::Computation => {
                     let value = match step.source {
-                        Source::Image => self.image_value(pixels, images)?,
+                        Source::Image => self.image_value(parameters, pixels, images)?,
                         _ => self.step(step, parameters, images, &mut values, record)?,
                     };
                     record.value(step.node, &value, images)?;
@@ -131,9 +131,18 @@ impl<'g> Executor<'g> {
         }
     }
 
-    fn image_value(&self, pixels: &[f32], images: usize) -> Result<Value, TorchError> {
+    fn image_value(
+        &self,
+        parameters: &Parameters,
+        pixels: &[f32],
+        images: usize,
+    ) -> Result<Value, TorchError> {
         let data = Buffer::new(self.image(pixels, images)?);
-        Ok(Value::new(data, self.graph.frames().unwrap_or(1)))
+        let value = Value::new(data, self.graph.frames().unwrap_or(1));
+        match &parameters.affine {
+            None => Ok(value),
+            grid => self.ops.affine(Operand::Own(value), grid.as_ref(), None),
+        }
     }
 
     fn image(&self, pixels: &[f32], images: usize) -> Result<Tensor, TorchError> {
@@ -186,12 +195,13 @@ impl<'g> Executor<'g> {
             let known = self.graph.site(site);
             Population {
                 site,
-                neuron: known.neuron,
+                neuron: on_grid(known.neuron, parameters.fixed),
                 batch_leak: known.batch_leak,
                 steps: self.graph.time_steps,
                 images,
                 shape,
                 affine,
+                fixed: parameters.fixed.and_then(|f| f.dynamics),
                 residual,
                 bytes,
             }
@@ -223,6 +233,15 @@ impl<'g> Executor<'g> {
             Some(sums) => Operand::Own(sums),
             None => self.source(step, parameters, owned, &read)?,
         };
+        if let Some(onto) = affine.filter(|a| a.grid.is_some()) {
+            if x.tensor().kind() == Kind::Double && self.backend.kind == Kind::Float {
+                x = Operand::Own(requantize(x.value(), onto)?);
+                affine = None;
+            } else if step.pool.is_some() {
+                x = Operand::Own(self.ops.affine(x, Some(onto), None)?);
+                affine = None;
+            }
+        }
         if let Some(pool) = step.pool {
             let pooled = self.ops.max_pool(x.value(), shape, pool, affine.take())?;
             if let Operand::Own(used) = x {
@@ -231,6 +250,7 @@ impl<'g> Executor<'g> {
             x = Operand::Own(pooled);
             shape = pool.shape;
         }
+        let affine = affine.or(parameters.sum.as_ref().filter(|_| residual.is_some()));
         if let Some(site) = step.neuron {
             let population = population(site, shape, affine);
             x = Operand::Own(self.ops.neuron(x, &population, record)?);
@@ -277,6 +297,13 @@ impl<'g> Executor<'g> {
                 pair(pairing, a, b).context(|| step.name.clone())?
             }
             Source::Attention { heads, scale } => {
+                // In fixed point whoever reads it takes the scale into account; and the number of
+                // positions of a mean.
+                let scale = if parameters.fixed.is_some() {
+                    1.0
+                } else {
+                    scale
+                };
                 let qkv = [input(0)?, input(1)?, input(2)?];
                 self.ops.attention(qkv, step.shape, heads, scale)?
             }
@@ -289,6 +316,9 @@ impl<'g> Executor<'g> {
                 erode(input(0)?.wide()?, heads).context(|| step.name.clone())?
             }
             Source::TokenSum => token_sum(input(0)?.wide()?).context(|| step.name.clone())?,
+            Source::TokenMean if parameters.fixed.is_some() => {
+                token_sum(input(0)?.wide()?).context(|| step.name.clone())?
+            }
             Source::TokenMean => self.ops.token_mean(input(0)?)?,
             Source::TokenTimeSum => self.ops.token_time_sum(input(0)?)?,
         };
@@ -340,7 +370,7 @@ impl<'a> StepExecutor<'a> {
         let _no_grad = tch::no_grad_guard();
         let (executor, step) = (&self.executor, self.step);
         match step.source {
-            Source::Image => executor.image_value(pixels, images),
+            Source::Image => executor.image_value(&self.parameters, pixels, images),
             _ => executor.step(step, &self.parameters, images, values, record),
         }
     }
@@ -372,6 +402,16 @@ fn accumulate(step: &Step, parameters: &Parameters, x: &Value) -> Result<Value, 
             layer(x, sums, step.shape, None, None)?.ok_or_else(|| missing(step))
         }
         None => Err(missing(step)),
+    }
+}
+
+/// Neurons with the threshold that they have on their grid.
+fn on_grid(neuron: Neuron, fixed: Option<FixedStep>) -> Neuron {
+    match (neuron, fixed.and_then(|f| f.dynamics)) {
+        (Neuron::Lif { tau, .. }, Some(FixedDynamics { threshold, .. })) => {
+            Neuron::Lif { tau, threshold }
+        }
+        _ => neuron,
     }
 }
 

@@ -10,7 +10,8 @@ use super::compiled::Compiled;
 use super::evaluator::numerics;
 use super::record::{GoldenRecord, Record};
 use super::{Device, Model, TorchError};
-use crate::network::{Graph, Shape};
+use crate::network::{Graph, Op, Shape};
+use crate::quant::fixed::FixedNetwork;
 use crate::quant::{Allocation, QuantizedLayer};
 
 /// A network under one allocation that runs single images on one thread.
@@ -33,7 +34,7 @@ impl std::fmt::Debug for GoldenNetwork<'_> {
 pub struct GoldenTrace {
     /// By layer, the sums as they are computed: over integers; of a float layer over what its
     /// inputs count, with its bias.
-    pub sums: Vec<Vec<f32>>,
+    pub sums: Vec<Vec<f64>>,
     /// By site, the spikes or levels of every time step.
     pub spikes: Vec<Vec<u8>>,
     /// By site, the least and the largest potential before reset (of integer neurons: input).
@@ -86,13 +87,17 @@ impl<'a> GoldenNetwork<'a> {
     pub fn run(&self, image: &[f32]) -> Result<GoldenTrace, TorchError> {
         let (record, logits) = self.record(image, true)?;
         let graph = self.compiled.graph();
+        let mut sums = record.sums.unwrap_or_default();
+        if let Some(network) = self.compiled.fixed_network(&self.allocation)? {
+            count(graph, network, &mut sums);
+        }
         let sites = graph.sites.iter().zip(&record.sites);
         let spikes = sites.map(|(site, seen)| channels_first(&seen.spikes, site.shape));
         Ok(GoldenTrace {
             spikes: spikes.collect(),
             potentials: record.sites.iter().map(|s| s.range).collect(),
             margins: record.sites.iter().map(|s| s.margin).collect(),
-            sums: record.sums.unwrap_or_default(),
+            sums,
             logits: logits.iter().map(|&x| x as f32).collect(),
         })
     }
@@ -107,6 +112,18 @@ impl<'a> GoldenNetwork<'a> {
         match record {
             Record::Golden(record) => Ok((record, logits)),
             _ => Err(TorchError::Input("nothing was recorded".to_owned())),
+        }
+    }
+}
+
+/// Turns sums of numbers on grids into those of integers.
+fn count(graph: &Graph, network: &FixedNetwork, sums: &mut [Vec<f64>]) {
+    for node in &graph.nodes {
+        if let (Op::Layer(layer), Some(&input)) = (&node.op, node.inputs.first())
+            && let Some(sums) = sums.get_mut(layer.index())
+        {
+            let per_one = f64::from(network.form(input).fraction).exp2();
+            sums.iter_mut().for_each(|sum| *sum *= per_one);
         }
     }
 }

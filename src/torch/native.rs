@@ -19,8 +19,8 @@ use super::slices::{numbers, numbers_mut};
 use super::value::{Operand, Value};
 use super::weights::AffineTensors;
 use crate::kernels::{
-    AffineEpilogue, AffineRows, Attention, Elementwise, Extent, Float, HeadMask, HeadSum, MaxPool,
-    Signal, Stored, Target, TokenTimeSum, launch,
+    AffineEpilogue, AffineRows, Attention, Elementwise, Extent, FixedRows, Float, HeadMask,
+    HeadSum, MaxPool, Requantize, Signal, Stored, Target, TokenTimeSum, launch,
 };
 use crate::network::Shape;
 pub(super) use layers::{firing_layer, layer};
@@ -63,6 +63,41 @@ fn rows<F: Element>(affine: &AffineTensors) -> Result<AffineRows<'_, F>, TorchEr
     })
 }
 
+/// A floating-point affine's numbers; none where there is none.
+fn float_rows<F: Element>(
+    affine: Option<&AffineTensors>,
+) -> Result<Option<AffineRows<'_, F>>, TorchError> {
+    let float = affine.filter(|affine| affine.grid.is_none());
+    float.map(rows).transpose()
+}
+
+/// The numbers of an affine onto a grid; none where there is none.
+fn fixed_rows(affine: Option<&AffineTensors>) -> Result<Option<FixedRows<'_>>, TorchError> {
+    let Some((affine, grid)) = affine.and_then(|a| Some((a, a.grid?))) else {
+        return Ok(None);
+    };
+    Ok(Some(FixedRows {
+        scale: numbers(&affine.scale)?,
+        shift: numbers(&affine.shift)?,
+        grid: grid.steps(),
+    }))
+}
+
+/// f64 sums, brought onto a grid as f32.
+pub(super) fn requantize(x: &Value, affine: &AffineTensors) -> Result<Value, TorchError> {
+    let Some(rows) = fixed_rows(Some(affine))? else {
+        return Err(TorchError::Affine);
+    };
+    let mut data = Buffer::of_size(&x.tensor().size(), Kind::Float)?;
+    launch(Requantize {
+        channels: rows.scale.len(),
+        rows,
+        input: numbers(x.tensor())?,
+        out: numbers_mut(&mut data)?,
+    });
+    Ok(Value::new(data, x.steps))
+}
+
 fn owned(x: Operand<'_>) -> Result<Value, TorchError> {
     match x {
         Operand::Own(value) => Ok(value),
@@ -98,13 +133,13 @@ impl Ops for Native {
                 images: out.len() / (steps * image).max(1),
                 channels: shape.channels,
             };
-            let affine = affine.map(rows).transpose()?;
+            let (float, fixed) = (float_rows(affine)?, fixed_rows(affine)?);
             launch(Elementwise {
                 images: extent.images,
                 image,
                 channels: shape.channels,
                 input,
-                epilogue: AffineEpilogue(Target::new(extent, affine, residual, out)),
+                epilogue: AffineEpilogue(Target::new(extent, float, residual, out).onto(fixed)),
             });
             Ok(())
         }

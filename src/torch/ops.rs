@@ -9,6 +9,7 @@ use super::plan::Pool;
 use super::record::Record;
 use super::value::{Operand, Value};
 use super::weights::AffineTensors;
+use crate::kernels::FixedDynamics;
 use crate::network::{Neuron, Shape, SiteId};
 
 /// A neuron population and what is fused with it.
@@ -25,6 +26,8 @@ pub(super) struct Population<'a> {
     pub shape: Shape,
     /// Applied to the input.
     pub affine: Option<&'a AffineTensors>,
+    /// The dynamics in fixed-point arithmetic, of neurons with a state.
+    pub fixed: Option<FixedDynamics>,
     /// Added to the spikes.
     pub residual: Option<&'a Value>,
     /// Whether the result is to be stored as bytes.

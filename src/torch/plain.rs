@@ -14,7 +14,9 @@ use super::record::Spikes;
 use super::record::{Record, clamp};
 use super::value::{Operand, Value};
 use super::weights::AffineTensors;
+use crate::kernels::Steps;
 use crate::network::{Halves, Neuron, Shape};
+use crate::quant::fixed::Grid;
 
 fn value(tensor: Result<Tensor, TchError>, steps: usize) -> Result<Value, TorchError> {
     let tensor = tensor.context(|| "a tensor operation".to_owned())?;
@@ -24,7 +26,26 @@ fn value(tensor: Result<Tensor, TchError>, steps: usize) -> Result<Value, TorchE
 fn apply(x: &Tensor, affine: Option<&AffineTensors>) -> Result<Tensor, TchError> {
     match affine {
         None => Ok(x.shallow_clone()),
+        Some(AffineTensors {
+            scale,
+            shift,
+            grid: Some(grid),
+        }) => {
+            let steps = x.f_to_kind(Kind::Double)?.f_mul(scale)?.f_add(shift)?;
+            let nearest = steps.f_add_scalar(0.5)?.f_floor()?;
+            let (least, most) = (grid.least() as f64, grid.most() as f64);
+            let numbers = nearest.f_clamp(least, most)?.f_mul_scalar(grid.step())?;
+            numbers.f_to_kind(x.kind())
+        }
         Some(a) => x.f_mul(&a.scale)?.f_add(&a.shift),
+    }
+}
+
+/// Numbers of a grid, saturated; as they are without one.
+fn saturated(x: Tensor, grid: Option<Steps>) -> Result<Tensor, TchError> {
+    match grid {
+        None => Ok(x),
+        Some(grid) => x.f_clamp(grid.least * grid.step, grid.most * grid.step),
     }
 }
 
@@ -51,8 +72,15 @@ impl Ops for Plain {
         let y = value(apply(x.tensor(), affine), steps)?;
         match residual {
             None => Ok(y),
-            Some(residual) => pair(Pairing::Sum, y.wide()?, residual.wide()?)
-                .context(|| "adding a residual".to_owned()),
+            Some(residual) => {
+                let sum = pair(Pairing::Sum, y.wide()?, residual.wide()?);
+                let sum = sum.context(|| "adding a residual".to_owned())?;
+                let (steps, sum) = (sum.steps, sum.data.into_tensor());
+                value(
+                    saturated(sum, affine.and_then(|a| a.grid).map(Grid::steps)),
+                    steps,
+                )
+            }
         }
     }
 
@@ -223,7 +251,10 @@ impl Lif<'_> {
             note(record, p, t, &potential, &spikes)?;
             outputs.push(match p.residual {
                 None => spikes,
-                Some(residual) => now(residual, t, p.images)?.f_add(&spikes)?,
+                Some(residual) => {
+                    let sum = now(residual, t, p.images)?.f_add(&spikes)?;
+                    saturated(sum, p.fixed.and_then(|f| f.sum))?
+                }
             });
         }
         Tensor::f_cat(&outputs, 0)
@@ -231,7 +262,16 @@ impl Lif<'_> {
 
     /// One step of the recurrence: the potential before the reset, and the spikes.
     fn step(&self, v: &mut Tensor, x: &Tensor, tau: &Tensor) -> Result<(Tensor, Tensor), TchError> {
-        let potential = v.f_add(&x.f_sub(v)?.f_div(tau)?)?;
+        let potential = match self.population.fixed {
+            None => v.f_add(&x.f_sub(v)?.f_div(tau)?)?,
+            Some(fixed) => {
+                let step = fixed.grid.step;
+                let part = x.f_sub(v)?.f_to_kind(Kind::Double)?;
+                let part = part.f_mul_scalar(fixed.leak / step)?;
+                let taken = part.f_floor()?.f_mul_scalar(step)?;
+                v.f_add(&taken.f_to_kind(x.kind())?)?
+            }
+        };
         let spikes = potential.f_ge(self.threshold)?.f_to_kind(x.kind())?;
         *v = potential.f_mul(&spikes.f_neg()?.f_add_scalar(1.0)?)?;
         Ok((potential, spikes))

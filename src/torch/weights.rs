@@ -5,6 +5,7 @@
 //! batch norms ([`ChannelAffine`](crate::quant::ChannelAffine)).
 #![forbid(unsafe_code)]
 
+mod fixed;
 mod maker;
 mod native;
 mod parameters;
@@ -19,7 +20,9 @@ use super::plan::{Plan, Source, Step};
 use super::{Device, Model, TorchError};
 use crate::evaluate::CacheUse;
 use crate::network::NodeId;
+use crate::quant::fixed::FixedNetwork;
 use crate::quant::{Allocation, BitWidth, ChannelAffine, QuantizedLayer};
+pub(super) use fixed::FixedStep;
 pub(super) use maker::Backend;
 use maker::Maker;
 use native::NativeKernels;
@@ -30,9 +33,9 @@ pub(super) use parameters::{Accumulation, AffineTensors, Parameters};
 /// The parameters of every step at every bit-width, made on demand and cached.
 pub(super) struct Weights {
     pub backend: Backend,
-    /// By step and width. Tensors may change threads but not be shared between them: hence the
-    /// lock.
-    cache: Mutex<Store<(usize, BitWidth), Parameters>>,
+    /// By step, width and whether in fixed-point arithmetic. Tensors may change threads but not be
+    /// shared between them: hence the lock.
+    cache: Mutex<Store<(usize, BitWidth, bool), Parameters>>,
     /// By step and width, once made.
     errors: Mutex<HashMap<(usize, BitWidth), Squares>>,
     /// By the node of a layer's step, once made: a merged RepConv chain takes long.
@@ -96,12 +99,12 @@ impl Weights {
     pub(super) fn of(
         &self,
         model: &Model,
-        plan: &Plan,
+        (plan, fixed): (&Plan, Option<&FixedNetwork>),
         (allocation, layers): (&Allocation, &[Option<Arc<QuantizedLayer>>]),
     ) -> Result<Vec<Parameters>, TorchError> {
         let steps = 0..plan.steps.len();
         steps
-            .map(|i| self.of_step(model, plan, i, (allocation, layers)))
+            .map(|i| self.of_step(model, (plan, fixed), i, (allocation, layers)))
             .collect()
     }
 
@@ -112,7 +115,7 @@ impl Weights {
     pub(super) fn of_step(
         &self,
         model: &Model,
-        plan: &Plan,
+        (plan, network): (&Plan, Option<&FixedNetwork>),
         i: usize,
         (allocation, layers): (&Allocation, &[Option<Arc<QuantizedLayer>>]),
     ) -> Result<Parameters, TorchError> {
@@ -123,21 +126,28 @@ impl Weights {
         let maker = Maker { model, backend };
         let (width, quantized) = (width(step, allocation), quantized(step, layers));
         let fixed = |shared: Parameters| match quantized.and_then(|q| q.affine.as_ref()) {
-            Some(affine) => maker.with_affine(shared, affine),
             None => Ok(shared),
+            Some(affine) => match network {
+                None => maker.with_affine(shared, affine),
+                Some(network) => maker.with_fixed_affine((network, step), shared, affine),
+            },
         };
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = cache.get(&(i, width)) {
+        let key = (i, width, network.is_some());
+        if let Some(known) = cache.get(&key) {
             return fixed(known.share());
         }
         // Made once: others wait.
-        let made = maker.make(step, width, quantized)?;
+        let made = match network {
+            None => maker.make(step, width, quantized)?,
+            Some(network) => maker.in_fixed_point(network, (step, width), quantized)?,
+        };
         let errors = self.errors.lock();
         let mut errors = errors.unwrap_or_else(PoisonError::into_inner);
         errors.insert((i, width), made.squares);
         let shared = fixed(made.share())?;
         let bytes = made.bytes();
-        cache.insert((i, width), made, bytes, made_in(bytes, width));
+        cache.insert(key, made, bytes, made_in(bytes, width));
         Ok(shared)
     }
 
@@ -195,11 +205,11 @@ impl Weights {
     pub(super) fn error(
         &self,
         model: &Model,
-        plan: &Plan,
+        (plan, fixed): (&Plan, Option<&FixedNetwork>),
         (allocation, layers): (&Allocation, &[Option<Arc<QuantizedLayer>>]),
     ) -> Result<f64, TorchError> {
         let mut sum = Squares::default();
-        for squares in self.squares(model, plan, (allocation, layers))? {
+        for squares in self.squares(model, (plan, fixed), (allocation, layers))? {
             sum.changed += squares.changed;
             sum.float += squares.float;
         }
@@ -213,10 +223,10 @@ impl Weights {
     pub(super) fn layer_errors(
         &self,
         model: &Model,
-        plan: &Plan,
+        (plan, fixed): (&Plan, Option<&FixedNetwork>),
         (allocation, layers): (&Allocation, &[Option<Arc<QuantizedLayer>>]),
     ) -> Result<Vec<f64>, TorchError> {
-        let squares = self.squares(model, plan, (allocation, layers))?;
+        let squares = self.squares(model, (plan, fixed), (allocation, layers))?;
         let mut errors = vec![0.0; allocation.len()];
         for (step, squares) in plan.steps.iter().zip(squares) {
             if let Source::Layer { layer, .. } = step.source
@@ -232,7 +242,7 @@ impl Weights {
     fn squares(
         &self,
         model: &Model,
-        plan: &Plan,
+        (plan, fixed): (&Plan, Option<&FixedNetwork>),
         (allocation, layers): (&Allocation, &[Option<Arc<QuantizedLayer>>]),
     ) -> Result<Vec<Squares>, TorchError> {
         let known = || -> Option<Vec<Squares>> {
@@ -244,7 +254,7 @@ impl Weights {
         if let Some(known) = known() {
             return Ok(known);
         }
-        self.of(model, plan, (allocation, layers))?;
+        self.of(model, (plan, fixed), (allocation, layers))?;
         Ok(known().unwrap_or_default())
     }
 }
@@ -286,7 +296,9 @@ mod tests {
         let allocation = Allocation::uniform(model.graph.layers.len(), four);
         let made = |budget| {
             let weights = Weights::new(Kind::Float, Device::CPU).with_budget(budget);
-            let parameters = weights.of(&model, &plan, (&allocation, &[])).unwrap();
+            let parameters = weights
+                .of(&model, (&plan, None), (&allocation, &[]))
+                .unwrap();
             let all: u64 = parameters.iter().map(Parameters::bytes).sum();
             let kept = weights.cache.lock().unwrap().size();
             (all, kept)

@@ -1,5 +1,6 @@
 //! The manifest against itself and against the tensors: what passes can be computed with.
 
+mod fixed;
 mod layers;
 mod operations;
 mod sites;
@@ -10,7 +11,7 @@ use super::engine::{Kind, Network, Step};
 use super::error::VerifyError;
 use super::tensors::Tensors;
 use crate::export::manifest::operation::OperationKind;
-use crate::export::manifest::{FORMAT, MANIFEST, Manifest, Number, WEIGHTS};
+use crate::export::manifest::{FIXED_FORMAT, FORMAT, MANIFEST, Manifest, Number, WEIGHTS};
 
 /// Operations, layers and sites of a package.
 const MOST_PARTS: usize = 100_000;
@@ -54,14 +55,15 @@ pub(super) fn check(manifest: &Manifest, weights: &[u8]) -> Result<Network, Veri
         steps,
         layers,
         neurons: manifest.sites.iter().map(|s| s.neuron).collect(),
+        fixed: manifest.sites.iter().map(|s| s.fixed).collect(),
         time_steps: manifest.network.time_steps,
     })
 }
 
 fn facts(manifest: &Manifest) -> Result<(), VerifyError> {
-    if manifest.format != FORMAT {
+    if ![FORMAT, FIXED_FORMAT].contains(&manifest.format) {
         let why = format!(
-            "version {} is not {FORMAT}, which is read here",
+            "version {} is neither {FORMAT} nor {FIXED_FORMAT}, which are read here",
             manifest.format
         );
         return Err(wrong("format", why));
@@ -73,9 +75,7 @@ fn facts(manifest: &Manifest) -> Result<(), VerifyError> {
             format!("it is not 1 to {MOST_STEPS}"),
         ));
     }
-    if !["f32", "f16"].contains(&network.affine.as_str()) {
-        return Err(wrong("network.affine", "it is neither f32 nor f16"));
-    }
+    fixed::network(manifest)?;
     let parts = [
         ("operations", manifest.operations.len()),
         ("layers", manifest.layers.len()),
@@ -213,8 +213,8 @@ pub(super) fn exact_logits(manifest: &Manifest) -> bool {
 /// The largest whole number of a range.
 fn most(number: Number) -> Option<u64> {
     match number {
-        Number::Real => None,
         Number::Integer(most) => Some(most),
+        Number::Real | Number::Fixed { .. } | Number::Sum { .. } => None,
     }
 }
 

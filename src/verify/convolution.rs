@@ -1,6 +1,7 @@
 //! Sums of products.
 
 use super::engine::{LayerNumbers, Shape, Value};
+use super::operations::Number;
 
 /// The sums of a layer, `[times, channels, rows, columns]`.
 #[derive(Debug)]
@@ -17,7 +18,12 @@ pub(super) enum Sums {
 
 /// The sums of integer weights over whole numbers. (The manifest's check has made sure that 64 bits
 /// hold them.)
-pub(super) fn integer_sums(layer: &LayerNumbers, codes: &[i16], x: &Value, to: Shape) -> Vec<i64> {
+pub(super) fn integer_sums<N: Number>(
+    layer: &LayerNumbers,
+    codes: &[i16],
+    x: &Value<N>,
+    to: Shape,
+) -> Vec<i64> {
     let [out, inputs, rows, columns] = layer.shape;
     let own_out = out / layer.groups;
     let (positions, taps) = (to[1] * to[2], rows * columns);
@@ -55,10 +61,10 @@ pub(super) fn integer_sums(layer: &LayerNumbers, codes: &[i16], x: &Value, to: S
 }
 
 /// Adds every input that is not 0 to the sums that it reaches, `[positions, outputs]`.
-fn scatter(
+fn scatter<N: Number>(
     layer: &LayerNumbers,
     weights: &[i64],
-    (x, from, first): (&[f32], Shape, usize),
+    (x, from, first): (&[N], Shape, usize),
     (to, sums): (Shape, &mut [i64]),
 ) {
     let [out, inputs, rows, columns] = layer.shape;
@@ -72,8 +78,11 @@ fn scatter(
     let plane = height * width;
     let maps = x.chunks_exact(plane.max(1)).skip(first).take(inputs);
     for (i, map) in maps.enumerate() {
-        for (at, &number) in map.iter().enumerate().filter(|(_, x)| **x != 0.0) {
-            let (y, x, number) = (at / width, at % width, number as i64);
+        for (at, &number) in map.iter().enumerate() {
+            let (y, x, number) = (at / width, at % width, number.whole());
+            if number == 0 {
+                continue;
+            }
             for j in 0..rows {
                 let Some(oy) = reached(y, j, to[1]) else {
                     continue;
@@ -98,7 +107,7 @@ fn scatter(
 }
 
 /// The sums over real numbers: f64, in the order of inputs, rows and columns.
-pub(super) fn real_sums(layer: &LayerNumbers, weights: &[f64], x: &Value, to: Shape) -> Sums {
+pub(super) fn real_sums(layer: &LayerNumbers, weights: &[f64], x: &Value<f32>, to: Shape) -> Sums {
     let [out, inputs, rows, columns] = layer.shape;
     let positions = to[1] * to[2];
     let own_out = (out / layer.groups).max(1);
@@ -188,6 +197,7 @@ mod tests {
                 summand: Vec::new(),
                 exact: true,
                 whole_input: true,
+                fixed: None,
             };
             let numbers = (0..2 * channels * size * size).map(|n| f32::from(number(n, 4)));
             let x = Value {
@@ -218,6 +228,7 @@ mod tests {
             summand: Vec::new(),
             exact: true,
             whole_input: true,
+            fixed: None,
         };
         let x = Value {
             times: 1,

@@ -9,7 +9,7 @@ use super::operations::{
     token_sum, token_time_sum,
 };
 use crate::export::manifest::MANIFEST;
-use crate::export::manifest::operation::SiteNeuron;
+use crate::export::manifest::operation::{Factor, Number, SiteFixed, SiteNeuron};
 
 /// Channels, rows, columns.
 pub(super) type Shape = [usize; 3];
@@ -20,6 +20,8 @@ pub(super) struct Network {
     pub steps: Vec<Step>,
     pub layers: Vec<LayerNumbers>,
     pub neurons: Vec<SiteNeuron>,
+    /// By site, in packages of format 2.
+    pub fixed: Vec<Option<SiteFixed>>,
     pub time_steps: usize,
 }
 
@@ -33,6 +35,8 @@ pub(super) struct Step {
     pub times: usize,
     /// The largest number, where they are whole.
     pub most: Option<u64>,
+    /// What they are made of.
+    pub numbers: Number,
     /// Values without readers after it.
     pub release: Vec<usize>,
 }
@@ -84,6 +88,16 @@ pub(super) struct LayerNumbers {
     pub exact: bool,
     /// Whether its input is whole numbers.
     pub whole_input: bool,
+    /// The affine in integers, in packages of format 2.
+    pub fixed: Option<FixedAffine>,
+}
+
+/// Multipliers with their shifts, offsets and their guard bits.
+#[derive(Debug)]
+pub(super) struct FixedAffine {
+    pub factors: Vec<Factor>,
+    pub offsets: Vec<i64>,
+    pub guard: i32,
 }
 
 /// A layer's weights.
@@ -95,15 +109,15 @@ pub(super) enum Weights {
 
 /// A value: `[times, channels, rows, columns]`.
 #[derive(Debug)]
-pub(super) struct Value {
+pub(super) struct Value<N> {
     pub times: usize,
     pub shape: Shape,
-    pub numbers: Vec<f32>,
+    pub numbers: Vec<N>,
 }
 
-impl Value {
+impl<N> Value<N> {
     /// The numbers at a time step.
-    pub(super) fn at(&self, time: usize) -> &[f32] {
+    pub(super) fn at(&self, time: usize) -> &[N] {
         let one = self.numbers.len() / self.times.max(1);
         let from = if self.times == 1 { 0 } else { time * one };
         self.numbers.get(from..from + one).unwrap_or(&[])
@@ -117,14 +131,14 @@ pub(super) fn run(
     comparison: &mut Comparison,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<(), VerifyError> {
-    let mut values: Vec<Option<Value>> = Vec::new();
+    let mut values: Vec<Option<Value<f32>>> = Vec::new();
     values.resize_with(network.steps.len(), || None);
     for (i, step) in network.steps.iter().enumerate() {
         if cancelled() {
             return Err(VerifyError::Cancelled);
         }
         let value = {
-            let inputs: Option<Vec<&Value>> = step
+            let inputs: Option<Vec<&Value<f32>>> = step
                 .inputs
                 .iter()
                 .map(|&n| values.get(n).and_then(Option::as_ref))
@@ -150,12 +164,12 @@ pub(super) fn run(
     Ok(())
 }
 
-fn wrong(operation: usize, why: impl Into<String>) -> VerifyError {
+pub(super) fn wrong(operation: usize, why: impl Into<String>) -> VerifyError {
     VerifyError::wrong(MANIFEST, format!("operations[{operation}]"), why)
 }
 
 /// Whole numbers that are said to be in a range are.
-fn in_range(i: usize, step: &Step, value: &Value) -> Result<(), VerifyError> {
+fn in_range(i: usize, step: &Step, value: &Value<f32>) -> Result<(), VerifyError> {
     let Some(most) = step.most else {
         let finite = value.numbers.iter().all(|x| x.is_finite());
         return match finite {
@@ -177,7 +191,7 @@ fn in_range(i: usize, step: &Step, value: &Value) -> Result<(), VerifyError> {
 fn compute(
     network: &Network,
     step: &Step,
-    inputs: &[&Value],
+    inputs: &[&Value<f32>],
     golden: &Golden,
     comparison: &mut Comparison,
 ) -> Vec<f32> {
@@ -233,16 +247,16 @@ fn compute(
 }
 
 /// An operation at every time step.
-fn each(step: &Step, x: &Value, f: impl Fn(&[f32], Shape) -> Vec<f32>) -> Vec<f32> {
+pub(super) fn each<N>(step: &Step, x: &Value<N>, f: impl Fn(&[N], Shape) -> Vec<N>) -> Vec<N> {
     (0..step.times).flat_map(|t| f(x.at(t), x.shape)).collect()
 }
 
 /// An operation on two values at every time step; the shape is the second one's.
-fn each_pair(
+pub(super) fn each_pair<N>(
     step: &Step,
-    inputs: &[&Value],
-    f: impl Fn(&[f32], &[f32], Shape) -> Vec<f32>,
-) -> Vec<f32> {
+    inputs: &[&Value<N>],
+    f: impl Fn(&[N], &[N], Shape) -> Vec<N>,
+) -> Vec<N> {
     let [a, b] = inputs else {
         return Vec::new();
     };
@@ -258,7 +272,7 @@ fn two(a: &[f32], b: &[f32], f: fn(f32, f32) -> f32) -> Vec<f32> {
 fn layer_value(
     network: &Network,
     index: usize,
-    (step, x): (&Step, &Value),
+    (step, x): (&Step, &Value<f32>),
     golden: &Golden,
     comparison: &mut Comparison,
 ) -> Vec<f32> {

@@ -18,6 +18,7 @@ mod convolution;
 mod engine;
 mod error;
 mod golden;
+mod integers;
 mod operations;
 mod report;
 mod sums;
@@ -26,7 +27,7 @@ mod unpack;
 
 use std::path::Path;
 
-use crate::export::manifest::{MANIFEST, Manifest, WEIGHTS};
+use crate::export::manifest::{FIXED_FORMAT, MANIFEST, Manifest, WEIGHTS};
 pub use error::VerifyError;
 pub use report::{LayerReport, LogitsReport, Report, SiteReport};
 pub use sums::SUMS;
@@ -86,7 +87,8 @@ impl Read {
         }
     }
 
-    /// The factors and summands behind a layer's sums.
+    /// The factors and summands behind a layer's sums; of a package in integer arithmetic over sums
+    /// that count 1, in numbers of the grid of the layer's result.
     pub fn affine(&self, layer: usize) -> Option<(&[f32], &[f32])> {
         let layer = self.network.layers.get(layer)?;
         Some((&layer.factor, &layer.summand))
@@ -103,7 +105,11 @@ pub fn verify(folder: &Path, options: Options<'_>) -> Result<Report, VerifyError
     let mut comparison = compare::Comparison::new(&manifest, options.accumulator);
     for (index, entry) in manifest.golden.images.iter().enumerate() {
         let golden = golden::read(folder, &manifest, index, entry)?;
-        engine::run(&network, &golden, &mut comparison, options.cancelled)?;
+        let run = match manifest.format {
+            FIXED_FORMAT => integers::run,
+            _ => engine::run,
+        };
+        run(&network, &golden, &mut comparison, options.cancelled)?;
     }
     comparison.finish(&manifest)
 }

@@ -1,13 +1,36 @@
-//! Everything between layers.
+//! Everything between layers. What only moves, compares and adds numbers is the same for f32 and
+//! for integers.
+
+use std::ops::{Add, Mul};
 
 use super::engine::{Shape, Value};
 use crate::export::manifest::operation::{Halves, SiteNeuron};
+
+/// f32, or integers of 64 bits.
+pub(super) trait Number:
+    Copy + Default + PartialOrd + Add<Output = Self> + Mul<Output = Self>
+{
+    /// A whole number.
+    fn whole(self) -> i64;
+}
+
+impl Number for f32 {
+    fn whole(self) -> i64 {
+        self as i64
+    }
+}
+
+impl Number for i64 {
+    fn whole(self) -> i64 {
+        self
+    }
+}
 
 /// Neurons over all time steps: what they emit. `range` takes in the potentials before reset (of
 /// integer neurons: the inputs).
 pub(super) fn neurons(
     neuron: SiteNeuron,
-    x: &Value,
+    x: &Value<f32>,
     time_steps: usize,
     range: &mut (f64, f64),
 ) -> Vec<f32> {
@@ -69,12 +92,12 @@ impl Leak {
     }
 }
 
-pub(super) fn max_pool(
-    x: &[f32],
+pub(super) fn max_pool<N: Number>(
+    x: &[N],
     [_, height, width]: Shape,
     to: Shape,
     (kernel, stride, padding): (usize, usize, usize),
-) -> Vec<f32> {
+) -> Vec<N> {
     let window = |o: usize, length: usize| {
         let from = (o * stride).saturating_sub(padding);
         from..(o * stride + kernel).saturating_sub(padding).min(length)
@@ -88,7 +111,7 @@ pub(super) fn max_pool(
                 let lines = rows.filter_map(|y| map.get(y * width..(y + 1) * width));
                 let numbers = lines.flat_map(|line| line.get(columns.clone()).unwrap_or(&[]));
                 let largest = numbers.copied().reduce(|a, b| if b > a { b } else { a });
-                out.push(largest.unwrap_or(0.0));
+                out.push(largest.unwrap_or_default());
             }
         }
     }
@@ -97,16 +120,26 @@ pub(super) fn max_pool(
 
 /// `scale * q (k^T v)` of each head, for q and k of one shape and v of another.
 pub(super) fn attention(
-    [q, k, v]: [&[f32]; 3],
-    (shape, v_shape): (Shape, Shape),
+    qkv: [&[f32]; 3],
+    shapes: (Shape, Shape),
     heads: usize,
     scale: f64,
 ) -> Vec<f32> {
+    let scale = scale as f32;
+    let sums = attention_sums(qkv, shapes, heads);
+    sums.into_iter().map(|sum| sum as f32 * scale).collect()
+}
+
+/// The same without scale.
+pub(super) fn attention_sums<N: Number>(
+    [q, k, v]: [&[N]; 3],
+    (shape, v_shape): (Shape, Shape),
+    heads: usize,
+) -> Vec<i64> {
     let tokens = shape[1] * shape[2];
     let (d, vd) = (shape[0] / heads, v_shape[0] / heads);
-    let whole = |x: &[f32]| -> Vec<i64> { x.iter().map(|&x| x as i64).collect() };
+    let whole = |x: &[N]| -> Vec<i64> { x.iter().map(|x| x.whole()).collect() };
     let (q, k, v) = (whole(q), whole(k), whole(v));
-    let scale = scale as f32;
     let mut out = Vec::with_capacity(v.len());
     let rows = |x: &'_ [i64], from: usize, count: usize| -> Vec<Vec<i64>> {
         let rows = x.chunks_exact(tokens.max(1)).skip(from).take(count);
@@ -124,42 +157,51 @@ pub(super) fn attention(
                     .zip(q)
                     .for_each(|(sum, q)| *sum += q * state);
             }
-            out.extend(sums.iter().map(|&sum| sum as f32 * scale));
+            out.extend(sums);
         }
     }
     out
 }
 
-pub(super) fn head_sum(x: &[f32], [channels, height, width]: Shape, heads: usize) -> Vec<f32> {
+pub(super) fn head_sum<N: Number>(
+    x: &[N],
+    [channels, height, width]: Shape,
+    heads: usize,
+) -> Vec<N> {
     let positions = height * width;
     let mut out = Vec::with_capacity(heads * positions);
     for head in x.chunks_exact((channels / heads * positions).max(1)) {
-        let mut sums = vec![0f32; positions];
+        let mut sums = vec![N::default(); positions];
         for channel in head.chunks_exact(positions.max(1)) {
-            sums.iter_mut().zip(channel).for_each(|(sum, x)| *sum += x);
+            let pairs = sums.iter_mut().zip(channel);
+            pairs.for_each(|(sum, &x)| *sum = *sum + x);
         }
         out.extend(sums);
     }
     out
 }
 
-pub(super) fn head_mask(
-    mask: &[f32],
-    x: &[f32],
+pub(super) fn head_mask<N: Number>(
+    mask: &[N],
+    x: &[N],
     [channels, height, width]: Shape,
     heads: usize,
-) -> Vec<f32> {
+) -> Vec<N> {
     let positions = (height * width).max(1);
     let masks = mask.chunks_exact(positions);
     let values = x.chunks_exact((channels / heads * positions).max(1));
     let masked = masks.zip(values).flat_map(|(mask, x)| {
         let pairs = x.iter().zip(mask.iter().cycle());
-        pairs.map(|(x, mask)| x * mask)
+        pairs.map(|(&x, &mask)| x * mask)
     });
     masked.collect()
 }
 
-pub(super) fn head_erode(x: &[f32], [channels, height, width]: Shape, heads: usize) -> Vec<f32> {
+pub(super) fn head_erode<N: Number>(
+    x: &[N],
+    [channels, height, width]: Shape,
+    heads: usize,
+) -> Vec<N> {
     let (tokens, d) = (height * width, channels / heads);
     let mut out = Vec::with_capacity(x.len());
     let around = |at: usize, length: usize| at.saturating_sub(1)..(at + 2).min(length);
@@ -170,19 +212,20 @@ pub(super) fn head_erode(x: &[f32], [channels, height, width]: Shape, heads: usi
                 let window = around(token, tokens);
                 let numbers = lines.flat_map(|line| line.get(window.clone()).unwrap_or(&[]));
                 let largest = numbers.copied().reduce(|a, b| if b > a { b } else { a });
-                out.push(largest.unwrap_or(0.0));
+                out.push(largest.unwrap_or_default());
             }
         }
     }
     out
 }
 
-pub(super) fn token_sum(x: &[f32], [_, height, width]: Shape) -> Vec<f32> {
+pub(super) fn token_sum<N: Number>(x: &[N], [_, height, width]: Shape) -> Vec<N> {
     let maps = x.chunks_exact((height * width).max(1));
-    maps.map(|map| map.iter().sum()).collect()
+    let sum = |map: &[N]| map.iter().fold(N::default(), |sum, &x| sum + x);
+    maps.map(sum).collect()
 }
 
-pub(super) fn channel_mask(mask: &[f32], x: &[f32], [_, height, width]: Shape) -> Vec<f32> {
+pub(super) fn channel_mask<N: Number>(mask: &[N], x: &[N], [_, height, width]: Shape) -> Vec<N> {
     let maps = x.chunks_exact((height * width).max(1)).zip(mask);
     maps.flat_map(|(map, &mask)| map.iter().map(move |&x| x * mask))
         .collect()
@@ -196,7 +239,7 @@ pub(super) fn token_mean(x: &[f32], [_, height, width]: Shape) -> Vec<f32> {
         .collect()
 }
 
-pub(super) fn token_time_sum(x: &Value) -> Vec<f32> {
+pub(super) fn token_time_sum(x: &Value<f32>) -> Vec<f32> {
     let [channels, height, width] = x.shape;
     let mut sums = vec![0f64; channels];
     for time in 0..x.times {
@@ -212,7 +255,7 @@ pub(super) fn token_time_sum(x: &Value) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    fn value(times: usize, shape: Shape, numbers: &[f32]) -> Value {
+    fn value(times: usize, shape: Shape, numbers: &[f32]) -> Value<f32> {
         Value {
             times,
             shape,

@@ -103,6 +103,12 @@ impl<'a> Tensors<'a> {
         Ok(words.map(|b| i32::from_le_bytes(*b)).collect())
     }
 
+    pub(super) fn i16(&self, name: &str, shape: &[usize]) -> Result<Vec<i16>, VerifyError> {
+        let tensor = self.need(name, Dtype::I16, shape)?;
+        let words = tensor.data().as_chunks::<2>().0.iter();
+        Ok(words.map(|b| i16::from_le_bytes(*b)).collect())
+    }
+
     pub(super) fn f32(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, VerifyError> {
         let tensor = self.need(name, Dtype::F32, shape)?;
         let words = tensor.data().as_chunks::<4>().0.iter();

@@ -193,3 +193,68 @@ fn profiles_are_exported_with_what_is_not_integer_said() {
     let (_, err) = demo.expect(1, &["verify", "nowhere"]);
     assert!(err.contains("SHA256SUMS"), "{err}");
 }
+
+/// With fixed-point affines and membranes a search, its caches, its package and the package's
+/// accuracy are those of integers.
+#[test]
+fn a_search_in_integer_arithmetic_becomes_a_package_of_integers() {
+    let demo = Demo::calibrated();
+    let set = [
+        "--set",
+        "search.levels=[\"network\"]",
+        "--set",
+        "quantizer.affine=fixed",
+        "--set",
+        "quantizer.membrane_bits=10",
+    ];
+    let search = |folder: &str, more: &[&str]| {
+        let command = ["search", "small.toml", "--json", "--run-dir", folder];
+        last(&demo.expect(0, &[&command[..], &set, more].concat()).0)
+    };
+    let finished = search("run", &[]);
+    let plain = search("plain", &["--plain", "--no-result-cache"]);
+    for key in ["accuracy", "accuracy_test", "memory_bytes", "evaluations"] {
+        assert_eq!(finished[key], plain[key], "{key}");
+    }
+    let resumed = last(&demo.expect(0, &["resume", "run", "--headless", "--json"]).0);
+    assert_eq!(resumed["accuracy"], finished["accuracy"]);
+    demo.expect(0, &["export", "run", "--out", "package", "--integer-only"]);
+    let manifest = manifest(&demo, "package");
+    assert_eq!(manifest["format"], 2);
+    assert_eq!(manifest["network"]["membrane_bits"], 10);
+    assert_eq!(
+        manifest["payload"]["memory_bytes"],
+        finished["memory_bytes"]
+    );
+    let report = verified(&demo, "package");
+    let layers = report["layers"].as_array().expect("layers");
+    assert!(
+        layers
+            .iter()
+            .all(|l| l["exact"] == true && l["differ"] == 0)
+    );
+    let correct = |name: &str| {
+        let evaluate = ["evaluate", name, "--json", "--split", "test"];
+        last(&demo.expect(0, &evaluate).0)["correct"].clone()
+    };
+    assert_eq!(correct("package"), correct("run/best.toml"));
+    let onnx = ["export", "run", "--out", "other", "--format", "qonnx"];
+    let (_, err) = demo.expect(1, &onnx);
+    assert!(
+        err.contains("--format qonnx") && err.contains("quantizer.affine"),
+        "{err}"
+    );
+    assert!(!demo.path("other").exists());
+    let float = ["--bits", "all=4,head=float"];
+    let mixed = ["export", "run", "--out", "other"];
+    let (_, err) = demo.expect(1, &[&mixed[..], &float].concat());
+    assert!(err.contains("not quantized: head"), "{err}");
+    let wide = [
+        "evaluate",
+        "small.toml",
+        "--set",
+        "quantizer.membrane_bits=10",
+    ];
+    let (_, err) = demo.expect(1, &wide);
+    assert!(err.contains("quantizer.affine = \"fixed\""), "{err}");
+}

@@ -1,6 +1,7 @@
 //! Packages of the fixtures: exported, verified by the independent engine, and damaged.
 
 mod damage;
+mod fixed;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -8,9 +8,12 @@ use crate::checkpoint::{self, StateDict, TensorData};
 use crate::cli::source::{SetArgs, resolve};
 use crate::evaluate::Split;
 use crate::export::CHECKPOINT;
-use crate::export::manifest::{Layer as Entry, MANIFEST, Manifest, WEIGHTS};
-use crate::network::{Graph, TensorSpec};
+use crate::export::manifest::{
+    Layer as Entry, MANIFEST, Manifest, Number, Operation, OperationKind, WEIGHTS,
+};
+use crate::network::{Graph, LayerId, NodeId, Op, TensorSpec};
 use crate::profile::ResolvedProfile;
+use crate::quant::fixed::{FixedNetwork, Grid, Part};
 use crate::quant::{Allocation, BitWidth, ChannelAffine, Quantized, QuantizedLayer};
 use crate::run::FixedLayers;
 use crate::verify;
@@ -51,6 +54,7 @@ pub(super) fn read(folder: &Path, set: &SetArgs) -> Result<ReadPackage> {
     let file = checkpoint::load(&folder.join(WEIGHTS))?;
     let mut widths = Vec::new();
     let mut fixed = Vec::new();
+    let arithmetic = fixed_arithmetic(&package.manifest, &graph)?;
     for (index, (layer, entry)) in layers.enumerate() {
         let width = BitWidth::new(entry.bits)?;
         widths.push(width);
@@ -67,10 +71,14 @@ pub(super) fn read(folder: &Path, set: &SetArgs) -> Result<ReadPackage> {
                     scales: vec![1.0; layer.channels()],
                 }),
                 moments: Vec::new(),
-                affine: Some(ChannelAffine {
-                    scale: wide(factor),
-                    shift: wide(summand),
-                }),
+                affine: Some(real(
+                    ChannelAffine {
+                        scale: wide(factor),
+                        shift: wide(summand),
+                    },
+                    (&graph, LayerId(index as u32)),
+                    arithmetic.as_ref(),
+                )),
             }
         }));
     }
@@ -80,6 +88,7 @@ pub(super) fn read(folder: &Path, set: &SetArgs) -> Result<ReadPackage> {
         fixed: FixedLayers {
             allocation: Allocation(widths),
             layers: fixed,
+            grids: arithmetic.map(|network| network.parts().to_vec()),
         },
         manifest: package.manifest,
     })
@@ -92,6 +101,52 @@ impl ReadPackage {
         let known = self.manifest.accuracy.iter();
         let mut known = known.filter(|a| a.split == split.name() && a.images == images as u64);
         usize::try_from(known.next()?.float.correct).ok()
+    }
+}
+
+/// The integer arithmetic of a package that has one.
+fn fixed_arithmetic(manifest: &Manifest, graph: &Graph) -> Result<Option<FixedNetwork>> {
+    let Some(bits) = manifest.network.membrane_bits else {
+        return Ok(None);
+    };
+    let grid = |part: &Part| {
+        // A part begins with a layer.
+        let first = part.nodes.first().map(|&n| &graph.node(n).op);
+        let Some(Op::Layer(layer)) = first else {
+            return None;
+        };
+        let name = &graph.layer(*layer).name;
+        let is_own = |o: &&Operation| matches!(&o.op, OperationKind::Layer(own) if own == name);
+        match manifest.operations.iter().find(is_own)?.numbers {
+            Number::Fixed { bits, fraction } => Some(Grid { bits, fraction }),
+            _ => None,
+        }
+    };
+    let grids: Option<Vec<Grid>> = Part::all(graph, bits).iter().map(grid).collect();
+    let grids = grids.with_context(|| format!("{MANIFEST}: layers without a grid"))?;
+    Ok(Some(FixedNetwork::new(graph, bits, &grids)?))
+}
+
+/// The affine over what a layer's sums count. In integer arithmetic a package has it over integers,
+/// in numbers of the result's grid.
+fn real(
+    stored: ChannelAffine,
+    (graph, layer): (&Graph, LayerId),
+    arithmetic: Option<&FixedNetwork>,
+) -> ChannelAffine {
+    let at = graph.nodes.iter().position(|n| n.op == Op::Layer(layer));
+    let known = arithmetic.zip(at).and_then(|(network, at)| {
+        let read = *graph.nodes.get(at)?.inputs.first()?;
+        Some((network.grid(NodeId(at as u32))?, network.form(read)))
+    });
+    let Some((grid, form)) = known else {
+        return stored;
+    };
+    let one = form.factor * f64::from(-form.fraction).exp2();
+    let all = |numbers: Vec<f64>, factor: f64| numbers.iter().map(|x| x * factor).collect();
+    ChannelAffine {
+        scale: all(stored.scale, grid.step() / one),
+        shift: all(stored.shift, grid.step()),
     }
 }
 

@@ -166,7 +166,19 @@ impl Inspection {
         };
         let rows = (0..graph.layers.len()).map(|i| {
             let id = LayerId(i as u32);
-            row(graph, id, &memory, &widths, allocation.as_ref())
+            let own = row(graph, id, &memory, &widths, allocation.as_ref());
+            let all = widths
+                .iter()
+                .filter(|w| !w.is_float() && profile.scheme.fixed().is_some());
+            let all: Vec<u8> = all.map(|w| w.bits()).collect();
+            match all.is_empty() {
+                true => own,
+                // In integer arithmetic every sum is one of integers.
+                false => LayerRow {
+                    integer_exact: all,
+                    ..own
+                },
+            }
         });
         Inspection {
             profile: profile.name.clone(),

@@ -28,8 +28,12 @@ pub struct Network {
     pub time_steps: usize,
     /// Number of classes.
     pub classes: usize,
-    /// The number format of the affines behind quantized layers: `f32` or `f16`.
+    /// The number format of the affines behind quantized layers: `f32` or `f16`; `fixed` in
+    /// packages of format 2.
     pub affine: String,
+    /// Bits of membrane potentials, in packages of format 2 and only there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub membrane_bits: Option<u8>,
 }
 
 /// The input of the network.

@@ -34,13 +34,18 @@ pub struct Layer {
     /// The scale of the integers; null for float.
     pub scale: Option<Scale>,
     /// The affine behind the sums, `NAME.affine`, F32 or F16: row 0 holds the factors `a`, row 1
-    /// the summands `b`, one for each output channel.
+    /// the summands `b`, one for each output channel. In packages of format 2 it is I16: words of a
+    /// multiplier and a shift, and offsets.
     pub affine: TensorRef,
+    /// The guard bits g of the offsets, in packages of format 2 and only there: an offset o stands
+    /// for `o / 2^g` numbers of the result's grid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<i32>,
     /// The numbers that it reads.
     pub input: Number,
     /// True where it sums integers exactly: its input and its weights are whole numbers, and
     /// `fan_in * (2^(bits-1) - 1) * input maximum` (1 for 1 bit) is below 2^24. Where it is false
-    /// sums are rounded to f32.
+    /// sums are rounded to f32. In packages of format 2 it is true.
     pub exact: bool,
     /// The accumulator; null where weights or input are real.
     pub accumulator: Option<Accumulator>,
@@ -68,7 +73,8 @@ pub struct Scale {
 #[serde(deny_unknown_fields)]
 pub struct Accumulator {
     /// The least and the largest sum that any input can make with these weights, over all channels:
-    /// the sums of the negative and of the positive weights of a channel, times the largest input.
+    /// the sums of the negative and of the positive weights of a channel, times the largest input
+    /// (of fixed-point inputs the least and the largest one, as the sign of the weight wants).
     pub worst: Span<i64>,
     /// Bits of a two's complement accumulator that holds them.
     pub worst_bits: u32,

@@ -94,6 +94,22 @@ pub enum Number {
     Real,
     /// Whole numbers from 0 to this.
     Integer(u64),
+    /// Fixed-point numbers, in packages of format 2: integers of so many bits in two's complement.
+    /// An integer n stands for `n / 2^fraction`.
+    Fixed {
+        /// Bits.
+        bits: u8,
+        /// Bits behind the binary point.
+        fraction: i32,
+    },
+    /// Exact sums, in packages of format 2: integers from `-most` to `most`. An integer n stands
+    /// for `unit * n / 2^fraction`.
+    Sum {
+        /// The largest magnitude.
+        most: u64,
+        /// Bits behind the binary point.
+        fraction: i32,
+    },
 }
 
 /// One population of neurons.
@@ -115,12 +131,44 @@ pub struct Site {
     /// The dynamics in units of that layer's accumulator, per channel; null where there is no such
     /// layer or its factor `a` is 0 somewhere.
     pub accumulator_units: Option<super::layer::Units>,
+    /// The dynamics in integers; in packages of format 2 and only there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed: Option<SiteFixed>,
     /// True where the potentials depend on sums of real numbers, whose last digits depend on the
     /// order of summation.
     pub depends_on_rounding: bool,
     /// The least and the largest potential before reset (of integer neurons: input) over the
     /// golden images; null without any.
     pub potential: Option<Span<f64>>,
+}
+
+/// The dynamics of a population in integers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SiteFixed {
+    /// Bits of the potential, in two's complement.
+    pub bits: u8,
+    /// A potential v stands for `v / 2^fraction`.
+    pub fraction: i32,
+    /// What turns integers of the input into numbers of the potential's grid; null where the input
+    /// is on it.
+    pub input: Option<Factor>,
+    /// The leak per time step; null for integer neurons.
+    pub leak: Option<Factor>,
+    /// The threshold that the potential is compared with; null for integer neurons.
+    pub threshold: Option<i64>,
+}
+
+/// `multiplier / 2^shift`; a shift below 0 is one to the left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Factor {
+    /// The multiplier.
+    pub multiplier: i32,
+    /// The shift.
+    pub shift: i32,
 }
 
 /// The dynamics of neurons.

@@ -271,7 +271,7 @@ impl Builder {
 /// The word of FINN for whole numbers from 0 on; none for real ones.
 pub(super) fn unsigned(numbers: Number) -> Option<String> {
     match numbers {
-        Number::Real => None,
+        Number::Real | Number::Fixed { .. } | Number::Sum { .. } => None,
         Number::Integer(1) => Some("BINARY".to_owned()),
         Number::Integer(most) => Some(format!("UINT{}", (64 - most.leading_zeros()).max(1))),
     }

@@ -56,6 +56,14 @@ impl Flavour {
         }
     }
 
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Flavour::Qonnx => "qonnx",
+            Flavour::Qdq => "onnx",
+        }
+    }
+
     fn opset(self) -> i64 {
         match self {
             Flavour::Qonnx => 11,

@@ -180,7 +180,7 @@ impl Context<'_> {
 /// Whether a sum of so many numbers is exact in f32.
 fn is_exact(numbers: Number, terms: usize) -> bool {
     match numbers {
-        Number::Real => false,
+        Number::Real | Number::Fixed { .. } | Number::Sum { .. } => false,
         Number::Integer(most) => u128::from(most) * (terms as u128) < EXACT,
     }
 }
@@ -189,7 +189,7 @@ fn is_exact(numbers: Number, terms: usize) -> bool {
 fn is_wide(inputs: [&Operation; 3], heads: usize) -> bool {
     let most = inputs.iter().map(|o| match o.numbers {
         Number::Integer(most) => u128::from(most),
-        Number::Real => EXACT,
+        Number::Real | Number::Fixed { .. } | Number::Sum { .. } => EXACT,
     });
     let most = most.fold(1u128, u128::saturating_mul);
     let [channels, rows, columns] = inputs[0].shape;

@@ -6,8 +6,9 @@ use super::names::shown;
 use crate::export::error::ExportError;
 use crate::export::file::ExportFile;
 use crate::export::manifest::Layer;
-use crate::export::manifest::operation::{Site, SiteNeuron};
+use crate::export::manifest::operation::{Site, SiteFixed, SiteNeuron};
 use crate::export::package::{Codes, PackageLayer};
+use crate::quant::fixed::FixedAffine;
 use crate::quant::{BitWidth, pack};
 
 /// Numbers in a line.
@@ -23,9 +24,13 @@ pub(super) fn header(
     let capitals = identifier.to_ascii_uppercase();
     let [out, inputs, rows, columns] = entry.shape;
     let mut text = format!(
-        "/* {}: weights [out][in][row][column], then y = factor[out] * accumulator + summand[out]. */\n\
+        "/* {}: weights [out][in][row][column], then {}. */\n\
          #ifndef AQ4SVIT_{capitals}_H\n#define AQ4SVIT_{capitals}_H\n\n#include <stdint.h>\n\n",
-        shown(&entry.name)
+        shown(&entry.name),
+        match layer.fixed {
+            None => "y = factor[out] * accumulator + summand[out]".to_owned(),
+            Some(_) => format!("y = {identifier}_result(out, accumulator)"),
+        }
     );
     for (what, number) in [
         ("BITS", usize::from(entry.bits)),
@@ -55,8 +60,13 @@ pub(super) fn header(
             floats(&mut text, entry, (identifier, "weights"), weights)?;
         }
     }
-    floats(&mut text, entry, (identifier, "factor"), &layer.factor)?;
-    floats(&mut text, entry, (identifier, "summand"), &layer.summand)?;
+    match &layer.fixed {
+        Some(fixed) => integer_affine(&mut text, fixed, identifier, &capitals),
+        None => {
+            floats(&mut text, entry, (identifier, "factor"), &layer.factor)?;
+            floats(&mut text, entry, (identifier, "summand"), &layer.summand)?;
+        }
+    }
     if let Some(site) = site {
         neurons(&mut text, site, identifier, &capitals);
     }
@@ -72,9 +82,69 @@ pub(super) fn all(stems: &[String]) -> ExportFile {
     ExportFile::text("layers/layers.h".to_owned(), text)
 }
 
+/// An affine in integers, and a function that computes it.
+fn integer_affine(text: &mut String, fixed: &FixedAffine, identifier: &str, capitals: &str) {
+    let (bits, fraction) = (fixed.grid.bits, fixed.grid.fraction);
+    let _ = write!(
+        text,
+        "\n/* Results: {bits} bits, {fraction} of them behind the point; offsets have GUARD bits more. */\n\
+         #define {capitals}_RESULT_BITS {bits}\n#define {capitals}_FRACTION {fraction}\n\
+         #define {capitals}_GUARD ({})\n",
+        fixed.guard
+    );
+    let words = &fixed.words;
+    array(text, "int16_t", (identifier, "multiplier"), words, |w| {
+        w.multiplier.to_string()
+    });
+    array(text, "int8_t", (identifier, "shift"), words, |w| {
+        w.shift.to_string()
+    });
+    array(
+        text,
+        "int16_t",
+        (identifier, "offset"),
+        &fixed.offsets,
+        i16::to_string,
+    );
+    let _ = write!(
+        text,
+        "\n/* multiplier * accumulator / 2^shift + offset / 2^GUARD, halves up, saturated. */\n\
+         static inline int32_t {identifier}_result(int out, int32_t accumulator)\n{{\n    \
+         const int shift = {identifier}_shift[out], guard = {capitals}_GUARD;\n    \
+         int all = shift > guard ? shift : guard;\n    \
+         if (all < 1)\n        all = 1;\n    \
+         /* Far beyond any result, and within 64 bits. */\n    \
+         const int64_t limit = (int64_t)1 << (61 - (all - shift));\n    \
+         int64_t product = (int64_t){identifier}_multiplier[out] * accumulator;\n    \
+         product = product > limit ? limit : product < -limit ? -limit : product;\n    \
+         const int64_t sum = product * ((int64_t)1 << (all - shift))\n        \
+         + {identifier}_offset[out] * ((int64_t)1 << (all - guard)) + ((int64_t)1 << (all - 1));\n    \
+         const int64_t most = ((int64_t)1 << ({bits} - 1)) - 1;\n    \
+         const int64_t unit = (int64_t)1 << all;\n    \
+         const int64_t result = sum / unit - (sum % unit < 0);\n    \
+         return (int32_t)(result > most ? most : result < -most - 1 ? -most - 1 : result);\n}}\n"
+    );
+}
+
 /// The neurons that the layer feeds directly.
 fn neurons(text: &mut String, site: &Site, identifier: &str, capitals: &str) {
     let name = shown(&site.name);
+    if let (
+        Some(SiteFixed {
+            leak: Some(leak), ..
+        }),
+        Some(threshold),
+    ) = (site.fixed, site.fixed.and_then(|f| f.threshold))
+    {
+        let _ = write!(
+            text,
+            "\n/* Neurons {name}: v += ((y - v) * LEAK) >> LEAK_SHIFT, rounded down; where v >= THRESHOLD a spike, and \
+             v = 0. */\n#define {capitals}_LEAK {}\n#define {capitals}_LEAK_SHIFT {}\n\
+             #define {capitals}_THRESHOLD {threshold}\n",
+            leak.multiplier, leak.shift
+        );
+        return;
+    }
     match site.neuron {
         SiteNeuron::Lif { tau, threshold, .. } => {
             let _ = write!(

@@ -91,22 +91,55 @@ pub(super) fn memories(
     let lines = channels.iter().flat_map(|c| c.chunks(layout.lanes));
     let lines = lines.map(|words| line(words, layout.word_bits, layout.lanes));
     let weights = text(&about, lines, coe);
-    let half = entry.affine.dtype == "F16";
-    let number = |&x: &f32| match half {
-        true => format!("{:04x}", half::f16::from_f32(x).to_bits()),
-        false => format!("{:08x}", x.to_bits()),
-    };
-    let bits = if half { 16 } else { 32 };
-    let about = format!(
-        "{name}: {out} factors a, then {out} summands b, IEEE 754 of {bits} bits: y = a * accumulator + b"
-    );
-    let affine = layer.factor.iter().chain(&layer.summand).map(number);
-    let affine = text(&about, affine, coe);
     let extension = if coe { "coe" } else { "mem" };
+    let affine = text(&affine_about(entry, layer), affine_words(entry, layer), coe);
     [
         ExportFile::text(format!("layers/{stem}.{extension}"), weights),
         ExportFile::text(format!("layers/{stem}.affine.{extension}"), affine),
     ]
+}
+
+/// What the words of an affine are.
+fn affine_about(entry: &Layer, layer: &PackageLayer) -> String {
+    let (name, out) = (shown(&entry.name), entry.shape[0]);
+    if let Some(fixed) = &layer.fixed {
+        return format!(
+            "{name}: {out} words of multiplier m (upper 11 bits, two's complement) and shift s + 8 (lower 5 bits), then \
+             {out} offsets o of 16 bits: y = m * accumulator / 2^s + o / 2^g, g = {}, rounded to the nearest integer, \
+             halves up, saturated to {} bits",
+            fixed.guard, fixed.grid.bits
+        );
+    }
+    let bits = if entry.affine.dtype == "F16" { 16 } else { 32 };
+    format!(
+        "{name}: {out} factors a, then {out} summands b, IEEE 754 of {bits} bits: y = a * accumulator + b"
+    )
+}
+
+/// The words of an affine.
+fn affine_words(entry: &Layer, layer: &PackageLayer) -> impl Iterator<Item = String> {
+    let words: Vec<String> = match (&layer.fixed, entry.affine.dtype.as_str()) {
+        (Some(fixed), _) => {
+            let words = fixed.words.iter().map(|word| word.packed());
+            let words = words.chain(fixed.offsets.iter().copied());
+            words
+                .map(|w| format!("{:04x}", w.cast_unsigned()))
+                .collect()
+        }
+        (None, format) => {
+            let number = |&x: &f32| match format {
+                "F16" => format!("{:04x}", half::f16::from_f32(x).to_bits()),
+                _ => format!("{:08x}", x.to_bits()),
+            };
+            layer
+                .factor
+                .iter()
+                .chain(&layer.summand)
+                .map(number)
+                .collect()
+        }
+    };
+    words.into_iter()
 }
 
 /// A weight as a word.

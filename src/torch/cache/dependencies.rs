@@ -1,7 +1,7 @@
 //! The dependencies of each step's value.
 
 use crate::network::{Graph, LayerId};
-use crate::quant::Allocation;
+use crate::quant::{Allocation, Scheme};
 use crate::torch::plan::{Plan, Source, Step};
 
 /// The dependencies of every step of a plan: the layers that its value depends on, its own
@@ -9,6 +9,9 @@ use crate::torch::plan::{Plan, Source, Step};
 #[derive(Debug)]
 pub(in crate::torch) struct Dependencies {
     steps: Vec<Ancestry>,
+    /// Whether quantized networks are computed in fixed-point arithmetic: then a value behind float
+    /// layers is another one in the float network.
+    fixed: bool,
 }
 
 #[derive(Debug)]
@@ -47,7 +50,18 @@ impl Dependencies {
             });
             before.push(needs);
         }
-        Dependencies { steps }
+        Dependencies {
+            steps,
+            fixed: false,
+        }
+    }
+
+    /// The same where quantized networks are computed as a scheme says.
+    pub(in crate::torch) fn under(self, scheme: &Scheme) -> Self {
+        Dependencies {
+            fixed: scheme.fixed().is_some(),
+            ..self
+        }
     }
 
     /// The hashes of all steps under an allocation.
@@ -56,6 +70,9 @@ impl Dependencies {
         let content = steps.map(|(i, step)| {
             let mut hasher = blake3::Hasher::new();
             hasher.update(&(i as u64).to_le_bytes());
+            if self.fixed {
+                hasher.update(&[u8::from(allocation.is_float())]);
+            }
             for &layer in &step.layers {
                 hasher.update(&[allocation.get(layer).bits()]);
             }

@@ -7,7 +7,7 @@ use super::store::{Store, resident};
 use super::value::CachedValue;
 use crate::evaluate::{CacheUse, Split};
 use crate::network::Graph;
-use crate::quant::Allocation;
+use crate::quant::{Allocation, Scheme};
 use crate::torch::TorchError;
 use crate::torch::plan::{Plan, Source};
 use crate::torch::record::Record;
@@ -97,6 +97,14 @@ impl Values {
         Values {
             store: Mutex::new(Store::new(budget)),
             dependencies: Dependencies::new(graph, plan),
+        }
+    }
+
+    /// The same for networks that are quantized as a scheme says.
+    pub(in crate::torch) fn under(self, scheme: &Scheme) -> Self {
+        Values {
+            dependencies: self.dependencies.under(scheme),
+            ..self
         }
     }
 

@@ -72,6 +72,7 @@ impl Calibrator {
         memory: u64,
     ) -> Self {
         let dependencies = Dependencies::new(network.graph(), network.plan());
+        let dependencies = dependencies.under(&network.model().scheme);
         Calibrator {
             fitted: Fitted::new(dependencies),
             network,

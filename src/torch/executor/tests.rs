@@ -215,3 +215,49 @@ fn weights_that_do_not_fit_are_named() {
     let error = compiled.executor(&float, &[]).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains(key), "{error}");
 }
+
+/// Fixed-point arithmetic: native kernels of every kind, plain tensor operations, and f64 instead
+/// of f32, with potentials of 8 to 16 bits: not a bit differs.
+#[test]
+fn fixed_point_numbers_are_the_same_in_every_mode() {
+    tch::set_num_threads(1);
+    for (i, config) in all().into_iter().enumerate() {
+        let bits = [8, 12, 16][i % 3];
+        let mut model = model(&config, 1);
+        model.scheme.affine = crate::quant::Affine::Fixed;
+        model.scheme.membrane_bits = Some(bits);
+        let layers = model.graph.layers.len();
+        let widths = [2, 8, 4, 6, 1].map(|b| BitWidth::new(b).unwrap());
+        let mixed = widths.into_iter().cycle().take(layers);
+        let allocation = Allocation(mixed.collect());
+        let compiled = |kind| Compiled::new(&model, kind, Device::CPU).unwrap();
+        let own = compiled(Kind::Float);
+        let expected = run(
+            &own.executor(&allocation, &[]).unwrap(),
+            Record::steps(&model.graph),
+        );
+        let is_silent = |b: &Vec<f64>| b.iter().all(|&x| x == 0.0);
+        assert!(!expected.1.iter().any(is_silent), "{config:?}");
+        // Plain tensor operations know no bytes.
+        for (other, modes) in [
+            (compiled(Kind::Float).without(true, false), &[false][..]),
+            (compiled(Kind::Float).without(true, true), &[false, true]),
+            (compiled(Kind::Float).with_integer_kernels(false), &[false]),
+            (compiled(Kind::Double), &[false, true]),
+            (compiled(Kind::Float).with_static_stem(false), &[false]),
+        ] {
+            for &plain in modes {
+                let executor = other.executor(&allocation, &[]).unwrap();
+                let executor = if plain {
+                    executor.with_plain_ops()
+                } else {
+                    executor
+                };
+                let (logits, blocks, record) = run(&executor, Record::steps(&model.graph));
+                assert_eq!(logits, expected.0, "{config:?}, {bits} bits");
+                assert!(blocks == expected.1, "{config:?}, {bits} bits");
+                same_steps(&record, &expected.2);
+            }
+        }
+    }
+}

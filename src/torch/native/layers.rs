@@ -5,7 +5,8 @@ use tch::Kind;
 
 use super::neurons::{EpilogueUser, recorded};
 use super::{
-    Population, Record, TorchError, Value, numbers, numbers_mut, residual, rows, signal_of,
+    Population, Record, TorchError, Value, fixed_rows, float_rows, numbers, numbers_mut, residual,
+    signal_of,
 };
 use crate::kernels::{
     AffineEpilogue, ByteConv, Bytes, Conv, ConvInput, Epilogue, Extent, FloatConv, Floats,
@@ -127,8 +128,8 @@ pub(in crate::torch) fn layer(
         images,
         channels: shape.channels,
     };
-    let affine = affine.map(rows).transpose()?;
-    let target = Target::new(extent, affine, residual, numbers_mut(&mut out)?);
+    let (float, fixed) = (float_rows(affine)?, fixed_rows(affine)?);
+    let target = Target::new(extent, float, residual, numbers_mut(&mut out)?).onto(fixed);
     conv.with(AffineEpilogue(target));
     Ok(Some(Value::new(out, steps)))
 }

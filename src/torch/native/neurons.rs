@@ -4,9 +4,12 @@
 use tch::kind::Element;
 
 use super::{
-    Buffer, Float, Population, Record, Stored, TorchError, Value, launch, numbers_mut, rows, signal,
+    Buffer, Float, Population, Record, Stored, TorchError, Value, fixed_rows, float_rows, launch,
+    numbers_mut, signal,
 };
-use crate::kernels::{Elementwise, Epilogue, Extent, Level, Levels, Lif, Recorder, Signal, Target};
+use crate::kernels::{
+    Elementwise, Epilogue, Extent, FixedLif, Level, Levels, Lif, Recorder, Signal, Target,
+};
 use crate::network::Neuron;
 use crate::torch::record::{
     ChannelRecorder, Counted, HistogramRecorder, LeakRecorder, StepRecorder,
@@ -148,13 +151,19 @@ fn epilogue<F: Float + Element, O: Stored<F> + Element, R: Recorder<F>, U: Epilo
         images,
         channels: population.shape.channels,
     };
-    let affine = population.affine.map(rows).transpose()?;
+    let affine = float_rows(population.affine)?;
+    let fixed = fixed_rows(population.affine)?;
     let mut residual = population.residual.map(signal).transpose()?;
     if population.batch_leak {
         residual = residual.map(Signal::varying);
     }
-    let target = Target::new(extent, affine, residual, numbers_mut::<O>(out)?);
+    let target = Target::new(extent, affine, residual, numbers_mut::<O>(out)?).onto(fixed);
     match population.neuron {
+        Neuron::Lif { .. } if population.fixed.is_some() => {
+            if let Some(dynamics) = population.fixed {
+                user.with(FixedLif::new(target, dynamics, recorder));
+            }
+        }
         Neuron::Lif { tau, threshold } => {
             user.with(Lif::new(target, (tau, threshold), recorder));
         }

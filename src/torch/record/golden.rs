@@ -13,7 +13,7 @@ use crate::torch::value::Value;
 #[derive(Debug)]
 pub(in crate::torch) struct GoldenRecord {
     /// By layer the sums `[S, C, H, W]`; none where only the sites are wanted.
-    pub sums: Option<Vec<Vec<f32>>>,
+    pub sums: Option<Vec<Vec<f64>>>,
     /// By site.
     pub sites: Vec<SiteRecord>,
 }
@@ -58,7 +58,7 @@ impl GoldenRecord {
         let numbers = sums
             .tensor()
             .f_to_device(tch::Device::Cpu)
-            .and_then(|x| x.f_to_kind(Kind::Float))
+            .and_then(|x| x.f_to_kind(Kind::Double))
             .and_then(|x| x.f_permute([0, 3, 1, 2]))
             .and_then(|x| x.f_contiguous())
             .and_then(|x| x.f_reshape([-1]))

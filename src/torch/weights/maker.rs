@@ -56,21 +56,42 @@ impl Maker<'_> {
             (true, _) => self.float(layer, unit, weights, &absorbed),
             (false, Some(known)) => self.quantized(layer, (known, unit), weights, &absorbed),
             (false, None) => {
-                let (channels, scheme) = (layer.channels(), &self.model.scheme);
-                let values = weights.0.rounded();
-                let made = QuantizedLayer {
-                    quantized: Arc::new(quantize(&values, channels, width, scheme, &layer.name)?),
-                    moments: Vec::new(),
-                    affine: None,
-                };
-                drop(values);
+                let made = self.to_nearest(layer, width, &weights.0.rounded())?;
                 self.quantized(layer, (&made, unit), weights, &absorbed)
             }
         }
     }
 
+    /// A step's layer at a width: as it was quantized, or rounded to the nearest.
+    pub(super) fn quantize(
+        &self,
+        layer: &Layer,
+        width: BitWidth,
+        quantized: Option<&QuantizedLayer>,
+    ) -> Result<QuantizedLayer, TorchError> {
+        if let Some(known) = quantized {
+            return Ok(known.clone());
+        }
+        let (weight, _) = self.model.weights.weight_and_bias(layer)?;
+        self.to_nearest(layer, width, &weight.rounded())
+    }
+
+    fn to_nearest(
+        &self,
+        layer: &Layer,
+        width: BitWidth,
+        values: &[f32],
+    ) -> Result<QuantizedLayer, TorchError> {
+        let (channels, scheme) = (layer.channels(), &self.model.scheme);
+        Ok(QuantizedLayer {
+            quantized: Arc::new(quantize(values, channels, width, scheme, &layer.name)?),
+            moments: Vec::new(),
+            affine: None,
+        })
+    }
+
     /// What a step does channel by channel after its source.
-    fn absorbed(&self, step: &Step) -> Result<Vec<Normalization>, TorchError> {
+    pub(super) fn absorbed(&self, step: &Step) -> Result<Vec<Normalization>, TorchError> {
         let operations = step.channelwise.iter();
         let weights = &self.model.weights;
         let absorbed = operations.map(|o| weights.normalization(o, step.shape.channels));
@@ -117,6 +138,8 @@ impl Maker<'_> {
         Ok(Parameters {
             accumulation: Some(accumulation),
             affine: self.merged(absorbed, layer.channels())?,
+            fixed: None,
+            sum: None,
             squares: Squares {
                 changed: 0.0,
                 float: weight.square(),
@@ -143,6 +166,8 @@ impl Maker<'_> {
         Ok(Parameters {
             accumulation: Some(accumulation),
             affine: Some(self.stored_affine(&affine)?),
+            fixed: None,
+            sum: None,
             squares,
         })
     }
@@ -189,7 +214,10 @@ impl Maker<'_> {
     }
 
     /// The bias of a step's layer, and what the numbers of its input count.
-    fn bias_and_unit(&self, step: &Step) -> Result<(Option<Vec<f64>>, Option<f64>), TorchError> {
+    pub(super) fn bias_and_unit(
+        &self,
+        step: &Step,
+    ) -> Result<(Option<Vec<f64>>, Option<f64>), TorchError> {
         Ok(match step.source {
             Source::Layer { layer, unit } => {
                 let Model { graph, weights, .. } = self.model;
@@ -200,7 +228,11 @@ impl Maker<'_> {
     }
 
     /// The accumulation over a quantized layer's integers.
-    fn integers(&self, layer: &Layer, quantized: &Quantized) -> Result<Accumulation, TorchError> {
+    pub(super) fn integers(
+        &self,
+        layer: &Layer,
+        quantized: &Quantized,
+    ) -> Result<Accumulation, TorchError> {
         let width = quantized.width;
         if let Some(bytes) = self.backend.native.bytes(layer, width, &quantized.values) {
             return Ok(bytes);
@@ -252,7 +284,7 @@ impl Maker<'_> {
     }
 
     /// A convolution by libtorch. `unit`: what the numbers of the input count.
-    fn by_libtorch(
+    pub(super) fn by_libtorch(
         &self,
         layer: &Layer,
         weight: Tensor,
@@ -297,12 +329,21 @@ impl Maker<'_> {
         Ok(AffineTensors {
             scale: self.upload(&affine.scale)?,
             shift: self.upload(&affine.shift)?,
+            grid: None,
         })
     }
 
     fn upload<E: tch::kind::Element>(&self, values: &[E]) -> Result<Tensor, TorchError> {
+        self.upload_as(values, self.backend.kind)
+    }
+
+    pub(super) fn upload_as<E: tch::kind::Element>(
+        &self,
+        values: &[E],
+        kind: Kind,
+    ) -> Result<Tensor, TorchError> {
         Tensor::f_from_slice(values)
-            .and_then(|t| t.f_to_kind(self.backend.kind))
+            .and_then(|t| t.f_to_kind(kind))
             .and_then(|t| t.f_to_device(self.backend.device.0))
             .context(|| "copying weights to the device".to_owned())
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
+use super::fixed::FixedStep;
 use crate::kernels::{ByteConv, Bytes, FloatConv, Floats, Packed};
+use crate::quant::fixed::Grid;
 use crate::torch::convolution::Convolution;
 
 /// The per-channel affine `y = scale * x + shift`, `[channels]` each.
@@ -13,6 +15,19 @@ use crate::torch::convolution::Convolution;
 pub(in crate::torch) struct AffineTensors {
     pub scale: Tensor,
     pub shift: Tensor,
+    /// The grid that the result, in its steps, is rounded to; then both are f64.
+    pub grid: Option<Grid>,
+}
+
+impl AffineTensors {
+    /// A second handle to the same tensors.
+    fn share(&self) -> Self {
+        AffineTensors {
+            scale: self.scale.shallow_clone(),
+            shift: self.shift.shallow_clone(),
+            grid: self.grid,
+        }
+    }
 }
 
 /// The way a layer accumulates.
@@ -32,6 +47,10 @@ pub(in crate::torch) struct Parameters {
     /// Of a layer.
     pub accumulation: Option<Accumulation>,
     pub affine: Option<AffineTensors>,
+    /// Where it is computed in fixed-point arithmetic.
+    pub fixed: Option<FixedStep>,
+    /// What keeps the sum with a residual on its grid, where no other affine does.
+    pub sum: Option<AffineTensors>,
     pub(super) squares: Squares,
 }
 
@@ -64,10 +83,9 @@ impl Parameters {
                     Accumulation::Floats(*vectors, Arc::clone(packed))
                 }
             }),
-            affine: self.affine.as_ref().map(|a| AffineTensors {
-                scale: a.scale.shallow_clone(),
-                shift: a.shift.shallow_clone(),
-            }),
+            affine: self.affine.as_ref().map(AffineTensors::share),
+            fixed: self.fixed,
+            sum: self.sum.as_ref().map(AffineTensors::share),
             squares: self.squares,
         }
     }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::super::engine::{LayerNumbers, Weights};
+use super::super::engine::{FixedAffine, LayerNumbers, Weights};
 use super::super::error::VerifyError;
 use super::super::tensors::Tensors;
 use super::super::unpack::unpack;
-use super::{most, wrong};
+use super::{fixed, most, wrong};
 use crate::export::manifest::layer::{Span, TensorRef};
-use crate::export::manifest::operation::{Operation, OperationKind};
+use crate::export::manifest::operation::{Factor, Operation, OperationKind};
 use crate::export::manifest::{Layer, Manifest, WEIGHTS};
 
 /// Sums of whole numbers below this are exact in f32.
@@ -31,6 +31,7 @@ pub(super) fn layers(
             index: i,
             tensors,
             affine: &manifest.network.affine,
+            fixed: fixed::is(manifest),
         };
         let read = reading.read(used)?;
         if input.is_none_or(|o| o.numbers != layer.input) {
@@ -46,6 +47,7 @@ struct Reading<'a> {
     index: usize,
     tensors: &'a Tensors<'a>,
     affine: &'a str,
+    fixed: bool,
 }
 
 impl Reading<'_> {
@@ -83,7 +85,11 @@ impl Reading<'_> {
             return Err(self.wrong("weight_bytes", "its tensor has another length"));
         }
         self.scale(used)?;
-        let (factor, summand) = self.affine(used)?;
+        let affine = self.words(used)?;
+        let (factor, summand) = match &affine {
+            None => self.affine(used)?,
+            Some(affine) => self.stands_for(affine),
+        };
         self.sums(&weights)?;
         Ok(LayerNumbers {
             shape: layer.shape,
@@ -93,6 +99,7 @@ impl Reading<'_> {
             weights,
             factor,
             summand,
+            fixed: affine,
             exact: layer.exact,
             whole_input: most(layer.input).is_some(),
         })
@@ -178,11 +185,58 @@ impl Reading<'_> {
         Ok((factor.to_vec(), summand.to_vec()))
     }
 
+    /// The affine of a layer in integer arithmetic; none elsewhere.
+    fn words(&self, used: &mut BTreeSet<String>) -> Result<Option<FixedAffine>, VerifyError> {
+        let (layer, tensor) = (self.layer, &self.layer.affine);
+        let guard = match (self.fixed, layer.guard) {
+            (false, None) => return Ok(None),
+            (false, Some(_)) => return Err(self.wrong("guard", "its affine is not fixed")),
+            (true, None) => return Err(self.wrong("guard", "it is missing")),
+            (true, Some(guard)) => guard,
+        };
+        if layer.bits == 32 {
+            return Err(self.wrong("bits", "float layers have no integer arithmetic"));
+        }
+        if !fixed::GUARDS.contains(&guard) {
+            return Err(self.wrong("guard", format!("{guard} is not -15 to 15")));
+        }
+        let shape = [2, layer.shape[0]];
+        self.place("affine", tensor, "I16", &shape, used)?;
+        let numbers = self.tensors.i16(&tensor.tensor, &shape)?;
+        if layer.affine_bytes != 2 * numbers.len() as u64 {
+            return Err(self.wrong("affine_bytes", "its tensor has another length"));
+        }
+        let (words, offsets) = numbers.split_at(numbers.len() / 2);
+        let factors = words.iter().map(|&word| Factor {
+            multiplier: i32::from(word >> 5),
+            shift: i32::from(word & 31) - 8,
+        });
+        Ok(Some(FixedAffine {
+            factors: factors.collect(),
+            offsets: offsets.iter().map(|&o| i64::from(o)).collect(),
+            guard,
+        }))
+    }
+
+    /// The real numbers that an affine in integers stands for: over sums that count 1, in numbers
+    /// of the result's grid.
+    fn stands_for(&self, affine: &FixedAffine) -> (Vec<f32>, Vec<f32>) {
+        let two_to = |n: i32| f64::from(n).exp2();
+        let factor = |f: &Factor| (f64::from(f.multiplier) * two_to(-f.shift)) as f32;
+        let summand = |&o: &i64| (o as f64 * two_to(-affine.guard)) as f32;
+        let factors = affine.factors.iter().map(factor).collect();
+        (factors, affine.offsets.iter().map(summand).collect())
+    }
+
     /// What is said of the layer's sums follows from its weights.
     fn sums(&self, weights: &Weights) -> Result<(), VerifyError> {
         let layer = self.layer;
         let fan_in: u128 = layer.shape.iter().skip(1).map(|&n| n as u128).product();
-        let (Weights::Integers(codes), Some(most)) = (weights, most(layer.input)) else {
+        let ends = match self.fixed {
+            true => fixed::ends(layer.input),
+            false => most(layer.input).map(|m| [0, i64::try_from(m).unwrap_or(i64::MAX)]),
+        };
+        let (Weights::Integers(codes), Some([least, most])) = (weights, ends) else {
             if layer.exact {
                 return Err(self.wrong("exact", "its weights or its input are real numbers"));
             }
@@ -197,10 +251,11 @@ impl Reading<'_> {
         };
         let bound = largest_weight
             .checked_mul(fan_in)
-            .and_then(|n| n.checked_mul(u128::from(most)))
+            .and_then(|n| n.checked_mul(u128::from(least.unsigned_abs().max(most.unsigned_abs()))))
             .filter(|&n| n < 1 << 62);
         let bound = bound.ok_or_else(|| self.wrong("input", "sums do not fit 64 bits"))?;
-        if layer.exact != (layer.bits <= 8 && bound < EXACT) {
+        let exact = self.fixed || (layer.bits <= 8 && bound < EXACT);
+        if layer.exact != exact {
             return Err(self.wrong("exact", "it does not follow from bits, shape and input"));
         }
         let mut worst = Span { min: 0, max: 0 };
@@ -208,10 +263,10 @@ impl Reading<'_> {
             let sum = |keep: fn(&i64) -> bool| -> i64 {
                 channel.iter().map(|&q| i64::from(q)).filter(keep).sum()
             };
-            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            let (down, up) = (sum(|q| *q < 0), sum(|q| *q > 0));
             worst = worst.with(Span {
-                min: sum(|q| *q < 0) * most,
-                max: sum(|q| *q > 0) * most,
+                min: down * most + up * least,
+                max: up * most + down * least,
             });
         }
         let said = layer.accumulator.as_ref().map(|a| (a.worst, a.worst_bits));

@@ -2,7 +2,7 @@
 
 use super::super::engine::{Kind, Shape, Step};
 use super::super::error::VerifyError;
-use super::{input_count, most, wrong};
+use super::{fixed, input_count, most, wrong};
 use crate::export::manifest::operation::{Number, Operation, OperationKind, SiteNeuron};
 use crate::export::manifest::{Layer, Manifest};
 
@@ -40,7 +40,11 @@ pub(super) fn steps(manifest: &Manifest) -> Result<Vec<Step>, VerifyError> {
             _ => {}
         }
         let expected = Expected::of(manifest, &operation.op, kind, &inputs);
-        let expected = expected.map_err(|why| wrong(at("op"), why))?;
+        let mut expected = expected.map_err(|why| wrong(at("op"), why))?;
+        if fixed::is(manifest) {
+            let numbers = fixed::numbers((manifest, kind), operation, &inputs, expected.numbers);
+            expected.numbers = numbers.map_err(|why| wrong(at("numbers"), why))?;
+        }
         compare(operation, &expected).map_err(|(part, why)| wrong(at(part), why))?;
         steps.push(Step {
             kind,
@@ -51,6 +55,7 @@ pub(super) fn steps(manifest: &Manifest) -> Result<Vec<Step>, VerifyError> {
                 false => manifest.network.time_steps,
             },
             most: most(operation.numbers),
+            numbers: operation.numbers,
             release: Vec::new(),
         });
     }
@@ -340,7 +345,7 @@ pub(super) fn rounding(manifest: &Manifest) -> Vec<bool> {
 }
 
 /// The largest sum inside an attention.
-fn attention_bound(inputs: &[&Operation], heads: usize) -> Option<u64> {
+pub(super) fn attention_bound(inputs: &[&Operation], heads: usize) -> Option<u64> {
     let first = inputs.first()?.shape;
     let terms = [first[1], first[2], first[0] / heads.max(1)];
     let numbers: Option<Vec<u64>> = inputs.iter().map(|o| most(o.numbers)).collect();

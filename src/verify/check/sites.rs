@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::super::engine::LayerNumbers;
 use super::super::error::VerifyError;
 use super::super::tensors::Tensors;
-use super::{operations, wrong};
+use super::{fixed, operations, wrong};
 use crate::export::manifest::Manifest;
-use crate::export::manifest::operation::{OperationKind, Site, SiteNeuron};
+use crate::export::manifest::operation::{Number, OperationKind, Site, SiteNeuron};
 
 /// The largest level of integer neurons: golden data store a byte.
 const MOST_LEVELS: u64 = 255;
@@ -29,6 +29,12 @@ pub(super) fn sites(
             return fails("neuron", why);
         }
         let input = operation.inputs.first().copied().unwrap_or_default();
+        let read = manifest
+            .operations
+            .get(input)
+            .map_or(Number::Real, |o| o.numbers);
+        fixed::site(manifest, site, read)
+            .map_err(|why| wrong(at("fixed"), format!("{}: {why}", site.name)))?;
         if rounding.get(input) != Some(&site.depends_on_rounding) {
             return fails("depends_on_rounding", "it does not follow from its input");
         }

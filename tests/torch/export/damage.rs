@@ -36,14 +36,17 @@ fn reseal(folder: &Path) {
     fs::write(folder.join("SHA256SUMS"), sums).unwrap();
 }
 
-struct Exported {
+pub(super) struct Exported {
     root: tempfile::TempDir,
 }
 
 impl Exported {
     fn new(name: &str) -> Self {
+        Exported::with(name, &[])
+    }
+    pub(super) fn with(name: &str, set: &[&str]) -> Self {
         let root = tempfile::tempdir().unwrap();
-        export(name, &[4, 8, 2], &[], &root.path().join("package"));
+        export(name, &[4, 8, 2], set, &root.path().join("package"));
         Exported { root }
     }
     fn folder(&self) -> PathBuf {
@@ -63,6 +66,35 @@ impl Exported {
         fs::write(&path, before).unwrap();
         reseal(&self.folder());
         said
+    }
+}
+
+impl Exported {
+    /// Every lie is found, and its field named.
+    pub(super) fn tells(&self, lies: Vec<(&'static str, Value, &'static str)>) {
+        for (field, value, word) in lies {
+            let mut manifest = self.manifest();
+            // The first operation that makes spikes.
+            let operations = manifest["operations"].as_array().unwrap();
+            let spikes = operations
+                .iter()
+                .position(|o| o["op"].get("neuron").is_some());
+            let field = field.replace('N', &spikes.unwrap().to_string());
+            let (parent, key) = field.rsplit_once('/').unwrap();
+            let place = manifest
+                .pointer_mut(parent)
+                .unwrap_or_else(|| panic!("{field}"));
+            match place {
+                Value::Array(list) => list[key.parse::<usize>().unwrap()] = value,
+                place => place[key] = value,
+            }
+            let said = self.with_manifest(&manifest);
+            assert!(said.contains(word), "{field}: {said}");
+            assert!(
+                said.contains("manifest.json") || said.contains("golden/"),
+                "{field}: {said}"
+            );
+        }
     }
 }
 
@@ -214,29 +246,7 @@ fn lies() -> Vec<(&'static str, Value, &'static str)> {
 #[test]
 fn a_manifest_that_lies_is_told_by_field() {
     let exported = Exported::new("spikformer-dvs");
-    for (field, value, word) in lies() {
-        let mut manifest = exported.manifest();
-        // The first operation that makes spikes.
-        let operations = manifest["operations"].as_array().unwrap();
-        let spikes = operations
-            .iter()
-            .position(|o| o["op"].get("neuron").is_some());
-        let field = field.replace('N', &spikes.unwrap().to_string());
-        let (parent, key) = field.rsplit_once('/').unwrap();
-        let place = manifest
-            .pointer_mut(parent)
-            .unwrap_or_else(|| panic!("{field}"));
-        match place {
-            Value::Array(list) => list[key.parse::<usize>().unwrap()] = value,
-            place => place[key] = value,
-        }
-        let said = exported.with_manifest(&manifest);
-        assert!(said.contains(word), "{field}: {said}");
-        assert!(
-            said.contains("manifest.json") || said.contains("golden/"),
-            "{field}: {said}"
-        );
-    }
+    exported.tells(lies());
     let mut manifest = exported.manifest();
     manifest["layers"].as_array_mut().unwrap().swap(1, 2);
     let said = exported.with_manifest(&manifest);

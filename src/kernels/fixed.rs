@@ -1,0 +1,205 @@
+//! Fixed-point arithmetic, in f64: every step is exact but the one rounding that is meant.
+//!
+//! Numbers are stored as what they stand for, n times the grid's step, which f32 holds exactly for
+//! n of up to 24 bits.
+#![forbid(unsafe_code)]
+
+use super::epilogue::{Epilogue, Series, Target, Tiled};
+use super::lif::fire;
+use super::{Float, Kernel, Recorder, Stored, tile_positions};
+
+/// The numbers of a grid: whole numbers of steps within limits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Steps {
+    /// What a number of 1 stands for, a power of two.
+    pub step: f64,
+    /// The least number of steps.
+    pub least: f64,
+    /// The largest number of steps.
+    pub most: f64,
+}
+
+impl Steps {
+    /// A number of grid steps, rounded (halves up) and saturated, as what it stands for.
+    #[inline(always)]
+    fn nearest(self, n: f64) -> f64 {
+        let n = (n + 0.5).floor();
+        let n = if n > self.least { n } else { self.least };
+        let n = if n < self.most { n } else { self.most };
+        n * self.step
+    }
+
+    /// What a number of the grid stands for, saturated.
+    #[inline(always)]
+    fn saturated(self, x: f64) -> f64 {
+        let (least, most) = (self.least * self.step, self.most * self.step);
+        let x = if x > least { x } else { least };
+        if x < most { x } else { most }
+    }
+}
+
+/// The per-channel affine onto a grid: `scale * x + shift` grid steps, rounded once, halves up, and
+/// saturated.
+#[derive(Clone, Copy, Debug)]
+pub struct FixedRows<'a> {
+    /// One factor per channel.
+    pub scale: &'a [f64],
+    /// One summand per channel.
+    pub shift: &'a [f64],
+    /// The grid.
+    pub grid: Steps,
+}
+
+/// [`FixedRows`], each repeated over several positions.
+#[derive(Debug)]
+pub(super) struct TiledFixed {
+    rows: Tiled<f64>,
+    steps: Steps,
+}
+
+impl FixedRows<'_> {
+    pub(super) fn tiled(self, positions: usize) -> TiledFixed {
+        TiledFixed {
+            rows: (self.scale.repeat(positions), self.shift.repeat(positions)),
+            steps: self.grid,
+        }
+    }
+}
+
+impl TiledFixed {
+    /// The affine of some numbers.
+    #[inline(always)]
+    pub(super) fn apply<F: Float, X: Stored<F>>(&self, x: &[X], out: &mut [F]) {
+        let rows = self.rows.0.iter().zip(&self.rows.1);
+        for ((out, &x), (&a, &b)) in out.iter_mut().zip(x).zip(rows) {
+            *out = F::of(self.steps.nearest(x.get().f64() * a + b));
+        }
+    }
+
+    /// The affine of numbers that lie in the output.
+    #[inline(always)]
+    pub(super) fn apply_in_place<F: Float>(&self, out: &mut [F]) {
+        let rows = self.rows.0.iter().zip(&self.rows.1);
+        for (x, (&a, &b)) in out.iter_mut().zip(rows) {
+            *x = F::of(self.steps.nearest(x.f64() * a + b));
+        }
+    }
+
+    /// Adds numbers of the grid.
+    #[inline(always)]
+    pub(super) fn add<F: Float>(&self, out: &mut [F], more: &[F]) {
+        for (x, &r) in out.iter_mut().zip(more) {
+            *x = F::of(self.steps.saturated(x.f64() + r.f64()));
+        }
+    }
+}
+
+/// The dynamics of fixed-point neurons.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FixedDynamics {
+    /// The grid of the potential.
+    pub grid: Steps,
+    /// The part of the difference that is taken at a time step; exact in f64.
+    pub leak: f64,
+    /// Firing threshold; potentials of the grid are compared with it as it is.
+    pub threshold: f64,
+    /// The grid that spikes and residual are added on, where the residual is on one.
+    pub sum: Option<Steps>,
+}
+
+/// Leaky integrate-and-fire on a grid: `v += floor((x - v) * leak)` in grid steps, spike where
+/// `v >= threshold`, then `v = 0`; output spike (+ residual). The input must be on the grid; an
+/// affine of the target brings it there.
+#[derive(Debug)]
+pub struct FixedLif<'a, F, O, R> {
+    target: Target<'a, F, O>,
+    steps: Steps,
+    /// The leak, times the grid steps of 1.
+    factor: f64,
+    threshold: F,
+    sum: Option<Steps>,
+    recorder: R,
+    /// Inputs and potentials of a tile.
+    inputs: Vec<F>,
+    potential: Vec<F>,
+}
+
+impl<'a, F: Float, O: Copy, R> FixedLif<'a, F, O, R> {
+    /// Neurons of some dynamics.
+    pub fn new(target: Target<'a, F, O>, dynamics: FixedDynamics, recorder: R) -> Self {
+        let steps = dynamics.grid;
+        FixedLif {
+            inputs: target.scratch(),
+            potential: target.scratch(),
+            target,
+            factor: dynamics.leak / steps.step,
+            steps,
+            threshold: F::of(dynamics.threshold),
+            sum: dynamics.sum,
+            recorder,
+        }
+    }
+}
+
+impl<F: Float, O: Stored<F>, R: Recorder<F>> Epilogue<F> for FixedLif<'_, F, O, R> {
+    #[inline(always)]
+    fn tile(&mut self, image: usize, start: usize, length: usize, x: Option<Series<'_, F>>) {
+        let target = &mut self.target;
+        let (first, step, residual) = target.place(image, start);
+        let v = &mut self.potential[..length];
+        let inputs = &mut self.inputs[..length];
+        v.fill(F::default());
+        for t in 0..target.extent.steps {
+            let out = &mut target.out[t * step + first..][..length];
+            match (x, &target.fixed) {
+                (Some(x), Some(affine)) => affine.apply::<F, F>(x.at(t, length), inputs),
+                (Some(x), None) => inputs.copy_from_slice(x.at(t, length)),
+                (None, Some(affine)) => affine.apply::<F, O>(out, inputs),
+                (None, None) => inputs.iter_mut().zip(&*out).for_each(|(i, x)| *i = x.get()),
+            }
+            for (v, &x) in v.iter_mut().zip(&*inputs) {
+                let taken = ((x.f64() - v.f64()) * self.factor).floor();
+                *v = F::of(v.f64() + taken * self.steps.step);
+            }
+            self.recorder.tile(image, t, v);
+            let residual = residual.map(|r| r.at(t, length));
+            fire(v, self.threshold, residual, out);
+            if let Some(sum) = self.sum {
+                let limit = |x: &mut O| *x = O::put(F::of(sum.saturated(x.get().f64())));
+                out.iter_mut().for_each(limit);
+            }
+        }
+    }
+    #[inline(always)]
+    fn end_of_image(&mut self, image: usize) {
+        self.recorder.end_of_image(image);
+    }
+}
+
+/// The affine of f64 sums onto a grid, `[positions, channels]`.
+#[derive(Debug)]
+pub struct Requantize<'a> {
+    /// Channels.
+    pub channels: usize,
+    /// The affine.
+    pub rows: FixedRows<'a>,
+    /// The sums.
+    pub input: &'a [f64],
+    /// As many numbers.
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for Requantize<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let tile = tile_positions(self.channels);
+        let affine = self.rows.tiled(tile);
+        let size = (tile * self.channels).max(1);
+        for (x, out) in self.input.chunks(size).zip(self.out.chunks_mut(size)) {
+            let rows = affine.rows.0.iter().zip(&affine.rows.1);
+            for ((out, &x), (&a, &b)) in out.iter_mut().zip(x).zip(rows) {
+                *out = affine.steps.nearest(x * a + b) as f32;
+            }
+        }
+    }
+}
