@@ -14,6 +14,10 @@ impl Engine {
         let tree = &self.tree;
         let made_for_pin = |c: &CandidateId| tree.get(*c).is_some_and(|c| c.origin == Origin::Pin);
         self.first.retain(|c| !made_for_pin(c));
+        if self.seeks_accuracy() && self.eligible_base().is_none() {
+            // Another base may be there already: the strategy begins anew on that.
+            self.settle();
+        }
         match (&self.phase, self.eligible_base()) {
             (_, Some(_)) => self.reopen(true),
             (Phase::Start(_), None) => self.open_start(),
