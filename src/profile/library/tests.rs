@@ -188,6 +188,8 @@ fn the_reference_has_every_key_and_every_default() {
         "quantizer.weighting=threshold",
         "quantizer.damping=0.5",
         "quantizer.correction=sequential",
+        "quantizer.affine=fixed",
+        "quantizer.membrane_bits=12",
         "quantizer.codes=p.codes.safetensors",
         "quantizer.calibration_hash=abc",
         "evidence.run=r",
