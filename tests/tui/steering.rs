@@ -742,5 +742,5 @@ fn a_verdict_that_was_refuted_later_is_shown_so() {
         provenance: Provenance::Computed,
     };
     play.tell(vec![Update::Event(Box::new(entry))]);
-    assert!(row(&play).contains("failed conf"), "{}", screen(&play));
+    assert!(row(&play).contains("failed"), "{}", screen(&play));
 }
