@@ -265,6 +265,9 @@ mod with_libtorch {
     fn a_search_takes_its_network_from_a_checkpoint() {
         let demo = Demo::new();
         let text = std::fs::read_to_string(demo.path("small.toml")).expect("a profile");
+        // As many as are assumed of weights alone.
+        let text = text.replace("time_steps = 2", "time_steps = 4");
+        demo.write("small.toml", text.as_bytes());
         let (model, rest) = (text.find("[model]"), text.find("[data]"));
         let (model, rest) = (model.expect("a section"), rest.expect("a section"));
         // Of another network, which is not used.

@@ -178,7 +178,9 @@ fn signals_before_anything_is_watched_are_130_too() {
     }
     assert!(!demo.path("data/runs").exists());
     // And while it evaluates.
-    let profile = fs::read(demo.path("small.toml")).expect("a profile");
+    let profile = fs::read_to_string(demo.path("small.toml")).expect("a profile");
+    // So that it takes longer than this test waits.
+    let profile = profile.replace("time_steps = 2", "time_steps = 256");
     let child = start(&demo, &["evaluate", "pipe", "--split", "search"]);
     fs::write(&pipe, profile).expect("it reads");
     std::thread::sleep(std::time::Duration::from_millis(1500));
