@@ -65,7 +65,7 @@ impl Engine {
         let point = |c: &Candidate| Point {
             id: c.id,
             bytes: c.bytes,
-            drop: PairedDrop::of(&tree.float, &c.bits),
+            drop: tree.paired_drop(&c.bits),
         };
         let all = tree.active().filter(met).filter(first);
         all.map(point).collect()

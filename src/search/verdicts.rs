@@ -61,6 +61,22 @@ impl Tree {
         (100.0 * mean, 1e4 * of_image / n * (1.0 - n / of).max(0.0))
     }
 
+    /// Images lost and won over the search split, by those known: where they are no random sample,
+    /// as many as are to be expected of all.
+    pub(super) fn paired_drop(&self, bits: &CorrectBits) -> PairedDrop {
+        let known = PairedDrop::of(&self.float, bits);
+        let order = self.settings.as_ref().map(|s| s.search_order);
+        if order != Some(ImageOrder::Margin) || known.images >= self.float.len() {
+            return known;
+        }
+        let lost = extrapolated(&self.float, bits).lost + known.won as f64;
+        PairedDrop {
+            images: self.float.len(),
+            lost: lost.round().max(known.lost as f64) as usize,
+            won: known.won,
+        }
+    }
+
     /// Decides again what was decided of some candidates under another constraint, from the results
     /// of every image; a verdict that these leave open is taken back, and so is what the gate held
     /// back.

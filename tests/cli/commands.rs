@@ -168,7 +168,10 @@ fn a_pipe_and_a_growing_file_are_read_on_and_resumed_runs_are_steered_too() {
     let (out, _) = demo.expect(3, &steered);
     assert_eq!(of_type(&lines(&out), "command_refused").len(), 1);
     // Before it was stopped it was paused.
-    demo.write("script", b"{\"command\":\"undo\"}\n{\"command\":\"resume\"}\n");
+    demo.write(
+        "script",
+        b"{\"command\":\"undo\"}\n{\"command\":\"resume\"}\n",
+    );
     let (out, _) = demo.expect(0, &steered);
     let finished = lines(&out).pop().expect("lines");
     assert_eq!(finished["stop_reason"], "complete");
