@@ -7,10 +7,8 @@ As read_package.py, whose reading of bits, convolution and windows it takes; but
 computed here: every value is an array of 64-bit integers.
 """
 
-import sys
-
 import numpy as np
-from read_package import Package, by_head, convolve, load_file
+from read_package import Package, by_head, convolve, load_file, main
 
 
 def ends(numbers):
@@ -150,16 +148,5 @@ class FixedPackage(Package):
         return super().between(kind, about, inputs)
 
 
-def main(kind):
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    package, wrong = kind(sys.argv[1]), 0
-    for entry in package.manifest["golden"]["images"]:
-        differences = package.run(entry)
-        wrong += len(differences)
-        print(f"{entry['file']}: {', '.join(differences) or 'accumulators, spikes and logits agree'}")
-    sys.exit(1 if wrong else 0)
-
-
 if __name__ == "__main__":
-    main(FixedPackage)
+    main(FixedPackage, __doc__)

@@ -212,10 +212,10 @@ class Package:
         raise ValueError(f"unknown operation {kind}")
 
 
-def main():
+def main(kind, usage):
     if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    package, wrong = Package(sys.argv[1]), 0
+        sys.exit(usage)
+    package, wrong = kind(sys.argv[1]), 0
     for entry in package.manifest["golden"]["images"]:
         differences = package.run(entry)
         wrong += len(differences)
@@ -224,4 +224,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(Package, __doc__)
