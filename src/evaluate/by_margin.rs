@@ -55,11 +55,9 @@ pub struct MarginTest {
     pub allowed_loss: i64,
 }
 
-/// What [`MarginTest`] keeps of the images seen.
+/// What [`MarginTest`] keeps of the images seen beside their number and their loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarginEvidence {
-    seen: usize,
-    lost: i64,
     /// Images seen that float classifies correctly.
     right: usize,
     /// Losses since the last look.
@@ -67,26 +65,25 @@ pub struct MarginEvidence {
 }
 
 impl MarginEvidence {
-    /// Adds the next image; returns true where it is time to look.
+    /// Adds the next image.
     pub(super) fn add(&mut self, float: bool, candidate: bool) {
         if self.right.is_multiple_of(LOOK) {
             self.recent = 0;
         }
-        self.seen += 1;
-        self.lost += i64::from(float) - i64::from(candidate);
         self.right += usize::from(float);
         self.recent += usize::from(float && !candidate);
     }
 
-    /// "Met", once that is likely enough; none between looks.
-    pub(super) fn verdict(&self, test: &MarginTest) -> Option<Verdict> {
-        if self.right == 0 || !self.right.is_multiple_of(LOOK) || self.seen >= test.images {
+    /// "Met" after `seen` images of which `lost` net were lost, once that is likely enough; none
+    /// between looks.
+    pub(super) fn verdict(&self, test: &MarginTest, seen: usize, lost: i64) -> Option<Verdict> {
+        if self.right == 0 || !self.right.is_multiple_of(LOOK) || seen >= test.images {
             return None;
         }
-        let (left, look) = ((test.images - self.seen) as f64, LOOK as f64);
+        let (left, look) = ((test.images - seen) as f64, LOOK as f64);
         let expected = left * (self.recent as f64 + 0.5) / look;
         let error = (expected * (1.0 + left / look)).sqrt();
-        let most = self.lost as f64 + expected + STANDARD_ERRORS * error;
+        let most = lost as f64 + expected + STANDARD_ERRORS * error;
         (most <= test.allowed_loss as f64 + 0.5).then_some(Verdict::Met)
     }
 }
@@ -188,18 +185,15 @@ mod tests {
             images: IMAGES,
             allowed_loss: 25,
         };
-        let at = |right: usize, lost: i64, recent: usize| MarginEvidence {
-            seen: WRONG + right,
-            lost,
-            right,
-            recent,
+        let at = |right: usize, lost: i64, recent: usize| {
+            MarginEvidence { right, recent }.verdict(&test, WRONG + right, lost)
         };
         // 740 are left: expected 740 * 0.5 / 250 = 1.48, error sqrt(1.48 * 3.96) = 2.42.
-        assert_eq!(at(750, 17, 0).verdict(&test), Some(Verdict::Met));
-        assert_eq!(at(750, 18, 0).verdict(&test), None);
-        assert_eq!(at(750, 17, 1).verdict(&test), None);
-        assert_eq!(at(751, 0, 0).verdict(&test), None, "between looks");
-        assert_eq!(at(0, 0, 0).verdict(&test), None);
+        assert_eq!(at(750, 17, 0), Some(Verdict::Met));
+        assert_eq!(at(750, 18, 0), None);
+        assert_eq!(at(750, 17, 1), None);
+        assert_eq!(at(751, 0, 0), None, "between looks");
+        assert_eq!(at(0, 0, 0), None);
     }
 
     #[test]

@@ -129,7 +129,9 @@ impl Evidence {
             ScreeningTest::TwoSided(test) => {
                 return test.verdict(self.seen, self.lost, self.changed);
             }
-            ScreeningTest::Margin(test) => return self.by_margin?.verdict(test),
+            ScreeningTest::Margin(test) => {
+                return self.by_margin?.verdict(test, self.seen, self.lost);
+            }
         };
         let stake = |grown: &[f64]| 1.0 + grown.iter().sum::<f64>() / grown.len() as f64;
         if stake(&self.against_good) * test.alpha >= 1.0 {
