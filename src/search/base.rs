@@ -21,19 +21,20 @@ impl Engine {
         match (&self.phase, self.eligible_base()) {
             (_, Some(_)) => self.reopen(true),
             (Phase::Start(_), None) => self.open_start(),
-            // Under the new pins there may be more to try.
-            (Phase::Plan | Phase::Narrower(_) | Phase::Test(StopReason::Complete), None)
-                if self.starts_without_base() =>
-            {
-                match self.tree.base {
-                    Some(_) => self.open_strategy(0),
-                    // What failed to start may pass within the new pins.
-                    None => {
-                        self.phase = Phase::Plan;
-                        self.open_start();
-                    }
+            // Under the new pins there may be more to try: what failed to start may pass, too.
+            (
+                Phase::Plan
+                | Phase::Narrower(_)
+                | Phase::Test(StopReason::Complete | StopReason::NothingMet),
+                None,
+            ) => match self.tree.base {
+                None => {
+                    self.phase = Phase::Plan;
+                    self.open_start();
                 }
-            }
+                Some(_) if self.starts_without_base() => self.open_strategy(0),
+                Some(_) => {}
+            },
             // The base is settled before anything else is asked.
             (_, None) => {}
         }

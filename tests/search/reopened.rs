@@ -4,7 +4,7 @@ use crate::common::driver::Driver;
 use crate::common::landscape::{STRATEGIES, landscape, settings, settings_for};
 use crate::search::steering::{layer, pin, set, stage, to_drop};
 use crate::search::undo::{decided, replays};
-use aq4svit::profile::ConstraintChange;
+use aq4svit::profile::{AccuracyDrop, ConstraintChange};
 use aq4svit::search::{CandidateId, Command, Event, State, StopReason};
 
 fn finishes(driver: &Driver) -> usize {
@@ -131,4 +131,28 @@ fn what_was_spent_has_to_be_raised_first() {
     assert_eq!(driver.tree().finished, Some(StopReason::Complete));
     assert_eq!(driver.incumbent().state(), State::Confirmed);
     replays(&limited, &driver);
+}
+
+#[test]
+fn where_nothing_met_the_limit_other_pins_open_the_search_again() {
+    for strategy in STRATEGIES {
+        let mut settings = settings_for(strategy);
+        settings.constraint.max_accuracy_drop = AccuracyDrop::Points(0.0);
+        let mut driver = Driver::new(settings.clone(), landscape(0));
+        driver.accepted(Command::Pin {
+            pin: pin("stage0.*", 3, 3),
+        });
+        driver.finish();
+        assert_eq!(driver.tree().finished, Some(StopReason::NothingMet));
+        let tried = driver.tree().candidates.len();
+        for widths in [2, 8] {
+            driver.accepted(Command::Pin {
+                pin: pin("stage0.*", widths, widths),
+            });
+            driver.finish();
+        }
+        assert!(driver.tree().candidates.len() > tried, "{strategy:?}");
+        assert_eq!(driver.tree().finished, Some(StopReason::Complete));
+        replays(&settings, &driver);
+    }
 }
