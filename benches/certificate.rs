@@ -106,7 +106,7 @@ impl Evaluator for Drawn<'_> {
             Question::LayerErrors => Outcome::LayerErrors {
                 errors: vec![0.0; job.allocation.len()],
             },
-            Question::Drift => Outcome::Drift {
+            Question::Drift { .. } => Outcome::Drift {
                 drift: 0.0,
                 sites: Vec::new(),
                 proxies: None,

@@ -49,7 +49,7 @@ impl Evaluator for Margins {
             Question::LayerErrors => Outcome::LayerErrors {
                 errors: vec![0.0; job.allocation.len()],
             },
-            Question::Drift => Outcome::Drift {
+            Question::Drift { .. } => Outcome::Drift {
                 drift: total / sites.len() as f64,
                 sites,
                 proxies: None,

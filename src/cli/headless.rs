@@ -134,7 +134,7 @@ impl Watcher {
             Update::Event(entry) => return self.event(&entry),
             Update::Working { job, candidate } => {
                 let what = match &job.question {
-                    Question::Drift => "drift",
+                    Question::Drift { .. } => "drift",
                     Question::LayerErrors => "layer errors",
                     Question::Accuracy {
                         split: Split::Test, ..

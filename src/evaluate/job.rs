@@ -62,8 +62,12 @@ impl Split {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case")]
 pub enum Question {
-    /// How far the membrane potentials move, over all calibration images.
-    Drift,
+    /// How far the membrane potentials move, and the evidence beside that.
+    Drift {
+        /// At most the first so many images; none: all that are there for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        images: Option<usize>,
+    },
     /// How large the error of every layer's output is at its width, by itself.
     LayerErrors,
     /// Which of the images `from..to` of a split (in the split's fixed order) are classified
@@ -85,7 +89,7 @@ impl Question {
     pub fn is_of_search(&self) -> bool {
         match self {
             Question::Accuracy { split, .. } => !matches!(split, Split::Test | Split::Certify),
-            Question::Drift | Question::LayerErrors => true,
+            Question::Drift { .. } | Question::LayerErrors => true,
         }
     }
 }

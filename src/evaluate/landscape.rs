@@ -214,7 +214,7 @@ impl Evaluator for Landscape {
             ..Work::default()
         };
         match &job.question {
-            Question::Drift => {
+            Question::Drift { .. } => {
                 let (drift, sites) = self.drift(&job.allocation);
                 let proxies = Some(self.proxies(&job.allocation, (drift, &sites)));
                 let outcome = Outcome::Drift {

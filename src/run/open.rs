@@ -242,7 +242,12 @@ fn go_on(
 fn reusable(journal: &Journal, stores: &Stores) -> usize {
     let mut tree = Tree::default();
     journal.events().for_each(|event| tree.apply(event));
-    let drift = |c: &&Candidate| stores.of(Split::Calibration).drift(&c.allocation).is_some();
+    let drift = |c: &&Candidate| {
+        let settings = tree.settings.as_deref();
+        let images = settings.and_then(|s| s.drift_question_images(c.origin));
+        let mut store = stores.of(Split::Calibration);
+        store.drift(&c.allocation, images).is_some()
+    };
     let bits = |c: &&Candidate| {
         let known = stores
             .of(Split::Search)

@@ -243,7 +243,7 @@ impl Measuring<'_> {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Sensitivity, EvaluateError> {
         let allocation = point.allocation(self.space.layers.len());
-        let question = Question::Drift;
+        let question = Question::Drift { images: None };
         let drift = match self.ask(allocation.clone(), question, progress)? {
             Outcome::Drift { drift, .. } => drift,
             Outcome::Accuracy { .. } | Outcome::LayerErrors { .. } => return Err(mixed_up()),

@@ -242,7 +242,7 @@ mod tests {
     fn job() -> Job {
         Job {
             allocation: Allocation(Vec::new()),
-            question: Question::Drift,
+            question: Question::Drift { images: None },
         }
     }
 

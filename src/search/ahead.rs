@@ -101,7 +101,7 @@ impl Engine {
         let all = |right: bool| {
             let images = match request.job.question {
                 Question::Accuracy { from, to, .. } => to.saturating_sub(from),
-                Question::Drift | Question::LayerErrors => 0,
+                Question::Drift { .. } | Question::LayerErrors => 0,
             };
             Outcome::Accuracy {
                 correct: std::iter::repeat_n(right, images).collect::<CorrectBits>(),

@@ -25,7 +25,12 @@ impl Engine {
             Ask::Certify(c) => (Some(c), whole(Split::Certify, certify)),
             Ask::TestFloat => (None, whole(Split::Test, test)),
             Ask::Test(c) => (Some(c), whole(Split::Test, test)),
-            Ask::Drift(c) => (Some(c), Question::Drift),
+            Ask::Drift(c) => {
+                let images = self
+                    .settings
+                    .drift_question_images(self.tree.get(c)?.origin);
+                (Some(c), Question::Drift { images })
+            }
             Ask::LayerErrors(_) => (None, Question::LayerErrors),
             Ask::Screen(c) | Ask::Confirm(c) => {
                 let Needed { from, to, stop } = self.judge(ask, c)?.err()?;
@@ -236,7 +241,7 @@ impl Engine {
 /// constraint, and goes on too long or stops too early.
 fn fitting(job: &Job, outcome: Outcome) -> Option<Outcome> {
     match (&job.question, outcome) {
-        (Question::Drift, outcome @ Outcome::Drift { .. })
+        (Question::Drift { .. }, outcome @ Outcome::Drift { .. })
         | (Question::LayerErrors, outcome @ Outcome::LayerErrors { .. }) => Some(outcome),
         (Question::Accuracy { from, to, stop, .. }, Outcome::Accuracy { mut correct }) => {
             let asked = to.saturating_sub(*from);

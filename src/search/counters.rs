@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CandidateId, Event, GateDecision, Judgement, Tree};
+use super::{CandidateId, Event, GateDecision, Judgement, Origin, Tree};
 use crate::evaluate::Provenance;
 use crate::quant::Allocation;
 
@@ -88,13 +88,12 @@ impl Ledger {
         let Some(settings) = &tree.settings else {
             return;
         };
-        let (calibration, evidence) = (settings.calibration_images, settings.evidence_images);
         match event {
             Event::Baseline { correct } => {
                 // The float network's potentials are measured once, too.
                 self.run(0, correct.len(), settings.search_images);
-                self.run(0, calibration, calibration);
-                self.run(0, evidence, evidence);
+                let images = settings.images_of_drift(Origin::Start);
+                self.run(0, images, images);
             }
             Event::Measured {
                 candidate, cached, ..
@@ -103,8 +102,9 @@ impl Ledger {
                     self.counters.drift_evaluations += 1;
                 }
                 if !cached {
-                    self.run(0, calibration, calibration);
-                    self.run(0, evidence, evidence);
+                    let origin = tree.get(*candidate).map_or(Origin::Start, |c| c.origin);
+                    let images = settings.images_of_drift(origin);
+                    self.run(0, images, images);
                     self.corrected(tree, *candidate);
                 }
             }

@@ -72,7 +72,9 @@ pub struct Engine {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
-    Drift,
+    Drift {
+        images: Option<usize>,
+    },
     LayerErrors,
     Accuracy {
         split: Split,
@@ -84,7 +86,7 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn of(question: &Question) -> Self {
         match question {
-            Question::Drift => Kind::Drift,
+            Question::Drift { images } => Kind::Drift { images: *images },
             Question::LayerErrors => Kind::LayerErrors,
             Question::Accuracy {
                 split, from, to, ..

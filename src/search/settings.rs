@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Space;
 use super::measurements::{AcceptanceCriterion, allowed_loss};
+use super::{Origin, Space};
 use crate::evaluate::{ImageOrder, MarginTest, PairedTest, ScreeningTest, TwoSidedTest};
 use crate::profile::{Constraint, GateConfig, Pin, PinError, Screening, SearchConfig, Target};
 use crate::quant::{Allocation, Domains};
@@ -55,7 +55,25 @@ fn is_zero(images: &usize) -> bool {
     *images == 0
 }
 
+/// Images of the evidence about a probe, the first ones: its groups' costs are only compared.
+pub const PROBE_IMAGES: usize = 128;
+
 impl Settings {
+    /// The images that the drift of a candidate, and the evidence beside it, is measured on; none:
+    /// all that are there for it.
+    pub(crate) fn drift_question_images(&self, origin: Origin) -> Option<usize> {
+        let fewer = origin == Origin::Probe && self.evidence_images > PROBE_IMAGES;
+        fewer.then_some(PROBE_IMAGES)
+    }
+
+    /// Images that a network is run on for the drift of a candidate, and the evidence beside it.
+    pub(super) fn images_of_drift(&self, origin: Origin) -> usize {
+        match self.evidence_images {
+            0 => self.calibration_images,
+            all => self.drift_question_images(origin).unwrap_or(all),
+        }
+    }
+
     /// Images that the verdict of a screening speaks of: no more than the search split has.
     pub fn screen(&self) -> usize {
         match self.search.screening {

@@ -1,7 +1,7 @@
 //! Drift: how far quantization moves the membrane potentials, in thresholds. The formula is ours.
 //!
 //! For neuron site s with threshold theta, `m[c]` is the mean pre-reset potential of channel c over
-//! all calibration images, time steps and positions, and `m*[c]` the same in the float network:
+//! all images of the drift, time steps and positions, and `m*[c]` the same in the float network:
 //! `drift_s = sqrt(mean_c (m[c] - m*[c])^2) / theta`. The logits count as a last site: the root
 //! mean square over classes of the shift of the mean logit, divided by the population standard
 //! deviation of all float logits (over images and classes together; a network whose float logits
@@ -15,16 +15,19 @@ use super::record::ChannelSums;
 use super::record::spikes::{Packed, Spikes};
 use crate::network::{Graph, Site};
 
-/// Sums over calibration images, to which images are added in order.
+/// Sums over images, which are added in order. Drift is of the first of them, the evidence beside it
+/// of all.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Means {
-    /// Per site and channel: the sum of the pre-reset potential.
+    /// Images of the drift.
+    drift_images: usize,
+    /// Per site and channel: the sum of the pre-reset potential over the images of the drift.
     sites: Vec<Vec<f64>>,
-    /// Per class: the sum of the logit.
+    /// Per class: the sum of the logit over the images of the drift.
     logits: Vec<f64>,
-    /// All logits, image by image.
+    /// The logits of all images, one after the other.
     all_logits: Vec<f64>,
-    /// Per site: the sums of every image, `[images, channels]`.
+    /// Per site: the sums of every image of the drift, `[images, channels]`.
     by_image: Vec<Vec<f64>>,
     /// Per site: spikes of the proxy images that are others than in the float network.
     flips: Vec<u64>,
@@ -36,6 +39,7 @@ impl Means {
     pub(super) fn new(graph: &Graph) -> Self {
         let sites = graph.sites.iter();
         Means {
+            drift_images: 0,
             sites: sites.map(|s| vec![0.0; s.shape.channels]).collect(),
             logits: vec![0.0; graph.classes],
             all_logits: Vec::new(),
@@ -45,15 +49,19 @@ impl Means {
         }
     }
 
-    /// Adds a batch: its sums per image, and its logits.
+    /// Adds a batch: its sums per image, and the logits of all its images. Those of the drift come
+    /// before any other.
     pub(super) fn add(&mut self, batch: ChannelSums, logits: &[f64]) {
+        let classes = self.logits.len();
+        let of_drift = logits.chunks_exact(classes.max(1)).take(batch.images);
+        of_drift.for_each(|row| add_rows(&mut self.logits, row));
+        self.drift_images += batch.images;
         for (total, sums) in self.sites.iter_mut().zip(&batch.sites) {
             add_rows(total, sums);
         }
         for (all, sums) in self.by_image.iter_mut().zip(&batch.sites) {
             all.extend_from_slice(sums);
         }
-        add_rows(&mut self.logits, logits);
         self.all_logits.extend_from_slice(logits);
         for (site, total) in self.flips.iter_mut().enumerate() {
             *total += batch.spikes.flips(site);
@@ -75,30 +83,38 @@ impl Means {
         graph: &Graph,
         images: usize,
     ) -> (Option<f64>, Option<f64>) {
-        let numbers = images * graph.classes;
-        let first = |means: &Means| -> Vec<f64> {
-            means.all_logits.iter().copied().take(numbers).collect()
-        };
         (
-            divergence(&first(float), &first(self), graph.classes),
+            divergence(
+                float.logits_of(images),
+                self.logits_of(images),
+                graph.classes,
+            ),
             flip_rate(&self.flips, graph, images),
         )
     }
 
     /// Output divergence from the float network on all images.
     pub(super) fn divergence(&self, float: &Means, graph: &Graph) -> Option<f64> {
-        divergence(&float.all_logits, &self.all_logits, graph.classes)
+        let float = float.logits_of(self.images());
+        divergence(float, &self.all_logits, graph.classes)
     }
 
-    /// The mean cross-entropy of the labels over all images, in nats; none without images, and
-    /// where the numbers are too large for it.
-    pub(super) fn cross_entropy(&self, graph: &Graph, label: impl Fn(usize) -> u32) -> Option<f64> {
-        cross_entropy(&self.all_logits, graph.classes, label)
+    /// How much more the mean cross-entropy of the labels is than the float network's on the same
+    /// images, in nats; none without images, and where the numbers are too large for it.
+    pub(super) fn loss_increase(
+        &self,
+        float: &Means,
+        graph: &Graph,
+        label: impl Fn(usize) -> u32,
+    ) -> Option<f64> {
+        let loss = |logits| cross_entropy(logits, graph.classes, &label);
+        Some(loss(&self.all_logits)? - loss(float.logits_of(self.images()))?)
     }
 
     /// The share of all images that get another class than by the float network.
     pub(super) fn disagreement(&self, float: &Means, graph: &Graph) -> Option<f64> {
-        disagreement(&float.all_logits, &self.all_logits, graph.classes)
+        let float = float.logits_of(self.images());
+        disagreement(float, &self.all_logits, graph.classes)
     }
 
     /// The drift of every image by itself: the mean over sites, the logits among them, of the root
@@ -110,18 +126,24 @@ impl Means {
         };
         let pairs = self.by_image.iter().zip(&float.by_image);
         let sites: f64 = graph.sites.iter().zip(pairs).map(site).sum();
-        let logits = root_mean_square_shift(&self.all_logits, &float.all_logits);
-        let spread = spread_of(&float.all_logits);
-        (sites + logits / spread) / (graph.sites.len() + 1) as f64
+        let [here, there] = [self, float].map(|means| means.logits_of(self.drift_images));
+        let logits = root_mean_square_shift(here, there);
+        (sites + logits / spread_of(there)) / (graph.sites.len() + 1) as f64
     }
 
     fn images(&self) -> usize {
         self.all_logits.len() / self.logits.len().max(1)
     }
 
+    /// The logits of the first so many images.
+    fn logits_of(&self, images: usize) -> &[f64] {
+        let numbers = images * self.logits.len();
+        self.all_logits.get(..numbers).unwrap_or(&self.all_logits)
+    }
+
     /// The drift of every site against the float network's means, then of the logits.
     pub(super) fn drift(&self, float: &Means, graph: &Graph) -> Vec<f64> {
-        let images = self.images().max(1) as f64;
+        let images = self.drift_images.max(1) as f64;
         let mut drifts: Vec<f64> = graph
             .sites
             .iter()
@@ -132,7 +154,7 @@ impl Means {
                 root_mean_square_shift(here, there) / samples / site.neuron.threshold()
             })
             .collect();
-        let spread = spread_of(&float.all_logits);
+        let spread = spread_of(float.logits_of(self.drift_images));
         drifts.push(root_mean_square_shift(&self.logits, &float.logits) / images / spread);
         drifts
     }

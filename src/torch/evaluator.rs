@@ -17,6 +17,7 @@ use super::batches::{batch_size, leaks};
 use super::cache::Values;
 use super::calibration::{Calibrator, QuantizedLayers};
 use super::compiled::Compiled;
+use super::drift::Means;
 use super::footprint::{self, Fit, Footprint};
 use super::heap::share_heap;
 use super::predict::takes;
@@ -56,7 +57,8 @@ pub struct TorchOptions {
     /// as its spikes fit a quarter of a GiB: a part of every drift's answer. Of the proxy split
     /// where the quantizer needs calibration images, else of these.
     pub proxy_images: Option<usize>,
-    /// Calibration images that drift is measured on, the first ones; none: all.
+    /// Images that drift is measured on, the first ones; none: all. Calibration images, or of the
+    /// proxy split where the quantizer needs those.
     pub drift_images: Option<usize>,
     /// The quantizer; none: that of the model's scheme.
     pub quantizer: Option<Arc<dyn Quantizer>>,
@@ -75,7 +77,7 @@ pub struct TorchEvaluator {
     options: TorchOptions,
     batch: usize,
     threads: usize,
-    /// Calibration images that drift is measured on.
+    /// Images that drift is measured on.
     drift_images: usize,
     /// Images of the proxy split that the evidence beside the drift is measured on; 0 where it is
     /// measured on the images of the drift.
@@ -84,8 +86,8 @@ pub struct TorchEvaluator {
     proxies: usize,
     /// Options that were not met, and why.
     notes: Vec<String>,
-    /// The float network on the calibration images.
-    float: Arc<Mutex<Option<drift::Sums>>>,
+    /// The float network on the images of the drift and of the evidence.
+    float: Arc<Mutex<Option<Arc<Means>>>>,
     /// The search split in the order of the float network's margin, once it is known.
     ordered: Arc<Mutex<Option<Arc<order::Ordered>>>>,
     /// Makes quantized layers from calibration images; none where they need none.
@@ -418,8 +420,8 @@ impl Evaluator for TorchEvaluator {
         self.ran = Ran::default();
         self.latest = Some(job.allocation.clone()).filter(|a| !a.is_float());
         match &job.question {
-            Question::Drift => {
-                let outcome = self.drift(&job.allocation, cancel, progress)?;
+            &Question::Drift { images } => {
+                let outcome = self.drift(&job.allocation, images, cancel, progress)?;
                 Ok((outcome, self.work()))
             }
             Question::LayerErrors => {

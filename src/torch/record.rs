@@ -24,9 +24,9 @@ pub(super) use spikes::Spikes;
 /// total does not depend on how images were batched.
 #[derive(Debug)]
 pub(super) struct ChannelSums {
-    /// Images of the batch that count; those after them are padding.
+    /// Images of the batch whose potentials are summed, the first ones.
     pub images: usize,
-    /// Per site `[images, channels]`; empty where the potentials are not wanted.
+    /// Per site `[images, channels]`.
     pub sites: Vec<Vec<f64>>,
     /// The use of the spikes.
     pub spikes: Spikes,
@@ -41,14 +41,6 @@ impl ChannelSums {
                 .map(|s| vec![0.0; images * s.shape.channels])
                 .collect(),
             spikes: Spikes::Ignored,
-        }
-    }
-    /// No sums: only a use of the spikes.
-    pub(super) fn spikes_only(graph: &Graph, images: usize, spikes: Spikes) -> Self {
-        ChannelSums {
-            images,
-            sites: vec![Vec::new(); graph.sites.len()],
-            spikes,
         }
     }
     /// The same with a use of the spikes.

@@ -309,7 +309,7 @@ fn ask(evaluator: &mut TorchEvaluator, allocation: &Allocation) -> [Outcome; 2] 
         to: 3,
         stop: None,
     };
-    [Question::Drift, accuracy].map(|question| {
+    [Question::Drift { images: None }, accuracy].map(|question| {
         let job = Job {
             allocation: allocation.clone(),
             question,

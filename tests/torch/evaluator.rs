@@ -194,7 +194,7 @@ fn the_demos_first_logits() {
 #[test]
 fn threads_change_nothing() {
     let questions = [
-        Question::Drift,
+        Question::Drift { images: None },
         accuracy(Split::Search, 0, 40, None),
         accuracy(Split::Search, 5, 22, None),
         accuracy(Split::Calibration, 0, 21, None),
@@ -282,7 +282,10 @@ fn stopping_early_changes_the_work_and_not_the_answer() {
 #[test]
 fn cancelling_is_answered_at_the_next_batch() {
     let mut evaluator = forgetful(2);
-    for question in [Question::Drift, accuracy(Split::Search, 0, 200, None)] {
+    for question in [
+        Question::Drift { images: None },
+        accuracy(Split::Search, 0, 200, None),
+    ] {
         let job = Job {
             allocation: uniform(4),
             question,
@@ -314,7 +317,11 @@ fn cancelling_is_answered_at_the_next_batch() {
 #[test]
 fn drift_is_zero_for_float_and_grows_as_widths_shrink() {
     let mut evaluator = forgetful(2);
-    let mut drift = |bits| match ask(&mut evaluator, &uniform(bits), Question::Drift) {
+    let mut drift = |bits| match ask(
+        &mut evaluator,
+        &uniform(bits),
+        Question::Drift { images: None },
+    ) {
         (Outcome::Drift { drift, sites, .. }, work) => (drift, sites, work),
         _ => panic!("not a drift"),
     };
@@ -338,7 +345,7 @@ fn drift_is_zero_for_float_and_grows_as_widths_shrink() {
 fn proxies_are_the_same_in_every_mode_and_cost_no_layer() {
     let allocations = [uniform(4), mixed(), uniform(32), uniform(4)];
     let answers = |evaluator: &mut TorchEvaluator| -> Vec<(Outcome, Work)> {
-        let ask = |a: &Allocation| ask(evaluator, a, Question::Drift);
+        let ask = |a: &Allocation| ask(evaluator, a, Question::Drift { images: None });
         allocations.iter().map(ask).collect()
     };
     let plain = answers(&mut with_optimizations(1, Optimizations::NONE, 0));
@@ -411,7 +418,10 @@ fn every_image_of_a_batch_that_is_run_counts() {
 fn without_tricks_every_answer_is_the_same() {
     let (mut fast, mut plain) = (evaluator(2, false), evaluator(2, true));
     for allocation in [uniform(32), mixed(), uniform(3)] {
-        for question in [Question::Drift, accuracy(Split::Search, 0, 60, None)] {
+        for question in [
+            Question::Drift { images: None },
+            accuracy(Split::Search, 0, 60, None),
+        ] {
             let (a, _) = ask(&mut fast, &allocation, question.clone());
             let (b, _) = ask(&mut plain, &allocation, question);
             assert_eq!(a, b);
@@ -439,12 +449,12 @@ fn numbers_that_overflow_are_an_error_that_names_the_place() {
         error.to_string()
     };
     let stem = "patch_embed1.proj_bn.weight";
-    let text = error(stem, Question::Drift);
+    let text = error(stem, Question::Drift { images: None });
     assert!(
         text.contains("site patch_embed1") && text.contains("checkpoint"),
         "{text}"
     );
-    let text = error("head.weight", Question::Drift);
+    let text = error("head.weight", Question::Drift { images: None });
     assert!(text.contains("the logits"), "{text}");
     let text = error("head.weight", accuracy(Split::Search, 0, 16, None));
     assert!(text.contains("the logits of image"), "{text}");
@@ -477,7 +487,7 @@ fn what_cannot_be_answered_is_an_error() {
     };
     let short = Allocation::uniform(3, BitWidth::FLOAT);
     assert!(matches!(
-        error(&short, Question::Drift),
+        error(&short, Question::Drift { images: None }),
         EvaluateError::WrongLayers { got: 3, .. }
     ));
     for (from, to) in [(0, 201), (5, 4)] {
@@ -563,7 +573,11 @@ fn a_batch_leak_has_fixed_batches() {
     let cancel = Cancel::default();
     let counted = evaluator.statistics(&uniform(4), Split::Search, &cancel, &mut |_| ());
     assert_eq!(counted.unwrap().correct(), expected.correct());
-    let (drift, _) = ask(&mut evaluator, &uniform(32), Question::Drift);
+    let (drift, _) = ask(
+        &mut evaluator,
+        &uniform(32),
+        Question::Drift { images: None },
+    );
     assert!(matches!(drift, Outcome::Drift { drift, .. } if drift == 0.0));
 
     // Networks that read frames need data of frames.
@@ -672,16 +686,16 @@ fn statistics_count_what_the_network_does() {
 #[test]
 fn what_is_kept_changes_no_answer() {
     let steps = [
-        (0, 4, Question::Drift),
+        (0, 4, Question::Drift { images: None }),
         (5, 3, accuracy(Split::Search, 0, 16, None)),
-        (5, 3, Question::Drift),
+        (5, 3, Question::Drift { images: None }),
         (31, 2, accuracy(Split::Search, 3, 24, None)),
         (31, 2, accuracy(Split::Search, 16, 40, None)),
-        (12, 8, Question::Drift),
+        (12, 8, Question::Drift { images: None }),
         (12, 8, accuracy(Split::Calibration, 0, 21, None)),
         (5, 4, accuracy(Split::Search, 0, 16, None)),
         (30, 3, accuracy(Split::Test, 0, 8, None)),
-        (30, 3, Question::Drift),
+        (30, 3, Question::Drift { images: None }),
     ];
     let walk = || {
         let mut allocation = uniform(4);

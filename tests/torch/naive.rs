@@ -750,7 +750,7 @@ fn proxies_are_those_of_plain_loops() {
         let mut ask = |allocation: &Allocation| -> (Vec<f64>, Proxies) {
             let job = Job {
                 allocation: allocation.clone(),
-                question: Question::Drift,
+                question: Question::Drift { images: None },
             };
             let answer = evaluator.evaluate(&job, &Cancel::default(), &mut |_| ());
             match answer.unwrap().0 {

@@ -125,7 +125,7 @@ impl Story {
             return vec![Update::Workers(vec![None, None]), Update::Idle];
         };
         let total = match &request.job.question {
-            aq4svit::evaluate::Question::Drift => 64,
+            aq4svit::evaluate::Question::Drift { .. } => 64,
             aq4svit::evaluate::Question::LayerErrors => 1,
             aq4svit::evaluate::Question::Accuracy { from, to, .. } => to - from,
         };

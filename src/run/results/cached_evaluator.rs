@@ -108,14 +108,15 @@ impl Evaluator for CachedEvaluator {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(Outcome, Work), EvaluateError> {
         match &job.question {
-            Question::Drift => {
-                let known = self.stores.of(Split::Calibration).drift(&job.allocation);
+            &Question::Drift { images } => {
+                let calibration = || self.stores.of(Split::Calibration);
+                let known = calibration().drift(&job.allocation, images);
                 if let Some(outcome) = known {
                     return Ok((outcome, CACHE_HIT));
                 }
                 let (outcome, work) = self.inner.evaluate(job, cancel, progress)?;
                 let mut store = self.stores.of(Split::Calibration);
-                store.keep(&job.allocation, 0, outcome.clone());
+                store.keep_drift(&job.allocation, images, outcome.clone());
                 Ok((outcome, work))
             }
             // Quantized layers are kept, and their errors with them.
@@ -212,7 +213,9 @@ mod tests {
             }),
         });
         let question = match to {
-            0 => Question::Drift,
+            0 => Question::Drift {
+                images: from.checked_sub(1),
+            },
             to => Question::Accuracy {
                 split: if test { Split::Test } else { Split::Search },
                 from,

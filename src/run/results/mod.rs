@@ -20,7 +20,7 @@ pub use store::Store;
 use crate::evaluate::Split;
 
 /// Raised when answers mean something else than before or say more.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 /// Raised when kept layers mean something else than before, or statistics are made otherwise.
 const LAYERS_VERSION: u32 = 1;
 

@@ -31,7 +31,8 @@ pub struct Store {
 
 #[derive(Clone, Debug, Default)]
 struct Known {
-    drift: Option<Outcome>,
+    /// By the most images that were asked for; none: all.
+    drift: HashMap<Option<usize>, Outcome>,
     /// Of the split's first images.
     correct: CorrectBits,
 }
@@ -42,6 +43,9 @@ struct Record {
     /// Accuracy: the first image that the answer speaks of.
     #[serde(default, skip_serializing_if = "is_zero")]
     from: usize,
+    /// Drift: the most images that it was to be measured on; none: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    images: Option<usize>,
     outcome: Outcome,
 }
 
@@ -73,9 +77,10 @@ impl Store {
         store
     }
 
-    /// The drift of an allocation, if known.
-    pub fn drift(&mut self, allocation: &Allocation) -> Option<Outcome> {
-        self.known(allocation, |k| k.drift.is_some())?.drift.clone()
+    /// The drift of an allocation on at most so many images (none: all), if known.
+    pub fn drift(&mut self, allocation: &Allocation, images: Option<usize>) -> Option<Outcome> {
+        let known = self.known(allocation, |k| k.drift.contains_key(&images))?;
+        known.drift.get(&images).cloned()
     }
 
     /// Which of the split's first images are classified correctly: at least `wanted` of them, or as
@@ -96,13 +101,28 @@ impl Store {
         self.known.get(allocation)
     }
 
-    /// Keeps an answer; `from` is the first image that it speaks of.
+    /// Keeps the answer to a question about an allocation. Of accuracies, `from` is the first image
+    /// that the answer speaks of.
     pub fn keep(&mut self, allocation: &Allocation, from: usize, outcome: Outcome) {
-        let record = Record {
+        self.append(Record {
             allocation: allocation.clone(),
             from,
+            images: None,
             outcome,
-        };
+        });
+    }
+
+    /// Keeps the drift of an allocation on at most so many images; none: all.
+    pub fn keep_drift(&mut self, allocation: &Allocation, images: Option<usize>, outcome: Outcome) {
+        self.append(Record {
+            allocation: allocation.clone(),
+            from: 0,
+            images,
+            outcome,
+        });
+    }
+
+    fn append(&mut self, record: Record) {
         if let (Ok(text), Some(lines)) = (serde_json::to_string(&record), &mut self.lines) {
             let _ = lines.append(&format!("{} {text}\n", check_sum(text.as_bytes())));
         }
@@ -130,7 +150,9 @@ impl Store {
                         .extend(&correct.iter().skip(have - record.from).collect());
                 }
             }
-            drift @ Outcome::Drift { .. } => known.drift = Some(drift),
+            drift @ Outcome::Drift { .. } => {
+                known.drift.insert(record.images, drift);
+            }
             Outcome::LayerErrors { .. } => {}
         }
     }
@@ -209,7 +231,8 @@ mod tests {
     fn answers_are_found_again_and_pieces_make_a_whole() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut store = Store::open(folder.path(), "c");
-        store.keep(&allocation(4), 0, drift(0.1 + 0.2));
+        store.keep_drift(&allocation(4), None, drift(0.1 + 0.2));
+        store.keep_drift(&allocation(4), Some(2), drift(0.7));
         store.keep(&allocation(4), 0, accuracy("1101"));
         store.keep(&allocation(4), 4, accuracy("001"));
         // What overlaps agrees; what leaves a gap is of no use.
@@ -217,11 +240,16 @@ mod tests {
         store.keep(&allocation(4), 20, accuracy("1"));
         let mut again = Store::open(folder.path(), "c");
         for store in [&mut store, &mut again] {
-            assert_eq!(store.drift(&allocation(4)), Some(drift(0.1 + 0.2)));
+            assert_eq!(store.drift(&allocation(4), None), Some(drift(0.1 + 0.2)));
+            assert_eq!(store.drift(&allocation(4), Some(2)), Some(drift(0.7)));
+            assert_eq!(store.drift(&allocation(4), Some(3)), None);
             assert_eq!(store.correct(&allocation(4), 3), bits("110100111"));
-            assert_eq!(store.drift(&allocation(5)), None);
+            assert_eq!(store.drift(&allocation(5), None), None);
         }
-        assert_eq!(Store::open(folder.path(), "d").drift(&allocation(4)), None);
+        assert_eq!(
+            Store::open(folder.path(), "d").drift(&allocation(4), None),
+            None
+        );
     }
 
     #[test]
@@ -240,8 +268,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = file(folder.path());
         let mut store = Store::open(folder.path(), "c");
-        store.keep(&allocation(2), 0, drift(0.5));
-        store.keep(&allocation(3), 0, drift(0.25));
+        store.keep_drift(&allocation(2), None, drift(0.5));
+        store.keep_drift(&allocation(3), None, drift(0.25));
         drop(store);
         let whole = fs::read(&path).expect("just written");
         let second = whole.iter().position(|b| *b == b'\n').expect("lines") + 1;
@@ -249,15 +277,15 @@ mod tests {
             fs::write(&path, &whole[..cut]).expect("a test file");
             let mut store = Store::open(folder.path(), "c");
             assert_eq!(
-                store.drift(&allocation(2)),
+                store.drift(&allocation(2), None),
                 Some(drift(0.5)),
                 "cut at {cut}"
             );
-            assert_eq!(store.drift(&allocation(3)), None);
-            store.keep(&allocation(3), 0, drift(0.25));
+            assert_eq!(store.drift(&allocation(3), None), None);
+            store.keep_drift(&allocation(3), None, drift(0.25));
             let mut again = Store::open(folder.path(), "c");
             assert_eq!(
-                again.drift(&allocation(3)),
+                again.drift(&allocation(3), None),
                 Some(drift(0.25)),
                 "cut at {cut}"
             );
@@ -267,8 +295,8 @@ mod tests {
             damaged[at] ^= 1;
             fs::write(&path, damaged).expect("a test file");
             let mut store = Store::open(folder.path(), "c");
-            assert_eq!(store.drift(&allocation(2)), None, "damaged at {at}");
-            assert_eq!(store.drift(&allocation(3)), Some(drift(0.25)));
+            assert_eq!(store.drift(&allocation(2), None), None, "damaged at {at}");
+            assert_eq!(store.drift(&allocation(3), None), Some(drift(0.25)));
         }
     }
 
@@ -304,7 +332,7 @@ mod tests {
         let blocked = folder.path().join("file");
         fs::write(&blocked, "").expect("space");
         let mut store = Store::open(&blocked, "c");
-        store.keep(&allocation(4), 0, drift(0.5));
-        assert_eq!(store.drift(&allocation(4)), Some(drift(0.5)));
+        store.keep_drift(&allocation(4), None, drift(0.5));
+        assert_eq!(store.drift(&allocation(4), None), Some(drift(0.5)));
     }
 }

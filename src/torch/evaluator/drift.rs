@@ -1,4 +1,4 @@
-//! Drift on the calibration images, and the evidence beside it.
+//! Drift and the evidence beside it, from one pass.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
@@ -12,14 +12,6 @@ use crate::torch::calibration::QuantizedLayers;
 use crate::torch::drift::Means;
 use crate::torch::record::{ChannelSums, Record, Spikes};
 
-/// The sums of a network over the images of the drift, and over those of the evidence.
-#[derive(Clone, Debug)]
-pub(super) struct Sums {
-    drift: Arc<Means>,
-    /// The same where the evidence is measured on the images of the drift.
-    evidence: Arc<Means>,
-}
-
 /// Images to take sums over.
 #[derive(Clone, Copy)]
 struct Images<'a> {
@@ -27,10 +19,22 @@ struct Images<'a> {
     set: &'a ImageSet,
     /// The first so many of the split.
     count: usize,
+    /// Of these the first so many have their potentials summed, for the drift.
+    drift: usize,
     /// Of these the first so many are compared spike by spike.
     spikes: usize,
-    /// Whether the sums of potentials are wanted, for the drift.
-    potentials: bool,
+}
+
+impl Images<'_> {
+    /// At most the first so many.
+    fn first(self, images: usize) -> Self {
+        Images {
+            count: self.count.min(images),
+            drift: self.drift.min(images),
+            spikes: self.spikes.min(images),
+            ..self
+        }
+    }
 }
 
 /// Images done before a pass, and to be done in all.
@@ -41,48 +45,28 @@ struct Done<'a> {
 }
 
 impl TorchEvaluator {
-    /// The images of the drift, and those of the evidence where they are others.
-    fn measured_on(&self) -> (Images<'_>, Option<Images<'_>>) {
-        let own = self.evidence_images > 0;
-        let drift = Images {
-            split: Split::Calibration,
-            set: &self.splits.calibration,
-            count: self.drift_images,
-            spikes: if own { 0 } else { self.proxies },
-            potentials: true,
+    /// The images of the drift and of the evidence beside it: of the proxy split where there is
+    /// one, because the correction has seen those of calibration.
+    fn measured_on(&self) -> Images<'_> {
+        let (split, set, count) = match self.evidence_images {
+            0 => (
+                Split::Calibration,
+                &self.splits.calibration,
+                self.drift_images,
+            ),
+            images => (Split::Proxy, &self.splits.proxy, images),
         };
-        let evidence = Images {
-            split: Split::Proxy,
-            set: &self.splits.proxy,
-            count: self.evidence_images,
+        Images {
+            split,
+            set,
+            count,
+            drift: self.drift_images.min(count),
             spikes: self.proxies,
-            potentials: false,
-        };
-        (drift, own.then_some(evidence))
+        }
     }
 
-    /// The sums over both kinds of images, compared with those of `float`; without it this is the
+    /// The sums of a network, with spikes compared with those of `float`; without it this is the
     /// float network.
-    fn sums(
-        &self,
-        network: (&Allocation, &QuantizedLayers),
-        float: Option<&Sums>,
-        cancel: &Cancel,
-        done: &mut Done<'_>,
-    ) -> Result<Sums, EvaluateError> {
-        let (drift, evidence) = self.measured_on();
-        let with = float.map(|f| &*f.drift);
-        let drift = Arc::new(self.means(network, drift, with, cancel, done)?);
-        let evidence = match evidence {
-            None => Arc::clone(&drift),
-            Some(images) => {
-                let with = float.map(|f| &*f.evidence);
-                Arc::new(self.means(network, images, with, cancel, done)?)
-            }
-        };
-        Ok(Sums { drift, evidence })
-    }
-
     fn means(
         &self,
         (allocation, layers): (&Allocation, &QuantizedLayers),
@@ -105,8 +89,9 @@ impl TorchEvaluator {
             job,
             cancel,
             |batch| {
+                let of_batch = |first: usize| first.saturating_sub(batch.first);
                 let count = batch.places.len();
-                let compared = images.spikes.saturating_sub(batch.first).min(count);
+                let compared = of_batch(images.spikes).min(count);
                 let spikes = match float {
                     _ if compared == 0 => Spikes::Ignored,
                     None => Spikes::packed(graph, compared),
@@ -115,18 +100,17 @@ impl TorchEvaluator {
                         None => Spikes::Ignored,
                     },
                 };
-                Record::Channels(match images.potentials {
-                    true => ChannelSums::new(graph, count).with(spikes),
-                    false => ChannelSums::spikes_only(graph, count, spikes),
-                })
+                let summed = of_batch(images.drift).min(count);
+                Record::Channels(ChannelSums::new(graph, summed).with(spikes))
             },
             |batch, record, mut logits| {
-                logits.truncate(batch.places.len() * graph.classes);
-                Ok((record, logits))
+                let count = batch.places.len();
+                logits.truncate(count * graph.classes);
+                Ok((record, logits, count))
             },
-            |_, (record, logits)| {
+            |_, (record, logits, count)| {
                 if let Record::Channels(sums) = record {
-                    done.images += sums.images;
+                    done.images += count;
                     means.add(sums, &logits);
                 }
                 (done.progress)(Progress {
@@ -140,39 +124,50 @@ impl TorchEvaluator {
         Ok(means)
     }
 
-    /// The drift of an allocation, and the evidence beside it.
+    /// The drift of an allocation, and the evidence beside it, on at most the first `most` images.
     pub(super) fn drift(
         &self,
         allocation: &Allocation,
+        most: Option<usize>,
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Outcome, EvaluateError> {
+        let all = self.measured_on();
+        let images = all.first(most.unwrap_or(usize::MAX));
         // The first evaluator that needs it measures the float network; the others wait.
         let mut known = self.float.lock().unwrap_or_else(PoisonError::into_inner);
-        let runs = usize::from(known.is_none()) + usize::from(!allocation.is_float());
+        let of_float = if known.is_none() { all.count } else { 0 };
+        let of_it = if allocation.is_float() {
+            0
+        } else {
+            images.count
+        };
         let mut done = Done {
             images: 0,
-            total: (self.drift_images + self.evidence_images) * runs,
+            total: of_float + of_it,
             progress,
         };
         let float = match &*known {
-            Some(known) => known.clone(),
+            Some(known) => Arc::clone(known),
             None => {
                 let float = float(self.network.graph());
                 let layers = self.layers(&float, cancel)?;
-                let sums = self.sums((&float, &layers), None, cancel, &mut done)?;
-                known.insert(sums).clone()
+                let means = self.means((&float, &layers), all, None, cancel, &mut done)?;
+                Arc::clone(known.insert(Arc::new(means)))
             }
         };
         drop(known);
         let layers = self.layers(allocation, cancel)?;
-        let sums = match allocation.is_float() {
-            true => float.clone(),
-            false => self.sums((allocation, &layers), Some(&float), cancel, &mut done)?,
+        let means = match allocation.is_float() {
+            true => Arc::clone(&float),
+            false => {
+                let network = (allocation, &layers);
+                Arc::new(self.means(network, images, Some(&float), cancel, &mut done)?)
+            }
         };
         let graph = self.network.graph();
-        let sites = sums.drift.drift(&float.drift, graph);
-        let proxies = self.evidence((allocation, &layers), (&sums, &float), &sites)?;
+        let sites = means.drift(&float, graph);
+        let proxies = self.evidence((allocation, &layers), (&means, &float), images, &sites)?;
         let outcome = Outcome::Drift {
             drift: sites.iter().sum::<f64>() / sites.len() as f64,
             sites,
@@ -185,33 +180,27 @@ impl TorchEvaluator {
     fn evidence(
         &self,
         (allocation, layers): (&Allocation, &QuantizedLayers),
-        (sums, float): (&Sums, &Sums),
+        (means, float): (&Means, &Means),
+        images: Images<'_>,
         drifts: &[f64],
     ) -> Result<Proxies, EvaluateError> {
         let graph = self.network.graph();
-        let (drift, evidence) = self.measured_on();
-        let images = evidence.unwrap_or(drift);
         let calibrator = self.calibrator.as_ref();
-        let (divergence, spike_flips) = sums.evidence.proxies(&float.evidence, graph, self.proxies);
-        let loss = |sums: &Sums| {
-            let label = |image| images.set.label(image);
-            sums.evidence.cross_entropy(graph, label)
-        };
+        let (divergence, spike_flips) = means.proxies(float, graph, images.spikes);
+        let label = |image| images.set.label(image);
         Ok(Proxies {
             max_drift: drifts.iter().copied().fold(0.0, f64::max),
             weight_error: self.network.weight_error(allocation, layers)?,
             divergence,
             spike_flips,
-            image_drift: calibrator.map(|_| sums.drift.image_drift(&float.drift, graph)),
-            wide_divergence: calibrator
-                .and_then(|_| sums.evidence.divergence(&float.evidence, graph)),
+            image_drift: calibrator.map(|_| means.image_drift(float, graph)),
+            wide_divergence: calibrator.and_then(|_| means.divergence(float, graph)),
             output_error: match calibrator {
                 Some(calibrator) => Some(calibrator.output_errors(layers)?.iter().flatten().sum()),
                 None => None,
             },
-            loss_increase: calibrator.and_then(|_| Some(loss(sums)? - loss(float)?)),
-            disagreement: calibrator
-                .and_then(|_| sums.evidence.disagreement(&float.evidence, graph)),
+            loss_increase: calibrator.and_then(|_| means.loss_increase(float, graph, label)),
+            disagreement: calibrator.and_then(|_| means.disagreement(float, graph)),
         })
     }
 }

@@ -75,7 +75,7 @@ impl Task {
     pub fn of(job: &Job) -> Self {
         let is_float = job.allocation.0.iter().all(|w| w.is_float());
         match &job.question {
-            Question::Drift => Task::Drift,
+            Question::Drift { .. } => Task::Drift,
             Question::LayerErrors => Task::LayerErrors,
             Question::Accuracy {
                 split: Split::Test, ..
