@@ -59,6 +59,24 @@ impl Domains {
         to
     }
 
+    /// The allocation with every layer raised to at least a bit-width, each to its nearest one; no
+    /// layer is lowered.
+    pub fn raised(&self, from: &Allocation, bits: BitWidth) -> Allocation {
+        let layers = from.0.iter().enumerate();
+        let raised = layers.map(|(layer, width)| self.nearest(layer, bits).max(*width));
+        Allocation(raised.collect())
+    }
+
+    /// The bit-widths from those of one allocation to those of another.
+    pub fn between(&self, low: &Allocation, high: &Allocation) -> Domains {
+        let bounds = low.0.iter().zip(&high.0);
+        let within = self.0.iter().zip(bounds).map(|(widths, (low, high))| {
+            let within = widths.iter().filter(|w| (low..=high).contains(w));
+            within.copied().collect()
+        });
+        Domains(within.collect())
+    }
+
     /// The smallest bit-width of a layer.
     pub fn lowest_of(&self, layer: usize) -> Option<BitWidth> {
         self.of(layer).iter().min().copied()

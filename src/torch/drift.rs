@@ -15,8 +15,8 @@ use super::record::ChannelSums;
 use super::record::spikes::{Packed, Spikes};
 use crate::network::{Graph, Site};
 
-/// Sums over images, which are added in order. Drift is of the first of them, the evidence beside it
-/// of all.
+/// Sums over images, which are added in order. Drift is of the first of them, the evidence beside
+/// it of all.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Means {
     /// Images of the drift.

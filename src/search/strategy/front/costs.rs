@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::quant::{Allocation, BitWidth};
+use crate::quant::{Allocation, BitWidth, Domains};
 use crate::search::choices::Choices;
 use crate::search::knapsack::{Choice, hull};
 use crate::search::strategy::Context;
@@ -47,8 +47,13 @@ impl LayerCosts {
     /// The hull of the allocations that the groups of the finest level may form under the pins,
     /// most bytes first.
     pub fn front(&self, search: &Context<'_>) -> Vec<(u64, Allocation)> {
+        self.front_within(search, search.domains())
+    }
+
+    /// The same with only these bit-widths.
+    pub fn front_within(&self, search: &Context<'_>, domains: &Domains) -> Vec<(u64, Allocation)> {
         let space = search.space();
-        let groups = search.settings().choices(search.domains());
+        let groups = search.settings().choices(domains);
         let choice = |group: &Choices, widths: &Vec<BitWidth>| {
             let members = || group.members.iter().zip(widths);
             let bytes = |(layer, width): (&usize, &BitWidth)| {
@@ -70,7 +75,7 @@ impl LayerCosts {
                 .collect()
         };
         let costs: Vec<Vec<Choice>> = groups.iter().map(of_group).collect();
-        let lowest = search.domains().lowest();
+        let lowest = domains.lowest();
         let allocation = |choices: &[usize]| {
             let mut allocation = lowest.clone();
             for (group, choice) in groups.iter().zip(choices) {

@@ -3,7 +3,8 @@
 //! What a layer's width costs is predicted, and costs add up; the allocations of least cost for
 //! their bytes are a front, the lower convex hull of a knapsack problem. Its smallest point that
 //! passes is found by bisection, with few evaluations. Several fronts are tried, because no
-//! prediction is the best on every network; then groups go down by single steps. The fronts are
+//! prediction is the best on every network; then groups go down by single steps, and what failed by
+//! little is traded. The fronts are
 //! predicted from the layers' output errors, which cost no pass, and from the evidence of single
 //! groups lowered alone, to widths that are near the limit by the evidence.
 
@@ -13,6 +14,7 @@ mod probes;
 mod rungs;
 mod scan;
 mod steps;
+mod trades;
 
 use self::bisection::Bisection;
 use self::costs::LayerCosts;
@@ -20,6 +22,7 @@ use self::probes::Probes;
 use self::rungs::Rungs;
 use self::scan::Scan;
 use self::steps::Steps;
+use self::trades::Trades;
 use super::tries::Tries;
 use super::try_out::{Tried, try_out};
 use super::{Context, Step, Strategy};
@@ -70,6 +73,8 @@ enum Work {
     Bisecting(LayerCosts, Bisection),
     /// Lowering single groups.
     Stepping(Steps),
+    /// Trying again what failed by little, with a group raised.
+    Trading(Trades),
     /// Trying larger allocations, for a certificate.
     Securing(Rungs),
     /// Nothing is left to try.
@@ -106,8 +111,12 @@ impl Strategy for Front {
             Work::Bisecting(costs, bisection) => self.bisect(search, costs, bisection),
             Work::Stepping(steps) => match steps.step(search) {
                 (next, Some(steps)) => (next, Work::Stepping(steps)),
+                (_, None) => (Step::Again, Work::Trading(Trades::new(self.best().clone()))),
+            },
+            Work::Trading(trades) => match trades.step(search) {
+                (next, Some(trades)) => (next, Work::Trading(trades)),
                 (_, None) => {
-                    let rungs = Rungs::above_base(search, self.best());
+                    let rungs = Rungs::above_base(search, &self.errors);
                     (Step::Again, Work::Securing(rungs))
                 }
             },

@@ -10,38 +10,43 @@ use crate::search::step::{Step, Trial};
 use crate::search::strategy::Context;
 use crate::search::strategy::try_out::{Tried, try_out};
 
-/// How much larger each rung is than the one below it.
-const LARGER: f64 = 1.13;
-/// How many are tried.
-const RUNGS: i32 = 5;
+/// The share of the base's memory that the largest one tried may have.
+const LARGEST: f64 = 3.0;
 
 /// The rungs that are left to be tried.
 #[derive(Clone, Debug)]
 pub(super) struct Rungs(Arc<[Allocation]>);
 
 impl Rungs {
-    /// The allocations on a front above the base, where a certificate is wanted.
+    /// The allocations above the base, where a certificate is wanted: its narrowest layers raised,
+    /// to each width of the menu in turn, and half of the way there by the least predicted cost.
+    /// What a search took down furthest is where it was most often lucky.
     pub fn above_base(search: &Context<'_>, costs: &LayerCosts) -> Self {
         let confidence = search.tree().constraint.confidence;
         let wanted = confidence.is_some() && search.settings().certify_images > 0;
-        let base = search.base().filter(|_| wanted).map(|base| base.bytes);
-        let mut front = costs.front(search);
-        front.retain(|(bytes, allocation)| {
-            Some(*bytes) > base
-                && search.satisfies_pins(allocation)
-                && search.tree().constraint.fits(*bytes)
-        });
-        let at = |base: u64, rung: i32| {
-            let wanted = base as f64 * LARGER.powi(rung);
-            let away = |point: &&(u64, Allocation)| (point.0 as f64 - wanted).abs();
-            let nearest = front.iter().min_by(|a, b| away(a).total_cmp(&away(b)));
-            nearest.map(|(_, allocation)| allocation.clone())
+        let Some(base) = search.base().filter(|_| wanted) else {
+            return Rungs(Arc::default());
         };
-        let rungs = base
-            .into_iter()
-            .flat_map(|base| (1..=RUNGS).map(move |r| (base, r)));
-        let mut rungs: Vec<Allocation> = rungs.filter_map(|(base, rung)| at(base, rung)).collect();
+        let most = LARGEST * base.bytes as f64;
+        let mut rungs: Vec<Allocation> = Vec::new();
+        let mut low = base.allocation.clone();
+        for width in search.space().menu.iter().filter(|w| !w.is_float()) {
+            let high = search.domains().raised(&base.allocation, *width);
+            if high == low {
+                continue;
+            }
+            rungs.extend(half_way(search, costs, (&low, &high)));
+            rungs.push(high.clone());
+            low = high;
+        }
         rungs.dedup();
+        rungs.retain(|allocation| {
+            let bytes = search.space().bytes(allocation);
+            bytes > base.bytes
+                && bytes as f64 <= most
+                && search.satisfies_pins(allocation)
+                && search.tree().constraint.fits(bytes)
+        });
         Rungs(rungs.into())
     }
 
@@ -60,4 +65,20 @@ impl Rungs {
             Tried::Passed(_) | Tried::Failed => (Step::Again, Some(Rungs(rest.into()))),
         }
     }
+}
+
+/// On the front of the allocations between two the one whose memory is nearest to their geometric
+/// mean.
+fn half_way(
+    search: &Context<'_>,
+    costs: &LayerCosts,
+    (low, high): (&Allocation, &Allocation),
+) -> Option<Allocation> {
+    let bytes = |allocation| search.space().bytes(allocation) as f64;
+    let wanted = (bytes(low) * bytes(high)).sqrt();
+    let between = search.domains().between(low, high);
+    let front = costs.front_within(search, &between).into_iter();
+    let away = |point: &(u64, Allocation)| (point.0 as f64 - wanted).abs();
+    let nearest = front.min_by(|a, b| away(a).total_cmp(&away(b)));
+    nearest.map(|(_, allocation)| allocation)
 }
