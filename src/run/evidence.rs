@@ -31,6 +31,7 @@ pub fn evidence(tree: &Tree, header: &Header, allocation: &Allocation) -> Option
         memory_bytes: settings.space.bytes(allocation),
         memory_float_bytes: settings.space.float_bytes(),
         search,
+        test_seen: test.is_some() && tree.test_seen,
         test,
         certify,
         bound: candidates().find_map(|candidate| bound(tree, candidate)),

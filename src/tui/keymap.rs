@@ -9,7 +9,8 @@ pub use super::keys::*;
 use super::views::{Pane, View};
 use super::{Action, panes};
 
-const STEER: &str = "Steer the search";
+/// The heading of what steers the search.
+pub const STEER: &str = "Steer the search";
 const LOOK: &str = "Look around";
 const EDIT: &str = "While changing bit-widths";
 /// The heading of what moves in the time of a journal that is watched.
@@ -101,6 +102,7 @@ const AFTER_PANES: &[Binding] = &[
     bind(Scope::Main, PROGRAM, Action::Copy, &["y"], "", "copy the selected node's allocation as TOML into the clipboard"),
     bind(Scope::Main, PROGRAM, Action::Export, &["o"], "", "write what the screen shows into the run's folder, as text and as SVG"),
     bind(Scope::Main, PROGRAM, Action::NextTheme, &["t"], "", "the next theme: the terminal's own, dark, light, high contrast, no colours"),
+    bind(Scope::Main, PROGRAM, Action::Settings, &["T"], "", "settings: theme, symbols, first card, questions; kept for the next time"),
     bind(Scope::Main, PROGRAM, Action::Help, &["?", "f1"], "help", "this help"),
     bind(Scope::Main, PROGRAM, Action::Quit, &["q"], "quit", "quit; a running search asks first, and can be resumed"),
     bind(Scope::Always, PROGRAM, Action::Interrupt, &["ctrl-c"], "", "quit; a second time: at once"),
@@ -119,6 +121,7 @@ const AFTER_PANES: &[Binding] = &[
     bind(Scope::Result, "", Action::ExportCommand, &["E"], "export", "copy the command for the chip's files"),
     bind(Scope::Result, "", Action::Copy, &["y"], "copy", "copy the allocation"),
     bind(Scope::Result, "", Action::Limits, &["c"], "change the limit, go on", "change the limit and go on"),
+    bind(Scope::Result, "", Action::Undo, &["u"], "undo", "undo the last command and go on"),
     bind(Scope::Result, "", Action::NewRun, &["n"], "new run", "a new search from here"),
     bind(Scope::Result, "", Action::Quit, &["q"], "quit", "quit"),
     bind(Scope::Result, "", Action::Cancel, &["esc", "enter", "v"], "close", "close"),

@@ -6,8 +6,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::action::{SaveError, Saved, Signal};
 use super::config::Config;
-use super::model::{Outcome, RunInfo};
-use super::theme::ThemeName;
+use super::model::{Outcome, RunInfo, Setting};
 use crate::profile::{Constraint, Pin};
 use crate::quant::Allocation;
 use crate::run::{Probe, Update};
@@ -38,10 +37,8 @@ pub enum Asked {
     Report,
     /// Read another run, by its id or folder, to compare with it.
     Run(String),
-    /// Keep the theme for the next time.
-    Theme(ThemeName),
-    /// Keep that the first card was read.
-    Welcomed,
+    /// Keep a setting for the next time.
+    Keep(Setting),
 }
 
 /// The answer to [`Asked`].

@@ -5,7 +5,7 @@ use aq4svit::quant::BitWidth;
 use aq4svit::run::{Probed, Update};
 use aq4svit::search::{CandidateId, Command, Group, Origin, State};
 use aq4svit::text::Importance;
-use aq4svit::tui::model::{Filter, Overlay, Pane, Replay, View};
+use aq4svit::tui::model::{Filter, Overlay, Pane, Replay, Setting, View};
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
 use aq4svit::tui::{Action, Asked, Effect, update};
 use ratatui::style::{Color, Modifier};
@@ -453,7 +453,7 @@ fn themes_change_colours_and_nothing_else() {
         assert!(!seen.contains(&buffer), "{:?}", play.model.theme.name);
         seen.push(buffer);
         let effects = play.act(Action::NextTheme);
-        let theme = Asked::Theme(play.model.theme.name);
+        let theme = Asked::Keep(Setting::Theme(play.model.theme.name));
         assert_eq!(effects, [Effect::Ask(theme)], "it is kept");
     }
 }

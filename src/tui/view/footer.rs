@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::tui::action::Action;
-use crate::tui::keymap::{Hint, Scope, WATCH, steers};
+use crate::tui::keymap::{Hint, STEER, Scope, WATCH, steers};
 use crate::tui::model::{Model, Overlay, Status};
 use crate::tui::text;
 use crate::tui::widgets::input_line;
@@ -42,7 +42,15 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
             Action::Save => ended,
             _ => watching && (slides(h) || pauses(h)),
         };
-        !first
+        let takes_back = matches!(h.action, Action::Undo | Action::Redo);
+        match &h.action {
+            _ if first => 0,
+            // What a key would take back is said wherever there is something, on any terminal.
+            _ if takes_back && model.cannot(&h.action).is_none() => 2,
+            Action::Pause | Action::Step => 1,
+            _ if h.section != STEER => 1,
+            _ => 3,
+        }
     });
     let (right, left): (Vec<Hint>, Vec<Hint>) = hints
         .into_iter()
@@ -59,7 +67,7 @@ fn means_something(model: &Model, hint: &Hint) -> bool {
     match hint.action {
         Action::Pause | Action::Stop | Action::TimeUp => model.is_live(),
         Action::Step => model.is_live() && model.tree.paused,
-        Action::Redo => model.can_steer() && !model.tree.redoable.is_empty(),
+        Action::Redo => model.can_steer() && model.redone_next().is_some(),
         _ => model.can_steer() || !steers(&hint.action),
     }
 }
@@ -114,8 +122,8 @@ fn words(model: &Model, hint: &Hint) -> String {
         (Action::Pause, _) if model.replay.as_ref().is_some_and(|r| !r.playing) => {
             Some(String::from("play"))
         }
-        (Action::Undo, _) => with(model.undone_next()),
-        (Action::Redo, _) => with(model.redone_next()),
+        (Action::Undo, _) => model.undone_next().map(|what| format!("undo: {what}")),
+        (Action::Redo, _) => model.redone_next().map(|what| format!("redo: {what}")),
         (Action::Prune, _) if model.overlay.is_none() => {
             with(model.nodes.selected.map(|id| id.to_string()))
         }

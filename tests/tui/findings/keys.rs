@@ -2,7 +2,7 @@
 
 use aq4svit::run::Update;
 use aq4svit::search::Command;
-use aq4svit::tui::model::{Confirm, Destination, Overlay, Pane, View};
+use aq4svit::tui::model::{Confirm, Destination, Overlay, Pane, Setting, View};
 use aq4svit::tui::{Action, Answer, Asked, Effect, Outcome};
 
 use super::super::screens::screen;
@@ -180,7 +180,8 @@ fn finding_19_the_light_theme_is_readable() {
 fn finding_19_the_chosen_theme_is_kept() {
     let mut play = Play::new((80, 24));
     let effects = play.act(Action::NextTheme);
-    assert_eq!(effects, [Effect::Ask(Asked::Theme(play.model.theme.name))]);
+    let theme = Setting::Theme(play.model.theme.name);
+    assert_eq!(effects, [Effect::Ask(Asked::Keep(theme))]);
     play.act(Action::Answered(Answer::Kept(Ok(
         "theme \"dark\", kept for the next time".into(),
     ))));
