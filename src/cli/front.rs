@@ -9,7 +9,7 @@ use crossbeam_channel::Receiver;
 use super::commands::{CommandArgs, ScriptError};
 use super::device::DeviceArgs;
 use super::optimizations::OptimizationArgs;
-use super::output::{json_line, line, note};
+use super::output::{json_line, line, note, words};
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::{exit_code, headless, interactive};
@@ -107,7 +107,7 @@ impl Front {
         };
         match self {
             Front::Json => json_line(&finished)?,
-            Front::Interactive => line(&finished.to_string())?,
+            Front::Interactive => words(&finished.to_string())?,
             Front::Lines => {
                 line(&finished.to_string())?;
                 line(&text::gate::report(&finished.gate))?;

@@ -9,8 +9,7 @@ pub use super::keys::*;
 use super::views::{Pane, View};
 use super::{Action, panes};
 
-/// The heading of what steers the search.
-pub const STEER: &str = "Steer the search";
+const STEER: &str = "Steer the search";
 const LOOK: &str = "Look around";
 const EDIT: &str = "While changing bit-widths";
 /// The heading of what moves in the time of a journal that is watched.
@@ -125,6 +124,12 @@ const AFTER_PANES: &[Binding] = &[
     bind(Scope::Result, "", Action::NewRun, &["n"], "new run", "a new search from here"),
     bind(Scope::Result, "", Action::Quit, &["q"], "quit", "quit"),
     bind(Scope::Result, "", Action::Cancel, &["esc", "enter", "v"], "close", "close"),
+
+    bind(Scope::Settings, "", Action::Up, &["up", "k", "shift-tab"], "setting", "the setting above"),
+    bind(Scope::Settings, "", Action::Down, &["down", "j", "tab"], "setting", "the setting below"),
+    bind(Scope::Settings, "", Action::CursorLeft, &["left", "h"], "choose", "the choice before"),
+    bind(Scope::Settings, "", Action::CursorRight, &["right", "l", "space"], "choose", "the next choice"),
+    bind(Scope::Settings, "", Action::Cancel, &["esc", "enter", "q", "T"], "close", "close"),
 
     bind(Scope::Help, "", Action::Down, &["down", "j"], "scroll", "scroll"),
     bind(Scope::Help, "", Action::Up, &["up", "k"], "", "scroll"),

@@ -46,7 +46,7 @@ mod screen;
 mod session;
 pub mod start;
 mod terminal;
-mod text;
+pub(crate) mod text;
 pub mod theme;
 mod update;
 mod view;

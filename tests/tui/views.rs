@@ -8,6 +8,7 @@ use aq4svit::text::Importance;
 use aq4svit::tui::model::{Filter, Overlay, Pane, Replay, Setting, View};
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
 use aq4svit::tui::{Action, Asked, Effect, update};
+use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
 use super::screens::screen;
@@ -82,10 +83,14 @@ fn every_view_when_the_terminal_is_too_small() {
 pub fn painted(play: &Play) -> String {
     let size = play.model.size;
     let drawn = super::screens::draw(&play.model, size);
-    let buffer = drawn.backend().buffer().clone();
+    painted_buffer(drawn.backend().buffer())
+}
+
+/// [`painted`] of what was drawn.
+pub fn painted_buffer(buffer: &Buffer) -> String {
     let mut looks = vec![];
-    let mut text = screen(play);
-    for row in buffer.content.chunks(usize::from(size.0)) {
+    let mut text = aq4svit::tui::as_text(buffer);
+    for row in buffer.content.chunks(usize::from(buffer.area.width)) {
         let line = row.iter().map(|cell| {
             let look = (cell.fg, cell.bg, cell.modifier);
             let at = looks.iter().position(|l| *l == look).unwrap_or_else(|| {

@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_distance_is_that_to_the_verdict_of_the_rule() {
-        for done in 4..16 {
+        for done in 4..16usize {
             for lost in 0..=2usize {
                 let Some(correct) = (done - 4).checked_sub(lost) else {
                     continue;

@@ -113,10 +113,10 @@ impl Form {
                 values.evaluations,
             ),
             Field::new("time limit", seconds, "no limit", values.seconds),
+            Field::new("checkpoint", checkpoint, "none", values.checkpoint),
             Field::new("calibration", images, "", values.calibration),
             Field::new("seed", "of all random choices", "", values.seed),
             Field::new("pins", pins, "none", values.pins),
-            Field::new("checkpoint", checkpoint, "none", values.checkpoint),
         ];
         Form {
             profile: profile.to_owned(),

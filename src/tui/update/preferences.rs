@@ -14,7 +14,7 @@ pub fn open(model: &mut Model) {
 
 /// A key in the dialog.
 pub fn key(model: &mut Model, mut fields: Fields, action: &Action) {
-    if matches!(action, Action::Cancel | Action::Submit) {
+    if *action == Action::Cancel {
         return;
     }
     let said = |fields: &Fields| fields.active().and_then(preferences::setting);

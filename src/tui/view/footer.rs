@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::tui::action::Action;
-use crate::tui::keymap::{Hint, STEER, Scope, WATCH, steers};
+use crate::tui::keymap::{Hint, Scope, WATCH, steers};
 use crate::tui::model::{Model, Overlay, Status};
 use crate::tui::text;
 use crate::tui::widgets::input_line;
@@ -42,16 +42,9 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
             Action::Save => ended,
             _ => watching && (slides(h) || pauses(h)),
         };
-        let takes_back = matches!(h.action, Action::Undo | Action::Redo);
-        match &h.action {
-            _ if first => 0,
-            // What a key would take back is said wherever there is something, on any terminal.
-            _ if takes_back && model.cannot(&h.action).is_none() => 2,
-            Action::Pause | Action::Step => 1,
-            _ if h.section != STEER => 1,
-            _ => 3,
-        }
+        !first
     });
+    undo_in_view(&mut hints);
     let (right, left): (Vec<Hint>, Vec<Hint>) = hints
         .into_iter()
         .partition(|h| matches!(h.action, Action::Help | Action::Quit));
@@ -62,11 +55,23 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     frame.render_widget(Line::from(right).right_aligned(), area);
 }
 
+/// What undo and redo would take back stands behind pausing: every terminal has room for it there.
+fn undo_in_view(hints: &mut Vec<Hint>) {
+    let takes_back = |h: &Hint| matches!(h.action, Action::Undo | Action::Redo);
+    let pauses = |h: &Hint| matches!(h.action, Action::Pause | Action::Step);
+    if let Some(at) = hints.iter().rposition(pauses) {
+        let (undo, others): (Vec<Hint>, Vec<Hint>) = hints.drain(at + 1..).partition(takes_back);
+        hints.extend(undo);
+        hints.extend(others);
+    }
+}
+
 /// True for a key that does something now, on a run of one's own.
 fn means_something(model: &Model, hint: &Hint) -> bool {
     match hint.action {
         Action::Pause | Action::Stop | Action::TimeUp => model.is_live(),
         Action::Step => model.is_live() && model.tree.paused,
+        Action::Undo => model.can_steer() && model.undone_next().is_some(),
         Action::Redo => model.can_steer() && model.redone_next().is_some(),
         _ => model.can_steer() || !steers(&hint.action),
     }

@@ -4,8 +4,10 @@
 mod charts;
 mod keys;
 mod lists;
+mod progress;
 mod result;
 mod screen;
+mod steering;
 mod words;
 
 use aq4svit::tui::Action;
