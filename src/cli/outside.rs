@@ -6,10 +6,12 @@ use anyhow::{Context, Result};
 
 use super::output::message;
 use super::report;
+use super::source::library;
+use super::start::entries;
 use crate::profile::{Paths, Profile};
 use crate::run::{self, Summary};
 use crate::tui::model::Setting;
-use crate::tui::{self, Answer, Asked, OtherRun, Outside};
+use crate::tui::{self, Answer, Asked, OtherRun, Outside, Places};
 
 /// The folder of the report in the folder of a run.
 const REPORT: &str = "report";
@@ -19,6 +21,7 @@ pub(crate) fn outside(folder: &Path, paths: &Paths) -> Outside {
     let (folder, runs, config) = (folder.to_owned(), paths.runs(), config(paths));
     Box::new(move |asked| match asked {
         Asked::Report => Answer::Report(write_report(&folder).map_err(|e| message(&e))),
+        Asked::Places => Answer::Places(places(&runs)),
         Asked::Run(wanted) => Answer::Run(other(&runs, &wanted).map_err(|e| message(&e))),
         Asked::Keep(setting) => {
             let kept = keep(&config, setting).map_err(|e| e.to_string());
@@ -60,6 +63,16 @@ fn write_report(folder: &Path) -> Result<PathBuf> {
     let out = folder.join(REPORT);
     report::write_without_evaluation(folder, &out)?;
     Ok(out)
+}
+
+/// The runs, the latest first, and the profiles whose files are there.
+fn places(runs: &Path) -> Places {
+    let id = |(folder, _): (PathBuf, _)| run::id(&folder);
+    let profiles = library().map_or(Vec::new(), |library| entries::startable(&library));
+    Places {
+        runs: run::list(runs).into_iter().rev().map(id).collect(),
+        profiles,
+    }
 }
 
 fn other(runs: &Path, wanted: &str) -> Result<Box<OtherRun>> {

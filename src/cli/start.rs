@@ -1,6 +1,6 @@
 //! `aq4svit` alone: the start screen where there is something to choose from, else the demo.
 
-mod entries;
+pub(super) mod entries;
 
 use std::path::Path;
 use std::process::ExitCode;

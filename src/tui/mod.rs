@@ -61,7 +61,7 @@ pub use forecast::{Change, Forecast, PredictedFront};
 pub use model::{Destination, Model, Outcome};
 pub use screen::Screen;
 pub use session::{
-    Answer, Asked, Ending, Ends, OtherRun, Outside, Retry, Save, SaveRequest, Session,
+    Answer, Asked, Ending, Ends, OtherRun, Outside, Places, Retry, Save, SaveRequest, Session,
 };
 pub use update::update;
 pub use view::view;

@@ -63,7 +63,7 @@ pub use what_if::WhatIf;
 use super::action::Effect;
 use super::forecast::Forecast;
 use super::keys::Keymap;
-use super::session::OtherRun;
+use super::session::{OtherRun, Places};
 use super::theme::Theme;
 use super::views::{Border, MOST_BORDERS};
 pub use super::views::{Pane, View};
@@ -182,6 +182,8 @@ pub struct Model {
     pub only_changes: bool,
     /// A memory budget that is moved along the predicted front.
     pub what_if: Option<WhatIf>,
+    /// The other runs and the profiles, as far as they were asked for.
+    pub elsewhere: Places,
     /// Another run that is compared with this one.
     pub other_run: Option<Box<OtherRun>>,
     /// Set when the interface is to be left.
@@ -248,6 +250,7 @@ impl Model {
             welcome: false,
             only_changes: false,
             what_if: None,
+            elsewhere: Places::default(),
             other_run: None,
             outcome: None,
             effects: Vec::new(),

@@ -35,6 +35,8 @@ pub type Save = Box<dyn FnMut(SaveRequest) -> Result<Saved, SaveError> + Send>;
 pub enum Asked {
     /// Write the report of the run.
     Report,
+    /// Look which other runs and which profiles there are.
+    Places,
     /// Read another run, by its id or folder, to compare with it.
     Run(String),
     /// Keep a setting for the next time.
@@ -46,10 +48,21 @@ pub enum Asked {
 pub enum Answer {
     /// The folder of the report, or why there is none.
     Report(Result<PathBuf, String>),
+    /// The other runs and the profiles.
+    Places(Places),
     /// Another run, or why it cannot be read.
     Run(Result<Box<OtherRun>, String>),
     /// What is kept, to be said where it is not empty; or why it is not.
     Kept(Result<String, String>),
+}
+
+/// Where one can go from a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// The ids of the runs, the latest first.
+    pub runs: Vec<String>,
+    /// The names of the profiles that a search can start with.
+    pub profiles: Vec<String>,
 }
 
 /// Another run, to compare with.

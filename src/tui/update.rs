@@ -24,6 +24,7 @@ use super::model::{
     Confirm, Destination, Model, Outcome, Overlay, Pane, Setting, ToastKind, View, ancestors,
 };
 use super::panes;
+use super::session::Asked;
 use crate::search::{Candidate, Command};
 
 /// Folds an action in and says what has to be done outside. Afterwards the model is consistent: the
@@ -222,7 +223,10 @@ fn main_key(model: &mut Model, action: Action) {
         Action::Find => find::start(model),
         Action::FindNext => find::again(model, false),
         Action::FindPrevious => find::again(model, true),
-        Action::Commands => model.overlay = Some(Overlay::Commands(Default::default())),
+        Action::Commands => {
+            model.overlay = Some(Overlay::Commands(Default::default()));
+            model.effect(Effect::Ask(Asked::Places));
+        }
         Action::Zoom => model.zoomed = !model.zoomed,
         other => program_key(model, other),
     }

@@ -500,7 +500,7 @@ fn what_the_screen_shows_is_written() {
 }
 
 /// A journal as a second screen hears it.
-fn watched(size: (u16, u16), jobs: usize) -> Play {
+pub fn watched(size: (u16, u16), jobs: usize) -> Play {
     let mut play = Play::new(size);
     play.model = super::story::model(Theme::colour(), size);
     play.model.replay = Some(Replay::new());

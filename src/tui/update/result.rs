@@ -109,6 +109,7 @@ pub fn answered(model: &mut Model, answer: Answer) {
         Answer::Kept(Ok(said)) if said.is_empty() => {}
         Answer::Kept(Ok(said)) => model.toast(ToastKind::Good, said),
         Answer::Kept(Err(why)) => model.toast(ToastKind::Bad, format!("not kept: {why}")),
+        Answer::Places(places) => model.elsewhere = places,
         Answer::Run(result) => overlay::other_run(model, result),
     }
 }

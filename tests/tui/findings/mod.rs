@@ -7,6 +7,7 @@ mod lists;
 mod progress;
 mod result;
 mod screen;
+mod smaller;
 mod steering;
 mod words;
 
