@@ -244,7 +244,7 @@ fn loss(model: &Model, measured: &MeasuredDrop, room: u16) -> Line<'static> {
         Some(Verdict::NotMet) => palette.bad,
         None => palette.text,
     };
-    let is_part = |j: Judgement| j.expected_loss.is_some() && j.images < j.of;
+    let is_part = |j: Judgement| j.expected_loss.is_some() && measured.images < j.of;
     let expected = match measured.judgement.is_some_and(is_part) {
         true => " expected",
         false => "",
@@ -260,7 +260,10 @@ fn loss(model: &Model, measured: &MeasuredDrop, room: u16) -> Line<'static> {
     let allowed = allowed.is_finite().then(|| points(allowed));
     sentence
         .maybe(allowed.map(|limit| format!("{at_most} {limit} allowed")))
-        .add(text::images(&j))
+        .add(match measured.images > j.images {
+            true => format!("{} images", count(measured.images as u64)),
+            false => text::images(&j),
+        })
         .maybe(j.sequential.then_some("early verdict"))
         .maybe(j.cached.then_some("cached"))
         .line()

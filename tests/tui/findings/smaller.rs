@@ -46,6 +46,35 @@ fn finding_1_a_measured_drop_stays_visible_under_another_limit() {
     assert!(shown.contains(&said), "{said}\n{shown}");
 }
 
+/// A verdict under a tighter limit needs fewer images than are known: the drop is that of all.
+#[test]
+fn finding_1_a_drop_on_all_images_stays_that() {
+    let mut play = Play::new((160, 48));
+    play.jobs(70);
+    let float = play.model.tree.float.len();
+    let all = play.model.tree.candidates.iter();
+    let mut whole =
+        all.filter(|c| c.bits.len() == float && c.judgement().is_some_and(|j| j.drop() > 0.5));
+    let node = whole.next().expect("a confirmed one").clone();
+    let before = play.model.measured_drop(&node).unwrap().drop;
+    let change = ConstraintChange {
+        max_accuracy_drop: Some(AccuracyDrop::Points(0.1)),
+        ..ConstraintChange::default()
+    };
+    let answer = play.story.command(Command::Constrain { change });
+    play.tell(answer);
+    let node = play.model.tree.get(node.id).unwrap();
+    assert!(
+        node.judgement().unwrap().images < float,
+        "fewer are enough to fail"
+    );
+    assert_eq!(play.model.measured_drop(node).unwrap().drop, before);
+    play.model.jump(Some(node.id), "");
+    play.wait(200);
+    let said = format!("{before:.2} pp");
+    assert!(screen(&play).contains(&said), "{said}\n{}", screen(&play));
+}
+
 #[test]
 fn finding_3_a_finished_run_is_steered_again() {
     for size in SIZES {
