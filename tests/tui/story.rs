@@ -140,6 +140,7 @@ impl Story {
                 } => rule.float.correct_in(0, done).saturating_sub(2),
                 _ => total * 2 / 5,
             },
+            preparing: false,
         };
         let ahead = self.engine.wanted(2).into_iter().nth(1);
         vec![

@@ -124,7 +124,8 @@ impl Activity {
     pub fn progressed(&mut self, progress: Progress, now: Duration) {
         let Some(work) = &mut self.work else { return };
         work.progress = Some(progress);
-        work.losses = self.rule.as_ref().map(|rule| Losses::of(rule, &progress));
+        let rule = self.rule.as_ref().filter(|_| !progress.preparing);
+        work.losses = rule.map(|rule| Losses::of(rule, &progress));
         self.heard = now;
     }
 

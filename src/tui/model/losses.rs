@@ -66,6 +66,7 @@ mod tests {
             done,
             total: 16,
             correct,
+            preparing: false,
         };
         Losses::of(&rule(), &progress)
     }

@@ -260,6 +260,8 @@ fn job_line(model: &Model, job: &Work, room: usize, large: bool) -> Line<'static
 fn progress(job: &Work, p: &Progress, large: bool) -> String {
     let (done, total) = (count(p.done as u64), count(p.total as u64));
     match (large, job.task, job.losses) {
+        (true, ..) if p.preparing => format!("ordering images: {done} of {total}"),
+        (false, ..) if p.preparing => format!("ordering {done}/{total}"),
         (true, _, Some(losses)) => {
             format!("{done} of {total} images, {}", lost(&losses))
         }

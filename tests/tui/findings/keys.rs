@@ -221,7 +221,7 @@ fn finding_9_runs_and_profiles_are_in_the_list_of_commands() {
     assert_eq!(play.model.overlay, Some(Overlay::Confirm(leave)));
     play.act(Action::Cancel);
     play.act(Action::Commands);
-    type_in(&mut play, "compare 02");
+    type_in(&mut play, "compare 05-02");
     assert_eq!(
         play.act(Action::Submit),
         [Effect::Ask(Asked::Run("2026-05-02-demo".into()))]

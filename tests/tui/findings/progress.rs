@@ -1,6 +1,7 @@
 //! What is said while something is evaluated.
 
-use aq4svit::evaluate::ImageOrder;
+use aq4svit::evaluate::{ImageOrder, Progress};
+use aq4svit::run::Update;
 use aq4svit::tui::model::Task;
 use aq4svit::tui::theme::Theme;
 
@@ -40,6 +41,31 @@ fn finding_progress_is_the_distance_to_a_verdict() {
         assert!(shown.contains(&said), "{said} at {size:?}\n{shown}");
         let share = format!("{} correct", work.progress.unwrap().correct);
         assert!(!shown.contains(&share), "{shown}");
+    }
+}
+
+/// The float network orders the images first: what it classifies correctly is not the candidate's.
+#[test]
+fn finding_progress_ordering_the_images_is_no_evaluation() {
+    for size in SIZES {
+        let mut play = screening(size);
+        let progress = Progress {
+            done: 100,
+            total: 500,
+            correct: 90,
+            preparing: true,
+        };
+        play.tell(vec![Update::Progress(progress)]);
+        let shown = screen(&play);
+        let said = match size.0 {
+            80 => "ordering 100/500",
+            _ => "ordering images: 100 of 500",
+        };
+        assert!(shown.contains(said), "{size:?}\n{shown}");
+        assert!(
+            !shown.contains("lost net") && !shown.contains("won net"),
+            "{shown}"
+        );
     }
 }
 

@@ -199,7 +199,7 @@ fn finding_smaller_pins_are_counted_in_the_header() {
 
 #[test]
 fn finding_smaller_following_can_be_taken_up_again() {
-    let mut play = Play::new((160, 48));
+    let mut play = Play::new((200, 60));
     play.jobs(40);
     assert!(!screen(&play).contains("follow again"));
     play.act(Action::Up);

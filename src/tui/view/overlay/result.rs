@@ -287,9 +287,9 @@ fn cost(model: &Model, columns: u16) -> Vec<Line<'static>> {
     let work = Sentence::new(model, room)
         .add(duration(model.elapsed()))
         .add(number(counters.evaluations, "evaluation", "evaluations"))
+        .maybe(reused)
         .add(number(counters.drift_evaluations, "drift", "drifts"))
-        .add(format!("{} rejected by the gate", count(counters.gated)))
-        .maybe(reused);
+        .add(format!("{} rejected by the gate", count(counters.gated)));
     let forwards = text::large(model.activity.totals.layer_forwards);
     let forwards = Sentence::new(model, room)
         .add(format!("{forwards} layer-forwards"))
