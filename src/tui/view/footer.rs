@@ -100,7 +100,11 @@ fn spans(model: &Model, hints: &[Hint], columns: usize) -> Vec<Span<'static>> {
     let palette = &model.theme.palette;
     let (mut spans, mut used) = (Vec::new(), 0);
     for hint in hints {
-        let text = words(model, hint);
+        let mut text = words(model, hint);
+        // A long command is named as far as there is room for other keys.
+        if matches!(hint.action, Action::Undo | Action::Redo) {
+            text = text::cut(&text, (columns / 3).max(6), model.theme.symbols.ellipsis);
+        }
         let keys = hint.keys.join("/");
         let width = text::width(&keys) + text::width(&text) + 3;
         if used + width > columns {

@@ -51,6 +51,22 @@ fn finding_1_the_footer_names_what_undo_and_redo_take_back() {
     }
 }
 
+/// A command with a long name leaves room for the other keys.
+#[test]
+fn finding_1_a_long_command_is_named_as_far_as_there_is_room() {
+    let mut play = Play::new((80, 24));
+    play.jobs(40);
+    play.act(Action::View(View::Allocation));
+    play.act(Action::LowerBits);
+    play.act(Action::Submit);
+    let shown = footer(&play);
+    assert!(
+        shown.contains("u undo: set ") && shown.contains("p pause"),
+        "{shown}"
+    );
+    assert!(shown.contains("? help  q quit"), "{shown}");
+}
+
 /// What is sent is taken back first, also before it is answered.
 #[test]
 fn finding_1_the_footer_knows_what_is_on_its_way() {
