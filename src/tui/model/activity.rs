@@ -116,7 +116,7 @@ impl Activity {
         });
         self.rule = match &job.question {
             Question::Accuracy { stop, .. } => stop.clone(),
-            Question::Drift | Question::LayerErrors => None,
+            Question::Drift { .. } | Question::LayerErrors => None,
         };
     }
 
