@@ -152,11 +152,6 @@ def main():
         for keys, seconds, name in VIEWS:
             press(keys, seconds)
             write(name)
-        for keys, seconds, name in DIALOGS:
-            press(keys, seconds)
-            write(name)
-            # The result may have come meanwhile: its card is closed too, and opened again below.
-            press(["Escape"], 1)
         press(["1"], 1)
         until = time.monotonic() + PATIENCE
         while "FINISHED" not in screen() and time.monotonic() < until:
@@ -164,6 +159,11 @@ def main():
         if " Result " not in screen():
             press(["v"], 1)
         write("screenshot-result")
+        press(["Escape"], 1)
+        for keys, seconds, name in DIALOGS:
+            press(keys, seconds)
+            write(name)
+            press(["Escape"], 1)
         press(["C-o"], 2)
         write("screenshot-start")
         subprocess.run([*tmux, "kill-server"], check=False)
