@@ -66,6 +66,7 @@ impl Evaluator for Margins {
                     done: correct.len(),
                     total: to - from,
                     correct: correct.correct(),
+                    preparing: false,
                 });
                 Outcome::Accuracy { correct }
             }

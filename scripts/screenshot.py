@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes docs/screenshot.svg and docs/screenshot-VIEW.svg: the real program on the demo, captured from tmux after so many
-seconds.
+"""Writes docs/screenshot.svg and docs/screenshot-NAME.svg: the real program on the demo, captured from tmux after so many
+seconds, the card of its result once it has ended, and the start screen then.
 
 Usage: scripts/screenshot.py [seconds] [columns] [rows]
 Needs tmux and a built target/release/aq4svit, or another binary named by $AQ4SVIT_BINARY.
@@ -28,6 +28,14 @@ VIEWS = [
     # One look at the potentials serves all sites; the last one but the logits has the most to show.
     (["5", "G", "Enter", "k", "Enter"], 15, "screenshot-membranes"),
 ]
+# What lies over the panes; escape closes it.
+DIALOGS = [
+    (["4", "B", "PageUp"], 3, "screenshot-what-if"),
+    (["?"], 1, "screenshot-help"),
+    (["T"], 1, "screenshot-settings"),
+]
+# The longest that the search may take, in seconds.
+PATIENCE = 1800
 BACKGROUND, FOREGROUND = "#101418", "#d0d0d0"
 
 
@@ -125,16 +133,39 @@ def main():
         binary = os.environ.get("AQ4SVIT_BINARY", ROOT / "target" / "release" / "aq4svit")
         program = f"AQ4SVIT_DATA={home}/data AQ4SVIT_CONFIG={home}/config {binary}"
         subprocess.run([*tmux, "new-session", "-d", "-x", str(COLUMNS), "-y", str(ROWS), program], check=True)
-        time.sleep(SECONDS)
-        for keys, seconds, name in VIEWS:
+
+        def press(keys, seconds):
             subprocess.run([*tmux, "send-keys", *keys], check=True)
             time.sleep(seconds)
+
+        def screen():
             capture = [*tmux, "capture-pane", "-e", "-p"]
-            shot = subprocess.run(capture, check=True, capture_output=True, text=True).stdout
+            return subprocess.run(capture, check=True, capture_output=True, text=True).stdout
+
+        def write(name):
             target = ROOT / "docs" / f"{name}.svg"
             target.parent.mkdir(exist_ok=True)
-            target.write_text(svg(shot.splitlines()), encoding="utf-8")
+            target.write_text(svg(screen().splitlines()), encoding="utf-8")
             print(f"wrote {target.relative_to(ROOT)}")
+
+        time.sleep(SECONDS)
+        for keys, seconds, name in VIEWS:
+            press(keys, seconds)
+            write(name)
+        press(["1"], 1)
+        until = time.monotonic() + PATIENCE
+        while "FINISHED" not in screen() and time.monotonic() < until:
+            time.sleep(1)
+        if " Result " not in screen():
+            press(["v"], 1)
+        write("screenshot-result")
+        press(["Escape"], 1)
+        for keys, seconds, name in DIALOGS:
+            press(keys, seconds)
+            write(name)
+            press(["Escape"], 1)
+        press(["C-o"], 2)
+        write("screenshot-start")
         subprocess.run([*tmux, "kill-server"], check=False)
 
 

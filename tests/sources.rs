@@ -129,3 +129,41 @@ fn libtorch_changes_only_what_is_tested_with_it() {
     }
     assert!(found > 3, "{found} files");
 }
+
+/// The table of findings about the terminal names tests that exist, and every one of them.
+#[test]
+fn every_finding_has_its_test() {
+    let table = fs::read_to_string(root().join("docs/terminal.md")).expect("a page");
+    let all: String = files("tests")
+        .into_iter()
+        .chain(files("src"))
+        .map(|file| fs::read_to_string(file).expect("text"))
+        .collect();
+    let mut named = Vec::new();
+    let rows = table.lines().filter(|line| line.starts_with("| "));
+    for row in rows.skip(1) {
+        let cells: Vec<&str> = row.split('|').collect();
+        let tests: Vec<&str> = cells[3].split('`').skip(1).step_by(2).collect();
+        let names = tests.iter().filter(|name| !name.contains('/'));
+        let names: Vec<&str> = names.copied().collect();
+        assert!(!names.is_empty(), "no test: {row}");
+        for name in &names {
+            assert!(
+                all.contains(&format!("fn {name}(")),
+                "no test {name}: {row}"
+            );
+        }
+        named.extend(names);
+    }
+    assert!(named.len() > 60, "{} tests", named.len());
+    let tests = all.split("fn finding_").skip(1);
+    let is_name = |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let tests = tests.filter_map(|rest| Some(rest.split_once('(')?.0));
+    for test in tests.filter(is_name) {
+        let name = format!("finding_{test}");
+        assert!(
+            named.contains(&name.as_str()),
+            "{name} is not in docs/terminal.md"
+        );
+    }
+}

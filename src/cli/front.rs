@@ -9,7 +9,7 @@ use crossbeam_channel::Receiver;
 use super::commands::{CommandArgs, ScriptError};
 use super::device::DeviceArgs;
 use super::optimizations::OptimizationArgs;
-use super::output::{json_line, line, note};
+use super::output::{json_line, line, note, words};
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::{exit_code, headless, interactive};
@@ -97,23 +97,6 @@ impl Front {
         }
     }
 
-    /// Shows a run to its end, or until it is left; `script_errors` are of lines of `--commands`.
-    pub fn watch(
-        self,
-        handle: Handle,
-        script_errors: Receiver<ScriptError>,
-        options: &EvaluatorOptions,
-        signals: Signals,
-    ) -> Result<ExitCode> {
-        for text in &handle.notes {
-            note(&format!("note: {text}"));
-        }
-        match self {
-            Front::Interactive => interactive::watch(handle, options, signals),
-            Front::Lines | Front::Json => headless::watch(handle, script_errors, self, signals),
-        }
-    }
-
     /// Prints the result of a finished run and returns the exit code it stands for.
     pub fn report(self, summary: &Summary) -> Result<ExitCode> {
         let Summary {
@@ -124,13 +107,38 @@ impl Front {
         };
         match self {
             Front::Json => json_line(&finished)?,
-            Front::Interactive => line(&finished.to_string())?,
+            Front::Interactive => words(&finished.to_string())?,
             Front::Lines => {
                 line(&finished.to_string())?;
                 line(&text::gate::report(&finished.gate))?;
             }
         }
         Ok(exit_code(finished.is_met()))
+    }
+}
+
+/// A run at work, to be shown.
+pub(crate) struct Begun {
+    /// The run.
+    pub handle: Handle,
+    /// Errors of lines of `--commands`.
+    pub script_errors: Receiver<ScriptError>,
+    /// How it evaluates.
+    pub options: EvaluatorOptions,
+}
+
+impl Begun {
+    /// Shows the run to its end, or until it is left.
+    pub fn watch(self, front: Front, signals: Signals) -> Result<ExitCode> {
+        for text in &self.handle.notes {
+            note(&format!("note: {text}"));
+        }
+        match front {
+            Front::Interactive => interactive::watch(self.handle, &self.options, signals),
+            Front::Lines | Front::Json => {
+                headless::watch(self.handle, self.script_errors, front, signals)
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::INTERRUPTED;
 use super::front::Front;
-use super::output::{is_gone, line};
+use super::output::{is_gone, line, words};
 use super::saving::{Saver, SideFilesOf};
 use super::signals::Signals;
 use super::{outside, start};
@@ -66,7 +66,7 @@ pub(crate) fn watch(
         drop(handle);
         return start::go_on(to, signals);
     }
-    line(&format!("run {}", folder.display()))?;
+    words(&format!("run {}", folder.display()))?;
     report(&mut handle.borrow_mut(), &argument, outcome)
 }
 
@@ -97,7 +97,7 @@ fn report(handle: &mut Handle, argument: &str, outcome: Outcome) -> Result<ExitC
     let summary = handle.summary()?;
     if summary.tree.finished.is_some() {
         let code = Front::Interactive.report(&summary)?;
-        line(&format!(
+        words(&format!(
             "  next      aq4svit report {argument}; aq4svit resume {argument} opens it again"
         ))?;
         return Ok(code);
@@ -106,14 +106,14 @@ fn report(handle: &mut Handle, argument: &str, outcome: Outcome) -> Result<ExitC
         let drop = found
             .judgement()
             .map(|j| format!(", drop {} pp", points(j.drop())));
-        line(&format!(
+        words(&format!(
             "incumbent so far: {}, {}{}",
             found.id,
             bytes(found.bytes),
             drop.unwrap_or_default()
         ))?;
     }
-    line(&format!("not finished; everything so far is safe: {again}"))?;
+    words(&format!("not finished; everything so far is safe: {again}"))?;
     Ok(ExitCode::from(INTERRUPTED))
 }
 

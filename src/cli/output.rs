@@ -1,7 +1,7 @@
 //! Standard output and standard error. A reader who has left and a terminal that is gone are no
 //! errors, and nothing here panics.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -69,8 +69,36 @@ pub fn show(json: bool, object: &impl Serialize, text: impl FnOnce() -> String) 
     }
 }
 
-/// Writes a line to standard error; a failure is ignored.
+/// Writes a text to standard output, on a terminal broken at blanks and not inside words.
+///
+/// # Errors
+/// As [`offer`].
+pub fn words(text: &str) -> Result<()> {
+    line(&wrapped(text, io::stdout().is_terminal()))
+}
+
+/// A text with its lines broken at blanks where they are wider than the terminal.
+fn wrapped(text: &str, terminal: bool) -> String {
+    let columns = crossterm::terminal::size().ok().filter(|_| terminal);
+    match columns {
+        Some((columns, _)) if columns > 20 => broken(text, usize::from(columns)),
+        _ => text.to_owned(),
+    }
+}
+
+/// A text with its lines broken at blanks where they are wider than so many columns.
+fn broken(text: &str, columns: usize) -> String {
+    let narrow = |line: &str| crate::tui::text::width(line) <= columns;
+    let lines = text.lines().map(|line| match narrow(line) {
+        true => line.to_owned(),
+        false => crate::tui::text::wrap(line, columns).join("\n"),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Writes a line to standard error, on a terminal broken at blanks; a failure is ignored.
 pub fn note(text: &str) {
+    let text = wrapped(text, io::stderr().is_terminal());
     let _ = io::stderr()
         .lock()
         .write_all(format!("{text}\n").as_bytes());
@@ -113,6 +141,14 @@ mod tests {
         assert_eq!(message(&told), "cannot save: disk full");
         let untold = anyhow::Error::new(io::Error::other("disk full")).context("cannot save");
         assert_eq!(message(&untold), "cannot save: disk full");
+    }
+
+    #[test]
+    fn finding_smaller_lines_are_broken_at_blanks() {
+        let text = "error: the file is no checkpoint\n  run  x";
+        let told = broken(text, 20);
+        assert_eq!(told, "error: the file is\nno checkpoint\n  run  x");
+        assert_eq!(broken(text, 80), text, "what fits stays as it is");
     }
 
     #[test]

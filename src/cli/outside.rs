@@ -6,9 +6,12 @@ use anyhow::{Context, Result};
 
 use super::output::message;
 use super::report;
+use super::source::library;
+use super::start::entries;
 use crate::profile::{Paths, Profile};
 use crate::run::{self, Summary};
-use crate::tui::{self, Answer, Asked, OtherRun, Outside};
+use crate::tui::model::Setting;
+use crate::tui::{self, Answer, Asked, OtherRun, Outside, Places};
 
 /// The folder of the report in the folder of a run.
 const REPORT: &str = "report";
@@ -18,17 +21,36 @@ pub(crate) fn outside(folder: &Path, paths: &Paths) -> Outside {
     let (folder, runs, config) = (folder.to_owned(), paths.runs(), config(paths));
     Box::new(move |asked| match asked {
         Asked::Report => Answer::Report(write_report(&folder).map_err(|e| message(&e))),
+        Asked::Places => Answer::Places(places(&runs)),
         Asked::Run(wanted) => Answer::Run(other(&runs, &wanted).map_err(|e| message(&e))),
-        Asked::Theme(theme) => {
-            let said = format!("theme \"{}\", kept for the next time", theme.text());
-            let kept = tui::Config::keep(&config, "theme", theme.text());
-            Answer::Kept(kept.map(|()| said).map_err(|e| e.to_string()))
-        }
-        Asked::Welcomed => {
-            let kept = tui::Config::keep(&config, "welcome", false);
-            Answer::Kept(kept.map(|()| String::new()).map_err(|e| e.to_string()))
+        Asked::Keep(setting) => {
+            let kept = keep(&config, setting).map_err(|e| e.to_string());
+            Answer::Kept(kept.map(|()| said(setting)))
         }
     })
+}
+
+/// Keeps a setting of the interface for the next time.
+pub(crate) fn keep(config: &Path, setting: Setting) -> Result<(), tui::config::ConfigError> {
+    let flag = |key, value: Option<bool>| match value {
+        Some(value) => tui::Config::keep(config, key, value),
+        None => tui::Config::forget(config, key),
+    };
+    match setting {
+        Setting::Theme(theme) => tui::Config::keep(config, "theme", theme.text()),
+        Setting::Symbols(Some(symbols)) => tui::Config::keep(config, "symbols", symbols.text()),
+        Setting::Symbols(None) => tui::Config::forget(config, "symbols"),
+        Setting::Welcome(welcome) => flag("welcome", welcome),
+        Setting::Confirm(ask) => flag("confirm", Some(ask)),
+    }
+}
+
+/// What is said once a setting is kept; the dialog of settings shows the others.
+fn said(setting: Setting) -> String {
+    match setting {
+        Setting::Theme(theme) => format!("theme \"{}\", kept for the next time", theme.text()),
+        _ => String::new(),
+    }
 }
 
 /// The user's own keys and colours.
@@ -41,6 +63,16 @@ fn write_report(folder: &Path) -> Result<PathBuf> {
     let out = folder.join(REPORT);
     report::write_without_evaluation(folder, &out)?;
     Ok(out)
+}
+
+/// The runs, the latest first, and the profiles whose files are there.
+fn places(runs: &Path) -> Places {
+    let id = |(folder, _): (PathBuf, _)| run::id(&folder);
+    let profiles = library().map_or(Vec::new(), |library| entries::startable(&library));
+    Places {
+        runs: run::list(runs).into_iter().rev().map(id).collect(),
+        profiles,
+    }
 }
 
 fn other(runs: &Path, wanted: &str) -> Result<Box<OtherRun>> {

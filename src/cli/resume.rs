@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::commands::CommandArgs;
-use super::front::{Front, RunArgs};
+use super::front::{Begun, Front, RunArgs};
 use super::signals::Signals;
 use crate::profile::Paths;
 use crate::run::{self, EvaluatorOptions, RunStatus, Summary};
@@ -20,12 +20,16 @@ pub(crate) struct Args {
     shown: RunArgs,
 }
 
-/// Continues a run in the interface.
-pub(crate) fn open(folder: &Path, signals: Signals) -> Result<ExitCode> {
-    let options = EvaluatorOptions::default();
+/// Continues a run that the interface is to show.
+pub(crate) fn begin(folder: &Path) -> Result<Begun> {
     let (script, script_errors) = CommandArgs::default().open(Front::Interactive)?;
+    let options = EvaluatorOptions::default();
     let handle = run::resume(folder, &options, script)?;
-    Front::Interactive.watch(handle, script_errors, &options, signals)
+    Ok(Begun {
+        handle,
+        script_errors,
+        options,
+    })
 }
 
 pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
@@ -43,5 +47,10 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let options = args.shown.options();
     let (script, script_errors) = args.shown.commands.open(front)?;
     let handle = run::resume(&folder, &options, script)?;
-    front.watch(handle, script_errors, &options, signals)
+    let begun = Begun {
+        handle,
+        script_errors,
+        options,
+    };
+    begun.watch(front, signals)
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use super::commands::CommandArgs;
-use super::front::{Front, RunArgs};
+use super::front::{Begun, Front, RunArgs};
 use super::output::note;
 use super::prepared::prepared;
 use super::recognised;
@@ -46,25 +46,18 @@ pub(crate) struct Args {
 
 /// The demo in the interface.
 pub(crate) fn demo(signals: Signals) -> Result<ExitCode> {
-    begin(DEFAULT, &SetArgs::default(), signals)
+    Front::Interactive.check()?;
+    begin(DEFAULT, &SetArgs::default())?.watch(Front::Interactive, signals)
 }
 
-/// A search in the interface.
-pub(crate) fn begin(profile: &str, set: &SetArgs, signals: Signals) -> Result<ExitCode> {
-    Front::Interactive.check()?;
+/// Begins a search that the interface is to show.
+pub(crate) fn begin(profile: &str, set: &SetArgs) -> Result<Begun> {
     let options = EvaluatorOptions {
         results: ResultArgs::default().folder(),
         ..EvaluatorOptions::default()
     };
     let (profile, commands) = (resolve(profile, set)?, CommandArgs::default());
-    start(
-        profile,
-        None,
-        &commands,
-        &options,
-        Front::Interactive,
-        signals,
-    )
+    start(profile, None, &commands, options, Front::Interactive)
 }
 
 pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
@@ -78,14 +71,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         Some(checkpoint) => with_model(args.profile.as_deref(), checkpoint, &set)?,
     };
     let (folder, options) = (args.run_dir.clone(), args.shown.options());
-    start(
-        profile,
-        folder,
-        &args.shown.commands,
-        &options,
-        front,
-        signals,
-    )
+    start(profile, folder, &args.shown.commands, options, front)?.watch(front, signals)
 }
 
 /// A profile with the network of a checkpoint.
@@ -109,10 +95,9 @@ fn start(
     profile: ResolvedProfile,
     run_dir: Option<PathBuf>,
     commands: &CommandArgs,
-    options: &EvaluatorOptions,
+    options: EvaluatorOptions,
     front: Front,
-    signals: Signals,
-) -> Result<ExitCode> {
+) -> Result<Begun> {
     let name = profile.profile.name.clone();
     let source = Source {
         text: profile.text,
@@ -138,6 +123,10 @@ fn start(
     let prepared =
         prepared(problem, false).with_context(|| format!("profile {}", source.origin))?;
     let (script, script_errors) = commands.open(front)?;
-    let handle = run::create(prepared, &source, &place, options, script)?;
-    front.watch(handle, script_errors, options, signals)
+    let handle = run::create(prepared, &source, &place, &options, script)?;
+    Ok(Begun {
+        handle,
+        script_errors,
+        options,
+    })
 }

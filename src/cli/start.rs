@@ -1,13 +1,13 @@
 //! `aq4svit` alone: the start screen where there is something to choose from, else the demo.
 
-mod entries;
+pub(super) mod entries;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use super::front::Front;
+use super::front::{Begun, Front};
 use super::output::{is_gone, message};
 use super::signals::Signals;
 use super::source::{SetArgs, library, resolve_quietly};
@@ -16,8 +16,11 @@ use crate::journal::{self, is_open_elsewhere};
 use crate::profile::{Paths, Pin, Profile, ProfileName, ProfileOrigin, size_text};
 use crate::run::{self, SearchProblem};
 use crate::tui;
-use crate::tui::Destination;
-use crate::tui::start::{Chosen, ProfileEntry, Profiles, RunEntry, Subject, Values, ask};
+use crate::tui::model::Setting;
+use crate::tui::start::{
+    Chosen, ProfileEntry, Profiles, RunEntry, StartModel, Subject, Values, ask,
+};
+use crate::tui::{Destination, Session};
 
 pub(crate) fn run(signals: Signals) -> Result<ExitCode> {
     Front::Interactive.check()?;
@@ -26,37 +29,103 @@ pub(crate) fn run(signals: Signals) -> Result<ExitCode> {
     let saved = library()?.list().iter().any(is_saved);
     match run::list(&paths.runs()).is_empty() && !saved {
         true => search::demo(signals),
-        false => choose(None, signals),
+        false => Launcher::new()?.choose(signals),
     }
 }
 
-/// Goes on where the interface of a run was left for.
+/// Goes on where the interface of a run was left for. What cannot be opened is said on the start
+/// screen.
 pub(crate) fn go_on(to: Destination, signals: Signals) -> Result<ExitCode> {
+    let mut launcher = Launcher::new()?;
     match to {
-        Destination::Start => choose(None, signals),
-        Destination::Run(folder) if is_open_elsewhere(&folder) => watch::open(&folder, signals),
-        Destination::Run(folder) => resume::open(&folder, signals),
-        Destination::Profile(profile) => choose(Some(&profile), signals),
+        Destination::Start => launcher.choose(signals),
+        Destination::Profile(profile) => {
+            launcher.model.set_up(&profile, &launcher.offered);
+            launcher.choose(signals)
+        }
+        Destination::Run(folder) => {
+            let chosen = match is_open_elsewhere(&folder) {
+                true => Chosen::Watch(folder),
+                false => Chosen::Resume(folder),
+            };
+            match begin(chosen, &signals) {
+                Ok(shown) => shown.show(signals),
+                Err(error) => {
+                    launcher.failed(&error);
+                    launcher.choose(signals)
+                }
+            }
+        }
     }
 }
 
-/// Shows the start screen, with the form of a profile open where one is given, and does what is
-/// chosen there.
-fn choose(profile: Option<&str>, signals: Signals) -> Result<ExitCode> {
-    let paths = Paths::from_env()?;
-    let config = tui::Config::read(&outside::config(&paths))?;
-    let offered = entries::all(&paths)?;
-    let library = Offered { paths };
-    let chosen = match ask(offered, profile, &library, &config, &signals.watch()) {
-        Err(error) if is_gone(&error) => Chosen::Nothing,
-        chosen => chosen.context("the terminal interface failed")?,
-    };
-    signals.unwatch();
-    match chosen {
-        Chosen::Resume(folder) => resume::open(&folder, signals),
-        Chosen::Watch(folder) => watch::open(&folder, signals),
-        Chosen::Search { profile, set } => search::begin(&profile, &SetArgs { set }, signals),
-        Chosen::Nothing => Ok(ExitCode::from(INTERRUPTED)),
+/// What was chosen on the start screen, ready to be shown.
+enum Shown {
+    Run(Box<Begun>),
+    Watched(Box<Session>),
+    Nothing,
+}
+
+impl Shown {
+    fn show(self, signals: Signals) -> Result<ExitCode> {
+        match self {
+            Shown::Run(begun) => begun.watch(Front::Interactive, signals),
+            Shown::Watched(session) => watch::show(*session, signals),
+            Shown::Nothing => Ok(ExitCode::from(INTERRUPTED)),
+        }
+    }
+}
+
+/// Opens what was chosen; the terminal is the shell's meanwhile.
+fn begin(chosen: Chosen, signals: &Signals) -> Result<Shown> {
+    Ok(match chosen {
+        Chosen::Resume(folder) => Shown::Run(Box::new(resume::begin(&folder)?)),
+        Chosen::Watch(folder) => Shown::Watched(Box::new(watch::session(&folder, signals)?)),
+        Chosen::Search { profile, set } => {
+            Shown::Run(Box::new(search::begin(&profile, &SetArgs { set })?))
+        }
+        Chosen::Nothing => Shown::Nothing,
+    })
+}
+
+/// The start screen with what it offers.
+struct Launcher {
+    model: StartModel,
+    offered: Offered,
+}
+
+impl Launcher {
+    fn new() -> Result<Self> {
+        let paths = Paths::from_env()?;
+        let config = tui::Config::read(&outside::config(&paths))?;
+        let (runs, profiles) = entries::all(&paths)?;
+        // The terminal says how large it is when the screen is shown.
+        let mut model = StartModel::new(runs, profiles, config.theme(), (80, 24));
+        model.blank.keymap = config.keymap()?;
+        Ok(Launcher {
+            model,
+            offered: Offered { paths },
+        })
+    }
+
+    /// Asks until something can be begun that was chosen, and shows that.
+    fn choose(mut self, signals: Signals) -> Result<ExitCode> {
+        loop {
+            let chosen = match ask(&mut self.model, &self.offered, &signals.watch()) {
+                Err(error) if is_gone(&error) => Chosen::Nothing,
+                chosen => chosen.context("the terminal interface failed")?,
+            };
+            // While files are read a signal ends the program.
+            signals.unwatch();
+            match begin(chosen, &signals) {
+                Ok(shown) => return shown.show(signals),
+                Err(error) => self.failed(&error),
+            }
+        }
+    }
+
+    fn failed(&mut self, error: &anyhow::Error) {
+        self.model.failed(message(error), &self.offered);
     }
 }
 
@@ -132,6 +201,10 @@ impl Profiles for Offered {
         }
     }
 
+    fn keep(&self, setting: Setting) -> Result<(), String> {
+        outside::keep(&outside::config(&self.paths), setting).map_err(|e| e.to_string())
+    }
+
     fn list(&self) -> Option<(Vec<RunEntry>, Vec<ProfileEntry>)> {
         entries::all(&self.paths).ok()
     }
@@ -168,5 +241,6 @@ fn values(profile: &Profile) -> Values {
         calibration: some(profile.data.as_ref().map(|d| d.calibration.to_string())),
         seed: profile.search.seed.to_string(),
         pins: pins.join(", "),
+        checkpoint: some(profile.checkpoint.as_ref().map(ToString::to_string)),
     }
 }

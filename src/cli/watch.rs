@@ -31,7 +31,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     Front::Interactive.check_or("`aq4svit report` prints what a run came to")?;
     let folder = run::find(&Paths::from_env()?.runs(), args.run.as_deref())?;
-    open(&folder, signals)
+    show(session(&folder, &signals)?, signals)
 }
 
 /// The quantized layers of a run that is evaluated elsewhere: what it was made with is read when
@@ -52,8 +52,8 @@ fn quantized_again(folder: &Path) -> SideFilesOf {
     })
 }
 
-/// Shows a run that cannot be steered from this screen.
-pub(crate) fn open(folder: &Path, signals: Signals) -> Result<ExitCode> {
+/// A run that cannot be steered from this screen.
+pub(crate) fn session(folder: &Path, signals: &Signals) -> Result<Session> {
     let paths = Paths::from_env()?;
     let summary = Summary::read(folder)?;
     let settings = summary.tree.settings.as_ref();
@@ -62,7 +62,7 @@ pub(crate) fn open(folder: &Path, signals: Signals) -> Result<ExitCode> {
     });
     // The interface sends no commands.
     let (commands, _) = unbounded();
-    let session = Session {
+    Ok(Session {
         run: RunInfo {
             id: summary.header.run.clone(),
             argument: run::argument(&paths.runs(), folder),
@@ -82,7 +82,11 @@ pub(crate) fn open(folder: &Path, signals: Signals) -> Result<ExitCode> {
         config: tui::Config::read(&outside::config(&paths))?,
         watching: true,
         signals: signals.watch(),
-    };
+    })
+}
+
+/// Shows it until the user leaves.
+pub(crate) fn show(session: Session, signals: Signals) -> Result<ExitCode> {
     let ending = tui::run(session).context("the terminal interface failed")?;
     saved_lines(&ending.saved)?;
     if let Outcome::Elsewhere(to) = ending.outcome {

@@ -217,6 +217,9 @@ pub struct Progress {
     pub total: usize,
     /// Of those done, classified correctly (accuracy jobs).
     pub correct: usize,
+    /// True for what the job's own images need first: the float network orders them.
+    #[serde(default)]
+    pub preparing: bool,
 }
 
 /// A flag that asks a running job to stop at its next batch. Clones share the flag.

@@ -258,6 +258,7 @@ impl Evaluator for Landscape {
                     done: correct.len(),
                     total: to - from,
                     correct: correct.correct(),
+                    preparing: false,
                 });
                 let work = work(correct.len());
                 Ok((Outcome::Accuracy { correct }, work))

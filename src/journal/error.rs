@@ -32,7 +32,11 @@ pub enum JournalError {
     )]
     NeverBegan(PathBuf),
     /// Another program has the run open.
-    #[error("the run in {0} is open in another program: stop that one first")]
+    #[error(
+        "the run in {} is open in another program: `aq4svit watch {}` shows it; stop that program \
+         to continue the run here",
+        .0.display(), quoted(.0)
+    )]
     Locked(PathBuf),
     /// The first line is no header of this format.
     #[error(

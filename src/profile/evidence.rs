@@ -46,9 +46,13 @@ pub struct Evidence {
     /// The accuracy on the search split, which the allocation was chosen on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub search: Option<SplitEvidence>,
-    /// The accuracy on the test split, which the search never saw.
+    /// The accuracy on the test split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<SplitEvidence>,
+    /// True where the search was steered after a result on the test split was known: it is no
+    /// longer unseen.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub test_seen: bool,
     /// The accuracy on the certify split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certify: Option<SplitEvidence>,

@@ -31,6 +31,7 @@ pub fn evidence(tree: &Tree, header: &Header, allocation: &Allocation) -> Option
         memory_bytes: settings.space.bytes(allocation),
         memory_float_bytes: settings.space.float_bytes(),
         search,
+        test_seen: test.is_some() && tree.test_seen,
         test,
         certify,
         bound: candidates().find_map(|candidate| bound(tree, candidate)),
@@ -78,4 +79,27 @@ fn of_counts(images: usize, correct: usize, float_correct: usize) -> Option<Spli
 /// To four decimals: a file is read by people.
 fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::run::Summary;
+
+    #[test]
+    fn a_steered_result_says_that_its_test_split_was_seen() {
+        let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journals/format-1");
+        let Summary {
+            mut tree, header, ..
+        } = Summary::read(&stored).unwrap();
+        let result = tree.result().expect("a result").allocation.clone();
+        let of = |tree: &Tree| evidence(tree, &header, &result).expect("it was measured");
+        let unseen = of(&tree);
+        assert!(unseen.test.is_some() && !unseen.test_seen);
+        tree.test_seen = true;
+        let seen = of(&tree);
+        assert_eq!((seen.test_seen, seen.test), (true, unseen.test));
+    }
 }

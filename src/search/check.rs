@@ -41,7 +41,7 @@ impl Engine {
             Command::Resume if !self.tree.paused && !self.tree.stepping => Err("not paused".into()),
             Command::Resume => Ok(("resumed".into(), Effect::Nothing)),
             Command::Step => Ok((
-                "until the next candidate is evaluated".into(),
+                "stepping until the next candidate is evaluated".into(),
                 Effect::Nothing,
             )),
             Command::Prune { candidate } => self.check_prune(*candidate),

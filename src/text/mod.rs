@@ -372,6 +372,7 @@ pub fn gate_numbers(reason: &GateReason, marks: Marks) -> String {
                 let relation = if through { marks.at_least } else { "<" };
                 format!("chance {chance:.2} {relation} {least:.2}")
             }
+            None if reason.verdicts == 1 => String::from("warming up, 1 verdict"),
             None => format!("warming up, {} verdicts", reason.verdicts),
         },
     }

@@ -63,6 +63,8 @@ pub enum Action {
     Rename,
     Delete,
     Axes,
+    Settings,
+    CopyCommand,
     WhatIf,
     OnlyChanges,
     /// A key that means nothing else.

@@ -64,6 +64,7 @@ pub fn run_on(
     let mut model = Model::new(session.run, theme, keymap, zone, size);
     model.replay = session.watching.then(Replay::new);
     model.welcome = session.welcome;
+    model.preferences = session.config.preferences();
     let now = Instant::now();
     let mut app = App {
         screen,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::keymap::{Keymap, KeymapError, bindings};
+use super::model::Preferences;
 use super::theme::{SymbolSet, Theme, ThemeName};
 use crate::profile::write_text;
 
@@ -22,6 +23,8 @@ pub struct Config {
     pub welcome: Option<bool>,
     /// The signs.
     pub symbols: Option<SymbolSet>,
+    /// False where nothing is asked that can be undone or continued.
+    pub confirm: Option<bool>,
     /// Keys by scope and action: `[keys.main] pause = ["p", "f2"]`.
     #[serde(default)]
     keys: BTreeMap<String, BTreeMap<String, Keys>>,
@@ -95,6 +98,25 @@ impl Config {
         key: &str,
         value: impl Into<toml_edit::Value>,
     ) -> Result<(), ConfigError> {
+        Self::change(path, |document| {
+            document[key] = toml_edit::value(value);
+        })
+    }
+
+    /// Removes a setting from the file; everything else in it stays.
+    ///
+    /// # Errors
+    /// As [`Config::keep`].
+    pub fn forget(path: &Path, key: &str) -> Result<(), ConfigError> {
+        Self::change(path, |document| {
+            document.remove(key);
+        })
+    }
+
+    fn change(
+        path: &Path,
+        change: impl FnOnce(&mut toml_edit::DocumentMut),
+    ) -> Result<(), ConfigError> {
         let unreadable = |source| ConfigError::Unreadable {
             path: path.into(),
             source,
@@ -108,7 +130,7 @@ impl Config {
             path: path.into(),
             source: e.into(),
         })?;
-        document[key] = toml_edit::value(value);
+        change(&mut document);
         write_text(path, &document.to_string(), true).map_err(|e| ConfigError::Unwritable {
             path: path.into(),
             why: e.to_string(),
@@ -118,6 +140,17 @@ impl Config {
     /// The theme for this process's terminal.
     pub fn theme(&self) -> Theme {
         Theme::chosen(self.theme, self.symbols, |name| std::env::var(name).ok())
+    }
+
+    /// What the user chose beside the theme.
+    pub fn preferences(&self) -> Preferences {
+        let environment = Theme::from_environment(|name| std::env::var(name).ok());
+        Preferences {
+            symbols: self.symbols,
+            ascii: environment.symbols.ascii,
+            welcome: self.welcome,
+            unasked: self.confirm == Some(false),
+        }
     }
 
     /// The standard keymap with the user's keys.

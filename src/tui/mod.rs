@@ -46,7 +46,7 @@ mod screen;
 mod session;
 pub mod start;
 mod terminal;
-mod text;
+pub(crate) mod text;
 pub mod theme;
 mod update;
 mod view;
@@ -61,7 +61,7 @@ pub use forecast::{Change, Forecast, PredictedFront};
 pub use model::{Destination, Model, Outcome};
 pub use screen::Screen;
 pub use session::{
-    Answer, Asked, Ending, Ends, OtherRun, Outside, Retry, Save, SaveRequest, Session,
+    Answer, Asked, Ending, Ends, OtherRun, Outside, Places, Retry, Save, SaveRequest, Session,
 };
 pub use update::update;
 pub use view::view;

@@ -5,6 +5,7 @@ mod allocation;
 mod banner;
 mod can;
 mod cannot;
+mod command_log;
 mod edit;
 mod find;
 mod front;
@@ -12,11 +13,13 @@ mod gate;
 mod heat;
 mod history;
 mod log;
+mod losses;
 mod measured;
 mod navigate;
 mod output_errors;
 mod overlay;
 mod parts;
+pub mod preferences;
 mod prompt;
 mod replay;
 mod scroll;
@@ -35,6 +38,7 @@ use strum::VariantArray;
 
 pub use activity::{Activity, Work, Worker};
 pub use allocation::AllocationPane;
+pub use command_log::{CommandLog, Given, INTERFACE, Reply};
 pub use edit::Edit;
 pub use find::Find;
 pub use front::{FrontPane, Point, PointOrder, points as points_of};
@@ -42,10 +46,12 @@ pub use gate::{GateOrder, GatePane};
 pub use heat::{HeatPane, Measure};
 pub use history::{Evaluated, History};
 pub use log::{LogLine, LogPane};
+pub use losses::Losses;
 pub use measured::MeasuredDrop;
 pub use output_errors::{Neighbours, OutputErrors};
 pub use overlay::{CommandPrompt, Confirm, FindPrompt, Overlay, SavePrompt, Saving};
 pub use parts::{Part, mean};
+pub use preferences::{Preferences, Setting};
 pub use prompt::{Asked, FieldPrompt};
 pub use replay::Replay;
 pub use scroll::{Page, Scroll};
@@ -57,7 +63,7 @@ pub use what_if::WhatIf;
 use super::action::Effect;
 use super::forecast::Forecast;
 use super::keys::Keymap;
-use super::session::OtherRun;
+use super::session::{OtherRun, Places};
 use super::theme::Theme;
 use super::views::{Border, MOST_BORDERS};
 pub use super::views::{Pane, View};
@@ -126,6 +132,10 @@ pub struct Model {
     pub history: History,
     /// The log as shown.
     pub log: LogPane,
+    /// The commands answered.
+    pub commands: CommandLog,
+    /// What the user chose of the interface.
+    pub preferences: Preferences,
     /// What the screen shows.
     pub view: View,
     /// The pane that takes the keys.
@@ -172,6 +182,8 @@ pub struct Model {
     pub only_changes: bool,
     /// A memory budget that is moved along the predicted front.
     pub what_if: Option<WhatIf>,
+    /// The other runs and the profiles, as far as they were asked for.
+    pub elsewhere: Places,
     /// Another run that is compared with this one.
     pub other_run: Option<Box<OtherRun>>,
     /// Set when the interface is to be left.
@@ -213,6 +225,8 @@ impl Model {
             worst_sites: false,
             history: History::default(),
             log: LogPane::default(),
+            commands: CommandLog::default(),
+            preferences: Preferences::default(),
             view: View::default(),
             focus: Pane::Tree,
             places: std::array::from_fn(|view| View::VARIANTS[view].panes()[0]),
@@ -236,6 +250,7 @@ impl Model {
             welcome: false,
             only_changes: false,
             what_if: None,
+            elsewhere: Places::default(),
             other_run: None,
             outcome: None,
             effects: Vec::new(),
@@ -285,6 +300,7 @@ impl Model {
         self.heat.measured = None;
         self.history = History::default();
         self.log = LogPane::default();
+        self.commands = CommandLog::default();
         self.overlay = None;
         self.edit = None;
         self.awaiting.clear();

@@ -6,8 +6,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::action::{SaveError, Saved, Signal};
 use super::config::Config;
-use super::model::{Outcome, RunInfo};
-use super::theme::ThemeName;
+use super::model::{Outcome, RunInfo, Setting};
 use crate::profile::{Constraint, Pin};
 use crate::quant::Allocation;
 use crate::run::{Probe, Update};
@@ -36,12 +35,12 @@ pub type Save = Box<dyn FnMut(SaveRequest) -> Result<Saved, SaveError> + Send>;
 pub enum Asked {
     /// Write the report of the run.
     Report,
+    /// Look which other runs and which profiles there are.
+    Places,
     /// Read another run, by its id or folder, to compare with it.
     Run(String),
-    /// Keep the theme for the next time.
-    Theme(ThemeName),
-    /// Keep that the first card was read.
-    Welcomed,
+    /// Keep a setting for the next time.
+    Keep(Setting),
 }
 
 /// The answer to [`Asked`].
@@ -49,10 +48,21 @@ pub enum Asked {
 pub enum Answer {
     /// The folder of the report, or why there is none.
     Report(Result<PathBuf, String>),
+    /// The other runs and the profiles.
+    Places(Places),
     /// Another run, or why it cannot be read.
     Run(Result<Box<OtherRun>, String>),
     /// What is kept, to be said where it is not empty; or why it is not.
     Kept(Result<String, String>),
+}
+
+/// Where one can go from a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// The ids of the runs, the latest first.
+    pub runs: Vec<String>,
+    /// The names of the profiles that a search can start with.
+    pub profiles: Vec<String>,
 }
 
 /// Another run, to compare with.

@@ -15,11 +15,11 @@ use jiff::tz::TimeZone;
 use super::Action;
 use super::input::TextInput;
 use super::keymap::{Keymap, Scope};
-use super::model::{Model, RunInfo, Scroll};
+use super::model::{Model, RunInfo, Scroll, Setting};
 use super::theme::Theme;
 pub use ask::ask;
 pub use entry::{Chart, Fact, Item, Order, ProfileEntry, Readiness, RunEntry, Subject};
-pub use form::{Form, Values};
+pub use form::{Form, Values, Wrong};
 pub use view::view;
 
 /// What was chosen.
@@ -72,6 +72,13 @@ pub trait Profiles {
     /// Why not.
     fn delete(&self, _what: &Subject) -> Result<(), String> {
         Err(String::from("nothing can be deleted here"))
+    }
+    /// Keeps a setting of the interface for the next time.
+    ///
+    /// # Errors
+    /// Why not.
+    fn keep(&self, _setting: Setting) -> Result<(), String> {
+        Ok(())
     }
     /// What there is now; none where that does not change.
     fn list(&self) -> Option<(Vec<RunEntry>, Vec<ProfileEntry>)> {
@@ -149,6 +156,16 @@ impl StartModel {
         }
     }
 
+    /// Says why what was chosen could not be begun: in the form, with its field, where one is open.
+    /// What is offered may have changed meanwhile.
+    pub fn failed(&mut self, why: String, profiles: &dyn Profiles) {
+        self.relist(profiles);
+        match &mut self.form {
+            Some(form) => form.refused(why),
+            None => self.error = Some(why),
+        }
+    }
+
     /// Where keys are looked up now.
     pub fn scope(&self) -> Scope {
         match (&self.dialog, &self.form) {
@@ -183,16 +200,17 @@ impl StartModel {
     fn form_key(&mut self, mut form: Form, action: &Action, profiles: &dyn Profiles) {
         match action {
             Action::Cancel => {}
-            Action::Submit => match form.checked(profiles) {
-                Ok(set) => {
-                    let profile = form.profile;
-                    self.chosen = Some(Chosen::Search { profile, set });
+            // The form stays: a search that cannot begin comes back to it.
+            Action::Submit => {
+                match form.checked(profiles) {
+                    Ok(set) => {
+                        let profile = form.profile.clone();
+                        self.chosen = Some(Chosen::Search { profile, set });
+                    }
+                    Err(wrong) => form.refuse(wrong),
                 }
-                Err(why) => {
-                    let error = Some(why);
-                    self.form = Some(Form { error, ..form });
-                }
-            },
+                self.form = Some(form);
+            }
             action => {
                 form.key(action, profiles);
                 self.form = Some(form);
@@ -264,7 +282,11 @@ impl StartModel {
             Action::Help => self.dialog = Some(Dialog::Help),
             Action::Find => self.dialog = Some(Dialog::Filter(TextInput::new(&self.filter))),
             Action::Sort => self.order = self.order.next(),
-            Action::NextTheme => self.blank.theme.set(self.blank.theme.name.next()),
+            Action::NextTheme => {
+                let theme = self.blank.theme.name.next();
+                self.blank.theme.set(theme);
+                self.error = profiles.keep(Setting::Theme(theme)).err();
+            }
             action => self.item_key(action, profiles),
         }
     }
@@ -344,7 +366,7 @@ impl StartModel {
         match profiles.values(profile) {
             Ok(values) => {
                 let mut form = Form::new(profile, values);
-                form.error = form.checked(profiles).err();
+                form.wrong = form.checked(profiles).err();
                 self.form = Some(form);
             }
             Err(why) => self.error = Some(why),

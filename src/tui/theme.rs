@@ -75,6 +75,16 @@ pub enum SymbolSet {
     Ascii,
 }
 
+impl SymbolSet {
+    /// The name in files.
+    pub fn text(self) -> &'static str {
+        match self {
+            SymbolSet::Unicode => "unicode",
+            SymbolSet::Ascii => "ascii",
+        }
+    }
+}
+
 /// How everything looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Theme {

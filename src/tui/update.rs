@@ -8,6 +8,7 @@ mod find;
 mod mouse;
 mod navigate;
 mod overlay;
+mod preferences;
 mod prompt;
 mod replay;
 mod result;
@@ -20,7 +21,7 @@ use super::action::{Action, Effect, Signal};
 use super::input::TextInput;
 use super::keymap::Scope;
 use super::model::{
-    Confirm, Destination, Model, Outcome, Overlay, Pane, ToastKind, View, ancestors,
+    Confirm, Destination, Model, Outcome, Overlay, Pane, Setting, ToastKind, View, ancestors,
 };
 use super::panes;
 use super::session::Asked;
@@ -49,7 +50,10 @@ fn close_welcome(model: &mut Model, action: &Action) -> bool {
         return false;
     }
     model.welcome = false;
-    model.effect(Effect::Ask(Asked::Welcomed));
+    // Where it is always wanted, it was not read for good.
+    if model.preferences.welcome.is_none() {
+        preferences::take(model, Setting::Welcome(Some(false)));
+    }
     matches!(
         action,
         Action::Begin | Action::Cancel | Action::Submit | Action::Toggle
@@ -148,7 +152,11 @@ fn prune(model: &mut Model) {
     };
     // The start is never pruned: the search says so.
     let asks = |node: &&Candidate| {
-        !node.pruned && node.parent.is_some() && model.can_steer() && holds_base(node.id)
+        !model.preferences.unasked
+            && !node.pruned
+            && node.parent.is_some()
+            && model.can_steer()
+            && holds_base(node.id)
     };
     match selected.filter(asks) {
         Some(node) => model.overlay = Some(Overlay::Confirm(Confirm::Prune(node.id))),
@@ -215,7 +223,10 @@ fn main_key(model: &mut Model, action: Action) {
         Action::Find => find::start(model),
         Action::FindNext => find::again(model, false),
         Action::FindPrevious => find::again(model, true),
-        Action::Commands => model.overlay = Some(Overlay::Commands(Default::default())),
+        Action::Commands => {
+            model.overlay = Some(Overlay::Commands(Default::default()));
+            model.effect(Effect::Ask(Asked::Places));
+        }
         Action::Zoom => model.zoomed = !model.zoomed,
         other => program_key(model, other),
     }
@@ -232,9 +243,9 @@ fn program_key(model: &mut Model, action: Action) {
         Action::Copy => overlay::copy(model),
         Action::Export => model.effect(Effect::Export),
         Action::NextTheme => {
-            model.theme.set(model.theme.name.next());
-            model.effect(Effect::Ask(Asked::Theme(model.theme.name)));
+            preferences::take(model, Setting::Theme(model.theme.name.next()));
         }
+        Action::Settings => preferences::open(model),
         other => navigate::key(model, &other),
     }
 }

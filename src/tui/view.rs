@@ -6,6 +6,7 @@ mod header;
 mod overlay;
 mod toast;
 mod welcome;
+mod window;
 
 use ratatui::Frame;
 use ratatui::style::{Color, Style};
@@ -16,6 +17,7 @@ use super::panes;
 
 pub use footer::{hint_lines, hints_line};
 pub use frame::borders;
+pub use window::window;
 
 /// Draws everything.
 pub fn view(model: &Model, frame: &mut Frame) {

@@ -38,6 +38,8 @@ pub enum Pane {
     Heat,
     /// The course of the search.
     History,
+    /// The commands given.
+    Commands,
 }
 
 /// A view: a few panes that belong together.
@@ -90,8 +92,8 @@ const fn from(columns: u16, rows: u16, order: &'static [Pane], plan: Plan<Pane>)
 }
 
 use Pane::{
-    Allocation, Details, Facts, Front, Gate, Heat, History, Log, Points, Potentials, Scatter,
-    Sites, Tree,
+    Allocation, Commands, Details, Facts, Front, Gate, Heat, History, Log, Points, Potentials,
+    Scatter, Sites, Tree,
 };
 
 /// The least columns and rows of a terminal with boxes around panes and labels in the header.
@@ -103,7 +105,7 @@ const ALLOCATION: &[Pane] = &[Allocation, Tree, Heat, Details];
 const GATE: &[Pane] = &[Scatter, Gate];
 const FRONT: &[Pane] = &[Front, Points];
 const MEMBRANES: &[Pane] = &[Sites, Potentials];
-const RUN: &[Pane] = &[Facts, Log, History];
+const RUN: &[Pane] = &[Facts, Log, History, Commands];
 
 #[rustfmt::skip]
 const VIEWS: &[Row] = &[
@@ -174,10 +176,13 @@ const VIEWS: &[Row] = &[
     },
     Row {
         name: "Run", keys: &["6"],
-        help: "run: workers, work, time, log",
+        help: "run: workers, work, time, log, commands given",
         panes: RUN,
         layouts: &[
-            from(120, LARGE.1, RUN, columns(0, 50, &[One(Facts), rows(1, 58, &[One(History), One(Log)])])),
+            from(120, LARGE.1, RUN, columns(0, 50, &[
+                One(Facts),
+                rows(1, 42, &[One(History), rows(2, 62, &[One(Log), One(Commands)])]),
+            ])),
             from(120, 0, RUN, columns(0, 50, &[One(Facts), Companion])),
             from(0, 0, RUN, rows(1, 62, &[One(Facts), Companion])),
         ],

@@ -189,6 +189,102 @@ fn the_start_screen_continues_runs_and_sets_up_searches() {
     assert_eq!(left.end().0, 130);
 }
 
+/// From the start screen to a run, back, to another one, and to the first by its name, in one
+/// process.
+#[test]
+fn finding_9_runs_are_switched_without_leaving() {
+    let demo = Demo::new();
+    for _ in 0..2 {
+        demo.expect(0, &["search", "small.toml", "--headless"]);
+    }
+    let (runs, _) = demo.expect(0, &["runs", "--json"]);
+    let id = |line: &str| {
+        let run: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        run["run"].as_str().expect("an id").to_owned()
+    };
+    let ids: Vec<String> = runs.lines().map(id).collect();
+    let [first, second] = ids.as_slice() else {
+        panic!("{runs}");
+    };
+    let mut terminal = start(&demo, &[]);
+    terminal.resize(40, 160);
+    // The latest is chosen.
+    terminal.see("Runs, latest first").press("\r");
+    terminal.see("FINISHED").see(&format!("run {second}"));
+    terminal.press("\x0f").see("Runs, latest first");
+    terminal.press("j\r").see("FINISHED");
+    terminal.see(&format!("run {first}"));
+    // The card of the result goes, then the other run is named.
+    terminal.press("\x1b");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    terminal.press(":").see("Commands");
+    terminal
+        .press(&format!("open {second}"))
+        .see("leave this run");
+    terminal.press("\r").see(&format!("run {second}"));
+    // One that is not there is said on the start screen.
+    terminal.see("FINISHED").press("\x1b");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    terminal.press(":").see("Commands");
+    terminal
+        .press("open nowhere")
+        .see("leave this run")
+        .press("\r");
+    terminal.see("Runs, latest first").see("! ").see("nowhere");
+    terminal.press("q");
+    assert_eq!(terminal.end().0, 130);
+}
+
+/// What cannot be read is said in the form, at its field, and can be mended there.
+#[test]
+fn finding_9_a_corrupt_checkpoint_comes_back_to_the_form() {
+    let demo = Demo::new();
+    let text = std::fs::read_to_string(demo.path("small.toml")).expect("a profile");
+    let checkpoint = "builtin:qkformer-fashion-mnist";
+    let bad = demo.path("bad.safetensors");
+    std::fs::write(&bad, b"no weights at all").expect("written");
+    let text = text.replace(checkpoint, &bad.display().to_string());
+    let saved = text.replace("= \"t", &format!("= \"{}/t", demo.folder.path().display()));
+    let profiles = demo.path("config").join("profiles");
+    std::fs::create_dir_all(&profiles).expect("a folder");
+    std::fs::write(profiles.join("bad.toml"), saved).expect("written");
+    let mut terminal = start(&demo, &[]);
+    terminal.see("Start a search").press("/bad\r").see("bad");
+    terminal.press("\r").see("with profile bad");
+    terminal
+        .press("\r")
+        .see("! ")
+        .see("checkpoint (it begins like");
+    terminal.see("with profile bad").see("!\u{258c}checkpoint");
+    terminal.press("\x15").press(checkpoint).press("\r");
+    terminal.see("Search tree").see("#1 ");
+    terminal.press("q").see("aq4svit resume").press("y");
+    assert_eq!(terminal.end().0, 130);
+    let (runs, _) = demo.expect(0, &["runs", "--json"]);
+    assert_eq!(
+        runs.lines().count(),
+        1,
+        "the first try left nothing: {runs}"
+    );
+}
+
+/// A run that is open in another program is watched, and the refusal says so.
+#[test]
+fn finding_smaller_a_run_that_is_open_elsewhere_is_watched() {
+    let demo = Demo::new();
+    let mut first = start(&demo, &["search", "small.toml"]);
+    first.see("What you see, what to try").press(" ");
+    first.see("Search tree").see("#1 ");
+    let (_, refused) = demo.expect(1, &["resume", "--headless"]);
+    assert!(refused.contains("`aq4svit watch "), "{refused}");
+    let mut second = start(&demo, &[]);
+    second.see("Another program has it open").press("\r");
+    second.see("WATCHING").see("Search tree").press("q");
+    assert_eq!(second.end().0, 0);
+    first.press("q").see("aq4svit resume").press("y");
+    first.end();
+}
+
 #[test]
 fn views_commands_and_potentials_of_the_real_network() {
     let demo = Demo::new();
@@ -217,7 +313,11 @@ fn views_commands_and_potentials_of_the_real_network() {
     terminal
         .press("\x1b[<0;20;5M\x1b[<0;20;5m")
         .see("[2 Allocation]");
-    terminal.press("-").press("jj").press("-").see("2 changes");
+    terminal
+        .press("-")
+        .press("jj")
+        .press("-")
+        .see("evaluate it now");
     terminal.press("\r").see("evaluated at once");
     terminal.press("p").see("FINISHED");
     terminal.press("q");

@@ -73,6 +73,7 @@ fn a_million_events() {
             done: 1,
             total: 2,
             correct: 1,
+            preparing: false,
         }));
         updates.push(Update::Totals(Totals::default()));
         update(&mut play.model, Action::Updates(updates));

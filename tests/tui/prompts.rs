@@ -82,10 +82,10 @@ fn every_command_can_be_taken_back_by_a_key() {
     play.act(Action::Prune);
     let id = play.model.nodes.selected.unwrap();
     assert!(play.model.tree.get(id).unwrap().pruned);
-    assert!(screen(&play).contains(&format!("undo prune {id}")));
+    assert!(screen(&play).contains(&format!("undo: prune {id}")));
     play.act(Action::Undo);
     assert!(!play.model.tree.get(id).unwrap().pruned);
-    assert!(screen(&play).contains(&format!("redo prune {id}")));
+    assert!(screen(&play).contains(&format!("redo: prune {id}")));
     play.act(Action::Redo);
     assert!(play.model.tree.get(id).unwrap().pruned);
     play.act(Action::Pause);

@@ -254,6 +254,7 @@ fn bursts_are_drained_before_drawing() {
         done: 1,
         total: 2,
         correct: 0,
+        preparing: false,
     };
     for _ in 0..20_000 {
         ends.updates.send(Update::Progress(progress)).unwrap();

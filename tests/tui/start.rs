@@ -2,6 +2,7 @@
 
 use aq4svit::profile::{Overrides, Pin, Profile};
 use aq4svit::quant::BitWidth;
+use aq4svit::tui::model::Setting;
 use aq4svit::tui::start::{
     Chosen, Dialog, Form, ProfileEntry, Profiles, Readiness, RunEntry, StartModel, Subject, Values,
     view,
@@ -11,10 +12,11 @@ use aq4svit::tui::{Action, Signal, as_text};
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
 
 /// Profiles of which one cannot be used, and none with a negative drop or an unknown layer.
 #[derive(Default)]
-struct Fake {
+pub struct Fake {
     done: std::cell::RefCell<Vec<String>>,
 }
 
@@ -31,6 +33,7 @@ impl Profiles for Fake {
                 pins: "head=8".into(),
                 seed: "0".into(),
                 bits: "2 3 4 8".into(),
+                checkpoint: "/models/my-chip.safetensors".into(),
                 ..Values::default()
             }),
         }
@@ -45,6 +48,10 @@ impl Profiles for Fake {
                 Ok(())
             }
         }
+    }
+    fn keep(&self, setting: Setting) -> Result<(), String> {
+        self.done.borrow_mut().push(format!("keep {setting:?}"));
+        Ok(())
     }
     fn delete(&self, what: &Subject) -> Result<(), String> {
         self.done.borrow_mut().push(format!("delete {what:?}"));
@@ -93,11 +100,15 @@ fn model(size: (u16, u16), theme: Theme) -> StartModel {
     )
 }
 
-fn screen(model: &StartModel) -> String {
+pub fn drawn(model: &StartModel) -> Buffer {
     let (columns, rows) = model.blank.size;
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
     terminal.draw(|frame| view(model, frame)).unwrap();
-    as_text(terminal.backend().buffer())
+    terminal.backend().buffer().clone()
+}
+
+fn screen(model: &StartModel) -> String {
+    as_text(&drawn(model))
 }
 
 fn act(model: &mut StartModel, actions: &[Action]) {
@@ -297,8 +308,8 @@ fn without_unicode_there_is_none() {
 }
 
 /// The start screen with a profile whose weights are not there.
-fn with_missing(size: (u16, u16)) -> StartModel {
-    let mut model = model(size, Theme::colour());
+pub fn with_missing(size: (u16, u16), theme: Theme) -> StartModel {
+    let mut model = model(size, theme);
     model.profiles.push(ProfileEntry {
         name: "imagenet".into(),
         about: "77.2 %".into(),
@@ -324,7 +335,7 @@ fn finding_9_escape_never_leaves_the_start_screen() {
 
 #[test]
 fn finding_9_what_needs_files_is_collapsed() {
-    let mut model = with_missing((80, 24));
+    let mut model = with_missing((80, 24), Theme::colour());
     assert!(screen(&model).contains("1 more need weights or images first"));
     assert!(!screen(&model).contains("imagenet"));
     act(&mut model, &[Action::Bottom, Action::Submit, Action::Down]);
@@ -332,7 +343,7 @@ fn finding_9_what_needs_files_is_collapsed() {
     assert!(shown.contains("imagenet"), "{shown}");
     assert!(shown.contains("https://example.org/weights"), "{shown}");
     // The filter finds it without.
-    let mut model = with_missing((80, 24));
+    let mut model = with_missing((80, 24), Theme::colour());
     act(&mut model, &[Action::Find]);
     "imagenet"
         .chars()
@@ -410,7 +421,7 @@ fn finding_9_runs_are_renamed_and_deleted_after_a_question() {
 
 #[test]
 fn finding_9_errors_stay_in_the_form() {
-    let mut model = with_missing((80, 24));
+    let mut model = with_missing((80, 24), Theme::colour());
     act(
         &mut model,
         &[Action::Bottom, Action::Submit, Action::Down, Action::Submit],
@@ -423,6 +434,128 @@ fn finding_9_errors_stay_in_the_form() {
     act(&mut model, &[Action::Submit]);
     assert_eq!(model.chosen, None);
     assert!(model.form.is_some());
+}
+
+/// What a search that cannot begin says is said where it was set up, with the field concerned.
+#[test]
+fn finding_9_a_search_that_cannot_begin_comes_back_to_the_form() {
+    for size in [(80, 24), (160, 48)] {
+        let mut form = model(size, Theme::colour());
+        act(&mut form, &[Action::Bottom, Action::Up, Action::Submit]);
+        act(&mut form, &[Action::EraseLine, Action::Insert('2')]);
+        act(&mut form, &[Action::Submit]);
+        let set = vec![String::from("constraint.max_accuracy_drop=2")];
+        let profile = String::from("my-chip");
+        assert_eq!(form.chosen.take(), Some(Chosen::Search { profile, set }));
+        let why = "cannot read /models/my-chip.safetensors: no header of safetensors";
+        form.failed(why.into(), &Fake::default());
+        let shown = screen(&form);
+        assert!(shown.contains(&format!("! {why}")), "{size:?}\n{shown}");
+        assert!(shown.contains("!▌checkpoint"), "{shown}");
+        assert!(
+            shown.contains("accuracy drop  2"),
+            "what was typed is there: {shown}"
+        );
+        // Another file, and it is tried again.
+        act(
+            &mut form,
+            &[Action::Paste("other.safetensors".into()), Action::Submit],
+        );
+        let Some(Chosen::Search { set, .. }) = &form.chosen else {
+            panic!("{:?}", form.form);
+        };
+        assert!(
+            set.contains(&"model.checkpoint=\"other.safetensors\"".to_owned()),
+            "{set:?}"
+        );
+    }
+    // A run that cannot be opened: in the list.
+    let mut list = model((80, 24), Theme::colour());
+    act(&mut list, &[Action::Down, Action::Submit]);
+    assert_eq!(
+        list.chosen.take(),
+        Some(Chosen::Resume("/runs/2026-05-04-demo".into()))
+    );
+    list.failed("the journal is damaged".into(), &Fake::default());
+    assert!(screen(&list).contains("! the journal is damaged"));
+    assert!(list.form.is_none());
+}
+
+/// The field that is at fault is marked, wherever the cursor is.
+#[test]
+fn finding_9_the_field_that_is_wrong_is_marked() {
+    let mut form = model((80, 24), Theme::colour());
+    act(
+        &mut form,
+        &[
+            Action::Bottom,
+            Action::Up,
+            Action::Submit,
+            Action::EraseLine,
+        ],
+    );
+    act(
+        &mut form,
+        &[
+            Action::Paste("-1".into()),
+            Action::Down,
+            Action::Paste("96 KiB".into()),
+        ],
+    );
+    let shown = screen(&form);
+    assert!(shown.contains("! accuracy drop  -1"), "{shown}");
+    assert!(!shown.contains("!▌memory"), "{shown}");
+    // Starting goes to it.
+    act(&mut form, &[Action::Submit]);
+    assert_eq!(form.chosen, None);
+    assert!(
+        screen(&form).contains("!▌accuracy drop"),
+        "{}",
+        screen(&form)
+    );
+}
+
+#[test]
+fn finding_smaller_a_run_that_is_open_elsewhere_says_how_it_is_seen() {
+    for size in [(80, 24), (160, 48)] {
+        let model = model(size, Theme::colour());
+        let shown = screen(&model)
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        let said = "Another program has it open: enter shows it without steering";
+        assert!(shown.contains(said), "{size:?}: {shown}");
+    }
+}
+
+/// Runs of one profile are told apart by the time that their ids begin with.
+#[test]
+fn finding_9_ids_of_runs_keep_their_time() {
+    let mut model = model((80, 24), Theme::colour());
+    model.runs[0].id = "20261129-133734-qkformer-on-fashion-mnist".into();
+    assert!(
+        screen(&model).contains("20261129-133734-"),
+        "{}",
+        screen(&model)
+    );
+}
+
+#[test]
+fn finding_19_a_theme_chosen_on_the_start_screen_is_kept() {
+    let fake = Fake::default();
+    let mut model = model((80, 24), Theme::colour());
+    model.update(Action::NextTheme, &fake);
+    assert_eq!(*fake.done.borrow(), ["keep Theme(Dark)"]);
+    assert_eq!(model.blank.theme.name, ThemeName::Dark);
+}
+
+#[test]
+fn finding_9_help_and_quit_are_always_in_the_line_of_keys() {
+    for size in [(60, 16), (80, 24), (160, 48)] {
+        let shown = screen(&model(size, Theme::colour()));
+        let keys = shown.lines().last().unwrap_or_default();
+        assert!(keys.ends_with("? help  q quit"), "{size:?}: {keys}");
+    }
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! The states of a run at three sizes: as they look in colour, and without Unicode.
 
 use aq4svit::run::Update;
-use aq4svit::tui::model::{Overlay, View};
+use aq4svit::tui::model::{Overlay, Status, View};
 use aq4svit::tui::theme::Theme;
-use aq4svit::tui::{Action, Answer, OtherRun, PredictedFront, update};
+use aq4svit::tui::{Action, Answer, OtherRun, PredictedFront, as_text, update};
 
 use super::findings::not_met;
 use super::screens::screen;
 use super::story::{Play, demo_settings};
-use super::views::{ascii, painted};
+use super::views::{ascii, painted, painted_buffer};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
@@ -32,6 +32,19 @@ fn state(name: &str, theme: Theme, size: (u16, u16)) -> Play {
             paused.tell(vec![Update::Idle]);
             paused.wait(20_000);
             paused
+        }
+        "step" => {
+            let mut step = state("paused", theme, size);
+            step.act(Action::Step);
+            let begun = step.story.begin();
+            step.tell(begun);
+            assert_eq!(step.model.status(), Status::Stepping);
+            step
+        }
+        "settings" => {
+            let mut settings = play(theme, size, 40);
+            settings.act(Action::Settings);
+            settings
         }
         "finished" => {
             let mut finished = Play::with(theme, demo_settings(), size);
@@ -74,6 +87,32 @@ fn state(name: &str, theme: Theme, size: (u16, u16)) -> Play {
     }
 }
 
+/// The start screen, and the form of a profile.
+#[test]
+fn the_launcher_at_every_size() {
+    for size in SIZES {
+        let both = |forms: bool| {
+            let of = |theme| {
+                let mut model = super::start::with_missing(size, theme);
+                if forms {
+                    for action in [Action::Bottom, Action::Up, Action::Up, Action::Submit] {
+                        model.update(action, &super::start::Fake::default());
+                    }
+                    assert!(model.form.is_some());
+                }
+                super::start::drawn(&model)
+            };
+            let (colour, plain) = (of(Theme::colour()), of(ascii()));
+            let plain = as_text(&plain);
+            assert!(plain.is_ascii(), "{plain}");
+            format!("{}\n\n{plain}", painted_buffer(&colour))
+        };
+        for (name, forms) in [("launcher", false), ("form", true)] {
+            insta::assert_snapshot!(format!("state_{name}_{}x{}", size.0, size.1), both(forms));
+        }
+    }
+}
+
 /// One file a state and size: its text and its colours, then its text without Unicode.
 #[test]
 fn every_state_at_every_size() {
@@ -81,12 +120,14 @@ fn every_state_at_every_size() {
         "first_second",
         "running",
         "paused",
+        "step",
         "finished",
         "not_met",
         "failed",
         "what_if",
         "compare",
         "help",
+        "settings",
     ];
     for name in names {
         for size in SIZES {

@@ -129,10 +129,18 @@ impl Story {
             aq4svit::evaluate::Question::LayerErrors => 1,
             aq4svit::evaluate::Question::Accuracy { from, to, .. } => to - from,
         };
+        let done = total / 2;
         let progress = Progress {
-            done: total / 2,
+            done,
             total,
-            correct: total * 2 / 5,
+            // Of what has a limit, two fewer than the float network: it is not decided yet.
+            correct: match &request.job.question {
+                aq4svit::evaluate::Question::Accuracy {
+                    stop: Some(rule), ..
+                } => rule.float.correct_in(0, done).saturating_sub(2),
+                _ => total * 2 / 5,
+            },
+            preparing: false,
         };
         let ahead = self.engine.wanted(2).into_iter().nth(1);
         vec![

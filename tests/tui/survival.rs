@@ -80,6 +80,7 @@ fn outside() -> impl Strategy<Value = Step> {
                 done,
                 total,
                 correct: done,
+                preparing: false,
             })])
         }),
         any::<f64>().prop_map(|seconds| {

@@ -5,9 +5,10 @@ use aq4svit::quant::BitWidth;
 use aq4svit::run::{Probed, Update};
 use aq4svit::search::{CandidateId, Command, Group, Origin, State};
 use aq4svit::text::Importance;
-use aq4svit::tui::model::{Filter, Overlay, Pane, Replay, View};
+use aq4svit::tui::model::{Filter, Overlay, Pane, Replay, Setting, View};
 use aq4svit::tui::theme::{Palette, Symbols, Theme, ThemeName};
 use aq4svit::tui::{Action, Asked, Effect, update};
+use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
 use super::screens::screen;
@@ -82,10 +83,14 @@ fn every_view_when_the_terminal_is_too_small() {
 pub fn painted(play: &Play) -> String {
     let size = play.model.size;
     let drawn = super::screens::draw(&play.model, size);
-    let buffer = drawn.backend().buffer().clone();
+    painted_buffer(drawn.backend().buffer())
+}
+
+/// [`painted`] of what was drawn.
+pub fn painted_buffer(buffer: &Buffer) -> String {
     let mut looks = vec![];
-    let mut text = screen(play);
-    for row in buffer.content.chunks(usize::from(size.0)) {
+    let mut text = aq4svit::tui::as_text(buffer);
+    for row in buffer.content.chunks(usize::from(buffer.area.width)) {
         let line = row.iter().map(|cell| {
             let look = (cell.fg, cell.bg, cell.modifier);
             let at = looks.iter().position(|l| *l == look).unwrap_or_else(|| {
@@ -453,7 +458,7 @@ fn themes_change_colours_and_nothing_else() {
         assert!(!seen.contains(&buffer), "{:?}", play.model.theme.name);
         seen.push(buffer);
         let effects = play.act(Action::NextTheme);
-        let theme = Asked::Theme(play.model.theme.name);
+        let theme = Asked::Keep(Setting::Theme(play.model.theme.name));
         assert_eq!(effects, [Effect::Ask(theme)], "it is kept");
     }
 }
@@ -495,7 +500,7 @@ fn what_the_screen_shows_is_written() {
 }
 
 /// A journal as a second screen hears it.
-fn watched(size: (u16, u16), jobs: usize) -> Play {
+pub fn watched(size: (u16, u16), jobs: usize) -> Play {
     let mut play = Play::new(size);
     play.model = super::story::model(Theme::colour(), size);
     play.model.replay = Some(Replay::new());

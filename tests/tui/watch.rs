@@ -42,6 +42,7 @@ fn work(news: &Sender<Update>, steering: &Receiver<Instruction>, mode: &str) -> 
                     done: step * 10,
                     total: 64,
                     correct: step * 8,
+                    preparing: false,
                 })])?;
             }
         }

@@ -155,7 +155,11 @@ fn evidence(found: &Evidence, is_valid: bool) -> String {
     }
     let mut text = String::new();
     for (name, split) in found.splits() {
-        let _ = writeln!(text, "evidence  {name}: {split}");
+        let seen = match name == "test" && found.test_seen {
+            true => "; seen before: the search was steered after its result was known",
+            false => "",
+        };
+        let _ = writeln!(text, "evidence  {name}: {split}{seen}");
     }
     if let Some(bound) = found.bound {
         let _ = writeln!(

@@ -15,10 +15,17 @@ use crate::tui::start::{Chart, Fact, ProfileEntry, Readiness, RunEntry};
 
 /// Everything there is: the runs, the latest first; the demo, saved profiles, the other shipped
 /// ones.
-pub(super) fn all(paths: &Paths) -> Result<(Vec<RunEntry>, Vec<ProfileEntry>)> {
+pub(crate) fn all(paths: &Paths) -> Result<(Vec<RunEntry>, Vec<ProfileEntry>)> {
     let runs = run::list(&paths.runs()).into_iter().rev();
     let runs = runs.map(|(folder, summary)| run_entry(&folder, &summary));
     Ok((runs.collect(), profiles(&library()?)))
+}
+
+/// The names of the profiles that a search can start with.
+pub(crate) fn startable(library: &Library) -> Vec<String> {
+    let all = profiles(library).into_iter();
+    let ready = all.filter(|entry| entry.readiness != Readiness::Missing);
+    ready.map(|entry| entry.name).collect()
 }
 
 fn run_entry(folder: &Path, summary: &Result<Summary, RunError>) -> RunEntry {
@@ -215,7 +222,7 @@ fn profile_facts(profile: &Profile) -> Vec<Fact> {
 
 /// What a profile names that is not on this machine, and where it is to be had; none where all is
 /// there.
-pub(super) fn missing(profile: &Profile) -> Option<String> {
+pub(crate) fn missing(profile: &Profile) -> Option<String> {
     let mut files = Vec::new();
     if let Some(Checkpoint::File(path)) = &profile.checkpoint
         && !path.is_file()

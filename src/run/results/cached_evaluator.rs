@@ -82,12 +82,14 @@ impl CachedEvaluator {
             },
         };
         let right = correct.correct();
-        let mut in_all = |p: Progress| {
-            progress(Progress {
+        let mut in_all = |p: Progress| match p.preparing {
+            true => progress(p),
+            false => progress(Progress {
                 done: p.done + done,
                 total: p.total + done,
                 correct: p.correct + right,
-            });
+                preparing: false,
+            }),
         };
         let (outcome, work) = self.inner.evaluate(&rest, cancel, &mut in_all)?;
         let Outcome::Accuracy { correct: more } = &outcome else {

@@ -79,6 +79,7 @@ impl TorchEvaluator {
                     done: bits.len(),
                     total,
                     correct: bits.correct(),
+                    preparing: false,
                 });
                 if stops(decided) {
                     ControlFlow::Break(())

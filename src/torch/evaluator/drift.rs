@@ -117,6 +117,7 @@ impl TorchEvaluator {
                     done: done.images,
                     total: done.total,
                     correct: 0,
+                    preparing: false,
                 });
                 ControlFlow::Continue(())
             },

@@ -68,6 +68,7 @@ impl TorchEvaluator {
                     done: margins.len(),
                     total: images.len(),
                     correct: margins.iter().filter(|(right, _)| *right).count(),
+                    preparing: true,
                 });
                 ControlFlow::Continue(())
             },

@@ -64,6 +64,7 @@ impl TorchEvaluator {
                     done: counted.images,
                     total,
                     correct: counted.correct(),
+                    preparing: false,
                 });
                 ControlFlow::Continue(())
             },

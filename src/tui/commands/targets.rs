@@ -16,9 +16,10 @@ pub fn themes() -> Vec<Entry> {
     ThemeName::all().map(entry).collect()
 }
 
-/// Nodes and parts of the network with the text in their names, and the run that is named.
+/// Nodes and parts of the network with the text in their names, and the runs and profiles that are
+/// named.
 pub fn places(model: &Model, typed: &str) -> Vec<Entry> {
-    let mut found = runs(model, typed);
+    let mut found = elsewhere(model, typed);
     if typed.chars().count() < 3 {
         return found;
     }
@@ -54,20 +55,59 @@ pub fn places(model: &Model, typed: &str) -> Vec<Entry> {
     found
 }
 
-/// `compare RUN` and `open RUN`, where something follows.
-fn runs(model: &Model, typed: &str) -> Vec<Entry> {
-    let rest = |word: &str| {
-        let rest = typed.strip_prefix(word)?.trim();
-        (!rest.is_empty()).then(|| rest.to_owned())
+/// `open RUN`, `compare RUN` and `new PROFILE`: those that have every word that follows, and where
+/// there is none of them what was typed.
+fn elsewhere(model: &Model, typed: &str) -> Vec<Entry> {
+    let (word, rest) = typed.split_once(' ').unwrap_or((typed, ""));
+    let rest = rest.trim();
+    let run = |choice: fn(&Model, String) -> Option<Choice>, name: &str, help: &str| {
+        let others = model
+            .elsewhere
+            .runs
+            .iter()
+            .filter(|id| **id != model.run.id);
+        let entry = |id: String| {
+            let help = format!("{help} {id}");
+            Some(Entry::new(choice(model, id)?, name, help))
+        };
+        named(others, rest).filter_map(entry).collect()
     };
-    if let Some(run) = rest("compare ") {
-        let help = format!("compare this run with {run}");
-        return vec![Entry::new(Choice::Compare(run), "compare", help)];
+    match word {
+        "open" => run(open, "open", "leave this run for"),
+        "compare" => run(
+            |_, run| Some(Choice::Compare(run)),
+            "compare",
+            "compare this run with",
+        ),
+        "new" => {
+            let entry = |profile: String| {
+                let help = format!("leave this run for a search with profile {profile}");
+                let to = Choice::Leave(Destination::Profile(profile));
+                Entry::new(to, "new", help)
+            };
+            named(model.elsewhere.profiles.iter(), rest)
+                .map(entry)
+                .collect()
+        }
+        _ => Vec::new(),
     }
-    let folder = rest("open ").and_then(|run| Some(model.run.folder.parent()?.join(run)));
-    folder.map_or(Vec::new(), |folder| {
-        let help = format!("leave this run for {}", folder.display());
-        let to = Choice::Leave(Destination::Run(folder));
-        vec![Entry::new(to, "open", help)]
-    })
+}
+
+fn open(model: &Model, run: String) -> Option<Choice> {
+    let folder = model.run.folder.parent()?.join(run);
+    Some(Choice::Leave(Destination::Run(folder)))
+}
+
+/// The names that have every word of a text; the text itself where there is none.
+fn named<'a>(all: impl Iterator<Item = &'a String>, text: &str) -> impl Iterator<Item = String> {
+    let lower = text.to_lowercase();
+    let has_all = |name: &&String| {
+        let name = name.to_lowercase();
+        lower.split_whitespace().all(|word| name.contains(word))
+    };
+    let mut found: Vec<String> = all.filter(has_all).take(MOST).cloned().collect();
+    if found.is_empty() && !text.is_empty() {
+        found.push(text.to_owned());
+    }
+    found.into_iter()
 }

@@ -24,6 +24,8 @@ pub enum Scope {
     Budget,
     /// On the card of the result.
     Result,
+    /// In the dialog of settings.
+    Settings,
     /// After the run failed.
     Failure,
     /// On the start screen.

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::losses::Losses;
 use super::status::{Status, Task};
-use crate::evaluate::{Caches, Job, Progress};
+use crate::evaluate::{Caches, Job, Progress, Question, StopRule};
 use crate::journal::Entry;
 use crate::profile::StrategyName;
 use crate::run::Totals;
@@ -22,6 +23,8 @@ pub struct Work {
     pub candidate: Option<CandidateId>,
     /// How far it is.
     pub progress: Option<Progress>,
+    /// What the images so far say of a limit on the accuracy drop.
+    pub losses: Option<Losses>,
     /// When it began.
     pub since: Duration,
 }
@@ -42,6 +45,8 @@ pub struct Worker {
 pub struct Activity {
     /// The running job.
     pub work: Option<Work>,
+    /// When it ends early, and against what it is counted.
+    rule: Option<StopRule>,
     /// What every evaluator does; empty where that is not known.
     pub workers: Vec<Worker>,
     /// What is kept between jobs.
@@ -65,8 +70,8 @@ pub struct Activity {
     pub in_pause: bool,
     /// The counts of the events shown.
     ledger: Ledger,
-    /// Groups that may still be lowered at this level.
-    open: Vec<Group>,
+    /// Groups that may still be lowered at this level; none where that is not known.
+    open: Option<Vec<Group>>,
     /// Number and total time of jobs by what they do, and of the images of accuracy jobs.
     timings: HashMap<Task, (u32, Duration)>,
 }
@@ -106,8 +111,22 @@ impl Activity {
             task,
             candidate,
             progress: None,
+            losses: None,
             since: now,
         });
+        self.rule = match &job.question {
+            Question::Accuracy { stop, .. } => stop.clone(),
+            Question::Drift { .. } | Question::LayerErrors => None,
+        };
+    }
+
+    /// The running job is so far.
+    pub fn progressed(&mut self, progress: Progress, now: Duration) {
+        let Some(work) = &mut self.work else { return };
+        work.progress = Some(progress);
+        let rule = self.rule.as_ref().filter(|_| !progress.preparing);
+        work.losses = rule.map(|rule| Losses::of(rule, &progress));
+        self.heard = now;
     }
 
     /// The running job ended.
@@ -138,14 +157,19 @@ impl Activity {
     pub fn apply(&mut self, entry: &Entry, tree: &Tree) {
         self.ledger.apply(&entry.event, tree, entry.provenance);
         match &entry.event {
-            Event::LevelOpened { groups, .. } => self.open.clone_from(groups),
-            Event::LevelClosed { .. } => self.open.clear(),
-            // Which groups were open then is not known here.
+            Event::LevelOpened { groups, .. } => self.open = Some(groups.clone()),
+            Event::LevelClosed { .. } => self.open = Some(Vec::new()),
+            // The search is where it was before some command: which groups were open then is not
+            // known here, nor what a redo closes.
             Event::CommandAccepted {
-                command: Command::Undo,
+                command: Command::Undo | Command::Redo,
                 ..
-            } => self.open.clear(),
-            Event::GroupClosed { group, .. } => self.open.retain(|g| g != group),
+            } => self.open = None,
+            Event::GroupClosed { group, .. } => {
+                if let Some(open) = &mut self.open {
+                    open.retain(|g| g != group);
+                }
+            }
             _ => {}
         }
     }
@@ -227,7 +251,7 @@ impl Activity {
             let below = |w: &&_| widest.is_some_and(|widest| *w < widest);
             settings.space.menu.iter().filter(below).count()
         };
-        let open: Vec<usize> = self.open.iter().map(steps).collect();
+        let open: Vec<usize> = self.open.as_ref()?.iter().map(steps).collect();
         let later = levels.iter().skip(at + 1);
         let later = later.flat_map(|level| settings.space.groups(*level));
         let later: Vec<usize> = later.map(|group| steps(&group)).collect();

@@ -18,15 +18,23 @@ impl Model {
     /// The accuracy drop of a node on the images it was judged by, or where it is not judged on
     /// those it was evaluated on.
     pub fn measured_drop(&self, node: &Candidate) -> Option<MeasuredDrop> {
+        let float = &self.tree.float;
+        let images = node.bits.len().min(float.len());
+        // A verdict may need fewer images than are known, under another limit: all of them say
+        // more than those.
+        let is_known = images > 0 && images == float.len();
         if let Some(judgement) = node.judgement().filter(|j| j.images > 0) {
+            let lost = float.correct() as f64 - node.bits.correct_in(0, images) as f64;
+            let (drop, images) = match is_known && judgement.images < images {
+                true => (100.0 * lost / images as f64, images),
+                false => (judgement.drop(), judgement.images),
+            };
             return Some(MeasuredDrop {
-                drop: judgement.drop(),
-                images: judgement.images,
+                drop,
+                images,
                 judgement: Some(*judgement),
             });
         }
-        let float = &self.tree.float;
-        let images = node.bits.len().min(float.len());
         let lost = float.correct_in(0, images) as f64 - node.bits.correct_in(0, images) as f64;
         (images > 0).then(|| MeasuredDrop {
             drop: 100.0 * lost / images as f64,

@@ -7,6 +7,7 @@ use super::prompt::FieldPrompt;
 use super::status::Destination;
 use crate::quant::Allocation;
 use crate::search::CandidateId;
+use crate::tui::fields::Fields;
 use crate::tui::input::TextInput;
 
 /// A dialog over the panes.
@@ -29,6 +30,8 @@ pub enum Overlay {
     Confirm(Confirm),
     /// A profile's name is asked for.
     Save(SavePrompt),
+    /// The settings of the interface.
+    Settings(Fields),
     /// Limits or a pin are asked for.
     Fields(FieldPrompt),
     /// A command is chosen from the list.

@@ -213,6 +213,18 @@ fn accuracy(model: &Model, judgement: &Judgement, room: u16) -> Line<'static> {
         Verdict::Met => ("met", palette.good),
         Verdict::NotMet => ("not met", palette.bad),
     };
+    // Of a split ordered by margin the first images are no sample: their share says nothing of all.
+    if judgement.expected_loss.is_some() && judgement.images < judgement.of {
+        let lost = judgement.float_correct as i64 - judgement.correct as i64;
+        return Sentence::new(model, room)
+            .styled(word, style)
+            .add(format!(
+                "{lost} lost net of {} allowed",
+                judgement.allowed_loss
+            ))
+            .add(text::images(judgement))
+            .line();
+    }
     let (images, correct) = (judgement.images, judgement.correct);
     let (low, high) = wilson_95(correct.min(images), images);
     let share = points(percent(correct, images));
@@ -232,7 +244,12 @@ fn loss(model: &Model, measured: &MeasuredDrop, room: u16) -> Line<'static> {
         Some(Verdict::NotMet) => palette.bad,
         None => palette.text,
     };
-    let drop = format!("{} pp", points(measured.drop));
+    let is_part = |j: Judgement| j.expected_loss.is_some() && measured.images < j.of;
+    let expected = match measured.judgement.is_some_and(is_part) {
+        true => " expected",
+        false => "",
+    };
+    let drop = format!("{} pp{expected}", points(measured.drop));
     let sentence = Sentence::new(model, room).styled(drop, style.add_modifier(Modifier::BOLD));
     let Some(j) = measured.judgement else {
         let images = format!("{} images", count(measured.images as u64));
@@ -243,7 +260,10 @@ fn loss(model: &Model, measured: &MeasuredDrop, room: u16) -> Line<'static> {
     let allowed = allowed.is_finite().then(|| points(allowed));
     sentence
         .maybe(allowed.map(|limit| format!("{at_most} {limit} allowed")))
-        .add(text::images(&j))
+        .add(match measured.images > j.images {
+            true => format!("{} images", count(measured.images as u64)),
+            false => text::images(&j),
+        })
         .maybe(j.sequential.then_some("early verdict"))
         .maybe(j.cached.then_some("cached"))
         .line()

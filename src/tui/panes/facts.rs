@@ -65,13 +65,16 @@ fn lines(model: &Model, columns: u16) -> Vec<Line<'static>> {
 
 fn search(model: &Model, room: u16) -> Line<'static> {
     let settings = model.tree.settings.as_deref();
-    let nodes = count(model.tree.candidates.len() as u64);
+    let nodes = match model.tree.candidates.len() {
+        1 => String::from("1 node"),
+        n => format!("{} nodes", count(n as u64)),
+    };
     Sentence::new(model, room)
         .styled(model.status().to_string(), model.theme.palette.strong)
         .maybe(settings.map(|s| s.search.strategy.name()))
         .maybe(model.level())
         .maybe(model.round())
-        .add(format!("{nodes} nodes"))
+        .add(nodes)
         .line()
 }
 
@@ -179,7 +182,10 @@ fn requests(model: &Model, room: u16) -> Line<'static> {
     let counters = model.activity.counters();
     Sentence::new(model, room)
         .add(format!("{} evaluated", count(counters.evaluations)))
-        .add(format!("{} drifts", count(counters.drift_evaluations)))
+        .add(match counters.drift_evaluations {
+            1 => String::from("1 drift"),
+            n => format!("{} drifts", count(n)),
+        })
         .add(format!("{} rejected", count(counters.gated)))
         .add(format!("{} audited", count(counters.audited)))
         .line()

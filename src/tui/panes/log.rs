@@ -8,6 +8,7 @@ use crate::tui::action::Action;
 use crate::tui::keys::{Binding, Scope, bind};
 use crate::tui::model::{Model, Pane, Scroll};
 use crate::tui::text;
+use crate::tui::theme::Symbols;
 
 const SCOPE: Scope = Scope::Pane("log");
 #[rustfmt::skip]
@@ -58,7 +59,12 @@ impl Component for Log {
             Importance::Problem => ("! ", palette.bad),
         };
         let room = usize::from(columns).saturating_sub(10 + sign.len());
-        let text = text::cut(&entry.text, room, model.theme.symbols.ellipsis);
+        // Written when it happened: with other symbols, perhaps.
+        let text = match model.theme.symbols.ascii {
+            true => Symbols::in_ascii(&entry.text),
+            false => entry.text.clone(),
+        };
+        let text = text::cut(&text, room, model.theme.symbols.ellipsis);
         Some(Line::from(vec![
             Span::styled(format!("{} ", entry.time), palette.dim),
             Span::styled(sign, style),

@@ -14,6 +14,7 @@
 //! pane that keeps more than a cursor adds a field to `model.rs`.
 
 mod allocation;
+mod commands;
 mod component;
 mod details;
 mod facts;
@@ -61,6 +62,7 @@ pub fn component(pane: Pane) -> &'static dyn Component {
         Pane::Heat => &heat::Heat,
         Pane::History => &history::Course,
         Pane::Log => &log::Log,
+        Pane::Commands => &commands::CommandsGiven,
     }
 }
 
@@ -116,6 +118,7 @@ impl Model {
             (Some(Overlay::Commands(_)), _) => Scope::Commands,
             (Some(Overlay::Save(_) | Overlay::Find(_)), _) => Scope::Prompt,
             (Some(Overlay::Fields(_)), _) => Scope::Form,
+            (Some(Overlay::Settings(_)), _) => Scope::Settings,
             (None, Some(_)) => Scope::Edit,
             (None, None) if self.what_if.is_some() && self.view == View::Front => Scope::Budget,
             (None, None) => list(self.focus).about().scope(),

@@ -91,7 +91,7 @@ pub fn drop_text(model: &Model, what_if: &WhatIf, solution: &Solution) -> String
     }
     let rank = what_if
         .rank()
-        .map(|(rank, of)| format!(": drop ranks {rank} of {of}"));
+        .map(|(rank, of)| format!(": drop rank {rank}/{of}"));
     let n = what_if.measurements;
     format!(
         "cannot tell yet ({n} evaluations){}",

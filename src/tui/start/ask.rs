@@ -4,35 +4,26 @@ use std::io;
 
 use crossbeam_channel::{Receiver, select};
 
-use super::{Chosen, ProfileEntry, Profiles, RunEntry, StartModel, view};
-use crate::tui::config::Config;
-use crate::tui::keymap::Keymap;
+use super::{Chosen, Profiles, StartModel, view};
 use crate::tui::terminal::{Input, PanicGuard, Tty};
 use crate::tui::{Action, Screen, Signal};
 
-/// Asks what to do, in this process's terminal. The terminal is restored whatever happens. With a
-/// profile given its form is open.
+/// Asks what to do, in this process's terminal. The terminal is restored whatever happens. What is
+/// typed and chosen stays in the model: where it cannot be done, it is asked again.
 ///
 /// # Errors
 /// When the terminal does not obey.
 pub fn ask(
-    (runs, entries): (Vec<RunEntry>, Vec<ProfileEntry>),
-    profile: Option<&str>,
+    model: &mut StartModel,
     profiles: &dyn Profiles,
-    config: &Config,
     signals: &Receiver<Signal>,
 ) -> io::Result<Chosen> {
     let _panics = PanicGuard::new();
     let mut screen = Tty::open()?;
     let input = Input::start()?;
-    let keymap = config.keymap().unwrap_or_else(|_| Keymap::standard());
-    let mut model = StartModel::new(runs, entries, config.theme(), screen.size()?);
-    model.blank.keymap = keymap;
-    if let Some(profile) = profile {
-        model.set_up(profile, profiles);
-    }
+    model.blank.size = screen.size()?;
     loop {
-        screen.show(|frame| view(&model, frame))?;
+        screen.show(|frame| view(model, frame))?;
         let action = select! {
             recv(input.events) -> event => match event {
                 Ok(event) => model.blank.keymap.of_event(model.scope(), event),

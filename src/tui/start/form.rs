@@ -39,6 +39,17 @@ pub struct Values {
     pub seed: String,
     /// Pins, such as `head=8, patch_embed1.*=4-8`.
     pub pins: String,
+    /// The weights: a file or `builtin:NAME`.
+    pub checkpoint: String,
+}
+
+/// What is wrong with a form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// The position of the field concerned, where it is one.
+    pub field: Option<usize>,
+    /// Why, in words.
+    pub why: String,
 }
 
 /// The fields, and whether they can be used together.
@@ -49,7 +60,7 @@ pub struct Form {
     /// The fields.
     pub fields: Fields,
     /// What is wrong.
-    pub error: Option<String>,
+    pub wrong: Option<Wrong>,
 }
 
 /// What is written for no chip.
@@ -73,6 +84,7 @@ impl Form {
         let seconds = "in seconds; empty for no limit";
         let pins = "layer=bits, from-to or 4/8, with * and commas";
         let images = "images that the quantizer is calibrated on";
+        let checkpoint = "the weights: .safetensors, .pth, .pth.tar, or builtin:NAME";
         let chip = match values.chip.as_str() {
             "" => String::from(NO_CHIP),
             _ => values.chip,
@@ -101,6 +113,7 @@ impl Form {
                 values.evaluations,
             ),
             Field::new("time limit", seconds, "no limit", values.seconds),
+            Field::new("checkpoint", checkpoint, "none", values.checkpoint),
             Field::new("calibration", images, "", values.calibration),
             Field::new("seed", "of all random choices", "", values.seed),
             Field::new("pins", pins, "none", values.pins),
@@ -108,8 +121,37 @@ impl Form {
         Form {
             profile: profile.to_owned(),
             fields: Fields { all, at: 0 },
-            error: None,
+            wrong: None,
         }
+    }
+
+    /// Says what is wrong, and goes to the field concerned.
+    pub fn refuse(&mut self, wrong: Wrong) {
+        self.fields.at = wrong.field.unwrap_or(self.fields.at);
+        self.wrong = Some(wrong);
+    }
+
+    /// Says why a search with these settings could not begin.
+    pub fn refused(&mut self, why: String) {
+        let field = self.named_in(&why);
+        self.refuse(Wrong { field, why });
+    }
+
+    /// The field whose key, or whose file, a text names.
+    fn named_in(&self, text: &str) -> Option<usize> {
+        let named = |field: &Field| {
+            let value = field.input();
+            let file = std::path::Path::new(&value).file_name()?.to_str()?;
+            Some(field.name == "checkpoint" && text.contains(file))
+        };
+        let key = |field: &Field| KEYS.iter().find(|(name, _)| *name == field.name);
+        let keyed = |field: &Field| key(field).is_some_and(|(_, key)| text.contains(key));
+        let shown = self
+            .shown()
+            .filter_map(|at| Some((at, self.fields.all.get(at)?)));
+        let mut concerned =
+            shown.filter(|(_, field)| keyed(field) || named(field).unwrap_or_default());
+        concerned.next().map(|(at, _)| at)
     }
 
     fn input(&self, name: &str) -> String {
@@ -164,20 +206,31 @@ impl Form {
             };
             self.fields.key(&onward);
         }
-        self.error = self.checked(profiles).err();
+        self.wrong = self.checked(profiles).err();
     }
 
     /// What differs from the profile, as `--set` takes it, where the profile can be used with that.
     ///
     /// # Errors
-    /// What is wrong, in words.
-    pub fn checked(&self, profiles: &dyn Profiles) -> Result<Vec<String>, String> {
+    /// What is wrong, and with which field.
+    pub fn checked(&self, profiles: &dyn Profiles) -> Result<Vec<String>, Wrong> {
         let set = self.set()?;
-        profiles.check(&self.profile, &set).map(|()| set)
+        let all: Vec<String> = set.iter().map(|(_, setting)| setting.clone()).collect();
+        let Err(why) = profiles.check(&self.profile, &all) else {
+            return Ok(all);
+        };
+        // Without the setting that is at fault, the others can be used.
+        let at_fault = set.iter().find(|(at, _)| {
+            let others = set.iter().filter(|(other, _)| other != at);
+            let others: Vec<String> = others.map(|(_, setting)| setting.clone()).collect();
+            profiles.check(&self.profile, &others).is_ok()
+        });
+        let field = at_fault.map(|(at, _)| *at).or_else(|| self.named_in(&why));
+        Err(Wrong { field, why })
     }
 
-    /// What differs from the profile, as `--set` takes it.
-    fn set(&self) -> Result<Vec<String>, String> {
+    /// What differs from the profile, as `--set` takes it, with the positions of the fields.
+    fn set(&self) -> Result<Vec<(usize, String)>, Wrong> {
         let shown: Vec<usize> = self.shown().collect();
         let mut set = Vec::new();
         for at in shown {
@@ -185,12 +238,34 @@ impl Form {
                 continue;
             };
             if let Some(value) = field.changed() {
-                set.extend(setting(field, value)?);
+                let wrong = |why| Wrong {
+                    field: Some(at),
+                    why,
+                };
+                set.extend(setting(field, value).map_err(wrong)?.map(|text| (at, text)));
             }
         }
         Ok(set)
     }
 }
+
+/// The keys of the profile behind the fields.
+const KEYS: &[(&str, &str)] = &[
+    ("accuracy drop", "constraint.max_accuracy_drop"),
+    ("memory", "constraint.max_memory"),
+    ("chip", "constraint.target"),
+    ("strategy", "search.strategy"),
+    ("beam width", "search.beam_width"),
+    ("gate", "gate.mode"),
+    ("drift limit", "gate.limit"),
+    ("bit menu", "quantizer.bits"),
+    ("evaluations", "constraint.max_evaluations"),
+    ("time limit", "constraint.max_seconds"),
+    ("calibration", "data.calibration"),
+    ("seed", "search.seed"),
+    ("pins", "pins"),
+    ("checkpoint", "model.checkpoint"),
+];
 
 /// A changed field as `--set` takes it.
 fn setting(field: &Field, value: String) -> Result<Option<String>, String> {
@@ -199,29 +274,23 @@ fn setting(field: &Field, value: String) -> Result<Option<String>, String> {
         true => i64::MAX.to_string(),
         false => value,
     };
-    let (key, value) = match field.name {
-        "accuracy drop" => ("constraint.max_accuracy_drop", value),
-        "memory" if value.is_empty() => ("constraint.max_memory", or_none(value)),
-        "memory" => ("constraint.max_memory", format!("{value:?}")),
+    let Some((_, key)) = KEYS.iter().find(|(name, _)| *name == field.name) else {
+        return Ok(None);
+    };
+    let value = match field.name {
         "chip" if value == NO_CHIP => {
             return Err(String::from(
                 "chip: the profile names one, which can be changed but not removed here",
             ));
         }
-        "chip" => ("constraint.target", format!("{value:?}")),
-        "strategy" => ("search.strategy", format!("{value:?}")),
-        "beam width" => ("search.beam_width", value),
-        "gate" => ("gate.mode", format!("{value:?}")),
-        "drift limit" => ("gate.limit", value),
-        "bit menu" => ("quantizer.bits", menu(&value)),
-        "evaluations" => ("constraint.max_evaluations", or_none(value)),
-        "time limit" if value.is_empty() => ("constraint.max_seconds", String::from("1e12")),
-        "time limit" => ("constraint.max_seconds", value),
-        "calibration" => ("data.calibration", value),
-        "seed" => ("search.seed", value),
+        "memory" if !value.is_empty() => format!("{value:?}"),
+        "memory" | "evaluations" => or_none(value),
+        "chip" | "strategy" | "gate" | "checkpoint" => format!("{value:?}"),
+        "bit menu" => menu(&value),
+        "time limit" if value.is_empty() => String::from("1e12"),
         // All at once: a pin that the text no longer has is gone.
-        "pins" => ("pins", pins_as_toml(&pins(&value)?)),
-        _ => return Ok(None),
+        "pins" => pins_as_toml(&pins(&value)?),
+        _ => value,
     };
     Ok(Some(format!("{key}={value}")))
 }

@@ -27,6 +27,11 @@ pub fn draw(model: &StartModel, frame: &mut Frame, area: Rect) {
                 return;
             };
             lines.push(Line::styled(run.id.clone(), palette.strong));
+            if run.is_open {
+                let open = "Another program has it open: enter shows it without steering, as aq4svit watch does.";
+                let open = text::wrap(open, columns).into_iter();
+                lines.extend(open.map(|line| Line::styled(line, palette.busy)));
+            }
             lines.extend(facts(blank, &run.facts, columns));
             chart = run.chart.as_deref();
         }

@@ -9,10 +9,10 @@ use super::entry::Item;
 use super::list::Row;
 use super::{Dialog, Form, StartModel, Subject, preview};
 use crate::tui::Action;
-use crate::tui::keymap::Scope;
+use crate::tui::keymap::{Hint, Scope};
 use crate::tui::layout::MIN_SIZE;
 use crate::tui::text;
-use crate::tui::view::{borders, ground, hint_lines, hints_line};
+use crate::tui::view::{borders, ground, hint_lines, hints_line, window};
 use crate::tui::widgets::{FIELD_NAME, below, cell, field_line, input_line, line_area, row};
 
 /// Rows above the list.
@@ -105,27 +105,38 @@ pub fn view(model: &StartModel, frame: &mut Frame) {
         Some(form) => draw_form(model, frame, inside, form),
         None => draw_list(model, frame, inside),
     }
-    let line = below(area, area.height - 1);
-    match &model.dialog {
-        Some(Dialog::Filter(text)) => {
-            frame.render_widget(input_line(blank, "/", text, usize::from(area.width)), line);
-        }
-        _ => {
-            let mut hints = blank.keymap.hints(model.scope());
-            for hint in hints
-                .iter_mut()
-                .filter(|h| model.form.is_some() && h.action == Action::Submit)
-            {
-                hint.text = "start";
-            }
-            // Starting and leaving first.
-            hints.sort_by_key(|h| !matches!(h.action, Action::Submit | Action::Cancel));
-            let mut lines = hint_lines(blank, &hints, usize::from(area.width)).into_iter();
-            frame.render_widget(lines.next().unwrap_or_default(), line);
-        }
-    }
+    keys(model, frame, below(area, area.height - 1));
     dialog(model, frame);
     ground(blank, frame);
+}
+
+/// The line of keys: starting and leaving first; help and quit keep their place at the right.
+fn keys(model: &StartModel, frame: &mut Frame, line: Rect) {
+    let blank = &model.blank;
+    let columns = usize::from(line.width);
+    if let Some(Dialog::Filter(text)) = &model.dialog {
+        frame.render_widget(input_line(blank, "/", text, columns), line);
+        return;
+    }
+    let mut hints = blank.keymap.hints(model.scope());
+    for hint in hints
+        .iter_mut()
+        .filter(|h| model.form.is_some() && h.action == Action::Submit)
+    {
+        hint.text = "start";
+    }
+    hints.sort_by_key(|h| !matches!(h.action, Action::Submit | Action::Cancel));
+    let (right, left): (Vec<_>, Vec<_>) = hints
+        .into_iter()
+        .partition(|h| matches!(h.action, Action::Help | Action::Quit));
+    let first = |hints: &[Hint], columns: usize| {
+        let mut lines = hint_lines(blank, hints, columns).into_iter();
+        lines.next().unwrap_or_default()
+    };
+    let right = first(&right, columns).right_aligned();
+    let room = columns.saturating_sub(right.width());
+    frame.render_widget(first(&left, room), line);
+    frame.render_widget(right, line);
 }
 
 fn too_small(model: &StartModel, frame: &mut Frame) {
@@ -204,7 +215,8 @@ fn item_line(model: &StartModel, item: Item, columns: usize) -> Line<'static> {
     let (palette, symbols) = (&blank.theme.palette, &blank.theme.symbols);
     let names = (columns / 3).clamp(18, 36);
     let named = |name: &str, rest: Vec<Span<'static>>| {
-        let name = text::fit(name, names.saturating_sub(2), symbols.ellipsis);
+        // Ids begin with the time, by which runs of one profile are told apart.
+        let name = text::cut(name, names.saturating_sub(2), symbols.ellipsis);
         let mut line = vec![cell(&format!(" {name}"), names, palette.text)];
         line.extend(rest);
         crate::tui::widgets::cut_line(
@@ -263,7 +275,7 @@ fn draw_form(model: &StartModel, frame: &mut Frame, inside: Rect, form: &Form) {
         blank.theme.symbols.ellipsis,
     );
     frame.render_widget(Line::styled(heading, palette.strong), line_area(inside, 1));
-    let columns = usize::from(inside.width).saturating_sub(FIELD_NAME);
+    let columns = usize::from(inside.width).saturating_sub(FIELD_NAME + 1);
     let shown: Vec<usize> = form.shown().collect();
     let room = usize::from(inside.height).saturating_sub(8).max(3);
     let active = shown.iter().position(|i| *i == form.fields.at).unwrap_or(0);
@@ -271,7 +283,13 @@ fn draw_form(model: &StartModel, frame: &mut Frame, inside: Rect, form: &Form) {
     let mut rows = TOP;
     for i in shown.into_iter().skip(first).take(room) {
         if let Some(field) = form.fields.all.get(i) {
-            let line = field_line(blank, field, i == form.fields.at, columns);
+            let mut line = field_line(blank, field, i == form.fields.at, columns);
+            // The field that is wrong is seen wherever the cursor is.
+            if form.wrong.as_ref().is_some_and(|w| w.field == Some(i)) {
+                line.spans.insert(0, Span::styled("!", palette.bad));
+            } else {
+                line.spans.insert(0, Span::raw(" "));
+            }
             frame.render_widget(line, line_area(inside, usize::from(rows)));
             rows += 1;
         }
@@ -290,7 +308,8 @@ fn draw_form(model: &StartModel, frame: &mut Frame, inside: Rect, form: &Form) {
     let under = below(inside, rows + 1);
     let height = under.height.saturating_sub(1);
     frame.render_widget(Text::from(help), Rect { height, ..under });
-    error(model, frame, inside, form.error.as_deref());
+    let wrong = form.wrong.as_ref().map(|wrong| wrong.why.as_str());
+    error(model, frame, inside, wrong);
 }
 
 /// What is wrong, in the lines above the keys.
@@ -341,22 +360,14 @@ fn dialog(model: &StartModel, frame: &mut Frame) {
             ("Rename", lines)
         }
     };
-    let area = frame.area();
-    let width = 76.min(area.width.saturating_sub(2));
-    let height = (lines.len() as u16 + 2).min(area.height.saturating_sub(2));
-    let at = Rect {
-        x: area.x + (area.width - width) / 2,
-        y: area.y + (area.height - height) / 2,
-        width,
-        height,
-    };
-    frame.render_widget(Clear, at);
-    let block = Block::bordered()
-        .border_set(borders(&model.blank, true))
-        .border_style(palette.border_focused)
-        .title(Line::styled(format!(" {title} "), palette.title_focused));
-    let within = block.inner(at).inner(Margin::new(1, 0));
-    frame.render_widget(block, at);
+    let style = palette.border_focused;
+    let within = window(
+        &model.blank,
+        frame,
+        title,
+        (76, lines.len() as u16 + 2),
+        style,
+    );
     frame.render_widget(Text::from(lines), within);
 }
 

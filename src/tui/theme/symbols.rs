@@ -37,6 +37,18 @@ macro_rules! symbols {
                 }
             }
 
+            /// A text that was written with the symbols of Unicode, in ASCII.
+            pub fn in_ascii(text: &str) -> String {
+                let pairs = [$(($unicode, $ascii),)*];
+                let mut text = text.to_owned();
+                for (unicode, ascii) in pairs {
+                    if !text.is_ascii() {
+                        text = text.replace(unicode, ascii);
+                    }
+                }
+                text.replace(|c: char| !c.is_ascii(), "?")
+            }
+
             #[cfg(test)]
             fn all(&self) -> impl Iterator<Item = &'static str> {
                 [$(self.$name),*].into_iter().chain(self.spinner.iter().copied())

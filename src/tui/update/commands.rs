@@ -3,7 +3,7 @@
 use super::{apply, steer};
 use crate::tui::action::{Action, Effect};
 use crate::tui::commands::{Choice, entries};
-use crate::tui::model::{CommandPrompt, Model, Overlay, Pane, View};
+use crate::tui::model::{CommandPrompt, Model, Overlay, Pane, Setting, View};
 use crate::tui::session::Asked;
 
 /// A key while a command is chosen.
@@ -39,10 +39,7 @@ fn choose(model: &mut Model, prompt: CommandPrompt, choice: Choice) {
             model.allocation.reveal(part);
             model.focus_in(Pane::Allocation, View::Allocation);
         }
-        Choice::Theme(theme) => {
-            model.theme.set(theme);
-            model.effect(Effect::Ask(Asked::Theme(theme)));
-        }
+        Choice::Theme(theme) => super::preferences::take(model, Setting::Theme(theme)),
         Choice::Compare(run) => model.effect(Effect::Ask(Asked::Run(run))),
         Choice::Leave(to) => super::result::elsewhere(model, to),
         Choice::Goto(id) => model.jump(Some(id), "there is no such node"),

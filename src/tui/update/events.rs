@@ -24,10 +24,7 @@ pub fn fold(model: &mut Model, update: Update) {
             model.nodes.stale = true;
         }
         Update::Progress(progress) => {
-            if let Some(work) = &mut model.activity.work {
-                work.progress = Some(progress);
-                model.activity.heard = model.clock;
-            }
+            model.activity.progressed(progress, model.clock);
         }
         Update::Dropped(reports) => model.activity.dropped = reports,
         Update::Idle => {
@@ -113,6 +110,7 @@ pub fn event(model: &mut Model, entry: &Entry) {
     let (importance, text) = text::event(&model.tree, &entry.event, marks);
     let text = judged(model, &entry.event).unwrap_or(text);
     let time = model.time_of_day(&entry.time);
+    model.commands.apply(&entry.event, &time);
     model.log.push(LogLine {
         time,
         importance,

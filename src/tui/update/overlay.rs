@@ -29,6 +29,7 @@ pub fn key(model: &mut Model, action: Action) {
         },
         Some(Overlay::Result) => result::key(model, action),
         Some(Overlay::Confirm(confirm)) => answer(model, confirm, &action),
+        Some(Overlay::Settings(fields)) => super::preferences::key(model, fields, &action),
         Some(Overlay::Save(prompt)) => name_key(model, prompt, action),
         Some(Overlay::Fields(prompt)) => super::prompt::key(model, prompt, action),
         Some(Overlay::Find(prompt)) => super::find::key(model, prompt, action),
@@ -202,7 +203,9 @@ pub fn other_run(model: &mut Model, result: Result<Box<OtherRun>, String>) {
 
 /// Asks whether the search shall end now.
 pub fn ask_end(model: &mut Model, question: Confirm) {
-    if model.is_live() {
+    if model.is_live() && model.preferences.unasked && question == Confirm::Stop {
+        send(model, Command::Stop);
+    } else if model.is_live() {
         model.overlay = Some(Overlay::Confirm(question));
     } else {
         model.note("the search is over already");
@@ -214,6 +217,7 @@ pub fn quit(model: &mut Model) {
     match (&model.activity.failed, model.tree.finished) {
         (Some(message), _) => model.outcome = Some(Outcome::Failed(message.clone())),
         (None, Some(reason)) => model.outcome = Some(Outcome::Finished(reason)),
+        (None, None) if model.preferences.unasked => model.outcome = Some(Outcome::Quit),
         (None, None) => model.overlay = Some(Overlay::Confirm(Confirm::Quit)),
     }
 }

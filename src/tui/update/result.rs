@@ -90,7 +90,7 @@ pub fn new_run(model: &mut Model) {
 
 /// Leaves this run for something else; asks first while it is running.
 pub fn elsewhere(model: &mut Model, to: Destination) {
-    match model.is_live() {
+    match model.is_live() && !model.preferences.unasked {
         true => model.overlay = Some(Overlay::Confirm(Confirm::Leave(to))),
         false => model.outcome = Some(Outcome::Elsewhere(to)),
     }
@@ -106,8 +106,10 @@ pub fn answered(model: &mut Model, answer: Answer) {
         Answer::Report(Err(why)) => {
             model.toast(ToastKind::Bad, format!("no report written: {why}"));
         }
+        Answer::Kept(Ok(said)) if said.is_empty() => {}
         Answer::Kept(Ok(said)) => model.toast(ToastKind::Good, said),
         Answer::Kept(Err(why)) => model.toast(ToastKind::Bad, format!("not kept: {why}")),
+        Answer::Places(places) => model.elsewhere = places,
         Answer::Run(result) => overlay::other_run(model, result),
     }
 }

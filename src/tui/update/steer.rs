@@ -4,14 +4,14 @@ use crate::profile::Pin;
 use crate::quant::{Allocation, BitWidth};
 use crate::search::{Command, CommandId, Instruction, Space};
 use crate::tui::action::Effect;
-use crate::tui::model::{Model, Status, ToastKind};
+use crate::tui::model::{INTERFACE, Model, Status, ToastKind};
 
 /// Sends a command and waits for its answer; says so when there is no search to answer.
 pub fn send(model: &mut Model, command: Command) {
     if !is_over(model) {
         // Unlike any of an earlier session, whose journal is shorter.
         model.sent += 1;
-        let id = CommandId(format!("tui-{}-{}", model.told, model.sent));
+        let id = CommandId(format!("{INTERFACE}{}-{}", model.told, model.sent));
         let sent = Instruction {
             id: Some(id),
             command,

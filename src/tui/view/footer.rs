@@ -44,6 +44,7 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
         };
         !first
     });
+    undo_in_view(&mut hints);
     let (right, left): (Vec<Hint>, Vec<Hint>) = hints
         .into_iter()
         .partition(|h| matches!(h.action, Action::Help | Action::Quit));
@@ -54,12 +55,24 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     frame.render_widget(Line::from(right).right_aligned(), area);
 }
 
+/// What undo and redo would take back stands behind pausing: every terminal has room for it there.
+fn undo_in_view(hints: &mut Vec<Hint>) {
+    let takes_back = |h: &Hint| matches!(h.action, Action::Undo | Action::Redo);
+    let pauses = |h: &Hint| matches!(h.action, Action::Pause | Action::Step);
+    if let Some(at) = hints.iter().rposition(pauses) {
+        let (undo, others): (Vec<Hint>, Vec<Hint>) = hints.drain(at + 1..).partition(takes_back);
+        hints.extend(undo);
+        hints.extend(others);
+    }
+}
+
 /// True for a key that does something now, on a run of one's own.
 fn means_something(model: &Model, hint: &Hint) -> bool {
     match hint.action {
         Action::Pause | Action::Stop | Action::TimeUp => model.is_live(),
         Action::Step => model.is_live() && model.tree.paused,
-        Action::Redo => model.can_steer() && !model.tree.redoable.is_empty(),
+        Action::Undo => model.can_steer() && model.undone_next().is_some(),
+        Action::Redo => model.can_steer() && model.redone_next().is_some(),
         _ => model.can_steer() || !steers(&hint.action),
     }
 }
@@ -87,7 +100,11 @@ fn spans(model: &Model, hints: &[Hint], columns: usize) -> Vec<Span<'static>> {
     let palette = &model.theme.palette;
     let (mut spans, mut used) = (Vec::new(), 0);
     for hint in hints {
-        let text = words(model, hint);
+        let mut text = words(model, hint);
+        // A long command is named as far as there is room for other keys.
+        if matches!(hint.action, Action::Undo | Action::Redo) {
+            text = text::cut(&text, (columns / 3).max(6), model.theme.symbols.ellipsis);
+        }
         let keys = hint.keys.join("/");
         let width = text::width(&keys) + text::width(&text) + 3;
         if used + width > columns {
@@ -114,8 +131,8 @@ fn words(model: &Model, hint: &Hint) -> String {
         (Action::Pause, _) if model.replay.as_ref().is_some_and(|r| !r.playing) => {
             Some(String::from("play"))
         }
-        (Action::Undo, _) => with(model.undone_next()),
-        (Action::Redo, _) => with(model.redone_next()),
+        (Action::Undo, _) => model.undone_next().map(|what| format!("undo: {what}")),
+        (Action::Redo, _) => model.redone_next().map(|what| format!("redo: {what}")),
         (Action::Prune, _) if model.overlay.is_none() => {
             with(model.nodes.selected.map(|id| id.to_string()))
         }

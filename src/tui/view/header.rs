@@ -14,7 +14,7 @@ use ratatui::text::{Line, Span, Text};
 use crate::evaluate::{Progress, percent};
 use crate::search::StopReason;
 use crate::tui::layout::{Layout, SLIDER_TEXT};
-use crate::tui::model::{Model, Status, Task, Work};
+use crate::tui::model::{Losses, Model, Status, Task, Work};
 use crate::tui::text::{self, count, large, points};
 use crate::tui::widgets::{Sentence, bar, below, cut_line, labelled, line_area, spinner};
 
@@ -203,7 +203,12 @@ fn finished(model: &Model, reason: StopReason, columns: u16) -> Line<'static> {
     let palette = &model.theme.palette;
     let test = model.tree.tested().map(|(images, float, correct)| {
         let share = |n| points(percent(n, images));
-        format!("test split {} %, float {} %", share(correct), share(float))
+        let seen = match model.tree.test_seen {
+            true => ", seen before",
+            false => "",
+        };
+        let (result, float) = (share(correct), share(float));
+        format!("test split {result} %, float {float} %{seen}")
     });
     // A search that is over at once looks broken to who does not know why.
     let recalled = model.activity.counters().reused;
@@ -250,15 +255,38 @@ fn job_line(model: &Model, job: &Work, room: usize, large: bool) -> Line<'static
     Line::from(spans)
 }
 
+/// How far a job is. Of a screening or a confirmation, how far from a verdict: its first images are
+/// no sample of all, so that the share of correct ones would mislead.
 fn progress(job: &Work, p: &Progress, large: bool) -> String {
     let (done, total) = (count(p.done as u64), count(p.total as u64));
-    match (large, job.task) {
-        (true, Task::Drift) => format!("{done} of {total} images"),
-        (true, _) => {
+    match (large, job.task, job.losses) {
+        (true, ..) if p.preparing => format!("ordering images: {done} of {total}"),
+        (false, ..) if p.preparing => format!("ordering {done}/{total}"),
+        (true, _, Some(losses)) => {
+            format!("{done} of {total} images, {}", lost(&losses))
+        }
+        (false, _, Some(losses)) => {
+            format!("{done}/{total} lost {}/{}", losses.net, losses.allowed)
+        }
+        (true, Task::Test | Task::Certificate | Task::Baseline, None) => {
             let correct = count(p.correct as u64);
             format!("{done} of {total} images, {correct} correct")
         }
-        (false, _) => format!("{done}/{total}"),
+        (true, _, None) => format!("{done} of {total} images"),
+        (false, _, None) => format!("{done}/{total}"),
+    }
+}
+
+/// `12 of 25 allowed lost, fails at 14 more`.
+fn lost(losses: &Losses) -> String {
+    let Losses { net, allowed, .. } = *losses;
+    let so_far = match net {
+        ..0 => format!("{} won net, {allowed} may be lost", -net),
+        _ => format!("{net} lost net of {allowed} allowed"),
+    };
+    match losses.is_met() {
+        true => format!("{so_far}: met"),
+        false => format!("{so_far}, fails at {} more", losses.to_fail()),
     }
 }
 

@@ -4,14 +4,13 @@ mod commands;
 mod fields;
 mod result;
 mod runs;
+mod settings;
 
 use ratatui::Frame;
-use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
-use ratatui::widgets::{Block, Clear};
 
-use super::frame::borders;
+use super::window::window;
 use crate::search::{CandidateId, State};
 use crate::tui::help;
 use crate::tui::input::TextInput;
@@ -33,44 +32,17 @@ pub fn draw(model: &Model, frame: &mut Frame) {
         Some(Overlay::Save(prompt)) => save(model, frame, prompt),
         Some(Overlay::Failure { message, candidate }) => failure(model, frame, message, *candidate),
         Some(Overlay::Fields(prompt)) => fields::draw(model, frame, prompt),
+        Some(Overlay::Settings(chosen)) => settings::draw(model, frame, chosen),
         Some(Overlay::Commands(prompt)) => commands::draw(model, frame, prompt),
         // Typed in the line of keys.
         Some(Overlay::Find(_)) | None => {}
     }
 }
 
-/// A box in the middle, emptied; returns its inside.
-fn window(
-    model: &Model,
-    frame: &mut Frame,
-    title: &str,
-    columns: u16,
-    rows: u16,
-    style: Style,
-) -> Rect {
-    let area = frame.area();
-    let width = columns.min(area.width.saturating_sub(2));
-    let height = rows.min(area.height.saturating_sub(2));
-    let area = Rect {
-        x: area.x + (area.width - width) / 2,
-        y: area.y + (area.height - height) / 2,
-        width,
-        height,
-    };
-    frame.render_widget(Clear, area);
-    let block = Block::bordered()
-        .border_set(borders(model, true))
-        .border_style(style)
-        .title(Line::styled(format!(" {title} "), style.bold()));
-    let inside = block.inner(area);
-    frame.render_widget(block, area);
-    inside.inner(Margin::new(1, 0))
-}
-
 /// A window with lines of text, as high as they need.
 fn dialog(model: &Model, frame: &mut Frame, title: &str, lines: Vec<Line<'static>>, style: Style) {
     let rows = lines.len() as u16 + 2;
-    let inside = window(model, frame, title, DIALOG, rows, style);
+    let inside = window(model, frame, title, (DIALOG, rows), style);
     frame.render_widget(Text::from(lines), inside);
 }
 
@@ -106,7 +78,13 @@ fn show_help(model: &Model, frame: &mut Frame, offset: usize, (find, typing): (&
         "" => String::from("Help: keys, symbols, terms; / searches"),
         text => format!("Help with \"{text}\""),
     };
-    let inside = window(model, frame, &title, columns, rows, palette.border_focused);
+    let inside = window(
+        model,
+        frame,
+        &title,
+        (columns, rows),
+        palette.border_focused,
+    );
     let lines: Text = help::lines(model, &text).into_iter().skip(offset).collect();
     frame.render_widget(lines, inside);
     let last = help::last_offset(model, &text);

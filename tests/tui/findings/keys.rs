@@ -2,8 +2,8 @@
 
 use aq4svit::run::Update;
 use aq4svit::search::Command;
-use aq4svit::tui::model::{Confirm, Destination, Overlay, Pane, View};
-use aq4svit::tui::{Action, Answer, Asked, Effect, Outcome};
+use aq4svit::tui::model::{Confirm, Destination, Overlay, Pane, Setting, View};
+use aq4svit::tui::{Action, Answer, Asked, Effect, Outcome, Places};
 
 use super::super::screens::screen;
 use super::super::story::{Play, sent};
@@ -180,7 +180,8 @@ fn finding_19_the_light_theme_is_readable() {
 fn finding_19_the_chosen_theme_is_kept() {
     let mut play = Play::new((80, 24));
     let effects = play.act(Action::NextTheme);
-    assert_eq!(effects, [Effect::Ask(Asked::Theme(play.model.theme.name))]);
+    let theme = Setting::Theme(play.model.theme.name);
+    assert_eq!(effects, [Effect::Ask(Asked::Keep(theme))]);
     play.act(Action::Answered(Answer::Kept(Ok(
         "theme \"dark\", kept for the next time".into(),
     ))));
@@ -189,4 +190,45 @@ fn finding_19_the_chosen_theme_is_kept() {
         "the disk is full".into()
     ))));
     assert!(screen(&play).contains("not kept: the disk is full"));
+}
+
+/// Runs and profiles are found in the list of commands by a part of their names.
+#[test]
+fn finding_9_runs_and_profiles_are_in_the_list_of_commands() {
+    let mut play = Play::new((120, 40));
+    play.jobs(20);
+    let asked = play.act(Action::Commands);
+    assert_eq!(asked, [Effect::Ask(Asked::Places)]);
+    let names = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+    play.act(Action::Answered(Answer::Places(Places {
+        runs: names(&["2026-05-04-demo", "2026-05-03-chip", "2026-05-02-demo"]),
+        profiles: names(&["demo", "my-chip"]),
+    })));
+    type_in(&mut play, "open ");
+    let shown = screen(&play);
+    assert!(
+        shown.contains("for 2026-05-03-chip") && shown.contains("for 2026-05-02-demo"),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains("for 2026-05-04-demo"),
+        "it is this one: {shown}"
+    );
+    type_in(&mut play, "chip");
+    play.act(Action::Submit);
+    let run = Destination::Run("/home/ada/.local/share/aq4svit/runs/2026-05-03-chip".into());
+    let leave = Confirm::Leave(run);
+    assert_eq!(play.model.overlay, Some(Overlay::Confirm(leave)));
+    play.act(Action::Cancel);
+    play.act(Action::Commands);
+    type_in(&mut play, "compare 05-02");
+    assert_eq!(
+        play.act(Action::Submit),
+        [Effect::Ask(Asked::Run("2026-05-02-demo".into()))]
+    );
+    play.act(Action::Commands);
+    type_in(&mut play, "new chip");
+    play.act(Action::Submit);
+    let profile = Confirm::Leave(Destination::Profile("my-chip".into()));
+    assert_eq!(play.model.overlay, Some(Overlay::Confirm(profile)));
 }

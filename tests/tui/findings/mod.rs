@@ -4,8 +4,11 @@
 mod charts;
 mod keys;
 mod lists;
+mod progress;
 mod result;
 mod screen;
+mod smaller;
+mod steering;
 mod words;
 
 use aq4svit::tui::Action;

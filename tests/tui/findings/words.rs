@@ -1,7 +1,7 @@
 //! Lines, labels, predictions, help, the list of commands.
 
 use aq4svit::search::Group;
-use aq4svit::tui::model::{Overlay, Pane, View};
+use aq4svit::tui::model::{Overlay, Pane, Setting, View};
 use aq4svit::tui::{Action, Asked, Effect, update};
 
 use super::super::screens::screen;
@@ -156,7 +156,8 @@ fn finding_15_a_first_run_says_what_is_seen() {
         assert!(shown.contains("What you see, what to try"), "{shown}");
         // Any key closes it and does what it does; that it was read is kept.
         let effects = play.act(Action::View(View::Gate));
-        assert_eq!(effects, [Effect::Ask(Asked::Welcomed)]);
+        let read = Setting::Welcome(Some(false));
+        assert_eq!(effects, [Effect::Ask(Asked::Keep(read))]);
         assert_eq!((play.model.welcome, play.model.view), (false, View::Gate));
         play.model.welcome = true;
         play.act(Action::Submit);

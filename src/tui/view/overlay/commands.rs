@@ -23,8 +23,7 @@ pub fn draw(model: &Model, frame: &mut Frame, prompt: &CommandPrompt) {
         model,
         frame,
         "Commands",
-        columns,
-        ROWS,
+        (columns, ROWS),
         palette.border_focused,
     );
     let columns = usize::from(inside.width);

@@ -8,6 +8,7 @@ use super::window;
 use crate::evaluate::{Verdict, percent, wilson_95};
 use crate::quant::saving_percent;
 use crate::search::{Candidate, ClosestInfeasible};
+use crate::tui::action::Action;
 use crate::tui::keymap::Scope;
 use crate::tui::model::Model;
 use crate::tui::text::{self, bytes, count, duration, points};
@@ -37,7 +38,7 @@ pub fn draw(model: &Model, frame: &mut Frame) {
     lines.push(Line::default());
     lines.extend(keys(model, columns));
     let rows = lines.len() as u16 + 2;
-    let inside = window(model, frame, title, columns + 4, rows, style);
+    let inside = window(model, frame, title, (columns + 4, rows), style);
     // On a low terminal the blank lines go first.
     let spare = lines.len().saturating_sub(usize::from(inside.height));
     let mut left_out = 0;
@@ -145,10 +146,19 @@ fn test_accuracy(model: &Model, room: u16) -> Line<'static> {
         return Line::styled(none, model.theme.palette.warn);
     };
     let drop = percent(float, images) - percent(correct, images);
+    let (limit, palette) = (model.tree.max_drop(), &model.theme.palette);
+    // Chosen on other images: what it loses here may be more, and is not hidden.
+    let drop = match drop > limit {
+        true => Line::styled(
+            format!("drop {} pp, over the limit", points(drop)),
+            palette.warn,
+        ),
+        false => Line::raw(format!("drop {} pp", points(drop))),
+    };
     Sentence::new(model, room)
-        .styled(share(correct, images), model.theme.palette.strong)
+        .styled(share(correct, images), palette.strong)
+        .add(drop)
         .add(format!("float {} %", points(percent(float, images))))
-        .add(format!("drop {} pp", points(drop)))
         .add(match model.tree.test_seen {
             false => format!("{} unseen images", count(images as u64)),
             // The search was continued after its result had been tested.
@@ -277,9 +287,9 @@ fn cost(model: &Model, columns: u16) -> Vec<Line<'static>> {
     let work = Sentence::new(model, room)
         .add(duration(model.elapsed()))
         .add(number(counters.evaluations, "evaluation", "evaluations"))
+        .maybe(reused)
         .add(number(counters.drift_evaluations, "drift", "drifts"))
-        .add(format!("{} rejected by the gate", count(counters.gated)))
-        .maybe(reused);
+        .add(format!("{} rejected by the gate", count(counters.gated)));
     let forwards = text::large(model.activity.totals.layer_forwards);
     let forwards = Sentence::new(model, room)
         .add(format!("{forwards} layer-forwards"))
@@ -299,6 +309,7 @@ fn cost(model: &Model, columns: u16) -> Vec<Line<'static>> {
 
 /// The keys of the card, in as many lines as they need.
 fn keys(model: &Model, columns: u16) -> Vec<Line<'static>> {
-    let hints = model.keymap.own_hints(Scope::Result);
+    let mut hints = model.keymap.own_hints(Scope::Result);
+    hints.retain(|hint| hint.action != Action::Undo || model.cannot(&Action::Undo).is_none());
     hint_lines(model, &hints, usize::from(columns))
 }

@@ -48,8 +48,7 @@ pub fn draw(model: &Model, frame: &mut Frame) {
         model,
         frame,
         title,
-        columns + 4,
-        rows,
+        (columns + 4, rows),
         palette.border_focused,
     );
     frame.render_widget(Text::from(lines), inside);
