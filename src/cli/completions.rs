@@ -9,7 +9,7 @@ use clap_complete::env::Shells;
 use super::complete::VARIABLE;
 use super::output::print;
 
-/// What zsh needs where it loads the script from a folder of `fpath`, which takes place at the first
+/// What zsh needs where it loads the script from a folder of `fpath`, which it does at the first
 /// completion: to read the script is that call.
 const FIRST_CALL: &str = "if [ \"$funcstack[1]\" = _aq4svit ]; then\n    \
     _clap_dynamic_completer_aq4svit \"$@\"\nfi\n";

@@ -140,8 +140,8 @@ pub struct Counted {
 pub struct Provenance {
     /// The profile's name.
     pub profile: String,
-    /// The id of the run whose result it is, or that measured its accuracies; null where the profile
-    /// tells of none.
+    /// The id of the run whose result it is, or that measured its accuracies; null where the
+    /// profile tells of none.
     pub run: Option<String>,
     /// BLAKE3 of the float weights that the network uses.
     pub checkpoint: String,
