@@ -7,7 +7,8 @@ DIR is the package that holds them.
   iverilog  simulates scripts/layer_tb.v, which reads `layers/L.mem` and the golden spikes before the
             layer and sums them: all accumulators must be the golden ones;
   cc        compiles all headers with -std=c99 -Wall -Werror, and scripts/layer_check.c, which sums one
-            output channel.
+            output channel and, where leaky integrate-and-fire neurons follow directly, computes what
+            they emit by the header's affine: in integers where the package is.
 Without --layer: the first layer that sums integers and reads spikes of neurons directly. Needs
 nothing but Python, and Icarus Verilog or a C compiler ($CC). Exits with 1 where something differs.
 """
@@ -60,7 +61,8 @@ class Layer:
                 break
         else:
             sys.exit(f"{wanted or folder}: no such layer that sums integers and reads neurons directly")
-        self.name, self.bits = name, layer["bits"]
+        self.name, self.bits, self.fixed = name, layer["bits"], manifest["format"] == 2
+        self.emitted = self.behind(manifest, operations.index(operation), golden)
         self.spikes = golden[f"spikes.{site}"]
         self.accumulators = golden[f"accumulator.{name}"]
         self.out, self.inputs, rows, columns = layer["shape"]
@@ -71,6 +73,15 @@ class Layer:
             "OUT_HEIGHT": operation["shape"][1], "OUT_WIDTH": operation["shape"][2],
             "STEPS": manifest["network"]["time_steps"],
         }  # fmt: skip
+
+    def behind(self, manifest, index, golden):
+        """What the leaky integrate-and-fire neurons emit that the layer feeds directly; None without."""
+        kinds = {site["name"]: site["neuron"] for site in manifest["sites"]}
+        for operation in manifest["operations"]:
+            site = self.argument(operation, "neuron")
+            if site is not None and operation["inputs"] == [index] and "lif" in kinds[site]:
+                return golden[f"spikes.{site}"]
+        return None
 
     @staticmethod
     def argument(operation, kind):
@@ -104,18 +115,41 @@ def iverilog(folder, layer, scratch):
     ])  # fmt: skip
 
 
+def neurons(identifier, fixed):
+    """How the neurons behind a layer go on from a sum, by the names of its header."""
+    if fixed:
+        name = identifier.upper()
+        result = f"{identifier}_result(CHANNEL, sum)"
+        number, update = "int64_t", f"(v) + ((({result} - (v)) * {name}_LEAK) >> {name}_LEAK_SHIFT)"
+        threshold = f"{name}_THRESHOLD"
+    else:
+        result = f"{identifier}_factor[CHANNEL] * (float)(sum) + {identifier}_summand[CHANNEL]"
+        number, update = "float", f"(v) + ({result} - (v)) / {identifier}_tau"
+        threshold = f"{identifier}_threshold"
+    return f"""#define POTENTIAL {number}
+#define UPDATE(v, sum) ({update})
+#define FIRES(v) ((v) >= {threshold})
+"""
+
+
 def cc(folder, layer, scratch):
     channel = layer.out // 2
     positions = layer.sizes["OUT_HEIGHT"] * layer.sizes["OUT_WIDTH"]
     steps = range(layer.sizes["STEPS"])
     begins = [(t * layer.out + channel) * positions for t in steps]
-    golden = [n for begin in begins for n in layer.accumulators[begin : begin + positions]]
+
+    def of_channel(numbers):
+        return [n for begin in begins for n in numbers[begin : begin + positions]]
+
     identifier = layer.row["identifier"]
     header = (folder / "layers" / f"{layer.row['file']}.h").read_text()
     packed = f"{identifier}_weight(" in header
     weight = f"{identifier}_weight(n)" if packed else f"{identifier}_weights[n]"
     sizes = "".join(f"#define {name} {value}\n" for name, value in layer.sizes.items())
-    listed = {"uint8_t spikes": layer.spikes, "int32_t golden": golden}
+    listed = {"uint8_t spikes": layer.spikes, "int32_t golden": of_channel(layer.accumulators)}
+    if layer.emitted is not None:
+        listed["uint8_t emitted"] = of_channel(layer.emitted)
+        sizes += neurons(identifier, layer.fixed)
     arrays = "".join(
         f"static const {name}[{len(n)}] = {{{', '.join(map(str, n))}}};\n" for name, n in listed.items()
     )

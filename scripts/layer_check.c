@@ -1,13 +1,18 @@
-/* Computes one output channel of a layer with the header of `aq4svit export --format header` and
-   compares it with the golden accumulators; scripts/check_rtl.py writes golden.h and compiles it.
-   All headers are included, so that all are compiled. */
+/* Computes one output channel of a layer with the header of `aq4svit export --format header`, and the
+   neurons that follow it directly, and compares with the golden accumulators and spikes;
+   scripts/check_rtl.py writes golden.h and compiles it. All headers are included, so that all are
+   compiled. */
 #include <stdio.h>
 #include "layers.h"
-#include "golden.h" /* STEPS, HEIGHT, WIDTH, OUT_HEIGHT, OUT_WIDTH, CHANNEL, WEIGHT(n), spikes, golden */
+#include "golden.h" /* STEPS, HEIGHT, WIDTH, OUT_HEIGHT, OUT_WIDTH, CHANNEL, WEIGHT(n), spikes, golden;
+                       where neurons follow: POTENTIAL, UPDATE(v, sum), FIRES(v), emitted */
+#ifdef POTENTIAL
+static POTENTIAL potentials[OUT_HEIGHT * OUT_WIDTH];
+#endif
 
 int main(void)
 {
-    int wrong = 0, count = 0;
+    int wrong = 0, count = 0, fired = 0;
     const int group = CHANNEL / (OUT / GROUPS);
     for (int t = 0; t < STEPS; t++)
         for (int y = 0; y < OUT_HEIGHT; y++)
@@ -22,8 +27,23 @@ int main(void)
                             sum += WEIGHT(((CHANNEL * IN + i) * ROWS + j) * COLUMNS + k)
                                 * spikes[((t * IN * GROUPS + group * IN + i) * HEIGHT + row) * WIDTH + column];
                         }
-                wrong += sum != golden[count++];
+                wrong += sum != golden[count];
+#ifdef POTENTIAL
+                POTENTIAL *v = &potentials[y * OUT_WIDTH + x];
+                *v = UPDATE(*v, sum);
+                const int fires = FIRES(*v);
+                if (fires)
+                    *v = 0;
+                fired += fires;
+                wrong += fires != emitted[count];
+#endif
+                count++;
             }
+#ifdef POTENTIAL
+    printf("%d accumulators, %d spikes from them, %d differ\n", count, fired, wrong);
+#else
+    (void)fired;
     printf("%d accumulators, %d differ\n", count, wrong);
+#endif
     return wrong != 0;
 }

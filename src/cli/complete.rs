@@ -20,6 +20,14 @@ pub(crate) fn profiles() -> ArgValueCompleter {
     })
 }
 
+/// Profiles, ids of runs, and files: what can be exported.
+pub(crate) fn profiles_and_runs() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let names = profile_names(|_| true).into_iter().chain(run_ids());
+        with_paths(current, names.collect(), PathCompleter::any())
+    })
+}
+
 /// Saved profiles alone: what is renamed and deleted.
 pub(crate) fn saved_profiles() -> ArgValueCompleter {
     let is_saved = |origin: &ProfileOrigin| matches!(origin, ProfileOrigin::Saved(_));

@@ -9,6 +9,11 @@ use clap_complete::env::Shells;
 use super::complete::VARIABLE;
 use super::output::print;
 
+/// What zsh needs where it loads the script from a folder of `fpath`, which it does at the first
+/// completion: to read the script is that call.
+const FIRST_CALL: &str = "if [ \"$funcstack[1]\" = _aq4svit ]; then\n    \
+    _clap_dynamic_completer_aq4svit \"$@\"\nfi\n";
+
 /// Print a completion script for a shell
 ///
 /// It completes commands, flags, names of profiles and ids of runs: the script asks the program.
@@ -38,6 +43,10 @@ pub fn run(args: &Args, command: &clap::Command) -> Result<ExitCode> {
     let script = String::from_utf8_lossy(&script).into_owned();
     // The first line of a script for zsh has a meaning of its own.
     let about = format!("# aq4svit: {}\n", names.join(", "));
-    print(&format!("{}\n{about}", script.trim_end()))?;
+    let call = match args.shell {
+        Shell::Zsh => FIRST_CALL,
+        _ => "",
+    };
+    print(&format!("{}\n{call}{about}", script.trim_end()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -32,6 +32,7 @@ use crate::export::Format;
 pub(crate) struct Args {
     /// A run (its id or its folder), whose result is written; or a profile: a file, or the name of
     /// a saved or shipped one
+    #[arg(value_name = "RUN|PROFILE", add = super::complete::profiles_and_runs())]
     target: String,
     /// The folder to write; it must not exist
     #[arg(long, value_name = "DIR")]
@@ -54,9 +55,9 @@ pub(crate) struct Args {
     /// Number of golden inputs
     #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..=1000))]
     golden_images: u16,
-    /// Seed of drawn golden inputs
-    #[arg(long, value_name = "N", default_value = "0")]
-    golden_seed: u64,
+    /// Draw golden inputs with this seed, whatever images there are (0 where the profile has none)
+    #[arg(long, value_name = "N", conflicts_with = "golden")]
+    golden_seed: Option<u64>,
     /// Bit-widths over the profile's own, such as all=4,head=8 (layers, globs, or `all`)
     #[arg(long, value_name = "BITS")]
     bits: Vec<Bits>,
@@ -74,13 +75,15 @@ pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
     use super::output::{line, note};
     use crate::export::{Conversion, ExportError, Package, PackageFolder, Source, write_formats};
 
-    let target = target::resolve(&args.target, &args.set, args.bits.is_empty())?;
+    let target = target::resolve(&args.target, &args.set)?;
     let resolved = target.profile;
     let graph = resolved.profile.graph();
     let allocation = allocation(&resolved.profile, &graph, &args.bits)?;
     // Says what is there before anything is computed.
     let folder = PackageFolder::begin(&args.out, args.force)?;
     let profile_text = target::profile_text(&resolved, &allocation, folder.target())?;
+    let evidence = target::evidence(&resolved.profile, &graph, &allocation);
+    let run = target.run.or_else(|| Some(evidence?.run.clone()));
     let material = material::read(args, &resolved.profile, &allocation, signals)?;
     let source = Source {
         profile: &resolved.profile,
@@ -88,8 +91,8 @@ pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
         weights: &material.weights,
         allocation: &allocation,
         layers: &material.layers,
-        accuracy: target.accuracy,
-        provenance: material.provenance(&resolved.profile, target.run),
+        accuracy: evidence.map(target::accuracy).unwrap_or_default(),
+        provenance: material.provenance(&resolved.profile, run),
     };
     let conversion;
     let mut package = {

@@ -13,7 +13,7 @@ use super::results::ResultArgs;
 use super::signals::Signals;
 use crate::evaluate::percent;
 use crate::journal::{Entry, Journal};
-use crate::profile::{Paths, Profile, write_text};
+use crate::profile::{Paths, Profile, write_texts};
 use crate::quant::Method;
 use crate::report::{ActivityReport, Baseline, QuantizerReport, Report};
 use crate::run::{self, PROFILE, RunError, RunStatus, SENSITIVITY, Summary};
@@ -153,12 +153,12 @@ fn write_files(report: &Report, out: &Path) -> Result<Vec<PathBuf>> {
         let name = format!("{}.svg", figure.name);
         (Path::new(FIGURES).join(name), figure.file())
     }));
-    let write = |(name, text): (PathBuf, String)| -> Result<PathBuf> {
-        let file = out.join(name);
-        write_text(&file, &text, true)?;
-        Ok(file)
-    };
-    files.into_iter().map(write).collect()
+    let files: Vec<(PathBuf, String)> = files
+        .into_iter()
+        .map(|(name, text)| (out.join(name), text))
+        .collect();
+    write_texts(&files)?;
+    Ok(files.into_iter().map(|(file, _)| file).collect())
 }
 
 /// Operations, energy and potentials of the float network and of the result, or why they are not

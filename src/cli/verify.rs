@@ -20,6 +20,7 @@ use crate::verify::{Options, VerifyError, verify};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The folder of a package
+    #[arg(value_hint = clap::ValueHint::DirPath)]
     dir: PathBuf,
     /// Count the sums that do not fit a two's complement accumulator of so many bits
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(1..=64))]

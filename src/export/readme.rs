@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::manifest::{FIXED_FORMAT, Layer, SAFE_MARGIN};
+use super::manifest::{Accuracy, FIXED_FORMAT, Layer, SAFE_MARGIN};
 use super::package::{Codes, Package, PackageLayer};
 
 /// The text of `README.md`.
@@ -47,6 +47,7 @@ pub(super) fn readme(package: &Package) -> String {
     text.push_str(
         "`aq4svit verify DIR` checks all of it; `aq4svit evaluate DIR` measures the accuracy.\n\n",
     );
+    text.push_str(&accuracies(&manifest.accuracy));
     let float = manifest.layers.iter().filter(|l| l.bits == 32);
     let float: Vec<&str> = float.map(|l| l.name.as_str()).collect();
     if !float.is_empty() {
@@ -57,6 +58,33 @@ pub(super) fn readme(package: &Package) -> String {
         );
     }
     text
+}
+
+/// A table of what was measured; nothing where nothing was.
+fn accuracies(measured: &[Accuracy]) -> String {
+    if measured.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from(
+        "## Accuracy\n\nIn percent, with the 95 % interval of the package's by Wilson.\n\n\
+         | Split | Images | Float | Package | Interval |\n|---|--:|--:|--:|--:|\n",
+    );
+    for found in measured {
+        let [low, high] = found.quantized.interval;
+        let _ = writeln!(
+            text,
+            "| {} | {} | {:.2} | {:.2} | {low:.2} to {high:.2} |",
+            found.split, found.images, found.float.percent, found.quantized.percent
+        );
+    }
+    for bound in measured.iter().filter_map(|found| found.drop_bound) {
+        let _ = write!(
+            text,
+            "\nOn unseen images the accuracy drop is certified to be at most {bound:.2} points, with the \
+             confidence `constraint.confidence` of `profile.toml`.\n"
+        );
+    }
+    text + "\n"
 }
 
 fn running() -> String {

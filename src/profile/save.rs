@@ -1,7 +1,6 @@
 //! Saving of profiles: an allocation written into the user's text, or a whole profile anew.
 
-use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -20,6 +19,7 @@ use super::reading::pin;
 use super::settings::{Checkpoint, Profile};
 use super::tie::{QKV, Tied};
 use super::upgrade::{self, FORMAT};
+use super::writing::{write_file, write_text};
 use crate::quant::{Allocation, BitWidth};
 
 /// The error of saving a profile. An existing file is left as it was.
@@ -222,53 +222,6 @@ fn moved(text: &str, folder: &Path, target: &Path) -> Result<DocumentMut, SaveEr
     })
     .map_err(|e| SaveError::NotUnicode(e.0))?;
     Ok(document)
-}
-
-/// Writes a text file as [`write_file`] does.
-///
-/// # Errors
-/// As [`write_file`].
-pub fn write_text(target: &Path, text: &str, overwrite: bool) -> Result<(), SaveError> {
-    write_file(target, text.as_bytes(), overwrite)
-}
-
-/// Writes a file wholly or not at all: into a new file beside it, which then takes its place.
-///
-/// # Errors
-/// [`SaveError::Exists`], [`SaveError::Write`].
-pub fn write_file(target: &Path, content: &[u8], overwrite: bool) -> Result<(), SaveError> {
-    // A link stays a link: what it points to is replaced.
-    let linked = target.is_symlink().then(|| fs::canonicalize(target).ok());
-    let path = linked.flatten().unwrap_or_else(|| target.to_owned());
-    let fail = |source: io::Error| match source.kind() {
-        io::ErrorKind::AlreadyExists => SaveError::Exists(path.clone()),
-        _ => SaveError::Write {
-            path: path.clone(),
-            source,
-        },
-    };
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(folder).map_err(|source| SaveError::Write {
-        path: folder.to_owned(),
-        source,
-    })?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".profile-").suffix(".tmp");
-    // Readable as any file of the user (the umask still applies), not private as temporary files
-    // are.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(fail)?;
-    file.write_all(content).map_err(fail)?;
-    file.as_file().sync_all().map_err(fail)?;
-    let placed = match overwrite {
-        true => file.persist(&path),
-        false => file.persist_noclobber(&path),
-    };
-    placed.map(drop).map_err(|e| fail(e.error))
 }
 
 /// A table of the document, made at the end where there is none.

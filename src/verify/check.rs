@@ -51,6 +51,7 @@ pub(super) fn check(manifest: &Manifest, weights: &[u8]) -> Result<Network, Veri
     }
     payload(manifest, &tensors, weights.len() as u64)?;
     golden(manifest)?;
+    accuracy(manifest)?;
     Ok(Network {
         steps,
         layers,
@@ -200,6 +201,28 @@ fn golden(manifest: &Manifest) -> Result<(), VerifyError> {
         }
         if usize::try_from(entry.predicted).is_ok_and(|c| c >= manifest.network.classes) {
             return Err(wrong(field("predicted"), "there is no such class"));
+        }
+    }
+    Ok(())
+}
+
+/// What can be seen of accuracies without their images: that they are counts of them.
+fn accuracy(manifest: &Manifest) -> Result<(), VerifyError> {
+    for (i, entry) in manifest.accuracy.iter().enumerate() {
+        for (part, found) in [("float", &entry.float), ("quantized", &entry.quantized)] {
+            let field = |name: &str| format!("accuracy[{i}].{part}.{name}");
+            if found.correct > entry.images || entry.images == 0 {
+                let why = format!("{} of {} images", found.correct, entry.images);
+                return Err(wrong(field("correct"), why));
+            }
+            let percent = 100.0 * found.correct as f64 / entry.images as f64;
+            if (found.percent - percent).abs() > 1e-6 {
+                return Err(wrong(field("percent"), format!("expected {percent}")));
+            }
+            let [low, high] = found.interval.map(|end| end - percent);
+            if !(low <= 1e-6 && high >= -1e-6) {
+                return Err(wrong(field("interval"), "it does not hold the percentage"));
+            }
         }
     }
     Ok(())

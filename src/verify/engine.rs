@@ -131,37 +131,48 @@ pub(super) fn run(
     comparison: &mut Comparison,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<(), VerifyError> {
-    let mut values: Vec<Option<Value<f32>>> = Vec::new();
+    let logits = last_value(network, cancelled, |i, step, inputs| {
+        let numbers = compute(network, step, inputs, golden, comparison);
+        in_range(i, step, &numbers)?;
+        Ok(numbers)
+    })?;
+    comparison.logits(golden, &logits);
+    Ok(())
+}
+
+/// Computes all operations in order, each from the values that it reads, and forgets values behind
+/// their last reader. What is left is the last one.
+pub(super) fn last_value<N>(
+    network: &Network,
+    cancelled: &dyn Fn() -> bool,
+    mut compute: impl FnMut(usize, &Step, &[&Value<N>]) -> Result<Vec<N>, VerifyError>,
+) -> Result<Vec<N>, VerifyError> {
+    let mut values: Vec<Option<Value<N>>> = Vec::new();
     values.resize_with(network.steps.len(), || None);
     for (i, step) in network.steps.iter().enumerate() {
         if cancelled() {
             return Err(VerifyError::Cancelled);
         }
-        let value = {
-            let inputs: Option<Vec<&Value<f32>>> = step
-                .inputs
-                .iter()
-                .map(|&n| values.get(n).and_then(Option::as_ref))
-                .collect();
+        let numbers = {
+            let inputs = step.inputs.iter();
+            let inputs = inputs.map(|&n| values.get(n).and_then(Option::as_ref));
+            let inputs: Option<Vec<&Value<N>>> = inputs.collect();
             let inputs = inputs.ok_or_else(|| wrong(i, "it reads a value that is gone"))?;
-            compute(network, step, &inputs, golden, comparison)
+            compute(i, step, &inputs)?
         };
-        let value = Value {
-            times: step.times,
-            shape: step.shape,
-            numbers: value,
-        };
-        in_range(i, step, &value)?;
         if let Some(place) = values.get_mut(i) {
-            *place = Some(value);
+            *place = Some(Value {
+                times: step.times,
+                shape: step.shape,
+                numbers,
+            });
         }
         for &unread in &step.release {
             values.get_mut(unread).map(Option::take);
         }
     }
-    let logits = values.pop().flatten();
-    comparison.logits(golden, logits.as_ref().map_or(&[], |v| &v.numbers));
-    Ok(())
+    let last = values.pop().flatten();
+    Ok(last.map_or(Vec::new(), |value| value.numbers))
 }
 
 pub(super) fn wrong(operation: usize, why: impl Into<String>) -> VerifyError {
@@ -169,16 +180,16 @@ pub(super) fn wrong(operation: usize, why: impl Into<String>) -> VerifyError {
 }
 
 /// Whole numbers that are said to be in a range are.
-fn in_range(i: usize, step: &Step, value: &Value<f32>) -> Result<(), VerifyError> {
+fn in_range(i: usize, step: &Step, numbers: &[f32]) -> Result<(), VerifyError> {
     let Some(most) = step.most else {
-        let finite = value.numbers.iter().all(|x| x.is_finite());
+        let finite = numbers.iter().all(|x| x.is_finite());
         return match finite {
             true => Ok(()),
             false => Err(wrong(i, "its value is not finite on a golden image")),
         };
     };
     let fits = |x: &f32| *x >= 0.0 && x.fract() == 0.0 && f64::from(*x) <= most as f64;
-    match value.numbers.iter().find(|x| !fits(x)) {
+    match numbers.iter().find(|x| !fits(x)) {
         None => Ok(()),
         Some(x) => Err(wrong(
             i,

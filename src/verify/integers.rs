@@ -3,7 +3,7 @@
 
 use super::compare::Comparison;
 use super::convolution::{Sums, integer_sums};
-use super::engine::{FixedAffine, Kind, Network, Step, Value, each, each_pair, wrong};
+use super::engine::{FixedAffine, Kind, Network, Step, Value, each, each_pair, last_value, wrong};
 use super::error::VerifyError;
 use super::golden::Golden;
 use super::operations::{
@@ -67,39 +67,18 @@ pub(super) fn run(
     comparison: &mut Comparison,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<(), VerifyError> {
-    let mut values: Vec<Option<Value<i64>>> = Vec::new();
-    values.resize_with(network.steps.len(), || None);
-    for (i, step) in network.steps.iter().enumerate() {
-        if cancelled() {
-            return Err(VerifyError::Cancelled);
-        }
-        let numbers = {
-            let inputs: Option<Vec<&Value<i64>>> = step
-                .inputs
-                .iter()
-                .map(|&n| values.get(n).and_then(Option::as_ref))
-                .collect();
-            let inputs = inputs.ok_or_else(|| wrong(i, "it reads a value that is gone"))?;
-            compute(network, step, &inputs, golden, comparison)
-        };
+    let logits = last_value(network, cancelled, |i, step, inputs| {
+        let numbers = compute(network, step, inputs, golden, comparison);
         let ends = Ends::of(step.numbers);
-        if let Some(x) = numbers.iter().find(|x| **x < ends.least || **x > ends.most) {
-            let why = format!("numbers: {x} is not {} to {}", ends.least, ends.most);
-            return Err(wrong(i, why));
+        match numbers.iter().find(|x| **x != ends.saturate(**x)) {
+            None => Ok(numbers),
+            Some(x) => {
+                let why = format!("numbers: {x} is not {} to {}", ends.least, ends.most);
+                Err(wrong(i, why))
+            }
         }
-        if let Some(place) = values.get_mut(i) {
-            *place = Some(Value {
-                times: step.times,
-                shape: step.shape,
-                numbers,
-            });
-        }
-        for &unread in &step.release {
-            values.get_mut(unread).map(Option::take);
-        }
-    }
+    })?;
     let unit = network.steps.last().map_or(1.0, |s| one(s.numbers));
-    let logits = values.pop().flatten().map_or(Vec::new(), |v| v.numbers);
     let logits: Vec<f32> = logits.iter().map(|&n| (n as f64 * unit) as f32).collect();
     comparison.logits(golden, &logits);
     Ok(())

@@ -1,11 +1,15 @@
 //! Files and their tensors.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::error::VerifyError;
 
@@ -16,6 +20,14 @@ pub(super) fn read_at_most(folder: &Path, name: &str, most: u64) -> Result<Vec<u
         path: path.clone(),
         source,
     };
+    // To open a pipe would wait for whoever writes into it.
+    if !path.symlink_metadata().map_err(io)?.is_file() {
+        return Err(VerifyError::wrong(
+            name,
+            "the file",
+            "it is a link or no file",
+        ));
+    }
     let file = File::open(&path).map_err(io)?;
     let size = file.metadata().map_err(io)?.len();
     if size > most {
@@ -25,6 +37,33 @@ pub(super) fn read_at_most(folder: &Path, name: &str, most: u64) -> Result<Vec<u
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes).map_err(io)?;
     Ok(bytes)
+}
+
+/// A header that names no tensor twice: readers of other languages might take another one.
+struct DistinctNames;
+
+impl<'de> Deserialize<'de> for DistinctNames {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(DistinctNames)
+    }
+}
+
+impl<'de> Visitor<'de> for DistinctNames {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("tensors by name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        let mut seen = BTreeSet::new();
+        while let Some((name, IgnoredAny)) = map.next_entry::<String, _>()? {
+            if let Some(twice) = seen.replace(name) {
+                return Err(A::Error::custom(format!("tensor {twice} is there twice")));
+            }
+        }
+        Ok(self)
+    }
 }
 
 /// The tensors of one file.
@@ -41,6 +80,9 @@ impl<'a> Tensors<'a> {
         let header =
             |e: safetensors::SafeTensorError| VerifyError::wrong(file, "the header", e.to_string());
         let (length, places) = SafeTensors::read_metadata(bytes).map_err(header)?;
+        let text = bytes.get(8..length.saturating_add(8)).unwrap_or(&[]);
+        serde_json::from_slice::<DistinctNames>(text)
+            .map_err(|e| VerifyError::wrong(file, "the header", e.to_string()))?;
         Ok(Tensors {
             file,
             tensors: SafeTensors::deserialize(bytes).map_err(header)?,
@@ -138,5 +180,30 @@ impl<'a> Tensors<'a> {
             None => Ok(numbers),
             Some(at) => Err(self.wrong(name, format!("number {at} is not finite"))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(header: &str) -> Vec<u8> {
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(header.bytes());
+        bytes.extend([0; 2]);
+        bytes
+    }
+
+    #[test]
+    fn no_name_stands_twice() {
+        let tensor = r#"{"dtype":"U8","shape":[2],"data_offsets":[0,2]}"#;
+        let good = file(&format!(r#"{{"a":{tensor}}}"#));
+        assert!(Tensors::new("f", &good).unwrap().u8("a", &[2]).is_ok());
+        let bad = file(&format!(r#"{{"a":{tensor},"a":{tensor}}}"#));
+        let error = Tensors::new("f", &bad).err().unwrap().to_string();
+        assert!(
+            error.starts_with("f: the header: tensor a is there twice"),
+            "{error}"
+        );
     }
 }

@@ -71,6 +71,26 @@ fn the_result_is_what_was_certified_and_the_incumbent_stands_beside_it() {
         let (out, _) = demo.expect(0, &["evaluate", path, "--split", "search", "--json"]);
         assert_eq!(last(&out)["memory_bytes"], incumbent["memory_bytes"]);
     }
+    let export = [
+        "export",
+        "whole",
+        "--golden-images",
+        "1",
+        "--out",
+        "package",
+    ];
+    demo.expect(0, &export);
+    let text = std::fs::read_to_string(demo.path("package/manifest.json")).expect("a manifest");
+    let manifest: Value = serde_json::from_str(&text).expect("JSON");
+    let known = &manifest["accuracy"][2];
+    assert_eq!(
+        (&known["split"], &known["images"]),
+        (&"certify".into(), &220.into())
+    );
+    assert_eq!(known["quantized"]["correct"], on["correct"]);
+    let bound = number(known, "drop_bound") - number(certified, "bound");
+    assert!(bound.abs() < 1e-3, "{known}");
+    demo.expect(0, &["verify", "package"]);
     let (report, _) = demo.expect(0, &["report", "whole"]);
     assert!(report.contains("Certificate: on unseen images"), "{report}");
 

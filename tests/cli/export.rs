@@ -74,8 +74,10 @@ fn a_result_becomes_a_package_that_verifies_and_evaluates_to_the_same() {
         assert_eq!(known["float"]["percent"], finished[float]);
         assert_eq!(known["quantized"]["percent"], finished[accuracy]);
     }
+    assert_eq!(manifest["provenance"]["run"], "run");
     let report = verified(&demo, "package");
     assert_eq!(report["images"], 4);
+    evidence_goes_along(&demo, &manifest["accuracy"]);
 
     // To the last image, without the calibration images and without the checkpoint's folder.
     let evaluate = |name: &str, split: &str| {
@@ -136,6 +138,36 @@ fn a_result_becomes_a_package_that_verifies_and_evaluates_to_the_same() {
             .into_owned()
     });
     assert!(left.into_iter().all(|name| !name.contains("package-")));
+}
+
+/// What a run measured is in the packages of its saved result as well, and in none of another
+/// allocation's.
+fn evidence_goes_along(demo: &Demo, measured: &Value) {
+    assert_eq!(measured.as_array().map(Vec::len), Some(2));
+    for accuracy in ["float", "quantized"].map(|of| &measured[0][of]) {
+        let [low, high] = [0, 1].map(|i| accuracy["interval"][i].as_f64().expect("a bound"));
+        let percent = accuracy["percent"].as_f64().expect("a number");
+        assert!(low < percent && percent < high, "{accuracy}");
+    }
+    let export = |name: &str, more: &[&str]| {
+        let command = ["export", name, "--golden-images", "1", "--force", "--out"];
+        demo.expect(0, &[&command[..], &["saved"], more].concat());
+        manifest(demo, "saved")
+    };
+    let saved = export("run/best.toml", &[]);
+    assert_eq!(&saved["accuracy"], measured);
+    assert_eq!(saved["provenance"]["run"], "run");
+    // It is not of what the search did, so that other settings of it change nothing.
+    let saved = export("run", &["--set", "search.seed=5"]);
+    assert_eq!(&saved["accuracy"], measured);
+    let readme = fs::read_to_string(demo.path("saved/README.md")).expect("a page");
+    assert!(readme.contains("## Accuracy"), "{readme}");
+    for more in [["--bits", "head=float"], ["--set", "quantizer.affine=f32"]] {
+        let other = export("run/best.toml", &more);
+        assert_eq!(other["accuracy"], Value::Array(Vec::new()), "{more:?}");
+        assert_eq!(other["provenance"]["run"], Value::Null);
+    }
+    fs::remove_dir_all(demo.path("saved")).expect("a folder");
 }
 
 #[test]

@@ -170,6 +170,45 @@ fn headers_compile_and_give_the_golden_accumulators() {
     }
 }
 
+/// Headers in integer arithmetic: accumulators, results behind their affines, spikes.
+#[test]
+fn headers_in_integers_compile_and_give_the_golden_spikes() {
+    if !is_there("cc") {
+        return python::not_run("check_rtl.py", "no cc");
+    }
+    let demo = Demo::new();
+    let mut spikes = 0;
+    for (name, bits, widths, packed) in [
+        ("qkformer-dvs", 8, &[4u8, 8, 1, 3][..], true),
+        ("sdt-v1", 12, &[5, 1, 8], false),
+        ("sdt-v3", 10, &[8, 16, 2], true),
+        ("spikformer-imagenet", 16, &[16, 3], true),
+        ("spikingformer-cifar", 12, &[1], false),
+    ] {
+        let membrane = format!("quantizer.membrane_bits={bits}");
+        let fixed = ["--set", "quantizer.affine=fixed", "--set", &membrane];
+        let format = ["--format", "header", "--packed"];
+        let format = &format[..if packed { 3 } else { 2 }];
+        let folder = export(&demo, name, widths, &[&fixed[..], format].concat());
+        let (agrees, text) = script("check_rtl.py", &[shown(&folder), "--with", "cc"], None);
+        assert!(agrees, "{name} {widths:?}: {text}");
+        spikes += usize::from(text.contains(" spikes from them, 0 differ"));
+        assert!(!text.contains(" 0 spikes"), "{name}: {text}");
+    }
+    assert!(spikes > 2, "{spikes}");
+    // It does compare: with another multiplier other spikes.
+    let folder = demo.path("sdt-v1/layers");
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("text");
+        let changed = text.replace("_multiplier[out] *", "_multiplier[out] / 2 *");
+        std::fs::write(&path, changed).expect("space");
+    }
+    let folder = demo.path("sdt-v1");
+    let (agrees, text) = script("check_rtl.py", &[shown(&folder), "--with", "cc"], None);
+    assert!(!agrees && text.contains("spikes from them"), "{text}");
+}
+
 #[test]
 fn a_format_that_cannot_be_written_leaves_nothing() {
     let demo = Demo::new();

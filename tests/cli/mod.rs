@@ -15,6 +15,8 @@ mod evaluate;
 mod export;
 #[cfg(feature = "torch")]
 mod formats;
+#[cfg(all(feature = "torch", unix))]
+mod full_disk;
 #[cfg(feature = "torch")]
 mod large;
 mod profiles;

@@ -386,6 +386,9 @@ fn names_of_profiles_and_runs_are_completed() {
             "{command}"
         );
     }
+    // What is exported is either.
+    assert_eq!(completed(&home, &["export", "min"]), ["mine"]);
+    assert_eq!(completed(&home, &["export", "2026"]), ["2026-b", "2026-a"]);
     assert_eq!(
         completed(&home, &["report", "--compare", "2026-a"]),
         ["2026-a"]
@@ -402,5 +405,10 @@ fn completions_know_the_commands() {
             "{shell}"
         );
     }
+    // zsh loads a file of `fpath` at the first completion, which must be answered, too.
+    let zsh = home.ok(&["completions", "zsh"]);
+    assert!(zsh.starts_with("#compdef aq4svit\n"), "{zsh}");
+    let call = "if [ \"$funcstack[1]\" = _aq4svit ]; then\n    _clap_dynamic_completer_aq4svit";
+    assert!(zsh.contains(call) && zsh.contains("function _clap_dynamic_completer_aq4svit()"));
     assert_eq!(home.run(&["completions", "tcl"]).code, 2);
 }

@@ -64,8 +64,11 @@ pub(super) fn read(
         true => fixed_layers(profile, &weights, allocation).ok().flatten(),
         false => None,
     };
-    let given = args.golden.as_ref().map(|_| from_file(args, &graph));
-    let given = given.transpose()?;
+    let given = match (&args.golden, args.golden_seed) {
+        (Some(_), _) => Some(from_file(args, &graph)?),
+        (None, Some(_)) => Some(from_seed(args, &graph)),
+        (None, None) => None,
+    };
     let lacks_layers = calibrates && fixed.is_none();
     if !lacks_layers && (given.is_some() || profile.data.is_none()) {
         return Ok(Material {
@@ -79,7 +82,7 @@ pub(super) fn read(
     let prepared = prepared_for(profile.clone(), (allocation, Split::Search)).context(
         match lacks_layers {
             true => "the bit-widths are quantized with the calibration images of [data] (without them: --set quantizer.method=nearest)",
-            false => "golden inputs are images of [data] (without them: --golden FILE)",
+            false => "golden inputs are images of [data] (without them: --golden FILE, or --golden-seed 0)",
         },
     )?;
     let candidates = match given {
@@ -127,15 +130,16 @@ fn from_file(args: &Args, graph: &Graph) -> Result<Candidates> {
 fn from_seed(args: &Args, graph: &Graph) -> Candidates {
     let shape = graph.input;
     let frames = graph.frames().unwrap_or(1);
+    let seed = args.golden_seed.unwrap_or(0);
     let numbers = frames * shape.channels * shape.height * shape.width;
     let input = |i| Candidate {
         index: None,
         label: None,
-        values: drawn(args.golden_seed, i, numbers),
+        values: drawn(seed, i, numbers),
     };
     let count = most(graph, args, DRAWN * u64::from(args.golden_images));
     Candidates {
-        source: GoldenSource::Seed(args.golden_seed),
+        source: GoldenSource::Seed(seed),
         inputs: (0..count).map(input).collect(),
     }
 }

@@ -7,27 +7,24 @@ use anyhow::{Result, bail};
 use crate::cli::source::{SetArgs, resolve as resolve_profile};
 use crate::evaluate::{percent, wilson_95};
 use crate::export::manifest::{Accuracy, facts::Counted};
-use crate::profile::{Overrides, Paths, Profile, ResolvedProfile, Save};
+use crate::network::Graph;
+use crate::profile::{Evidence, Overrides, Paths, Profile, ResolvedProfile, Save};
 use crate::quant::{Allocation, BitWidth};
 use crate::run::{self, BEST, Summary};
-use crate::search::Tree;
 
 /// A run's result or a profile.
 pub(super) struct Target {
     pub profile: ResolvedProfile,
     /// The id of the run.
     pub run: Option<String>,
-    /// What was measured of it.
-    pub accuracy: Vec<Accuracy>,
 }
 
-/// Reads a target. `as_it_is`: nothing on the command line changes its bit-widths.
-pub(super) fn resolve(name: &str, set: &SetArgs, as_it_is: bool) -> Result<Target> {
+/// Reads a target.
+pub(super) fn resolve(name: &str, set: &SetArgs) -> Result<Target> {
     let Ok(folder) = run::find(&Paths::from_env()?.runs(), Some(name)) else {
         return Ok(Target {
             profile: resolve_profile(name, set)?,
             run: None,
-            accuracy: Vec::new(),
         });
     };
     let summary = Summary::read(&folder)?;
@@ -42,10 +39,6 @@ pub(super) fn resolve(name: &str, set: &SetArgs, as_it_is: bool) -> Result<Targe
     Ok(Target {
         profile: resolve_profile(&best, set)?,
         run: Some(run::id(&folder)),
-        accuracy: match as_it_is && set.set.is_empty() {
-            true => accuracy(&summary.tree),
-            false => Vec::new(),
-        },
     })
 }
 
@@ -76,8 +69,6 @@ pub(super) fn profile_text(
     };
     let graph = profile.graph();
     let layers: Vec<&str> = graph.layers.iter().map(|l| l.name.as_str()).collect();
-    // What was measured is of the profile's own allocation.
-    let is_own = profile.allocation(&graph).as_ref() == Some(allocation);
     let save = Save {
         text: &text,
         folder: &resolved.folder,
@@ -87,30 +78,39 @@ pub(super) fn profile_text(
         pins: &profile.pins,
         constraint: None,
         codes: None,
-        evidence: profile.valid_evidence().filter(|_| is_own),
+        evidence: evidence(profile, &graph, allocation),
     };
     Ok(save.text_for(&package.join("profile.toml"))?)
 }
 
-/// What a run measured of its result.
-fn accuracy(tree: &Tree) -> Vec<Accuracy> {
-    let counted = |correct: usize, images: usize| {
-        let (low, high) = wilson_95(correct, images);
+/// What was measured of a profile's own allocation, where that is the one to be exported and no
+/// setting that matters was changed since.
+pub(super) fn evidence<'a>(
+    profile: &'a Profile,
+    graph: &Graph,
+    allocation: &Allocation,
+) -> Option<&'a Evidence> {
+    let is_own = profile.allocation(graph).as_ref() == Some(allocation);
+    profile.valid_evidence().filter(|_| is_own)
+}
+
+/// The accuracies of evidence as a manifest has them.
+pub(super) fn accuracy(evidence: &Evidence) -> Vec<Accuracy> {
+    let counted = |correct: u64, images: u64| {
+        let counts = [correct, images].map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+        let (low, high) = wilson_95(counts[0], counts[1]);
         Counted {
-            correct: correct as u64,
-            percent: percent(correct, images),
+            correct,
+            percent: percent(counts[0], counts[1]),
             interval: [100.0 * low, 100.0 * high],
         }
     };
-    let of = |split: &str, images: usize, float: usize, correct: usize| Accuracy {
+    let of = |(split, found): (&str, &crate::profile::SplitEvidence)| Accuracy {
         split: split.to_owned(),
-        images: images as u64,
-        float: counted(float, images),
-        quantized: counted(correct, images),
+        images: found.images,
+        float: counted(found.float_correct, found.images),
+        quantized: counted(found.correct, found.images),
+        drop_bound: evidence.bound.filter(|_| split == "certify"),
     };
-    let judged = tree.result().and_then(|c| c.judgement());
-    let searched = judged.map(|j| of("search", j.images, j.float_correct, j.correct));
-    let tested = tree.tested();
-    let tested = tested.map(|(images, float, correct)| of("test", images, float, correct));
-    searched.into_iter().chain(tested).collect()
+    evidence.splits().map(of).collect()
 }

@@ -106,7 +106,7 @@ pub struct Payload {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Accuracy {
-    /// The split: `search`, `test` …
+    /// The split: `search`, which the bit-widths were chosen on; `test`; `certify`.
     pub split: String,
     /// Images of it that were run.
     pub images: u64,
@@ -114,6 +114,10 @@ pub struct Accuracy {
     pub float: Counted,
     /// Of the network in the package.
     pub quantized: Counted,
+    /// The certified bound of the accuracy drop on unseen images in percentage points, with the
+    /// confidence `constraint.confidence` of the profile; only on the split `certify`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drop_bound: Option<f64>,
 }
 
 /// Correct images, their share in percent, and its 95 % interval by Wilson.
@@ -136,7 +140,8 @@ pub struct Counted {
 pub struct Provenance {
     /// The profile's name.
     pub profile: String,
-    /// The id of the run whose result it is; null where it was exported from a profile.
+    /// The id of the run whose result it is, or that measured its accuracies; null where the
+    /// profile tells of none.
     pub run: Option<String>,
     /// BLAKE3 of the float weights that the network uses.
     pub checkpoint: String,

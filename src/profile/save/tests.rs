@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fs;
 
 use proptest::prelude::*;
 
@@ -150,44 +151,6 @@ fn quantized_layers_are_saved_beside_the_profile() {
     let moved = relocated(&with, folder.path(), Path::new("/elsewhere/p.toml")).unwrap();
     let moved = Profile::parse(&moved, Path::new("/elsewhere/p.toml")).unwrap();
     assert_eq!(moved.codes, Some(codes_file(&target)));
-}
-
-#[test]
-fn writing_is_all_or_nothing_and_asks_before_replacing() {
-    let folder = tempfile::tempdir().unwrap();
-    let target = folder.path().join("new/p.toml");
-    write_text(&target, "one", false).unwrap();
-    let error = write_text(&target, "two", false).unwrap_err();
-    assert!(matches!(error, SaveError::Exists(_)), "{error}");
-    assert_eq!(fs::read_to_string(&target).unwrap(), "one");
-    write_text(&target, "two", true).unwrap();
-    assert_eq!(fs::read_to_string(&target).unwrap(), "two");
-    assert_eq!(fs::read_dir(folder.path().join("new")).unwrap().count(), 1);
-
-    // A folder in the file's place: nothing can be written there, and nothing is left behind.
-    let occupied = folder.path().join("occupied.toml");
-    fs::create_dir_all(occupied.join("inside")).unwrap();
-    let error = write_text(&occupied, "x", true).unwrap_err();
-    assert!(error.to_string().starts_with("cannot save "), "{error}");
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
-    // A file in the folder's place.
-    let error = write_text(&target.join("p.toml"), "x", true).unwrap_err();
-    assert!(matches!(error, SaveError::Write { .. }), "{error}");
-}
-
-#[cfg(unix)]
-#[test]
-fn a_saved_link_stays_a_link() {
-    let folder = tempfile::tempdir().unwrap();
-    let (real, link) = (
-        folder.path().join("real.toml"),
-        folder.path().join("link.toml"),
-    );
-    fs::write(&real, "one").unwrap();
-    std::os::unix::fs::symlink(&real, &link).unwrap();
-    write_text(&link, "two", true).unwrap();
-    assert!(link.is_symlink());
-    assert_eq!(fs::read_to_string(&real).unwrap(), "two");
 }
 
 #[test]

@@ -153,6 +153,16 @@ fn missing_and_extra_files_are_named() {
     assert!(said(&folder).contains("README.md: is missing"));
     fs::remove_file(folder.join("SHA256SUMS")).unwrap();
     assert!(said(&folder).contains("SHA256SUMS"));
+    // Nothing is followed, and nothing waited for.
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("manifest.json", folder.join("SHA256SUMS")).unwrap();
+        let said = said(&folder);
+        assert!(
+            said.contains("SHA256SUMS: the file: it is a link"),
+            "{said}"
+        );
+    }
 }
 
 /// A field that is set to something else, and a word that the error says.
@@ -238,6 +248,26 @@ fn lies() -> Vec<(&'static str, Value, &'static str)> {
             "/golden/images/0/margin",
             json!(0.5),
             "golden.images[0].margin",
+        ),
+        (
+            "/accuracy",
+            json!([{
+                "split": "test",
+                "images": 10,
+                "float": {"correct": 9, "percent": 90.0, "interval": [59.6, 98.2]},
+                "quantized": {"correct": 11, "percent": 110.0, "interval": [59.6, 111.0]},
+            }]),
+            "accuracy[0].quantized.correct",
+        ),
+        (
+            "/accuracy",
+            json!([{
+                "split": "test",
+                "images": 10,
+                "float": {"correct": 9, "percent": 95.0, "interval": [59.6, 98.2]},
+                "quantized": {"correct": 9, "percent": 90.0, "interval": [59.6, 98.2]},
+            }]),
+            "accuracy[0].float.percent",
         ),
         ("/program/more", json!(1), "unknown field"),
     ]
