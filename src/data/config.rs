@@ -138,7 +138,7 @@ pub struct DataConfig {
     pub calibration_by_default: bool,
     /// Images of the search split (default 2000).
     pub search: usize,
-    /// Images of the proxy split, for evidence about candidates beside their drift (default 256).
+    /// Images of the proxy split, for drift and the other evidence about candidates (default 256).
     pub proxy: usize,
     /// Images that certify the result; none: there is no certificate.
     pub certify: Option<usize>,

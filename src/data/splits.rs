@@ -23,7 +23,7 @@ pub struct Splits {
     /// For screening and confirmation; a screening takes its first images. Disjoint from
     /// calibration.
     pub search: ImageSet,
-    /// For evidence about candidates beside their drift. Disjoint from the others, unless the
+    /// For drift and the other evidence about candidates. Disjoint from the others, unless the
     /// source has too few images.
     pub proxy: ImageSet,
     /// Images of `proxy` that are calibration images, too, because the source has too few.

@@ -19,7 +19,7 @@ pub enum Split {
     Search,
     /// Never seen by the search; reported once at the end.
     Test,
-    /// Where evidence about candidates beside their drift is measured.
+    /// Where drift and the other evidence about candidates is measured.
     Proxy,
     /// Never seen by the search; certifies the result.
     Certify,
