@@ -63,19 +63,31 @@ impl Probes {
         search.unmeasured(all)
     }
 
-    /// The costs by a kind of evidence: the layers' errors, those of each group multiplied so that
-    /// the group lowered alone costs what was measured, at other widths as at the nearest one that
-    /// was. None where nothing was measured, or it cost nothing.
+    /// The costs by some kinds of evidence: the layers' errors, those of each group multiplied so
+    /// that the group lowered alone costs what was measured, at other widths as at the nearest one
+    /// that was. Of several kinds, which are noisy each by itself, the geometric mean, in the unit
+    /// of the first. None where nothing was measured of one, or it cost nothing.
     pub fn costs(
         &self,
         search: &Context<'_>,
         errors: &LayerCosts,
-        source: Proxy,
+        sources: &[Proxy],
     ) -> Option<LayerCosts> {
+        let factors = sources.iter().map(|s| self.factors(search, errors, *s));
+        let factors = factors.collect::<Option<Vec<Factors>>>()?;
+        let unit = factors.first()?.mean;
+        let share = 1.0 / factors.len() as f64;
+        Some(errors.scaled(|layer, width| {
+            let relative = factors.iter().map(|f| f.relative(layer, width).powf(share));
+            unit * relative.product::<f64>()
+        }))
+    }
+
+    fn factors(&self, search: &Context<'_>, errors: &LayerCosts, source: Proxy) -> Option<Factors> {
         let tree = search.tree();
         let start = tree.get(self.around)?;
         let zero = source.of(start)?;
-        let mut factors: HashMap<usize, Vec<(BitWidth, f64)>> = HashMap::new();
+        let mut of_layers: HashMap<usize, Vec<(BitWidth, f64)>> = HashMap::new();
         for group in &self.groups {
             let error = |a: &Allocation| -> f64 {
                 let widths = group
@@ -96,22 +108,29 @@ impl Probes {
                 }
                 let factor = (value - zero).max(0.0) / added;
                 for layer in &group.members {
-                    factors.entry(*layer).or_default().push((*bits, factor));
+                    of_layers.entry(*layer).or_default().push((*bits, factor));
                 }
             }
         }
-        let all = || factors.values().flatten().map(|(_, factor)| *factor);
+        let all = || of_layers.values().flatten().map(|(_, factor)| *factor);
         let mean = all().sum::<f64>() / all().count().max(1) as f64;
-        (mean > 0.0).then(|| {
-            errors.scaled(|layer, width| {
-                let known = factors.get(&layer).map(Vec::as_slice).unwrap_or_default();
-                let away = |(bits, _): &&(BitWidth, f64)| bits.bits().abs_diff(width.bits());
-                let nearest = known
-                    .iter()
-                    .min_by_key(away)
-                    .map_or(mean, |(_, factor)| *factor);
-                nearest.max(LEAST * mean)
-            })
-        })
+        (mean > 0.0).then_some(Factors { of_layers, mean })
+    }
+}
+
+/// What a kind of evidence says the errors of layers are to be multiplied by.
+struct Factors {
+    /// Of each layer the factors at the widths that were measured.
+    of_layers: HashMap<usize, Vec<(BitWidth, f64)>>,
+    mean: f64,
+}
+
+impl Factors {
+    /// The factor of a layer at a width, or the nearest one that was measured, over the mean.
+    fn relative(&self, layer: usize, width: BitWidth) -> f64 {
+        let known = self.of_layers.get(&layer).map_or(&[][..], Vec::as_slice);
+        let away = |(bits, _): &&(BitWidth, f64)| bits.bits().abs_diff(width.bits());
+        let nearest = known.iter().min_by_key(away);
+        nearest.map_or(1.0, |(_, factor)| (factor / self.mean).max(LEAST))
     }
 }
