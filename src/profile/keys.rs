@@ -131,6 +131,7 @@ const OTHER_KEYS: &[Key] = &[
     key("evidence", "memory_float_bytes", Kind::Whole(0, i64::MAX)),
     key("evidence", "search", Kind::Counts),
     key("evidence", "test", Kind::Counts),
+    key("evidence", "test_seen", Kind::Flag),
     key("evidence", "certify", Kind::Counts),
     key("evidence", "bound", Kind::Number(-100.0, 100.0)),
     key("evidence", "hash", Kind::Text),

@@ -549,7 +549,10 @@ fn statistics_are_measured_only_where_they_are_needed() {
         Outcome::Drift { sites, .. } => sites,
         Outcome::Accuracy { .. } | Outcome::LayerErrors { .. } => Vec::new(),
     };
-    assert_eq!(sites(own_drift), sites(drift));
+    // The proxy split has the calibration images here, in another order.
+    for (own, plain) in sites(own_drift).into_iter().zip(sites(drift)) {
+        assert!((own - plain).abs() <= 1e-12 * plain, "{own} {plain}");
+    }
     assert_eq!(own.latest_output_errors(), []);
 }
 

@@ -196,6 +196,7 @@ fn the_reference_has_every_key_and_every_default() {
         "evidence.search={ images = 4, correct = 3, float_correct = 4, accuracy = 75.0, low = 30.1, high = 95.4 }",
         "evidence.test={ images = 4, correct = 3, float_correct = 4, accuracy = 75.0, low = 30.1, high = 95.4 }",
         "evidence.certify={ images = 4, correct = 3, float_correct = 4, accuracy = 75.0, low = 30.1, high = 95.4 }",
+        "evidence.test_seen=true",
         "evidence.bound=1.5",
         "evidence.hash=abc",
     ];
