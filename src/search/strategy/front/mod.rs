@@ -32,6 +32,9 @@ use crate::search::{CandidateId, Event, Origin, Proxy};
 /// A front beside the first is tried where the model gives its largest point such a chance.
 const LEAST_CHANCE: f64 = 0.5;
 
+/// What saves a smaller share of the base's bytes is not worth an evaluation.
+const WORTH: f64 = 0.0025;
+
 /// What fronts are predicted from, in the order in which they are tried: each is named after the
 /// first. (The loss of few images is noisy, and the divergence, which is less so, also grows with
 /// what does no harm.)
@@ -263,6 +266,13 @@ impl Front {
 /// The increase of the loss that goes with the largest drop allowed.
 fn loss_of_limit(search: &Context<'_>) -> f64 {
     LOSS_OF_A_POINT * search.tree().max_drop()
+}
+
+/// What is under way, unless its candidate was pruned meanwhile.
+fn not_pruned<T>(search: &Context<'_>, under_way: Option<(T, CandidateId)>) -> Option<T> {
+    let (what, candidate) = under_way?;
+    let candidate = search.tree().get(candidate)?;
+    (!candidate.pruned).then_some(what)
 }
 
 /// True where the model gives a candidate whose evidence is known little chance.

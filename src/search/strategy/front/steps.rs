@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 
 use super::costs::LayerCosts;
+use super::{WORTH, not_pruned};
 use crate::quant::Allocation;
 use crate::search::step::{Step, Trial};
 use crate::search::strategy::Context;
@@ -17,8 +18,6 @@ use crate::search::{CandidateId, Group, Move, Origin};
 
 /// Share of the bytes that steps taken together save at first.
 const TOGETHER: f64 = 0.03;
-/// A group that saves a smaller share of the bytes is not worth an evaluation.
-const WORTH: f64 = 0.0025;
 /// Evaluations that fail one after the other before no more steps are tried.
 const PATIENCE: usize = 3;
 /// Evaluations of steps in all.
@@ -60,10 +59,7 @@ impl Steps {
 
     /// One step of the search; none behind the last one.
     pub fn step(mut self, search: &mut Context<'_>) -> (Step, Option<Self>) {
-        let under_way = self.under_way.take();
-        let under_way =
-            under_way.filter(|(_, id)| search.tree().get(*id).is_some_and(|c| !c.pruned));
-        let bundle = under_way.map(|(bundle, _)| bundle);
+        let bundle = not_pruned(search, self.under_way.take());
         let Some(bundle) = bundle.or_else(|| self.cheapest(search)) else {
             return (Step::Done, None);
         };

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::costs::LayerCosts;
-use super::hopeless;
+use super::{WORTH, hopeless, not_pruned};
 use crate::evaluate::Verdict;
 use crate::quant::{Allocation, BitWidth, Domains};
 use crate::search::step::{Step, Trial};
@@ -12,8 +12,6 @@ use crate::search::strategy::Context;
 use crate::search::strategy::try_out::{Tried, try_out};
 use crate::search::{Candidate, CandidateId, Origin};
 
-/// A trade that saves a smaller share of the base's bytes is not worth an evaluation.
-const WORTH: f64 = 0.0025;
 /// What lost more than so many times what is allowed did not fail by little.
 const BY_LITTLE: f64 = 1.6;
 /// Evaluations of trades in all.
@@ -42,10 +40,7 @@ impl Trades {
 
     /// One step of the search; none behind the last one.
     pub fn step(mut self, search: &mut Context<'_>) -> (Step, Option<Self>) {
-        let under_way = self.under_way.take();
-        let under_way =
-            under_way.filter(|(_, id)| search.tree().get(*id).is_some_and(|c| !c.pruned));
-        let allocation = under_way.map(|(allocation, _)| allocation);
+        let allocation = not_pruned(search, self.under_way.take());
         let Some(allocation) = allocation.or_else(|| self.next(search)) else {
             return (Step::Done, None);
         };
