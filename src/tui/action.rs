@@ -57,6 +57,7 @@ pub enum Action {
     Result,
     Report,
     ExportCommand,
+    Uniform,
     NewRun,
     Runs,
     Sort,
@@ -229,7 +230,7 @@ impl Action {
 /// A signal of the operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// Leave at once (SIGTERM, SIGHUP).
+    /// Leave at once (SIGTERM, SIGHUP and what batch systems send).
     Terminate,
     /// As Ctrl-C: ask first, leave at the second.
     Interrupt,

@@ -125,6 +125,7 @@ fn name(action: &Action) -> String {
     match action {
         Action::Export => String::from("screenshot"),
         Action::ExportCommand => String::from("export"),
+        Action::Uniform => String::from("evaluate uniform"),
         other => other.name().replace('_', " "),
     }
 }

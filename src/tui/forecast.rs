@@ -6,8 +6,8 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::quant::Allocation;
-use crate::search::{Estimate, Measured, Predictor, Solution, Tree, Unsolved};
+use crate::quant::{Allocation, BitWidth};
+use crate::search::{Estimate, Measured, Prediction, Predictor, Solution, Tree, Unsolved};
 
 /// The forecast for an allocation that is not submitted yet.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +58,8 @@ pub struct Change {
 pub struct PredictedFront {
     /// Its points, or why there are none.
     pub front: Result<Vec<Solution>, String>,
+    /// One bit-width for all layers, for each of the menu, narrowest first.
+    pub uniform: Vec<(BitWidth, Prediction)>,
     /// How many accuracies it rests on.
     pub measurements: usize,
 }
@@ -77,6 +79,7 @@ impl PredictedFront {
         let front = front.and_then(|p| p.front(&[], Self::MOST).map_err(|e| e.to_string()));
         PredictedFront {
             front,
+            uniform: predictor.map(Predictor::uniform).unwrap_or_default(),
             measurements: predictor.map_or(0, Predictor::measurements),
         }
     }
@@ -179,7 +182,6 @@ fn next(asked: &Receiver<Ask>) -> Option<Ask> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quant::BitWidth;
 
     #[test]
     fn the_last_question_is_answered_and_the_run_is_sent_once() {

@@ -120,6 +120,7 @@ const AFTER_PANES: &[Binding] = &[
     bind(Scope::Result, "", Action::ExportCommand, &["E"], "export", "copy the command for the chip's files"),
     bind(Scope::Result, "", Action::Copy, &["y"], "copy", "copy the allocation"),
     bind(Scope::Result, "", Action::Limits, &["c"], "change the limit, go on", "change the limit and go on"),
+    bind(Scope::Result, "", Action::Uniform, &["U"], "evaluate uniform", "evaluate the narrowest bit-width for all layers that may meet the constraint"),
     bind(Scope::Result, "", Action::Undo, &["u"], "undo", "undo the last command and go on"),
     bind(Scope::Result, "", Action::NewRun, &["n"], "new run", "a new search from here"),
     bind(Scope::Result, "", Action::Quit, &["q"], "quit", "quit"),
@@ -187,8 +188,8 @@ const AFTER_PANES: &[Binding] = &[
 /// journal is watched, and saving, which changes nothing.
 pub fn steers(action: &Action) -> bool {
     let steers = |b: &&Binding| b.section == STEER && b.action == *action;
-    !matches!(action, Action::Pause | Action::Save | Action::Retry)
-        && bindings().iter().any(|b| steers(&b))
+    let steered = bindings().iter().any(|b| steers(&b)) || *action == Action::Uniform;
+    steered && !matches!(action, Action::Pause | Action::Save | Action::Retry)
 }
 
 /// All bindings.

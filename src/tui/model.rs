@@ -27,6 +27,7 @@ mod status;
 mod titles;
 mod toast;
 mod tree;
+mod uniform;
 mod what_if;
 
 use std::collections::VecDeque;
@@ -58,7 +59,7 @@ pub use scroll::{Page, Scroll};
 pub use status::{Destination, Outcome, Status, Task};
 pub use toast::{Toast, ToastKind, Toasts};
 pub use tree::{Filter, Fold, Joint, Row, TreePane, ancestors, is_probe};
-pub use what_if::WhatIf;
+pub use what_if::{WhatIf, evaluate};
 
 use super::action::Effect;
 use super::forecast::Forecast;
@@ -68,9 +69,9 @@ use super::theme::Theme;
 use super::views::{Border, MOST_BORDERS};
 pub use super::views::{Pane, View};
 use crate::evaluate::Potentials;
-use crate::quant::Allocation;
+use crate::quant::{Allocation, BitWidth};
 use crate::run::Probed;
-use crate::search::{Candidate, CandidateId, Instruction, Tree};
+use crate::search::{Candidate, CandidateId, Instruction, Prediction, Tree};
 
 /// What is known of the run beside its events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -182,6 +183,9 @@ pub struct Model {
     pub only_changes: bool,
     /// A memory budget that is moved along the predicted front.
     pub what_if: Option<WhatIf>,
+    /// What is known of one bit-width for all layers, narrowest first; empty before it was asked
+    /// for.
+    pub uniform: Vec<(BitWidth, Prediction)>,
     /// The other runs and the profiles, as far as they were asked for.
     pub elsewhere: Places,
     /// Another run that is compared with this one.
@@ -250,6 +254,7 @@ impl Model {
             welcome: false,
             only_changes: false,
             what_if: None,
+            uniform: Vec::new(),
             elsewhere: Places::default(),
             other_run: None,
             outcome: None,

@@ -238,6 +238,7 @@ fn program_key(model: &mut Model, action: Action) {
         Action::Result => result::open(model),
         Action::Report => result::report(model),
         Action::ExportCommand => result::export_command(model),
+        Action::Uniform => result::evaluate_uniform(model),
         Action::NewRun => result::new_run(model),
         Action::Runs => result::elsewhere(model, Destination::Start),
         Action::Copy => overlay::copy(model),

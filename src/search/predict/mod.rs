@@ -14,8 +14,8 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::drop_model::{DropModel, FEATURE_COUNT, Features};
-use super::{Candidate, CandidateId, Tree};
-use crate::quant::Allocation;
+use super::{Candidate, CandidateId, Space, Tree};
+use crate::quant::{Allocation, BitWidth};
 pub(super) use costs::Costs;
 pub use solve::{Solution, Unsolved, Wanted};
 
@@ -115,6 +115,25 @@ impl<'a> Predictor<'a> {
             predicted: self.predicted(allocation),
             measured: self.measured.get(allocation).copied(),
         }
+    }
+
+    /// What is known of one bit-width for all layers, for each of the menu, narrowest first.
+    pub fn uniform(&self) -> Vec<(BitWidth, Prediction)> {
+        let space = self.tree.settings.iter().map(|s| &s.space);
+        let of = |space: &Space| {
+            let menu = space.menu.iter().filter(|w| !w.is_float());
+            let mut known: Vec<_> = menu
+                .map(|w| {
+                    (
+                        *w,
+                        self.predict(&Allocation::uniform(space.layers.len(), *w)),
+                    )
+                })
+                .collect();
+            known.sort_by_key(|(width, _)| *width);
+            known
+        };
+        space.flat_map(of).collect()
     }
 
     /// By its own evidence where that was measured, else by its cost.

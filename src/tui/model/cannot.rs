@@ -34,6 +34,10 @@ impl Model {
             Action::ExportCommand => {
                 without(self.tree.result().is_some(), "nothing is confirmed yet")
             }
+            Action::Uniform => without(
+                self.uniform_left().is_some(),
+                "every bit-width for all layers that may meet the constraint was evaluated",
+            ),
             Action::JumpIncumbent => {
                 without(self.tree.incumbent.is_some(), "nothing is confirmed yet")
             }

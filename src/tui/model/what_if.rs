@@ -69,17 +69,22 @@ impl WhatIf {
 
     /// What to tell the search to have the allocation evaluated: a child of the base.
     pub fn command(&self, tree: &Tree) -> Option<Command> {
-        let allocation = &self.solution()?.allocation;
-        let parent = tree
-            .expanded()
-            .or(tree.best())
-            .or(tree.candidates.first())?;
-        let bits = differing(tree, &parent.allocation, allocation);
-        (!bits.is_empty()).then_some(Command::SetLayers {
-            candidate: parent.id,
-            bits,
-        })
+        evaluate(tree, &self.solution()?.allocation)
     }
+}
+
+/// What to tell the search to have an allocation evaluated: a child of the base, or of the result;
+/// none where it is that allocation itself.
+pub fn evaluate(tree: &Tree, allocation: &Allocation) -> Option<Command> {
+    let parent = tree
+        .expanded()
+        .or(tree.best())
+        .or(tree.candidates.first())?;
+    let bits = differing(tree, &parent.allocation, allocation);
+    (!bits.is_empty()).then_some(Command::SetLayers {
+        candidate: parent.id,
+        bits,
+    })
 }
 
 /// The layers in which an allocation differs from another, with its widths.

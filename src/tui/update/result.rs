@@ -1,9 +1,11 @@
 //! The end of a run: the card of its result, and what can be done from there.
 
+use super::steer::send;
 use super::{apply, overlay};
+use crate::quant::Allocation;
 use crate::search::CandidateId;
 use crate::tui::action::{Action, Effect};
-use crate::tui::model::{Confirm, Destination, Model, Outcome, Overlay, ToastKind};
+use crate::tui::model::{Confirm, Destination, Model, Outcome, Overlay, ToastKind, evaluate};
 use crate::tui::session::{Answer, Asked};
 
 /// The search has ended: its result is selected and shown, unless something is being asked or the
@@ -17,7 +19,7 @@ pub fn finished(model: &mut Model) {
         model.nodes.stale = true;
     }
     if model.overlay.is_none() && model.edit.is_none() {
-        model.overlay = Some(Overlay::Result);
+        open(model);
     }
 }
 
@@ -30,7 +32,11 @@ fn shown(model: &Model) -> Option<CandidateId> {
 /// Shows the card.
 pub fn open(model: &mut Model) {
     match model.tree.finished {
-        Some(_) => model.overlay = Some(Overlay::Result),
+        Some(_) => {
+            model.overlay = Some(Overlay::Result);
+            // With it comes what is known of one width for all layers.
+            model.effect(Effect::PredictFront);
+        }
         None => model.note("there is no result yet: the search goes on"),
     }
 }
@@ -76,6 +82,22 @@ pub fn export_command(model: &mut Model) {
     );
     let what = format!("the command: {text}");
     model.effect(Effect::Copy { text, what });
+}
+
+/// Has the narrowest uniform width evaluated that may meet the constraint, which opens the search
+/// again.
+pub fn evaluate_uniform(model: &mut Model) {
+    let left = model.uniform_left().map(|(width, _)| width);
+    let layers = model
+        .tree
+        .settings
+        .as_ref()
+        .map_or(0, |s| s.space.layers.len());
+    let command = left.and_then(|w| evaluate(&model.tree, &Allocation::uniform(layers, w)));
+    match command {
+        Some(command) => send(model, command),
+        None => model.note("no bit-width for all layers is left that may meet the constraint"),
+    }
 }
 
 /// Sets up a new search with the result as its starting point.

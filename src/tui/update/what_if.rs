@@ -48,6 +48,7 @@ pub fn predicted(model: &mut Model, predicted: PredictedFront) {
         .best()
         .or(model.tree.expanded())
         .map_or(0, |c| c.bytes);
+    model.uniform = predicted.uniform;
     let Some(what_if) = &mut model.what_if else {
         return;
     };

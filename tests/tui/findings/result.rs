@@ -1,9 +1,10 @@
 //! The end of a run, and what is said of its state.
 
-use aq4svit::search::State;
+use aq4svit::quant::BitWidth;
+use aq4svit::search::{Command, Estimate, Prediction, State};
 use aq4svit::tui::model::{Destination, Overlay, Status, View};
 use aq4svit::tui::theme::Theme;
-use aq4svit::tui::{Action, Answer, Asked, Effect, Outcome};
+use aq4svit::tui::{Action, Answer, Asked, Effect, Outcome, PredictedFront, update};
 
 use super::super::screens::screen;
 use super::super::story::{Play, demo_settings};
@@ -82,6 +83,51 @@ fn finding_2_the_keys_of_the_card_do_what_they_say() {
         panic!("{:?}", play.model.outcome);
     };
     assert!(profile.ends_with("best.toml"), "{profile}");
+}
+
+#[test]
+fn finding_2_the_card_has_the_best_uniform_width_and_evaluates_what_is_not_known() {
+    for size in SIZES {
+        let mut play = finished(size);
+        let layers = play.model.tree.result().unwrap().allocation.0.len();
+        let width = |bits| BitWidth::new(bits).unwrap();
+        let predicted = |drop: f64| Prediction {
+            memory_bytes: 1000,
+            predicted: Some(Estimate {
+                drop,
+                low: Some(drop - 0.5),
+                high: Some(drop + 0.5),
+            }),
+            measured: None,
+        };
+        let mut front = PredictedFront::of(&play.model.tree);
+        let menu: Vec<BitWidth> = front.uniform.iter().map(|(width, _)| *width).collect();
+        assert!(menu.is_sorted() && menu.len() > 1, "{menu:?}");
+        let limit = play.model.tree.max_drop();
+        front.uniform = vec![
+            (width(1), predicted(limit + 9.0)),
+            (width(2), predicted(limit - 0.25)),
+            (width(3), predicted(0.0)),
+        ];
+        update(&mut play.model, Action::PredictedFront(front));
+        let shown = screen(&play);
+        assert!(shown.contains("2 bits, 0.98 KiB"), "{shown}");
+        assert!(shown.contains("predicted drop"), "{shown}");
+        let effects = play.act(Action::Uniform);
+        let [Effect::Send(sent)] = effects.as_slice() else {
+            panic!("{effects:?}");
+        };
+        let Command::SetLayers { candidate, bits } = &sent.command else {
+            panic!("{sent:?}");
+        };
+        let parent = &play.model.tree.get(*candidate).unwrap().allocation.0;
+        let differing = parent.iter().filter(|w| **w != width(2)).count();
+        assert!(bits.values().all(|w| *w == width(2)), "{bits:?}");
+        assert!(bits.len() == differing && differing <= layers, "{bits:?}");
+        // What is known to fail, or nothing was predicted of, is not offered.
+        play.model.uniform.clear();
+        assert!(play.model.cannot(&Action::Uniform).is_some());
+    }
 }
 
 #[test]

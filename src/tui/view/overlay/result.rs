@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span, Text};
 
 use super::window;
 use crate::evaluate::{Verdict, percent, wilson_95};
-use crate::quant::saving_percent;
+use crate::quant::{BitWidth, saving_percent};
 use crate::search::{Candidate, ClosestInfeasible};
 use crate::tui::action::Action;
 use crate::tui::keymap::Scope;
@@ -84,7 +84,9 @@ fn met(model: &Model, result: &Candidate, columns: u16) -> Vec<Line<'static>> {
     lines.extend(
         certified.map(|c| row(model, "certified", Sentence::new(model, room).add(c).line())),
     );
-    lines.push(row(model, "uniform", uniform(model, result, room)));
+    let labels = ["uniform", ""].into_iter();
+    let uniform = labels.zip(uniform(model, result, room));
+    lines.extend(uniform.map(|(label, line)| row(model, label, line)));
     let strip = strip(model, &result.allocation, None, usize::from(room));
     lines.push(row(model, "bits", Line::from(strip)));
     lines.push(row(model, "", widths(model, result, room)));
@@ -167,37 +169,46 @@ fn test_accuracy(model: &Model, room: u16) -> Line<'static> {
         .line()
 }
 
-/// The smallest allocation with one width for all layers that met the constraint.
-fn best_uniform(model: &Model) -> Option<&Candidate> {
-    let is_uniform = |c: &&Candidate| c.allocation.0.windows(2).all(|w| w[0] == w[1]);
-    let met = |c: &&Candidate| c.judgement().is_some_and(|j| j.verdict == Verdict::Met);
-    let all = model.tree.candidates.iter();
-    all.filter(is_uniform).filter(met).min_by_key(|c| c.bytes)
-}
-
-fn uniform(model: &Model, result: &Candidate, room: u16) -> Line<'static> {
-    let Some(best) = best_uniform(model) else {
-        let none = "no uniform bit-width that this run evaluated meets the constraint";
-        return Sentence::new(model, room)
-            .styled(none, model.theme.palette.dim)
-            .line();
+/// One bit-width for all layers beside the result: the narrowest that was evaluated, and one that
+/// may do as well but was not.
+fn uniform(model: &Model, result: &Candidate, room: u16) -> Vec<Line<'static>> {
+    let palette = &model.theme.palette;
+    let size = |width: BitWidth, bytes: u64| {
+        let smaller = 100.0 * (1.0 - result.bytes as f64 / bytes.max(1) as f64);
+        let plural = if width.bits() == 1 { "" } else { "s" };
+        Sentence::new(model, room)
+            .add(format!("{width} bit{plural}, {}", text::bytes(bytes)))
+            .styled(
+                format!("the result is {smaller:.0} % smaller"),
+                palette.good,
+            )
     };
-    let bits = best.allocation.0.first().map_or(0, |w| w.bits());
-    let smaller = 100.0 * (1.0 - result.bytes as f64 / best.bytes.max(1) as f64);
-    Sentence::new(model, room)
-        .add(format!(
-            "best evaluated: {bits} bits, {}",
-            bytes(best.bytes)
-        ))
-        .styled(
-            format!("the result is {smaller:.0} % smaller"),
-            model.theme.palette.good,
+    let evaluated = model.best_uniform().map(|(width, best)| {
+        let drop = best
+            .judgement()
+            .map(|j| format!("drop {} pp", points(j.drop())));
+        size(width, best.bytes).maybe(drop).line()
+    });
+    let left = model.uniform_left().and_then(|(width, left)| {
+        let predicted = left.predicted?;
+        let between = predicted.low.zip(predicted.high);
+        let between = between.map_or(String::new(), |(low, high)| {
+            format!(" [{}, {}]", points(low), points(high))
+        });
+        let drop = format!(
+            "predicted drop {} pp{between}, not evaluated",
+            points(predicted.drop)
+        );
+        Some(
+            size(width, left.memory_bytes)
+                .styled(drop, palette.warn)
+                .line(),
         )
-        .maybe(
-            best.judgement()
-                .map(|j| format!("drop {} pp", points(j.drop()))),
-        )
-        .line()
+    });
+    let none = "no bit-width for all layers that was evaluated meets the constraint";
+    let none = || Sentence::new(model, room).styled(none, palette.dim).line();
+    let first = evaluated.unwrap_or_else(none);
+    std::iter::once(first).chain(left).collect()
 }
 
 /// How many layers have each width.
