@@ -1,11 +1,15 @@
-//! Images per second of three networks with random weights, as the evaluator runs them:
+//! Images per second of networks with random weights, as the evaluator runs them, and where the time
+//! goes:
 //!
-//! `cargo bench --bench forward -- [demo] [spikformer] [sdt-v2] [--bits 32,4] [--threads 1]
-//! [--batches 2] [--seconds 2]`
+//! `cargo bench --bench forward -- [demo] [spikformer] [sdt-v2] [PROFILE]... [--bits 32,4] [--threads
+//! 1] [--batches 2] [--seconds 2] [--kinds]`
 //!
-//! `--batches`: batches for each thread in one measurement. `images/s` is the best measurement, for
-//! other programs only take time away; images per second of processor time are over all of them.
-//! `benches/compare.sh` runs the authors' PyTorch code beside it.
+//! A network is one of the three, or any shipped profile (`sdt-v1-imagenet-8-512`). `--batches`:
+//! batches for each thread in one measurement. `images/s` is the best measurement, for other programs
+//! only take time away; images per second of processor time are over all of them. `--kinds` adds the
+//! share of each kind of operation with its multiply-accumulates and bytes per second, the rate at
+//! which neurons fire, and the most memory that the program had. `benches/compare.sh` runs the
+//! authors' PyTorch code beside it.
 
 mod networks;
 
@@ -14,6 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aq4svit::evaluate::{Cancel, Evaluator, Job, Question, Split};
+use aq4svit::network::Graph;
 use aq4svit::quant::{Allocation, BitWidth, Scheme};
 use aq4svit::torch::{Model, TorchEvaluator, TorchOptions};
 use networks::{NETWORKS, config, images, weights};
@@ -27,6 +32,7 @@ struct Options {
     threads: usize,
     batches: usize,
     seconds: f64,
+    kinds: bool,
 }
 
 fn options() -> Result<Options, Box<dyn Error>> {
@@ -36,6 +42,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
         threads: 1,
         batches: 2,
         seconds: 2.0,
+        kinds: false,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -50,6 +57,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
             }
             "--threads" => options.threads = value()?.parse()?,
             "--batches" => options.batches = value()?.parse()?,
+            "--kinds" => options.kinds = true,
             "--seconds" => options.seconds = value()?.parse()?,
             name => options.networks.push(name.to_owned()),
         }
@@ -85,7 +93,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let splits = Arc::new(images(&config, &graph, (1, most), folder.path())?);
         let model = Model {
             weights: weights(&graph),
-            graph: graph.into(),
+            graph: graph.clone().into(),
             scheme: Scheme::default(),
         };
         let torch = TorchOptions {
@@ -128,7 +136,74 @@ fn main() -> Result<(), Box<dyn Error>> {
                 count as f64 / best.as_secs_f64(),
                 options.threads
             );
+            if options.kinds {
+                kinds(&evaluator, &graph, &job.allocation)?;
+            }
         }
     }
     Ok(())
+}
+
+/// Prints what each kind of operation takes, most first.
+fn kinds(
+    evaluator: &TorchEvaluator,
+    graph: &Graph,
+    allocation: &Allocation,
+) -> Result<(), Box<dyn Error>> {
+    let cancel = Cancel::default();
+    let steps = evaluator.profile(allocation, Split::Search, &cancel)?;
+    let all: f64 = steps.iter().map(|s| s.seconds).sum();
+    let mut kinds: Vec<(&str, f64, u64, u64)> = Vec::new();
+    for step in &steps {
+        let at = kinds.iter().position(|(kind, ..)| *kind == step.kind);
+        let at = at.unwrap_or_else(|| {
+            kinds.push((&step.kind, 0.0, 0, 0));
+            kinds.len() - 1
+        });
+        kinds[at].1 += step.seconds;
+        kinds[at].2 += step.macs;
+        kinds[at].3 += step.bytes;
+    }
+    kinds.sort_by(|a, b| b.1.total_cmp(&a.1));
+    println!(
+        "  {:<24} {:>9} {:>7} {:>8} {:>7}",
+        "kind", "ms/image", "share", "GMAC/s", "GB/s"
+    );
+    for (kind, seconds, macs, bytes) in kinds {
+        println!(
+            "  {kind:<24} {:>9.3} {:>6.1}% {:>8.1} {:>7.2}",
+            1e3 * seconds,
+            100.0 * seconds / all.max(f64::MIN_POSITIVE),
+            macs as f64 / seconds.max(f64::MIN_POSITIVE) / 1e9,
+            bytes as f64 / seconds.max(f64::MIN_POSITIVE) / 1e9
+        );
+    }
+    let counted = evaluator.statistics(allocation, Split::Search, &cancel, &mut |_| ())?;
+    let rates = graph
+        .sites
+        .iter()
+        .zip(&counted.spikes)
+        .map(|(site, spikes)| {
+            let shape = site.shape;
+            let neurons = shape.channels * shape.height * shape.width * graph.time_steps;
+            *spikes as f64 / (neurons * counted.images).max(1) as f64
+        });
+    let rates: Vec<f64> = rates.collect();
+    let mean = rates.iter().sum::<f64>() / rates.len().max(1) as f64;
+    let (low, high) = rates
+        .iter()
+        .fold((f64::MAX, 0f64), |(l, h), r| (l.min(*r), h.max(*r)));
+    println!(
+        "  spikes for each neuron and time step: {mean:.3} on average, {low:.3} to {high:.3}; at most {} MiB",
+        peak_memory() >> 20
+    );
+    Ok(())
+}
+
+/// The most memory that this program had so far in bytes, where the system tells it (Linux).
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let number = line.and_then(|l| l.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    number.unwrap_or(0) << 10
 }

@@ -130,7 +130,8 @@ impl Sizes {
         let (spikes, weights) = (self.spikes(), self.weights());
         let mut all = Vec::new();
         for kernel in ByteConv::all() {
-            let packed = Packed::<Bytes>::new(&weights, channels, self.window(), kernel.vectors());
+            let packed =
+                Packed::<Bytes>::new(&weights, (channels, 1), self.window(), kernel.vectors());
             let packed = packed.expect("the weights fit");
             let (spikes, mut out) = (spikes.clone(), vec![0f32; self.positions() * channels]);
             all.push(
@@ -143,7 +144,8 @@ impl Sizes {
         let weights: Vec<f32> = weights.iter().map(|&w| f32::from(w)).collect();
         let spikes: Vec<f32> = spikes.iter().map(|&x| f32::from(x)).collect();
         for kernel in FloatConv::all() {
-            let packed = Packed::<Floats>::new(&weights, channels, self.window(), kernel.vectors());
+            let packed =
+                Packed::<Floats>::new(&weights, (channels, 1), self.window(), kernel.vectors());
             let packed = packed.expect("the weights fit");
             let (spikes, mut out) = (spikes.clone(), vec![0f32; self.positions() * channels]);
             all.push(

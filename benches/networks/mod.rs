@@ -5,7 +5,7 @@ use std::path::Path;
 
 use aq4svit::checkpoint::{StateDict, TensorData};
 use aq4svit::data::{self, DataConfig, DataSource, Splits, TensorFiles};
-use aq4svit::network::{Architecture, Graph, Layout, ModelConfig};
+use aq4svit::network::{Architecture, Graph, Layout, MODEL_KEYS, ModelConfig};
 
 /// The names of the networks.
 pub const NETWORKS: [&str; 4] = ["demo", "spikformer", "sdt-v2", "spikformer-8-768"];
@@ -48,7 +48,7 @@ pub fn config(name: &str) -> Result<ModelConfig, String> {
             };
             (architecture, 224, 3, 1000, 8)
         }
-        other => return Err(format!("no network {other}: {}", NETWORKS.join(", "))),
+        profile => return shipped(profile),
     };
     Ok(ModelConfig {
         architecture,
@@ -59,6 +59,25 @@ pub fn config(name: &str) -> Result<ModelConfig, String> {
         mlp_ratio: 4,
         time_steps: 4,
     })
+}
+
+/// The network of a shipped profile.
+fn shipped(name: &str) -> Result<ModelConfig, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles");
+    let unknown = || {
+        let known = NETWORKS.join(", ");
+        format!(
+            "no network {name}: {known}, or a profile of {}",
+            folder.display()
+        )
+    };
+    let text = std::fs::read_to_string(folder.join(name).with_extension("toml"));
+    let text = text.map_err(|_| unknown())?;
+    let profile: toml::Table = text.parse().map_err(|e| format!("{name}: {e}"))?;
+    let model = profile.get("model").and_then(toml::Value::as_table);
+    let mut sizes = model.cloned().ok_or_else(unknown)?;
+    sizes.retain(|key, _| MODEL_KEYS.iter().any(|known| known.name == key));
+    sizes.try_into().map_err(|e| format!("{name}: {e}"))
 }
 
 /// Pseudo-random numbers (splitmix64).

@@ -212,6 +212,7 @@ mod tests {
         width: usize,
         inputs: usize,
         channels: usize,
+        groups: usize,
         window: Window,
     }
 
@@ -221,7 +222,10 @@ mod tests {
             (length + 2 * w.padding - w.kernel) / w.stride + 1
         }
         fn fan_in(&self) -> usize {
-            self.inputs * self.window.kernel * self.window.kernel
+            self.inputs / self.groups * self.window.kernel * self.window.kernel
+        }
+        fn grouped(&self) -> (usize, usize) {
+            (self.channels, self.groups)
         }
         fn outputs(&self) -> usize {
             let positions = self.out(self.height) * self.out(self.width);
@@ -262,11 +266,14 @@ mod tests {
             for map in input.chunks(self.height * self.width * self.inputs) {
                 for y in 0..self.out(self.height) {
                     for x in 0..self.out(self.width) {
-                        for row in weights.chunks(self.fan_in()) {
+                        for (out, row) in weights.chunks(self.fan_in()).enumerate() {
+                            let group = out / (self.channels / self.groups);
+                            let first = group * (self.inputs / self.groups);
                             let mut sum = 0;
                             for (i, &w) in row.iter().enumerate() {
                                 let tap = i % (kernel * kernel);
-                                let (c, y) = (i / (kernel * kernel), y * stride + tap / kernel);
+                                let c = first + i / (kernel * kernel);
+                                let y = y * stride + tap / kernel;
                                 let (y, x) = (y as i64 - padding as i64, x * stride + tap % kernel);
                                 let x = x as i64 - padding as i64;
                                 let inside = (0..self.height as i64).contains(&y)
@@ -289,14 +296,21 @@ mod tests {
     fn sizes() -> impl Strategy<Value = Sizes> {
         let window = (prop_oneof![Just(1), Just(3), Just(7)], 1usize..3, 0usize..4);
         let lengths = (1usize..4, 1usize..3, 7usize..12, 7usize..12);
-        (lengths, 1usize..21, 1usize..150, window).prop_map(
-            |((steps, images, height, width), inputs, channels, (kernel, stride, padding))| Sizes {
+        let channels = prop_oneof![
+            (1usize..21, 1usize..150, Just(1)),
+            // Depthwise, and groups of a few channels.
+            (1usize..90).prop_map(|n| (n, n, n)),
+            (1usize..9, 1usize..20, 2usize..5).prop_map(|(own, out, n)| (own * n, out * n, n)),
+        ];
+        (lengths, channels, window).prop_map(
+            |((steps, images, height, width), channels, (kernel, stride, padding))| Sizes {
                 steps,
                 images,
                 height,
                 width,
-                inputs,
-                channels,
+                inputs: channels.0,
+                channels: channels.1,
+                groups: channels.2,
                 window: Window {
                     kernel,
                     stride,
@@ -331,13 +345,16 @@ mod tests {
             let most = input.iter().max().map_or(0, |&x| x);
             for products in ByteConv::all().into_iter().filter(|p| p.is_exact(most, 127)) {
                 let mut sums = vec![f32::NAN; sizes.outputs()];
-                let packed = Packed::<Bytes>::new(&weights, sizes.channels, sizes.window, products.vectors()).unwrap();
+                let packed = Packed::<Bytes>::new(&weights, sizes.grouped(), sizes.window, products.vectors());
+                let whole = sizes.groups == 1 || sizes.inputs / sizes.groups % 4 == 0;
+                prop_assert_eq!(packed.is_some(), whole);
+                let Some(packed) = packed else { continue };
                 products.launch(sizes.conv(&packed, ConvInput::Same(&input)), sizes.sums(&mut sums));
                 prop_assert!(check(&sums));
             }
             for vectors in FloatConv::all() {
                 let weights: Vec<f32> = weights.iter().map(|&w| f32::from(w)).collect();
-                let packed = Packed::<Floats>::new(&weights, sizes.channels, sizes.window, vectors.vectors()).unwrap();
+                let packed = Packed::<Floats>::new(&weights, sizes.grouped(), sizes.window, vectors.vectors()).unwrap();
                 let wide: Vec<f32> = input.iter().map(|&x| f32::from(x)).collect();
                 for input in [ConvInput::Same(&wide[..]), ConvInput::Bytes(&input)] {
                     let mut sums = vec![f32::NAN; sizes.outputs()];
@@ -356,7 +373,7 @@ mod tests {
             let input: Vec<f32> = input.iter().map(|&x| f32::from(x) / 31.0).collect();
             let bias: Vec<f32> = (0..sizes.channels).map(|c| c as f32 / 7.0).collect();
             let packed = |vectors: FloatConv| {
-                let packed = Packed::<Floats>::new(&weights, sizes.channels, sizes.window, vectors.vectors());
+                let packed = Packed::<Floats>::new(&weights, sizes.grouped(), sizes.window, vectors.vectors());
                 packed.unwrap().with_bias(Some(bias.clone()))
             };
             let all = |vectors: FloatConv| {
@@ -380,7 +397,7 @@ mod tests {
             // And it is the sum that was asked for.
             let terms = sizes.fan_in() as f32;
             let (first, row) = (together[0], &weights[..sizes.fan_in()]);
-            if sizes.window.padding == 0 {
+            if sizes.window.padding == 0 && sizes.groups == 1 {
                 let kernel = sizes.window.kernel;
                 let exact: f64 = row.iter().enumerate().map(|(i, &w)| {
                     let (c, tap) = (i / (kernel * kernel), i % (kernel * kernel));
@@ -399,14 +416,23 @@ mod tests {
             stride: 1,
             padding: 1,
         };
-        for (count, channels) in [(0, 1), (18, 0), (17, 2), (18, 4)] {
+        let misfits = [
+            (0, (1, 1)),
+            (18, (0, 1)),
+            (17, (2, 1)),
+            (18, (4, 1)),
+            (18, (2, 0)),
+            (27, (3, 2)),
+        ];
+        for (count, channels) in misfits {
             assert!(Packed::<Floats>::new(&vec![1.0; count], channels, window, 4).is_none());
         }
-        assert!(Packed::<Floats>::new(&[1.0; 18], 2, window, 4).is_some());
+        assert!(Packed::<Floats>::new(&[1.0; 18], (2, 1), window, 4).is_some());
+        assert!(Packed::<Floats>::new(&[1.0; 18], (2, 2), window, 4).is_some());
         assert!(
             Packed::<Floats>::new(
                 &[1.0; 18],
-                2,
+                (2, 1),
                 Window {
                     stride: 0,
                     ..window

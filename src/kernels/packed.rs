@@ -70,25 +70,40 @@ impl Operands for Floats {
     }
 }
 
-/// The weights `[out, in, k, k]` of a convolution without groups, by blocks of output channels.
+/// The weights `[out, in / groups, k, k]` of a convolution, by blocks of output channels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Packed<O: Operands> {
     pub(super) window: Window,
-    /// Input channels, and the same rounded up to whole groups.
+    /// Input channels, and the same rounded up to what is read at a time.
     pub(super) inputs: usize,
     pub(super) padded_inputs: usize,
     /// Output channels.
     pub(super) channels: usize,
+    pub(super) reads: Reads,
     /// What sums begin with, per output channel; none: 0.
     pub(super) bias: Option<Vec<f32>>,
     pub(super) blocks: Vec<Block<O>>,
 }
 
+/// The input channels that an output channel reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// All of them.
+    All,
+    /// Those of its group, so many.
+    Group(usize),
+    /// The one of its own number: a depthwise convolution.
+    Own,
+}
+
 /// Weights of some output channels.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Block<O: Operands> {
-    /// The first output channel.
+    /// The first output channel, and how many there are.
     pub first: usize,
+    pub channels: usize,
+    /// The first input channel.
+    pub input: usize,
     /// Vectors of 16 output channels: 1 to 4. Channels that do not exist have weight 0.
     pub vectors: usize,
     /// `[window row, column and group of input channels, vector]`.
@@ -96,54 +111,67 @@ pub(super) struct Block<O: Operands> {
 }
 
 impl<O: Operands> Packed<O> {
-    /// Packs weights in blocks of up to `most` vectors, 1 to 4; none if their count is wrong.
+    /// Packs weights in blocks of up to `most` vectors, 1 to 4; none if their count is wrong, and
+    /// where the channels of a group cannot be read by themselves: their number must be a multiple
+    /// of [`Operands::GROUP`].
     pub fn new(
         weights: &[O::Weight],
-        channels: usize,
+        (channels, groups): (usize, usize),
         window: Window,
         most: usize,
     ) -> Option<Self> {
         let taps = window.kernel * window.kernel;
         let fan_in = weights.len().checked_div(channels)?;
-        let inputs = fan_in.checked_div(taps)?;
-        if inputs * taps * channels != weights.len() || window.stride == 0 || weights.is_empty() {
+        let own = fan_in.checked_div(taps)?;
+        let outputs = channels.checked_div(groups)?;
+        let all = own * taps * channels == weights.len() && outputs * groups == channels;
+        if !all || window.stride == 0 || weights.is_empty() {
             return None;
         }
-        let group = O::GROUP;
-        let padded_inputs = inputs.next_multiple_of(group);
+        let inputs = own * groups;
+        let (reads, padded_inputs) = match (groups, own, outputs) {
+            (1, _, _) => (Reads::All, inputs.next_multiple_of(O::GROUP)),
+            (_, 1, 1) if O::GROUP == 1 => (Reads::Own, inputs.next_multiple_of(16)),
+            _ if own % O::GROUP == 0 => (Reads::Group(own), inputs),
+            _ => return None,
+        };
+        // Channels of a block read the same inputs, or each its own.
+        let (at_a_time, inputs_of_block) = match reads {
+            Reads::All => (channels, padded_inputs),
+            Reads::Group(own) => (outputs, own),
+            Reads::Own => (channels, 1),
+        };
         let mut blocks = Vec::new();
-        let mut first = 0;
-        while first < channels {
-            let vectors = match (channels - first).div_ceil(16) {
-                left if left <= most => left.max(1),
-                // Two blocks of nearly one size rather than a full one and a small one.
-                left if left <= most + 1 => left.div_ceil(2),
-                _ => most,
-            };
-            let mut packed = vec![O::ZERO; taps * padded_inputs / group * vectors];
-            let rows = weights.chunks_exact(fan_in).skip(first);
-            for (lane, row) in rows.take(16 * vectors).enumerate() {
-                for (i, plane) in row.chunks_exact(taps).enumerate() {
-                    for (tap, &weight) in plane.iter().enumerate() {
-                        let at = tap * padded_inputs + i;
-                        let vector = packed.get_mut(at / group * vectors + lane / 16)?;
-                        let at = lane % 16 * group + at % group;
-                        *vector.as_mut().get_mut(at)? = weight;
-                    }
-                }
+        for group in 0..channels / at_a_time {
+            let (mut first, end) = (group * at_a_time, (group + 1) * at_a_time);
+            while first < end {
+                let vectors = match (end - first).div_ceil(16) {
+                    left if left <= most => left.max(1),
+                    // Two blocks of nearly one size rather than a full one and a small one.
+                    left if left <= most + 1 => left.div_ceil(2),
+                    _ => most,
+                };
+                let rows = weights.chunks_exact(fan_in).take(end).skip(first);
+                blocks.push(Block {
+                    first,
+                    channels: (16 * vectors).min(end - first),
+                    input: if reads == Reads::Own {
+                        first
+                    } else {
+                        group * own
+                    },
+                    vectors,
+                    weights: pack::<O>(rows.take(16 * vectors), vectors, taps, inputs_of_block)?,
+                });
+                first += 16 * vectors;
             }
-            blocks.push(Block {
-                first,
-                vectors,
-                weights: packed,
-            });
-            first += 16 * vectors;
         }
         Some(Packed {
             window,
             inputs,
             padded_inputs,
             channels,
+            reads,
             bias: None,
             blocks,
         })
@@ -163,4 +191,29 @@ impl<O: Operands> Packed<O> {
     pub fn with_bias(self, bias: Option<Vec<f32>>) -> Self {
         Packed { bias, ..self }
     }
+}
+
+/// The weights of a block: of each output channel a row `[inputs, taps]`.
+fn pack<'a, O: Operands>(
+    rows: impl Iterator<Item = &'a [O::Weight]>,
+    vectors: usize,
+    taps: usize,
+    inputs: usize,
+) -> Option<Vec<O::Weights>>
+where
+    O::Weight: 'a,
+{
+    let group = O::GROUP;
+    let mut packed = vec![O::ZERO; taps * inputs / group * vectors];
+    for (lane, row) in rows.enumerate() {
+        for (i, plane) in row.chunks_exact(taps).enumerate() {
+            for (tap, &weight) in plane.iter().enumerate() {
+                let at = tap * inputs + i;
+                let vector = packed.get_mut(at / group * vectors + lane / 16)?;
+                let at = lane % 16 * group + at % group;
+                *vector.as_mut().get_mut(at)? = weight;
+            }
+        }
+    }
+    Some(packed)
 }

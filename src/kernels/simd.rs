@@ -10,7 +10,7 @@ pub(super) mod avx2;
 pub(super) mod avx512;
 
 use super::Kernel;
-use super::packed::{Operands, Packed};
+use super::packed::{Floats, Operands, Packed, Reads};
 
 /// A processor's instructions for sums of products of some operands, for 16 output channels at a
 /// time. A value is the proof that the processor has them.
@@ -59,6 +59,20 @@ pub trait Simd: Copy {
     unsafe fn store(self, sums: Self::Sums, to: &mut [f32; 16]);
 }
 
+/// A processor's instructions for f32, of which every output channel may have its own inputs.
+pub trait SimdOwn: Simd<Operands = Floats> {
+    /// `sums + inputs * weights`, with an input for every output channel.
+    ///
+    /// # Safety
+    /// As of [`Simd::new`].
+    unsafe fn add_own(
+        self,
+        sums: Self::Sums,
+        inputs: Self::Weights,
+        weights: Self::Weights,
+    ) -> Self::Sums;
+}
+
 /// The sums of one block of output channels at some places of the input.
 pub struct BlockSums<'a, S: Simd> {
     /// The proof of the instructions.
@@ -81,6 +95,11 @@ impl<S: Simd> BlockSums<'_, S> {
     /// Vectors of 16 output channels.
     pub fn vectors(&self) -> usize {
         self.packed.blocks[self.block].vectors
+    }
+
+    /// Whether every output channel reads the input channel of its own number.
+    pub fn is_depthwise(&self) -> bool {
+        self.packed.reads == Reads::Own
     }
 }
 
@@ -105,17 +124,17 @@ impl<S: Simd, const M: usize, const V: usize> Kernel for Tiles<'_, S, M, V> {
         } = self.0;
         let block = &packed.blocks[block];
         let lines = packed.window.kernel;
-        let run = lines * packed.padded_inputs;
+        // What is read without a gap: a row of the window, or a position's channels of the group.
+        let (runs, run) = match packed.reads {
+            Reads::Group(inputs) => (lines, inputs),
+            Reads::All | Reads::Own => (1, lines * packed.padded_inputs),
+        };
         let groups = run / S::Operands::GROUP;
         let weights = block.weights.as_chunks::<V>().0;
         let channels = packed.channels;
         let last = places.len().saturating_sub(1);
-        let mut bias = [[0f32; 16]; V];
-        let known = packed.bias.iter().flatten().skip(block.first);
-        let all = bias.as_flattened_mut().iter_mut();
-        all.zip(known).for_each(|(to, &from)| *to = from);
         // SAFETY: `simd` is the proof of the instructions, in the whole function.
-        let begin = bias.map(|bias| unsafe { simd.begin(&bias) });
+        let begin: [_; V] = unsafe { begin(simd, packed, block.first) };
         for first in (0..places.len()).step_by(M) {
             // The last places are done twice rather than by other code.
             let mut rows = [last; M];
@@ -123,12 +142,13 @@ impl<S: Simd, const M: usize, const V: usize> Kernel for Tiles<'_, S, M, V> {
                 rows[m] = (first + m).min(last);
             }
             let mut acc = [begin; M];
-            for l in 0..lines {
+            for l in 0..lines * runs {
                 let weights = &weights[l * groups..][..groups];
+                let from = l / runs * line + l % runs * packed.padded_inputs + block.input;
                 // Loops instead of closures: those are not always compiled in place.
                 let mut inputs: [&[<S::Operands as Operands>::Inputs]; M] = [&[]; M];
                 for m in 0..M {
-                    let row = &input[places[rows[m]] + l * line..][..run];
+                    let row = &input[places[rows[m]] + from..][..run];
                     inputs[m] = &S::Operands::groups(row)[..groups];
                 }
                 for (k, weights) in weights.iter().enumerate() {
@@ -147,20 +167,114 @@ impl<S: Simd, const M: usize, const V: usize> Kernel for Tiles<'_, S, M, V> {
                 }
             }
             for m in 0..M {
-                for v in 0..V {
-                    let channel = block.first + 16 * v;
-                    let out = &mut sums[rows[m] * channels..][..channels][channel..];
-                    let mut all = [0f32; 16];
-                    match out.first_chunk_mut() {
-                        // SAFETY: as above.
-                        Some(out) => unsafe { simd.store(acc[m][v], out) },
-                        None => {
-                            // SAFETY: as above.
-                            unsafe { simd.store(acc[m][v], &mut all) };
-                            out.copy_from_slice(&all[..out.len()]);
+                let out = &mut sums[rows[m] * channels..][..channels][block.first..];
+                // A group may end within a vector: what follows is another block's.
+                let out = &mut out[..block.channels];
+                // SAFETY: as above.
+                unsafe { store(simd, &acc[m], out) };
+            }
+        }
+    }
+}
+
+/// A block of `V` vectors of a depthwise convolution, `M` places at a time.
+pub(super) struct OwnTiles<'a, S: SimdOwn, const M: usize, const V: usize>(pub BlockSums<'a, S>);
+
+impl<S: SimdOwn, const M: usize, const V: usize> Kernel for OwnTiles<'_, S, M, V> {
+    #[allow(
+        clippy::needless_range_loop,
+        reason = "unrolled, so that sums stay in registers"
+    )]
+    #[inline(always)]
+    fn run(self) {
+        let BlockSums {
+            simd,
+            packed,
+            block,
+            input,
+            line,
+            places,
+            sums,
+        } = self.0;
+        let block = &packed.blocks[block];
+        let kernel = packed.window.kernel;
+        let weights = block.weights.as_chunks::<V>().0;
+        let channels = packed.channels;
+        let last = places.len().saturating_sub(1);
+        // SAFETY: `simd` is the proof of the instructions, in the whole function.
+        let begin: [_; V] = unsafe { begin(simd, packed, block.first) };
+        for first in (0..places.len()).step_by(M) {
+            // The last places are done twice rather than by other code.
+            let mut rows = [last; M];
+            for m in 0..M {
+                rows[m] = (first + m).min(last);
+            }
+            let mut acc = [begin; M];
+            for (tap, weights) in weights.iter().enumerate() {
+                let from = tap / kernel * line + tap % kernel * packed.padded_inputs + block.input;
+                // SAFETY: as above.
+                unsafe {
+                    let mut w = [simd.load(&weights[0]); V];
+                    for v in 1..V {
+                        w[v] = simd.load(&weights[v]);
+                    }
+                    for m in 0..M {
+                        let row = input[places[rows[m]] + from..].as_chunks::<16>().0;
+                        let row = &row[..V];
+                        for v in 0..V {
+                            acc[m][v] = simd.add_own(acc[m][v], simd.load(&row[v]), w[v]);
                         }
                     }
                 }
+            }
+            for m in 0..M {
+                let out = &mut sums[rows[m] * channels..][..channels][block.first..];
+                let out = &mut out[..block.channels];
+                // SAFETY: as above.
+                unsafe { store(simd, &acc[m], out) };
+            }
+        }
+    }
+}
+
+/// What the sums of a block begin with.
+///
+/// # Safety
+/// As of [`Simd::new`].
+#[inline(always)]
+unsafe fn begin<S: Simd, const V: usize>(
+    simd: S,
+    packed: &Packed<S::Operands>,
+    first: usize,
+) -> [S::Sums; V] {
+    let mut bias = [[0f32; 16]; V];
+    let known = packed.bias.iter().flatten().skip(first);
+    let all = bias.as_flattened_mut().iter_mut();
+    all.zip(known).for_each(|(to, &from)| *to = from);
+    // SAFETY: as of this function.
+    bias.map(|bias| unsafe { simd.begin(&bias) })
+}
+
+/// Writes the sums of a block at one place, as far as its channels go.
+///
+/// # Safety
+/// As of [`Simd::new`].
+#[allow(
+    clippy::needless_range_loop,
+    reason = "unrolled, so that sums stay in registers"
+)]
+#[inline(always)]
+unsafe fn store<S: Simd, const V: usize>(simd: S, sums: &[S::Sums; V], to: &mut [f32]) {
+    for v in 0..V {
+        let out = to.get_mut(16 * v..).unwrap_or_default();
+        let mut all = [0f32; 16];
+        match out.first_chunk_mut() {
+            // SAFETY: as of this function.
+            Some(out) => unsafe { simd.store(sums[v], out) },
+            None => {
+                // SAFETY: as of this function.
+                unsafe { simd.store(sums[v], &mut all) };
+                out.copy_from_slice(&all[..out.len()]);
             }
         }
     }

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use tch::Kind;
 
 use super::executor::{Executor, StepExecutor};
-use super::plan::{Plan, Step};
-use super::weights::{Parameters, Weights};
+use super::plan::{Plan, Source, Step};
+use super::weights::{Parameters, Weights, is_power_of_two};
 use super::{Device, Model, TorchError};
 use crate::evaluate::CacheUse;
 use crate::network::Graph;
@@ -22,6 +22,16 @@ pub(super) struct Compiled<M> {
     static_stem: bool,
     /// Once made, where quantized networks are computed in fixed-point arithmetic.
     fixed: OnceLock<FixedNetwork>,
+}
+
+/// The real sums of a network that are ours. (Those of groups, and over counts of spikes, were once
+/// libtorch's, so that networks that have some have another `numerics`.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OwnSums {
+    /// Of layers without groups.
+    Plain,
+    /// Of layers with groups, or over counts, too.
+    GroupsAndCounts,
 }
 
 impl<M> std::fmt::Debug for Compiled<M> {
@@ -69,10 +79,19 @@ impl<M: std::borrow::Borrow<Model>> Compiled<M> {
         }
     }
 
-    /// Whether real sums are accumulated by a native kernel rather than by libtorch (except of
-    /// groups).
-    pub(super) fn has_native_floats(&self) -> bool {
-        self.weights.backend.native.floats.is_some()
+    /// The real sums that a native kernel accumulates rather than libtorch.
+    pub(super) fn own_sums(&self) -> Option<OwnSums> {
+        self.weights.backend.native.floats?;
+        let layers = &self.model.borrow().graph.layers;
+        let grouped = layers.iter().any(|l| l.groups() > 1);
+        let counts = self.plan.steps.iter().any(|step| match step.source {
+            Source::Layer { unit, .. } => unit.is_some_and(is_power_of_two),
+            _ => false,
+        });
+        Some(match grouped || counts {
+            false => OwnSums::Plain,
+            true => OwnSums::GroupsAndCounts,
+        })
     }
 
     /// The grids of fixed-point arithmetic, where they do not follow from the weights.

@@ -6,6 +6,7 @@ mod batch_job;
 mod drift;
 mod order;
 mod potentials;
+mod profile;
 mod statistics;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +17,7 @@ use tch::Kind;
 use super::batches::{batch_size, leaks};
 use super::cache::Values;
 use super::calibration::{Calibrator, QuantizedLayers};
-use super::compiled::Compiled;
+use super::compiled::{Compiled, OwnSums};
 use super::drift::Means;
 use super::footprint::{self, Fit, Footprint};
 use super::heap::share_heap;
@@ -511,7 +512,8 @@ impl Evaluator for TorchEvaluator {
     }
 
     fn numerics(&self) -> String {
-        let of = numerics(self.network.has_native_floats(), self.device, self.batch);
+        let own = self.network.own_sums();
+        let of = numerics(own, self.device, self.batch);
         match self.options.search_order {
             ImageOrder::Stratified => of,
             ImageOrder::Margin => format!("{of}, search images by margin"),
@@ -542,9 +544,13 @@ fn float(graph: &Graph) -> Allocation {
     Allocation::uniform(graph.layers.len(), BitWidth::FLOAT)
 }
 
-/// A name of everything that numbers depend on.
-pub(super) fn numerics(own_floats: bool, device: Device, batch: usize) -> String {
-    let floats = if own_floats { "own f32 sums, " } else { "" };
+/// A name of everything that numbers depend on. `own`: real sums that our kernels make.
+pub(super) fn numerics(own: Option<OwnSums>, device: Device, batch: usize) -> String {
+    let floats = match own {
+        None => "",
+        Some(OwnSums::Plain) => "own f32 sums, ",
+        Some(OwnSums::GroupsAndCounts) => "own f32 sums of groups and counts too, ",
+    };
     let instructions = instruction_set();
     format!("kernels 2, {floats}libtorch 2.13, {instructions}, {device}, f32, batch {batch}")
 }

@@ -101,6 +101,7 @@ impl<'g> Executor<'g> {
         let mut values: Vec<Option<Value>> = Vec::new();
         values.resize_with(self.graph.nodes.len(), || None);
         for (i, (step, parameters)) in self.plan.steps.iter().zip(&self.parameters).enumerate() {
+            record.begin();
             let value = match recall.map_or(Ok(Origin::Computation), |r| r.origin(i))? {
                 Origin::Nowhere => None,
                 Origin::Cache(value) => Some(value),
@@ -124,6 +125,7 @@ impl<'g> Executor<'g> {
                 let unread = values.get_mut(node.index()).and_then(Option::take);
                 unread.into_iter().for_each(|v| self.ops.release(v));
             }
+            record.end(i);
         }
         match values.pop().flatten() {
             Some(logits) => floats(logits.tensor()),

@@ -68,7 +68,7 @@ impl<'a> GoldenNetwork<'a> {
 
     /// A name of everything that the numbers depend on: kernels, instruction set, device.
     pub fn numerics(&self) -> String {
-        numerics(self.compiled.has_native_floats(), self.device, 1)
+        numerics(self.compiled.own_sums(), self.device, 1)
     }
 
     /// The margin of every site on an image, `[C, H, W]` (`[T, C, H, W]` for frames).

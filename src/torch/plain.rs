@@ -288,7 +288,7 @@ fn note(
 ) -> Result<(), TchError> {
     let site = population.site.index();
     match record {
-        Record::Nothing | Record::Inputs(_) => {}
+        Record::Nothing | Record::Inputs(_) | Record::Times(_) => {}
         Record::Nearness(nearness) => {
             let scaled = potential.f_div_scalar(population.neuron.threshold())?;
             let near = scaled

@@ -5,6 +5,7 @@ mod activity;
 mod golden;
 mod recorders;
 pub(super) mod spikes;
+mod times;
 
 use super::TorchError;
 use super::calibration::{InputRecord, NearnessRecord};
@@ -18,6 +19,8 @@ pub(super) use recorders::{
     ChannelRecorder, Counted, HistogramRecorder, LeakRecorder, StepRecorder, StepSums, clamp,
 };
 pub(super) use spikes::Spikes;
+pub use times::StepTime;
+pub(super) use times::{Times, step_times};
 
 /// Sums of the pre-reset potential (of integer neurons: of the input clamped to what they emit) per
 /// image and channel, over time steps and positions, for every site. They are per image so that a
@@ -89,6 +92,8 @@ pub(super) enum Record {
     Nearness(NearnessRecord),
     /// For golden data: everything, of one image.
     Golden(GoldenRecord),
+    /// How long each step takes.
+    Times(Times),
 }
 
 impl Record {
@@ -98,6 +103,20 @@ impl Record {
             vec![StepSums::default(); graph.time_steps];
             graph.sites.len()
         ])
+    }
+
+    /// A step begins.
+    pub(super) fn begin(&mut self) {
+        if let Record::Times(times) = self {
+            times.begin();
+        }
+    }
+
+    /// The step that began has ended: by its number in the plan.
+    pub(super) fn end(&mut self, step: usize) {
+        if let Record::Times(times) = self {
+            times.end(step);
+        }
     }
 
     /// Records a layer's input, of a batch of `batch` images.

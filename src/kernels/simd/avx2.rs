@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{BlockSums, Simd, Tiles};
+use super::{BlockSums, OwnTiles, Simd, SimdOwn, Tiles};
 use crate::kernels::Kernel;
 use crate::kernels::packed::{Bytes, Floats};
 
@@ -87,9 +87,11 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn accumulate(self, block: BlockSums<'_, Self>) {
-        match block.vectors() {
-            2 => self.launch(Tiles::<_, 2, 2>(block)),
-            _ => self.launch(Tiles::<_, 5, 1>(block)),
+        match (block.is_depthwise(), block.vectors()) {
+            (false, 2) => self.launch(Tiles::<_, 2, 2>(block)),
+            (false, _) => self.launch(Tiles::<_, 5, 1>(block)),
+            (true, 2) => self.launch(OwnTiles::<_, 2, 2>(block)),
+            (true, _) => self.launch(OwnTiles::<_, 5, 1>(block)),
         }
     }
     #[inline]
@@ -115,6 +117,22 @@ impl Simd for Avx2 {
     #[target_feature(enable = "avx2")]
     unsafe fn store(self, sums: [__m256; 2], to: &mut [f32; 16]) {
         store(sums, to);
+    }
+}
+
+impl SimdOwn for Avx2 {
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn add_own(
+        self,
+        sums: [__m256; 2],
+        inputs: [__m256; 2],
+        weights: [__m256; 2],
+    ) -> [__m256; 2] {
+        [
+            _mm256_fmadd_ps(inputs[0], weights[0], sums[0]),
+            _mm256_fmadd_ps(inputs[1], weights[1], sums[1]),
+        ]
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{BlockSums, Simd, Tiles};
+use super::{BlockSums, OwnTiles, Simd, SimdOwn, Tiles};
 use crate::kernels::Kernel;
 use crate::kernels::packed::{Bytes, Floats};
 
@@ -91,7 +91,15 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn accumulate(self, block: BlockSums<'_, Self>) {
-        accumulate(self, block);
+        if !block.is_depthwise() {
+            return accumulate(self, block);
+        }
+        match block.vectors() {
+            4 => self.launch(OwnTiles::<_, 5, 4>(block)),
+            3 => self.launch(OwnTiles::<_, 6, 3>(block)),
+            2 => self.launch(OwnTiles::<_, 8, 2>(block)),
+            _ => self.launch(OwnTiles::<_, 12, 1>(block)),
+        }
     }
     #[inline]
     #[target_feature(enable = "avx512f")]
@@ -112,6 +120,14 @@ impl Simd for Avx512 {
     #[target_feature(enable = "avx512f")]
     unsafe fn store(self, sums: __m512, to: &mut [f32; 16]) {
         store(sums, to);
+    }
+}
+
+impl SimdOwn for Avx512 {
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn add_own(self, sums: __m512, inputs: __m512, weights: __m512) -> __m512 {
+        _mm512_fmadd_ps(inputs, weights, sums)
     }
 }
 

@@ -118,7 +118,9 @@ pub(super) fn recorded<F: Float + Element, O: Stored<F> + Element, U: EpilogueUs
             let recorder = golden.recorder(site, neuron);
             leaking::<F, O, _, _>(out, population, recorder, user)
         }
-        Record::Nothing | Record::Inputs(_) => leaking::<F, O, _, _>(out, population, (), user),
+        Record::Nothing | Record::Inputs(_) | Record::Times(_) => {
+            leaking::<F, O, _, _>(out, population, (), user)
+        }
     }
 }
 

@@ -259,8 +259,13 @@ impl Maker<'_> {
         bias: Option<Vec<f64>>,
         unit: Option<f64>,
     ) -> Result<Accumulation, TorchError> {
+        let kernels = &self.backend.native;
         let native = match unit {
-            None => self.backend.native.floats(layer, weight, bias.as_deref()),
+            None => kernels.floats(layer, weight, bias.as_deref()),
+            Some(unit) if is_power_of_two(unit) => {
+                let weight: Vec<f32> = weight.iter().map(|w| w * unit as f32).collect();
+                kernels.floats(layer, &weight, bias.as_deref())
+            }
             Some(_) => None,
         };
         match native {
@@ -295,9 +300,8 @@ impl Maker<'_> {
         let kernel = window.kernel;
         let inputs = layer.fan_in() / (kernel * kernel).max(1);
         let shape = [layer.channels(), inputs, kernel, kernel];
-        // Powers of two commute with rounding, so the weight can take them.
         let (weight, input_factor) = match unit {
-            Some(unit) if unit.log2().fract() == 0.0 => (weight.f_mul_scalar(unit), None),
+            Some(unit) if is_power_of_two(unit) => (weight.f_mul_scalar(unit), None),
             unit => (Ok(weight), unit),
         };
         let weight = weight
@@ -347,4 +351,9 @@ impl Maker<'_> {
             .and_then(|t| t.f_to_device(self.backend.device.0))
             .context(|| "copying weights to the device".to_owned())
     }
+}
+
+/// Powers of two commute with rounding, so that a weight can take them from its input.
+pub(in crate::torch) fn is_power_of_two(unit: f64) -> bool {
+    unit.log2().fract() == 0.0
 }

@@ -40,7 +40,7 @@ impl NativeKernels {
             return None;
         };
         let (window, groups) = geometry(layer);
-        if groups != 1 || !layer.exact_at(width) {
+        if !layer.exact_at(width) {
             return None;
         }
         let values = values.iter().map(|&q| i8::try_from(q));
@@ -49,11 +49,16 @@ impl NativeKernels {
         if !kernel.is_exact(u8::try_from(most).ok()?, heaviest) {
             return None;
         }
-        let packed = Packed::new(&values, layer.channels(), window, kernel.vectors())?;
+        let packed = Packed::new(
+            &values,
+            (layer.channels(), groups),
+            window,
+            kernel.vectors(),
+        )?;
         Some(Accumulation::Bytes(kernel, Arc::new(packed)))
     }
 
-    /// The accumulation over f32 of a layer without groups; else none.
+    /// The accumulation over f32, where the processor has one.
     pub(super) fn floats(
         &self,
         layer: &Layer,
@@ -61,10 +66,8 @@ impl NativeKernels {
         bias: Option<&[f64]>,
     ) -> Option<Accumulation> {
         let kernel = self.floats?;
-        let (window, 1) = geometry(layer) else {
-            return None;
-        };
-        let packed = Packed::new(weight, layer.channels(), window, kernel.vectors())?;
+        let (window, groups) = geometry(layer);
+        let packed = Packed::new(weight, (layer.channels(), groups), window, kernel.vectors())?;
         let bias = bias.map(|b| b.iter().map(|&x| x as f32).collect());
         Some(Accumulation::Floats(
             kernel,

@@ -1,0 +1,59 @@
+//! Where a forward pass spends its time.
+
+use std::ops::ControlFlow;
+
+use super::TorchEvaluator;
+use super::batch_job::BatchJob;
+use crate::data::ImageSet;
+use crate::evaluate::{Cancel, EvaluateError, Split};
+use crate::quant::Allocation;
+use crate::torch::record::{Record, StepTime, Times, step_times};
+
+impl TorchEvaluator {
+    /// The time of each step of the network under an allocation, over the images of a split, in the
+    /// order of execution. With more than one thread it is the sum over threads.
+    ///
+    /// # Errors
+    /// [`EvaluateError`].
+    pub fn profile(
+        &self,
+        allocation: &Allocation,
+        split: Split,
+        cancel: &Cancel,
+    ) -> Result<Vec<StepTime>, EvaluateError> {
+        self.check(allocation)?;
+        let images = split.images(&self.splits);
+        let total = images.map_or(0, ImageSet::len);
+        let images = images.ok_or(EvaluateError::OutOfRange {
+            split,
+            from: 0,
+            to: 0,
+            len: 0,
+        })?;
+        let layers = self.layers(allocation, cancel)?;
+        let job = BatchJob {
+            allocation,
+            layers: &layers,
+            split,
+            images,
+            wanted: 0..total,
+            cached: false,
+        };
+        let plan = self.network.plan();
+        let mut sum = Times::new(plan);
+        self.run_batches(
+            job,
+            cancel,
+            |_| Record::Times(Times::new(plan)),
+            |_, record, _| Ok(record),
+            |_, record| {
+                if let Record::Times(times) = &record {
+                    let steps = sum.steps.iter_mut().zip(&times.steps);
+                    steps.for_each(|(sum, took)| *sum += *took);
+                }
+                ControlFlow::Continue(())
+            },
+        )?;
+        Ok(step_times(self.network.graph(), plan, &sum, total))
+    }
+}
