@@ -5,15 +5,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, unbounded};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator;
 
 use super::{INTERRUPTED, output};
 use crate::evaluate::Cancel;
 use crate::tui::Signal;
 
-/// The signals SIGINT, SIGTERM and SIGHUP of this process. Until they are watched, each ends the
-/// process with 130 at once, because there is nothing to clean up yet.
+/// The signals that ask a process to end. (SIGUSR1, SIGUSR2 and SIGXCPU are what batch systems send
+/// before a job's time is over.)
+const ALL: [i32; 7] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, XCPU];
+
+/// SIGXCPU of Linux and macOS, which signal-hook does not name.
+const XCPU: i32 = 24;
+
+/// The signals of this process. Until they are watched, each ends the process with 130 at once,
+/// because there is nothing to clean up yet.
 #[derive(Debug)]
 pub(crate) struct Signals {
     watched: Arc<AtomicBool>,
@@ -23,8 +30,7 @@ pub(crate) struct Signals {
 impl Signals {
     /// From now on signals do not end the process by themselves.
     pub fn catch() -> Result<Self> {
-        let mut signals =
-            iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot catch signals")?;
+        let mut signals = iterator::Signals::new(ALL).context("cannot catch signals")?;
         let (sender, receiver) = unbounded();
         let watched = Arc::new(AtomicBool::new(false));
         let is_watched = Arc::clone(&watched);

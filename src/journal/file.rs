@@ -1,6 +1,6 @@
 //! Reading and appending.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tempfile::TempPath;
 
+use super::guard::is_held;
 use super::upgrade::Upgrade;
 use super::{Entry, Event, Header, JournalError, JsonLines};
 use crate::evaluate::Provenance;
@@ -130,7 +131,7 @@ impl Journal {
     }
 }
 
-/// Appends to a journal. Holds the operating system's lock on it, which ends with the process.
+/// Appends to a journal. Holds it for this process alone.
 #[derive(Debug)]
 pub struct Writer {
     lines: JsonLines,
@@ -147,7 +148,7 @@ impl Writer {
     pub fn create(folder: &Path, header: &Header) -> Result<Self, JournalError> {
         let path = folder.join(FILE_NAME);
         fs::create_dir_all(folder).map_err(JournalError::io("make the run folder", folder))?;
-        let (mut lines, temporary) = new_file(folder)?;
+        let (mut lines, temporary) = new_file(folder, JsonLines::sole_of)?;
         append(&mut lines, [header]).map_err(JournalError::io("make the journal", &path))?;
         match temporary.persist_noclobber(&path) {
             Ok(()) => Ok(Writer {
@@ -163,9 +164,13 @@ impl Writer {
     }
 
     /// Replaces the journal of an earlier format by the same one of the current format.
-    fn upgrade(journal: &Journal, folder: &Path) -> Result<JsonLines, JournalError> {
+    fn upgrade(
+        journal: &Journal,
+        folder: &Path,
+        old: &mut JsonLines,
+    ) -> Result<JsonLines, JournalError> {
         let path = folder.join(FILE_NAME);
-        let (mut lines, temporary) = new_file(folder)?;
+        let (mut lines, temporary) = new_file(folder, |file, path| old.successor(file, path))?;
         let fail = JournalError::io("upgrade the journal", &path);
         append(&mut lines, [&journal.header])
             .and_then(|()| append(&mut lines, &journal.entries))
@@ -189,13 +194,18 @@ impl Writer {
         let journal = Journal::parse(&bytes, &path)?;
         let seq = journal.entries.len() as u64;
         if journal.upgraded {
-            lines = Self::upgrade(&journal, folder)?;
+            lines = Self::upgrade(&journal, folder, &mut lines)?;
         } else {
             lines
                 .cut(journal.whole)
                 .map_err(JournalError::io("cut the torn end off", &path))?;
         }
         Ok((journal, Writer { lines, path, seq }))
+    }
+
+    /// The file that keeps other programs from the run, where its file system has no locks.
+    pub fn guard_file(&self) -> Option<&Path> {
+        self.lines.guard_file()
     }
 
     /// The number of the next event.
@@ -225,7 +235,10 @@ impl Writer {
 }
 
 /// A locked file beside a run's journal, which becomes the journal once it holds what it should.
-fn new_file(folder: &Path) -> Result<(JsonLines, TempPath), JournalError> {
+fn new_file(
+    folder: &Path,
+    sole: impl FnOnce(File, &Path) -> std::io::Result<JsonLines>,
+) -> Result<(JsonLines, TempPath), JournalError> {
     let fail = || JournalError::io("make the journal", folder.join(FILE_NAME));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".journal-").suffix(".tmp").append(true);
@@ -234,9 +247,10 @@ fn new_file(folder: &Path) -> Result<(JsonLines, TempPath), JournalError> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let (file, temporary) = builder.tempfile_in(folder).map_err(fail())?.into_parts();
-    let lines = JsonLines::sole_of(file).map_err(|e| match e.kind() {
+    let path = folder.join(FILE_NAME);
+    let lines = sole(file, &path).map_err(|e| match e.kind() {
         ErrorKind::WouldBlock => JournalError::Locked(folder.into()),
-        _ => JournalError::io("lock", folder.join(FILE_NAME))(e),
+        _ => JournalError::io("lock", path)(e),
     })?;
     Ok((lines, temporary))
 }
@@ -256,8 +270,7 @@ fn append<T: Serialize>(
 
 /// True when another program has the run open.
 pub fn is_open_elsewhere(folder: &Path) -> bool {
-    File::open(folder.join(FILE_NAME))
-        .is_ok_and(|f| matches!(f.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    is_held(&folder.join(FILE_NAME))
 }
 
 #[cfg(test)]

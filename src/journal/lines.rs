@@ -4,9 +4,11 @@
 //! process, a full disk) and never read; it is cut off or left behind a line feed before the file
 //! grows.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+
+use super::guard::Guard;
 
 /// An open file of lines, and how far it has been read.
 #[derive(Debug)]
@@ -14,8 +16,8 @@ pub struct JsonLines {
     file: File,
     /// Bytes of whole lines that were read or, by a sole writer, written.
     at: u64,
-    /// This program alone writes: it holds the operating system's lock, which ends with it.
-    sole: bool,
+    /// Where this program alone writes: what keeps others out.
+    sole: Option<Guard>,
 }
 
 impl JsonLines {
@@ -29,7 +31,7 @@ impl JsonLines {
         Ok(JsonLines {
             file,
             at: 0,
-            sole: false,
+            sole: None,
         })
     }
 
@@ -40,7 +42,7 @@ impl JsonLines {
     pub fn sole(path: &Path) -> io::Result<Self> {
         loop {
             let file = OpenOptions::new().read(true).append(true).open(path)?;
-            let lines = Self::sole_of(file)?;
+            let lines = Self::sole_of(file, path)?;
             if lines.is_at(path)? {
                 return Ok(lines);
             }
@@ -60,20 +62,31 @@ impl JsonLines {
         path.try_exists()
     }
 
-    /// Takes over a file that was opened for appending, as its only writer.
+    /// Takes over a file that was opened for appending, as its only writer. `path`: the name that it
+    /// has or will have.
     ///
     /// # Errors
     /// As [`JsonLines::sole`].
-    pub fn sole_of(file: File) -> io::Result<Self> {
-        match file.try_lock() {
-            Ok(()) => Ok(JsonLines {
-                file,
-                at: 0,
-                sole: true,
-            }),
-            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(TryLockError::Error(e)) => Err(e),
+    pub fn sole_of(file: File, path: &Path) -> io::Result<Self> {
+        let sole = Some(Guard::take(&file, path)?);
+        Ok(JsonLines { file, at: 0, sole })
+    }
+
+    /// The only writer of a file that is to take the place of this one.
+    ///
+    /// # Errors
+    /// As [`JsonLines::sole`].
+    pub fn successor(&mut self, file: File, path: &Path) -> io::Result<Self> {
+        match self.sole.take_if(|guard| guard.file().is_some()) {
+            // It guards the name, whatever file has it.
+            sole @ Some(_) => Ok(JsonLines { file, at: 0, sole }),
+            None => Self::sole_of(file, path),
         }
+    }
+
+    /// The file that keeps other programs out, where the file system has no locks.
+    pub fn guard_file(&self) -> Option<&Path> {
+        self.sole.as_ref()?.file()
     }
 
     /// Opens a file for reading from a position, the end of a whole line.
@@ -84,7 +97,7 @@ impl JsonLines {
         Ok(JsonLines {
             file: File::open(path)?,
             at,
-            sole: false,
+            sole: None,
         })
     }
 
@@ -124,7 +137,7 @@ impl JsonLines {
     /// # Errors
     /// As the file system's.
     pub fn append(&mut self, lines: &str) -> io::Result<()> {
-        if !self.sole {
+        if self.sole.is_none() {
             return self.append_shared(lines);
         }
         let written = self.file.write_all(lines.as_bytes());
@@ -197,7 +210,7 @@ mod tests {
         let file = OpenOptions::new().read(true).append(true).open(&path);
         std::fs::write(&new, "2\n").expect("space");
         std::fs::rename(&new, &path).expect("space");
-        let old = JsonLines::sole_of(file.expect("there")).expect("free");
+        let old = JsonLines::sole_of(file.expect("there"), &path).expect("free");
         assert!(!old.is_at(&path).expect("there"));
         let mut now = JsonLines::sole(&path).expect("free");
         assert!(now.is_at(&path).expect("there"));

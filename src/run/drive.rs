@@ -109,7 +109,15 @@ impl Driver {
         let layers = self.best.layers().to_vec();
         let io = RunError::io("start a thread for", &folder);
         let side_files = self.best.side_files().cloned();
-        let notes = evaluators.iter().flat_map(|e| e.notes()).collect();
+        let guarded = self.writer.guard_file().map(|file| {
+            format!(
+                "the file system of {} has no locks: {} keeps other programs out instead; delete it where none has the run open",
+                folder.display(),
+                file.display()
+            )
+        });
+        let notes = evaluators.iter().flat_map(|e| e.notes());
+        let notes = notes.chain(guarded).collect();
         let prober = evaluators.first().and_then(|e| e.prober());
         let probe = prober.map(Probe::spawn).transpose().map_err(&io)?;
         let pool = WorkerPool::spawn(evaluators).map_err(&io)?;

@@ -15,7 +15,7 @@ use super::script::Script;
 use super::side_file::SideFiles;
 use super::work::WorkLog;
 use crate::evaluate::{Evaluator, Split};
-use crate::journal::{FORMAT, Fingerprint, Header, HeaderKind, Journal, Writer};
+use crate::journal::{FORMAT, Fingerprint, Header, HeaderKind, Journal, Writer, host};
 use crate::profile::{Profile, calibrated_text, relocated};
 use crate::search::{Candidate, Engine, Ledger, Settings, Tree};
 
@@ -259,12 +259,4 @@ fn reusable(journal: &Journal, stores: &Stores) -> usize {
     let candidates = || tree.candidates.iter();
     candidates().filter(measured).filter(drift).count()
         + candidates().filter(judged).filter(bits).count()
-}
-
-fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let name = name
-        .or_else(|| std::env::var("HOSTNAME").ok())
-        .unwrap_or_default();
-    name.trim().to_owned()
 }
