@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::element::Element;
+use super::golden::GoldenEntry;
 
 /// A run of numbers in the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +98,10 @@ pub(super) struct Listing {
     pub(super) under: Option<String>,
     /// Other keys of the root that hold tensors of a network.
     pub(super) unused: Vec<String>,
+    /// The document of the network's graph, in a graph file.
+    pub(super) graph: Option<String>,
+    /// The golden data of a graph file.
+    pub(super) golden: BTreeMap<String, GoldenEntry>,
 }
 
 impl Listing {

@@ -330,7 +330,7 @@ fn network(profile: &Profile, fixed: bool) -> Network {
     let input = graph.input;
     Network {
         name: profile.name.clone(),
-        family: profile.model.family().name().to_owned(),
+        family: profile.model.family().to_owned(),
         input: Input {
             shape: [input.channels, input.height, input.width],
             frames: graph.frames().is_some(),
@@ -355,7 +355,7 @@ fn preprocessing(profile: &Profile) -> Option<Preprocessing> {
         recipe: recipe.name.to_owned(),
         size: [input.height, input.width],
         resize: recipe.resize.map(|resize| Resize {
-            shorter: resize.shorter(profile.model.image_size),
+            shorter: resize.shorter(input.height),
             filter: format!("{:?}", resize.filter).to_lowercase(),
         }),
         mean: own(&data.mean, recipe.mean),

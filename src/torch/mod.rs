@@ -29,7 +29,6 @@ mod buffer;
 mod buffer_pool;
 mod cache;
 mod calibration;
-mod check;
 mod compiled;
 mod convolution;
 mod device;

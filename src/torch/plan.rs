@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::TorchError;
-use super::check::check;
+use crate::network::check;
 use crate::network::{BlockId, Graph, LayerId, NodeId, Op, PerChannel, Shape, SiteId};
 
 /// The source of a step.

@@ -108,7 +108,7 @@ fn the_authors_networks_are_recognised() {
 fn assumptions_are_those_of_the_shipped_profiles() {
     for (name, text) in SHIPPED.iter().filter(|(name, _)| *name != "reference") {
         let profile = Profile::parse(text, name.as_ref()).unwrap();
-        let mut expected = profile.model.clone();
+        let mut expected = profile.model.config().unwrap().clone();
         if *name == "sdt-v2-imagenet-55m-kd" {
             // Published with one time step and, fine-tuned, with four: the latter are assumed.
             expected.time_steps = 4;

@@ -1,11 +1,15 @@
 //! The convolutions that families append.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::WeightSource;
 
 /// How the authors' code stores the weight of a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(in crate::network) enum Form {
     /// `nn.Conv2d`: `[O, I, k, k]`.
+    #[default]
     Map,
     /// `nn.Conv1d` over tokens, kernel 1: `[O, I, 1]`.
     Sequence,
@@ -58,9 +62,20 @@ impl Conv {
             ..Conv::square(channels, kernel)
         }
     }
+    /// The same with every channel by itself.
+    pub(in crate::network) fn every_channel(self) -> Self {
+        Conv {
+            depthwise: true,
+            ..self
+        }
+    }
     /// How its weight is stored.
     pub(in crate::network) fn form(self) -> Form {
         self.form
+    }
+    /// The same with a weight stored otherwise.
+    pub(in crate::network) fn with_form(self, form: Form) -> Self {
+        Conv { form, ..self }
     }
     /// The same with a stride.
     pub(in crate::network) fn stride(self, stride: usize) -> Self {

@@ -1,7 +1,8 @@
 //! Layers, and what they absorb.
 
 use super::super::{
-    Layer, LayerId, LayerKind, NodeId, Op, PerChannel, Shape, TensorKind, ValueRange, WeightSource,
+    Layer, LayerId, LayerKind, NodeId, Op, PerChannel, RepConv, Shape, TensorKind, ValueRange,
+    WeightSource,
 };
 use super::{Conv, Form, GraphBuilder, last, window_count};
 
@@ -38,6 +39,27 @@ impl GraphBuilder {
         };
         let layer = self.new_layer(name, kind, weight_shape, conv.bias, conv.source);
         self.layer(x, layer, shape, positions)
+    }
+
+    /// A RepConv chain of `sdt-v2`, merged into one dense 3x3 convolution of as many channels.
+    pub(in crate::network) fn merged_repconv(
+        &mut self,
+        x: NodeId,
+        name: &str,
+        width: usize,
+    ) -> NodeId {
+        let chain = RepConv::of(name);
+        let weight = |b: &mut Self, key: &str, shape: &[usize]| {
+            b.parameter(format!("{key}.weight"), shape);
+        };
+        weight(self, &chain.first, &[width, width, 1, 1]);
+        self.batch_norm_tensors(&chain.first_norm, width);
+        weight(self, &chain.depthwise, &[width, 1, 3, 3]);
+        weight(self, &chain.second, &[width, width, 1, 1]);
+        self.batch_norm_tensors(&chain.second_norm, width);
+        self.batch_norm_tensors(&chain.third_norm, width);
+        let conv = Conv::three(width).bias(true);
+        self.conv(x, name, conv.source(WeightSource::MergedRepConv))
     }
 
     /// A fully connected layer with bias on a pooled vector.

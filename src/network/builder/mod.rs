@@ -8,6 +8,7 @@
 mod attention;
 mod conv;
 mod layers;
+mod operation;
 
 use super::config::{MAX_MACS, MAX_PARAMETERS};
 use super::{
@@ -59,6 +60,16 @@ impl GraphBuilder {
                 classes,
             },
         }
+    }
+
+    /// The graph so far.
+    pub(super) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The shape of a value.
+    pub(super) fn shape(&self, id: NodeId) -> Shape {
+        self.node(id).shape
     }
 
     /// Starts a stage; the blocks that follow belong to it.
@@ -209,6 +220,13 @@ impl GraphBuilder {
     pub(super) fn dead(&mut self, key: String, shape: &[usize]) {
         let before = self.entries();
         self.parameter(key, shape);
+        self.dead_since(before);
+    }
+
+    /// A tensor of a kind that the authors construct and never use.
+    pub(super) fn dead_tensor(&mut self, key: String, shape: &[usize], kind: TensorKind) {
+        let before = self.entries();
+        self.tensor(key, shape, kind);
         self.dead_since(before);
     }
 

@@ -10,7 +10,6 @@ use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_strides;
 use super::super::{
     Architecture, BlockLayout, Family, Graph, ModelConfig, ModelError, NodeId, RepConv,
-    WeightSource,
 };
 use super::parts::{self, Mlp};
 use super::pyramid::Pyramid;
@@ -140,20 +139,10 @@ fn attention(
 /// A RepConv chain. The authors pad behind the first batch norm with what it makes of 0: the same
 /// as padding the input with 0, for the first convolution has no bias.
 fn repconv(b: &mut GraphBuilder, x: NodeId, name: &str, width: usize, merge: bool) -> NodeId {
-    let chain = RepConv::of(name);
     if merge {
-        let weight = |b: &mut GraphBuilder, key: &str, shape: &[usize]| {
-            b.parameter(format!("{key}.weight"), shape);
-        };
-        weight(b, &chain.first, &[width, width, 1, 1]);
-        b.batch_norm_tensors(&chain.first_norm, width);
-        weight(b, &chain.depthwise, &[width, 1, 3, 3]);
-        weight(b, &chain.second, &[width, width, 1, 1]);
-        b.batch_norm_tensors(&chain.second_norm, width);
-        b.batch_norm_tensors(&chain.third_norm, width);
-        let conv = Conv::three(width).bias(true);
-        return b.conv(x, name, conv.source(WeightSource::MergedRepConv));
+        return b.merged_repconv(x, name, width);
     }
+    let chain = RepConv::of(name);
     let point = Conv::one(width, Form::Map);
     let x = b.conv(x, &chain.first, point.padding(1));
     let x = b.batch_norm(x, &chain.first_norm);

@@ -1,11 +1,12 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use toml_edit::DocumentMut;
 
 use super::*;
-use crate::profile::Screen;
+use crate::network::{GRAPH_KEY, write_graph};
 use crate::profile::keys::{KEYS, dotted};
 use crate::profile::kind::Kind;
+use crate::profile::{Checkpoint, Screen};
 use crate::quant::{Correction, Method};
 
 /// A library in a folder of its own.
@@ -141,6 +142,11 @@ fn flat(text: &str) -> BTreeSet<String> {
     keys
 }
 
+fn profile_graph() -> crate::network::Graph {
+    let demo = Profile::parse(&demo(), Path::new("/demo.toml")).unwrap();
+    (*demo.graph()).clone()
+}
+
 #[test]
 fn the_reference_has_every_key_and_every_default() {
     let text = shipped("reference").unwrap().1;
@@ -223,6 +229,18 @@ fn the_reference_has_every_key_and_every_default() {
         let (profile, _) = Profile::parse_with(&text, Path::new("/p.toml"), &overrides).unwrap();
         written.extend(flat(&profile.to_toml().unwrap()));
     }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.aq4.safetensors");
+    let own = HashMap::from([(GRAPH_KEY.to_owned(), write_graph(&profile_graph()).unwrap())]);
+    let none: [(&str, safetensors::tensor::TensorView<'_>); 0] = [];
+    safetensors::serialize_to_file(none, Some(own), &file).unwrap();
+    let (profile, text) = (
+        file.with_extension("toml"),
+        "[model]\ngraph = \"a.aq4.safetensors\"\n",
+    );
+    let profile = Profile::parse(text, &profile).unwrap();
+    assert_eq!(profile.checkpoint, Some(Checkpoint::File(file)));
+    written.extend(flat(&profile.to_toml().unwrap()));
     // Known, but with one value only in this version.
     written.extend(["search.beam_width", "search.draws"].map(str::to_owned));
     assert_eq!(written, known);

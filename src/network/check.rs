@@ -1,17 +1,16 @@
 //! The consistency of a graph: ids that exist, shapes and units that agree.
-#![forbid(unsafe_code)]
 
-use crate::network::{Graph, Op, Shape, WeightSource};
+use super::{Graph, Layer, Op, Shape, WeightSource};
 
 /// Checks one node.
-pub(super) fn check(graph: &Graph, index: usize) -> Result<(), String> {
-    let node = &graph.nodes[index];
-    let expected = match node.op {
-        Op::Input => 0,
-        Op::Add | Op::Average | Op::Multiply | Op::HeadMask { .. } | Op::ChannelMask => 2,
-        Op::Attention { .. } => 3,
-        _ => 1,
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(crate) fn check(graph: &Graph, index: usize) -> Result<(), String> {
+    let Some(node) = graph.nodes.get(index) else {
+        return Err("it does not exist".to_owned());
     };
+    let expected = arity(&node.op);
     if node.inputs.len() != expected {
         return Err(format!("{} inputs, not {expected}", node.inputs.len()));
     }
@@ -42,8 +41,21 @@ pub(super) fn check(graph: &Graph, index: usize) -> Result<(), String> {
     Ok(())
 }
 
+/// Number of values that an operation reads.
+pub(super) fn arity(op: &Op) -> usize {
+    match op {
+        Op::Input => 0,
+        Op::Add | Op::Average | Op::Multiply | Op::HeadMask { .. } | Op::ChannelMask => 2,
+        Op::Attention { .. } => 3,
+        _ => 1,
+    }
+}
+
 /// The shape an operation makes of its inputs.
-fn shape_of(graph: &Graph, op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
+///
+/// # Errors
+/// Why they do not fit, in words.
+pub(super) fn shape_of(graph: &Graph, op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
     let first = inputs.first().copied().unwrap_or(graph.input);
     let vector = Shape {
         height: 1,
@@ -126,7 +138,7 @@ fn masked(mask: Shape, wanted: Shape, value: Shape) -> Result<Shape, String> {
     Ok(value)
 }
 
-fn layer_shape(layer: &crate::network::Layer, from: Shape) -> Result<Shape, String> {
+fn layer_shape(layer: &Layer, from: Shape) -> Result<Shape, String> {
     let (kernel, stride, padding, groups) = layer.kind.window();
     let divides = |channels: usize| channels.is_multiple_of(groups);
     if groups == 0 || !divides(from.channels) || !divides(layer.channels()) {

@@ -1,0 +1,43 @@
+//! An operation appended as it is, for graphs that are read.
+
+use super::super::{NodeId, Op};
+use super::GraphBuilder;
+
+impl GraphBuilder {
+    /// Appends an operation that has nothing but its own numbers, on inputs of shapes that fit it.
+    ///
+    /// # Errors
+    /// For an operation that has a method of its own here (layers, neurons and what has tensors),
+    /// and for another number of inputs.
+    pub(in crate::network) fn operation(
+        &mut self,
+        op: Op,
+        inputs: &[NodeId],
+    ) -> Result<NodeId, String> {
+        Ok(match (op, inputs) {
+            (
+                Op::MaxPool {
+                    kernel,
+                    stride,
+                    padding,
+                },
+                &[x],
+            ) => self.max_pool(x, kernel, stride, padding),
+            (Op::Add, &[a, b]) => self.add(a, b),
+            (Op::Average, &[a, b]) => self.average(a, b),
+            (Op::Attention { heads, scale }, &[q, k, v]) => self.attention([q, k, v], heads, scale),
+            (Op::HeadSum { heads }, &[x]) => self.head_sum(x, heads),
+            (Op::HeadErode { heads }, &[x]) => self.head_erode(x, heads),
+            (op @ (Op::Multiply | Op::HeadMask { .. } | Op::ChannelMask), &[a, b]) => {
+                self.product(op, a, b)
+            }
+            (Op::TokenSum, &[x]) => self.token_sum(x),
+            (Op::TokenMean, &[x]) => self.token_mean(x),
+            (Op::TokenTimeSum, &[x]) => self.token_time_sum(x),
+            (op, inputs) => {
+                let count = inputs.len();
+                return Err(format!("{op:?} of {count} values cannot be read as it is"));
+            }
+        })
+    }
+}
