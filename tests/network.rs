@@ -44,9 +44,10 @@ fn published(stem: &str) -> ModelConfig {
         (_, other) => panic!("{stem}: {other}?"),
     };
     let is_dvs = layout == dvs;
-    // Only the lists of QKFormer for event cameras do not tell a depth.
+    // Only the lists of QKFormer and its kin for event cameras do not tell a depth.
     let embed_dims = number(1);
-    let depths = if stem.starts_with("qkformer") && is_dvs {
+    let is_qkformer = ["qkformer", "maxformer", "msqkformer"].contains(&parts[0]);
+    let depths = if is_qkformer && is_dvs {
         2
     } else {
         number(2)
@@ -81,6 +82,25 @@ fn published(stem: &str) -> ModelConfig {
                 Layout::Dvs { .. } => 16,
             },
         ),
+        "maxformer" | "msqkformer" => (
+            match parts[0] {
+                "maxformer" => Architecture::MaxFormer {
+                    layout,
+                    embed_dims,
+                    depths,
+                },
+                _ => Architecture::MsQkFormer {
+                    layout,
+                    embed_dims,
+                    depths,
+                },
+            },
+            match layout {
+                Layout::Cifar => 8,
+                Layout::Imagenet => embed_dims / 64,
+                Layout::Dvs { .. } => 16,
+            },
+        ),
         "sdtv1" => (
             Architecture::SdtV1 {
                 embed_dims,
@@ -102,7 +122,9 @@ fn published(stem: &str) -> ModelConfig {
         in_channels: if is_dvs { 2 } else { 3 },
         num_classes,
         num_heads,
-        mlp_ratio: if stem == "qkformer_cifar10dvs_256" {
+        mlp_ratio: if stem == "qkformer_cifar10dvs_256"
+            || is_dvs && ["maxformer", "msqkformer"].contains(&parts[0])
+        {
             1
         } else {
             4
@@ -181,7 +203,7 @@ fn state_dicts_equal_the_published_key_lists() {
         assert_eq!(graph.parameters().to_string(), count, "{stem}");
         files += 1;
     }
-    assert_eq!(files, 55);
+    assert_eq!(files, 69);
 }
 
 #[test]
@@ -237,6 +259,11 @@ struct Fixture {
 
 fn fixtures() -> Vec<Fixture> {
     [
+        "max-former-cifar",
+        "max-former-dvs",
+        "max-former-imagenet",
+        "ms-qkformer-cifar",
+        "ms-qkformer-imagenet",
         "qkformer-cifar",
         "qkformer-imagenet",
         "sdt-v1",
@@ -366,13 +393,18 @@ fn stages_hold_their_blocks() {
             })
             .collect();
         let expected: &[&str] = match name {
-            "qkformer-cifar" => &[
+            "qkformer-cifar" | "max-former-cifar" | "ms-qkformer-cifar" => &[
                 "stage1: patch_embed1 stage1.0",
                 "stage2: patch_embed2 stage2.0",
                 "stage3: patch_embed3 stage3.0 stage3.1",
                 "head: head",
             ],
-            "qkformer-imagenet" => &[
+            "max-former-dvs" => &[
+                "stage1: patch_embed1 stage1.0",
+                "stage2: patch_embed2 stage2.0",
+                "head: head",
+            ],
+            "qkformer-imagenet" | "max-former-imagenet" | "ms-qkformer-imagenet" => &[
                 "stage1: patch_embed1 stage1.0",
                 "stage2: patch_embed2 stage2.0 stage2.1",
                 "stage3: patch_embed3 stage3.0 stage3.1",

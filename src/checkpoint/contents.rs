@@ -10,7 +10,7 @@ use super::error::Format;
 use super::input::Input;
 use super::listing::Listing;
 use super::read::{self, ReadError};
-use super::{CheckpointError, Shapes, StateDict, pytorch, safetensors};
+use super::{CheckpointError, Shapes, StateDict, old_names, pytorch, safetensors};
 use crate::network::{Graph, MAX_PARAMETERS};
 
 /// The largest file opened: what the largest network this program describes takes in f64, twice
@@ -27,6 +27,7 @@ pub struct Contents<'a> {
     origin: String,
     input: Input<'a>,
     listing: Listing,
+    renamed: Vec<String>,
 }
 
 impl Contents<'static> {
@@ -78,7 +79,7 @@ impl<'a> Contents<'a> {
         let start = input
             .start(START_BYTES)
             .map_err(|source| CheckpointError::read(&origin, source))?;
-        let listing = if pytorch::starts_zip(&start) {
+        let mut listing = if pytorch::starts_zip(&start) {
             pytorch::list_zip(&mut input, &origin)
         } else if safetensors::starts(&start) || start.len() < 8 {
             input = input.mapped();
@@ -96,6 +97,7 @@ impl<'a> Contents<'a> {
             Err(CheckpointError::corrupt(&origin, Format::Any, reason))
         }?;
         Ok(Contents {
+            renamed: old_names::rename(&mut listing),
             origin,
             input,
             listing,
@@ -117,6 +119,12 @@ impl<'a> Contents<'a> {
     /// not read.
     pub fn unused(&self) -> &[String] {
         &self.listing.unused
+    }
+
+    /// Modules whose tensors have other names in the file than in the authors' code of today, and
+    /// were matched with it by their order.
+    pub fn renamed(&self) -> &[String] {
+        &self.renamed
     }
 
     /// Keys and shapes of the floating-point tensors.

@@ -36,27 +36,36 @@ pub enum Family {
     /// Spike-driven Transformer V3, E-SpikeFormer (Yao et al.).
     #[serde(rename = "sdt-v3")]
     SdtV3,
+    /// Max-Former.
+    MaxFormer,
+    /// MS-QKFormer, by the authors of Max-Former.
+    #[serde(rename = "ms-qkformer")]
+    MsQkFormer,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 6] = [
+    pub const ALL: [Family; 8] = [
         Family::Spikformer,
         Family::Spikingformer,
         Family::QkFormer,
         Family::SdtV1,
         Family::SdtV2,
         Family::SdtV3,
+        Family::MaxFormer,
+        Family::MsQkFormer,
     ];
 
     /// The names, as profiles write them, in the same order.
-    pub const NAMES: [&'static str; 6] = [
+    pub const NAMES: [&'static str; 8] = [
         "spikformer",
         "spikingformer",
         "qkformer",
         "sdt-v1",
         "sdt-v2",
         "sdt-v3",
+        "max-former",
+        "ms-qkformer",
     ];
 
     /// The name, as profiles write it.
@@ -193,6 +202,27 @@ pub enum Architecture {
         /// The most that a neuron emits.
         max_spike: u64,
     },
+    /// Max-Former.
+    MaxFormer {
+        /// The layout.
+        #[serde(flatten)]
+        layout: Layout,
+        /// Embedding width of the last stage.
+        embed_dims: usize,
+        /// Blocks in all; the last stage has what the others leave of them.
+        depths: usize,
+    },
+    /// MS-QKFormer.
+    #[serde(rename = "ms-qkformer")]
+    MsQkFormer {
+        /// The layout.
+        #[serde(flatten)]
+        layout: Layout,
+        /// Embedding width of the last stage.
+        embed_dims: usize,
+        /// Blocks in all; the last stage has what the others leave of them.
+        depths: usize,
+    },
 }
 
 impl Architecture {
@@ -250,6 +280,8 @@ impl ModelConfig {
             Architecture::SdtV1 { .. } => Family::SdtV1,
             Architecture::SdtV2 { .. } => Family::SdtV2,
             Architecture::SdtV3Base { .. } | Architecture::SdtV3Large { .. } => Family::SdtV3,
+            Architecture::MaxFormer { .. } => Family::MaxFormer,
+            Architecture::MsQkFormer { .. } => Family::MsQkFormer,
         }
     }
 
@@ -271,7 +303,9 @@ impl ModelConfig {
         match self.architecture {
             Architecture::Spikformer { layout, .. }
             | Architecture::Spikingformer { layout, .. }
-            | Architecture::QkFormer { layout, .. } => Some(layout),
+            | Architecture::QkFormer { layout, .. }
+            | Architecture::MaxFormer { layout, .. }
+            | Architecture::MsQkFormer { layout, .. } => Some(layout),
             Architecture::SdtV1 { dvs, .. } => dvs.map(|tau| Layout::Dvs { tau }),
             _ => None,
         }

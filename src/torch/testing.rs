@@ -69,6 +69,16 @@ pub(super) fn all() -> Vec<ModelConfig> {
                 batch_leak,
             });
         }
+        all.push(Architecture::MaxFormer {
+            layout,
+            embed_dims,
+            depths,
+        });
+        all.push(Architecture::MsQkFormer {
+            layout,
+            embed_dims,
+            depths,
+        });
     }
     for dvs in [None, Some(1.5)] {
         all.push(Architecture::SdtV1 {

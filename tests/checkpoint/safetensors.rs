@@ -10,7 +10,12 @@ use aq4svit::profile::Profile;
 use proptest::prelude::*;
 use safetensors::Dtype;
 
-const FIXTURES: [&str; 9] = [
+const FIXTURES: [&str; 14] = [
+    "max-former-cifar",
+    "max-former-dvs",
+    "max-former-imagenet",
+    "ms-qkformer-cifar",
+    "ms-qkformer-imagenet",
     "qkformer-cifar",
     "qkformer-imagenet",
     "sdt-v1",

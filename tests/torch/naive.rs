@@ -410,7 +410,7 @@ pub(super) fn weights(graph: &Graph, random: &mut Random) -> StateDict {
 /// Small sizes of every family and layout.
 fn configs() -> impl Strategy<Value = ModelConfig> {
     (
-        0..7usize,
+        0..9usize,
         0..3usize,
         (1..=2usize, 0..3u32, 1..=3usize, 1..=2usize, 1..=4usize),
         1..=3usize,
@@ -481,6 +481,22 @@ fn configs() -> impl Strategy<Value = ModelConfig> {
                     },
                     5 + size,
                 ),
+                7 => (
+                    Architecture::MaxFormer {
+                        layout,
+                        embed_dims,
+                        depths: 4,
+                    },
+                    16 * size,
+                ),
+                8 => (
+                    Architecture::MsQkFormer {
+                        layout,
+                        embed_dims,
+                        depths: 4,
+                    },
+                    16 * size,
+                ),
                 _ => (
                     Architecture::SdtV3Large {
                         embed_dims: [widths[0], widths[1], widths[2]],
@@ -499,7 +515,7 @@ fn configs() -> impl Strategy<Value = ModelConfig> {
                 num_classes: 3,
                 num_heads: 1 << heads,
                 mlp_ratio: ratio,
-                time_steps: if family >= 5 { 1 } else { steps },
+                time_steps: if matches!(family, 5 | 6) { 1 } else { steps },
             }
         })
 }

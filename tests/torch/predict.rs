@@ -135,7 +135,12 @@ fn compare(name: &str, width: BitWidth, precision: Precision, threads: usize) ->
     differences
 }
 
-const FIXTURES: [&str; 9] = [
+const FIXTURES: [&str; 14] = [
+    "max-former-cifar",
+    "max-former-dvs",
+    "max-former-imagenet",
+    "ms-qkformer-cifar",
+    "ms-qkformer-imagenet",
     "qkformer-cifar",
     "qkformer-imagenet",
     "sdt-v1",

@@ -1,5 +1,6 @@
 //! The rows of all families' layouts.
 
+mod max_former;
 mod pyramid;
 mod qkformer;
 mod sdt_v1;
@@ -50,4 +51,10 @@ pub(super) const ROWS: &[Row] = &[
     pyramid::SDT_V2,
     pyramid::SDT_V3,
     pyramid::SDT_V3_LARGE,
+    max_former::MAX_FORMER_CIFAR,
+    max_former::MAX_FORMER_IMAGENET,
+    max_former::MAX_FORMER_DVS,
+    max_former::MS_QKFORMER_CIFAR,
+    max_former::MS_QKFORMER_IMAGENET,
+    max_former::MS_QKFORMER_DVS,
 ];

@@ -188,6 +188,26 @@ fn smallest() -> Vec<(Architecture, usize)> {
     all.push((qkformer(Layout::Cifar, 8, 3), 4));
     all.push((qkformer(Layout::Imagenet, 8, 4), 16));
     all.push((qkformer(DVS, 16, 2), 16));
+    for (layout, embed_dims, depths, image) in [
+        (Layout::Cifar, 8, 3, 4),
+        (Layout::Imagenet, 8, 4, 16),
+        (DVS, 16, 2, 16),
+    ] {
+        for architecture in [
+            Architecture::MaxFormer {
+                layout,
+                embed_dims,
+                depths,
+            },
+            Architecture::MsQkFormer {
+                layout,
+                embed_dims,
+                depths,
+            },
+        ] {
+            all.push((architecture, image));
+        }
+    }
     for dvs in [None, Some(1.5)] {
         all.push((
             Architecture::SdtV1 {
