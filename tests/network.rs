@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::common::network::demo;
 use aq4svit::network::{
-    Architecture, Graph, Halves, Layer, Layout, ModelConfig, Neuron, Node, Op, TensorKind,
-    TensorSpec, ValueRange,
+    Architecture, Graph, Halves, Layer, Layout, ModelConfig, Neuron, Node, Op, ResformerLayout,
+    ResformerSizes, TensorKind, TensorSpec, ValueRange,
 };
 use aq4svit::profile::Profile;
 
@@ -32,6 +32,9 @@ fn published(stem: &str) -> ModelConfig {
     if let "sdtv2" | "sdtv3" = parts[0] {
         return published_pyramid(stem, &parts);
     }
+    if parts[0] == "spikingresformer" {
+        return published_resformer(&parts[1..]);
+    }
     let number = |from_end: usize| parts[parts.len() - from_end].parse::<usize>().unwrap();
     let dvs = Layout::Dvs { tau: 2.0 };
     let (layout, image_size, num_classes) = match (parts[0], parts[1]) {
@@ -47,11 +50,7 @@ fn published(stem: &str) -> ModelConfig {
     // Only the lists of QKFormer and its kin for event cameras do not tell a depth.
     let embed_dims = number(1);
     let is_qkformer = ["qkformer", "maxformer", "msqkformer"].contains(&parts[0]);
-    let depths = if is_qkformer && is_dvs {
-        2
-    } else {
-        number(2)
-    };
+    let depths = if is_qkformer && is_dvs { 2 } else { number(2) };
     let (architecture, num_heads) = match parts[0] {
         "spikformer" => (
             Architecture::Spikformer {
@@ -133,6 +132,43 @@ fn published(stem: &str) -> ModelConfig {
     }
 }
 
+/// The same for `spikingresformer`.
+fn published_resformer(parts: &[&str]) -> ModelConfig {
+    let (layout, image_size, num_classes) = match *parts {
+        ["imagenet", _] => (ResformerLayout::Imagenet, 224, 1000),
+        ["cifar10", "s", "transfer"] => (ResformerLayout::Imagenet, 128, 10),
+        ["cifar10", _] => (ResformerLayout::Cifar, 32, 10),
+        ["cifar100", _] => (ResformerLayout::Cifar, 32, 100),
+        ["cifar10dvs", _] => (ResformerLayout::Dvs { tau: Some(2.0) }, 64, 10),
+        ["dvs128", _] => (ResformerLayout::Dvs { tau: None }, 64, 11),
+        _ => panic!("{parts:?}?"),
+    };
+    let (embed_dims, num_heads) = match parts[1] {
+        "ti" => ([64, 192, 384], [1, 3, 6]),
+        "s" => ([64, 256, 512], [1, 4, 8]),
+        "m" => ([64, 384, 768], [1, 6, 12]),
+        "l" => ([128, 512, 1024], [2, 8, 16]),
+        "dvsg" => ([32, 96, 192], [1, 3, 6]),
+        other => panic!("{other}?"),
+    };
+    let sizes = ResformerSizes {
+        embed_dims,
+        num_heads,
+        patch_sizes: [4, 2, 1],
+        group_size: if parts[1] == "dvsg" { 32 } else { 64 },
+        depths: [1, 2, 3],
+    };
+    ModelConfig {
+        architecture: Architecture::SpikingResformer { layout, sizes },
+        image_size,
+        in_channels: 3,
+        num_classes,
+        num_heads: num_heads[2],
+        mlp_ratio: 4,
+        time_steps: if parts[0].contains("dvs") { 16 } else { 4 },
+    }
+}
+
 /// The same for the families with four widths.
 fn published_pyramid(stem: &str, parts: &[&str]) -> ModelConfig {
     let kd = parts.last() == Some(&"kd");
@@ -203,7 +239,7 @@ fn state_dicts_equal_the_published_key_lists() {
         assert_eq!(graph.parameters().to_string(), count, "{stem}");
         files += 1;
     }
-    assert_eq!(files, 69);
+    assert_eq!(files, 78);
 }
 
 #[test]
@@ -273,6 +309,9 @@ fn fixtures() -> Vec<Fixture> {
         "spikformer-imagenet",
         "spikingformer-cifar",
         "spikingformer-imagenet",
+        "spikingresformer-cifar",
+        "spikingresformer-dvs",
+        "spikingresformer-imagenet",
     ]
     .into_iter()
     .map(|name| {
@@ -410,6 +449,27 @@ fn stages_hold_their_blocks() {
                 "stage3: patch_embed3 stage3.0 stage3.1",
                 "head: head",
             ],
+            "spikingresformer-dvs" => &[
+                "prologue: prologue",
+                "layers.0: layers.0.0 layers.0.1",
+                "layers.1: layers.1.0 layers.1.1 layers.1.2",
+                "layers.2: layers.2.0 layers.2.1 layers.2.2 layers.2.3 layers.2.4",
+                "head: head",
+            ],
+            "spikingresformer-cifar" => &[
+                "prologue: prologue",
+                "layers.0: layers.0.0 layers.0.1",
+                "layers.1: layers.1.0 layers.1.1 layers.1.2 layers.1.3 layers.1.4",
+                "layers.2: layers.2.0 layers.2.1 layers.2.2 layers.2.3 layers.2.4",
+                "head: head",
+            ],
+            "spikingresformer-imagenet" => &[
+                "prologue: prologue",
+                "layers.0: layers.0.0 layers.0.1",
+                "layers.1: layers.1.0 layers.1.1 layers.1.2 layers.1.3 layers.1.4",
+                "layers.2: layers.2.0 layers.2.1 layers.2.2 layers.2.3 layers.2.4 layers.2.5 layers.2.6",
+                "head: head",
+            ],
             "sdt-v2" | "sdt-v3" => &[
                 "stage1: downsample1_1 ConvBlock1_1.0 downsample1_2 ConvBlock1_2.0",
                 "stage2: downsample2 ConvBlock2_1.0 ConvBlock2_2.0",
@@ -467,7 +527,7 @@ fn every_label_follows_from_the_nodes() {
         for layer in &graph.layers {
             let part = |end: &str| layer.name.ends_with(end);
             let expected = match name {
-                _ if layer.name == "head" => 0,
+                _ if layer.name == "head" || layer.name == "classifier" => 0,
                 "sdt-v2" if part(".Conv.dwconv") || part(".body.2.0") => 0,
                 "sdt-v2" if part(".body.2.1") => 2,
                 _ => 1,

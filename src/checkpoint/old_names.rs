@@ -56,7 +56,10 @@ impl Renaming {
             if keys.len() != specs.len() {
                 return None;
             }
-            if specs.iter().all(|spec| listing.tensors.contains_key(&spec.key)) {
+            if specs
+                .iter()
+                .all(|spec| listing.tensors.contains_key(&spec.key))
+            {
                 continue;
             }
             for (key, spec) in keys.into_iter().zip(specs) {

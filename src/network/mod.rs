@@ -46,7 +46,7 @@ mod query;
 pub(crate) use config::ModelTable;
 pub use config::{
     Architecture, Family, Layout, MAX_PARAMETERS, MODEL_KEYS, ModelConfig, ModelError, ModelKey,
-    ModelKeyKind,
+    ModelKeyKind, ResformerLayout, ResformerSizes,
 };
 pub use graph::*;
 pub use layer::*;

@@ -8,7 +8,14 @@ pub(super) fn check(graph: &Graph, index: usize) -> Result<(), String> {
     let node = &graph.nodes[index];
     let expected = match node.op {
         Op::Input => 0,
-        Op::Add | Op::Average | Op::Multiply | Op::HeadMask { .. } | Op::ChannelMask => 2,
+        Op::Add
+        | Op::Average
+        | Op::Multiply
+        | Op::HeadMask { .. }
+        | Op::ChannelMask
+        | Op::Scores { .. }
+        | Op::Apply { .. } => 2,
+        Op::Concat { .. } => node.inputs.len().max(2),
         Op::Attention { .. } => 3,
         _ => 1,
     };
@@ -81,7 +88,46 @@ fn shape_of(graph: &Graph, op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
             }
             _ => Err("q, k and v have different shapes".to_owned()),
         },
-        Op::HeadErode { heads } => heads_divide(first, heads),
+        Op::HeadErode { heads } | Op::HeadScale { heads, .. } => heads_divide(first, heads),
+        Op::Slice {
+            heads,
+            start,
+            count,
+        } => {
+            let of_head = heads_divide(first, heads)?.channels / heads;
+            match start.checked_add(count).is_some_and(|end| end <= of_head) {
+                true => Ok(Shape {
+                    channels: heads * count,
+                    ..first
+                }),
+                false => Err(format!("a head has only {of_head} channels")),
+            }
+        }
+        Op::Concat { heads } => {
+            let mut channels = 0usize;
+            for x in inputs {
+                if (x.height, x.width) != (first.height, first.width) {
+                    return Err("its inputs have different positions".to_owned());
+                }
+                channels = channels.saturating_add(heads_divide(*x, heads)?.channels);
+            }
+            Ok(Shape { channels, ..first })
+        }
+        Op::Scores { heads } => match inputs {
+            [keys, x] if keys.channels == x.channels => {
+                heads_divide(*keys, heads)?;
+                let channels = heads.saturating_mul(keys.height * keys.width);
+                Ok(Shape { channels, ..*x })
+            }
+            _ => Err("keys and value have different channels".to_owned()),
+        },
+        Op::Apply { heads } => match inputs {
+            [values, map] if map.channels == heads * values.height * values.width => {
+                let channels = heads_divide(*values, heads)?.channels;
+                Ok(Shape { channels, ..*map })
+            }
+            _ => Err("its map has other channels than values have positions".to_owned()),
+        },
         Op::HeadSum { heads } => heads_divide(first, heads).map(|_| Shape {
             channels: heads,
             ..first

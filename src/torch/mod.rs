@@ -39,6 +39,7 @@ mod evaluator;
 mod executor;
 mod footprint;
 mod golden;
+mod heads;
 mod heap;
 mod model;
 mod native;

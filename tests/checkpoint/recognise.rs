@@ -71,6 +71,9 @@ fn the_authors_networks_are_recognised() {
         };
         let events = name.contains("dvs") || name.contains("gesture");
         let layout = match (events, name.contains("imagenet")) {
+            // Tensors of images, whatever they are read from.
+            _ if name == "spikingresformer_cifar10_s_transfer" => "imagenet",
+            _ if name == "spikingresformer_cifar10dvs_ti" => "cifar",
             (true, _) => "dvs",
             (false, true) => "imagenet",
             (false, false) => "cifar",
@@ -99,7 +102,8 @@ fn the_authors_networks_are_recognised() {
         }
         let heads = fits.settings.iter().find(|s| s.key == "num_heads").unwrap();
         let told = matches!(heads.known, Evidence::Tensor(_));
-        assert_eq!(told, family == "sdt-v1", "{name}: {:?}", heads.known);
+        let tells = ["sdt-v1", "spikingresformer"].contains(&family.as_str());
+        assert_eq!(told, tells, "{name}: {:?}", heads.known);
         let steps = fits
             .settings
             .iter()
@@ -119,6 +123,14 @@ fn assumptions_are_those_of_the_shipped_profiles() {
         if *name == "sdt-v2-imagenet-55m-kd" || name.ends_with("-t1") {
             // Published with one time step and with four: the latter are assumed.
             expected.time_steps = 4;
+        }
+        if *name == "spikingresformer-cifar10dvs-ti" {
+            // It has the tensors of the network for CIFAR-10, which is assumed.
+            let images = SHIPPED
+                .iter()
+                .find(|(n, _)| *n == "spikingresformer-cifar10-ti");
+            let (name, text) = images.unwrap();
+            expected = Profile::parse(text, name.as_ref()).unwrap().model;
         }
         let found = recognise(&shapes(&profile.graph()));
         let models: Vec<&ModelConfig> = found.candidates.iter().map(|c| &c.model).collect();

@@ -16,7 +16,7 @@ use aq4svit::verify::{Options, Report, VerifyError, verify};
 
 use crate::common::python;
 
-const FIXTURES: [&str; 19] = [
+const FIXTURES: [&str; 22] = [
     "max-former-cifar",
     "max-former-dvs",
     "max-former-imagenet",
@@ -36,6 +36,9 @@ const FIXTURES: [&str; 19] = [
     "spikingformer-cifar",
     "spikingformer-dvs",
     "spikingformer-imagenet",
+    "spikingresformer-cifar",
+    "spikingresformer-dvs",
+    "spikingresformer-imagenet",
 ];
 
 fn fixture(name: &str) -> PathBuf {

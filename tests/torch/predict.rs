@@ -135,7 +135,7 @@ fn compare(name: &str, width: BitWidth, precision: Precision, threads: usize) ->
     differences
 }
 
-const FIXTURES: [&str; 14] = [
+const FIXTURES: [&str; 17] = [
     "max-former-cifar",
     "max-former-dvs",
     "max-former-imagenet",
@@ -150,6 +150,9 @@ const FIXTURES: [&str; 14] = [
     "spikformer-imagenet",
     "spikingformer-cifar",
     "spikingformer-imagenet",
+    "spikingresformer-cifar",
+    "spikingresformer-dvs",
+    "spikingresformer-imagenet",
 ];
 
 #[test]

@@ -5,6 +5,7 @@ mod pyramid;
 mod qkformer;
 mod sdt_v1;
 mod spikformer;
+mod spiking_resformer;
 
 use super::row::Literal::Number;
 use super::row::{Row, Size, Stored};
@@ -57,4 +58,7 @@ pub(super) const ROWS: &[Row] = &[
     max_former::MS_QKFORMER_CIFAR,
     max_former::MS_QKFORMER_IMAGENET,
     max_former::MS_QKFORMER_DVS,
+    spiking_resformer::CIFAR_ROW,
+    spiking_resformer::IMAGENET_ROW,
+    spiking_resformer::DVS_ROW,
 ];

@@ -127,10 +127,46 @@ fn sizes_that_fit_no_network_are_named() {
             }),
             "model.max_spike = 0: must be from 1 to 255",
         ),
+        (
+            error(|c| {
+                c.num_heads = 4;
+                c.architecture = resformer(|_| ());
+            }),
+            "model.num_heads = 4: must be 8, the heads of the last stage",
+        ),
+        (
+            error(|c| c.architecture = resformer(|sizes| sizes.num_heads[1] = 5)),
+            "model.num_heads = 5: must divide 24 (the width of stage 2)",
+        ),
+        (
+            error(|c| c.architecture = resformer(|sizes| sizes.patch_sizes[2] = 4)),
+            "model.patch_sizes = 4: must divide 7 (the map of stage 3 at this image_size)",
+        ),
+        (
+            error(|c| c.architecture = resformer(|sizes| sizes.group_size = 60)),
+            "model.group_size = 60: must divide 64 (mlp_ratio times the width of stage 1)",
+        ),
+        (
+            error(|c| c.architecture = resformer(|sizes| sizes.depths[0] = 0)),
+            "model.depths = 0: must be from 1 to 256",
+        ),
     ];
     for (message, expected) in cases {
         assert_eq!(message, expected);
     }
+}
+
+fn resformer(change: impl FnOnce(&mut ResformerSizes)) -> Architecture {
+    let mut sizes = ResformerSizes {
+        embed_dims: [16, 24, 32],
+        num_heads: [1, 3, 8],
+        patch_sizes: [4, 2, 1],
+        group_size: 16,
+        depths: [1, 2, 3],
+    };
+    change(&mut sizes);
+    let layout = ResformerLayout::Cifar;
+    Architecture::SpikingResformer { layout, sizes }
 }
 
 fn base(strides: [usize; 5], max_spike: u64) -> Architecture {
@@ -207,6 +243,21 @@ fn smallest() -> Vec<(Architecture, usize)> {
         ] {
             all.push((architecture, image));
         }
+    }
+    for (layout, image) in [
+        (ResformerLayout::Cifar, 4),
+        (ResformerLayout::Imagenet, 16),
+        (ResformerLayout::Dvs { tau: None }, 4),
+        (ResformerLayout::Dvs { tau: Some(1.5) }, 4),
+    ] {
+        let sizes = ResformerSizes {
+            embed_dims: [1; 3],
+            num_heads: [1; 3],
+            patch_sizes: [4, 2, 1],
+            group_size: 1,
+            depths: [1; 3],
+        };
+        all.push((Architecture::SpikingResformer { layout, sizes }, image));
     }
     for dvs in [None, Some(1.5)] {
         all.push((

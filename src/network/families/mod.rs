@@ -11,6 +11,7 @@ mod sdt_v1;
 mod sdt_v2;
 mod sdt_v3;
 mod spikformer;
+mod spiking_resformer;
 mod spikingformer;
 
 use super::{Architecture, Family, Graph, ModelConfig, ModelError};
@@ -79,6 +80,9 @@ fn build(config: &ModelConfig) -> Result<Graph, ModelError> {
             embed_dims,
             depths,
         } => ms_qkformer::build(config, layout, embed_dims, depths),
+        Architecture::SpikingResformer { layout, sizes } => {
+            spiking_resformer::build(config, layout, sizes)
+        }
     }
 }
 
@@ -93,5 +97,6 @@ fn schema_of(family: Family) -> &'static Schema {
         Family::SdtV3 => &sdt_v3::SCHEMA,
         Family::MaxFormer => &max_former::SCHEMA,
         Family::MsQkFormer => &ms_qkformer::SCHEMA,
+        Family::SpikingResformer => &spiking_resformer::SCHEMA,
     }
 }

@@ -63,7 +63,8 @@ impl Parts for MsQkFormer {
         let led = m.neuron(x, &name("proj_lif"));
         let [q, k] = ["q", "k"].map(|part| parts::unit(m.b, led, &name(part), conv, tau));
         let sum = m.b.head_sum(q, heads);
-        let mask = m.b.neuron(sum, &name("attn_lif"), parts::attention_lif(tau));
+        let mask =
+            m.b.neuron(sum, &name("attn_lif"), parts::attention_lif(tau));
         let masked = m.b.product(Op::HeadMask { heads }, mask, k);
         let y = parts::layer(m.b, masked, &name("proj"), conv.bias(true));
         m.b.add(x, y)
