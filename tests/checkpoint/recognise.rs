@@ -214,7 +214,7 @@ fn renamed(bytes: &[u8], names: &[(&str, &str)]) -> Vec<u8> {
         let mut file = zip.by_index(i).unwrap();
         let mut content = Vec::new();
         file.read_to_end(&mut content).unwrap();
-        files.push((file.name().to_owned(), content));
+        files.push((file.name().unwrap().into_owned(), content));
     }
     let (_, pickle) = files
         .iter_mut()

@@ -242,6 +242,11 @@ impl GraphBuilder {
         let checks = [
             ("parameters", self.graph.parameters(), MAX_PARAMETERS),
             (
+                "products of attention per image",
+                self.graph.head_products(),
+                MAX_MACS,
+            ),
+            (
                 "multiply-accumulates per image",
                 self.graph.macs(),
                 MAX_MACS,

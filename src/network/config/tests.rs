@@ -519,7 +519,7 @@ fn architecture(
     let sizes = prop::collection::vec(size, 5);
     let strides = prop::array::uniform5(stride);
     let flags = prop::array::uniform4(any::<bool>());
-    (0..8usize, layout(), sizes, strides, flags).prop_map(|(which, layout, s, strides, flags)| {
+    (0..11usize, layout(), sizes, strides, flags).prop_map(|(which, layout, s, strides, flags)| {
         let (embed_dims, depths) = (s[0], s[4]);
         let widths = [s[0], s[1], s[2], s[3]];
         match which {
@@ -559,6 +559,32 @@ fn architecture(
                 strides,
                 max_spike: s[4] as u64,
             },
+            8 => Architecture::MaxFormer {
+                layout,
+                embed_dims,
+                depths,
+            },
+            9 => Architecture::MsQkFormer {
+                layout,
+                embed_dims,
+                depths,
+            },
+            10 => Architecture::SpikingResformer {
+                layout: match layout {
+                    Layout::Cifar => ResformerLayout::Cifar,
+                    Layout::Imagenet => ResformerLayout::Imagenet,
+                    Layout::Dvs { tau } => ResformerLayout::Dvs {
+                        tau: flags[0].then_some(tau),
+                    },
+                },
+                sizes: ResformerSizes {
+                    embed_dims: [s[0], s[1], s[2]],
+                    num_heads: [1, strides[0], strides[1]],
+                    patch_sizes: [strides[2], strides[3], strides[4]],
+                    group_size: s[3],
+                    depths: [1, 2, strides[0]],
+                },
+            },
             _ => Architecture::SdtV3Large {
                 embed_dims: [s[0], s[1], s[2]],
                 strides: [strides[0], strides[1], strides[2], strides[3]],
@@ -576,7 +602,7 @@ proptest! {
         architecture in architecture(size(), size()),
         sizes in prop::array::uniform6(size()),
     ) {
-        let config = ModelConfig {
+        let mut config = ModelConfig {
             architecture,
             image_size: sizes[0],
             in_channels: sizes[1],
@@ -585,6 +611,9 @@ proptest! {
             mlp_ratio: sizes[4],
             time_steps: sizes[5],
         };
+        if let Architecture::SpikingResformer { sizes, .. } = architecture {
+            config.num_heads = sizes.num_heads[2];
+        }
         if let Ok(graph) = config.graph() {
             prop_assert!(graph.parameters() <= MAX_PARAMETERS);
             prop_assert!(graph.macs() <= MAX_MACS);
@@ -621,6 +650,22 @@ proptest! {
             Architecture::SdtV1 { depths: d, dvs, .. } => {
                 *d = depths;
                 *dvs = dvs.map(|_| 2.0);
+            }
+            Architecture::MaxFormer { layout, depths: d, .. }
+            | Architecture::MsQkFormer { layout, depths: d, .. } => {
+                *d = depths;
+                if let Layout::Dvs { tau } = layout {
+                    *tau = 1.5;
+                }
+            }
+            Architecture::SpikingResformer { layout, sizes } => {
+                if let ResformerLayout::Dvs { tau: Some(tau) } = layout {
+                    *tau = 1.5;
+                }
+                sizes.num_heads = [1, 2, config.num_heads];
+                sizes.patch_sizes = [4, 2, 1];
+                sizes.group_size = 32;
+                sizes.depths = [1, 1, depths];
             }
             Architecture::SdtV2 { .. } => {}
             Architecture::SdtV3Base { max_spike, .. } => {

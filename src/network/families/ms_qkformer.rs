@@ -74,7 +74,7 @@ impl Parts for MsQkFormer {
 /// `patch_embed1` of layout `imagenet`.
 fn first_embed(m: &mut Membrane<'_>, image: NodeId, width: usize) -> NodeId {
     let name = |part: &str| format!("patch_embed1.{part}");
-    let mut layer = |m: &mut Membrane<'_>, x, number: &str, conv| {
+    let layer = |m: &mut Membrane<'_>, x, number: &str, conv| {
         let x = m.b.conv(x, &name(&format!("proj_conv{number}")), conv);
         m.b.batch_norm(x, &name(&format!("proj_bn{number}")))
     };

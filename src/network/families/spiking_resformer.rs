@@ -246,7 +246,7 @@ impl Resformer<'_> {
     /// The group-wise feed-forward network: 1x1, grouped 3x3 with a shortcut of its own, 1x1.
     fn feed_forward(&mut self, x: NodeId, name: &str, width: usize) -> NodeId {
         let hidden = width * self.config.mlp_ratio;
-        let mut layer = |this: &mut Self, x, part: &str, conv| {
+        let layer = |this: &mut Self, x, part: &str, conv| {
             let names = [0, 1, 2].map(|i| format!("{name}.{part}.{i}"));
             this.led(x, names.each_ref().map(|n| n.as_str()), conv)
         };
