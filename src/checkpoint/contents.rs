@@ -11,7 +11,7 @@ use super::golden::{self, GoldenData};
 use super::input::Input;
 use super::listing::Listing;
 use super::read::{self, ReadError};
-use super::{CheckpointError, Shapes, StateDict, pytorch, safetensors};
+use super::{CheckpointError, Shapes, StateDict, old_names, pytorch, safetensors};
 use crate::network::{Graph, MAX_PARAMETERS, read_graph};
 
 /// The largest file opened: what the largest network this program describes takes in f64, twice
@@ -28,6 +28,7 @@ pub struct Contents<'a> {
     origin: String,
     input: Input<'a>,
     listing: Listing,
+    renamed: Vec<String>,
 }
 
 impl Contents<'static> {
@@ -79,7 +80,7 @@ impl<'a> Contents<'a> {
         let start = input
             .start(START_BYTES)
             .map_err(|source| CheckpointError::read(&origin, source))?;
-        let listing = if pytorch::starts_zip(&start) {
+        let mut listing = if pytorch::starts_zip(&start) {
             pytorch::list_zip(&mut input, &origin)
         } else if safetensors::starts(&start) || start.len() < 8 {
             input = input.mapped();
@@ -97,6 +98,7 @@ impl<'a> Contents<'a> {
             Err(CheckpointError::corrupt(&origin, Format::Any, reason))
         }?;
         Ok(Contents {
+            renamed: old_names::rename(&mut listing),
             origin,
             input,
             listing,
@@ -145,6 +147,12 @@ impl<'a> Contents<'a> {
     /// [`CheckpointError`] where some are missing, or are not of this graph's shapes.
     pub fn golden(&mut self, graph: &Graph) -> Result<GoldenData, CheckpointError> {
         golden::read(&mut self.input, &self.listing.golden, graph, &self.origin)
+    }
+
+    /// Modules whose tensors have other names in the file than in the authors' code of today, and
+    /// were matched with it by their order.
+    pub fn renamed(&self) -> &[String] {
+        &self.renamed
     }
 
     /// Keys and shapes of the floating-point tensors.

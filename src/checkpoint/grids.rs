@@ -63,6 +63,17 @@ impl StateDict {
                     let pairs = first().into_iter().zip(scale);
                     pairs.map(|(x, s)| x.times(s)).collect()
                 }
+                &Op::HeadScale {
+                    heads,
+                    ref key,
+                    terms,
+                } => {
+                    let factors = self.head_factors(key, heads, terms)?;
+                    let of_head = (channels / heads.max(1)).max(1);
+                    let pairs = first().into_iter().enumerate();
+                    let factor = |c: usize| factors.get(c / of_head).copied().unwrap_or(1.0);
+                    pairs.map(|(c, x)| x.times(factor(c))).collect()
+                }
                 Op::Add => both(&first(), input(1), 1.0),
                 Op::Average => both(&first(), input(1), 0.5),
                 Op::MaxPool { .. } | Op::TokenMean | Op::TokenTimeSum

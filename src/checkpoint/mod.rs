@@ -25,6 +25,7 @@ mod input;
 mod listing;
 mod mapped;
 mod mismatch;
+mod old_names;
 mod parameters;
 mod pytorch;
 mod quantized;

@@ -17,6 +17,10 @@ pub struct WrongTensor {
     pub why: String,
 }
 
+/// What is wrong with firing rates of 0.
+pub(super) const NO_RATES: &str =
+    "firing rates not above 0 (the network was saved before it saw training images)";
+
 /// A layer's weight and bias.
 pub type WeightAndBias<'a> = (Weight<'a>, Option<Vec<f64>>);
 
@@ -90,7 +94,38 @@ impl StateDict {
         match operation {
             PerChannel::BatchNorm(name) => self.batch_norm(name, channels),
             PerChannel::Scale(key) => Ok(Normalization::scale(self.wide(key, &[channels])?)),
+            &PerChannel::HeadScale {
+                ref key,
+                heads,
+                terms,
+            } => {
+                let factors = self.head_factors(key, heads, terms)?.into_iter();
+                let of_head = channels / heads.max(1);
+                let factors = factors.flat_map(|factor| std::iter::repeat_n(factor, of_head));
+                Ok(Normalization::scale(factors.collect()))
+            }
         }
+    }
+
+    /// `1 / sqrt(rate * terms)` of each head, of the firing rates of a key.
+    ///
+    /// # Errors
+    /// [`WrongTensor`] for rates that are missing, misshapen or not above 0.
+    pub fn head_factors(
+        &self,
+        key: &str,
+        heads: usize,
+        terms: usize,
+    ) -> Result<Vec<f64>, WrongTensor> {
+        let rates = self.wide(key, &[1, 1, heads, 1, 1])?;
+        if rates.iter().any(|&rate| !rate.is_finite() || rate <= 0.0) {
+            return Err(WrongTensor {
+                key: key.to_owned(),
+                why: format!("has {NO_RATES}"),
+            });
+        }
+        let factor = |rate: f64| 1.0 / (rate * terms as f64).sqrt();
+        Ok(rates.into_iter().map(factor).collect())
     }
 
     /// A batch norm by its name.

@@ -35,6 +35,14 @@
 //! * *Head-sum*: the sum over the channels of each head. *Head-mask* of a mask (one channel for
 //!   each head) and a value: their product. *Head-erode*: the largest number of a window of 3
 //!   tokens by 3 channels of the same head, around the number; what lies outside never wins.
+//! * *Slice*: of each of `heads` runs of channels `count` of them, from the run's channel `start`
+//!   on. *Concat*: the first runs of all inputs one after the other, then the second ones, and so
+//!   on.
+//! * *Scores* of keys K and a value X: channel `h * P + p` at position n is the sum over channels j
+//!   of head h of `K[j, p] * X[j, n]`, P being the positions of K. *Apply* of values V and a map A:
+//!   channel c of head h at position n is the sum over positions p of V of
+//!   `V[c, p] * A[h * P + p, n]`. Both in f64, in order, rounded to f32. *Head-scale*: each head's
+//!   channels times its factor, in f32.
 //! * *Token-sum*: the sum over positions. *Channel-mask* of a mask (one position) and a value:
 //!   their product. *Token-mean*: the sum over positions in f64, in order, divided by their number
 //!   and rounded to f32. *Token-time-sum*: the sum over time steps and, within each, positions, in

@@ -7,6 +7,7 @@ use super::layers::number;
 use super::manifest::operation::{
     Factor, Halves, Number, Operation, OperationKind, Site, SiteFixed, SiteNeuron,
 };
+use crate::checkpoint::StateDict;
 use crate::network::{self, Graph, LayerId, Neuron, NodeId, Op, Shape};
 use crate::quant::Allocation;
 use crate::quant::fixed::{FixedNetwork, Form, Grid, SiteGrid};
@@ -28,6 +29,7 @@ pub(super) fn flow(
     graph: &Graph,
     allocation: &Allocation,
     fixed: Option<&FixedNetwork>,
+    weights: &StateDict,
 ) -> Result<Flow, ExportError> {
     let (got, want) = (allocation.len(), graph.layers.len());
     if got != want {
@@ -46,9 +48,16 @@ pub(super) fn flow(
     for (i, node) in graph.nodes.iter().enumerate() {
         let inputs = node.inputs.iter().map(|n| place[n.index()]);
         let inputs: Vec<usize> = inputs.collect();
+        let is_absorbed = absorbed.contains_key(&NodeId(i as u32));
+        if let Op::HeadScale { .. } = node.op
+            && is_absorbed
+        {
+            place.extend(inputs.first());
+            continue;
+        }
         if let Op::BatchNorm(key) | Op::ChannelScale(key) = &node.op {
             let before = inputs.first().copied();
-            let layer = before.filter(|_| absorbed.contains_key(&NodeId(i as u32)));
+            let layer = before.filter(|_| is_absorbed);
             let key = key.clone();
             place.push(layer.ok_or(ExportError::NotAbsorbed { key })?);
             continue;
@@ -59,6 +68,10 @@ pub(super) fn flow(
             _ if fixed.is_some() => false,
             Op::Layer(layer) => !exact(layer),
             Op::Neuron(_) => false,
+            // Other tools add up real numbers in another order.
+            Op::Scores { .. } | Op::Apply { .. } => {
+                from_inputs || node.range == network::ValueRange::Real
+            }
             Op::Attention { heads, .. } => {
                 let sums = attention_bound(graph, &node.inputs, heads);
                 from_inputs || sums.is_none_or(|most| most >= EXACT)
@@ -88,6 +101,11 @@ pub(super) fn flow(
         place.push(operations.len());
         rounding.push(rounds);
         let mut made = operation(graph, node, inputs);
+        if let Op::HeadScale { heads, key, terms } = &node.op {
+            let factors = weights.head_factors(key, *heads, *terms)?;
+            let factors = factors.into_iter().map(|factor| factor as f32).collect();
+            made.op = OperationKind::HeadScale { factors };
+        }
         if let Some(network) = fixed {
             let id = NodeId(i as u32);
             (made.numbers, made.unit) = integers(node, (network.grid(id), network.form(id)));
@@ -195,8 +213,10 @@ fn operation(graph: &Graph, node: &network::Node, inputs: Vec<usize>) -> Operati
 
 fn kind(graph: &Graph, op: &Op) -> OperationKind {
     match *op {
-        // Those two are never asked for: layers take them in.
-        Op::Input | Op::BatchNorm(_) | Op::ChannelScale(_) => OperationKind::Input,
+        // Those are never asked for: layers take them in, or their factors are read.
+        Op::Input | Op::BatchNorm(_) | Op::ChannelScale(_) | Op::HeadScale { .. } => {
+            OperationKind::Input
+        }
         Op::Layer(layer) => OperationKind::Layer(graph.layer(layer).name.clone()),
         Op::Neuron(site) => OperationKind::Neuron(graph.site(site).name.clone()),
         Op::MaxPool {
@@ -215,6 +235,18 @@ fn kind(graph: &Graph, op: &Op) -> OperationKind {
         Op::HeadSum { heads } => OperationKind::HeadSum { heads },
         Op::HeadMask { heads } => OperationKind::HeadMask { heads },
         Op::HeadErode { heads } => OperationKind::HeadErode { heads },
+        Op::Slice {
+            heads,
+            start,
+            count,
+        } => OperationKind::Slice {
+            heads,
+            start,
+            count,
+        },
+        Op::Concat { heads } => OperationKind::Concat { heads },
+        Op::Scores { heads } => OperationKind::Scores { heads },
+        Op::Apply { heads } => OperationKind::Apply { heads },
         Op::TokenSum => OperationKind::TokenSum,
         Op::ChannelMask => OperationKind::ChannelMask,
         Op::TokenMean => OperationKind::TokenMean,

@@ -119,7 +119,7 @@ impl Package {
             operations,
             mut sites,
             units,
-        } = flow(&graph, source.allocation, fixed.as_ref())?;
+        } = flow(&graph, source.allocation, fixed.as_ref(), source.weights)?;
         let mut tensors = Vec::new();
         let (mut layers, mut entries) = (Vec::new(), Vec::new());
         let mut payload = Payload::default();

@@ -10,7 +10,7 @@ pub(crate) fn check(graph: &Graph, index: usize) -> Result<(), String> {
     let Some(node) = graph.nodes.get(index) else {
         return Err("it does not exist".to_owned());
     };
-    let expected = arity(&node.op);
+    let expected = arity(&node.op, node.inputs.len());
     if node.inputs.len() != expected {
         return Err(format!("{} inputs, not {expected}", node.inputs.len()));
     }
@@ -41,11 +41,18 @@ pub(crate) fn check(graph: &Graph, index: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Number of values that an operation reads.
-pub(super) fn arity(op: &Op) -> usize {
+/// Number of values that an operation reads, where it is given so many.
+pub(super) fn arity(op: &Op, given: usize) -> usize {
     match op {
         Op::Input => 0,
-        Op::Add | Op::Average | Op::Multiply | Op::HeadMask { .. } | Op::ChannelMask => 2,
+        Op::Add
+        | Op::Average
+        | Op::Multiply
+        | Op::HeadMask { .. }
+        | Op::ChannelMask
+        | Op::Scores { .. }
+        | Op::Apply { .. } => 2,
+        Op::Concat { .. } => given.max(2),
         Op::Attention { .. } => 3,
         _ => 1,
     }
@@ -93,7 +100,46 @@ pub(super) fn shape_of(graph: &Graph, op: &Op, inputs: &[Shape]) -> Result<Shape
             }
             _ => Err("q, k and v have different shapes".to_owned()),
         },
-        Op::HeadErode { heads } => heads_divide(first, heads),
+        Op::HeadErode { heads } | Op::HeadScale { heads, .. } => heads_divide(first, heads),
+        Op::Slice {
+            heads,
+            start,
+            count,
+        } => {
+            let of_head = heads_divide(first, heads)?.channels / heads;
+            match start.checked_add(count).is_some_and(|end| end <= of_head) {
+                true => Ok(Shape {
+                    channels: heads * count,
+                    ..first
+                }),
+                false => Err(format!("a head has only {of_head} channels")),
+            }
+        }
+        Op::Concat { heads } => {
+            let mut channels = 0usize;
+            for x in inputs {
+                if (x.height, x.width) != (first.height, first.width) {
+                    return Err("its inputs have different positions".to_owned());
+                }
+                channels = channels.saturating_add(heads_divide(*x, heads)?.channels);
+            }
+            Ok(Shape { channels, ..first })
+        }
+        Op::Scores { heads } => match inputs {
+            [keys, x] if keys.channels == x.channels => {
+                heads_divide(*keys, heads)?;
+                let channels = heads.saturating_mul(keys.height * keys.width);
+                Ok(Shape { channels, ..*x })
+            }
+            _ => Err("keys and value have different channels".to_owned()),
+        },
+        Op::Apply { heads } => match inputs {
+            [values, map] if map.channels == heads * values.height * values.width => {
+                let channels = heads_divide(*values, heads)?.channels;
+                Ok(Shape { channels, ..*map })
+            }
+            _ => Err("its map has other channels than values have positions".to_owned()),
+        },
         Op::HeadSum { heads } => heads_divide(first, heads).map(|_| Shape {
             channels: heads,
             ..first

@@ -170,6 +170,42 @@ pub enum Op {
         /// Number of heads.
         heads: usize,
     },
+    /// Some channels of each head: `count` of them, from its channel `start` on.
+    Slice {
+        /// Number of heads; 1 for the value as a whole.
+        heads: usize,
+        /// The first channel taken of each head.
+        start: usize,
+        /// Channels taken of each head.
+        count: usize,
+    },
+    /// The channels of two or more values one after the other, head by head.
+    Concat {
+        /// Number of heads; 1 for the values as a whole.
+        heads: usize,
+    },
+    /// Inputs keys K `[C, N']` and value X `[C, N]`: `K^T X` per head. Channel `h * N' + n` of the
+    /// result, at the positions of X, is the product with position n of K in head h.
+    Scores {
+        /// Number of heads; channels are split `head * d + j`.
+        heads: usize,
+    },
+    /// Inputs values V `[C, N']` and map A `[heads * N', N]`, as [`Op::Scores`] makes it: `V A` per
+    /// head, C channels at the positions of A.
+    Apply {
+        /// Number of heads; channels are split `head * d + j`.
+        heads: usize,
+    },
+    /// Multiplication of each head's channels by `1 / sqrt(rate * terms)`, the expected deviation
+    /// of a sum of so many spikes of a firing rate, which is a buffer `[1, 1, heads, 1, 1]`.
+    HeadScale {
+        /// Number of heads; channels are split `head * d + j`.
+        heads: usize,
+        /// The buffer's key.
+        key: String,
+        /// Terms of a sum.
+        terms: usize,
+    },
     /// Sum over positions at every time step.
     TokenSum,
     /// Inputs mask `[C]` of one position and value `[C]`: each channel times its mask.
@@ -207,7 +243,7 @@ pub struct Node {
 pub enum TensorKind {
     /// A trained parameter.
     Param,
-    /// A buffer (batch-norm statistics).
+    /// A buffer (batch-norm statistics, firing rates).
     Buffer,
 }
 

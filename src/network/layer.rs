@@ -44,6 +44,15 @@ pub enum PerChannel {
     BatchNorm(String),
     /// Multiplication by a vector; its key.
     Scale(String),
+    /// [`Op::HeadScale`](super::Op::HeadScale).
+    HeadScale {
+        /// The key of the firing rates.
+        key: String,
+        /// Number of heads.
+        heads: usize,
+        /// Terms of a sum.
+        terms: usize,
+    },
 }
 
 impl LayerKind {
@@ -68,7 +77,7 @@ impl PerChannel {
             PerChannel::BatchNorm(name) => ["weight", "bias", "running_mean", "running_var"]
                 .map(|part| format!("{name}.{part}"))
                 .to_vec(),
-            PerChannel::Scale(key) => vec![key.clone()],
+            PerChannel::Scale(key) | PerChannel::HeadScale { key, .. } => vec![key.clone()],
         }
     }
 }

@@ -51,7 +51,7 @@ pub(crate) use check::check;
 pub(crate) use config::ModelTable;
 pub use config::{
     Architecture, Family, Layout, MAX_PARAMETERS, MODEL_KEYS, ModelConfig, ModelError, ModelKey,
-    ModelKeyKind,
+    ModelKeyKind, ResformerLayout, ResformerSizes,
 };
 pub use graph::*;
 pub use graph_file::{

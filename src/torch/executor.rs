@@ -7,6 +7,7 @@ use super::buffer::Buffer;
 use super::cache::{Origin, Recall};
 use super::convolution::convolve;
 use super::error::Context;
+use super::heads::{HeadProduct, concat, slice};
 use super::native::{firing_layer, layer, requantize};
 use super::ops::{Native, Ops, Plain, Population};
 use super::pairs::{erode, pair, token_sum};
@@ -314,6 +315,23 @@ impl<'g> Executor<'g> {
             }
             Source::HeadErode { heads } => {
                 erode(input(0)?.wide()?, heads).context(|| step.name.clone())?
+            }
+            Source::Slice {
+                heads,
+                start,
+                count,
+            } => slice(input(0)?, heads, (start, count)).context(|| step.name.clone())?,
+            Source::Concat { heads } => {
+                let values = (0..step.inputs.len()).map(input);
+                concat(&values.collect::<Result<Vec<_>, _>>()?, heads)?
+            }
+            Source::Scores { heads } => {
+                let pair = [input(0)?, input(1)?];
+                self.ops.head_product(HeadProduct::Scores, pair, heads)?
+            }
+            Source::Apply { heads } => {
+                let pair = [input(0)?, input(1)?];
+                self.ops.head_product(HeadProduct::Apply, pair, heads)?
             }
             Source::TokenSum => token_sum(input(0)?.wide()?).context(|| step.name.clone())?,
             Source::TokenMean if parameters.fixed.is_some() => {

@@ -38,6 +38,7 @@ mod evaluator;
 mod executor;
 mod footprint;
 mod golden;
+mod heads;
 mod heap;
 mod model;
 mod native;

@@ -7,6 +7,7 @@ use tch::{Kind, TchError, Tensor};
 use super::TorchError;
 use super::buffer::Buffer;
 use super::error::Context;
+use super::heads::{self, HeadProduct};
 use super::ops::{Ops, Plain, Population};
 use super::pairs::pair;
 use super::plan::{Pairing, Pool};
@@ -155,6 +156,15 @@ impl Ops for Plain {
             out.f_transpose(1, 2)?.f_reshape(size)
         };
         value(attend(), steps)
+    }
+
+    fn head_product(
+        &self,
+        product: HeadProduct,
+        inputs: [&Value; 2],
+        heads: usize,
+    ) -> Result<Value, TorchError> {
+        heads::plain(product, inputs, heads)
     }
 
     fn token_mean(&self, x: &Value) -> Result<Value, TorchError> {

@@ -32,6 +32,18 @@ pub(super) enum Source {
     HeadMask { heads: usize },
     /// The largest number of a 3x3 window over tokens and a head's channels.
     HeadErode { heads: usize },
+    /// Some channels of each head.
+    Slice {
+        heads: usize,
+        start: usize,
+        count: usize,
+    },
+    /// Channels of several values, head by head.
+    Concat { heads: usize },
+    /// `K^T X` per head.
+    Scores { heads: usize },
+    /// `V A` per head.
+    Apply { heads: usize },
     /// Sum over positions.
     TokenSum,
     /// Mean over positions.
@@ -205,10 +217,28 @@ impl<'a> Fuser<'a> {
             Op::HeadSum { heads } => step.source = Source::HeadSum { heads },
             Op::HeadMask { heads } => step.source = Source::HeadMask { heads },
             Op::HeadErode { heads } => step.source = Source::HeadErode { heads },
+            Op::Slice {
+                heads,
+                start,
+                count,
+            } => {
+                step.source = Source::Slice {
+                    heads,
+                    start,
+                    count,
+                };
+            }
+            Op::Concat { heads } => step.source = Source::Concat { heads },
+            Op::Scores { heads } => step.source = Source::Scores { heads },
+            Op::Apply { heads } => step.source = Source::Apply { heads },
             Op::TokenSum => step.source = Source::TokenSum,
             Op::TokenMean => step.source = Source::TokenMean,
             Op::TokenTimeSum => step.source = Source::TokenTimeSum,
-            Op::BatchNorm(_) | Op::ChannelScale(_) | Op::MaxPool { .. } | Op::Neuron(_) => {
+            Op::BatchNorm(_)
+            | Op::ChannelScale(_)
+            | Op::HeadScale { .. }
+            | Op::MaxPool { .. }
+            | Op::Neuron(_) => {
                 if let Some(&input) = node.inputs.first() {
                     step.shape = graph.node(input).shape;
                 }
@@ -235,6 +265,15 @@ impl<'a> Fuser<'a> {
                 step.channelwise.push(PerChannel::BatchNorm(name.clone()));
             }
             Op::ChannelScale(key) if bare => step.channelwise.push(PerChannel::Scale(key.clone())),
+            &Op::HeadScale {
+                heads,
+                ref key,
+                terms,
+            } if bare => {
+                let key = key.clone();
+                step.channelwise
+                    .push(PerChannel::HeadScale { key, heads, terms });
+            }
             &Op::MaxPool {
                 kernel,
                 stride,
@@ -269,7 +308,7 @@ fn name(graph: &Graph, id: NodeId) -> String {
         Op::Layer(layer) => format!("layer {}", graph.layer(*layer).name),
         Op::Neuron(site) => format!("neurons {}", graph.site(*site).name),
         Op::BatchNorm(key) => format!("batch norm {key}"),
-        Op::ChannelScale(key) => format!("scale {key}"),
+        Op::ChannelScale(key) | Op::HeadScale { key, .. } => format!("scale {key}"),
         op => {
             let block = &graph.blocks[graph.node(id).block.index()].name;
             format!("{op:?} in block {block}")

@@ -4,6 +4,7 @@ use super::compare::Comparison;
 use super::convolution::{Sums, integer_sums, real_sums};
 use super::error::VerifyError;
 use super::golden::{Golden, Stored};
+use super::heads::{apply, concat, head_scale, scores, slice};
 use super::operations::{
     attention, channel_mask, head_erode, head_mask, head_sum, max_pool, neurons, token_mean,
     token_sum, token_time_sum,
@@ -37,6 +38,8 @@ pub(super) struct Step {
     pub most: Option<u64>,
     /// What they are made of.
     pub numbers: Number,
+    /// By head, of a head scale.
+    pub factors: Vec<f32>,
     /// Values without readers after it.
     pub release: Vec<usize>,
 }
@@ -68,6 +71,22 @@ pub(super) enum Kind {
     HeadErode {
         heads: usize,
     },
+    Slice {
+        heads: usize,
+        start: usize,
+        count: usize,
+    },
+    Concat {
+        heads: usize,
+    },
+    Scores {
+        heads: usize,
+    },
+    Apply {
+        heads: usize,
+    },
+    /// By the step's factors.
+    HeadScale,
     TokenSum,
     ChannelMask,
     TokenMean,
@@ -248,6 +267,22 @@ fn compute(
             head_mask(mask, x, from, heads)
         }),
         (Kind::HeadErode { heads }, [x]) => each(step, x, |x, from| head_erode(x, from, heads)),
+        (
+            Kind::Slice {
+                heads,
+                start,
+                count,
+            },
+            [x],
+        ) => each(step, x, |x, from| slice(x, from, heads, (start, count))),
+        (Kind::Concat { heads }, values) => concat(step, values, heads),
+        (Kind::Scores { heads }, [keys, x]) => at_all(step, |t| {
+            scores((keys.at(t), keys.shape), (x.at(t), x.shape), heads)
+        }),
+        (Kind::Apply { heads }, [values, map]) => at_all(step, |t| {
+            apply((values.at(t), values.shape), (map.at(t), map.shape), heads)
+        }),
+        (Kind::HeadScale, [x]) => each(step, x, |x, _| head_scale(x, &step.factors)),
         (Kind::TokenSum, [x]) => each(step, x, token_sum),
         (Kind::ChannelMask, _) => each_pair(step, inputs, channel_mask),
         (Kind::TokenMean, [x]) => each(step, x, token_mean),
@@ -260,6 +295,11 @@ fn compute(
 /// An operation at every time step.
 pub(super) fn each<N>(step: &Step, x: &Value<N>, f: impl Fn(&[N], Shape) -> Vec<N>) -> Vec<N> {
     (0..step.times).flat_map(|t| f(x.at(t), x.shape)).collect()
+}
+
+/// What an operation makes at every time step.
+pub(super) fn at_all<N>(step: &Step, f: impl Fn(usize) -> Vec<N>) -> Vec<N> {
+    (0..step.times).flat_map(f).collect()
 }
 
 /// An operation on two values at every time step; the shape is the second one's.

@@ -3,9 +3,12 @@
 
 use super::compare::Comparison;
 use super::convolution::{Sums, integer_sums};
-use super::engine::{FixedAffine, Kind, Network, Step, Value, each, each_pair, last_value, wrong};
+use super::engine::{
+    FixedAffine, Kind, Network, Step, Value, at_all, each, each_pair, last_value, wrong,
+};
 use super::error::VerifyError;
 use super::golden::Golden;
+use super::heads::{apply, concat, scores, slice};
 use super::operations::{
     attention_sums, channel_mask, head_erode, head_mask, head_sum, max_pool, token_sum,
 };
@@ -175,6 +178,21 @@ fn compute(
             head_mask(mask, x, from, heads)
         }),
         (Kind::HeadErode { heads }, [x]) => each(step, x, |x, from| head_erode(x, from, heads)),
+        (
+            Kind::Slice {
+                heads,
+                start,
+                count,
+            },
+            [x],
+        ) => each(step, x, |x, from| slice(x, from, heads, (start, count))),
+        (Kind::Concat { heads }, values) => concat(step, values, heads),
+        (Kind::Scores { heads }, [keys, x]) => at_all(step, |t| {
+            scores((keys.at(t), keys.shape), (x.at(t), x.shape), heads)
+        }),
+        (Kind::Apply { heads }, [values, map]) => at_all(step, |t| {
+            apply((values.at(t), values.shape), (map.at(t), map.shape), heads)
+        }),
         (Kind::TokenSum | Kind::TokenMean, [x]) => each(step, x, token_sum),
         (Kind::ChannelMask, _) => each_pair(step, inputs, channel_mask),
         (Kind::TokenTimeSum, [x]) => token_time_sum(x),

@@ -18,6 +18,7 @@ mod convolution;
 mod engine;
 mod error;
 mod golden;
+mod heads;
 mod integers;
 mod operations;
 mod report;

@@ -12,17 +12,33 @@ pub(super) trait Number:
 {
     /// A whole number.
     fn whole(self) -> i64;
+    /// The same number in f64.
+    fn real(self) -> f64;
+    /// The nearest number.
+    fn rounded(x: f64) -> Self;
 }
 
 impl Number for f32 {
     fn whole(self) -> i64 {
         self as i64
     }
+    fn real(self) -> f64 {
+        self.into()
+    }
+    fn rounded(x: f64) -> Self {
+        x as f32
+    }
 }
 
 impl Number for i64 {
     fn whole(self) -> i64 {
         self
+    }
+    fn real(self) -> f64 {
+        self as f64
+    }
+    fn rounded(x: f64) -> Self {
+        x as i64
     }
 }
 

@@ -6,7 +6,7 @@ use aq4svit::data::{self, DataConfig, Splits};
 use aq4svit::evaluate::{Cancel, Evaluator, Job, Outcome, Proxies, Question};
 use aq4svit::network::{
     Architecture, BlockLayout, Graph, Halves, Layer, LayerKind, Layout, ModelConfig, Neuron, Op,
-    RepConv, Shape, Site, WeightSource,
+    RepConv, ResformerLayout, ResformerSizes, Shape, Site, WeightSource,
 };
 use aq4svit::quant::{Allocation, BitWidth, Scheme, quantize};
 use aq4svit::torch::{
@@ -68,7 +68,10 @@ impl Naive<'_> {
                                     x.iter_mut().for_each(|x| *x *= unit(0));
                                     self.layer(id.index(), from.unwrap(), node.shape, &x)
                                 }
-                                op => self.stateless(op, from.unwrap(), node.shape, &input),
+                                op => {
+                                    let shapes = (from.unwrap(), node.shape);
+                                    self.stateless(op, node.inputs.len(), shapes, &input)
+                                }
                             }
                         };
                         (0..images.len()).map(one).collect()
@@ -103,8 +106,8 @@ impl Naive<'_> {
     fn stateless<'a>(
         &self,
         op: &Op,
-        from: Shape,
-        to: Shape,
+        inputs: usize,
+        (from, to): (Shape, Shape),
         input: &dyn Fn(usize) -> &'a Map,
     ) -> Map {
         let positions = from.height * from.width;
@@ -205,6 +208,67 @@ impl Naive<'_> {
                     x * input(0)[c / d * positions + n]
                 };
                 input(1).iter().enumerate().map(masked).collect()
+            }
+            &Op::Slice {
+                heads,
+                start,
+                count,
+            } => {
+                let d = from.channels / heads;
+                let channels =
+                    (0..heads).flat_map(|h| (start..start + count).map(move |j| h * d + j));
+                let lines = channels.flat_map(|c| &input(0)[c * positions..][..positions]);
+                lines.copied().collect()
+            }
+            &Op::HeadScale {
+                heads,
+                ref key,
+                terms,
+            } => {
+                let rates = self.numbers(key.clone());
+                let one = from.channels / heads * positions;
+                let x = input(0).iter().enumerate();
+                x.map(|(i, x)| x / (rates[i / one] * terms as f64).sqrt())
+                    .collect()
+            }
+            &Op::Scores { heads } => {
+                let (keys, x) = (input(0), input(1));
+                let (d, n) = (from.channels / heads, to.height * to.width);
+                let mut out = Map::new();
+                for c in 0..heads * positions {
+                    let (h, p) = (c / positions, c % positions);
+                    for at in 0..n {
+                        let term = |j: usize| {
+                            let c = h * d + j;
+                            keys[c * positions + p] * x[c * n + at]
+                        };
+                        out.push((0..d).map(term).sum());
+                    }
+                }
+                out
+            }
+            &Op::Apply { heads } => {
+                let (values, map) = (input(0), input(1));
+                let (d, n) = (from.channels / heads, to.height * to.width);
+                let mut out = Map::new();
+                for c in 0..from.channels {
+                    for at in 0..n {
+                        let term = |p: usize| {
+                            let place = c / d * positions + p;
+                            values[c * positions + p] * map[place * n + at]
+                        };
+                        out.push((0..positions).map(term).sum());
+                    }
+                }
+                out
+            }
+            &Op::Concat { heads } => {
+                let of_head = |i: usize, h: usize| {
+                    let one = input(i).len() / heads;
+                    input(i)[h * one..(h + 1) * one].to_vec()
+                };
+                let parts = (0..heads).flat_map(|h| (0..inputs).map(move |i| (i, h)));
+                parts.flat_map(|(i, h)| of_head(i, h)).collect()
             }
             Op::Input | Op::Layer(_) | Op::Neuron(_) | Op::TokenTimeSum => {
                 unreachable!("not here")
@@ -394,6 +458,7 @@ pub(super) fn weights(graph: &Graph, random: &mut Random) -> StateDict {
         let (name, part) = spec.key.rsplit_once('.').unwrap_or((&spec.key, ""));
         let (low, high) = match part {
             "running_var" => (0.5, 1.5),
+            "firing_rate_x" | "firing_rate_attn" => (0.1, 0.5),
             "running_mean" => (-0.2, 0.2),
             // Some negative: max-pooling must see the sign.
             "weight" if is_norm(name) => (-1.5, 2.5),
@@ -410,7 +475,7 @@ pub(super) fn weights(graph: &Graph, random: &mut Random) -> StateDict {
 /// Small sizes of every family and layout.
 fn configs() -> impl Strategy<Value = ModelConfig> {
     (
-        0..7usize,
+        0..10usize,
         0..3usize,
         (1..=2usize, 0..3u32, 1..=3usize, 1..=2usize, 1..=4usize),
         1..=3usize,
@@ -481,6 +546,39 @@ fn configs() -> impl Strategy<Value = ModelConfig> {
                     },
                     5 + size,
                 ),
+                7 => (
+                    Architecture::MaxFormer {
+                        layout,
+                        embed_dims,
+                        depths: 4,
+                    },
+                    16 * size,
+                ),
+                9 => (
+                    Architecture::SpikingResformer {
+                        layout: match layout {
+                            Layout::Cifar => ResformerLayout::Cifar,
+                            Layout::Imagenet => ResformerLayout::Imagenet,
+                            Layout::Dvs { tau } => ResformerLayout::Dvs { tau: Some(tau) },
+                        },
+                        sizes: ResformerSizes {
+                            embed_dims: [8, 12, 16],
+                            num_heads: [1, 3, 1 << heads],
+                            patch_sizes: [4, 2, 1],
+                            group_size: 4,
+                            depths: [1, depths, 1],
+                        },
+                    },
+                    16 * size,
+                ),
+                8 => (
+                    Architecture::MsQkFormer {
+                        layout,
+                        embed_dims,
+                        depths: 4,
+                    },
+                    16 * size,
+                ),
                 _ => (
                     Architecture::SdtV3Large {
                         embed_dims: [widths[0], widths[1], widths[2]],
@@ -499,7 +597,7 @@ fn configs() -> impl Strategy<Value = ModelConfig> {
                 num_classes: 3,
                 num_heads: 1 << heads,
                 mlp_ratio: ratio,
-                time_steps: if family >= 5 { 1 } else { steps },
+                time_steps: if matches!(family, 5 | 6) { 1 } else { steps },
             }
         })
 }

@@ -75,6 +75,35 @@ pub enum OperationKind {
         /// Number of heads.
         heads: usize,
     },
+    /// Some channels of each head.
+    Slice {
+        /// Number of heads.
+        heads: usize,
+        /// The first channel of each.
+        start: usize,
+        /// Channels of each.
+        count: usize,
+    },
+    /// The channels of all inputs, head by head.
+    Concat {
+        /// Number of heads.
+        heads: usize,
+    },
+    /// Inputs keys and value: their products per head.
+    Scores {
+        /// Number of heads.
+        heads: usize,
+    },
+    /// Inputs values and map: what the map selects, per head.
+    Apply {
+        /// Number of heads.
+        heads: usize,
+    },
+    /// Each head's channels times its factor.
+    HeadScale {
+        /// One for each head.
+        factors: Vec<f32>,
+    },
     /// Sums over positions.
     TokenSum,
     /// Inputs mask (one position) and value: each channel times its mask.

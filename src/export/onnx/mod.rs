@@ -12,6 +12,7 @@
 //! are named as in golden files: `input`, `accumulator.LAYER`, `spikes.SITE`, `logits`.
 
 mod builder;
+mod heads;
 mod layers;
 mod neurons;
 mod operations;
@@ -265,6 +266,18 @@ impl Writer<'_> {
             (&OperationKind::HeadSum { heads }, [x]) => to.head_sum(x, heads),
             (&OperationKind::HeadMask { heads }, [mask, x]) => to.head_mask(mask, x, heads),
             (&OperationKind::HeadErode { heads }, [x]) => to.head_erode(x, heads),
+            (
+                &OperationKind::Slice {
+                    heads,
+                    start,
+                    count,
+                },
+                [x],
+            ) => to.slice(x, heads, (start, count)),
+            (&OperationKind::Concat { heads }, values) => to.concat(values, heads),
+            (&OperationKind::Scores { heads }, [_, _]) => to.scores([read(0)?, read(1)?], heads),
+            (&OperationKind::Apply { heads }, [_, _]) => to.apply([read(0)?, read(1)?], heads),
+            (OperationKind::HeadScale { factors }, [x]) => to.head_scale(x, factors),
             (OperationKind::TokenSum, [x]) => to.token_sum(x),
             (OperationKind::TokenMean, [x]) => to.token_mean(x, source(0)?.numbers),
             (OperationKind::TokenTimeSum, [x]) => to.token_time_sum(x, source(0)?.numbers),

@@ -16,7 +16,7 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn inner(&self, what: &str) -> String {
+    pub(super) fn inner(&self, what: &str) -> String {
         format!("{}.{what}", self.name)
     }
 
@@ -198,7 +198,7 @@ fn is_wide(inputs: [&Operation; 3], heads: usize) -> bool {
 }
 
 /// Four dimensions.
-fn four(dims: &[usize]) -> [usize; 4] {
+pub(super) fn four(dims: &[usize]) -> [usize; 4] {
     let at = |i: usize| dims.get(i).copied().unwrap_or(1);
     [at(0), at(1), at(2), at(3)]
 }

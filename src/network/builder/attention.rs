@@ -53,6 +53,63 @@ impl GraphBuilder {
         self.push(Op::TokenSum, &[x], sum)
     }
 
+    /// `count` channels of each head, from its channel `start` on.
+    pub(in crate::network) fn slice(
+        &mut self,
+        x: NodeId,
+        heads: usize,
+        start: usize,
+        count: usize,
+    ) -> NodeId {
+        let value = self.value(x);
+        let shape = Shape {
+            channels: heads * count,
+            ..value.shape
+        };
+        let op = Op::Slice {
+            heads,
+            start,
+            count,
+        };
+        self.push(op, &[x], value.shaped(shape))
+    }
+
+    /// `K^T X` per head, of the keys and a value.
+    pub(in crate::network) fn scores(&mut self, keys: NodeId, x: NodeId, heads: usize) -> NodeId {
+        let from = self.node(keys).shape;
+        let shape = Shape {
+            channels: heads * from.height * from.width,
+            ..self.node(x).shape
+        };
+        let sum = self.head_products(keys, x, from.channels / heads);
+        self.push(Op::Scores { heads }, &[keys, x], sum.shaped(shape))
+    }
+
+    /// `V A` per head, of values and a map as [`scores`](Self::scores) makes it.
+    pub(in crate::network) fn apply(
+        &mut self,
+        values: NodeId,
+        map: NodeId,
+        heads: usize,
+    ) -> NodeId {
+        let from = self.node(values).shape;
+        let shape = Shape {
+            channels: from.channels,
+            ..self.node(map).shape
+        };
+        let sum = self.head_products(values, map, from.height * from.width);
+        self.push(Op::Apply { heads }, &[values, map], sum.shaped(shape))
+    }
+
+    /// Sums of so many products.
+    fn head_products(&self, a: NodeId, b: NodeId, terms: usize) -> Value {
+        let product = self.both(a, b, u64::saturating_mul);
+        Value {
+            range: scaled(product.range, terms as u64),
+            ..product
+        }
+    }
+
     /// The largest number of a 3x3 window over tokens and a head's channels.
     pub(in crate::network) fn head_erode(&mut self, x: NodeId, heads: usize) -> NodeId {
         let value = self.value(x);

@@ -24,21 +24,21 @@ pub(in crate::network) struct Conv {
     pub(super) kernel: usize,
     pub(super) stride: usize,
     pub(super) padding: usize,
-    pub(super) depthwise: bool,
+    pub(super) groups: usize,
     pub(super) bias: bool,
     pub(super) form: Form,
     pub(super) source: WeightSource,
 }
 
 impl Conv {
-    /// A convolution of an odd kernel.
+    /// A convolution; the size is kept where the kernel is odd.
     pub(in crate::network) fn square(out: usize, kernel: usize) -> Self {
         Conv {
             out,
             kernel,
             stride: 1,
             padding: kernel / 2,
-            depthwise: false,
+            groups: 1,
             bias: false,
             form: Form::Map,
             source: WeightSource::Stored,
@@ -57,17 +57,11 @@ impl Conv {
     }
     /// A depthwise convolution: every channel by itself.
     pub(in crate::network) fn depthwise(channels: usize, kernel: usize) -> Self {
-        Conv {
-            depthwise: true,
-            ..Conv::square(channels, kernel)
-        }
+        Conv::square(channels, kernel).groups(channels)
     }
-    /// The same with every channel by itself.
-    pub(in crate::network) fn every_channel(self) -> Self {
-        Conv {
-            depthwise: true,
-            ..self
-        }
+    /// The same with inputs and outputs divided among groups.
+    pub(in crate::network) fn groups(self, groups: usize) -> Self {
+        Conv { groups, ..self }
     }
     /// How its weight is stored.
     pub(in crate::network) fn form(self) -> Form {

@@ -16,7 +16,7 @@ impl GraphBuilder {
             height: count(from.height),
             width: count(from.width),
         };
-        let groups = if conv.depthwise { from.channels } else { 1 };
+        let groups = conv.groups;
         let inputs = from.channels / groups;
         let weight_shape = match conv.form {
             Form::Map => vec![conv.out, inputs, conv.kernel, conv.kernel],
@@ -64,6 +64,17 @@ impl GraphBuilder {
 
     /// A fully connected layer with bias on a pooled vector.
     pub(in crate::network) fn linear(&mut self, x: NodeId, name: &str, out: usize) -> NodeId {
+        self.fully_connected(x, name, out, true)
+    }
+
+    /// A fully connected layer on a pooled vector, with or without a bias.
+    pub(in crate::network) fn fully_connected(
+        &mut self,
+        x: NodeId,
+        name: &str,
+        out: usize,
+        bias: bool,
+    ) -> NodeId {
         let from = self.node(x).shape;
         let shape = Shape {
             channels: out,
@@ -71,7 +82,7 @@ impl GraphBuilder {
         };
         let weight_shape = vec![out, from.channels];
         let kind = LayerKind::Linear;
-        let layer = self.new_layer(name, kind, weight_shape, true, WeightSource::Stored);
+        let layer = self.new_layer(name, kind, weight_shape, bias, WeightSource::Stored);
         self.layer(x, layer, shape, (1, 1))
     }
 
@@ -103,6 +114,26 @@ impl GraphBuilder {
         self.push(Op::ChannelScale(key.to_owned()), &[x], value)
     }
 
+    /// Multiplication of each head's channels by `1 / sqrt(rate * terms)`, of the firing rates of a
+    /// key that [`buffer`](Self::buffer) has entered.
+    pub(in crate::network) fn head_scale(
+        &mut self,
+        x: NodeId,
+        heads: usize,
+        key: &str,
+        terms: usize,
+    ) -> NodeId {
+        let key = key.to_owned();
+        let own = PerChannel::HeadScale {
+            key: key.clone(),
+            heads,
+            terms,
+        };
+        self.absorb(x, own);
+        let value = self.value(x).real();
+        self.push(Op::HeadScale { heads, key, terms }, &[x], value)
+    }
+
     /// Lets the layer behind which a per-channel operation comes absorb it.
     fn absorb(&mut self, x: NodeId, operation: PerChannel) {
         let mut at = x;
@@ -113,7 +144,9 @@ impl GraphBuilder {
                     self.graph.layers[layer].absorbed.push(operation);
                     return;
                 }
-                (Op::BatchNorm(_) | Op::ChannelScale(_), Some(&before)) => at = before,
+                (Op::BatchNorm(_) | Op::ChannelScale(_) | Op::HeadScale { .. }, Some(&before)) => {
+                    at = before
+                }
                 _ => return,
             }
         }

@@ -203,6 +203,11 @@ impl GraphBuilder {
         self.tensor(key, shape, TensorKind::Param);
     }
 
+    /// A buffer that belongs to no batch norm.
+    pub(super) fn buffer(&mut self, key: String, shape: &[usize]) {
+        self.tensor(key, shape, TensorKind::Buffer);
+    }
+
     /// Declares what is entered from here to be unused by the authors' forward pass: call it with
     /// the number of entries before ([`entries`](Self::entries)).
     pub(super) fn dead_since(&mut self, entries: usize) {
@@ -238,6 +243,15 @@ impl GraphBuilder {
             .sort_by_key(|t| prefixes.iter().position(|p| t.key.starts_with(p)));
     }
 
+    /// Moves an entry of the state dict to its end, where the authors construct a module later than
+    /// they run it; nothing where there is no such entry.
+    pub(super) fn last_entry(&mut self, key: &str) {
+        let tensors = &mut self.graph.tensors;
+        if let Some(at) = tensors.iter().position(|t| t.key == key) {
+            tensors[at..].rotate_left(1);
+        }
+    }
+
     /// The finished graph.
     ///
     /// # Errors
@@ -245,6 +259,11 @@ impl GraphBuilder {
     pub(super) fn finish(self) -> Result<Graph, ModelError> {
         let checks = [
             ("parameters", self.graph.parameters(), MAX_PARAMETERS),
+            (
+                "products of attention per image",
+                self.graph.head_products(),
+                MAX_MACS,
+            ),
             (
                 "multiply-accumulates per image",
                 self.graph.macs(),

@@ -1,9 +1,20 @@
 //! An operation appended as it is, for graphs that are read.
 
 use super::super::{NodeId, Op};
-use super::GraphBuilder;
+use super::{GraphBuilder, combine};
 
 impl GraphBuilder {
+    /// The channels of several values one after the other, head by head.
+    fn concat(&mut self, first: NodeId, values: &[NodeId], heads: usize) -> NodeId {
+        let mut whole = self.value(first);
+        for value in values.iter().skip(1).map(|&x| self.value(x)) {
+            whole.shape.channels += value.shape.channels;
+            whole.range = combine(whole.range, value.range, u64::max);
+            whole.time_invariant &= value.time_invariant;
+        }
+        self.push(Op::Concat { heads }, values, whole)
+    }
+
     /// Appends an operation that has nothing but its own numbers, on inputs of shapes that fit it.
     ///
     /// # Errors
@@ -31,6 +42,17 @@ impl GraphBuilder {
             (op @ (Op::Multiply | Op::HeadMask { .. } | Op::ChannelMask), &[a, b]) => {
                 self.product(op, a, b)
             }
+            (
+                Op::Slice {
+                    heads,
+                    start,
+                    count,
+                },
+                &[x],
+            ) => self.slice(x, heads, start, count),
+            (Op::Concat { heads }, values @ &[first, _, ..]) => self.concat(first, values, heads),
+            (Op::Scores { heads }, &[keys, x]) => self.scores(keys, x, heads),
+            (Op::Apply { heads }, &[values, map]) => self.apply(values, map, heads),
             (Op::TokenSum, &[x]) => self.token_sum(x),
             (Op::TokenMean, &[x]) => self.token_mean(x),
             (Op::TokenTimeSum, &[x]) => self.token_time_sum(x),

@@ -41,6 +41,15 @@ struct ConvFields {
     source: WeightSource,
 }
 
+/// `head-scale`: a factor for each head, of a buffer of firing rates.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeadScaleFields {
+    heads: usize,
+    key: String,
+    terms: usize,
+}
+
 fn one() -> usize {
     1
 }
@@ -105,13 +114,17 @@ pub(super) fn read(
             b.parameter(named.name.clone(), &[from.channels]);
             Ok(b.channel_scale(x, &named.name))
         }
+        "head-scale" => {
+            let (x, from) = first(1)?;
+            head_scale(b, x, from, parsed(fields)?)
+        }
         "neuron" => {
             let (x, _) = first(1)?;
             neurons(b, x, parsed(fields)?)
         }
         _ => {
             let op = operation(name, fields)?;
-            expect(arity(&op))?;
+            expect(arity(&op, inputs.len()))?;
             let shape = shape_of(b.graph(), &op, &shapes)?;
             sound_shape(shape)?;
             sound_operation(&op)?;
@@ -234,16 +247,7 @@ fn conv(
         };
     }
     let conv = Conv::square(out, kernel).stride(stride).padding(padding);
-    let conv = match groups {
-        1 => conv,
-        _ if groups == from.channels => conv.every_channel(),
-        _ => {
-            return Err(format!(
-                "a convolution of {groups} groups of {} channels is not known",
-                from.channels
-            ));
-        }
-    };
+    let conv = conv.groups(groups);
     Ok(b.conv(x, &name, conv.with_form(form).bias(bias)))
 }
 
@@ -264,10 +268,24 @@ fn linear(
     if out == 0 || weights.is_none_or(|n| n as u64 > MAX_PARAMETERS) {
         return Err(format!("out = {out} makes no weight"));
     }
-    if !bias {
-        return Err("a linear layer without bias is not known".to_owned());
+    Ok(b.fully_connected(x, &name, out, bias))
+}
+
+fn head_scale(
+    b: &mut GraphBuilder,
+    x: NodeId,
+    from: Shape,
+    fields: HeadScaleFields,
+) -> Result<NodeId, String> {
+    let HeadScaleFields { heads, key, terms } = fields;
+    sound_name(&key)?;
+    if heads == 0 || terms == 0 || !from.channels.is_multiple_of(heads) {
+        return Err(format!(
+            "{heads} heads of sums of {terms} terms do not fit {from:?}"
+        ));
     }
-    Ok(b.linear(x, &name, out))
+    b.buffer(key.clone(), &[1, 1, heads, 1, 1]);
+    Ok(b.head_scale(x, heads, &key, terms))
 }
 
 fn neurons(b: &mut GraphBuilder, x: NodeId, fields: NeuronFields) -> Result<NodeId, String> {

@@ -147,7 +147,9 @@ impl FixedNetwork {
             };
             return match node.op {
                 Op::Layer(_) => Ok(on_grid(grid)),
-                Op::BatchNorm(_) | Op::ChannelScale(_) if !self.absorbed(graph, i) => {
+                Op::BatchNorm(_) | Op::ChannelScale(_) | Op::HeadScale { .. }
+                    if !self.absorbed(graph, i) =>
+                {
                     fails("it follows no layer directly, whose affine could take it in")
                 }
                 _ if known.all(fits) => Ok(on_grid(grid)),
@@ -165,6 +167,7 @@ impl FixedNetwork {
         let count = |n: Option<&NodeId>| n.map_or(1, |&n| positions(graph, n)) as f64;
         let input = node.inputs.first();
         let form = match node.op {
+            Op::HeadScale { .. } => return fails("its factor differs from head to head"),
             Op::Input => on_grid(if node.time_invariant { IMAGE } else { FRAMES }),
             Op::Neuron(site) => Form {
                 fraction: 0,
@@ -207,7 +210,7 @@ impl FixedNetwork {
             let node = graph.node(at);
             match (&node.op, node.inputs.first()) {
                 (Op::Layer(_), _) => return true,
-                (Op::BatchNorm(_) | Op::ChannelScale(_), Some(&before))
+                (Op::BatchNorm(_) | Op::ChannelScale(_) | Op::HeadScale { .. }, Some(&before))
                     if graph.consumers(before).count() == 1 =>
                 {
                     at = before;
@@ -287,6 +290,18 @@ fn combined(graph: &Graph, i: usize, inputs: &[Form]) -> Form {
             form(product * terms as f64, scale)
         }
         Op::Add => form(inputs.iter().map(|f| f.most).sum(), 1.0),
+        Op::Concat { .. } => form(inputs.iter().map(|f| f.most).fold(0.0, f64::max), 1.0),
+        Op::Scores { heads } => {
+            let keys = node
+                .inputs
+                .first()
+                .map_or(1, |&n| graph.node(n).shape.channels);
+            form(product * (keys / heads.max(1)) as f64, 1.0)
+        }
+        Op::Apply { .. } => {
+            let terms = node.inputs.first().map_or(1, |&n| positions(graph, n));
+            form(product * terms as f64, 1.0)
+        }
         _ => form(product, 1.0),
     }
 }

@@ -91,7 +91,7 @@ fn is_on_grid(graph: &Graph, i: usize) -> bool {
         return false;
     };
     match node.op {
-        Op::Layer(_) | Op::BatchNorm(_) | Op::ChannelScale(_) => true,
+        Op::Layer(_) | Op::BatchNorm(_) | Op::ChannelScale(_) | Op::HeadScale { .. } => true,
         Op::Add | Op::Average => node.range == ValueRange::Real,
         Op::MaxPool { .. } => {
             let input = node.inputs.first();

@@ -2,7 +2,7 @@
 
 use super::super::engine::{Kind, Shape, Step};
 use super::super::error::VerifyError;
-use super::{fixed, input_count, most, wrong};
+use super::{fixed, heads, input_count, most, wrong};
 use crate::export::manifest::operation::{Number, Operation, OperationKind, SiteNeuron};
 use crate::export::manifest::{Layer, Manifest};
 
@@ -15,7 +15,7 @@ pub(super) fn steps(manifest: &Manifest) -> Result<Vec<Step>, VerifyError> {
     let (mut layers, mut sites) = (0, 0);
     for (i, operation) in manifest.operations.iter().enumerate() {
         let at = |part: &str| format!("operations[{i}].{part}");
-        if operation.inputs.len() != input_count(&operation.op) {
+        if !input_count(&operation.op).contains(&operation.inputs.len()) {
             let why = format!("it reads {} values", operation.inputs.len());
             return Err(wrong(at("inputs"), why));
         }
@@ -56,6 +56,10 @@ pub(super) fn steps(manifest: &Manifest) -> Result<Vec<Step>, VerifyError> {
             },
             most: most(operation.numbers),
             numbers: operation.numbers,
+            factors: match &operation.op {
+                OperationKind::HeadScale { factors } => factors.clone(),
+                _ => Vec::new(),
+            },
             release: Vec::new(),
         });
     }
@@ -122,6 +126,19 @@ fn kind(op: &OperationKind, (layers, sites): (usize, usize)) -> Kind {
         OperationKind::HeadSum { heads } => Kind::HeadSum { heads },
         OperationKind::HeadMask { heads } => Kind::HeadMask { heads },
         OperationKind::HeadErode { heads } => Kind::HeadErode { heads },
+        OperationKind::Slice {
+            heads,
+            start,
+            count,
+        } => Kind::Slice {
+            heads,
+            start,
+            count,
+        },
+        OperationKind::Concat { heads } => Kind::Concat { heads },
+        OperationKind::Scores { heads } => Kind::Scores { heads },
+        OperationKind::Apply { heads } => Kind::Apply { heads },
+        OperationKind::HeadScale { .. } => Kind::HeadScale,
         OperationKind::TokenSum => Kind::TokenSum,
         OperationKind::ChannelMask => Kind::ChannelMask,
         OperationKind::TokenMean => Kind::TokenMean,
@@ -177,6 +194,10 @@ impl Expected {
                 let site = manifest.sites.get(index).filter(|s| named(op, &s.name));
                 site.ok_or("its site is not the next of `sites`")?.shape
             }
+            Kind::HeadScale => scaled_shape(op, last.shape)?,
+            Kind::Slice { .. } | Kind::Concat { .. } | Kind::Scores { .. } | Kind::Apply { .. } => {
+                heads::shape(kind, &shapes)?
+            }
             _ => shape_of(kind, &shapes)?,
         };
         if matches!(kind, Kind::Neuron(_)) && shape != last.shape {
@@ -202,6 +223,20 @@ fn named(op: &OperationKind, name: &str) -> bool {
     match op {
         OperationKind::Layer(own) | OperationKind::Neuron(own) => own == name,
         _ => false,
+    }
+}
+
+/// The shape of a value whose heads are scaled.
+fn scaled_shape(op: &OperationKind, x: Shape) -> Result<Shape, String> {
+    match op {
+        OperationKind::HeadScale { factors }
+            if !factors.is_empty()
+                && x[0].is_multiple_of(factors.len())
+                && factors.iter().all(|factor| factor.is_finite()) =>
+        {
+            Ok(x)
+        }
+        _ => Err("its factors are not those of heads".to_owned()),
     }
 }
 
@@ -315,9 +350,22 @@ fn numbers(manifest: &Manifest, kind: Kind, inputs: &[&Operation]) -> Option<u64
             };
             Some(own(0)?.saturating_mul(positions.saturating_mul(steps as u64)))
         }
-        Kind::Input | Kind::Layer(_) | Kind::Average | Kind::Attention { .. } | Kind::TokenMean => {
-            None
+        Kind::Slice { .. } => own(0),
+        Kind::Concat { .. } => {
+            let all = inputs.iter().map(|o| most(o.numbers));
+            all.reduce(|a, b| Some(a?.max(b?)))?
         }
+        Kind::Scores { heads } => {
+            let terms = inputs.first()?.shape[0] / heads.max(1);
+            Some(own(0)?.saturating_mul(own(1)?).saturating_mul(terms as u64))
+        }
+        Kind::Apply { .. } => Some(own(0)?.saturating_mul(own(1)?).saturating_mul(positions)),
+        Kind::Input
+        | Kind::Layer(_)
+        | Kind::Average
+        | Kind::Attention { .. }
+        | Kind::HeadScale
+        | Kind::TokenMean => None,
     }
 }
 
@@ -335,6 +383,9 @@ pub(super) fn rounding(manifest: &Manifest) -> Vec<bool> {
         rounds.push(match operation.op {
             OperationKind::Layer(_) => layers.next().is_none_or(|layer| !layer.exact),
             OperationKind::Neuron(_) => false,
+            OperationKind::Scores { .. } | OperationKind::Apply { .. } => {
+                inherited || operation.numbers == Number::Real
+            }
             OperationKind::Attention { heads, .. } => {
                 inherited || attention_bound(&inputs, heads).is_none_or(|most| most >= EXACT)
             }
