@@ -279,10 +279,102 @@ class Recorder(TorchFunctionMode):
             raise CannotExport(f"{what} in {self.where()} reads a constant, not what follows from the image")
         if isinstance(place, Poison):
             raise CannotExport(f"{what} in {self.where()} reads what cannot be written: {place.why}")
+        place = self.settled(place)
         if place.factor != 1.0:
             raise CannotExport(
                 f"{what} in {self.where()} reads a value times {place.factor}; only attention has a constant factor")
         return place
+
+    def settled(self, place):
+        """A product of two matrices that is read as it is becomes attention scores; part of a value's
+        channels becomes a slice of it."""
+        if place.node in self.products:
+            a, b, _ = self.products[place.node]
+            made = self.scores(a, b)
+            if made is None:
+                raise CannotExport(f"a product of two matrices in {self.where()} that is no attention map K^T X of heads")
+            place = Place(made.node, made.index.flatten()[place.index], place.factor * made.factor)
+        node = self.nodes[place.node]
+        c = self.coordinates(place)[2]
+        used = c.unique()
+        if len(used) == node.shape[0] or len(used) == 0:
+            return place
+        # The same run of channels of every head?
+        runs = (used.diff() != 1).sum().item() + 1
+        count, start = len(used) // runs, int(used[0])
+        if len(used) % runs or node.shape[0] % runs:
+            return place
+        width = node.shape[0] // runs
+        wanted = (torch.arange(runs)[:, None] * width + start + torch.arange(count)).flatten()
+        if start + count > width or not bool((used == wanted).all()):
+            return place
+        t, b, c, p = self.coordinates(place)
+        made = (runs * count,) + node.shape[1:]
+        fields = {"heads": runs, "start": start, "count": count}
+        new = self.emit("slice", [place.node], fields, made, node.still)
+        return Place(new, self.flat(made, t, b, c // width * count + c % width - start, p), place.factor)
+
+    def matrix(self, place, heads, rows, columns):
+        """Whether a stack of matrices has channels (of heads) and positions as rows and columns:
+        "cp", "pc" or None; and its time steps and images."""
+        node = self.nodes[place.node]
+        t, b, c, p = self.coordinates(place)
+        i, j = torch.arange(place.index.shape[-2])[:, None], torch.arange(place.index.shape[-1])
+        for form, channel, position in (("cp", i, j), ("pc", j, i)):
+            d = channel.numel()
+            head = c[..., :1, :1] // d
+            if node.shape[0] == heads * d and node.positions == position.numel() and bool(
+                    (c == head * d + channel).all()) and bool((p == position).all()):
+                return form, t, b, head
+        return None, t, b, None
+
+    def pair(self, a, b, forms):
+        """Two stacks of matrices of heads in these forms; the lead of the result, or None."""
+        a, b = self.settled(a), self.settled(b)
+        lead = a.index.shape[:-2]
+        if b.index.shape[:-2] != lead or a.factor != 1.0 or b.factor != 1.0:
+            return None
+        sizes = {"c": lambda place, axis: self.nodes[place.node].shape[0] // place.index.shape[axis]}
+        heads = sizes["c"](a, -2 if forms[0] == "cp" else -1)
+        found = [self.matrix(x, heads, *form) for x, form in zip((a, b), forms)]
+        if heads == 0 or any(f[0] is None for f in found):
+            return None
+        if [f[0] for f in found] != list(forms) or not bool((found[0][3] == found[1][3]).all()):
+            return None
+        (t1, b1, head), (t2, b2, _) = (f[1:] for f in found)
+        corner = lambda x: x[..., :1, :1]
+        if any(bool((x != corner(b1)).any()) for x in (b1, b2)):
+            return None
+        nodes = [self.nodes[a.node], self.nodes[b.node]]
+        moving = [t for t, n in zip((t1, t2), nodes) if not n.still]
+        steps = corner(moving[0]) if moving else torch.zeros_like(corner(b1))
+        if any(bool((t != steps).any()) for t in moving):
+            return None
+        return a, b, heads, steps, corner(b1), head, not moving
+
+    def scores(self, a, b):
+        """K^T X per head, of matrices [.., N', d] and [.., d, N]."""
+        found = self.pair(a, b, ("pc", "cp"))
+        if found is None:
+            return None
+        keys, x, heads, t, image, head, still = found
+        positions = self.nodes[keys.node].positions
+        made = (heads * positions,) + self.nodes[x.node].shape[1:]
+        new = self.emit("scores", [keys.node, x.node], {"heads": heads}, made, still)
+        row, column = torch.arange(positions)[:, None], torch.arange(self.nodes[x.node].positions)
+        return Place(new, self.flat(made, t, image, head * positions + row, column))
+
+    def apply(self, a, b):
+        """V A per head, of values [.., d, N'] and a map [.., N', N]."""
+        found = self.pair(a, b, ("cp", "cp"))
+        if found is None or found[0].index.shape[-1] != found[1].index.shape[-2]:
+            return None
+        values, attention, heads, t, image, head, still = found
+        channels, d = self.nodes[values.node].shape[0], values.index.shape[-2]
+        made = (channels,) + self.nodes[attention.node].shape[1:]
+        new = self.emit("apply", [values.node, attention.node], {"heads": heads}, made, still)
+        row, column = torch.arange(d)[:, None], torch.arange(self.nodes[attention.node].positions)
+        return Place(new, self.flat(made, t, image, head * d + row, column))
 
     # ---- leaves
 
@@ -669,6 +761,11 @@ class Recorder(TorchFunctionMode):
     def with_parameter(self, name, a, b, out, cannot):
         value, parameter = (b, a) if self.place(a) is None else (a, b)
         place = self.place(value)
+        if name in _MUL and parameter.dim() == 5 and parameter.numel() == parameter.shape[2]:
+            made = self.head_scale(self.settled(place), parameter.flatten())
+            if made is not None:
+                self.put(out, made)
+                return None
         key = self.parameters.get(id(parameter)) or self.parameters.get(id(parameter._base))
         if name not in _MUL or key is None or place.factor != 1.0:
             return cannot(f"{name} of a value and a tensor that does not follow from the image")
@@ -682,6 +779,28 @@ class Recorder(TorchFunctionMode):
         self.put(out, Place(new, place.index))
         return None
 
+    def head_scale(self, place, scales):
+        """A factor 1 / sqrt(rate * terms) of each head, of a buffer of firing rates."""
+        node, heads = self.nodes[place.node], len(scales)
+        if node.shape[0] % heads or place.factor != 1.0:
+            return None
+        head = self.coordinates(place)[2] // (node.shape[0] // heads)
+        order = torch.arange(heads).view(1, 1, heads, 1, 1)
+        if place.index.dim() != 5 or bool((head != order).any()):
+            return None
+        used = {n.fields["key"] for n in self.nodes if n.op == "head-scale" and n.inputs != [place.node]}
+        own = self.names.get(id(self.stack[-1]), "") if self.stack else ""
+        buffers = [(k, v) for k, v in self.model.named_buffers() if k.startswith(own) and k not in used]
+        for key, rates in buffers:
+            if tuple(rates.shape) != (1, 1, heads, 1, 1) or bool((rates <= 0).any()):
+                continue
+            terms = (1.0 / (scales.double() ** 2 * rates.flatten().double()))
+            whole = int(terms[0].round())
+            if whole >= 1 and bool(((terms / whole - 1.0).abs() < 1e-9).all()):
+                fields = {"heads": heads, "key": key, "terms": whole}
+                return Place(self.emit("head-scale", [place.node], fields, node.shape, node.still), place.index)
+        return None
+
     # ---- attention
 
     def matmul(self, args, out, cannot):
@@ -690,6 +809,12 @@ class Recorder(TorchFunctionMode):
             return cannot("a matrix product of a value and a constant")
         products = [self.products.get(p.node) for p in (a, b)]
         if not any(products):
+            ops = self.nodes[b.node].op, self.nodes[self.nodes[b.node].inputs[0]].op if self.nodes[b.node].inputs else ""
+            if ops[0] == "neuron" and ops[1] in ("scores", "head-scale"):
+                made = self.apply(a, b)
+                if made is not None:
+                    self.put(out, made)
+                    return None
             node = len(self.nodes)
             index = torch.arange(out.numel()).view(out.shape)
             shape = (math.prod(out.shape), 1, 1)
@@ -1140,6 +1265,8 @@ def _used_keys(run):
             keys |= {f"{name}.{part}" for part in ("weight", "bias", "running_mean", "running_var")}
         elif node.op == "channel-scale":
             keys.add(name)
+        elif node.op == "head-scale":
+            keys.add(node.fields["key"])
         elif node.op == "neuron" and "tau_key" in node.fields:
             keys.add(node.fields["tau_key"])
     return keys
