@@ -22,6 +22,7 @@ mod fixed;
 mod gram;
 mod levels;
 mod lif;
+mod membrane;
 mod number;
 mod packed;
 mod pool;

@@ -19,10 +19,12 @@ mod engine;
 mod error;
 mod golden;
 mod integers;
+mod membrane;
 mod operations;
 mod report;
 mod sums;
 mod tensors;
+mod tokens;
 mod unpack;
 
 use std::path::Path;
