@@ -490,7 +490,13 @@ class Recorder(TorchFunctionMode):
         if any(d != 1 for d in module.dilation) or module.padding_mode != "zeros":
             raise CannotExport(f"{self.where()}: dilation and padding modes other than zeros cannot be written")
         if not two and (kernel, stride, padding, module.groups) != (1, 1, 0, 1):
-            raise CannotExport(f"{self.where()}: a 1-D convolution over tokens of kernel {kernel} cannot be written")
+            if module.groups != 1:
+                raise CannotExport(f"{self.where()}: a 1-D convolution over tokens in groups cannot be written")
+            fields = {"name": name, "out": module.out_channels, "kernel": kernel, "stride": stride, "padding": padding,
+                      "bias": module.bias is not None}
+            made = (module.out_channels,) + (node.shape[1:] if shape[2] == node.positions else (1, shape[2]))
+            new = self.emit("conv1d", [place.node], fields, made, node.still, module)
+            return self.spread(new, t, b, shape)
         fields = {"name": name, "out": module.out_channels, "kernel": kernel, "stride": stride, "padding": padding,
                   "groups": module.groups, "bias": module.bias is not None, "form": "map" if two else "sequence"}
         made = (module.out_channels,) + (tuple(shape[2:]) if two else node.shape[1:])
@@ -554,10 +560,20 @@ class Recorder(TorchFunctionMode):
         return self.spread(self.emit("max-pool", [place.node], fields, made, node.still, module), t, b, shape)
 
     def mean_pool(self, kind, module, place, shape):
-        if tuple(shape[2:]) != (1, 1):
-            raise CannotExport(f"{self.where()}: average pooling to {tuple(shape[2:])} cannot be written; to 1x1 it can")
         t, b = self.rows(place, "average pooling", 2)
         node = self.nodes[place.node]
+        whole = kind == "global-pool" or (tuple(shape[2:]) == (1, 1) and node.shape[1:] == tuple(
+            k if isinstance(k, int) else k[i] for i, k in enumerate([module.kernel_size] * 2)) and not module.padding)
+        if tuple(shape[2:]) != (1, 1) and kind == "global-pool":
+            raise CannotExport(f"{self.where()}: adaptive pooling to {tuple(shape[2:])} cannot be written; to 1x1 it can")
+        if not whole:
+            square = lambda value, what: self.square(value, what, module)
+            if module.ceil_mode or module.divisor_override:
+                raise CannotExport(f"{self.where()}: ceil_mode and divisor_override cannot be written")
+            fields = {"kernel": square(module.kernel_size, "kernel"), "stride": square(module.stride, "stride"),
+                      "padding": square(module.padding, "padding"), "count_include_pad": bool(module.count_include_pad)}
+            made = (node.shape[0],) + tuple(shape[2:])
+            return self.spread(self.emit("average-pool", [place.node], fields, made, node.still, module), t, b, shape)
         made = (node.shape[0], 1, 1)
         return self.spread(self.emit("token-mean", [place.node], {}, made, node.still), t, b, shape)
 
@@ -767,6 +783,11 @@ class Recorder(TorchFunctionMode):
                 self.put(out, made)
                 return None
         key = self.parameters.get(id(parameter)) or self.parameters.get(id(parameter._base))
+        if name in _ADD and key is not None and place.factor == 1.0:
+            made = self.constant(place, parameter, key)
+            if made is not None:
+                self.put(out, made)
+                return None
         if name not in _MUL or key is None or place.factor != 1.0:
             return cannot(f"{name} of a value and a tensor that does not follow from the image")
         node = self.nodes[place.node]
@@ -799,6 +820,27 @@ class Recorder(TorchFunctionMode):
             if whole >= 1 and bool(((terms / whole - 1.0).abs() < 1e-9).all()):
                 fields = {"heads": heads, "key": key, "terms": whole}
                 return Place(self.emit("head-scale", [place.node], fields, node.shape, node.still), place.index)
+        return None
+
+    def constant(self, place, parameter, key):
+        """The addition of a constant that is laid out as a map or as tokens."""
+        place = self.settled(place)
+        node = self.nodes[place.node]
+        stored = (dict(self.model.named_parameters()) | dict(self.model.named_buffers()))[key].shape
+        C, H, W = node.shape
+        _, _, c, p = self.coordinates(place)
+        order = torch.arange(parameter.numel()).view(parameter.shape)
+        try:
+            order = order.expand_as(place.index)
+        except RuntimeError:
+            return None
+        forms = {"map": ((C, H, W), c * H * W + p), "channel-tokens": ((C, H * W), c * H * W + p),
+                 "tokens": ((H * W, C), p * C + c)}
+        for layout, (shape, index) in forms.items():
+            ones = len(stored) - len(shape)
+            if ones >= 0 and tuple(stored) == (1,) * ones + shape and bool((order == index).all()):
+                fields = {"key": key, "layout": layout, "ones": ones}
+                return Place(self.emit("add-constant", [place.node], fields, node.shape, node.still), place.index)
         return None
 
     # ---- attention
@@ -1179,7 +1221,7 @@ def _blocks(run, model):
 
     used = [own(node) for node in nodes]
     last = max((i for i, u in enumerate(used) if u is not None), default=None)
-    layers = [i for i, node in enumerate(nodes) if node.op in ("conv", "linear")]
+    layers = [i for i, node in enumerate(nodes) if node.op in ("conv", "conv1d", "linear")]
     if last is None or last == len(nodes) - 1:
         # A network without parts, or whose last part holds the classifier: the head begins where the
         # last layer's input is averaged, or with the layer.
@@ -1259,13 +1301,13 @@ def _used_keys(run):
     for n in run.kept:
         node = run.recorder.nodes[n]
         name = node.fields.get("name")
-        if node.op in ("conv", "linear"):
+        if node.op in ("conv", "conv1d", "linear"):
             keys |= {f"{name}.weight"} | ({f"{name}.bias"} if node.fields["bias"] else set())
         elif node.op == "batch-norm":
             keys |= {f"{name}.{part}" for part in ("weight", "bias", "running_mean", "running_var")}
         elif node.op == "channel-scale":
             keys.add(name)
-        elif node.op == "head-scale":
+        elif node.op in ("head-scale", "add-constant"):
             keys.add(node.fields["key"])
         elif node.op == "neuron" and "tau_key" in node.fields:
             keys.add(node.fields["tau_key"])

@@ -350,10 +350,7 @@ fn sites_equal_the_authors_neurons_in_execution_order() {
         assert_eq!(built, ordered, "{name}");
         for site in &graph.sites {
             let expected = match json["neurons"][&site.name]["v_threshold"].as_f64() {
-                Some(threshold) => Neuron::Lif {
-                    tau: 2.0,
-                    threshold,
-                },
+                Some(threshold) => Neuron::lif(2.0, threshold),
                 None => Neuron::Integer {
                     max: 4,
                     norm: if site.name == "spike" { 1 } else { 4 },

@@ -44,6 +44,7 @@ mod graph_file;
 mod layer;
 mod neuron;
 mod query;
+pub mod sample;
 mod source;
 
 #[cfg(any(test, feature = "torch"))]

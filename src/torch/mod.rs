@@ -53,6 +53,7 @@ mod record;
 mod slices;
 #[cfg(test)]
 mod testing;
+mod tokens;
 mod value;
 mod weights;
 

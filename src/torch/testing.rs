@@ -139,6 +139,16 @@ pub(super) fn model(config: &ModelConfig, seed: u64) -> Model {
     }
 }
 
+/// A random network of operations and neurons that no family has.
+pub(super) fn sampled(seed: u64) -> Model {
+    let graph = crate::network::sample::graph(seed).unwrap();
+    Model {
+        weights: weights(&graph, seed),
+        graph: graph.into(),
+        scheme: Scheme::default(),
+    }
+}
+
 fn weights(graph: &Graph, seed: u64) -> StateDict {
     let mut random = Random(seed);
     let mut state = StateDict::new("random");

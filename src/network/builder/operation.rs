@@ -1,7 +1,7 @@
 //! An operation appended as it is, for graphs that are read.
 
 use super::super::{NodeId, Op};
-use super::{GraphBuilder, combine};
+use super::{AverageWindow, GraphBuilder, combine};
 
 impl GraphBuilder {
     /// The channels of several values one after the other, head by head.
@@ -36,7 +36,31 @@ impl GraphBuilder {
             ) => self.max_pool(x, kernel, stride, padding),
             (Op::Add, &[a, b]) => self.add(a, b),
             (Op::Average, &[a, b]) => self.average(a, b),
-            (Op::Attention { heads, scale }, &[q, k, v]) => self.attention([q, k, v], heads, scale),
+            (
+                Op::Attention {
+                    heads,
+                    scale,
+                    tokens,
+                },
+                &[q, k, v],
+            ) => self.attention_among(tokens, [q, k, v], heads, scale),
+            (
+                Op::AveragePool {
+                    kernel,
+                    stride,
+                    padding,
+                    count_include_pad,
+                },
+                &[x],
+            ) => self.average_pool(
+                x,
+                AverageWindow {
+                    kernel,
+                    stride,
+                    padding,
+                    count_include_pad,
+                },
+            ),
             (Op::HeadSum { heads }, &[x]) => self.head_sum(x, heads),
             (Op::HeadErode { heads }, &[x]) => self.head_erode(x, heads),
             (op @ (Op::Multiply | Op::HeadMask { .. } | Op::ChannelMask), &[a, b]) => {

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Halves, Neuron};
+use super::super::{
+    Charge, Firing, Halves, Neuron, Reset, Spiking, TimeConstant,
+};
 
 /// The fields of a `neuron` node.
 #[derive(Debug, Serialize, Deserialize)]
@@ -108,13 +110,37 @@ impl NeuronFields {
 
     /// The fields of neurons.
     pub(super) fn of(name: &str, neuron: &Neuron, batch_leak: bool) -> Self {
-        let fields = match *neuron {
-            Neuron::Lif { tau, threshold } => NeuronFields {
-                tau: Some(tau),
-                threshold: Some(threshold),
-                ..NeuronFields::new(name, Kind::Lif)
-            },
-            Neuron::Integer { max, norm, halves } => NeuronFields {
+        let fields = match neuron {
+            Neuron::Spiking(spiking) => {
+                let (kind, charge) = match spiking.charge {
+                    Charge::Integrate => (Kind::If, ChargeField::default()),
+                    Charge::DecayInput(_) => (Kind::Lif, ChargeField::DecayInput),
+                    Charge::Leak(_) => (Kind::Lif, ChargeField::Leak),
+                    Charge::Retain(_) => (Kind::Lif, ChargeField::Retain),
+                };
+                let mut fields = NeuronFields {
+                    threshold: Some(spiking.threshold),
+                    charge,
+                    fires: match spiking.firing {
+                        Firing::AtLeast => Fires::Ge,
+                        Firing::Above => Fires::Gt,
+                    },
+                    reset: match spiking.reset {
+                        Reset::Hard(rest) => ResetField::Hard(rest),
+                        Reset::Soft => ResetField::Soft(Soft::Soft),
+                        Reset::SoftNext => ResetField::Soft(Soft::SoftNext),
+                    },
+                    ..NeuronFields::new(name, kind)
+                };
+                match spiking.charge.rate() {
+                    Some(TimeConstant::Tau(tau)) => fields.tau = Some(*tau),
+                    Some(TimeConstant::Beta(beta)) => fields.beta = Some(*beta),
+                    Some(TimeConstant::Learned(key)) => fields.tau_key = Some(key.clone()),
+                    None => {}
+                }
+                fields
+            }
+            &Neuron::Integer { max, norm, halves } => NeuronFields {
                 max: Some(max),
                 norm: Some(norm),
                 halves: Some(halves),
@@ -150,16 +176,12 @@ impl NeuronFields {
             let (Some(max), Some(norm)) = (self.max, self.norm) else {
                 return Err("integer neurons need max and norm".to_owned());
             };
-            return match (1..=255).contains(&max) && norm >= 1 {
-                true => Ok(Neuron::Integer {
-                    max,
-                    norm,
-                    halves: self.halves.unwrap_or(Halves::ToEven),
-                }),
-                false => Err(format!(
-                    "max = {max} must be from 1 to 255, norm = {norm} at least 1"
-                )),
+            let neuron = Neuron::Integer {
+                max,
+                norm,
+                halves: self.halves.unwrap_or(Halves::ToEven),
             };
+            return neuron.check().map(|()| neuron);
         }
         if levels.contains(&true) {
             return Err("only integer neurons have max, norm and halves".to_owned());
@@ -170,17 +192,37 @@ impl NeuronFields {
                 "threshold = {threshold} must be above 0 and at most 1000000"
             ));
         }
-        match (self.kind, self.tau, usual) {
-            (Kind::Lif, Some(tau), true) if leaks == [true, false, false] => {
-                match (1.0..=1e6).contains(&tau) {
-                    true => Ok(Neuron::Lif { tau, threshold }),
-                    false => Err(format!("tau = {tau} must be from 1 to 1000000")),
-                }
+        let rate = match (self.tau, self.beta, &self.tau_key) {
+            (None, None, None) => None,
+            (Some(tau), None, None) if (1.0..=1e6).contains(&tau) => Some(TimeConstant::Tau(tau)),
+            (Some(tau), None, None) => {
+                return Err(format!("tau = {tau} must be from 1 to 1000000"));
             }
-            _ => Err(
-                "these neurons are not known: leaky ones with tau and a hard reset to 0 are"
-                    .to_owned(),
-            ),
-        }
+            (None, Some(beta), None) => Some(TimeConstant::Beta(beta)),
+            (None, None, Some(key)) => Some(TimeConstant::Learned(key.clone())),
+            _ => return Err("one of tau, beta and tau_key says how neurons leak".to_owned()),
+        };
+        let charge = match (self.kind, rate, self.charge) {
+            (Kind::If, None, ChargeField::DecayInput) => Charge::Integrate,
+            (Kind::If, ..) => return Err("neurons without a leak have no tau and no charge".to_owned()),
+            (_, None, _) => return Err("leaky neurons need tau, beta or tau_key".to_owned()),
+            (_, Some(rate), ChargeField::DecayInput) => Charge::DecayInput(rate),
+            (_, Some(rate), ChargeField::Leak) => Charge::Leak(rate),
+            (_, Some(rate), ChargeField::Retain) => Charge::Retain(rate),
+        };
+        let neuron = Neuron::Spiking(Spiking {
+            charge,
+            threshold,
+            firing: match self.fires {
+                Fires::Ge => Firing::AtLeast,
+                Fires::Gt => Firing::Above,
+            },
+            reset: match self.reset {
+                ResetField::Hard(rest) => Reset::Hard(rest),
+                ResetField::Soft(Soft::Soft) => Reset::Soft,
+                ResetField::Soft(Soft::SoftNext) => Reset::SoftNext,
+            },
+        });
+        neuron.check().map(|()| neuron)
     }
 }

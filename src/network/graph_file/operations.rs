@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::check::{arity, shape_of};
 use super::super::{
-    Graph, Layer, LayerKind, MAX_PARAMETERS, Node, NodeId, Op, Shape, WeightSource,
+    ConstantLayout, Graph, Layer, LayerKind, MAX_PARAMETERS, Node, NodeId, Op, Shape, WeightSource,
 };
 use super::neurons::NeuronFields;
 use super::{MAX_NAME, MAX_NUMBERS, MAX_SIZE};
@@ -49,6 +49,34 @@ struct HeadScaleFields {
     key: String,
     terms: usize,
 }
+
+/// `conv1d`: a 1-D convolution over tokens.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Conv1dFields {
+    name: String,
+    out: usize,
+    kernel: usize,
+    #[serde(default = "one")]
+    stride: usize,
+    #[serde(default)]
+    padding: usize,
+    #[serde(default)]
+    bias: bool,
+}
+
+/// `add-constant`: a trained constant, whose tensor has so many dimensions of 1 first.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConstantFields {
+    key: String,
+    layout: ConstantLayout,
+    #[serde(default)]
+    ones: usize,
+}
+
+/// What attention is among where a document does not say.
+const ALL_TOKENS: &str = "all";
 
 fn one() -> usize {
     1
@@ -118,6 +146,19 @@ pub(super) fn read(
             let (x, from) = first(1)?;
             head_scale(b, x, from, parsed(fields)?)
         }
+        "conv1d" => {
+            let (x, from) = first(1)?;
+            conv1d(b, x, from, parsed(fields)?)
+        }
+        "add-constant" => {
+            let (x, _) = first(1)?;
+            let ConstantFields { key, layout, ones } = parsed(fields)?;
+            sound_name(&key)?;
+            match ones <= 4 {
+                true => Ok(b.add_constant(x, &key, (layout, ones))),
+                false => Err(format!("ones = {ones} must be at most 4")),
+            }
+        }
         "neuron" => {
             let (x, _) = first(1)?;
             neurons(b, x, parsed(fields)?)
@@ -144,6 +185,11 @@ fn operation(name: &str, fields: &Map<String, Value>) -> Result<Op, String> {
             "there is no operation \"layer\": layers are \"conv\" or \"linear\"".to_owned(),
         );
     }
+    let mut fields = fields.clone();
+    if name == "attention" && !fields.contains_key("tokens") {
+        fields.insert("tokens".to_owned(), ALL_TOKENS.into());
+    }
+    let fields = &fields;
     let tagged = match fields.is_empty() {
         true => Value::String(name.to_owned()),
         false => Value::Object(
@@ -271,6 +317,42 @@ fn linear(
     Ok(b.fully_connected(x, &name, out, bias))
 }
 
+fn conv1d(
+    b: &mut GraphBuilder,
+    x: NodeId,
+    from: Shape,
+    fields: Conv1dFields,
+) -> Result<NodeId, String> {
+    let Conv1dFields {
+        name,
+        out,
+        kernel,
+        stride,
+        padding,
+        bias,
+    } = fields;
+    sound_name(&name)?;
+    if [out, kernel, stride].contains(&0) || padding > kernel {
+        return Err("out, kernel and stride are at least 1, padding at most the kernel".to_owned());
+    }
+    let weights = out
+        .checked_mul(from.channels)
+        .and_then(|n| n.checked_mul(kernel));
+    if weights.is_none_or(|n| n as u64 > MAX_PARAMETERS) {
+        return Err(format!("its weight has more than {MAX_PARAMETERS} numbers"));
+    }
+    let tokens = from.height * from.width;
+    let Some(span) = (tokens + 2 * padding).checked_sub(kernel) else {
+        return Err(format!("its kernel {kernel} is longer than {tokens} tokens"));
+    };
+    sound_shape(Shape {
+        channels: out,
+        height: 1,
+        width: span / stride + 1,
+    })?;
+    Ok(b.conv1d(x, &name, (out, bias), (kernel, stride, padding)))
+}
+
 fn head_scale(
     b: &mut GraphBuilder,
     x: NodeId,
@@ -371,14 +453,33 @@ pub(super) fn write(graph: &Graph, node: &Node) -> Option<(String, Map<String, V
             let fields = NeuronFields::of(&site.name, &site.neuron, site.batch_leak);
             named("neuron", serde_json::to_value(fields).ok()?)
         }
-        Op::Attention { heads, scale } => {
+        Op::Attention {
+            heads,
+            scale,
+            tokens,
+        } => {
             // The document's scale is of values, the graph's of the numbers that stand for them.
             let units: f64 = node.inputs.iter().map(|&i| graph.node(i).scale).product();
             let op = Op::Attention {
                 heads: *heads,
                 scale: without(units, *scale),
+                tokens: *tokens,
             };
-            fields_of_operation(&op)
+            let (op, mut fields) = fields_of_operation(&op)?;
+            if fields.get("tokens").and_then(Value::as_str) == Some(ALL_TOKENS) {
+                fields.remove("tokens");
+            }
+            Some((op, fields))
+        }
+        Op::AddConstant { key, layout } => {
+            let tensor = graph.tensors.iter().find(|t| t.key == *key)?;
+            let ones = tensor.shape.len().checked_sub(layout.shape(node.shape).len())?;
+            let fields = ConstantFields {
+                key: key.clone(),
+                layout: *layout,
+                ones,
+            };
+            named("add-constant", serde_json::to_value(fields).ok()?)
         }
         op => fields_of_operation(op),
     }
@@ -421,6 +522,22 @@ fn layer_fields(layer: &Layer) -> Option<(&'static str, Value)> {
                 source: layer.source,
             };
             Some(("conv", serde_json::to_value(fields).ok()?))
+        }
+        LayerKind::Conv1d {
+            kernel,
+            stride,
+            padding,
+            ..
+        } => {
+            let fields = Conv1dFields {
+                name,
+                out,
+                kernel,
+                stride,
+                padding,
+                bias,
+            };
+            Some(("conv1d", serde_json::to_value(fields).ok()?))
         }
     }
 }

@@ -239,7 +239,7 @@ impl Reading {
                 return Err(format!("another node has the tensor {:?} too", tensor.key));
             }
         }
-        let is_named = matches!(node.op.as_str(), "conv" | "linear" | "neuron");
+        let is_named = matches!(node.op.as_str(), "conv" | "conv1d" | "linear" | "neuron");
         let name = node
             .fields
             .get("name")
