@@ -708,6 +708,12 @@ class Recorder(TorchFunctionMode):
         if kwargs.get("alpha", 1) != 1 or kwargs.get("rounding_mode"):
             return cannot(name)
         constant = lambda x: not isinstance(x, torch.Tensor) or (self.place(x) is None and x.numel() == 1)
+        one_head = [x for x in (a, b) if isinstance(x, torch.Tensor) and constant(x) and x.dim() == 5]
+        if name in _MUL and one_head:
+            made = self.head_scale(self.settled(self.place(b if one_head[0] is a else a)), one_head[0].flatten())
+            if made is not None:
+                self.put(out, made)
+                return None
         if constant(a) or constant(b):
             value, other = (b, a) if constant(a) else (a, b)
             other, place = float(other), self.place(value)
@@ -1211,7 +1217,10 @@ def _blocks(run, model):
     for name, child in model.named_children():
         parts = [(f"{name}.{i}", part) for i, part in child.named_children()]
         if isinstance(child, (nn.ModuleList, nn.Sequential)) and any(_holds_layers(part) for _, part in parts):
-            names += [(n, name) for n, _ in parts]
+            for n, part in parts:
+                # A list of lists is one of stages.
+                inner = isinstance(part, (nn.ModuleList, nn.Sequential)) and any(map(_holds_layers, part.children()))
+                names += [(f"{n}.{i}", n) for i, _ in part.named_children()] if inner else [(n, name)]
         elif _holds_layers(child):
             names.append((name, name))
     nodes = [run.recorder.nodes[n] for n in run.kept]

@@ -28,7 +28,10 @@ fn text(path: &Path) -> &str {
 }
 
 /// Every family's fixture.
-const FIXTURES: [&str; 9] = [
+const FIXTURES: [&str; 12] = [
+    "max-former-cifar",
+    "ms-qkformer-cifar",
+    "spikingresformer-cifar",
     "qkformer-cifar",
     "qkformer-imagenet",
     "sdt-v1",
@@ -458,7 +461,7 @@ fn networks_in_plain_pytorch_become_the_built_in_graphs() {
         Err(why) => return python::not_run("aq4svit_export.py", &why),
     };
     let demo = Demo::new();
-    for name in ["spikformer-cifar", "sdt-v1"] {
+    for name in ["spikformer-cifar", "sdt-v1", "spikingresformer-cifar"] {
         let weights = fixture(name).join("weights.safetensors");
         let file = demo.path(&format!("{name}.aq4.safetensors"));
         networks(&python, &["export", name, text(&weights), text(&file)]).expect("an export");

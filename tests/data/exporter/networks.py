@@ -237,7 +237,100 @@ class SpikeDriven(nn.Module):
         return self.head(self.head_lif(x.flatten(3).mean(3))).mean(0)
 
 
-NETWORKS = {"spikformer-cifar": Spikformer, "sdt-v1": SpikeDriven}
+class Norm(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(width)
+
+    def forward(self, x):
+        return over(x, self.bn)
+
+
+def over(x, module):
+    return module(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
+class Conv(nn.Conv2d):
+    """A convolution of [T, B, C, H, W], as spikingjelly's layers have it."""
+
+    def forward(self, x):
+        return super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
+class DSSA(nn.Module):
+    """SpikingResformer's dual spike self-attention."""
+
+    def __init__(self, width, heads, tokens, patch):
+        super().__init__()
+        self.width, self.heads, self.tokens = width, heads, tokens
+        for name in ("firing_rate_x", "firing_rate_attn"):
+            self.register_buffer(name, torch.ones(1, 1, heads, 1, 1))
+        self.activation_in, self.activation_attn, self.activation_out = LIF(), LIF(), LIF()
+        self.W, self.norm = Conv(width, 2 * width, patch, patch, bias=False), Norm(2 * width)
+        self.Wproj, self.norm_proj = Conv(width, width, 1, bias=False), Norm(width)
+
+    def forward(self, x):
+        T, B, C, H, W = x.shape
+        d = C // self.heads
+        spikes = self.activation_in(x)
+        y = self.norm(self.W(spikes)).reshape(T, B, self.heads, 2 * d, -1)
+        keys, values = y[:, :, :, :d, :], y[:, :, :, d:, :]
+        spikes = spikes.reshape(T, B, self.heads, d, -1)
+        attention = torch.matmul(keys.transpose(-1, -2), spikes) * (1.0 / torch.sqrt(self.firing_rate_x * d))
+        attention = self.activation_attn(attention)
+        out = torch.matmul(values, attention) * (1.0 / torch.sqrt(self.firing_rate_attn * self.tokens))
+        out = self.activation_out(out.reshape(T, B, C, H, W))
+        return self.norm_proj(self.Wproj(out)) + x
+
+
+class GWFFN(nn.Module):
+    def __init__(self, width, ratio, group):
+        super().__init__()
+        hidden = ratio * width
+        unit = lambda conv, out: nn.Sequential(LIF(), conv, Norm(out))
+        self.up = unit(Conv(width, hidden, 1, bias=False), hidden)
+        grouped = Conv(hidden, hidden, 3, padding=1, groups=hidden // group, bias=False)
+        self.conv = nn.ModuleList([unit(grouped, hidden)])
+        self.down = unit(Conv(hidden, width, 1, bias=False), width)
+
+    def forward(self, x):
+        y = self.up(x)
+        for conv in self.conv:
+            y = y + conv(y)
+        return self.down(y) + x
+
+
+class Downsample(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv, self.norm = Conv(inputs, outputs, 3, stride=2, padding=1, bias=False), Norm(outputs)
+        self.activation = LIF()
+
+    def forward(self, x):
+        return self.norm(self.conv(self.activation(x)))
+
+
+class SpikingResformer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        widths, heads, patches, depths, side = (16, 24, 32), (1, 3, 4), (4, 2, 1), (1, 2, 2), 16
+        self.prologue = nn.Sequential(Conv(3, widths[0], 3, padding=1, bias=False), Norm(widths[0]))
+        self.layers = nn.Sequential()
+        for i, width in enumerate(widths):
+            stage = [Downsample(widths[i - 1], width)] if i else []
+            side = side // 2 if i else side
+            for _ in range(depths[i]):
+                tokens = (side // patches[i]) ** 2
+                stage += [DSSA(width, heads[i], tokens, patches[i]), GWFFN(width, 4, 8)]
+            self.layers.append(nn.Sequential(*stage))
+        self.avgpool, self.classifier = nn.AdaptiveAvgPool2d((1, 1)), nn.Linear(widths[-1], 10, bias=False)
+
+    def forward(self, x):
+        x = self.layers(self.prologue(x.unsqueeze(0).repeat(4, 1, 1, 1, 1)))
+        return self.classifier(torch.flatten(over(x, self.avgpool), 2)).mean(0)
+
+
+NETWORKS = {"spikformer-cifar": Spikformer, "sdt-v1": SpikeDriven, "spikingresformer-cifar": SpikingResformer}
 
 
 class Own(nn.Module):
@@ -415,7 +508,8 @@ def main():
     missing, unexpected = model.load_state_dict(weights(sys.argv[3]), strict=False)
     missing = [k for k in missing if not k.endswith("num_batches_tracked")]
     assert not missing and not unexpected, (missing, unexpected)
-    export(model, torch.randn(2, 3, 32, 32), sys.argv[4])
+    side = 16 if sys.argv[2].startswith("spikingresformer") else 32
+    export(model, torch.randn(2, 3, side, side), sys.argv[4])
 
 
 main()
