@@ -32,8 +32,8 @@ impl RandomNumbers {
     }
 }
 
-/// Weights of a seed under which neurons of a network fire: sums of about unit variance, batch norms
-/// that shift them up a little.
+/// Weights of a seed under which neurons of a network fire: sums of about unit variance, batch
+/// norms that shift them up a little.
 pub fn random_weights(graph: &Graph, seed: u64) -> StateDict {
     let mut random = RandomNumbers::new(seed);
     let mut state = StateDict::new(&format!("random weights of seed {seed}"));

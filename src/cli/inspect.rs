@@ -40,8 +40,8 @@ pub struct Args {
     /// output at each bit-width
     #[arg(long)]
     pub calibrated: bool,
-    /// Write the network to a graph file (NAME.aq4.safetensors): graph, weights, golden data. Without
-    /// weights these are random
+    /// Write the network to a graph file (NAME.aq4.safetensors): graph, weights, golden data.
+    /// Without weights these are random
     #[arg(long, value_name = "FILE", conflicts_with = "calibrated")]
     pub write_graph: Option<PathBuf>,
     /// Seed of the golden images, and of the weights where there are none

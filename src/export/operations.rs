@@ -207,14 +207,13 @@ fn operation(graph: &Graph, node: &network::Node, inputs: Vec<usize>) -> Operati
 
 fn kind(graph: &Graph, op: &Op) -> OperationKind {
     match *op {
-        // Those are never asked for: layers take them in, their factors are read, or they are refused.
+        // Those are never asked for: layers take them in, their factors are read, or they are
+        // refused.
         Op::Input
         | Op::BatchNorm(_)
         | Op::ChannelScale(_)
         | Op::HeadScale { .. }
-        | Op::AddConstant { .. } => {
-            OperationKind::Input
-        }
+        | Op::AddConstant { .. } => OperationKind::Input,
         Op::Layer(layer) => OperationKind::Layer(graph.layer(layer).name.clone()),
         Op::Neuron(site) => OperationKind::Neuron(graph.site(site).name.clone()),
         Op::MaxPool {

@@ -270,8 +270,8 @@ impl Prepared {
     }
 }
 
-/// What a network's numbers depend on, beside its weights: a family's sizes, or the whole graph of a
-/// file, wherever it lies.
+/// What a network's numbers depend on, beside its weights: a family's sizes, or the whole graph of
+/// a file, wherever it lies.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Network<'a> {

@@ -49,9 +49,9 @@ pub fn packages(list: &str) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-/// A Python that has torch: the program of `AQ4SVIT_PYTHON`, `python3` where it has torch, else, where
-/// `AQ4SVIT_INSTALL_TORCH` is set, an environment into which pip installs torch, spikingjelly and
-/// snnTorch on first use (gigabytes); or why there is none.
+/// A Python that has torch: the program of `AQ4SVIT_PYTHON`, `python3` where it has torch, else,
+/// where `AQ4SVIT_INSTALL_TORCH` is set, an environment into which pip installs torch, spikingjelly
+/// and snnTorch on first use (gigabytes); or why there is none.
 pub fn torch() -> Result<PathBuf, String> {
     let has_torch = |python: &Path| {
         let output = Command::new(python).args(["-c", "import torch"]).output();

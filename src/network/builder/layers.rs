@@ -62,8 +62,8 @@ impl GraphBuilder {
         self.conv(x, name, conv.source(WeightSource::MergedRepConv))
     }
 
-    /// A 1-D convolution over tokens, of a kernel, a stride and a padding, without groups; `name` is
-    /// the state-dict key without `.weight`.
+    /// A 1-D convolution over tokens, of a kernel, a stride and a padding, without groups; `name`
+    /// is the state-dict key without `.weight`.
     pub(in crate::network) fn conv1d(
         &mut self,
         x: NodeId,

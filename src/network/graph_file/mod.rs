@@ -5,12 +5,14 @@
 //! costs and the state dict are inferred while it is read, as they are for the families, so that it
 //! cannot be wrong about them. `docs/graph.schema.json` describes it for those who write one.
 //!
-//! Operations with parameters of their own are written as serde writes [`Op`](super::Op); layers and
-//! neurons, which refer to lists of the graph, have forms of their own ([`operations`]). Documents are
-//! hostile until proven otherwise: their size is bounded, and an error names the node.
+//! Operations with parameters of their own are written as serde writes [`Op`](super::Op); layers
+//! and neurons, which refer to lists of the graph, have forms of their own ([`operations`]).
+//! Documents are hostile until proven otherwise: their size is bounded, and an error names the node.
 
+mod bounds;
 mod document;
 mod error;
+mod layers;
 mod neurons;
 mod operations;
 mod read;

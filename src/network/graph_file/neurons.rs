@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{
-    Charge, Firing, Halves, Neuron, Reset, Spiking, TimeConstant,
-};
+use super::super::{Charge, Firing, Halves, Neuron, Reset, Spiking, TimeConstant};
 
 /// The fields of a `neuron` node.
 #[derive(Debug, Serialize, Deserialize)]
@@ -204,7 +202,9 @@ impl NeuronFields {
         };
         let charge = match (self.kind, rate, self.charge) {
             (Kind::If, None, ChargeField::DecayInput) => Charge::Integrate,
-            (Kind::If, ..) => return Err("neurons without a leak have no tau and no charge".to_owned()),
+            (Kind::If, ..) => {
+                return Err("neurons without a leak have no tau and no charge".to_owned());
+            }
             (_, None, _) => return Err("leaky neurons need tau, beta or tau_key".to_owned()),
             (_, Some(rate), ChargeField::DecayInput) => Charge::DecayInput(rate),
             (_, Some(rate), ChargeField::Leak) => Charge::Leak(rate),

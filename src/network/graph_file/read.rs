@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use super::super::builder::GraphBuilder;
 use super::super::check::check;
 use super::super::{BlockLayout, Graph, MAX_PARAMETERS, NodeId, Shape};
+use super::bounds::sound_name;
 use super::document::{BlockDocument, DeadTensor, GraphDocument, NodeDocument};
-use super::operations::{self, sound_name};
+use super::operations;
 use super::{GRAPH_FORMAT, GraphFileError, MAX_CLASSES, MAX_INPUT, MAX_SIZE, MAX_STEPS};
 
 /// Reads a document. Everything that follows from its operations is inferred again.

@@ -68,8 +68,8 @@ fn random_networks_are_read_as_they_were_written() {
     }
 }
 
-/// The published schema has every operation with every field that is written, and nothing is written
-/// without the fields that it asks for.
+/// The published schema has every operation with every field that is written, and nothing is
+/// written without the fields that it asks for.
 #[test]
 fn the_schema_describes_what_is_written() {
     let schema: Value =
