@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::error::ExportError;
 use super::layers::number;
-use super::manifest::operation::{self, Factor, Number, Operation, OperationKind, Site};
+use super::manifest::operation::{self, Number, Operation, OperationKind, Site};
 use super::sites;
 use crate::checkpoint::StateDict;
 use crate::network::{self, Graph, LayerId, NodeId, Op, Shape, Tokens};
