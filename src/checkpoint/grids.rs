@@ -76,7 +76,7 @@ impl StateDict {
                 }
                 Op::Add => both(&first(), input(1), 1.0),
                 Op::Average => both(&first(), input(1), 0.5),
-                Op::MaxPool { .. } | Op::TokenMean | Op::TokenTimeSum
+                Op::MaxPool { .. } | Op::AveragePool { .. } | Op::TokenMean | Op::TokenTimeSum
                     if node.range == ValueRange::Real =>
                 {
                     first()
@@ -125,7 +125,7 @@ impl StateDict {
         }
         let (weight, bias) = self.weight_and_bias(layer)?;
         let weight = weight.rounded();
-        let window = layer.kind.window().0.pow(2).max(1);
+        let window = layer.kind.taps().max(1);
         let groups = layer.groups();
         let unit = input.map_or(1.0, |&n| match graph.node(n).op {
             // Its spread is that of the mean already.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::StateDict;
 use super::repconv::Chain;
-use crate::network::{Layer, PerChannel, WeightSource};
+use crate::network::{ConstantLayout, Dynamics, Layer, Neuron, PerChannel, Shape, WeightSource};
 use crate::quant::Normalization;
 
 /// A tensor that is missing or has another shape than the network needs.
@@ -126,6 +126,54 @@ impl StateDict {
         }
         let factor = |rate: f64| 1.0 / (rate * terms as f64).sqrt();
         Ok(rates.into_iter().map(factor).collect())
+    }
+
+    /// Neurons with their numbers, a trained time constant among them.
+    ///
+    /// # Errors
+    /// [`WrongTensor`] for a trained number that is missing, more than one, or not finite.
+    pub fn dynamics(&self, neuron: &Neuron) -> Result<Dynamics, WrongTensor> {
+        neuron.dynamics(|key| {
+            let wrong = |why: String| WrongTensor {
+                key: key.to_owned(),
+                why,
+            };
+            let tensor = self.get(key);
+            let tensor =
+                tensor.ok_or_else(|| wrong("is missing from the checkpoint".to_owned()))?;
+            match tensor.values[..] {
+                [w] if w.is_finite() => Ok(f64::from(w)),
+                [w] => Err(wrong(format!("holds {w}, not a finite number"))),
+                _ => Err(wrong(format!(
+                    "has shape {:?} in the checkpoint; a time constant is one number",
+                    tensor.shape
+                ))),
+            }
+        })
+    }
+
+    /// A constant that is added to a value of this shape: `[positions, channels]`.
+    ///
+    /// # Errors
+    /// [`WrongTensor`] for a tensor that is missing or misshapen.
+    pub fn constant(
+        &self,
+        key: &str,
+        layout: ConstantLayout,
+        value: Shape,
+    ) -> Result<Vec<f32>, WrongTensor> {
+        let known = self.get(key).map_or(&[][..], |t| &t.shape[..]);
+        let wanted = layout.shape(value);
+        // As many dimensions of 1 as there are before the others.
+        let ones = known.len().saturating_sub(wanted.len());
+        let shape: Vec<usize> = std::iter::repeat_n(1, ones).chain(wanted).collect();
+        let values = self.of_shape(key, &shape)?;
+        if layout == ConstantLayout::Tokens {
+            return Ok(values.to_vec());
+        }
+        let (channels, positions) = (value.channels, value.height * value.width);
+        let places = (0..positions).flat_map(|n| (0..channels).map(move |c| c * positions + n));
+        Ok(places.filter_map(|at| values.get(at)).copied().collect())
     }
 
     /// A batch norm by its name.

@@ -1,6 +1,6 @@
 //! A package in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use safetensors::SafeTensors;
 
@@ -119,7 +119,7 @@ impl Package {
             operations,
             mut sites,
             units,
-        } = flow(&graph, source.allocation, fixed.as_ref(), source.weights)?;
+        } = flow((&graph, source.weights), source.allocation, fixed.as_ref())?;
         let mut tensors = Vec::new();
         let (mut layers, mut entries) = (Vec::new(), Vec::new());
         let mut payload = Payload::default();
@@ -147,6 +147,8 @@ impl Package {
         let bytes = thresholds.iter().map(|t| t.bytes.len() as u64);
         payload.thresholds = bytes.sum();
         tensors.extend(thresholds);
+        let trained: BTreeSet<&str> = graph.sites.iter().filter_map(|s| s.neuron.key()).collect();
+        payload.neurons = 4 * trained.len() as u64;
         let memory = MemoryModel::of(&graph, profile.scheme.affine);
         let (counted, stored) = (memory.total(source.allocation), payload.stored());
         if counted != stored {
@@ -261,9 +263,9 @@ impl Payload {
         }
     }
 
-    /// The bytes of codes, float weights and affines.
+    /// The bytes of codes, float weights, affines and trained time constants.
     pub fn stored(&self) -> u64 {
-        self.codes + self.float_weights + self.affines
+        self.codes + self.float_weights + self.affines + self.neurons
     }
 }
 

@@ -23,6 +23,7 @@ mod gram;
 mod head_product;
 mod levels;
 mod lif;
+mod membrane;
 mod number;
 mod packed;
 mod pool;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BlockId, ValueRange};
+use super::{BlockId, Shape, ValueRange};
 
 /// How a layer's weight is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,18 @@ pub enum LayerKind {
         /// Stride, both directions.
         stride: usize,
         /// Zero padding, both directions.
+        padding: usize,
+        /// Groups (channels for a depthwise convolution).
+        groups: usize,
+    },
+    /// A 1-D convolution over tokens, row-major over positions: a weight `[O, I, k]`. Where their
+    /// number stays, so do rows and columns; else all tokens make one row.
+    Conv1d {
+        /// Kernel length.
+        kernel: usize,
+        /// Stride.
+        stride: usize,
+        /// Zero padding at both ends.
         padding: usize,
         /// Groups (channels for a depthwise convolution).
         groups: usize,
@@ -65,7 +77,32 @@ impl LayerKind {
                 stride,
                 padding,
                 groups,
+            }
+            | LayerKind::Conv1d {
+                kernel,
+                stride,
+                padding,
+                groups,
             } => (kernel, stride, padding, groups),
+        }
+    }
+    /// Whether it reads positions as one row of tokens.
+    pub fn is_1d(self) -> bool {
+        matches!(self, LayerKind::Conv1d { .. })
+    }
+    /// Positions of the kernel.
+    pub fn taps(self) -> usize {
+        let kernel = self.window().0;
+        match self.is_1d() {
+            true => kernel,
+            false => kernel * kernel,
+        }
+    }
+    /// Rows and columns that it reads a value as.
+    pub fn map(self, shape: Shape) -> (usize, usize) {
+        match self.is_1d() {
+            true => (1, shape.height * shape.width),
+            false => (shape.height, shape.width),
         }
     }
 }

@@ -42,6 +42,7 @@ mod graph;
 mod layer;
 mod neuron;
 mod query;
+pub mod sample;
 
 pub(crate) use config::ModelTable;
 pub use config::{

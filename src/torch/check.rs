@@ -1,7 +1,7 @@
 //! The consistency of a graph: ids that exist, shapes and units that agree.
 #![forbid(unsafe_code)]
 
-use crate::network::{Graph, Op, Shape, WeightSource};
+use crate::network::{Graph, Op, Shape, Tokens, WeightSource};
 
 /// Checks one node.
 pub(super) fn check(graph: &Graph, index: usize) -> Result<(), String> {
@@ -33,6 +33,10 @@ pub(super) fn check(graph: &Graph, index: usize) -> Result<(), String> {
     if shape != node.shape {
         return Err(format!("its shape is {shape:?}, not {:?}", node.shape));
     }
+    if let Op::Attention { tokens, .. } = node.op {
+        let of_every_step = || node.inputs.iter().all(|&i| !graph.node(i).time_invariant);
+        fits_tokens(tokens, shape, graph.time_steps, of_every_step)?;
+    }
     if [shape.channels, shape.height, shape.width].contains(&0) || graph.time_steps == 0 {
         return Err("it has no numbers".to_owned());
     }
@@ -40,7 +44,11 @@ pub(super) fn check(graph: &Graph, index: usize) -> Result<(), String> {
     // knows them.
     let knows_units = matches!(
         node.op,
-        Op::Layer(_) | Op::Attention { .. } | Op::MaxPool { .. } | Op::TokenTimeSum
+        Op::Layer(_)
+            | Op::Attention { .. }
+            | Op::MaxPool { .. }
+            | Op::AveragePool { .. }
+            | Op::TokenTimeSum
     );
     let has_unit = node.inputs.iter().any(|&i| graph.node(i).scale != 1.0);
     if !node.scale.is_finite() || node.scale <= 0.0 || (has_unit && !knows_units) {
@@ -58,10 +66,11 @@ fn shape_of(graph: &Graph, op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
         ..first
     };
     match *op {
-        Op::Input | Op::BatchNorm(_) | Op::ChannelScale(_) => Ok(first),
+        Op::Input | Op::BatchNorm(_) | Op::ChannelScale(_) | Op::AddConstant { .. } => Ok(first),
         Op::Neuron(site) => {
             let known = graph.sites.get(site.index());
             let site = known.ok_or("its neuron site does not exist")?;
+            site.neuron.check()?;
             if site.shape != first {
                 return Err("its neuron site has another shape".to_owned());
             }
@@ -76,7 +85,15 @@ fn shape_of(graph: &Graph, op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
             stride,
             padding,
         } if padding <= kernel / 2 => windows(first, first.channels, kernel, stride, padding),
-        Op::MaxPool { .. } => Err("its padding is wider than half its window".to_owned()),
+        Op::AveragePool {
+            kernel,
+            stride,
+            padding,
+            ..
+        } if padding <= kernel / 2 => windows(first, first.channels, kernel, stride, padding),
+        Op::MaxPool { .. } | Op::AveragePool { .. } => {
+            Err("its padding is wider than half its window".to_owned())
+        }
         Op::Add | Op::Average | Op::Multiply => match inputs {
             [a, b] if a == b => Ok(first),
             _ => Err("its inputs have different shapes".to_owned()),
@@ -178,14 +195,58 @@ fn layer_shape(layer: &crate::network::Layer, from: Shape) -> Result<Shape, Stri
     if groups == 0 || !divides(from.channels) || !divides(layer.channels()) {
         return Err(format!("{groups} groups do not divide the channels"));
     }
-    let fits = layer.fan_in() == from.channels / groups * kernel * kernel;
+    let fits = layer.fan_in() == from.channels / groups * layer.kind.taps();
     let merged_fits = layer.source == WeightSource::Stored
         || (layer.channels(), kernel, groups) == (from.channels, 3, 1);
     if !fits || !merged_fits {
         let shape = &layer.weight_shape;
         return Err(format!("a weight of shape {shape:?} does not fit {from:?}"));
     }
-    windows(from, layer.channels(), kernel, stride, padding)
+    if !layer.kind.is_1d() {
+        return windows(from, layer.channels(), kernel, stride, padding);
+    }
+    let (height, width) = layer.kind.map(from);
+    let channels = layer.channels();
+    let span = (width + 2 * padding).checked_sub(kernel);
+    let tokens = span.and_then(|span| Some(span.checked_div(stride)? + 1));
+    match tokens {
+        Some(tokens) if tokens == width => Ok(Shape { channels, ..from }),
+        Some(width) => Ok(Shape {
+            channels,
+            height,
+            width,
+        }),
+        None => Err(format!(
+            "a kernel of {kernel} tokens, stride {stride}, padding {padding} do not fit {width} tokens"
+        )),
+    }
+}
+
+/// Whether tokens of such values can be brought together.
+fn fits_tokens(
+    tokens: Tokens,
+    shape: Shape,
+    steps: usize,
+    of_every_step: impl Fn() -> bool,
+) -> Result<(), String> {
+    let divides = |n: usize, of: usize| n > 0 && of.is_multiple_of(n);
+    match tokens {
+        Tokens::All => Ok(()),
+        Tokens::Grid(stride) => match divides(stride, shape.height) && divides(stride, shape.width)
+        {
+            true => Ok(()),
+            false => Err(format!(
+                "a grid of stride {stride} does not divide {shape:?}"
+            )),
+        },
+        Tokens::Steps(chunk) if !divides(chunk, steps) => Err(format!(
+            "chunks of {chunk} time steps do not divide {steps}"
+        )),
+        Tokens::Steps(_) if !of_every_step() => {
+            Err("attention over time steps reads what is the same at every one".to_owned())
+        }
+        Tokens::Steps(_) => Ok(()),
+    }
 }
 
 /// The shape of as many channels after a window slides over positions.

@@ -54,6 +54,7 @@ mod record;
 mod slices;
 #[cfg(test)]
 mod testing;
+mod tokens;
 mod value;
 mod weights;
 

@@ -11,13 +11,13 @@ use super::record::Record;
 use super::value::{Operand, Value};
 use super::weights::AffineTensors;
 use crate::kernels::FixedDynamics;
-use crate::network::{Neuron, Shape, SiteId};
+use crate::network::{Dynamics, Shape, SiteId};
 
 /// A neuron population and what is fused with it.
 #[derive(Debug)]
 pub(super) struct Population<'a> {
     pub site: SiteId,
-    pub neuron: Neuron,
+    pub neuron: Dynamics,
     /// Whether the state runs on from image to image
     /// ([`Site::batch_leak`](crate::network::Site::batch_leak)).
     pub batch_leak: bool,

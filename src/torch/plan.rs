@@ -6,7 +6,9 @@
 
 use super::TorchError;
 use super::check::check;
-use crate::network::{BlockId, Graph, LayerId, NodeId, Op, PerChannel, Shape, SiteId};
+use crate::network::{
+    BlockId, ConstantLayout, Graph, LayerId, NodeId, Op, PerChannel, Shape, SiteId, Tokens,
+};
 
 /// The source of a step.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +27,15 @@ pub(super) enum Source {
     /// The sum, mean or product of two values.
     Pair(Pairing),
     /// Spiking self-attention of q, k, v.
-    Attention { heads: usize, scale: f64 },
+    Attention {
+        heads: usize,
+        scale: f64,
+        tokens: Tokens,
+    },
+    /// Average pooling.
+    AveragePool(AverageWindow),
+    /// A value and the constant of a key.
+    Constant { key: String, layout: ConstantLayout },
     /// Sum over each head's channels.
     HeadSum { heads: usize },
     /// Inputs mask and value.
@@ -58,6 +68,15 @@ pub(super) enum Pairing {
     Sum,
     Mean,
     Product,
+}
+
+/// The window of an average pooling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AverageWindow {
+    pub kernel: usize,
+    pub stride: usize,
+    pub padding: usize,
+    pub count_include_pad: bool,
 }
 
 /// Max-pooling.
@@ -201,9 +220,9 @@ impl<'a> Fuser<'a> {
             release: Vec::new(),
             blocks: Vec::new(),
         };
-        match node.op {
+        match &node.op {
             Op::Input => step.source = Source::Image,
-            Op::Layer(layer) => {
+            &Op::Layer(layer) => {
                 let unit = node.inputs.first().map_or(1.0, |&i| graph.node(i).scale);
                 step.source = Source::Layer {
                     layer,
@@ -213,11 +232,40 @@ impl<'a> Fuser<'a> {
             Op::Add => step.source = Source::Pair(Pairing::Sum),
             Op::Average => step.source = Source::Pair(Pairing::Mean),
             Op::Multiply | Op::ChannelMask => step.source = Source::Pair(Pairing::Product),
-            Op::Attention { heads, scale } => step.source = Source::Attention { heads, scale },
-            Op::HeadSum { heads } => step.source = Source::HeadSum { heads },
-            Op::HeadMask { heads } => step.source = Source::HeadMask { heads },
-            Op::HeadErode { heads } => step.source = Source::HeadErode { heads },
-            Op::Slice {
+            &Op::Attention {
+                heads,
+                scale,
+                tokens,
+            } => {
+                step.source = Source::Attention {
+                    heads,
+                    scale,
+                    tokens,
+                };
+            }
+            &Op::AveragePool {
+                kernel,
+                stride,
+                padding,
+                count_include_pad,
+            } => {
+                step.source = Source::AveragePool(AverageWindow {
+                    kernel,
+                    stride,
+                    padding,
+                    count_include_pad,
+                });
+            }
+            Op::AddConstant { key, layout } => {
+                step.source = Source::Constant {
+                    key: key.clone(),
+                    layout: *layout,
+                };
+            }
+            &Op::HeadSum { heads } => step.source = Source::HeadSum { heads },
+            &Op::HeadMask { heads } => step.source = Source::HeadMask { heads },
+            &Op::HeadErode { heads } => step.source = Source::HeadErode { heads },
+            &Op::Slice {
                 heads,
                 start,
                 count,
@@ -228,9 +276,9 @@ impl<'a> Fuser<'a> {
                     count,
                 };
             }
-            Op::Concat { heads } => step.source = Source::Concat { heads },
-            Op::Scores { heads } => step.source = Source::Scores { heads },
-            Op::Apply { heads } => step.source = Source::Apply { heads },
+            &Op::Concat { heads } => step.source = Source::Concat { heads },
+            &Op::Scores { heads } => step.source = Source::Scores { heads },
+            &Op::Apply { heads } => step.source = Source::Apply { heads },
             Op::TokenSum => step.source = Source::TokenSum,
             Op::TokenMean => step.source = Source::TokenMean,
             Op::TokenTimeSum => step.source = Source::TokenTimeSum,

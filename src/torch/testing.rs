@@ -91,6 +91,7 @@ pub(super) fn all() -> Vec<ModelConfig> {
     for layout in [
         ResformerLayout::Cifar,
         ResformerLayout::Imagenet,
+        ResformerLayout::Dvs { tau: None },
         ResformerLayout::Dvs { tau: Some(1.5) },
     ] {
         all.push(Architecture::SpikingResformer {
@@ -132,6 +133,16 @@ pub(super) fn all() -> Vec<ModelConfig> {
 /// A network of random weights in which neurons fire.
 pub(super) fn model(config: &ModelConfig, seed: u64) -> Model {
     let graph = config.graph().unwrap();
+    Model {
+        weights: weights(&graph, seed),
+        graph: graph.into(),
+        scheme: Scheme::default(),
+    }
+}
+
+/// A random network of operations and neurons that no family has.
+pub(super) fn sampled(seed: u64) -> Model {
+    let graph = crate::network::sample::graph(seed).unwrap();
     Model {
         weights: weights(&graph, seed),
         graph: graph.into(),

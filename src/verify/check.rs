@@ -163,13 +163,23 @@ fn payload(manifest: &Manifest, tensors: &Tensors<'_>, file: u64) -> Result<(), 
         .codes
         .saturating_add(payload.float_weights)
         .saturating_add(payload.affines);
+    let memory = stored.saturating_add(payload.neurons);
+    let trained = 4 * manifest.sites.len() as u64;
+    if payload.neurons > trained {
+        let why = format!(
+            "{} bytes for {} populations",
+            payload.neurons,
+            manifest.sites.len()
+        );
+        return Err(wrong("payload.neurons", why));
+    }
     let beside = [payload.scales, payload.thresholds, payload.checkpoint];
     let beside = beside.into_iter().fold(0, u64::saturating_add);
     let checks = [
         ("codes", payload.codes, weights(false)),
         ("float_weights", payload.float_weights, weights(true)),
         ("affines", payload.affines, sum(|l| l.affine_bytes)),
-        ("memory_bytes", payload.memory_bytes, stored),
+        ("memory_bytes", payload.memory_bytes, memory),
         ("header", payload.header, tensors.begin()),
         (
             "checkpoint",

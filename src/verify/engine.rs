@@ -6,11 +6,12 @@ use super::error::VerifyError;
 use super::golden::{Golden, Stored};
 use super::heads::{apply, concat, head_scale, scores, slice};
 use super::operations::{
-    attention, channel_mask, head_erode, head_mask, head_sum, max_pool, neurons, token_mean,
-    token_sum, token_time_sum,
+    attention, average_pool, channel_mask, head_erode, head_mask, head_sum, max_pool, neurons,
+    token_mean, token_sum, token_time_sum,
 };
+use super::tokens::among;
 use crate::export::manifest::MANIFEST;
-use crate::export::manifest::operation::{Factor, Number, SiteFixed, SiteNeuron};
+use crate::export::manifest::operation::{Factor, Number, SiteFixed, SiteNeuron, Tokens};
 
 /// Channels, rows, columns.
 pub(super) type Shape = [usize; 3];
@@ -58,9 +59,16 @@ pub(super) enum Kind {
     Add,
     Average,
     Multiply,
+    AveragePool {
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+        count_include_pad: bool,
+    },
     Attention {
         heads: usize,
         scale: f64,
+        tokens: Tokens,
     },
     HeadSum {
         heads: usize,
@@ -251,17 +259,27 @@ fn compute(
         (Kind::Add, _) => pair(|a, b| a + b),
         (Kind::Average, _) => pair(|a, b| (a + b) * 0.5),
         (Kind::Multiply, _) => pair(|a, b| a * b),
-        (Kind::Attention { heads, scale }, [q, k, v]) => {
-            let at = |t| {
-                attention(
-                    [q.at(t), k.at(t), v.at(t)],
-                    (q.shape, v.shape),
-                    heads,
-                    scale,
-                )
-            };
-            (0..step.times).flat_map(at).collect()
-        }
+        (
+            Kind::AveragePool {
+                kernel,
+                stride,
+                padding,
+                count_include_pad,
+            },
+            [x],
+        ) => each(step, x, |x, from| {
+            average_pool(x, from, shape, (kernel, stride, padding), count_include_pad)
+        }),
+        (
+            Kind::Attention {
+                heads,
+                scale,
+                tokens,
+            },
+            &[q, k, v],
+        ) => among(tokens, step.times, [q, k, v], |qkv, shapes| {
+            attention(qkv, shapes, heads, scale)
+        }),
         (Kind::HeadSum { heads }, [x]) => each(step, x, |x, from| head_sum(x, from, heads)),
         (Kind::HeadMask { heads }, _) => each_pair(step, inputs, |mask, x, from| {
             head_mask(mask, x, from, heads)

@@ -20,10 +20,12 @@ mod error;
 mod golden;
 mod heads;
 mod integers;
+mod membrane;
 mod operations;
 mod report;
 mod sums;
 mod tensors;
+mod tokens;
 mod unpack;
 
 use std::path::Path;

@@ -234,6 +234,7 @@ fn row(
             LayerKind::Linear => "linear",
             LayerKind::Conv { groups, .. } if groups > 1 => "depthwise",
             LayerKind::Conv { .. } => "conv",
+            LayerKind::Conv1d { .. } => "conv1d",
         },
         shape: layer.weight_shape.clone(),
         parameters: parameters(layer),

@@ -14,6 +14,7 @@
 mod builder;
 mod heads;
 mod layers;
+mod membrane;
 mod neurons;
 mod operations;
 pub mod proto;
@@ -260,9 +261,23 @@ impl Writer<'_> {
             (OperationKind::Add, [a, b]) => to.pair("Add", a, b),
             (OperationKind::Multiply | OperationKind::ChannelMask, [a, b]) => to.pair("Mul", a, b),
             (OperationKind::Average, [a, b]) => to.average(a, b),
-            (&OperationKind::Attention { heads, scale }, [_, _, _]) => {
-                to.attention([read(0)?, read(1)?, read(2)?], (heads, scale))
-            }
+            (
+                &OperationKind::Attention {
+                    heads,
+                    scale,
+                    tokens,
+                },
+                [_, _, _],
+            ) => to.attention([read(0)?, read(1)?, read(2)?], (heads, scale), tokens),
+            (
+                &OperationKind::AveragePool {
+                    kernel,
+                    stride,
+                    padding,
+                    count_include_pad,
+                },
+                [x],
+            ) => to.average_pool(x, (kernel, stride, padding), count_include_pad),
             (&OperationKind::HeadSum { heads }, [x]) => to.head_sum(x, heads),
             (&OperationKind::HeadMask { heads }, [mask, x]) => to.head_mask(mask, x, heads),
             (&OperationKind::HeadErode { heads }, [x]) => to.head_erode(x, heads),

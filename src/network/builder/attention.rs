@@ -1,7 +1,7 @@
 //! The operations of the families' attentions. All of them work on spikes of scale 1, except
 //! [`GraphBuilder::attention`].
 
-use super::super::{NodeId, Op, Shape};
+use super::super::{NodeId, Op, Shape, Tokens};
 use super::{GraphBuilder, Value, scaled, vector};
 
 impl GraphBuilder {
@@ -13,13 +13,29 @@ impl GraphBuilder {
         heads: usize,
         scale: f64,
     ) -> NodeId {
+        self.attention_among(Tokens::All, qkv, heads, scale)
+    }
+
+    /// The same among some of the tokens.
+    pub(in crate::network) fn attention_among(
+        &mut self,
+        tokens: Tokens,
+        qkv: [NodeId; 3],
+        heads: usize,
+        scale: f64,
+    ) -> NodeId {
         let [q, k, v] = qkv.map(|x| self.value(x));
         let value = Value {
             time_invariant: q.time_invariant && k.time_invariant && v.time_invariant,
             ..v
         };
         let scale = scale * (q.scale * k.scale * v.scale);
-        self.push(Op::Attention { heads, scale }, &qkv, value.real())
+        let op = Op::Attention {
+            heads,
+            scale,
+            tokens,
+        };
+        self.push(op, &qkv, value.real())
     }
 
     /// The sum over each head's channels.
@@ -72,6 +88,20 @@ impl GraphBuilder {
             count,
         };
         self.push(op, &[x], value.shaped(shape))
+    }
+
+    /// The channels of two or more values of as many positions, head by head.
+    pub(in crate::network) fn concat(&mut self, values: &[NodeId], heads: usize) -> NodeId {
+        let mut parts = values.iter().map(|&x| self.value(x));
+        let Some(mut joined) = parts.next() else {
+            return NodeId(0);
+        };
+        for part in parts {
+            joined.shape.channels += part.shape.channels;
+            joined.range = super::combine(joined.range, part.range, u64::max);
+            joined.time_invariant &= part.time_invariant;
+        }
+        self.push(Op::Concat { heads }, values, joined)
     }
 
     /// `K^T X` per head, of the keys and a value.

@@ -40,6 +40,38 @@ impl GraphBuilder {
         self.layer(x, layer, shape, positions)
     }
 
+    /// A 1-D convolution over tokens, of a kernel, a stride and a padding, without groups; `name` is
+    /// the state-dict key without `.weight`.
+    pub(in crate::network) fn conv1d(
+        &mut self,
+        x: NodeId,
+        name: &str,
+        (out, bias): (usize, bool),
+        (kernel, stride, padding): (usize, usize, usize),
+    ) -> NodeId {
+        let from = self.node(x).shape;
+        let kind = LayerKind::Conv1d {
+            kernel,
+            stride,
+            padding,
+            groups: 1,
+        };
+        let tokens = from.height * from.width;
+        let left = window_count(tokens, kernel, stride, padding);
+        let (height, width) = match left == tokens {
+            true => (from.height, from.width),
+            false => (1, left),
+        };
+        let shape = Shape {
+            channels: out,
+            height,
+            width,
+        };
+        let weight_shape = vec![out, from.channels, kernel];
+        let layer = self.new_layer(name, kind, weight_shape, bias, WeightSource::Stored);
+        self.layer(x, layer, shape, (height, width))
+    }
+
     /// A fully connected layer with bias on a pooled vector.
     pub(in crate::network) fn linear(&mut self, x: NodeId, name: &str, out: usize) -> NodeId {
         self.fully_connected(x, name, out, true)

@@ -6,14 +6,18 @@
 //! fit.
 
 mod attention;
+mod constants;
 mod conv;
 mod layers;
+
+use std::borrow::Borrow;
 
 use super::config::{MAX_MACS, MAX_PARAMETERS};
 use super::{
     Block, BlockId, BlockLayout, Graph, ModelError, Neuron, Node, NodeId, Op, Shape, Site, SiteId,
     Stage, StageId, TensorKind, TensorSpec, ValueRange,
 };
+pub(in crate::network) use constants::AverageWindow;
 pub(in crate::network) use conv::{Conv, Form};
 
 /// A graph under construction.
@@ -97,9 +101,25 @@ impl GraphBuilder {
         self.push(Op::Input, &[], value)
     }
 
-    /// Spiking neurons.
-    pub(super) fn neuron(&mut self, x: NodeId, name: &str, neuron: Neuron) -> NodeId {
+    /// Spiking neurons; a trained time constant is entered into the state dict.
+    pub(super) fn neuron(&mut self, x: NodeId, name: &str, neuron: impl Borrow<Neuron>) -> NodeId {
+        let neuron = neuron.borrow().clone();
         let shape = self.node(x).shape;
+        let value = Value {
+            shape,
+            range: ValueRange::Integer(neuron.max_output()),
+            scale: match neuron {
+                Neuron::Spiking(_) => 1.0,
+                Neuron::Integer { norm, .. } => 1.0 / norm as f64,
+            },
+            time_invariant: false,
+        };
+        // Populations may share it.
+        if let Some(key) = neuron.key()
+            && !self.graph.tensors.iter().any(|t| t.key == key)
+        {
+            self.parameter(key.to_owned(), &[]);
+        }
         self.graph.sites.push(Site {
             name: name.to_owned(),
             block: self.current_block(),
@@ -108,15 +128,6 @@ impl GraphBuilder {
             batch_leak: false,
         });
         let op = Op::Neuron(SiteId(last(&self.graph.sites)));
-        let value = Value {
-            shape,
-            range: ValueRange::Integer(neuron.max_output()),
-            scale: match neuron {
-                Neuron::Lif { .. } => 1.0,
-                Neuron::Integer { norm, .. } => 1.0 / norm as f64,
-            },
-            time_invariant: false,
-        };
         self.push(op, &[x], value)
     }
 
@@ -322,7 +333,7 @@ fn last<T>(list: &[T]) -> u32 {
 
 /// The output length of a sliding window.
 fn window_count(length: usize, kernel: usize, stride: usize, padding: usize) -> usize {
-    (length + 2 * padding - kernel) / stride + 1
+    (length + 2 * padding).saturating_sub(kernel) / stride.max(1) + 1
 }
 
 /// A shape with one position.

@@ -103,8 +103,8 @@ fn conv_block(b: &mut GraphBuilder, x: NodeId, name: &str, width: usize, ratio: 
     let part = |part: &str| format!("{name}.Conv.{part}");
     let wide = 2 * width;
     let first = Conv::one(wide, Form::Map);
-    let y = parts::led(b, x, ["lif1", "pwconv1", "bn1"].map(part), lif, first);
-    let y = b.neuron(y, &part("lif2"), lif);
+    let y = parts::led(b, x, ["lif1", "pwconv1", "bn1"].map(part), &lif, first);
+    let y = b.neuron(y, &part("lif2"), &lif);
     let y = b.conv(y, &part("dwconv"), Conv::depthwise(wide, 7));
     let y = b.conv(y, &part("pwconv2"), Conv::one(width, Form::Map));
     let y = b.batch_norm(y, &part("bn2"));
@@ -112,7 +112,7 @@ fn conv_block(b: &mut GraphBuilder, x: NodeId, name: &str, width: usize, ratio: 
     let mut y = x;
     for (i, out) in [(1, ratio * width), (2, width)] {
         let names = ["lif", "conv", "bn"].map(|part| format!("{name}.{part}{i}"));
-        y = parts::led(b, y, names, lif, Conv::three(out));
+        y = parts::led(b, y, names, &lif, Conv::three(out));
     }
     b.add(x, y)
 }

@@ -3,7 +3,7 @@
 use super::super::engine::{Kind, Shape, Step};
 use super::super::error::VerifyError;
 use super::{fixed, heads, input_count, most, wrong};
-use crate::export::manifest::operation::{Number, Operation, OperationKind, SiteNeuron};
+use crate::export::manifest::operation::{Number, Operation, OperationKind, SiteNeuron, Tokens};
 use crate::export::manifest::{Layer, Manifest};
 
 /// Sums of whole numbers below this are exact in f32.
@@ -122,7 +122,26 @@ fn kind(op: &OperationKind, (layers, sites): (usize, usize)) -> Kind {
         OperationKind::Add => Kind::Add,
         OperationKind::Average => Kind::Average,
         OperationKind::Multiply => Kind::Multiply,
-        OperationKind::Attention { heads, scale } => Kind::Attention { heads, scale },
+        OperationKind::AveragePool {
+            kernel,
+            stride,
+            padding,
+            count_include_pad,
+        } => Kind::AveragePool {
+            kernel,
+            stride,
+            padding,
+            count_include_pad,
+        },
+        OperationKind::Attention {
+            heads,
+            scale,
+            tokens,
+        } => Kind::Attention {
+            heads,
+            scale,
+            tokens,
+        },
         OperationKind::HeadSum { heads } => Kind::HeadSum { heads },
         OperationKind::HeadMask { heads } => Kind::HeadMask { heads },
         OperationKind::HeadErode { heads } => Kind::HeadErode { heads },
@@ -188,6 +207,10 @@ impl Expected {
             });
         };
         let shapes: Vec<Shape> = inputs.iter().map(|o| o.shape).collect();
+        let all_steps = match inputs.iter().any(|o| o.time_invariant) {
+            true => 0,
+            false => network.time_steps,
+        };
         let shape = match kind {
             Kind::Layer(index) => layer_shape(manifest.layers.get(index), op, last.shape)?,
             Kind::Neuron(index) => {
@@ -198,7 +221,7 @@ impl Expected {
             Kind::Slice { .. } | Kind::Concat { .. } | Kind::Scores { .. } | Kind::Apply { .. } => {
                 heads::shape(kind, &shapes)?
             }
-            _ => shape_of(kind, &shapes)?,
+            _ => shape_of(kind, &shapes, all_steps)?,
         };
         if matches!(kind, Kind::Neuron(_)) && shape != last.shape {
             return Err("its site has another shape than its input".to_owned());
@@ -268,7 +291,8 @@ fn windows(length: usize, kernel: usize, stride: usize, padding: usize) -> Optio
     room.checked_div(stride)?.checked_add(1)
 }
 
-fn shape_of(kind: Kind, inputs: &[Shape]) -> Result<Shape, String> {
+/// `steps` are those of the values that are read; 0 where they differ.
+fn shape_of(kind: Kind, inputs: &[Shape], steps: usize) -> Result<Shape, String> {
     let first = inputs.first().copied().unwrap_or_default();
     let last = inputs.last().copied().unwrap_or_default();
     let vector = [last[0], 1, 1];
@@ -279,6 +303,12 @@ fn shape_of(kind: Kind, inputs: &[Shape]) -> Result<Shape, String> {
             kernel,
             stride,
             padding,
+        }
+        | Kind::AveragePool {
+            kernel,
+            stride,
+            padding,
+            ..
         } => {
             // A window must never lie in the padding alone.
             if kernel == 0 || padding > kernel / 2 {
@@ -293,12 +323,21 @@ fn shape_of(kind: Kind, inputs: &[Shape]) -> Result<Shape, String> {
         Kind::Add | Kind::Average | Kind::Multiply if first != last => {
             fails("its inputs have different shapes")
         }
-        Kind::Attention { heads, scale } => {
+        Kind::Attention {
+            heads,
+            scale,
+            tokens,
+        } => {
             let [Some(q), Some(k)] = [inputs.first(), inputs.get(1)] else {
                 return fails("it has no inputs");
             };
             let fits = divides(heads, q[0]) && divides(heads, last[0]);
-            match q == k && q[1..] == last[1..] && fits && scale.is_finite() {
+            let grid = match tokens {
+                Tokens::Grid(stride) => divides(stride, last[1]) && divides(stride, last[2]),
+                Tokens::Steps(chunk) => steps > 0 && divides(chunk, steps),
+                Tokens::All => true,
+            };
+            match q == k && q[1..] == last[1..] && fits && grid && scale.is_finite() {
                 true => Ok(last),
                 false => fails("q, k, v and heads do not fit each other"),
             }
@@ -328,7 +367,7 @@ fn numbers(manifest: &Manifest, kind: Kind, inputs: &[&Operation]) -> Option<u64
         .map_or(1, |o| (o.shape[1] * o.shape[2]) as u64);
     match kind {
         Kind::Neuron(site) => match manifest.sites.get(site)?.neuron {
-            SiteNeuron::Lif { .. } => Some(1),
+            SiteNeuron::Lif { .. } | SiteNeuron::Spiking { .. } => Some(1),
             SiteNeuron::Integer { max, .. } => Some(max),
         },
         Kind::MaxPool { .. } | Kind::HeadErode { .. } => own(0),
@@ -363,6 +402,7 @@ fn numbers(manifest: &Manifest, kind: Kind, inputs: &[&Operation]) -> Option<u64
         Kind::Input
         | Kind::Layer(_)
         | Kind::Average
+        | Kind::AveragePool { .. }
         | Kind::Attention { .. }
         | Kind::HeadScale
         | Kind::TokenMean => None,
@@ -386,8 +426,9 @@ pub(super) fn rounding(manifest: &Manifest) -> Vec<bool> {
             OperationKind::Scores { .. } | OperationKind::Apply { .. } => {
                 inherited || operation.numbers == Number::Real
             }
-            OperationKind::Attention { heads, .. } => {
-                inherited || attention_bound(&inputs, heads).is_none_or(|most| most >= EXACT)
+            OperationKind::Attention { heads, tokens, .. } => {
+                let bound = attention_bound(&inputs, heads, tokens);
+                inherited || bound.is_none_or(|most| most >= EXACT)
             }
             _ => inherited,
         });
@@ -396,9 +437,9 @@ pub(super) fn rounding(manifest: &Manifest) -> Vec<bool> {
 }
 
 /// The largest sum inside an attention.
-pub(super) fn attention_bound(inputs: &[&Operation], heads: usize) -> Option<u64> {
+pub(super) fn attention_bound(inputs: &[&Operation], heads: usize, tokens: Tokens) -> Option<u64> {
     let first = inputs.first()?.shape;
-    let terms = [first[1], first[2], first[0] / heads.max(1)];
+    let terms = [tokens.count(first[1], first[2]), first[0] / heads.max(1)];
     let numbers: Option<Vec<u64>> = inputs.iter().map(|o| most(o.numbers)).collect();
     let factors = terms.into_iter().map(|n| n as u64).chain(numbers?);
     Some(factors.fold(1, u64::saturating_mul))
