@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::common::network::demo;
 use aq4svit::network::{
-    Architecture, Graph, Halves, Layer, Layout, ModelConfig, Neuron, Node, Op, ResformerLayout,
-    ResformerSizes, TensorKind, TensorSpec, ValueRange,
+    Architecture, Charge, Firing, Graph, Halves, Layer, Layout, ModelConfig, Neuron, Node, Op,
+    Reset, ResformerLayout, ResformerSizes, Spiking, TensorKind, TensorSpec, TimeConstant,
+    ValueRange,
 };
 use aq4svit::profile::Profile;
 
@@ -350,6 +351,17 @@ fn sites_equal_the_authors_neurons_in_execution_order() {
         assert_eq!(built, ordered, "{name}");
         for site in &graph.sites {
             let expected = match json["neurons"][&site.name]["v_threshold"].as_f64() {
+                Some(threshold) if json["neurons"][&site.name]["plif_w"].is_number() => {
+                    Neuron::Spiking(Spiking {
+                        charge: Charge::DecayInput(TimeConstant::Learned(format!(
+                            "{}.w",
+                            site.name
+                        ))),
+                        threshold,
+                        firing: Firing::AtLeast,
+                        reset: Reset::Hard(0.0),
+                    })
+                }
                 Some(threshold) => Neuron::lif(2.0, threshold),
                 None => Neuron::Integer {
                     max: 4,

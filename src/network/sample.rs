@@ -136,7 +136,7 @@ impl Sampler {
     /// A block that reads and makes spikes.
     fn block(&mut self, x: NodeId) -> NodeId {
         let width = self.random.pick(&[8, 12]);
-        match self.random.pick(&[0, 1, 2, 3, 4, 5, 6]) {
+        match self.random.pick(&[0, 1, 2, 3, 4, 5, 6, 7]) {
             0 => {
                 let kernel = self.random.pick(&[1, 3]);
                 let leaks = self.random.pick(&[false, true]);
@@ -194,8 +194,40 @@ impl Sampler {
                 let y = self.neurons(y);
                 self.builder.add(x, y)
             }
+            6 => self.mapped_attention(x),
             _ => self.attention(x),
         }
+    }
+
+    /// Attention with neurons on its map, of keys and values that are real and scaled by firing
+    /// rates, or spikes.
+    fn mapped_attention(&mut self, x: NodeId) -> NodeId {
+        let width = self.builder.width(x);
+        let heads = self.random.pick(&[1, 2, 4]);
+        let d = width / heads;
+        let is_real = self.random.pick(&[true, false, false]);
+        let patches = Conv::square(2 * width, 2).stride(2).padding(0).groups(2);
+        let y = self.layer(x, patches);
+        let y = if is_real { y } else { self.neurons(y) };
+        let name = self.name("rates");
+        let mut scaled = |sampler: &mut Self, x, part: &str, terms| {
+            if !is_real {
+                return x;
+            }
+            let key = format!("{name}.firing_rate_{part}");
+            sampler.builder.buffer(key.clone(), &[1, 1, heads, 1, 1]);
+            sampler.builder.head_scale(x, heads, &key, terms)
+        };
+        let keys = self.builder.slice(y, heads, 0, d);
+        let scores = self.builder.scores(keys, x, heads);
+        let scores = scaled(self, scores, "x", d);
+        let map = self.neurons(scores);
+        let values = self.builder.slice(y, heads, d, d);
+        let out = self.builder.apply(values, map, heads);
+        let out = scaled(self, out, "attn", 4);
+        let out = self.neurons(out);
+        let joined = self.builder.concat(&[x, out], heads);
+        self.unit(joined, Conv::one(8, Form::Map))
     }
 
     fn average(&mut self) -> AverageWindow {
@@ -254,6 +286,11 @@ mod tests {
             )
         };
         assert!(any(steps));
+        assert!(any(|op| matches!(op, Op::Slice { .. })));
+        assert!(any(|op| matches!(op, Op::Concat { .. })));
+        assert!(any(|op| matches!(op, Op::Scores { .. })));
+        assert!(any(|op| matches!(op, Op::Apply { .. })));
+        assert!(any(|op| matches!(op, Op::HeadScale { .. })));
         let layers = || graphs.iter().flat_map(|g| &g.layers);
         assert!(layers().any(|l| l.kind.is_1d()));
         let sites = || graphs.iter().flat_map(|g| &g.sites);

@@ -111,8 +111,8 @@ pub(super) fn native(
     Ok(Value::new(data, steps))
 }
 
-/// The same by tensor operations. The sums are in f64 in any order: of f32 numbers and spikes they
-/// are exact but for numbers of very different size.
+/// The same by tensor operations. In f32 the products are summed in f64 in any order: of f32 numbers
+/// and spikes that is exact but for numbers of very different size.
 pub(super) fn plain(
     product: HeadProduct,
     [a, b]: [&Value; 2],
@@ -120,23 +120,26 @@ pub(super) fn plain(
 ) -> Result<Value, TorchError> {
     let steps = a.steps.max(b.steps);
     let multiply = |x: &Tensor, y: &Tensor| -> Result<Tensor, TchError> {
-        let by_head = |x: &Tensor, steps_of: usize| -> Result<Tensor, TchError> {
+        let by_head = |x: &Tensor, own: usize| -> Result<Tensor, TchError> {
             // [rows, heads, positions, channels of a head]
-            let size = x.size();
-            let (rows, channels) = (size[0], size[3]);
+            let (rows, channels) = (x.size()[0], x.size()[3]);
             let heads = heads.max(1) as i64;
             let x = x.f_to_kind(Kind::Double)?;
             let x = x.f_reshape([rows, -1, heads, channels / heads])?;
             let x = x.f_transpose(1, 2)?;
-            match steps_of == steps {
+            match own == steps {
                 true => Ok(x),
                 false => x.f_repeat([steps as i64, 1, 1, 1]),
             }
         };
-        let (left, right) = (by_head(x, a.steps)?, by_head(y, b.steps)?);
-        let out = match product {
-            HeadProduct::Scores => right.f_matmul(&left.f_transpose(2, 3)?)?,
-            HeadProduct::Apply => right.f_matmul(&left)?,
+        let (lines, factors) = (by_head(x, a.steps)?, by_head(y, b.steps)?);
+        let lines = match product {
+            HeadProduct::Scores => lines.f_transpose(2, 3)?,
+            HeadProduct::Apply => lines,
+        };
+        let out = match y.kind() {
+            Kind::Double => in_order(&factors, &lines)?,
+            _ => factors.f_matmul(&lines)?,
         };
         let [_, height, width, _] = sizes(b);
         let out = out.f_to_kind(y.kind())?.f_transpose(1, 2)?.f_contiguous()?;
@@ -146,6 +149,16 @@ pub(super) fn plain(
     let (x, y) = (a.wide()?.tensor, b.wide()?.tensor);
     let out = multiply(x, y).context(|| "a product of heads".to_owned())?;
     Ok(Value::new(Buffer::new(out), steps))
+}
+
+/// A product of matrices whose terms are added one after the other.
+fn in_order(left: &Tensor, right: &Tensor) -> Result<Tensor, TchError> {
+    let term = |i: i64| left.f_narrow(3, i, 1)?.f_mul(&right.f_narrow(2, i, 1)?);
+    let mut sum = term(0)?;
+    for i in 1..right.size()[2] {
+        sum = sum.f_add(&term(i)?)?;
+    }
+    Ok(sum)
 }
 
 /// Rows, height, width and channels of a value.

@@ -91,6 +91,7 @@ pub(super) fn all() -> Vec<ModelConfig> {
     for layout in [
         ResformerLayout::Cifar,
         ResformerLayout::Imagenet,
+        ResformerLayout::Dvs { tau: None },
         ResformerLayout::Dvs { tau: Some(1.5) },
     ] {
         all.push(Architecture::SpikingResformer {

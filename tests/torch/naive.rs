@@ -700,7 +700,9 @@ fn configs() -> impl Strategy<Value = ModelConfig> {
                         layout: match layout {
                             Layout::Cifar => ResformerLayout::Cifar,
                             Layout::Imagenet => ResformerLayout::Imagenet,
-                            Layout::Dvs { tau } => ResformerLayout::Dvs { tau: Some(tau) },
+                            Layout::Dvs { tau } => ResformerLayout::Dvs {
+                                tau: flags[1].then_some(tau),
+                            },
                         },
                         sizes: ResformerSizes {
                             embed_dims: [8, 12, 16],

@@ -90,6 +90,20 @@ impl GraphBuilder {
         self.push(op, &[x], value.shaped(shape))
     }
 
+    /// The channels of two or more values of as many positions, head by head.
+    pub(in crate::network) fn concat(&mut self, values: &[NodeId], heads: usize) -> NodeId {
+        let mut parts = values.iter().map(|&x| self.value(x));
+        let Some(mut joined) = parts.next() else {
+            return NodeId(0);
+        };
+        for part in parts {
+            joined.shape.channels += part.shape.channels;
+            joined.range = super::combine(joined.range, part.range, u64::max);
+            joined.time_invariant &= part.time_invariant;
+        }
+        self.push(Op::Concat { heads }, values, joined)
+    }
+
     /// `K^T X` per head, of the keys and a value.
     pub(in crate::network) fn scores(&mut self, keys: NodeId, x: NodeId, heads: usize) -> NodeId {
         let from = self.node(keys).shape;

@@ -1,20 +1,9 @@
 //! An operation appended as it is, for graphs that are read.
 
 use super::super::{NodeId, Op};
-use super::{AverageWindow, GraphBuilder, combine};
+use super::{AverageWindow, GraphBuilder};
 
 impl GraphBuilder {
-    /// The channels of several values one after the other, head by head.
-    fn concat(&mut self, first: NodeId, values: &[NodeId], heads: usize) -> NodeId {
-        let mut whole = self.value(first);
-        for value in values.iter().skip(1).map(|&x| self.value(x)) {
-            whole.shape.channels += value.shape.channels;
-            whole.range = combine(whole.range, value.range, u64::max);
-            whole.time_invariant &= value.time_invariant;
-        }
-        self.push(Op::Concat { heads }, values, whole)
-    }
-
     /// Appends an operation that has nothing but its own numbers, on inputs of shapes that fit it.
     ///
     /// # Errors
@@ -74,7 +63,7 @@ impl GraphBuilder {
                 },
                 &[x],
             ) => self.slice(x, heads, start, count),
-            (Op::Concat { heads }, values @ &[first, _, ..]) => self.concat(first, values, heads),
+            (Op::Concat { heads }, values @ [_, _, ..]) => self.concat(values, heads),
             (Op::Scores { heads }, &[keys, x]) => self.scores(keys, x, heads),
             (Op::Apply { heads }, &[values, map]) => self.apply(values, map, heads),
             (Op::TokenSum, &[x]) => self.token_sum(x),

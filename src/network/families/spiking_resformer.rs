@@ -13,8 +13,8 @@
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::{check_list, require};
 use super::super::{
-    Architecture, BlockLayout, Graph, ModelConfig, ModelError, NodeId, ResformerLayout,
-    ResformerSizes,
+    Architecture, BlockLayout, Charge, Firing, Graph, ModelConfig, ModelError, Neuron, NodeId,
+    Reset, ResformerLayout, ResformerSizes, Spiking, TimeConstant,
 };
 use super::parts;
 use super::schema::{self, Schema};
@@ -182,8 +182,13 @@ impl Resformer<'_> {
             ResformerLayout::Cifar | ResformerLayout::Imagenet => parts::lif(2.0),
             ResformerLayout::Dvs { tau: Some(tau) } => parts::lif(tau),
             ResformerLayout::Dvs { tau: None } => {
-                self.b.parameter(format!("{name}.w"), &[]);
-                parts::lif(2.0)
+                let trained = TimeConstant::Learned(format!("{name}.w"));
+                Neuron::Spiking(Spiking {
+                    charge: Charge::DecayInput(trained),
+                    threshold: 1.0,
+                    firing: Firing::AtLeast,
+                    reset: Reset::Hard(0.0),
+                })
             }
         };
         self.b.neuron(x, name, neuron)
