@@ -38,7 +38,7 @@ const MAX_LIST: usize = 20_000;
 /// The largest size of anything: a width, a window, a number of heads.
 const MAX_SIZE: usize = 1 << 24;
 /// The most numbers that a value may have for one image and time step.
-const MAX_NUMBERS: usize = 1 << 31;
+const MAX_NUMBERS: usize = 1 << 28;
 /// The most bytes of a name.
 const MAX_NAME: usize = 256;
 /// The most time steps.

@@ -290,7 +290,7 @@ fn hostile_documents_are_refused_by_the_node() {
         (
             node(5, "op"),
             json!("token-sum"),
-            "node 6 (linear \"fc\"): it is the last one",
+            "node 6 (linear \"fc\"): it gives logits for every time step",
         ),
         (
             node(6, "in"),
