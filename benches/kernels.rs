@@ -89,11 +89,7 @@ impl Sizes {
         self.inputs * self.kernel * self.kernel
     }
     fn window(&self) -> Window {
-        Window {
-            kernel: self.kernel,
-            stride: 1,
-            padding: self.kernel / 2,
-        }
+        Window::square(self.kernel, 1, self.kernel / 2)
     }
     /// A fifth of the neurons fire.
     fn spikes(&self) -> Vec<u8> {

@@ -146,7 +146,11 @@ pub fn run(args: &Args) -> Result<Trained> {
     let graph = profile.graph();
     let one_step = ModelConfig {
         time_steps: 1,
-        ..profile.model
+        ..profile
+            .model
+            .config()
+            .context("a family's network is trained")?
+            .clone()
     };
     let store = nn::VarStore::new(tch::Device::Cpu);
     let weights = Weights::fresh(&graph, &store);

@@ -202,6 +202,23 @@ class Package:
             return (mask * by_head(x, about["heads"])).reshape(x.shape)
         if kind == "head-erode":
             return erode(x, about["heads"])
+        if kind == "slice":
+            start, end = about["start"], about["start"] + about["count"]
+            part = by_head(x, about["heads"])[:, :, start:end]
+            return part.reshape(x.shape[0], -1, *x.shape[2:])
+        if kind == "concat":
+            steps = max(y.shape[0] for y in inputs)
+            parts = [by_head(y, about["heads"]) for y in inputs]
+            parts = [np.broadcast_to(y, (steps, *y.shape[1:])) for y in parts]
+            return np.concatenate(parts, axis=2).reshape(steps, -1, *x.shape[2:])
+        if kind in ("scores", "apply"):
+            a, b = (by_head(y, about["heads"]).astype(np.float64) for y in inputs)
+            terms = "shjp,shjn->jshpn" if kind == "scores" else "shcp,shpn->pshcn"
+            sums = in_order(np.einsum(terms, a, b), (0,))
+            return sums.astype(F32).reshape(sums.shape[0], -1, *x.shape[2:])
+        if kind == "head-scale":
+            factors = np.array(about["factors"], F32)[None, :, None, None]
+            return (by_head(x, len(about["factors"])) * factors).reshape(x.shape)
         if kind == "token-sum":
             return x.sum(axis=(2, 3)).reshape(vector)
         if kind == "token-mean":

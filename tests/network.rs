@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::common::network::demo;
 use aq4svit::network::{
-    Architecture, Graph, Halves, Layer, Layout, ModelConfig, Neuron, Node, Op, TensorKind,
-    TensorSpec, ValueRange,
+    Architecture, Charge, Firing, Graph, Halves, Layer, Layout, ModelConfig, Neuron, Node, Op,
+    Reset, ResformerLayout, ResformerSizes, Spiking, TensorKind, TensorSpec, TimeConstant,
+    ValueRange,
 };
 use aq4svit::profile::Profile;
 
@@ -32,6 +33,9 @@ fn published(stem: &str) -> ModelConfig {
     if let "sdtv2" | "sdtv3" = parts[0] {
         return published_pyramid(stem, &parts);
     }
+    if parts[0] == "spikingresformer" {
+        return published_resformer(&parts[1..]);
+    }
     let number = |from_end: usize| parts[parts.len() - from_end].parse::<usize>().unwrap();
     let dvs = Layout::Dvs { tau: 2.0 };
     let (layout, image_size, num_classes) = match (parts[0], parts[1]) {
@@ -44,13 +48,10 @@ fn published(stem: &str) -> ModelConfig {
         (_, other) => panic!("{stem}: {other}?"),
     };
     let is_dvs = layout == dvs;
-    // Only the lists of QKFormer for event cameras do not tell a depth.
+    // Only the lists of QKFormer and its kin for event cameras do not tell a depth.
     let embed_dims = number(1);
-    let depths = if stem.starts_with("qkformer") && is_dvs {
-        2
-    } else {
-        number(2)
-    };
+    let is_qkformer = ["qkformer", "maxformer", "msqkformer"].contains(&parts[0]);
+    let depths = if is_qkformer && is_dvs { 2 } else { number(2) };
     let (architecture, num_heads) = match parts[0] {
         "spikformer" => (
             Architecture::Spikformer {
@@ -81,6 +82,25 @@ fn published(stem: &str) -> ModelConfig {
                 Layout::Dvs { .. } => 16,
             },
         ),
+        "maxformer" | "msqkformer" => (
+            match parts[0] {
+                "maxformer" => Architecture::MaxFormer {
+                    layout,
+                    embed_dims,
+                    depths,
+                },
+                _ => Architecture::MsQkFormer {
+                    layout,
+                    embed_dims,
+                    depths,
+                },
+            },
+            match layout {
+                Layout::Cifar => 8,
+                Layout::Imagenet => embed_dims / 64,
+                Layout::Dvs { .. } => 16,
+            },
+        ),
         "sdtv1" => (
             Architecture::SdtV1 {
                 embed_dims,
@@ -102,12 +122,51 @@ fn published(stem: &str) -> ModelConfig {
         in_channels: if is_dvs { 2 } else { 3 },
         num_classes,
         num_heads,
-        mlp_ratio: if stem == "qkformer_cifar10dvs_256" {
+        mlp_ratio: if stem == "qkformer_cifar10dvs_256"
+            || is_dvs && ["maxformer", "msqkformer"].contains(&parts[0])
+        {
             1
         } else {
             4
         },
         time_steps: if is_dvs { 16 } else { 4 },
+    }
+}
+
+/// The same for `spikingresformer`.
+fn published_resformer(parts: &[&str]) -> ModelConfig {
+    let (layout, image_size, num_classes) = match *parts {
+        ["imagenet", _] => (ResformerLayout::Imagenet, 224, 1000),
+        ["cifar10", "s", "transfer"] => (ResformerLayout::Imagenet, 128, 10),
+        ["cifar10", _] => (ResformerLayout::Cifar, 32, 10),
+        ["cifar100", _] => (ResformerLayout::Cifar, 32, 100),
+        ["cifar10dvs", _] => (ResformerLayout::Dvs { tau: Some(2.0) }, 64, 10),
+        ["dvs128", _] => (ResformerLayout::Dvs { tau: None }, 64, 11),
+        _ => panic!("{parts:?}?"),
+    };
+    let (embed_dims, num_heads) = match parts[1] {
+        "ti" => ([64, 192, 384], [1, 3, 6]),
+        "s" => ([64, 256, 512], [1, 4, 8]),
+        "m" => ([64, 384, 768], [1, 6, 12]),
+        "l" => ([128, 512, 1024], [2, 8, 16]),
+        "dvsg" => ([32, 96, 192], [1, 3, 6]),
+        other => panic!("{other}?"),
+    };
+    let sizes = ResformerSizes {
+        embed_dims,
+        num_heads,
+        patch_sizes: [4, 2, 1],
+        group_size: if parts[1] == "dvsg" { 32 } else { 64 },
+        depths: [1, 2, 3],
+    };
+    ModelConfig {
+        architecture: Architecture::SpikingResformer { layout, sizes },
+        image_size,
+        in_channels: 3,
+        num_classes,
+        num_heads: num_heads[2],
+        mlp_ratio: 4,
+        time_steps: if parts[0].contains("dvs") { 16 } else { 4 },
     }
 }
 
@@ -181,7 +240,7 @@ fn state_dicts_equal_the_published_key_lists() {
         assert_eq!(graph.parameters().to_string(), count, "{stem}");
         files += 1;
     }
-    assert_eq!(files, 55);
+    assert_eq!(files, 78);
 }
 
 #[test]
@@ -237,6 +296,11 @@ struct Fixture {
 
 fn fixtures() -> Vec<Fixture> {
     [
+        "max-former-cifar",
+        "max-former-dvs",
+        "max-former-imagenet",
+        "ms-qkformer-cifar",
+        "ms-qkformer-imagenet",
         "qkformer-cifar",
         "qkformer-imagenet",
         "sdt-v1",
@@ -246,6 +310,9 @@ fn fixtures() -> Vec<Fixture> {
         "spikformer-imagenet",
         "spikingformer-cifar",
         "spikingformer-imagenet",
+        "spikingresformer-cifar",
+        "spikingresformer-dvs",
+        "spikingresformer-imagenet",
     ]
     .into_iter()
     .map(|name| {
@@ -284,10 +351,18 @@ fn sites_equal_the_authors_neurons_in_execution_order() {
         assert_eq!(built, ordered, "{name}");
         for site in &graph.sites {
             let expected = match json["neurons"][&site.name]["v_threshold"].as_f64() {
-                Some(threshold) => Neuron::Lif {
-                    tau: 2.0,
-                    threshold,
-                },
+                Some(threshold) if json["neurons"][&site.name]["plif_w"].is_number() => {
+                    Neuron::Spiking(Spiking {
+                        charge: Charge::DecayInput(TimeConstant::Learned(format!(
+                            "{}.w",
+                            site.name
+                        ))),
+                        threshold,
+                        firing: Firing::AtLeast,
+                        reset: Reset::Hard(0.0),
+                    })
+                }
+                Some(threshold) => Neuron::lif(2.0, threshold),
                 None => Neuron::Integer {
                     max: 4,
                     norm: if site.name == "spike" { 1 } else { 4 },
@@ -366,16 +441,42 @@ fn stages_hold_their_blocks() {
             })
             .collect();
         let expected: &[&str] = match name {
-            "qkformer-cifar" => &[
+            "qkformer-cifar" | "max-former-cifar" | "ms-qkformer-cifar" => &[
                 "stage1: patch_embed1 stage1.0",
                 "stage2: patch_embed2 stage2.0",
                 "stage3: patch_embed3 stage3.0 stage3.1",
                 "head: head",
             ],
-            "qkformer-imagenet" => &[
+            "max-former-dvs" => &[
+                "stage1: patch_embed1 stage1.0",
+                "stage2: patch_embed2 stage2.0",
+                "head: head",
+            ],
+            "qkformer-imagenet" | "max-former-imagenet" | "ms-qkformer-imagenet" => &[
                 "stage1: patch_embed1 stage1.0",
                 "stage2: patch_embed2 stage2.0 stage2.1",
                 "stage3: patch_embed3 stage3.0 stage3.1",
+                "head: head",
+            ],
+            "spikingresformer-dvs" => &[
+                "prologue: prologue",
+                "layers.0: layers.0.0 layers.0.1",
+                "layers.1: layers.1.0 layers.1.1 layers.1.2",
+                "layers.2: layers.2.0 layers.2.1 layers.2.2 layers.2.3 layers.2.4",
+                "head: head",
+            ],
+            "spikingresformer-cifar" => &[
+                "prologue: prologue",
+                "layers.0: layers.0.0 layers.0.1",
+                "layers.1: layers.1.0 layers.1.1 layers.1.2 layers.1.3 layers.1.4",
+                "layers.2: layers.2.0 layers.2.1 layers.2.2 layers.2.3 layers.2.4",
+                "head: head",
+            ],
+            "spikingresformer-imagenet" => &[
+                "prologue: prologue",
+                "layers.0: layers.0.0 layers.0.1",
+                "layers.1: layers.1.0 layers.1.1 layers.1.2 layers.1.3 layers.1.4",
+                "layers.2: layers.2.0 layers.2.1 layers.2.2 layers.2.3 layers.2.4 layers.2.5 layers.2.6",
                 "head: head",
             ],
             "sdt-v2" | "sdt-v3" => &[
@@ -435,7 +536,7 @@ fn every_label_follows_from_the_nodes() {
         for layer in &graph.layers {
             let part = |end: &str| layer.name.ends_with(end);
             let expected = match name {
-                _ if layer.name == "head" => 0,
+                _ if layer.name == "head" || layer.name == "classifier" => 0,
                 "sdt-v2" if part(".Conv.dwconv") || part(".body.2.0") => 0,
                 "sdt-v2" if part(".body.2.1") => 2,
                 _ => 1,

@@ -2,8 +2,8 @@
 //!
 //! Values are `[T, B, C, H, W]` with T = 1 where they are the same at every time step.
 
-use anyhow::{Result, bail};
-use aq4svit::network::{Graph, Halves, Layer, Neuron, Node, Op, Site, WeightSource};
+use anyhow::{Result, anyhow, bail};
+use aq4svit::network::{Graph, Halves, Layer, Neuron, Node, Op, Site, Tokens, WeightSource};
 use tch::{Kind, Tensor};
 
 use super::weights::Weights;
@@ -89,7 +89,14 @@ impl Pass<'_> {
             (Op::Add, [a, b]) => *a + *b,
             (Op::Average, [a, b]) => (*a + *b) * 0.5,
             (Op::Multiply | Op::ChannelMask, [a, b]) => *a * *b,
-            (Op::Attention { heads, scale }, [q, k, v]) => attention([q, k, v], *heads, *scale),
+            (
+                Op::Attention {
+                    heads,
+                    scale,
+                    tokens: Tokens::All,
+                },
+                [q, k, v],
+            ) => attention([q, k, v], *heads, *scale),
             (Op::HeadSum { heads }, [x]) => {
                 let sum = by_head(x, *heads).sum_dim_intlist(3, false, None::<Kind>);
                 let (steps, images, _, height, width) = x.size5()?;
@@ -116,6 +123,12 @@ impl Pass<'_> {
 
     /// A layer on values whose unit is `scale`.
     fn layer(&self, layer: &Layer, x: &Tensor, scale: f64) -> Result<Tensor> {
+        if layer.kind.is_1d() {
+            bail!(
+                "{} is a 1-D convolution, which is not trained here",
+                layer.name
+            );
+        }
         if layer.source != WeightSource::Stored {
             bail!(
                 "{} is a chain of layers, which is not trained here",
@@ -164,8 +177,12 @@ impl Pass<'_> {
         }
         let steps = self.graph.time_steps as i64;
         let now = |t: i64| x.select(0, if x.size()[0] == 1 { 0 } else { t });
-        Ok(match site.neuron {
-            Neuron::Lif { tau, threshold } => {
+        let unknown = |key: &str| anyhow!("{}: {key} is not trained here", site.name);
+        Ok(match site.neuron.dynamics(|key| Err(unknown(key)))? {
+            Neuron::Spiking(spiking) => {
+                let Some((tau, threshold)) = spiking.as_lif() else {
+                    bail!("{}: neurons of {spiking:?} are not trained here", site.name);
+                };
                 let mut membrane: Option<Tensor> = None;
                 let spikes = (0..steps).map(|t| {
                     let potential = match &membrane {

@@ -7,11 +7,12 @@ use std::path::Path;
 
 use super::differences::{Found, Tensors, differences, judge, shapes};
 use super::error::Format;
+use super::golden::{self, GoldenData};
 use super::input::Input;
 use super::listing::Listing;
 use super::read::{self, ReadError};
-use super::{CheckpointError, Shapes, StateDict, pytorch, safetensors};
-use crate::network::{Graph, MAX_PARAMETERS};
+use super::{CheckpointError, Shapes, StateDict, old_names, pytorch, safetensors};
+use crate::network::{Graph, MAX_PARAMETERS, read_graph};
 
 /// The largest file opened: what the largest network this program describes takes in f64, twice
 /// over for an optimizer.
@@ -27,6 +28,7 @@ pub struct Contents<'a> {
     origin: String,
     input: Input<'a>,
     listing: Listing,
+    renamed: Vec<String>,
 }
 
 impl Contents<'static> {
@@ -78,7 +80,7 @@ impl<'a> Contents<'a> {
         let start = input
             .start(START_BYTES)
             .map_err(|source| CheckpointError::read(&origin, source))?;
-        let listing = if pytorch::starts_zip(&start) {
+        let mut listing = if pytorch::starts_zip(&start) {
             pytorch::list_zip(&mut input, &origin)
         } else if safetensors::starts(&start) || start.len() < 8 {
             input = input.mapped();
@@ -96,6 +98,7 @@ impl<'a> Contents<'a> {
             Err(CheckpointError::corrupt(&origin, Format::Any, reason))
         }?;
         Ok(Contents {
+            renamed: old_names::rename(&mut listing),
             origin,
             input,
             listing,
@@ -117,6 +120,39 @@ impl<'a> Contents<'a> {
     /// not read.
     pub fn unused(&self) -> &[String] {
         &self.listing.unused
+    }
+
+    /// Whether it is a graph file, which says the network of its tensors.
+    pub fn has_graph(&self) -> bool {
+        self.listing.graph.is_some()
+    }
+
+    /// The network that a graph file describes; none for other files.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Graph`] names the node that is wrong.
+    pub fn graph(&self) -> Result<Option<Graph>, CheckpointError> {
+        let read = |document: &String| {
+            read_graph(document).map_err(|source| CheckpointError::Graph {
+                origin: self.origin.clone(),
+                source,
+            })
+        };
+        self.listing.graph.as_ref().map(read).transpose()
+    }
+
+    /// The golden data of a graph file.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] where some are missing, or are not of this graph's shapes.
+    pub fn golden(&mut self, graph: &Graph) -> Result<GoldenData, CheckpointError> {
+        golden::read(&mut self.input, &self.listing.golden, graph, &self.origin)
+    }
+
+    /// Modules whose tensors have other names in the file than in the authors' code of today, and
+    /// were matched with it by their order.
+    pub fn renamed(&self) -> &[String] {
+        &self.renamed
     }
 
     /// Keys and shapes of the floating-point tensors.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::Mismatch;
+use crate::network::GraphFileError;
 
 /// The error of a checkpoint that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,16 @@ pub enum CheckpointError {
     /// A name or a file that cannot be used; the message says why and what to do.
     #[error("{0}")]
     Unusable(String),
+    /// A graph file whose document describes no network.
+    #[error(
+        "the graph in {origin} is refused: {source}\nwrite the file anew: by aq4svit_export.py (`aq4svit export-script`), or by `aq4svit inspect PROFILE --write-graph FILE`"
+    )]
+    Graph {
+        /// The file.
+        origin: String,
+        /// What is wrong.
+        source: GraphFileError,
+    },
     /// Tensors that are not those of the model.
     #[error(transparent)]
     Mismatch(Box<Mismatch>),
@@ -52,6 +63,8 @@ pub enum Format {
     Any,
     /// `.safetensors`.
     Safetensors,
+    /// `.aq4.safetensors`, with a graph and golden data.
+    Graph,
     /// What `torch.save` writes.
     PyTorch,
 }
@@ -62,6 +75,7 @@ impl Format {
             Format::Any | Format::Safetensors => {
                 "check that it is the right file, and copy or convert it again"
             }
+            Format::Graph => "write it anew with aq4svit_export.py (`aq4svit export-script`)",
             Format::PyTorch => {
                 "check that it is the right file and copy or download it again; where PyTorch itself reads it, save \
                  it anew by torch.save({\"state_dict\": model.state_dict()}, FILE)"
@@ -75,6 +89,7 @@ impl fmt::Display for Format {
         f.write_str(match self {
             Format::Any => "checkpoint",
             Format::Safetensors => ".safetensors file",
+            Format::Graph => "graph file",
             Format::PyTorch => "PyTorch file",
         })
     }

@@ -63,9 +63,20 @@ impl StateDict {
                     let pairs = first().into_iter().zip(scale);
                     pairs.map(|(x, s)| x.times(s)).collect()
                 }
+                &Op::HeadScale {
+                    heads,
+                    ref key,
+                    terms,
+                } => {
+                    let factors = self.head_factors(key, heads, terms)?;
+                    let of_head = (channels / heads.max(1)).max(1);
+                    let pairs = first().into_iter().enumerate();
+                    let factor = |c: usize| factors.get(c / of_head).copied().unwrap_or(1.0);
+                    pairs.map(|(c, x)| x.times(factor(c))).collect()
+                }
                 Op::Add => both(&first(), input(1), 1.0),
                 Op::Average => both(&first(), input(1), 0.5),
-                Op::MaxPool { .. } | Op::TokenMean | Op::TokenTimeSum
+                Op::MaxPool { .. } | Op::AveragePool { .. } | Op::TokenMean | Op::TokenTimeSum
                     if node.range == ValueRange::Real =>
                 {
                     first()
@@ -114,7 +125,7 @@ impl StateDict {
         }
         let (weight, bias) = self.weight_and_bias(layer)?;
         let weight = weight.rounded();
-        let window = layer.kind.window().0.pow(2).max(1);
+        let window = layer.kind.taps().max(1);
         let groups = layer.groups();
         let unit = input.map_or(1.0, |&n| match graph.node(n).op {
             // Its spread is that of the mean already.

@@ -1,8 +1,9 @@
 //! What a file holds, before any number of it is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::element::Element;
+use super::golden::GoldenEntry;
 
 /// A run of numbers in the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,6 +85,11 @@ impl Entry {
     }
 }
 
+/// The key of a tensor's name.
+fn key_of(name: &str) -> &str {
+    name.strip_prefix("module.").unwrap_or(name)
+}
+
 /// The tensors of a file and where their numbers are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Listing {
@@ -91,12 +97,18 @@ pub(super) struct Listing {
     pub(super) stored: Vec<Stored>,
     /// Tensors by key.
     pub(super) tensors: BTreeMap<String, Entry>,
+    /// Their keys in the order of the file, where that is the order of the model's modules.
+    pub(super) order: Vec<String>,
     /// Keys whose value is no tensor but an object of some Python class, with the class.
     pub(super) objects: BTreeMap<String, String>,
     /// The key of the file's root under which the tensors were found.
     pub(super) under: Option<String>,
     /// Other keys of the root that hold tensors of a network.
     pub(super) unused: Vec<String>,
+    /// The document of the network's graph, in a graph file.
+    pub(super) graph: Option<String>,
+    /// The golden data of a graph file.
+    pub(super) golden: BTreeMap<String, GoldenEntry>,
 }
 
 impl Listing {
@@ -106,7 +118,7 @@ impl Listing {
     /// # Errors
     /// What is wrong with it, in words.
     pub(super) fn add(&mut self, name: &str, entry: Entry) -> Result<(), String> {
-        let key = name.strip_prefix("module.").unwrap_or(name);
+        let key = key_of(name);
         let count = self.stored.get(entry.stored).map_or(0, |s| s.count);
         let fits = entry.end().is_some_and(|end| end as u64 <= count);
         if !fits || entry.strides.len() != entry.shape.len() {
@@ -120,6 +132,14 @@ impl Listing {
                 "with and without `module.`, it has two tensors {key}"
             )),
         }
+    }
+
+    /// Notes the order of the tensors added, by the names that they were added by.
+    pub(super) fn set_order<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        let mut seen = HashSet::new();
+        let keys = names.into_iter().map(key_of);
+        let keys = keys.filter(|key| self.tensors.contains_key(*key) && seen.insert(*key));
+        self.order = keys.map(str::to_owned).collect();
     }
 
     /// The type of a tensor that is not floating-point.

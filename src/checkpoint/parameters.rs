@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::StateDict;
 use super::repconv::Chain;
-use crate::network::{Layer, PerChannel, WeightSource};
+use crate::network::{ConstantLayout, Dynamics, Layer, Neuron, PerChannel, Shape, WeightSource};
 use crate::quant::Normalization;
 
 /// A tensor that is missing or has another shape than the network needs.
@@ -16,6 +16,10 @@ pub struct WrongTensor {
     /// What is wrong.
     pub why: String,
 }
+
+/// What is wrong with firing rates of 0.
+pub(super) const NO_RATES: &str =
+    "firing rates not above 0 (the network was saved before it saw training images)";
 
 /// A layer's weight and bias.
 pub type WeightAndBias<'a> = (Weight<'a>, Option<Vec<f64>>);
@@ -90,7 +94,86 @@ impl StateDict {
         match operation {
             PerChannel::BatchNorm(name) => self.batch_norm(name, channels),
             PerChannel::Scale(key) => Ok(Normalization::scale(self.wide(key, &[channels])?)),
+            &PerChannel::HeadScale {
+                ref key,
+                heads,
+                terms,
+            } => {
+                let factors = self.head_factors(key, heads, terms)?.into_iter();
+                let of_head = channels / heads.max(1);
+                let factors = factors.flat_map(|factor| std::iter::repeat_n(factor, of_head));
+                Ok(Normalization::scale(factors.collect()))
+            }
         }
+    }
+
+    /// `1 / sqrt(rate * terms)` of each head, of the firing rates of a key.
+    ///
+    /// # Errors
+    /// [`WrongTensor`] for rates that are missing, misshapen or not above 0.
+    pub fn head_factors(
+        &self,
+        key: &str,
+        heads: usize,
+        terms: usize,
+    ) -> Result<Vec<f64>, WrongTensor> {
+        let rates = self.wide(key, &[1, 1, heads, 1, 1])?;
+        if rates.iter().any(|&rate| !rate.is_finite() || rate <= 0.0) {
+            return Err(WrongTensor {
+                key: key.to_owned(),
+                why: format!("has {NO_RATES}"),
+            });
+        }
+        let factor = |rate: f64| 1.0 / (rate * terms as f64).sqrt();
+        Ok(rates.into_iter().map(factor).collect())
+    }
+
+    /// Neurons with their numbers, a trained time constant among them.
+    ///
+    /// # Errors
+    /// [`WrongTensor`] for a trained number that is missing, more than one, or not finite.
+    pub fn dynamics(&self, neuron: &Neuron) -> Result<Dynamics, WrongTensor> {
+        neuron.dynamics(|key| {
+            let wrong = |why: String| WrongTensor {
+                key: key.to_owned(),
+                why,
+            };
+            let tensor = self.get(key);
+            let tensor =
+                tensor.ok_or_else(|| wrong("is missing from the checkpoint".to_owned()))?;
+            match tensor.values[..] {
+                [w] if w.is_finite() => Ok(f64::from(w)),
+                [w] => Err(wrong(format!("holds {w}, not a finite number"))),
+                _ => Err(wrong(format!(
+                    "has shape {:?} in the checkpoint; a time constant is one number",
+                    tensor.shape
+                ))),
+            }
+        })
+    }
+
+    /// A constant that is added to a value of this shape: `[positions, channels]`.
+    ///
+    /// # Errors
+    /// [`WrongTensor`] for a tensor that is missing or misshapen.
+    pub fn constant(
+        &self,
+        key: &str,
+        layout: ConstantLayout,
+        value: Shape,
+    ) -> Result<Vec<f32>, WrongTensor> {
+        let known = self.get(key).map_or(&[][..], |t| &t.shape[..]);
+        let wanted = layout.shape(value);
+        // As many dimensions of 1 as there are before the others.
+        let ones = known.len().saturating_sub(wanted.len());
+        let shape: Vec<usize> = std::iter::repeat_n(1, ones).chain(wanted).collect();
+        let values = self.of_shape(key, &shape)?;
+        if layout == ConstantLayout::Tokens {
+            return Ok(values.to_vec());
+        }
+        let (channels, positions) = (value.channels, value.height * value.width);
+        let places = (0..positions).flat_map(|n| (0..channels).map(move |c| c * positions + n));
+        Ok(places.filter_map(|at| values.get(at)).copied().collect())
     }
 
     /// A batch norm by its name.

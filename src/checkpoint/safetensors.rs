@@ -11,8 +11,10 @@ use safetensors::tensor::{Dtype, Metadata};
 use super::CheckpointError;
 use super::element::Element;
 use super::error::Format;
+use super::golden::GoldenEntry;
 use super::input::Input;
 use super::listing::{Entry, Listing, Stored};
+use crate::network::{GOLDEN_PREFIX, GRAPH_KEY};
 
 /// Bytes of the header's length.
 const PREFIX: u64 = 8;
@@ -66,11 +68,25 @@ pub(super) fn list(input: &mut Input, origin: &str) -> Result<Listing, Checkpoin
 }
 
 fn listing(metadata: &Metadata, start: u64) -> Result<Listing, String> {
-    let mut listing = Listing::default();
+    let own = metadata.metadata().as_ref();
+    let mut listing = Listing {
+        graph: own.and_then(|own| own.get(GRAPH_KEY).cloned()),
+        ..Listing::default()
+    };
     let mut tensors: Vec<_> = metadata.tensors().into_iter().collect();
     tensors.sort_by_key(|(_, info)| info.data_offsets);
     for (name, info) in tensors {
         let (from, to) = info.data_offsets;
+        if listing.graph.is_some() && name.starts_with(GOLDEN_PREFIX) {
+            let entry = GoldenEntry {
+                dtype: info.dtype,
+                shape: info.shape.clone(),
+                offset: start.saturating_add(from as u64),
+                bytes: to.saturating_sub(from) as u64,
+            };
+            listing.golden.insert(name, entry);
+            continue;
+        }
         let element = element(info.dtype);
         let count = (to.saturating_sub(from)) as u64 / element.bytes().max(1);
         let at = listing.stored.len();

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::differences::{Found, Tensors, differences, is_counter, judge, shapes};
+use super::parameters::NO_RATES;
 use super::{CheckpointError, Shapes, WrongValues};
-use crate::network::Graph;
+use crate::network::{Graph, Op};
 
 /// One tensor of floating-point numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +80,19 @@ impl StateDict {
             let tensor = tensor.filter(|t| t.shape == spec.shape);
             let wrong = tensor.and_then(|t| wrong_values(&spec.key, t));
             found.wrong_values.extend(wrong);
+        }
+        for node in &graph.nodes {
+            if let Op::HeadScale { key, .. } = &node.op
+                && let Some(tensor) = self.tensors.get(key)
+                && let count @ 1.. = tensor.values.iter().filter(|&&v| v <= 0.0).count()
+            {
+                found.wrong_values.push(WrongValues {
+                    key: key.clone(),
+                    count,
+                    of: tensor.values.len(),
+                    why: NO_RATES,
+                });
+            }
         }
         judge(found, self, graph)
     }

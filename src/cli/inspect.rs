@@ -1,11 +1,12 @@
 //! `aq4svit inspect PROFILE|CHECKPOINT`: the layers of a network and their costs.
 
 mod bare;
+mod graph_file;
 mod report;
 mod table;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -39,6 +40,13 @@ pub struct Args {
     /// output at each bit-width
     #[arg(long)]
     pub calibrated: bool,
+    /// Write the network to a graph file (NAME.aq4.safetensors): graph, weights, golden data.
+    /// Without weights these are random
+    #[arg(long, value_name = "FILE", conflicts_with = "calibrated")]
+    pub write_graph: Option<PathBuf>,
+    /// Seed of the golden images, and of the weights where there are none
+    #[arg(long, value_name = "N", requires = "write_graph")]
+    pub seed: Option<u64>,
     #[command(flatten)]
     pub device: DeviceArgs,
     #[command(flatten)]
@@ -120,6 +128,12 @@ fn inspect_profile(args: &Args, library: &Library, signals: Signals) -> Result<E
             layer.output_error = Some(errors);
         }
     }
+    if let (Some(file), false) = (
+        &args.write_graph,
+        matches!(checked, Some(Err(_))) && !missing,
+    ) {
+        graph_file::write(&resolved.profile, missing, file, args.seed.unwrap_or(0))?;
+    }
     let text = match (args.json, args.wide) {
         (true, _) => format!("{}\n", serde_json::to_string(&report)?),
         (false, wide) => table::text(&report, wide),
@@ -142,6 +156,15 @@ fn check(checkpoint: &Checkpoint, graph: &Graph) -> Result<(), CheckpointError> 
 fn inspect_bare(args: &Args, library: &Library, checkpoint: &Checkpoint) -> Result<ExitCode> {
     let overrides = args.set.overrides()?;
     let contents = checkpoint.open()?;
+    if let (Checkpoint::File(path), true) = (checkpoint, contents.has_graph()) {
+        return inspect_graph(args, library, path);
+    }
+    if args.write_graph.is_some() {
+        bail!(
+            "--write-graph needs a profile that says the network of {}",
+            args.target
+        );
+    }
     let shapes = contents.shapes();
     let recognition = recognise(&shapes);
     let left = recognised::left(&recognition, &overrides);
@@ -173,6 +196,32 @@ fn inspect_bare(args: &Args, library: &Library, checkpoint: &Checkpoint) -> Resu
                 } else {
                     String::new()
                 }
+            )
+        }
+    })?;
+    checked?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A graph file says its network itself.
+fn inspect_graph(args: &Args, library: &Library, path: &Path) -> Result<ExitCode> {
+    let resolved = library.with_graph(None, path, &args.set.overrides()?)?;
+    let graph = resolved.profile.graph();
+    let checkpoint = Checkpoint::File(path.to_owned());
+    let checked = check(&checkpoint, &graph);
+    if let (Some(file), Ok(())) = (&args.write_graph, &checked) {
+        graph_file::write(&resolved.profile, false, file, args.seed.unwrap_or(0))?;
+    }
+    let report = report::Inspection::of(&resolved, &graph, checked.is_ok());
+    print(&match args.json {
+        true => format!("{}\n", serde_json::to_string(&report)?),
+        false => {
+            let model = resolved.text.find("[model]").unwrap_or(0);
+            format!(
+                "{}: a graph file.\n{}\n{}",
+                path.display(),
+                &resolved.text[model..],
+                table::text(&report, args.wide)
             )
         }
     })?;

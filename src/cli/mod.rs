@@ -9,6 +9,7 @@ mod completions;
 mod device;
 mod evaluate;
 mod export;
+mod export_script;
 mod front;
 mod headless;
 mod inspect;
@@ -78,6 +79,7 @@ enum Commands {
     Report(report::Args),
     Export(export::Args),
     Verify(verify::Args),
+    ExportScript(export_script::Args),
     /// Run a network on given images and write its logits
     Predict(predict::Args),
     Inspect(inspect::Args),
@@ -121,6 +123,7 @@ fn run(command: Option<Commands>, signals: Signals) -> Result<ExitCode> {
         Some(Commands::Predict(args)) => predict::run(&args, &signals),
         Some(Commands::Export(args)) => export::run(&args, &signals),
         Some(Commands::Verify(args)) => verify::run(&args, &signals),
+        Some(Commands::ExportScript(args)) => export_script::run(&args),
         Some(Commands::Inspect(args)) => inspect::run(&args, signals),
         Some(Commands::Profiles(args)) => profiles::run(&args),
         Some(Commands::Completions(args)) => completions::run(&args, &Cli::command()),

@@ -82,6 +82,9 @@ fn with_model(profile: Option<&str>, path: &Path, set: &SetArgs) -> Result<Resol
         None => Checkpoint::File(path.to_owned()),
     };
     let contents = checkpoint.open()?;
+    if let (Checkpoint::File(path), true) = (&checkpoint, contents.has_graph()) {
+        return Ok(library()?.with_graph(profile, path, &overrides)?);
+    }
     let recognition = recognise(&contents.shapes());
     let candidate = recognised::only(contents.origin(), &recognition, &overrides)?;
     let resolved = library()?.with_model(profile, candidate, &checkpoint, &overrides)?;

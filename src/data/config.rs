@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub(crate) use self::section::DataTable;
 use super::recipe::Recipe;
-use crate::network::ModelConfig;
+use crate::network::NetworkInput;
 
 /// The four files of an IDX data set (the format of MNIST), gzip or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -217,17 +217,18 @@ impl DataConfig {
     /// The recipe: the section's own, else what the authors of the model's family fed to it where
     /// the data is CIFAR or an image folder, the demo's for the built-in data, and `none` for IDX
     /// and safetensors files, of which nothing is known.
-    pub fn recipe_for(&self, model: &ModelConfig) -> &'static Recipe {
+    pub fn recipe_for(&self, model: impl Into<NetworkInput>) -> &'static Recipe {
+        let NetworkInput {
+            family,
+            layout,
+            classes,
+            ..
+        } = model.into();
         let default = || match &self.source {
             DataSource::Builtin(Builtin::FashionMnist) => Recipe::known("fashion-mnist"),
             DataSource::Idx(_) | DataSource::Tensors(_) => Recipe::known("none"),
-            DataSource::Cifar(_) => {
-                Recipe::published(model.family().name(), Some("cifar"), model.num_classes)
-            }
-            DataSource::Folders(_) => {
-                let layout = model.layout().map(|l| l.name());
-                Recipe::published(model.family().name(), layout, model.num_classes)
-            }
+            DataSource::Cifar(_) => Recipe::published(family, Some("cifar"), classes),
+            DataSource::Folders(_) => Recipe::published(family, layout, classes),
         };
         self.recipe.unwrap_or_else(default)
     }

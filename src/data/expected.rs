@@ -4,7 +4,7 @@ use super::config::DataConfig;
 use super::error::DataError;
 use super::images::Normalisation;
 use super::recipe::Recipe;
-use crate::network::{ModelConfig, Shape};
+use crate::network::{NetworkInput, Shape};
 
 /// What a model takes, and how its data is prepared.
 #[derive(Clone, Debug)]
@@ -20,15 +20,11 @@ pub(super) struct Expected {
 
 impl Expected {
     /// Of a model under a section.
-    pub(super) fn new(config: &DataConfig, model: &ModelConfig) -> Expected {
+    pub(super) fn new(config: &DataConfig, model: NetworkInput) -> Expected {
         Expected {
-            shape: Shape {
-                channels: model.in_channels,
-                height: model.image_size,
-                width: model.image_size,
-            },
-            frames: model.frames(),
-            classes: model.num_classes,
+            shape: model.shape,
+            frames: model.frames,
+            classes: model.classes,
             recipe: config.recipe_for(model),
             mean: config.mean.clone(),
             std: config.std.clone(),

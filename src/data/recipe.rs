@@ -83,9 +83,9 @@ const fn no_margin_above_224(resize: Resize) -> Resize {
 }
 
 /// Every recipe.
-pub static RECIPES: [Recipe; 9] = LIST;
+pub static RECIPES: [Recipe; 11] = LIST;
 
-const LIST: [Recipe; 9] = [
+const LIST: [Recipe; 11] = [
     // Pixels as they are, on the scale 0 to 1.
     plain("none", &[], &[]),
     // The built-in data, as the demo's network was trained.
@@ -96,19 +96,30 @@ const LIST: [Recipe; 9] = [
         &[0.4914, 0.4822, 0.4465],
         &[0.2470, 0.2435, 0.2616],
     ),
-    // CIFAR-100 in SDT v1.
+    // CIFAR-100 in SDT v1, Max-Former and MS-QKFormer.
     plain(
         "cifar100",
         &[0.5071, 0.4867, 0.4408],
         &[0.2675, 0.2565, 0.2761],
     ),
+    // SpikingResformer, on either.
+    plain(
+        "spikingresformer-cifar10",
+        &[0.4914, 0.4822, 0.4465],
+        &[0.2023, 0.1994, 0.2010],
+    ),
+    plain(
+        "spikingresformer-cifar100",
+        &[129.3 / 255.0, 124.1 / 255.0, 112.4 / 255.0],
+        &[68.2 / 255.0, 65.4 / 255.0, 70.4 / 255.0],
+    ),
     // Spikformer, Spikingformer: crop_pct 1.0.
     imagenet("imagenet-224", Resize::ratio(1, 1)),
     // SDT v3.
     imagenet("imagenet-232", no_margin_above_224(Resize::ratio(232, 224))),
-    // SDT v1: crop_pct 0.95.
+    // SDT v1, SpikingResformer: crop_pct 0.95.
     imagenet("imagenet-235", Resize::ratio(20, 19)),
-    // SDT v2, QKFormer.
+    // SDT v2, QKFormer, Max-Former, MS-QKFormer.
     imagenet("imagenet-256", no_margin_above_224(Resize::ratio(256, 224))),
     // SDT v1's --large-valid, at 288 pixels.
     imagenet(
@@ -142,10 +153,14 @@ impl Recipe {
     pub fn published(family: &str, layout: Option<&str>, classes: usize) -> &'static Recipe {
         let name = match (family, layout) {
             (_, Some("dvs")) => "none",
-            ("sdt-v1", Some("cifar")) if classes == 100 => "cifar100",
+            ("sdt-v1" | "max-former" | "ms-qkformer", Some("cifar")) if classes == 100 => {
+                "cifar100"
+            }
+            ("spikingresformer", Some("cifar")) if classes == 100 => "spikingresformer-cifar100",
+            ("spikingresformer", Some("cifar")) => "spikingresformer-cifar10",
             (_, Some("cifar")) => "cifar10",
-            ("sdt-v1", _) => "imagenet-235",
-            ("sdt-v2" | "qkformer", _) => "imagenet-256",
+            ("sdt-v1" | "spikingresformer", _) => "imagenet-235",
+            ("sdt-v2" | "qkformer" | "max-former" | "ms-qkformer", _) => "imagenet-256",
             ("sdt-v3", _) => "imagenet-232",
             _ => "imagenet-224",
         };
@@ -188,6 +203,9 @@ mod tests {
         assert_eq!(of("qkformer", Some("imagenet"), 1000), "imagenet-256");
         assert_eq!(of("qkformer", Some("cifar"), 100), "cifar10");
         assert_eq!(of("sdt-v1", None, 1000), "imagenet-235");
+        assert_eq!(of("max-former", Some("imagenet"), 1000), "imagenet-256");
+        assert_eq!(of("max-former", Some("cifar"), 10), "cifar10");
+        assert_eq!(of("ms-qkformer", Some("cifar"), 100), "cifar100");
         assert_eq!(of("sdt-v1", Some("cifar"), 100), "cifar100");
         assert_eq!(of("sdt-v2", None, 1000), "imagenet-256");
         assert_eq!(of("sdt-v3", None, 1000), "imagenet-232");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::network::ModelConfig;
+use crate::network::NetworkInput;
 
 use super::config::{DRIFT_IMAGES, DataConfig, DataSource, EVIDENCE_IMAGES, OnCorrupt};
 use super::error::DataError;
@@ -46,7 +46,11 @@ pub struct Splits {
 ///
 /// # Errors
 /// [`DataError`] names the file, the number or the key that does not fit.
-pub fn load(config: &DataConfig, folder: &Path, model: &ModelConfig) -> Result<Splits, DataError> {
+pub fn load(
+    config: &DataConfig,
+    folder: &Path,
+    model: impl Into<NetworkInput>,
+) -> Result<Splits, DataError> {
     load_with(config, folder, model, Loading::default())
 }
 
@@ -58,11 +62,11 @@ pub fn load(config: &DataConfig, folder: &Path, model: &ModelConfig) -> Result<S
 pub fn load_with(
     config: &DataConfig,
     folder: &Path,
-    model: &ModelConfig,
+    model: impl Into<NetworkInput>,
     loading: Loading<'_>,
 ) -> Result<Splits, DataError> {
     let config = config.resolved(folder);
-    let expected = Expected::new(&config, model);
+    let expected = Expected::new(&config, model.into());
     let mut skipped = Vec::new();
     let drawn = match loading.only_test {
         true => None,

@@ -28,9 +28,9 @@ pub struct SitePotentials {
 impl SitePotentials {
     /// The range of the histogram of a neuron, in thresholds: both sides of the threshold for
     /// spikes, all levels for integers.
-    pub fn range(neuron: Neuron) -> (f64, f64) {
-        match neuron {
-            Neuron::Lif { .. } => (-3.0, 3.0),
+    pub fn range(neuron: &Neuron) -> (f64, f64) {
+        match *neuron {
+            Neuron::Spiking(_) => (-3.0, 3.0),
             Neuron::Integer { max, .. } => (-2.0, max as f64 + 2.0),
         }
     }
@@ -54,7 +54,7 @@ impl Potentials {
     /// Nothing seen yet.
     pub fn new(graph: &Graph) -> Self {
         let site = |site: &crate::network::Site| {
-            let (from, to) = SitePotentials::range(site.neuron);
+            let (from, to) = SitePotentials::range(&site.neuron);
             SitePotentials {
                 from,
                 to,

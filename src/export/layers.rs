@@ -171,7 +171,7 @@ fn entry(layer: &Layer, width: BitWidth, affine: &Tensor) -> Entry {
         block: String::new(),
         shape: [
             channels,
-            layer.fan_in() / (kernel * kernel).max(1),
+            layer.fan_in() / layer.kind.taps().max(1),
             kernel,
             kernel,
         ],

@@ -25,16 +25,30 @@
 //! * *Neuron, leaky integrate-and-fire*: the state v begins with 0 and at every time step is
 //!   `v + (x - v) * k` with `k = 1 / tau` where tau is a power of two, else `v + (x - v) / tau`, in
 //!   f32. It fires, 1, where `v >= threshold`, else 0; where it fires, v becomes 0.
+//! * *Neuron, spiking*: all other neurons with a state. It begins with 0, or with r of a hard
+//!   reset to r; [`Charge`], [`Firing`] and [`Reset`] say what happens to it, in f32 and in the
+//!   order that is written. A soft reset subtracts the threshold where the neuron fires, at once or
+//!   (`soft-next`) from the next time step's potential after its charge.
 //! * *Neuron, integer*: x clamped to 0 and `max`, then rounded: to the nearest with halves to even,
 //!   or `floor(x + 0.5)`. There is no state.
 //! * *Max-pool*: the largest number of the window; what lies outside never wins.
+//! * *Average-pool*: the sum of the window in f64, padding as zeros, divided by the number of its
+//!   positions (those of the padding included or not, as `count_include_pad` says), rounded to f32.
 //! * *Add* `a + b`, *average* `(a + b) * 0.5`, *multiply* `a * b`, in f32.
 //! * *Attention* of q, k, v: channels are split into `heads` runs of equal length; in each head
-//!   `scale * sum_j q[n, j] * (sum_m k[m, j] * v[m, c])` for token n and channel c of v. The sums
-//!   are of integers; the result is f32 and multiplied by f32(scale).
+//!   `scale * sum_j q[n, j] * (sum_m k[m, j] * v[m, c])` for token n and channel c of v, m being the
+//!   tokens that n sees ([`Tokens`]). The sums are of integers; the result is f32 and multiplied by f32(scale).
 //! * *Head-sum*: the sum over the channels of each head. *Head-mask* of a mask (one channel for
 //!   each head) and a value: their product. *Head-erode*: the largest number of a window of 3
 //!   tokens by 3 channels of the same head, around the number; what lies outside never wins.
+//! * *Slice*: of each of `heads` runs of channels `count` of them, from the run's channel `start`
+//!   on. *Concat*: the first runs of all inputs one after the other, then the second ones, and so
+//!   on.
+//! * *Scores* of keys K and a value X: channel `h * P + p` at position n is the sum over channels j
+//!   of head h of `K[j, p] * X[j, n]`, P being the positions of K. *Apply* of values V and a map A:
+//!   channel c of head h at position n is the sum over positions p of V of
+//!   `V[c, p] * A[h * P + p, n]`. Both in f64, in order, rounded to f32. *Head-scale*: each head's
+//!   channels times its factor, in f32.
 //! * *Token-sum*: the sum over positions. *Channel-mask* of a mask (one position) and a value:
 //!   their product. *Token-mean*: the sum over positions in f64, in order, divided by their number
 //!   and rounded to f32. *Token-time-sum*: the sum over time steps and, within each, positions, in
@@ -56,11 +70,15 @@
 //! * *Neurons* of input n: first, where `fixed.input` is given, its `m n / 2^s`, rounded and
 //!   saturated likewise. Leaky integrate-and-fire: `v + (((x - v) K) >> r)` with multiplier K and
 //!   shift r of `fixed.leak`; it fires where `v >= fixed.threshold`; where it fires, v becomes 0.
+//!   Other neurons with a state: the leak of d is `(d K) >> r`; *integrate* `v + x`; *decay-input*
+//!   v plus the leak of `x - (v - fixed.rest)`; *leak* v minus that of `v - fixed.rest`, plus x;
+//!   *retain* v minus that of v, plus x; saturated; a reset as above, by `fixed.rest` and
+//!   `fixed.subtracted` (of the next time step: after the charge, and saturated again).
 //!   Integer neurons: x clamped to 0 and `max * 2^fraction`, divided by `2^fraction` and rounded as
 //!   `halves` says.
 //! * *Add*: where the result is fixed-point, its sum, saturated (spikes count `2^fraction` there).
-//!   *Average*: `(a + b + 1) >> 1`. *Attention*: without its scale, *token-mean*: the sum over
-//!   positions; whoever reads them takes scale and number of positions into account. All others as
+//!   *Average*: `(a + b + 1) >> 1`. *Attention*: without its scale, *token-mean* and
+//!   *average-pool*: the sum over positions, which are as many in every window; whoever reads them takes scale and number of positions into account. All others as
 //!   above, over integers.
 //!
 //! # Packing
@@ -83,7 +101,10 @@ pub use facts::{
 };
 pub use golden::{Golden, GoldenEntry, GoldenSource, SiteMargin};
 pub use layer::{Accumulator, Layer, Scale, Span, TensorRef, Units};
-pub use operation::{Factor, Number, Operation, OperationKind, Site, SiteFixed, SiteNeuron};
+pub use operation::{
+    Charge, Factor, Firing, Leak, Number, Operation, OperationKind, Reset, Site, SiteFixed,
+    SiteNeuron, Tokens,
+};
 
 /// The version of the format that this program writes and reads.
 pub const FORMAT: u32 = 1;

@@ -21,6 +21,7 @@ mod operations;
 mod package;
 mod readme;
 pub mod rtl;
+mod sites;
 mod tensors;
 
 pub use error::ExportError;

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use super::error::ExportError;
 use super::layers::number;
-use super::manifest::operation::{
-    Factor, Halves, Number, Operation, OperationKind, Site, SiteFixed, SiteNeuron,
-};
-use crate::network::{self, Graph, LayerId, Neuron, NodeId, Op, Shape};
+use super::manifest::operation::{self, Number, Operation, OperationKind, Site};
+use super::sites;
+use crate::checkpoint::StateDict;
+use crate::network::{self, Graph, LayerId, NodeId, Op, Shape, Tokens};
 use crate::quant::Allocation;
-use crate::quant::fixed::{FixedNetwork, Form, Grid, SiteGrid};
+use crate::quant::fixed::{FixedNetwork, Form, Grid};
 
 /// Sums of integers below this are exact in f32.
 const EXACT: u128 = 1 << 24;
@@ -25,7 +25,7 @@ pub(super) struct Flow {
 
 /// Reads a graph; batch norms and scales become part of the layers before them.
 pub(super) fn flow(
-    graph: &Graph,
+    (graph, weights): (&Graph, &StateDict),
     allocation: &Allocation,
     fixed: Option<&FixedNetwork>,
 ) -> Result<Flow, ExportError> {
@@ -46,12 +46,28 @@ pub(super) fn flow(
     for (i, node) in graph.nodes.iter().enumerate() {
         let inputs = node.inputs.iter().map(|n| place[n.index()]);
         let inputs: Vec<usize> = inputs.collect();
+        let is_absorbed = absorbed.contains_key(&NodeId(i as u32));
+        if let Op::HeadScale { .. } = node.op
+            && is_absorbed
+        {
+            place.extend(inputs.first());
+            continue;
+        }
         if let Op::BatchNorm(key) | Op::ChannelScale(key) = &node.op {
             let before = inputs.first().copied();
-            let layer = before.filter(|_| absorbed.contains_key(&NodeId(i as u32)));
+            let layer = before.filter(|_| is_absorbed);
             let key = key.clone();
             place.push(layer.ok_or(ExportError::NotAbsorbed { key })?);
             continue;
+        }
+        if let Op::AddConstant { key, .. } = &node.op {
+            return Err(ExportError::Constant { key: key.clone() });
+        }
+        if let Op::Layer(layer) = node.op
+            && graph.layer(layer).kind.is_1d()
+        {
+            let layer = graph.layer(layer).name.clone();
+            return Err(ExportError::OverTokens { layer });
         }
         let exact = |layer: LayerId| graph.layer(layer).exact_at(allocation.get(layer));
         let from_inputs = inputs.iter().any(|&i| rounding[i]);
@@ -59,8 +75,12 @@ pub(super) fn flow(
             _ if fixed.is_some() => false,
             Op::Layer(layer) => !exact(layer),
             Op::Neuron(_) => false,
-            Op::Attention { heads, .. } => {
-                let sums = attention_bound(graph, &node.inputs, heads);
+            // Other tools add up real numbers in another order.
+            Op::Scores { .. } | Op::Apply { .. } => {
+                from_inputs || node.range == network::ValueRange::Real
+            }
+            Op::Attention { heads, tokens, .. } => {
+                let sums = attention_bound(graph, &node.inputs, (heads, tokens));
                 from_inputs || sums.is_none_or(|most| most >= EXACT)
             }
             _ => from_inputs,
@@ -79,15 +99,24 @@ pub(super) fn flow(
                 OperationKind::Layer(name) => Some(name.clone()),
                 _ => None,
             });
-            let made = site(graph, graph.site(id), layer, from_inputs);
+            let neuron = weights.dynamics(&graph.site(id).neuron)?;
+            let made = sites::site(graph, (id, &neuron), layer, from_inputs);
             *slot = Some(match fixed {
                 None => made,
-                Some(network) => in_integers(made, network.site(id)),
+                Some(network) => {
+                    let membrane = network.membrane(graph, id, &neuron)?;
+                    sites::in_integers(made, network.site(id), membrane)
+                }
             });
         }
         place.push(operations.len());
         rounding.push(rounds);
         let mut made = operation(graph, node, inputs);
+        if let Op::HeadScale { heads, key, terms } = &node.op {
+            let factors = weights.head_factors(key, *heads, *terms)?;
+            let factors = factors.into_iter().map(|factor| factor as f32).collect();
+            made.op = OperationKind::HeadScale { factors };
+        }
         if let Some(network) = fixed {
             let id = NodeId(i as u32);
             (made.numbers, made.unit) = integers(node, (network.grid(id), network.form(id)));
@@ -119,27 +148,6 @@ fn integers(node: &network::Node, (grid, form): (Option<Grid>, Form)) -> (Number
     (number, unit)
 }
 
-/// A site with its dynamics in integers.
-fn in_integers(site: Site, known: Option<SiteGrid>) -> Site {
-    let fixed = known.map(|known| SiteFixed {
-        bits: known.grid.bits,
-        fraction: known.grid.fraction,
-        input: known.input.map(|word| Factor {
-            multiplier: word.multiplier.into(),
-            shift: word.shift.into(),
-        }),
-        leak: known.leak.map(|leak| Factor {
-            multiplier: leak.multiplier.into(),
-            shift: leak.shift.into(),
-        }),
-        threshold: match site.neuron {
-            SiteNeuron::Lif { threshold, .. } => Some(known.grid.threshold(threshold)),
-            SiteNeuron::Integer { .. } => None,
-        },
-    });
-    Site { fixed, ..site }
-}
-
 /// The batch norms and scales that layers absorb: those directly behind them that nothing else
 /// comes between.
 fn absorbed(graph: &Graph) -> HashMap<NodeId, LayerId> {
@@ -162,7 +170,11 @@ fn absorbed(graph: &Graph) -> HashMap<NodeId, LayerId> {
 }
 
 /// The largest sum inside an attention; none where its inputs are not whole numbers.
-fn attention_bound(graph: &Graph, inputs: &[NodeId], heads: usize) -> Option<u128> {
+fn attention_bound(
+    graph: &Graph,
+    inputs: &[NodeId],
+    (heads, tokens): (usize, Tokens),
+) -> Option<u128> {
     let mut largest = 1u128;
     for &input in inputs {
         let Number::Integer(most) = number(graph.node(input).range) else {
@@ -171,11 +183,11 @@ fn attention_bound(graph: &Graph, inputs: &[NodeId], heads: usize) -> Option<u12
         largest = largest.checked_mul(u128::from(most))?;
     }
     let shape = graph.node(*inputs.first()?).shape;
-    let terms = shape.height * shape.width * shape.channels / heads.max(1);
+    let terms = tokens.count(shape) * (shape.channels / heads.max(1));
     largest.checked_mul(terms as u128)
 }
 
-fn sizes(shape: Shape) -> [usize; 3] {
+pub(super) fn sizes(shape: Shape) -> [usize; 3] {
     [shape.channels, shape.height, shape.width]
 }
 
@@ -195,8 +207,13 @@ fn operation(graph: &Graph, node: &network::Node, inputs: Vec<usize>) -> Operati
 
 fn kind(graph: &Graph, op: &Op) -> OperationKind {
     match *op {
-        // Those two are never asked for: layers take them in.
-        Op::Input | Op::BatchNorm(_) | Op::ChannelScale(_) => OperationKind::Input,
+        // Those are never asked for: layers take them in, their factors are read, or they are
+        // refused.
+        Op::Input
+        | Op::BatchNorm(_)
+        | Op::ChannelScale(_)
+        | Op::HeadScale { .. }
+        | Op::AddConstant { .. } => OperationKind::Input,
         Op::Layer(layer) => OperationKind::Layer(graph.layer(layer).name.clone()),
         Op::Neuron(site) => OperationKind::Neuron(graph.site(site).name.clone()),
         Op::MaxPool {
@@ -211,41 +228,48 @@ fn kind(graph: &Graph, op: &Op) -> OperationKind {
         Op::Add => OperationKind::Add,
         Op::Average => OperationKind::Average,
         Op::Multiply => OperationKind::Multiply,
-        Op::Attention { heads, scale } => OperationKind::Attention { heads, scale },
+        Op::Attention {
+            heads,
+            scale,
+            tokens,
+        } => OperationKind::Attention {
+            heads,
+            scale,
+            tokens: match tokens {
+                Tokens::All => operation::Tokens::All,
+                Tokens::Grid(stride) => operation::Tokens::Grid(stride),
+                Tokens::Steps(chunk) => operation::Tokens::Steps(chunk),
+            },
+        },
+        Op::AveragePool {
+            kernel,
+            stride,
+            padding,
+            count_include_pad,
+        } => OperationKind::AveragePool {
+            kernel,
+            stride,
+            padding,
+            count_include_pad,
+        },
         Op::HeadSum { heads } => OperationKind::HeadSum { heads },
         Op::HeadMask { heads } => OperationKind::HeadMask { heads },
         Op::HeadErode { heads } => OperationKind::HeadErode { heads },
+        Op::Slice {
+            heads,
+            start,
+            count,
+        } => OperationKind::Slice {
+            heads,
+            start,
+            count,
+        },
+        Op::Concat { heads } => OperationKind::Concat { heads },
+        Op::Scores { heads } => OperationKind::Scores { heads },
+        Op::Apply { heads } => OperationKind::Apply { heads },
         Op::TokenSum => OperationKind::TokenSum,
         Op::ChannelMask => OperationKind::ChannelMask,
         Op::TokenMean => OperationKind::TokenMean,
         Op::TokenTimeSum => OperationKind::TokenTimeSum,
-    }
-}
-
-fn site(graph: &Graph, site: &network::Site, layer: Option<String>, rounding: bool) -> Site {
-    Site {
-        name: site.name.clone(),
-        block: graph.blocks[site.block.index()].name.clone(),
-        shape: sizes(site.shape),
-        neuron: match site.neuron {
-            Neuron::Lif { tau, threshold } => SiteNeuron::Lif {
-                tau,
-                threshold,
-                reset: 0.0,
-            },
-            Neuron::Integer { max, norm, halves } => SiteNeuron::Integer {
-                max,
-                norm,
-                halves: match halves {
-                    network::Halves::ToEven => Halves::ToEven,
-                    network::Halves::Up => Halves::Up,
-                },
-            },
-        },
-        input_layer: layer,
-        accumulator_units: None,
-        fixed: None,
-        depends_on_rounding: rounding,
-        potential: None,
     }
 }

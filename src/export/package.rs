@@ -1,6 +1,6 @@
 //! A package in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use safetensors::SafeTensors;
 
@@ -119,7 +119,7 @@ impl Package {
             operations,
             mut sites,
             units,
-        } = flow(&graph, source.allocation, fixed.as_ref())?;
+        } = flow((&graph, source.weights), source.allocation, fixed.as_ref())?;
         let mut tensors = Vec::new();
         let (mut layers, mut entries) = (Vec::new(), Vec::new());
         let mut payload = Payload::default();
@@ -147,6 +147,8 @@ impl Package {
         let bytes = thresholds.iter().map(|t| t.bytes.len() as u64);
         payload.thresholds = bytes.sum();
         tensors.extend(thresholds);
+        let trained: BTreeSet<&str> = graph.sites.iter().filter_map(|s| s.neuron.key()).collect();
+        payload.neurons = 4 * trained.len() as u64;
         let memory = MemoryModel::of(&graph, profile.scheme.affine);
         let (counted, stored) = (memory.total(source.allocation), payload.stored());
         if counted != stored {
@@ -261,9 +263,9 @@ impl Payload {
         }
     }
 
-    /// The bytes of codes, float weights and affines.
+    /// The bytes of codes, float weights, affines and trained time constants.
     pub fn stored(&self) -> u64 {
-        self.codes + self.float_weights + self.affines
+        self.codes + self.float_weights + self.affines + self.neurons
     }
 }
 
@@ -330,7 +332,7 @@ fn network(profile: &Profile, fixed: bool) -> Network {
     let input = graph.input;
     Network {
         name: profile.name.clone(),
-        family: profile.model.family().name().to_owned(),
+        family: profile.model.family().to_owned(),
         input: Input {
             shape: [input.channels, input.height, input.width],
             frames: graph.frames().is_some(),
@@ -355,7 +357,7 @@ fn preprocessing(profile: &Profile) -> Option<Preprocessing> {
         recipe: recipe.name.to_owned(),
         size: [input.height, input.width],
         resize: recipe.resize.map(|resize| Resize {
-            shorter: resize.shorter(profile.model.image_size),
+            shorter: resize.shorter(input.height),
             filter: format!("{:?}", resize.filter).to_lowercase(),
         }),
         mean: own(&data.mean, recipe.mean),

@@ -91,7 +91,9 @@ pub fn is_held(path: &Path) -> bool {
 }
 
 fn has_no_locks(error: &io::Error) -> bool {
-    let known = error.raw_os_error().is_some_and(|n| WITHOUT_LOCKS.contains(&n));
+    let known = error
+        .raw_os_error()
+        .is_some_and(|n| WITHOUT_LOCKS.contains(&n));
     known || error.kind() == ErrorKind::Unsupported
 }
 

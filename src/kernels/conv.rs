@@ -117,9 +117,10 @@ impl<O: Operands> Conv<'_, O> {
     /// Memory for the input of one image in the format that is multiplied, with a border of zeros
     /// and as many channels as the weights expect; none if the input can be read as it is.
     fn border(&self) -> Option<Vec<O::Input>> {
-        let (packed, padding) = (self.packed, self.packed.window.padding);
+        let packed = self.packed;
+        let (rows, padding) = (packed.window.row_padding(), packed.window.padding);
         let as_it_is = padding == 0 && packed.padded_inputs == packed.inputs;
-        let map = (self.height + 2 * padding) * (self.width + 2 * padding);
+        let map = (self.height + 2 * rows) * (self.width + 2 * padding);
         let zeros = || vec![O::Input::default(); self.steps * map * packed.padded_inputs];
         match self.input {
             ConvInput::Same(_) if as_it_is => None,
@@ -130,7 +131,8 @@ impl<O: Operands> Conv<'_, O> {
     /// Where the maps of an image lie: in the input, or copied into the memory for its border.
     fn maps(&self, image: usize, border: Option<&mut [O::Input]>) -> Maps {
         let (inputs, padded) = (self.packed.inputs, self.packed.padded_inputs);
-        let padding = self.packed.window.padding;
+        let window = self.packed.window;
+        let (rows, padding) = (window.row_padding(), window.padding);
         let map = self.height * self.width * inputs;
         let Some(border) = border else {
             return Maps {
@@ -140,8 +142,8 @@ impl<O: Operands> Conv<'_, O> {
             };
         };
         let line = (self.width + 2 * padding) * padded;
-        let step = (self.height + 2 * padding) * line;
-        let inner = padding * (line + padded);
+        let step = (self.height + 2 * rows) * line;
+        let inner = rows * line + padding * padded;
         for (t, to) in border.chunks_exact_mut(step).enumerate() {
             let map = (t * self.images + image) * map..(t * self.images + image + 1) * map;
             let to = to[inner..].chunks_mut(line);
@@ -217,18 +219,22 @@ mod tests {
     }
 
     impl Sizes {
-        fn out(&self, length: usize) -> usize {
+        fn out_height(&self) -> usize {
             let w = self.window;
-            (length + 2 * w.padding - w.kernel) / w.stride + 1
+            (self.height + 2 * w.row_padding() - w.rows()) / w.stride + 1
+        }
+        fn out_width(&self) -> usize {
+            let w = self.window;
+            (self.width + 2 * w.padding - w.kernel) / w.stride + 1
         }
         fn fan_in(&self) -> usize {
-            self.inputs / self.groups * self.window.kernel * self.window.kernel
+            self.inputs / self.groups * self.window.taps()
         }
         fn grouped(&self) -> (usize, usize) {
             (self.channels, self.groups)
         }
         fn outputs(&self) -> usize {
-            let positions = self.out(self.height) * self.out(self.width);
+            let positions = self.out_height() * self.out_width();
             self.steps * self.images * positions * self.channels
         }
         fn conv<'a, O: Operands>(
@@ -242,8 +248,8 @@ mod tests {
                 images: self.images,
                 height: self.height,
                 width: self.width,
-                out_height: self.out(self.height),
-                out_width: self.out(self.width),
+                out_height: self.out_height(),
+                out_width: self.out_width(),
                 input,
             }
         }
@@ -261,20 +267,22 @@ mod tests {
                 kernel,
                 stride,
                 padding,
+                ..
             } = self.window;
+            let (taps, above) = (self.window.taps(), self.window.row_padding());
             let mut sums = Vec::new();
             for map in input.chunks(self.height * self.width * self.inputs) {
-                for y in 0..self.out(self.height) {
-                    for x in 0..self.out(self.width) {
+                for y in 0..self.out_height() {
+                    for x in 0..self.out_width() {
                         for (out, row) in weights.chunks(self.fan_in()).enumerate() {
                             let group = out / (self.channels / self.groups);
                             let first = group * (self.inputs / self.groups);
                             let mut sum = 0;
                             for (i, &w) in row.iter().enumerate() {
-                                let tap = i % (kernel * kernel);
-                                let c = first + i / (kernel * kernel);
+                                let tap = i % taps;
+                                let c = first + i / taps;
                                 let y = y * stride + tap / kernel;
-                                let (y, x) = (y as i64 - padding as i64, x * stride + tap % kernel);
+                                let (y, x) = (y as i64 - above as i64, x * stride + tap % kernel);
                                 let x = x as i64 - padding as i64;
                                 let inside = (0..self.height as i64).contains(&y)
                                     && (0..self.width as i64).contains(&x);
@@ -294,7 +302,8 @@ mod tests {
     }
 
     fn sizes() -> impl Strategy<Value = Sizes> {
-        let window = (prop_oneof![Just(1), Just(3), Just(7)], 1usize..3, 0usize..4);
+        let kernel = prop_oneof![Just(1), Just(3), Just(7)];
+        let window = (kernel, 1usize..3, 0usize..4, any::<bool>());
         let lengths = (1usize..4, 1usize..3, 7usize..12, 7usize..12);
         let channels = prop_oneof![
             (1usize..21, 1usize..150, Just(1)),
@@ -303,19 +312,21 @@ mod tests {
             (1usize..9, 1usize..20, 2usize..5).prop_map(|(own, out, n)| (own * n, out * n, n)),
         ];
         (lengths, channels, window).prop_map(
-            |((steps, images, height, width), channels, (kernel, stride, padding))| Sizes {
-                steps,
-                images,
-                height,
-                width,
-                inputs: channels.0,
-                channels: channels.1,
-                groups: channels.2,
-                window: Window {
-                    kernel,
-                    stride,
-                    padding: padding.min(kernel / 2),
-                },
+            |((steps, images, height, width), (inputs, channels, groups), window)| {
+                let (kernel, stride, padding, is_row) = window;
+                Sizes {
+                    steps,
+                    images,
+                    height: if is_row { 1 } else { height },
+                    width,
+                    inputs,
+                    channels,
+                    groups,
+                    window: Window {
+                        is_row,
+                        ..Window::square(kernel, stride, padding.min(kernel / 2))
+                    },
+                }
             },
         )
     }
@@ -400,7 +411,7 @@ mod tests {
             if sizes.window.padding == 0 && sizes.groups == 1 {
                 let kernel = sizes.window.kernel;
                 let exact: f64 = row.iter().enumerate().map(|(i, &w)| {
-                    let (c, tap) = (i / (kernel * kernel), i % (kernel * kernel));
+                    let (c, tap) = (i / sizes.window.taps(), i % sizes.window.taps());
                     let at = (tap / kernel * sizes.width + tap % kernel) * sizes.inputs + c;
                     f64::from(w) * f64::from(input[at])
                 }).sum();
@@ -411,11 +422,7 @@ mod tests {
 
     #[test]
     fn weights_that_do_not_fit_are_not_packed() {
-        let window = Window {
-            kernel: 3,
-            stride: 1,
-            padding: 1,
-        };
+        let window = Window::square(3, 1, 1);
         let misfits = [
             (0, (1, 1)),
             (18, (0, 1)),

@@ -7,6 +7,7 @@
 use super::epilogue::{Epilogue, Series, Target, Tiled};
 use super::lif::fire;
 use super::{Float, Kernel, Recorder, Stored, tile_positions};
+use crate::network::{Charge, Reset};
 
 /// The numbers of a grid: whole numbers of steps within limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -99,25 +100,90 @@ impl TiledFixed {
 pub struct FixedDynamics {
     /// The grid of the potential.
     pub grid: Steps,
-    /// The part of the difference that is taken at a time step; exact in f64.
-    pub leak: f64,
-    /// Firing threshold; potentials of the grid are compared with it as it is.
+    /// How potentials take in their input. Leaks are the part that is taken at a time step, exact
+    /// in f64.
+    pub charge: Charge<f64>,
+    /// Firing threshold; potentials of the grid fire from it on.
     pub threshold: f64,
+    /// The reset; a hard one to a number of the grid.
+    pub reset: Reset,
+    /// What a soft reset subtracts, a number of the grid.
+    pub subtracted: f64,
     /// The grid that spikes and residual are added on, where the residual is on one.
     pub sum: Option<Steps>,
 }
 
-/// Leaky integrate-and-fire on a grid: `v += floor((x - v) * leak)` in grid steps, spike where
-/// `v >= threshold`, then `v = 0`; output spike (+ residual). The input must be on the grid; an
-/// affine of the target brings it there.
+impl FixedDynamics {
+    /// Potentials before the reset, from those after the last one and the inputs.
+    #[inline(always)]
+    fn charge<F: Float>(&self, v: &mut [F], x: &[F]) {
+        let (grid, rest) = (self.grid, self.reset.rest());
+        // Whole steps, rounded down.
+        let down = |x: f64, factor: f64| (x * factor).floor() * grid.step;
+        match self.charge {
+            Charge::DecayInput(leak) if rest == 0.0 => {
+                let factor = leak / grid.step;
+                self.each(v, x, |v, x| v + down(x - v, factor));
+            }
+            Charge::DecayInput(leak) => {
+                let factor = leak / grid.step;
+                self.each(v, x, |v, x| {
+                    grid.saturated(v + down(x - (v - rest), factor))
+                });
+            }
+            Charge::Leak(leak) | Charge::Retain(leak) => {
+                let factor = leak / grid.step;
+                let to = match self.charge {
+                    Charge::Leak(_) => rest,
+                    _ => 0.0,
+                };
+                self.each(v, x, |v, x| grid.saturated(v - down(v - to, factor) + x));
+            }
+            Charge::Integrate => self.each(v, x, |v, x| grid.saturated(v + x)),
+        }
+    }
+
+    #[inline(always)]
+    fn each<F: Float>(&self, v: &mut [F], x: &[F], charged: impl Fn(f64, f64) -> f64) {
+        let next = match self.reset {
+            Reset::SoftNext => self.subtracted,
+            Reset::Hard(_) | Reset::Soft => 0.0,
+        };
+        for (v, &x) in v.iter_mut().zip(x) {
+            let (before, mut after) = (v.f64(), charged(v.f64(), x.f64()));
+            if next != 0.0 && before >= self.threshold {
+                after = self.grid.saturated(after - next);
+            }
+            *v = F::of(after);
+        }
+    }
+
+    /// The other resets than to 0.
+    #[inline(always)]
+    fn fire<F: Float, O: Stored<F>>(&self, v: &mut [F], residual: Option<&[O]>, out: &mut [O]) {
+        let threshold = F::of(self.threshold);
+        for (v, out) in v.iter_mut().zip(&mut *out) {
+            let fires = *v >= threshold;
+            *v = match (fires, self.reset) {
+                (false, _) | (true, Reset::SoftNext) => *v,
+                (true, Reset::Hard(rest)) => F::of(rest),
+                (true, Reset::Soft) => F::of(v.f64() - self.subtracted),
+            };
+            *out = O::spike(fires);
+        }
+        for (out, &r) in out.iter_mut().zip(residual.into_iter().flatten()) {
+            *out = r + *out;
+        }
+    }
+}
+
+/// Neurons on a grid, in grid steps; output spike (+ residual). Leaky integrate-and-fire is
+/// `v += floor((x - v) * leak)`, spike where `v >= threshold`, then `v = 0`; what else there is
+/// saturates. The input must be on the grid; an affine of the target brings it there.
 #[derive(Debug)]
 pub struct FixedLif<'a, F, O, R> {
     target: Target<'a, F, O>,
-    steps: Steps,
-    /// The leak, times the grid steps of 1.
-    factor: f64,
-    threshold: F,
-    sum: Option<Steps>,
+    dynamics: FixedDynamics,
     recorder: R,
     /// Inputs and potentials of a tile.
     inputs: Vec<F>,
@@ -127,15 +193,11 @@ pub struct FixedLif<'a, F, O, R> {
 impl<'a, F: Float, O: Copy, R> FixedLif<'a, F, O, R> {
     /// Neurons of some dynamics.
     pub fn new(target: Target<'a, F, O>, dynamics: FixedDynamics, recorder: R) -> Self {
-        let steps = dynamics.grid;
         FixedLif {
             inputs: target.scratch(),
             potential: target.scratch(),
             target,
-            factor: dynamics.leak / steps.step,
-            steps,
-            threshold: F::of(dynamics.threshold),
-            sum: dynamics.sum,
+            dynamics,
             recorder,
         }
     }
@@ -148,7 +210,7 @@ impl<F: Float, O: Stored<F>, R: Recorder<F>> Epilogue<F> for FixedLif<'_, F, O, 
         let (first, step, residual) = target.place(image, start);
         let v = &mut self.potential[..length];
         let inputs = &mut self.inputs[..length];
-        v.fill(F::default());
+        v.fill(F::of(self.dynamics.reset.rest()));
         for t in 0..target.extent.steps {
             let out = &mut target.out[t * step + first..][..length];
             match (x, &target.fixed) {
@@ -157,14 +219,14 @@ impl<F: Float, O: Stored<F>, R: Recorder<F>> Epilogue<F> for FixedLif<'_, F, O, 
                 (None, Some(affine)) => affine.apply::<F, O>(out, inputs),
                 (None, None) => inputs.iter_mut().zip(&*out).for_each(|(i, x)| *i = x.get()),
             }
-            for (v, &x) in v.iter_mut().zip(&*inputs) {
-                let taken = ((x.f64() - v.f64()) * self.factor).floor();
-                *v = F::of(v.f64() + taken * self.steps.step);
-            }
+            self.dynamics.charge(v, inputs);
             self.recorder.tile(image, t, v);
             let residual = residual.map(|r| r.at(t, length));
-            fire(v, self.threshold, residual, out);
-            if let Some(sum) = self.sum {
+            match self.dynamics.reset {
+                Reset::Hard(0.0) => fire(v, F::of(self.dynamics.threshold), residual, out),
+                _ => self.dynamics.fire(v, residual, out),
+            }
+            if let Some(sum) = self.dynamics.sum {
                 let limit = |x: &mut O| *x = O::put(F::of(sum.saturated(x.get().f64())));
                 out.iter_mut().for_each(limit);
             }

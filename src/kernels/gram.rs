@@ -30,7 +30,7 @@ pub struct Patches {
 impl Patches {
     /// Inputs of a patch: taps times channels, the channels innermost.
     pub fn inputs(&self) -> usize {
-        self.window.kernel * self.window.kernel * self.channels
+        self.window.taps() * self.channels
     }
 
     /// Output positions of a row.
@@ -46,10 +46,12 @@ impl Patches {
             kernel,
             stride,
             padding,
+            ..
         } = self.window;
+        let (rows, row_padding) = (self.window.rows(), self.window.row_padding());
         let (oy, ox) = (position / self.out_width, position % self.out_width);
-        for ky in 0..kernel {
-            let y = (oy * stride + ky).wrapping_sub(padding);
+        for ky in 0..rows {
+            let y = (oy * stride + ky).wrapping_sub(row_padding);
             if y >= self.height {
                 continue;
             }

@@ -1,29 +1,61 @@
-//! Leaky integrate-and-fire neurons.
+//! Neurons with a membrane potential.
 #![forbid(unsafe_code)]
 
 use super::epilogue::{Epilogue, Series, Target, Tiled};
+use super::membrane::Membrane;
 use super::{Float, Recorder, Stored};
+use crate::network::{Charge, Firing, Rate, Reset, Spiking};
 
-/// Leaky integrate-and-fire over all time steps in one pass over memory:
-/// `v += (x - v) / tau`, spike where `v >= threshold`, `v *= 1 - spike`; output spike (+ residual).
+/// Neurons with a membrane potential over all time steps in one pass over memory; output spike
+/// (+ residual). Leaky integrate-and-fire, `v += (x - v) / tau`, spike where `v >= threshold`,
+/// `v *= 1 - spike`, has loops of its own.
 #[derive(Debug)]
 pub struct Lif<'a, F, O, R> {
     target: Target<'a, F, O>,
-    decay: Decay<F>,
-    threshold: F,
+    dynamics: Dynamics<F>,
     recorder: R,
     /// Potentials of a tile.
     potential: Vec<F>,
+    /// Inputs of a tile; empty for leaky integrate-and-fire.
+    inputs: Vec<F>,
+}
+
+/// Leaky integrate-and-fire, or anything else.
+#[derive(Clone, Copy, Debug)]
+enum Dynamics<F> {
+    Lif { decay: Decay<F>, threshold: F },
+    Other(Membrane<F>),
+}
+
+impl<F: Float> Dynamics<F> {
+    fn of(spiking: &Spiking<Rate>) -> Self {
+        match *spiking {
+            Spiking {
+                charge: Charge::DecayInput(rate),
+                threshold,
+                firing: Firing::AtLeast,
+                reset: Reset::Hard(0.0),
+            } => Dynamics::Lif {
+                decay: Decay::of(rate),
+                threshold: F::of(threshold),
+            },
+            _ => Dynamics::Other(Membrane::new(spiking)),
+        }
+    }
 }
 
 impl<'a, F: Float, O: Copy, R> Lif<'a, F, O, R> {
-    /// Neurons of a time constant and a threshold.
-    pub fn new(target: Target<'a, F, O>, (tau, threshold): (f64, f64), recorder: R) -> Self {
+    /// Neurons of some dynamics.
+    pub fn new(target: Target<'a, F, O>, spiking: &Spiking<Rate>, recorder: R) -> Self {
+        let dynamics = Dynamics::of(spiking);
         Lif {
             potential: target.scratch(),
+            inputs: match dynamics {
+                Dynamics::Lif { .. } => Vec::new(),
+                Dynamics::Other(_) => target.scratch(),
+            },
             target,
-            decay: Decay::new(tau),
-            threshold: F::of(threshold),
+            dynamics,
             recorder,
         }
     }
@@ -35,16 +67,34 @@ impl<F: Float, O: Stored<F>, R: Recorder<F>> Epilogue<F> for Lif<'_, F, O, R> {
         let target = &mut self.target;
         let (first, step, residual) = target.place(image, start);
         let v = &mut self.potential[..length];
-        v.fill(F::default());
+        v.fill(match &self.dynamics {
+            Dynamics::Lif { .. } => F::default(),
+            Dynamics::Other(membrane) => membrane.rest,
+        });
         for t in 0..target.extent.steps {
             let out = &mut target.out[t * step + first..][..length];
-            match x {
-                Some(x) => integrate(v, x.at(t, length), target.affine.as_ref(), self.decay),
-                None => integrate(v, out, target.affine.as_ref(), self.decay),
-            }
-            self.recorder.tile(image, t, v);
+            let affine = target.affine.as_ref();
             let residual = residual.map(|r| r.at(t, length));
-            fire(v, self.threshold, residual, out);
+            match &self.dynamics {
+                Dynamics::Lif { decay, threshold } => {
+                    match x {
+                        Some(x) => integrate(v, x.at(t, length), affine, *decay),
+                        None => integrate(v, out, affine, *decay),
+                    }
+                    self.recorder.tile(image, t, v);
+                    fire(v, *threshold, residual, out);
+                }
+                Dynamics::Other(membrane) => {
+                    let inputs = &mut self.inputs[..length];
+                    match x {
+                        Some(x) => scaled(inputs, x.at(t, length), affine),
+                        None => scaled(inputs, out, affine),
+                    }
+                    membrane.charge(v, inputs);
+                    self.recorder.tile(image, t, v);
+                    membrane.fire(v, residual, out);
+                }
+            }
         }
     }
     #[inline(always)]
@@ -56,18 +106,34 @@ impl<F: Float, O: Stored<F>, R: Recorder<F>> Epilogue<F> for Lif<'_, F, O, R> {
 /// Division by tau. By a power of two it is the same as multiplying by the inverse, which is
 /// faster.
 #[derive(Clone, Copy, Debug)]
-enum Decay<F> {
+pub(super) enum Decay<F> {
     Times(F),
     Over(F),
 }
 
 impl<F: Float> Decay<F> {
-    fn new(tau: f64) -> Self {
+    pub(super) fn of(rate: Rate) -> Self {
+        let Rate::OverTau(tau) = rate else {
+            return Decay::Times(F::of(rate.leak()));
+        };
         let mantissa = tau.to_bits() & ((1 << 52) - 1);
         if mantissa == 0 && (1e-30..1e30).contains(&tau) {
             Decay::Times(F::of(1.0 / tau))
         } else {
             Decay::Over(F::of(tau))
+        }
+    }
+}
+
+/// The affine of some numbers, written elsewhere.
+#[inline(always)]
+fn scaled<F: Float, X: Stored<F>>(inputs: &mut [F], x: &[X], affine: Option<&Tiled<F>>) {
+    let inputs = inputs.iter_mut().zip(x);
+    match affine {
+        None => inputs.for_each(|(to, &x)| *to = x.get()),
+        Some((a, b)) => {
+            let rows = inputs.zip(a).zip(b);
+            rows.for_each(|(((to, &x), &a), &b)| *to = x.get() * a + b);
         }
     }
 }

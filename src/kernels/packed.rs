@@ -6,12 +6,45 @@ use std::fmt::Debug;
 /// The window of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Rows and columns.
+    /// Columns; and rows, unless it is of one row.
     pub kernel: usize,
     /// Stride, both directions.
     pub stride: usize,
-    /// Zero padding, both directions.
+    /// Zero padding, both directions; not above and below one row.
     pub padding: usize,
+    /// Whether it is of one row.
+    pub is_row: bool,
+}
+
+impl Window {
+    /// A window of as many rows as columns.
+    pub fn square(kernel: usize, stride: usize, padding: usize) -> Self {
+        Window {
+            kernel,
+            stride,
+            padding,
+            is_row: false,
+        }
+    }
+    /// A window of one row.
+    pub fn row(kernel: usize, stride: usize, padding: usize) -> Self {
+        Window {
+            is_row: true,
+            ..Window::square(kernel, stride, padding)
+        }
+    }
+    /// Its rows.
+    pub fn rows(self) -> usize {
+        if self.is_row { 1 } else { self.kernel }
+    }
+    /// Zero padding above and below.
+    pub fn row_padding(self) -> usize {
+        if self.is_row { 0 } else { self.padding }
+    }
+    /// Its positions.
+    pub fn taps(self) -> usize {
+        self.rows() * self.kernel
+    }
 }
 
 /// The number formats of a convolution.
@@ -120,7 +153,7 @@ impl<O: Operands> Packed<O> {
         window: Window,
         most: usize,
     ) -> Option<Self> {
-        let taps = window.kernel * window.kernel;
+        let taps = window.taps();
         let fan_in = weights.len().checked_div(channels)?;
         let own = fan_in.checked_div(taps)?;
         let outputs = channels.checked_div(groups)?;
@@ -175,6 +208,11 @@ impl<O: Operands> Packed<O> {
             bias: None,
             blocks,
         })
+    }
+
+    /// Whether the window is of one row.
+    pub fn is_row(&self) -> bool {
+        self.window.is_row
     }
 
     /// Bytes of memory.

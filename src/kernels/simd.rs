@@ -123,11 +123,11 @@ impl<S: Simd, const M: usize, const V: usize> Kernel for Tiles<'_, S, M, V> {
             sums,
         } = self.0;
         let block = &packed.blocks[block];
-        let lines = packed.window.kernel;
+        let lines = packed.window.rows();
         // What is read without a gap: a row of the window, or a position's channels of the group.
         let (runs, run) = match packed.reads {
-            Reads::Group(inputs) => (lines, inputs),
-            Reads::All | Reads::Own => (1, lines * packed.padded_inputs),
+            Reads::Group(inputs) => (packed.window.kernel, inputs),
+            Reads::All | Reads::Own => (1, packed.window.kernel * packed.padded_inputs),
         };
         let groups = run / S::Operands::GROUP;
         let weights = block.weights.as_chunks::<V>().0;

@@ -11,7 +11,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub(super) use check::{check_depths, check_max_spike, check_strides};
+pub(super) use check::{check_depths, check_list, check_max_spike, check_strides, require};
 pub use keys::{MODEL_KEYS, ModelKey, ModelKeyKind};
 pub(crate) use table::ModelTable;
 pub(super) use table::{foreign, missing, wrong};
@@ -36,27 +36,41 @@ pub enum Family {
     /// Spike-driven Transformer V3, E-SpikeFormer (Yao et al.).
     #[serde(rename = "sdt-v3")]
     SdtV3,
+    /// Max-Former.
+    MaxFormer,
+    /// MS-QKFormer, by the authors of Max-Former.
+    #[serde(rename = "ms-qkformer")]
+    MsQkFormer,
+    /// SpikingResformer (Shi et al.).
+    #[serde(rename = "spikingresformer")]
+    SpikingResformer,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 6] = [
+    pub const ALL: [Family; 9] = [
         Family::Spikformer,
         Family::Spikingformer,
         Family::QkFormer,
         Family::SdtV1,
         Family::SdtV2,
         Family::SdtV3,
+        Family::MaxFormer,
+        Family::MsQkFormer,
+        Family::SpikingResformer,
     ];
 
     /// The names, as profiles write them, in the same order.
-    pub const NAMES: [&'static str; 6] = [
+    pub const NAMES: [&'static str; 9] = [
         "spikformer",
         "spikingformer",
         "qkformer",
         "sdt-v1",
         "sdt-v2",
         "sdt-v3",
+        "max-former",
+        "ms-qkformer",
+        "spikingresformer",
     ];
 
     /// The name, as profiles write it.
@@ -102,6 +116,38 @@ impl Layout {
             Layout::Dvs { tau } => tau,
         }
     }
+}
+
+/// The published code layout of SpikingResformer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(tag = "layout", rename_all = "kebab-case")]
+pub enum ResformerLayout {
+    /// The CIFAR code.
+    Cifar,
+    /// The ImageNet code, whose prologue quarters the image.
+    Imagenet,
+    /// The CIFAR code on frames.
+    Dvs {
+        /// Membrane time constant of every neuron, in time steps; none where each population has a
+        /// trained one of its own.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tau: Option<f64>,
+    },
+}
+
+/// The sizes of the three stages of SpikingResformer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ResformerSizes {
+    /// Widths.
+    pub embed_dims: [usize; 3],
+    /// Attention heads.
+    pub num_heads: [usize; 3],
+    /// Kernel and stride of the convolution that makes keys and values.
+    pub patch_sizes: [usize; 3],
+    /// Input channels of a group of the grouped convolutions.
+    pub group_size: usize,
+    /// Pairs of an attention and a feed-forward block.
+    pub depths: [usize; 3],
 }
 
 /// A family with its sizes, written as the keys of `[model]` that it has of its own.
@@ -193,6 +239,37 @@ pub enum Architecture {
         /// The most that a neuron emits.
         max_spike: u64,
     },
+    /// Max-Former.
+    MaxFormer {
+        /// The layout.
+        #[serde(flatten)]
+        layout: Layout,
+        /// Embedding width of the last stage.
+        embed_dims: usize,
+        /// Blocks in all; the last stage has what the others leave of them.
+        depths: usize,
+    },
+    /// MS-QKFormer.
+    #[serde(rename = "ms-qkformer")]
+    MsQkFormer {
+        /// The layout.
+        #[serde(flatten)]
+        layout: Layout,
+        /// Embedding width of the last stage.
+        embed_dims: usize,
+        /// Blocks in all; the last stage has what the others leave of them.
+        depths: usize,
+    },
+    /// SpikingResformer.
+    #[serde(rename = "spikingresformer")]
+    SpikingResformer {
+        /// The layout.
+        #[serde(flatten)]
+        layout: ResformerLayout,
+        /// The sizes of its stages.
+        #[serde(flatten)]
+        sizes: ResformerSizes,
+    },
 }
 
 impl Architecture {
@@ -217,7 +294,7 @@ pub struct ModelConfig {
     pub in_channels: usize,
     /// Number of classes.
     pub num_classes: usize,
-    /// Attention heads.
+    /// Attention heads; of the last stage, where the architecture has a number for each.
     pub num_heads: usize,
     /// Hidden width of an MLP over its embedding width.
     pub mlp_ratio: usize,
@@ -250,6 +327,9 @@ impl ModelConfig {
             Architecture::SdtV1 { .. } => Family::SdtV1,
             Architecture::SdtV2 { .. } => Family::SdtV2,
             Architecture::SdtV3Base { .. } | Architecture::SdtV3Large { .. } => Family::SdtV3,
+            Architecture::MaxFormer { .. } => Family::MaxFormer,
+            Architecture::MsQkFormer { .. } => Family::MsQkFormer,
+            Architecture::SpikingResformer { .. } => Family::SpikingResformer,
         }
     }
 
@@ -271,8 +351,18 @@ impl ModelConfig {
         match self.architecture {
             Architecture::Spikformer { layout, .. }
             | Architecture::Spikingformer { layout, .. }
-            | Architecture::QkFormer { layout, .. } => Some(layout),
+            | Architecture::QkFormer { layout, .. }
+            | Architecture::MaxFormer { layout, .. }
+            | Architecture::MsQkFormer { layout, .. } => Some(layout),
             Architecture::SdtV1 { dvs, .. } => dvs.map(|tau| Layout::Dvs { tau }),
+            Architecture::SpikingResformer { layout, .. } => Some(match layout {
+                ResformerLayout::Cifar => Layout::Cifar,
+                ResformerLayout::Imagenet => Layout::Imagenet,
+                // Trained time constants begin at 2.
+                ResformerLayout::Dvs { tau } => Layout::Dvs {
+                    tau: tau.unwrap_or(2.0),
+                },
+            }),
             _ => None,
         }
     }

@@ -139,8 +139,26 @@ pub enum Op {
         /// Padding (never wins).
         padding: usize,
     },
+    /// Average pooling: the sum over a window, divided by its positions.
+    AveragePool {
+        /// Window rows and columns.
+        kernel: usize,
+        /// Stride.
+        stride: usize,
+        /// Padding with zeros.
+        padding: usize,
+        /// Whether positions of the padding count among those that the sum is divided by.
+        count_include_pad: bool,
+    },
     /// Element-wise sum of two values.
     Add,
+    /// Addition of a trained constant, the same at every time step (a position embedding).
+    AddConstant {
+        /// Its state-dict key.
+        key: String,
+        /// How the tensor is laid out; dimensions of 1 may come first.
+        layout: ConstantLayout,
+    },
     /// Element-wise mean of two values.
     Average,
     /// Element-wise product of two values of spikes.
@@ -152,6 +170,8 @@ pub enum Op {
         heads: usize,
         /// The constant factor, of the numbers as they are stored (units included).
         scale: f64,
+        /// The tokens that see each other.
+        tokens: Tokens,
     },
     /// Sum over the channels of each head: C channels become `heads`.
     HeadSum {
@@ -170,6 +190,42 @@ pub enum Op {
         /// Number of heads.
         heads: usize,
     },
+    /// Some channels of each head: `count` of them, from its channel `start` on.
+    Slice {
+        /// Number of heads; 1 for the value as a whole.
+        heads: usize,
+        /// The first channel taken of each head.
+        start: usize,
+        /// Channels taken of each head.
+        count: usize,
+    },
+    /// The channels of two or more values one after the other, head by head.
+    Concat {
+        /// Number of heads; 1 for the values as a whole.
+        heads: usize,
+    },
+    /// Inputs keys K `[C, N']` and value X `[C, N]`: `K^T X` per head. Channel `h * N' + n` of the
+    /// result, at the positions of X, is the product with position n of K in head h.
+    Scores {
+        /// Number of heads; channels are split `head * d + j`.
+        heads: usize,
+    },
+    /// Inputs values V `[C, N']` and map A `[heads * N', N]`, as [`Op::Scores`] makes it: `V A` per
+    /// head, C channels at the positions of A.
+    Apply {
+        /// Number of heads; channels are split `head * d + j`.
+        heads: usize,
+    },
+    /// Multiplication of each head's channels by `1 / sqrt(rate * terms)`, the expected deviation
+    /// of a sum of so many spikes of a firing rate, which is a buffer `[1, 1, heads, 1, 1]`.
+    HeadScale {
+        /// Number of heads; channels are split `head * d + j`.
+        heads: usize,
+        /// The buffer's key.
+        key: String,
+        /// Terms of a sum.
+        terms: usize,
+    },
     /// Sum over positions at every time step.
     TokenSum,
     /// Inputs mask `[C]` of one position and value `[C]`: each channel times its mask.
@@ -178,6 +234,60 @@ pub enum Op {
     TokenMean,
     /// Sum over positions and time steps, which stands for the mean by its [`Node::scale`].
     TokenTimeSum,
+}
+
+/// The tokens that see each other in an attention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tokens {
+    /// All of a time step.
+    #[default]
+    All,
+    /// Those of a time step whose rows and whose columns are the same modulo this number: a strided
+    /// grid (SGLFormer).
+    Grid(usize),
+    /// All of this number of successive time steps: a chunk of them (STAtten).
+    Steps(usize),
+}
+
+impl Tokens {
+    /// How many tokens see each other, of values of this shape.
+    pub fn count(self, shape: Shape) -> usize {
+        let all = shape.height * shape.width;
+        match self {
+            Tokens::All => all,
+            Tokens::Grid(stride) => all / (stride * stride).max(1),
+            Tokens::Steps(steps) => all * steps,
+        }
+    }
+}
+
+/// The layout of a trained constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConstantLayout {
+    /// `[C, H, W]`.
+    Map,
+    /// Tokens of channels, `[N, C]`.
+    Tokens,
+    /// Channels of tokens, `[C, N]`.
+    ChannelTokens,
+}
+
+impl ConstantLayout {
+    /// The shape of a constant for a value of this shape.
+    pub fn shape(self, value: Shape) -> Vec<usize> {
+        let Shape {
+            channels,
+            height,
+            width,
+        } = value;
+        match self {
+            ConstantLayout::Map => vec![channels, height, width],
+            ConstantLayout::Tokens => vec![height * width, channels],
+            ConstantLayout::ChannelTokens => vec![channels, height * width],
+        }
+    }
 }
 
 /// One operation with its inputs and labels.
@@ -207,7 +317,7 @@ pub struct Node {
 pub enum TensorKind {
     /// A trained parameter.
     Param,
-    /// A buffer (batch-norm statistics).
+    /// A buffer (batch-norm statistics, firing rates).
     Buffer,
 }
 

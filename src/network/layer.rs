@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BlockId, ValueRange};
+use super::{BlockId, Shape, ValueRange};
 
 /// How a layer's weight is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,18 @@ pub enum LayerKind {
         /// Stride, both directions.
         stride: usize,
         /// Zero padding, both directions.
+        padding: usize,
+        /// Groups (channels for a depthwise convolution).
+        groups: usize,
+    },
+    /// A 1-D convolution over tokens, row-major over positions: a weight `[O, I, k]`. Where their
+    /// number stays, so do rows and columns; else all tokens make one row.
+    Conv1d {
+        /// Kernel length.
+        kernel: usize,
+        /// Stride.
+        stride: usize,
+        /// Zero padding at both ends.
         padding: usize,
         /// Groups (channels for a depthwise convolution).
         groups: usize,
@@ -44,6 +56,15 @@ pub enum PerChannel {
     BatchNorm(String),
     /// Multiplication by a vector; its key.
     Scale(String),
+    /// [`Op::HeadScale`](super::Op::HeadScale).
+    HeadScale {
+        /// The key of the firing rates.
+        key: String,
+        /// Number of heads.
+        heads: usize,
+        /// Terms of a sum.
+        terms: usize,
+    },
 }
 
 impl LayerKind {
@@ -56,7 +77,32 @@ impl LayerKind {
                 stride,
                 padding,
                 groups,
+            }
+            | LayerKind::Conv1d {
+                kernel,
+                stride,
+                padding,
+                groups,
             } => (kernel, stride, padding, groups),
+        }
+    }
+    /// Whether it reads positions as one row of tokens.
+    pub fn is_1d(self) -> bool {
+        matches!(self, LayerKind::Conv1d { .. })
+    }
+    /// Positions of the kernel.
+    pub fn taps(self) -> usize {
+        let kernel = self.window().0;
+        match self.is_1d() {
+            true => kernel,
+            false => kernel * kernel,
+        }
+    }
+    /// Rows and columns that it reads a value as.
+    pub fn map(self, shape: Shape) -> (usize, usize) {
+        match self.is_1d() {
+            true => (1, shape.height * shape.width),
+            false => (shape.height, shape.width),
         }
     }
 }
@@ -68,7 +114,7 @@ impl PerChannel {
             PerChannel::BatchNorm(name) => ["weight", "bias", "running_mean", "running_var"]
                 .map(|part| format!("{name}.{part}"))
                 .to_vec(),
-            PerChannel::Scale(key) => vec![key.clone()],
+            PerChannel::Scale(key) | PerChannel::HeadScale { key, .. } => vec![key.clone()],
         }
     }
 }

@@ -36,18 +36,28 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod check;
 mod config;
 mod families;
 mod graph;
+mod graph_file;
 mod layer;
 mod neuron;
 mod query;
+pub mod sample;
+mod source;
 
+#[cfg(any(test, feature = "torch"))]
+pub(crate) use check::check;
 pub(crate) use config::ModelTable;
 pub use config::{
     Architecture, Family, Layout, MAX_PARAMETERS, MODEL_KEYS, ModelConfig, ModelError, ModelKey,
-    ModelKeyKind,
+    ModelKeyKind, ResformerLayout, ResformerSizes,
 };
 pub use graph::*;
+pub use graph_file::{
+    GOLDEN_PREFIX, GRAPH_FORMAT, GRAPH_KEY, GraphFileError, read_graph, write_graph,
+};
 pub use layer::*;
 pub use neuron::*;
+pub use source::{GRAPH_FAMILY, GraphFile, ModelSource, NetworkInput};

@@ -35,6 +35,23 @@ impl Graph {
             .iter()
             .fold(0, |sum, layer| sum.saturating_add(layer.macs))
     }
+    /// Products of [`Op::Scores`] and [`Op::Apply`] for one image, whose maps grow with the square
+    /// of the positions.
+    pub(super) fn head_products(&self) -> u64 {
+        let products = self.nodes.iter().map(|node| {
+            let first = node.inputs.first().map(|&i| self.node(i).shape);
+            let terms = match (&node.op, first) {
+                (Op::Scores { heads }, Some(keys)) => keys.channels / heads.max(&1),
+                (Op::Apply { .. }, Some(values)) => values.height * values.width,
+                _ => return 0,
+            };
+            let shape = node.shape;
+            let sizes = [shape.channels, shape.height, shape.width, self.time_steps];
+            let sizes = sizes.iter().map(|&size| size as u64);
+            sizes.fold(terms as u64, u64::saturating_mul)
+        });
+        products.fold(0, u64::saturating_add)
+    }
     /// A node by id.
     ///
     /// # Panics

@@ -143,6 +143,12 @@ fn subject(profile: &Profile) -> Result<DocumentMut, SerializeError> {
     for name in all.iter().filter(|name| !is_of(name)) {
         document.remove(name);
     }
+    if profile.model.file().is_some() {
+        let graph = crate::network::write_graph(&profile.graph());
+        let graph = graph.map_err(|e| -> SerializeError { serde::ser::Error::custom(e) })?;
+        let hash = blake3::hash(graph.as_bytes()).to_hex();
+        document["model"]["graph_hash"] = toml_edit::value(hash.as_str());
+    }
     if let Some(quantizer) = document
         .get_mut("quantizer")
         .and_then(Item::as_table_like_mut)

@@ -46,6 +46,7 @@ const OTHER_KEYS: &[Key] = &[
     key("", "name", Kind::Text),
     key("published", "weights", Kind::Text),
     key("published", "accuracy", Kind::Text),
+    key("model", "graph", Kind::Path),
     key("model", "checkpoint", Kind::PathOrBuiltin),
     choice(
         "data",

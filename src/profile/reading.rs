@@ -24,8 +24,9 @@ use super::pin::{AllowedWidths, Pin, widths_text};
 use super::settings::{Checkpoint, Profile};
 use super::target::Target;
 use super::tie::Tied;
+use crate::checkpoint::{CheckpointError, Contents};
 use crate::data::{DataConfig, DataTable};
-use crate::network::{Family, ModelConfig, ModelError, ModelTable};
+use crate::network::{Family, Graph, GraphFile, ModelConfig, ModelError, ModelSource, ModelTable};
 use crate::quant::{Affine, BitWidth, Correction, Method, Rounding, Scheme, Weighting};
 
 impl Profile {
@@ -102,7 +103,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn profile(&self, origin: &Path) -> Result<Profile, ProfileError> {
-        let model = self.model()?;
+        let (model, graph) = self.model()?;
         let data = self.data()?;
         let stem = || origin.file_stem().map(|s| s.to_string_lossy().into_owned());
         let name = self.document.get("name").and_then(Item::as_str);
@@ -125,7 +126,13 @@ impl Reading<'_> {
                 .or_else(stem)
                 .unwrap_or_else(|| "profile".to_owned()),
             published: self.table("published", &[])?,
-            checkpoint: self.item("model", "checkpoint").and_then(checkpoint),
+            checkpoint: self
+                .item("model", "checkpoint")
+                .and_then(checkpoint)
+                .or_else(|| {
+                    let file = model.file()?;
+                    Some(Checkpoint::File(file.path.clone()))
+                }),
             search: self.search(data.as_ref())?,
             data: data.map(|data| data.for_quantizer(scheme.needs_images())),
             scheme,
@@ -139,7 +146,7 @@ impl Reading<'_> {
             bits: self.bits(&menu)?,
             evidence: self.evidence()?,
             menu,
-            graph: Arc::new(model.graph().map_err(|error| self.no_network(error))?),
+            graph: Arc::new(graph),
             model,
         };
         self.fits(&profile)?;
@@ -270,7 +277,56 @@ impl Reading<'_> {
         }
     }
 
-    fn model(&self) -> Result<ModelConfig, ProfileError> {
+    /// The network: of a family, or of a graph file.
+    fn model(&self) -> Result<(ModelSource, Graph), ProfileError> {
+        if let Some(path) = self.item("model", "graph").and_then(Item::as_str) {
+            return self.graph_file(Path::new(path));
+        }
+        let config = self.family()?;
+        let graph = config.graph().map_err(|error| self.no_network(error))?;
+        Ok((ModelSource::Family(config), graph))
+    }
+
+    fn graph_file(&self, path: &Path) -> Result<(ModelSource, Graph), ProfileError> {
+        let others = self.entries("model").map(|(name, _)| name);
+        let mut others = others.filter(|name| !["graph", "checkpoint"].contains(name));
+        if let Some(other) = others.next() {
+            let why = format!(
+                "model.{other} and model.graph: a graph file says everything of the network but its weights; leave \
+                 one of them out"
+            );
+            return Err(self.section("model", Some(other), why));
+        }
+        let wrong = |error: String| self.section("model", Some("graph"), error);
+        let contents = Contents::open(path).map_err(|error| match error {
+            CheckpointError::NotFound { path } => wrong(format!(
+                "there is no graph file {}: correct model.graph (a relative path starts at the profile's folder), or \
+                 put the file there",
+                path.display()
+            )),
+            error => wrong(error.to_string()),
+        })?;
+        match contents.graph().map_err(|error| wrong(error.to_string()))? {
+            Some(graph) => {
+                let file = GraphFile::of(path.to_owned(), &graph);
+                let shape = graph.input;
+                if shape.height != shape.width && self.document.contains_key("data") {
+                    return Err(wrong(format!(
+                        "its input has {} rows and {} columns; images of [data] are square",
+                        shape.height, shape.width
+                    )));
+                }
+                Ok((ModelSource::File(file), graph))
+            }
+            None => Err(wrong(format!(
+                "{} holds weights, but no graph: for a family's network name it as model.checkpoint, beside \
+                 model.family and its sizes",
+                path.display()
+            ))),
+        }
+    }
+
+    fn family(&self) -> Result<ModelConfig, ProfileError> {
         let name = self.item("model", "family").and_then(Item::as_str);
         let Some(family) = Family::ALL.into_iter().find(|f| Some(f.name()) == name) else {
             return Err(self.missing("family"));

@@ -1,6 +1,6 @@
 //! Profiles of checkpoints that were recognised.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, Table, Value};
 
@@ -23,6 +23,34 @@ impl Library {
         checkpoint: &Checkpoint,
         overrides: &Overrides,
     ) -> Result<ResolvedProfile, ProfileError> {
+        let section = section(candidate, checkpoint, overrides)?;
+        self.with_section(wanted, section, checkpoint, overrides)
+    }
+
+    /// A profile with the network of a graph file instead of its own `[model]`; one of nothing else
+    /// where no profile is named.
+    ///
+    /// # Errors
+    /// As [`Library::with_model`].
+    pub fn with_graph(
+        &self,
+        wanted: Option<&str>,
+        file: &Path,
+        overrides: &Overrides,
+    ) -> Result<ResolvedProfile, ProfileError> {
+        let checkpoint = Checkpoint::File(file.to_owned());
+        let mut section = Table::new();
+        section.insert("graph", toml_edit::value(absolute_text(&checkpoint)?));
+        self.with_section(wanted, section, &checkpoint, overrides)
+    }
+
+    fn with_section(
+        &self,
+        wanted: Option<&str>,
+        section: Table,
+        checkpoint: &Checkpoint,
+        overrides: &Overrides,
+    ) -> Result<ResolvedProfile, ProfileError> {
         let origin = match wanted {
             Some(name) => self.find(name)?,
             None => ProfileOrigin::Checkpoint(checkpoint.to_string()),
@@ -37,7 +65,6 @@ impl Library {
             path: file,
             why: "it is not TOML",
         })?;
-        let section = section(candidate, checkpoint, overrides)?;
         document.insert("model", Item::Table(section));
         self.read(origin, &document.to_string(), overrides)
     }
@@ -58,24 +85,26 @@ pub fn model_section(
     Ok(document.to_string())
 }
 
-fn section(
-    candidate: &Candidate,
-    checkpoint: &Checkpoint,
-    overrides: &Overrides,
-) -> Result<Table, ProfileError> {
+/// The absolute path of a checkpoint: a profile may stand in another folder.
+fn absolute_text(checkpoint: &Checkpoint) -> Result<String, ProfileError> {
     let checkpoint = match checkpoint {
-        // A profile may stand in another folder.
         Checkpoint::File(path) => {
             Checkpoint::File(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
         }
         builtin => builtin.clone(),
     };
-    let path = checkpoint
-        .to_text()
-        .map_err(|_| ProfileError::NotAProfile {
-            path: PathBuf::from(checkpoint.to_string()),
-            why: "a path must be Unicode to stand in a profile",
-        })?;
+    checkpoint.to_text().map_err(|_| ProfileError::NotAProfile {
+        path: PathBuf::from(checkpoint.to_string()),
+        why: "a path must be Unicode to stand in a profile",
+    })
+}
+
+fn section(
+    candidate: &Candidate,
+    checkpoint: &Checkpoint,
+    overrides: &Overrides,
+) -> Result<Table, ProfileError> {
+    let path = absolute_text(checkpoint)?;
     let values = candidate.settings.iter().map(|s| {
         // Both crates write and read the same TOML.
         let value = s.value.to_string().parse::<Value>();

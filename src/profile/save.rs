@@ -384,7 +384,10 @@ impl Profile {
             write_section(&mut document, "published", &self.published)?;
         }
         write_section(&mut document, "model", &self.model)?;
-        if let Some(checkpoint) = &self.checkpoint {
+        let own = self.model.file().map(|file| file.path.as_path());
+        let is_own =
+            |c: &&Checkpoint| matches!(c, Checkpoint::File(path) if Some(path.as_path()) == own);
+        if let Some(checkpoint) = self.checkpoint.as_ref().filter(|c| !is_own(c)) {
             document["model"]["checkpoint"] = toml_edit::value(checkpoint.to_text()?);
         }
         if let Some(data) = &self.data {

@@ -15,7 +15,7 @@ use super::target::Target;
 use super::tie::{Tie, Tied};
 use crate::checkpoint::{CheckpointError, Contents};
 use crate::data::DataConfig;
-use crate::network::{Graph, ModelConfig};
+use crate::network::{Graph, ModelSource};
 use crate::quant::{Allocation, BitWidth, Domains, Scheme};
 
 /// The location of the weights.
@@ -57,8 +57,8 @@ pub struct Profile {
     /// `[published]`.
     pub published: Published,
     /// `[model]` without the checkpoint.
-    pub model: ModelConfig,
-    /// `model.checkpoint`.
+    pub model: ModelSource,
+    /// `model.checkpoint`; the graph file where a profile names one and no other weights.
     pub checkpoint: Option<Checkpoint>,
     /// `[data]`.
     pub data: Option<DataConfig>,

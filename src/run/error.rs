@@ -57,6 +57,21 @@ pub enum RunError {
         /// The number of them.
         images: usize,
     },
+    /// A graph file whose golden data do not come out.
+    #[error("the graph file {} is refused: {why}\nits graph is not the network that its golden data are of, or the weights in it are others: write it anew with aq4svit_export.py (`aq4svit export-script`)", path.display())]
+    Golden {
+        /// The file.
+        path: PathBuf,
+        /// What differs, and in which block first.
+        why: String,
+    },
+    /// A graph file that cannot be written.
+    #[error("{0}")]
+    GraphFile(String),
+    /// Running a network to see its golden data.
+    #[cfg(feature = "torch")]
+    #[error("running the network of a graph file: {0}")]
+    Torch(#[from] crate::torch::TorchError),
     /// A file of quantized layers.
     #[error(transparent)]
     SideFile(#[from] SideFileError),

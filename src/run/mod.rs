@@ -17,6 +17,8 @@ mod files;
 mod finished;
 mod folder;
 mod follow;
+#[cfg(feature = "torch")]
+mod golden;
 mod location;
 mod open;
 mod prepare;
@@ -51,6 +53,8 @@ pub use files::{BEST, INCUMBENT, PROFILE};
 pub use finished::Finished;
 pub use folder::{RunStatus, Summary, argument, find, id, list};
 pub use follow::follow;
+#[cfg(feature = "torch")]
+pub use golden::{GraphFileContent, graph_file};
 pub use location::{RunLocation, slug};
 pub use open::{Parts, Source, create, launch, relaunch, relaunch_with, resume};
 pub use prepare::{Prepared, load_weights};

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::RunError;
 use super::problem::SearchProblem;
 use super::results::{Contents, hash};
@@ -11,6 +13,7 @@ use crate::checkpoint::StateDict;
 use crate::data::{self, DRIFT_IMAGES, Loading, Splits};
 use crate::evaluate::{ImageOrder, Split};
 use crate::journal::Fingerprint;
+use crate::network::{ModelConfig, ModelSource, write_graph};
 use crate::profile::{Paths, Profile, Screening, Target};
 use crate::quant::{Affine, Allocation, Correction, Scheme};
 use crate::search::{Settings, Space, Unsearchable};
@@ -228,7 +231,8 @@ impl Prepared {
     /// What answers depend on: not the search's settings, nor the menu of widths.
     pub fn contents(&self) -> Contents {
         let weights = self.weights.fingerprint(&self.profile.graph());
-        let Profile { model, scheme, .. } = &self.profile;
+        let (model, scheme) = (Network::of(&self.profile), &self.profile.scheme);
+        let model = &model;
         let [calibration, search, test, proxy, certify] = self.images();
         Contents {
             network: match scheme.needs_images() {
@@ -266,18 +270,45 @@ impl Prepared {
     }
 }
 
+/// What a network's numbers depend on, beside its weights: a family's sizes, or the whole graph of
+/// a file, wherever it lies.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Network<'a> {
+    Family(&'a ModelConfig),
+    Graph(String),
+}
+
+impl<'a> Network<'a> {
+    fn of(profile: &'a Profile) -> Self {
+        match &profile.model {
+            ModelSource::Family(config) => Network::Family(config),
+            // A graph that was read can be written.
+            ModelSource::File(_) => Network::Graph(
+                write_graph(&profile.graph()).unwrap_or_else(|error| error.to_string()),
+            ),
+        }
+    }
+}
+
 /// The content hash of a profile's network without its weights.
 pub(super) fn model_hash(profile: &Profile) -> String {
-    hash(&(GRAPH_VERSION, &profile.model))
+    hash(&(GRAPH_VERSION, Network::of(profile)))
 }
 
 /// Reads a profile's weights and checks them against its graph.
 ///
 /// # Errors
-/// [`RunError::Checkpoint`] with every mismatch.
+/// [`RunError::Checkpoint`] with every mismatch; [`RunError::Golden`] for a graph file whose golden
+/// data do not come out (where there is libtorch to see it).
 pub fn load_weights(profile: &Profile) -> Result<StateDict, RunError> {
-    let contents = profile.need_checkpoint()?.open()?;
-    Ok(contents.read_for(&profile.graph())?)
+    let weights = profile
+        .need_checkpoint()?
+        .open()?
+        .read_for(&profile.graph())?;
+    #[cfg(feature = "torch")]
+    super::golden::check(profile)?;
+    Ok(weights)
 }
 
 /// What the search depends on, from a profile and what it refers to.

@@ -3,14 +3,15 @@
 
 use tch::{TchError, Tensor};
 
+use crate::kernels::Window;
+
 /// A convolution for libtorch.
 #[derive(Debug)]
 pub(super) struct Convolution {
     /// `[out, in / groups, k, k]`, channels innermost in memory.
     pub weight: Tensor,
     pub bias: Option<Tensor>,
-    pub stride: i64,
-    pub padding: i64,
+    pub window: Window,
     pub groups: i64,
     /// The input is multiplied by this first.
     pub input_factor: Option<f64>,
@@ -19,9 +20,34 @@ pub(super) struct Convolution {
     pub tf32: bool,
 }
 
+impl Convolution {
+    fn strides(&self) -> [i64; 2] {
+        [self.window.stride as i64; 2]
+    }
+    fn paddings(&self) -> [i64; 2] {
+        [self.window.row_padding(), self.window.padding].map(|n| n as i64)
+    }
+}
+
 /// Runs a convolution with the channels innermost throughout (measured: the fastest layout of
 /// libtorch's CPU kernels).
 pub(super) fn convolve(x: &Tensor, c: &Convolution) -> Result<Tensor, TchError> {
+    if !c.window.is_row {
+        return over_map(x, c);
+    }
+    // All positions are one row; they are a map again where as many are left.
+    let size = x.size();
+    let [rows, height, width, channels] = size[..] else {
+        return over_map(x, c);
+    };
+    let y = over_map(&x.f_reshape([rows, 1, height * width, channels])?, c)?;
+    match y.size()[..] {
+        [_, _, left, out] if left == height * width => y.f_reshape([rows, height, width, out]),
+        _ => Ok(y),
+    }
+}
+
+fn over_map(x: &Tensor, c: &Convolution) -> Result<Tensor, TchError> {
     // Sums that f32 would round are of f64.
     let mut x = match c.weight.kind() == x.kind() {
         true => x.f_permute([0, 3, 1, 2])?,
@@ -33,7 +59,7 @@ pub(super) fn convolve(x: &Tensor, c: &Convolution) -> Result<Tensor, TchError> 
     let y = match x.device() {
         tch::Device::Cuda(_) => with_chosen_precision(&x, c)?,
         _ => {
-            let (stride, padding) = ([c.stride; 2], [c.padding; 2]);
+            let (stride, padding) = (c.strides(), c.paddings());
             let bias = c.bias.as_ref();
             x.f_conv2d(&c.weight, bias, stride, padding, [1, 1], c.groups)?
         }
@@ -48,8 +74,8 @@ fn with_chosen_precision(x: &Tensor, c: &Convolution) -> Result<Tensor, TchError
     x.f_internal_convolution(
         &c.weight,
         c.bias.as_ref(),
-        [c.stride; 2],
-        [c.padding; 2],
+        c.strides(),
+        c.paddings(),
         [1, 1],
         transposed,
         [0, 0],
@@ -75,8 +101,7 @@ mod tests {
             let convolution = Convolution {
                 weight: numbers(6 * 4 / groups * 9).view([6, 4 / groups, 3, 3]),
                 bias: bias.then(|| numbers(6)),
-                stride: 2,
-                padding: 1,
+                window: Window::square(3, 2, 1),
                 groups,
                 input_factor: None,
                 tf32: true,

@@ -7,17 +7,19 @@ use super::buffer::Buffer;
 use super::cache::{Origin, Recall};
 use super::convolution::convolve;
 use super::error::Context;
+use super::heads::{HeadProduct, concat, slice};
 use super::native::{firing_layer, layer, requantize};
 use super::ops::{Native, Ops, Plain, Population};
-use super::pairs::{erode, pair, token_sum};
+use super::pairs::{average_pool, erode, pair, token_sum};
 use super::plan::{Plan, Source, Step};
 use super::record::Record;
 use super::slices::numbers;
+use super::tokens::among;
 use super::value::{Operand, Value};
 use super::weights::{Accumulation, Backend, FixedStep, Parameters};
 use super::{Device, TorchError};
 use crate::kernels::{ChannelSums, FixedDynamics, launch};
-use crate::network::{BlockId, Graph, Neuron, NodeId, ValueRange};
+use crate::network::{BlockId, Dynamics, Firing, Graph, Neuron, NodeId, Spiking, ValueRange};
 
 /// One network under one allocation, ready to run. Each thread has its own.
 pub(super) struct Executor<'a> {
@@ -194,11 +196,11 @@ impl<'g> Executor<'g> {
         let bytes =
             self.backend.native.bytes.is_some() && is_bytes(self.graph.node(step.node).range);
         let population = |site, shape, affine| {
-            let known = self.graph.site(site);
-            Population {
+            let neuron = parameters.neuron.ok_or_else(|| missing(step))?;
+            Ok::<_, TorchError>(Population {
                 site,
-                neuron: on_grid(known.neuron, parameters.fixed),
-                batch_leak: known.batch_leak,
+                neuron: on_grid(neuron, parameters.fixed),
+                batch_leak: self.graph.site(site).batch_leak,
                 steps: self.graph.time_steps,
                 images,
                 shape,
@@ -206,7 +208,7 @@ impl<'g> Executor<'g> {
                 fixed: parameters.fixed.and_then(|f| f.dynamics),
                 residual,
                 bytes,
-            }
+            })
         };
         let own = match &parameters.accumulation {
             None | Some(Accumulation::Libtorch(_)) => None,
@@ -218,7 +220,11 @@ impl<'g> Executor<'g> {
                 for _ in 1..self.times(step) {
                     layer(x, sums, shape, None, None)?;
                 }
-                match (step.pool, step.neuron.map(|n| population(n, shape, affine))) {
+                let firing = step
+                    .neuron
+                    .map(|n| population(n, shape, affine))
+                    .transpose()?;
+                match (step.pool, firing) {
                     (None, Some(population)) if !population.batch_leak => {
                         let fired = firing_layer(x, sums, &population, record)?;
                         return fired.ok_or_else(|| missing(step));
@@ -254,7 +260,7 @@ impl<'g> Executor<'g> {
         }
         let affine = affine.or(parameters.sum.as_ref().filter(|_| residual.is_some()));
         if let Some(site) = step.neuron {
-            let population = population(site, shape, affine);
+            let population = population(site, shape, affine)?;
             x = Operand::Own(self.ops.neuron(x, &population, record)?);
         } else if affine.is_some() || residual.is_some() {
             x = Operand::Own(self.ops.affine(x, affine, residual)?);
@@ -298,7 +304,11 @@ impl<'g> Executor<'g> {
                 let (a, b) = (input(0)?.wide()?, input(1)?.wide()?);
                 pair(pairing, a, b).context(|| step.name.clone())?
             }
-            Source::Attention { heads, scale } => {
+            Source::Attention {
+                heads,
+                scale,
+                tokens,
+            } => {
                 // In fixed point whoever reads it takes the scale into account; and the number of
                 // positions of a mean.
                 let scale = if parameters.fixed.is_some() {
@@ -307,7 +317,18 @@ impl<'g> Executor<'g> {
                     scale
                 };
                 let qkv = [input(0)?, input(1)?, input(2)?];
-                self.ops.attention(qkv, step.shape, heads, scale)?
+                let run = |qkv: [&Value; 3], shape| self.ops.attention(qkv, shape, heads, scale);
+                among(tokens, qkv, step.shape, run)?
+            }
+            Source::AveragePool(window) => {
+                let divides = parameters.fixed.is_none();
+                average_pool(input(0)?.wide()?, window, divides).context(|| step.name.clone())?
+            }
+            Source::Constant { .. } => {
+                let constant = parameters.constant.as_ref().ok_or_else(|| missing(step))?;
+                let x = input(0)?.wide()?;
+                let sum = x.tensor.f_add(constant).context(|| step.name.clone())?;
+                Value::new(Buffer::new(sum), x.steps)
             }
             Source::HeadSum { .. } => self.ops.head_sum(input(0)?, step.shape)?,
             Source::HeadMask { heads } => {
@@ -316,6 +337,23 @@ impl<'g> Executor<'g> {
             }
             Source::HeadErode { heads } => {
                 erode(input(0)?.wide()?, heads).context(|| step.name.clone())?
+            }
+            Source::Slice {
+                heads,
+                start,
+                count,
+            } => slice(input(0)?, heads, (start, count)).context(|| step.name.clone())?,
+            Source::Concat { heads } => {
+                let values = (0..step.inputs.len()).map(input);
+                concat(&values.collect::<Result<Vec<_>, _>>()?, heads)?
+            }
+            Source::Scores { heads } => {
+                let pair = [input(0)?, input(1)?];
+                self.ops.head_product(HeadProduct::Scores, pair, heads)?
+            }
+            Source::Apply { heads } => {
+                let pair = [input(0)?, input(1)?];
+                self.ops.head_product(HeadProduct::Apply, pair, heads)?
             }
             Source::TokenSum => token_sum(input(0)?.wide()?).context(|| step.name.clone())?,
             Source::TokenMean if parameters.fixed.is_some() => {
@@ -407,11 +445,15 @@ fn accumulate(step: &Step, parameters: &Parameters, x: &Value) -> Result<Value, 
     }
 }
 
-/// Neurons with the threshold that they have on their grid.
-fn on_grid(neuron: Neuron, fixed: Option<FixedStep>) -> Neuron {
+/// Neurons with the threshold that they have on their grid, from which on they fire.
+fn on_grid(neuron: Dynamics, fixed: Option<FixedStep>) -> Dynamics {
     match (neuron, fixed.and_then(|f| f.dynamics)) {
-        (Neuron::Lif { tau, .. }, Some(FixedDynamics { threshold, .. })) => {
-            Neuron::Lif { tau, threshold }
+        (Neuron::Spiking(spiking), Some(FixedDynamics { threshold, .. })) => {
+            Neuron::Spiking(Spiking {
+                threshold,
+                firing: Firing::AtLeast,
+                ..spiking
+            })
         }
         _ => neuron,
     }
@@ -485,5 +527,7 @@ fn floats(tensor: &Tensor) -> Result<Vec<f64>, TorchError> {
     wide.context(|| "reading the logits".to_owned())
 }
 
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod tests;

@@ -131,6 +131,11 @@ fn alive(graph: &Graph, plan: &Plan) -> u64 {
             _ => 4 * (graph.time_steps * shape.channels * shape.height * shape.width) as u64,
         };
         let inputs: u64 = step.inputs.iter().map(|&i| bytes(i)).sum();
+        // The mean of windows is of f64.
+        let inputs = match step.source {
+            Source::AveragePool(_) => 2 * inputs,
+            _ => inputs,
+        };
         now += bytes(step.node);
         most = most.max(now + inputs + 2 * before_pool);
         now -= step.release.iter().map(|&n| bytes(n)).sum::<u64>().min(now);

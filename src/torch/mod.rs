@@ -28,7 +28,6 @@ mod buffer;
 mod buffer_pool;
 mod cache;
 mod calibration;
-mod check;
 mod compiled;
 mod convolution;
 mod device;
@@ -38,6 +37,7 @@ mod evaluator;
 mod executor;
 mod footprint;
 mod golden;
+mod heads;
 mod heap;
 mod model;
 mod native;
@@ -52,6 +52,7 @@ mod record;
 mod slices;
 #[cfg(test)]
 mod testing;
+mod tokens;
 mod value;
 mod weights;
 

@@ -12,6 +12,7 @@ use tch::{Kind, Tensor};
 use super::TorchError;
 use super::buffer::Buffer;
 use super::error::Context;
+use super::heads::{self, HeadProduct};
 use super::ops::{Native, Ops, Population};
 use super::plan::Pool;
 use super::record::Record;
@@ -314,6 +315,15 @@ impl Ops for Native {
         let shapes = (shape_of(q).channels, shape);
         by_storage!(kind, run(tensors, shapes, heads, scale, &mut data))?;
         Ok(Value::new(data, q.steps))
+    }
+
+    fn head_product(
+        &self,
+        product: HeadProduct,
+        inputs: [&Value; 2],
+        heads: usize,
+    ) -> Result<Value, TorchError> {
+        heads::native(product, inputs, heads)
     }
 
     fn token_time_sum(&self, x: &Value) -> Result<Value, TorchError> {

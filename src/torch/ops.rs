@@ -5,18 +5,19 @@
 #![forbid(unsafe_code)]
 
 use super::TorchError;
+use super::heads::HeadProduct;
 use super::plan::Pool;
 use super::record::Record;
 use super::value::{Operand, Value};
 use super::weights::AffineTensors;
 use crate::kernels::FixedDynamics;
-use crate::network::{Neuron, Shape, SiteId};
+use crate::network::{Dynamics, Shape, SiteId};
 
 /// A neuron population and what is fused with it.
 #[derive(Debug)]
 pub(super) struct Population<'a> {
     pub site: SiteId,
-    pub neuron: Neuron,
+    pub neuron: Dynamics,
     /// Whether the state runs on from image to image
     /// ([`Site::batch_leak`](crate::network::Site::batch_leak)).
     pub batch_leak: bool,
@@ -72,6 +73,13 @@ pub(super) trait Ops: Sync {
         shape: Shape,
         heads: usize,
         scale: f64,
+    ) -> Result<Value, TorchError>;
+    /// Products of two values per head, in f64 and rounded once.
+    fn head_product(
+        &self,
+        product: HeadProduct,
+        inputs: [&Value; 2],
+        heads: usize,
     ) -> Result<Value, TorchError>;
     /// Mean over positions: `[rows, 1, 1, channels]`.
     fn token_mean(&self, x: &Value) -> Result<Value, TorchError>;

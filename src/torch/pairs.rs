@@ -5,7 +5,7 @@
 use tch::{Kind, TchError, Tensor};
 
 use super::buffer::Buffer;
-use super::plan::Pairing;
+use super::plan::{AverageWindow, Pairing};
 use super::value::{Value, Wide};
 
 /// The sum, mean or product of two values. One of them may be the same at every time step or have
@@ -49,6 +49,28 @@ pub(super) fn erode(x: Wide<'_>, heads: usize) -> Result<Value, TchError> {
         .f_contiguous()?
         .f_reshape(size)?;
     Ok(Value::new(Buffer::new(largest), x.steps))
+}
+
+/// The mean of a window's numbers, summed in f64 and rounded once; their sum where nothing
+/// `divides` it.
+pub(super) fn average_pool(
+    x: Wide<'_>,
+    window: AverageWindow,
+    divides: bool,
+) -> Result<Value, TchError> {
+    let [kernel, stride, padding] =
+        [window.kernel, window.stride, window.padding].map(|n| n as i64);
+    let one = (!divides).then_some(1);
+    let include = window.count_include_pad;
+    let pooled = x
+        .tensor
+        .f_to_kind(Kind::Double)?
+        .f_permute([0, 3, 1, 2])?
+        .f_avg_pool2d(kernel, stride, padding, false, include, one)?
+        .f_permute([0, 2, 3, 1])?
+        .f_contiguous()?
+        .f_to_kind(x.tensor.kind())?;
+    Ok(Value::new(Buffer::new(pooled), x.steps))
 }
 
 /// The sum of whole numbers over positions.

@@ -5,8 +5,9 @@
 #![forbid(unsafe_code)]
 
 use super::TorchError;
-use super::check::check;
-use crate::network::{BlockId, Graph, LayerId, NodeId, Op, PerChannel, Shape, SiteId};
+use crate::network::{
+    BlockId, ConstantLayout, Graph, LayerId, NodeId, Op, PerChannel, Shape, SiteId, Tokens, check,
+};
 
 /// The source of a step.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,13 +26,33 @@ pub(super) enum Source {
     /// The sum, mean or product of two values.
     Pair(Pairing),
     /// Spiking self-attention of q, k, v.
-    Attention { heads: usize, scale: f64 },
+    Attention {
+        heads: usize,
+        scale: f64,
+        tokens: Tokens,
+    },
+    /// Average pooling.
+    AveragePool(AverageWindow),
+    /// A value and the constant of a key.
+    Constant { key: String, layout: ConstantLayout },
     /// Sum over each head's channels.
     HeadSum { heads: usize },
     /// Inputs mask and value.
     HeadMask { heads: usize },
     /// The largest number of a 3x3 window over tokens and a head's channels.
     HeadErode { heads: usize },
+    /// Some channels of each head.
+    Slice {
+        heads: usize,
+        start: usize,
+        count: usize,
+    },
+    /// Channels of several values, head by head.
+    Concat { heads: usize },
+    /// `K^T X` per head.
+    Scores { heads: usize },
+    /// `V A` per head.
+    Apply { heads: usize },
     /// Sum over positions.
     TokenSum,
     /// Mean over positions.
@@ -46,6 +67,15 @@ pub(super) enum Pairing {
     Sum,
     Mean,
     Product,
+}
+
+/// The window of an average pooling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AverageWindow {
+    pub kernel: usize,
+    pub stride: usize,
+    pub padding: usize,
+    pub count_include_pad: bool,
 }
 
 /// Max-pooling.
@@ -189,9 +219,9 @@ impl<'a> Fuser<'a> {
             release: Vec::new(),
             blocks: Vec::new(),
         };
-        match node.op {
+        match &node.op {
             Op::Input => step.source = Source::Image,
-            Op::Layer(layer) => {
+            &Op::Layer(layer) => {
                 let unit = node.inputs.first().map_or(1.0, |&i| graph.node(i).scale);
                 step.source = Source::Layer {
                     layer,
@@ -201,14 +231,61 @@ impl<'a> Fuser<'a> {
             Op::Add => step.source = Source::Pair(Pairing::Sum),
             Op::Average => step.source = Source::Pair(Pairing::Mean),
             Op::Multiply | Op::ChannelMask => step.source = Source::Pair(Pairing::Product),
-            Op::Attention { heads, scale } => step.source = Source::Attention { heads, scale },
-            Op::HeadSum { heads } => step.source = Source::HeadSum { heads },
-            Op::HeadMask { heads } => step.source = Source::HeadMask { heads },
-            Op::HeadErode { heads } => step.source = Source::HeadErode { heads },
+            &Op::Attention {
+                heads,
+                scale,
+                tokens,
+            } => {
+                step.source = Source::Attention {
+                    heads,
+                    scale,
+                    tokens,
+                };
+            }
+            &Op::AveragePool {
+                kernel,
+                stride,
+                padding,
+                count_include_pad,
+            } => {
+                step.source = Source::AveragePool(AverageWindow {
+                    kernel,
+                    stride,
+                    padding,
+                    count_include_pad,
+                });
+            }
+            Op::AddConstant { key, layout } => {
+                step.source = Source::Constant {
+                    key: key.clone(),
+                    layout: *layout,
+                };
+            }
+            &Op::HeadSum { heads } => step.source = Source::HeadSum { heads },
+            &Op::HeadMask { heads } => step.source = Source::HeadMask { heads },
+            &Op::HeadErode { heads } => step.source = Source::HeadErode { heads },
+            &Op::Slice {
+                heads,
+                start,
+                count,
+            } => {
+                step.source = Source::Slice {
+                    heads,
+                    start,
+                    count,
+                };
+            }
+            &Op::Concat { heads } => step.source = Source::Concat { heads },
+            &Op::Scores { heads } => step.source = Source::Scores { heads },
+            &Op::Apply { heads } => step.source = Source::Apply { heads },
             Op::TokenSum => step.source = Source::TokenSum,
             Op::TokenMean => step.source = Source::TokenMean,
             Op::TokenTimeSum => step.source = Source::TokenTimeSum,
-            Op::BatchNorm(_) | Op::ChannelScale(_) | Op::MaxPool { .. } | Op::Neuron(_) => {
+            Op::BatchNorm(_)
+            | Op::ChannelScale(_)
+            | Op::HeadScale { .. }
+            | Op::MaxPool { .. }
+            | Op::Neuron(_) => {
                 if let Some(&input) = node.inputs.first() {
                     step.shape = graph.node(input).shape;
                 }
@@ -235,6 +312,15 @@ impl<'a> Fuser<'a> {
                 step.channelwise.push(PerChannel::BatchNorm(name.clone()));
             }
             Op::ChannelScale(key) if bare => step.channelwise.push(PerChannel::Scale(key.clone())),
+            &Op::HeadScale {
+                heads,
+                ref key,
+                terms,
+            } if bare => {
+                let key = key.clone();
+                step.channelwise
+                    .push(PerChannel::HeadScale { key, heads, terms });
+            }
             &Op::MaxPool {
                 kernel,
                 stride,
@@ -269,7 +355,7 @@ fn name(graph: &Graph, id: NodeId) -> String {
         Op::Layer(layer) => format!("layer {}", graph.layer(*layer).name),
         Op::Neuron(site) => format!("neurons {}", graph.site(*site).name),
         Op::BatchNorm(key) => format!("batch norm {key}"),
-        Op::ChannelScale(key) => format!("scale {key}"),
+        Op::ChannelScale(key) | Op::HeadScale { key, .. } => format!("scale {key}"),
         op => {
             let block = &graph.blocks[graph.node(id).block.index()].name;
             format!("{op:?} in block {block}")

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::Model;
 use crate::checkpoint::{StateDict, TensorData};
-use crate::network::{Architecture, Graph, Layout, ModelConfig};
+use crate::network::{Architecture, Graph, Layout, ModelConfig, ResformerLayout, ResformerSizes};
 use crate::quant::Scheme;
 
 /// Pseudo-random numbers (splitmix64).
@@ -69,6 +69,16 @@ pub(super) fn all() -> Vec<ModelConfig> {
                 batch_leak,
             });
         }
+        all.push(Architecture::MaxFormer {
+            layout,
+            embed_dims,
+            depths,
+        });
+        all.push(Architecture::MsQkFormer {
+            layout,
+            embed_dims,
+            depths,
+        });
     }
     for dvs in [None, Some(1.5)] {
         all.push(Architecture::SdtV1 {
@@ -76,6 +86,23 @@ pub(super) fn all() -> Vec<ModelConfig> {
             depths: 2,
             pooling: [false, false, true, true],
             dvs,
+        });
+    }
+    for layout in [
+        ResformerLayout::Cifar,
+        ResformerLayout::Imagenet,
+        ResformerLayout::Dvs { tau: None },
+        ResformerLayout::Dvs { tau: Some(1.5) },
+    ] {
+        all.push(Architecture::SpikingResformer {
+            layout,
+            sizes: ResformerSizes {
+                embed_dims: [16, 24, 32],
+                num_heads: [1, 3, 4],
+                patch_sizes: [4, 2, 1],
+                group_size: 16,
+                depths: [1, 1, 2],
+            },
         });
     }
     let widths = [16, 24, 32, 40];
@@ -113,6 +140,16 @@ pub(super) fn model(config: &ModelConfig, seed: u64) -> Model {
     }
 }
 
+/// A random network of operations and neurons that no family has.
+pub(super) fn sampled(seed: u64) -> Model {
+    let graph = crate::network::sample::graph(seed).unwrap();
+    Model {
+        weights: weights(&graph, seed),
+        graph: graph.into(),
+        scheme: Scheme::default(),
+    }
+}
+
 fn weights(graph: &Graph, seed: u64) -> StateDict {
     let mut random = Random(seed);
     let mut state = StateDict::new("random");
@@ -125,6 +162,7 @@ fn weights(graph: &Graph, seed: u64) -> StateDict {
         };
         let (low, high) = match spec.key.rsplit('.').next() {
             Some("running_var") => (0.5, 1.5),
+            Some("firing_rate_x" | "firing_rate_attn") => (0.1, 0.5),
             Some("running_mean") => (-0.2, 0.2),
             Some("weight") if values_of_norm(".weight") => (-1.5, 2.5),
             Some("bias") if values_of_norm(".bias") => (0.0, 1.5),

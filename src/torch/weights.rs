@@ -142,6 +142,11 @@ impl Weights {
             None => maker.make(step, width, quantized)?,
             Some(network) => maker.in_fixed_point(network, (step, width), quantized)?,
         };
+        let made = Parameters {
+            neuron: maker.neuron(step)?,
+            constant: maker.constant(step)?,
+            ..made
+        };
         let errors = self.errors.lock();
         let mut errors = errors.unwrap_or_else(PoisonError::into_inner);
         errors.insert((i, width), made.squares);

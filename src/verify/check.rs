@@ -1,11 +1,13 @@
 //! The manifest against itself and against the tensors: what passes can be computed with.
 
 mod fixed;
+mod heads;
 mod layers;
 mod operations;
 mod sites;
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use super::engine::{Kind, Network, Step};
 use super::error::VerifyError;
@@ -129,6 +131,13 @@ fn check_size(manifest: &Manifest, steps: &[Step]) -> Result<(), VerifyError> {
                 sizes.fold(1u64, |n, &size| n.saturating_mul(size as u64))
             }),
             Kind::Attention { .. } => (step.shape[1] as u64).saturating_mul(step.shape[2] as u64),
+            Kind::Scores { .. } | Kind::Apply { .. } => {
+                let first = step.inputs.first().and_then(|&n| steps.get(n));
+                first.map_or(1, |x| match step.kind {
+                    Kind::Scores { heads } => x.shape[0] / heads.max(1),
+                    _ => x.shape[1].saturating_mul(x.shape[2]),
+                }) as u64
+            }
             _ => 1,
         };
         products = products.saturating_add(fan_in.saturating_mul(numbers as u64));
@@ -154,13 +163,23 @@ fn payload(manifest: &Manifest, tensors: &Tensors<'_>, file: u64) -> Result<(), 
         .codes
         .saturating_add(payload.float_weights)
         .saturating_add(payload.affines);
+    let memory = stored.saturating_add(payload.neurons);
+    let trained = 4 * manifest.sites.len() as u64;
+    if payload.neurons > trained {
+        let why = format!(
+            "{} bytes for {} populations",
+            payload.neurons,
+            manifest.sites.len()
+        );
+        return Err(wrong("payload.neurons", why));
+    }
     let beside = [payload.scales, payload.thresholds, payload.checkpoint];
     let beside = beside.into_iter().fold(0, u64::saturating_add);
     let checks = [
         ("codes", payload.codes, weights(false)),
         ("float_weights", payload.float_weights, weights(true)),
         ("affines", payload.affines, sum(|l| l.affine_bytes)),
-        ("memory_bytes", payload.memory_bytes, stored),
+        ("memory_bytes", payload.memory_bytes, memory),
         ("header", payload.header, tensors.begin()),
         (
             "checkpoint",
@@ -241,16 +260,19 @@ fn most(number: Number) -> Option<u64> {
     }
 }
 
-/// The number of values that an operation reads.
-fn input_count(kind: &OperationKind) -> usize {
+/// How many values an operation reads.
+fn input_count(kind: &OperationKind) -> RangeInclusive<usize> {
     match kind {
-        OperationKind::Input => 0,
+        OperationKind::Input => 0..=0,
         OperationKind::Add
         | OperationKind::Average
         | OperationKind::Multiply
         | OperationKind::HeadMask { .. }
-        | OperationKind::ChannelMask => 2,
-        OperationKind::Attention { .. } => 3,
-        _ => 1,
+        | OperationKind::ChannelMask
+        | OperationKind::Scores { .. }
+        | OperationKind::Apply { .. } => 2..=2,
+        OperationKind::Attention { .. } => 3..=3,
+        OperationKind::Concat { .. } => 2..=MOST_PARTS,
+        _ => 1..=1,
     }
 }

@@ -4,12 +4,14 @@ use super::compare::Comparison;
 use super::convolution::{Sums, integer_sums, real_sums};
 use super::error::VerifyError;
 use super::golden::{Golden, Stored};
+use super::heads::{apply, concat, head_scale, scores, slice};
 use super::operations::{
-    attention, channel_mask, head_erode, head_mask, head_sum, max_pool, neurons, token_mean,
-    token_sum, token_time_sum,
+    attention, average_pool, channel_mask, head_erode, head_mask, head_sum, max_pool, neurons,
+    token_mean, token_sum, token_time_sum,
 };
+use super::tokens::among;
 use crate::export::manifest::MANIFEST;
-use crate::export::manifest::operation::{Factor, Number, SiteFixed, SiteNeuron};
+use crate::export::manifest::operation::{Factor, Number, SiteFixed, SiteNeuron, Tokens};
 
 /// Channels, rows, columns.
 pub(super) type Shape = [usize; 3];
@@ -37,6 +39,8 @@ pub(super) struct Step {
     pub most: Option<u64>,
     /// What they are made of.
     pub numbers: Number,
+    /// By head, of a head scale.
+    pub factors: Vec<f32>,
     /// Values without readers after it.
     pub release: Vec<usize>,
 }
@@ -55,9 +59,16 @@ pub(super) enum Kind {
     Add,
     Average,
     Multiply,
+    AveragePool {
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+        count_include_pad: bool,
+    },
     Attention {
         heads: usize,
         scale: f64,
+        tokens: Tokens,
     },
     HeadSum {
         heads: usize,
@@ -68,6 +79,22 @@ pub(super) enum Kind {
     HeadErode {
         heads: usize,
     },
+    Slice {
+        heads: usize,
+        start: usize,
+        count: usize,
+    },
+    Concat {
+        heads: usize,
+    },
+    Scores {
+        heads: usize,
+    },
+    Apply {
+        heads: usize,
+    },
+    /// By the step's factors.
+    HeadScale,
     TokenSum,
     ChannelMask,
     TokenMean,
@@ -232,22 +259,48 @@ fn compute(
         (Kind::Add, _) => pair(|a, b| a + b),
         (Kind::Average, _) => pair(|a, b| (a + b) * 0.5),
         (Kind::Multiply, _) => pair(|a, b| a * b),
-        (Kind::Attention { heads, scale }, [q, k, v]) => {
-            let at = |t| {
-                attention(
-                    [q.at(t), k.at(t), v.at(t)],
-                    (q.shape, v.shape),
-                    heads,
-                    scale,
-                )
-            };
-            (0..step.times).flat_map(at).collect()
-        }
+        (
+            Kind::AveragePool {
+                kernel,
+                stride,
+                padding,
+                count_include_pad,
+            },
+            [x],
+        ) => each(step, x, |x, from| {
+            average_pool(x, from, shape, (kernel, stride, padding), count_include_pad)
+        }),
+        (
+            Kind::Attention {
+                heads,
+                scale,
+                tokens,
+            },
+            &[q, k, v],
+        ) => among(tokens, step.times, [q, k, v], |qkv, shapes| {
+            attention(qkv, shapes, heads, scale)
+        }),
         (Kind::HeadSum { heads }, [x]) => each(step, x, |x, from| head_sum(x, from, heads)),
         (Kind::HeadMask { heads }, _) => each_pair(step, inputs, |mask, x, from| {
             head_mask(mask, x, from, heads)
         }),
         (Kind::HeadErode { heads }, [x]) => each(step, x, |x, from| head_erode(x, from, heads)),
+        (
+            Kind::Slice {
+                heads,
+                start,
+                count,
+            },
+            [x],
+        ) => each(step, x, |x, from| slice(x, from, heads, (start, count))),
+        (Kind::Concat { heads }, values) => concat(step, values, heads),
+        (Kind::Scores { heads }, [keys, x]) => at_all(step, |t| {
+            scores((keys.at(t), keys.shape), (x.at(t), x.shape), heads)
+        }),
+        (Kind::Apply { heads }, [values, map]) => at_all(step, |t| {
+            apply((values.at(t), values.shape), (map.at(t), map.shape), heads)
+        }),
+        (Kind::HeadScale, [x]) => each(step, x, |x, _| head_scale(x, &step.factors)),
         (Kind::TokenSum, [x]) => each(step, x, token_sum),
         (Kind::ChannelMask, _) => each_pair(step, inputs, channel_mask),
         (Kind::TokenMean, [x]) => each(step, x, token_mean),
@@ -260,6 +313,11 @@ fn compute(
 /// An operation at every time step.
 pub(super) fn each<N>(step: &Step, x: &Value<N>, f: impl Fn(&[N], Shape) -> Vec<N>) -> Vec<N> {
     (0..step.times).flat_map(|t| f(x.at(t), x.shape)).collect()
+}
+
+/// What an operation makes at every time step.
+pub(super) fn at_all<N>(step: &Step, f: impl Fn(usize) -> Vec<N>) -> Vec<N> {
+    (0..step.times).flat_map(f).collect()
 }
 
 /// An operation on two values at every time step; the shape is the second one's.

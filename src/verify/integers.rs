@@ -3,12 +3,17 @@
 
 use super::compare::Comparison;
 use super::convolution::{Sums, integer_sums};
-use super::engine::{FixedAffine, Kind, Network, Step, Value, each, each_pair, last_value, wrong};
+use super::engine::{
+    FixedAffine, Kind, Network, Step, Value, at_all, each, each_pair, last_value, wrong,
+};
 use super::error::VerifyError;
 use super::golden::Golden;
+use super::heads::{apply, concat, scores, slice};
+use super::membrane;
 use super::operations::{
-    attention_sums, channel_mask, head_erode, head_mask, head_sum, max_pool, token_sum,
+    attention_sums, channel_mask, head_erode, head_mask, head_sum, max_pool, token_sum, window_sums,
 };
+use super::tokens::among;
 use crate::export::manifest::operation::{Factor, Halves, Number, SiteFixed, SiteNeuron};
 
 /// The integers of a value, the least and the largest.
@@ -163,18 +168,42 @@ fn compute(
         (Kind::Multiply, _) => each_pair(step, inputs, |a, b, _| {
             a.iter().zip(b).map(|(a, b)| a * b).collect()
         }),
-        (Kind::Attention { heads, .. }, [q, k, v]) => {
-            let at = |t| {
-                let numbers = [q.at(t), k.at(t), v.at(t)];
-                attention_sums(numbers, (q.shape, v.shape), heads)
-            };
-            (0..step.times).flat_map(at).collect()
+        (Kind::Attention { heads, tokens, .. }, &[q, k, v]) => {
+            among(tokens, step.times, [q, k, v], |qkv, shapes| {
+                attention_sums(qkv, shapes, heads)
+            })
         }
+        (
+            Kind::AveragePool {
+                kernel,
+                stride,
+                padding,
+                ..
+            },
+            [x],
+        ) => each(step, x, |x, from| {
+            window_sums(x, from, shape, (kernel, stride, padding))
+        }),
         (Kind::HeadSum { heads }, [x]) => each(step, x, |x, from| head_sum(x, from, heads)),
         (Kind::HeadMask { heads }, _) => each_pair(step, inputs, |mask, x, from| {
             head_mask(mask, x, from, heads)
         }),
         (Kind::HeadErode { heads }, [x]) => each(step, x, |x, from| head_erode(x, from, heads)),
+        (
+            Kind::Slice {
+                heads,
+                start,
+                count,
+            },
+            [x],
+        ) => each(step, x, |x, from| slice(x, from, heads, (start, count))),
+        (Kind::Concat { heads }, values) => concat(step, values, heads),
+        (Kind::Scores { heads }, [keys, x]) => at_all(step, |t| {
+            scores((keys.at(t), keys.shape), (x.at(t), x.shape), heads)
+        }),
+        (Kind::Apply { heads }, [values, map]) => at_all(step, |t| {
+            apply((values.at(t), values.shape), (map.at(t), map.shape), heads)
+        }),
         (Kind::TokenSum | Kind::TokenMean, [x]) => each(step, x, token_sum),
         (Kind::ChannelMask, _) => each_pair(step, inputs, channel_mask),
         (Kind::TokenTimeSum, [x]) => token_time_sum(x),
@@ -243,7 +272,7 @@ fn neurons(
     };
     let mut note = |v: i64| *range = (range.0.min(v), range.1.max(v));
     let mut emitted = Vec::with_capacity(x.at(0).len() * time_steps);
-    let mut potentials = vec![0i64; x.at(0).len()];
+    let mut potentials = vec![fixed.rest.unwrap_or(0); x.at(0).len()];
     for time in 0..time_steps {
         for (v, &x) in potentials.iter_mut().zip(x.at(time)) {
             let x = input(x);
@@ -255,6 +284,14 @@ fn neurons(
                     if *v >= threshold {
                         *v = 0;
                     }
+                }
+                (SiteNeuron::Spiking { charge, reset, .. }, _, Some(threshold)) => {
+                    let limit = |n: i64| n.clamp(ends.least, ends.most);
+                    let known = (fixed, threshold);
+                    let (charged, after) = membrane::step((charge, reset), known, (*v, x), limit);
+                    note(charged);
+                    emitted.push(i64::from(charged >= threshold));
+                    *v = after;
                 }
                 (SiteNeuron::Integer { max, halves, .. }, ..) => {
                     note(x);
@@ -329,6 +366,8 @@ mod tests {
             input: None,
             leak: Some(Factor { multiplier, shift }),
             threshold: Some(32),
+            rest: None,
+            subtracted: None,
         };
         let lif = SiteNeuron::Lif {
             tau: 2.0,

@@ -18,11 +18,14 @@ mod convolution;
 mod engine;
 mod error;
 mod golden;
+mod heads;
 mod integers;
+mod membrane;
 mod operations;
 mod report;
 mod sums;
 mod tensors;
+mod tokens;
 mod unpack;
 
 use std::path::Path;

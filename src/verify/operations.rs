@@ -4,25 +4,54 @@
 use std::ops::{Add, Mul};
 
 use super::engine::{Shape, Value};
+use super::membrane::Membrane;
 use crate::export::manifest::operation::{Halves, SiteNeuron};
 
-/// f32, or integers of 64 bits.
+/// f32 or f64, or integers of 64 bits.
 pub(super) trait Number:
     Copy + Default + PartialOrd + Add<Output = Self> + Mul<Output = Self>
 {
     /// A whole number.
     fn whole(self) -> i64;
+    /// The same number in f64.
+    fn real(self) -> f64;
+    /// The nearest number.
+    fn rounded(x: f64) -> Self;
 }
 
 impl Number for f32 {
     fn whole(self) -> i64 {
         self as i64
     }
+    fn real(self) -> f64 {
+        self.into()
+    }
+    fn rounded(x: f64) -> Self {
+        x as f32
+    }
+}
+
+impl Number for f64 {
+    fn whole(self) -> i64 {
+        self as i64
+    }
+    fn real(self) -> f64 {
+        self
+    }
+    fn rounded(x: f64) -> Self {
+        x
+    }
 }
 
 impl Number for i64 {
     fn whole(self) -> i64 {
         self
+    }
+    fn real(self) -> f64 {
+        self as f64
+    }
+    fn rounded(x: f64) -> Self {
+        x as i64
     }
 }
 
@@ -53,6 +82,28 @@ pub(super) fn neurons(
                     if fires {
                         *v = 0.0;
                     }
+                }
+            }
+        }
+        SiteNeuron::Spiking {
+            charge,
+            threshold,
+            firing,
+            reset,
+        } => {
+            let membrane = Membrane {
+                charge,
+                threshold: threshold as f32,
+                firing,
+                reset,
+            };
+            let mut potentials = vec![membrane.begin(); x.at(0).len()];
+            for time in 0..time_steps {
+                for (v, &x) in potentials.iter_mut().zip(x.at(time)) {
+                    let charged = membrane.charged(*v, x);
+                    note(charged);
+                    emitted.push(if membrane.fires(charged) { 1.0 } else { 0.0 });
+                    *v = membrane.after(charged);
                 }
             }
         }
@@ -116,6 +167,52 @@ pub(super) fn max_pool<N: Number>(
         }
     }
     out
+}
+
+/// The sums of windows, padding as zeros.
+pub(super) fn window_sums<N: Number>(
+    x: &[N],
+    [_, height, width]: Shape,
+    to: Shape,
+    (kernel, stride, padding): (usize, usize, usize),
+) -> Vec<N> {
+    let window = |o: usize, length: usize| {
+        let from = (o * stride).saturating_sub(padding);
+        let end = (o * stride).saturating_add(kernel);
+        from..end.saturating_sub(padding).min(length)
+    };
+    let mut out = Vec::with_capacity(to.iter().product());
+    for map in x.chunks_exact((height * width).max(1)) {
+        for oy in 0..to[1] {
+            for ox in 0..to[2] {
+                let columns = window(ox, width);
+                let lines = window(oy, height).filter_map(|y| map.get(y * width..(y + 1) * width));
+                let numbers = lines.flat_map(|line| line.get(columns.clone()).unwrap_or(&[]));
+                out.push(numbers.fold(N::default(), |sum, &x| sum + x));
+            }
+        }
+    }
+    out
+}
+
+/// The means of windows: sums of f64, rounded once.
+pub(super) fn average_pool(
+    x: &[f32],
+    from: Shape,
+    to: Shape,
+    window: (usize, usize, usize),
+    count_include_pad: bool,
+) -> Vec<f32> {
+    let wide: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
+    let ones = vec![1.0; from[1] * from[2]];
+    let (kernel, _, padding) = window;
+    let counts = match count_include_pad || padding == 0 {
+        true => vec![(kernel as f64).powi(2)],
+        false => window_sums(&ones, [1, from[1], from[2]], [1, to[1], to[2]], window),
+    };
+    let sums = window_sums(&wide, from, to, window);
+    let pairs = sums.iter().zip(counts.iter().cycle());
+    pairs.map(|(sum, count)| (sum / count) as f32).collect()
 }
 
 /// `scale * q (k^T v)` of each head, for q and k of one shape and v of another.
@@ -313,6 +410,14 @@ mod tests {
         assert_eq!(
             max_pool(&[-1.0, -2.0], [1, 1, 2], [1, 1, 1], (3, 2, 1)),
             [-1.0]
+        );
+        let means = |count| average_pool(&x, [1, 2, 2], [1, 2, 2], (2, 1, 1), count);
+        // Windows begin above and to the left; 3x3 of them would be all.
+        assert_eq!(means(true), [0.25, 0.75, 1.0, 2.5]);
+        assert_eq!(means(false), [1.0, 1.5, 2.0, 2.5]);
+        assert_eq!(
+            average_pool(&x, [1, 2, 2], [1, 1, 1], (2, 2, 0), false),
+            [2.5]
         );
         // Two heads of one channel each: nothing comes from the other head.
         assert_eq!(head_erode(&x, [2, 1, 2], 2), [2.0, 2.0, 4.0, 4.0]);

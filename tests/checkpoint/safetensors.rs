@@ -10,7 +10,12 @@ use aq4svit::profile::Profile;
 use proptest::prelude::*;
 use safetensors::Dtype;
 
-const FIXTURES: [&str; 9] = [
+const FIXTURES: [&str; 17] = [
+    "max-former-cifar",
+    "max-former-dvs",
+    "max-former-imagenet",
+    "ms-qkformer-cifar",
+    "ms-qkformer-imagenet",
     "qkformer-cifar",
     "qkformer-imagenet",
     "sdt-v1",
@@ -20,6 +25,9 @@ const FIXTURES: [&str; 9] = [
     "spikformer-imagenet",
     "spikingformer-cifar",
     "spikingformer-imagenet",
+    "spikingresformer-cifar",
+    "spikingresformer-dvs",
+    "spikingresformer-imagenet",
 ];
 
 fn fixture(name: &str) -> PathBuf {
@@ -108,7 +116,10 @@ fn fixtures_fit_their_graphs() {
         let graph = Profile::load(&profile).unwrap().graph();
         let dict = checkpoint::load(&fixture(name)).unwrap();
         dict.check(&graph).unwrap();
-        let head = dict.get("head.weight").unwrap();
+        let head = dict
+            .get("head.weight")
+            .or(dict.get("classifier.weight"))
+            .unwrap();
         assert_eq!(head.shape[0], graph.classes, "{name}");
         assert_eq!(head.values.len(), head.shape.iter().product::<usize>());
     }

@@ -236,7 +236,7 @@ fn event_frames() {
             fixture,
             "kind = \"safetensors\"\nfile = \"frames.safetensors\"\ncalibration = 4\nsearch = 20",
         );
-        let (frames, one) = (home.profile().model.time_steps, 2 * 32 * 32);
+        let (frames, one) = (home.profile().graph().time_steps, 2 * 32 * 32);
         // Counts of events, more of them in later frames.
         let count = |i: usize| (((i * 2_654_435_761) >> 7) % (2 + i / one % frames)) as u8;
         let counts: Vec<u8> = (0..30 * frames * one).map(count).collect();

@@ -18,6 +18,8 @@ mod formats;
 #[cfg(all(feature = "torch", unix))]
 mod full_disk;
 #[cfg(feature = "torch")]
+mod graph;
+#[cfg(feature = "torch")]
 mod large;
 mod profiles;
 #[cfg(feature = "torch")]

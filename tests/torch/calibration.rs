@@ -119,9 +119,10 @@ fn nearness(graph: &Graph, naive: &Naive<'_>, layer: NodeId, steps: usize) -> Op
         }
     };
     let from = graph.site(site).shape;
-    let Neuron::Lif { threshold, .. } = graph.site(site).neuron else {
+    let Neuron::Spiking(spiking) = &graph.site(site).neuron else {
         return None;
     };
+    let threshold = spiking.threshold;
     let potentials = &naive.potentials[site.index()];
     let of = |step: usize, image: usize, y: usize, x: usize| {
         let at = y * from.height / to.height * from.width + x * from.width / to.width;

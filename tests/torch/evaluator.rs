@@ -503,7 +503,7 @@ fn what_cannot_be_answered_is_an_error() {
 #[test]
 fn a_batch_leak_has_fixed_batches() {
     let profile = Profile::load(&root().join("profiles/demo.toml")).unwrap();
-    let mut config = profile.model.clone();
+    let mut config = profile.model.config().unwrap().clone();
     let Architecture::QkFormer { batch_leak, .. } = &mut config.architecture else {
         panic!("the demo is a QKFormer");
     };

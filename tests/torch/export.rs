@@ -16,7 +16,12 @@ use aq4svit::verify::{Options, Report, VerifyError, verify};
 
 use crate::common::python;
 
-const FIXTURES: [&str; 14] = [
+const FIXTURES: [&str; 22] = [
+    "max-former-cifar",
+    "max-former-dvs",
+    "max-former-imagenet",
+    "ms-qkformer-cifar",
+    "ms-qkformer-imagenet",
     "qkformer-cifar",
     "qkformer-dvs",
     "qkformer-imagenet",
@@ -31,6 +36,9 @@ const FIXTURES: [&str; 14] = [
     "spikingformer-cifar",
     "spikingformer-dvs",
     "spikingformer-imagenet",
+    "spikingresformer-cifar",
+    "spikingresformer-dvs",
+    "spikingresformer-imagenet",
 ];
 
 fn fixture(name: &str) -> PathBuf {

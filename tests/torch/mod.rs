@@ -6,4 +6,5 @@ mod export;
 mod naive;
 mod networks;
 mod predict;
+mod samples;
 mod training;

@@ -5,8 +5,9 @@ use aq4svit::checkpoint::{StateDict, TensorData};
 use aq4svit::data::{self, DataConfig, Splits};
 use aq4svit::evaluate::{Cancel, Evaluator, Job, Outcome, Proxies, Question};
 use aq4svit::network::{
-    Architecture, BlockLayout, Graph, Halves, Layer, LayerKind, Layout, ModelConfig, Neuron, Op,
-    RepConv, Shape, Site, WeightSource,
+    Architecture, BlockLayout, Charge, ConstantLayout, Dynamics, Firing, Graph, Halves, Layer,
+    LayerKind, Layout, ModelConfig, Neuron, Op, Rate, RepConv, Reset, ResformerLayout,
+    ResformerSizes, Shape, Site, Tokens, WeightSource,
 };
 use aq4svit::quant::{Allocation, BitWidth, Scheme, quantize};
 use aq4svit::torch::{
@@ -33,10 +34,21 @@ impl Naive<'_> {
         for node in &graph.nodes {
             let value = match node.op {
                 Op::Neuron(site) => {
-                    let (spikes, potentials) =
-                        neuron(graph.site(site), self.value(node.inputs[0].index()));
+                    let site = graph.site(site);
+                    let dynamics = self.model.weights.dynamics(&site.neuron).unwrap();
+                    let x = self.value(node.inputs[0].index());
+                    let (spikes, potentials) = neuron(site, dynamics, x);
                     self.potentials.push(potentials);
                     spikes
+                }
+                Op::Attention {
+                    heads,
+                    scale,
+                    tokens,
+                } => {
+                    let qkv = [0, 1, 2].map(|i| self.value(node.inputs[i].index()));
+                    let shape = graph.node(node.inputs[0]).shape;
+                    attention(qkv, (shape, node.shape), (heads, scale), tokens)
                 }
                 Op::TokenTimeSum => {
                     let summed = graph.node(node.inputs[0]);
@@ -68,7 +80,10 @@ impl Naive<'_> {
                                     x.iter_mut().for_each(|x| *x *= unit(0));
                                     self.layer(id.index(), from.unwrap(), node.shape, &x)
                                 }
-                                op => self.stateless(op, from.unwrap(), node.shape, &input),
+                                op => {
+                                    let shapes = (from.unwrap(), node.shape);
+                                    self.stateless(op, node.inputs.len(), shapes, &input)
+                                }
                             }
                         };
                         (0..images.len()).map(one).collect()
@@ -103,8 +118,8 @@ impl Naive<'_> {
     fn stateless<'a>(
         &self,
         op: &Op,
-        from: Shape,
-        to: Shape,
+        inputs: usize,
+        (from, to): (Shape, Shape),
         input: &dyn Fn(usize) -> &'a Map,
     ) -> Map {
         let positions = from.height * from.width;
@@ -170,25 +185,46 @@ impl Naive<'_> {
                 }
                 out
             }
-            &Op::Attention { heads, scale } => {
-                let (q, k, v) = (input(0), input(1), input(2));
-                let (d, e) = (from.channels / heads, to.channels / heads);
-                let mut out = vec![0.0; v.len()];
-                for h in 0..heads {
-                    let at = |j: usize, n: usize| (h * d + j) * positions + n;
-                    for n in 0..positions {
-                        for m in 0..positions {
-                            let score: f64 = (0..d).map(|j| q[at(j, n)] * k[at(j, m)]).sum();
-                            for j in 0..e {
-                                let row = (h * e + j) * positions;
-                                out[row + n] += score * v[row + m];
+            &Op::AveragePool {
+                kernel,
+                stride,
+                padding,
+                count_include_pad,
+            } => {
+                let x = input(0);
+                let mut out = Map::new();
+                for c in 0..to.channels {
+                    for (oy, ox) in grid(to) {
+                        let (mut sum, mut count) = (0.0, 0);
+                        for (ky, kx) in square(kernel) {
+                            let at = (oy * stride + ky, ox * stride + kx);
+                            if let Some(p) = inside(at, padding, from) {
+                                sum += x[c * positions + p];
+                                count += 1;
                             }
                         }
+                        let all = if count_include_pad {
+                            kernel * kernel
+                        } else {
+                            count
+                        };
+                        out.push(sum / all as f64);
                     }
                 }
-                // The sums are of whole numbers; one rounding, so that ties stay ties.
-                out.iter_mut().for_each(|x| *x *= scale);
                 out
+            }
+            Op::AddConstant { key, layout } => {
+                let constant = self.numbers(key.clone());
+                let channels = from.channels;
+                let x = input(0).iter().enumerate();
+                x.map(|(i, x)| {
+                    let (c, n) = (i / positions, i % positions);
+                    x + match layout {
+                        ConstantLayout::Tokens => constant[n * channels + c],
+                        ConstantLayout::Map | ConstantLayout::ChannelTokens => constant[i],
+                    }
+                })
+                .collect()
             }
             &Op::HeadSum { heads } => {
                 let d = from.channels / heads;
@@ -206,7 +242,68 @@ impl Naive<'_> {
                 };
                 input(1).iter().enumerate().map(masked).collect()
             }
-            Op::Input | Op::Layer(_) | Op::Neuron(_) | Op::TokenTimeSum => {
+            &Op::Slice {
+                heads,
+                start,
+                count,
+            } => {
+                let d = from.channels / heads;
+                let channels =
+                    (0..heads).flat_map(|h| (start..start + count).map(move |j| h * d + j));
+                let lines = channels.flat_map(|c| &input(0)[c * positions..][..positions]);
+                lines.copied().collect()
+            }
+            &Op::HeadScale {
+                heads,
+                ref key,
+                terms,
+            } => {
+                let rates = self.numbers(key.clone());
+                let one = from.channels / heads * positions;
+                let x = input(0).iter().enumerate();
+                x.map(|(i, x)| x / (rates[i / one] * terms as f64).sqrt())
+                    .collect()
+            }
+            &Op::Scores { heads } => {
+                let (keys, x) = (input(0), input(1));
+                let (d, n) = (from.channels / heads, to.height * to.width);
+                let mut out = Map::new();
+                for c in 0..heads * positions {
+                    let (h, p) = (c / positions, c % positions);
+                    for at in 0..n {
+                        let term = |j: usize| {
+                            let c = h * d + j;
+                            keys[c * positions + p] * x[c * n + at]
+                        };
+                        out.push((0..d).map(term).sum());
+                    }
+                }
+                out
+            }
+            &Op::Apply { heads } => {
+                let (values, map) = (input(0), input(1));
+                let (d, n) = (from.channels / heads, to.height * to.width);
+                let mut out = Map::new();
+                for c in 0..from.channels {
+                    for at in 0..n {
+                        let term = |p: usize| {
+                            let place = c / d * positions + p;
+                            values[c * positions + p] * map[place * n + at]
+                        };
+                        out.push((0..positions).map(term).sum());
+                    }
+                }
+                out
+            }
+            &Op::Concat { heads } => {
+                let of_head = |i: usize, h: usize| {
+                    let one = input(i).len() / heads;
+                    input(i)[h * one..(h + 1) * one].to_vec()
+                };
+                let parts = (0..heads).flat_map(|h| (0..inputs).map(move |i| (i, h)));
+                parts.flat_map(|(i, h)| of_head(i, h)).collect()
+            }
+            Op::Input | Op::Layer(_) | Op::Neuron(_) | Op::Attention { .. } | Op::TokenTimeSum => {
                 unreachable!("not here")
             }
         }
@@ -233,6 +330,16 @@ impl Naive<'_> {
                 padding,
                 groups,
             } => (kernel, stride, padding, groups),
+            LayerKind::Conv1d {
+                kernel,
+                stride,
+                padding,
+                groups,
+            } => {
+                assert_eq!(groups, 1);
+                let tokens = from.height * from.width;
+                return conv1d(&weight, &bias, x, tokens, (kernel, stride, padding));
+            }
             LayerKind::Linear => (1, 1, 0, 1),
         };
         let inputs = from.channels / groups;
@@ -311,6 +418,77 @@ impl Naive<'_> {
     }
 }
 
+/// `scale * (q k^T) v` of the tokens that see each other, token by token.
+fn attention(
+    [q, k, v]: [&Vec<Vec<Map>>; 3],
+    (from, to): (Shape, Shape),
+    (heads, scale): (usize, f64),
+    tokens: Tokens,
+) -> Vec<Vec<Map>> {
+    let (d, e) = (from.channels / heads, to.channels / heads);
+    let positions = from.height * from.width;
+    let all: Vec<(usize, usize)> = (0..q.len())
+        .flat_map(|t| (0..positions).map(move |n| (t, n)))
+        .collect();
+    let sees = |(t, n): (usize, usize), (u, m): (usize, usize)| {
+        let at = |n: usize, by: usize| (n / from.width % by, n % from.width % by);
+        match tokens {
+            Tokens::All => t == u,
+            Tokens::Grid(stride) => t == u && at(n, stride) == at(m, stride),
+            Tokens::Steps(chunk) => t / chunk == u / chunk,
+        }
+    };
+    let mut out: Vec<Vec<Map>> = v.clone();
+    for image in 0..q[0].len() {
+        for &(t, n) in &all {
+            for h in 0..heads {
+                let at = |j: usize, n: usize| (h * d + j) * positions + n;
+                let mut sums = vec![0.0; e];
+                for &(u, m) in all.iter().filter(|&&other| sees((t, n), other)) {
+                    let pairs = (0..d).map(|j| q[t][image][at(j, n)] * k[u][image][at(j, m)]);
+                    let score: f64 = pairs.sum();
+                    for (j, sum) in sums.iter_mut().enumerate() {
+                        *sum += score * v[u][image][(h * e + j) * positions + m];
+                    }
+                }
+                // The sums are of whole numbers; one rounding, so that ties stay ties.
+                for (j, sum) in sums.iter().enumerate() {
+                    out[t][image][(h * e + j) * positions + n] = sum * scale;
+                }
+            }
+        }
+    }
+    out
+}
+
+/// A convolution over tokens, term by term.
+fn conv1d(
+    weight: &[f64],
+    bias: &[f64],
+    x: &Map,
+    tokens: usize,
+    (kernel, stride, padding): (usize, usize, usize),
+) -> Map {
+    let inputs = x.len() / tokens;
+    let left = (tokens + 2 * padding - kernel) / stride + 1;
+    let mut out = Map::new();
+    for (c, bias) in bias.iter().enumerate() {
+        for o in 0..left {
+            let mut sum = *bias;
+            for i in 0..inputs {
+                for tap in 0..kernel {
+                    let at = (o * stride + tap).checked_sub(padding);
+                    if let Some(at) = at.filter(|at| *at < tokens) {
+                        sum += weight[(c * inputs + i) * kernel + tap] * x[i * tokens + at];
+                    }
+                }
+            }
+            out.push(sum);
+        }
+    }
+    out
+}
+
 fn square(n: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..n * n).map(move |i| (i / n, i % n))
 }
@@ -327,9 +505,9 @@ fn inside((y, x): (usize, usize), padding: usize, shape: Shape) -> Option<usize>
 }
 
 /// Outputs and pre-reset potentials, both `[step][image]`.
-fn neuron(site: &Site, x: &[Vec<Map>]) -> (Vec<Vec<Map>>, Vec<Vec<Map>>) {
-    let (tau, threshold) = match site.neuron {
-        Neuron::Lif { tau, threshold } => (tau, threshold),
+fn neuron(site: &Site, dynamics: Dynamics, x: &[Vec<Map>]) -> (Vec<Vec<Map>>, Vec<Vec<Map>>) {
+    let spiking = match dynamics {
+        Neuron::Spiking(spiking) => spiking,
         Neuron::Integer { max, halves, .. } => {
             let level = |&x: &f64| -> f64 {
                 let x = x.max(0.0).min(max as f64);
@@ -346,19 +524,46 @@ fn neuron(site: &Site, x: &[Vec<Map>]) -> (Vec<Vec<Map>>, Vec<Vec<Map>>) {
         }
     };
     // One state for each image, or one for all of them in turn.
-    let mut v: Vec<Map> = x[0].iter().map(|m| vec![0.0; m.len()]).collect();
+    let threshold = spiking.threshold;
+    let rest = match spiking.reset {
+        Reset::Hard(rest) => rest,
+        Reset::Soft | Reset::SoftNext => 0.0,
+    };
+    let fires = |v: f64| match spiking.firing {
+        Firing::AtLeast => v >= threshold,
+        Firing::Above => v > threshold,
+    };
+    let part = |x: f64, rate: Rate| match rate {
+        Rate::OverTau(tau) => x / tau,
+        Rate::Beta(beta) => x * (1.0 - beta),
+        Rate::Times(rate) => x * rate,
+    };
+    let charged = |v: f64, x: f64| match spiking.charge {
+        Charge::Integrate => v + x,
+        Charge::DecayInput(rate) => v + part(x - (v - rest), rate),
+        Charge::Leak(rate) => v - part(v - rest, rate) + x,
+        Charge::Retain(Rate::OverTau(tau)) => v * (1.0 - 1.0 / tau) + x,
+        Charge::Retain(Rate::Beta(beta)) => v * beta + x,
+        Charge::Retain(Rate::Times(rate)) => v * (1.0 - rate) + x,
+    };
+    let mut v: Vec<Map> = x[0].iter().map(|m| vec![rest; m.len()]).collect();
     let (mut spikes, mut potentials) = (Vec::new(), Vec::new());
     for x in x {
         let (mut s, mut p) = (Vec::new(), Vec::new());
         for (image, x) in x.iter().enumerate() {
             let v = &mut v[if site.batch_leak { 0 } else { image }];
             for (v, x) in v.iter_mut().zip(x) {
-                *v += (x - *v) / tau;
+                let late = spiking.reset == Reset::SoftNext && fires(*v);
+                *v = charged(*v, *x) - if late { threshold } else { 0.0 };
             }
             p.push(v.clone());
             let fire = |v: &mut f64| {
-                let s = f64::from(u8::from(*v >= threshold));
-                *v *= 1.0 - s;
+                let s = f64::from(u8::from(fires(*v)));
+                *v = match spiking.reset {
+                    Reset::Hard(rest) => (1.0 - s) * *v + s * rest,
+                    Reset::Soft => *v - s * threshold,
+                    Reset::SoftNext => *v,
+                };
                 s
             };
             s.push(v.iter_mut().map(fire).collect());
@@ -394,6 +599,7 @@ pub(super) fn weights(graph: &Graph, random: &mut Random) -> StateDict {
         let (name, part) = spec.key.rsplit_once('.').unwrap_or((&spec.key, ""));
         let (low, high) = match part {
             "running_var" => (0.5, 1.5),
+            "firing_rate_x" | "firing_rate_attn" => (0.1, 0.5),
             "running_mean" => (-0.2, 0.2),
             // Some negative: max-pooling must see the sign.
             "weight" if is_norm(name) => (-1.5, 2.5),
@@ -410,7 +616,7 @@ pub(super) fn weights(graph: &Graph, random: &mut Random) -> StateDict {
 /// Small sizes of every family and layout.
 fn configs() -> impl Strategy<Value = ModelConfig> {
     (
-        0..7usize,
+        0..10usize,
         0..3usize,
         (1..=2usize, 0..3u32, 1..=3usize, 1..=2usize, 1..=4usize),
         1..=3usize,
@@ -481,6 +687,41 @@ fn configs() -> impl Strategy<Value = ModelConfig> {
                     },
                     5 + size,
                 ),
+                7 => (
+                    Architecture::MaxFormer {
+                        layout,
+                        embed_dims,
+                        depths: 4,
+                    },
+                    16 * size,
+                ),
+                9 => (
+                    Architecture::SpikingResformer {
+                        layout: match layout {
+                            Layout::Cifar => ResformerLayout::Cifar,
+                            Layout::Imagenet => ResformerLayout::Imagenet,
+                            Layout::Dvs { tau } => ResformerLayout::Dvs {
+                                tau: flags[1].then_some(tau),
+                            },
+                        },
+                        sizes: ResformerSizes {
+                            embed_dims: [8, 12, 16],
+                            num_heads: [1, 3, 1 << heads],
+                            patch_sizes: [4, 2, 1],
+                            group_size: 4,
+                            depths: [1, depths, 1],
+                        },
+                    },
+                    16 * size,
+                ),
+                8 => (
+                    Architecture::MsQkFormer {
+                        layout,
+                        embed_dims,
+                        depths: 4,
+                    },
+                    16 * size,
+                ),
                 _ => (
                     Architecture::SdtV3Large {
                         embed_dims: [widths[0], widths[1], widths[2]],
@@ -499,13 +740,99 @@ fn configs() -> impl Strategy<Value = ModelConfig> {
                 num_classes: 3,
                 num_heads: 1 << heads,
                 mlp_ratio: ratio,
-                time_steps: if family >= 5 { 1 } else { steps },
+                time_steps: if matches!(family, 5 | 6) { 1 } else { steps },
             }
         })
 }
 
 fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-9 * (1.0 + b.abs())
+}
+
+/// Compares `predict` of random images in f64 with plain loops: logits, spikes, potentials, blocks.
+pub(super) fn agrees(
+    model: &Model,
+    random: &mut Random,
+    batch: usize,
+    widths: &[u8],
+) -> Result<(), TestCaseError> {
+    let graph = &model.graph;
+    let widths = widths.iter().cycle().take(graph.layers.len());
+    let allocation = Allocation(widths.map(|&b| BitWidth::new(b).unwrap()).collect());
+    let size = graph.input.channels * graph.input.height * graph.input.width;
+    let frames = graph.frames();
+    let values = random.many(batch * frames.unwrap_or(1) * size, -2.0, 2.0);
+    let wide = |m: &[f32]| -> Map { m.iter().map(|&x| f64::from(x)).collect() };
+    let maps: Vec<Vec<Map>> = values
+        .chunks(size * frames.unwrap_or(1))
+        .map(|image| image.chunks(size).map(wide).collect())
+        .collect();
+    let mut naive = Naive {
+        model,
+        allocation: &allocation,
+        values: Vec::new(),
+        potentials: Vec::new(),
+    };
+    naive.run(&maps);
+
+    let images = Images {
+        batch,
+        frames,
+        shape: graph.input,
+        values,
+    };
+    let options = PredictOptions {
+        precision: Precision::F64,
+        trace: true,
+        device: Device::CPU,
+        threads: 1,
+    };
+    let found = predict(model, &allocation, &images, options).unwrap();
+    let logits = naive.values.last().unwrap()[0].iter().flatten();
+    prop_assert_eq!(found.logits.len(), batch * graph.classes);
+    for (a, b) in found.logits.iter().zip(logits) {
+        prop_assert!(close(*a, *b), "logits {} {}", a, b);
+    }
+    let trace = found.trace.unwrap();
+    let mut neurons = graph
+        .nodes
+        .iter()
+        .zip(&naive.values)
+        .filter(|(n, _)| matches!(n.op, Op::Neuron(_)));
+    for (site, potentials) in trace.sites.iter().zip(&naive.potentials) {
+        let (_, spikes) = neurons.next().unwrap();
+        for t in 0..graph.time_steps {
+            let count: f64 = spikes[t].iter().flatten().sum();
+            prop_assert_eq!(site.spikes[t], count as i64, "{} step {}", &site.name, t);
+            let v: Vec<f64> = potentials[t].iter().flatten().copied().collect();
+            let mean = v.iter().sum::<f64>() / v.len() as f64;
+            let square = v.iter().map(|v| v * v).sum::<f64>() / v.len() as f64;
+            prop_assert!(close(site.membrane_mean[t], mean), "{}", &site.name);
+            prop_assert!(close(site.membrane_sq_mean[t], square), "{}", &site.name);
+        }
+    }
+    let blocks = graph.blocks.iter().filter_map(|b| Some((b, b.output?)));
+    for (trace, (block, node)) in trace.blocks.iter().zip(blocks) {
+        let shape = graph.node(node).shape;
+        let (positions, channels) = (shape.height * shape.width, shape.channels);
+        let maps = naive.values[node.index()].iter().flatten();
+        let expected: Vec<f32> = maps
+            .flat_map(|map| -> Vec<f32> {
+                let at = |i: usize| match block.layout {
+                    BlockLayout::Tokens => map[i % channels * positions + i / channels] as f32,
+                    _ => map[i] as f32,
+                };
+                (0..map.len()).map(at).collect()
+            })
+            .collect();
+        prop_assert_eq!(trace.shape.iter().product::<usize>(), expected.len());
+        let pairs = trace.values.iter().zip(&expected);
+        let far = pairs
+            .filter(|(a, b)| (*a - *b).abs() > 1e-6 * (1.0 + b.abs()))
+            .count();
+        prop_assert_eq!(far, 0, "block {}", &block.name);
+    }
+    Ok(())
 }
 
 proptest! {
@@ -521,71 +848,7 @@ proptest! {
         let graph = config.graph().unwrap();
         let mut random = Random(seed);
         let model = Model { weights: weights(&graph, &mut random), graph: graph.into(), scheme: Scheme::default() };
-        let graph = &model.graph;
-        let widths = widths.iter().cycle().take(graph.layers.len());
-        let allocation = Allocation(widths.map(|&b| BitWidth::new(b).unwrap()).collect());
-        let size = graph.input.channels * graph.input.height * graph.input.width;
-        let frames = graph.frames();
-        let values = random.many(batch * frames.unwrap_or(1) * size, -2.0, 2.0);
-        let wide = |m: &[f32]| -> Map { m.iter().map(|&x| f64::from(x)).collect() };
-        let maps: Vec<Vec<Map>> = values
-            .chunks(size * frames.unwrap_or(1))
-            .map(|image| image.chunks(size).map(wide).collect())
-            .collect();
-        let mut naive = Naive {
-            model: &model,
-            allocation: &allocation,
-            values: Vec::new(),
-            potentials: Vec::new(),
-        };
-        naive.run(&maps);
-
-        let images = Images { batch, frames, shape: graph.input, values };
-        let options =
-            PredictOptions {
-                precision: Precision::F64,
-                trace: true,
-                device: Device::CPU,
-                threads: 1,
-            };
-        let found = predict(&model, &allocation, &images, options).unwrap();
-        let logits = naive.values.last().unwrap()[0].iter().flatten();
-        prop_assert_eq!(found.logits.len(), batch * graph.classes);
-        for (a, b) in found.logits.iter().zip(logits) {
-            prop_assert!(close(*a, *b), "logits {} {}", a, b);
-        }
-        let trace = found.trace.unwrap();
-        let mut neurons = graph.nodes.iter().zip(&naive.values)
-            .filter(|(n, _)| matches!(n.op, Op::Neuron(_)));
-        for (site, potentials) in trace.sites.iter().zip(&naive.potentials) {
-            let (_, spikes) = neurons.next().unwrap();
-            for t in 0..graph.time_steps {
-                let count: f64 = spikes[t].iter().flatten().sum();
-                prop_assert_eq!(site.spikes[t], count as i64, "{} step {}", &site.name, t);
-                let v: Vec<f64> = potentials[t].iter().flatten().copied().collect();
-                let mean = v.iter().sum::<f64>() / v.len() as f64;
-                let square = v.iter().map(|v| v * v).sum::<f64>() / v.len() as f64;
-                prop_assert!(close(site.membrane_mean[t], mean), "{}", &site.name);
-                prop_assert!(close(site.membrane_sq_mean[t], square), "{}", &site.name);
-            }
-        }
-        let blocks = graph.blocks.iter().filter_map(|b| Some((b, b.output?)));
-        for (trace, (block, node)) in trace.blocks.iter().zip(blocks) {
-            let shape = graph.node(node).shape;
-            let (positions, channels) = (shape.height * shape.width, shape.channels);
-            let maps = naive.values[node.index()].iter().flatten();
-            let expected: Vec<f32> = maps.flat_map(|map| -> Vec<f32> {
-                let at = |i: usize| match block.layout {
-                    BlockLayout::Tokens => map[i % channels * positions + i / channels] as f32,
-                    _ => map[i] as f32,
-                };
-                (0..map.len()).map(at).collect()
-            }).collect();
-            prop_assert_eq!(trace.shape.iter().product::<usize>(), expected.len());
-            let pairs = trace.values.iter().zip(&expected);
-            let far = pairs.filter(|(a, b)| (*a - *b).abs() > 1e-6 * (1.0 + b.abs())).count();
-            prop_assert_eq!(far, 0, "block {}", &block.name);
-        }
+        agrees(&model, &mut random, batch, &widths)?;
     }
 }
 

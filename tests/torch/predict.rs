@@ -135,7 +135,12 @@ fn compare(name: &str, width: BitWidth, precision: Precision, threads: usize) ->
     differences
 }
 
-const FIXTURES: [&str; 9] = [
+const FIXTURES: [&str; 17] = [
+    "max-former-cifar",
+    "max-former-dvs",
+    "max-former-imagenet",
+    "ms-qkformer-cifar",
+    "ms-qkformer-imagenet",
     "qkformer-cifar",
     "qkformer-imagenet",
     "sdt-v1",
@@ -145,6 +150,9 @@ const FIXTURES: [&str; 9] = [
     "spikformer-imagenet",
     "spikingformer-cifar",
     "spikingformer-imagenet",
+    "spikingresformer-cifar",
+    "spikingresformer-dvs",
+    "spikingresformer-imagenet",
 ];
 
 #[test]

@@ -48,6 +48,7 @@ pub(super) fn list(
     // The last value of a key counts, as in Python.
     let pairs = arena.dict(chosen.dict).unwrap_or_default().iter();
     let named = pairs.filter_map(|(key, value)| Some((arena.text(*key)?, *value)));
+    let order: Vec<&str> = named.clone().map(|(name, _)| name).collect();
     let named: BTreeMap<&str, Id> = named.collect();
     for (name, id) in named {
         match arena.get(id) {
@@ -57,6 +58,7 @@ pub(super) fn list(
             _ => {}
         }
     }
+    lister.listing.set_order(order);
     Ok(lister.listing)
 }
 

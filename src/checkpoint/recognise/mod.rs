@@ -113,6 +113,19 @@ pub fn recognise(shapes: &Shapes) -> Recognition {
     found
 }
 
+/// The graphs of the networks that differ from these tensors in keys of a prefix at most.
+pub(super) fn like(shapes: &Shapes, prefix: &str) -> Vec<Graph> {
+    let graphs = rows::ROWS.iter().filter_map(|row| {
+        let graph = candidate(row, shapes)?.graph;
+        let differs = differences(&Named(shapes), &graph);
+        let shapes = differs.wrong_shape.iter().map(|wrong| &wrong.key);
+        let keys = differs.missing.iter().chain(&differs.unexpected);
+        let here = |key: &String| key.starts_with(prefix);
+        keys.chain(shapes).all(here).then_some(graph)
+    });
+    graphs.collect()
+}
+
 /// The network of a row with the sizes of these tensors; none where they lack sizes or there is no
 /// such network.
 fn candidate(row: &Row, shapes: &Shapes) -> Option<Candidate> {

@@ -33,7 +33,7 @@ pub(super) struct Row {
 impl Row {
     /// The sizes by their keys, in the order in which profiles write them.
     pub(super) fn sizes(&self) -> Vec<(&'static str, Size)> {
-        let head = Stored::Dimension(&[("head.weight", 0), ("head.bias", 0)]);
+        let head = Stored::Dimension(HEAD);
         let channels = Stored::Axis(self.first_layer, 1);
         let ratio = Stored::Ratio(self.mlp);
         let common = [
@@ -50,6 +50,13 @@ impl Row {
             .collect()
     }
 }
+
+/// Where the number of classes stands.
+const HEAD: &[(&str, usize)] = &[
+    ("head.weight", 0),
+    ("head.bias", 0),
+    ("classifier.weight", 0),
+];
 
 /// A size of a network.
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +118,9 @@ pub(super) enum Stored {
     Ratio(&'static str),
     /// The number of blocks `<prefix>0.`, `<prefix>1.`, …, and some more that others have.
     Blocks(&'static str, usize),
+    /// The number of pairs of blocks `<prefix>0.`, `<prefix>1.`, … for each prefix; an odd one is
+    /// no part of a pair.
+    Pairs(&'static [&'static str]),
     /// The side of a square of positions, of which a dimension is the number, times a factor.
     Side(&'static str, usize, usize),
     /// Whether there is a tensor.
@@ -168,13 +178,16 @@ impl Stored {
                 (first.checked_div(*second)?, *key)
             }
             Stored::Blocks(prefix, more) => {
-                let exists = |i: &usize| {
-                    let start = format!("{prefix}{i}.");
-                    let next = shapes.range(start.clone()..).next();
-                    next.is_some_and(|(key, _)| key.starts_with(&start))
-                };
-                let blocks = (0..MAX_BLOCKS).take_while(exists).count();
+                let blocks = blocks(shapes, prefix);
                 return Some((number(blocks + more)?, format!("{prefix}*")));
+            }
+            Stored::Pairs(prefixes) => {
+                let pairs = prefixes
+                    .iter()
+                    .map(|prefix| number(blocks(shapes, prefix) / 2));
+                let pairs: Option<Vec<toml::Value>> = pairs.collect();
+                let told = format!("{}*", prefixes.last()?);
+                return Some((toml::Value::Array(pairs?), told));
             }
             Stored::Side(key, at, factor) => {
                 (dimension(&(key, *at))?.isqrt().checked_mul(*factor)?, *key)
@@ -186,6 +199,16 @@ impl Stored {
         };
         Some((number(size)?, told.to_owned()))
     }
+}
+
+/// How many blocks of a prefix there are, counted from 0.
+fn blocks(shapes: &Shapes, prefix: &str) -> usize {
+    let exists = |i: &usize| {
+        let start = format!("{prefix}{i}.");
+        let next = shapes.range(start.clone()..).next();
+        next.is_some_and(|(key, _)| key.starts_with(&start))
+    };
+    (0..MAX_BLOCKS).take_while(exists).count()
 }
 
 fn number(size: usize) -> Option<toml::Value> {

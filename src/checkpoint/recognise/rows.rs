@@ -1,9 +1,11 @@
 //! The rows of all families' layouts.
 
+mod max_former;
 mod pyramid;
 mod qkformer;
 mod sdt_v1;
 mod spikformer;
+mod spiking_resformer;
 
 use super::row::Literal::Number;
 use super::row::{Row, Size, Stored};
@@ -50,4 +52,13 @@ pub(super) const ROWS: &[Row] = &[
     pyramid::SDT_V2,
     pyramid::SDT_V3,
     pyramid::SDT_V3_LARGE,
+    max_former::MAX_FORMER_CIFAR,
+    max_former::MAX_FORMER_IMAGENET,
+    max_former::MAX_FORMER_DVS,
+    max_former::MS_QKFORMER_CIFAR,
+    max_former::MS_QKFORMER_IMAGENET,
+    max_former::MS_QKFORMER_DVS,
+    spiking_resformer::CIFAR_ROW,
+    spiking_resformer::IMAGENET_ROW,
+    spiking_resformer::DVS_ROW,
 ];

@@ -21,6 +21,9 @@ pub struct Bare {
     pub under: Option<String>,
     /// Other keys of the root that hold tensors of a network.
     pub unused: Vec<String>,
+    /// Modules whose tensors have older names, and were matched by their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub renamed: Vec<String>,
     /// How many numbers the floating-point tensors have.
     pub numbers: u64,
     /// Its floating-point tensors by key.
@@ -78,6 +81,7 @@ impl Bare {
             checkpoint: checkpoint.to_string(),
             under: contents.under().map(str::to_owned),
             unused: contents.unused().to_vec(),
+            renamed: contents.renamed().to_vec(),
             numbers: contents.numbers(),
             tensors: tensors.collect(),
             candidates: left.iter().map(|c| Network::of(c)).collect(),
@@ -117,6 +121,13 @@ impl Bare {
             let _ = writeln!(
                 out,
                 "It also has tensors under `{key}`, which are not read."
+            );
+        }
+        if !self.renamed.is_empty() {
+            let _ = writeln!(
+                out,
+                "Tensors of {} have older names; their order and shapes tell which they are.",
+                self.renamed.join(", ")
             );
         }
         out

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::network::{Family, Graph, Layer, LayerId, LayerKind, Layout};
+use crate::network::{Graph, Layer, LayerId, LayerKind};
 use crate::profile::{Profile, ResolvedProfile};
 use crate::quant::{Allocation, BitWidth, MemoryModel, saving_percent};
 
@@ -20,7 +20,7 @@ pub struct Inspection {
     /// Where it comes from.
     pub origin: String,
     /// The family.
-    pub family: Family,
+    pub family: &'static str,
     /// The layout, of families that publish several.
     pub layout: Option<&'static str>,
     /// Channels, rows and columns of an image or frame.
@@ -77,7 +77,7 @@ pub struct RepConvChains {
 
 impl RepConvChains {
     fn of(profile: &Profile, widths: &[BitWidth]) -> Option<Self> {
-        let mut model = profile.model.clone();
+        let mut model = profile.model.config()?.clone();
         let merged = *model.architecture.merge_repconv()?;
         let mut bytes = |merge: bool| -> Option<ByWidth> {
             *model.architecture.merge_repconv()? = merge;
@@ -184,7 +184,7 @@ impl Inspection {
             profile: profile.name.clone(),
             origin: resolved.describe(),
             family: profile.model.family(),
-            layout: profile.model.layout().map(Layout::name),
+            layout: profile.model.input().layout,
             input: [graph.input.channels, graph.input.height, graph.input.width],
             time_steps: graph.time_steps,
             classes: graph.classes,
@@ -234,6 +234,7 @@ fn row(
             LayerKind::Linear => "linear",
             LayerKind::Conv { groups, .. } if groups > 1 => "depthwise",
             LayerKind::Conv { .. } => "conv",
+            LayerKind::Conv1d { .. } => "conv1d",
         },
         shape: layer.weight_shape.clone(),
         parameters: parameters(layer),

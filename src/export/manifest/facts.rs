@@ -90,6 +90,9 @@ pub struct Payload {
     pub float_weights: u64,
     /// Two numbers for each output channel of every layer.
     pub affines: u64,
+    /// Trained time constants of neurons, which the manifest has as numbers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub neurons: u64,
     /// Beside the payload: the scales of the integers, which the affines contain.
     pub scales: u64,
     /// Beside the payload: thresholds and offsets in accumulator units, derived from affines.
@@ -99,6 +102,10 @@ pub struct Payload {
     pub checkpoint: u64,
     /// Beside the payload: the header of the file.
     pub header: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// Accuracy on a split.

@@ -47,6 +47,17 @@ pub enum OperationKind {
         /// Padding, both directions.
         padding: usize,
     },
+    /// Average pooling.
+    AveragePool {
+        /// Rows and columns of the window.
+        kernel: usize,
+        /// Stride, both directions.
+        stride: usize,
+        /// Padding with zeros, both directions.
+        padding: usize,
+        /// Whether positions of the padding count.
+        count_include_pad: bool,
+    },
     /// The sum of two values.
     Add,
     /// The mean of two values.
@@ -59,6 +70,9 @@ pub enum OperationKind {
         heads: usize,
         /// The factor, of the numbers as they are.
         scale: f64,
+        /// The tokens that see each other; all of a time step where nothing is said.
+        #[serde(default, skip_serializing_if = "Tokens::is_all")]
+        tokens: Tokens,
     },
     /// Sums over the channels of each head.
     HeadSum {
@@ -75,6 +89,35 @@ pub enum OperationKind {
         /// Number of heads.
         heads: usize,
     },
+    /// Some channels of each head.
+    Slice {
+        /// Number of heads.
+        heads: usize,
+        /// The first channel of each.
+        start: usize,
+        /// Channels of each.
+        count: usize,
+    },
+    /// The channels of all inputs, head by head.
+    Concat {
+        /// Number of heads.
+        heads: usize,
+    },
+    /// Inputs keys and value: their products per head.
+    Scores {
+        /// Number of heads.
+        heads: usize,
+    },
+    /// Inputs values and map: what the map selects, per head.
+    Apply {
+        /// Number of heads.
+        heads: usize,
+    },
+    /// Each head's channels times its factor.
+    HeadScale {
+        /// One for each head.
+        factors: Vec<f32>,
+    },
     /// Sums over positions.
     TokenSum,
     /// Inputs mask (one position) and value: each channel times its mask.
@@ -83,6 +126,37 @@ pub enum OperationKind {
     TokenMean,
     /// Sums over time steps and positions.
     TokenTimeSum,
+}
+
+/// The tokens that see each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Tokens {
+    /// All of a time step.
+    #[default]
+    All,
+    /// Those of a time step whose rows and whose columns are the same modulo this number.
+    Grid(usize),
+    /// All of this number of successive time steps, from the first on.
+    Steps(usize),
+}
+
+impl Tokens {
+    /// Whether all of a time step see each other.
+    pub fn is_all(&self) -> bool {
+        *self == Tokens::All
+    }
+
+    /// How many see each other, of a value of this many rows and columns.
+    pub fn count(self, rows: usize, columns: usize) -> usize {
+        let all = rows.saturating_mul(columns);
+        match self {
+            Tokens::All => all,
+            Tokens::Grid(stride) => all / stride.saturating_mul(stride).max(1),
+            Tokens::Steps(steps) => all.saturating_mul(steps),
+        }
+    }
 }
 
 /// The numbers that a value is made of.
@@ -154,10 +228,17 @@ pub struct SiteFixed {
     /// What turns integers of the input into numbers of the potential's grid; null where the input
     /// is on it.
     pub input: Option<Factor>,
-    /// The leak per time step; null for integer neurons.
+    /// The leak per time step; null for integer neurons and for those without a leak.
     pub leak: Option<Factor>,
-    /// The threshold that the potential is compared with; null for integer neurons.
+    /// The threshold that the potential is compared with; null for integer neurons. Neurons fire
+    /// from it on.
     pub threshold: Option<i64>,
+    /// The potential after a hard reset, which is also where it begins; where there is none, 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<i64>,
+    /// What a soft reset subtracts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subtracted: Option<i64>,
 }
 
 /// `multiplier / 2^shift`; a shift below 0 is one to the left.
@@ -185,6 +266,18 @@ pub enum SiteNeuron {
         /// The potential after a spike.
         reset: f64,
     },
+    /// Neurons that charge, fire or are reset in another way.
+    Spiking {
+        /// How the potential takes in the input.
+        charge: Charge,
+        /// Firing threshold.
+        threshold: f64,
+        /// `at-least`: fires where the potential is at least the threshold; `above`: where it is
+        /// above.
+        firing: Firing,
+        /// What a spike does to the potential.
+        reset: Reset,
+    },
     /// Integer neurons, without state.
     Integer {
         /// The largest level.
@@ -194,6 +287,56 @@ pub enum SiteNeuron {
         /// `to-even` or `up`.
         halves: Halves,
     },
+}
+
+/// How the potential v takes in the input x; r is the potential after a hard reset, else 0.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Charge {
+    /// `v + x`.
+    Integrate,
+    /// `v + (x - (v - r)) / tau`.
+    DecayInput(Leak),
+    /// `v - (v - r) / tau + x`.
+    Leak(Leak),
+    /// `v * k + x`, k being this number.
+    Retain(f64),
+}
+
+/// The leak per time step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Leak {
+    /// A division by tau; by a power of two, the multiplication by its inverse.
+    Over(f64),
+    /// A multiplication by one over tau.
+    Times(f64),
+}
+
+/// On which side of the threshold neurons fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Firing {
+    /// At and above it.
+    AtLeast,
+    /// Above it.
+    Above,
+}
+
+/// What a spike does to the potential.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Reset {
+    /// It becomes this, which is also where it begins.
+    Hard(f64),
+    /// The threshold is subtracted.
+    Soft,
+    /// The threshold is subtracted at the next time step, after the charge.
+    SoftNext,
 }
 
 /// The rounding of halves.

@@ -224,6 +224,17 @@ impl Builder {
         }
     }
 
+    /// The part of a value from one index of a dimension up to another.
+    pub(super) fn slice(
+        &mut self,
+        x: &Value,
+        (axis, from, to): (usize, usize, usize),
+        output: (String, Dtype, &[usize]),
+    ) -> Value {
+        let [from, to, axis] = [from, to, axis].map(|number| self.integers(&[number]));
+        self.node(op("Slice"), &[x, &from, &to, &axis], output)
+    }
+
     /// A sum over dimensions, which stay as 1.
     pub(super) fn reduce_sum(
         &mut self,

@@ -12,7 +12,9 @@
 //! are named as in golden files: `input`, `accumulator.LAYER`, `spikes.SITE`, `logits`.
 
 mod builder;
+mod heads;
 mod layers;
+mod membrane;
 mod neurons;
 mod operations;
 pub mod proto;
@@ -259,12 +261,38 @@ impl Writer<'_> {
             (OperationKind::Add, [a, b]) => to.pair("Add", a, b),
             (OperationKind::Multiply | OperationKind::ChannelMask, [a, b]) => to.pair("Mul", a, b),
             (OperationKind::Average, [a, b]) => to.average(a, b),
-            (&OperationKind::Attention { heads, scale }, [_, _, _]) => {
-                to.attention([read(0)?, read(1)?, read(2)?], (heads, scale))
-            }
+            (
+                &OperationKind::Attention {
+                    heads,
+                    scale,
+                    tokens,
+                },
+                [_, _, _],
+            ) => to.attention([read(0)?, read(1)?, read(2)?], (heads, scale), tokens),
+            (
+                &OperationKind::AveragePool {
+                    kernel,
+                    stride,
+                    padding,
+                    count_include_pad,
+                },
+                [x],
+            ) => to.average_pool(x, (kernel, stride, padding), count_include_pad),
             (&OperationKind::HeadSum { heads }, [x]) => to.head_sum(x, heads),
             (&OperationKind::HeadMask { heads }, [mask, x]) => to.head_mask(mask, x, heads),
             (&OperationKind::HeadErode { heads }, [x]) => to.head_erode(x, heads),
+            (
+                &OperationKind::Slice {
+                    heads,
+                    start,
+                    count,
+                },
+                [x],
+            ) => to.slice(x, heads, (start, count)),
+            (&OperationKind::Concat { heads }, values) => to.concat(values, heads),
+            (&OperationKind::Scores { heads }, [_, _]) => to.scores([read(0)?, read(1)?], heads),
+            (&OperationKind::Apply { heads }, [_, _]) => to.apply([read(0)?, read(1)?], heads),
+            (OperationKind::HeadScale { factors }, [x]) => to.head_scale(x, factors),
             (OperationKind::TokenSum, [x]) => to.token_sum(x),
             (OperationKind::TokenMean, [x]) => to.token_mean(x, source(0)?.numbers),
             (OperationKind::TokenTimeSum, [x]) => to.token_time_sum(x, source(0)?.numbers),

@@ -1,6 +1,7 @@
 //! Populations of neurons over all time steps.
 
 use super::builder::{Builder, Dtype, Value, op};
+use super::membrane;
 use crate::export::manifest::operation::{Halves, Site, SiteNeuron};
 
 /// What a site emits: `[T, C, H, W]`.
@@ -20,6 +21,22 @@ pub(super) fn neurons(
                 threshold: threshold as f32,
             };
             let spikes = lif.unroll(builder, site, &inputs);
+            join(builder, &spikes, (output, dims))
+        }
+        SiteNeuron::Spiking {
+            charge,
+            threshold,
+            firing,
+            reset,
+        } => {
+            let inputs = steps(builder, site, x, time_steps);
+            let membrane = membrane::Membrane {
+                charge,
+                threshold: threshold as f32,
+                firing,
+                reset,
+            };
+            let spikes = membrane.unroll(builder, &site.name, &inputs);
             join(builder, &spikes, (output, dims))
         }
         SiteNeuron::Integer { max, halves, .. } => {
@@ -81,7 +98,7 @@ struct Lif {
 }
 
 /// The leak per time step.
-enum Leak {
+pub(super) enum Leak {
     /// By the inverse of a power of two.
     Times(f32),
     /// By anything else.
@@ -89,7 +106,7 @@ enum Leak {
 }
 
 impl Leak {
-    fn of(tau: f64) -> Self {
+    pub(super) fn of(tau: f64) -> Self {
         // A power of two has no digits behind its first one.
         match tau.to_bits() << 12 == 0 && tau.is_normal() {
             true => Leak::Times((1.0 / tau) as f32),
@@ -97,7 +114,7 @@ impl Leak {
         }
     }
 
-    fn apply(&self, builder: &mut Builder, x: &Value, name: String) -> Value {
+    pub(super) fn apply(&self, builder: &mut Builder, x: &Value, name: String) -> Value {
         match *self {
             Leak::Times(k) => {
                 let k = builder.constant(k);

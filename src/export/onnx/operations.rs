@@ -1,7 +1,7 @@
 //! Everything between layers and neurons.
 
 use super::builder::{Builder, Dtype, Value, op};
-use crate::export::manifest::operation::{Number, Operation};
+use crate::export::manifest::operation::{Number, Operation, Tokens};
 
 /// Sums of whole numbers below this are exact in f32.
 const EXACT: u128 = 1 << 24;
@@ -16,7 +16,7 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn inner(&self, what: &str) -> String {
+    pub(super) fn inner(&self, what: &str) -> String {
         format!("{}.{what}", self.name)
     }
 
@@ -27,6 +27,22 @@ impl Context<'_> {
         (kernel, stride, padding): (usize, usize, usize),
     ) -> Value {
         let kind = op("MaxPool")
+            .ints("kernel_shape", &[kernel; 2])
+            .ints("pads", &[padding; 4])
+            .ints("strides", &[stride; 2]);
+        self.builder
+            .node(kind, &[x], (self.name, Dtype::F32, &self.dims))
+    }
+
+    /// Average pooling.
+    pub(super) fn average_pool(
+        self,
+        x: &Value,
+        (kernel, stride, padding): (usize, usize, usize),
+        count_include_pad: bool,
+    ) -> Value {
+        let kind = op("AveragePool")
+            .int("count_include_pad", usize::from(count_include_pad))
             .ints("kernel_shape", &[kernel; 2])
             .ints("pads", &[padding; 4])
             .ints("strides", &[stride; 2]);
@@ -48,18 +64,20 @@ impl Context<'_> {
         self.builder.same("Mul", &[&sum, &half], self.name)
     }
 
-    /// `scale * q (k^T v)` of each head.
+    /// `scale * q (k^T v)` of each head, of the tokens that see each other.
     pub(super) fn attention(
         self,
         [q, k, v]: [(&Value, &Operation); 3],
         (heads, scale): (usize, f64),
+        seen: Tokens,
     ) -> Value {
-        let wide = is_wide([q.1, k.1, v.1], heads);
+        let wide = is_wide([q.1, k.1, v.1], heads, seen);
         let split = |builder: &mut Builder, name: String, (x, _): (&Value, &Operation)| {
             let x = match wide {
                 true => builder.cast(x, Dtype::F64, format!("{name}.f64")),
                 false => x.clone(),
             };
+            let x = together(builder, seen, &x, &name);
             let [times, channels, rows, columns] = four(&x.dims);
             let dims = [times, heads, channels / heads.max(1), rows * columns];
             builder.reshape(&x, &dims, name)
@@ -86,7 +104,10 @@ impl Context<'_> {
             sums = self.builder.cast(&sums, Dtype::F32, name);
         }
         let joined = self.inner("joined");
-        let joined = self.builder.reshape(&sums, &self.dims, joined);
+        let joined = match seen {
+            Tokens::All => self.builder.reshape(&sums, &self.dims, joined),
+            _ => apart(self.builder, seen, &sums, (joined, &self.dims)),
+        };
         let scale = self.builder.constant(scale as f32);
         self.builder.same("Mul", &[&joined, &scale], self.name)
     }
@@ -177,6 +198,75 @@ impl Context<'_> {
     }
 }
 
+/// A value `[T, C, H, W]` split into what sees each other: its dimensions in memory's order, and the
+/// order in which they make rows of tokens `[groups, C, H', W']`.
+fn parts(tokens: Tokens, dims: &[usize]) -> ([usize; 6], [usize; 6]) {
+    let [times, channels, rows, columns] = four(dims);
+    match tokens {
+        Tokens::All => ([times, channels, rows, columns, 1, 1], [0, 1, 2, 3, 4, 5]),
+        Tokens::Grid(stride) => {
+            let (h, w) = (rows / stride.max(1), columns / stride.max(1));
+            ([times, channels, h, stride, w, stride], [0, 3, 5, 1, 2, 4])
+        }
+        Tokens::Steps(chunk) => {
+            let chunks = times / chunk.max(1);
+            (
+                [chunks, chunk, channels, rows, columns, 1],
+                [0, 2, 1, 3, 4, 5],
+            )
+        }
+    }
+}
+
+/// The dimensions of rows of tokens that see each other.
+fn rows(tokens: Tokens, dims: &[usize]) -> [usize; 4] {
+    let [times, channels, rows, columns] = four(dims);
+    match tokens {
+        Tokens::All => [times, channels, rows, columns],
+        Tokens::Grid(stride) => {
+            let n = stride.max(1);
+            [times * n * n, channels, rows / n, columns / n]
+        }
+        Tokens::Steps(chunk) => {
+            let n = chunk.max(1);
+            [times / n, channels, n * rows, columns]
+        }
+    }
+}
+
+/// Brings together the tokens that see each other.
+fn together(builder: &mut Builder, tokens: Tokens, x: &Value, name: &str) -> Value {
+    if tokens.is_all() {
+        return x.clone();
+    }
+    let (parts, order) = parts(tokens, &x.dims);
+    let cut = builder.reshape(x, &parts, format!("{name}.parts"));
+    let dims = order.map(|i| parts[i]);
+    let kind = op("Transpose").ints("perm", &order);
+    let moved = (format!("{name}.moved"), x.dtype, &dims[..]);
+    let moved = builder.node(kind, &[&cut], moved);
+    builder.reshape(&moved, &rows(tokens, &x.dims), format!("{name}.together"))
+}
+
+/// The other way round, to a value of these dimensions.
+fn apart(
+    builder: &mut Builder,
+    tokens: Tokens,
+    x: &Value,
+    (name, dims): (String, &[usize]),
+) -> Value {
+    let (parts, order) = parts(tokens, dims);
+    let cut = builder.reshape(x, &order.map(|i| parts[i]), format!("{name}.parts"));
+    let mut inverse = [0; 6];
+    for (to, &from) in order.iter().enumerate() {
+        inverse[from] = to;
+    }
+    let kind = op("Transpose").ints("perm", &inverse);
+    let moved = (format!("{name}.moved"), x.dtype, &parts[..]);
+    let moved = builder.node(kind, &[&cut], moved);
+    builder.reshape(&moved, dims, name)
+}
+
 /// Whether a sum of so many numbers is exact in f32.
 fn is_exact(numbers: Number, terms: usize) -> bool {
     match numbers {
@@ -186,19 +276,19 @@ fn is_exact(numbers: Number, terms: usize) -> bool {
 }
 
 /// Whether the sums of an attention may be too large for f32.
-fn is_wide(inputs: [&Operation; 3], heads: usize) -> bool {
+fn is_wide(inputs: [&Operation; 3], heads: usize, tokens: Tokens) -> bool {
     let most = inputs.iter().map(|o| match o.numbers {
         Number::Integer(most) => u128::from(most),
         Number::Real | Number::Fixed { .. } | Number::Sum { .. } => EXACT,
     });
     let most = most.fold(1u128, u128::saturating_mul);
     let [channels, rows, columns] = inputs[0].shape;
-    let terms = rows * columns * (channels / heads.max(1));
+    let terms = tokens.count(rows, columns) * (channels / heads.max(1));
     most.saturating_mul(terms as u128) >= EXACT
 }
 
 /// Four dimensions.
-fn four(dims: &[usize]) -> [usize; 4] {
+pub(super) fn four(dims: &[usize]) -> [usize; 4] {
     let at = |i: usize| dims.get(i).copied().unwrap_or(1);
     [at(0), at(1), at(2), at(3)]
 }

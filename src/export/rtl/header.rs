@@ -6,7 +6,9 @@ use super::names::shown;
 use crate::export::error::ExportError;
 use crate::export::file::ExportFile;
 use crate::export::manifest::Layer;
-use crate::export::manifest::operation::{Site, SiteFixed, SiteNeuron};
+use crate::export::manifest::operation::{
+    Charge, Firing, Leak, Reset, Site, SiteFixed, SiteNeuron,
+};
 use crate::export::package::{Codes, PackageLayer};
 use crate::quant::fixed::FixedAffine;
 use crate::quant::{BitWidth, pack};
@@ -129,13 +131,11 @@ fn integer_affine(text: &mut String, fixed: &FixedAffine, identifier: &str, capi
 /// The neurons that the layer feeds directly.
 fn neurons(text: &mut String, site: &Site, identifier: &str, capitals: &str) {
     let name = shown(&site.name);
-    if let (
-        Some(SiteFixed {
-            leak: Some(leak), ..
-        }),
-        Some(threshold),
-    ) = (site.fixed, site.fixed.and_then(|f| f.threshold))
-    {
+    if let (SiteNeuron::Lif { .. }, Some(leak), Some(threshold)) = (
+        site.neuron,
+        site.fixed.and_then(|f| f.leak),
+        site.fixed.and_then(|f| f.threshold),
+    ) {
         let _ = write!(
             text,
             "\n/* Neurons {name}: v += ((y - v) * LEAK) >> LEAK_SHIFT, rounded down; where v >= THRESHOLD a spike, and \
@@ -156,6 +156,35 @@ fn neurons(text: &mut String, site: &Site, identifier: &str, capitals: &str) {
                 literal(threshold as f32)
             );
         }
+        SiteNeuron::Spiking {
+            charge,
+            threshold,
+            firing,
+            reset,
+        } => {
+            let Spelt {
+                charge,
+                fires,
+                reset,
+                numbers,
+            } = spelt((charge, firing, reset), site.fixed.as_ref(), threshold);
+            let _ = write!(
+                text,
+                "\n/* Neurons {name}: {charge}; where {fires} a spike, and {reset}. */\n"
+            );
+            for (what, number) in numbers {
+                let _ = match number {
+                    Spelling::Whole(n) => {
+                        let what = what.to_uppercase();
+                        writeln!(text, "#define {capitals}_{what} {n}")
+                    }
+                    Spelling::Real(x) => {
+                        let x = literal(x as f32);
+                        writeln!(text, "static const float {identifier}_{what} = {x}f;")
+                    }
+                };
+            }
+        }
         SiteNeuron::Integer { max, norm, .. } => {
             let _ = write!(
                 text,
@@ -163,6 +192,85 @@ fn neurons(text: &mut String, site: &Site, identifier: &str, capitals: &str) {
                  #define {capitals}_MAX {max}\n#define {capitals}_NORM {norm}\n"
             );
         }
+    }
+}
+
+/// Neurons in words, with their numbers.
+struct Spelt {
+    charge: String,
+    fires: &'static str,
+    reset: &'static str,
+    numbers: Vec<(&'static str, Spelling)>,
+}
+
+/// A number of a header.
+enum Spelling {
+    Whole(i64),
+    Real(f64),
+}
+
+/// Neurons of any charge, firing and reset; in integers where there are such.
+fn spelt(
+    (charge, firing, reset): (Charge, Firing, Reset),
+    fixed: Option<&SiteFixed>,
+    threshold: f64,
+) -> Spelt {
+    let mut numbers = Vec::new();
+    let leak = match (fixed.and_then(|f| f.leak), charge) {
+        (Some(leak), _) => {
+            numbers.push(("leak", Spelling::Whole(leak.multiplier.into())));
+            numbers.push(("leak_shift", Spelling::Whole(leak.shift.into())));
+            "(d * LEAK) >> LEAK_SHIFT, rounded down,"
+        }
+        (None, Charge::DecayInput(Leak::Over(tau)) | Charge::Leak(Leak::Over(tau))) => {
+            numbers.push(("tau", Spelling::Real(tau)));
+            "d / tau"
+        }
+        (None, Charge::DecayInput(Leak::Times(part)) | Charge::Leak(Leak::Times(part))) => {
+            numbers.push(("leak", Spelling::Real(part)));
+            "d * leak"
+        }
+        (None, Charge::Retain(kept)) => {
+            numbers.push(("kept", Spelling::Real(kept)));
+            ""
+        }
+        (None, Charge::Integrate) => "",
+    };
+    let charge = match charge {
+        Charge::Integrate => "v += y".to_owned(),
+        Charge::DecayInput(_) => format!("v += {leak} of d = y - (v - rest)"),
+        Charge::Leak(_) => format!("v = v - {leak} of d = v - rest, + y"),
+        Charge::Retain(_) if fixed.is_some() => format!("v = v - {leak} of d = v, + y"),
+        Charge::Retain(_) => "v = v * kept + y".to_owned(),
+    };
+    let whole = fixed.and_then(|f| f.threshold);
+    let own = whole.map_or(Spelling::Real(threshold), Spelling::Whole);
+    numbers.push(("threshold", own));
+    match (reset, fixed) {
+        (Reset::Hard(rest), None) => numbers.push(("rest", Spelling::Real(rest))),
+        (Reset::Hard(_), Some(fixed)) => {
+            numbers.push(("rest", Spelling::Whole(fixed.rest.unwrap_or(0))));
+        }
+        (Reset::Soft | Reset::SoftNext, Some(fixed)) => {
+            let subtracted = fixed.subtracted.unwrap_or(0);
+            numbers.push(("subtracted", Spelling::Whole(subtracted)));
+        }
+        (Reset::Soft | Reset::SoftNext, None) => {}
+    }
+    Spelt {
+        charge,
+        fires: match (firing, fixed) {
+            (Firing::Above, None) => "v > threshold",
+            (Firing::AtLeast, _) | (Firing::Above, Some(_)) => "v >= threshold",
+        },
+        reset: match (reset, fixed) {
+            (Reset::Hard(_), _) => "v = rest, where it also begins",
+            (Reset::Soft, None) => "v -= threshold",
+            (Reset::Soft, Some(_)) => "v -= SUBTRACTED",
+            (Reset::SoftNext, None) => "v -= threshold at the next time step, after its input",
+            (Reset::SoftNext, Some(_)) => "v -= SUBTRACTED at the next time step, after its input",
+        },
+        numbers,
     }
 }
 

@@ -1,11 +1,15 @@
 //! The convolutions that families append.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::WeightSource;
 
 /// How the authors' code stores the weight of a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(in crate::network) enum Form {
     /// `nn.Conv2d`: `[O, I, k, k]`.
+    #[default]
     Map,
     /// `nn.Conv1d` over tokens, kernel 1: `[O, I, 1]`.
     Sequence,
@@ -20,21 +24,21 @@ pub(in crate::network) struct Conv {
     pub(super) kernel: usize,
     pub(super) stride: usize,
     pub(super) padding: usize,
-    pub(super) depthwise: bool,
+    pub(super) groups: usize,
     pub(super) bias: bool,
     pub(super) form: Form,
     pub(super) source: WeightSource,
 }
 
 impl Conv {
-    /// A convolution of an odd kernel.
+    /// A convolution; the size is kept where the kernel is odd.
     pub(in crate::network) fn square(out: usize, kernel: usize) -> Self {
         Conv {
             out,
             kernel,
             stride: 1,
             padding: kernel / 2,
-            depthwise: false,
+            groups: 1,
             bias: false,
             form: Form::Map,
             source: WeightSource::Stored,
@@ -53,14 +57,19 @@ impl Conv {
     }
     /// A depthwise convolution: every channel by itself.
     pub(in crate::network) fn depthwise(channels: usize, kernel: usize) -> Self {
-        Conv {
-            depthwise: true,
-            ..Conv::square(channels, kernel)
-        }
+        Conv::square(channels, kernel).groups(channels)
+    }
+    /// The same with inputs and outputs divided among groups.
+    pub(in crate::network) fn groups(self, groups: usize) -> Self {
+        Conv { groups, ..self }
     }
     /// How its weight is stored.
     pub(in crate::network) fn form(self) -> Form {
         self.form
+    }
+    /// The same with a weight stored otherwise.
+    pub(in crate::network) fn with_form(self, form: Form) -> Self {
+        Conv { form, ..self }
     }
     /// The same with a stride.
     pub(in crate::network) fn stride(self, stride: usize) -> Self {

@@ -1,7 +1,8 @@
 //! Layers, and what they absorb.
 
 use super::super::{
-    Layer, LayerId, LayerKind, NodeId, Op, PerChannel, Shape, TensorKind, ValueRange, WeightSource,
+    Layer, LayerId, LayerKind, NodeId, Op, PerChannel, RepConv, Shape, TensorKind, ValueRange,
+    WeightSource,
 };
 use super::{Conv, Form, GraphBuilder, last, window_count};
 
@@ -15,7 +16,7 @@ impl GraphBuilder {
             height: count(from.height),
             width: count(from.width),
         };
-        let groups = if conv.depthwise { from.channels } else { 1 };
+        let groups = conv.groups;
         let inputs = from.channels / groups;
         let weight_shape = match conv.form {
             Form::Map => vec![conv.out, inputs, conv.kernel, conv.kernel],
@@ -40,8 +41,72 @@ impl GraphBuilder {
         self.layer(x, layer, shape, positions)
     }
 
+    /// A RepConv chain of `sdt-v2`, merged into one dense 3x3 convolution of as many channels.
+    pub(in crate::network) fn merged_repconv(
+        &mut self,
+        x: NodeId,
+        name: &str,
+        width: usize,
+    ) -> NodeId {
+        let chain = RepConv::of(name);
+        let weight = |b: &mut Self, key: &str, shape: &[usize]| {
+            b.parameter(format!("{key}.weight"), shape);
+        };
+        weight(self, &chain.first, &[width, width, 1, 1]);
+        self.batch_norm_tensors(&chain.first_norm, width);
+        weight(self, &chain.depthwise, &[width, 1, 3, 3]);
+        weight(self, &chain.second, &[width, width, 1, 1]);
+        self.batch_norm_tensors(&chain.second_norm, width);
+        self.batch_norm_tensors(&chain.third_norm, width);
+        let conv = Conv::three(width).bias(true);
+        self.conv(x, name, conv.source(WeightSource::MergedRepConv))
+    }
+
+    /// A 1-D convolution over tokens, of a kernel, a stride and a padding, without groups; `name`
+    /// is the state-dict key without `.weight`.
+    pub(in crate::network) fn conv1d(
+        &mut self,
+        x: NodeId,
+        name: &str,
+        (out, bias): (usize, bool),
+        (kernel, stride, padding): (usize, usize, usize),
+    ) -> NodeId {
+        let from = self.node(x).shape;
+        let kind = LayerKind::Conv1d {
+            kernel,
+            stride,
+            padding,
+            groups: 1,
+        };
+        let tokens = from.height * from.width;
+        let left = window_count(tokens, kernel, stride, padding);
+        let (height, width) = match left == tokens {
+            true => (from.height, from.width),
+            false => (1, left),
+        };
+        let shape = Shape {
+            channels: out,
+            height,
+            width,
+        };
+        let weight_shape = vec![out, from.channels, kernel];
+        let layer = self.new_layer(name, kind, weight_shape, bias, WeightSource::Stored);
+        self.layer(x, layer, shape, (height, width))
+    }
+
     /// A fully connected layer with bias on a pooled vector.
     pub(in crate::network) fn linear(&mut self, x: NodeId, name: &str, out: usize) -> NodeId {
+        self.fully_connected(x, name, out, true)
+    }
+
+    /// A fully connected layer on a pooled vector, with or without a bias.
+    pub(in crate::network) fn fully_connected(
+        &mut self,
+        x: NodeId,
+        name: &str,
+        out: usize,
+        bias: bool,
+    ) -> NodeId {
         let from = self.node(x).shape;
         let shape = Shape {
             channels: out,
@@ -49,7 +114,7 @@ impl GraphBuilder {
         };
         let weight_shape = vec![out, from.channels];
         let kind = LayerKind::Linear;
-        let layer = self.new_layer(name, kind, weight_shape, true, WeightSource::Stored);
+        let layer = self.new_layer(name, kind, weight_shape, bias, WeightSource::Stored);
         self.layer(x, layer, shape, (1, 1))
     }
 
@@ -81,6 +146,26 @@ impl GraphBuilder {
         self.push(Op::ChannelScale(key.to_owned()), &[x], value)
     }
 
+    /// Multiplication of each head's channels by `1 / sqrt(rate * terms)`, of the firing rates of a
+    /// key that [`buffer`](Self::buffer) has entered.
+    pub(in crate::network) fn head_scale(
+        &mut self,
+        x: NodeId,
+        heads: usize,
+        key: &str,
+        terms: usize,
+    ) -> NodeId {
+        let key = key.to_owned();
+        let own = PerChannel::HeadScale {
+            key: key.clone(),
+            heads,
+            terms,
+        };
+        self.absorb(x, own);
+        let value = self.value(x).real();
+        self.push(Op::HeadScale { heads, key, terms }, &[x], value)
+    }
+
     /// Lets the layer behind which a per-channel operation comes absorb it.
     fn absorb(&mut self, x: NodeId, operation: PerChannel) {
         let mut at = x;
@@ -91,7 +176,9 @@ impl GraphBuilder {
                     self.graph.layers[layer].absorbed.push(operation);
                     return;
                 }
-                (Op::BatchNorm(_) | Op::ChannelScale(_), Some(&before)) => at = before,
+                (Op::BatchNorm(_) | Op::ChannelScale(_) | Op::HeadScale { .. }, Some(&before)) => {
+                    at = before
+                }
                 _ => return,
             }
         }

@@ -6,14 +6,19 @@
 //! fit.
 
 mod attention;
+mod constants;
 mod conv;
 mod layers;
+mod operation;
+
+use std::borrow::Borrow;
 
 use super::config::{MAX_MACS, MAX_PARAMETERS};
 use super::{
     Block, BlockId, BlockLayout, Graph, ModelError, Neuron, Node, NodeId, Op, Shape, Site, SiteId,
     Stage, StageId, TensorKind, TensorSpec, ValueRange,
 };
+pub(in crate::network) use constants::AverageWindow;
 pub(in crate::network) use conv::{Conv, Form};
 
 /// A graph under construction.
@@ -61,6 +66,16 @@ impl GraphBuilder {
         }
     }
 
+    /// The graph so far.
+    pub(super) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The shape of a value.
+    pub(super) fn shape(&self, id: NodeId) -> Shape {
+        self.node(id).shape
+    }
+
     /// Starts a stage; the blocks that follow belong to it.
     pub(super) fn stage(&mut self, name: &str) {
         self.graph.stages.push(Stage {
@@ -97,9 +112,25 @@ impl GraphBuilder {
         self.push(Op::Input, &[], value)
     }
 
-    /// Spiking neurons.
-    pub(super) fn neuron(&mut self, x: NodeId, name: &str, neuron: Neuron) -> NodeId {
+    /// Spiking neurons; a trained time constant is entered into the state dict.
+    pub(super) fn neuron(&mut self, x: NodeId, name: &str, neuron: impl Borrow<Neuron>) -> NodeId {
+        let neuron = neuron.borrow().clone();
         let shape = self.node(x).shape;
+        let value = Value {
+            shape,
+            range: ValueRange::Integer(neuron.max_output()),
+            scale: match neuron {
+                Neuron::Spiking(_) => 1.0,
+                Neuron::Integer { norm, .. } => 1.0 / norm as f64,
+            },
+            time_invariant: false,
+        };
+        // Populations may share it.
+        if let Some(key) = neuron.key()
+            && !self.graph.tensors.iter().any(|t| t.key == key)
+        {
+            self.parameter(key.to_owned(), &[]);
+        }
         self.graph.sites.push(Site {
             name: name.to_owned(),
             block: self.current_block(),
@@ -108,15 +139,6 @@ impl GraphBuilder {
             batch_leak: false,
         });
         let op = Op::Neuron(SiteId(last(&self.graph.sites)));
-        let value = Value {
-            shape,
-            range: ValueRange::Integer(neuron.max_output()),
-            scale: match neuron {
-                Neuron::Lif { .. } => 1.0,
-                Neuron::Integer { norm, .. } => 1.0 / norm as f64,
-            },
-            time_invariant: false,
-        };
         self.push(op, &[x], value)
     }
 
@@ -192,6 +214,11 @@ impl GraphBuilder {
         self.tensor(key, shape, TensorKind::Param);
     }
 
+    /// A buffer that belongs to no batch norm.
+    pub(super) fn buffer(&mut self, key: String, shape: &[usize]) {
+        self.tensor(key, shape, TensorKind::Buffer);
+    }
+
     /// Declares what is entered from here to be unused by the authors' forward pass: call it with
     /// the number of entries before ([`entries`](Self::entries)).
     pub(super) fn dead_since(&mut self, entries: usize) {
@@ -212,12 +239,28 @@ impl GraphBuilder {
         self.dead_since(before);
     }
 
+    /// A tensor of a kind that the authors construct and never use.
+    pub(super) fn dead_tensor(&mut self, key: String, shape: &[usize], kind: TensorKind) {
+        let before = self.entries();
+        self.tensor(key, shape, kind);
+        self.dead_since(before);
+    }
+
     /// Sorts the state dict by the first of these prefixes that a key starts with, where the
     /// authors construct modules in another order than they run them.
     pub(super) fn sort_state_dict(&mut self, prefixes: &[&str]) {
         self.graph
             .tensors
             .sort_by_key(|t| prefixes.iter().position(|p| t.key.starts_with(p)));
+    }
+
+    /// Moves an entry of the state dict to its end, where the authors construct a module later than
+    /// they run it; nothing where there is no such entry.
+    pub(super) fn last_entry(&mut self, key: &str) {
+        let tensors = &mut self.graph.tensors;
+        if let Some(at) = tensors.iter().position(|t| t.key == key) {
+            tensors[at..].rotate_left(1);
+        }
     }
 
     /// The finished graph.
@@ -227,6 +270,11 @@ impl GraphBuilder {
     pub(super) fn finish(self) -> Result<Graph, ModelError> {
         let checks = [
             ("parameters", self.graph.parameters(), MAX_PARAMETERS),
+            (
+                "products of attention per image",
+                self.graph.head_products(),
+                MAX_MACS,
+            ),
             (
                 "multiply-accumulates per image",
                 self.graph.macs(),
@@ -303,7 +351,7 @@ fn last<T>(list: &[T]) -> u32 {
 
 /// The output length of a sliding window.
 fn window_count(length: usize, kernel: usize, stride: usize, padding: usize) -> usize {
-    (length + 2 * padding - kernel) / stride + 1
+    (length + 2 * padding).saturating_sub(kernel) / stride.max(1) + 1
 }
 
 /// A shape with one position.

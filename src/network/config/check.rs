@@ -91,6 +91,14 @@ pub(in crate::network) fn check_max_spike(max_spike: u64) -> Result<(), ModelErr
     )
 }
 
+/// Checks the numbers of a list against their bounds.
+pub(in crate::network) fn check_list(
+    key: &'static str,
+    values: &[usize],
+) -> Result<(), ModelError> {
+    values.iter().try_for_each(|&value| within(key, value))
+}
+
 fn within(key: &'static str, value: usize) -> Result<(), ModelError> {
     let (least, most) = bounds(key);
     let fits = u32::try_from(value).is_ok_and(|n| (least..=most).contains(&n));
@@ -99,7 +107,8 @@ fn within(key: &'static str, value: usize) -> Result<(), ModelError> {
     })
 }
 
-fn require(
+/// The error of a key whose value does not hold what it must.
+pub(in crate::network) fn require(
     holds: bool,
     key: &'static str,
     value: impl Display,

@@ -49,7 +49,7 @@ const fn common(name: &'static str, kind: ModelKeyKind) -> ModelKey {
 }
 
 /// Every key, in the order in which profiles write them.
-pub const MODEL_KEYS: [ModelKey; 18] = [
+pub const MODEL_KEYS: [ModelKey; 20] = [
     common("family", ModelKeyKind::Choice(&Family::NAMES)),
     key(
         "layout",
@@ -59,9 +59,11 @@ pub const MODEL_KEYS: [ModelKey; 18] = [
     common("in_channels", ModelKeyKind::Whole(1, 4096)),
     common("num_classes", ModelKeyKind::Whole(1, 1_000_000)),
     common("embed_dims", ModelKeyKind::WholeOrList(1, MAX_WIDTH)),
-    common("num_heads", ModelKeyKind::Whole(1, MAX_WIDTH)),
+    common("num_heads", ModelKeyKind::WholeOrList(1, MAX_WIDTH)),
+    key("patch_sizes", ModelKeyKind::List(1, 4096)),
+    key("group_size", ModelKeyKind::Whole(1, MAX_WIDTH)),
     common("mlp_ratio", ModelKeyKind::Whole(1, 64)),
-    key("depths", ModelKeyKind::Whole(1, 256)),
+    key("depths", ModelKeyKind::WholeOrList(1, 256)),
     common("time_steps", ModelKeyKind::Whole(1, 1024)),
     key("pooling", ModelKeyKind::Text),
     key("strides", ModelKeyKind::List(1, 16)),

@@ -87,6 +87,16 @@ impl ModelTable {
         })
     }
 
+    /// As many whole numbers as there are of `what`, which must be given.
+    pub(in crate::network) fn required_list<const N: usize>(
+        &self,
+        key: &'static str,
+        what: &str,
+    ) -> Result<[usize; N], ModelError> {
+        let list = self.list(key, what)?;
+        list.ok_or_else(|| missing(key, &format!("a number for each {what}")))
+    }
+
     /// The embedding width of a family that has one.
     pub(in crate::network) fn width(&self, family: Family) -> Result<usize, ModelError> {
         let why = format!("family {family} has one number");
@@ -96,8 +106,7 @@ impl ModelTable {
 
     /// The embedding widths of a family that has one for each stage.
     pub(in crate::network) fn widths<const N: usize>(&self) -> Result<[usize; N], ModelError> {
-        let widths = self.list("embed_dims", "stage")?;
-        widths.ok_or_else(|| missing("embed_dims", "a number for each stage"))
+        self.required_list("embed_dims", "stage")
     }
 
     fn get<'a, T>(
@@ -129,8 +138,11 @@ impl Serialize for ModelConfig {
         };
         table.extend(size.map(|size| ("size".to_owned(), size.into())));
         for (key, size) in self.common_sizes() {
-            let size = Value::try_from(size).map_err(ser::Error::custom)?;
-            table.insert(key.to_owned(), size);
+            // Some architectures have a list of their own under a common key.
+            if !table.contains_key(key) {
+                let size = Value::try_from(size).map_err(ser::Error::custom)?;
+                table.insert(key.to_owned(), size);
+            }
         }
         let written = MODEL_KEYS.iter().map(|key| (key.name, table.get(key.name)));
         serializer.collect_map(written.filter_map(|(name, value)| Some((name, value?))))

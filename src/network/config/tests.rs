@@ -127,10 +127,46 @@ fn sizes_that_fit_no_network_are_named() {
             }),
             "model.max_spike = 0: must be from 1 to 255",
         ),
+        (
+            error(|c| {
+                c.num_heads = 4;
+                c.architecture = resformer(|_| ());
+            }),
+            "model.num_heads = 4: must be 8, the heads of the last stage",
+        ),
+        (
+            error(|c| c.architecture = resformer(|sizes| sizes.num_heads[1] = 5)),
+            "model.num_heads = 5: must divide 24 (the width of stage 2)",
+        ),
+        (
+            error(|c| c.architecture = resformer(|sizes| sizes.patch_sizes[2] = 4)),
+            "model.patch_sizes = 4: must divide 7 (the map of stage 3 at this image_size)",
+        ),
+        (
+            error(|c| c.architecture = resformer(|sizes| sizes.group_size = 60)),
+            "model.group_size = 60: must divide 64 (mlp_ratio times the width of stage 1)",
+        ),
+        (
+            error(|c| c.architecture = resformer(|sizes| sizes.depths[0] = 0)),
+            "model.depths = 0: must be from 1 to 256",
+        ),
     ];
     for (message, expected) in cases {
         assert_eq!(message, expected);
     }
+}
+
+fn resformer(change: impl FnOnce(&mut ResformerSizes)) -> Architecture {
+    let mut sizes = ResformerSizes {
+        embed_dims: [16, 24, 32],
+        num_heads: [1, 3, 8],
+        patch_sizes: [4, 2, 1],
+        group_size: 16,
+        depths: [1, 2, 3],
+    };
+    change(&mut sizes);
+    let layout = ResformerLayout::Cifar;
+    Architecture::SpikingResformer { layout, sizes }
 }
 
 fn base(strides: [usize; 5], max_spike: u64) -> Architecture {
@@ -188,6 +224,41 @@ fn smallest() -> Vec<(Architecture, usize)> {
     all.push((qkformer(Layout::Cifar, 8, 3), 4));
     all.push((qkformer(Layout::Imagenet, 8, 4), 16));
     all.push((qkformer(DVS, 16, 2), 16));
+    for (layout, embed_dims, depths, image) in [
+        (Layout::Cifar, 8, 3, 4),
+        (Layout::Imagenet, 8, 4, 16),
+        (DVS, 16, 2, 16),
+    ] {
+        for architecture in [
+            Architecture::MaxFormer {
+                layout,
+                embed_dims,
+                depths,
+            },
+            Architecture::MsQkFormer {
+                layout,
+                embed_dims,
+                depths,
+            },
+        ] {
+            all.push((architecture, image));
+        }
+    }
+    for (layout, image) in [
+        (ResformerLayout::Cifar, 4),
+        (ResformerLayout::Imagenet, 16),
+        (ResformerLayout::Dvs { tau: None }, 4),
+        (ResformerLayout::Dvs { tau: Some(1.5) }, 4),
+    ] {
+        let sizes = ResformerSizes {
+            embed_dims: [1; 3],
+            num_heads: [1; 3],
+            patch_sizes: [4, 2, 1],
+            group_size: 1,
+            depths: [1; 3],
+        };
+        all.push((Architecture::SpikingResformer { layout, sizes }, image));
+    }
     for dvs in [None, Some(1.5)] {
         all.push((
             Architecture::SdtV1 {
@@ -448,7 +519,7 @@ fn architecture(
     let sizes = prop::collection::vec(size, 5);
     let strides = prop::array::uniform5(stride);
     let flags = prop::array::uniform4(any::<bool>());
-    (0..8usize, layout(), sizes, strides, flags).prop_map(|(which, layout, s, strides, flags)| {
+    (0..11usize, layout(), sizes, strides, flags).prop_map(|(which, layout, s, strides, flags)| {
         let (embed_dims, depths) = (s[0], s[4]);
         let widths = [s[0], s[1], s[2], s[3]];
         match which {
@@ -488,6 +559,32 @@ fn architecture(
                 strides,
                 max_spike: s[4] as u64,
             },
+            8 => Architecture::MaxFormer {
+                layout,
+                embed_dims,
+                depths,
+            },
+            9 => Architecture::MsQkFormer {
+                layout,
+                embed_dims,
+                depths,
+            },
+            10 => Architecture::SpikingResformer {
+                layout: match layout {
+                    Layout::Cifar => ResformerLayout::Cifar,
+                    Layout::Imagenet => ResformerLayout::Imagenet,
+                    Layout::Dvs { tau } => ResformerLayout::Dvs {
+                        tau: flags[0].then_some(tau),
+                    },
+                },
+                sizes: ResformerSizes {
+                    embed_dims: [s[0], s[1], s[2]],
+                    num_heads: [1, strides[0], strides[1]],
+                    patch_sizes: [strides[2], strides[3], strides[4]],
+                    group_size: s[3],
+                    depths: [1, 2, strides[0]],
+                },
+            },
             _ => Architecture::SdtV3Large {
                 embed_dims: [s[0], s[1], s[2]],
                 strides: [strides[0], strides[1], strides[2], strides[3]],
@@ -505,7 +602,7 @@ proptest! {
         architecture in architecture(size(), size()),
         sizes in prop::array::uniform6(size()),
     ) {
-        let config = ModelConfig {
+        let mut config = ModelConfig {
             architecture,
             image_size: sizes[0],
             in_channels: sizes[1],
@@ -514,6 +611,9 @@ proptest! {
             mlp_ratio: sizes[4],
             time_steps: sizes[5],
         };
+        if let Architecture::SpikingResformer { sizes, .. } = architecture {
+            config.num_heads = sizes.num_heads[2];
+        }
         if let Ok(graph) = config.graph() {
             prop_assert!(graph.parameters() <= MAX_PARAMETERS);
             prop_assert!(graph.macs() <= MAX_MACS);
@@ -550,6 +650,22 @@ proptest! {
             Architecture::SdtV1 { depths: d, dvs, .. } => {
                 *d = depths;
                 *dvs = dvs.map(|_| 2.0);
+            }
+            Architecture::MaxFormer { layout, depths: d, .. }
+            | Architecture::MsQkFormer { layout, depths: d, .. } => {
+                *d = depths;
+                if let Layout::Dvs { tau } = layout {
+                    *tau = 1.5;
+                }
+            }
+            Architecture::SpikingResformer { layout, sizes } => {
+                if let ResformerLayout::Dvs { tau: Some(tau) } = layout {
+                    *tau = 1.5;
+                }
+                sizes.num_heads = [1, 2, config.num_heads];
+                sizes.patch_sizes = [4, 2, 1];
+                sizes.group_size = 32;
+                sizes.depths = [1, 1, depths];
             }
             Architecture::SdtV2 { .. } => {}
             Architecture::SdtV3Base { max_spike, .. } => {

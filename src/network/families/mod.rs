@@ -1,5 +1,8 @@
 //! One file per family: the keys of its `[model]`, and its graph.
 
+mod max_former;
+mod membrane;
+mod ms_qkformer;
 mod parts;
 mod pyramid;
 mod qkformer;
@@ -8,6 +11,7 @@ mod sdt_v1;
 mod sdt_v2;
 mod sdt_v3;
 mod spikformer;
+mod spiking_resformer;
 mod spikingformer;
 
 use super::{Architecture, Family, Graph, ModelConfig, ModelError};
@@ -66,6 +70,19 @@ fn build(config: &ModelConfig) -> Result<Graph, ModelError> {
             kd,
             max_spike,
         } => sdt_v3::build_large(config, embed_dims, strides, depths, kd, max_spike),
+        Architecture::MaxFormer {
+            layout,
+            embed_dims,
+            depths,
+        } => max_former::build(config, layout, embed_dims, depths),
+        Architecture::MsQkFormer {
+            layout,
+            embed_dims,
+            depths,
+        } => ms_qkformer::build(config, layout, embed_dims, depths),
+        Architecture::SpikingResformer { layout, sizes } => {
+            spiking_resformer::build(config, layout, sizes)
+        }
     }
 }
 
@@ -78,5 +95,8 @@ fn schema_of(family: Family) -> &'static Schema {
         Family::SdtV1 => &sdt_v1::SCHEMA,
         Family::SdtV2 => &sdt_v2::SCHEMA,
         Family::SdtV3 => &sdt_v3::SCHEMA,
+        Family::MaxFormer => &max_former::SCHEMA,
+        Family::MsQkFormer => &ms_qkformer::SCHEMA,
+        Family::SpikingResformer => &spiking_resformer::SCHEMA,
     }
 }

@@ -1,19 +1,19 @@
 //! What several families have in common.
 
+use std::borrow::Borrow;
+
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_depths;
 use super::super::{BlockLayout, ModelConfig, ModelError, Neuron, NodeId, Shape};
 
 /// The neuron of every site but the one after attention.
 pub(super) fn lif(tau: f64) -> Neuron {
-    let threshold = 1.0;
-    Neuron::Lif { tau, threshold }
+    Neuron::lif(tau, 1.0)
 }
 
 /// The neuron after attention.
 pub(super) fn attention_lif(tau: f64) -> Neuron {
-    let threshold = 0.5;
-    Neuron::Lif { tau, threshold }
+    Neuron::lif(tau, 0.5)
 }
 
 /// An empty graph for the configuration's square image.
@@ -77,7 +77,7 @@ pub(super) fn led(
     b: &mut GraphBuilder,
     x: NodeId,
     [neuron_name, layer_name, norm_name]: [String; 3],
-    neuron: Neuron,
+    neuron: impl Borrow<Neuron>,
     conv: Conv,
 ) -> NodeId {
     let x = b.neuron(x, &neuron_name, neuron);

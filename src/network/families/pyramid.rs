@@ -92,7 +92,7 @@ impl Pyramid<'_> {
         b.block(name);
         let mut y = x;
         if name != "downsample1_1" {
-            y = b.neuron(y, &format!("{name}.encode_{}", self.spike), self.neuron);
+            y = b.neuron(y, &format!("{name}.encode_{}", self.spike), &self.neuron);
         }
         y = b.conv(y, &format!("{name}.encode_conv"), conv.bias(true));
         y = b.batch_norm(y, &format!("{name}.encode_bn"));

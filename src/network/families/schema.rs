@@ -2,7 +2,9 @@
 //! those not given.
 
 use super::super::config::{ModelTable, foreign, missing, wrong};
-use super::super::{Architecture, Family, Layout, MODEL_KEYS, ModelConfig, ModelError};
+use super::super::{
+    Architecture, Family, Layout, MODEL_KEYS, ModelConfig, ModelError, ResformerLayout,
+};
 use super::schema_of;
 
 /// The keys of a family's own, and how they are read.
@@ -48,12 +50,16 @@ impl TryFrom<ModelTable> for ModelConfig {
             return Err(foreign(key, &why));
         }
         let whole = |key| table.required(key, "a whole number");
+        let architecture = (schema_of(family).read)(&table)?;
         Ok(ModelConfig {
-            architecture: (schema_of(family).read)(&table)?,
+            architecture,
             image_size: whole("image_size")?,
             in_channels: whole("in_channels")?,
             num_classes: whole("num_classes")?,
-            num_heads: whole("num_heads")?,
+            num_heads: match architecture {
+                Architecture::SpikingResformer { sizes, .. } => sizes.num_heads[2],
+                _ => whole("num_heads")?,
+            },
             mlp_ratio: whole("mlp_ratio")?,
             time_steps: whole("time_steps")?,
         })
@@ -70,6 +76,16 @@ pub(super) fn layout(table: &ModelTable, default_tau: f64) -> Result<Layout, Mod
         (Some(other), _) => Err(wrong("layout", format!("{other:?}"), LAYOUTS)),
         (None, _) => Err(missing("layout", LAYOUTS)),
     }
+}
+
+/// The layout of `spikingresformer`, whose time constants are trained in `dvs` unless one is given.
+pub(super) fn resformer_layout(table: &ModelTable) -> Result<ResformerLayout, ModelError> {
+    let given = table.number("tau")?;
+    Ok(match layout(table, 2.0)? {
+        Layout::Cifar => ResformerLayout::Cifar,
+        Layout::Imagenet => ResformerLayout::Imagenet,
+        Layout::Dvs { .. } => ResformerLayout::Dvs { tau: given },
+    })
 }
 
 const LAYOUTS: &str = "\"cifar\", \"imagenet\" or \"dvs\"";

@@ -100,7 +100,7 @@ impl SdtV1<'_> {
                 x = parts::halve(b, x);
             }
             membrane = x;
-            x = b.neuron(x, &name("lif"), lif);
+            x = b.neuron(x, &name("lif"), &lif);
             if pool && i < 3 {
                 x = parts::halve(b, x);
             }

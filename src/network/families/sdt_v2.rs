@@ -10,7 +10,6 @@ use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_strides;
 use super::super::{
     Architecture, BlockLayout, Family, Graph, ModelConfig, ModelError, NodeId, RepConv,
-    WeightSource,
 };
 use super::parts::{self, Mlp};
 use super::pyramid::Pyramid;
@@ -103,8 +102,8 @@ fn conv_block(b: &mut GraphBuilder, x: NodeId, name: &str, width: usize, ratio: 
     let part = |part: &str| format!("{name}.Conv.{part}");
     let wide = 2 * width;
     let first = Conv::one(wide, Form::Map);
-    let y = parts::led(b, x, ["lif1", "pwconv1", "bn1"].map(part), lif, first);
-    let y = b.neuron(y, &part("lif2"), lif);
+    let y = parts::led(b, x, ["lif1", "pwconv1", "bn1"].map(part), &lif, first);
+    let y = b.neuron(y, &part("lif2"), &lif);
     let y = b.conv(y, &part("dwconv"), Conv::depthwise(wide, 7));
     let y = b.conv(y, &part("pwconv2"), Conv::one(width, Form::Map));
     let y = b.batch_norm(y, &part("bn2"));
@@ -112,7 +111,7 @@ fn conv_block(b: &mut GraphBuilder, x: NodeId, name: &str, width: usize, ratio: 
     let mut y = x;
     for (i, out) in [(1, ratio * width), (2, width)] {
         let names = ["lif", "conv", "bn"].map(|part| format!("{name}.{part}{i}"));
-        y = parts::led(b, y, names, lif, Conv::three(out));
+        y = parts::led(b, y, names, &lif, Conv::three(out));
     }
     b.add(x, y)
 }
@@ -140,20 +139,10 @@ fn attention(
 /// A RepConv chain. The authors pad behind the first batch norm with what it makes of 0: the same
 /// as padding the input with 0, for the first convolution has no bias.
 fn repconv(b: &mut GraphBuilder, x: NodeId, name: &str, width: usize, merge: bool) -> NodeId {
-    let chain = RepConv::of(name);
     if merge {
-        let weight = |b: &mut GraphBuilder, key: &str, shape: &[usize]| {
-            b.parameter(format!("{key}.weight"), shape);
-        };
-        weight(b, &chain.first, &[width, width, 1, 1]);
-        b.batch_norm_tensors(&chain.first_norm, width);
-        weight(b, &chain.depthwise, &[width, 1, 3, 3]);
-        weight(b, &chain.second, &[width, width, 1, 1]);
-        b.batch_norm_tensors(&chain.second_norm, width);
-        b.batch_norm_tensors(&chain.third_norm, width);
-        let conv = Conv::three(width).bias(true);
-        return b.conv(x, name, conv.source(WeightSource::MergedRepConv));
+        return b.merged_repconv(x, name, width);
     }
+    let chain = RepConv::of(name);
     let point = Conv::one(width, Form::Map);
     let x = b.conv(x, &chain.first, point.padding(1));
     let x = b.batch_norm(x, &chain.first_norm);

@@ -73,7 +73,7 @@ pub(super) fn build_base(
         strides: &strides,
         blocks: &[6, 2],
         spike: "spike",
-        neuron,
+        neuron: neuron.clone(),
         layouts: [BlockLayout::StillMap; 2],
     };
     let block = Base { neuron, config };
@@ -133,7 +133,7 @@ impl Base<'_> {
                 format!("{name}.{part}.0"),
                 format!("{name}.{part}.1"),
             ];
-            y = parts::led(b, y, names, self.neuron, conv);
+            y = parts::led(b, y, names, &self.neuron, conv);
         }
         b.add(x, y)
     }
@@ -143,7 +143,7 @@ impl Base<'_> {
         let mut y = x;
         for (i, out) in [(1, self.config.mlp_ratio * width), (2, width)] {
             let names = ["spike", "conv", "bn"].map(|part| format!("{name}.{part}{i}"));
-            y = parts::led(b, y, names, self.neuron, Conv::three(out));
+            y = parts::led(b, y, names, &self.neuron, Conv::three(out));
         }
         b.add(x, y)
     }
@@ -156,26 +156,26 @@ impl Base<'_> {
         for (i, out) in [(1, self.config.mlp_ratio * width), (2, width)] {
             let names = ["spike", "conv", "bn"].map(|part| format!("{name}.mlp.fc{i}_{part}"));
             let conv = Conv::one(out, Form::Sequence).bias(true);
-            y = parts::led(b, y, names, self.neuron, conv);
+            y = parts::led(b, y, names, &self.neuron, conv);
         }
         b.add(x, y)
     }
 
     /// v has four times the channels of q and k; the scale is `2 / sqrt(C / heads)`.
     fn attention(&self, b: &mut GraphBuilder, x: NodeId, name: &str, width: usize) -> NodeId {
-        let x = b.neuron(x, &format!("{name}.head_spike"), self.neuron);
+        let x = b.neuron(x, &format!("{name}.head_spike"), &self.neuron);
         let qkv = [("q", width), ("k", width), ("v", 4 * width)].map(|(part, out)| {
             let conv = Conv::one(out, Form::Map);
             let y = b.conv(x, &format!("{name}.{part}_conv.0"), conv);
             let y = b.batch_norm(y, &format!("{name}.{part}_conv.1"));
-            b.neuron(y, &format!("{name}.{part}_spike"), self.neuron)
+            b.neuron(y, &format!("{name}.{part}_spike"), &self.neuron)
         });
         let heads = self.config.num_heads;
         let scale = ((width / heads) as f64).powf(-0.5) * 2.0;
         let x = b.attention(qkv, heads, scale);
         let names =
             ["attn_spike", "proj_conv.0", "proj_conv.1"].map(|part| format!("{name}.{part}"));
-        parts::led(b, x, names, self.neuron, Conv::one(width, Form::Map))
+        parts::led(b, x, names, &self.neuron, Conv::one(width, Form::Map))
     }
 }
 
@@ -199,7 +199,7 @@ pub(super) fn build_large(
         strides: &strides,
         blocks: &[depths],
         spike: "lif",
-        neuron,
+        neuron: neuron.clone(),
         layouts: [BlockLayout::Map, BlockLayout::ChannelTokens],
     };
     let block = Large {
@@ -245,7 +245,7 @@ impl Large<'_> {
                 format!("{name}.conv{i}.0.0"),
                 format!("{name}.conv{i}.0.1"),
             ];
-            y = parts::led(b, y, names, self.neuron, Conv::three(out).bias(true));
+            y = parts::led(b, y, names, &self.neuron, Conv::three(out).bias(true));
         }
         b.add(x, y)
     }
@@ -271,20 +271,20 @@ impl Large<'_> {
         for (i, out) in [(1, self.config.mlp_ratio * width), (2, width)] {
             let names = ["lif", "conv", "bn"].map(|part| format!("{name}.mlp.fc{i}_{part}"));
             let conv = Conv::one(out, Form::Sequence).bias(true);
-            y = parts::led(b, y, names, self.neuron, conv);
+            y = parts::led(b, y, names, &self.neuron, conv);
         }
         let y = b.channel_scale(y, &scales[1]);
         b.add(x, y)
     }
 
     fn attention(&self, b: &mut GraphBuilder, x: NodeId, name: &str, width: usize) -> NodeId {
-        let x = b.neuron(x, &format!("{name}.head_lif"), self.neuron);
+        let x = b.neuron(x, &format!("{name}.head_lif"), &self.neuron);
         let qkv = ["q", "k", "v"].map(|part| {
             let y = chain(b, x, &format!("{name}.{part}_conv"), width);
-            b.neuron(y, &format!("{name}.{part}_lif"), self.neuron)
+            b.neuron(y, &format!("{name}.{part}_lif"), &self.neuron)
         });
         let x = b.attention(qkv, self.config.num_heads, 0.125);
-        let x = b.neuron(x, &format!("{name}.attn_lif"), self.neuron);
+        let x = b.neuron(x, &format!("{name}.attn_lif"), &self.neuron);
         chain(b, x, &format!("{name}.proj_conv"), width)
     }
 }

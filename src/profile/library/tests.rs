@@ -1,11 +1,12 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use toml_edit::DocumentMut;
 
 use super::*;
-use crate::profile::Screen;
+use crate::network::{GRAPH_KEY, write_graph};
 use crate::profile::keys::{KEYS, dotted};
 use crate::profile::kind::Kind;
+use crate::profile::{Checkpoint, Screen};
 use crate::quant::{Correction, Method};
 
 /// A library in a folder of its own.
@@ -29,6 +30,22 @@ fn shipped_profiles_build_the_published_networks() {
     let published = [
         ("demo", 190_850),
         ("reference", 190_850),
+        ("max-former-cifar10-4-384", 6_568_282),
+        ("max-former-cifar100-4-384", 6_602_932),
+        ("max-former-cifar10dvs-256", 1_455_626),
+        ("max-former-dvs128-256", 1_455_883),
+        ("max-former-imagenet-10-384", 16_237_240),
+        ("max-former-imagenet-10-512", 28_653_480),
+        ("max-former-imagenet-10-512-t1", 28_653_480),
+        ("max-former-imagenet-10-768", 63_992_200),
+        ("max-former-imagenet-10-768-t1", 63_992_200),
+        ("ms-qkformer-cifar10-4-384", 6_706_234),
+        ("ms-qkformer-cifar100-4-384", 6_740_884),
+        ("ms-qkformer-cifar10dvs-256", 1_504_138),
+        ("ms-qkformer-dvs128-256", 1_504_395),
+        ("ms-qkformer-imagenet-10-384", 16_473_688),
+        ("ms-qkformer-imagenet-10-512", 29_079_336),
+        ("ms-qkformer-imagenet-10-768", 64_962_760),
         ("qkformer-cifar10-4-384", 6_706_234),
         ("qkformer-cifar100-4-384", 6_740_884),
         ("qkformer-cifar10dvs-256", 1_504_138),
@@ -82,6 +99,15 @@ fn shipped_profiles_build_the_published_networks() {
         ("spikingformer-imagenet-8-384", 16_828_312),
         ("spikingformer-imagenet-8-512", 29_705_768),
         ("spikingformer-imagenet-8-768", 66_363_208),
+        ("spikingresformer-cifar10-s-transfer", 17_306_944),
+        ("spikingresformer-cifar10-ti", 10_793_152),
+        ("spikingresformer-cifar100-ti", 10_827_712),
+        ("spikingresformer-cifar10dvs-ti", 10_793_152),
+        ("spikingresformer-dvs128-dvsg", 2_709_830),
+        ("spikingresformer-imagenet-l", 60_375_680),
+        ("spikingresformer-imagenet-m", 35_601_472),
+        ("spikingresformer-imagenet-s", 17_813_824),
+        ("spikingresformer-imagenet-ti", 11_180_992),
     ];
     let (_folder, library) = library();
     let names: Vec<&str> = SHIPPED.iter().map(|(n, _)| *n).collect();
@@ -139,6 +165,11 @@ fn flat(text: &str) -> BTreeSet<String> {
         }
     }
     keys
+}
+
+fn profile_graph() -> crate::network::Graph {
+    let demo = Profile::parse(&demo(), Path::new("/demo.toml")).unwrap();
+    (*demo.graph()).clone()
 }
 
 #[test]
@@ -216,13 +247,29 @@ fn the_reference_has_every_key_and_every_default() {
         "family = \"sdt-v2\"\nembed_dims = [4, 4, 4, 4]",
         "family = \"sdt-v3\"\nembed_dims = [4, 4, 4]\nsize = \"large\"",
     ];
-    let everything = everything.into_iter().chain(families.map(with_model));
+    let resformer = "family = \"spikingresformer\"\nlayout = \"cifar\"\nembed_dims = [4, 4, 4]\n\
+                     patch_sizes = [4, 2, 1]\ngroup_size = 4\ndepths = [1, 1, 1]";
+    let resformer = with_model(resformer).replace("num_heads = 2", "num_heads = [1, 2, 2]");
+    let families = families.map(with_model).into_iter().chain([resformer]);
+    let everything = everything.into_iter().chain(families);
     let overrides = Overrides::parse(sets, PathBuf::from("/")).unwrap();
     let mut written = BTreeSet::new();
     for text in everything {
         let (profile, _) = Profile::parse_with(&text, Path::new("/p.toml"), &overrides).unwrap();
         written.extend(flat(&profile.to_toml().unwrap()));
     }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.aq4.safetensors");
+    let own = HashMap::from([(GRAPH_KEY.to_owned(), write_graph(&profile_graph()).unwrap())]);
+    let none: [(&str, safetensors::tensor::TensorView<'_>); 0] = [];
+    safetensors::serialize_to_file(none, Some(own), &file).unwrap();
+    let (profile, text) = (
+        file.with_extension("toml"),
+        "[model]\ngraph = \"a.aq4.safetensors\"\n",
+    );
+    let profile = Profile::parse(text, &profile).unwrap();
+    assert_eq!(profile.checkpoint, Some(Checkpoint::File(file)));
+    written.extend(flat(&profile.to_toml().unwrap()));
     // Known, but with one value only in this version.
     written.extend(["search.beam_width", "search.draws"].map(str::to_owned));
     assert_eq!(written, known);

@@ -232,7 +232,7 @@ impl Gram {
         } else {
             0.0
         };
-        let taps = self.patches.window.kernel * self.patches.window.kernel;
+        let taps = self.patches.window.taps();
         let share = self.inputs / taps.max(1);
         // From the order of the weights to the order here.
         let place = |i: usize| (i % taps) * share + i / taps;
@@ -260,9 +260,11 @@ mod tests {
             kernel,
             stride,
             padding,
+            ..
         } = patches.window;
+        let (taps, above) = (patches.window.taps(), patches.window.row_padding());
         let share = patches.channels / groups;
-        let n = share * kernel * kernel;
+        let n = share * taps;
         let mut all = Vec::new();
         for group in 0..groups {
             let (mut mean, mut gram) = (vec![0.0; n], vec![0.0; n * n]);
@@ -272,9 +274,9 @@ mod tests {
                     let (oy, ox) = (position / patches.out_width, position % patches.out_width);
                     let x: Vec<f64> = (0..n)
                         .map(|i| {
-                            let (c, ky, kx) =
-                                (i / kernel / kernel, i / kernel % kernel, i % kernel);
-                            let y = (oy * stride + ky) as i64 - padding as i64;
+                            let (c, tap) = (i / taps, i % taps);
+                            let (ky, kx) = (tap / kernel, tap % kernel);
+                            let y = (oy * stride + ky) as i64 - above as i64;
                             let x = (ox * stride + kx) as i64 - padding as i64;
                             let inside = (0..patches.height as i64).contains(&y)
                                 && (0..patches.width as i64).contains(&x);
@@ -309,21 +311,26 @@ mod tests {
 
     #[test]
     fn sums_are_those_of_the_definition() {
-        for (kernel, stride, padding) in [(1, 1, 0), (3, 1, 1), (3, 2, 1), (7, 1, 3), (2, 2, 0)] {
+        let square = [(1, 1, 0), (3, 1, 1), (3, 2, 1), (7, 1, 3), (2, 2, 0)];
+        let square =
+            square.map(|(kernel, stride, padding)| Window::square(kernel, stride, padding));
+        for window in square
+            .into_iter()
+            .chain([Window::row(3, 1, 1), Window::row(3, 2, 0)])
+        {
+            let (kernel, stride) = (window.kernel, window.stride);
             for (channels, groups) in [(1, 1), (5, 1), (6, 2), (4, 4)] {
-                let (height, width) = (6, 5);
-                let out = |size: usize| (size + 2 * padding - kernel) / stride + 1;
+                let (height, width) = (if window.is_row { 1 } else { 6 }, 5);
+                let out = |size: usize, taps: usize, padding: usize| {
+                    (size + 2 * padding - taps) / stride + 1
+                };
                 let patches = Patches {
-                    window: Window {
-                        kernel,
-                        stride,
-                        padding,
-                    },
+                    window,
                     channels,
                     height,
                     width,
-                    out_height: out(height),
-                    out_width: out(width),
+                    out_height: out(height, window.rows(), window.row_padding()),
+                    out_width: out(width, kernel, window.padding),
                 };
                 let random = |i: usize| ((i * 2_654_435_761) >> 7) % 11;
                 let numbers = height * width * channels;
@@ -344,7 +351,7 @@ mod tests {
                 whole.add_bytes(&slices);
                 assert!(
                     near(&whole.moments(), &want),
-                    "{kernel} {channels} {groups}"
+                    "{window:?} {channels} {groups}"
                 );
                 let mut parts = Gram::new(patches, groups);
                 let mut rest = Gram::new(patches, groups);

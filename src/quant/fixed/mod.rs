@@ -11,6 +11,10 @@
 //!   up, then saturated to N bits.
 //! * *Leak* ([`Leak`]). `v + (((x - v) K) >> r)` with K of at most 15 bits; K = 1 where tau is a
 //!   power of two. The neuron fires where `v >= ceil(threshold * 2^fraction)`.
+//! * *Other neurons* ([`Membrane`]), saturated to N bits: `v + x` without a leak,
+//!   `v - (((v - r) K) >> r) + x` where the input does not decay; a soft reset subtracts the nearest
+//!   number to the threshold. Those that fire above the threshold do so from
+//!   `floor(threshold * 2^fraction) + 1` on.
 //! * *Sums* of two values of one grid saturate to N bits. Their *mean* is rounded, halves up.
 //!
 //! Products and sums before the rounding are exact. [`FixedNetwork`] says which values of a network
@@ -19,6 +23,7 @@
 mod affine;
 mod error;
 mod leak;
+mod membrane;
 mod network;
 mod parts;
 #[cfg(test)]
@@ -27,6 +32,7 @@ mod tests;
 pub use affine::{FixedAffine, FixedAffineError, OFFSET_BITS, SHIFTS, Word};
 pub use error::FixedError;
 pub use leak::Leak;
+pub use membrane::{FixedReset, Membrane};
 pub use network::{FRAMES, FixedNetwork, Form, IMAGE, SiteGrid};
 pub use parts::{LOGIT_BITS, Part};
 

@@ -7,8 +7,8 @@
 //! bring it onto the neurons' own grid.
 
 use super::parts::range;
-use super::{FixedError, Grid, Leak, Part, Word, two_to};
-use crate::network::{Graph, LayerId, Neuron, NodeId, Op, SiteId, ValueRange};
+use super::{FixedError, Grid, Membrane, Part, Word, two_to};
+use crate::network::{Dynamics, Graph, LayerId, Neuron, NodeId, Op, SiteId, ValueRange};
 
 /// The grid of images: normalised pixels from -4 to 4. All 256 levels of a byte stay apart, so a
 /// table of 256 numbers for each channel makes them.
@@ -43,8 +43,6 @@ pub struct SiteGrid {
     pub grid: Grid,
     /// From integers of the input to numbers of the grid; none where the input is on it.
     pub input: Option<Word>,
-    /// The leak; none for integer neurons.
-    pub leak: Option<Leak>,
 }
 
 /// A network in fixed-point arithmetic, without its layers' affines.
@@ -117,6 +115,29 @@ impl FixedNetwork {
         self.sites.get(site.index()).copied()
     }
 
+    /// The dynamics of a population whose numbers are known; none for integer neurons.
+    ///
+    /// # Errors
+    /// [`FixedError`] for neurons without integer arithmetic.
+    pub fn membrane(
+        &self,
+        graph: &Graph,
+        site: SiteId,
+        neuron: &Dynamics,
+    ) -> Result<Option<Membrane>, FixedError> {
+        match (neuron, self.site(site)) {
+            (Neuron::Spiking(spiking), Some(known)) => {
+                let made = Membrane::of(spiking, known.grid);
+                let made = made.map_err(|why| FixedError::Neurons {
+                    site: graph.site(site).name.clone(),
+                    why,
+                })?;
+                Ok(Some(made))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The largest sum of a layer of integers up to `q_max`, without sign, reading `input`.
     pub fn largest_sum(&self, graph: &Graph, layer: LayerId, input: NodeId, q_max: u32) -> f64 {
         let fan_in = graph.layer(layer).fan_in() as f64;
@@ -147,7 +168,9 @@ impl FixedNetwork {
             };
             return match node.op {
                 Op::Layer(_) => Ok(on_grid(grid)),
-                Op::BatchNorm(_) | Op::ChannelScale(_) if !self.absorbed(graph, i) => {
+                Op::BatchNorm(_) | Op::ChannelScale(_) | Op::HeadScale { .. }
+                    if !self.absorbed(graph, i) =>
+                {
                     fails("it follows no layer directly, whose affine could take it in")
                 }
                 _ if known.all(fits) => Ok(on_grid(grid)),
@@ -165,6 +188,7 @@ impl FixedNetwork {
         let count = |n: Option<&NodeId>| n.map_or(1, |&n| positions(graph, n)) as f64;
         let input = node.inputs.first();
         let form = match node.op {
+            Op::HeadScale { .. } => return fails("its factor differs from head to head"),
             Op::Input => on_grid(if node.time_invariant { IMAGE } else { FRAMES }),
             Op::Neuron(site) => Form {
                 fraction: 0,
@@ -185,6 +209,23 @@ impl FixedNetwork {
                 let channels = input.map_or(1, |&n| graph.node(n).shape.channels);
                 times((channels / heads.max(1)) as f64)
             }
+            Op::AveragePool {
+                kernel,
+                padding,
+                count_include_pad,
+                ..
+            } => {
+                if padding > 0 && !count_include_pad {
+                    return fails("its windows have other numbers of positions at the border");
+                }
+                // The sum: whoever reads it takes the number of positions into account.
+                let terms = (kernel * kernel) as f64;
+                Form {
+                    factor: first.factor / terms,
+                    ..times(terms)
+                }
+            }
+            Op::AddConstant { .. } => return fails("it adds a constant that is on no grid"),
             Op::MaxPool { .. } | Op::HeadErode { .. } => first,
             _ => {
                 let whole = |n: &NodeId| matches!(graph.node(*n).range, ValueRange::Integer(_));
@@ -207,7 +248,7 @@ impl FixedNetwork {
             let node = graph.node(at);
             match (&node.op, node.inputs.first()) {
                 (Op::Layer(_), _) => return true,
-                (Op::BatchNorm(_) | Op::ChannelScale(_), Some(&before))
+                (Op::BatchNorm(_) | Op::ChannelScale(_) | Op::HeadScale { .. }, Some(&before))
                     if graph.consumers(before).count() == 1 =>
                 {
                     at = before;
@@ -224,17 +265,10 @@ impl FixedNetwork {
         site: SiteId,
         bits: u8,
     ) -> Result<SiteGrid, FixedError> {
-        let neuron = graph.site(site).neuron;
+        let neuron = &graph.site(site).neuron;
         let fails = |why: String| {
             let site = graph.site(site).name.clone();
             Err(FixedError::Neurons { site, why })
-        };
-        let leak = match neuron {
-            Neuron::Lif { tau, .. } => match Leak::of(tau) {
-                Some(leak) => Some(leak),
-                None => return fails(format!("tau = {tau} is not 1 to 32768")),
-            },
-            Neuron::Integer { .. } => None,
         };
         let input = graph.nodes[i].inputs.first().copied();
         let input = input.unwrap_or(NodeId(u32::MAX));
@@ -250,21 +284,13 @@ impl FixedNetwork {
                 }
             }
         };
-        if let Neuron::Lif { threshold, .. } = neuron
-            && !(1..=grid.most()).contains(&grid.threshold(threshold))
+        // What has a trained time constant is checked when that is known.
+        if let Ok(Neuron::Spiking(spiking)) = neuron.dynamics(|_| Err(()))
+            && let Err(why) = Membrane::of(&spiking, grid)
         {
-            let bits = grid.bits;
-            return fails(format!(
-                "their threshold {threshold} does not fit potentials of {bits} bits with {} fraction bits: take more \
-                 membrane_bits",
-                grid.fraction
-            ));
+            return fails(why);
         }
-        Ok(SiteGrid {
-            grid,
-            input: word,
-            leak,
-        })
+        Ok(SiteGrid { grid, input: word })
     }
 }
 
@@ -278,15 +304,31 @@ fn combined(graph: &Graph, i: usize, inputs: &[Form]) -> Form {
         factor,
     };
     match node.op {
-        Op::Attention { heads, scale } => {
+        Op::Attention {
+            heads,
+            scale,
+            tokens,
+        } => {
             let shape = node
                 .inputs
                 .first()
                 .map_or(node.shape, |&n| graph.node(n).shape);
-            let terms = shape.height * shape.width * (shape.channels / heads.max(1));
+            let terms = tokens.count(shape) * (shape.channels / heads.max(1));
             form(product * terms as f64, scale)
         }
         Op::Add => form(inputs.iter().map(|f| f.most).sum(), 1.0),
+        Op::Concat { .. } => form(inputs.iter().map(|f| f.most).fold(0.0, f64::max), 1.0),
+        Op::Scores { heads } => {
+            let keys = node
+                .inputs
+                .first()
+                .map_or(1, |&n| graph.node(n).shape.channels);
+            form(product * (keys / heads.max(1)) as f64, 1.0)
+        }
+        Op::Apply { .. } => {
+            let terms = node.inputs.first().map_or(1, |&n| positions(graph, n));
+            form(product * terms as f64, 1.0)
+        }
         _ => form(product, 1.0),
     }
 }

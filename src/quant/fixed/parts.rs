@@ -72,16 +72,16 @@ impl Part {
         let ranges = self
             .sites
             .iter()
-            .map(|&site| range(graph.site(site).neuron));
+            .map(|&site| range(&graph.site(site).neuron));
         Grid::reaching(ranges.fold(0.0, f64::max), self.bits)
     }
 }
 
 /// How far the potential of neurons has to reach.
-pub(super) fn range(neuron: Neuron) -> f64 {
+pub(super) fn range(neuron: &Neuron) -> f64 {
     match neuron {
-        Neuron::Lif { threshold, .. } => HEADROOM * threshold,
-        Neuron::Integer { max, .. } => max as f64,
+        Neuron::Spiking(spiking) => HEADROOM * spiking.threshold.max(-spiking.reset.rest()),
+        Neuron::Integer { max, .. } => *max as f64,
     }
 }
 
@@ -91,7 +91,7 @@ fn is_on_grid(graph: &Graph, i: usize) -> bool {
         return false;
     };
     match node.op {
-        Op::Layer(_) | Op::BatchNorm(_) | Op::ChannelScale(_) => true,
+        Op::Layer(_) | Op::BatchNorm(_) | Op::ChannelScale(_) | Op::HeadScale { .. } => true,
         Op::Add | Op::Average => node.range == ValueRange::Real,
         Op::MaxPool { .. } => {
             let input = node.inputs.first();

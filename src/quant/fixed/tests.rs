@@ -2,11 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::{FixedAffine, Grid, Leak};
+use super::{FixedAffine, FixedReset, Grid, Membrane};
 use crate::kernels::{
-    AffineEpilogue, Elementwise, Epilogue, Extent, FixedDynamics, FixedLif, FixedRows, Recorder,
-    Requantize, Signal, Target, launch,
+    AffineEpilogue, Elementwise, Epilogue, Extent, FixedLif, FixedRows, Recorder, Requantize,
+    Signal, Target, launch,
 };
+use crate::network::{Charge, Firing, Rate, Reset, Spiking};
 use crate::quant::ChannelAffine;
 
 /// Potentials in the order of time steps.
@@ -39,6 +40,60 @@ fn run(sums: &[f32], steps: usize, epilogue: impl Epilogue<f32>) {
     });
 }
 
+fn spiking() -> impl Strategy<Value = Spiking<Rate>> {
+    let tau = prop_oneof![Just(2.0), Just(1.0), Just(4.0), 1.0f64..9.0];
+    let charge = (0..4u8, tau).prop_map(|(kind, tau)| match kind {
+        0 => Charge::Integrate,
+        1 => Charge::DecayInput(Rate::OverTau(tau)),
+        2 => Charge::Leak(Rate::OverTau(tau)),
+        _ => Charge::Retain(Rate::Beta(1.0 - 1.0 / tau)),
+    });
+    let lif = charge
+        .clone()
+        .prop_map(|_| Charge::DecayInput(Rate::OverTau(2.0)));
+    let reset = prop_oneof![
+        Just(Reset::Hard(0.0)),
+        (-1.0f64..0.5).prop_map(Reset::Hard),
+        Just(Reset::Soft),
+        Just(Reset::SoftNext),
+    ];
+    let firing = prop_oneof![Just(Firing::AtLeast), Just(Firing::Above)];
+    (prop_oneof![charge, lif], 0.05f64..2.0, firing, reset).prop_map(
+        |(charge, threshold, firing, reset)| Spiking {
+            charge,
+            threshold,
+            firing,
+            reset,
+        },
+    )
+}
+
+/// One time step in integers alone: the potential before the reset, whether it fires, and what it
+/// is afterwards.
+fn step(membrane: &Membrane, v: i64, x: i64) -> (i64, bool, i64) {
+    let taken = |leak: super::Leak, x: i64| (x * i64::from(leak.multiplier)) >> leak.shift;
+    let rest = membrane.rest();
+    let charged = match membrane.charge {
+        Charge::Integrate => v + x,
+        Charge::DecayInput(leak) => v + taken(leak, x - (v - rest)),
+        Charge::Leak(leak) => v - taken(leak, v - rest) + x,
+        Charge::Retain(leak) => v - taken(leak, v) + x,
+    };
+    let mut charged = membrane.grid.saturate(charged);
+    if let FixedReset::SoftNext(threshold) = membrane.reset
+        && v >= membrane.threshold
+    {
+        charged = membrane.grid.saturate(charged - threshold);
+    }
+    let fires = charged >= membrane.threshold;
+    let after = match (fires, membrane.reset) {
+        (true, FixedReset::Hard(rest)) => rest,
+        (true, FixedReset::Soft(threshold)) => charged - threshold,
+        _ => charged,
+    };
+    (charged, fires, after)
+}
+
 proptest! {
     /// Neurons against integers alone: saturation, rounding, leak, threshold, reset, and the
     /// sum with a residual on a grid.
@@ -47,8 +102,7 @@ proptest! {
         grid in grid(),
         factors in prop::collection::vec(-0.3f64..0.3, 3),
         summands in prop::collection::vec(-3.0f64..3.0, 3),
-        tau in prop_oneof![Just(2.0), Just(1.0), Just(4.0), 1.0f64..9.0],
-        threshold in 0.05f64..2.0,
+        spiking in spiking(),
         sums in prop::collection::vec(-300i32..300, 3 * 6),
         residual in prop::collection::vec(-9000i64..9000, 3 * 6),
         is_stream: bool,
@@ -58,13 +112,10 @@ proptest! {
         };
         let (scale, shift) = affine.numbers();
         let rows = FixedRows { scale: &scale, shift: &shift, grid: grid.steps() };
-        let leak = Leak::of(tau).unwrap();
-        let dynamics = FixedDynamics {
-            grid: grid.steps(),
-            leak: leak.factor(),
-            threshold: grid.threshold(threshold) as f64 * grid.step(),
-            sum: is_stream.then_some(grid.steps()),
+        let Ok(membrane) = Membrane::of(&spiking, grid) else {
+            return Ok(());
         };
+        let dynamics = membrane.dynamics(is_stream.then_some(grid));
         let residual: Vec<i64> = residual.into_iter().map(|n| grid.saturate(n)).collect();
         let real = |n: i64| (n as f64 * grid.step()) as f32;
         let stream: Vec<f32> = residual.iter().map(|&n| real(n)).collect();
@@ -74,21 +125,18 @@ proptest! {
         let added = is_stream.then_some(Signal::Varying(&stream[..]));
         let target = Target::new(extent, None, added, &mut out).onto(Some(rows));
         run(&in_f32, 6, FixedLif::new(target, dynamics, Kept(&mut potentials)));
-        let mut v = [0i64; 3];
+        let mut v = [membrane.rest(); 3];
         for (i, &sum) in sums.iter().enumerate() {
             let c = i % 3;
-            v[c] = leak.step(v[c], affine.apply(c, i64::from(sum)));
-            prop_assert_eq!(potentials[i], real(v[c]));
-            let fires = v[c] >= grid.threshold(threshold);
+            let (potential, fires, after) = step(&membrane, v[c], affine.apply(c, i64::from(sum)));
+            prop_assert_eq!(potentials[i], real(potential));
             let one = i64::from(fires) << grid.fraction;
             let expected = match is_stream {
                 false => if fires { 1.0 } else { 0.0 },
                 true => real(grid.saturate(residual[i] + one)),
             };
             prop_assert_eq!(out[i], expected);
-            if fires {
-                v[c] = 0;
-            }
+            v[c] = after;
         }
     }
 

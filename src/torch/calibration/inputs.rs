@@ -24,14 +24,16 @@ pub(super) fn empty(graph: &Graph, layer: LayerId) -> Option<Gram> {
         .iter()
         .find(|n| matches!(n.op, Op::Layer(l) if l == layer))?;
     let input = graph.node(*node.inputs.first()?).shape;
+    let kind = graph.layer(layer).kind;
     let (window, groups) = geometry(graph.layer(layer));
+    let ((height, width), (out_height, out_width)) = (kind.map(input), kind.map(node.shape));
     let patches = Patches {
         window,
         channels: input.channels,
-        height: input.height,
-        width: input.width,
-        out_height: node.shape.height,
-        out_width: node.shape.width,
+        height,
+        width,
+        out_height,
+        out_width,
     };
     Some(Gram::new(patches, groups))
 }

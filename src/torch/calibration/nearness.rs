@@ -7,7 +7,7 @@
 use std::f64::consts::PI;
 
 use crate::kernels::{Float, Recorder};
-use crate::network::{Graph, Neuron, Shape};
+use crate::network::{Dynamics, Graph, Neuron, Shape};
 use crate::torch::plan::{Plan, Source};
 
 /// The nearness of every site's neurons for one batch.
@@ -37,7 +37,7 @@ pub(super) struct Nearness {
 impl NearnessRecord {
     pub(super) fn new(graph: &Graph, batch: usize) -> Self {
         let sites = graph.sites.iter().map(|site| match site.neuron {
-            Neuron::Lif { .. } => {
+            Neuron::Spiking(_) => {
                 let positions = site.shape.height * site.shape.width;
                 vec![0.0; graph.time_steps * batch * positions]
             }
@@ -75,7 +75,7 @@ impl NearnessRecord {
         &mut self,
         site: usize,
         channels: usize,
-        neuron: Neuron,
+        neuron: Dynamics,
         (steps, leaks): (usize, bool),
     ) -> NearnessRecorder<'_> {
         let batch = self.batch;

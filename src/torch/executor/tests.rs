@@ -10,7 +10,10 @@ use crate::torch::testing::all;
 use crate::torch::testing::{Random, model};
 
 /// Logits, block outputs and a record of one run.
-fn run(executor: &Executor<'_>, mut record: Record) -> (Vec<f64>, Vec<Vec<f64>>, Record) {
+pub(super) fn run(
+    executor: &Executor<'_>,
+    mut record: Record,
+) -> (Vec<f64>, Vec<Vec<f64>>, Record) {
     let shape = executor.graph.input;
     let frames = executor.graph.frames().unwrap_or(1);
     let pixels = 2 * frames * shape.channels * shape.height * shape.width;
@@ -162,7 +165,7 @@ fn close(a: f64, b: f64) {
     assert!((a - b).abs() <= 1e-9 * (1.0 + a.abs()), "{a} {b}");
 }
 
-fn same_steps(a: &Record, b: &Record) {
+pub(super) fn same_steps(a: &Record, b: &Record) {
     let (Record::Steps(a), Record::Steps(b)) = (a, b) else {
         panic!("not a trace");
     };

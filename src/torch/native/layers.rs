@@ -52,15 +52,19 @@ fn conv<'a, O: Operands>(
     input: ConvInput<'a, O::Input>,
     to: Shape,
 ) -> Conv<'a, O> {
-    let from = super::shape_of(x);
+    let map = |shape: Shape| match packed.is_row() {
+        true => (1, shape.height * shape.width),
+        false => (shape.height, shape.width),
+    };
+    let ((height, width), (out_height, out_width)) = (map(super::shape_of(x)), map(to));
     Conv {
         packed,
         steps: x.steps,
         images: images(x),
-        height: from.height,
-        width: from.width,
-        out_height: to.height,
-        out_width: to.width,
+        height,
+        width,
+        out_height,
+        out_width,
         input,
     }
 }

@@ -161,14 +161,10 @@ fn epilogue<F: Float + Element, O: Stored<F> + Element, R: Recorder<F>, U: Epilo
     }
     let target = Target::new(extent, affine, residual, numbers_mut::<O>(out)?).onto(fixed);
     match population.neuron {
-        Neuron::Lif { .. } if population.fixed.is_some() => {
-            if let Some(dynamics) = population.fixed {
-                user.with(FixedLif::new(target, dynamics, recorder));
-            }
-        }
-        Neuron::Lif { tau, threshold } => {
-            user.with(Lif::new(target, (tau, threshold), recorder));
-        }
+        Neuron::Spiking(spiking) => match population.fixed {
+            Some(dynamics) => user.with(FixedLif::new(target, dynamics, recorder)),
+            None => user.with(Lif::new(target, &spiking, recorder)),
+        },
         Neuron::Integer { max, halves, .. } => {
             let level = Level {
                 max: F::of(max as f64),

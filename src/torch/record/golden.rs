@@ -3,8 +3,9 @@
 
 use tch::Kind;
 
+use super::recorders::fires;
 use crate::kernels::{Float, Level, Recorder};
-use crate::network::{Graph, LayerId, Neuron};
+use crate::network::{Dynamics, Graph, LayerId, Neuron};
 use crate::torch::TorchError;
 use crate::torch::error::Context;
 use crate::torch::value::Value;
@@ -68,7 +69,7 @@ impl GoldenRecord {
     }
 
     /// The recorder of a site.
-    pub(in crate::torch) fn recorder(&mut self, site: usize, neuron: Neuron) -> SiteRecorder<'_> {
+    pub(in crate::torch) fn recorder(&mut self, site: usize, neuron: Dynamics) -> SiteRecorder<'_> {
         SiteRecorder {
             neuron,
             site: self.sites.get_mut(site),
@@ -78,7 +79,7 @@ impl GoldenRecord {
 
 /// The recorder of one site.
 pub(in crate::torch) struct SiteRecorder<'a> {
-    neuron: Neuron,
+    neuron: Dynamics,
     site: Option<&'a mut SiteRecord>,
 }
 
@@ -98,9 +99,9 @@ impl SiteRecorder<'_> {
             return;
         };
         match self.neuron {
-            Neuron::Lif { threshold, .. } => {
-                let threshold = F::of(threshold);
-                spikes.extend(potentials.iter().map(|&v| u8::from(v >= threshold)));
+            Neuron::Spiking(spiking) => {
+                let fires = fires(&spiking);
+                spikes.extend(potentials.iter().map(|v| u8::from(fires(v))));
             }
             Neuron::Integer { max, halves, .. } => {
                 let max = F::of(max as f64);
@@ -124,9 +125,9 @@ impl<F: Float> Recorder<F> for SiteRecorder<'_> {
 
 /// How near a potential is to the threshold, relative to it; of integer neurons, how near an input
 /// is to where the level changes.
-fn margin(neuron: Neuron, v: f64) -> f64 {
+fn margin(neuron: Dynamics, v: f64) -> f64 {
     match neuron {
-        Neuron::Lif { threshold, .. } => (v - threshold).abs() / threshold.abs(),
+        Neuron::Spiking(spiking) => (v - spiking.threshold).abs() / spiking.threshold.abs(),
         Neuron::Integer { max, .. } => {
             let last = max.saturating_sub(1) as f64;
             (v - (v.floor().clamp(0.0, last) + 0.5)).abs()
@@ -137,14 +138,11 @@ fn margin(neuron: Neuron, v: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Halves;
+    use crate::network::{Halves, Spiking};
 
     #[test]
     fn margins_by_hand() {
-        let lif = Neuron::Lif {
-            tau: 2.0,
-            threshold: 0.5,
-        };
+        let lif = Neuron::Spiking(Spiking::lif(2.0, 0.5));
         assert_eq!(margin(lif, 0.25), 0.5);
         assert_eq!(margin(lif, 0.5), 0.0);
         let integer = Neuron::Integer {

@@ -3,7 +3,7 @@
 
 use crate::evaluate::SitePotentials;
 use crate::kernels::{Float, Level, Recorder, tile_positions};
-use crate::network::Neuron;
+use crate::network::{Dynamics, Neuron, Rate, Spiking};
 
 /// The recorder of one site's [`ChannelSums`](super::ChannelSums).
 pub(in crate::torch) struct ChannelRecorder<'a> {
@@ -15,7 +15,7 @@ pub(in crate::torch) struct ChannelRecorder<'a> {
 }
 
 impl<'a> ChannelRecorder<'a> {
-    pub(in crate::torch) fn new(channels: usize, neuron: Neuron, sums: &'a mut [f64]) -> Self {
+    pub(in crate::torch) fn new(channels: usize, neuron: Dynamics, sums: &'a mut [f64]) -> Self {
         ChannelRecorder {
             channels,
             clamp: clamp(neuron),
@@ -56,9 +56,9 @@ impl<F: Float> Recorder<F> for ChannelRecorder<'_> {
 }
 
 /// The bound that a drift's inputs are clamped to; none where potentials count as they are.
-pub(in crate::torch) fn clamp(neuron: Neuron) -> Option<f64> {
+pub(in crate::torch) fn clamp(neuron: Dynamics) -> Option<f64> {
     match neuron {
-        Neuron::Lif { .. } => None,
+        Neuron::Spiking(_) => None,
         Neuron::Integer { max, .. } => Some(max as f64),
     }
 }
@@ -77,7 +77,7 @@ pub(in crate::torch) struct StepSums {
 /// The recorder of one site's [`StepSums`].
 pub(in crate::torch) struct StepRecorder<'a> {
     pub steps: &'a mut [StepSums],
-    pub neuron: Neuron,
+    pub neuron: Dynamics,
 }
 
 impl<F: Float> Recorder<F> for StepRecorder<'_> {
@@ -91,9 +91,9 @@ impl<F: Float> Recorder<F> for StepRecorder<'_> {
             sums.square += v.f64() * v.f64();
         }
         sums.spikes += match self.neuron {
-            Neuron::Lif { threshold, .. } => {
-                let threshold = F::of(threshold);
-                potentials.iter().filter(|v| **v >= threshold).count() as i64
+            Neuron::Spiking(spiking) => {
+                let fires = fires::<F>(&spiking);
+                potentials.iter().filter(|&v| fires(v)).count() as i64
             }
             Neuron::Integer { max, halves, .. } => {
                 let max = F::of(max as f64);
@@ -105,6 +105,13 @@ impl<F: Float> Recorder<F> for StepRecorder<'_> {
     }
     #[inline(always)]
     fn end_of_image(&mut self, _: usize) {}
+}
+
+/// Whether a potential fires.
+#[inline(always)]
+pub(super) fn fires<F: Float>(spiking: &Spiking<Rate>) -> impl Fn(&F) -> bool + use<F> {
+    let (firing, threshold) = (spiking.firing, F::of(spiking.threshold));
+    move |v| firing.fires(*v, threshold)
 }
 
 /// The recorder of a population whose state runs on from image to image: one long sequence of time
@@ -173,7 +180,7 @@ mod tests {
     use super::*;
     use crate::network::Halves;
 
-    const NEURON: Neuron = Neuron::Integer {
+    const NEURON: Dynamics = Neuron::Integer {
         max: 4,
         norm: 4,
         halves: Halves::ToEven,
@@ -218,10 +225,7 @@ mod tests {
 
     #[test]
     fn a_leaking_sequence_is_taken_apart() {
-        let neuron = Neuron::Lif {
-            tau: 2.0,
-            threshold: 1.0,
-        };
+        let neuron = Neuron::Spiking(Spiking::lif(2.0, 1.0));
         let mut sums = vec![0.0; 2];
         let mut recorder = LeakRecorder {
             images: 2,

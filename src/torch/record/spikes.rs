@@ -8,8 +8,9 @@
 
 use std::sync::Arc;
 
+use super::recorders::fires;
 use crate::kernels::{Float, Level, Recorder};
-use crate::network::{Graph, Neuron, Site};
+use crate::network::{Dynamics, Graph, Neuron, Site};
 
 /// Bytes that the float network's spikes may take. Beyond it fewer images are compared.
 const LARGEST: u64 = 256 << 20;
@@ -34,7 +35,7 @@ fn units(site: &Site) -> usize {
 /// Bytes of an image at one time step.
 fn row_bytes(site: &Site) -> usize {
     match site.neuron {
-        Neuron::Lif { .. } => units(site).div_ceil(8),
+        Neuron::Spiking(_) => units(site).div_ceil(8),
         Neuron::Integer { .. } => units(site),
     }
 }
@@ -100,7 +101,11 @@ impl Spikes {
     }
 
     /// The recorder of a site.
-    pub(in crate::torch) fn recorder(&mut self, site: usize, neuron: Neuron) -> SpikeRecorder<'_> {
+    pub(in crate::torch) fn recorder(
+        &mut self,
+        site: usize,
+        neuron: Dynamics,
+    ) -> SpikeRecorder<'_> {
         let (images, steps, to) = match self {
             Spikes::Ignored => (0, 0, To::Nowhere),
             Spikes::Packed(packed) => {
@@ -137,7 +142,7 @@ impl Spikes {
 /// The recorder that packs or compares the spikes of one site. Of each image and time step it sees
 /// all potentials in order, in pieces.
 pub(in crate::torch) struct SpikeRecorder<'a> {
-    neuron: Neuron,
+    neuron: Dynamics,
     images: usize,
     steps: usize,
     /// Bytes of an image at one time step.
@@ -160,7 +165,7 @@ impl SpikeRecorder<'_> {
     /// Records what the next units of an image emit at a time step.
     pub(in crate::torch) fn emitted(&mut self, image: usize, step: usize, levels: &[u8]) {
         match self.neuron {
-            Neuron::Lif { .. } => self.bits(image, step, levels, |x| *x > 0),
+            Neuron::Spiking(_) => self.bits(image, step, levels, |x| *x > 0),
             Neuron::Integer { .. } => self.bytes(image, step, levels, |x| *x),
         }
     }
@@ -245,9 +250,8 @@ impl<F: Float> Recorder<F> for SpikeRecorder<'_> {
             return;
         }
         match self.neuron {
-            Neuron::Lif { threshold, .. } => {
-                let threshold = F::of(threshold);
-                self.bits(image, step, potentials, |v| *v >= threshold);
+            Neuron::Spiking(spiking) => {
+                self.bits(image, step, potentials, fires(&spiking));
             }
             Neuron::Integer { max, halves, .. } => {
                 let level = Level {
@@ -268,21 +272,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::network::Halves;
+    use crate::network::{Halves, Spiking};
 
-    const LIF: Neuron = Neuron::Lif {
-        tau: 2.0,
-        threshold: 1.0,
-    };
-    const INTEGER: Neuron = Neuron::Integer {
+    const LIF: Dynamics = Neuron::Spiking(Spiking::lif(2.0, 1.0));
+    const INTEGER: Dynamics = Neuron::Integer {
         max: 4,
         norm: 4,
         halves: Halves::ToEven,
     };
 
-    fn empty(neuron: Neuron, images: usize, steps: usize, units: usize) -> Spikes {
+    fn empty(neuron: Dynamics, images: usize, steps: usize, units: usize) -> Spikes {
         let row = match neuron {
-            Neuron::Lif { .. } => units.div_ceil(8),
+            Neuron::Spiking(_) => units.div_ceil(8),
             Neuron::Integer { .. } => units,
         };
         Spikes::Packed(Packed {
@@ -293,7 +294,7 @@ mod tests {
     }
 
     /// Sees `[image][step][unit]` in pieces, steps inside, as the loops do.
-    fn see(spikes: &mut Spikes, neuron: Neuron, potentials: &[Vec<Vec<f32>>], piece: usize) {
+    fn see(spikes: &mut Spikes, neuron: Dynamics, potentials: &[Vec<Vec<f32>>], piece: usize) {
         let mut recorder = spikes.recorder(0, neuron);
         for (i, image) in potentials.iter().enumerate() {
             let units = image[0].len();

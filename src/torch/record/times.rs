@@ -96,14 +96,20 @@ fn kind(graph: &Graph, step: &crate::torch::plan::Step) -> String {
                 groups if groups == layer.channels() => "depthwise",
                 _ => "grouped",
             };
-            format!("{of} {kernel}x{kernel}")
+            let rows = if layer.kind.is_1d() { 1 } else { kernel };
+            format!("{of} {rows}x{kernel}")
         }
         Source::Image => "image".to_owned(),
         Source::Value if step.pool.is_some() => "pooling".to_owned(),
         Source::Value if step.neuron.is_some() => "neurons".to_owned(),
         Source::Value => "element-wise".to_owned(),
         Source::Pair(_) => "sum or product of two".to_owned(),
-        Source::Attention { .. } => "attention".to_owned(),
+        Source::Attention { .. } | Source::Scores { .. } | Source::Apply { .. } => {
+            "attention".to_owned()
+        }
+        Source::AveragePool(_) => "pooling".to_owned(),
+        Source::Constant { .. } => "element-wise".to_owned(),
+        Source::Slice { .. } | Source::Concat { .. } => "slices".to_owned(),
         Source::HeadSum { .. } | Source::HeadMask { .. } | Source::HeadErode { .. } => {
             "token attention".to_owned()
         }

@@ -6,7 +6,7 @@ use tch::Kind;
 use super::maker::Maker;
 use super::parameters::{Accumulation, AffineTensors, Parameters, Squares};
 use crate::kernels::FixedDynamics;
-use crate::network::{LayerId, Neuron, NodeId, Op, SiteId};
+use crate::network::{LayerId, NodeId, Op, SiteId};
 use crate::quant::fixed::{FixedAffine, FixedError, FixedNetwork, Grid};
 use crate::quant::{BitWidth, ChannelAffine, QuantizedLayer};
 use crate::torch::TorchError;
@@ -36,7 +36,7 @@ impl Maker<'_> {
         quantized: Option<&QuantizedLayer>,
     ) -> Result<Parameters, TorchError> {
         let fixed = Some(FixedStep {
-            dynamics: step.neuron.and_then(|s| self.dynamics(network, s, step)),
+            dynamics: self.dynamics(network, step)?,
         });
         let Source::Layer { layer, .. } = step.source else {
             return Ok(Parameters {
@@ -74,6 +74,7 @@ impl Maker<'_> {
             sum: self.sum(network, step)?,
             fixed,
             squares,
+            ..Parameters::default()
         })
     }
 
@@ -205,21 +206,17 @@ impl Maker<'_> {
         input.unwrap_or(NodeId(u32::MAX))
     }
 
-    fn dynamics(&self, network: &FixedNetwork, site: SiteId, step: &Step) -> Option<FixedDynamics> {
-        let known = network.site(site)?;
-        let Neuron::Lif { threshold, .. } = self.model.graph.site(site).neuron else {
-            return None;
+    fn dynamics(
+        &self,
+        network: &FixedNetwork,
+        step: &Step,
+    ) -> Result<Option<FixedDynamics>, TorchError> {
+        let Some((site, neuron)) = step.neuron.zip(self.neuron(step)?) else {
+            return Ok(None);
         };
-        let sum = step
-            .residual
-            .and_then(|_| network.grid(step.node))
-            .map(Grid::steps);
-        Some(FixedDynamics {
-            grid: known.grid.steps(),
-            leak: known.leak?.factor(),
-            threshold: known.grid.threshold(threshold) as f64 * known.grid.step(),
-            sum,
-        })
+        let membrane = network.membrane(&self.model.graph, site, &neuron)?;
+        let sum = step.residual.and_then(|_| network.grid(step.node));
+        Ok(membrane.map(|membrane| membrane.dynamics(sum)))
     }
 
     /// The accumulation over a quantized layer's integers, exact up to the largest sum.

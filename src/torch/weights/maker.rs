@@ -8,7 +8,7 @@ use tch::{Kind, Tensor};
 use super::native::{NativeKernels, geometry};
 use super::parameters::{Accumulation, AffineTensors, Parameters, Squares};
 use crate::checkpoint::{Weight, WeightAndBias};
-use crate::network::{Layer, ValueRange};
+use crate::network::{Dynamics, Layer, ValueRange};
 use crate::quant::{
     BitWidth, ChannelAffine, Correction, Normalization, Quantized, QuantizedLayer, quantize,
 };
@@ -90,6 +90,25 @@ impl Maker<'_> {
         })
     }
 
+    /// The dynamics of a step's neurons.
+    pub(super) fn neuron(&self, step: &Step) -> Result<Option<Dynamics>, TorchError> {
+        let Model { graph, weights, .. } = self.model;
+        let neuron = step.neuron.map(|site| &graph.site(site).neuron);
+        Ok(neuron.map(|n| weights.dynamics(n)).transpose()?)
+    }
+
+    /// The constant that a step adds.
+    pub(super) fn constant(&self, step: &Step) -> Result<Option<Tensor>, TorchError> {
+        let Source::Constant { key, layout } = &step.source else {
+            return Ok(None);
+        };
+        let shape = step.shape;
+        let values = self.model.weights.constant(key, *layout, shape)?;
+        let size = [1, shape.height, shape.width, shape.channels].map(|n| n as i64);
+        let tensor = self.upload(&values)?.f_reshape(size);
+        tensor.context(|| format!("constant {key}")).map(Some)
+    }
+
     /// What a step does channel by channel after its source.
     pub(super) fn absorbed(&self, step: &Step) -> Result<Vec<Normalization>, TorchError> {
         let operations = step.channelwise.iter();
@@ -144,6 +163,7 @@ impl Maker<'_> {
                 changed: 0.0,
                 float: weight.square(),
             },
+            ..Parameters::default()
         })
     }
 
@@ -169,6 +189,7 @@ impl Maker<'_> {
             fixed: None,
             sum: None,
             squares,
+            ..Parameters::default()
         })
     }
 
@@ -297,9 +318,8 @@ impl Maker<'_> {
         unit: Option<f64>,
     ) -> Result<Accumulation, TorchError> {
         let (window, groups) = geometry(layer);
-        let kernel = window.kernel;
-        let inputs = layer.fan_in() / (kernel * kernel).max(1);
-        let shape = [layer.channels(), inputs, kernel, kernel];
+        let inputs = layer.fan_in() / window.taps().max(1);
+        let shape = [layer.channels(), inputs, window.rows(), window.kernel];
         let (weight, input_factor) = match unit {
             Some(unit) if is_power_of_two(unit) => (weight.f_mul_scalar(unit), None),
             unit => (Ok(weight), unit),
@@ -313,8 +333,7 @@ impl Maker<'_> {
         Ok(Accumulation::Libtorch(Convolution {
             weight,
             bias: bias.map(|b| self.upload(&b)).transpose()?,
-            stride: window.stride as i64,
-            padding: window.padding as i64,
+            window,
             groups: groups as i64,
             input_factor,
             tf32: false,

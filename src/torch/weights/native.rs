@@ -79,10 +79,9 @@ impl NativeKernels {
 /// The window of a layer, and its groups.
 pub(in crate::torch) fn geometry(layer: &Layer) -> (Window, usize) {
     let (kernel, stride, padding, groups) = layer.kind.window();
-    let window = Window {
-        kernel,
-        stride,
-        padding,
+    let window = match layer.kind.is_1d() {
+        true => Window::row(kernel, stride, padding),
+        false => Window::square(kernel, stride, padding),
     };
     (window, groups)
 }

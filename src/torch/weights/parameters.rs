@@ -7,6 +7,7 @@ use tch::Tensor;
 
 use super::fixed::FixedStep;
 use crate::kernels::{ByteConv, Bytes, FloatConv, Floats, Packed};
+use crate::network::Dynamics;
 use crate::quant::fixed::Grid;
 use crate::torch::convolution::Convolution;
 
@@ -47,6 +48,10 @@ pub(in crate::torch) struct Parameters {
     /// Of a layer.
     pub accumulation: Option<Accumulation>,
     pub affine: Option<AffineTensors>,
+    /// What the step adds to its input: `[1, height, width, channels]`.
+    pub constant: Option<Tensor>,
+    /// Of the step's neurons.
+    pub neuron: Option<Dynamics>,
     /// Where it is computed in fixed-point arithmetic.
     pub fixed: Option<FixedStep>,
     /// What keeps the sum with a residual on its grid, where no other affine does.
@@ -64,7 +69,8 @@ impl Parameters {
             Accumulation::Floats(_, packed) => packed.bytes(),
         });
         let affine = self.affine.as_ref();
-        (weights + affine.map_or(0, |a| of(&a.scale) + of(&a.shift))) as u64
+        let affine = affine.map_or(0, |a| of(&a.scale) + of(&a.shift));
+        (weights + affine + self.constant.as_ref().map_or(0, of)) as u64
     }
 
     /// A second handle to the same tensors, which are never written to.
@@ -84,6 +90,8 @@ impl Parameters {
                 }
             }),
             affine: self.affine.as_ref().map(AffineTensors::share),
+            constant: self.constant.as_ref().map(Tensor::shallow_clone),
+            neuron: self.neuron,
             fixed: self.fixed,
             sum: self.sum.as_ref().map(AffineTensors::share),
             squares: self.squares,

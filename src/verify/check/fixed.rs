@@ -6,7 +6,9 @@ use std::ops::RangeInclusive;
 use super::super::engine::Kind;
 use super::super::error::VerifyError;
 use super::{operations, wrong};
-use crate::export::manifest::operation::{Factor, Number, Operation, Site, SiteFixed, SiteNeuron};
+use crate::export::manifest::operation::{
+    Charge, Factor, Firing, Leak, Number, Operation, Reset, Site, SiteFixed, SiteNeuron,
+};
 use crate::export::manifest::{FIXED, FIXED_FORMAT, Manifest};
 
 /// Guard bits of offsets.
@@ -83,11 +85,24 @@ pub(super) fn numbers(
         },
         (Kind::Average, a, b) if is_fixed(a) && a == b => a,
         (Kind::MaxPool { .. } | Kind::HeadErode { .. }, a, _) => a,
-        (Kind::Attention { heads, .. }, ..) => {
-            let most = operations::attention_bound(inputs, heads);
+        (Kind::Attention { heads, tokens, .. }, ..) => {
+            let most = operations::attention_bound(inputs, heads, tokens);
             let most = most.ok_or("attention reads integers alone")?;
             Number::Sum { most, fraction: 0 }
         }
+        (
+            Kind::AveragePool {
+                kernel,
+                padding,
+                count_include_pad,
+                ..
+            },
+            a,
+            _,
+        ) => match padding == 0 || count_include_pad {
+            true => sum(a, (kernel as u64).saturating_mul(kernel as u64))?,
+            false => return Err("its windows have other numbers of positions".to_owned()),
+        },
         (Kind::TokenMean, a, _) => sum(a, positions)?,
         (Kind::TokenTimeSum, a, _) if !matches!(a, Number::Integer(_)) => {
             let still = inputs.first().is_some_and(|o| o.time_invariant);
@@ -182,8 +197,38 @@ fn is_word(factor: Factor) -> bool {
 }
 
 fn dynamics(fixed: &SiteFixed, neuron: SiteNeuron) -> Result<(), &'static str> {
-    let (tau, threshold) = match neuron {
-        SiteNeuron::Lif { tau, threshold, .. } => (tau, threshold),
+    let one = f64::from(fixed.fraction).exp2();
+    let (part, expected, reset) = match neuron {
+        SiteNeuron::Lif { tau, threshold, .. } => {
+            (Some(1.0 / tau), (threshold * one).ceil(), (None, None))
+        }
+        SiteNeuron::Spiking {
+            charge,
+            threshold,
+            firing,
+            reset,
+        } => {
+            let part = match charge {
+                Charge::Integrate => None,
+                Charge::DecayInput(Leak::Over(tau)) | Charge::Leak(Leak::Over(tau)) => {
+                    Some(1.0 / tau)
+                }
+                Charge::DecayInput(Leak::Times(part)) | Charge::Leak(Leak::Times(part)) => {
+                    Some(part)
+                }
+                Charge::Retain(kept) => Some(1.0 - kept),
+            };
+            let expected = match firing {
+                Firing::AtLeast => (threshold * one).ceil(),
+                Firing::Above => (threshold * one).floor() + 1.0,
+            };
+            let nearest = |x: f64| Some((x * one + 0.5).floor());
+            let reset = match reset {
+                Reset::Hard(rest) => (nearest(rest), None),
+                Reset::Soft | Reset::SoftNext => (None, nearest(threshold)),
+            };
+            (part, expected, reset)
+        }
         SiteNeuron::Integer { .. } if fixed.leak.is_none() && fixed.threshold.is_none() => {
             return Ok(());
         }
@@ -191,18 +236,30 @@ fn dynamics(fixed: &SiteFixed, neuron: SiteNeuron) -> Result<(), &'static str> {
             return Err("integer neurons have neither leak nor threshold");
         }
     };
-    let (Some(leak), Some(own)) = (fixed.leak, fixed.threshold) else {
-        return Err("its leak or its threshold is missing");
+    let ends = -(1i64 << (fixed.bits - 1))..1i64 << (fixed.bits - 1);
+    let is = |own: Option<i64>, expected: Option<f64>| {
+        own.map(|n| n as f64) == expected && own.is_none_or(|n| ends.contains(&n))
     };
-    if !(0..1 << 15).contains(&leak.multiplier) || !(0..=30).contains(&leak.shift) {
-        return Err("its leak fits no multiplier of 15 bits and shift of 0 to 30");
+    if !is(fixed.rest, reset.0) || !is(fixed.subtracted, reset.1) {
+        return Err("its reset is not that of its neurons");
     }
-    let part = f64::from(leak.multiplier) * f64::from(-leak.shift).exp2();
-    if (part * tau - 1.0).abs() > LEAK || part > 1.0 {
-        return Err("its leak is not one over tau");
+    let Some(own) = fixed.threshold else {
+        return Err("its threshold is missing");
+    };
+    match (fixed.leak, part) {
+        (None, None) => {}
+        (Some(leak), Some(expected)) => {
+            if !(0..1 << 15).contains(&leak.multiplier) || !(0..=30).contains(&leak.shift) {
+                return Err("its leak fits no multiplier of 15 bits and shift of 0 to 30");
+            }
+            let part = f64::from(leak.multiplier) * f64::from(-leak.shift).exp2();
+            if (part / expected - 1.0).abs() > LEAK || part > 1.0 {
+                return Err("its leak is not one over tau");
+            }
+        }
+        _ => return Err("its leak is not that of its neurons"),
     }
-    let expected = (threshold * f64::from(fixed.fraction).exp2()).ceil();
-    if own as f64 != expected || !(1..1i64 << (fixed.bits - 1)).contains(&own) {
+    if own as f64 != expected || !(1..ends.end).contains(&own) {
         return Err("its threshold is not that of its neurons");
     }
     Ok(())

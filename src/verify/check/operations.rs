@@ -2,8 +2,8 @@
 
 use super::super::engine::{Kind, Shape, Step};
 use super::super::error::VerifyError;
-use super::{fixed, input_count, most, wrong};
-use crate::export::manifest::operation::{Number, Operation, OperationKind, SiteNeuron};
+use super::{fixed, heads, input_count, most, wrong};
+use crate::export::manifest::operation::{Number, Operation, OperationKind, SiteNeuron, Tokens};
 use crate::export::manifest::{Layer, Manifest};
 
 /// Sums of whole numbers below this are exact in f32.
@@ -15,7 +15,7 @@ pub(super) fn steps(manifest: &Manifest) -> Result<Vec<Step>, VerifyError> {
     let (mut layers, mut sites) = (0, 0);
     for (i, operation) in manifest.operations.iter().enumerate() {
         let at = |part: &str| format!("operations[{i}].{part}");
-        if operation.inputs.len() != input_count(&operation.op) {
+        if !input_count(&operation.op).contains(&operation.inputs.len()) {
             let why = format!("it reads {} values", operation.inputs.len());
             return Err(wrong(at("inputs"), why));
         }
@@ -56,6 +56,10 @@ pub(super) fn steps(manifest: &Manifest) -> Result<Vec<Step>, VerifyError> {
             },
             most: most(operation.numbers),
             numbers: operation.numbers,
+            factors: match &operation.op {
+                OperationKind::HeadScale { factors } => factors.clone(),
+                _ => Vec::new(),
+            },
             release: Vec::new(),
         });
     }
@@ -118,10 +122,42 @@ fn kind(op: &OperationKind, (layers, sites): (usize, usize)) -> Kind {
         OperationKind::Add => Kind::Add,
         OperationKind::Average => Kind::Average,
         OperationKind::Multiply => Kind::Multiply,
-        OperationKind::Attention { heads, scale } => Kind::Attention { heads, scale },
+        OperationKind::AveragePool {
+            kernel,
+            stride,
+            padding,
+            count_include_pad,
+        } => Kind::AveragePool {
+            kernel,
+            stride,
+            padding,
+            count_include_pad,
+        },
+        OperationKind::Attention {
+            heads,
+            scale,
+            tokens,
+        } => Kind::Attention {
+            heads,
+            scale,
+            tokens,
+        },
         OperationKind::HeadSum { heads } => Kind::HeadSum { heads },
         OperationKind::HeadMask { heads } => Kind::HeadMask { heads },
         OperationKind::HeadErode { heads } => Kind::HeadErode { heads },
+        OperationKind::Slice {
+            heads,
+            start,
+            count,
+        } => Kind::Slice {
+            heads,
+            start,
+            count,
+        },
+        OperationKind::Concat { heads } => Kind::Concat { heads },
+        OperationKind::Scores { heads } => Kind::Scores { heads },
+        OperationKind::Apply { heads } => Kind::Apply { heads },
+        OperationKind::HeadScale { .. } => Kind::HeadScale,
         OperationKind::TokenSum => Kind::TokenSum,
         OperationKind::ChannelMask => Kind::ChannelMask,
         OperationKind::TokenMean => Kind::TokenMean,
@@ -171,13 +207,21 @@ impl Expected {
             });
         };
         let shapes: Vec<Shape> = inputs.iter().map(|o| o.shape).collect();
+        let all_steps = match inputs.iter().any(|o| o.time_invariant) {
+            true => 0,
+            false => network.time_steps,
+        };
         let shape = match kind {
             Kind::Layer(index) => layer_shape(manifest.layers.get(index), op, last.shape)?,
             Kind::Neuron(index) => {
                 let site = manifest.sites.get(index).filter(|s| named(op, &s.name));
                 site.ok_or("its site is not the next of `sites`")?.shape
             }
-            _ => shape_of(kind, &shapes)?,
+            Kind::HeadScale => scaled_shape(op, last.shape)?,
+            Kind::Slice { .. } | Kind::Concat { .. } | Kind::Scores { .. } | Kind::Apply { .. } => {
+                heads::shape(kind, &shapes)?
+            }
+            _ => shape_of(kind, &shapes, all_steps)?,
         };
         if matches!(kind, Kind::Neuron(_)) && shape != last.shape {
             return Err("its site has another shape than its input".to_owned());
@@ -202,6 +246,20 @@ fn named(op: &OperationKind, name: &str) -> bool {
     match op {
         OperationKind::Layer(own) | OperationKind::Neuron(own) => own == name,
         _ => false,
+    }
+}
+
+/// The shape of a value whose heads are scaled.
+fn scaled_shape(op: &OperationKind, x: Shape) -> Result<Shape, String> {
+    match op {
+        OperationKind::HeadScale { factors }
+            if !factors.is_empty()
+                && x[0].is_multiple_of(factors.len())
+                && factors.iter().all(|factor| factor.is_finite()) =>
+        {
+            Ok(x)
+        }
+        _ => Err("its factors are not those of heads".to_owned()),
     }
 }
 
@@ -233,7 +291,8 @@ fn windows(length: usize, kernel: usize, stride: usize, padding: usize) -> Optio
     room.checked_div(stride)?.checked_add(1)
 }
 
-fn shape_of(kind: Kind, inputs: &[Shape]) -> Result<Shape, String> {
+/// `steps` are those of the values that are read; 0 where they differ.
+fn shape_of(kind: Kind, inputs: &[Shape], steps: usize) -> Result<Shape, String> {
     let first = inputs.first().copied().unwrap_or_default();
     let last = inputs.last().copied().unwrap_or_default();
     let vector = [last[0], 1, 1];
@@ -244,6 +303,12 @@ fn shape_of(kind: Kind, inputs: &[Shape]) -> Result<Shape, String> {
             kernel,
             stride,
             padding,
+        }
+        | Kind::AveragePool {
+            kernel,
+            stride,
+            padding,
+            ..
         } => {
             // A window must never lie in the padding alone.
             if kernel == 0 || padding > kernel / 2 {
@@ -258,12 +323,21 @@ fn shape_of(kind: Kind, inputs: &[Shape]) -> Result<Shape, String> {
         Kind::Add | Kind::Average | Kind::Multiply if first != last => {
             fails("its inputs have different shapes")
         }
-        Kind::Attention { heads, scale } => {
+        Kind::Attention {
+            heads,
+            scale,
+            tokens,
+        } => {
             let [Some(q), Some(k)] = [inputs.first(), inputs.get(1)] else {
                 return fails("it has no inputs");
             };
             let fits = divides(heads, q[0]) && divides(heads, last[0]);
-            match q == k && q[1..] == last[1..] && fits && scale.is_finite() {
+            let grid = match tokens {
+                Tokens::Grid(stride) => divides(stride, last[1]) && divides(stride, last[2]),
+                Tokens::Steps(chunk) => steps > 0 && divides(chunk, steps),
+                Tokens::All => true,
+            };
+            match q == k && q[1..] == last[1..] && fits && grid && scale.is_finite() {
                 true => Ok(last),
                 false => fails("q, k, v and heads do not fit each other"),
             }
@@ -293,7 +367,7 @@ fn numbers(manifest: &Manifest, kind: Kind, inputs: &[&Operation]) -> Option<u64
         .map_or(1, |o| (o.shape[1] * o.shape[2]) as u64);
     match kind {
         Kind::Neuron(site) => match manifest.sites.get(site)?.neuron {
-            SiteNeuron::Lif { .. } => Some(1),
+            SiteNeuron::Lif { .. } | SiteNeuron::Spiking { .. } => Some(1),
             SiteNeuron::Integer { max, .. } => Some(max),
         },
         Kind::MaxPool { .. } | Kind::HeadErode { .. } => own(0),
@@ -315,9 +389,23 @@ fn numbers(manifest: &Manifest, kind: Kind, inputs: &[&Operation]) -> Option<u64
             };
             Some(own(0)?.saturating_mul(positions.saturating_mul(steps as u64)))
         }
-        Kind::Input | Kind::Layer(_) | Kind::Average | Kind::Attention { .. } | Kind::TokenMean => {
-            None
+        Kind::Slice { .. } => own(0),
+        Kind::Concat { .. } => {
+            let all = inputs.iter().map(|o| most(o.numbers));
+            all.reduce(|a, b| Some(a?.max(b?)))?
         }
+        Kind::Scores { heads } => {
+            let terms = inputs.first()?.shape[0] / heads.max(1);
+            Some(own(0)?.saturating_mul(own(1)?).saturating_mul(terms as u64))
+        }
+        Kind::Apply { .. } => Some(own(0)?.saturating_mul(own(1)?).saturating_mul(positions)),
+        Kind::Input
+        | Kind::Layer(_)
+        | Kind::Average
+        | Kind::AveragePool { .. }
+        | Kind::Attention { .. }
+        | Kind::HeadScale
+        | Kind::TokenMean => None,
     }
 }
 
@@ -335,8 +423,12 @@ pub(super) fn rounding(manifest: &Manifest) -> Vec<bool> {
         rounds.push(match operation.op {
             OperationKind::Layer(_) => layers.next().is_none_or(|layer| !layer.exact),
             OperationKind::Neuron(_) => false,
-            OperationKind::Attention { heads, .. } => {
-                inherited || attention_bound(&inputs, heads).is_none_or(|most| most >= EXACT)
+            OperationKind::Scores { .. } | OperationKind::Apply { .. } => {
+                inherited || operation.numbers == Number::Real
+            }
+            OperationKind::Attention { heads, tokens, .. } => {
+                let bound = attention_bound(&inputs, heads, tokens);
+                inherited || bound.is_none_or(|most| most >= EXACT)
             }
             _ => inherited,
         });
@@ -345,9 +437,9 @@ pub(super) fn rounding(manifest: &Manifest) -> Vec<bool> {
 }
 
 /// The largest sum inside an attention.
-pub(super) fn attention_bound(inputs: &[&Operation], heads: usize) -> Option<u64> {
+pub(super) fn attention_bound(inputs: &[&Operation], heads: usize, tokens: Tokens) -> Option<u64> {
     let first = inputs.first()?.shape;
-    let terms = [first[1], first[2], first[0] / heads.max(1)];
+    let terms = [tokens.count(first[1], first[2]), first[0] / heads.max(1)];
     let numbers: Option<Vec<u64>> = inputs.iter().map(|o| most(o.numbers)).collect();
     let factors = terms.into_iter().map(|n| n as u64).chain(numbers?);
     Some(factors.fold(1, u64::saturating_mul))

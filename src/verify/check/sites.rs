@@ -7,7 +7,9 @@ use super::super::error::VerifyError;
 use super::super::tensors::Tensors;
 use super::{fixed, operations, wrong};
 use crate::export::manifest::Manifest;
-use crate::export::manifest::operation::{Number, OperationKind, Site, SiteNeuron};
+use crate::export::manifest::operation::{
+    Charge, Leak, Number, OperationKind, Reset, Site, SiteNeuron,
+};
 
 /// The largest level of integer neurons: golden data store a byte.
 const MOST_LEVELS: u64 = 255;
@@ -67,6 +69,29 @@ fn dynamics(neuron: SiteNeuron) -> Result<(), &'static str> {
             match reset == 0.0 {
                 true => Ok(()),
                 false => Err("only a reset to 0 is known"),
+            }
+        }
+        SiteNeuron::Spiking {
+            charge,
+            threshold,
+            reset,
+            ..
+        } => {
+            let leaks = match charge {
+                Charge::Integrate => true,
+                Charge::DecayInput(Leak::Over(n)) | Charge::Leak(Leak::Over(n)) => is_positive(n),
+                Charge::DecayInput(Leak::Times(n)) | Charge::Leak(Leak::Times(n)) => {
+                    is_positive(n) && n <= 1.0
+                }
+                Charge::Retain(kept) => (0.0..=1.0).contains(&kept),
+            };
+            let rests = match reset {
+                Reset::Hard(rest) => (rest as f32).is_finite(),
+                Reset::Soft | Reset::SoftNext => true,
+            };
+            match leaks && rests && is_positive(threshold) {
+                true => Ok(()),
+                false => Err("leak, threshold and reset must be numbers of f32 that make neurons"),
             }
         }
         SiteNeuron::Integer { max, norm, .. } => {

@@ -1,0 +1,32 @@
+//! `aq4svit export-script`: the Python script that makes a graph file of a PyTorch module.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use super::output::print;
+
+/// The script.
+pub(crate) const SCRIPT: &str = include_str!("../../scripts/aq4svit_export.py");
+
+/// Print aq4svit_export.py, which writes a PyTorch module as a graph file (NAME.aq4.safetensors)
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Write it to a file instead
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Prints or writes the script.
+///
+/// # Errors
+/// Where it cannot be written.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    match &args.output {
+        None => print(SCRIPT)?,
+        Some(file) => std::fs::write(file, SCRIPT)
+            .with_context(|| format!("cannot write --output {}", file.display()))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
