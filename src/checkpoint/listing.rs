@@ -97,28 +97,28 @@ pub(super) struct Listing {
     pub(super) under: Option<String>,
     /// Other keys of the root that hold tensors of a network.
     pub(super) unused: Vec<String>,
+    /// Those of them that hold a moving average of the weights.
+    pub(super) averages: Vec<String>,
+    /// True where these tensors are a moving average themselves.
+    pub(super) is_average: bool,
 }
 
 impl Listing {
-    /// Adds a tensor; a leading `module.` of its key (left by PyTorch's data-parallel wrapper) is
-    /// stripped.
+    /// Adds a tensor under its name in the file.
     ///
     /// # Errors
     /// What is wrong with it, in words.
     pub(super) fn add(&mut self, name: &str, entry: Entry) -> Result<(), String> {
-        let key = name.strip_prefix("module.").unwrap_or(name);
         let count = self.stored.get(entry.stored).map_or(0, |s| s.count);
         let fits = entry.end().is_some_and(|end| end as u64 <= count);
         if !fits || entry.strides.len() != entry.shape.len() {
             return Err(format!(
-                "tensor {key} reaches beyond the numbers that are stored for it"
+                "tensor {name} reaches beyond the numbers that are stored for it"
             ));
         }
-        match self.tensors.insert(key.to_owned(), entry) {
+        match self.tensors.insert(name.to_owned(), entry) {
             None => Ok(()),
-            Some(_) => Err(format!(
-                "with and without `module.`, it has two tensors {key}"
-            )),
+            Some(_) => Err(format!("it has two tensors {name}")),
         }
     }
 

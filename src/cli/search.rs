@@ -81,7 +81,7 @@ fn with_model(profile: Option<&str>, path: &Path, set: &SetArgs) -> Result<Resol
         Some(name) => Checkpoint::Builtin(name.to_owned()),
         None => Checkpoint::File(path.to_owned()),
     };
-    let contents = checkpoint.open()?;
+    let contents = checkpoint.open(recognised::weights(&overrides))?;
     let recognition = recognise(&contents.shapes());
     let candidate = recognised::only(contents.origin(), &recognition, &overrides)?;
     let resolved = library()?.with_model(profile, candidate, &checkpoint, &overrides)?;

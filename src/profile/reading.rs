@@ -24,6 +24,7 @@ use super::pin::{AllowedWidths, Pin, widths_text};
 use super::settings::{Checkpoint, Profile};
 use super::target::Target;
 use super::tie::Tied;
+use crate::checkpoint::WeightsChoice;
 use crate::data::{DataConfig, DataTable};
 use crate::network::{Family, ModelConfig, ModelError, ModelTable};
 use crate::quant::{Affine, BitWidth, Correction, Method, Rounding, Scheme, Weighting};
@@ -126,6 +127,7 @@ impl Reading<'_> {
                 .unwrap_or_else(|| "profile".to_owned()),
             published: self.table("published", &[])?,
             checkpoint: self.item("model", "checkpoint").and_then(checkpoint),
+            weights: self.weights(),
             search: self.search(data.as_ref())?,
             data: data.map(|data| data.for_quantizer(scheme.needs_images())),
             scheme,
@@ -144,6 +146,12 @@ impl Reading<'_> {
         };
         self.fits(&profile)?;
         Ok(profile)
+    }
+
+    /// `model.weights`, whose words have been checked.
+    fn weights(&self) -> WeightsChoice {
+        let word = self.item("model", "weights").and_then(Item::as_str);
+        word.and_then(|word| word.parse().ok()).unwrap_or_default()
     }
 
     /// `constraint.target`.
@@ -279,7 +287,7 @@ impl Reading<'_> {
         if let Some(key) = required.find(|key| self.item("model", key).is_none()) {
             return Err(self.missing(key));
         }
-        let table: ModelTable = self.table("model", &["checkpoint"])?;
+        let table: ModelTable = self.table("model", &["checkpoint", "weights"])?;
         ModelConfig::try_from(table).map_err(|error| self.no_network(error))
     }
 

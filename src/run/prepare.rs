@@ -7,7 +7,7 @@ use super::RunError;
 use super::problem::SearchProblem;
 use super::results::{Contents, hash};
 use super::side_file::{FixedLayers, SideFileError, fixed_layers};
-use crate::checkpoint::StateDict;
+use crate::checkpoint::{StateDict, taken_for};
 use crate::data::{self, DRIFT_IMAGES, Loading, Splits};
 use crate::evaluate::{ImageOrder, Split};
 use crate::journal::Fingerprint;
@@ -271,13 +271,16 @@ pub(super) fn model_hash(profile: &Profile) -> String {
     hash(&(GRAPH_VERSION, &profile.model))
 }
 
-/// Reads a profile's weights and checks them against its graph.
+/// Reads a profile's weights and checks them against its graph. Their notes say what keys and shapes
+/// do not tell of the network.
 ///
 /// # Errors
 /// [`RunError::Checkpoint`] with every mismatch.
 pub fn load_weights(profile: &Profile) -> Result<StateDict, RunError> {
-    let contents = profile.need_checkpoint()?.open()?;
-    Ok(contents.read_for(&profile.graph())?)
+    let contents = profile.need_checkpoint()?.open(profile.weights)?;
+    let mut weights = contents.read_for(&profile.graph())?;
+    weights.note(taken_for(profile.model.family().name()));
+    Ok(weights)
 }
 
 /// What the search depends on, from a profile and what it refers to.

@@ -168,7 +168,7 @@ fn what_is_not_built_is_an_error_only_where_it_is_needed() {
         ),
         (
             "eight",
-            "eight is made by torch._utils._rebuild_tensor_v3, which is not built",
+            "eight is F8_E4M3",
         ),
     ] {
         let message = dict
