@@ -157,7 +157,11 @@ fn a_third_channel_is_the_sum_of_the_two() {
 
 /// Class of each sample by its numbers, over all splits.
 fn classes(splits: &Splits) -> Vec<(u8, u32)> {
-    let sets = [Some(&splits.calibration), Some(&splits.search), splits.test.as_ref()];
+    let sets = [
+        Some(&splits.calibration),
+        Some(&splits.search),
+        splits.test.as_ref(),
+    ];
     let seen = |set: &ImageSet| {
         let one = |i| (numbers(set, i)[0] as u8, set.label(i));
         (0..set.len()).map(one).collect::<Vec<_>>()
@@ -183,12 +187,18 @@ fn class_folders_are_numbered_as_spikingjelly_numbers_them() {
     let [note, _] = splits.notes.as_slice() else {
         panic!("{:?}", splits.notes);
     };
-    assert!(note.contains("in the order of their names (0, 1, 10, 2)"), "{note}");
+    assert!(
+        note.contains("in the order of their names (0, 1, 10, 2)"),
+        "{note}"
+    );
     // A file may say otherwise, and then nothing is said.
     let own: String = names.iter().map(|n| format!("{n} {n}\n")).collect();
     frames.write("own.txt", own.as_bytes());
     let splits = frames
-        .load("labels = 'own.txt'\ntest_path = 'all'", &model("dvs", 2, 11))
+        .load(
+            "labels = 'own.txt'\ntest_path = 'all'",
+            &model("dvs", 2, 11),
+        )
         .unwrap();
     for (number, class) in classes(&splits) {
         assert_eq!(class, u32::from(number / 10));
@@ -226,7 +236,10 @@ fn what_the_network_was_trained_on_is_left_out() {
     for ratio in ["1.0", "-0.1", "nan"] {
         let text = format!("kind = 'event-frames'\npath = 'all'\ntrain_ratio = {ratio}");
         let error = toml::from_str::<DataConfig>(&text).unwrap_err();
-        assert!(error.to_string().contains("from 0 to less than 1"), "{error}");
+        assert!(
+            error.to_string().contains("from 0 to less than 1"),
+            "{error}"
+        );
     }
 }
 
@@ -255,7 +268,10 @@ fn files_that_do_not_fit_are_named_with_both_shapes() {
         assert!(message.contains(&found), "{found}: {message}");
     }
     let message = with("(4, 2, 2, 2)", 32);
-    assert!(message.contains("the model takes [3, 2, 2, 2]"), "{message}");
+    assert!(
+        message.contains("the model takes [3, 2, 2, 2]"),
+        "{message}"
+    );
     // No frames at all for such a network, and no such kind for images.
     let message = frames.refused("", &model("cifar", 2, 2));
     assert!(message.contains("layout = \"dvs\""), "{message}");
@@ -264,9 +280,15 @@ fn files_that_do_not_fit_are_named_with_both_shapes() {
     let message = data::load(&config, frames.folder.path(), &model("cifar", 3, 2))
         .unwrap_err()
         .to_string();
-    assert!(message.contains("data.kind = \"event-frames\""), "{message}");
+    assert!(
+        message.contains("data.kind = \"event-frames\""),
+        "{message}"
+    );
     let message = frames.refused("", &model("dvs", 2, 3));
-    assert!(message.contains("2 class folders, but the model has 3"), "{message}");
+    assert!(
+        message.contains("2 class folders, but the model has 3"),
+        "{message}"
+    );
 }
 
 fn deflated<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
@@ -334,9 +356,18 @@ fn files_that_are_none_are_named_or_left_out() {
         (b"junk".to_vec(), "no .npz file"),
         (Vec::new(), "no .npz file"),
         (whole[..whole.len() - 30].to_vec(), "no .npz file"),
-        (archive(&[("frames.npy", b"junk junk junk")]), "no array of numpy"),
-        (archive(&[("frames.npy", &good[..good.len() - 1])]), "ends too early"),
-        (archive(&[("frames.npy", &longer)]), "more bytes than its header tells"),
+        (
+            archive(&[("frames.npy", b"junk junk junk")]),
+            "no array of numpy",
+        ),
+        (
+            archive(&[("frames.npy", &good[..good.len() - 1])]),
+            "ends too early",
+        ),
+        (
+            archive(&[("frames.npy", &longer)]),
+            "more bytes than its header tells",
+        ),
         (packed(&good, good.len() as u32, 1), "checksum is wrong"),
         (archive(&[("frames.npy", &nan)]), "hold NaN"),
         (
@@ -354,31 +385,54 @@ fn files_that_are_none_are_named_or_left_out() {
     ] {
         frames.write("all/b/s_1.npz", &bytes);
         let message = frames.refused("test_path = 'all'", &two);
-        assert!(message.contains("s_1.npz") && message.contains(part), "{part}: {message}");
+        assert!(
+            message.contains("s_1.npz") && message.contains(part),
+            "{part}: {message}"
+        );
         // Damaged files may be left out.
         let splits = frames
             .load("test_path = 'all'\non_corrupt = 'skip'", &two)
             .unwrap();
         assert_eq!(splits.test.as_ref().unwrap().len(), 9, "{part}");
-        assert!(splits.skipped.iter().any(|c| c.file.ends_with("all/b/s_1.npz")));
+        assert!(
+            splits
+                .skipped
+                .iter()
+                .any(|c| c.file.ends_with("all/b/s_1.npz"))
+        );
     }
     // What is whole but of another kind is never left out.
     for (bytes, part) in [
-        (fs::read(samples().join("refused-events.npz")).unwrap(), "single events"),
-        (archive(&[("x.npy", &good), ("y.npy", &good)]), "no array `frames` (it has x, y)"),
+        (
+            fs::read(samples().join("refused-events.npz")).unwrap(),
+            "single events",
+        ),
+        (
+            archive(&[("x.npy", &good), ("y.npy", &good)]),
+            "no array `frames` (it has x, y)",
+        ),
         (archive(&[]), "no array `frames`"),
     ] {
         frames.write("all/b/s_1.npz", &bytes);
-        for more in ["test_path = 'all'", "test_path = 'all'\non_corrupt = 'skip'"] {
+        for more in [
+            "test_path = 'all'",
+            "test_path = 'all'\non_corrupt = 'skip'",
+        ] {
             let message = frames.refused(more, &two);
-            assert!(message.contains("s_1.npz") && message.contains(part), "{part}: {message}");
+            assert!(
+                message.contains("s_1.npz") && message.contains(part),
+                "{part}: {message}"
+            );
         }
     }
     frames.write("all/b/s_1.npz", &whole);
     frames.load("test_path = 'all'", &two).unwrap();
     frames.write("all/b/s_1.aedat", b"x");
     let message = frames.refused("", &two);
-    assert!(message.contains("s_1.aedat") && message.contains("data_type=\"frame\""), "{message}");
+    assert!(
+        message.contains("s_1.aedat") && message.contains("data_type=\"frame\""),
+        "{message}"
+    );
 }
 
 #[test]
@@ -392,7 +446,10 @@ fn a_file_that_changes_later_is_not_taken() {
     }
     let mut out = vec![0.0; splits.search.numbers()];
     let message = splits.search.fill(0, &mut out).unwrap_err().to_string();
-    assert!(message.contains("it has changed since the program started"), "{message}");
+    assert!(
+        message.contains("it has changed since the program started"),
+        "{message}"
+    );
 }
 
 /// Small files that ask for much: headers of absurd shapes, 300 MiB of zeros, tables without end.
@@ -416,7 +473,10 @@ fn bombs_are_refused_in_little_memory() {
         for (bytes, part) in [
             (archive(&[("frames.npy", &huge)]), "the model takes"),
             (bomb, "more bytes than its header tells"),
-            (archive(&[("frames.npy", &header)]), "longer than that of any array"),
+            (
+                archive(&[("frames.npy", &header)]),
+                "longer than that of any array",
+            ),
             (archive(&many), "its tables are larger"),
         ] {
             frames.write("all/b/s_1.npz", &bytes);

@@ -27,7 +27,9 @@ mod listing;
 mod mapped;
 mod mismatch;
 mod names;
+mod notes;
 mod parameters;
+mod part;
 mod pytorch;
 mod quantized;
 mod read;
@@ -41,11 +43,12 @@ use std::path::Path;
 
 pub use builtin::builtin;
 pub use choice::WeightsChoice;
-pub use contents::{Contents, is_checkpoint};
+pub use contents::Contents;
 pub use error::{CheckpointError, Format};
 pub(crate) use input::Metered;
 pub use mismatch::{Mismatch, WrongShape, WrongValues};
 pub use parameters::{Weight, WeightAndBias, WrongTensor};
+pub use part::is_checkpoint;
 pub use quantized::{QuantizedFile, QuantizedFileError};
 pub use recognise::{
     Candidate, Evidence, Recognition, Setting, Shapes, cannot_tell, recognise, taken_for,

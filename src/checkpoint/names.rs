@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::WeightsChoice;
 use super::listing::{Entry, Listing};
 use super::recognise::{Shapes, recognise};
 
@@ -33,11 +34,12 @@ pub(super) struct Renamed {
     pub(super) left_out: Vec<String>,
 }
 
-/// Gives the tensors of a checkpoint the names that a network has.
+/// Gives the tensors of a checkpoint the names that a network has. Where several networks lie in one
+/// dict, each under a name of its own, `choice` tells which is meant.
 ///
 /// # Errors
 /// Where two tensors would have one name, in words.
-pub(super) fn tidy(listings: &mut [Listing]) -> Result<Renamed, String> {
+pub(super) fn tidy(listings: &mut [Listing], choice: WeightsChoice) -> Result<Renamed, String> {
     let mut renamed = Renamed::default();
     for listing in listings.iter_mut() {
         let counted = |listing: &Listing, key: &str, entry: &Entry| is_extra(key, entry, listing);
@@ -59,7 +61,19 @@ pub(super) fn tidy(listings: &mut [Listing]) -> Result<Renamed, String> {
         rename(listing, |key| within(unwrapped(key)))?;
     }
     let mut prefix = before.filter(|_| all_alike).unwrap_or_default();
-    let common = common_prefix(listings);
+    let mut common = common_prefix(listings);
+    if let Some((group, average)) = group(listings, choice) {
+        for listing in listings.iter_mut() {
+            listing.is_average |= is_average(&group);
+            listing.averages.extend(average.clone());
+            let all = std::mem::take(&mut listing.tensors).into_iter();
+            let (own, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+                all.partition(|(key, _)| key.starts_with(&group));
+            listing.tensors = own;
+            renamed.left_out.extend(others.into_keys());
+        }
+        common = group;
+    }
     if !common.is_empty() {
         for listing in listings.iter_mut() {
             rename(listing, |key| {
@@ -141,12 +155,9 @@ fn common_prefix(listings: &[Listing]) -> String {
     let dots = first.bytes().take(same).enumerate();
     let dots = dots.filter(|(_, byte)| *byte == b'.').map(|(at, _)| at + 1);
     let known = |at: &usize| {
-        let shapes = listings.iter().flat_map(|listing| {
-            let floats = listing.tensors.iter();
-            floats.filter(|(_, entry)| listing.other_name(entry).is_none())
-        });
-        let shapes: Shapes = shapes
-            .filter_map(|(key, entry)| Some((key.get(*at..)?.to_owned(), entry.shape.clone())))
+        let floats = listings.iter().flat_map(floats);
+        let shapes: Shapes = floats
+            .filter_map(|(key, shape)| Some((key.get(*at..)?.to_owned(), shape)))
             .collect();
         let found = recognise(&shapes);
         !found.candidates.is_empty() || found.nearest.is_some()
@@ -155,12 +166,78 @@ fn common_prefix(listings: &[Listing]) -> String {
     first[..prefix.unwrap_or(0)].to_owned()
 }
 
-/// The most parts of a prefix.
+/// The most parts of a prefix, and the most groups that are looked at.
 const MAX_PARTS: usize = 8;
+
+/// What the names of a network begin with that lies in one dict with other tensors, as in the
+/// checkpoints of Lightning (`model.`, `criterion.`, `ema_model.`); none where there is no such
+/// network. Also the beginning of its moving average, where that is not the one.
+fn group(listings: &[Listing], choice: WeightsChoice) -> Option<(String, Option<String>)> {
+    let keys = || listings.iter().flat_map(|listing| listing.tensors.keys());
+    let of_head = keys().filter_map(|key| {
+        let (group, rest) = key.split_once('.')?;
+        let is_head = HEADS.iter().any(|head| rest.starts_with(head));
+        is_head.then(|| format!("{group}."))
+    });
+    let groups: BTreeSet<String> = of_head.collect();
+    let is_network = |group: &&String| {
+        let floats = listings.iter().flat_map(floats);
+        let own =
+            floats.filter_map(|(key, shape)| Some((key.strip_prefix(group.as_str())?, shape)));
+        let shapes: Shapes = own.map(|(key, shape)| (key.to_owned(), shape)).collect();
+        shapes.len() < keys().count() && !recognise(&shapes).candidates.is_empty()
+    };
+    let networks = groups.iter().take(MAX_PARTS).filter(is_network);
+    let (averages, own): (Vec<&String>, Vec<&String>) =
+        networks.partition(|group| is_average(group));
+    let (own, average) = (own.first().copied(), averages.first().copied());
+    match (choice, own, average) {
+        (WeightsChoice::Model, Some(own), average) => Some((own.clone(), average.cloned())),
+        (_, own, average) => Some((average.or(own)?.clone(), None)),
+    }
+}
+
+/// Beginnings of the names of a network's last layer.
+const HEADS: [&str; 3] = ["head.", "classifier.", "fc."];
+
+/// Names and shapes of the floating-point tensors.
+fn floats(listing: &Listing) -> impl Iterator<Item = (&str, Vec<usize>)> {
+    let tensors = listing.tensors.iter();
+    let floats = tensors.filter(|(_, entry)| listing.other_name(entry).is_none());
+    floats.map(|(key, entry)| (key.as_str(), entry.shape.clone()))
+}
+
+/// True for the name of a moving average of the weights (timm: `state_dict_ema`; DeiT:
+/// `model_ema`).
+pub(super) fn is_average(key: &str) -> bool {
+    let key = key.to_lowercase();
+    let mut words = key.split(|c: char| !c.is_ascii_alphabetic());
+    words.any(|word| AVERAGES.contains(&word))
+}
+
+/// Words that tell such a name.
+const AVERAGES: [&str; 5] = ["ema", "swa", "average", "averaged", "avg"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_tell_averages() {
+        for key in [
+            "state_dict_ema",
+            "model_ema",
+            "EMA",
+            "ema_model.",
+            "swa-model",
+            "averaged.net",
+        ] {
+            assert!(is_average(key), "{key}");
+        }
+        for key in ["model", "schema", "cinema_net", "semantic"] {
+            assert!(!is_average(key), "{key}");
+        }
+    }
 
     #[test]
     fn wrappers_are_taken_off_names() {
@@ -169,7 +246,10 @@ mod tests {
             ("module._orig_mod.block.0.x", "block.0.x"),
             ("_orig_mod.module.x", "x"),
             ("block.0._orig_mod.x", "block.0.x"),
-            ("layers._fsdp_wrapped_module.0._checkpoint_wrapped_module.w", "layers.0.w"),
+            (
+                "layers._fsdp_wrapped_module.0._checkpoint_wrapped_module.w",
+                "layers.0.w",
+            ),
             ("submodule.x", "submodule.x"),
             ("module", "module"),
         ] {

@@ -114,7 +114,10 @@ fn read(index: &Path) -> Result<Shards, CheckpointError> {
             (Some(Component::Normal(_)), None)
         );
         if !is_name || file.contains(['/', '\\']) {
-            let what = format!("it names {:?}, which is no file beside it", printable(&file, 80));
+            let what = format!(
+                "it names {:?}, which is no file beside it",
+                printable(&file, 80)
+            );
             return Err(wrong(&what));
         }
         files.entry(file).or_default().insert(key);

@@ -139,11 +139,7 @@ fn inspect_profile(args: &Args, library: &Library, signals: Signals) -> Result<E
 }
 
 /// Checks the weights of a profile, and says what a person should know of them.
-fn check(
-    checkpoint: &Checkpoint,
-    profile: &Profile,
-    graph: &Graph,
-) -> Result<(), CheckpointError> {
+fn check(checkpoint: &Checkpoint, profile: &Profile, graph: &Graph) -> Result<(), CheckpointError> {
     let weights = checkpoint.open(profile.weights)?.read_for(graph)?;
     say_notes(weights.notes());
     say_notes(taken_for(profile.model.family().name()).as_slice());

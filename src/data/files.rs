@@ -161,13 +161,14 @@ impl SampleSource for ImageFiles {
     ) -> Result<Vec<(u32, Corrupt)>, DataError> {
         let index = Mutex::new(Index::open(self.cache.as_ref(), &self.folder));
         let found = side_by_side::check(indices, progress, |image| {
-            self.check_one(image, &index).map_err(|trouble| match trouble {
-                Trouble::Corrupt(why) => Refusal::Corrupt(Corrupt {
-                    file: self.path(image),
-                    why,
-                }),
-                other => Refusal::Error(self.error(image, other)),
-            })
+            self.check_one(image, &index)
+                .map_err(|trouble| match trouble {
+                    Trouble::Corrupt(why) => Refusal::Corrupt(Corrupt {
+                        file: self.path(image),
+                        why,
+                    }),
+                    other => Refusal::Error(self.error(image, other)),
+                })
         });
         index
             .into_inner()

@@ -81,7 +81,9 @@ impl FrameFiles {
             width,
         } = self.shape;
         let taken = [self.frames, channels, height, width];
-        if header.shape == taken || (self.sums() && header.shape == [self.frames, POLARITIES, height, width]) {
+        if header.shape == taken
+            || (self.sums() && header.shape == [self.frames, POLARITIES, height, width])
+        {
             return Ok(());
         }
         let [t, _, _, _] = header.shape[..] else {
@@ -96,7 +98,9 @@ impl FrameFiles {
         };
         let remedy = match t == self.frames {
             true => "make frames of that size",
-            false => "make as many frames (frames_number of spikingjelly), or set model.time_steps to what the network was trained with",
+            false => {
+                "make as many frames (frames_number of spikingjelly), or set model.time_steps to what the network was trained with"
+            }
         };
         Err(format!(
             "its frames have shape {:?} (frames, channels, rows, columns), but the model takes {taken:?}{or} \

@@ -165,7 +165,8 @@ fn entries(
                 return Err(DataError::format(&entry.path(), kind.instead));
             }
             false if has_ending(&name, EVENT_FRAMES.endings) => {
-                let what = "no image: for the frames of an event camera say data.kind = \"event-frames\"";
+                let what =
+                    "no image: for the frames of an event camera say data.kind = \"event-frames\"";
                 return Err(DataError::format(&entry.path(), what));
             }
             false => {}

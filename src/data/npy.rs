@@ -107,7 +107,10 @@ impl Header {
             let most = left.min(chunk.len());
             let part = chunk.get_mut(..most).unwrap_or_default();
             input.read_exact(part)?;
-            numbers.extend(part.chunks_exact(size).map(|bytes| self.number.value(bytes)));
+            numbers.extend(
+                part.chunks_exact(size)
+                    .map(|bytes| self.number.value(bytes)),
+            );
             left -= most;
         }
         Ok(numbers)
@@ -179,14 +182,18 @@ fn parse(text: &str) -> Result<Header, String> {
             "descr" => {
                 let not_numbers = || {
                     let shown: String = value.chars().take(40).collect();
-                    format!("it does not hold plain numbers but {}", shown.escape_debug())
+                    format!(
+                        "it does not hold plain numbers but {}",
+                        shown.escape_debug()
+                    )
                 };
                 let (descr, after) = quoted(value).ok_or_else(not_numbers)?;
                 number = Some(Number::parse(descr).ok_or_else(not_numbers)?);
                 after
             }
             "fortran_order" => {
-                let (flag, after) = match (value.strip_prefix("True"), value.strip_prefix("False")) {
+                let (flag, after) = match (value.strip_prefix("True"), value.strip_prefix("False"))
+                {
                     (Some(after), _) => (true, after),
                     (_, Some(after)) => (false, after),
                     _ => return Err(damaged()),
@@ -282,7 +289,8 @@ mod tests {
             ("=f8", 3.0f64.to_le_bytes().to_vec(), 3.0),
         ];
         for (descr, data, expected) in types {
-            let header = format!("{{\"shape\": (1, 1L), 'fortran_order': True, 'descr': '{descr}'}}");
+            let header =
+                format!("{{\"shape\": (1, 1L), 'fortran_order': True, 'descr': '{descr}'}}");
             let (header, numbers) = read(&file(1, &header, &data)).unwrap();
             assert_eq!((header.shape, header.fortran), (vec![1, 1], true));
             assert_eq!(numbers, [expected], "{descr}");
@@ -303,13 +311,31 @@ mod tests {
             (b"\x93NUMPX\x01\0\0\0".to_vec(), "no array of numpy"),
             (file(4, good, &[]), "its version is 4"),
             (file(1, good, &[0; 7]), "failed to fill"),
-            (file(1, &good.replace("<f4", "|O"), &[]), "not hold plain numbers but '|O'"),
-            (file(1, &good.replace("<f4", "<c8"), &[]), "plain numbers but '<c8'"),
-            (file(1, &good.replace("'<f4'", "[('x', '<f4')]"), &[]), "plain numbers but [('x'"),
-            (file(1, &good.replace("False", "None"), &[]), "no description"),
-            (file(1, &good.replace("(2,)", "(-2,)"), &[]), "no description"),
+            (
+                file(1, &good.replace("<f4", "|O"), &[]),
+                "not hold plain numbers but '|O'",
+            ),
+            (
+                file(1, &good.replace("<f4", "<c8"), &[]),
+                "plain numbers but '<c8'",
+            ),
+            (
+                file(1, &good.replace("'<f4'", "[('x', '<f4')]"), &[]),
+                "plain numbers but [('x'",
+            ),
+            (
+                file(1, &good.replace("False", "None"), &[]),
+                "no description",
+            ),
+            (
+                file(1, &good.replace("(2,)", "(-2,)"), &[]),
+                "no description",
+            ),
             (file(1, &good.replace("(2,)", "2"), &[]), "no description"),
-            (file(1, &good.replace("shape", "shapes"), &[]), "no description"),
+            (
+                file(1, &good.replace("shape", "shapes"), &[]),
+                "no description",
+            ),
             (file(1, "{}", &[]), "no description"),
             (file(1, "", &[]), "no description"),
             (

@@ -71,7 +71,8 @@ fn find(file: &mut File, name: &str) -> Result<Member, NpzError> {
     let deflated = match found.compression() {
         _ if found.encrypted() => return Err(damaged("it is encrypted")),
         CompressionMethod::Stored => false,
-        CompressionMethod::Deflated => true,
+        // The archive's crate is built without it; unpacking is done here.
+        CompressionMethod::DEFLATE => true,
         _ => return Err(damaged("it is packed as numpy does not pack")),
     };
     let (offset, packed) = (found.data_start(), found.compressed_size());
@@ -85,15 +86,17 @@ fn find(file: &mut File, name: &str) -> Result<Member, NpzError> {
 }
 
 /// That there is no such array, and what there is instead.
-fn without<R>(name: &str, zip: &ZipArchive<R>) -> String {
-    let names = zip.file_names().map(|n| n.strip_suffix(".npy").unwrap_or(n));
+fn without<R: Read + Seek>(name: &str, zip: &ZipArchive<R>) -> String {
+    let names = zip.file_names_raw().take(8);
     let mut names: Vec<String> = names
-        .take(8)
-        .map(|n| n.chars().take(40).collect::<String>())
-        .map(|n| n.escape_debug().to_string())
+        .map(|name| String::from_utf8_lossy(name.strip_suffix(b".npy").unwrap_or(name)))
+        .map(|name| name.chars().take(40).collect::<String>())
+        .map(|name| name.escape_debug().to_string())
         .collect();
     names.sort_unstable();
-    let events = ["p", "t", "x", "y"].iter().all(|n| names.iter().any(|has| has == n));
+    let events = ["p", "t", "x", "y"]
+        .iter()
+        .all(|n| names.iter().any(|has| has == n));
     match (events, names.is_empty()) {
         (true, _) => format!(
             "it holds single events (arrays t, x, y, p) and no `{name}`: make frames of them, as spikingjelly does with \
@@ -120,7 +123,9 @@ fn numbers(
     }
     match input.crc().sum() == crc {
         true => Ok((header, numbers)),
-        false => Err(NpzError::Damaged("its checksum is wrong: it is damaged".to_owned())),
+        false => Err(NpzError::Damaged(
+            "its checksum is wrong: it is damaged".to_owned(),
+        )),
     }
 }
 

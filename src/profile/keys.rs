@@ -52,7 +52,13 @@ const OTHER_KEYS: &[Key] = &[
     choice(
         "data",
         "kind",
-        &["idx", "cifar", "image-folder", "event-frames", "safetensors"],
+        &[
+            "idx",
+            "cifar",
+            "image-folder",
+            "event-frames",
+            "safetensors",
+        ],
     ),
     key("data", "source", Kind::Text),
     key("data", "train_images", Kind::Path),

@@ -103,7 +103,8 @@ impl Saved {
     }
     fn storages(&self) -> Vec<(String, &[u8])> {
         let all = self.storages.iter().enumerate();
-        all.map(|(i, bytes)| (i.to_string(), bytes.as_slice())).collect()
+        all.map(|(i, bytes)| (i.to_string(), bytes.as_slice()))
+            .collect()
     }
     fn modern(self) -> Vec<u8> {
         let storages = self.storages();
@@ -137,7 +138,12 @@ fn what_no_network_has_is_left_out_and_said() {
     let double = 3.0f64.to_le_bytes();
     let mut saved = Saved::new().all(&own, 0.5);
     // As thop leaves them, in every module and at the root; as averages count.
-    for key in ["total_ops", "total_params", "block.0.attn.total_ops", "head.total_params"] {
+    for key in [
+        "total_ops",
+        "total_params",
+        "block.0.attn.total_ops",
+        "head.total_params",
+    ] {
         saved = saved.other(key, "DoubleStorage", &[1], &double);
     }
     saved = saved.other("n_averaged", "LongStorage", &[], &7u64.to_le_bytes());
@@ -156,8 +162,14 @@ fn what_no_network_has_is_left_out_and_said() {
     let [note] = dict.notes() else {
         panic!("{:?}", dict.notes());
     };
-    assert!(note.contains("6 tensors of some.pth that no network has are left out"), "{note}");
-    assert!(note.contains("block.0.steps") && note.contains("and 2 more"), "{note}");
+    assert!(
+        note.contains("6 tensors of some.pth that no network has are left out"),
+        "{note}"
+    );
+    assert!(
+        note.contains("block.0.steps") && note.contains("and 2 more"),
+        "{note}"
+    );
     // The average of a network: its counter stands beside the wrapped names.
     let bytes = Saved::new()
         .named(&own, 0.5, |key| format!("module.{key}"))
@@ -168,9 +180,17 @@ fn what_no_network_has_is_left_out_and_said() {
     assert_eq!(dict.notes().len(), 1);
     // A number that a network might compute with is not left out.
     for key in ["block.0.attn.scale", "block.0.attn.attn_lif.w"] {
-        let bytes = Saved::new().all(&own, 0.5).text(key).tensor(&[], 1.0).raw(b"s").modern();
+        let bytes = Saved::new()
+            .all(&own, 0.5)
+            .text(key)
+            .tensor(&[], 1.0)
+            .raw(b"s")
+            .modern();
         let message = open(&bytes).read_for(&graph).unwrap_err().to_string();
-        assert!(message.contains(&format!("1 unexpected: {key}")), "{message}");
+        assert!(
+            message.contains(&format!("1 unexpected: {key}")),
+            "{message}"
+        );
     }
 }
 
@@ -191,7 +211,12 @@ fn a_common_prefix_is_left_out_and_said() {
         let saved = Saved::new().dict("state_dict", |saved| {
             saved
                 .named(&own, 0.5, |key| format!("{prefix}{key}"))
-                .other(&format!("{prefix}total_ops"), "DoubleStorage", &[1], &[0; 8])
+                .other(
+                    &format!("{prefix}total_ops"),
+                    "DoubleStorage",
+                    &[1],
+                    &[0; 8],
+                )
         });
         let bytes = saved.modern();
         let (dict, value) = read(&bytes);
@@ -200,7 +225,10 @@ fn a_common_prefix_is_left_out_and_said() {
         let plain = prefix.replace("model._orig_mod.", "model.");
         assert_eq!(contents.prefix(), Some(plain.as_str()), "{prefix}");
         assert_eq!(contents.left_out(), [format!("{prefix}total_ops")]);
-        let said = dict.notes().iter().any(|note| note.contains(&format!("begin with `{plain}`")));
+        let said = dict
+            .notes()
+            .iter()
+            .any(|note| note.contains(&format!("begin with `{plain}`")));
         assert_eq!(said, prefix != "module.", "{prefix}");
     }
     // Parts that were compiled alone.
@@ -210,7 +238,9 @@ fn a_common_prefix_is_left_out_and_said() {
     // Nearly a network: the prefix is no reason to find nothing.
     let mut part = own.clone();
     part.remove("head.bias");
-    let bytes = Saved::new().named(&part, 0.5, |key| format!("net.{key}")).modern();
+    let bytes = Saved::new()
+        .named(&part, 0.5, |key| format!("net.{key}"))
+        .modern();
     let message = open(&bytes).read_for(&graph).unwrap_err().to_string();
     assert!(message.contains("1 missing: head.bias"), "{message}");
     assert!(!message.contains("unexpected"), "{message}");
@@ -230,7 +260,10 @@ fn a_common_prefix_is_left_out_and_said() {
         .raw(b"s")
         .modern();
     let message = Contents::of_bytes(&bytes, "x").unwrap_err().to_string();
-    assert!(message.contains("with and without `_orig_mod.`"), "{message}");
+    assert!(
+        message.contains("with and without `_orig_mod.`"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -261,14 +294,21 @@ fn weights_are_found_below_other_keys() {
         let modern = saved.modern();
         assert_eq!(read(&modern).1, 0.5);
         assert_eq!(open(&modern).under(), Some(places.join(".").as_str()));
-        assert!(open(&modern).unused().is_empty(), "{:?}", open(&modern).unused());
+        assert!(
+            open(&modern).unused().is_empty(),
+            "{:?}",
+            open(&modern).unused()
+        );
     }
     // Teacher and student: the student, and the other one is named.
     let bytes = Saved::new()
         .dict("teacher", |s| s.all(&own, 0.25))
         .dict("student", |s| s.all(&own, 0.5))
         .modern();
-    assert_eq!((read(&bytes).1, open(&bytes).under()), (0.5, Some("student")));
+    assert_eq!(
+        (read(&bytes).1, open(&bytes).under()),
+        (0.5, Some("student"))
+    );
     assert_eq!(open(&bytes).unused(), ["teacher"]);
     // Tensors of the root beside a dict of a few others.
     let bytes = Saved::new()
@@ -324,19 +364,59 @@ fn a_moving_average_is_chosen_and_said() {
     for choice in [WeightsChoice::Model, WeightsChoice::Ema] {
         let (value, notes) = choose(&bytes, choice).unwrap();
         assert_eq!(value, 0.25);
-        assert!(notes[0].contains("the moving average under `model_ema.state_dict`"), "{notes:?}");
+        assert!(
+            notes[0].contains("the moving average under `model_ema.state_dict`"),
+            "{notes:?}"
+        );
     }
     let bytes = place(Saved::new(), "model", 0.5).modern();
     let message = choose(&bytes, WeightsChoice::Ema).unwrap_err().to_string();
-    assert!(message.contains("no moving average") && message.contains("leave out"), "{message}");
+    assert!(
+        message.contains("no moving average") && message.contains("leave out"),
+        "{message}"
+    );
     assert!(choose(&bytes, WeightsChoice::Model).unwrap().1.is_empty());
+}
+
+/// Lightning keeps losses, averages and the network in one dict.
+#[test]
+fn a_network_is_found_among_others_in_one_dict() {
+    let own = tensors(&graph(MODEL));
+    let bytes = Saved::new()
+        .dict("state_dict", |saved| {
+            saved
+                .named(&own, 0.25, |key| format!("ema_model.{key}"))
+                .named(&own, 0.5, |key| format!("model.{key}"))
+                .text("criterion.weight")
+                .tensor(&[10], 1.0)
+                .raw(b"s")
+        })
+        .modern();
+    let (dict, value) = read(&bytes);
+    assert_eq!((value, open(&bytes).prefix()), (0.5, Some("model.")));
+    assert_eq!(open(&bytes).left_out().len(), own.len() + 1);
+    let notes = dict.notes().join("\n");
+    assert!(
+        notes.contains("under `ema_model.`: model.weights = \"ema\" takes it"),
+        "{notes}"
+    );
+    assert!(notes.contains("criterion.weight"), "{notes}");
+    let contents = Contents::of_bytes_with(&bytes, "some.pth", WeightsChoice::Ema).unwrap();
+    let dict = contents.read_for(&graph(MODEL)).unwrap();
+    assert_eq!(dict.get("head.weight").unwrap().values[0], 0.25);
+    let notes = dict.notes().join("\n");
+    assert!(
+        notes.contains("the moving average under `ema_model.`"),
+        "{notes}"
+    );
 }
 
 /// `_rebuild_from_type_v2(call, class, (arguments of the call), state)`.
 fn of_type(saved: Saved, call: impl FnOnce(Saved) -> Saved) -> Saved {
-    let saved = saved.global("torch._tensor", "_rebuild_from_type_v2").raw(b"(");
-    call(saved)
-        .raw(b"}tR")
+    let saved = saved
+        .global("torch._tensor", "_rebuild_from_type_v2")
+        .raw(b"(");
+    call(saved).raw(b"}tR")
 }
 
 /// A storage and a view of it, as arguments of `_rebuild_tensor_v2`.
@@ -366,7 +446,9 @@ fn subclasses_and_parameters_with_attributes_are_tensors() {
     let with_head = |head: &dyn Fn(Saved) -> Saved| {
         let mut rest = own.clone();
         rest.remove("head.weight").unwrap();
-        head(Saved::new().all(&rest, 0.25).text("head.weight")).raw(b"s").modern()
+        head(Saved::new().all(&rest, 0.25).text("head.weight"))
+            .raw(b"s")
+            .modern()
     };
     let shape = [10, 16];
     let sizes = [10usize, 16];
@@ -421,7 +503,10 @@ fn subclasses_and_parameters_with_attributes_are_tensors() {
         })
     });
     let message = open(&bytes).read_for(&graph).unwrap_err().to_string();
-    for part in ["head.weight is made by torchao.dtypes._rebuild", "detach().clone()"] {
+    for part in [
+        "head.weight is made by torchao.dtypes._rebuild",
+        "detach().clone()",
+    ] {
         assert!(message.contains(part), "{message}");
     }
     assert!(!message.contains("failed training"), "{message}");
@@ -471,17 +556,26 @@ fn types_that_are_no_weights_get_the_advice_that_helps() {
         let saved = Saved::new().all(&rest, 0.5);
         let file = typed(saved, "head.weight", number, bytes, &[10, 16]).modern();
         let message = said(&file);
-        assert!(message.contains(&format!("head.weight is {shown}")), "{message}");
+        assert!(
+            message.contains(&format!("head.weight is {shown}")),
+            "{message}"
+        );
         assert!(message.contains(part), "{message}");
         assert!(!message.contains("failed training"), "{message}");
     }
     for (class, size, part) in [
         ("CharStorage", 1, "quantized or packed already"),
-        ("QInt8Storage", 1, "PyTorch has quantized this network already"),
+        (
+            "QInt8Storage",
+            1,
+            "PyTorch has quantized this network already",
+        ),
         ("ComplexFloatStorage", 8, "complex numbers"),
     ] {
         let saved = Saved::new().all(&rest, 0.5);
-        let file = saved.other("head.weight", class, &[10, 16], &vec![0; 160 * size]).modern();
+        let file = saved
+            .other("head.weight", class, &[10, 16], &vec![0; 160 * size])
+            .modern();
         let message = said(&file);
         assert!(message.contains(part), "{message}");
         assert!(!message.contains("failed training"), "{message}");
@@ -503,5 +597,8 @@ fn types_that_are_no_weights_get_the_advice_that_helps() {
     });
     let file = safetensors::serialize(views, None).unwrap();
     let message = said(&file);
-    assert!(message.contains("head.weight is F8_E4M3") && message.contains("tensor.float()"), "{message}");
+    assert!(
+        message.contains("head.weight is F8_E4M3") && message.contains("tensor.float()"),
+        "{message}"
+    );
 }

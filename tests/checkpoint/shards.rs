@@ -46,10 +46,16 @@ fn pickle_of(tensors: &BTreeMap<String, Vec<usize>>, part: usize) -> Vec<u8> {
             strides: &strides,
         };
         let storage = storages.len().to_string();
-        pickle = pickle.text(key).tensor("FloatStorage", &storage, count, view).raw(b"s");
+        pickle = pickle
+            .text(key)
+            .tensor("FloatStorage", &storage, count, view)
+            .raw(b"s");
         storages.push((storage, f32s(&vec![0.0; count as usize])));
     }
-    let storages: Vec<_> = storages.iter().map(|(k, b)| (k.as_str(), b.as_slice())).collect();
+    let storages: Vec<_> = storages
+        .iter()
+        .map(|(k, b)| (k.as_str(), b.as_slice()))
+        .collect();
     modern(&pickle.stop(), &storages)
 }
 
@@ -76,7 +82,10 @@ fn a_folder_or_its_index_is_one_checkpoint() {
     for (ending, name) in [
         ("safetensors", "model.safetensors.index.json"),
         ("bin", "pytorch_model.bin.index.json"),
-        ("safetensors", "diffusion_pytorch_model.safetensors.index.json"),
+        (
+            "safetensors",
+            "diffusion_pytorch_model.safetensors.index.json",
+        ),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
@@ -115,7 +124,10 @@ fn shards_that_are_wrong_are_named() {
     let name = "model.safetensors.index.json";
     let error = || Contents::open(path).unwrap_err().to_string();
     let message = error();
-    assert!(message.contains("is not a file") && message.contains("model.safetensors"), "{message}");
+    assert!(
+        message.contains("is not a file") && message.contains("model.safetensors"),
+        "{message}"
+    );
     let message = Contents::open(&path.join(name)).unwrap_err().to_string();
     assert!(message.contains("there is no checkpoint at"), "{message}");
     index(path, name, &tensors, "safetensors");
@@ -124,43 +136,78 @@ fn shards_that_are_wrong_are_named() {
     };
     write(0, &safetensors_of(&tensors, 0));
     let message = error();
-    assert!(message.contains("there is no") && message.contains(PARTS[1]), "{message}");
+    assert!(
+        message.contains("there is no") && message.contains(PARTS[1]),
+        "{message}"
+    );
     assert!(message.contains("download all 2 files"), "{message}");
     // Another file in its place: without its tensors, with those of the first one.
     write(1, &safetensors_of(&tensors, 0));
     let message = error();
-    assert!(message.contains(PARTS[1]) && message.contains("lacks 2 of the tensors"), "{message}");
+    assert!(
+        message.contains(PARTS[1]) && message.contains("lacks 2 of the tensors"),
+        "{message}"
+    );
     let all = |key: &str| (key.to_owned(), tensors[key].clone());
     let zeros = vec![0; 1 << 20];
-    let both = [all("head.weight"), all("head.bias"), all("block.0.attn.q_bn.bias")];
+    let both = [
+        all("head.weight"),
+        all("head.bias"),
+        all("block.0.attn.q_bn.bias"),
+    ];
     let views = both.iter().map(|(key, shape)| {
         let bytes = 4 * shape.iter().product::<usize>();
-        (key.clone(), TensorView::new(Dtype::F32, shape.clone(), &zeros[..bytes]).unwrap())
+        (
+            key.clone(),
+            TensorView::new(Dtype::F32, shape.clone(), &zeros[..bytes]).unwrap(),
+        )
     });
     write(1, &safetensors::serialize(views, None).unwrap());
     let message = error();
-    assert!(message.contains("block.0.attn.q_bn.bias, which another file"), "{message}");
+    assert!(
+        message.contains("block.0.attn.q_bn.bias, which another file"),
+        "{message}"
+    );
     write(1, b"junk");
     let message = error();
-    assert!(message.contains(PARTS[1]) && message.contains("only 4 bytes"), "{message}");
+    assert!(
+        message.contains(PARTS[1]) && message.contains("only 4 bytes"),
+        "{message}"
+    );
     for (text, part) in [
         ("junk", "no index of weights (expected value"),
         ("{}", "missing field `weight_map`"),
         ("{\"weight_map\": {}}", "it names 0 files"),
-        ("{\"weight_map\": {\"w\": \"../secret\"}}", "\"../secret\", which is no file beside it"),
-        ("{\"weight_map\": {\"w\": \"/etc/passwd\"}}", "no file beside it"),
+        (
+            "{\"weight_map\": {\"w\": \"../secret\"}}",
+            "\"../secret\", which is no file beside it",
+        ),
+        (
+            "{\"weight_map\": {\"w\": \"/etc/passwd\"}}",
+            "no file beside it",
+        ),
         ("{\"weight_map\": {\"w\": \"..\"}}", "no file beside it"),
         ("{\"weight_map\": {\"w\": \"a\\\\b\"}}", "no file beside it"),
         ("{\"weight_map\": {\"w\": \"\"}}", "no file beside it"),
-        ("{\"weight_map\": {\"w\": 7}}", "no index of weights (invalid type"),
+        (
+            "{\"weight_map\": {\"w\": 7}}",
+            "no index of weights (invalid type",
+        ),
     ] {
         fs::write(path.join(name), text).unwrap();
         let message = error();
-        assert!(message.contains(name) && message.contains(part), "{text}: {message}");
+        assert!(
+            message.contains(name) && message.contains(part),
+            "{text}: {message}"
+        );
     }
     let many = (0..2000).map(|i| (format!("w{i}"), format!("f{i}").into()));
     let many: serde_json::Map<String, serde_json::Value> = many.collect();
-    fs::write(path.join(name), serde_json::json!({ "weight_map": many }).to_string()).unwrap();
+    fs::write(
+        path.join(name),
+        serde_json::json!({ "weight_map": many }).to_string(),
+    )
+    .unwrap();
     assert!(error().contains("it names 2000 files"), "{}", error());
 }
 
@@ -174,7 +221,10 @@ fn checkpoints_are_known_by_their_content() {
         path
     };
     assert!(is_checkpoint(&file("last", &pickle_of(&tensors, 1))));
-    assert!(is_checkpoint(&file("weights.dat", &safetensors_of(&tensors, 1))));
+    assert!(is_checkpoint(&file(
+        "weights.dat",
+        &safetensors_of(&tensors, 1)
+    )));
     for (name, bytes) in [
         ("profile.toml", &b"format = 1\n"[..]),
         ("empty", b""),

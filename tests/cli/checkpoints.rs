@@ -160,7 +160,10 @@ fn inspect_names_the_few_that_differ() {
         demo.write(file, &bytes);
         let (out, err) = demo.expect(0, &["inspect", file]);
         assert_eq!(err, "");
-        says(&out, &["No network is recognised. The nearest is spikformer, layout cifar"]);
+        says(
+            &out,
+            &["No network is recognised. The nearest is spikformer, layout cifar"],
+        );
         let lists = [("missing", missing), ("unexpected", unexpected)];
         for (what, key) in lists {
             let line = key.map(|key| format!("\n  1 {what}: {key}\n"));
@@ -193,7 +196,10 @@ fn tensors_of_other_types_are_no_part_of_what_fits() {
     demo.write("counted", &with("n_averaged", vec![], 1));
     let (out, err) = demo.expect(0, &["inspect", "counted"]);
     assert_eq!(err, "");
-    says(&out, &["every key and shape fits", "is left out: n_averaged."]);
+    says(
+        &out,
+        &["every key and shape fits", "is left out: n_averaged."],
+    );
     let (out, _) = demo.expect(0, &["inspect", "counted", "--json"]);
     let object: Value = serde_json::from_str(&out).expect("one object");
     assert_eq!(object["left_out"], json!(["n_averaged"]));
@@ -213,7 +219,10 @@ fn files_are_known_by_their_content() {
         demo.write(name, &file);
         let (out, err) = demo.expect(0, &["inspect", name]);
         assert_eq!(err, "");
-        says(&out, &["Network: spikformer, layout cifar; every key and shape fits"]);
+        says(
+            &out,
+            &["Network: spikformer, layout cifar; every key and shape fits"],
+        );
         let profile = fixture("spikformer-cifar/profile.toml");
         let path = demo.path(name);
         let set = format!("model.checkpoint={}", path.to_str().expect("Unicode"));
@@ -229,7 +238,13 @@ fn the_average_is_chosen_by_a_key() {
     let demo = Demo::new();
     let file = sample("timm.pth.tar");
     let (out, _) = demo.expect(0, &["inspect", &file]);
-    says(&out, &["under `state_dict`\n", "under `state_dict_ema`: model.weights = \"ema\" takes it."]);
+    says(
+        &out,
+        &[
+            "under `state_dict`\n",
+            "under `state_dict_ema`: model.weights = \"ema\" takes it.",
+        ],
+    );
     let set = ["inspect", &file, "--set", "model.weights=ema"];
     let (out, _) = demo.expect(0, &set);
     says(
@@ -266,8 +281,14 @@ fn what_keys_cannot_tell_is_said() {
     let (_, err) = demo.expect(0, &["inspect", &profile]);
     says(&err, &["note: ", sentence]);
     // Of other families less is known: in general.
-    let (out, _) = demo.expect(0, &["inspect", &fixture("spikformer-cifar/checkpoint.pth.tar")]);
-    says(&out, &["the keys and shapes fit spikformer; they do not tell the forward pass"]);
+    let (out, _) = demo.expect(
+        0,
+        &["inspect", &fixture("spikformer-cifar/checkpoint.pth.tar")],
+    );
+    says(
+        &out,
+        &["the keys and shapes fit spikformer; they do not tell the forward pass"],
+    );
     let (_, err) = demo.expect(0, &["inspect", &fixture("spikformer-cifar/profile.toml")]);
     assert_eq!(err, "");
 }

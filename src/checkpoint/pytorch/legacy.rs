@@ -10,9 +10,9 @@ use super::globals::Global;
 use super::pickle::{self, PickleError};
 use super::tensors::{self, Location};
 use super::{MAX_PICKLE, SAVE_ANEW, SAVE_ELSEWHERE, corrupt};
-use crate::checkpoint::{CheckpointError, WeightsChoice};
 use crate::checkpoint::input::{Input, Metered};
 use crate::checkpoint::listing::Listing;
+use crate::checkpoint::{CheckpointError, WeightsChoice};
 
 /// What the first pickle holds.
 const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::arena::{Arena, Id, Value};
 use crate::checkpoint::WeightsChoice;
 use crate::checkpoint::error::printable;
+use crate::checkpoint::names::is_average;
 
 /// Where training code keeps a network's weights, in the order of preference: MAE-style scripts use
 /// the first, timm and Lightning the second.
@@ -22,10 +23,6 @@ const PLACES: [&str; 11] = [
     "student",
     "backbone",
 ];
-
-/// Words of a key that make what is below it a moving average of the weights (timm:
-/// `state_dict_ema`; DeiT: `model_ema`).
-const AVERAGES: [&str; 5] = ["ema", "swa", "average", "averaged", "avg"];
 
 /// Beginnings of keys below which tensors are no network's.
 const OTHERS: [&str; 6] = ["opt", "optim", "sched", "lr_sched", "scaler", "amp"];
@@ -52,11 +49,7 @@ pub(super) struct Weights {
 ///
 /// # Errors
 /// What is there instead, in words.
-pub(super) fn find(
-    arena: &Arena,
-    root: Id,
-    choice: WeightsChoice,
-) -> Result<Vec<Weights>, String> {
+pub(super) fn find(arena: &Arena, root: Id, choice: WeightsChoice) -> Result<Vec<Weights>, String> {
     let mut found = Search {
         arena,
         seen: HashSet::new(),
@@ -145,12 +138,6 @@ fn tensors(arena: &Arena, id: Id) -> usize {
     pairs.iter().filter(is_tensor).count()
 }
 
-fn is_average(key: &str) -> bool {
-    let key = key.to_lowercase();
-    let mut words = key.split(|c: char| !c.is_ascii_alphabetic());
-    words.any(|word| AVERAGES.contains(&word))
-}
-
 fn is_of_training(key: &str) -> bool {
     let key = key.to_lowercase();
     OTHERS.iter().any(|start| key.starts_with(start))
@@ -191,14 +178,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_tell_averages_and_what_is_of_training() {
-        for key in ["state_dict_ema", "model_ema", "EMA", "ema_model", "swa-model", "averaged.net"] {
-            assert!(is_average(key), "{key}");
-        }
-        for key in ["model", "schema", "cinema_net", "semantic"] {
-            assert!(!is_average(key), "{key}");
-        }
-        for key in ["optimizer", "opt_g", "Scheduler", "lr_scheduler", "amp_scaler"] {
+    fn keys_tell_what_is_of_training() {
+        for key in [
+            "optimizer",
+            "opt_g",
+            "Scheduler",
+            "lr_scheduler",
+            "amp_scaler",
+        ] {
             assert!(is_of_training(key), "{key}");
         }
         assert!(!is_of_training("net"));

@@ -6,10 +6,10 @@ use super::arena::{Arena, Id, Storage, Value, View};
 use super::corrupt;
 use super::globals::Global;
 use super::root;
-use crate::checkpoint::{CheckpointError, WeightsChoice};
 use crate::checkpoint::element::Element;
 use crate::checkpoint::error::printable;
 use crate::checkpoint::listing::{Entry, Listing, Stored};
+use crate::checkpoint::{CheckpointError, WeightsChoice};
 
 /// Where the numbers of a storage begin in the file, and their CRC-32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,11 +15,11 @@ use ::zip::{CompressionMethod, read::ZipFile};
 use super::arena::Arena;
 use super::tensors::{self, Location};
 use super::{MAX_PICKLE, SAVE_ANEW, SAVE_ELSEWHERE, corrupt, pickle};
-use crate::checkpoint::{CheckpointError, WeightsChoice};
 use crate::checkpoint::element::Element;
 use crate::checkpoint::error::printable;
 use crate::checkpoint::input::{Input, Metered};
 use crate::checkpoint::listing::Listing;
+use crate::checkpoint::{CheckpointError, WeightsChoice};
 
 /// The most that is read of an archive besides numbers: the list of its files, their headers and
 /// the pickle.

@@ -204,7 +204,10 @@ fn nearest(recognition: &Recognition) -> String {
         None => ".".to_owned(),
         Some((nearest, differs)) => {
             let lists = differs.lists();
-            format!(". The nearest is {}, from which it differs:{lists}", nearest.name())
+            format!(
+                ". The nearest is {}, from which it differs:{lists}",
+                nearest.name()
+            )
         }
     }
 }

@@ -82,8 +82,7 @@ impl DataTable {
             (None, Some("event-frames")) => (self.take_events()?, "kind = \"event-frames\""),
             (None, Some("safetensors")) => (self.take_tensors()?, "kind = \"safetensors\""),
             (None, Some(kind)) => {
-                let known =
-                    "it is \"idx\", \"cifar\", \"image-folder\", \"event-frames\" or \"safetensors\"";
+                let known = "it is \"idx\", \"cifar\", \"image-folder\", \"event-frames\" or \"safetensors\"";
                 return Err(unknown("kind", kind, known));
             }
             (None, None) => (
