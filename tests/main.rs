@@ -11,6 +11,7 @@ mod cli;
 mod common;
 mod data;
 mod docs;
+mod event_frames;
 mod export;
 mod formats;
 mod journal;

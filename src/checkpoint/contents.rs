@@ -1,69 +1,60 @@
 //! A checkpoint that has been opened, before its numbers are read.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{Cursor, ErrorKind};
+use std::io::Cursor;
 use std::path::Path;
 
 use super::differences::{Found, Tensors, differences, judge, shapes};
 use super::error::Format;
-use super::golden::{self, GoldenData};
+use super::golden::GoldenData;
 use super::input::Input;
 use super::listing::Listing;
-use super::read::{self, ReadError};
-use super::{CheckpointError, Shapes, StateDict, old_names, pytorch, safetensors};
-use crate::network::{Graph, MAX_PARAMETERS, read_graph};
-
-/// The largest file opened: what the largest network this program describes takes in f64, twice
-/// over for an optimizer.
-const MAX_FILE_BYTES: u64 = 24 * MAX_PARAMETERS;
-
-/// How much of a file is read to see what it is.
-const START_BYTES: u64 = 512;
+use super::names::{self, Renamed};
+use super::part::{Part, open};
+use super::{CheckpointError, Shapes, StateDict, WeightsChoice, shards};
+use crate::network::{Graph, read_graph};
 
 /// What a checkpoint holds: keys, shapes and types of its tensors. Their numbers are still in the
-/// file.
+/// file, or in its files.
 #[derive(Debug)]
 pub struct Contents<'a> {
     origin: String,
-    input: Input<'a>,
-    listing: Listing,
-    renamed: Vec<String>,
+    parts: Vec<Part<'a>>,
+    pub(super) renamed: Renamed,
 }
 
 impl Contents<'static> {
-    /// Opens a checkpoint file and reads what it says of its tensors.
+    /// Opens a checkpoint and reads what it says of its tensors: a file, or a folder or an index of
+    /// several.
     ///
     /// # Errors
     /// [`CheckpointError`] names the file and what to do.
     pub fn open(path: &Path) -> Result<Self, CheckpointError> {
-        let read_error = |source: std::io::Error| match source.kind() {
-            ErrorKind::NotFound => CheckpointError::NotFound {
-                path: path.to_owned(),
-            },
-            _ => CheckpointError::Read {
-                path: path.to_owned(),
-                source,
-            },
+        Contents::open_with(path, WeightsChoice::default())
+    }
+
+    /// As [`Contents::open`], with a choice among the weights of a training run.
+    ///
+    /// # Errors
+    /// As [`Contents::open`]; also where the checkpoint has no such weights.
+    pub fn open_with(path: &Path, choice: WeightsChoice) -> Result<Self, CheckpointError> {
+        let origin = path.display().to_string();
+        let files = match path.is_dir() || shards::is_index(path) {
+            false => None,
+            true => shards::find(path)?,
         };
-        // Before opening: opening a pipe would wait for its writer.
-        let information = path.metadata().map_err(read_error)?;
-        if !information.is_file() {
-            return Err(CheckpointError::Unusable(format!(
-                "the checkpoint {} is not a file: give the path of a .safetensors, .pth or .pth.tar file",
-                path.display()
-            )));
-        }
-        if information.len() > MAX_FILE_BYTES {
-            return Err(CheckpointError::Unusable(format!(
-                "the checkpoint {} has {} bytes, more than the {MAX_FILE_BYTES} that the largest network takes: is \
-                 it the right file?",
-                path.display(),
-                information.len()
-            )));
-        }
-        let file = File::open(path).map_err(read_error)?;
-        Contents::new(Input::File(file), path.display().to_string())
+        let Some(shards) = files else {
+            let part = Part::new(open(path)?, origin.clone(), choice)?;
+            return Contents::new(vec![part], origin, choice);
+        };
+        let parts = shards.files.iter().map(|file| {
+            let opened = open(file).map_err(|error| shards.not_there(error));
+            Part::new(opened?, file.display().to_string(), choice)
+        });
+        let parts: Vec<Part> = parts.collect::<Result<_, _>>()?;
+        let found = parts.iter().map(|part| &part.listing);
+        shards.check(found)?;
+        Contents::new(parts, origin, choice)
     }
 }
 
@@ -73,35 +64,52 @@ impl<'a> Contents<'a> {
     /// # Errors
     /// [`CheckpointError`] names the origin and what to do.
     pub fn of_bytes(bytes: &'a [u8], origin: &str) -> Result<Self, CheckpointError> {
-        Contents::new(Input::Memory(Cursor::new(bytes)), origin.to_owned())
+        Contents::of_bytes_with(bytes, origin, WeightsChoice::default())
     }
 
-    fn new(mut input: Input<'a>, origin: String) -> Result<Self, CheckpointError> {
-        let start = input
-            .start(START_BYTES)
-            .map_err(|source| CheckpointError::read(&origin, source))?;
-        let mut listing = if pytorch::starts_zip(&start) {
-            pytorch::list_zip(&mut input, &origin)
-        } else if safetensors::starts(&start) || start.len() < 8 {
-            input = input.mapped();
-            safetensors::list(&mut input, &origin)
-        } else if pytorch::starts_pickle(&start) {
-            pytorch::list_legacy(&mut input, &origin)
-        } else if pytorch::starts_tar(&start) {
-            Err(CheckpointError::unsupported(
-                &origin,
-                "a tar archive",
-                "unpack it and name the file inside (.pth.tar files of PyTorch are no archives)",
-            ))
-        } else {
-            let reason = "it begins like neither a .safetensors nor a PyTorch file";
-            Err(CheckpointError::corrupt(&origin, Format::Any, reason))
-        }?;
+    /// As [`Contents::of_bytes`], with a choice among the weights of a training run.
+    ///
+    /// # Errors
+    /// As [`Contents::of_bytes`]; also where there are no such weights.
+    pub fn of_bytes_with(
+        bytes: &'a [u8],
+        origin: &str,
+        choice: WeightsChoice,
+    ) -> Result<Self, CheckpointError> {
+        let input = Input::Memory(Cursor::new(bytes));
+        let part = Part::new(input, origin.to_owned(), choice)?;
+        Contents::new(vec![part], origin.to_owned(), choice)
+    }
+
+    fn new(
+        mut parts: Vec<Part<'a>>,
+        origin: String,
+        choice: WeightsChoice,
+    ) -> Result<Self, CheckpointError> {
+        let listings = parts
+            .iter_mut()
+            .map(|part| std::mem::take(&mut part.listing));
+        let mut listings: Vec<Listing> = listings.collect();
+        let renamed = match listings.first() {
+            // Its graph names the tensors as they are.
+            Some(first) if first.graph.is_some() => Renamed::default(),
+            _ => names::tidy(&mut listings, choice)
+                .map_err(|reason| CheckpointError::corrupt(&origin, Format::Any, &reason))?,
+        };
+        let is_average = listings.iter().any(|listing| listing.is_average);
+        if choice == WeightsChoice::Ema && !is_average {
+            return Err(CheckpointError::Unusable(format!(
+                "{origin} has no moving average of the weights (nothing under state_dict_ema, model_ema or a key like \
+                 these): leave out model.weights = \"ema\""
+            )));
+        }
+        for (part, listing) in parts.iter_mut().zip(listings) {
+            part.listing = listing;
+        }
         Ok(Contents {
-            renamed: old_names::rename(&mut listing),
             origin,
-            input,
-            listing,
+            parts,
+            renamed,
         })
     }
 
@@ -113,18 +121,34 @@ impl<'a> Contents<'a> {
     /// The key of a PyTorch file's root under which the tensors are, such as `state_dict`; none for
     /// the root itself and for other files.
     pub fn under(&self) -> Option<&str> {
-        self.listing.under.as_deref()
+        self.first()?.under.as_deref()
     }
 
     /// Other keys of the root that hold tensors of a network, such as `state_dict_ema`. They are
     /// not read.
     pub fn unused(&self) -> &[String] {
-        &self.listing.unused
+        self.first().map_or(&[], |listing| &listing.unused)
+    }
+
+    /// What all keys began with, such as `_orig_mod.`, and what the keys are now without.
+    pub fn prefix(&self) -> Option<&str> {
+        self.renamed.prefix.as_deref()
+    }
+
+    /// Tensors that no network has, such as the counts of profilers, by their keys in the file. They
+    /// are not read.
+    pub fn left_out(&self) -> &[String] {
+        &self.renamed.left_out
+    }
+
+    /// The tensors of the first file.
+    pub(super) fn first(&self) -> Option<&Listing> {
+        self.parts.first().map(|part| &part.listing)
     }
 
     /// Whether it is a graph file, which says the network of its tensors.
     pub fn has_graph(&self) -> bool {
-        self.listing.graph.is_some()
+        self.document().is_some()
     }
 
     /// The network that a graph file describes; none for other files.
@@ -138,7 +162,7 @@ impl<'a> Contents<'a> {
                 source,
             })
         };
-        self.listing.graph.as_ref().map(read).transpose()
+        self.document().map(read).transpose()
     }
 
     /// The golden data of a graph file.
@@ -146,13 +170,23 @@ impl<'a> Contents<'a> {
     /// # Errors
     /// [`CheckpointError`] where some are missing, or are not of this graph's shapes.
     pub fn golden(&mut self, graph: &Graph) -> Result<GoldenData, CheckpointError> {
-        golden::read(&mut self.input, &self.listing.golden, graph, &self.origin)
+        match self.parts.first_mut() {
+            Some(part) => part.golden(graph),
+            None => Err(CheckpointError::NotFound {
+                path: self.origin.clone().into(),
+            }),
+        }
     }
 
     /// Modules whose tensors have other names in the file than in the authors' code of today, and
     /// were matched with it by their order.
     pub fn renamed(&self) -> &[String] {
-        &self.renamed
+        &self.renamed.older
+    }
+
+    /// The document of a graph file.
+    fn document(&self) -> Option<&String> {
+        self.first()?.graph.as_ref()
     }
 
     /// Keys and shapes of the floating-point tensors.
@@ -162,9 +196,11 @@ impl<'a> Contents<'a> {
 
     /// Its floating-point tensors' numbers, all together.
     pub fn numbers(&self) -> u64 {
-        let tensors = self.listing.tensors.values();
-        let floats = tensors.filter(|entry| self.listing.other_name(entry).is_none());
-        let counts = floats.map(|entry| entry.count().unwrap_or(0) as u64);
+        let counts = self.listings().flat_map(|listing| {
+            let tensors = listing.tensors.values();
+            let floats = tensors.filter(|entry| listing.other_name(entry).is_none());
+            floats.map(|entry| entry.count().unwrap_or(0) as u64)
+        });
         counts.fold(0, u64::saturating_add)
     }
 
@@ -204,24 +240,17 @@ impl<'a> Contents<'a> {
     }
 
     fn read_some(mut self, wanted: impl Fn(&str) -> bool) -> Result<StateDict, CheckpointError> {
-        let tensors = read::tensors(&mut self.input, &self.listing, wanted);
-        let tensors = tensors.map_err(|error| match error {
-            ReadError::Io(source) => CheckpointError::read(&self.origin, source),
-            ReadError::Damaged(why) => CheckpointError::corrupt(&self.origin, Format::Any, &why),
-        })?;
         let mut dict = StateDict::new(&self.origin);
-        for (key, tensor) in tensors {
-            dict.insert(key, tensor);
-        }
-        for (key, entry) in &self.listing.tensors {
-            if let Some(name) = self.listing.other_name(entry) {
-                dict.insert_other(key.clone(), name.to_owned());
-            }
-        }
-        for (key, class) in self.listing.objects {
-            dict.insert_object(key, class);
+        dict.note(self.notes());
+        for part in &mut self.parts {
+            part.read(&wanted, &mut dict)?;
         }
         Ok(dict)
+    }
+
+    /// The tensors of all files.
+    fn listings(&self) -> impl Iterator<Item = &Listing> {
+        self.parts.iter().map(|part| &part.listing)
     }
 }
 
@@ -230,16 +259,21 @@ impl Tensors for Contents<'_> {
         &self.origin
     }
     fn find(&self, key: &str) -> Found<'_> {
-        match (self.listing.tensors.get(key), self.listing.objects.get(key)) {
-            (Some(entry), _) => match self.listing.other_name(entry) {
+        let tensor = self.listings().find_map(|listing| {
+            let entry = listing.tensors.get(key)?;
+            Some(match listing.other_name(entry) {
                 Some(name) => Found::Other(name),
                 None => Found::Float(&entry.shape),
-            },
-            (None, Some(class)) => Found::Object(class),
-            (None, None) => Found::Nothing,
-        }
+            })
+        });
+        let object = || {
+            let class = self.listings().find_map(|l| l.objects.get(key));
+            class.map(|class| Found::Object(class))
+        };
+        tensor.or_else(object).unwrap_or(Found::Nothing)
     }
     fn keys(&self) -> impl Iterator<Item = &str> {
-        self.listing.tensors.keys().map(String::as_str)
+        let all = self.listings().flat_map(|l| l.tensors.keys());
+        all.map(String::as_str)
     }
 }

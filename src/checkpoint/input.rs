@@ -69,13 +69,13 @@ impl Seek for Input<'_> {
 
 /// A reader limited to a number of bytes: what bounds the memory that a hostile file's
 /// tables take.
-pub(super) struct Metered<R> {
+pub(crate) struct Metered<R> {
     inner: R,
     left: u64,
 }
 
 impl<R> Metered<R> {
-    pub(super) fn new(inner: R, limit: u64) -> Self {
+    pub(crate) fn new(inner: R, limit: u64) -> Self {
         Metered { inner, left: limit }
     }
 }

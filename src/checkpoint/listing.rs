@@ -85,11 +85,6 @@ impl Entry {
     }
 }
 
-/// The key of a tensor's name.
-fn key_of(name: &str) -> &str {
-    name.strip_prefix("module.").unwrap_or(name)
-}
-
 /// The tensors of a file and where their numbers are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Listing {
@@ -109,35 +104,35 @@ pub(super) struct Listing {
     pub(super) graph: Option<String>,
     /// The golden data of a graph file.
     pub(super) golden: BTreeMap<String, GoldenEntry>,
+    /// Those of them that hold a moving average of the weights.
+    pub(super) averages: Vec<String>,
+    /// True where these tensors are a moving average themselves.
+    pub(super) is_average: bool,
 }
 
 impl Listing {
-    /// Adds a tensor; a leading `module.` of its key (left by PyTorch's data-parallel wrapper) is
-    /// stripped.
+    /// Adds a tensor under its name in the file.
     ///
     /// # Errors
     /// What is wrong with it, in words.
     pub(super) fn add(&mut self, name: &str, entry: Entry) -> Result<(), String> {
-        let key = key_of(name);
         let count = self.stored.get(entry.stored).map_or(0, |s| s.count);
         let fits = entry.end().is_some_and(|end| end as u64 <= count);
         if !fits || entry.strides.len() != entry.shape.len() {
             return Err(format!(
-                "tensor {key} reaches beyond the numbers that are stored for it"
+                "tensor {name} reaches beyond the numbers that are stored for it"
             ));
         }
-        match self.tensors.insert(key.to_owned(), entry) {
+        match self.tensors.insert(name.to_owned(), entry) {
             None => Ok(()),
-            Some(_) => Err(format!(
-                "with and without `module.`, it has two tensors {key}"
-            )),
+            Some(_) => Err(format!("it has two tensors {name}")),
         }
     }
 
     /// Notes the order of the tensors added, by the names that they were added by.
     pub(super) fn set_order<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
         let mut seen = HashSet::new();
-        let keys = names.into_iter().map(key_of);
+        let keys = names.into_iter();
         let keys = keys.filter(|key| self.tensors.contains_key(*key) && seen.insert(*key));
         self.order = keys.map(str::to_owned).collect();
     }

@@ -79,24 +79,7 @@ impl fmt::Display for Mismatch {
             "the tensors of {} are not those of the model:",
             self.origin
         )?;
-        list(f, "missing", &self.missing, |key| key.clone())?;
-        list(f, "unexpected", &self.unexpected, |key| {
-            printable(key, NAME_LENGTH)
-        })?;
-        list(f, "of another shape", &self.wrong_shape, |t| {
-            format!(
-                "{} is {}, should be {}",
-                t.key,
-                shape(&t.found),
-                shape(&t.expected)
-            )
-        })?;
-        list(f, "not floating-point", &self.not_float, |(key, dtype)| {
-            format!("{key} is {dtype}")
-        })?;
-        list(f, "with unusable values", &self.wrong_values, |t| {
-            format!("{}: {} of {} {}", t.key, t.count, t.of, t.why)
-        })?;
+        f.write_str(&self.lists())?;
         let other_names =
             !self.missing.is_empty() || !self.unexpected.is_empty() || !self.wrong_shape.is_empty();
         match (&self.advice, other_names) {
@@ -106,29 +89,83 @@ impl fmt::Display for Mismatch {
                 "\n  the sizes in [model] must be those the checkpoint was trained with; `aq4svit inspect FILE` \
                  tells them"
             ),
-            (None, false) => write!(
+            (None, false) => Ok(()),
+        }?;
+        if !self.not_float.is_empty() {
+            write!(f, "\n  {}", self.advice_on_types())?;
+        }
+        if !self.wrong_values.is_empty() {
+            write!(
                 f,
                 "\n  the checkpoint is damaged or was saved from a failed training: use another one"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Mismatch {
+    /// The differences by kind, each kind on a line of its own that begins with a line break and two
+    /// spaces.
+    pub fn lists(&self) -> String {
+        let shapes = |t: &WrongShape| {
+            let (found, expected) = (shape(&t.found), shape(&t.expected));
+            format!("{} is {found}, should be {expected}", t.key)
+        };
+        let values = |t: &WrongValues| format!("{}: {} of {} {}", t.key, t.count, t.of, t.why);
+        [
+            list("missing", &self.missing, String::clone),
+            list("unexpected", &self.unexpected, |key| {
+                printable(key, NAME_LENGTH)
+            }),
+            list("of another shape", &self.wrong_shape, shapes),
+            list("not floating-point", &self.not_float, |(key, dtype)| {
+                format!("{key} is {dtype}")
+            }),
+            list("with unusable values", &self.wrong_values, values),
+        ]
+        .concat()
+    }
+
+    /// The advice for tensors that are not floating-point numbers, by their type.
+    fn advice_on_types(&self) -> String {
+        let first = self.not_float.first().map_or("", |(_, dtype)| dtype);
+        let float = "the float weights that it was made from are needed";
+        match first {
+            dtype if ["F8", "F6", "F4"].iter().any(|start| dtype.starts_with(start)) => {
+                format!(
+                    "numbers of 8 bits and less need scales that only the program that made them knows: {float}; where \
+                     there are no scales, save them in Python as {{key: tensor.float() for key, tensor in weights.items()}}"
+                )
+            }
+            dtype if dtype.starts_with('Q') => {
+                format!("PyTorch has quantized this network already: {float}")
+            }
+            dtype if dtype.starts_with('C') => {
+                "no network of this program has complex numbers: is it the right checkpoint?".to_owned()
+            }
+            dtype if dtype.starts_with("made by ") => {
+                "such tensors know more than their numbers, and only their own program builds them: save plain ones in \
+                 Python by torch.save({key: tensor.detach().clone() for key, tensor in weights.items()}, FILE)"
+                    .to_owned()
+            }
+            _ => format!(
+                "whole numbers in place of weights are those of a network that was quantized or packed already: {float}"
             ),
         }
     }
 }
 
-fn list<T>(
-    f: &mut fmt::Formatter<'_>,
-    title: &str,
-    items: &[T],
-    show: impl Fn(&T) -> String,
-) -> fmt::Result {
+fn list<T>(title: &str, items: &[T], show: impl Fn(&T) -> String) -> String {
     if items.is_empty() {
-        return Ok(());
+        return String::new();
     }
     let named: Vec<String> = items.iter().take(NAMED).map(show).collect();
-    write!(f, "\n  {} {title}: {}", items.len(), named.join("; "))?;
-    match items.len() - named.len() {
-        0 => Ok(()),
-        more => write!(f, "; and {more} more"),
-    }
+    let more = match items.len() - named.len() {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    format!("\n  {} {title}: {}{more}", items.len(), named.join("; "))
 }
 
 /// A shape, shortened where a hostile file has many dimensions.

@@ -1,7 +1,8 @@
 //! Files of weights to named tensors.
 //!
-//! [`Contents::open`] reads what a `.safetensors`, `.pth` or `.pth.tar` file says of its tensors;
-//! what kind of file it is is seen from its content, not from its name. [`Contents::read_for`] then
+//! [`Contents::open`] reads what a `.safetensors`, `.pth` or `.pth.tar` file, or a folder of
+//! several, says of its tensors; what kind of file it is is seen from its content, not from its
+//! name. [`Contents::read_for`] then
 //! reads the tensors of a [`Graph`](crate::network::Graph) into a [`StateDict`], and
 //! [`StateDict::check`] says everything in which one differs from a graph. [`load`] reads all
 //! tensors at once. [`StateDict::weight_and_bias`] is a layer's float weight, that of a merged
@@ -15,6 +16,7 @@
 #![deny(unsafe_code)] // mapping a file is the one exception
 
 mod builtin;
+mod choice;
 mod contents;
 mod differences;
 mod element;
@@ -25,8 +27,11 @@ mod input;
 mod listing;
 mod mapped;
 mod mismatch;
+mod names;
+mod notes;
 mod old_names;
 mod parameters;
+mod part;
 mod pytorch;
 mod quantized;
 mod random;
@@ -34,19 +39,25 @@ mod read;
 mod recognise;
 mod repconv;
 mod safetensors;
+mod shards;
 mod state_dict;
 
 use std::path::Path;
 
 pub use builtin::builtin;
+pub use choice::WeightsChoice;
 pub use contents::Contents;
 pub use error::{CheckpointError, Format};
 pub use golden::{GoldenData, GoldenSite};
+pub(crate) use input::Metered;
 pub use mismatch::{Mismatch, WrongShape, WrongValues};
 pub use parameters::{Weight, WeightAndBias, WrongTensor};
+pub use part::is_checkpoint;
 pub use quantized::{QuantizedFile, QuantizedFileError};
 pub use random::{RandomNumbers, random_weights};
-pub use recognise::{Candidate, Evidence, Recognition, Setting, Shapes, recognise};
+pub use recognise::{
+    Candidate, Evidence, Recognition, Setting, Shapes, cannot_tell, recognise, taken_for,
+};
 pub use state_dict::{StateDict, TensorData};
 
 /// Reads all floating-point tensors of a checkpoint file.

@@ -52,7 +52,8 @@ impl Renaming {
             let specs = graph.tensors.iter();
             let specs: Vec<&TensorSpec> = specs.filter(|t| group(&t.key) == Some(name)).collect();
             let keys = listing.order.iter();
-            let keys: Vec<&String> = keys.filter(|key| group(key) == Some(name)).collect();
+            let there = keys.filter(|key| listing.tensors.contains_key(*key));
+            let keys: Vec<&String> = there.filter(|key| group(key) == Some(name)).collect();
             if keys.len() != specs.len() {
                 return None;
             }

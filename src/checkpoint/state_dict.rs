@@ -25,6 +25,8 @@ pub struct StateDict {
     others: BTreeMap<String, String>,
     /// Keys of values that are no tensors but objects that were not built, with their classes.
     objects: BTreeMap<String, String>,
+    /// What a person should know of how they were found.
+    notes: Vec<String>,
 }
 
 impl StateDict {
@@ -35,11 +37,20 @@ impl StateDict {
             tensors: BTreeMap::new(),
             others: BTreeMap::new(),
             objects: BTreeMap::new(),
+            notes: Vec::new(),
         }
     }
     /// The origin.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+    /// What a person should know of how the tensors were found, in sentences.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+    /// Adds sentences to the notes.
+    pub fn note(&mut self, sentences: impl IntoIterator<Item = String>) {
+        self.notes.extend(sentences);
     }
     /// A tensor by its key; none for one that is not floating-point.
     pub fn get(&self, key: &str) -> Option<&TensorData> {

@@ -13,12 +13,14 @@ use anyhow::{Result, bail};
 
 use super::device::DeviceArgs;
 use super::output::{note, print};
-use super::prepared::prepared;
+use super::prepared::{prepared, say_notes};
 use super::recognised;
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::source::{SetArgs, library, say};
-use crate::checkpoint::{Candidate, CheckpointError, Recognition, recognise};
+use crate::checkpoint::{
+    Candidate, CheckpointError, Recognition, is_checkpoint, recognise, taken_for,
+};
 use crate::network::Graph;
 use crate::profile::{Checkpoint, Library, Profile, model_section};
 use crate::quant::BitWidth;
@@ -75,15 +77,16 @@ pub fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     inspect_profile(args, &library, signals)
 }
 
-/// The checkpoint that an argument names instead of a profile, by its extension.
+/// The checkpoint that an argument names instead of a profile, by its extension or its content.
 pub(super) fn bare_checkpoint(target: &str) -> Option<Checkpoint> {
     if let Some(name) = target.strip_prefix("builtin:") {
         return Some(Checkpoint::Builtin(name.to_owned()));
     }
-    let endings = [".safetensors", ".pth", ".pth.tar", ".pt"];
+    let endings = [".safetensors", ".pth", ".pth.tar", ".pt", ".ckpt", ".bin"];
     let lower = target.to_lowercase();
     let named = endings.iter().any(|ending| lower.ends_with(ending));
-    named.then(|| Checkpoint::File(Path::new(target).to_owned()))
+    let path = Path::new(target);
+    (named || is_checkpoint(path)).then(|| Checkpoint::File(path.to_owned()))
 }
 
 /// The relative errors of the layers' outputs at every integer bit-width up to 8 of the menu.
@@ -115,7 +118,7 @@ fn inspect_profile(args: &Args, library: &Library, signals: Signals) -> Result<E
     let graph = resolved.profile.graph();
     // The table needs no weights; weights that exist must be the network's.
     let checkpoint = resolved.profile.checkpoint.as_ref();
-    let checked = checkpoint.map(|c| check(c, &graph));
+    let checked = checkpoint.map(|c| check(c, &resolved.profile, &graph));
     let missing = matches!(checked, Some(Err(CheckpointError::NotFound { .. })));
     let mut report = report::Inspection {
         checkpoint_missing: missing,
@@ -149,13 +152,17 @@ fn inspect_profile(args: &Args, library: &Library, signals: Signals) -> Result<E
     }
 }
 
-fn check(checkpoint: &Checkpoint, graph: &Graph) -> Result<(), CheckpointError> {
-    checkpoint.open()?.read_for(graph).map(drop)
+/// Checks the weights of a profile, and says what a person should know of them.
+fn check(checkpoint: &Checkpoint, profile: &Profile, graph: &Graph) -> Result<(), CheckpointError> {
+    let weights = checkpoint.open(profile.weights)?.read_for(graph)?;
+    say_notes(weights.notes());
+    say_notes(taken_for(profile.model.family()).as_slice());
+    Ok(())
 }
 
 fn inspect_bare(args: &Args, library: &Library, checkpoint: &Checkpoint) -> Result<ExitCode> {
     let overrides = args.set.overrides()?;
-    let contents = checkpoint.open()?;
+    let contents = checkpoint.open(recognised::weights(&overrides))?;
     if let (Checkpoint::File(path), true) = (checkpoint, contents.has_graph()) {
         return inspect_graph(args, library, path);
     }
@@ -168,16 +175,21 @@ fn inspect_bare(args: &Args, library: &Library, checkpoint: &Checkpoint) -> Resu
     let shapes = contents.shapes();
     let recognition = recognise(&shapes);
     let left = recognised::left(&recognition, &overrides);
-    let bare = bare::Bare::of(checkpoint, &contents, &shapes, &left);
+    let bare = bare::Bare::of(checkpoint, &contents, &shapes, &recognition, &left);
     let [only] = left.as_slice() else {
         print(&match args.json {
             true => bare.json(None)?,
-            false => undecided(&bare, &recognition, &left, checkpoint)?,
+            false => undecided(&bare, &recognition, &left, checkpoint, args.wide)?,
         })?;
         return Ok(ExitCode::SUCCESS);
     };
     let resolved = library.with_model(None, only, checkpoint, &overrides)?;
     let graph = resolved.profile.graph();
+    // Recognised by floating-point tensors; the file may have others.
+    let fits = match contents.check(&graph) {
+        Ok(()) => "every key and shape fits",
+        Err(_) => "every floating-point tensor has its key and shape, but the file does not fit",
+    };
     let checked = contents.read_for(&graph);
     let report = report::Inspection::of(&resolved, &graph, checked.is_ok());
     print(&match args.json {
@@ -185,9 +197,10 @@ fn inspect_bare(args: &Args, library: &Library, checkpoint: &Checkpoint) -> Resu
         false => {
             let model = resolved.text.find("[model]").unwrap_or(0);
             format!(
-                "{}Network: {}; every key and shape fits.\n{}\n{}\n{}{}",
+                "{}Network: {}; {fits}.\n{}{}\n{}\n{}{}",
                 bare.head(),
                 only.name(),
+                bare.cannot_tell(),
                 bare.profiles(),
                 &resolved.text[model..],
                 table::text(&report, args.wide),
@@ -208,7 +221,7 @@ fn inspect_graph(args: &Args, library: &Library, path: &Path) -> Result<ExitCode
     let resolved = library.with_graph(None, path, &args.set.overrides()?)?;
     let graph = resolved.profile.graph();
     let checkpoint = Checkpoint::File(path.to_owned());
-    let checked = check(&checkpoint, &graph);
+    let checked = check(&checkpoint, &resolved.profile, &graph);
     if let (Some(file), Ok(())) = (&args.write_graph, &checked) {
         graph_file::write(&resolved.profile, false, file, args.seed.unwrap_or(0))?;
     }
@@ -235,9 +248,15 @@ fn undecided(
     recognition: &Recognition,
     left: &[&Candidate],
     checkpoint: &Checkpoint,
+    wide: bool,
 ) -> Result<String> {
-    let mut text = format!("{}\n{}\n", bare.head(), bare.list());
+    let mut text = bare.head();
+    // Of a file that is nearly a network's, what differs is of interest.
+    if wide || recognition.nearest.is_none() {
+        text.push_str(&format!("\n{}\n", bare.list()));
+    }
     text.push_str(&bare.undecided(recognition, left));
+    text.push_str(&bare.cannot_tell());
     for candidate in left {
         let section = model_section(candidate, checkpoint)?;
         text.push_str(&format!("\n{}\n", section.trim_end()));

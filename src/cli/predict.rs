@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use super::bits::Bits;
 use super::device::DeviceArgs;
 #[cfg(feature = "torch")]
-use super::prepared::prepared_for;
+use super::prepared::{prepared_for, say_notes};
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::source::SetArgs;
@@ -73,6 +73,7 @@ pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
     let profile = resolve(&args.profile, &args.set)?.profile;
     let graph = profile.graph();
     let weights = load_weights(&profile)?;
+    say_notes(weights.notes());
     let allocation = allocation(&profile, &graph, &args.bits)?;
     let layers = layers(args, &profile, &weights, &allocation, signals)?;
     let device = args.device.device.parse()?;

@@ -49,6 +49,13 @@ pub(crate) fn prepared_with(
     loaded(|loading| Prepared::with_layers(profile.into(), weights, layers, (loading, split)))
 }
 
+/// Says on standard error what a person should know of weights or images.
+pub(crate) fn say_notes(notes: &[String]) {
+    for sentence in notes {
+        note(&format!("note: {sentence}"));
+    }
+}
+
 fn loaded(
     load: impl FnOnce(Loading<'_>) -> Result<Prepared, RunError>,
 ) -> Result<Prepared, RunError> {
@@ -65,6 +72,8 @@ fn loaded(
     });
     bar.finish_and_clear();
     let prepared = prepared?;
+    say_notes(prepared.weights.notes());
+    say_notes(&prepared.splits.notes);
     let skipped = &prepared.splits.skipped;
     if !skipped.is_empty() {
         note(&format!(

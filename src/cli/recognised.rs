@@ -2,11 +2,18 @@
 
 use anyhow::{Result, bail};
 
-use crate::checkpoint::{Candidate, Evidence, Recognition};
+use crate::checkpoint::{Candidate, Evidence, Recognition, WeightsChoice};
 use crate::profile::Overrides;
 
 /// The keys of `[model]` by which the user can choose among networks that fit.
 const CHOICES: [&str; 3] = ["family", "layout", "size"];
+
+/// The choice among the weights of a checkpoint that `--set` makes.
+pub fn weights(overrides: &Overrides) -> WeightsChoice {
+    let word = overrides.get(&["model", "weights"]);
+    let word = word.and_then(|value| value.as_str()?.parse().ok());
+    word.unwrap_or_default()
+}
 
 /// The networks that fit, without those that `--set` rules out.
 pub fn left<'a>(recognition: &'a Recognition, overrides: &Overrides) -> Vec<&'a Candidate> {
@@ -54,13 +61,11 @@ pub fn only<'a>(
 pub fn nearest(recognition: &Recognition) -> String {
     match &recognition.nearest {
         None => String::new(),
-        Some((nearest, differs)) => format!(
-            " (the nearest is {}: {} tensors missing, {} unknown, {} of other shapes)",
-            nearest.name(),
-            differs.missing.len(),
-            differs.unexpected.len(),
-            differs.wrong_shape.len()
-        ),
+        Some((nearest, differs)) => {
+            let lists = differs.lists().replace("\n  ", "; ");
+            let lists = lists.trim_start_matches("; ");
+            format!(" (the nearest is {}: {lists})", nearest.name())
+        }
     }
 }
 

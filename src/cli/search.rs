@@ -81,7 +81,7 @@ fn with_model(profile: Option<&str>, path: &Path, set: &SetArgs) -> Result<Resol
         Some(name) => Checkpoint::Builtin(name.to_owned()),
         None => Checkpoint::File(path.to_owned()),
     };
-    let contents = checkpoint.open()?;
+    let contents = checkpoint.open(recognised::weights(&overrides))?;
     if let (Checkpoint::File(path), true) = (&checkpoint, contents.has_graph()) {
         return Ok(library()?.with_graph(profile, path, &overrides)?);
     }

@@ -78,6 +78,31 @@ pub struct ImageFolders {
     pub cache: bool,
 }
 
+/// Folders of event frames: `.npz` files with an array `frames` `[T, C, H, W]`, as spikingjelly
+/// makes them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EventFolders {
+    /// The folder that calibration and search samples are drawn from: a folder for each class, or
+    /// files alone.
+    pub path: PathBuf,
+    /// The share of each class, first in the order of names, that the network was trained on: it
+    /// is left out of `path`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_ratio: Option<f64>,
+    /// The file that tells the classes of its files or of its folders. Without it folders are
+    /// classes in the order of their names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<PathBuf>,
+    /// The folder of the test split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_path: Option<PathBuf>,
+    /// Its file of classes; default: `labels`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_labels: Option<PathBuf>,
+    /// The handling of damaged files.
+    pub on_corrupt: OnCorrupt,
+}
+
 /// `.safetensors` files with tensors `images` and `labels`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TensorFiles {
@@ -107,7 +132,7 @@ impl Builtin {
 }
 
 /// The source of the images.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum DataSource {
     /// `kind = "idx"`.
@@ -117,6 +142,9 @@ pub enum DataSource {
     /// `kind = "image-folder"`.
     #[serde(rename = "image-folder")]
     Folders(ImageFolders),
+    /// `kind = "event-frames"`.
+    #[serde(rename = "event-frames")]
+    Events(EventFolders),
     /// `kind = "safetensors"`.
     #[serde(rename = "safetensors")]
     Tensors(TensorFiles),
@@ -215,8 +243,8 @@ impl DataConfig {
     }
 
     /// The recipe: the section's own, else what the authors of the model's family fed to it where
-    /// the data is CIFAR or an image folder, the demo's for the built-in data, and `none` for IDX
-    /// and safetensors files, of which nothing is known.
+    /// the data is CIFAR or an image folder, the demo's for the built-in data, and `none` for event
+    /// frames and for IDX and safetensors files, of which nothing is known.
     pub fn recipe_for(&self, model: impl Into<NetworkInput>) -> &'static Recipe {
         let NetworkInput {
             family,
@@ -226,7 +254,9 @@ impl DataConfig {
         } = model.into();
         let default = || match &self.source {
             DataSource::Builtin(Builtin::FashionMnist) => Recipe::known("fashion-mnist"),
-            DataSource::Idx(_) | DataSource::Tensors(_) => Recipe::known("none"),
+            DataSource::Idx(_) | DataSource::Tensors(_) | DataSource::Events(_) => {
+                Recipe::known("none")
+            }
             DataSource::Cifar(_) => Recipe::published(family, Some("cifar"), classes),
             DataSource::Folders(_) => Recipe::published(family, layout, classes),
         };
@@ -240,6 +270,7 @@ impl DataConfig {
             DataSource::Idx(files) => files.test.is_some(),
             DataSource::Cifar(files) => !files.test.is_empty(),
             DataSource::Folders(folders) => folders.test_path.is_some(),
+            DataSource::Events(folders) => folders.test_path.is_some(),
             DataSource::Tensors(files) => files.test_file.is_some(),
         }
     }
@@ -263,6 +294,12 @@ impl DataConfig {
                 paths.extend(files.test.iter_mut().map(|p| ("test", p)));
             }
             DataSource::Folders(folders) => {
+                paths.push(("path", &mut folders.path));
+                paths.extend(folders.labels.as_mut().map(|p| ("labels", p)));
+                paths.extend(folders.test_path.as_mut().map(|p| ("test_path", p)));
+                paths.extend(folders.test_labels.as_mut().map(|p| ("test_labels", p)));
+            }
+            DataSource::Events(folders) => {
                 paths.push(("path", &mut folders.path));
                 paths.extend(folders.labels.as_mut().map(|p| ("labels", p)));
                 paths.extend(folders.test_path.as_mut().map(|p| ("test_path", p)));

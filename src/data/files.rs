@@ -3,11 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::fs;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
-use std::thread;
 
 use blake3::Hash;
 
@@ -17,6 +14,7 @@ use super::decode::decode;
 use super::error::DataError;
 use super::prefetch::{Sample, SampleSource};
 use super::preparation::Preparation;
+use super::side_by_side::{self, Refusal};
 
 /// The largest image file.
 const MAX_FILE: u64 = 1 << 28;
@@ -162,47 +160,21 @@ impl SampleSource for ImageFiles {
         progress: &(dyn Fn() + Sync),
     ) -> Result<Vec<(u32, Corrupt)>, DataError> {
         let index = Mutex::new(Index::open(self.cache.as_ref(), &self.folder));
-        let next = AtomicUsize::new(0);
-        let found = Mutex::new((Vec::new(), None::<(u32, DataError)>));
-        let work = || {
-            while let Some(&image) = indices.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let result = self.check_one(image, &index);
-                progress();
-                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-                let file = || self.path(image);
-                match result {
-                    Ok(()) => {}
-                    Err(Trouble::Corrupt(why)) => {
-                        found.0.push((image, Corrupt { file: file(), why }));
-                    }
-                    Err(trouble) => {
-                        // The first in order is told, whichever thread met one first.
-                        if found.1.as_ref().is_none_or(|(first, _)| image < *first) {
-                            found.1 = Some((image, self.error(image, trouble)));
-                        }
-                        next.store(indices.len(), Ordering::Relaxed);
-                    }
-                }
-            }
-        };
-        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        thread::scope(|scope| {
-            for _ in 1..cores.min(indices.len()) {
-                scope.spawn(work);
-            }
-            work();
+        let found = side_by_side::check(indices, progress, |image| {
+            self.check_one(image, &index)
+                .map_err(|trouble| match trouble {
+                    Trouble::Corrupt(why) => Refusal::Corrupt(Corrupt {
+                        file: self.path(image),
+                        why,
+                    }),
+                    other => Refusal::Error(self.error(image, other)),
+                })
         });
         index
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner)
             .save();
-        match found.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            (_, Some((_, error))) => Err(error),
-            (mut corrupt, None) => {
-                corrupt.sort_by_key(|(image, _)| *image);
-                Ok(corrupt)
-            }
-        }
+        found
     }
 
     fn read(&self, index: u32) -> Result<Sample, DataError> {

@@ -9,9 +9,10 @@ use super::config::OnCorrupt;
 use super::error::DataError;
 use super::expected::{Expected, words};
 use super::files::{Corrupt, ImageFiles};
+use super::frames::FrameFiles;
 use super::idx::{Images as IdxImages, Input};
 use super::images::{ImageSet, Images};
-use super::listing::list;
+use super::listing::{EVENT_FRAMES, IMAGES, list};
 use super::loading::Loading;
 use super::preparation::Preparation;
 use super::tensors;
@@ -29,6 +30,8 @@ pub(super) struct Labelled {
     unit: f32,
     images: Images,
     pub(super) labels: Arc<Vec<u32>>,
+    /// What a person should know of the classes.
+    pub(super) note: Option<String>,
 }
 
 impl Labelled {
@@ -57,6 +60,7 @@ impl Labelled {
             unit: 255.0,
             images: Images::Memory(Arc::new(images.pixels)),
             labels: Arc::new(labels.into_iter().map(u32::from).collect()),
+            note: None,
         })
     }
 
@@ -81,6 +85,7 @@ impl Labelled {
             unit: 255.0,
             images: Images::Memory(Arc::new(records.pixels)),
             labels: Arc::new(records.labels),
+            note: None,
         })
     }
 
@@ -99,7 +104,7 @@ impl Labelled {
                 format!("images of a folder are colour or grey, but the model takes {taken}");
             return Err(DataError::format(folder, what));
         }
-        let listing = list(folder, labels.0, labels.1, expected.classes)?;
+        let listing = list(&IMAGES, folder, labels.0, labels.1, expected.classes)?;
         let preparation = Preparation::new(expected.recipe, height, channels);
         let files = ImageFiles::new(folder, listing.names, preparation, cache);
         Ok(Labelled {
@@ -110,6 +115,36 @@ impl Labelled {
             unit: 255.0,
             images: Images::Stored(Arc::new(files)),
             labels: Arc::new(listing.labels),
+            note: listing.note,
+        })
+    }
+
+    /// Event frames; of each class without the first part, the `train_ratio`.
+    pub(super) fn events(
+        folder: &Path,
+        labels: (Option<&Path>, &'static str),
+        train_ratio: Option<f64>,
+        expected: &Expected,
+    ) -> Result<Labelled, DataError> {
+        let Some(frames) = expected.frames else {
+            let what = format!(
+                "it holds event frames, but the model takes {}: a network for event cameras has layout = \"dvs\"",
+                words(expected.shape, None)
+            );
+            return Err(DataError::format(folder, what));
+        };
+        let listing = list(&EVENT_FRAMES, folder, labels.0, labels.1, expected.classes)?;
+        let listing = listing.without_first(train_ratio.unwrap_or(0.0));
+        let files = FrameFiles::new(folder, listing.names, frames, expected.shape);
+        Ok(Labelled {
+            place: folder.to_owned(),
+            labels_file: folder.to_owned(),
+            shape: expected.shape,
+            frames: Some(frames),
+            unit: 1.0,
+            images: Images::Stored(Arc::new(files)),
+            labels: Arc::new(listing.labels),
+            note: listing.note,
         })
     }
 
@@ -127,6 +162,7 @@ impl Labelled {
             unit: if pixels { 255.0 } else { 1.0 },
             images: Images::Stored(Arc::new(samples)),
             labels: Arc::new(opened.labels),
+            note: None,
         })
     }
 

@@ -1,18 +1,52 @@
-//! What images a folder holds and of which classes: class folders as ImageNet has them, or a flat
-//! folder with a file of labels.
+//! What images or event frames a folder holds and of which classes: class folders as ImageNet has
+//! them, or a flat folder with a file of labels.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::DataError;
 use super::labels::LabelFile;
 
-/// Endings of the images that are read.
-const IMAGES: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
-/// Endings of images that are not.
-const OTHER_IMAGES: [&str; 11] = [
-    "bmp", "gif", "tif", "tiff", "ppm", "pgm", "pbm", "avif", "heic", "jp2", "jxl",
-];
+/// What files are listed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FileKind {
+    /// One of them, in words.
+    one: &'static str,
+    /// Their endings, in words.
+    shown: &'static str,
+    endings: &'static [&'static str],
+    /// Endings of files that are of the same use, but are not read.
+    refused: &'static [&'static str],
+    /// What to do with those.
+    instead: &'static str,
+    /// Whether class folders that are numbers are taken in the order of their names, too.
+    numbers_by_name: bool,
+}
+
+/// Image files.
+pub(super) const IMAGES: FileKind = FileKind {
+    one: "image",
+    shown: ".jpg, .jpeg, .png, .webp",
+    endings: &["jpg", "jpeg", "png", "webp"],
+    refused: &[
+        "bmp", "gif", "tif", "tiff", "ppm", "pgm", "pbm", "avif", "heic", "jp2", "jxl",
+    ],
+    instead: "an image of a kind that this program does not read: convert it to JPEG, PNG or WebP, or move it away",
+    numbers_by_name: false,
+};
+
+/// Files of event frames. Their class folders are numbered in the order of their names as
+/// spikingjelly numbers them, because a network that was trained with it has its classes so.
+pub(super) const EVENT_FRAMES: FileKind = FileKind {
+    one: "event-frame file",
+    shown: ".npz",
+    endings: &["npz"],
+    refused: &["aedat", "aedat4", "bin", "dat", "hdf5", "h5", "mat", "npy"],
+    instead: "no frames in an .npz file: make frames of the events, as spikingjelly does with data_type=\"frame\", or \
+              move it away",
+    numbers_by_name: true,
+};
 /// How deep a class folder is searched.
 const DEPTH: usize = 8;
 /// The most images.
@@ -25,34 +59,69 @@ pub(super) struct Listing {
     pub(super) names: Vec<PathBuf>,
     /// Their classes.
     pub(super) labels: Vec<u32>,
+    /// What a person should know of the classes.
+    pub(super) note: Option<String>,
 }
 
-/// Lists a folder for a model of `classes` classes. `labels` is the file of labels and the key that
-/// names it.
+impl Listing {
+    /// The same without the first part of every class, in the order of names: as many as
+    /// spikingjelly's `split_to_train_test_set` takes for training.
+    pub(super) fn without_first(self, ratio: f64) -> Listing {
+        let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
+        for label in &self.labels {
+            *sizes.entry(*label).or_default() += 1;
+        }
+        let mut left_out: BTreeMap<u32, usize> = sizes
+            .into_iter()
+            .map(|(label, size)| (label, (size as f64 * ratio).ceil() as usize))
+            .collect();
+        let is_kept = |label: &u32| match left_out.get_mut(label) {
+            Some(left @ 1..) => {
+                *left -= 1;
+                false
+            }
+            _ => true,
+        };
+        let kept: Vec<bool> = self.labels.iter().map(is_kept).collect();
+        let names = self.names.into_iter().zip(&kept);
+        let labels = self.labels.into_iter().zip(&kept);
+        Listing {
+            names: names.filter_map(|(n, kept)| kept.then_some(n)).collect(),
+            labels: labels.filter_map(|(l, kept)| kept.then_some(l)).collect(),
+            note: self.note,
+        }
+    }
+}
+
+/// Lists the files of a kind in a folder for a model of `classes` classes. `labels` is the file of
+/// labels and the key that names it.
 pub(super) fn list(
+    kind: &FileKind,
     folder: &Path,
     labels: Option<&Path>,
     key: &'static str,
     classes: usize,
 ) -> Result<Listing, DataError> {
-    let (files, folders) = entries(folder, true)?;
+    let (files, folders) = entries(kind, folder, true)?;
+    let FileKind { one, shown, .. } = kind;
     let file = labels.map(LabelFile::read).transpose()?;
     let listing = match (files.is_empty(), folders.is_empty()) {
         (false, false) => Err(format!(
-            "it holds images ({}) and folders ({}) side by side: it must be class folders or images alone",
+            "it holds {one}s ({}) and folders ({}) side by side: it must be class folders or {one}s alone",
             first(&files),
             first(&folders)
         )),
-        (true, true) => {
-            Err("it holds no image (.jpg, .jpeg, .png, .webp) and no class folder".to_owned())
-        }
+        (true, true) => Err(format!("it holds no {one} ({shown}) and no class folder")),
         (false, true) => match file {
-            Some(file) => return flat(folder, files, &file, classes),
+            Some(file) => return flat(kind, folder, files, &file, classes),
             None => Err(format!(
-                "it holds images without class folders: give data.{key}, a file that tells each image's class"
+                "it holds {one}s without class folders: give data.{key}, a file that tells each {one}'s class"
             )),
         },
-        (true, false) => return by_folder(folder, &folders, file.as_ref(), key, classes),
+        (true, false) => {
+            let labels = (file.as_ref(), key);
+            return by_folder(kind, folder, &folders, labels, classes);
+        }
     };
     listing.map_err(|what| DataError::format(folder, what))
 }
@@ -63,9 +132,13 @@ fn first(names: &[PathBuf]) -> String {
         .map_or(String::new(), |n| n.display().to_string())
 }
 
-/// Images directly in a folder, and its subfolders; both sorted. Hidden ones do not count, nor do
-/// links to folders unless `linked`.
-fn entries(folder: &Path, linked: bool) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DataError> {
+/// Files of a kind directly in a folder, and its subfolders; both sorted. Hidden ones do not count,
+/// nor do links to folders unless `linked`.
+fn entries(
+    kind: &FileKind,
+    folder: &Path,
+    linked: bool,
+) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DataError> {
     let failed = DataError::read(folder);
     let (mut files, mut folders) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(folder).map_err(&failed)? {
@@ -77,19 +150,23 @@ fn entries(folder: &Path, linked: bool) -> Result<(Vec<PathBuf>, Vec<PathBuf>), 
         // A link counts as what it leads to; one that leads nowhere is left to the reading, which
         // names it.
         let is_folder = match entry.file_type().map_err(&failed)? {
-            kind if kind.is_symlink() && entry.path().is_dir() => {
+            link if link.is_symlink() && entry.path().is_dir() => {
                 if !linked {
                     continue;
                 }
                 true
             }
-            kind => kind.is_dir(),
+            other => other.is_dir(),
         };
         match is_folder {
             true => folders.push(name),
-            false if has_ending(&name, &IMAGES) => files.push(name),
-            false if has_ending(&name, &OTHER_IMAGES) => {
-                let what = "an image of a kind that this program does not read: convert it to JPEG, PNG or WebP, or move it away";
+            false if has_ending(&name, kind.endings) => files.push(name),
+            false if has_ending(&name, kind.refused) => {
+                return Err(DataError::format(&entry.path(), kind.instead));
+            }
+            false if has_ending(&name, EVENT_FRAMES.endings) => {
+                let what =
+                    "no image: for the frames of an event camera say data.kind = \"event-frames\"";
                 return Err(DataError::format(&entry.path(), what));
             }
             false => {}
@@ -106,6 +183,7 @@ fn has_ending(name: &Path, endings: &[&str]) -> bool {
 }
 
 fn flat(
+    kind: &FileKind,
     folder: &Path,
     names: Vec<PathBuf>,
     file: &LabelFile,
@@ -120,23 +198,29 @@ fn flat(
             ));
         }
         LabelFile::InOrder { classes, .. } => classes.clone(),
-        LabelFile::ByName { .. } => file.classes_of(&names, "image")?,
+        LabelFile::ByName { .. } => file.classes_of(&names, kind.one)?,
     };
     let labels = file.numbers(&given, classes, |i| names.get(i).map(PathBuf::as_path))?;
-    Ok(Listing { names, labels })
+    Ok(Listing {
+        names,
+        labels,
+        note: None,
+    })
 }
 
 fn by_folder(
+    kind: &FileKind,
     folder: &Path,
     folders: &[PathBuf],
-    file: Option<&LabelFile>,
-    key: &'static str,
+    (file, key): (Option<&LabelFile>, &'static str),
     classes: usize,
 ) -> Result<Listing, DataError> {
+    let mut note = None;
     let numbers = match file {
-        None => (0..)
-            .take(sorted_classes(folder, folders, key, classes)?)
-            .collect(),
+        None => {
+            note = sorted_classes(kind, folder, folders, key, classes)?;
+            (0..).take(folders.len()).collect()
+        }
         Some(file @ LabelFile::InOrder { .. }) => {
             let what = "it must name each class folder and its class number, one a line";
             return Err(DataError::format(file.path(), what));
@@ -149,13 +233,16 @@ fn by_folder(
     let mut listing = Listing {
         names: Vec::new(),
         labels: Vec::new(),
+        note,
     };
     for (name, label) in folders.iter().zip(numbers) {
         let before = listing.names.len();
-        search(folder, name, DEPTH, &mut listing.names)?;
+        search(kind, folder, name, DEPTH, &mut listing.names)?;
         if listing.names.len() == before {
-            let what =
-                "the class folder holds no image (.jpg, .jpeg, .png, .webp): fill it or remove it";
+            let what = format!(
+                "the class folder holds no {} ({}): fill it or remove it",
+                kind.one, kind.shown
+            );
             return Err(DataError::format(&folder.join(name), what));
         }
         listing.labels.resize(listing.names.len(), label);
@@ -164,14 +251,15 @@ fn by_folder(
     Ok(listing)
 }
 
-/// The number of class folders, checked to be the model's classes in torchvision's order: sorted by
-/// name.
+/// Checks that class folders are the model's classes in torchvision's order: sorted by name.
+/// Returns what is to be said where that is not the order of their numbers.
 fn sorted_classes(
+    kind: &FileKind,
     folder: &Path,
     folders: &[PathBuf],
     key: &'static str,
     classes: usize,
-) -> Result<usize, DataError> {
+) -> Result<Option<String>, DataError> {
     let count = folders.len();
     if count != classes {
         return Err(DataError::format(
@@ -187,25 +275,33 @@ fn sorted_classes(
         .map(|name| name.to_str()?.parse().ok())
         .collect();
     match numbers {
-        Some(numbers) if !numbers.is_sorted() => Err(DataError::format(
+        Some(numbers) if numbers.is_sorted() => Ok(None),
+        Some(_) if kind.numbers_by_name => Ok(Some(format!(
+            "{}: its class folders are classes in the order of their names (0, 1, 10, 2), as torchvision and spikingjelly \
+             number them; for a network that was trained with the numbers themselves give data.{key}, a file that tells \
+             each folder's class number",
+            folder.display()
+        ))),
+        Some(_) => Err(DataError::format(
             folder,
             format!(
                 "its class folders are numbers whose order as names (1, 10, 2: torchvision's) is not their order as \
                  numbers: give data.{key}, a file that tells each folder's class number"
             ),
         )),
-        _ => Ok(count),
+        None => Ok(None),
     }
 }
 
-/// All images below a folder, sorted.
+/// All files of a kind below a folder, sorted.
 fn search(
+    kind: &FileKind,
     root: &Path,
     folder: &Path,
     depth: usize,
     found: &mut Vec<PathBuf>,
 ) -> Result<(), DataError> {
-    let (files, folders) = entries(&root.join(folder), false)?;
+    let (files, folders) = entries(kind, &root.join(folder), false)?;
     found.extend(files.into_iter().map(|name| folder.join(name)));
     enough(root, found.len())?;
     if depth == 0 && !folders.is_empty() {
@@ -213,7 +309,7 @@ fn search(
         return Err(DataError::format(&root.join(folder), what));
     }
     for name in folders {
-        search(root, &folder.join(name), depth - 1, found)?;
+        search(kind, root, &folder.join(name), depth - 1, found)?;
     }
     Ok(())
 }

@@ -33,17 +33,21 @@ mod decode;
 mod error;
 mod expected;
 mod files;
+mod frames;
 mod idx;
 mod images;
 mod labelled;
 mod labels;
 mod listing;
 mod loading;
+mod npy;
+mod npz;
 mod prefetch;
 mod preparation;
 mod recipe;
 mod resample;
 mod sampling;
+mod side_by_side;
 mod source;
 mod splits;
 mod tensors;
@@ -51,8 +55,8 @@ mod tensors;
 pub(crate) use bounded::read_at_most;
 pub(crate) use config::DataTable;
 pub use config::{
-    Builtin, CifarFiles, DRIFT_IMAGES, DataConfig, DataConfigError, DataSource, IdxFiles,
-    ImageFolders, OnCorrupt, TensorFiles,
+    Builtin, CifarFiles, DRIFT_IMAGES, DataConfig, DataConfigError, DataSource, EventFolders,
+    IdxFiles, ImageFolders, OnCorrupt, TensorFiles,
 };
 pub use error::DataError;
 pub use files::Corrupt;

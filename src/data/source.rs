@@ -1,9 +1,9 @@
 //! Opening what a `[data]` section names.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::builtin;
-use super::config::{DataConfig, DataSource, ImageFolders};
+use super::config::{DataConfig, DataSource};
 use super::error::DataError;
 use super::expected::Expected;
 use super::labelled::Labelled;
@@ -25,6 +25,10 @@ pub(super) fn pool(
             let cache = loading.cache.filter(|_| folders.cache);
             let labels = folders.labels.as_deref();
             Labelled::folder(&folders.path, (labels, "labels"), expected, cache)
+        }
+        DataSource::Events(folders) => {
+            let labels = (folders.labels.as_deref(), "labels");
+            Labelled::events(&folders.path, labels, folders.train_ratio, expected)
         }
         DataSource::Tensors(files) => Labelled::tensors(&files.file, expected.classes),
     }
@@ -49,8 +53,14 @@ pub(super) fn test(
         }
         DataSource::Folders(folders) => {
             let cache = loading.cache.filter(|_| folders.cache);
-            let (test, labels) = (folders.test_path.as_ref(), test_labels(folders));
+            let labels = test_labels(folders.test_labels.as_ref(), folders.labels.as_ref());
+            let test = folders.test_path.as_ref();
             test.map(|path| Labelled::folder(path, labels, expected, cache))
+        }
+        DataSource::Events(folders) => {
+            let labels = test_labels(folders.test_labels.as_ref(), folders.labels.as_ref());
+            let test = folders.test_path.as_ref();
+            test.map(|path| Labelled::events(path, labels, None, expected))
         }
         DataSource::Tensors(files) => {
             let test = files.test_file.as_ref();
@@ -60,9 +70,10 @@ pub(super) fn test(
     test.transpose()
 }
 
-fn test_labels(folders: &ImageFolders) -> (Option<&Path>, &'static str) {
-    match &folders.test_labels {
-        Some(file) => (Some(file), "test_labels"),
-        None => (folders.labels.as_deref(), "test_labels"),
-    }
+/// The file of labels of the test split, and the key that names it.
+fn test_labels<'a>(
+    own: Option<&'a PathBuf>,
+    other: Option<&'a PathBuf>,
+) -> (Option<&'a Path>, &'static str) {
+    (own.or(other).map(PathBuf::as_path), "test_labels")
 }

@@ -34,6 +34,8 @@ pub struct Splits {
     pub test: Option<ImageSet>,
     /// Images that cannot be decoded and were left out, where the profile says so.
     pub skipped: Vec<Corrupt>,
+    /// What a person should know of the data, in sentences.
+    pub notes: Vec<String>,
 }
 
 /// Loads the data of a profile for a model. Relative paths are meant from `folder`, the profile's.
@@ -67,12 +69,13 @@ pub fn load_with(
 ) -> Result<Splits, DataError> {
     let config = config.resolved(folder);
     let expected = Expected::new(&config, model.into());
-    let mut skipped = Vec::new();
+    let (mut skipped, mut notes) = (Vec::new(), Vec::new());
     let drawn = match loading.only_test {
         true => None,
         false => {
             let pool = source::pool(&config, &expected, loading)?;
             pool.fits(&expected)?;
+            notes.extend(pool.note.clone());
             let drawn = sample(&pool, &config, loading, &mut skipped)?;
             let set = |indices| pool.set(&expected, indices);
             Some(Splits {
@@ -83,6 +86,7 @@ pub fn load_with(
                 certify: drawn.certify.map(set).transpose()?,
                 test: None,
                 skipped: Vec::new(),
+                notes: Vec::new(),
             })
         }
     };
@@ -93,6 +97,7 @@ pub fn load_with(
     let test = match test {
         Some(test) => {
             test.fits(&expected)?;
+            notes.extend(test.note.clone());
             let all: Vec<u32> = (0..).take(test.labels.len()).collect();
             let damaged = test.check(&all, config.on_corrupt(), loading)?;
             let is_damaged = |i: &u32| damaged.iter().any(|(at, _)| at == i);
@@ -110,6 +115,7 @@ pub fn load_with(
     Ok(Splits {
         test,
         skipped,
+        notes,
         ..splits
     })
 }
@@ -131,6 +137,7 @@ impl Splits {
             certify: None,
             test: None,
             skipped: Vec::new(),
+            notes: Vec::new(),
         }
     }
 }
@@ -270,6 +277,7 @@ impl DataConfig {
     fn on_corrupt(&self) -> OnCorrupt {
         match &self.source {
             DataSource::Folders(folders) => folders.on_corrupt,
+            DataSource::Events(folders) => folders.on_corrupt,
             _ => OnCorrupt::Refuse,
         }
     }

@@ -8,6 +8,7 @@ use super::config::GateMode;
 use super::kind::{Kind, MANY};
 use super::strategies::StrategyName;
 use super::upgrade::FORMAT;
+use crate::checkpoint::WeightsChoice;
 use crate::data::RECIPE_NAMES;
 use crate::network::MODEL_KEYS;
 
@@ -48,10 +49,17 @@ const OTHER_KEYS: &[Key] = &[
     key("published", "accuracy", Kind::Text),
     key("model", "graph", Kind::Path),
     key("model", "checkpoint", Kind::PathOrBuiltin),
+    choice("model", "weights", WeightsChoice::VARIANTS),
     choice(
         "data",
         "kind",
-        &["idx", "cifar", "image-folder", "safetensors"],
+        &[
+            "idx",
+            "cifar",
+            "image-folder",
+            "event-frames",
+            "safetensors",
+        ],
     ),
     key("data", "source", Kind::Text),
     key("data", "train_images", Kind::Path),
@@ -61,6 +69,7 @@ const OTHER_KEYS: &[Key] = &[
     key("data", "train", Kind::Paths),
     key("data", "test", Kind::Paths),
     key("data", "path", Kind::Path),
+    key("data", "train_ratio", Kind::Number(0.0, 1.0)),
     key("data", "labels", Kind::Path),
     key("data", "test_path", Kind::Path),
     choice("data", "on_corrupt", &["refuse", "skip"]),

@@ -24,7 +24,7 @@ use super::pin::{AllowedWidths, Pin, widths_text};
 use super::settings::{Checkpoint, Profile};
 use super::target::Target;
 use super::tie::Tied;
-use crate::checkpoint::{CheckpointError, Contents};
+use crate::checkpoint::{CheckpointError, Contents, WeightsChoice};
 use crate::data::{DataConfig, DataTable};
 use crate::network::{Family, Graph, GraphFile, ModelConfig, ModelError, ModelSource, ModelTable};
 use crate::quant::{Affine, BitWidth, Correction, Method, Rounding, Scheme, Weighting};
@@ -133,6 +133,7 @@ impl Reading<'_> {
                     let file = model.file()?;
                     Some(Checkpoint::File(file.path.clone()))
                 }),
+            weights: self.weights(),
             search: self.search(data.as_ref())?,
             data: data.map(|data| data.for_quantizer(scheme.needs_images())),
             scheme,
@@ -151,6 +152,12 @@ impl Reading<'_> {
         };
         self.fits(&profile)?;
         Ok(profile)
+    }
+
+    /// `model.weights`, whose words have been checked.
+    fn weights(&self) -> WeightsChoice {
+        let word = self.item("model", "weights").and_then(Item::as_str);
+        word.and_then(|word| word.parse().ok()).unwrap_or_default()
     }
 
     /// `constraint.target`.
@@ -335,7 +342,7 @@ impl Reading<'_> {
         if let Some(key) = required.find(|key| self.item("model", key).is_none()) {
             return Err(self.missing(key));
         }
-        let table: ModelTable = self.table("model", &["checkpoint"])?;
+        let table: ModelTable = self.table("model", &["checkpoint", "weights"])?;
         ModelConfig::try_from(table).map_err(|error| self.no_network(error))
     }
 

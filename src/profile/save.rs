@@ -20,6 +20,7 @@ use super::settings::{Checkpoint, Profile};
 use super::tie::{QKV, Tied};
 use super::upgrade::{self, FORMAT};
 use super::writing::{write_file, write_text};
+use crate::checkpoint::WeightsChoice;
 use crate::quant::{Allocation, BitWidth};
 
 /// The error of saving a profile. An existing file is left as it was.
@@ -389,6 +390,10 @@ impl Profile {
             |c: &&Checkpoint| matches!(c, Checkpoint::File(path) if Some(path.as_path()) == own);
         if let Some(checkpoint) = self.checkpoint.as_ref().filter(|c| !is_own(c)) {
             document["model"]["checkpoint"] = toml_edit::value(checkpoint.to_text()?);
+        }
+        // Not written where it is the default: evidence of earlier versions has it so.
+        if self.weights != WeightsChoice::default() {
+            document["model"]["weights"] = toml_edit::value(self.weights.to_string());
         }
         if let Some(data) = &self.data {
             write_section(&mut document, "data", data)?;

@@ -13,7 +13,7 @@ use super::pin::Pin;
 use super::rules::{PinError, Rules, ties};
 use super::target::Target;
 use super::tie::{Tie, Tied};
-use crate::checkpoint::{CheckpointError, Contents};
+use crate::checkpoint::{CheckpointError, Contents, WeightsChoice};
 use crate::data::DataConfig;
 use crate::network::{Graph, ModelSource};
 use crate::quant::{Allocation, BitWidth, Domains, Scheme};
@@ -28,13 +28,13 @@ pub enum Checkpoint {
 }
 
 impl Checkpoint {
-    /// Opens it.
+    /// Opens it, with a choice among the weights that it may have.
     ///
     /// # Errors
     /// [`CheckpointError`] names it and what to do.
-    pub fn open(&self) -> Result<Contents<'static>, CheckpointError> {
+    pub fn open(&self, weights: WeightsChoice) -> Result<Contents<'static>, CheckpointError> {
         match self {
-            Checkpoint::File(path) => Contents::open(path),
+            Checkpoint::File(path) => Contents::open_with(path, weights),
             Checkpoint::Builtin(name) => Contents::builtin(name),
         }
     }
@@ -60,6 +60,8 @@ pub struct Profile {
     pub model: ModelSource,
     /// `model.checkpoint`; the graph file where a profile names one and no other weights.
     pub checkpoint: Option<Checkpoint>,
+    /// `model.weights`: which of the checkpoint's weights.
+    pub weights: WeightsChoice,
     /// `[data]`.
     pub data: Option<DataConfig>,
     /// `[quantizer]` without the menu.

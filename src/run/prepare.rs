@@ -9,7 +9,7 @@ use super::RunError;
 use super::problem::SearchProblem;
 use super::results::{Contents, hash};
 use super::side_file::{FixedLayers, SideFileError, fixed_layers};
-use crate::checkpoint::StateDict;
+use crate::checkpoint::{StateDict, taken_for};
 use crate::data::{self, DRIFT_IMAGES, Loading, Splits};
 use crate::evaluate::{ImageOrder, Split};
 use crate::journal::Fingerprint;
@@ -296,16 +296,16 @@ pub(super) fn model_hash(profile: &Profile) -> String {
     hash(&(GRAPH_VERSION, Network::of(profile)))
 }
 
-/// Reads a profile's weights and checks them against its graph.
+/// Reads a profile's weights and checks them against its graph. Their notes say what keys and shapes
+/// do not tell of the network.
 ///
 /// # Errors
 /// [`RunError::Checkpoint`] with every mismatch; [`RunError::Golden`] for a graph file whose golden
 /// data do not come out (where there is libtorch to see it).
 pub fn load_weights(profile: &Profile) -> Result<StateDict, RunError> {
-    let weights = profile
-        .need_checkpoint()?
-        .open()?
-        .read_for(&profile.graph())?;
+    let contents = profile.need_checkpoint()?.open(profile.weights)?;
+    let mut weights = contents.read_for(&profile.graph())?;
+    weights.note(taken_for(profile.model.family()));
     #[cfg(feature = "torch")]
     super::golden::check(profile)?;
     Ok(weights)

@@ -1,23 +1,10 @@
 //! Small files that ask for much.
 
-use std::fs;
-
 use super::hostile::error;
 use super::pickles::{Pickle, f32s, legacy, modern};
 use crate::common::alone::alone;
-
-/// The largest resident size of this process so far, in bytes.
 #[cfg(target_os = "linux")]
-fn peak_memory() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|l| l.starts_with("VmHWM:")).unwrap();
-    1024 * line
-        .split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse::<u64>()
-        .unwrap()
-}
+use crate::common::alone::peak_memory;
 
 /// Pickles whose building would take more than there is.
 fn bombs() -> Vec<(&'static str, Vec<u8>)> {

@@ -4,10 +4,12 @@ mod archives;
 mod bombs;
 mod damaged;
 mod hostile;
-mod pickles;
+mod people;
+pub mod pickles;
 mod pytorch;
 mod recognise;
 mod safetensors;
+mod shards;
 
 use aq4svit::network::{Graph, ModelConfig};
 

@@ -166,10 +166,7 @@ fn what_is_not_built_is_an_error_only_where_it_is_needed() {
             "sparse",
             "sparse is made by torch._utils._rebuild_sparse_tensor, which is not built",
         ),
-        (
-            "eight",
-            "eight is made by torch._utils._rebuild_tensor_v3, which is not built",
-        ),
+        ("eight", "eight is F8_E4M3"),
     ] {
         let message = dict
             .check(&needing(&[(key, &[3, 3])]))

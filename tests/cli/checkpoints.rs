@@ -119,6 +119,180 @@ fn inspect_says_what_it_does_not_know() {
     says(&err, &["--set model.num_heads=7", "must divide 16"]);
 }
 
+/// The tensors of a fixture, changed, as a file.
+fn changed(
+    name: &str,
+    change: impl Fn(&mut std::collections::BTreeMap<String, (safetensors::Dtype, Vec<usize>, Vec<u8>)>),
+) -> Vec<u8> {
+    let bytes = std::fs::read(fixture(name)).expect("a fixture");
+    let file = safetensors::SafeTensors::deserialize(&bytes).expect("tensors");
+    let owned = file.tensors().into_iter().map(|(key, view)| {
+        let parts = (view.dtype(), view.shape().to_vec(), view.data().to_vec());
+        (key, parts)
+    });
+    let mut tensors = owned.collect();
+    change(&mut tensors);
+    let views = tensors.iter().map(|(key, (dtype, shape, data))| {
+        let view = safetensors::tensor::TensorView::new(*dtype, shape.clone(), data);
+        (key.clone(), view.expect("a tensor"))
+    });
+    safetensors::serialize(views, None).expect("a file")
+}
+
+#[test]
+fn inspect_names_the_few_that_differ() {
+    let demo = Demo::new();
+    let weights = "spikformer-cifar/weights.safetensors";
+    for (file, missing, unexpected) in [
+        ("missing", Some("block.0.attn.k_bn.bias"), None),
+        ("first", Some("patch_embed.proj_conv.weight"), None),
+        ("head", Some("head.weight"), None),
+        ("unknown", None, Some("block.0.attn.gate")),
+        ("renamed", Some("head.bias"), Some("head.offset")),
+    ] {
+        let bytes = changed(weights, |tensors| {
+            let taken = missing.map(|key| tensors.remove(key).expect("a key"));
+            if let Some(key) = unexpected {
+                let more = taken.unwrap_or((safetensors::Dtype::F32, vec![2], vec![0; 8]));
+                tensors.insert(key.to_owned(), more);
+            }
+        });
+        demo.write(file, &bytes);
+        let (out, err) = demo.expect(0, &["inspect", file]);
+        assert_eq!(err, "");
+        says(
+            &out,
+            &["No network is recognised. The nearest is spikformer, layout cifar"],
+        );
+        let lists = [("missing", missing), ("unexpected", unexpected)];
+        for (what, key) in lists {
+            let line = key.map(|key| format!("\n  1 {what}: {key}\n"));
+            assert_eq!(out.contains(what), line.is_some(), "{out}");
+            assert!(line.is_none_or(|line| out.contains(&line)), "{out}");
+        }
+        assert!(!out.contains("block.0.mlp.fc1_linear.weight"), "{out}");
+        let (out, _) = demo.expect(0, &["inspect", file, "--wide"]);
+        says(&out, &["block.0.mlp.fc1_linear.weight"]);
+        let (out, _) = demo.expect(0, &["inspect", file, "--json"]);
+        let object: Value = serde_json::from_str(&out).expect("one object");
+        assert_eq!(object["nearest"]["name"], "spikformer, layout cifar");
+        let keys = |key: Option<&str>| json!(key.into_iter().collect::<Vec<_>>());
+        assert_eq!(object["nearest"]["missing"], keys(missing));
+        assert_eq!(object["nearest"]["unexpected"], keys(unexpected));
+    }
+}
+
+/// One sentence says that the file fits, or that it does not, never both.
+#[test]
+fn tensors_of_other_types_are_no_part_of_what_fits() {
+    let demo = Demo::new();
+    let weights = "spikformer-cifar/weights.safetensors";
+    let with = |key: &str, shape: Vec<usize>, numbers: usize| {
+        changed(weights, |tensors| {
+            let more = (safetensors::Dtype::I64, shape.clone(), vec![0; 8 * numbers]);
+            tensors.insert(key.to_owned(), more);
+        })
+    };
+    demo.write("counted", &with("n_averaged", vec![], 1));
+    let (out, err) = demo.expect(0, &["inspect", "counted"]);
+    assert_eq!(err, "");
+    says(
+        &out,
+        &["every key and shape fits", "is left out: n_averaged."],
+    );
+    let (out, _) = demo.expect(0, &["inspect", "counted", "--json"]);
+    let object: Value = serde_json::from_str(&out).expect("one object");
+    assert_eq!(object["left_out"], json!(["n_averaged"]));
+    assert_eq!(object["checkpoint_fits"], true);
+    demo.write("indexed", &with("block.0.attn.index", vec![4], 4));
+    let (out, err) = demo.expect(1, &["inspect", "indexed"]);
+    assert!(!out.contains("every key and shape fits"), "{out}");
+    says(&out, &["but the file does not fit"]);
+    says(&err, &["1 unexpected: block.0.attn.index"]);
+}
+
+#[test]
+fn files_are_known_by_their_content() {
+    let demo = Demo::new();
+    let file = std::fs::read(fixture("spikformer-cifar/checkpoint.pth.tar")).expect("a fixture");
+    for name in ["last.ckpt", "pytorch_model.bin", "weights", "epoch=7.best"] {
+        demo.write(name, &file);
+        let (out, err) = demo.expect(0, &["inspect", name]);
+        assert_eq!(err, "");
+        says(
+            &out,
+            &["Network: spikformer, layout cifar; every key and shape fits"],
+        );
+        let profile = fixture("spikformer-cifar/profile.toml");
+        let path = demo.path(name);
+        let set = format!("model.checkpoint={}", path.to_str().expect("Unicode"));
+        let (out, _) = demo.expect(0, &["inspect", &profile, "--set", &set]);
+        says(&out, &["has this network's tensors"]);
+    }
+    let (_, err) = demo.expect(1, &["inspect", "nowhere.ckpt"]);
+    says(&err, &["there is no checkpoint at nowhere.ckpt"]);
+}
+
+#[test]
+fn the_average_is_chosen_by_a_key() {
+    let demo = Demo::new();
+    let file = sample("timm.pth.tar");
+    let (out, _) = demo.expect(0, &["inspect", &file]);
+    says(
+        &out,
+        &[
+            "under `state_dict`\n",
+            "under `state_dict_ema`: model.weights = \"ema\" takes it.",
+        ],
+    );
+    let set = ["inspect", &file, "--set", "model.weights=ema"];
+    let (out, _) = demo.expect(0, &set);
+    says(
+        &out,
+        &[
+            "under `state_dict_ema`\n",
+            "It also has tensors under `state_dict`, which are not read.",
+            "the moving average under `state_dict_ema`.",
+        ],
+    );
+    let bare = sample("bare.pth");
+    let (_, err) = demo.expect(1, &["inspect", &bare, "--set", "model.weights=ema"]);
+    says(&err, &["bare.pth has no moving average of the weights"]);
+    let (_, err) = demo.expect(1, &["inspect", "small.toml", "--set", "model.weights=emma"]);
+    says(&err, &["model.weights", "\"model\", \"ema\""]);
+}
+
+/// STAtten has the keys and shapes of `sdt-v1` and another forward pass.
+#[test]
+fn what_keys_cannot_tell_is_said() {
+    let demo = Demo::new();
+    let weights = fixture("sdt-v1/weights.safetensors");
+    let sentence = "the keys and shapes fit sdt-v1, but they do not tell the forward pass: STAtten (arXiv 2409.19764)";
+    let advice = "compare the float accuracy with the published one, or give golden data";
+    let (out, err) = demo.expect(0, &["inspect", &weights]);
+    assert_eq!(err, "");
+    says(&out, &[sentence, advice]);
+    let (out, _) = demo.expect(0, &["inspect", &weights, "--json"]);
+    let object: Value = serde_json::from_str(&out).expect("one object");
+    let told = object["cannot_tell"][0].as_str().expect("a sentence");
+    says(told, &[sentence]);
+    // Loading says it, too.
+    let profile = fixture("sdt-v1/profile.toml");
+    let (_, err) = demo.expect(0, &["inspect", &profile]);
+    says(&err, &["note: ", sentence]);
+    // Of other families less is known: in general.
+    let (out, _) = demo.expect(
+        0,
+        &["inspect", &fixture("spikformer-cifar/checkpoint.pth.tar")],
+    );
+    says(
+        &out,
+        &["the keys and shapes fit spikformer; they do not tell the forward pass"],
+    );
+    let (_, err) = demo.expect(0, &["inspect", &fixture("spikformer-cifar/profile.toml")]);
+    assert_eq!(err, "");
+}
+
 #[test]
 fn damaged_checkpoints_are_named() {
     let demo = Demo::new();

@@ -1,6 +1,8 @@
 //! A test in a process of its own.
 
 use std::env;
+#[cfg(target_os = "linux")]
+use std::fs;
 use std::process::Command;
 
 const VARIABLE: &str = "AQ4SVIT_TEST_ALONE";
@@ -21,4 +23,17 @@ pub fn alone(module: &str, name: &str, test: impl FnOnce()) {
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name}\n{out}\n{err}");
     assert!(out.contains("1 passed"), "{name} is no test:\n{out}");
+}
+
+/// The largest resident size of this process so far, in bytes.
+#[cfg(target_os = "linux")]
+pub fn peak_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|l| l.starts_with("VmHWM:")).unwrap();
+    1024 * line
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse::<u64>()
+        .unwrap()
 }

@@ -5,6 +5,7 @@
 //! any other: nothing here follows references by recursion, and dropping the list drops them all.
 
 use super::globals::Global;
+use crate::checkpoint::element::Element;
 
 /// A value: its place in the [`Arena`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +50,8 @@ pub(super) struct View {
     pub(super) start: u64,
     pub(super) shape: Vec<u64>,
     pub(super) strides: Vec<u64>,
+    /// The type of its numbers, where the storage does not tell it but has bytes.
+    pub(super) element: Option<Element>,
 }
 
 /// All values.

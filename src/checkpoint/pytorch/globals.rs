@@ -12,6 +12,14 @@ pub(super) enum Global {
     RebuildTensor,
     /// `torch._utils._rebuild_parameter`: a tensor that is trained.
     RebuildParameter,
+    /// `torch._utils._rebuild_tensor_v3`: a tensor of a type that has no class of storages, of the
+    /// bytes of a storage, offset, shape, strides, and the type.
+    RebuildTyped,
+    /// `torch._tensor._rebuild_from_type_v2` and its elder: what another call makes, as a subclass of
+    /// tensors or with attributes.
+    RebuildFromType,
+    /// A type of numbers.
+    Type(Element),
     /// A class of storages: the type of their numbers.
     Storage(Element),
     /// Anything else: what it makes is a placeholder that knows only this name.
@@ -23,10 +31,18 @@ pub(super) fn find(module: &str, name: &str) -> Global {
     match (module, name) {
         ("collections", "OrderedDict") => Global::OrderedDict,
         ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Global::RebuildTensor,
-        ("torch._utils", "_rebuild_parameter") => Global::RebuildParameter,
-        ("torch", class) => match storage(class) {
-            Some(element) => Global::Storage(element),
-            None => Global::Unknown(format!("{module}.{name}")),
+        ("torch._utils", "_rebuild_tensor_v3") => Global::RebuildTyped,
+        ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => {
+            Global::RebuildParameter
+        }
+        ("torch._tensor", "_rebuild_from_type" | "_rebuild_from_type_v2") => {
+            Global::RebuildFromType
+        }
+        ("torch.storage", "UntypedStorage") => Global::Storage(Element::other("bytes", 1)),
+        ("torch", class) => match (storage(class), number(class)) {
+            (Some(element), _) => Global::Storage(element),
+            (None, Some(element)) => Global::Type(element),
+            (None, None) => Global::Unknown(format!("{module}.{name}")),
         },
         _ => Global::Unknown(format!("{module}.{name}")),
     }
@@ -51,6 +67,27 @@ fn storage(class: &str) -> Option<Element> {
         "QInt8Storage" => Element::other("QI8", 1),
         "QUInt8Storage" => Element::other("QU8", 1),
         "QInt32Storage" => Element::other("QI32", 4),
+        "UntypedStorage" => Element::other("bytes", 1),
+        _ => return None,
+    })
+}
+
+/// The numbers of a type, named as `.safetensors` names them.
+fn number(name: &str) -> Option<Element> {
+    Some(match name {
+        "float16" => Element::F16,
+        "bfloat16" => Element::Bf16,
+        "float32" => Element::F32,
+        "float64" => Element::F64,
+        "float8_e4m3fn" => Element::other("F8_E4M3", 1),
+        "float8_e5m2" => Element::other("F8_E5M2", 1),
+        "float8_e4m3fnuz" => Element::other("F8_E4M3FNUZ", 1),
+        "float8_e5m2fnuz" => Element::other("F8_E5M2FNUZ", 1),
+        "float8_e8m0fnu" => Element::other("F8_E8M0", 1),
+        "float4_e2m1fn_x2" => Element::other("F4", 1),
+        "uint16" => Element::other("U16", 2),
+        "uint32" => Element::other("U32", 4),
+        "uint64" => Element::other("U64", 8),
         _ => return None,
     })
 }

@@ -10,9 +10,9 @@ use super::globals::Global;
 use super::pickle::{self, PickleError};
 use super::tensors::{self, Location};
 use super::{MAX_PICKLE, SAVE_ANEW, SAVE_ELSEWHERE, corrupt};
-use crate::checkpoint::CheckpointError;
 use crate::checkpoint::input::{Input, Metered};
 use crate::checkpoint::listing::Listing;
+use crate::checkpoint::{CheckpointError, WeightsChoice};
 
 /// What the first pickle holds.
 const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
@@ -23,6 +23,7 @@ const PROTOCOL: i128 = 1001;
 pub(in crate::checkpoint) fn list(
     input: &mut Input,
     origin: &str,
+    choice: WeightsChoice,
 ) -> Result<Listing, CheckpointError> {
     let read_error = |source| CheckpointError::read(origin, source);
     let length = input.length().map_err(read_error)?;
@@ -52,7 +53,7 @@ pub(in crate::checkpoint) fn list(
     let names = next(&mut arena)?;
     let start = pickles.stream_position().map_err(read_error)?;
     let layout = layout(&arena, names, start, length, origin)?;
-    tensors::list(&arena, root, origin, |key, _, count| {
+    tensors::list(&arena, root, (origin, choice), |key, _, count| {
         let unlisted = || corrupt(origin, &format!("storage {key} cannot be found"));
         let &offset = layout.get(key).ok_or_else(unlisted)?;
         check_count(input, offset, count)

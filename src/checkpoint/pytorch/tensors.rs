@@ -6,10 +6,10 @@ use super::arena::{Arena, Id, Storage, Value, View};
 use super::corrupt;
 use super::globals::Global;
 use super::root;
-use crate::checkpoint::CheckpointError;
 use crate::checkpoint::element::Element;
 use crate::checkpoint::error::printable;
 use crate::checkpoint::listing::{Entry, Listing, Stored};
+use crate::checkpoint::{CheckpointError, WeightsChoice};
 
 /// Where the numbers of a storage begin in the file, and their CRC-32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,24 +23,27 @@ pub(super) struct Location {
 pub(super) fn list(
     arena: &Arena,
     root: Id,
-    origin: &str,
+    (origin, choice): (&str, WeightsChoice),
     locate: impl FnMut(&str, &Element, u64) -> Result<Location, CheckpointError>,
 ) -> Result<Listing, CheckpointError> {
-    let mut found = root::find(arena, root).map_err(|found| {
+    let mut found = root::find(arena, root, choice).map_err(|found| {
         CheckpointError::Unusable(format!(
-            "{origin} has no tensors under `model`, `state_dict`, `state_dict_ema` or `model_ema`, nor at its root \
-             ({found}): save them in Python by torch.save({{\"state_dict\": model.state_dict()}}, FILE)"
+            "{origin} has no tensors under `model`, `state_dict` or any other key, nor at its root ({found}): save them \
+             in Python by torch.save({{\"state_dict\": model.state_dict()}}, FILE)"
         ))
     })?;
     let chosen = found.remove(0);
-    let unused = found.into_iter().filter(|other| other.dict != chosen.dict);
+    let averages = found.iter().filter(|other| other.is_average);
+    let averages = averages.filter_map(|other| other.under.clone()).collect();
     let mut lister = Lister {
         arena,
         origin,
         locate,
         known: HashMap::new(),
         listing: Listing {
-            unused: unused.filter_map(|other| other.under).collect(),
+            unused: found.into_iter().filter_map(|other| other.under).collect(),
+            averages,
+            is_average: chosen.is_average,
             under: chosen.under,
             ..Listing::default()
         },
@@ -87,7 +90,7 @@ where
             }
             _ => return Err(corrupt(self.origin, "a storage has no class of storages")),
         };
-        let stored = self.stored(storage, element)?;
+        let stored = self.stored(storage, element, view.element.as_ref())?;
         let entry = entry(stored, view, storage.first);
         let too_large = || corrupt(self.origin, &format!("tensor {name} is larger than memory"));
         let entry = entry.ok_or_else(too_large)?;
@@ -96,20 +99,28 @@ where
     }
 
     fn object(&mut self, name: &str, class: &str) {
-        let key = name.strip_prefix("module.").unwrap_or(name).to_owned();
-        self.listing.objects.insert(key, printable(class, 80));
+        let class = printable(class, 80);
+        self.listing.objects.insert(name.to_owned(), class);
     }
 
-    /// The storage's place in the listing.
+    /// The storage's place in the listing; `typed` is the type of its numbers where it has bytes.
     fn stored(
         &mut self,
         storage: &'a Storage,
         element: &Element,
+        typed: Option<&Element>,
     ) -> Result<usize, CheckpointError> {
         let key = storage.key.as_ref();
+        let count = match typed {
+            Some(typed) => {
+                let bytes = storage.count.saturating_mul(element.bytes());
+                bytes / typed.bytes().max(1)
+            }
+            None => storage.count,
+        };
         let known = self.known.get(key).copied();
         if let Some((at, stored)) = known.and_then(|at| Some((at, self.listing.stored.get(at)?))) {
-            return match stored.element == *element && stored.count == storage.count {
+            return match stored.element == *typed.unwrap_or(element) && stored.count == count {
                 true => Ok(at),
                 false => Err(corrupt(
                     self.origin,
@@ -120,9 +131,9 @@ where
         let Location { offset, crc } = (self.locate)(key, element, storage.count)?;
         let at = self.listing.stored.len();
         self.listing.stored.push(Stored {
-            element: element.clone(),
+            element: typed.unwrap_or(element).clone(),
             offset,
-            count: storage.count,
+            count,
             crc,
         });
         self.known.insert(key, at);

@@ -15,11 +15,11 @@ use ::zip::{CompressionMethod, read::ZipFile};
 use super::arena::Arena;
 use super::tensors::{self, Location};
 use super::{MAX_PICKLE, SAVE_ANEW, SAVE_ELSEWHERE, corrupt, pickle};
-use crate::checkpoint::CheckpointError;
 use crate::checkpoint::element::Element;
 use crate::checkpoint::error::printable;
 use crate::checkpoint::input::{Input, Metered};
 use crate::checkpoint::listing::Listing;
+use crate::checkpoint::{CheckpointError, WeightsChoice};
 
 /// The most that is read of an archive besides numbers: the list of its files, their headers and
 /// the pickle.
@@ -33,6 +33,7 @@ const MAX_FILES: usize = 1 << 17;
 pub(in crate::checkpoint) fn list(
     input: &mut Input,
     origin: &str,
+    choice: WeightsChoice,
 ) -> Result<Listing, CheckpointError> {
     let length = input
         .length()
@@ -48,7 +49,7 @@ pub(in crate::checkpoint) fn list(
     archive.folder = archive.find_folder()?;
     archive.check_byte_order()?;
     let (arena, root) = archive.pickle()?;
-    tensors::list(&arena, root, origin, |key, element, count| {
+    tensors::list(&arena, root, (origin, choice), |key, element, count| {
         archive.locate(key, element, count)
     })
 }

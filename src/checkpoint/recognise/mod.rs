@@ -5,6 +5,7 @@
 //! time steps, the image's size) is taken from what the authors published, and said to be assumed.
 
 mod advice;
+mod alike;
 mod row;
 mod rows;
 
@@ -14,6 +15,7 @@ use super::Mismatch;
 use super::differences::{Found, Tensors, differences};
 use crate::network::{Graph, ModelConfig};
 pub(super) use advice::advice;
+pub use alike::{cannot_tell, taken_for};
 use row::Row;
 pub use row::Shapes;
 

@@ -158,7 +158,15 @@ impl Stored {
 
     /// The size in these tensors, and the key of the tensor that tells it.
     pub(super) fn find(&self, shapes: &Shapes) -> Option<(toml::Value, String)> {
-        let dimension = |(key, at): &(&str, usize)| shapes.get(*key)?.get(*at).copied();
+        let dimension = |(key, at): &(&str, usize)| match shapes.get(*key) {
+            Some(shape) => shape.get(*at).copied(),
+            // Of a convolution that is missing, the batch norm behind it tells the channels.
+            None if *at == 0 => {
+                let norm = key.strip_suffix("_conv.weight")?;
+                shapes.get(&format!("{norm}_bn.weight"))?.first().copied()
+            }
+            None => None,
+        };
         let (size, told) = match self {
             Stored::No => return None,
             Stored::Axis(key, at) => (dimension(&(*key, *at))?, *key),

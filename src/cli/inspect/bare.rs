@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::report::Inspection;
-use crate::checkpoint::{Candidate, Contents, Evidence, Recognition, Setting, Shapes};
+use crate::checkpoint::{
+    Candidate, Contents, Evidence, Mismatch, Recognition, Setting, Shapes, cannot_tell,
+};
 use crate::cli::recognised;
 use crate::profile::{Checkpoint, Profile, SHIPPED};
 use crate::text::numbers::count;
@@ -24,14 +26,37 @@ pub struct Bare {
     /// Modules whose tensors have older names, and were matched by their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub renamed: Vec<String>,
+    /// What all keys began with, and are here without.
+    pub prefix: Option<String>,
+    /// Tensors that no network has, by their keys in the file.
+    pub left_out: Vec<String>,
+    /// What a person should know of how the weights were found, in sentences.
+    pub notes: Vec<String>,
     /// How many numbers the floating-point tensors have.
     pub numbers: u64,
     /// Its floating-point tensors by key.
     pub tensors: Vec<Tensor>,
     /// The networks that have exactly these tensors.
     pub candidates: Vec<Network>,
+    /// Where there are none: the network that differs least, and in what.
+    pub nearest: Option<Nearest>,
+    /// What keys and shapes do not tell of the networks, a sentence for each family.
+    pub cannot_tell: Vec<String>,
     /// The shipped profiles whose network has exactly these tensors.
     pub matches: Vec<&'static str>,
+}
+
+/// The network that differs least from the tensors of a file.
+#[derive(Debug, Serialize)]
+pub struct Nearest {
+    /// Family and layout in words.
+    pub name: String,
+    /// Its keys that the file lacks.
+    pub missing: Vec<String>,
+    /// Keys of the file that it does not have.
+    pub unexpected: Vec<String>,
+    /// Keys of the tensors of other shapes.
+    pub of_other_shapes: Vec<String>,
 }
 
 /// One tensor.
@@ -71,8 +96,11 @@ impl Bare {
         checkpoint: &Checkpoint,
         contents: &Contents,
         shapes: &Shapes,
+        recognition: &Recognition,
         left: &[&Candidate],
     ) -> Self {
+        let mut families: Vec<&str> = left.iter().map(|c| c.model.family().name()).collect();
+        families.dedup();
         let tensors = shapes.iter().map(|(key, shape)| Tensor {
             key: key.clone(),
             shape: shape.clone(),
@@ -82,9 +110,14 @@ impl Bare {
             under: contents.under().map(str::to_owned),
             unused: contents.unused().to_vec(),
             renamed: contents.renamed().to_vec(),
+            prefix: contents.prefix().map(str::to_owned),
+            left_out: contents.left_out().to_vec(),
+            notes: contents.notes(),
             numbers: contents.numbers(),
             tensors: tensors.collect(),
             candidates: left.iter().map(|c| Network::of(c)).collect(),
+            nearest: recognition.nearest.as_ref().map(Nearest::of),
+            cannot_tell: families.into_iter().map(cannot_tell).collect(),
             matches: matching(contents),
         }
     }
@@ -130,7 +163,16 @@ impl Bare {
                 self.renamed.join(", ")
             );
         }
+        for sentence in &self.notes {
+            let _ = writeln!(out, "Note: {sentence}.");
+        }
         out
+    }
+
+    /// What keys and shapes do not tell, a line for each family.
+    pub fn cannot_tell(&self) -> String {
+        let lines = self.cannot_tell.iter();
+        lines.map(|line| format!("Note: {line}.\n")).collect()
     }
 
     /// All tensors, one a line.
@@ -155,14 +197,40 @@ impl Bare {
     pub fn undecided(&self, recognition: &Recognition, left: &[&Candidate]) -> String {
         match left {
             [] => format!(
-                "No network is recognised{}.\nTo use these tensors, write a profile with their sizes; \
+                "No network is recognised{}\nTo use these tensors, write a profile with their sizes; \
                  `aq4svit profiles show reference`\nexplains its keys.\n",
-                recognised::nearest(recognition)
+                nearest(recognition)
             ),
             several => format!(
                 "These are the tensors of several networks; say which one by {}.\n",
                 recognised::choices(several)
             ),
+        }
+    }
+}
+
+/// The end of a sentence that says that no network is recognised.
+fn nearest(recognition: &Recognition) -> String {
+    match &recognition.nearest {
+        None => ".".to_owned(),
+        Some((nearest, differs)) => {
+            let lists = differs.lists();
+            format!(
+                ". The nearest is {}, from which it differs:{lists}",
+                nearest.name()
+            )
+        }
+    }
+}
+
+impl Nearest {
+    fn of((candidate, differs): &(Candidate, Mismatch)) -> Self {
+        let shapes = differs.wrong_shape.iter();
+        Nearest {
+            name: candidate.name(),
+            missing: differs.missing.clone(),
+            unexpected: differs.unexpected.clone(),
+            of_other_shapes: shapes.map(|t| t.key.clone()).collect(),
         }
     }
 }

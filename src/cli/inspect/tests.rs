@@ -1,4 +1,5 @@
 use super::*;
+use crate::checkpoint::WeightsChoice;
 use crate::profile::{Overrides, Paths, SHIPPED};
 
 fn report(name: &str, sets: &[&str]) -> report::Inspection {
@@ -98,7 +99,14 @@ fn merging_repconv_is_shown_in_bytes() {
 
 #[test]
 fn bare_checkpoints_are_told_from_profiles_and_recognised() {
-    for target in ["a/w.safetensors", "W.PTH", "model.pth.tar", "builtin:x"] {
+    for target in [
+        "a/w.safetensors",
+        "W.PTH",
+        "model.pth.tar",
+        "last.ckpt",
+        "pytorch_model.bin",
+        "builtin:x",
+    ] {
         assert!(bare_checkpoint(target).is_some(), "{target}");
     }
     for target in ["demo", "p.toml", "safetensors"] {
@@ -108,11 +116,11 @@ fn bare_checkpoints_are_told_from_profiles_and_recognised() {
 
 fn bare(builtin: &str) -> (bare::Bare, Recognition) {
     let checkpoint = Checkpoint::Builtin(builtin.to_owned());
-    let contents = checkpoint.open().unwrap();
+    let contents = checkpoint.open(WeightsChoice::Model).unwrap();
     let shapes = contents.shapes();
     let recognition = recognise(&shapes);
     let left: Vec<&Candidate> = recognition.candidates.iter().collect();
-    let bare = bare::Bare::of(&checkpoint, &contents, &shapes, &left);
+    let bare = bare::Bare::of(&checkpoint, &contents, &shapes, &recognition, &left);
     (bare, recognition)
 }
 

@@ -225,7 +225,7 @@ fn profile_facts(profile: &Profile) -> Vec<Fact> {
 pub(crate) fn missing(profile: &Profile) -> Option<String> {
     let mut files = Vec::new();
     if let Some(Checkpoint::File(path)) = &profile.checkpoint
-        && !path.is_file()
+        && !path.exists()
     {
         files.push(path.display().to_string());
     }

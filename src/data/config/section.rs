@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::super::recipe::{RECIPE_NAMES, Recipe};
 use super::{
-    Builtin, CifarFiles, DataConfig, DataConfigError, DataSource, IdxFiles, ImageFolders,
-    OnCorrupt, PROXY_IMAGES, TensorFiles,
+    Builtin, CifarFiles, DataConfig, DataConfigError, DataSource, EventFolders, IdxFiles,
+    ImageFolders, OnCorrupt, PROXY_IMAGES, TensorFiles,
 };
 
 /// One path or several.
@@ -41,6 +41,7 @@ pub(crate) struct DataTable {
     train: Option<Paths>,
     test: Option<Paths>,
     path: Option<PathBuf>,
+    train_ratio: Option<f64>,
     labels: Option<PathBuf>,
     test_path: Option<PathBuf>,
     on_corrupt: Option<OnCorrupt>,
@@ -78,9 +79,10 @@ impl DataTable {
             (None, Some("idx")) => (self.take_idx()?, "kind = \"idx\""),
             (None, Some("cifar")) => (self.take_cifar()?, "kind = \"cifar\""),
             (None, Some("image-folder")) => (self.take_folders()?, "kind = \"image-folder\""),
+            (None, Some("event-frames")) => (self.take_events()?, "kind = \"event-frames\""),
             (None, Some("safetensors")) => (self.take_tensors()?, "kind = \"safetensors\""),
             (None, Some(kind)) => {
-                let known = "it is \"idx\", \"cifar\", \"image-folder\" or \"safetensors\"";
+                let known = "it is \"idx\", \"cifar\", \"image-folder\", \"event-frames\" or \"safetensors\"";
                 return Err(unknown("kind", kind, known));
             }
             (None, None) => (
@@ -96,6 +98,7 @@ impl DataTable {
             ("train", self.train.is_some()),
             ("test", self.test.is_some()),
             ("path", self.path.is_some()),
+            ("train_ratio", self.train_ratio.is_some()),
             ("labels", self.labels.is_some()),
             ("test_path", self.test_path.is_some()),
             ("on_corrupt", self.on_corrupt.is_some()),
@@ -147,10 +150,30 @@ impl DataTable {
             cache: self.cache.take().unwrap_or(true),
         };
         if folders.test_labels.is_some() && folders.test_path.is_none() {
-            let why = "data.test_labels tells the classes of its images";
-            return Err(missing("test_path", why));
+            return Err(missing("test_path", TEST_LABELS));
         }
         Ok(DataSource::Folders(folders))
+    }
+
+    fn take_events(&mut self) -> Result<DataSource, DataConfigError> {
+        let needed = "kind = \"event-frames\" needs path, a folder of .npz files";
+        let train_ratio = self.train_ratio.take();
+        if let Some(ratio) = train_ratio.filter(|ratio| !(0.0..1.0).contains(ratio)) {
+            let why = "it is a share, from 0 to less than 1";
+            return Err(bad("train_ratio", ratio, why));
+        }
+        let folders = EventFolders {
+            path: need(self.path.take(), "path", needed)?,
+            train_ratio,
+            labels: self.labels.take(),
+            test_path: self.test_path.take(),
+            test_labels: self.test_labels.take(),
+            on_corrupt: self.on_corrupt.take().unwrap_or_default(),
+        };
+        if folders.test_labels.is_some() && folders.test_path.is_none() {
+            return Err(missing("test_path", TEST_LABELS));
+        }
+        Ok(DataSource::Events(folders))
     }
 
     fn take_tensors(&mut self) -> Result<DataSource, DataConfigError> {
@@ -172,6 +195,9 @@ impl DataTable {
         })
     }
 }
+
+/// Why there must be a test split.
+const TEST_LABELS: &str = "data.test_labels tells the classes of its images";
 
 fn need<T>(
     value: Option<T>,

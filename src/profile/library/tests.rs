@@ -194,6 +194,10 @@ fn the_reference_has_every_key_and_every_default() {
         source(
             "kind = \"image-folder\"\npath = \"a\"\nlabels = \"b\"\ntest_path = \"c\"\ntest_labels = \"d\"",
         ),
+        source(
+            "kind = \"event-frames\"\npath = \"a\"\ntrain_ratio = 0.9\nlabels = \"b\"\ntest_path = \"c\"\n\
+             test_labels = \"d\"",
+        ),
         source("kind = \"safetensors\"\nfile = \"a\"\ntest_file = \"b\""),
     ];
     let sets = [
@@ -223,6 +227,7 @@ fn the_reference_has_every_key_and_every_default() {
         "quantizer.membrane_bits=12",
         "quantizer.codes=p.codes.safetensors",
         "quantizer.calibration_hash=abc",
+        "model.weights=ema",
         "evidence.run=r",
         "evidence.search={ images = 4, correct = 3, float_correct = 4, accuracy = 75.0, low = 30.1, high = 95.4 }",
         "evidence.test={ images = 4, correct = 3, float_correct = 4, accuracy = 75.0, low = 30.1, high = 95.4 }",

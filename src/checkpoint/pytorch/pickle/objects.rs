@@ -8,6 +8,9 @@ use crate::checkpoint::pytorch::arena::{Id, Storage, Value, View};
 use crate::checkpoint::pytorch::globals::{self, Global};
 use crate::checkpoint::pytorch::opcodes as op;
 
+/// How often a tensor may be made something else.
+const MAX_WITHIN: usize = 8;
+
 impl<R: BufRead> Machine<'_, R> {
     pub(super) fn step_of_objects(&mut self, operation: u8) -> Result<()> {
         match operation {
@@ -55,6 +58,7 @@ impl<R: BufRead> Machine<'_, R> {
 
     /// What a call makes: the few things that are known, else a placeholder.
     fn make(&mut self, callable: Id, arguments: Id) -> Id {
+        let (callable, arguments) = self.within(callable, arguments);
         let name = match self.arena.get(callable) {
             Value::Global(global) => match global.as_ref() {
                 Global::OrderedDict => {
@@ -65,6 +69,10 @@ impl<R: BufRead> Machine<'_, R> {
                     Some(view) => return self.arena.add(Value::Tensor(Box::new(view))),
                     None => "a tensor of unusual form".into(),
                 },
+                Global::RebuildTyped => match self.typed_view(arguments) {
+                    Some(view) => return self.arena.add(Value::Tensor(Box::new(view))),
+                    None => "a tensor of unusual form".into(),
+                },
                 Global::RebuildParameter => {
                     let data = self.arena.tuple(arguments).and_then(|a| a.first());
                     match data {
@@ -72,13 +80,32 @@ impl<R: BufRead> Machine<'_, R> {
                         None => "a parameter without data".into(),
                     }
                 }
+                Global::RebuildFromType => "calls within calls".into(),
                 Global::Storage(_) => "a storage".into(),
+                Global::Type(_) => "a type of numbers".into(),
                 Global::Unknown(name) => name.as_str().into(),
             },
             Value::Object(name) => name.clone(),
             _ => "an object".into(),
         };
         self.arena.add(Value::Object(name))
+    }
+
+    /// The call that makes a tensor, out of calls that make it a subclass or give it attributes:
+    /// `(call, class, arguments, state)`.
+    fn within(&self, mut callable: Id, mut arguments: Id) -> (Id, Id) {
+        for _ in 0..MAX_WITHIN {
+            let is_outer = matches!(
+                self.arena.get(callable),
+                Value::Global(global) if **global == Global::RebuildFromType
+            );
+            let parts = self.arena.tuple(arguments).filter(|_| is_outer);
+            let Some([inner, _class, inside, ..]) = parts else {
+                break;
+            };
+            (callable, arguments) = (*inner, *inside);
+        }
+        (callable, arguments)
     }
 
     /// The pairs of `OrderedDict([[key, value], …])`; none where it is called without.
@@ -112,6 +139,22 @@ impl<R: BufRead> Machine<'_, R> {
             start: self.arena.count(*start)?,
             shape: counts(*shape)?,
             strides: counts(*strides)?,
+            element: None,
+        })
+    }
+
+    /// A tensor of storage, offset, shape, strides, two flags and the type of the numbers.
+    fn typed_view(&self, arguments: Id) -> Option<View> {
+        let number = self.arena.tuple(arguments)?.get(6)?;
+        let Value::Global(number) = self.arena.get(*number) else {
+            return None;
+        };
+        let Global::Type(element) = number.as_ref() else {
+            return None;
+        };
+        Some(View {
+            element: Some(element.clone()),
+            ..self.view(arguments)?
         })
     }
 
