@@ -206,11 +206,13 @@ impl Sampler {
         let heads = self.random.pick(&[1, 2, 4]);
         let d = width / heads;
         let is_real = self.random.pick(&[true, false, false]);
-        let patches = Conv::square(2 * width, 2).stride(2).padding(0).groups(2);
+        let patch = if self.builder.is_even(x) { 2 } else { 1 };
+        let patches = Conv::square(2 * width, patch).stride(patch);
+        let patches = patches.padding(0).groups(2);
         let y = self.layer(x, patches);
         let y = if is_real { y } else { self.neurons(y) };
         let name = self.name("rates");
-        let mut scaled = |sampler: &mut Self, x, part: &str, terms| {
+        let scaled = |sampler: &mut Self, x, part: &str, terms| {
             if !is_real {
                 return x;
             }

@@ -35,6 +35,12 @@ impl Number for f64 {
     fn whole(self) -> i64 {
         self as i64
     }
+    fn real(self) -> f64 {
+        self
+    }
+    fn rounded(x: f64) -> Self {
+        x
+    }
 }
 
 impl Number for i64 {
