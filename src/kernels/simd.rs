@@ -105,7 +105,7 @@ impl<S: Simd, const M: usize, const V: usize> Kernel for Tiles<'_, S, M, V> {
         } = self.0;
         let block = &packed.blocks[block];
         let lines = packed.window.rows();
-        let run = lines * packed.padded_inputs;
+        let run = packed.window.kernel * packed.padded_inputs;
         let groups = run / S::Operands::GROUP;
         let weights = block.weights.as_chunks::<V>().0;
         let channels = packed.channels;

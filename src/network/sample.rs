@@ -148,11 +148,11 @@ impl Sampler {
             }
             1 => {
                 let name = self.name("tokens");
-                let (window, bias) = (
-                    self.random
-                        .pick(&[(3, 1, 1), (3, 2, 1), (2, 1, 0), (5, 1, 2)]),
-                    self.random.pick(&[true, false]),
-                );
+                // A window without padding needs tokens to fill it.
+                let windows = [(3, 1, 1), (3, 2, 1), (5, 1, 2), (2, 1, 0)];
+                let fits = if self.builder.is_even(x) { 4 } else { 3 };
+                let window = self.random.pick(&windows[..fits]);
+                let bias = self.random.pick(&[true, false]);
                 let x = self.builder.conv1d(x, &name, (width, bias), window);
                 let x = self.norm(x);
                 self.neurons(x)
