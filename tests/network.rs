@@ -343,6 +343,7 @@ fn sites_equal_the_authors_neurons_in_execution_order() {
         // The order of the file, which serde_json's sorted map would lose.
         let text = fs::read_to_string(folder("fixtures").join(name).join("config.json")).unwrap();
         let neurons = text.split_once("\"neurons\"").unwrap().1;
+        let neurons = neurons.split("\"blocks\"").next().unwrap();
         let ordered: Vec<&str> = neurons
             .lines()
             .filter_map(|line| line.trim().strip_prefix('"')?.strip_suffix("\": {"))

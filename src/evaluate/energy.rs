@@ -12,10 +12,10 @@
 //! spikes count as many times as they have spikes); layers that read real numbers or the mean over
 //! tokens and time (the first convolution, a head without neurons before it) count
 //! multiply-accumulates; attention counts the accumulates of `q (k^T v)` as this program does it,
-//! one row of a head's channels for every spike of k and of q; of scores and of what a map of spikes
-//! selects, one row of the head's result for every spike; and of attention by masks one for every
-//! spike that is summed over a head's channels or over tokens. What a mask lets through is a gate
-//! and no operation.
+//! one row of a head's channels for every spike of k and of q; of scores and of what a map of
+//! spikes selects, one row of the head's result for every spike; and of attention by masks one for
+//! every spike that is summed over a head's channels or over tokens. What a mask lets through is a
+//! gate and no operation.
 
 use super::Statistics;
 use crate::network::{Graph, LayerId, Node, Op, ValueRange};

@@ -37,7 +37,8 @@
 //! * *Add* `a + b`, *average* `(a + b) * 0.5`, *multiply* `a * b`, in f32.
 //! * *Attention* of q, k, v: channels are split into `heads` runs of equal length; in each head
 //!   `scale * sum_j q[n, j] * (sum_m k[m, j] * v[m, c])` for token n and channel c of v, m being the
-//!   tokens that n sees ([`Tokens`]). The sums are of integers; the result is f32 and multiplied by f32(scale).
+//!   tokens that n sees ([`Tokens`]). The sums are of integers; the result is f32 and multiplied
+//!   by f32(scale).
 //! * *Head-sum*: the sum over the channels of each head. *Head-mask* of a mask (one channel for
 //!   each head) and a value: their product. *Head-erode*: the largest number of a window of 3
 //!   tokens by 3 channels of the same head, around the number; what lies outside never wins.
@@ -78,8 +79,8 @@
 //!   `halves` says.
 //! * *Add*: where the result is fixed-point, its sum, saturated (spikes count `2^fraction` there).
 //!   *Average*: `(a + b + 1) >> 1`. *Attention*: without its scale, *token-mean* and
-//!   *average-pool*: the sum over positions, which are as many in every window; whoever reads them takes scale and number of positions into account. All others as
-//!   above, over integers.
+//!   *average-pool*: the sum over positions, which are as many in every window; whoever reads them
+//!   takes scale and number of positions into account. All others as above, over integers.
 //!
 //! # Packing
 //!

@@ -148,11 +148,11 @@ impl Sampler {
             }
             1 => {
                 let name = self.name("tokens");
-                let (window, bias) = (
-                    self.random
-                        .pick(&[(3, 1, 1), (3, 2, 1), (2, 1, 0), (5, 1, 2)]),
-                    self.random.pick(&[true, false]),
-                );
+                // A window without padding needs tokens to fill it.
+                let windows = [(3, 1, 1), (3, 2, 1), (5, 1, 2), (2, 1, 0)];
+                let fits = if self.builder.is_even(x) { 4 } else { 3 };
+                let window = self.random.pick(&windows[..fits]);
+                let bias = self.random.pick(&[true, false]);
                 let x = self.builder.conv1d(x, &name, (width, bias), window);
                 let x = self.norm(x);
                 self.neurons(x)
@@ -206,11 +206,13 @@ impl Sampler {
         let heads = self.random.pick(&[1, 2, 4]);
         let d = width / heads;
         let is_real = self.random.pick(&[true, false, false]);
-        let patches = Conv::square(2 * width, 2).stride(2).padding(0).groups(2);
+        let patch = if self.builder.is_even(x) { 2 } else { 1 };
+        let patches = Conv::square(2 * width, patch).stride(patch);
+        let patches = patches.padding(0).groups(2);
         let y = self.layer(x, patches);
         let y = if is_real { y } else { self.neurons(y) };
         let name = self.name("rates");
-        let mut scaled = |sampler: &mut Self, x, part: &str, terms| {
+        let scaled = |sampler: &mut Self, x, part: &str, terms| {
             if !is_real {
                 return x;
             }

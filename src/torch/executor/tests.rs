@@ -1,6 +1,8 @@
 //! One network by every kernel, in every mode: the same numbers.
 
 use super::*;
+use crate::network::Architecture;
+use crate::quant::fixed::FixedError;
 use crate::quant::{Allocation, BitWidth};
 use crate::torch::compiled::Compiled;
 use crate::torch::record::Activity;
@@ -235,10 +237,17 @@ fn fixed_point_numbers_are_the_same_in_every_mode() {
         let allocation = Allocation(mixed.collect());
         let compiled = |kind| Compiled::new(&model, kind, Device::CPU).unwrap();
         let own = compiled(Kind::Float);
-        let expected = run(
-            &own.executor(&allocation, &[]).unwrap(),
-            Record::steps(&model.graph),
-        );
+        let executor = match own.executor(&allocation, &[]) {
+            Ok(executor) => executor,
+            // Products of real numbers, scaled head by head.
+            Err(TorchError::Fixed(FixedError::Operation { .. }))
+                if matches!(config.architecture, Architecture::SpikingResformer { .. }) =>
+            {
+                continue;
+            }
+            Err(error) => panic!("{config:?}: {error}"),
+        };
+        let expected = run(&executor, Record::steps(&model.graph));
         let is_silent = |b: &Vec<f64>| b.iter().all(|&x| x == 0.0);
         assert!(!expected.1.iter().any(is_silent), "{config:?}");
         // Plain tensor operations know no bytes.
