@@ -210,7 +210,7 @@ impl Sampler {
         let y = self.layer(x, patches);
         let y = if is_real { y } else { self.neurons(y) };
         let name = self.name("rates");
-        let mut scaled = |sampler: &mut Self, x, part: &str, terms| {
+        let scaled = |sampler: &mut Self, x, part: &str, terms| {
             if !is_real {
                 return x;
             }
