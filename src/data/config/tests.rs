@@ -1,4 +1,5 @@
 use super::*;
+use crate::network::ModelConfig;
 
 /// The demo's.
 const MODEL: &str = "family = 'qkformer'\nlayout = 'cifar'\nimage_size = 28\nin_channels = 1\nnum_classes = 10\n\

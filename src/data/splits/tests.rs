@@ -3,6 +3,7 @@ use std::fs;
 
 use super::super::config::IdxFiles;
 use super::*;
+use crate::network::ModelConfig;
 
 fn model() -> ModelConfig {
     toml::from_str(
