@@ -45,9 +45,8 @@ pub(super) struct Renamed {
 pub(super) fn tidy(listings: &mut [Listing], choice: WeightsChoice) -> Result<Renamed, String> {
     let mut renamed = Renamed::default();
     for listing in listings.iter_mut() {
-        let counted = |listing: &Listing, key: &str, entry: &Entry| is_extra(key, entry, listing);
         let extra = listing.tensors.iter();
-        let extra = extra.filter(|(key, entry)| counted(listing, key, entry));
+        let extra = extra.filter(|(key, entry)| is_extra(key, entry, listing));
         let extra: Vec<String> = extra.map(|(key, _)| key.clone()).collect();
         for key in &extra {
             listing.tensors.remove(key);

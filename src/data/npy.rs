@@ -181,11 +181,9 @@ fn parse(text: &str) -> Result<Header, String> {
         rest = match key {
             "descr" => {
                 let not_numbers = || {
-                    let shown: String = value.chars().take(40).collect();
-                    format!(
-                        "it does not hold plain numbers but {}",
-                        shown.escape_debug()
-                    )
+                    let shown = value.chars().take(40).filter(|c| !c.is_control());
+                    let shown: String = shown.collect();
+                    format!("it does not hold plain numbers but {shown}")
                 };
                 let (descr, after) = quoted(value).ok_or_else(not_numbers)?;
                 number = Some(Number::parse(descr).ok_or_else(not_numbers)?);

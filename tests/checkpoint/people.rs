@@ -236,7 +236,7 @@ fn a_common_prefix_is_left_out_and_said() {
     let (dict, _) = read(&Saved::new().named(&own, 0.5, inner).modern());
     assert!(dict.notes().is_empty());
     // Nearly a network: the prefix is no reason to find nothing.
-    let mut part = own.clone();
+    let mut part = own;
     part.remove("head.bias");
     let bytes = Saved::new()
         .named(&part, 0.5, |key| format!("net.{key}"))
