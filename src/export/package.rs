@@ -15,7 +15,7 @@ use super::manifest::{
 use super::operations::{Flow, flow};
 use super::tensors::{Tensor, serialize};
 use crate::checkpoint::StateDict;
-use crate::network::{Graph, LayerId};
+use crate::network::{Graph, LayerId, Op, PerChannel};
 use crate::profile::Profile;
 use crate::quant::fixed::{FixedAffine, FixedNetwork};
 use crate::quant::{Affine, Allocation, MemoryModel, QuantizedLayer};
@@ -149,6 +149,18 @@ impl Package {
         tensors.extend(thresholds);
         let trained: BTreeSet<&str> = graph.sites.iter().filter_map(|s| s.neuron.key()).collect();
         payload.neurons = 4 * trained.len() as u64;
+        let (rates, factors) = firing_rates(&graph);
+        payload.factors = factors;
+        for key in trained.into_iter().chain(rates) {
+            let name = format!("{}{key}", super::layers::CHECKPOINT);
+            // A float layer may have kept it.
+            let is_new = !tensors.iter().any(|t: &Tensor| t.name == name);
+            if let Some(known) = source.weights.get(key).filter(|_| is_new) {
+                let tensor = Tensor::f32(name, known.shape.clone(), &known.values);
+                payload.checkpoint += tensor.bytes.len() as u64;
+                tensors.push(tensor);
+            }
+        }
         let memory = MemoryModel::of(&graph, profile.scheme.affine);
         let (counted, stored) = (memory.total(source.allocation), payload.stored());
         if counted != stored {
@@ -263,10 +275,35 @@ impl Payload {
         }
     }
 
-    /// The bytes of codes, float weights, affines and trained time constants.
+    /// The bytes of codes, float weights, affines, trained time constants and factors of heads.
     pub fn stored(&self) -> u64 {
-        self.codes + self.float_weights + self.affines + self.neurons
+        self.codes + self.float_weights + self.affines + self.neurons + self.factors
     }
+}
+
+/// The keys of the firing rates that heads are scaled by, and the bytes of the factors made of those
+/// that no layer takes in.
+fn firing_rates(graph: &Graph) -> (BTreeSet<&str>, u64) {
+    let taken: BTreeSet<&str> = graph
+        .layers
+        .iter()
+        .flat_map(|layer| &layer.absorbed)
+        .filter_map(|operation| match operation {
+            PerChannel::HeadScale { key, .. } => Some(key.as_str()),
+            _ => None,
+        })
+        .collect();
+    let mut keys = BTreeSet::new();
+    let mut bytes = 0;
+    for node in &graph.nodes {
+        if let Op::HeadScale { heads, key, .. } = &node.op
+            && keys.insert(key.as_str())
+            && !taken.contains(key.as_str())
+        {
+            bytes += 4 * *heads as u64;
+        }
+    }
+    (keys, bytes)
 }
 
 /// The thresholds and offsets of sites in units of the accumulators that feed them.

@@ -163,7 +163,19 @@ fn payload(manifest: &Manifest, tensors: &Tensors<'_>, file: u64) -> Result<(), 
         .codes
         .saturating_add(payload.float_weights)
         .saturating_add(payload.affines);
-    let memory = stored.saturating_add(payload.neurons);
+    let memory = stored
+        .saturating_add(payload.neurons)
+        .saturating_add(payload.factors);
+    let factors = manifest.operations.iter().map(|o| match &o.op {
+        OperationKind::HeadScale { factors } => 4 * factors.len() as u64,
+        _ => 0,
+    });
+    let factors = factors.fold(0u64, u64::saturating_add);
+    // Operations may share firing rates.
+    if payload.factors > factors {
+        let why = format!("{} bytes, but there are {factors}", payload.factors);
+        return Err(wrong("payload.factors", why));
+    }
     let trained = 4 * manifest.sites.len() as u64;
     if payload.neurons > trained {
         let why = format!(

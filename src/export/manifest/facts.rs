@@ -77,7 +77,7 @@ pub struct Resize {
 }
 
 /// The bytes of `weights.safetensors`. `memory_bytes`, which the program's reports quote, is
-/// `codes + float_weights + affines`.
+/// `codes + float_weights + affines`, and `neurons` and `factors` where a network has them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -93,12 +93,15 @@ pub struct Payload {
     /// Trained time constants of neurons, which the manifest has as numbers.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub neurons: u64,
+    /// Factors of heads, which the manifest has as numbers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub factors: u64,
     /// Beside the payload: the scales of the integers, which the affines contain.
     pub scales: u64,
     /// Beside the payload: thresholds and offsets in accumulator units, derived from affines.
     pub thresholds: u64,
-    /// Beside the payload: biases and batch norms of float layers as the checkpoint has them, of
-    /// which the affines are made; `aq4svit evaluate` computes with them.
+    /// Beside the payload: biases and batch norms of float layers, trained time constants and firing
+    /// rates as the checkpoint has them; `aq4svit evaluate` computes with them.
     pub checkpoint: u64,
     /// Beside the payload: the header of the file.
     pub header: u64,
