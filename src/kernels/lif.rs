@@ -62,8 +62,8 @@ impl<'a, F: Float, O: Copy, R> Lif<'a, F, O, R> {
 }
 
 impl<F: Float, O: Stored<F>, R: Recorder<F>> Lif<'_, F, O, R> {
-    /// A tile of neurons that are not leaky integrate-and-fire. Not inlined, because this would make
-    /// every convolution longer; few networks have such neurons.
+    /// A tile of neurons that are not leaky integrate-and-fire. Not inlined, because this would
+    /// make every convolution longer; few networks have such neurons.
     #[inline(never)]
     fn other(
         &mut self,
