@@ -1,7 +1,7 @@
 # Everything begins with scripts/setup-libtorch.sh, which says what is missing and gets libtorch when there is none.
 CARGO ?= cargo
 # Tests that libtorch may change, so that they run with it, too; tests/sources.rs checks that these are all.
-WITH_LIBTORCH := cli:: docs:: export:: procfs:: run::evaluators:: torch::
+WITH_LIBTORCH := cli:: docs:: export:: procfs:: run::error:: run::evaluators:: run::golden:: run::prepare:: torch::
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/release/aq4svit
 
 .PHONY: build run test check libtorch clean help

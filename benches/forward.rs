@@ -1,15 +1,15 @@
-//! Images per second of networks with random weights, as the evaluator runs them, and where the time
-//! goes:
+//! Images per second of networks with random weights, as the evaluator runs them, and where the
+//! time goes:
 //!
-//! `cargo bench --bench forward -- [demo] [spikformer] [sdt-v2] [PROFILE]... [--bits 32,4] [--threads
-//! 1] [--batches 2] [--seconds 2] [--kinds]`
+//! `cargo bench --bench forward -- [demo] [spikformer] [sdt-v2] [PROFILE]... [--bits 32,4]
+//! [--threads 1] [--batches 2] [--seconds 2] [--kinds]`
 //!
 //! A network is one of the three, or any shipped profile (`sdt-v1-imagenet-8-512`). `--batches`:
-//! batches for each thread in one measurement. `images/s` is the best measurement, for other programs
-//! only take time away; images per second of processor time are over all of them. `--kinds` adds the
-//! share of each kind of operation with its multiply-accumulates and bytes per second, the rate at
-//! which neurons fire, and the most memory that the program had. `benches/compare.sh` runs the
-//! authors' PyTorch code beside it.
+//! batches for each thread in one measurement. `images/s` is the best measurement, for other
+//! programs only take time away; images per second of processor time are over all of them.
+//! `--kinds` adds the share of each kind of operation with its multiply-accumulates and bytes per
+//! second, the rate at which neurons fire, and the most memory that the program had.
+//! `benches/compare.sh` runs the authors' PyTorch code beside it.
 
 mod networks;
 

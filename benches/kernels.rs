@@ -6,6 +6,7 @@ use aq4svit::kernels::{
     AffineEpilogue, Attention, ByteConv, Bytes, Conv, ConvInput, Elementwise, Extent, FloatConv,
     Floats, Lif, MaxPool, Operands, Packed, Signal, Target, Window, launch,
 };
+use aq4svit::network::{Charge, Firing, Rate, Reset, Spiking};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use tch::Tensor;
@@ -180,6 +181,12 @@ fn numbers(count: usize) -> Vec<f32> {
 
 fn neurons() -> Benchmark {
     let (channels, image) = (64, 28 * 28 * 64);
+    let lif = Spiking {
+        charge: Charge::DecayInput(Rate::OverTau(2.0)),
+        threshold: 1.0,
+        firing: Firing::AtLeast,
+        reset: Reset::Hard(0.0),
+    };
     let input = numbers(STEPS * image);
     let mut out = vec![0u8; STEPS * image];
     Benchmark {
@@ -192,7 +199,7 @@ fn neurons() -> Benchmark {
                 image,
                 channels,
                 input: Some(Signal::Varying(&input)),
-                epilogue: Lif::<f32, u8, ()>::new(target, (2.0, 1.0), ()),
+                epilogue: Lif::<f32, u8, ()>::new(target, &lif, ()),
             });
         }),
     }

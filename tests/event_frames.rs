@@ -49,8 +49,8 @@ struct Frames {
 }
 
 impl Frames {
-    /// Files in class folders; the numbers of each are `10 * class + its place`, by the order of the
-    /// classes given.
+    /// Files in class folders; the numbers of each are `10 * class + its place`, by the order of
+    /// the classes given.
     fn new(classes: &[&str], each: usize) -> Frames {
         let frames = Frames::empty();
         for (c, class) in classes.iter().enumerate() {

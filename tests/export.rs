@@ -17,7 +17,7 @@ pub(crate) fn fixtures() -> Vec<PathBuf> {
         .filter(|p| p.join("profile.toml").exists())
         .collect();
     folders.sort();
-    assert_eq!(folders.len(), 14);
+    assert_eq!(folders.len(), 22);
     folders
 }
 

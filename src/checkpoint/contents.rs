@@ -135,8 +135,8 @@ impl<'a> Contents<'a> {
         self.renamed.prefix.as_deref()
     }
 
-    /// Tensors that no network has, such as the counts of profilers, by their keys in the file. They
-    /// are not read.
+    /// Tensors that no network has, such as the counts of profilers, by their keys in the file.
+    /// They are not read.
     pub fn left_out(&self) -> &[String] {
         &self.renamed.left_out
     }

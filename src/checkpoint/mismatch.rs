@@ -105,8 +105,8 @@ impl fmt::Display for Mismatch {
 }
 
 impl Mismatch {
-    /// The differences by kind, each kind on a line of its own that begins with a line break and two
-    /// spaces.
+    /// The differences by kind, each kind on a line of its own that begins with a line break and
+    /// two spaces.
     pub fn lists(&self) -> String {
         let shapes = |t: &WrongShape| {
             let (found, expected) = (shape(&t.found), shape(&t.expected));

@@ -37,8 +37,8 @@ pub(super) struct Renamed {
     pub(super) older: Vec<String>,
 }
 
-/// Gives the tensors of a checkpoint the names that a network has. Where several networks lie in one
-/// dict, each under a name of its own, `choice` tells which is meant.
+/// Gives the tensors of a checkpoint the names that a network has. Where several networks lie in
+/// one dict, each under a name of its own, `choice` tells which is meant.
 ///
 /// # Errors
 /// Where two tensors would have one name, in words.

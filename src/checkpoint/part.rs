@@ -28,8 +28,8 @@ pub(super) struct Part<'a> {
     pub(super) listing: Listing,
 }
 
-/// True for a file that begins as a checkpoint does, whatever its name, and for a folder or an index
-/// of checkpoint files.
+/// True for a file that begins as a checkpoint does, whatever its name, and for a folder or an
+/// index of checkpoint files.
 pub fn is_checkpoint(path: &Path) -> bool {
     if path.is_dir() || shards::is_index(path) {
         return shards::find(path).is_ok_and(|found| found.is_some());

@@ -93,8 +93,8 @@ impl Header {
         sizes.try_fold(1usize, |count, size| count.checked_mul(*size))
     }
 
-    /// Reads all numbers as f32, in the order of the file. Whoever calls has seen that there are not
-    /// too many.
+    /// Reads all numbers as f32, in the order of the file. Whoever calls has seen that there are
+    /// not too many.
     pub(super) fn numbers(&self, input: &mut impl Read) -> Result<Vec<f32>, NpyError> {
         let too_many = || NpyError::Wrong("it has more numbers than memory".to_owned());
         let size = self.number.bytes;

@@ -36,9 +36,9 @@
 //!   positions (those of the padding included or not, as `count_include_pad` says), rounded to f32.
 //! * *Add* `a + b`, *average* `(a + b) * 0.5`, *multiply* `a * b`, in f32.
 //! * *Attention* of q, k, v: channels are split into `heads` runs of equal length; in each head
-//!   `scale * sum_j q[n, j] * (sum_m k[m, j] * v[m, c])` for token n and channel c of v, m being the
-//!   tokens that n sees ([`Tokens`]). The sums are of integers; the result is f32 and multiplied
-//!   by f32(scale).
+//!   `scale * sum_j q[n, j] * (sum_m k[m, j] * v[m, c])` for token n and channel c of v, m being
+//!   the tokens that n sees ([`Tokens`]). The sums are of integers; the result is f32 and
+//!   multiplied by f32(scale).
 //! * *Head-sum*: the sum over the channels of each head. *Head-mask* of a mask (one channel for
 //!   each head) and a value: their product. *Head-erode*: the largest number of a window of 3
 //!   tokens by 3 channels of the same head, around the number; what lies outside never wins.

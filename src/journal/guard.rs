@@ -1,8 +1,8 @@
 //! What keeps a second program from writing the same file.
 //!
 //! The operating system's lock, which ends with its process. Some file systems have none (Lustre
-//! mounted without `flock`, some NFS and FUSE): there a file beside it, which names host and process
-//! and is taken over where that process is gone.
+//! mounted without `flock`, some NFS and FUSE): there a file beside it, which names host and
+//! process and is taken over where that process is gone.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};

@@ -62,8 +62,8 @@ impl JsonLines {
         path.try_exists()
     }
 
-    /// Takes over a file that was opened for appending, as its only writer. `path`: the name that it
-    /// has or will have.
+    /// Takes over a file that was opened for appending, as its only writer. `path`: the name that
+    /// it has or will have.
     ///
     /// # Errors
     /// As [`JsonLines::sole`].

@@ -117,6 +117,22 @@ impl FixedDynamics {
     /// Potentials before the reset, from those after the last one and the inputs.
     #[inline(always)]
     fn charge<F: Float>(&self, v: &mut [F], x: &[F]) {
+        match (self.charge, self.reset) {
+            (Charge::DecayInput(leak), Reset::Hard(0.0)) => {
+                let (step, factor) = (self.grid.step, leak / self.grid.step);
+                for (v, &x) in v.iter_mut().zip(x) {
+                    let before = v.f64();
+                    *v = F::of(before + ((x.f64() - before) * factor).floor() * step);
+                }
+            }
+            _ => self.charge_other(v, x),
+        }
+    }
+
+    /// Those of other neurons than leaky integrate-and-fire. Not inlined, because this would make
+    /// every convolution longer.
+    #[inline(never)]
+    fn charge_other<F: Float>(&self, v: &mut [F], x: &[F]) {
         let (grid, rest) = (self.grid, self.reset.rest());
         // Whole steps, rounded down.
         let down = |x: f64, factor: f64| (x * factor).floor() * grid.step;
@@ -143,7 +159,6 @@ impl FixedDynamics {
         }
     }
 
-    #[inline(always)]
     fn each<F: Float>(&self, v: &mut [F], x: &[F], charged: impl Fn(f64, f64) -> f64) {
         let next = match self.reset {
             Reset::SoftNext => self.subtracted,
@@ -159,7 +174,7 @@ impl FixedDynamics {
     }
 
     /// The other resets than to 0.
-    #[inline(always)]
+    #[inline(never)]
     fn fire<F: Float, O: Stored<F>>(&self, v: &mut [F], residual: Option<&[O]>, out: &mut [O]) {
         let threshold = F::of(self.threshold);
         for (v, out) in v.iter_mut().zip(&mut *out) {

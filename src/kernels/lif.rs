@@ -61,40 +61,56 @@ impl<'a, F: Float, O: Copy, R> Lif<'a, F, O, R> {
     }
 }
 
-impl<F: Float, O: Stored<F>, R: Recorder<F>> Epilogue<F> for Lif<'_, F, O, R> {
-    #[inline(always)]
-    fn tile(&mut self, image: usize, start: usize, length: usize, x: Option<Series<'_, F>>) {
+impl<F: Float, O: Stored<F>, R: Recorder<F>> Lif<'_, F, O, R> {
+    /// A tile of neurons that are not leaky integrate-and-fire. Not inlined, because this would
+    /// make every convolution longer; few networks have such neurons.
+    #[inline(never)]
+    fn other(
+        &mut self,
+        membrane: Membrane<F>,
+        image: usize,
+        (start, length): (usize, usize),
+        x: Option<Series<'_, F>>,
+    ) {
         let target = &mut self.target;
         let (first, step, residual) = target.place(image, start);
         let v = &mut self.potential[..length];
-        v.fill(match &self.dynamics {
-            Dynamics::Lif { .. } => F::default(),
-            Dynamics::Other(membrane) => membrane.rest,
-        });
+        v.fill(membrane.rest);
         for t in 0..target.extent.steps {
             let out = &mut target.out[t * step + first..][..length];
             let affine = target.affine.as_ref();
-            let residual = residual.map(|r| r.at(t, length));
-            match &self.dynamics {
-                Dynamics::Lif { decay, threshold } => {
-                    match x {
-                        Some(x) => integrate(v, x.at(t, length), affine, *decay),
-                        None => integrate(v, out, affine, *decay),
-                    }
-                    self.recorder.tile(image, t, v);
-                    fire(v, *threshold, residual, out);
-                }
-                Dynamics::Other(membrane) => {
-                    let inputs = &mut self.inputs[..length];
-                    match x {
-                        Some(x) => scaled(inputs, x.at(t, length), affine),
-                        None => scaled(inputs, out, affine),
-                    }
-                    membrane.charge(v, inputs);
-                    self.recorder.tile(image, t, v);
-                    membrane.fire(v, residual, out);
-                }
+            let inputs = &mut self.inputs[..length];
+            match x {
+                Some(x) => scaled(inputs, x.at(t, length), affine),
+                None => scaled(inputs, out, affine),
             }
+            membrane.charge(v, inputs);
+            self.recorder.tile(image, t, v);
+            membrane.fire(v, residual.map(|r| r.at(t, length)), out);
+        }
+    }
+}
+
+impl<F: Float, O: Stored<F>, R: Recorder<F>> Epilogue<F> for Lif<'_, F, O, R> {
+    #[inline(always)]
+    fn tile(&mut self, image: usize, start: usize, length: usize, x: Option<Series<'_, F>>) {
+        let (decay, threshold) = match self.dynamics {
+            Dynamics::Lif { decay, threshold } => (decay, threshold),
+            Dynamics::Other(membrane) => return self.other(membrane, image, (start, length), x),
+        };
+        let target = &mut self.target;
+        let (first, step, residual) = target.place(image, start);
+        let v = &mut self.potential[..length];
+        v.fill(F::default());
+        for t in 0..target.extent.steps {
+            let out = &mut target.out[t * step + first..][..length];
+            let affine = target.affine.as_ref();
+            match x {
+                Some(x) => integrate(v, x.at(t, length), affine, decay),
+                None => integrate(v, out, affine, decay),
+            }
+            self.recorder.tile(image, t, v);
+            fire(v, threshold, residual.map(|r| r.at(t, length)), out);
         }
     }
     #[inline(always)]

@@ -296,8 +296,8 @@ pub(super) fn model_hash(profile: &Profile) -> String {
     hash(&(GRAPH_VERSION, Network::of(profile)))
 }
 
-/// Reads a profile's weights and checks them against its graph. Their notes say what keys and shapes
-/// do not tell of the network.
+/// Reads a profile's weights and checks them against its graph. Their notes say what keys and
+/// shapes do not tell of the network.
 ///
 /// # Errors
 /// [`RunError::Checkpoint`] with every mismatch; [`RunError::Golden`] for a graph file whose golden

@@ -111,8 +111,8 @@ pub(super) fn native(
     Ok(Value::new(data, steps))
 }
 
-/// The same by tensor operations. In f32 the products are summed in f64 in any order: of f32 numbers
-/// and spikes that is exact but for numbers of very different size.
+/// The same by tensor operations. In f32 the products are summed in f64 in any order: of f32
+/// numbers and spikes that is exact but for numbers of very different size.
 pub(super) fn plain(
     product: HeadProduct,
     [a, b]: [&Value; 2],

@@ -10,7 +10,8 @@
 //! Where the processor has AVX-512 or AVX2, convolutions are native: a band of positions is
 //! accumulated for all time steps, and affine, neurons and residual follow while the sums are in
 //! the cache. Spikes and small counts are stored as bytes; a layer whose sums are exact multiplies
-//! them as bytes. Elsewhere, and for f64, a layer falls back to libtorch. `cargo bench --bench forward` measures whole networks, `--bench kernels` the kernels;
+//! them as bytes. Elsewhere, and for f64, a layer falls back to libtorch. `cargo bench --bench
+//! forward` measures whole networks, `--bench kernels` the kernels;
 //! `benches/compare.sh` does so beside the authors' PyTorch code.
 //!
 //! # Numbers

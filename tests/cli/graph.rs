@@ -308,11 +308,11 @@ fn what_does_not_go_together_is_said() {
     assert!(error.contains("holds weights, but no graph"), "{error}");
 }
 
+/// The tensors of a file.
+type Tensors = HashMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
+
 /// The file with its tensors and document changed.
-fn rewritten(
-    demo: &Demo,
-    change: &dyn Fn(&mut Value, &mut HashMap<String, (Dtype, Vec<usize>, Vec<u8>)>),
-) {
+fn rewritten(demo: &Demo, change: &dyn Fn(&mut Value, &mut Tensors)) {
     let bytes = std::fs::read(demo.path("net.aq4.safetensors")).expect("a file");
     let (_, metadata) = SafeTensors::read_metadata(&bytes).expect("safetensors");
     let own = metadata.metadata().clone().expect("metadata");
@@ -337,7 +337,6 @@ fn rewritten(
 /// What a file that is not what it says does: the place is named, nothing is evaluated.
 #[test]
 fn dishonest_files_are_refused() {
-    type Tensors = HashMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
     let demo = Demo::new();
     demo_file(&demo);
     let block = "stage2.0";
@@ -363,7 +362,7 @@ fn dishonest_files_are_refused() {
             Box::new(|_, t| {
                 t.get_mut("stage1.0.mlp.mlp1_conv.weight")
                     .expect("a tensor")
-                    .2[3] ^= 1
+                    .2[3] ^= 1;
             }),
             "block stage1.0 is the first that differs".to_owned(),
         ),

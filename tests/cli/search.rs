@@ -182,9 +182,9 @@ fn a_killed_run_ends_with_the_allocation_of_an_undisturbed_one() {
 }
 
 #[test]
-fn sigterm_and_sigint_exit_with_130_and_the_latest_run_resumes() {
+fn signals_exit_with_130_and_the_latest_run_resumes() {
     let demo = Demo::new();
-    for signal in ["TERM", "INT"] {
+    for signal in ["TERM", "INT", "USR1", "XCPU", "QUIT"] {
         let mut child = demo
             .command(SEARCH)
             .stdout(Stdio::piped())
@@ -202,14 +202,14 @@ fn sigterm_and_sigint_exit_with_130_and_the_latest_run_resumes() {
                 .success()
         );
         let output = child.wait_with_output().expect("it ends");
-        assert_eq!(output.status.code(), Some(130));
+        assert_eq!(output.status.code(), Some(130), "{signal}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("aq4svit resume"));
     }
     let (list, _) = demo.expect(0, &["runs"]);
-    assert_eq!(list.matches("unfinished").count(), 2, "{list}");
+    assert_eq!(list.matches("unfinished").count(), 5, "{list}");
     demo.expect(0, &["resume", "--headless"]);
     let (list, _) = demo.expect(0, &["runs"]);
-    assert_eq!(list.matches("unfinished").count(), 1, "{list}");
+    assert_eq!(list.matches("unfinished").count(), 4, "{list}");
 }
 
 #[test]

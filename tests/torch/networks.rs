@@ -22,7 +22,8 @@ fn they_are_as_accurate_as_their_provenance_says() {
     for (name, expected) in NETWORKS {
         let profile = Profile::load(&folder.join(format!("{name}.toml"))).unwrap();
         let graph = profile.graph();
-        let checkpoint = profile.need_checkpoint().unwrap().open().unwrap();
+        let checkpoint = profile.need_checkpoint().unwrap();
+        let checkpoint = checkpoint.open(profile.weights).unwrap();
         let model = Model {
             weights: checkpoint.read_for(&graph).unwrap(),
             graph: graph.clone(),

@@ -16,7 +16,7 @@ use aq4svit::search::{Command, Engine, Event, Instruction, Settings, Space};
 use aq4svit::tui::keymap::Keymap;
 use aq4svit::tui::model::{Model, RunInfo};
 use aq4svit::tui::theme::Theme;
-use aq4svit::tui::{Action, Effect, Forecast, update};
+use aq4svit::tui::{Action, Effect, Forecast, PredictedFront, update};
 use jiff::tz::TimeZone;
 
 use crate::common::network::demo;
@@ -276,12 +276,15 @@ impl Play {
     fn forecast(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
         let (asked, others) = effects
             .into_iter()
-            .partition::<Vec<_>, _>(|e| matches!(e, Effect::Forecast(_)));
+            .partition::<Vec<_>, _>(|e| matches!(e, Effect::Forecast(_) | Effect::PredictFront));
         for effect in asked {
-            if let Effect::Forecast(change) = effect {
-                let forecast = Forecast::of(&self.model.tree, change);
-                update(&mut self.model, Action::Forecast(forecast));
-            }
+            let answer = match effect {
+                Effect::Forecast(change) => {
+                    Action::Forecast(Forecast::of(&self.model.tree, change))
+                }
+                _ => Action::PredictedFront(PredictedFront::of(&self.model.tree)),
+            };
+            update(&mut self.model, answer);
         }
         others
     }

@@ -15,8 +15,8 @@ pub(super) enum Global {
     /// `torch._utils._rebuild_tensor_v3`: a tensor of a type that has no class of storages, of the
     /// bytes of a storage, offset, shape, strides, and the type.
     RebuildTyped,
-    /// `torch._tensor._rebuild_from_type_v2` and its elder: what another call makes, as a subclass of
-    /// tensors or with attributes.
+    /// `torch._tensor._rebuild_from_type_v2` and its elder: what another call makes, as a subclass
+    /// of tensors or with attributes.
     RebuildFromType,
     /// A type of numbers.
     Type(Element),

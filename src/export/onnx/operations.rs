@@ -198,8 +198,8 @@ impl Context<'_> {
     }
 }
 
-/// A value `[T, C, H, W]` split into what sees each other: its dimensions in memory's order, and the
-/// order in which they make rows of tokens `[groups, C, H', W']`.
+/// A value `[T, C, H, W]` split into what sees each other: its dimensions in memory's order, and
+/// the order in which they make rows of tokens `[groups, C, H', W']`.
 fn parts(tokens: Tokens, dims: &[usize]) -> ([usize; 6], [usize; 6]) {
     let [times, channels, rows, columns] = four(dims);
     match tokens {

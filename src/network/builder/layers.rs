@@ -177,7 +177,7 @@ impl GraphBuilder {
                     return;
                 }
                 (Op::BatchNorm(_) | Op::ChannelScale(_) | Op::HeadScale { .. }, Some(&before)) => {
-                    at = before
+                    at = before;
                 }
                 _ => return,
             }

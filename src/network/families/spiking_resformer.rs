@@ -52,12 +52,12 @@ pub(super) fn build(
         group_size: sizes.group_size,
     };
     let mut x = network.prologue(sizes.embed_dims[0]);
-    for stage in 0..3 {
+    for (stage, side) in sides.into_iter().enumerate() {
         let attention = Attention {
             width: sizes.embed_dims[stage],
             heads: sizes.num_heads[stage],
             patch: sizes.patch_sizes[stage],
-            side: sides[stage],
+            side,
         };
         x = network.stage(x, stage, sizes.depths[stage], &attention);
     }
@@ -95,7 +95,7 @@ fn check(
     require(image.is_multiple_of(halved), "image_size", image, || {
         format!("must be a multiple of {halved} in this layout, which has a last map of 1/{halved}")
     })?;
-    let sides = [0, 1, 2].map(|stage| image / quarters >> stage);
+    let sides = [0, 1, 2].map(|stage| (image / quarters) >> stage);
     for (stage, side) in sides.into_iter().enumerate() {
         let (width, heads) = (sizes.embed_dims[stage], sizes.num_heads[stage]);
         let number = stage + 1;

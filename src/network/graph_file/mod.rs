@@ -7,7 +7,8 @@
 //!
 //! Operations with parameters of their own are written as serde writes [`Op`](super::Op); layers
 //! and neurons, which refer to lists of the graph, have forms of their own ([`operations`]).
-//! Documents are hostile until proven otherwise: their size is bounded, and an error names the node.
+//! Documents are hostile until proven otherwise: their size is bounded, and an error names the
+//! node.
 
 mod bounds;
 mod document;

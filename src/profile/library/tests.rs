@@ -267,11 +267,8 @@ fn the_reference_has_every_key_and_every_default() {
     let own = HashMap::from([(GRAPH_KEY.to_owned(), write_graph(&profile_graph()).unwrap())]);
     let none: [(&str, safetensors::tensor::TensorView<'_>); 0] = [];
     safetensors::serialize_to_file(none, Some(own), &file).unwrap();
-    let (profile, text) = (
-        file.with_extension("toml"),
-        "[model]\ngraph = \"a.aq4.safetensors\"\n",
-    );
-    let profile = Profile::parse(text, &profile).unwrap();
+    let beside = "[model]\ngraph = \"a.aq4.safetensors\"\n";
+    let profile = Profile::parse(beside, &file.with_extension("toml")).unwrap();
     assert_eq!(profile.checkpoint, Some(Checkpoint::File(file)));
     written.extend(flat(&profile.to_toml().unwrap()));
     // Its last layer has another name than the pins above.

@@ -12,8 +12,8 @@
 //! * *Leak* ([`Leak`]). `v + (((x - v) K) >> r)` with K of at most 15 bits; K = 1 where tau is a
 //!   power of two. The neuron fires where `v >= ceil(threshold * 2^fraction)`.
 //! * *Other neurons* ([`Membrane`]), saturated to N bits: `v + x` without a leak,
-//!   `v - (((v - r) K) >> r) + x` where the input does not decay; a soft reset subtracts the nearest
-//!   number to the threshold. Those that fire above the threshold do so from
+//!   `v - (((v - r) K) >> r) + x` where the input does not decay; a soft reset subtracts the
+//!   nearest number to the threshold. Those that fire above the threshold do so from
 //!   `floor(threshold * 2^fraction) + 1` on.
 //! * *Sums* of two values of one grid saturate to N bits. Their *mean* is rounded, halves up.
 //!
