@@ -1,9 +1,9 @@
 //! Charts: the front, a budget along it, the course, sensitivity, the gauge.
 
 use aq4svit::search::{Command, GateDecision, State};
+use aq4svit::tui::Action;
 use aq4svit::tui::model::{Pane, View};
 use aq4svit::tui::theme::Theme;
-use aq4svit::tui::{Action, Effect, PredictedFront, update};
 
 use super::super::screens::screen;
 use super::super::story::{Play, demo_settings, sent};
@@ -19,9 +19,7 @@ fn finding_7_a_budget_moves_along_the_predicted_front() {
         let before = play.model.nodes.selected;
         play.act(Action::Bottom);
         assert_ne!(play.model.nodes.selected, before);
-        assert_eq!(play.act(Action::WhatIf), [Effect::PredictFront]);
-        let front = PredictedFront::of(&play.model.tree);
-        update(&mut play.model, Action::PredictedFront(front));
+        play.act(Action::WhatIf);
         let budget = |play: &Play| play.model.what_if.as_ref().unwrap().budget;
         let start = budget(&play);
         let solution = |play: &Play| {

@@ -92,7 +92,7 @@ fn finding_2_the_card_has_the_best_uniform_width_and_evaluates_what_is_not_known
         let layers = play.model.tree.result().unwrap().allocation.0.len();
         let width = |bits| BitWidth::new(bits).unwrap();
         let predicted = |drop: f64| Prediction {
-            memory_bytes: 1000,
+            memory_bytes: 200_000,
             predicted: Some(Estimate {
                 drop,
                 low: Some(drop - 0.5),
@@ -111,7 +111,7 @@ fn finding_2_the_card_has_the_best_uniform_width_and_evaluates_what_is_not_known
         ];
         update(&mut play.model, Action::PredictedFront(front));
         let shown = screen(&play);
-        assert!(shown.contains("2 bits, 0.98 KiB"), "{shown}");
+        assert!(shown.contains("2 bits, 195.3 KiB"), "{shown}");
         assert!(shown.contains("predicted drop"), "{shown}");
         let effects = play.act(Action::Uniform);
         let [Effect::Send(sent)] = effects.as_slice() else {

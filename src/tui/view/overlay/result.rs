@@ -174,20 +174,29 @@ fn test_accuracy(model: &Model, room: u16) -> Line<'static> {
 fn uniform(model: &Model, result: &Candidate, room: u16) -> Vec<Line<'static>> {
     let palette = &model.theme.palette;
     let size = |width: BitWidth, bytes: u64| {
-        let smaller = 100.0 * (1.0 - result.bytes as f64 / bytes.max(1) as f64);
         let plural = if width.bits() == 1 { "" } else { "s" };
-        Sentence::new(model, room)
-            .add(format!("{width} bit{plural}, {}", text::bytes(bytes)))
-            .styled(
-                format!("the result is {smaller:.0} % smaller"),
-                palette.good,
-            )
+        let size = format!("{width} bit{plural}, {}", text::bytes(bytes));
+        Sentence::new(model, room).add(size)
+    };
+    let beside = |bytes: u64| {
+        let share = 100.0 * (1.0 - result.bytes as f64 / bytes.max(1) as f64);
+        match share < 0.0 {
+            false => (format!("the result is {share:.0} % smaller"), palette.good),
+            true => (
+                format!("the result is {:.0} % larger", -share),
+                palette.warn,
+            ),
+        }
     };
     let evaluated = model.best_uniform().map(|(width, best)| {
         let drop = best
             .judgement()
             .map(|j| format!("drop {} pp", points(j.drop())));
-        size(width, best.bytes).maybe(drop).line()
+        let (beside, style) = beside(best.bytes);
+        size(width, best.bytes)
+            .styled(beside, style)
+            .maybe(drop)
+            .line()
     });
     let left = model.uniform_left().and_then(|(width, left)| {
         let predicted = left.predicted?;
@@ -195,15 +204,10 @@ fn uniform(model: &Model, result: &Candidate, room: u16) -> Vec<Line<'static>> {
         let between = between.map_or(String::new(), |(low, high)| {
             format!(" [{}, {}]", points(low), points(high))
         });
-        let drop = format!(
-            "predicted drop {} pp{between}, not evaluated",
-            points(predicted.drop)
-        );
-        Some(
-            size(width, left.memory_bytes)
-                .styled(drop, palette.warn)
-                .line(),
-        )
+        let drop = format!("predicted drop {} pp{between}", points(predicted.drop));
+        let (beside, style) = beside(left.memory_bytes);
+        let line = size(width, left.memory_bytes).styled(drop, palette.warn);
+        Some(line.add("not evaluated").styled(beside, style).line())
     });
     let none = "no bit-width for all layers that was evaluated meets the constraint";
     let none = || Sentence::new(model, room).styled(none, palette.dim).line();
@@ -321,6 +325,7 @@ fn cost(model: &Model, columns: u16) -> Vec<Line<'static>> {
 /// The keys of the card, in as many lines as they need.
 fn keys(model: &Model, columns: u16) -> Vec<Line<'static>> {
     let mut hints = model.keymap.own_hints(Scope::Result);
-    hints.retain(|hint| hint.action != Action::Undo || model.cannot(&Action::Undo).is_none());
+    let where_possible = |action: &Action| matches!(action, Action::Undo | Action::Uniform);
+    hints.retain(|hint| !where_possible(&hint.action) || model.cannot(&hint.action).is_none());
     hint_lines(model, &hints, usize::from(columns))
 }
