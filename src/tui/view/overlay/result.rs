@@ -325,7 +325,6 @@ fn cost(model: &Model, columns: u16) -> Vec<Line<'static>> {
 /// The keys of the card, in as many lines as they need.
 fn keys(model: &Model, columns: u16) -> Vec<Line<'static>> {
     let mut hints = model.keymap.own_hints(Scope::Result);
-    let where_possible = |action: &Action| matches!(action, Action::Undo | Action::Uniform);
-    hints.retain(|hint| !where_possible(&hint.action) || model.cannot(&hint.action).is_none());
+    hints.retain(|hint| hint.action != Action::Undo || model.cannot(&Action::Undo).is_none());
     hint_lines(model, &hints, usize::from(columns))
 }
