@@ -281,8 +281,8 @@ impl Payload {
     }
 }
 
-/// The keys of the firing rates that heads are scaled by, and the bytes of the factors made of those
-/// that no layer takes in.
+/// The keys of the firing rates that heads are scaled by, and the bytes of the factors made of
+/// those that no layer takes in.
 fn firing_rates(graph: &Graph) -> (BTreeSet<&str>, u64) {
     let taken: BTreeSet<&str> = graph
         .layers

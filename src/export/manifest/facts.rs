@@ -100,8 +100,8 @@ pub struct Payload {
     pub scales: u64,
     /// Beside the payload: thresholds and offsets in accumulator units, derived from affines.
     pub thresholds: u64,
-    /// Beside the payload: biases and batch norms of float layers, trained time constants and firing
-    /// rates as the checkpoint has them; `aq4svit evaluate` computes with them.
+    /// Beside the payload: biases and batch norms of float layers, trained time constants and
+    /// firing rates as the checkpoint has them; `aq4svit evaluate` computes with them.
     pub checkpoint: u64,
     /// Beside the payload: the header of the file.
     pub header: u64,
