@@ -53,6 +53,8 @@ def neurons(neuron, x, steps):
         clamped = np.clip(x, F32(0), F32(neuron["integer"]["max"]))
         halves = neuron["integer"]["halves"]
         return np.rint(clamped) if halves == "to-even" else np.floor(clamped + F32(0.5))
+    if "lif" not in neuron:
+        sys.exit(f"this script runs leaky integrate-and-fire and integer neurons, not {neuron}")
     lif = neuron["lif"]
     tau, threshold = lif["tau"], F32(lif["threshold"])
     is_power = np.frexp(tau)[0] == 0.5
