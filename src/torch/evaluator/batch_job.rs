@@ -26,6 +26,24 @@ pub(super) struct BatchJob<'a> {
     pub cached: bool,
 }
 
+impl<'a> BatchJob<'a> {
+    /// All images of a split, nothing kept of them.
+    pub(super) fn all(
+        allocation: &'a Allocation,
+        layers: &'a QuantizedLayers,
+        (split, images): (Split, &'a ImageSet),
+    ) -> Self {
+        BatchJob {
+            allocation,
+            layers,
+            split,
+            images,
+            wanted: 0..images.len(),
+            cached: false,
+        }
+    }
+}
+
 /// One batch of a job.
 pub(super) struct Batch {
     /// Its number in the split.
@@ -49,6 +67,20 @@ impl Batch {
 }
 
 impl TorchEvaluator {
+    /// The images of a split.
+    ///
+    /// # Errors
+    /// [`EvaluateError::OutOfRange`] where there is no such split.
+    pub(super) fn images_of(&self, split: Split) -> Result<&ImageSet, EvaluateError> {
+        let images = split.images(&self.splits);
+        images.ok_or(EvaluateError::OutOfRange {
+            split,
+            from: 0,
+            to: 0,
+            len: 0,
+        })
+    }
+
     /// Runs a job's batches: each is observed by a record and finished on a worker thread, then
     /// committed in order on the calling thread, until `commit` breaks.
     pub(super) fn run_batches<R: Send>(

@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 
 use super::TorchEvaluator;
 use super::batch_job::BatchJob;
-use crate::data::ImageSet;
 use crate::evaluate::{Cancel, EvaluateError, Split};
 use crate::quant::Allocation;
 use crate::torch::record::{Record, StepTime, Times, step_times};
@@ -22,23 +21,9 @@ impl TorchEvaluator {
         cancel: &Cancel,
     ) -> Result<Vec<StepTime>, EvaluateError> {
         self.check(allocation)?;
-        let images = split.images(&self.splits);
-        let total = images.map_or(0, ImageSet::len);
-        let images = images.ok_or(EvaluateError::OutOfRange {
-            split,
-            from: 0,
-            to: 0,
-            len: 0,
-        })?;
+        let images = self.images_of(split)?;
         let layers = self.layers(allocation, cancel)?;
-        let job = BatchJob {
-            allocation,
-            layers: &layers,
-            split,
-            images,
-            wanted: 0..total,
-            cached: false,
-        };
+        let job = BatchJob::all(allocation, &layers, (split, images));
         let plan = self.network.plan();
         let mut sum = Times::new(plan);
         self.run_batches(
@@ -54,6 +39,6 @@ impl TorchEvaluator {
                 ControlFlow::Continue(())
             },
         )?;
-        Ok(step_times(self.network.graph(), plan, &sum, total))
+        Ok(step_times(self.network.graph(), plan, &sum, images.len()))
     }
 }

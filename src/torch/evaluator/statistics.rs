@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 use super::TorchEvaluator;
 use super::accuracy::finite;
 use super::batch_job::BatchJob;
-use crate::data::ImageSet;
 use crate::evaluate::{Cancel, EvaluateError, Progress, Split, Statistics};
 use crate::quant::Allocation;
 use crate::torch::record::{Activity, Record};
@@ -25,23 +24,10 @@ impl TorchEvaluator {
     ) -> Result<Statistics, EvaluateError> {
         let graph = self.network.graph();
         self.check(allocation)?;
-        let images = split.images(&self.splits);
-        let total = images.map_or(0, ImageSet::len);
-        let images = images.ok_or(EvaluateError::OutOfRange {
-            split,
-            from: 0,
-            to: 0,
-            len: 0,
-        })?;
+        let images = self.images_of(split)?;
+        let total = images.len();
         let layers = self.layers(allocation, cancel)?;
-        let job = BatchJob {
-            allocation,
-            layers: &layers,
-            split,
-            images,
-            wanted: 0..total,
-            cached: false,
-        };
+        let job = BatchJob::all(allocation, &layers, (split, images));
         let mut counted = Statistics::new(graph);
         self.run_batches(
             job,
