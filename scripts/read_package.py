@@ -53,17 +53,47 @@ def neurons(neuron, x, steps):
         clamped = np.clip(x, F32(0), F32(neuron["integer"]["max"]))
         halves = neuron["integer"]["halves"]
         return np.rint(clamped) if halves == "to-even" else np.floor(clamped + F32(0.5))
-    if "lif" not in neuron:
-        sys.exit(f"this script runs leaky integrate-and-fire and integer neurons, not {neuron}")
-    lif = neuron["lif"]
-    tau, threshold = lif["tau"], F32(lif["threshold"])
-    is_power = np.frexp(tau)[0] == 0.5
-    v, spikes = np.zeros(x.shape[1:], dtype=F32), np.zeros(x.shape, dtype=F32)
+    if "lif" in neuron:
+        lif = neuron["lif"]
+        charge, firing = {"decay-input": {"over": lif["tau"]}}, "at-least"
+        threshold, reset = F32(lif["threshold"]), {"hard": lif["reset"]}
+    else:
+        spiking = neuron["spiking"]
+        charge, firing = spiking["charge"], spiking["firing"]
+        threshold, reset = F32(spiking["threshold"]), spiking["reset"]
+    is_hard = isinstance(reset, dict)
+    rest = F32(reset["hard"] if is_hard else 0)
+    v, spikes = np.full(x.shape[1:], rest, dtype=F32), np.zeros(x.shape, dtype=F32)
+    fired = np.zeros(x.shape[1:], dtype=bool)
     for t in range(steps):
-        v = v + (x[t] - v) * F32(1 / tau) if is_power else v + (x[t] - v) / F32(tau)
-        spikes[t] = v >= threshold
-        v = np.where(spikes[t] == 1, F32(lif["reset"]), v)
+        v = charged(charge, v, x[t], rest)
+        if reset == "soft-next":
+            v = np.where(fired, v - threshold, v)
+        fired = v >= threshold if firing == "at-least" else v > threshold
+        spikes[t] = fired
+        if reset != "soft-next":
+            v = np.where(fired, rest if is_hard else v - threshold, v)
     return spikes
+
+
+def charged(charge, v, x, rest):
+    """Potentials before reset."""
+    if charge == "integrate":
+        return v + x
+    ((kind, leak),) = charge.items()
+    if kind == "retain":
+        return v * F32(leak) + x
+    if kind == "decay-input":
+        return v + leaked(leak, x - (v - rest))
+    return v - leaked(leak, v - rest) + x
+
+
+def leaked(leak, x):
+    """The part of x that leaks in one time step."""
+    if "times" in leak:
+        return x * F32(leak["times"])
+    tau = leak["over"]
+    return x * F32(1 / tau) if np.frexp(tau)[0] == 0.5 else x / F32(tau)
 
 
 def largest(x, windows):

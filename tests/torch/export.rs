@@ -195,9 +195,7 @@ fn python_reads_and_runs_packages() {
         (output.status.success(), text + &error)
     };
     let root = tempfile::tempdir().unwrap();
-    // The script has leaky integrate-and-fire and integer neurons, not trained time constants.
-    let read_by_it = |name: &&str| *name != "spikingresformer-dvs";
-    for name in FIXTURES.into_iter().filter(read_by_it) {
+    for name in FIXTURES {
         let folder = root.path().join(name);
         export(name, &[4, 8, 1, 5], &[], &folder);
         let (agrees, text) = read(&folder);
