@@ -77,6 +77,17 @@ impl std::str::FromStr for BitWidth {
     }
 }
 
+impl BitWidth {
+    /// With its unit: `1 bit`, `4 bits`, `float`.
+    pub fn with_unit(self) -> String {
+        match (self.is_float(), self.0) {
+            (true, _) => String::from("float"),
+            (false, 1) => String::from("1 bit"),
+            (false, bits) => format!("{bits} bits"),
+        }
+    }
+}
+
 impl fmt::Display for BitWidth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_float() {

@@ -247,7 +247,8 @@ fn of_search(event: &Event, marks: Marks) -> String {
         }
         Event::LayerErrors { bits, errors } => {
             let sum: f64 = errors.iter().sum();
-            format!("errors of the layers' outputs at {bits} bits: {sum:.3} in all")
+            let width = bits.with_unit();
+            format!("errors of the layers' outputs at {width}: {sum:.3} in all")
         }
         Event::FrontOpened {
             costs,
@@ -276,7 +277,8 @@ fn of_search(event: &Event, marks: Marks) -> String {
             ..
         } => {
             let (closed, reason) = (group(closed), close(*reason));
-            format!("{closed} is closed from {at} bits down: {reason}")
+            let at = at.with_unit();
+            format!("{closed} is closed from {at} down: {reason}")
         }
         Event::CommandAccepted {
             command: c, note, ..

@@ -155,9 +155,10 @@ pub(super) fn by_stage(report: &Report) -> Option<Figure> {
         for (bits, weights) in by_bits {
             let part = *weights as f64 / all.max(1) as f64;
             let tip = format!(
-                "{name}: {} weights ({:.1} %) at {bits} bits",
+                "{name}: {} weights ({:.1} %) at {}",
                 count(*weights),
-                100.0 * part
+                100.0 * part,
+                bits.with_unit()
             );
             bit_cell(&mut canvas, (x, top), (part * inside, BAR), *bits, &tip);
             x += part * inside;
@@ -238,7 +239,7 @@ pub(super) fn compared(runs: &[Compared<'_>]) -> Option<Figure> {
                 at,
                 (step, CELL),
                 bits,
-                &format!("{}: {bits} bits", layer.name),
+                &format!("{}: {}", layer.name, bits.with_unit()),
             );
         }
     }

@@ -161,11 +161,7 @@ impl Map {
         canvas.cell((0.0, 0.0), (f64::from(WIDTH), height), &PAPER.hex(), "");
         for (c, bits) in self.columns.iter().enumerate() {
             let x = left + (c as f64 + 0.5) * wide;
-            let title = if bits.is_float() {
-                "float".to_owned()
-            } else {
-                format!("{bits} bits")
-            };
+            let title = bits.with_unit();
             canvas.text((x, top - 9.0), Anchor::Middle, &INK.hex(), &title);
         }
         let scale = self.scale();
@@ -186,7 +182,7 @@ impl Map {
                     .map(ToString::to_string)
                     .unwrap_or_default();
                 let (fill, ink) = cell(scale(*value));
-                let tip = format!("{name} at {bits} bits: {value}");
+                let tip = format!("{name} at {}: {value}", bits.with_unit());
                 canvas.cell((x + 0.5, y + 0.5), (wide - 1.0, ROW - 1.0), &fill, &tip);
                 canvas.text(
                     (x + wide / 2.0, y + 14.0),

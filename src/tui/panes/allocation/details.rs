@@ -125,7 +125,7 @@ fn short_details(model: &Model, node: &Candidate, columns: u16, with_gate: bool)
 fn edited(model: &Model, edit: &Edit) -> Line<'static> {
     let arrow = model.theme.symbols.arrow;
     let what = match edit.moves.as_slice() {
-        [change] => format!("{} {arrow} {} bits", change.group, change.bits),
+        [change] => format!("{} {arrow} {}", change.group, change.bits.with_unit()),
         moves => format!("{} changes", moves.len()),
     };
     Line::from(vec![
