@@ -45,7 +45,7 @@ pub use lif::Lif;
 pub use number::{Convert, Float, Stored};
 pub use packed::{Bytes, Floats, Operands, Packed, Window};
 pub use pool::MaxPool;
-pub use recorder::Recorder;
+pub use recorder::{Launched, Recorder};
 pub use reduce::{ChannelSums, TokenTimeSum};
 
 /// A loop that may be compiled for several instruction sets.

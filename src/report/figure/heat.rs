@@ -179,10 +179,9 @@ impl Map {
                 let bits = self
                     .columns
                     .get(c)
-                    .map(ToString::to_string)
-                    .unwrap_or_default();
+                    .map_or_else(String::new, |bits| bits.with_unit());
                 let (fill, ink) = cell(scale(*value));
-                let tip = format!("{name} at {}: {value}", bits.with_unit());
+                let tip = format!("{name} at {bits}: {value}");
                 canvas.cell((x + 0.5, y + 0.5), (wide - 1.0, ROW - 1.0), &fill, &tip);
                 canvas.text(
                     (x + wide / 2.0, y + 14.0),

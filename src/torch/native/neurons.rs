@@ -8,7 +8,7 @@ use super::{
     numbers_mut, signal,
 };
 use crate::kernels::{
-    Elementwise, Epilogue, Extent, FixedLif, Level, Levels, Lif, Recorder, Signal, Target,
+    Elementwise, Epilogue, Extent, FixedLif, Launched, Level, Levels, Lif, Recorder, Signal, Target,
 };
 use crate::network::Neuron;
 use crate::torch::record::{
@@ -81,19 +81,19 @@ pub(super) fn recorded<F: Float + Element, O: Stored<F> + Element, U: EpilogueUs
             let spikes = sums.spikes.recorder(site, neuron);
             let sums = sums.sites.get_mut(site).map_or(&mut [][..], Vec::as_mut);
             let recorder = (ChannelRecorder::new(channels, neuron, sums), spikes);
-            leaking::<F, O, _, _>(out, population, recorder, user)
+            observed::<F, O, _>(out, population, recorder, user)
         }
         Record::Steps(sites) => {
             let steps = sites.get_mut(site).map_or(&mut [][..], Vec::as_mut);
             let recorder = StepRecorder { steps, neuron };
-            leaking::<F, O, _, _>(out, population, recorder, user)
+            observed::<F, O, _>(out, population, recorder, user)
         }
         Record::Activity(activity) => {
             let images = activity.images;
             let sites = &mut activity.sites;
             let steps = sites.get_mut(site).map_or(&mut [][..], Vec::as_mut);
             let inner = StepRecorder { steps, neuron };
-            leaking::<F, O, _, _>(out, population, Counted { images, inner }, user)
+            observed::<F, O, _>(out, population, Counted { images, inner }, user)
         }
         Record::Histograms(all) => {
             let images = all.images;
@@ -103,7 +103,7 @@ pub(super) fn recorded<F: Float + Element, O: Stored<F> + Element, U: EpilogueUs
                 threshold: neuron.threshold(),
                 steps: StepRecorder { steps, neuron },
             };
-            leaking::<F, O, _, _>(out, population, Counted { images, inner }, user)
+            observed::<F, O, _>(out, population, Counted { images, inner }, user)
         }
         Record::Nearness(nearness) => {
             let recorder = nearness.recorder(
@@ -112,42 +112,52 @@ pub(super) fn recorded<F: Float + Element, O: Stored<F> + Element, U: EpilogueUs
                 neuron,
                 (population.steps, population.batch_leak),
             );
-            leaking::<F, O, _, _>(out, population, recorder, user)
+            observed::<F, O, _>(out, population, recorder, user)
         }
         Record::Golden(golden) => {
             let recorder = golden.recorder(site, neuron);
-            leaking::<F, O, _, _>(out, population, recorder, user)
+            observed::<F, O, _>(out, population, recorder, user)
         }
         Record::Nothing | Record::Inputs(_) | Record::Times(_) => {
-            leaking::<F, O, _, _>(out, population, (), user)
+            epilogue::<F, O, _, _>(out, population, (), user)
         }
     }
 }
 
-fn leaking<F: Float + Element, O: Stored<F> + Element, R: Recorder<F>, U: EpilogueUser<F>>(
+/// Runs with a recorder behind a pointer: kernels are compiled with and without one, not for each.
+fn observed<F: Float + Element, O: Stored<F> + Element, U: EpilogueUser<F>>(
     out: &mut Buffer,
     population: &Population<'_>,
-    recorder: R,
+    recorder: impl Recorder<F>,
     user: U,
 ) -> Result<(), TorchError> {
-    let (steps, images) = (population.steps, population.images);
+    let mut recorder = Launched(recorder);
     match population.batch_leak {
-        false => epilogue::<F, O, _, _>(out, population, (steps, images), recorder, user),
+        false => epilogue::<F, O, _, _>(out, population, pointer(&mut recorder), user),
         true => {
-            let inner = recorder;
-            let recorder = LeakRecorder { images, inner };
-            epilogue::<F, O, _, _>(out, population, (steps * images, 1), recorder, user)
+            let mut recorder = LeakRecorder {
+                images: population.images,
+                inner: recorder,
+            };
+            epilogue::<F, O, _, _>(out, population, pointer(&mut recorder), user)
         }
     }
+}
+
+fn pointer<'a, F>(recorder: &'a mut (impl Recorder<F> + 'a)) -> &'a mut (dyn Recorder<F> + 'a) {
+    recorder
 }
 
 fn epilogue<F: Float + Element, O: Stored<F> + Element, R: Recorder<F>, U: EpilogueUser<F>>(
     out: &mut Buffer,
     population: &Population<'_>,
-    (steps, images): (usize, usize),
     recorder: R,
     user: U,
 ) -> Result<(), TorchError> {
+    let (steps, images) = match population.batch_leak {
+        false => (population.steps, population.images),
+        true => (population.steps * population.images, 1),
+    };
     let extent = Extent {
         steps,
         images,
