@@ -184,6 +184,16 @@ class Place:
         self.terms = tuple(terms)
 
 
+def _divided(index, size):
+    """Quotients and remainders; by shifts where that can be, for there are many."""
+    if size == 1:
+        return index, torch.zeros_like(index)
+    if size & (size - 1) == 0:
+        return index >> (size.bit_length() - 1), index & (size - 1)
+    quotient = index // size
+    return quotient, index - quotient * size
+
+
 def _two(module):
     """Whether a convolution has two dimensions."""
     return getattr(module, "two", False) if isinstance(module, _Call) else isinstance(module, nn.Conv2d)
@@ -279,6 +289,8 @@ class Recorder(TorchFunctionMode):
         self.sites, self.products, self.outputs = {}, {}, {}
         self.stack, self.paused, self.steps, self.reads = [], 0, None, []
         self.turned = turned
+        # Coordinates of the last places: several questions are asked of each.
+        self.recent = []
         self.called, self.made, self.maps = set(), {}, {}
         self.notes = []
 
@@ -297,14 +309,18 @@ class Recorder(TorchFunctionMode):
     def put(self, tensor, place):
         self.places[id(tensor)] = (tensor, place)
 
-    def coordinates(self, place, index=None):
-        node = self.nodes[place.node]
-        rest = place.index if index is None else index
-        p = rest % node.positions
-        rest = rest // node.positions
-        c = rest % node.shape[0]
-        rest = rest // node.shape[0]
-        return rest // self.batch, rest % self.batch, c, p
+    def coordinates(self, place):
+        """Time step, image, channel and position of each number."""
+        for index, node, found in self.recent:
+            if index is place.index and node == place.node:
+                return found
+        node, rest, found = self.nodes[place.node], place.index, []
+        for size in (node.positions, node.shape[0], self.batch):
+            rest, left = _divided(rest, size)
+            found.insert(0, left)
+        found = (rest, *found)
+        self.recent = [*self.recent[-3:], (place.index, place.node, found)]
+        return found
 
     def flat(self, shape, t, b, c, p):
         return ((t * self.batch + b) * shape[0] + c) * (shape[1] * shape[2]) + p
@@ -329,6 +345,27 @@ class Recorder(TorchFunctionMode):
             self.nodes.append(Node(op, inputs, fields, shape, still, path, name))
         return self.known[key]
 
+    def emit_plain(self, op, inputs, fields, shape, still, module=None):
+        """The same of an operation that does not know units: means over time and positions are kept
+        as sums, so that it comes before them, which is the same."""
+        before = [self.before_mean(n) for n in inputs]
+        if not any(n is not None for n in before):
+            return self.emit(op, inputs, fields, shape, still, module)
+        if None in before:
+            raise CannotExport(f"{op} in {self.where()} of a mean over time steps and another value")
+        new = self.emit(op, before, fields, shape, all(self.nodes[n].still for n in before), module)
+        return self.emit("token-time-sum", [new], {}, shape, True)
+
+    def before_mean(self, node_id):
+        """What a mean over time steps is of, as vectors."""
+        node = self.nodes[node_id]
+        if node.op != "token-time-sum":
+            return None
+        source = self.nodes[node.inputs[0]]
+        if source.positions == 1:
+            return node.inputs[0]
+        return self.emit("token-mean", node.inputs, {}, node.shape, source.still)
+
     def need(self, tensor, what):
         place = self.place(tensor)
         if place is None:
@@ -349,10 +386,10 @@ class Recorder(TorchFunctionMode):
         key = next((k for k, (of, _) in self.made.items() if of == own), None)
         if key is None:
             base = self.names.get(id(self.stack[-1]), "") if self.stack else ""
-            number = sum(k.startswith(f"{base}.constant") for k in self.made)
-            key = f"{base}.constant{number}".lstrip(".")
+            base = f"{base}.constant" if base else "constant"
+            key = f"{base}{sum(k.startswith(base) for k in self.made)}"
             self.made[key] = (own, torch.full((node.shape[0],), place.factor, dtype=torch.float64))
-        new = self.emit("channel-scale", [place.node], {"name": key}, node.shape, node.still)
+        new = self.emit_plain("channel-scale", [place.node], {"name": key}, node.shape, node.still)
         return Place(new, place.index)
 
     def settled(self, place):
@@ -374,7 +411,9 @@ class Recorder(TorchFunctionMode):
             place = Place(made.node, made.index.flatten()[place.index], place.factor * made.factor)
         node = self.nodes[place.node]
         c = self.coordinates(place)[2]
-        used = c.unique()
+        used = torch.zeros(node.shape[0], dtype=torch.bool)
+        used[c.flatten()] = True
+        used = used.nonzero().flatten()
         if len(used) == node.shape[0] or len(used) == 0:
             return place
         # The same run of channels of every head?
@@ -389,7 +428,7 @@ class Recorder(TorchFunctionMode):
         t, b, c, p = self.coordinates(place)
         made = (runs * count,) + node.shape[1:]
         fields = {"heads": runs, "start": start, "count": count}
-        new = self.emit("slice", [place.node], fields, made, node.still)
+        new = self.emit_plain("slice", [place.node], fields, made, node.still)
         return Place(new, self.flat(made, t, b, c // width * count + c % width - start, p), place.factor)
 
     def summed(self, place):
@@ -668,7 +707,7 @@ class Recorder(TorchFunctionMode):
         C = place.index.shape[1]
         if C != node.shape[0] or not bool((c == torch.arange(C).view(1, C, *[1] * (c.dim() - 2))).all()):
             raise CannotExport(f"batch norm in {self.where()} acts on something else than the channels of a value")
-        new = self.emit("batch-norm", [place.node], {"name": name}, node.shape, node.still, module)
+        new = self.emit_plain("batch-norm", [place.node], {"name": name}, node.shape, node.still, module)
         return Place(new, place.index)
 
     def max_pool(self, module, place, shape):
@@ -710,6 +749,8 @@ class Recorder(TorchFunctionMode):
         site = self.sites.setdefault(name, Site())
         fields = dict(fields)
         site.told = fields.pop("told", False)
+        if node.op == "token-time-sum":
+            raise CannotExport(f"{self.where()} reads a mean over time steps, which has no time steps any more")
         own = {"name": name, **fields}
         before = len(self.nodes)
         new = self.emit("neuron", [place.node], own, node.shape, False, module)
@@ -887,8 +928,12 @@ class Recorder(TorchFunctionMode):
 
     def rearranged(self, out, places):
         """Whether joining values of one node gives no number of it twice."""
+        if self.nodes[places[0].node].still:
+            return True
         index = torch.cat([p.index.flatten() for p in places])
-        return len(index.unique()) == len(index) or self.nodes[places[0].node].still
+        found = torch.zeros(int(index.max()) + 1, dtype=torch.bool)
+        found[index] = True
+        return int(found.sum()) == len(index)
 
     def concat(self, args, kwargs, out, cannot):
         """Values whose channels, or those of each head, stand one after the other."""
@@ -918,7 +963,7 @@ class Recorder(TorchFunctionMode):
                 return cannot("a concatenation of something else than the channels of values, or of each head's channels,")
             indices.append((t, b, head * total + first + c % count, p))
             first += count
-        new = self.emit("concat", [p.node for p in places], {"heads": heads}, made, still)
+        new = self.emit_plain("concat", [p.node for p in places], {"heads": heads}, made, still)
         steps = max((v[0] for v, n in zip(indices, nodes) if not n.still), key=lambda t: t.numel(), default=None)
         index = torch.cat([self.flat(made, *v) for v in indices], axis)
         if steps is not None and not still:
@@ -1047,11 +1092,13 @@ class Recorder(TorchFunctionMode):
         if name in _ADD | _SUB:
             if not (same_c and same_p and nodes[0].shape == nodes[1].shape):
                 return cannot(f"{name} of values at different places (shapes {nodes[0].shape} and {nodes[1].shape})")
-            new = self.emit("add", [x.node, y.node], {}, nodes[0].shape, still)
+            new = self.emit_plain("add", [x.node, y.node], {}, nodes[0].shape, still)
             self.put(out, Place(new, self.flat(nodes[0].shape, t, b1, c1, p1)))
             return None
         if name not in _MUL:
             return cannot(f"{name} of two values")
+        if "token-time-sum" in (nodes[0].op, nodes[1].op):
+            return cannot("a product with a mean over time steps")
         if same_c and same_p and nodes[0].shape == nodes[1].shape:
             new = self.emit("multiply", [x.node, y.node], {}, nodes[0].shape, still)
             self.put(out, Place(new, self.flat(nodes[0].shape, t, b1, c1, p1)))
@@ -1118,7 +1165,7 @@ class Recorder(TorchFunctionMode):
         c = self.coordinates(place)[2]
         if tuple(stored[key].shape) != (node.shape[0],) or bool((order.expand_as(place.index) != c).any()):
             return cannot(f"{name} of a value and {key}, which is no vector over its channels,")
-        new = self.emit("channel-scale", [place.node], {"name": key}, node.shape, node.still)
+        new = self.emit_plain("channel-scale", [place.node], {"name": key}, node.shape, node.still)
         self.put(out, Place(new, place.index))
         return None
 
@@ -1162,7 +1209,7 @@ class Recorder(TorchFunctionMode):
             ones = len(stored) - len(shape)
             if ones >= 0 and tuple(stored) == (1,) * ones + shape and bool((order == index).all()):
                 fields = {"key": key, "layout": layout, "ones": ones}
-                return Place(self.emit("add-constant", [place.node], fields, node.shape, node.still), place.index)
+                return Place(self.emit_plain("add-constant", [place.node], fields, node.shape, node.still), place.index)
         return None
 
     # ---- attention
@@ -1478,6 +1525,8 @@ class Run:
             node, index, factor = made
             place, logits = Place(node, index.view(out.shape[1:]), place.factor * factor), logits.mean(0)
             recorder.notes.append("the network gives logits for every time step; their mean is written")
+        if place.factor != 1.0 and recorder.nodes[place.node].op in ("linear", "conv", "batch-norm", "channel-scale"):
+            place = recorder.constant_scale(place)
         if place.factor != 1.0:
             if place.factor <= 0:
                 raise CannotExport(f"the logits are multiplied by {place.factor}")

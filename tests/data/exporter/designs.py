@@ -80,7 +80,7 @@ class SpikingjellySteps(nn.Module):
             layer.Conv2d(3, 8, 3, padding=1), neuron.LIFNode(tau=2.0, v_reset=-0.1), layer.AvgPool2d(2, 2),
             layer.Conv2d(8, 8, 3, padding=1, groups=4), layer.BatchNorm2d(8), neuron.IFNode(v_reset=None),
             layer.MaxPool2d(2, 2), layer.Flatten(), layer.Dropout(0.5), layer.Linear(8 * 4 * 4, 10, bias=False),
-            neuron.LIFNode(v_threshold=0.5))
+            neuron.LIFNode(v_threshold=0.05))
 
     def forward(self, x):
         rate = 0.0

@@ -46,11 +46,11 @@ def weights(path):
 
 
 def write(path, tensors):
-    """A .safetensors file of float64 tensors."""
+    """A .safetensors file."""
     header, data = {}, b""
     for name, tensor in tensors.items():
-        more = bytes(tensor.double().contiguous().view(-1).view(torch.uint8).tolist())
-        header[name] = {"dtype": "F64", "shape": list(tensor.shape), "data_offsets": [len(data), len(data) + len(more)]}
+        more = bytes(tensor.contiguous().view(-1).view(torch.uint8).tolist())
+        header[name] = {"dtype": {torch.float32: "F32", torch.float64: "F64"}[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [len(data), len(data) + len(more)]}
         data += more
     text = json.dumps(header).encode()
     with open(path, "wb") as file:
@@ -87,7 +87,7 @@ def designs(folder, names):
             logits, near = own_logits(model, images, torch.float64), 1e-9
         except RuntimeError:  # spikes that are float32 whatever they are made of
             logits, near = own_logits(model, images, torch.float32), 1e-5
-        write(f"{folder}/{name}.safetensors", {"input": images, "logits": logits})
+        write(f"{folder}/{name}.safetensors", {"input": images, "logits": logits.double()})
         print(f"{name}: exported {near}")
 
 
