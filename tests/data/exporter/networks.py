@@ -107,4 +107,5 @@ def main():
     export(model, torch.randn(2, 3, side, side), sys.argv[4], stages=getattr(model, "stages", None))
 
 
-main()
+if __name__ == "__main__":
+    main()
