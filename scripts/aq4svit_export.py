@@ -29,6 +29,7 @@ import copy
 import json
 import math
 import struct
+import weakref
 
 import torch
 from torch import nn
@@ -291,6 +292,8 @@ class Recorder(TorchFunctionMode):
         self.turned = turned
         # Coordinates of the last places: several questions are asked of each.
         self.recent = []
+        # Whether there is a tensor that is filled part by part.
+        self.partial = False
         self.called, self.made, self.maps = set(), {}, {}
         self.notes = []
 
@@ -304,10 +307,17 @@ class Recorder(TorchFunctionMode):
 
     def place(self, tensor):
         found = self.places.get(id(tensor))
-        return None if found is None else found[1]
+        return found[1] if found is not None and found[0]() is tensor else None
 
     def put(self, tensor, place):
-        self.places[id(tensor)] = (tensor, place)
+        # Weak, so that values go when the network lets them go. Another tensor may get the id.
+        key = id(tensor)
+        self.places[key] = (weakref.ref(tensor, lambda _, key=key: self.forget(key)), place)
+
+    def forget(self, key):
+        found = self.places.get(key)
+        if found is not None and found[0]() is None:
+            del self.places[key]
 
     def coordinates(self, place):
         """Time step, image, channel and position of each number."""
@@ -395,7 +405,7 @@ class Recorder(TorchFunctionMode):
     def settled(self, place):
         """A product of two matrices that is read as it is becomes attention scores; part of a value's
         channels becomes a slice of it; a sum of time steps is one of all."""
-        if bool((place.index < 0).any()):
+        if self.partial and bool((place.index < 0).any()):
             raise CannotExport(f"{self.where()} reads a tensor of which only a part has been filled")
         if place.terms:
             place = self.summed(place)
@@ -982,6 +992,7 @@ class Recorder(TorchFunctionMode):
         place, into = self.place(value), self.place(target)
         if not isinstance(place, Place) or isinstance(into, Poison) or place.terms:
             return self.put(target, Poison(f"a part that was set in {self.where()}"))
+        self.partial = True
         index = torch.full(target.shape, -1) if into is None else into.index.clone()
         if into is not None and (into.node, into.factor) != (place.node, place.factor):
             return self.put(target, Poison(f"a part that was set in {self.where()} to another value than the rest"))
@@ -1123,7 +1134,7 @@ class Recorder(TorchFunctionMode):
         node = self.nodes[a.node]
         if a.node != b.node or a.factor != b.factor or node.still or a.index.shape != b.index.shape:
             return False
-        if bool((a.index < 0).any()) or bool((b.index < 0).any()):
+        if self.partial and (bool((a.index < 0).any()) or bool((b.index < 0).any())):
             return False
         (t1, *rest1), (t2, *rest2) = self.coordinates(a), self.coordinates(b)
         return bool((t1 != t2).all()) and all(bool((x == y).all()) for x, y in zip(rest1, rest2))
@@ -1341,7 +1352,7 @@ class Recorder(TorchFunctionMode):
         kept = [d for d in range(count) if d not in dims]
         size = math.prod(place.index.shape[d] for d in dims)
         groups = place.index.permute(*kept, *dims).reshape(-1, size)
-        if place.terms or bool((place.index < 0).any()):
+        if place.terms or self.partial and bool((place.index < 0).any()):
             place = self.settled(place)
             groups = place.index.permute(*kept, *dims).reshape(-1, size)
         made = self.reduced(place.node, groups, name == "mean", cannot)
