@@ -109,6 +109,8 @@ def _neuron_of(module, path):
     """What a module's attributes say of neurons; None where it has none of them."""
     has = lambda *names: all(hasattr(module, name) for name in names)
     name = type(module).__name__
+    if type(module).__module__.startswith("torch."):  # nn.Softplus has a threshold
+        return None
     if has("beta", "threshold", "reset_mechanism"):  # snnTorch
         if name != "Leaky":
             raise CannotExport(f"{path} ({name}): of snnTorch's neurons only Leaky can be written")
@@ -669,12 +671,13 @@ class Recorder(TorchFunctionMode):
         t, b, c, p = self.coordinates(place)
         C = place.index.shape[-1]
         if C != node.shape[0] or not bool((c == torch.arange(C)).all()):
-            if node.positions > 1 and C == math.prod(node.shape):
-                return self.flattened(module, place)
+            kernel = math.isqrt(C // node.shape[0])
+            if kernel > 1 and C == node.shape[0] * kernel * kernel:
+                return self.windowed(module, place, kernel)
             if node.positions > 1:
                 raise CannotExport(
                     f"a linear layer in {self.where()} reads {C} numbers of a value of {node.shape}: neither the channels "
-                    "of its positions, nor all of it")
+                    "of its positions, nor a square map or square patches of it")
             raise CannotExport(f"a linear layer in {self.where()} reads channels in another order than they were made")
         first = lambda x: x[..., 0]
         if any(not bool((x == first(x)[..., None]).all()) for x in (t, b, p)):
@@ -691,21 +694,28 @@ class Recorder(TorchFunctionMode):
         index = self.flat(made, first(t)[..., None], first(b)[..., None], torch.arange(out), first(p)[..., None])
         return Place(new, index)
 
-    def flattened(self, module, place):
-        """A linear layer on a whole map, which is a convolution with a kernel as large as the map."""
+    def windowed(self, module, place, kernel):
+        """A linear layer on a flattened map, or on patches of it: a convolution whose windows do not
+        overlap."""
         node = self.nodes[place.node]
-        t, b, c, p = (x.reshape(-1, place.index.shape[-1]) for x in self.coordinates(place))
-        name, out = self.name_of(module), module.out_features
-        if node.shape[1] != node.shape[2]:
-            raise CannotExport(f"{self.where()} reads a map of {node.shape} flattened; one that is square can be written")
-        if any(bool((x != x[:, :1]).any()) for x in (t, b)) or any(bool((x != x[:1]).any()) for x in (c, p)):
-            raise CannotExport(f"a linear layer in {self.where()} mixes time steps or images")
-        fields = {"name": name, "out": out, "kernel": node.shape[1], "stride": 1, "padding": 0, "groups": 1,
-                  "bias": module.bias is not None, "form": "map"}
-        new = self.emit("conv", [place.node], fields, (out, 1, 1), node.still, module)
-        self.maps[f"{name}.weight"] = (node.shape, c[0] * node.positions + p[0])
-        index = self.flat((out, 1, 1), t[:, :1], b[:, :1], torch.arange(out), torch.zeros_like(t[:, :1]))
-        return Place(new, index)
+        C, H, W = node.shape
+        t, b, c, p = self.coordinates(place)
+        name, out, first = self.name_of(module), module.out_features, lambda x: x[..., :1]
+        row, column = p // W, p % W
+        order = (c * kernel + row % kernel) * kernel + column % kernel
+        taps = order.reshape(-1, order.shape[-1])[0]
+        window = row // kernel * (W // kernel) + column // kernel
+        fits = H % kernel == 0 and W % kernel == 0 and bool((taps.sort().values == torch.arange(len(taps))).all())
+        if not fits or bool((order != taps).any()) or any(bool((x != first(x)).any()) for x in (t, b, window)):
+            raise CannotExport(
+                f"a linear layer in {self.where()} reads {len(taps)} numbers of a value of {node.shape} that are neither "
+                "a square map nor square patches of one, each of one time step and image")
+        fields = {"name": name, "out": out, "kernel": kernel, "stride": kernel if kernel < max(H, W) else 1, "padding": 0,
+                  "groups": 1, "bias": module.bias is not None, "form": "map"}
+        made = (out, H // kernel, W // kernel)
+        new = self.emit("conv", [place.node], fields, made, node.still, module)
+        self.maps[f"{name}.weight"] = ((C, kernel, kernel), taps)
+        return Place(new, self.flat(made, first(t), first(b), torch.arange(out), first(window)))
 
     def norm(self, module, place):
         name, node = self.name_of(module), self.nodes[place.node]

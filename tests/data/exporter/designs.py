@@ -168,7 +168,7 @@ class Folded(nn.Module):
     def __init__(self, steps=3, width=16):
         super().__init__()
         self.steps = steps
-        self.embed = nn.Sequential(nn.Conv2d(3, width, 4, 4, bias=False), nn.BatchNorm2d(width))
+        self.embed, self.embed_bn = nn.Linear(3 * 4 * 4, width, bias=False), nn.BatchNorm1d(width)
         self.pos = nn.Parameter(torch.randn(1, 16, width) * 0.5)
         self.spike = LIFSpike()
         self.blocks = nn.ModuleList([self.Block(width, 4) for _ in range(2)])
@@ -177,7 +177,9 @@ class Folded(nn.Module):
     def forward(self, x):
         T = self.steps
         x = x.unsqueeze(1).repeat(1, T, 1, 1, 1).flatten(0, 1)
-        x = self.embed(x).flatten(2).transpose(1, 2) + self.pos
+        # Patches, each one row of rows, columns and channels.
+        x = x.unflatten(2, (-1, 4)).unflatten(4, (-1, 4)).permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)
+        x = self.embed_bn(self.embed(x).transpose(1, 2)).transpose(1, 2) + self.pos
         x = self.spike(x.view(-1, T, *x.shape[1:])).flatten(0, 1)
         for block in self.blocks:
             x = block(x, T)
@@ -321,7 +323,7 @@ class Frames(nn.Module):
 
 
 DESIGNS = {
-    "spikingjelly-sew": SpikingjellySew, "spikingjelly-steps": SpikingjellySteps, "snntorch-transformer": SnntorchTransformer,
-    "folded": Folded, "functional": Functional, "branches": Branches, "tokens": Tokens, "einsum": Einsum, "norms": Norms,
-    "frames": Frames,
+    "spikingjelly-sew": SpikingjellySew, "spikingjelly-steps": SpikingjellySteps,
+    "snntorch-transformer": SnntorchTransformer, "folded": Folded, "functional": Functional,
+    "branches": Branches, "tokens": Tokens, "einsum": Einsum, "norms": Norms, "frames": Frames,
 }
