@@ -351,7 +351,8 @@ class Recorder(TorchFunctionMode):
             if module is not None:
                 path += (name,)
             if op in _WITH_TENSORS and name in self.called:
-                raise CannotExport(f"{self.where()} is called for two different values; layers that share weights cannot be written")
+                raise CannotExport(
+                    f"{self.where()} is called for two different values; layers that share weights cannot be written")
             self.called |= {name} if op in _WITH_TENSORS else set()
             self.known[key] = len(self.nodes)
             self.nodes.append(Node(op, inputs, fields, shape, still, path, name))
@@ -447,7 +448,8 @@ class Recorder(TorchFunctionMode):
         """The sum of a value's time steps."""
         groups = torch.stack([place.index, *place.terms], -1)
         steps = len(place.terms) + 1
-        made = self.reduced(place.node, groups.reshape(-1, steps), False, lambda why: Poison(f"{why} in {self.where()}"))
+        cannot = lambda why: Poison(f"{why} in {self.where()}")
+        made = self.reduced(place.node, groups.reshape(-1, steps), False, cannot)
         if isinstance(made, Poison):
             raise CannotExport(made.why)
         node, index, factor = made
@@ -676,8 +678,8 @@ class Recorder(TorchFunctionMode):
                 return self.windowed(module, place, kernel)
             if node.positions > 1:
                 raise CannotExport(
-                    f"a linear layer in {self.where()} reads {C} numbers of a value of {node.shape}: neither the channels "
-                    "of its positions, nor a square map or square patches of it")
+                    f"a linear layer in {self.where()} reads {C} numbers of a value of {node.shape}: neither the "
+                    "channels of its positions, nor a square map or square patches of it")
             raise CannotExport(f"a linear layer in {self.where()} reads channels in another order than they were made")
         first = lambda x: x[..., 0]
         if any(not bool((x == first(x)[..., None]).all()) for x in (t, b, p)):
@@ -708,9 +710,10 @@ class Recorder(TorchFunctionMode):
         fits = H % kernel == 0 and W % kernel == 0 and bool((taps.sort().values == torch.arange(len(taps))).all())
         if not fits or bool((order != taps).any()) or any(bool((x != first(x)).any()) for x in (t, b, window)):
             raise CannotExport(
-                f"a linear layer in {self.where()} reads {len(taps)} numbers of a value of {node.shape} that are neither "
-                "a square map nor square patches of one, each of one time step and image")
-        fields = {"name": name, "out": out, "kernel": kernel, "stride": kernel if kernel < max(H, W) else 1, "padding": 0,
+                f"a linear layer in {self.where()} reads {len(taps)} numbers of a value of {node.shape} that are "
+                "neither a square map nor square patches of one, each of one time step and image")
+        stride = kernel if kernel < max(H, W) else 1
+        fields = {"name": name, "out": out, "kernel": kernel, "stride": stride, "padding": 0,
                   "groups": 1, "bias": module.bias is not None, "form": "map"}
         made = (out, H // kernel, W // kernel)
         new = self.emit("conv", [place.node], fields, made, node.still, module)
@@ -938,7 +941,8 @@ class Recorder(TorchFunctionMode):
             self.scaled(outs[0], places[0], -1.0)
             return None
         module = self.stack[-1] if self.stack else None
-        may_be_neurons = module is not None and not _holds_layers(module) and not type(module).__module__.startswith("torch.")
+        own = module is not None and not type(module).__module__.startswith("torch.")
+        may_be_neurons = own and not _holds_layers(module)
         hint = " (neurons of an own class are told by register(CLASS, fn))" if may_be_neurons else ""
         return cannot(f"{name}, which is no known operation{hint},")
 
@@ -977,10 +981,10 @@ class Recorder(TorchFunctionMode):
         still = all(n.still for n in nodes)
         for place, count in zip(places, counts):
             t, b, c, p = self.coordinates(place)
-            along = torch.arange(count).view(-1, *[1] * (out.dim() - axis - 1))
-            head, base = c // count, c.narrow(axis, 0, 1)
-            if bool((c % count != along).any()) or any(bool((v != v.narrow(axis, 0, 1)).any()) for v in (t, b, p, head)):
-                return cannot("a concatenation of something else than the channels of values, or of each head's channels,")
+            along, head = torch.arange(count).view(-1, *[1] * (out.dim() - axis - 1)), c // count
+            steady = all(bool((v == v.narrow(axis, 0, 1)).all()) for v in (t, b, p, head))
+            if not steady or bool((c % count != along).any()):
+                return cannot("a concatenation of something else than channels, or each head's channels, of values")
             indices.append((t, b, head * total + first + c % count, p))
             first += count
         new = self.emit_plain("concat", [p.node for p in places], {"heads": heads}, made, still)
@@ -1041,7 +1045,8 @@ class Recorder(TorchFunctionMode):
             mean = given.get("running_mean")
             if mean is None or self.key(mean) != f"{key}.running_mean":
                 return cannot(f"the running_mean of batch_norm is not {key}.running_mean")
-            self.layer("norm", _Call(key, running_mean=mean, weight=given["weight"], eps=given.get("eps", BN_EPS)), x, out)
+            call = _Call(key, running_mean=mean, weight=given["weight"], eps=given.get("eps", BN_EPS))
+            self.layer("norm", call, x, out)
         elif name == "adaptive_avg_pool2d":
             self.layer("global-pool", _Call(None), x, out)
         else:
@@ -1303,8 +1308,8 @@ class Recorder(TorchFunctionMode):
         parts = [self.coordinates(Place(q.node, q.index)), self.coordinates(Place(k.node, k.index.mT)),
                  self.coordinates(Place(v.node, v.index))]
         head = parts[0][2][..., :1, :1] // d
-        fits = all(bool((part[2] == head * d + j).all()) for part in parts[:2]) and bool((parts[2][2] == head * e + m).all())
-        if not fits:
+        fits = all(bool((part[2] == head * d + j).all()) for part in parts[:2])
+        if not fits or bool((parts[2][2] != head * e + m).any()):
             return cannot("a product of three matrices that is no attention q k^T v of heads")
         image = parts[0][1][..., :1, :1]
         if not all(bool((b == image).all()) for _, b, _, _ in parts):
@@ -1321,8 +1326,8 @@ class Recorder(TorchFunctionMode):
             return cannot("attention across time steps" if moving else "attention whose k and v have other tokens")
         tokens = self.tokens(positions[0], steps, nodes[0].shape, N)
         if tokens is None:
-            return cannot(f"attention among {N} tokens that are neither all of a time step, nor those of a strided grid, "
-                          "nor all of successive time steps,")
+            return cannot(f"attention among {N} tokens that are neither all of a time step, nor those of a strided "
+                          "grid, nor all of successive time steps,")
         if "steps" in tokens and len(moving) < 3:
             return cannot("attention over time steps of what is the same at every one")
         made, still = nodes[2].shape, not moving
@@ -1708,9 +1713,9 @@ def _probe(site, fields, module, steps, batch):
         return given, found
     x, y = given[0], found[0]
     if site.time in ("leak", "fold"):
-        images_first = site.time == "fold"
-        cut = (lambda v: v.unflatten(0, (batch, steps)).movedim(1, 0)) if images_first else (lambda v: v.unflatten(0, (steps, batch)))
-        return list(cut(x)), list(cut(y))
+        if site.time == "leak":
+            return tuple(list(v.unflatten(0, (steps, batch))) for v in (x, y))
+        return tuple(list(v.unflatten(0, (batch, steps)).movedim(1, 0)) for v in (x, y))
     return list(x.movedim(site.time, 0)), list(y.movedim(site.time, 0))
 
 
@@ -1740,7 +1745,8 @@ def _settle_neurons(run, model):
             for fields in _alternatives(node.fields, module, site.time):
                 if wrong(fields) is None:
                     told = ", ".join(f"{k} {v}" for k, v in fields.items() if k != "name")
-                    run.recorder.notes.append(f"{node.module} ({type(module).__name__}): by its spikes, neurons of {told}")
+                    name = f"{node.module} ({type(module).__name__})"
+                    run.recorder.notes.append(f"{name}: by its spikes, neurons of {told}")
                     node.fields = fields
                     break
             else:
@@ -1996,7 +2002,7 @@ def export(model, example_input, path, time_axis=None, repeat=None, stages=None)
             weight = torch.empty_like(stored[key])
             weight[:, order] = stored[key]
             made[key] = weight.reshape(-1, *shape)
-            run.recorder.notes.append(f"{key} is written as [{', '.join(map(str, made[key].shape))}]: a convolution over the map")
+            run.recorder.notes.append(f"{key} is written as {list(made[key].shape)}: a convolution over the map")
     stored = {**stored, **made}
     missing = sorted(k for k in used if k not in stored)
     if missing:
@@ -2016,7 +2022,7 @@ def export(model, example_input, path, time_axis=None, repeat=None, stages=None)
     _write(path, document, tensors)
     if run.recorder.reads:
         reads = ", ".join(sorted(set(run.recorder.reads)))
-        notes.append(f"the network reads values of tensors ({reads}): what it decides by them is written as it was decided here")
+        notes.append(f"the network reads values of tensors ({reads}): what they decide is written as it was decided here")
     for note in notes + run.recorder.notes:
         print(f"aq4svit_export: {note}")
     if leaks:

@@ -102,7 +102,8 @@ class SnntorchTransformer(nn.Module):
         self.spike_qkv = snn.Leaky(beta=0.8, reset_mechanism="zero", threshold=0.5)
         self.spike_attn = snn.Leaky(beta=0.5, threshold=0.7, reset_mechanism="subtract", init_hidden=True)
         self.proj, self.spike_out = nn.Linear(16, 16), snn.Leaky(beta=0.95, init_hidden=True)
-        self.spike_last = snn.Leaky(beta=0.7, threshold=0.6, reset_mechanism="zero", reset_delay=False, init_hidden=True)
+        at_once = {"reset_mechanism": "zero", "reset_delay": False, "init_hidden": True}
+        self.spike_last = snn.Leaky(beta=0.7, threshold=0.6, **at_once)
         self.drop, self.fc = nn.Dropout(0.1), nn.Linear(16, 10)
 
     def forward(self, x):
@@ -295,7 +296,8 @@ class Norms(nn.Module):
         self.conv1, self.bn1 = nn.Conv2d(3, 8, 3, 2), nn.BatchNorm2d(8, eps=1e-3)
         self.conv2, self.bn2 = nn.Conv2d(8, 8, 3, 2), nn.BatchNorm2d(8, affine=False)
         self.lif1, self.lif2, self.fc = LIF(), LIF(), nn.Linear(8, 10, bias=False)
-        self.conv3, self.gamma, self.scale = nn.Conv2d(8, 8, 1), nn.Parameter(torch.rand(8)), nn.Parameter(torch.tensor(0.7))
+        self.conv3, self.gamma = nn.Conv2d(8, 8, 1), nn.Parameter(torch.rand(8))
+        self.scale = nn.Parameter(torch.tensor(0.7))
 
     def forward(self, x):
         x = x.unsqueeze(0).repeat(4, 1, 1, 1, 1)

@@ -50,7 +50,9 @@ def write(path, tensors):
     header, data = {}, b""
     for name, tensor in tensors.items():
         more = bytes(tensor.contiguous().view(-1).view(torch.uint8).tolist())
-        header[name] = {"dtype": {torch.float32: "F32", torch.float64: "F64"}[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [len(data), len(data) + len(more)]}
+        kind = {torch.float32: "F32", torch.float64: "F64"}[tensor.dtype]
+        place = [len(data), len(data) + len(more)]
+        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": place}
         data += more
     text = json.dumps(header).encode()
     with open(path, "wb") as file:
