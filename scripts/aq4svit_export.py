@@ -1669,7 +1669,7 @@ def _alternatives(fields, module, time):
     for name in ("tau", "decay", "beta", "leak", "alpha", "mem_decay", "decay_factor"):
         value = getattr(module, name, None)
         if isinstance(value, (int, float)) or isinstance(value, torch.Tensor) and value.numel() == 1:
-            value = float(value)
+            value = _number(value, name)
             leaks += [{"kind": "lif", "beta": value}] if 0.0 <= value <= 1.0 else []
             leaks += [{"kind": "lif", "tau": value}] if value > 1.0 else []
     rests = [fields.get("reset", 0.0), 0.0, "soft", "soft-next"]
@@ -1756,7 +1756,8 @@ def _settle_neurons(run, model):
         count, of, step = first
         raise CannotExport(
             f"{node.fields['name']}: {count} of {of} spikes at time step {step} are not those of neurons "
-            f"{ {k: v for k, v in node.fields.items() if k != 'name'} }: tell what they are by register(CLASS, fn)")
+            f"{ {k: v for k, v in node.fields.items() if k != 'name'} }: tell what they are by register(CLASS, fn), "
+            "if `neuron` can say it")
 
 
 def _golden_sites(run, learned):
