@@ -29,9 +29,11 @@ import copy
 import json
 import math
 import struct
+import weakref
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 
 FORMAT = 1
@@ -41,6 +43,10 @@ BN_EPS = 1e-5
 
 class CannotExport(Exception):
     """The network does something that a graph file cannot say; the message says what and where."""
+
+
+class _Turned(Exception):
+    """Scores q k^T, of these nodes, whose rows and not columns are the positions of q."""
 
 
 _registered = []
@@ -88,6 +94,9 @@ def integer(max, norm, halves="to-even"):
 # ---------------------------------------------------------------------------- what modules are
 
 
+_THRESHOLDS = ("v_threshold", "threshold", "thresh", "v_th", "vth", "v_thr")
+
+
 def _number(value, what):
     if isinstance(value, torch.Tensor):
         if value.numel() != 1:
@@ -100,9 +109,11 @@ def _neuron_of(module, path):
     """What a module's attributes say of neurons; None where it has none of them."""
     has = lambda *names: all(hasattr(module, name) for name in names)
     name = type(module).__name__
+    if type(module).__module__.startswith("torch."):  # nn.Softplus has a threshold
+        return None
     if has("beta", "threshold", "reset_mechanism"):  # snnTorch
         if name != "Leaky":
-            return None
+            raise CannotExport(f"{path} ({name}): of snnTorch's neurons only Leaky can be written")
         beta = _number(module.beta, f"beta of {path}").__float__()
         threshold = _number(module.threshold, f"threshold of {path}")
         mechanism = module.reset_mechanism
@@ -111,11 +122,12 @@ def _neuron_of(module, path):
         if mechanism == "zero":
             reset = 0.0
         if reset is None:
-            raise CannotExport(f"{path} ({name}): reset mechanism {mechanism!r} cannot be written")
+            raise CannotExport(f"{path} ({name}): the reset mechanism {mechanism!r} cannot be written")
         return neuron(beta=min(max(beta, 0.0), 1.0), threshold=threshold, reset=reset, charge="retain", fires="gt")
-    if not has("v_threshold") and not (has("tau") and (has("threshold") or has("thresh"))):
+    threshold = next((getattr(module, a) for a in _THRESHOLDS if has(a)), None)
+    leaky = any(has(a) for a in ("tau", "decay", "beta", "mem_decay")) or "LIF" in name or "IF" in name
+    if threshold is None or callable(threshold) or not (has("v_threshold") or leaky):
         return None
-    threshold = next(getattr(module, a) for a in ("v_threshold", "threshold", "thresh") if has(a))
     threshold = _number(threshold, f"threshold of {path}")
     reset = getattr(module, "v_reset", 0.0)
     reset = "soft" if reset is None else _number(reset, f"v_reset of {path}")
@@ -125,6 +137,10 @@ def _neuron_of(module, path):
         return neuron(tau_key=f"{path}.w", threshold=threshold, reset=reset, charge=charge)
     if has("tau"):
         return neuron(tau=_number(module.tau, f"tau of {path}"), threshold=threshold, reset=reset, charge=charge)
+    for other in ("decay", "beta", "mem_decay"):
+        if has(other):
+            beta = _number(getattr(module, other), f"{other} of {path}")
+            return neuron(beta=beta, threshold=threshold, reset=reset, charge="retain", fires="gt")
     if "IF" in name and "LIF" not in name:
         return neuron(threshold=threshold, reset=reset)
     return None
@@ -135,7 +151,7 @@ def _classify(module, path):
         if isinstance(module, cls):
             said = fn(module)
             if isinstance(said, dict):
-                return "neuron", said
+                return "neuron", {**said, "told": True}
             return said, None
     if isinstance(module, (nn.Conv1d, nn.Conv2d)):
         return "conv", None
@@ -165,8 +181,25 @@ class Place:
     """Where a tensor's numbers are: of which node, and for each number its place there, which is
     ((t * B + b) * C + c) * H * W + position. A constant factor is kept beside."""
 
-    def __init__(self, node, index, factor=1.0):
+    def __init__(self, node, index, factor=1.0, terms=()):
         self.node, self.index, self.factor = node, index, factor
+        # Of other time steps, which have been added.
+        self.terms = tuple(terms)
+
+
+def _divided(index, size):
+    """Quotients and remainders; by shifts where that can be, for there are many."""
+    if size == 1:
+        return index, torch.zeros_like(index)
+    if size & (size - 1) == 0:
+        return index >> (size.bit_length() - 1), index & (size - 1)
+    quotient = index // size
+    return quotient, index - quotient * size
+
+
+def _two(module):
+    """Whether a convolution has two dimensions."""
+    return getattr(module, "two", False) if isinstance(module, _Call) else isinstance(module, nn.Conv2d)
 
 
 class Poison:
@@ -187,11 +220,24 @@ class Node:
         return self.shape[1] * self.shape[2]
 
 
+class _Call:
+    """A function of torch.nn.functional with the parameters of a module, seen as that module."""
+
+    def __init__(self, name, **attributes):
+        self.name = name
+        for key, value in attributes.items():
+            setattr(self, key, value)
+
+
 class Site:
     """What a neuron module was given and gave, step by step, as [B, C, H, W]."""
 
     def __init__(self):
-        self.inputs, self.spikes, self.leak = [], [], False
+        self.inputs, self.spikes = [], []
+        # The shape of what the module reads, where its time steps lie ("step": one call for each,
+        # "leak": among the images, as one sequence, "fold": among the images), and whether it is
+        # called with that alone.
+        self.shape, self.time, self.alone = None, None, True
 
 
 _ATTRIBUTES = {"shape", "device", "dtype", "is_cuda", "ndim", "requires_grad", "is_leaf", "layout", "grad"}
@@ -211,18 +257,32 @@ _VIEWS = {
     "concat", "swapaxes", "swapdims", "movedim", "moveaxis", "t", "T", "mT", "tile", "view_as", "reshape_as", "split_with_sizes",
     "tensor_split", "data", "index_select", "concatenate", "adjoint",
 }
+_JOINS = {"cat", "concat", "concatenate", "stack"}
 _NARROW = {torch.float32, torch.float16, torch.bfloat16}
+_WINDOW = ("input", "kernel_size", "stride", "padding")
+# Functions that are layers, with the names of their arguments.
+_LAYERS = {
+    "conv2d": ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
+    "conv1d": ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
+    "linear": ("input", "weight", "bias"),
+    "batch_norm": ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"),
+    "max_pool2d": (*_WINDOW, "dilation", "ceil_mode", "return_indices"),
+    "avg_pool2d": (*_WINDOW, "ceil_mode", "count_include_pad", "divisor_override"),
+    "adaptive_avg_pool2d": ("input", "output_size"),
+}
 _ADD = {"add", "__add__", "__radd__", "__iadd__", "add_"}
+_SUB = {"sub", "__sub__", "__isub__", "sub_", "subtract"}
 _MUL = {"mul", "__mul__", "__rmul__", "__imul__", "mul_", "multiply"}
 _DIV = {"div", "__truediv__", "__itruediv__", "div_", "true_divide", "divide", "__rtruediv__"}
 _MATMUL = {"matmul", "__matmul__", "bmm"}
+_WITH_TENSORS = {"conv", "conv1d", "linear", "batch-norm"}
 _READS = {"item", "__bool__", "tolist", "__float__", "__int__", "__index__", "numpy", "equal", "any", "all"}
 
 
 class Recorder(TorchFunctionMode):
     """One execution, as nodes."""
 
-    def __init__(self, model, batch):
+    def __init__(self, model, batch, turned):
         super().__init__()
         self.model, self.batch = model, batch
         self.names = {id(m): n for n, m in model.named_modules()}
@@ -231,6 +291,12 @@ class Recorder(TorchFunctionMode):
         self.nodes, self.known, self.places = [], {}, {}
         self.sites, self.products, self.outputs = {}, {}, {}
         self.stack, self.paused, self.steps, self.reads = [], 0, None, []
+        self.turned = turned
+        # Coordinates of the last places: several questions are asked of each.
+        self.recent = []
+        # Whether there is a tensor that is filled part by part.
+        self.partial = False
+        self.called, self.made, self.maps = set(), {}, {}
         self.notes = []
 
     # ---- places
@@ -243,35 +309,75 @@ class Recorder(TorchFunctionMode):
 
     def place(self, tensor):
         found = self.places.get(id(tensor))
-        return None if found is None else found[1]
+        return found[1] if found is not None and found[0]() is tensor else None
 
     def put(self, tensor, place):
-        self.places[id(tensor)] = (tensor, place)
+        # Weak, so that values go when the network lets them go. Another tensor may get the id.
+        key = id(tensor)
+        self.places[key] = (weakref.ref(tensor, lambda _, key=key: self.forget(key)), place)
 
-    def coordinates(self, place, index=None):
-        node = self.nodes[place.node]
-        rest = place.index if index is None else index
-        p = rest % node.positions
-        rest = rest // node.positions
-        c = rest % node.shape[0]
-        rest = rest // node.shape[0]
-        return rest // self.batch, rest % self.batch, c, p
+    def forget(self, key):
+        found = self.places.get(key)
+        if found is not None and found[0]() is None:
+            del self.places[key]
+
+    def coordinates(self, place):
+        """Time step, image, channel and position of each number."""
+        for index, node, found in self.recent:
+            if index is place.index and node == place.node:
+                return found
+        node, rest, found = self.nodes[place.node], place.index, []
+        for size in (node.positions, node.shape[0], self.batch):
+            rest, left = _divided(rest, size)
+            found.insert(0, left)
+        found = (rest, *found)
+        self.recent = [*self.recent[-3:], (place.index, place.node, found)]
+        return found
 
     def flat(self, shape, t, b, c, p):
         return ((t * self.batch + b) * shape[0] + c) * (shape[1] * shape[2]) + p
 
+    def name_of(self, module):
+        return module.name if isinstance(module, _Call) else self.names[id(module)]
+
     def emit(self, op, inputs, fields, shape, still, module=None):
         """The node of an operation; the same one when it is met again, for another time step."""
         inputs = list(inputs)
-        name = None if module is None else self.names[id(module)]
+        name = None if module is None else self.name_of(module)
+        module = None if name is None else module
         key = (op, name, tuple(inputs), json.dumps(fields, sort_keys=True))
         if key not in self.known:
             path = tuple(self.names.get(id(m), "") for m in self.stack)
             if module is not None:
                 path += (name,)
+            if op in _WITH_TENSORS and name in self.called:
+                raise CannotExport(
+                    f"{self.where()} is called for two different values; layers that share weights cannot be written")
+            self.called |= {name} if op in _WITH_TENSORS else set()
             self.known[key] = len(self.nodes)
             self.nodes.append(Node(op, inputs, fields, shape, still, path, name))
         return self.known[key]
+
+    def emit_plain(self, op, inputs, fields, shape, still, module=None):
+        """The same of an operation that does not know units: means over time and positions are kept
+        as sums, so that it comes before them, which is the same."""
+        before = [self.before_mean(n) for n in inputs]
+        if not any(n is not None for n in before):
+            return self.emit(op, inputs, fields, shape, still, module)
+        if None in before:
+            raise CannotExport(f"{op} in {self.where()} of a mean over time steps and another value")
+        new = self.emit(op, before, fields, shape, all(self.nodes[n].still for n in before), module)
+        return self.emit("token-time-sum", [new], {}, shape, True)
+
+    def before_mean(self, node_id):
+        """What a mean over time steps is of, as vectors."""
+        node = self.nodes[node_id]
+        if node.op != "token-time-sum":
+            return None
+        source = self.nodes[node.inputs[0]]
+        if source.positions == 1:
+            return node.inputs[0]
+        return self.emit("token-mean", node.inputs, {}, node.shape, source.still)
 
     def need(self, tensor, what):
         place = self.place(tensor)
@@ -280,23 +386,47 @@ class Recorder(TorchFunctionMode):
         if isinstance(place, Poison):
             raise CannotExport(f"{what} in {self.where()} reads what cannot be written: {place.why}")
         place = self.settled(place)
+        if place.factor != 1.0 and what == "neurons":
+            place = self.constant_scale(place)
         if place.factor != 1.0:
             raise CannotExport(
                 f"{what} in {self.where()} reads a value times {place.factor}; only attention has a constant factor")
         return place
 
+    def constant_scale(self, place):
+        """A constant factor, as one of every channel: a vector that the state dict does not have."""
+        node, own = self.nodes[place.node], (place.node, place.factor)
+        key = next((k for k, (of, _) in self.made.items() if of == own), None)
+        if key is None:
+            base = self.names.get(id(self.stack[-1]), "") if self.stack else ""
+            base = f"{base}.constant" if base else "constant"
+            key = f"{base}{sum(k.startswith(base) for k in self.made)}"
+            self.made[key] = (own, torch.full((node.shape[0],), place.factor, dtype=torch.float64))
+        new = self.emit_plain("channel-scale", [place.node], {"name": key}, node.shape, node.still)
+        return Place(new, place.index)
+
     def settled(self, place):
         """A product of two matrices that is read as it is becomes attention scores; part of a value's
-        channels becomes a slice of it."""
+        channels becomes a slice of it; a sum of time steps is one of all."""
+        if self.partial and bool((place.index < 0).any()):
+            raise CannotExport(f"{self.where()} reads a tensor of which only a part has been filled")
+        if place.terms:
+            place = self.summed(place)
         if place.node in self.products:
             a, b, _ = self.products[place.node]
-            made = self.scores(a, b)
+            if (a.node, b.node) in self.turned:
+                made = self.scores(Place(b.node, b.index.mT, b.factor), Place(a.node, a.index.mT, a.factor))
+                made = None if made is None else Place(made.node, made.index.mT, made.factor)
+            else:
+                made = self.scores(a, b)
             if made is None:
                 raise CannotExport(f"a product of two matrices in {self.where()} that is no attention map K^T X of heads")
             place = Place(made.node, made.index.flatten()[place.index], place.factor * made.factor)
         node = self.nodes[place.node]
         c = self.coordinates(place)[2]
-        used = c.unique()
+        used = torch.zeros(node.shape[0], dtype=torch.bool)
+        used[c.flatten()] = True
+        used = used.nonzero().flatten()
         if len(used) == node.shape[0] or len(used) == 0:
             return place
         # The same run of channels of every head?
@@ -311,8 +441,19 @@ class Recorder(TorchFunctionMode):
         t, b, c, p = self.coordinates(place)
         made = (runs * count,) + node.shape[1:]
         fields = {"heads": runs, "start": start, "count": count}
-        new = self.emit("slice", [place.node], fields, made, node.still)
+        new = self.emit_plain("slice", [place.node], fields, made, node.still)
         return Place(new, self.flat(made, t, b, c // width * count + c % width - start, p), place.factor)
+
+    def summed(self, place):
+        """The sum of a value's time steps."""
+        groups = torch.stack([place.index, *place.terms], -1)
+        steps = len(place.terms) + 1
+        cannot = lambda why: Poison(f"{why} in {self.where()}")
+        made = self.reduced(place.node, groups.reshape(-1, steps), False, cannot)
+        if isinstance(made, Poison):
+            raise CannotExport(made.why)
+        node, index, factor = made
+        return Place(node, index.view(place.index.shape), factor * place.factor)
 
     def matrix(self, place, heads, rows, columns):
         """Whether a stack of matrices has channels (of heads) and positions as rows and columns:
@@ -364,6 +505,20 @@ class Recorder(TorchFunctionMode):
         row, column = torch.arange(positions)[:, None], torch.arange(self.nodes[x.node].positions)
         return Place(new, self.flat(made, t, image, head * positions + row, column))
 
+    def scores_behind(self, place):
+        """The nodes whose scores neurons have made this map of; None where it is no such map."""
+        node = self.nodes[place.node]
+        if node.op != "neuron":
+            return None
+        node = self.nodes[node.inputs[0]]
+        while node.op in ("head-scale", "channel-scale"):
+            node = self.nodes[node.inputs[0]]
+        if node.op != "scores":
+            return None
+        # In the order of the product.
+        pair = tuple(node.inputs)
+        return pair[::-1] if pair[::-1] in self.turned else pair
+
     def apply(self, a, b):
         """V A per head, of values [.., d, N'] and a map [.., N', N]."""
         found = self.pair(a, b, ("cp", "cp"))
@@ -403,6 +558,7 @@ class Recorder(TorchFunctionMode):
                 self.put(y, self.place(x))
             return out
         self.stack.append(module)
+        self.paused += 1
         try:
             y = out[0] if isinstance(out, (tuple, list)) else out
             if kind == "neuron":
@@ -410,6 +566,8 @@ class Recorder(TorchFunctionMode):
                     y = y.to(x.dtype)
                     out = y if isinstance(out, torch.Tensor) else type(out)((y, *out[1:]))
                 self.neurons(module, fields, x, y)
+                site = self.sites[self.names[id(module)]]
+                site.alone &= len(args) + len(kwargs) == 1
             else:
                 self.layer(kind, module, x, y)
             if not isinstance(out, torch.Tensor):
@@ -418,13 +576,14 @@ class Recorder(TorchFunctionMode):
                     if isinstance(other, torch.Tensor):
                         self.put(other, Poison(why))
         finally:
+            self.paused -= 1
             self.stack.pop()
         return out
 
     def layer(self, kind, module, x, y):
         place = self.need(x, {"norm": "batch norm"}.get(kind, kind))
         index, shape = place.index, tuple(y.shape)
-        dims = {"conv": 4 if isinstance(module, nn.Conv2d) else 3, "norm": None, "linear": None}.get(kind, 4)
+        dims = {"conv": 4 if _two(module) else 3, "norm": None, "linear": None}.get(kind, 4)
         if kind == "norm" and isinstance(module, nn.BatchNorm2d):
             dims = 4
         if dims is not None and index.dim() == dims + 1:  # spikingjelly's step_mode "m"
@@ -478,9 +637,9 @@ class Recorder(TorchFunctionMode):
         return Place(node, base.view(-1, *[1] * (len(shape) - 1)) + whole)
 
     def convolution(self, module, place, shape):
-        two = isinstance(module, nn.Conv2d)
+        two = _two(module)
         t, b = self.rows(place, "a convolution", 2 if two else 1)
-        name, node = self.names[id(module)], self.nodes[place.node]
+        name, node = self.name_of(module), self.nodes[place.node]
         square = lambda value, what: self.square(value, what, module)
         kernel, stride = square(module.kernel_size, "kernel"), square(module.stride, "stride")
         if module.padding == "same":
@@ -514,15 +673,18 @@ class Recorder(TorchFunctionMode):
         t, b, c, p = self.coordinates(place)
         C = place.index.shape[-1]
         if C != node.shape[0] or not bool((c == torch.arange(C)).all()):
+            kernel = math.isqrt(C // node.shape[0])
+            if kernel > 1 and C == node.shape[0] * kernel * kernel:
+                return self.windowed(module, place, kernel)
             if node.positions > 1:
                 raise CannotExport(
-                    f"a linear layer in {self.where()} reads a map of {node.shape} flattened: put a mean over positions "
-                    "before it, or a convolution as large as the map in its place")
+                    f"a linear layer in {self.where()} reads {C} numbers of a value of {node.shape}: neither the "
+                    "channels of its positions, nor a square map or square patches of it")
             raise CannotExport(f"a linear layer in {self.where()} reads channels in another order than they were made")
         first = lambda x: x[..., 0]
         if any(not bool((x == first(x)[..., None]).all()) for x in (t, b, p)):
             raise CannotExport(f"a linear layer in {self.where()} mixes positions, time steps or images")
-        name, out, bias = self.names[id(module)], module.out_features, module.bias is not None
+        name, out, bias = self.name_of(module), module.out_features, module.bias is not None
         if node.positions == 1:
             op, fields = "linear", {"name": name, "out": out, "bias": bias}
         else:
@@ -534,8 +696,32 @@ class Recorder(TorchFunctionMode):
         index = self.flat(made, first(t)[..., None], first(b)[..., None], torch.arange(out), first(p)[..., None])
         return Place(new, index)
 
+    def windowed(self, module, place, kernel):
+        """A linear layer on a flattened map, or on patches of it: a convolution whose windows do not
+        overlap."""
+        node = self.nodes[place.node]
+        C, H, W = node.shape
+        t, b, c, p = self.coordinates(place)
+        name, out, first = self.name_of(module), module.out_features, lambda x: x[..., :1]
+        row, column = p // W, p % W
+        order = (c * kernel + row % kernel) * kernel + column % kernel
+        taps = order.reshape(-1, order.shape[-1])[0]
+        window = row // kernel * (W // kernel) + column // kernel
+        fits = H % kernel == 0 and W % kernel == 0 and bool((taps.sort().values == torch.arange(len(taps))).all())
+        if not fits or bool((order != taps).any()) or any(bool((x != first(x)).any()) for x in (t, b, window)):
+            raise CannotExport(
+                f"a linear layer in {self.where()} reads {len(taps)} numbers of a value of {node.shape} that are "
+                "neither a square map nor square patches of one, each of one time step and image")
+        stride = kernel if kernel < max(H, W) else 1
+        fields = {"name": name, "out": out, "kernel": kernel, "stride": stride, "padding": 0,
+                  "groups": 1, "bias": module.bias is not None, "form": "map"}
+        made = (out, H // kernel, W // kernel)
+        new = self.emit("conv", [place.node], fields, made, node.still, module)
+        self.maps[f"{name}.weight"] = ((C, kernel, kernel), taps)
+        return Place(new, self.flat(made, first(t), first(b), torch.arange(out), first(window)))
+
     def norm(self, module, place):
-        name, node = self.names[id(module)], self.nodes[place.node]
+        name, node = self.name_of(module), self.nodes[place.node]
         if module.running_mean is None or module.weight is None:
             raise CannotExport(f"{self.where()}: a batch norm without running statistics or without weight cannot be written")
         if abs(module.eps - BN_EPS) > 1e-12:
@@ -544,7 +730,7 @@ class Recorder(TorchFunctionMode):
         C = place.index.shape[1]
         if C != node.shape[0] or not bool((c == torch.arange(C).view(1, C, *[1] * (c.dim() - 2))).all()):
             raise CannotExport(f"batch norm in {self.where()} acts on something else than the channels of a value")
-        new = self.emit("batch-norm", [place.node], {"name": name}, node.shape, node.still, module)
+        new = self.emit_plain("batch-norm", [place.node], {"name": name}, node.shape, node.still, module)
         return Place(new, place.index)
 
     def max_pool(self, module, place, shape):
@@ -584,6 +770,10 @@ class Recorder(TorchFunctionMode):
         name, node = self.names[id(module)], self.nodes[place.node]
         t, b, c, p = self.coordinates(place)
         site = self.sites.setdefault(name, Site())
+        fields = dict(fields)
+        site.told = fields.pop("told", False)
+        if node.op == "token-time-sum":
+            raise CannotExport(f"{self.where()} reads a mean over time steps, which has no time steps any more")
         own = {"name": name, **fields}
         before = len(self.nodes)
         new = self.emit("neuron", [place.node], own, node.shape, False, module)
@@ -592,13 +782,19 @@ class Recorder(TorchFunctionMode):
             raise CannotExport(f"{self.where()} is called for two different values; its state would run from one to the other")
         made = self.nodes[new]
         size = self.batch * math.prod(node.shape)
+        shape = tuple(x.shape)
+        values, axis = x.detach(), self.time_axis((t, b, c, p), node, size)
+        if axis:  # brought to the front
+            t, b, c, p = (v.movedim(axis, 0) for v in (t, b, c, p))
+            values, y, whole = values.movedim(axis, 0), y.movedim(axis, 0), y
+            x = values
         local = self.flat(node.shape, torch.zeros_like(t), b, c, p)
-        rows, values = x.shape[0], x.detach()
+        rows, time = x.shape[0], axis
         if x.numel() == size and bool((t == t.flatten()[0]).all()):
             step = made.calls
             if not node.still and bool((t != step).any()):
                 raise CannotExport(f"{self.where()} reads time step {int(t.flatten()[0])} as its step {step}")
-            made.calls += 1
+            made.calls, time = made.calls + 1, "step"
             self.keep(site, values, y, local, size)
             index = self.flat(node.shape, torch.full_like(t, step), b, c, p)
         elif x.numel() == rows * size:
@@ -612,20 +808,44 @@ class Recorder(TorchFunctionMode):
                 self.keep(site, values[k], y[k], local[k], size)
             index = self.flat(node.shape, steps.expand_as(t), b, c, p)
         elif rows % self.batch == 0 and x.numel() * self.batch == rows * size:
-            # [T * B, ...] taken for time: the state runs on from image to image.
-            pair = torch.arange(rows).view(-1, *[1] * (x.dim() - 1))
-            if bool((b != pair % self.batch).any()) or not (node.still or bool((t == pair // self.batch).all())):
+            # [T * B, ...]: the module takes all for time, so that the state runs on from image to
+            # image, or knows T (as it must in [B * T, ...]). What its spikes are tells.
+            pair, steps = torch.arange(rows).view(-1, *[1] * (x.dim() - 1)), rows // self.batch
+            images_first = not bool((b == pair % self.batch).all())
+            step, image = (pair % steps, pair // steps) if images_first else (pair // self.batch, pair % self.batch)
+            if bool((b != image).any()) or not (node.still or bool((t == step).all())):
                 raise CannotExport(f"{self.where()} reads time steps and images in an order that cannot be written")
             if made.calls:
                 raise CannotExport(f"{self.where()} is called twice for all time steps")
-            made.calls, site.leak, made.fields["batch_leak"] = rows // self.batch, True, True
-            for k in range(rows // self.batch):
-                part = slice(k * self.batch, (k + 1) * self.batch)
+            made.calls, time = steps, "fold"
+            if not images_first:
+                time, made.fields["batch_leak"] = "leak", True
+            for k in range(steps):
+                part = slice(k, None, steps) if images_first else slice(k * self.batch, (k + 1) * self.batch)
                 self.keep(site, values[part], y[part], local[part], size)
-            index = self.flat(node.shape, (pair // self.batch).expand_as(t), b, c, p)
+            index = self.flat(node.shape, step.expand_as(t), b, c, p)
         else:
             raise CannotExport(f"{self.where()} reads {tuple(x.shape)}, which is not a whole value for one or for all time steps")
-        self.put(y, Place(new, index))
+        site.time, site.shape = time, shape
+        if axis:
+            self.put(whole, Place(new, index.movedim(0, axis)))
+        else:
+            self.put(y, Place(new, index))
+
+    def time_axis(self, coordinates, node, size):
+        """The dimension along which a value's time steps lie."""
+        t, b, c, p = coordinates
+        for axis in range(t.dim()):
+            rows = t.shape[axis]
+            first = lambda v: v.movedim(axis, 0)[:1]
+            if t.numel() != rows * size or rows == 1:
+                continue
+            if any(bool((v.movedim(axis, 0) != first(v)).any()) for v in (b, c, p)):
+                continue
+            steps = torch.arange(rows).view(-1, *[1] * (t.dim() - 1))
+            if node.still or bool((t.movedim(axis, 0) == steps).all()):
+                return axis
+        return 0
 
     def keep(self, site, x, y, local, size):
         for kept, values in ((site.inputs, x), (site.spikes, y)):
@@ -643,6 +863,11 @@ class Recorder(TorchFunctionMode):
         if name == "__get__":
             name = getattr(getattr(func, "__self__", None), "__name__", name)
         before = None
+        if not self.paused and name in _MADE_OF_OTHERS:
+            made = _MADE_OF_OTHERS[name](*args, **kwargs)
+            if made is not None:
+                with self:
+                    return made()
         if not self.paused:
             before = [(t, self.place(t)) for t in _tensors((args, kwargs))]
         out = func(*args, **kwargs)
@@ -664,6 +889,8 @@ class Recorder(TorchFunctionMode):
             for tensor in _tensors(out):
                 self.put(tensor, Poison(f"{name} in {self.where()}"))
             return
+        if name == "__setitem__":
+            return self.filled(*args)
         outs = _tensors(out)
         if not outs:
             return
@@ -687,21 +914,153 @@ class Recorder(TorchFunctionMode):
             return None
         if name in _VIEWS:
             constants = [t for t, place in before if place is None and t.is_floating_point()]
-            one = all(p.node == places[0].node and p.factor == places[0].factor for p in places)
+            like = lambda p: (p.node, p.factor, len(p.terms))
+            one = all(like(p) == like(places[0]) for p in places)
+            if not constants and name in _JOINS and not (one and self.rearranged(outs[0], places)):
+                return self.concat(args, kwargs, outs[0], cannot)
+            if constants and name in _JOINS:
+                return cannot(f"{name} of a value and a constant (a class token)")
             if constants or not one:
                 return cannot(f"{name} of several values")
-            swap = lambda t: self.place(t).index if self.place(t) is not None else t
-            made = _tensors(func(*_map(args, swap), **_map(kwargs, swap)))
-            for tensor, index in zip(outs, made):
-                self.put(tensor, Place(places[0].node, index, places[0].factor))
+            made = []
+            for term in range(len(places[0].terms) + 1):
+                swap = lambda t: self.term(t, term) if self.place(t) is not None else t
+                made.append(_tensors(func(*_map(args, swap), **_map(kwargs, swap))))
+            for tensor, index, *terms in zip(outs, *made):
+                self.put(tensor, Place(places[0].node, index, places[0].factor, terms))
             return None
-        if name in _ADD | _MUL | _DIV | {"sub", "__sub__"}:
+        if name in _LAYERS:
+            return self.functional(name, args, kwargs, outs[0], cannot)
+        if name in _ADD | _SUB | _MUL | _DIV:
             return self.arithmetic(name, args, kwargs, outs[0], cannot)
         if name in _MATMUL:
             return self.matmul(args, outs[0], cannot)
         if name in ("mean", "sum"):
             return self.reduction(name, args, kwargs, outs[0], places[0], cannot)
-        return cannot(f"{name}, which is no known operation (neurons of an own class are told by register(CLASS, fn)),")
+        if name in ("neg", "__neg__", "negative"):
+            self.scaled(outs[0], places[0], -1.0)
+            return None
+        module = self.stack[-1] if self.stack else None
+        own = module is not None and not type(module).__module__.startswith("torch.")
+        may_be_neurons = own and not _holds_layers(module)
+        hint = " (neurons of an own class are told by register(CLASS, fn))" if may_be_neurons else ""
+        return cannot(f"{name}, which is no known operation{hint},")
+
+    def term(self, tensor, number):
+        place = self.place(tensor)
+        return place.terms[number - 1] if number else place.index
+
+    def rearranged(self, out, places):
+        """Whether joining values of one node gives no number of it twice."""
+        if self.nodes[places[0].node].still:
+            return True
+        index = torch.cat([p.index.flatten() for p in places])
+        found = torch.zeros(int(index.max()) + 1, dtype=torch.bool)
+        found[index] = True
+        return int(found.sum()) == len(index)
+
+    def concat(self, args, kwargs, out, cannot):
+        """Values whose channels, or those of each head, stand one after the other."""
+        parts = args[0] if args else kwargs.get("tensors")
+        axis = (args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis", 0))) % out.dim()
+        places = [self.place(part) for part in parts]
+        if None in places:
+            return cannot("a concatenation with a constant (a class token)")
+        if out.dim() != places[0].index.dim():
+            return cannot("a stack of several values")
+        places = [self.settled(place) for place in places]
+        if any(p.factor != 1.0 for p in places):
+            return cannot("a concatenation of a value times a constant")
+        nodes = [self.nodes[p.node] for p in places]
+        counts = [p.index.shape[axis] for p in places]
+        heads = {n.shape[0] // count if n.shape[0] % count == 0 else 0 for n, count in zip(nodes, counts)}
+        if len(heads) != 1 or 0 in heads or any(n.shape[1:] != nodes[0].shape[1:] for n in nodes):
+            return cannot("a concatenation of something else than the channels of values with as many positions")
+        heads, total, first, indices = heads.pop(), sum(counts), 0, []
+        made = (heads * total,) + nodes[0].shape[1:]
+        still = all(n.still for n in nodes)
+        for place, count in zip(places, counts):
+            t, b, c, p = self.coordinates(place)
+            along, head = torch.arange(count).view(-1, *[1] * (out.dim() - axis - 1)), c // count
+            steady = all(bool((v == v.narrow(axis, 0, 1)).all()) for v in (t, b, p, head))
+            if not steady or bool((c % count != along).any()):
+                return cannot("a concatenation of something else than channels, or each head's channels, of values")
+            indices.append((t, b, head * total + first + c % count, p))
+            first += count
+        new = self.emit_plain("concat", [p.node for p in places], {"heads": heads}, made, still)
+        steps = max((v[0] for v, n in zip(indices, nodes) if not n.still), key=lambda t: t.numel(), default=None)
+        index = torch.cat([self.flat(made, *v) for v in indices], axis)
+        if steps is not None and not still:
+            # What is the same at every time step stands beside what is not.
+            lead = steps.narrow(axis, 0, 1)
+            t, b, c, p = (torch.cat(v, axis) for v in zip(*indices))
+            moving = torch.cat([torch.full_like(v[0], 0 if n.still else 1) for v, n in zip(indices, nodes)], axis)
+            if bool((t != lead)[moving == 1].any()):
+                return cannot("a concatenation of values of different time steps")
+            index = self.flat(made, lead.expand_as(t), b, c, p)
+        self.put(out, Place(new, index))
+        return None
+
+    def filled(self, target, key, value):
+        """A part of a tensor that takes a value: one of all time steps that a loop fills."""
+        place, into = self.place(value), self.place(target)
+        if not isinstance(place, Place) or isinstance(into, Poison) or place.terms:
+            return self.put(target, Poison(f"a part that was set in {self.where()}"))
+        self.partial = True
+        index = torch.full(target.shape, -1) if into is None else into.index.clone()
+        if into is not None and (into.node, into.factor) != (place.node, place.factor):
+            return self.put(target, Poison(f"a part that was set in {self.where()} to another value than the rest"))
+        index[key] = place.index
+        return self.put(target, Place(place.node, index, place.factor))
+
+    def functional(self, name, args, kwargs, out, cannot):
+        """A layer or a pooling that is called as a function."""
+        given = dict(zip(_LAYERS[name], args))
+        given.update(kwargs)
+        x = given["input"]
+        if self.place(x) is None:
+            return cannot(f"{name} of a constant")
+        key = None
+        if "weight" in given:
+            key = self.key(given["weight"]) if given["weight"] is not None else None
+            if key is None or not key.endswith(".weight"):
+                return cannot(f"the weight of {name} is computed, and no tensor NAME.weight of the state dict,")
+            key = key.removesuffix(".weight")
+            bias = given.get("bias")
+            if bias is not None and self.key(bias) != f"{key}.bias":
+                return cannot(f"the bias of {name} is not {key}.bias")
+        pair = lambda value: tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+        if name in ("conv2d", "conv1d"):
+            weight, padding = given["weight"], given.get("padding", 0)
+            call = _Call(
+                key, two=name == "conv2d", out_channels=weight.shape[0], kernel_size=tuple(weight.shape[2:]),
+                stride=given.get("stride", 1), padding=padding, groups=given.get("groups", 1), bias=given.get("bias"),
+                dilation=pair(given.get("dilation", 1)), padding_mode="zeros")
+            self.layer("conv", call, x, out)
+        elif name == "linear":
+            self.layer("linear", _Call(key, out_features=given["weight"].shape[0], bias=given.get("bias")), x, out)
+        elif name == "batch_norm":
+            if given.get("training"):
+                return cannot("batch_norm of a batch's own statistics")
+            mean = given.get("running_mean")
+            if mean is None or self.key(mean) != f"{key}.running_mean":
+                return cannot(f"the running_mean of batch_norm is not {key}.running_mean")
+            call = _Call(key, running_mean=mean, weight=given["weight"], eps=given.get("eps", BN_EPS))
+            self.layer("norm", call, x, out)
+        elif name == "adaptive_avg_pool2d":
+            self.layer("global-pool", _Call(None), x, out)
+        else:
+            size = given["kernel_size"]
+            call = _Call(
+                None, kernel_size=size, stride=given.get("stride") or size, padding=given.get("padding", 0),
+                dilation=given.get("dilation", 1), ceil_mode=given.get("ceil_mode", False),
+                divisor_override=given.get("divisor_override"), count_include_pad=given.get("count_include_pad", True))
+            self.layer("max-pool" if name == "max_pool2d" else "avg-pool", call, x, out)
+        return None
+
+    def key(self, tensor):
+        """The state-dict key of a tensor, or of what it is a view of."""
+        return self.parameters.get(id(tensor)) or self.parameters.get(id(tensor._base))
 
     def arithmetic(self, name, args, kwargs, out, cannot):
         a, b = (args + (kwargs.get("other"),))[:2]
@@ -727,8 +1086,22 @@ class Recorder(TorchFunctionMode):
                 return cannot(f"{name} of a value and {other}")
             return None
         places = [self.place(a), self.place(b)]
+        if name in _ADD and None in places and not bool((b if places[1] is None else a).any()):  # zeros, to add to
+            place = places[0] or places[1]
+            if place.index.shape == out.shape:
+                self.put(out, place)
+                return None
         if None in places:
             return self.with_parameter(name, a, b, out, cannot)
+        if name in _ADD and self.next_step(*places):
+            first, second = places
+            self.put(out, Place(first.node, first.index, first.factor, (*first.terms, second.index, *second.terms)))
+            return None
+        if name in _SUB:
+            places[1] = Place(places[1].node, places[1].index, -places[1].factor, places[1].terms)
+        places = [self.settled(p) for p in places]
+        if name in _ADD | _SUB:
+            places = [self.constant_scale(p) if p.factor != 1.0 else p for p in places]
         if any(p.factor != 1.0 for p in places):
             return cannot(f"{name} of a value times a constant")
         indices = torch.broadcast_tensors(places[0].index, places[1].index)
@@ -742,14 +1115,16 @@ class Recorder(TorchFunctionMode):
         if bool((b1 != b2).any()):
             return cannot(f"{name} of values of different images")
         same_c, same_p = bool((c1 == c2).all()), bool((p1 == p2).all())
-        if name in _ADD:
+        if name in _ADD | _SUB:
             if not (same_c and same_p and nodes[0].shape == nodes[1].shape):
                 return cannot(f"{name} of values at different places (shapes {nodes[0].shape} and {nodes[1].shape})")
-            new = self.emit("add", [x.node, y.node], {}, nodes[0].shape, still)
+            new = self.emit_plain("add", [x.node, y.node], {}, nodes[0].shape, still)
             self.put(out, Place(new, self.flat(nodes[0].shape, t, b1, c1, p1)))
             return None
         if name not in _MUL:
             return cannot(f"{name} of two values")
+        if "token-time-sum" in (nodes[0].op, nodes[1].op):
+            return cannot("a product with a mean over time steps")
         if same_c and same_p and nodes[0].shape == nodes[1].shape:
             new = self.emit("multiply", [x.node, y.node], {}, nodes[0].shape, still)
             self.put(out, Place(new, self.flat(nodes[0].shape, t, b1, c1, p1)))
@@ -769,8 +1144,21 @@ class Recorder(TorchFunctionMode):
         self.put(out, Place(new, self.flat(value.shape, t, b1, c2, p2)))
         return None
 
+    def next_step(self, a, b):
+        """Whether two values are of one node at different time steps."""
+        node = self.nodes[a.node]
+        if a.node != b.node or a.factor != b.factor or node.still or a.index.shape != b.index.shape:
+            return False
+        if self.partial and (bool((a.index < 0).any()) or bool((b.index < 0).any())):
+            return False
+        (t1, *rest1), (t2, *rest2) = self.coordinates(a), self.coordinates(b)
+        return bool((t1 != t2).all()) and all(bool((x == y).all()) for x, y in zip(rest1, rest2))
+
     def scaled(self, out, place, factor):
         node = self.nodes[place.node]
+        if place.terms:
+            self.put(out, Place(place.node, place.index, place.factor * factor, place.terms))
+            return
         if node.op == "attention":
             fields = {**node.fields, "scale": node.fields["scale"] * factor}
             place = Place(self.emit("attention", node.inputs, fields, node.shape, node.still), place.index)
@@ -783,12 +1171,13 @@ class Recorder(TorchFunctionMode):
     def with_parameter(self, name, a, b, out, cannot):
         value, parameter = (b, a) if self.place(a) is None else (a, b)
         place = self.place(value)
+        place = self.settled(place) if place.terms else place
         if name in _MUL and parameter.dim() == 5 and parameter.numel() == parameter.shape[2]:
             made = self.head_scale(self.settled(place), parameter.flatten())
             if made is not None:
                 self.put(out, made)
                 return None
-        key = self.parameters.get(id(parameter)) or self.parameters.get(id(parameter._base))
+        key = self.key(parameter)
         if name in _ADD and key is not None and place.factor == 1.0:
             made = self.constant(place, parameter, key)
             if made is not None:
@@ -802,7 +1191,7 @@ class Recorder(TorchFunctionMode):
         c = self.coordinates(place)[2]
         if tuple(stored[key].shape) != (node.shape[0],) or bool((order.expand_as(place.index) != c).any()):
             return cannot(f"{name} of a value and {key}, which is no vector over its channels,")
-        new = self.emit("channel-scale", [place.node], {"name": key}, node.shape, node.still)
+        new = self.emit_plain("channel-scale", [place.node], {"name": key}, node.shape, node.still)
         self.put(out, Place(new, place.index))
         return None
 
@@ -846,23 +1235,30 @@ class Recorder(TorchFunctionMode):
             ones = len(stored) - len(shape)
             if ones >= 0 and tuple(stored) == (1,) * ones + shape and bool((order == index).all()):
                 fields = {"key": key, "layout": layout, "ones": ones}
-                return Place(self.emit("add-constant", [place.node], fields, node.shape, node.still), place.index)
+                return Place(self.emit_plain("add-constant", [place.node], fields, node.shape, node.still), place.index)
         return None
 
     # ---- attention
 
     def matmul(self, args, out, cannot):
         a, b = self.place(args[0]), self.place(args[1])
+        a, b = (self.settled(p) if p is not None and p.terms else p for p in (a, b))
         if a is None or b is None:
             return cannot("a matrix product of a value and a constant")
         products = [self.products.get(p.node) for p in (a, b)]
         if not any(products):
-            ops = self.nodes[b.node].op, self.nodes[self.nodes[b.node].inputs[0]].op if self.nodes[b.node].inputs else ""
-            if ops[0] == "neuron" and ops[1] in ("scores", "head-scale"):
-                made = self.apply(a, b)
+            for map_, values, turned in ((b, a, False), (a, b, True)):
+                scores = self.scores_behind(map_)
+                if scores is None:
+                    continue
+                turn = (lambda p: Place(p.node, p.index.mT, p.factor)) if turned else (lambda p: p)
+                made = self.apply(turn(values), turn(map_))
                 if made is not None:
-                    self.put(out, made)
+                    self.put(out, turn(made))
                     return None
+                if scores not in self.turned:
+                    raise _Turned(scores)
+            a, b = self.settled(a), self.settled(b)
             node = len(self.nodes)
             index = torch.arange(out.numel()).view(out.shape)
             shape = (math.prod(out.shape), 1, 1)
@@ -883,43 +1279,81 @@ class Recorder(TorchFunctionMode):
         else:
             return cannot("a product of matrices whose inner one was regrouped")
         three = (x, y, b) if first else (a, x, y)
-        return self.attention(three, outer.factor, out, cannot)
+        found = self.attention(three, outer.factor, cannot)
+        if isinstance(found, Poison):
+            # (q k^T v)^T = v^T k q^T.
+            turned = [Place(p.node, p.index.mT, p.factor) for p in reversed(three)]
+            other = self.attention(turned, outer.factor, cannot)
+            if isinstance(other, Poison):
+                return found
+            found = Place(other.node, other.index.mT, other.factor)
+        self.put(out, found)
+        return None
 
-    def attention(self, three, factor, out, cannot):
+    def attention(self, three, factor, cannot):
         """Three matrices [.., N, d] [.., d, N] [.., N, e] of heads."""
-        q, k, v = three
+        q, k, v = (self.settled(place) for place in three)
         scale = factor * q.factor * k.factor * v.factor
         lead = q.index.shape[:-2]
         if k.index.shape[:-2] != lead or v.index.shape[:-2] != lead:
             return cannot("a product of three matrices with different leading dimensions")
-        nodes = [self.nodes[p.node] for p in three]
+        nodes = [self.nodes[p.node] for p in (q, k, v)]
         N, d, e = q.index.shape[-2], q.index.shape[-1], v.index.shape[-1]
-        if any(n.positions != N or n.shape[1:] != nodes[0].shape[1:] for n in nodes):
-            return cannot(f"attention over {N} tokens of values that have {[n.positions for n in nodes]}")
+        if any(n.shape[1:] != nodes[0].shape[1:] for n in nodes):
+            return cannot(f"attention of values that have {[n.positions for n in nodes]} positions")
         if nodes[0].shape[0] % d or nodes[2].shape[0] % e or nodes[0].shape[0] // d != nodes[2].shape[0] // e:
             return cannot("attention whose heads do not divide the channels")
         heads = nodes[0].shape[0] // d
-        token, j, m = torch.arange(N).view(N, 1), torch.arange(d), torch.arange(e)
+        j, m = torch.arange(d), torch.arange(e)
         parts = [self.coordinates(Place(q.node, q.index)), self.coordinates(Place(k.node, k.index.mT)),
                  self.coordinates(Place(v.node, v.index))]
         head = parts[0][2][..., :1, :1] // d
-        fits = [
-            all(bool((p == token).all()) for _, _, _, p in parts),
-            all(bool((part[2] == head * d + j).all()) for part in parts[:2]),
-            bool((parts[2][2] == head * e + m).all()),
-        ]
-        images = all(bool((b == parts[0][1][..., :1, :1]).all()) for _, b, _, _ in parts)
-        moving = [part[0] for part, n in zip(parts, nodes) if not n.still]
-        steps = moving[0][..., :1, :1] if moving else torch.zeros_like(head)
-        if not images or any(bool((t != steps).any()) for t in moving):
-            return cannot("attention across images or time steps")
-        if not all(fits):
+        fits = all(bool((part[2] == head * d + j).all()) for part in parts[:2])
+        if not fits or bool((parts[2][2] != head * e + m).any()):
             return cannot("a product of three matrices that is no attention q k^T v of heads")
+        image = parts[0][1][..., :1, :1]
+        if not all(bool((b == image).all()) for _, b, _, _ in parts):
+            return cannot("attention across images")
+        # Token n of every matrix: its position, and its time step where it has one.
+        positions = [part[3][..., :1] for part in parts]
+        times = [part[0][..., :1] for part in parts]
+        flat = lambda x, whole: bool((x == whole).all())
+        if any(not flat(part[3], p) or not flat(part[0], t) for part, p, t in zip(parts, positions, times)):
+            return cannot("a product of three matrices whose rows are no tokens")
+        moving = [t for t, n in zip(times, nodes) if not n.still]
+        steps = moving[0] if moving else torch.zeros_like(positions[0])
+        if any(not flat(t, steps) for t in moving) or any(not flat(p, positions[0]) for p in positions):
+            return cannot("attention across time steps" if moving else "attention whose k and v have other tokens")
+        tokens = self.tokens(positions[0], steps, nodes[0].shape, N)
+        if tokens is None:
+            return cannot(f"attention among {N} tokens that are neither all of a time step, nor those of a strided "
+                          "grid, nor all of successive time steps,")
+        if "steps" in tokens and len(moving) < 3:
+            return cannot("attention over time steps of what is the same at every one")
         made, still = nodes[2].shape, not moving
-        fields = {"heads": heads, "scale": scale}
+        fields = {"heads": heads, "scale": scale, **({"tokens": tokens} if tokens else {})}
         new = self.emit("attention", [q.node, k.node, v.node], fields, made, still)
-        self.put(out, Place(new, self.flat(made, steps, parts[0][1][..., :1, :1], head * e + m, token)))
-        return None
+        return Place(new, self.flat(made, steps, image, head * e + m, positions[0]))
+
+    def tokens(self, positions, steps, shape, N):
+        """Which tokens see each other: {} for all of a time step; None for others than can be said."""
+        whole = shape[1] * shape[2]
+        one = bool((steps == steps[..., :1, :]).all())
+        each = (steps * whole + positions).flatten(-2)
+        if bool((each.sort(-1).values.diff(dim=-1) == 0).any()):
+            return None
+        if one and N == whole:
+            return {}
+        if one:
+            stride = math.isqrt(whole // N)
+            row, column = positions // shape[2] % stride, positions % shape[2] % stride
+            same = all(bool((x == x[..., :1, :]).all()) for x in (row, column))
+            fits = stride * stride * N == whole and shape[1] % stride == 0 and shape[2] % stride == 0
+            return {"grid": stride} if fits and same else None
+        chunk = N // whole
+        if N != chunk * whole or not bool((steps // chunk == steps[..., :1, :] // chunk).all()):
+            return None
+        return {"steps": chunk}
 
     # ---- means and sums
 
@@ -933,6 +1367,9 @@ class Recorder(TorchFunctionMode):
         kept = [d for d in range(count) if d not in dims]
         size = math.prod(place.index.shape[d] for d in dims)
         groups = place.index.permute(*kept, *dims).reshape(-1, size)
+        if place.terms or self.partial and bool((place.index < 0).any()):
+            place = self.settled(place)
+            groups = place.index.permute(*kept, *dims).reshape(-1, size)
         made = self.reduced(place.node, groups, name == "mean", cannot)
         if isinstance(made, Poison):
             return made
@@ -1002,6 +1439,33 @@ class Recorder(TorchFunctionMode):
         return self.emit("@time-mean", [node_id], {}, node.shape, True)
 
 
+def _einsum(equation, *operands):
+    """A product of two matrices that is written as a sum over letters."""
+    operands = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
+    if not isinstance(equation, str) or len(operands) != 2 or "->" not in equation or "." in equation:
+        return None
+    given, out = equation.replace(" ", "").split("->")
+    a, b = given.split(",")
+    lead = [x for x in out if x in a and x in b]
+    rows, columns = ([x for x in one if x not in other] for one, other in ((a, b), (b, a)))
+    summed = [x for x in a if x in b and x not in out]
+    simple = all(len(set(x)) == len(x) for x in (a, b, out)) and len(rows) == len(columns) == len(summed) == 1
+    if not simple or set(out) != set(lead + rows + columns):
+        return None
+
+    def made():
+        x = operands[0].permute([a.index(c) for c in lead + rows + summed])
+        y = operands[1].permute([b.index(c) for c in lead + summed + columns])
+        order = lead + rows + columns
+        return (x @ y).permute([order.index(c) for c in out])
+
+    return made
+
+
+# Functions that are made of those that are known.
+_MADE_OF_OTHERS = {"einsum": _einsum}
+
+
 def _tensors(value):
     if isinstance(value, torch.Tensor):
         return [value]
@@ -1025,14 +1489,24 @@ def _map(value, change):
 # ------------------------------------------------------------------------------------ one execution
 
 
+def _record(model, images, time_axis, repeat):
+    """A network recorded; again, where only what follows has told how scores lie."""
+    turned = set()
+    while True:
+        try:
+            return Run(model, images, time_axis, repeat, turned)
+        except _Turned as again:
+            turned.add(again.args[0])
+
+
 class Run:
     """A network recorded on one batch."""
 
-    def __init__(self, model, images, time_axis, repeat):
+    def __init__(self, model, images, time_axis, repeat, turned=()):
         _reset(model)
         frames = time_axis is not None
         batch = images.shape[1 if time_axis == 0 else 0]
-        recorder = Recorder(model, batch)
+        recorder = Recorder(model, batch, turned)
         steps = images.shape[time_axis] if frames else 1
         C, H, W = images.shape[-3:]
         index = torch.arange(steps * batch * C * H * W).view(steps, batch, C, H, W)
@@ -1068,6 +1542,7 @@ class Run:
         if isinstance(place, Poison):
             raise CannotExport(f"the network's output needs what cannot be written: {place.why}")
         logits = out.detach().double()
+        place = recorder.settled(place)
         if out.dim() == 3:  # [T, B, classes]: the mean over time
             groups = place.index.permute(1, 2, 0).reshape(-1, out.shape[0])
             made = recorder.reduced(place.node, groups, True, lambda why: Poison(why))
@@ -1076,6 +1551,8 @@ class Run:
             node, index, factor = made
             place, logits = Place(node, index.view(out.shape[1:]), place.factor * factor), logits.mean(0)
             recorder.notes.append("the network gives logits for every time step; their mean is written")
+        if place.factor != 1.0 and recorder.nodes[place.node].op in ("linear", "conv", "batch-norm", "channel-scale"):
+            place = recorder.constant_scale(place)
         if place.factor != 1.0:
             if place.factor <= 0:
                 raise CannotExport(f"the logits are multiplied by {place.factor}")
@@ -1095,6 +1572,7 @@ class Run:
         if frames and steps != self.steps:
             raise CannotExport(f"there are {steps} frames, but neurons run for {self.steps} time steps")
         self.kept = self.order()
+        _settle_neurons(self, model)
 
     def order(self):
         """Nodes that the last one needs, in the order in which they ran."""
@@ -1177,6 +1655,111 @@ def _emulate(fields, inputs, learned):
     return spikes, potentials
 
 
+def _along(fields, time, batch, rows, learned):
+    """Spikes and potentials of rows that stand along time, or time steps and images as one."""
+    if fields.get("batch_leak"):
+        spikes, potentials = _emulate(fields, [row for step in rows for row in step], learned)
+        return ([torch.stack(x[i:i + batch]) for i in range(0, len(x), batch)] for x in (spikes, potentials))
+    return _emulate(fields, rows, learned)
+
+
+def _alternatives(fields, module, time):
+    """Other neurons that a class with such attributes may mean."""
+    leaks = [{"kind": "lif", k: fields[k]} for k in ("tau", "beta", "tau_key") if k in fields]
+    for name in ("tau", "decay", "beta", "leak", "alpha", "mem_decay", "decay_factor"):
+        value = getattr(module, name, None)
+        if isinstance(value, (int, float)) or isinstance(value, torch.Tensor) and value.numel() == 1:
+            value = _number(value, name)
+            leaks += [{"kind": "lif", "beta": value}] if 0.0 <= value <= 1.0 else []
+            leaks += [{"kind": "lif", "tau": value}] if value > 1.0 else []
+    rests = [fields.get("reset", 0.0), 0.0, "soft", "soft-next"]
+    for leak in [{"kind": "if"}, *leaks]:
+        for charge in ("decay-input", "retain", "leak") if leak["kind"] == "lif" else (None,):
+            for reset in rests:
+                for fires in ("ge", "gt"):
+                    for batch_leak in (False, True) if time == "leak" else (False,):
+                        found = {"name": fields["name"], **leak, "threshold": fields["threshold"]}
+                        found.update({"charge": charge} if charge not in (None, "decay-input") else {})
+                        found.update({"fires": fires} if fires != "ge" else {})
+                        found.update({"reset": reset} if reset != 0.0 else {})
+                        found.update({"batch_leak": True} if batch_leak else {})
+                        yield found
+
+
+def _probe(site, fields, module, steps, batch):
+    """Inputs that meet the threshold exactly, and the module's spikes of them; none where the module
+    cannot be called with them alone."""
+    if not site.alone or site.shape is None:
+        return None
+    module = copy.deepcopy(module)
+    _reset(module)
+    count = steps if site.time == "step" else 1
+    generator = torch.Generator().manual_seed(5)
+    unit = fields["threshold"] if "threshold" in fields else 0.5
+    steady = {"tau": fields.get("tau", 1.0), "beta": 1.0 / max(1.0 - fields.get("beta", 0.0), 1e-3)}
+    levels = torch.tensor([1.0, steady["tau"], steady["beta"], 0.5, 1.5, 2.5, -0.5, 2.0, 0.0], dtype=torch.float64)
+    given = []
+    for _ in range(count):
+        exact = levels[torch.randint(len(levels), site.shape, generator=generator)]
+        other = torch.rand(site.shape, generator=generator, dtype=torch.float64) * 4.0 - 1.0
+        given.append(torch.where(torch.rand(site.shape, generator=generator) < 0.5, exact, other) * unit)
+    try:
+        with torch.no_grad():
+            found = [module(x) for x in given]
+    except Exception:  # it needs what only its place in the network gives
+        return None
+    found = [(y[0] if isinstance(y, (tuple, list)) else y).double() for y in found]
+    if site.time == "step":
+        return given, found
+    x, y = given[0], found[0]
+    if site.time in ("leak", "fold"):
+        if site.time == "leak":
+            return tuple(list(v.unflatten(0, (steps, batch))) for v in (x, y))
+        return tuple(list(v.unflatten(0, (batch, steps)).movedim(1, 0)) for v in (x, y))
+    return list(x.movedim(site.time, 0)), list(y.movedim(site.time, 0))
+
+
+def _settle_neurons(run, model):
+    """Tries what is said of neurons; where it is not told by `register`, what else may be meant."""
+    learned = model.state_dict()
+    for n in run.kept:
+        node = run.recorder.nodes[n]
+        if node.op != "neuron":
+            continue
+        site, module = run.recorder.sites[node.module], model.get_submodule(node.module)
+        recorded = (site.inputs, site.spikes)
+        probe = _probe(site, node.fields, module, run.steps, run.batch)
+
+        def wrong(fields):
+            for given, wanted in (recorded, *([probe] if probe else [])):
+                spikes, _ = _along(fields, site.time, run.batch, given, learned)
+                for step, (found, right) in enumerate(zip(spikes, wanted)):
+                    if not torch.equal(found, right):
+                        return int((found != right).sum()), right.numel(), step
+            return None
+
+        first = wrong(node.fields)
+        if first is None:
+            continue
+        if not site.told and node.fields["kind"] != "integer":
+            for fields in _alternatives(node.fields, module, site.time):
+                if wrong(fields) is None:
+                    told = ", ".join(f"{k} {v}" for k, v in fields.items() if k != "name")
+                    name = f"{node.module} ({type(module).__name__})"
+                    run.recorder.notes.append(f"{name}: by its spikes, neurons of {told}")
+                    node.fields = fields
+                    break
+            else:
+                fields = None
+            if fields is not None:
+                continue
+        count, of, step = first
+        raise CannotExport(
+            f"{node.fields['name']}: {count} of {of} spikes at time step {step} are not those of neurons "
+            f"{ {k: v for k, v in node.fields.items() if k != 'name'} }: tell what they are by register(CLASS, fn), "
+            "if `neuron` can say it")
+
+
 def _golden_sites(run, learned):
     golden = {}
     for n in run.kept:
@@ -1184,20 +1767,8 @@ def _golden_sites(run, learned):
         if node.op != "neuron":
             continue
         name, site = node.fields["name"], run.recorder.sites[node.module]
-        inputs = site.inputs
-        if site.leak:
-            inputs = [row for step in inputs for row in step]
-        spikes, potentials = _emulate(node.fields, inputs, learned)
-        if site.leak:
-            B = run.batch
-            spikes, potentials = ([torch.stack(x[i:i + B]) for i in range(0, len(x), B)] for x in (spikes, potentials))
+        spikes, potentials = _along(node.fields, site.time, run.batch, site.inputs, learned)
         norm = node.fields.get("norm", 1)
-        for step, (found, wanted) in enumerate(zip(spikes, site.spikes)):
-            wrong = int((found != wanted).sum())
-            if wrong:
-                raise CannotExport(
-                    f"{name}: {wrong} of {wanted.numel()} spikes at time step {step} are not those of neurons "
-                    f"{ {k: v for k, v in node.fields.items() if k != 'name'} }: tell what they are by register(CLASS, fn)")
         golden[f"spikes.{name}"] = torch.tensor([int((s * norm).round().sum()) for s in spikes])
         golden[f"membrane_mean.{name}"] = torch.stack([p.mean() for p in potentials])
     return golden
@@ -1210,7 +1781,7 @@ def _holds_layers(module):
     return any(m is not module and isinstance(m, (nn.Conv1d, nn.Conv2d, nn.Linear)) for m in module.modules())
 
 
-def _blocks(run, model):
+def _blocks(run, model, stages):
     """Stage and block of each node. Blocks are the network's children that hold others, or the
     elements of those that are lists; what comes after the last of them is the head."""
     names = []
@@ -1223,6 +1794,11 @@ def _blocks(run, model):
                 names += [(f"{n}.{i}", n) for i, _ in part.named_children()] if inner else [(n, name)]
         elif _holds_layers(child):
             names.append((name, name))
+    own_stage = {module: stage for stage, modules in stages.items() for module in modules}
+    unknown = sorted(set(own_stage) - {name for name, _ in model.named_modules()})
+    if unknown:
+        raise ValueError(f"stages name modules that the network does not have: {', '.join(unknown)}")
+    names = [(block, own_stage.get(block, own_stage.get(stage, stage))) for block, stage in names]
     nodes = [run.recorder.nodes[n] for n in run.kept]
 
     def own(node):
@@ -1280,10 +1856,10 @@ def _layout(run, name, node):
     return None
 
 
-def _document(run, model, dead):
+def _document(run, model, dead, stages):
     nodes = [run.recorder.nodes[n] for n in run.kept]
     place = {n: i for i, n in enumerate(run.kept)}
-    stages, blocks, of = _blocks(run, model)
+    stages, blocks, of = _blocks(run, model, stages or {})
     written = []
     for node, block in zip(nodes, of):
         written.append({"op": node.op, "in": [place[i] for i in node.inputs], "block": block, **node.fields})
@@ -1357,10 +1933,41 @@ def _batch(example, axis, count, seed):
     return torch.cat([first, others[first.shape[0]:]]).movedim(0, axis).contiguous()
 
 
-def export(model, example_input, path, time_axis=None, repeat=None):
+def _prepared(model):
+    """A copy for the CPU, in float32, in which layers have the tensors that a graph file names; and
+    notes about what was changed."""
+    memo, notes = {}, []
+    for module in model.modules():
+        for tensor in _tensors(list(vars(module).values())):
+            if not tensor.is_leaf:  # states of an earlier run, which cannot be copied
+                memo[id(tensor)] = tensor.detach().clone()
+    model = copy.deepcopy(model, memo).cpu().eval().float()
+    for name, module in model.named_modules():
+        if getattr(module, "backend", "torch") in ("cupy", "triton", "inductor"):
+            module.backend = "torch"
+        if parametrize.is_parametrized(module):
+            for parameter in list(module.parametrizations):
+                parametrize.remove_parametrizations(module, parameter, leave_parametrized=True)
+        if not isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)) or module.running_mean is None:
+            continue
+        if module.weight is None:
+            module.weight = nn.Parameter(torch.ones_like(module.running_mean))
+            module.bias = nn.Parameter(torch.zeros_like(module.running_mean))
+            notes.append(f"{name} has no weight and bias: they are written as ones and zeros")
+        if module.eps != BN_EPS:
+            # The same sum of variance and eps, in float64, so that nothing is rounded.
+            module.running_var = module.running_var.double() + (module.eps - BN_EPS)
+            notes.append(f"{name} has eps = {module.eps}: what differs from {BN_EPS} is written into its running_var")
+            module.eps = BN_EPS
+    return model, notes
+
+
+def export(model, example_input, path, time_axis=None, repeat=None, stages=None):
     """Writes a network as a graph file; raises CannotExport where it cannot be written.
 
     example_input: images [B, C, H, W], or frames with time_axis. repeat: see the top of this file.
+    stages: names of stages, each with its modules ({"stage1": ["patch_embed1", "stage1"]}), where
+    the network's children are not what its blocks should be shown by.
     Returns the graph as a dictionary. The network itself is not changed."""
     if time_axis not in (None, 0, 1) or (repeat and time_axis is not None):
         raise ValueError("time_axis is None, 0 or 1; repeat is for images, without time_axis")
@@ -1370,14 +1977,14 @@ def export(model, example_input, path, time_axis=None, repeat=None):
     if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         model = model.module
     # float32 is what is stored; all is computed from that in float64.
-    model = copy.deepcopy(model).cpu().eval().float()
+    model, notes = _prepared(model)
     stored = {k: v.detach().clone() for k, v in model.state_dict().items()}
     model = model.double()
     axis = 1 if time_axis == 0 else 0
     example = example_input.detach().cpu().float()
     two, three = _batch(example, axis, 2, 0), _batch(example, axis, 3, 1)
-    run = Run(model, two.double(), time_axis, repeat)
-    other = Run(model, three.double(), time_axis, repeat)
+    run = _record(model, two.double(), time_axis, repeat)
+    other = _record(model, three.double(), time_axis, repeat)
     if run.plain() != other.plain():
         differs = next((i for i, (a, b) in enumerate(zip(run.plain(), other.plain())) if a != b), None)
         node = run.recorder.nodes[run.kept[differs]] if differs is not None else None
@@ -1388,23 +1995,36 @@ def export(model, example_input, path, time_axis=None, repeat=None):
     if not leaks and not torch.allclose(run.logits[0], other.logits[0], rtol=1e-9, atol=1e-9):
         raise CannotExport("an image's logits depend on the other images of its batch")
     used = _used_keys(run)
+    made = {k: v for k, (_, v) in run.recorder.made.items() if k in used}
+    for key in made:
+        run.recorder.notes.append(f"{key} is a tensor of its own in the file: a constant factor")
+    for key, (shape, order) in run.recorder.maps.items():
+        if key in used:
+            weight = torch.empty_like(stored[key])
+            weight[:, order] = stored[key]
+            made[key] = weight.reshape(-1, *shape)
+            run.recorder.notes.append(f"{key} is written as {list(made[key].shape)}: a convolution over the map")
+    stored = {**stored, **made}
     missing = sorted(k for k in used if k not in stored)
     if missing:
         raise CannotExport(f"the state dict has no {missing[0]}")
     parameters = {n for n, _ in model.named_parameters()}
     dead = {
-        k: (v, "param" if k in parameters else "buffer") for k, v in stored.items()
+        k: (v.float(), "param" if k in parameters else "buffer") for k, v in stored.items()
         if k not in used and v.is_floating_point()
     }
-    document = _document(run, model, dead)
-    tensors = {k: stored[k].float() for k in used}
-    tensors.update({k: v.float() for k, (v, _) in dead.items()})
+    document = _document(run, model, dead, stages)
+    tensors = {k: stored[k] for k in used}
+    tensors.update({k: v for k, (v, _) in dead.items()})
     golden = {"input": two, "logits": run.logits, **_golden_sites(run, {k: stored[k] for k in used})}
     if time_axis == 0:
         golden["input"] = two.transpose(0, 1).contiguous()
     tensors.update({f"golden.{k}": v for k, v in golden.items()})
     _write(path, document, tensors)
-    for note in run.recorder.notes:
+    if run.recorder.reads:
+        reads = ", ".join(sorted(set(run.recorder.reads)))
+        notes.append(f"the network reads values of tensors ({reads}): what they decide is written as it was decided here")
+    for note in notes + run.recorder.notes:
         print(f"aq4svit_export: {note}")
     if leaks:
         print("aq4svit_export: the state of some neurons runs on from image to image of a batch; it is written so")

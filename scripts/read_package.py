@@ -124,12 +124,64 @@ def erode(x, heads):
     return largest(y, views).reshape(x.shape)
 
 
-def attention(q, k, v, heads, scale):
+def attention(q, k, v, heads, scale, tokens="all"):
+    if tokens != "all":
+        ((kind, size),) = tokens.items()
+        steps = max(len(x) for x in (q, k, v))
+        q, k, v = (np.broadcast_to(x, (steps, *x.shape[1:])) for x in (q, k, v))
+        apart, together = (grid if kind == "grid" else chunks)(v.shape, size)
+        return together(attention(*map(apart, (q, k, v)), heads, scale))
     shape = v.shape
     q, k, v = (by_head(x, heads).astype(np.int64) for x in (q, k, v))
     common = np.einsum("shjm,shcm->shjc", k, v)
     sums = np.einsum("shjn,shjc->shcn", q, common)
     return (sums.astype(F32) * F32(scale)).reshape(shape)
+
+
+def grid(shape, stride):
+    """Values taken apart into those of a strided grid, and put together again."""
+    height, width = shape[2] // stride, shape[3] // stride
+
+    def apart(x):
+        x = x.reshape(x.shape[0], x.shape[1], height, stride, width, stride).transpose(0, 3, 5, 1, 2, 4)
+        return x.reshape(-1, *x.shape[3:])
+
+    def together(x):
+        x = x.reshape(-1, stride, stride, x.shape[1], height, width).transpose(0, 3, 4, 1, 5, 2)
+        return x.reshape(-1, *shape[1:])
+
+    return apart, together
+
+
+def chunks(shape, length):
+    """Values with some successive time steps as one, and put together again."""
+
+    def apart(x):
+        x = x.reshape(-1, length, *x.shape[1:]).swapaxes(1, 2)
+        return x.reshape(*x.shape[:2], -1, x.shape[4])
+
+    def together(x):
+        x = x.reshape(x.shape[0], x.shape[1], length, *shape[2:]).swapaxes(1, 2)
+        return x.reshape(-1, *x.shape[2:])
+
+    return apart, together
+
+
+def average_pool(x, kernel, stride, padding, count_include_pad):
+    """Sums of windows in f64, over the numbers of their positions."""
+
+    def sums(x):
+        x = np.pad(x.astype(np.float64), ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+        height, width = ((n - kernel) // stride + 1 for n in x.shape[2:])
+        total = np.zeros((*x.shape[:2], height, width))
+        for j in range(kernel):
+            for k in range(kernel):
+                view = x[:, :, j : j + stride * height : stride, k : k + stride * width : stride]
+                total = total + view[:, :, :height, :width]
+        return total
+
+    count = kernel * kernel if count_include_pad else sums(np.ones_like(x))
+    return (sums(x) / count).astype(F32)
 
 
 def in_order(x, axes):
@@ -219,6 +271,8 @@ class Package:
         vector = (*x.shape[:2], 1, 1)
         if kind == "max-pool":
             return max_pool(x, **about)
+        if kind == "average-pool":
+            return average_pool(x, **about)
         if kind == "add":
             return inputs[0] + x
         if kind == "average":

@@ -166,7 +166,12 @@ pub fn predict_with(
         }
         Ok(())
     };
-    let logits = executor.run(&images.values, images.batch, &mut record, &mut watch)?;
+    let mut logits = executor.run(&images.values, images.batch, &mut record, &mut watch)?;
+    // Where firing rates decide, the last value is a sum, which stands for a mean by its scale.
+    let scale = graph.nodes.last().map_or(1.0, |node| node.scale);
+    if scale != 1.0 {
+        logits.iter_mut().for_each(|logit| *logit *= scale);
+    }
     let trace = match record {
         Record::Steps(sites) => Some(Trace {
             blocks,

@@ -1,9 +1,8 @@
 //! Graph files: written from every family, read like a family, refused where they are not what they
-//! say; and those that aq4svit_export.py writes.
+//! say.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use aq4svit::checkpoint::Contents;
 use aq4svit::network::{GRAPH_KEY, Graph, Op};
@@ -13,17 +12,16 @@ use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
 use crate::common::demo::Demo;
-use crate::common::python;
 
-fn root() -> &'static Path {
+pub(super) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn fixture(name: &str) -> PathBuf {
+pub(super) fn fixture(name: &str) -> PathBuf {
     root().join("tests/fixtures").join(name)
 }
 
-fn text(path: &Path) -> &str {
+pub(super) fn text(path: &Path) -> &str {
     path.to_str().expect("Unicode")
 }
 
@@ -44,7 +42,7 @@ const FIXTURES: [&str; 12] = [
 ];
 
 /// The graph with its state dict in the order of keys, and sums in that of their terms.
-fn canonical(mut graph: Graph) -> Graph {
+pub(super) fn canonical(mut graph: Graph) -> Graph {
     graph.tensors.sort_by(|a, b| a.key.cmp(&b.key));
     for node in &mut graph.nodes {
         if node.op == Op::Add {
@@ -54,13 +52,13 @@ fn canonical(mut graph: Graph) -> Graph {
     graph
 }
 
-fn graph_of(path: &Path) -> Graph {
+pub(super) fn graph_of(path: &Path) -> Graph {
     let contents = Contents::open(path).expect("a file");
     contents.graph().expect("a network").expect("a graph")
 }
 
 /// Numbers of a tensor, as f64.
-fn numbers(path: &Path, name: &str) -> Vec<f64> {
+pub(super) fn numbers(path: &Path, name: &str) -> Vec<f64> {
     let bytes = std::fs::read(path).expect("a file");
     let file = SafeTensors::deserialize(&bytes).expect("safetensors");
     let tensor = file.tensor(name).expect("a tensor");
@@ -76,7 +74,7 @@ fn numbers(path: &Path, name: &str) -> Vec<f64> {
 }
 
 /// Predicts a fixture's input by a profile and compares everything with the reference.
-fn agrees_with_reference(demo: &Demo, profile: &str, name: &str) {
+pub(super) fn agrees_with_reference(demo: &Demo, profile: &str, name: &str) {
     let reference = fixture(name).join("reference.safetensors");
     let fixed = [
         "--output",
@@ -107,7 +105,7 @@ fn agrees_with_reference(demo: &Demo, profile: &str, name: &str) {
     assert!(compared > 10, "{name}: {compared}");
 }
 
-fn write_profile(demo: &Demo, name: &str, graph: &str) {
+pub(super) fn write_profile(demo: &Demo, name: &str, graph: &str) {
     let profile = format!("format = 1\n[model]\ngraph = \"{graph}\"\n");
     demo.write(name, profile.as_bytes());
 }
@@ -193,7 +191,7 @@ fn demo_file(demo: &Demo) {
     demo.write("graph.toml", profile.as_bytes());
 }
 
-fn last_line(out: &str) -> Value {
+pub(super) fn last_line(out: &str) -> Value {
     serde_json::from_str(out.lines().last().expect("a line")).expect("JSON")
 }
 
@@ -435,126 +433,4 @@ fn the_script_is_shipped() {
         std::fs::read_to_string(demo.path("e.py")).expect("a file"),
         script
     );
-}
-
-/// Runs the networks of the tests; what they print.
-fn networks(python: &Path, arguments: &[&str]) -> Result<String, String> {
-    let mut command = Command::new(python);
-    command
-        .arg("-B")
-        .arg(root().join("tests/data/exporter/networks.py"));
-    let output = command.args(arguments).output().expect("Python");
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        false => Err(error),
-    }
-}
-
-#[test]
-fn networks_in_plain_pytorch_become_the_built_in_graphs() {
-    let python = match python::torch() {
-        Ok(python) => python,
-        Err(why) => return python::not_run("aq4svit_export.py", &why),
-    };
-    let demo = Demo::new();
-    for name in ["spikformer-cifar", "sdt-v1", "spikingresformer-cifar"] {
-        let weights = fixture(name).join("weights.safetensors");
-        let file = demo.path(&format!("{name}.aq4.safetensors"));
-        networks(&python, &["export", name, text(&weights), text(&file)]).expect("an export");
-        let built = Profile::load(&fixture(name).join("profile.toml"))
-            .expect("a profile")
-            .graph();
-        assert_eq!(
-            canonical(graph_of(&file)),
-            canonical((*built).clone()),
-            "{name}"
-        );
-        write_profile(&demo, "p.toml", text(&file));
-        agrees_with_reference(&demo, "p.toml", name);
-    }
-}
-
-#[test]
-fn networks_of_own_design_are_exported_and_searched() {
-    let python = match python::torch() {
-        Ok(python) => python,
-        Err(why) => return python::not_run("aq4svit_export.py", &why),
-    };
-    let demo = Demo::new();
-    for kind in ["plain", "clock-driven", "activation-based"] {
-        let file = demo.path(&format!("{kind}.aq4.safetensors"));
-        match networks(&python, &["own", kind, text(&file)]) {
-            Ok(_) => {}
-            Err(error) if kind != "plain" && error.contains("ModuleNotFoundError") => {
-                let why = error.lines().last().unwrap_or_default();
-                python::not_run(&format!("aq4svit_export.py on {kind} neurons"), why);
-                continue;
-            }
-            Err(error) => panic!("{kind}: {error}"),
-        }
-        let profile = std::fs::read_to_string(demo.path("small.toml")).expect("a profile");
-        let (start, rest) = profile.split_once("[model]").expect("a section");
-        let (_, rest) = rest.split_once("[data]").expect("a section");
-        let graph = format!("graph = \"{kind}.aq4.safetensors\"");
-        demo.write(
-            "own.toml",
-            format!("{start}[model]\n{graph}\n\n[data]{rest}").as_bytes(),
-        );
-        let folder = format!("run-{kind}");
-        let arguments = [
-            "search",
-            "own.toml",
-            "--headless",
-            "--json",
-            "--run-dir",
-            &folder,
-        ];
-        let limits = ["--set", "constraint.max_accuracy_drop=20"];
-        let finished = last_line(&demo.expect(0, &[&arguments[..], &limits].concat()).0);
-        let bytes = |key: &str| finished[key].as_u64().expect("bytes");
-        assert!(
-            bytes("memory_bytes") < bytes("memory_float_bytes") / 3,
-            "{finished}"
-        );
-        demo.expect(0, &["export", &folder, "--out", &format!("package-{kind}")]);
-        demo.expect(0, &["verify", &format!("package-{kind}")]);
-    }
-}
-
-#[test]
-fn what_a_graph_file_cannot_say_is_refused_by_its_place() {
-    let python = match python::torch() {
-        Ok(python) => python,
-        Err(why) => return python::not_run("aq4svit_export.py", &why),
-    };
-    let out = networks(&python, &["refused"]).expect("an answer");
-    let said: HashMap<&str, &str> = out.lines().filter_map(|l| l.split_once(": ")).collect();
-    for (name, expected) in [
-        (
-            "transposed",
-            "a convolution in second (Conv2d) reads positions in another order",
-        ),
-        ("flipped", "flip, which is no known operation"),
-        (
-            "relu",
-            "linear in fc (Linear) reads what cannot be written: relu",
-        ),
-        ("batch mean", "a mean over images"),
-        ("factor", "conv in second (Conv2d) reads a value times 0.3"),
-        ("next step", "roll, which is no known operation"),
-        ("twice", "lif (LIF) is called for two different values"),
-        (
-            "unknown neurons",
-            "told by register(CLASS, fn)), in unknown (Unknown)",
-        ),
-        ("data", "its control flow depends on data"),
-        ("told 0.5", "'kind': 'lif', 'beta': 0.5"),
-        ("told 0.9", "are not those of neurons"),
-    ] {
-        let found = said
-            .get(name)
-            .unwrap_or_else(|| panic!("{name} is not in: {out}"));
-        assert!(found.contains(expected), "{name}: {found}");
-    }
 }

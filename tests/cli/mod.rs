@@ -14,6 +14,8 @@ mod evaluate;
 #[cfg(feature = "torch")]
 mod export;
 #[cfg(feature = "torch")]
+mod exporter;
+#[cfg(feature = "torch")]
 mod formats;
 #[cfg(all(feature = "torch", unix))]
 mod full_disk;
