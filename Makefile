@@ -1,10 +1,10 @@
 # Everything begins with scripts/setup-libtorch.sh, which says what is missing and gets libtorch when there is none.
 CARGO ?= cargo
 # Tests that libtorch may change, so that they run with it, too; tests/sources.rs checks that these are all.
-WITH_LIBTORCH := cli:: docs:: export:: procfs:: run::error:: run::evaluators:: run::golden:: run::prepare:: torch::
+WITH_LIBTORCH := cli:: docs:: export:: system:: run::error:: run::evaluators:: run::golden:: run::fault:: run::prepare:: run::self_check:: torch::
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/release/aq4svit
 
-.PHONY: build run test check libtorch clean help
+.PHONY: build run test check dist libtorch clean help
 
 build: libtorch ## build the program: target/release/aq4svit
 	@$(CARGO) build --release --locked
@@ -21,6 +21,9 @@ check: ## format, clippy and the quick tests, without libtorch: what to run befo
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --no-default-features --all-targets -- -D warnings
 	$(CARGO) test --locked --no-default-features --lib --test all
+
+dist: build ## one folder that can be carried: target/dist/aq4svit-VERSION-linux-x86_64
+	@scripts/dist.sh
 
 libtorch: ## make sure of libtorch only, for plain cargo commands
 	@scripts/setup-libtorch.sh

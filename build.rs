@@ -48,6 +48,10 @@ fn main() {
             return;
         }
     };
+    // Beside the program first: `make dist` puts the libraries there.
+    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
+        println!("cargo::rustc-link-arg=-Wl,-rpath,$ORIGIN/lib");
+    }
     println!("cargo::rustc-link-arg=-Wl,-rpath,{}", lib.display());
     // Beside the libtorch of a Python wheel lies what it needs of CUDA.
     if let Ok(cuda) = lib.join("../../nvidia/cu13/lib").canonicalize() {

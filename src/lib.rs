@@ -94,12 +94,12 @@ pub mod export;
 pub mod journal;
 pub mod kernels;
 pub mod network;
-mod procfs;
 pub mod profile;
 pub mod quant;
 pub mod report;
 pub mod run;
 pub mod search;
+mod system;
 pub mod text;
 #[cfg(feature = "torch")]
 pub mod torch;

@@ -131,6 +131,23 @@ fn libtorch_changes_only_what_is_tested_with_it() {
     assert!(found > 3, "{found} files");
 }
 
+/// The tables of faults name tests that exist.
+#[test]
+fn every_fault_has_its_test() {
+    let page = fs::read_to_string(root().join("docs/reliability.md")).expect("a page");
+    let all: String = files("tests")
+        .into_iter()
+        .chain(files("src"))
+        .map(|file| fs::read_to_string(file).expect("text"))
+        .collect();
+    let rows = page.lines().filter_map(|line| line.strip_suffix("` |"));
+    let names: Vec<&str> = rows.filter_map(|row| row.rsplit('`').next()).collect();
+    assert!(names.len() > 30, "{} tests", names.len());
+    for name in names {
+        assert!(all.contains(&format!("fn {name}(")), "no test {name}");
+    }
+}
+
 /// The table of findings about the terminal names tests that exist, and every one of them.
 #[test]
 fn every_finding_has_its_test() {

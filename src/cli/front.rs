@@ -33,6 +33,9 @@ pub(crate) struct RunArgs {
     /// threads, and on machines with several CUDA devices.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
+    /// Begin without comparing the optimized arithmetic with the plain one on a small batch
+    #[arg(long)]
+    no_self_check: bool,
     #[command(flatten)]
     results: ResultArgs,
     #[command(flatten)]
@@ -54,6 +57,7 @@ impl RunArgs {
             workers: self.workers.map(usize::from),
             optimizations: self.optimizations.optimizations(),
             cache_memory: self.optimizations.cache_memory,
+            self_check: !self.no_self_check,
             ..self.device.options(self.results)
         }
     }

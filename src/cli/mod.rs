@@ -7,6 +7,7 @@ mod commands;
 mod complete;
 mod completions;
 mod device;
+mod doctor;
 mod evaluate;
 mod export;
 mod export_script;
@@ -84,6 +85,7 @@ enum Commands {
     Predict(predict::Args),
     Inspect(inspect::Args),
     Profiles(profiles::Args),
+    Doctor(doctor::Args),
     Completions(completions::Args),
 }
 
@@ -126,6 +128,7 @@ fn run(command: Option<Commands>, signals: Signals) -> Result<ExitCode> {
         Some(Commands::ExportScript(args)) => export_script::run(&args),
         Some(Commands::Inspect(args)) => inspect::run(&args, signals),
         Some(Commands::Profiles(args)) => profiles::run(&args),
+        Some(Commands::Doctor(args)) => doctor::run(&args),
         Some(Commands::Completions(args)) => completions::run(&args, &Cli::command()),
     }
 }

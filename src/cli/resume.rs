@@ -23,7 +23,10 @@ pub(crate) struct Args {
 /// Continues a run that the interface is to show.
 pub(crate) fn begin(folder: &Path) -> Result<Begun> {
     let (script, script_errors) = CommandArgs::default().open(Front::Interactive)?;
-    let options = EvaluatorOptions::default();
+    let options = EvaluatorOptions {
+        self_check: true,
+        ..EvaluatorOptions::default()
+    };
     let handle = run::resume(folder, &options, script)?;
     Ok(Begun {
         handle,

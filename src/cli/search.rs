@@ -54,6 +54,7 @@ pub(crate) fn demo(signals: Signals) -> Result<ExitCode> {
 pub(crate) fn begin(profile: &str, set: &SetArgs) -> Result<Begun> {
     let options = EvaluatorOptions {
         results: ResultArgs::default().folder(),
+        self_check: true,
         ..EvaluatorOptions::default()
     };
     let (profile, commands) = (resolve(profile, set)?, CommandArgs::default());

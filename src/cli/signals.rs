@@ -30,6 +30,8 @@ pub(crate) struct Signals {
 impl Signals {
     /// From now on signals do not end the process by themselves.
     pub fn catch() -> Result<Self> {
+        #[cfg(unix)]
+        crate::system::install();
         let mut signals = iterator::Signals::new(ALL).context("cannot catch signals")?;
         let (sender, receiver) = unbounded();
         let watched = Arc::new(AtomicBool::new(false));

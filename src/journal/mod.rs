@@ -19,7 +19,7 @@ use crate::evaluate::Provenance;
 pub use crate::search::{Command, Event};
 pub use error::{JournalError, quoted};
 pub use file::{FILE_NAME, Journal, Writer, is_open_elsewhere};
-pub use guard::host;
+pub use guard::{Guard, host};
 pub use header::{FORMAT, Fingerprint, Header, HeaderKind};
 pub use lines::JsonLines;
 

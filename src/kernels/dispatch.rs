@@ -81,6 +81,18 @@ pub enum InstructionSet {
     Avx2,
 }
 
+impl InstructionSet {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512 => "AVX-512",
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2 => "AVX2",
+        }
+    }
+}
+
 /// A convolution that this processor can run; a value is the proof of its instructions. The sums of
 /// all instruction sets are the same bit for bit: they add tap by tap with one rounding.
 #[derive(Clone, Copy, Debug)]

@@ -157,6 +157,14 @@ pub enum RunError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The optimized arithmetic and the plain one do not agree.
+    #[error(
+        "the self-check found that the optimized arithmetic and the plain one, which agree exactly on the machines this program was tested on, differ here: {what}\nthe results of a search could be wrong: use --plain, which is slower and does without the optimizations, and report this with the output of `aq4svit doctor` (--no-self-check searches all the same)"
+    )]
+    SelfCheck {
+        /// What differs first.
+        what: String,
+    },
     /// This program was built without libtorch.
     #[error(
         "this program was built without libtorch and cannot evaluate networks: build it with the default features (`make build`)"

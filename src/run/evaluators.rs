@@ -35,13 +35,15 @@ pub struct EvaluatorOptions {
     pub cache_memory: u64,
     /// The folder of answers of earlier runs; none to compute everything anew.
     pub results: Option<PathBuf>,
+    /// Whether a run begins with a self-check.
+    pub self_check: bool,
 }
 
 /// Bytes that are kept between questions unless asked otherwise: 2 GiB.
 pub const CACHE_MEMORY: u64 = 2 << 30;
 
 impl Default for EvaluatorOptions {
-    /// On the CPU, with all cores and every optimization.
+    /// On the CPU, with all cores and every optimization, without a self-check.
     fn default() -> Self {
         EvaluatorOptions {
             device: "cpu".to_owned(),
@@ -50,6 +52,7 @@ impl Default for EvaluatorOptions {
             optimizations: Optimizations::ALL,
             cache_memory: CACHE_MEMORY,
             results: None,
+            self_check: false,
         }
     }
 }

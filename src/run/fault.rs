@@ -1,7 +1,10 @@
-//! A fault on demand, so that tests of the program can see what becomes of one. Only a program
-//! built with debug assertions has it.
+//! Faults on demand, so that tests of the program can see what becomes of them. Only a program
+//! built with debug assertions has them.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+
+#[cfg(feature = "torch")]
+pub(super) use wrong::Wrong;
 
 /// Names the job, counted from 1 over the whole process, at which an evaluator panics.
 const NAME: &str = "AQ4SVIT_PANIC_AT_JOB";
@@ -17,5 +20,51 @@ pub(super) fn perhaps() {
         && JOBS.fetch_add(1, Ordering::Relaxed) + 1 == at
     {
         panic!("a fault on demand, at job {at}");
+    }
+}
+
+#[cfg(feature = "torch")]
+mod wrong {
+    use crate::evaluate::{Cancel, EvaluateError, Evaluator, Job, Outcome, Prober, Progress, Work};
+
+    /// Set to have the self-check meet wrong answers.
+    const NAME: &str = "AQ4SVIT_WRONG_ANSWERS";
+
+    /// An evaluator whose drifts are wrong by one part in a million, where the environment asks for
+    /// it.
+    pub struct Wrong<E> {
+        inner: E,
+        wrong: bool,
+    }
+
+    impl<E: Evaluator> Wrong<E> {
+        /// Wrong where the environment asks for it.
+        pub fn perhaps(inner: E) -> Self {
+            let wrong = std::env::var_os(NAME).is_some();
+            Wrong { inner, wrong }
+        }
+    }
+
+    impl<E: Evaluator> Evaluator for Wrong<E> {
+        fn evaluate(
+            &mut self,
+            job: &Job,
+            cancel: &Cancel,
+            progress: &mut dyn FnMut(Progress),
+        ) -> Result<(Outcome, Work), EvaluateError> {
+            let (mut outcome, work) = self.inner.evaluate(job, cancel, progress)?;
+            if let (Outcome::Drift { sites, .. }, true) = (&mut outcome, self.wrong) {
+                sites.iter_mut().for_each(|drift| *drift *= 1.000_001);
+            }
+            Ok((outcome, work))
+        }
+
+        fn numerics(&self) -> String {
+            self.inner.numerics()
+        }
+
+        fn prober(&self) -> Option<Box<dyn Prober>> {
+            self.inner.prober()
+        }
     }
 }

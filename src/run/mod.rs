@@ -27,6 +27,7 @@ mod problem;
 mod reopen;
 mod results;
 mod script;
+mod self_check;
 mod sensitivity;
 mod side_file;
 mod work;
@@ -63,6 +64,7 @@ pub use problem::SearchProblem;
 pub use reopen::{SearchAccuracy, reopen, rounded_to_nearest, side_files};
 pub use results::{CachedEvaluator, Contents, Contexts, LayerFolder, Store, Stores};
 pub use script::{ScheduledCommand, Script};
+pub use self_check::{SelfCheck, self_check};
 pub use sensitivity::{
     Baseline, Curve, Curves, Interaction, Measuring, Point, SENSITIVITY, Sensitivity,
 };

@@ -12,6 +12,7 @@ use super::location::{RunDirGuard, RunLocation, absolute};
 use super::prepare::Prepared;
 use super::results::Stores;
 use super::script::Script;
+use super::self_check::self_check;
 use super::side_file::SideFiles;
 use super::work::WorkLog;
 use crate::evaluate::{Evaluator, Split};
@@ -55,6 +56,9 @@ impl Parts {
         origin: String,
         options: &EvaluatorOptions,
     ) -> Result<(Self, Option<Stores>), RunError> {
+        if options.self_check {
+            self_check(&prepared, options)?;
+        }
         let settings = prepared.settings.clone();
         let made = Evaluators::of(prepared, options, None)?;
         let parts = Parts {

@@ -54,6 +54,11 @@ pub(super) fn batch_size(graph: &Graph, device: Device) -> usize {
     (times * BYTES / (4 * largest.max(1))).clamp(1, times * LARGEST)
 }
 
+/// Images that run together on the processor, where memory allows.
+pub fn images_together(graph: &Graph) -> usize {
+    batch_size(graph, Device::CPU)
+}
+
 /// The batches that cover some images of a split.
 #[derive(Clone, Debug)]
 pub(super) struct Batches<'a> {

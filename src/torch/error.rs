@@ -5,6 +5,7 @@ use crate::checkpoint::WrongTensor;
 use crate::evaluate::EvaluateError;
 use crate::quant::QuantError;
 use crate::quant::fixed::FixedError;
+use crate::system::Bound;
 
 /// Why the executor cannot be made or run.
 #[derive(Debug, thiserror::Error)]
@@ -53,16 +54,19 @@ pub enum TorchError {
     Input(String),
     /// The network does not fit the memory at hand.
     #[error(
-        "the network takes about {} MiB to run {images} at a time on one thread, and {} MiB are free: close other \
-         programs, or take a smaller network or image size",
+        "the network takes about {} MiB to run {images} at a time on one thread, and {bound} leaves {} MiB: {}, or take \
+         a smaller network or image size",
         needed >> 20,
-        available >> 20
+        available >> 20,
+        advice(*bound)
     )]
     Memory {
         /// Bytes it takes, by estimate.
         needed: u64,
         /// Bytes that are free.
         available: u64,
+        /// What bounds them.
+        bound: Bound,
         /// Images that run together.
         images: usize,
     },
@@ -83,6 +87,15 @@ impl From<TorchError> for EvaluateError {
             TorchError::Quantize(QuantError::Cancelled) => EvaluateError::Cancelled,
             error => EvaluateError::Backend(error.to_string()),
         }
+    }
+}
+
+fn advice(bound: Bound) -> &'static str {
+    match bound {
+        Bound::Machine => "close other programs",
+        Bound::ControlGroup => "raise that limit (the job's or the container's memory)",
+        Bound::AddressSpace => "raise that limit (`ulimit -v unlimited`)",
+        Bound::DataSegment => "raise that limit (`ulimit -d unlimited`)",
     }
 }
 

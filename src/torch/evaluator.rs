@@ -556,7 +556,7 @@ pub(super) fn numerics(own: Option<OwnSums>, device: Device, batch: usize) -> St
 }
 
 /// The widest instruction set that libtorch may choose its kernels by.
-fn instruction_set() -> String {
+pub(super) fn instruction_set() -> String {
     let level = {
         #[cfg(target_arch = "x86_64")]
         {

@@ -4,12 +4,24 @@
 use super::TorchError;
 use super::plan::{Plan, Source};
 use crate::network::Graph;
+use crate::system::{Bound, MemoryBound};
 
 /// Bytes of a thread's buffer pool.
 const PER_THREAD: u64 = 32 << 20;
 /// The program, libtorch and its own buffers (the demo's whole search peaked at 206 MiB with two
 /// threads and empty caches).
 const PROGRAM: u64 = 160 << 20;
+
+/// Addresses that are taken and never used, or not returned: stacks of threads, holes of the heap.
+const ADDRESSES: u64 = 64 << 20;
+
+/// Memory at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Free {
+    pub bytes: u64,
+    /// What bounds it.
+    pub bound: Bound,
+}
 
 /// Bytes that an evaluator takes, by estimate from above: all numbers as f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +71,13 @@ impl Footprint {
         &self,
         wanted: Fit,
         fixed_batch: bool,
-        available: Option<u64>,
+        available: Option<Free>,
     ) -> Result<(Fit, Vec<String>), TorchError> {
-        let Some(available) = available else {
+        let Some(Free {
+            bytes: available,
+            bound,
+        }) = available
+        else {
             return Ok((wanted, Vec::new()));
         };
         let fits = |fit: Fit| self.bytes(fit) <= available;
@@ -80,13 +96,14 @@ impl Footprint {
             return Err(TorchError::Memory {
                 needed: self.bytes(fit),
                 available,
+                bound,
                 images: fit.batch,
             });
         }
         let mut notes = Vec::new();
         let mut less = |what: &str, now: String, asked: String| {
             notes.push(format!(
-                "{what} {now} instead of {asked}: the memory at hand allows no more"
+                "{what} {now} instead of {asked}: {bound} allows no more"
             ));
         };
         let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
@@ -144,15 +161,13 @@ fn alive(graph: &Graph, plan: &Plan) -> u64 {
 }
 
 /// Bytes that this process may still take; none where the system does not tell (Linux does).
-pub(super) fn available() -> Option<u64> {
-    let system = crate::procfs::available_memory();
-    let number = |name: &str| {
-        let text = std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?;
-        text.trim().parse::<u64>().ok()
+pub(super) fn available() -> Option<Free> {
+    let MemoryBound { bound, free, .. } = crate::system::available_memory()?;
+    let bytes = match bound {
+        Bound::Machine | Bound::ControlGroup => free,
+        Bound::AddressSpace | Bound::DataSegment => free.saturating_sub(ADDRESSES),
     };
-    let limit = number("memory.max").zip(number("memory.current"));
-    let container = limit.map(|(most, now)| most.saturating_sub(now));
-    system.into_iter().chain(container).min()
+    Some(Free { bytes, bound })
 }
 
 #[cfg(test)]
@@ -170,9 +185,15 @@ mod tests {
         batch: 8,
     };
 
+    fn free(mib: u64) -> Option<Free> {
+        let bound = Bound::AddressSpace;
+        let bytes = mib << 20;
+        Some(Free { bytes, bound })
+    }
+
     #[test]
     fn less_is_kept_then_threads_go_then_images() {
-        let fit = |available: u64| FOOT.fit(WANTED, false, Some(available << 20));
+        let fit = |available: u64| FOOT.fit(WANTED, false, free(available));
         assert_eq!(fit(1 << 20).unwrap(), (WANTED, vec![]));
         assert_eq!(FOOT.fit(WANTED, false, None).unwrap().0, WANTED);
         // 260 MiB and 4 x 112 MiB leave 292 MiB.
@@ -210,11 +231,11 @@ mod tests {
         assert_eq!(notes.len(), 3);
         let error = fit(300).unwrap_err().to_string();
         assert!(
-            error.contains("302 MiB") && error.contains("300 MiB"),
+            error.contains("302 MiB") && error.contains("300 MiB") && error.contains("ulimit -v"),
             "{error}"
         );
         // A batch through which state leaks is what it is.
-        let error = FOOT.fit(WANTED, true, Some(320 << 20)).unwrap_err();
+        let error = FOOT.fit(WANTED, true, free(320)).unwrap_err();
         assert!(
             matches!(error, TorchError::Memory { images: 8, .. }),
             "{error}"

@@ -24,6 +24,7 @@
 //! that hold the same images whatever was asked for. CUDA uses plain tensor operations instead of
 //! the kernels; it was never run.
 
+mod about;
 mod batches;
 mod buffer;
 mod buffer_pool;
@@ -57,6 +58,8 @@ mod tokens;
 mod value;
 mod weights;
 
+pub use about::{Library, library};
+pub use batches::images_together;
 pub use calibration::QuantizedLayers;
 pub use device::Device;
 pub use error::TorchError;

@@ -254,7 +254,7 @@ impl<S: Screen> App<'_, S> {
         self.act(Action::Tick(self.started.elapsed()))?;
         if self.next_look <= now {
             self.next_look = now + LOOK;
-            if let Some(bytes) = crate::procfs::resident_memory() {
+            if let Some(bytes) = crate::system::resident_memory() {
                 self.act(Action::Resident(bytes))?;
             }
         }

@@ -118,6 +118,8 @@ impl Drop for Tty {
 }
 
 fn enter() -> io::Result<()> {
+    #[cfg(unix)]
+    let before = crate::system::TakenTerminal::before()?;
     enable_raw_mode()?;
     execute!(
         stdout(),
@@ -125,7 +127,26 @@ fn enter() -> io::Result<()> {
         EnableBracketedPaste,
         EnableMouseCapture
     )?;
-    quiet::begin()
+    quiet::begin()?;
+    // A process that is aborted gives the terminal back, too.
+    #[cfg(unix)]
+    before.arm(giving_back()?, quiet::said());
+    Ok(())
+}
+
+/// The bytes by which a terminal is given back.
+#[cfg(unix)]
+fn giving_back() -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    queue!(
+        bytes,
+        EndSynchronizedUpdate,
+        DisableMouseCapture,
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        Show
+    )?;
+    Ok(bytes)
 }
 
 /// Gives the terminal back. Every step is tried: errors cannot be shown any more.
@@ -139,6 +160,8 @@ fn leave() {
     );
     let _ = execute!(stdout(), LeaveAlternateScreen, Show);
     let _ = disable_raw_mode();
+    #[cfg(unix)]
+    crate::system::disarm();
     let _ = io::stderr().write_all(&said);
 }
 

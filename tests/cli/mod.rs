@@ -7,6 +7,7 @@ mod certificate;
 mod checkpoints;
 #[cfg(feature = "torch")]
 mod commands;
+mod doctor;
 #[cfg(feature = "torch")]
 mod errors;
 #[cfg(feature = "torch")]
@@ -32,6 +33,8 @@ mod results;
 mod runs;
 #[cfg(feature = "torch")]
 mod search;
+#[cfg(feature = "torch")]
+mod self_check;
 #[cfg(feature = "torch")]
 mod sensitivity;
 #[cfg(feature = "torch")]

@@ -125,3 +125,27 @@ fn a_signal_gives_the_terminal_back() {
         .unwrap();
     assert!(end(&mut pty).contains("Terminated"));
 }
+
+/// So end libtorch without memory, the C library and Rust.
+#[test]
+fn an_abort_gives_the_terminal_back_with_its_message() {
+    let mut pty = start("abort");
+    pty.see("Search tree").see("std::bad_alloc");
+    let (_, after) = pty.end();
+    assert!(after.contains("terminate called"), "{after}");
+    assert!(after.contains("no memory left"), "{after}");
+    assert!(after.contains("aq4svit resume"), "{after}");
+}
+
+#[test]
+fn signals_that_nothing_survives_give_the_terminal_back() {
+    for (signal, words) in [("-ABRT", "aborted"), ("-BUS", "SIGBUS")] {
+        let mut pty = start("");
+        pty.see("Search tree");
+        let id = pty.id().to_string();
+        let mut kill = std::process::Command::new("kill");
+        assert!(kill.args([signal, &id]).status().unwrap().success());
+        let (_, after) = pty.end();
+        assert!(after.contains(words), "{signal}: {after}");
+    }
+}

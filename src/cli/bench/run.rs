@@ -9,10 +9,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::evaluate::{Verdict, percent};
 use crate::journal::Journal;
-use crate::procfs::peak_memory;
 use crate::report::Incumbent;
 use crate::run::Summary;
 use crate::search::{Event, Tree};
+use crate::system::peak_memory;
 
 /// The figures of one search.
 #[derive(Clone, Debug, Default)]

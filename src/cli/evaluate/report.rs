@@ -8,8 +8,8 @@ use crate::evaluate::{
     ClassCount, EnergyEstimate, LayerWork, Split, Statistics, percent, wilson_95,
 };
 use crate::network::Graph;
-use crate::procfs::peak_memory;
 use crate::quant::{Affine, Allocation, BitWidth, MemoryModel, saving_percent};
+use crate::system::peak_memory;
 use crate::text::numbers::{bytes_in_full as bytes, compact};
 
 /// The largest number of classes that are all shown; of more, the lowest are.

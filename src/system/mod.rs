@@ -1,0 +1,17 @@
+//! What the operating system grants this process: memory, processor, disk. Linux tells; where a
+//! system does not, the answer is none. And what is done when it ends the process.
+
+mod cgroup;
+mod disk;
+#[cfg(unix)]
+mod last_words;
+mod memory;
+mod processor;
+
+pub(crate) use disk::disk;
+#[cfg(unix)]
+pub(crate) use last_words::{TakenTerminal, disarm, install};
+#[cfg(feature = "torch")]
+pub(crate) use memory::available_memory;
+pub(crate) use memory::{Bound, MemoryBound, memory_bounds, peak_memory, resident_memory};
+pub(crate) use processor::{Processor, processor};
