@@ -11,7 +11,7 @@ folder=${1:-$(echo "${CARGO_TARGET_DIR:-target}"/dist/aq4svit-*-linux-x86_64)}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
-mkdir -p "$root/opt" "$root/tmp" "$root/lib64"
+mkdir -p "$root/opt" "$root/tmp" "$root/lib64" "$root/lib/x86_64-linux-gnu"
 cp -a "$folder" "$root/opt/aq4svit"
 there=$root/opt/aq4svit
 
@@ -39,9 +39,9 @@ ln -s "$there/aq4svit" "$work/elsewhere/aq4svit"
 env -i "$work/elsewhere/aq4svit" --version
 
 echo "a root with the C library alone"
-for name in libc.so.6 libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1; do
+for name in libc.so.6 libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1 libutil.so.1; do
     found=$(find /lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu /lib64 /usr/lib64 -name "$name" 2>/dev/null | head -n 1)
-    [ -z "$found" ] || cp -L "$found" "$root/lib64/"
+    [ -z "$found" ] || cp -L "$found" "$root/lib/x86_64-linux-gnu/"
 done
 cp -L /lib64/ld-linux-x86-64.so.2 "$root/lib64/"
 # The loader asks /proc where the program lies, as every container has it.
