@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tries the folder of `make dist` as somebody who has nothing else: a copy elsewhere, an empty
 # environment, and (where this user may) a root with the C library alone, without cargo, Python,
-# libtorch or /proc.
+# libtorch or a shell.
 # scripts/check-dist.sh [FOLDER]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -11,7 +11,7 @@ folder=${1:-$(echo "${CARGO_TARGET_DIR:-target}"/dist/aq4svit-*-linux-x86_64)}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
-mkdir -p "$root/opt" "$root/tmp" "$root/lib64"
+mkdir -p "$root/opt" "$root/tmp" "$root/lib64" "$root/lib/x86_64-linux-gnu"
 cp -a "$folder" "$root/opt/aq4svit"
 there=$root/opt/aq4svit
 
@@ -39,17 +39,19 @@ ln -s "$there/aq4svit" "$work/elsewhere/aq4svit"
 env -i "$work/elsewhere/aq4svit" --version
 
 echo "a root with the C library alone"
-for name in libc.so.6 libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1; do
+for name in libc.so.6 libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1 libutil.so.1; do
     found=$(find /lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu /lib64 /usr/lib64 -name "$name" 2>/dev/null | head -n 1)
-    [ -z "$found" ] || cp -L "$found" "$root/lib64/"
+    [ -z "$found" ] || cp -L "$found" "$root/lib/x86_64-linux-gnu/"
 done
 cp -L /lib64/ld-linux-x86-64.so.2 "$root/lib64/"
-enter=(chroot "$root")
-[ "$(id -u)" = 0 ] || enter=(unshare --map-root-user chroot "$root")
-if "${enter[@]}" /opt/aq4svit/aq4svit --version; then
-    alone() { env -i AQ4SVIT_CONFIG=/tmp/c AQ4SVIT_DATA=/tmp/d LD_LIBRARY_PATH=/lib64 "${enter[@]}" /opt/aq4svit/aq4svit "$@"; }
-    alone doctor || fail "doctor"
-    alone evaluate demo --split calibration || fail "evaluate"
+# The loader asks /proc where the program lies, as every container has it.
+mkdir "$root/proc"
+enter=(unshare --mount --pid --fork "--mount-proc=$root/proc" chroot "$root")
+[ "$(id -u)" = 0 ] || enter=(unshare --user --map-root-user "${enter[@]:1}")
+alone() { env -i PATH="$PATH" AQ4SVIT_CONFIG=/tmp/c AQ4SVIT_DATA=/tmp/d "${enter[@]}" /opt/aq4svit/aq4svit "$@"; }
+if unshare --mount true 2>/dev/null || unshare --user --map-root-user --mount true 2>/dev/null; then
+    alone --version || fail "the program does not start in a bare root"
+    alone doctor || fail "doctor in a bare root"
 else
     echo "  not tried: this user may not change the root"
 fi

@@ -88,7 +88,7 @@ fn an_address_space_that_is_too_small_is_named() {
     let demo = Demo::new();
     let mut shell = std::process::Command::new("sh");
     // As much as libtorch takes when it is loaded, and a little more.
-    let script = "ulimit -v 1000000; exec \"$0\" search small.toml --headless --run-dir run";
+    let script = "ulimit -v 700000; exec \"$0\" search small.toml --headless --run-dir run";
     shell.args(["-c", script, env!("CARGO_BIN_EXE_aq4svit")]);
     shell.current_dir(demo.folder.path());
     shell.env("AQ4SVIT_DATA", demo.path("data"));
