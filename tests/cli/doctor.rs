@@ -99,7 +99,8 @@ fn a_read_only_folder_and_limits_are_named() {
     assert!(limit.contains(" of "), "{limit}");
 }
 
-#[cfg(unix)]
+/// (With libtorch, its mathematical library ends the process before the program begins.)
+#[cfg(all(unix, not(feature = "torch")))]
 #[test]
 fn a_current_folder_that_is_gone_is_lacking() {
     let demo = Demo::new();

@@ -9,6 +9,8 @@ use std::process::{Command, Output};
 pub struct Demo {
     /// The folder; removed with this.
     pub folder: tempfile::TempDir,
+    /// Whether searches begin with the self-check, which takes longer than the smallest of them.
+    self_check: bool,
 }
 
 /// Unpacks an asset.
@@ -51,10 +53,19 @@ impl Demo {
         demo
     }
 
+    /// Makes the folder, for searches that begin with the self-check.
+    pub fn with_self_check() -> Self {
+        Demo {
+            self_check: true,
+            ..Demo::new()
+        }
+    }
+
     /// Makes the folder.
     pub fn new() -> Self {
         let demo = Demo {
             folder: tempfile::tempdir().expect("a folder"),
+            self_check: false,
         };
         for (name, count) in [("train-last5000", 700), ("test", 120)] {
             for kind in ["images", "labels"] {
@@ -129,6 +140,10 @@ warm_up = 6
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_aq4svit"));
         command.args(arguments).current_dir(self.folder.path());
+        let begins = matches!(arguments.first(), Some(&("search" | "resume")));
+        if begins && !self.self_check && !arguments.contains(&"--no-self-check") {
+            command.arg("--no-self-check");
+        }
         command
             .env("AQ4SVIT_CONFIG", self.path("config"))
             .env("AQ4SVIT_DATA", self.path("data"));
