@@ -1,7 +1,7 @@
 # Everything begins with scripts/setup-libtorch.sh, which says what is missing and gets libtorch when there is none.
 CARGO ?= cargo
-# Tests that libtorch may change, so that they run with it, too; tests/sources.rs checks that these are all.
-WITH_LIBTORCH := cli:: docs:: export:: system:: run::error:: run::evaluators:: run::golden:: run::fault:: run::prepare:: run::self_check:: torch::
+# Modules of the integration tests that libtorch changes; tests/sources.rs checks that these are all.
+WITH_LIBTORCH := cli:: docs:: torch::
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/release/aq4svit
 
 .PHONY: build run test check dist libtorch clean help
@@ -12,9 +12,10 @@ build: libtorch ## build the program: target/release/aq4svit
 run: build ## build, then open the demo
 	@$(PROGRAM)
 
-test: libtorch ## run the whole test suite: without libtorch, then with it what it may change
-	$(CARGO) test --locked --no-default-features --lib --examples --test all
-	$(CARGO) test --locked --lib --test all -- $(WITH_LIBTORCH)
+test: libtorch ## run the whole test suite: unit tests with libtorch, integration tests without it, then what it changes
+	$(CARGO) test --locked --no-default-features --examples --test all
+	$(CARGO) test --locked --lib
+	$(CARGO) test --locked --test all -- $(WITH_LIBTORCH)
 	$(CARGO) test --locked --doc
 
 check: ## format, clippy and the quick tests, without libtorch: what to run before each commit
