@@ -11,7 +11,7 @@ use crate::system::disk;
 use crate::text::numbers::bytes;
 
 /// What is written to see whether there is room: a run's first lines take as much.
-const PROBE: [u8; 64 << 10] = [0; 64 << 10];
+static PROBE: [u8; 64 << 10] = [0; 64 << 10];
 /// Free bytes below which a run may be stopped by a full disk.
 const LITTLE: u64 = 256 << 20;
 
