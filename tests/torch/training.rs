@@ -82,8 +82,8 @@ fn the_loss_falls_and_what_is_written_is_what_was_trained() {
         // An epoch has 20 steps.
         let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
         let (first, last) = (mean(&trained.losses[..20]), mean(&trained.losses[280..]));
-        // It begins at chance. How far it falls in so few steps depends on how libtorch rounds, which
-        // differs between instruction sets: to 0.90 of it with AVX2, further with AVX-512.
+        // It begins at chance. How far it falls in so few steps depends on how libtorch rounds,
+        // which differs between instruction sets: to 0.90 of it with AVX2, further with AVX-512.
         assert!(last < 0.95 * first, "{family}: {first} {last}");
         let difference = trained.difference;
         assert!(difference < 1e-9, "{family}: {difference}");
