@@ -22,8 +22,7 @@ use super::upgrade;
 use super::writing::{write_file, write_text};
 pub use name::{NameError, ProfileName};
 pub use reserved::ReservedName;
-pub use shipped::SHIPPED;
-use shipped::shipped;
+pub use shipped::{SHIPPED, shipped};
 
 /// The profile that `search` takes when none is named.
 pub const DEFAULT: &str = "demo";

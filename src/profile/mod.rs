@@ -57,7 +57,7 @@ pub use error::{ProfileError, SourceLocation};
 pub use evidence::{Evidence, SplitEvidence};
 pub use library::{
     DEFAULT, Library, LibraryError, NameError, ProfileName, ProfileOrigin, ReservedName,
-    ResolvedProfile, SHIPPED,
+    ResolvedProfile, SHIPPED, shipped,
 };
 pub use overrides::Overrides;
 pub use paths::{NoHome, Paths};

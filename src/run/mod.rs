@@ -11,7 +11,7 @@ mod drive;
 mod error;
 mod evaluators;
 mod evidence;
-#[cfg(debug_assertions)]
+#[cfg(any(debug_assertions, test))]
 mod fault;
 mod files;
 mod finished;

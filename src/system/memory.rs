@@ -28,6 +28,18 @@ pub enum Bound {
     DataSegment,
 }
 
+impl Bound {
+    /// What to do where it leaves too little.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Bound::Machine => "close other programs",
+            Bound::ControlGroup => "raise that limit (the job's or the container's memory)",
+            Bound::AddressSpace => "raise that limit (`ulimit -v unlimited`)",
+            Bound::DataSegment => "raise that limit (`ulimit -d unlimited`)",
+        }
+    }
+}
+
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use super::device::cuda_devices;
 use super::evaluator::instruction_set;
 
 /// The libtorch of this process.
@@ -22,17 +23,13 @@ pub struct Library {
 
 /// Asks libtorch.
 pub fn library() -> Library {
-    let cuda_devices = match tch::Cuda::is_available() {
-        true => usize::try_from(tch::Cuda::device_count()).unwrap_or(0),
-        false => 0,
-    };
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     Library {
         version: "2.13",
         file: loaded(&maps),
         instructions: instruction_set(),
         forced: std::env::var("ATEN_CPU_CAPABILITY").ok(),
-        cuda_devices,
+        cuda_devices: cuda_devices(),
     }
 }
 

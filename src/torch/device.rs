@@ -15,6 +15,14 @@ impl Device {
     pub const CPU: Device = Device(tch::Device::Cpu);
 }
 
+/// The CUDA devices that libtorch finds; 0 for a libtorch of the processor alone.
+pub(super) fn cuda_devices() -> usize {
+    match tch::Cuda::is_available() {
+        true => usize::try_from(tch::Cuda::device_count()).unwrap_or(0),
+        false => 0,
+    }
+}
+
 impl Default for Device {
     fn default() -> Self {
         Self::CPU
@@ -38,12 +46,7 @@ impl FromStr for Device {
             None => None,
         };
         let index = index.ok_or_else(|| no("expected cpu or cuda:N, such as cuda:0".to_owned()))?;
-        let devices = if tch::Cuda::is_available() {
-            usize::try_from(tch::Cuda::device_count()).unwrap_or(0)
-        } else {
-            0
-        };
-        match devices {
+        match cuda_devices() {
             0 => Err(no(
                 "this libtorch finds no CUDA device (a CUDA libtorch comes by LIBTORCH at build time); use cpu"
                     .to_owned(),

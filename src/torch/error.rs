@@ -58,7 +58,7 @@ pub enum TorchError {
          a smaller network or image size",
         needed >> 20,
         available >> 20,
-        advice(*bound)
+        bound.advice()
     )]
     Memory {
         /// Bytes it takes, by estimate.
@@ -87,15 +87,6 @@ impl From<TorchError> for EvaluateError {
             TorchError::Quantize(QuantError::Cancelled) => EvaluateError::Cancelled,
             error => EvaluateError::Backend(error.to_string()),
         }
-    }
-}
-
-fn advice(bound: Bound) -> &'static str {
-    match bound {
-        Bound::Machine => "close other programs",
-        Bound::ControlGroup => "raise that limit (the job's or the container's memory)",
-        Bound::AddressSpace => "raise that limit (`ulimit -v unlimited`)",
-        Bound::DataSegment => "raise that limit (`ulimit -d unlimited`)",
     }
 }
 

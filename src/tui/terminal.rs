@@ -130,35 +130,31 @@ fn enter() -> io::Result<()> {
     quiet::begin()?;
     // A process that is aborted gives the terminal back, too.
     #[cfg(unix)]
-    before.arm(giving_back()?, quiet::said());
+    {
+        let mut sequences = Vec::new();
+        give_back(&mut sequences)?;
+        before.arm(sequences, quiet::said());
+    }
     Ok(())
 }
 
-/// The bytes by which a terminal is given back.
-#[cfg(unix)]
-fn giving_back() -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+/// Writes what gives a terminal back.
+fn give_back(to: &mut impl Write) -> io::Result<()> {
     queue!(
-        bytes,
+        to,
         EndSynchronizedUpdate,
         DisableMouseCapture,
         DisableBracketedPaste,
         LeaveAlternateScreen,
         Show
-    )?;
-    Ok(bytes)
+    )
 }
 
 /// Gives the terminal back. Every step is tried: errors cannot be shown any more.
 fn leave() {
     let said = quiet::end();
-    let _ = execute!(
-        stdout(),
-        EndSynchronizedUpdate,
-        DisableMouseCapture,
-        DisableBracketedPaste
-    );
-    let _ = execute!(stdout(), LeaveAlternateScreen, Show);
+    let _ = give_back(&mut stdout());
+    let _ = stdout().flush();
     let _ = disable_raw_mode();
     #[cfg(unix)]
     crate::system::disarm();

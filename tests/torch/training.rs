@@ -75,16 +75,16 @@ fn the_loss_falls_and_what_is_written_is_what_was_trained() {
         let folder = tempfile::tempdir().unwrap();
         let arguments = train::Args {
             warm_up: 12,
-            epochs: 3,
+            // In three epochs one network falls to 0.904 of chance where libtorch rounds as it does
+            // with AVX2, and further with AVX-512.
+            epochs: 6,
             ..arguments(folder.path(), family)
         };
         let trained = train::run(&arguments).unwrap();
         // An epoch has 20 steps.
         let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
-        let (first, last) = (mean(&trained.losses[..20]), mean(&trained.losses[280..]));
-        // It begins at chance. How far it falls in so few steps depends on how libtorch rounds,
-        // which differs between instruction sets: to 0.90 of it with AVX2, further with AVX-512.
-        assert!(last < 0.95 * first, "{family}: {first} {last}");
+        let (first, last) = (mean(&trained.losses[..20]), mean(&trained.losses[340..]));
+        assert!(last < 0.9 * first, "{family}: {first} {last}");
         let difference = trained.difference;
         assert!(difference < 1e-9, "{family}: {difference}");
         let graph = Profile::load(&arguments.profile).unwrap().graph();

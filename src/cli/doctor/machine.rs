@@ -66,10 +66,9 @@ fn memory(bounds: &[MemoryBound]) -> Vec<Check> {
             Bound::DataSegment => "data segment (ulimit -d)",
         };
         let text = format!("{} free of {}", bytes(found.free), bytes(found.limit));
-        match (found.free < LEAST_MEMORY, found.bound) {
-            (false, _) => Check::fine(name, text),
-            (true, Bound::Machine) => Check::lacking(name, text, "close other programs"),
-            (true, _) => Check::lacking(name, text, "raise this limit"),
+        match found.free < LEAST_MEMORY {
+            false => Check::fine(name, text),
+            true => Check::lacking(name, text, found.bound.advice()),
         }
     };
     bounds.iter().map(check).collect()

@@ -31,10 +31,9 @@ pub(super) fn check() -> Check {
 #[cfg(feature = "torch")]
 fn checked() -> Result<Option<crate::run::SelfCheck>, crate::run::RunError> {
     use crate::data::Loading;
-    use crate::profile::{DEFAULT, Profile, SHIPPED};
+    use crate::profile::{DEFAULT, Profile, shipped};
     use crate::run::{EvaluatorOptions, Prepared};
-    let text = SHIPPED.iter().find(|(name, _)| *name == DEFAULT);
-    let (_, text) = text.copied().unwrap_or_default();
+    let (_, text) = shipped(DEFAULT).unwrap_or_default();
     let profile = Profile::parse(text, "demo.toml".as_ref())?;
     // No cache is written: nothing here changes anything.
     let loading = Loading {

@@ -4,7 +4,7 @@
 /// `build.rs` lists them.
 pub const SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/profiles.rs"));
 
-/// A shipped profile by its name.
-pub(super) fn shipped(name: &str) -> Option<(&'static str, &'static str)> {
+/// The name and the text of a shipped profile.
+pub fn shipped(name: &str) -> Option<(&'static str, &'static str)> {
     SHIPPED.iter().find(|(n, _)| *n == name).copied()
 }

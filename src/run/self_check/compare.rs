@@ -123,31 +123,13 @@ fn site(sites: &[&str], at: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::{CorrectBits, Landscape, Progress, Work};
+    use crate::evaluate::{CorrectBits, Landscape};
+    use crate::run::fault::Wrong;
 
-    /// A landscape that answers one kind of question wrongly.
-    struct Wrong(Landscape, fn(&mut Outcome));
-
-    impl Evaluator for Wrong {
-        fn evaluate(
-            &mut self,
-            job: &Job,
-            cancel: &Cancel,
-            progress: &mut dyn FnMut(Progress),
-        ) -> Result<(Outcome, Work), EvaluateError> {
-            let (mut outcome, work) = self.0.evaluate(job, cancel, progress)?;
-            (self.1)(&mut outcome);
-            Ok((outcome, work))
-        }
-
-        fn numerics(&self) -> String {
-            self.0.numerics()
-        }
-    }
-
-    fn checked(wrong: fn(&mut Outcome)) -> Result<(), String> {
+    fn checked(change: fn(&mut Outcome)) -> Result<(), String> {
         let landscape = || Landscape::new(1, 6, 16, 800, 300);
-        let mut fast = Wrong(landscape(), wrong);
+        let inner = landscape();
+        let mut fast = Wrong { inner, change };
         let sites = ["stem", "block1"];
         let menu = [2, 4, 8].map(|bits| BitWidth::new(bits).unwrap());
         let all = allocations(&menu, 6);

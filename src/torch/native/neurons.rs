@@ -133,19 +133,15 @@ fn observed<F: Float + Element, O: Stored<F> + Element, U: EpilogueUser<F>>(
 ) -> Result<(), TorchError> {
     let mut recorder = Launched(recorder);
     match population.batch_leak {
-        false => epilogue::<F, O, _, _>(out, population, pointer(&mut recorder), user),
+        false => epilogue::<F, O, &mut dyn Recorder<F>, _>(out, population, &mut recorder, user),
         true => {
             let mut recorder = LeakRecorder {
                 images: population.images,
                 inner: recorder,
             };
-            epilogue::<F, O, _, _>(out, population, pointer(&mut recorder), user)
+            epilogue::<F, O, &mut dyn Recorder<F>, _>(out, population, &mut recorder, user)
         }
     }
-}
-
-fn pointer<'a, F>(recorder: &'a mut (impl Recorder<F> + 'a)) -> &'a mut (dyn Recorder<F> + 'a) {
-    recorder
 }
 
 fn epilogue<F: Float + Element, O: Stored<F> + Element, R: Recorder<F>, U: EpilogueUser<F>>(

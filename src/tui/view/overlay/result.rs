@@ -174,8 +174,7 @@ fn test_accuracy(model: &Model, room: u16) -> Line<'static> {
 fn uniform(model: &Model, result: &Candidate, room: u16) -> Vec<Line<'static>> {
     let palette = &model.theme.palette;
     let size = |width: BitWidth, bytes: u64| {
-        let plural = if width.bits() == 1 { "" } else { "s" };
-        let size = format!("{width} bit{plural}, {}", text::bytes(bytes));
+        let size = format!("{}, {}", width.with_unit(), text::bytes(bytes));
         Sentence::new(model, room).add(size)
     };
     let beside = |bytes: u64| {
@@ -222,8 +221,7 @@ fn widths(model: &Model, result: &Candidate, room: u16) -> Line<'static> {
     let mut sentence = Sentence::new(model, room);
     for group in all.chunk_by(|a, b| a == b) {
         let Some(width) = group.first() else { continue };
-        let plural = if width.bits() == 1 { "" } else { "s" };
-        sentence = sentence.add(format!("{} at {width} bit{plural}", group.len()));
+        sentence = sentence.add(format!("{} at {}", group.len(), width.with_unit()));
     }
     sentence.line()
 }
