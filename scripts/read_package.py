@@ -29,18 +29,28 @@ def unpack(data, count, bits):
     return stream.astype(np.int64) @ weights
 
 
-def convolve(x, weight, stride, padding, groups):
+def convolve(x, weight, layer):
     """`[S, C, H, W]` with `[O, C / groups, R, K]`, in the order inputs, rows, columns."""
+    stride, padding, groups = layer["stride"], layer["padding"], layer["groups"]
+    if layer.get("over_tokens"):
+        sums = slide(x.reshape(*x.shape[:2], 1, -1), weight, (1, stride), (0, padding), groups)
+        stays = sums.shape[3] == x.shape[2] * x.shape[3]
+        return sums.reshape(*sums.shape[:2], *x.shape[2:]) if stays else sums
+    return slide(x, weight, (stride, stride), (padding, padding), groups)
+
+
+def slide(x, weight, stride, padding, groups):
     out, inputs, rows, columns = weight.shape
-    x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
-    height = (x.shape[2] - rows) // stride + 1
-    width = (x.shape[3] - columns) // stride + 1
+    x = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
+    height = (x.shape[2] - rows) // stride[0] + 1
+    width = (x.shape[3] - columns) // stride[1] + 1
     total = np.zeros((x.shape[0], out, height, width), dtype=weight.dtype)
     own = out // groups
     for i in range(inputs):
         for j in range(rows):
             for k in range(columns):
-                seen = x[:, i::inputs, j : j + stride * height : stride, k : k + stride * width : stride]
+                lines = slice(j, j + stride[0] * height, stride[0])
+                seen = x[:, i::inputs, lines, k : k + stride[1] * width : stride[1]]
                 seen = seen[:, :, :height, :width]
                 total += np.repeat(seen, own, axis=1) * weight[:, i, j, k][None, :, None, None]
     return total
@@ -218,11 +228,10 @@ class Package:
     def accumulate(self, layer, x):
         """The sums of a layer, and of the magnitudes of its products (None for integers)."""
         weight = self.weight(layer)
-        window = layer["stride"], layer["padding"], layer["groups"]
         if layer["codes"] is not None and layer["input"] != "real":
-            return convolve(x.astype(np.int64), weight, *window), None
+            return convolve(x.astype(np.int64), weight, layer), None
         weight, x = weight.astype(np.float64), x.astype(np.float64)
-        return convolve(x, weight, *window), convolve(abs(x), abs(weight), *window)
+        return convolve(x, weight, layer), convolve(abs(x), abs(weight), layer)
 
     def affine(self, layer, sums):
         a, b = (row[None, :, None, None] for row in self.tensors[layer["affine"]["tensor"]].astype(F32))
@@ -302,6 +311,11 @@ class Package:
             terms = "shjp,shjn->jshpn" if kind == "scores" else "shcp,shpn->pshcn"
             sums = in_order(np.einsum(terms, a, b), (0,))
             return sums.astype(F32).reshape(sums.shape[0], -1, *x.shape[2:])
+        if kind == "add-constant":
+            constant = self.tensors[about["constant"]["tensor"]]
+            if about["order"] == "positions-first":
+                constant = constant.reshape(-1, x.shape[1]).T
+            return x + constant.reshape(1, *x.shape[1:])
         if kind == "head-scale":
             factors = np.array(about["factors"], F32)[None, :, None, None]
             return (by_head(x, len(about["factors"])) * factors).reshape(x.shape)

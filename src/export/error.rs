@@ -21,24 +21,6 @@ pub enum ExportError {
         /// Its key.
         key: String,
     },
-    /// A convolution over tokens, which packages do not hold.
-    #[error(
-        "layer {layer} is a 1-D convolution over tokens, which no package can hold yet; the profile and its file of \
-             quantized layers (`aq4svit search`) hold the network"
-    )]
-    OverTokens {
-        /// The layer.
-        layer: String,
-    },
-    /// A trained constant, which packages do not hold.
-    #[error(
-        "{key}: this trained constant is added to a value, which no package can hold yet; the profile and its file of \
-             quantized layers (`aq4svit search`) hold the network"
-    )]
-    Constant {
-        /// Its key.
-        key: String,
-    },
     /// Layers that read real numbers, where only integers are wanted.
     #[error("--integer-only: these layers do not sum integers alone:{}", .0.iter().map(|l| format!("\n  {l}")).collect::<String>())]
     NotInteger(Vec<String>),

@@ -50,6 +50,7 @@
 //!   channel c of head h at position n is the sum over positions p of V of
 //!   `V[c, p] * A[h * P + p, n]`. Both in f64, in order, rounded to f32. *Head-scale*: each head's
 //!   channels times its factor, in f32.
+//! * *Add-constant*: the value plus the constant, in f32.
 //! * *Token-sum*: the sum over positions. *Channel-mask* of a mask (one position) and a value:
 //!   their product. *Token-mean*: the sum over positions in f64, in order, divided by their number
 //!   and rounded to f32. *Token-time-sum*: the sum over time steps and, within each, positions, in

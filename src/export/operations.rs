@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use super::error::ExportError;
-use super::layers::number;
-use super::manifest::operation::{self, Number, Operation, OperationKind, Site};
+use super::layers::{CHECKPOINT, number};
+use super::manifest::operation::{self, ConstantOrder, Number, Operation, OperationKind, Site};
 use super::sites;
+use super::tensors::Tensor;
 use crate::checkpoint::StateDict;
-use crate::network::{self, Graph, LayerId, NodeId, Op, Shape, Tokens};
+use crate::network::{self, ConstantLayout, Graph, LayerId, NodeId, Op, Shape, Tokens};
 use crate::quant::Allocation;
 use crate::quant::fixed::{FixedNetwork, Form, Grid};
 
@@ -21,6 +22,8 @@ pub(super) struct Flow {
     pub sites: Vec<Site>,
     /// By layer, what the numbers of its input count.
     pub units: Vec<f64>,
+    /// Trained constants that are added to values, each once.
+    pub constants: Vec<Tensor>,
 }
 
 /// Reads a graph; batch norms and scales become part of the layers before them.
@@ -43,6 +46,7 @@ pub(super) fn flow(
     let mut rounding: Vec<bool> = Vec::new();
     let mut sites: Vec<Option<Site>> = vec![None; graph.sites.len()];
     let mut units = vec![1.0; graph.layers.len()];
+    let mut constants: Vec<Tensor> = Vec::new();
     for (i, node) in graph.nodes.iter().enumerate() {
         let inputs = node.inputs.iter().map(|n| place[n.index()]);
         let inputs: Vec<usize> = inputs.collect();
@@ -59,15 +63,6 @@ pub(super) fn flow(
             let key = key.clone();
             place.push(layer.ok_or(ExportError::NotAbsorbed { key })?);
             continue;
-        }
-        if let Op::AddConstant { key, .. } = &node.op {
-            return Err(ExportError::Constant { key: key.clone() });
-        }
-        if let Op::Layer(layer) = node.op
-            && graph.layer(layer).kind.is_1d()
-        {
-            let layer = graph.layer(layer).name.clone();
-            return Err(ExportError::OverTokens { layer });
         }
         let exact = |layer: LayerId| graph.layer(layer).exact_at(allocation.get(layer));
         let from_inputs = inputs.iter().any(|&i| rounding[i]);
@@ -112,6 +107,26 @@ pub(super) fn flow(
         place.push(operations.len());
         rounding.push(rounds);
         let mut made = operation(graph, node, inputs);
+        if let Op::AddConstant { key, layout } = &node.op {
+            let tensor = match constants.iter().find(|t| t.name == constant_name(key)) {
+                Some(known) => known.reference(),
+                None => {
+                    let tensor = constant(weights, key)?;
+                    let reference = tensor.reference();
+                    constants.push(tensor);
+                    reference
+                }
+            };
+            made.op = OperationKind::AddConstant {
+                constant: tensor,
+                order: match layout {
+                    ConstantLayout::Map | ConstantLayout::ChannelTokens => {
+                        ConstantOrder::ChannelsFirst
+                    }
+                    ConstantLayout::Tokens => ConstantOrder::PositionsFirst,
+                },
+            };
+        }
         if let Op::HeadScale { heads, key, terms } = &node.op {
             let factors = weights.head_factors(key, *heads, *terms)?;
             let factors = factors.into_iter().map(|factor| factor as f32).collect();
@@ -127,7 +142,20 @@ pub(super) fn flow(
         operations,
         sites: sites.into_iter().flatten().collect(),
         units,
+        constants,
     })
+}
+
+/// The name of a constant's tensor.
+fn constant_name(key: &str) -> String {
+    format!("{CHECKPOINT}{key}")
+}
+
+fn constant(weights: &StateDict, key: &str) -> Result<Tensor, ExportError> {
+    let known = weights.get(key);
+    let known = known.ok_or_else(|| ExportError::Unfit(format!("tensor {key} is missing")))?;
+    let (name, shape) = (constant_name(key), known.shape.clone());
+    Ok(Tensor::f32(name, shape, &known.values))
 }
 
 /// What a value's integers stand for.
@@ -207,8 +235,7 @@ fn operation(graph: &Graph, node: &network::Node, inputs: Vec<usize>) -> Operati
 
 fn kind(graph: &Graph, op: &Op) -> OperationKind {
     match *op {
-        // Those are never asked for: layers take them in, their factors are read, or they are
-        // refused.
+        // Those are never asked for: layers take them in, their factors and constants are read.
         Op::Input
         | Op::BatchNorm(_)
         | Op::ChannelScale(_)

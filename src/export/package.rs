@@ -47,6 +47,8 @@ pub struct Package {
     pub manifest: Manifest,
     /// The layers in the manifest's order, unpacked.
     pub layers: Vec<PackageLayer>,
+    /// The constants that are added to values, by the names of their tensors.
+    pub constants: BTreeMap<String, Vec<f32>>,
     /// The bytes of `weights.safetensors`.
     pub weights: Vec<u8>,
     /// The text of `profile.toml`.
@@ -119,6 +121,7 @@ impl Package {
             operations,
             mut sites,
             units,
+            constants,
         } = flow((&graph, source.weights), source.allocation, fixed.as_ref())?;
         let mut tensors = Vec::new();
         let (mut layers, mut entries) = (Vec::new(), Vec::new());
@@ -161,6 +164,11 @@ impl Package {
                 tensors.push(tensor);
             }
         }
+        let bytes = constants.iter().map(|t| t.bytes.len() as u64);
+        payload.constants = bytes.sum();
+        let numbers = constants.iter().map(|t| (t.name.clone(), t.numbers()));
+        let numbers = numbers.collect();
+        tensors.extend(constants);
         let memory = MemoryModel::of(&graph, profile.scheme.affine);
         let (counted, stored) = (memory.total(source.allocation), payload.stored());
         if counted != stored {
@@ -195,6 +203,7 @@ impl Package {
                 provenance: source.provenance,
             },
             layers,
+            constants: numbers,
             weights,
             profile: source.profile_text,
         };
@@ -275,9 +284,11 @@ impl Payload {
         }
     }
 
-    /// The bytes of codes, float weights, affines, trained time constants and factors of heads.
+    /// The bytes of codes, float weights, affines, trained time constants, factors of heads and
+    /// constants.
     pub fn stored(&self) -> u64 {
-        self.codes + self.float_weights + self.affines + self.neurons + self.factors
+        let layers = self.codes + self.float_weights + self.affines;
+        layers + self.neurons + self.factors + self.constants
     }
 }
 
@@ -330,7 +341,13 @@ fn references(manifest: &mut Manifest) -> impl Iterator<Item = &mut TensorRef> {
         let parts = [layer.codes.as_mut(), layer.weight.as_mut(), scale];
         parts.into_iter().flatten().chain([&mut layer.affine])
     });
+    let operations = manifest.operations.iter_mut();
+    let constants = operations.filter_map(|operation| match &mut operation.op {
+        OperationKind::AddConstant { constant, .. } => Some(constant),
+        _ => None,
+    });
     let sites = manifest.sites.iter_mut();
+    let layers = layers.chain(constants);
     layers.chain(sites.filter_map(|s| s.accumulator_units.as_mut().map(|u| &mut u.tensor)))
 }
 

@@ -35,6 +35,12 @@ impl Tensor {
         Tensor::new(name, Dtype::F32, shape, bytes)
     }
 
+    /// Its numbers, where it is F32.
+    pub(super) fn numbers(&self) -> Vec<f32> {
+        let numbers = self.bytes.as_chunks::<4>().0.iter();
+        numbers.map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    }
+
     /// How a manifest refers to it; its place in the file is filled in later.
     pub(super) fn reference(&self) -> TensorRef {
         TensorRef {

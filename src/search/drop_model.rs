@@ -9,7 +9,8 @@
 //! all share a misfit whose size is the one of greatest marginal likelihood. A candidate is
 //! *anchored* at its parent: half of the parent's misfit is taken to be the candidate's, as far as
 //! the parent's drop is known. Standard errors are scaled by what leaving one observation out
-//! misses.
+//! misses, and, because that scale is itself estimated, widened as Student's t distribution of the
+//! observations beyond the model's effective parameters is wider than the normal one.
 //!
 //! Logarithms and the like come from the crate `libm`: the same bits on every machine, so that a
 //! journal can be replayed elsewhere.
@@ -318,18 +319,34 @@ impl Posterior {
         })
     }
 
-    /// The root mean square, in standard errors, of what the fit of all others misses.
+    /// The root mean square, in standard errors, of what the fit of all others misses, widened for
+    /// how few observations it is estimated from.
     fn scale(&self, rows: &[(Row, &Observation)]) -> f64 {
-        let missed = rows.iter().map(|(row, o)| {
+        let (mut missed, mut parameters) = (0.0, 0.0);
+        for (row, o) in rows {
             let noise = o.variance + self.misfit;
             let line: Row = std::array::from_fn(|i| dot(&self.covariance[i], row));
             let leverage = (dot(&line, row) / noise).min(0.99);
             let residual = (o.response - dot(row, &self.weights)) / (1.0 - leverage);
-            residual * residual * (1.0 - leverage) / noise
-        });
-        let mean = missed.sum::<f64>() / rows.len().max(1) as f64;
-        sqrt(mean).clamp(0.8, 3.0)
+            missed += residual * residual * (1.0 - leverage) / noise;
+            parameters += leverage;
+        }
+        let observations = rows.len() as f64;
+        sqrt(missed / observations.max(1.0)).clamp(0.8, 3.0) * widened(observations - parameters)
     }
+}
+
+/// The 95 % quantile of Student's t distribution over that of the normal one, by the expansion of
+/// Cornish and Fisher (Abramowitz and Stegun 26.7.5), for at least 2 degrees of freedom.
+fn widened(freedom: f64) -> f64 {
+    let (z, n) = (NINETY, freedom.max(2.0));
+    let z3 = z * z * z;
+    let (z5, z7) = (z3 * z * z, z3 * z3 * z);
+    let t = z
+        + (z3 + z) / (4.0 * n)
+        + (5.0 * z5 + 16.0 * z3 + 3.0 * z) / (96.0 * n * n)
+        + (3.0 * z7 + 19.0 * z5 + 17.0 * z3 - 15.0 * z) / (384.0 * n * n * n);
+    t / z
 }
 
 /// The inverse of a symmetric positive definite matrix and the logarithm of its determinant, by
@@ -358,4 +375,26 @@ fn inverse(matrix: &[Row; WEIGHTS]) -> Option<([Row; WEIGHTS], f64)> {
         }
     }
     Some((right, log_determinant))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_of_few_observations_are_those_of_students_distribution() {
+        // Quantiles from tables.
+        for (freedom, quantile, near) in [
+            (2.0, 2.920, 0.04),
+            (3.0, 2.353, 0.01),
+            (5.0, 2.015, 0.002),
+            (10.0, 1.812, 0.001),
+            (30.0, 1.697, 0.001),
+            (1e6, 1.645, 0.001),
+        ] {
+            let found = NINETY * widened(freedom);
+            assert!((found - quantile).abs() < near, "{freedom}: {found}");
+        }
+        assert_eq!(widened(0.5), widened(2.0));
+    }
 }

@@ -1,5 +1,6 @@
 //! The manifest against itself and against the tensors: what passes can be computed with.
 
+mod constants;
 mod fixed;
 mod heads;
 mod layers;
@@ -35,12 +36,13 @@ pub(super) fn wrong(field: impl Into<String>, why: impl Into<String>) -> VerifyE
 /// Checks everything, and reads the weights.
 pub(super) fn check(manifest: &Manifest, weights: &[u8]) -> Result<Network, VerifyError> {
     facts(manifest)?;
-    let steps = operations::steps(manifest)?;
+    let mut steps = operations::steps(manifest)?;
     check_size(manifest, &steps)?;
     let tensors = Tensors::new(WEIGHTS, weights)?;
     let mut used = BTreeSet::new();
     let layers = layers::layers(manifest, &tensors, &mut used)?;
     sites::sites(manifest, &layers, &tensors, &mut used)?;
+    let constants = constants::read(manifest, &tensors, &mut steps)?;
     for name in tensors.names() {
         if !used.contains(&name) && !name.starts_with(UNUSED) {
             let field = format!("tensor {name}");
@@ -51,7 +53,7 @@ pub(super) fn check(manifest: &Manifest, weights: &[u8]) -> Result<Network, Veri
             ));
         }
     }
-    payload(manifest, &tensors, weights.len() as u64)?;
+    payload(manifest, constants, &tensors, weights.len() as u64)?;
     golden(manifest)?;
     accuracy(manifest)?;
     Ok(Network {
@@ -148,7 +150,12 @@ fn check_size(manifest: &Manifest, steps: &[Step]) -> Result<(), VerifyError> {
     }
 }
 
-fn payload(manifest: &Manifest, tensors: &Tensors<'_>, file: u64) -> Result<(), VerifyError> {
+fn payload(
+    manifest: &Manifest,
+    constants: u64,
+    tensors: &Tensors<'_>,
+    file: u64,
+) -> Result<(), VerifyError> {
     let payload = manifest.payload;
     let sum = |f: fn(&crate::export::manifest::Layer) -> u64| {
         let bytes = manifest.layers.iter().map(f);
@@ -162,7 +169,8 @@ fn payload(manifest: &Manifest, tensors: &Tensors<'_>, file: u64) -> Result<(), 
     let stored = payload
         .codes
         .saturating_add(payload.float_weights)
-        .saturating_add(payload.affines);
+        .saturating_add(payload.affines)
+        .saturating_add(payload.constants);
     let memory = stored
         .saturating_add(payload.neurons)
         .saturating_add(payload.factors);
@@ -191,6 +199,7 @@ fn payload(manifest: &Manifest, tensors: &Tensors<'_>, file: u64) -> Result<(), 
         ("codes", payload.codes, weights(false)),
         ("float_weights", payload.float_weights, weights(true)),
         ("affines", payload.affines, sum(|l| l.affine_bytes)),
+        ("constants", payload.constants, constants),
         ("memory_bytes", payload.memory_bytes, memory),
         ("header", payload.header, tensors.begin()),
         (

@@ -16,6 +16,16 @@ pub(super) enum Sums {
     },
 }
 
+impl LayerNumbers {
+    /// A shape as the layer sees it: over tokens, all positions are one row.
+    fn seen(&self, shape: Shape) -> Shape {
+        match self.over_tokens {
+            true => [shape[0], 1, shape[1] * shape[2]],
+            false => shape,
+        }
+    }
+}
+
 /// The sums of integer weights over whole numbers. (The manifest's check has made sure that 64 bits
 /// hold them.)
 pub(super) fn integer_sums<N: Number>(
@@ -26,6 +36,7 @@ pub(super) fn integer_sums<N: Number>(
 ) -> Vec<i64> {
     let [out, inputs, rows, columns] = layer.shape;
     let own_out = out / layer.groups;
+    let (from, to) = (layer.seen(x.shape), layer.seen(to));
     let (positions, taps) = (to[1] * to[2], rows * columns);
     let mut all = vec![0i64; x.times * out * positions];
     for group in 0..layer.groups {
@@ -42,7 +53,7 @@ pub(super) fn integer_sums<N: Number>(
             scatter(
                 layer,
                 &weights,
-                (x.at(time), x.shape, group * inputs),
+                (x.at(time), from, group * inputs),
                 (to, &mut sums),
             );
             let begin = (time * out + group * own_out) * positions;
@@ -70,10 +81,11 @@ fn scatter<N: Number>(
     let [out, inputs, rows, columns] = layer.shape;
     let own_out = out / layer.groups;
     let [_, height, width] = from;
-    let reached = |at: usize, tap: usize, length: usize| {
-        let place = (at + layer.padding).checked_sub(tap)?;
-        let output = place / layer.stride;
-        (place % layer.stride == 0 && output < length).then_some(output)
+    let reached = |at: usize, tap: usize, axis: usize| {
+        let (stride, length) = (layer.stride[axis], to[1 + axis]);
+        let place = (at + layer.padding[axis]).checked_sub(tap)?;
+        let output = place / stride;
+        (place % stride == 0 && output < length).then_some(output)
     };
     let plane = height * width;
     let maps = x.chunks_exact(plane.max(1)).skip(first).take(inputs);
@@ -84,11 +96,11 @@ fn scatter<N: Number>(
                 continue;
             }
             for j in 0..rows {
-                let Some(oy) = reached(y, j, to[1]) else {
+                let Some(oy) = reached(y, j, 0) else {
                     continue;
                 };
                 for k in 0..columns {
-                    let Some(ox) = reached(x, k, to[2]) else {
+                    let Some(ox) = reached(x, k, 1) else {
                         continue;
                     };
                     let place = ((i * rows + j) * columns + k) * own_out;
@@ -109,6 +121,7 @@ fn scatter<N: Number>(
 /// The sums over real numbers: f64, in the order of inputs, rows and columns.
 pub(super) fn real_sums(layer: &LayerNumbers, weights: &[f64], x: &Value<f32>, to: Shape) -> Sums {
     let [out, inputs, rows, columns] = layer.shape;
+    let (from, to) = (layer.seen(x.shape), layer.seen(to));
     let positions = to[1] * to[2];
     let own_out = (out / layer.groups).max(1);
     let fan_in = inputs * rows * columns;
@@ -121,11 +134,11 @@ pub(super) fn real_sums(layer: &LayerNumbers, weights: &[f64], x: &Value<f32>, t
             for (place, &weight) in weights.iter().enumerate() {
                 let (i, tap) = (place / (rows * columns), place % (rows * columns));
                 let channel = o / own_out * inputs + i;
-                let map = wide.chunks_exact(x.shape[1] * x.shape[2]).nth(channel);
+                let map = wide.chunks_exact(from[1] * from[2]).nth(channel);
                 let tap = (tap / columns, tap % columns);
                 add_tap(
                     layer,
-                    (map.unwrap_or(&[]), x.shape),
+                    (map.unwrap_or(&[]), from),
                     (weight, tap),
                     (&mut plane, to),
                 );
@@ -144,18 +157,17 @@ fn add_tap(
     (weight, (j, k)): (f64, (usize, usize)),
     (plane, to): (&mut [(f64, f64)], Shape),
 ) {
-    let [_, height, width] = from;
-    let read = |o: usize, tap: usize, length: usize| {
-        let at = (o * layer.stride + tap).checked_sub(layer.padding)?;
-        (at < length).then_some(at)
+    let width = from[2];
+    let read = |o: usize, tap: usize, axis: usize| {
+        let at = (o * layer.stride[axis] + tap).checked_sub(layer.padding[axis])?;
+        (at < from[1 + axis]).then_some(at)
     };
     for (oy, line) in plane.chunks_exact_mut(to[2].max(1)).enumerate() {
-        let Some(row) = read(oy, j, height).and_then(|y| map.get(y * width..(y + 1) * width))
-        else {
+        let Some(row) = read(oy, j, 0).and_then(|y| map.get(y * width..(y + 1) * width)) else {
             continue;
         };
         for (ox, (sum, magnitude)) in line.iter_mut().enumerate() {
-            if let Some(&x) = read(ox, k, width).and_then(|x| row.get(x)) {
+            if let Some(&x) = read(ox, k, 1).and_then(|x| row.get(x)) {
                 let product = weight * x;
                 *sum += product;
                 *magnitude += product.abs();
@@ -189,9 +201,10 @@ mod tests {
                 .collect();
             let layer = LayerNumbers {
                 shape,
-                stride,
-                padding,
+                stride: [stride; 2],
+                padding: [padding; 2],
                 groups,
+                over_tokens: false,
                 weights: Weights::Floats(Vec::new()),
                 factor: Vec::new(),
                 summand: Vec::new(),
@@ -220,9 +233,10 @@ mod tests {
     fn a_convolution_by_hand() {
         let layer = LayerNumbers {
             shape: [1, 1, 2, 2],
-            stride: 1,
-            padding: 1,
+            stride: [1; 2],
+            padding: [1; 2],
             groups: 1,
+            over_tokens: false,
             weights: Weights::Floats(Vec::new()),
             factor: Vec::new(),
             summand: Vec::new(),
@@ -238,5 +252,33 @@ mod tests {
         // Weights 1 2 / 3 4 over a row 1 2, padded by one.
         let sums = integer_sums(&layer, &[1, 2, 3, 4], &x, [1, 2, 3]);
         assert_eq!(sums, [4, 11, 6, 2, 5, 2]);
+    }
+    /// Over tokens the window goes from row to row.
+    #[test]
+    fn a_convolution_over_tokens_by_hand() {
+        let layer = LayerNumbers {
+            shape: [1, 1, 1, 3],
+            stride: [1, 1],
+            padding: [0, 1],
+            groups: 1,
+            over_tokens: true,
+            weights: Weights::Floats(Vec::new()),
+            factor: Vec::new(),
+            summand: Vec::new(),
+            exact: true,
+            whole_input: true,
+            fixed: None,
+        };
+        let x = Value {
+            times: 1,
+            shape: [1, 2, 2],
+            numbers: vec![1.0, 2.0, 3.0, 4.0],
+        };
+        let sums = integer_sums(&layer, &[1, 10, 100], &x, [1, 2, 2]);
+        assert_eq!(sums, [210, 321, 432, 43]);
+        let Sums::Reals { sums, .. } = real_sums(&layer, &[1.0, 10.0, 100.0], &x, [1, 2, 2]) else {
+            panic!("not real");
+        };
+        assert_eq!(sums, [210.0, 321.0, 432.0, 43.0]);
     }
 }

@@ -39,8 +39,8 @@ pub(super) struct Step {
     pub most: Option<u64>,
     /// What they are made of.
     pub numbers: Number,
-    /// By head, of a head scale.
-    pub factors: Vec<f32>,
+    /// By head, of a head scale; by channel, row and column, of an added constant.
+    pub constants: Vec<f32>,
     /// Values without readers after it.
     pub release: Vec<usize>,
 }
@@ -93,7 +93,9 @@ pub(super) enum Kind {
     Apply {
         heads: usize,
     },
-    /// By the step's factors.
+    /// Of the step's constants.
+    AddConstant,
+    /// By the step's constants.
     HeadScale,
     TokenSum,
     ChannelMask,
@@ -106,9 +108,13 @@ pub(super) enum Kind {
 pub(super) struct LayerNumbers {
     /// `[out, in / groups, rows, columns]`.
     pub shape: [usize; 4],
-    pub stride: usize,
-    pub padding: usize,
+    /// Of rows and of columns.
+    pub stride: [usize; 2],
+    /// Of rows and of columns.
+    pub padding: [usize; 2],
     pub groups: usize,
+    /// Whether all positions make one row.
+    pub over_tokens: bool,
     pub weights: Weights,
     pub factor: Vec<f32>,
     pub summand: Vec<f32>,
@@ -300,7 +306,8 @@ fn compute(
         (Kind::Apply { heads }, [values, map]) => at_all(step, |t| {
             apply((values.at(t), values.shape), (map.at(t), map.shape), heads)
         }),
-        (Kind::HeadScale, [x]) => each(step, x, |x, _| head_scale(x, &step.factors)),
+        (Kind::HeadScale, [x]) => each(step, x, |x, _| head_scale(x, &step.constants)),
+        (Kind::AddConstant, [x]) => each(step, x, |x, _| two(x, &step.constants, |a, b| a + b)),
         (Kind::TokenSum, [x]) => each(step, x, token_sum),
         (Kind::ChannelMask, _) => each_pair(step, inputs, channel_mask),
         (Kind::TokenMean, [x]) => each(step, x, token_mean),

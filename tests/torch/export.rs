@@ -2,13 +2,15 @@
 
 mod damage;
 mod fixed;
+mod samples;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use aq4svit::checkpoint;
+use aq4svit::checkpoint::{self, StateDict};
 use aq4svit::export::manifest::{GoldenSource, Provenance};
 use aq4svit::export::{Candidate, Conversion, Package, PackageFolder, Source};
+use aq4svit::network::Graph;
 use aq4svit::profile::{Overrides, Profile};
 use aq4svit::quant::{Allocation, BitWidth};
 use aq4svit::torch::{Device, GoldenNetwork, Model, read_images};
@@ -50,18 +52,40 @@ fn fixture(name: &str) -> PathBuf {
 /// Exports a fixture, its layers at widths that repeat, with its own input as golden.
 fn export(name: &str, widths: &[u8], set: &[&str], to: &Path) {
     let folder = fixture(name);
-    let path = folder.join("profile.toml");
-    let text = fs::read_to_string(&path).unwrap();
-    let overrides = Overrides::parse(set, folder.clone()).unwrap();
-    let (profile, text) = Profile::parse_with(&text, &path, &overrides).unwrap();
-    let graph = profile.graph();
     let weights = checkpoint::load(&folder.join("weights.safetensors")).unwrap();
+    let images = |graph: &Graph| {
+        let bytes = fs::read(folder.join("reference.safetensors")).unwrap();
+        let images = read_images(&bytes, graph).unwrap();
+        (images.batch, images.values)
+    };
+    export_with(
+        &folder.join("profile.toml"),
+        &weights,
+        images,
+        (widths, set),
+        to,
+    );
+}
+
+/// Exports the network of a profile, its layers at widths that repeat, with some images, how many
+/// and their numbers, as golden.
+fn export_with(
+    path: &Path,
+    weights: &StateDict,
+    images: impl Fn(&Graph) -> (usize, Vec<f32>),
+    (widths, set): (&[u8], &[&str]),
+    to: &Path,
+) {
+    let text = fs::read_to_string(path).unwrap();
+    let overrides = Overrides::parse(set, path.parent().unwrap().to_owned()).unwrap();
+    let (profile, text) = Profile::parse_with(&text, path, &overrides).unwrap();
+    let graph = profile.graph();
     let widths = widths.iter().cycle().take(graph.layers.len());
     let allocation = Allocation(widths.map(|&b| BitWidth::new(b).unwrap()).collect());
     let source = Source {
         profile: &profile,
         profile_text: text,
-        weights: &weights,
+        weights,
         allocation: &allocation,
         layers: &[],
         accuracy: Vec::new(),
@@ -83,12 +107,10 @@ fn export(name: &str, widths: &[u8], set: &[&str], to: &Path) {
         scheme: profile.scheme,
     };
     let network = GoldenNetwork::new(&model, allocation.clone(), Vec::new(), Device::CPU).unwrap();
-    let bytes = fs::read(folder.join("reference.safetensors")).unwrap();
-    let images = read_images(&bytes, &graph).unwrap();
+    let (count, values) = images(&graph);
     let place = PackageFolder::begin(to, false).unwrap();
-    package.set_golden(GoldenSource::File, images.batch);
-    let one = images.values.len() / images.batch;
-    for (i, values) in images.values.chunks(one).enumerate() {
+    package.set_golden(GoldenSource::File, count);
+    for (i, values) in values.chunks(values.len() / count).enumerate() {
         let candidate = Candidate {
             index: Some(i as u64),
             label: None,
@@ -174,6 +196,21 @@ fn overflow_of_a_narrow_accumulator_is_counted() {
     assert!(report.overflows.unwrap() > 0);
 }
 
+/// Reads and runs a package by `scripts/read_package.py`: whether all agrees, and what it says.
+fn numpy_reads(packages: &Path, folder: &Path) -> (bool, String) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/read_package.py");
+    let mut python = std::process::Command::new("python3");
+    python
+        .arg("-B")
+        .arg(&script)
+        .arg(folder)
+        .env("PYTHONPATH", packages);
+    let output = python.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.success(), text + &error)
+}
+
 /// Another language reads the bits and gets the same accumulators, spikes and logits.
 #[test]
 fn python_reads_and_runs_packages() {
@@ -181,19 +218,7 @@ fn python_reads_and_runs_packages() {
         Ok(packages) => packages,
         Err(why) => return python::not_run("read_package.py", &why),
     };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/read_package.py");
-    let read = |folder: &Path| {
-        let mut python = std::process::Command::new("python3");
-        python
-            .arg("-B")
-            .arg(&script)
-            .arg(folder)
-            .env("PYTHONPATH", &packages);
-        let output = python.output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        (output.status.success(), text + &error)
-    };
+    let read = |folder: &Path| numpy_reads(&packages, folder);
     let root = tempfile::tempdir().unwrap();
     for name in FIXTURES {
         let folder = root.path().join(name);

@@ -77,7 +77,8 @@ pub struct Resize {
 }
 
 /// The bytes of `weights.safetensors`. `memory_bytes`, which the program's reports quote, is
-/// `codes + float_weights + affines`, and `neurons` and `factors` where a network has them.
+/// `codes + float_weights + affines`, and `neurons`, `factors` and `constants` where a network has
+/// them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -96,6 +97,9 @@ pub struct Payload {
     /// Factors of heads, which the manifest has as numbers.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub factors: u64,
+    /// Trained constants that are added to values.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub constants: u64,
     /// Beside the payload: the scales of the integers, which the affines contain.
     pub scales: u64,
     /// Beside the payload: thresholds and offsets in accumulator units, derived from affines.

@@ -25,6 +25,11 @@ pub struct Layer {
     pub padding: usize,
     /// Groups that inputs and outputs are divided among.
     pub groups: usize,
+    /// True for a 1-D convolution over tokens: the positions of its input, row by row, are one row,
+    /// which it goes along (`shape` has one row, `padding` and `stride` are of columns). Where the
+    /// number of positions stays, its result has the rows and columns of its input, else one row.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub over_tokens: bool,
     /// Bits of one weight: 1 to 8, 16, or 32 for float (not quantized).
     pub bits: u8,
     /// The packed integers, `NAME.codes`, U8; null for float.
@@ -53,6 +58,10 @@ pub struct Layer {
     pub weight_bytes: u64,
     /// Bytes of the affine.
     pub affine_bytes: u64,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// The scale of a layer's integers: a weight is its integer times this.

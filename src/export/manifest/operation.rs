@@ -60,6 +60,13 @@ pub enum OperationKind {
     },
     /// The sum of two values.
     Add,
+    /// The sum of a value and a trained constant, the same at every time step.
+    AddConstant {
+        /// The constant as the checkpoint has it, `checkpoint.KEY`, F32.
+        constant: TensorRef,
+        /// The order of its numbers.
+        order: ConstantOrder,
+    },
     /// The mean of two values.
     Average,
     /// The product of two values.
@@ -126,6 +133,17 @@ pub enum OperationKind {
     TokenMean,
     /// Sums over time steps and positions.
     TokenTimeSum,
+}
+
+/// The order of a constant's numbers; dimensions of 1 may come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ConstantOrder {
+    /// Channels of positions: `[C, H, W]` or `[C, H * W]`.
+    ChannelsFirst,
+    /// Positions of channels: `[H * W, C]`.
+    PositionsFirst,
 }
 
 /// The tokens that see each other.

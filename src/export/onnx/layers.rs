@@ -2,6 +2,7 @@
 
 use super::Flavour;
 use super::builder::{Builder, Dtype, Value, op};
+use super::operations::four;
 use crate::export::manifest::Layer;
 use crate::export::package::{Codes, PackageLayer};
 
@@ -26,20 +27,41 @@ pub(super) fn layer(
     };
     let [.., rows, columns] = entry.shape;
     let (s, p) = (entry.stride, entry.padding);
+    let (pads, strides) = match entry.over_tokens {
+        true => ([0, p, 0, p], [1, s]),
+        false => ([p; 4], [s; 2]),
+    };
     let kind = op("Conv")
         .ints("dilations", &[1, 1])
         .int("group", entry.groups)
         .ints("kernel_shape", &[rows, columns])
-        .ints("pads", &[p, p, p, p])
-        .ints("strides", &[s, s]);
+        .ints("pads", &pads)
+        .ints("strides", &strides);
     let name = format!("accumulator.{}", entry.name);
-    let sums = builder.node(kind, &[x, &weights], (&name, Dtype::F32, dims));
+    let sums = if entry.over_tokens {
+        let x = builder.reshape(x, &one_row(&x.dims), format!("tokens.{}", entry.name));
+        let row = (
+            format!("row.{}", entry.name),
+            Dtype::F32,
+            &one_row(dims)[..],
+        );
+        let sums = builder.node(kind, &[&x, &weights], row);
+        builder.reshape(&sums, dims, &name)
+    } else {
+        builder.node(kind, &[x, &weights], (&name, Dtype::F32, dims))
+    };
     if let Some(accumulator) = &entry.accumulator
         && flavour == Flavour::Qonnx
     {
         builder.annotate(&name, format!("INT{}", accumulator.worst_bits.max(2)));
     }
     affine(builder, entry, (&factor, &layer.summand), &sums)
+}
+
+/// Dimensions with all positions in one row.
+fn one_row(dims: &[usize]) -> [usize; 4] {
+    let [times, channels, rows, columns] = four(dims);
+    [times, channels, 1, rows * columns]
 }
 
 /// `a * sum + b`, each rounded.

@@ -293,6 +293,10 @@ impl Writer<'_> {
             (&OperationKind::Scores { heads }, [_, _]) => to.scores([read(0)?, read(1)?], heads),
             (&OperationKind::Apply { heads }, [_, _]) => to.apply([read(0)?, read(1)?], heads),
             (OperationKind::HeadScale { factors }, [x]) => to.head_scale(x, factors),
+            (OperationKind::AddConstant { constant, order }, [x]) => {
+                let numbers = self.package.constants.get(&constant.tensor)?;
+                to.add_constant(x, numbers, *order)
+            }
             (OperationKind::TokenSum, [x]) => to.token_sum(x),
             (OperationKind::TokenMean, [x]) => to.token_mean(x, source(0)?.numbers),
             (OperationKind::TokenTimeSum, [x]) => to.token_time_sum(x, source(0)?.numbers),

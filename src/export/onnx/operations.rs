@@ -1,7 +1,7 @@
 //! Everything between layers and neurons.
 
 use super::builder::{Builder, Dtype, Value, op};
-use crate::export::manifest::operation::{Number, Operation, Tokens};
+use crate::export::manifest::operation::{ConstantOrder, Number, Operation, Tokens};
 
 /// Sums of whole numbers below this are exact in f32.
 const EXACT: u128 = 1 << 24;
@@ -54,6 +54,20 @@ impl Context<'_> {
     pub(super) fn pair(self, kind: &'static str, a: &Value, b: &Value) -> Value {
         self.builder
             .node(op(kind), &[a, b], (self.name, Dtype::F32, &self.dims))
+    }
+
+    /// `x + c`, the same at every time step.
+    pub(super) fn add_constant(self, x: &Value, numbers: &[f32], order: ConstantOrder) -> Value {
+        let [_, channels, rows, columns] = four(&self.dims);
+        let channel = |c: usize| numbers.iter().skip(c).step_by(channels.max(1)).copied();
+        let turned: Vec<f32> = match order {
+            ConstantOrder::ChannelsFirst => numbers.to_vec(),
+            ConstantOrder::PositionsFirst => (0..channels).flat_map(channel).collect(),
+        };
+        let name = format!("{}/{}", self.builder.scope, self.inner("constant"));
+        let dims = [1, channels, rows, columns];
+        let constant = self.builder.floats(name, &dims, &turned);
+        self.builder.same("Add", &[x, &constant], self.name)
     }
 
     /// `(a + b) * 0.5`.

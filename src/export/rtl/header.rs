@@ -43,6 +43,7 @@ pub(super) fn header(
         ("STRIDE", entry.stride),
         ("PADDING", entry.padding),
         ("GROUPS", entry.groups),
+        ("OVER_TOKENS", usize::from(entry.over_tokens)),
     ] {
         let _ = writeln!(text, "#define {capitals}_{what} {number}");
     }

@@ -16,10 +16,11 @@ pub(super) const SCHEMA: Schema = Schema {
     required: &["layout", "depths"],
     optional: &["tau"],
     read: |table| {
+        let (layout, embed_dims, depths) = schema::layered(table, Family::MaxFormer, 2.0)?;
         Ok(Architecture::MaxFormer {
-            layout: schema::layout(table, 2.0)?,
-            embed_dims: table.width(Family::MaxFormer)?,
-            depths: table.required("depths", "the number of blocks")?,
+            layout,
+            embed_dims,
+            depths,
         })
     },
 };

@@ -17,10 +17,11 @@ pub(super) const SCHEMA: Schema = Schema {
     required: &["layout", "depths"],
     optional: &["tau"],
     read: |table| {
+        let (layout, embed_dims, depths) = schema::layered(table, Family::MsQkFormer, 2.0)?;
         Ok(Architecture::MsQkFormer {
-            layout: schema::layout(table, 2.0)?,
-            embed_dims: table.width(Family::MsQkFormer)?,
-            depths: table.required("depths", "the number of blocks")?,
+            layout,
+            embed_dims,
+            depths,
         })
     },
 };

@@ -19,10 +19,11 @@ pub(super) const SCHEMA: Schema = Schema {
     required: &["layout", "depths"],
     optional: &["batch_leak", "tau"],
     read: |table| {
+        let (layout, embed_dims, depths) = schema::layered(table, Family::QkFormer, 2.0)?;
         Ok(Architecture::QkFormer {
-            layout: schema::layout(table, 2.0)?,
-            embed_dims: table.width(Family::QkFormer)?,
-            depths: table.required("depths", "the number of blocks")?,
+            layout,
+            embed_dims,
+            depths,
             batch_leak: table.flag("batch_leak")?,
         })
     },

@@ -66,6 +66,18 @@ impl TryFrom<ModelTable> for ModelConfig {
     }
 }
 
+/// Layout, width and number of blocks of a family whose blocks are of one width (or of one that
+/// stages halve); `default_tau` is the time constant of `dvs` where none is given.
+pub(super) fn layered(
+    table: &ModelTable,
+    family: Family,
+    default_tau: f64,
+) -> Result<(Layout, usize, usize), ModelError> {
+    let (layout, width) = (layout(table, default_tau)?, table.width(family)?);
+    let depths = table.required("depths", "the number of blocks")?;
+    Ok((layout, width, depths))
+}
+
 /// The layout of a family that publishes several; the time constant of `dvs` where none is given.
 pub(super) fn layout(table: &ModelTable, default_tau: f64) -> Result<Layout, ModelError> {
     let tau = dvs_tau(table, default_tau)?;

@@ -18,10 +18,11 @@ pub(super) const SCHEMA: Schema = Schema {
     required: &["layout", "depths"],
     optional: &["tau"],
     read: |table| {
+        let (layout, embed_dims, depths) = schema::layered(table, Family::Spikformer, 2.0)?;
         Ok(Architecture::Spikformer {
-            layout: schema::layout(table, 2.0)?,
-            embed_dims: table.width(Family::Spikformer)?,
-            depths: table.required("depths", "the number of blocks")?,
+            layout,
+            embed_dims,
+            depths,
         })
     },
 };

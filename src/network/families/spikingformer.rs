@@ -17,10 +17,11 @@ pub(super) const SCHEMA: Schema = Schema {
     required: &["layout", "depths"],
     optional: &["tau"],
     read: |table| {
+        let (layout, embed_dims, depths) = schema::layered(table, Family::Spikingformer, 1.5)?;
         Ok(Architecture::Spikingformer {
-            layout: schema::layout(table, 1.5)?,
-            embed_dims: table.width(Family::Spikingformer)?,
-            depths: table.required("depths", "the number of blocks")?,
+            layout,
+            embed_dims,
+            depths,
         })
     },
 };

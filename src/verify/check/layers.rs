@@ -93,9 +93,16 @@ impl Reading<'_> {
         self.sums(&weights)?;
         Ok(LayerNumbers {
             shape: layer.shape,
-            stride: layer.stride,
-            padding: layer.padding,
+            stride: match layer.over_tokens {
+                true => [1, layer.stride],
+                false => [layer.stride; 2],
+            },
+            padding: match layer.over_tokens {
+                true => [0, layer.padding],
+                false => [layer.padding; 2],
+            },
             groups: layer.groups,
+            over_tokens: layer.over_tokens,
             weights,
             factor,
             summand,

@@ -56,7 +56,8 @@ pub(super) fn steps(manifest: &Manifest) -> Result<Vec<Step>, VerifyError> {
             },
             most: most(operation.numbers),
             numbers: operation.numbers,
-            factors: match &operation.op {
+            // Those that are added are read with the tensors.
+            constants: match &operation.op {
                 OperationKind::HeadScale { factors } => factors.clone(),
                 _ => Vec::new(),
             },
@@ -158,6 +159,7 @@ fn kind(op: &OperationKind, (layers, sites): (usize, usize)) -> Kind {
         OperationKind::Scores { heads } => Kind::Scores { heads },
         OperationKind::Apply { heads } => Kind::Apply { heads },
         OperationKind::HeadScale { .. } => Kind::HeadScale,
+        OperationKind::AddConstant { .. } => Kind::AddConstant,
         OperationKind::TokenSum => Kind::TokenSum,
         OperationKind::ChannelMask => Kind::ChannelMask,
         OperationKind::TokenMean => Kind::TokenMean,
@@ -275,6 +277,15 @@ fn layer_shape(layer: Option<&Layer>, op: &OperationKind, x: Shape) -> Result<Sh
         return Err(format!("its layer reads other than {} channels", x[0]));
     }
     let (stride, padding) = (layer.stride, layer.padding);
+    if layer.over_tokens {
+        let positions = x[1].saturating_mul(x[2]);
+        return match windows(positions, columns, stride, padding) {
+            Some(_) if rows != 1 => Err("its layer's window has several rows".to_owned()),
+            Some(count) if count == positions => Ok([out, x[1], x[2]]),
+            Some(count) => Ok([out, 1, count]),
+            None => Err("its layer's window does not fit".to_owned()),
+        };
+    }
     let (Some(height), Some(width)) = (
         windows(x[1], rows, stride, padding),
         windows(x[2], columns, stride, padding),
@@ -405,6 +416,7 @@ fn numbers(manifest: &Manifest, kind: Kind, inputs: &[&Operation]) -> Option<u64
         | Kind::AveragePool { .. }
         | Kind::Attention { .. }
         | Kind::HeadScale
+        | Kind::AddConstant
         | Kind::TokenMean => None,
     }
 }
