@@ -35,6 +35,9 @@ const LEAST_CHANCE: f64 = 0.5;
 /// What saves a smaller share of the base's bytes is not worth an evaluation.
 const WORTH: f64 = 0.0025;
 
+/// Evaluations of steps and trades in all.
+const MOST: usize = 12;
+
 /// What fronts are predicted from, in the order in which they are tried: each is named after the
 /// first. (The loss of few images is noisy, and the divergence, which is less so, also grows with
 /// what does no harm.)
@@ -63,6 +66,8 @@ pub struct Front {
     /// The costs of the front that led to the base.
     best: Option<LayerCosts>,
     probes: Option<Probes>,
+    /// Evaluations of steps and trades so far.
+    refined: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -114,15 +119,25 @@ impl Strategy for Front {
                 }
             },
             Work::Bisecting(costs, bisection) => self.bisect(search, costs, bisection),
-            Work::Stepping(steps) => match steps.step(search) {
-                (next, Some(steps)) => (next, Work::Stepping(steps)),
-                (_, None) => (Step::Again, Work::Trading(Trades::new(self.best().clone()))),
+            Work::Stepping(mut steps) => match steps.step(search) {
+                Some(next) => (next, Work::Stepping(steps)),
+                None => {
+                    self.refined += steps.evaluated();
+                    let left = MOST.saturating_sub(self.refined);
+                    let trades = Trades::new(self.best().clone(), left);
+                    (Step::Again, Work::Trading(trades))
+                }
             },
-            Work::Trading(trades) => match trades.step(search) {
-                (next, Some(trades)) => (next, Work::Trading(trades)),
-                (_, None) => {
-                    let rungs = Rungs::above_base(search, &self.errors);
-                    (Step::Again, Work::Securing(rungs))
+            Work::Trading(mut trades) => match trades.step(search) {
+                Some(next) => (next, Work::Trading(trades)),
+                None => {
+                    self.refined += trades.evaluated();
+                    // From a new base what failed before may pass.
+                    let next = match trades.has_passed() {
+                        true => self.steps(),
+                        false => Work::Securing(Rungs::above_base(search, &self.errors)),
+                    };
+                    (Step::Again, next)
                 }
             },
             Work::Securing(rungs) => match rungs.step(search) {
@@ -216,7 +231,13 @@ impl Front {
             };
             return Work::Bisecting(costs, Bisection::new(front, bytes, first, doubtful));
         }
-        Work::Stepping(Steps::new(self.best().clone()))
+        self.steps()
+    }
+
+    /// Steps down from the base, as many as are left.
+    fn steps(&self) -> Work {
+        let left = MOST.saturating_sub(self.refined);
+        Work::Stepping(Steps::new(self.best().clone(), left))
     }
 
     fn best(&self) -> &LayerCosts {

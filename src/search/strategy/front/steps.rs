@@ -20,8 +20,6 @@ use crate::search::{CandidateId, Group, Move, Origin};
 const TOGETHER: f64 = 0.03;
 /// Evaluations that fail one after the other before no more steps are tried.
 const PATIENCE: usize = 3;
-/// Evaluations of steps in all.
-const MOST: usize = 12;
 
 /// The steps.
 #[derive(Clone, Debug)]
@@ -33,6 +31,8 @@ pub(super) struct Steps {
     together: f64,
     failures: usize,
     evaluated: usize,
+    /// Evaluations at the most.
+    most: usize,
     /// Those under way.
     under_way: Option<(Bundle, CandidateId)>,
 }
@@ -45,53 +45,58 @@ struct Bundle {
 }
 
 impl Steps {
-    /// Steps down from the base there is, by some costs.
-    pub fn new(costs: LayerCosts) -> Self {
+    /// At most so many steps down from the base there is, by some costs.
+    pub fn new(costs: LayerCosts, most: usize) -> Self {
         Steps {
             costs,
             failed: HashSet::new(),
             together: TOGETHER,
             failures: 0,
             evaluated: 0,
+            most,
             under_way: None,
         }
     }
 
+    /// How many were evaluated.
+    pub fn evaluated(&self) -> usize {
+        self.evaluated
+    }
+
     /// One step of the search; none behind the last one.
-    pub fn step(mut self, search: &mut Context<'_>) -> (Step, Option<Self>) {
+    pub fn step(&mut self, search: &mut Context<'_>) -> Option<Step> {
         let bundle = not_pruned(search, self.under_way.take());
-        let Some(bundle) = bundle.or_else(|| self.cheapest(search)) else {
-            return (Step::Done, None);
-        };
+        let bundle = bundle.or_else(|| self.cheapest(search))?;
         let alone = (bundle.moves.len() == 1).then(|| bundle.moves[0].clone());
         let allocation = bundle.allocation.clone();
-        let next = match try_out(search, (Origin::Search, alone), allocation, Trial::Screened) {
-            Tried::Open(next, candidate) => {
-                self.under_way = Some((bundle, candidate));
-                next
-            }
-            Tried::Passed(candidate) => {
-                self.evaluated += 1;
-                self.failures = 0;
-                search.take_smaller(candidate);
-                Step::Again
-            }
-            Tried::Failed => {
-                self.evaluated += 1;
-                self.failures += 1;
-                match bundle.moves.as_slice() {
-                    [alone] => drop(self.failed.insert(alone.group.clone())),
-                    _ => self.together /= 2.0,
+        Some(
+            match try_out(search, (Origin::Search, alone), allocation, Trial::Screened) {
+                Tried::Open(next, candidate) => {
+                    self.under_way = Some((bundle, candidate));
+                    next
                 }
-                Step::Again
-            }
-        };
-        (next, Some(self))
+                Tried::Passed(candidate) => {
+                    self.evaluated += 1;
+                    self.failures = 0;
+                    search.take_smaller(candidate);
+                    Step::Again
+                }
+                Tried::Failed => {
+                    self.evaluated += 1;
+                    self.failures += 1;
+                    match bundle.moves.as_slice() {
+                        [alone] => drop(self.failed.insert(alone.group.clone())),
+                        _ => self.together /= 2.0,
+                    }
+                    Step::Again
+                }
+            },
+        )
     }
 
     /// The steps down from the base of least predicted cost for the bytes they save.
     fn cheapest(&self, search: &Context<'_>) -> Option<Bundle> {
-        if self.failures >= PATIENCE || self.evaluated >= MOST {
+        if self.failures >= PATIENCE || self.evaluated >= self.most {
             return None;
         }
         let base = search.base()?;

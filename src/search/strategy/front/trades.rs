@@ -14,8 +14,8 @@ use crate::search::{Candidate, CandidateId, Origin};
 
 /// What lost more than so many times what is allowed did not fail by little.
 const BY_LITTLE: f64 = 1.6;
-/// Evaluations of trades in all.
-const MOST: usize = 3;
+/// Evaluations of trades that fail one after the other before no more are tried.
+const PATIENCE: usize = 3;
 
 /// The trades.
 #[derive(Clone, Debug)]
@@ -24,50 +24,66 @@ pub(super) struct Trades {
     /// Failed candidates that a trade was made of.
     done: HashSet<CandidateId>,
     evaluated: usize,
+    /// Evaluations at the most.
+    most: usize,
+    /// One met the constraint.
+    passed: bool,
     under_way: Option<(Allocation, CandidateId)>,
 }
 
 impl Trades {
-    /// Trades by some costs.
-    pub fn new(costs: LayerCosts) -> Self {
+    /// At most so many trades by some costs, until one passes.
+    pub fn new(costs: LayerCosts, most: usize) -> Self {
         Trades {
             costs,
             done: HashSet::new(),
             evaluated: 0,
+            most: most.min(PATIENCE),
+            passed: false,
             under_way: None,
         }
     }
 
+    /// How many were evaluated.
+    pub fn evaluated(&self) -> usize {
+        self.evaluated
+    }
+
+    /// True where the last one met the constraint.
+    pub fn has_passed(&self) -> bool {
+        self.passed
+    }
+
     /// One step of the search; none behind the last one.
-    pub fn step(mut self, search: &mut Context<'_>) -> (Step, Option<Self>) {
+    pub fn step(&mut self, search: &mut Context<'_>) -> Option<Step> {
         let allocation = not_pruned(search, self.under_way.take());
-        let Some(allocation) = allocation.or_else(|| self.next(search)) else {
-            return (Step::Done, None);
-        };
+        let allocation = allocation.or_else(|| self.next(search))?;
         let trial = (Origin::Search, None);
-        let next = match try_out(search, trial, allocation.clone(), Trial::Screened) {
-            // Its evidence says that nothing is gained.
-            Tried::Open(_, candidate) if hopeless(search, candidate) => Step::Again,
-            Tried::Open(next, candidate) => {
-                self.under_way = Some((allocation, candidate));
-                next
-            }
-            Tried::Passed(candidate) => {
-                self.evaluated += 1;
-                search.take_smaller(candidate);
-                Step::Again
-            }
-            Tried::Failed => {
-                self.evaluated += 1;
-                Step::Again
-            }
-        };
-        (next, Some(self))
+        Some(
+            match try_out(search, trial, allocation.clone(), Trial::Screened) {
+                // Its evidence says that nothing is gained.
+                Tried::Open(_, candidate) if hopeless(search, candidate) => Step::Again,
+                Tried::Open(next, candidate) => {
+                    self.under_way = Some((allocation, candidate));
+                    next
+                }
+                Tried::Passed(candidate) => {
+                    self.evaluated += 1;
+                    self.passed = true;
+                    search.take_smaller(candidate);
+                    Step::Again
+                }
+                Tried::Failed => {
+                    self.evaluated += 1;
+                    Step::Again
+                }
+            },
+        )
     }
 
     /// The trade of what failed by least and was not traded yet.
     fn next(&mut self, search: &Context<'_>) -> Option<Allocation> {
-        if self.evaluated >= MOST {
+        if self.passed || self.evaluated >= self.most {
             return None;
         }
         let tree = search.tree();
