@@ -11,6 +11,7 @@
 mod bisection;
 mod costs;
 mod probes;
+mod refining;
 mod rungs;
 mod scan;
 mod steps;
@@ -19,10 +20,9 @@ mod trades;
 use self::bisection::Bisection;
 use self::costs::LayerCosts;
 use self::probes::Probes;
+use self::refining::Refining;
 use self::rungs::Rungs;
 use self::scan::Scan;
-use self::steps::Steps;
-use self::trades::Trades;
 use super::tries::Tries;
 use super::try_out::{Tried, try_out};
 use super::{Context, Step, Strategy};
@@ -34,9 +34,6 @@ const LEAST_CHANCE: f64 = 0.5;
 
 /// What saves a smaller share of the base's bytes is not worth an evaluation.
 const WORTH: f64 = 0.0025;
-
-/// Evaluations of steps and trades in all.
-const MOST: usize = 12;
 
 /// What fronts are predicted from, in the order in which they are tried: each is named after the
 /// first. (The loss of few images is noisy, and the divergence, which is less so, also grows with
@@ -66,8 +63,6 @@ pub struct Front {
     /// The costs of the front that led to the base.
     best: Option<LayerCosts>,
     probes: Option<Probes>,
-    /// Evaluations of steps and trades so far.
-    refined: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -81,10 +76,8 @@ enum Work {
     Probing(Probes),
     /// Bisecting a front.
     Bisecting(LayerCosts, Bisection),
-    /// Lowering single groups.
-    Stepping(Steps),
-    /// Trying again what failed by little, with a group raised.
-    Trading(Trades),
+    /// Lowering single groups, and trying again what failed by little with a group raised.
+    Refining(Refining),
     /// Trying larger allocations, for a certificate.
     Securing(Rungs),
     /// Nothing is left to try.
@@ -119,25 +112,11 @@ impl Strategy for Front {
                 }
             },
             Work::Bisecting(costs, bisection) => self.bisect(search, costs, bisection),
-            Work::Stepping(mut steps) => match steps.step(search) {
-                Some(next) => (next, Work::Stepping(steps)),
+            Work::Refining(mut refining) => match refining.step(search) {
+                Some(next) => (next, Work::Refining(refining)),
                 None => {
-                    self.refined += steps.evaluated();
-                    let left = MOST.saturating_sub(self.refined);
-                    let trades = Trades::new(self.best().clone(), left);
-                    (Step::Again, Work::Trading(trades))
-                }
-            },
-            Work::Trading(mut trades) => match trades.step(search) {
-                Some(next) => (next, Work::Trading(trades)),
-                None => {
-                    self.refined += trades.evaluated();
-                    // From a new base what failed before may pass.
-                    let next = match trades.has_passed() {
-                        true => self.steps(),
-                        false => Work::Securing(Rungs::above_base(search, &self.errors)),
-                    };
-                    (Step::Again, next)
+                    let rungs = Rungs::above_base(search, &self.errors);
+                    (Step::Again, Work::Securing(rungs))
                 }
             },
             Work::Securing(rungs) => match rungs.step(search) {
@@ -231,13 +210,7 @@ impl Front {
             };
             return Work::Bisecting(costs, Bisection::new(front, bytes, first, doubtful));
         }
-        self.steps()
-    }
-
-    /// Steps down from the base, as many as are left.
-    fn steps(&self) -> Work {
-        let left = MOST.saturating_sub(self.refined);
-        Work::Stepping(Steps::new(self.best().clone(), left))
+        Work::Refining(Refining::new(self.best().clone()))
     }
 
     fn best(&self) -> &LayerCosts {

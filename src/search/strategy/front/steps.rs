@@ -8,9 +8,10 @@
 use std::collections::HashSet;
 
 use super::costs::LayerCosts;
+use super::refining::Refined;
 use super::{WORTH, not_pruned};
 use crate::quant::Allocation;
-use crate::search::step::{Step, Trial};
+use crate::search::step::Trial;
 use crate::search::strategy::Context;
 use crate::search::strategy::levels::{GroupStep, lower};
 use crate::search::strategy::try_out::{Tried, try_out};
@@ -18,8 +19,6 @@ use crate::search::{CandidateId, Group, Move, Origin};
 
 /// Share of the bytes that steps taken together save at first.
 const TOGETHER: f64 = 0.03;
-/// Evaluations that fail one after the other before no more steps are tried.
-const PATIENCE: usize = 3;
 
 /// The steps.
 #[derive(Clone, Debug)]
@@ -29,10 +28,6 @@ pub(super) struct Steps {
     failed: HashSet<Group>,
     /// Share of the bytes that the next ones save together.
     together: f64,
-    failures: usize,
-    evaluated: usize,
-    /// Evaluations at the most.
-    most: usize,
     /// Those under way.
     under_way: Option<(Bundle, CandidateId)>,
 }
@@ -45,60 +40,52 @@ struct Bundle {
 }
 
 impl Steps {
-    /// At most so many steps down from the base there is, by some costs.
-    pub fn new(costs: LayerCosts, most: usize) -> Self {
+    /// Steps down from the base there is, by some costs.
+    pub fn new(costs: LayerCosts) -> Self {
         Steps {
             costs,
             failed: HashSet::new(),
             together: TOGETHER,
-            failures: 0,
-            evaluated: 0,
-            most,
             under_way: None,
         }
     }
 
-    /// How many were evaluated.
-    pub fn evaluated(&self) -> usize {
-        self.evaluated
+    /// Groups that failed alone may be tried again.
+    pub fn forget_failures(&mut self) {
+        self.failed.clear();
     }
 
-    /// One step of the search; none behind the last one.
-    pub fn step(&mut self, search: &mut Context<'_>) -> Option<Step> {
+    /// A step of the search; none where no group is left to be lowered.
+    pub fn step(&mut self, search: &mut Context<'_>) -> Option<Refined> {
         let bundle = not_pruned(search, self.under_way.take());
         let bundle = bundle.or_else(|| self.cheapest(search))?;
-        let alone = (bundle.moves.len() == 1).then(|| bundle.moves[0].clone());
+        let alone = match bundle.moves.as_slice() {
+            [alone] => Some(alone.clone()),
+            _ => None,
+        };
+        let trial = (Origin::Search, alone.clone());
         let allocation = bundle.allocation.clone();
-        Some(
-            match try_out(search, (Origin::Search, alone), allocation, Trial::Screened) {
-                Tried::Open(next, candidate) => {
-                    self.under_way = Some((bundle, candidate));
-                    next
+        Some(match try_out(search, trial, allocation, Trial::Screened) {
+            Tried::Open(next, candidate) => {
+                self.under_way = Some((bundle, candidate));
+                Refined::Open(next)
+            }
+            Tried::Passed(candidate) => {
+                search.take_smaller(candidate);
+                Refined::Passed
+            }
+            Tried::Failed => {
+                match alone {
+                    Some(alone) => drop(self.failed.insert(alone.group)),
+                    None => self.together /= 2.0,
                 }
-                Tried::Passed(candidate) => {
-                    self.evaluated += 1;
-                    self.failures = 0;
-                    search.take_smaller(candidate);
-                    Step::Again
-                }
-                Tried::Failed => {
-                    self.evaluated += 1;
-                    self.failures += 1;
-                    match bundle.moves.as_slice() {
-                        [alone] => drop(self.failed.insert(alone.group.clone())),
-                        _ => self.together /= 2.0,
-                    }
-                    Step::Again
-                }
-            },
-        )
+                Refined::Failed
+            }
+        })
     }
 
     /// The steps down from the base of least predicted cost for the bytes they save.
     fn cheapest(&self, search: &Context<'_>) -> Option<Bundle> {
-        if self.failures >= PATIENCE || self.evaluated >= self.most {
-            return None;
-        }
         let base = search.base()?;
         let level = *search.settings().search.levels.last()?;
         let cost = self.costs.of_allocation(&base.allocation);

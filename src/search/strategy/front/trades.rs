@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::costs::LayerCosts;
+use super::refining::Refined;
 use super::{WORTH, hopeless, not_pruned};
 use crate::evaluate::Verdict;
 use crate::quant::{Allocation, BitWidth, Domains};
@@ -14,8 +15,6 @@ use crate::search::{Candidate, CandidateId, Origin};
 
 /// What lost more than so many times what is allowed did not fail by little.
 const BY_LITTLE: f64 = 1.6;
-/// Evaluations of trades that fail one after the other before no more are tried.
-const PATIENCE: usize = 3;
 
 /// The trades.
 #[derive(Clone, Debug)]
@@ -23,69 +22,42 @@ pub(super) struct Trades {
     costs: LayerCosts,
     /// Failed candidates that a trade was made of.
     done: HashSet<CandidateId>,
-    evaluated: usize,
-    /// Evaluations at the most.
-    most: usize,
-    /// One met the constraint.
-    passed: bool,
     under_way: Option<(Allocation, CandidateId)>,
 }
 
 impl Trades {
-    /// At most so many trades by some costs, until one passes.
-    pub fn new(costs: LayerCosts, most: usize) -> Self {
+    /// Trades by some costs.
+    pub fn new(costs: LayerCosts) -> Self {
         Trades {
             costs,
             done: HashSet::new(),
-            evaluated: 0,
-            most: most.min(PATIENCE),
-            passed: false,
             under_way: None,
         }
     }
 
-    /// How many were evaluated.
-    pub fn evaluated(&self) -> usize {
-        self.evaluated
-    }
-
-    /// True where the last one met the constraint.
-    pub fn has_passed(&self) -> bool {
-        self.passed
-    }
-
-    /// One step of the search; none behind the last one.
-    pub fn step(&mut self, search: &mut Context<'_>) -> Option<Step> {
+    /// A step of the search; none where nothing is left to be traded.
+    pub fn step(&mut self, search: &mut Context<'_>) -> Option<Refined> {
         let allocation = not_pruned(search, self.under_way.take());
         let allocation = allocation.or_else(|| self.next(search))?;
         let trial = (Origin::Search, None);
-        Some(
-            match try_out(search, trial, allocation.clone(), Trial::Screened) {
-                // Its evidence says that nothing is gained.
-                Tried::Open(_, candidate) if hopeless(search, candidate) => Step::Again,
-                Tried::Open(next, candidate) => {
-                    self.under_way = Some((allocation, candidate));
-                    next
-                }
-                Tried::Passed(candidate) => {
-                    self.evaluated += 1;
-                    self.passed = true;
-                    search.take_smaller(candidate);
-                    Step::Again
-                }
-                Tried::Failed => {
-                    self.evaluated += 1;
-                    Step::Again
-                }
-            },
-        )
+        let tried = try_out(search, trial, allocation.clone(), Trial::Screened);
+        Some(match tried {
+            // Its evidence says that nothing is gained.
+            Tried::Open(_, candidate) if hopeless(search, candidate) => Refined::Open(Step::Again),
+            Tried::Open(next, candidate) => {
+                self.under_way = Some((allocation, candidate));
+                Refined::Open(next)
+            }
+            Tried::Passed(candidate) => {
+                search.take_smaller(candidate);
+                Refined::Passed
+            }
+            Tried::Failed => Refined::Failed,
+        })
     }
 
     /// The trade of what failed by least and was not traded yet.
     fn next(&mut self, search: &Context<'_>) -> Option<Allocation> {
-        if self.passed || self.evaluated >= self.most {
-            return None;
-        }
         let tree = search.tree();
         let base = search.base()?;
         let most = base.bytes - (WORTH * base.bytes as f64) as u64;

@@ -1,0 +1,99 @@
+//! Steps down from a base and trades of what failed by little, in turn.
+//!
+//! Near the limit neighbouring allocations differ by luck as much as by what they save. So neither
+//! kind ends the search: after a few failures of one the other has its turn, and from every new
+//! base steps are tried first, until all evaluations are spent or nothing is left.
+
+use super::costs::LayerCosts;
+use super::steps::Steps;
+use super::trades::Trades;
+use crate::search::step::Step;
+use crate::search::strategy::Context;
+
+/// Evaluations that fail one after the other before it is the other kind's turn.
+const PATIENCE: usize = 3;
+/// Evaluations in all.
+const MOST: usize = 14;
+
+/// What a step of one kind came to.
+pub(super) enum Refined {
+    /// This comes first.
+    Open(Step),
+    /// A candidate meets the constraint, and is the base where it is smaller.
+    Passed,
+    /// It does not.
+    Failed,
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Steps,
+    Trades,
+}
+
+/// Both kinds and what is left to them.
+#[derive(Clone, Debug)]
+pub(super) struct Refining {
+    steps: Steps,
+    trades: Trades,
+    turn: Turn,
+    failures: usize,
+    left: usize,
+}
+
+impl Refining {
+    /// Steps from the base there is, then trades, by some costs.
+    pub fn new(costs: LayerCosts) -> Self {
+        Refining {
+            steps: Steps::new(costs.clone()),
+            trades: Trades::new(costs),
+            turn: Turn::Steps,
+            failures: 0,
+            left: MOST,
+        }
+    }
+
+    /// One step of the search; none behind the last one.
+    pub fn step(&mut self, search: &mut Context<'_>) -> Option<Step> {
+        let refined = match self.left {
+            0 => None,
+            _ => self.refine(search).or_else(|| {
+                self.pass_on();
+                self.refine(search)
+            }),
+        };
+        match refined? {
+            Refined::Open(next) => return Some(next),
+            Refined::Passed => {
+                // From a new base what failed alone may pass.
+                self.steps.forget_failures();
+                (self.turn, self.failures) = (Turn::Steps, 0);
+            }
+            Refined::Failed => {
+                self.failures += 1;
+                if self.failures >= PATIENCE {
+                    self.pass_on();
+                }
+            }
+        }
+        self.left -= 1;
+        Some(Step::Again)
+    }
+
+    /// A step of the kind whose turn it is; none where that has nothing to try.
+    fn refine(&mut self, search: &mut Context<'_>) -> Option<Refined> {
+        match self.turn {
+            Turn::Steps => self.steps.step(search),
+            Turn::Trades => self.trades.step(search),
+        }
+    }
+
+    fn pass_on(&mut self) {
+        self.failures = 0;
+        self.turn = match self.turn {
+            Turn::Steps => Turn::Trades,
+            Turn::Trades => Turn::Steps,
+        };
+    }
+}
