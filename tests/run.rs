@@ -37,6 +37,8 @@ struct Slow {
 enum Failure {
     Error,
     Panic,
+    /// It never answers.
+    Hang,
     /// The drift of site 2 is no number.
     NotANumber,
 }
@@ -54,6 +56,9 @@ impl Evaluator for Slow {
                 return Err(EvaluateError::Backend("no more memory".into()));
             }
             Some((at, Failure::Panic)) if at == self.jobs => panic!("injected"),
+            Some((at, Failure::Hang)) if at == self.jobs => loop {
+                std::thread::park();
+            },
             _ => {}
         }
         for _ in 0..4 {
@@ -113,6 +118,7 @@ fn parts(seed: u64, fail_at: Option<(usize, Failure)>) -> Parts {
         fingerprint,
         evaluators: vec![evaluator],
         side_files: None,
+        evaluation_timeout: None,
     }
 }
 
@@ -390,6 +396,33 @@ fn faults_of_the_evaluator_end_the_session_and_lose_nothing() {
                 .is_some()
         );
     }
+}
+
+#[test]
+fn a_hung_evaluation_ends_the_session_and_loses_nothing() {
+    let undisturbed = tempfile::tempdir().expect("a folder");
+    to_end(&run::launch(undisturbed.path(), parts(7, None)).expect("starts"));
+    let root = tempfile::tempdir().expect("a folder");
+    let hangs = Parts {
+        evaluation_timeout: Some(Duration::from_secs(2)),
+        ..parts(7, Some((9, Failure::Hang)))
+    };
+    let handle = run::launch(root.path(), hangs).expect("starts");
+    let (_, updates) = to_end(&handle);
+    let failed = |update: &Update| match update {
+        Update::Failed(why) => Some(why.clone()),
+        _ => None,
+    };
+    let why = updates.iter().find_map(failed);
+    let why = why.expect("the front end is told");
+    let named = ["the evaluation of candidate", "for 2 s", "`aq4svit resume`"];
+    assert!(named.iter().all(|part| why.contains(part)), "{why}");
+    // The thread that hangs is not waited for.
+    drop(handle);
+    let opened = Writer::resume(root.path()).expect("intact");
+    to_end(&run::relaunch(root.path(), opened, parts(7, None)).expect("continues"));
+    let journals = [&undisturbed, &root].map(|run| journal_without_time(run.path()));
+    assert_eq!(journals[0], journals[1]);
 }
 
 #[test]

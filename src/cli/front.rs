@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use crossbeam_channel::Receiver;
@@ -36,6 +37,12 @@ pub(crate) struct RunArgs {
     /// Begin without comparing the optimized arithmetic with the plain one on a small batch
     #[arg(long)]
     no_self_check: bool,
+    /// End the search when an evaluation says nothing for so long: it hangs
+    ///
+    /// It says how far it is after every batch; calibrating a large network takes minutes before
+    /// the first one. Nothing is lost: `resume` goes on from there.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    evaluation_timeout: Option<u32>,
     #[command(flatten)]
     results: ResultArgs,
     #[command(flatten)]
@@ -58,6 +65,9 @@ impl RunArgs {
             optimizations: self.optimizations.optimizations(),
             cache_memory: self.optimizations.cache_memory,
             self_check: !self.no_self_check,
+            evaluation_timeout: self
+                .evaluation_timeout
+                .map(|seconds| Duration::from_secs(seconds.into())),
             ..self.device.options(self.results)
         }
     }

@@ -87,6 +87,8 @@ pub(super) struct Driver {
     pub best: BestProfile,
     /// Commands given in advance.
     pub script: Script,
+    /// How long an evaluation may say nothing.
+    pub evaluation_timeout: Option<Duration>,
     /// The journal's first line.
     pub header: Header,
     /// Events of earlier sessions.
@@ -214,6 +216,7 @@ impl Loop {
                     let events = self.driver.engine.command(Command::TimeUp);
                     outcome = self.publish(events);
                 }
+                recv(self.watchdog()) -> _ => outcome = self.heard_of_all(),
                 recv(stop) -> _ => break,
             }
         }
@@ -281,6 +284,35 @@ impl Loop {
         }
     }
 
+    /// Rings when an evaluation has said nothing for as long as it may.
+    fn watchdog(&self) -> Receiver<std::time::Instant> {
+        let silent = self.pool.most_silent();
+        match self.driver.evaluation_timeout.zip(silent) {
+            Some((most, (_, silent))) => after(most.saturating_sub(silent)),
+            None => never(),
+        }
+    }
+
+    /// An evaluation that has said nothing for too long is not waited for.
+    fn heard_of_all(&mut self) -> Result<(), RunError> {
+        let Some(most) = self.driver.evaluation_timeout else {
+            return Ok(());
+        };
+        let silent = self.pool.most_silent();
+        let Some((number, _)) = silent.filter(|(_, silent)| *silent >= most) else {
+            return Ok(());
+        };
+        let request = self.pool.abandon(number);
+        let candidate = request.and_then(|request| request.candidate);
+        Err(RunError::Silent {
+            what: match candidate {
+                Some(candidate) => format!("the evaluation of candidate {candidate}"),
+                None => "an evaluation".to_owned(),
+            },
+            seconds: most.as_secs(),
+        })
+    }
+
     /// Has the evaluators do what the engine wants, and says what it waits for.
     fn dispatch(&mut self) -> Result<(), RunError> {
         let mut wanted = self.driver.engine.wanted(self.pool.len());
@@ -346,6 +378,7 @@ impl Loop {
     fn report(&mut self, report: Option<(usize, Report)>) -> Result<(), RunError> {
         match report {
             Some((number, Report::Progress(progress))) => {
+                self.pool.heard(number);
                 let told = self.told.as_ref();
                 let awaited = told.is_some_and(|r| self.pool.is_at(number, &r.job));
                 if awaited && self.updates.len() >= CROWDED {

@@ -165,6 +165,16 @@ pub enum RunError {
         /// What differs first.
         what: String,
     },
+    /// An evaluation that says nothing any more.
+    #[error(
+        "{what} has said nothing for {seconds} s (--evaluation-timeout): it hangs, or one batch takes longer here\neverything that was measured is kept: `aq4svit resume` goes on with it, with another --evaluation-timeout or without one"
+    )]
+    Silent {
+        /// What was evaluated.
+        what: String,
+        /// The seconds allowed.
+        seconds: u64,
+    },
     /// This program was built without libtorch.
     #[error(
         "this program was built without libtorch and cannot evaluate networks: build it with the default features (`make build`)"

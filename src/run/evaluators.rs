@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 #[cfg(feature = "torch")]
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::RunError;
 use super::prepare::Prepared;
@@ -37,6 +38,8 @@ pub struct EvaluatorOptions {
     pub results: Option<PathBuf>,
     /// Whether a run begins with a self-check.
     pub self_check: bool,
+    /// How long an evaluation of a search may say nothing; none: as long as it takes.
+    pub evaluation_timeout: Option<Duration>,
 }
 
 /// Bytes that are kept between questions unless asked otherwise: 2 GiB.
@@ -53,6 +56,7 @@ impl Default for EvaluatorOptions {
             cache_memory: CACHE_MEMORY,
             results: None,
             self_check: false,
+            evaluation_timeout: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Beginning and continuing runs.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::RunError;
 use super::best::{BestProfile, read_profile};
@@ -47,6 +48,8 @@ pub struct Parts {
     pub evaluators: Vec<Box<dyn Evaluator>>,
     /// Makes the file of quantized layers beside the result; none where it needs none.
     pub side_files: Option<SideFiles>,
+    /// How long an evaluation may say nothing before the run ends; none: as long as it takes.
+    pub evaluation_timeout: Option<Duration>,
 }
 
 impl Parts {
@@ -68,6 +71,7 @@ impl Parts {
             fingerprint: made.fingerprint,
             evaluators: made.all,
             side_files: made.side_files,
+            evaluation_timeout: options.evaluation_timeout,
         };
         Ok((parts, made.stores))
     }
@@ -143,6 +147,7 @@ fn begin(mut claim: RunDirGuard, parts: Parts, script: Script) -> Result<Handle,
         best: BestProfile::new(&folder, parts.text, &parts.settings, &header)
             .with_side_files(parts.side_files),
         script,
+        evaluation_timeout: parts.evaluation_timeout,
         header,
         history: Vec::new(),
         missing,
@@ -235,6 +240,7 @@ fn go_on(
             .with_side_files(parts.side_files)
             .resumed(),
         script,
+        evaluation_timeout: parts.evaluation_timeout,
         header: journal.header,
         history: journal.entries,
         missing,

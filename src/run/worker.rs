@@ -98,6 +98,11 @@ impl Worker {
         self.ahead.cancel();
         cancel
     }
+
+    /// Waits for the thread no more, whatever it does.
+    pub fn abandon(&mut self) {
+        self.thread = None;
+    }
 }
 
 impl Drop for Worker {

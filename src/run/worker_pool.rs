@@ -1,5 +1,7 @@
 //! The evaluators of a run, and who does what.
 
+use std::time::{Duration, Instant};
+
 use crossbeam_channel::{Receiver, unbounded};
 
 use super::worker::{Report, Worker};
@@ -11,6 +13,8 @@ use crate::search::Request;
 struct Running {
     request: Request,
     cancel: Cancel,
+    /// When it began, or last said how far it is.
+    heard: Instant,
 }
 
 /// A worker with what it does.
@@ -103,10 +107,39 @@ impl WorkerPool {
             };
             let cancel = free.worker.start(request.job.clone());
             let request = request.clone();
-            free.running = Some(Running { request, cancel });
+            free.running = Some(Running {
+                request,
+                cancel,
+                heard: Instant::now(),
+            });
             begun = true;
         }
         begun
+    }
+
+    /// Notes that a worker has said how far it is.
+    pub fn heard(&mut self, number: usize) {
+        let slot = self.slots.get_mut(number);
+        if let Some(running) = slot.and_then(|slot| slot.running.as_mut()) {
+            running.heard = Instant::now();
+        }
+    }
+
+    /// The worker that has said nothing for longest, and for how long; none while all are idle.
+    pub fn most_silent(&self) -> Option<(usize, Duration)> {
+        let silent = |(number, slot): (usize, &Slot)| {
+            let running = slot.running.as_ref()?;
+            Some((number, running.heard.elapsed()))
+        };
+        let all = self.slots.iter().enumerate().filter_map(silent);
+        all.max_by_key(|(_, silent)| *silent)
+    }
+
+    /// Waits for a worker no more: its thread ends with the process. What it was to do.
+    pub fn abandon(&mut self, number: usize) -> Option<Request> {
+        let slot = self.slots.get_mut(number)?;
+        slot.worker.abandon();
+        Some(slot.running.take()?.request)
     }
 
     /// The job that a worker reports to be done with.

@@ -20,7 +20,7 @@ mod trades;
 use self::bisection::Bisection;
 use self::costs::LayerCosts;
 use self::probes::Probes;
-use self::refining::Refining;
+use self::refining::{Refining, spent};
 use self::rungs::Rungs;
 use self::scan::Scan;
 use super::tries::Tries;
@@ -63,6 +63,8 @@ pub struct Front {
     /// The costs of the front that led to the base.
     best: Option<LayerCosts>,
     probes: Option<Probes>,
+    /// Images that had been evaluated when the strategy began.
+    begun: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -86,7 +88,10 @@ enum Work {
 
 impl Strategy for Front {
     fn open(&mut self, search: &mut Context<'_>) -> Step {
-        *self = Front::default();
+        *self = Front {
+            begun: spent(search),
+            ..Front::default()
+        };
         match search.base() {
             Some(_) => Step::Again,
             None => Step::Done,
@@ -210,7 +215,7 @@ impl Front {
             };
             return Work::Bisecting(costs, Bisection::new(front, bytes, first, doubtful));
         }
-        Work::Refining(Refining::new(self.best().clone()))
+        Work::Refining(Refining::new(self.best().clone(), search, self.begun))
     }
 
     fn best(&self) -> &LayerCosts {

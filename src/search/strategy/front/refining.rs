@@ -2,7 +2,7 @@
 //!
 //! Near the limit neighbouring allocations differ by luck as much as by what they save. So neither
 //! kind ends the search: after a few failures of one the other has its turn, and from every new
-//! base steps are tried first, until all evaluations are spent or nothing is left.
+//! base steps are tried first, until the images of the search are spent or nothing is left.
 
 use super::costs::LayerCosts;
 use super::steps::Steps;
@@ -12,8 +12,9 @@ use crate::search::strategy::Context;
 
 /// Evaluations that fail one after the other before it is the other kind's turn.
 const PATIENCE: usize = 3;
-/// Evaluations in all.
-const MOST: usize = 14;
+/// The images that are spent on a search, by group and image of the search split: about half of
+/// what greedy spends, which evaluates every group of the finest level at least once.
+const SHARE: f64 = 0.22;
 
 /// What a step of one kind came to.
 pub(super) enum Refined {
@@ -39,31 +40,43 @@ pub(super) struct Refining {
     trades: Trades,
     turn: Turn,
     failures: usize,
-    left: usize,
+    /// A candidate is under way: it is judged whatever it takes.
+    is_open: bool,
+    /// Nothing more is tried once so many images have been evaluated.
+    until: usize,
 }
 
 impl Refining {
-    /// Steps from the base there is, then trades, by some costs.
-    pub fn new(costs: LayerCosts) -> Self {
+    /// Steps from the base there is, then trades, by some costs, in a search that had spent so many
+    /// images when its strategy began.
+    pub fn new(costs: LayerCosts, search: &Context<'_>, begun: usize) -> Self {
+        let levels = &search.settings().search.levels;
+        let groups = levels
+            .last()
+            .map(|level| search.space().groups(*level).len());
+        let images = groups.unwrap_or(0) * search.settings().search_images;
         Refining {
             steps: Steps::new(costs.clone()),
             trades: Trades::new(costs),
             turn: Turn::Steps,
             failures: 0,
-            left: MOST,
+            is_open: false,
+            until: begun + (SHARE * images as f64) as usize,
         }
     }
 
     /// One step of the search; none behind the last one.
     pub fn step(&mut self, search: &mut Context<'_>) -> Option<Step> {
-        let refined = match self.left {
-            0 => None,
-            _ => self.refine(search).or_else(|| {
-                self.pass_on();
-                self.refine(search)
-            }),
-        };
-        match refined? {
+        if !self.is_open && spent(search) >= self.until {
+            return None;
+        }
+        let refined = self.refine(search).or_else(|| {
+            self.pass_on();
+            self.refine(search)
+        });
+        let refined = refined?;
+        self.is_open = matches!(refined, Refined::Open(_));
+        match refined {
             Refined::Open(next) => return Some(next),
             Refined::Passed => {
                 // From a new base what failed alone may pass.
@@ -77,7 +90,6 @@ impl Refining {
                 }
             }
         }
-        self.left -= 1;
         Some(Step::Again)
     }
 
@@ -96,4 +108,9 @@ impl Refining {
             Turn::Trades => Turn::Steps,
         };
     }
+}
+
+/// The images on which candidates have been evaluated, each candidate's counted once.
+pub(super) fn spent(search: &Context<'_>) -> usize {
+    search.tree().active().map(|c| c.bits.len()).sum()
 }
