@@ -649,10 +649,8 @@ class Recorder(TorchFunctionMode):
         if any(d != 1 for d in module.dilation) or module.padding_mode != "zeros":
             raise CannotExport(f"{self.where()}: dilation and padding modes other than zeros cannot be written")
         if not two and (kernel, stride, padding, module.groups) != (1, 1, 0, 1):
-            if module.groups != 1:
-                raise CannotExport(f"{self.where()}: a 1-D convolution over tokens in groups cannot be written")
             fields = {"name": name, "out": module.out_channels, "kernel": kernel, "stride": stride, "padding": padding,
-                      "bias": module.bias is not None}
+                      "groups": module.groups, "bias": module.bias is not None}
             made = (module.out_channels,) + (node.shape[1:] if shape[2] == node.positions else (1, shape[2]))
             new = self.emit("conv1d", [place.node], fields, made, node.still, module)
             return self.spread(new, t, b, shape)

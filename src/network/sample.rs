@@ -151,7 +151,10 @@ impl Sampler {
                 // A window without padding needs tokens to fill it.
                 let windows = [(3, 1, 1), (3, 2, 1), (5, 1, 2), (2, 1, 0)];
                 let fits = if self.builder.is_even(x) { 4 } else { 3 };
-                let window = self.random.pick(&windows[..fits]);
+                let (kernel, stride, padding) = self.random.pick(&windows[..fits]);
+                let every = if self.builder.width(x) == width { width } else { 1 };
+                let groups = self.random.pick(&[1, 2, every]);
+                let window = (kernel, stride, padding, groups);
                 let bias = self.random.pick(&[true, false]);
                 let x = self.builder.conv1d(x, &name, (width, bias), window);
                 let x = self.norm(x);

@@ -336,9 +336,8 @@ impl Naive<'_> {
                 padding,
                 groups,
             } => {
-                assert_eq!(groups, 1);
                 let tokens = from.height * from.width;
-                return conv1d(&weight, &bias, x, tokens, (kernel, stride, padding));
+                return conv1d(&weight, &bias, x, tokens, (kernel, stride, padding, groups));
             }
             LayerKind::Linear => (1, 1, 0, 1),
         };
@@ -467,19 +466,21 @@ fn conv1d(
     bias: &[f64],
     x: &Map,
     tokens: usize,
-    (kernel, stride, padding): (usize, usize, usize),
+    (kernel, stride, padding, groups): (usize, usize, usize, usize),
 ) -> Map {
-    let inputs = x.len() / tokens;
+    let (inputs, channels) = (x.len() / tokens / groups, bias.len());
     let left = (tokens + 2 * padding - kernel) / stride + 1;
     let mut out = Map::new();
     for (c, bias) in bias.iter().enumerate() {
         for o in 0..left {
             let mut sum = *bias;
+            let first = c / (channels / groups) * inputs;
             for i in 0..inputs {
                 for tap in 0..kernel {
                     let at = (o * stride + tap).checked_sub(padding);
                     if let Some(at) = at.filter(|at| *at < tokens) {
-                        sum += weight[(c * inputs + i) * kernel + tap] * x[i * tokens + at];
+                        let x = x[(first + i) * tokens + at];
+                        sum += weight[(c * inputs + i) * kernel + tap] * x;
                     }
                 }
             }

@@ -62,21 +62,21 @@ impl GraphBuilder {
         self.conv(x, name, conv.source(WeightSource::MergedRepConv))
     }
 
-    /// A 1-D convolution over tokens, of a kernel, a stride and a padding, without groups; `name`
-    /// is the state-dict key without `.weight`.
+    /// A 1-D convolution over tokens, of a kernel, a stride, a padding and groups; `name` is the
+    /// state-dict key without `.weight`.
     pub(in crate::network) fn conv1d(
         &mut self,
         x: NodeId,
         name: &str,
         (out, bias): (usize, bool),
-        (kernel, stride, padding): (usize, usize, usize),
+        (kernel, stride, padding, groups): (usize, usize, usize, usize),
     ) -> NodeId {
         let from = self.node(x).shape;
         let kind = LayerKind::Conv1d {
             kernel,
             stride,
             padding,
-            groups: 1,
+            groups,
         };
         let tokens = from.height * from.width;
         let left = window_count(tokens, kernel, stride, padding);
@@ -89,7 +89,7 @@ impl GraphBuilder {
             height,
             width,
         };
-        let weight_shape = vec![out, from.channels, kernel];
+        let weight_shape = vec![out, from.channels / groups.max(1), kernel];
         let layer = self.new_layer(name, kind, weight_shape, bias, WeightSource::Stored);
         self.layer(x, layer, shape, (height, width))
     }

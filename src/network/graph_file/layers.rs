@@ -39,6 +39,8 @@ pub(super) struct Conv1dFields {
     stride: usize,
     #[serde(default)]
     padding: usize,
+    #[serde(default = "one")]
+    groups: usize,
     #[serde(default)]
     bias: bool,
 }
@@ -159,14 +161,19 @@ pub(super) fn conv1d(
         kernel,
         stride,
         padding,
+        groups,
         bias,
     } = fields;
     sound_name(&name)?;
-    if [out, kernel, stride].contains(&0) || padding > kernel {
-        return Err("out, kernel and stride are at least 1, padding at most the kernel".to_owned());
+    if [out, kernel, stride, groups].contains(&0) || padding > kernel {
+        let why = "out, kernel, stride and groups are at least 1, padding at most the kernel";
+        return Err(why.to_owned());
+    }
+    if !out.is_multiple_of(groups) || !from.channels.is_multiple_of(groups) {
+        return Err(format!("{groups} groups do not divide the channels"));
     }
     let weights = out
-        .checked_mul(from.channels)
+        .checked_mul(from.channels / groups)
         .and_then(|n| n.checked_mul(kernel));
     if weights.is_none_or(|n| n as u64 > MAX_PARAMETERS) {
         return Err(format!("its weight has more than {MAX_PARAMETERS} numbers"));
@@ -182,7 +189,8 @@ pub(super) fn conv1d(
         height: 1,
         width: span / stride + 1,
     })?;
-    Ok(b.conv1d(x, &name, (out, bias), (kernel, stride, padding)))
+    let window = (kernel, stride, padding, groups);
+    Ok(b.conv1d(x, &name, (out, bias), window))
 }
 
 /// The operation and the fields of a layer.
@@ -220,7 +228,7 @@ pub(super) fn fields(layer: &Layer) -> Option<(&'static str, Value)> {
             kernel,
             stride,
             padding,
-            ..
+            groups,
         } => {
             let fields = Conv1dFields {
                 name,
@@ -228,6 +236,7 @@ pub(super) fn fields(layer: &Layer) -> Option<(&'static str, Value)> {
                 kernel,
                 stride,
                 padding,
+                groups,
                 bias,
             };
             Some(("conv1d", serde_json::to_value(fields).ok()?))

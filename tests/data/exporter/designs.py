@@ -211,13 +211,13 @@ class Functional(nn.Module):
 
 
 class Branches(nn.Module):
-    """Features that are concatenated, a 1-D convolution over tokens, one value read three times."""
+    """Features that are concatenated, a 1-D convolution over tokens in groups, one value read three times."""
 
     def __init__(self):
         super().__init__()
         self.a, self.b = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(3, 4, 5, 2, 2)
         self.lif_a, self.lif_b, self.lif = LIF(), LIF(), LIF()
-        self.mix, self.bn = nn.Conv1d(12, 12, 3, padding=1), nn.BatchNorm1d(12)
+        self.mix, self.bn = nn.Conv1d(12, 12, 3, padding=1, groups=3), nn.BatchNorm1d(12)
         self.deep, self.lif2 = nn.Conv2d(12, 24, 3, 1, 1, groups=12), LIF()
         self.fc = nn.Linear(36, 10)
 
