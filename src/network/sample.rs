@@ -152,7 +152,11 @@ impl Sampler {
                 let windows = [(3, 1, 1), (3, 2, 1), (5, 1, 2), (2, 1, 0)];
                 let fits = if self.builder.is_even(x) { 4 } else { 3 };
                 let (kernel, stride, padding) = self.random.pick(&windows[..fits]);
-                let every = if self.builder.width(x) == width { width } else { 1 };
+                let every = if self.builder.width(x) == width {
+                    width
+                } else {
+                    1
+                };
                 let groups = self.random.pick(&[1, 2, every]);
                 let window = (kernel, stride, padding, groups);
                 let bias = self.random.pick(&[true, false]);

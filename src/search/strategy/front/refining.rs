@@ -14,7 +14,9 @@ use crate::search::strategy::Context;
 const PATIENCE: usize = 3;
 /// The images that are spent on a search, by group and image of the search split: about half of
 /// what greedy spends, which evaluates every group of the finest level at least once.
-const SHARE: f64 = 0.22;
+const SHARE: f64 = 0.235;
+/// What an evaluation near the limit is expected to take, of the search split.
+const EXPECTED: f64 = 0.6;
 
 /// What a step of one kind came to.
 pub(super) enum Refined {
@@ -54,14 +56,16 @@ impl Refining {
         let groups = levels
             .last()
             .map(|level| search.space().groups(*level).len());
-        let images = groups.unwrap_or(0) * search.settings().search_images;
+        let groups = groups.unwrap_or(0) as f64;
+        let images = search.settings().search_images as f64;
+        let room = (SHARE * groups - EXPECTED).max(0.0) * images;
         Refining {
             steps: Steps::new(costs.clone()),
             trades: Trades::new(costs),
             turn: Turn::Steps,
             failures: 0,
             is_open: false,
-            until: begun + (SHARE * images as f64) as usize,
+            until: begun + room as usize,
         }
     }
 
