@@ -88,6 +88,8 @@
 
 pub mod checkpoint;
 pub mod cli;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod data;
 pub mod evaluate;
 pub mod export;
