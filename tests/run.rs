@@ -113,6 +113,7 @@ fn parts(seed: u64, fail_at: Option<(usize, Failure)>) -> Parts {
         fingerprint,
         evaluators: vec![evaluator],
         side_files: None,
+        crew: None,
     }
 }
 

@@ -44,12 +44,18 @@ pub(crate) struct RunArgs {
     optimizations: OptimizationArgs,
     #[command(flatten)]
     device: DeviceArgs,
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    cluster: super::cluster::ClusterArgs,
 }
 
 impl RunArgs {
     /// How to evaluate.
-    pub fn options(&self) -> EvaluatorOptions {
-        EvaluatorOptions {
+    ///
+    /// # Errors
+    /// For an access file that cannot be used.
+    pub fn options(&self) -> Result<EvaluatorOptions> {
+        Ok(EvaluatorOptions {
             // Plain runs do not use results of earlier runs either.
             results: (!self.optimizations.plain)
                 .then(|| self.results.folder())
@@ -58,8 +64,10 @@ impl RunArgs {
             optimizations: self.optimizations.optimizations(),
             cache_memory: self.optimizations.cache_memory,
             self_check: !self.no_self_check,
+            #[cfg(feature = "cluster")]
+            cluster: self.cluster.options()?,
             ..self.device.options(self.results)
-        }
+        })
     }
 
     pub fn front(&self) -> Front {

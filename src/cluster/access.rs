@@ -165,7 +165,10 @@ impl Access {
         let text = fs::read_to_string(path).map_err(ClusterError::io("read", path))?;
         let access: Access = toml::from_str(&text).map_err(|e| wrong(e.message().to_owned()))?;
         if access.format != FORMAT {
-            let why = format!("it has format {}, this program reads {FORMAT}", access.format);
+            let why = format!(
+                "it has format {}, this program reads {FORMAT}",
+                access.format
+            );
             return Err(wrong(why));
         }
         Ok(access)
@@ -191,7 +194,8 @@ impl Access {
     }
 
     fn write_one(&self, path: &Path) -> Result<(), ClusterError> {
-        const ABOUT: &str = "# Access to a cluster of aq4svit: who can read this file can use it.\n";
+        const ABOUT: &str =
+            "# Access to a cluster of aq4svit: who can read this file can use it.\n";
         // Plain strings and numbers always serialise.
         let text = toml::to_string(self).unwrap_or_default();
         private_file(path, format!("{ABOUT}{text}").as_bytes())
@@ -333,7 +337,10 @@ mod tests {
         all.dedup();
         assert_eq!(all.len(), 6);
         let path = Path::new("cluster.toml");
-        let shown = format!("{one:?} {:?}", one.login(path, Role::Worker).expect("access"));
+        let shown = format!(
+            "{one:?} {:?}",
+            one.login(path, Role::Worker).expect("access")
+        );
         for secret in all.iter().flatten() {
             assert!(secret.len() == 32 && !shown.contains(secret.as_str()));
         }
@@ -343,7 +350,12 @@ mod tests {
     fn what_is_no_access_file_is_refused_with_advice() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("cluster.toml");
-        for text in ["", "nonsense", "format = 1", "format = 9\naddress = \"a\"\nack_wait = 1\n[passwords]"] {
+        for text in [
+            "",
+            "nonsense",
+            "format = 1",
+            "format = 9\naddress = \"a\"\nack_wait = 1\n[passwords]",
+        ] {
             fs::write(&path, text).expect("space");
             let error = Access::read(&path).expect_err(text).to_string();
             assert!(error.contains("cluster up"), "{error}");

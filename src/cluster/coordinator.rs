@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::ClusterError;
 use super::access::Login;
 use super::desk::Desk;
 use super::message::{Context, Facts};
-use crate::evaluate::{EvaluateError, Job, Outcome, Progress, Work};
+use crate::evaluate::{EvaluateError, Job, News, Outcome, Progress, Work};
 
 /// What a search wants of a cluster.
 #[derive(Clone, Debug)]
@@ -28,15 +28,6 @@ pub struct Wish {
     pub name: String,
     /// The arithmetic to go by; none for that of the workers that are there.
     pub numerics: Option<String>,
-}
-
-/// What a cluster tells a search beside answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
-    /// Something that people should know.
-    Note(String),
-    /// So many workers can do the search's jobs now.
-    Workers(usize),
 }
 
 /// What becomes of a job.
@@ -123,7 +114,12 @@ impl Coordinator {
                     .enable_all()
                     .build();
                 let done = runtime.map(|runtime| {
-                    runtime.block_on(Desk::run(wish, (early.clone(), news_out), of_thread, requests_in))
+                    runtime.block_on(Desk::run(
+                        wish,
+                        (early.clone(), news_out),
+                        of_thread,
+                        requests_in,
+                    ))
                 });
                 if let Err(error) = done.unwrap_or(Err(ClusterError::Ended)) {
                     let _ = early.send(Early::Ready(Err(error)));
@@ -202,11 +198,4 @@ impl Drop for Asked {
             let _ = requests.send(Request::Cancel(self.number));
         }
     }
-}
-
-/// A channel on which nothing is ever told.
-pub fn no_news() -> Receiver<News> {
-    let (sender, receiver) = bounded(0);
-    drop(sender);
-    receiver
 }

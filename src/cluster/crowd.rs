@@ -44,7 +44,10 @@ impl Crowd {
 
     /// True where a file may be sent now: not while it probably is on its way.
     pub fn may_send(&mut self, hash: &str) -> bool {
-        let may = self.sent.get(hash).is_none_or(|sent| sent.elapsed() > AGAIN);
+        let may = self
+            .sent
+            .get(hash)
+            .is_none_or(|sent| sent.elapsed() > AGAIN);
         if may {
             self.sent.insert(hash.to_owned(), Instant::now());
         }
@@ -52,8 +55,14 @@ impl Crowd {
     }
 
     fn of(&self, numerics: &str) -> impl Iterator<Item = &Presence> {
-        let fits = move |p: &&Presence| p.facts(&self.context).is_some_and(|f| f.numerics == numerics);
-        self.workers.values().map(|(presence, _)| presence).filter(fits)
+        let fits = move |p: &&Presence| {
+            p.facts(&self.context)
+                .is_some_and(|f| f.numerics == numerics)
+        };
+        self.workers
+            .values()
+            .map(|(presence, _)| presence)
+            .filter(fits)
     }
 
     /// Workers that can do jobs with this arithmetic.
@@ -87,9 +96,10 @@ impl Crowd {
         let why = |presence: &Presence| {
             let of = presence.contexts.iter().find(|(c, _)| *c == self.context);
             match of {
-                Some((_, Readiness::Unable { why })) => {
-                    Some(format!("  worker {} on {}: {why}", presence.worker, presence.host))
-                }
+                Some((_, Readiness::Unable { why })) => Some(format!(
+                    "  worker {} on {}: {why}",
+                    presence.worker, presence.host
+                )),
                 _ => None,
             }
         };
@@ -108,7 +118,10 @@ impl Crowd {
         if self.workers.is_empty() {
             return format!("no worker is there; the search waits: {START}");
         }
-        let others = self.workers.values().filter_map(|(p, _)| p.facts(&self.context));
+        let others = self
+            .workers
+            .values()
+            .filter_map(|(p, _)| p.facts(&self.context));
         let mut others: Vec<&str> = others.map(|f| f.numerics.as_str()).collect();
         others.sort_unstable();
         others.dedup();
@@ -191,7 +204,11 @@ mod tests {
     fn a_worker_that_leaves_is_gone_at_once() {
         let mut crowd = Crowd::new("c");
         crowd.heard(presence("a", 2, unable()));
-        assert!(crowd.all_unable().is_some_and(|why| why.contains("worker a on h: no")));
+        assert!(
+            crowd
+                .all_unable()
+                .is_some_and(|why| why.contains("worker a on h: no"))
+        );
         crowd.heard(Presence {
             leaving: true,
             ..presence("a", 2, unable())

@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::MissedTickBehavior;
 
 use super::ClusterError;
-use super::coordinator::{Early, News, Request, Told, Wish};
+use super::coordinator::{Early, Request, Told, Wish};
 use super::crowd::Crowd;
 use super::jetstream::{ApiError, Connection, MAX_DELIVER};
 use super::message::{
@@ -23,7 +23,7 @@ use super::message::{
 };
 use super::pieces;
 use super::subject::{self, ANSWERS, CONTEXTS, JOBS};
-use crate::evaluate::{EvaluateError, Job, Question};
+use crate::evaluate::{EvaluateError, Job, News, Question};
 use crate::journal::host;
 
 /// The interval at which a search says that it is there.
@@ -44,7 +44,11 @@ enum Inside {
     /// An answer was found on the server.
     Found(String, Vec<u8>),
     /// A job is in the queue, under a number.
-    Queued { key: String, attempt: u32, number: u64 },
+    Queued {
+        key: String,
+        attempt: u32,
+        number: u64,
+    },
     /// The server does not know a job any more.
     Lost(String),
     /// The server has given a job up.
@@ -142,15 +146,22 @@ impl Desk {
         desk.pool = message::pool(&desk.wish.context.context, &facts.numerics);
         desk.wish.numerics = Some(facts.numerics.clone());
         let ack_wait = desk.wish.login.ack_wait;
-        let made = desk.connection.make_consumer(&desk.pool, (ack_wait, desk.at_once)).await;
+        let made = desk
+            .connection
+            .make_consumer(&desk.pool, (ack_wait, desk.at_once))
+            .await;
         made.map_err(|e| desk.connection.refused("give out jobs", &e))?;
-        desk.work(early, facts, (requests, inside_in, back_in)).await
+        desk.work(early, facts, (requests, inside_in, back_in))
+            .await
     }
 
     async fn keep_context(&self) -> Result<(), ApiError> {
         let subject = subject::context(&self.wish.context.context);
         let context = message::write(&self.wish.context);
-        self.connection.keep(subject, None, context).await.map(|_| ())
+        self.connection
+            .keep(subject, None, context)
+            .await
+            .map(|_| ())
     }
 
     /// Waits for workers that can do it, and settles on their arithmetic.
@@ -205,8 +216,14 @@ impl Desk {
     ) -> Result<(), ClusterError> {
         let mut presence = self.connection.hear(subject::presence("*")).await?;
         let mut answers = self.connection.hear(subject::answers(&self.pool)).await?;
-        let mut returned = self.connection.hear(subject::returned(&self.session)).await?;
-        let mut advance = self.connection.hear(subject::progress(&self.session)).await?;
+        let mut returned = self
+            .connection
+            .hear(subject::returned(&self.session))
+            .await?;
+        let mut advance = self
+            .connection
+            .hear(subject::progress(&self.session))
+            .await?;
         let given_up = format!("{}.{}", subject::GIVEN_UP, self.pool);
         let mut given_up = self.connection.hear(given_up).await?;
         let mut look = tokio::time::interval(LOOK);
@@ -302,7 +319,7 @@ impl Desk {
         let numerics = self.wish.numerics.clone().unwrap_or_default();
         let live = self.crowd.ready(&numerics);
         if self.live.swap(live, Ordering::Relaxed) != live {
-            let _ = self.news.send(News::Workers(live));
+            let _ = self.news.send(News::Able(live));
         }
         self.alone = match (live, self.alone) {
             (0, None) => Some((Instant::now(), false)),
@@ -421,7 +438,9 @@ impl Desk {
             attempt,
         };
         let subject = subject::cancel(&self.session);
-        self.connection.say(subject, message::write(&cancelled)).await;
+        self.connection
+            .say(subject, message::write(&cancelled))
+            .await;
         if let Some(number) = number {
             let connection = self.connection.clone();
             tokio::spawn(async move { connection.remove(JOBS, number).await });
@@ -465,7 +484,8 @@ impl Desk {
             return;
         }
         if !self.answered.contains_key(key) {
-            self.answered.insert(key.to_owned(), (digest, answer.worker));
+            self.answered
+                .insert(key.to_owned(), (digest, answer.worker));
         }
         let told = Told::Answer(Box::new(answer.outcome), answer.spent.into());
         self.settle(key, &told);
@@ -485,7 +505,9 @@ impl Desk {
         };
         let connection = self.connection.clone();
         tokio::spawn(async move {
-            let _ = connection.keep(subject, None, message::write(&trouble)).await;
+            let _ = connection
+                .keep(subject, None, message::write(&trouble))
+                .await;
         });
     }
 
@@ -551,7 +573,11 @@ impl Desk {
             return;
         };
         let is_it = |p: &Pending| p.number == Some(word.stream_seq);
-        let key = self.pending.iter().find(|(_, p)| is_it(p)).map(|(key, _)| key.clone());
+        let key = self
+            .pending
+            .iter()
+            .find(|(_, p)| is_it(p))
+            .map(|(key, _)| key.clone());
         if let Some(key) = key {
             self.set_aside(&key, "it ended or hung without a word".to_owned());
         }
@@ -573,12 +599,12 @@ impl Desk {
         match told {
             Inside::Found(key, payload) => {
                 self.answer(&key, &payload);
-                // What is kept there may be no answer: then it is computed.
-                if let Some(pending) = self.pending.get_mut(&key) {
-                    pending.checking = false;
-                }
             }
-            Inside::Queued { key, attempt, number } => match self.pending.get_mut(&key) {
+            Inside::Queued {
+                key,
+                attempt,
+                number,
+            } => match self.pending.get_mut(&key) {
                 Some(pending) if pending.attempt == attempt => pending.number = Some(number),
                 _ => self.withdraw(&key, attempt, Some(number)).await,
             },
@@ -630,14 +656,19 @@ impl Desk {
             let _ = self.news.send(News::Note(note));
         }
         let patience = (self.wish.login.ack_wait * 5 / 2).max(2 * HEARTBEAT);
-        let silent = self.pending.iter().filter(|(_, p)| p.sign.elapsed() > patience);
+        let silent = self
+            .pending
+            .iter()
+            .filter(|(_, p)| p.sign.elapsed() > patience);
         let silent: Vec<String> = silent.map(|(key, _)| key.clone()).collect();
         silent.iter().for_each(|key| self.check(key));
     }
 
     /// Asks the server what has become of a job.
     fn check(&mut self, key: &str) {
-        let idle = self.crowd.idle(self.wish.numerics.as_deref().unwrap_or_default());
+        let idle = self
+            .crowd
+            .idle(self.wish.numerics.as_deref().unwrap_or_default());
         let Some(pending) = self.pending.get_mut(key) else {
             return;
         };
@@ -647,14 +678,22 @@ impl Desk {
         };
         pending.checking = true;
         let silent = pending.sign.elapsed() > self.wish.login.ack_wait * 2;
+        let job = pending.job.clone();
         let (connection, inside) = (self.connection.clone(), self.inside.clone());
         let (pool, key) = (self.pool.clone(), key.to_owned());
         tokio::spawn(async move {
-            let found = connection.first(ANSWERS, &subject::answer(&pool, &key)).await;
+            let found = connection
+                .first(ANSWERS, &subject::answer(&pool, &key))
+                .await;
             let told = match found {
-                Ok(Some(payload)) => Inside::Found(key, payload),
+                Ok(Some(payload)) if is_answer(&payload, (&pool, &key), &job) => {
+                    Inside::Found(key, payload)
+                }
                 Err(_) => Inside::Fine(key),
-                Ok(None) => match (connection.has(JOBS, number).await, connection.consumer(&pool).await) {
+                Ok(_) => match (
+                    connection.has(JOBS, number).await,
+                    connection.consumer(&pool).await,
+                ) {
                     (Ok(false), _) => Inside::Lost(key),
                     (Err(error), _) if error.is_missing() => Inside::Lost(key),
                     (_, Err(error)) if error.is_missing() => {
@@ -690,7 +729,7 @@ async fn give_out(
     while !gone.load(Ordering::Relaxed) {
         if !looked {
             match connection.first(ANSWERS, &subject::answer(pool, key)).await {
-                Ok(Some(payload)) if is_answer(&payload, order) => {
+                Ok(Some(payload)) if is_answer(&payload, (pool, key), &order.job) => {
                     let _ = inside.send(Inside::Found(key.clone(), payload));
                     return;
                 }
@@ -702,7 +741,9 @@ async fn give_out(
                 }
             }
         }
-        let kept = connection.keep(subject::job(pool, key), Some(&id), message.clone()).await;
+        let kept = connection
+            .keep(subject::job(pool, key), Some(&id), message.clone())
+            .await;
         match kept {
             Ok(number) => {
                 let _ = inside.send(Inside::Queued {
@@ -720,10 +761,10 @@ async fn give_out(
     }
 }
 
-fn is_answer(payload: &[u8], order: &Order) -> bool {
-    message::read::<Answer>(payload).is_ok_and(|answer| {
-        answer.key == order.key && answer.pool == order.pool && answer.answers(&order.job)
-    })
+/// True for the answer to a job: what is kept under its name may be anything.
+fn is_answer(payload: &[u8], (pool, key): (&str, &str), job: &Job) -> bool {
+    let read = message::read::<Answer>(payload);
+    read.is_ok_and(|answer| answer.key == key && answer.pool == pool && answer.answers(job))
 }
 
 /// A name for this search that no other has.
@@ -740,8 +781,13 @@ pub(super) fn words(job: &Job) -> String {
     let of = match &job.question {
         Question::Drift { .. } => "drift".to_owned(),
         Question::LayerErrors => "layer errors".to_owned(),
-        Question::Accuracy { split, from, to, .. } => {
-            format!("accuracy on images {from}..{to} of the {} split", split.name())
+        Question::Accuracy {
+            split, from, to, ..
+        } => {
+            format!(
+                "accuracy on images {from}..{to} of the {} split",
+                split.name()
+            )
         }
     };
     format!("the {of} of the bit-widths {}", widths.join(","))

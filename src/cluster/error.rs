@@ -62,7 +62,9 @@ pub enum ClusterError {
         last: String,
     },
     /// No certificate could be made.
-    #[error("cannot make a certificate: {0}; make one otherwise and name it with --tls-cert, --tls-key and --tls-ca")]
+    #[error(
+        "cannot make a certificate: {0}; make one otherwise and name it with --tls-cert, --tls-key and --tls-ca"
+    )]
     NoCertificate(String),
     /// The server cannot be reached, or refuses.
     #[error("cannot connect to the cluster at {address}: {why}")]
@@ -85,6 +87,21 @@ pub enum ClusterError {
     /// No worker can evaluate what a run is about.
     #[error("no worker of the cluster can evaluate this profile:\n{0}")]
     Unable(String),
+    /// A worker has something else than the search.
+    #[error(
+        "{what} differ: {there} at the search, {here} here; bring the same files to the same place on both machines"
+    )]
+    Differs {
+        /// What.
+        what: String,
+        /// The search's content hash.
+        there: String,
+        /// The worker's.
+        here: String,
+    },
+    /// A profile cannot be sent, or read where it arrives.
+    #[error("the profile cannot be sent to workers: {0}")]
+    Unsendable(String),
     /// The thread of the cluster has ended.
     #[error("the connection to the cluster has ended")]
     Ended,

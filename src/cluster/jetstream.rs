@@ -188,7 +188,9 @@ impl Connection {
                         return Err(failed(why.to_owned()));
                     }
                     if begin.elapsed() >= patience {
-                        return Err(failed(format!("{error}: is the server up (`aq4svit cluster up`), and does the network let this machine reach it?")));
+                        return Err(failed(format!(
+                            "{error}: is the server up (`aq4svit cluster up`), and does the network let this machine reach it?"
+                        )));
                     }
                     tokio::time::sleep(Duration::from_millis(300)).await;
                 }
@@ -284,7 +286,8 @@ impl Connection {
         ];
         for config in &all {
             let name = config["name"].as_str().unwrap_or_default();
-            let info: Result<Value, _> = self.api(&format!("STREAM.INFO.{name}"), &Value::Null).await;
+            let info: Result<Value, _> =
+                self.api(&format!("STREAM.INFO.{name}"), &Value::Null).await;
             match info {
                 Ok(_) => {}
                 Err(error) if error.is_missing() => {
@@ -326,6 +329,8 @@ impl Connection {
             "ack_wait": ack_wait.as_nanos() as u64, "max_deliver": MAX_DELIVER,
             "filter_subject": subject::jobs(pool), "replay_policy": "instant",
             "max_ack_pending": at_once, "max_waiting": 4096,
+            // One that nobody asks for jobs is gone some time.
+            "inactive_threshold": KEPT * 1_000_000_000,
         });
         let body = json!({"stream_name": JOBS, "config": config});
         let verb = format!("CONSUMER.DURABLE.CREATE.{JOBS}.{pool}");
@@ -358,8 +363,14 @@ impl Connection {
             #[serde(flatten)]
             state: ConsumerState,
         }
-        let list: List = self.api(&format!("CONSUMER.LIST.{JOBS}"), &json!({"offset": 0})).await?;
-        Ok(list.consumers.into_iter().map(|c| (c.name, c.state)).collect())
+        let list: List = self
+            .api(&format!("CONSUMER.LIST.{JOBS}"), &json!({"offset": 0}))
+            .await?;
+        Ok(list
+            .consumers
+            .into_iter()
+            .map(|c| (c.name, c.state))
+            .collect())
     }
 
     /// Removes the consumer of a pool; its jobs stay.
@@ -442,7 +453,9 @@ impl Connection {
     pub async fn pull(&self, pool: &str, wait: Duration) -> Result<Option<Delivery>, ApiError> {
         let body = json!({"batch": 1, "expires": wait.as_nanos() as u64}).to_string();
         // Longer than the server holds the request: a job must not go to one who hung up.
+        // A job arrives under its own subject: only a subscription of its own gets it.
         let request = Request::new()
+            .inbox(self.client.new_inbox())
             .payload(body.into())
             .timeout(Some(wait + PATIENCE));
         let verb = format!("$JS.API.CONSUMER.MSG.NEXT.{JOBS}.{pool}");
@@ -509,8 +522,14 @@ mod tests {
     fn a_refusal_is_told_from_an_answer() {
         let refused = reply::<StreamState>(br#"{"type":"t","error":{"code":404,"err_code":10059,"description":"stream not found"}}"#);
         assert!(refused.is_err_and(|e| e.is_missing()));
-        let state = StreamState { messages: 2, bytes: 9 };
+        let state = StreamState {
+            messages: 2,
+            bytes: 9,
+        };
         assert_eq!(reply(br#"{"messages":2,"bytes":9,"more":[]}"#), Ok(state));
-        assert!(matches!(reply::<StreamState>(b"garbage"), Err(ApiError::Silent(_))));
+        assert!(matches!(
+            reply::<StreamState>(b"garbage"),
+            Err(ApiError::Silent(_))
+        ));
     }
 }

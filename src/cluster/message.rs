@@ -84,12 +84,14 @@ pub fn read<T: Message>(bytes: &[u8]) -> Result<T, Unbelieved> {
 
 fn tokens(all: &[&str]) -> Result<(), Unbelieved> {
     let fine = all.iter().all(|text| is_token(text));
-    fine.then_some(()).ok_or(Unbelieved::Content("a name with other characters"))
+    fine.then_some(())
+        .ok_or(Unbelieved::Content("a name with other characters"))
 }
 
 fn short(all: &[&str]) -> Result<(), Unbelieved> {
     let fine = all.iter().all(|text| text.len() <= LONGEST);
-    fine.then_some(()).ok_or(Unbelieved::Content("a text that is too long"))
+    fine.then_some(())
+        .ok_or(Unbelieved::Content("a text that is too long"))
 }
 
 /// The first 128 bits of the BLAKE3 hash of a text, as hexadecimal digits.
@@ -205,7 +207,11 @@ impl Message for Answer {
 impl Answer {
     /// What tells one answer from another: not who gave it, nor what it cost.
     pub fn digest(&self) -> String {
-        digest(serde_json::to_string(&self.outcome).unwrap_or_default().as_bytes())
+        digest(
+            serde_json::to_string(&self.outcome)
+                .unwrap_or_default()
+                .as_bytes(),
+        )
     }
 
     /// True where it can be the answer to a question.
@@ -302,7 +308,11 @@ pub struct Wanted {
 impl Message for Wanted {
     fn check(&self) -> Result<(), Unbelieved> {
         tokens(&[&self.session, &self.context])?;
-        short(&[&self.name, &self.host, self.numerics.as_deref().unwrap_or_default()])
+        short(&[
+            &self.name,
+            &self.host,
+            self.numerics.as_deref().unwrap_or_default(),
+        ])
     }
 }
 
@@ -346,7 +356,10 @@ impl Message for Context {
             tokens(&[&file.hash])?;
             short(&[&file.key, &file.path])?;
         }
-        let parts = self.parts.iter().flat_map(|(name, hash)| [name.as_str(), hash]);
+        let parts = self
+            .parts
+            .iter()
+            .flat_map(|(name, hash)| [name.as_str(), hash]);
         short(&parts.collect::<Vec<_>>())
     }
 }
@@ -441,17 +454,20 @@ impl Message for Presence {
             tokens(&[pool, key])?;
         }
         let fine = self.seconds.is_finite() && self.busy.is_finite();
-        fine.then_some(()).ok_or(Unbelieved::Content("a number that is not finite"))
+        fine.then_some(())
+            .ok_or(Unbelieved::Content("a number that is not finite"))
     }
 }
 
 impl Presence {
     /// What its evaluator of a context says of itself, once it is there.
     pub fn facts(&self, context: &str) -> Option<&Facts> {
-        self.contexts.iter().find_map(|(of, readiness)| match readiness {
-            Readiness::Ready { facts } if of == context => Some(facts),
-            _ => None,
-        })
+        self.contexts
+            .iter()
+            .find_map(|(of, readiness)| match readiness {
+                Readiness::Ready { facts } if of == context => Some(facts),
+                _ => None,
+            })
     }
 }
 
@@ -545,13 +561,19 @@ mod tests {
             assert!(text.contains(from));
             read::<Order>(text.replacen(from, to, 1).as_bytes())
         };
-        assert_eq!(replaced("\"version\":1", "\"version\":2"), Err(Unbelieved::Version(2)));
+        assert_eq!(
+            replaced("\"version\":1", "\"version\":2"),
+            Err(Unbelieved::Version(2))
+        );
         let name = Err(Unbelieved::Content("a name with other characters"));
         assert_eq!(replaced("\"session\":\"s\"", "\"session\":\"a.b\""), name);
         let other = Err(Unbelieved::Content("a job under the name of another"));
         assert_eq!(replaced("\"to\":9", "\"to\":8"), other);
         assert!(replaced("\"ack_wait_ms\":30000", "\"ack_wait_ms\":1").is_err());
-        assert!(matches!(read::<Order>(&vec![b' '; LARGEST + 1]), Err(Unbelieved::Large(_))));
+        assert!(matches!(
+            read::<Order>(&vec![b' '; LARGEST + 1]),
+            Err(Unbelieved::Large(_))
+        ));
         assert!(matches!(read::<Answer>(&good), Err(Unbelieved::Form(_))));
     }
 
@@ -572,7 +594,14 @@ mod tests {
             ..job(3)
         };
         assert!(!answer("101").answers(&drift));
-        assert_eq!(answer("101").digest(), Answer { worker: "v".into(), ..answer("101") }.digest());
+        assert_eq!(
+            answer("101").digest(),
+            Answer {
+                worker: "v".into(),
+                ..answer("101")
+            }
+            .digest()
+        );
         assert_ne!(answer("101").digest(), answer("100").digest());
     }
 }

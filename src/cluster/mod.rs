@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod certificate;
 mod coordinator;
 mod crowd;
 mod desk;
@@ -24,9 +25,10 @@ mod subject;
 mod worker;
 
 pub use access::{ACK_WAIT, Access, Login, Passwords, Role, Secret};
-pub use coordinator::{Coordinator, News, Wish, no_news};
+pub use certificate::make_certificate;
+pub use coordinator::{Coordinator, Wish};
 pub use error::ClusterError;
-pub use message::{Answer, Context, Facts, FileContent, Presence, Readiness, Wanted};
+pub use message::{Answer, Context, Facts, FileContent, Presence, Readiness, Trouble, Wanted};
 pub use pieces::{Folder, hash as file_hash};
 pub use remote::RemoteEvaluator;
 pub use server::{Program, Server, ServerOptions, free_port};

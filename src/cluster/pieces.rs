@@ -38,7 +38,11 @@ pub(super) async fn send(connection: Connection, file: FileContent, path: PathBu
             return;
         }
         let subject = subject::blob(&file.hash, piece);
-        while connection.keep(subject.clone(), None, bytes.clone()).await.is_err() {
+        while connection
+            .keep(subject.clone(), None, bytes.clone())
+            .await
+            .is_err()
+        {
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -82,7 +86,11 @@ impl Folder {
     ///
     /// # Errors
     /// In words: the file system's refusal, more bytes than the budget, or other content.
-    pub(super) async fn fetch(&self, connection: &Connection, file: &FileContent) -> Result<PathBuf, String> {
+    pub(super) async fn fetch(
+        &self,
+        connection: &Connection,
+        file: &FileContent,
+    ) -> Result<PathBuf, String> {
         if file.bytes > self.budget {
             return Err(format!(
                 "{} has {} bytes, more than this worker keeps ({}): put it on a disk that the worker sees under the same path",
@@ -114,7 +122,10 @@ impl Folder {
             aside.write_all(&content).map_err(failed)?;
         }
         if bytes != file.bytes || hasher.finalize().to_hex().as_str() != file.hash {
-            return Err(format!("{} came over the network with other content", file.path));
+            return Err(format!(
+                "{} came over the network with other content",
+                file.path
+            ));
         }
         aside.as_file().sync_all().map_err(failed)?;
         let place = self.place(file);
@@ -183,7 +194,9 @@ mod tests {
         for (n, name) in ["a.file", "b.file", "c.file", "other"].iter().enumerate() {
             fs::write(folder.path().join(name), "12345").expect("space");
             let file = File::options().append(true).open(folder.path().join(name));
-            file.expect("there").set_modified(long_ago(n as u64)).expect("a time");
+            file.expect("there")
+                .set_modified(long_ago(n as u64))
+                .expect("a time");
         }
         own.make_room(&folder.path().join("a.file"));
         let there = |name: &str| folder.path().join(name).exists();

@@ -38,7 +38,9 @@ impl Program {
         let mut all = named
             .into_iter()
             .chain(folders.map(|folder| folder.join("nats-server")));
-        let path = all.find(|file| file.is_file()).ok_or(ClusterError::NoServer)?;
+        let path = all
+            .find(|file| file.is_file())
+            .ok_or(ClusterError::NoServer)?;
         let said = Command::new(&path).arg("--version").output();
         let said = said.map_err(ClusterError::io("run", &path))?;
         let said = String::from_utf8_lossy(&said.stdout);
@@ -97,13 +99,16 @@ impl ServerOptions {
             true => "\n  sync_interval: always",
             false => "",
         };
-        let tls = self.tls.as_ref().map_or(String::new(), |(certificate, key)| {
-            format!(
-                "tls {{\n  cert_file: {}\n  key_file: {}\n  timeout: 5\n}}\n",
-                quoted(certificate),
-                quoted(key)
-            )
-        });
+        let tls = self
+            .tls
+            .as_ref()
+            .map_or(String::new(), |(certificate, key)| {
+                format!(
+                    "tls {{\n  cert_file: {}\n  key_file: {}\n  timeout: 5\n}}\n",
+                    quoted(certificate),
+                    quoted(key)
+                )
+            });
         format!(
             "# Written by aq4svit at every start: changes are lost.\nlisten: \"{}\"\nserver_name: \"aq4svit\"\nmax_payload: {}\nlogfile: {}\nlogfile_size_limit: 16777216\njetstream {{\n  store_dir: {}{sync}\n}}\n{tls}authorization {{\n  timeout: 5\n  users: [\n{users}  ]\n}}\n",
             self.listen,
@@ -227,7 +232,9 @@ fn greets(at: SocketAddr) -> bool {
     let mut local = at;
     if at.ip().is_unspecified() {
         let own = ("localhost", at.port()).to_socket_addrs();
-        let own = own.ok().and_then(|mut all| all.find(|a| a.is_ipv4() == at.is_ipv4()));
+        let own = own
+            .ok()
+            .and_then(|mut all| all.find(|a| a.is_ipv4() == at.is_ipv4()));
         local = own.unwrap_or(at);
     }
     let Ok(mut stream) = TcpStream::connect_timeout(&local, Duration::from_secs(1)) else {

@@ -10,8 +10,8 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::ClusterError;
 use super::access::Login;
 use super::jetstream::{ApiError, Connection, ConsumerState, StreamState};
-use super::message::{self, Presence, Wanted};
-use super::subject::{self, STREAMS};
+use super::message::{self, Presence, Trouble, Wanted};
+use super::subject::{self, ANSWERS, STREAMS};
 
 /// The longest time for the connection to be made.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -27,6 +27,9 @@ pub struct Status {
     pub pools: Vec<Pool>,
     /// What the streams hold: messages and bytes by name.
     pub streams: BTreeMap<String, (u64, u64)>,
+    /// Jobs that were set aside, and jobs with different answers: the earliest of each kind in each
+    /// pool.
+    pub troubles: Vec<Trouble>,
 }
 
 /// A pool.
@@ -95,6 +98,14 @@ async fn gather(login: &Login, time: Duration) -> Result<Status, ClusterError> {
         Err(error) if error.is_missing() => Vec::new(),
         Err(error) => return Err(refused(error)),
     };
+    let mut troubles = Vec::new();
+    for (pool, _) in &pools {
+        for subject in [subject::poison(pool, "*"), subject::alarm(pool, "*")] {
+            let found = connection.first(ANSWERS, &subject).await;
+            let found = found.ok().flatten().and_then(|b| message::read(&b).ok());
+            troubles.extend(found);
+        }
+    }
     let pool = |(pool, state): (String, ConsumerState)| Pool {
         pool,
         queued: state.num_pending,
@@ -105,5 +116,6 @@ async fn gather(login: &Login, time: Duration) -> Result<Status, ClusterError> {
         searches: searches.into_values().collect(),
         pools: pools.into_iter().map(pool).collect(),
         streams,
+        troubles,
     })
 }

@@ -110,6 +110,7 @@ pub fn may_publish(role: Role) -> Vec<String> {
                 stream("MSG.GET", JOBS),
                 format!("$JS.API.DIRECT.GET.{ANSWERS}"),
                 format!("$JS.API.DIRECT.GET.{BLOBS}"),
+                format!("$JS.API.DIRECT.GET.{CONTEXTS}"),
             ]);
             let verbs = ["DURABLE.CREATE", "INFO", "DELETE"];
             all.extend(verbs.map(|verb| format!("$JS.API.CONSUMER.{verb}.{JOBS}.*")));

@@ -119,8 +119,8 @@ struct Current {
     delivery: Delivery,
     cancel: Cancel,
     begun: Instant,
-    /// The last sign of life of the evaluator.
-    sign: Instant,
+    /// The last sign of life of the evaluator; none any more once it is done.
+    sign: Option<Instant>,
     working_said: Instant,
     told: Instant,
 }
@@ -242,13 +242,17 @@ struct Worker {
 impl Worker {
     /// True where there is no time left for a job.
     fn is_over(&self) -> bool {
-        self.options.time_limit.is_some_and(|limit| self.began.elapsed() >= limit)
+        self.options
+            .time_limit
+            .is_some_and(|limit| self.began.elapsed() >= limit)
     }
 
     /// True where a job as long as the longest one would not end in time.
     fn is_late(&self) -> bool {
         let left = |limit: Duration| limit.saturating_sub(self.began.elapsed());
-        self.options.time_limit.is_some_and(|limit| left(limit) < self.longest)
+        self.options
+            .time_limit
+            .is_some_and(|limit| left(limit) < self.longest)
     }
 
     /// A search is there.
@@ -396,7 +400,10 @@ impl Worker {
         let Some(held) = self.held.get_mut(id) else {
             return;
         };
-        let Some(context) = held.context.take_if(|_| held.files.iter().all(Option::is_some)) else {
+        let Some(context) = held
+            .context
+            .take_if(|_| held.files.iter().all(Option::is_some))
+        else {
             return;
         };
         let keys = context.files.iter().map(|file| file.key.clone());
@@ -412,16 +419,22 @@ impl Worker {
         if busy || self.draining || self.is_late() || Instant::now() < self.rest {
             return;
         }
-        let pools = self.held.iter().filter_map(|(id, held)| match &held.readiness {
-            Readiness::Ready { facts } if held.numerics.as_ref() == Some(&facts.numerics) => {
-                Some(message::pool(id, &facts.numerics))
-            }
-            _ => None,
-        });
+        let pools = self
+            .held
+            .iter()
+            .filter_map(|(id, held)| match &held.readiness {
+                Readiness::Ready { facts } if held.numerics.as_ref() == Some(&facts.numerics) => {
+                    Some(message::pool(id, &facts.numerics))
+                }
+                _ => None,
+            });
         let mut pools: Vec<String> = pools.collect();
         pools.sort();
         self.turn = self.turn.wrapping_add(1);
-        let Some(pool) = pools.get(self.turn.checked_rem(pools.len()).unwrap_or(0)).cloned() else {
+        let Some(pool) = pools
+            .get(self.turn.checked_rem(pools.len()).unwrap_or(0))
+            .cloned()
+        else {
             return;
         };
         self.pulling = true;
@@ -454,10 +467,10 @@ impl Worker {
             self.connection.tell(&delivery, Word::Done).await;
             return;
         }
-        let current = Current {
+        let mut current = Current {
             cancel: Cancel::default(),
             begun: Instant::now(),
-            sign: Instant::now(),
+            sign: Some(Instant::now()),
             working_said: Instant::now(),
             told: Instant::now(),
             order,
@@ -465,6 +478,7 @@ impl Worker {
         };
         if let Some(answer) = answer {
             // Said again, for those who did not hear it.
+            current.sign = None;
             self.send_answer(&current, answer);
         } else if self.draining {
             self.give_back(&current, None).await;
@@ -482,7 +496,7 @@ impl Worker {
         let Some(current) = &mut self.current else {
             return;
         };
-        current.sign = Instant::now();
+        current.sign = Some(Instant::now());
         if current.told.elapsed() < TELL {
             return;
         }
@@ -504,9 +518,10 @@ impl Worker {
         done: Result<(Outcome, Work), EvaluateError>,
         say: &dyn Fn(&str),
     ) -> Result<(), ClusterError> {
-        let Some(current) = self.current.take() else {
+        let Some(mut current) = self.current.take() else {
             return Ok(());
         };
+        current.sign = None;
         let error = match done {
             Ok((outcome, work)) => {
                 let answer = message::write(&Answer {
@@ -562,7 +577,11 @@ impl Worker {
         let subject = subject::answer(&current.order.pool, &current.order.key);
         let delivery = current.delivery.clone();
         tokio::spawn(async move {
-            while connection.keep(subject.clone(), None, answer.clone()).await.is_err() {
+            while connection
+                .keep(subject.clone(), None, answer.clone())
+                .await
+                .is_err()
+            {
                 tokio::time::sleep(PAUSE).await;
             }
             connection.tell(&delivery, Word::Done).await;
@@ -586,7 +605,9 @@ impl Worker {
             error,
         };
         let subject = subject::returned(session);
-        self.connection.say(subject, message::write(&returned)).await;
+        self.connection
+            .say(subject, message::write(&returned))
+            .await;
         self.connection.tell(&current.delivery, Word::Done).await;
     }
 
@@ -596,7 +617,8 @@ impl Worker {
             if self.draining {
                 current.cancel.cancel();
             }
-            if current.sign.elapsed() > self.options.stall {
+            let stall = self.options.stall;
+            if current.sign.is_some_and(|sign| sign.elapsed() > stall) {
                 return Err(self.hung().await);
             }
             let third = Duration::from_millis(current.order.ack_wait_ms / 3);
@@ -643,8 +665,14 @@ impl Worker {
     }
 
     async fn presence(&self, leaving: bool) {
-        let contexts = self.held.iter().map(|(id, h)| (id.clone(), h.readiness.clone()));
-        let busy = self.current.as_ref().map_or(Duration::ZERO, |c| c.begun.elapsed());
+        let contexts = self
+            .held
+            .iter()
+            .map(|(id, h)| (id.clone(), h.readiness.clone()));
+        let busy = self
+            .current
+            .as_ref()
+            .map_or(Duration::ZERO, |c| c.begun.elapsed());
         let doing = |c: &Current| (c.order.pool.clone(), c.order.key.clone());
         let presence = Presence {
             worker: self.name.clone(),
@@ -661,7 +689,9 @@ impl Worker {
             leaving,
         };
         let subject = subject::presence(&self.name);
-        self.connection.say(subject, message::write(&presence)).await;
+        self.connection
+            .say(subject, message::write(&presence))
+            .await;
     }
 
     async fn leave(&self) {

@@ -15,6 +15,7 @@ use super::script::Script;
 use super::self_check::self_check;
 use super::side_file::SideFiles;
 use super::work::WorkLog;
+use super::worker_pool::Crew;
 use crate::evaluate::{Evaluator, Split};
 use crate::journal::{FORMAT, Fingerprint, Header, HeaderKind, Journal, Writer, host};
 use crate::profile::{Profile, calibrated_text, relocated};
@@ -47,6 +48,8 @@ pub struct Parts {
     pub evaluators: Vec<Box<dyn Evaluator>>,
     /// Makes the file of quantized layers beside the result; none where it needs none.
     pub side_files: Option<SideFiles>,
+    /// Who works for the evaluators, where that is on other machines.
+    pub crew: Option<Crew>,
 }
 
 impl Parts {
@@ -56,7 +59,8 @@ impl Parts {
         origin: String,
         options: &EvaluatorOptions,
     ) -> Result<(Self, Option<Stores>), RunError> {
-        if options.self_check {
+        // Other machines check themselves.
+        if options.self_check && !options.is_remote() {
             self_check(&prepared, options)?;
         }
         let settings = prepared.settings.clone();
@@ -68,6 +72,7 @@ impl Parts {
             fingerprint: made.fingerprint,
             evaluators: made.all,
             side_files: made.side_files,
+            crew: made.crew,
         };
         Ok((parts, made.stores))
     }
@@ -147,7 +152,7 @@ fn begin(mut claim: RunDirGuard, parts: Parts, script: Script) -> Result<Handle,
         history: Vec::new(),
         missing,
     }
-    .spawn(folder, parts.evaluators)
+    .spawn(folder, parts.evaluators, parts.crew)
 }
 
 /// Continues a run from its folder.
@@ -167,7 +172,8 @@ pub fn resume(
     // The journal's fingerprint covers the calibration images, and its error says more.
     profile.calibration_hash = None;
     let prepared = Prepared::new(profile.into())?;
-    let (parts, stores) = Parts::new(prepared, text, path.display().to_string(), options)?;
+    let options = options.continuing(&opened.0.header.fingerprint.numerics);
+    let (parts, stores) = Parts::new(prepared, text, path.display().to_string(), &options)?;
     go_on(&folder, opened, parts, stores, script)
 }
 
@@ -239,7 +245,7 @@ fn go_on(
         history: journal.entries,
         missing,
     }
-    .spawn(folder, parts.evaluators)
+    .spawn(folder, parts.evaluators, parts.crew)
 }
 
 /// How many measurements of a run answer questions of the evaluator whose answers these are.
