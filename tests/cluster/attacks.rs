@@ -61,9 +61,9 @@ fn wrong_credentials_are_refused_with_advice() {
 #[test]
 fn garbage_on_every_subject_is_harmless() {
     let Some(field) = Field::start() else { return };
-    let _worker = field.worker("seed=7,ms=5");
-    let search = field.search("run", &[]);
-    field.wait_for_events("run", 4);
+    let _worker = field.worker("seed=7,ms=40");
+    let mut search = field.search("run", &[]);
+    field.wait_for_events("run", 2);
     let status = field.status();
     let pools: Vec<String> = status.pools.iter().map(|p| p.pool.clone()).collect();
     let sessions: Vec<String> = status.searches.iter().map(|s| s.session.clone()).collect();
@@ -98,6 +98,7 @@ fn garbage_on_every_subject_is_harmless() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         });
     }
+    assert!(!search.has_ended());
     finished(search);
     assert_eq!(field.journal("run"), field.alone(&[]));
     // What was in the queue and is no job is gone.

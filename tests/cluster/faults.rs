@@ -9,8 +9,7 @@ fn a_worker_that_is_killed_costs_only_time() {
     let Some(field) = Field::start() else { return };
     let victim = field.worker(SLOW);
     let _other = field.worker(SLOW);
-    let search = field.search("run", &[]);
-    field.wait_for_events("run", 10);
+    let search = field.search_in_the_middle("run", 10);
     victim.kill();
     finished(search);
     assert_eq!(field.journal("run"), field.alone(&[]));
@@ -20,8 +19,7 @@ fn a_worker_that_is_killed_costs_only_time() {
 fn the_only_worker_killed_and_another_one_later() {
     let Some(field) = Field::start() else { return };
     let victim = field.worker(SLOW);
-    let search = field.search("run", &[]);
-    field.wait_for_events("run", 10);
+    let search = field.search_in_the_middle("run", 10);
     victim.kill();
     let _other = field.worker(SLOW);
     finished(search);
@@ -32,8 +30,7 @@ fn the_only_worker_killed_and_another_one_later() {
 fn a_worker_whose_process_hangs_loses_its_job_to_another() {
     let Some(field) = Field::start() else { return };
     let mut victim = field.worker(SLOW);
-    let search = field.search("run", &[]);
-    field.wait_for_events("run", 6);
+    let search = field.search_in_the_middle("run", 6);
     victim.signal("STOP");
     let _other = field.worker(SLOW);
     finished(search);
@@ -74,8 +71,7 @@ fn a_server_that_restarts_in_the_middle_loses_nothing() {
         return;
     };
     let _workers = [field.worker(SLOW), field.worker(SLOW)];
-    let search = field.search("run", &[]);
-    field.wait_for_events("run", 10);
+    let search = field.search_in_the_middle("run", 10);
     field.down();
     field.up();
     finished(search);
@@ -88,8 +84,7 @@ fn a_server_that_is_gone_for_a_while_is_waited_for() {
         return;
     };
     let _worker = field.worker(SLOW);
-    let mut search = field.search("run", &[]);
-    field.wait_for_events("run", 10);
+    let mut search = field.search_in_the_middle("run", 10);
     field.down();
     std::thread::sleep(std::time::Duration::from_secs(4));
     assert!(!search.has_ended());
@@ -104,8 +99,7 @@ fn a_server_that_forgets_everything_is_told_again() {
         return;
     };
     let _worker = field.worker(SLOW);
-    let search = field.search("run", &[]);
-    field.wait_for_events("run", 10);
+    let search = field.search_in_the_middle("run", 10);
     field.lose_everything();
     finished(search);
     assert_eq!(field.journal("run"), field.alone(&[]));
@@ -115,8 +109,7 @@ fn a_server_that_forgets_everything_is_told_again() {
 fn a_search_that_is_killed_goes_on_with_what_arrived_meanwhile() {
     let Some(field) = Field::start() else { return };
     let _worker = field.worker(SLOW);
-    let search = field.search("run", &[]);
-    field.wait_for_events("run", 10);
+    let search = field.search_in_the_middle("run", 10);
     search.kill();
     finished(field.spawn(
         &["resume", "run", "--json", "--cluster", "cluster.toml"],

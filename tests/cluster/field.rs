@@ -1,7 +1,7 @@
 //! A real server and real processes: workers and searches on the synthetic evaluator.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -157,9 +157,23 @@ impl Field {
         self.spawn(&[SEARCH, &cluster, more].concat(), "")
     }
 
+    /// Starts a search, and waits until it has so many events; it is far from its end then.
+    pub fn search_in_the_middle(&self, run: &str, count: usize) -> Process {
+        let mut search = self.search(run, &[]);
+        self.wait_for_events(run, count);
+        assert!(!search.has_ended());
+        search
+    }
+
     /// Starts the program.
     pub fn spawn(&self, arguments: &[&str], synthetic: &str) -> Process {
+        self.spawn_in(self.demo.folder.path(), arguments, synthetic)
+    }
+
+    /// Starts the program in a folder.
+    pub fn spawn_in(&self, folder: &Path, arguments: &[&str], synthetic: &str) -> Process {
         let mut command = self.demo.command(arguments);
+        command.current_dir(folder);
         match synthetic {
             "" => command.env_remove(SYNTHETIC),
             of_test => command.env(SYNTHETIC, of_test),

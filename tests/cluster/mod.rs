@@ -5,3 +5,4 @@ mod attacks;
 mod faults;
 mod field;
 mod same;
+mod setup;
