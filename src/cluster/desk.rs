@@ -466,16 +466,15 @@ impl Desk {
             return;
         }
         let digest = answer.digest();
-        if let Some((known, by)) = self.answered.get(key) {
-            if *known != digest {
-                let what = format!(
-                    "the workers {by} and {} gave different answers to the same question; the first one, of {by}, counts. One of these machines computes wrongly: compare `aq4svit doctor` on both",
-                    answer.worker
-                );
-                self.trouble(subject::alarm(&self.pool, key), key, None, &what);
-                let _ = self.news.send(News::Note(what));
-            }
-            // Asked again after it had been answered: the answer is the same.
+        if let Some((known, by)) = self.answered.get(key)
+            && *known != digest
+        {
+            let what = format!(
+                "the workers {by} and {} gave different answers to the same question; the first one, of {by}, counts. One of these machines computes wrongly: compare `aq4svit doctor` on both",
+                answer.worker
+            );
+            self.trouble(subject::alarm(&self.pool, key), key, None, &what);
+            let _ = self.news.send(News::Note(what));
         }
         let Some(pending) = self.pending.get(key) else {
             return;

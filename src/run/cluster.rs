@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::evaluators::{EvaluatorOptions, local_evaluators};
+use super::evaluators::{EvaluatorOptions, Made, local_evaluators};
 use super::prepare::Prepared;
 use super::results::{Contents, hash};
 use super::self_check::self_check;
@@ -60,7 +60,7 @@ pub(super) fn evaluators(
     options: &EvaluatorOptions,
     cluster: &ClusterOptions,
     contents: &Contents,
-) -> Result<(Vec<Box<dyn Evaluator>>, Option<Crew>), RunError> {
+) -> Result<Made, RunError> {
     let (context, files) = context(&prepared, contents)?;
     let wish = Wish {
         login: cluster.login.clone(),

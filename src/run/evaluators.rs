@@ -188,12 +188,15 @@ impl Evaluators {
     }
 }
 
+/// Evaluators, with whoever works for them elsewhere.
+pub(super) type Made = (Vec<Box<dyn Evaluator>>, Option<Crew>);
+
 /// The evaluators of a search, each for a thread of its own, with whoever works for them elsewhere.
 fn evaluators(
     prepared: Prepared,
     options: &EvaluatorOptions,
     contents: &Contents,
-) -> Result<(Vec<Box<dyn Evaluator>>, Option<Crew>), RunError> {
+) -> Result<Made, RunError> {
     #[cfg(feature = "cluster")]
     if let Some(cluster) = &options.cluster {
         return super::cluster::evaluators(prepared, options, cluster, contents);

@@ -66,8 +66,11 @@ impl Evaluator for Synthetic {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(Outcome, Work), EvaluateError> {
         let number = self.jobs.fetch_add(1, Ordering::Relaxed) + 1;
-        while number == self.hang {
-            std::thread::sleep(Duration::from_secs(1));
+        if number == self.hang {
+            // Nobody cancels it, and it answers never.
+            loop {
+                std::thread::sleep(Duration::from_secs(1));
+            }
         }
         if number == self.fail {
             return Err(EvaluateError::Backend("a fault on demand".into()));
