@@ -498,8 +498,8 @@ fn reply<T: DeserializeOwned>(payload: &[u8]) -> Result<T, ApiError> {
     serde_json::from_value(reply.content.unwrap_or_default()).map_err(form)
 }
 
-/// How often a job has been given out: `$JS.ACK.STREAM.CONSUMER.DELIVERED.…`, in later servers with
-/// two more parts in front.
+/// How often a job has been given out: `$JS.ACK.STREAM.CONSUMER.DELIVERED.…`, with two more parts
+/// in front where later servers say so.
 fn delivered(reply: &str) -> u32 {
     let parts: Vec<&str> = reply.split('.').collect();
     let at = if parts.len() > 9 { 6 } else { 4 };

@@ -27,7 +27,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Finds it: where `AQ4SVIT_NATS_SERVER` says, in the folders of PATH, and where Debian puts it.
+    /// Finds it: where `AQ4SVIT_NATS_SERVER` says, in the folders of PATH, and where Debian has it.
     ///
     /// # Errors
     /// [`ClusterError::NoServer`], [`ClusterError::OldServer`].
