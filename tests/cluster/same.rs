@@ -1,26 +1,33 @@
 //! The number of workers changes no decision.
 
+use aq4svit::cluster::Status;
+
 use super::field::{Field, finished};
 
 #[test]
 fn the_journal_is_the_same_with_0_1_and_3_workers() {
-    let Some(field) = Field::start() else { return };
-    let alone = field.alone(&[]);
-    assert!(alone.len() > 30, "{} events", alone.len());
-    let mut workers = Vec::new();
-    for (run, more) in [("one", 1), ("three", 2)] {
-        workers.extend((0..more).map(|_| field.worker("seed=7,ms=2")));
-        finished(field.search(run, &[]));
-        assert_eq!(field.journal(run), alone, "{run}");
+    for count in [1, 3] {
+        // A server of its own: answers that one keeps from before are not asked for again.
+        let Some(field) = Field::start() else { return };
+        let alone = field.alone(&[]);
+        assert!(alone.len() > 30, "{} events", alone.len());
+        let _workers: Vec<_> = (0..count).map(|_| field.worker("seed=7,ms=10")).collect();
+        field.wait("all workers", || field.status().workers.len() == count);
+        finished(field.search("run", &[]));
+        assert_eq!(field.journal("run"), alone, "{count} workers");
+        let status = field.status();
+        let busy = status.workers.iter().filter(|w| w.answered > 0).count();
+        assert!(busy >= count.min(2), "{:?}", status.workers);
+        assert!(status.troubles.is_empty() && status.searches.is_empty());
+        // The same search again takes what the server has kept: the same, with nothing computed.
+        let answered = |s: &Status| s.workers.iter().map(|w| w.answered).sum::<u64>();
+        finished(field.search("again", &[]));
+        assert_eq!(field.journal("again"), alone);
+        // (Several workers are given what is not asked for in the end, now this and now that.)
+        if count == 1 {
+            assert_eq!(answered(&field.status()), answered(&status));
+        }
     }
-    let status = field.status();
-    assert_eq!(status.workers.len(), 3);
-    assert!(
-        status.workers.iter().all(|w| w.answered > 0),
-        "{:?}",
-        status.workers
-    );
-    assert!(status.troubles.is_empty() && status.searches.is_empty());
 }
 
 #[test]
