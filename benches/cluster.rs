@@ -69,6 +69,7 @@ struct Course {
 /// A job of a simulated worker.
 struct Busy {
     job: Job,
+    begun: f64,
     until: f64,
     outcome: Outcome,
 }
@@ -85,7 +86,10 @@ fn simulate(strategy: StrategyName, workers: usize) -> Course {
         let wanted = engine.wanted(workers);
         busy.retain(|b| {
             let kept = wanted.iter().any(|r| r.job == b.job);
-            course.wasted += usize::from(!kept);
+            if !kept {
+                course.wasted += 1;
+                course.busy += (now - b.begun) / 1e3;
+            }
             kept
         });
         for request in wanted {
@@ -93,9 +97,9 @@ fn simulate(strategy: StrategyName, workers: usize) -> Course {
                 let evaluated = evaluator.evaluate(&request.job, &Cancel::default(), &mut |_| ());
                 let (outcome, work) = evaluated.expect("an answer");
                 let time = 2.0 * WAY + IMAGE * work.images as f64;
-                course.busy += time / 1e3;
                 busy.push(Busy {
                     job: request.job,
+                    begun: now,
                     until: now + time,
                     outcome,
                 });
@@ -105,10 +109,12 @@ fn simulate(strategy: StrategyName, workers: usize) -> Course {
         let Some(first) = first else { break };
         let done = busy.swap_remove(first);
         now = done.until;
+        course.busy += (now - done.begun) / 1e3;
         course.answers += 1;
         engine.answer(&done.job, done.outcome, Provenance::Computed);
     }
     course.wasted += busy.len();
+    course.busy += busy.iter().map(|b| now - b.begun).sum::<f64>() / 1e3;
     course.seconds = now / 1e3;
     course
 }
