@@ -39,7 +39,7 @@ wait "$search" || code=$?
 [ "$code" = 0 ] || [ "$code" = 3 ] || { echo "the search on the cluster failed" >&2; exit 1; }
 
 echo "== the same search alone"
-"$program" search "$profile" --headless --no-result-cache --run-dir "$folder/alone" || [ $? = 3 ]
+"$program" search "$profile" --headless --no-result-cache --no-self-check --run-dir "$folder/alone" || [ $? = 3 ]
 if [ "$(allocation "$folder/together")" = "$(allocation "$folder/alone")" ]; then
     echo "== the same allocation"
 else
