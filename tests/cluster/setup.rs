@@ -45,7 +45,7 @@ fn cluster_up_serves_encrypted_and_comes_back_under_the_same_address() {
     server.signal("TERM");
     assert_eq!(server.output().status.code(), Some(130));
     assert!(!search.has_ended());
-    let _server = field.spawn(&up, "");
+    let mut server = field.spawn(&up, "");
     finished(search);
     assert_eq!(
         fs::read_to_string(field.demo.path("tls.toml")).unwrap(),
@@ -71,6 +71,9 @@ fn cluster_up_serves_encrypted_and_comes_back_under_the_same_address() {
         err.contains("not the one that the access file names"),
         "{err}"
     );
+    // Killed, it would leave the server behind.
+    server.signal("TERM");
+    assert_eq!(server.output().status.code(), Some(130));
 }
 
 /// A path that means another folder to every process: to the worker it names nothing.
