@@ -4,7 +4,7 @@ CARGO ?= cargo
 WITH_LIBTORCH := cli:: docs:: torch::
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/release/aq4svit
 
-.PHONY: build run test check dist libtorch clean help
+.PHONY: build run test check dist cluster-demo libtorch clean help
 
 build: libtorch ## build the program: target/release/aq4svit
 	@$(CARGO) build --release --locked
@@ -13,18 +13,21 @@ run: build ## build, then open the demo
 	@$(PROGRAM)
 
 test: libtorch ## run the whole test suite: unit tests with libtorch, integration tests without it, then what it changes
-	$(CARGO) test --locked --no-default-features --examples --test all
+	$(CARGO) test --locked --no-default-features --features cluster --examples --test all
 	$(CARGO) test --locked --lib
 	$(CARGO) test --locked --test all -- $(WITH_LIBTORCH)
 	$(CARGO) test --locked --doc
 
 check: ## format, clippy and the quick tests, without libtorch: what to run before each commit
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --no-default-features --all-targets -- -D warnings
-	$(CARGO) test --locked --no-default-features --lib --test all
+	$(CARGO) clippy --locked --no-default-features --features cluster --all-targets -- -D warnings
+	$(CARGO) test --locked --no-default-features --features cluster --lib --test all
 
 dist: build ## one folder that can be carried: target/dist/aq4svit-VERSION-linux-x86_64
 	@scripts/dist.sh
+
+cluster-demo: build ## a server and three workers on this machine, one killed in the middle: the same result as alone
+	@PROGRAM=$(PROGRAM) scripts/cluster-demo.sh
 
 libtorch: ## make sure of libtorch only, for plain cargo commands
 	@scripts/setup-libtorch.sh
@@ -34,4 +37,4 @@ clean: ## remove what was built here and the link to libtorch (its cache stays)
 	rm -rf .libtorch
 
 help: ## list these
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16

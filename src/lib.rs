@@ -16,12 +16,14 @@
 //! 8. `torch` (feature `torch`): the libtorch evaluator, the only room that names `tch`.
 //! 9. [`search`]: the search itself, a pure state machine.
 //! 10. [`journal`]: the file of events.
-//! 11. [`run`]: threads, channels, resume.
-//! 12. [`text`]: events, numbers and terms as text.
-//! 13. [`report`]: the report of a run: result, method and evidence.
-//! 14. [`export`]: packages: a quantized network as files that others can run.
-//! 15. [`verify`]: an engine that runs a package from its manifest alone.
-//! 16. [`tui`] and [`cli`]: what the user sees.
+//! 11. `cluster` (feature `cluster`): evaluators on other machines, the only room that names
+//!     `tokio`.
+//! 12. [`run`]: threads, channels, resume.
+//! 13. [`text`]: events, numbers and terms as text.
+//! 14. [`report`]: the report of a run: result, method and evidence.
+//! 15. [`export`]: packages: a quantized network as files that others can run.
+//! 16. [`verify`]: an engine that runs a package from its manifest alone.
+//! 17. [`tui`] and [`cli`]: what the user sees.
 //!
 //! A whole search, on a synthetic landscape instead of a network (so it needs no libtorch):
 //!
@@ -88,6 +90,8 @@
 
 pub mod checkpoint;
 pub mod cli;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod data;
 pub mod evaluate;
 pub mod export;

@@ -8,6 +8,8 @@ mod architecture;
 mod calibrated;
 mod checkpoint;
 mod cli;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod common;
 mod data;
 mod docs;

@@ -119,6 +119,7 @@ fn parts(seed: u64, fail_at: Option<(usize, Failure)>) -> Parts {
         evaluators: vec![evaluator],
         side_files: None,
         evaluation_timeout: None,
+        crew: None,
     }
 }
 

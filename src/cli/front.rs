@@ -51,12 +51,18 @@ pub(crate) struct RunArgs {
     optimizations: OptimizationArgs,
     #[command(flatten)]
     device: DeviceArgs,
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    cluster: super::cluster::ClusterArgs,
 }
 
 impl RunArgs {
     /// How to evaluate.
-    pub fn options(&self) -> EvaluatorOptions {
-        EvaluatorOptions {
+    ///
+    /// # Errors
+    /// For an access file that cannot be used.
+    pub fn options(&self) -> Result<EvaluatorOptions> {
+        Ok(EvaluatorOptions {
             // Plain runs do not use results of earlier runs either.
             results: (!self.optimizations.plain)
                 .then(|| self.results.folder())
@@ -68,8 +74,10 @@ impl RunArgs {
             evaluation_timeout: self
                 .evaluation_timeout
                 .map(|seconds| Duration::from_secs(seconds.into())),
+            #[cfg(feature = "cluster")]
+            cluster: self.cluster.options()?,
             ..self.device.options(self.results)
-        }
+        })
     }
 
     pub fn front(&self) -> Front {

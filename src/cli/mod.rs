@@ -3,6 +3,8 @@
 
 mod bench;
 mod bits;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod commands;
 mod complete;
 mod completions;
@@ -36,6 +38,8 @@ mod source;
 mod start;
 mod verify;
 mod watch;
+#[cfg(feature = "cluster")]
+mod worker;
 
 use std::process::ExitCode;
 
@@ -86,6 +90,10 @@ enum Commands {
     Inspect(inspect::Args),
     Profiles(profiles::Args),
     Doctor(doctor::Args),
+    #[cfg(feature = "cluster")]
+    Cluster(cluster::Args),
+    #[cfg(feature = "cluster")]
+    Worker(worker::Args),
     Completions(completions::Args),
 }
 
@@ -129,6 +137,10 @@ fn run(command: Option<Commands>, signals: Signals) -> Result<ExitCode> {
         Some(Commands::Inspect(args)) => inspect::run(&args, signals),
         Some(Commands::Profiles(args)) => profiles::run(&args),
         Some(Commands::Doctor(args)) => doctor::run(&args),
+        #[cfg(feature = "cluster")]
+        Some(Commands::Cluster(args)) => cluster::run(&args, &signals),
+        #[cfg(feature = "cluster")]
+        Some(Commands::Worker(args)) => worker::run(&args, &signals),
         Some(Commands::Completions(args)) => completions::run(&args, &Cli::command()),
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         }
     }
     front.check()?;
-    let options = args.shown.options();
+    let options = args.shown.options()?;
     let (script, script_errors) = args.shown.commands.open(front)?;
     let handle = run::resume(&folder, &options, script)?;
     let begun = Begun {

@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         None => resolve(args.profile.as_deref().unwrap_or(DEFAULT), &set)?,
         Some(checkpoint) => with_model(args.profile.as_deref(), checkpoint, &set)?,
     };
-    let (folder, options) = (args.run_dir.clone(), args.shown.options());
+    let (folder, options) = (args.run_dir.clone(), args.shown.options()?);
     start(profile, folder, &args.shown.commands, options, front)?.watch(front, signals)
 }
 

@@ -51,6 +51,9 @@ pub(crate) struct Args {
     device: DeviceArgs,
     #[command(flatten)]
     results: ResultArgs,
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    cluster: super::cluster::ClusterArgs,
 }
 
 /// The last line.
@@ -95,7 +98,11 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let space = &settings.space;
     let images = args.images.map_or(settings.screen(), |n| n as usize);
     let images = images.min(settings.search_images);
-    let options = args.device.options(args.results);
+    let options = run::EvaluatorOptions {
+        #[cfg(feature = "cluster")]
+        cluster: args.cluster.options()?,
+        ..args.device.options(args.results)
+    };
     let folder = args.folder(&name)?;
     let evaluators = Evaluators::of(prepared, &options, Some(&folder))?;
     let fingerprint = evaluators.fingerprint.clone();

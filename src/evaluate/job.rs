@@ -238,7 +238,8 @@ impl Cancel {
 }
 
 /// Why a job has no answer.
-#[derive(Debug, Clone, thiserror::Error, PartialEq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "error", content = "about", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum EvaluateError {
     /// The job was cancelled; nothing is wrong.
@@ -284,6 +285,35 @@ pub enum EvaluateError {
     /// The tensor library failed.
     #[error("evaluating failed: {0}")]
     Backend(String),
+    /// Workers on other machines failed at it, one after the other, and it was set aside.
+    #[error("{job} was set aside, because {times} workers failed at it; the last one: {last}")]
+    SetAside {
+        /// The job, in words.
+        job: String,
+        /// How many failed.
+        times: u32,
+        /// What the last one said, or what became of it.
+        last: String,
+    },
+    /// The way to the workers on other machines is gone.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+impl EvaluateError {
+    /// True where another evaluator, on another machine, may well have an answer: what went wrong
+    /// is no property of the job.
+    pub fn may_retry(&self) -> bool {
+        match self {
+            EvaluateError::Setup(_) | EvaluateError::Data(_) | EvaluateError::Backend(_) => true,
+            EvaluateError::Cancelled
+            | EvaluateError::WrongLayers { .. }
+            | EvaluateError::OutOfRange { .. }
+            | EvaluateError::NotFinite { .. }
+            | EvaluateError::SetAside { .. }
+            | EvaluateError::Unreachable(_) => false,
+        }
+    }
 }
 
 /// The error of a layer's output at a bit-width, on the float network's inputs over the calibration
@@ -381,6 +411,15 @@ pub trait Evaluator: Send {
     fn wasted_work(&mut self) -> Work {
         Work::default()
     }
+}
+
+/// What evaluators tell beside answers, at any time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Something that people should know.
+    Note(String),
+    /// So many of them can work at the same time now.
+    Able(usize),
 }
 
 /// Which of the first `images` of a split an allocation classifies correctly, and what that cost.

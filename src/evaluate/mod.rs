@@ -23,8 +23,8 @@ pub use accuracy::{CorrectBits, Decided, Sequential, StopRule, Verdict, percent}
 pub use by_margin::{Extrapolated, ImageOrder, MarginEvidence, MarginTest, extrapolated};
 pub use energy::{AC_JOULES, EnergyEstimate, LayerWork, MAC_JOULES};
 pub use job::{
-    CacheUse, Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Outcome, OutputError,
-    Progress, Provenance, Question, Split, Work, correct,
+    CacheUse, Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, News, Outcome,
+    OutputError, Progress, Provenance, Question, Split, Work, correct,
 };
 pub use landscape::Landscape;
 pub use optimizations::Optimizations;

@@ -20,8 +20,8 @@ pub enum LayerKind {
         /// Groups (channels for a depthwise convolution).
         groups: usize,
     },
-    /// A 1-D convolution over tokens, row-major over positions: a weight `[O, I / groups, k]`. Where their
-    /// number stays, so do rows and columns; else all tokens make one row.
+    /// A 1-D convolution over tokens, row-major over positions: a weight `[O, I / groups, k]`.
+    /// Where their number stays, so do rows and columns; else all tokens make one row.
     Conv1d {
         /// Kernel length.
         kernel: usize,

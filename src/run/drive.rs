@@ -12,9 +12,9 @@ use super::script::{ScheduledCommand, Script};
 use super::side_file::SideFiles;
 use super::work::WorkLog;
 use super::worker::Report;
-use super::worker_pool::WorkerPool;
+use super::worker_pool::{Crew, WorkerPool};
 use super::{RunError, RunStatus, Summary, Totals, Update};
-use crate::evaluate::{EvaluateError, Evaluator, Job, Outcome, Provenance};
+use crate::evaluate::{EvaluateError, Evaluator, Job, News, Outcome, Provenance};
 use crate::journal::{Entry, Header, Writer};
 use crate::search::{Command, Engine, Event, Instruction, Ledger, Request, Tree};
 
@@ -103,6 +103,7 @@ impl Driver {
         self,
         folder: PathBuf,
         evaluators: Vec<Box<dyn Evaluator>>,
+        crew: Option<Crew>,
     ) -> Result<Handle, RunError> {
         let (commands, commands_in) = unbounded();
         let (updates_out, updates) = unbounded();
@@ -122,11 +123,13 @@ impl Driver {
         let notes = notes.chain(guarded).collect();
         let prober = evaluators.first().and_then(|e| e.prober());
         let probe = prober.map(Probe::spawn).transpose().map_err(&io)?;
-        let pool = WorkerPool::spawn(evaluators).map_err(&io)?;
+        let able = crew.as_ref().map(|crew| crew.able.clone());
+        let pool = WorkerPool::spawn(evaluators, able).map_err(&io)?;
         let loop_ = Loop {
             folder: folder.clone(),
             driver: self,
             pool,
+            news: crew.map_or_else(never, |crew| crew.news),
             updates: updates_out,
             faults: Vec::new(),
             moved: true,
@@ -162,6 +165,8 @@ struct Loop {
     folder: PathBuf,
     driver: Driver,
     pool: WorkerPool,
+    /// What evaluators tell beside answers.
+    news: Receiver<News>,
     updates: Sender<Update>,
     /// Jobs without an answer. One that was done ahead of time matters when the search comes to it.
     faults: Vec<(Job, EvaluateError)>,
@@ -201,6 +206,7 @@ impl Loop {
                 break;
             }
             let reports = self.pool.reports.clone();
+            let news = self.news.clone();
             let orders = self.driver.script.more().cloned().unwrap_or_else(never);
             select! {
                 recv(commands) -> command => match command {
@@ -212,6 +218,12 @@ impl Loop {
                 },
                 recv(orders) -> order => self.driver.script.take(order.ok()),
                 recv(reports) -> report => outcome = self.report(report.ok()),
+                recv(news) -> news => match news {
+                    Ok(News::Note(text)) => self.tell(Update::Note(text)),
+                    // More of them have more to do.
+                    Ok(News::Able(_)) => self.moved = true,
+                    Err(_) => self.news = never(),
+                },
                 recv(self.alarm()) -> _ => {
                     let events = self.driver.engine.command(Command::TimeUp);
                     outcome = self.publish(events);

@@ -175,6 +175,10 @@ pub enum RunError {
         /// The seconds allowed.
         seconds: u64,
     },
+    /// The machines that evaluate.
+    #[cfg(feature = "cluster")]
+    #[error(transparent)]
+    Cluster(#[from] crate::cluster::ClusterError),
     /// This program was built without libtorch.
     #[error(
         "this program was built without libtorch and cannot evaluate networks: build it with the default features (`make build`)"

@@ -11,6 +11,7 @@ use super::prepare::Prepared;
 use super::results::LayerFolder;
 use super::results::{CachedEvaluator, Contents, Contexts, Stores};
 use super::side_file::{SideFileOrigin, SideFiles};
+use super::worker_pool::Crew;
 #[cfg(feature = "torch")]
 use crate::data::Splits;
 use crate::evaluate::{Cancel, Evaluator, Optimizations, Potentials, Progress, Split, Statistics};
@@ -40,6 +41,9 @@ pub struct EvaluatorOptions {
     pub self_check: bool,
     /// How long an evaluation of a search may say nothing; none: as long as it takes.
     pub evaluation_timeout: Option<Duration>,
+    /// The machines that evaluate; none: this one.
+    #[cfg(feature = "cluster")]
+    pub cluster: Option<super::cluster::ClusterOptions>,
 }
 
 /// Bytes that are kept between questions unless asked otherwise: 2 GiB.
@@ -57,11 +61,43 @@ impl Default for EvaluatorOptions {
             results: None,
             self_check: false,
             evaluation_timeout: None,
+            #[cfg(feature = "cluster")]
+            cluster: None,
         }
     }
 }
 
 impl EvaluatorOptions {
+    /// True where other machines evaluate.
+    pub fn is_remote(&self) -> bool {
+        #[cfg(feature = "cluster")]
+        return self.cluster.is_some();
+        #[cfg(not(feature = "cluster"))]
+        false
+    }
+
+    /// The same for a run that was begun with some arithmetic: workers that compute otherwise are
+    /// not asked.
+    #[must_use]
+    pub fn continuing(&self, numerics: &str) -> Self {
+        let options = self.clone();
+        #[cfg(feature = "cluster")]
+        return options.with_numerics(numerics);
+        #[cfg(not(feature = "cluster"))]
+        {
+            let _ = numerics;
+            options
+        }
+    }
+
+    #[cfg(feature = "cluster")]
+    fn with_numerics(mut self, numerics: &str) -> Self {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.numerics = Some(numerics.to_owned());
+        }
+        self
+    }
+
     /// The options of every evaluator of a search: devices in turn, threads divided.
     pub fn of_workers(&self) -> Vec<EvaluatorOptions> {
         let devices: Vec<&str> = self.device.split(',').map(str::trim).collect();
@@ -105,6 +141,8 @@ pub struct Evaluators {
     pub(super) stores: Option<Stores>,
     /// Makes the files of quantized layers; none where these need no calibration images.
     pub side_files: Option<SideFiles>,
+    /// Who works for them, where that is on other machines.
+    pub crew: Option<Crew>,
 }
 
 impl Evaluators {
@@ -122,7 +160,7 @@ impl Evaluators {
         let mut fingerprint = prepared.fingerprint(String::new());
         let contents = prepared.contents();
         let origin = SideFileOrigin::of(&prepared);
-        let mut all = torch_evaluators(prepared, options, &contents)?;
+        let (mut all, crew) = evaluators(prepared, options, &contents)?;
         let first = all.first().ok_or(RunError::NoTorch)?;
         fingerprint.numerics = first.numerics();
         let side_files = origin.zip(first.layers());
@@ -141,6 +179,7 @@ impl Evaluators {
             fingerprint,
             stores,
             side_files,
+            crew,
         })
     }
 
@@ -153,8 +192,39 @@ impl Evaluators {
     }
 }
 
+/// Evaluators, with whoever works for them elsewhere.
+pub(super) type Made = (Vec<Box<dyn Evaluator>>, Option<Crew>);
+
+/// The evaluators of a search, each for a thread of its own, with whoever works for them elsewhere.
+fn evaluators(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+    contents: &Contents,
+) -> Result<Made, RunError> {
+    #[cfg(feature = "cluster")]
+    if let Some(cluster) = &options.cluster {
+        return super::cluster::evaluators(prepared, options, cluster, contents);
+    }
+    Ok((local_evaluators(prepared, options, contents)?, None))
+}
+
+/// The evaluators of this machine.
+pub(super) fn local_evaluators(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+    contents: &Contents,
+) -> Result<Vec<Box<dyn Evaluator>>, RunError> {
+    #[cfg(debug_assertions)]
+    if let Some(of_test) = super::synthetic::perhaps(&prepared.settings) {
+        let all = options.of_workers();
+        return Ok(all.iter().map(|_| of_test.evaluator()).collect());
+    }
+    torch_evaluators(prepared, options, contents)
+}
+
 /// The libtorch evaluators of a search, each for a thread of its own. There is no other kind:
-/// nothing that a user runs falls back to a synthetic one. (Several CUDA devices: never run.)
+/// nothing that a user runs falls back to a synthetic one (only a program built with debug
+/// assertions has that, for its tests). (Several CUDA devices: never run.)
 #[cfg(feature = "torch")]
 fn torch_evaluators(
     prepared: Prepared,

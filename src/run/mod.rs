@@ -7,6 +7,8 @@
 
 mod best;
 mod certified;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod drive;
 mod error;
 mod evaluators;
@@ -30,6 +32,8 @@ mod script;
 mod self_check;
 mod sensitivity;
 mod side_file;
+#[cfg(debug_assertions)]
+mod synthetic;
 mod work;
 mod worker;
 mod worker_pool;
@@ -41,6 +45,8 @@ pub use crate::search::{Command, Instruction};
 
 pub use best::{restore_best, without_file};
 pub use certified::{Certificate, CertificateSummary, RungLine, Uncertified};
+#[cfg(feature = "cluster")]
+pub use cluster::{ClusterOptions, Say, worker_maker};
 pub use drive::Handle;
 pub use error::RunError;
 #[cfg(feature = "torch")]
@@ -69,6 +75,7 @@ pub use sensitivity::{
     Baseline, Curve, Curves, Interaction, Measuring, Point, SENSITIVITY, Sensitivity,
 };
 pub use side_file::{FixedLayers, SideFileError, SideFiles, fixed_layers};
+pub use worker_pool::Crew;
 
 /// What a run tells those who watch it. Events and errors are never dropped, progress may be.
 #[derive(Clone, Debug, PartialEq)]

@@ -16,6 +16,7 @@ use super::script::Script;
 use super::self_check::self_check;
 use super::side_file::SideFiles;
 use super::work::WorkLog;
+use super::worker_pool::Crew;
 use crate::evaluate::{Evaluator, Split};
 use crate::journal::{FORMAT, Fingerprint, Header, HeaderKind, Journal, Writer, host};
 use crate::profile::{Profile, calibrated_text, relocated};
@@ -50,6 +51,8 @@ pub struct Parts {
     pub side_files: Option<SideFiles>,
     /// How long an evaluation may say nothing before the run ends; none: as long as it takes.
     pub evaluation_timeout: Option<Duration>,
+    /// Who works for the evaluators, where that is on other machines.
+    pub crew: Option<Crew>,
 }
 
 impl Parts {
@@ -59,7 +62,8 @@ impl Parts {
         origin: String,
         options: &EvaluatorOptions,
     ) -> Result<(Self, Option<Stores>), RunError> {
-        if options.self_check {
+        // Other machines check themselves.
+        if options.self_check && !options.is_remote() {
             self_check(&prepared, options)?;
         }
         let settings = prepared.settings.clone();
@@ -72,6 +76,7 @@ impl Parts {
             evaluators: made.all,
             side_files: made.side_files,
             evaluation_timeout: options.evaluation_timeout,
+            crew: made.crew,
         };
         Ok((parts, made.stores))
     }
@@ -152,7 +157,7 @@ fn begin(mut claim: RunDirGuard, parts: Parts, script: Script) -> Result<Handle,
         history: Vec::new(),
         missing,
     }
-    .spawn(folder, parts.evaluators)
+    .spawn(folder, parts.evaluators, parts.crew)
 }
 
 /// Continues a run from its folder.
@@ -172,7 +177,8 @@ pub fn resume(
     // The journal's fingerprint covers the calibration images, and its error says more.
     profile.calibration_hash = None;
     let prepared = Prepared::new(profile.into())?;
-    let (parts, stores) = Parts::new(prepared, text, path.display().to_string(), options)?;
+    let options = options.continuing(&opened.0.header.fingerprint.numerics);
+    let (parts, stores) = Parts::new(prepared, text, path.display().to_string(), &options)?;
     go_on(&folder, opened, parts, stores, script)
 }
 
@@ -245,7 +251,7 @@ fn go_on(
         history: journal.entries,
         missing,
     }
-    .spawn(folder, parts.evaluators)
+    .spawn(folder, parts.evaluators, parts.crew)
 }
 
 /// How many measurements of a run answer questions of the evaluator whose answers these are.

@@ -1,11 +1,13 @@
 //! The evaluators of a run, and who does what.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
 
 use super::worker::{Report, Worker};
-use crate::evaluate::{Cancel, Evaluator, Job};
+use crate::evaluate::{Cancel, Evaluator, Job, News};
 use crate::search::Request;
 
 /// A job under way.
@@ -32,17 +34,31 @@ impl Slot {
     }
 }
 
+/// Whoever works for evaluators on other machines: how many there are changes during a run.
+#[derive(Clone, Debug)]
+pub struct Crew {
+    /// How many evaluators can work at the same time now.
+    pub able: Arc<AtomicUsize>,
+    /// What they tell beside answers.
+    pub news: Receiver<News>,
+}
+
 /// One evaluator or several.
 #[derive(Debug)]
 pub(super) struct WorkerPool {
     slots: Vec<Slot>,
+    /// How many of them can work at the same time now; none: all.
+    able: Option<Arc<AtomicUsize>>,
     /// What they say, each with its number.
     pub reports: Receiver<(usize, Report)>,
 }
 
 impl WorkerPool {
     /// Moves every evaluator into a thread of its own.
-    pub fn spawn(evaluators: Vec<Box<dyn Evaluator>>) -> std::io::Result<Self> {
+    pub fn spawn(
+        evaluators: Vec<Box<dyn Evaluator>>,
+        able: Option<Arc<AtomicUsize>>,
+    ) -> std::io::Result<Self> {
         let (reports_out, reports) = unbounded();
         let spawn = |(number, evaluator)| {
             Ok(Slot {
@@ -53,13 +69,17 @@ impl WorkerPool {
         let slots = evaluators.into_iter().enumerate().map(spawn);
         Ok(WorkerPool {
             slots: slots.collect::<std::io::Result<_>>()?,
+            able,
             reports,
         })
     }
 
-    /// How many there are.
+    /// How many can work at the same time now: at least one, even while nobody is there who would
+    /// do the work.
     pub fn len(&self) -> usize {
-        self.slots.len()
+        let able = self.able.as_ref().map(|able| able.load(Ordering::Relaxed));
+        let all = self.slots.len();
+        able.map_or(all, |able| able.min(all).max(1))
     }
 
     /// True while none does anything.
@@ -73,7 +93,9 @@ impl WorkerPool {
             let running = m.running.as_ref().filter(|r| !r.cancel.is_cancelled())?;
             Some(running.request.clone())
         };
-        self.slots.iter().map(doing).collect()
+        let last = self.slots.iter().rposition(|m| m.running.is_some());
+        let shown = self.len().max(last.map_or(0, |last| last + 1));
+        self.slots.iter().take(shown).map(doing).collect()
     }
 
     /// True where somebody does a job to its end.
