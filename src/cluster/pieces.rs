@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::jetstream::Connection;
 use super::message::FileContent;
 use super::subject::{self, BLOBS};
+use crate::system::make_room;
 
 /// Bytes of a piece: a message with it is smaller than any server refuses.
 const PIECE: u64 = 512 << 10;
@@ -130,31 +131,8 @@ impl Folder {
         aside.as_file().sync_all().map_err(failed)?;
         let place = self.place(file);
         aside.persist(&place).map_err(|e| failed(e.error))?;
-        self.make_room(&place);
+        make_room((&self.path, ENDING), &place, self.budget);
         Ok(place)
-    }
-
-    /// Removes the files that were used longest ago until the budget is kept; never `kept`.
-    fn make_room(&self, kept: &Path) {
-        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
-            .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|e| e == ENDING))
-            .filter_map(|path| {
-                let about = fs::metadata(&path).ok()?;
-                Some((about.modified().ok()?, about.len(), path))
-            })
-            .collect();
-        files.sort();
-        let mut total: u64 = files.iter().map(|f| f.1).sum();
-        for (_, len, path) in files.iter().filter(|f| f.2 != kept) {
-            if total <= self.budget {
-                return;
-            }
-            if fs::remove_file(path).is_ok() {
-                total -= len;
-            }
-        }
     }
 }
 
@@ -198,7 +176,11 @@ mod tests {
                 .set_modified(long_ago(n as u64))
                 .expect("a time");
         }
-        own.make_room(&folder.path().join("a.file"));
+        make_room(
+            (&own.path, ENDING),
+            &folder.path().join("a.file"),
+            own.budget,
+        );
         let there = |name: &str| folder.path().join(name).exists();
         assert!(there("a.file") && !there("b.file") && there("c.file") && there("other"));
     }

@@ -1,6 +1,7 @@
 //! What the operating system grants this process: memory, processor, disk. Linux tells; where a
 //! system does not, the answer is none. And what is done when it ends the process.
 
+mod bounded_folder;
 mod cgroup;
 mod disk;
 #[cfg(unix)]
@@ -8,6 +9,7 @@ mod last_words;
 mod memory;
 mod processor;
 
+pub(crate) use bounded_folder::make_room;
 pub(crate) use disk::disk;
 #[cfg(unix)]
 pub(crate) use last_words::{TakenTerminal, disarm, install};

@@ -200,17 +200,9 @@ mod tests {
                 .map(|n| number(n, 15) - 7)
                 .collect();
             let layer = LayerNumbers {
-                shape,
                 stride: [stride; 2],
-                padding: [padding; 2],
                 groups,
-                over_tokens: false,
-                weights: Weights::Floats(Vec::new()),
-                factor: Vec::new(),
-                summand: Vec::new(),
-                exact: true,
-                whole_input: true,
-                fixed: None,
+                ..layer(shape, [padding; 2], false)
             };
             let numbers = (0..2 * channels * size * size).map(|n| f32::from(number(n, 4)));
             let x = Value {
@@ -229,21 +221,26 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_convolution_by_hand() {
-        let layer = LayerNumbers {
-            shape: [1, 1, 2, 2],
+    /// A layer of stride 1 whose weights are given with every sum.
+    fn layer(shape: [usize; 4], padding: [usize; 2], over_tokens: bool) -> LayerNumbers {
+        LayerNumbers {
+            shape,
             stride: [1; 2],
-            padding: [1; 2],
+            padding,
             groups: 1,
-            over_tokens: false,
+            over_tokens,
             weights: Weights::Floats(Vec::new()),
             factor: Vec::new(),
             summand: Vec::new(),
             exact: true,
             whole_input: true,
             fixed: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_convolution_by_hand() {
+        let layer = layer([1, 1, 2, 2], [1; 2], false);
         let x = Value {
             times: 1,
             shape: [1, 1, 2],
@@ -256,19 +253,7 @@ mod tests {
     /// Over tokens the window goes from row to row.
     #[test]
     fn a_convolution_over_tokens_by_hand() {
-        let layer = LayerNumbers {
-            shape: [1, 1, 1, 3],
-            stride: [1, 1],
-            padding: [0, 1],
-            groups: 1,
-            over_tokens: true,
-            weights: Weights::Floats(Vec::new()),
-            factor: Vec::new(),
-            summand: Vec::new(),
-            exact: true,
-            whole_input: true,
-            fixed: None,
-        };
+        let layer = layer([1, 1, 1, 3], [0, 1], true);
         let x = Value {
             times: 1,
             shape: [1, 2, 2],

@@ -146,6 +146,19 @@ pub enum ConstantOrder {
     PositionsFirst,
 }
 
+impl ConstantOrder {
+    /// The numbers of a constant of so many channels, those of each channel together.
+    pub fn by_channel(self, numbers: Vec<f32>, channels: usize) -> Vec<f32> {
+        match self {
+            ConstantOrder::ChannelsFirst => numbers,
+            ConstantOrder::PositionsFirst => {
+                let channel = |c: usize| numbers.iter().skip(c).step_by(channels.max(1));
+                (0..channels).flat_map(channel).copied().collect()
+            }
+        }
+    }
+}
+
 /// The tokens that see each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

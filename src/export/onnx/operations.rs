@@ -59,14 +59,10 @@ impl Context<'_> {
     /// `x + c`, the same at every time step.
     pub(super) fn add_constant(self, x: &Value, numbers: &[f32], order: ConstantOrder) -> Value {
         let [_, channels, rows, columns] = four(&self.dims);
-        let channel = |c: usize| numbers.iter().skip(c).step_by(channels.max(1)).copied();
-        let turned: Vec<f32> = match order {
-            ConstantOrder::ChannelsFirst => numbers.to_vec(),
-            ConstantOrder::PositionsFirst => (0..channels).flat_map(channel).collect(),
-        };
+        let numbers = order.by_channel(numbers.to_vec(), channels);
         let name = format!("{}/{}", self.builder.scope, self.inner("constant"));
         let dims = [1, channels, rows, columns];
-        let constant = self.builder.floats(name, &dims, &turned);
+        let constant = self.builder.floats(name, &dims, &numbers);
         self.builder.same("Add", &[x, &constant], self.name)
     }
 

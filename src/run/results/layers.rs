@@ -8,11 +8,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::folder::{make_room, replace};
+use super::folder::replace;
 use super::hash;
 use crate::checkpoint::QuantizedFile;
 use crate::data::read_at_most;
 use crate::quant::{BitWidth, QuantizedLayer, QuantizedStore};
+use crate::system::make_room;
 
 /// All files of a folder together; beyond it the least recently used ones are removed.
 const LARGEST_FOLDER: u64 = 512 << 20;

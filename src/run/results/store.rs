@@ -11,10 +11,11 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::folder::{make_room, replace};
+use super::folder::replace;
 use crate::evaluate::{CorrectBits, Outcome};
 use crate::journal::JsonLines;
 use crate::quant::Allocation;
+use crate::system::make_room;
 
 /// The largest size of a file in bytes; a larger one is cut to its newer half when it is opened.
 const LARGEST_FILE: u64 = 64 << 20;

@@ -47,13 +47,7 @@ pub(super) fn read(
             return Err(wrong(why));
         }
         let numbers = tensors.f32(&constant.tensor, &constant.shape)?;
-        step.constants = match order {
-            ConstantOrder::ChannelsFirst => numbers,
-            ConstantOrder::PositionsFirst => {
-                let channel = |c: usize| numbers.iter().skip(c).step_by(channels.max(1));
-                (0..channels).flat_map(channel).copied().collect()
-            }
-        };
+        step.constants = order.by_channel(numbers, channels);
         bytes.insert(&constant.tensor, 4 * step.constants.len() as u64);
     }
     Ok(bytes.values().fold(0, |all, n| all.saturating_add(*n)))
