@@ -1,7 +1,10 @@
 # Everything begins with scripts/setup-libtorch.sh, which says what is missing and gets libtorch when there is none.
 CARGO ?= cargo
-# Modules of the integration tests that libtorch changes; tests/sources.rs checks that these are all.
-WITH_LIBTORCH := cli:: docs:: torch::
+# Modules of the integration tests that libtorch changes, which are run with and without it; tests/sources.rs checks that
+# these are all.
+CHANGED_BY_LIBTORCH := cli:: docs:: torch::
+# Little is computed in these tests: they are compiled sooner than optimized code.
+WITHOUT_LIBTORCH := CARGO_PROFILE_DEV_OPT_LEVEL=0 $(CARGO) test --locked --no-default-features --features cluster
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/release/aq4svit
 
 .PHONY: build run test check dist cluster-demo libtorch clean help
@@ -12,11 +15,11 @@ build: libtorch ## build the program: target/release/aq4svit
 run: build ## build, then open the demo
 	@$(PROGRAM)
 
-test: libtorch ## run the whole test suite: unit tests with libtorch, integration tests without it, then what it changes
-	$(CARGO) test --locked --no-default-features --features cluster --examples --test all
-	$(CARGO) test --locked --lib
-	$(CARGO) test --locked --test all -- $(WITH_LIBTORCH)
+test: libtorch ## run the whole test suite with libtorch, and what libtorch changes also without it
+	$(CARGO) test --locked --lib --test all
 	$(CARGO) test --locked --doc
+	$(WITHOUT_LIBTORCH) --examples
+	$(WITHOUT_LIBTORCH) --test all -- $(CHANGED_BY_LIBTORCH)
 
 check: ## format, clippy and the quick tests, without libtorch: what to run before each commit
 	$(CARGO) fmt --check

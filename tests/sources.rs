@@ -88,14 +88,15 @@ fn the_verifying_engine_shares_no_arithmetic() {
     }
 }
 
-/// `make test` runs the integration tests without libtorch, and with it only the modules of
-/// `WITH_LIBTORCH`: where the feature changes what is compiled, the module must be among them.
+/// `make test` runs the integration tests with libtorch, and without it only the modules of
+/// `CHANGED_BY_LIBTORCH`: where the feature changes what is compiled, the module must be among
+/// them.
 #[test]
 fn libtorch_changes_only_what_is_tested_with_it() {
     let makefile = fs::read_to_string(root().join("Makefile")).expect("text");
     let list = makefile
         .lines()
-        .find_map(|l| l.strip_prefix("WITH_LIBTORCH := "));
+        .find_map(|l| l.strip_prefix("CHANGED_BY_LIBTORCH := "));
     let list: Vec<&str> = list.expect("the list").split(' ').collect();
     // Declarations of modules, and lints of helpers.
     let harmless = ["tests/main.rs", "tests/common/mod.rs"];
@@ -118,7 +119,7 @@ fn libtorch_changes_only_what_is_tested_with_it() {
         let module = format!("{}::", module.join("::"));
         assert!(
             list.iter().any(|tested| module.starts_with(tested)),
-            "{}: not among WITH_LIBTORCH of the Makefile",
+            "{}: not among CHANGED_BY_LIBTORCH of the Makefile",
             file.display()
         );
     }

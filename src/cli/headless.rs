@@ -154,7 +154,8 @@ impl Watcher {
                 self.bar.set_position(progress.done as u64);
             }
             Update::Note(text) => self.bar.suspend(|| note(&format!("note: {text}"))),
-            Update::Workers(_) | Update::Caches(_) | Update::OutputErrors(_) => {}
+            Update::Workers(_) | Update::Machines(_) => {}
+            Update::Caches(_) | Update::OutputErrors(_) => {}
             Update::Totals(_) | Update::Dropped(_) | Update::Idle | Update::Failed(_) => {}
         }
         Ok(Reader::There)

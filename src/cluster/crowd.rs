@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use super::message::{Facts, Presence, Readiness};
+use crate::evaluate::{RemoteState, RemoteWorker};
 
 /// The time without a word after which a worker is taken for gone.
 pub(super) const GONE: Duration = Duration::from_millis(3500);
@@ -73,6 +74,36 @@ impl Crowd {
     /// True where one of them has nothing to do.
     pub fn idle(&self, numerics: &str) -> bool {
         self.of(numerics).any(|p| p.doing.is_none())
+    }
+
+    /// Who is there, by name, and what everyone does, for a search with this arithmetic and pool.
+    pub fn report(&self, numerics: &str, pool: &str) -> Vec<RemoteWorker> {
+        let state = |presence: &Presence| {
+            let of = presence.contexts.iter().find(|(c, _)| *c == self.context);
+            match (&presence.doing, of) {
+                (Some((at, _)), _) if at == pool => RemoteState::Working,
+                (_, Some((_, Readiness::Ready { facts }))) if facts.numerics != numerics => {
+                    RemoteState::OtherNumerics
+                }
+                (_, Some((_, Readiness::Unable { .. }))) => RemoteState::Unable,
+                (Some(_), _) => RemoteState::Elsewhere,
+                (None, Some((_, Readiness::Ready { .. }))) => RemoteState::Idle,
+                (None, Some(_)) => RemoteState::Preparing,
+                (None, None) => RemoteState::New,
+            }
+        };
+        let worker = |(presence, _): &(Presence, Instant)| RemoteWorker {
+            name: presence.worker.clone(),
+            device: presence.device.clone(),
+            threads: presence.threads,
+            state: state(presence),
+            answered: presence.answered,
+            rate: (presence.images > 0 && presence.busy > 0.0)
+                .then(|| presence.images as f64 / presence.busy),
+        };
+        let mut all: Vec<RemoteWorker> = self.workers.values().map(worker).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
     }
 
     /// The arithmetic of most threads among the workers that are ready, or the one that is wanted.
@@ -215,5 +246,49 @@ mod tests {
         });
         assert_eq!(crowd.all_unable(), None);
         assert!(crowd.waiting_for(None).starts_with("no worker is there"));
+    }
+
+    #[test]
+    fn a_report_says_what_everyone_does() {
+        let mut crowd = Crowd::new("c");
+        let at = |pool: &str| Some((pool.to_owned(), "job".to_owned()));
+        let working = Presence {
+            doing: at("p"),
+            images: 300,
+            busy: 2.0,
+            ..presence("d", 2, ready("avx2"))
+        };
+        let elsewhere = Presence {
+            doing: at("q"),
+            ..presence("c", 2, ready("avx2"))
+        };
+        let new = Presence {
+            contexts: vec![],
+            ..presence("b", 2, unable())
+        };
+        let others = [
+            presence("a", 2, ready("avx512")),
+            presence("e", 2, ready("avx2")),
+            presence("f", 2, unable()),
+            presence("g", 2, Readiness::Preparing),
+        ];
+        for presence in others.into_iter().chain([working, elsewhere, new]) {
+            crowd.heard(presence);
+        }
+        let report = crowd.report("avx2", "p");
+        let states: Vec<_> = report.iter().map(|w| (w.name.as_str(), w.state)).collect();
+        use RemoteState::*;
+        let expected = [
+            ("a", OtherNumerics),
+            ("b", New),
+            ("c", Elsewhere),
+            ("d", Working),
+            ("e", Idle),
+            ("f", Unable),
+            ("g", Preparing),
+        ];
+        assert_eq!(states, expected);
+        let rates: Vec<_> = report.iter().filter_map(|w| w.rate).collect();
+        assert_eq!(rates, [150.0]);
     }
 }

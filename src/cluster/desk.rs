@@ -27,7 +27,7 @@ use super::message::{
 };
 use super::pieces;
 use super::subject::{self, ANSWERS, CONTEXTS, JOBS};
-use crate::evaluate::{EvaluateError, Job, News, Question};
+use crate::evaluate::{EvaluateError, Job, Machines, News, Question, RemoteState};
 use crate::journal::host;
 
 /// The interval at which a search says that it is there.
@@ -106,6 +106,8 @@ pub(super) struct Desk {
     inside: UnboundedSender<Inside>,
     /// When it was said last that the search is there.
     said: Option<Instant>,
+    /// Who was there, as it was told last.
+    machines: Machines,
     /// Since when no worker is there, and whether that was said.
     alone: Option<(Instant, bool)>,
     /// The number of jobs that may be given out at once, as the server knows it.
@@ -138,6 +140,7 @@ impl Desk {
             news,
             inside,
             said: None,
+            machines: Machines::default(),
             alone: None,
             at_once: 2,
             making_ready: false,
@@ -315,6 +318,22 @@ impl Desk {
         self.crowd.heard(presence);
         if !self.pool.is_empty() {
             self.count();
+        }
+    }
+
+    /// Tells who is there and what waits, where that has changed.
+    pub(super) fn tell_of_machines(&mut self) {
+        let numerics = self.wish.numerics.as_deref().unwrap_or_default();
+        let workers = self.crowd.report(numerics, &self.pool);
+        let working = workers.iter().filter(|w| w.state == RemoteState::Working);
+        let working = working.count();
+        let machines = Machines {
+            queued: self.pending.len().saturating_sub(working),
+            workers,
+        };
+        if self.machines != machines {
+            self.machines = machines.clone();
+            let _ = self.news.send(News::Machines(machines));
         }
     }
 

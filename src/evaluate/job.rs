@@ -413,15 +413,6 @@ pub trait Evaluator: Send {
     }
 }
 
-/// What evaluators tell beside answers, at any time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
-    /// Something that people should know.
-    Note(String),
-    /// So many of them can work at the same time now.
-    Able(usize),
-}
-
 /// Which of the first `images` of a split an allocation classifies correctly, and what that cost.
 ///
 /// # Errors

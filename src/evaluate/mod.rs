@@ -10,6 +10,7 @@ mod by_margin;
 mod energy;
 mod job;
 mod landscape;
+mod news;
 mod optimizations;
 mod paired;
 mod potentials;
@@ -23,10 +24,11 @@ pub use accuracy::{CorrectBits, Decided, Sequential, StopRule, Verdict, percent}
 pub use by_margin::{Extrapolated, ImageOrder, MarginEvidence, MarginTest, extrapolated};
 pub use energy::{AC_JOULES, EnergyEstimate, LayerWork, MAC_JOULES};
 pub use job::{
-    CacheUse, Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, News, Outcome,
-    OutputError, Progress, Provenance, Question, Split, Work, correct,
+    CacheUse, Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Outcome, OutputError,
+    Progress, Provenance, Question, Split, Work, correct,
 };
 pub use landscape::Landscape;
+pub use news::{Machines, News, RemoteState, RemoteWorker};
 pub use optimizations::Optimizations;
 pub use paired::PairedDrop;
 pub use potentials::{BINS, Potentials, Prober, SitePotentials};

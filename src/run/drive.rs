@@ -222,6 +222,7 @@ impl Loop {
                     Ok(News::Note(text)) => self.tell(Update::Note(text)),
                     // More of them have more to do.
                     Ok(News::Able(_)) => self.moved = true,
+                    Ok(News::Machines(machines)) => self.tell(Update::Machines(machines)),
                     Err(_) => self.news = never(),
                 },
                 recv(self.alarm()) -> _ => {

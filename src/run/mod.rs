@@ -38,7 +38,7 @@ mod work;
 mod worker;
 mod worker_pool;
 
-use crate::evaluate::{Caches, Job, OutputError, Progress};
+use crate::evaluate::{Caches, Job, Machines, OutputError, Progress};
 use crate::journal::Entry;
 use crate::search::{CandidateId, Request};
 pub use crate::search::{Command, Instruction};
@@ -98,6 +98,8 @@ pub enum Update {
     Idle,
     /// What every evaluator does, one after the other, whenever that has changed.
     Workers(Vec<Option<Request>>),
+    /// Who evaluates on other machines, and what waits, whenever that has changed.
+    Machines(Machines),
     /// What is kept between jobs.
     Caches(Caches),
     /// The errors of layers' outputs that became known.

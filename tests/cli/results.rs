@@ -144,6 +144,7 @@ fn other_calibration_images_or_another_quantizer_get_no_earlier_answers() {
     let run = |set: &str, more: &[&str]| {
         let mut arguments = vec!["--set", "search.levels=[\"network\"]"];
         arguments.extend(["--set", "quantizer.bits=[3, 8]"]);
+        arguments.extend(["--set", "data.search=80", "--set", "search.screen=40"]);
         arguments.extend(["--set", "data.calibration=70", "--set", set]);
         let name = format!("{set}{}", more.len());
         arguments.extend(["--run-dir", &name]);

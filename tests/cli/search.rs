@@ -134,12 +134,13 @@ fn the_same_seed_gives_the_same_journal_whatever_the_threads_and_tricks() {
 fn every_switch_keeps_the_journal_and_the_count_of_plain_work() {
     let demo = Demo::new();
     let coarse = ["--set", "search.levels=[\"network\", \"stage\"]"];
+    let few = ["--set", "quantizer.bits=[2, 4]"];
     for screening in ["exact", "sequential"] {
         let key = format!("search.screening={screening}");
         let run = |name: &str, switches: &[&str]| {
             let folder = format!("{screening}-{name}");
             let set = ["--set", &key, "--run-dir", &folder];
-            let flags = [&coarse[..], &set, switches].concat();
+            let flags = [&coarse[..], &few, &set, switches].concat();
             let (out, _) = demo.expect(0, &with(SEARCH, &flags));
             (events(&demo.path(&folder)), last(&out))
         };

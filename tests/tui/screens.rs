@@ -285,3 +285,50 @@ fn columns_hold_what_is_large() {
         );
     }
 }
+
+/// Workers on other machines stand in the view of the run: what each does, and what waits.
+#[test]
+fn other_machines_are_part_of_the_run() {
+    use aq4svit::evaluate::{Machines, RemoteState, RemoteWorker};
+    use aq4svit::run::Update;
+
+    let worker = |name: &str, device: &str, state, rate| RemoteWorker {
+        name: name.into(),
+        device: device.into(),
+        threads: 8,
+        state,
+        answered: 1204,
+        rate,
+    };
+    let workers = vec![
+        worker(
+            "node017-4120-9f3a",
+            "cpu",
+            RemoteState::Working,
+            Some(812.5),
+        ),
+        worker(
+            "node018-88-01bc",
+            "cuda:0",
+            RemoteState::OtherNumerics,
+            None,
+        ),
+        worker("node019-17-77de", "cpu", RemoteState::Idle, Some(790.25)),
+    ];
+    let machines = Machines { workers, queued: 5 };
+    for size in [SMALL, LARGE] {
+        let mut play = Play::new(size);
+        play.jobs(9);
+        play.act(Action::View(View::Run));
+        play.tell(vec![Update::Machines(machines.clone())]);
+        if size == SMALL {
+            play.act(Action::Zoom);
+        }
+        insta::assert_snapshot!(format!("machines_{}x{}", size.0, size.1), screen(&play));
+    }
+    let mut play = Play::new(LARGE);
+    play.act(Action::View(View::Run));
+    play.tell(vec![Update::Machines(Machines::default())]);
+    let shown = screen(&play);
+    assert!(shown.contains("no worker is there"), "{shown}");
+}

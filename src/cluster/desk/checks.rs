@@ -76,6 +76,7 @@ impl Desk {
         self.announce().await;
         self.crowd.forget();
         self.count();
+        self.tell_of_machines();
         if let Some((since, false)) = self.alone
             && since.elapsed() > ALONE
             && !self.pending.is_empty()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::losses::Losses;
 use super::status::{Status, Task};
-use crate::evaluate::{Caches, Job, Progress, Question, StopRule};
+use crate::evaluate::{Caches, Job, Machines, Progress, Question, StopRule};
 use crate::journal::Entry;
 use crate::profile::StrategyName;
 use crate::run::Totals;
@@ -49,6 +49,8 @@ pub struct Activity {
     rule: Option<StopRule>,
     /// What every evaluator does; empty where that is not known.
     pub workers: Vec<Worker>,
+    /// Who evaluates on other machines; none where all is done on this one.
+    pub machines: Option<Machines>,
     /// What is kept between jobs.
     pub caches: Caches,
     /// Work counters.

@@ -1,5 +1,7 @@
 //! The run in numbers: what it does, what it has done, what it keeps, where the time goes.
 
+mod machines;
+
 use std::time::Duration;
 
 use ratatui::text::{Line, Span};
@@ -46,6 +48,7 @@ fn lines(model: &Model, columns: u16) -> Vec<Line<'static>> {
         row("time", time(model, room)),
         Line::default(),
     ];
+    lines.extend(machines::lines(model, columns));
     lines.extend(workers(model, columns));
     lines.extend([
         Line::default(),

@@ -32,6 +32,7 @@ pub fn fold(model: &mut Model, update: Update) {
             model.nodes.stale = true;
         }
         Update::Workers(doing) => model.activity.busy(doing, model.clock),
+        Update::Machines(machines) => model.activity.machines = Some(machines),
         Update::OutputErrors(errors) => model.output_errors.extend(&errors),
         Update::Note(text) => {
             problem(model, text.clone());
