@@ -7,7 +7,7 @@ CHANGED_BY_LIBTORCH := cli:: docs:: torch::
 WITHOUT_LIBTORCH := CARGO_PROFILE_DEV_OPT_LEVEL=0 $(CARGO) test --locked --no-default-features --features cluster
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/release/aq4svit
 
-.PHONY: build run test check dist cluster-demo libtorch clean help
+.PHONY: build run test test-long check dist cluster-demo libtorch clean help
 
 build: libtorch ## build the program: target/release/aq4svit
 	@$(CARGO) build --release --locked
@@ -20,6 +20,9 @@ test: libtorch ## run the whole test suite with libtorch, and what libtorch chan
 	$(CARGO) test --locked --doc
 	$(WITHOUT_LIBTORCH) --examples
 	$(WITHOUT_LIBTORCH) --test all -- $(CHANGED_BY_LIBTORCH)
+
+test-long: ## tests that wait for minutes
+	$(WITHOUT_LIBTORCH) --test all -- --ignored cluster::
 
 check: ## format, clippy and the quick tests, without libtorch: what to run before each commit
 	$(CARGO) fmt --check

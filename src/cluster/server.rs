@@ -124,6 +124,25 @@ impl ServerOptions {
     }
 }
 
+/// A command that is ended when the thread that starts it ends, however that ends: where the
+/// system's `setpriv` (util-linux 2.33 or later) can have it so. Elsewhere a program killed with
+/// SIGKILL leaves its server behind.
+fn ends_with_this_program(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "--"]);
+    let mut tried = Command::new("setpriv");
+    tried
+        .args(["--pdeathsig", "TERM", "--", "true"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if !tried.status().is_ok_and(|status| status.success()) {
+        return Command::new(program);
+    }
+    command.arg(program);
+    command
+}
+
 /// A free port of this machine.
 ///
 /// # Errors
@@ -150,7 +169,7 @@ impl Server {
         fs::create_dir_all(folder).map_err(ClusterError::io("make", folder))?;
         let config = folder.join("nats-server.conf");
         private_file(&config, options.text(program.version).as_bytes())?;
-        let child = Command::new(&program.path)
+        let child = ends_with_this_program(&program.path)
             .arg("-c")
             .arg(&config)
             .stdin(Stdio::null())

@@ -78,19 +78,30 @@ fn a_server_that_restarts_in_the_middle_loses_nothing() {
     assert_eq!(field.journal("run"), field.alone(&[]));
 }
 
-#[test]
-fn a_server_that_is_gone_for_a_while_is_waited_for() {
+/// A search whose server is gone for so many seconds in its middle.
+fn server_gone_for(seconds: u64) {
     let Some(mut field) = Field::start() else {
         return;
     };
     let _worker = field.worker(SLOW);
     let mut search = field.search_in_the_middle("run", 10);
     field.down();
-    std::thread::sleep(std::time::Duration::from_secs(4));
+    std::thread::sleep(std::time::Duration::from_secs(seconds));
     assert!(!search.has_ended());
     field.up();
     finished(search);
     assert_eq!(field.journal("run"), field.alone(&[]));
+}
+
+#[test]
+fn a_server_that_is_gone_for_a_while_is_waited_for() {
+    server_gone_for(4);
+}
+
+#[test]
+#[ignore = "takes more than a minute: make test-long"]
+fn a_server_that_is_gone_for_a_minute_is_waited_for() {
+    server_gone_for(61);
 }
 
 #[test]
