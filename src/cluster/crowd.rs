@@ -76,21 +76,25 @@ impl Crowd {
         self.of(numerics).any(|p| p.doing.is_none())
     }
 
-    /// Who is there, by name, and what everyone does, for a search with this arithmetic and pool.
-    pub fn report(&self, numerics: &str, pool: &str) -> Vec<RemoteWorker> {
-        let state = |presence: &Presence| {
-            let of = presence.contexts.iter().find(|(c, _)| *c == self.context);
-            match (&presence.doing, of) {
-                (Some((at, _)), _) if at == pool => RemoteState::Working,
-                (_, Some((_, Readiness::Ready { facts }))) if facts.numerics != numerics => {
-                    RemoteState::OtherNumerics
-                }
-                (_, Some((_, Readiness::Unable { .. }))) => RemoteState::Unable,
-                (Some(_), _) => RemoteState::Elsewhere,
-                (None, Some((_, Readiness::Ready { .. }))) => RemoteState::Idle,
-                (None, Some(_)) => RemoteState::Preparing,
-                (None, None) => RemoteState::New,
+    /// Who is there, by name, and what everyone does, for a search with this arithmetic that waits
+    /// for the jobs (pool and name) of which `is_ours` is true: searches of one network share a
+    /// pool.
+    pub fn report(
+        &self,
+        numerics: &str,
+        is_ours: impl Fn(&str, &str) -> bool,
+    ) -> Vec<RemoteWorker> {
+        let state = |presence: &Presence| match (&presence.doing, presence.readiness(&self.context))
+        {
+            (Some((pool, key)), _) if is_ours(pool, key) => RemoteState::Working,
+            (_, Some(Readiness::Ready { facts })) if facts.numerics != numerics => {
+                RemoteState::OtherNumerics
             }
+            (_, Some(Readiness::Unable { .. })) => RemoteState::Unable,
+            (Some(_), _) => RemoteState::Elsewhere,
+            (None, Some(Readiness::Ready { .. })) => RemoteState::Idle,
+            (None, Some(_)) => RemoteState::Preparing,
+            (None, None) => RemoteState::New,
         };
         let worker = |(presence, _): &(Presence, Instant)| RemoteWorker {
             name: presence.worker.clone(),
@@ -124,15 +128,12 @@ impl Crowd {
 
     /// Why all workers cannot do it; none while one still may.
     pub fn all_unable(&self) -> Option<String> {
-        let why = |presence: &Presence| {
-            let of = presence.contexts.iter().find(|(c, _)| *c == self.context);
-            match of {
-                Some((_, Readiness::Unable { why })) => Some(format!(
-                    "  worker {} on {}: {why}",
-                    presence.worker, presence.host
-                )),
-                _ => None,
-            }
+        let why = |presence: &Presence| match presence.readiness(&self.context) {
+            Some(Readiness::Unable { why }) => Some(format!(
+                "  worker {} on {}: {why}",
+                presence.worker, presence.host
+            )),
+            _ => None,
         };
         let mut all: Vec<String> = self
             .workers
@@ -251,16 +252,21 @@ mod tests {
     #[test]
     fn a_report_says_what_everyone_does() {
         let mut crowd = Crowd::new("c");
-        let at = |pool: &str| Some((pool.to_owned(), "job".to_owned()));
+        let at = |pool: &str, job: &str| Some((pool.to_owned(), job.to_owned()));
         let working = Presence {
-            doing: at("p"),
+            doing: at("p", "ours"),
             images: 300,
             busy: 2.0,
             ..presence("d", 2, ready("avx2"))
         };
         let elsewhere = Presence {
-            doing: at("q"),
+            doing: at("q", "ours"),
             ..presence("c", 2, ready("avx2"))
+        };
+        // Another search of the same network.
+        let beside = Presence {
+            doing: at("p", "theirs"),
+            ..presence("h", 2, ready("avx2"))
         };
         let new = Presence {
             contexts: vec![],
@@ -272,10 +278,10 @@ mod tests {
             presence("f", 2, unable()),
             presence("g", 2, Readiness::Preparing),
         ];
-        for presence in others.into_iter().chain([working, elsewhere, new]) {
+        for presence in others.into_iter().chain([working, elsewhere, beside, new]) {
             crowd.heard(presence);
         }
-        let report = crowd.report("avx2", "p");
+        let report = crowd.report("avx2", |pool, job| pool == "p" && job == "ours");
         let states: Vec<_> = report.iter().map(|w| (w.name.as_str(), w.state)).collect();
         use RemoteState::*;
         let expected = [
@@ -286,6 +292,7 @@ mod tests {
             ("e", Idle),
             ("f", Unable),
             ("g", Preparing),
+            ("h", Elsewhere),
         ];
         assert_eq!(states, expected);
         let rates: Vec<_> = report.iter().filter_map(|w| w.rate).collect();

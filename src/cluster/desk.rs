@@ -324,7 +324,8 @@ impl Desk {
     /// Tells who is there and what waits, where that has changed.
     pub(super) fn tell_of_machines(&mut self) {
         let numerics = self.wish.numerics.as_deref().unwrap_or_default();
-        let workers = self.crowd.report(numerics, &self.pool);
+        let is_ours = |pool: &str, key: &str| pool == self.pool && self.pending.contains_key(key);
+        let workers = self.crowd.report(numerics, is_ours);
         let working = workers.iter().filter(|w| w.state == RemoteState::Working);
         let working = working.count();
         let machines = Machines {

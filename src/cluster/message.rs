@@ -460,14 +460,18 @@ impl Message for Presence {
 }
 
 impl Presence {
+    /// How it stands to a context; none before it has heard of it.
+    pub fn readiness(&self, context: &str) -> Option<&Readiness> {
+        let mut all = self.contexts.iter();
+        all.find_map(|(of, readiness)| (of == context).then_some(readiness))
+    }
+
     /// What its evaluator of a context says of itself, once it is there.
     pub fn facts(&self, context: &str) -> Option<&Facts> {
-        self.contexts
-            .iter()
-            .find_map(|(of, readiness)| match readiness {
-                Readiness::Ready { facts } if of == context => Some(facts),
-                _ => None,
-            })
+        match self.readiness(context) {
+            Some(Readiness::Ready { facts }) => Some(facts),
+            _ => None,
+        }
     }
 }
 

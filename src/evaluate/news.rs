@@ -43,8 +43,8 @@ pub struct RemoteWorker {
 pub enum RemoteState {
     /// A job of this search.
     Working,
-    /// A job of another search.
-    #[strum(to_string = "other search")]
+    /// Another job: of another search, or one that this search has just cancelled.
+    #[strum(to_string = "other job")]
     Elsewhere,
     /// Nothing, and it can do jobs of this search.
     Idle,
