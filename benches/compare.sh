@@ -1,32 +1,53 @@
 #!/bin/sh
-# Images per second beside the authors' PyTorch code, and the ratios: benches/compare.sh [ROUNDS] [THREADS] [NETWORK]...
+# Images per second beside the authors' networks in PyTorch, and the ratios: benches/compare.sh [ROUNDS] [THREADS] [NETWORK]...
 #
-# PYTHON (default python3) must have torch; the same libtorch version as this program's makes it a fair comparison. Both run in turn,
-# ROUNDS times (default 3), with the same threads and the same batch; of each the best round counts. Twice: by the clock, and by
-# processor time, which other programs on the machine do not disturb.
+# PYTHON (default python3) must have torch. Both run in turn, ROUNDS times (default 5), with the same threads, the same batch
+# and the same graph (benches/graph.py); a ratio is of the two of one round, and the median over the rounds is shown. Twice: by
+# the clock, and by processor time, which other programs on the machine do not disturb. The names of networks are those of
+# `cargo bench --bench forward`; without any, each family at a published size, for CIFAR and for ImageNet.
 set -eu
 cd "$(dirname "$0")/.."
-rounds=${1:-3} threads=${2:-1}
-[ $# -gt 2 ] && shift 2 || set -- demo spikformer sdt-v2
-lines=$(mktemp)
-trap 'rm -f "$lines"' EXIT
+rounds=${1:-5} threads=${2:-1}
+[ $# -gt 2 ] && shift 2 || set -- demo \
+    spikformer-cifar10-4-384 spikingformer-cifar10-4-384 sdt-v1-cifar10-2-512 qkformer-cifar10-4-384 \
+    max-former-cifar10-4-384 ms-qkformer-cifar10-4-384 spikingresformer-cifar10-ti \
+    spikformer-imagenet-8-384 spikingformer-imagenet-8-384 sdt-v1-imagenet-8-384 sdt-v2-imagenet-15m sdt-v3-imagenet-s \
+    qkformer-imagenet-10-384 max-former-imagenet-10-384 ms-qkformer-imagenet-10-384 spikingresformer-imagenet-ti
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 for round in $(seq "$rounds"); do
     for network in "$@"; do
-        ${CARGO:-cargo} bench --quiet --bench forward -- "$network" --bits 32,8,4 --threads "$threads" --batches 4 | tee "$lines.new" >&2
-        batch=$(sed -n '1s/.* batch \([0-9]*\).*/\1/p' "$lines.new")
-        ${PYTHON:-python3} benches/authors.py "$network" --threads "$threads" --batch "$batch" | tee -a "$lines.new" >&2
-        cat "$lines.new" >>"$lines"
-        rm -f "$lines.new"
+        ${CARGO:-cargo} bench --quiet --bench forward -- "$network" --bits "${BITS:-32,8,4}" --threads "$threads" \
+            --batches "${BATCHES:-2}" --graphs "$work" | tee "$work/new" >&2
+        batch=$(sed -n '1s/.* batch \([0-9]*\).*/\1/p' "$work/new")
+        ${PYTHON:-python3} benches/graph.py "$work/$network.json" --threads "$threads" --batch "$batch" | tee -a "$work/new" >&2
+        grep " images/s " "$work/new" | sed "s/^/$round /" >>"$work/lines"
     done
 done
 awk '
-    { key = $1 " " $2; if ($3 > clock[key]) clock[key] = $3; if ($5 > busy[key]) busy[key] = $5; batch[$1] = $8
+    function median(of, key,    n, i, j, x, sorted) {
+        n = split(of[key], sorted, " ")
+        for (i = 2; i <= n; i++) {
+            x = sorted[i] + 0
+            for (j = i - 1; j > 0 && sorted[j] + 0 > x; j--) sorted[j + 1] = sorted[j]
+            sorted[j + 1] = x
+        }
+        return n % 2 ? sorted[(n + 1) / 2] : (sorted[n / 2] + sorted[n / 2 + 1]) / 2
+    }
+    { key = $2 " " $3; clock[$1, key] = $4; busy[$1, key] = $6; batch[$2] = $9
+      if ($1 > rounds) rounds = $1
       if (!(key in seen)) { seen[key] = 1; order[++n] = key } }
     END {
-        printf "%-12s %-6s %5s %12s %8s %16s %8s\n", "network", "bits", "batch", "images/s", "ratio", "per cpu second", "ratio"
+        printf "%-30s %-8s %5s %10s %7s %15s %7s\n", "network", "bits", "batch", "images/s", "ratio", "per cpu second", "ratio"
         for (i = 1; i <= n; i++) {
             split(order[i], part, " "); base = part[1] " authors"
-            printf "%-12s %-6s %5d %12.2f %8.2f %16.2f %8.2f\n", part[1], part[2], batch[part[1]], clock[order[i]],
-                clock[order[i]] / clock[base], busy[order[i]], busy[order[i]] / busy[base]
+            rates = ratios = busies = shares = ""
+            for (r = 1; r <= rounds; r++) {
+                rates = rates " " clock[r, order[i]]; ratios = ratios " " clock[r, order[i]] / clock[r, base]
+                busies = busies " " busy[r, order[i]]; shares = shares " " busy[r, order[i]] / busy[r, base]
+            }
+            all[1] = rates; all[2] = ratios; all[3] = busies; all[4] = shares
+            printf "%-30s %-8s %5d %10.2f %7.2f %15.2f %7.2f\n", part[1], part[2], batch[part[1]],
+                median(all, 1), median(all, 2), median(all, 3), median(all, 4)
         }
-    }' "$lines"
+    }' "$work/lines"

@@ -2,29 +2,35 @@
 //! time goes:
 //!
 //! `cargo bench --bench forward -- [demo] [spikformer] [sdt-v2] [PROFILE]... [--bits 32,4]
-//! [--threads 1] [--batches 2] [--seconds 2] [--kinds]`
+//! [--threads 1] [--batches 2] [--seconds 2] [--kinds] [--graphs FOLDER]`
 //!
 //! A network is one of the three, or any shipped profile (`sdt-v1-imagenet-8-512`). `--batches`:
 //! batches for each thread in one measurement. `images/s` is the best measurement, for other
 //! programs only take time away; images per second of processor time are over all of them.
 //! `--kinds` adds the share of each kind of operation with its multiply-accumulates and bytes per
 //! second, the rate at which neurons fire, and the most memory that the program had.
-//! `benches/compare.sh` runs the authors' PyTorch code beside it.
+//! `--graphs` also writes each graph and the shapes of its tensors to `FOLDER/NAME.json`, from which
+//! `benches/graph.py` builds the same network in PyTorch; `benches/compare.sh` runs both.
 
 mod networks;
 
+use std::collections::BTreeMap;
 use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aq4svit::evaluate::{Cancel, Evaluator, Job, Question, Split};
-use aq4svit::network::Graph;
+use aq4svit::evaluate::{Cancel, Evaluator, Job, Optimizations, Question, Split};
+use aq4svit::network::{Graph, write_graph};
 use aq4svit::quant::{Allocation, BitWidth, Scheme};
 use aq4svit::torch::{Model, TorchEvaluator, TorchOptions};
 use networks::{NETWORKS, config, images, weights};
 
 /// No batch is larger.
 const LARGEST_BATCH: usize = 32;
+
+/// Memory for the quantized weights of one network.
+const WEIGHTS: u64 = 8 << 30;
 
 struct Options {
     networks: Vec<String>,
@@ -33,6 +39,7 @@ struct Options {
     batches: usize,
     seconds: f64,
     kinds: bool,
+    graphs: Option<PathBuf>,
 }
 
 fn options() -> Result<Options, Box<dyn Error>> {
@@ -43,6 +50,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
         batches: 2,
         seconds: 2.0,
         kinds: false,
+        graphs: None,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -58,6 +66,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
             "--threads" => options.threads = value()?.parse()?,
             "--batches" => options.batches = value()?.parse()?,
             "--kinds" => options.kinds = true,
+            "--graphs" => options.graphs = Some(value()?.into()),
             "--seconds" => options.seconds = value()?.parse()?,
             name => options.networks.push(name.to_owned()),
         }
@@ -87,6 +96,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for name in &options.networks {
         let config = config(name)?;
         let graph = config.graph()?;
+        if let Some(folder) = &options.graphs {
+            write(&graph, &folder.join(name).with_extension("json"))?;
+        }
         let layers = graph.layers.len();
         let folder = tempfile::tempdir()?;
         let most = options.threads * options.batches * LARGEST_BATCH;
@@ -96,8 +108,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             graph: graph.clone().into(),
             scheme: Scheme::default(),
         };
+        // Weights are quantized once; what an earlier run computed inside the network is not used.
         let torch = TorchOptions {
             threads: Some(options.threads),
+            optimizations: Optimizations {
+                prefix_cache: false,
+                ..Optimizations::ALL
+            },
+            cache_memory: WEIGHTS,
             ..TorchOptions::default()
         };
         let mut evaluator = TorchEvaluator::new(model, splits, torch)?;
@@ -141,6 +159,19 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     }
+    Ok(())
+}
+
+/// Writes a graph and the shapes of its tensors.
+fn write(graph: &Graph, file: &Path) -> Result<(), Box<dyn Error>> {
+    let shapes: BTreeMap<&str, &[usize]> = graph
+        .tensors
+        .iter()
+        .map(|t| (t.key.as_str(), t.shape.as_slice()))
+        .collect();
+    let graph: serde_json::Value = serde_json::from_str(&write_graph(graph)?)?;
+    let both = serde_json::json!({ "graph": graph, "tensors": shapes });
+    std::fs::write(file, both.to_string())?;
     Ok(())
 }
 

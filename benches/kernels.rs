@@ -129,7 +129,11 @@ impl Sizes {
         for kernel in ByteConv::all() {
             let packed =
                 Packed::<Bytes>::new(&weights, (channels, 1), self.window(), kernel.vectors());
-            let packed = packed.expect("the weights fit");
+            let heaviest = weights.iter().map(|w| w.unsigned_abs()).max().unwrap_or(0);
+            let narrow = kernel
+                .narrow(1, heaviest)
+                .expect("sums of spikes are exact");
+            let packed = packed.expect("the weights fit").with_narrow(narrow);
             let (spikes, mut out) = (spikes.clone(), vec![0f32; self.positions() * channels]);
             all.push(
                 self.benchmark(&format!("bytes, {:?}", kernel.set()), move || {
