@@ -4,6 +4,7 @@
 #![allow(unsafe_code, reason = "code compiled for an instruction set")]
 
 use std::marker::PhantomData;
+use std::num::NonZeroUsize;
 
 use super::Kernel;
 use super::conv::{Conv, Run};
@@ -147,14 +148,20 @@ impl<O: Operands> ConvKernel<O> {
 }
 
 impl ByteConv {
-    /// Whether sums are exact of numbers up to `input` times weights of up to `weight`, either
-    /// sign.
-    pub fn is_exact(self, input: u8, weight: u8) -> bool {
+    /// Of numbers up to `input` times weights of up to `weight`, either sign, how many groups of
+    /// inputs ([`Operands::GROUP`]) may be summed before accumulators of 32 bits are needed; none
+    /// where not even one.
+    pub fn narrow(self, input: u8, weight: u8) -> Option<NonZeroUsize> {
         match self.set {
+            // They sum in 32 bits from the first on.
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 => true,
+            InstructionSet::Avx512 => Some(NonZeroUsize::MAX),
+            // Two products of a group go to one sum of 16 bits.
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => 2 * i32::from(input) * i32::from(weight) <= i32::from(i16::MAX),
+            InstructionSet::Avx2 => {
+                let pair = 2 * usize::from(input) * usize::from(weight);
+                NonZeroUsize::new(i16::MAX as usize / pair.max(1))
+            }
         }
     }
 

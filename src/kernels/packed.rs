@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt::Debug;
+use std::num::NonZeroUsize;
 
 /// The window of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,9 @@ pub trait Operands: Copy + Debug + PartialEq {
     type Weights: Copy + Debug + PartialEq + AsMut<[Self::Weight]>;
     /// Inputs in a group.
     const GROUP: usize;
+    /// Groups that may be summed at a time before accumulators, unless [`Packed::with_narrow`] says
+    /// otherwise.
+    const NARROW: usize;
     /// A vector of zeros.
     const ZERO: Self::Weights;
     /// The groups of a row of inputs.
@@ -81,6 +85,7 @@ impl Operands for Bytes {
     type Inputs = [u8; 4];
     type Weights = [i8; 64];
     const GROUP: usize = 4;
+    const NARROW: usize = 1;
     const NEEDS_VNNI: bool = true;
     const ZERO: [i8; 64] = [0; 64];
     #[inline(always)]
@@ -95,6 +100,7 @@ impl Operands for Floats {
     type Inputs = [f32; 1];
     type Weights = [f32; 16];
     const GROUP: usize = 1;
+    const NARROW: usize = usize::MAX;
     const NEEDS_VNNI: bool = false;
     const ZERO: [f32; 16] = [0.0; 16];
     #[inline(always)]
@@ -116,6 +122,8 @@ pub struct Packed<O: Operands> {
     /// What sums begin with, per output channel; none: 0.
     pub(super) bias: Option<Vec<f32>>,
     pub(super) blocks: Vec<Block<O>>,
+    /// Groups of inputs that are summed in fewer bits at a time, where the instructions do.
+    pub(super) narrow: usize,
 }
 
 /// The input channels that an output channel reads.
@@ -207,6 +215,7 @@ impl<O: Operands> Packed<O> {
             reads,
             bias: None,
             blocks,
+            narrow: O::NARROW,
         })
     }
 
@@ -223,6 +232,13 @@ impl<O: Operands> Packed<O> {
             .map(|b| size_of_val(&b.weights[..]))
             .sum();
         weights + self.bias.as_ref().map_or(0, |b| size_of_val(&b[..]))
+    }
+
+    /// The same weights, so many groups of inputs of which may be summed at a time in as many bits
+    /// as two products have.
+    pub fn with_narrow(self, groups: NonZeroUsize) -> Self {
+        let narrow = groups.get();
+        Packed { narrow, ..self }
     }
 
     /// The same weights with a bias.

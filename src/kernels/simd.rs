@@ -21,6 +21,8 @@ pub trait Simd: Copy {
     type Sums: Copy;
     /// Weights of 16 output channels.
     type Weights: Copy;
+    /// Sums of a few groups of inputs, in fewer bits where that is faster; else the accumulators.
+    type Partial: Copy;
 
     /// The proof.
     ///
@@ -42,16 +44,26 @@ pub trait Simd: Copy {
     /// # Safety
     /// See [`Simd::begin`].
     unsafe fn load(self, weights: &<Self::Operands as Operands>::Weights) -> Self::Weights;
+    /// What the next few groups are added to.
+    ///
+    /// # Safety
+    /// See [`Simd::begin`].
+    unsafe fn partial(self, sums: Self::Sums) -> Self::Partial;
     /// `sums + inputs * weights`, with the same inputs for every output channel.
     ///
     /// # Safety
     /// See [`Simd::begin`].
     unsafe fn add(
         self,
-        sums: Self::Sums,
+        sums: Self::Partial,
         inputs: <Self::Operands as Operands>::Inputs,
         weights: Self::Weights,
-    ) -> Self::Sums;
+    ) -> Self::Partial;
+    /// The accumulators with what was added since [`Simd::partial`] made `partial` of them.
+    ///
+    /// # Safety
+    /// See [`Simd::begin`].
+    unsafe fn total(self, sums: Self::Sums, partial: Self::Partial) -> Self::Sums;
     /// Writes sums as f32.
     ///
     /// # Safety
@@ -151,19 +163,35 @@ impl<S: Simd, const M: usize, const V: usize> Kernel for Tiles<'_, S, M, V> {
                     let row = &input[places[rows[m]] + from..][..run];
                     inputs[m] = &S::Operands::groups(row)[..groups];
                 }
-                for (k, weights) in weights.iter().enumerate() {
+                let mut next = 0;
+                while next < groups {
+                    let end = groups.min(next.saturating_add(packed.narrow));
                     // SAFETY: as above.
                     unsafe {
-                        let mut w = [simd.load(&weights[0]); V];
-                        for v in 1..V {
-                            w[v] = simd.load(&weights[v]);
+                        let mut partial = [[simd.partial(acc[0][0]); V]; M];
+                        for m in 0..M {
+                            for v in 0..V {
+                                partial[m][v] = simd.partial(acc[m][v]);
+                            }
+                        }
+                        for k in next..end {
+                            let mut w = [simd.load(&weights[k][0]); V];
+                            for v in 1..V {
+                                w[v] = simd.load(&weights[k][v]);
+                            }
+                            for m in 0..M {
+                                for v in 0..V {
+                                    partial[m][v] = simd.add(partial[m][v], inputs[m][k], w[v]);
+                                }
+                            }
                         }
                         for m in 0..M {
                             for v in 0..V {
-                                acc[m][v] = simd.add(acc[m][v], inputs[m][k], w[v]);
+                                acc[m][v] = simd.total(acc[m][v], partial[m][v]);
                             }
                         }
                     }
+                    next = end;
                 }
             }
             for m in 0..M {

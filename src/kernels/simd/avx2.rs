@@ -18,6 +18,8 @@ impl Simd for Avx2Bytes {
     type Operands = Bytes;
     type Sums = [__m256i; 2];
     type Weights = [__m256i; 2];
+    /// Sums of pairs of products in 16 bits: `[channel, pair]`.
+    type Partial = [__m256i; 2];
 
     unsafe fn new() -> Self {
         Avx2Bytes(())
@@ -49,6 +51,11 @@ impl Simd for Avx2Bytes {
     }
     #[inline]
     #[target_feature(enable = "avx2")]
+    unsafe fn partial(self, _: [__m256i; 2]) -> [__m256i; 2] {
+        [_mm256_setzero_si256(); 2]
+    }
+    #[inline]
+    #[target_feature(enable = "avx2")]
     unsafe fn add(
         self,
         sums: [__m256i; 2],
@@ -56,13 +63,19 @@ impl Simd for Avx2Bytes {
         weights: [__m256i; 2],
     ) -> [__m256i; 2] {
         let inputs = _mm256_set1_epi32(i32::from_le_bytes(inputs));
-        let ones = _mm256_set1_epi16(1);
-        // Two products fit 16 bits, as `ByteConv::is_exact` promises.
-        let low = _mm256_madd_epi16(_mm256_maddubs_epi16(inputs, weights[0]), ones);
-        let high = _mm256_madd_epi16(_mm256_maddubs_epi16(inputs, weights[1]), ones);
+        // As many fit 16 bits as `ByteConv::narrow` says.
         [
-            _mm256_add_epi32(sums[0], low),
-            _mm256_add_epi32(sums[1], high),
+            _mm256_add_epi16(sums[0], _mm256_maddubs_epi16(inputs, weights[0])),
+            _mm256_add_epi16(sums[1], _mm256_maddubs_epi16(inputs, weights[1])),
+        ]
+    }
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn total(self, sums: [__m256i; 2], partial: [__m256i; 2]) -> [__m256i; 2] {
+        let ones = _mm256_set1_epi16(1);
+        [
+            _mm256_add_epi32(sums[0], _mm256_madd_epi16(partial[0], ones)),
+            _mm256_add_epi32(sums[1], _mm256_madd_epi16(partial[1], ones)),
         ]
     }
     #[inline]
@@ -76,6 +89,7 @@ impl Simd for Avx2 {
     type Operands = Floats;
     type Sums = [__m256; 2];
     type Weights = [__m256; 2];
+    type Partial = [__m256; 2];
 
     unsafe fn new() -> Self {
         Avx2(())
@@ -105,6 +119,11 @@ impl Simd for Avx2 {
         load(weights)
     }
     #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn partial(self, sums: [__m256; 2]) -> [__m256; 2] {
+        sums
+    }
+    #[inline]
     #[target_feature(enable = "avx2,fma")]
     unsafe fn add(self, sums: [__m256; 2], [input]: [f32; 1], weights: [__m256; 2]) -> [__m256; 2] {
         let inputs = _mm256_set1_ps(input);
@@ -112,6 +131,11 @@ impl Simd for Avx2 {
             _mm256_fmadd_ps(inputs, weights[0], sums[0]),
             _mm256_fmadd_ps(inputs, weights[1], sums[1]),
         ]
+    }
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn total(self, _: [__m256; 2], partial: [__m256; 2]) -> [__m256; 2] {
+        partial
     }
     #[inline]
     #[target_feature(enable = "avx2")]

@@ -29,6 +29,7 @@ impl Simd for Avx512Vnni {
     type Operands = Bytes;
     type Sums = __m512i;
     type Weights = __m512i;
+    type Partial = __m512i;
 
     unsafe fn new() -> Self {
         Avx512Vnni(())
@@ -59,10 +60,20 @@ impl Simd for Avx512Vnni {
         unsafe { _mm512_loadu_si512(weights.as_ptr().cast()) }
     }
     #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn partial(self, sums: __m512i) -> __m512i {
+        sums
+    }
+    #[inline]
     #[target_feature(enable = "avx512f,avx512vnni")]
     unsafe fn add(self, sums: __m512i, inputs: [u8; 4], weights: __m512i) -> __m512i {
         let inputs = _mm512_set1_epi32(i32::from_le_bytes(inputs));
         _mm512_dpbusd_epi32(sums, inputs, weights)
+    }
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn total(self, _: __m512i, partial: __m512i) -> __m512i {
+        partial
     }
     #[inline]
     #[target_feature(enable = "avx512f")]
@@ -75,6 +86,7 @@ impl Simd for Avx512 {
     type Operands = Floats;
     type Sums = __m512;
     type Weights = __m512;
+    type Partial = __m512;
 
     unsafe fn new() -> Self {
         Avx512(())
@@ -113,8 +125,18 @@ impl Simd for Avx512 {
     }
     #[inline]
     #[target_feature(enable = "avx512f")]
+    unsafe fn partial(self, sums: __m512) -> __m512 {
+        sums
+    }
+    #[inline]
+    #[target_feature(enable = "avx512f")]
     unsafe fn add(self, sums: __m512, [input]: [f32; 1], weights: __m512) -> __m512 {
         _mm512_fmadd_ps(_mm512_set1_ps(input), weights, sums)
+    }
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn total(self, _: __m512, partial: __m512) -> __m512 {
+        partial
     }
     #[inline]
     #[target_feature(enable = "avx512f")]

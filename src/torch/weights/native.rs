@@ -46,15 +46,14 @@ impl NativeKernels {
         let values = values.iter().map(|&q| i8::try_from(q));
         let values: Vec<i8> = values.collect::<Result<_, _>>().ok()?;
         let heaviest = values.iter().map(|q| q.unsigned_abs()).max()?;
-        if !kernel.is_exact(u8::try_from(most).ok()?, heaviest) {
-            return None;
-        }
+        let narrow = kernel.narrow(u8::try_from(most).ok()?, heaviest)?;
         let packed = Packed::new(
             &values,
             (layer.channels(), groups),
             window,
             kernel.vectors(),
         )?;
+        let packed = packed.with_narrow(narrow);
         Some(Accumulation::Bytes(kernel, Arc::new(packed)))
     }
 
