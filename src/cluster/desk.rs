@@ -203,7 +203,7 @@ impl Desk {
             if let Some(why) = self.crowd.all_unable() {
                 return Err(ClusterError::Unable(why));
             }
-            let note = self.crowd.waiting_for(wanted);
+            let note = self.waiting_for();
             if noted.as_ref() != Some(&note) {
                 let _ = early.send(Early::Note(note.clone()));
                 noted = Some(note);
@@ -336,6 +336,13 @@ impl Desk {
             self.machines = machines.clone();
             let _ = self.news.send(News::Machines(machines));
         }
+    }
+
+    /// What the search waits for: the server, or workers.
+    pub(super) fn waiting_for(&self) -> String {
+        self.connection
+            .silent()
+            .unwrap_or_else(|| self.crowd.waiting_for(self.wish.numerics.as_deref()))
     }
 
     /// Counts the workers, and tells where that has changed.

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use async_nats::connection::State;
 use async_nats::{
     Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, Message as Received, Request,
     RequestErrorKind, StatusCode, Subscriber,
@@ -196,6 +197,17 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// That the connection is lost, and what to do; none while it stands.
+    pub fn silent(&self) -> Option<String> {
+        let is_up = self.client.connection_state() == State::Connected;
+        (!is_up).then(|| {
+            format!(
+                "the server at {} does not answer; the search waits: is it up (`aq4svit cluster up`), and does the network let this machine reach it?",
+                self.address
+            )
+        })
     }
 
     /// The server's refusal as an error for people.

@@ -91,6 +91,9 @@ fn server_gone_for(seconds: u64) {
     field.up();
     finished(search);
     assert_eq!(field.journal("run"), field.alone(&[]));
+    // Once the workers have not been heard for long, it is said who does not answer.
+    let is_said = field.errors().contains("does not answer; the search waits");
+    assert!(is_said || seconds < 30, "{}", field.errors());
 }
 
 #[test]

@@ -82,8 +82,7 @@ impl Desk {
             && !self.pending.is_empty()
         {
             self.alone = Some((since, true));
-            let note = self.crowd.waiting_for(self.wish.numerics.as_deref());
-            let _ = self.news.send(News::Note(note));
+            let _ = self.news.send(News::Note(self.waiting_for()));
         }
         let patience = (self.wish.login.ack_wait * 5 / 2).max(2 * HEARTBEAT);
         let silent = self
