@@ -12,6 +12,10 @@ use crate::search::strategy::try_out::{Tried, try_out};
 
 /// The share of the base's memory that the largest one tried may have.
 const LARGEST: f64 = 3.0;
+/// The shares between which they lie close together: there ladders end.
+const DENSE: std::ops::Range<f64> = 1.25..2.0;
+/// The share of one's memory that the next smaller one has there.
+const CLOSE: f64 = 0.92;
 
 /// The rungs that are left to be tried.
 #[derive(Clone, Debug)]
@@ -19,7 +23,7 @@ pub(super) struct Rungs(Arc<[Allocation]>);
 
 impl Rungs {
     /// The allocations above the base, where a certificate is wanted: its narrowest layers raised,
-    /// to each width of the menu in turn, and half of the way there by the least predicted cost.
+    /// to each width of the menu in turn, and parts of the way there by the least predicted cost.
     /// What a search took down furthest is where it was most often lucky.
     pub fn above_base(search: &Context<'_>, costs: &LayerCosts) -> Self {
         let confidence = search.tree().constraint.confidence;
@@ -27,6 +31,7 @@ impl Rungs {
         let Some(base) = search.base().filter(|_| wanted) else {
             return Rungs(Arc::default());
         };
+        let bytes = |allocation: &Allocation| search.space().bytes(allocation) as f64;
         let most = LARGEST * base.bytes as f64;
         let mut rungs: Vec<Allocation> = Vec::new();
         let mut low = base.allocation.clone();
@@ -35,7 +40,11 @@ impl Rungs {
             if high == low {
                 continue;
             }
-            rungs.extend(half_way(search, costs, (&low, &high)));
+            let parts = match DENSE.contains(&(bytes(&low) / base.bytes as f64)) {
+                true => (bytes(&low) / bytes(&high)).ln() / CLOSE.ln(),
+                false => 2.0,
+            };
+            rungs.extend(between(search, costs, (&low, &high), parts.ceil() as u32));
             rungs.push(high.clone());
             low = high;
         }
@@ -67,18 +76,23 @@ impl Rungs {
     }
 }
 
-/// On the front of the allocations between two the one whose memory is nearest to their geometric
-/// mean.
-fn half_way(
+/// On the front of the allocations between two those whose memory is nearest to a geometric series
+/// of so many parts.
+fn between(
     search: &Context<'_>,
     costs: &LayerCosts,
     (low, high): (&Allocation, &Allocation),
-) -> Option<Allocation> {
+    parts: u32,
+) -> Vec<Allocation> {
     let bytes = |allocation| search.space().bytes(allocation) as f64;
-    let wanted = (bytes(low) * bytes(high)).sqrt();
-    let between = search.domains().between(low, high);
-    let front = costs.front_within(search, &between).into_iter();
-    let away = |point: &(u64, Allocation)| (point.0 as f64 - wanted).abs();
-    let nearest = front.min_by(|a, b| away(a).total_cmp(&away(b)));
-    nearest.map(|(_, allocation)| allocation)
+    let (least, most) = (bytes(low), bytes(high));
+    let domains = search.domains().between(low, high);
+    let front = costs.front_within(search, &domains);
+    let nearest = |part: u32| {
+        let wanted = least * (most / least).powf(f64::from(part) / f64::from(parts));
+        let away = |point: &&(u64, Allocation)| (point.0 as f64 - wanted).abs();
+        let nearest = front.iter().min_by(|a, b| away(a).total_cmp(&away(b)));
+        nearest.map(|(_, allocation)| allocation.clone())
+    };
+    (1..parts).filter_map(nearest).collect()
 }
