@@ -304,11 +304,11 @@ fn check(place: &str, command: &[String]) {
                 return;
             }
             // The arguments before `--help` are parsed; nothing else is done.
-            let mut program = Command::new(env!("CARGO_BIN_EXE_aq4svit"));
-            let output = program.args(&command[1..]).arg("--help").output();
-            let output = output.expect("the binary runs");
-            let error = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{place}: {command:?}: {error}");
+            let words = command.iter().map(String::as_str).chain(["--help"]);
+            let error = aq4svit::cli::command().try_get_matches_from(words);
+            let error = error.expect_err("help at least");
+            let is_help = error.kind() == clap::error::ErrorKind::DisplayHelp;
+            assert!(is_help, "{place}: {command:?}: {error}");
         }
         "make" => {
             for target in command[1..].iter().filter(|t| !t.contains('=')) {
@@ -364,8 +364,7 @@ fn commands_run() {
         let folder = demo.folder.path().to_str().expect("Unicode");
         let small = small
             .replace("= \"t", &format!("= \"{folder}/t"))
-            .replace("search = 240 ", "search = 120 ")
-            .replace("screen = 100", "screen = 60")
+            .replace("= \"small.", &format!("= \"{folder}/small."))
             .replace("\"network\", \"stage\", \"block\"", "\"network\"");
         for name in ["config/profiles", "bin"] {
             fs::create_dir_all(demo.path(name)).expect("a folder");

@@ -97,9 +97,14 @@ enum Commands {
     Completions(completions::Args),
 }
 
+/// The command line: every command with its arguments.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Parses the command line and runs the command it names.
 pub fn main() -> ExitCode {
-    clap_complete::CompleteEnv::with_factory(Cli::command)
+    clap_complete::CompleteEnv::with_factory(command)
         .var(complete::VARIABLE)
         .complete();
     let cli = Cli::parse();
@@ -141,6 +146,6 @@ fn run(command: Option<Commands>, signals: Signals) -> Result<ExitCode> {
         Some(Commands::Cluster(args)) => cluster::run(&args, &signals),
         #[cfg(feature = "cluster")]
         Some(Commands::Worker(args)) => worker::run(&args, &signals),
-        Some(Commands::Completions(args)) => completions::run(&args, &Cli::command()),
+        Some(Commands::Completions(args)) => completions::run(&args, &self::command()),
     }
 }

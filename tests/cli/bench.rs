@@ -53,7 +53,7 @@ fn strategies_are_compared_with_the_true_optimum_where_there_are_few_allocations
             let is_optimum = strategy == "exhaustive";
             assert!(above >= 0.0 && (above == 0.0 || !is_optimum), "{row}");
             assert!(row["layer_forwards"].as_u64() > Some(0), "{row}");
-            assert!(row["drop"].as_f64() <= Some(4.0), "{row}");
+            assert!(row["drop"].as_f64() <= Some(8.0), "{row}");
         }
         let [mean] = of("strategy_mean", strategy)[..] else {
             panic!("{strategy} has one mean")

@@ -343,7 +343,11 @@ fn the_wrong_profile_is_told_what_to_set() {
     let demo = Demo::new();
     let file = fixture("qkformer-cifar/checkpoint.pth");
     let set = format!("model.checkpoint={file}");
-    let (_, err) = demo.expect(1, &["inspect", "small.toml", "--set", &set]);
+    let wide = ["--set", "model.embed_dims=64"];
+    let (_, err) = demo.expect(
+        1,
+        &[&["inspect", "small.toml", "--set", &set][..], &wide].concat(),
+    );
     says(
         &err,
         &[
@@ -462,12 +466,7 @@ mod with_libtorch {
             &[&["search", "small.toml"], &options[..], &["a"]].concat(),
         );
         let expected = last(&out);
-        let from = [
-            "search",
-            "data.toml",
-            "--model-from",
-            "builtin:qkformer-fashion-mnist",
-        ];
+        let from = ["search", "data.toml", "--model-from", "small.safetensors"];
         let (out, err) = demo.expect(0, &[&from, &options[..], &["b"]].concat());
         let found = last(&out);
         says(&err, &["time_steps, 4 is assumed"]);

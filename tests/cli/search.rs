@@ -78,7 +78,7 @@ fn a_search_ends_in_a_profile_that_evaluates_to_the_very_same_accuracy() {
     }
     assert_eq!(finished["type"], "finished");
     assert_eq!(finished["stop_reason"], "complete");
-    assert!(finished["accuracy_drop"].as_f64() <= Some(4.0));
+    assert!(finished["accuracy_drop"].as_f64() <= Some(8.0));
     assert!(finished["memory_saving_percent"].as_f64() >= Some(75.0));
     assert!(finished["layer_forwards"].as_u64() <= finished["layer_forwards_plain"].as_u64());
 
@@ -88,7 +88,7 @@ fn a_search_ends_in_a_profile_that_evaluates_to_the_very_same_accuracy() {
     let evaluation = last(&out);
     assert_eq!(evaluation["type"], "evaluation");
     assert_eq!(evaluation["split"], "search");
-    assert_eq!(evaluation["images"], 140);
+    assert_eq!(evaluation["images"], 70);
     assert_eq!(evaluation["accuracy"], finished["accuracy"]);
     assert_eq!(evaluation["memory_bytes"], finished["memory_bytes"]);
     let (out, _) = demo.expect(0, &["evaluate", profile, "--json", "--bits", "all=float"]);

@@ -33,7 +33,7 @@ fn journal(demo: &Demo) -> String {
 
 #[test]
 fn pause_prune_lower_a_layer_save_quit_and_the_profile_loads_again() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     let mut terminal = start(&demo, &["search", "small.toml", "--run-dir", "run"]);
     terminal.see("Search tree").see("#3 ");
     terminal.press("p").see("PAUSED");
@@ -81,7 +81,7 @@ fn pause_prune_lower_a_layer_save_quit_and_the_profile_loads_again() {
 
 #[test]
 fn a_resized_terminal_is_given_back_at_sigterm_and_the_run_resumes_in_the_interface() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     let mut terminal = start(&demo, &["search", "small.toml", "--run-dir", "run"]);
     terminal.see("Search tree").see("#1 ");
     // Too small and large again while the search runs.
@@ -108,7 +108,7 @@ fn a_resized_terminal_is_given_back_at_sigterm_and_the_run_resumes_in_the_interf
 
 #[test]
 fn a_terminal_that_goes_away_interrupts_the_run_and_loses_nothing() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     let mut terminal = start(&demo, &["search", "small.toml", "--run-dir", "run"]);
     terminal.see("Search tree").see("#1 ");
     assert_eq!(terminal.close(), 130);
@@ -125,7 +125,7 @@ fn a_terminal_that_goes_away_interrupts_the_run_and_loses_nothing() {
 
 #[test]
 fn a_second_screen_follows_goes_back_and_touches_nothing() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     let mut first = start(&demo, &["search", "small.toml", "--run-dir", "run"]);
     first.see("Search tree").see("#1 ");
     let mut second = start(&demo, &["watch", "run"]);
@@ -145,7 +145,7 @@ fn a_second_screen_follows_goes_back_and_touches_nothing() {
 
 #[test]
 fn the_start_screen_continues_runs_and_sets_up_searches() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     let mut first = start(&demo, &["search", "small.toml"]);
     // The first run of all explains itself; a key closes that, for good.
     first.see("What you see, what to try").press(" ");
@@ -193,7 +193,7 @@ fn the_start_screen_continues_runs_and_sets_up_searches() {
 /// process.
 #[test]
 fn finding_9_runs_are_switched_without_leaving() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     for _ in 0..2 {
         demo.expect(0, &["search", "small.toml", "--headless"]);
     }
@@ -238,7 +238,7 @@ fn finding_9_runs_are_switched_without_leaving() {
 /// What cannot be read is said in the form, at its field, and can be mended there.
 #[test]
 fn finding_9_a_corrupt_checkpoint_comes_back_to_the_form() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     let text = std::fs::read_to_string(demo.path("small.toml")).expect("a profile");
     let checkpoint = "builtin:qkformer-fashion-mnist";
     let bad = demo.path("bad.safetensors");
@@ -271,7 +271,7 @@ fn finding_9_a_corrupt_checkpoint_comes_back_to_the_form() {
 /// A run that is open in another program is watched, and the refusal says so.
 #[test]
 fn finding_smaller_a_run_that_is_open_elsewhere_is_watched() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     let mut first = start(&demo, &["search", "small.toml"]);
     first.see("What you see, what to try").press(" ");
     first.see("Search tree").see("#1 ");
@@ -287,7 +287,7 @@ fn finding_smaller_a_run_that_is_open_elsewhere_is_watched() {
 
 #[test]
 fn views_commands_and_potentials_of_the_real_network() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     let mut terminal = start(&demo, &["search", "small.toml", "--run-dir", "run"]);
     terminal.see("Search tree").see("#3 ");
     terminal
@@ -330,7 +330,7 @@ fn views_commands_and_potentials_of_the_real_network() {
 fn a_worker_that_panics_becomes_a_pane_with_what_to_do() {
     // Job 1 is the float network; the seventh has a candidate at work.
     for (key, ends) in [("r", 0), ("s", 0), ("q", 1)] {
-        let demo = Demo::new();
+        let demo = Demo::slow();
         let mut terminal = start_with_a_fault(&demo, 7);
         terminal
             .see("The run stopped")
@@ -358,7 +358,7 @@ fn a_worker_that_panics_becomes_a_pane_with_what_to_do() {
 
 #[test]
 fn limits_and_undo_reach_the_journal() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     let mut terminal = start(&demo, &["search", "small.toml", "--run-dir", "run"]);
     terminal.see("Search tree").see("#1 ");
     terminal.press("p").see("PAUSED");
@@ -389,7 +389,7 @@ fn limits_and_undo_reach_the_journal() {
 /// A shell stops the program and takes it back, and the terminal with it.
 #[test]
 fn the_shell_and_back() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     let mut command = CommandBuilder::new("bash");
     command.args(["--norc", "--noprofile", "-i"]);
     command.cwd(demo.folder.path());

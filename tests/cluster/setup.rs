@@ -96,8 +96,7 @@ fn cluster_up_serves_encrypted_and_comes_back_under_the_same_address() {
 #[test]
 fn weights_come_over_the_network_where_they_are_not_there() {
     let Some(field) = Field::start() else { return };
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let weights = fs::read(root.join("assets/qkformer-fashion-mnist.safetensors")).unwrap();
+    let weights = fs::read(field.demo.path("small.safetensors")).unwrap();
     field.demo.write("weights.safetensors", &weights);
     let elsewhere = tempfile::tempdir().unwrap();
     let access = field.demo.path("cluster-worker.toml");

@@ -1,5 +1,6 @@
-//! A small version of the demo in a folder of its own: its trained network with the first images of
-//! each class pool, as IDX files, so that whole searches by the real binary take seconds.
+//! A small version of the demo in a folder of its own: a narrower network of the same family with the
+//! first images of each class pool, as IDX files, so that whole searches by the real binary take a
+//! second.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -53,6 +54,30 @@ impl Demo {
         demo
     }
 
+    /// Makes the folder, with the demo's own network and more images: for searches that last long
+    /// enough to be steered by hand.
+    pub fn slow() -> Self {
+        let demo = Demo::new();
+        let path = demo.path("small.toml");
+        let mut text = std::fs::read_to_string(path).expect("just written");
+        for (small, large) in [
+            (
+                "\"small.safetensors\"",
+                "\"builtin:qkformer-fashion-mnist\"",
+            ),
+            ("embed_dims = 32", "embed_dims = 64"),
+            ("proxy = 20", "proxy = 40"),
+            ("search = 70", "search = 140"),
+            ("max_accuracy_drop = 8.0", "max_accuracy_drop = 4.0"),
+            ("screen = 35", "screen = 70"),
+        ] {
+            assert!(text.contains(small), "{small}");
+            text = text.replace(small, large);
+        }
+        demo.write("small.toml", text.as_bytes());
+        demo
+    }
+
     /// Makes the folder, for searches that begin with the self-check.
     pub fn with_self_check() -> Self {
         Demo {
@@ -82,11 +107,11 @@ name = "small demo"
 [model]
 family = "qkformer"
 layout = "cifar"
-checkpoint = "builtin:qkformer-fashion-mnist"
+checkpoint = "small.safetensors"
 image_size = 28
 in_channels = 1
 num_classes = 10
-embed_dims = 64
+embed_dims = 32
 num_heads = 8
 mlp_ratio = 4
 depths = 4
@@ -99,13 +124,13 @@ train_labels = "train-last5000-labels.idx"
 test_images = "test-images.idx"
 test_labels = "test-labels.idx"
 calibration = 20
-proxy = 40
-search = 140   # a comment to keep
+proxy = 20
+search = 70   # a comment to keep
 mean = [0.286]
 std = [0.353]
 
 [constraint]
-max_accuracy_drop = 4.0
+max_accuracy_drop = 8.0
 
 [quantizer]
 method = "nearest"
@@ -114,7 +139,7 @@ bits = [2, 3, 4, 8]
 [search]
 strategy = "greedy"
 levels = ["network", "stage", "block"]
-screen = 70
+screen = 35
 screening = "exact"
 
 [gate]
@@ -122,6 +147,11 @@ mode = "drift"
 warm_up = 6
 "#;
         demo.write("small.toml", text.as_bytes());
+        let network = format!(
+            "{}/tests/data/networks/qkformer-small.safetensors",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        std::fs::copy(network, demo.path("small.safetensors")).expect("a network");
         demo
     }
 

@@ -37,7 +37,7 @@ fn a_memory_limit_that_nothing_meets_is_explained_first_and_the_nearest_miss_sho
         3,
         &limited(&[
             "--set",
-            "constraint.max_memory=40 KiB",
+            "constraint.max_memory=10 KiB",
             "--set",
             "pins.head=8",
             "--set",
@@ -48,7 +48,7 @@ fn a_memory_limit_that_nothing_meets_is_explained_first_and_the_nearest_miss_sho
         &err,
         &[
             "no allocation meets this constraint",
-            "40960 bytes",
+            "10240 bytes",
             "the smallest",
             "without pins",
             "pin \"head\" (8) costs",
