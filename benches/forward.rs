@@ -9,8 +9,8 @@
 //! programs only take time away; images per second of processor time are over all of them.
 //! `--kinds` adds the share of each kind of operation with its multiply-accumulates and bytes per
 //! second, the rate at which neurons fire, and the most memory that the program had.
-//! `--graphs` also writes each graph and the shapes of its tensors to `FOLDER/NAME.json`, from which
-//! `benches/graph.py` builds the same network in PyTorch; `benches/compare.sh` runs both.
+//! `--graphs` also writes each graph and the shapes of its tensors to `FOLDER/NAME.json`, of which
+//! `benches/graph.py` makes the same network in PyTorch; `benches/compare.sh` runs both.
 
 mod networks;
 

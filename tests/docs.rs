@@ -8,7 +8,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use aq4svit::tui::keymap;
 
@@ -351,6 +350,8 @@ fn commands_have_arguments_that_exist() {
 #[cfg(all(feature = "torch", target_os = "linux"))]
 #[test]
 fn commands_run() {
+    use std::process::Command;
+
     use crate::common::demo::Demo;
 
     let mut failed = Vec::new();

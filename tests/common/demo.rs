@@ -1,6 +1,6 @@
-//! A small version of the demo in a folder of its own: a narrower network of the same family with the
-//! first images of each class pool, as IDX files, so that whole searches by the real binary take a
-//! second.
+//! A small version of the demo in a folder of its own: a narrower network of the same family with
+//! the first images of each class pool, as IDX files, so that whole searches by the real binary
+//! take a second or two.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
