@@ -89,11 +89,11 @@ fn server_gone_for(seconds: u64) {
     std::thread::sleep(std::time::Duration::from_secs(seconds));
     assert!(!search.has_ended());
     field.up();
-    finished(search);
+    let said = finished(search);
     assert_eq!(field.journal("run"), field.alone(&[]));
     // Once the workers have not been heard for long, it is said who does not answer.
-    let is_said = field.errors().contains("does not answer; the search waits");
-    assert!(is_said || seconds < 30, "{}", field.errors());
+    let is_said = said.contains("does not answer; the search waits");
+    assert!(is_said || seconds < 30, "{said}");
 }
 
 #[test]
