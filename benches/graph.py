@@ -275,6 +275,8 @@ def random_state(graph, shapes):
     for key, shape in shapes.items():
         last = key.rsplit(".", 1)[-1]
         bounds = {"running_mean": (-0.2, 0.2), "running_var": (0.5, 1.5)}.get(last)
+        if last.startswith("firing_rate"):
+            bounds = (0.1, 0.3)
         if bounds is None and len(shape) == 1 and "head" not in key:
             bounds = {"weight": (0.5, 1.5), "bias": (0.0, 1.0)}.get(last)
         if bounds is None:

@@ -105,6 +105,8 @@ pub fn weights(graph: &Graph) -> StateDict {
         let (low, high) = match spec.key.rsplit('.').next() {
             Some("running_var" | "weight") if is_norm => (0.5, 1.5),
             Some("running_mean") => (-0.2, 0.2),
+            // Rates are what something is divided by.
+            Some(rate) if rate.starts_with("firing_rate") => (0.1, 0.3),
             Some("bias") if is_norm => (0.0, 1.0),
             _ => (-bound, bound),
         };
