@@ -108,7 +108,7 @@ fn standard_input_may_end_and_a_search_that_it_left_paused_goes_on() {
 #[cfg(unix)]
 #[test]
 fn a_pipe_and_a_growing_file_are_read_on_and_resumed_runs_are_steered_too() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     for kind in ["pipe", "file"] {
         let path = demo.path(kind);
         match kind {

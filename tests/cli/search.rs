@@ -184,7 +184,7 @@ fn a_killed_run_ends_with_the_allocation_of_an_undisturbed_one() {
 
 #[test]
 fn signals_exit_with_130_and_the_latest_run_resumes() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     for signal in ["TERM", "INT", "USR1", "XCPU", "QUIT"] {
         let mut child = demo
             .command(SEARCH)
