@@ -91,7 +91,7 @@ fn a_persons_own_files_are_never_replaced() {
 
 #[test]
 fn searches_of_the_same_second_do_not_meet() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     let mut children: Vec<Child> = (0..3).map(|_| start(&demo, SHORT)).collect();
     for child in &mut children {
         read_lines(child, 1);
@@ -128,7 +128,7 @@ fn a_run_left_paused_goes_on_without_the_interface() {
 
 #[test]
 fn a_reader_who_leaves_interrupts_the_run() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     let mut child = start(&demo, &with(SHORT, &["--run-dir", "my run"]));
     read_lines(&mut child, 1);
     let err = interrupted(child);
@@ -143,7 +143,7 @@ fn a_reader_who_leaves_interrupts_the_run() {
 
 #[test]
 fn the_hint_names_the_run_by_its_id_where_that_finds_it() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     let mut child = start(&demo, SHORT);
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
     lines.nth(1).expect("events").expect("text");
@@ -157,7 +157,7 @@ fn the_hint_names_the_run_by_its_id_where_that_finds_it() {
 
 #[test]
 fn signals_before_anything_is_watched_are_130_too() {
-    let demo = Demo::new();
+    let demo = Demo::slow();
     let pipe = demo.path("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status();
     assert!(made.expect("mkfifo").success());
