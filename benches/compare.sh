@@ -22,7 +22,7 @@ for round in $(seq "$rounds"); do
         batch=$(sed -n '1s/.* batch \([0-9]*\).*/\1/p' "$work/new")
         [ -n "$batch" ] || { echo "$network was not measured" >&2; exit 1; }
         ${PYTHON:-python3} benches/graph.py "$work/$network.json" --threads "$threads" --batch "$batch" | tee -a "$work/new" >&2
-        grep " images/s " "$work/new" | sed "s/^/$round /" >>"$work/lines"
+        sed "s/^/$round /" "$work/new" >>"$work/lines"
     done
 done
 awk '

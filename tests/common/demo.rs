@@ -46,21 +46,13 @@ impl Demo {
     /// Makes the folder, for a calibrated quantizer. (The others round to the nearest, because
     /// calibration takes seconds in a program that is compiled for tests.)
     pub fn calibrated() -> Self {
-        let demo = Demo::new();
-        let path = demo.path("small.toml");
-        let text = std::fs::read_to_string(path).expect("just written");
-        let text = text.replace("method = \"nearest\"", "method = \"calibrated\"");
-        demo.write("small.toml", text.as_bytes());
-        demo
+        Demo::new().with(&[("method = \"nearest\"", "method = \"calibrated\"")])
     }
 
     /// Makes the folder, with the demo's own network and more images: for searches that last long
     /// enough to be steered by hand.
     pub fn slow() -> Self {
-        let demo = Demo::new();
-        let path = demo.path("small.toml");
-        let mut text = std::fs::read_to_string(path).expect("just written");
-        for (small, large) in [
+        Demo::new().with(&[
             (
                 "\"small.safetensors\"",
                 "\"builtin:qkformer-fashion-mnist\"",
@@ -70,12 +62,19 @@ impl Demo {
             ("search = 70", "search = 140"),
             ("max_accuracy_drop = 8.0", "max_accuracy_drop = 4.0"),
             ("screen = 35", "screen = 70"),
-        ] {
-            assert!(text.contains(small), "{small}");
-            text = text.replace(small, large);
+        ])
+    }
+
+    /// The same with other words in its profile.
+    fn with(self, changes: &[(&str, &str)]) -> Self {
+        let text = std::fs::read_to_string(self.path("small.toml"));
+        let mut text = text.expect("just written");
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from}");
+            text = text.replace(from, to);
         }
-        demo.write("small.toml", text.as_bytes());
-        demo
+        self.write("small.toml", text.as_bytes());
+        self
     }
 
     /// Makes the folder, for searches that begin with the self-check.
