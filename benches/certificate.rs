@@ -16,7 +16,7 @@ use std::path::Path;
 
 use aq4svit::evaluate::{
     Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, PairedDrop, Progress, Question,
-    Split, Work,
+    Split, Statistics, Work,
 };
 use aq4svit::journal::Journal;
 use aq4svit::profile::{
@@ -103,6 +103,7 @@ impl Evaluator for Drawn<'_> {
         _progress: &mut dyn FnMut(Progress),
     ) -> Result<(Outcome, Work), EvaluateError> {
         let outcome = match &job.question {
+            Question::Statistics { .. } => Outcome::Statistics(Statistics::default()),
             Question::LayerErrors => Outcome::LayerErrors {
                 errors: vec![0.0; job.allocation.len()],
             },

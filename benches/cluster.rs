@@ -170,6 +170,7 @@ fn measure(access: &Access, file: &std::path::Path, workers: usize) -> f64 {
             without_test: true,
             search_order: Default::default(),
             parts: Vec::new(),
+            fixed: None,
             files: Vec::new(),
         },
         files: Vec::new(),

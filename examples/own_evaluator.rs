@@ -8,7 +8,8 @@
 //! layers, and an image is lost where the rounding errors of all layers exceed its margin.
 
 use aq4svit::evaluate::{
-    Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Work,
+    Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Question, Statistics,
+    Work,
 };
 use aq4svit::profile::{AccuracyDrop, Constraint, GateConfig, SearchConfig};
 use aq4svit::quant::{Allocation, BitWidth};
@@ -46,6 +47,8 @@ impl Evaluator for Margins {
         let sites = Margins::errors(&job.allocation);
         let total: f64 = sites.iter().sum();
         let outcome = match &job.question {
+            // Nothing fires here. Searches do not ask for it.
+            Question::Statistics { .. } => Outcome::Statistics(Statistics::default()),
             Question::LayerErrors => Outcome::LayerErrors {
                 errors: vec![0.0; job.allocation.len()],
             },

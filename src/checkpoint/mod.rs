@@ -42,7 +42,7 @@ mod safetensors;
 mod shards;
 mod state_dict;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use builtin::builtin;
 pub use choice::WeightsChoice;
@@ -59,6 +59,18 @@ pub use recognise::{
     Candidate, Evidence, Recognition, Setting, Shapes, cannot_tell, recognise, taken_for,
 };
 pub use state_dict::{StateDict, TensorData};
+
+/// The files of a checkpoint: itself, or those of a folder or of an index, with the index first.
+///
+/// # Errors
+/// [`CheckpointError`] for an index that cannot be used.
+pub fn files(path: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
+    let found = match path.is_dir() || shards::is_index(path) {
+        true => shards::find(path)?,
+        false => None,
+    };
+    Ok(found.map_or_else(|| vec![path.to_owned()], shards::Shards::all))
+}
 
 /// Reads all floating-point tensors of a checkpoint file.
 ///

@@ -134,6 +134,11 @@ fn read(index: &Path) -> Result<Shards, CheckpointError> {
 }
 
 impl Shards {
+    /// All files, the index first.
+    pub(super) fn all(self) -> Vec<PathBuf> {
+        self.index.into_iter().chain(self.files).collect()
+    }
+
     /// The error of opening a file, with what to do where it is not there.
     pub(super) fn not_there(&self, error: CheckpointError) -> CheckpointError {
         match (error, &self.index) {

@@ -22,7 +22,7 @@ use super::source::{SetArgs, resolve};
 use crate::evaluate::{EvaluateError, Progress, Split, percent};
 use crate::profile::ResolvedProfile;
 use crate::quant::Allocation;
-use crate::run::{self, Prepared, RunError};
+use crate::run::{self, Compared, Prepared, RunError, SplitStatistics};
 
 /// Measure a profile's allocation: accuracy, firing rates, energy
 ///
@@ -54,6 +54,9 @@ pub(crate) struct Args {
     device: DeviceArgs,
     #[command(flatten)]
     results: ResultArgs,
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    cluster: super::cluster::ClusterArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -89,26 +92,35 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         images as u64,
         "[{bar:24}] {pos}/{len} images, {msg}, {eta} left",
     );
-    let options = args.device.options(args.results);
+    #[cfg_attr(
+        not(feature = "cluster"),
+        allow(unused_mut, reason = "nothing else to ask")
+    )]
+    let mut options = args.device.options(args.results);
+    #[cfg(feature = "cluster")]
+    {
+        options.cluster = args.cluster.options()?;
+        if options.is_remote() && package.is_some() {
+            bail!("--cluster: a package is evaluated on this machine: leave the option out");
+        }
+    }
     let mut progress = |p: Progress| {
         bar.set_position(p.done as u64);
         bar.set_message(format!("{:.2} %", percent(p.correct, p.done)));
     };
-    let job = (&allocation, split);
-    let counted = match &package {
-        Some(package) => {
-            let done = run::statistics_alone(prepared, &options, job, &cancel, &mut progress);
-            done.map(|(counted, seconds)| {
-                let float_correct = package.float_correct(split, counted.images);
-                (counted, float_correct, seconds)
-            })
-        }
-        None => run::statistics(prepared, &options, job, &cancel, &mut progress)
-            .map(|done| (done.counted, Some(done.float_correct), done.seconds)),
+    let compared = match package {
+        Some(_) => Compared::Alone,
+        None => Compared::WithFloat,
     };
+    let job = (&allocation, split, compared);
+    let done = run::statistics(prepared, &options, job, &cancel, &mut progress);
     bar.finish_and_clear();
-    let (counted, float_correct, seconds) = match counted {
-        Ok(counted) => counted,
+    let SplitStatistics {
+        counted,
+        float_correct,
+        seconds,
+    } = match done {
+        Ok(done) => done,
         Err(RunError::Evaluate(EvaluateError::Cancelled)) => {
             note("interrupted");
             return Ok(ExitCode::from(INTERRUPTED));
@@ -116,7 +128,8 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         Err(e) => return Err(e.into()),
     };
     let mut evaluation = Evaluation::new(&graph, affine, &allocation, (split, seconds), &counted);
-    evaluation.compare(float_correct);
+    let of_package = |package: &ReadPackage| package.float_correct(split, counted.images);
+    evaluation.compare(float_correct.or_else(|| of_package(package.as_ref()?)));
     evaluation.skipped = skipped;
     show(args.json, &evaluation, || evaluation.text())?;
     Ok(ExitCode::SUCCESS)

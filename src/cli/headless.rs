@@ -136,6 +136,7 @@ impl Watcher {
                 let what = match &job.question {
                     Question::Drift { .. } => "drift",
                     Question::LayerErrors => "layer errors",
+                    Question::Statistics { .. } => "statistics",
                     Question::Accuracy {
                         split: Split::Test, ..
                     } => "test",

@@ -17,6 +17,7 @@ mod front;
 mod headless;
 mod inspect;
 mod interactive;
+mod log;
 mod optimizations;
 mod output;
 mod outside;
@@ -60,6 +61,8 @@ pub(crate) const INTERRUPTED: u8 = 130;
 struct Cli {
     #[command(subcommand)]
     command: Option<Commands>,
+    #[command(flatten)]
+    log: log::LogArgs,
 }
 
 const AFTER_HELP: &str = "Without a command, a start screen opens: continue a run or start a search. Where there are neither runs nor saved
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         .var(complete::VARIABLE)
         .complete();
     let cli = Cli::parse();
+    cli.log.begin();
     let done = Signals::catch().and_then(|signals| run(cli.command, signals));
     done.unwrap_or_else(|error| {
         output::note(&format!("error: {}", output::message(&error)));

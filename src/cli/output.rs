@@ -96,8 +96,13 @@ fn broken(text: &str, columns: usize) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Writes a line to standard error, on a terminal broken at blanks; a failure is ignored.
+/// Writes a line to standard error, on a terminal broken at blanks, and into the log; a failure is
+/// ignored.
 pub fn note(text: &str) {
+    match text.starts_with("error: ") {
+        true => tracing::error!("{text}"),
+        false => tracing::info!("{text}"),
+    }
     let text = wrapped(text, io::stderr().is_terminal());
     let _ = io::stderr()
         .lock()

@@ -377,21 +377,3 @@ fn session() -> String {
     let text = format!("{} {} {now}", host(), std::process::id());
     message::digest(text.as_bytes())
 }
-
-/// A job in words.
-pub(super) fn words(job: &Job) -> String {
-    let widths: Vec<String> = job.allocation.0.iter().map(ToString::to_string).collect();
-    let of = match &job.question {
-        Question::Drift { .. } => "drift".to_owned(),
-        Question::LayerErrors => "layer errors".to_owned(),
-        Question::Accuracy {
-            split, from, to, ..
-        } => {
-            format!(
-                "accuracy on images {from}..{to} of the {} split",
-                split.name()
-            )
-        }
-    };
-    format!("the {of} of the bit-widths {}", widths.join(","))
-}

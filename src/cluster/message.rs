@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::subject::is_token;
 use crate::evaluate::{EvaluateError, ImageOrder, Job, Outcome, Progress, Question, Work};
+use crate::quant::Allocation;
 
 /// Raised when messages change their meaning. Programs of different versions do not hear each
 /// other.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The largest message in bytes; servers allow 1 MiB unless told otherwise.
 pub const LARGEST: usize = 1 << 20;
 /// The most files that a context may name.
-const MOST_FILES: usize = 64;
+const MOST_FILES: usize = 1 << 11;
 /// The longest name, host or sentence in bytes.
 const LONGEST: usize = 4096;
 
@@ -195,6 +196,7 @@ impl Message for Answer {
                 drift.is_finite() && sites.iter().all(|s| s.is_finite())
             }
             Outcome::LayerErrors { errors } => errors.iter().all(|e| e.is_finite()),
+            Outcome::Statistics(counted) => counted.sums.iter().all(|sum| sum.is_finite()),
             Outcome::Accuracy { .. } => true,
         };
         if !finite || !self.spent.calibration_seconds.is_finite() {
@@ -220,6 +222,9 @@ impl Answer {
             (Question::Drift { .. }, Outcome::Drift { .. }) => true,
             (Question::LayerErrors, Outcome::LayerErrors { errors }) => {
                 errors.len() == job.allocation.len()
+            }
+            (Question::Statistics { from, to, .. }, Outcome::Statistics(counted)) => {
+                counted.images == to.saturating_sub(*from)
             }
             (Question::Accuracy { from, to, stop, .. }, Outcome::Accuracy { correct }) => {
                 let all = to.saturating_sub(*from);
@@ -329,6 +334,10 @@ pub struct Context {
     pub search_order: ImageOrder,
     /// Content hashes of the parts, to say which one differs on another machine.
     pub parts: Vec<(String, String)>,
+    /// The one allocation that is evaluated, whose quantized layers are in a file; none where any
+    /// may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed: Option<Allocation>,
     /// Files that the profile names and that a worker may lack.
     pub files: Vec<FileContent>,
 }
@@ -344,6 +353,9 @@ pub struct FileContent {
     pub hash: String,
     /// Its size in bytes.
     pub bytes: u64,
+    /// Files and folders that it stands for: a worker that has all of them does without it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instead_of: Vec<String>,
 }
 
 impl Message for Context {
@@ -355,6 +367,16 @@ impl Message for Context {
         for file in &self.files {
             tokens(&[&file.hash])?;
             short(&[&file.key, &file.path])?;
+            if file.instead_of.len() > MOST_FILES {
+                return Err(Unbelieved::Content("too many files"));
+            }
+            short(
+                &file
+                    .instead_of
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>(),
+            )?;
         }
         let parts = self
             .parts
@@ -499,7 +521,7 @@ impl Message for Trouble {
 mod tests {
     use super::*;
     use crate::evaluate::Split;
-    use crate::quant::{Allocation, BitWidth};
+    use crate::quant::BitWidth;
 
     fn job(to: usize) -> Job {
         Job {

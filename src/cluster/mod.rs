@@ -17,6 +17,7 @@ mod desk;
 mod error;
 mod jetstream;
 mod message;
+mod parts;
 mod pieces;
 mod remote;
 mod server;

@@ -49,6 +49,17 @@ pub(super) async fn send(connection: Connection, file: FileContent, path: PathBu
     }
 }
 
+/// Where a worker has a file of a context.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Here.
+    Here(PathBuf),
+    /// It has what the file stands for.
+    Unneeded,
+    /// Nowhere yet.
+    Missing,
+}
+
 /// A worker's folder of files that came over the network.
 #[derive(Clone, Debug)]
 pub struct Folder {
@@ -61,6 +72,15 @@ impl Folder {
     /// A folder that may hold so many bytes.
     pub fn new(path: PathBuf, budget: u64) -> Self {
         Folder { path, budget }
+    }
+
+    /// Where a file of this content is on this machine, if it is needed.
+    pub(super) fn look(&self, file: &FileContent) -> Place {
+        let origins = &file.instead_of;
+        if !origins.is_empty() && origins.iter().all(|path| Path::new(path).exists()) {
+            return Place::Unneeded;
+        }
+        self.find(file).map_or(Place::Missing, Place::Here)
     }
 
     /// A file of this content, if there is one on this machine: where the context says, or here.
@@ -146,7 +166,22 @@ mod tests {
             path: path.display().to_string(),
             hash: blake3::hash(bytes).to_hex().to_string(),
             bytes: bytes.len() as u64,
+            instead_of: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_file_that_stands_for_others_is_needed_where_one_of_them_is_missing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let own = Folder::new(folder.path().join("own"), 100);
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let mut file = content(Path::new("/nowhere"), b"images");
+        assert_eq!(own.look(&file), Place::Missing);
+        file.instead_of = vec![at("images"), at("labels")];
+        fs::write(at("images"), "").expect("space");
+        assert_eq!(own.look(&file), Place::Missing);
+        fs::write(at("labels"), "").expect("space");
+        assert_eq!(own.look(&file), Place::Unneeded);
     }
 
     #[test]

@@ -1,19 +1,18 @@
 //! An evaluator whose work is done by workers on other machines.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crossbeam_channel::RecvTimeoutError;
 
 use super::coordinator::{Asked, Coordinator, Told};
+use super::parts::{Merged, Parts};
 use crate::evaluate::{
-    Cancel, CorrectBits, EvaluateError, Evaluator, Job, LayerSource, Outcome, Prober, Progress,
-    Question, Work,
+    Cancel, EvaluateError, Evaluator, Job, LayerSource, Outcome, Prober, Progress, Question, Work,
 };
 
 /// The interval at which a flag of cancellation is looked at.
 const LOOK: Duration = Duration::from_millis(20);
-/// The least images of a part of an evaluation that is split among workers.
-const PART: usize = 1024;
 
 /// Has workers answer. What it says of itself is what their evaluators say.
 pub struct RemoteEvaluator {
@@ -34,45 +33,6 @@ impl RemoteEvaluator {
     pub fn new(coordinator: Coordinator, local: Option<Box<dyn Evaluator>>) -> Self {
         RemoteEvaluator { coordinator, local }
     }
-
-    /// The parts of a question that several workers can answer, in order. (With a stop rule one
-    /// part depends on those before.)
-    fn parts(&self, job: &Job) -> Vec<Job> {
-        match job.question {
-            Question::Accuracy {
-                split,
-                from,
-                to,
-                stop: None,
-            } => {
-                let batch = self.coordinator.facts().batch;
-                let ranges = ranges((from, to), batch, self.coordinator.idle());
-                let part = |(from, to)| Job {
-                    allocation: job.allocation.clone(),
-                    question: Question::Accuracy {
-                        split,
-                        from,
-                        to,
-                        stop: None,
-                    },
-                };
-                ranges.into_iter().map(part).collect()
-            }
-            _ => vec![job.clone()],
-        }
-    }
-}
-
-/// Cuts a range of images into parts for so many workers, at the bounds of batches.
-fn ranges((from, to): (usize, usize), batch: usize, workers: usize) -> Vec<(usize, usize)> {
-    let (images, batch) = (to.saturating_sub(from), batch.max(1));
-    let parts = (images / PART.max(4 * batch)).min(workers).max(1);
-    let cut = |i: usize| match i {
-        0 => from,
-        i if i == parts => to,
-        i => ((from + images * i / parts) / batch * batch).clamp(from, to),
-    };
-    (0..parts).map(|i| (cut(i), cut(i + 1))).collect()
 }
 
 /// Waits for the answer to one job.
@@ -105,21 +65,30 @@ impl Evaluator for RemoteEvaluator {
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(Outcome, Work), EvaluateError> {
-        let parts = self.parts(job);
-        let asked: Vec<Asked> = parts
-            .into_iter()
-            .map(|part| self.coordinator.ask(part))
-            .collect();
-        if let [asked] = &asked[..] {
-            return wait(asked, cancel, progress);
+        let batch = self.coordinator.facts().batch;
+        let Parts { jobs, at_once } = Parts::of(job, batch, self.coordinator.idle());
+        if let [job] = &jobs[..] {
+            return wait(&self.coordinator.ask(job.clone()), cancel, progress);
         }
-        let (mut all, mut work) = (CorrectBits::new(), Work::default());
-        let images = match job.question {
-            Question::Accuracy { from, to, .. } => to.saturating_sub(from),
-            _ => 0,
+        let (images, stop) = match &job.question {
+            Question::Accuracy { from, to, stop, .. } => (to - from, stop.as_ref()),
+            Question::Statistics { from, to, .. } => (to - from, None),
+            Question::Drift { .. } | Question::LayerErrors => (0, None),
         };
-        for asked in &asked {
-            let (done, right) = (all.len(), all.correct());
+        let mut jobs = jobs.into_iter();
+        let mut asked: VecDeque<Asked> = VecDeque::new();
+        let (mut merged, mut work) = (Merged::none_of(job), Work::default());
+        loop {
+            let free = at_once - asked.len();
+            asked.extend(
+                jobs.by_ref()
+                    .take(free)
+                    .map(|job| self.coordinator.ask(job)),
+            );
+            let Some(first) = asked.pop_front() else {
+                break;
+            };
+            let (done, right) = merged.done();
             let mut in_all = |p: Progress| {
                 progress(Progress {
                     done: done + p.done,
@@ -128,18 +97,17 @@ impl Evaluator for RemoteEvaluator {
                     ..p
                 });
             };
-            let (outcome, spent) = wait(asked, cancel, &mut in_all)?;
-            let Outcome::Accuracy { correct } = outcome else {
-                return Err(EvaluateError::Backend(
-                    "a worker answered another question".into(),
-                ));
-            };
-            all.extend(&correct);
+            let (outcome, spent) = wait(&first, cancel, &mut in_all)?;
+            merged.add(outcome)?;
             work.layer_forwards += spent.layer_forwards;
             work.images += spent.images;
             work.calibration_seconds += spent.calibration_seconds;
+            if stop.is_some_and(|rule| merged.stops(rule)) {
+                // Later parts are wanted no more once they are dropped.
+                break;
+            }
         }
-        Ok((Outcome::Accuracy { correct: all }, work))
+        Ok((merged.outcome()?, work))
     }
 
     fn numerics(&self) -> String {
@@ -160,28 +128,5 @@ impl Evaluator for RemoteEvaluator {
 
     fn layers(&self) -> Option<std::sync::Arc<dyn LayerSource>> {
         self.local.as_ref()?.layers()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_are_whole_batches_and_make_up_the_whole() {
-        assert_eq!(ranges((0, 10_000), 32, 1), [(0, 10_000)]);
-        assert_eq!(ranges((0, 2_000), 32, 8), [(0, 2_000)]);
-        for (from, to) in [(0, 10_000), (17, 9_999), (500, 10_000), (7, 7)] {
-            for workers in 0..9 {
-                let all = ranges((from, to), 32, workers);
-                assert!(all.len() <= workers.max(1));
-                assert_eq!((all[0].0, all[all.len() - 1].1), (from, to));
-                for pair in all.windows(2) {
-                    assert_eq!(pair[0].1, pair[1].0);
-                    assert_eq!(pair[0].1 % 32, 0);
-                }
-            }
-        }
-        assert_eq!(ranges((0, 10_000), 32, 3).len(), 3);
     }
 }

@@ -27,7 +27,7 @@ use super::message::{
     self, Advance, Answer, Cancelled, Context, Facts, LARGEST, Order, Presence, Readiness,
     Returned, Wanted,
 };
-use super::pieces::Folder;
+use super::pieces::{Folder, Place};
 use super::subject::{self, ANSWERS, CONTEXTS};
 use crate::evaluate::{Cancel, EvaluateError, Evaluator, Job, Outcome, Progress, Work};
 use crate::journal::host;
@@ -92,7 +92,7 @@ enum Task {
 /// What tasks and the evaluators' thread tell.
 enum Inside {
     Context(String, Result<Box<Context>, String>),
-    Files(String, Vec<Option<PathBuf>>),
+    Files(String, Vec<Place>),
     Fetched(String, usize, Result<PathBuf, String>),
     Prepared(String, Result<Facts, String>),
     Pulled(Result<Option<Pulled>, ApiError>),
@@ -111,7 +111,7 @@ struct Pulled {
 struct Held {
     readiness: Readiness,
     context: Option<Box<Context>>,
-    files: Vec<Option<PathBuf>>,
+    files: Vec<Place>,
     heard: Instant,
     /// The arithmetic that a search goes by.
     numerics: Option<String>,
@@ -270,7 +270,7 @@ impl Worker {
             Inside::Files(id, files) => self.found_files(&id, files).await,
             Inside::Fetched(id, at, Ok(path)) => {
                 if let Some(slot) = self.held.get_mut(&id).and_then(|h| h.files.get_mut(at)) {
-                    *slot = Some(path);
+                    *slot = Place::Here(path);
                 }
                 self.prepare_if_whole(&id).await;
             }

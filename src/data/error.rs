@@ -18,6 +18,14 @@ pub enum DataError {
         /// The cause.
         source: io::Error,
     },
+    /// The operating system does not let decoded images be written.
+    #[error("cannot write {}: {source}", file.display())]
+    Write {
+        /// The file.
+        file: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
     /// The file is not what it should be.
     #[error("{}: {what}", file.display())]
     Format {

@@ -44,6 +44,8 @@ pub struct ImageSet {
     /// The images of this set, in its order.
     indices: Arc<Vec<u32>>,
     normalisation: Normalisation,
+    /// What the images were read from, where that was another source.
+    stands_for: Option<blake3::Hash>,
 }
 
 #[derive(Clone, Debug)]
@@ -99,6 +101,15 @@ impl ImageSet {
             labels,
             indices,
             normalisation,
+            stands_for: None,
+        }
+    }
+
+    /// The same images with the fingerprint of the set that they were decoded from.
+    pub(super) fn standing_for(self, fingerprint: blake3::Hash) -> ImageSet {
+        ImageSet {
+            stands_for: Some(fingerprint),
+            ..self
         }
     }
 
@@ -119,6 +130,7 @@ impl ImageSet {
         ImageSet {
             source,
             indices,
+            stands_for: None,
             ..self.clone()
         }
     }
@@ -127,6 +139,7 @@ impl ImageSet {
     pub(super) fn without_images(&self) -> ImageSet {
         ImageSet {
             indices: Arc::default(),
+            stands_for: None,
             ..self.clone()
         }
     }
@@ -208,10 +221,32 @@ impl ImageSet {
         Ok(())
     }
 
+    /// Bytes of one image as it is stored.
+    pub(super) fn sample_bytes(&self) -> usize {
+        match &self.source {
+            PixelSource::Memory(_) => self.numbers(),
+            PixelSource::Stored { store, .. } => store.sample_bytes(),
+        }
+    }
+
+    /// Image `i` of this set as it is stored.
+    ///
+    /// # Errors
+    /// As [`ImageSet::fill`].
+    pub(super) fn sample(&self, i: usize) -> Result<Sample, DataError> {
+        match &self.source {
+            PixelSource::Memory(all) => Ok(Sample::Bytes(self.pixels(all, i).to_vec())),
+            PixelSource::Stored { ahead, .. } => ahead.get(i),
+        }
+    }
+
     /// A digest of everything that this set feeds to a network: shape, pixels, labels, order,
     /// normalisation. Of images on disk it takes the content of their files and what is done to
     /// them; it reads none of them.
     pub fn fingerprint(&self) -> blake3::Hash {
+        if let Some(known) = self.stands_for {
+            return known;
+        }
         let mut hasher = blake3::Hasher::new();
         for size in [
             self.len(),

@@ -12,6 +12,8 @@ pub struct Loading<'a> {
     /// True where only the test split is loaded: the other two are empty, and their files need not
     /// be there.
     pub only_test: bool,
+    /// A file of decoded images that stands for the source ([`super::Splits::write_decoded`]).
+    pub decoded: Option<&'a Path>,
     /// The callback with the number of checked images on disk and their total.
     pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
 }
@@ -22,6 +24,7 @@ impl std::fmt::Debug for Loading<'_> {
             .field("cache", &self.cache)
             .field("without_test", &self.without_test)
             .field("only_test", &self.only_test)
+            .field("decoded", &self.decoded)
             .finish_non_exhaustive()
     }
 }

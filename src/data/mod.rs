@@ -30,6 +30,7 @@ mod cache;
 mod cifar;
 mod config;
 mod decode;
+mod decoded;
 mod error;
 mod expected;
 mod files;

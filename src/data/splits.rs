@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::network::NetworkInput;
 
 use super::config::{DRIFT_IMAGES, DataConfig, DataSource, EVIDENCE_IMAGES, OnCorrupt};
+use super::decoded;
 use super::error::DataError;
 use super::expected::Expected;
 use super::files::Corrupt;
@@ -67,8 +68,12 @@ pub fn load_with(
     model: impl Into<NetworkInput>,
     loading: Loading<'_>,
 ) -> Result<Splits, DataError> {
+    let input = model.into();
+    if let Some(file) = loading.decoded {
+        return decoded::read(file, &input);
+    }
     let config = config.resolved(folder);
-    let expected = Expected::new(&config, model.into());
+    let expected = Expected::new(&config, input);
     let (mut skipped, mut notes) = (Vec::new(), Vec::new());
     let drawn = match loading.only_test {
         true => None,

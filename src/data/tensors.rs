@@ -36,14 +36,15 @@ pub(super) struct TensorFile {
     digests: RwLock<HashMap<u32, Hash>>,
 }
 
-/// A file that was opened: its samples, their shape, frames each where they are sequences, and
-/// their labels.
+/// A file that was opened: its samples, their shape, frames each where they are sequences, their
+/// labels, and its header.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) samples: TensorFile,
     pub(super) shape: Shape,
     pub(super) frames: Option<usize>,
     pub(super) labels: Vec<u32>,
+    pub(super) header: Metadata,
 }
 
 /// Opens a file for a model of `classes` classes.
@@ -108,6 +109,7 @@ pub(super) fn open(path: &Path, classes: usize) -> Result<Opened, DataError> {
         shape,
         frames,
         labels: labels.into_iter().map(|l| l as u32).collect(),
+        header,
     })
 }
 

@@ -1,11 +1,12 @@
 //! What is asked of an evaluator, and what it answers.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CorrectBits, Prober, Proxies, StopRule};
+use super::{CorrectBits, Prober, Proxies, Statistics, StopRule};
 use crate::data::{ImageSet, Splits};
 use crate::quant::{Allocation, BitWidth, QuantizedLayer};
 
@@ -82,6 +83,15 @@ pub enum Question {
         /// Stop as soon as the verdict is certain.
         stop: Option<StopRule>,
     },
+    /// What the network does on the images `from..to` of a split, in the order of its source.
+    Statistics {
+        /// The split.
+        split: Split,
+        /// First image, a multiple of [`Evaluator::batch`].
+        from: usize,
+        /// One past the last image.
+        to: usize,
+    },
 }
 
 impl Question {
@@ -90,6 +100,7 @@ impl Question {
         match self {
             Question::Accuracy { split, .. } => !matches!(split, Split::Test | Split::Certify),
             Question::Drift { .. } | Question::LayerErrors => true,
+            Question::Statistics { .. } => false,
         }
     }
 }
@@ -102,6 +113,38 @@ pub struct Job {
     /// What is asked.
     #[serde(flatten)]
     pub question: Question,
+}
+
+impl fmt::Display for Job {
+    /// The job in words, as in "the drift of the bit-widths 4,4,8".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.question {
+            Question::Drift { .. } => write!(f, "the drift")?,
+            Question::LayerErrors => write!(f, "the layer errors")?,
+            Question::Accuracy {
+                split, from, to, ..
+            } => {
+                let split = split.name();
+                write!(
+                    f,
+                    "the accuracy on images {from}..{to} of the {split} split"
+                )?;
+            }
+            Question::Statistics { split, from, to } => {
+                let split = split.name();
+                write!(
+                    f,
+                    "the statistics of images {from}..{to} of the {split} split"
+                )?;
+            }
+        }
+        write!(f, " of the bit-widths ")?;
+        for (layer, width) in self.allocation.0.iter().enumerate() {
+            let comma = if layer > 0 { "," } else { "" };
+            write!(f, "{comma}{width}")?;
+        }
+        Ok(())
+    }
 }
 
 /// An answer. Every field is a function of the job alone.
@@ -132,6 +175,8 @@ pub enum Outcome {
         /// more leaves the rest out.)
         correct: CorrectBits,
     },
+    /// Answer to [`Question::Statistics`].
+    Statistics(Statistics),
 }
 
 impl Outcome {
@@ -149,7 +194,9 @@ impl Outcome {
                 let place = String::from("the errors of the layers' outputs are");
                 return Err(EvaluateError::NotFinite { place });
             }
-            Outcome::LayerErrors { .. } | Outcome::Accuracy { .. } => return Ok(self),
+            Outcome::LayerErrors { .. } | Outcome::Accuracy { .. } | Outcome::Statistics(_) => {
+                return Ok(self);
+            }
         };
         let bad = drifts.iter().position(|d| !d.is_finite());
         let place = match bad.map(|i| sites.into_iter().nth(i)) {
@@ -301,6 +348,11 @@ pub enum EvaluateError {
 }
 
 impl EvaluateError {
+    /// The error of an answer to another question.
+    pub fn of_another() -> Self {
+        EvaluateError::Backend("the evaluator answered another question".into())
+    }
+
     /// True where another evaluator, on another machine, may well have an answer: what went wrong
     /// is no property of the job.
     pub fn may_retry(&self) -> bool {
@@ -436,8 +488,32 @@ pub fn correct(
     };
     match evaluator.evaluate(&job, cancel, progress)? {
         (Outcome::Accuracy { correct }, work) => Ok((correct, work)),
-        (Outcome::Drift { .. } | Outcome::LayerErrors { .. }, _) => Err(EvaluateError::Backend(
-            "the evaluator answered another question".into(),
-        )),
+        _ => Err(EvaluateError::of_another()),
+    }
+}
+
+/// What a network does on all `images` images of a split under an allocation.
+///
+/// # Errors
+/// [`EvaluateError`].
+pub fn statistics(
+    evaluator: &mut dyn Evaluator,
+    allocation: Allocation,
+    (split, images): (Split, usize),
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Statistics, EvaluateError> {
+    let question = Question::Statistics {
+        split,
+        from: 0,
+        to: images,
+    };
+    let job = Job {
+        allocation,
+        question,
+    };
+    match evaluator.evaluate(&job, cancel, progress)? {
+        (Outcome::Statistics(counted), _) => Ok(counted),
+        _ => Err(EvaluateError::of_another()),
     }
 }

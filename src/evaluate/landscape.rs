@@ -16,8 +16,8 @@
 //! network.
 
 use super::{
-    Cancel, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Proxies, Question,
-    Split, Work,
+    Cancel, ClassCount, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Proxies,
+    Question, Split, Statistics, Work,
 };
 use crate::quant::{Allocation, BitWidth};
 
@@ -165,6 +165,19 @@ impl Landscape {
         }
     }
 
+    fn check(&self, split: Split, from: usize, to: usize) -> Result<(), EvaluateError> {
+        let len = self.images[split as usize];
+        match from <= to && to <= len {
+            true => Ok(()),
+            false => Err(EvaluateError::OutOfRange {
+                split,
+                from,
+                to,
+                len,
+            }),
+        }
+    }
+
     fn correct(&self, allocation: &Allocation, split: Split, image: usize) -> bool {
         let index = [split as u64, image as u64];
         let difficulty = match self.sampled {
@@ -233,21 +246,27 @@ impl Evaluator for Landscape {
                 let errors = layers.map(error).collect();
                 Ok((Outcome::LayerErrors { errors }, Work::default()))
             }
+            &Question::Statistics { split, from, to } => {
+                self.check(split, from, to)?;
+                // There are neither classes nor neurons: all images are of one class.
+                let right = |image| self.correct(&job.allocation, split, image);
+                let correct = (from..to).filter(|image| right(*image)).count();
+                let images = to - from;
+                let counted = Statistics {
+                    images,
+                    classes: vec![ClassCount { images, correct }],
+                    top5: correct,
+                    ..Statistics::default()
+                };
+                Ok((Outcome::Statistics(counted), work(images)))
+            }
             Question::Accuracy {
                 split,
                 from,
                 to,
                 stop,
             } => {
-                let len = self.images[*split as usize];
-                if from > to || *to > len {
-                    return Err(EvaluateError::OutOfRange {
-                        split: *split,
-                        from: *from,
-                        to: *to,
-                        len,
-                    });
-                }
+                self.check(*split, *from, *to)?;
                 let mut correct: CorrectBits = (*from..*to)
                     .map(|image| self.correct(&job.allocation, *split, image))
                     .collect();

@@ -25,7 +25,7 @@ pub use by_margin::{Extrapolated, ImageOrder, MarginEvidence, MarginTest, extrap
 pub use energy::{AC_JOULES, EnergyEstimate, LayerWork, MAC_JOULES};
 pub use job::{
     CacheUse, Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Outcome, OutputError,
-    Progress, Provenance, Question, Split, Work, correct,
+    Progress, Provenance, Question, Split, Work, correct, statistics,
 };
 pub use landscape::Landscape;
 pub use news::{Machines, News, RemoteState, RemoteWorker};

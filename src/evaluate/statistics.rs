@@ -41,6 +41,31 @@ impl Statistics {
         }
     }
 
+    /// Adds the counts of other images of the same network; false, and nothing added, where they
+    /// are of another one.
+    #[must_use]
+    pub fn add(&mut self, other: &Statistics) -> bool {
+        let sizes = |s: &Statistics| (s.classes.len(), s.spikes.len(), s.sums.len());
+        if sizes(self) != sizes(other) {
+            return false;
+        }
+        self.images += other.images;
+        self.top5 += other.top5;
+        for (class, more) in self.classes.iter_mut().zip(&other.classes) {
+            class.images += more.images;
+            class.correct += more.correct;
+        }
+        self.spikes
+            .iter_mut()
+            .zip(&other.spikes)
+            .for_each(|(a, b)| *a += b);
+        self.sums
+            .iter_mut()
+            .zip(&other.sums)
+            .for_each(|(a, b)| *a += b);
+        true
+    }
+
     /// Images that are classified correctly.
     pub fn correct(&self) -> usize {
         self.classes.iter().map(|c| c.correct).sum()

@@ -53,6 +53,11 @@ impl Paths {
         self.data.join("results")
     }
 
+    /// The folder of the diagnostic log and of reports of faults; it may be deleted at any time.
+    pub fn log(&self) -> PathBuf {
+        self.data.join("log")
+    }
+
     /// The folder of runs.
     pub fn runs(&self) -> PathBuf {
         self.data.join("runs")

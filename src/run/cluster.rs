@@ -1,21 +1,24 @@
 //! A search on other machines: what workers need is said in a context, and workers make the same
 //! evaluators from it.
 
-use std::path::{Path, PathBuf};
+mod made;
+mod sent;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use made::worker_maker;
+
+use super::RunError;
 use super::evaluators::{EvaluatorOptions, Made, local_evaluators};
 use super::prepare::Prepared;
 use super::results::{Contents, hash};
-use super::self_check::self_check;
 use super::worker_pool::Crew;
-use super::{RunError, SearchProblem};
 use crate::cluster::{
-    ClusterError, Context, Coordinator, FileContent, Login, Maker, RemoteEvaluator, Wish, file_hash,
+    ClusterError, Context, Coordinator, FileContent, Login, RemoteEvaluator, Wish,
 };
-use crate::data::Loading;
 use crate::evaluate::{Evaluator, Split};
-use crate::profile::{Checkpoint, Paths, Profile};
+use crate::profile::Profile;
 use crate::quant::Scheme;
 
 /// Raised when a context means something else than before.
@@ -50,6 +53,8 @@ pub struct ClusterOptions {
     pub login: Login,
     /// The arithmetic to go by; none for that of the workers that are there.
     pub numerics: Option<String>,
+    /// How many workers may be at questions that other answers may make useless.
+    pub guesses: usize,
     /// Whom to tell what is waited for.
     pub say: Say,
 }
@@ -74,7 +79,8 @@ pub(super) fn evaluators(
     // Only quantized layers that depend on images need an evaluator here, for the files beside
     // results: and only one that computes as the workers do makes the same.
     let mut local = None;
-    if prepared.profile.scheme.needs_images() && cfg!(feature = "torch") {
+    let needs_images = prepared.profile.scheme.needs_images() && prepared.fixed.is_none();
+    if needs_images && cfg!(feature = "torch") {
         let here = EvaluatorOptions {
             cluster: None,
             workers: Some(1),
@@ -87,6 +93,7 @@ pub(super) fn evaluators(
     }
     let crew = Crew {
         able: Arc::clone(coordinator.live()),
+        guesses: cluster.guesses,
         news: coordinator.news.clone(),
     };
     let slots = options.workers.unwrap_or(SLOTS).max(1);
@@ -103,46 +110,27 @@ fn context(prepared: &Prepared, contents: &Contents) -> Result<(Context, Vec<Pat
     // What only the search depends on is left out, so that searches of one network share workers.
     let mut profile = prepared.profile.clone();
     profile.published = Default::default();
-    profile.codes = None;
+    let fixed = prepared.fixed.as_ref();
+    if fixed.is_none() {
+        profile.codes = None;
+        profile.bits.clear();
+    }
     profile.calibration_hash = None;
     profile.target = None;
     profile.pins.clear();
     profile.ties.clear();
-    profile.bits.clear();
     profile.evidence = None;
-    let mut named: Vec<(&str, &Path)> = Vec::new();
-    if let Some(graph) = profile.model.file() {
-        named.push(("model.graph", &graph.path));
-    }
-    if let Some(Checkpoint::File(path)) = &profile.checkpoint
-        && profile.model.file().is_none_or(|graph| graph.path != *path)
-    {
-        named.push(("model.checkpoint", path));
-    }
-    // Checkpoints in several files are read from a disk that workers share.
-    named.retain(|(_, path)| path.is_file() && path.extension().is_none_or(|e| e != "json"));
-    let file = |(key, path): &(&str, &Path)| {
-        let (hash, bytes) = file_hash(path).map_err(RunError::io("read", path))?;
-        Ok(FileContent {
-            key: (*key).to_owned(),
-            path: path.display().to_string(),
-            hash,
-            bytes,
-        })
-    };
-    let files = named
-        .iter()
-        .map(file)
-        .collect::<Result<Vec<_>, RunError>>()?;
-    let paths = named.iter().map(|(_, path)| path.to_path_buf()).collect();
+    let sent = sent::files(prepared, &profile)?;
+    let (files, paths): (Vec<_>, Vec<_>) = sent.into_iter().unzip();
     let text = spelled(&profile)?;
-    let parts = parts(prepared, contents);
+    let parts = parts(prepared, contents, &files);
     let context = Context {
         context: id(&parts),
         profile: text,
         without_test: prepared.splits.test.is_none(),
         search_order: prepared.settings.search_order,
         parts,
+        fixed: fixed.map(|fixed| fixed.allocation.clone()),
         files,
     };
     Ok((context, paths))
@@ -188,7 +176,7 @@ fn id(parts: &[(String, String)]) -> String {
 }
 
 /// Content hashes of all that answers depend on, each with its name.
-fn parts(prepared: &Prepared, contents: &Contents) -> Vec<(String, String)> {
+fn parts(prepared: &Prepared, contents: &Contents, files: &[FileContent]) -> Vec<(String, String)> {
     let settings = &prepared.settings;
     let mut parts = vec![(
         "the network, its weights or its quantizer".to_owned(),
@@ -207,6 +195,13 @@ fn parts(prepared: &Prepared, contents: &Contents) -> Vec<(String, String)> {
             of.clone(),
         ));
     }
+    // It is found by its content, so that what differs is whether there is one.
+    if let Some(codes) = files.iter().find(|file| file.key == sent::CODES) {
+        parts.push((
+            "the file of quantized layers".to_owned(),
+            codes.hash.clone(),
+        ));
+    }
     let how = (
         &settings.space.menu,
         settings.search_order,
@@ -217,78 +212,10 @@ fn parts(prepared: &Prepared, contents: &Contents) -> Vec<(String, String)> {
     parts
 }
 
-/// Makes the evaluators of a worker.
-pub fn worker_maker(options: EvaluatorOptions) -> Maker {
-    Box::new(move |context, files| {
-        let made = make(context, files, &options);
-        made.map_err(|error| error.to_string())
-    })
-}
-
-fn make(
-    context: &Context,
-    files: &[(String, PathBuf)],
-    options: &EvaluatorOptions,
-) -> Result<Box<dyn Evaluator>, RunError> {
-    let text = with_files(&context.profile, files)?;
-    let profile = Profile::parse(&text, Path::new("/cluster.toml"))?;
-    let cache = Paths::from_env().ok().map(|paths| paths.cache());
-    let loading = Loading {
-        cache: cache.as_deref(),
-        without_test: context.without_test,
-        ..Loading::default()
-    };
-    let mut prepared = Prepared::load(SearchProblem::from(profile), loading)?;
-    prepared.settings.search_order = context.search_order;
-    let contents = prepared.contents();
-    let found = parts(&prepared, &contents);
-    let differs = context
-        .parts
-        .iter()
-        .zip(&found)
-        .find(|(there, here)| there != here);
-    if let Some(((name, there), (_, here))) = differs {
-        return Err(ClusterError::Differs {
-            what: name.clone(),
-            there: there.clone(),
-            here: here.clone(),
-        }
-        .into());
-    }
-    if id(&found) != context.context {
-        return Err(ClusterError::Differs {
-            what: "what is to be evaluated".to_owned(),
-            there: context.context.clone(),
-            here: id(&found),
-        }
-        .into());
-    }
-    if options.self_check && cfg!(feature = "torch") {
-        self_check(&prepared, options)?;
-    }
-    let made = local_evaluators(prepared, options, &contents)?;
-    made.into_iter().next().ok_or(RunError::NoTorch)
-}
-
-/// A profile that names files where they are on this machine.
-fn with_files(text: &str, files: &[(String, PathBuf)]) -> Result<String, RunError> {
-    let unreadable = |why: String| RunError::from(ClusterError::Unsendable(why));
-    let mut document = document(text)?;
-    for (key, path) in files {
-        let path = path
-            .to_str()
-            .ok_or_else(|| unreadable(format!("{} is not Unicode", path.display())))?;
-        match key.as_str() {
-            "model.graph" => document["model"]["graph"] = toml_edit::value(path),
-            "model.checkpoint" => document["model"]["checkpoint"] = toml_edit::value(path),
-            other => return Err(unreadable(format!("{other} names no file"))),
-        }
-    }
-    Ok(document.to_string())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -305,18 +232,5 @@ mod tests {
                 assert_eq!(arrived, sent, "{name}, {method}");
             }
         }
-    }
-
-    #[test]
-    fn files_take_the_places_of_those_of_the_search() {
-        let text = "[model]\ncheckpoint = \"/there/weights\"\n";
-        let here = [(
-            "model.checkpoint".to_owned(),
-            PathBuf::from("/here/hash.file"),
-        )];
-        let changed = with_files(text, &here).expect("a profile");
-        assert_eq!(changed, "[model]\ncheckpoint = \"/here/hash.file\"\n");
-        let other = [("data.images".to_owned(), PathBuf::from("/etc/passwd"))];
-        assert!(with_files(text, &other).is_err());
     }
 }

@@ -17,6 +17,7 @@ use super::{RunError, RunStatus, Summary, Totals, Update};
 use crate::evaluate::{EvaluateError, Evaluator, Job, News, Outcome, Provenance};
 use crate::journal::{Entry, Header, Writer};
 use crate::search::{Command, Engine, Event, Instruction, Ledger, Request, Tree};
+use crate::system::crash;
 
 /// The number of unread updates above which progress is dropped.
 const CROWDED: usize = 256;
@@ -123,13 +124,16 @@ impl Driver {
         let notes = notes.chain(guarded).collect();
         let prober = evaluators.first().and_then(|e| e.prober());
         let probe = prober.map(Probe::spawn).transpose().map_err(&io)?;
-        let able = crew.as_ref().map(|crew| crew.able.clone());
-        let pool = WorkerPool::spawn(evaluators, able).map_err(&io)?;
+        let news = crew.as_ref().map_or_else(never, |crew| crew.news.clone());
+        let pool = WorkerPool::spawn(evaluators, crew).map_err(&io)?;
+        let run = folder.display();
+        tracing::info!(%run, events = history, numerics = %self.header.fingerprint.numerics, "a search");
+        crash::at_work(Some(&folder));
         let loop_ = Loop {
             folder: folder.clone(),
             driver: self,
             pool,
-            news: crew.map_or_else(never, |crew| crew.news),
+            news,
             updates: updates_out,
             faults: Vec::new(),
             moved: true,
@@ -234,9 +238,14 @@ impl Loop {
             }
         }
         self.wind_up();
+        crash::at_work(None);
         self.tell(Update::Totals(self.totals()));
-        if let Err(e) = outcome {
-            self.tell(Update::Failed(e.to_string()));
+        match outcome {
+            Ok(()) => tracing::info!("the search ends: {:?}", self.tree().finished),
+            Err(e) => {
+                tracing::error!("the search stops: {e}");
+                self.tell(Update::Failed(e.to_string()));
+            }
         }
         let tree = self.tree().clone();
         let summary = Summary {
@@ -328,7 +337,8 @@ impl Loop {
 
     /// Has the evaluators do what the engine wants, and says what it waits for.
     fn dispatch(&mut self) -> Result<(), RunError> {
-        let mut wanted = self.driver.engine.wanted(self.pool.len());
+        let (most, guessed) = (self.pool.len(), self.pool.guesses());
+        let mut wanted = self.driver.engine.wanted_ahead(most, guessed);
         let fault = |job: &Job| self.faults.iter().find(|(of, _)| of == job);
         if let Some((_, error)) = wanted.first().and_then(|first| fault(&first.job)) {
             return Err(error.clone().into());
@@ -411,6 +421,14 @@ impl Loop {
                 };
                 self.moved = true;
                 self.driver.work.add(&job, work);
+                tracing::debug!(
+                    worker = number,
+                    images = work.images,
+                    layer_forwards = work.layer_forwards,
+                    earlier_run = work.provenance == Provenance::EarlierRun,
+                    failed = answer.is_err(),
+                    "{job}"
+                );
                 match (*answer).and_then(|outcome| self.finite(outcome)) {
                     Ok(outcome) => {
                         let engine = &mut self.driver.engine;
@@ -460,6 +478,7 @@ impl Loop {
             entry.provenance = driver.work.logged.provenance(entry.seq);
             let tree = driver.engine.tree();
             driver.ledger.apply(&entry.event, tree, entry.provenance);
+            tracing::debug!(seq = entry.seq, "{}", <&str>::from(&entry.event));
             self.tell(Update::Event(Box::new(entry)));
         }
         Ok(())

@@ -14,7 +14,9 @@ use super::side_file::{SideFileOrigin, SideFiles};
 use super::worker_pool::Crew;
 #[cfg(feature = "torch")]
 use crate::data::Splits;
-use crate::evaluate::{Cancel, Evaluator, Optimizations, Potentials, Progress, Split, Statistics};
+#[cfg(feature = "torch")]
+use crate::evaluate::Split;
+use crate::evaluate::{Cancel, Evaluator, Optimizations, Potentials, Progress, Statistics};
 use crate::journal::Fingerprint;
 #[cfg(feature = "torch")]
 use crate::quant::QuantizedLayer;
@@ -192,6 +194,40 @@ impl Evaluators {
     }
 }
 
+/// The evaluator of single questions. It may know the quantized layers of one allocation alone.
+///
+/// # Errors
+/// As [`Evaluators::of`].
+pub(super) fn evaluator(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+) -> Result<Box<dyn Evaluator>, RunError> {
+    if options.is_remote() {
+        let contents = prepared.contents();
+        let (all, _) = evaluators(prepared, options, &contents)?;
+        return all.into_iter().next().ok_or(RunError::NoTorch);
+    }
+    local_evaluator(prepared, options)
+}
+
+/// As [`evaluator`], on this machine.
+pub(super) fn local_evaluator(
+    prepared: Prepared,
+    options: &EvaluatorOptions,
+) -> Result<Box<dyn Evaluator>, RunError> {
+    #[cfg(debug_assertions)]
+    if let Some(of_test) = super::synthetic::perhaps(&prepared) {
+        return Ok(of_test.evaluator());
+    }
+    #[cfg(feature = "torch")]
+    return Ok(Box::new(torch_evaluator(prepared, options)?));
+    #[cfg(not(feature = "torch"))]
+    {
+        let _ = (prepared, options);
+        Err(RunError::NoTorch)
+    }
+}
+
 /// Evaluators, with whoever works for them elsewhere.
 pub(super) type Made = (Vec<Box<dyn Evaluator>>, Option<Crew>);
 
@@ -215,7 +251,7 @@ pub(super) fn local_evaluators(
     contents: &Contents,
 ) -> Result<Vec<Box<dyn Evaluator>>, RunError> {
     #[cfg(debug_assertions)]
-    if let Some(of_test) = super::synthetic::perhaps(&prepared.settings) {
+    if let Some(of_test) = super::synthetic::perhaps(&prepared) {
         let all = options.of_workers();
         return Ok(all.iter().map(|_| of_test.evaluator()).collect());
     }
@@ -367,64 +403,6 @@ pub fn output_errors(
     Err(RunError::NoTorch)
 }
 
-/// What a network does on all images of a split.
-#[derive(Clone, Debug)]
-pub struct SplitStatistics {
-    /// Under the allocation.
-    pub counted: Statistics,
-    /// Images that the float network classifies correctly.
-    pub float_correct: usize,
-    /// Seconds of the allocation's pass, without the float network's.
-    pub seconds: f64,
-}
-
-/// Runs all images of a split through a prepared network, counts what it does, and has the float
-/// network classify them too, unless the answers of earlier runs say how.
-///
-/// # Errors
-/// As [`Evaluators::of`], and [`RunError::Evaluate`] for what goes wrong on the way.
-#[cfg(feature = "torch")]
-pub fn statistics(
-    prepared: Prepared,
-    options: &EvaluatorOptions,
-    (allocation, split): (&Allocation, Split),
-    cancel: &Cancel,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<SplitStatistics, RunError> {
-    use crate::evaluate::correct;
-    let contents = prepared.contents();
-    let evaluator = torch_evaluator(prepared, options)?;
-    let contexts = Contexts::new(contents, &evaluator.numerics());
-    let start = std::time::Instant::now();
-    let counted = evaluator.statistics(allocation, split, cancel, progress)?;
-    let seconds = start.elapsed().as_secs_f64();
-    if allocation.is_float() {
-        let float_correct = counted.correct();
-        return Ok(SplitStatistics {
-            counted,
-            float_correct,
-            seconds,
-        });
-    }
-    let stores = options
-        .results
-        .as_deref()
-        .map(|folder| Stores::open(folder, &contexts));
-    let float = Allocation::uniform(allocation.len(), BitWidth::FLOAT);
-    let mut evaluator: Box<dyn Evaluator> = match stores {
-        Some(stores) => Box::new(CachedEvaluator::new(Box::new(evaluator), stores)),
-        None => Box::new(evaluator),
-    };
-    let images = (split, counted.images);
-    let (bits, _) = correct(&mut *evaluator, float, images, cancel, &mut |_| ())?;
-    let float_correct = bits.correct();
-    Ok(SplitStatistics {
-        counted,
-        float_correct,
-        seconds,
-    })
-}
-
 /// What the float network and a quantized one do on the calibration images.
 #[derive(Clone, Debug)]
 pub struct Activity {
@@ -480,55 +458,6 @@ pub fn activity(
     _cancel: &Cancel,
     _progress: &mut dyn FnMut(Progress),
 ) -> Result<Activity, RunError> {
-    Err(RunError::NoTorch)
-}
-
-/// Runs all images of a split through a prepared network and counts what it does, and nothing else;
-/// with the seconds that it takes.
-///
-/// # Errors
-/// As [`statistics`].
-#[cfg(feature = "torch")]
-pub fn statistics_alone(
-    prepared: Prepared,
-    options: &EvaluatorOptions,
-    (allocation, split): (&Allocation, Split),
-    cancel: &Cancel,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<(Statistics, f64), RunError> {
-    let evaluator = torch_evaluator(prepared, options)?;
-    let start = std::time::Instant::now();
-    let counted = evaluator.statistics(allocation, split, cancel, progress)?;
-    Ok((counted, start.elapsed().as_secs_f64()))
-}
-
-/// Runs all images of a split through a prepared network: not in this build.
-///
-/// # Errors
-/// [`RunError::NoTorch`] always.
-#[cfg(not(feature = "torch"))]
-pub fn statistics_alone(
-    _prepared: Prepared,
-    _options: &EvaluatorOptions,
-    _job: (&Allocation, Split),
-    _cancel: &Cancel,
-    _progress: &mut dyn FnMut(Progress),
-) -> Result<(Statistics, f64), RunError> {
-    Err(RunError::NoTorch)
-}
-
-/// Runs all images of a split through a prepared network: not in this build.
-///
-/// # Errors
-/// [`RunError::NoTorch`] always.
-#[cfg(not(feature = "torch"))]
-pub fn statistics(
-    _prepared: Prepared,
-    _options: &EvaluatorOptions,
-    _job: (&Allocation, Split),
-    _cancel: &Cancel,
-    _progress: &mut dyn FnMut(Progress),
-) -> Result<SplitStatistics, RunError> {
     Err(RunError::NoTorch)
 }
 

@@ -32,6 +32,7 @@ mod script;
 mod self_check;
 mod sensitivity;
 mod side_file;
+mod split_statistics;
 #[cfg(debug_assertions)]
 mod synthetic;
 mod work;
@@ -52,8 +53,7 @@ pub use error::RunError;
 #[cfg(feature = "torch")]
 pub use evaluators::quantized_layers;
 pub use evaluators::{
-    Activity, CACHE_MEMORY, EvaluatorOptions, Evaluators, SplitStatistics, activity, output_errors,
-    statistics, statistics_alone,
+    Activity, CACHE_MEMORY, EvaluatorOptions, Evaluators, activity, output_errors,
 };
 pub use evidence::evidence;
 pub use files::{BEST, INCUMBENT, PROFILE};
@@ -75,6 +75,7 @@ pub use sensitivity::{
     Baseline, Curve, Curves, Interaction, Measuring, Point, SENSITIVITY, Sensitivity,
 };
 pub use side_file::{FixedLayers, SideFileError, SideFiles, fixed_layers};
+pub use split_statistics::{Compared, SplitStatistics, statistics};
 pub use worker_pool::Crew;
 
 /// What a run tells those who watch it. Events and errors are never dropped, progress may be.

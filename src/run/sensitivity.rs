@@ -246,7 +246,9 @@ impl Measuring<'_> {
         let question = Question::Drift { images: None };
         let drift = match self.ask(allocation.clone(), question, progress)? {
             Outcome::Drift { drift, .. } => drift,
-            Outcome::Accuracy { .. } | Outcome::LayerErrors { .. } => return Err(mixed_up()),
+            Outcome::Accuracy { .. } | Outcome::LayerErrors { .. } | Outcome::Statistics(_) => {
+                return Err(mixed_up());
+            }
         };
         let memory_bytes = self.space.bytes(&allocation);
         let bits = self.accuracy(allocation, progress)?;
@@ -279,7 +281,9 @@ impl Measuring<'_> {
         };
         match self.ask(allocation, question, progress)? {
             Outcome::Accuracy { correct } => Ok(correct),
-            Outcome::Drift { .. } | Outcome::LayerErrors { .. } => Err(mixed_up()),
+            Outcome::Drift { .. } | Outcome::LayerErrors { .. } | Outcome::Statistics(_) => {
+                Err(mixed_up())
+            }
         }
     }
 

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::evaluate::{Cancel, EvaluateError, Evaluator, Job, Landscape, Outcome, Progress, Work};
-use crate::search::Settings;
+use super::Prepared;
+use crate::evaluate::{
+    Cancel, EvaluateError, Evaluator, Job, Landscape, Outcome, Progress, Statistics, Work,
+};
 
 /// `KEY=VALUE,…`: `seed`; `ms`, what an evaluation takes; `numerics`, what it says of its
 /// arithmetic; `hang` and `fail`, the job, counted from 1, at which it does so.
@@ -22,10 +24,13 @@ pub(super) struct Synthetic {
     hang: u64,
     fail: u64,
     jobs: Arc<AtomicU64>,
+    /// Of no image of the network.
+    nothing: Statistics,
 }
 
 /// The synthetic evaluators, if the environment asks for them.
-pub(super) fn perhaps(settings: &Settings) -> Option<Synthetic> {
+pub(super) fn perhaps(prepared: &Prepared) -> Option<Synthetic> {
+    let settings = &prepared.settings;
     let text = std::env::var(NAME).ok()?;
     let words: HashMap<&str, &str> = text.split(',').filter_map(|w| w.split_once('=')).collect();
     let number = |key| words.get(key).and_then(|n| n.parse::<u64>().ok());
@@ -43,6 +48,7 @@ pub(super) fn perhaps(settings: &Settings) -> Option<Synthetic> {
         hang: number("hang").unwrap_or(0),
         fail: number("fail").unwrap_or(0),
         jobs: Arc::default(),
+        nothing: Statistics::new(&prepared.profile.graph()),
     })
 }
 
@@ -53,6 +59,7 @@ impl Synthetic {
             landscape: self.landscape.clone(),
             numerics: self.numerics.clone(),
             jobs: Arc::clone(&self.jobs),
+            nothing: self.nothing.clone(),
             ..*self
         })
     }
@@ -81,7 +88,17 @@ impl Evaluator for Synthetic {
             std::thread::sleep(left.min(step));
             left = left.saturating_sub(step);
         }
-        self.landscape.evaluate(job, cancel, progress)
+        let (outcome, work) = self.landscape.evaluate(job, cancel, progress)?;
+        let outcome = match outcome {
+            // Nothing fires in a landscape.
+            Outcome::Statistics(counted) => Outcome::Statistics(Statistics {
+                spikes: self.nothing.spikes.clone(),
+                sums: self.nothing.sums.clone(),
+                ..counted
+            }),
+            other => other,
+        };
+        Ok((outcome, work))
     }
 
     fn numerics(&self) -> String {

@@ -39,6 +39,8 @@ impl Slot {
 pub struct Crew {
     /// How many evaluators can work at the same time now.
     pub able: Arc<AtomicUsize>,
+    /// How many may be at questions that other answers may make useless.
+    pub guesses: usize,
     /// What they tell beside answers.
     pub news: Receiver<News>,
 }
@@ -47,18 +49,15 @@ pub struct Crew {
 #[derive(Debug)]
 pub(super) struct WorkerPool {
     slots: Vec<Slot>,
-    /// How many of them can work at the same time now; none: all.
-    able: Option<Arc<AtomicUsize>>,
+    /// Who works for them elsewhere; none: they work themselves, all of them.
+    crew: Option<Crew>,
     /// What they say, each with its number.
     pub reports: Receiver<(usize, Report)>,
 }
 
 impl WorkerPool {
     /// Moves every evaluator into a thread of its own.
-    pub fn spawn(
-        evaluators: Vec<Box<dyn Evaluator>>,
-        able: Option<Arc<AtomicUsize>>,
-    ) -> std::io::Result<Self> {
+    pub fn spawn(evaluators: Vec<Box<dyn Evaluator>>, crew: Option<Crew>) -> std::io::Result<Self> {
         let (reports_out, reports) = unbounded();
         let spawn = |(number, evaluator)| {
             Ok(Slot {
@@ -69,7 +68,7 @@ impl WorkerPool {
         let slots = evaluators.into_iter().enumerate().map(spawn);
         Ok(WorkerPool {
             slots: slots.collect::<std::io::Result<_>>()?,
-            able,
+            crew,
             reports,
         })
     }
@@ -77,9 +76,16 @@ impl WorkerPool {
     /// How many can work at the same time now: at least one, even while nobody is there who would
     /// do the work.
     pub fn len(&self) -> usize {
-        let able = self.able.as_ref().map(|able| able.load(Ordering::Relaxed));
+        let able = |crew: &Crew| crew.able.load(Ordering::Relaxed);
         let all = self.slots.len();
+        let able = self.crew.as_ref().map(able);
         able.map_or(all, |able| able.min(all).max(1))
+    }
+
+    /// How many may be at questions that other answers may make useless: here nobody else has a use
+    /// for the time.
+    pub fn guesses(&self) -> usize {
+        self.crew.as_ref().map_or(usize::MAX, |crew| crew.guesses)
     }
 
     /// True while none does anything.

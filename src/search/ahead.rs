@@ -24,6 +24,10 @@ struct Guessed {
     float: bool,
     /// Allocations whose correct images are guessed.
     bits: HashSet<Allocation>,
+    /// Something is guessed that candidates are ordered by.
+    measured: bool,
+    /// The verdict on a candidate is guessed.
+    judged: bool,
 }
 
 impl Guessed {
@@ -39,26 +43,39 @@ impl Guessed {
         !(of_search && (self.float || self.bits.contains(&request.job.allocation)))
     }
 
+    /// True where the guesses decide whether a question is asked at all. (Whatever the drifts are,
+    /// those of all candidates of a step are asked for.)
+    fn decide(&self, ask: Ask) -> bool {
+        match ask {
+            Ask::Screen(_) | Ask::Confirm(_) | Ask::Certify(_) | Ask::Test(_) => {
+                self.judged || self.measured
+            }
+            Ask::Baseline
+            | Ask::Drift(_)
+            | Ask::LayerErrors(_)
+            | Ask::CertifyFloat
+            | Ask::TestFloat => self.judged,
+        }
+    }
+
     fn add(&mut self, ask: Ask, request: &Request) {
         match ask {
             Ask::Baseline => self.float = true,
             Ask::Screen(_) | Ask::Confirm(_) => {
                 self.bits.insert(request.job.allocation.clone());
+                self.judged = true;
             }
-            Ask::Drift(_)
-            | Ask::LayerErrors(_)
-            | Ask::CertifyFloat
-            | Ask::Certify(_)
-            | Ask::TestFloat
-            | Ask::Test(_) => {}
+            Ask::Certify(_) => self.judged = true,
+            Ask::Drift(_) | Ask::LayerErrors(_) => self.measured = true,
+            Ask::CertifyFloat | Ask::TestFloat | Ask::Test(_) => {}
         }
     }
 }
 
 impl Engine {
     /// At most `most` questions, the one that is waited for first, then in the order in which they
-    /// will probably come.
-    pub(super) fn ahead(&self, most: usize) -> Vec<Request> {
+    /// will probably come; at most `guesses` of them depend on what is guessed.
+    pub(super) fn ahead(&self, most: usize, guesses: usize) -> Vec<Request> {
         let mut copy = self.clone();
         copy.hold = None;
         // Nothing is taken back there: what it decides need not be noted.
@@ -66,6 +83,7 @@ impl Engine {
         copy.tree.undoable.clear();
         let mut guessed = Guessed::default();
         let mut requests: Vec<Request> = Vec::new();
+        let mut left = guesses;
         for _ in 0..most.saturating_mul(GUESSES) {
             let asking = copy.asking();
             let Some((ask, request)) = asking.and_then(|ask| Some((ask, copy.request(ask)?)))
@@ -73,6 +91,12 @@ impl Engine {
                 break;
             };
             if guessed.leaves(&request) && !requests.iter().any(|r| r.job == request.job) {
+                if guessed.decide(ask) {
+                    let Some(fewer) = left.checked_sub(1) else {
+                        break;
+                    };
+                    left = fewer;
+                }
                 requests.push(Request {
                     candidate: self.named(&request),
                     job: request.job.clone(),
@@ -101,7 +125,7 @@ impl Engine {
         let all = |right: bool| {
             let images = match request.job.question {
                 Question::Accuracy { from, to, .. } => to.saturating_sub(from),
-                Question::Drift { .. } | Question::LayerErrors => 0,
+                Question::Drift { .. } | Question::LayerErrors | Question::Statistics { .. } => 0,
             };
             Outcome::Accuracy {
                 correct: std::iter::repeat_n(right, images).collect::<CorrectBits>(),

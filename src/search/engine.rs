@@ -81,6 +81,11 @@ pub(super) enum Kind {
         from: usize,
         to: usize,
     },
+    Statistics {
+        split: Split,
+        from: usize,
+        to: usize,
+    },
 }
 
 impl Kind {
@@ -88,6 +93,7 @@ impl Kind {
         match question {
             Question::Drift { images } => Kind::Drift { images: *images },
             Question::LayerErrors => Kind::LayerErrors,
+            &Question::Statistics { split, from, to } => Kind::Statistics { split, from, to },
             Question::Accuracy {
                 split, from, to, ..
             } => Kind::Accuracy {
@@ -177,10 +183,17 @@ impl Engine {
     /// the others will probably come next, and never change what is decided. Empty when finished,
     /// and while paused but for what was asked for by hand.
     pub fn wanted(&self, most: usize) -> Vec<Request> {
+        self.wanted_ahead(most, usize::MAX)
+    }
+
+    /// As [`Engine::wanted`], but with at most `guesses` questions that will only be asked if
+    /// candidates are judged as it is guessed; the answers to all others will be used whatever
+    /// comes, unless somebody steers.
+    pub fn wanted_ahead(&self, most: usize, guesses: usize) -> Vec<Request> {
         match self.asking {
             None => Vec::new(),
             Some(ask) if most == 1 => self.request(ask).into_iter().collect(),
-            Some(_) => self.ahead(most),
+            Some(_) => self.ahead(most, guesses),
         }
     }
 

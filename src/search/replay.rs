@@ -62,7 +62,7 @@ impl Engine {
         };
         let from = match request.job.question {
             Question::Accuracy { from, .. } => from,
-            Question::Drift { .. } | Question::LayerErrors => 0,
+            Question::Drift { .. } | Question::LayerErrors | Question::Statistics { .. } => 0,
         };
         let tail = |bits: &CorrectBits| Outcome::Accuracy {
             correct: bits.iter().skip(from).collect(),

@@ -1,11 +1,14 @@
 //! What the operating system grants this process: memory, processor, disk. Linux tells; where a
-//! system does not, the answer is none. And what is done when it ends the process.
+//! system does not, the answer is none. And what is done when it ends the process: the diagnostic
+//! log, and reports of faults.
 
 mod bounded_folder;
 mod cgroup;
+pub(crate) mod crash;
 mod disk;
 #[cfg(unix)]
 mod last_words;
+pub(crate) mod log;
 mod memory;
 mod processor;
 

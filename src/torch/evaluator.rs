@@ -429,24 +429,18 @@ impl Evaluator for TorchEvaluator {
                 let errors = self.layer_errors(&job.allocation, cancel)?;
                 Ok((Outcome::LayerErrors { errors }, self.work()))
             }
+            &Question::Statistics { split, from, to } => {
+                let images = (split, from..to);
+                let counted = self.statistics_in(&job.allocation, images, cancel, progress)?;
+                Ok((Outcome::Statistics(counted), self.work()))
+            }
             &Question::Accuracy {
                 split,
                 from,
                 to,
                 ref stop,
             } => {
-                let images = split.images(&self.splits);
-                let len = images.map_or(0, ImageSet::len);
-                let out_of_range = EvaluateError::OutOfRange {
-                    split,
-                    from,
-                    to,
-                    len,
-                };
-                let images = images.ok_or_else(|| out_of_range.clone())?;
-                if from > to || to > len {
-                    return Err(out_of_range);
-                }
+                let images = self.images_in(split, from..to)?;
                 let correct = self.accuracy(
                     &job.allocation,
                     (split, images),

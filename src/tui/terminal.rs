@@ -28,6 +28,7 @@ mod quiet;
 use super::model::Model;
 use super::screen::Screen;
 use super::view::view;
+use crate::system::crash;
 
 /// The terminal of this process, in its alternate screen until dropped.
 pub struct Tty {
@@ -242,7 +243,8 @@ impl PanicGuard {
                 leave();
                 chained(info);
             } else {
-                let _ = send.send(describe(info));
+                let report = crash::report(info);
+                let _ = send.send([vec![describe(info)], report].concat().join("; "));
             }
         }));
         PanicGuard { messages, previous }

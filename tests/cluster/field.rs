@@ -174,6 +174,10 @@ impl Field {
     pub fn spawn_in(&self, folder: &Path, arguments: &[&str], synthetic: &str) -> Process {
         let mut command = self.demo.command(arguments);
         command.current_dir(folder);
+        // A process in another folder sees none of its files, as on another machine.
+        if cfg!(target_os = "linux") {
+            command.env("AQ4SVIT_DATA", "/proc/self/cwd/data");
+        }
         match synthetic {
             "" => command.env_remove(SYNTHETIC),
             of_test => command.env(SYNTHETIC, of_test),
@@ -192,6 +196,9 @@ impl Field {
         // What they say is little; their events are in the journal.
         if arguments.contains(&"--json") {
             command.stderr(Stdio::piped());
+        }
+        if arguments.contains(&"evaluate") {
+            command.stdout(Stdio::piped());
         }
         Process(Some(command.spawn().expect("the binary runs")))
     }

@@ -30,6 +30,18 @@ fn the_journal_is_the_same_with_0_1_and_3_workers() {
     }
 }
 
+/// What is computed on a guess changes no decision.
+#[test]
+fn the_journal_is_the_same_with_speculation() {
+    let Some(field) = Field::start() else { return };
+    let workers: Vec<_> = (0..4).map(|_| field.worker("seed=7,ms=10")).collect();
+    field.wait("all workers", || {
+        field.status().workers.len() == workers.len()
+    });
+    finished(field.search("run", &["--speculate", "4"]));
+    assert_eq!(field.journal("run"), field.alone(&[]));
+}
+
 #[test]
 fn a_search_waits_for_the_first_worker() {
     let Some(field) = Field::start() else { return };

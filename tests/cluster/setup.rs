@@ -1,9 +1,12 @@
 //! `cluster up`, encryption, and files on their way to workers.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
-use super::field::{Field, finished};
+use serde_json::Value;
+
+use super::field::{Field, Process, finished};
 
 #[test]
 fn cluster_up_serves_encrypted_and_comes_back_under_the_same_address() {
@@ -119,6 +122,125 @@ fn weights_come_over_the_network_where_they_are_not_there() {
     let sent = fs::read(files.join(format!("{hash}.file"))).unwrap();
     assert!(sent == weights);
     assert_eq!(field.journal("run"), field.alone(&more));
+}
+
+/// The same, with the weights in two files and an index.
+#[cfg(target_os = "linux")]
+#[test]
+fn weights_in_several_files_come_over_the_network() {
+    let Some(field) = Field::start() else { return };
+    let weights = fs::read(field.demo.path("small.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&weights).unwrap();
+    let mut map = serde_json::Map::new();
+    let mut files = Vec::new();
+    for part in 1..=2 {
+        let name = format!("weights-{part}.safetensors");
+        let of_part = |key: &str| key.starts_with("head") == (part == 2);
+        let all = tensors.tensors();
+        let all: Vec<_> = all.into_iter().filter(|(key, _)| of_part(key)).collect();
+        for (key, _) in &all {
+            map.insert(key.clone(), name.clone().into());
+        }
+        let bytes = safetensors::serialize(all, None).unwrap();
+        field.demo.write(&name, &bytes);
+        files.push(blake3::hash(&bytes).to_hex());
+    }
+    let index = serde_json::json!({ "weight_map": map }).to_string();
+    field
+        .demo
+        .write("weights.safetensors.index.json", index.as_bytes());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let _worker = worker_elsewhere(&field, elsewhere.path());
+    let more = [
+        "--set",
+        "model.checkpoint=/proc/self/cwd/weights.safetensors.index.json",
+    ];
+    finished(field.search("run", &more));
+    for hash in files {
+        assert!(elsewhere.path().join(format!("files/{hash}.file")).exists());
+    }
+    assert_eq!(field.journal("run"), field.alone(&more));
+}
+
+/// A worker in a folder, where it also keeps files.
+fn worker_elsewhere(field: &Field, folder: &Path) -> Process {
+    let access = field.demo.path("cluster-worker.toml");
+    let files = folder.join("files");
+    let worker = [
+        "worker",
+        "--cluster",
+        access.to_str().unwrap(),
+        "--folder",
+        files.to_str().unwrap(),
+        "--no-self-check",
+    ];
+    field.spawn_in(folder, &worker, "seed=7")
+}
+
+/// Files of images that mean another folder to every process: here they are, elsewhere not.
+const IMAGES: [&str; 8] = [
+    "--set",
+    "data.train_images=/proc/self/cwd/train-last5000-images.idx",
+    "--set",
+    "data.train_labels=/proc/self/cwd/train-last5000-labels.idx",
+    "--set",
+    "data.test_images=/proc/self/cwd/test-images.idx",
+    "--set",
+    "data.test_labels=/proc/self/cwd/test-labels.idx",
+];
+
+#[cfg(target_os = "linux")]
+#[test]
+fn images_come_over_the_network_where_they_are_not_there() {
+    let Some(field) = Field::start() else { return };
+    let elsewhere = tempfile::tempdir().unwrap();
+    let _worker = worker_elsewhere(&field, elsewhere.path());
+    finished(field.search("run", &IMAGES));
+    let files = fs::read_dir(elsewhere.path().join("files")).unwrap();
+    let largest = files
+        .map(|file| file.unwrap().metadata().unwrap().len())
+        .max();
+    // 20 images for calibration and evidence each, 70 of the search and those of the test split.
+    assert!(largest > Some(110 * 784), "{largest:?}");
+    assert_eq!(field.journal("run"), field.alone(&IMAGES));
+}
+
+/// Also `evaluate` has workers do it, each a part.
+#[cfg(target_os = "linux")]
+#[test]
+fn evaluations_are_shared_by_workers() {
+    let Some(field) = Field::start() else { return };
+    let evaluate = ["evaluate", "small.toml", "--bits", "all=4", "--json"];
+    let more = [
+        "--split",
+        "search",
+        "--set",
+        "data.search=600",
+        "--no-result-cache",
+    ];
+    let evaluate = [&evaluate[..], &IMAGES, &more].concat();
+    let told = |more: &[&str], synthetic: &str| {
+        let process = field.spawn(&[&evaluate, more].concat(), synthetic);
+        let output = process.output();
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{err}");
+        let mut told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let told = told.as_object_mut().unwrap();
+        told.retain(|key, _| {
+            !["seconds", "images_per_second", "peak_memory_bytes"].contains(&key.as_str())
+        });
+        told.clone()
+    };
+    let alone = told(&[], "seed=7");
+    let elsewhere = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let _workers = elsewhere
+        .each_ref()
+        .map(|folder| worker_elsewhere(&field, folder.path()));
+    field.wait("both workers", || field.status().workers.len() == 2);
+    assert_eq!(told(&["--cluster", "cluster.toml"], ""), alone);
+    let answered = |w: &aq4svit::cluster::Presence| w.answered;
+    let answered: Vec<u64> = field.status().workers.iter().map(answered).collect();
+    assert!(answered.iter().all(|n| *n > 0), "{answered:?}");
 }
 
 #[test]

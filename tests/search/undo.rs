@@ -68,7 +68,7 @@ fn asked(driver: &Driver) -> Option<(Allocation, Option<(Split, usize)>)> {
     let job = driver.wanted()?.job;
     let of = match job.question {
         Question::Accuracy { split, to, .. } => Some((split, to)),
-        Question::Drift { .. } | Question::LayerErrors => None,
+        Question::Drift { .. } | Question::LayerErrors | Question::Statistics { .. } => None,
     };
     Some((job.allocation, of))
 }

@@ -127,7 +127,8 @@ impl Story {
         let total = match &request.job.question {
             aq4svit::evaluate::Question::Drift { .. } => 64,
             aq4svit::evaluate::Question::LayerErrors => 1,
-            aq4svit::evaluate::Question::Accuracy { from, to, .. } => to - from,
+            aq4svit::evaluate::Question::Accuracy { from, to, .. }
+            | aq4svit::evaluate::Question::Statistics { from, to, .. } => to - from,
         };
         let done = total / 2;
         let progress = Progress {

@@ -99,7 +99,7 @@ impl Desk {
             tokio::spawn(async move { connection.remove(JOBS, number).await });
         }
         let error = EvaluateError::SetAside {
-            job: words(&job),
+            job: job.to_string(),
             times: MAX_DELIVER,
             last,
         };

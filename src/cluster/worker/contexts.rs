@@ -51,12 +51,12 @@ impl Worker {
         held.context = Some(context);
         let inside = self.inside.clone();
         tokio::task::spawn_blocking(move || {
-            let found = files.iter().map(|file| folder.find(file)).collect();
+            let found = files.iter().map(|file| folder.look(file)).collect();
             let _ = inside.send(Inside::Files(id, found));
         });
     }
 
-    pub(super) async fn found_files(&mut self, id: &str, files: Vec<Option<PathBuf>>) {
+    pub(super) async fn found_files(&mut self, id: &str, files: Vec<Place>) {
         let Some(held) = self.held.get_mut(id) else {
             return;
         };
@@ -66,7 +66,7 @@ impl Worker {
         };
         let mut lacking = Vec::new();
         for (at, file) in context.files.iter().enumerate() {
-            if held.files.get(at).is_some_and(Option::is_none) {
+            if held.files.get(at) == Some(&Place::Missing) {
                 lacking.push(file.hash.clone());
                 let (connection, folder) = (self.connection.clone(), self.options.folder.clone());
                 let (inside, id, file) = (self.inside.clone(), id.to_owned(), file.clone());
@@ -88,12 +88,16 @@ impl Worker {
         };
         let Some(context) = held
             .context
-            .take_if(|_| held.files.iter().all(Option::is_some))
+            .take_if(|_| !held.files.contains(&Place::Missing))
         else {
             return;
         };
-        let keys = context.files.iter().map(|file| file.key.clone());
-        let files = keys.zip(held.files.iter().flatten().cloned()).collect();
+        let places = context.files.iter().zip(&held.files);
+        let files = places.filter_map(|(file, place)| match place {
+            Place::Here(path) => Some((file.key.clone(), path.clone())),
+            Place::Unneeded | Place::Missing => None,
+        });
+        let files = files.collect();
         self.preparing = Some(id.to_owned());
         let _ = self.tasks.send(Task::Prepare(context, files));
         self.set(id, Readiness::Preparing).await;

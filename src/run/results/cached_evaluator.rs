@@ -121,8 +121,10 @@ impl Evaluator for CachedEvaluator {
                 store.keep_drift(&job.allocation, images, outcome.clone());
                 Ok((outcome, work))
             }
-            // Quantized layers are kept, and their errors with them.
-            Question::LayerErrors => self.inner.evaluate(job, cancel, progress),
+            // Quantized layers are kept, and their errors with them; statistics are asked for once.
+            Question::LayerErrors | Question::Statistics { .. } => {
+                self.inner.evaluate(job, cancel, progress)
+            }
             Question::Accuracy {
                 split,
                 from,

@@ -154,7 +154,7 @@ impl Store {
             drift @ Outcome::Drift { .. } => {
                 known.drift.insert(record.images, drift);
             }
-            Outcome::LayerErrors { .. } => {}
+            Outcome::LayerErrors { .. } | Outcome::Statistics(_) => {}
         }
     }
 }

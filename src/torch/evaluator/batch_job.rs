@@ -27,18 +27,18 @@ pub(super) struct BatchJob<'a> {
 }
 
 impl<'a> BatchJob<'a> {
-    /// All images of a split, nothing kept of them.
-    pub(super) fn all(
+    /// Images of a split, nothing kept of them.
+    pub(super) fn of(
         allocation: &'a Allocation,
         layers: &'a QuantizedLayers,
-        (split, images): (Split, &'a ImageSet),
+        (split, images, wanted): (Split, &'a ImageSet, Range<usize>),
     ) -> Self {
         BatchJob {
             allocation,
             layers,
             split,
             images,
-            wanted: 0..images.len(),
+            wanted,
             cached: false,
         }
     }
@@ -67,17 +67,23 @@ impl Batch {
 }
 
 impl TorchEvaluator {
-    /// The images of a split.
+    /// The images of a split, which has those of a range.
     ///
     /// # Errors
-    /// [`EvaluateError::OutOfRange`] where there is no such split.
-    pub(super) fn images_of(&self, split: Split) -> Result<&ImageSet, EvaluateError> {
+    /// [`EvaluateError::OutOfRange`] where it has not, or there is no such split.
+    pub(super) fn images_in(
+        &self,
+        split: Split,
+        wanted: Range<usize>,
+    ) -> Result<&ImageSet, EvaluateError> {
         let images = split.images(&self.splits);
-        images.ok_or(EvaluateError::OutOfRange {
+        let len = images.map_or(0, ImageSet::len);
+        let there = wanted.start <= wanted.end && wanted.end <= len;
+        images.filter(|_| there).ok_or(EvaluateError::OutOfRange {
             split,
-            from: 0,
-            to: 0,
-            len: 0,
+            from: wanted.start,
+            to: wanted.end,
+            len,
         })
     }
 

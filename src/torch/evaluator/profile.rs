@@ -21,9 +21,9 @@ impl TorchEvaluator {
         cancel: &Cancel,
     ) -> Result<Vec<StepTime>, EvaluateError> {
         self.check(allocation)?;
-        let images = self.images_of(split)?;
+        let images = self.images_in(split, 0..0)?;
         let layers = self.layers(allocation, cancel)?;
-        let job = BatchJob::all(allocation, &layers, (split, images));
+        let job = BatchJob::of(allocation, &layers, (split, images, 0..images.len()));
         let plan = self.network.plan();
         let mut sum = Times::new(plan);
         self.run_batches(

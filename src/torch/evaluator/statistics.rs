@@ -1,6 +1,6 @@
 //! Statistics of an allocation on a split, which `evaluate` reports beside the accuracy.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use super::TorchEvaluator;
 use super::accuracy::finite;
@@ -22,12 +22,30 @@ impl TorchEvaluator {
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Statistics, EvaluateError> {
-        let graph = self.network.graph();
         self.check(allocation)?;
-        let images = self.images_of(split)?;
-        let total = images.len();
+        let all = 0..self.images_in(split, 0..0)?.len();
+        self.statistics_in(allocation, (split, all), cancel, progress)
+    }
+
+    /// As [`TorchEvaluator::statistics`], on a range of images that begins with a batch.
+    pub(super) fn statistics_in(
+        &self,
+        allocation: &Allocation,
+        (split, wanted): (Split, Range<usize>),
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Statistics, EvaluateError> {
+        let graph = self.network.graph();
+        let images = self.images_in(split, wanted.clone())?;
+        if wanted.start % self.batch != 0 {
+            return Err(EvaluateError::Setup(format!(
+                "statistics from image {} on, where no batch of {} begins",
+                wanted.start, self.batch
+            )));
+        }
+        let total = wanted.len();
         let layers = self.layers(allocation, cancel)?;
-        let job = BatchJob::all(allocation, &layers, (split, images));
+        let job = BatchJob::of(allocation, &layers, (split, images, wanted));
         let mut counted = Statistics::new(graph);
         self.run_batches(
             job,

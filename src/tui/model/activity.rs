@@ -118,7 +118,7 @@ impl Activity {
         });
         self.rule = match &job.question {
             Question::Accuracy { stop, .. } => stop.clone(),
-            Question::Drift { .. } | Question::LayerErrors => None,
+            Question::Drift { .. } | Question::LayerErrors | Question::Statistics { .. } => None,
         };
     }
 

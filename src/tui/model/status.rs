@@ -79,7 +79,8 @@ impl Task {
             Question::LayerErrors => Task::LayerErrors,
             Question::Accuracy {
                 split: Split::Test, ..
-            } => Task::Test,
+            }
+            | Question::Statistics { .. } => Task::Test,
             Question::Accuracy {
                 split: Split::Certify,
                 ..
