@@ -23,8 +23,8 @@ test: libtorch ## run the whole test suite with libtorch, and what libtorch chan
 	$(WITHOUT_LIBTORCH) --examples
 	$(WITHOUT_LIBTORCH) --test all -- $(CHANGED_BY_LIBTORCH)
 
-test-long: ## tests that wait for minutes
-	$(WITHOUT_LIBTORCH) --test all -- --ignored cluster::
+test-long: ## tests that take minutes: a server gone for one, and runs steered for AQ4SVIT_SOAK_SECONDS (300)
+	$(WITHOUT_LIBTORCH) --test all -- --ignored --nocapture cluster:: soak::
 
 check: ## format, clippy and the quick tests, without libtorch: what to run before each commit
 	$(CARGO) fmt --check

@@ -2,10 +2,10 @@
 //! workers, and measured with real workers on loopback for 1, 2 and 4.
 //!
 //! `cargo bench --no-default-features --features cluster --bench cluster` prints two Markdown
-//! tables. Both searches are of the demo's network on the synthetic landscape. The simulation gives
-//! every worker the time that its evaluation takes (milliseconds for each image) and the way there
-//! and back; nothing waits for real. Workers beyond the questions whose answers a search can use
-//! are given what will probably be asked next; what is thrown away of that is counted.
+//! tables, with `-- loopback` only the second one. Both searches are of the demo's network on the synthetic landscape. The simulation gives
+//! every worker the time that its part of an evaluation takes (milliseconds for each image) and the
+//! way there and back; nothing waits for real. With speculation, workers are given what will
+//! probably be asked next; what is thrown away of that is counted.
 
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,10 @@ const WAY: f64 = 2.0;
 const IMAGE: f64 = 5.0;
 const CALIBRATION: usize = 16;
 const SEARCH: usize = 2000;
+/// Workers at guesses, with speculation.
+const GUESSES: usize = 4;
+/// The least images of a part of an evaluation, as `src/cluster/parts.rs` cuts it.
+const PART: usize = 256;
 const WORKERS: [usize; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 fn settings(strategy: StrategyName) -> Settings {
@@ -66,16 +70,24 @@ struct Course {
     busy: f64,
 }
 
-/// A job of a simulated worker.
+/// A job of simulated workers.
 struct Busy {
     job: Job,
+    /// That share it.
+    workers: usize,
     begun: f64,
     until: f64,
     outcome: Outcome,
 }
 
-/// A search with so many simulated workers.
-fn simulate(strategy: StrategyName, workers: usize) -> Course {
+impl Busy {
+    fn worker_seconds(&self, now: f64) -> f64 {
+        self.workers as f64 * (now - self.begun) / 1e3
+    }
+}
+
+/// A search with so many simulated workers, of which so many may be at guesses.
+fn simulate(strategy: StrategyName, workers: usize, guesses: usize) -> Course {
     let settings = settings(strategy);
     let mut evaluator = landscape(&settings);
     let mut engine = Engine::new(settings).expect("a search");
@@ -83,38 +95,55 @@ fn simulate(strategy: StrategyName, workers: usize) -> Course {
     let (mut now, mut course) = (0.0, Course::default());
     let mut busy: Vec<Busy> = Vec::new();
     while !engine.is_finished() {
-        let wanted = engine.wanted(workers);
+        let wanted = engine.wanted_ahead(workers, guesses);
         busy.retain(|b| {
             let kept = wanted.iter().any(|r| r.job == b.job);
             if !kept {
                 course.wasted += 1;
-                course.busy += (now - b.begun) / 1e3;
+                course.busy += b.worker_seconds(now);
             }
             kept
         });
-        for request in wanted {
-            if busy.len() < workers && !busy.iter().any(|b| b.job == request.job) {
-                let evaluated = evaluator.evaluate(&request.job, &Cancel::default(), &mut |_| ());
-                let (outcome, work) = evaluated.expect("an answer");
-                let time = 2.0 * WAY + IMAGE * work.images as f64;
-                busy.push(Busy {
-                    job: request.job,
-                    begun: now,
-                    until: now + time,
-                    outcome,
-                });
+        let is_new = |job: &Job| !busy.iter().any(|b| b.job == *job);
+        let new: Vec<Job> = wanted
+            .into_iter()
+            .map(|r| r.job)
+            .filter(|j| is_new(j))
+            .collect();
+        let mut free = workers - busy.iter().map(|b| b.workers).sum::<usize>();
+        for job in new {
+            if free == 0 {
+                break;
             }
+            let evaluated = evaluator.evaluate(&job, &Cancel::default(), &mut |_| ());
+            let (outcome, work) = evaluated.expect("an answer");
+            let images = work.images as usize;
+            // The one that is waited for comes first, and is shared by all that have time.
+            let parts = match job.question {
+                Question::Accuracy { .. } => (images / PART).max(1),
+                _ => 1,
+            };
+            let workers = parts.min(free);
+            let rounds = parts.div_ceil(workers) as f64;
+            free -= workers;
+            busy.push(Busy {
+                job,
+                workers,
+                begun: now,
+                until: now + rounds * (2.0 * WAY + IMAGE * images as f64 / parts as f64),
+                outcome,
+            });
         }
         let first = (0..busy.len()).min_by(|a, b| busy[*a].until.total_cmp(&busy[*b].until));
         let Some(first) = first else { break };
         let done = busy.swap_remove(first);
         now = done.until;
-        course.busy += (now - done.begun) / 1e3;
+        course.busy += done.worker_seconds(now);
         course.answers += 1;
         engine.answer(&done.job, done.outcome, Provenance::Computed);
     }
     course.wasted += busy.len();
-    course.busy += busy.iter().map(|b| now - b.begun).sum::<f64>() / 1e3;
+    course.busy += busy.iter().map(|b| b.worker_seconds(now)).sum::<f64>();
     course.seconds = now / 1e3;
     course
 }
@@ -141,7 +170,8 @@ impl Evaluator for Slow {
 
 /// Seconds of so many accuracies over a real server with real workers (an image takes a hundredth
 /// of the simulated time).
-fn measure(access: &Access, file: &std::path::Path, workers: usize) -> f64 {
+/// Also messages and bytes at the search's side, for each.
+fn measure(access: &Access, file: &std::path::Path, workers: usize) -> (f64, [f64; 2]) {
     let settings = settings(StrategyName::Greedy);
     let layers = settings.space.layers.len();
     let stop = Cancel::default();
@@ -185,7 +215,7 @@ fn measure(access: &Access, file: &std::path::Path, workers: usize) -> f64 {
     {
         std::thread::sleep(Duration::from_millis(50));
     }
-    let begin = Instant::now();
+    let (begin, before) = (Instant::now(), coordinator.traffic());
     std::thread::scope(|scope| {
         for slot in 0..workers {
             let mut evaluator = RemoteEvaluator::new(coordinator.clone(), None);
@@ -207,21 +237,33 @@ fn measure(access: &Access, file: &std::path::Path, workers: usize) -> f64 {
             });
         }
     });
-    let seconds = begin.elapsed().as_secs_f64();
+    let (seconds, after) = (begin.elapsed().as_secs_f64(), coordinator.traffic());
+    let each = |before: u64, after: u64| (after - before) as f64 / JOBS as f64;
+    let traffic = [each(before.0, after.0), each(before.1, after.1)];
     drop(coordinator);
     stop.cancel();
     for thread in threads {
         thread.join().expect("it ends").expect("a worker");
     }
-    seconds
+    (seconds, traffic)
 }
 
 /// Evaluations that are measured.
 const JOBS: usize = 200;
 
 fn main() {
-    println!("| strategy | workers | seconds | speed-up | answers | thrown away | busy |");
-    println!("|---|---|---|---|---|---|---|");
+    if !std::env::args().any(|word| word == "loopback") {
+        simulate_all();
+    }
+    measure_all();
+}
+
+fn simulate_all() {
+    println!("| | | without speculation | | | with --speculate 4 | | | |");
+    println!("|---|---|---|---|---|---|---|---|---|");
+    println!(
+        "| strategy | workers | seconds | speed-up | busy | seconds | speed-up | busy | thrown away |"
+    );
     let strategies = [
         ("greedy", StrategyName::Greedy),
         ("beam", StrategyName::Beam),
@@ -231,18 +273,31 @@ fn main() {
     for (name, strategy) in strategies {
         let mut alone = None;
         for workers in WORKERS {
-            let course = simulate(strategy, workers);
-            let one = *alone.get_or_insert(course.seconds);
+            let (sure, guessing) = (
+                simulate(strategy, workers, 0),
+                simulate(strategy, workers, GUESSES),
+            );
+            let one = *alone.get_or_insert(sure.seconds);
+            let of = |course: &Course| {
+                format!(
+                    "{:.0} | {:.1} | {:.0} %",
+                    course.seconds,
+                    one / course.seconds,
+                    100.0 * course.busy / course.seconds / workers as f64
+                )
+            };
             println!(
-                "| {name} | {workers} | {:.0} | {:.1} | {} | {} | {:.0} % |",
-                course.seconds,
-                one / course.seconds,
-                course.answers,
-                course.wasted,
-                100.0 * course.busy / course.seconds / workers as f64
+                "| {name} | {workers} | {} | {} | {} of {} |",
+                of(&sure),
+                of(&guessing),
+                guessing.wasted,
+                guessing.wasted + guessing.answers,
             );
         }
     }
+}
+
+fn measure_all() {
     let Ok(program) = Program::find() else {
         println!("\nnothing is measured: there is no nats-server here");
         return;
@@ -259,12 +314,14 @@ fn main() {
     let access = Access::new(address, Duration::from_secs(30), passwords);
     let file = folder.path().join("cluster.toml");
     let _server = Server::start(&program, &options).expect("a server");
-    println!("\n| workers on loopback | seconds | evaluations/s | each, beside its 25 ms |");
-    println!("|---|---|---|---|");
+    println!(
+        "\n| workers on loopback | seconds | evaluations/s | each, beside its 25 ms | messages | bytes |"
+    );
+    println!("|---|---|---|---|---|---|");
     for workers in [1, 2, 4] {
-        let seconds = measure(&access, &file, workers);
+        let (seconds, [messages, bytes]) = measure(&access, &file, workers);
         println!(
-            "| {workers} | {seconds:.2} | {:.0} | {:.1} ms |",
+            "| {workers} | {seconds:.2} | {:.0} | {:.1} ms | {messages:.1} | {bytes:.0} |",
             JOBS as f64 / seconds,
             1e3 * seconds * workers as f64 / JOBS as f64 - 25.0
         );

@@ -23,6 +23,7 @@ mod quant;
 mod report;
 mod run;
 mod search;
+mod soak;
 mod sources;
 #[cfg(feature = "torch")]
 mod torch;

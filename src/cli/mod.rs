@@ -111,7 +111,13 @@ pub fn main() -> ExitCode {
         .var(complete::VARIABLE)
         .complete();
     let cli = Cli::parse();
-    cli.log.begin();
+    // What only looks at the machine or prints a script changes nothing, and keeps no log.
+    if !matches!(
+        cli.command,
+        Some(Commands::Doctor(_) | Commands::Completions(_))
+    ) {
+        cli.log.begin();
+    }
     let done = Signals::catch().and_then(|signals| run(cli.command, signals));
     done.unwrap_or_else(|error| {
         output::note(&format!("error: {}", output::message(&error)));

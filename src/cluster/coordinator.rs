@@ -82,6 +82,7 @@ pub struct Coordinator {
     live: Arc<AtomicUsize>,
     waiting: Arc<AtomicUsize>,
     facts: Arc<Facts>,
+    traffic: Arc<async_nats::Statistics>,
     /// What it tells beside answers.
     pub news: Receiver<News>,
 }
@@ -91,7 +92,7 @@ pub(super) enum Early {
     /// What is waited for.
     Note(String),
     /// It is ready, or never will be.
-    Ready(Result<Facts, ClusterError>),
+    Ready(Result<(Facts, Arc<async_nats::Statistics>), ClusterError>),
 }
 
 impl Coordinator {
@@ -133,9 +134,11 @@ impl Coordinator {
         loop {
             match early_in.recv() {
                 Ok(Early::Note(text)) => say(&text),
-                Ok(Early::Ready(facts)) => {
+                Ok(Early::Ready(ready)) => {
+                    let (facts, traffic) = ready?;
                     return Ok(Coordinator {
-                        facts: Arc::new(facts?),
+                        facts: Arc::new(facts),
+                        traffic,
                         desk: Arc::new(desk),
                         numbers: Arc::default(),
                         live,
@@ -151,6 +154,16 @@ impl Coordinator {
     /// What the evaluators of the workers say of themselves.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Messages to and from the server so far, and their bytes.
+    pub fn traffic(&self) -> (u64, u64) {
+        let traffic = &self.traffic;
+        let relaxed = Ordering::Relaxed;
+        (
+            traffic.in_messages.load(relaxed) + traffic.out_messages.load(relaxed),
+            traffic.in_bytes.load(relaxed) + traffic.out_bytes.load(relaxed),
+        )
     }
 
     /// Workers that can do the search's jobs now; a count that others may read.

@@ -235,7 +235,7 @@ impl Desk {
         let mut given_up = self.connection.hear(given_up).await?;
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let _ = early.send(Early::Ready(Ok(facts)));
+        let _ = early.send(Early::Ready(Ok((facts, self.connection.traffic()))));
         drop(early);
         self.count();
         loop {

@@ -3,6 +3,7 @@
 //! They are made by hand and not by the client's own part for JetStream, so that their subjects are
 //! fixed: roles may use these and no others.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::connection::State;
@@ -124,6 +125,11 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// What went over it so far.
+    pub fn traffic(&self) -> Arc<async_nats::Statistics> {
+        self.client.statistics()
+    }
+
     /// Connects, trying for so long. Later on a lost connection comes back by itself; each time
     /// that it does, `back` is told.
     ///

@@ -4,12 +4,15 @@
 //! Only sums, products, quotients and square roots are used: so a bound is the same number on
 //! every machine, and a journal that holds one can be replayed anywhere.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::CorrectBits;
 
 /// The images that two networks were compared on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PairedDrop {
     /// Images.
     pub images: usize,
@@ -17,6 +20,15 @@ pub struct PairedDrop {
     pub lost: usize,
     /// Images that the other network classifies correctly and float does not.
     pub won: usize,
+}
+
+/// The most bounds that are kept.
+const MOST_KNOWN: usize = 1024;
+
+thread_local! {
+    /// Bounds by what was measured and the bits of the error: who looks ahead asks for the same
+    /// ones again and again, and each takes milliseconds.
+    static KNOWN: RefCell<HashMap<(PairedDrop, u64), f64>> = RefCell::default();
 }
 
 /// Halvings of an interval: the rest is below one ten-millionth of a point.
@@ -57,6 +69,21 @@ impl PairedDrop {
     /// lost and won images are trinomial, and how many differ at all is as likely as it can be for
     /// the drop (its constrained maximum likelihood).
     pub fn upper_bound(self, error: f64) -> f64 {
+        let asked = (self, error.to_bits());
+        if let Some(known) = KNOWN.with_borrow(|known| known.get(&asked).copied()) {
+            return known;
+        }
+        let bound = self.computed_upper_bound(error);
+        KNOWN.with_borrow_mut(|known| {
+            if known.len() >= MOST_KNOWN {
+                known.clear();
+            }
+            known.insert(asked, bound);
+        });
+        bound
+    }
+
+    fn computed_upper_bound(self, error: f64) -> f64 {
         let (mut low, mut high) = (self.points() / 100.0, 1.0);
         for _ in 0..HALVINGS {
             let middle = (low + high) / 2.0;

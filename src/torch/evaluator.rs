@@ -24,7 +24,7 @@ use super::heap::share_heap;
 use super::predict::takes;
 use super::record::spikes;
 use super::{Device, Model, TorchError};
-use crate::data::{ImageSet, Splits};
+use crate::data::Splits;
 use crate::evaluate::{
     Caches, Cancel, EvaluateError, Evaluator, ImageOrder, Job, LayerSource, Optimizations, Outcome,
     OutputError, Prober, Progress, Question, Split, Work,

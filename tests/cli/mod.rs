@@ -24,6 +24,7 @@ mod full_disk;
 mod graph;
 #[cfg(feature = "torch")]
 mod large;
+mod log;
 mod profiles;
 #[cfg(feature = "torch")]
 mod report;

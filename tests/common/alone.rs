@@ -17,12 +17,13 @@ pub fn alone(module: &str, name: &str, test: impl FnOnce()) {
     let name = format!("{module}::{name}");
     let program = env::current_exe().expect("a running program");
     let mut command = Command::new(program);
-    command.args(["--exact", "--nocapture", &name]);
+    command.args(["--exact", "--include-ignored", "--nocapture", &name]);
     let output = command.env(VARIABLE, "1").output().expect("it runs again");
     let out = String::from_utf8_lossy(&output.stdout);
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name}\n{out}\n{err}");
     assert!(out.contains("1 passed"), "{name} is no test:\n{out}");
+    eprint!("{err}");
 }
 
 /// The largest resident size of this process so far, in bytes.

@@ -23,6 +23,7 @@ pub(super) fn checks() -> Vec<Check> {
             all.push(folder("runs", &paths.runs(), Needed::BySearch));
             all.push(folder("results store", &paths.results(), Needed::Not));
             all.push(folder("cache", &paths.cache(), Needed::Not));
+            all.push(folder("log", &paths.log(), Needed::Not));
             all.push(locks(&paths.runs()));
         }
         Err(why) => all.push(Check::failing("folders", "no home folder", why.to_string())),

@@ -1,0 +1,237 @@
+//! Long runs: steered at random for minutes, a search stays what its journal says, and its process
+//! as large as it was.
+//!
+//! `make test-long` runs these for five minutes each; `AQ4SVIT_SOAK_SECONDS=3600 make test-long`
+//! for an hour.
+
+use std::env;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use aq4svit::evaluate::Landscape;
+use aq4svit::journal::{Fingerprint, Journal, Writer};
+use aq4svit::profile::{AccuracyDrop, ConstraintChange, Pin, Profile};
+use aq4svit::quant::BitWidth;
+use aq4svit::run::{self, Command, Handle, Parts, SearchProblem, Update};
+use aq4svit::search::{CandidateId, Event, Group, Move, Tree};
+
+use crate::common::alone::alone;
+use crate::common::landscape::settings;
+
+const TEXT: &str = include_str!("../profiles/demo.toml");
+/// How long a session lasts before its run is opened anew.
+const SESSION: Duration = Duration::from_secs(5);
+/// The time between two commands.
+const PAUSE: Duration = Duration::from_millis(4);
+/// The longest time until a command is acknowledged.
+const PROMPT: Duration = Duration::from_secs(2);
+
+fn seconds() -> Duration {
+    let given = env::var("AQ4SVIT_SOAK_SECONDS").ok();
+    let given = given.and_then(|text| text.parse().ok());
+    Duration::from_secs(given.unwrap_or(300))
+}
+
+/// Numbers that look random: the constants of Knuth's MMIX.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % most.max(1)
+    }
+
+    fn width(&mut self) -> BitWidth {
+        let widths = [2, 3, 4, 5, 6, 8];
+        BitWidth::new(widths[self.below(widths.len())]).expect("a width")
+    }
+
+    fn command(&mut self, tree: &Tree, layers: &[String]) -> Command {
+        let candidate = CandidateId(self.below(tree.candidates.len()) as u32);
+        let layer = layers[self.below(layers.len())].clone();
+        match self.below(12) {
+            0 => Command::Pause,
+            1..=3 => Command::Resume,
+            4 => Command::Prune { candidate },
+            5 => Command::ResumeBranch { candidate },
+            6 | 7 => Command::SetBits {
+                candidate,
+                change: Move {
+                    group: Group::Layer(layer),
+                    bits: self.width(),
+                },
+            },
+            8 => Command::Pin {
+                pin: Pin::list(layer, vec![self.width(), self.width()]),
+            },
+            9 => Command::Unpin { pattern: layer },
+            10 => Command::Constrain {
+                change: ConstraintChange {
+                    max_accuracy_drop: Some(AccuracyDrop::Points(
+                        0.5 + self.below(40) as f64 / 10.0,
+                    )),
+                    ..ConstraintChange::default()
+                },
+            },
+            _ => match self.below(2) {
+                0 => Command::Undo,
+                _ => Command::Redo,
+            },
+        }
+    }
+}
+
+fn parts(seed: u64) -> Parts {
+    let profile = Profile::parse(TEXT, "demo.toml".as_ref()).expect("it is shipped");
+    let mut settings = settings();
+    settings.space = SearchProblem::from(profile).space;
+    let landscape = Landscape::new(seed, settings.space.layers.len(), 16, 800, 300);
+    Parts {
+        text: TEXT.into(),
+        origin: "soak".into(),
+        settings,
+        fingerprint: Fingerprint {
+            weights: seed.to_string(),
+            ..Fingerprint::default()
+        },
+        evaluators: vec![Box::new(landscape.clone()), Box::new(landscape)],
+        side_files: None,
+        evaluation_timeout: None,
+        crew: None,
+    }
+}
+
+/// What the sessions came to.
+#[derive(Default)]
+struct Course {
+    events: usize,
+    commands: usize,
+    slowest: Duration,
+    largest_event: u64,
+}
+
+/// Steers a search until the session is over: what its updates say is what its journal says, and
+/// what it holds itself.
+fn session(handle: &mut Handle, dice: &mut Dice, course: &mut Course) {
+    let (begin, mut tree) = (Instant::now(), Tree::default());
+    let take = |tree: &mut Tree, update: Update| match update {
+        Update::Event(entry) => {
+            tree.apply(&entry.event);
+            let acknowledged = matches!(
+                entry.event,
+                Event::CommandAccepted { .. } | Event::CommandRefused { .. }
+            );
+            acknowledged
+        }
+        Update::Failed(why) => panic!("{why}"),
+        _ => false,
+    };
+    // Those of earlier sessions, which acknowledge nothing of this one.
+    for _ in 0..handle.history {
+        let update = handle.updates.recv_timeout(PROMPT).expect("history");
+        take(&mut tree, update);
+    }
+    while begin.elapsed() < SESSION {
+        let command = dice.command(&tree, &handle.layers);
+        let sent = Instant::now();
+        if handle.commands.send(command.into()).is_err() {
+            break;
+        }
+        course.commands += 1;
+        loop {
+            match handle.updates.recv_timeout(PROMPT) {
+                Ok(update) => match take(&mut tree, update) {
+                    true => break,
+                    false => assert!(sent.elapsed() < PROMPT, "no acknowledgement"),
+                },
+                // It ended before the command arrived.
+                Err(error) if error.is_disconnected() => break,
+                Err(_) => panic!("no acknowledgement"),
+            }
+        }
+        course.slowest = course.slowest.max(sent.elapsed());
+        std::thread::sleep(PAUSE);
+        while let Ok(update) = handle.updates.try_recv() {
+            take(&mut tree, update);
+        }
+    }
+    let summary = handle.summary().expect("it stops");
+    while let Ok(update) = handle.updates.try_recv() {
+        take(&mut tree, update);
+    }
+    let journal = Journal::read(&handle.folder).expect("a journal");
+    let mut replayed = Tree::default();
+    journal.events().for_each(|event| replayed.apply(event));
+    assert_eq!(replayed, summary.tree, "the journal says something else");
+    assert_eq!(tree, summary.tree, "the updates say something else");
+    course.events += journal.entries.len() - handle.history;
+    let file = std::fs::metadata(handle.folder.join("journal.jsonl")).expect("a journal");
+    let each = file.len() / journal.entries.len().max(1) as u64;
+    course.largest_event = course.largest_event.max(each);
+}
+
+/// Three sessions of one run.
+fn steered_run(folder: &Path, seed: u64, dice: &mut Dice, course: &mut Course) {
+    let mut handle = run::launch(folder, parts(seed)).expect("it starts");
+    session(&mut handle, dice, course);
+    for _ in 0..2 {
+        drop(handle);
+        let opened = Writer::resume(folder).expect("a journal");
+        handle = run::relaunch(folder, opened, parts(seed)).expect("it goes on");
+        session(&mut handle, dice, course);
+    }
+}
+
+/// Bytes of this process in memory.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|l| l.trim().strip_suffix("kB"));
+    1024 * kib
+        .and_then(|k| k.trim().parse::<u64>().ok())
+        .expect("a number")
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "takes five minutes: make test-long"]
+fn runs_that_are_steered_for_long_stay_what_their_journals_say() {
+    alone(
+        module_path!(),
+        "runs_that_are_steered_for_long_stay_what_their_journals_say",
+        soak,
+    );
+}
+
+#[cfg(target_os = "linux")]
+fn soak() {
+    let (begin, most) = (Instant::now(), seconds());
+    let (mut dice, mut course) = (Dice(1), Course::default());
+    let mut memory = Vec::new();
+    for seed in 0.. {
+        let folder = tempfile::tempdir().expect("a folder");
+        steered_run(&folder.path().join("run"), seed, &mut dice, &mut course);
+        memory.push(resident());
+        if begin.elapsed() >= most {
+            break;
+        }
+    }
+    // The allocator keeps what the largest run needed.
+    let half = memory.len() / 2;
+    let largest = |of: &[u64]| of.iter().copied().max().unwrap_or(0);
+    let (before, after) = (largest(&memory[..half.max(1)]), largest(&memory[half..]));
+    eprintln!(
+        "{} runs of three sessions, {} events, {} commands, the slowest acknowledged in {:?}; \
+         {} bytes of a journal for each event at most; resident: {before} bytes at most in the first half, {after} in the second",
+        memory.len(),
+        course.events,
+        course.commands,
+        course.slowest,
+        course.largest_event,
+    );
+    assert!(after < before + before / 4 + (16 << 20), "{memory:?}");
+    assert!(course.largest_event < 8192, "{}", course.largest_event);
+}
