@@ -399,6 +399,26 @@ fn faults_of_the_evaluator_end_the_session_and_lose_nothing() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_deleted_ends_the_session_and_is_named() {
+    let root = tempfile::tempdir().expect("a folder");
+    let folder = root.path().join("run");
+    let handle = run::launch(&folder, parts(3, None)).expect("it starts");
+    let mut deleted = false;
+    let (_, updates) = follow(&handle, |tree, _| {
+        if !deleted && tree.candidates.len() > 2 {
+            deleted = true;
+            std::fs::remove_dir_all(&folder).expect("it is there");
+        }
+        false
+    });
+    assert!(deleted);
+    let why = failure(&updates).expect("a message");
+    assert!(why.contains("was deleted while it was searched"), "{why}");
+    assert!(why.contains(&*folder.to_string_lossy()), "{why}");
+}
+
 #[test]
 fn a_hung_evaluation_ends_the_session_and_loses_nothing() {
     let undisturbed = tempfile::tempdir().expect("a folder");

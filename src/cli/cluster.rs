@@ -92,10 +92,6 @@ impl ServerArgs {
 pub(crate) struct ClusterArgs {
     #[command(flatten)]
     server: ServerArgs,
-    /// Workers that may be at evaluations whose answers others may make useless (they share the
-    /// one that is waited for otherwise); no decision depends on it
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    speculate: u16,
 }
 
 impl ClusterArgs {
@@ -108,7 +104,7 @@ impl ClusterArgs {
         Ok(login.map(|login| ClusterOptions {
             login,
             numerics: None,
-            guesses: usize::from(self.speculate),
+            guesses: 0,
             say: Say(Arc::new(|text| note(&format!("note: {text}")))),
         }))
     }

@@ -40,7 +40,9 @@ pub(crate) struct RunArgs {
     /// End the search when an evaluation says nothing for so long: it hangs
     ///
     /// It says how far it is after every batch; calibrating a large network takes minutes before
-    /// the first one. Nothing is lost: `resume` goes on from there.
+    /// the first one. Nothing is lost: `resume` goes on from there. (Workers of a cluster watch
+    /// their own evaluations: `aq4svit worker --stall`.)
+    #[cfg_attr(feature = "cluster", arg(conflicts_with_all = ["cluster", "nats"]))]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     evaluation_timeout: Option<u32>,
     #[command(flatten)]
@@ -54,6 +56,16 @@ pub(crate) struct RunArgs {
     #[cfg(feature = "cluster")]
     #[command(flatten)]
     cluster: super::cluster::ClusterArgs,
+    /// Workers of a cluster that may be at evaluations whose answers others may make useless (all
+    /// share the one that is waited for otherwise); no decision depends on it
+    #[cfg(feature = "cluster")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        help_heading = "Other machines"
+    )]
+    speculate: u16,
 }
 
 impl RunArgs {
@@ -75,7 +87,13 @@ impl RunArgs {
                 .evaluation_timeout
                 .map(|seconds| Duration::from_secs(seconds.into())),
             #[cfg(feature = "cluster")]
-            cluster: self.cluster.options()?,
+            cluster: self
+                .cluster
+                .options()?
+                .map(|cluster| crate::run::ClusterOptions {
+                    guesses: usize::from(self.speculate),
+                    ..cluster
+                }),
             ..self.device.options(self.results)
         })
     }

@@ -23,6 +23,13 @@ pub enum JournalError {
         .0.display(), quoted(.0)
     )]
     Exists(PathBuf),
+    /// The journal was deleted while it was written.
+    #[error(
+        "the run in {} was deleted while it was searched, so that nothing more of it can be kept: a new search takes \
+         what has been computed from the results store",
+        .0.display()
+    )]
+    Deleted(PathBuf),
     /// There is no journal.
     #[error("{0} holds no run: there is no journal.jsonl in it")]
     Missing(PathBuf),

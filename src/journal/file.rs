@@ -217,7 +217,7 @@ impl Writer {
     /// the disk is full the journal stays as it was.
     ///
     /// # Errors
-    /// [`JournalError::Io`].
+    /// [`JournalError::Io`]; [`JournalError::Deleted`] where somebody has deleted the file.
     pub fn append(&mut self, events: Vec<Event>, time: &str) -> Result<Vec<Entry>, JournalError> {
         let entries: Vec<Entry> = (self.next()..)
             .zip(events)
@@ -229,6 +229,10 @@ impl Writer {
             })
             .collect();
         append(&mut self.lines, &entries).map_err(JournalError::io("write", &self.path))?;
+        if self.lines.is_deleted() {
+            let folder = self.path.parent().unwrap_or(&self.path);
+            return Err(JournalError::Deleted(folder.to_owned()));
+        }
         self.seq += entries.len() as u64;
         Ok(entries)
     }

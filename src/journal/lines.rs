@@ -84,6 +84,17 @@ impl JsonLines {
         }
     }
 
+    /// True once no name leads to the file any more: what is written goes with this program.
+    pub fn is_deleted(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            self.file.metadata().is_ok_and(|about| about.nlink() == 0)
+        }
+        #[cfg(not(unix))]
+        false
+    }
+
     /// The file that keeps other programs out, where the file system has no locks.
     pub fn guard_file(&self) -> Option<&Path> {
         self.sole.as_ref()?.file()

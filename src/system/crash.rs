@@ -58,12 +58,20 @@ pub(crate) fn report(info: &PanicHookInfo<'_>) -> Vec<String> {
     written.into_iter().chain(resume).collect()
 }
 
+/// The message of a panic with its place in the source.
+pub(crate) fn describe(info: &PanicHookInfo<'_>) -> String {
+    let payload = info.payload();
+    let text = payload.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    let text = text.unwrap_or_else(|| String::from("panic without a message"));
+    match info.location() {
+        Some(at) => format!("{text} ({}:{})", at.file(), at.line()),
+        None => text,
+    }
+}
+
 fn text(info: &PanicHookInfo<'_>, backtrace: &Backtrace) -> String {
-    let said = info.payload_as_str().unwrap_or("no message");
-    let place = info
-        .location()
-        .map_or_else(String::new, |l| format!(" at {l}"));
-    let mut text = format!("a fault of aq4svit: {said}{place}\n\n");
+    let mut text = format!("a fault of aq4svit: {}\n\n", describe(info));
     let thread = std::thread::current();
     let command = std::env::args_os()
         .map(|word| word.to_string_lossy().into_owned())
@@ -87,7 +95,8 @@ fn text(info: &PanicHookInfo<'_>, backtrace: &Backtrace) -> String {
     text
 }
 
-/// Writes a report under a name of its own, and removes the oldest; none where it cannot be written.
+/// Writes a report under a name of its own, and removes the oldest; none where it cannot be
+/// written.
 fn write(folder: &Path, report: &str) -> Option<PathBuf> {
     fs::create_dir_all(folder).ok()?;
     let time = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S%.3f");

@@ -86,6 +86,8 @@ struct LogFile {
 
 impl LogFile {
     fn open(&self) -> Option<RollingFileAppender> {
+        // Else it complains on standard error that there is nothing to remove yet.
+        std::fs::create_dir_all(&self.folder).ok()?;
         RollingFileAppender::builder()
             .rotation(Rotation::DAILY)
             .filename_prefix("aq4svit")

@@ -244,7 +244,7 @@ impl PanicGuard {
                 chained(info);
             } else {
                 let report = crash::report(info);
-                let _ = send.send([vec![describe(info)], report].concat().join("; "));
+                let _ = send.send([vec![crash::describe(info)], report].concat().join("; "));
             }
         }));
         PanicGuard { messages, previous }
@@ -258,16 +258,5 @@ impl Drop for PanicGuard {
             let previous = Arc::clone(&self.previous);
             panic::set_hook(Box::new(move |info| previous(info)));
         }
-    }
-}
-
-fn describe(info: &PanicHookInfo<'_>) -> String {
-    let payload = info.payload();
-    let text = payload.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-    let text = text.unwrap_or_else(|| String::from("panic without a message"));
-    match info.location() {
-        Some(at) => format!("{text} ({}:{})", at.file(), at.line()),
-        None => text,
     }
 }

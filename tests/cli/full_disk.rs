@@ -13,6 +13,11 @@ const BLOCK: u64 = 512;
 
 /// Runs the binary, whose files may not have more than so many bytes. It must fail; its error.
 fn limited(demo: &Demo, bytes: u64, arguments: &[&str]) -> String {
+    limited_with(demo, bytes, arguments, "")
+}
+
+/// As [`limited`], with the synthetic evaluator.
+fn limited_with(demo: &Demo, bytes: u64, arguments: &[&str], synthetic: &str) -> String {
     let blocks = bytes / BLOCK;
     // Ignored, the signal becomes an error of the write.
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
@@ -22,6 +27,9 @@ fn limited(demo: &Demo, bytes: u64, arguments: &[&str]) -> String {
     shell.current_dir(demo.folder.path());
     shell.env("AQ4SVIT_CONFIG", demo.path("config"));
     shell.env("AQ4SVIT_DATA", demo.path("data"));
+    if !synthetic.is_empty() {
+        shell.env("AQ4SVIT_SYNTHETIC", synthetic);
+    }
     let output = shell.output().expect("a shell");
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{arguments:?}\n{error}");
@@ -57,6 +65,51 @@ fn names(demo: &Demo) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// The journal is the file that grows.
+#[test]
+fn a_full_disk_in_the_middle_of_a_search_loses_nothing() {
+    let demo = Demo::new();
+    let search = |run| {
+        [
+            "search",
+            "small.toml",
+            "--headless",
+            "--no-self-check",
+            "--run-dir",
+            run,
+        ]
+    };
+    let events = |run: &str| {
+        let text = fs::read_to_string(demo.path(run).join("journal.jsonl")).expect("a journal");
+        let without_time = |line: &str| {
+            let mut event: serde_json::Value = serde_json::from_str(line).expect("whole lines");
+            event.as_object_mut().expect("an event").remove("time");
+            event
+        };
+        let events: Vec<_> = text.lines().skip(1).map(without_time).collect();
+        events
+    };
+    let synthetic = |arguments: &[&str]| {
+        let mut command = demo.command(arguments);
+        command.env("AQ4SVIT_SYNTHETIC", "seed=7");
+        let output = command.output().expect("the binary runs");
+        assert!(matches!(output.status.code(), Some(0 | 3)), "{output:?}");
+    };
+    synthetic(&search("whole"));
+    let length = size(&demo.path("whole/journal.jsonl"));
+    for part in [1, 2, 3] {
+        let run = format!("run{part}");
+        let arguments = [&search(&run)[..], &["--no-result-cache"]].concat();
+        let error = limited_with(&demo, length * part / 4, &arguments, "seed=7");
+        assert!(error.contains("aq4svit resume"), "{error}");
+        assert!(error.contains("journal.jsonl"), "{error}");
+        let kept = events(&run);
+        assert!(!kept.is_empty() && kept.len() < events("whole").len());
+        synthetic(&["resume", &run, "--headless", "--no-self-check"]);
+        assert_eq!(events(&run), events("whole"), "{part} of 4");
+    }
 }
 
 #[test]

@@ -3,6 +3,6 @@
 
 mod attacks;
 mod faults;
-mod field;
+pub mod field;
 mod same;
 mod setup;

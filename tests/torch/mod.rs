@@ -1,6 +1,8 @@
 //! The libtorch evaluator and `predict`.
 
 mod calibration;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod evaluator;
 mod export;
 mod naive;
