@@ -2,10 +2,11 @@
 //! workers, and measured with real workers on loopback for 1, 2 and 4.
 //!
 //! `cargo bench --no-default-features --features cluster --bench cluster` prints two Markdown
-//! tables, with `-- loopback` only the second one. Both searches are of the demo's network on the synthetic landscape. The simulation gives
-//! every worker the time that its part of an evaluation takes (milliseconds for each image) and the
-//! way there and back; nothing waits for real. With speculation, workers are given what will
-//! probably be asked next; what is thrown away of that is counted.
+//! tables, with `-- loopback` only the second one. Both searches are of the demo's network on the
+//! synthetic landscape. The simulation gives every worker the time that its part of an evaluation
+//! takes (milliseconds for each image) and the way there and back; nothing waits for real. With
+//! speculation, workers are given what will probably be asked next; what is thrown away of that is
+//! counted.
 
 use std::time::{Duration, Instant};
 

@@ -651,3 +651,61 @@ fn tensors_that_do_not_fit_are_named() {
         assert!(message.contains(part), "{name}: {message}");
     }
 }
+
+/// Images decoded into a file, as workers of a cluster get them: the same numbers under the same
+/// names, and whatever is wrong with the file is said.
+#[test]
+fn decoded_images_stand_for_their_source() {
+    let photos = Photos::new(&[("a", 5), ("b", 5)]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("decoded");
+    let splits = photos.load_with("", 2, Loading::default()).unwrap();
+    assert!(splits.write_decoded(&file).unwrap());
+    let bytes = fs::read(&file).unwrap();
+    assert!(bytes.len() as u64 > splits.decoded_bytes());
+    let decoded = |file: &Path| {
+        let loading = Loading {
+            decoded: Some(file),
+            ..Loading::default()
+        };
+        photos.load_with("", 2, loading)
+    };
+    // The source is not read.
+    let elsewhere = decoded(&file).unwrap();
+    for (own, sent) in [
+        (&splits.calibration, &elsewhere.calibration),
+        (&splits.search, &elsewhere.search),
+        (&splits.proxy, &elsewhere.proxy),
+    ] {
+        assert_eq!(own.fingerprint(), sent.fingerprint());
+        assert_eq!(own.len(), sent.len());
+        for i in 0..own.len() {
+            assert_eq!(
+                (image(own, i), own.label(i)),
+                (image(sent, i), sent.label(i))
+            );
+        }
+    }
+    assert_eq!(elsewhere.test.is_none(), splits.test.is_none());
+    // No byte of its header makes a reader panic, and it is never longer than it says.
+    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let damaged = folder.path().join("damaged");
+    for at in (0..header).step_by(7) {
+        let mut other = bytes.clone();
+        other[at] ^= 0x11;
+        fs::write(&damaged, other).unwrap();
+        let _ = decoded(&damaged);
+    }
+    for length in [0, 7, header - 1, header, bytes.len() - 1] {
+        fs::write(&damaged, &bytes[..length]).unwrap();
+        let said = decoded(&damaged).unwrap_err().to_string();
+        assert!(said.contains("damaged"), "{said}");
+    }
+    // Images of another size are not taken.
+    let loading = Loading {
+        decoded: Some(&file),
+        ..Loading::default()
+    };
+    let other = data::load_with(&config(""), Path::new("/"), &model(32, 1, 10), loading);
+    assert!(other.unwrap_err().to_string().contains("shape"));
+}

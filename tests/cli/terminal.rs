@@ -330,7 +330,7 @@ fn views_commands_and_potentials_of_the_real_network() {
 fn a_worker_that_panics_becomes_a_pane_with_what_to_do() {
     // Job 1 is the float network; the seventh has a candidate at work.
     for (key, ends) in [("r", 0), ("s", 0), ("q", 1)] {
-        let demo = Demo::slow();
+        let demo = Demo::new();
         let mut terminal = start_with_a_fault(&demo, 7);
         terminal
             .see("The run stopped")

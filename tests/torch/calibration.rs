@@ -548,7 +548,9 @@ fn statistics_are_measured_only_where_they_are_needed() {
     assert_eq!(own_accuracy, accuracy);
     let sites = |outcome| match outcome {
         Outcome::Drift { sites, .. } => sites,
-        Outcome::Accuracy { .. } | Outcome::LayerErrors { .. } => Vec::new(),
+        Outcome::Accuracy { .. } | Outcome::LayerErrors { .. } | Outcome::Statistics(_) => {
+            Vec::new()
+        }
     };
     // The proxy split has the calibration images here, in another order.
     for (own, plain) in sites(own_drift).into_iter().zip(sites(drift)) {

@@ -125,7 +125,9 @@ fn ask(
 fn bits(outcome: Outcome) -> CorrectBits {
     match outcome {
         Outcome::Accuracy { correct } => correct,
-        Outcome::Drift { .. } | Outcome::LayerErrors { .. } => panic!("not an accuracy"),
+        Outcome::Drift { .. } | Outcome::LayerErrors { .. } | Outcome::Statistics(_) => {
+            panic!("not an accuracy")
+        }
     }
 }
 

@@ -1019,7 +1019,9 @@ fn proxies_are_those_of_plain_loops() {
             let answer = evaluator.evaluate(&job, &Cancel::default(), &mut |_| ());
             match answer.unwrap().0 {
                 Outcome::Drift { sites, proxies, .. } => (sites, proxies.unwrap()),
-                Outcome::Accuracy { .. } | Outcome::LayerErrors { .. } => panic!("not a drift"),
+                Outcome::Accuracy { .. } | Outcome::LayerErrors { .. } | Outcome::Statistics(_) => {
+                    panic!("not a drift")
+                }
             }
         };
         let (sites, found) = ask(&allocation);
