@@ -31,6 +31,12 @@ const PIECES_KEPT: u64 = 86_400;
 /// The most bytes of answers that are kept.
 const MOST_ANSWERS: u64 = 256 << 20;
 
+/// What to look at where nobody answers.
+const UNREACHABLE: &str =
+    "is the server up (`aq4svit cluster up`), and does the network let this machine reach it?";
+/// What to do about a certificate that is not trusted.
+const CERTIFICATE: &str = "name the certificate of the authority that signed the server's with --tls-ca FILE; one that is its own authority must say CA:FALSE";
+
 /// Why the server did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
@@ -195,9 +201,12 @@ impl Connection {
                         return Err(failed(why.to_owned()));
                     }
                     if begin.elapsed() >= patience {
-                        return Err(failed(format!(
-                            "{error}: is the server up (`aq4svit cluster up`), and does the network let this machine reach it?"
-                        )));
+                        let said = error.to_string();
+                        let advice = match said.contains("peer certificate") {
+                            true => CERTIFICATE,
+                            false => UNREACHABLE,
+                        };
+                        return Err(failed(format!("{said}: {advice}")));
                     }
                     tokio::time::sleep(Duration::from_millis(300)).await;
                 }
@@ -210,7 +219,7 @@ impl Connection {
         let is_up = self.client.connection_state() == State::Connected;
         (!is_up).then(|| {
             format!(
-                "the server at {} does not answer; the search waits: is it up (`aq4svit cluster up`), and does the network let this machine reach it?",
+                "the server at {} does not answer; the search waits: {UNREACHABLE}",
                 self.address
             )
         })

@@ -106,7 +106,8 @@ fn a_run_goes_on_with_its_own_arithmetic_only() {
     field.wait("the other worker", || {
         format!("{:?}", field.status().workers).contains("avx512")
     });
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    // After three seconds it says what it waits for.
+    std::thread::sleep(std::time::Duration::from_millis(3500));
     assert!(!resumed.has_ended());
     let _same = field.worker("seed=7,numerics=avx2");
     let said = finished(resumed);
