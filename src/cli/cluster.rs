@@ -88,7 +88,6 @@ impl ServerArgs {
 
 /// Have other machines evaluate.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "Other machines")]
 pub(crate) struct ClusterArgs {
     #[command(flatten)]
     server: ServerArgs,

@@ -54,7 +54,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     device: DeviceArgs,
     #[cfg(feature = "cluster")]
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Other machines")]
     cluster: super::cluster::ClusterArgs,
     /// Workers of a cluster that may be at evaluations whose answers others may make useless (all
     /// share the one that is waited for otherwise); no decision depends on it

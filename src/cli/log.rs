@@ -6,7 +6,6 @@ use crate::system::log::{LogLevel, begin};
 
 /// How much is logged.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Log")]
 pub(crate) struct LogArgs {
     /// How much goes into the log file, for whoever looks for the cause of a problem
     #[arg(

@@ -52,7 +52,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     results: ResultArgs,
     #[cfg(feature = "cluster")]
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Other machines")]
     cluster: super::cluster::ClusterArgs,
 }
 

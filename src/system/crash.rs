@@ -40,22 +40,21 @@ pub(crate) fn report_into(folder: PathBuf) {
     let previous = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         previous(info);
+        let resume = resume();
+        let resume = resume.map(|c| format!("nothing of the run is lost: continue with `{c}`"));
         let mut err = std::io::stderr().lock();
-        for line in report(info) {
+        for line in report(info).into_iter().chain(resume) {
             let _ = writeln!(err, "{line}");
         }
     }));
 }
 
-/// Writes a report where reports are asked for; what a person should know of it, in sentences.
-pub(crate) fn report(info: &PanicHookInfo<'_>) -> Vec<String> {
+/// Writes a report where reports are asked for; says where it is.
+pub(crate) fn report(info: &PanicHookInfo<'_>) -> Option<String> {
     let report = text(info, &Backtrace::force_capture());
     tracing::error!("{}", report.lines().next().unwrap_or_default());
-    let written = FOLDER.get().and_then(|folder| write(folder, &report));
-    let written = written.map(|file| format!("a report of this fault is in {}", file.display()));
-    let resume = resume();
-    let resume = resume.map(|c| format!("nothing of the run is lost: continue with `{c}`"));
-    written.into_iter().chain(resume).collect()
+    let file = write(FOLDER.get()?, &report)?;
+    Some(format!("a report of this fault is in {}", file.display()))
 }
 
 /// The message of a panic with its place in the source.

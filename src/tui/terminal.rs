@@ -243,8 +243,11 @@ impl PanicGuard {
                 leave();
                 chained(info);
             } else {
-                let report = crash::report(info);
-                let _ = send.send([vec![crash::describe(info)], report].concat().join("; "));
+                let said = crash::describe(info);
+                let _ = send.send(match crash::report(info) {
+                    Some(report) => format!("{said}; {report}"),
+                    None => said,
+                });
             }
         }));
         PanicGuard { messages, previous }
