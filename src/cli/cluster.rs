@@ -39,20 +39,23 @@ pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
     }
 }
 
+/// The heading of these flags in the help.
+pub(crate) const HEADING: &str = "Cluster";
+
 /// Which server, and what lets in.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct ServerArgs {
     /// The access file that `aq4svit cluster up` wrote
-    #[arg(long, value_name = "FILE", conflicts_with = "nats")]
+    #[arg(long, value_name = "FILE", conflicts_with = "nats", help_heading = HEADING)]
     cluster: Option<PathBuf>,
     /// A NATS server with JetStream that is there already: nats://HOST:PORT or tls://HOST:PORT
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = HEADING)]
     nats: Option<String>,
     /// The NATS credentials file for --nats
-    #[arg(long, value_name = "FILE", requires = "nats")]
+    #[arg(long, value_name = "FILE", requires = "nats", help_heading = HEADING)]
     nats_creds: Option<PathBuf>,
     /// Certificates to trust for --nats, beside those of the operating system
-    #[arg(long, value_name = "FILE", requires = "nats")]
+    #[arg(long, value_name = "FILE", requires = "nats", help_heading = HEADING)]
     tls_ca: Option<PathBuf>,
 }
 

@@ -54,7 +54,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     device: DeviceArgs,
     #[cfg(feature = "cluster")]
-    #[command(flatten, next_help_heading = "Other machines")]
+    #[command(flatten)]
     cluster: super::cluster::ClusterArgs,
     /// Workers of a cluster that may be at evaluations whose answers others may make useless (all
     /// share the one that is waited for otherwise); no decision depends on it
@@ -63,7 +63,7 @@ pub(crate) struct RunArgs {
         long,
         value_name = "N",
         default_value_t = 0,
-        help_heading = "Other machines"
+        help_heading = super::cluster::HEADING
     )]
     speculate: u16,
 }

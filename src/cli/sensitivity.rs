@@ -52,7 +52,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     results: ResultArgs,
     #[cfg(feature = "cluster")]
-    #[command(flatten, next_help_heading = "Other machines")]
+    #[command(flatten)]
     cluster: super::cluster::ClusterArgs,
 }
 
