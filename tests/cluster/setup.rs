@@ -210,15 +210,9 @@ fn images_come_over_the_network_where_they_are_not_there() {
 #[test]
 fn evaluations_are_shared_by_workers() {
     let Some(field) = Field::start() else { return };
-    let evaluate = ["evaluate", "small.toml", "--bits", "all=4", "--json"];
-    let more = [
-        "--split",
-        "search",
-        "--set",
-        "data.search=600",
-        "--no-result-cache",
-    ];
-    let evaluate = [&evaluate[..], &IMAGES, &more].concat();
+    let first = ["evaluate", "small.toml", "--json", "--no-result-cache"];
+    let split = ["--split", "search", "--set", "data.search=600"];
+    let evaluate = [&first[..], &IMAGES, &split].concat();
     let told = |more: &[&str], synthetic: &str| {
         let process = field.spawn(&[&evaluate, more].concat(), synthetic);
         let output = process.output();
@@ -226,21 +220,25 @@ fn evaluations_are_shared_by_workers() {
         assert_eq!(output.status.code(), Some(0), "{err}");
         let mut told: Value = serde_json::from_slice(&output.stdout).unwrap();
         let told = told.as_object_mut().unwrap();
-        told.retain(|key, _| {
-            !["seconds", "images_per_second", "peak_memory_bytes"].contains(&key.as_str())
-        });
+        for key in ["seconds", "images_per_second", "peak_memory_bytes"] {
+            told.remove(key);
+        }
         told.clone()
     };
-    let alone = told(&[], "seed=7");
     let elsewhere = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let _workers = elsewhere
         .each_ref()
         .map(|folder| worker_elsewhere(&field, folder.path()));
     field.wait("both workers", || field.status().workers.len() == 2);
-    assert_eq!(told(&["--cluster", "cluster.toml"], ""), alone);
-    let answered = |w: &aq4svit::cluster::Presence| w.answered;
-    let answered: Vec<u64> = field.status().workers.iter().map(answered).collect();
-    assert!(answered.iter().all(|n| *n > 0), "{answered:?}");
+    // One that is not ready in time has no part of an evaluation, but of the next one.
+    let both_worked = || field.status().workers.iter().all(|w| w.answered > 0);
+    let shared = ["all=4", "all=5", "all=6", "all=8"].iter().any(|bits| {
+        let alone = told(&["--bits", bits], "seed=7");
+        let together = told(&["--bits", bits, "--cluster", "cluster.toml"], "");
+        assert_eq!(together, alone, "{bits}");
+        both_worked()
+    });
+    assert!(shared, "{:?}", field.status().workers);
 }
 
 #[test]
