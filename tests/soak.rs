@@ -15,7 +15,7 @@ use aq4svit::quant::BitWidth;
 use aq4svit::run::{self, Command, Handle, Parts, SearchProblem, Update};
 use aq4svit::search::{CandidateId, Event, Group, Move, Tree};
 
-use crate::common::alone::alone;
+use crate::common::alone::{alone, resident};
 use crate::common::landscape::settings;
 
 const TEXT: &str = include_str!("../profiles/demo.toml");
@@ -183,16 +183,6 @@ fn steered_run(folder: &Path, seed: u64, dice: &mut Dice, course: &mut Course) {
         handle = run::relaunch(folder, opened, parts(seed)).expect("it goes on");
         session(&mut handle, dice, course);
     }
-}
-
-/// Bytes of this process in memory.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|l| l.trim().strip_suffix("kB"));
-    1024 * kib
-        .and_then(|k| k.trim().parse::<u64>().ok())
-        .expect("a number")
 }
 
 #[cfg(target_os = "linux")]

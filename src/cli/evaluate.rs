@@ -75,6 +75,18 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     if package.is_some() && !args.bits.is_empty() {
         bail!("--bits: a package has the bit-widths that it was exported with");
     }
+    #[cfg_attr(
+        not(feature = "cluster"),
+        allow(unused_mut, reason = "nothing else to ask")
+    )]
+    let mut options = args.device.options(args.results);
+    #[cfg(feature = "cluster")]
+    {
+        options.cluster = args.cluster.options()?;
+        if options.is_remote() && package.is_some() {
+            bail!("--cluster: a package is evaluated on this machine: leave the option out");
+        }
+    }
     let profile = match &package {
         Some(package) => package.profile.clone(),
         None => resolve(&args.profile, &args.set)?,
@@ -92,18 +104,6 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
         images as u64,
         "[{bar:24}] {pos}/{len} images, {msg}, {eta} left",
     );
-    #[cfg_attr(
-        not(feature = "cluster"),
-        allow(unused_mut, reason = "nothing else to ask")
-    )]
-    let mut options = args.device.options(args.results);
-    #[cfg(feature = "cluster")]
-    {
-        options.cluster = args.cluster.options()?;
-        if options.is_remote() && package.is_some() {
-            bail!("--cluster: a package is evaluated on this machine: leave the option out");
-        }
-    }
     let mut progress = |p: Progress| {
         bar.set_position(p.done as u64);
         bar.set_message(format!("{:.2} %", percent(p.correct, p.done)));

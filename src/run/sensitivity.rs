@@ -247,7 +247,7 @@ impl Measuring<'_> {
         let drift = match self.ask(allocation.clone(), question, progress)? {
             Outcome::Drift { drift, .. } => drift,
             Outcome::Accuracy { .. } | Outcome::LayerErrors { .. } | Outcome::Statistics(_) => {
-                return Err(mixed_up());
+                return Err(EvaluateError::of_another());
             }
         };
         let memory_bytes = self.space.bytes(&allocation);
@@ -282,7 +282,7 @@ impl Measuring<'_> {
         match self.ask(allocation, question, progress)? {
             Outcome::Accuracy { correct } => Ok(correct),
             Outcome::Drift { .. } | Outcome::LayerErrors { .. } | Outcome::Statistics(_) => {
-                Err(mixed_up())
+                Err(EvaluateError::of_another())
             }
         }
     }
@@ -305,10 +305,6 @@ impl Measuring<'_> {
         self.work.images += work.images;
         outcome.finite(self.space.sites.iter().map(String::as_str))
     }
-}
-
-fn mixed_up() -> EvaluateError {
-    EvaluateError::Backend("the evaluator gave the outcome of another job".into())
 }
 
 #[cfg(test)]

@@ -150,6 +150,22 @@ impl Field {
         self.spawn(&[&first[..], more].concat(), synthetic)
     }
 
+    /// Starts a worker in another folder, where it also keeps files: on Linux it sees none of those
+    /// that are named by way of the current folder.
+    pub fn worker_elsewhere(&self, folder: &Path, synthetic: &str) -> Process {
+        let access = self.demo.path("cluster-worker.toml");
+        let files = folder.join("files");
+        let worker = [
+            "worker",
+            "--cluster",
+            access.to_str().expect("Unicode"),
+            "--folder",
+            files.to_str().expect("Unicode"),
+            "--no-self-check",
+        ];
+        self.spawn_in(folder, &worker, synthetic)
+    }
+
     /// Starts a search on the cluster, in a folder of its own.
     pub fn search(&self, run: &str, more: &[&str]) -> Process {
         let cluster = ["--cluster", "cluster.toml", "--run-dir", run];

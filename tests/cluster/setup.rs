@@ -1,12 +1,11 @@
 //! `cluster up`, encryption, and files on their way to workers.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
-use super::field::{Field, Process, finished};
+use super::field::{Field, finished};
 
 #[test]
 fn cluster_up_serves_encrypted_and_comes_back_under_the_same_address() {
@@ -102,24 +101,14 @@ fn weights_come_over_the_network_where_they_are_not_there() {
     let weights = fs::read(field.demo.path("small.safetensors")).unwrap();
     field.demo.write("weights.safetensors", &weights);
     let elsewhere = tempfile::tempdir().unwrap();
-    let access = field.demo.path("cluster-worker.toml");
-    let files = elsewhere.path().join("files");
-    let worker = [
-        "worker",
-        "--cluster",
-        access.to_str().unwrap(),
-        "--folder",
-        files.to_str().unwrap(),
-        "--no-self-check",
-    ];
-    let _worker = field.spawn_in(elsewhere.path(), &worker, "seed=7");
+    let _worker = field.worker_elsewhere(elsewhere.path(), "seed=7");
     let more = [
         "--set",
         "model.checkpoint=/proc/self/cwd/weights.safetensors",
     ];
     finished(field.search("run", &more));
     let hash = blake3::hash(&weights).to_hex();
-    let sent = fs::read(files.join(format!("{hash}.file"))).unwrap();
+    let sent = fs::read(elsewhere.path().join(format!("files/{hash}.file"))).unwrap();
     assert!(sent == weights);
     assert_eq!(field.journal("run"), field.alone(&more));
 }
@@ -150,7 +139,7 @@ fn weights_in_several_files_come_over_the_network() {
         .demo
         .write("weights.safetensors.index.json", index.as_bytes());
     let elsewhere = tempfile::tempdir().unwrap();
-    let _worker = worker_elsewhere(&field, elsewhere.path());
+    let _worker = field.worker_elsewhere(elsewhere.path(), "seed=7");
     let more = [
         "--set",
         "model.checkpoint=/proc/self/cwd/weights.safetensors.index.json",
@@ -160,21 +149,6 @@ fn weights_in_several_files_come_over_the_network() {
         assert!(elsewhere.path().join(format!("files/{hash}.file")).exists());
     }
     assert_eq!(field.journal("run"), field.alone(&more));
-}
-
-/// A worker in a folder, where it also keeps files.
-fn worker_elsewhere(field: &Field, folder: &Path) -> Process {
-    let access = field.demo.path("cluster-worker.toml");
-    let files = folder.join("files");
-    let worker = [
-        "worker",
-        "--cluster",
-        access.to_str().unwrap(),
-        "--folder",
-        files.to_str().unwrap(),
-        "--no-self-check",
-    ];
-    field.spawn_in(folder, &worker, "seed=7")
 }
 
 /// Files of images that mean another folder to every process: here they are, elsewhere not.
@@ -194,7 +168,7 @@ const IMAGES: [&str; 8] = [
 fn images_come_over_the_network_where_they_are_not_there() {
     let Some(field) = Field::start() else { return };
     let elsewhere = tempfile::tempdir().unwrap();
-    let _worker = worker_elsewhere(&field, elsewhere.path());
+    let _worker = field.worker_elsewhere(elsewhere.path(), "seed=7");
     finished(field.search("run", &IMAGES));
     let files = fs::read_dir(elsewhere.path().join("files")).unwrap();
     let largest = files
@@ -228,7 +202,7 @@ fn evaluations_are_shared_by_workers() {
     let elsewhere = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let _workers = elsewhere
         .each_ref()
-        .map(|folder| worker_elsewhere(&field, folder.path()));
+        .map(|folder| field.worker_elsewhere(folder.path(), "seed=7"));
     field.wait("both workers", || field.status().workers.len() == 2);
     // One that is not ready in time has no part of an evaluation, but of the next one.
     let both_worked = || field.status().workers.iter().all(|w| w.answered > 0);

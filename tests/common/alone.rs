@@ -26,15 +26,23 @@ pub fn alone(module: &str, name: &str, test: impl FnOnce()) {
     eprint!("{err}");
 }
 
+/// A size of this process by its name in `/proc/self/status`, in bytes.
+#[cfg(target_os = "linux")]
+fn size(name: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with(name));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    1024 * kib.expect("a number")
+}
+
+/// The resident size of this process, in bytes.
+#[cfg(target_os = "linux")]
+pub fn resident() -> u64 {
+    size("VmRSS:")
+}
+
 /// The largest resident size of this process so far, in bytes.
 #[cfg(target_os = "linux")]
 pub fn peak_memory() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|l| l.starts_with("VmHWM:")).unwrap();
-    1024 * line
-        .split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse::<u64>()
-        .unwrap()
+    size("VmHWM:")
 }

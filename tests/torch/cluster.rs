@@ -53,18 +53,13 @@ fn a_result_is_evaluated_elsewhere_as_here() {
     };
     let alone = evaluate(&[]);
     let elsewhere = tempfile::tempdir().unwrap();
-    let access = field.demo.path("cluster-worker.toml");
-    let files = elsewhere.path().join("files");
-    let worker = [
-        "worker",
-        "--cluster",
-        access.to_str().unwrap(),
-        "--folder",
-        files.to_str().unwrap(),
-        "--no-self-check",
-    ];
-    let _worker = field.spawn_in(elsewhere.path(), &worker, "");
+    let _worker = field.worker_elsewhere(elsewhere.path(), "");
     assert_eq!(evaluate(&["--cluster", "cluster.toml"]), alone);
     // Weights, layers and images.
-    assert_eq!(fs::read_dir(files).unwrap().count(), 3);
+    assert_eq!(
+        fs::read_dir(elsewhere.path().join("files"))
+            .unwrap()
+            .count(),
+        3
+    );
 }

@@ -6,17 +6,7 @@ use aq4svit::search::{CandidateId, Event};
 use aq4svit::tui::{Action, update};
 
 use super::story::Play;
-use crate::common::alone::alone;
-
-/// Bytes of this process in memory.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|l| l.trim().strip_suffix("kB"));
-    1024 * kib
-        .and_then(|k| k.trim().parse::<u64>().ok())
-        .expect("a number")
-}
+use crate::common::alone::{alone, resident};
 
 #[test]
 fn memory_stays_flat_over_a_million_events() {
