@@ -209,6 +209,26 @@ class Poison:
         self.why = why
 
 
+def _single(number):
+    return float(torch.tensor(number, dtype=torch.float32))
+
+
+def _two_singles(number):
+    """Two numbers that f32 has, as tensors are stored, whose product is nearly this one."""
+    seconds = 1.0 + torch.arange(2**21, dtype=torch.float64) * 2.0**-23
+    firsts = (number / seconds).float().double()
+    best = int((firsts * seconds - number).abs().argmin())
+    return float(firsts[best]), float(seconds[best])
+
+
+class Shifted(Poison):
+    """A value plus a constant, which only a product makes a value again: (a + x) y = a y + x y."""
+
+    def __init__(self, place, constant):
+        super().__init__("a value plus a constant, which is no factor of a product,")
+        self.inner, self.constant = place, constant
+
+
 class Node:
     def __init__(self, op, inputs, fields, shape, still, path, module=None):
         self.op, self.inputs, self.fields = op, inputs, fields
@@ -272,6 +292,7 @@ _LAYERS = {
 }
 _ADD = {"add", "__add__", "__radd__", "__iadd__", "add_"}
 _SUB = {"sub", "__sub__", "__isub__", "sub_", "subtract"}
+_FROM = {"rsub", "__rsub__"}
 _MUL = {"mul", "__mul__", "__rmul__", "__imul__", "mul_", "multiply"}
 _DIV = {"div", "__truediv__", "__itruediv__", "div_", "true_divide", "divide", "__rtruediv__"}
 _MATMUL = {"matmul", "__matmul__", "bmm"}
@@ -395,6 +416,10 @@ class Recorder(TorchFunctionMode):
 
     def constant_scale(self, place):
         """A constant factor, as one of every channel: a vector that the state dict does not have."""
+        if place.factor != _single(place.factor):
+            for factor in _two_singles(place.factor):
+                place = self.constant_scale(Place(place.node, place.index, factor))
+            return place
         node, own = self.nodes[place.node], (place.node, place.factor)
         key = next((k for k, (of, _) in self.made.items() if of == own), None)
         if key is None:
@@ -586,6 +611,10 @@ class Recorder(TorchFunctionMode):
         dims = {"conv": 4 if _two(module) else 3, "norm": None, "linear": None}.get(kind, 4)
         if kind == "norm" and isinstance(module, nn.BatchNorm2d):
             dims = 4
+        elif kind == "norm" and isinstance(module, nn.BatchNorm1d):
+            # [N, C] or [N, C, L], with time steps before them in step_mode "m".
+            several = getattr(module, "step_mode", None) == "m" or index.dim() == 4
+            dims = index.dim() - several
         if dims is not None and index.dim() == dims + 1:  # spikingjelly's step_mode "m"
             index, shape = index.flatten(0, 1), (shape[0] * shape[1],) + shape[2:]
         place = Place(place.node, index)
@@ -746,10 +775,21 @@ class Recorder(TorchFunctionMode):
     def mean_pool(self, kind, module, place, shape):
         t, b = self.rows(place, "average pooling", 2)
         node = self.nodes[place.node]
+        wanted = tuple(shape[2:])
+        if kind == "global-pool" and wanted != (1, 1):
+            windows = {size // to for size, to in zip(node.shape[1:], wanted) if size % to == 0}
+            if len(windows) != 1 or any(size % to for size, to in zip(node.shape[1:], wanted)):
+                raise CannotExport(
+                    f"{self.where()}: adaptive pooling of {node.shape[1:]} to {wanted} cannot be written: its windows "
+                    "must be square and of one size")
+            window = windows.pop()
+            if window == 1:
+                return place
+            fields = {"kernel": window, "stride": window, "padding": 0, "count_include_pad": True}
+            made = (node.shape[0],) + wanted
+            return self.spread(self.emit("average-pool", [place.node], fields, made, node.still), t, b, shape)
         whole = kind == "global-pool" or (tuple(shape[2:]) == (1, 1) and node.shape[1:] == tuple(
             k if isinstance(k, int) else k[i] for i, k in enumerate([module.kernel_size] * 2)) and not module.padding)
-        if tuple(shape[2:]) != (1, 1) and kind == "global-pool":
-            raise CannotExport(f"{self.where()}: adaptive pooling to {tuple(shape[2:])} cannot be written; to 1x1 it can")
         if not whole:
             square = lambda value, what: self.square(value, what, module)
             if module.ceil_mode or module.divisor_override:
@@ -894,6 +934,8 @@ class Recorder(TorchFunctionMode):
             return
         places = [place for _, place in before if place is not None]
         poison = next((place for place in places if isinstance(place, Poison)), None)
+        if isinstance(poison, Shifted) and name in _MUL:
+            poison = None
         if poison is None:
             try:
                 poison = self.known_function(name, func, args, kwargs, outs, before, places)
@@ -929,7 +971,7 @@ class Recorder(TorchFunctionMode):
             return None
         if name in _LAYERS:
             return self.functional(name, args, kwargs, outs[0], cannot)
-        if name in _ADD | _SUB | _MUL | _DIV:
+        if name in _ADD | _SUB | _FROM | _MUL | _DIV:
             return self.arithmetic(name, args, kwargs, outs[0], cannot)
         if name in _MATMUL:
             return self.matmul(args, outs[0], cannot)
@@ -1076,6 +1118,12 @@ class Recorder(TorchFunctionMode):
             other, place = float(other), self.place(value)
             if name in _ADD and other == 0.0:
                 self.put(out, place)
+            elif name in _ADD | _SUB | _FROM and isinstance(place, Place) and not place.terms:
+                # Of "a - x" Python hands over x first, torch.sub the constant.
+                turned = name in _FROM or (name in _SUB and constant(a))
+                sign = -1.0 if name in _SUB and not turned else 1.0
+                factor = place.factor * (-1.0 if turned else 1.0)
+                self.put(out, Shifted(Place(place.node, place.index, factor), sign * other))
             elif name in _MUL:
                 self.scaled(out, place, other)
             elif name in _DIV and constant(b) and other != 0.0:
@@ -1084,6 +1132,11 @@ class Recorder(TorchFunctionMode):
                 return cannot(f"{name} of a value and {other}")
             return None
         places = [self.place(a), self.place(b)]
+        shifted = [p for p in places if isinstance(p, Shifted)]
+        if shifted:
+            return self.shifted_product(a, b, out, cannot)
+        if name in _FROM:
+            return cannot(f"{name} of two values")
         if name in _ADD and None in places and not bool((b if places[1] is None else a).any()):  # zeros, to add to
             place = places[0] or places[1]
             if place.index.shape == out.shape:
@@ -1141,6 +1194,23 @@ class Recorder(TorchFunctionMode):
         new = self.emit(op, [x.node, y.node], fields, value.shape, still)
         self.put(out, Place(new, self.flat(value.shape, t, b1, c2, p2)))
         return None
+
+    def shifted_product(self, a, b, out, cannot):
+        """(a + x) y as a y + x y."""
+        if isinstance(self.place(a), Shifted):
+            a, b = b, a
+        shifted, value = self.place(b), self.place(a)
+        if not isinstance(value, Place) or value.terms or value.index.shape != out.shape:
+            return cannot("a product of sums of a value and a constant")
+        x, product, first, second = (torch.empty_like(out) for _ in range(4))
+        inner, factor = shifted.inner, shifted.inner.factor
+        self.put(x, Place(inner.node, inner.index.expand(out.shape)))
+        failed = self.arithmetic("mul", (a, x), {}, product, cannot)
+        if failed is not None:
+            return failed
+        self.scaled(first, value, shifted.constant)
+        self.scaled(second, self.place(product), factor)
+        return self.arithmetic("add", (first, second), {}, out, cannot)
 
     def next_step(self, a, b):
         """Whether two values are of one node at different time steps."""
@@ -1460,8 +1530,17 @@ def _einsum(equation, *operands):
     return made
 
 
+def _avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """Means of successive numbers, such as of the neurons that vote for a class."""
+    one = lambda value: value[0] if isinstance(value, (tuple, list)) else value
+    size = one(kernel_size)
+    if one(stride or size) != size or one(padding) != 0 or input.shape[-1] % size:
+        return None
+    return lambda: input.unflatten(-1, (input.shape[-1] // size, size)).mean(-1)
+
+
 # Functions that are made of those that are known.
-_MADE_OF_OTHERS = {"einsum": _einsum}
+_MADE_OF_OTHERS = {"einsum": _einsum, "avg_pool1d": _avg_pool1d}
 
 
 def _tensors(value):
@@ -1953,9 +2032,14 @@ def _prepared(model):
             module.bias = nn.Parameter(torch.zeros_like(module.running_mean))
             notes.append(f"{name} has no weight and bias: they are written as ones and zeros")
         if module.eps != BN_EPS:
-            # The same sum of variance and eps, in float64, so that nothing is rounded.
-            module.running_var = module.running_var.double() + (module.eps - BN_EPS)
-            notes.append(f"{name} has eps = {module.eps}: what differs from {BN_EPS} is written into its running_var")
+            # The same sum of variance and eps, in float32 as it is stored: the golden data are of that.
+            variance = (module.running_var.double() + (module.eps - BN_EPS)).float()
+            if bool((variance + BN_EPS <= 0).any()):
+                raise CannotExport(f"{name}: eps = {module.eps} beside variances that are smaller than {BN_EPS}")
+            module.running_var = variance
+            notes.append(
+                f"{name} has eps = {module.eps}: what differs from {BN_EPS} is written into its running_var, rounded to "
+                "float32")
             module.eps = BN_EPS
     return model, notes
 

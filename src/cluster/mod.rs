@@ -29,7 +29,10 @@ pub use access::{ACK_WAIT, Access, Login, Passwords, Role, Secret};
 pub use certificate::make_certificate;
 pub use coordinator::{Coordinator, Wish};
 pub use error::ClusterError;
-pub use message::{Answer, Context, Facts, FileContent, Presence, Readiness, Trouble, Wanted};
+pub use message::{
+    Answer, Context, Facts, FileContent, Message, Presence, Readiness, Trouble, Unbelieved, Wanted,
+    read as read_message, write as write_message,
+};
 pub use pieces::{Folder, hash as file_hash};
 pub use remote::RemoteEvaluator;
 pub use server::{Program, Server, ServerOptions, free_port};

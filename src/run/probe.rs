@@ -75,3 +75,33 @@ impl Probe {
         self.cancel.cancel();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::EvaluateError;
+
+    /// Panics at its second question.
+    struct Failing(usize);
+
+    impl Prober for Failing {
+        fn potentials(&mut self, _: &Allocation, _: &Cancel) -> Result<Potentials, EvaluateError> {
+            self.0 += 1;
+            assert_ne!(self.0, 2, "the prober lost its mind");
+            Ok(Potentials { sites: Vec::new() })
+        }
+    }
+
+    #[test]
+    fn a_panic_while_looking_into_the_network_is_told_and_the_next_look_succeeds() {
+        let probe = Probe::spawn(Box::new(Failing(0))).expect("a thread");
+        let allocation = Allocation::uniform(3, BitWidth::FLOAT);
+        let mut seen = (0..2).map(|_| {
+            probe.ask.send(allocation.clone()).expect("it listens");
+            probe.answers.recv().expect("it answers").seen
+        });
+        let failed = seen.next().expect("an answer");
+        assert_eq!(failed, Err("looking into the network failed".into()));
+        assert!(seen.next().expect("an answer").is_ok());
+    }
+}

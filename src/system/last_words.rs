@@ -3,9 +3,9 @@
 //!
 //! SIGABRT is how libtorch (`std::bad_alloc`), the C library and Rust (an allocation that failed,
 //! a panic while panicking) end a process; SIGBUS is what reading a mapped file ends in that
-//! another program has cut short. The handler does only what POSIX allows in one: it writes bytes
-//! that were prepared, sets the terminal to attributes that were saved, and lets the signal end the
-//! process.
+//! another program has cut short; SIGSEGV, SIGILL and SIGFPE are faults of libtorch or of this
+//! program. The handlers do only what POSIX allows in one: they write bytes that were prepared, set
+//! the terminal to attributes that were saved, and let the signal end the process.
 //!
 //! Unsafe, because a signal handler must keep to that.
 #![allow(unsafe_code, reason = "a signal handler")]
@@ -33,6 +33,30 @@ const SIGNALS: [(i32, &[u8]); 2] = [
           run is intact: `aq4svit resume` continues it\n",
     ),
 ];
+
+/// Faults of the processor with their sentences.
+const FAULTS: [(i32, &[u8]); 3] = [
+    (
+        libc::SIGSEGV,
+        b"error: libtorch or this program used memory that is not its own (SIGSEGV), which is a fault of \
+          theirs: please report it; the journal of a run is intact: `aq4svit resume` continues it\n",
+    ),
+    (
+        libc::SIGILL,
+        b"error: this processor does not have an instruction that libtorch or this program was built with \
+          (SIGILL): `aq4svit doctor` shows the processor; the journal of a run is intact\n",
+    ),
+    (
+        libc::SIGFPE,
+        b"error: a division that the processor cannot do, in libtorch or this program (SIGFPE), which is a \
+          fault of theirs: please report it; the journal of a run is intact: `aq4svit resume` continues it\n",
+    ),
+];
+
+/// What was to be done at a fault before, by its place in [`FAULTS`]: the standard library names a
+/// stack that overflowed.
+static BEFORE: [AtomicPtr<libc::sigaction>; FAULTS.len()] =
+    [const { AtomicPtr::new(ptr::null_mut()) }; FAULTS.len()];
 
 /// The most of what was said that is repeated: its end.
 const MOST: u64 = 4096;
@@ -117,11 +141,58 @@ pub(crate) fn install() {
             let _ =
                 unsafe { signal_hook::low_level::register(signal, move || end(signal, sentence)) };
         }
+        for (at, (signal, _)) in FAULTS.into_iter().enumerate() {
+            catch(at, signal);
+        }
     });
 }
 
-/// The handler.
+/// Has [`fault`] called at a fault, on the stack that is set aside for handlers: the thread's own
+/// may be what has overflowed.
+fn catch(at: usize, signal: i32) {
+    let handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) = fault;
+    // SAFETY: plain data, for which zeros are valid: no flags, an empty mask.
+    let (mut action, mut before) =
+        unsafe { std::mem::zeroed::<(libc::sigaction, libc::sigaction)>() };
+    action.sa_sigaction = handler as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    // SAFETY: both point to valid actions, and `fault` keeps to what a handler may do.
+    let done = unsafe { libc::sigaction(signal, &raw const action, &raw mut before) };
+    if done == 0
+        && let Some(place) = BEFORE.get(at)
+    {
+        // Never freed: a handler reads it.
+        place.store(Box::into_raw(Box::new(before)), Ordering::Release);
+    }
+}
+
+/// The handler of faults.
+extern "C" fn fault(signal: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    let all = || FAULTS.iter().zip(&BEFORE);
+    let Some(((_, sentence), before)) = all().find(|((number, _), _)| *number == signal) else {
+        return;
+    };
+    say(sentence);
+    let before = before.load(Ordering::Acquire);
+    // SAFETY: the kernel hands a valid pointer, or none.
+    let sent = unsafe { info.as_ref() }.is_none_or(|info| info.si_code <= 0);
+    if sent || before.is_null() {
+        let _ = signal_hook::low_level::emulate_default_handler(signal);
+        return;
+    }
+    // The instruction fails once more, and then what was to be done before is done.
+    // SAFETY: `before` came from `Box::into_raw` in `catch` and is never freed.
+    let _ = unsafe { libc::sigaction(signal, before, ptr::null_mut()) };
+}
+
+/// The handler of signals.
 fn end(signal: i32, sentence: &[u8]) {
+    say(sentence);
+    let _ = signal_hook::low_level::emulate_default_handler(signal);
+}
+
+/// Gives the terminal back where it is taken over, and writes a sentence.
+fn say(sentence: &[u8]) {
     let taken = TAKEN.swap(ptr::null_mut(), Ordering::AcqRel);
     // SAFETY: it came from `Box::into_raw` in `arm`, nobody else has it any more, and it is never
     // freed, which a handler may not do.
@@ -132,7 +203,6 @@ fn end(signal: i32, sentence: &[u8]) {
         }
         None => write(rustix::stdio::stderr(), sentence),
     }
-    let _ = signal_hook::low_level::emulate_default_handler(signal);
 }
 
 /// Writes all of it, or as much as is taken.

@@ -44,3 +44,23 @@ impl Asker {
         let _ = self.requests.send(asked);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_outside_is_told_and_the_next_request_is_answered() {
+        let outside = |asked| match asked {
+            Asked::Report => panic!("the report lost its mind"),
+            _ => Answer::Places(Default::default()),
+        };
+        let asker = Asker::start(Box::new(outside)).expect("a thread");
+        asker.ask(Asked::Report);
+        asker.ask(Asked::Places);
+        let told = Answer::Kept(Err("that failed inside the program".into()));
+        assert_eq!(asker.answers.recv(), Ok(told));
+        let places = Answer::Places(Default::default());
+        assert_eq!(asker.answers.recv(), Ok(places));
+    }
+}

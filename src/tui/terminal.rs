@@ -205,6 +205,18 @@ impl Drop for Input {
     }
 }
 
+/// True where the terminal of standard input has been closed, whether or not SIGHUP says so.
+pub fn is_gone() -> bool {
+    #[cfg(unix)]
+    let gone = matches!(
+        rustix::termios::tcgetattr(rustix::stdio::stdin()),
+        Err(rustix::io::Errno::IO)
+    );
+    #[cfg(not(unix))]
+    let gone = false;
+    gone
+}
+
 /// Only to notice the end; an event wakes the thread at once.
 const WAIT: Duration = Duration::from_millis(50);
 

@@ -16,6 +16,8 @@ mod evaluate;
 mod export;
 #[cfg(feature = "torch")]
 mod exporter;
+#[cfg(all(feature = "torch", unix))]
+mod faults;
 #[cfg(feature = "torch")]
 mod formats;
 #[cfg(all(feature = "torch", unix))]

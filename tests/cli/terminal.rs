@@ -123,6 +123,39 @@ fn a_terminal_that_goes_away_interrupts_the_run_and_loses_nothing() {
     }
 }
 
+/// As when the connection of a remote session is lost: the program leads a session of its own,
+/// which no signal reaches.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_that_goes_away_without_a_signal_ends_every_screen() {
+    let demo = Demo::slow();
+    for (arguments, seen) in [
+        (&[][..], "demo"),
+        (&["search", "small.toml", "--run-dir", "run"], "Search tree"),
+        (&["watch", "run"], "Search tree"),
+    ] {
+        let mut command = CommandBuilder::new("setsid");
+        command.args(["--wait", "sh", "-c", "echo $$ > id; exec \"$0\" \"$@\""]);
+        command.arg(env!("CARGO_BIN_EXE_aq4svit"));
+        command.args(arguments);
+        command.cwd(demo.folder.path());
+        command.env("AQ4SVIT_CONFIG", demo.path("config"));
+        command.env("AQ4SVIT_DATA", demo.path("data"));
+        let mut terminal = Terminal::start(command);
+        terminal.see(seen);
+        let id = std::fs::read_to_string(demo.path("id")).expect("just written");
+        let process = std::path::Path::new("/proc").join(id.trim());
+        assert!(process.exists());
+        terminal.close();
+        let begin = std::time::Instant::now();
+        while process.exists() {
+            assert!(begin.elapsed().as_secs() < 20, "{arguments:?} goes on");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+    demo.expect(0, &["resume", "run", "--headless"]);
+}
+
 #[test]
 fn a_second_screen_follows_goes_back_and_touches_nothing() {
     let demo = Demo::slow();

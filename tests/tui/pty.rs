@@ -139,7 +139,13 @@ fn an_abort_gives_the_terminal_back_with_its_message() {
 
 #[test]
 fn signals_that_nothing_survives_give_the_terminal_back() {
-    for (signal, words) in [("-ABRT", "aborted"), ("-BUS", "SIGBUS")] {
+    for (signal, words) in [
+        ("-ABRT", "aborted"),
+        ("-BUS", "SIGBUS"),
+        ("-SEGV", "SIGSEGV"),
+        ("-ILL", "SIGILL"),
+        ("-FPE", "SIGFPE"),
+    ] {
         let mut pty = start("");
         pty.see("Search tree");
         let id = pty.id().to_string();

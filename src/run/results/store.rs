@@ -145,7 +145,8 @@ impl Store {
         match record.outcome {
             Outcome::Accuracy { correct } => {
                 let have = known.correct.len();
-                if (record.from..record.from + correct.len()).contains(&have) {
+                let from = record.from;
+                if (from..from.saturating_add(correct.len())).contains(&have) {
                     known
                         .correct
                         .extend(&correct.iter().skip(have - record.from).collect());

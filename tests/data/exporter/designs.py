@@ -69,6 +69,31 @@ class SpikingjellySew(nn.Module):
         return self.out(self.fc(self.flatten(self.pool(x)))).mean(0)
 
 
+class SpikingjellyVoting(nn.Module):
+    """Shortcuts that forbid spikes (x (1 - y), as SEW-ResNet's IAND), tokens in step mode "m", pooling
+    to a map of half the size, several neurons that vote for each class."""
+
+    def __init__(self):
+        super().__init__()
+        from spikingjelly.activation_based import functional, layer, neuron
+
+        lif = lambda: neuron.LIFNode(tau=2.0, v_reset=None)
+        self.stem = nn.Sequential(layer.Conv2d(3, 8, 3, 2, 1, bias=False), layer.BatchNorm2d(8), lif())
+        self.conv = nn.Sequential(layer.Conv2d(8, 8, 3, 1, 1, bias=False), layer.BatchNorm2d(8), lif())
+        self.pool, self.same = layer.AdaptiveAvgPool2d((4, 4)), layer.AdaptiveAvgPool2d((4, 4))
+        self.mix = nn.Sequential(layer.Conv1d(8, 16, 1), layer.BatchNorm1d(16), lif())
+        self.flatten, self.fc = layer.Flatten(), layer.Linear(16 * 16, 30)
+        self.out = neuron.IFNode(v_threshold=0.1)
+        self.voting = layer.VotingLayer(3)
+        functional.set_step_mode(self, "m")
+
+    def forward(self, x):
+        x = self.stem(x.unsqueeze(0).repeat(4, 1, 1, 1, 1))
+        x = x * (1.0 - self.conv(x))
+        x = self.mix(self.same(self.pool(x)).flatten(3))
+        return 3 * self.voting(self.out(self.fc(self.flatten(x)))).mean(0)
+
+
 class SpikingjellySteps(nn.Module):
     """One call for each time step, whose outputs are added; a linear layer on the flattened map."""
 
@@ -289,7 +314,8 @@ class Einsum(nn.Module):
 
 
 class Norms(nn.Module):
-    """Batch norms with another eps and without weights; a bias-free head; a result that is filled."""
+    """Batch norms with another eps and without weights; factors that f32 does not have; a bias-free
+    head; a result that is filled."""
 
     def __init__(self):
         super().__init__()
@@ -301,7 +327,7 @@ class Norms(nn.Module):
 
     def forward(self, x):
         x = x.unsqueeze(0).repeat(4, 1, 1, 1, 1)
-        x = self.lif2(over(self.lif1(over(x, self.conv1, self.bn1)), self.conv2, self.bn2))
+        x = self.lif2(over(self.lif1(over(x, self.conv1, self.bn1) / 0.7), self.conv2, self.bn2))
         y = over(x, self.conv3) * self.gamma.view(8, 1, 1)
         x = x - 0.25 * x + self.scale * y
         out = torch.zeros(4, x.shape[1], 10)
@@ -325,7 +351,8 @@ class Frames(nn.Module):
 
 
 DESIGNS = {
-    "spikingjelly-sew": SpikingjellySew, "spikingjelly-steps": SpikingjellySteps,
+    "spikingjelly-sew": SpikingjellySew, "spikingjelly-voting": SpikingjellyVoting,
+    "spikingjelly-steps": SpikingjellySteps,
     "snntorch-transformer": SnntorchTransformer, "folded": Folded, "functional": Functional,
     "branches": Branches, "tokens": Tokens, "einsum": Einsum, "norms": Norms, "frames": Frames,
 }
