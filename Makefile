@@ -8,7 +8,7 @@ OPTIMIZED := --config profile.dev.package.aq4svit.opt-level
 WITHOUT_LIBTORCH := $(CARGO) test --locked $(OPTIMIZED)=0 --no-default-features --features cluster
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/release/aq4svit
 
-.PHONY: build run test test-long check dist cluster-demo libtorch clean help
+.PHONY: build run test test-long fuzz check dist cluster-demo libtorch clean help
 
 build: libtorch ## build the program: target/release/aq4svit
 	@$(CARGO) build --release --locked
@@ -25,6 +25,9 @@ test: libtorch ## run the whole test suite with libtorch, and what libtorch chan
 
 test-long: ## tests that take minutes: a server gone for one, and runs steered for AQ4SVIT_SOAK_SECONDS (300)
 	$(WITHOUT_LIBTORCH) --test all -- --ignored --nocapture cluster:: soak::
+
+fuzz: ## every reader of files to libFuzzer for FUZZ_SECONDS (600) each; needs a nightly Rust and cargo-fuzz
+	@scripts/fuzz.sh
 
 check: ## format, clippy and the quick tests, without libtorch: what to run before each commit
 	$(CARGO) fmt --check

@@ -11,6 +11,8 @@ mod cli;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod common;
+#[cfg(feature = "cluster")]
+mod damaged;
 mod data;
 mod docs;
 mod event_frames;

@@ -17,6 +17,7 @@ use aq4svit::search::{CandidateId, Event, Group, Move, Tree};
 
 use crate::common::alone::{alone, resident};
 use crate::common::landscape::settings;
+use crate::common::random::Random;
 
 const TEXT: &str = include_str!("../profiles/demo.toml");
 /// How long a session lasts before its run is opened anew.
@@ -32,16 +33,12 @@ fn seconds() -> Duration {
     Duration::from_secs(given.unwrap_or(300))
 }
 
-/// Numbers that look random: the constants of Knuth's MMIX.
-struct Dice(u64);
+/// What is done, at random.
+struct Dice(Random);
 
 impl Dice {
     fn below(&mut self, most: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % most.max(1)
+        self.0.below(most)
     }
 
     fn width(&mut self) -> BitWidth {
@@ -199,7 +196,7 @@ fn runs_that_are_steered_for_long_stay_what_their_journals_say() {
 #[cfg(target_os = "linux")]
 fn soak() {
     let (begin, most) = (Instant::now(), seconds());
-    let (mut dice, mut course) = (Dice(1), Course::default());
+    let (mut dice, mut course) = (Dice(Random(1)), Course::default());
     let mut memory = Vec::new();
     for seed in 0.. {
         let folder = tempfile::tempdir().expect("a folder");

@@ -279,7 +279,7 @@ fn quantized_file_seeds() -> Vec<Vec<u8>> {
     let weights: Vec<f32> = (0..24).map(|i| (i as f32 * 0.7).sin()).collect();
     let mut file = QuantizedFile::default();
     file.about.insert("network".into(), "small".into());
-    for (name, bits) in [("head", 8), ("stage1.fc", 3), ("stage1.proj", 12)] {
+    for (name, bits) in [("head", 8), ("stage1.fc", 3), ("stage1.proj", 16)] {
         let weights = LayerWeights {
             name,
             channels: 4,

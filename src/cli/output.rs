@@ -1,6 +1,7 @@
 //! Standard output and standard error. A reader who has left and a terminal that is gone are no
-//! errors, and nothing here panics.
+//! errors, nothing here panics, and no control character of a file or a name is written.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use anyhow::{Context, Result};
@@ -16,11 +17,25 @@ pub enum Reader {
     Gone,
 }
 
+/// A text without control characters but for line feeds and tabs: what a file says must not move
+/// the cursor, colour or answer for the person.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let harms = |c: char| c.is_control() && c != '\n' && c != '\t';
+    match text.contains(harms) {
+        true => text.replace(harms, "\u{fffd}").into(),
+        false => text.into(),
+    }
+}
+
 /// Writes to standard output.
 ///
 /// # Errors
 /// When it cannot be written, as to a full disk.
 pub fn offer(text: &str) -> Result<Reader> {
+    write(&harmless(text))
+}
+
+fn write(text: &str) -> Result<Reader> {
     let mut out = io::stdout().lock();
     heard(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
         .context("cannot write to standard output")
@@ -31,7 +46,16 @@ pub fn offer(text: &str) -> Result<Reader> {
 /// # Errors
 /// As [`offer`].
 pub fn offer_json(object: &impl Serialize) -> Result<Reader> {
-    offer(&(serde_json::to_string(object)? + "\n"))
+    let mut line = serde_json::to_string(object)?;
+    // JSON itself escapes those below the blank; the others are escaped here, which says the same.
+    if line.contains(char::is_control) {
+        let escaped = |c: char| match c.is_control() {
+            true => format!("\\u{:04x}", u32::from(c)),
+            false => c.to_string(),
+        };
+        line = line.chars().map(escaped).collect();
+    }
+    write(&(line + "\n"))
 }
 
 /// Writes to standard output, whether anybody reads it or not.
@@ -99,11 +123,12 @@ fn broken(text: &str, columns: usize) -> String {
 /// Writes a line to standard error, on a terminal broken at blanks, and into the log; a failure is
 /// ignored.
 pub fn note(text: &str) {
+    let text = harmless(text);
     match text.starts_with("error: ") {
         true => tracing::error!("{text}"),
         false => tracing::info!("{text}"),
     }
-    let text = wrapped(text, io::stderr().is_terminal());
+    let text = wrapped(&text, io::stderr().is_terminal());
     let _ = io::stderr()
         .lock()
         .write_all(format!("{text}\n").as_bytes());
@@ -138,6 +163,12 @@ pub fn is_gone(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn control_characters_are_not_written() {
+        assert_eq!(harmless("a\tb\n"), "a\tb\n");
+        assert_eq!(harmless("a\x1b[2J\r\u{9b}b"), "a\u{fffd}[2J\u{fffd}\u{fffd}b");
+    }
 
     #[test]
     fn causes_are_said_once() {

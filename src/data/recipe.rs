@@ -4,6 +4,7 @@
 //! authors' evaluation code uses them; mean and standard deviation follow `ToTensor`.
 
 use super::resample::Filter;
+use crate::network::Family;
 
 /// How an image becomes a square of the model's size: the shorter side is resized to
 /// `floor(image_size * numerator / denominator)`, the longer one in proportion, and the middle is
@@ -151,18 +152,12 @@ impl Recipe {
     /// What the authors of a family fed to its networks of a layout (both as profiles name them; no
     /// layout where the family has one only), trained on a number of classes.
     pub fn published(family: &str, layout: Option<&str>, classes: usize) -> &'static Recipe {
-        let name = match (family, layout) {
-            (_, Some("dvs")) => "none",
-            ("sdt-v1" | "max-former" | "ms-qkformer", Some("cifar")) if classes == 100 => {
-                "cifar100"
-            }
-            ("spikingresformer", Some("cifar")) if classes == 100 => "spikingresformer-cifar100",
-            ("spikingresformer", Some("cifar")) => "spikingresformer-cifar10",
-            (_, Some("cifar")) => "cifar10",
-            ("sdt-v1" | "spikingresformer", _) => "imagenet-235",
-            ("sdt-v2" | "qkformer" | "max-former" | "ms-qkformer", _) => "imagenet-256",
-            ("sdt-v3", _) => "imagenet-232",
-            _ => "imagenet-224",
+        let family = Family::ALL.into_iter().find(|f| f.name() == family);
+        let name = match (family, layout.unwrap_or("imagenet")) {
+            (_, "dvs") => "none",
+            (Some(family), layout) => family.recipe(layout, classes).unwrap_or("none"),
+            (None, "cifar") => "cifar10",
+            (None, _) => "imagenet-224",
         };
         Recipe::known(name)
     }

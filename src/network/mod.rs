@@ -54,6 +54,8 @@ pub use config::{
     Architecture, Family, Layout, MAX_PARAMETERS, MODEL_KEYS, ModelConfig, ModelError, ModelKey,
     ModelKeyKind, ResformerLayout, ResformerSizes,
 };
+pub(crate) use families::Row;
+pub use families::Shapes;
 pub use graph::*;
 pub use graph_file::{
     GOLDEN_PREFIX, GRAPH_FORMAT, GRAPH_KEY, GraphFileError, read_graph, write_graph,

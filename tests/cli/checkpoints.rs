@@ -339,6 +339,33 @@ fn damaged_checkpoints_are_named() {
 }
 
 #[test]
+fn control_characters_of_a_file_do_not_reach_the_terminal() {
+    let demo = Demo::new();
+    let header = r#"{"\u001b]0;mine\u0007.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},
+        "b\u009b2J\u007f":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#;
+    let length = (header.len() as u64).to_le_bytes();
+    demo.write(
+        "hostile.safetensors",
+        &[&length[..], header.as_bytes(), &[0; 8]].concat(),
+    );
+    let profile = "format = 1\nname = \"a\\u001b[2Jb\"\n[model]\ngraph = \"\\u001b[31m.aq4.safetensors\"\n";
+    demo.write("hostile.toml", profile.as_bytes());
+    for arguments in [
+        &["inspect", "hostile.safetensors"][..],
+        &["inspect", "hostile.safetensors", "--json"],
+        &["inspect", "hostile.toml"],
+        &["inspect", "\x1b[31m.toml"],
+    ] {
+        let output = demo.run(arguments);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).expect("UTF-8");
+        let control = |c: &char| c.is_control() && *c != '\n' && *c != '\t';
+        let found: Vec<char> = said.chars().filter(control).collect();
+        assert!(found.is_empty() && !said.is_empty(), "{arguments:?}: {said:?}");
+    }
+}
+
+#[test]
 fn the_wrong_profile_is_told_what_to_set() {
     let demo = Demo::new();
     let file = fixture("qkformer-cifar/checkpoint.pth");

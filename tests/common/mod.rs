@@ -11,4 +11,5 @@ pub mod landscape;
 pub mod network;
 #[cfg(feature = "torch")]
 pub mod python;
+pub mod random;
 pub mod terminal;

@@ -6,18 +6,15 @@
 
 mod advice;
 mod alike;
-mod row;
-mod rows;
 
 use std::borrow::Cow;
 
 use super::Mismatch;
 use super::differences::{Found, Tensors, differences};
-use crate::network::{Graph, ModelConfig};
+pub use crate::network::Shapes;
+use crate::network::{Family, Graph, ModelConfig, Row};
 pub(super) use advice::advice;
 pub use alike::{cannot_tell, taken_for};
-use row::Row;
-pub use row::Shapes;
 
 /// A network whose tensors a checkpoint may hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,11 +84,17 @@ impl Candidate {
     }
 }
 
+/// Every layout of every family.
+fn rows() -> impl Iterator<Item = (Family, &'static Row)> {
+    let families = Family::ALL.into_iter();
+    families.flat_map(|family| family.rows().iter().map(move |row| (family, row)))
+}
+
 /// Finds the networks that have tensors of these keys and shapes.
 pub fn recognise(shapes: &Shapes) -> Recognition {
     let mut found = Recognition::default();
-    for row in rows::ROWS {
-        let Some(candidate) = candidate(row, shapes) else {
+    for (family, row) in rows() {
+        let Some(candidate) = candidate(family, row, shapes) else {
             continue;
         };
         let differs = differences(&Named(shapes), &candidate.graph);
@@ -117,8 +120,8 @@ pub fn recognise(shapes: &Shapes) -> Recognition {
 
 /// The graphs of the networks that differ from these tensors in keys of a prefix at most.
 pub(super) fn like(shapes: &Shapes, prefix: &str) -> Vec<Graph> {
-    let graphs = rows::ROWS.iter().filter_map(|row| {
-        let graph = candidate(row, shapes)?.graph;
+    let graphs = rows().filter_map(|(family, row)| {
+        let graph = candidate(family, row, shapes)?.graph;
         let differs = differences(&Named(shapes), &graph);
         let shapes = differs.wrong_shape.iter().map(|wrong| &wrong.key);
         let keys = differs.missing.iter().chain(&differs.unexpected);
@@ -130,10 +133,10 @@ pub(super) fn like(shapes: &Shapes, prefix: &str) -> Vec<Graph> {
 
 /// The network of a row with the sizes of these tensors; none where they lack sizes or there is no
 /// such network.
-fn candidate(row: &Row, shapes: &Shapes) -> Option<Candidate> {
+fn candidate(family: Family, row: &Row, shapes: &Shapes) -> Option<Candidate> {
     let mut settings = vec![Setting {
         key: "family",
-        value: row.family.into(),
+        value: family.name().into(),
         known: Evidence::Names,
     }];
     settings.extend(row.fixed.iter().map(|(key, text)| Setting {

@@ -7,22 +7,60 @@
 
 use super::super::builder::{Conv, Form};
 use super::super::{Architecture, Family, Graph, Layout, ModelConfig, ModelError, NodeId};
+use super::definition::{self, Definition};
 use super::membrane::{self, Membrane, Parts};
 use super::parts;
-use super::schema::{self, Schema};
+use super::qkformer;
+use super::row::{Row, Size, Stored};
 
-/// The keys of `[model]`.
-pub(super) const SCHEMA: Schema = Schema {
+/// What is said of the family.
+pub(super) const FAMILY: Definition = Definition {
     required: &["layout", "depths"],
     optional: &["tau"],
     read: |table| {
-        let (layout, embed_dims, depths) = schema::layered(table, Family::MaxFormer, 2.0)?;
+        let (layout, embed_dims, depths) = definition::layered(table, Family::MaxFormer, 2.0)?;
         Ok(Architecture::MaxFormer {
             layout,
             embed_dims,
             depths,
         })
     },
+    rows: &[CIFAR_ROW, IMAGENET_ROW, DVS_ROW],
+    recipes: &[
+        ("cifar", Some(100), "cifar100"),
+        ("imagenet", None, "imagenet-256"),
+    ],
+};
+
+const FC1: &str = "stage1.0.mlp.fc1_conv.weight";
+pub(super) const THREE_STAGES: Stored =
+    Stored::Dimension(&[("head.weight", 1), ("stage3.0.attn.q_conv.weight", 0)]);
+const TWO_STAGES: Stored =
+    Stored::Dimension(&[("head.weight", 1), ("stage2.0.attn.q_conv.weight", 0)]);
+
+pub(super) const CIFAR_ROW: Row = Row {
+    width: THREE_STAGES,
+    mlp: FC1,
+    ..qkformer::CIFAR_ROW
+};
+
+pub(super) const IMAGENET_ROW: Row = Row {
+    first_layer: "patch_embed1.embed1.embed_conv.weight",
+    width: THREE_STAGES,
+    others: &[
+        ("depths", Size::told(Stored::Blocks("stage3.", 3))),
+        (
+            "time_steps",
+            Size::assumed(4, "published with 4 and, files named T1, with 1"),
+        ),
+    ],
+    ..qkformer::IMAGENET_ROW
+};
+
+pub(super) const DVS_ROW: Row = Row {
+    width: TWO_STAGES,
+    mlp: FC1,
+    ..qkformer::DVS_ROW
 };
 
 /// Builds the graph.

@@ -1,12 +1,13 @@
-//! One file per family: the keys of its `[model]`, and its graph.
+//! One file per family: what is said of it ([`Definition`]), and its graph.
 
+mod definition;
 mod max_former;
 mod membrane;
 mod ms_qkformer;
 mod parts;
 mod pyramid;
 mod qkformer;
-mod schema;
+mod row;
 mod sdt_v1;
 mod sdt_v2;
 mod sdt_v3;
@@ -15,7 +16,9 @@ mod spiking_resformer;
 mod spikingformer;
 
 use super::{Architecture, Family, Graph, ModelConfig, ModelError};
-use schema::Schema;
+use definition::Definition;
+pub(crate) use row::Row;
+pub use row::Shapes;
 
 impl ModelConfig {
     /// The graph of the family's network with all shapes inferred.
@@ -86,17 +89,16 @@ fn build(config: &ModelConfig) -> Result<Graph, ModelError> {
     }
 }
 
-/// The keys of a family.
-fn schema_of(family: Family) -> &'static Schema {
+fn definition_of(family: Family) -> &'static Definition {
     match family {
-        Family::Spikformer => &spikformer::SCHEMA,
-        Family::Spikingformer => &spikingformer::SCHEMA,
-        Family::QkFormer => &qkformer::SCHEMA,
-        Family::SdtV1 => &sdt_v1::SCHEMA,
-        Family::SdtV2 => &sdt_v2::SCHEMA,
-        Family::SdtV3 => &sdt_v3::SCHEMA,
-        Family::MaxFormer => &max_former::SCHEMA,
-        Family::MsQkFormer => &ms_qkformer::SCHEMA,
-        Family::SpikingResformer => &spiking_resformer::SCHEMA,
+        Family::Spikformer => &spikformer::FAMILY,
+        Family::Spikingformer => &spikingformer::FAMILY,
+        Family::QkFormer => &qkformer::FAMILY,
+        Family::SdtV1 => &sdt_v1::FAMILY,
+        Family::SdtV2 => &sdt_v2::FAMILY,
+        Family::SdtV3 => &sdt_v3::FAMILY,
+        Family::MaxFormer => &max_former::FAMILY,
+        Family::MsQkFormer => &ms_qkformer::FAMILY,
+        Family::SpikingResformer => &spiking_resformer::FAMILY,
     }
 }

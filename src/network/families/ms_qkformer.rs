@@ -8,22 +8,54 @@
 
 use super::super::builder::{Conv, Form};
 use super::super::{Architecture, Family, Graph, Layout, ModelConfig, ModelError, NodeId, Op};
+use super::definition::{self, Definition};
 use super::membrane::{self, Membrane, Parts, Stages};
 use super::parts;
-use super::schema::{self, Schema};
+use super::row::Literal::Number;
+use super::row::{Row, Size, Stored};
+use super::{max_former, qkformer};
 
-/// The keys of `[model]`.
-pub(super) const SCHEMA: Schema = Schema {
+/// What is said of the family.
+pub(super) const FAMILY: Definition = Definition {
     required: &["layout", "depths"],
     optional: &["tau"],
     read: |table| {
-        let (layout, embed_dims, depths) = schema::layered(table, Family::MsQkFormer, 2.0)?;
+        let (layout, embed_dims, depths) = definition::layered(table, Family::MsQkFormer, 2.0)?;
         Ok(Architecture::MsQkFormer {
             layout,
             embed_dims,
             depths,
         })
     },
+    rows: &[CIFAR_ROW, IMAGENET_ROW, DVS_ROW],
+    recipes: &[
+        ("cifar", Some(100), "cifar100"),
+        ("imagenet", None, "imagenet-256"),
+    ],
+};
+
+pub(super) const CIFAR_ROW: Row = Row {
+    ..max_former::CIFAR_ROW
+};
+
+pub(super) const IMAGENET_ROW: Row = Row {
+    width: max_former::THREE_STAGES,
+    others: &[
+        ("depths", Size::told(Stored::Blocks("stage3.", 3))),
+        (
+            "time_steps",
+            Size::published(
+                &[("embed_dims", 768, (Number(1), "as published for 10-768"))],
+                Number(4),
+                "as published for 10-384",
+            ),
+        ),
+    ],
+    ..qkformer::IMAGENET_ROW
+};
+
+pub(super) const DVS_ROW: Row = Row {
+    ..max_former::DVS_ROW
 };
 
 /// Builds the graph.

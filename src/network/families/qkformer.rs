@@ -11,15 +11,20 @@ use super::super::config::check_depths;
 use super::super::{
     Architecture, BlockLayout, Family, Graph, Layout, ModelConfig, ModelError, NodeId, Op,
 };
+use super::definition::{self, Definition};
 use super::parts::{self, Mlp, SelfAttention};
-use super::schema::{self, Schema};
+use super::row::Literal::Number;
+use super::row::{
+    CIFAR, CIFAR_IMAGE, DVS, EIGHT_HEADS, FOUR_STEPS, FRAMES, FRAMES_IMAGE, IMAGENET,
+    IMAGENET_IMAGE, Row, SIXTEEN_HEADS, Size, Stored,
+};
 
-/// The keys of `[model]`.
-pub(super) const SCHEMA: Schema = Schema {
+/// What is said of the family.
+pub(super) const FAMILY: Definition = Definition {
     required: &["layout", "depths"],
     optional: &["batch_leak", "tau"],
     read: |table| {
-        let (layout, embed_dims, depths) = schema::layered(table, Family::QkFormer, 2.0)?;
+        let (layout, embed_dims, depths) = definition::layered(table, Family::QkFormer, 2.0)?;
         Ok(Architecture::QkFormer {
             layout,
             embed_dims,
@@ -27,6 +32,51 @@ pub(super) const SCHEMA: Schema = Schema {
             batch_leak: table.flag("batch_leak")?,
         })
     },
+    rows: &[CIFAR_ROW, IMAGENET_ROW, DVS_ROW],
+    recipes: &[("imagenet", None, "imagenet-256")],
+};
+
+pub(super) const CIFAR_ROW: Row = Row {
+    fixed: CIFAR,
+    two_channels: false,
+    image: CIFAR_IMAGE,
+    first_layer: "patch_embed1.proj_conv.weight",
+    width: Stored::Dimension(&[("head.weight", 1), ("patch_embed3.proj4_conv.weight", 0)]),
+    heads: EIGHT_HEADS,
+    mlp: "stage1.0.mlp.mlp1_conv.weight",
+    others: &[
+        ("depths", Size::told(Stored::Blocks("stage3.", 2))),
+        FOUR_STEPS,
+    ],
+};
+
+pub(super) const IMAGENET_ROW: Row = Row {
+    fixed: IMAGENET,
+    image: IMAGENET_IMAGE,
+    heads: Size::published(
+        &[
+            ("embed_dims", 384, (Number(6), "as published for 10-384")),
+            ("embed_dims", 512, (Number(8), "as published for 10-512")),
+            ("embed_dims", 768, (Number(12), "as published for 10-768")),
+        ],
+        Number(6),
+        "none is published for this width",
+    ),
+    mlp: "stage1.0.mlp.fc1_conv.weight",
+    others: &[
+        ("depths", Size::told(Stored::Blocks("stage3.", 3))),
+        FOUR_STEPS,
+    ],
+    ..CIFAR_ROW
+};
+
+pub(super) const DVS_ROW: Row = Row {
+    fixed: DVS,
+    image: FRAMES_IMAGE,
+    width: Stored::Dimension(&[("head.weight", 1), ("patch_embed2.proj4_conv.weight", 0)]),
+    heads: SIXTEEN_HEADS,
+    others: &[("depths", Size::told(Stored::Blocks("stage2.", 1))), FRAMES],
+    ..CIFAR_ROW
 };
 
 /// Builds the graph.

@@ -10,21 +10,94 @@
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::{ModelTable, missing, wrong};
 use super::super::{Architecture, BlockLayout, Family, Graph, ModelConfig, ModelError, NodeId, Op};
+use super::definition::{self, Definition};
 use super::parts::{self, Isotropic, Mlp};
-use super::schema::{self, Schema};
+use super::row::Literal::{Number, Text};
+use super::row::{BLOCKS, DVS, FOUR_STEPS, Row, Size, Stored};
+use super::spikformer;
 
-/// The keys of `[model]`.
-pub(super) const SCHEMA: Schema = Schema {
+/// What is said of the family.
+pub(super) const FAMILY: Definition = Definition {
     required: &["depths"],
     optional: &["layout", "pooling", "tau"],
     read: |table| {
         Ok(Architecture::SdtV1 {
-            dvs: schema::dvs_tau(table, 2.0)?,
+            dvs: definition::dvs_tau(table, 2.0)?,
             embed_dims: table.width(Family::SdtV1)?,
             depths: table.required("depths", "the number of blocks")?,
             pooling: pooling(table)?,
         })
     },
+    rows: &[IMAGE_ROW, DVS_ROW],
+    recipes: &[
+        ("cifar", Some(100), "cifar100"),
+        ("imagenet", None, "imagenet-235"),
+    ],
+};
+
+const TWO_BLOCKS: &str = "the CIFAR networks have 2 blocks";
+const MORE_BLOCKS: &str = "the ImageNet networks have 6 to 10 blocks";
+const OF_GESTURE: &str = "as published for DVS128 Gesture";
+const OF_CIFAR_DVS: &str = "as published for CIFAR10-DVS";
+
+pub(super) const IMAGE_ROW: Row = Row {
+    fixed: &[],
+    image: Size::published(
+        &[("depths", 2, (Number(32), TWO_BLOCKS))],
+        Number(224),
+        MORE_BLOCKS,
+    ),
+    // The heads change nothing but the shape of a tensor that is never used.
+    heads: Stored::Axis("block.0.attn.talking_heads.weight", 0).or(8, "as published"),
+    mlp: "block.0.mlp.fc1_conv.weight",
+    others: &[
+        BLOCKS,
+        (
+            "pooling",
+            Size::published(
+                &[("depths", 2, (Text("0011"), TWO_BLOCKS))],
+                Text("1111"),
+                MORE_BLOCKS,
+            ),
+        ),
+        FOUR_STEPS,
+    ],
+    ..spikformer::CIFAR_ROW
+};
+
+/// The same tensors as for images.
+pub(super) const DVS_ROW: Row = Row {
+    fixed: DVS,
+    two_channels: true,
+    image: Size::published(
+        &[("num_classes", 11, (Number(128), OF_GESTURE))],
+        Number(64),
+        OF_CIFAR_DVS,
+    ),
+    others: &[
+        BLOCKS,
+        (
+            "pooling",
+            Size::published(
+                &[("num_classes", 11, (Text("0111"), OF_GESTURE))],
+                Text("0011"),
+                OF_CIFAR_DVS,
+            ),
+        ),
+        (
+            "time_steps",
+            Size::published(
+                &[(
+                    "num_classes",
+                    11,
+                    (Number(16), "published with 16 and with 10 frames"),
+                )],
+                Number(10),
+                OF_CIFAR_DVS,
+            ),
+        ),
+    ],
+    ..IMAGE_ROW
 };
 
 /// Whether a pooling follows each of the four convolutions. Published: `0011` for CIFAR, `1111` for

@@ -11,19 +11,20 @@ use super::super::config::check_strides;
 use super::super::{
     Architecture, BlockLayout, Family, Graph, ModelConfig, ModelError, NodeId, RepConv,
 };
+use super::definition::{self, Definition};
 use super::parts::{self, Mlp};
 use super::pyramid::Pyramid;
-use super::schema::{self, Schema};
+use super::row::{EIGHT_HEADS, IMAGENET_IMAGE, Row, Size, Stored};
 
 /// The membrane time constant of every neuron.
 const TAU: f64 = 2.0;
 
-/// The keys of `[model]`.
-pub(super) const SCHEMA: Schema = Schema {
+/// What is said of the family.
+pub(super) const FAMILY: Definition = Definition {
     required: &[],
     optional: &["layout", "strides", "kd", "merge_repconv"],
     read: |table| {
-        schema::only_imagenet(table, Family::SdtV2)?;
+        definition::only_imagenet(table, Family::SdtV2)?;
         Ok(Architecture::SdtV2 {
             embed_dims: table.widths()?,
             strides: table
@@ -33,6 +34,31 @@ pub(super) const SCHEMA: Schema = Schema {
             merge_repconv: table.flag("merge_repconv")?,
         })
     },
+    rows: &[ROW],
+    recipes: &[("imagenet", None, "imagenet-256")],
+};
+
+pub(super) const KD: (&str, Size) = ("kd", Size::told(Stored::Present("head_kd.weight")));
+pub(super) const ROW: Row = Row {
+    fixed: &[],
+    two_channels: false,
+    image: IMAGENET_IMAGE,
+    first_layer: "downsample1_1.encode_conv.weight",
+    width: Stored::Dimensions(&[
+        ("downsample1_2.encode_conv.weight", 0),
+        ("downsample2.encode_conv.weight", 0),
+        ("downsample3.encode_conv.weight", 0),
+        ("downsample4.encode_conv.weight", 0),
+    ]),
+    heads: EIGHT_HEADS,
+    mlp: "block3.0.mlp.fc1_conv.weight",
+    others: &[
+        (
+            "time_steps",
+            Size::assumed(4, "published with 4 and, 55M_kd.pth, with 1"),
+        ),
+        KD,
+    ],
 };
 
 /// Builds the graph.

@@ -16,20 +16,55 @@ use super::super::config::{ModelTable, check_depths, check_max_spike, check_stri
 use super::super::{
     Architecture, BlockLayout, Family, Graph, Halves, ModelConfig, ModelError, Neuron, NodeId,
 };
+use super::definition::{self, Definition};
 use super::parts;
 use super::pyramid::Pyramid;
-use super::schema::{self, Schema};
+use super::row::{Row, Size, Stored};
+use super::sdt_v2;
 use super::sdt_v2::check_widths;
 
-/// The keys of `[model]`.
-pub(super) const SCHEMA: Schema = Schema {
+/// What is said of the family.
+pub(super) const FAMILY: Definition = Definition {
     required: &[],
     optional: &["layout", "size", "strides", "max_spike", "depths", "kd"],
     read,
+    rows: &[BASE_ROW, LARGE_ROW],
+    recipes: &[("imagenet", None, "imagenet-232")],
+};
+
+const ONE_STEP: (&str, Size) = (
+    "time_steps",
+    Size::assumed(1, "this family has no time axis"),
+);
+const SPIKE_LEVELS: (&str, Size) = (
+    "max_spike",
+    Size::assumed(4, "as published; 8 for files named 1x8"),
+);
+
+pub(super) const BASE_ROW: Row = Row {
+    fixed: &[("size", "base")],
+    others: &[ONE_STEP, SPIKE_LEVELS],
+    ..sdt_v2::ROW
+};
+
+pub(super) const LARGE_ROW: Row = Row {
+    fixed: &[("size", "large")],
+    width: Stored::Dimensions(&[
+        ("downsample1_2.encode_conv.weight", 0),
+        ("downsample2.encode_conv.weight", 0),
+        ("downsample3.encode_conv.weight", 0),
+    ]),
+    others: &[
+        ("depths", Size::told(Stored::Blocks("block3.", 0))),
+        ONE_STEP,
+        SPIKE_LEVELS,
+        sdt_v2::KD,
+    ],
+    ..BASE_ROW
 };
 
 fn read(table: &ModelTable) -> Result<Architecture, ModelError> {
-    schema::only_imagenet(table, Family::SdtV3)?;
+    definition::only_imagenet(table, Family::SdtV3)?;
     let max_spike = table.whole("max_spike")?.map_or(4, |n| n as u64);
     if table.text("size")? == Some("large") {
         return Ok(Architecture::SdtV3Large {

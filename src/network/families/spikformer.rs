@@ -10,21 +10,68 @@ use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::{
     Architecture, BlockLayout, Family, Graph, Layout, ModelConfig, ModelError, NodeId,
 };
+use super::definition::{self, Definition};
 use super::parts::{self, Isotropic, Mlp, SelfAttention};
-use super::schema::{self, Schema};
+use super::row::Literal::Number;
+use super::row::{
+    BLOCKS, CIFAR, CIFAR_IMAGE, DVS, FOUR_STEPS, FRAMES, IMAGENET, IMAGENET_IMAGE, Row,
+    SIXTEEN_HEADS, Size, Stored,
+};
 
-/// The keys of `[model]`.
-pub(super) const SCHEMA: Schema = Schema {
+/// What is said of the family.
+pub(super) const FAMILY: Definition = Definition {
     required: &["layout", "depths"],
     optional: &["tau"],
     read: |table| {
-        let (layout, embed_dims, depths) = schema::layered(table, Family::Spikformer, 2.0)?;
+        let (layout, embed_dims, depths) = definition::layered(table, Family::Spikformer, 2.0)?;
         Ok(Architecture::Spikformer {
             layout,
             embed_dims,
             depths,
         })
     },
+    rows: &[CIFAR_ROW, IMAGENET_ROW, DVS_ROW],
+    recipes: &[("imagenet", None, "imagenet-224")],
+};
+
+pub(super) const CIFAR_ROW: Row = Row {
+    fixed: CIFAR,
+    two_channels: false,
+    image: CIFAR_IMAGE,
+    first_layer: "patch_embed.proj_conv.weight",
+    width: Stored::Dimension(&[("head.weight", 1), ("patch_embed.rpe_conv.weight", 0)]),
+    heads: Size::published(
+        &[("embed_dims", 384, (Number(12), "the authors' cifar10.yml"))],
+        Number(8),
+        "none is published for this width",
+    ),
+    mlp: "block.0.mlp.fc1_linear.weight",
+    others: &[BLOCKS, FOUR_STEPS],
+};
+
+pub(super) const IMAGENET_ROW: Row = Row {
+    fixed: IMAGENET,
+    image: IMAGENET_IMAGE,
+    heads: Size::published(
+        &[(
+            "embed_dims",
+            512,
+            (Number(8), "the authors' code for 8-512"),
+        )],
+        Number(8),
+        "of 8-512; none is published for this width",
+    ),
+    mlp: "block.0.mlp.fc1_conv.weight",
+    ..CIFAR_ROW
+};
+
+pub(super) const DVS_ROW: Row = Row {
+    fixed: DVS,
+    image: Stored::Side("pos_embed", 1, 16).or(128, "the authors' frames"),
+    heads: SIXTEEN_HEADS,
+    mlp: "block.0.mlp.fc1_conv.weight",
+    others: &[BLOCKS, FRAMES],
+    ..CIFAR_ROW
 };
 
 /// Builds the graph.

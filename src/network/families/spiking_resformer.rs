@@ -16,16 +16,18 @@ use super::super::{
     Architecture, BlockLayout, Charge, Firing, Graph, ModelConfig, ModelError, Neuron, NodeId,
     Reset, ResformerLayout, ResformerSizes, Spiking, TimeConstant,
 };
+use super::definition::{self, Definition};
 use super::parts;
-use super::schema::{self, Schema};
+use super::row::Literal::Number;
+use super::row::{CIFAR, DVS, FOUR_STEPS, IMAGENET, Row, Size, Stored};
 
-/// The keys of `[model]`.
-pub(super) const SCHEMA: Schema = Schema {
+/// What is said of the family.
+pub(super) const FAMILY: Definition = Definition {
     required: &["layout", "patch_sizes", "group_size", "depths"],
     optional: &["tau"],
     read: |table| {
         Ok(Architecture::SpikingResformer {
-            layout: schema::resformer_layout(table)?,
+            layout: definition::resformer_layout(table)?,
             sizes: ResformerSizes {
                 embed_dims: table.widths()?,
                 num_heads: table.required_list("num_heads", "stage")?,
@@ -35,6 +37,83 @@ pub(super) const SCHEMA: Schema = Schema {
             },
         })
     },
+    rows: &[CIFAR_ROW, IMAGENET_ROW, DVS_ROW],
+    recipes: &[
+        ("cifar", Some(100), "spikingresformer-cifar100"),
+        ("cifar", None, "spikingresformer-cifar10"),
+        ("imagenet", None, "imagenet-235"),
+    ],
+};
+
+const PATCHES: (&str, Size) = (
+    "patch_sizes",
+    Size::told(Stored::Dimensions(&[
+        ("layers.0.0.W.weight", 2),
+        ("layers.1.1.W.weight", 2),
+        ("layers.2.1.W.weight", 2),
+    ])),
+);
+const GROUPS: (&str, Size) = (
+    "group_size",
+    Size::told(Stored::Axis("layers.0.1.conv.0.1.weight", 1)),
+);
+const PAIRS: (&str, Size) = (
+    "depths",
+    Size::told(Stored::Pairs(&["layers.0.", "layers.1.", "layers.2."])),
+);
+
+/// The image's size also sets a scale, which the tensors do not tell.
+pub(super) const IMAGENET_ROW: Row = Row {
+    fixed: IMAGENET,
+    two_channels: false,
+    image: Size::published(
+        &[
+            (
+                "num_classes",
+                10,
+                (Number(128), "as transferred to CIFAR-10"),
+            ),
+            (
+                "num_classes",
+                100,
+                (Number(128), "as transferred to CIFAR-100"),
+            ),
+        ],
+        Number(224),
+        "the authors' ImageNet images",
+    ),
+    first_layer: "prologue.0.weight",
+    width: Stored::Dimensions(&[
+        ("layers.0.0.Wproj.weight", 0),
+        ("layers.1.0.conv.weight", 0),
+        ("layers.2.0.conv.weight", 0),
+    ]),
+    heads: Size::told(Stored::Dimensions(&[
+        ("layers.0.0.firing_rate_x", 2),
+        ("layers.1.1.firing_rate_x", 2),
+        ("layers.2.1.firing_rate_x", 2),
+    ])),
+    mlp: "layers.0.1.up.1.weight",
+    others: &[PATCHES, GROUPS, PAIRS, FOUR_STEPS],
+};
+
+pub(super) const CIFAR_ROW: Row = Row {
+    fixed: CIFAR,
+    image: Size::assumed(32, "CIFAR images; CIFAR10-DVS has the same tensors"),
+    ..IMAGENET_ROW
+};
+
+/// With trained time constants.
+pub(super) const DVS_ROW: Row = Row {
+    fixed: DVS,
+    image: Size::assumed(64, "the authors' frames"),
+    others: &[
+        PATCHES,
+        GROUPS,
+        PAIRS,
+        ("time_steps", Size::assumed(16, "as published")),
+    ],
+    ..IMAGENET_ROW
 };
 
 /// Builds the graph.

@@ -9,21 +9,63 @@ use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::{
     Architecture, BlockLayout, Family, Graph, Layout, ModelConfig, ModelError, NodeId,
 };
+use super::definition::{self, Definition};
 use super::parts::{self, Isotropic, Mlp, SelfAttention};
-use super::schema::{self, Schema};
+use super::row::Literal::Number;
+use super::row::{
+    BLOCKS, DVS, EIGHT_HEADS, FRAMES, FRAMES_IMAGE, IMAGENET, IMAGENET_IMAGE, Row, SIXTEEN_HEADS,
+    Size, Stored,
+};
+use super::spikformer;
 
-/// The keys of `[model]`.
-pub(super) const SCHEMA: Schema = Schema {
+/// What is said of the family.
+pub(super) const FAMILY: Definition = Definition {
     required: &["layout", "depths"],
     optional: &["tau"],
     read: |table| {
-        let (layout, embed_dims, depths) = schema::layered(table, Family::Spikingformer, 1.5)?;
+        let (layout, embed_dims, depths) = definition::layered(table, Family::Spikingformer, 1.5)?;
         Ok(Architecture::Spikingformer {
             layout,
             embed_dims,
             depths,
         })
     },
+    rows: &[CIFAR_ROW, IMAGENET_ROW, DVS_ROW],
+    recipes: &[("imagenet", None, "imagenet-224")],
+};
+
+pub(super) const CIFAR_ROW: Row = Row {
+    first_layer: "patch_embed.block0_conv.weight",
+    width: Stored::Dimension(&[("head.weight", 1), ("patch_embed.block4_conv.weight", 0)]),
+    heads: Size::published(
+        &[
+            ("num_classes", 100, (Number(8), "the authors' cifar100.yml")),
+            ("num_classes", 10, (Number(12), "the authors' cifar10.yml")),
+        ],
+        Number(8),
+        "none is published for these classes",
+    ),
+    mlp: "block.0.mlp.mlp1_conv.weight",
+    ..spikformer::CIFAR_ROW
+};
+
+pub(super) const IMAGENET_ROW: Row = Row {
+    fixed: IMAGENET,
+    image: IMAGENET_IMAGE,
+    first_layer: "patch_embed.proj_conv.weight",
+    width: Stored::Dimension(&[("head.weight", 1), ("patch_embed.proj4_conv.weight", 0)]),
+    heads: EIGHT_HEADS,
+    ..CIFAR_ROW
+};
+
+/// The same tensors as the `imagenet` layout's.
+pub(super) const DVS_ROW: Row = Row {
+    fixed: DVS,
+    two_channels: true,
+    image: FRAMES_IMAGE,
+    heads: SIXTEEN_HEADS,
+    others: &[BLOCKS, FRAMES],
+    ..IMAGENET_ROW
 };
 
 /// Builds the graph.

@@ -1,4 +1,4 @@
-//! How a layout of a family is recognised, as data.
+//! How a layout of a family is recognised, as data, and what several families have alike.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,7 @@ pub type Shapes = BTreeMap<String, Vec<usize>>;
 /// A layout of a family: where its sizes stand in the tensors, and what is published of those that
 /// do not.
 #[derive(Debug)]
-pub(super) struct Row {
-    /// `model.family`.
-    pub family: &'static str,
+pub(crate) struct Row {
     /// `model.layout`, and other keys that the layout alone decides.
     pub fixed: &'static [(&'static str, &'static str)],
     /// True where it is only considered with the two input channels of event cameras, because the
@@ -32,7 +30,7 @@ pub(super) struct Row {
 
 impl Row {
     /// The sizes by their keys, in the order in which profiles write them.
-    pub(super) fn sizes(&self) -> Vec<(&'static str, Size)> {
+    pub(crate) fn sizes(&self) -> Vec<(&'static str, Size)> {
         let head = Stored::Dimension(HEAD);
         let channels = Stored::Axis(self.first_layer, 1);
         let ratio = Stored::Ratio(self.mlp);
@@ -60,7 +58,7 @@ const HEAD: &[(&str, usize)] = &[
 
 /// A size of a network.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Size {
+pub(crate) struct Size {
     pub stored: Stored,
     /// What it is where the tensors do not tell: the first that holds.
     pub published: &'static [Published],
@@ -70,7 +68,7 @@ pub(super) struct Size {
 
 impl Size {
     /// A size that the tensors tell.
-    pub(super) const fn told(stored: Stored) -> Self {
+    pub(in crate::network) const fn told(stored: Stored) -> Self {
         Size {
             stored,
             published: &[],
@@ -79,7 +77,7 @@ impl Size {
     }
 
     /// A size that the tensors do not tell, with what is published for some of the other sizes.
-    pub(super) const fn published(
+    pub(in crate::network) const fn published(
         published: &'static [Published],
         otherwise: Literal,
         because: &'static str,
@@ -92,20 +90,20 @@ impl Size {
     }
 
     /// A number that the tensors do not tell.
-    pub(super) const fn assumed(number: i64, because: &'static str) -> Self {
+    pub(in crate::network) const fn assumed(number: i64, because: &'static str) -> Self {
         Stored::No.or(number, because)
     }
 }
 
 /// A value that the tensors do not tell, and why it is assumed.
-pub(super) type Assumed = (Literal, &'static str);
+pub(crate) type Assumed = (Literal, &'static str);
 
 /// A size that a tensor tells, by its key and number, and what is assumed with it.
-pub(super) type Published = (&'static str, i64, Assumed);
+pub(crate) type Published = (&'static str, i64, Assumed);
 
 /// The place of a size in the tensors.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Stored {
+pub(crate) enum Stored {
     /// Nowhere.
     No,
     /// A dimension of the shape of the first of these tensors that is there.
@@ -129,13 +127,13 @@ pub(super) enum Stored {
 
 /// A value as profiles write it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Literal {
+pub(crate) enum Literal {
     Number(i64),
     Text(&'static str),
 }
 
 impl Literal {
-    pub(super) fn value(self) -> toml::Value {
+    pub(crate) fn value(self) -> toml::Value {
         match self {
             Literal::Number(number) => toml::Value::Integer(number),
             Literal::Text(text) => toml::Value::String(text.to_owned()),
@@ -148,7 +146,7 @@ const MAX_BLOCKS: usize = 1000;
 
 impl Stored {
     /// The size with this place, and with what is assumed where it is not there.
-    pub(super) const fn or(self, number: i64, because: &'static str) -> Size {
+    pub(in crate::network) const fn or(self, number: i64, because: &'static str) -> Size {
         Size {
             stored: self,
             published: &[],
@@ -157,7 +155,7 @@ impl Stored {
     }
 
     /// The size in these tensors, and the key of the tensor that tells it.
-    pub(super) fn find(&self, shapes: &Shapes) -> Option<(toml::Value, String)> {
+    pub(crate) fn find(&self, shapes: &Shapes) -> Option<(toml::Value, String)> {
         let dimension = |(key, at): &(&str, usize)| match shapes.get(*key) {
             Some(shape) => shape.get(*at).copied(),
             // Of a convolution that is missing, the batch norm behind it tells the channels.
@@ -222,3 +220,32 @@ fn blocks(shapes: &Shapes, prefix: &str) -> usize {
 fn number(size: usize) -> Option<toml::Value> {
     i64::try_from(size).ok().map(toml::Value::Integer)
 }
+
+pub(super) const CIFAR_IMAGE: Size = Size::published(
+    &[(
+        "in_channels",
+        1,
+        (
+            Literal::Number(28),
+            "one channel, as (Fashion-)MNIST images",
+        ),
+    )],
+    Literal::Number(32),
+    "CIFAR images",
+);
+pub(super) const IMAGENET_IMAGE: Size = Size::assumed(224, "the authors' ImageNet images");
+pub(super) const FRAMES_IMAGE: Size = Size::assumed(128, "the authors' frames");
+pub(super) const EIGHT_HEADS: Size = Size::assumed(8, "as published");
+pub(super) const SIXTEEN_HEADS: Size = Size::assumed(16, "as published");
+
+pub(super) const FOUR_STEPS: (&str, Size) = ("time_steps", Size::assumed(4, "as published"));
+pub(super) const FRAMES: (&str, Size) = (
+    "time_steps",
+    Size::assumed(16, "published with 16 and with 10 frames"),
+);
+pub(super) const BLOCKS: (&str, Size) = ("depths", Size::told(Stored::Blocks("block.", 0)));
+
+pub(super) const CIFAR: &[(&str, &str)] = &[("layout", "cifar")];
+pub(super) const IMAGENET: &[(&str, &str)] = &[("layout", "imagenet")];
+/// The key of the event-camera layouts.
+pub(super) const DVS: &[(&str, &str)] = &[("layout", "dvs")];

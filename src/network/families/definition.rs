@@ -1,20 +1,26 @@
-//! From `[model]` to a configuration: which keys a family has, and what is assumed of
-//! those not given.
+//! What is said of a family in its file: the keys of its `[model]` and what is assumed of those not
+//! given, how weights tell its layouts, and how its authors prepare images.
 
 use super::super::config::{ModelTable, foreign, missing, wrong};
 use super::super::{
     Architecture, Family, Layout, MODEL_KEYS, ModelConfig, ModelError, ResformerLayout,
 };
-use super::schema_of;
+use super::definition_of;
+use super::row::Row;
 
-/// The keys of a family's own, and how they are read.
-pub(super) struct Schema {
+/// What is said of a family.
+pub(super) struct Definition {
     /// Keys that must be given.
     pub required: &'static [&'static str],
     /// Keys that have a default or belong to some of the family's networks only.
     pub optional: &'static [&'static str],
     /// Reads the family's own sizes.
     pub read: fn(&ModelTable) -> Result<Architecture, ModelError>,
+    /// How weights tell its layouts.
+    pub rows: &'static [Row],
+    /// What the authors fed to networks of a layout, trained on a number of classes (none: on any
+    /// other): the name of a recipe. Of layouts that are not listed: `cifar10`, none for frames.
+    pub recipes: &'static [(&'static str, Option<usize>, &'static str)],
 }
 
 fn common_keys() -> impl Iterator<Item = &'static str> {
@@ -27,11 +33,29 @@ fn common_keys() -> impl Iterator<Item = &'static str> {
 impl Family {
     /// The keys that this family's `[model]` must have.
     pub fn required_keys(self) -> impl Iterator<Item = &'static str> {
-        common_keys().chain(schema_of(self).required.iter().copied())
+        common_keys().chain(definition_of(self).required.iter().copied())
+    }
+
+    /// How weights tell its layouts.
+    pub(crate) fn rows(self) -> &'static [Row] {
+        definition_of(self).rows
+    }
+
+    /// The name of the recipe by which the authors prepared images for networks of a layout,
+    /// trained on a number of classes; none for frames, which are read as they are.
+    pub fn recipe(self, layout: &str, classes: usize) -> Option<&'static str> {
+        let of_layout = |(of, trained, _): &&(&str, Option<usize>, &str)| {
+            *of == layout && trained.is_none_or(|trained| trained == classes)
+        };
+        let listed = definition_of(self).recipes.iter().find(of_layout);
+        match listed {
+            Some((.., recipe)) => Some(recipe),
+            None => (layout == "cifar").then_some("cifar10"),
+        }
     }
 
     fn has_key(self, key: &str) -> bool {
-        let own = schema_of(self);
+        let own = definition_of(self);
         common_keys().any(|common| common == key)
             || own.required.contains(&key)
             || own.optional.contains(&key)
@@ -50,7 +74,7 @@ impl TryFrom<ModelTable> for ModelConfig {
             return Err(foreign(key, &why));
         }
         let whole = |key| table.required(key, "a whole number");
-        let architecture = (schema_of(family).read)(&table)?;
+        let architecture = (definition_of(family).read)(&table)?;
         Ok(ModelConfig {
             architecture,
             image_size: whole("image_size")?,
