@@ -167,7 +167,10 @@ mod tests {
     #[test]
     fn control_characters_are_not_written() {
         assert_eq!(harmless("a\tb\n"), "a\tb\n");
-        assert_eq!(harmless("a\x1b[2J\r\u{9b}b"), "a\u{fffd}[2J\u{fffd}\u{fffd}b");
+        assert_eq!(
+            harmless("a\x1b[2J\r\u{9b}b"),
+            "a\u{fffd}[2J\u{fffd}\u{fffd}b"
+        );
     }
 
     #[test]

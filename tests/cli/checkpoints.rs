@@ -348,7 +348,8 @@ fn control_characters_of_a_file_do_not_reach_the_terminal() {
         "hostile.safetensors",
         &[&length[..], header.as_bytes(), &[0; 8]].concat(),
     );
-    let profile = "format = 1\nname = \"a\\u001b[2Jb\"\n[model]\ngraph = \"\\u001b[31m.aq4.safetensors\"\n";
+    let profile =
+        "format = 1\nname = \"a\\u001b[2Jb\"\n[model]\ngraph = \"\\u001b[31m.aq4.safetensors\"\n";
     demo.write("hostile.toml", profile.as_bytes());
     for arguments in [
         &["inspect", "hostile.safetensors"][..],
@@ -361,7 +362,10 @@ fn control_characters_of_a_file_do_not_reach_the_terminal() {
         let said = String::from_utf8(said).expect("UTF-8");
         let control = |c: &char| c.is_control() && *c != '\n' && *c != '\t';
         let found: Vec<char> = said.chars().filter(control).collect();
-        assert!(found.is_empty() && !said.is_empty(), "{arguments:?}: {said:?}");
+        assert!(
+            found.is_empty() && !said.is_empty(),
+            "{arguments:?}: {said:?}"
+        );
     }
 }
 
