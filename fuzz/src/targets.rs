@@ -12,7 +12,7 @@ use aq4svit::checkpoint::{self, Contents, QuantizedFile, Shapes, WeightsChoice};
 use aq4svit::cluster::{self, Message};
 use aq4svit::data::{self, DataConfig, Loading};
 use aq4svit::evaluate::{Outcome, Work};
-use aq4svit::export::manifest::Provenance;
+use aq4svit::export::manifest::{GoldenEntry, Provenance, SiteMargin};
 use aq4svit::export::{Package, PackageFolder, Source};
 use aq4svit::journal::{self, Journal};
 use aq4svit::network::{self, Graph, ModelConfig};
@@ -452,9 +452,7 @@ fn labels_seeds() -> Vec<Vec<u8>> {
         let lines = (0..8).map(|i| format!("{i}.png{between}{}\n", i % 2));
         (head.to_owned() + &lines.collect::<String>()).into_bytes()
     };
-    let mut seeds = vec![lines("\t", ""), lines(" ", ""), lines(",", "name,label\n")];
-    seeds.push(b"{\"0.png\": 0, \"1.png\": 1}".to_vec());
-    seeds
+    vec![lines("\t", ""), lines(" ", ""), lines(",", "name,label\n")]
 }
 
 fn decoded_images(bytes: &[u8]) -> Option<String> {
@@ -529,8 +527,8 @@ fn keymap(bytes: &[u8]) -> Option<String> {
 }
 
 fn keymap_seeds() -> Vec<Vec<u8>> {
-    let text = "theme = \"dark\"\nsymbols = \"ascii\"\nconfirm = false\n\n[keys.main]\npause = [\"p\", \"f2\"]\n\
-        quit = \"ctrl-q\"\n\n[keys.global]\nhelp = \"?\"\n";
+    let text = "theme = \"dark\"\nsymbols = \"ascii\"\nconfirm = false\n\n[keys.main]\n\
+        pause = [\"p\", \"f2\"]\nquit = \"Q\"\n";
     vec![text.into(), b"welcome = false\n".to_vec()]
 }
 
@@ -545,9 +543,9 @@ fn steering_command_seeds() -> Vec<Vec<u8>> {
         r#"{"command":"pause"}"#,
         r#"{"command":"resume","after":12,"id":"a"}"#,
         r#"{"command":"prune","candidate":3}"#,
-        r#"{"command":"override","candidate":1,"layer":"head","bits":4}"#,
-        r#"{"command":"constrain","constraint":{"metric":"top1","max_drop":1.5}}"#,
-        r#"{"command":"pin","pattern":"patch_embed*","pin":{"min":4}}"#,
+        r#"{"command":"set_bits","candidate":0,"group":{"level":"stage","name":"stage1"},"bits":4}"#,
+        r#"{"command":"constrain","max_accuracy_drop":1.0}"#,
+        r#"{"command":"pin","pattern":"patch_embed1.*","min":4,"max":8}"#,
         r#"{"command":"undo"}"#,
         "# a remark\n\n{\"command\":\"stop\"}",
     ];
@@ -565,7 +563,7 @@ fn command_line_seeds() -> Vec<Vec<u8>> {
         "search demo --headless --json --seed 0 --set search.strategy=greedy --workers 2",
         "evaluate demo --bits all=4,head=8 --split test --json",
         "inspect profile.toml --write-graph network.aq4.safetensors",
-        "export run --format onnx --output folder",
+        "export run --format onnx --out folder",
         "resume last --headless --commands script.jsonl",
         "bench --strategies demo --seeds 5",
         "worker --cluster nats://host:4222 --threads 2",
@@ -696,14 +694,33 @@ fn good_package() -> &'static [(String, Vec<u8>)] {
                 numerics: String::new(),
             },
         });
+        let mut package = package.expect("a package");
+        let sensitive = package
+            .manifest
+            .sites
+            .iter()
+            .filter(|s| s.depends_on_rounding);
+        let sites: Vec<SiteMargin> = sensitive
+            .map(|s| SiteMargin {
+                site: s.name.clone(),
+                margin: 0.5,
+            })
+            .collect();
+        // Nothing reads its file before everything else is in order.
+        package.manifest.golden.images.push(GoldenEntry {
+            file: "golden/0.safetensors".into(),
+            index: None,
+            label: None,
+            predicted: 0,
+            margin: sites.first().map(|site| site.margin),
+            sites,
+        });
         let target = tempfile::tempdir()
             .expect("a folder")
             .path()
             .join("package");
         let written = PackageFolder::begin(&target, false).expect("begun");
-        written
-            .finish(&package.expect("a package"))
-            .expect("written");
+        written.finish(&package).expect("written");
         let entries = fs::read_dir(&target)
             .expect("a folder")
             .map(|e| e.expect("an entry"));

@@ -7,6 +7,8 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Error numbers of a file system without locks: ENOSYS, ENOLCK, EOPNOTSUPP, ENOTSUP elsewhere.
 const WITHOUT_LOCKS: [i32; 4] = [38, 37, 95, 45];
@@ -20,17 +22,27 @@ pub enum Guard {
     File(PathBuf),
 }
 
+/// A lock is waited for so long: a process that this one has just started holds copies of all open
+/// files, and of their locks, until its own program begins.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 impl Guard {
     /// Guards a file that is open, by its name.
     ///
     /// # Errors
     /// [`ErrorKind::WouldBlock`] while another program has it; else as the file system's.
     pub fn take(file: &File, path: &Path) -> io::Result<Self> {
-        match file.try_lock() {
-            Ok(()) => Ok(Guard::Lock),
-            Err(TryLockError::WouldBlock) => Err(ErrorKind::WouldBlock.into()),
-            Err(TryLockError::Error(e)) if has_no_locks(&e) => Self::beside(path),
-            Err(TryLockError::Error(e)) => Err(e),
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Guard::Lock),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
+                    thread::sleep(PATIENCE / 20);
+                }
+                Err(TryLockError::WouldBlock) => return Err(ErrorKind::WouldBlock.into()),
+                Err(TryLockError::Error(e)) if has_no_locks(&e) => return Self::beside(path),
+                Err(TryLockError::Error(e)) => return Err(e),
+            }
         }
     }
 
