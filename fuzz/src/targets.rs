@@ -208,7 +208,7 @@ fn weights(bytes: &[u8]) -> Option<String> {
             );
             assert!(shapes.is_empty() || shapes.contains_key(key), "{key}");
         }
-        let _ = dict.check(&graph_of_demo()).map_err(|m| m.to_string());
+        let _ = dict.check(graph_of_demo()).map_err(|m| m.to_string());
     }
     said(read)
 }

@@ -449,9 +449,9 @@ mod tests {
             drop(writer);
             let mut bytes = fs::read(&path).expect("a file");
             let whole = Journal::parse(&bytes, &path).expect("whole");
-            for at in confirmed..bytes.len() {
+            for (at, byte) in bytes.iter_mut().enumerate().skip(confirmed) {
                 if missing.get(at / sector % missing.len()).copied().unwrap_or_default() {
-                    bytes[at] = 0;
+                    *byte = 0;
                 }
             }
             fs::write(&path, &bytes).expect("space");
