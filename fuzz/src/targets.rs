@@ -168,6 +168,19 @@ fn folder_with(name: &str, bytes: &[u8]) -> TempDir {
     folder
 }
 
+/// A folder with two classes below `all`, each with files of these bytes.
+fn classes_with(names: [&str; 3], bytes: &[u8]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for class in ["a", "b"] {
+        let class = folder.path().join("all").join(class);
+        fs::create_dir_all(&class).expect("made");
+        for name in names {
+            fs::write(class.join(name), bytes).expect("written");
+        }
+    }
+    folder
+}
+
 fn said<T, E: std::error::Error>(result: Result<T, E>) -> Option<String> {
     let error = result.err()?;
     let mut text = error.to_string();
@@ -375,10 +388,11 @@ fn idx_seeds() -> Vec<Vec<u8>> {
     vec![[&images[..], &[0, 0, 8, 1, 0, 0, 0, 12], &labels, &length].concat()]
 }
 
+const CIFAR: &str = "kind = 'cifar'\ntrain = ['batch.bin']\ncalibration = 2\nproxy = 2\nsearch = 2";
+
 fn cifar(bytes: &[u8]) -> Option<String> {
     let folder = folder_with("batch.bin", bytes);
-    let config = "kind = 'cifar'\ntrain = ['batch.bin']\ncalibration = 2\nproxy = 2\nsearch = 2";
-    load(config, folder.path(), &model(32, 3, 10))
+    load(CIFAR, folder.path(), &model(32, 3, 10))
 }
 
 fn cifar_seeds() -> Vec<Vec<u8>> {
@@ -387,14 +401,7 @@ fn cifar_seeds() -> Vec<Vec<u8>> {
 }
 
 fn npz(bytes: &[u8]) -> Option<String> {
-    let folder = tempfile::tempdir().expect("a folder");
-    for class in ["a", "b"] {
-        let class = folder.path().join("all").join(class);
-        fs::create_dir_all(&class).expect("made");
-        for name in ["1.npz", "2.npz", "3.npz"] {
-            fs::write(class.join(name), bytes).expect("written");
-        }
-    }
+    let folder = classes_with(["1.npz", "2.npz", "3.npz"], bytes);
     let config = "kind = 'event-frames'\npath = 'all'\ncalibration = 1\nsearch = 2\nproxy = 1";
     let model = "family = 'spikformer'\nlayout = 'dvs'\nimage_size = 2\nin_channels = 2\nnum_classes = 2\n\
          embed_dims = 16\nnum_heads = 1\nmlp_ratio = 1\ndepths = 1\ntime_steps = 3";
@@ -410,14 +417,7 @@ fn npz_seeds() -> Vec<Vec<u8>> {
 }
 
 fn image(bytes: &[u8]) -> Option<String> {
-    let folder = tempfile::tempdir().expect("a folder");
-    for class in ["a", "b"] {
-        let class = folder.path().join("all").join(class);
-        fs::create_dir_all(&class).expect("made");
-        for name in ["1.png", "2.jpg", "3.JPEG"] {
-            fs::write(class.join(name), bytes).expect("written");
-        }
-    }
+    let folder = classes_with(["1.png", "2.jpg", "3.JPEG"], bytes);
     let config = "kind = 'image-folder'\npath = 'all'\nrecipe = 'imagenet-224'\n\
         calibration = 1\nsearch = 2\nproxy = 1";
     load(config, folder.path(), &model(16, 3, 2))
@@ -458,8 +458,7 @@ fn labels_seeds() -> Vec<Vec<u8>> {
 fn decoded_images(bytes: &[u8]) -> Option<String> {
     let folder = folder_with("images.bin", bytes);
     let path = folder.path().join("images.bin");
-    let config = "kind = 'cifar'\ntrain = ['batch.bin']\ncalibration = 2\nproxy = 2\nsearch = 2";
-    let config: DataConfig = toml::from_str(config).expect("a data section");
+    let config: DataConfig = toml::from_str(CIFAR).expect("a data section");
     let loading = Loading {
         decoded: Some(&path),
         ..Loading::default()
@@ -475,8 +474,7 @@ fn decoded_images(bytes: &[u8]) -> Option<String> {
 fn decoded_images_seeds() -> Vec<Vec<u8>> {
     let records = cifar_seeds().remove(0);
     let folder = folder_with("batch.bin", &records);
-    let config = "kind = 'cifar'\ntrain = ['batch.bin']\ncalibration = 2\nproxy = 2\nsearch = 2";
-    let config: DataConfig = toml::from_str(config).expect("a data section");
+    let config: DataConfig = toml::from_str(CIFAR).expect("a data section");
     let splits = data::load(&config, folder.path(), &model(32, 3, 10)).expect("images");
     let path = folder.path().join("decoded");
     splits.write_decoded(&path).expect("written");

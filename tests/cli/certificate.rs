@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::common::demo::Demo;
+use crate::common::runs::events;
 use serde_json::Value;
 
 const SEARCH: &[&str] = &[
@@ -25,17 +26,6 @@ fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
 
 fn last(out: &str) -> Value {
     serde_json::from_str(out.lines().last().expect("lines")).expect("JSON")
-}
-
-/// The journal without what may differ between equal runs: the first line, and `time`.
-fn events(run: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(run.join("journal.jsonl")).expect("a journal");
-    let read = text.lines().skip(1).map(|line| {
-        let mut line: Value = serde_json::from_str(line).expect("JSON");
-        line.as_object_mut().expect("an object").remove("time");
-        line
-    });
-    read.collect()
 }
 
 #[test]

@@ -3,13 +3,12 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use crate::common::demo::Demo;
-use serde_json::Value;
+use crate::common::runs::{events, signal};
 
 const SEARCH: &[&str] = &[
     "search",
@@ -26,18 +25,6 @@ fn in_folder(name: &str) -> Vec<&str> {
     [SEARCH, &[name]].concat()
 }
 
-/// The events of a run, without their times.
-fn events(run: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(run.join("journal.jsonl")).expect("a journal");
-    let lines = text.lines().skip(1);
-    let without_time = |line| {
-        let mut event: Value = serde_json::from_str(line).expect("JSON");
-        event.as_object_mut().expect("an object").remove("time");
-        event
-    };
-    lines.map(without_time).collect()
-}
-
 /// Starts a search and waits until it has told so many events; those that follow are read and
 /// dropped.
 fn begun(demo: &Demo, arguments: &[&str], told: usize) -> Child {
@@ -48,12 +35,6 @@ fn begun(demo: &Demo, arguments: &[&str], told: usize) -> Child {
     lines.nth(told).expect("it goes on").expect("text");
     thread::spawn(move || lines.count());
     child
-}
-
-fn signal(child: &Child, name: &str) {
-    let id = child.id().to_string();
-    let kill = Command::new("kill").args([name, &id]).status();
-    assert!(kill.expect("kill runs").success());
 }
 
 #[test]
@@ -98,9 +79,9 @@ fn a_program_that_stands_still_for_a_while_goes_on() {
     demo.expect(0, &in_folder("whole"));
     let mut child = begun(&demo, &in_folder("stopped"), 8);
     for _ in 0..3 {
-        signal(&child, "-STOP");
+        signal(&child, "STOP");
         thread::sleep(Duration::from_millis(700));
-        signal(&child, "-CONT");
+        signal(&child, "CONT");
         thread::sleep(Duration::from_millis(50));
     }
     assert!(child.wait().expect("it ends").success());

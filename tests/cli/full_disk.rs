@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::demo::Demo;
+use crate::common::runs::events;
 
 /// Bytes in a block of `ulimit`.
 const BLOCK: u64 = 512;
@@ -82,16 +83,7 @@ fn a_full_disk_in_the_middle_of_a_search_loses_nothing() {
             run,
         ]
     }
-    let events = |run: &str| {
-        let text = fs::read_to_string(demo.path(run).join("journal.jsonl")).expect("a journal");
-        let without_time = |line: &str| {
-            let mut event: serde_json::Value = serde_json::from_str(line).expect("whole lines");
-            event.as_object_mut().expect("an event").remove("time");
-            event
-        };
-        let events: Vec<_> = text.lines().skip(1).map(without_time).collect();
-        events
-    };
+    let events = |run: &str| events(&demo.path(run));
     let synthetic = |arguments: &[&str]| {
         let mut command = demo.command(arguments);
         command.env("AQ4SVIT_SYNTHETIC", "seed=7");

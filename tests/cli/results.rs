@@ -1,26 +1,13 @@
 //! Answers of earlier runs, used by later ones: `--no-result-cache`.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::common::demo::Demo;
+use crate::common::runs::events;
 use serde_json::Value;
 
 const SEARCH: &[&str] = &["search", "small.toml", "--json"];
-
-/// The journal without what may differ between equal runs.
-fn events(run: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(run.join("journal.jsonl")).expect("a journal");
-    let mut lines: Vec<Value> = text
-        .lines()
-        .skip(1)
-        .map(|l| serde_json::from_str(l).expect("JSON"))
-        .collect();
-    for line in &mut lines {
-        line.as_object_mut().expect("an object").remove("time");
-    }
-    lines
-}
 
 fn search(demo: &Demo, more: &[&str]) -> Value {
     let (out, _) = demo.expect(0, &[SEARCH, more].concat());

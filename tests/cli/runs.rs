@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 use crate::common::demo::Demo;
+use crate::common::runs::signal;
 use serde_json::Value;
 
 const SHORT: &[&str] = &[
@@ -30,12 +31,6 @@ fn start(demo: &Demo, arguments: &[&str]) -> Child {
 fn read_lines(child: &mut Child, count: usize) {
     let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
     assert_eq!(lines.take(count).count(), count);
-}
-
-fn signal(child: &Child, name: &str) {
-    let id = child.id().to_string();
-    let sent = Command::new("kill").args(["-s", name, &id]).status();
-    assert!(sent.expect("kill").success());
 }
 
 /// Waits for the end, which must be with 130 and no panic; returns standard error.

@@ -2,6 +2,7 @@
 //! where it fails.
 
 use crate::common::demo::Demo;
+use crate::common::runs::events;
 
 const SEARCH: &[&str] = &[
     "search",
@@ -21,16 +22,6 @@ fn result(out: &str) -> serde_json::Value {
     result
 }
 
-fn events(demo: &Demo, run: &str) -> Vec<serde_json::Value> {
-    let text = std::fs::read_to_string(demo.path(run).join("journal.jsonl")).expect("a journal");
-    let event = |line: &str| {
-        let mut event: serde_json::Value = serde_json::from_str(line).expect("JSON");
-        event.as_object_mut().expect("an object").remove("time");
-        event
-    };
-    text.lines().skip(1).map(event).collect()
-}
-
 #[test]
 fn it_changes_neither_journal_nor_counters() {
     let demo = Demo::with_self_check();
@@ -39,7 +30,7 @@ fn it_changes_neither_journal_nor_counters() {
     let (with, _) = demo.expect(0, &[SEARCH, &["with"], &own].concat());
     let (without, _) = demo.expect(0, &[SEARCH, &["without", "--no-self-check"], &own].concat());
     assert_eq!(result(&with), result(&without));
-    assert_eq!(events(&demo, "with"), events(&demo, "without"));
+    assert_eq!(events(&demo.path("with")), events(&demo.path("without")));
 }
 
 #[cfg(debug_assertions)]

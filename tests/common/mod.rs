@@ -12,4 +12,6 @@ pub mod network;
 #[cfg(feature = "torch")]
 pub mod python;
 pub mod random;
+#[cfg(feature = "torch")]
+pub mod runs;
 pub mod terminal;
