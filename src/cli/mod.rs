@@ -107,6 +107,8 @@ pub fn command() -> clap::Command {
 
 /// Parses the command line and runs the command it names.
 pub fn main() -> ExitCode {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    crate::system::go_back();
     clap_complete::CompleteEnv::with_factory(command)
         .var(complete::VARIABLE)
         .complete();

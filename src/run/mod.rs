@@ -13,8 +13,6 @@ mod drive;
 mod error;
 mod evaluators;
 mod evidence;
-#[cfg(any(debug_assertions, test))]
-mod fault;
 mod files;
 mod finished;
 mod folder;
@@ -38,6 +36,8 @@ mod synthetic;
 mod work;
 mod worker;
 mod worker_pool;
+#[cfg(any(test, all(feature = "torch", debug_assertions)))]
+mod wrong_answers;
 
 use crate::evaluate::{Caches, Job, Machines, OutputError, Progress};
 use crate::journal::Entry;

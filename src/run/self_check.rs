@@ -47,7 +47,7 @@ pub fn self_check(
     let make = |optimizations| evaluator(prepared, images, options, optimizations);
     let fast = make(options.optimizations)?;
     #[cfg(debug_assertions)]
-    let fast = super::fault::Wrong::perhaps(fast);
+    let fast = super::wrong_answers::Wrong::perhaps(fast);
     let (mut fast, mut plain) = (fast, make(Optimizations::NONE)?);
     let sites: Vec<&str> = graph.sites.iter().map(|site| site.name.as_str()).collect();
     let allocations = allocations(&prepared.settings.space.menu, graph.layers.len());

@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounde
 use crate::evaluate::{
     Caches, Cancel, EvaluateError, Evaluator, Job, Outcome, OutputError, Progress, Work,
 };
+use crate::system::fault;
 
 /// The least time without a job before work is done ahead: between two jobs of a search there is
 /// less.
@@ -156,8 +157,7 @@ impl Desk {
             let _ = reports.send((number, Report::Progress(p)));
         };
         let answer = catch_unwind(AssertUnwindSafe(|| {
-            #[cfg(debug_assertions)]
-            super::fault::perhaps();
+            fault::AT_JOB.perhaps();
             match evaluator.evaluate(job, cancel, &mut progress) {
                 Ok((outcome, work)) => (Ok(outcome), work),
                 Err(error) => (Err(error), evaluator.wasted_work()),

@@ -5,7 +5,10 @@
 mod bounded_folder;
 mod cgroup;
 pub(crate) mod crash;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod deleted_folder;
 mod disk;
+pub(crate) mod fault;
 #[cfg(unix)]
 mod last_words;
 pub(crate) mod log;
@@ -13,6 +16,8 @@ mod memory;
 mod processor;
 
 pub(crate) use bounded_folder::make_room;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) use deleted_folder::go_back;
 pub(crate) use disk::disk;
 #[cfg(unix)]
 pub(crate) use last_words::{TakenTerminal, disarm, install};

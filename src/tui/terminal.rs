@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write, stdout};
 use std::mem::ManuallyDrop;
-use std::panic::{self, PanicHookInfo};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -28,7 +28,7 @@ mod quiet;
 use super::model::Model;
 use super::screen::Screen;
 use super::view::view;
-use crate::system::crash;
+use crate::system::{crash, fault};
 
 /// The terminal of this process, in its alternate screen until dropped.
 pub struct Tty {
@@ -186,7 +186,9 @@ impl Input {
             .name(String::from("terminal input"))
             .spawn(move || {
                 let _closed_at_the_end: Sender<()> = end;
-                read(&send, &stopped);
+                // What a panic said is a message of [`PanicGuard`]; reading goes on.
+                let read = || catch_unwind(AssertUnwindSafe(|| read(&send, &stopped)));
+                let _ = (0..PANICS).any(|_| read().is_ok());
             })?;
         Ok(Input {
             events,
@@ -217,6 +219,8 @@ pub fn is_gone() -> bool {
     gone
 }
 
+/// The most panics while reading; after that many the interface ends as if the terminal were gone.
+const PANICS: u32 = 8;
 /// Only to notice the end; an event wakes the thread at once.
 const WAIT: Duration = Duration::from_millis(50);
 
@@ -224,7 +228,10 @@ fn read(send: &Sender<Event>, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         let sent = match event::poll(WAIT) {
             Ok(false) => continue,
-            Ok(true) => event::read().map(|event| send.send(event).is_ok()),
+            Ok(true) => event::read().map(|event| {
+                fault::AT_KEY.perhaps();
+                send.send(event).is_ok()
+            }),
             Err(error) => Err(error),
         };
         if !sent.unwrap_or(false) {

@@ -39,8 +39,13 @@ fn networks_in_plain_pytorch_become_the_built_in_graphs() {
         "spikformer-cifar",
         "sdt-v1",
         "spikingresformer-cifar",
+        "spikingresformer-imagenet",
+        "spikingresformer-dvs",
         "max-former-cifar",
+        "max-former-imagenet",
+        "max-former-dvs",
         "ms-qkformer-cifar",
+        "ms-qkformer-imagenet",
     ] {
         let weights = fixture(name).join("weights.safetensors");
         let file = demo.path(&format!("{name}.aq4.safetensors"));

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -86,6 +86,47 @@ fn a_program_that_stands_still_for_a_while_goes_on() {
     }
     assert!(child.wait().expect("it ends").success());
     assert_eq!(events(&demo.path("stopped")), events(&demo.path("whole")));
+}
+
+/// With libtorch its libraries must not end the program before it begins.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_current_folder_that_was_deleted_is_named_where_it_is_needed() {
+    let demo = Demo::new();
+    let profile = demo.path("small.toml");
+    let from_nowhere = |arguments: &str| {
+        let script = format!("mkdir gone && cd gone && rmdir ../gone && exec \"$0\" {arguments}");
+        let mut command = Command::new("sh");
+        command
+            .args([
+                "-c",
+                &script,
+                env!("CARGO_BIN_EXE_aq4svit"),
+                profile.to_str().expect("Unicode"),
+            ])
+            .current_dir(demo.folder.path())
+            .env("AQ4SVIT_CONFIG", demo.path("config"))
+            .env("AQ4SVIT_DATA", demo.path("data"));
+        let output = command.output().expect("a shell");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (
+            output.status.code(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
+    };
+    // What needs no current folder works.
+    let (code, out, error) = from_nowhere("profiles list");
+    assert!(code == Some(0) && out.contains("demo"), "{code:?}: {error}");
+    let (code, _, error) = from_nowhere("inspect \"$1\"");
+    assert_eq!(code, Some(0), "{error}");
+    let (code, _, error) = from_nowhere("inspect small.toml");
+    assert!(
+        code == Some(1) && error.contains("small.toml"),
+        "{code:?}: {error}"
+    );
+    let (code, _, error) = from_nowhere("doctor");
+    assert!(code.is_some() && !error.contains("terminate"), "{error}");
 }
 
 /// What a process may use is taken from it in the middle of its search, down to what it has.

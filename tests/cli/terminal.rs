@@ -14,16 +14,16 @@ fn start(demo: &Demo, arguments: &[&str]) -> Terminal {
     Terminal::start(command)
 }
 
-/// The same with an evaluator that panics at a job; only a program with debug assertions has such
-/// faults.
+/// The same with a panic asked for by an environment variable; only a program with debug assertions
+/// has such faults.
 #[cfg(debug_assertions)]
-fn start_with_a_fault(demo: &Demo, job: u32) -> Terminal {
+fn start_with_a_fault(demo: &Demo, fault: &str, at: u32) -> Terminal {
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_aq4svit"));
     command.args(["search", "small.toml", "--run-dir", "run"]);
     command.cwd(demo.folder.path());
     command.env("AQ4SVIT_CONFIG", demo.path("config"));
     command.env("AQ4SVIT_DATA", demo.path("data"));
-    command.env("AQ4SVIT_PANIC_AT_JOB", job.to_string());
+    command.env(fault, at.to_string());
     Terminal::start(command)
 }
 
@@ -365,7 +365,7 @@ fn a_worker_that_panics_becomes_a_pane_with_what_to_do() {
     // Job 1 is the float network; the seventh has a candidate at work.
     for (key, ends) in [("r", 0), ("s", 0), ("q", 1)] {
         let demo = Demo::new();
-        let mut terminal = start_with_a_fault(&demo, 7);
+        let mut terminal = start_with_a_fault(&demo, "AQ4SVIT_PANIC_AT_JOB", 7);
         terminal
             .see("The run stopped")
             .see("a fault on demand, at job 7")
@@ -388,6 +388,18 @@ fn a_worker_that_panics_becomes_a_pane_with_what_to_do() {
         // Nothing is lost however it was left.
         demo.expect(0, &["resume", "run", "--headless"]);
     }
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn a_panic_while_keys_are_read_is_told_and_the_next_key_is_taken() {
+    let demo = Demo::new();
+    let mut terminal = start_with_a_fault(&demo, "AQ4SVIT_PANIC_AT_KEY", 1);
+    terminal.see("FINISHED").press("?");
+    terminal.see("a fault on demand, at key 1");
+    assert!(!terminal.text().contains("thread '"), "{}", terminal.text());
+    terminal.press("2").see("[2 Allocation]").press("q");
+    assert_eq!(terminal.end().0, 0);
 }
 
 #[test]

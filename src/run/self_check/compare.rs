@@ -124,7 +124,7 @@ fn site(sites: &[&str], at: usize) -> String {
 mod tests {
     use super::*;
     use crate::evaluate::{CorrectBits, Landscape};
-    use crate::run::fault::Wrong;
+    use crate::run::wrong_answers::Wrong;
 
     fn checked(change: fn(&mut Outcome)) -> Result<(), String> {
         let landscape = || Landscape::new(1, 6, 16, 800, 300);

@@ -4,7 +4,7 @@ SpikingResformer."""
 import torch
 from torch import nn
 
-from parts import LIF
+from parts import LIF, ParametricLIF
 
 
 class SPS(nn.Module):
@@ -231,12 +231,12 @@ class Conv(nn.Conv2d):
 class DSSA(nn.Module):
     """SpikingResformer's dual spike self-attention."""
 
-    def __init__(self, width, heads, tokens, patch):
+    def __init__(self, width, heads, tokens, patch, neuron):
         super().__init__()
         self.width, self.heads, self.tokens = width, heads, tokens
         for name in ("firing_rate_x", "firing_rate_attn"):
             self.register_buffer(name, torch.ones(1, 1, heads, 1, 1))
-        self.activation_in, self.activation_attn, self.activation_out = LIF(), LIF(), LIF()
+        self.activation_in, self.activation_attn, self.activation_out = neuron(), neuron(), neuron()
         self.W, self.norm = Conv(width, 2 * width, patch, patch, bias=False), Norm(2 * width)
         self.Wproj, self.norm_proj = Conv(width, width, 1, bias=False), Norm(width)
 
@@ -255,10 +255,10 @@ class DSSA(nn.Module):
 
 
 class GWFFN(nn.Module):
-    def __init__(self, width, ratio, group):
+    def __init__(self, width, ratio, group, neuron):
         super().__init__()
         hidden = ratio * width
-        unit = lambda conv, out: nn.Sequential(LIF(), conv, Norm(out))
+        unit = lambda conv, out: nn.Sequential(neuron(), conv, Norm(out))
         self.up = unit(Conv(width, hidden, 1, bias=False), hidden)
         grouped = Conv(hidden, hidden, 3, padding=1, groups=hidden // group, bias=False)
         self.conv = nn.ModuleList([unit(grouped, hidden)])
@@ -272,30 +272,53 @@ class GWFFN(nn.Module):
 
 
 class Downsample(nn.Module):
-    def __init__(self, inputs, outputs):
+    def __init__(self, inputs, outputs, neuron):
         super().__init__()
         self.conv, self.norm = Conv(inputs, outputs, 3, stride=2, padding=1, bias=False), Norm(outputs)
-        self.activation = LIF()
+        self.activation = neuron()
 
     def forward(self, x):
         return self.norm(self.conv(self.activation(x)))
 
 
 class SpikingResformer(nn.Module):
-    def __init__(self):
+    """`side` is that of the maps behind the prologue."""
+
+    def __init__(self, widths=(16, 24, 32), heads=(1, 3, 4), depths=(1, 2, 2), group=8, classes=10, side=16,
+                 prologue=None, neuron=LIF):
         super().__init__()
-        widths, heads, patches, depths, side = (16, 24, 32), (1, 3, 4), (4, 2, 1), (1, 2, 2), 16
-        self.prologue = nn.Sequential(Conv(3, widths[0], 3, padding=1, bias=False), Norm(widths[0]))
+        patches = (4, 2, 1)
+        self.prologue = prologue or nn.Sequential(Conv(3, widths[0], 3, padding=1, bias=False), Norm(widths[0]))
         self.layers = nn.Sequential()
         for i, width in enumerate(widths):
-            stage = [Downsample(widths[i - 1], width)] if i else []
+            stage = [Downsample(widths[i - 1], width, neuron)] if i else []
             side = side // 2 if i else side
             for _ in range(depths[i]):
                 tokens = (side // patches[i]) ** 2
-                stage += [DSSA(width, heads[i], tokens, patches[i]), GWFFN(width, 4, 8)]
+                stage += [DSSA(width, heads[i], tokens, patches[i], neuron), GWFFN(width, 4, group, neuron)]
             self.layers.append(nn.Sequential(*stage))
-        self.avgpool, self.classifier = nn.AdaptiveAvgPool2d((1, 1)), nn.Linear(widths[-1], 10, bias=False)
+        self.avgpool, self.classifier = nn.AdaptiveAvgPool2d((1, 1)), nn.Linear(widths[-1], classes, bias=False)
 
     def forward(self, x):
-        x = self.layers(self.prologue(x.unsqueeze(0).repeat(4, 1, 1, 1, 1)))
+        if x.dim() == 5:  # frames: [B, T, C, H, W]
+            x = x.transpose(0, 1)
+        else:
+            x = x.unsqueeze(0).repeat(4, 1, 1, 1, 1)
+        x = self.layers(self.prologue(x))
         return self.classifier(torch.flatten(over(x, self.avgpool), 2)).mean(0)
+
+
+class Pool(nn.MaxPool2d):
+    def forward(self, x):
+        return over(x, super().forward)
+
+
+class SpikingResformerImageNet(SpikingResformer):
+    def __init__(self):
+        prologue = nn.Sequential(Conv(3, 16, 7, 2, 3, bias=False), Norm(16), Pool(3, 2, 1))
+        super().__init__((16, 32, 48), (1, 2, 3), (1, 2, 3), 16, 20, prologue=prologue)
+
+
+class SpikingResformerEvents(SpikingResformer):
+    def __init__(self):
+        super().__init__(depths=(1, 1, 2), classes=11, neuron=ParametricLIF)

@@ -1,4 +1,5 @@
-"""Published networks, as their authors write them: Max-Former and MS-QKFormer, layout CIFAR."""
+"""Published networks, as their authors write them: Max-Former and MS-QKFormer, in every layout that
+runs."""
 
 from torch import nn
 
@@ -39,6 +40,81 @@ class FirstEmbed(nn.Module):
         return self.embed1(x) + self.embed2(x)
 
 
+class FirstStridedEmbed(nn.Module):
+    """Max-Former on ImageNet: strides instead of pooling."""
+
+    def __init__(self, width):
+        super().__init__()
+        half = width // 2
+        self.embed1, self.embed2 = Embed(3, half, stride=2, led=False), Embed(half, width, stride=2)
+        self.embed3, self.embed4 = Embed(width, width), Embed(half, width, 1, 2, led=False)
+
+    def forward(self, x):
+        x, spikes = self.embed2(self.embed1(x), dual=True)
+        return self.embed3(x) + self.embed4(spikes)
+
+
+class FirstEventEmbed(nn.Module):
+    """Max-Former on events: three poolings, the residual at a quarter of the side."""
+
+    def __init__(self, width):
+        super().__init__()
+        eighth, quarter, half = width // 8, width // 4, width // 2
+        self.proj_conv, self.proj_bn = nn.Conv2d(2, eighth, 3, 1, 1, bias=False), nn.BatchNorm2d(eighth)
+        self.max_embed1, self.max_embed2 = Embed(eighth, quarter, pool=True), Embed(quarter, half, pool=True)
+        self.max_embed3, self.embed1 = Embed(half, width, pool=True), Embed(quarter, width, 1, 4, led=False)
+
+    def forward(self, x):
+        T, B, _, H, W = x.shape
+        x = self.proj_bn(self.proj_conv(x.flatten(0, 1))).reshape(T, B, -1, H, W)
+        x, spikes = self.max_embed2(self.max_embed1(x), dual=True)
+        return self.max_embed3(x) + self.embed1(spikes)
+
+
+class FirstQkEmbed(nn.Module):
+    """MS-QKFormer on ImageNet: three convolutions, the first two pooled."""
+
+    def __init__(self, width):
+        super().__init__()
+        half = width // 2
+        self.proj_conv, self.proj_bn = nn.Conv2d(3, half, 3, 1, 1, bias=False), nn.BatchNorm2d(half)
+        self.proj_conv1, self.proj_bn1 = nn.Conv2d(half, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
+        self.proj_conv2, self.proj_bn2 = nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
+        self.rpe_conv, self.rpe_bn = nn.Conv2d(half, width, 1, 2, bias=False), nn.BatchNorm2d(width)
+        self.proj_maxpool, self.maxpool1 = nn.MaxPool2d(3, 2, 1), nn.MaxPool2d(3, 2, 1)
+        self.proj_lif1, self.proj_lif2 = LIF(), LIF()
+
+    def forward(self, x):
+        T, B, _, H, W = x.shape
+        x = self.proj_maxpool(self.proj_bn(self.proj_conv(x.flatten(0, 1))))
+        spikes = self.proj_lif1(x.reshape(T, B, -1, H // 2, W // 2).contiguous()).flatten(0, 1).contiguous()
+        x = self.maxpool1(self.proj_bn1(self.proj_conv1(spikes)))
+        x = self.proj_lif2(x.reshape(T, B, -1, H // 4, W // 4).contiguous()).flatten(0, 1).contiguous()
+        x = self.proj_bn2(self.proj_conv2(x)) + self.rpe_bn(self.rpe_conv(spikes))
+        return x.reshape(T, B, -1, H // 4, W // 4).contiguous()
+
+
+class QkEmbed(nn.Module):
+    """MS-QKFormer on ImageNet between stages; `proj_res_lif` is never called."""
+
+    def __init__(self, width):
+        super().__init__()
+        half = width // 2
+        self.proj3_conv, self.proj3_bn = nn.Conv2d(half, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
+        self.proj4_conv, self.proj4_bn = nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
+        self.proj_res_conv, self.proj_res_bn = nn.Conv2d(half, width, 1, 2, bias=False), nn.BatchNorm2d(width)
+        self.proj3_maxpool = nn.MaxPool2d(3, 2, 1)
+        self.init_lif, self.proj3_lif, self.proj_res_lif = LIF(), LIF(), LIF()
+
+    def forward(self, x):
+        T, B, _, H, W = x.shape
+        spikes = self.init_lif(x).flatten(0, 1).contiguous()
+        x = self.proj3_maxpool(self.proj3_bn(self.proj3_conv(spikes)))
+        x = self.proj3_lif(x.reshape(T, B, -1, H // 2, W // 2).contiguous()).flatten(0, 1).contiguous()
+        x = self.proj4_bn(self.proj4_conv(x)) + self.proj_res_bn(self.proj_res_conv(spikes))
+        return x.reshape(T, B, -1, H // 2, W // 2).contiguous()
+
+
 class PooledEmbed(nn.Module):
     """Max-Former: both branches are pooled."""
 
@@ -71,11 +147,14 @@ class Mlp(nn.Module):
         self.fc1_conv, self.fc1_bn = nn.Conv2d(width, hidden, 1), nn.BatchNorm2d(hidden)
         self.fc2_conv, self.fc2_bn = nn.Conv2d(hidden, width, 1), nn.BatchNorm2d(width)
         self.fc1_lif, self.fc2_lif = LIF(), LIF()
+        self.square = hidden == width
 
     def forward(self, x):
         T, B, C, H, W = x.shape
         y = self.fc1_lif(x)
         y = self.fc1_bn(self.fc1_conv(y.flatten(0, 1))).reshape(T, B, -1, H, W).contiguous()
+        if self.square:
+            x = y = x + y
         y = self.fc2_lif(y)
         return x + self.fc2_bn(self.fc2_conv(y.flatten(0, 1))).reshape(T, B, C, H, W).contiguous()
 
@@ -83,15 +162,16 @@ class Mlp(nn.Module):
 class Mixer(nn.Module):
     """A depthwise convolution."""
 
-    def __init__(self, width):
+    def __init__(self, width, kernel=3, name="conv"):
         super().__init__()
-        self.conv_neuron = LIF()
-        self.conv = nn.Conv2d(width, width, 3, 1, 1, groups=width)
-        self.conv_bn = nn.BatchNorm2d(width)
+        self.name = name
+        setattr(self, f"{name}_neuron", LIF())
+        setattr(self, name, nn.Conv2d(width, width, kernel, 1, kernel // 2, groups=width))
+        setattr(self, f"{name}_bn", nn.BatchNorm2d(width))
 
     def forward(self, x):
-        y = self.conv_neuron(x)
-        return x + self.conv_bn(self.conv(y.flatten(0, 1))).reshape(x.shape)
+        neuron, conv, norm = (getattr(self, self.name + end) for end in ("_neuron", "", "_bn"))
+        return x + norm(conv(neuron(x).flatten(0, 1))).reshape(x.shape)
 
 
 class Sequences(nn.Module):
@@ -155,13 +235,13 @@ class QKA(Sequences):
 
 
 class Block(nn.Module):
-    def __init__(self, width, mixer=None, attn=None):
+    def __init__(self, width, ratio=4, mixer=None, attn=None):
         super().__init__()
         if mixer is not None:
             self.mixer = mixer
         if attn is not None:
             self.attn = attn
-        self.mlp = Mlp(width, 4 * width)
+        self.mlp = Mlp(width, ratio * width)
 
     def forward(self, x):
         for part in self.children():
@@ -170,43 +250,65 @@ class Block(nn.Module):
 
 
 class Hierarchy(nn.Module):
-    """Three stages of growing width."""
+    """Stages of growing width, the last with self-attention. `mixer(stage, width)` is what the blocks
+    of the others begin with."""
 
-    def __init__(self, embed, mixers, width=48, heads=4, steps=4, classes=10):
+    def __init__(self, first, embed, mixer, depths=(1, 1, 2), width=48, heads=4, ratio=4, steps=4, classes=10,
+                 head_at_every_step=False):
         super().__init__()
-        self.steps = steps
-        widths = [width // 4, width // 2, width]
-        self.patch_embed1 = FirstEmbed(widths[0])
-        self.stage1 = nn.ModuleList([Block(widths[0], **mixers(1, widths[0], heads))])
-        self.patch_embed2 = embed(widths[1])
-        self.stage2 = nn.ModuleList([Block(widths[1], **mixers(2, widths[1], heads))])
-        self.patch_embed3 = embed(widths[2])
-        self.stage3 = nn.ModuleList([Block(width, attn=SSA(width, heads)) for _ in range(2)])
+        self.steps, self.depths, self.head_at_every_step = steps, depths, head_at_every_step
+        count = len(depths)
+        for i, depth in enumerate(depths, 1):
+            wide = width >> (count - i)
+            begin = {"attn": lambda: SSA(wide, heads)} if i == count else mixer(i, wide)
+            blocks = [Block(wide, ratio, **{k: make() for k, make in begin.items()}) for _ in range(depth)]
+            setattr(self, f"patch_embed{i}", (first if i == 1 else embed)(wide))
+            setattr(self, f"stage{i}", nn.ModuleList(blocks))
         self.head_lif, self.head = LIF(), nn.Linear(width, classes)
+        # Embeddings and blocks of one stage.
+        self.stages = {f"stage{i + 1}": [f"patch_embed{i + 1}", f"stage{i + 1}"] for i in range(count)}
 
     def forward(self, x):
-        x = x.unsqueeze(0).repeat(self.steps, 1, 1, 1, 1)
-        for i in (1, 2, 3):
+        if x.dim() == 5:  # frames: [B, T, C, H, W]
+            x = x.transpose(0, 1)
+        else:
+            x = x.unsqueeze(0).repeat(self.steps, 1, 1, 1, 1)
+        for i in range(1, len(self.depths) + 1):
             x = getattr(self, f"patch_embed{i}")(x)
             for block in getattr(self, f"stage{i}"):
                 x = block(x)
         x = self.head_lif(x.flatten(3).mean(3))
-        return self.head(x.mean(0))
+        return self.head(x).mean(0) if self.head_at_every_step else self.head(x.mean(0))
 
 
-# Embeddings and blocks of one stage.
-STAGES = {f"stage{i}": [f"patch_embed{i}", f"stage{i}"] for i in (1, 2, 3)}
+IMAGENET = {"depths": (1, 2, 2), "heads": 6, "classes": 20, "head_at_every_step": True}
 
 
 class MaxFormer(Hierarchy):
-    stages = STAGES
+    """On CIFAR: only the second stage mixes."""
 
     def __init__(self):
-        super().__init__(PooledEmbed, lambda stage, width, _: {"mixer": Mixer(width)} if stage == 2 else {})
+        super().__init__(FirstEmbed, PooledEmbed, lambda i, w: {"mixer": lambda: Mixer(w)} if i == 2 else {})
+
+
+class MaxFormerImageNet(Hierarchy):
+    def __init__(self):
+        def mixer(stage, width):
+            return {"mixer": lambda: Mixer(width, 7, "conv5") if stage == 1 else Mixer(width, 5)}
+
+        super().__init__(FirstStridedEmbed, PooledEmbed, mixer, **IMAGENET)
+
+
+class MaxFormerEvents(Hierarchy):
+    def __init__(self):
+        super().__init__(FirstEventEmbed, PooledEmbed, lambda _, w: {"mixer": lambda: Mixer(w)}, (1, 1), 64, ratio=1)
 
 
 class MsQkFormer(Hierarchy):
-    stages = STAGES
-
     def __init__(self):
-        super().__init__(StridedEmbed, lambda _, width, heads: {"attn": QKA(width, heads)})
+        super().__init__(FirstEmbed, StridedEmbed, lambda _, w: {"attn": lambda: QKA(w, 4)})
+
+
+class MsQkFormerImageNet(Hierarchy):
+    def __init__(self):
+        super().__init__(FirstQkEmbed, QkEmbed, lambda _, w: {"attn": lambda: QKA(w, 6)}, **IMAGENET)

@@ -19,15 +19,24 @@ import torch
 
 from aq4svit_export import export
 from designs import DESIGNS
-from families import SpikeDriven, Spikformer, SpikingResformer
-from membrane import MaxFormer, MsQkFormer
+from families import SpikeDriven, Spikformer, SpikingResformer, SpikingResformerEvents, SpikingResformerImageNet
+from membrane import MaxFormer, MaxFormerEvents, MaxFormerImageNet, MsQkFormer, MsQkFormerImageNet
 from own import own
 from parts import lively
 from refused import refused
 
+# A class and the shape of an input, after its batch; frames of events begin with time.
 NETWORKS = {
-    "spikformer-cifar": Spikformer, "sdt-v1": SpikeDriven, "spikingresformer-cifar": SpikingResformer,
-    "max-former-cifar": MaxFormer, "ms-qkformer-cifar": MsQkFormer,
+    "spikformer-cifar": (Spikformer, (3, 32, 32)),
+    "sdt-v1": (SpikeDriven, (3, 32, 32)),
+    "spikingresformer-cifar": (SpikingResformer, (3, 16, 16)),
+    "spikingresformer-imagenet": (SpikingResformerImageNet, (3, 64, 64)),
+    "spikingresformer-dvs": (SpikingResformerEvents, (5, 3, 16, 16)),
+    "max-former-cifar": (MaxFormer, (3, 32, 32)),
+    "max-former-imagenet": (MaxFormerImageNet, (3, 64, 64)),
+    "max-former-dvs": (MaxFormerEvents, (4, 2, 64, 64)),
+    "ms-qkformer-cifar": (MsQkFormer, (3, 32, 32)),
+    "ms-qkformer-imagenet": (MsQkFormerImageNet, (3, 64, 64)),
 }
 
 
@@ -102,12 +111,13 @@ def main():
     torch.manual_seed(0)
     if sys.argv[1] == "own":
         return export(lively(own(sys.argv[2])), torch.rand(2, 1, 28, 28), sys.argv[3])
-    model = NETWORKS[sys.argv[2]]()
+    make, shape = NETWORKS[sys.argv[2]]
+    model = make()
     missing, unexpected = model.load_state_dict(weights(sys.argv[3]), strict=False)
     missing = [k for k in missing if not k.endswith("num_batches_tracked")]
     assert not missing and not unexpected, (missing, unexpected)
-    side = 16 if sys.argv[2].startswith("spikingresformer") else 32
-    export(model, torch.randn(2, 3, side, side), sys.argv[4], stages=getattr(model, "stages", None))
+    time_axis = 1 if len(shape) == 4 else None
+    export(model, torch.randn(2, *shape), sys.argv[4], time_axis=time_axis, stages=getattr(model, "stages", None))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,24 @@ class LIF(nn.Module):
         return torch.stack(out)
 
 
+class ParametricLIF(LIF):
+    """With a learned decay: 1/tau is the sigmoid of one parameter."""
+
+    def __init__(self):
+        super().__init__()
+        del self.tau
+        self.w = nn.Parameter(torch.tensor(0.0))
+
+    def forward(self, x):
+        v, out = torch.zeros_like(x[0]), []
+        for step in x:
+            v = v + (step - v) * self.w.sigmoid()
+            spike = (v >= self.v_threshold).to(x.dtype)
+            v = v * (1.0 - spike)
+            out.append(spike)
+        return torch.stack(out)
+
+
 def lively(model):
     """Batch norms under which neurons fire."""
     generator = torch.Generator().manual_seed(1)
