@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::common::network::demo;
 use aq4svit::network::{
-    Architecture, Charge, Firing, Graph, Halves, Layer, Layout, ModelConfig, Neuron, Node, Op,
-    Reset, ResformerLayout, ResformerSizes, Spiking, TensorKind, TensorSpec, TimeConstant,
+    Architecture, Charge, Firing, Graph, Halves, Layer, Layout, MaxFormer, ModelConfig, MsQkFormer,
+    Neuron, Node, Op, QkFormer, Reset, ResformerLayout, ResformerSizes, SdtV1, SdtV2, SdtV3,
+    Spikformer, Spiking, SpikingResformer, Spikingformer, TensorKind, TensorSpec, TimeConstant,
     ValueRange,
 };
 use aq4svit::profile::Profile;
@@ -54,28 +55,28 @@ fn published(stem: &str) -> ModelConfig {
     let depths = if is_qkformer && is_dvs { 2 } else { number(2) };
     let (architecture, num_heads) = match parts[0] {
         "spikformer" => (
-            Architecture::Spikformer {
+            Architecture::Spikformer(Spikformer {
                 layout,
                 embed_dims,
                 depths,
-            },
+            }),
             if is_dvs { 16 } else { 8 },
         ),
         "spikingformer" => (
-            Architecture::Spikingformer {
+            Architecture::Spikingformer(Spikingformer {
                 layout,
                 embed_dims,
                 depths,
-            },
+            }),
             if is_dvs { 16 } else { 8 },
         ),
         "qkformer" => (
-            Architecture::QkFormer {
+            Architecture::QkFormer(QkFormer {
                 layout,
                 embed_dims,
                 depths,
                 batch_leak: false,
-            },
+            }),
             match layout {
                 Layout::Cifar => 8,
                 Layout::Imagenet => embed_dims / 64,
@@ -84,16 +85,16 @@ fn published(stem: &str) -> ModelConfig {
         ),
         "maxformer" | "msqkformer" => (
             match parts[0] {
-                "maxformer" => Architecture::MaxFormer {
+                "maxformer" => Architecture::MaxFormer(MaxFormer {
                     layout,
                     embed_dims,
                     depths,
-                },
-                _ => Architecture::MsQkFormer {
+                }),
+                _ => Architecture::MsQkFormer(MsQkFormer {
                     layout,
                     embed_dims,
                     depths,
-                },
+                }),
             },
             match layout {
                 Layout::Cifar => 8,
@@ -102,7 +103,7 @@ fn published(stem: &str) -> ModelConfig {
             },
         ),
         "sdtv1" => (
-            Architecture::SdtV1 {
+            Architecture::SdtV1(SdtV1 {
                 embed_dims,
                 depths,
                 pooling: match parts[1] {
@@ -111,7 +112,7 @@ fn published(stem: &str) -> ModelConfig {
                     _ => [false, false, true, true],
                 },
                 dvs: is_dvs.then_some(2.0),
-            },
+            }),
             8,
         ),
         other => panic!("{stem}: {other}?"),
@@ -160,7 +161,7 @@ fn published_resformer(parts: &[&str]) -> ModelConfig {
         depths: [1, 2, 3],
     };
     ModelConfig {
-        architecture: Architecture::SpikingResformer { layout, sizes },
+        architecture: Architecture::SpikingResformer(SpikingResformer { layout, sizes }),
         image_size,
         in_channels: 3,
         num_classes,
@@ -174,23 +175,29 @@ fn published_resformer(parts: &[&str]) -> ModelConfig {
 fn published_pyramid(stem: &str, parts: &[&str]) -> ModelConfig {
     let kd = parts.last() == Some(&"kd");
     let strides = [2, 2, 2, 2, 1];
-    let v2 = |embed_dims| Architecture::SdtV2 {
-        embed_dims,
-        strides,
-        kd,
-        merge_repconv: false,
+    let v2 = |embed_dims| {
+        Architecture::SdtV2(SdtV2 {
+            embed_dims,
+            strides,
+            kd,
+            merge_repconv: false,
+        })
     };
-    let base = |embed_dims| Architecture::SdtV3Base {
-        embed_dims,
-        strides,
-        max_spike: 4,
+    let base = |embed_dims| {
+        Architecture::SdtV3(SdtV3::Base {
+            embed_dims,
+            strides,
+            max_spike: 4,
+        })
     };
-    let large = |embed_dims| Architecture::SdtV3Large {
-        embed_dims,
-        strides: [2; 4],
-        depths: 12,
-        kd,
-        max_spike: 4,
+    let large = |embed_dims| {
+        Architecture::SdtV3(SdtV3::Large {
+            embed_dims,
+            strides: [2; 4],
+            depths: 12,
+            kd,
+            max_spike: 4,
+        })
     };
     let architecture = match stem.trim_end_matches("_kd") {
         "sdtv2_15M" => v2([64, 128, 256, 360]),
@@ -267,7 +274,7 @@ fn what_the_authors_never_use_is_dead() {
             dead += usize::from(tensor.dead);
         }
         let expected = match config.architecture {
-            Architecture::Spikformer { layout, depths, .. } => {
+            Architecture::Spikformer(Spikformer { layout, depths, .. }) => {
                 4 * depths
                     + if let Layout::Dvs { .. } = layout {
                         3
@@ -275,13 +282,13 @@ fn what_the_authors_never_use_is_dead() {
                         0
                     }
             }
-            Architecture::Spikingformer { depths, .. } => 4 * depths,
-            Architecture::SdtV1 { depths, .. } => depths,
-            Architecture::SdtV3Large {
+            Architecture::Spikingformer(Spikingformer { depths, .. }) => 4 * depths,
+            Architecture::SdtV1(SdtV1 { depths, .. }) => depths,
+            Architecture::SdtV3(SdtV3::Large {
                 embed_dims: [_, _, 512],
                 depths,
                 ..
-            } => 12 * depths,
+            }) => 12 * depths,
             _ => 0,
         };
         assert_eq!(dead, expected, "{stem}");
@@ -693,12 +700,12 @@ fn ranges_and_units_of_integer_neurons() {
 #[test]
 fn a_merged_repconv_reads_spikes() {
     let config = ModelConfig {
-        architecture: Architecture::SdtV2 {
+        architecture: Architecture::SdtV2(SdtV2 {
             embed_dims: [64, 128, 256, 360],
             strides: [2, 2, 2, 2, 1],
             kd: false,
             merge_repconv: true,
-        },
+        }),
         ..published("sdtv2_15M")
     };
     let (graph, factored) = (
@@ -739,7 +746,7 @@ fn the_batch_leak_is_in_the_last_stages_projections() {
     for stem in ["qkformer_cifar10_4_384", "qkformer_dvs128_256"] {
         let mut config = published(stem);
         let plain = config.graph().unwrap();
-        if let Architecture::QkFormer { batch_leak, .. } = &mut config.architecture {
+        if let Architecture::QkFormer(QkFormer { batch_leak, .. }) = &mut config.architecture {
             *batch_leak = true;
         }
         let leaking = config.graph().unwrap();

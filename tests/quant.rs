@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use crate::common::network::demo;
-use aq4svit::network::{Architecture, Graph, Layout, ModelConfig, TensorKind};
+use aq4svit::network::{
+    Architecture, Graph, Layout, ModelConfig, QkFormer, SdtV2, SdtV3, Spikformer, TensorKind,
+};
 use aq4svit::quant::{
     Affine, Allocation, BitWidth, MemoryModel, Scheme, pack, quantize, saving_percent, unpack,
 };
@@ -22,21 +24,21 @@ fn config(architecture: Architecture) -> ModelConfig {
 }
 
 fn qkformer(layout: Layout) -> Architecture {
-    Architecture::QkFormer {
+    Architecture::QkFormer(QkFormer {
         layout,
         embed_dims: 64,
         depths: 4,
         batch_leak: false,
-    }
+    })
 }
 
 fn sdt_v2(merge_repconv: bool) -> Architecture {
-    Architecture::SdtV2 {
+    Architecture::SdtV2(SdtV2 {
         embed_dims: [16, 24, 32, 40],
         strides: [2, 2, 2, 2, 1],
         kd: true,
         merge_repconv,
-    }
+    })
 }
 
 fn uniform(graph: &Graph, bits: u8) -> Allocation {
@@ -70,18 +72,20 @@ fn memory_of_the_demo() {
 
 #[test]
 fn memory_counts_every_live_tensor_once() {
-    let spikformer = |layout| Architecture::Spikformer {
-        layout,
-        embed_dims: 64,
-        depths: 4,
+    let spikformer = |layout| {
+        Architecture::Spikformer(Spikformer {
+            layout,
+            embed_dims: 64,
+            depths: 4,
+        })
     };
-    let large = Architecture::SdtV3Large {
+    let large = Architecture::SdtV3(SdtV3::Large {
         embed_dims: [16, 24, 32],
         strides: [2; 4],
         depths: 2,
         kd: true,
         max_spike: 4,
-    };
+    });
     for architecture in [
         qkformer(Layout::Cifar),
         qkformer(Layout::Imagenet),

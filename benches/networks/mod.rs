@@ -5,7 +5,9 @@ use std::path::Path;
 
 use aq4svit::checkpoint::{StateDict, TensorData};
 use aq4svit::data::{self, DataConfig, DataSource, Splits, TensorFiles};
-use aq4svit::network::{Architecture, Graph, Layout, MODEL_KEYS, ModelConfig};
+use aq4svit::network::{
+    Architecture, Graph, Layout, MODEL_KEYS, ModelConfig, QkFormer, SdtV2, Spikformer,
+};
 
 /// The names of the networks.
 pub const NETWORKS: [&str; 4] = ["demo", "spikformer", "sdt-v2", "spikformer-8-768"];
@@ -15,37 +17,37 @@ pub fn config(name: &str) -> Result<ModelConfig, String> {
     let layout = Layout::Cifar;
     let (architecture, image_size, in_channels, num_classes, num_heads) = match name {
         "demo" => {
-            let architecture = Architecture::QkFormer {
+            let architecture = Architecture::QkFormer(QkFormer {
                 layout,
                 embed_dims: 64,
                 depths: 4,
                 batch_leak: false,
-            };
+            });
             (architecture, 28, 1, 10, 8)
         }
         "spikformer" => {
-            let architecture = Architecture::Spikformer {
+            let architecture = Architecture::Spikformer(Spikformer {
                 layout,
                 embed_dims: 384,
                 depths: 4,
-            };
+            });
             (architecture, 32, 3, 10, 12)
         }
         "sdt-v2" => {
-            let architecture = Architecture::SdtV2 {
+            let architecture = Architecture::SdtV2(SdtV2 {
                 embed_dims: [64, 128, 256, 360],
                 strides: [2, 2, 2, 2, 1],
                 kd: false,
                 merge_repconv: false,
-            };
+            });
             (architecture, 224, 3, 1000, 8)
         }
         "spikformer-8-768" => {
-            let architecture = Architecture::Spikformer {
+            let architecture = Architecture::Spikformer(Spikformer {
                 layout: Layout::Imagenet,
                 embed_dims: 768,
                 depths: 8,
-            };
+            });
             (architecture, 224, 3, 1000, 8)
         }
         profile => return shipped(profile),

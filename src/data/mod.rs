@@ -7,12 +7,12 @@
 //!
 //! ```
 //! use aq4svit::data::{self, DataConfig};
-//! use aq4svit::network::{Architecture, Layout, ModelConfig};
+//! use aq4svit::network::{Architecture, Layout, ModelConfig, QkFormer};
 //! # fn main() -> Result<(), data::DataError> {
 //! let model = ModelConfig {
-//!     architecture: Architecture::QkFormer {
+//!     architecture: Architecture::QkFormer(QkFormer {
 //!         layout: Layout::Cifar, embed_dims: 64, depths: 4, batch_leak: false,
-//!     },
+//!     }),
 //!     image_size: 28, in_channels: 1, num_classes: 10, num_heads: 8, mlp_ratio: 4, time_steps: 4,
 //! };
 //! let splits = data::load(&DataConfig::default(), ".".as_ref(), &model)?;

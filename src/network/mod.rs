@@ -6,12 +6,12 @@
 //! a file in `families/` only builds one.
 //!
 //! ```
-//! use aq4svit::network::{Architecture, Layout, ModelConfig, Op, ValueRange};
+//! use aq4svit::network::{Architecture, Layout, ModelConfig, Op, QkFormer, ValueRange};
 //! # fn main() -> Result<(), aq4svit::network::ModelError> {
 //! let config = ModelConfig {
-//!     architecture: Architecture::QkFormer {
+//!     architecture: Architecture::QkFormer(QkFormer {
 //!         layout: Layout::Cifar, embed_dims: 64, depths: 4, batch_leak: false,
-//!     },
+//!     }),
 //!     image_size: 28, in_channels: 1, num_classes: 10, num_heads: 8, mlp_ratio: 4, time_steps: 4,
 //! };
 //! let graph = config.graph()?;
@@ -51,11 +51,10 @@ mod source;
 pub(crate) use check::check;
 pub(crate) use config::ModelTable;
 pub use config::{
-    Architecture, Family, Layout, MAX_PARAMETERS, MODEL_KEYS, ModelConfig, ModelError, ModelKey,
-    ModelKeyKind, ResformerLayout, ResformerSizes,
+    Layout, MAX_PARAMETERS, MODEL_KEYS, ModelConfig, ModelError, ModelKey, ModelKeyKind,
 };
 pub(crate) use families::Row;
-pub use families::Shapes;
+pub use families::*;
 pub use graph::*;
 pub use graph_file::{
     GOLDEN_PREFIX, GRAPH_FORMAT, GRAPH_KEY, GraphFileError, read_graph, write_graph,

@@ -29,7 +29,9 @@ impl Fault {
         if !cfg!(debug_assertions) {
             return;
         }
-        let at = env::var(self.name).ok().and_then(|at| at.parse().ok());
+        let at = env::var(self.name)
+            .ok()
+            .and_then(|at| at.parse::<u32>().ok());
         if let Some(at) = at
             && self.times.fetch_add(1, Ordering::Relaxed) + 1 == at
         {

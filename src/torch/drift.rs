@@ -191,16 +191,16 @@ fn standard_deviation(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Architecture, Layout, ModelConfig};
+    use crate::network::{Architecture, Layout, ModelConfig, Spikformer};
 
     /// A graph with one channel per class and as many sites as we like, cut from a real one.
     fn graph() -> Graph {
         let config = ModelConfig {
-            architecture: Architecture::Spikformer {
+            architecture: Architecture::Spikformer(Spikformer {
                 layout: Layout::Cifar,
                 embed_dims: 8,
                 depths: 1,
-            },
+            }),
             image_size: 4,
             in_channels: 1,
             num_classes: 2,

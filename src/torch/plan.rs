@@ -367,15 +367,15 @@ fn name(graph: &Graph, id: NodeId) -> String {
 mod tests {
     use super::super::testing::{all, config};
     use super::*;
-    use crate::network::{Architecture, Layout};
+    use crate::network::{Architecture, Layout, QkFormer};
 
     fn qkformer() -> Graph {
-        let architecture = Architecture::QkFormer {
+        let architecture = Architecture::QkFormer(QkFormer {
             layout: Layout::Cifar,
             embed_dims: 32,
             depths: 5,
             batch_leak: false,
-        };
+        });
         config(architecture).graph().unwrap()
     }
 

@@ -5,7 +5,10 @@ use std::collections::HashSet;
 
 use super::Model;
 use crate::checkpoint::{StateDict, TensorData};
-use crate::network::{Architecture, Graph, Layout, ModelConfig, ResformerLayout, ResformerSizes};
+use crate::network::{
+    Architecture, Graph, Layout, MaxFormer, ModelConfig, MsQkFormer, QkFormer, ResformerLayout,
+    ResformerSizes, SdtV1, SdtV2, SdtV3, Spikformer, SpikingResformer, Spikingformer,
+};
 use crate::quant::Scheme;
 
 /// Pseudo-random numbers (splitmix64).
@@ -33,7 +36,7 @@ impl Random {
 pub(super) fn config(architecture: Architecture) -> ModelConfig {
     let one_step = matches!(
         architecture,
-        Architecture::SdtV3Base { .. } | Architecture::SdtV3Large { .. }
+        Architecture::SdtV3(SdtV3::Base { .. }) | Architecture::SdtV3(SdtV3::Large { .. })
     );
     ModelConfig {
         architecture,
@@ -51,42 +54,42 @@ pub(super) fn all() -> Vec<ModelConfig> {
     let (embed_dims, depths) = (32, 4);
     let mut all = Vec::new();
     for layout in [Layout::Cifar, Layout::Imagenet, Layout::Dvs { tau: 1.5 }] {
-        all.push(Architecture::Spikformer {
+        all.push(Architecture::Spikformer(Spikformer {
             layout,
             embed_dims,
             depths: 2,
-        });
-        all.push(Architecture::Spikingformer {
+        }));
+        all.push(Architecture::Spikingformer(Spikingformer {
             layout,
             embed_dims,
             depths: 2,
-        });
+        }));
         for batch_leak in [false, true] {
-            all.push(Architecture::QkFormer {
+            all.push(Architecture::QkFormer(QkFormer {
                 layout,
                 embed_dims,
                 depths,
                 batch_leak,
-            });
+            }));
         }
-        all.push(Architecture::MaxFormer {
+        all.push(Architecture::MaxFormer(MaxFormer {
             layout,
             embed_dims,
             depths,
-        });
-        all.push(Architecture::MsQkFormer {
+        }));
+        all.push(Architecture::MsQkFormer(MsQkFormer {
             layout,
             embed_dims,
             depths,
-        });
+        }));
     }
     for dvs in [None, Some(1.5)] {
-        all.push(Architecture::SdtV1 {
+        all.push(Architecture::SdtV1(SdtV1 {
             embed_dims,
             depths: 2,
             pooling: [false, false, true, true],
             dvs,
-        });
+        }));
     }
     for layout in [
         ResformerLayout::Cifar,
@@ -94,7 +97,7 @@ pub(super) fn all() -> Vec<ModelConfig> {
         ResformerLayout::Dvs { tau: None },
         ResformerLayout::Dvs { tau: Some(1.5) },
     ] {
-        all.push(Architecture::SpikingResformer {
+        all.push(Architecture::SpikingResformer(SpikingResformer {
             layout,
             sizes: ResformerSizes {
                 embed_dims: [16, 24, 32],
@@ -103,30 +106,30 @@ pub(super) fn all() -> Vec<ModelConfig> {
                 group_size: 16,
                 depths: [1, 1, 2],
             },
-        });
+        }));
     }
     let widths = [16, 24, 32, 40];
     let strides = [2, 1, 2, 1, 1];
     for merge_repconv in [false, true] {
-        all.push(Architecture::SdtV2 {
+        all.push(Architecture::SdtV2(SdtV2 {
             embed_dims: widths,
             strides,
             kd: !merge_repconv,
             merge_repconv,
-        });
+        }));
     }
-    all.push(Architecture::SdtV3Base {
+    all.push(Architecture::SdtV3(SdtV3::Base {
         embed_dims: widths,
         strides,
         max_spike: 4,
-    });
-    all.push(Architecture::SdtV3Large {
+    }));
+    all.push(Architecture::SdtV3(SdtV3::Large {
         embed_dims: [16, 24, 32],
         strides: [2, 1, 2, 1],
         depths: 2,
         kd: true,
         max_spike: 3,
-    });
+    }));
     all.into_iter().map(config).collect()
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aq4svit::checkpoint::{self, CheckpointError, Mismatch, StateDict, TensorData};
-use aq4svit::network::{Architecture, Graph, Layout, ModelConfig};
+use aq4svit::network::{Architecture, Graph, Layout, ModelConfig, Spikformer};
 use aq4svit::profile::Profile;
 use proptest::prelude::*;
 use safetensors::Dtype;
@@ -40,11 +40,11 @@ fn fixture(name: &str) -> PathBuf {
 /// The smallest network with dead tensors.
 fn tiny() -> Graph {
     ModelConfig {
-        architecture: Architecture::Spikformer {
+        architecture: Architecture::Spikformer(Spikformer {
             layout: Layout::Cifar,
             embed_dims: 8,
             depths: 1,
-        },
+        }),
         image_size: 4,
         in_channels: 1,
         num_classes: 2,

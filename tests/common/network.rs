@@ -1,16 +1,16 @@
 //! The demo's network.
 
-use aq4svit::network::{Architecture, Graph, Layout, ModelConfig};
+use aq4svit::network::{Architecture, Graph, Layout, ModelConfig, QkFormer};
 
 /// The built-in QKFormer for Fashion-MNIST.
 pub fn demo() -> Graph {
     let config = ModelConfig {
-        architecture: Architecture::QkFormer {
+        architecture: Architecture::QkFormer(QkFormer {
             layout: Layout::Cifar,
             embed_dims: 64,
             depths: 4,
             batch_leak: false,
-        },
+        }),
         image_size: 28,
         in_channels: 1,
         num_classes: 10,

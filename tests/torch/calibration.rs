@@ -7,7 +7,8 @@ use aq4svit::evaluate::{
     Cancel, EvaluateError, Evaluator, Job, Optimizations, Outcome, OutputError, Question, Split,
 };
 use aq4svit::network::{
-    Architecture, Graph, Layer, LayerId, Layout, ModelConfig, Neuron, NodeId, Op,
+    Architecture, Graph, Layer, LayerId, Layout, ModelConfig, Neuron, NodeId, Op, QkFormer, SdtV2,
+    SdtV3, Spikformer,
 };
 use aq4svit::quant::calibrated::{InputMoments, InputStatistics, OutputMoments};
 use aq4svit::quant::{
@@ -28,36 +29,38 @@ fn calibrated(correction: Correction) -> Scheme {
 
 /// Small networks of all kinds of layers: depthwise, dense from a chain, on images, on levels.
 fn networks() -> Vec<ModelConfig> {
-    let sdt_v2 = |merge_repconv| Architecture::SdtV2 {
-        embed_dims: [4, 6, 8, 12],
-        strides: [2, 1, 2, 1, 1],
-        kd: true,
-        merge_repconv,
+    let sdt_v2 = |merge_repconv| {
+        Architecture::SdtV2(SdtV2 {
+            embed_dims: [4, 6, 8, 12],
+            strides: [2, 1, 2, 1, 1],
+            kd: true,
+            merge_repconv,
+        })
     };
     let layout = Layout::Cifar;
     let all = [
-        Architecture::Spikformer {
+        Architecture::Spikformer(Spikformer {
             layout,
             embed_dims: 16,
             depths: 1,
-        },
-        Architecture::QkFormer {
+        }),
+        Architecture::QkFormer(QkFormer {
             layout,
             embed_dims: 16,
             depths: 4,
             batch_leak: false,
-        },
+        }),
         sdt_v2(false),
         sdt_v2(true),
-        Architecture::SdtV3Base {
+        Architecture::SdtV3(SdtV3::Base {
             embed_dims: [4, 6, 8, 12],
             strides: [2, 1, 2, 1, 1],
             max_spike: 4,
-        },
+        }),
     ];
     let config = |architecture: Architecture| ModelConfig {
         time_steps: match architecture {
-            Architecture::SdtV3Base { .. } => 1,
+            Architecture::SdtV3(SdtV3::Base { .. }) => 1,
             _ => 3,
         },
         architecture,

@@ -9,7 +9,7 @@ use aq4svit::evaluate::{
     BINS, Cancel, CorrectBits, EvaluateError, Evaluator, Job, Optimizations, Outcome, Prober,
     Progress, Question, Split, StopRule, Work,
 };
-use aq4svit::network::{Architecture, Layout, ModelConfig, Op};
+use aq4svit::network::{Architecture, Layout, ModelConfig, Op, QkFormer, Spikformer};
 use aq4svit::profile::Profile;
 use aq4svit::quant::{Allocation, BitWidth, Scheme};
 use aq4svit::torch::{
@@ -506,7 +506,7 @@ fn what_cannot_be_answered_is_an_error() {
 fn a_batch_leak_has_fixed_batches() {
     let profile = Profile::load(&root().join("profiles/demo.toml")).unwrap();
     let mut config = profile.model.config().unwrap().clone();
-    let Architecture::QkFormer { batch_leak, .. } = &mut config.architecture else {
+    let Architecture::QkFormer(QkFormer { batch_leak, .. }) = &mut config.architecture else {
         panic!("the demo is a QKFormer");
     };
     *batch_leak = true;
@@ -584,11 +584,11 @@ fn a_batch_leak_has_fixed_batches() {
 
     // Networks that read frames need data of frames.
     let frames = ModelConfig {
-        architecture: Architecture::Spikformer {
+        architecture: Architecture::Spikformer(Spikformer {
             layout: Layout::Dvs { tau: 2.0 },
             embed_dims: 16,
             depths: 1,
-        },
+        }),
         image_size: 32,
         ..config
     };

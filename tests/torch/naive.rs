@@ -6,8 +6,9 @@ use aq4svit::data::{self, DataConfig, Splits};
 use aq4svit::evaluate::{Cancel, Evaluator, Job, Outcome, Proxies, Question};
 use aq4svit::network::{
     Architecture, BlockLayout, Charge, ConstantLayout, Dynamics, Firing, Graph, Halves, Layer,
-    LayerKind, Layout, ModelConfig, Neuron, Op, Rate, RepConv, Reset, ResformerLayout,
-    ResformerSizes, Shape, Site, Tokens, WeightSource,
+    LayerKind, Layout, MaxFormer, ModelConfig, MsQkFormer, Neuron, Op, QkFormer, Rate, RepConv,
+    Reset, ResformerLayout, ResformerSizes, SdtV1, SdtV2, SdtV3, Shape, Site, Spikformer,
+    SpikingResformer, Spikingformer, Tokens, WeightSource,
 };
 use aq4svit::quant::{Allocation, BitWidth, Scheme, quantize};
 use aq4svit::torch::{
@@ -638,66 +639,66 @@ fn configs() -> impl Strategy<Value = ModelConfig> {
             let max_spike = if flags[1] { 4 } else { 3 };
             let (architecture, image_size) = match family {
                 0 => (
-                    Architecture::Spikformer {
+                    Architecture::Spikformer(Spikformer {
                         layout,
                         embed_dims,
                         depths,
-                    },
+                    }),
                     16 * size,
                 ),
                 1 => (
-                    Architecture::Spikingformer {
+                    Architecture::Spikingformer(Spikingformer {
                         layout,
                         embed_dims,
                         depths,
-                    },
+                    }),
                     16 * size,
                 ),
                 2 => (
-                    Architecture::QkFormer {
+                    Architecture::QkFormer(QkFormer {
                         layout,
                         embed_dims,
                         depths: 4,
                         batch_leak: flags[2],
-                    },
+                    }),
                     16 * size,
                 ),
                 3 => (
-                    Architecture::SdtV1 {
+                    Architecture::SdtV1(SdtV1 {
                         embed_dims,
                         depths,
                         pooling: [flags[0], flags[1], flags[2], true],
                         dvs: flags[3].then_some(2.0),
-                    },
+                    }),
                     16,
                 ),
                 4 => (
-                    Architecture::SdtV2 {
+                    Architecture::SdtV2(SdtV2 {
                         embed_dims: widths,
                         strides,
                         kd: flags[0],
                         merge_repconv: flags[1],
-                    },
+                    }),
                     5 + size,
                 ),
                 5 => (
-                    Architecture::SdtV3Base {
+                    Architecture::SdtV3(SdtV3::Base {
                         embed_dims: widths,
                         strides,
                         max_spike,
-                    },
+                    }),
                     5 + size,
                 ),
                 7 => (
-                    Architecture::MaxFormer {
+                    Architecture::MaxFormer(MaxFormer {
                         layout,
                         embed_dims,
                         depths: 4,
-                    },
+                    }),
                     16 * size,
                 ),
                 9 => (
-                    Architecture::SpikingResformer {
+                    Architecture::SpikingResformer(SpikingResformer {
                         layout: match layout {
                             Layout::Cifar => ResformerLayout::Cifar,
                             Layout::Imagenet => ResformerLayout::Imagenet,
@@ -712,25 +713,25 @@ fn configs() -> impl Strategy<Value = ModelConfig> {
                             group_size: 4,
                             depths: [1, depths, 1],
                         },
-                    },
+                    }),
                     16 * size,
                 ),
                 8 => (
-                    Architecture::MsQkFormer {
+                    Architecture::MsQkFormer(MsQkFormer {
                         layout,
                         embed_dims,
                         depths: 4,
-                    },
+                    }),
                     16 * size,
                 ),
                 _ => (
-                    Architecture::SdtV3Large {
+                    Architecture::SdtV3(SdtV3::Large {
                         embed_dims: [widths[0], widths[1], widths[2]],
                         strides: [strides[0], strides[1], strides[2], strides[3]],
                         depths,
                         kd: flags[0],
                         max_spike,
-                    },
+                    }),
                     5 + size,
                 ),
             };
@@ -893,26 +894,26 @@ fn proxies_are_those_of_plain_loops() {
     const PROXIES: usize = 3;
     let embed_dims = 16;
     let networks = [
-        Architecture::Spikformer {
+        Architecture::Spikformer(Spikformer {
             layout: Layout::Cifar,
             embed_dims,
             depths: 1,
-        },
-        Architecture::QkFormer {
+        }),
+        Architecture::QkFormer(QkFormer {
             layout: Layout::Cifar,
             embed_dims,
             depths: 4,
             batch_leak: true,
-        },
-        Architecture::SdtV3Base {
+        }),
+        Architecture::SdtV3(SdtV3::Base {
             embed_dims: [4, 6, 8, 12],
             strides: [2, 1, 2, 1, 1],
             max_spike: 4,
-        },
+        }),
     ];
     for (seed, architecture) in networks.into_iter().enumerate() {
         let time_steps = match architecture {
-            Architecture::SdtV3Base { .. } => 1,
+            Architecture::SdtV3(SdtV3::Base { .. }) => 1,
             _ => 3,
         };
         let config = ModelConfig {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use toml::Value;
 
 use super::keys::MODEL_KEYS;
-use super::{Architecture, Family, Layout, ModelConfig, ModelError};
+use super::{Family, ModelConfig, ModelError};
 
 /// The table: keys of [`MODEL_KEYS`] with their values.
 #[derive(Debug)]
@@ -131,12 +131,6 @@ impl Serialize for ModelConfig {
     /// As one flat table, in the order of [`MODEL_KEYS`].
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut table = toml::Table::try_from(self.architecture).map_err(ser::Error::custom)?;
-        let size = match self.architecture {
-            Architecture::SdtV3Base { .. } => Some("base"),
-            Architecture::SdtV3Large { .. } => Some("large"),
-            _ => None,
-        };
-        table.extend(size.map(|size| ("size".to_owned(), size.into())));
         for (key, size) in self.common_sizes() {
             // Some architectures have a list of their own under a common key.
             if !table.contains_key(key) {
@@ -147,20 +141,6 @@ impl Serialize for ModelConfig {
         let written = MODEL_KEYS.iter().map(|key| (key.name, table.get(key.name)));
         serializer.collect_map(written.filter_map(|(name, value)| Some((name, value?))))
     }
-}
-
-/// Writes a flag for each convolution as a text of digits.
-pub(super) fn digits<S: Serializer>(flags: &[bool; 4], serializer: S) -> Result<S::Ok, S::Error> {
-    let digits = flags.map(|flag| if flag { '1' } else { '0' });
-    serializer.serialize_str(&String::from_iter(digits))
-}
-
-/// Writes the time constant of event cameras as their layout.
-pub(super) fn dvs_layout<S: Serializer>(
-    tau: &Option<f64>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    tau.map(|tau| Layout::Dvs { tau }).serialize(serializer)
 }
 
 fn error(key: &'static str, message: String) -> ModelError {

@@ -1,15 +1,19 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::network::{
+    MaxFormer, MsQkFormer, QkFormer, ResformerLayout, ResformerSizes, SdtV1, SdtV2, SdtV3,
+    Spikformer, SpikingResformer, Spikingformer,
+};
 
 fn demo() -> ModelConfig {
     ModelConfig {
-        architecture: Architecture::QkFormer {
+        architecture: Architecture::QkFormer(QkFormer {
             layout: Layout::Cifar,
             embed_dims: 64,
             depths: 4,
             batch_leak: false,
-        },
+        }),
         image_size: 28,
         in_channels: 1,
         num_classes: 10,
@@ -27,12 +31,12 @@ fn error(change: impl FnOnce(&mut ModelConfig)) -> String {
 }
 
 fn qkformer(layout: Layout, embed_dims: usize, depths: usize) -> Architecture {
-    Architecture::QkFormer {
+    Architecture::QkFormer(QkFormer {
         layout,
         embed_dims,
         depths,
         batch_leak: false,
-    }
+    })
 }
 
 const DVS: Layout = Layout::Dvs { tau: 2.0 };
@@ -61,11 +65,11 @@ fn sizes_that_fit_no_network_are_named() {
         ),
         (
             error(|c| {
-                c.architecture = Architecture::Spikformer {
+                c.architecture = Architecture::Spikformer(Spikformer {
                     layout: Layout::Cifar,
                     embed_dims: 64,
                     depths: 1,
-                };
+                });
                 c.num_heads = 3;
             }),
             "model.num_heads = 3: must divide 64 (embed_dims)",
@@ -100,12 +104,12 @@ fn sizes_that_fit_no_network_are_named() {
         ),
         (
             error(|c| {
-                c.architecture = Architecture::SdtV2 {
+                c.architecture = Architecture::SdtV2(SdtV2 {
                     embed_dims: [16, 24, 30, 40],
                     strides: [2, 2, 2, 2, 1],
                     kd: false,
                     merge_repconv: false,
-                };
+                });
             }),
             "model.num_heads = 8: must divide 30 (the width of stage 3)",
         ),
@@ -166,15 +170,15 @@ fn resformer(change: impl FnOnce(&mut ResformerSizes)) -> Architecture {
     };
     change(&mut sizes);
     let layout = ResformerLayout::Cifar;
-    Architecture::SpikingResformer { layout, sizes }
+    Architecture::SpikingResformer(SpikingResformer { layout, sizes })
 }
 
 fn base(strides: [usize; 5], max_spike: u64) -> Architecture {
-    Architecture::SdtV3Base {
+    Architecture::SdtV3(SdtV3::Base {
         embed_dims: [16, 24, 32, 40],
         strides,
         max_spike,
-    }
+    })
 }
 
 #[test]
@@ -205,19 +209,19 @@ fn smallest() -> Vec<(Architecture, usize)> {
     for (layout, image) in [(Layout::Cifar, 4), (Layout::Imagenet, 16), (DVS, 16)] {
         let (embed_dims, depths) = (8, 1);
         all.push((
-            Architecture::Spikformer {
+            Architecture::Spikformer(Spikformer {
                 layout,
                 embed_dims,
                 depths,
-            },
+            }),
             image,
         ));
         all.push((
-            Architecture::Spikingformer {
+            Architecture::Spikingformer(Spikingformer {
                 layout,
                 embed_dims,
                 depths,
-            },
+            }),
             image,
         ));
     }
@@ -230,16 +234,16 @@ fn smallest() -> Vec<(Architecture, usize)> {
         (DVS, 16, 2, 16),
     ] {
         for architecture in [
-            Architecture::MaxFormer {
+            Architecture::MaxFormer(MaxFormer {
                 layout,
                 embed_dims,
                 depths,
-            },
-            Architecture::MsQkFormer {
+            }),
+            Architecture::MsQkFormer(MsQkFormer {
                 layout,
                 embed_dims,
                 depths,
-            },
+            }),
         ] {
             all.push((architecture, image));
         }
@@ -257,46 +261,49 @@ fn smallest() -> Vec<(Architecture, usize)> {
             group_size: 1,
             depths: [1; 3],
         };
-        all.push((Architecture::SpikingResformer { layout, sizes }, image));
+        all.push((
+            Architecture::SpikingResformer(SpikingResformer { layout, sizes }),
+            image,
+        ));
     }
     for dvs in [None, Some(1.5)] {
         all.push((
-            Architecture::SdtV1 {
+            Architecture::SdtV1(SdtV1 {
                 embed_dims: 8,
                 depths: 1,
                 pooling: [false; 4],
                 dvs,
-            },
+            }),
             1,
         ));
     }
     for merge_repconv in [false, true] {
         all.push((
-            Architecture::SdtV2 {
+            Architecture::SdtV2(SdtV2 {
                 embed_dims: [2, 1, 1, 1],
                 strides: [16; 5],
                 kd: merge_repconv,
                 merge_repconv,
-            },
+            }),
             1,
         ));
     }
     all.push((
-        Architecture::SdtV3Base {
+        Architecture::SdtV3(SdtV3::Base {
             embed_dims: [2, 1, 1, 1],
             strides: [16; 5],
             max_spike: 1,
-        },
+        }),
         1,
     ));
     all.push((
-        Architecture::SdtV3Large {
+        Architecture::SdtV3(SdtV3::Large {
             embed_dims: [2, 1, 2],
             strides: [16; 4],
             depths: 1,
             kd: true,
             max_spike: 1,
-        },
+        }),
         1,
     ));
     all
@@ -373,12 +380,12 @@ fn defaults_are_the_published_ones() {
     let wide = "embed_dims = [16, 24, 32, 40]\n";
     assert_eq!(
         architecture(&format!("family = \"sdt-v2\"\n{wide}")),
-        Architecture::SdtV2 {
+        Architecture::SdtV2(SdtV2 {
             embed_dims: [16, 24, 32, 40],
             strides: [2, 2, 2, 2, 1],
             kd: false,
             merge_repconv: false,
-        }
+        })
     );
     assert_eq!(
         architecture(&format!("family = \"sdt-v3\"\n{wide}")),
@@ -386,19 +393,19 @@ fn defaults_are_the_published_ones() {
     );
     assert_eq!(
         architecture("family = \"sdt-v3\"\nsize = \"large\"\nembed_dims = [128, 256, 512]"),
-        Architecture::SdtV3Large {
+        Architecture::SdtV3(SdtV3::Large {
             embed_dims: [128, 256, 512],
             strides: [2; 4],
             depths: 12,
             kd: false,
             max_spike: 4,
-        }
+        })
     );
     let one = "embed_dims = 64\ndepths = 2\n";
     let tau = |family: &str| match architecture(&format!(
         "family = \"{family}\"\nlayout = \"dvs\"\npooling = \"0011\"\n{one}"
     )) {
-        Architecture::SdtV1 { dvs, .. } => dvs,
+        Architecture::SdtV1(SdtV1 { dvs, .. }) => dvs,
         other => panic!("{other:?}"),
     };
     assert_eq!(tau("sdt-v1"), Some(2.0));
@@ -418,7 +425,7 @@ fn defaults_are_the_published_ones() {
         ("imagenet", [true; 4]),
     ] {
         let own = format!("family = \"sdt-v1\"\nlayout = \"{layout}\"\n{one}");
-        let Architecture::SdtV1 { pooling, dvs, .. } = architecture(&own) else {
+        let Architecture::SdtV1(SdtV1 { pooling, dvs, .. }) = architecture(&own) else {
             panic!("another family");
         };
         assert_eq!((pooling, dvs), (expected, None));
@@ -523,23 +530,23 @@ fn architecture(
         let (embed_dims, depths) = (s[0], s[4]);
         let widths = [s[0], s[1], s[2], s[3]];
         match which {
-            0 => Architecture::Spikformer {
+            0 => Architecture::Spikformer(Spikformer {
                 layout,
                 embed_dims,
                 depths,
-            },
-            1 => Architecture::Spikingformer {
+            }),
+            1 => Architecture::Spikingformer(Spikingformer {
                 layout,
                 embed_dims,
                 depths,
-            },
-            2 | 3 => Architecture::QkFormer {
+            }),
+            2 | 3 => Architecture::QkFormer(QkFormer {
                 layout,
                 embed_dims,
                 depths,
                 batch_leak: flags[0],
-            },
-            4 => Architecture::SdtV1 {
+            }),
+            4 => Architecture::SdtV1(SdtV1 {
                 embed_dims,
                 depths,
                 pooling: flags,
@@ -547,29 +554,29 @@ fn architecture(
                     Layout::Dvs { tau } => Some(tau),
                     _ => None,
                 },
-            },
-            5 => Architecture::SdtV2 {
+            }),
+            5 => Architecture::SdtV2(SdtV2 {
                 embed_dims: widths,
                 strides,
                 kd: flags[0],
                 merge_repconv: flags[1],
-            },
-            6 => Architecture::SdtV3Base {
+            }),
+            6 => Architecture::SdtV3(SdtV3::Base {
                 embed_dims: widths,
                 strides,
                 max_spike: s[4] as u64,
-            },
-            8 => Architecture::MaxFormer {
+            }),
+            8 => Architecture::MaxFormer(MaxFormer {
                 layout,
                 embed_dims,
                 depths,
-            },
-            9 => Architecture::MsQkFormer {
+            }),
+            9 => Architecture::MsQkFormer(MsQkFormer {
                 layout,
                 embed_dims,
                 depths,
-            },
-            10 => Architecture::SpikingResformer {
+            }),
+            10 => Architecture::SpikingResformer(SpikingResformer {
                 layout: match layout {
                     Layout::Cifar => ResformerLayout::Cifar,
                     Layout::Imagenet => ResformerLayout::Imagenet,
@@ -584,14 +591,14 @@ fn architecture(
                     group_size: s[3],
                     depths: [1, 2, strides[0]],
                 },
-            },
-            _ => Architecture::SdtV3Large {
+            }),
+            _ => Architecture::SdtV3(SdtV3::Large {
                 embed_dims: [s[0], s[1], s[2]],
                 strides: [strides[0], strides[1], strides[2], strides[3]],
                 depths,
                 kd: flags[0],
                 max_spike: s[3] as u64,
-            },
+            }),
         }
     })
 }
@@ -611,7 +618,7 @@ proptest! {
             mlp_ratio: sizes[4],
             time_steps: sizes[5],
         };
-        if let Architecture::SpikingResformer { sizes, .. } = architecture {
+        if let Architecture::SpikingResformer(SpikingResformer { sizes, .. }) = architecture {
             config.num_heads = sizes.num_heads[2];
         }
         if let Ok(graph) = config.graph() {
@@ -639,26 +646,26 @@ proptest! {
             time_steps: steps,
         };
         match &mut config.architecture {
-            Architecture::Spikformer { layout, depths: d, .. }
-            | Architecture::Spikingformer { layout, depths: d, .. }
-            | Architecture::QkFormer { layout, depths: d, .. } => {
+            Architecture::Spikformer(Spikformer { layout, depths: d, .. })
+            | Architecture::Spikingformer(Spikingformer { layout, depths: d, .. })
+            | Architecture::QkFormer(QkFormer { layout, depths: d, .. }) => {
                 *d = depths;
                 if let Layout::Dvs { tau } = layout {
                     *tau = 1.5;
                 }
             }
-            Architecture::SdtV1 { depths: d, dvs, .. } => {
+            Architecture::SdtV1(SdtV1 { depths: d, dvs, .. }) => {
                 *d = depths;
                 *dvs = dvs.map(|_| 2.0);
             }
-            Architecture::MaxFormer { layout, depths: d, .. }
-            | Architecture::MsQkFormer { layout, depths: d, .. } => {
+            Architecture::MaxFormer(MaxFormer { layout, depths: d, .. })
+            | Architecture::MsQkFormer(MsQkFormer { layout, depths: d, .. }) => {
                 *d = depths;
                 if let Layout::Dvs { tau } = layout {
                     *tau = 1.5;
                 }
             }
-            Architecture::SpikingResformer { layout, sizes } => {
+            Architecture::SpikingResformer(SpikingResformer { layout, sizes }) => {
                 if let ResformerLayout::Dvs { tau: Some(tau) } = layout {
                     *tau = 1.5;
                 }
@@ -667,12 +674,12 @@ proptest! {
                 sizes.group_size = 32;
                 sizes.depths = [1, 1, depths];
             }
-            Architecture::SdtV2 { .. } => {}
-            Architecture::SdtV3Base { max_spike, .. } => {
+            Architecture::SdtV2(_) => {}
+            Architecture::SdtV3(SdtV3::Base { max_spike, .. }) => {
                 *max_spike = depths as u64;
                 config.time_steps = 1;
             }
-            Architecture::SdtV3Large { max_spike, depths: d, .. } => {
+            Architecture::SdtV3(SdtV3::Large { max_spike, depths: d, .. }) => {
                 (*max_spike, *d) = (steps as u64, depths);
                 config.time_steps = 1;
             }

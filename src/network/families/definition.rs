@@ -2,9 +2,7 @@
 //! given, how weights tell its layouts, and how its authors prepare images.
 
 use super::super::config::{ModelTable, foreign, missing, wrong};
-use super::super::{
-    Architecture, Family, Layout, MODEL_KEYS, ModelConfig, ModelError, ResformerLayout,
-};
+use super::super::{Architecture, Family, Graph, Layout, MODEL_KEYS, ModelConfig, ModelError};
 use super::definition_of;
 use super::row::Row;
 
@@ -21,6 +19,22 @@ pub(super) struct Definition {
     /// What the authors fed to networks of a layout, trained on a number of classes (none: on any
     /// other): the name of a recipe. Of layouts that are not listed: `cifar10`, none for frames.
     pub recipes: &'static [(&'static str, Option<usize>, &'static str)],
+}
+
+/// The sizes of a family's networks.
+pub(in crate::network) trait Sizes {
+    /// The layout, of families that publish several.
+    fn layout(&self) -> Option<Layout> {
+        None
+    }
+
+    /// Heads of the last stage, of families that have a number for each.
+    fn last_heads(&self) -> Option<usize> {
+        None
+    }
+
+    /// Builds the graph of the network with all shapes inferred.
+    fn build(&self, config: &ModelConfig) -> Result<Graph, ModelError>;
 }
 
 fn common_keys() -> impl Iterator<Item = &'static str> {
@@ -80,9 +94,9 @@ impl TryFrom<ModelTable> for ModelConfig {
             image_size: whole("image_size")?,
             in_channels: whole("in_channels")?,
             num_classes: whole("num_classes")?,
-            num_heads: match architecture {
-                Architecture::SpikingResformer { sizes, .. } => sizes.num_heads[2],
-                _ => whole("num_heads")?,
+            num_heads: match architecture.sizes().last_heads() {
+                Some(heads) => heads,
+                None => whole("num_heads")?,
             },
             mlp_ratio: whole("mlp_ratio")?,
             time_steps: whole("time_steps")?,
@@ -112,16 +126,6 @@ pub(super) fn layout(table: &ModelTable, default_tau: f64) -> Result<Layout, Mod
         (Some(other), _) => Err(wrong("layout", format!("{other:?}"), LAYOUTS)),
         (None, _) => Err(missing("layout", LAYOUTS)),
     }
-}
-
-/// The layout of `spikingresformer`, whose time constants are trained in `dvs` unless one is given.
-pub(super) fn resformer_layout(table: &ModelTable) -> Result<ResformerLayout, ModelError> {
-    let given = table.number("tau")?;
-    Ok(match layout(table, 2.0)? {
-        Layout::Cifar => ResformerLayout::Cifar,
-        Layout::Imagenet => ResformerLayout::Imagenet,
-        Layout::Dvs { .. } => ResformerLayout::Dvs { tau: given },
-    })
 }
 
 const LAYOUTS: &str = "\"cifar\", \"imagenet\" or \"dvs\"";

@@ -5,13 +5,27 @@
 //! The layouts differ in the first embedding and in the mixers: 7x7 and 5x5 (`imagenet`), none and
 //! 3x3 (`cifar`), 3x3 (`dvs`, with two stages).
 
+use serde::Serialize;
+
 use super::super::builder::{Conv, Form};
 use super::super::{Architecture, Family, Graph, Layout, ModelConfig, ModelError, NodeId};
-use super::definition::{self, Definition};
+use super::definition::{self, Definition, Sizes};
 use super::membrane::{self, Membrane, Parts};
 use super::parts;
 use super::qkformer;
 use super::row::{Row, Size, Stored};
+
+/// The sizes of Max-Former.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct MaxFormer {
+    /// The layout.
+    #[serde(flatten)]
+    pub layout: Layout,
+    /// Embedding width of the last stage.
+    pub embed_dims: usize,
+    /// Blocks in all; the last stage has what the others leave of them.
+    pub depths: usize,
+}
 
 /// What is said of the family.
 pub(super) const FAMILY: Definition = Definition {
@@ -19,11 +33,11 @@ pub(super) const FAMILY: Definition = Definition {
     optional: &["tau"],
     read: |table| {
         let (layout, embed_dims, depths) = definition::layered(table, Family::MaxFormer, 2.0)?;
-        Ok(Architecture::MaxFormer {
+        Ok(Architecture::MaxFormer(MaxFormer {
             layout,
             embed_dims,
             depths,
-        })
+        }))
     },
     rows: &[CIFAR_ROW, IMAGENET_ROW, DVS_ROW],
     recipes: &[
@@ -63,18 +77,16 @@ pub(super) const DVS_ROW: Row = Row {
     ..qkformer::DVS_ROW
 };
 
-/// Builds the graph.
-pub(super) fn build(
-    config: &ModelConfig,
-    layout: Layout,
-    width: usize,
-    depths: usize,
-) -> Result<Graph, ModelError> {
-    config.check_heads(width, "embed_dims")?;
-    membrane::build(config, layout, width, depths, &MaxFormer)
-}
+impl Sizes for MaxFormer {
+    fn layout(&self) -> Option<Layout> {
+        Some(self.layout)
+    }
 
-struct MaxFormer;
+    fn build(&self, config: &ModelConfig) -> Result<Graph, ModelError> {
+        config.check_heads(self.embed_dims, "embed_dims")?;
+        membrane::build(config, self.layout, self.embed_dims, self.depths, self)
+    }
+}
 
 impl Parts for MaxFormer {
     fn embed(&self, m: &mut Membrane<'_>, x: NodeId, stage: usize, width: usize) -> NodeId {

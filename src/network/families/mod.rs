@@ -15,10 +15,99 @@ mod spikformer;
 mod spiking_resformer;
 mod spikingformer;
 
-use super::{Architecture, Family, Graph, ModelConfig, ModelError};
-use definition::Definition;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use super::{Graph, ModelConfig, ModelError};
+use definition::{Definition, Sizes};
 pub(crate) use row::Row;
 pub use row::Shapes;
+
+/// Every family: its name, as profiles write it, and the sizes of its networks with what is said of
+/// them ([`Definition`], [`Sizes`]).
+macro_rules! families {
+    ($($(#[doc = $doc:literal])+ $name:literal => $module:ident::$Family:ident,)+) => {
+        /// A model family.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Family {
+            $($(#[doc = $doc])+ #[serde(rename = $name)] $Family,)+
+        }
+
+        impl Family {
+            /// Every family.
+            pub const ALL: [Family; [$($name),+].len()] = [$(Family::$Family),+];
+            /// The names, as profiles write them, in the same order.
+            pub const NAMES: [&'static str; Family::ALL.len()] = [$($name),+];
+        }
+
+        /// A family with its sizes, written as the keys of `[model]` that it has of its own.
+        #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+        #[serde(tag = "family")]
+        pub enum Architecture {
+            $($(#[doc = $doc])+ #[serde(rename = $name)] $Family($Family),)+
+        }
+
+        impl Architecture {
+            /// The family.
+            pub fn family(&self) -> Family {
+                match self {
+                    $(Architecture::$Family(_) => Family::$Family,)+
+                }
+            }
+
+            /// The sizes.
+            pub(super) fn sizes(&self) -> &dyn Sizes {
+                match self {
+                    $(Architecture::$Family(sizes) => sizes,)+
+                }
+            }
+        }
+
+        fn definition_of(family: Family) -> &'static Definition {
+            match family {
+                $(Family::$Family => &$module::FAMILY,)+
+            }
+        }
+
+        $(pub use $module::$Family;)+
+    };
+}
+
+families! {
+    /// Spikformer (Zhou et al.).
+    "spikformer" => spikformer::Spikformer,
+    /// Spikingformer (Zhou et al.).
+    "spikingformer" => spikingformer::Spikingformer,
+    /// QKFormer (Zhou et al.).
+    "qkformer" => qkformer::QkFormer,
+    /// Spike-driven Transformer (Yao et al.).
+    "sdt-v1" => sdt_v1::SdtV1,
+    /// Spike-driven Transformer V2, Meta-SpikeFormer (Yao et al.).
+    "sdt-v2" => sdt_v2::SdtV2,
+    /// Spike-driven Transformer V3, E-SpikeFormer (Yao et al.).
+    "sdt-v3" => sdt_v3::SdtV3,
+    /// Max-Former.
+    "max-former" => max_former::MaxFormer,
+    /// MS-QKFormer, by the authors of Max-Former.
+    "ms-qkformer" => ms_qkformer::MsQkFormer,
+    /// SpikingResformer (Shi et al.).
+    "spikingresformer" => spiking_resformer::SpikingResformer,
+}
+
+pub use spiking_resformer::{ResformerLayout, ResformerSizes};
+
+impl Family {
+    /// The name, as profiles write it.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
 
 impl ModelConfig {
     /// The graph of the family's network with all shapes inferred.
@@ -27,78 +116,6 @@ impl ModelConfig {
     /// [`ModelError`] names the size that does not fit.
     pub fn graph(&self) -> Result<Graph, ModelError> {
         self.check()?;
-        build(self)
-    }
-}
-
-fn build(config: &ModelConfig) -> Result<Graph, ModelError> {
-    match config.architecture {
-        Architecture::Spikformer {
-            layout,
-            embed_dims,
-            depths,
-        } => spikformer::build(config, layout, embed_dims, depths),
-        Architecture::Spikingformer {
-            layout,
-            embed_dims,
-            depths,
-        } => spikingformer::build(config, layout, embed_dims, depths),
-        Architecture::QkFormer {
-            layout,
-            embed_dims,
-            depths,
-            batch_leak,
-        } => qkformer::build(config, layout, embed_dims, depths, batch_leak),
-        Architecture::SdtV1 {
-            embed_dims,
-            depths,
-            pooling,
-            dvs,
-        } => sdt_v1::build(config, embed_dims, depths, pooling, dvs),
-        Architecture::SdtV2 {
-            embed_dims,
-            strides,
-            kd,
-            merge_repconv,
-        } => sdt_v2::build(config, embed_dims, strides, kd, merge_repconv),
-        Architecture::SdtV3Base {
-            embed_dims,
-            strides,
-            max_spike,
-        } => sdt_v3::build_base(config, embed_dims, strides, max_spike),
-        Architecture::SdtV3Large {
-            embed_dims,
-            strides,
-            depths,
-            kd,
-            max_spike,
-        } => sdt_v3::build_large(config, embed_dims, strides, depths, kd, max_spike),
-        Architecture::MaxFormer {
-            layout,
-            embed_dims,
-            depths,
-        } => max_former::build(config, layout, embed_dims, depths),
-        Architecture::MsQkFormer {
-            layout,
-            embed_dims,
-            depths,
-        } => ms_qkformer::build(config, layout, embed_dims, depths),
-        Architecture::SpikingResformer { layout, sizes } => {
-            spiking_resformer::build(config, layout, sizes)
-        }
-    }
-}
-
-fn definition_of(family: Family) -> &'static Definition {
-    match family {
-        Family::Spikformer => &spikformer::FAMILY,
-        Family::Spikingformer => &spikingformer::FAMILY,
-        Family::QkFormer => &qkformer::FAMILY,
-        Family::SdtV1 => &sdt_v1::FAMILY,
-        Family::SdtV2 => &sdt_v2::FAMILY,
-        Family::SdtV3 => &sdt_v3::FAMILY,
-        Family::MaxFormer => &max_former::FAMILY,
-        Family::MsQkFormer => &ms_qkformer::FAMILY,
-        Family::SpikingResformer => &spiking_resformer::FAMILY,
+        self.architecture.sizes().build(self)
     }
 }

@@ -6,14 +6,28 @@
 //! The authors' event code does not run as published; layout `dvs` is what its parts describe (the
 //! embedding of `cifar` behind that of Max-Former's `dvs`).
 
+use serde::Serialize;
+
 use super::super::builder::{Conv, Form};
 use super::super::{Architecture, Family, Graph, Layout, ModelConfig, ModelError, NodeId, Op};
-use super::definition::{self, Definition};
+use super::definition::{self, Definition, Sizes};
 use super::membrane::{self, Membrane, Parts, Stages};
 use super::parts;
 use super::row::Literal::Number;
 use super::row::{Row, Size, Stored};
 use super::{max_former, qkformer};
+
+/// The sizes of MS-QKFormer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct MsQkFormer {
+    /// The layout.
+    #[serde(flatten)]
+    pub layout: Layout,
+    /// Embedding width of the last stage.
+    pub embed_dims: usize,
+    /// Blocks in all; the last stage has what the others leave of them.
+    pub depths: usize,
+}
 
 /// What is said of the family.
 pub(super) const FAMILY: Definition = Definition {
@@ -21,11 +35,11 @@ pub(super) const FAMILY: Definition = Definition {
     optional: &["tau"],
     read: |table| {
         let (layout, embed_dims, depths) = definition::layered(table, Family::MsQkFormer, 2.0)?;
-        Ok(Architecture::MsQkFormer {
+        Ok(Architecture::MsQkFormer(MsQkFormer {
             layout,
             embed_dims,
             depths,
-        })
+        }))
     },
     rows: &[CIFAR_ROW, IMAGENET_ROW, DVS_ROW],
     recipes: &[
@@ -58,22 +72,20 @@ pub(super) const DVS_ROW: Row = Row {
     ..max_former::DVS_ROW
 };
 
-/// Builds the graph.
-pub(super) fn build(
-    config: &ModelConfig,
-    layout: Layout,
-    width: usize,
-    depths: usize,
-) -> Result<Graph, ModelError> {
-    let narrowing = 1 << Stages::of(layout).early.len();
-    config.check_heads(
-        width / narrowing,
-        &format!("embed_dims / {narrowing}, the first stage's width"),
-    )?;
-    membrane::build(config, layout, width, depths, &MsQkFormer)
-}
+impl Sizes for MsQkFormer {
+    fn layout(&self) -> Option<Layout> {
+        Some(self.layout)
+    }
 
-struct MsQkFormer;
+    fn build(&self, config: &ModelConfig) -> Result<Graph, ModelError> {
+        let narrowing = 1 << Stages::of(self.layout).early.len();
+        config.check_heads(
+            self.embed_dims / narrowing,
+            &format!("embed_dims / {narrowing}, the first stage's width"),
+        )?;
+        membrane::build(config, self.layout, self.embed_dims, self.depths, self)
+    }
+}
 
 impl Parts for MsQkFormer {
     fn embed(&self, m: &mut Membrane<'_>, x: NodeId, stage: usize, width: usize) -> NodeId {

@@ -6,12 +6,14 @@
 //! the authors' code does (it sees time steps and images as one axis); their published accuracies
 //! are of such batches. Without, every image is by itself, as everywhere else.
 
+use serde::Serialize;
+
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_depths;
 use super::super::{
     Architecture, BlockLayout, Family, Graph, Layout, ModelConfig, ModelError, NodeId, Op,
 };
-use super::definition::{self, Definition};
+use super::definition::{self, Definition, Sizes};
 use super::parts::{self, Mlp, SelfAttention};
 use super::row::Literal::Number;
 use super::row::{
@@ -19,18 +21,33 @@ use super::row::{
     IMAGENET_IMAGE, Row, SIXTEEN_HEADS, Size, Stored,
 };
 
+/// The sizes of QKFormer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct QkFormer {
+    /// The layout.
+    #[serde(flatten)]
+    pub layout: Layout,
+    /// Embedding width of the last stage.
+    pub embed_dims: usize,
+    /// Blocks in all; the last stage has what the others leave of them.
+    pub depths: usize,
+    /// Whether the last stage's `proj_lif` runs on from image to image of a batch, as in the
+    /// authors' code.
+    pub batch_leak: bool,
+}
+
 /// What is said of the family.
 pub(super) const FAMILY: Definition = Definition {
     required: &["layout", "depths"],
     optional: &["batch_leak", "tau"],
     read: |table| {
         let (layout, embed_dims, depths) = definition::layered(table, Family::QkFormer, 2.0)?;
-        Ok(Architecture::QkFormer {
+        Ok(Architecture::QkFormer(QkFormer {
             layout,
             embed_dims,
             depths,
             batch_leak: table.flag("batch_leak")?,
-        })
+        }))
     },
     rows: &[CIFAR_ROW, IMAGENET_ROW, DVS_ROW],
     recipes: &[("imagenet", None, "imagenet-256")],
@@ -79,14 +96,23 @@ pub(super) const DVS_ROW: Row = Row {
     ..CIFAR_ROW
 };
 
-/// Builds the graph.
-pub(super) fn build(
-    config: &ModelConfig,
-    layout: Layout,
-    embed_dims: usize,
-    depths: usize,
-    batch_leak: bool,
-) -> Result<Graph, ModelError> {
+impl Sizes for QkFormer {
+    fn layout(&self) -> Option<Layout> {
+        Some(self.layout)
+    }
+
+    fn build(&self, config: &ModelConfig) -> Result<Graph, ModelError> {
+        build(config, self)
+    }
+}
+
+fn build(config: &ModelConfig, sizes: &QkFormer) -> Result<Graph, ModelError> {
+    let &QkFormer {
+        layout,
+        embed_dims,
+        depths,
+        batch_leak,
+    } = sizes;
     // Blocks of the stages with token masks, how often the map is halved, what the widths are
     // divided by.
     let (token_blocks, halvings, divisor): (&[usize], _, _) = match layout {
@@ -105,7 +131,7 @@ pub(super) fn build(
     config.check_halvings(halvings)?;
 
     let mut builder = parts::builder(config);
-    let mut family = QkFormer {
+    let mut family = Network {
         b: &mut builder,
         config,
         layout,
@@ -119,14 +145,14 @@ pub(super) fn build(
     builder.finish()
 }
 
-struct QkFormer<'a> {
+struct Network<'a> {
     b: &'a mut GraphBuilder,
     config: &'a ModelConfig,
     layout: Layout,
     batch_leak: bool,
 }
 
-impl QkFormer<'_> {
+impl Network<'_> {
     fn stages(&mut self, embed_dims: usize, token_blocks: &[usize], last: usize) -> NodeId {
         let mut x = self.b.input(self.config.frames().is_some());
         let blocks = token_blocks.iter().copied().chain([last]);

@@ -7,26 +7,46 @@
 //! maximum, acts on the maps of k and v, and on `k v` and on the masked q as tensors of tokens and
 //! channels within a head.
 
+use serde::{Serialize, Serializer};
+
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::{ModelTable, missing, wrong};
-use super::super::{Architecture, BlockLayout, Family, Graph, ModelConfig, ModelError, NodeId, Op};
-use super::definition::{self, Definition};
+use super::super::{
+    Architecture, BlockLayout, Family, Graph, Layout, ModelConfig, ModelError, NodeId, Op,
+};
+use super::definition::{self, Definition, Sizes};
 use super::parts::{self, Isotropic, Mlp};
 use super::row::Literal::{Number, Text};
 use super::row::{BLOCKS, DVS, FOUR_STEPS, Row, Size, Stored};
 use super::spikformer;
+
+/// The sizes of the Spike-driven Transformer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SdtV1 {
+    /// Embedding width.
+    pub embed_dims: usize,
+    /// Blocks.
+    pub depths: usize,
+    /// Which of the embedding's four convolutions are followed by a pooling.
+    #[serde(serialize_with = "digits")]
+    pub pooling: [bool; 4],
+    /// The authors' `dvs_mode` (frames, eroding attention) with this membrane time constant; none
+    /// for images.
+    #[serde(flatten, serialize_with = "dvs_layout")]
+    pub dvs: Option<f64>,
+}
 
 /// What is said of the family.
 pub(super) const FAMILY: Definition = Definition {
     required: &["depths"],
     optional: &["layout", "pooling", "tau"],
     read: |table| {
-        Ok(Architecture::SdtV1 {
+        Ok(Architecture::SdtV1(SdtV1 {
             dvs: definition::dvs_tau(table, 2.0)?,
             embed_dims: table.width(Family::SdtV1)?,
             depths: table.required("depths", "the number of blocks")?,
             pooling: pooling(table)?,
-        })
+        }))
     },
     rows: &[IMAGE_ROW, DVS_ROW],
     recipes: &[
@@ -118,14 +138,35 @@ fn pooling(table: &ModelTable) -> Result<[bool; 4], ModelError> {
     stages.ok_or_else(|| wrong("pooling", format!("{text:?}"), &format!("must be {why}")))
 }
 
-/// Builds the graph.
-pub(super) fn build(
-    config: &ModelConfig,
-    width: usize,
-    depths: usize,
-    pooling: [bool; 4],
-    dvs: Option<f64>,
-) -> Result<Graph, ModelError> {
+/// Writes a flag for each convolution as a text of digits.
+fn digits<S: Serializer>(flags: &[bool; 4], serializer: S) -> Result<S::Ok, S::Error> {
+    let digits = flags.map(|flag| if flag { '1' } else { '0' });
+    serializer.serialize_str(&String::from_iter(digits))
+}
+
+/// Writes the time constant of event cameras as their layout.
+fn dvs_layout<S: Serializer>(tau: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    tau.map(|tau| Layout::Dvs { tau }).serialize(serializer)
+}
+
+impl Sizes for SdtV1 {
+    /// The code for images is one for all of them.
+    fn layout(&self) -> Option<Layout> {
+        self.dvs.map(|tau| Layout::Dvs { tau })
+    }
+
+    fn build(&self, config: &ModelConfig) -> Result<Graph, ModelError> {
+        build(config, self)
+    }
+}
+
+fn build(config: &ModelConfig, sizes: &SdtV1) -> Result<Graph, ModelError> {
+    let &SdtV1 {
+        embed_dims: width,
+        depths,
+        pooling,
+        dvs,
+    } = sizes;
     let network = Isotropic {
         config,
         width,
@@ -135,7 +176,7 @@ pub(super) fn build(
     };
     network.check()?;
     let mut builder = parts::builder(config);
-    let family = SdtV1 {
+    let family = Network {
         config,
         width,
         erodes: dvs.is_some(),
@@ -151,14 +192,14 @@ pub(super) fn build(
     builder.finish()
 }
 
-struct SdtV1<'a> {
+struct Network<'a> {
     config: &'a ModelConfig,
     width: usize,
     erodes: bool,
     tau: f64,
 }
 
-impl SdtV1<'_> {
+impl Network<'_> {
     /// Four 3x3 convolutions, of which the last is pooled before its neuron, then a residual one of
     /// its spikes.
     fn patch_embed(&self, b: &mut GraphBuilder, image: NodeId, pooling: [bool; 4]) -> NodeId {

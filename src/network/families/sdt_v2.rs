@@ -6,12 +6,14 @@
 //! is kept as it is (`2 C^2 + 9 C` weights, two real-valued values inside) or merged into one dense
 //! 3x3 convolution (`9 C^2` weights, which read spikes).
 
+use serde::Serialize;
+
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::check_strides;
 use super::super::{
     Architecture, BlockLayout, Family, Graph, ModelConfig, ModelError, NodeId, RepConv,
 };
-use super::definition::{self, Definition};
+use super::definition::{self, Definition, Sizes};
 use super::parts::{self, Mlp};
 use super::pyramid::Pyramid;
 use super::row::{EIGHT_HEADS, IMAGENET_IMAGE, Row, Size, Stored};
@@ -19,20 +21,33 @@ use super::row::{EIGHT_HEADS, IMAGENET_IMAGE, Row, Size, Stored};
 /// The membrane time constant of every neuron.
 const TAU: f64 = 2.0;
 
+/// The sizes of the Spike-driven Transformer V2 (Meta-SpikeFormer).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SdtV2 {
+    /// Widths of the four stages.
+    pub embed_dims: [usize; 4],
+    /// Strides of the five downsamplings.
+    pub strides: [usize; 5],
+    /// Whether there is a second head, of distillation.
+    pub kd: bool,
+    /// Whether each RepConv chain is one dense 3x3 convolution.
+    pub merge_repconv: bool,
+}
+
 /// What is said of the family.
 pub(super) const FAMILY: Definition = Definition {
     required: &[],
     optional: &["layout", "strides", "kd", "merge_repconv"],
     read: |table| {
         definition::only_imagenet(table, Family::SdtV2)?;
-        Ok(Architecture::SdtV2 {
+        Ok(Architecture::SdtV2(SdtV2 {
             embed_dims: table.widths()?,
             strides: table
                 .list("strides", "downsampling")?
                 .unwrap_or([2, 2, 2, 2, 1]),
             kd: table.flag("kd")?,
             merge_repconv: table.flag("merge_repconv")?,
-        })
+        }))
     },
     rows: &[ROW],
     recipes: &[("imagenet", None, "imagenet-256")],
@@ -61,14 +76,29 @@ pub(super) const ROW: Row = Row {
     ],
 };
 
-/// Builds the graph.
-pub(super) fn build(
-    config: &ModelConfig,
-    widths: [usize; 4],
-    strides: [usize; 5],
-    kd: bool,
-    merge_repconv: bool,
-) -> Result<Graph, ModelError> {
+impl Architecture {
+    /// Whether RepConv chains are merged; none for families without such chains.
+    pub fn merge_repconv(&mut self) -> Option<&mut bool> {
+        match self {
+            Architecture::SdtV2(sizes) => Some(&mut sizes.merge_repconv),
+            _ => None,
+        }
+    }
+}
+
+impl Sizes for SdtV2 {
+    fn build(&self, config: &ModelConfig) -> Result<Graph, ModelError> {
+        build(config, self)
+    }
+}
+
+fn build(config: &ModelConfig, sizes: &SdtV2) -> Result<Graph, ModelError> {
+    let &SdtV2 {
+        embed_dims: widths,
+        strides,
+        kd,
+        merge_repconv,
+    } = sizes;
     check_widths(config, &widths)?;
     check_strides(&strides)?;
     let mut builder = parts::builder(config);

@@ -11,17 +11,66 @@
 //! - its head reads the mean over tokens without the final neuron, only the distillation head reads
 //!   that neuron's integers. This is kept as it is.
 
+use serde::Serialize;
+
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::config::{ModelTable, check_depths, check_max_spike, check_strides, foreign};
 use super::super::{
     Architecture, BlockLayout, Family, Graph, Halves, ModelConfig, ModelError, Neuron, NodeId,
 };
-use super::definition::{self, Definition};
+use super::definition::{self, Definition, Sizes};
 use super::parts;
 use super::pyramid::Pyramid;
 use super::row::{Row, Size, Stored};
 use super::sdt_v2;
 use super::sdt_v2::check_widths;
+
+/// The sizes of the Spike-driven Transformer V3 (E-SpikeFormer).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(tag = "size", rename_all = "lowercase")]
+pub enum SdtV3 {
+    /// `Model_Base` of the authors' code.
+    Base {
+        /// Widths of the four stages.
+        embed_dims: [usize; 4],
+        /// Strides of the five downsamplings.
+        strides: [usize; 5],
+        /// The most that a neuron emits.
+        max_spike: u64,
+    },
+    /// `Model_Large` of the authors' code.
+    Large {
+        /// Widths of the three stages.
+        embed_dims: [usize; 3],
+        /// Strides of the four downsamplings.
+        strides: [usize; 4],
+        /// Blocks of the last stage.
+        depths: usize,
+        /// Whether there is a second head, of distillation.
+        kd: bool,
+        /// The most that a neuron emits.
+        max_spike: u64,
+    },
+}
+
+impl Sizes for SdtV3 {
+    fn build(&self, config: &ModelConfig) -> Result<Graph, ModelError> {
+        match *self {
+            SdtV3::Base {
+                embed_dims,
+                strides,
+                max_spike,
+            } => build_base(config, embed_dims, strides, max_spike),
+            SdtV3::Large {
+                embed_dims,
+                strides,
+                depths,
+                kd,
+                max_spike,
+            } => build_large(config, embed_dims, strides, depths, kd, max_spike),
+        }
+    }
+}
 
 /// What is said of the family.
 pub(super) const FAMILY: Definition = Definition {
@@ -67,13 +116,13 @@ fn read(table: &ModelTable) -> Result<Architecture, ModelError> {
     definition::only_imagenet(table, Family::SdtV3)?;
     let max_spike = table.whole("max_spike")?.map_or(4, |n| n as u64);
     if table.text("size")? == Some("large") {
-        return Ok(Architecture::SdtV3Large {
+        return Ok(Architecture::SdtV3(SdtV3::Large {
             embed_dims: table.widths()?,
             strides: table.list("strides", "downsampling")?.unwrap_or([2; 4]),
             depths: table.whole("depths")?.unwrap_or(12),
             kd: table.flag("kd")?,
             max_spike,
-        });
+        }));
     }
     for (key, given) in [
         ("depths", table.whole("depths")?.is_some()),
@@ -84,17 +133,17 @@ fn read(table: &ModelTable) -> Result<Architecture, ModelError> {
             return Err(foreign(key, why));
         }
     }
-    Ok(Architecture::SdtV3Base {
+    Ok(Architecture::SdtV3(SdtV3::Base {
         embed_dims: table.widths()?,
         strides: table
             .list("strides", "downsampling")?
             .unwrap_or([2, 2, 2, 2, 1]),
         max_spike,
-    })
+    }))
 }
 
 /// Builds `Model_Base`.
-pub(super) fn build_base(
+fn build_base(
     config: &ModelConfig,
     widths: [usize; 4],
     strides: [usize; 5],
@@ -215,7 +264,7 @@ impl Base<'_> {
 }
 
 /// Builds `Model_Large`.
-pub(super) fn build_large(
+fn build_large(
     config: &ModelConfig,
     widths: [usize; 3],
     strides: [usize; 4],

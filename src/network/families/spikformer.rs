@@ -6,11 +6,13 @@
 //! `dvs` `[C, N]` and 1-D convolutions, `cifar` `[N, C]` tokens and `nn.Linear`. `dvs` also has a
 //! position embedding and a final norm that nothing uses.
 
+use serde::Serialize;
+
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::{
     Architecture, BlockLayout, Family, Graph, Layout, ModelConfig, ModelError, NodeId,
 };
-use super::definition::{self, Definition};
+use super::definition::{self, Definition, Sizes};
 use super::parts::{self, Isotropic, Mlp, SelfAttention};
 use super::row::Literal::Number;
 use super::row::{
@@ -18,17 +20,29 @@ use super::row::{
     SIXTEEN_HEADS, Size, Stored,
 };
 
+/// The sizes of Spikformer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spikformer {
+    /// The layout.
+    #[serde(flatten)]
+    pub layout: Layout,
+    /// Embedding width.
+    pub embed_dims: usize,
+    /// Blocks.
+    pub depths: usize,
+}
+
 /// What is said of the family.
 pub(super) const FAMILY: Definition = Definition {
     required: &["layout", "depths"],
     optional: &["tau"],
     read: |table| {
         let (layout, embed_dims, depths) = definition::layered(table, Family::Spikformer, 2.0)?;
-        Ok(Architecture::Spikformer {
+        Ok(Architecture::Spikformer(Spikformer {
             layout,
             embed_dims,
             depths,
-        })
+        }))
     },
     rows: &[CIFAR_ROW, IMAGENET_ROW, DVS_ROW],
     recipes: &[("imagenet", None, "imagenet-224")],
@@ -74,13 +88,22 @@ pub(super) const DVS_ROW: Row = Row {
     ..CIFAR_ROW
 };
 
-/// Builds the graph.
-pub(super) fn build(
-    config: &ModelConfig,
-    layout: Layout,
-    width: usize,
-    depths: usize,
-) -> Result<Graph, ModelError> {
+impl Sizes for Spikformer {
+    fn layout(&self) -> Option<Layout> {
+        Some(self.layout)
+    }
+
+    fn build(&self, config: &ModelConfig) -> Result<Graph, ModelError> {
+        build(config, self)
+    }
+}
+
+fn build(config: &ModelConfig, sizes: &Spikformer) -> Result<Graph, ModelError> {
+    let &Spikformer {
+        layout,
+        embed_dims: width,
+        depths,
+    } = sizes;
     let network = Isotropic {
         config,
         width,

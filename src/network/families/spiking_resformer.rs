@@ -10,24 +10,69 @@
 //! `imagenet` has a prologue that quarters the image. Neurons of `dvs` have a trained time constant
 //! each (`.w`), unless `tau` is given: their CIFAR10-DVS network is that of `cifar` on frames.
 
+use serde::Serialize;
+
 use super::super::builder::{Conv, Form, GraphBuilder};
-use super::super::config::{check_list, require};
+use super::super::config::{ModelTable, check_list, require};
 use super::super::{
-    Architecture, BlockLayout, Charge, Firing, Graph, ModelConfig, ModelError, Neuron, NodeId,
-    Reset, ResformerLayout, ResformerSizes, Spiking, TimeConstant,
+    Architecture, BlockLayout, Charge, Firing, Graph, Layout, ModelConfig, ModelError, Neuron,
+    NodeId, Reset, Spiking, TimeConstant,
 };
-use super::definition::{self, Definition};
+use super::definition::{self, Definition, Sizes};
 use super::parts;
 use super::row::Literal::Number;
 use super::row::{CIFAR, DVS, FOUR_STEPS, IMAGENET, Row, Size, Stored};
+
+/// The published code layout of SpikingResformer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(tag = "layout", rename_all = "kebab-case")]
+pub enum ResformerLayout {
+    /// The CIFAR code.
+    Cifar,
+    /// The ImageNet code, whose prologue quarters the image.
+    Imagenet,
+    /// The CIFAR code on frames.
+    Dvs {
+        /// Membrane time constant of every neuron, in time steps; none where each population has a
+        /// trained one of its own.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tau: Option<f64>,
+    },
+}
+
+/// The sizes of the three stages of SpikingResformer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ResformerSizes {
+    /// Widths.
+    pub embed_dims: [usize; 3],
+    /// Attention heads.
+    pub num_heads: [usize; 3],
+    /// Kernel and stride of the convolution that makes keys and values.
+    pub patch_sizes: [usize; 3],
+    /// Input channels of a group of the grouped convolutions.
+    pub group_size: usize,
+    /// Pairs of an attention and a feed-forward block.
+    pub depths: [usize; 3],
+}
+
+/// The layout and sizes of SpikingResformer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SpikingResformer {
+    /// The layout.
+    #[serde(flatten)]
+    pub layout: ResformerLayout,
+    /// The sizes of its stages.
+    #[serde(flatten)]
+    pub sizes: ResformerSizes,
+}
 
 /// What is said of the family.
 pub(super) const FAMILY: Definition = Definition {
     required: &["layout", "patch_sizes", "group_size", "depths"],
     optional: &["tau"],
     read: |table| {
-        Ok(Architecture::SpikingResformer {
-            layout: definition::resformer_layout(table)?,
+        Ok(Architecture::SpikingResformer(SpikingResformer {
+            layout: layout(table)?,
             sizes: ResformerSizes {
                 embed_dims: table.widths()?,
                 num_heads: table.required_list("num_heads", "stage")?,
@@ -35,7 +80,7 @@ pub(super) const FAMILY: Definition = Definition {
                 group_size: table.required("group_size", "the channels of a group")?,
                 depths: table.required_list("depths", "stage")?,
             },
-        })
+        }))
     },
     rows: &[CIFAR_ROW, IMAGENET_ROW, DVS_ROW],
     recipes: &[
@@ -116,12 +161,39 @@ pub(super) const DVS_ROW: Row = Row {
     ..IMAGENET_ROW
 };
 
-/// Builds the graph.
-pub(super) fn build(
-    config: &ModelConfig,
-    layout: ResformerLayout,
-    sizes: ResformerSizes,
-) -> Result<Graph, ModelError> {
+/// The layout, whose time constants are trained in `dvs` unless one is given.
+fn layout(table: &ModelTable) -> Result<ResformerLayout, ModelError> {
+    let given = table.number("tau")?;
+    Ok(match definition::layout(table, 2.0)? {
+        Layout::Cifar => ResformerLayout::Cifar,
+        Layout::Imagenet => ResformerLayout::Imagenet,
+        Layout::Dvs { .. } => ResformerLayout::Dvs { tau: given },
+    })
+}
+
+impl Sizes for SpikingResformer {
+    fn layout(&self) -> Option<Layout> {
+        Some(match self.layout {
+            ResformerLayout::Cifar => Layout::Cifar,
+            ResformerLayout::Imagenet => Layout::Imagenet,
+            // Trained time constants begin at 2.
+            ResformerLayout::Dvs { tau } => Layout::Dvs {
+                tau: tau.unwrap_or(2.0),
+            },
+        })
+    }
+
+    fn last_heads(&self) -> Option<usize> {
+        Some(self.sizes.num_heads[2])
+    }
+
+    fn build(&self, config: &ModelConfig) -> Result<Graph, ModelError> {
+        build(config, self)
+    }
+}
+
+fn build(config: &ModelConfig, network: &SpikingResformer) -> Result<Graph, ModelError> {
+    let &SpikingResformer { layout, sizes } = network;
     let sides = check(config, layout, &sizes)?;
     let mut builder = parts::builder(config);
     let mut network = Resformer {

@@ -5,11 +5,13 @@
 //! The layouts differ in the embedding: `cifar` pools in its last two parts only and names them
 //! otherwise; `dvs` is the `imagenet` code with another time constant (1.5 in the authors' code).
 
+use serde::Serialize;
+
 use super::super::builder::{Conv, Form, GraphBuilder};
 use super::super::{
     Architecture, BlockLayout, Family, Graph, Layout, ModelConfig, ModelError, NodeId,
 };
-use super::definition::{self, Definition};
+use super::definition::{self, Definition, Sizes};
 use super::parts::{self, Isotropic, Mlp, SelfAttention};
 use super::row::Literal::Number;
 use super::row::{
@@ -18,17 +20,29 @@ use super::row::{
 };
 use super::spikformer;
 
+/// The sizes of Spikingformer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spikingformer {
+    /// The layout.
+    #[serde(flatten)]
+    pub layout: Layout,
+    /// Embedding width.
+    pub embed_dims: usize,
+    /// Blocks.
+    pub depths: usize,
+}
+
 /// What is said of the family.
 pub(super) const FAMILY: Definition = Definition {
     required: &["layout", "depths"],
     optional: &["tau"],
     read: |table| {
         let (layout, embed_dims, depths) = definition::layered(table, Family::Spikingformer, 1.5)?;
-        Ok(Architecture::Spikingformer {
+        Ok(Architecture::Spikingformer(Spikingformer {
             layout,
             embed_dims,
             depths,
-        })
+        }))
     },
     rows: &[CIFAR_ROW, IMAGENET_ROW, DVS_ROW],
     recipes: &[("imagenet", None, "imagenet-224")],
@@ -68,13 +82,22 @@ pub(super) const DVS_ROW: Row = Row {
     ..IMAGENET_ROW
 };
 
-/// Builds the graph.
-pub(super) fn build(
-    config: &ModelConfig,
-    layout: Layout,
-    width: usize,
-    depths: usize,
-) -> Result<Graph, ModelError> {
+impl Sizes for Spikingformer {
+    fn layout(&self) -> Option<Layout> {
+        Some(self.layout)
+    }
+
+    fn build(&self, config: &ModelConfig) -> Result<Graph, ModelError> {
+        build(config, self)
+    }
+}
+
+fn build(config: &ModelConfig, sizes: &Spikingformer) -> Result<Graph, ModelError> {
+    let &Spikingformer {
+        layout,
+        embed_dims: width,
+        depths,
+    } = sizes;
     let network = Isotropic {
         config,
         width,
