@@ -175,6 +175,9 @@ pub enum Action {
     /// Another thread panicked; its message.
     #[serde(skip)]
     Panicked(String),
+    /// The thread that reads keys panicked, and reads on; its message.
+    #[serde(skip)]
+    KeyLost(String),
     /// The terminal gives no more input.
     #[serde(skip)]
     InputLost,
@@ -185,7 +188,7 @@ impl Action {
     /// bring.
     pub fn is_users(&self) -> bool {
         use Action::{
-            Answered, Copied, Disconnected, Drag, Exported, Forecast, InputLost, Panicked,
+            Answered, Copied, Disconnected, Drag, Exported, Forecast, InputLost, KeyLost, Panicked,
             PredictedFront, Probed, Release, Resident, Resize, Retried, Saved, Signal, Tick,
             Undelivered, Updates,
         };
@@ -199,6 +202,7 @@ impl Action {
                 | Forecast(_)
                 | PredictedFront(_)
                 | InputLost
+                | KeyLost(_)
                 | Panicked(_)
                 | Probed(_)
                 | Release

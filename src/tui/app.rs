@@ -53,7 +53,7 @@ pub fn run(session: Session) -> io::Result<Ending> {
 pub fn run_on(
     screen: &mut impl Screen,
     input: &Receiver<Event>,
-    panics: &Receiver<String>,
+    panics: &Receiver<Action>,
     theme: Theme,
     session: Session,
 ) -> io::Result<Ending> {
@@ -114,7 +114,7 @@ impl<S: Screen> App<'_, S> {
     fn run(
         &mut self,
         input: &Receiver<Event>,
-        panics: &Receiver<String>,
+        panics: &Receiver<Action>,
         signals: &Receiver<Signal>,
     ) -> io::Result<()> {
         let mut signals = signals.clone();
@@ -137,8 +137,8 @@ impl<S: Screen> App<'_, S> {
                 },
                 recv(self.ends.updates.clone()) -> update => {
                     // A worker that panicked said so before its run could tell what that means.
-                    for message in panics.try_iter() {
-                        self.act(Action::Panicked(message))?;
+                    for panic in panics.try_iter() {
+                        self.act(panic)?;
                     }
                     self.updated(update.ok())?;
                 },
@@ -146,9 +146,9 @@ impl<S: Screen> App<'_, S> {
                     Ok(signal) => self.act(Action::Signal(signal))?,
                     Err(_) => signals = never(),
                 },
-                recv(panics) -> message => {
-                    if let Ok(message) = message {
-                        self.act(Action::Panicked(message))?;
+                recv(panics) -> panic => {
+                    if let Ok(panic) = panic {
+                        self.act(panic)?;
                     }
                 },
                 recv(probed) -> answer => match answer {

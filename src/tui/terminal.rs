@@ -25,6 +25,7 @@ use ratatui::{Frame, Terminal};
 
 mod quiet;
 
+use super::Action;
 use super::model::Model;
 use super::screen::Screen;
 use super::view::view;
@@ -183,10 +184,10 @@ impl Input {
         let stopped = Arc::clone(&stop);
         let (end, ended) = bounded(0);
         thread::Builder::new()
-            .name(String::from("terminal input"))
+            .name(String::from(INPUT))
             .spawn(move || {
                 let _closed_at_the_end: Sender<()> = end;
-                // What a panic said is a message of [`PanicGuard`]; reading goes on.
+                // [`PanicGuard`] tells of a panic; reading goes on.
                 let read = || catch_unwind(AssertUnwindSafe(|| read(&send, &stopped)));
                 let _ = (0..PANICS).any(|_| read().is_ok());
             })?;
@@ -219,6 +220,8 @@ pub fn is_gone() -> bool {
     gone
 }
 
+/// The name of the thread.
+const INPUT: &str = "terminal input";
 /// The most panics while reading; after that many the interface ends as if the terminal were gone.
 const PANICS: u32 = 8;
 /// Only to notice the end; an event wakes the thread at once.
@@ -246,8 +249,8 @@ type Hook = dyn Fn(&PanicHookInfo<'_>) + Send + Sync;
 /// before the message is printed; in any other it prints nothing (the screen would be smeared) and
 /// sends the message here.
 pub struct PanicGuard {
-    /// Messages of panics in other threads.
-    pub messages: Receiver<String>,
+    /// What panics in other threads mean to the interface.
+    pub messages: Receiver<Action>,
     previous: Arc<Hook>,
 }
 
@@ -263,9 +266,13 @@ impl PanicGuard {
                 chained(info);
             } else {
                 let said = crash::describe(info);
-                let _ = send.send(match crash::report(info) {
+                let said = match crash::report(info) {
                     Some(report) => format!("{said}; {report}"),
                     None => said,
+                };
+                let _ = send.send(match thread::current().name() {
+                    Some(INPUT) => Action::KeyLost(said),
+                    _ => Action::Panicked(said),
                 });
             }
         }));

@@ -83,6 +83,7 @@ fn apply(model: &mut Model, action: Action) {
         }
         Action::Interrupt | Action::Signal(Signal::Interrupt) => overlay::interrupt(model),
         Action::Panicked(message) => events::panicked(model, message),
+        Action::KeyLost(message) => events::key_lost(model, &message),
         Action::Undelivered(command) => {
             model.awaiting.retain(|c| *c != command);
             model.toast(ToastKind::Bad, "the search no longer takes commands");

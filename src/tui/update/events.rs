@@ -207,6 +207,13 @@ pub fn panicked(model: &mut Model, message: String) {
     model.activity.panicked = Some(message);
 }
 
+/// The thread that reads keys panicked, and reads on.
+pub fn key_lost(model: &mut Model, message: &str) {
+    problem(model, format!("a key was lost: {message}"));
+    let text = "a key was lost, press it again";
+    model.toast(ToastKind::Bad, text.to_owned());
+}
+
 /// Advances the time. Marks the model as changed only when something shown depends on it.
 pub fn tick(model: &mut Model, now: Duration) {
     const SPINNER: u128 = 125;
