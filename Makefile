@@ -23,8 +23,9 @@ test: libtorch ## run the whole test suite with libtorch, and what libtorch chan
 	$(WITHOUT_LIBTORCH) --examples
 	$(WITHOUT_LIBTORCH) --test all -- $(CHANGED_BY_LIBTORCH)
 
-test-long: ## tests that take minutes: a server gone for one, and runs steered for AQ4SVIT_SOAK_SECONDS (300)
+test-long: libtorch ## tests that take minutes: a server gone for one, and runs steered for AQ4SVIT_SOAK_SECONDS (300)
 	$(WITHOUT_LIBTORCH) --test all -- --ignored --nocapture cluster:: soak::
+	$(CARGO) test --locked --test all -- --ignored --nocapture soak::the_demo
 
 fuzz: ## every reader of files to libFuzzer for FUZZ_SECONDS (600) each; needs a nightly Rust and cargo-fuzz
 	@scripts/fuzz.sh

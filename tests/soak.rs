@@ -2,7 +2,8 @@
 //! as large as it was.
 //!
 //! `make test-long` runs these for five minutes each; `AQ4SVIT_SOAK_SECONDS=3600 make test-long`
-//! for an hour.
+//! for an hour. One searches a landscape, with hundreds of commands a second; the other the demo,
+//! whose network is evaluated, with a command each second.
 
 use std::env;
 use std::path::Path;
@@ -20,10 +21,26 @@ use crate::common::landscape::settings;
 use crate::common::random::Random;
 
 const TEXT: &str = include_str!("../profiles/demo.toml");
-/// How long a session lasts before its run is opened anew.
-const SESSION: Duration = Duration::from_secs(5);
-/// The time between two commands.
-const PAUSE: Duration = Duration::from_millis(4);
+/// How a run is steered.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// How long a session lasts before its run is opened anew.
+    session: Duration,
+    /// The time between two commands.
+    pause: Duration,
+}
+
+/// Of a landscape, whose answers cost nothing.
+const LANDSCAPE: Pace = Pace {
+    session: Duration::from_secs(5),
+    pause: Duration::from_millis(4),
+};
+/// Of a network that is evaluated.
+#[cfg(feature = "torch")]
+const DEMO: Pace = Pace {
+    session: Duration::from_secs(60),
+    pause: Duration::from_secs(1),
+};
 /// The longest time until a command is acknowledged.
 const PROMPT: Duration = Duration::from_secs(2);
 
@@ -112,7 +129,7 @@ struct Course {
 
 /// Steers a search until the session is over: what its updates say is what its journal says, and
 /// what it holds itself.
-fn session(handle: &mut Handle, dice: &mut Dice, course: &mut Course) {
+fn session(handle: &mut Handle, pace: Pace, dice: &mut Dice, course: &mut Course) {
     let (begin, mut tree) = (Instant::now(), Tree::default());
     let take = |tree: &mut Tree, update: Update| match update {
         Update::Event(entry) => {
@@ -131,7 +148,7 @@ fn session(handle: &mut Handle, dice: &mut Dice, course: &mut Course) {
         let update = handle.updates.recv_timeout(PROMPT).expect("history");
         take(&mut tree, update);
     }
-    while begin.elapsed() < SESSION {
+    while begin.elapsed() < pace.session {
         let command = dice.command(&tree, &handle.layers);
         let sent = Instant::now();
         if handle.commands.send(command.into()).is_err() {
@@ -150,7 +167,7 @@ fn session(handle: &mut Handle, dice: &mut Dice, course: &mut Course) {
             }
         }
         course.slowest = course.slowest.max(sent.elapsed());
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(pace.pause);
         while let Ok(update) = handle.updates.try_recv() {
             take(&mut tree, update);
         }
@@ -170,16 +187,36 @@ fn session(handle: &mut Handle, dice: &mut Dice, course: &mut Course) {
     course.largest_event = course.largest_event.max(each);
 }
 
-/// Three sessions of one run.
-fn steered_run(folder: &Path, seed: u64, dice: &mut Dice, course: &mut Course) {
-    let mut handle = run::launch(folder, parts(seed)).expect("it starts");
-    session(&mut handle, dice, course);
-    for _ in 0..2 {
-        drop(handle);
-        let opened = Writer::resume(folder).expect("a journal");
-        handle = run::relaunch(folder, opened, parts(seed)).expect("it goes on");
-        session(&mut handle, dice, course);
+/// Begins the run with this number in a folder, or goes on with it where it has begun.
+type Open = fn(&Path, u64) -> Handle;
+
+fn open_landscape(folder: &Path, seed: u64) -> Handle {
+    if !folder.exists() {
+        return run::launch(folder, parts(seed)).expect("it starts");
     }
+    let opened = Writer::resume(folder).expect("a journal");
+    run::relaunch(folder, opened, parts(seed)).expect("it goes on")
+}
+
+/// Nothing is answered by a results store.
+#[cfg(feature = "torch")]
+fn open_demo(folder: &Path, _: u64) -> Handle {
+    use aq4svit::run::{EvaluatorOptions, Prepared, RunLocation, Script, Source};
+
+    let options = EvaluatorOptions::default();
+    if folder.exists() {
+        return run::resume(folder, &options, Script::default()).expect("it goes on");
+    }
+    let profile = Profile::parse(TEXT, "demo.toml".as_ref()).expect("it is shipped");
+    let prepared = Prepared::new(profile.into()).expect("it is shipped");
+    let source = Source {
+        text: TEXT.into(),
+        folder: ".".into(),
+        file: None,
+        origin: "soak".into(),
+    };
+    let place = RunLocation::Folder(folder.into());
+    run::create(prepared, &source, &place, &options, Script::default()).expect("it starts")
 }
 
 #[cfg(target_os = "linux")]
@@ -189,19 +226,35 @@ fn runs_that_are_steered_for_long_stay_what_their_journals_say() {
     alone(
         module_path!(),
         "runs_that_are_steered_for_long_stay_what_their_journals_say",
-        soak,
+        || soak(open_landscape, LANDSCAPE),
     );
 }
 
+#[cfg(all(target_os = "linux", feature = "torch"))]
+#[test]
+#[ignore = "takes five minutes: make test-long"]
+fn the_demo_steered_each_second_stays_what_its_journals_say() {
+    alone(
+        module_path!(),
+        "the_demo_steered_each_second_stays_what_its_journals_say",
+        || soak(open_demo, DEMO),
+    );
+}
+
+/// Runs of three sessions.
 #[cfg(target_os = "linux")]
-fn soak() {
+fn soak(open: Open, pace: Pace) {
     let (begin, most) = (Instant::now(), seconds());
     let (mut dice, mut course) = (Dice(Random(1)), Course::default());
     let mut memory = Vec::new();
     for seed in 0.. {
         let folder = tempfile::tempdir().expect("a folder");
-        steered_run(&folder.path().join("run"), seed, &mut dice, &mut course);
-        memory.push(resident());
+        for _ in 0..3 {
+            let mut handle = open(&folder.path().join("run"), seed);
+            session(&mut handle, pace, &mut dice, &mut course);
+            drop(handle);
+            memory.push(resident());
+        }
         if begin.elapsed() >= most {
             break;
         }
@@ -211,7 +264,7 @@ fn soak() {
     let largest = |of: &[u64]| of.iter().copied().max().unwrap_or(0);
     let (before, after) = (largest(&memory[..half.max(1)]), largest(&memory[half..]));
     eprintln!(
-        "{} runs of three sessions, {} events, {} commands, the slowest acknowledged in {:?}; \
+        "{} sessions, three of each run, {} events, {} commands, the slowest acknowledged in {:?}; \
          {} bytes of a journal for each event at most; resident: {before} bytes at most in the first half, {after} in the second",
         memory.len(),
         course.events,

@@ -15,6 +15,8 @@
 //! rounding errors, and drop and drift with noise. Landscapes are ours and describe no real
 //! network.
 
+use std::sync::Arc;
+
 use super::{
     Cancel, ClassCount, CorrectBits, EvaluateError, Evaluator, Job, Outcome, Progress, Proxies,
     Question, Split, Statistics, Work,
@@ -33,8 +35,15 @@ pub struct Landscape {
     sampled: bool,
     /// A bit-width that is as bad as another one.
     unlucky: Option<(BitWidth, BitWidth)>,
-    /// Images of each split.
-    images: [usize; Split::ALL.len()],
+    /// Difficulties of the images of each split.
+    images: [Arc<[f64]>; Split::ALL.len()],
+}
+
+/// What all images have to do with one allocation.
+struct Prediction {
+    is_float: bool,
+    drop: f64,
+    key: u64,
 }
 
 impl Landscape {
@@ -51,7 +60,7 @@ impl Landscape {
                     .collect()
             })
             .collect();
-        Landscape {
+        let mut landscape = Landscape {
             seed,
             sensitivity,
             interaction,
@@ -60,13 +69,33 @@ impl Landscape {
             flips: 0.02,
             sampled: true,
             unlucky: None,
-            images: [calibration, search, test, 0, 0],
-        }
+            images: Default::default(),
+        };
+        landscape.draw_images([calibration, search, test, 0, 0]);
+        landscape
+    }
+
+    fn draw_images(&mut self, counts: [usize; Split::ALL.len()]) {
+        let difficulty = |split: u64, image: usize| match self.sampled {
+            true => unit(self.seed, "difficulty", &[split, image as u64]),
+            false => (0.618_033_988_749_895 * (image as f64 + 0.5)).fract(),
+        };
+        let mut splits = 0..;
+        self.images = counts.map(|count| {
+            let split = splits.next().unwrap_or_default();
+            (0..count).map(|image| difficulty(split, image)).collect()
+        });
+    }
+
+    fn counts(&self) -> [usize; Split::ALL.len()] {
+        self.images.each_ref().map(|images| images.len())
     }
 
     /// The same landscape with so many images to certify a result.
     pub fn with_certify(mut self, images: usize) -> Self {
-        self.images[Split::Certify as usize] = images;
+        let mut counts = self.counts();
+        counts[Split::Certify as usize] = images;
+        self.draw_images(counts);
         self
     }
 
@@ -74,11 +103,13 @@ impl Landscape {
     /// of the golden ratio modulo 1) and nothing is flipped, so that the measured drop is the true
     /// one but for one image.
     pub fn without_sampling(self) -> Self {
-        Landscape {
+        let mut landscape = Landscape {
             flips: 0.0,
             sampled: false,
             ..self
-        }
+        };
+        landscape.draw_images(landscape.counts());
+        landscape
     }
 
     /// The same landscape with one bit-width as bad as another: accuracy is not monotone in bits,
@@ -121,24 +152,21 @@ impl Landscape {
                 drop += self.interaction[l][k] * (costs[l] * costs[k]).sqrt();
             }
         }
-        drop + self.noise * (2.0 * self.draw("noise", allocation, 0) - 1.0)
+        drop + self.noise * (2.0 * self.draw("noise", key(allocation), 0) - 1.0)
     }
 
-    fn draw(&self, name: &str, allocation: &Allocation, index: u64) -> f64 {
-        let key = blake3::hash(&allocation.bytes());
-        let mut eight = [0u8; 8];
-        eight.copy_from_slice(&key.as_bytes()[..8]);
-        unit(self.seed, name, &[u64::from_le_bytes(eight), index])
+    fn draw(&self, name: &str, key: u64, index: u64) -> f64 {
+        unit(self.seed, name, &[key, index])
     }
 
     fn drift(&self, allocation: &Allocation) -> (f64, Vec<f64>) {
+        let key = key(allocation);
         let sites: Vec<f64> = allocation
             .0
             .iter()
             .enumerate()
             .map(|(l, w)| {
-                self.cost(l, *w).sqrt() / 20.0
-                    * (0.8 + 0.4 * self.draw("drift", allocation, l as u64))
+                self.cost(l, *w).sqrt() / 20.0 * (0.8 + 0.4 * self.draw("drift", key, l as u64))
             })
             .chain([self.drop(allocation).abs() / 100.0])
             .collect();
@@ -146,7 +174,8 @@ impl Landscape {
     }
 
     fn proxies(&self, allocation: &Allocation, (drift, sites): (f64, &[f64])) -> Proxies {
-        let noisy = |x: f64, name: &str| x * (0.5 + self.draw(name, allocation, 0));
+        let key = key(allocation);
+        let noisy = |x: f64, name: &str| x * (0.5 + self.draw(name, key, 0));
         let error = |w: &BitWidth| match w.is_float() {
             true => 0.0,
             false => 4f64.powi(-i32::from(w.bits())),
@@ -166,7 +195,7 @@ impl Landscape {
     }
 
     fn check(&self, split: Split, from: usize, to: usize) -> Result<(), EvaluateError> {
-        let len = self.images[split as usize];
+        let len = self.images[split as usize].len();
         match from <= to && to <= len {
             true => Ok(()),
             false => Err(EvaluateError::OutOfRange {
@@ -178,21 +207,34 @@ impl Landscape {
         }
     }
 
-    fn correct(&self, allocation: &Allocation, split: Split, image: usize) -> bool {
-        let index = [split as u64, image as u64];
-        let difficulty = match self.sampled {
-            true => unit(self.seed, "difficulty", &index),
-            false => (0.618_033_988_749_895 * (image as f64 + 0.5)).fract(),
-        };
-        if allocation.is_float() {
+    fn prediction(&self, allocation: &Allocation) -> Prediction {
+        Prediction {
+            is_float: allocation.is_float(),
+            drop: self.drop(allocation),
+            key: key(allocation),
+        }
+    }
+
+    fn correct(&self, prediction: &Prediction, split: Split, image: usize) -> bool {
+        let difficulty = self.images[split as usize][image];
+        if prediction.is_float {
             return difficulty < self.accuracy;
         }
-        let right = difficulty < self.accuracy - self.drop(allocation) / 100.0;
+        let right = difficulty < self.accuracy - prediction.drop / 100.0;
         let near = (difficulty - self.accuracy).abs() < 0.1;
-        let key = index[1] * 4 + index[0] % 4 + ((index[0] / 4) << 48);
-        let flip = near && self.draw("flip", allocation, key) < 5.0 * self.flips;
+        let (split, image) = (split as u64, image as u64);
+        let index = image * 4 + split % 4 + ((split / 4) << 48);
+        let flip = near && self.draw("flip", prediction.key, index) < 5.0 * self.flips;
         right != flip
     }
+}
+
+/// A number of an allocation's own.
+fn key(allocation: &Allocation) -> u64 {
+    let hash = blake3::hash(&allocation.bytes());
+    let mut eight = [0u8; 8];
+    eight.copy_from_slice(&hash.as_bytes()[..8]);
+    u64::from_le_bytes(eight)
 }
 
 /// A number in 0..1 that depends on its arguments only.
@@ -235,7 +277,10 @@ impl Evaluator for Landscape {
                     sites,
                     proxies,
                 };
-                Ok((outcome, work(self.images[Split::Calibration as usize])))
+                Ok((
+                    outcome,
+                    work(self.images[Split::Calibration as usize].len()),
+                ))
             }
             Question::LayerErrors => {
                 let layers = job.allocation.0.iter().enumerate();
@@ -249,7 +294,8 @@ impl Evaluator for Landscape {
             &Question::Statistics { split, from, to } => {
                 self.check(split, from, to)?;
                 // There are neither classes nor neurons: all images are of one class.
-                let right = |image| self.correct(&job.allocation, split, image);
+                let prediction = self.prediction(&job.allocation);
+                let right = |image| self.correct(&prediction, split, image);
                 let correct = (from..to).filter(|image| right(*image)).count();
                 let images = to - from;
                 let counted = Statistics {
@@ -267,8 +313,9 @@ impl Evaluator for Landscape {
                 stop,
             } => {
                 self.check(*split, *from, *to)?;
+                let prediction = self.prediction(&job.allocation);
                 let mut correct: CorrectBits = (*from..*to)
-                    .map(|image| self.correct(&job.allocation, *split, image))
+                    .map(|image| self.correct(&prediction, *split, image))
                     .collect();
                 if let Some(decided) = stop.as_ref().and_then(|s| s.decided(&correct)) {
                     correct.truncate(decided.images);
