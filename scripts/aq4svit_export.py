@@ -114,6 +114,8 @@ def _neuron_of(module, path):
     if has("beta", "threshold", "reset_mechanism"):  # snnTorch
         if name != "Leaky":
             raise CannotExport(f"{path} ({name}): of snnTorch's neurons only Leaky can be written")
+        if getattr(module, "inhibition", False):
+            raise CannotExport(f"{path} ({name}): inhibition, where one neuron silences the others, cannot be written")
         beta = _number(module.beta, f"beta of {path}").__float__()
         threshold = _number(module.threshold, f"threshold of {path}")
         mechanism = module.reset_mechanism
@@ -672,6 +674,10 @@ class Recorder(TorchFunctionMode):
         square = lambda value, what: self.square(value, what, module)
         kernel, stride = square(module.kernel_size, "kernel"), square(module.stride, "stride")
         if module.padding == "same":
+            if kernel % 2 == 0:
+                raise CannotExport(
+                    f"{self.where()}: padding=\"same\" of an even kernel pads one side more than the other, which cannot "
+                    "be written")
             padding = kernel // 2
         else:
             padding = 0 if module.padding == "valid" else square(module.padding, "padding")
@@ -856,8 +862,11 @@ class Recorder(TorchFunctionMode):
             if made.calls:
                 raise CannotExport(f"{self.where()} is called twice for all time steps")
             made.calls, time = steps, "fold"
-            if not images_first:
+            # Neurons without a state have none to run on.
+            if not images_first and made.fields["kind"] != "integer":
                 time, made.fields["batch_leak"] = "leak", True
+            elif not images_first:
+                time = "leak"
             for k in range(steps):
                 part = slice(k, None, steps) if images_first else slice(k * self.batch, (k + 1) * self.batch)
                 self.keep(site, values[part], y[part], local[part], size)
@@ -1581,6 +1590,7 @@ class Run:
 
     def __init__(self, model, images, time_axis, repeat, turned=()):
         _reset(model)
+        fresh = _neurons(model)
         frames = time_axis is not None
         batch = images.shape[1 if time_axis == 0 else 0]
         recorder = Recorder(model, batch, turned)
@@ -1649,7 +1659,7 @@ class Run:
         if frames and steps != self.steps:
             raise CannotExport(f"there are {steps} frames, but neurons run for {self.steps} time steps")
         self.kept = self.order()
-        _settle_neurons(self, model)
+        _settle_neurons(self, model, fresh)
 
     def order(self):
         """Nodes that the last one needs, in the order in which they ran."""
@@ -1675,6 +1685,8 @@ class Run:
 
 
 def _reset(model):
+    """Calls what clears a module's state; false where no part of it has such a method."""
+    found = False
     for module in model.modules():
         for name in ("reset", "reset_mem", "reset_hidden"):
             method = getattr(type(module), name, None)
@@ -1683,7 +1695,21 @@ def _reset(model):
                     method(module)
                 except TypeError:
                     continue
+                found = True
                 break
+    return found
+
+
+def _neurons(model):
+    """Copies of its neurons as they are, by name."""
+    copies = {}
+    for name, module in model.named_modules():
+        try:
+            if _classify(module, name)[0] == "neuron":
+                copies[name] = copy.deepcopy(module)
+        except CannotExport:  # said where it is called
+            continue
+    return copies
 
 
 def _emulate(fields, inputs, learned):
@@ -1769,7 +1795,8 @@ def _probe(site, fields, module, steps, batch):
     if not site.alone or site.shape is None:
         return None
     module = copy.deepcopy(module)
-    _reset(module)
+    if not _reset(module) and any(isinstance(x, torch.Tensor) and x.dim() for x in vars(module).values()):
+        return None  # its state is one of an earlier run, which only the network clears
     count = steps if site.time == "step" else 1
     generator = torch.Generator().manual_seed(5)
     unit = fields["threshold"] if "threshold" in fields else 0.5
@@ -1796,7 +1823,7 @@ def _probe(site, fields, module, steps, batch):
     return list(x.movedim(site.time, 0)), list(y.movedim(site.time, 0))
 
 
-def _settle_neurons(run, model):
+def _settle_neurons(run, model, fresh):
     """Tries what is said of neurons; where it is not told by `register`, what else may be meant."""
     learned = model.state_dict()
     for n in run.kept:
@@ -1805,7 +1832,7 @@ def _settle_neurons(run, model):
             continue
         site, module = run.recorder.sites[node.module], model.get_submodule(node.module)
         recorded = (site.inputs, site.spikes)
-        probe = _probe(site, node.fields, module, run.steps, run.batch)
+        probe = _probe(site, node.fields, fresh.get(node.module, module), run.steps, run.batch)
 
         def wrong(fields):
             for given, wanted in (recorded, *([probe] if probe else [])):
@@ -1891,7 +1918,12 @@ def _blocks(run, model, stages):
         while last > 0 and nodes[last].op in ("token-mean", "token-time-sum", "token-sum"):
             last -= 1
     stages, blocks, of, current = [], [], [], None
+    place = {n: i for i, n in enumerate(run.kept)}
     for i, node in enumerate(nodes):
+        # A layer takes in the norms and scales behind it: no block ends between them.
+        if of and node.op in ("batch-norm", "channel-scale", "head-scale") and place[node.inputs[0]] == i - 1:
+            of.append(of[-1])
+            continue
         if i > last:
             block = ("head", "head")
         elif used[i] is not None and (current is None or used[i] > current[0]):
@@ -2023,6 +2055,10 @@ def _prepared(model):
         if getattr(module, "backend", "torch") in ("cupy", "triton", "inductor"):
             module.backend = "torch"
         if parametrize.is_parametrized(module):
+            # Parametrized modules have a class of their own, which copies share.
+            shared = type(module)
+            own = {k: v for k, v in vars(shared).items() if k not in ("__dict__", "__weakref__")}
+            module.__class__ = type(shared.__name__, shared.__bases__, own)
             for parameter in list(module.parametrizations):
                 parametrize.remove_parametrizations(module, parameter, leave_parametrized=True)
         if not isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)) or module.running_mean is None:

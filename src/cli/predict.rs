@@ -10,6 +10,8 @@ use anyhow::Context;
 use anyhow::Result;
 use clap::ValueEnum;
 
+#[cfg(feature = "torch")]
+use super::LARGEST_INPUT;
 use super::bits::Bits;
 use super::device::DeviceArgs;
 #[cfg(feature = "torch")]
@@ -23,6 +25,7 @@ use crate::{
     evaluate::Split,
     profile::Profile,
     quant::{Allocation, QuantizedLayer},
+    system::read_within,
 };
 
 #[derive(Debug, clap::Args)]
@@ -78,8 +81,8 @@ pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
     let layers = layers(args, &profile, &weights, &allocation, signals)?;
     let device = args.device.device.parse()?;
     let input = args.input.display();
-    let bytes =
-        std::fs::read(&args.input).with_context(|| format!("cannot read --input {input}"))?;
+    let bytes = read_within(&args.input, LARGEST_INPUT)
+        .with_context(|| format!("cannot read --input {input}"))?;
     let images = read_images(&bytes, &graph).with_context(|| format!("--input {input}"))?;
     let precision = match args.precision {
         PrecisionArg::F32 => Precision::F32,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ClusterError;
+use crate::system::{read_text_within, read_within};
 
 /// Raised when the format changes.
 const FORMAT: u32 = 1;
@@ -158,11 +159,7 @@ impl Access {
             path: path.to_owned(),
             why,
         };
-        let about = fs::metadata(path).map_err(ClusterError::io("read", path))?;
-        if about.len() > LARGEST {
-            return Err(wrong(format!("it has {} bytes", about.len())));
-        }
-        let text = fs::read_to_string(path).map_err(ClusterError::io("read", path))?;
+        let text = read_text_within(path, LARGEST).map_err(ClusterError::io("read", path))?;
         let access: Access = toml::from_str(&text).map_err(|e| wrong(e.message().to_owned()))?;
         if access.format != FORMAT {
             let why = format!(
@@ -215,7 +212,7 @@ impl Access {
             None => None,
             Some(file) => {
                 let file = path.parent().unwrap_or(Path::new(".")).join(file);
-                let bytes = fs::read(&file).map_err(ClusterError::io("read", &file))?;
+                let bytes = read_within(&file, LARGEST).map_err(ClusterError::io("read", &file))?;
                 let hash = blake3::hash(&bytes).to_hex();
                 if self.certificate_hash.as_deref() != Some(hash.as_str()) {
                     return Err(ClusterError::Certificate { path: file });

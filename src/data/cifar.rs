@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::bounded::read_at_most;
 use super::error::DataError;
+use crate::system::read_at_most;
 
 /// Rows and columns of an image.
 pub(super) const SIZE: usize = 32;

@@ -8,13 +8,13 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 use blake3::Hash;
 
-use super::bounded::read_at_most;
 use super::cache::{Cache, Index, Stamp};
 use super::decode::decode;
 use super::error::DataError;
 use super::prefetch::{Sample, SampleSource};
 use super::preparation::Preparation;
 use super::side_by_side::{self, Refusal};
+use crate::system::read_at_most;
 
 /// The largest image file.
 const MAX_FILE: u64 = 1 << 28;

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use super::bounded::read_at_most;
 use super::error::DataError;
+use crate::system::read_at_most;
 
 /// The longest file read.
 const MAX_BYTES: u64 = 1 << 28;

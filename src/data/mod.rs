@@ -24,7 +24,6 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod bounded;
 mod builtin;
 mod cache;
 mod cifar;
@@ -53,7 +52,6 @@ mod source;
 mod splits;
 mod tensors;
 
-pub(crate) use bounded::read_at_most;
 pub(crate) use config::DataTable;
 pub use config::{
     Builtin, CifarFiles, DRIFT_IMAGES, DataConfig, DataConfigError, DataSource, EventFolders,

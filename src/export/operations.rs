@@ -1,7 +1,5 @@
 //! From a graph to the operations and sites of a manifest.
 
-use std::collections::HashMap;
-
 use super::error::ExportError;
 use super::layers::{CHECKPOINT, number};
 use super::manifest::operation::{self, ConstantOrder, Number, Operation, OperationKind, Site};
@@ -40,7 +38,7 @@ pub(super) fn flow(
         let site = site.name.clone();
         return Err(ExportError::BatchLeak { site });
     }
-    let absorbed = absorbed(graph);
+    let absorbers = graph.absorbers();
     let mut operations: Vec<Operation> = Vec::new();
     let mut place: Vec<usize> = Vec::new();
     let mut rounding: Vec<bool> = Vec::new();
@@ -50,7 +48,7 @@ pub(super) fn flow(
     for (i, node) in graph.nodes.iter().enumerate() {
         let inputs = node.inputs.iter().map(|n| place[n.index()]);
         let inputs: Vec<usize> = inputs.collect();
-        let is_absorbed = absorbed.contains_key(&NodeId(i as u32));
+        let is_absorbed = absorbers[i].is_some();
         if let Op::HeadScale { .. } = node.op
             && is_absorbed
         {
@@ -174,27 +172,6 @@ fn integers(node: &network::Node, (grid, form): (Option<Grid>, Form)) -> (Number
         },
     };
     (number, unit)
-}
-
-/// The batch norms and scales that layers absorb: those directly behind them that nothing else
-/// comes between.
-fn absorbed(graph: &Graph) -> HashMap<NodeId, LayerId> {
-    let mut found = HashMap::new();
-    for (i, node) in graph.nodes.iter().enumerate() {
-        let Op::Layer(layer) = node.op else {
-            continue;
-        };
-        let mut at = NodeId(i as u32);
-        for _ in &graph.layer(layer).absorbed {
-            let mut readers = graph.consumers(at);
-            let (Some(next), None) = (readers.next(), readers.next()) else {
-                break;
-            };
-            found.insert(next, layer);
-            at = next;
-        }
-    }
-    found
 }
 
 /// The largest sum inside an attention; none where its inputs are not whole numbers.

@@ -12,12 +12,16 @@ use super::guard::is_held;
 use super::upgrade::Upgrade;
 use super::{Entry, Event, Header, JournalError, JsonLines};
 use crate::evaluate::Provenance;
+use crate::system::read_within;
 
 /// The journal's name in its run folder.
 pub const FILE_NAME: &str = "journal.jsonl";
 /// The most bytes at a journal's end that the disk may not have confirmed: more than an append of
 /// any search has.
 const UNCONFIRMED: u64 = 64 << 10;
+
+/// The most bytes of a journal: millions of events.
+const LARGEST: u64 = 4 << 30;
 
 /// A journal as read.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +52,7 @@ impl Journal {
     /// [`JournalError`] for a missing file, a foreign header, or a damaged line before the last.
     pub fn read(folder: &Path) -> Result<Self, JournalError> {
         let path = folder.join(FILE_NAME);
-        match fs::read(&path) {
+        match read_within(&path, LARGEST) {
             Ok(bytes) => Self::parse(&bytes, &path),
             Err(e) if e.kind() == ErrorKind::NotFound => Err(JournalError::Missing(folder.into())),
             Err(e) => Err(JournalError::io("read", path)(e)),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BlockId, Shape, ValueRange};
+use super::{BlockId, Op, Shape, ValueRange};
 
 /// How a layer's weight is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +108,22 @@ impl LayerKind {
 }
 
 impl PerChannel {
+    /// The operation of a node, where it is one of these.
+    pub fn of(op: &Op) -> Option<Self> {
+        match op {
+            Op::BatchNorm(name) => Some(PerChannel::BatchNorm(name.clone())),
+            Op::ChannelScale(key) => Some(PerChannel::Scale(key.clone())),
+            &Op::HeadScale {
+                heads,
+                ref key,
+                terms,
+            } => {
+                let key = key.clone();
+                Some(PerChannel::HeadScale { key, heads, terms })
+            }
+            _ => None,
+        }
+    }
     /// The state-dict keys of its numbers.
     pub fn keys(&self) -> Vec<String> {
         match self {
@@ -134,7 +150,8 @@ pub struct Layer {
     pub bias: bool,
     /// Where the state dict has the weight.
     pub source: WeightSource,
-    /// What directly follows channel by channel, in order, and what the layer's affine absorbs.
+    /// What directly follows channel by channel, in order, read by nothing else: what the layer's
+    /// affine absorbs.
     pub absorbed: Vec<PerChannel>,
     /// The range of its input.
     pub input: ValueRange,

@@ -1,6 +1,8 @@
 //! Queries on a graph: parts by id, frames, totals and consumers.
 
-use super::{BlockId, Graph, Layer, LayerId, Node, NodeId, Op, Site, SiteId, StageId, TensorKind};
+use super::{
+    BlockId, Graph, Layer, LayerId, Node, NodeId, Op, PerChannel, Site, SiteId, StageId, TensorKind,
+};
 
 impl Graph {
     /// A layer by id.
@@ -65,6 +67,47 @@ impl Graph {
     /// When the id is not of this graph.
     pub fn site(&self, id: SiteId) -> &Site {
         &self.sites[id.index()]
+    }
+    /// For each node the one that reads its value; none where there are several, or where the value
+    /// is also needed for itself, as the output of a block.
+    fn only_readers(&self) -> Vec<Option<NodeId>> {
+        let mut readers = vec![(0, None); self.nodes.len()];
+        for (i, node) in self.nodes.iter().enumerate() {
+            for input in &node.inputs {
+                let (count, reader) = &mut readers[input.index()];
+                *count += 1;
+                *reader = Some(NodeId(i as u32));
+            }
+        }
+        for output in self.blocks.iter().filter_map(|block| block.output) {
+            readers[output.index()] = (0, None);
+        }
+        let sole = |(count, reader): (usize, Option<NodeId>)| reader.filter(|_| count == 1);
+        readers.into_iter().map(sole).collect()
+    }
+    /// For each node the layer that absorbs it: per-channel operations directly behind the layer, one
+    /// behind the other, each the only reader of the one before.
+    pub fn absorbers(&self) -> Vec<Option<LayerId>> {
+        let readers = self.only_readers();
+        let mut absorbers = vec![None; self.nodes.len()];
+        for (i, node) in self.nodes.iter().enumerate() {
+            let Op::Layer(layer) = node.op else { continue };
+            let mut at = readers[i];
+            while let Some(next) = at.filter(|&n| PerChannel::of(&self.node(n).op).is_some()) {
+                absorbers[next.index()] = Some(layer);
+                at = readers[next.index()];
+            }
+        }
+        absorbers
+    }
+    /// Lets layers absorb the per-channel operations behind them.
+    pub(super) fn absorb(&mut self) {
+        for (i, absorber) in self.absorbers().into_iter().enumerate() {
+            let operation = PerChannel::of(&self.nodes[i].op);
+            if let (Some(layer), Some(operation)) = (absorber, operation) {
+                self.layers[layer.index()].absorbed.push(operation);
+            }
+        }
     }
     /// Nodes that read a node's value, in execution order, each once.
     pub fn consumers(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {

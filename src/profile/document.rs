@@ -7,7 +7,7 @@ use toml_edit::{Document, Item};
 use super::error::{ProfileError, SourceLocation};
 use super::overrides::Overrides;
 use super::upgrade;
-use crate::data::read_at_most;
+use crate::system::read_at_most;
 
 /// More than any profile needs; what is larger is some other file.
 const LARGEST: u64 = 4 << 20;

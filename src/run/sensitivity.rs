@@ -17,6 +17,10 @@ use crate::evaluate::{
 use crate::journal::Fingerprint;
 use crate::quant::{Allocation, BitWidth};
 use crate::search::Space;
+use crate::system::read_text_within;
+
+/// The most bytes of a file of measurements.
+const LARGEST: u64 = 256 << 20;
 
 /// Which layers have the width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -149,7 +153,7 @@ impl Curves {
             Interaction(Interaction),
             Float(Baseline),
         }
-        let text = match std::fs::read_to_string(file) {
+        let text = match read_text_within(file, LARGEST) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             text => text?,
         };

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use super::RunError;
 use super::prepare::{Prepared, model_hash};
 use crate::checkpoint::{QuantizedFile, QuantizedFileError, StateDict};
-use crate::data::read_at_most;
 use crate::evaluate::{Cancel, LayerSource};
 use crate::profile::Profile;
 use crate::quant::fixed::Grid;
 use crate::quant::{Allocation, BitWidth, QuantizedLayer, Scheme};
+use crate::system::read_at_most;
 
 /// More than the largest network takes at 16 bits.
 const LARGEST: u64 = 2 << 30;

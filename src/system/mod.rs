@@ -2,6 +2,7 @@
 //! system does not, the answer is none. And what is done when it ends the process: the diagnostic
 //! log, and reports of faults.
 
+mod bounded_file;
 mod bounded_folder;
 mod cgroup;
 pub(crate) mod crash;
@@ -15,6 +16,7 @@ pub(crate) mod log;
 mod memory;
 mod processor;
 
+pub(crate) use bounded_file::{read_at_most, read_text_within, read_within};
 pub(crate) use bounded_folder::make_room;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) use deleted_folder::go_back;

@@ -187,7 +187,8 @@ impl<'a> Fuser<'a> {
             let mut step = self.begin(NodeId(start as u32));
             self.done[start] = true;
             while let Some(next) = self.only_reader(step.node) {
-                if !self.absorb(&mut step, next) {
+                // The image is kept as it is.
+                if step.source == Source::Image || !self.absorb(&mut step, next) {
                     break;
                 }
                 self.done[next.index()] = true;
@@ -308,18 +309,8 @@ impl<'a> Fuser<'a> {
         let node = self.graph.node(next);
         let bare = step.pool.is_none() && step.neuron.is_none() && step.residual.is_none();
         match &node.op {
-            Op::BatchNorm(name) if bare => {
-                step.channelwise.push(PerChannel::BatchNorm(name.clone()));
-            }
-            Op::ChannelScale(key) if bare => step.channelwise.push(PerChannel::Scale(key.clone())),
-            &Op::HeadScale {
-                heads,
-                ref key,
-                terms,
-            } if bare => {
-                let key = key.clone();
-                step.channelwise
-                    .push(PerChannel::HeadScale { key, heads, terms });
+            op if bare && PerChannel::of(op).is_some() => {
+                step.channelwise.extend(PerChannel::of(op));
             }
             &Op::MaxPool {
                 kernel,

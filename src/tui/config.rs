@@ -9,9 +9,12 @@ use super::keymap::{Keymap, KeymapError, bindings};
 use super::model::Preferences;
 use super::theme::{SymbolSet, Theme, ThemeName};
 use crate::profile::write_text;
+use crate::system::read_text_within;
 
 /// The file's name.
 pub const FILE_NAME: &str = "tui.toml";
+/// More bytes than anybody's settings have.
+const LARGEST: u64 = 1 << 20;
 
 /// The user's own settings. Everything may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -72,7 +75,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] naming the file and what is wrong in it.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = match std::fs::read_to_string(path) {
+        let text = match read_text_within(path, LARGEST) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Config::default()),
             Err(source) => {
@@ -121,7 +124,7 @@ impl Config {
             path: path.into(),
             source,
         };
-        let text = match std::fs::read_to_string(path) {
+        let text = match read_text_within(path, LARGEST) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
             text => text.map_err(unreadable)?,
         };

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use super::Args;
 use crate::checkpoint::StateDict;
+use crate::cli::LARGEST_INPUT;
 use crate::cli::prepared::prepared_for;
 use crate::cli::signals::Signals;
 use crate::data::{ImageSet, Splits};
@@ -16,6 +17,7 @@ use crate::network::Graph;
 use crate::profile::Profile;
 use crate::quant::{Allocation, QuantizedLayer};
 use crate::run::{fixed_layers, load_weights, quantized_layers};
+use crate::system::read_within;
 use crate::torch::read_images;
 
 /// The most images among which golden ones are chosen.
@@ -111,7 +113,8 @@ pub(super) fn read(
 fn from_file(args: &Args, graph: &Graph) -> Result<Candidates> {
     let path = args.golden.clone().unwrap_or_default();
     let shown = path.display();
-    let bytes = std::fs::read(&path).with_context(|| format!("cannot read --golden {shown}"))?;
+    let bytes = read_within(&path, LARGEST_INPUT)
+        .with_context(|| format!("cannot read --golden {shown}"))?;
     let images = read_images(&bytes, graph).with_context(|| format!("--golden {shown}"))?;
     let one = images.values.len() / images.batch.max(1);
     let inputs = images.values.chunks(one.max(1)).enumerate();

@@ -1,8 +1,7 @@
 //! Layers, and what they absorb.
 
 use super::super::{
-    Layer, LayerId, LayerKind, NodeId, Op, PerChannel, RepConv, Shape, TensorKind, ValueRange,
-    WeightSource,
+    Layer, LayerId, LayerKind, NodeId, Op, RepConv, Shape, TensorKind, ValueRange, WeightSource,
 };
 use super::{Conv, Form, GraphBuilder, last, window_count};
 
@@ -118,11 +117,10 @@ impl GraphBuilder {
         self.layer(x, layer, shape, (1, 1))
     }
 
-    /// Batch norm. Behind a layer, or behind what that layer absorbs, the layer absorbs it.
+    /// Batch norm.
     pub(in crate::network) fn batch_norm(&mut self, x: NodeId, name: &str) -> NodeId {
         let channels = self.node(x).shape.channels;
         self.batch_norm_tensors(name, channels);
-        self.absorb(x, PerChannel::BatchNorm(name.to_owned()));
         let value = self.value(x).real();
         self.push(Op::BatchNorm(name.to_owned()), &[x], value)
     }
@@ -141,7 +139,6 @@ impl GraphBuilder {
 
     /// Multiplication by the vector of a key that [`parameter`](Self::parameter) has entered.
     pub(in crate::network) fn channel_scale(&mut self, x: NodeId, key: &str) -> NodeId {
-        self.absorb(x, PerChannel::Scale(key.to_owned()));
         let value = self.value(x).real();
         self.push(Op::ChannelScale(key.to_owned()), &[x], value)
     }
@@ -156,32 +153,8 @@ impl GraphBuilder {
         terms: usize,
     ) -> NodeId {
         let key = key.to_owned();
-        let own = PerChannel::HeadScale {
-            key: key.clone(),
-            heads,
-            terms,
-        };
-        self.absorb(x, own);
         let value = self.value(x).real();
         self.push(Op::HeadScale { heads, key, terms }, &[x], value)
-    }
-
-    /// Lets the layer behind which a per-channel operation comes absorb it.
-    fn absorb(&mut self, x: NodeId, operation: PerChannel) {
-        let mut at = x;
-        loop {
-            match (&self.node(at).op, self.node(at).inputs.first()) {
-                (Op::Layer(layer), _) => {
-                    let layer = layer.index();
-                    self.graph.layers[layer].absorbed.push(operation);
-                    return;
-                }
-                (Op::BatchNorm(_) | Op::ChannelScale(_) | Op::HeadScale { .. }, Some(&before)) => {
-                    at = before;
-                }
-                _ => return,
-            }
-        }
     }
 
     fn new_layer(

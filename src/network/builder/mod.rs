@@ -267,7 +267,8 @@ impl GraphBuilder {
     ///
     /// # Errors
     /// [`ModelError`] beyond [`MAX_PARAMETERS`] or [`MAX_MACS`].
-    pub(super) fn finish(self) -> Result<Graph, ModelError> {
+    pub(super) fn finish(mut self) -> Result<Graph, ModelError> {
+        self.graph.absorb();
         let checks = [
             ("parameters", self.graph.parameters(), MAX_PARAMETERS),
             (

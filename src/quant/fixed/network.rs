@@ -77,8 +77,9 @@ impl FixedNetwork {
             sites: Vec::new(),
             parts: parts.to_vec(),
         };
+        let absorbers = graph.absorbers();
         for i in 0..graph.nodes.len() {
-            let form = network.form_of(graph, i)?;
+            let form = network.form_of(graph, &absorbers, i)?;
             network.forms.push(form);
         }
         for (i, node) in graph.nodes.iter().enumerate() {
@@ -144,7 +145,12 @@ impl FixedNetwork {
         self.form(input).most * fan_in * f64::from(q_max)
     }
 
-    fn form_of(&self, graph: &Graph, i: usize) -> Result<Form, FixedError> {
+    fn form_of(
+        &self,
+        graph: &Graph,
+        absorbers: &[Option<LayerId>],
+        i: usize,
+    ) -> Result<Form, FixedError> {
         let node = &graph.nodes[i];
         let fails = |why: &str| {
             Err(FixedError::Operation {
@@ -169,7 +175,7 @@ impl FixedNetwork {
             return match node.op {
                 Op::Layer(_) => Ok(on_grid(grid)),
                 Op::BatchNorm(_) | Op::ChannelScale(_) | Op::HeadScale { .. }
-                    if !self.absorbed(graph, i) =>
+                    if absorbers[i].is_none() =>
                 {
                     fails("it follows no layer directly, whose affine could take it in")
                 }
@@ -238,23 +244,6 @@ impl FixedNetwork {
         match form.most < EXACT_F32 {
             true => Ok(form),
             false => fails("its sums may reach 2^24; take fewer membrane_bits"),
-        }
-    }
-
-    /// Whether a batch norm or a scale is one that the layer before it absorbs.
-    fn absorbed(&self, graph: &Graph, i: usize) -> bool {
-        let mut at = NodeId(i as u32);
-        loop {
-            let node = graph.node(at);
-            match (&node.op, node.inputs.first()) {
-                (Op::Layer(_), _) => return true,
-                (Op::BatchNorm(_) | Op::ChannelScale(_) | Op::HeadScale { .. }, Some(&before))
-                    if graph.consumers(before).count() == 1 =>
-                {
-                    at = before;
-                }
-                _ => return false,
-            }
         }
     }
 

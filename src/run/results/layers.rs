@@ -11,9 +11,9 @@ use std::time::SystemTime;
 use super::folder::replace;
 use super::hash;
 use crate::checkpoint::QuantizedFile;
-use crate::data::read_at_most;
 use crate::quant::{BitWidth, QuantizedLayer, QuantizedStore};
 use crate::system::make_room;
+use crate::system::read_at_most;
 
 /// All files of a folder together; beyond it the least recently used ones are removed.
 const LARGEST_FOLDER: u64 = 512 << 20;
