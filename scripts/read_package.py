@@ -142,7 +142,7 @@ def attention(q, k, v, heads, scale, tokens="all"):
         apart, together = (grid if kind == "grid" else chunks)(v.shape, size)
         return together(attention(*map(apart, (q, k, v)), heads, scale))
     shape = v.shape
-    q, k, v = (by_head(x, heads).astype(np.int64) for x in (q, k, v))
+    q, k, v = (by_head(x, heads).astype(np.float64) for x in (q, k, v))
     common = np.einsum("shjm,shcm->shjc", k, v)
     sums = np.einsum("shjn,shjc->shcn", q, common)
     return (sums.astype(F32) * F32(scale)).reshape(shape)

@@ -37,7 +37,8 @@
 //! * *Add* `a + b`, *average* `(a + b) * 0.5`, *multiply* `a * b`, in f32.
 //! * *Attention* of q, k, v: channels are split into `heads` runs of equal length; in each head
 //!   `scale * sum_j q[n, j] * (sum_m k[m, j] * v[m, c])` for token n and channel c of v, m being
-//!   the tokens that n sees ([`Tokens`]). The sums are of integers; the result is f32 and
+//!   the tokens that n sees ([`Tokens`]). The sums are in f64: of integers they are exact, of real
+//!   numbers they are added in the order of m, then of j. They are rounded to f32 once and
 //!   multiplied by f32(scale).
 //! * *Head-sum*: the sum over the channels of each head. *Head-mask* of a mask (one channel for
 //!   each head) and a value: their product. *Head-erode*: the largest number of a window of 3

@@ -12,11 +12,38 @@ const CLASSES: usize = 3;
 /// Blocks of the networks.
 const BLOCKS: u64 = 5;
 
+/// How a network begins.
+#[derive(Clone, Copy, PartialEq)]
+enum Beginning {
+    /// A layer, its batch norm and neurons.
+    Usual,
+    /// Neurons of the image itself.
+    Neurons,
+    /// A batch norm of the image itself.
+    Norm,
+    /// A layer that ends a block, before its batch norm.
+    Apart,
+}
+
 /// A random network; the same for the same seed.
 ///
 /// # Errors
 /// Those of the graph's sizes, which do not occur.
 pub fn graph(seed: u64) -> Result<Graph, ModelError> {
+    beginning(seed, Beginning::Usual)
+}
+
+/// The same network with another beginning: neurons or a batch norm on the image itself, or a block
+/// that ends between a layer and its batch norm.
+///
+/// # Errors
+/// As [`graph`].
+pub fn unusual_graph(seed: u64) -> Result<Graph, ModelError> {
+    let beginnings = [Beginning::Neurons, Beginning::Norm, Beginning::Apart];
+    beginning(seed, beginnings[(seed % 3) as usize])
+}
+
+fn beginning(seed: u64, begin: Beginning) -> Result<Graph, ModelError> {
     let mut random = Random(seed);
     let size = random.pick(&[4, 8]);
     let input = Shape {
@@ -35,8 +62,19 @@ pub fn graph(seed: u64) -> Result<Graph, ModelError> {
         names: 0,
         time_steps,
     };
-    let conv = Conv::three(8);
-    let mut x = sampler.unit(image, conv);
+    let read = match begin {
+        Beginning::Neurons => sampler.neurons(image),
+        Beginning::Norm => sampler.norm(image),
+        Beginning::Usual | Beginning::Apart => image,
+    };
+    let name = sampler.name("conv");
+    let mut x = sampler.builder.conv(read, &name, Conv::three(8));
+    if begin == Beginning::Apart {
+        sampler.builder.block_output(x, super::BlockLayout::Map);
+        sampler.builder.block("norm");
+    }
+    x = sampler.norm(x);
+    x = sampler.neurons(x);
     sampler.builder.block_output(x, super::BlockLayout::Map);
     for i in 0..BLOCKS {
         sampler.builder.block(&format!("block.{i}"));
@@ -267,6 +305,17 @@ impl Sampler {
 mod tests {
     use super::*;
     use crate::network::Op;
+
+    /// Where a block ends between a layer and its batch norm, the layer's sums are needed.
+    #[test]
+    fn layers_absorb_what_nothing_else_reads() {
+        for seed in 0..12 {
+            let (usual, other) = (graph(seed).unwrap(), unusual_graph(seed).unwrap());
+            assert_eq!(usual.layers[0].absorbed.len(), 1, "{seed}");
+            let expected = usize::from(seed % 3 != 2);
+            assert_eq!(other.layers[0].absorbed.len(), expected, "{seed}");
+        }
+    }
 
     /// All that a family does not have is in some of the first networks.
     #[test]

@@ -215,7 +215,8 @@ pub(super) fn average_pool(
     pairs.map(|(sum, count)| (sum / count) as f32).collect()
 }
 
-/// `scale * q (k^T v)` of each head, for q and k of one shape and v of another.
+/// `scale * q (k^T v)` of each head, for q and k of one shape and v of another. Sums of whole numbers
+/// are exact in f64; those of real ones are added in the order of tokens, then of channels.
 pub(super) fn attention(
     qkv: [&[f32]; 3],
     shapes: (Shape, Shape),
@@ -223,7 +224,8 @@ pub(super) fn attention(
     scale: f64,
 ) -> Vec<f32> {
     let scale = scale as f32;
-    let sums = attention_sums(qkv, shapes, heads);
+    let wide = qkv.map(|x| x.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>());
+    let sums = attention_sums(wide.each_ref().map(Vec::as_slice), shapes, heads);
     sums.into_iter().map(|sum| sum as f32 * scale).collect()
 }
 
@@ -232,27 +234,28 @@ pub(super) fn attention_sums<N: Number>(
     [q, k, v]: [&[N]; 3],
     (shape, v_shape): (Shape, Shape),
     heads: usize,
-) -> Vec<i64> {
+) -> Vec<N> {
     let tokens = shape[1] * shape[2];
     let (d, vd) = (shape[0] / heads, v_shape[0] / heads);
-    let whole = |x: &[N]| -> Vec<i64> { x.iter().map(|x| x.whole()).collect() };
-    let (q, k, v) = (whole(q), whole(k), whole(v));
     let mut out = Vec::with_capacity(v.len());
-    let rows = |x: &'_ [i64], from: usize, count: usize| -> Vec<Vec<i64>> {
+    let rows = |x: &'_ [N], from: usize, count: usize| -> Vec<Vec<N>> {
         let rows = x.chunks_exact(tokens.max(1)).skip(from).take(count);
-        rows.map(<[i64]>::to_vec).collect()
+        rows.map(<[N]>::to_vec).collect()
     };
     for head in 0..heads {
-        let (q, k) = (rows(&q, head * d, d), rows(&k, head * d, d));
-        for v in rows(&v, head * vd, vd) {
+        let (q, k) = (rows(q, head * d, d), rows(k, head * d, d));
+        for v in rows(v, head * vd, vd) {
             // How much each channel of k has in common with this channel of v.
-            let common = |k: &Vec<i64>| k.iter().zip(&v).map(|(k, v)| k * v).sum::<i64>();
-            let state: Vec<i64> = k.iter().map(common).collect();
-            let mut sums = vec![0i64; tokens];
-            for (q, &state) in q.iter().zip(&state).filter(|(_, s)| **s != 0) {
-                sums.iter_mut()
-                    .zip(q)
-                    .for_each(|(sum, q)| *sum += q * state);
+            let common = |k: &Vec<N>| {
+                let products = k.iter().zip(&v).map(|(&k, &v)| k * v);
+                products.fold(N::default(), |sum, product| sum + product)
+            };
+            let state: Vec<N> = k.iter().map(common).collect();
+            let mut sums = vec![N::default(); tokens];
+            for (q, &state) in q.iter().zip(&state).filter(|(_, s)| **s != N::default()) {
+                for (sum, &q) in sums.iter_mut().zip(q) {
+                    *sum = *sum + q * state;
+                }
             }
             out.extend(sums);
         }
@@ -401,6 +404,10 @@ mod tests {
         let shape = [2, 1, 2];
         let out = attention([&q, &k, &v], (shape, shape), 1, 0.5);
         assert_eq!(out, [0.5, 1.5, 0.0, 0.5]);
+        // Real values: k^T v = [[0.5, -0.25], [2, 0.75]]; q (k^T v) = [[0.5, -0.25], [2.5, 0.5]].
+        let v = [0.5, 1.5, -0.25, 1.0];
+        let out = attention([&q, &k, &v], (shape, shape), 1, 0.5);
+        assert_eq!(out, [0.25, 1.25, -0.125, 0.25]);
     }
 
     #[test]

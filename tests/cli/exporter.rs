@@ -151,6 +151,10 @@ fn what_a_graph_file_cannot_say_is_refused_by_its_place() {
         ("shared", "layers that share weights cannot be written"),
         ("oblong", "second (Conv2d): kernel (1, 3) is not square"),
         (
+            "one-sided",
+            "second (Conv2d): padding=\"same\" of an even kernel",
+        ),
+        (
             "computed weight",
             "the weight of conv2d is computed, and no tensor NAME.weight",
         ),

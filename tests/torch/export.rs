@@ -67,6 +67,31 @@ fn export(name: &str, widths: &[u8], set: &[&str], to: &Path) {
     );
 }
 
+/// What a package of a profile is made of.
+fn source<'a>(
+    (profile, text): (&'a Profile, String),
+    weights: &'a StateDict,
+    allocation: &'a Allocation,
+) -> Source<'a> {
+    Source {
+        profile,
+        profile_text: text,
+        weights,
+        allocation,
+        layers: &[],
+        accuracy: Vec::new(),
+        provenance: Provenance {
+            profile: profile.name.clone(),
+            run: None,
+            checkpoint: weights.fingerprint(&profile.graph()),
+            data: None,
+            quantizer: profile.scheme.quantizer().id(),
+            calibration: None,
+            numerics: String::new(),
+        },
+    }
+}
+
 /// Exports the network of a profile, its layers at widths that repeat, with some images, how many
 /// and their numbers, as golden.
 fn export_with(
@@ -82,23 +107,7 @@ fn export_with(
     let graph = profile.graph();
     let widths = widths.iter().cycle().take(graph.layers.len());
     let allocation = Allocation(widths.map(|&b| BitWidth::new(b).unwrap()).collect());
-    let source = Source {
-        profile: &profile,
-        profile_text: text,
-        weights,
-        allocation: &allocation,
-        layers: &[],
-        accuracy: Vec::new(),
-        provenance: Provenance {
-            profile: profile.name.clone(),
-            run: None,
-            checkpoint: weights.fingerprint(&graph),
-            data: None,
-            quantizer: profile.scheme.quantizer().id(),
-            calibration: None,
-            numerics: String::new(),
-        },
-    };
+    let source = source((&profile, text), weights, &allocation);
     let mut package = Package::new(source.clone()).unwrap();
     let conversion = Conversion::new(&source, &package).unwrap();
     let model = Model {

@@ -9,8 +9,10 @@ use super::naive::{Random, agrees, weights};
 /// Float and quantized, in f64: logits, every spike, potentials and blocks.
 #[test]
 fn predict_is_what_a_sampled_graph_says() {
-    for seed in 0..60 {
-        let graph = sample::graph(seed).unwrap();
+    let usual = (0..60).map(|seed| (seed, sample::graph(seed)));
+    let unusual = (0..24).map(|seed| (seed, sample::unusual_graph(seed)));
+    for (seed, graph) in usual.chain(unusual) {
+        let graph = graph.unwrap();
         let mut random = Random(seed);
         let model = Model {
             weights: weights(&graph, &mut random),

@@ -60,8 +60,12 @@ fn every_family_is_read_as_it_was_written() {
 /// So is every operation and every kind of neurons that no family has.
 #[test]
 fn random_networks_are_read_as_they_were_written() {
-    for seed in 0..200 {
-        let graph = crate::network::sample::graph(seed).unwrap();
+    use crate::network::sample;
+    for seed in 0..400 {
+        let graph = match seed {
+            0..200 => sample::graph(seed).unwrap(),
+            _ => sample::unusual_graph(seed).unwrap(),
+        };
         let document = write_graph(&graph).unwrap();
         let read = read_graph(&document).unwrap_or_else(|e| panic!("{seed}: {e}\n{document}"));
         assert_eq!(sorted(read), sorted(graph), "{seed}");

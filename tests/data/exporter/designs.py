@@ -350,9 +350,48 @@ class Frames(nn.Module):
         return self.fc(x.mean((3, 4))).sum(0) / len(x)
 
 
+class Apart(nn.Module):
+    """Neurons of the image itself; a norm outside of its layer's module; neurons with a state that the
+    network clears, and integer neurons on time steps and images as one."""
+
+    class Cleared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.tau, self.v_threshold, self.mem = 2.0, 0.75, None
+
+        def forward(self, x):
+            if self.mem is None:
+                self.mem = torch.zeros_like(x)
+            self.mem = self.mem + (x - self.mem) / self.tau
+            spike = (self.mem >= self.v_threshold).to(x.dtype)
+            self.mem = self.mem * (1.0 - spike)
+            return spike
+
+    class Rounded(nn.Module):
+        def forward(self, x):
+            return x.clamp(0, 3).round()
+
+    def __init__(self):
+        super().__init__()
+        from aq4svit_export import integer, register
+        register(Apart.Rounded, lambda _: integer(3, 1))
+        self.first = LIF(v_threshold=0.4)
+        self.conv1, self.bn1, self.lif1 = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1)), nn.BatchNorm2d(8), Apart.Cleared()
+        self.conv2, self.bn2, self.rounded = nn.Sequential(nn.Conv2d(8, 8, 3, 1, 1)), nn.BatchNorm2d(8), Apart.Rounded()
+        self.head = nn.Linear(8, 10)
+
+    def forward(self, x):
+        x = over(self.first(x.unsqueeze(0).repeat(3, 1, 1, 1, 1)), self.conv1, self.bn1)
+        self.lif1.mem = None
+        x = torch.stack([self.lif1(step) for step in x])
+        x = over(x, self.conv2, self.bn2, self.rounded)
+        return self.head(x.mean((0, 3, 4)))
+
+
 DESIGNS = {
     "spikingjelly-sew": SpikingjellySew, "spikingjelly-voting": SpikingjellyVoting,
     "spikingjelly-steps": SpikingjellySteps,
     "snntorch-transformer": SnntorchTransformer, "folded": Folded, "functional": Functional,
     "branches": Branches, "tokens": Tokens, "einsum": Einsum, "norms": Norms, "frames": Frames,
+    "apart": Apart,
 }

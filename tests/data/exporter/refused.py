@@ -63,6 +63,7 @@ REFUSED = {
     "softmax": lambda m, x: torch.softmax(x.flatten(3), -1)[..., None],
     "shared": lambda m, x: m.conv(m.second, unit(m, x)),
     "oblong": lambda m, x: m.conv(m.second, x),
+    "one-sided": lambda m, x: m.conv(m.second, x),
     "computed weight": lambda m, x: m.conv(lambda y: F.conv2d(y, m.second.weight / 2.0), x),
     "windows": lambda m, x: windows(x),
     "thresholds": lambda m, x: unit(m, x),
@@ -79,6 +80,8 @@ def refused():
         model = lively(Middle(middle))
         if name == "oblong":
             model.second = nn.Conv2d(8, 8, (1, 3))
+        if name == "one-sided":
+            model.second = nn.Conv2d(8, 8, 2, padding="same")
         if name == "thresholds":
             model.lif2.v_threshold = torch.rand(8)
         if name == "data":

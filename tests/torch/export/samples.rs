@@ -5,12 +5,15 @@ use std::fs;
 use std::path::Path;
 
 use aq4svit::checkpoint::StateDict;
+use aq4svit::export::Package;
 use aq4svit::network::{GRAPH_KEY, Graph, Op, sample, write_graph};
+use aq4svit::profile::Profile;
+use aq4svit::quant::{Allocation, BitWidth};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use super::super::naive::{Random, weights};
-use super::{check, export_with, numpy_reads};
+use super::{check, export_with, numpy_reads, source};
 use crate::common::python;
 
 /// Writes a graph file, without golden data, and a profile that names it.
@@ -31,6 +34,22 @@ fn write(folder: &Path, graph: &Graph, weights: &StateDict) {
     fs::write(folder.join("sample.aq4.safetensors"), file).unwrap();
     let profile = "format = 1\n[model]\ngraph = \"sample.aq4.safetensors\"\n";
     fs::write(folder.join("profile.toml"), profile).unwrap();
+}
+
+/// A norm that no layer takes in has no place in a package.
+#[test]
+fn norms_apart_from_layers_are_refused() {
+    let root = tempfile::tempdir().unwrap();
+    for seed in [1, 2] {
+        let graph = sample::unusual_graph(seed).unwrap();
+        let weights = weights(&graph, &mut Random(seed));
+        write(root.path(), &graph, &weights);
+        let profile = Profile::load(&root.path().join("profile.toml")).unwrap();
+        let allocation = Allocation(vec![BitWidth::FLOAT; graph.layers.len()]);
+        let source = source((&profile, String::new()), &weights, &allocation);
+        let error = Package::new(source).err().expect("it is refused");
+        assert!(error.to_string().contains("bn"), "{error}");
+    }
 }
 
 #[test]
