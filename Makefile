@@ -2,7 +2,7 @@
 CARGO ?= cargo
 # Modules of the integration tests that libtorch changes, which are run with and without it; tests/sources.rs checks that
 # these are all.
-CHANGED_BY_LIBTORCH := cli:: docs:: torch::
+CHANGED_BY_LIBTORCH := cli:: docs:: soak:: torch::
 # What is compiled sooner with fewer optimizations, by more than it then takes longer: unit tests, and what computes little.
 OPTIMIZED := --config profile.dev.package.aq4svit.opt-level
 WITHOUT_LIBTORCH := $(CARGO) test --locked $(OPTIMIZED)=0 --no-default-features --features cluster

@@ -85,8 +85,8 @@ impl Graph {
         let sole = |(count, reader): (usize, Option<NodeId>)| reader.filter(|_| count == 1);
         readers.into_iter().map(sole).collect()
     }
-    /// For each node the layer that absorbs it: per-channel operations directly behind the layer, one
-    /// behind the other, each the only reader of the one before.
+    /// For each node the layer that absorbs it: per-channel operations directly behind the layer,
+    /// one behind the other, each the only reader of the one before.
     pub fn absorbers(&self) -> Vec<Option<LayerId>> {
         let readers = self.only_readers();
         let mut absorbers = vec![None; self.nodes.len()];

@@ -34,10 +34,7 @@ impl Random {
 
 /// A tiny network.
 pub(super) fn config(architecture: Architecture) -> ModelConfig {
-    let one_step = matches!(
-        architecture,
-        Architecture::SdtV3(SdtV3::Base { .. }) | Architecture::SdtV3(SdtV3::Large { .. })
-    );
+    let one_step = matches!(architecture, Architecture::SdtV3(_));
     ModelConfig {
         architecture,
         image_size: 16,

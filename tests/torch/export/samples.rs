@@ -47,7 +47,7 @@ fn norms_apart_from_layers_are_refused() {
         let profile = Profile::load(&root.path().join("profile.toml")).unwrap();
         let allocation = Allocation(vec![BitWidth::FLOAT; graph.layers.len()]);
         let source = source((&profile, String::new()), &weights, &allocation);
-        let error = Package::new(source).err().expect("it is refused");
+        let error = Package::new(source).expect_err("it is refused");
         assert!(error.to_string().contains("bn"), "{error}");
     }
 }
