@@ -198,19 +198,25 @@ fn open_landscape(folder: &Path, seed: u64) -> Handle {
     run::relaunch(folder, opened, parts(seed)).expect("it goes on")
 }
 
-/// Nothing is answered by a results store.
+/// Rounded to the nearest, because calibration takes longer than a session in a program that is
+/// compiled for tests. Nothing is answered by a results store, and what is kept between questions
+/// soon fills its memory.
 #[cfg(feature = "torch")]
 fn open_demo(folder: &Path, _: u64) -> Handle {
     use aq4svit::run::{EvaluatorOptions, Prepared, RunLocation, Script, Source};
 
-    let options = EvaluatorOptions::default();
+    let options = EvaluatorOptions {
+        cache_memory: 64 << 20,
+        ..EvaluatorOptions::default()
+    };
     if folder.exists() {
         return run::resume(folder, &options, Script::default()).expect("it goes on");
     }
-    let profile = Profile::parse(TEXT, "demo.toml".as_ref()).expect("it is shipped");
+    let text = TEXT.replace("[quantizer]\n", "[quantizer]\nmethod = \"nearest\"\n");
+    let profile = Profile::parse(&text, "demo.toml".as_ref()).expect("it is shipped");
     let prepared = Prepared::new(profile.into()).expect("it is shipped");
     let source = Source {
-        text: TEXT.into(),
+        text,
         folder: ".".into(),
         file: None,
         origin: "soak".into(),

@@ -215,8 +215,8 @@ pub(super) fn average_pool(
     pairs.map(|(sum, count)| (sum / count) as f32).collect()
 }
 
-/// `scale * q (k^T v)` of each head, for q and k of one shape and v of another. Sums of whole numbers
-/// are exact in f64; those of real ones are added in the order of tokens, then of channels.
+/// `scale * q (k^T v)` of each head, for q and k of one shape and v of another. Sums of whole
+/// numbers are exact in f64; those of real ones are added in the order of tokens, then of channels.
 pub(super) fn attention(
     qkv: [&[f32]; 3],
     shapes: (Shape, Shape),
