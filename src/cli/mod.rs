@@ -53,9 +53,9 @@ use signals::Signals;
 const NOTHING_MET: u8 = 3;
 /// Exit code: interrupted; the journal is intact.
 pub(crate) const INTERRUPTED: u8 = 130;
-/// The most bytes of a file of inputs: a thousand images of 224 pixels.
+/// The most bytes of a file of inputs: hundreds of images of 224 pixels.
 #[cfg(feature = "torch")]
-const LARGEST_INPUT: u64 = 1 << 30;
+const LARGEST_INPUT: u64 = 512 << 20;
 
 /// Finds the smallest weight bit-width of every layer of a Spiking Vision Transformer that keeps
 /// accuracy within a limit, and lets you steer the search while it runs.

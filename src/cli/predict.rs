@@ -1,5 +1,7 @@
 //! `aq4svit predict`.
 
+#[cfg(feature = "torch")]
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 #[cfg(feature = "torch")]
@@ -23,7 +25,7 @@ use super::source::SetArgs;
 use crate::{
     checkpoint::StateDict,
     evaluate::Split,
-    profile::Profile,
+    profile::{Checkpoint, Profile, ResolvedProfile},
     quant::{Allocation, QuantizedLayer},
     system::read_within,
 };
@@ -73,7 +75,9 @@ pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
         Model, Precision, PredictOptions, predict_with, read_images, write_prediction,
     };
 
-    let profile = resolve(&args.profile, &args.set)?.profile;
+    let resolved = resolve(&args.profile, &args.set)?;
+    spares_what_is_read(args, &resolved)?;
+    let profile = resolved.profile;
     let graph = profile.graph();
     let weights = load_weights(&profile)?;
     say_notes(weights.notes());
@@ -104,6 +108,31 @@ pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
     std::fs::write(&args.output, bytes)
         .with_context(|| format!("cannot write --output {}", args.output.display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses an output that would replace the profile, its checkpoint or the input.
+#[cfg(feature = "torch")]
+fn spares_what_is_read(args: &Args, resolved: &ResolvedProfile) -> Result<()> {
+    let checkpoint = match &resolved.profile.checkpoint {
+        Some(Checkpoint::File(path)) => Some(path.as_path()),
+        _ => None,
+    };
+    let read = [
+        ("the profile", resolved.origin.file()),
+        ("its checkpoint", checkpoint),
+        ("--input", Some(args.input.as_path())),
+    ];
+    let place = |path: &Path| path.canonicalize().ok();
+    let Some(output) = place(&args.output) else {
+        return Ok(());
+    };
+    for (what, path) in read {
+        if path.and_then(place).as_ref() == Some(&output) {
+            let shown = args.output.display();
+            anyhow::bail!("--output {shown} is {what}, which would be lost: name another file");
+        }
+    }
+    Ok(())
 }
 
 /// The quantized layers to predict with where they depend on calibration images: those of the

@@ -5,19 +5,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, unbounded};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{
+    SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM,
+};
 use signal_hook::iterator;
 
 use super::{INTERRUPTED, output};
 use crate::evaluate::Cancel;
 use crate::tui::Signal;
 
-/// The signals that ask a process to end. (SIGUSR1, SIGUSR2 and SIGXCPU are what batch systems send
-/// before a job's time is over.)
-const ALL: [i32; 7] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, XCPU];
+/// The signals that ask a process to end, and those of timers and limits that would end it.
+/// (SIGUSR1, SIGUSR2 and SIGXCPU are what batch systems send before a job's time is over.)
+const ALL: [i32; 11] = [
+    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, XCPU, SIGALRM, SIGVTALRM, SIGPROF, XFSZ,
+];
 
 /// SIGXCPU of Linux and macOS, which signal-hook does not name.
 const XCPU: i32 = 24;
+/// SIGXFSZ of the same: a file has reached its limit (`ulimit -f`).
+const XFSZ: i32 = 25;
 
 /// The signals of this process. Until they are watched, each ends the process with 130 at once,
 /// because there is nothing to clean up yet.
@@ -40,6 +46,10 @@ impl Signals {
             .name("signals".into())
             .spawn(move || {
                 for signal in signals.forever() {
+                    // The write that was too much is an error that names its file.
+                    if signal == XFSZ {
+                        continue;
+                    }
                     if !is_watched.load(Ordering::Acquire) {
                         output::note("interrupted");
                         // At once: other threads are at work, and destructors would pull things

@@ -178,6 +178,13 @@ fn predictions() {
         &["predict", "demo", "--input", "junk", "--output", "out"],
     );
     says(&err, &["junk"]);
+    for read in ["small.toml", "small.safetensors", "junk"] {
+        let (_, err) = demo.expect(
+            1,
+            &["predict", "small.toml", "--input", "junk", "--output", read],
+        );
+        says(&err, &[read, "which would be lost"]);
+    }
     let fixture = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/fixtures/qkformer-cifar/reference.safetensors"

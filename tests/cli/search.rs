@@ -172,7 +172,7 @@ fn a_killed_run_ends_with_the_allocation_of_an_undisturbed_one() {
 #[test]
 fn signals_exit_with_130_and_the_latest_run_resumes() {
     let demo = Demo::slow();
-    for signal in ["TERM", "INT", "USR1", "XCPU", "QUIT"] {
+    for signal in ["TERM", "INT", "USR1", "XCPU", "QUIT", "ALRM"] {
         let mut child = demo
             .command(SEARCH)
             .stdout(Stdio::piped())
@@ -194,10 +194,10 @@ fn signals_exit_with_130_and_the_latest_run_resumes() {
         assert!(String::from_utf8_lossy(&output.stderr).contains("aq4svit resume"));
     }
     let (list, _) = demo.expect(0, &["runs"]);
-    assert_eq!(list.matches("unfinished").count(), 5, "{list}");
+    assert_eq!(list.matches("unfinished").count(), 6, "{list}");
     demo.expect(0, &["resume", "--headless"]);
     let (list, _) = demo.expect(0, &["runs"]);
-    assert_eq!(list.matches("unfinished").count(), 4, "{list}");
+    assert_eq!(list.matches("unfinished").count(), 5, "{list}");
 }
 
 #[test]
