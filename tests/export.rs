@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aq4svit::checkpoint;
-use aq4svit::export::manifest::{Number, OperationKind, Provenance};
-use aq4svit::export::{Codes, ExportError, Package, Source};
+use aq4svit::export::manifest::{Number, OperationKind};
+use aq4svit::export::{Codes, ExportError, Package};
 use aq4svit::profile::{Overrides, Profile};
 use aq4svit::quant::{Affine, Allocation, BitWidth, MemoryModel, unpack};
+
+use crate::common::package::source;
 
 /// The folders of all fixtures that are networks.
 pub(crate) fn fixtures() -> Vec<PathBuf> {
@@ -31,23 +33,7 @@ pub(crate) fn package(folder: &Path, widths: &[u8], set: &[&str]) -> Result<Pack
     let layers = profile.graph().layers.len();
     let widths = widths.iter().cycle().take(layers);
     let allocation = Allocation(widths.map(|&b| BitWidth::new(b).unwrap()).collect());
-    Package::new(Source {
-        profile: &profile,
-        profile_text: text,
-        weights: &weights,
-        allocation: &allocation,
-        layers: &[],
-        accuracy: Vec::new(),
-        provenance: Provenance {
-            profile: profile.name.clone(),
-            run: None,
-            checkpoint: weights.fingerprint(&profile.graph()),
-            data: None,
-            quantizer: profile.scheme.quantizer().id(),
-            calibration: None,
-            numerics: String::new(),
-        },
-    })
+    Package::new(source((&profile, text), &weights, &allocation))
 }
 
 #[test]

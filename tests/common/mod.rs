@@ -9,6 +9,7 @@ pub mod demo;
 pub mod driver;
 pub mod landscape;
 pub mod network;
+pub mod package;
 #[cfg(feature = "torch")]
 pub mod python;
 pub mod random;

@@ -8,14 +8,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aq4svit::checkpoint::{self, StateDict};
-use aq4svit::export::manifest::{GoldenSource, Provenance};
-use aq4svit::export::{Candidate, Conversion, Package, PackageFolder, Source};
+use aq4svit::export::manifest::GoldenSource;
+use aq4svit::export::{Candidate, Conversion, Package, PackageFolder};
 use aq4svit::network::Graph;
 use aq4svit::profile::{Overrides, Profile};
 use aq4svit::quant::{Allocation, BitWidth};
 use aq4svit::torch::{Device, GoldenNetwork, Model, read_images};
 use aq4svit::verify::{Options, Report, VerifyError, verify};
 
+use crate::common::package::source;
 use crate::common::python;
 
 const FIXTURES: [&str; 22] = [
@@ -65,31 +66,6 @@ fn export(name: &str, widths: &[u8], set: &[&str], to: &Path) {
         (widths, set),
         to,
     );
-}
-
-/// What a package of a profile is made of.
-fn source<'a>(
-    (profile, text): (&'a Profile, String),
-    weights: &'a StateDict,
-    allocation: &'a Allocation,
-) -> Source<'a> {
-    Source {
-        profile,
-        profile_text: text,
-        weights,
-        allocation,
-        layers: &[],
-        accuracy: Vec::new(),
-        provenance: Provenance {
-            profile: profile.name.clone(),
-            run: None,
-            checkpoint: weights.fingerprint(&profile.graph()),
-            data: None,
-            quantizer: profile.scheme.quantizer().id(),
-            calibration: None,
-            numerics: String::new(),
-        },
-    }
 }
 
 /// Exports the network of a profile, its layers at widths that repeat, with some images, how many

@@ -13,7 +13,8 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use super::super::naive::{Random, weights};
-use super::{check, export_with, numpy_reads, source};
+use super::{check, export_with, numpy_reads};
+use crate::common::package::source;
 use crate::common::python;
 
 /// Writes a graph file, without golden data, and a profile that names it.
