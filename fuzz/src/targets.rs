@@ -572,7 +572,13 @@ fn command_line_seeds() -> Vec<Vec<u8>> {
 
 // Runs.
 
+/// Lines as they are, and with the check sum that each needs to be believed.
 fn journal(bytes: &[u8]) -> Option<String> {
+    let _ = run_of(&with_check_sums(bytes));
+    run_of(bytes)
+}
+
+fn run_of(bytes: &[u8]) -> Option<String> {
     let folder = folder_with(journal::FILE_NAME, bytes);
     let read = match Journal::read(folder.path()) {
         Ok(read) => read,
@@ -586,12 +592,34 @@ fn journal(bytes: &[u8]) -> Option<String> {
     said(summed)
 }
 
+fn with_check_sums(bytes: &[u8]) -> Vec<u8> {
+    let sealed = |line: &[u8]| {
+        let Some(text) = line
+            .strip_suffix(b"\n")
+            .and_then(|l| str::from_utf8(l).ok())
+        else {
+            return line.to_vec();
+        };
+        let object = match text.rsplit_once(",\"check_sum\":") {
+            Some((object, _)) => format!("{object}}}"),
+            None => text.to_owned(),
+        };
+        (journal::sealed(&object) + "\n").into_bytes()
+    };
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    lines.flat_map(sealed).collect()
+}
+
 fn journal_seeds() -> Vec<Vec<u8>> {
     let all = file("tests/data/journals/front/journal.jsonl");
     let lines: Vec<&[u8]> = all.split_inclusive(|byte| *byte == b'\n').collect();
     let begun = lines[..lines.len().min(12)].concat();
+    let text = String::from_utf8_lossy(&all);
+    let current = format!("\"format\":{}", journal::FORMAT);
+    let current = text.replacen("\"format\":4", &current, 1).into_bytes();
     vec![
         begun,
+        with_check_sums(&current),
         all,
         file("tests/data/journals/format-1/journal.jsonl"),
     ]

@@ -19,7 +19,7 @@ use crate::network::{GOLDEN_PREFIX, GRAPH_KEY};
 /// Bytes of the header's length.
 const PREFIX: u64 = 8;
 /// The longest header read: far beyond that of any network.
-const MAX_HEADER: u64 = 16 << 20;
+pub(super) const MAX_HEADER: u64 = 16 << 20;
 
 /// True for the first bytes of such a file.
 pub(super) fn starts(bytes: &[u8]) -> bool {

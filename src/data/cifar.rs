@@ -9,8 +9,10 @@ use crate::system::read_at_most;
 /// Rows and columns of an image.
 pub(super) const SIZE: usize = 32;
 const PIXELS: usize = 3 * SIZE * SIZE;
-/// The most bytes taken from one file.
-const MAX_BYTES: u64 = 4 << 30;
+/// The most bytes taken from one file: CIFAR's have 30 million.
+const MAX_BYTES: u64 = 256 << 20;
+/// The most images of all files, twice as many as CIFAR has.
+const MAX_IMAGES: usize = 120_000;
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,12 @@ pub(super) fn read(files: &[PathBuf], classes: usize) -> Result<Records, DataErr
                 )));
             }
             _ => first = Some((file, version)),
+        }
+        let images = records.labels.len() + bytes.len() / version.record();
+        if images > MAX_IMAGES {
+            return Err(wrong(format!(
+                "more images than this program reads ({MAX_IMAGES} in all files)"
+            )));
         }
         for (i, record) in bytes.chunks_exact(version.record()).enumerate() {
             let (labels, pixels) = record.split_at(version.labels);

@@ -8,15 +8,17 @@ use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
 use libjpeg_turbo_rs::{DecodeLimits, Decoder, PixelFormat};
 
 /// The most pixels of an image (the largest of ImageNet has 61 million).
 pub(super) const MAX_PIXELS: u64 = 1 << 26;
 /// The longest side.
 const MAX_SIDE: u32 = 1 << 16;
-/// The most bytes a decoder may use.
-const MAX_MEMORY: u64 = 1 << 30;
+/// The most bytes a decoder of JPEG may use.
+const MAX_JPEG_MEMORY: u64 = 768 << 20;
+/// The most bytes of another image as it is decoded: 16-bit colours at [`MAX_PIXELS`].
+const MAX_MEMORY: u64 = 6 * MAX_PIXELS;
 /// The number of pixels from which images are decoded one at a time.
 const LARGE: u64 = 1 << 24;
 /// The most scans of a progressive JPEG.
@@ -67,7 +69,7 @@ fn admit(width: u64, height: u64) -> Result<Option<std::sync::MutexGuard<'static
 fn jpeg(bytes: &[u8]) -> Result<Rgb, String> {
     let limits = DecodeLimits {
         max_scans: MAX_SCANS,
-        max_memory: Some(MAX_MEMORY),
+        max_memory: Some(MAX_JPEG_MEMORY),
         ..DecodeLimits::default()
     };
     let said = |e: libjpeg_turbo_rs::JpegError| format!("a damaged JPEG image: {e}");
@@ -113,12 +115,47 @@ fn other(bytes: &[u8], format: ImageFormat) -> Result<Rgb, String> {
     let decoder = reader.into_decoder().map_err(said)?;
     let (width, height) = decoder.dimensions();
     let _turn = admit(u64::from(width), u64::from(height))?;
+    if decoder.total_bytes() > MAX_MEMORY {
+        return Err(format!(
+            "an image of {} bytes before it is converted, more than this program decodes ({MAX_MEMORY})",
+            decoder.total_bytes()
+        ));
+    }
+    let is_deep_grey = decoder.original_color_type() == ExtendedColorType::L16;
     let image = DynamicImage::from_decoder(decoder).map_err(said)?;
     Ok(Rgb {
         width: width as usize,
         height: height as usize,
-        pixels: image.into_rgb8().into_raw(),
+        pixels: as_rgb(image, is_deep_grey),
     })
+}
+
+/// As Pillow converts, which takes the upper byte of 16-bit samples, but cuts grey ones off at 255.
+fn as_rgb(image: DynamicImage, is_deep_grey: bool) -> Vec<u8> {
+    let upper = |v: u16| (v >> 8) as u8;
+    let grey = |v: u16| match is_deep_grey {
+        true => v.min(255) as u8,
+        false => upper(v),
+    };
+    match image {
+        DynamicImage::ImageLuma16(image) => {
+            let greys = image.into_raw().into_iter().map(grey);
+            greys.flat_map(|v| [v; 3]).collect()
+        }
+        DynamicImage::ImageLumaA16(image) => {
+            let greys = image.pixels().map(|pixel| grey(pixel.0[0]));
+            greys.flat_map(|v| [v; 3]).collect()
+        }
+        DynamicImage::ImageRgb16(image) => image.into_raw().into_iter().map(upper).collect(),
+        DynamicImage::ImageRgba16(image) => {
+            let colours = image.pixels().flat_map(|pixel| {
+                let [r, g, b, _] = pixel.0;
+                [r, g, b]
+            });
+            colours.map(upper).collect()
+        }
+        other => other.into_rgb8().into_raw(),
+    }
 }
 
 #[cfg(test)]
@@ -143,6 +180,31 @@ mod tests {
         let image = (&pixels[..], 16, 12, PixelFormat::Rgb);
         let samples = libjpeg_turbo_rs::Subsampling::S420;
         libjpeg_turbo_rs::compress(image.0, image.1, image.2, image.3, 90, samples).unwrap()
+    }
+
+    #[test]
+    fn samples_of_16_bits_are_converted_as_by_pillow() {
+        use image::{ImageBuffer, Luma, LumaA, Rgb, Rgba};
+        // What Pillow 13 makes of them with convert("RGB").
+        let samples = [0, 1, 128, 255, 256, 1000, 32767, 32768, 65408, 65535];
+        let upper: [u8; 10] = [0, 0, 0, 0, 1, 3, 127, 128, 255, 255];
+        let clipped: [u8; 10] = [0, 1, 128, 255, 255, 255, 255, 255, 255, 255];
+        let at = |x: u32| samples[x as usize];
+        let images = [
+            DynamicImage::ImageLuma16(ImageBuffer::from_fn(10, 1, |x, _| Luma([at(x)]))),
+            DynamicImage::ImageRgb16(ImageBuffer::from_fn(10, 1, |x, _| Rgb([at(x); 3]))),
+            DynamicImage::ImageLumaA16(ImageBuffer::from_fn(10, 1, |x, _| LumaA([at(x), 9]))),
+            DynamicImage::ImageRgba16(ImageBuffer::from_fn(10, 1, |x, _| {
+                Rgba([at(x), at(x), at(x), 9])
+            })),
+        ];
+        for (image, expected) in images.iter().zip([clipped, upper, upper, upper]) {
+            let pixels = decode(&encoded(image, ImageFormat::Png))
+                .expect("a PNG")
+                .pixels;
+            let expected: Vec<u8> = expected.iter().flat_map(|v| [*v; 3]).collect();
+            assert_eq!(pixels, expected, "{:?}", image.color());
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::error::DataError;
 
 /// The most bytes of items taken from one file.
-const MAX_BYTES: u64 = 4 << 30;
+const MAX_BYTES: u64 = 768 << 20;
 /// Deflate cannot expand further than this.
 const MAX_EXPANSION: u64 = 1032;
 /// IDX's code for items of unsigned bytes.

@@ -6,10 +6,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::error::DataError;
+use super::name_order::{are_numbered, misordered};
 use crate::system::read_at_most;
 
 /// The longest file read.
-const MAX_BYTES: u64 = 1 << 28;
+const MAX_BYTES: u64 = 64 << 20;
+/// The most lines: more than ImageNet's training images.
+const MAX_LINES: usize = 2 << 20;
 
 /// A class as a file writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,10 +24,19 @@ pub(super) enum Class {
 }
 
 impl Class {
-    fn parse(text: &str) -> Class {
-        match text.parse() {
-            Ok(number) => Class::Number(number),
-            Err(_) => Class::Word(text.to_owned()),
+    /// Reads a class: `3`, `3.0` as tables of floating-point numbers have it, or a name.
+    fn parse(text: &str) -> Result<Class, String> {
+        if let Ok(number) = text.parse() {
+            return Ok(Class::Number(number));
+        }
+        let begins_number = |c: char| c.is_ascii_digit() || "+-.".contains(c);
+        match text.parse::<f64>() {
+            Ok(number) if text.starts_with(begins_number) => {
+                let is_whole = number >= 0.0 && number.fract() == 0.0 && number < 1e15;
+                let number = is_whole.then_some(Class::Number(number as u64));
+                number.ok_or_else(|| format!("the class {text} is not a whole number from 0"))
+            }
+            _ => Ok(Class::Word(text.to_owned())),
         }
     }
 }
@@ -45,7 +57,7 @@ impl LabelFile {
     /// Reads a file.
     pub(super) fn read(path: &Path) -> Result<LabelFile, DataError> {
         let bytes = read_at_most(path, MAX_BYTES).map_err(DataError::read(path))?;
-        let too_long = || DataError::format(path, format!("longer than {MAX_BYTES} bytes"));
+        let too_long = || DataError::format(path, format!("longer than {} MiB", MAX_BYTES >> 20));
         let text = String::from_utf8(bytes.ok_or_else(too_long)?);
         let text = text.map_err(|_| DataError::format(path, "not a text file"))?;
         parse(path, text.trim_start_matches('\u{feff}'))
@@ -70,6 +82,26 @@ impl LabelFile {
             class.ok_or_else(|| DataError::format(self.path(), missing()))
         };
         names.iter().map(class).collect()
+    }
+
+    /// One class for each of the images, which are sorted by name.
+    pub(super) fn in_order_of(
+        &self,
+        classes: &[Class],
+        images: &[PathBuf],
+    ) -> Result<Vec<Class>, DataError> {
+        let names: Vec<&str> = images.iter().filter_map(|name| name.to_str()).collect();
+        match misordered(&names) {
+            None => Ok(classes.to_vec()),
+            Some((a, b)) => Err(DataError::format(
+                self.path(),
+                format!(
+                    "it holds one class a line, in the order of the sorted images, but {a} comes before {b} as text \
+                     and behind it as a number, so that their order is not clear: write the image's name before each \
+                     class"
+                ),
+            )),
+        }
     }
 
     /// The class of an image or folder, by its path, its name or its name without ending.
@@ -106,6 +138,16 @@ impl LabelFile {
                 "it names {} different classes for these images, but the model has {classes} (model.num_classes): \
                  names are numbered in sorted order, which takes them all; write class numbers from 0 instead",
                 numbers.len()
+            );
+            return Err(DataError::format(self.path(), what));
+        }
+        let sorted: Vec<&str> = numbers.keys().copied().collect();
+        if are_numbered(&sorted)
+            && let Some((a, b)) = misordered(&sorted)
+        {
+            let what = format!(
+                "its classes are numbered names, which as text ({a:?} before {b:?}) are not in the order of their \
+                 numbers: write class numbers from 0 instead"
             );
             return Err(DataError::format(self.path(), what));
         }
@@ -151,7 +193,22 @@ fn number_of(class: &Class) -> Option<u64> {
 }
 
 fn clean(text: &str) -> &str {
-    text.trim().trim_matches('"')
+    let text = text.trim();
+    text.strip_suffix(';').unwrap_or(text).trim_matches('"')
+}
+
+/// True where the columns behind a line's name are zeros and a single one.
+fn is_one_hot(line: &str) -> bool {
+    let Some(separator) = ['\t', ','].into_iter().find(|c| line.contains(*c)) else {
+        return false;
+    };
+    let values = line.split(separator).skip(1).map(|c| clean(c).parse());
+    let values: Result<Vec<f64>, _> = values.collect();
+    values.is_ok_and(|values| {
+        let ones = values.iter().filter(|v| **v == 1.0).count();
+        let zeros = values.iter().filter(|v| **v == 0.0).count();
+        values.len() > 1 && ones == 1 && ones + zeros == values.len()
+    })
 }
 
 /// The columns of a line. With spaces alone the class is the last one, so that names may have
@@ -178,9 +235,19 @@ fn parse(path: &Path, text: &str) -> Result<LabelFile, DataError> {
     let Some((_, first)) = lines.peek() else {
         return Err(DataError::format(path, "it holds no labels"));
     };
+    if text.lines().count() > MAX_LINES {
+        return Err(DataError::format(
+            path,
+            format!("more than {MAX_LINES} lines"),
+        ));
+    }
+    let class_at = |number: usize, class: &str| {
+        let wrong = |what| DataError::format(path, format!("line {}: {what}", number + 1));
+        Class::parse(class).map_err(wrong)
+    };
     if columns(first).1.is_none() {
         let one = |(number, line): (usize, &str)| match columns(line) {
-            (class, None) => Ok(Class::parse(class)),
+            (class, None) => class_at(number, class),
             _ => Err(DataError::format(
                 path,
                 format!(
@@ -193,18 +260,25 @@ fn parse(path: &Path, text: &str) -> Result<LabelFile, DataError> {
         return Ok(LabelFile::InOrder { file, classes });
     }
     let mut classes = HashMap::new();
+    let (mut one_hot, mut with_number) = (0, 0);
     for (number, line) in lines {
         let (name, class) = columns(line);
         let Some(class) = class.filter(|c| !c.is_empty()) else {
             let what = format!("line {}: expected a name and its class", number + 1);
             return Err(DataError::format(path, what));
         };
-        let class = Class::parse(class);
+        let class = class_at(number, class)?;
+        one_hot += usize::from(is_one_hot(line));
+        with_number += usize::from(matches!(class, Class::Number(_)));
         let before = classes.insert(name.to_owned(), class.clone());
         if before.is_some_and(|before| before != class) {
             let what = format!("line {}: {name} has another class than above", number + 1);
             return Err(DataError::format(path, what));
         }
+    }
+    if one_hot > 0 && one_hot == with_number {
+        let what = "each line holds zeros and a single one behind its name, one-hot: write the class number instead";
+        return Err(DataError::format(path, what));
     }
     Ok(LabelFile::ByName { file, classes })
 }
@@ -259,6 +333,9 @@ mod tests {
             "file\tclass_index\twnid\na b.JPEG\t3\tn1\nval_2.JPEG\t0\tn2\n",
             "\"val_2\",\"0\"\r\n\"a b\",3\r\n\r\n",
             "3\n0",
+            "3.0\n0.0",
+            "a b.JPEG 3.0\nval_2.JPEG 0.0\n",
+            "val_2.JPEG,0;\na b.JPEG,3;\n",
             "val_2.JPEG,0\na b.JPEG,3\nother.JPEG,9",
         ] {
             assert_eq!(numbers(text, &names, 4), Ok(vec![3, 0]), "{text:?}");
@@ -270,6 +347,28 @@ mod tests {
         ] {
             assert_eq!(numbers(text, &names, 2), Ok(vec![1, 0]), "{text:?}");
         }
+    }
+
+    #[test]
+    fn numbered_names_of_classes_are_refused_where_text_sorts_them_otherwise() {
+        let names: Vec<String> = (1..=12).map(|i| format!("image_{i:02}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let table = |class: &dyn Fn(usize) -> String| -> String {
+            let lines = names.iter().zip(1..);
+            lines
+                .map(|(name, i)| format!("{name} {}\n", class(i)))
+                .collect()
+        };
+        let refused = numbers(&table(&|i| format!("class_{i}")), &names, 12);
+        let message = refused.expect_err("class_10 before class_2");
+        assert!(
+            message.contains("\"class_12\" before \"class_2\""),
+            "{message}"
+        );
+        let padded = numbers(&table(&|i| format!("class_{i:02}")), &names, 12);
+        assert_eq!(padded, Ok((0..12).collect()));
+        let floats = numbers(&table(&|i| format!("{}.0", i - 1)), &names, 12);
+        assert_eq!(floats, Ok((0..12).collect()));
     }
 
     #[test]
@@ -292,6 +391,13 @@ mod tests {
             ("a\t\nb\t2", "line 1: expected a name and its class"),
             ("1\nb 4", "line 2: expected one class"),
             ("a 1", "no b"),
+            ("a 1.5\nb 1", "line 1: the class 1.5 is not a whole number"),
+            ("a 1\nb -1", "line 2: the class -1 is not a whole number"),
+            ("a,0,1,0\nb,1,0,0", "one-hot: write the class number"),
+            (
+                "file,c0,c1\na,0,1\nb,1,0",
+                "one-hot: write the class number",
+            ),
         ] {
             let message = numbers(text, &names, 4).unwrap_err();
             assert!(message.contains(part), "{text:?}: {message}");

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::DataError;
 use super::labels::LabelFile;
+use super::name_order::{are_numbered, misordered};
 
 /// What files are listed.
 #[derive(Clone, Copy, Debug)]
@@ -197,7 +198,7 @@ fn flat(
                 (file, classes.len()),
             ));
         }
-        LabelFile::InOrder { classes, .. } => classes.clone(),
+        LabelFile::InOrder { classes, .. } => file.in_order_of(classes, &names)?,
         LabelFile::ByName { .. } => file.classes_of(&names, kind.one)?,
     };
     let labels = file.numbers(&given, classes, |i| names.get(i).map(PathBuf::as_path))?;
@@ -270,26 +271,26 @@ fn sorted_classes(
             ),
         ));
     }
-    let numbers: Option<Vec<u64>> = folders
-        .iter()
-        .map(|name| name.to_str()?.parse().ok())
-        .collect();
-    match numbers {
-        Some(numbers) if numbers.is_sorted() => Ok(None),
-        Some(_) if kind.numbers_by_name => Ok(Some(format!(
-            "{}: its class folders are classes in the order of their names (0, 1, 10, 2), as torchvision and spikingjelly \
-             number them; for a network that was trained with the numbers themselves give data.{key}, a file that tells \
-             each folder's class number",
+    let names: Vec<&str> = folders.iter().filter_map(|name| name.to_str()).collect();
+    let misordered = match are_numbered(&names) {
+        true => misordered(&names),
+        false => None,
+    };
+    match misordered {
+        None => Ok(None),
+        Some((a, b)) if kind.numbers_by_name => Ok(Some(format!(
+            "{}: its class folders are classes in the order of their names ({a} before {b}), as torchvision and \
+             spikingjelly number them; for a network that was trained with the numbers themselves give data.{key}, a \
+             file that tells each folder's class number",
             folder.display()
         ))),
-        Some(_) => Err(DataError::format(
+        Some((a, b)) => Err(DataError::format(
             folder,
             format!(
-                "its class folders are numbers whose order as names (1, 10, 2: torchvision's) is not their order as \
-                 numbers: give data.{key}, a file that tells each folder's class number"
+                "its class folders are numbered, and their order as names ({a} before {b}: torchvision's) is not their \
+                 order as numbers: give data.{key}, a file that tells each folder's class number"
             ),
         )),
-        None => Ok(None),
     }
 }
 

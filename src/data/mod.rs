@@ -40,6 +40,7 @@ mod labelled;
 mod labels;
 mod listing;
 mod loading;
+mod name_order;
 mod npy;
 mod npz;
 mod prefetch;

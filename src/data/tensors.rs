@@ -18,10 +18,10 @@ use crate::network::Shape;
 
 /// Bytes of the header's length.
 const PREFIX: u64 = 8;
-/// The longest header read, as in the `safetensors` crate.
-const MAX_HEADER: u64 = 100_000_000;
+/// The longest header read.
+const MAX_HEADER: u64 = 16 << 20;
 /// The most bytes of a sample.
-const MAX_SAMPLE: u64 = 1 << 30;
+const MAX_SAMPLE: u64 = 256 << 20;
 
 /// The samples of a file.
 #[derive(Debug)]

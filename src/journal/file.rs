@@ -1,14 +1,16 @@
 //! Reading and appending.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::Value;
 use tempfile::TempPath;
 
+use super::check_sum::{Seal, seal, sealed};
 use super::guard::is_held;
+use super::lines::LARGEST;
 use super::upgrade::Upgrade;
 use super::{Entry, Event, Header, JournalError, JsonLines};
 use crate::evaluate::Provenance;
@@ -20,8 +22,8 @@ pub const FILE_NAME: &str = "journal.jsonl";
 /// any search has.
 const UNCONFIRMED: u64 = 64 << 10;
 
-/// The most bytes of a journal: millions of events.
-const LARGEST: u64 = 4 << 30;
+/// The most bytes of its first line.
+const LARGEST_HEADER: u64 = 1 << 20;
 
 /// A journal as read.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,13 +38,25 @@ pub struct Journal {
     pub upgraded: bool,
 }
 
-fn entry(line: &[u8], upgrade: Option<&mut Upgrade>) -> serde_json::Result<Entry> {
-    let Some(upgrade) = upgrade else {
-        return serde_json::from_slice(line);
-    };
-    let mut line: Value = serde_json::from_slice(line)?;
+/// Why a line is not what was written.
+const CHANGED: &str = "its check sum is another";
+
+/// The entry of a line; or why it is none.
+pub(crate) fn entry(line: &[u8]) -> Result<Entry, String> {
+    let entry = serde_json::from_slice(line).map_err(|e| format!("not an event: {e}"))?;
+    match seal(line) {
+        Seal::Intact => Ok(entry),
+        Seal::Broken => Err(CHANGED.to_owned()),
+        Seal::Missing => Err("it has no check sum".to_owned()),
+    }
+}
+
+/// The entry of a line of an earlier format.
+fn earlier_entry(line: &[u8], upgrade: &mut Upgrade) -> Result<Entry, String> {
+    let not_one = |e: serde_json::Error| format!("not an event: {e}");
+    let mut line: Value = serde_json::from_slice(line).map_err(not_one)?;
     upgrade.line(&mut line);
-    serde_json::from_value(line)
+    serde_json::from_value(line).map_err(not_one)
 }
 
 impl Journal {
@@ -67,7 +81,7 @@ impl Journal {
         let path = folder.join(FILE_NAME);
         let file = File::open(&path).map_err(JournalError::io("read", &path))?;
         let mut line = Vec::new();
-        BufReader::new(file)
+        BufReader::new(file.take(LARGEST_HEADER))
             .read_until(b'\n', &mut line)
             .map_err(JournalError::io("read", &path))?;
         Ok(Self::parse(&line, &path)?.header)
@@ -97,8 +111,10 @@ impl Journal {
         let not_json = |e: serde_json::Error| foreign(e.to_string());
         let mut header: Value = serde_json::from_slice(first).map_err(not_json)?;
         let mut upgrade = Upgrade::of(&header).map_err(foreign)?;
-        if upgrade.is_some() {
-            Upgrade::header(&mut header);
+        match upgrade {
+            Some(_) => Upgrade::header(&mut header),
+            None if seal(first) != Seal::Intact => return Err(foreign(CHANGED.to_owned())),
+            None => {}
         }
         let mut journal = Journal {
             header: serde_json::from_value(header).map_err(not_json)?,
@@ -113,7 +129,11 @@ impl Journal {
                 line: index + 1,
                 why,
             };
-            let entry: Entry = match entry(line, upgrade.as_mut()) {
+            let entry = match &mut upgrade {
+                None => entry(line),
+                Some(upgrade) => earlier_entry(line, upgrade),
+            };
+            let entry = match entry {
                 Ok(entry) if line.ends_with(b"\n") => entry,
                 Ok(_) => break,
                 Err(_) if is_last => break,
@@ -123,7 +143,7 @@ impl Journal {
                 {
                     break;
                 }
-                Err(e) => return Err(damaged(format!("not an event: {e}"))),
+                Err(why) => return Err(damaged(why)),
             };
             if entry.seq != journal.entries.len() as u64 + 1 {
                 let expected = journal.entries.len() + 1;
@@ -279,7 +299,7 @@ fn append<T: Serialize>(
 ) -> std::io::Result<()> {
     let mut text = String::new();
     for row in rows {
-        text += &serde_json::to_string(&row)?;
+        text += &sealed(&serde_json::to_string(&row)?);
         text.push('\n');
     }
     lines.append(&text)
@@ -473,16 +493,26 @@ mod tests {
         }
 
         #[test]
-        fn no_changed_byte_makes_the_reader_panic(at in 0usize..1000, byte: u8) {
-            let mut text = serde_json::to_string(&header()).expect("plain data") + "\n";
+        fn a_changed_byte_is_an_error_or_the_journal_ends_before_it(at in 0usize..2000, byte: u8) {
+            let mut text = sealed(&serde_json::to_string(&header()).expect("plain data")) + "\n";
             for (seq, event) in (1..).zip(events()) {
                 let entry = Entry { seq, time: "t".into(), event, provenance: Provenance::Computed };
-                text += &(serde_json::to_string(&entry).expect("plain data") + "\n");
+                text += &(sealed(&serde_json::to_string(&entry).expect("plain data")) + "\n");
             }
             let mut bytes = text.into_bytes();
+            let whole = Journal::parse(&bytes, Path::new("x")).expect("whole");
+            prop_assert_eq!(whole.entries.len(), events().len());
             let at = at % bytes.len();
             bytes[at] = byte;
-            let _ = Journal::parse(&bytes, Path::new("x"));
+            if let Ok(read) = Journal::parse(&bytes, Path::new("x")) {
+                let time = whole.header.time.clone();
+                let same = Header { time, ..read.header.clone() };
+                prop_assert_eq!(&same, &whole.header);
+                prop_assert!(read.entries.len() + 1 >= whole.entries.len());
+                let events: Vec<_> = read.events().collect();
+                let written: Vec<_> = whole.events().take(events.len()).collect();
+                prop_assert_eq!(events, written);
+            }
         }
     }
 }

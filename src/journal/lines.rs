@@ -10,6 +10,9 @@ use std::path::Path;
 
 use super::guard::Guard;
 
+/// The most bytes of lines: of a journal, a million events and more.
+pub(super) const LARGEST: u64 = 512 << 20;
+
 /// An open file of lines, and how far it has been read.
 #[derive(Debug)]
 pub struct JsonLines {
@@ -120,12 +123,17 @@ impl JsonLines {
     /// The whole lines that follow what has been read so far, by whomever they were written.
     ///
     /// # Errors
-    /// As the file system's.
+    /// As the file system's; [`io::ErrorKind::FileTooLarge`] for more than 512 MiB.
     pub fn read(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        if self.file.metadata()?.len() > self.at {
+        let more = self.file.metadata()?.len().saturating_sub(self.at);
+        if more > LARGEST {
+            let why = format!("{more} bytes of lines are more than this program reads ({LARGEST})");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+        }
+        if more > 0 {
             self.file.seek(SeekFrom::Start(self.at))?;
-            self.file.read_to_end(&mut bytes)?;
+            (&self.file).take(LARGEST).read_to_end(&mut bytes)?;
         }
         let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
         bytes.truncate(whole);

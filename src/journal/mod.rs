@@ -1,10 +1,12 @@
 //! The journal: the file of events, one JSON object per line, appended and never rewritten.
 //!
 //! `RUN/journal.jsonl` begins with a [`Header`] line; every further line is an [`Entry`]. All but
-//! the header and the `time` of an entry is a function of profile, data and commands. A torn last
+//! the header and the `time` of an entry is a function of profile, data and commands. Every line ends
+//! in a check sum of all but its time, so that a changed line is told from a written one. A torn last
 //! line (a killed process, a full disk) is dropped on reading; the search does that step again.
 #![forbid(unsafe_code)]
 
+mod check_sum;
 mod error;
 mod file;
 mod guard;
@@ -17,7 +19,10 @@ use serde::{Deserialize, Serialize};
 use crate::evaluate::Provenance;
 
 pub use crate::search::{Command, Event};
+pub use check_sum::sealed;
+pub(crate) use check_sum::{Seal, check_sum, seal};
 pub use error::{JournalError, quoted};
+pub(crate) use file::entry;
 pub use file::{FILE_NAME, Journal, Writer, is_open_elsewhere};
 pub use guard::{Guard, host};
 pub use header::{FORMAT, Fingerprint, Header, HeaderKind};

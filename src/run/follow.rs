@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::work::WorkReader;
 use super::{RunError, Update};
-use crate::journal::{Entry, FILE_NAME, Journal, JsonLines};
+use crate::journal::{self, Entry, FILE_NAME, Journal, JsonLines};
 use crate::search::{Ledger, Tree};
 
 /// How often the file is looked at.
@@ -105,8 +105,7 @@ impl Follower {
         let lines = lines.map_err(|e| format!("{} can no longer be read: {e}", path.display()))?;
         let mut entries = Vec::new();
         for line in lines.split_inclusive(|b| *b == b'\n') {
-            let entry: Entry = serde_json::from_slice(line)
-                .map_err(|e| format!("{}: not an event: {e}", path.display()))?;
+            let entry = journal::entry(line).map_err(|why| format!("{}: {why}", path.display()))?;
             if entry.seq != self.seq + 1 {
                 let why = format!("event {} after event {}", entry.seq, self.seq);
                 return Err(format!("{}: {why}", path.display()));

@@ -14,8 +14,8 @@ use crate::quant::fixed::Grid;
 use crate::quant::{Allocation, BitWidth, QuantizedLayer, Scheme};
 use crate::system::read_at_most;
 
-/// More than the largest network takes at 16 bits.
-const LARGEST: u64 = 2 << 30;
+/// More than the largest network takes: a hundred million weights at 16 bits.
+const LARGEST: u64 = 256 << 20;
 
 const MODEL: &str = "model";
 const WEIGHTS: &str = "weights";

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Totals;
 use super::files::WORK;
 use crate::evaluate::{Job, Provenance, Work};
-use crate::journal::{Journal, JsonLines};
+use crate::journal::{Journal, JsonLines, Seal, seal, sealed};
 use crate::search::{Ledger, Tree};
 
 /// The costs of a run between two lines of its work log. Also their sum.
@@ -73,9 +73,11 @@ pub(super) struct Logged {
 }
 
 impl Logged {
-    /// Adds lines. Costs are for information: a line that is none is passed over.
+    /// Adds lines. Costs are for information: a line that is none, or was changed, is passed over.
+    /// (Earlier versions wrote lines without a check sum.)
     fn add(&mut self, lines: &[u8]) {
         let lines = lines.split(|b| *b == b'\n');
+        let lines = lines.filter(|line| seal(line) != Seal::Broken);
         for line in lines.filter_map(|line| serde_json::from_slice(line).ok()) {
             match line {
                 Line::Spent(spent) if spent.seconds >= 0.0 && spent.calibration >= 0.0 => {
@@ -216,7 +218,7 @@ impl WorkLog {
 
     fn write(&mut self, line: Line) {
         if let (Some(lines), Ok(text)) = (self.lines.as_mut(), serde_json::to_string(&line)) {
-            let _ = lines.append(&format!("{text}\n"));
+            let _ = lines.append(&format!("{}\n", sealed(&text)));
         }
     }
 

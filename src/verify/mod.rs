@@ -36,9 +36,9 @@ pub use report::{LayerReport, LogitsReport, Report, SiteReport};
 pub use sums::SUMS;
 
 /// The largest manifest that is read, in bytes.
-const LARGEST_MANIFEST: u64 = 256 << 20;
+const LARGEST_MANIFEST: u64 = 32 << 20;
 /// The largest file of weights that is read, in bytes.
-const LARGEST_WEIGHTS: u64 = 8 << 30;
+const LARGEST_WEIGHTS: u64 = 512 << 20;
 
 /// How to verify.
 #[derive(Clone, Copy)]

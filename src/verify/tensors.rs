@@ -13,6 +13,9 @@ use serde::{Deserialize, Deserializer};
 
 use super::error::VerifyError;
 
+/// The longest header of a file of tensors that is read, in bytes.
+const LARGEST_HEADER: u64 = 16 << 20;
+
 /// Reads a file of a package that may not be larger than `most` bytes.
 pub(super) fn read_at_most(folder: &Path, name: &str, most: u64) -> Result<Vec<u8>, VerifyError> {
     let path = folder.join(name);
@@ -79,6 +82,11 @@ impl<'a> Tensors<'a> {
     pub(super) fn new(file: &'a str, bytes: &'a [u8]) -> Result<Self, VerifyError> {
         let header =
             |e: safetensors::SafeTensorError| VerifyError::wrong(file, "the header", e.to_string());
+        let said = bytes.first_chunk().map_or(0, |l| u64::from_le_bytes(*l));
+        if said > LARGEST_HEADER {
+            let why = format!("{said} bytes are more than it can need");
+            return Err(VerifyError::wrong(file, "the header", why));
+        }
         let (length, places) = SafeTensors::read_metadata(bytes).map_err(header)?;
         let text = bytes.get(8..length.saturating_add(8)).unwrap_or(&[]);
         serde_json::from_slice::<DistinctNames>(text)

@@ -5,7 +5,8 @@
 //! wrong with the file is an error: without it the same answers are computed.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::replace;
 use crate::evaluate::{CorrectBits, Outcome};
-use crate::journal::JsonLines;
+use crate::journal::{JsonLines, check_sum};
 use crate::quant::Allocation;
 use crate::system::make_room;
 
@@ -160,10 +161,6 @@ impl Store {
     }
 }
 
-fn check_sum(text: &[u8]) -> String {
-    blake3::hash(text).to_hex()[..8].to_owned()
-}
-
 fn parse(line: &[u8]) -> Option<Record> {
     let (sum, text) = line.split_at_checked(8)?;
     let text = text.strip_prefix(b" ")?;
@@ -175,15 +172,20 @@ fn parse(line: &[u8]) -> Option<Record> {
 /// Leaves the newer lines of a file, at most `to` bytes. A program that has it open goes on with
 /// the old one.
 fn shorten(path: &Path, to: u64) {
-    let Ok(bytes) = fs::read(path) else { return };
-    let from = bytes
-        .len()
-        .saturating_sub(usize::try_from(to).unwrap_or(usize::MAX));
-    let line = bytes[from..].iter().position(|b| *b == b'\n');
-    let kept = line
-        .and_then(|i| bytes.get(from + i + 1..))
-        .unwrap_or_default();
+    let Ok(bytes) = end_of(path, to) else { return };
+    let line = bytes.iter().position(|b| *b == b'\n');
+    let kept = line.and_then(|i| bytes.get(i + 1..)).unwrap_or_default();
     let _ = replace(path, kept);
+}
+
+/// The last bytes of a file, at most `most`.
+fn end_of(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let from = file.metadata()?.len().saturating_sub(most);
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
