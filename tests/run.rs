@@ -120,6 +120,7 @@ fn parts(seed: u64, fail_at: Option<(usize, Failure)>) -> Parts {
         side_files: None,
         evaluation_timeout: None,
         crew: None,
+        notes: Vec::new(),
     }
 }
 

@@ -115,6 +115,7 @@ fn parts(seed: u64) -> Parts {
         side_files: None,
         evaluation_timeout: None,
         crew: None,
+        notes: Vec::new(),
     }
 }
 

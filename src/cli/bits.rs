@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use wildmatch::WildMatch;
 
 use crate::network::Graph;
-use crate::profile::Profile;
+use crate::profile::{Profile, layer_hint};
 use crate::quant::{Allocation, BitWidth};
 
 /// The value of one `--bits`: patterns of layers with their bit-widths, in order.
@@ -25,7 +25,11 @@ impl FromStr for Bits {
             let width = width.trim().parse::<BitWidth>();
             Ok((pattern.trim().to_owned(), width.map_err(|e| e.to_string())?))
         };
-        entries.map(entry).collect::<Result<_, String>>().map(Bits)
+        let entries = entries.map(entry).collect::<Result<Vec<_>, String>>()?;
+        match entries.is_empty() {
+            true => Err("it names no layer: write LAYER=WIDTH, such as all=4,head=8".to_owned()),
+            false => Ok(Bits(entries)),
+        }
     }
 }
 
@@ -44,9 +48,12 @@ pub(crate) fn allocation(profile: &Profile, graph: &Graph, bits: &[Bits]) -> Res
             }
         }
         if hits == 0 {
-            bail!(
-                "--bits {name}={width}: no layer of the network is called {name:?}; `aq4svit inspect` lists them"
-            );
+            let layers: Vec<&str> = graph.layers.iter().map(|l| l.name.as_str()).collect();
+            let hint = match layer_hint(name, &layers) {
+                hint if hint.is_empty() => "; `aq4svit inspect` lists them".to_owned(),
+                hint => hint,
+            };
+            bail!("--bits {name}={width}: no layer of the network is called {name:?}{hint}");
         }
     }
     Ok(allocation)
@@ -85,6 +92,8 @@ mod tests {
         let (profile, graph) = demo();
         for (text, part) in [
             ("all", "LAYER=WIDTH"),
+            ("", "names no layer"),
+            (" , ", "names no layer"),
             ("all=9", "9 is not"),
             ("head=8,all=", "is not"),
         ] {
@@ -93,6 +102,9 @@ mod tests {
         }
         let unknown = "haed=4".parse().expect("well formed");
         let error = allocation(&profile, &graph, &[unknown]).expect_err("no such layer");
-        assert!(error.to_string().contains("no layer"), "{error}");
+        assert!(
+            error.to_string().contains("did you mean `head`?"),
+            "{error}"
+        );
     }
 }

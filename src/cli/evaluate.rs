@@ -19,7 +19,7 @@ use super::progress::bar;
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::source::{SetArgs, resolve};
-use crate::evaluate::{EvaluateError, Progress, Split, percent};
+use crate::evaluate::{EvaluateError, Progress, Split, at_chance, of_activity, percent};
 use crate::profile::ResolvedProfile;
 use crate::quant::Allocation;
 use crate::run::{self, Compared, Prepared, RunError, SplitStatistics};
@@ -131,6 +131,11 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     let of_package = |package: &ReadPackage| package.float_correct(split, counted.images);
     evaluation.compare(float_correct.or_else(|| of_package(package.as_ref()?)));
     evaluation.skipped = skipped;
+    let chance = float_correct.and_then(|n| at_chance(n, counted.images, graph.classes));
+    let activity = of_activity(&graph, &counted.firing_rates(&graph));
+    for doubt in chance.into_iter().chain(activity) {
+        note(&format!("note: {doubt}"));
+    }
     show(args.json, &evaluation, || evaluation.text())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::output::print;
+use super::written;
 
 /// The script.
 pub(crate) const SCRIPT: &str = include_str!("../../scripts/aq4svit_export.py");
@@ -25,8 +26,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match &args.output {
         None => print(SCRIPT)?,
-        Some(file) => std::fs::write(file, SCRIPT)
-            .with_context(|| format!("cannot write --output {}", file.display()))?,
+        Some(file) => written::write("--output", file, SCRIPT.as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
 }

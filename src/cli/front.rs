@@ -14,7 +14,7 @@ use super::output::{json_line, line, note, words};
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::{exit_code, headless, interactive};
-use crate::run::{EvaluatorOptions, Finished, Handle, Summary};
+use crate::run::{self, EvaluatorOptions, Finished, Handle, Summary};
 use crate::text;
 
 /// Flags of every command that shows a run.
@@ -145,6 +145,9 @@ impl Front {
         let Some(finished) = Finished::new(&summary.tree, counters, totals, &summary.folder) else {
             bail!("the run has not finished")
         };
+        for doubt in text::doubts::of_run(&summary.tree, run::classes(&summary.folder)) {
+            note(&format!("note: {doubt}"));
+        }
         match self {
             Front::Json => json_line(&finished)?,
             Front::Interactive => words(&finished.to_string())?,

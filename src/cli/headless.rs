@@ -73,6 +73,8 @@ struct Watcher {
     /// Events of earlier sessions still to come: not printed again.
     history: usize,
     tree: Tree,
+    /// Classes of the network, where they are known.
+    classes: Option<usize>,
     bar: ProgressBar,
 }
 
@@ -87,6 +89,7 @@ impl Watcher {
             commands: handle.commands.clone(),
             history: handle.history,
             tree: Tree::default(),
+            classes: run::classes(&handle.folder),
             bar,
         }
     }
@@ -172,6 +175,11 @@ impl Watcher {
                 let _ = self.commands.send(Command::Resume.into());
             }
             return Ok(Reader::There);
+        }
+        if let Event::Baseline { .. } = entry.event {
+            for doubt in text::doubts::of_run(&self.tree, self.classes) {
+                self.bar.suspend(|| note(&format!("note: {doubt}")));
+            }
         }
         // The result is the last line.
         if let Event::Finished { .. } = entry.event {

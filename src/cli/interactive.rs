@@ -41,7 +41,7 @@ pub(crate) fn watch(
             argument: argument.clone(),
             folder: folder.clone(),
             device: options.device.clone(),
-            classes: outside::classes(&folder),
+            classes: run::classes(&folder),
         },
         ends: first,
         save,

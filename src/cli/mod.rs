@@ -41,6 +41,7 @@ mod verify;
 mod watch;
 #[cfg(feature = "cluster")]
 mod worker;
+mod written;
 
 use std::process::ExitCode;
 

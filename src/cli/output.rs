@@ -17,10 +17,16 @@ pub enum Reader {
     Gone,
 }
 
-/// A text without control characters but for line feeds and tabs: what a file says must not move
-/// the cursor, colour or answer for the person.
+/// Control characters, and those that turn the direction of what is shown after them.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A text without characters that steer a terminal but for line feeds and tabs: what a file says
+/// must not move the cursor, colour, turn a line around or answer for the person.
 fn harmless(text: &str) -> Cow<'_, str> {
-    let harms = |c: char| c.is_control() && c != '\n' && c != '\t';
+    let harms = |c: char| steers(c) && c != '\n' && c != '\t';
     match text.contains(harms) {
         true => text.replace(harms, "\u{fffd}").into(),
         false => text.into(),
@@ -48,8 +54,8 @@ fn write(text: &str) -> Result<Reader> {
 pub fn offer_json(object: &impl Serialize) -> Result<Reader> {
     let mut line = serde_json::to_string(object)?;
     // JSON itself escapes those below the blank; the others are escaped here, which says the same.
-    if line.contains(char::is_control) {
-        let escaped = |c: char| match c.is_control() {
+    if line.contains(steers) {
+        let escaped = |c: char| match steers(c) {
             true => format!("\\u{:04x}", u32::from(c)),
             false => c.to_string(),
         };

@@ -8,7 +8,7 @@ use super::output::message;
 use super::report;
 use super::source::library;
 use super::start::entries;
-use crate::profile::{Paths, Profile};
+use crate::profile::Paths;
 use crate::run::{self, Summary};
 use crate::tui::model::Setting;
 use crate::tui::{self, Answer, Asked, OtherRun, Outside, Places};
@@ -91,14 +91,6 @@ fn other(runs: &Path, wanted: &str) -> Result<Box<OtherRun>> {
         .with_context(|| format!("{} has no events yet", folder.display()))
 }
 
-/// The number of classes of a run's network, where its profile tells.
-pub(crate) fn classes(folder: &Path) -> Option<usize> {
-    let file = folder.join(run::PROFILE);
-    let text = std::fs::read_to_string(&file).ok()?;
-    let profile = Profile::parse(&text, &file).ok()?;
-    Some(profile.graph().classes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +122,6 @@ mod tests {
         assert!(found.tree.settings.is_some() && !found.tree.candidates.is_empty());
         assert!(other(Path::new("/nowhere"), "no-such-run").is_err());
         // It has no profile beside it.
-        assert_eq!(classes(folder.path()), None);
+        assert_eq!(run::classes(folder.path()), None);
     }
 }

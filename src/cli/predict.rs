@@ -1,7 +1,5 @@
 //! `aq4svit predict`.
 
-#[cfg(feature = "torch")]
-use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 #[cfg(feature = "torch")]
@@ -21,6 +19,8 @@ use super::prepared::{prepared_for, say_notes};
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::source::SetArgs;
+#[cfg(feature = "torch")]
+use super::written;
 #[cfg(feature = "torch")]
 use crate::{
     checkpoint::StateDict,
@@ -105,8 +105,7 @@ pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
     };
     let prediction = predict_with(&model, (&allocation, &layers), &images, options)?;
     let bytes = write_prediction(&prediction)?;
-    std::fs::write(&args.output, bytes)
-        .with_context(|| format!("cannot write --output {}", args.output.display()))?;
+    written::write("--output", &args.output, &bytes)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -122,17 +121,7 @@ fn spares_what_is_read(args: &Args, resolved: &ResolvedProfile) -> Result<()> {
         ("its checkpoint", checkpoint),
         ("--input", Some(args.input.as_path())),
     ];
-    let place = |path: &Path| path.canonicalize().ok();
-    let Some(output) = place(&args.output) else {
-        return Ok(());
-    };
-    for (what, path) in read {
-        if path.and_then(place).as_ref() == Some(&output) {
-            let shown = args.output.display();
-            anyhow::bail!("--output {shown} is {what}, which would be lost: name another file");
-        }
-    }
-    Ok(())
+    written::spare("--output", &args.output, &read)
 }
 
 /// The quantized layers to predict with where they depend on calibration images: those of the

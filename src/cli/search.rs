@@ -102,7 +102,7 @@ fn start(
     options: EvaluatorOptions,
     front: Front,
 ) -> Result<Begun> {
-    let name = profile.profile.name.clone();
+    let (name, title) = (profile.profile.name.clone(), profile.origin.title());
     let source = Source {
         text: profile.text,
         folder: profile.folder,
@@ -122,10 +122,9 @@ fn start(
         Err(RunError::Unsearchable(Unsearchable::Memory(why))) if front != Front::Interactive => {
             note(&format!("no allocation meets this constraint: {why}"));
         }
-        possible => possible.with_context(|| format!("profile {}", source.origin))?,
+        possible => possible.with_context(|| title.clone())?,
     }
-    let prepared =
-        prepared(problem, false).with_context(|| format!("profile {}", source.origin))?;
+    let prepared = prepared(problem, false).with_context(|| title)?;
     let (script, script_errors) = commands.open(front)?;
     let handle = run::create(prepared, &source, &place, &options, script)?;
     Ok(Begun {

@@ -17,6 +17,7 @@ use super::progress::bar;
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::source::{SetArgs, resolve};
+use super::written;
 use crate::evaluate::{EvaluateError, ImageOrder, percent};
 use crate::journal::Fingerprint;
 use crate::profile::Paths;
@@ -82,8 +83,7 @@ impl Lines {
     /// Writes all lines into the folder's file; its path.
     fn write(&self, folder: &Path) -> Result<PathBuf> {
         let file = folder.join(SENSITIVITY);
-        std::fs::write(&file, &self.text)
-            .with_context(|| format!("cannot write {}", file.display()))?;
+        written::write("the file", &file, self.text.as_bytes())?;
         Ok(file)
     }
 }

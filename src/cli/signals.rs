@@ -15,10 +15,20 @@ use crate::evaluate::Cancel;
 use crate::tui::Signal;
 
 /// The signals that ask a process to end, and those of timers and limits that would end it.
-/// (SIGUSR1, SIGUSR2 and SIGXCPU are what batch systems send before a job's time is over.)
-const ALL: [i32; 11] = [
-    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, XCPU, SIGALRM, SIGVTALRM, SIGPROF, XFSZ,
-];
+/// (SIGUSR1, SIGUSR2 and SIGXCPU are what batch systems send before a job's time is over; SIGPWR
+/// what an uninterruptible power supply may; those of real time are anybody's.)
+fn all() -> Vec<i32> {
+    let named = [
+        SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, XCPU, SIGALRM, SIGVTALRM, SIGPROF, XFSZ,
+    ];
+    #[cfg(target_os = "linux")]
+    let others = [libc::SIGPWR, libc::SIGSTKFLT, libc::SIGIO]
+        .into_iter()
+        .chain(libc::SIGRTMIN()..=libc::SIGRTMAX());
+    #[cfg(not(target_os = "linux"))]
+    let others = [];
+    named.into_iter().chain(others).collect()
+}
 
 /// SIGXCPU of Linux and macOS, which signal-hook does not name.
 const XCPU: i32 = 24;
@@ -38,7 +48,7 @@ impl Signals {
     pub fn catch() -> Result<Self> {
         #[cfg(unix)]
         crate::system::install();
-        let mut signals = iterator::Signals::new(ALL).context("cannot catch signals")?;
+        let mut signals = iterator::Signals::new(all()).context("cannot catch signals")?;
         let (sender, receiver) = unbounded();
         let watched = Arc::new(AtomicBool::new(false));
         let is_watched = Arc::clone(&watched);

@@ -68,7 +68,7 @@ pub(crate) fn session(folder: &Path, signals: &Signals) -> Result<Session> {
             argument: run::argument(&paths.runs(), folder),
             folder: folder.to_owned(),
             device: format!("on {}", summary.header.host),
-            classes: outside::classes(folder),
+            classes: run::classes(folder),
         },
         ends: Ends {
             commands,

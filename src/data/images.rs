@@ -240,6 +240,17 @@ impl ImageSet {
         }
     }
 
+    /// A digest of the content of image `i` of this set; none of one on disk that was not checked.
+    ///
+    /// # Panics
+    /// When `i` is not below [`ImageSet::len`].
+    pub(super) fn digest(&self, i: usize) -> Option<blake3::Hash> {
+        match &self.source {
+            PixelSource::Memory(all) => Some(blake3::hash(self.pixels(all, i))),
+            PixelSource::Stored { store, .. } => store.digest(self.indices[i]),
+        }
+    }
+
     /// A digest of everything that this set feeds to a network: shape, pixels, labels, order,
     /// normalisation. Of images on disk it takes the content of their files and what is done to
     /// them; it reads none of them.

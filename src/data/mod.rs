@@ -30,6 +30,7 @@ mod cifar;
 mod config;
 mod decode;
 mod decoded;
+mod doubts;
 mod error;
 mod expected;
 mod files;

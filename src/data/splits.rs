@@ -7,6 +7,7 @@ use crate::network::NetworkInput;
 
 use super::config::{DRIFT_IMAGES, DataConfig, DataSource, EVIDENCE_IMAGES, OnCorrupt};
 use super::decoded;
+use super::doubts::doubts;
 use super::error::DataError;
 use super::expected::Expected;
 use super::files::Corrupt;
@@ -117,12 +118,14 @@ pub fn load_with(
         (None, Some(test)) => Splits::empty(test),
         (None, None) => return Err(DataError::NoTest),
     };
-    Ok(Splits {
+    let mut splits = Splits {
         test,
         skipped,
         notes,
         ..splits
-    })
+    };
+    splits.notes.extend(doubts(&splits, expected.classes)?);
+    Ok(splits)
 }
 
 impl Splits {

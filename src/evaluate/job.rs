@@ -199,13 +199,13 @@ impl Outcome {
             }
         };
         let bad = drifts.iter().position(|d| !d.is_finite());
-        let place = match bad.map(|i| sites.into_iter().nth(i)) {
-            Some(Some(site)) => format!("the membrane potentials of neuron site {site} are"),
-            Some(None) => "the logits are".to_owned(),
+        Err(match bad.map(|i| sites.into_iter().nth(i)) {
+            Some(place) => EvaluateError::not_finite_at(place),
             None if drift.is_finite() => return Ok(self),
-            None => "the drift is".to_owned(),
-        };
-        Err(EvaluateError::NotFinite { place })
+            None => EvaluateError::NotFinite {
+                place: "the drift is".to_owned(),
+            },
+        })
     }
 }
 
@@ -345,6 +345,17 @@ pub enum EvaluateError {
     /// The way to the workers on other machines is gone.
     #[error("{0}")]
     Unreachable(String),
+}
+
+impl EvaluateError {
+    /// Of membrane potentials that are not finite at a neuron site; none: of the logits.
+    pub fn not_finite_at(site: Option<&str>) -> Self {
+        let place = match site {
+            Some(site) => format!("the membrane potentials of neuron site {site} are"),
+            None => "the logits are".to_owned(),
+        };
+        EvaluateError::NotFinite { place }
+    }
 }
 
 impl EvaluateError {

@@ -7,6 +7,7 @@
 
 mod accuracy;
 mod by_margin;
+mod doubts;
 mod energy;
 mod job;
 mod landscape;
@@ -22,6 +23,7 @@ mod two_sided;
 
 pub use accuracy::{CorrectBits, Decided, Sequential, StopRule, Verdict, percent};
 pub use by_margin::{Extrapolated, ImageOrder, MarginEvidence, MarginTest, extrapolated};
+pub use doubts::{at_chance, of_activity};
 pub use energy::{AC_JOULES, EnergyEstimate, LayerWork, MAC_JOULES};
 pub use job::{
     CacheUse, Caches, Cancel, EvaluateError, Evaluator, Job, LayerSource, Outcome, OutputError,

@@ -102,6 +102,13 @@ pub enum ProfileError {
         /// The problem.
         why: String,
     },
+    /// A folder where a profile should be.
+    #[error(
+        "{} is a folder, and a profile is a file (TOML): of a run name best.toml in its folder; a package is taken by \
+         `evaluate` and `verify`, a checkpoint in several files by `inspect` and `search --model-from`",
+        .0.display()
+    )]
+    Folder(PathBuf),
     /// Neither a file nor the name of a profile.
     #[error("there is no profile \"{name}\", neither as a file nor saved or shipped{hint}")]
     NotFound {

@@ -50,6 +50,17 @@ impl ProfileOrigin {
     }
 }
 
+impl ProfileOrigin {
+    /// The profile in a sentence.
+    pub fn title(&self) -> String {
+        match self {
+            ProfileOrigin::File(_) | ProfileOrigin::Saved(_) => format!("profile {self}"),
+            ProfileOrigin::Shipped(_) => self.to_string(),
+            ProfileOrigin::Checkpoint(_) => format!("profile {self}"),
+        }
+    }
+}
+
 impl fmt::Display for ProfileOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -189,6 +200,7 @@ impl Library {
         }
         match shipped(wanted) {
             Some((name, _)) => Ok(ProfileOrigin::Shipped(name)),
+            None if !wanted.is_empty() && path.is_dir() => Err(ProfileError::Folder(wanted.into())),
             None => Err(ProfileError::NotFound {
                 name: wanted.to_owned(),
                 hint: self.hint(wanted),

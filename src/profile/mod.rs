@@ -59,6 +59,7 @@ pub use library::{
     DEFAULT, Library, LibraryError, NameError, ProfileName, ProfileOrigin, ReservedName,
     ResolvedProfile, SHIPPED, shipped,
 };
+pub(crate) use nearest::layer_hint;
 pub use overrides::Overrides;
 pub use paths::{NoHome, Paths};
 pub use pin::{AllowedWidths, Pin};
@@ -71,4 +72,5 @@ pub use strategies::{STRATEGIES, StrategyName, StrategyRow};
 pub use target::{TARGETS, Target};
 pub use tie::{Tie, Tied};
 pub use upgrade::FORMAT;
+pub(crate) use writing::write_file;
 pub use writing::{write_text, write_texts};

@@ -28,7 +28,7 @@ use crate::quant::{Allocation, BitWidth};
 #[non_exhaustive]
 pub enum SaveError {
     /// There is one of this name.
-    #[error("{} exists already; choose another name or confirm to replace it", .0.display())]
+    #[error("{} exists already: choose another name, or remove it first", .0.display())]
     Exists(PathBuf),
     /// The operating system says no.
     #[error("cannot save {}: {source}", .path.display())]

@@ -6,10 +6,16 @@ use crate::search::GateEvidence;
 use crate::text::gate::false_rejections;
 use crate::text::numbers::{count, points};
 
+fn sentence(doubt: &str) -> String {
+    let mut letters = doubt.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
+}
+
 impl Report {
     /// Every caveat that applies, as sentences.
     pub(super) fn find_caveats(&self) -> Vec<String> {
-        let mut all = Vec::new();
+        let mut all = self.doubts.iter().map(|doubt| sentence(doubt)).collect();
         self.of_result(&mut all);
         self.of_splits(&mut all);
         self.of_search(&mut all);

@@ -36,7 +36,7 @@ pub use records::{CandidateRecord, CoursePoint, LayerRecord, Records};
 
 use crate::journal::{Entry, Fingerprint};
 use crate::profile::{Constraint, Evidence, GateConfig, Pin, Profile, SearchConfig, Target, Tie};
-use crate::run::{BEST, Curves, Finished, RunError, Summary};
+use crate::run::{self, BEST, Curves, Finished, RunError, Summary};
 use crate::search::{Event, GateEvidence, Predictor};
 use crate::text::{self, Marks};
 
@@ -116,6 +116,9 @@ pub struct Report {
     /// The evidence in the saved result; none where it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored: Option<StoredEvidence>,
+    /// What makes all numbers doubtful, first among the caveats.
+    #[serde(skip)]
+    doubts: Vec<String>,
     /// What is to be known before believing the numbers.
     pub caveats: Vec<String>,
     /// The runs beside each other, this one first; empty where it stands alone.
@@ -284,6 +287,7 @@ impl Report {
             seconds: totals.seconds,
             activity: None,
             stored: stored(summary),
+            doubts: text::doubts::of_run(tree, run::classes(&summary.folder)),
             caveats: Vec::new(),
             comparison: Vec::new(),
             others: Vec::new(),

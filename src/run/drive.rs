@@ -50,6 +50,12 @@ pub struct Handle {
 }
 
 impl Handle {
+    /// The same with notes before its own.
+    pub(super) fn with_notes(mut self, notes: Vec<String>) -> Self {
+        self.notes.splice(0..0, notes);
+        self
+    }
+
     /// Stops the evaluators at their next batch and waits for all threads.
     pub fn stop(&mut self) {
         self.stop = None;

@@ -117,6 +117,9 @@ pub enum RunError {
         /// The folder.
         folder: PathBuf,
     },
+    /// The folder for a new run has a name that files cannot hold.
+    #[error("the folder for the run, {}, has a name that is not UTF-8, which no file could refer to: choose another", .0.display())]
+    NotUnicode(PathBuf),
     /// The latest run cannot be read.
     #[error("the latest run, {}, cannot be read: {source}\nto continue another one, name it: `aq4svit resume RUN` (`aq4svit runs` lists them)", folder.display())]
     Unreadable {

@@ -17,8 +17,8 @@ use crate::search::{ClosestInfeasible, Counters, GateEvidence, StopReason, Tree}
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename = "finished")]
 pub struct Finished {
-    /// Float accuracy on the search split.
-    pub accuracy_float: f64,
+    /// Float accuracy on the search split; none where it was not measured.
+    pub accuracy_float: Option<f64>,
     /// The result's accuracy on the search split, from its confirmation (from its screening where
     /// what was certified was not confirmed).
     pub accuracy: Option<f64>,
@@ -155,7 +155,8 @@ impl Finished {
         };
         let best = folder.join(BEST);
         Some(Finished {
-            accuracy_float: percent(tree.float.correct(), tree.float.len()),
+            accuracy_float: (!tree.float.is_empty())
+                .then(|| percent(tree.float.correct(), tree.float.len())),
             accuracy: judged.map(|j| j.accuracy()),
             accuracy_drop: judged.map(|j| j.drop()),
             accuracy_test_float: tree
@@ -207,11 +208,16 @@ impl fmt::Display for Finished {
             if !self.certification.ladder.is_empty() {
                 return write!(f, "{}", self.certification);
             }
-            let float = self.accuracy_float;
-            write!(
-                f,
-                "nothing met the constraint; the float network has {float:.2} % on the search split"
-            )?;
+            match self.accuracy_float {
+                Some(float) => write!(
+                    f,
+                    "nothing met the constraint; the float network has {float:.2} % on the search split"
+                )?,
+                None => write!(
+                    f,
+                    "nothing was measured before the search ended, not even the float network"
+                )?,
+            }
             let mut closest = self.nearest.iter();
             return closest.try_for_each(|miss| write!(f, "\n  closest   {miss}"));
         };
@@ -232,7 +238,12 @@ impl fmt::Display for Finished {
                 "{accuracy:.2} % (float {float:.2} %) on the {split} split: drop {drop:.2} percentage points"
             )
         };
-        let search = split(accuracy, self.accuracy_float, "search", drop);
+        let search = split(
+            accuracy,
+            self.accuracy_float.unwrap_or(accuracy + drop),
+            "search",
+            drop,
+        );
         let test = self.accuracy_test.zip(self.accuracy_test_float);
         let test = test.map(|(test, float)| split(test, float, "test", float - test));
         let none = "no test split: accuracy on unseen images was not measured";

@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::files::PROFILE;
 use super::work::WorkReader;
 use super::{RunError, Totals};
 use crate::journal::{self, Entry, Header, Journal, JournalError, quoted};
+use crate::profile::Profile;
 use crate::search::{Candidate, Counters, SpaceLayer, Tree};
 
 /// Now, RFC 3339 UTC to the second.
@@ -198,6 +200,14 @@ pub(super) fn check(folder: &Path, tree: &Tree) -> Result<(), RunError> {
             "a candidate has another number of layers than the network",
         )),
     }
+}
+
+/// The number of classes of a run's network, where its profile tells.
+pub fn classes(folder: &Path) -> Option<usize> {
+    let file = folder.join(PROFILE);
+    let text = std::fs::read_to_string(&file).ok()?;
+    let profile = Profile::parse(&text, &file).ok()?;
+    Some(profile.graph().classes)
 }
 
 #[cfg(test)]

@@ -47,6 +47,9 @@ impl RunLocation {
             return Ok(());
         };
         let folder = absolute(folder);
+        if folder.to_str().is_none() {
+            return Err(RunError::NotUnicode(folder));
+        }
         check_free(&folder)?;
         let real = |path: &Path| fs::canonicalize(path).ok();
         if let Some(profile) = profile

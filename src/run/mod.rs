@@ -58,7 +58,7 @@ pub use evaluators::{
 pub use evidence::evidence;
 pub use files::{BEST, INCUMBENT, PROFILE};
 pub use finished::Finished;
-pub use folder::{RunStatus, Summary, argument, find, id, list};
+pub use folder::{RunStatus, Summary, argument, classes, find, id, list};
 pub use follow::follow;
 #[cfg(feature = "torch")]
 pub use golden::{GraphFileContent, graph_file};

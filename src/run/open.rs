@@ -53,6 +53,8 @@ pub struct Parts {
     pub evaluation_timeout: Option<Duration>,
     /// Who works for the evaluators, where that is on other machines.
     pub crew: Option<Crew>,
+    /// What a person should know before the search begins, in sentences.
+    pub notes: Vec<String>,
 }
 
 impl Parts {
@@ -63,9 +65,10 @@ impl Parts {
         options: &EvaluatorOptions,
     ) -> Result<(Self, Option<Stores>), RunError> {
         // Other machines check themselves.
-        if options.self_check && !options.is_remote() {
-            self_check(&prepared, options)?;
-        }
+        let checked = match options.self_check && !options.is_remote() {
+            true => self_check(&prepared, options)?,
+            false => None,
+        };
         let settings = prepared.settings.clone();
         let made = Evaluators::of(prepared, options, None)?;
         let parts = Parts {
@@ -77,6 +80,7 @@ impl Parts {
             side_files: made.side_files,
             evaluation_timeout: options.evaluation_timeout,
             crew: made.crew,
+            notes: checked.map_or_else(Vec::new, |checked| checked.doubts),
         };
         Ok((parts, made.stores))
     }
@@ -158,6 +162,7 @@ fn begin(mut claim: RunDirGuard, parts: Parts, script: Script) -> Result<Handle,
         missing,
     }
     .spawn(folder, parts.evaluators, parts.crew)
+    .map(|handle| handle.with_notes(parts.notes))
 }
 
 /// Continues a run from its folder.
@@ -252,6 +257,7 @@ fn go_on(
         missing,
     }
     .spawn(folder, parts.evaluators, parts.crew)
+    .map(|handle| handle.with_notes(parts.notes))
 }
 
 /// How many measurements of a run answer questions of the evaluator whose answers these are.

@@ -12,7 +12,7 @@ mod compare;
 use super::{EvaluatorOptions, Prepared, RunError};
 
 /// What was compared and found equal.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SelfCheck {
     /// Images.
     pub images: usize,
@@ -20,6 +20,8 @@ pub struct SelfCheck {
     pub allocations: usize,
     /// Seconds that it took.
     pub seconds: f64,
+    /// What is doubtful about the float network on these images, in sentences.
+    pub doubts: Vec<String>,
 }
 
 /// Compares the optimized arithmetic with the plain one on the first batch of the calibration
@@ -51,13 +53,20 @@ pub fn self_check(
     let (mut fast, mut plain) = (fast, make(Optimizations::NONE)?);
     let sites: Vec<&str> = graph.sites.iter().map(|site| site.name.as_str()).collect();
     let allocations = allocations(&prepared.settings.space.menu, graph.layers.len());
+    let mut doubts = Vec::new();
     for allocation in &allocations {
-        compare(&mut fast, &mut plain, (allocation, images), &sites)?;
+        let seen = compare(&mut fast, &mut plain, (allocation, images), &sites)?;
+        if let Some(seen) = seen.filter(|_| allocation.is_float()) {
+            let mean = |rates: &[f64]| rates.iter().sum::<f64>() / rates.len().max(1) as f64;
+            let rates: Vec<f64> = seen.sites.iter().map(|site| mean(&site.rates)).collect();
+            doubts = crate::evaluate::of_activity(&graph, &rates);
+        }
     }
     Ok(Some(SelfCheck {
         images,
         allocations: allocations.len(),
         seconds: begin.elapsed().as_secs_f64(),
+        doubts,
     }))
 }
 

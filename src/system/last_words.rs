@@ -35,7 +35,7 @@ const SIGNALS: [(i32, &[u8]); 2] = [
 ];
 
 /// Faults of the processor with their sentences.
-const FAULTS: [(i32, &[u8]); 3] = [
+const FAULTS: [(i32, &[u8]); 5] = [
     (
         libc::SIGSEGV,
         b"error: libtorch or this program used memory that is not its own (SIGSEGV), which is a fault of \
@@ -50,6 +50,16 @@ const FAULTS: [(i32, &[u8]); 3] = [
         libc::SIGFPE,
         b"error: a division that the processor cannot do, in libtorch or this program (SIGFPE), which is a \
           fault of theirs: please report it; the journal of a run is intact: `aq4svit resume` continues it\n",
+    ),
+    (
+        libc::SIGSYS,
+        b"error: this system does not allow a call of the program (SIGSYS), as under a strict seccomp filter; \
+          the journal of a run is intact: `aq4svit resume` continues it\n",
+    ),
+    (
+        libc::SIGTRAP,
+        b"error: stopped as at a breakpoint (SIGTRAP); the journal of a run is intact: `aq4svit resume` \
+          continues it\n",
     ),
 ];
 

@@ -4,6 +4,7 @@
 
 pub mod certificate;
 mod commands;
+pub mod doubts;
 pub mod gate;
 pub mod glossary;
 pub mod numbers;

@@ -3,6 +3,7 @@
 
 use crate::checkpoint::WrongTensor;
 use crate::evaluate::EvaluateError;
+use crate::network::Graph;
 use crate::quant::QuantError;
 use crate::quant::fixed::FixedError;
 use crate::system::Bound;
@@ -70,6 +71,12 @@ pub enum TorchError {
         /// Images that run together.
         images: usize,
     },
+    /// Numbers that overflow inside the network.
+    #[error("{}", EvaluateError::not_finite_at(site.as_deref()))]
+    NotFinite {
+        /// The neuron site; none: the logits.
+        site: Option<String>,
+    },
     /// libtorch reported an error.
     #[error("libtorch, {context}: {message}")]
     Libtorch {
@@ -85,8 +92,24 @@ impl From<TorchError> for EvaluateError {
         match error {
             TorchError::Layers { got, want } => EvaluateError::WrongLayers { got, want },
             TorchError::Quantize(QuantError::Cancelled) => EvaluateError::Cancelled,
+            TorchError::NotFinite { site } => EvaluateError::not_finite_at(site.as_deref()),
             error => EvaluateError::Backend(error.to_string()),
         }
+    }
+}
+
+/// Refuses what a network computed where a number of it means nothing: by site, whether its
+/// potentials are finite, and the logits.
+pub(super) fn all_finite(
+    graph: &Graph,
+    sites: impl IntoIterator<Item = bool>,
+    logits: &[f64],
+) -> Result<(), TorchError> {
+    let mut sites = graph.sites.iter().zip(sites);
+    let bad = sites.find(|(_, finite)| !finite);
+    match bad.map(|(site, _)| site.name.clone()) {
+        None if logits.iter().all(|x| x.is_finite()) => Ok(()),
+        site => Err(TorchError::NotFinite { site }),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tch::Kind;
 
 use super::compiled::Compiled;
+use super::error::all_finite;
 use super::evaluator::numerics;
 use super::record::{GoldenRecord, Record};
 use super::{Device, Model, TorchError};
@@ -74,7 +75,7 @@ impl<'a> GoldenNetwork<'a> {
     /// The margin of every site on an image, `[C, H, W]` (`[T, C, H, W]` for frames).
     ///
     /// # Errors
-    /// [`TorchError`]: an image that does not fit.
+    /// [`TorchError`]: an image that does not fit, numbers that overflow.
     pub fn margins(&self, image: &[f32]) -> Result<Vec<f64>, TorchError> {
         let (record, _) = self.record(image, false)?;
         Ok(record.sites.iter().map(|site| site.margin).collect())
@@ -83,7 +84,7 @@ impl<'a> GoldenNetwork<'a> {
     /// Runs an image, `[C, H, W]` (`[T, C, H, W]` for frames).
     ///
     /// # Errors
-    /// [`TorchError`]: an image that does not fit.
+    /// [`TorchError`]: an image that does not fit, numbers that overflow.
     pub fn run(&self, image: &[f32]) -> Result<GoldenTrace, TorchError> {
         let (record, logits) = self.record(image, true)?;
         let graph = self.compiled.graph();
@@ -110,7 +111,11 @@ impl<'a> GoldenNetwork<'a> {
         let mut record = Record::Golden(GoldenRecord::new(graph, all));
         let logits = executor.run(image, 1, &mut record, &mut |_, _| Ok(()))?;
         match record {
-            Record::Golden(record) => Ok((record, logits)),
+            Record::Golden(record) => {
+                let sites = record.sites.iter().map(|site| site.finite);
+                all_finite(graph, sites, &logits)?;
+                Ok((record, logits))
+            }
             _ => Err(TorchError::Input("nothing was recorded".to_owned())),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tch::Kind;
 
 use super::compiled::Compiled;
-use super::error::Context;
+use super::error::{Context, all_finite};
 use super::record::{Record, StepSums};
 use super::value::Value;
 use super::{Device, Model, TorchError};
@@ -124,7 +124,8 @@ pub(super) fn takes(graph: &Graph, frames: Option<usize>, shape: Shape) -> Resul
 /// comparable with the authors' code; quantized layers run as the search evaluates them.
 ///
 /// # Errors
-/// [`TorchError`]: images, weights or allocation that do not fit the graph, a device that fails.
+/// [`TorchError`]: images, weights or allocation that do not fit the graph, numbers that overflow
+/// inside the network, a device that fails.
 pub fn predict(
     model: &Model,
     allocation: &Allocation,
@@ -154,11 +155,7 @@ pub fn predict_with(
     let compiled = Compiled::new(model, kind, options.device)?;
     let executor = compiled.executor(allocation, layers)?;
     let mut blocks = Vec::new();
-    let mut record = if options.trace {
-        Record::steps(graph)
-    } else {
-        Record::Nothing
-    };
+    let mut record = Record::steps(graph);
     let mut watch = |block: crate::network::BlockId, value: &Value| {
         if options.trace {
             let block = &graph.blocks[block.index()];
@@ -167,13 +164,17 @@ pub fn predict_with(
         Ok(())
     };
     let mut logits = executor.run(&images.values, images.batch, &mut record, &mut watch)?;
+    if let Record::Steps(sites) = &record {
+        let is_finite = |steps: &Vec<StepSums>| steps.iter().all(|s| s.sum.is_finite());
+        all_finite(graph, sites.iter().map(is_finite), &logits)?;
+    }
     // Where firing rates decide, the last value is a sum, which stands for a mean by its scale.
     let scale = graph.nodes.last().map_or(1.0, |node| node.scale);
     if scale != 1.0 {
         logits.iter_mut().for_each(|logit| *logit *= scale);
     }
     let trace = match record {
-        Record::Steps(sites) => Some(Trace {
+        Record::Steps(sites) if options.trace => Some(Trace {
             blocks,
             sites: site_traces(graph, images.batch, sites),
         }),

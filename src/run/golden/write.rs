@@ -63,16 +63,16 @@ pub fn graph_file(
 }
 
 impl GraphFileContent {
-    /// Writes the file.
+    /// The bytes of the file; `path` names it in messages.
     ///
     /// # Errors
-    /// [`RunError::GraphFile`] where it cannot be written.
-    pub fn write(self, path: &Path) -> Result<(), RunError> {
+    /// [`RunError::GraphFile`] for what the format cannot hold.
+    pub fn to_bytes(self, path: &Path) -> Result<Vec<u8>, RunError> {
         let own = HashMap::from([(GRAPH_KEY.to_owned(), self.document)]);
         let failed = |error: SafeTensorError| {
             RunError::GraphFile(format!("cannot write {}: {error}", path.display()))
         };
-        safetensors::serialize_to_file(self.tensors, Some(own), path).map_err(failed)
+        safetensors::serialize(self.tensors, Some(own)).map_err(failed)
     }
 }
 

@@ -16,7 +16,8 @@ pub(super) fn allocations(menu: &[BitWidth], layers: usize) -> Vec<Allocation> {
     std::iter::once(float).chain(mixed).collect()
 }
 
-/// Asks both evaluators the same of the calibration images.
+/// Asks both evaluators the same of the calibration images. Returns the potentials, where there are
+/// any.
 ///
 /// # Errors
 /// [`RunError::SelfCheck`] names the first answer that differs.
@@ -25,7 +26,7 @@ pub(super) fn compare(
     plain: &mut dyn Evaluator,
     (allocation, images): (&Allocation, usize),
     sites: &[&str],
-) -> Result<(), RunError> {
+) -> Result<Option<Potentials>, RunError> {
     let of = match allocation.is_float() {
         true => "the float network",
         false => "a quantized network",
@@ -33,12 +34,16 @@ pub(super) fn compare(
     let differs = |what: String| RunError::SelfCheck {
         what: format!("{what}, in {of}"),
     };
+    let mut seen = None;
     // Potentials come first: they name the first place where anything differs.
     if let (Some(mut a), Some(mut b)) = (fast.prober(), plain.prober()) {
         let see = |prober: &mut dyn Prober| prober.potentials(allocation, &Cancel::default());
         match both(see(&mut *a), see(&mut *b)).map_err(differs)? {
-            Some((a, b)) => potentials(&a, &b, sites).map_err(differs)?,
-            None => return Ok(()),
+            Some((a, b)) => {
+                potentials(&a, &b, sites).map_err(differs)?;
+                seen = Some(a);
+            }
+            None => return Ok(None),
         }
     }
     let accuracy = Question::Accuracy {
@@ -58,10 +63,10 @@ pub(super) fn compare(
         };
         match both(ask(fast), ask(plain)).map_err(differs)? {
             Some((a, b)) => outcomes(&a, &b, sites).map_err(differs)?,
-            None => return Ok(()),
+            None => return Ok(seen),
         }
     }
-    Ok(())
+    Ok(seen)
 }
 
 /// Both answers; none where neither could be given. (The search will meet the same error, and says
@@ -135,7 +140,7 @@ mod tests {
         let all = allocations(&menu, 6);
         assert_eq!(all.len(), 2);
         all.iter()
-            .try_for_each(|a| compare(&mut fast, &mut landscape(), (a, 8), &sites))
+            .try_for_each(|a| compare(&mut fast, &mut landscape(), (a, 8), &sites).map(drop))
             .map_err(|e| e.to_string())
     }
 

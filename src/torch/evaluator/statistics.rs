@@ -7,7 +7,8 @@ use super::accuracy::finite;
 use super::batch_job::BatchJob;
 use crate::evaluate::{Cancel, EvaluateError, Progress, Split, Statistics};
 use crate::quant::Allocation;
-use crate::torch::record::{Activity, Record};
+use crate::torch::error::all_finite;
+use crate::torch::record::{Activity, ChannelSums, Record};
 
 impl TorchEvaluator {
     /// Runs all images of a split and counts. The images that are classified correctly are those of
@@ -45,6 +46,13 @@ impl TorchEvaluator {
         }
         let total = wanted.len();
         let layers = self.layers(allocation, cancel)?;
+        if wanted.start == 0 {
+            let first = 0..wanted.end.min(self.batch);
+            self.check_potentials(
+                BatchJob::of(allocation, &layers, (split, images, first)),
+                cancel,
+            )?;
+        }
         let job = BatchJob::of(allocation, &layers, (split, images, wanted));
         let mut counted = Statistics::new(graph);
         self.run_batches(
@@ -74,5 +82,25 @@ impl TorchEvaluator {
             },
         )?;
         Ok(counted)
+    }
+
+    /// Runs a job's images once more for their membrane potentials: one that overflows becomes a
+    /// spike like any other, and the logits may look sound.
+    fn check_potentials(&self, job: BatchJob<'_>, cancel: &Cancel) -> Result<(), EvaluateError> {
+        let graph = self.network.graph();
+        self.run_batches(
+            job,
+            cancel,
+            |batch| Record::Channels(ChannelSums::new(graph, batch.places.len())),
+            |_, record, _| {
+                let sums = match record {
+                    Record::Channels(sums) => sums.sites,
+                    _ => Vec::new(),
+                };
+                let is_finite = |site: &Vec<f64>| site.iter().all(|sum| sum.is_finite());
+                Ok(all_finite(graph, sums.iter().map(is_finite), &[])?)
+            },
+            |_, ()| ControlFlow::Continue(()),
+        )
     }
 }

@@ -29,6 +29,8 @@ pub(in crate::torch) struct SiteRecord {
     pub range: (f64, f64),
     /// How near a potential comes to the threshold, relative to it.
     pub margin: f64,
+    /// Whether all its potentials are finite.
+    pub finite: bool,
 }
 
 impl GoldenRecord {
@@ -39,6 +41,7 @@ impl GoldenRecord {
             spikes: vec![Vec::new(); steps],
             range: (f64::INFINITY, f64::NEG_INFINITY),
             margin: f64::INFINITY,
+            finite: true,
         };
         GoldenRecord {
             sums: all.then(|| vec![Vec::new(); graph.layers.len()]),
@@ -94,6 +97,7 @@ impl SiteRecorder<'_> {
             let v = v.f64();
             site.range = (site.range.0.min(v), site.range.1.max(v));
             site.margin = site.margin.min(margin(self.neuron, v));
+            site.finite &= v.is_finite();
         }
         let Some(spikes) = site.spikes.get_mut(step) else {
             return;
